@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use flowtrigger::action::command::sandbox;
 use flowtrigger::action::secret::SecretStore;
 use flowtrigger::action::{Performer, PerformerOptions};
-use flowtrigger_core::flow::call::{Call, ExecCall, JqCall, Keep};
+use flowtrigger_core::flow::call::{Call, ExecCall, JqCall, KeepOutput};
 use flowtrigger_core::flow::confinement::Confinement;
-use flowtrigger_core::flow::jq::program::Program;
-use flowtrigger_core::language::rendered_text::Text;
+use flowtrigger_core::flow::jq::program::JqProgram;
+use flowtrigger_core::language::rendered_text::RenderedText;
 use serde_json::json;
 
 const AT_A_TIME: usize = 4;
@@ -45,13 +45,13 @@ fn kinds() -> Vec<(&'static str, Option<Confinement>)> {
 
 async fn start_many(performer: Performer, confinement: Option<Confinement>) -> usize {
     let call = Call::Exec(ExecCall {
-        argv: vec![Text::plain("/bin/true")],
-        stdin: Text::default(),
+        argv: vec![RenderedText::plain("/bin/true")],
+        stdin: RenderedText::default(),
         cwd: "/".into(),
         env: vec![],
         confine: confinement.map(Box::new),
         timeout: Duration::from_secs(60),
-        keep: Keep::None,
+        keep: KeepOutput::None,
     });
     let mut failed = 0;
     for _ in 0..EACH {
@@ -92,7 +92,7 @@ async fn programs(performer: &Performer) -> Option<(f64, f64)> {
         input: json!({"ticket": {"id": 7, "tags": ["a", "b", "c"]}}),
     };
     let (compiled, input) = (
-        Program::compile(&call.program).ok()?,
+        JqProgram::compile(&call.program).ok()?,
         call.input.to_string(),
     );
     let call = Call::Jq(call);

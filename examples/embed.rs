@@ -8,7 +8,7 @@ use flowtrigger_core;
 use flowtrigger_core::api::Timestamp;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::matching::evaluation::EventInput;
-use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::find::MatchScratch;
 
 const RULES: &str = "
 name: page-urgent

@@ -12,7 +12,7 @@ use flowtrigger_core::event::format::decode;
 use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::State;
+use flowtrigger_core::run::RunState;
 use flowtrigger::store::{
     Arrival, Claim, EditionId, Occasion, Planned, Settings, SqliteStore, Store,
 };
@@ -120,7 +120,7 @@ pub fn claims() {
             let began = Instant::now();
             let claimed = runtime.block_on(store.claim(one())).unwrap();
             took.push(began.elapsed().as_secs_f64() * 1e6);
-            let done = store.advance(claimed[0].id, Vec::new(), Some(State::Done));
+            let done = store.advance(claimed[0].id, Vec::new(), Some(RunState::Done));
             runtime.block_on(done).unwrap();
         }
         let took = median(took);
@@ -166,7 +166,7 @@ pub fn restart() {
         let (store, _) = SqliteStore::open(&path, settings()).unwrap();
         let claimed = runtime.block_on(store.claim(one())).unwrap();
         took.push(began.elapsed().as_secs_f64());
-        let back = store.advance(claimed[0].id, Vec::new(), Some(State::Queued));
+        let back = store.advance(claimed[0].id, Vec::new(), Some(RunState::Queued));
         runtime.block_on(back).unwrap();
     }
     println!("  {:.2} s", median(took));

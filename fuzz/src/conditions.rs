@@ -5,11 +5,11 @@ use flowtrigger_core::event::Event;
 use flowtrigger_core::event::format::read;
 use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_core::language::condition::evaluate::Truth;
-use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::path::redact::redacted;
-use flowtrigger_core::path::{Found, Path, Route};
+use flowtrigger_core::path::{Resolved, Path, PathKind};
 use flowtrigger_core::path::scope::Scope;
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ fn redacted_agrees(set: &RuleSet, rule: &Rule) {
     let paths = ["current", "ticket.tags", "v"].map(|path| Path::parse(path).expect(path));
     for (_, _, event) in EVENTS.iter().step_by(7) {
         if let Some(kept) = redacted(event, &paths).filter(|_| rule.when.predicates().len() <= 16) {
-            let mut scratch = Scratch::default();
+            let mut scratch = MatchScratch::default();
             let mut truth = |event: &Event| {
                 let explanation = set.evaluate_event(event, &mut scratch).explain(rule);
                 explanation.unwrap_or_else(|error| panic!("{error}")).truth
@@ -95,8 +95,8 @@ fn compare(operator: &str, operand: Value, value: Value) {
     let (bytes, told) = (body.to_string().into_bytes(), described("shop"));
     let read_back = accept(&bytes).expect("JSON was written");
     let event = read(read_back.value, told, &CONFIG.catalogue).expect("an event");
-    agree(&set, &bytes, told, &event, &mut Scratch::default());
-    let mut scratch = Scratch::default();
+    agree(&set, &bytes, told, &event, &mut MatchScratch::default());
+    let mut scratch = MatchScratch::default();
     let evaluation = set.evaluate_event(&event, &mut scratch);
     let matched: Vec<&str> = evaluation.matched().map(|rule| &*rule.name).collect();
     let both = |a, b| matched.contains(&a) && matched.contains(&b);
@@ -127,10 +127,10 @@ pub fn paths(bytes: &[u8]) {
         let scope = Scope::new(event, &CONFIG.vars);
         let found = path.resolve(&scope);
         match (&path.route, &found) {
-            (Route::Plain { .. }, Found::Absent) => drop(path.neighbour(&scope)),
-            (Route::Plain { .. }, Found::One(_))
-            | (Route::Query(_), Found::Absent | Found::Many(_)) => {}
-            (Route::Plain { .. }, Found::Many(_)) | (Route::Query(_), Found::One(_)) => {
+            (PathKind::Plain { .. }, Resolved::Absent) => drop(path.neighbour(&scope)),
+            (PathKind::Plain { .. }, Resolved::One(_))
+            | (PathKind::Query(_), Resolved::Absent | Resolved::Many(_)) => {}
+            (PathKind::Plain { .. }, Resolved::Many(_)) | (PathKind::Query(_), Resolved::One(_)) => {
                 panic!("{found:?}")
             }
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use flowtrigger_core::config;
-use flowtrigger_core::config::Source;
+use flowtrigger_core::config::ConfigSource;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 
 use super::house::text;
@@ -27,7 +27,7 @@ pub fn config(bytes: &[u8]) {
     for diagnostic in diagnostics.iter() {
         assert!(diagnostic.at.line > 0, "{diagnostic:?}");
     }
-    let again = Source::new("flowtrigger.yaml".into(), text.into(), environment).compile();
+    let again = ConfigSource::new("flowtrigger.yaml".into(), text.into(), environment).compile();
     assert_eq!(
         format!("{:?}", again.sources),
         format!("{:?}", read.sources)

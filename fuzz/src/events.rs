@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::json::value_ref::Datum;
-use flowtrigger_core::event::format::{Told, head, read};
+use flowtrigger_core::event::json::value_ref::ValueRef;
+use flowtrigger_core::event::format::{FormatHint, head, read};
 use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_core::event::json::tape::Tape;
-use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 
 use super::house::{CONFIG, agree, described as told, load};
@@ -22,12 +22,12 @@ static READERS: LazyLock<RuleSet> = LazyLock::new(|| {
 });
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static SCRATCH: RefCell<MatchScratch> = RefCell::default();
 }
 
 /// By content.
 pub fn decoders(bytes: &[u8]) {
-    both_agree(bytes, Told::ByContent);
+    both_agree(bytes, FormatHint::Detect);
 }
 
 /// As each source of one's own describes them.
@@ -37,7 +37,7 @@ pub fn described(bytes: &[u8]) {
     }
 }
 
-fn both_agree(bytes: &[u8], told: Told<'_>) {
+fn both_agree(bytes: &[u8], told: FormatHint<'_>) {
     let Ok(accepted) = accept(bytes) else {
         return;
     };
@@ -54,7 +54,7 @@ fn both_agree(bytes: &[u8], told: Told<'_>) {
         return;
     };
     match (
-        head(Datum::Taped(scanned.root()), told, &CONFIG.catalogue),
+        head(ValueRef::Taped(scanned.root()), told, &CONFIG.catalogue),
         built,
     ) {
         (Ok(head), Ok(event)) => {

@@ -8,12 +8,12 @@ use flowtrigger_core::config;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::format::{Told, read};
+use flowtrigger_core::event::format::{FormatHint, read};
 use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_core::event::catalogue::sample::SAMPLES;
 use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
 use flowtrigger_core::matching::evaluation::Evaluation;
-use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::language::condition::trace::NoTrace;
@@ -30,8 +30,8 @@ pub static CONFIG: LazyLock<Config> = LazyLock::new(|| {
 });
 
 /// Events of every source, with the bytes that they came in and how they are told.
-pub static EVENTS: LazyLock<Vec<(Vec<u8>, Told<'static>, Event)>> = LazyLock::new(|| {
-    let by_content = SAMPLES.iter().map(|sample| (sample.text, Told::ByContent));
+pub static EVENTS: LazyLock<Vec<(Vec<u8>, FormatHint<'static>, Event)>> = LazyLock::new(|| {
+    let by_content = SAMPLES.iter().map(|sample| (sample.text, FormatHint::Detect));
     let shop = r#"{"kind":"order.paid","v":"urgent","at":"2026-05-01","n":7,"tags":["vip"],"o":{"a":null}}"#;
     let own = [
         ("shop", shop),
@@ -51,16 +51,16 @@ pub static EVENTS: LazyLock<Vec<(Vec<u8>, Told<'static>, Event)>> = LazyLock::ne
         .collect()
 });
 
-fn whole(text: &str, told: Told<'static>) -> (Vec<u8>, Told<'static>, Event) {
+fn whole(text: &str, told: FormatHint<'static>) -> (Vec<u8>, FormatHint<'static>, Event) {
     let value = accept(text.as_bytes()).expect("JSON").value;
     let event = read(value, told, &CONFIG.catalogue).expect("an event");
     (text.into(), told, event)
 }
 
 /// How the events of a source of one's own are read.
-pub fn described(source: &str) -> Told<'static> {
+pub fn described(source: &str) -> FormatHint<'static> {
     let entrance = &CONFIG.sources[source];
-    Told::Described(entrance.description().expect("a source of one's own"))
+    FormatHint::Custom(entrance.description().expect("a source of one's own"))
 }
 
 /// The rules of a text, and what was said about it.
@@ -80,7 +80,7 @@ pub fn load(text: &str) -> (RuleSet, Diagnostics) {
 }
 
 /// The index over the decoded event, the index over the bytes and the evaluator give one answer.
-pub fn agree(set: &RuleSet, bytes: &[u8], told: Told<'_>, event: &Event, scratch: &mut Scratch) {
+pub fn agree(set: &RuleSet, bytes: &[u8], told: FormatHint<'_>, event: &Event, scratch: &mut MatchScratch) {
     let expected: Vec<&str> = set
         .rules
         .iter()

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use flowtrigger_core::event::Event;
-use flowtrigger_core::flow::decide::Subject;
+use flowtrigger_core::flow::decide::RunInput;
 use flowtrigger_core::flow::plan::{MAX_PLANNED_STEPS, plan};
 use flowtrigger_core::flow::simulate::rehearse;
-use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::rule::Rule;
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ pub fn rules(bytes: &[u8]) {
     let (set, _) = load(text);
     judged(&set);
     for (_, _, event) in EVENTS.iter() {
-        let mut scratch = Scratch::default();
+        let mut scratch = MatchScratch::default();
         for rule in set.evaluate_event(event, &mut scratch).matched().take(4) {
             rehearsed(rule, event);
         }
@@ -32,7 +32,7 @@ pub fn rules(bytes: &[u8]) {
 
 /// Every sample event by these rules.
 pub fn judged(set: &RuleSet) {
-    let mut scratch = Scratch::default();
+    let mut scratch = MatchScratch::default();
     if set.rules.is_empty() {
         return;
     }
@@ -43,7 +43,7 @@ pub fn judged(set: &RuleSet) {
 
 /// The flow of a rule that matched, as a plan and with every step answered.
 fn rehearsed(rule: &Rule, event: &Event) {
-    let subject = Subject {
+    let subject = RunInput {
         event,
         vars: &rule.vars,
         error: &Value::Null,

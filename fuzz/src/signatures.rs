@@ -4,7 +4,7 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use flowtrigger_core::config;
 use flowtrigger_core::config::verification::{Scheme, Verification};
-use flowtrigger_core::diagnostic::Position;
+use flowtrigger_core::diagnostic::Span;
 use flowtrigger_core::secret::SecretValue;
 use flowtrigger::source::signature::Verifier;
 use jiff::Timestamp;
@@ -46,7 +46,7 @@ fn verifier(scheme: Scheme) -> Verifier {
     let verification = Verification {
         scheme,
         secrets: vec!["KEY".into()],
-        at: Position::default(),
+        at: Span::default(),
     };
     let secrets = vec![("KEY".to_owned(), SecretValue::new(SECRET))];
     let verifier = Verifier::new(&verification, secrets);

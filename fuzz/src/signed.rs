@@ -3,7 +3,7 @@
 
 use flowtrigger_core::config;
 use flowtrigger_core::config::verification::Scheme;
-use flowtrigger_core::config::verification::hmac::Part;
+use flowtrigger_core::config::verification::hmac::SignedPart;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use serde_json::json;
 
@@ -35,20 +35,20 @@ pub fn signed(bytes: &[u8]) {
             panic!("{verification:?}");
         };
         assert!(hmac.header.eq_ignore_ascii_case(header));
-        let has = |part: &Part| hmac.signed.0.contains(part);
-        assert!(has(&Part::Body) || has(&Part::TrimmedBody));
-        assert_eq!(has(&Part::Timestamp), timestamp.is_some());
+        let has = |part: &SignedPart| hmac.signed.0.contains(part);
+        assert!(has(&SignedPart::Body) || has(&SignedPart::TrimmedBody));
+        assert_eq!(has(&SignedPart::Timestamp), timestamp.is_some());
         let written: String = hmac.signed.0.iter().map(written).collect();
         assert!(written.eq_ignore_ascii_case(signed), "{written}");
     }
 }
 
-fn written(part: &Part) -> String {
+fn written(part: &SignedPart) -> String {
     match part {
-        Part::Body => "{body}".into(),
-        Part::TrimmedBody => "{trimmed_body}".into(),
-        Part::Timestamp => "{timestamp}".into(),
-        Part::Header(name) => format!("{{header:{name}}}"),
-        Part::Text(text) => text.clone(),
+        SignedPart::Body => "{body}".into(),
+        SignedPart::TrimmedBody => "{trimmed_body}".into(),
+        SignedPart::Timestamp => "{timestamp}".into(),
+        SignedPart::Header(name) => format!("{{header:{name}}}"),
+        SignedPart::Text(text) => text.clone(),
     }
 }

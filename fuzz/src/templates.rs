@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::document;
 use flowtrigger_core::document::Node;
-use flowtrigger_core::language::event_fields::Fields;
+use flowtrigger_core::language::event_fields::EventFields;
 use flowtrigger_core::language::template::{Escape, Template};
-use flowtrigger_core::language::template::json::TreeTemplate;
+use flowtrigger_core::language::template::json::JsonTemplate;
 use flowtrigger_core::path::scope::Scope;
 use serde_json::json;
 use url::Url;
@@ -29,10 +29,10 @@ pub fn templates(bytes: &[u8]) {
     let Some(node) = node(text, &mut diagnostics) else {
         return;
     };
-    let mut names = CONFIG.name_resolver(Fields::Open, &mut diagnostics);
+    let mut names = CONFIG.name_resolver(EventFields::Open, &mut diagnostics);
     let plain = Template::lower(&node, "body", Escape::None, &mut names);
     let url = Template::lower(&node, "url", Escape::Url, &mut names);
-    let tree = TreeTemplate::lower(&node, &mut names);
+    let tree = JsonTemplate::lower(&node, &mut names);
     let mut hosts = BTreeSet::new();
     for scope in scopes() {
         if let Some(Ok(text)) = plain.as_ref().map(|template| template.render(&scope)) {

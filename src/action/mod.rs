@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowtrigger_core::egress::policy::Outgoing;
+use flowtrigger_core::egress::policy::EgressPolicy;
 use flowtrigger_core::flow::call::{Call, JqCall};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use command::allowlist::ProgramAllowlist;
@@ -39,7 +39,7 @@ pub struct PerformerOptions {
     /// process. `None` writes none.
     pub processes: Option<PathBuf>,
     /// The egress policy of requests.
-    pub outgoing: Outgoing,
+    pub outgoing: EgressPolicy,
     /// The allowed programs; `None` for any.
     pub programs: Option<ProgramAllowlist>,
     /// The program that starts sandboxed commands and runs jq programs: this one.
@@ -59,7 +59,7 @@ impl PerformerOptions {
         Self {
             outbox: outbox.into(),
             processes: None,
-            outgoing: Outgoing::default(),
+            outgoing: EgressPolicy::default(),
             programs: None,
             launcher: "/proc/self/exe".into(),
             resolver: Arc::new(SystemResolver),
@@ -99,7 +99,7 @@ impl Performer {
     pub fn renewed(
         &self,
         secrets: &SecretStore,
-        outgoing: &Outgoing,
+        outgoing: &EgressPolicy,
         programs: Option<ProgramAllowlist>,
     ) -> Result<Self, Error> {
         let resolver = Arc::clone(&self.options.resolver);

@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::PerformerOptions;
 use super::http::request::content_type;
-use flowtrigger_core::flow::call::{Auth, Body, HttpCall, Keep};
-use flowtrigger_core::language::rendered_text::Text;
+use flowtrigger_core::flow::call::{Auth, RequestBody, HttpCall, KeepOutput};
+use flowtrigger_core::language::rendered_text::RenderedText;
 use flowtrigger_core::run::call_result::{CallFailure, Reply};
 
 /// The status of an outbox: 202 Accepted.
@@ -67,11 +67,11 @@ impl Outbox {
     }
 }
 
-fn reply(keep: Keep, path: &str) -> Reply {
+fn reply(keep: KeepOutput, path: &str) -> Reply {
     let value = match keep {
-        Keep::Body => json!({ "status": STATUS, "headers": {}, "body": { "outbox": path } }),
-        Keep::Status => json!({ "status": STATUS }),
-        Keep::None => json!({}),
+        KeepOutput::Body => json!({ "status": STATUS, "headers": {}, "body": { "outbox": path } }),
+        KeepOutput::Status => json!({ "status": STATUS }),
+        KeepOutput::None => json!({}),
     };
     Reply { value }
 }
@@ -119,15 +119,15 @@ fn headers(call: &HttpCall) -> Map<String, Value> {
     headers
 }
 
-fn body(body: &Body) -> Value {
+fn body(body: &RequestBody) -> Value {
     match body {
-        Body::Json(tree) => tree.redacted(),
-        Body::Form(fields) => form(fields).into(),
-        Body::Raw(text) => text.to_string().into(),
+        RequestBody::Json(tree) => tree.redacted(),
+        RequestBody::Form(fields) => form(fields).into(),
+        RequestBody::Raw(text) => text.to_string().into(),
     }
 }
 
-fn form(fields: &[(String, Text)]) -> Map<String, Value> {
+fn form(fields: &[(String, RenderedText)]) -> Map<String, Value> {
     let mut form = Map::new();
     for (name, text) in fields {
         add(&mut form, name, text.to_string().into());

@@ -7,8 +7,8 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::Cli;
-use super::exit::{Exit, Failure};
-use crate::cli::options::Global;
+use super::exit::{Exit, CommandError};
+use crate::cli::options::GlobalOptions;
 use super::output::Output;
 
 const AFTER_HELP: &str = "\
@@ -26,7 +26,7 @@ pub struct Args {
     shell: Shell,
 }
 
-pub fn run(args: Args, _global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run(args: Args, _global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     out.write_all(&script(args.shell))?;
     Ok(Exit::Fine)
 }

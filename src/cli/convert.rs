@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::exit::{Exit, Failure};
-use crate::cli::options::{Format, Global};
+use super::exit::{Exit, CommandError};
+use crate::cli::options::{Format, GlobalOptions};
 use super::output::Output;
 use super::render::diagnostics::number;
 use super::render::message;
@@ -53,7 +53,7 @@ struct FileConversion {
     conversion: Conversion,
 }
 
-pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let mut errors = Output::stderr(global.color);
     let mut names = NameAllocator::default();
     let config = configuration(global)?;
@@ -91,7 +91,7 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
 }
 
 /// The configuration; errors in it count only if it was named with `--config`.
-fn configuration(global: &Global) -> Result<Config, Failure> {
+fn configuration(global: &GlobalOptions) -> Result<Config, CommandError> {
     match (global.config(), &global.config) {
         (Ok(config), _) => Ok(config),
         (Err(failure), Some(_)) => Err(failure),
@@ -143,7 +143,7 @@ fn omissions(converted: &[FileConversion]) -> impl Iterator<Item = String> {
 }
 
 /// Prints the rules of all files as documents of one text, below a comment with what is part of no rule.
-fn print(converted: &[FileConversion], out: &mut Output) -> Result<(), Failure> {
+fn print(converted: &[FileConversion], out: &mut Output) -> Result<(), CommandError> {
     if rules(converted).next().is_none() {
         return Ok(());
     }
@@ -159,7 +159,7 @@ fn print(converted: &[FileConversion], out: &mut Output) -> Result<(), Failure> 
     Ok(())
 }
 
-fn list(converted: &[FileConversion], folder: &Path, out: &mut Output) -> Result<(), Failure> {
+fn list(converted: &[FileConversion], folder: &Path, out: &mut Output) -> Result<(), CommandError> {
     for rule in rules(converted) {
         writeln!(out, "{}", path_of(rule, folder).display())?;
     }
@@ -171,16 +171,16 @@ fn path_of(rule: &ConvertedRule, folder: &Path) -> PathBuf {
 }
 
 /// Writes all files, or none if one exists.
-fn write_files(converted: &[FileConversion], folder: &Path) -> Result<(), Failure> {
+fn write_files(converted: &[FileConversion], folder: &Path) -> Result<(), CommandError> {
     let paths = rules(converted).map(|rule| path_of(rule, folder));
     if let Some(existing) = paths.into_iter().find(|path| path.exists()) {
         return Err(
-            Failure::usage(format!("`{}` already exists", existing.display()))
+            CommandError::usage(format!("`{}` already exists", existing.display()))
                 .help("no file was written: choose another folder with `--out`, or move the file"),
         );
     }
     let failed = |path: &Path, error: io::Error| {
-        Failure::runtime(format!("failed to write `{}`: {error}", path.display()))
+        CommandError::runtime(format!("failed to write `{}`: {error}", path.display()))
     };
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     for rule in rules(converted) {
@@ -208,7 +208,7 @@ fn print_omissions(
     converted: &[FileConversion],
     folder: Option<&Path>,
     out: &mut Output,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let rules = number(rules(converted).count(), "rule");
     if omissions(converted).next().is_none() {
         return Ok(writeln!(out, "{rules}, nothing omitted")?);

@@ -1,8 +1,8 @@
 //! `daemon`: serves the endpoint that help desks post to, until it is asked to stop.
 //! It refuses to start with a broken rule or an unset secret.
 
-use super::exit::{Exit, Failure};
-use crate::cli::options::Global;
+use super::exit::{Exit, CommandError};
+use crate::cli::options::GlobalOptions;
 use super::output::Output;
 use super::progress::ProgressLine;
 use crate::engine::{DaemonOptions, daemon};
@@ -34,7 +34,7 @@ pub struct Args {
     listen: Option<String>,
 }
 
-pub fn run(args: Args, global: &Global, _: &mut Output) -> Result<Exit, Failure> {
+pub fn run(args: Args, global: &GlobalOptions, _: &mut Output) -> Result<Exit, CommandError> {
     let served = DaemonOptions {
         places: global.places(None),
         listen: args.listen,
@@ -45,7 +45,7 @@ pub fn run(args: Args, global: &Global, _: &mut Output) -> Result<Exit, Failure>
     let mut line = ProgressLine::new();
     let served = daemon(served, move |progress| line.tell(progress));
     let runtime = tokio::runtime::Runtime::new()
-        .map_err(|error| Failure::runtime(format!("failed to start: {error}")))?;
+        .map_err(|error| CommandError::runtime(format!("failed to start: {error}")))?;
     runtime.block_on(served)?;
     Ok(Exit::Fine)
 }

@@ -37,20 +37,20 @@ impl From<Exit> for ExitCode {
 
 /// Why a command could not do its work.
 #[derive(Debug, Error)]
-pub enum Failure {
+pub enum CommandError {
     #[error("{0}")]
-    Usage(Told),
+    Usage(SourceSelection),
     /// Every mistake, told at once.
     #[error("the rules or the configuration have errors")]
-    Invalid(Box<Findings>),
+    Invalid(Box<DiagnosticReport>),
     /// Secrets that cannot be had: the configuration is not whole.
     #[error("{0}")]
-    Unset(Told),
+    Unset(SourceSelection),
     /// Nothing to do where something was expected.
     #[error("{0}")]
-    Nothing(Told),
+    Nothing(SourceSelection),
     #[error("{0}")]
-    Runtime(Told),
+    Runtime(SourceSelection),
     #[error("failed to write the output: {0}")]
     Output(#[from] io::Error),
 }
@@ -58,90 +58,90 @@ pub enum Failure {
 /// A message and what to do about it.
 #[derive(Debug, Error)]
 #[error("{message}")]
-pub struct Told {
+pub struct SourceSelection {
     pub message: String,
     pub help: Option<String>,
 }
 
 /// What was found wrong, with the texts that it was found in.
 #[derive(Debug)]
-pub struct Findings {
+pub struct DiagnosticReport {
     pub files: Arc<Files>,
     pub diagnostics: Diagnostics,
 }
 
-impl Failure {
+impl CommandError {
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::Usage(Told::new(message))
+        Self::Usage(SourceSelection::new(message))
     }
 
     pub fn unset(message: impl Into<String>) -> Self {
-        Self::Unset(Told::new(message))
+        Self::Unset(SourceSelection::new(message))
     }
 
     pub fn nothing(message: impl Into<String>) -> Self {
-        Self::Nothing(Told::new(message))
+        Self::Nothing(SourceSelection::new(message))
     }
 
     pub fn runtime(message: impl Into<String>) -> Self {
-        Self::Runtime(Told::new(message))
+        Self::Runtime(SourceSelection::new(message))
     }
 
     pub fn invalid(files: Arc<Files>, diagnostics: Diagnostics) -> Self {
-        Self::Invalid(Box::new(Findings { files, diagnostics }))
+        Self::Invalid(Box::new(DiagnosticReport { files, diagnostics }))
     }
 
     /// Adds what to do about it.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         match &mut self {
-            Failure::Usage(told)
-            | Failure::Unset(told)
-            | Failure::Nothing(told)
-            | Failure::Runtime(told) => {
+            CommandError::Usage(told)
+            | CommandError::Unset(told)
+            | CommandError::Nothing(told)
+            | CommandError::Runtime(told) => {
                 told.help = Some(help.into());
             }
             // Its diagnostics bring their own, and a full disk says enough.
-            Failure::Invalid(_) | Failure::Output(_) => {}
+            CommandError::Invalid(_) | CommandError::Output(_) => {}
         }
         self
     }
 
     pub fn exit(&self) -> Exit {
         match self {
-            Failure::Usage(_) => Exit::Usage,
-            Failure::Invalid(_) | Failure::Unset(_) => Exit::Invalid,
-            Failure::Nothing(_) => Exit::Negative,
-            Failure::Runtime(_) | Failure::Output(_) => Exit::Runtime,
+            CommandError::Usage(_) => Exit::Usage,
+            CommandError::Invalid(_) | CommandError::Unset(_) => Exit::Invalid,
+            CommandError::Nothing(_) => Exit::Negative,
+            CommandError::Runtime(_) | CommandError::Output(_) => Exit::Runtime,
         }
     }
 
     /// Tells the user. A standard error that is gone leaves nobody to tell.
     pub fn tell(&self, to: &mut Output) {
         let _ = match self {
-            Failure::Invalid(findings) => {
+            CommandError::Invalid(findings) => {
                 render::diagnostics::text(to, &findings.files, &findings.diagnostics)
             }
-            Failure::Usage(told)
-            | Failure::Unset(told)
-            | Failure::Nothing(told)
-            | Failure::Runtime(told) => {
+            CommandError::Usage(told)
+            | CommandError::Unset(told)
+            | CommandError::Nothing(told)
+            | CommandError::Runtime(told) => {
                 render::message::error(to, &told.message, told.help.as_deref())
             }
-            Failure::Output(_) => render::message::error(to, &self.to_string(), None),
+            CommandError::Output(_) => render::message::error(to, &self.to_string(), None),
         };
         let _ = to.finish();
     }
 }
 
-impl From<EngineError> for Failure {
+impl From<EngineError> for CommandError {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Rules(reading) => {
-                Failure::invalid(reading.rulebook.files, reading.diagnostics)
+                CommandError::invalid(reading.rulebook.files, reading.diagnostics)
             }
-            EngineError::Secrets(_) => Failure::Unset(Told::new(error.to_string())),
+            EngineError::Secrets(_) => CommandError::Unset(SourceSelection::new(error.to_string())),
             EngineError::Listen(ListenError::Address { .. } | ListenError::NotLoopback { .. }) => {
-                Failure::usage(error.to_string())
+                CommandError::usage(error.to_string())
             }
             EngineError::Listen(ListenError::AddressInUse { .. } | ListenError::Other { .. })
             | EngineError::Store(_)
@@ -151,38 +151,38 @@ impl From<EngineError> for Failure {
             | EngineError::Socket(_)
             | EngineError::Serve(_)
             | EngineError::Signals(_)
-            | EngineError::Interrupted => Failure::runtime(error.to_string()),
+            | EngineError::Interrupted => CommandError::runtime(error.to_string()),
         }
     }
 }
 
-impl From<HistoryOpenError> for Failure {
+impl From<HistoryOpenError> for CommandError {
     fn from(error: HistoryOpenError) -> Self {
         match error {
-            HistoryOpenError::Nothing(_) => Failure::nothing(error.to_string())
+            HistoryOpenError::Nothing(_) => CommandError::nothing(error.to_string())
                 .help("start `flowtrigger daemon`, or point `--data` at the folder that one keeps"),
             HistoryOpenError::Newer { .. }
             | HistoryOpenError::Older { .. }
             | HistoryOpenError::Foreign(_)
             | HistoryOpenError::Damaged(_)
-            | HistoryOpenError::Unusable { .. } => Failure::runtime(error.to_string()),
+            | HistoryOpenError::Unusable { .. } => CommandError::runtime(error.to_string()),
         }
     }
 }
 
-impl From<Box<Disagreement>> for Failure {
+impl From<Box<Disagreement>> for CommandError {
     fn from(disagreement: Box<Disagreement>) -> Self {
-        Failure::runtime(disagreement.to_string())
+        CommandError::runtime(disagreement.to_string())
     }
 }
 
-impl From<HistoryError> for Failure {
+impl From<HistoryError> for CommandError {
     fn from(error: HistoryError) -> Self {
-        Failure::runtime(error.to_string())
+        CommandError::runtime(error.to_string())
     }
 }
 
-impl Told {
+impl SourceSelection {
     fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_with_its_help() {
-        let failure = Failure::usage("no file `x`").help("create it");
+        let failure = CommandError::usage("no file `x`").help("create it");
         assert_eq!(failure.exit(), Exit::Usage);
         let (mut out, written) = Output::captured();
         failure.tell(&mut out);

@@ -5,12 +5,12 @@ use std::io;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::options::{Global, LogFormat};
+use crate::cli::options::{GlobalOptions, LogFormat};
 use super::output::Output;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-pub fn start(global: &Global, default: &'static str) {
+pub fn start(global: &GlobalOptions, default: &'static str) {
     let level = global.log.as_deref().unwrap_or(default);
     let lines = tracing_subscriber::fmt()
         .with_writer(io::stderr)

@@ -32,8 +32,8 @@ use clap::{Parser, Subcommand};
 use crate::action::command::sandbox::launcher::become_command;
 use crate::action::jq::serve_jq;
 
-use exit::{Exit, Failure};
-use crate::cli::options::Global;
+use exit::{Exit, CommandError};
+use crate::cli::options::GlobalOptions;
 use output::Output;
 
 const AFTER_HELP: &str = "\
@@ -52,7 +52,7 @@ Exit codes: 0 fine, 1 a negative answer, 2 usage, 3 invalid rules or configurati
 #[command(name = "flowtrigger", version, about, after_help = AFTER_HELP)]
 struct Cli {
     #[command(flatten)]
-    global: Global,
+    global: GlobalOptions,
     #[command(subcommand)]
     command: Command,
 }
@@ -108,7 +108,7 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> 
 }
 
 impl Command {
-    fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    fn run(self, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
         match self {
             Command::Daemon(args) => daemon::run(args, global, out),
             Command::Run(args) => run::run(args, global, out),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CommandError;
 use crate::cli::output::{Color, Output};
 use crate::cli::progress::ProgressLine;
 use crate::cli::render::diagnostics;
@@ -25,7 +25,7 @@ const HEADING: &str = "Options of every command";
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = HEADING)]
-pub struct Global {
+pub struct GlobalOptions {
     /// Folder of rule files, or one rule file.
     #[arg(
         long,
@@ -72,7 +72,7 @@ pub enum LogFormat {
     Json,
 }
 
-impl Global {
+impl GlobalOptions {
     /// Where to read rules and configuration; a command's own path goes before `--rules`.
     pub fn places(&self, path: Option<&Path>) -> RulebookPaths {
         let config = match &self.config {
@@ -107,19 +107,19 @@ impl Global {
     }
 
     /// The configuration alone, or its mistakes.
-    pub fn config(&self) -> Result<Config, Failure> {
+    pub fn config(&self) -> Result<Config, CommandError> {
         let mut files = Files::default();
         let mut diagnostics = Diagnostics::default();
         let config = self.places(None).read_config(&mut files, &mut diagnostics);
         lower_default_on_dead(&config, &mut diagnostics);
         match diagnostics.has_errors() {
-            true => Err(Failure::invalid(Arc::new(files), diagnostics)),
+            true => Err(CommandError::invalid(Arc::new(files), diagnostics)),
             false => Ok(config),
         }
     }
 
     /// Rules and configuration without a mistake, or all mistakes. Warnings alone are told.
-    pub fn rulebook(&self, path: Option<&Path>) -> Result<Rulebook, Failure> {
+    pub fn rulebook(&self, path: Option<&Path>) -> Result<Rulebook, CommandError> {
         let mut line = ProgressLine::new();
         let reading = self
             .places(path)
@@ -132,7 +132,7 @@ impl Global {
         }
         reading
             .accepted()
-            .map_err(|reading| Failure::invalid(reading.rulebook.files, reading.diagnostics))
+            .map_err(|reading| CommandError::invalid(reading.rulebook.files, reading.diagnostics))
     }
 }
 

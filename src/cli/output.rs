@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::ValueEnum;
 
-use super::exit::Failure;
+use super::exit::CommandError;
 
 /// How wide lines may be where no terminal says.
 const WIDTH: usize = 100;
@@ -31,11 +31,11 @@ pub struct Output {
     indent: usize,
     /// Nothing was written of the line yet.
     at_start: bool,
-    reader: Reader,
+    reader: ReaderState,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reader {
+enum ReaderState {
     Listening,
     Gone,
 }
@@ -61,13 +61,13 @@ impl Output {
             width: width.unwrap_or(WIDTH),
             indent: 0,
             at_start: true,
-            reader: Reader::Listening,
+            reader: ReaderState::Listening,
         }
     }
 
     /// Whether nobody reads any more: a command without effects may stop.
     pub fn is_closed(&self) -> bool {
-        self.reader == Reader::Gone
+        self.reader == ReaderState::Gone
     }
 
     /// Whatever is written meanwhile stands so many columns further in.
@@ -88,14 +88,14 @@ impl Output {
     }
 
     /// Hands over what is still held back.
-    pub fn finish(&mut self) -> Result<(), Failure> {
+    pub fn finish(&mut self) -> Result<(), CommandError> {
         Ok(self.flush()?)
     }
 
     fn note<T>(&mut self, result: io::Result<T>, instead: T) -> io::Result<T> {
         match result {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                self.reader = Reader::Gone;
+                self.reader = ReaderState::Gone;
                 Ok(instead)
             }
             other => other,
@@ -158,15 +158,15 @@ mod captured {
 
     /// What a command under test wrote.
     #[derive(Clone, Default)]
-    pub struct Written(Arc<Mutex<Vec<u8>>>);
+    pub struct WrittenText(Arc<Mutex<Vec<u8>>>);
 
-    impl Written {
+    impl WrittenText {
         pub fn text(&self) -> String {
             String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
         }
     }
 
-    impl Write for Written {
+    impl Write for WrittenText {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -179,8 +179,8 @@ mod captured {
 
     impl Output {
         /// An output without colour whose text a test can read.
-        pub fn captured() -> (Self, Written) {
-            let written = Written::default();
+        pub fn captured() -> (Self, WrittenText) {
+            let written = WrittenText::default();
             let out = Self::over(Box::new(written.clone()), Color::Never, false, None);
             (out, written)
         }

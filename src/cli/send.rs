@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use url::Url;
 
-use super::exit::{Exit, Failure};
-use crate::cli::options::{Format, Global};
-use super::input::Bad;
-use crate::cli::input::outgoing::{Address, Packed, Parcel};
+use super::exit::{Exit, CommandError};
+use crate::cli::options::{Format, GlobalOptions};
+use super::input::InputError;
+use crate::cli::input::outgoing::{SourceRouter, OutgoingInput, OutgoingEvent};
 use super::output::Output;
 use super::render::message;
 use crate::cli::render::color::{Paint, Tone};
@@ -51,13 +51,13 @@ pub struct Args {
     format: Format,
 }
 
-pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let config = global.config()?;
-    let address = Address::new(args.source.as_deref(), &config)?;
+    let address = SourceRouter::new(args.source.as_deref(), &config)?;
     let mut post = Post::new(&config, &args, global)?;
     let mut worst = Exit::Fine;
     for packed in address.parcels(&args.files) {
-        let Packed { place, parcel } = packed;
+        let OutgoingInput { place, parcel } = packed;
         let exit = match parcel {
             Ok(parcel) => post.send(&place, parcel, out)?,
             Err(bad) => post.unfit(&place, &bad)?,
@@ -78,7 +78,7 @@ fn worse(one: Exit, other: Exit) -> Exit {
 struct Post<'p> {
     config: &'p Config,
     args: &'p Args,
-    global: &'p Global,
+    global: &'p GlobalOptions,
     signer: Signer,
     poster: Poster,
     runtime: Runtime,
@@ -87,8 +87,8 @@ struct Post<'p> {
 }
 
 impl<'p> Post<'p> {
-    fn new(config: &'p Config, args: &'p Args, global: &'p Global) -> Result<Self, Failure> {
-        let not_started = |why: String| Failure::runtime(format!("failed to start: {why}"));
+    fn new(config: &'p Config, args: &'p Args, global: &'p GlobalOptions) -> Result<Self, CommandError> {
+        let not_started = |why: String| CommandError::runtime(format!("failed to start: {why}"));
         Ok(Self {
             config,
             args,
@@ -100,8 +100,8 @@ impl<'p> Post<'p> {
         })
     }
 
-    fn send(&mut self, place: &str, parcel: Parcel<'_>, out: &mut Output) -> Result<Exit, Failure> {
-        let Parcel { entrance, body } = parcel;
+    fn send(&mut self, place: &str, parcel: OutgoingEvent<'_>, out: &mut Output) -> Result<Exit, CommandError> {
+        let OutgoingEvent { entrance, body } = parcel;
         let url = signer::url(entrance, self.args.to.as_deref(), self.config)?;
         let signed = self.signer.sign(entrance, &body, Timestamp::now())?;
         if signed.is_none() {
@@ -115,7 +115,7 @@ impl<'p> Post<'p> {
             .block_on(posted)
             .map_err(|error| unreached(&url, &error))?;
         let exit = exit_of(posted.status);
-        let answer = Answer {
+        let answer = SendResult {
             place,
             source: &entrance.name,
             url: &url,
@@ -128,7 +128,7 @@ impl<'p> Post<'p> {
         Ok(exit)
     }
 
-    fn unfit(&self, place: &str, bad: &Bad) -> Result<Exit, Failure> {
+    fn unfit(&self, place: &str, bad: &InputError) -> Result<Exit, CommandError> {
         let mut stderr = Output::stderr(self.global.color);
         let text = format!("{place}: {}", bad.message);
         message::error(&mut stderr, &text, bad.help.as_deref())?;
@@ -136,7 +136,7 @@ impl<'p> Post<'p> {
         Ok(Exit::BadEvent)
     }
 
-    fn tell_unsigned(&mut self, source: &str) -> Result<(), Failure> {
+    fn tell_unsigned(&mut self, source: &str) -> Result<(), CommandError> {
         if self.unsigned.iter().any(|told| told == source) {
             return Ok(());
         }
@@ -150,8 +150,8 @@ impl<'p> Post<'p> {
     }
 }
 
-fn unreached(url: &Url, error: &PostError) -> Failure {
-    let failure = Failure::runtime(format!("failed to post to `{}`: {error}", bare(url)));
+fn unreached(url: &Url, error: &PostError) -> CommandError {
+    let failure = CommandError::runtime(format!("failed to post to `{}`: {error}", bare(url)));
     failure.help(match error {
         PostError::Refused => "start `flowtrigger daemon`, or name its address with `--to URL`",
         PostError::Other(_) => "see that this is the daemon's address, and that it is well",
@@ -175,14 +175,14 @@ fn exit_of(status: u16) -> Exit {
     }
 }
 
-struct Answer<'a> {
+struct SendResult<'a> {
     place: &'a str,
     source: &'a str,
     url: &'a Url,
     posted: &'a Posted,
 }
 
-impl Answer<'_> {
+impl SendResult<'_> {
     fn json(&self) -> Value {
         json!({
             "place": self.place,
@@ -193,7 +193,7 @@ impl Answer<'_> {
         })
     }
 
-    fn text(&self, out: &mut Output) -> Result<(), Failure> {
+    fn text(&self, out: &mut Output) -> Result<(), CommandError> {
         let body = &self.posted.body;
         if exit_of(self.posted.status) != Exit::Fine {
             return self.refusal(out);
@@ -204,7 +204,7 @@ impl Answer<'_> {
         several.iter().try_for_each(|one| self.accepted(one, out))
     }
 
-    fn accepted(&self, one: &Value, out: &mut Output) -> Result<(), Failure> {
+    fn accepted(&self, one: &Value, out: &mut Output) -> Result<(), CommandError> {
         let paint = Paint::of(out);
         let event = one["event"].as_str().unwrap_or_default();
         let runs = one["runs"].as_array().map_or(&[][..], Vec::as_slice);
@@ -233,7 +233,7 @@ impl Answer<'_> {
         Ok(())
     }
 
-    fn refusal(&self, out: &mut Output) -> Result<(), Failure> {
+    fn refusal(&self, out: &mut Output) -> Result<(), CommandError> {
         let paint = Paint::of(out);
         let Posted { status, body } = self.posted;
         let word = paint.tone(Tone::Red, "refused");

@@ -8,17 +8,17 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::exit::{Exit, Failure};
-use crate::cli::options::{Format, Global};
-use crate::cli::input::outgoing::{Address, Parcel};
-use crate::cli::time_argument::Moment;
+use super::exit::{Exit, CommandError};
+use crate::cli::options::{Format, GlobalOptions};
+use crate::cli::input::outgoing::{SourceRouter, OutgoingEvent};
+use crate::cli::time_argument::TimeArgument;
 use super::output::Output;
 use super::render::message;
 use super::signer::{self, Signer};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
 use flowtrigger_core::config::verification::Scheme;
-use flowtrigger_core::secret::SecretPlace;
+use flowtrigger_core::secret::SecretSource;
 use crate::source::signature::SignedHeader;
 
 const AFTER_HELP: &str = "\
@@ -46,17 +46,17 @@ pub struct Args {
     #[arg(long, value_name = "URL")]
     to: Option<String>,
     /// When it is signed: a time, or -10m for so long ago; now unless given.
-    #[arg(long, value_name = "TIME", value_parser = Moment::parse, allow_hyphen_values = true)]
-    at: Option<Moment>,
+    #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
+    at: Option<TimeArgument>,
     /// How the answer is printed.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
 
-pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let config = global.config()?;
-    let address = Address::new(args.source.as_deref(), &config)?;
-    let Parcel { entrance, body } = match address.whole(&args.file) {
+    let address = SourceRouter::new(args.source.as_deref(), &config)?;
+    let OutgoingEvent { entrance, body } = match address.whole(&args.file) {
         Ok(parcel) => parcel,
         Err(bad) => {
             let mut stderr = Output::stderr(global.color);
@@ -69,7 +69,7 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
     let at = args.at.map_or(now, |at| at.from(now));
     let headers = Signer::new(&config).sign(entrance, &body, at)?;
     let url = signer::url(entrance, args.to.as_deref(), &config)?;
-    let signed = Signed {
+    let signed = SignResult {
         entrance,
         headers: headers.as_deref(),
         curl: curl(entrance, headers.as_deref(), &url, &args.file, &config),
@@ -82,15 +82,15 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
     Ok(Exit::Fine)
 }
 
-struct Signed<'s> {
+struct SignResult<'s> {
     entrance: &'s EventSource,
     headers: Option<&'s [SignedHeader]>,
     curl: String,
     url: Url,
 }
 
-impl Signed<'_> {
-    fn text(&self, out: &mut Output) -> Result<(), Failure> {
+impl SignResult<'_> {
+    fn text(&self, out: &mut Output) -> Result<(), CommandError> {
         match self.headers {
             Some(headers) => {
                 for header in headers {
@@ -153,9 +153,9 @@ fn curl(
 
 fn token(name: &str, config: &Config) -> String {
     let place = config.secrets.get(name).cloned();
-    match place.unwrap_or_else(|| SecretPlace::default_for(name)) {
-        SecretPlace::Env(variable) => format!("${variable}"),
-        SecretPlace::File(path) => format!("$(cat {})", quoted(&path.display().to_string())),
+    match place.unwrap_or_else(|| SecretSource::default_for(name)) {
+        SecretSource::Env(variable) => format!("${variable}"),
+        SecretSource::File(path) => format!("$(cat {})", quoted(&path.display().to_string())),
     }
 }
 

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use url::Url;
 
-use super::exit::Failure;
+use super::exit::CommandError;
 use crate::action::secret::MissingSecret;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
@@ -28,7 +28,7 @@ impl Signer {
         entrance: &EventSource,
         body: &[u8],
         at: Timestamp,
-    ) -> Result<Option<Vec<SignedHeader>>, Failure> {
+    ) -> Result<Option<Vec<SignedHeader>>, CommandError> {
         let Some(verification) = &entrance.verification else {
             return Ok(None);
         };
@@ -41,7 +41,7 @@ impl Signer {
             .collect();
         if !missing.is_empty() {
             let message = format!("failed to sign for the source `{}`", entrance.name);
-            let failure = Failure::unset(message);
+            let failure = CommandError::unset(message);
             return Err(failure.help(missing.join("\n  ")));
         }
         let known = self.entrances.named(&entrance.name);
@@ -51,7 +51,7 @@ impl Signer {
 }
 
 /// Where the events of a source are posted to: at `to`, or where the daemon listens.
-pub fn url(entrance: &EventSource, to: Option<&str>, config: &Config) -> Result<Url, Failure> {
+pub fn url(entrance: &EventSource, to: Option<&str>, config: &Config) -> Result<Url, CommandError> {
     let listened = std::env::var("FLOWTRIGGER_LISTEN").ok();
     let listened = listened.or_else(|| config.listen.address.clone());
     let address = match (to, &listened) {
@@ -60,7 +60,7 @@ pub fn url(entrance: &EventSource, to: Option<&str>, config: &Config) -> Result<
         (None, None) => DEFAULT_ADDRESS,
     };
     let unclear = || {
-        let failure = Failure::usage(format!("failed to understand the address `{address}`"));
+        let failure = CommandError::usage(format!("failed to understand the address `{address}`"));
         failure.help("write it as `http://127.0.0.1:8080`, or with `--to URL`")
     };
     let whole = match address.contains("://") {

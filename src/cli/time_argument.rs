@@ -8,27 +8,27 @@ use flowtrigger_core::language::operator::time::instant;
 
 /// A moment, where an age still counts back from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
+pub enum TimeArgument {
     At(Timestamp),
     Ago(SignedDuration),
 }
 
-impl Moment {
+impl TimeArgument {
     /// For clap.
     pub fn parse(text: &str) -> Result<Self, String> {
         let age = text.strip_prefix('-').and_then(duration::parse);
         if let Some(age) = age.and_then(|age| SignedDuration::try_from(age).ok()) {
-            return Ok(Moment::Ago(age));
+            return Ok(TimeArgument::Ago(age));
         }
-        instant(text).map(Moment::At).ok_or_else(|| {
+        instant(text).map(TimeArgument::At).ok_or_else(|| {
             "write 2026-01-07, 2026-01-07T09:02, in UTC, or -2h for so long ago".into()
         })
     }
 
     pub fn from(self, now: Timestamp) -> Timestamp {
         match self {
-            Moment::At(at) => at,
-            Moment::Ago(age) => now.checked_sub(age).unwrap_or(Timestamp::MIN),
+            TimeArgument::At(at) => at,
+            TimeArgument::Ago(age) => now.checked_sub(age).unwrap_or(Timestamp::MIN),
         }
     }
 }
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn times_and_ages_are_read_and_nothing_else() {
         let now: Timestamp = "2026-01-07T12:00:00.5Z".parse().unwrap();
-        let of = |text: &str| Moment::parse(text).map(|moment| seconds(moment.from(now)));
+        let of = |text: &str| TimeArgument::parse(text).map(|moment| seconds(moment.from(now)));
         for (text, meant) in [
             ("2026-01-07", "2026-01-07T00:00:00Z"),
             ("2026-01-07T09:02", "2026-01-07T09:02:00Z"),

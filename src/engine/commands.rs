@@ -6,7 +6,7 @@ use super::Perform;
 use super::handle::Engine;
 use super::runner::worker::is_transient;
 use flowtrigger_core::path::redact::is_redacted;
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::run::{RunId, RunState};
 use crate::store::{Arrival, Occasion, Placed, Store, StoreError};
 
 impl<S: Store, P: Perform> Engine<S, P> {
@@ -46,7 +46,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
 
     /// Queues a run again that was stopped and could not be cancelled.
     async fn requeue(&self, run: RunId) {
-        let queued = Some(State::Queued);
+        let queued = Some(RunState::Queued);
         if let Err(error) = self.shared.store.advance(run, Vec::new(), queued).await {
             error!(run = run.0, %error, "run stopped, but neither cancelled nor queued again; the next start continues it");
         }

@@ -22,7 +22,7 @@ use flowtrigger_core::config::Config;
 use crate::source::admin::SocketError;
 use crate::source::http::ListenError;
 use crate::store::StoreError;
-use crate::store::sqlite::OpenError;
+use crate::store::sqlite::HistoryOpenError;
 
 pub use clock::{Clock, SystemClock};
 pub use daemon::data_folder::{DataFolder, FolderError};
@@ -97,7 +97,7 @@ pub enum EngineError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(#[from] HistoryOpenError),
     #[error(transparent)]
     Action(#[from] action::Error),
     #[error(transparent)]

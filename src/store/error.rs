@@ -1,7 +1,7 @@
 //! Errors of a store, for every backend: what a backend reports becomes one of these.
 
 use super::SettingsError;
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::run::{RunId, RunState};
 
 /// Why a store rejected a call or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +41,7 @@ pub enum StoreError {
 pub struct RowError(pub &'static str);
 
 impl StoreError {
-    pub(super) fn cannot_retry(run: RunId, state: &State) -> Self {
+    pub(super) fn cannot_retry(run: RunId, state: &RunState) -> Self {
         StoreError::WrongState {
             run: run.0,
             state: state.word(),
@@ -50,7 +50,7 @@ impl StoreError {
         }
     }
 
-    pub(super) fn cannot_cancel(run: RunId, state: &State) -> Self {
+    pub(super) fn cannot_cancel(run: RunId, state: &RunState) -> Self {
         StoreError::WrongState {
             run: run.0,
             state: state.word(),

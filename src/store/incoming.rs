@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use super::{RevisionId, RunStatus};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::summary::Brief;
-use flowtrigger_core::gate::Ask;
-use flowtrigger_core::gate::debounce::Debounce;
-use flowtrigger_core::loop_guard::LoopAsk;
+use flowtrigger_core::event::summary::EventSummary;
+use flowtrigger_core::gate::GateCheck;
+use flowtrigger_core::gate::debounce::DebounceCheck;
+use flowtrigger_core::loop_guard::LoopCheck;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::State;
+use flowtrigger_core::run::RunState;
 
 /// An event with the runs that are planned for it.
 #[derive(Debug, Clone)]
@@ -43,24 +43,24 @@ pub struct PlannedRun {
     /// Runs of this rule with the same value are executed one at a time; `None` waits for no other run.
     pub lane: Option<String>,
     /// The check of the loop guard, before the gates; `None` if the run can cause no event.
-    pub loop_ask: Option<LoopAsk>,
+    pub loop_ask: Option<LoopCheck>,
     /// The checks of its gates, in their order.
-    pub asks: Vec<Ask>,
+    pub asks: Vec<GateCheck>,
 }
 
 impl PlannedRun {
     /// The debounce that collects its event; none for a run that is never executed.
-    pub(super) fn debounce(&self) -> Option<Debounce<'_>> {
+    pub(super) fn debounce(&self) -> Option<DebounceCheck<'_>> {
         let live = (self.mode == Mode::Live).then_some(&self.asks)?;
-        live.iter().find_map(Debounce::of)
+        live.iter().find_map(DebounceCheck::of)
     }
 
     /// The state of the run if every gate admits it.
-    pub(super) fn first_state(&self) -> State {
+    pub(super) fn first_state(&self) -> RunState {
         match self.mode {
-            Mode::Live => State::Queued,
-            Mode::Shadow => State::Shadow,
-            Mode::Disabled => State::Cancelled,
+            Mode::Live => RunState::Queued,
+            Mode::Shadow => RunState::Shadow,
+            Mode::Disabled => RunState::Cancelled,
         }
     }
 }
@@ -79,7 +79,7 @@ pub enum UnmatchedEvent {
     Built(Arc<Event>),
     /// As received, without being built. Only for formats that the built-in catalogue can decode.
     Scanned {
-        brief: Box<Brief>,
+        brief: Box<EventSummary>,
         raw: Box<str>,
     },
 }

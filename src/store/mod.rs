@@ -18,7 +18,7 @@ use std::future::Future;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use flowtrigger_core::run::{Line, RunId, State};
+use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use record::{flow, on_dead_run};
 
 pub use error::{RowError, StoreError};
@@ -81,8 +81,8 @@ pub trait Store: Send + Sync + 'static {
     fn advance(
         &self,
         run: RunId,
-        entries: Vec<Line>,
-        state: Option<State>,
+        entries: Vec<LogEntry>,
+        state: Option<RunState>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Queues a dead, held or cancelled run again, last in its lane, with its flow, key and log. Fails if
@@ -164,35 +164,35 @@ pub struct ClaimRequest {
 }
 
 /// Whether a run in this state holds its lane, and counts for the backlog.
-fn holds_lane(state: &State) -> bool {
+fn holds_lane(state: &RunState) -> bool {
     match state {
-        State::Queued | State::Running | State::Retrying { .. } => true,
-        State::Debouncing { .. }
-        | State::Waiting { .. }
-        | State::Done
-        | State::Skipped { .. }
-        | State::Shadow
-        | State::Dead { .. }
-        | State::Held { .. }
-        | State::Suppressed { .. }
-        | State::Cancelled => false,
+        RunState::Queued | RunState::Running | RunState::Retrying { .. } => true,
+        RunState::Debouncing { .. }
+        | RunState::Waiting { .. }
+        | RunState::Done
+        | RunState::Skipped { .. }
+        | RunState::Shadow
+        | RunState::Dead { .. }
+        | RunState::Held { .. }
+        | RunState::Suppressed { .. }
+        | RunState::Cancelled => false,
     }
 }
 
 /// Whether a run in this state no longer needs its event: it is over, and nobody is expected to retry it.
-fn is_redactable(state: &State) -> bool {
+fn is_redactable(state: &RunState) -> bool {
     match state {
-        State::Done
-        | State::Skipped { .. }
-        | State::Suppressed { .. }
-        | State::Shadow
-        | State::Cancelled => true,
-        State::Queued
-        | State::Debouncing { .. }
-        | State::Running
-        | State::Retrying { .. }
-        | State::Waiting { .. }
-        | State::Held { .. }
-        | State::Dead { .. } => false,
+        RunState::Done
+        | RunState::Skipped { .. }
+        | RunState::Suppressed { .. }
+        | RunState::Shadow
+        | RunState::Cancelled => true,
+        RunState::Queued
+        | RunState::Debouncing { .. }
+        | RunState::Running
+        | RunState::Retrying { .. }
+        | RunState::Waiting { .. }
+        | RunState::Held { .. }
+        | RunState::Dead { .. } => false,
     }
 }

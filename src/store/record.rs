@@ -9,9 +9,9 @@ use super::RevisionId;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::step::Flow;
 use flowtrigger_core::gate::debounce::locals;
-use flowtrigger_core::loop_guard::Lineage;
+use flowtrigger_core::loop_guard::Causation;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::{Line, RunId, State};
+use flowtrigger_core::run::{LogEntry, RunId, RunState};
 
 /// Everything that the store knows of a run.
 #[derive(Debug, Clone)]
@@ -27,9 +27,9 @@ pub struct RunRecord {
     pub error: Value,
     /// What the flow reads under `events`, the oldest first; only for a debounce that keeps all events.
     pub events: Vec<Arc<Event>>,
-    pub lineage: Lineage,
-    pub state: State,
-    pub log: Vec<Line>,
+    pub lineage: Causation,
+    pub state: RunState,
+    pub log: Vec<LogEntry>,
 }
 
 /// A run to execute.
@@ -44,7 +44,7 @@ pub struct ClaimedRun {
     pub error: Value,
     /// What the flow reads under `events`, the oldest first; only for a debounce that keeps all events.
     pub events: Vec<Arc<Event>>,
-    pub log: Vec<Line>,
+    pub log: Vec<LogEntry>,
 }
 
 /// A run and its state.
@@ -52,7 +52,7 @@ pub struct ClaimedRun {
 pub struct RunStatus {
     pub id: RunId,
     pub rule: Arc<str>,
-    pub state: State,
+    pub state: RunState,
 }
 
 impl RunRecord {
@@ -87,7 +87,7 @@ pub(super) fn flow<'r>(rule: &'r Rule, error: &Value) -> &'r Flow {
 
 /// The `on_dead` run of a dead run, if its rule has that flow. A dead `on_dead` run has none.
 pub(super) fn on_dead_run(dead: &RunRecord) -> Option<RunRecord> {
-    let State::Dead { why } = &dead.state else {
+    let RunState::Dead { why } = &dead.state else {
         return None;
     };
     if dead.rule.on_dead.is_none() || !dead.error.is_null() {
@@ -98,12 +98,12 @@ pub(super) fn on_dead_run(dead: &RunRecord) -> Option<RunRecord> {
             "message": why,
             "run": dead.id.0,
             "rule": dead.rule.name,
-            "attempts": dead.log.iter().filter_map(Line::attempt).count(),
+            "attempts": dead.log.iter().filter_map(LogEntry::attempt).count(),
         }),
         lane: None,
         events: Vec::new(),
-        lineage: Lineage::default(),
-        state: State::Queued,
+        lineage: Causation::default(),
+        state: RunState::Queued,
         log: Vec::new(),
         ..dead.clone()
     })

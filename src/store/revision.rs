@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use flowtrigger_core::config;
 use flowtrigger_core::config::Config;
-use flowtrigger_core::config::archive::{Archive, Archived};
-use flowtrigger_core::config::limits::Limits;
+use flowtrigger_core::config::archive::{Archive, ArchiveScope};
+use flowtrigger_core::config::limits::RunLimits;
 use flowtrigger_core::config::retention::Retention;
 use flowtrigger_core::path::Path;
 
@@ -15,7 +15,7 @@ use flowtrigger_core::path::Path;
 pub struct Revision {
     /// Name and text of each rule file.
     pub files: Vec<(Arc<str>, Arc<str>)>,
-    pub config: Arc<config::Source>,
+    pub config: Arc<config::ConfigSource>,
     pub settings: StoreSettings,
 }
 
@@ -30,7 +30,7 @@ const MEMORY_BYTES: u64 = 64 * 1024 * 1024;
 /// How much is kept and for how long, and how much may be unfinished.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StoreSettings {
-    pub limits: Limits,
+    pub limits: RunLimits,
     pub retention: Retention,
     pub archive: Archive,
     /// Fields that are removed from events once no run needs them.
@@ -51,17 +51,17 @@ impl StoreSettings {
     /// Unmatched events are not stored, and nothing is deleted because of its age.
     pub fn in_memory() -> Self {
         Self {
-            limits: Limits {
+            limits: RunLimits {
                 backlog: MEMORY_BACKLOG,
                 per_rule_backlog: MEMORY_BACKLOG,
-                ..Limits::default()
+                ..RunLimits::default()
             },
             retention: Retention {
                 keep_for: Duration::MAX,
                 at_most: MEMORY_BYTES,
             },
             archive: Archive {
-                events: Archived::Off,
+                events: ArchiveScope::Off,
                 ..Archive::default()
             },
             redact: Vec::new(),

@@ -12,7 +12,7 @@ use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::language::condition::trace::{NoTrace, Trace};
 use flowtrigger_core::language::condition::Condition;
-use flowtrigger_core::rule::version::{Kept, Version};
+use flowtrigger_core::rule::version::{StoredRuleVersion, RuleVersion};
 use flowtrigger_core::compile::rule_version::compile_version;
 use flowtrigger_core::path::scope::Scope;
 use flowtrigger_testing::{expected, repository, rules};
@@ -97,14 +97,14 @@ fn a_stored_version_compiles_to_the_same_rule() {
     let mut prints = Vec::new();
     for rule in &set.rules {
         let version = &rule.version;
-        let kept = Kept {
+        let kept = StoredRuleVersion {
             file: "triage.json".into(),
             document: version.document().to_owned(),
             line: version.line,
             picked: version.picked().map(str::to_owned),
             parts: Vec::new(),
         };
-        let kept = Version::kept(kept, Arc::clone(version.config()));
+        let kept = RuleVersion::kept(kept, Arc::clone(version.config()));
         assert_eq!(kept.fingerprint, version.fingerprint);
         let again = compile_version(&kept, &config).expect("the rule again");
         assert_eq!((&again.name, again.at), (&rule.name, rule.at));

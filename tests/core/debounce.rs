@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use flowtrigger_core::gate::Kept as Keep;
-use flowtrigger_core::gate::debounce::{Debounce, Gathering, Turn};
+use flowtrigger_core::gate::ModelWindow as Keep;
+use flowtrigger_core::gate::debounce::{DebounceCheck, DebounceWindow, DebounceAction};
 use flowtrigger_core::run::RunId;
 use flowtrigger_testing::debounce_model::{Coming, Started, naive};
 use jiff::{SignedDuration, Timestamp};
@@ -16,7 +16,7 @@ fn at(second: i64) -> Timestamp {
 
 /// A window as a store would hold it.
 struct Kept {
-    gathering: Gathering,
+    gathering: DebounceWindow,
     events: Vec<usize>,
 }
 
@@ -31,7 +31,7 @@ impl Kept {
 }
 
 /// The runs by the decision under test, one decision per event. A run's id is the number of its event.
-fn decided(debounce: &Debounce<'_>, coming: &[Coming]) -> Vec<Started> {
+fn decided(debounce: &DebounceCheck<'_>, coming: &[Coming]) -> Vec<Started> {
     let mut windows: BTreeMap<u8, Kept> = BTreeMap::new();
     let mut started = Vec::new();
     for (number, (second, about)) in coming.iter().enumerate() {
@@ -45,12 +45,12 @@ fn decided(debounce: &Debounce<'_>, coming: &[Coming]) -> Vec<Started> {
         let before = windows.remove(about);
         let open = before.as_ref().map(|kept| kept.gathering);
         let run = match debounce.turn(open.as_ref()) {
-            Turn::Opens | Turn::Replaces(_) => RunId(number as u64),
-            Turn::Joins(run) => run,
+            DebounceAction::Open | DebounceAction::Replace(_) => RunId(number as u64),
+            DebounceAction::Join(run) => run,
         };
         let mut events = before.map(|kept| kept.events).unwrap_or_default();
         events.push(number);
-        let gathering = Gathering {
+        let gathering = DebounceWindow {
             run,
             since: open.map_or(now, |open| open.since),
             until: debounce.until(open.as_ref(), now),
@@ -92,7 +92,7 @@ proptest! {
             })
             .collect();
         let span = |seconds: i64| Duration::from_secs(seconds.unsigned_abs());
-        let debounce = Debounce {
+        let debounce = DebounceCheck {
             quiet: span(quiet),
             at_most: at_most.map(span),
             keep,

@@ -11,7 +11,7 @@ use flowtrigger_core::event::catalogue::event_type::FieldLookup;
 use flowtrigger_core::event::format::{decode, decode_described};
 use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_core::event::json::split::accept_many;
-use flowtrigger_core::event::format::custom::{Description, TypeFrom};
+use flowtrigger_core::event::format::custom::{CustomFormat, TypeRule};
 use flowtrigger_testing::repository;
 use serde_json::{Value, json};
 
@@ -305,10 +305,10 @@ fn the_events_of_one_update_share_a_sequence() {
 #[test]
 fn custom_sources_read_their_samples() {
     let described = |name: &str, id: Option<&str>, event_type: &str, key: &str, time: &str| {
-        let description = Description {
+        let description = CustomFormat {
             name: name.to_owned(),
             source: name.to_owned(),
-            event_type: TypeFrom::Path(event_type.to_owned()),
+            event_type: TypeRule::Path(event_type.to_owned()),
             id: id.map(str::to_owned),
             key: Some(key.to_owned()),
             time: Some(time.to_owned()),

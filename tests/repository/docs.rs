@@ -21,7 +21,7 @@ use flowtrigger_core::config::vocabulary::CONFIG;
 use flowtrigger_core::flow::vocabulary::{BRANCH, FLOW, JQ, RETRY, STEP, WAIT};
 use flowtrigger_core::flow::vocabulary::command::{CONFINE, EXEC};
 use flowtrigger_core::flow::vocabulary::http::HTTP;
-use flowtrigger_core::document::vocabulary::{Built, Vocabulary};
+use flowtrigger_core::document::vocabulary::{Support, Vocabulary};
 use flowtrigger_core::gate::vocabulary::{DEBOUNCE, DEDUPE, THROTTLE};
 use flowtrigger_core::language::operator::SPECS;
 use flowtrigger_core::rule::test::TEST;
@@ -75,7 +75,7 @@ fn keys(vocabulary: &Vocabulary) -> String {
     let built = vocabulary
         .words
         .iter()
-        .filter(|word| word.built == Built::Now);
+        .filter(|word| word.built == Support::Supported);
     let rows = built.map(|word| format!("| `{}` | {} |\n", word.name, word.summary));
     table("key", rows)
 }

@@ -12,13 +12,13 @@ use serde::Serialize;
 pub struct Diagnostic {
     pub code: Code,
     pub severity: Severity,
-    pub at: Position,
+    pub at: Span,
     pub message: String,
     pub help: Option<String>,
 }
 
 impl Diagnostic {
-    pub fn error(code: Code, at: Position, message: impl Into<String>) -> Self {
+    pub fn error(code: Code, at: Span, message: impl Into<String>) -> Self {
         Self {
             code,
             severity: Severity::Error,
@@ -28,7 +28,7 @@ impl Diagnostic {
         }
     }
 
-    pub fn warning(code: Code, at: Position, message: impl Into<String>) -> Self {
+    pub fn warning(code: Code, at: Span, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
             ..Self::error(code, at, message)
@@ -122,7 +122,7 @@ impl fmt::Display for Code {
 
 /// A range in a file: its start and length. Lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Position {
+pub struct Span {
     pub file: FileId,
     pub line: u32,
     pub column: u32,
@@ -169,7 +169,7 @@ impl Files {
     }
 
     /// `file:line:column`, which editors and terminals can open.
-    pub fn place(&self, at: Position) -> String {
+    pub fn place(&self, at: Span) -> String {
         format!("{}:{}:{}", self.name(at.file), at.line, at.column)
     }
 }
@@ -179,7 +179,7 @@ pub trait Report {
     fn diagnostics(&mut self) -> &mut Diagnostics;
 
     /// Reports an error; an empty `help` is left out.
-    fn error(&mut self, code: Code, at: Position, message: impl Into<String>, help: &str) {
+    fn error(&mut self, code: Code, at: Span, message: impl Into<String>, help: &str) {
         let diagnostic = Diagnostic::error(code, at, message);
         self.diagnostics().push(match help {
             "" => diagnostic,
@@ -190,7 +190,7 @@ pub trait Report {
     fn warning(
         &mut self,
         code: Code,
-        at: Position,
+        at: Span,
         message: impl Into<String>,
         help: impl Into<String>,
     ) {

@@ -20,14 +20,14 @@ impl SecretValue {
 
 /// Where a secret's value is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretPlace {
+pub enum SecretSource {
     /// An environment variable.
     Env(String),
     /// A file that holds the value, or a folder that holds a file named like the secret.
     File(PathBuf),
 }
 
-impl SecretPlace {
+impl SecretSource {
     /// Where a secret is looked for when the configuration does not say.
     pub fn default_for(name: &str) -> Self {
         Self::Env(format!("FLOWTRIGGER_SECRET_{name}"))

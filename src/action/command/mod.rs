@@ -21,7 +21,7 @@ use tokio::process::Command;
 
 use crate::action::secret::SecretStore;
 use crate::action::{PerformerOptions, excerpt};
-use flowtrigger_core::flow::call::{ExecCall, Keep};
+use flowtrigger_core::flow::call::{ExecCall, KeepOutput};
 use flowtrigger_core::run::call_result::{CallFailure, Reply};
 use pid_file::{KEY, PidFile};
 use process::{ProcessLimits, ProcessOutput, Termination};
@@ -277,11 +277,11 @@ fn start_failure(shown: &str, error: &io::Error) -> CallFailure {
     }
 }
 
-fn reply(ended: &ProcessOutput, keep: Keep, secrets: &SecretStore) -> Reply {
+fn reply(ended: &ProcessOutput, keep: KeepOutput, secrets: &SecretStore) -> Reply {
     let value = match keep {
-        Keep::Body => secrets.redact_value(value(ended, secrets)),
-        Keep::Status => json!({ "status": 0 }),
-        Keep::None => json!({}),
+        KeepOutput::Body => secrets.redact_value(value(ended, secrets)),
+        KeepOutput::Status => json!({ "status": 0 }),
+        KeepOutput::None => json!({}),
     };
     Reply { value }
 }

@@ -14,8 +14,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::label::RequestLabel;
 use crate::action::secret::SecretStore;
-use flowtrigger_core::egress::Refused;
-use flowtrigger_core::egress::policy::{Outgoing, Proxy};
+use flowtrigger_core::egress::EgressDenied;
+use flowtrigger_core::egress::policy::{EgressPolicy, EgressProxy};
 use flowtrigger_core::run::call_result::CallFailure;
 
 /// The future addresses of a name.
@@ -39,14 +39,14 @@ impl Resolver for SystemResolver {
 
 #[derive(Debug, Clone)]
 pub(super) struct EgressGuard {
-    outgoing: Arc<Outgoing>,
+    outgoing: Arc<EgressPolicy>,
     resolver: Arc<dyn Resolver>,
     /// The hosts of the proxies, which are always allowed.
     proxies: Arc<[String]>,
 }
 
 impl EgressGuard {
-    pub(super) fn new(outgoing: &Outgoing, resolver: Arc<dyn Resolver>) -> Self {
+    pub(super) fn new(outgoing: &EgressPolicy, resolver: Arc<dyn Resolver>) -> Self {
         Self {
             outgoing: Arc::new(outgoing.clone()),
             resolver,
@@ -55,7 +55,7 @@ impl EgressGuard {
     }
 
     /// Whether the guard's policy is the given one.
-    pub(super) fn has_policy(&self, outgoing: &Outgoing) -> bool {
+    pub(super) fn has_policy(&self, outgoing: &EgressPolicy) -> bool {
         *self.outgoing == *outgoing
     }
 
@@ -64,14 +64,14 @@ impl EgressGuard {
     }
 
     /// Checks a URL whose host is an IP address: it is not resolved.
-    pub(super) fn check(&self, url: &Url) -> Result<(), Refused> {
+    pub(super) fn check(&self, url: &Url) -> Result<(), EgressDenied> {
         match url.host() {
             Some(host) => self.outgoing.check_host(&host),
             None => Ok(()),
         }
     }
 
-    fn filter(&self, host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Refused> {
+    fn filter(&self, host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, EgressDenied> {
         if self.proxies.iter().any(|proxy| proxy == host) {
             return Ok(found);
         }
@@ -102,11 +102,11 @@ impl Resolve for EgressGuard {
     }
 }
 
-fn proxies(proxy: Option<&Proxy>) -> Vec<String> {
+fn proxies(proxy: Option<&EgressProxy>) -> Vec<String> {
     let urls = match proxy {
         None => Vec::new(),
-        Some(Proxy::Address(url)) => vec![url.clone()],
-        Some(Proxy::Environment) => ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]
+        Some(EgressProxy::Address(url)) => vec![url.clone()],
+        Some(EgressProxy::Environment) => ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]
             .into_iter()
             .flat_map(|name| [name.to_owned(), name.to_ascii_lowercase()])
             .filter_map(|name| std::env::var(name).ok())
@@ -126,7 +126,7 @@ fn host(url: &str) -> Option<String> {
 
 /// The failure of a request that the policy denies. Another attempt would fail too.
 pub(super) fn failure(
-    denied: &Refused,
+    denied: &EgressDenied,
     label: &RequestLabel,
     secrets: &SecretStore,
 ) -> CallFailure {
@@ -146,6 +146,6 @@ pub(super) fn failure(
 /// The denial that caused an error, if there is one.
 pub(super) fn denial<'e>(
     mut causes: impl Iterator<Item = &'e (dyn Error + 'static)>,
-) -> Option<&'e Refused> {
-    causes.find_map(|cause| cause.downcast_ref::<Refused>())
+) -> Option<&'e EgressDenied> {
+    causes.find_map(|cause| cause.downcast_ref::<EgressDenied>())
 }

@@ -63,11 +63,11 @@ fn address_and_peer(scheme: &str, rest: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flowtrigger_core::flow::call::{Expect, Keep};
-    use flowtrigger_core::language::rendered_text::{Encoding, Piece, Text};
+    use flowtrigger_core::flow::call::{ExpectedStatus, KeepOutput};
+    use flowtrigger_core::language::rendered_text::{SecretEncoding, TextPart, RenderedText};
     use std::time::Duration;
 
-    fn label(url: Text) -> (String, String) {
+    fn label(url: RenderedText) -> (String, String) {
         let label = RequestLabel::new(&HttpCall {
             method: "GET".into(),
             url,
@@ -77,8 +77,8 @@ mod tests {
             auth: None,
             timeout: Duration::ZERO,
             redirects: 0,
-            expect: Expect::default(),
-            keep: Keep::Body,
+            expect: ExpectedStatus::default(),
+            keep: KeepOutput::Body,
         });
         (label.shown, label.peer)
     }
@@ -100,15 +100,15 @@ mod tests {
             ("http://[::1]/", "GET http://[::1]/", "[::1]:80"),
             ("nonsense", "GET nonsense", "nonsense"),
         ] {
-            assert_eq!(label(Text::plain(url)), (shown.into(), peer.into()));
+            assert_eq!(label(RenderedText::plain(url)), (shown.into(), peer.into()));
         }
     }
 
     #[test]
     fn a_secret_address_stays_redacted() {
-        let url = Text(vec![Piece::Secret {
+        let url = RenderedText(vec![TextPart::Secret {
             name: "HOOK".into(),
-            encoding: Encoding::Plain,
+            encoding: SecretEncoding::Plain,
         }]);
         assert_eq!(
             label(url),

@@ -18,7 +18,7 @@ use reqwest::{Client, ClientBuilder, Request, Response};
 
 use crate::action::secret::SecretStore;
 use crate::action::{PerformerOptions, excerpt};
-use flowtrigger_core::egress::policy::{Outgoing, Proxy};
+use flowtrigger_core::egress::policy::{EgressPolicy, EgressProxy};
 use flowtrigger_core::flow::call::HttpCall;
 use flowtrigger_core::run::call_result::{CallFailure, Reply};
 use egress_guard::{EgressGuard, Resolver};
@@ -38,7 +38,7 @@ pub(super) struct HttpClient {
 
 impl HttpClient {
     pub(super) fn new(
-        outgoing: &Outgoing,
+        outgoing: &EgressPolicy,
         resolver: Arc<dyn Resolver>,
     ) -> Result<Self, reqwest::Error> {
         // An error means that a provider is installed already, which is enough.
@@ -62,7 +62,7 @@ impl HttpClient {
     /// time when they were opened.
     pub(super) fn renewed(
         &self,
-        outgoing: &Outgoing,
+        outgoing: &EgressPolicy,
         resolver: Arc<dyn Resolver>,
     ) -> Result<Self, reqwest::Error> {
         match self.guard.has_policy(outgoing) {
@@ -72,12 +72,12 @@ impl HttpClient {
     }
 }
 
-fn client_builder(proxy: Option<&Proxy>) -> Result<ClientBuilder, reqwest::Error> {
+fn client_builder(proxy: Option<&EgressProxy>) -> Result<ClientBuilder, reqwest::Error> {
     let builder = Client::builder().redirect(Policy::none());
     Ok(match proxy {
         None => builder.no_proxy(),
-        Some(Proxy::Environment) => builder,
-        Some(Proxy::Address(url)) => builder.proxy(reqwest::Proxy::all(url)?),
+        Some(EgressProxy::Environment) => builder,
+        Some(EgressProxy::Address(url)) => builder.proxy(reqwest::Proxy::all(url)?),
     })
 }
 

@@ -8,8 +8,8 @@ use reqwest::header::{
 use reqwest::{Method, Request, Response, StatusCode, Url};
 
 use super::request::IDEMPOTENCY_KEY;
-use flowtrigger_core::flow::call::{Body, HttpCall};
-use flowtrigger_core::language::rendered_text::Tree;
+use flowtrigger_core::flow::call::{RequestBody, HttpCall};
+use flowtrigger_core::language::rendered_text::RenderedJson;
 
 /// Why a redirect is not followed although `redirects` allows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,45 +108,45 @@ fn remove_private_headers(headers: &mut HeaderMap) {
     }
 }
 
-fn contains_secret(body: &Body) -> bool {
+fn contains_secret(body: &RequestBody) -> bool {
     match body {
-        Body::Json(tree) => tree_contains_secret(tree),
-        Body::Form(fields) => fields
+        RequestBody::Json(tree) => tree_contains_secret(tree),
+        RequestBody::Form(fields) => fields
             .iter()
             .any(|(_, text)| text.secrets().next().is_some()),
-        Body::Raw(text) => text.secrets().next().is_some(),
+        RequestBody::Raw(text) => text.secrets().next().is_some(),
     }
 }
 
-fn tree_contains_secret(tree: &Tree) -> bool {
+fn tree_contains_secret(tree: &RenderedJson) -> bool {
     match tree {
-        Tree::Value(_) => false,
-        Tree::Text(text) => text.secrets().next().is_some(),
-        Tree::List(items) => items.iter().any(tree_contains_secret),
-        Tree::Map(entries) => entries.iter().any(|(_, value)| tree_contains_secret(value)),
+        RenderedJson::Value(_) => false,
+        RenderedJson::Text(text) => text.secrets().next().is_some(),
+        RenderedJson::List(items) => items.iter().any(tree_contains_secret),
+        RenderedJson::Map(entries) => entries.iter().any(|(_, value)| tree_contains_secret(value)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flowtrigger_core::flow::call::{Expect, Keep};
-    use flowtrigger_core::language::rendered_text::Text;
+    use flowtrigger_core::flow::call::{ExpectedStatus, KeepOutput};
+    use flowtrigger_core::language::rendered_text::RenderedText;
     use reqwest::header::HeaderValue;
     use std::time::Duration;
 
-    fn call(body: Option<Body>) -> HttpCall {
+    fn call(body: Option<RequestBody>) -> HttpCall {
         HttpCall {
             method: "POST".into(),
-            url: Text::default(),
+            url: RenderedText::default(),
             connection: None,
             headers: vec![],
             body,
             auth: None,
             timeout: Duration::ZERO,
             redirects: 1,
-            expect: Expect::default(),
-            keep: Keep::Body,
+            expect: ExpectedStatus::default(),
+            keep: KeepOutput::Body,
         }
     }
 
@@ -159,7 +159,7 @@ mod tests {
     }
 
     fn leads(from: &str, to: &str) -> Result<Request, RedirectError> {
-        let body = Some(Body::Raw(Text::plain("text")));
+        let body = Some(RequestBody::Raw(RenderedText::plain("text")));
         let status = StatusCode::TEMPORARY_REDIRECT;
         follow(sent(from), status, to.parse().unwrap(), &call(body))
     }

@@ -12,8 +12,8 @@ use reqwest::{Body as Payload, Client, Method, Request, Url};
 use super::label::RequestLabel;
 use crate::action::secret::SecretStore;
 use flowtrigger_core::secret::SecretValue;
-use flowtrigger_core::flow::call::{Auth, Body, HttpCall};
-use flowtrigger_core::language::rendered_text::Text;
+use flowtrigger_core::flow::call::{Auth, RequestBody, HttpCall};
+use flowtrigger_core::language::rendered_text::RenderedText;
 use flowtrigger_core::run::call_result::CallFailure;
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -62,11 +62,11 @@ pub(super) fn prepare(
 }
 
 /// The default content type of a body.
-pub(in crate::action) fn content_type(body: &Body) -> &'static str {
+pub(in crate::action) fn content_type(body: &RequestBody) -> &'static str {
     match body {
-        Body::Json(_) => "application/json",
-        Body::Form(_) => "application/x-www-form-urlencoded",
-        Body::Raw(_) => "text/plain; charset=utf-8",
+        RequestBody::Json(_) => "application/json",
+        RequestBody::Form(_) => "application/x-www-form-urlencoded",
+        RequestBody::Raw(_) => "text/plain; charset=utf-8",
     }
 }
 
@@ -153,7 +153,7 @@ fn header_name(name: &str, label: &RequestLabel) -> Result<HeaderName, CallFailu
 
 fn header_value(
     name: &HeaderName,
-    text: &Text,
+    text: &RenderedText,
     secrets: &SecretStore,
     label: &RequestLabel,
 ) -> Result<HeaderValue, CallFailure> {
@@ -174,16 +174,16 @@ fn value(
     })
 }
 
-fn payload(body: &Body, secrets: &SecretStore) -> Result<Payload, CallFailure> {
+fn payload(body: &RequestBody, secrets: &SecretStore) -> Result<Payload, CallFailure> {
     Ok(match body {
-        Body::Json(tree) => secrets.expose_tree(tree)?.to_string().into(),
-        Body::Form(fields) => {
+        RequestBody::Json(tree) => secrets.expose_tree(tree)?.to_string().into(),
+        RequestBody::Form(fields) => {
             let mut form = url::form_urlencoded::Serializer::new(String::new());
             for (name, text) in fields {
                 form.append_pair(name, secrets.expose_text(text)?.expose());
             }
             form.finish().into()
         }
-        Body::Raw(text) => secrets.expose_text(text)?.expose().to_owned().into(),
+        RequestBody::Raw(text) => secrets.expose_text(text)?.expose().to_owned().into(),
     })
 }

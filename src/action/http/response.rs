@@ -11,7 +11,7 @@ use super::label::RequestLabel;
 use super::retry_after;
 use crate::action::excerpt;
 use crate::action::secret::SecretStore;
-use flowtrigger_core::flow::call::{HttpCall, Keep, is_transient};
+use flowtrigger_core::flow::call::{HttpCall, KeepOutput, is_transient};
 use flowtrigger_core::run::call_result::{CallFailure, Reply};
 
 /// Characters of a body in a message.
@@ -56,9 +56,9 @@ impl ReceivedResponse {
             return Err(self.failure(label, secrets));
         }
         let value = match call.keep {
-            Keep::Body => secrets.redact_value(self.value(secrets)),
-            Keep::Status => json!({ "status": self.status.as_u16() }),
-            Keep::None => json!({}),
+            KeepOutput::Body => secrets.redact_value(self.value(secrets)),
+            KeepOutput::Status => json!({ "status": self.status.as_u16() }),
+            KeepOutput::None => json!({}),
         };
         Ok(Reply { value })
     }

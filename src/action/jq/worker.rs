@@ -13,7 +13,7 @@ use rustix::thread::set_no_new_privs;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 
-use flowtrigger_core::flow::jq::program::Program;
+use flowtrigger_core::flow::jq::program::JqProgram;
 
 /// The first argument that starts the worker; no command has this name.
 pub(super) const ARGUMENT: &str = "--serve-jq";
@@ -99,7 +99,7 @@ fn serve(questions: &mut impl BufRead, answers: &mut impl Write) -> io::Result<(
 }
 
 fn answer(
-    programs: &mut HashMap<String, Program>,
+    programs: &mut HashMap<String, JqProgram>,
     text: &str,
     input: &str,
 ) -> Result<Value, String> {
@@ -108,7 +108,7 @@ fn answer(
     }
     let answered = catch_unwind(AssertUnwindSafe(|| {
         if !programs.contains_key(text) {
-            let program = Program::compile(text).map_err(|mistake| mistake.message_in(text))?;
+            let program = JqProgram::compile(text).map_err(|mistake| mistake.message_in(text))?;
             programs.insert(text.to_owned(), program);
         }
         let result = programs.get(text).map(|program| program.run(input));

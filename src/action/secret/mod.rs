@@ -16,9 +16,9 @@ use serde_json::Value;
 pub use flowtrigger_core::secret::SecretValue;
 pub use source::MissingSecret;
 
-use flowtrigger_core::language::rendered_text::{Encoding, Piece, Text, Tree};
+use flowtrigger_core::language::rendered_text::{SecretEncoding, TextPart, RenderedText, RenderedJson};
 use flowtrigger_core::run::call_result::CallFailure;
-use flowtrigger_core::secret::SecretPlace;
+use flowtrigger_core::secret::SecretSource;
 use redaction::Redactor;
 
 /// Everything except the unreserved characters of RFC 3986.
@@ -37,11 +37,11 @@ struct SecretStoreInner {
     redaction: Redactor,
 }
 
-fn encoded(value: &SecretValue, encoding: Encoding) -> Cow<'_, str> {
+fn encoded(value: &SecretValue, encoding: SecretEncoding) -> Cow<'_, str> {
     match encoding {
-        Encoding::Plain => Cow::Borrowed(value.expose()),
-        Encoding::Percent => percent(value.expose()),
-        Encoding::Base64 => Cow::Owned(STANDARD.encode(value.expose())),
+        SecretEncoding::Plain => Cow::Borrowed(value.expose()),
+        SecretEncoding::Percent => percent(value.expose()),
+        SecretEncoding::Base64 => Cow::Owned(STANDARD.encode(value.expose())),
     }
 }
 
@@ -53,7 +53,7 @@ pub(super) fn percent(value: &str) -> Cow<'_, str> {
 impl SecretStore {
     /// Reads each secret once, and returns those that cannot be read too.
     pub fn load<'a>(
-        places: &BTreeMap<String, SecretPlace>,
+        places: &BTreeMap<String, SecretSource>,
         names: impl Iterator<Item = &'a str>,
     ) -> (Self, Vec<MissingSecret>) {
         let mut values = BTreeMap::new();
@@ -64,7 +64,7 @@ impl SecretStore {
             }
             let place = match places.get(name) {
                 Some(place) => place.clone(),
-                None => SecretPlace::default_for(name),
+                None => SecretSource::default_for(name),
             };
             match source::read(name, &place) {
                 Ok(value) => drop(values.insert(name.to_owned(), value)),
@@ -110,12 +110,12 @@ impl SecretStore {
     }
 
     /// The text with the values of its secrets.
-    pub(super) fn expose_text(&self, text: &Text) -> Result<SecretValue, CallFailure> {
+    pub(super) fn expose_text(&self, text: &RenderedText) -> Result<SecretValue, CallFailure> {
         let mut exposed = String::new();
         for piece in &text.0 {
             match piece {
-                Piece::Text(text) => exposed.push_str(text),
-                Piece::Secret { name, encoding } => {
+                TextPart::Text(text) => exposed.push_str(text),
+                TextPart::Secret { name, encoding } => {
                     exposed.push_str(&encoded(self.value(name)?, *encoding));
                 }
             }
@@ -124,15 +124,15 @@ impl SecretStore {
     }
 
     /// The tree as JSON with the values of its secrets.
-    pub(super) fn expose_tree(&self, tree: &Tree) -> Result<Value, CallFailure> {
+    pub(super) fn expose_tree(&self, tree: &RenderedJson) -> Result<Value, CallFailure> {
         Ok(match tree {
-            Tree::Value(value) => value.clone(),
-            Tree::Text(text) => Value::String(self.expose_text(text)?.expose().to_owned()),
-            Tree::List(items) => items
+            RenderedJson::Value(value) => value.clone(),
+            RenderedJson::Text(text) => Value::String(self.expose_text(text)?.expose().to_owned()),
+            RenderedJson::List(items) => items
                 .iter()
                 .map(|item| self.expose_tree(item))
                 .collect::<Result<_, _>>()?,
-            Tree::Map(entries) => entries
+            RenderedJson::Map(entries) => entries
                 .iter()
                 .map(|(key, value)| Ok((key.clone(), self.expose_tree(value)?)))
                 .collect::<Result<serde_json::Map<_, _>, CallFailure>>()?
@@ -174,22 +174,22 @@ impl SecretStore {
 mod tests {
     use super::*;
 
-    fn load(place: SecretPlace) -> (SecretStore, Vec<MissingSecret>) {
+    fn load(place: SecretSource) -> (SecretStore, Vec<MissingSecret>) {
         let places = BTreeMap::from([("KEY".to_owned(), place)]);
         SecretStore::load(&places, ["KEY", "KEY"].into_iter())
     }
 
-    fn text(encoding: Encoding) -> Text {
-        Text(vec![
-            Piece::Text("key=".into()),
-            Piece::Secret {
+    fn text(encoding: SecretEncoding) -> RenderedText {
+        RenderedText(vec![
+            TextPart::Text("key=".into()),
+            TextPart::Secret {
                 name: "KEY".into(),
                 encoding,
             },
         ])
     }
 
-    fn exposed(secrets: &SecretStore, encoding: Encoding) -> String {
+    fn exposed(secrets: &SecretStore, encoding: SecretEncoding) -> String {
         match secrets.expose_text(&text(encoding)) {
             Ok(value) => value.expose().to_owned(),
             Err(failure) => panic!("{}", failure.message),
@@ -218,11 +218,11 @@ mod tests {
         let path = folder.path().join("KEY");
         for (content, value) in [("a/b\n", "a/b"), ("a/b\r\n", "a/b"), ("a/b\n\n", "a/b\n")] {
             std::fs::write(&path, content).unwrap();
-            let (secrets, missing) = load(SecretPlace::File(path.clone()));
+            let (secrets, missing) = load(SecretSource::File(path.clone()));
             assert_eq!(missing, []);
-            assert_eq!(exposed(&secrets, Encoding::Plain), format!("key={value}"));
+            assert_eq!(exposed(&secrets, SecretEncoding::Plain), format!("key={value}"));
         }
-        let (secrets, _) = load(SecretPlace::File(folder.path().to_owned()));
+        let (secrets, _) = load(SecretSource::File(folder.path().to_owned()));
         assert!(secrets.is_set("KEY"), "a folder holds a file per secret");
     }
 
@@ -230,16 +230,16 @@ mod tests {
     fn a_secret_is_written_in_the_encoding_of_its_place() {
         let values = BTreeMap::from([("KEY".to_owned(), SecretValue::new("a/b ü"))]);
         let secrets = SecretStore::new(values);
-        assert_eq!(exposed(&secrets, Encoding::Plain), "key=a/b ü");
-        assert_eq!(exposed(&secrets, Encoding::Percent), "key=a%2Fb%20%C3%BC");
-        assert_eq!(exposed(&secrets, Encoding::Base64), "key=YS9iIMO8");
+        assert_eq!(exposed(&secrets, SecretEncoding::Plain), "key=a/b ü");
+        assert_eq!(exposed(&secrets, SecretEncoding::Percent), "key=a%2Fb%20%C3%BC");
+        assert_eq!(exposed(&secrets, SecretEncoding::Base64), "key=YS9iIMO8");
     }
 
     #[test]
     fn a_secret_that_cannot_be_read_is_reported_once_with_its_source() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("absent");
-        let (secrets, missing) = load(SecretPlace::File(path.clone()));
+        let (secrets, missing) = load(SecretSource::File(path.clone()));
         assert_eq!(missing.len(), 1);
         let message = missing[0].to_string();
         assert!(message.starts_with("secret `KEY`: the file `"), "{message}");
@@ -247,14 +247,14 @@ mod tests {
             message.contains("does not exist; write the value to it"),
             "{message}"
         );
-        let failure = secrets.expose_text(&text(Encoding::Plain)).err().unwrap();
+        let failure = secrets.expose_text(&text(SecretEncoding::Plain)).err().unwrap();
         assert!(failure.message.starts_with("secret `KEY` is not set"));
         assert!(!failure.retryable);
 
         std::fs::write(&path, "\n").unwrap();
-        assert_eq!(load(SecretPlace::File(path.clone())).1[0].why, "is empty");
+        assert_eq!(load(SecretSource::File(path.clone())).1[0].why, "is empty");
         std::fs::write(&path, [0xff]).unwrap();
-        assert_eq!(load(SecretPlace::File(path)).1[0].why, "is not UTF-8");
+        assert_eq!(load(SecretSource::File(path)).1[0].why, "is not UTF-8");
     }
 
     #[test]

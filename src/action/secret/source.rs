@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use flowtrigger_core::secret::SecretValue;
-use flowtrigger_core::secret::SecretPlace;
+use flowtrigger_core::secret::SecretSource;
 
 /// Keys and tokens are short; a longer file is a mistake.
 const FILE_CAP: u64 = 64 * 1024;
@@ -16,7 +16,7 @@ const FILE_CAP: u64 = 64 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingSecret {
     pub name: String,
-    pub place: SecretPlace,
+    pub place: SecretSource,
     pub why: String,
 }
 
@@ -24,11 +24,11 @@ impl fmt::Display for MissingSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, place, why } = self;
         match place {
-            SecretPlace::Env(variable) => write!(
+            SecretSource::Env(variable) => write!(
                 f,
                 "secret `{name}`: the environment variable `{variable}` {why}; set it, or configure another source for the secret"
             ),
-            SecretPlace::File(path) => write!(
+            SecretSource::File(path) => write!(
                 f,
                 "secret `{name}`: the file `{}` {why}; write the value to it, or configure another source for the secret",
                 path.display()
@@ -37,10 +37,10 @@ impl fmt::Display for MissingSecret {
     }
 }
 
-pub(super) fn read(name: &str, place: &SecretPlace) -> Result<SecretValue, String> {
+pub(super) fn read(name: &str, place: &SecretSource) -> Result<SecretValue, String> {
     let value = match place {
-        SecretPlace::Env(variable) => read_env(variable)?,
-        SecretPlace::File(path) => read_file(&file_of(name, path))?,
+        SecretSource::Env(variable) => read_env(variable)?,
+        SecretSource::File(path) => read_file(&file_of(name, path))?,
     };
     // An empty value was forgotten, and it would be found in every text.
     if value.is_empty() {

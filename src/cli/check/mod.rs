@@ -7,12 +7,12 @@ mod unset_secrets;
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::exit::{Exit, Failure};
-use crate::cli::options::{Format, Global};
+use super::exit::{Exit, CommandError};
+use crate::cli::options::{Format, GlobalOptions};
 use super::output::Output;
 use super::progress::ProgressLine;
 use super::render::diagnostics::{self, counted, number};
-use super::test::{Lost, gather};
+use super::test::{MissingRulePolicy, gather};
 use crate::engine::{LoadedRulebook, RulebookPaths};
 
 const AFTER_HELP: &str = "\
@@ -35,7 +35,7 @@ pub struct Args {
     format: Format,
 }
 
-pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let reading = read(&global.places(args.path.as_deref()));
     match args.format {
         Format::Text => {
@@ -60,14 +60,14 @@ fn read(places: &RulebookPaths) -> LoadedRulebook {
     let mut reading = places.load_with_progress(&mut |progress| line.tell(progress));
     drop(line);
     let lost = match reading.diagnostics.has_errors() {
-        true => Lost::Skipped,
-        false => Lost::Told,
+        true => MissingRulePolicy::Skipped,
+        false => MissingRulePolicy::Told,
     };
     let suite = gather(&reading.rulebook, lost);
     reading.rulebook.files = suite.files.into();
     reading.diagnostics.extend(suite.diagnostics);
     public_listener::warn(&reading.rulebook.config, &mut reading.diagnostics);
-    if lost == Lost::Told {
+    if lost == MissingRulePolicy::Told {
         unset_secrets::warn(&reading.rulebook, &mut reading.diagnostics);
     }
     reading

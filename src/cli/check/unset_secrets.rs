@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use crate::action::secret::{MissingSecret, SecretStore};
 use flowtrigger_core::config::mode::Mode;
-use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
+use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Span};
 use flowtrigger_core::flow::step::Step;
-use flowtrigger_core::secret::SecretPlace;
+use flowtrigger_core::secret::SecretSource;
 use crate::engine::{Endpoints, Rulebook, secrets};
 
 pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {
@@ -52,14 +52,14 @@ fn warn_of_sources(book: &Rulebook, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn warning(missing: &MissingSecret, at: Position) -> Diagnostic {
+fn warning(missing: &MissingSecret, at: Span) -> Diagnostic {
     let MissingSecret { name, place, why } = missing;
     let (message, help) = match place {
-        SecretPlace::Env(variable) => (
+        SecretSource::Env(variable) => (
             format!("the secret `{name}` cannot be had: `{variable}` {why}"),
             format!("set the environment variable `{variable}` before the daemon starts"),
         ),
-        SecretPlace::File(path) => (
+        SecretSource::File(path) => (
             format!(
                 "the secret `{name}` cannot be had: `{}` {why}",
                 path.display()
@@ -71,7 +71,7 @@ fn warning(missing: &MissingSecret, at: Position) -> Diagnostic {
 }
 
 /// Where the rule first names the secret from this step on; the step itself where its connection does.
-fn place(name: &str, step: &Step, files: &Files) -> Position {
+fn place(name: &str, step: &Step, files: &Files) -> Span {
     let text = files.get(step.at.file).map_or("", |file| &file.text);
     let start = step.at.start as usize;
     let rest = text.get(start..).unwrap_or_default();
@@ -82,7 +82,7 @@ fn place(name: &str, step: &Step, files: &Files) -> Position {
     };
     let before = &text[..start + offset];
     let line = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Position {
+    Span {
         file: step.at.file,
         line: count(before.matches('\n').count() + 1),
         column: count(before[line..].chars().count() + 1),

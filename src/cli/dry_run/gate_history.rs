@@ -4,23 +4,23 @@
 use jiff::Timestamp;
 use tracing::warn;
 
-use crate::cli::options::Global;
+use crate::cli::options::GlobalOptions;
 use flowtrigger_core::config::mode::Mode;
-use flowtrigger_core::gate::Ask;
-use flowtrigger_core::gate::debounce::Debounce;
-use flowtrigger_core::loop_guard::{Link, LoopAsk, LoopFacts};
-use flowtrigger_core::matching::gate_status::Standing;
+use flowtrigger_core::gate::GateCheck;
+use flowtrigger_core::gate::debounce::DebounceCheck;
+use flowtrigger_core::loop_guard::{CausingRun, LoopCheck, LoopHistory};
+use flowtrigger_core::matching::gate_status::GateState;
 use flowtrigger_core::rule::Rule;
 use crate::store::History;
 use crate::store::history::{HistoryError, HistoryOpenError};
 
-pub struct Charged {
+pub struct GateHistorySource {
     history: Option<Box<dyn History>>,
     now: Timestamp,
 }
 
-impl Charged {
-    pub fn of(global: &Global) -> Self {
+impl GateHistorySource {
+    pub fn of(global: &GlobalOptions) -> Self {
         let history = match global.history() {
             Ok(history) => Some(history),
             Err(HistoryOpenError::Nothing(_)) => None,
@@ -45,7 +45,7 @@ impl Charged {
     }
 
     /// The same of the loop guard, with the chain that leads to the event.
-    pub fn consult_loops(&self, rule: &Rule, ask: &LoopAsk) -> Option<(LoopFacts, Vec<Link>)> {
+    pub fn consult_loops(&self, rule: &Rule, ask: &LoopCheck) -> Option<(LoopHistory, Vec<CausingRun>)> {
         let facts = self
             .history
             .as_ref()?
@@ -56,7 +56,7 @@ impl Charged {
     }
 
     /// What each gate would say now; nothing where nothing is known.
-    pub fn consult(&self, rule: &Rule, asks: &[Ask]) -> Vec<Standing> {
+    pub fn consult(&self, rule: &Rule, asks: &[GateCheck]) -> Vec<GateState> {
         let Some(history) = &self.history else {
             return Vec::new();
         };
@@ -71,16 +71,16 @@ impl Charged {
         &self,
         history: &dyn History,
         rule: &Rule,
-        asks: &[Ask],
-    ) -> Result<Vec<Standing>, HistoryError> {
-        let debounce = asks.iter().find_map(Debounce::of);
+        asks: &[GateCheck],
+    ) -> Result<Vec<GateState>, HistoryError> {
+        let debounce = asks.iter().find_map(DebounceCheck::of);
         let open = match debounce.filter(|_| rule.mode == Mode::Live) {
             Some(debounce) => history.open_window(&rule.name, debounce.value, self.now)?,
             None => None,
         };
-        let standing = |ask| match Debounce::of(ask) {
-            Some(_) if rule.mode != Mode::Live => Ok(Standing::Open),
-            Some(debounce) => Ok(Standing::of_debounce(&debounce, open.as_ref(), self.now)),
+        let standing = |ask| match DebounceCheck::of(ask) {
+            Some(_) if rule.mode != Mode::Live => Ok(GateState::Open),
+            Some(debounce) => Ok(GateState::of_debounce(&debounce, open.as_ref(), self.now)),
             None => {
                 let but = open.map(|open| open.run);
                 let facts = history.gate_history(&rule.name, ask, but, self.now)?;

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CommandError;
 use flowtrigger_core::flow::simulate::Mock;
 use flowtrigger_core::flow::simulate::Mocks;
 use flowtrigger_core::flow::step::Step;
@@ -14,10 +14,10 @@ use crate::engine::Rulebook;
 const REPLY: [&str; 5] = ["status", "headers", "body", "stdout", "stderr"];
 const HELP: &str = "write a reply such as {\"status\": 200, \"body\": {}}, a list of replies for try after try, or {\"fails\": \"why\"}";
 
-pub fn read(mocks: &[String], rules: &[String], book: &Rulebook) -> Result<Mocks, Failure> {
+pub fn read(mocks: &[String], rules: &[String], book: &Rulebook) -> Result<Mocks, CommandError> {
     let read = |text: &String| {
         let Some((step, file)) = text.split_once('=') else {
-            let failure = Failure::usage(format!("`--mock {text}` has no `=`"));
+            let failure = CommandError::usage(format!("`--mock {text}` has no `=`"));
             return Err(failure.help("write --mock STEP=FILE, with the reply in the file"));
         };
         known(step, rules, book)?;
@@ -26,7 +26,7 @@ pub fn read(mocks: &[String], rules: &[String], book: &Rulebook) -> Result<Mocks
     mocks.iter().map(read).collect()
 }
 
-fn known(step: &str, rules: &[String], book: &Rulebook) -> Result<(), Failure> {
+fn known(step: &str, rules: &[String], book: &Rulebook) -> Result<(), CommandError> {
     let asked = |rule: &str| rules.is_empty() || rules.iter().any(|name| name == rule);
     let rules = book.rules.rules.iter().filter(|rule| asked(&rule.name));
     let steps: Vec<&Step> = rules.flat_map(|rule| rule.steps()).collect();
@@ -42,25 +42,25 @@ fn known(step: &str, rules: &[String], book: &Rulebook) -> Result<(), Failure> {
     }
     if let Some(found) = steps.iter().find(|found| found.name == step) {
         let kind = found.action.kind();
-        let failure = Failure::usage(format!(
+        let failure = CommandError::usage(format!(
             "the step `{step}` is a `{kind}` and gets no answer"
         ));
         return Err(failure.help(format!("steps that get one are {}", names.join(", "))));
     }
-    let failure = Failure::usage(format!("no rule has a step `{step}`"));
+    let failure = CommandError::usage(format!("no rule has a step `{step}`"));
     Err(match nearest(step, names.into_iter()) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure.help("`dry-run --explain` shows the steps by their names"),
     })
 }
 
-fn replies(file: &str) -> Result<Vec<Mock>, Failure> {
+fn replies(file: &str) -> Result<Vec<Mock>, CommandError> {
     let text = std::fs::read_to_string(file).map_err(|error| {
-        let failure = Failure::usage(format!("failed to read `{file}`: {error}"));
+        let failure = CommandError::usage(format!("failed to read `{file}`: {error}"));
         failure.help("write --mock STEP=FILE, with the reply in the file")
     })?;
     let value: Value = serde_json::from_str(&text)
-        .map_err(|error| Failure::usage(format!("`{file}` is not JSON: {error}")).help(HELP))?;
+        .map_err(|error| CommandError::usage(format!("`{file}` is not JSON: {error}")).help(HELP))?;
     let values = match value {
         Value::Array(values) if !values.is_empty() => values,
         other => vec![other],
@@ -68,9 +68,9 @@ fn replies(file: &str) -> Result<Vec<Mock>, Failure> {
     values.into_iter().map(|value| reply(value, file)).collect()
 }
 
-fn reply(value: Value, file: &str) -> Result<Mock, Failure> {
+fn reply(value: Value, file: &str) -> Result<Mock, CommandError> {
     let Value::Object(entries) = &value else {
-        return Err(Failure::usage(format!("`{file}` holds no reply")).help(HELP));
+        return Err(CommandError::usage(format!("`{file}` holds no reply")).help(HELP));
     };
     if let Some(Value::String(why)) = entries.get("fails") {
         return Ok(Mock::Fails(why.clone()));
@@ -79,7 +79,7 @@ fn reply(value: Value, file: &str) -> Result<Mock, Failure> {
         None => Ok(Mock::Reply(value)),
         Some(key) => {
             let failure =
-                Failure::usage(format!("`{file}` has `{key}`, which is no part of a reply"));
+                CommandError::usage(format!("`{file}` has `{key}`, which is no part of a reply"));
             Err(failure.help(HELP))
         }
     }

@@ -11,32 +11,32 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::action::jq;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::{Format, Global};
+use crate::cli::exit::{Exit, CommandError};
+use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::input::{self, Input, InputEvent};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::{explanation, gates, message, plan};
 use flowtrigger_core::config::Config;
-use flowtrigger_core::config::integrations::PlannedSettings;
+use flowtrigger_core::config::integrations::SimulatedSettings;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::event_type::FieldLookup;
-use flowtrigger_core::flow::plan::Planned;
+use flowtrigger_core::flow::plan::PlanStep;
 use flowtrigger_core::flow::simulate::{Mocks, answer};
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::matching::evaluation::Evaluation;
 use flowtrigger_core::matching::explain::Explanation;
-use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::gate_status;
-use flowtrigger_core::matching::gate_status::GateView;
+use flowtrigger_core::matching::gate_status::GateStatus;
 use flowtrigger_core::matching::loop_guard_status;
-use flowtrigger_core::matching::loop_guard_status::LoopView;
+use flowtrigger_core::matching::loop_guard_status::LoopGuardStatus;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::path;
 use flowtrigger_core::path::Path;
 use flowtrigger_core::document::suggest::nearest;
 use crate::engine::Rulebook;
-use crate::cli::dry_run::gate_history::Charged;
+use crate::cli::dry_run::gate_history::GateHistorySource;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -75,19 +75,19 @@ pub struct Args {
 }
 
 /// One rule's part of the answer.
-struct Judged<'r> {
+struct RuleAnswer<'r> {
     rule: &'r Rule,
     /// The verdict: a disabled rule never matches, whatever its condition says.
     matched: bool,
     explanation: Explanation,
     /// Where the rule writes something and matches.
-    loops: Option<LoopView>,
+    loops: Option<LoopGuardStatus>,
     /// None where the rule does not match: then nothing asks them.
-    gates: Vec<GateView<'r>>,
-    plan: Vec<Planned<'r>>,
+    gates: Vec<GateStatus<'r>>,
+    plan: Vec<PlanStep<'r>>,
 }
 
-pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let book = global.rulebook(None)?;
     known_rules(&args.rule, &book)?;
     let changes = args
@@ -97,8 +97,8 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
         .collect::<Result<Vec<_>, _>>()?;
     let mocks = mock::read(&args.mock, &args.rule, &book)?;
     let inputs = input::read(&args.files, args.source.as_deref(), &book.config)?;
-    let (charged, mut tally) = (Charged::of(global), Tally::default());
-    let mut scratch = Scratch::default();
+    let (charged, mut tally) = (GateHistorySource::of(global), DryRunSummary::default());
+    let mut scratch = MatchScratch::default();
     for Input { place, event } in inputs {
         match event {
             Ok(event) => {
@@ -131,13 +131,13 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
 }
 
 #[derive(Default)]
-struct Tally {
+struct DryRunSummary {
     events: usize,
     matched: usize,
     bad: usize,
 }
 
-impl Tally {
+impl DryRunSummary {
     fn words(&self) -> String {
         let bad = match self.bad {
             0 => String::new(),
@@ -164,16 +164,16 @@ fn answer_event(
     evaluation: &Evaluation<'_>,
     args: &Args,
     (book, mocks): (&Rulebook, &Mocks),
-    charged: &Charged,
+    charged: &GateHistorySource,
     out: &mut Output,
-) -> Result<bool, Failure> {
+) -> Result<bool, CommandError> {
     let event = evaluation.event();
     let asked = |rule: &Rule| args.rule.is_empty() || args.rule.contains(&rule.name);
     let subscribed = evaluation.subscribed().into_iter().map(|rule| &**rule);
     let judged = subscribed
         .filter(|rule| asked(rule))
         .map(|rule| answer_for_rule(rule, evaluation, charged, (mocks, &book.config)))
-        .collect::<Result<Vec<Judged<'_>>, Failure>>()?;
+        .collect::<Result<Vec<RuleAnswer<'_>>, CommandError>>()?;
     let matched = judged.iter().any(|judged| judged.matched);
     match args.format {
         Format::Json => {
@@ -189,9 +189,9 @@ fn answer_event(
 fn answer_for_rule<'r>(
     rule: &'r Rule,
     evaluation: &'r Evaluation<'_>,
-    charged: &Charged,
+    charged: &GateHistorySource,
     known: (&Mocks, &Config),
-) -> Result<Judged<'r>, Failure> {
+) -> Result<RuleAnswer<'r>, CommandError> {
     let event = evaluation.event();
     let explanation = evaluation.explain(rule)?;
     let (loops, gates, plan) = match explanation.truth {
@@ -202,7 +202,7 @@ fn answer_for_rule<'r>(
         ),
         Truth::False | Truth::Unknown => (None, Vec::new(), Vec::new()),
     };
-    Ok(Judged {
+    Ok(RuleAnswer {
         rule,
         matched: evaluation.matches(rule),
         explanation,
@@ -216,23 +216,23 @@ fn plan_flow<'r>(
     rule: &'r Rule,
     evaluation: &'r Evaluation<'_>,
     (mocks, config): (&Mocks, &Config),
-) -> Vec<Planned<'r>> {
+) -> Vec<PlanStep<'r>> {
     let now = evaluation.event().time.unwrap_or_else(Timestamp::now);
-    let mut settings = PlannedSettings::new(config);
+    let mut settings = SimulatedSettings::new(config);
     evaluation.plan(rule, now, &mut |task| {
         let given = answer(mocks, task).or_else(|| jq::outcome(&task.call));
         given.or_else(|| settings.outcome(&task.call))
     })
 }
 
-impl Judged<'_> {
+impl RuleAnswer<'_> {
     /// Whether the condition holds, also of a disabled rule.
     fn holds(&self) -> bool {
         self.explanation.truth == Truth::True
     }
 }
 
-fn answer_json(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Rulebook) -> Value {
+fn answer_json(event: &Event, judged: &[RuleAnswer<'_>], args: &Args, book: &Rulebook) -> Value {
     let files = &book.rules.files;
     let matched: Vec<&str> = judged
         .iter()
@@ -260,7 +260,7 @@ fn answer_json(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Ruleboo
 
 fn answer_text(
     event: &Event,
-    judged: &[Judged<'_>],
+    judged: &[RuleAnswer<'_>],
     args: &Args,
     book: &Rulebook,
     out: &mut Output,
@@ -279,7 +279,7 @@ fn answer_text(
 }
 
 /// Refuses names that no rule has.
-fn known_rules(names: &[String], book: &Rulebook) -> Result<(), Failure> {
+fn known_rules(names: &[String], book: &Rulebook) -> Result<(), CommandError> {
     let rules = &book.rules.rules;
     let Some(unknown) = names
         .iter()
@@ -287,7 +287,7 @@ fn known_rules(names: &[String], book: &Rulebook) -> Result<(), Failure> {
     else {
         return Ok(());
     };
-    let failure = Failure::usage(format!("no rule is called `{unknown}`"));
+    let failure = CommandError::usage(format!("no rule is called `{unknown}`"));
     Err(
         match nearest(unknown, rules.iter().map(|rule| rule.name.as_str())) {
             Some(near) => failure.help(format!("did you mean `{near}`?")),
@@ -297,7 +297,7 @@ fn known_rules(names: &[String], book: &Rulebook) -> Result<(), Failure> {
 }
 
 /// Why nothing would happen, in a sentence.
-fn nothing(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Rulebook) -> String {
+fn nothing(event: &Event, judged: &[RuleAnswer<'_>], args: &Args, book: &Rulebook) -> String {
     let tag = &event.event_type;
     match (judged.len(), args.explain) {
         (0, _) => format!(
@@ -308,7 +308,7 @@ fn nothing(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Rulebook) -
                 n => format!("{n} rules listen"),
             }
         ),
-        _ if judged.iter().any(Judged::holds) => {
+        _ if judged.iter().any(RuleAnswer::holds) => {
             let holds = judged.iter().filter(|judged| judged.holds());
             let names: Vec<&str> = holds.map(|judged| judged.rule.name.as_str()).collect();
             format!("what matches is disabled: {}", names.join(", "))
@@ -325,13 +325,13 @@ fn nothing(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Rulebook) -
 }
 
 /// Splits `path=value`; what is no JSON is text.
-fn change(set: &str) -> Result<(Path, Value), Failure> {
+fn change(set: &str) -> Result<(Path, Value), CommandError> {
     let Some((path, value)) = set.split_once('=') else {
-        let failure = Failure::usage(format!("`--set {set}` has no `=`"));
+        let failure = CommandError::usage(format!("`--set {set}` has no `=`"));
         return Err(failure.help("write --set ticket.priority=urgent"));
     };
     let path = Path::parse(path.trim()).map_err(|error| {
-        let failure = Failure::usage(format!("`--set {set}`: {}", error.message));
+        let failure = CommandError::usage(format!("`--set {set}`: {}", error.message));
         match error.help {
             Some(help) => failure.help(help),
             None => failure.help("write --set ticket.priority=urgent"),
@@ -341,11 +341,11 @@ fn change(set: &str) -> Result<(Path, Value), Failure> {
 }
 
 /// JSON, or else text; what only starts like JSON would be text by accident.
-fn typed(value: &str) -> Result<Value, Failure> {
+fn typed(value: &str) -> Result<Value, CommandError> {
     match serde_json::from_str(value) {
         Ok(json) => Ok(json),
         Err(error) if value.trim_start().starts_with(['[', '{', '"']) => {
-            let failure = Failure::usage(format!(
+            let failure = CommandError::usage(format!(
                 "the value `{value}` starts like JSON and is none: {error}"
             ));
             let quoted = Value::from(value);
@@ -360,7 +360,7 @@ fn changed<'c>(
     input: InputEvent<'c>,
     changes: &[(Path, Value)],
     book: &Rulebook,
-) -> Result<InputEvent<'c>, Failure> {
+) -> Result<InputEvent<'c>, CommandError> {
     if changes.is_empty() {
         return Ok(input);
     }
@@ -369,7 +369,7 @@ fn changed<'c>(
     Ok(InputEvent::Event(Box::new(event)))
 }
 
-fn apply(changes: &[(Path, Value)], event: &mut Event, book: &Rulebook) -> Result<(), Failure> {
+fn apply(changes: &[(Path, Value)], event: &mut Event, book: &Rulebook) -> Result<(), CommandError> {
     for (path, value) in changes {
         let known = book
             .config
@@ -378,14 +378,14 @@ fn apply(changes: &[(Path, Value)], event: &mut Event, book: &Rulebook) -> Resul
         if let (Some(known), Some(dotted)) = (known, path.dotted())
             && let FieldLookup::Unknown { nearest } = known.field(&dotted)
         {
-            let failure = Failure::usage(format!("`{}` has no field `{}`", known.tag, path.text));
+            let failure = CommandError::usage(format!("`{}` has no field `{}`", known.tag, path.text));
             return Err(match nearest {
                 Some(near) => failure.help(format!("did you mean `{near}`?")),
                 None => failure.help(format!("`flowtrigger events {}` lists them", known.tag)),
             });
         }
         flowtrigger_core::path::set::set(event, path, value.clone())
-            .map_err(|error| Failure::usage(format!("failed to set a field: {error}")))?;
+            .map_err(|error| CommandError::usage(format!("failed to set a field: {error}")))?;
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ fn args() -> Args {
     }
 }
 
-fn answer(rules: RuleSet) -> (Result<bool, Failure>, String) {
+fn answer(rules: RuleSet) -> (Result<bool, CommandError>, String) {
     let book = Rulebook {
         rules,
         ..Rulebook::default()
@@ -29,10 +29,10 @@ fn answer(rules: RuleSet) -> (Result<bool, Failure>, String) {
     let text = br#"{"input":{"ticket_event":{"type":"Priority Changed","current":"high","ticket":{"id":7}}}}"#;
     let input = input::single(text.to_vec(), &book.config).expect("an event");
     let (mut out, written) = Output::captured();
-    let mut scratch = Scratch::default();
+    let mut scratch = MatchScratch::default();
     let evaluation = book.rules.evaluate(input.as_input(), &mut scratch);
     let evaluation = evaluation.expect("an event");
-    let (mocks, charged) = (Mocks::default(), Charged::none());
+    let (mocks, charged) = (Mocks::default(), GateHistorySource::none());
     let answered = answer_event(&evaluation, &args(), (&book, &mocks), &charged, &mut out);
     (answered, written.text())
 }

@@ -5,21 +5,21 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::cli::events::sample::{Origin, Sample};
-use crate::cli::exit::Failure;
+use crate::cli::events::sample::{SampleOrigin, TypeSample};
+use crate::cli::exit::CommandError;
 use crate::cli::options::Format;
 use crate::cli::output::Output;
 use crate::cli::render::table::Table;
 use flowtrigger_core::event::catalogue::Catalogue;
-use flowtrigger_core::event::catalogue::event_type::{EventType, Field};
+use flowtrigger_core::event::catalogue::event_type::{EventType, FieldInfo};
 
 pub fn write(
     event_type: &EventType,
     catalogue: &Catalogue,
     format: Format,
     out: &mut Output,
-) -> Result<(), Failure> {
-    let sample = Sample::of(event_type, catalogue);
+) -> Result<(), CommandError> {
+    let sample = TypeSample::of(event_type, catalogue);
     match format {
         Format::Json => writeln!(out, "{:#}", page(event_type, sample.as_ref()))?,
         Format::Text => text(event_type, sample.as_ref(), out)?,
@@ -28,7 +28,7 @@ pub fn write(
 }
 
 /// The type as configuration writes it, with every field and the sample added.
-fn page(event_type: &EventType, sample: Option<&Sample>) -> Value {
+fn page(event_type: &EventType, sample: Option<&TypeSample>) -> Value {
     let mut page = json!(event_type);
     page["fields"] = json!(event_type.fields());
     page["sample"] = sample
@@ -37,7 +37,7 @@ fn page(event_type: &EventType, sample: Option<&Sample>) -> Value {
     page
 }
 
-fn text(event_type: &EventType, sample: Option<&Sample>, out: &mut Output) -> io::Result<()> {
+fn text(event_type: &EventType, sample: Option<&TypeSample>, out: &mut Output) -> io::Result<()> {
     writeln!(out, "{}", event_type.tag)?;
     writeln!(out, "  {}\n", event_type.summary)?;
     names(event_type).write(out)?;
@@ -86,7 +86,7 @@ fn fields(event_type: &EventType) -> Table {
     table
 }
 
-fn row(field: &Field) -> [String; 3] {
+fn row(field: &FieldInfo) -> [String; 3] {
     let values = field.field_type.values().map(|values| values.join(", "));
     let only = field.only.as_ref().map(|shapes| format!("{shapes} only"));
     [
@@ -100,10 +100,10 @@ fn row(field: &Field) -> [String; 3] {
     ]
 }
 
-fn write_sample(sample: &Sample, out: &mut Output) -> io::Result<()> {
+fn write_sample(sample: &TypeSample, out: &mut Output) -> io::Result<()> {
     let origin = match sample.origin {
-        Origin::Shipped => format!("sample, {}", sample.file),
-        Origin::Derived => format!("sample, made from {}", sample.file),
+        SampleOrigin::Shipped => format!("sample, {}", sample.file),
+        SampleOrigin::Derived => format!("sample, made from {}", sample.file),
     };
     writeln!(out, "\n{origin}")?;
     for line in sample.text.lines() {

@@ -3,14 +3,14 @@
 
 use std::io::Write;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CommandError;
 use crate::cli::options::Format;
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::table::Table;
 use flowtrigger_core::event::catalogue::event_type::EventType;
 
-pub fn write(types: &[&EventType], format: Format, out: &mut Output) -> Result<(), Failure> {
+pub fn write(types: &[&EventType], format: Format, out: &mut Output) -> Result<(), CommandError> {
     match format {
         Format::Json => writeln!(out, "{:#}", serde_json::json!(types))?,
         Format::Text => text(types, out)?,
@@ -18,7 +18,7 @@ pub fn write(types: &[&EventType], format: Format, out: &mut Output) -> Result<(
     Ok(())
 }
 
-fn text(types: &[&EventType], out: &mut Output) -> Result<(), Failure> {
+fn text(types: &[&EventType], out: &mut Output) -> Result<(), CommandError> {
     for source in each(types.iter().map(|t| t.source.as_str())) {
         let types: Vec<&EventType> = types
             .iter()

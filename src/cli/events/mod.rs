@@ -9,13 +9,13 @@ use std::io::Write;
 
 use clap::ArgAction;
 
-use super::exit::{Exit, Failure};
-use crate::cli::options::{Format, Global};
+use super::exit::{Exit, CommandError};
+use crate::cli::options::{Format, GlobalOptions};
 use super::output::Output;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::catalogue::event_type::EventType;
 use flowtrigger_core::document::suggest;
-use sample::Sample;
+use sample::TypeSample;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -44,7 +44,7 @@ pub struct Args {
     format: Format,
 }
 
-pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let catalogue = global.config()?.catalogue;
     let Some(name) = &args.event_type else {
         list::write(&catalogue.types().collect::<Vec<_>>(), args.format, out)?;
@@ -73,7 +73,7 @@ fn family<'a>(name: &str, catalogue: &'a Catalogue) -> Vec<&'a EventType> {
 }
 
 /// The one type that has this name in any shape.
-fn find<'a>(name: &str, catalogue: &'a Catalogue) -> Result<&'a EventType, Failure> {
+fn find<'a>(name: &str, catalogue: &'a Catalogue) -> Result<&'a EventType, CommandError> {
     let name = name.trim();
     let suffix = name
         .strip_prefix("zen:event-type")
@@ -92,13 +92,13 @@ fn find<'a>(name: &str, catalogue: &'a Catalogue) -> Result<&'a EventType, Failu
         [] => Err(unknown(name, catalogue)),
         several => {
             let tags: Vec<String> = several.iter().map(|t| format!("`{}`", t.tag)).collect();
-            Err(Failure::usage(format!("several types are called `{name}`"))
+            Err(CommandError::usage(format!("several types are called `{name}`"))
                 .help(format!("write one of {}", tags.join(", "))))
         }
     }
 }
 
-fn unknown(name: &str, catalogue: &Catalogue) -> Failure {
+fn unknown(name: &str, catalogue: &Catalogue) -> CommandError {
     let sources = catalogue.sources().into_iter();
     let near = sources
         .filter_map(|source| catalogue.nearest(source, name))
@@ -107,18 +107,18 @@ fn unknown(name: &str, catalogue: &Catalogue) -> Failure {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`flowtrigger events` lists all types".to_owned(),
     };
-    Failure::usage(format!("no event type is called `{name}`")).help(help)
+    CommandError::usage(format!("no event type is called `{name}`")).help(help)
 }
 
 fn print_sample(
     event_type: &EventType,
     catalogue: &Catalogue,
     out: &mut Output,
-) -> Result<(), Failure> {
-    let Some(sample) = Sample::of(event_type, catalogue) else {
+) -> Result<(), CommandError> {
+    let Some(sample) = TypeSample::of(event_type, catalogue) else {
         let message = format!("there is no sample of `{}`", event_type.tag);
         let help = "it comes from your configuration; keep one event of it as a file";
-        return Err(Failure::usage(message).help(help));
+        return Err(CommandError::usage(message).help(help));
     };
     writeln!(out, "{}", sample.text.trim_end())?;
     Ok(())
@@ -131,7 +131,7 @@ mod tests {
     fn found(name: &str) -> Result<String, String> {
         match find(name, Catalogue::built_in()) {
             Ok(found) => Ok(found.tag.clone()),
-            Err(Failure::Usage(told)) => Err(told.help.unwrap_or_default()),
+            Err(CommandError::Usage(told)) => Err(told.help.unwrap_or_default()),
             Err(other) => panic!("{other}"),
         }
     }

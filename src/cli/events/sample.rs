@@ -11,27 +11,27 @@ use flowtrigger_core::event::catalogue::sample::{SAMPLES, Sample as Shipped, sam
 
 /// A complete event, as the help desk sends it.
 #[derive(Debug, PartialEq)]
-pub struct Sample {
+pub struct TypeSample {
     pub text: String,
     /// The file that it is or was made from.
     pub file: &'static str,
-    pub origin: Origin,
+    pub origin: SampleOrigin,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum SampleOrigin {
     Shipped,
     /// Made from a sibling's: type and own fields are put in, the rest is the sibling's.
     Derived,
 }
 
-impl Sample {
+impl TypeSample {
     pub fn of(event_type: &EventType, catalogue: &Catalogue) -> Option<Self> {
         if let Some(shipped) = sample(&event_type.source, &event_type.tag) {
             return Some(Self {
                 text: shipped.text.to_owned(),
                 file: shipped.file,
-                origin: Origin::Shipped,
+                origin: SampleOrigin::Shipped,
             });
         }
         let sibling = sibling(event_type)?;
@@ -40,7 +40,7 @@ impl Sample {
         Some(Self {
             text: format!("{event:#}"),
             file: sibling.file,
-            origin: Origin::Derived,
+            origin: SampleOrigin::Derived,
         })
     }
 }
@@ -110,7 +110,7 @@ fn values(field_type: &FieldType) -> [Value; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flowtrigger_core::event::json::value_ref::Datum;
+    use flowtrigger_core::event::json::value_ref::ValueRef;
     use flowtrigger_core::event::format::decode;
     use flowtrigger_core::event::json::lookup::find;
 
@@ -119,7 +119,7 @@ mod tests {
         let all = Catalogue::built_in();
         for event_type in all.types() {
             let tag = &event_type.tag;
-            let sample = Sample::of(event_type, all).unwrap_or_else(|| panic!("{tag} has none"));
+            let sample = TypeSample::of(event_type, all).unwrap_or_else(|| panic!("{tag} has none"));
             let value = serde_json::from_str(&sample.text).expect(tag);
             let event = decode(value, all).unwrap_or_else(|refused| panic!("{tag}: {refused:?}"));
             assert_eq!(&event.event_type, tag);
@@ -132,8 +132,8 @@ mod tests {
     fn a_derived_sample_has_the_fields_of_its_type() {
         let all = Catalogue::built_in();
         for event_type in all.types() {
-            let sample = Sample::of(event_type, all).expect("every type has a sample");
-            if sample.origin == Origin::Shipped {
+            let sample = TypeSample::of(event_type, all).expect("every type has a sample");
+            if sample.origin == SampleOrigin::Shipped {
                 continue;
             }
             let value = serde_json::from_str(&sample.text).expect("JSON");
@@ -141,7 +141,7 @@ mod tests {
             for (path, _) in &event_type.fields.0 {
                 let tag = &event_type.tag;
                 assert!(
-                    find(Datum::Built(&event.body), path).is_some(),
+                    find(ValueRef::Built(&event.body), path).is_some(),
                     "{tag} lacks {path}"
                 );
             }
@@ -152,6 +152,6 @@ mod tests {
     fn a_type_of_the_users_own_has_none() {
         let own: EventType =
             serde_json::from_str(r#"{"source": "crm", "tag": "deal.Won"}"#).expect("a type");
-        assert_eq!(Sample::of(&own, Catalogue::built_in()), None);
+        assert_eq!(TypeSample::of(&own, Catalogue::built_in()), None);
     }
 }

@@ -5,32 +5,32 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use crate::cli::input::Bad;
+use crate::cli::input::InputError;
 use flowtrigger_core::event::json::parse::accept;
 
 /// The parts of one file, in order.
-pub struct Lines {
+pub struct InputFile {
     name: String,
-    state: State,
+    state: FileState,
 }
 
 /// A part, and where it stands.
-pub struct Part {
+pub struct InputPart {
     /// The file, in words.
     pub name: String,
     /// How many lines stand before it.
     pub above: usize,
-    pub bytes: Result<Vec<u8>, Bad>,
+    pub bytes: Result<Vec<u8>, InputError>,
 }
 
-enum State {
+enum FileState {
     Closed(PathBuf),
     /// Each line is a part; so many were read.
     Open(Box<dyn BufRead + Send>, usize),
     Ended,
 }
 
-impl Lines {
+impl InputFile {
     pub fn of(file: PathBuf) -> Self {
         let name = match file.to_str() {
             Some("-") => "standard input".into(),
@@ -38,12 +38,12 @@ impl Lines {
         };
         Self {
             name,
-            state: State::Closed(file),
+            state: FileState::Closed(file),
         }
     }
 
-    fn part(&self, above: usize, bytes: Result<Vec<u8>, Bad>) -> Part {
-        Part {
+    fn part(&self, above: usize, bytes: Result<Vec<u8>, InputError>) -> InputPart {
+        InputPart {
             name: self.name.clone(),
             above,
             bytes,
@@ -51,7 +51,7 @@ impl Lines {
     }
 
     /// The first line, or all of the file where the first line is no text of its own.
-    fn first(&mut self, mut reader: Box<dyn BufRead + Send>) -> Part {
+    fn first(&mut self, mut reader: Box<dyn BufRead + Send>) -> InputPart {
         let mut bytes = Vec::new();
         let read = first_line(&mut reader, &mut bytes).and_then(|lines| {
             if is_whole(&bytes) {
@@ -61,7 +61,7 @@ impl Lines {
         });
         match read {
             Ok(Some(lines)) => {
-                self.state = State::Open(reader, lines);
+                self.state = FileState::Open(reader, lines);
                 self.part(0, Ok(bytes))
             }
             Ok(None) => self.part(0, Ok(bytes)),
@@ -70,23 +70,23 @@ impl Lines {
     }
 }
 
-impl Iterator for Lines {
-    type Item = Part;
+impl Iterator for InputFile {
+    type Item = InputPart;
 
-    fn next(&mut self) -> Option<Part> {
-        match std::mem::replace(&mut self.state, State::Ended) {
-            State::Closed(file) if is_yaml(&file) => Some(self.part(0, Err(a_rule(&file)))),
-            State::Closed(file) => Some(match open(&file) {
+    fn next(&mut self) -> Option<InputPart> {
+        match std::mem::replace(&mut self.state, FileState::Ended) {
+            FileState::Closed(file) if is_yaml(&file) => Some(self.part(0, Err(a_rule(&file)))),
+            FileState::Closed(file) => Some(match open(&file) {
                 Ok(reader) => self.first(reader),
                 Err(bad) => self.part(0, Err(bad)),
             }),
-            State::Open(mut reader, mut above) => loop {
+            FileState::Open(mut reader, mut above) => loop {
                 let mut line = Vec::new();
                 match reader.read_until(b'\n', &mut line) {
                     Ok(0) => return None,
                     Ok(_) if line.trim_ascii().is_empty() => above += 1,
                     Ok(_) => {
-                        self.state = State::Open(reader, above + 1);
+                        self.state = FileState::Open(reader, above + 1);
                         // A line that is cut off shall not seem to go on below.
                         line.truncate(line.trim_ascii_end().len());
                         return Some(self.part(above, Ok(line)));
@@ -94,7 +94,7 @@ impl Iterator for Lines {
                     Err(error) => return Some(self.part(above, Err(unread(&self.name, &error)))),
                 }
             },
-            State::Ended => None,
+            FileState::Ended => None,
         }
     }
 }
@@ -131,9 +131,9 @@ fn is_yaml(file: &Path) -> bool {
 }
 
 /// The mix-up of a rule file and an event is an easy one.
-fn a_rule(file: &Path) -> Bad {
+fn a_rule(file: &Path) -> InputError {
     let file = file.display();
-    Bad {
+    InputError {
         message: format!("`{file}` is YAML, and events are JSON"),
         help: Some(format!(
             "a rule file is passed as `--rules {file}`, beside the file of an event"
@@ -141,7 +141,7 @@ fn a_rule(file: &Path) -> Bad {
     }
 }
 
-pub fn open(file: &Path) -> Result<Box<dyn BufRead + Send>, Bad> {
+pub fn open(file: &Path) -> Result<Box<dyn BufRead + Send>, InputError> {
     if file == Path::new("-") {
         return Ok(Box::new(BufReader::new(io::stdin())));
     }
@@ -155,7 +155,7 @@ pub fn open(file: &Path) -> Result<Box<dyn BufRead + Send>, Bad> {
     }
 }
 
-fn unopened(file: &Path, error: &io::Error) -> Bad {
+fn unopened(file: &Path, error: &io::Error) -> InputError {
     let help = match error.kind() {
         io::ErrorKind::IsADirectory => "it is a folder; name the files in it",
         io::ErrorKind::NotFound => {
@@ -163,14 +163,14 @@ fn unopened(file: &Path, error: &io::Error) -> Bad {
         }
         _ => "check who may read it",
     };
-    Bad {
+    InputError {
         message: format!("failed to read `{}`: {error}", file.display()),
         help: Some(help.into()),
     }
 }
 
-pub fn unread(name: &str, error: &io::Error) -> Bad {
-    Bad {
+pub fn unread(name: &str, error: &io::Error) -> InputError {
+    InputError {
         message: format!("failed to read {name}: {error}"),
         help: Some("feed it events, or name a file".into()),
     }
@@ -184,7 +184,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("events");
         std::fs::write(&file, text).expect("a file");
-        let parts = Lines::of(file);
+        let parts = InputFile::of(file);
         parts
             .map(|part| {
                 let bytes = part.bytes.expect("read");

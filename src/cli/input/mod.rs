@@ -9,20 +9,20 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CommandError;
 use flowtrigger_core::config::Config;
-use flowtrigger_core::config::source::Reads;
+use flowtrigger_core::config::source::SourceFormat;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::Catalogue;
-use flowtrigger_core::event::json::value_ref::Datum;
-use flowtrigger_core::event::format::{DECODERS, NotAnEvent, Told, head, read as read_as};
-use flowtrigger_core::event::json::parse::{ParsedJson, Refused, accept};
+use flowtrigger_core::event::json::value_ref::ValueRef;
+use flowtrigger_core::event::format::{DECODERS, DecodeError, FormatHint, head, read as read_as};
+use flowtrigger_core::event::json::parse::{ParsedJson, JsonError, accept};
 use flowtrigger_core::event::json::split::accept_many;
 use flowtrigger_core::event::json::tape::Tape;
-use flowtrigger_core::event::format::custom::Description;
+use flowtrigger_core::event::format::custom::CustomFormat;
 use flowtrigger_core::matching::evaluation::EventInput;
 use crate::engine::sources;
-use crate::cli::input::file::{Lines, Part};
+use crate::cli::input::file::{InputFile, InputPart};
 
 const WHAT_IS_READ: &str = "an input is one JSON event, an array of them, or one a line";
 const A_SAMPLE: &str = "`flowtrigger events TYPE --sample` prints a sound event to compare with";
@@ -31,14 +31,14 @@ const A_SAMPLE: &str = "`flowtrigger events TYPE --sample` prints a sound event 
 pub struct Input<'c> {
     /// `file:line`, or the file alone where it cannot be read.
     pub place: String,
-    pub event: Result<InputEvent<'c>, Bad>,
+    pub event: Result<InputEvent<'c>, InputError>,
 }
 
 /// An event as the commands evaluate it.
 #[derive(Debug)]
 pub enum InputEvent<'c> {
     /// The text of one event in ordinary JSON, not decoded yet.
-    Bytes { bytes: Vec<u8>, format: Told<'c> },
+    Bytes { bytes: Vec<u8>, format: FormatHint<'c> },
     /// An element of a list, or an event of damaged or unusual text.
     Event(Box<Event>),
 }
@@ -59,7 +59,7 @@ impl InputEvent<'_> {
             InputEvent::Bytes { bytes, format } => {
                 let mut tape = Tape::default();
                 let scanned = tape.scan(&bytes).expect("these bytes were scanned before");
-                let head = head(Datum::Taped(scanned.root()), format, catalogue);
+                let head = head(ValueRef::Taped(scanned.root()), format, catalogue);
                 head.expect("these bytes were read before").event(catalogue)
             }
             InputEvent::Event(event) => *event,
@@ -69,7 +69,7 @@ impl InputEvent<'_> {
 
 /// Why something is no event, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bad {
+pub struct InputError {
     pub message: String,
     pub help: Option<String>,
 }
@@ -80,7 +80,7 @@ pub struct Inputs<'c> {
     files: VecDeque<PathBuf>,
     selection: SourceSelection<'c>,
     config: &'c Config,
-    open: Option<Lines>,
+    open: Option<InputFile>,
     ready: VecDeque<Input<'c>>,
     tape: Tape,
 }
@@ -91,7 +91,7 @@ pub fn read<'c>(
     files: &[PathBuf],
     source: Option<&'c str>,
     config: &'c Config,
-) -> Result<Inputs<'c>, Failure> {
+) -> Result<Inputs<'c>, CommandError> {
     let selection = match source {
         None => SourceSelection::ByContent,
         Some(name) => named(name, config)?,
@@ -119,14 +119,14 @@ impl<'c> Iterator for Inputs<'c> {
                     Some(part) => self.take(part),
                     None => self.open = None,
                 },
-                None => self.open = Some(Lines::of(self.files.pop_front()?)),
+                None => self.open = Some(InputFile::of(self.files.pop_front()?)),
             }
         }
     }
 }
 
 impl Inputs<'_> {
-    fn take(&mut self, part: Part) {
+    fn take(&mut self, part: InputPart) {
         let bytes = match part.bytes {
             Ok(bytes) => bytes,
             Err(bad) => {
@@ -148,7 +148,7 @@ impl Inputs<'_> {
         }
         for item in accept_many(&bytes) {
             let place = format!("{}:{}", part.name, part.above + item.line);
-            let accepted = item.outcome.map_err(|refused| Refused {
+            let accepted = item.outcome.map_err(|refused| JsonError {
                 line: part.above + refused.line,
                 ..refused
             });
@@ -166,15 +166,15 @@ enum SourceSelection<'c> {
     ByContent,
     /// A built-in source: the content tells, and must agree.
     BuiltIn(&'c str),
-    Described(&'c Description),
+    Described(&'c CustomFormat),
 }
 
 /// What is known of events that come under a source's name.
-fn named<'c>(name: &'c str, config: &'c Config) -> Result<SourceSelection<'c>, Failure> {
+fn named<'c>(name: &'c str, config: &'c Config) -> Result<SourceSelection<'c>, CommandError> {
     let known = sources(config);
     match config.sources.get(name).map(|entrance| &entrance.reads) {
-        Some(Reads::Described(description)) => return Ok(SourceSelection::Described(description)),
-        Some(Reads::BuiltIn(source)) => return Ok(SourceSelection::BuiltIn(source)),
+        Some(SourceFormat::Custom(description)) => return Ok(SourceSelection::Described(description)),
+        Some(SourceFormat::BuiltIn(source)) => return Ok(SourceSelection::BuiltIn(source)),
         None => {}
     }
     // A file is read whether or not the daemon takes events of its source.
@@ -182,12 +182,12 @@ fn named<'c>(name: &'c str, config: &'c Config) -> Result<SourceSelection<'c>, F
     if let Some(decoder) = decoders.find(|decoder| decoder.source == name) {
         return Ok(SourceSelection::BuiltIn(decoder.source));
     }
-    let failure = Failure::usage(format!("no source is called `{name}`"));
+    let failure = CommandError::usage(format!("no source is called `{name}`"));
     Err(failure.help(format!("the sources are {}", known.join(", "))))
 }
 
 /// One event from bytes, as rule tests have it.
-pub fn single(bytes: Vec<u8>, config: &Config) -> Result<InputEvent<'_>, Bad> {
+pub fn single(bytes: Vec<u8>, config: &Config) -> Result<InputEvent<'_>, InputError> {
     let selection = SourceSelection::ByContent;
     if let Some(format) = sound_format(&bytes, &selection, config, &mut Tape::default()) {
         return Ok(InputEvent::Bytes { bytes, format });
@@ -197,7 +197,7 @@ pub fn single(bytes: Vec<u8>, config: &Config) -> Result<InputEvent<'_>, Bad> {
     Ok(InputEvent::Event(Box::new(event)))
 }
 
-pub fn of_value(value: Value, config: &Config) -> Result<Event, Bad> {
+pub fn of_value(value: Value, config: &Config) -> Result<Event, InputError> {
     let repairs = Vec::new();
     event(
         ParsedJson { value, repairs },
@@ -210,9 +210,9 @@ fn event(
     accepted: ParsedJson,
     selection: &SourceSelection<'_>,
     config: &Config,
-) -> Result<Event, Bad> {
+) -> Result<Event, InputError> {
     let ParsedJson { value, repairs } = accepted;
-    let format = format_of(Datum::Built(&value), selection, config)?;
+    let format = format_of(ValueRef::Built(&value), selection, config)?;
     let mut event = read_as(value, format, &config.catalogue).map_err(bad)?;
     event.warnings.extend(repairs);
     Ok(event)
@@ -224,42 +224,42 @@ fn sound_format<'c>(
     selection: &SourceSelection<'c>,
     config: &'c Config,
     tape: &mut Tape,
-) -> Option<Told<'c>> {
+) -> Option<FormatHint<'c>> {
     let scanned = tape.scan(bytes)?;
-    format_of(Datum::Taped(scanned.root()), selection, config).ok()
+    format_of(ValueRef::Taped(scanned.root()), selection, config).ok()
 }
 
 /// The format in which a document is an event of the selected source.
 fn format_of<'c>(
-    document: Datum<'_>,
+    document: ValueRef<'_>,
     selection: &SourceSelection<'c>,
     config: &'c Config,
-) -> Result<Told<'c>, Bad> {
+) -> Result<FormatHint<'c>, InputError> {
     let catalogue = &config.catalogue;
     match selection {
         SourceSelection::Described(description) => {
-            let format = Told::Described(description);
+            let format = FormatHint::Custom(description);
             head(document, format, catalogue).map_err(bad)?;
             Ok(format)
         }
         SourceSelection::BuiltIn(name) => {
-            let source = head(document, Told::ByContent, catalogue)
+            let source = head(document, FormatHint::Detect, catalogue)
                 .map_err(bad)?
                 .source;
             match source == *name {
-                true => Ok(Told::ByContent),
-                false => Err(Bad {
+                true => Ok(FormatHint::Detect),
+                false => Err(InputError {
                     message: format!("this is an event of `{source}`, not of `{name}`"),
                     help: Some(format!("read it with `--source {source}`, or leave it out")),
                 }),
             }
         }
-        SourceSelection::ByContent => match head(document, Told::ByContent, catalogue) {
-            Ok(_) => Ok(Told::ByContent),
+        SourceSelection::ByContent => match head(document, FormatHint::Detect, catalogue) {
+            Ok(_) => Ok(FormatHint::Detect),
             Err(error) => {
                 let mut fitting = config
                     .descriptions()
-                    .map(Told::Described)
+                    .map(FormatHint::Custom)
                     .filter(|format| head(document, *format, catalogue).is_ok());
                 match (fitting.next(), fitting.next()) {
                     (Some(only), None) => Ok(only),
@@ -270,15 +270,15 @@ fn format_of<'c>(
     }
 }
 
-fn refused(refused: Refused) -> Bad {
-    Bad {
+fn refused(refused: JsonError) -> InputError {
+    InputError {
         message: refused.to_string(),
         help: Some(WHAT_IS_READ.into()),
     }
 }
 
-fn bad(error: NotAnEvent) -> Bad {
-    Bad {
+fn bad(error: DecodeError) -> InputError {
+    InputError {
         message: error.to_string(),
         help: error.help.or_else(|| Some(A_SAMPLE.into())),
     }

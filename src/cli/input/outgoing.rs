@@ -5,43 +5,43 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::cli::input::file::{Lines, Part, open, unread};
-use crate::cli::input::{Bad, SourceSelection, event, refused};
-use crate::cli::exit::Failure;
+use crate::cli::input::file::{InputFile, InputPart, open, unread};
+use crate::cli::input::{InputError, SourceSelection, event, refused};
+use crate::cli::exit::CommandError;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
-use flowtrigger_core::event::json::split::{Item, accept_many};
+use flowtrigger_core::event::json::split::{BatchItem, accept_many};
 use crate::engine::sources;
 
 /// One event, ready to be posted.
-pub struct Parcel<'c> {
+pub struct OutgoingEvent<'c> {
     pub entrance: &'c EventSource,
     pub body: Vec<u8>,
 }
 
 /// A parcel, or why it is none, and where that stands.
-pub struct Packed<'c> {
+pub struct OutgoingInput<'c> {
     pub place: String,
-    pub parcel: Result<Parcel<'c>, Bad>,
+    pub parcel: Result<OutgoingEvent<'c>, InputError>,
 }
 
 /// Where events go: to the source that was named, or to the one that reads them.
 #[derive(Clone, Copy)]
-pub struct Address<'c> {
+pub struct SourceRouter<'c> {
     config: &'c Config,
     named: Option<&'c EventSource>,
 }
 
 /// The parcels of files in order, read as they are asked for.
-pub struct Parcels<'c> {
-    address: Address<'c>,
+pub struct OutgoingEvents<'c> {
+    address: SourceRouter<'c>,
     files: VecDeque<PathBuf>,
-    open: Option<Lines>,
-    ready: VecDeque<Packed<'c>>,
+    open: Option<InputFile>,
+    ready: VecDeque<OutgoingInput<'c>>,
 }
 
-impl<'c> Address<'c> {
-    pub fn new(source: Option<&str>, config: &'c Config) -> Result<Self, Failure> {
+impl<'c> SourceRouter<'c> {
+    pub fn new(source: Option<&str>, config: &'c Config) -> Result<Self, CommandError> {
         let Some(name) = source else {
             let named = None;
             return Ok(Self { config, named });
@@ -53,14 +53,14 @@ impl<'c> Address<'c> {
             }),
             None => {
                 let known = sources(config).join(", ");
-                let failure = Failure::usage(format!("no source is called `{name}`"));
+                let failure = CommandError::usage(format!("no source is called `{name}`"));
                 Err(failure.help(format!("events come in at {known}")))
             }
         }
     }
 
-    pub fn parcels(self, files: &[PathBuf]) -> Parcels<'c> {
-        Parcels {
+    pub fn parcels(self, files: &[PathBuf]) -> OutgoingEvents<'c> {
+        OutgoingEvents {
             address: self,
             files: files.iter().cloned().collect(),
             open: None,
@@ -69,18 +69,18 @@ impl<'c> Address<'c> {
     }
 
     /// All of a file as one body, byte by byte.
-    pub fn whole(self, file: &Path) -> Result<Parcel<'c>, Bad> {
+    pub fn whole(self, file: &Path) -> Result<OutgoingEvent<'c>, InputError> {
         let mut body = Vec::new();
         let name = file.display().to_string();
         let read = open(file)?.read_to_end(&mut body);
         read.map_err(|error| unread(&name, &error))?;
         if let Some(entrance) = self.named {
-            return Ok(Parcel { entrance, body });
+            return Ok(OutgoingEvent { entrance, body });
         }
         let mut items = accept_many(&body);
         match (items.pop(), items.len()) {
             (Some(item), 0) => self.parcel(item, |_| body),
-            _ => Err(Bad {
+            _ => Err(InputError {
                 message: format!("`{name}` holds several events, and one request is signed"),
                 help: Some(
                     "`flowtrigger send` sends each; or name the source with `--source` to sign all of it as one body".into(),
@@ -91,9 +91,9 @@ impl<'c> Address<'c> {
 
     fn parcel(
         self,
-        item: Item,
+        item: BatchItem,
         body: impl FnOnce(&serde_json::Value) -> Vec<u8>,
-    ) -> Result<Parcel<'c>, Bad> {
+    ) -> Result<OutgoingEvent<'c>, InputError> {
         let accepted = item.outcome.map_err(refused)?;
         let body = body(&accepted.value);
         let entrance = match self.named {
@@ -102,11 +102,11 @@ impl<'c> Address<'c> {
                 self.taker(&event(accepted, &SourceSelection::ByContent, self.config)?.source)?
             }
         };
-        Ok(Parcel { entrance, body })
+        Ok(OutgoingEvent { entrance, body })
     }
 
     /// The one entrance for the events of a source.
-    fn taker(self, source: &str) -> Result<&'c EventSource, Bad> {
+    fn taker(self, source: &str) -> Result<&'c EventSource, InputError> {
         let entrances = self.config.sources.values();
         let takers: Vec<&EventSource> = entrances.filter(|e| e.source() == source).collect();
         let (message, help) = match takers.as_slice() {
@@ -124,17 +124,17 @@ impl<'c> Address<'c> {
                 )
             }
         };
-        Err(Bad {
+        Err(InputError {
             message,
             help: Some(help),
         })
     }
 }
 
-impl<'c> Iterator for Parcels<'c> {
-    type Item = Packed<'c>;
+impl<'c> Iterator for OutgoingEvents<'c> {
+    type Item = OutgoingInput<'c>;
 
-    fn next(&mut self) -> Option<Packed<'c>> {
+    fn next(&mut self) -> Option<OutgoingInput<'c>> {
         loop {
             if let Some(packed) = self.ready.pop_front() {
                 return Some(packed);
@@ -144,18 +144,18 @@ impl<'c> Iterator for Parcels<'c> {
                     Some(part) => self.take(part),
                     None => self.open = None,
                 },
-                None => self.open = Some(Lines::of(self.files.pop_front()?)),
+                None => self.open = Some(InputFile::of(self.files.pop_front()?)),
             }
         }
     }
 }
 
-impl Parcels<'_> {
-    fn take(&mut self, part: Part) {
+impl OutgoingEvents<'_> {
+    fn take(&mut self, part: InputPart) {
         let bytes = match part.bytes {
             Ok(bytes) => bytes,
             Err(bad) => {
-                self.ready.push_back(Packed {
+                self.ready.push_back(OutgoingInput {
                     place: part.name,
                     parcel: Err(bad),
                 });
@@ -171,7 +171,7 @@ impl Parcels<'_> {
                 true => bytes.clone(),
                 false => value.to_string().into_bytes(),
             });
-            self.ready.push_back(Packed { place, parcel });
+            self.ready.push_back(OutgoingInput { place, parcel });
         }
     }
 }

@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 
 use crate::cli::output::Output;
 use crate::cli::render::escape::plain;
-use flowtrigger_core::egress::Foresight;
-use flowtrigger_core::egress::policy::Outgoing;
-use flowtrigger_core::flow::call::{Body, Call, ConfigCall, ExecCall, HttpCall, JqCall};
+use flowtrigger_core::egress::EgressForecast;
+use flowtrigger_core::egress::policy::EgressPolicy;
+use flowtrigger_core::flow::call::{RequestBody, Call, SettingsCall, ExecCall, HttpCall, JqCall};
 use flowtrigger_core::flow::step::{OnCrash, Step};
-use flowtrigger_core::language::rendered_text::Text;
+use flowtrigger_core::language::rendered_text::RenderedText;
 
 /// What names of variables begin with that every command finds.
 const ABOUT: &str = "FLOWTRIGGER_";
 /// How much of a body or a script is shown.
 const BODY: usize = 2_000;
 
-pub fn text(out: &mut Output, call: &Call, step: &Step, outgoing: &Outgoing) -> io::Result<()> {
+pub fn text(out: &mut Output, call: &Call, step: &Step, outgoing: &EgressPolicy) -> io::Result<()> {
     match call {
         Call::Http(call) => http(out, call, step, outgoing),
         Call::Exec(call) => exec(out, call, step),
@@ -31,7 +31,7 @@ fn jq(out: &mut Output, call: &JqCall) -> io::Result<()> {
     writeln!(out, "jq {}", cut(&call.program))
 }
 
-fn config(out: &mut Output, call: &ConfigCall) -> io::Result<()> {
+fn config(out: &mut Output, call: &SettingsCall) -> io::Result<()> {
     let place = format!("{} {}", plain(&call.integration), plain(&call.scope));
     match &call.patch {
         None => writeln!(out, "settings of {place}"),
@@ -43,7 +43,7 @@ fn config(out: &mut Output, call: &ConfigCall) -> io::Result<()> {
     }
 }
 
-fn http(out: &mut Output, call: &HttpCall, step: &Step, outgoing: &Outgoing) -> io::Result<()> {
+fn http(out: &mut Output, call: &HttpCall, step: &Step, outgoing: &EgressPolicy) -> io::Result<()> {
     writeln!(out, "{} {}", call.method, plain(&call.url.to_string()))?;
     for (name, value) in &call.headers {
         writeln!(out, "       {name}: {}", plain(&value.to_string()))?;
@@ -61,11 +61,11 @@ fn http(out: &mut Output, call: &HttpCall, step: &Step, outgoing: &Outgoing) -> 
 }
 
 /// Where the request may go, as far as it can be told; None for an outbox.
-fn egress(call: &HttpCall, outgoing: &Outgoing) -> Option<String> {
+fn egress(call: &HttpCall, outgoing: &EgressPolicy) -> Option<String> {
     let seen = outgoing.forecast(&call.url.to_string())?;
     let words = plain(&outgoing.words(&seen)).into_owned();
     Some(match call.redirects {
-        _ if matches!(seen, Foresight::Refused(_)) => words,
+        _ if matches!(seen, EgressForecast::Refused(_)) => words,
         0 => words,
         1 => format!("{words}; one redirect is followed, checked again"),
         many => format!("{words}; {many} redirects are followed, each checked again"),
@@ -73,7 +73,7 @@ fn egress(call: &HttpCall, outgoing: &Outgoing) -> Option<String> {
 }
 
 fn exec(out: &mut Output, call: &ExecCall, step: &Step) -> io::Result<()> {
-    let argv: Vec<String> = call.argv.iter().map(Text::to_string).collect();
+    let argv: Vec<String> = call.argv.iter().map(RenderedText::to_string).collect();
     writeln!(
         out,
         "{} {}  in {}",
@@ -114,17 +114,17 @@ fn on_crash(step: &Step) -> Option<&'static str> {
     })
 }
 
-fn body_text(body: &Body) -> String {
+fn body_text(body: &RequestBody) -> String {
     match body {
-        Body::Json(tree) => tree.redacted().to_string(),
-        Body::Form(fields) => {
+        RequestBody::Json(tree) => tree.redacted().to_string(),
+        RequestBody::Form(fields) => {
             let fields: Vec<String> = fields
                 .iter()
                 .map(|(name, v)| format!("{name}={v}"))
                 .collect();
             fields.join("&")
         }
-        Body::Raw(text) => text.to_string(),
+        RequestBody::Raw(text) => text.to_string(),
     }
 }
 
@@ -142,7 +142,7 @@ fn plain_lines(text: &str) -> String {
 }
 
 /// A call with its secrets redacted and its schedule.
-pub fn json_of(call: &Call, step: &Step, outgoing: &Outgoing) -> Value {
+pub fn json_of(call: &Call, step: &Step, outgoing: &EgressPolicy) -> Value {
     let mut value = call.to_json();
     if let Call::Http(call) = call
         && let Some(egress) = egress(call, outgoing)

@@ -8,7 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use serde_json::{Value, json};
 
 use crate::cli::output::Output;
-use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position, Severity};
+use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Span, Severity};
 
 /// How many bytes of a line are shown before and after the place, at most; a generated file may be
 /// one line of megabytes.
@@ -133,7 +133,7 @@ fn report<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Group<'a> {
 }
 
 /// Adds `file:line:column` and the source line, as far as there are such.
-fn located<'a>(group: Group<'a>, files: &'a Files, at: Position) -> Group<'a> {
+fn located<'a>(group: Group<'a>, files: &'a Files, at: Span) -> Group<'a> {
     let name = files.name(at.file);
     let Some(excerpt) = files
         .get(at.file)
@@ -146,9 +146,9 @@ fn located<'a>(group: Group<'a>, files: &'a Files, at: Position) -> Group<'a> {
         .line_start(line)
         .annotation(AnnotationKind::Primary.span(excerpt.span));
     match excerpt.start {
-        Start::OfLine => group.element(snippet.path(name)),
+        ExcerptStart::OfLine => group.element(snippet.path(name)),
         // The renderer cannot count what it does not see.
-        Start::Within => group
+        ExcerptStart::Within => group
             .element(
                 Origin::path(name)
                     .line(line)
@@ -163,18 +163,18 @@ fn located<'a>(group: Group<'a>, files: &'a Files, at: Position) -> Group<'a> {
 struct Excerpt<'a> {
     line: &'a str,
     span: Range<usize>,
-    start: Start,
+    start: ExcerptStart,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Start {
+enum ExcerptStart {
     OfLine,
     Within,
 }
 
 impl<'a> Excerpt<'a> {
     /// None where the mistake is in no line: a file that is not there has no text.
-    fn of(text: &'a str, at: Position) -> Option<Self> {
+    fn of(text: &'a str, at: Span) -> Option<Self> {
         // Positions count from behind a byte order mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if at.line == 0 || text.is_empty() {
@@ -192,8 +192,8 @@ impl<'a> Excerpt<'a> {
             line: &text[left..right],
             span: start - left..end.clamp(start, right) - left,
             start: match left == first {
-                true => Start::OfLine,
-                false => Start::Within,
+                true => ExcerptStart::OfLine,
+                false => ExcerptStart::Within,
             },
         })
     }
@@ -217,7 +217,7 @@ mod tests {
     fn rendered(text: &str, at: (u32, u32, usize, usize)) -> String {
         let mut files = Files::default();
         let file = files.add("rules/a.yaml", text);
-        let at = Position {
+        let at = Span {
             file,
             line: at.0,
             column: at.1,
@@ -347,7 +347,7 @@ error[unknown-key]: unknown key `nmae` in a rule
     fn programs_get_the_same_as_people() {
         let mut files = Files::default();
         let file = files.add("a.yaml", "x");
-        let at = Position {
+        let at = Span {
             file,
             line: 1,
             column: 1,

@@ -12,7 +12,7 @@ use crate::cli::render::escape::plain;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::summary::Brief;
+use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::matching::explain::{Explanation, NearMiss};
 use flowtrigger_core::language::condition::trace::{Trace, TraceLine};
@@ -26,7 +26,7 @@ const VALUE: usize = 60;
 
 /// The line that names an event, its warnings, and its redacted fields.
 pub fn event(out: &mut Output, event: &Event) -> io::Result<()> {
-    brief(out, &Brief::of(event))?;
+    brief(out, &EventSummary::of(event))?;
     let places = redact::places(event);
     if !places.is_empty() {
         let label = Paint::of(out).tone(Tone::Yellow, "redacted:");
@@ -40,7 +40,7 @@ pub fn event(out: &mut Output, event: &Event) -> io::Result<()> {
 }
 
 /// The line that names an event, and its warnings.
-pub fn brief(out: &mut Output, event: &Brief) -> io::Result<()> {
+pub fn brief(out: &mut Output, event: &EventSummary) -> io::Result<()> {
     let paint = Paint::of(out);
     write!(
         out,
@@ -258,7 +258,7 @@ pub fn event_json(event: &Event) -> Value {
 }
 
 /// The same, without the event's values.
-pub fn brief_json(event: &Brief) -> Value {
+pub fn brief_json(event: &EventSummary) -> Value {
     let key = event.key.as_deref();
     Event::about(&event.source, &event.event_type, &event.id, key, event.time)
 }

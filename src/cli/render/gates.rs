@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use crate::cli::output::Output;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::plain;
-use flowtrigger_core::gate::{Gate, Kept, Kind, words};
+use flowtrigger_core::gate::{Gate, ModelWindow, GateKind, words};
 use flowtrigger_core::loop_guard::GATE;
-use flowtrigger_core::loop_guard::origin::Origin;
-use flowtrigger_core::matching::gate_status::{GateView, Standing};
-use flowtrigger_core::matching::loop_guard_status::LoopView;
+use flowtrigger_core::loop_guard::origin::ActorOrigin;
+use flowtrigger_core::matching::gate_status::{GateStatus, GateState};
+use flowtrigger_core::matching::loop_guard_status::LoopGuardStatus;
 
-pub fn text(out: &mut Output, loops: Option<&LoopView>, views: &[GateView<'_>]) -> io::Result<()> {
+pub fn text(out: &mut Output, loops: Option<&LoopGuardStatus>, views: &[GateStatus<'_>]) -> io::Result<()> {
     if let Some(view) = loops {
         let standing = view.standing.describe() + &view.describe_cause();
         line(out, GATE, &view.describe(), (&view.standing, &standing))?;
@@ -35,28 +35,28 @@ fn line(
     out: &mut Output,
     gate: &str,
     rule: &str,
-    (standing, words): (&Standing, &str),
+    (standing, words): (&GateState, &str),
 ) -> io::Result<()> {
     let paint = Paint::of(out);
     let tone = match standing {
-        Standing::Closed { .. } => Tone::Red,
-        Standing::Open | Standing::Gathers { .. } => Tone::Green,
-        Standing::NotConsulted | Standing::NeverSuppresses { .. } => Tone::Dim,
+        GateState::Closed { .. } => Tone::Red,
+        GateState::Open | GateState::Gathers { .. } => Tone::Green,
+        GateState::NotConsulted | GateState::NeverSuppresses { .. } => Tone::Dim,
     };
     let (gate, words) = (paint.tone(Tone::Bold, gate), paint.tone(tone, words));
     writeln!(out, "  {gate}  {}  {words}", plain(rule))
 }
 
 /// What the gate lets through: `1 run for ticket.id 7 in 24h`.
-fn rule(view: &GateView<'_>) -> String {
+fn rule(view: &GateStatus<'_>) -> String {
     let runs = match view.gate.kind {
-        Kind::Dedupe | Kind::Throttle { limit: 1 } => "1 run".to_owned(),
-        Kind::Debounce { keep, .. } => match keep {
-            Kept::First => "the first event".to_owned(),
-            Kept::Last => "the last event".to_owned(),
-            Kept::All => "all events".to_owned(),
+        GateKind::Dedupe | GateKind::Throttle { limit: 1 } => "1 run".to_owned(),
+        GateKind::Debounce { keep, .. } => match keep {
+            ModelWindow::First => "the first event".to_owned(),
+            ModelWindow::Last => "the last event".to_owned(),
+            ModelWindow::All => "all events".to_owned(),
         },
-        Kind::Throttle { limit } => format!("{limit} runs"),
+        GateKind::Throttle { limit } => format!("{limit} runs"),
     };
     let about = match (view.value.as_str(), &view.gate.per) {
         ("", None) => String::new(),
@@ -65,8 +65,8 @@ fn rule(view: &GateView<'_>) -> String {
     };
     let window = words(view.gate.window);
     match view.gate.kind {
-        Kind::Dedupe | Kind::Throttle { .. } => format!("{runs}{about} in {window}"),
-        Kind::Debounce { at_most, .. } => {
+        GateKind::Dedupe | GateKind::Throttle { .. } => format!("{runs}{about} in {window}"),
+        GateKind::Debounce { at_most, .. } => {
             let at_most = at_most.map(|at_most| format!(", at most {}", words(at_most)));
             format!(
                 "{runs}{about}, quiet {window}{}",
@@ -76,16 +76,16 @@ fn rule(view: &GateView<'_>) -> String {
     }
 }
 
-pub fn json(loops: Option<&LoopView>, views: &[GateView<'_>]) -> Value {
+pub fn json(loops: Option<&LoopGuardStatus>, views: &[GateStatus<'_>]) -> Value {
     let gates = loops.map(of_loops).into_iter();
     gates.chain(views.iter().map(one)).collect()
 }
 
-fn of_loops(view: &LoopView) -> Value {
+fn of_loops(view: &LoopGuardStatus) -> Value {
     let (ours, actor) = match &view.origin {
-        Origin::Ours { actor } => (Some(true), Some(actor)),
-        Origin::Person { actor } => (Some(false), Some(actor)),
-        Origin::Untold => (None, None),
+        ActorOrigin::OurConnection { actor } => (Some(true), Some(actor)),
+        ActorOrigin::Other { actor } => (Some(false), Some(actor)),
+        ActorOrigin::Unknown => (None, None),
     };
     let limits = &view.guard.limits;
     let mut gate = json!({
@@ -101,13 +101,13 @@ fn of_loops(view: &LoopView) -> Value {
         "caused_by": view.lineage.and_then(|lineage| lineage.cause).map(|run| run.0),
         "standing": view.standing.as_str(),
     });
-    if let Standing::Closed { why } = &view.standing {
+    if let GateState::Closed { why } = &view.standing {
         gate["why"] = why.as_str().into();
     }
     gate
 }
 
-fn one(view: &GateView<'_>) -> Value {
+fn one(view: &GateStatus<'_>) -> Value {
     let Gate { kind, per, window } = view.gate;
     let value = match view.value.as_str() {
         "" => Value::Null,
@@ -121,14 +121,14 @@ fn one(view: &GateView<'_>) -> Value {
         "standing": view.standing.as_str(),
     });
     match kind {
-        Kind::Dedupe => {}
-        Kind::Throttle { limit } => gate["limit"] = (*limit).into(),
-        Kind::Debounce { at_most, keep } => {
+        GateKind::Dedupe => {}
+        GateKind::Throttle { limit } => gate["limit"] = (*limit).into(),
+        GateKind::Debounce { at_most, keep } => {
             gate["keep"] = keep.word().into();
             gate["at_most"] = json!(at_most.map(|at_most| at_most.as_secs_f64()));
         }
     }
-    if let Standing::Closed { why } | Standing::Gathers { outlook: why } = &view.standing {
+    if let GateState::Closed { why } | GateState::Gathers { outlook: why } = &view.standing {
         gate["why"] = why.as_str().into();
     }
     gate

@@ -13,9 +13,9 @@ use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::plain;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
-use flowtrigger_core::egress::policy::Outgoing;
+use flowtrigger_core::egress::policy::EgressPolicy;
 use flowtrigger_core::flow::call::Call;
-use flowtrigger_core::flow::plan::{Judged, Planned, What};
+use flowtrigger_core::flow::plan::{PlanBranch, PlanStep, PlanStepKind};
 use flowtrigger_core::flow::step::Step;
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::rule::{Lane, Rule};
@@ -24,9 +24,9 @@ use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 
 pub fn text(
     out: &mut Output,
-    plan: &[Planned<'_>],
+    plan: &[PlanStep<'_>],
     rule: &Rule,
-    (outgoing, files): (&Outgoing, &Files),
+    (outgoing, files): (&EgressPolicy, &Files),
 ) -> io::Result<()> {
     if plan.is_empty() {
         return Ok(());
@@ -91,17 +91,17 @@ pub fn on_dead_json(rule: &Rule, files: &Files) -> Value {
 
 fn one(
     out: &mut Output,
-    planned: &Planned<'_>,
-    outgoing: &Outgoing,
+    planned: &PlanStep<'_>,
+    outgoing: &EgressPolicy,
     files: &Files,
 ) -> io::Result<()> {
     let kind = planned.step.action.kind();
     match &planned.what {
-        What::Call(shown, gave) => {
+        PlanStepKind::Call(shown, gave) => {
             call::text(out, shown, planned.step, outgoing)?;
             gave.iter().try_for_each(|gave| answer(out, &gave.outcome))
         }
-        What::Guard { truth, trace } => {
+        PlanStepKind::Guard { truth, trace } => {
             let words = match (truth, planned.depth) {
                 (Truth::True, _) => "holds: the run goes on",
                 (_, 0) => "does not hold: the run would end here, skipped",
@@ -110,14 +110,14 @@ fn one(
             writeln!(out, "{kind}  {words}")?;
             out.indented(5, |out| lines(out, trace, files))
         }
-        What::Choice {
+        PlanStepKind::Choice {
             branches: evaluated,
             taken,
         } => {
             writeln!(out, "{kind}  {}", taken_words(*taken))?;
             out.indented(5, |out| branches(out, evaluated, files))
         }
-        What::Undecided(evaluated) => {
+        PlanStepKind::Undecided(evaluated) => {
             let open = evaluated.len() + 1;
             writeln!(
                 out,
@@ -125,22 +125,22 @@ fn one(
             )?;
             out.indented(5, |out| branches(out, evaluated, files))
         }
-        What::Set(value) => writeln!(out, "{kind}  {}", cut(&value.to_string())),
-        What::Items(0) => writeln!(out, "{kind}  the list is empty"),
-        What::Items(items) => writeln!(out, "{kind}  {}", number(*items, "item")),
-        What::More => writeln!(out, "and so on for the items that are left"),
-        What::Wait { until } => {
+        PlanStepKind::Set(value) => writeln!(out, "{kind}  {}", cut(&value.to_string())),
+        PlanStepKind::Items(0) => writeln!(out, "{kind}  the list is empty"),
+        PlanStepKind::Items(items) => writeln!(out, "{kind}  {}", number(*items, "item")),
+        PlanStepKind::More => writeln!(out, "and so on for the items that are left"),
+        PlanStepKind::Wait { until } => {
             writeln!(out, "{kind}  until {until:.0}; no other run waits for it")
         }
-        What::Enters(flow) => writeln!(out, "{kind}  {}", plain(flow)),
-        What::Caught(why) => writeln!(out, "caught  {}", plain(why)),
-        What::End(message) => {
+        PlanStepKind::Enters(flow) => writeln!(out, "{kind}  {}", plain(flow)),
+        PlanStepKind::Caught(why) => writeln!(out, "caught  {}", plain(why)),
+        PlanStepKind::End(message) => {
             let message = message.as_deref().map(cut).unwrap_or_default();
             writeln!(out, "{kind}  {message}")
         }
-        What::Later => writeln!(out, "{kind}  reads what an earlier step gets; {TELL}"),
-        What::Fails(why) => writeln!(out, "{kind}  would end the run as dead: {}", plain(why)),
-        What::Stops(why) => writeln!(out, "{kind}  {}", plain(why)),
+        PlanStepKind::Later => writeln!(out, "{kind}  reads what an earlier step gets; {TELL}"),
+        PlanStepKind::Fails(why) => writeln!(out, "{kind}  would end the run as dead: {}", plain(why)),
+        PlanStepKind::Stops(why) => writeln!(out, "{kind}  {}", plain(why)),
     }
 }
 
@@ -162,7 +162,7 @@ fn taken_words(taken: Option<usize>) -> String {
     }
 }
 
-fn branches(out: &mut Output, evaluated: &[Judged], files: &Files) -> io::Result<()> {
+fn branches(out: &mut Output, evaluated: &[PlanBranch], files: &Files) -> io::Result<()> {
     for (number, branch) in evaluated.iter().enumerate() {
         let words = match branch.truth {
             Truth::True => "holds",
@@ -176,13 +176,13 @@ fn branches(out: &mut Output, evaluated: &[Judged], files: &Files) -> io::Result
     Ok(())
 }
 
-pub fn json(plan: &[Planned<'_>], outgoing: &Outgoing, files: &Files) -> Value {
+pub fn json(plan: &[PlanStep<'_>], outgoing: &EgressPolicy, files: &Files) -> Value {
     plan.iter()
         .map(|planned| one_json(planned, outgoing, files))
         .collect()
 }
 
-fn one_json(planned: &Planned<'_>, outgoing: &Outgoing, files: &Files) -> Value {
+fn one_json(planned: &PlanStep<'_>, outgoing: &EgressPolicy, files: &Files) -> Value {
     let step = planned.step;
     let mut line = json!({
         "step": step.name,
@@ -191,31 +191,31 @@ fn one_json(planned: &Planned<'_>, outgoing: &Outgoing, files: &Files) -> Value 
         "at": files.place(step.at),
     });
     let details = match &planned.what {
-        What::Call(shown, gave) => call_json(shown, gave.as_deref(), step, outgoing),
-        What::Guard { truth, trace } => {
+        PlanStepKind::Call(shown, gave) => call_json(shown, gave.as_deref(), step, outgoing),
+        PlanStepKind::Guard { truth, trace } => {
             json!({"verdict": truth.label(), "predicates": trace_json(trace, files)})
         }
-        What::Choice {
+        PlanStepKind::Choice {
             branches: evaluated,
             taken,
         } => json!({
             "branches": branches_json(evaluated, files),
             "taken": taken.map(|branch| branch + 1),
         }),
-        What::Undecided(evaluated) => json!({
+        PlanStepKind::Undecided(evaluated) => json!({
             "branches": branches_json(evaluated, files),
             "later": "a branch reads what an earlier step gets",
         }),
-        What::Set(value) => json!({"value": value}),
-        What::Items(items) => json!({"items": items}),
-        What::More => json!({"more": true}),
-        What::Wait { until } => json!({"until": until.to_string()}),
-        What::Enters(flow) => json!({"flow": flow}),
-        What::Caught(why) => json!({"caught": why}),
-        What::End(message) => json!({"message": message}),
-        What::Later => json!({"later": "reads what an earlier step gets"}),
-        What::Fails(why) => json!({"fails": why}),
-        What::Stops(why) => json!({"stops": why}),
+        PlanStepKind::Set(value) => json!({"value": value}),
+        PlanStepKind::Items(items) => json!({"items": items}),
+        PlanStepKind::More => json!({"more": true}),
+        PlanStepKind::Wait { until } => json!({"until": until.to_string()}),
+        PlanStepKind::Enters(flow) => json!({"flow": flow}),
+        PlanStepKind::Caught(why) => json!({"caught": why}),
+        PlanStepKind::End(message) => json!({"message": message}),
+        PlanStepKind::Later => json!({"later": "reads what an earlier step gets"}),
+        PlanStepKind::Fails(why) => json!({"fails": why}),
+        PlanStepKind::Stops(why) => json!({"stops": why}),
     };
     if let (Some(line), Value::Object(details)) = (line.as_object_mut(), details) {
         line.extend(details);
@@ -223,7 +223,7 @@ fn one_json(planned: &Planned<'_>, outgoing: &Outgoing, files: &Files) -> Value 
     line
 }
 
-fn call_json(shown: &Call, gave: Option<&Attempt>, step: &Step, outgoing: &Outgoing) -> Value {
+fn call_json(shown: &Call, gave: Option<&Attempt>, step: &Step, outgoing: &EgressPolicy) -> Value {
     let mut value = call::json_of(shown, step, outgoing);
     match gave.map(|attempt| &attempt.outcome) {
         Some(Ok(Reply { value: result })) => value["gives"] = result.clone(),
@@ -233,8 +233,8 @@ fn call_json(shown: &Call, gave: Option<&Attempt>, step: &Step, outgoing: &Outgo
     value
 }
 
-fn branches_json(evaluated: &[Judged], files: &Files) -> Value {
-    let branch = |branch: &Judged| {
+fn branches_json(evaluated: &[PlanBranch], files: &Files) -> Value {
+    let branch = |branch: &PlanBranch| {
         json!({
             "at": files.place(branch.at),
             "verdict": branch.truth.label(),

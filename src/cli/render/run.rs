@@ -13,45 +13,45 @@ use crate::cli::render::escape::plain;
 use crate::cli::render::table::Table;
 use crate::cli::render::window::gathers;
 use flowtrigger_core::gate::words;
-use flowtrigger_core::gate::debounce::Debounce;
-use flowtrigger_core::loop_guard::{GATE, Lineage};
-use flowtrigger_core::run::{Attempt, Line, RunId, State};
+use flowtrigger_core::gate::debounce::DebounceCheck;
+use flowtrigger_core::loop_guard::{GATE, Causation};
+use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use crate::store::history::{EventRecord, RunDetail, RunRow};
 
 /// The colour of a state.
-pub fn tone(state: &State) -> Tone {
+pub fn tone(state: &RunState) -> Tone {
     match state {
-        State::Queued
-        | State::Debouncing { .. }
-        | State::Running
-        | State::Retrying { .. }
-        | State::Waiting { .. } => Tone::Cyan,
-        State::Done => Tone::Green,
-        State::Skipped { .. } | State::Shadow | State::Suppressed { .. } | State::Cancelled => {
+        RunState::Queued
+        | RunState::Debouncing { .. }
+        | RunState::Running
+        | RunState::Retrying { .. }
+        | RunState::Waiting { .. } => Tone::Cyan,
+        RunState::Done => Tone::Green,
+        RunState::Skipped { .. } | RunState::Shadow | RunState::Suppressed { .. } | RunState::Cancelled => {
             Tone::Dim
         }
-        State::Held { .. } => Tone::Yellow,
-        State::Dead { .. } => Tone::Red,
+        RunState::Held { .. } => Tone::Yellow,
+        RunState::Dead { .. } => Tone::Red,
     }
 }
 
 /// Why it stands where it does, in words; empty where that says itself.
 pub fn why(row: &RunRow) -> String {
     match &row.state {
-        State::Retrying { until } => {
+        RunState::Retrying { until } => {
             let error = row.error.as_deref().unwrap_or("a step failed");
             format!("{}; again at {}", plain(error), seconds(*until))
         }
-        State::Suppressed { gate, why } => format!("{gate}: {}", plain(why)),
-        State::Skipped { why } | State::Dead { why } | State::Held { why } => {
+        RunState::Suppressed { gate, why } => format!("{gate}: {}", plain(why)),
+        RunState::Skipped { why } | RunState::Dead { why } | RunState::Held { why } => {
             plain(why).into_owned()
         }
-        State::Waiting { until } => format!("until {}", seconds(*until)),
-        State::Debouncing { until } => {
+        RunState::Waiting { until } => format!("until {}", seconds(*until)),
+        RunState::Debouncing { until } => {
             format!("until {}, unless another event comes", seconds(*until))
         }
-        State::Queued | State::Running | State::Done | State::Shadow | State::Cancelled => {
+        RunState::Queued | RunState::Running | RunState::Done | RunState::Shadow | RunState::Cancelled => {
             String::new()
         }
     }
@@ -69,42 +69,42 @@ pub fn about(row: &RunRow) -> String {
 pub fn next(row: &RunRow, behind: Option<RunId>) -> String {
     let RunId(id) = row.id;
     match &row.state {
-        State::Queued => match behind {
+        RunState::Queued => match behind {
             Some(RunId(first)) => {
                 format!("waits for run {first}, which comes before it in its lane")
             }
             None => "it starts when a daemon has room for it".into(),
         },
-        State::Running => "a daemon is at it; where that one has ended without a word, the next start goes on with it".into(),
-        State::Retrying { until } => format!(
+        RunState::Running => "a daemon is at it; where that one has ended without a word, the next start goes on with it".into(),
+        RunState::Retrying { until } => format!(
             "tries again at {}; `flowtrigger runs cancel {id}` gives it up",
             seconds(*until)
         ),
-        State::Waiting { until } => format!(
+        RunState::Waiting { until } => format!(
             "goes on at {}, and holds up no other run until then; `flowtrigger runs cancel {id}` gives it up",
             seconds(*until)
         ),
-        State::Debouncing { until } => format!(
+        RunState::Debouncing { until } => format!(
             "starts at {} unless another event comes before; `flowtrigger runs cancel {id}` gives it up",
             seconds(*until)
         ),
-        State::Done => "nothing".into(),
-        State::Skipped { .. } => format!(
+        RunState::Done => "nothing".into(),
+        RunState::Skipped { .. } => format!(
             "nothing; where its guard was wrong, mend the rule and `flowtrigger runs replay {id}`"
         ),
-        State::Shadow => format!(
+        RunState::Shadow => format!(
             "nothing: its rule only watches; set `mode: live`, and `flowtrigger runs replay {id}` acts"
         ),
-        State::Suppressed { .. } => {
+        RunState::Suppressed { .. } => {
             format!("nothing; `flowtrigger runs replay {id}` runs it past its gates")
         }
-        State::Held { .. } => format!(
+        RunState::Held { .. } => format!(
             "nothing until you decide: `flowtrigger runs retry {id}` goes on with it, `flowtrigger runs cancel {id}` gives it up"
         ),
-        State::Dead { .. } => format!(
+        RunState::Dead { .. } => format!(
             "nothing; when the cause is mended, `flowtrigger runs retry {id}` goes on where it stopped, `flowtrigger runs replay {id}` starts anew with today's rules"
         ),
-        State::Cancelled => format!("nothing; `flowtrigger runs retry {id}` takes it up again"),
+        RunState::Cancelled => format!("nothing; `flowtrigger runs retry {id}` takes it up again"),
     }
 }
 
@@ -126,7 +126,7 @@ pub fn came(arrived: &EventRecord) -> String {
 /// What each gate said when the run was planned. Those after a closed one were not asked.
 pub fn gate_lines(story: &RunDetail) -> Vec<String> {
     let mut lines = Vec::new();
-    if let State::Suppressed { gate, why } = &story.row.state
+    if let RunState::Suppressed { gate, why } = &story.row.state
         && gate == GATE
     {
         return vec![format!("{gate}  closed: {}", plain(why))];
@@ -138,7 +138,7 @@ pub fn gate_lines(story: &RunDetail) -> Vec<String> {
         let gate = ask.kind.word();
         let of = format!("{gate}  {}", plain(&ask.value));
         let of = of.trim_end();
-        if let State::Suppressed { gate: closed, why } = &story.row.state
+        if let RunState::Suppressed { gate: closed, why } = &story.row.state
             && closed == gate
         {
             lines.push(format!("{of}  closed: {}", plain(why)));
@@ -152,12 +152,12 @@ pub fn gate_lines(story: &RunDetail) -> Vec<String> {
             Some(charge) => format!("counts until {}", seconds(charge.until)),
             None => "counts no more".to_owned(),
         };
-        lines.push(match Debounce::of(ask) {
+        lines.push(match DebounceCheck::of(ask) {
             Some(debounce) => format!("{of}  {}", gathers(&debounce, story.window.as_ref())),
             None => format!("{of}  open, window {}; {counts}", words(ask.window)),
         });
     }
-    if let (State::Suppressed { gate, why }, true) = (&story.row.state, story.asks.is_empty()) {
+    if let (RunState::Suppressed { gate, why }, true) = (&story.row.state, story.asks.is_empty()) {
         lines.push(format!("{gate}  closed: {}", plain(why)));
     }
     lines
@@ -165,7 +165,7 @@ pub fn gate_lines(story: &RunDetail) -> Vec<String> {
 
 /// Where a run stands in a chain of our own actions; None where nothing led to it.
 pub fn lineage(row: &RunRow) -> Option<String> {
-    let Lineage { depth, cause } = row.lineage;
+    let Causation { depth, cause } = row.lineage;
     match (depth, cause) {
         (0, None) => None,
         (0, Some(RunId(run))) => Some(format!("may be caused by run {run}: no actor was told")),
@@ -208,39 +208,39 @@ pub fn chain(out: &mut Output, story: &RunDetail) -> io::Result<()> {
 }
 
 /// Every line of a log.
-pub fn log(out: &mut Output, log: &[Line]) -> io::Result<()> {
+pub fn log(out: &mut Output, log: &[LogEntry]) -> io::Result<()> {
     let mut table = Table::default();
     for line in log {
         match line {
-            Line::Attempt(attempt) => table.row([
+            LogEntry::Attempt(attempt) => table.row([
                 format!("  {}", attempt.step),
                 format!("try {}", attempt.number),
                 millis(attempt),
                 words(attempt.took),
                 outcome(&attempt.outcome),
             ]),
-            Line::Started { step, number, at } => table.row([
+            LogEntry::Started { step, number, at } => table.row([
                 format!("  {step}"),
                 format!("try {number}"),
                 at.to_string(),
                 String::new(),
                 "started".to_owned(),
             ]),
-            Line::Revived { at } => table.row([
+            LogEntry::Revived { at } => table.row([
                 "  (order)".to_owned(),
                 String::new(),
                 at.to_string(),
                 String::new(),
                 "retried by a person: tries count anew".to_owned(),
             ]),
-            Line::Waiting { step, at, until } => table.row([
+            LogEntry::Waiting { step, at, until } => table.row([
                 format!("  {step}"),
                 String::new(),
                 at.to_string(),
                 String::new(),
                 format!("waits until {}", seconds(*until)),
             ]),
-            Line::Caught { step, at, error } => table.row([
+            LogEntry::Caught { step, at, error } => table.row([
                 format!("  {step}"),
                 String::new(),
                 at.to_string(),
@@ -250,7 +250,7 @@ pub fn log(out: &mut Output, log: &[Line]) -> io::Result<()> {
                     plain(error["message"].as_str().unwrap_or_default())
                 ),
             ]),
-            Line::Claimed { .. } => {}
+            LogEntry::Claimed { .. } => {}
         }
     }
     let paint = Paint::of(out);
@@ -314,8 +314,8 @@ pub fn row_json(row: &RunRow) -> Value {
 
 /// Its log as JSON.
 pub fn log_json(story: &RunDetail) -> Value {
-    let line = |line: &Line| match line {
-        Line::Attempt(attempt) => {
+    let line = |line: &LogEntry| match line {
+        LogEntry::Attempt(attempt) => {
             let (outcome, status, error) = match &attempt.outcome {
                 Ok(Reply { value: result }) => ("succeeded", result["status"].clone(), None),
                 Err(CallFailure { message, .. }) => ("failed", Value::Null, Some(message)),
@@ -330,23 +330,23 @@ pub fn log_json(story: &RunDetail) -> Value {
                 "error": error,
             }))
         }
-        Line::Started { step, number, at } => {
+        LogEntry::Started { step, number, at } => {
             Some(json!({"step": step, "try": number, "at": at.to_string(), "outcome": "started"}))
         }
-        Line::Revived { at } => Some(json!({"at": at.to_string(), "outcome": "retried"})),
-        Line::Waiting { step, at, until } => Some(json!({
+        LogEntry::Revived { at } => Some(json!({"at": at.to_string(), "outcome": "retried"})),
+        LogEntry::Waiting { step, at, until } => Some(json!({
             "step": step,
             "at": at.to_string(),
             "outcome": "waits",
             "until": until.to_string(),
         })),
-        Line::Caught { step, at, error } => Some(json!({
+        LogEntry::Caught { step, at, error } => Some(json!({
             "step": step,
             "at": at.to_string(),
             "outcome": "caught",
             "error": error["message"],
         })),
-        Line::Claimed { .. } => None,
+        LogEntry::Claimed { .. } => None,
     };
     story.log.iter().filter_map(line).collect()
 }

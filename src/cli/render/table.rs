@@ -9,11 +9,11 @@ use crate::cli::render::escape::plain;
 
 #[derive(Debug, Default)]
 pub struct Table {
-    lines: Vec<Line>,
+    lines: Vec<TableLine>,
 }
 
 #[derive(Debug)]
-enum Line {
+enum TableLine {
     Heading(String),
     Row(Vec<String>),
 }
@@ -24,7 +24,7 @@ const PLAIN: &str = "\u{1b}[0m";
 impl Table {
     /// A line before the rows that follow, set off from those above.
     pub fn heading(&mut self, text: impl Into<String>) {
-        self.lines.push(Line::Heading(text.into()));
+        self.lines.push(TableLine::Heading(text.into()));
     }
 
     pub fn row<'a>(
@@ -34,7 +34,7 @@ impl Table {
         let cells = cells
             .into_iter()
             .map(|cell| plain(&cell.into()).into_owned());
-        self.lines.push(Line::Row(cells.collect()));
+        self.lines.push(TableLine::Row(cells.collect()));
     }
 
     /// Writes the rows with two blanks before each column.
@@ -42,14 +42,14 @@ impl Table {
         let widths = self.widths();
         for (number, line) in self.lines.iter().enumerate() {
             match line {
-                Line::Heading(text) => {
+                TableLine::Heading(text) => {
                     let gap = if number == 0 { "" } else { "\n" };
                     match out.color {
                         true => writeln!(out, "{gap}{BOLD}{text}{PLAIN}")?,
                         false => writeln!(out, "{gap}{text}")?,
                     }
                 }
-                Line::Row(cells) => writeln!(out, "{}", fit(&join(cells, &widths), out))?,
+                TableLine::Row(cells) => writeln!(out, "{}", fit(&join(cells, &widths), out))?,
             }
         }
         Ok(())
@@ -57,7 +57,7 @@ impl Table {
 
     fn widths(&self) -> Vec<usize> {
         let mut widths = Vec::new();
-        for cells in self.lines.iter().filter_map(Line::cells) {
+        for cells in self.lines.iter().filter_map(TableLine::cells) {
             widths.resize(widths.len().max(cells.len()), 0);
             for (widest, cell) in widths.iter_mut().zip(cells) {
                 *widest = width(cell).max(*widest);
@@ -67,11 +67,11 @@ impl Table {
     }
 }
 
-impl Line {
+impl TableLine {
     fn cells(&self) -> Option<&[String]> {
         match self {
-            Line::Heading(_) => None,
-            Line::Row(cells) => Some(cells),
+            TableLine::Heading(_) => None,
+            TableLine::Row(cells) => Some(cells),
         }
     }
 }

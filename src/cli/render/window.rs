@@ -11,11 +11,11 @@ use crate::cli::render::diagnostics::number;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::plain;
 use crate::cli::render::table::Table;
-use flowtrigger_core::gate::debounce::Debounce;
+use flowtrigger_core::gate::debounce::DebounceCheck;
 use crate::store::history::{RunDetail, WindowDetail};
 
 /// What a debounce had gathered when it let a run pass.
-pub fn gathers(debounce: &Debounce<'_>, window: Option<&WindowDetail>) -> String {
+pub fn gathers(debounce: &DebounceCheck<'_>, window: Option<&WindowDetail>) -> String {
     let quiet = format!("open, {}", debounce.words());
     let Some(window) = window else { return quiet };
     let events = usize::try_from(window.events).unwrap_or(usize::MAX);

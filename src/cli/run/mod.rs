@@ -10,16 +10,16 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::exit::{Exit, Failure};
-use crate::cli::options::{Format, Global};
-use super::input::{self, Bad, InputEvent};
+use super::exit::{Exit, CommandError};
+use crate::cli::options::{Format, GlobalOptions};
+use super::input::{self, InputError, InputEvent};
 use super::output::{Color, Output};
 use super::render::diagnostics::number;
 use super::render::explanation;
 use super::render::message;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::plain;
-use flowtrigger_core::run::State;
+use flowtrigger_core::run::RunState;
 use crate::engine::{
     Engine, EngineError, EngineOptions, EventReport, IncomingEvent, Matcher, ReloadablePerformer,
     RunReport, StepReport, UnfinishedWork, act, interrupted, performer,
@@ -55,18 +55,18 @@ pub struct Args {
     format: Format,
 }
 
-pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let book = global.rulebook(None)?;
     input::read(&args.files, args.source.as_deref(), &book.config)?;
     let performer = performer(&book, &global.outbox())?;
     let runtime = tokio::runtime::Runtime::new()
-        .map_err(|error| Failure::runtime(format!("failed to start: {error}")))?;
+        .map_err(|error| CommandError::runtime(format!("failed to start: {error}")))?;
     let store = SqliteStore::in_memory(Settings::in_memory()).map_err(EngineError::from)?;
-    let mut tally = Tally::default();
+    let mut tally = RunSummary::default();
     let (sender, events) = mpsc::channel(AHEAD);
     let reading = runtime.block_on(async {
         let engine = Engine::start(store, performer, book, EngineOptions::default());
-        let reader = Reader {
+        let reader = InputReader {
             files: args.files,
             source: args.source,
             matcher: engine.matcher(),
@@ -81,7 +81,7 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
             out,
         )
         .await?;
-        Ok::<_, Failure>(reading)
+        Ok::<_, CommandError>(reading)
     })?;
     // Only here has the input ended; where a signal cut it off, nobody waits for more of it.
     tally.bad = match reading.join() {
@@ -95,16 +95,16 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
 }
 
 /// Reads the input on a thread of its own: standard input may keep it waiting.
-struct Reader {
+struct InputReader {
     files: Vec<PathBuf>,
     source: Option<String>,
     matcher: Matcher,
     color: Color,
 }
 
-impl Reader {
+impl InputReader {
     /// Matches each event and hands it over; reports and counts inputs that are no event.
-    fn read(self, events: &mpsc::Sender<IncomingEvent>) -> Result<usize, Failure> {
+    fn read(self, events: &mpsc::Sender<IncomingEvent>) -> Result<usize, CommandError> {
         let config = &self.matcher.rulebook().config;
         let mut bad = 0;
         for input in input::read(&self.files, self.source.as_deref(), config)? {
@@ -115,7 +115,7 @@ impl Reader {
                         break;
                     }
                 }
-                Err(Bad { message, help }) => {
+                Err(InputError { message, help }) => {
                     bad += 1;
                     let mut stderr = Output::stderr(self.color);
                     let text = format!("{}: {message}", input.place);
@@ -143,9 +143,9 @@ async fn carry_out(
     engine: &Engine<SqliteStore, ReloadablePerformer>,
     events: mpsc::Receiver<IncomingEvent>,
     (format, color): (Format, Color),
-    tally: &mut Tally,
+    tally: &mut RunSummary,
     out: &mut Output,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let mut failed: io::Result<()> = Ok(());
     let acting = act(engine, events, |report| {
         tally.count(&report);
@@ -177,7 +177,7 @@ async fn carry_out(
 }
 
 /// What a signal left undone. Its commands end with the runtime, which drops them.
-fn cut_off(left: &UnfinishedWork, done: usize) -> Failure {
+fn cut_off(left: &UnfinishedWork, done: usize) -> CommandError {
     let runs = match left.runs.as_slice() {
         [] => String::new(),
         runs => {
@@ -191,7 +191,7 @@ fn cut_off(left: &UnfinishedWork, done: usize) -> Failure {
             )
         }
     };
-    Failure::runtime(format!(
+    CommandError::runtime(format!(
         "stopped by a signal with {} done{runs}",
         number(done, "event")
     ))
@@ -207,7 +207,7 @@ fn progress(done: usize, out: &mut Output) -> io::Result<()> {
 }
 
 #[derive(Debug, Default)]
-struct Tally {
+struct RunSummary {
     events: usize,
     matched: usize,
     runs: usize,
@@ -215,7 +215,7 @@ struct Tally {
     bad: usize,
 }
 
-impl Tally {
+impl RunSummary {
     fn count(&mut self, report: &EventReport) {
         self.events += 1;
         self.matched += usize::from(!report.matched.is_empty());
@@ -223,12 +223,12 @@ impl Tally {
         let dead = report
             .runs
             .iter()
-            .filter(|run| matches!(run.state, State::Dead { .. }));
+            .filter(|run| matches!(run.state, RunState::Dead { .. }));
         self.dead += dead.count();
     }
 
     fn words(&self) -> String {
-        let Tally {
+        let RunSummary {
             events,
             matched,
             runs,
@@ -270,18 +270,18 @@ fn text(report: &EventReport, out: &mut Output) -> io::Result<()> {
 fn run_text(run: &RunReport, out: &mut Output) -> io::Result<()> {
     let paint = Paint::of(out);
     let tone = match run.state {
-        State::Done => Tone::Green,
-        State::Dead { .. } => Tone::Red,
-        State::Queued
-        | State::Debouncing { .. }
-        | State::Running
-        | State::Retrying { .. }
-        | State::Waiting { .. }
-        | State::Skipped { .. }
-        | State::Shadow
-        | State::Suppressed { .. }
-        | State::Held { .. }
-        | State::Cancelled => Tone::Yellow,
+        RunState::Done => Tone::Green,
+        RunState::Dead { .. } => Tone::Red,
+        RunState::Queued
+        | RunState::Debouncing { .. }
+        | RunState::Running
+        | RunState::Retrying { .. }
+        | RunState::Waiting { .. }
+        | RunState::Skipped { .. }
+        | RunState::Shadow
+        | RunState::Suppressed { .. }
+        | RunState::Held { .. }
+        | RunState::Cancelled => Tone::Yellow,
     };
     let word = format!("{:8}", run.state.word());
     write!(

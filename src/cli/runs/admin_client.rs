@@ -11,23 +11,23 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use url::form_urlencoded;
 
-use crate::cli::runs::command::{Answer, Order, Placed, Which};
-use crate::cli::exit::Failure;
+use crate::cli::runs::command::{RunCommandResult, RunCommand, RunStatusRow, ReplayRules};
+use crate::cli::exit::CommandError;
 use crate::store::history::RunRow;
 
 /// A daemon with a full commit queue answers later than at once.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub struct Admin {
+pub struct AdminClient {
     client: Client,
     runtime: Runtime,
 }
 
-impl Admin {
+impl AdminClient {
     /// None where no daemon is alive.
-    pub fn connect(socket: &Path) -> Result<Option<Self>, Failure> {
+    pub fn connect(socket: &Path) -> Result<Option<Self>, CommandError> {
         let unreachable = |why: String| {
-            Failure::runtime(format!(
+            CommandError::runtime(format!(
                 "failed to reach the daemon at `{}`: {why}",
                 socket.display()
             ))
@@ -57,28 +57,28 @@ impl Admin {
     }
 
     /// Gives the order run by run; what one is refused for does not keep it from the others.
-    pub fn carry_out(&self, order: Order, runs: &[RunRow]) -> Result<Vec<Answer>, Failure> {
+    pub fn carry_out(&self, order: RunCommand, runs: &[RunRow]) -> Result<Vec<RunCommandResult>, CommandError> {
         self.runtime.block_on(async {
             let mut answers = Vec::with_capacity(runs.len());
             for run in runs {
                 let result = self.ask(order, run).await.map_err(|why| {
                     let done = answers.len();
-                    Failure::runtime(format!(
+                    CommandError::runtime(format!(
                         "failed to {} run {}: {why}; {done} before it were told",
                         order.word(),
                         run.id.0
                     ))
                 })?;
-                answers.push(Answer::new(run, result));
+                answers.push(RunCommandResult::new(run, result));
             }
             Ok(answers)
         })
     }
 
     /// What became of it; the outer error is one of the way to the daemon.
-    async fn ask(&self, order: Order, run: &RunRow) -> Result<Result<Vec<Placed>, String>, String> {
+    async fn ask(&self, order: RunCommand, run: &RunRow) -> Result<Result<Vec<RunStatusRow>, String>, String> {
         let mut url = format!("http://flowtrigger/runs/{}/{}", run.id.0, order.word());
-        if order == Order::Replay(Which::ItsRule) {
+        if order == RunCommand::Replay(ReplayRules::ItsRule) {
             let rule = form_urlencoded::Serializer::new(String::new())
                 .append_pair("rule", &run.rule)
                 .finish();
@@ -104,9 +104,9 @@ impl Admin {
     }
 }
 
-fn placed(body: &Value) -> Option<Vec<Placed>> {
+fn placed(body: &Value) -> Option<Vec<RunStatusRow>> {
     let placed = |run: &Value| {
-        Some(Placed {
+        Some(RunStatusRow {
             id: run["id"].as_u64()?,
             rule: run["rule"].as_str()?.to_owned(),
             state: run["state"].as_str()?.to_owned(),

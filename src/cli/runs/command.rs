@@ -7,10 +7,10 @@ use std::io::Write;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::cli::runs::admin_client::Admin;
-use crate::cli::runs::{Orders, list, offline};
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::{Format, Global};
+use crate::cli::runs::admin_client::AdminClient;
+use crate::cli::runs::{RunCommandArgs, list, offline};
+use crate::cli::exit::{Exit, CommandError};
+use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::message;
@@ -20,15 +20,15 @@ use crate::store::History;
 use crate::store::history::{Page, RunFilter, RunRow};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum RunCommand {
     Retry,
-    Replay(Which),
+    Replay(ReplayRules),
     Cancel,
 }
 
 /// What a replay plans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub enum ReplayRules {
     ItsRule,
     /// All that match today.
     EveryRule,
@@ -36,22 +36,22 @@ pub enum Which {
 
 /// What became of the order to one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct RunCommandResult {
     pub run: RunId,
-    pub result: Result<Vec<Placed>, String>,
+    pub result: Result<Vec<RunStatusRow>, String>,
 }
 
 /// Where a run stands after an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placed {
+pub struct RunStatusRow {
     pub id: u64,
     pub rule: String,
     pub state: String,
 }
 
-impl Answer {
+impl RunCommandResult {
     /// A replay that plans nothing did not do what was asked.
-    pub fn new(run: &RunRow, result: Result<Vec<Placed>, String>) -> Self {
+    pub fn new(run: &RunRow, result: Result<Vec<RunStatusRow>, String>) -> Self {
         let result = result.and_then(|placed| match placed.is_empty() {
             true => Err(format!(
                 "run {}: `{}` does not match its event today, so that nothing runs; `flowtrigger dry-run --explain` says why",
@@ -67,29 +67,29 @@ impl Answer {
 /// Runs that are picked in one question.
 const PAGE: usize = 1_000;
 
-impl Order {
+impl RunCommand {
     pub fn word(self) -> &'static str {
         match self {
-            Order::Retry => "retry",
-            Order::Replay(_) => "replay",
-            Order::Cancel => "cancel",
+            RunCommand::Retry => "retry",
+            RunCommand::Replay(_) => "replay",
+            RunCommand::Cancel => "cancel",
         }
     }
 
     fn done(self) -> &'static str {
         match self {
-            Order::Retry => "retried",
-            Order::Replay(_) => "replayed",
-            Order::Cancel => "cancelled",
+            RunCommand::Retry => "retried",
+            RunCommand::Replay(_) => "replayed",
+            RunCommand::Cancel => "cancelled",
         }
     }
 
     /// The states in which it can be carried out.
     fn takes(self) -> &'static [&'static str] {
         match self {
-            Order::Retry => &["dead", "held", "cancelled"],
-            Order::Replay(_) => &STATES,
-            Order::Cancel => &CANCELLED,
+            RunCommand::Retry => &["dead", "held", "cancelled"],
+            RunCommand::Replay(_) => &STATES,
+            RunCommand::Cancel => &CANCELLED,
         }
     }
 
@@ -97,9 +97,9 @@ impl Order {
     /// cancelling is undone in passing.
     fn states(self) -> &'static [&'static str] {
         match self {
-            Order::Retry => &["dead", "held"],
-            Order::Replay(_) => &[],
-            Order::Cancel => &CANCELLED,
+            RunCommand::Retry => &["dead", "held"],
+            RunCommand::Replay(_) => &[],
+            RunCommand::Cancel => &CANCELLED,
         }
     }
 }
@@ -114,7 +114,7 @@ const CANCELLED: [&str; 6] = [
     "held",
 ];
 
-pub fn run(order: Order, args: Orders, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run(order: RunCommand, args: RunCommandArgs, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let runs = in_order(order, meant(order, &args, global)?, &args.ids);
     if runs.is_empty() {
         if args.format == Format::Text {
@@ -125,7 +125,7 @@ pub fn run(order: Order, args: Orders, global: &Global, out: &mut Output) -> Res
     if args.dry_run {
         return would(order, &runs, args.format, out);
     }
-    let answers = match Admin::connect(&global.socket())? {
+    let answers = match AdminClient::connect(&global.socket())? {
         Some(admin) => admin.carry_out(order, &runs)?,
         None => offline::carry_out(order, &runs, global)?,
     };
@@ -133,16 +133,16 @@ pub fn run(order: Order, args: Orders, global: &Global, out: &mut Output) -> Res
 }
 
 /// As they were named; else in the order in which they came, since each goes to the end of its lane.
-fn in_order(order: Order, mut runs: Vec<RunRow>, ids: &[u64]) -> Vec<RunRow> {
+fn in_order(order: RunCommand, mut runs: Vec<RunRow>, ids: &[u64]) -> Vec<RunRow> {
     if !ids.is_empty() {
         runs.sort_by_key(|run| ids.iter().position(|id| *id == run.id.0));
         return runs;
     }
     // A run and its replays are one event and one rule: that is acted on once.
-    if let Order::Replay(which) = order {
+    if let RunCommand::Replay(which) = order {
         let mut known = HashSet::new();
         runs.retain(|run| {
-            let rule = (which == Which::ItsRule).then(|| run.rule.clone());
+            let rule = (which == ReplayRules::ItsRule).then(|| run.rule.clone());
             known.insert((run.source.clone(), run.event.clone(), rule))
         });
     }
@@ -151,18 +151,18 @@ fn in_order(order: Order, mut runs: Vec<RunRow>, ids: &[u64]) -> Vec<RunRow> {
 }
 
 /// The runs that are meant, the newest first.
-fn meant(order: Order, args: &Orders, global: &Global) -> Result<Vec<RunRow>, Failure> {
+fn meant(order: RunCommand, args: &RunCommandArgs, global: &GlobalOptions) -> Result<Vec<RunRow>, CommandError> {
     let mut filter = args.selection.filter(Timestamp::now());
     let word = order.word();
     match (args.all, filter.is_empty()) {
         (false, false) => {
-            let failure = Failure::usage("ids and filters do not go together");
+            let failure = CommandError::usage("ids and filters do not go together");
             return Err(failure.help(format!(
                 "name the runs, or write `flowtrigger runs {word} --all` with the filters"
             )));
         }
         (true, true) => {
-            let failure = Failure::usage(format!("`--all` alone would {word} every run there is"));
+            let failure = CommandError::usage(format!("`--all` alone would {word} every run there is"));
             return Err(failure.help(format!(
                 "say which: `flowtrigger runs {word} --all --state {}`",
                 order.states().first().unwrap_or(&"dead")
@@ -184,18 +184,18 @@ fn meant(order: Order, args: &Orders, global: &Global) -> Result<Vec<RunRow>, Fa
 }
 
 /// States whose runs would all be refused one by one.
-fn refuse_states(order: Order, filter: &RunFilter) -> Result<(), Failure> {
+fn refuse_states(order: RunCommand, filter: &RunFilter) -> Result<(), CommandError> {
     let takes = order.takes();
     let wrong = filter
         .states
         .iter()
         .find(|state| !takes.contains(&state.as_str()));
     let Some(wrong) = wrong else { return Ok(()) };
-    let failure = Failure::usage(format!("a run that is {wrong} cannot be {}", order.done()));
+    let failure = CommandError::usage(format!("a run that is {wrong} cannot be {}", order.done()));
     Err(failure.help(format!("these can: {}", takes.join(", "))))
 }
 
-fn every(history: &dyn History, filter: &RunFilter) -> Result<Vec<RunRow>, Failure> {
+fn every(history: &dyn History, filter: &RunFilter) -> Result<Vec<RunRow>, CommandError> {
     let mut runs: Vec<RunRow> = Vec::new();
     loop {
         let page = Page {
@@ -211,16 +211,16 @@ fn every(history: &dyn History, filter: &RunFilter) -> Result<Vec<RunRow>, Failu
     }
 }
 
-fn unknown(ids: &[RunId], found: &[RunRow]) -> Failure {
+fn unknown(ids: &[RunId], found: &[RunRow]) -> CommandError {
     let unknown = ids
         .iter()
         .filter(|id| found.iter().all(|run| run.id != **id));
     let unknown: Vec<String> = unknown.map(|RunId(id)| id.to_string()).collect();
-    Failure::nothing(format!("there is no run {}", unknown.join(", ")))
+    CommandError::nothing(format!("there is no run {}", unknown.join(", ")))
         .help("nothing was done; `flowtrigger runs list` shows the runs there are")
 }
 
-fn would(order: Order, runs: &[RunRow], format: Format, out: &mut Output) -> Result<Exit, Failure> {
+fn would(order: RunCommand, runs: &[RunRow], format: Format, out: &mut Output) -> Result<Exit, CommandError> {
     match format {
         Format::Json => runs
             .iter()
@@ -235,17 +235,17 @@ fn would(order: Order, runs: &[RunRow], format: Format, out: &mut Output) -> Res
 }
 
 fn tell(
-    order: Order,
-    answers: &[Answer],
+    order: RunCommand,
+    answers: &[RunCommandResult],
     format: Format,
-    global: &Global,
+    global: &GlobalOptions,
     out: &mut Output,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     let mut refused = 0;
-    for Answer { run, result } in answers {
+    for RunCommandResult { run, result } in answers {
         match (result, format) {
             (Ok(placed), Format::Json) => placed.iter().try_for_each(|placed| {
-                let Placed { id, rule, state } = placed;
+                let RunStatusRow { id, rule, state } = placed;
                 writeln!(
                     out,
                     "{}",
@@ -253,7 +253,7 @@ fn tell(
                 )
             })?,
             (Ok(placed), Format::Text) => placed.iter().try_for_each(|placed| {
-                let Placed { id, rule, state } = placed;
+                let RunStatusRow { id, rule, state } = placed;
                 writeln!(out, "  run {id}  {state}  {rule}")
             })?,
             (Err(why), Format::Json) => {

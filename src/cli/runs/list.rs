@@ -6,8 +6,8 @@ use std::io::Write;
 use jiff::Timestamp;
 
 use super::List;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::{Format, Global};
+use crate::cli::exit::{Exit, CommandError};
+use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::time_argument::seconds;
 use crate::cli::output::Output;
 use crate::cli::render::run::{about, row_json};
@@ -17,7 +17,7 @@ use flowtrigger_core::run::RunId;
 use crate::store::History;
 use crate::store::history::{Page, RunFilter, RunRow};
 
-pub fn run(args: List, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let history = global.history()?;
     let filter = args.selection.filter(Timestamp::now());
     let limit = args.limit.get();
@@ -79,7 +79,7 @@ pub fn rule_of(run: &RunRow) -> String {
     }
 }
 
-fn none(filter: &RunFilter, history: &dyn History, out: &mut Output) -> Result<(), Failure> {
+fn none(filter: &RunFilter, history: &dyn History, out: &mut Output) -> Result<(), CommandError> {
     let counts = history.counts()?;
     let all: u64 = counts.iter().map(|(_, count)| count).sum();
     if all == 0 {
@@ -102,7 +102,7 @@ fn none(filter: &RunFilter, history: &dyn History, out: &mut Output) -> Result<(
 }
 
 /// The rule that was meant, where none with runs is called as asked.
-fn near_rule(filter: &RunFilter, history: &dyn History) -> Result<Option<String>, Failure> {
+fn near_rule(filter: &RunFilter, history: &dyn History) -> Result<Option<String>, CommandError> {
     let Some(asked) = &filter.rule else {
         return Ok(None);
     };

@@ -10,10 +10,10 @@ mod show;
 
 use std::num::NonZeroUsize;
 
-use super::exit::{Exit, Failure};
-use crate::cli::options::{Format, Global};
+use super::exit::{Exit, CommandError};
+use crate::cli::options::{Format, GlobalOptions};
 use super::output::Output;
-use crate::cli::runs::command::{Order, Which};
+use crate::cli::runs::command::{RunCommand, ReplayRules};
 use selection::Selection;
 
 const AFTER_HELP: &str = "\
@@ -35,11 +35,11 @@ Times are UTC. Exit code: 0 fine, 1 when nothing is found or an order is refused
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: RunsCommand,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+enum RunsCommand {
     /// The newest runs first, one a line
     List(List),
     /// All about runs: event, rule, why it matched, every try, what comes next
@@ -48,7 +48,7 @@ enum Command {
     #[command(
         override_usage = "flowtrigger runs retry [OPTIONS] <ID>...\n       flowtrigger runs retry [OPTIONS] --all <WHICH RUNS>"
     )]
-    Retry(Orders),
+    Retry(RunCommandArgs),
     /// Act on the event of a run again, with its rule as it is today and past all gates
     #[command(
         override_usage = "flowtrigger runs replay [OPTIONS] <ID>...\n       flowtrigger runs replay [OPTIONS] --all <WHICH RUNS>"
@@ -58,7 +58,7 @@ enum Command {
     #[command(
         override_usage = "flowtrigger runs cancel [OPTIONS] <ID>...\n       flowtrigger runs cancel [OPTIONS] --all <WHICH RUNS>"
     )]
-    Cancel(Orders),
+    Cancel(RunCommandArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -87,7 +87,7 @@ struct Show {
 }
 
 #[derive(Debug, clap::Args)]
-struct Orders {
+struct RunCommandArgs {
     /// Runs, by their ids.
     #[arg(value_name = "ID", required_unless_present = "all", value_parser = id)]
     ids: Vec<u64>,
@@ -110,7 +110,7 @@ struct Replay {
     #[arg(long)]
     every_rule: bool,
     #[command(flatten)]
-    orders: Orders,
+    orders: RunCommandArgs,
 }
 
 fn id(text: &str) -> Result<u64, String> {
@@ -123,18 +123,18 @@ fn count(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| help.to_owned())
 }
 
-pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     match args.command {
-        Command::List(list) => list::run(list, global, out),
-        Command::Show(show) => show::run(show, global, out),
-        Command::Retry(orders) => command::run(Order::Retry, orders, global, out),
-        Command::Replay(replay) => {
+        RunsCommand::List(list) => list::run(list, global, out),
+        RunsCommand::Show(show) => show::run(show, global, out),
+        RunsCommand::Retry(orders) => command::run(RunCommand::Retry, orders, global, out),
+        RunsCommand::Replay(replay) => {
             let which = match replay.every_rule {
-                true => Which::EveryRule,
-                false => Which::ItsRule,
+                true => ReplayRules::EveryRule,
+                false => ReplayRules::ItsRule,
             };
-            command::run(Order::Replay(which), replay.orders, global, out)
+            command::run(RunCommand::Replay(which), replay.orders, global, out)
         }
-        Command::Cancel(orders) => command::run(Order::Cancel, orders, global, out),
+        RunsCommand::Cancel(orders) => command::run(RunCommand::Cancel, orders, global, out),
     }
 }

@@ -5,46 +5,46 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cli::runs::command::{Answer, Order, Placed, Which};
-use crate::cli::exit::Failure;
-use crate::cli::options::Global;
+use crate::cli::runs::command::{RunCommandResult, RunCommand, RunStatusRow, ReplayRules};
+use crate::cli::exit::CommandError;
+use crate::cli::options::GlobalOptions;
 use flowtrigger_core::path::redact::is_redacted;
 use crate::engine::{DataFolder, EngineError, Rulebook};
 use crate::store::history::RunRow;
 use crate::store::{self, Arrival, Edition, History, Occasion, Settings, SqliteStore, StoreError};
 
 /// Carries out the order on the database itself, run by run, in this order.
-pub fn carry_out(order: Order, runs: &[RunRow], global: &Global) -> Result<Vec<Answer>, Failure> {
+pub fn carry_out(order: RunCommand, runs: &[RunRow], global: &GlobalOptions) -> Result<Vec<RunCommandResult>, CommandError> {
     // Held to the end, so that no daemon starts meanwhile.
     let mut folder = DataFolder::open(&global.data).map_err(EngineError::from)?;
     folder.lock(Timestamp::now()).map_err(EngineError::from)?;
     let replayer = match order {
-        Order::Replay(which) => Some(Replayer {
+        RunCommand::Replay(which) => Some(OfflineReplay {
             which,
             book: global.rulebook(None)?,
             history: global.history()?,
         }),
-        Order::Retry | Order::Cancel => None,
+        RunCommand::Retry | RunCommand::Cancel => None,
     };
     let opened = SqliteStore::open(&folder.database(), settings_of(global));
-    let (store, _) = opened.map_err(|error| Failure::runtime(error.to_string()))?;
+    let (store, _) = opened.map_err(|error| CommandError::runtime(error.to_string()))?;
     let mut answers = Vec::with_capacity(runs.len());
     for run in runs {
         let done = match (&replayer, order) {
             (Some(replayer), _) => replayer.replay(run, &store)?,
-            (None, Order::Cancel) => store.cancel_blocking(run.id).map(|placed| vec![placed]),
-            (None, Order::Retry | Order::Replay(_)) => {
+            (None, RunCommand::Cancel) => store.cancel_blocking(run.id).map(|placed| vec![placed]),
+            (None, RunCommand::Retry | RunCommand::Replay(_)) => {
                 let revived = store.revive_blocking(run.id, Timestamp::now());
                 revived.map(|placed| vec![placed])
             }
         };
-        answers.push(Answer::new(run, told(done)?));
+        answers.push(RunCommandResult::new(run, told(done)?));
     }
     Ok(answers)
 }
 
 /// What is let go with a run that is given up, where the configuration can be read.
-fn settings_of(global: &Global) -> Settings {
+fn settings_of(global: &GlobalOptions) -> Settings {
     let book = global.rulebook(None);
     Settings {
         redact: book.map_or_else(|_| Vec::new(), |book| book.config.redact.clone()),
@@ -67,9 +67,9 @@ fn settings() -> Settings {
 /// What a person did wrong is told beside the run; what is wrong with the disk ends it all.
 fn told(
     done: Result<Vec<store::Placed>, StoreError>,
-) -> Result<Result<Vec<Placed>, String>, Failure> {
+) -> Result<Result<Vec<RunStatusRow>, String>, CommandError> {
     match done {
-        Ok(placed) => Ok(Ok(placed.into_iter().map(Placed::of).collect())),
+        Ok(placed) => Ok(Ok(placed.into_iter().map(RunStatusRow::of).collect())),
         Err(
             error @ (StoreError::UnknownRun(_)
             | StoreError::OnlyTells(_)
@@ -82,11 +82,11 @@ fn told(
             | StoreError::Settings(_)
             | StoreError::Broken(_)
             | StoreError::Damaged(_)),
-        ) => Err(Failure::runtime(error.to_string())),
+        ) => Err(CommandError::runtime(error.to_string())),
     }
 }
 
-impl Placed {
+impl RunStatusRow {
     fn of(placed: store::Placed) -> Self {
         Self {
             id: placed.id.0,
@@ -97,18 +97,18 @@ impl Placed {
 }
 
 /// Plans anew with today's rules.
-struct Replayer {
-    which: Which,
+struct OfflineReplay {
+    which: ReplayRules,
     book: Rulebook,
     history: Box<dyn History>,
 }
 
-impl Replayer {
+impl OfflineReplay {
     fn replay(
         &self,
         run: &RunRow,
         store: &SqliteStore,
-    ) -> Result<Result<Vec<store::Placed>, StoreError>, Failure> {
+    ) -> Result<Result<Vec<store::Placed>, StoreError>, CommandError> {
         let Some(story) = self.history.run(run.id)? else {
             return Ok(Err(StoreError::UnknownRun(run.id.0)));
         };
@@ -120,7 +120,7 @@ impl Replayer {
             return Ok(Err(StoreError::Redacted(run.id.0)));
         }
         let mut planned = self.book.plan(&event);
-        planned.retain(|planned| self.which == Which::EveryRule || planned.rule.name == run.rule);
+        planned.retain(|planned| self.which == ReplayRules::EveryRule || planned.rule.name == run.rule);
         if planned.is_empty() {
             return Ok(Ok(Vec::new()));
         }

@@ -4,7 +4,7 @@
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
-use crate::cli::time_argument::Moment;
+use crate::cli::time_argument::TimeArgument;
 use flowtrigger_core::run::STATES;
 use crate::store::history::RunFilter;
 
@@ -24,11 +24,11 @@ pub struct Selection {
     #[arg(long, value_name = "ID")]
     pub event: Option<String>,
     /// Runs planned at this time or later: 2026-01-07T09:02 in UTC, or -2h.
-    #[arg(long, value_name = "TIME", value_parser = Moment::parse, allow_hyphen_values = true)]
-    pub since: Option<Moment>,
+    #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
+    pub since: Option<TimeArgument>,
     /// Runs planned before this time.
-    #[arg(long, value_name = "TIME", value_parser = Moment::parse, allow_hyphen_values = true)]
-    pub until: Option<Moment>,
+    #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
+    pub until: Option<TimeArgument>,
     /// Runs that say this of why they stand where they do, or of a failed try.
     #[arg(long, value_name = "TEXT")]
     pub error: Option<String>,

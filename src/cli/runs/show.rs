@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Show;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::{Format, Global};
+use crate::cli::exit::{Exit, CommandError};
+use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::time_argument::seconds;
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
@@ -17,16 +17,16 @@ use crate::cli::render::explanation::recorded_otherwise;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::plain;
 use crate::cli::render::{diagnostics, explanation, message, run, window};
-use flowtrigger_core::flow::decide::{Move, Subject, next};
+use flowtrigger_core::flow::decide::{Decision, RunInput, next};
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::matching::evaluation::explain::explain_stored;
 use flowtrigger_core::matching::explain::Explanation;
 use flowtrigger_core::language::condition::trace::Trace;
 use flowtrigger_core::path::redact::is_redacted;
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::run::{RunId, RunState};
 use crate::store::history::{RuleAtPlanning, RunDetail};
 
-pub fn run(args: Show, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let journal = global.history()?;
     let mut exit = Exit::Fine;
     for (number, id) in args.ids.into_iter().enumerate() {
@@ -52,7 +52,7 @@ pub fn run(args: Show, global: &Global, out: &mut Output) -> Result<Exit, Failur
     Ok(exit)
 }
 
-fn text(story: &RunDetail, out: &mut Output) -> Result<(), Failure> {
+fn text(story: &RunDetail, out: &mut Output) -> Result<(), CommandError> {
     heading(story, out)?;
     explanation::event(out, &story.arrived.event)?;
     writeln!(out, "  {}", run::came(&story.arrived))?;
@@ -132,7 +132,7 @@ fn beside(story: &RunDetail) -> Vec<String> {
     lines
 }
 
-fn judged(story: &RunDetail, out: &mut Output) -> Result<(), Failure> {
+fn judged(story: &RunDetail, out: &mut Output) -> Result<(), CommandError> {
     let RuleAtPlanning {
         rule,
         files,
@@ -179,11 +179,11 @@ fn gates(story: &RunDetail, out: &mut Output) -> io::Result<()> {
 
 /// The guard that ended a skipped run, with what it saw.
 fn guard(story: &RunDetail) -> Option<Trace> {
-    if !matches!(story.row.state, State::Skipped { .. }) {
+    if !matches!(story.row.state, RunState::Skipped { .. }) {
         return None;
     }
     let rule = story.rule.rule.as_ref().ok()?;
-    let subject = Subject {
+    let subject = RunInput {
         event: &story.arrived.event,
         vars: &rule.vars,
         error: &story.error,
@@ -191,18 +191,18 @@ fn guard(story: &RunDetail) -> Option<Trace> {
         seed: "",
     };
     match next(story.flow()?, &subject, &story.log, Timestamp::MIN) {
-        Move::Skipped { trace, .. } => Some(trace),
-        Move::Perform { .. }
-        | Move::Record(_)
-        | Move::Retry { .. }
-        | Move::Wait { .. }
-        | Move::Done { .. }
-        | Move::Dead { .. }
-        | Move::Hold { .. } => None,
+        Decision::Skipped { trace, .. } => Some(trace),
+        Decision::Perform { .. }
+        | Decision::Record(_)
+        | Decision::Retry { .. }
+        | Decision::Wait { .. }
+        | Decision::Done { .. }
+        | Decision::Dead { .. }
+        | Decision::Hold { .. } => None,
     }
 }
 
-fn story_json(story: &RunDetail) -> Result<Value, Failure> {
+fn story_json(story: &RunDetail) -> Result<Value, CommandError> {
     let mut value = run::row_json(&story.row);
     let head = &story.arrived.head;
     let files = &story.rule.files;

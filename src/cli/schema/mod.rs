@@ -9,8 +9,8 @@ use std::io::Write;
 use clap::ValueEnum;
 use serde_json::Value;
 
-use super::exit::{Exit, Failure};
-use crate::cli::options::Global;
+use super::exit::{Exit, CommandError};
+use crate::cli::options::GlobalOptions;
 use super::output::Output;
 
 const AFTER_HELP: &str = "\
@@ -27,27 +27,27 @@ An editor with a YAML language server completes a rule whose first line is
 pub struct Args {
     /// The file to describe.
     #[arg(long, value_name = "FILE", default_value = "rule")]
-    of: Kind,
+    of: SchemaKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
+enum SchemaKind {
     /// A rule file.
     Rule,
     /// flowtrigger.yaml.
     Config,
 }
 
-impl Kind {
+impl SchemaKind {
     fn schema(self) -> Value {
         match self {
-            Kind::Rule => rule::schema(),
-            Kind::Config => config::schema(),
+            SchemaKind::Rule => rule::schema(),
+            SchemaKind::Config => config::schema(),
         }
     }
 }
 
-pub fn run(args: Args, _global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run(args: Args, _global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     writeln!(out, "{:#}", args.of.schema())?;
     Ok(Exit::Fine)
 }

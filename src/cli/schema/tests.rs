@@ -65,10 +65,10 @@ fn is_test(name: &str) -> bool {
 
 #[test]
 fn the_committed_schemas_are_current() {
-    for kind in Kind::value_variants() {
+    for kind in SchemaKind::value_variants() {
         let name = match kind {
-            Kind::Rule => "rule",
-            Kind::Config => "config",
+            SchemaKind::Rule => "rule",
+            SchemaKind::Config => "config",
         };
         let path = root().join(format!("schema/{name}.schema.json"));
         let committed = fs::read_to_string(&path).unwrap_or_default();
@@ -83,7 +83,7 @@ fn the_committed_schemas_are_current() {
 
 #[test]
 fn every_shipped_rule_and_its_tests_are_valid() {
-    let rule = Validator::of(Kind::Rule.schema());
+    let rule = Validator::of(SchemaKind::Rule.schema());
     let rules = shipped(is_rule);
     assert!(rules.len() >= 8, "{} rules", rules.len());
     for (path, text) in rules {
@@ -92,7 +92,7 @@ fn every_shipped_rule_and_its_tests_are_valid() {
                 .unwrap_or_else(|why| panic!("{}: {why}", path.display()));
         }
     }
-    let mut schema = Kind::Rule.schema();
+    let mut schema = SchemaKind::Rule.schema();
     let defs = schema["$defs"].take();
     let test = json!({"$defs": defs, "type": "array", "items": {"$ref": "#/$defs/test"}});
     let test = Validator::of(test);
@@ -106,7 +106,7 @@ fn every_shipped_rule_and_its_tests_are_valid() {
 
 #[test]
 fn the_shipped_configuration_is_valid() {
-    let config = Validator::of(Kind::Config.schema());
+    let config = Validator::of(SchemaKind::Config.schema());
     let text = fs::read_to_string(root().join("flowtrigger.yaml")).unwrap();
     for value in documents(&text) {
         config.accepts(&value).unwrap_or_else(|why| panic!("{why}"));
@@ -129,7 +129,7 @@ fn a_shipped_rule_names_its_schema_first() {
 
 #[test]
 fn the_examples_of_every_operator_are_valid() {
-    let rule = Validator::of(Kind::Rule.schema());
+    let rule = Validator::of(SchemaKind::Rule.schema());
     for (spec, example) in SPECS
         .iter()
         .flat_map(|s| s.examples.iter().map(move |e| (s, e)))
@@ -150,7 +150,7 @@ fn with_when(when: Value) -> Value {
 
 #[test]
 fn mistakes_that_loading_refuses_are_refused() {
-    let rule = Validator::of(Kind::Rule.schema());
+    let rule = Validator::of(SchemaKind::Rule.schema());
     let good = with_when(json!({"current": "urgent"}));
     assert_eq!(rule.accepts(&good), Ok(()));
     let changed = |key: &str, value: Value| {
@@ -224,7 +224,7 @@ fn mistakes_that_loading_refuses_are_refused() {
         gated.insert(key.into(), value);
     }
     assert_eq!(rule.accepts(&gated.into()), Ok(()));
-    let config = Validator::of(Kind::Config.schema());
+    let config = Validator::of(SchemaKind::Config.schema());
     for good in [
         json!({"archive": "off", "retention": {"for": "30d"}, "limits": {"runs": 4}}),
         json!({"archive": {"events": "unmatched", "for": "1d", "at_most": "1.5 GB"}}),

@@ -11,15 +11,15 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::Global;
+use crate::cli::exit::{Exit, CommandError};
+use crate::cli::options::GlobalOptions;
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::color::{Paint, Tone};
 use flowtrigger_core::diagnostic::Files;
 use crate::engine::Rulebook;
 
-pub use suite::{Lost, gather};
+pub use suite::{MissingRulePolicy, gather};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -52,19 +52,19 @@ enum ReportFormat {
 }
 
 /// One test and the lines that say how it failed.
-struct Tested {
+struct TestResult {
     rule: String,
     name: String,
     place: String,
     failure: Vec<String>,
 }
 
-pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let rules = args.path.as_ref().unwrap_or(&global.rules);
     let book = global.rulebook(args.path.as_deref())?;
-    let suite = gather(&book, Lost::Told);
+    let suite = gather(&book, MissingRulePolicy::Told);
     if suite.diagnostics.has_errors() {
-        return Err(Failure::invalid(suite.files.into(), suite.diagnostics));
+        return Err(CommandError::invalid(suite.files.into(), suite.diagnostics));
     }
     let only = args.only.as_deref().unwrap_or_default();
     let chosen = suite
@@ -73,7 +73,7 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
         .filter(|case| case.rule.name.contains(only) || case.test.name.contains(only));
     let tested = chosen
         .map(|case| tested(case, &book, &suite.files))
-        .collect::<Result<Vec<Tested>, Failure>>()?;
+        .collect::<Result<Vec<TestResult>, CommandError>>()?;
     if tested.is_empty() {
         return Err(nothing(&suite, rules, only));
     }
@@ -82,26 +82,26 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
         ReportFormat::Json => writeln!(out, "{}", json(&tested))?,
         ReportFormat::Junit => junit(&tested, out)?,
     }
-    Ok(match tested.iter().all(Tested::passed) {
+    Ok(match tested.iter().all(TestResult::passed) {
         true => Exit::Fine,
         false => Exit::Negative,
     })
 }
 
 /// An empty run is no success.
-fn nothing(suite: &suite::Suite, rules: &std::path::Path, only: &str) -> Failure {
+fn nothing(suite: &suite::Suite, rules: &std::path::Path, only: &str) -> CommandError {
     let rules = rules.display();
     if suite.cases.is_empty() {
-        return Failure::nothing(format!("no test in `{rules}`"))
+        return CommandError::nothing(format!("no test in `{rules}`"))
             .help("write NAME.test.yaml beside NAME.yaml, or `tests:` in a rule");
     }
     let all = number(suite.cases.len(), "test");
-    Failure::nothing(format!("no test has `{only}` in its name or its rule's"))
+    CommandError::nothing(format!("no test has `{only}` in its name or its rule's"))
         .help(format!("correct `--only`; `{rules}` has {all}"))
 }
 
-fn tested(case: &suite::Case, book: &Rulebook, files: &Files) -> Result<Tested, Failure> {
-    Ok(Tested {
+fn tested(case: &suite::TestCase, book: &Rulebook, files: &Files) -> Result<TestResult, CommandError> {
+    Ok(TestResult {
         rule: case.rule.name.clone(),
         name: case.test.name.clone(),
         place: files.place(case.test.at),
@@ -109,13 +109,13 @@ fn tested(case: &suite::Case, book: &Rulebook, files: &Files) -> Result<Tested, 
     })
 }
 
-impl Tested {
+impl TestResult {
     fn passed(&self) -> bool {
         self.failure.is_empty()
     }
 }
 
-fn text(tested: &[Tested], out: &mut Output) -> io::Result<()> {
+fn text(tested: &[TestResult], out: &mut Output) -> io::Result<()> {
     let paint = Paint::of(out);
     for test in tested {
         let word = match test.passed() {
@@ -146,8 +146,8 @@ fn text(tested: &[Tested], out: &mut Output) -> io::Result<()> {
     writeln!(out, "\n{} passed, {failed} failed", tested.len() - failed)
 }
 
-fn json(tested: &[Tested]) -> Value {
-    let line = |test: &Tested| {
+fn json(tested: &[TestResult]) -> Value {
+    let line = |test: &TestResult| {
         json!({
             "rule": test.rule,
             "name": test.name,
@@ -159,7 +159,7 @@ fn json(tested: &[Tested]) -> Value {
     tested.iter().map(line).collect()
 }
 
-fn junit(tested: &[Tested], out: &mut Output) -> io::Result<()> {
+fn junit(tested: &[TestResult], out: &mut Output) -> io::Result<()> {
     let failed = tested.iter().filter(|test| !test.passed()).count();
     writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
     writeln!(

@@ -7,20 +7,20 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::action::jq;
-use crate::cli::exit::Failure;
+use crate::cli::exit::CommandError;
 use crate::cli::input;
 use crate::cli::input::InputEvent;
-use crate::cli::test::suite::{Case, differences};
+use crate::cli::test::suite::{TestCase, differences};
 use flowtrigger_core::config::Config;
-use flowtrigger_core::config::integrations::PlannedSettings;
+use flowtrigger_core::config::integrations::SimulatedSettings;
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::simulate::Mock;
-use flowtrigger_core::flow::simulate::{Rehearsal, rehearse};
-use flowtrigger_core::flow::decide::{Subject, Task};
+use flowtrigger_core::flow::simulate::{Simulation, rehearse};
+use flowtrigger_core::flow::decide::{RunInput, StepCall};
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::matching::explain::Explanation;
-use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::language::condition::trace::TraceLine;
 use flowtrigger_core::language::condition::Polarity;
@@ -30,16 +30,16 @@ use flowtrigger_core::rule::test::{Expected, TestEvent};
 
 /// The lines that say how a test failed; none where it passed.
 pub fn run(
-    case: &Case,
+    case: &TestCase,
     rules: &RuleSet,
     config: &Config,
     files: &Files,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Vec<String>, CommandError> {
     let input = match event(case, config) {
         Ok(input) => input,
         Err(line) => return Ok(vec![line]),
     };
-    let mut scratch = Scratch::default();
+    let mut scratch = MatchScratch::default();
     let evaluation = rules.evaluate(input.as_input(), &mut scratch);
     let evaluation = evaluation.expect("the input was read as an event before");
     let event = evaluation.event();
@@ -54,7 +54,7 @@ pub fn run(
     Ok(lines)
 }
 
-fn event<'c>(case: &Case, config: &'c Config) -> Result<InputEvent<'c>, String> {
+fn event<'c>(case: &TestCase, config: &'c Config) -> Result<InputEvent<'c>, String> {
     let (found, what) = match &case.test.event {
         TestEvent::File(file, _) => {
             let path = case.folder.join(file);
@@ -82,7 +82,7 @@ fn event<'c>(case: &Case, config: &'c Config) -> Result<InputEvent<'c>, String> 
 }
 
 /// An event of a type that the rule does not listen to can only be expected not to match.
-fn unheard(case: &Case, event: &Event) -> Vec<String> {
+fn unheard(case: &TestCase, event: &Event) -> Vec<String> {
     match case.test.expect {
         Expected::NoMatch if case.test.because.is_none() => Vec::new(),
         Expected::NoMatch | Expected::Match => vec![format!(
@@ -92,7 +92,7 @@ fn unheard(case: &Case, event: &Event) -> Vec<String> {
     }
 }
 
-fn judged(case: &Case, explanation: &Explanation, files: &Files) -> Vec<String> {
+fn judged(case: &TestCase, explanation: &Explanation, files: &Files) -> Vec<String> {
     let truth = explanation.truth;
     let expected = match case.test.expect {
         Expected::Match => truth == Truth::True,
@@ -153,9 +153,9 @@ fn in_the_way(line: &TraceLine, files: &Files) -> String {
     )
 }
 
-fn rehearsed(case: &Case, event: &Event, config: &Config) -> Vec<String> {
+fn rehearsed(case: &TestCase, event: &Event, config: &Config) -> Vec<String> {
     let test = &case.test;
-    let subject = Subject {
+    let subject = RunInput {
         event,
         vars: &case.rule.vars,
         error: &Value::Null,
@@ -163,7 +163,7 @@ fn rehearsed(case: &Case, event: &Event, config: &Config) -> Vec<String> {
         seed: "",
     };
     let now = test.now.or(event.time).unwrap_or(Timestamp::UNIX_EPOCH);
-    let mut settings = PlannedSettings::new(config);
+    let mut settings = SimulatedSettings::new(config);
     let run = rehearse(&case.rule.flow, &subject, &test.mocks, now, &mut |call| {
         jq::outcome(call).or_else(|| settings.outcome(call))
     });
@@ -195,9 +195,9 @@ fn rehearsed(case: &Case, event: &Event, config: &Config) -> Vec<String> {
 }
 
 /// The step without a mock whose empty answer the run died of.
-fn unmocked(run: &Rehearsal, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<String> {
+fn unmocked(run: &Simulation, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<String> {
     let why = run.state.why()?;
-    let unmocked = |task: &&Task| !mocks.keys().any(|said| task.is_called(said));
+    let unmocked = |task: &&StepCall| !mocks.keys().any(|said| task.is_called(said));
     let mut tasks = run.calls.iter().filter(unmocked);
     let task = tasks.find(|task| why.contains(&format!("`steps.{}.", task.name)))?;
     let name = &task.name;
@@ -206,7 +206,7 @@ fn unmocked(run: &Rehearsal, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<Stri
     ))
 }
 
-fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
+fn sent(step: &str, wanted: &Value, run: &Simulation) -> Vec<String> {
     let Some(task) = run.calls.iter().find(|task| task.is_called(step)) else {
         let why = run
             .state
@@ -237,7 +237,7 @@ fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
 mod tests {
     use crate::cli::test::run_test::*;
     use crate::cli::exit::Exit;
-    use crate::cli::test::{Lost, gather};
+    use crate::cli::test::{MissingRulePolicy, gather};
     use crate::engine::Rulebook;
 
     fn rules(current: &str) -> RuleSet {
@@ -247,14 +247,14 @@ mod tests {
         ))
     }
 
-    fn tested(rules: RuleSet) -> Result<Vec<String>, Failure> {
+    fn tested(rules: RuleSet) -> Result<Vec<String>, CommandError> {
         let files = std::sync::Arc::clone(&rules.files);
         let book = Rulebook {
             files,
             rules,
             ..Rulebook::default()
         };
-        let suite = gather(&book, Lost::Told);
+        let suite = gather(&book, MissingRulePolicy::Told);
         assert!(!suite.diagnostics.has_errors(), "{:?}", suite.diagnostics);
         run(&suite.cases[0], &book.rules, &book.config, &suite.files)
     }

@@ -3,15 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use flowtrigger_core::flow::control::Then;
+use flowtrigger_core::flow::control::BranchTarget;
 use flowtrigger_core::flow::step::{Flow, Step};
 
 /// The steps of a rule's flow with their places. Items of a list have one: `each[].page`.
-pub struct Steps<'r> {
+pub struct FlowSteps<'r> {
     known: Vec<(String, &'r Step)>,
 }
 
-impl<'r> Steps<'r> {
+impl<'r> FlowSteps<'r> {
     pub fn of(flow: &'r Flow) -> Self {
         let mut steps = Self { known: Vec::new() };
         steps.add(flow, "");
@@ -65,10 +65,10 @@ impl<'r> Steps<'r> {
         }
     }
 
-    fn then(&mut self, then: &'r Then, prefix: &str) {
+    fn then(&mut self, then: &'r BranchTarget, prefix: &str) {
         match then {
-            Then::Flow(flow) => self.add(flow, prefix),
-            Then::Goto(_) => {}
+            BranchTarget::Flow(flow) => self.add(flow, prefix),
+            BranchTarget::Goto(_) => {}
         }
     }
 }
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_place_without_the_number_of_an_item_is_understood() {
         let set = flowtrigger_testing::rules::from_text(RULE);
-        let steps = Steps::of(&set.rules[0].flow);
+        let steps = FlowSteps::of(&set.rules[0].flow);
         let meant = steps.without_number("each.page");
         assert_eq!(meant, Some(("each[0].page".to_owned(), "page")));
         assert_eq!(steps.without_number("each.pgae"), None);
@@ -125,7 +125,7 @@ flows: { named: { flow: [{ name: inner, exec: [inner] }] } }
     #[test]
     fn steps_are_known_by_name_and_by_place() {
         let set = flowtrigger_testing::rules::from_text(RULE);
-        let steps = Steps::of(&set.rules[0].flow);
+        let steps = FlowSteps::of(&set.rules[0].flow);
         for (name, count) in [
             ("page", 2),
             ("note", 1),

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::cli::test::step_names::Steps;
-use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
+use crate::cli::test::step_names::FlowSteps;
+use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Span};
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::flow::step::Step;
 use flowtrigger_core::document;
 use flowtrigger_core::document::Node;
-use flowtrigger_core::language::event_fields::Fields;
+use flowtrigger_core::language::event_fields::EventFields;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::rule::test;
 use flowtrigger_core::rule::test::RuleTest;
@@ -23,15 +23,15 @@ use crate::engine::Rulebook;
 
 /// Every test with its rule.
 pub struct Suite {
-    pub cases: Vec<Case>,
-    index: Index,
-    lost: Lost,
+    pub cases: Vec<TestCase>,
+    index: RuleLookup,
+    lost: MissingRulePolicy,
     /// The rules' texts and the tests' own.
     pub files: Files,
     pub diagnostics: Diagnostics,
 }
 
-pub struct Case {
+pub struct TestCase {
     pub rule: Arc<Rule>,
     pub test: RuleTest,
     /// The folder that event files are relative to.
@@ -40,12 +40,12 @@ pub struct Case {
 
 /// The loaded rules by what a test may say of its own.
 #[derive(Default)]
-struct Index {
+struct RuleLookup {
     by_name: BTreeMap<String, Arc<Rule>>,
     by_file: HashMap<String, Vec<Arc<Rule>>>,
 }
 
-impl Index {
+impl RuleLookup {
     fn of(book: &Rulebook) -> Self {
         let mut index = Self::default();
         if book.test_files.is_empty() {
@@ -64,17 +64,17 @@ impl Index {
 
 /// What a test means whose rule is not among the loaded ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lost {
+pub enum MissingRulePolicy {
     /// A mistake: every rule is loaded.
     Told,
     /// Perhaps none: a rule with mistakes of its own is not loaded.
     Skipped,
 }
 
-pub fn gather(book: &Rulebook, lost: Lost) -> Suite {
+pub fn gather(book: &Rulebook, lost: MissingRulePolicy) -> Suite {
     let mut suite = Suite {
         cases: Vec::new(),
-        index: Index::of(book),
+        index: RuleLookup::of(book),
         lost,
         files: (*book.files).clone(),
         diagnostics: Diagnostics::default(),
@@ -98,11 +98,11 @@ impl Suite {
         let file = self
             .files
             .add(name.as_str(), text.as_deref().unwrap_or_default());
-        let start = Position {
+        let start = Span {
             file,
             line: 1,
             column: 1,
-            ..Position::default()
+            ..Span::default()
         };
         let text = match text {
             Ok(text) => text,
@@ -145,7 +145,7 @@ impl Suite {
             return;
         };
         self.check_names(&test, &rule);
-        self.cases.push(Case { rule, test, folder });
+        self.cases.push(TestCase { rule, test, folder });
     }
 
     /// The rule that a test names, or the only one in the file that it stands beside.
@@ -153,7 +153,7 @@ impl Suite {
         if let Some(named) = node.get("rule") {
             let name = named.as_text().unwrap_or_default();
             let found = self.index.by_name.get(name).cloned();
-            if found.is_none() && self.lost == Lost::Told {
+            if found.is_none() && self.lost == MissingRulePolicy::Told {
                 let near = self.nearest(name);
                 let diagnostic = Diagnostic::error(
                     Code::UndefinedName,
@@ -170,7 +170,7 @@ impl Suite {
         if let Some([rule]) = self.index.by_file.get(&beside).map(Vec::as_slice) {
             return Some(Arc::clone(rule));
         }
-        if self.lost == Lost::Skipped {
+        if self.lost == MissingRulePolicy::Skipped {
             return None;
         }
         let message = "this test does not say which rule it tests";
@@ -214,8 +214,8 @@ impl Suite {
 
 impl Suite {
     /// A test can name only steps that do something outside.
-    fn check_step(&mut self, name: &str, at: Position, rule: &Rule) {
-        let steps = Steps::of(&rule.flow);
+    fn check_step(&mut self, name: &str, at: Span, rule: &Rule) {
+        let steps = FlowSteps::of(&rule.flow);
         let found = steps.named(name);
         let performs = |step: &Step| step.action.sends();
         let message = match found.first() {
@@ -242,13 +242,13 @@ impl Suite {
 }
 
 /// What events of the rule's types hold, for the paths under `set`.
-fn fields(rule: &Rule, catalogue: &Catalogue) -> Fields {
+fn fields(rule: &Rule, catalogue: &Catalogue) -> EventFields {
     let mut types = Vec::new();
     for pattern in rule.event_types.iter() {
         match pattern {
             TypePattern::Tag(tag) => match catalogue.by_tag(&rule.event_source, tag) {
                 Some(known) => types.push(known.clone()),
-                None => return Fields::Open,
+                None => return EventFields::Open,
             },
             TypePattern::Family(prefix) => {
                 let family = catalogue.matching(&rule.event_source, &format!("{prefix}*"));
@@ -256,7 +256,7 @@ fn fields(rule: &Rule, catalogue: &Catalogue) -> Fields {
             }
         }
     }
-    Fields::Of(types.into_iter().collect())
+    EventFields::Of(types.into_iter().collect())
 }
 
 /// Whether a value holds everything that is wanted of it: named keys of objects, whole lists, equal
@@ -276,7 +276,7 @@ pub struct Difference {
 }
 
 fn compare(path: &str, wanted: &Value, got: Option<&Value>, found: &mut Vec<Difference>) {
-    use flowtrigger_core::language::operator::Case;
+    use flowtrigger_core::language::operator::CaseSensitivity;
     use flowtrigger_core::language::operator::equality::equal;
     match (wanted, got) {
         (Value::Object(map), Some(Value::Object(other))) => {
@@ -290,7 +290,7 @@ fn compare(path: &str, wanted: &Value, got: Option<&Value>, found: &mut Vec<Diff
                 compare(&format!("{path}[{index}]"), wanted, Some(got), found);
             }
         }
-        (wanted, Some(got)) if equal(wanted, got, Case::Exact) => {}
+        (wanted, Some(got)) if equal(wanted, got, CaseSensitivity::Exact) => {}
         (wanted, got) => found.push(Difference {
             path: path.to_owned(),
             wanted: wanted.clone(),

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CommandError;
 use crate::cli::render::explanation::recorded_otherwise;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
@@ -14,25 +14,25 @@ use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::matching::evaluation::{Evaluation, EventInput};
 use flowtrigger_core::matching::evaluation::explain::explain_stored;
 use flowtrigger_core::matching::explain::Explanation;
-use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::path::redact::is_redacted;
 use crate::store::history::{EventRecord, EventRow, PastRevision, RunDetail};
 use crate::store::{EditionId, History};
 
-pub struct Judged {
+pub struct EvaluatedEvent {
     pub arrived: EventRecord,
     /// None where the rules of that time are gone.
     pub past: Option<Arc<PastRevision>>,
-    pub rules: Vec<JudgedRule>,
+    pub rules: Vec<EvaluatedRule>,
     /// How many rules listened, those that nobody asks for included.
     pub listening: usize,
     /// Runs of rules that did not listen then: replays with later rules.
     pub others: Vec<RunDetail>,
 }
 
-pub struct JudgedRule {
+pub struct EvaluatedRule {
     pub rule: Arc<Rule>,
     pub files: Arc<Files>,
     pub explanation: Explanation,
@@ -43,7 +43,7 @@ pub struct JudgedRule {
     pub runs: Vec<RunDetail>,
 }
 
-impl JudgedRule {
+impl EvaluatedRule {
     pub fn recorded(&self) -> Option<&'static str> {
         let recorded = self.recorded?;
         Some(if recorded { "match" } else { "no match" })
@@ -75,10 +75,10 @@ impl JudgedRule {
 
 /// Editions that were compiled for one event serve others of its type.
 #[derive(Default)]
-pub struct Editions(HashMap<(EditionId, String, String), Option<Arc<PastRevision>>>);
+pub struct RevisionCache(HashMap<(EditionId, String, String), Option<Arc<PastRevision>>>);
 
-impl Editions {
-    fn of(&mut self, head: &EventRow, event: &Event, journal: &dyn History) -> Found {
+impl RevisionCache {
+    fn of(&mut self, head: &EventRow, event: &Event, journal: &dyn History) -> RevisionResult {
         let known = (head.edition, head.source.clone(), head.event_type.clone());
         if let Some(past) = self.0.get(&known) {
             return Ok(past.clone());
@@ -89,15 +89,15 @@ impl Editions {
     }
 }
 
-type Found = Result<Option<Arc<PastRevision>>, Failure>;
+type RevisionResult = Result<Option<Arc<PastRevision>>, CommandError>;
 
 /// Evaluates an event again with the rules of its time. None where it was deleted meanwhile.
 pub fn judge(
     head: &EventRow,
     only: &[String],
-    editions: &mut Editions,
+    editions: &mut RevisionCache,
     journal: &dyn History,
-) -> Result<Option<Judged>, Failure> {
+) -> Result<Option<EvaluatedEvent>, CommandError> {
     let Some(arrived) = journal.event(head.row)? else {
         return Ok(None);
     };
@@ -110,7 +110,7 @@ pub fn judge(
         Some(past) => listened(past, &arrived),
         None => kept(&runs),
     };
-    let mut scratch = Scratch::default();
+    let mut scratch = MatchScratch::default();
     let evaluation = past
         .as_ref()
         .map(|past| evaluate(&past.rules, &arrived, &mut scratch));
@@ -121,7 +121,7 @@ pub fn judge(
         let (of_rule, rest) = runs.into_iter().partition(|run| run.row.rule == rule.name);
         runs = rest;
         if asked(&rule) {
-            rules.push(JudgedRule {
+            rules.push(EvaluatedRule {
                 explanation: match &evaluation {
                     Some(evaluation) => evaluation.explain(&rule)?,
                     None => explain_stored(&rule, &files, &arrived.event)?,
@@ -136,7 +136,7 @@ pub fn judge(
     }
     drop(evaluation);
     runs.retain(|run| only.is_empty() || only.contains(&run.row.rule));
-    Ok(Some(Judged {
+    Ok(Some(EvaluatedEvent {
         arrived,
         past,
         rules,
@@ -149,7 +149,7 @@ pub fn judge(
 fn evaluate<'a>(
     rules: &'a RuleSet,
     arrived: &'a EventRecord,
-    scratch: &'a mut Scratch,
+    scratch: &'a mut MatchScratch,
 ) -> Evaluation<'a> {
     match arrived.raw_text.as_deref() {
         Some(text) if reads_as(rules, text, &arrived.event) => {
@@ -164,7 +164,7 @@ fn evaluate<'a>(
 /// Whether a text is still read as the event that was recorded: not where it came in a format that the
 /// configuration described, and not where this version knows its type by another name.
 fn reads_as(rules: &RuleSet, text: &str, event: &Event) -> bool {
-    let mut scratch = Scratch::default();
+    let mut scratch = MatchScratch::default();
     let input = EventInput::bytes(text.as_bytes());
     rules.evaluate(input, &mut scratch).is_ok_and(|evaluation| {
         let brief = evaluation.brief();

@@ -10,14 +10,14 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
-use super::exit::{Exit, Failure};
-use crate::cli::options::{Format, Global};
-use crate::cli::time_argument::{Moment, seconds};
+use super::exit::{Exit, CommandError};
+use crate::cli::options::{Format, GlobalOptions};
+use crate::cli::time_argument::{TimeArgument, seconds};
 use super::output::Output;
 use super::render::table::Table;
 use crate::store::History;
 use crate::store::history::{EventQuery, EventRow, EventSelector};
-use crate::cli::why::evaluated::{Editions, Judged, judge};
+use crate::cli::why::evaluated::{RevisionCache, EvaluatedEvent, judge};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -36,8 +36,8 @@ pub struct Args {
     #[arg(value_name = "EVENT|TICKET")]
     subject: String,
     /// The event nearest to this time: 2026-01-07T09:02 in UTC, or -2h; the newest unless given.
-    #[arg(long, value_name = "TIME", value_parser = Moment::parse, allow_hyphen_values = true)]
-    at: Option<Moment>,
+    #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
+    at: Option<TimeArgument>,
     /// Explain this rule alone.
     #[arg(long, value_name = "NAME")]
     rule: Vec<String>,
@@ -54,7 +54,7 @@ const MOST: usize = 500;
 /// Of them, those that are listed.
 const LISTED: usize = 20;
 
-pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let journal = global.history()?;
     let found = find(&args, &*journal)?;
     if found.is_empty() {
@@ -68,7 +68,7 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
         true => found.as_slice(),
         false => &found[..1],
     };
-    let (mut exit, mut editions) = (Exit::Negative, Editions::default());
+    let (mut exit, mut editions) = (Exit::Negative, RevisionCache::default());
     for (number, head) in explained.iter().enumerate() {
         let Some(judged) = judge(head, &args.rule, &mut editions, &*journal)? else {
             // Retention took it while we looked.
@@ -88,7 +88,7 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
     Ok(exit)
 }
 
-fn tell(judged: &Judged, args: &Args, found: usize, out: &mut Output) -> Result<(), Failure> {
+fn tell(judged: &EvaluatedEvent, args: &Args, found: usize, out: &mut Output) -> Result<(), CommandError> {
     match args.format {
         Format::Json => writeln!(out, "{}", report::json(judged, found))?,
         Format::Text => report::text(judged, &args.rule, out)?,
@@ -97,7 +97,7 @@ fn tell(judged: &Judged, args: &Args, found: usize, out: &mut Output) -> Result<
 }
 
 /// By id, and where no event has it by ticket.
-fn find(args: &Args, journal: &dyn History) -> Result<Vec<EventRow>, Failure> {
+fn find(args: &Args, journal: &dyn History) -> Result<Vec<EventRow>, CommandError> {
     let at = args.at.map(|at| at.from(Timestamp::now()));
     let subject = args.subject.trim().trim_start_matches('#');
     for subject in [
@@ -123,7 +123,7 @@ fn list(
     args: &Args,
     journal: &dyn History,
     out: &mut Output,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let mut table = Table::default();
     table.row(["CAME", "EVENT", "RUNS", "ID"]);
     for head in found.iter().take(LISTED) {

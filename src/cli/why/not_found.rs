@@ -6,13 +6,13 @@ use std::io::Write;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CommandError;
 use crate::cli::options::Format;
 use crate::cli::time_argument::seconds;
 use crate::cli::output::Output;
 use crate::cli::render::escape::plain;
 use flowtrigger_core::config::Config;
-use flowtrigger_core::config::archive::Archived;
+use flowtrigger_core::config::archive::ArchiveScope;
 use crate::store::History;
 use crate::store::history::{NearestEvent, RetainedRange};
 
@@ -21,7 +21,7 @@ pub fn tell(
     format: Format,
     history: &dyn History,
     out: &mut Output,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let (near, span) = (history.nearest(subject)?, history.retained()?);
     match format {
         Format::Json => {
@@ -52,7 +52,7 @@ fn text(
     span: &RetainedRange,
     history: &dyn History,
     out: &mut Output,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     writeln!(
         out,
         "no event with the id or the ticket `{subject}` is kept here"
@@ -102,10 +102,10 @@ fn unmatched(span: &RetainedRange, config: Option<&Config>) -> String {
         None => "no event that led to none".into(),
     };
     match config.map(|config| config.archive.events) {
-        Some(Archived::Off) => {
+        Some(ArchiveScope::Off) => {
             format!("{kept}; `archive: off`: what leads to no run is not kept")
         }
-        Some(Archived::Full | Archived::Unmatched) | None => {
+        Some(ArchiveScope::Full | ArchiveScope::Unmatched) | None => {
             format!("{kept}; the newest second of these is lost in a crash")
         }
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::cli::why::evaluated::{Judged, JudgedRule};
+use crate::cli::why::evaluated::{EvaluatedEvent, EvaluatedRule};
 use crate::cli::time_argument::seconds;
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
@@ -17,7 +17,7 @@ use flowtrigger_core::document::suggest::nearest;
 use flowtrigger_core::run::RunId;
 use crate::store::history::{PastRevision, RunDetail};
 
-pub fn text(judged: &Judged, only: &[String], out: &mut Output) -> io::Result<()> {
+pub fn text(judged: &EvaluatedEvent, only: &[String], out: &mut Output) -> io::Result<()> {
     let event = &judged.arrived.event;
     explanation::event(out, event)?;
     writeln!(out, "  {}", came(&judged.arrived))?;
@@ -42,7 +42,7 @@ pub fn text(judged: &Judged, only: &[String], out: &mut Output) -> io::Result<()
     }
 }
 
-fn judged_by(judged: &Judged) -> String {
+fn judged_by(judged: &EvaluatedEvent) -> String {
     let Some(past) = &judged.past else {
         return "the rules of that time are gone; below are those that its runs were planned with"
             .into();
@@ -66,7 +66,7 @@ fn edition_words(past: &PastRevision) -> String {
     format!("the rules that came into force {}", seconds(past.since))
 }
 
-fn runs(out: &mut Output, rule: &JudgedRule) -> io::Result<()> {
+fn runs(out: &mut Output, rule: &EvaluatedRule) -> io::Result<()> {
     for run in &rule.runs {
         for gate in gate_lines(run) {
             let paint = Paint::of(out);
@@ -110,7 +110,7 @@ fn outcome(out: &mut Output, run: &RunDetail) -> io::Result<()> {
 }
 
 /// Why nothing happened, in a sentence; None where something did.
-fn nothing(judged: &Judged, only: &[String]) -> Option<String> {
+fn nothing(judged: &EvaluatedEvent, only: &[String]) -> Option<String> {
     let event = &judged.arrived.event;
     let tag = &event.event_type;
     if let (true, Some(asked)) = (judged.rules.is_empty(), only.first()) {
@@ -123,7 +123,7 @@ fn nothing(judged: &Judged, only: &[String]) -> Option<String> {
             hint.unwrap_or_default()
         ));
     }
-    if judged.rules.iter().any(JudgedRule::matches) || !judged.others.is_empty() {
+    if judged.rules.iter().any(EvaluatedRule::matches) || !judged.others.is_empty() {
         return None;
     }
     let open = judged.rules.iter().filter(|rule| rule.is_open()).count();
@@ -143,7 +143,7 @@ fn nothing(judged: &Judged, only: &[String]) -> Option<String> {
     })
 }
 
-pub fn json(judged: &Judged, found: usize) -> Value {
+pub fn json(judged: &EvaluatedEvent, found: usize) -> Value {
     let head = &judged.arrived.head;
     let event = &judged.arrived.event;
     let matched = judged.rules.iter().filter(|rule| rule.matches());
@@ -166,7 +166,7 @@ pub fn json(judged: &Judged, found: usize) -> Value {
     })
 }
 
-fn rule_json(rule: &JudgedRule) -> Value {
+fn rule_json(rule: &EvaluatedRule) -> Value {
     let mut value = explanation::rule_json(&rule.rule, &rule.explanation, &rule.files);
     value["recorded"] = json!(rule.recorded());
     value["gates"] = rule.runs.iter().flat_map(gate_lines).collect();

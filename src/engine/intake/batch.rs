@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::match_bytes::IncomingEvent;
 use super::submit::SubmittedEvent;
-use flowtrigger_core::event::summary::Brief;
+use flowtrigger_core::event::summary::EventSummary;
 use crate::engine::handle::Engine;
 use crate::engine::runner::report::RunReport;
 use crate::engine::{EngineError, Perform};
@@ -21,7 +21,7 @@ const LOOKAHEAD: usize = 64;
 /// One event and its runs.
 #[derive(Debug, Clone)]
 pub struct EventReport {
-    pub event: Brief,
+    pub event: EventSummary,
     /// The rules that match, by name.
     pub matched: Vec<String>,
     /// The event was accepted before: these are its earlier runs.

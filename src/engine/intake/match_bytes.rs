@@ -5,12 +5,12 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::submit::MatchedEvent;
-use flowtrigger_core::config::source::{EventSource, Reads};
-use flowtrigger_core::event::format::Told;
+use flowtrigger_core::config::source::{EventSource, SourceFormat};
+use flowtrigger_core::event::format::FormatHint;
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::summary::Brief;
+use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::matching::evaluation::Evaluation;
-use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::rule::Rule;
 use crate::engine::Rulebook;
 use crate::engine::state::ActiveRulebook;
@@ -19,7 +19,7 @@ use crate::store::Unmatched;
 /// An event that was matched in its bytes.
 pub enum ByteMatch {
     /// No rule matches; nothing was decoded.
-    Unmatched(Box<Brief>, Unmatched),
+    Unmatched(Box<EventSummary>, Unmatched),
     Matched(MatchedEvent),
 }
 
@@ -36,7 +36,7 @@ pub struct IncomingEvent {
 }
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static SCRATCH: RefCell<MatchScratch> = RefCell::default();
 }
 
 impl Matcher {
@@ -49,7 +49,7 @@ impl Matcher {
     }
 
     /// None if the bytes have to be parsed in full.
-    pub fn match_bytes(&self, bytes: &[u8], format: Told<'_>) -> Option<IncomingEvent> {
+    pub fn match_bytes(&self, bytes: &[u8], format: FormatHint<'_>) -> Option<IncomingEvent> {
         let matched = self.rulebook().match_bytes(bytes, format, None)?;
         Some(self.incoming(matched))
     }
@@ -72,10 +72,10 @@ impl Rulebook {
     /// events, damaged text, an event of another source.
     pub fn match_request(&self, source: &EventSource, body: &[u8]) -> Option<ByteMatch> {
         match &source.reads {
-            Reads::Described(description) => {
-                self.match_bytes(body, Told::Described(description), None)
+            SourceFormat::Custom(description) => {
+                self.match_bytes(body, FormatHint::Custom(description), None)
             }
-            Reads::BuiltIn(source) => self.match_bytes(body, Told::ByContent, Some(source)),
+            SourceFormat::BuiltIn(source) => self.match_bytes(body, FormatHint::Detect, Some(source)),
         }
     }
 
@@ -83,7 +83,7 @@ impl Rulebook {
     fn match_bytes(
         &self,
         bytes: &[u8],
-        format: Told<'_>,
+        format: FormatHint<'_>,
         source: Option<&str>,
     ) -> Option<ByteMatch> {
         SCRATCH.with_borrow_mut(|scratch| {

@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use flowtrigger_core::config;
 use flowtrigger_core::config::Config;
-use flowtrigger_core::event::format::{NotAnEvent, decode, decode_described};
-use flowtrigger_core::event::json::parse::{Refused, accept};
+use flowtrigger_core::event::format::{DecodeError, decode, decode_described};
+use flowtrigger_core::event::json::parse::{JsonError, accept};
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::summary::Brief;
+use flowtrigger_core::event::summary::EventSummary;
 use crate::engine::handle::Engine;
 use crate::engine::{Perform, Rulebook};
 use crate::source::{
@@ -37,7 +37,7 @@ pub fn read_event(
     value: Value,
     source: Option<&flowtrigger_core::config::source::EventSource>,
     config: &Config,
-) -> Result<Event, NotAnEvent> {
+) -> Result<Event, DecodeError> {
     if let Some(description) = source.and_then(flowtrigger_core::config::source::EventSource::description) {
         return decode_described(value, description, &config.catalogue);
     }
@@ -46,7 +46,7 @@ pub fn read_event(
         return Ok(event);
     };
     let (found, name) = (&event.source, &source.name);
-    Err(NotAnEvent {
+    Err(DecodeError {
         message: format!("this is an event of `{found}`, not of `{name}`"),
         help: Some(format!("send it to `/events/{}`", event.source)),
         path: None,
@@ -196,7 +196,7 @@ fn check_count(count: usize) -> Result<(), InvalidBody> {
     })
 }
 
-fn unsound(refused: Refused) -> InvalidBody {
+fn unsound(refused: JsonError) -> InvalidBody {
     InvalidBody {
         error: refused.reason,
         line: Some(refused.line),
@@ -205,7 +205,7 @@ fn unsound(refused: Refused) -> InvalidBody {
     }
 }
 
-fn no_event(error: NotAnEvent, index: Option<usize>) -> InvalidBody {
+fn no_event(error: DecodeError, index: Option<usize>) -> InvalidBody {
     InvalidBody {
         error: error.message,
         help: error.help,
@@ -215,7 +215,7 @@ fn no_event(error: NotAnEvent, index: Option<usize>) -> InvalidBody {
     }
 }
 
-fn unmatched(event: Brief) -> IngestResponse {
+fn unmatched(event: EventSummary) -> IngestResponse {
     IngestResponse::One(AcceptedEvent {
         accepted: true,
         event: event.id,

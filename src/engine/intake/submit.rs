@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 
 use super::match_bytes::{ByteMatch, IncomingEvent, Matcher};
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::summary::Brief;
+use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::loop_guard::GATE;
 use flowtrigger_core::rule::Rule;
 use crate::engine::handle::Engine;
@@ -23,7 +23,7 @@ use crate::store::{
 /// An event that was accepted.
 #[derive(Debug, Clone)]
 pub struct SubmittedEvent {
-    pub event: Brief,
+    pub event: EventSummary,
     /// The rules that match it today, by name.
     pub matched: Vec<String>,
     pub committed: Committed,
@@ -107,7 +107,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let mut accepted = Vec::with_capacity(events.len());
         for (matched, committed) in events.into_iter().zip(committed) {
             let submitted = SubmittedEvent {
-                event: Brief::of(&matched.event),
+                event: EventSummary::of(&matched.event),
                 matched: matched.names(),
                 committed,
             };
@@ -132,7 +132,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
     pub(super) async fn archive_unmatched(
         &self,
         active: &ActiveRulebook,
-        brief: &Brief,
+        brief: &EventSummary,
         event: Unmatched,
     ) -> Result<(), StoreError> {
         let edition = active.edition(&self.shared.store).await?;
@@ -275,7 +275,7 @@ impl SubmittedEvent {
     }
 }
 
-fn log_unmatched(event: &Brief) {
+fn log_unmatched(event: &EventSummary) {
     let (id, r#type) = (event.id.as_str(), event.event_type.as_str());
     debug!(event = id, r#type, "event matched no rule");
     log_warnings(id, &event.warnings);

@@ -120,10 +120,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use flowtrigger_core::flow::call::{Expect, HttpCall, Keep};
-    use flowtrigger_core::language::rendered_text::{Encoding, Piece, Text};
+    use flowtrigger_core::flow::call::{ExpectedStatus, HttpCall, KeepOutput};
+    use flowtrigger_core::language::rendered_text::{SecretEncoding, TextPart, RenderedText};
 
-    fn call(url: Text) -> Call {
+    fn call(url: RenderedText) -> Call {
         Call::Http(HttpCall {
             method: "GET".into(),
             url,
@@ -133,13 +133,13 @@ mod tests {
             auth: None,
             timeout: Duration::ZERO,
             redirects: 0,
-            expect: Expect::default(),
-            keep: Keep::Body,
+            expect: ExpectedStatus::default(),
+            keep: KeepOutput::Body,
         })
     }
 
     fn to(url: &str) -> Call {
-        call(Text::plain(url))
+        call(RenderedText::plain(url))
     }
 
     #[test]
@@ -152,11 +152,11 @@ mod tests {
         ] {
             assert_eq!(host(&to(url)).as_deref(), wanted, "{url}");
         }
-        let secret = Piece::Secret {
+        let secret = TextPart::Secret {
             name: "HOOK".into(),
-            encoding: Encoding::Plain,
+            encoding: SecretEncoding::Plain,
         };
-        let hidden = Text(vec![Piece::Text("https://a.example/".into()), secret]);
+        let hidden = RenderedText(vec![TextPart::Text("https://a.example/".into()), secret]);
         assert_eq!(host(&call(hidden)).as_deref(), Some("a.example:443"));
     }
 

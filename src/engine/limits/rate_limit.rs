@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use flowtrigger_core::config::rate_limit::Rate;
+use flowtrigger_core::config::rate_limit::RateLimit;
 use flowtrigger_core::run::RunId;
 
 /// Above this number, expired reservations are dropped.
@@ -25,7 +25,7 @@ struct RateLimiterInner {
 /// The requests of one connection, spread evenly.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct ConnectionPace {
-    rate: Rate,
+    rate: RateLimit,
     /// When the next request would be sent if all were spread evenly.
     even: Duration,
 }
@@ -36,7 +36,7 @@ impl RateLimiter {
         &self,
         run: RunId,
         connection: &str,
-        rate: Rate,
+        rate: RateLimit,
         now: Duration,
     ) -> Option<Duration> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,7 +59,7 @@ impl RateLimiter {
 }
 
 impl RateLimiterInner {
-    fn pace(&mut self, connection: &str, rate: Rate) -> &mut ConnectionPace {
+    fn pace(&mut self, connection: &str, rate: RateLimit) -> &mut ConnectionPace {
         let fresh = ConnectionPace {
             rate,
             even: Duration::ZERO,
@@ -89,8 +89,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn rate(limit: u32) -> Rate {
-        Rate {
+    fn rate(limit: u32) -> RateLimit {
+        RateLimit {
             limit,
             within: SECOND * 60,
         }

@@ -13,7 +13,7 @@ use crate::action::secret::{MissingSecret, SecretStore};
 use flowtrigger_core::config;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::verification::{Scheme, Verification};
-use flowtrigger_core::secret::SecretPlace;
+use flowtrigger_core::secret::SecretSource;
 use crate::source::Endpoint;
 use crate::source::http::ListenError;
 use crate::source::signature::{InvalidSecret, Verifier};
@@ -209,7 +209,7 @@ fn invalid_secret(unusable: InvalidSecret, config: &Config) -> MissingSecret {
     let InvalidSecret { name, why } = unusable;
     let place = config.secrets.get(&name).cloned();
     MissingSecret {
-        place: place.unwrap_or_else(|| SecretPlace::default_for(&name)),
+        place: place.unwrap_or_else(|| SecretSource::default_for(&name)),
         name,
         why: why.into(),
     }

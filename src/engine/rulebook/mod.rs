@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::action::secret::MissingSecret;
 use flowtrigger_core::config;
 use flowtrigger_core::config::Config;
-use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
+use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::compile::rule_set;
 use crate::engine::metrics::process_memory;
@@ -164,7 +164,7 @@ impl RulebookPaths {
         let Some(file) = files.get(id) else {
             return Config::default();
         };
-        let source = config::Source::new(
+        let source = config::ConfigSource::new(
             Arc::clone(&file.name),
             Arc::clone(&file.text),
             flowtrigger_core::config::environment::applied(&self.environment),
@@ -217,11 +217,11 @@ fn report(
     files: &mut Files,
     diagnostics: &mut Diagnostics,
 ) {
-    let at = Position {
+    let at = Span {
         file: files.add(path.to_string_lossy(), ""),
         line: 1,
         column: 1,
-        ..Position::default()
+        ..Span::default()
     };
     diagnostics.push(Diagnostic::error(code, at, message).help(help));
 }

@@ -9,9 +9,9 @@ use crate::action::command::sandbox;
 use crate::action::preflight::PreflightIssue;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::mode::Mode;
-use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
-use flowtrigger_core::egress::Foresight;
-use flowtrigger_core::flow::step::{Exec, Http, Step};
+use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use flowtrigger_core::egress::EgressForecast;
+use flowtrigger_core::flow::step::{ExecTemplate, HttpTemplate, Step};
 use flowtrigger_core::matching::rule_set::RuleSet;
 
 /// The programs that may run; None if all may.
@@ -59,21 +59,21 @@ struct PolicyCheck<'j> {
     /// The result per program and folder, since many rules run the same.
     denials: HashMap<(String, String), Option<PreflightIssue>>,
     /// Steps that several rules share are reported once.
-    reported: BTreeSet<(Position, String)>,
+    reported: BTreeSet<(Span, String)>,
     diagnostics: &'j mut Diagnostics,
 }
 
 impl PolicyCheck<'_> {
-    fn request(&mut self, http: &Http, step: &Step) {
+    fn request(&mut self, http: &HttpTemplate, step: &Step) {
         let seen = self.config.outgoing.forecast(http.url.beginning());
-        if let Some(Foresight::Refused(refused)) = seen {
+        if let Some(EgressForecast::Refused(refused)) = seen {
             let message = format!("requests would not be sent: {refused}");
             let warning = Diagnostic::warning(Code::RefusedTarget, step.at, message);
             self.report_once(warning.help(refused.help()));
         }
     }
 
-    fn command(&mut self, exec: &Exec, step: &Step) {
+    fn command(&mut self, exec: &ExecTemplate, step: &Step) {
         if let Some(PreflightIssue { what, help }) = self.program_refusal(exec) {
             self.report_once(Diagnostic::error(Code::RefusedProgram, step.at, what).help(help));
         }
@@ -85,7 +85,7 @@ impl PolicyCheck<'_> {
         }
     }
 
-    fn program_refusal(&mut self, exec: &Exec) -> Option<PreflightIssue> {
+    fn program_refusal(&mut self, exec: &ExecTemplate) -> Option<PreflightIssue> {
         let programs = self.programs.as_ref()?;
         let name = exec.argv.first()?;
         // A name with a template is checked when the step runs.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::report;
-use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
+use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
 
 /// Adds a file's text. None if it could not be read, which is reported.
 pub fn read(path: &Path, files: &mut Files, diagnostics: &mut Diagnostics) -> Option<FileId> {
@@ -64,7 +64,7 @@ fn not_utf_8(
 ) {
     let before = String::from_utf8_lossy(&bytes[..offset]);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let at = Position {
+    let at = Span {
         file: files.add(path.to_string_lossy(), String::from_utf8_lossy(bytes)),
         line: small(before.matches('\n').count() + 1),
         column: small(before[line_start..].chars().count() + 1),

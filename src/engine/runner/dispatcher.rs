@@ -12,7 +12,7 @@ use tracing::{error, warn};
 
 use super::performer::Perform;
 use super::worker::{MAX_SHUTDOWN_ATTEMPTS, is_transient, work};
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::run::{RunId, RunState};
 use crate::engine::clock::ClockReading;
 use crate::engine::limits::active_runs::WorkerSignal;
 use crate::engine::state::{EnginePhase, EngineState};
@@ -191,7 +191,7 @@ async fn mark_dead<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>, run: Ru
         "run stopped by an internal error"
     );
     let mut attempts_left = MAX_SHUTDOWN_ATTEMPTS;
-    let dead = State::Dead { why };
+    let dead = RunState::Dead { why };
     while let Err(error) = shared
         .store
         .advance(run, Vec::new(), Some(dead.clone()))

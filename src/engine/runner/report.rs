@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use flowtrigger_core::flow::decide::{Move, Subject, next};
-use flowtrigger_core::run::{Line, State};
+use flowtrigger_core::flow::decide::{Decision, RunInput, next};
+use flowtrigger_core::run::{LogEntry, RunState};
 use flowtrigger_core::run::call_result::{CallFailure, Reply};
 use crate::store::{Placed, Record};
 
@@ -12,7 +12,7 @@ use crate::store::{Placed, Record};
 pub struct RunReport {
     pub id: u64,
     pub rule: String,
-    pub state: State,
+    pub state: RunState,
     /// The reason of its state, or the message of `succeed`.
     pub message: Option<String>,
     /// The steps that were attempted, in order.
@@ -56,8 +56,8 @@ impl RunReport {
 /// The message of `succeed` is not stored: it follows from the log.
 fn message(record: &Record) -> Option<String> {
     match &record.state {
-        State::Done => {
-            let subject = Subject {
+        RunState::Done => {
+            let subject = RunInput {
                 event: &record.event,
                 vars: &record.rule.vars,
                 error: &record.error,
@@ -65,14 +65,14 @@ fn message(record: &Record) -> Option<String> {
                 seed: "",
             };
             match next(record.flow(), &subject, &record.log, Timestamp::MAX) {
-                Move::Done { message } => message,
-                Move::Perform { .. }
-                | Move::Record(_)
-                | Move::Retry { .. }
-                | Move::Wait { .. }
-                | Move::Skipped { .. }
-                | Move::Dead { .. }
-                | Move::Hold { .. } => None,
+                Decision::Done { message } => message,
+                Decision::Perform { .. }
+                | Decision::Record(_)
+                | Decision::Retry { .. }
+                | Decision::Wait { .. }
+                | Decision::Skipped { .. }
+                | Decision::Dead { .. }
+                | Decision::Hold { .. } => None,
             }
         }
         state => state.why().map(str::to_owned),
@@ -81,7 +81,7 @@ fn message(record: &Record) -> Option<String> {
 
 fn steps(record: &Record) -> Vec<StepReport> {
     let mut steps: Vec<StepReport> = Vec::new();
-    for attempt in record.log.iter().filter_map(Line::attempt) {
+    for attempt in record.log.iter().filter_map(LogEntry::attempt) {
         let (outcome, error, note) = match &attempt.outcome {
             Ok(Reply { value: result }) => ("succeeded", None, outbox(result)),
             Err(CallFailure { message, .. }) => ("failed", Some(message.clone()), None),

@@ -6,15 +6,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-use flowtrigger_core::config::verification::hmac::Part;
+use flowtrigger_core::config::verification::hmac::SignedPart;
 use super::{HeaderFault, Rejection, SignatureCandidates, SignedBytes, single_value, timestamp};
-use flowtrigger_core::config::verification::hmac::{Algorithm, Encoding, Hmac, Signatures};
+use flowtrigger_core::config::verification::hmac::{Algorithm, SignatureEncoding, HmacScheme, SignatureCount};
 
 /// A sender that replaces its secret signs twice. Limits the cost of a request with many signatures.
 const MAX_SIGNATURES: usize = 16;
 
 impl SignatureCandidates {
-    pub fn read(hmac: &Hmac, headers: &HeaderMap, now: Timestamp) -> Result<Self, Rejection> {
+    pub fn read(hmac: &HmacScheme, headers: &HeaderMap, now: Timestamp) -> Result<Self, Rejection> {
         let malformed = |fault| Rejection::Malformed {
             header: hmac.header.clone(),
             fault,
@@ -36,30 +36,30 @@ impl SignatureCandidates {
     }
 }
 
-fn signed_bytes(part: &Part, hmac: &Hmac, headers: &HeaderMap) -> Result<SignedBytes, Rejection> {
+fn signed_bytes(part: &SignedPart, hmac: &HmacScheme, headers: &HeaderMap) -> Result<SignedBytes, Rejection> {
     let header = |name: &str| {
         Ok(SignedBytes::Bytes(
             single_value(headers, name)?.as_bytes().to_vec(),
         ))
     };
     match part {
-        Part::Body => Ok(SignedBytes::Body),
-        Part::TrimmedBody => Ok(SignedBytes::TrimmedBody),
-        Part::Timestamp => header(hmac.stamp.as_ref().map_or("", |stamp| &stamp.header)),
-        Part::Header(name) => header(name),
-        Part::Text(text) => Ok(SignedBytes::Bytes(text.as_bytes().to_vec())),
+        SignedPart::Body => Ok(SignedBytes::Body),
+        SignedPart::TrimmedBody => Ok(SignedBytes::TrimmedBody),
+        SignedPart::Timestamp => header(hmac.stamp.as_ref().map_or("", |stamp| &stamp.header)),
+        SignedPart::Header(name) => header(name),
+        SignedPart::Text(text) => Ok(SignedBytes::Bytes(text.as_bytes().to_vec())),
     }
 }
 
-fn signatures(hmac: &Hmac, text: &[u8]) -> Result<Vec<Vec<u8>>, HeaderFault> {
+fn signatures(hmac: &HmacScheme, text: &[u8]) -> Result<Vec<Vec<u8>>, HeaderFault> {
     let prefix = hmac.prefix.as_bytes();
     let decode_one = |text: &[u8]| match text.strip_prefix(prefix) {
         Some(signature) => decode(hmac, signature),
         None => Err(HeaderFault::Prefix(hmac.prefix.clone())),
     };
     match hmac.signatures {
-        Signatures::One => Ok(vec![decode_one(text)?]),
-        Signatures::Several => several(text.split(|byte| *byte == b' '), prefix, decode_one),
+        SignatureCount::One => Ok(vec![decode_one(text)?]),
+        SignatureCount::Several => several(text.split(|byte| *byte == b' '), prefix, decode_one),
     }
 }
 
@@ -85,11 +85,11 @@ fn several<'t>(
     }
 }
 
-fn decode(hmac: &Hmac, text: &[u8]) -> Result<Vec<u8>, HeaderFault> {
+fn decode(hmac: &HmacScheme, text: &[u8]) -> Result<Vec<u8>, HeaderFault> {
     let size = hmac.algorithm.size();
     let decoded = match hmac.encoding {
-        Encoding::Hex => from_hex(text),
-        Encoding::Base64 => STANDARD.decode(text).ok(),
+        SignatureEncoding::Hex => from_hex(text),
+        SignatureEncoding::Base64 => STANDARD.decode(text).ok(),
     };
     decoded
         .filter(|signature| signature.len() == size)
@@ -102,14 +102,14 @@ fn decode(hmac: &Hmac, text: &[u8]) -> Result<Vec<u8>, HeaderFault> {
 }
 
 /// The algorithm and encoding of a text that has the form of a signature.
-fn detect_form(text: &[u8]) -> Option<(Algorithm, Encoding)> {
+fn detect_form(text: &[u8]) -> Option<(Algorithm, SignatureEncoding)> {
     let of_size = |bytes: usize| ALGORITHMS.into_iter().find(|known| known.size() == bytes);
     let hex = from_hex(&text.to_ascii_lowercase());
     if let Some(algorithm) = hex.and_then(|bytes| of_size(bytes.len())) {
-        return Some((algorithm, Encoding::Hex));
+        return Some((algorithm, SignatureEncoding::Hex));
     }
     let bytes = STANDARD.decode(text).ok()?;
-    Some((of_size(bytes.len())?, Encoding::Base64))
+    Some((of_size(bytes.len())?, SignatureEncoding::Base64))
 }
 
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::Sha256, Algorithm::Sha512, Algorithm::Sha1];

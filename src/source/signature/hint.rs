@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use super::mac::{Mac, decode_secret};
 use super::{Credentials, KeyMaterial, SignatureCandidates, SignedBytes, Verifier, VerifyingKey};
 use flowtrigger_core::config;
-use flowtrigger_core::config::verification::hmac::Hmac;
+use flowtrigger_core::config::verification::hmac::HmacScheme;
 
 /// Each guess hashes the whole body again. Limits what large unverified bodies cost.
 const MAX_HINT_BODY: usize = 256 * 1024;
@@ -67,9 +67,9 @@ const SCHEME_HEADERS: [(&str, &str); 5] = [
 const MIN_SECRET_CHARS: usize = 16;
 
 impl VerifyingKey {
-    fn warning(&self, hmac: Option<&Hmac>) -> Option<&'static str> {
+    fn warning(&self, hmac: Option<&HmacScheme>) -> Option<&'static str> {
         let value = self.value.expose();
-        let verbatim = hmac.is_some_and(|hmac| hmac.key == flowtrigger_core::config::verification::hmac::Key::Verbatim);
+        let verbatim = hmac.is_some_and(|hmac| hmac.key == flowtrigger_core::config::verification::hmac::KeyEncoding::Verbatim);
         if matches!(self.material, KeyMaterial::Public(_)) {
             return Some(
                 "is the published secret for testing webhooks: requests signed with it are rejected; save the webhook and copy its own secret",
@@ -139,7 +139,7 @@ fn with_returns(body: &[u8]) -> Vec<u8> {
 /// Tries the secret in another encoding.
 fn misread_secret(
     key: &VerifyingKey,
-    hmac: &Hmac,
+    hmac: &HmacScheme,
     candidates: &SignatureCandidates,
     body: &[u8],
 ) -> Option<String> {
@@ -148,13 +148,13 @@ fn misread_secret(
     let matches = |bytes: &[u8]| {
         Mac::with_key(hmac.algorithm, bytes).is_ok_and(|mac| candidates.matches(&mac, body))
     };
-    if hmac.key != flowtrigger_core::config::verification::hmac::Key::Base64 && decode_secret(value).is_some_and(|bytes| matches(&bytes))
+    if hmac.key != flowtrigger_core::config::verification::hmac::KeyEncoding::Base64 && decode_secret(value).is_some_and(|bytes| matches(&bytes))
     {
         return Some(format!(
             "the signature matches the secret `{name}` decoded from base64: write `key: base64`"
         ));
     }
-    if hmac.key != flowtrigger_core::config::verification::hmac::Key::Verbatim && matches(value.as_bytes()) {
+    if hmac.key != flowtrigger_core::config::verification::hmac::KeyEncoding::Verbatim && matches(value.as_bytes()) {
         return Some(format!(
             "the signature matches the secret `{name}` verbatim: write `key: verbatim`"
         ));

@@ -7,7 +7,7 @@ use hmac::{KeyInit, Mac as _};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
-use flowtrigger_core::config::verification::hmac::{Algorithm, Encoding, Hmac, Key};
+use flowtrigger_core::config::verification::hmac::{Algorithm, SignatureEncoding, HmacScheme, KeyEncoding};
 
 #[derive(Clone)]
 pub enum Mac {
@@ -18,7 +18,7 @@ pub enum Mac {
 
 impl Mac {
     /// Derives the key from the secret as the scheme defines.
-    pub fn new(hmac: &Hmac, secret: &str) -> Result<Self, &'static str> {
+    pub fn new(hmac: &HmacScheme, secret: &str) -> Result<Self, &'static str> {
         Self::with_key(hmac.algorithm, &key_bytes(hmac.key, secret)?)
     }
 
@@ -51,23 +51,23 @@ impl Mac {
     }
 
     /// The signature of the bytes so far, encoded for a header.
-    pub fn encode(self, encoding: Encoding) -> String {
+    pub fn encode(self, encoding: SignatureEncoding) -> String {
         let signature = match self {
             Mac::Sha256(mac) => mac.finalize().into_bytes().to_vec(),
             Mac::Sha512(mac) => mac.finalize().into_bytes().to_vec(),
             Mac::Sha1(mac) => mac.finalize().into_bytes().to_vec(),
         };
         match encoding {
-            Encoding::Hex => signature.iter().map(|byte| format!("{byte:02x}")).collect(),
-            Encoding::Base64 => STANDARD.encode(signature),
+            SignatureEncoding::Hex => signature.iter().map(|byte| format!("{byte:02x}")).collect(),
+            SignatureEncoding::Base64 => STANDARD.encode(signature),
         }
     }
 }
 
-fn key_bytes(key: Key, secret: &str) -> Result<Vec<u8>, &'static str> {
+fn key_bytes(key: KeyEncoding, secret: &str) -> Result<Vec<u8>, &'static str> {
     match key {
-        Key::Verbatim => Ok(secret.as_bytes().to_vec()),
-        Key::Base64 => decode_secret(secret).ok_or(
+        KeyEncoding::Verbatim => Ok(secret.as_bytes().to_vec()),
+        KeyEncoding::Base64 => decode_secret(secret).ok_or(
             "is not base64, which this scheme requires (`whsec_…`; copy all of it from the sender)",
         ),
     }

@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 
 use flowtrigger_core::config::verification::{Scheme, Verification};
-use flowtrigger_core::config::verification::hmac::{Hmac, Part};
+use flowtrigger_core::config::verification::hmac::{HmacScheme, SignedPart};
 use flowtrigger_core::secret::SecretValue;
 use mac::Mac;
 use token::TokenDigest;
@@ -175,7 +175,7 @@ impl Verifier {
         self.keys.iter().map(|key| key.name.as_str())
     }
 
-    fn hmac(&self) -> Option<&Hmac> {
+    fn hmac(&self) -> Option<&HmacScheme> {
         match &self.scheme {
             Scheme::Hmac(hmac) => Some(hmac),
             Scheme::Bearer | Scheme::Basic { .. } => None,

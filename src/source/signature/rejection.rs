@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use flowtrigger_core::config::verification::hmac::{Algorithm, Encoding};
+use flowtrigger_core::config::verification::hmac::{Algorithm, SignatureEncoding};
 
 /// The check that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,10 +47,10 @@ pub enum HeaderFault {
     Prefix(String),
     Form {
         algorithm: Algorithm,
-        encoding: Encoding,
+        encoding: SignatureEncoding,
         length: usize,
         /// The form that the value has instead.
-        actual: Option<(Algorithm, Encoding)>,
+        actual: Option<(Algorithm, SignatureEncoding)>,
     },
     TooMany,
     Timestamp,

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{KeyMaterial, SignedBytes, Verifier, VerifyingKey};
 use flowtrigger_core::config::verification::Scheme;
-use flowtrigger_core::config::verification::hmac::{Hmac, Part, StampForm};
+use flowtrigger_core::config::verification::hmac::{HmacScheme, SignedPart, TimestampFormat};
 use flowtrigger_core::secret::SecretValue;
 
 /// A header with a signature or credentials.
@@ -55,7 +55,7 @@ impl Verifier {
     }
 }
 
-fn signature(hmac: &Hmac, key: &VerifyingKey, body: &[u8], at: Timestamp) -> Vec<SignedHeader> {
+fn signature(hmac: &HmacScheme, key: &VerifyingKey, body: &[u8], at: Timestamp) -> Vec<SignedHeader> {
     let (KeyMaterial::Signature(mac) | KeyMaterial::Public(mac)) = &key.material else {
         return Vec::new();
     };
@@ -63,11 +63,11 @@ fn signature(hmac: &Hmac, key: &VerifyingKey, body: &[u8], at: Timestamp) -> Vec
     let mut headers = Vec::new();
     for part in &hmac.signed.0 {
         let signed = match part {
-            Part::Body => SignedBytes::Body,
-            Part::TrimmedBody => SignedBytes::TrimmedBody,
-            Part::Text(text) => SignedBytes::Bytes(text.as_bytes().to_vec()),
-            Part::Timestamp => add_header(timestamp(hmac, at), &mut headers),
-            Part::Header(name) => {
+            SignedPart::Body => SignedBytes::Body,
+            SignedPart::TrimmedBody => SignedBytes::TrimmedBody,
+            SignedPart::Text(text) => SignedBytes::Bytes(text.as_bytes().to_vec()),
+            SignedPart::Timestamp => add_header(timestamp(hmac, at), &mut headers),
+            SignedPart::Header(name) => {
                 add_header(Some((name.clone(), message_id(body, at))), &mut headers)
             }
         };
@@ -90,11 +90,11 @@ fn add_header(header: Option<(String, String)>, headers: &mut Vec<SignedHeader>)
     SignedBytes::Bytes(bytes)
 }
 
-fn timestamp(hmac: &Hmac, at: Timestamp) -> Option<(String, String)> {
+fn timestamp(hmac: &HmacScheme, at: Timestamp) -> Option<(String, String)> {
     let stamp = hmac.stamp.as_ref()?;
     let value = match stamp.form {
-        StampForm::Seconds => at.as_second().to_string(),
-        StampForm::Rfc3339 => at.round(Unit::Second).unwrap_or(at).to_string(),
+        TimestampFormat::Seconds => at.as_second().to_string(),
+        TimestampFormat::Rfc3339 => at.round(Unit::Second).unwrap_or(at).to_string(),
     };
     Some((stamp.header.clone(), value))
 }

@@ -5,28 +5,28 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{arrival, claimed, later, live_rule, now, place, to};
-use flowtrigger_core::gate::{Ask, Kind};
-use flowtrigger_core::run::State;
+use flowtrigger_core::gate::{GateCheck, GateKind};
+use flowtrigger_core::run::RunState;
 use crate::store::Store;
 
 pub async fn retries_move_with_the_clock<S: Store>(store: S) {
     let run = place(&store, arrival("1", &live_rule("a"))).await;
     claimed(&store, now()).await;
-    to(&store, run, State::Retrying { until: later(60) }).await;
+    to(&store, run, RunState::Retrying { until: later(60) }).await;
     let hour = SignedDuration::from_secs(3_600);
     store.shift(-hour).await.unwrap();
     let until = later(60 - 3_600);
     assert_eq!(store.next_due().await.unwrap(), Some(until));
     let state = store.run(run).await.unwrap().unwrap().state;
-    assert_eq!(state, State::Retrying { until });
+    assert_eq!(state, RunState::Retrying { until });
     assert!(claimed(&store, later(59 - 3_600)).await.is_empty());
     assert_eq!(claimed(&store, until).await, [run]);
 }
 
 pub async fn gates_move_with_the_clock<S: Store>(store: S) {
     let rule = live_rule("a");
-    let ask = Ask {
-        kind: Kind::Dedupe,
+    let ask = GateCheck {
+        kind: GateKind::Dedupe,
         window: Duration::from_secs(60),
         value: "ticket.id 7".into(),
     };
@@ -44,5 +44,5 @@ pub async fn gates_move_with_the_clock<S: Store>(store: S) {
     let closed = store.commit(asking("2", 59 - 3_600)).await.unwrap();
     assert_eq!(closed.runs[0].state.word(), "suppressed");
     let open = store.commit(asking("3", 61 - 3_600)).await.unwrap();
-    assert_eq!(open.runs[0].state, State::Queued);
+    assert_eq!(open.runs[0].state, RunState::Queued);
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{arrival, claimed, everything, later, live_rule, now, place, to};
-use flowtrigger_core::gate::{Ask, Kind};
-use flowtrigger_core::run::{Line, State};
+use flowtrigger_core::gate::{GateCheck, GateKind};
+use flowtrigger_core::run::{LogEntry, RunState};
 use crate::store::{ArrivalKind, Store};
 
 pub async fn a_retried_run_is_last_in_its_lane<S: Store>(store: S) {
@@ -12,16 +12,16 @@ pub async fn a_retried_run_is_last_in_its_lane<S: Store>(store: S) {
     let first = place(&store, arrival("1", &rule)).await;
     let second = place(&store, arrival("2", &rule)).await;
     claimed(&store, now()).await;
-    to(&store, first, State::Dead { why: "x".into() }).await;
+    to(&store, first, RunState::Dead { why: "x".into() }).await;
     let revived = store.revive(first, now()).await.unwrap();
-    assert_eq!((revived.id, &revived.state), (first, &State::Queued));
+    assert_eq!((revived.id, &revived.state), (first, &RunState::Queued));
     assert!(store.revive(first, now()).await.is_err());
     assert_eq!(claimed(&store, now()).await, [second]);
-    to(&store, second, State::Held { why: "look".into() }).await;
+    to(&store, second, RunState::Held { why: "look".into() }).await;
     let again = store.claim(everything()).await.unwrap();
     assert_eq!(again[0].id, first);
-    assert_eq!(again[0].log, [Line::Revived { at: now() }]);
-    to(&store, first, State::Done).await;
+    assert_eq!(again[0].log, [LogEntry::Revived { at: now() }]);
+    to(&store, first, RunState::Done).await;
     assert!(store.revive(first, now()).await.is_err(), "it is done");
     store.revive(second, now()).await.unwrap();
     assert_eq!(claimed(&store, now()).await, [second]);
@@ -35,13 +35,13 @@ pub async fn a_cancelled_run_releases_its_lane<S: Store>(store: S) {
         place(&store, arrival("3", &rule)).await,
         place(&store, arrival("4", &rule)).await,
     ];
-    assert_eq!(store.cancel(runs[1]).await.unwrap().state, State::Cancelled);
+    assert_eq!(store.cancel(runs[1]).await.unwrap().state, RunState::Cancelled);
     assert!(store.cancel(runs[1]).await.is_err());
     assert_eq!(claimed(&store, now()).await, [runs[0]]);
     store.cancel(runs[0]).await.unwrap();
     assert_eq!(claimed(&store, now()).await, [runs[2]]);
     let until = later(9);
-    to(&store, runs[2], State::Retrying { until }).await;
+    to(&store, runs[2], RunState::Retrying { until }).await;
     store.cancel(runs[2]).await.unwrap();
     assert_eq!(store.next_due().await.unwrap(), None);
     assert_eq!(claimed(&store, later(10)).await, [runs[3]]);
@@ -53,8 +53,8 @@ pub async fn a_replay_is_a_new_run_of_a_new_generation<S: Store>(store: S) {
     let first = place(&store, arrival("e", &rule)).await;
     let mut replay = arrival("e", &rule);
     replay.occasion = ArrivalKind::Replay;
-    replay.planned[0].asks = vec![Ask {
-        kind: Kind::Dedupe,
+    replay.planned[0].asks = vec![GateCheck {
+        kind: GateKind::Dedupe,
         window: Duration::from_secs(60),
         value: String::new(),
     }];

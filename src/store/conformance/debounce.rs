@@ -8,16 +8,16 @@ use jiff::SignedDuration;
 use super::{claimed, in_lane, later, now, place, to};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_testing::debounce_model::naive;
-use flowtrigger_core::gate::{Ask, Kept, Kind};
+use flowtrigger_core::gate::{GateCheck, ModelWindow, GateKind};
 use flowtrigger_core::gate::debounce::MAX_WINDOW_EVENTS;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::run::{RunId, RunState};
 use crate::store::{ArrivalKind, ClaimedRun, IncomingEvent, RunStatus, Store};
 
 const QUIET: i64 = 60;
 
-pub fn rule(keep: Kept) -> Arc<Rule> {
+pub fn rule(keep: ModelWindow) -> Arc<Rule> {
     let text = format!(
         "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\n\
          debounce: {{ per: ticket.id, quiet: 60s, keep: {} }}\nflow:\n  - succeed: fine\n",
@@ -26,9 +26,9 @@ pub fn rule(keep: Kept) -> Arc<Rule> {
     Arc::clone(&flowtrigger_testing::rules::from_text(&text).rules[0])
 }
 
-pub fn debounce(keep: Kept) -> Ask {
-    Ask {
-        kind: Kind::Debounce {
+pub fn debounce(keep: ModelWindow) -> GateCheck {
+    GateCheck {
+        kind: GateKind::Debounce {
             at_most: Some(Duration::from_secs(100)),
             keep,
         },
@@ -37,8 +37,8 @@ pub fn debounce(keep: Kept) -> Ask {
     }
 }
 
-fn counting(kind: Kind, seconds: u64, value: &str) -> Ask {
-    Ask {
+fn counting(kind: GateKind, seconds: u64, value: &str) -> GateCheck {
+    GateCheck {
         kind,
         window: Duration::from_secs(seconds),
         value: value.into(),
@@ -46,11 +46,11 @@ fn counting(kind: Kind, seconds: u64, value: &str) -> Ask {
 }
 
 /// An event received after some seconds, with a run in the lane of ticket 7.
-pub(super) fn coming(id: &str, keep: Kept, seconds: i64) -> IncomingEvent {
+pub(super) fn coming(id: &str, keep: ModelWindow, seconds: i64) -> IncomingEvent {
     asking(id, keep, seconds, &[debounce(keep)])
 }
 
-fn asking(id: &str, keep: Kept, seconds: i64, asks: &[Ask]) -> IncomingEvent {
+fn asking(id: &str, keep: ModelWindow, seconds: i64, asks: &[GateCheck]) -> IncomingEvent {
     let mut arrival = in_lane(id, &rule(keep), Some("7"));
     arrival.received = later(seconds);
     arrival.planned[0].asks = asks.to_vec();
@@ -61,7 +61,7 @@ pub(super) async fn comes<S: Store>(store: &S, arrival: IncomingEvent) -> RunSta
     store.commit(arrival).await.unwrap().runs.remove(0)
 }
 
-async fn state<S: Store>(store: &S, run: RunId) -> State {
+async fn state<S: Store>(store: &S, run: RunId) -> RunState {
     store.run(run).await.unwrap().unwrap().state
 }
 
@@ -76,20 +76,20 @@ fn ids(events: &[Arc<flowtrigger_core::event::Event>]) -> Vec<&str> {
     events.iter().map(|event| event.id.as_str()).collect()
 }
 
-fn until(seconds: i64) -> State {
+fn until(seconds: i64) -> RunState {
     let until = later(seconds);
-    State::Debouncing { until }
+    RunState::Debouncing { until }
 }
 
-fn gone(why: &str) -> State {
-    State::Suppressed {
+fn gone(why: &str) -> RunState {
+    RunState::Suppressed {
         gate: "debounce".into(),
         why: why.into(),
     }
 }
 
 pub async fn the_first_event_opens_a_window<S: Store>(store: S) {
-    let first = comes(&store, coming("1", Kept::Last, 0)).await;
+    let first = comes(&store, coming("1", ModelWindow::Last, 0)).await;
     assert_eq!(first.state, until(QUIET));
     assert_eq!(store.next_due().await.unwrap(), Some(later(QUIET)));
     assert_eq!(store.counts().await.unwrap()["debouncing"], 1);
@@ -102,12 +102,12 @@ pub async fn the_first_event_opens_a_window<S: Store>(store: S) {
 }
 
 pub async fn with_last_a_later_event_replaces_the_run<S: Store>(store: S) {
-    let first = comes(&store, coming("1", Kept::Last, 0)).await;
-    let second = comes(&store, coming("2", Kept::Last, 30)).await;
+    let first = comes(&store, coming("1", ModelWindow::Last, 0)).await;
+    let second = comes(&store, coming("2", ModelWindow::Last, 30)).await;
     assert_eq!(second.state, until(90));
     let why = format!("replaced by run {} of a later event", second.id.0);
     assert_eq!(state(&store, first.id).await, gone(&why));
-    let third = comes(&store, coming("3", Kept::Last, 80)).await;
+    let third = comes(&store, coming("3", ModelWindow::Last, 80)).await;
     assert_eq!(third.state, until(100), "at most 100 s after the first");
     assert!(starts(&store, 99).await.is_empty());
     let started = starts(&store, 100).await;
@@ -116,14 +116,14 @@ pub async fn with_last_a_later_event_replaces_the_run<S: Store>(store: S) {
         (third.id, "3")
     );
     assert_eq!(started.len(), 1);
-    let again = store.commit(coming("1", Kept::Last, 101)).await.unwrap();
+    let again = store.commit(coming("1", ModelWindow::Last, 101)).await.unwrap();
     assert!(again.redelivered);
     assert_eq!(again.runs[0].state, gone(&why));
 }
 
 pub async fn with_first_later_events_join<S: Store>(store: S) {
-    let first = comes(&store, coming("1", Kept::First, 0)).await;
-    let second = comes(&store, coming("2", Kept::First, 30)).await;
+    let first = comes(&store, coming("1", ModelWindow::First, 0)).await;
+    let second = comes(&store, coming("2", ModelWindow::First, 30)).await;
     let why = format!(
         "joined run {} for ticket.id 7, which collects events since {:.0}",
         first.id.0,
@@ -137,13 +137,13 @@ pub async fn with_first_later_events_join<S: Store>(store: S) {
         (started[0].id, started[0].event.id.as_str()),
         (first.id, "1")
     );
-    let next = comes(&store, coming("3", Kept::First, 91)).await;
+    let next = comes(&store, coming("3", ModelWindow::First, 91)).await;
     assert_eq!(next.state, until(91 + QUIET), "a window of its own");
 }
 
 pub async fn with_all_the_run_reads_every_event<S: Store>(store: S) {
     for (id, seconds) in [("1", 0), ("2", 10), ("3", 20)] {
-        comes(&store, coming(id, Kept::All, seconds)).await;
+        comes(&store, coming(id, ModelWindow::All, seconds)).await;
     }
     let started = starts(&store, 20 + QUIET).await.remove(0);
     assert_eq!(started.event.id, "3");
@@ -152,21 +152,21 @@ pub async fn with_all_the_run_reads_every_event<S: Store>(store: S) {
     let record = store.run(started.id).await.unwrap().unwrap();
     assert_eq!(ids(&record.events), ["1", "2", "3"]);
     let until = later(500);
-    to(&store, started.id, State::Waiting { until }).await;
+    to(&store, started.id, RunState::Waiting { until }).await;
     let again = starts(&store, 500).await.remove(0);
     assert_eq!(ids(&again.events), ["1", "2", "3"]);
-    to(&store, started.id, State::Dead { why: "x".into() }).await;
+    to(&store, started.id, RunState::Dead { why: "x".into() }).await;
     store.revive(started.id, later(501)).await.unwrap();
     assert_eq!(ids(&starts(&store, 501).await[0].events), ["1", "2", "3"]);
-    to(&store, started.id, State::Done).await;
-    let alone = comes(&store, coming("4", Kept::All, 600)).await;
+    to(&store, started.id, RunState::Done).await;
+    let alone = comes(&store, coming("4", ModelWindow::All, 600)).await;
     let started = starts(&store, 600 + QUIET).await.remove(0);
     assert_eq!((started.id, ids(&started.events)), (alone.id, vec!["4"]));
 }
 
 pub async fn a_window_is_limited<S: Store>(store: S) {
     let most = i64::from(MAX_WINDOW_EVENTS);
-    let one = coming("", Kept::All, 0);
+    let one = coming("", ModelWindow::All, 0);
     let all = (1..=most).map(|n| {
         let mut one = one.clone();
         Arc::make_mut(&mut one.event).id = n.to_string();
@@ -176,127 +176,127 @@ pub async fn a_window_is_limited<S: Store>(store: S) {
     assert_eq!(committed[committed.len() - 2].runs[0].state, until(QUIET));
     let last = &committed[committed.len() - 1].runs[0];
     assert_eq!(last.state, until(0), "it is closed at once");
-    let next = comes(&store, coming("next", Kept::All, 0)).await;
+    let next = comes(&store, coming("next", ModelWindow::All, 0)).await;
     assert_eq!(next.state, until(QUIET));
     let started = starts(&store, 0).await.remove(0);
     assert_eq!((started.id, started.events.len() as i64), (last.id, most));
 }
 
 pub async fn values_and_rules_have_separate_windows<S: Store>(store: S) {
-    let first = comes(&store, coming("1", Kept::Last, 0)).await;
-    let mut other = coming("2", Kept::Last, 1);
+    let first = comes(&store, coming("1", ModelWindow::Last, 0)).await;
+    let mut other = coming("2", ModelWindow::Last, 1);
     other.planned[0].asks[0].value = "ticket.id 8".into();
     let other = comes(&store, other).await;
-    let mut of_another = coming("3", Kept::Last, 2);
-    let mut rule = Rule::clone(&rule(Kept::Last));
+    let mut of_another = coming("3", ModelWindow::Last, 2);
+    let mut rule = Rule::clone(&rule(ModelWindow::Last));
     rule.name = "b".into();
     of_another.planned[0].rule = Arc::new(rule);
     comes(&store, of_another).await;
     assert_eq!(state(&store, first.id).await, until(QUIET));
     assert_eq!(state(&store, other.id).await, until(1 + QUIET));
-    let mut without = coming("4", Kept::Last, 3);
+    let mut without = coming("4", ModelWindow::Last, 3);
     without.planned[0].asks.clear();
-    assert_eq!(comes(&store, without).await.state, State::Queued);
+    assert_eq!(comes(&store, without).await.state, RunState::Queued);
 }
 
 pub async fn a_window_that_was_due_is_closed_by_the_next_event<S: Store>(store: S) {
-    let first = comes(&store, coming("1", Kept::Last, 0)).await;
-    let second = comes(&store, coming("2", Kept::Last, QUIET)).await;
-    assert_eq!(state(&store, first.id).await, State::Queued);
+    let first = comes(&store, coming("1", ModelWindow::Last, 0)).await;
+    let second = comes(&store, coming("2", ModelWindow::Last, QUIET)).await;
+    assert_eq!(state(&store, first.id).await, RunState::Queued);
     assert_eq!(second.state, until(2 * QUIET));
     assert_eq!(claimed(&store, later(QUIET)).await, [first.id]);
     assert!(
         claimed(&store, later(2 * QUIET)).await.is_empty(),
         "one lane"
     );
-    to(&store, first.id, State::Done).await;
+    to(&store, first.id, RunState::Done).await;
     assert_eq!(claimed(&store, later(2 * QUIET)).await, [second.id]);
 }
 
 pub async fn a_debouncing_run_delays_nothing_and_waits_for_its_lane<S: Store>(store: S) {
-    comes(&store, coming("1", Kept::Last, 0)).await;
-    let mut at_once = coming("2", Kept::Last, 1);
+    comes(&store, coming("1", ModelWindow::Last, 0)).await;
+    let mut at_once = coming("2", ModelWindow::Last, 1);
     at_once.planned[0].asks.clear();
     let at_once = comes(&store, at_once).await;
     assert_eq!(claimed(&store, later(1)).await, [at_once.id]);
     assert!(claimed(&store, later(QUIET)).await.is_empty());
-    to(&store, at_once.id, State::Done).await;
+    to(&store, at_once.id, RunState::Done).await;
     assert_eq!(starts(&store, QUIET).await[0].event.id, "1");
 }
 
 pub async fn shadow_never_debounces<S: Store>(store: S) {
     for id in ["1", "2"] {
-        let mut shadow = coming(id, Kept::Last, 0);
+        let mut shadow = coming(id, ModelWindow::Last, 0);
         shadow.planned[0].mode = Mode::Shadow;
-        assert_eq!(comes(&store, shadow).await.state, State::Shadow);
+        assert_eq!(comes(&store, shadow).await.state, RunState::Shadow);
     }
     assert_eq!(
-        comes(&store, coming("3", Kept::Last, 1)).await.state,
+        comes(&store, coming("3", ModelWindow::Last, 1)).await.state,
         until(61)
     );
 }
 
 pub async fn a_cancelled_run_closes_its_window<S: Store>(store: S) {
-    let first = comes(&store, coming("1", Kept::All, 0)).await;
-    let second = comes(&store, coming("2", Kept::All, 1)).await;
+    let first = comes(&store, coming("1", ModelWindow::All, 0)).await;
+    let second = comes(&store, coming("2", ModelWindow::All, 1)).await;
     assert!(store.cancel(first.id).await.is_err(), "it is over");
     assert_eq!(
         store.cancel(second.id).await.unwrap().state,
-        State::Cancelled
+        RunState::Cancelled
     );
     assert_eq!(store.next_due().await.unwrap(), None);
-    let third = comes(&store, coming("3", Kept::All, 2)).await;
+    let third = comes(&store, coming("3", ModelWindow::All, 2)).await;
     assert_eq!(third.state, until(2 + QUIET));
     let started = starts(&store, 2 + QUIET).await;
     assert_eq!(ids(&started[0].events), ["3"]);
-    to(&store, third.id, State::Done).await;
+    to(&store, third.id, RunState::Done).await;
     store.revive(second.id, later(70)).await.unwrap();
     assert_eq!(ids(&starts(&store, 70).await[0].events), ["1", "2"]);
 }
 
 pub async fn a_replay_joins_no_window_and_reads_the_same_events<S: Store>(store: S) {
-    comes(&store, coming("1", Kept::All, 0)).await;
-    let second = comes(&store, coming("2", Kept::All, 1)).await;
+    comes(&store, coming("1", ModelWindow::All, 0)).await;
+    let second = comes(&store, coming("2", ModelWindow::All, 1)).await;
     assert_eq!(claimed(&store, later(61)).await, [second.id]);
-    to(&store, second.id, State::Done).await;
-    let open = comes(&store, coming("3", Kept::All, 70)).await;
+    to(&store, second.id, RunState::Done).await;
+    let open = comes(&store, coming("3", ModelWindow::All, 70)).await;
     for (id, read) in [("2", vec!["1", "2"]), ("1", vec!["1"])] {
-        let mut replay = coming(id, Kept::All, 71);
+        let mut replay = coming(id, ModelWindow::All, 71);
         replay.occasion = ArrivalKind::Replay;
         let replay = comes(&store, replay).await;
-        assert_eq!(replay.state, State::Queued);
+        assert_eq!(replay.state, RunState::Queued);
         let started = starts(&store, 71).await.remove(0);
         assert_eq!((started.id, ids(&started.events)), (replay.id, read));
-        to(&store, replay.id, State::Done).await;
+        to(&store, replay.id, RunState::Done).await;
     }
     assert_eq!(state(&store, open.id).await, until(130));
 }
 
 pub async fn the_window_moves_with_the_clock<S: Store>(store: S) {
-    comes(&store, coming("1", Kept::Last, 0)).await;
+    comes(&store, coming("1", ModelWindow::Last, 0)).await;
     store
         .shift(SignedDuration::from_secs(-1_000))
         .await
         .unwrap();
     assert_eq!(store.next_due().await.unwrap(), Some(later(QUIET - 1_000)));
-    let second = comes(&store, coming("2", Kept::Last, 50 - 1_000)).await;
+    let second = comes(&store, coming("2", ModelWindow::Last, 50 - 1_000)).await;
     assert_eq!(second.state, until(100 - 1_000), "its beginning moved too");
     assert_eq!(claimed(&store, later(100 - 1_000)).await, [second.id]);
 }
 
 /// `dedupe` counts runs that begin: the events of one window are one run.
 pub async fn gates_count_a_window_as_one_run<S: Store>(store: S) {
-    let day = counting(Kind::Dedupe, 86_400, "ticket.id 7");
-    let rate = counting(Kind::Throttle { limit: 1 }, 1_000, "");
+    let day = counting(GateKind::Dedupe, 86_400, "ticket.id 7");
+    let rate = counting(GateKind::Throttle { limit: 1 }, 1_000, "");
     let asks = |keep| [day.clone(), debounce(keep), rate.clone()];
     let mut runs = Vec::new();
     for (id, seconds) in [("1", 0), ("2", 30), ("3", 60)] {
-        let run = comes(&store, asking(id, Kept::Last, seconds, &asks(Kept::Last))).await;
+        let run = comes(&store, asking(id, ModelWindow::Last, seconds, &asks(ModelWindow::Last))).await;
         assert_eq!(run.state.word(), "debouncing", "{id}");
         runs.push(run.id);
     }
     assert_eq!(claimed(&store, later(100)).await, [runs[2]]);
-    let shut = comes(&store, asking("4", Kept::Last, 110, &asks(Kept::Last))).await;
+    let shut = comes(&store, asking("4", ModelWindow::Last, 110, &asks(ModelWindow::Last))).await;
     assert_eq!(shut.state.gate(), Some("dedupe"));
     assert!(
         shut.state
@@ -305,30 +305,30 @@ pub async fn gates_count_a_window_as_one_run<S: Store>(store: S) {
             .contains(&format!("run {} ", runs[2].0))
     );
     // Admitted at the time of its own event; the runs before it are released.
-    let rated = [debounce(Kept::Last), rate.clone()];
-    let shut = comes(&store, asking("5", Kept::Last, 1_059, &rated)).await;
+    let rated = [debounce(ModelWindow::Last), rate.clone()];
+    let shut = comes(&store, asking("5", ModelWindow::Last, 1_059, &rated)).await;
     assert_eq!(shut.state.gate(), Some("throttle"));
-    let open = comes(&store, asking("6", Kept::Last, 1_060, &rated)).await;
+    let open = comes(&store, asking("6", ModelWindow::Last, 1_060, &rated)).await;
     assert_eq!(open.state.word(), "debouncing");
     // A dead run is released.
-    to(&store, runs[2], State::Dead { why: "x".into() }).await;
-    let only = [day, debounce(Kept::Last)];
-    let again = comes(&store, asking("7", Kept::Last, 1_061, &only)).await;
+    to(&store, runs[2], RunState::Dead { why: "x".into() }).await;
+    let only = [day, debounce(ModelWindow::Last)];
+    let again = comes(&store, asking("7", ModelWindow::Last, 1_061, &only)).await;
     assert_eq!(again.state.word(), "debouncing");
 }
 
 pub async fn a_suppressed_event_does_not_change_the_window<S: Store>(store: S) {
-    let by = |name: &str| counting(Kind::Throttle { limit: 1 }, 1_000, name);
-    let mut plain = asking("0", Kept::Last, 0, &[by("b")]);
+    let by = |name: &str| counting(GateKind::Throttle { limit: 1 }, 1_000, name);
+    let mut plain = asking("0", ModelWindow::Last, 0, &[by("b")]);
     plain.planned[0].lane = None;
     comes(&store, plain).await;
-    let asks = |name| [debounce(Kept::Last), by(name)];
-    let first = comes(&store, asking("1", Kept::Last, 0, &asks("a"))).await;
-    let shut = comes(&store, asking("2", Kept::Last, 30, &asks("b"))).await;
+    let asks = |name| [debounce(ModelWindow::Last), by(name)];
+    let first = comes(&store, asking("1", ModelWindow::Last, 0, &asks("a"))).await;
+    let shut = comes(&store, asking("2", ModelWindow::Last, 30, &asks("b"))).await;
     assert_eq!(shut.state.gate(), Some("throttle"));
     assert_eq!(state(&store, first.id).await, until(QUIET));
-    let joins = [debounce(Kept::First), by("b")];
-    let joined = comes(&store, asking("3", Kept::First, 40, &joins)).await;
+    let joins = [debounce(ModelWindow::First), by("b")];
+    let joined = comes(&store, asking("3", ModelWindow::First, 40, &joins)).await;
     assert_eq!(
         joined.state.gate(),
         Some("debounce"),
@@ -339,7 +339,7 @@ pub async fn a_suppressed_event_does_not_change_the_window<S: Store>(store: S) {
 
 /// Random events of three tickets; the store is read now and then, and never exactly when a run is due.
 pub async fn windows_match_the_reference_model<S: Store>(store: S) {
-    for (round, keep) in [Kept::First, Kept::Last, Kept::All].into_iter().enumerate() {
+    for (round, keep) in [ModelWindow::First, ModelWindow::Last, ModelWindow::All].into_iter().enumerate() {
         let (mut second, mut events, mut dice) = (0, Vec::new(), 7_u64);
         let one = coming("", keep, 0);
         let mut started = Vec::new();
@@ -363,8 +363,8 @@ pub async fn windows_match_the_reference_model<S: Store>(store: S) {
         let mut acted: Vec<String> = started.iter().map(|run| run.event.id.clone()).collect();
         let naive = naive(&events, QUIET, Some(100), second + QUIET);
         let acts = naive.iter().filter_map(|window| match keep {
-            Kept::First => window.events.first(),
-            Kept::Last | Kept::All => window.events.last(),
+            ModelWindow::First => window.events.first(),
+            ModelWindow::Last | ModelWindow::All => window.events.last(),
         });
         let mut wanted: Vec<String> = acts.map(|number| format!("{round}-{number}")).collect();
         acted.sort();
@@ -377,14 +377,14 @@ pub async fn windows_match_the_reference_model<S: Store>(store: S) {
                 .map(|id| id.trim_start_matches(&last).parse().unwrap())
                 .collect();
             let known = naive.iter().any(|window| window.events == read);
-            assert_eq!(known, keep == Kept::All, "{read:?}");
-            to(&store, run.id, State::Done).await;
+            assert_eq!(known, keep == ModelWindow::All, "{read:?}");
+            to(&store, run.id, RunState::Done).await;
         }
     }
 }
 
 pub async fn an_array_joins_a_window_in_its_order<S: Store>(store: S) {
-    let array = ["1", "2", "3"].map(|id| coming(id, Kept::All, 0));
+    let array = ["1", "2", "3"].map(|id| coming(id, ModelWindow::All, 0));
     let committed = store.commit_all(array.to_vec()).await.unwrap();
     let words: Vec<&str> = committed
         .iter()
@@ -396,5 +396,5 @@ pub async fn an_array_joins_a_window_in_its_order<S: Store>(store: S) {
         (started.len(), ids(&started[0].events)),
         (1, vec!["1", "2", "3"])
     );
-    let _ = place(&store, coming("4", Kept::All, 61)).await;
+    let _ = place(&store, coming("4", ModelWindow::All, 61)).await;
 }

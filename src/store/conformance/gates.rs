@@ -3,24 +3,24 @@
 use std::time::Duration;
 
 use super::{claimed, in_lane, later, live_rule, to};
-use flowtrigger_core::gate::{Ask, Kind};
-use flowtrigger_core::run::State;
+use flowtrigger_core::gate::{GateCheck, GateKind};
+use flowtrigger_core::run::RunState;
 use crate::store::Store;
 
 pub async fn a_gate_admits_up_to_its_limit<S: Store>(store: S) {
-    let ask = |kind| Ask {
+    let ask = |kind| GateCheck {
         kind,
         window: Duration::from_secs(60),
         value: "ticket.id 7".into(),
     };
-    let gated = |id: &str, asks: &[Ask], seconds| {
+    let gated = |id: &str, asks: &[GateCheck], seconds| {
         let mut arrival = in_lane(id, &live_rule("a"), None);
         arrival.received = later(seconds);
         arrival.planned[0].asks = asks.to_vec();
         arrival
     };
-    let dedupe = [ask(Kind::Dedupe)];
-    let both = [ask(Kind::Dedupe), ask(Kind::Throttle { limit: 2 })];
+    let dedupe = [ask(GateKind::Dedupe)];
+    let both = [ask(GateKind::Dedupe), ask(GateKind::Throttle { limit: 2 })];
     let mut runs = Vec::new();
     for (id, asks, seconds, word) in [
         ("1", &dedupe[..], 0, "queued"),
@@ -35,7 +35,7 @@ pub async fn a_gate_admits_up_to_its_limit<S: Store>(store: S) {
         assert_eq!(committed.runs[0].state.word(), word, "{id}");
         runs.push(committed.runs[0].clone());
     }
-    let State::Suppressed { gate, why } = &runs[1].state else {
+    let RunState::Suppressed { gate, why } = &runs[1].state else {
         panic!("{:?}", runs[1]);
     };
     assert_eq!(gate, "dedupe");
@@ -45,8 +45,8 @@ pub async fn a_gate_admits_up_to_its_limit<S: Store>(store: S) {
     );
     assert!(claimed(&store, later(70)).await.len() == 5);
     // A dead run is released, for `dedupe` only.
-    to(&store, runs[2].id, State::Dead { why: "x".into() }).await;
-    to(&store, runs[4].id, State::Dead { why: "x".into() }).await;
+    to(&store, runs[2].id, RunState::Dead { why: "x".into() }).await;
+    to(&store, runs[4].id, RunState::Dead { why: "x".into() }).await;
     let again = store.commit(gated("8", &dedupe, 70)).await.unwrap();
     assert_eq!(again.runs[0].state.word(), "queued");
     let closed = store.commit(gated("9", &both[1..], 71)).await.unwrap();

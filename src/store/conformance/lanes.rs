@@ -1,7 +1,7 @@
 //! The order of claims: one run of a lane at a time, rules in turn, each within its limit.
 
 use super::{arrival, claimed, everything, in_lane, later, live_rule, now, place, to, up_to};
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::run::{RunId, RunState};
 use crate::store::{ClaimRequest, ClaimedRun, Store};
 
 pub async fn runs_of_a_lane_are_executed_one_at_a_time<S: Store>(store: S) {
@@ -10,9 +10,9 @@ pub async fn runs_of_a_lane_are_executed_one_at_a_time<S: Store>(store: S) {
     let second = place(&store, arrival("2", &rule)).await;
     let third = place(&store, arrival("3", &rule)).await;
     for (owner, end) in [
-        (first, State::Done),
-        (second, State::Dead { why: "x".into() }),
-        (third, State::Skipped { why: "y".into() }),
+        (first, RunState::Done),
+        (second, RunState::Dead { why: "x".into() }),
+        (third, RunState::Skipped { why: "y".into() }),
     ] {
         assert_eq!(claimed(&store, now()).await, [owner]);
         assert!(claimed(&store, now()).await.is_empty());
@@ -60,7 +60,7 @@ pub async fn a_rule_has_a_limit_of_running_runs<S: Store>(store: S) {
     assert_eq!(first.len(), 3, "{first:?}");
     assert!(first.contains(&of_a[0]) && first.contains(&of_a[1]) && first.contains(&of_b));
     assert!(store.claim(two).await.unwrap().is_empty());
-    to(&store, of_a[0], State::Done).await;
+    to(&store, of_a[0], RunState::Done).await;
     assert_eq!(ids(store.claim(two).await.unwrap()), [of_a[2]]);
 }
 
@@ -71,13 +71,13 @@ pub async fn a_retrying_run_keeps_its_lane_until_it_is_due<S: Store>(store: S) {
     assert_eq!(store.next_due().await.unwrap(), None);
     claimed(&store, now()).await;
     let until = later(60);
-    let retrying = State::Retrying { until };
+    let retrying = RunState::Retrying { until };
     to(&store, first, retrying.clone()).await;
     assert_eq!(store.run(first).await.unwrap().unwrap().state, retrying);
     assert_eq!(store.next_due().await.unwrap(), Some(until));
     assert!(claimed(&store, later(59)).await.is_empty());
     assert_eq!(claimed(&store, later(60)).await, [first]);
     assert_eq!(store.next_due().await.unwrap(), None);
-    to(&store, first, State::Done).await;
+    to(&store, first, RunState::Done).await;
     assert_eq!(claimed(&store, now()).await, [second]);
 }

@@ -6,35 +6,35 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{arrival, everything, in_lane, later, live_rule, to};
-use flowtrigger_core::loop_guard::limits::LoopGuard;
-use flowtrigger_core::loop_guard::{Guard, Lineage, LoopAsk};
-use flowtrigger_core::loop_guard::origin::Origin;
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::loop_guard::limits::LoopLimits;
+use flowtrigger_core::loop_guard::{LoopGuard, Causation, LoopCheck};
+use flowtrigger_core::loop_guard::origin::ActorOrigin;
+use flowtrigger_core::run::{RunId, RunState};
 use crate::store::{ArrivalKind, IncomingEvent, RunStatus, Store};
 
-const LIMITS: LoopGuard = LoopGuard {
+const LIMITS: LoopLimits = LoopLimits {
     depth: 2,
     runs: 3,
     within: Duration::from_secs(100),
 };
 
-pub(super) fn ours() -> Origin {
-    Origin::Ours {
+pub(super) fn ours() -> ActorOrigin {
+    ActorOrigin::OurConnection {
         actor: "900".into(),
     }
 }
 
-pub(super) fn person() -> Origin {
-    Origin::Person { actor: "12".into() }
+pub(super) fn person() -> ActorOrigin {
+    ActorOrigin::Other { actor: "12".into() }
 }
 
 /// An event about ticket 7 after some seconds, and a rule that writes as an actor.
-pub(super) fn wrote(rule: &str, acts_as: &str, origin: Origin, seconds: i64) -> IncomingEvent {
+pub(super) fn wrote(rule: &str, acts_as: &str, origin: ActorOrigin, seconds: i64) -> IncomingEvent {
     let id = format!("{rule} {seconds} {origin:?}");
     let mut arrival = in_lane(&id, &live_rule(rule), None);
     arrival.received = later(seconds);
-    arrival.planned[0].loop_ask = Some(LoopAsk {
-        guard: Arc::new(Guard {
+    arrival.planned[0].loop_ask = Some(LoopCheck {
+        guard: Arc::new(LoopGuard {
             limits: LIMITS,
             ours: vec!["900".into(), "901".into()],
             acts_as: vec![acts_as.to_owned()],
@@ -47,7 +47,7 @@ pub(super) fn wrote(rule: &str, acts_as: &str, origin: Origin, seconds: i64) -> 
 }
 
 /// The loop check of an event about ticket 7 that we caused.
-pub fn loop_check() -> LoopAsk {
+pub fn loop_check() -> LoopCheck {
     let planned = wrote("a", "900", ours(), 0).planned.remove(0);
     planned.loop_ask.expect("a check")
 }
@@ -57,20 +57,20 @@ pub(super) async fn acts<S: Store>(store: &S, arrival: IncomingEvent) -> RunStat
     let placed = store.commit(arrival).await.unwrap().runs.remove(0);
     store.claim(everything()).await.unwrap();
     if !placed.state.is_final() {
-        to(store, placed.id, State::Done).await;
+        to(store, placed.id, RunState::Done).await;
     }
     placed
 }
 
 async fn lineage<S: Store>(store: &S, run: RunId) -> (u32, Option<RunId>) {
-    let Lineage { depth, cause } = store.run(run).await.unwrap().unwrap().lineage;
+    let Causation { depth, cause } = store.run(run).await.unwrap().unwrap().lineage;
     (depth, cause)
 }
 
 #[track_caller]
 fn why(placed: &RunStatus) -> &str {
     match &placed.state {
-        State::Suppressed { gate, why } if gate == "loop_guard" => why,
+        RunState::Suppressed { gate, why } if gate == "loop_guard" => why,
         other => panic!("not suppressed by the guard: {other:?}"),
     }
 }
@@ -83,7 +83,7 @@ pub async fn a_chain_of_our_own_events_ends_at_its_depth<S: Store>(store: S) {
     assert_eq!(lineage(&store, first.id).await, (0, None));
     assert_eq!(lineage(&store, second.id).await, (1, Some(first.id)));
     assert_eq!(lineage(&store, third.id).await, (2, Some(second.id)));
-    assert_eq!(third.state, State::Queued);
+    assert_eq!(third.state, RunState::Queued);
     assert_eq!(lineage(&store, fourth.id).await, (3, Some(third.id)));
     let chain = format!(
         "caused by run {} (a) ← run {} (a) ← run {} (a)",
@@ -109,7 +109,7 @@ pub async fn an_event_of_a_person_starts_a_new_chain<S: Store>(store: S) {
     // Events of people are not limited.
     for seconds in 10..30 {
         let placed = acts(&store, wrote("a", "900", person(), seconds)).await;
-        assert_eq!(placed.state, State::Queued);
+        assert_eq!(placed.state, RunState::Queued);
     }
 }
 
@@ -127,10 +127,10 @@ pub async fn rules_share_a_chain_and_tickets_do_not<S: Store>(store: S) {
         ..arrival("other", &live_rule("a"))
     };
     let other = acts(&store, other_ticket).await;
-    assert_eq!(other.state, State::Queued);
+    assert_eq!(other.state, RunState::Queued);
     assert_eq!(lineage(&store, other.id).await, (1, None));
     let unguarded = acts(&store, arrival("unguarded", &live_rule("c"))).await;
-    assert_eq!(unguarded.state, State::Queued);
+    assert_eq!(unguarded.state, RunState::Queued);
 }
 
 pub async fn only_what_began_to_write_as_the_actor_is_a_cause<S: Store>(store: S) {
@@ -139,14 +139,14 @@ pub async fn only_what_began_to_write_as_the_actor_is_a_cause<S: Store>(store: S
     let skipped = store.commit(wrote("c", "900", person(), 2)).await.unwrap();
     store.claim(everything()).await.unwrap();
     let why = "a guard".to_owned();
-    to(&store, skipped.runs[0].id, State::Skipped { why }).await;
+    to(&store, skipped.runs[0].id, RunState::Skipped { why }).await;
     store.commit(wrote("d", "900", person(), 3)).await.unwrap();
     let next = acts(&store, wrote("a", "900", ours(), 4)).await;
     assert_eq!(lineage(&store, next.id).await, (1, Some(first.id)));
 }
 
 pub async fn without_an_actor_the_rate_of_the_rule_decides<S: Store>(store: S) {
-    let unnamed = |rule: &str, seconds| wrote(rule, "900", Origin::Untold, seconds);
+    let unnamed = |rule: &str, seconds| wrote(rule, "900", ActorOrigin::Unknown, seconds);
     let mut runs = Vec::new();
     for seconds in 0..3 {
         runs.push(acts(&store, unnamed("a", seconds)).await);
@@ -156,8 +156,8 @@ pub async fn without_an_actor_the_rate_of_the_rule_decides<S: Store>(store: S) {
     let suppressed = acts(&store, unnamed("a", 3)).await;
     let may = format!("; possibly caused by run {} (a)", runs[2].id.0);
     assert!(why(&suppressed).contains(&may), "{}", why(&suppressed));
-    assert_eq!(acts(&store, unnamed("b", 4)).await.state, State::Queued);
-    assert_eq!(acts(&store, unnamed("a", 101)).await.state, State::Queued);
+    assert_eq!(acts(&store, unnamed("b", 4)).await.state, RunState::Queued);
+    assert_eq!(acts(&store, unnamed("a", 101)).await.state, RunState::Queued);
 }
 
 pub async fn a_replay_starts_a_new_chain_and_counts_in_no_rate<S: Store>(store: S) {
@@ -170,19 +170,19 @@ pub async fn a_replay_starts_a_new_chain_and_counts_in_no_rate<S: Store>(store: 
         ..wrote("a", "900", ours(), 2)
     };
     let replayed = acts(&store, replay).await;
-    assert_eq!(replayed.state, State::Queued);
+    assert_eq!(replayed.state, RunState::Queued);
     assert_eq!(lineage(&store, replayed.id).await, (0, None));
     let echo = acts(&store, wrote("a", "900", ours(), 3)).await;
     assert_eq!(lineage(&store, echo.id).await, (1, Some(replayed.id)));
     for seconds in 10..20 {
         let replay = IncomingEvent {
             occasion: ArrivalKind::Replay,
-            ..wrote("b", "900", Origin::Untold, seconds)
+            ..wrote("b", "900", ActorOrigin::Unknown, seconds)
         };
         acts(&store, replay).await;
     }
-    let counted = acts(&store, wrote("b", "900", Origin::Untold, 20)).await;
-    assert_eq!(counted.state, State::Queued);
+    let counted = acts(&store, wrote("b", "900", ActorOrigin::Unknown, 20)).await;
+    assert_eq!(counted.state, RunState::Queued);
 }
 
 pub async fn the_guard_moves_with_the_clock<S: Store>(store: S) {

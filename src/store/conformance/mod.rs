@@ -22,7 +22,7 @@ use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::{Attempt, Line, RunId, State};
+use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 use flowtrigger_core::run::call_result::Reply;
 
 pub use loops::loop_check;
@@ -79,8 +79,8 @@ fn in_lane(id: &str, rule: &Arc<Rule>, lane: Option<&str>) -> IncomingEvent {
     }
 }
 
-fn attempt(number: u32) -> Line {
-    Line::Attempt(Attempt {
+fn attempt(number: u32) -> LogEntry {
+    LogEntry::Attempt(Attempt {
         step: "one".into(),
         number,
         started: now(),
@@ -102,7 +102,7 @@ fn up_to(limit: usize, now: Timestamp) -> ClaimRequest {
     }
 }
 
-async fn to<S: Store>(store: &S, run: RunId, state: State) {
+async fn to<S: Store>(store: &S, run: RunId, state: RunState) {
     store.advance(run, Vec::new(), Some(state)).await.unwrap();
 }
 
@@ -178,14 +178,14 @@ async fn a_redelivery_runs_nothing_twice<S: Store>(store: S) {
     let rule = live_rule("a");
     let first = store.commit(arrival("e", &rule)).await.unwrap();
     assert!(!first.redelivered);
-    assert_eq!(first.runs[0].state, State::Queued);
+    assert_eq!(first.runs[0].state, RunState::Queued);
     assert_eq!(&*first.runs[0].rule, "a");
     assert_eq!(claimed(&store, now()).await, [first.runs[0].id]);
-    to(&store, first.runs[0].id, State::Done).await;
+    to(&store, first.runs[0].id, RunState::Done).await;
     let again = store.commit(arrival("e", &rule)).await.unwrap();
     assert!(again.redelivered);
     assert_eq!(again.runs[0].id, first.runs[0].id);
-    assert_eq!(again.runs[0].state, State::Done);
+    assert_eq!(again.runs[0].state, RunState::Done);
     assert!(claimed(&store, now()).await.is_empty());
     assert_eq!(store.runs_of("support", "e").await.unwrap().len(), 1);
     assert!(store.runs_of("support", "other").await.unwrap().is_empty());
@@ -228,7 +228,7 @@ async fn a_dead_run_queues_its_on_dead_run_once<S: Store>(store: S) {
     let run = place(&store, arrival("1", &Arc::new(rule))).await;
     claimed(&store, now()).await;
     let lines = vec![attempt(1)];
-    let dead = State::Dead {
+    let dead = RunState::Dead {
         why: "gave up".into(),
     };
     store.advance(run, lines, Some(dead)).await.unwrap();
@@ -243,7 +243,7 @@ async fn a_dead_run_queues_its_on_dead_run_once<S: Store>(store: S) {
         (reports[0].event.id.as_str(), reports[0].log.len()),
         ("1", 0)
     );
-    to(&store, reports[0].id, State::Dead { why: "too".into() }).await;
+    to(&store, reports[0].id, RunState::Dead { why: "too".into() }).await;
     assert!(claimed(&store, now()).await.is_empty(), "no second report");
 }
 
@@ -251,11 +251,11 @@ async fn shadow_runs_are_recorded_and_never_claimed<S: Store>(store: S) {
     let mut shadowed = arrival("1", &live_rule("a"));
     shadowed.planned[0].mode = Mode::Shadow;
     let committed = store.commit(shadowed).await.unwrap();
-    assert_eq!(committed.runs[0].state, State::Shadow);
+    assert_eq!(committed.runs[0].state, RunState::Shadow);
     assert!(claimed(&store, now()).await.is_empty());
     assert!(store.unfinished(100).await.unwrap().is_empty());
     let record = store.run(committed.runs[0].id).await.unwrap().unwrap();
-    assert_eq!(record.state, State::Shadow);
+    assert_eq!(record.state, RunState::Shadow);
 }
 
 async fn the_log_is_returned_with_the_claim<S: Store>(store: S) {
@@ -268,7 +268,7 @@ async fn the_log_is_returned_with_the_claim<S: Store>(store: S) {
     let lines = vec![attempt(2)];
     store.advance(run, lines, None).await.unwrap();
     let until = later(1);
-    to(&store, run, State::Retrying { until }).await;
+    to(&store, run, RunState::Retrying { until }).await;
     let again = store.claim(up_to(1, until)).await.unwrap();
     assert_eq!(again[0].log, [attempt(1), attempt(2)]);
     assert_eq!(store.run(run).await.unwrap().unwrap().log.len(), 2);
@@ -277,10 +277,10 @@ async fn the_log_is_returned_with_the_claim<S: Store>(store: S) {
 async fn a_final_state_is_final<S: Store>(store: S) {
     let run = place(&store, arrival("1", &live_rule("a"))).await;
     claimed(&store, now()).await;
-    to(&store, run, State::Done).await;
+    to(&store, run, RunState::Done).await;
     let until = later(1);
-    to(&store, run, State::Retrying { until }).await;
-    assert_eq!(store.run(run).await.unwrap().unwrap().state, State::Done);
+    to(&store, run, RunState::Retrying { until }).await;
+    assert_eq!(store.run(run).await.unwrap().unwrap().state, RunState::Done);
     assert!(claimed(&store, later(2)).await.is_empty());
 }
 

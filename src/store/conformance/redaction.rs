@@ -7,10 +7,10 @@ use serde_json::json;
 use super::{arrival, claimed, live_rule, now, place, to};
 use flowtrigger_core::config;
 use flowtrigger_core::config::mode::Mode;
-use flowtrigger_core::gate::Kept;
+use flowtrigger_core::gate::ModelWindow;
 use flowtrigger_core::path::Path;
 use flowtrigger_core::path::redact::{REDACTED, is_redacted};
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::run::{RunId, RunState};
 use crate::store::{IncomingEvent, Revision, Store, StoreError, StoreSettings};
 
 const SAID: &str = "a customer's own words";
@@ -20,7 +20,7 @@ async fn adopted<S: Store>(store: S, redact: &[&str]) -> S {
     let paths = redact.iter().map(|path| Path::parse(path).unwrap());
     let edition = Revision {
         files: Vec::new(),
-        config: Arc::new(config::Source::default()),
+        config: Arc::new(config::ConfigSource::default()),
         settings: StoreSettings {
             redact: paths.collect(),
             ..StoreSettings::default()
@@ -63,9 +63,9 @@ pub async fn fields_are_removed_with_the_last_run_that_may_need_them<S: Store>(s
     let runs = store.commit(said(&["a", "b", "c"])).await.unwrap().runs;
     let [a, b, c] = [runs[0].id, runs[1].id, runs[2].id];
     assert_eq!(claimed(&store, now()).await.len(), 3);
-    to(&store, a, State::Done).await;
-    to(&store, b, State::Dead { why: "x".into() }).await;
-    to(&store, c, State::Held { why: "x".into() }).await;
+    to(&store, a, RunState::Done).await;
+    to(&store, b, RunState::Dead { why: "x".into() }).await;
+    to(&store, c, RunState::Held { why: "x".into() }).await;
     assert!(
         is_whole(&store, a).await,
         "a dead run and a held one may be retried"
@@ -74,7 +74,7 @@ pub async fn fields_are_removed_with_the_last_run_that_may_need_them<S: Store>(s
     store.revive(b, now()).await.unwrap();
     assert_eq!(claimed(&store, now()).await, [b]);
     assert!(is_whole(&store, b).await);
-    to(&store, b, State::Skipped { why: "x".into() }).await;
+    to(&store, b, RunState::Skipped { why: "x".into() }).await;
     for run in [a, b, c] {
         assert!(!is_whole(&store, run).await, "{run:?}");
     }
@@ -89,8 +89,8 @@ pub async fn events_of_a_window_are_redacted_with_the_run_that_reads_them<S: Sto
     for id in ["said", "said again"] {
         let mut gathered = said(&["a"]);
         Arc::make_mut(&mut gathered.event).id = id.into();
-        gathered.planned[0].rule = super::debounce::rule(Kept::All);
-        gathered.planned[0].asks = vec![super::debounce::debounce(Kept::All)];
+        gathered.planned[0].rule = super::debounce::rule(ModelWindow::All);
+        gathered.planned[0].asks = vec![super::debounce::debounce(ModelWindow::All)];
         ids.push(place(&store, gathered).await);
     }
     let [first, acts] = [ids[0], ids[1]];
@@ -104,7 +104,7 @@ pub async fn events_of_a_window_are_redacted_with_the_run_that_reads_them<S: Sto
         is_whole(&store, first).await,
         "it is over, and its event is read yet"
     );
-    to(&store, acts, State::Dead { why: "x".into() }).await;
+    to(&store, acts, RunState::Dead { why: "x".into() }).await;
     assert!(is_whole(&store, first).await);
     store.revive(acts, super::later(61)).await.unwrap();
     store.cancel(acts).await.unwrap();
@@ -137,6 +137,6 @@ pub async fn without_redact_everything_is_kept<S: Store>(store: S) {
     let store = adopted(store, &["comment.author", "ticket.subject"]).await;
     let run = place(&store, said(&["a"])).await;
     claimed(&store, now()).await;
-    to(&store, run, State::Done).await;
+    to(&store, run, RunState::Done).await;
     assert!(is_whole(&store, run).await);
 }

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, place, to};
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::run::{RunId, RunState};
 use crate::store::Store;
 
 const DAYS: i64 = 4 * 86_400;
@@ -19,7 +19,7 @@ async fn one_waits<S: Store>(store: &S, rule: &Arc<Rule>, runs: usize) -> Vec<Ru
     }
     assert_eq!(claimed(store, now()).await, ids[..1]);
     let until = later(DAYS);
-    to(store, ids[0], State::Waiting { until }).await;
+    to(store, ids[0], RunState::Waiting { until }).await;
     ids
 }
 
@@ -27,12 +27,12 @@ pub async fn a_waiting_run_delays_no_other<S: Store>(store: S) {
     let rule = live_rule("a");
     let runs = one_waits(&store, &rule, 2).await;
     let record = store.run(runs[0]).await.unwrap().unwrap();
-    assert_eq!(record.state, State::Waiting { until: later(DAYS) });
+    assert_eq!(record.state, RunState::Waiting { until: later(DAYS) });
     assert_eq!(claimed(&store, now()).await, [runs[1]], "its lane is free");
-    to(&store, runs[1], State::Done).await;
+    to(&store, runs[1], RunState::Done).await;
     let third = place(&store, arrival("third", &rule)).await;
     assert_eq!(claimed(&store, later(DAYS - 1)).await, [third]);
-    to(&store, third, State::Done).await;
+    to(&store, third, RunState::Done).await;
     assert_eq!(store.next_due().await.unwrap(), Some(later(DAYS)));
     let counts = store.counts().await.unwrap();
     assert_eq!((counts["waiting"], counts["done"]), (1, 2));
@@ -45,7 +45,7 @@ pub async fn a_waiting_run_delays_no_other<S: Store>(store: S) {
     let again = store.claim(super::up_to(9, later(DAYS))).await.unwrap();
     assert_eq!((again[0].id, again[0].log.len()), (runs[0], 1));
     assert_eq!(store.next_due().await.unwrap(), None);
-    to(&store, runs[0], State::Done).await;
+    to(&store, runs[0], RunState::Done).await;
     assert!(store.unfinished(9).await.unwrap().is_empty());
 }
 
@@ -60,21 +60,21 @@ pub async fn a_run_that_is_due_waits_for_the_owner_of_its_lane<S: Store>(store: 
         "the owner is at work"
     );
     let state = store.run(runs[0]).await.unwrap().unwrap().state;
-    assert_eq!(state, State::Queued);
+    assert_eq!(state, RunState::Queued);
     to(
         &store,
         runs[1],
-        State::Retrying {
+        RunState::Retrying {
             until: later(DAYS + 9),
         },
     )
     .await;
     assert!(claimed(&store, due).await.is_empty(), "and keeps its lane");
-    to(&store, runs[1], State::Done).await;
+    to(&store, runs[1], RunState::Done).await;
     for next in [runs[0], runs[2], fourth] {
         assert_eq!(claimed(&store, due).await, [next], "the oldest goes first");
         assert!(claimed(&store, due).await.is_empty());
-        to(&store, next, State::Done).await;
+        to(&store, next, RunState::Done).await;
     }
 }
 
@@ -84,11 +84,11 @@ pub async fn runs_due_together_are_claimed_by_age<S: Store>(store: S) {
     for (run, days) in [(runs[1], DAYS - 60), (runs[2], DAYS - 30)] {
         assert_eq!(claimed(&store, now()).await, [run]);
         let until = later(days);
-        to(&store, run, State::Waiting { until }).await;
+        to(&store, run, RunState::Waiting { until }).await;
     }
     for run in runs {
         assert_eq!(claimed(&store, later(DAYS)).await, [run]);
-        to(&store, run, State::Done).await;
+        to(&store, run, RunState::Done).await;
     }
 }
 
@@ -96,7 +96,7 @@ pub async fn a_run_without_a_lane_waits_for_no_other<S: Store>(store: S) {
     let rule = live_rule("a");
     let run = place(&store, in_lane("1", &rule, None)).await;
     claimed(&store, now()).await;
-    to(&store, run, State::Waiting { until: later(60) }).await;
+    to(&store, run, RunState::Waiting { until: later(60) }).await;
     let other = place(&store, in_lane("2", &rule, None)).await;
     assert_eq!(claimed(&store, later(60)).await, [run, other]);
 }
@@ -108,12 +108,12 @@ pub async fn a_waiting_run_can_be_cancelled_and_retried<S: Store>(store: S) {
         store.revive(runs[0], now()).await.is_err(),
         "it is not over"
     );
-    assert_eq!(store.cancel(runs[0]).await.unwrap().state, State::Cancelled);
+    assert_eq!(store.cancel(runs[0]).await.unwrap().state, RunState::Cancelled);
     assert_eq!(store.next_due().await.unwrap(), None);
     assert_eq!(claimed(&store, later(DAYS)).await, [runs[1]]);
     store.revive(runs[0], now()).await.unwrap();
     assert!(claimed(&store, now()).await.is_empty());
-    to(&store, runs[1], State::Done).await;
+    to(&store, runs[1], RunState::Done).await;
     assert_eq!(claimed(&store, now()).await, [runs[0]]);
 }
 
@@ -124,7 +124,7 @@ pub async fn due_times_move_with_the_clock<S: Store>(store: S) {
     let until = later(DAYS - hour);
     assert_eq!(store.next_due().await.unwrap(), Some(until));
     let state = store.run(runs[0]).await.unwrap().unwrap().state;
-    assert_eq!(state, State::Waiting { until });
+    assert_eq!(state, RunState::Waiting { until });
     assert!(claimed(&store, later(DAYS - hour - 1)).await.is_empty());
     assert_eq!(claimed(&store, until).await, runs);
 }

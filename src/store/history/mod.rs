@@ -13,9 +13,9 @@ use jiff::Timestamp;
 
 use flowtrigger_core::config::Config;
 use flowtrigger_core::event::Event;
-use flowtrigger_core::gate::{Ask, Facts};
-use flowtrigger_core::gate::debounce::Gathering;
-use flowtrigger_core::loop_guard::{Lineage, Link, LoopAsk, LoopFacts};
+use flowtrigger_core::gate::{GateCheck, GateHistory};
+use flowtrigger_core::gate::debounce::DebounceWindow;
+use flowtrigger_core::loop_guard::{Causation, CausingRun, LoopCheck, LoopHistory};
 use flowtrigger_core::run::RunId;
 use crate::store::RevisionId;
 
@@ -78,10 +78,10 @@ pub trait History: Send {
     fn gate_history(
         &self,
         rule: &str,
-        check: &Ask,
+        check: &GateCheck,
         except: Option<RunId>,
         now: Timestamp,
-    ) -> Result<Facts, HistoryError>;
+    ) -> Result<GateHistory, HistoryError>;
 
     /// The debounce window of a rule that is open for a value now.
     fn open_window(
@@ -89,15 +89,15 @@ pub trait History: Send {
         rule: &str,
         value: &str,
         now: Timestamp,
-    ) -> Result<Option<Gathering>, HistoryError>;
+    ) -> Result<Option<DebounceWindow>, HistoryError>;
 
     /// What the loop guard would decide on now, with the chain that leads to the event.
     fn loop_history(
         &self,
         rule: &str,
-        check: &LoopAsk,
+        check: &LoopCheck,
         now: Timestamp,
-    ) -> Result<(LoopFacts, Vec<Link>), HistoryError>;
+    ) -> Result<(LoopHistory, Vec<CausingRun>), HistoryError>;
 
     /// The runs that an event led to, the oldest first.
     fn runs_of(&self, row: EventRowId) -> Result<Vec<RunRow>, HistoryError> {
@@ -127,7 +127,7 @@ pub trait History: Send {
 
     /// The runs that led to a run, the nearest first, at most `limit`. It is shorter if retention has
     /// deleted the earlier ones.
-    fn causes(&self, lineage: Lineage, limit: usize) -> Result<Vec<RunRow>, HistoryError> {
+    fn causes(&self, lineage: Causation, limit: usize) -> Result<Vec<RunRow>, HistoryError> {
         let mut causes: Vec<RunRow> = Vec::new();
         let mut next = lineage.cause;
         while let Some(run) = next.filter(|_| causes.len() < limit) {

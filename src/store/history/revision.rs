@@ -20,7 +20,7 @@ pub struct RevisionTexts {
     pub since: Timestamp,
     /// Name and text of each rule file.
     pub files: Vec<(String, String)>,
-    pub config: config::Source,
+    pub config: config::ConfigSource,
 }
 
 /// What evaluated an event.

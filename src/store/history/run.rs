@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::EventRowId;
-use flowtrigger_core::loop_guard::Lineage;
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::loop_guard::Causation;
+use flowtrigger_core::run::{RunId, RunState};
 
 /// Which runs; a field that is not set takes any.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,7 +39,7 @@ pub struct Page {
 pub struct RunRow {
     pub id: RunId,
     pub rule: String,
-    pub state: State,
+    pub state: RunState,
     pub planned: Timestamp,
     /// When its state changed last.
     pub changed: Timestamp,
@@ -52,7 +52,7 @@ pub struct RunRow {
     pub error: Option<String>,
     /// The dead run that it reports on.
     pub tells_of: Option<RunId>,
-    pub lineage: Lineage,
+    pub lineage: Causation,
 }
 
 impl RunFilter {

@@ -10,11 +10,11 @@ use super::{EventRecord, RunRow};
 use flowtrigger_core::config;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::flow::step::Flow;
-use flowtrigger_core::gate::Ask;
+use flowtrigger_core::gate::GateCheck;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::rule::version::{Kept, Version};
+use flowtrigger_core::rule::version::{StoredRuleVersion, RuleVersion};
 use flowtrigger_core::compile::rule_version::compile_version;
-use flowtrigger_core::run::{Line, RunId};
+use flowtrigger_core::run::{LogEntry, RunId};
 
 #[derive(Debug, Clone)]
 pub struct RunDetail {
@@ -26,12 +26,12 @@ pub struct RunDetail {
     /// `error.…` of a run that reports on a dead one; null of any other.
     pub error: Value,
     /// The gate checks of its rule, in their order.
-    pub asks: Vec<Ask>,
+    pub asks: Vec<GateCheck>,
     /// The gates at which it still counts.
     pub charges: Vec<GateAdmission>,
     /// The debounce window of its event.
     pub window: Option<WindowDetail>,
-    pub log: Vec<Line>,
+    pub log: Vec<LogEntry>,
     /// The runs that led to it, the nearest first, if the loop guard suppressed it.
     pub chain: Vec<RunRow>,
     /// The run that it waits for in its lane.
@@ -47,7 +47,7 @@ pub struct RunDetail {
 /// The rule that a run was planned with.
 #[derive(Debug, Clone)]
 pub struct RuleAtPlanning {
-    pub version: Version,
+    pub version: RuleVersion,
     /// Compiled again; or the errors that this program finds in it.
     pub rule: Result<Arc<Rule>, Diagnostics>,
     /// The files that the rule's spans point into.
@@ -90,8 +90,8 @@ impl RunDetail {
 }
 
 impl RuleAtPlanning {
-    pub fn compile(kept: Kept, config: config::Source) -> Self {
-        let version = Version::kept(kept, Arc::new(config));
+    pub fn compile(kept: StoredRuleVersion, config: config::ConfigSource) -> Self {
+        let version = RuleVersion::kept(kept, Arc::new(config));
         let rule = compile_version(&version, &version.config().compile());
         Self {
             files: Arc::new(version.files()),

@@ -10,8 +10,8 @@ use super::codec::event::{decode_event, encode_event, encode_scanned_event};
 use super::codec::micros;
 use super::transaction::WriteTransaction;
 use super::writer_state::Gauge;
-use flowtrigger_core::config::archive::Archived;
-use flowtrigger_core::event::summary::Brief;
+use flowtrigger_core::config::archive::ArchiveScope;
+use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::path::Path;
 use flowtrigger_core::path::redact::redacted;
 use crate::store::{RevisionId, StoreError, UnmatchedEvent};
@@ -38,7 +38,7 @@ struct ArchiveBufferInner {
 
 #[derive(Debug)]
 struct BufferedEvent {
-    brief: Brief,
+    brief: EventSummary,
     received: Timestamp,
     revision: RevisionId,
     body: String,
@@ -66,18 +66,18 @@ impl ArchiveBuffer {
         *self.redact.lock().unwrap_or_else(PoisonError::into_inner) = paths.into();
     }
 
-    fn encode(&self, event: &UnmatchedEvent) -> (Brief, String) {
+    fn encode(&self, event: &UnmatchedEvent) -> (EventSummary, String) {
         let redact = self.redact.lock().unwrap_or_else(PoisonError::into_inner);
         let redact = Arc::clone(&redact);
         match event {
             UnmatchedEvent::Built(event) => {
                 let redacted = redacted(event, &redact);
                 let event = redacted.as_ref().unwrap_or(event);
-                (Brief::of(event), encode_event(event))
+                (EventSummary::of(event), encode_event(event))
             }
             UnmatchedEvent::Scanned { brief, raw } => {
                 let text = encode_scanned_event(brief, raw);
-                (Brief::clone(brief), redact_text(text, &redact))
+                (EventSummary::clone(brief), redact_text(text, &redact))
             }
         }
     }
@@ -104,7 +104,7 @@ impl WriteTransaction<'_> {
     pub fn write_archive_buffer(&mut self) -> Result<(), StoreError> {
         let buffer = Arc::clone(&self.state.archive_buffer);
         let mut events = buffer.take();
-        if self.state.settings.archive.events == Archived::Off {
+        if self.state.settings.archive.events == ArchiveScope::Off {
             events.clear();
         }
         // They count as written once the commit has succeeded, and as lost if it fails.

@@ -11,9 +11,9 @@ use super::codec::{encode_checks, micros};
 use super::gates::causation::encode_actors;
 use super::gates::window::{OpenWindow, WindowMember};
 use super::transaction::WriteTransaction;
-use flowtrigger_core::gate::debounce::Debounce;
-use flowtrigger_core::loop_guard::Lineage;
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::gate::debounce::DebounceCheck;
+use flowtrigger_core::loop_guard::Causation;
+use flowtrigger_core::run::{RunId, RunState};
 use crate::store::{
     ArrivalKind, Committed, IncomingEvent, PlannedRun, RunStatus, StoreError, holds_lane,
     is_redactable,
@@ -44,11 +44,11 @@ pub struct NewRun<'a> {
     pub queue: i64,
     pub generation: u32,
     pub lane: Option<&'a str>,
-    pub state: &'a State,
+    pub state: &'a RunState,
     pub error: Option<String>,
     /// Its gate checks, as JSON.
     pub checks: Option<String>,
-    pub lineage: Lineage,
+    pub lineage: Causation,
     /// The actors that it writes as, as JSON.
     pub actors: Option<String>,
     pub now: Timestamp,
@@ -216,7 +216,7 @@ impl WriteTransaction<'_> {
         };
         let (lineage, looping) = match loop_check {
             Some(check) => self.check_loop(queue, check, now)?,
-            None => (Lineage::default(), None),
+            None => (Causation::default(), None),
         };
         let window = match debounce {
             Some(debounce) => self.window(queue, debounce.value, now)?,
@@ -268,20 +268,20 @@ impl WriteTransaction<'_> {
     fn first_state(
         &self,
         planned: &PlannedRun,
-        (debounce, window): (Option<Debounce<'_>>, Option<&OpenWindow>),
+        (debounce, window): (Option<DebounceCheck<'_>>, Option<&OpenWindow>),
         queue: i64,
         now: Timestamp,
-    ) -> State {
+    ) -> RunState {
         if let Some(debounce) = debounce {
             let until = debounce.until(window.map(|window| &window.gathering), now);
-            return State::Debouncing { until };
+            return RunState::Debouncing { until };
         }
         let first = planned.first_state();
         let counts = &self.state.unfinished;
         let unfinished = counts.get(&queue).copied().unwrap_or_default();
         let limit = self.state.settings.limits.per_rule_backlog as i64;
         match first {
-            State::Queued if unfinished >= limit => State::Held {
+            RunState::Queued if unfinished >= limit => RunState::Held {
                 why: format!(
                     "{unfinished} runs of this rule are unfinished, its limit; `flowtrigger runs retry --all --state held --rule {}` queues the held ones once it has caught up",
                     planned.rule.name

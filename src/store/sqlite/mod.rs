@@ -28,7 +28,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use flowtrigger_core::run::{Line, RunId, State};
+use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use crate::store::integration_settings::SettingsScope;
 use crate::store::{
     ClaimRequest, ClaimedRun, Committed, IncomingEvent, Revision, RevisionId, RunRecord, RunStatus,
@@ -42,7 +42,7 @@ use transaction::WriteTransaction;
 use writer::{Durability, Writer};
 use writer_state::WriterState;
 
-pub use database::{OpenError, VERSION, version};
+pub use database::{HistoryOpenError, VERSION, version};
 pub use history::SqliteHistory;
 pub use queue::recovery::RecoveryReport;
 // The name of before, until its users have the new one.
@@ -60,7 +60,7 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the file, creates it if it does not exist, and queues the runs again that were running. The
     /// caller must hold the lock of the data folder.
-    pub fn open(path: &Path, settings: StoreSettings) -> Result<(Self, RecoveryReport), OpenError> {
+    pub fn open(path: &Path, settings: StoreSettings) -> Result<(Self, RecoveryReport), HistoryOpenError> {
         let connection = database::open(path)?;
         Self::start(connection, Location::File(path.to_owned()), settings)
             .map_err(|error| database::open_error(path, error))
@@ -68,7 +68,7 @@ impl SqliteStore {
 
     /// An empty store in memory, with the same rows and statements and nothing on disk. It keeps its limits
     /// whatever the configuration says, and no unmatched events; see [`StoreSettings::in_memory`].
-    pub fn in_memory(settings: StoreSettings) -> Result<Self, OpenError> {
+    pub fn in_memory(settings: StoreSettings) -> Result<Self, HistoryOpenError> {
         let connection = database::open_in_memory()?;
         let started = Self::start(connection, Location::Memory, settings);
         let (store, _) = started.map_err(database::memory_error)?;
@@ -172,8 +172,8 @@ impl Store for SqliteStore {
     async fn advance(
         &self,
         run: RunId,
-        entries: Vec<Line>,
-        state: Option<State>,
+        entries: Vec<LogEntry>,
+        state: Option<RunState>,
     ) -> Result<(), StoreError> {
         let advance = move |transaction: &mut WriteTransaction<'_>| {
             let now = transaction.now();

@@ -7,12 +7,12 @@ use super::codec::event::{decode_event, encode_event};
 use super::codec::load_error::LoadError;
 use super::transaction::WriteTransaction;
 use flowtrigger_core::path::redact::{is_redacted, redacted};
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::run::{RunId, RunState};
 use crate::store::{StoreError, is_redactable};
 
 impl WriteTransaction<'_> {
     /// Redacts the events of a run that has come to this state.
-    pub fn redact_after(&mut self, run: RunId, state: &State) -> Result<(), StoreError> {
+    pub fn redact_after(&mut self, run: RunId, state: &RunState) -> Result<(), StoreError> {
         if self.state.settings.redact.is_empty() || !is_redactable(state) {
             return Ok(());
         }

@@ -11,7 +11,7 @@ use super::codec::micros;
 use super::database::Location;
 use super::queue::transition::known_state;
 use super::transaction::WriteTransaction;
-use flowtrigger_core::config::archive::Archived;
+use flowtrigger_core::config::archive::ArchiveScope;
 use crate::store::StoreError;
 
 /// How far the age limit moves at most, in microseconds.
@@ -191,7 +191,7 @@ impl WriteTransaction<'_> {
     fn delete_event(&mut self, event: i64) -> Result<(), StoreError> {
         let free = "id = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1)
             AND NOT EXISTS (SELECT 1 FROM gathered WHERE event = ?1)";
-        if self.state.settings.archive.events != Archived::Full {
+        if self.state.settings.archive.events != ArchiveScope::Full {
             let sql = format!("DELETE FROM events WHERE {free}");
             self.connection.prepare_cached(&sql)?.execute([event])?;
             return Ok(());

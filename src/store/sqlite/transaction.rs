@@ -17,7 +17,7 @@ use flowtrigger_core::config::Config;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::fingerprint::{Fingerprint, fingerprint};
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::rule::version::Version;
+use flowtrigger_core::rule::version::RuleVersion;
 use flowtrigger_core::compile::rule_version::compile_version;
 use crate::store::{RowError, StoreError};
 
@@ -102,7 +102,7 @@ impl<'c> WriteTransaction<'c> {
             .query_row(codec::STORED_RULE, [row], codec::stored_rule)
             .map_err(LoadError::of("rule of a run"))?;
         let config = self.compiled_config(config)?;
-        let version = Version::kept(kept, Arc::clone(&config.source));
+        let version = RuleVersion::kept(kept, Arc::clone(&config.source));
         let rule = compile_version(&version, &config).map_err(|_| RowError("rule of a run"))?;
         make_room(&mut self.state.rules, max_rules(&self.state.location));
         self.state.rules.insert(row, Arc::clone(&rule));
@@ -149,7 +149,7 @@ impl<'c> WriteTransaction<'c> {
     }
 
     /// The row of a configuration, inserted if it is new.
-    pub fn config(&mut self, source: &config::Source) -> Result<i64, StoreError> {
+    pub fn config(&mut self, source: &config::ConfigSource) -> Result<i64, StoreError> {
         let known: Option<i64> = self
             .connection
             .prepare_cached("SELECT id FROM configs WHERE digest = ?1")?
@@ -184,7 +184,7 @@ impl<'c> WriteTransaction<'c> {
 }
 
 /// A configuration as it was written.
-pub fn config_source(connection: &Connection, row: i64) -> Result<config::Source, RowError> {
+pub fn config_source(connection: &Connection, row: i64) -> Result<config::ConfigSource, RowError> {
     let found: Result<(String, String, String), _> = connection.query_row(
         "SELECT file, texts.text, environment FROM configs JOIN texts ON texts.id = configs.text WHERE configs.id = ?1",
         [row],
@@ -193,7 +193,7 @@ pub fn config_source(connection: &Connection, row: i64) -> Result<config::Source
     let (file, text, environment) = found.map_err(|_| RowError("configuration of a run"))?;
     let environment =
         serde_json::from_str(&environment).map_err(|_| RowError("configuration of a run"))?;
-    Ok(config::Source::new(file.into(), text.into(), environment))
+    Ok(config::ConfigSource::new(file.into(), text.into(), environment))
 }
 
 /// In memory every rule is one of the loaded rule set: caching it costs nothing, and compiling it again does.

@@ -14,7 +14,7 @@ use flowtrigger_core::language::condition::trace::{NoTrace, Trace};
 use flowtrigger_core::language::condition::Condition;
 use flowtrigger_core::document;
 use flowtrigger_core::document::Node;
-use flowtrigger_core::language::event_fields::Fields;
+use flowtrigger_core::language::event_fields::EventFields;
 use flowtrigger_core::path::scope::Scope;
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ fn expect_no_diagnostics(files: &Files, diagnostics: &Diagnostics) {
 /// Lowers a condition on fields of unknown types.
 fn lower(node: &Node) -> Condition {
     let (config, mut diagnostics) = (Config::default(), Diagnostics::default());
-    let mut names = config.name_resolver(Fields::Open, &mut diagnostics);
+    let mut names = config.name_resolver(EventFields::Open, &mut diagnostics);
     names.in_scope.vars = vars().into();
     let condition = Condition::lower(node, &mut names);
     let files = Arc::new(Files::default());

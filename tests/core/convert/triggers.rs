@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use flowtrigger_core::convert::conversion::ConvertedRule;
-use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_testing::{repository, rules};
 use serde_json::json;
@@ -289,7 +289,7 @@ fn a_converted_trigger_fires_for_the_updates_that_it_was_made_for() {
         let named = |found: &Arc<Rule>| found.name == rule;
         assert!(set.rules.iter().any(named), "no rule {rule}");
         let event = changed(sample, changes.clone());
-        let mut scratch = Scratch::default();
+        let mut scratch = MatchScratch::default();
         let fires = set
             .evaluate_event(&event, &mut scratch)
             .matched()

@@ -7,11 +7,11 @@ use std::fs;
 use std::path::Path;
 
 use flowtrigger_core::config::Config;
-use flowtrigger_core::flow::decide::Subject;
-use flowtrigger_core::flow::call::{Body, Call};
+use flowtrigger_core::flow::decide::RunInput;
+use flowtrigger_core::flow::call::{RequestBody, Call};
 use flowtrigger_core::flow::simulate::Mock;
-use flowtrigger_core::flow::simulate::{Rehearsal, rehearse};
-use flowtrigger_core::run::Line;
+use flowtrigger_core::flow::simulate::{Simulation, rehearse};
+use flowtrigger_core::run::LogEntry;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger_testing::{expected, repository, rules};
 use jiff::{SignedDuration, Timestamp};
@@ -44,7 +44,7 @@ fn simulated(case: &Path) -> String {
         |text| event(&text).expect("an event"),
     );
     let rule = &set.rules[0];
-    let subject = Subject {
+    let subject = RunInput {
         event: &event,
         vars: &rule.vars,
         error: &Value::Null,
@@ -76,7 +76,7 @@ fn calculated(call: &Call) -> Option<CallResult> {
     Some(machine::calculated(&call.program, &call.input))
 }
 
-fn describe(run: &Rehearsal) -> String {
+fn describe(run: &Simulation) -> String {
     let mut text = String::from("calls\n");
     for task in &run.calls {
         let _ = writeln!(text, "  {}: {}", task.step, describe_call(&task.call));
@@ -97,8 +97,8 @@ fn describe_call(call: &Call) -> String {
     match call {
         Call::Http(http) => {
             let body = match &http.body {
-                Some(Body::Json(tree)) => format!(" {}", tree.redacted()),
-                Some(Body::Form(_) | Body::Raw(_)) | None => String::new(),
+                Some(RequestBody::Json(tree)) => format!(" {}", tree.redacted()),
+                Some(RequestBody::Form(_) | RequestBody::Raw(_)) | None => String::new(),
             };
             format!("{} {}{body}", http.method, http.url)
         }
@@ -111,21 +111,21 @@ fn describe_call(call: &Call) -> String {
     }
 }
 
-fn describe_entry(line: &Line) -> String {
+fn describe_entry(line: &LogEntry) -> String {
     let after = |at: &Timestamp| {
         let since: SignedDuration = at.duration_since(START);
         format!("{since:#}")
     };
     match line {
-        Line::Started { step, number, .. } => format!("{step} starts, try {number}"),
-        Line::Waiting { step, until, .. } => format!("{step} waits until {}", after(until)),
-        Line::Caught { step, error, .. } => format!("{step} is caught: {error}"),
-        Line::Revived { .. } => "revived".into(),
-        Line::Claimed { over } => match over {
+        LogEntry::Started { step, number, .. } => format!("{step} starts, try {number}"),
+        LogEntry::Waiting { step, until, .. } => format!("{step} waits until {}", after(until)),
+        LogEntry::Caught { step, error, .. } => format!("{step} is caught: {error}"),
+        LogEntry::Revived { .. } => "revived".into(),
+        LogEntry::Claimed { over } => match over {
             Some(over) => format!("taken up after {}", after(over)),
             None => "taken up".into(),
         },
-        Line::Attempt(attempt) => {
+        LogEntry::Attempt(attempt) => {
             let (step, number) = (&attempt.step, attempt.number);
             match &attempt.outcome {
                 Ok(Reply { value: result }) => format!("{step} try {number}: {result}"),

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::call::Call;
-use flowtrigger_core::flow::jq::program::Program;
+use flowtrigger_core::flow::jq::program::JqProgram;
 use flowtrigger_core::flow::step::Flow;
-use flowtrigger_core::flow::decide::{Move, Subject, Task, next, taken_up};
-use flowtrigger_core::run::{Attempt, Line, idempotency_key};
+use flowtrigger_core::flow::decide::{Decision, RunInput, StepCall, next, taken_up};
+use flowtrigger_core::run::{Attempt, LogEntry, idempotency_key};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -34,15 +34,15 @@ pub struct World<'a> {
 
 pub struct Ended {
     /// Without the entries that are not stored.
-    pub log: Vec<Line>,
-    pub end: Move,
+    pub log: Vec<LogEntry>,
+    pub end: Decision,
     /// Every call, by its idempotency key.
     pub called: Vec<(String, Call)>,
 }
 
 impl World<'_> {
-    fn subject(&self) -> Subject<'_> {
-        Subject {
+    fn subject(&self) -> RunInput<'_> {
+        RunInput {
             event: self.event,
             vars: self.vars,
             error: &Value::Null,
@@ -52,14 +52,14 @@ impl World<'_> {
     }
 
     /// Executes a run from the stored part of its log.
-    pub fn live(&self, kept: &[Line]) -> Ended {
+    pub fn live(&self, kept: &[LogEntry]) -> Ended {
         let subject = self.subject();
         let (mut log, mut called) = (kept.to_vec(), Vec::new());
         let mut now = kept.iter().map(at).max().unwrap_or(Timestamp::UNIX_EPOCH);
         log.push(taken_up(self.flow, &subject, &log));
         for _ in 0..LOOKS {
             match next(self.flow, &subject, &log, now) {
-                Move::Perform { tasks, .. } => match started(&tasks, now) {
+                Decision::Perform { tasks, .. } => match started(&tasks, now) {
                     lines if lines.is_empty() => {
                         let task = &tasks[self.pick(&log, tasks.len())];
                         let key = idempotency_key(&self.event.id, "rule", &task.step, 0);
@@ -69,16 +69,16 @@ impl World<'_> {
                     }
                     lines => log.extend(lines),
                 },
-                Move::Record(line) => log.push(line),
-                Move::Retry { until } | Move::Wait { until } => {
+                Decision::Record(line) => log.push(line),
+                Decision::Retry { until } | Decision::Wait { until } => {
                     now = until;
                     log.push(taken_up(self.flow, &subject, &log));
                 }
-                Move::Hold { .. } => {
-                    log.extend([Line::Revived { at: now }, Line::Claimed { over: None }]);
+                Decision::Hold { .. } => {
+                    log.extend([LogEntry::Revived { at: now }, LogEntry::Claimed { over: None }]);
                 }
-                end @ (Move::Skipped { .. } | Move::Done { .. } | Move::Dead { .. }) => {
-                    log.retain(|line| !matches!(line, Line::Claimed { .. }));
+                end @ (Decision::Skipped { .. } | Decision::Done { .. } | Decision::Dead { .. }) => {
+                    log.retain(|line| !matches!(line, LogEntry::Claimed { .. }));
                     return Ended { log, end, called };
                 }
             }
@@ -87,13 +87,13 @@ impl World<'_> {
     }
 
     /// Chooses which of the active calls ends first.
-    fn pick(&self, log: &[Line], under_way: usize) -> usize {
-        let attempts = log.iter().filter_map(Line::attempt).count();
+    fn pick(&self, log: &[LogEntry], under_way: usize) -> usize {
+        let attempts = log.iter().filter_map(LogEntry::attempt).count();
         self.draw(&("pick", attempts), under_way as u64) as usize
     }
 
-    fn attempt(&self, task: &Task, now: Timestamp) -> Line {
-        Line::Attempt(Attempt {
+    fn attempt(&self, task: &StepCall, now: Timestamp) -> LogEntry {
+        LogEntry::Attempt(Attempt {
             step: task.step.clone(),
             number: task.number,
             started: now,
@@ -102,7 +102,7 @@ impl World<'_> {
         })
     }
 
-    fn outcome(&self, task: &Task) -> CallResult {
+    fn outcome(&self, task: &StepCall) -> CallResult {
         if let Call::Jq(call) = &task.call {
             return calculated(&call.program, &call.input);
         }
@@ -154,7 +154,7 @@ impl World<'_> {
         if again
             .log
             .iter()
-            .any(|line| matches!(line, Line::Revived { .. }))
+            .any(|line| matches!(line, LogEntry::Revived { .. }))
         {
             return Ok(());
         }
@@ -175,9 +175,9 @@ impl World<'_> {
 }
 
 /// A step that must not run twice is recorded before its call.
-fn started(tasks: &[Task], now: Timestamp) -> Vec<Line> {
+fn started(tasks: &[StepCall], now: Timestamp) -> Vec<LogEntry> {
     let announced = tasks.iter().filter(|task| task.announce);
-    let lines = announced.map(|task| Line::Started {
+    let lines = announced.map(|task| LogEntry::Started {
         step: task.step.clone(),
         number: task.number,
         at: now,
@@ -187,13 +187,13 @@ fn started(tasks: &[Task], now: Timestamp) -> Vec<Line> {
 
 thread_local! {
     /// Compiled once, because compiling takes longer than running.
-    static PROGRAMS: RefCell<HashMap<String, Rc<Program>>> = RefCell::default();
+    static PROGRAMS: RefCell<HashMap<String, Rc<JqProgram>>> = RefCell::default();
 }
 
 /// Runs a jq program in this process: those of the tests end.
 pub fn calculated(text: &str, input: &Value) -> CallResult {
     let known = PROGRAMS.with_borrow(|programs| programs.get(text).cloned());
-    let program = match known.map_or_else(|| Program::compile(text).map(Rc::new), Ok) {
+    let program = match known.map_or_else(|| JqProgram::compile(text).map(Rc::new), Ok) {
         Ok(program) => program,
         Err(mistake) => return failed(mistake.message, false),
     };
@@ -213,20 +213,20 @@ fn failed(message: String, retryable: bool) -> CallResult {
     })
 }
 
-fn at(line: &Line) -> Timestamp {
+fn at(line: &LogEntry) -> Timestamp {
     match line {
-        Line::Started { at, .. }
-        | Line::Waiting { at, .. }
-        | Line::Caught { at, .. }
-        | Line::Revived { at } => *at,
-        Line::Attempt(attempt) => attempt.started + SignedDuration::from_millis(20),
-        Line::Claimed { .. } => Timestamp::UNIX_EPOCH,
+        LogEntry::Started { at, .. }
+        | LogEntry::Waiting { at, .. }
+        | LogEntry::Caught { at, .. }
+        | LogEntry::Revived { at } => *at,
+        LogEntry::Attempt(attempt) => attempt.started + SignedDuration::from_millis(20),
+        LogEntry::Claimed { .. } => Timestamp::UNIX_EPOCH,
     }
 }
 
 /// The last outcome of every step, with the number of attempts.
-fn results(log: &[Line]) -> BTreeMap<&str, (u32, &CallResult)> {
-    let attempts = log.iter().filter_map(Line::attempt);
+fn results(log: &[LogEntry]) -> BTreeMap<&str, (u32, &CallResult)> {
+    let attempts = log.iter().filter_map(LogEntry::attempt);
     attempts
         .map(|a| (a.step.as_str(), (a.number, &a.outcome)))
         .collect()
@@ -238,16 +238,16 @@ fn calls(ended: &Ended) -> BTreeMap<&str, &Call> {
 }
 
 /// A step that starts or is attempted again after it succeeded.
-pub fn repeats(log: &[Line]) -> Option<&str> {
+pub fn repeats(log: &[LogEntry]) -> Option<&str> {
     let mut done = BTreeSet::new();
     for line in log {
         let (step, ends) = match line {
-            Line::Started { step, .. } | Line::Waiting { step, .. } => (step, false),
-            Line::Attempt(attempt) => {
+            LogEntry::Started { step, .. } | LogEntry::Waiting { step, .. } => (step, false),
+            LogEntry::Attempt(attempt) => {
                 let well = attempt.outcome.is_ok();
                 (&attempt.step, well)
             }
-            Line::Revived { .. } | Line::Caught { .. } | Line::Claimed { .. } => continue,
+            LogEntry::Revived { .. } | LogEntry::Caught { .. } | LogEntry::Claimed { .. } => continue,
         };
         if done.contains(step) {
             return Some(step);

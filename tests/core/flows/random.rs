@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use flowtrigger_core::config::Config;
-use flowtrigger_core::flow::decide::Move;
+use flowtrigger_core::flow::decide::Decision;
 use flowtrigger_testing::rules;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -327,7 +327,7 @@ proptest! {
         let whole = world.cut_everywhere(second);
         let whole = whole.map_err(|why| TestCaseError::fail(format!("{why}\n{text}")))?;
         if failures == 0 && !text.contains("fail:") {
-            prop_assert!(!matches!(whole.end, Move::Dead { .. }), "{:?}\n{text}", whole.end);
+            prop_assert!(!matches!(whole.end, Decision::Dead { .. }), "{:?}\n{text}", whole.end);
         }
     }
 }

@@ -5,13 +5,13 @@ use std::cell::{Cell, RefCell};
 use std::sync::LazyLock;
 
 use flowtrigger_core::config::mode::Mode;
-use flowtrigger_core::event::format::{Told, read};
+use flowtrigger_core::event::format::{FormatHint, read};
 use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::summary::Brief;
+use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
 use flowtrigger_core::matching::evaluation::{Evaluation, EventInput, ReadBy};
-use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::language::condition::trace::NoTrace;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::path::scope::Scope;
@@ -35,7 +35,7 @@ static EXTENDED: LazyLock<House> =
 /// What was read of an event: its summary and all of it.
 #[derive(Debug, PartialEq)]
 struct Seen {
-    brief: Brief,
+    brief: EventSummary,
     event: Event,
     /// As text, because `-0.0 == 0.0` and comparing values ignores the order of keys.
     written: String,
@@ -43,7 +43,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn new(brief: Brief, event: Event, matches: Vec<u32>) -> Self {
+    fn new(brief: EventSummary, event: Event, matches: Vec<u32>) -> Self {
         let parts = [&event.envelope, &event.body, &event.raw, &event.about];
         let written = parts.map(ToString::to_string).concat();
         Self {
@@ -62,7 +62,7 @@ impl Seen {
 
 /// The event and the rules that match it by the strict parser, the decoder and the evaluator alone, with
 /// whether the text needed repairs.
-fn expected(bytes: &[u8], told: Told<'_>, house: &House) -> Option<(Seen, bool)> {
+fn expected(bytes: &[u8], told: FormatHint<'_>, house: &House) -> Option<(Seen, bool)> {
     let accepted = accept(bytes).ok()?;
     let mut event = read(accepted.value, told, &house.config.catalogue).ok()?;
     let repaired = !accepted.repairs.is_empty();
@@ -75,7 +75,7 @@ fn expected(bytes: &[u8], told: Told<'_>, house: &House) -> Option<(Seen, bool)>
     let numbered = (0u32..).zip(&house.rules.rules);
     let matches = numbered.filter(|(_, rule)| matches(rule)).map(|(n, _)| n);
     let matches = matches.collect();
-    Some((Seen::new(Brief::of(&event), event, matches), repaired))
+    Some((Seen::new(EventSummary::of(&event), event, matches), repaired))
 }
 
 /// Counts of texts by result.
@@ -94,9 +94,9 @@ fn add(count: &Cell<usize>, more: usize) {
 
 fn agree(
     bytes: &[u8],
-    told: Told<'_>,
+    told: FormatHint<'_>,
     house: &House,
-    scratch: &mut Scratch,
+    scratch: &mut MatchScratch,
     tally: &Tally,
 ) -> Result<(), TestCaseError> {
     let text = String::from_utf8_lossy(bytes);
@@ -178,7 +178,7 @@ fn random_house(runner: &mut TestRunner) -> House {
 fn every_sample_is_matched_by_some_rule() {
     let rules = &READERS.rules.rules;
     assert!(rules.len() > 250, "{}", rules.len());
-    let mut scratch = Scratch::default();
+    let mut scratch = MatchScratch::default();
     for bytes in SAMPLES.iter() {
         let tally = Tally::default();
         for told in READERS.all_told() {
@@ -194,7 +194,7 @@ fn every_sample_is_matched_by_some_rule() {
 #[test]
 fn damaged_bytes_match_as_if_fully_decoded() {
     let (mut runner, tally) = (runner(4), Tally::default());
-    let scratch = RefCell::new(Scratch::default());
+    let scratch = RefCell::new(MatchScratch::default());
     let random = random_house(&mut runner);
     let houses = [&*READERS, &random, &*EXTENDED];
     let strategy = (texts(), any::<Selector>());
@@ -202,7 +202,7 @@ fn damaged_bytes_match_as_if_fully_decoded() {
         let scratch = &mut scratch.borrow_mut();
         for house in houses {
             let described = described.select(house.config.descriptions());
-            for told in [Told::ByContent, Told::Described(described)] {
+            for told in [FormatHint::Detect, FormatHint::Custom(described)] {
                 agree(&bytes, told, house, scratch, &tally)?;
             }
         }
@@ -219,7 +219,7 @@ fn damaged_bytes_match_as_if_fully_decoded() {
 #[test]
 fn random_rules_match_random_events_in_their_bytes() {
     const EVENTS: u32 = 16;
-    let scratch = RefCell::new(Scratch::default());
+    let scratch = RefCell::new(MatchScratch::default());
     let tally = Tally::default();
     let strategy = (
         strategy::rules(4..12),
@@ -269,14 +269,14 @@ fn bodies() -> impl Strategy<Value = String> {
 #[test]
 fn most_events_with_replaced_values_are_matched() {
     let mut runner = TestRunner::deterministic();
-    let mut scratch = Scratch::default();
+    let mut scratch = MatchScratch::default();
     let tally = Tally::default();
     for _ in 0..200 {
         let bytes = changed_values()
             .new_tree(&mut runner)
             .expect("a text")
             .current();
-        agree(&bytes, Told::ByContent, &READERS, &mut scratch, &tally).unwrap();
+        agree(&bytes, FormatHint::Detect, &READERS, &mut scratch, &tally).unwrap();
     }
     let (found, left) = (tally.found.get(), tally.left.get());
     // Half of the inserted values are unusual.

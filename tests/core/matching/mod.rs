@@ -9,16 +9,16 @@ use std::sync::Arc;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::json::value_ref::Datum;
-use flowtrigger_core::event::json::tape::{Scanned, Tape};
-use flowtrigger_core::event::format::custom::{Description, TypeFrom};
+use flowtrigger_core::event::json::value_ref::ValueRef;
+use flowtrigger_core::event::json::tape::{TapeDocument, Tape};
+use flowtrigger_core::event::format::custom::{CustomFormat, TypeRule};
 use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
-use flowtrigger_core::matching::index::{Index, Slots};
-use flowtrigger_core::matching::index::scratch::Scratch;
+use flowtrigger_core::matching::index::{RuleIndex, SlotValues};
+use flowtrigger_core::matching::index::scratch::IndexScratch;
 use flowtrigger_core::language::condition::trace::NoTrace;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::language::operator::Verdict;
-use flowtrigger_core::path::{Found, Path};
+use flowtrigger_core::path::{Resolved, Path};
 use flowtrigger_core::path::scope::Scope;
 use flowtrigger_testing::rules;
 use flowtrigger_testing::strategy::{self, Parts, parts, tests};
@@ -28,10 +28,10 @@ use serde_json::{Value, json};
 
 /// A configuration with a source whose fields are unknown.
 fn config() -> Config {
-    let shop = Description {
+    let shop = CustomFormat {
         name: "shop".into(),
         source: "shop".into(),
-        event_type: TypeFrom::Constant("order".into()),
+        event_type: TypeRule::Constant("order".into()),
         id: None,
         key: None,
         time: None,
@@ -71,40 +71,40 @@ fn scope<'a>(event: &'a Event, vars: &'a Value) -> Scope<'a> {
 
 fn resolve<'e>(path: &Path, event: &'e Event) -> Option<&'e Value> {
     match path.resolve(&scope(event, &Value::Null)) {
-        Found::Absent => None,
-        Found::One(value) => Some(value),
-        Found::Many(_) => panic!("`{}` is no plain path", path.text),
+        Resolved::Absent => None,
+        Resolved::One(value) => Some(value),
+        Resolved::Many(_) => panic!("`{}` is no plain path", path.text),
     }
 }
 
 /// Decoded values.
 struct Built<'e>(Vec<Option<&'e Value>>);
 
-impl Slots for Built<'_> {
-    fn slot(&self, number: usize) -> Option<Datum<'_>> {
-        self.0[number].map(Datum::Built)
+impl SlotValues for Built<'_> {
+    fn slot(&self, number: usize) -> Option<ValueRef<'_>> {
+        self.0[number].map(ValueRef::Built)
     }
 }
 
 /// The same values on the tape of a list.
 struct Taped<'t> {
-    scanned: Scanned<'t>,
+    scanned: TapeDocument<'t>,
     there: Vec<bool>,
 }
 
-impl Slots for Taped<'_> {
-    fn slot(&self, number: usize) -> Option<Datum<'_>> {
+impl SlotValues for Taped<'_> {
+    fn slot(&self, number: usize) -> Option<ValueRef<'_>> {
         let element = self.scanned.root().elements().nth(number)?;
-        self.there[number].then_some(Datum::Taped(element))
+        self.there[number].then_some(ValueRef::Taped(element))
     }
 }
 
 fn find(
-    index: &Index,
+    index: &RuleIndex,
     rules: &[Arc<Rule>],
     event: &Event,
-    slots: &impl Slots,
-    scratch: &mut Scratch,
+    slots: &impl SlotValues,
+    scratch: &mut IndexScratch,
 ) -> Vec<u32> {
     let mut matches = vec![u32::MAX];
     let mut whole = |rule: u32, predicate: &_| {
@@ -121,8 +121,8 @@ fn agree(rules: &[Arc<Rule>], events: &[Event]) -> Result<usize, TestCaseError> 
         .iter()
         .zip(0..)
         .map(|(rule, number)| (number, rule.as_ref()));
-    let index = Index::new(&numbered.collect::<Vec<_>>());
-    let (mut scratch, mut tape, mut matched) = (Scratch::default(), Tape::default(), 0);
+    let index = RuleIndex::new(&numbered.collect::<Vec<_>>());
+    let (mut scratch, mut tape, mut matched) = (IndexScratch::default(), Tape::default(), 0);
     for event in events {
         let judged = |rule: &Rule| {
             evaluate(&rule.when, &scope(event, &rule.vars), &mut NoTrace) == Truth::True

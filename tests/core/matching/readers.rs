@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
 use flowtrigger_core::event::catalogue::Catalogue;
-use flowtrigger_core::event::format::{Told, read};
-use flowtrigger_core::event::format::custom::{Description, TypeFrom};
+use flowtrigger_core::event::format::{FormatHint, read};
+use flowtrigger_core::event::format::custom::{CustomFormat, TypeRule};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_core::matching::rule_set::RuleSet;
@@ -29,16 +29,16 @@ impl House {
     }
 
     /// By content, and by every custom format.
-    pub fn all_told(&self) -> impl Iterator<Item = Told<'_>> {
-        let described = self.config.descriptions().map(Told::Described);
-        std::iter::once(Told::ByContent).chain(described)
+    pub fn all_told(&self) -> impl Iterator<Item = FormatHint<'_>> {
+        let described = self.config.descriptions().map(FormatHint::Custom);
+        std::iter::once(FormatHint::Detect).chain(described)
     }
 }
 
-fn described(name: &str, source: &str, event_type: TypeFrom, parts: [&str; 3]) -> Description {
+fn described(name: &str, source: &str, event_type: TypeRule, parts: [&str; 3]) -> CustomFormat {
     let part = |path: &str| (!path.is_empty()).then(|| path.to_owned());
     let [id, key, time] = parts.map(part);
-    Description {
+    CustomFormat {
         name: name.into(),
         source: source.into(),
         event_type,
@@ -50,7 +50,7 @@ fn described(name: &str, source: &str, event_type: TypeFrom, parts: [&str; 3]) -
 
 /// Custom sources, one of which delivers events of a known source.
 pub fn config() -> Config {
-    let path = |path: &str| TypeFrom::Path(path.into());
+    let path = |path: &str| TypeRule::Path(path.into());
     let ticket = "input.ticket_event.ticket.id";
     let time = "$.input.ticket_event.meta.occurred_at";
     let mut config = Config::default();
@@ -58,7 +58,7 @@ pub fn config() -> Config {
         described(
             "shop",
             "shop",
-            TypeFrom::Constant("order".into()),
+            TypeRule::Constant("order".into()),
             ["", "", ""],
         ),
         described(
@@ -142,7 +142,7 @@ fn listening(n: usize) -> (&'static str, Value) {
 
 fn events(config: &Config) -> Vec<Event> {
     let (mut events, mut seen) = (Vec::new(), BTreeSet::new());
-    let told = std::iter::once(Told::ByContent).chain(config.descriptions().map(Told::Described));
+    let told = std::iter::once(FormatHint::Detect).chain(config.descriptions().map(FormatHint::Custom));
     for told in told {
         for text in SAMPLES.iter().step_by(2) {
             let value = accept(text).expect("a sample").value;

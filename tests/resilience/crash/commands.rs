@@ -1,7 +1,7 @@
 //! Commands of a daemon that is killed: orphaned ones are killed before the next start, and their runs continue
 //! as the rule says. Runs that were active together are not held for repeated kills.
 
-use flowtrigger_core::run::State;
+use flowtrigger_core::run::RunState;
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::http_wire::Connection;
 use flowtrigger_testing::receiver::Receiver;
@@ -63,7 +63,7 @@ fn an_orphaned_command_is_killed_before_it_writes() {
     second.stop();
     let store = sandbox.store();
     let run = |rule: &str| runs_of(&store, rule).remove(0);
-    assert_eq!(run("rerun").state, State::Done);
+    assert_eq!(run("rerun").state, RunState::Done);
     assert_eq!(sandbox.read("rerun.lines").lines().count(), 1);
     assert_eq!(run("hold").state.word(), "held");
     assert_eq!(sandbox.read("hold.lines"), "");

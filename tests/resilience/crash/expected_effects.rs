@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use flowtrigger_core::run::State;
+use flowtrigger_core::run::RunState;
 use flowtrigger_testing::receiver::{Received, Receiver};
 use flowtrigger_testing::sandbox::Sandbox;
 
@@ -212,7 +212,7 @@ impl Comparison {
         &mut self,
         rule: &str,
         sent: &Sent,
-        state: Option<State>,
+        state: Option<RunState>,
         taken: &BTreeMap<&str, BTreeSet<&str>>,
     ) {
         let came = |step: &str| taken[step].contains(sent.id.as_str());
@@ -221,8 +221,8 @@ impl Comparison {
             step => came(step),
         };
         match state {
-            Some(State::Done) if has_effects => {}
-            Some(State::Held { why }) => {
+            Some(RunState::Done) if has_effects => {}
+            Some(RunState::Held { why }) => {
                 self.held += 1;
                 self.quarantined += usize::from(why.starts_with("quarantined"));
             }

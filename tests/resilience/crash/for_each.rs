@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use flowtrigger_core::run::Line;
+use flowtrigger_core::run::LogEntry;
 use flowtrigger::store::{Settings, SqliteStore};
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::Receiver;
@@ -41,7 +41,7 @@ fn finished(sandbox: &Sandbox) -> BTreeSet<String> {
     let database = copy.path().join("flowtrigger.db");
     let (store, _) = SqliteStore::open(&database, Settings::default()).unwrap();
     let run = runs_of(&store, "a").remove(0);
-    let lines = run.log.iter().filter_map(Line::attempt);
+    let lines = run.log.iter().filter_map(LogEntry::attempt);
     let done = lines.filter(|attempt| attempt.outcome.is_ok());
     let places = done.filter_map(|attempt| {
         let item = attempt.step.strip_suffix(".tell")?;

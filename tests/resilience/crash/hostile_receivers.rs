@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use flowtrigger_core::run::Line;
+use flowtrigger_core::run::LogEntry;
 use flowtrigger_core::run::call_result::CallFailure;
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::Receiver;
@@ -79,7 +79,7 @@ fn end(serve: fn(TcpStream), timeout: &str) -> (&'static str, Vec<String>) {
     daemon.wait_until_idle();
     daemon.stop();
     let run = runs_of(&sandbox.store(), "a").remove(0);
-    let tries = run.log.iter().filter_map(Line::attempt);
+    let tries = run.log.iter().filter_map(LogEntry::attempt);
     let failures = tries.filter_map(|attempt| match &attempt.outcome {
         Ok(_) => None,
         Err(CallFailure { message, .. }) => Some(message.clone()),

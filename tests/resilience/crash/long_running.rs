@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use flowtrigger_core::run::{Line, RunId, State};
+use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use flowtrigger::engine;
 use flowtrigger::engine::{
     Clock, ConfigFile, Engine, ReloadablePerformer, RulebookPaths, read_event,
@@ -62,11 +62,11 @@ impl EngineWithRun {
     }
 
     /// Waits until the run waits for another time than before, or is over.
-    async fn next_state(&self, before: &State) -> State {
+    async fn next_state(&self, before: &RunState) -> RunState {
         let changed = async {
             for round in 1_u32.. {
                 let state = self.record().await.state;
-                let is_active = matches!(state, State::Queued | State::Running);
+                let is_active = matches!(state, RunState::Queued | RunState::Running);
                 if !is_active && state != *before {
                     return state;
                 }
@@ -91,17 +91,17 @@ impl EngineWithRun {
         recover: impl Fn(),
     ) -> (Record, Vec<f64>) {
         let start = self.clock.now();
-        let (mut state, mut waits) = (State::Queued, Vec::new());
+        let (mut state, mut waits) = (RunState::Queued, Vec::new());
         loop {
             state = self.next_state(&state).await;
             let record = self.record().await;
-            let State::Retrying { until } = state else {
+            let RunState::Retrying { until } = state else {
                 return (record, waits);
             };
             let last = record
                 .log
                 .iter()
-                .filter_map(Line::attempt)
+                .filter_map(LogEntry::attempt)
                 .next_back()
                 .unwrap();
             let ended = last.started + last.took;
@@ -119,7 +119,7 @@ impl EngineWithRun {
 /// No attempt started too early.
 #[track_caller]
 fn expect_no_early_attempt(record: &Record, waits: &[f64]) {
-    let attempts: Vec<_> = record.log.iter().filter_map(Line::attempt).collect();
+    let attempts: Vec<_> = record.log.iter().filter_map(LogEntry::attempt).collect();
     assert_eq!(attempts.len(), waits.len() + 1);
     for (pair, wait) in attempts.windows(2).zip(waits) {
         let waited = pair[1].started.duration_since(pair[0].started);
@@ -187,7 +187,7 @@ async fn a_run_with_enough_attempts_succeeds_when_the_receiver_recovers() {
     let running = engine_with_run(&request_rule("tell", "made", receiver.port, patient)).await;
     let recover = || recovers.store(true, Ordering::Relaxed);
     let (record, waits) = running.attempt_until_over(HOUR, recover).await;
-    assert_eq!(record.state, State::Done);
+    assert_eq!(record.state, RunState::Done);
     expect_no_early_attempt(&record, &waits);
     expect_schedule(&waits, doubling(300.0));
     // 511 s for the first nine waits, then five minutes each.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use flowtrigger_core::run::State;
+use flowtrigger_core::run::RunState;
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::http_wire::{Connection, Message};
 use flowtrigger_testing::receiver::Receiver;
@@ -108,8 +108,8 @@ fn lost(sandbox: &Sandbox, accepted: &[String], receiver: &Receiver) -> Vec<Stri
     let is_found = |id: &String| {
         let runs = runs_of(&store, id);
         match runs.first().map(|run| &run.state) {
-            Some(State::Done) => told.contains(id.as_str()),
-            Some(State::Held { .. }) => true,
+            Some(RunState::Done) => told.contains(id.as_str()),
+            Some(RunState::Held { .. }) => true,
             _ => false,
         }
     };

@@ -1,7 +1,7 @@
 //! Unmatched events are stored as received, without being decoded. The response, the stored event and `why` are
 //! the same as for a decoded event.
 
-use flowtrigger_core::config::{Config, Source};
+use flowtrigger_core::config::{Config, ConfigSource};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::json::parse::accept;
 use flowtrigger::engine::read_event;
@@ -148,7 +148,7 @@ fn configured(config: &str) -> Sandbox {
 }
 
 fn compiled(config: &str) -> Config {
-    Source::new("flowtrigger.yaml".into(), config.into(), Default::default()).compile()
+    ConfigSource::new("flowtrigger.yaml".into(), config.into(), Default::default()).compile()
 }
 
 #[test]

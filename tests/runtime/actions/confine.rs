@@ -12,7 +12,7 @@ use flowtrigger::action::Performer;
 use flowtrigger::action::command::sandbox;
 use flowtrigger_core::flow::call::ExecCall;
 use flowtrigger_core::flow::confinement::Confinement;
-use flowtrigger_core::language::rendered_text::Text;
+use flowtrigger_core::language::rendered_text::RenderedText;
 use flowtrigger_core::run::call_result::CallFailure;
 use serde_json::Value;
 
@@ -173,7 +173,7 @@ async fn another_user_has_its_own_rights_and_home_and_no_other_group() {
         format!("{}\n{}\n{}\n", fields[2], fields[3], fields[5])
     );
     let mut own = shell("echo $HOME", as_nobody());
-    own.env = vec![("HOME".into(), Text::plain("/mine"))];
+    own.env = vec![("HOME".into(), RenderedText::plain("/mine"))];
     assert_eq!(
         stdout(&succeeded(perform_exec(&performer(), own).await)),
         "/mine\n"
@@ -240,8 +240,8 @@ async fn a_confined_command_gets_the_same_environment_arguments_and_input() {
         "--",
         "\n",
     ]);
-    bare.stdin = Text::plain("input\n");
-    bare.env = vec![("MINE".into(), Text::plain("a\nb"))];
+    bare.stdin = RenderedText::plain("input\n");
+    bare.env = vec![("MINE".into(), RenderedText::plain("a\nb"))];
     let plain = succeeded(perform_exec(&performer(), bare.clone()).await);
     bare.confine = Some(Box::new(as_small()));
     assert_eq!(succeeded(perform_exec(&performer(), bare).await), plain);

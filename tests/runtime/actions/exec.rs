@@ -3,8 +3,8 @@
 mod hostile;
 mod stopping;
 
-use flowtrigger_core::flow::call::{ExecCall, Keep};
-use flowtrigger_core::language::rendered_text::Text;
+use flowtrigger_core::flow::call::{ExecCall, KeepOutput};
+use flowtrigger_core::language::rendered_text::RenderedText;
 use serde_json::json;
 
 use super::{exec, failed, perform_exec, performer, secret, succeeded, with};
@@ -25,7 +25,7 @@ async fn a_command_gives_status_and_both_outputs() {
 #[tokio::test]
 async fn json_on_standard_output_becomes_the_body() {
     let mut call = exec(&["cat"]);
-    call.stdin = Text::plain("{\"id\": [1]}\n");
+    call.stdin = RenderedText::plain("{\"id\": [1]}\n");
     let value = succeeded(perform_exec(&performer(), call).await);
     assert_eq!(value["body"], json!({"id": [1]}));
 }
@@ -33,8 +33,8 @@ async fn json_on_standard_output_becomes_the_body() {
 #[tokio::test]
 async fn keep_selects_the_result() {
     for (keep, kept) in [
-        (Keep::Status, json!({"status": 0})),
-        (Keep::None, json!({})),
+        (KeepOutput::Status, json!({"status": 0})),
+        (KeepOutput::None, json!({})),
     ] {
         let call = ExecCall {
             keep,
@@ -59,7 +59,7 @@ async fn the_environment_is_clean() {
     let mut call = exec(&["env"]);
     call.env = vec![
         ("MINE".into(), secret("TOKEN")),
-        ("LANG".into(), Text::plain("xx")),
+        ("LANG".into(), RenderedText::plain("xx")),
     ];
     let value = succeeded(perform_exec(&performer(), call).await);
     let lines: Vec<&str> = value["stdout"].as_str().unwrap().lines().collect();
@@ -161,7 +161,7 @@ async fn large_output_is_read_to_its_end_and_kept_in_part() {
 #[tokio::test]
 async fn unread_input_is_no_failure() {
     let mut call = exec(&["true"]);
-    call.stdin = Text::plain("x".repeat(1_000_000));
+    call.stdin = RenderedText::plain("x".repeat(1_000_000));
     assert_eq!(
         succeeded(perform_exec(&performer(), call).await)["status"],
         0
@@ -171,7 +171,7 @@ async fn unread_input_is_no_failure() {
 #[tokio::test]
 async fn input_and_output_larger_than_a_pipe_do_not_wait_for_each_other() {
     let mut call = exec(&["cat"]);
-    call.stdin = Text::plain("x".repeat(1_000_000));
+    call.stdin = RenderedText::plain("x".repeat(1_000_000));
     let performer = with(|options| options.output_cap = 2_000_000);
     let value = succeeded(perform_exec(&performer, call).await);
     assert_eq!(value["stdout"].as_str().unwrap().len(), 1_000_000);
@@ -188,7 +188,7 @@ async fn an_unexecutable_command_fails_permanently() {
     };
     let long = "x".repeat(128 * 1024);
     let variable = |name: &str, value: &str| ExecCall {
-        env: vec![(name.into(), Text::plain(value))],
+        env: vec![(name.into(), RenderedText::plain(value))],
         ..exec(&["true"])
     };
     for (call, words) in [
@@ -231,7 +231,7 @@ async fn an_unexecutable_command_fails_permanently() {
         ),
         (
             ExecCall {
-                argv: vec![Text::plain("true"), secret("UNSET")],
+                argv: vec![RenderedText::plain("true"), secret("UNSET")],
                 ..exec(&[])
             },
             "secret `UNSET` is not set",

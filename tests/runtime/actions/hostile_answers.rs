@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use flowtrigger_core::flow::call::Keep;
+use flowtrigger_core::flow::call::KeepOutput;
 use flowtrigger_testing::receiver::{Receiver, Response, Then};
 
 use super::{failed, http, perform_http, performer, succeeded, with};
@@ -102,7 +102,7 @@ async fn an_unneeded_body_is_not_read_to_its_end() {
     ));
     let performer = with(|options| options.response_cap = 100);
     let mut call = http("GET", receiver.url("/"));
-    call.keep = Keep::Status;
+    call.keep = KeepOutput::Status;
     let value = succeeded(perform_http(&performer, call).await);
     assert_eq!(value, serde_json::json!({"status": 200}));
 }

@@ -1,8 +1,8 @@
 //! HTTP calls with receivers on this machine: what is sent, what is kept, and that no secret is in a message or
 //! result.
 
-use flowtrigger_core::flow::call::{Auth, Body, Call, Keep};
-use flowtrigger_core::language::rendered_text::{Encoding, Piece, Text, Tree};
+use flowtrigger_core::flow::call::{Auth, RequestBody, Call, KeepOutput};
+use flowtrigger_core::language::rendered_text::{SecretEncoding, TextPart, RenderedText, RenderedJson};
 use flowtrigger_testing::receiver::{Receiver, Response, Then};
 use serde_json::{Value, json};
 
@@ -16,8 +16,8 @@ async fn a_request_has_the_headers_of_the_step_and_the_defaults() {
         "{\"id\":7}",
     ));
     let mut call = http("PUT", receiver.url("/a%20b?q=%26"));
-    call.headers = vec![("X-Note".into(), Text::plain("grüße 🎉"))];
-    call.body = Some(Body::Raw(Text::plain("hello")));
+    call.headers = vec![("X-Note".into(), RenderedText::plain("grüße 🎉"))];
+    call.body = Some(RequestBody::Raw(RenderedText::plain("hello")));
     let value = succeeded(perform_http(&performer(), call).await);
     assert_eq!(
         (&value["status"], &value["body"]),
@@ -50,12 +50,12 @@ async fn a_json_body_is_valid_for_any_text() {
     let receiver = Receiver::always(Response::new("200 OK", "", ""));
     let mut call = http("POST", receiver.url("/"));
     let mut tail = secret("TOKEN");
-    tail.0.push(Piece::Text(hostile.into()));
-    call.body = Some(Body::Json(Tree::Map(vec![
-        ("text".into(), Tree::Text(tail)),
+    tail.0.push(TextPart::Text(hostile.into()));
+    call.body = Some(RequestBody::Json(RenderedJson::Map(vec![
+        ("text".into(), RenderedJson::Text(tail)),
         (
             "list".into(),
-            Tree::List(vec![Tree::Value(json!(1.0)), Tree::Value(Value::Null)]),
+            RenderedJson::List(vec![RenderedJson::Value(json!(1.0)), RenderedJson::Value(Value::Null)]),
         ),
     ])));
     succeeded(perform_http(&performer(), call).await);
@@ -74,8 +74,8 @@ async fn a_form_is_encoded() {
     let receiver = Receiver::always(Response::new("200 OK", "", ""));
     let mut call = http("POST", receiver.url("/"));
     let field = |name: &str, text| (name.to_owned(), text);
-    call.body = Some(Body::Form(vec![
-        field("a b", Text::plain("1&2=ü")),
+    call.body = Some(RequestBody::Form(vec![
+        field("a b", RenderedText::plain("1&2=ü")),
         field("t", secret("TOKEN")),
     ]));
     succeeded(perform_http(&performer(), call).await);
@@ -94,15 +94,15 @@ async fn a_form_is_encoded() {
 async fn headers_of_the_step_override_the_defaults() {
     let receiver = Receiver::always(Response::new("200 OK", "", ""));
     let mut call = http("POST", receiver.url("/"));
-    call.body = Some(Body::Json(Tree::Value(json!({}))));
-    call.auth = Some(Auth::Bearer(Text::plain("ours")));
+    call.body = Some(RequestBody::Json(RenderedJson::Value(json!({}))));
+    call.auth = Some(Auth::Bearer(RenderedText::plain("ours")));
     for name in [
         "Idempotency-KEY",
         "user-agent",
         "Content-Type",
         "AUTHORIZATION",
     ] {
-        call.headers.push((name.into(), Text::plain("mine")));
+        call.headers.push((name.into(), RenderedText::plain("mine")));
     }
     succeeded(perform_http(&performer(), call).await);
     let request = receiver.only().text();
@@ -129,7 +129,7 @@ async fn credentials_are_sent_in_each_form() {
         ),
         (
             Auth::Basic {
-                username: Text::plain("bot"),
+                username: RenderedText::plain("bot"),
                 password: secret("TOKEN"),
             },
             "authorization: Basic Ym90OnMzY3IidC8x",
@@ -168,15 +168,15 @@ async fn secrets_never_come_back_in_messages_or_results() {
     ] {
         let receiver = Receiver::always(Response::new(status, header, echo));
         let mut call = http("POST", "");
-        call.url = Text(vec![
-            Piece::Text(receiver.url("/")),
-            Piece::Secret {
+        call.url = RenderedText(vec![
+            TextPart::Text(receiver.url("/")),
+            TextPart::Secret {
                 name: "TOKEN".into(),
-                encoding: Encoding::Percent,
+                encoding: SecretEncoding::Percent,
             },
         ]);
         call.auth = Some(Auth::Basic {
-            username: Text::plain("bot"),
+            username: RenderedText::plain("bot"),
             password: secret("TOKEN"),
         });
         let performed = perform_http(&performer(), call).await;
@@ -197,8 +197,8 @@ async fn secrets_never_come_back_in_messages_or_results() {
 #[tokio::test]
 async fn keep_selects_the_result() {
     for (keep, kept) in [
-        (Keep::Status, json!({"status": 200})),
-        (Keep::None, json!({})),
+        (KeepOutput::Status, json!({"status": 200})),
+        (KeepOutput::None, json!({})),
     ] {
         let receiver = Receiver::always(Response::new("200 OK", "", "body"));
         let mut call = http("GET", receiver.url("/"));

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use flowtrigger_core::flow::call::{Body, Expect, HttpCall};
-use flowtrigger_core::language::rendered_text::Text;
+use flowtrigger_core::flow::call::{RequestBody, ExpectedStatus, HttpCall};
+use flowtrigger_core::language::rendered_text::RenderedText;
 use flowtrigger_core::run::call_result::CallFailure;
 use flowtrigger_testing::receiver::{Receiver, Response, Then};
 
@@ -19,7 +19,7 @@ async fn answered(status: &str, headers: &str, body: &str) -> CallFailure {
 async fn a_secret_that_is_not_set_sends_nothing() {
     let receiver = Receiver::always(Response::new("200 OK", "", ""));
     let mut call = http("POST", receiver.url("/"));
-    call.body = Some(Body::Raw(secret("UNSET")));
+    call.body = Some(RequestBody::Raw(secret("UNSET")));
     let failure = failed(perform_http(&performer(), call).await);
     assert!(
         failure.message.contains("secret `UNSET` is not set"),
@@ -68,7 +68,7 @@ async fn expect_decides_what_is_success() {
     ] {
         let receiver = Receiver::always(Response::new(status, "location: /elsewhere\r\n", ""));
         let mut call = http("GET", receiver.url("/"));
-        call.expect = Expect(expect);
+        call.expect = ExpectedStatus(expect);
         let performed = perform_http(&performer(), call).await;
         assert_eq!(performed.is_ok(), accepted, "{performed:?}");
         assert_eq!(receiver.count(), 1, "a redirect is not followed");
@@ -190,17 +190,17 @@ async fn each_connection_failure_has_its_message() {
 async fn an_invalid_request_fails_permanently() {
     let receiver = Receiver::always(Response::new("200 OK", "", ""));
     let url = receiver.url("/");
-    let with_header = |name: &str, value: Text| HttpCall {
+    let with_header = |name: &str, value: RenderedText| HttpCall {
         headers: vec![(name.to_owned(), value)],
         ..http("GET", url.clone())
     };
     for (call, words) in [
         (
-            with_header("X-Note", Text::plain("a\r\nX-Evil: 1")),
+            with_header("X-Note", RenderedText::plain("a\r\nX-Evil: 1")),
             "the header `x-note` contains a line break",
         ),
         (
-            with_header("X-Note", Text::plain("a\u{0}")),
+            with_header("X-Note", RenderedText::plain("a\u{0}")),
             "the header `x-note` contains",
         ),
         (
@@ -208,11 +208,11 @@ async fn an_invalid_request_fails_permanently() {
             "the header `x-key` contains",
         ),
         (
-            with_header("X Note", Text::plain("a")),
+            with_header("X Note", RenderedText::plain("a")),
             "`X Note` is not a header name",
         ),
         (
-            with_header("Content-Length", Text::plain("0")),
+            with_header("Content-Length", RenderedText::plain("0")),
             "the header `content-length` is set from the body",
         ),
         (

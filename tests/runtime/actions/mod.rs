@@ -20,9 +20,9 @@ use std::time::Duration;
 use flowtrigger::action::secret::SecretStore;
 use flowtrigger_core::secret::SecretValue;
 use flowtrigger::action::{Performer, PerformerOptions};
-use flowtrigger_core::egress::policy::{Allowed, Outgoing};
-use flowtrigger_core::flow::call::{Call, ExecCall, Expect, HttpCall, Keep};
-use flowtrigger_core::language::rendered_text::{Encoding, Piece, Text};
+use flowtrigger_core::egress::policy::{EgressAllow, EgressPolicy};
+use flowtrigger_core::flow::call::{Call, ExecCall, ExpectedStatus, HttpCall, KeepOutput};
+use flowtrigger_core::language::rendered_text::{SecretEncoding, TextPart, RenderedText};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult};
 use ipnet::IpNet;
 use serde_json::Value;
@@ -50,52 +50,52 @@ pub fn with(change: impl FnOnce(&mut PerformerOptions)) -> Performer {
 }
 
 /// A policy that also allows these networks, hosts and endings (`*.internal`).
-pub fn allowing(entries: &[&str]) -> Outgoing {
+pub fn allowing(entries: &[&str]) -> EgressPolicy {
     let allowed = |entry: &&str| match (entry.strip_prefix('*'), entry.parse::<IpNet>()) {
-        (Some(end), _) => Allowed::Under(end.to_owned()),
-        (None, Ok(network)) => Allowed::Network(network),
+        (Some(end), _) => EgressAllow::Under(end.to_owned()),
+        (None, Ok(network)) => EgressAllow::Network(network),
         (None, Err(_)) => match entry.parse::<IpAddr>() {
-            Ok(address) => Allowed::Network(address.into()),
-            Err(_) => Allowed::Host((*entry).to_owned()),
+            Ok(address) => EgressAllow::Network(address.into()),
+            Err(_) => EgressAllow::Host((*entry).to_owned()),
         },
     };
-    Outgoing {
+    EgressPolicy {
         allow: entries.iter().map(allowed).collect(),
-        ..Outgoing::default()
+        ..EgressPolicy::default()
     }
 }
 
 pub fn http(method: &str, url: impl Into<String>) -> HttpCall {
     HttpCall {
         method: method.into(),
-        url: Text::plain(url),
+        url: RenderedText::plain(url),
         connection: None,
         headers: vec![],
         body: None,
         auth: None,
         timeout: AMPLE,
         redirects: 0,
-        expect: Expect::default(),
-        keep: Keep::Body,
+        expect: ExpectedStatus::default(),
+        keep: KeepOutput::Body,
     }
 }
 
 pub fn exec(argv: &[&str]) -> ExecCall {
     ExecCall {
-        argv: argv.iter().copied().map(Text::plain).collect(),
-        stdin: Text::default(),
+        argv: argv.iter().copied().map(RenderedText::plain).collect(),
+        stdin: RenderedText::default(),
         cwd: "/".into(),
         env: vec![],
         confine: None,
         timeout: AMPLE,
-        keep: Keep::Body,
+        keep: KeepOutput::Body,
     }
 }
 
-pub fn secret(name: &str) -> Text {
-    Text(vec![Piece::Secret {
+pub fn secret(name: &str) -> RenderedText {
+    RenderedText(vec![TextPart::Secret {
         name: name.into(),
-        encoding: Encoding::Plain,
+        encoding: SecretEncoding::Plain,
     }])
 }
 

@@ -1,8 +1,8 @@
 //! Outboxes: requests written to a file as lines of JSON, without secrets, whole, and inside the folder.
 
 use flowtrigger::action::Performer;
-use flowtrigger_core::flow::call::{Auth, Body, Call, Expect, Keep};
-use flowtrigger_core::language::rendered_text::{Text, Tree};
+use flowtrigger_core::flow::call::{Auth, RequestBody, Call, ExpectedStatus, KeepOutput};
+use flowtrigger_core::language::rendered_text::{RenderedText, RenderedJson};
 use serde_json::{Value, json};
 
 use super::{KEY, failed, http, perform_http, secret, succeeded, with};
@@ -26,14 +26,14 @@ async fn a_request_becomes_a_line_without_secrets() {
     let mut call = http("POST", "outbox:chat/hooks/1?x=y");
     call.headers = vec![("X-Key".into(), secret("TOKEN"))];
     call.auth = Some(Auth::Basic {
-        username: Text::plain("bot"),
+        username: RenderedText::plain("bot"),
         password: secret("TOKEN"),
     });
-    call.body = Some(Body::Json(Tree::Map(vec![
-        ("text".into(), Tree::Text(Text::plain("a\n\"b\""))),
-        ("token".into(), Tree::Text(secret("TOKEN"))),
+    call.body = Some(RequestBody::Json(RenderedJson::Map(vec![
+        ("text".into(), RenderedJson::Text(RenderedText::plain("a\n\"b\""))),
+        ("token".into(), RenderedJson::Text(secret("TOKEN"))),
     ])));
-    call.expect = Expect(vec![200..=200]);
+    call.expect = ExpectedStatus(vec![200..=200]);
     let value = succeeded(perform_http(&performer(folder.path()), call).await);
     assert_eq!(value["status"], 202);
     let path = folder.path().join("data/outbox/chat.ndjson");
@@ -62,15 +62,15 @@ async fn a_form_shows_its_fields_and_no_body_is_null() {
     let folder = tempfile::tempdir().unwrap();
     let performer = performer(folder.path());
     let mut call = http("POST", "outbox:a");
-    let field = |name: &str, text: &str| (name.to_owned(), Text::plain(text));
-    call.body = Some(Body::Form(vec![
+    let field = |name: &str, text: &str| (name.to_owned(), RenderedText::plain(text));
+    call.body = Some(RequestBody::Form(vec![
         field("a", "1"),
         field("b", "x"),
         field("a", "2"),
     ]));
     succeeded(perform_http(&performer, call).await);
     let mut call = http("GET", "outbox:a");
-    call.keep = Keep::Status;
+    call.keep = KeepOutput::Status;
     assert_eq!(
         succeeded(perform_http(&performer, call).await),
         json!({"status": 202})
@@ -126,7 +126,7 @@ async fn lines_of_many_writers_never_mix() {
     for number in 0..40 {
         let performer = performer.clone();
         let mut call = http("POST", "outbox:busy");
-        call.body = Some(Body::Raw(Text::plain(number.to_string().repeat(20_000))));
+        call.body = Some(RequestBody::Raw(RenderedText::plain(number.to_string().repeat(20_000))));
         writers.spawn(async move { performer.perform(&Call::Http(call), KEY).await });
     }
     for performed in writers.join_all().await {

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use flowtrigger::action::Performer;
-use flowtrigger_core::egress::policy::{Outgoing, Proxy};
+use flowtrigger_core::egress::policy::{EgressPolicy, EgressProxy};
 use flowtrigger_core::flow::call::HttpCall;
-use flowtrigger_core::language::rendered_text::{Piece, Text};
+use flowtrigger_core::language::rendered_text::{TextPart, RenderedText};
 use flowtrigger_testing::receiver::{Received, Receiver, Response, Then};
 
 use super::lookup::Names;
@@ -14,7 +14,7 @@ use super::{allowing, failed, http, perform_http, secret, succeeded, with};
 
 const FINE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-fn sending(outgoing: Outgoing, names: &Arc<Names>) -> Performer {
+fn sending(outgoing: EgressPolicy, names: &Arc<Names>) -> Performer {
     with(|options| {
         options.outgoing = outgoing;
         options.resolver = Arc::clone(names) as _;
@@ -72,7 +72,7 @@ async fn only_allowed_addresses_of_a_name_are_tried() {
 async fn a_denied_address_is_denied_in_every_spelling() {
     let inside = Receiver::always(Response::raw(FINE, Then::Close));
     let names = Names::of(&[]);
-    let performer = sending(Outgoing::default(), &names);
+    let performer = sending(EgressPolicy::default(), &names);
     for host in [
         "127.0.0.1",
         "0x7f.1",
@@ -149,12 +149,12 @@ async fn internal_hosts_are_reached_only_if_allowed() {
 #[tokio::test]
 async fn a_denied_secret_host_is_not_shown() {
     let performer = with(|options| {
-        options.outgoing = Outgoing::default();
+        options.outgoing = EgressPolicy::default();
     });
-    let url = Text(vec![
-        Piece::Text("http://".into()),
+    let url = RenderedText(vec![
+        TextPart::Text("http://".into()),
         secret("INSIDE").0.remove(0),
-        Piece::Text("/x".into()),
+        TextPart::Text("/x".into()),
     ]);
     let call = HttpCall {
         url,
@@ -173,9 +173,9 @@ async fn a_configured_proxy_resolves_names_itself() {
     let proxy = Receiver::always(Response::raw(FINE, Then::Close));
     let names = Names::of(&[("proxy.internal", &[&["127.0.0.1"]])]);
     for host in ["127.0.0.1", "proxy.internal"] {
-        let through = Outgoing {
-            proxy: Some(Proxy::Address(format!("http://{host}:{}", proxy.port))),
-            ..Outgoing::default()
+        let through = EgressPolicy {
+            proxy: Some(EgressProxy::Address(format!("http://{host}:{}", proxy.port))),
+            ..EgressPolicy::default()
         };
         let performer = sending(through, &names);
         succeeded(perform_http(&performer, http("GET", "http://desk.example/x")).await);
@@ -205,9 +205,9 @@ async fn a_configured_proxy_resolves_names_itself() {
 
 #[tokio::test]
 async fn an_unreachable_proxy_is_reported() {
-    let through = Outgoing {
-        proxy: Some(Proxy::Address("http://127.0.0.1:9".into())),
-        ..Outgoing::default()
+    let through = EgressPolicy {
+        proxy: Some(EgressProxy::Address("http://127.0.0.1:9".into())),
+        ..EgressPolicy::default()
     };
     let performer = sending(through, &Names::of(&[]));
     let failure = failed(perform_http(&performer, http("GET", "http://desk.example/x")).await);
@@ -231,7 +231,7 @@ async fn a_new_policy_applies_to_open_connections() {
     succeeded(perform_http(&before, call()).await);
     let secrets = flowtrigger::action::secret::SecretStore::none();
     let after = before
-        .renewed(&secrets, &Outgoing::default(), None)
+        .renewed(&secrets, &EgressPolicy::default(), None)
         .unwrap();
     let failure = failed(perform_http(&after, call()).await);
     assert!(

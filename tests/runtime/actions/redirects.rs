@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowtrigger_core::flow::call::{Auth, Body, Expect, HttpCall};
-use flowtrigger_core::language::rendered_text::{Piece, Text};
+use flowtrigger_core::flow::call::{Auth, RequestBody, ExpectedStatus, HttpCall};
+use flowtrigger_core::language::rendered_text::{TextPart, RenderedText};
 use flowtrigger_testing::receiver::{Received, Receiver, Response, Then};
 
 use super::lookup::Names;
@@ -24,10 +24,10 @@ fn telling(url: String) -> HttpCall {
     HttpCall {
         headers: vec![
             ("X-Key".into(), secret("TOKEN")),
-            ("X-Open".into(), Text::plain("open")),
-            ("Cookie".into(), Text::plain("a=b")),
+            ("X-Open".into(), RenderedText::plain("open")),
+            ("Cookie".into(), RenderedText::plain("a=b")),
         ],
-        body: Some(Body::Raw(Text::plain("hello"))),
+        body: Some(RequestBody::Raw(RenderedText::plain("hello"))),
         auth: Some(Auth::Bearer(secret("TOKEN"))),
         redirects: 3,
         ..http("POST", url)
@@ -119,7 +119,7 @@ async fn a_body_that_holds_a_secret_goes_to_no_other_origin() {
     let to = last().await;
     let from = leading("308 Permanent Redirect", &to.url("/")).await;
     let mut call = telling(from.url("/"));
-    call.body = Some(Body::Raw(secret("TOKEN")));
+    call.body = Some(RequestBody::Raw(secret("TOKEN")));
     let failure = failed(perform_http(&performer(), call).await);
     assert!(
         failure
@@ -208,7 +208,7 @@ async fn a_redirect_without_a_location_is_the_result() {
 async fn a_redirect_that_the_step_expects_is_its_result() {
     let from = leading("302 Found", "/elsewhere").await;
     let mut call = telling(from.url("/"));
-    call.expect = Expect(vec![302..=302]);
+    call.expect = ExpectedStatus(vec![302..=302]);
     let value = succeeded(perform_http(&performer(), call).await);
     assert_eq!(value["status"], 302);
     assert_eq!(from.count(), 1);
@@ -240,7 +240,7 @@ async fn credentials_in_a_location_are_neither_sent_nor_shown() {
 
     let from = leading("302 Found", "ftp://x.example/s3cr%22t%2F1").await;
     let mut call = telling(from.url("/"));
-    call.headers = vec![("X-Key".into(), Text(vec![Piece::Text("k".into())]))];
+    call.headers = vec![("X-Key".into(), RenderedText(vec![TextPart::Text("k".into())]))];
     let message = failed(perform_http(&performer(), call).await).message;
     assert!(
         message.contains("[secret TOKEN]") && !message.contains("s3cr"),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flowtrigger_core::run::State;
+use flowtrigger_core::run::RunState;
 use flowtrigger::source::admin;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{event, house, soon, telling};
@@ -54,7 +54,7 @@ async fn runs_are_retried_replayed_and_cancelled() {
         order(&socket, "/runs/1/retry").await,
         (200, run("queued", 1))
     );
-    assert_eq!(house.settled(&runs).await[0].state, State::Done);
+    assert_eq!(house.settled(&runs).await[0].state, RunState::Done);
     assert_eq!(
         order(&socket, "/runs/1/replay").await,
         (200, run("queued", 2))

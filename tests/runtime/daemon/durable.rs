@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use flowtrigger_core::run::{Line, RunId, State};
+use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use flowtrigger::store::{
     Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, SqliteStore, Store,
     StoreError, Unmatched,
@@ -101,15 +101,15 @@ impl Store for Durable {
     async fn advance(
         &self,
         run: RunId,
-        lines: Vec<Line>,
-        state: Option<State>,
+        lines: Vec<LogEntry>,
+        state: Option<RunState>,
     ) -> Result<(), StoreError> {
         let less = |left: usize| left.checked_sub(1);
         let (success, failure) = (Ordering::SeqCst, Ordering::SeqCst);
         if self.0.failures.fetch_update(success, failure, less).is_ok() {
             return Err(StoreError::Broken("injected".into()));
         }
-        let note = (lines.len(), state.as_ref().map(State::word));
+        let note = (lines.len(), state.as_ref().map(RunState::word));
         self.0.advanced.lock().unwrap().push(note);
         self.0.store.advance(run, lines, state).await
     }

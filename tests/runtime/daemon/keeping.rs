@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flowtrigger_core::flow::call::Call;
-use flowtrigger_core::run::{Line, State};
+use flowtrigger_core::run::{LogEntry, RunState};
 use flowtrigger_core::run::call_result::CallResult;
 use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::HttpLimits;
@@ -42,7 +42,7 @@ async fn the_last_attempt_and_the_end_are_kept_together() {
     let more = "- name: note\n  set: { seen: 1 }\n- name: again\n  exec: [\"true\"]\n";
     let house = house(&store, &telling("tell", receiver.address, more), None).await;
     let runs = house.accepted(&event(1, "a")).await;
-    assert_eq!(house.settled(&runs).await[0].state, State::Done);
+    assert_eq!(house.settled(&runs).await[0].state, RunState::Done);
     // What was told, set and is about to start; then how that ended, with the run's own end.
     assert_eq!(store.advanced(), [(3, None), (1, Some("done"))]);
 }
@@ -66,7 +66,7 @@ async fn an_outcome_is_kept_once_the_store_takes_it() {
         store.advanced() == [(1, Some("done"))]
     })
     .await;
-    assert_eq!(house.settled(&runs).await[0].state, State::Done);
+    assert_eq!(house.settled(&runs).await[0].state, RunState::Done);
     assert_eq!(receiver.received().len(), 1);
 }
 
@@ -80,11 +80,11 @@ async fn a_request_that_is_cut_off_by_a_stop_is_made_again_with_its_key() {
     let runs = first.accepted(&event(1, "held")).await;
     receiver.wait_for_async(1).await;
     let left = soon("it stops", first.engine.drain()).await;
-    assert_eq!(left.runs[0].state, State::Queued);
+    assert_eq!(left.runs[0].state, RunState::Queued);
     receiver.release(2);
     let second = house(&store, &rules, None).await;
     let record = second.settled(&runs).await.remove(0);
-    assert_eq!((record.state, record.log.len()), (State::Done, 1));
+    assert_eq!((record.state, record.log.len()), (RunState::Done, 1));
     let got = receiver.received();
     assert_eq!((got.len(), &got[0].key), (2, &got[1].key));
 }
@@ -99,11 +99,11 @@ async fn a_command_that_is_cut_off_by_a_stop_is_held_by_the_next_start() {
     })
     .await;
     let left = soon("it stops", first.engine.drain()).await;
-    assert_eq!(left.runs[0].state, State::Queued);
+    assert_eq!(left.runs[0].state, RunState::Queued);
     let second = house(&store, SLEEPING, None).await;
     let record = second.settled(&runs).await.remove(0);
     assert_eq!(record.state.word(), "held");
-    assert!(matches!(record.log[..], [Line::Started { .. }]));
+    assert!(matches!(record.log[..], [LogEntry::Started { .. }]));
 }
 
 #[tokio::test]
@@ -116,10 +116,10 @@ async fn a_run_at_work_is_stopped_before_it_is_cancelled() {
     let behind = house.accepted(&event(1, "behind it")).await;
     receiver.wait_for_async(1).await;
     let cancelled = soon("it is cancelled", house.engine.cancel(runs[0].id)).await;
-    assert_eq!(cancelled.unwrap().state, State::Cancelled);
-    assert_eq!(house.settled(&behind).await[0].state, State::Done);
+    assert_eq!(cancelled.unwrap().state, RunState::Cancelled);
+    assert_eq!(house.settled(&behind).await[0].state, RunState::Done);
     let record = house.settled(&runs).await.remove(0);
-    assert_eq!((record.state, record.log.len()), (State::Cancelled, 0));
+    assert_eq!((record.state, record.log.len()), (RunState::Cancelled, 0));
     assert!(house.engine.cancel(runs[0].id).await.is_err());
 }
 
@@ -164,7 +164,7 @@ async fn a_dead_run_goes_on_and_a_done_one_is_acted_on_anew() {
     assert_eq!(house.settled(&runs).await[0].state.word(), "dead");
     let revived = house.engine.retry(runs[0].id).await.unwrap();
     assert_eq!(revived.id, runs[0].id);
-    assert_eq!(house.settled(&runs).await[0].state, State::Done);
+    assert_eq!(house.settled(&runs).await[0].state, RunState::Done);
     assert!(house.engine.retry(runs[0].id).await.is_err());
     let replayed = house.engine.replay(runs[0].id, None).await.unwrap();
     assert_ne!(replayed[0].id, runs[0].id);
@@ -202,7 +202,7 @@ async fn a_run_that_panicked_is_buried_once_the_store_takes_it() {
     .await;
     let record = house.settled(&runs).await.remove(0);
     assert!(
-        matches!(&record.state, State::Dead { why } if why.contains("dropped")),
+        matches!(&record.state, RunState::Dead { why } if why.contains("dropped")),
         "{:?}",
         record.state
     );

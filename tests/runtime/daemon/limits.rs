@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flowtrigger_core::run::State;
+use flowtrigger_core::run::RunState;
 use flowtrigger::engine::EngineOptions;
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{Placed, Store};
@@ -27,11 +27,11 @@ async fn a_host_that_does_not_answer_holds_up_no_other() {
     let house = house_with(&rules.join("---\n"), options, HttpLimits::default()).await;
     let runs = house.accepted(&event(1, "x")).await;
     let (to_dead, to_alive) = runs.split_at(4);
-    assert_eq!(house.settled(to_alive).await[0].state, State::Done);
+    assert_eq!(house.settled(to_alive).await[0].state, RunState::Done);
     assert_eq!(dead.wait_for_async(1).await.len(), 1, "one at a time");
     dead.release(4);
     for record in house.settled(to_dead).await {
-        assert_eq!(record.state, State::Done);
+        assert_eq!(record.state, RunState::Done);
     }
     assert_eq!(dead.received().len(), 4);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use flowtrigger_core::flow::call::Call;
-use flowtrigger_core::run::{Line, RunId, State};
+use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use flowtrigger_core::run::call_result::{CallResult, Reply};
 use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::HttpLimits;
@@ -33,7 +33,7 @@ async fn an_event_is_accepted_and_acted_on() {
         json!({"accepted": true, "event": id, "runs": [{"id": 1, "rule": "tell", "state": "queued"}]})
     );
     let runs = house.accepted(&event(1, "hello")).await;
-    assert_eq!(house.settled(&runs).await[0].state, State::Done);
+    assert_eq!(house.settled(&runs).await[0].state, RunState::Done);
     let got = receiver.received();
     assert_eq!(got.len(), 1);
     assert_eq!(got[0].path, "/tell");
@@ -286,7 +286,7 @@ impl Store for Broken {
         Ok(Vec::new())
     }
 
-    async fn advance(&self, _: RunId, _: Vec<Line>, _: Option<State>) -> Result<(), StoreError> {
+    async fn advance(&self, _: RunId, _: Vec<LogEntry>, _: Option<RunState>) -> Result<(), StoreError> {
         Err(self.0.clone())
     }
 

@@ -1,7 +1,7 @@
 //! Runs to their end: retries, lanes, guards, and a fault that takes nothing else with it.
 
 use flowtrigger_core::flow::call::Call;
-use flowtrigger_core::run::{Line, State};
+use flowtrigger_core::run::{LogEntry, RunState};
 use flowtrigger_core::run::call_result::{CallResult, Reply};
 use flowtrigger::engine::{Perform, RunReport, act};
 use flowtrigger::store::Store;
@@ -21,7 +21,7 @@ async fn a_dead_receiver_is_tried_again_and_given_up() {
     let house = house(&telling("tell", address, QUICKLY)).await;
     let runs = house.accepted(&event(1, "a")).await;
     let record = &house.settled(&runs).await[0];
-    let State::Dead { why } = &record.state else {
+    let RunState::Dead { why } = &record.state else {
         panic!("{:?}", record.state);
     };
     assert!(
@@ -31,7 +31,7 @@ async fn a_dead_receiver_is_tried_again_and_given_up() {
     let numbers: Vec<u32> = record
         .log
         .iter()
-        .filter_map(Line::attempt)
+        .filter_map(LogEntry::attempt)
         .map(|attempt| attempt.number)
         .collect();
     assert_eq!(numbers, [1, 2, 3]);
@@ -46,7 +46,7 @@ async fn a_receiver_that_recovers_gets_the_same_key_again() {
     receiver.next_statuses(&[503, 429]);
     let house = house(&telling("tell", receiver.address, QUICKLY)).await;
     let runs = house.accepted(&event(1, "a")).await;
-    assert_eq!(house.settled(&runs).await[0].state, State::Done);
+    assert_eq!(house.settled(&runs).await[0].state, RunState::Done);
     let got = receiver.received();
     assert_eq!(got.len(), 3);
     assert!(got.iter().all(|one| one.key == got[0].key));
@@ -72,7 +72,7 @@ async fn a_retrying_run_blocks_its_own_lane_only() {
     receiver.wait_for_async(1).await;
     let second = house.accepted(&event(1, "b")).await;
     let other = house.accepted(&event(2, "c")).await;
-    assert_eq!(house.settled(&other).await[0].state, State::Done);
+    assert_eq!(house.settled(&other).await[0].state, RunState::Done);
     let store = house.engine.store();
     let state = |id| async move { store.run(id).await.unwrap().unwrap().state };
     let parked = async {
@@ -81,7 +81,7 @@ async fn a_retrying_run_blocks_its_own_lane_only() {
         }
     };
     soon("the first run is parked", parked).await;
-    assert_eq!(state(second[0].id).await, State::Queued);
+    assert_eq!(state(second[0].id).await, RunState::Queued);
     assert_eq!(receiver.received().len(), 2);
 }
 
@@ -124,7 +124,7 @@ async fn steps_pass_data_on_and_a_guard_ends_a_run() {
     let results: Vec<&CallResult> = record
         .log
         .iter()
-        .filter_map(Line::attempt)
+        .filter_map(LogEntry::attempt)
         .map(|attempt| &attempt.outcome)
         .collect();
     let seen = json!({"seen": 200});
@@ -148,7 +148,7 @@ async fn a_fault_in_one_run_stops_no_other() {
         "{why}"
     );
     let next = house.accepted(&event(1, "fine")).await;
-    assert_eq!(house.settled(&next).await[0].state, State::Done);
+    assert_eq!(house.settled(&next).await[0].state, RunState::Done);
 }
 
 struct Faulty;
@@ -187,5 +187,5 @@ async fn a_batch_reports_in_order_of_events() {
     assert_eq!(reports[0].matched, ["tell"]);
     assert_eq!(reports[0].runs[0].steps[0].attempts, 3);
     assert_eq!(reports[0].runs[0].state.word(), "dead");
-    assert!(reports[1..].iter().all(|r| r.runs[0].state == State::Done));
+    assert!(reports[1..].iter().all(|r| r.runs[0].state == RunState::Done));
 }

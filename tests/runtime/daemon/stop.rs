@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flowtrigger_core::run::State;
+use flowtrigger_core::run::RunState;
 use flowtrigger::engine::{EngineOptions, UnfinishedWork};
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger_testing::receiver::Receiver;
@@ -36,7 +36,7 @@ async fn work_in_flight_ends_and_new_work_is_refused() {
         UnfinishedWork::default()
     );
     for runs in [runs, behind] {
-        assert_eq!(house.settled(&runs).await[0].state, State::Done);
+        assert_eq!(house.settled(&runs).await[0].state, RunState::Done);
     }
     assert_eq!(receiver.received().len(), 2);
 }

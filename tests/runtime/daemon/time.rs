@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flowtrigger_core::flow::call::Call;
-use flowtrigger_core::run::{Line, State};
+use flowtrigger_core::run::{LogEntry, RunState};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger::engine::{Clock, Perform};
 use flowtrigger::store::{Placed, SqliteStore, Store};
@@ -38,7 +38,7 @@ async fn failing(
     (house, clock)
 }
 
-async fn state(house: &House<SqliteStore, Until>, run: &Placed) -> State {
+async fn state(house: &House<SqliteStore, Until>, run: &Placed) -> RunState {
     house
         .engine
         .store()
@@ -51,11 +51,11 @@ async fn state(house: &House<SqliteStore, Until>, run: &Placed) -> State {
 
 async fn parks(house: &House<SqliteStore, Until>, run: &Placed) -> Timestamp {
     until("the run waits for its next try", || async {
-        matches!(state(house, run).await, State::Retrying { .. })
+        matches!(state(house, run).await, RunState::Retrying { .. })
     })
     .await;
     match state(house, run).await {
-        State::Retrying { until } => until,
+        RunState::Retrying { until } => until,
         other => panic!("{other:?}"),
     }
 }
@@ -72,13 +72,13 @@ async fn a_receiver_that_fails_for_an_hour_gets_its_request_afterwards() {
         let wait = due.duration_since(clock.now());
         clock.advance(Duration::try_from(wait).unwrap());
         until("it is tried when it is due", || async {
-            state(&house, &run).await != State::Retrying { until: due }
+            state(&house, &run).await != RunState::Retrying { until: due }
         })
         .await;
     }
     let record = house.settled(&[run]).await.remove(0);
-    assert_eq!(record.state, State::Done);
-    let attempts: Vec<_> = record.log.iter().filter_map(Line::attempt).collect();
+    assert_eq!(record.state, RunState::Done);
+    let attempts: Vec<_> = record.log.iter().filter_map(LogEntry::attempt).collect();
     // 63 s for the first six tries, then between 48 s and 72 s each.
     assert!((50..=85).contains(&attempts.len()), "{}", attempts.len());
     let last = attempts.last().unwrap().started.duration_since(start);
@@ -98,7 +98,7 @@ async fn an_hour_back_delays_no_try_by_an_hour() {
     house.accepted(&event(2, "b")).await;
     until("what waits is moved", || async {
         state(&house, &run).await
-            == State::Retrying {
+            == RunState::Retrying {
                 until: before + hour,
             }
     })
@@ -107,7 +107,7 @@ async fn an_hour_back_delays_no_try_by_an_hour() {
     for _ in 0..12 {
         clock.advance(SECOND);
     }
-    assert_eq!(house.settled(&[run]).await[0].state, State::Done);
+    assert_eq!(house.settled(&[run]).await[0].state, RunState::Done);
 }
 
 #[tokio::test]
@@ -121,10 +121,10 @@ async fn an_hour_ahead_makes_a_try_early() {
     let steady = clock.elapsed();
     until("the attempt is made", || async {
         clock.advance(SECOND);
-        state(&house, &run).await != State::Retrying { until: due }
+        state(&house, &run).await != RunState::Retrying { until: due }
     })
     .await;
     let waited = clock.elapsed() - steady;
     assert!(waited < Duration::from_secs(20 * 60), "{waited:?}");
-    assert_eq!(house.settled(&[run]).await[0].state, State::Done);
+    assert_eq!(house.settled(&[run]).await[0].state, RunState::Done);
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use flowtrigger_core::config::Source;
+use flowtrigger_core::config::ConfigSource;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
-use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::compile::rule_set;
 use flowtrigger::store::sqlite::SqliteStore;
 use flowtrigger::store::{Arrival, EditionId, Occasion, Planned, Settings, Store};
@@ -21,12 +21,12 @@ fn gathering() -> String {
 async fn two_events(store: &SqliteStore) {
     let mut files = Files::default();
     let file = files.add("rules/page.yaml", gathering());
-    let config = Source::default().compile();
+    let config = ConfigSource::default().compile();
     let mut diagnostics = Diagnostics::default();
     let rules = rule_set::rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
     for time in ["2026-01-07T09:02:00Z", "2026-01-07T09:03:00Z"] {
         let event = Arc::new(priority(7, "urgent", time));
-        let mut scratch = Scratch::default();
+        let mut scratch = MatchScratch::default();
         let evaluation = rules.evaluate_event(&event, &mut scratch);
         let planned = evaluation.matched().map(|rule| Planned {
             rule: Arc::clone(rule),

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flowtrigger_core::config::{Config, Source};
+use flowtrigger_core::config::{Config, ConfigSource};
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::Catalogue;
@@ -12,7 +12,7 @@ use flowtrigger_core::event::format::decode;
 use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::compile::rule_set;
-use flowtrigger_core::run::{Attempt, Line, RunId, State};
+use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger::store::sqlite::codec;
 use flowtrigger::store::sqlite::codec::event::encode_event;
@@ -78,7 +78,7 @@ pub fn priority(ticket: u64, current: &str, time: &str) -> Event {
     decode(value, Catalogue::built_in()).expect("an event")
 }
 
-pub fn failed(step: &str, number: u32, at: Timestamp, message: &str) -> Line {
+pub fn failed(step: &str, number: u32, at: Timestamp, message: &str) -> LogEntry {
     attempt(
         step,
         number,
@@ -92,12 +92,12 @@ pub fn failed(step: &str, number: u32, at: Timestamp, message: &str) -> Line {
     )
 }
 
-pub fn succeeded(step: &str, at: Timestamp, result: Value) -> Line {
+pub fn succeeded(step: &str, at: Timestamp, result: Value) -> LogEntry {
     attempt(step, 1, at, Ok(Reply { value: result }))
 }
 
-fn attempt(step: &str, number: u32, at: Timestamp, outcome: CallResult) -> Line {
-    Line::Attempt(Attempt {
+fn attempt(step: &str, number: u32, at: Timestamp, outcome: CallResult) -> LogEntry {
+    LogEntry::Attempt(Attempt {
         step: step.into(),
         number,
         started: at,
@@ -133,7 +133,7 @@ impl Data {
     }
 
     pub fn edition(&self, files: &[(&str, &str)], config: &str, since: &str) -> Edition {
-        let source = Source::new("flowtrigger.yaml".into(), config.into(), Default::default());
+        let source = ConfigSource::new("flowtrigger.yaml".into(), config.into(), Default::default());
         let insert = "INSERT OR IGNORE INTO configs (digest, file, text, environment)
             VALUES (?1, ?2, ?3, '{}')";
         let row = params![source.fingerprint, &*source.file, self.text(config)];
@@ -192,8 +192,8 @@ impl Data {
         event: i64,
         edition: &Edition,
         rule: &str,
-        state: &State,
-        log: &[Line],
+        state: &RunState,
+        log: &[LogEntry],
     ) -> RunId {
         let rules = &edition.rules.rules;
         let rule = rules.iter().find(|r| r.name == rule).expect("a rule");
@@ -248,7 +248,7 @@ impl Data {
         RunId(run as u64)
     }
 
-    fn line(&self, run: i64, number: i64, line: &Line) {
+    fn line(&self, run: i64, number: i64, line: &LogEntry) {
         let row = codec::log_row(line).expect("a line that is kept");
         self.insert(
             "INSERT INTO log_entries (run, number, kind, step, attempt, at, took, outcome, detail)

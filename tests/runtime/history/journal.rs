@@ -6,8 +6,8 @@ mod file;
 
 use std::time::Duration;
 
-use flowtrigger_core::gate::{Ask, Facts, Kind};
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::gate::{GateCheck, GateHistory, GateKind};
+use flowtrigger_core::run::{RunId, RunState};
 use flowtrigger::store::EditionId;
 use flowtrigger::store::history::{
     EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow,
@@ -20,8 +20,8 @@ use super::fixture::{Data, RULES, at, failed, priority, succeeded};
 
 const DAY: &str = "2026-01-07T09:02:00Z";
 
-fn dead(why: &str) -> State {
-    State::Dead { why: why.into() }
+fn dead(why: &str) -> RunState {
+    RunState::Dead { why: why.into() }
 }
 
 fn page(limit: usize) -> Page {
@@ -36,7 +36,7 @@ fn three() -> Data {
     let data = Data::new();
     let edition = data.edition(&[("rules/page.yaml", RULES)], "", "2026-01-01T00:00:00Z");
     for (ticket, day, state, message) in [
-        (7, "2026-01-05T09:00:00Z", State::Done, "answered 503"),
+        (7, "2026-01-05T09:00:00Z", RunState::Done, "answered 503"),
         (
             8,
             "2026-01-06T09:00:00Z",
@@ -191,12 +191,12 @@ fn a_story_holds_all_that_is_known_of_a_run() {
         event,
         &edition,
         "page-urgent",
-        &State::Retrying { until },
+        &RunState::Retrying { until },
         &log,
     );
     let history = SqliteHistory::open(&data.path()).unwrap();
     let story = history.run(run).unwrap().expect("the run");
-    assert_eq!(story.row.state, State::Retrying { until });
+    assert_eq!(story.row.state, RunState::Retrying { until });
     assert_eq!(story.log, log);
     assert_eq!(*story.arrived.event, priority(9, "urgent", DAY));
     assert_eq!(story.arrived.head.redelivered, 2);
@@ -216,7 +216,7 @@ fn a_second_rule_of_a_file_keeps_its_place() {
     let data = Data::new();
     let edition = data.edition(&[("rules/page.yaml", RULES)], "", DAY);
     let event = data.event(&priority(9, "low", DAY), DAY, &edition, 0);
-    let run = data.run(event, &edition, "note-calm", &State::Done, &[]);
+    let run = data.run(event, &edition, "note-calm", &RunState::Done, &[]);
     let story = SqliteHistory::open(&data.path()).unwrap().run(run).unwrap();
     let kept = story.expect("the run").rule;
     assert_eq!(
@@ -230,8 +230,8 @@ fn runs_beside_a_run_are_found() {
     let data = Data::new();
     let edition = data.edition(&[("rules/page.yaml", RULES)], "", DAY);
     let event = data.event(&priority(9, "urgent", DAY), DAY, &edition, 0);
-    let run = |state: &State| data.run(event, &edition, "page-urgent", state, &[]);
-    let (died, tells, waits) = (run(&dead("x")), run(&State::Running), run(&State::Queued));
+    let run = |state: &RunState| data.run(event, &edition, "page-urgent", state, &[]);
+    let (died, tells, waits) = (run(&dead("x")), run(&RunState::Running), run(&RunState::Queued));
     let error = serde_json::json!({"run": died.0, "message": "x"}).to_string();
     let sql = &data.sql;
     sql.execute(
@@ -338,8 +338,8 @@ fn gates_are_told_the_charges_in_their_window() {
         sql.execute(charge, params![queue, gate, at, run]).unwrap();
     }
     let history = SqliteHistory::open(&data.path()).unwrap();
-    let ask = |hours: u64, value: &str| Ask {
-        kind: Kind::Dedupe,
+    let ask = |hours: u64, value: &str| GateCheck {
+        kind: GateKind::Dedupe,
         window: Duration::from_secs(hours * 3_600),
         value: value.into(),
     };
@@ -349,15 +349,15 @@ fn gates_are_told_the_charges_in_their_window() {
             .unwrap()
     };
     let oldest = |run, time: &str| Some((RunId(run), at(time)));
-    let one = Facts {
+    let one = GateHistory {
         runs: 1,
         oldest: oldest(11, "2026-01-07T08:32:00Z"),
     };
     assert_eq!(facts(ask(1, "ticket.id 7")), one);
-    let two = Facts {
+    let two = GateHistory {
         runs: 2,
         oldest: oldest(10, "2026-01-07T07:32:00Z"),
     };
     assert_eq!(facts(ask(2, "ticket.id 7")), two);
-    assert_eq!(facts(ask(2, "ticket.id 8")), Facts::default());
+    assert_eq!(facts(ask(2, "ticket.id 8")), GateHistory::default());
 }

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{Path as Segments, RawQuery, State as Desk};
 use axum::http::StatusCode;
 use axum::routing::post;
-use flowtrigger_core::run::State;
+use flowtrigger_core::run::RunState;
 use serde_json::{Value, json};
 use tokio::net::UnixListener;
 
@@ -57,14 +57,14 @@ fn daemon(folder: &Path) -> (tokio::runtime::Runtime, Asked) {
 fn folder() -> Data {
     let data = Data::new();
     let edition = data.edition(&[("rules/page.yaml", RULES)], "", DAY);
-    let dead = State::Dead {
+    let dead = RunState::Dead {
         why: "answered 404".into(),
     };
     for (ticket, state) in [
         (1, &dead),
-        (2, &State::Done),
+        (2, &RunState::Done),
         (3, &dead),
-        (4, &State::Queued),
+        (4, &RunState::Queued),
     ] {
         let event = data.event(&priority(ticket, "urgent", DAY), DAY, &edition, 0);
         data.run(event, &edition, "page-urgent", state, &[]);
@@ -103,7 +103,7 @@ fn a_replay_that_plans_nothing_is_no_success() {
     let data = folder();
     let edition = data.edition(&[("rules/page.yaml", RULES)], "", DAY);
     let event = data.event(&priority(5, "urgent", DAY), DAY, &edition, 0);
-    data.run(event, &edition, "page-urgent", &State::Done, &[]);
+    data.run(event, &edition, "page-urgent", &RunState::Done, &[]);
     let (_daemon, _) = daemon(data.folder());
     let said = flowtrigger(data.folder(), &["runs", "replay", "5"]);
     assert_eq!(

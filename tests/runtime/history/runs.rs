@@ -1,7 +1,7 @@
 //! `runs list` and `runs show` on a folder at rest.
 //! What they print is compared whole where people read it, and by its parts where programs do.
 
-use flowtrigger_core::run::{Line, RunId, State};
+use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use rusqlite::params;
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::program::flowtrigger;
 
 const DAY: &str = "2026-01-07T09:02:00Z";
 
-fn urgent(data: &Data, edition: &Edition, ticket: u64, state: &State, log: &[Line]) -> RunId {
+fn urgent(data: &Data, edition: &Edition, ticket: u64, state: &RunState, log: &[LogEntry]) -> RunId {
     let event = data.event(&priority(ticket, "urgent", DAY), DAY, edition, 1);
     data.run(event, edition, "page-urgent", state, log)
 }
@@ -21,13 +21,13 @@ fn folder() -> (Data, Edition) {
     (data, edition)
 }
 
-fn dead() -> State {
-    State::Dead {
+fn dead() -> RunState {
+    RunState::Dead {
         why: "page: POST https://pager.example/page answered 404".into(),
     }
 }
 
-fn log() -> [Line; 2] {
+fn log() -> [LogEntry; 2] {
     [
         succeeded("org", at("2026-01-07T09:02:00.25Z"), json!({"status": 200})),
         failed(
@@ -42,7 +42,7 @@ fn log() -> [Line; 2] {
 #[test]
 fn a_list_is_a_table_and_says_how_to_see_more() {
     let (data, edition) = folder();
-    urgent(&data, &edition, 7, &State::Done, &[]);
+    urgent(&data, &edition, 7, &RunState::Done, &[]);
     urgent(&data, &edition, 90_417, &dead(), &log());
     let said = flowtrigger(data.folder(), &["runs", "list"]);
     assert_eq!(
@@ -73,7 +73,7 @@ fn a_list_is_a_table_and_says_how_to_see_more() {
 #[test]
 fn filters_narrow_and_nothing_found_is_an_answer() {
     let (data, edition) = folder();
-    urgent(&data, &edition, 7, &State::Done, &[]);
+    urgent(&data, &edition, 7, &RunState::Done, &[]);
     urgent(&data, &edition, 8, &dead(), &log());
     for (filter, found) in [
         (&["--state", "dead,held"][..], "8"),
@@ -174,28 +174,28 @@ fn what_comes_next_is_said_for_every_state() {
     let why = |why: &str| why.to_owned();
     let mut ticket = 0;
     for (state, says) in [
-        (State::Queued, "it starts when a daemon has room for it"),
-        (State::Running, "a daemon is at it"),
+        (RunState::Queued, "it starts when a daemon has room for it"),
+        (RunState::Running, "a daemon is at it"),
         (
-            State::Retrying { until },
+            RunState::Retrying { until },
             "tries again at 2026-01-07T10:00:00Z",
         ),
-        (State::Done, "next  nothing\n"),
-        (State::Shadow, "set `mode: live`"),
+        (RunState::Done, "next  nothing\n"),
+        (RunState::Shadow, "set `mode: live`"),
         (
-            State::Held {
+            RunState::Held {
                 why: why("the command `x` may have run"),
             },
             "until you decide: `flowtrigger runs retry",
         ),
         (
-            State::Suppressed {
+            RunState::Suppressed {
                 gate: why("dedupe"),
                 why: why("earlier run 1"),
             },
             "dedupe  closed: earlier run 1",
         ),
-        (State::Cancelled, "takes it up again"),
+        (RunState::Cancelled, "takes it up again"),
     ] {
         ticket += 1;
         let run = urgent(&data, &edition, ticket, &state, &[]);
@@ -211,7 +211,7 @@ fn the_guard_that_ended_a_run_is_shown_with_what_it_saw() {
     let data = Data::new();
     let edition = data.edition(&[("rules/g.yaml", rules)], "", DAY);
     let event = data.event(&priority(7, "urgent", DAY), DAY, &edition, 0);
-    let state = State::Skipped {
+    let state = RunState::Skipped {
         why: "the guard `only_gold` was not true".into(),
     };
     let result = json!({"status": 200, "body": {"plan": "free"}});
@@ -234,7 +234,7 @@ fn the_guard_that_ended_a_run_is_shown_with_what_it_saw() {
 #[test]
 fn a_rule_that_cannot_be_read_any_more_hides_nothing_else() {
     let (data, edition) = folder();
-    let run = urgent(&data, &edition, 7, &State::Done, &log());
+    let run = urgent(&data, &edition, 7, &RunState::Done, &log());
     data.sql
         .execute(
             "UPDATE rules SET document = replace(document, 'has:', 'holds:')",
@@ -265,7 +265,7 @@ fn nothing_that_came_from_outside_reaches_the_terminal_as_a_command() {
     event.id = format!("id{evil}");
     event.key = Some(format!("key{evil}"));
     let event = data.event(&event, DAY, &edition, 1);
-    let why = State::Dead { why: evil.into() };
+    let why = RunState::Dead { why: evil.into() };
     let log = [failed("page", 1, at("2026-01-07T09:02:01Z"), evil)];
     data.run(event, &edition, "page-urgent", &why, &log);
     let key = format!("key{evil}");

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowtrigger_core::config::Source;
+use flowtrigger_core::config::ConfigSource;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
-use flowtrigger_core::gate::Opening;
-use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::gate::GateDecision;
+use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::compile::rule_set;
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::run::{RunId, RunState};
 use flowtrigger::store::history::{EventQuery, EventSelector};
 use flowtrigger::store::{
     Arrival, Claim, Edition, History, Occasion, Planned, Settings, SqliteHistory, SqliteStore,
@@ -29,7 +29,7 @@ fn rules() -> RuleSet {
     let text = RULES.replacen("flow:", own, 1);
     let mut files = Files::default();
     let file = files.add("rules/page.yaml", text);
-    let config = Source::default().compile();
+    let config = ConfigSource::default().compile();
     let mut diagnostics = Diagnostics::default();
     let set = rule_set::rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
     assert!(!diagnostics.has_errors(), "{diagnostics:?}");
@@ -53,7 +53,7 @@ async fn week(store: &SqliteStore, rules: &RuleSet) {
     let now = Timestamp::now();
     for time in [TIME, "2026-01-07T09:03:00Z"] {
         let event = Arc::new(priority(7, "urgent", time));
-        let mut scratch = Scratch::default();
+        let mut scratch = MatchScratch::default();
         let evaluation = rules.evaluate_event(&event, &mut scratch);
         let planned = evaluation.matched().map(|rule| Planned {
             rule: Arc::clone(rule),
@@ -82,7 +82,7 @@ async fn week(store: &SqliteStore, rules: &RuleSet) {
     let why = "page: answered 404".to_owned();
     let lines = vec![failed("page", 1, now, "answered 404")];
     store
-        .advance(RunId(1), lines, Some(State::Dead { why }))
+        .advance(RunId(1), lines, Some(RunState::Dead { why }))
         .await
         .unwrap();
     store.archive(Arc::new(priority(8, "high", TIME)).into(), edition, now);
@@ -106,7 +106,7 @@ fn what_the_store_wrote_is_read_and_explained() {
     assert_eq!(dead.asks.len(), 1);
     assert_eq!(story(3).error["message"], "page: answered 404");
     let suppressed = story(2);
-    let State::Suppressed { gate, why } = &suppressed.row.state else {
+    let RunState::Suppressed { gate, why } = &suppressed.row.state else {
         panic!("{:?}", suppressed.row);
     };
     assert!(
@@ -117,7 +117,7 @@ fn what_the_store_wrote_is_read_and_explained() {
     let ask = &suppressed.asks[0];
     let now = Timestamp::now();
     let facts = history.gate_history("page-urgent", ask, None, now).unwrap();
-    assert_eq!(ask.decide(&facts), Opening::Open);
+    assert_eq!(ask.decide(&facts), GateDecision::Admit);
     let past = history.revision(suppressed.arrived.head.edition, &suppressed.arrived.event);
     assert_eq!(past.unwrap().expect("kept").rules.rules.len(), 2);
     let why = flowtrigger(folder.path(), &["why", "7", "--all"]);

@@ -1,8 +1,8 @@
 //! `why` on a folder at rest: by id and by ticket, with the rules of the time, and where nothing came.
 //! Every answer is read as a person reads it; one is compared whole.
 
-use flowtrigger_core::event::summary::Brief;
-use flowtrigger_core::run::State;
+use flowtrigger_core::event::summary::EventSummary;
+use flowtrigger_core::run::RunState;
 use flowtrigger::store::sqlite::codec::event::encode_scanned_event;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn week() -> Data {
     let first = data.edition(&[("rules/page.yaml", RULES)], "", "2026-01-01T00:00:00Z");
     let changed = RULES.replace("has: vip", "has: gold");
     let monday = data.event(&priority(90_417, "urgent", MONDAY), MONDAY, &first, 1);
-    let dead = State::Dead {
+    let dead = RunState::Dead {
         why: "page: answered 404".into(),
     };
     data.run(
@@ -145,7 +145,7 @@ fn a_closed_gate_is_said_beside_the_run_that_it_kept_from_beginning() {
     let data = week();
     let edition = data.edition(&[("rules/page.yaml", RULES)], "", "2026-01-07T00:00:00Z");
     let event = data.event(&priority(5, "urgent", WEDNESDAY), WEDNESDAY, &edition, 0);
-    let state = State::Suppressed {
+    let state = RunState::Suppressed {
         gate: "dedupe".into(),
         why: "earlier run 1 for ticket.id 5; opens again at 2026-01-05T11:00:00Z".into(),
     };
@@ -217,10 +217,10 @@ fn a_recorded_outcome_that_this_version_contradicts_is_reported() {
     let data = Data::new();
     let rules = data.edition(&[("rules/page.yaml", RULES)], "", MONDAY);
     let planned = data.event(&priority(1, "high", MONDAY), MONDAY, &rules, 0);
-    data.run(planned, &rules, "page-urgent", &State::Done, &[]);
+    data.run(planned, &rules, "page-urgent", &RunState::Done, &[]);
     let scanned = priority(2, "urgent", MONDAY);
     let row = data.event(&scanned, MONDAY, &rules, 0);
-    let text = encode_scanned_event(&Brief::of(&scanned), &scanned.raw.to_string());
+    let text = encode_scanned_event(&EventSummary::of(&scanned), &scanned.raw.to_string());
     data.sql
         .execute("UPDATE events SET body = ?2 WHERE id = ?1", (row, text))
         .unwrap();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use flowtrigger_core::config::Config;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
-use flowtrigger_core::event::format::Told;
-use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::event::format::FormatHint;
+use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::compile::rule_set;
 
@@ -17,7 +17,7 @@ pub struct Ours {
     rules: RuleSet,
     /// What each rule of the set is called in the race.
     names: Vec<u32>,
-    scratch: Scratch,
+    scratch: MatchScratch,
 }
 
 impl Ours {
@@ -27,7 +27,7 @@ impl Ours {
         let names: Option<Vec<u32>> = names.collect();
         Ok(Self {
             names: names.ok_or("a rule has no number for a name")?,
-            scratch: Scratch::default(),
+            scratch: MatchScratch::default(),
             rules,
         })
     }
@@ -35,7 +35,7 @@ impl Ours {
     fn find(&mut self, bytes: &[u8], out: &mut Vec<u32>) {
         let evaluation = self
             .rules
-            .evaluate_scanned(bytes, Told::ByContent, &mut self.scratch)
+            .evaluate_scanned(bytes, FormatHint::Detect, &mut self.scratch)
             .expect("the samples are events in ordinary JSON");
         let names = &self.names;
         out.extend(

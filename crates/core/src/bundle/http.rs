@@ -1,7 +1,7 @@
 //! The request of a `ZIS::Action::Http` as it was written. It refuses a request with two addresses or
 //! none, and headers that are no list; what its texts put in is judged where it is lowered.
 
-use crate::bundle::Word;
+use crate::bundle::SpannedText;
 use crate::bundle::vocabulary::{HTTP, PAIR};
 use crate::bundle::read::{check_keys, map, optional, word};
 use crate::diagnostic::{Code, Diagnostics, Report};
@@ -9,38 +9,38 @@ use crate::document::Node;
 
 #[derive(Debug, Clone)]
 pub struct HttpAction {
-    pub name: Word,
-    pub method: Option<Word>,
-    pub address: Address,
-    pub headers: Vec<Pair>,
-    pub query: Vec<Pair>,
-    pub body: Option<Filled>,
-    pub connection: Option<Word>,
+    pub name: SpannedText,
+    pub method: Option<SpannedText>,
+    pub address: RequestTarget,
+    pub headers: Vec<NameValue>,
+    pub query: Vec<NameValue>,
+    pub body: Option<TemplatedValue>,
+    pub connection: Option<SpannedText>,
 }
 
 #[derive(Debug, Clone)]
-pub enum Address {
+pub enum RequestTarget {
     /// A whole address.
-    Url(Filled),
+    Url(TemplatedValue),
     /// One at the account's own Zendesk.
-    Path(Filled),
+    Path(TemplatedValue),
 }
 
 #[derive(Debug, Clone)]
-pub struct Pair {
-    pub key: Word,
-    pub value: Filled,
+pub struct NameValue {
+    pub key: SpannedText,
+    pub value: TemplatedValue,
 }
 
 /// A value with what is put into it.
 #[derive(Debug, Clone)]
-pub struct Filled {
+pub struct TemplatedValue {
     pub node: Node,
     /// Whether the key ends in `.$`, so that a text is a path or has placeholders.
     pub reference: bool,
 }
 
-pub fn read(node: &Node, name: &Word, diagnostics: &mut Diagnostics) -> Option<HttpAction> {
+pub fn read(node: &Node, name: &SpannedText, diagnostics: &mut Diagnostics) -> Option<HttpAction> {
     let entries = map(node, "an action's definition", diagnostics)?;
     check_keys(entries, &HTTP, diagnostics);
     let address = read_address(node, name, diagnostics);
@@ -57,10 +57,10 @@ pub fn read(node: &Node, name: &Word, diagnostics: &mut Diagnostics) -> Option<H
     })
 }
 
-fn read_address(node: &Node, name: &Word, diagnostics: &mut Diagnostics) -> Option<Address> {
+fn read_address(node: &Node, name: &SpannedText, diagnostics: &mut Diagnostics) -> Option<RequestTarget> {
     match (filled(node, "url"), filled(node, "path")) {
-        (Some(url), None) => word(&url.node, "url", diagnostics).map(|_| Address::Url(url)),
-        (None, Some(path)) => word(&path.node, "path", diagnostics).map(|_| Address::Path(path)),
+        (Some(url), None) => word(&url.node, "url", diagnostics).map(|_| RequestTarget::Url(url)),
+        (None, Some(path)) => word(&path.node, "path", diagnostics).map(|_| RequestTarget::Path(path)),
         (Some(_), Some(path)) => {
             let help = "keep one: `path` for your own Zendesk, `url` for any other place";
             diagnostics.error(
@@ -81,16 +81,16 @@ fn read_address(node: &Node, name: &Word, diagnostics: &mut Diagnostics) -> Opti
 }
 
 /// The value under a key, or under the key with `.$` behind it.
-fn filled(node: &Node, key: &str) -> Option<Filled> {
+fn filled(node: &Node, key: &str) -> Option<TemplatedValue> {
     let plain = node.get(key).map(|node| (node, false));
     let (node, reference) = plain.or_else(|| Some((node.get(&format!("{key}.$"))?, true)))?;
-    Some(Filled {
+    Some(TemplatedValue {
         node: node.clone(),
         reference,
     })
 }
 
-fn read_pairs(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Vec<Pair>> {
+fn read_pairs(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Vec<NameValue>> {
     let Some(list) = node.get(key) else {
         return Some(Vec::new());
     };
@@ -100,14 +100,14 @@ fn read_pairs(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<V
         diagnostics.error(Code::WrongType, list.at, message, help);
         return None;
     };
-    let pairs: Vec<Option<Pair>> = items
+    let pairs: Vec<Option<NameValue>> = items
         .iter()
         .map(|item| read_pair(item, key, diagnostics))
         .collect();
     pairs.into_iter().collect()
 }
 
-fn read_pair(node: &Node, of: &str, diagnostics: &mut Diagnostics) -> Option<Pair> {
+fn read_pair(node: &Node, of: &str, diagnostics: &mut Diagnostics) -> Option<NameValue> {
     let entries = map(node, &format!("an item of `{of}`"), diagnostics)?;
     check_keys(entries, &PAIR, diagnostics);
     let (key, value) = (node.get("key"), filled(node, "value"));
@@ -116,7 +116,7 @@ fn read_pair(node: &Node, of: &str, diagnostics: &mut Diagnostics) -> Option<Pai
         let help = "write `{ key: Accept, value: application/json }`";
         diagnostics.error(Code::MissingKey, node.at, message, help);
     }
-    Some(Pair {
+    Some(NameValue {
         key: word(key?, "key", diagnostics)?,
         value: value?,
     })

@@ -8,41 +8,41 @@ pub mod read;
 pub mod state;
 pub mod vocabulary;
 
-use crate::diagnostic::Position;
+use crate::diagnostic::Span;
 use crate::document::Node;
 
 pub use crate::bundle::http::HttpAction;
 use crate::compile::bundle::{CompiledBundle, compile, rule_name};
-pub use crate::bundle::name::FullName;
+pub use crate::bundle::name::ResourceName;
 pub use crate::bundle::read::read;
-pub use crate::bundle::state::{Definition, State};
+pub use crate::bundle::state::{Definition, BundleState};
 
 /// The one version of the form that there is.
 pub const TEMPLATE_VERSION: &str = "2019-10-14";
 
 #[derive(Debug, Clone)]
 pub struct Bundle {
-    pub at: Position,
-    pub name: Option<Word>,
-    pub description: Option<Word>,
+    pub at: Span,
+    pub name: Option<SpannedText>,
+    pub description: Option<SpannedText>,
     /// The key of the integration that it belongs to: what its names have between `zis:` and the kind.
     pub integration: String,
     pub job_specs: Vec<JobSpec>,
-    pub flows: Vec<Flow>,
+    pub flows: Vec<BundleFlow>,
     pub actions: Vec<HttpAction>,
     /// The names of resources that have mistakes, so that what leads to them is no mistake too.
-    pub broken: Vec<(Kind, String)>,
+    pub broken: Vec<(ResourceKind, String)>,
 }
 
 /// A text of the bundle and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Word {
+pub struct SpannedText {
     pub text: String,
-    pub at: Position,
+    pub at: Span,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ResourceKind {
     JobSpec,
     Flow,
     Action,
@@ -51,57 +51,57 @@ pub enum Kind {
 /// Which event starts which flow.
 #[derive(Debug, Clone)]
 pub struct JobSpec {
-    pub name: Word,
+    pub name: SpannedText,
     /// As they stand: the words for them are the same as in a rule.
     pub event_source: Node,
     pub event_type: Node,
     /// `zis:INTEGRATION:flow:NAME`.
-    pub flow_name: Word,
+    pub flow_name: SpannedText,
 }
 
 #[derive(Debug, Clone)]
-pub struct Flow {
-    pub name: Word,
+pub struct BundleFlow {
+    pub name: SpannedText,
     pub definition: Definition,
 }
 
 impl Bundle {
     /// The flow that a job spec starts; the name of a flow alone is enough.
-    pub fn flow(&self, full: &str) -> Option<&Flow> {
-        let name = FullName::short(full);
+    pub fn flow(&self, full: &str) -> Option<&BundleFlow> {
+        let name = ResourceName::short(full);
         self.flows.iter().find(|flow| flow.name.text == name)
     }
 
     /// What job specs and rules call a flow.
-    pub fn name_of(&self, flow: &Flow) -> String {
+    pub fn name_of(&self, flow: &BundleFlow) -> String {
         format!("zis:{}:flow:{}", self.integration, flow.name.text)
     }
 
     /// The action of this bundle that a state calls.
     pub fn action(&self, full: &str) -> Option<&HttpAction> {
-        let name = FullName::short(full);
+        let name = ResourceName::short(full);
         self.actions.iter().find(|action| action.name.text == name)
     }
 
-    pub fn is_broken(&self, kind: Kind, name: &str) -> bool {
+    pub fn is_broken(&self, kind: ResourceKind, name: &str) -> bool {
         self.broken
             .iter()
             .any(|(of, broken)| *of == kind && broken == name)
     }
 }
 
-impl Kind {
+impl ResourceKind {
     /// The `type` of such a resource.
     pub fn word(self) -> &'static str {
         match self {
-            Kind::JobSpec => "ZIS::JobSpec",
-            Kind::Flow => "ZIS::Flow",
-            Kind::Action => "ZIS::Action::Http",
+            ResourceKind::JobSpec => "ZIS::JobSpec",
+            ResourceKind::Flow => "ZIS::Flow",
+            ResourceKind::Action => "ZIS::Action::Http",
         }
     }
 
     pub fn parse(word: &str) -> Option<Self> {
-        let all = [Kind::JobSpec, Kind::Flow, Kind::Action];
+        let all = [ResourceKind::JobSpec, ResourceKind::Flow, ResourceKind::Action];
         all.into_iter().find(|kind| kind.word() == word)
     }
 }

@@ -3,7 +3,7 @@
 
 /// A name in its three parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FullName<'a> {
+pub struct ResourceName<'a> {
     /// The integration, or `common` for what the platform brings.
     pub owner: &'a str,
     /// `flow`, `action`, `transform`.
@@ -11,7 +11,7 @@ pub struct FullName<'a> {
     pub name: &'a str,
 }
 
-impl<'a> FullName<'a> {
+impl<'a> ResourceName<'a> {
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.strip_prefix("zis:")?.splitn(3, ':');
         let (owner, kind, name) = (parts.next()?, parts.next()?, parts.next()?);
@@ -36,19 +36,19 @@ mod tests {
 
     #[test]
     fn a_name_has_three_parts_and_the_last_may_hold_dots_and_colons() {
-        let full = FullName::parse("zis:acme_sync:action:desk.get:v2").unwrap();
+        let full = ResourceName::parse("zis:acme_sync:action:desk.get:v2").unwrap();
         assert_eq!(
             (full.owner, full.kind, full.name),
             ("acme_sync", "action", "desk.get:v2")
         );
         assert!(
-            FullName::parse("zis:common:transform:Jq")
+            ResourceName::parse("zis:common:transform:Jq")
                 .unwrap()
                 .is_common()
         );
         for text in ["flow_x", "zis:acme:flow:", "zis:acme:x", "zis::flow:x", ""] {
-            assert_eq!(FullName::parse(text), None, "{text}");
+            assert_eq!(ResourceName::parse(text), None, "{text}");
         }
-        assert_eq!(FullName::short("flow_x"), "flow_x");
+        assert_eq!(ResourceName::short("flow_x"), "flow_x");
     }
 }

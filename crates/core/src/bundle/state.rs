@@ -1,69 +1,69 @@
 //! The states of a bundle's flow as they were written, each with what its kind takes.
 //! It holds no meaning: where a state leads is a name here, and a path a text.
 
-use crate::bundle::Word;
-use crate::bundle::choice::Choice;
-use crate::diagnostic::Position;
+use crate::bundle::SpannedText;
+use crate::bundle::choice::ChoiceRule;
+use crate::diagnostic::Span;
 use crate::document::Node;
 
 /// States and where they begin: a flow's, or those of one round of a `Map`.
 #[derive(Debug, Clone)]
 pub struct Definition {
-    pub at: Position,
-    pub start_at: Word,
+    pub at: Span,
+    pub start_at: SpannedText,
     /// In the order of the text.
-    pub states: Vec<State>,
+    pub states: Vec<BundleState>,
     /// The names of states that have mistakes.
     pub broken: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
-pub struct State {
-    pub name: Word,
+pub struct BundleState {
+    pub name: SpannedText,
     pub comment: Option<String>,
-    pub does: Does,
+    pub does: StateKind,
     /// `InputPath`, where it is written.
-    pub input: Option<Spot>,
+    pub input: Option<PathField>,
     /// `OutputPath`, where it is written.
-    pub output: Option<Spot>,
+    pub output: Option<PathField>,
     /// `ResultPath`, where it is written.
-    pub result: Option<Spot>,
-    /// What follows; of `Choice`, `Succeed` and `Fail` nothing does.
-    pub then: Then,
+    pub result: Option<PathField>,
+    /// What follows; of `ChoiceRule`, `Succeed` and `Fail` nothing does.
+    pub then: NextState,
 }
 
 /// What a path key holds: a path, or null for nothing at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spot {
+pub struct PathField {
     pub path: Option<String>,
-    pub at: Position,
+    pub at: Span,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Then {
-    Next(Word),
+pub enum NextState {
+    Next(SpannedText),
     End,
 }
 
 #[derive(Debug, Clone)]
-pub enum Does {
+pub enum StateKind {
     Action {
-        name: Word,
+        name: SpannedText,
         parameters: Option<Node>,
-        catch: Option<Catch>,
+        catch: Option<Catcher>,
     },
     Choice {
-        choices: Vec<Choice>,
-        default: Option<Word>,
+        choices: Vec<ChoiceRule>,
+        default: Option<SpannedText>,
     },
     Map {
-        items: Word,
+        items: SpannedText,
         each: Definition,
-        catch: Option<Catch>,
+        catch: Option<Catcher>,
     },
     Wait {
         seconds: u64,
-        at: Position,
+        at: Span,
     },
     Pass {
         result: Option<Node>,
@@ -80,14 +80,14 @@ pub enum Does {
 
 /// Where a failed state leads: ZIS knows one kind of error, `States.ALL`.
 #[derive(Debug, Clone)]
-pub struct Catch {
-    pub at: Position,
-    pub next: Word,
-    pub result: Option<Spot>,
+pub struct Catcher {
+    pub at: Span,
+    pub next: SpannedText,
+    pub result: Option<PathField>,
 }
 
 impl Definition {
-    pub fn state(&self, name: &str) -> Option<&State> {
+    pub fn state(&self, name: &str) -> Option<&BundleState> {
         self.states.iter().find(|state| state.name.text == name)
     }
 
@@ -96,16 +96,16 @@ impl Definition {
     }
 
     /// Every state in it and in the rounds below.
-    pub fn every_state(&self) -> Vec<&State> {
+    pub fn every_state(&self) -> Vec<&BundleState> {
         let states = self.states.iter().flat_map(|state| {
             let below = match &state.does {
-                Does::Map { each, .. } => each.every_state(),
-                Does::Action { .. }
-                | Does::Choice { .. }
-                | Does::Wait { .. }
-                | Does::Pass { .. }
-                | Does::Succeed { .. }
-                | Does::Fail { .. } => Vec::new(),
+                StateKind::Map { each, .. } => each.every_state(),
+                StateKind::Action { .. }
+                | StateKind::Choice { .. }
+                | StateKind::Wait { .. }
+                | StateKind::Pass { .. }
+                | StateKind::Succeed { .. }
+                | StateKind::Fail { .. } => Vec::new(),
             };
             std::iter::once(state).chain(below)
         });
@@ -113,44 +113,44 @@ impl Definition {
     }
 }
 
-impl State {
-    pub fn catch(&self) -> Option<&Catch> {
+impl BundleState {
+    pub fn catch(&self) -> Option<&Catcher> {
         match &self.does {
-            Does::Action { catch, .. } | Does::Map { catch, .. } => catch.as_ref(),
-            Does::Choice { .. }
-            | Does::Wait { .. }
-            | Does::Pass { .. }
-            | Does::Succeed { .. }
-            | Does::Fail { .. } => None,
+            StateKind::Action { catch, .. } | StateKind::Map { catch, .. } => catch.as_ref(),
+            StateKind::Choice { .. }
+            | StateKind::Wait { .. }
+            | StateKind::Pass { .. }
+            | StateKind::Succeed { .. }
+            | StateKind::Fail { .. } => None,
         }
     }
 
     /// The name of the action that it calls.
-    pub fn action(&self) -> Option<&Word> {
+    pub fn action(&self) -> Option<&SpannedText> {
         match &self.does {
-            Does::Action { name, .. } => Some(name),
-            Does::Choice { .. }
-            | Does::Map { .. }
-            | Does::Wait { .. }
-            | Does::Pass { .. }
-            | Does::Succeed { .. }
-            | Does::Fail { .. } => None,
+            StateKind::Action { name, .. } => Some(name),
+            StateKind::Choice { .. }
+            | StateKind::Map { .. }
+            | StateKind::Wait { .. }
+            | StateKind::Pass { .. }
+            | StateKind::Succeed { .. }
+            | StateKind::Fail { .. } => None,
         }
     }
 
     /// The names of the states that may follow it, with where they stand.
-    pub fn ways(&self) -> Vec<&Word> {
+    pub fn ways(&self) -> Vec<&SpannedText> {
         let mut ways = Vec::new();
         match &self.does {
-            Does::Choice { choices, default } => {
+            StateKind::Choice { choices, default } => {
                 ways.extend(choices.iter().map(|choice| &choice.next));
                 ways.extend(default);
             }
-            Does::Succeed { .. } | Does::Fail { .. } => {}
-            Does::Action { .. } | Does::Map { .. } | Does::Wait { .. } | Does::Pass { .. } => {
+            StateKind::Succeed { .. } | StateKind::Fail { .. } => {}
+            StateKind::Action { .. } | StateKind::Map { .. } | StateKind::Wait { .. } | StateKind::Pass { .. } => {
                 match &self.then {
-                    Then::Next(next) => ways.push(next),
-                    Then::End => {}
+                    NextState::Next(next) => ways.push(next),
+                    NextState::End => {}
                 }
             }
         }
@@ -159,17 +159,17 @@ impl State {
     }
 }
 
-impl Does {
+impl StateKind {
     /// The `Type` of such a state.
     pub fn word(&self) -> &'static str {
         match self {
-            Does::Action { .. } => "Action",
-            Does::Choice { .. } => "Choice",
-            Does::Map { .. } => "Map",
-            Does::Wait { .. } => "Wait",
-            Does::Pass { .. } => "Pass",
-            Does::Succeed { .. } => "Succeed",
-            Does::Fail { .. } => "Fail",
+            StateKind::Action { .. } => "Action",
+            StateKind::Choice { .. } => "Choice",
+            StateKind::Map { .. } => "Map",
+            StateKind::Wait { .. } => "Wait",
+            StateKind::Pass { .. } => "Pass",
+            StateKind::Succeed { .. } => "Succeed",
+            StateKind::Fail { .. } => "Fail",
         }
     }
 }

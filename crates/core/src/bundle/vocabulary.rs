@@ -3,14 +3,14 @@
 
 /// The keys that one mapping may have.
 #[derive(Debug, Clone, Copy)]
-pub struct Keys {
+pub struct KeySet {
     /// What the mapping is, for messages.
     pub name: &'static str,
     pub words: &'static [&'static str],
 }
 
 /// What the registry's own export has beside what an author writes counts as well.
-pub const BUNDLE: Keys = Keys {
+pub const BUNDLE: KeySet = KeySet {
     name: "a bundle",
     words: &[
         "zis_template_version",
@@ -25,12 +25,12 @@ pub const BUNDLE: Keys = Keys {
     ],
 };
 
-pub const RESOURCE: Keys = Keys {
+pub const RESOURCE: KeySet = KeySet {
     name: "a resource",
     words: &["type", "properties"],
 };
 
-pub const JOB_SPEC: Keys = Keys {
+pub const JOB_SPEC: KeySet = KeySet {
     name: "a job spec",
     words: &[
         "name",
@@ -41,17 +41,17 @@ pub const JOB_SPEC: Keys = Keys {
     ],
 };
 
-pub const PROPERTIES: Keys = Keys {
+pub const PROPERTIES: KeySet = KeySet {
     name: "these properties",
     words: &["name", "description", "definition"],
 };
 
-pub const DEFINITION: Keys = Keys {
+pub const DEFINITION: KeySet = KeySet {
     name: "a flow's definition",
     words: &["StartAt", "States", "Comment"],
 };
 
-pub const HTTP: Keys = Keys {
+pub const HTTP: KeySet = KeySet {
     name: "an HTTP action",
     words: &[
         "method",
@@ -64,27 +64,27 @@ pub const HTTP: Keys = Keys {
     ],
 };
 
-pub const PAIR: Keys = Keys {
+pub const PAIR: KeySet = KeySet {
     name: "a header or parameter",
     words: &["key", "value"],
 };
 
-pub const CATCH: Keys = Keys {
+pub const CATCH: KeySet = KeySet {
     name: "`Catch`",
     words: &["ErrorEquals", "Next", "ResultPath", "Comment"],
 };
 
-pub const CHOICE: Keys = Keys {
+pub const CHOICE: KeySet = KeySet {
     name: "a choice",
     words: &["Variable", "And", "Or", "Not", "Next", "Comment"],
 };
 
-pub const TEST: Keys = Keys {
+pub const TEST: KeySet = KeySet {
     name: "a test",
     words: &["Variable", "And", "Or", "Not", "Comment"],
 };
 
-pub const ACTION: Keys = Keys {
+pub const ACTION: KeySet = KeySet {
     name: "an `Action` state",
     words: &[
         "Type",
@@ -100,7 +100,7 @@ pub const ACTION: Keys = Keys {
     ],
 };
 
-pub const CHOICES: Keys = Keys {
+pub const CHOICES: KeySet = KeySet {
     name: "a `Choice` state",
     words: &[
         "Type",
@@ -112,7 +112,7 @@ pub const CHOICES: Keys = Keys {
     ],
 };
 
-pub const MAP: Keys = Keys {
+pub const MAP: KeySet = KeySet {
     name: "a `Map` state",
     words: &[
         "Type",
@@ -128,7 +128,7 @@ pub const MAP: Keys = Keys {
     ],
 };
 
-pub const WAIT: Keys = Keys {
+pub const WAIT: KeySet = KeySet {
     name: "a `Wait` state",
     words: &[
         "Type",
@@ -141,7 +141,7 @@ pub const WAIT: Keys = Keys {
     ],
 };
 
-pub const PASS: Keys = Keys {
+pub const PASS: KeySet = KeySet {
     name: "a `Pass` state",
     words: &[
         "Type",
@@ -156,12 +156,12 @@ pub const PASS: Keys = Keys {
     ],
 };
 
-pub const SUCCEED: Keys = Keys {
+pub const SUCCEED: KeySet = KeySet {
     name: "a `Succeed` state",
     words: &["Type", "Comment", "Message", "InputPath", "OutputPath"],
 };
 
-pub const FAIL: Keys = Keys {
+pub const FAIL: KeySet = KeySet {
     name: "a `Fail` state",
     words: &["Type", "Comment", "Error", "Cause"],
 };

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::diagnostic::Diagnostics;
 use crate::compile::flow::on_dead::lower_default_on_dead;
-use crate::flow::step::{Flow, Settings};
-use crate::loop_guard::Guard;
-use crate::language::event_fields::Fields;
-use crate::compile::flow::cache::Flows;
-use crate::language::interner::{Interner, Pool};
+use crate::flow::step::{Flow, StepSettings};
+use crate::loop_guard::LoopGuard;
+use crate::language::event_fields::EventFields;
+use crate::compile::flow::cache::FlowCache;
+use crate::language::interner::{Interner, InternPool};
 use crate::rule::event_pattern::TypePattern;
 
 #[derive(Default)]
@@ -19,15 +19,15 @@ pub struct CompileCache {
     pub interner: Interner,
     /// The configuration's `on_dead`, for rules without one.
     pub default_on_dead: Option<Arc<Flow>>,
-    pub settings: Pool<Settings>,
-    pub flows: Flows,
-    pub guards: Pool<Guard>,
+    pub settings: InternPool<StepSettings>,
+    pub flows: FlowCache,
+    pub guards: InternPool<LoopGuard>,
     /// Sources that exist.
     pub sources: HashSet<String>,
     /// What to write instead of an event type that a source does not have.
     pub unknown_types: HashMap<(String, String), String>,
     /// What a source and the words under `event_type` stand for.
-    pub listening: HashMap<Vec<String>, (Arc<[TypePattern]>, Fields)>,
+    pub listening: HashMap<Vec<String>, (Arc<[TypePattern]>, EventFields)>,
 }
 
 impl CompileCache {

@@ -1,12 +1,12 @@
 //! The context in which rules, gates, flows and bundles are compiled.
 
 use crate::config::Config;
-use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::diagnostic::{Code, Diagnostics, Span, Report};
 use crate::flow::limits::MOST_NESTING;
 use crate::compile::flow::named_flows::NamedFlows;
-use crate::language::event_fields::Fields;
+use crate::language::event_fields::EventFields;
 use crate::language::resolver::NameResolver;
-use crate::compile::flow::call_stack::Running;
+use crate::compile::flow::call_stack::FlowStack;
 use crate::compile::cache::CompileCache;
 
 pub struct Compiler<'a> {
@@ -15,7 +15,7 @@ pub struct Compiler<'a> {
     pub named_flows: &'a NamedFlows,
     /// The named flows around the steps being lowered, and the documents that the rule consists of besides
     /// its own.
-    pub stack: Running,
+    pub stack: FlowStack,
     /// How many flows are nested around the steps being lowered.
     pub depth: usize,
     /// The folder of the rule file; relative programs and files start there.
@@ -26,12 +26,12 @@ pub struct Compiler<'a> {
 
 impl<'a> Compiler<'a> {
     /// With the configuration's variables, no named flows and an empty cache, in the working directory.
-    pub fn new(config: &'a Config, fields: Fields, diagnostics: &'a mut Diagnostics) -> Self {
+    pub fn new(config: &'a Config, fields: EventFields, diagnostics: &'a mut Diagnostics) -> Self {
         Self {
             config,
             names: config.name_resolver(fields, diagnostics),
             named_flows: NamedFlows::none(),
-            stack: Running::default(),
+            stack: FlowStack::default(),
             depth: 0,
             folder: ".".into(),
             cache: CompileCache::default(),
@@ -57,7 +57,7 @@ impl<'a> Compiler<'a> {
     /// where the nesting is too deep, after reporting it.
     pub fn within<T>(
         &mut self,
-        at: Position,
+        at: Span,
         lower: impl FnOnce(&mut Self) -> Option<T>,
     ) -> Option<T> {
         if self.depth == MOST_NESTING {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::diagnostic::{Code, Report};
 use crate::event::catalogue::event_type::EventType;
-use crate::event::format::custom::TypeFrom;
+use crate::event::format::custom::TypeRule;
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
-use crate::language::event_fields::Fields;
+use crate::language::event_fields::EventFields;
 use crate::compile::compiler::Compiler;
 use crate::document::suggest;
 use crate::rule::event_pattern::TypePattern;
@@ -118,8 +118,8 @@ fn lower_each(
         }
     }
     cx.names.fields = match open {
-        true => Fields::Open,
-        false => Fields::Of(types.into_iter().collect()),
+        true => EventFields::Open,
+        false => EventFields::Of(types.into_iter().collect()),
     };
     (patterns.len() == nodes.len()).then_some(patterns)
 }
@@ -193,9 +193,9 @@ fn undescribed(text: &str, source: &str, config: &Config) -> Option<Option<Strin
     let mut constants = Vec::new();
     for described in config.descriptions().filter(|d| d.source == source) {
         match &described.event_type {
-            TypeFrom::Path(_) => return None,
-            TypeFrom::Constant(constant) if open_pattern(text).covers(constant) => return None,
-            TypeFrom::Constant(constant) => constants.push(format!("`{constant}`")),
+            TypeRule::Path(_) => return None,
+            TypeRule::Constant(constant) if open_pattern(text).covers(constant) => return None,
+            TypeRule::Constant(constant) => constants.push(format!("`{constant}`")),
         }
     }
     Some((!constants.is_empty()).then(|| {

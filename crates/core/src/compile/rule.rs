@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::rule::{Lane, Rule};
 use crate::config::Config;
 use crate::config::mode::Mode;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Position, Report};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Report};
 use crate::compile::flow::named_flows::NamedFlows;
 use crate::flow::step::Flow;
 use crate::flow::vocabulary::STEP;
@@ -20,8 +20,8 @@ use crate::compile::flow::on_dead::lower_on_dead;
 use crate::language::condition::Condition;
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
-use crate::language::names::{Holds, Local};
-use crate::language::event_fields::Fields;
+use crate::language::names::{LocalType, Local};
+use crate::language::event_fields::EventFields;
 use crate::compile::gates;
 use crate::compile::compiler::Compiler;
 use crate::language::resolver::NameResolver;
@@ -30,7 +30,7 @@ use crate::compile::self_trigger;
 use crate::compile::cache::CompileCache;
 use crate::document::suggest;
 use crate::compile::event_pattern::{lower_source, lower_types};
-use crate::rule::version::Version;
+use crate::rule::version::RuleVersion;
 use crate::rule::vocabulary::JOBSPEC;
 use crate::compile::write_targets;
 
@@ -38,7 +38,7 @@ use crate::compile::write_targets;
 pub fn lower(
     node: &Node,
     folder: &str,
-    version: Version,
+    version: RuleVersion,
     config: &Config,
     flows: &NamedFlows,
     cache: &mut CompileCache,
@@ -51,7 +51,7 @@ pub fn lower(
     let mut cx = Compiler {
         folder: folder.to_owned(),
         named_flows: flows,
-        ..Compiler::new(config, Fields::Open, diagnostics).with_cache(take(cache))
+        ..Compiler::new(config, EventFields::Open, diagnostics).with_cache(take(cache))
     };
     let rule = lower_rule(node, version, &mut cx);
     let sound = cx.diagnostics().errors() == before;
@@ -120,7 +120,7 @@ fn holds_flows(entries: &[Entry]) -> bool {
     !entries.iter().any(says) && named.iter().any(of_steps)
 }
 
-fn lower_rule(node: &Node, version: Version, cx: &mut Compiler<'_>) -> Option<Rule> {
+fn lower_rule(node: &Node, version: RuleVersion, cx: &mut Compiler<'_>) -> Option<Rule> {
     cx.entries(node, &JOBSPEC)?;
     lower_vars(node, cx);
     let name =
@@ -143,7 +143,7 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Compiler<'_>) -> Option<Ru
     };
     let gates = gates::lower(node, cx);
     if gates::keeps_all(node) {
-        let (name, holds) = ("events".to_owned(), Holds::Events);
+        let (name, holds) = ("events".to_owned(), LocalType::Events);
         cx.names.in_scope.locals.push(Local { name, holds });
     }
     let flow = lower_way(node, cx);
@@ -182,7 +182,7 @@ fn required<'n>(
     node: &'n Node,
     key: &str,
     diagnostics: &mut Diagnostics,
-) -> Option<(&'n Node, Position)> {
+) -> Option<(&'n Node, Span)> {
     let found = node.get(key).map(|value| (value, value.at));
     if found.is_none() && !written_otherwise(node, key) {
         let message = format!("this rule has no `{key}`");

@@ -7,25 +7,25 @@ use crate::bundle;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostics, FileId, Files};
 use crate::compile::flow::named_flows;
-use crate::compile::flow::named_flows::{Named, NamedFlows};
+use crate::compile::flow::named_flows::{NamedFlow, NamedFlows};
 use crate::document;
 use crate::document::Node;
-use crate::document::split::Chunk;
+use crate::document::split::DocumentText;
 use crate::rule::Rule;
 use crate::compile::cache::CompileCache;
-use crate::rule::version::{Origin, Version};
+use crate::rule::version::{RuleFile, RuleVersion};
 
 /// A rule file and its documents.
-pub struct RuleFile<'f> {
+pub struct SplitRuleFile<'f> {
     pub id: FileId,
     pub name: &'f Arc<str>,
     pub documents: Vec<Document<'f>>,
-    origin: Arc<Origin>,
+    origin: Arc<RuleFile>,
 }
 
 /// One YAML document of a rule file.
 pub struct Document<'f> {
-    chunk: Chunk<'f>,
+    chunk: DocumentText<'f>,
     /// Its content and what is wrong with it, where it was read before the rules.
     read: Option<Box<(Content, Diagnostics)>>,
 }
@@ -38,22 +38,22 @@ pub enum Content {
     Flows(Node),
     /// A bundle, as the rules that it is compiled to.
     Bundle(Vec<Arc<Rule>>),
-    Rule(Node, Version),
+    Rule(Node, RuleVersion),
 }
 
 /// Words of which a document with named flows or a bundle has one.
 const MARKS: [&str; 3] = ["flows", "resources", "zis_template_version"];
 
 /// Splits rule files into their documents.
-pub fn split<'f>(files: &'f Files, ids: &[FileId], config: &Config) -> Vec<RuleFile<'f>> {
+pub fn split<'f>(files: &'f Files, ids: &[FileId], config: &Config) -> Vec<SplitRuleFile<'f>> {
     let found = ids.iter().filter_map(|&id| Some((id, files.get(id)?)));
-    let split = found.map(|(id, file)| RuleFile {
+    let split = found.map(|(id, file)| SplitRuleFile {
         id,
         name: &file.name,
         documents: crate::document::split::chunks(&file.text)
             .map(|chunk| Document { chunk, read: None })
             .collect(),
-        origin: Arc::new(Origin {
+        origin: Arc::new(RuleFile {
             file: Arc::clone(&file.name),
             text: Arc::clone(&file.text),
             config: Arc::clone(&config.source),
@@ -65,7 +65,7 @@ pub fn split<'f>(files: &'f Files, ids: &[FileId], config: &Config) -> Vec<RuleF
 /// Reads the documents that may hold named flows or a bundle, and returns their flows. Reports two of
 /// one name; other mistakes in a document are reported with its content.
 pub fn named_flows(
-    rule_files: &mut [RuleFile<'_>],
+    rule_files: &mut [SplitRuleFile<'_>],
     files: &Files,
     config: &Config,
     cache: &mut CompileCache,
@@ -91,7 +91,7 @@ pub fn named_flows(
     flows
 }
 
-impl RuleFile<'_> {
+impl SplitRuleFile<'_> {
     /// The content of a document; reports what is wrong with it.
     pub fn content(
         &self,
@@ -111,11 +111,11 @@ impl RuleFile<'_> {
 
     fn read(
         &self,
-        chunk: &Chunk<'_>,
+        chunk: &DocumentText<'_>,
         config: &Config,
         cache: &mut CompileCache,
         diagnostics: &mut Diagnostics,
-    ) -> (Content, Vec<Named>) {
+    ) -> (Content, Vec<NamedFlow>) {
         let Some(node) = document::read_chunk(self.id, chunk, diagnostics) else {
             return (Content::Empty, Vec::new());
         };
@@ -123,7 +123,7 @@ impl RuleFile<'_> {
             let flows = named_flows::of_document(&node, &named_flows::part(self.name, chunk));
             return (Content::Flows(node), flows);
         }
-        let version = Version::new(Arc::clone(&self.origin), chunk.range(), chunk.line);
+        let version = RuleVersion::new(Arc::clone(&self.origin), chunk.range(), chunk.line);
         if bundle::is_bundle(&node) {
             let part = named_flows::part(self.name, chunk);
             let compiled = crate::compile::bundle::compile(&node, &part, &version, config, cache, diagnostics);

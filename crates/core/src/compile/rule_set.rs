@@ -6,14 +6,14 @@ use std::mem::take;
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
-use crate::compile::flow::named_flows::{Body, NamedFlows};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
+use crate::compile::flow::named_flows::{NamedFlowBody, NamedFlows};
 use crate::compile::flow::flow_call::{lower_document, lower_unused};
 use crate::compile::rule_files;
 use crate::compile::rule_files::Content;
 use crate::matching::rule_set::RuleSet;
 use crate::document::Node;
-use crate::language::event_fields::Fields;
+use crate::language::event_fields::EventFields;
 use crate::rule;
 use crate::rule::Rule;
 use crate::compile::compiler::Compiler;
@@ -139,16 +139,16 @@ fn check_unused_flows(
     for (named, _) in flows.iter().zip(run).filter(|(_, run)| !run) {
         let mut cx = Compiler {
             named_flows: flows,
-            ..Compiler::new(config, Fields::Open, diagnostics).with_cache(take(&mut cache))
+            ..Compiler::new(config, EventFields::Open, diagnostics).with_cache(take(&mut cache))
         };
         lower_unused(named, &mut cx);
         cache = cx.into_cache();
         let (message, help) = match named.body {
-            Body::Steps(_) => (
+            NamedFlowBody::Steps(_) => (
                 "unused flow `NAME`",
                 "use it with `flow_name: NAME` in a rule or `- flow: NAME` in a step, or remove it",
             ),
-            Body::Compiled(_) => (
+            NamedFlowBody::Compiled(_) => (
                 "unused flow `NAME`",
                 "use it with `flow_name: NAME` in a ZIS::JobSpec or a rule, or remove it",
             ),
@@ -160,11 +160,11 @@ fn check_unused_flows(
 }
 
 fn no_rule(file: FileId, name: &str) -> Diagnostic {
-    let at = Position {
+    let at = Span {
         file,
         line: 1,
         column: 1,
-        ..Position::default()
+        ..Span::default()
     };
     let message = format!("`{name}` contains no rule");
     let help = "add a rule, or remove the file; `flowtrigger schema` prints the schema of a rule";
@@ -178,7 +178,7 @@ fn folder(file: &str) -> &str {
 fn report_duplicate(
     node: &Node,
     files: &Files,
-    names: &mut HashMap<String, Position>,
+    names: &mut HashMap<String, Span>,
     diagnostics: &mut Diagnostics,
 ) {
     let Some((name, at)) = node
@@ -192,9 +192,9 @@ fn report_duplicate(
 
 fn report_taken_name(
     name: &str,
-    at: Position,
+    at: Span,
     files: &Files,
-    names: &mut HashMap<String, Position>,
+    names: &mut HashMap<String, Span>,
     diagnostics: &mut Diagnostics,
 ) {
     if let Some(first) = names.get(name) {

@@ -6,10 +6,10 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostics;
 use crate::compile::rule_set;
 use crate::rule::Rule;
-use crate::rule::version::Version;
+use crate::rule::version::RuleVersion;
 
 /// The rule of a version. The positions in it are those of its file.
-pub fn compile_version(version: &Version, config: &Config) -> Result<Arc<Rule>, Diagnostics> {
+pub fn compile_version(version: &RuleVersion, config: &Config) -> Result<Arc<Rule>, Diagnostics> {
     let files = version.files();
     let mut diagnostics = Diagnostics::default();
     let rules = rule_set::stored_rules(&files, config, &mut diagnostics);
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
     use crate::diagnostic::Files;
     use crate::matching::rule_set::RuleSet;
-    use crate::rule::version::Kept;
+    use crate::rule::version::StoredRuleVersion;
 
     const TWO: &str = "name: first\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: one\n---\nname: second\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: two\n";
 
@@ -53,14 +53,14 @@ mod tests {
     fn a_version_can_be_kept_by_its_document() {
         for rule in &RuleSet::of_text(TWO).rules {
             let version = &rule.version;
-            let kept = Kept {
+            let kept = StoredRuleVersion {
                 file: "r.yaml".into(),
                 document: version.document().to_owned(),
                 line: version.line,
                 picked: None,
                 parts: Vec::new(),
             };
-            let kept = Version::kept(kept, Arc::clone(version.config()));
+            let kept = RuleVersion::kept(kept, Arc::clone(version.config()));
             assert_eq!(kept.fingerprint, version.fingerprint);
             let again = compile_version(&kept, &Config::default()).unwrap();
             assert_eq!((&again.name, again.at.line), (&rule.name, rule.at.line));
@@ -116,14 +116,14 @@ mod tests {
         let rule = compiled(NAMED);
         assert_eq!(rule.version.parts().len(), 2);
         assert_eq!(rule.version.parts()[1].line, 7);
-        let kept = Kept {
+        let kept = StoredRuleVersion {
             file: "r.yaml".into(),
             document: rule.version.document().to_owned(),
             line: 0,
             picked: None,
             parts: rule.version.parts().to_vec(),
         };
-        let kept = Version::kept(kept, Arc::clone(rule.version.config()));
+        let kept = RuleVersion::kept(kept, Arc::clone(rule.version.config()));
         assert_eq!(kept.fingerprint, rule.version.fingerprint);
         assert_eq!(
             program(&compile_version(&kept, &Config::default()).unwrap()),

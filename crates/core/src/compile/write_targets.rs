@@ -6,8 +6,8 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::config::Config;
-use crate::flow::step::{BodyTemplate, Flow, Http, Step};
-use crate::loop_guard::Guard;
+use crate::flow::step::{BodyTemplate, Flow, HttpTemplate, Step};
+use crate::loop_guard::LoopGuard;
 use crate::compile::compiler::Compiler;
 
 /// The API of Zendesk, whatever the host is called.
@@ -20,11 +20,11 @@ pub fn guard(
     flow: Option<&Flow>,
     on_dead: Option<&Flow>,
     cx: &mut Compiler<'_>,
-) -> Option<Arc<Guard>> {
+) -> Option<Arc<LoopGuard>> {
     let limits = cx.config.loop_guard?;
     // That somebody is told of a death elsewhere makes no writer of a rule.
     let told = writes(on_dead).filter(|http| to_help_desk(http, cx.config));
-    let writes: Vec<&Http> = writes(flow).chain(told).collect();
+    let writes: Vec<&HttpTemplate> = writes(flow).chain(told).collect();
     if writes.is_empty() {
         return None;
     }
@@ -42,7 +42,7 @@ pub fn guard(
     }
     acts_as.sort();
     acts_as.dedup();
-    let guard = Guard {
+    let guard = LoopGuard {
         limits,
         ours: ours(cx.config),
         acts_as,
@@ -51,13 +51,13 @@ pub fn guard(
     Some(cx.cache.guards.share(guard))
 }
 
-fn writes(flow: Option<&Flow>) -> impl Iterator<Item = &Http> {
+fn writes(flow: Option<&Flow>) -> impl Iterator<Item = &HttpTemplate> {
     let steps = flow.into_iter().flat_map(Flow::all_steps);
     steps.filter_map(write)
 }
 
 /// A request that can change something at its receiver.
-pub fn write(step: &Step) -> Option<&Http> {
+pub fn write(step: &Step) -> Option<&HttpTemplate> {
     let http = step.action.request()?;
     let reads = matches!(http.method, "GET" | "HEAD" | "OPTIONS");
     let to_a_file = http.url.source().starts_with("outbox:");
@@ -65,12 +65,12 @@ pub fn write(step: &Step) -> Option<&Http> {
 }
 
 /// Whether a request goes to a help desk: its connection says who we are there, or its address is one.
-pub fn to_help_desk(http: &Http, config: &Config) -> bool {
+pub fn to_help_desk(http: &HttpTemplate, config: &Config) -> bool {
     actor(http, config).is_some() || is_help_desk(http)
 }
 
 /// As whom a request acts, where its connection says so.
-fn actor<'c>(http: &Http, config: &'c Config) -> Option<&'c str> {
+fn actor<'c>(http: &HttpTemplate, config: &'c Config) -> Option<&'c str> {
     let connection = config.connections.get(http.connection.as_ref()?)?;
     connection.actor_id.as_deref()
 }
@@ -85,7 +85,7 @@ fn ours(config: &Config) -> Vec<String> {
     ours
 }
 
-fn is_help_desk(http: &Http) -> bool {
+fn is_help_desk(http: &HttpTemplate) -> bool {
     let address = http.url.source();
     // No value of an event forms a host, so that it stands there as it is.
     let host = Url::parse(address).ok();
@@ -93,7 +93,7 @@ fn is_help_desk(http: &Http) -> bool {
     address.contains(API) || host.ends_with(HOST)
 }
 
-fn signs_for_others(http: &Http) -> bool {
+fn signs_for_others(http: &HttpTemplate) -> bool {
     match &http.body {
         Some(BodyTemplate::Json(tree)) => tree.at(&["ticket", "comment", "author_id"]).is_some(),
         Some(BodyTemplate::Form(_) | BodyTemplate::Raw(_)) | None => false,
@@ -111,7 +111,7 @@ mod tests {
 
     const CONFIG: &str = "connections:\n  desk: { base_url: https://desk.example, actor_id: 900 }\n  bare: { base_url: https://acme.zendesk.com }\n  chat: { base_url: https://chat.example }\n  file: { base_url: outbox:desk, actor_id: 7c1e }\n";
 
-    fn guard(config: &str, step: &str) -> Option<Arc<Guard>> {
+    fn guard(config: &str, step: &str) -> Option<Arc<LoopGuard>> {
         let diagnostics = &mut Diagnostics::default();
         let config = config::parse(FileId::default(), config, &BTreeMap::new(), diagnostics);
         let mut files = Files::default();

@@ -15,7 +15,7 @@ use crate::document::{Node, Yaml};
 /// What the archive keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Archive {
-    pub events: Archived,
+    pub events: ArchiveScope,
     pub keep_for: Duration,
     /// Bytes; the oldest go first.
     pub at_most: u64,
@@ -23,7 +23,7 @@ pub struct Archive {
 
 /// Which events the archive keeps, beside those that runs keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Archived {
+pub enum ArchiveScope {
     Full,
     /// Those that no rule matched.
     Unmatched,
@@ -33,7 +33,7 @@ pub enum Archived {
 impl Default for Archive {
     fn default() -> Self {
         Self {
-            events: Archived::Full,
+            events: ArchiveScope::Full,
             keep_for: Duration::from_secs(7 * 86_400),
             at_most: 256_000_000,
         }
@@ -57,12 +57,12 @@ pub const ARCHIVE: Vocabulary = Vocabulary {
     ],
 };
 
-impl Archived {
+impl ArchiveScope {
     fn parse(word: &str) -> Option<Self> {
         match word {
-            "full" => Some(Archived::Full),
-            "unmatched" => Some(Archived::Unmatched),
-            "off" => Some(Archived::Off),
+            "full" => Some(ArchiveScope::Full),
+            "unmatched" => Some(ArchiveScope::Unmatched),
+            "off" => Some(ArchiveScope::Off),
             _ => None,
         }
     }
@@ -88,8 +88,8 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Archive {
     archive
 }
 
-fn lower_events(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Archived> {
-    let events = node.as_text().and_then(Archived::parse);
+fn lower_events(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<ArchiveScope> {
+    let events = node.as_text().and_then(ArchiveScope::parse);
     if events.is_none() {
         let message = format!("`{key}` takes full, unmatched or off");
         let help = match node.value {

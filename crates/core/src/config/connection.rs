@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::config::rate_limit;
-use crate::config::rate_limit::Rate;
+use crate::config::rate_limit::RateLimit;
 use crate::config::section;
-use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::diagnostic::{Code, Diagnostics, Span, Report};
 use crate::flow::step::AuthTemplate;
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, duration, mapping, text, word};
@@ -20,14 +20,14 @@ use crate::language::template::{Escape, Template};
 #[derive(Debug, Clone)]
 pub struct Connection {
     pub name: String,
-    pub at: Position,
+    pub at: Span,
     pub base_url: String,
     pub auth: Option<AuthTemplate>,
     pub headers: Vec<(String, Template)>,
     pub timeout: Option<Duration>,
     /// Who our own requests act as at the help desk.
     pub actor_id: Option<String>,
-    pub rate_limit: Option<Rate>,
+    pub rate_limit: Option<RateLimit>,
 }
 
 pub const CONNECTION: Vocabulary = Vocabulary {

@@ -2,13 +2,13 @@
 //! It refuses a source without a type.
 
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::event::format::custom::{Description, TypeFrom};
+use crate::event::format::custom::{CustomFormat, TypeRule};
 use crate::document::Entry;
 use crate::document::decode::Decode;
 use crate::language::operator::operand::is_path;
 
 /// The description under an entry; None after reporting why it is none.
-pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Description> {
+pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<CustomFormat> {
     let node = &entry.value;
     let Some(event_type) = node.get("event_type") else {
         let message = format!("the source `{}` has no `event_type`", entry.key);
@@ -22,16 +22,16 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Description
     };
     let event_type = match event_type.as_map() {
         Some(entries) if is_path(entries) => {
-            TypeFrom::Path(diagnostics.text(&entries[0].value, "path")?)
+            TypeRule::Path(diagnostics.text(&entries[0].value, "path")?)
         }
         Some(_) => {
             diagnostics.wrong_type(event_type, "event_type", "a constant, or { path: … }");
             return None;
         }
-        None => TypeFrom::Constant(diagnostics.text(event_type, "event_type")?),
+        None => TypeRule::Constant(diagnostics.text(event_type, "event_type")?),
     };
     let mut path = |key: &str| node.get(key).and_then(|value| diagnostics.text(value, key));
-    Some(Description {
+    Some(CustomFormat {
         name: entry.key.clone(),
         source: path("event_source").unwrap_or_else(|| entry.key.clone()),
         event_type,

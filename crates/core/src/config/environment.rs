@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::config::{Config, connection};
 use crate::config::mode::Mode;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Position};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::document::suggest::nearest;
-use crate::secret::SecretPlace;
+use crate::secret::SecretSource;
 
 const PREFIX: &str = "FLOWTRIGGER_";
 
@@ -40,7 +40,7 @@ const GIVEN: [&str; 5] = [
 pub fn overlay(
     environment: &BTreeMap<String, String>,
     config: &mut Config,
-    at: Position,
+    at: Span,
     diagnostics: &mut Diagnostics,
 ) {
     for (variable, value) in environment {
@@ -76,11 +76,11 @@ fn is_known(variable: &str, setting: &str, config: &Config) -> bool {
     let mut secrets = config.secrets.values();
     SETTINGS.into_iter().any(by_name)
         || GIVEN.contains(&setting)
-        || secrets.any(|place| matches!(place, SecretPlace::Env(name) if name == variable))
+        || secrets.any(|place| matches!(place, SecretSource::Env(name) if name == variable))
 }
 
 /// A warning and no error: who runs this program may set such variables for reasons of their own.
-fn unknown(variable: &str, setting: &str, at: Position) -> Diagnostic {
+fn unknown(variable: &str, setting: &str, at: Span) -> Diagnostic {
     let message = format!("nothing reads the environment variable `{variable}`");
     let head = setting.split('_').next().unwrap_or_default();
     let known = SETTINGS.iter().map(|known| known.trim_end_matches('_'));
@@ -177,7 +177,7 @@ mod tests {
     fn said(variable: &str, config: &mut Config) -> Vec<Diagnostic> {
         let mut diagnostics = Diagnostics::default();
         let environment = BTreeMap::from([(variable.to_owned(), "x".to_owned())]);
-        overlay(&environment, config, Position::default(), &mut diagnostics);
+        overlay(&environment, config, Span::default(), &mut diagnostics);
         diagnostics.sorted()
     }
 
@@ -234,7 +234,7 @@ mod tests {
             overlay(
                 &environment,
                 &mut config,
-                Position::default(),
+                Span::default(),
                 &mut diagnostics,
             );
             match wanted {
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn a_variable_that_a_secret_names_is_read() {
         let mut config = Config::default();
-        let place = SecretPlace::Env("FLOWTRIGGER_PAGER".into());
+        let place = SecretSource::Env("FLOWTRIGGER_PAGER".into());
         config.secrets.insert("PAGER".into(), place);
         assert_eq!(said("FLOWTRIGGER_PAGER", &mut config), []);
     }

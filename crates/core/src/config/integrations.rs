@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::config::{Config, section};
-use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::diagnostic::{Code, Diagnostics, Span, Report};
 use crate::flow::call::Call;
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, mapping, text, word};
@@ -18,18 +18,18 @@ use crate::run::call_result::{CallResult, Reply};
 #[derive(Debug, Clone, Default)]
 pub struct Integration {
     /// What a bundle calls a connection, and ours.
-    pub connections: BTreeMap<String, Named>,
+    pub connections: BTreeMap<String, ConnectionRef>,
     /// Where `path` in an action goes.
-    pub zendesk: Option<Named>,
+    pub zendesk: Option<ConnectionRef>,
     /// The settings that there are before any was changed, by scope; objects.
     pub configs: BTreeMap<String, Value>,
 }
 
 /// A connection of ours, named.
 #[derive(Debug, Clone)]
-pub struct Named {
+pub struct ConnectionRef {
     pub name: String,
-    pub at: Position,
+    pub at: Span,
 }
 
 pub const INTEGRATION: Vocabulary = Vocabulary {
@@ -84,12 +84,12 @@ impl Config {
 
 /// The settings of bundles in a plan or a test: those of the configuration, with what was changed on the
 /// way laid over them.
-pub struct PlannedSettings<'c> {
+pub struct SimulatedSettings<'c> {
     config: &'c Config,
     changed: BTreeMap<(String, String), Map<String, Value>>,
 }
 
-impl<'c> PlannedSettings<'c> {
+impl<'c> SimulatedSettings<'c> {
     pub fn new(config: &'c Config) -> Self {
         Self {
             config,
@@ -153,9 +153,9 @@ fn lower_one(node: &Node, diagnostics: &mut Diagnostics) -> Option<Integration> 
     })
 }
 
-fn named(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Named> {
+fn named(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<ConnectionRef> {
     let name = diagnostics.text(node, key)?;
-    Some(Named { name, at: node.at })
+    Some(ConnectionRef { name, at: node.at })
 }
 
 fn settings(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<(String, Value)> {

@@ -10,7 +10,7 @@ use crate::document::vocabulary::{Vocabulary, number, word};
 
 /// Bounds on work and on what waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct RunLimits {
     /// Runs at work together.
     pub runs: usize,
     /// Of one rule.
@@ -23,7 +23,7 @@ pub struct Limits {
     pub per_rule_backlog: usize,
 }
 
-impl Default for Limits {
+impl Default for RunLimits {
     fn default() -> Self {
         Self {
             runs: 16,
@@ -75,8 +75,8 @@ fn at_work() -> Value {
 
 /// What is wrong in it is reported, and the usual value holds. A part that is not given follows a
 /// whole that is.
-pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Limits {
-    let usual = Limits::default();
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> RunLimits {
+    let usual = RunLimits::default();
     if diagnostics.entries(node, &LIMITS).is_none() {
         return usual;
     }
@@ -86,7 +86,7 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Limits {
         let part = count(node, key, most, diagnostics)?;
         within(node, key, part, whole, diagnostics)
     };
-    Limits {
+    RunLimits {
         runs,
         per_rule: part("per_rule", MOST_AT_WORK, ("runs", runs), diagnostics)
             .unwrap_or(usual.per_rule.min(runs)),
@@ -132,7 +132,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, parse};
-use crate::config::archive::{Archive, Archived};
+use crate::config::archive::{Archive, ArchiveScope};
 use crate::config::retention::Retention;
     use crate::diagnostic::{Diagnostics, FileId};
 
@@ -150,13 +150,13 @@ use crate::config::retention::Retention;
         assert_eq!((limits.backlog, limits.per_rule_backlog), (500, 500));
         let limits = config("limits: { runs: 64, per_rule: 2 }").limits;
         assert_eq!((limits.per_rule, limits.per_host), (2, 8));
-        assert_eq!(limits.backlog, Limits::default().backlog);
+        assert_eq!(limits.backlog, RunLimits::default().backlog);
     }
 
     #[test]
     fn what_is_kept_is_said_in_a_word_or_whole() {
         let archive = config("archive: unmatched").archive;
-        assert_eq!(archive.events, Archived::Unmatched);
+        assert_eq!(archive.events, ArchiveScope::Unmatched);
         assert_eq!(archive.at_most, Archive::default().at_most);
         let all = config(
             "archive: { events: off, for: 36h, at_most: 2MB }\nretention: { for: 30d, at_most: 5GB }",
@@ -164,7 +164,7 @@ use crate::config::retention::Retention;
         let hours = |hours: u64| Duration::from_secs(hours * 3_600);
         assert_eq!(
             (all.archive.events, all.archive.keep_for),
-            (Archived::Off, hours(36))
+            (ArchiveScope::Off, hours(36))
         );
         assert_eq!(all.archive.at_most, 2_000_000);
         let retention = Retention {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::config::network;
 use crate::document::size;
-use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::diagnostic::{Code, Diagnostics, Span, Report};
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, duration, text, word};
 use crate::document::{Node, Yaml};
@@ -18,7 +18,7 @@ use crate::document::{Node, Yaml};
 pub struct Listen {
     pub address: Option<String>,
     /// Where that is said.
-    pub at: Position,
+    pub at: Span,
     /// Whose word about the sender's address is taken.
     pub trusted_proxies: Vec<IpNet>,
     /// Connections at a time.

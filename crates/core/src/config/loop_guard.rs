@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::loop_guard::limits::LoopGuard;
+use crate::loop_guard::limits::LoopLimits;
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, duration, word};
 use crate::document::{Node, Yaml};
@@ -44,8 +44,8 @@ pub fn schema() -> Value {
 }
 
 /// A mapping, or `off`, which is None. What is wrong in it is reported, and the usual value holds.
-pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<LoopGuard> {
-    let mut guard = LoopGuard::default();
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<LoopLimits> {
+    let mut guard = LoopLimits::default();
     if node.as_text() == Some("off") || matches!(node.value, Yaml::Bool(false)) {
         return None;
     }

@@ -25,20 +25,20 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position, Report};
-use crate::egress::policy::Outgoing;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span, Report};
+use crate::egress::policy::EgressPolicy;
 use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::EventType;
-use crate::event::format::custom::Description;
+use crate::event::format::custom::CustomFormat;
 use crate::fingerprint::{Fingerprint, fingerprint};
-use crate::loop_guard::limits::LoopGuard;
+use crate::loop_guard::limits::LoopLimits;
 use crate::document::decode::Decode;
 use crate::document;
 use crate::document::{Entry, Node, Yaml};
-use crate::language::event_fields::Fields;
+use crate::language::event_fields::EventFields;
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
-use crate::secret::SecretPlace;
+use crate::secret::SecretSource;
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -47,7 +47,7 @@ pub struct Config {
     /// `vars.…`; an object.
     pub vars: Arc<Value>,
     pub connections: BTreeMap<String, Connection>,
-    pub secrets: BTreeMap<String, SecretPlace>,
+    pub secrets: BTreeMap<String, SecretSource>,
     /// What ZIS bundles find here, by the key of their integration.
     pub integrations: BTreeMap<String, Integration>,
     /// Where events come in, by the source's name: the built-in ones, or those that are named.
@@ -55,37 +55,37 @@ pub struct Config {
     pub catalogue: Catalogue,
     pub archive: Archive,
     pub retention: Retention,
-    pub limits: Limits,
+    pub limits: RunLimits,
     pub listen: Listen,
-    pub outgoing: Outgoing,
+    pub outgoing: EgressPolicy,
     pub commands: Commands,
     /// None where it is off.
-    pub loop_guard: Option<LoopGuard>,
+    pub loop_guard: Option<LoopLimits>,
     /// The fields of events that are not kept once their runs are over.
     pub redact: Vec<Path>,
     /// The steps that run when a run is dead whose rule has no `on_dead`, as written.
     pub on_dead: Option<Node>,
     /// As it was written.
-    pub source: Arc<Source>,
+    pub source: Arc<ConfigSource>,
     /// Whether all of it could be read. Where not, rules may name what stands in the missing part.
     pub whole: bool,
 }
 
-pub use crate::config::archive::{ARCHIVE, Archive, Archived};
+pub use crate::config::archive::{ARCHIVE, Archive, ArchiveScope};
 pub use crate::config::commands::{COMMANDS, Commands};
 pub use crate::config::connection::{AUTH, CONNECTION, Connection};
-pub use crate::config::source::{EventSource, Reads, SOURCE};
+pub use crate::config::source::{EventSource, SourceFormat, SOURCE};
 pub use crate::config::environment::applied;
-pub use crate::config::integrations::{INTEGRATION, Integration, PlannedSettings};
-pub use crate::config::limits::{LIMITS, Limits};
+pub use crate::config::integrations::{INTEGRATION, Integration, SimulatedSettings};
+pub use crate::config::limits::{LIMITS, RunLimits};
 pub use crate::config::listen::{LISTEN, Listen};
 pub use crate::config::loop_guard::LOOP_GUARD;
 pub use crate::config::mode::Mode;
 pub use crate::config::outgoing::OUTGOING;
-pub use crate::config::rate_limit::{RATE, Rate};
+pub use crate::config::rate_limit::{RATE, RateLimit};
 pub use crate::config::retention::{RETENTION, Retention};
 pub use crate::config::verification::{BASIC, Scheme, VERIFY, Verification};
-pub use crate::config::verification::hmac::{Algorithm, Encoding, HMAC, Hmac, Key, Part, Signatures, Signed, Stamp, StampForm};
+pub use crate::config::verification::hmac::{Algorithm, SignatureEncoding, HMAC, HmacScheme, KeyEncoding, SignedPart, SignatureCount, SignedContent, TimestampHeader, TimestampFormat};
 pub use crate::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
 pub use crate::config::vocabulary::{CONFIG, SECRET};
 
@@ -101,11 +101,11 @@ impl Default for Config {
             catalogue: Catalogue::built_in().clone(),
             archive: Archive::default(),
             retention: Retention::default(),
-            limits: Limits::default(),
+            limits: RunLimits::default(),
             listen: Listen::default(),
-            outgoing: Outgoing::default(),
+            outgoing: EgressPolicy::default(),
             commands: Commands::default(),
-            loop_guard: Some(LoopGuard::default()),
+            loop_guard: Some(LoopLimits::default()),
             redact: Vec::new(),
             on_dead: None,
             source: Arc::default(),
@@ -121,14 +121,14 @@ fn built_in_sources() -> BTreeMap<String, EventSource> {
 
 impl Config {
     /// The sources that the configuration describes.
-    pub fn descriptions(&self) -> impl Iterator<Item = &Description> {
+    pub fn descriptions(&self) -> impl Iterator<Item = &CustomFormat> {
         self.sources.values().filter_map(EventSource::description)
     }
 
     /// Resolves names against the event types and variables of this configuration.
     pub fn name_resolver<'a>(
         &'a self,
-        fields: Fields,
+        fields: EventFields,
         diagnostics: &'a mut Diagnostics,
     ) -> NameResolver<'a> {
         NameResolver {
@@ -141,7 +141,7 @@ impl Config {
 /// A configuration as it was written: what compiles to the same one again. It holds no secret's
 /// value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
+pub struct ConfigSource {
     pub fingerprint: Fingerprint,
     pub file: Arc<str>,
     pub text: Arc<str>,
@@ -149,13 +149,13 @@ pub struct Source {
     pub environment: BTreeMap<String, String>,
 }
 
-impl Default for Source {
+impl Default for ConfigSource {
     fn default() -> Self {
         Self::new("".into(), "".into(), BTreeMap::new())
     }
 }
 
-impl Source {
+impl ConfigSource {
     pub fn new(file: Arc<str>, text: Arc<str>, environment: BTreeMap<String, String>) -> Self {
         let over = environment.iter();
         let over: Vec<String> = over
@@ -201,11 +201,11 @@ pub fn parse(
         let message = "flowtrigger.yaml holds one document";
         diagnostics.push(Diagnostic::error(Code::InvalidValue, second.at, message));
     }
-    let start = Position {
+    let start = Span {
         file,
         line: 1,
         column: 1,
-        ..Position::default()
+        ..Span::default()
     };
     if let Some(document) = documents.first() {
         lower(document, &mut config, diagnostics);
@@ -286,7 +286,7 @@ fn lower_connections(
     diagnostics: &mut Diagnostics,
 ) -> BTreeMap<String, Connection> {
     let entries = section(node, "connections", diagnostics).iter();
-    let mut names = config.name_resolver(Fields::None, diagnostics);
+    let mut names = config.name_resolver(EventFields::None, diagnostics);
     let lowered = entries.filter_map(|entry| {
         let connection = connection::lower(entry, &mut names)?;
         Some((entry.key.clone(), connection))
@@ -323,7 +323,7 @@ fn section<'n>(node: &'n Node, key: &str, diagnostics: &mut Diagnostics) -> &'n 
     }
 }
 
-fn lower_secret(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SecretPlace> {
+fn lower_secret(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SecretSource> {
     let help = "write { env: VARIABLE } or { file: PATH }; the value itself never stands here";
     if entry.value.as_map().is_none() {
         let message = format!(
@@ -341,8 +341,8 @@ fn lower_secret(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SecretPl
     };
     let text = diagnostics.text(&place.value, &place.key)?;
     match place.key.as_str() {
-        "env" => Some(SecretPlace::Env(text)),
-        "file" => Some(SecretPlace::File(text.into())),
+        "env" => Some(SecretSource::Env(text)),
+        "file" => Some(SecretSource::File(text.into())),
         _ => None,
     }
 }

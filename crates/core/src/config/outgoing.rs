@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::config::network;
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::egress::policy::{Allowed, Outgoing, Proxy};
+use crate::egress::policy::{EgressAllow, EgressPolicy, EgressProxy};
 use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, text, word};
@@ -34,9 +34,9 @@ pub fn schema() -> Value {
 }
 
 /// What is wrong in it is reported and left out.
-pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Outgoing {
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> EgressPolicy {
     if diagnostics.entries(node, &OUTGOING).is_none() {
-        return Outgoing::default();
+        return EgressPolicy::default();
     }
     let nodes: Vec<&Node> = match node.get("allow") {
         Some(allow) => allow
@@ -48,7 +48,7 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Outgoing {
         .into_iter()
         .map(|node| lower_allowed(node, diagnostics))
         .collect();
-    Outgoing {
+    EgressPolicy {
         allow: allow.into_iter().flatten().collect(),
         proxy: node
             .get("proxy")
@@ -57,10 +57,10 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Outgoing {
     }
 }
 
-fn lower_allowed(node: &Node, diagnostics: &mut Diagnostics) -> Option<Allowed> {
+fn lower_allowed(node: &Node, diagnostics: &mut Diagnostics) -> Option<EgressAllow> {
     let text = diagnostics.text(node, "allow")?;
     if let Some(network) = network::parse(&text) {
-        return Some(Allowed::Network(network.trunc()));
+        return Some(EgressAllow::Network(network.trunc()));
     }
     let name = text.to_ascii_lowercase();
     let (under, host) = match name.strip_prefix("*.") {
@@ -73,8 +73,8 @@ fn lower_allowed(node: &Node, diagnostics: &mut Diagnostics) -> Option<Allowed> 
     let is_number = |label: &str| label.chars().all(|c| c.is_ascii_digit());
     if is_host && !host.rsplit('.').next().is_some_and(is_number) {
         return Some(match under {
-            true => Allowed::Under(format!(".{host}")),
-            false => Allowed::Host(host.to_owned()),
+            true => EgressAllow::Under(format!(".{host}")),
+            false => EgressAllow::Host(host.to_owned()),
         });
     }
     let message = format!("`{text}` is no address, no network and no host");
@@ -83,14 +83,14 @@ fn lower_allowed(node: &Node, diagnostics: &mut Diagnostics) -> Option<Allowed> 
     None
 }
 
-fn lower_proxy(node: &Node, diagnostics: &mut Diagnostics) -> Option<Proxy> {
+fn lower_proxy(node: &Node, diagnostics: &mut Diagnostics) -> Option<EgressProxy> {
     let text = diagnostics.text(node, "proxy")?;
     if text == "environment" {
-        return Some(Proxy::Environment);
+        return Some(EgressProxy::Environment);
     }
     match url::Url::parse(&text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.username().is_empty() => {
-            Some(Proxy::Address(text))
+            Some(EgressProxy::Address(text))
         }
         Ok(_) | Err(_) => {
             let message = "`proxy` takes the URL of a proxy, or `environment`";

@@ -11,7 +11,7 @@ use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, duration, word};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
+pub struct RateLimit {
     pub limit: u32,
     pub within: Duration,
 }
@@ -36,7 +36,7 @@ pub fn schema() -> Value {
 }
 
 /// The rate under a connection; None after reporting why it is none.
-pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<Rate> {
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<RateLimit> {
     const HELP: &str = "write `rate_limit: { limit: 400, in: 1m }`";
     if node.as_map().is_none() {
         let message = format!("`rate_limit` takes a mapping, found {}", node.kind());
@@ -58,7 +58,7 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<Rate> {
         diagnostics.error(Code::InvalidValue, within.at, message, HELP);
         return None;
     }
-    Some(Rate {
+    Some(RateLimit {
         limit,
         within: time,
     })

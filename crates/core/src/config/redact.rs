@@ -8,7 +8,7 @@ use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::FieldLookup;
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::path::{Path, Root, Route};
+use crate::path::{Path, Root, PathKind};
 
 pub fn schema() -> Value {
     json!({"type": "array", "items": {"type": "string"}, "examples": [["comment.body", "ticket.subject"]]})
@@ -36,20 +36,20 @@ fn path(node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) -> Op
         return None;
     };
     let message = match &path.route {
-        Route::Plain {
+        PathKind::Plain {
             root: Root::Body | Root::Envelope,
             keys,
         } if !keys.is_empty() => {
             warn_if_unknown(&path, node, catalogue, diagnostics);
             return Some(path);
         }
-        Route::Plain {
+        PathKind::Plain {
             root: Root::Raw, ..
         } => {
             format!("`{text}` is no field as rules read it; the body as received goes with it")
         }
-        Route::Plain { .. } => format!("`{text}` is kept: it is no text of the event's body"),
-        Route::Query(_) => {
+        PathKind::Plain { .. } => format!("`{text}` is kept: it is no text of the event's body"),
+        PathKind::Query(_) => {
             format!("`{text}` may lead to many places, and `redact` takes one field")
         }
     };

@@ -8,7 +8,7 @@ use crate::config::verification;
 use crate::config::verification::Verification;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::event::format::DECODERS;
-use crate::event::format::custom::Description;
+use crate::event::format::custom::CustomFormat;
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, anything, text, word};
 use crate::document::{Entry, Node};
@@ -20,17 +20,17 @@ pub struct EventSource {
     pub name: String,
     /// Where its events are posted to.
     pub path: String,
-    pub reads: Reads,
+    pub reads: SourceFormat,
     /// None takes whoever comes.
     pub verification: Option<Verification>,
 }
 
 /// How the events of a source are read.
 #[derive(Debug, Clone)]
-pub enum Reads {
+pub enum SourceFormat {
     /// By a built-in decoder; the events are of this `event_source`.
     BuiltIn(&'static str),
-    Described(Description),
+    Custom(CustomFormat),
 }
 
 pub const SOURCE: Vocabulary = Vocabulary {
@@ -84,25 +84,25 @@ impl EventSource {
     /// The `event_source` of its events.
     pub fn source(&self) -> &str {
         match &self.reads {
-            Reads::BuiltIn(source) => source,
-            Reads::Described(description) => &description.source,
+            SourceFormat::BuiltIn(source) => source,
+            SourceFormat::Custom(description) => &description.source,
         }
     }
 
-    pub fn description(&self) -> Option<&Description> {
+    pub fn description(&self) -> Option<&CustomFormat> {
         match &self.reads {
-            Reads::BuiltIn(_) => None,
-            Reads::Described(description) => Some(description),
+            SourceFormat::BuiltIn(_) => None,
+            SourceFormat::Custom(description) => Some(description),
         }
     }
 
     /// At its usual path, for whoever comes.
-    pub fn described(description: Description) -> Self {
+    pub fn described(description: CustomFormat) -> Self {
         let name = description.name.clone();
-        Self::of(&name, Reads::Described(description))
+        Self::of(&name, SourceFormat::Custom(description))
     }
 
-    fn of(name: &str, reads: Reads) -> Self {
+    fn of(name: &str, reads: SourceFormat) -> Self {
         Self {
             name: name.to_owned(),
             path: format!("/events/{name}"),
@@ -115,7 +115,7 @@ impl EventSource {
 /// The sources that every configuration has: one for each built-in `event_source`.
 pub fn built_in() -> impl Iterator<Item = EventSource> {
     let names: BTreeSet<&str> = DECODERS.iter().map(|decoder| decoder.source).collect();
-    let named = |name| EventSource::of(name, Reads::BuiltIn(name));
+    let named = |name| EventSource::of(name, SourceFormat::BuiltIn(name));
     names.into_iter().map(named)
 }
 
@@ -133,10 +133,10 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<EventSource
     Some(entrance)
 }
 
-fn lower_reads(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Reads> {
+fn lower_reads(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SourceFormat> {
     let decoder = decoder(entry, diagnostics)?;
     let Some(source) = decoder else {
-        return custom_source::lower(entry, diagnostics).map(Reads::Described);
+        return custom_source::lower(entry, diagnostics).map(SourceFormat::Custom);
     };
     for key in ["event_source", "event_type", "id", "key", "time"] {
         let Some(told) = entry.value.as_map()?.iter().find(|told| told.key == key) else {
@@ -148,7 +148,7 @@ fn lower_reads(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Reads> {
         let help = "leave it out, or describe a body of your own with `decoder: json`";
         diagnostics.error(Code::InvalidValue, told.key_at, message, help);
     }
-    Some(Reads::BuiltIn(source))
+    Some(SourceFormat::BuiltIn(source))
 }
 
 /// The built-in source whose decoder reads the events; the inner None describes them itself.

@@ -5,8 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::bundle;
-use crate::bundle::{Bundle, Flow, JobSpec};
-use crate::bundle::name::FullName;
+use crate::bundle::{Bundle, BundleFlow, JobSpec};
+use crate::bundle::name::ResourceName;
 use crate::convert::conversion::{Conversion, ConvertedRule, Omission};
 use crate::convert::names::NameAllocator;
 use crate::diagnostic::{Diagnostics, FileId, Severity};
@@ -104,13 +104,13 @@ pub fn convert(node: &Node, names: &mut NameAllocator) -> Conversion {
     conversion
 }
 
-fn is_started(flow: &Flow, bundle: &Bundle) -> bool {
+fn is_started(flow: &BundleFlow, bundle: &Bundle) -> bool {
     let specs = bundle.job_specs.iter();
-    let mut names = specs.map(|spec| FullName::short(&spec.flow_name.text));
+    let mut names = specs.map(|spec| ResourceName::short(&spec.flow_name.text));
     names.any(|name| name == flow.name.text)
 }
 
-fn rule(spec: &JobSpec, flow: &Flow, bundle: &Bundle, names: &mut NameAllocator) -> ConvertedRule {
+fn rule(spec: &JobSpec, flow: &BundleFlow, bundle: &Bundle, names: &mut NameAllocator) -> ConvertedRule {
     let name = names.allocate(&spec.name.text, "job-spec");
     let mut rule = Map::new();
     rule.insert("name".into(), json!(name));

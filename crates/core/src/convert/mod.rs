@@ -12,7 +12,7 @@ pub mod triggers;
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::event::json::parse::{Refused, accept};
+use crate::event::json::parse::{JsonError, accept};
 pub use crate::convert::conversion::{Conversion, ConvertedRule, Omission, part_of_no_rule};
 pub use crate::convert::names::NameAllocator;
 
@@ -20,7 +20,7 @@ pub use crate::convert::names::NameAllocator;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConvertError {
     #[error("not JSON: {0}")]
-    NotJson(#[from] Refused),
+    NotJson(#[from] JsonError),
     #[error("{found}")]
     Other { found: String, help: &'static str },
 }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::diagnostic::{Code, Report};
-use crate::document::vocabulary::{Built, Vocabulary};
+use crate::document::vocabulary::{Support, Vocabulary};
 use crate::document::{Entry, Node, Yaml, duration};
 use crate::document::suggest;
 
@@ -37,7 +37,7 @@ pub trait Decode: Report {
     fn check_key(&mut self, entry: &Entry, words: &Vocabulary) {
         match words.get(&entry.key) {
             Some(word) => {
-                if let Built::Later(when) = word.built {
+                if let Support::Planned(when) = word.built {
                     let message = format!("`{}` is not built yet", entry.key);
                     self.error(Code::NotBuiltYet, entry.key_at, message, when);
                 }

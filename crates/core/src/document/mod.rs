@@ -19,9 +19,9 @@ use serde::de::DeserializeSeed;
 use serde_json::{Number, Value};
 use serde_yaml::{DuplicateKeyPolicy, Location};
 
-use crate::diagnostic::{Diagnostics, FileId, Position};
-pub use crate::document::split::{Chunk, chunks, only_documents};
-use crate::document::yaml_reader::Reader;
+use crate::diagnostic::{Diagnostics, FileId, Span};
+pub use crate::document::split::{DocumentText, chunks, only_documents};
+use crate::document::yaml_reader::YamlReader;
 use crate::document::syntax_errors::{syntax_error, templates_in_comments};
 pub use crate::document::writer::write;
 
@@ -29,7 +29,7 @@ pub use crate::document::writer::write;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
     pub value: Yaml,
-    pub at: Position,
+    pub at: Span,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +46,7 @@ pub enum Yaml {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     pub key: String,
-    pub key_at: Position,
+    pub key_at: Span,
     pub value: Node,
 }
 
@@ -125,11 +125,11 @@ pub fn read(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Vec<Node
 }
 
 /// Reads one document of a file. None where it is empty, or after reporting why it cannot be read.
-pub fn read_chunk(file: FileId, chunk: &Chunk<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
+pub fn read_chunk(file: FileId, chunk: &DocumentText<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
     if chunk.is_empty() {
         return None;
     }
-    let place = Place::new(file, chunk);
+    let place = LineIndex::new(file, chunk);
     let node = match plain_reader::read(&place) {
         Some(node) => node,
         None => read_any(&place, diagnostics)?,
@@ -139,9 +139,9 @@ pub fn read_chunk(file: FileId, chunk: &Chunk<'_>, diagnostics: &mut Diagnostics
 }
 
 /// Whatever YAML knows, with every mistake in it.
-fn read_any(place: &Place<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
+fn read_any(place: &LineIndex<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
     let mut found = Vec::new();
-    let reader = Reader {
+    let reader = YamlReader {
         place,
         found: &mut found,
     };
@@ -183,16 +183,16 @@ fn options(len: usize) -> serde_yaml::Options {
 }
 
 /// Turns positions within a document into positions within its file.
-struct Place<'a> {
+struct LineIndex<'a> {
     file: FileId,
-    chunk: &'a Chunk<'a>,
+    chunk: &'a DocumentText<'a>,
     /// Where each line of the document starts, once a mistake is told: so that no place costs a walk
     /// through the text, and a document without one costs none either.
     lines: OnceCell<Vec<usize>>,
 }
 
-impl<'a> Place<'a> {
-    fn new(file: FileId, chunk: &'a Chunk<'a>) -> Self {
+impl<'a> LineIndex<'a> {
+    fn new(file: FileId, chunk: &'a DocumentText<'a>) -> Self {
         let lines = OnceCell::new();
         Self { file, chunk, lines }
     }
@@ -205,13 +205,13 @@ impl<'a> Place<'a> {
     }
 
     /// Where a node stands; its bytes come with it.
-    fn of(&self, location: Location) -> Position {
+    fn of(&self, location: Location) -> Span {
         let span = location.span();
         let Some(offset) = span.byte_offset() else {
             return self.of_error(location);
         };
         let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-        Position {
+        Span {
             file: self.file,
             line: self.chunk.line + number(location.line()).max(1),
             column: number(location.column()).max(1),
@@ -221,18 +221,18 @@ impl<'a> Place<'a> {
     }
 
     /// Where an error stands: its line and column are right, its bytes often not.
-    fn of_error(&self, location: Location) -> Position {
+    fn of_error(&self, location: Location) -> Span {
         let number = |n: u64| usize::try_from(n).unwrap_or(1).max(1);
         self.at(number(location.line()), number(location.column()))
     }
 
     /// A line and a column of the document, both from 1, as a place in the file.
-    fn at(&self, line: usize, column: usize) -> Position {
+    fn at(&self, line: usize, column: usize) -> Span {
         let last = self.chunk.text.len();
         let before = self.lines().get(line - 1).copied().unwrap_or(last);
         let rest = &self.chunk.text[before..];
         let within: usize = rest.chars().take(column - 1).map(char::len_utf8).sum();
-        Position {
+        Span {
             file: self.file,
             line: self.chunk.line + count(line),
             column: count(column),

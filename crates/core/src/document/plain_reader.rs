@@ -2,10 +2,10 @@
 //! and flow mappings and lists, quoted text, words and whole numbers. It refuses everything else, and
 //! leaves it to the way that knows all of YAML; what both read is the same.
 
-use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput};
+use granit_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput};
 
-use crate::document::{Entry, Node, Place, Yaml};
-use crate::diagnostic::Position;
+use crate::document::{Entry, Node, LineIndex, Yaml};
+use crate::diagnostic::Span;
 
 /// Deeper documents have a limit to be held against.
 const DEEPEST: usize = 32;
@@ -15,8 +15,8 @@ const LONGEST: usize = 64;
 const DIGITS: usize = 18;
 
 /// The document's node; None where something stands in it that is not plain, mistakes included.
-pub fn read(place: &Place<'_>) -> Option<Node> {
-    let mut reader = Reader {
+pub fn read(place: &LineIndex<'_>) -> Option<Node> {
+    let mut reader = FastReader {
         parser: Parser::new_from_str(place.chunk.text),
         place,
         depth: 0,
@@ -32,14 +32,14 @@ pub fn read(place: &Place<'_>) -> Option<Node> {
     Some(node)
 }
 
-struct Reader<'a> {
+struct FastReader<'a> {
     parser: Parser<'a, StrInput<'a>>,
-    place: &'a Place<'a>,
+    place: &'a LineIndex<'a>,
     depth: usize,
 }
 
-impl<'a> Reader<'a> {
-    fn next(&mut self) -> Option<(Event<'a>, Span)> {
+impl<'a> FastReader<'a> {
+    fn next(&mut self) -> Option<(Event<'a>, ParserSpan)> {
         self.parser.next()?.ok()
     }
 
@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The node that an event begins. Anchors and tags are not plain.
-    fn node(&mut self, event: Event<'a>, span: Span) -> Option<Node> {
+    fn node(&mut self, event: Event<'a>, span: ParserSpan) -> Option<Node> {
         let mut at = self.at(&span)?;
         let value = match event {
             Event::Scalar(text, ScalarStyle::Plain, 0, None) => word(&text)?,
@@ -102,10 +102,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn at(&self, span: &Span) -> Option<Position> {
+    fn at(&self, span: &ParserSpan) -> Option<Span> {
         let bytes = span.byte_range()?;
         let number = |n: usize| u32::try_from(n).ok();
-        Some(Position {
+        Some(Span {
             file: self.place.file,
             line: self.place.chunk.line + number(span.start.line())?,
             column: number(span.start.col() + 1)?,
@@ -177,7 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     use crate::document::read_any;
-use crate::document::split::{Chunk, chunks};
+use crate::document::split::{DocumentText, chunks};
     use super::*;
     use crate::diagnostic::{Diagnostics, FileId};
 
@@ -186,8 +186,8 @@ use crate::document::split::{Chunk, chunks};
         chunks(text).map(|chunk| is_plain(&chunk)).collect()
     }
 
-    fn is_plain(chunk: &Chunk<'_>) -> bool {
-        let place = Place::new(FileId(7), chunk);
+    fn is_plain(chunk: &DocumentText<'_>) -> bool {
+        let place = LineIndex::new(FileId(7), chunk);
         let Some(node) = read(&place) else {
             return false;
         };

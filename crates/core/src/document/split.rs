@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// One document of a file, with the place where its text starts.
 #[derive(Debug, Clone, Copy)]
-pub struct Chunk<'a> {
+pub struct DocumentText<'a> {
     pub text: &'a str,
     /// How many lines stand before it.
     pub line: u32,
@@ -15,7 +15,7 @@ pub struct Chunk<'a> {
     before: usize,
 }
 
-impl<'a> Chunk<'a> {
+impl<'a> DocumentText<'a> {
     /// A document that was cut from this file before.
     pub fn of(file: &'a str, range: Range<usize>, line: u32) -> Self {
         let mark = file.len() - without_mark(file).len();
@@ -42,7 +42,7 @@ impl<'a> Chunk<'a> {
 }
 
 /// The documents of a file, in its order. There is always one.
-pub fn chunks(text: &str) -> impl Iterator<Item = Chunk<'_>> {
+pub fn chunks(text: &str) -> impl Iterator<Item = DocumentText<'_>> {
     let bare = without_mark(text);
     let mark = text.len() - bare.len();
     let (mut rest, mut start, mut line) = (Some(bare), 0, 0);
@@ -50,7 +50,7 @@ pub fn chunks(text: &str) -> impl Iterator<Item = Chunk<'_>> {
         let text = rest?;
         let end = first_cut(text);
         let (text, after) = text.split_at(end.unwrap_or(text.len()));
-        let chunk = Chunk {
+        let chunk = DocumentText {
             text,
             line: count(line),
             start: count(start),

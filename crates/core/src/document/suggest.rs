@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
-use crate::document::vocabulary::{Built, Vocabulary};
+use crate::document::vocabulary::{Support, Vocabulary};
 
 static SYNONYMS: LazyLock<Synonyms> = LazyLock::new(|| {
     serde_json::from_str(include_str!("suggestions.json")).expect("`synonyms.json` is valid")
@@ -72,7 +72,7 @@ pub fn for_key(word: &str, words: &Vocabulary) -> Option<String> {
     if let Some(meant) = own.and_then(|table| look_up(table, word)) {
         return Some(meant);
     }
-    let built = words.words.iter().filter(|w| w.built == Built::Now);
+    let built = words.words.iter().filter(|w| w.built == Support::Supported);
     let near = nearest(word, built.map(|w| w.name));
     // A typing error in one of this mapping's own keys is likelier than another tool's word.
     let typo = |near: &&str| strsim::damerau_levenshtein(word, near) <= 2.min(near.len() / 2);

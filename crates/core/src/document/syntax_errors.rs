@@ -1,10 +1,10 @@
 //! What goes wrong between a text and its YAML, in words: broken syntax, limits, and templates that
 //! YAML reads as something else. It looks at the text around the place, and mends nothing.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Position};
-use crate::document::{Node, Place, Yaml};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::document::{Node, LineIndex, Yaml};
 
-pub fn unquoted_template(at: Position) -> Diagnostic {
+pub fn unquoted_template(at: Span) -> Diagnostic {
     Diagnostic::error(
         Code::UnquotedTemplate,
         at,
@@ -13,14 +13,14 @@ pub fn unquoted_template(at: Position) -> Diagnostic {
     .help("put quotes around the whole value: \"{{ … }}\"")
 }
 
-pub fn duplicate(key: &str, at: Position, first: u32) -> Diagnostic {
+pub fn duplicate(key: &str, at: Span, first: u32) -> Diagnostic {
     let message = format!("duplicate key `{key}`");
     let help = format!("it stands on line {first} already; remove one of them");
     Diagnostic::error(Code::DuplicateKey, at, message).help(help)
 }
 
 /// `text: #{{ ticket.id }}` is a comment to YAML, and the value silently null.
-pub fn templates_in_comments(node: &Node, place: &Place<'_>, diagnostics: &mut Diagnostics) {
+pub fn templates_in_comments(node: &Node, place: &LineIndex<'_>, diagnostics: &mut Diagnostics) {
     let text = place.chunk.text;
     if !text.contains("#{{") {
         return;
@@ -41,7 +41,7 @@ pub fn templates_in_comments(node: &Node, place: &Place<'_>, diagnostics: &mut D
         diagnostics.push(
             Diagnostic::error(
                 Code::UnquotedTemplate,
-                Position { len: 3, ..at },
+                Span { len: 3, ..at },
                 "YAML reads `#{{ …` as a comment, so this text is cut off",
             )
             .help("put quotes around the whole value: \"#{{ … }}\""),
@@ -59,9 +59,9 @@ fn spans(node: &Node, found: &mut Vec<(u32, u32)>) {
     }
 }
 
-pub fn syntax_error(error: &serde_yaml::Error, place: &Place<'_>) -> Diagnostic {
+pub fn syntax_error(error: &serde_yaml::Error, place: &LineIndex<'_>) -> Diagnostic {
     let at = error.location().map_or_else(
-        || Position {
+        || Span {
             file: place.file,
             line: place.chunk.line + 1,
             column: 1,
@@ -87,7 +87,7 @@ pub fn syntax_error(error: &serde_yaml::Error, place: &Place<'_>) -> Diagnostic 
 }
 
 /// What is wrong with a text that was meant as JSON: one that begins with an object of quoted keys.
-fn json_error(place: &Place<'_>) -> Option<Diagnostic> {
+fn json_error(place: &LineIndex<'_>) -> Option<Diagnostic> {
     let text = place.chunk.text;
     let inside = text.trim_start().strip_prefix('{')?;
     if !inside.trim_start().starts_with('"') {
@@ -109,7 +109,7 @@ fn json_error(place: &Place<'_>) -> Option<Diagnostic> {
     Some(diagnostic.help(help))
 }
 
-fn over_a_limit(message: &str, at: Position) -> Option<Diagnostic> {
+fn over_a_limit(message: &str, at: Span) -> Option<Diagnostic> {
     let message = message.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     let (told, help) = if says(&["depth", "recursion"]) {
@@ -125,7 +125,7 @@ fn over_a_limit(message: &str, at: Position) -> Option<Diagnostic> {
 }
 
 /// The template that YAML choked on, here or on the line above: `url: {{ vars.base }}/path`.
-fn unquoted_near(place: &Place<'_>, at: Position) -> Option<Position> {
+fn unquoted_near(place: &LineIndex<'_>, at: Span) -> Option<Span> {
     let index = at.line.saturating_sub(place.chunk.line + 1) as usize;
     let near = place
         .chunk
@@ -137,7 +137,7 @@ fn unquoted_near(place: &Place<'_>, at: Position) -> Option<Position> {
     let mut found = near.filter_map(|(number, line)| {
         let before = [": {{", "- {{"].iter().find_map(|start| line.find(start))? + 2;
         let at = place.at(number + 1, line[..before].chars().count() + 1);
-        Some(Position { len: 2, ..at })
+        Some(Span { len: 2, ..at })
     });
     found.next()
 }
@@ -149,7 +149,7 @@ fn is_deeper_key(line: &str, above: Option<&str>) -> bool {
     one_colon && above.is_some_and(|above| above.contains(": ") && indent(line) > indent(above))
 }
 
-fn syntax_help(message: &str, place: &Place<'_>, at: Position) -> Option<String> {
+fn syntax_help(message: &str, place: &LineIndex<'_>, at: Span) -> Option<String> {
     let index = at.line.saturating_sub(place.chunk.line + 1) as usize;
     let line = place.chunk.text.lines().nth(index).unwrap_or_default();
     if line.starts_with('\t') || line.trim_start_matches(' ').starts_with('\t') {

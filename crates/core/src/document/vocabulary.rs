@@ -8,33 +8,33 @@ use serde_json::{Map, Value, json};
 pub struct Vocabulary {
     /// What the mapping is, for messages: `a rule`, `` `http` ``.
     pub name: &'static str,
-    pub words: &'static [Word],
+    pub words: &'static [Keyword],
 }
 
 #[derive(Debug, Clone, Copy)]
-pub struct Word {
+pub struct Keyword {
     pub name: &'static str,
     /// One sentence for people, shown by editors.
     pub summary: &'static str,
-    pub built: Built,
+    pub built: Support,
     pub schema: fn() -> Value,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Built {
-    Now,
+pub enum Support {
+    Supported,
     /// Recognised and refused; the text says what to do instead.
-    Later(&'static str),
+    Planned(&'static str),
 }
 
 impl Vocabulary {
-    pub fn get(&self, name: &str) -> Option<&Word> {
+    pub fn get(&self, name: &str) -> Option<&Keyword> {
         self.words.iter().find(|word| word.name == name)
     }
 
     /// The keys that this version runs, as a help names them.
     pub fn listed(&self) -> String {
-        let built = self.words.iter().filter(|word| word.built == Built::Now);
+        let built = self.words.iter().filter(|word| word.built == Support::Supported);
         let names: Vec<_> = built.map(|word| word.name).collect();
         names.join(", ")
     }
@@ -42,7 +42,7 @@ impl Vocabulary {
     /// The JSON Schema of the mapping. Words of later versions are left out: editors should not
     /// offer them.
     pub fn schema(&self, required: &[&str]) -> Value {
-        let words = self.words.iter().filter(|word| word.built == Built::Now);
+        let words = self.words.iter().filter(|word| word.built == Support::Supported);
         let properties: Map<String, Value> = words
             .map(|word| {
                 (
@@ -70,20 +70,20 @@ fn described(mut schema: Value, summary: &str) -> Value {
     schema
 }
 
-pub const fn word(name: &'static str, summary: &'static str, schema: fn() -> Value) -> Word {
-    Word {
+pub const fn word(name: &'static str, summary: &'static str, schema: fn() -> Value) -> Keyword {
+    Keyword {
         name,
         summary,
-        built: Built::Now,
+        built: Support::Supported,
         schema,
     }
 }
 
-pub const fn later(name: &'static str, instead: &'static str) -> Word {
-    Word {
+pub const fn later(name: &'static str, instead: &'static str) -> Keyword {
+    Keyword {
         name,
         summary: "",
-        built: Built::Later(instead),
+        built: Support::Planned(instead),
         schema: anything,
     }
 }

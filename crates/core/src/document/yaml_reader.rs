@@ -9,7 +9,7 @@ use serde_json::Number;
 use serde_yaml::Location;
 
 use crate::document::syntax_errors::{duplicate, unquoted_template};
-use crate::document::{Entry, Node, Place, Yaml};
+use crate::document::{Entry, Node, LineIndex, Yaml};
 use crate::diagnostic::Diagnostic;
 
 /// What `serde_yaml::Spanned` asks for. Its own way reads both places of a node, where it stands and
@@ -17,30 +17,30 @@ use crate::diagnostic::Diagnostic;
 const SPANNED: &str = "__yaml_spanned";
 
 /// Reads one node and all below it.
-pub struct Reader<'r> {
-    pub place: &'r Place<'r>,
+pub struct YamlReader<'r> {
+    pub place: &'r LineIndex<'r>,
     pub found: &'r mut Vec<Diagnostic>,
 }
 
-impl Reader<'_> {
-    fn again(&mut self) -> Reader<'_> {
-        Reader {
+impl YamlReader<'_> {
+    fn again(&mut self) -> YamlReader<'_> {
+        YamlReader {
             place: self.place,
             found: self.found,
         }
     }
 
     /// The node, once its place is known.
-    fn node(&mut self, value: Read, location: Location) -> Node {
+    fn node(&mut self, value: ParsedNode, location: Location) -> Node {
         let mut at = self.place.of(location);
         let value = match value {
-            Read::Plain(value) => value,
+            ParsedNode::Plain(value) => value,
             // An unquoted template was meant as text; as such it causes no second mistake.
-            Read::Template => {
+            ParsedNode::Template => {
                 self.found.push(unquoted_template(at));
                 Yaml::Text(" ".into())
             }
-            Read::Map { entries, nameless } => {
+            ParsedNode::Map { entries, nameless } => {
                 let template = std::iter::repeat_with(|| unquoted_template(at));
                 self.found.extend(template.take(nameless));
                 Yaml::Map(entries)
@@ -53,18 +53,18 @@ impl Reader<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
+impl<'de> DeserializeSeed<'de> for YamlReader<'_> {
     type Value = Node;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
-        deserializer.deserialize_newtype_struct(SPANNED, Placed(self))
+        deserializer.deserialize_newtype_struct(SPANNED, SpannedNode(self))
     }
 }
 
 /// A node as the crate hands it over: a marker, the value, where it stands, where it is defined.
-struct Placed<'r>(Reader<'r>);
+struct SpannedNode<'r>(YamlReader<'r>);
 
-impl<'de> Visitor<'de> for Placed<'_> {
+impl<'de> Visitor<'de> for SpannedNode<'_> {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,7 +79,7 @@ impl<'de> Visitor<'de> for Placed<'_> {
         let mut reader = self.0;
         map.next_entry::<IgnoredAny, IgnoredAny>()?;
         map.next_key::<IgnoredAny>()?;
-        let value = map.next_value_seed(Value(reader.again()))?;
+        let value = map.next_value_seed(NodeVisitor(reader.again()))?;
         map.next_key::<IgnoredAny>()?;
         let location = map.next_value()?;
         Ok(reader.node(value, location))
@@ -87,7 +87,7 @@ impl<'de> Visitor<'de> for Placed<'_> {
 }
 
 /// A value whose place is still to come.
-enum Read {
+enum ParsedNode {
     Plain(Yaml),
     /// `{{ … }}` without quotes: a mapping whose only key is a mapping.
     Template,
@@ -98,69 +98,69 @@ enum Read {
     },
 }
 
-struct Value<'r>(Reader<'r>);
+struct NodeVisitor<'r>(YamlReader<'r>);
 
-impl<'de> DeserializeSeed<'de> for Value<'_> {
-    type Value = Read;
+impl<'de> DeserializeSeed<'de> for NodeVisitor<'_> {
+    type Value = ParsedNode;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ParsedNode, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Value<'_> {
-    type Value = Read;
+impl<'de> Visitor<'de> for NodeVisitor<'_> {
+    type Value = ParsedNode;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a YAML value")
     }
 
-    fn visit_bool<E>(self, v: bool) -> Result<Read, E> {
-        Ok(Read::Plain(Yaml::Bool(v)))
+    fn visit_bool<E>(self, v: bool) -> Result<ParsedNode, E> {
+        Ok(ParsedNode::Plain(Yaml::Bool(v)))
     }
 
-    fn visit_i64<E>(self, v: i64) -> Result<Read, E> {
-        Ok(Read::Plain(Yaml::Number(v.into())))
+    fn visit_i64<E>(self, v: i64) -> Result<ParsedNode, E> {
+        Ok(ParsedNode::Plain(Yaml::Number(v.into())))
     }
 
-    fn visit_u64<E>(self, v: u64) -> Result<Read, E> {
-        Ok(Read::Plain(Yaml::Number(v.into())))
+    fn visit_u64<E>(self, v: u64) -> Result<ParsedNode, E> {
+        Ok(ParsedNode::Plain(Yaml::Number(v.into())))
     }
 
-    fn visit_f64<E: de::Error>(self, v: f64) -> Result<Read, E> {
+    fn visit_f64<E: de::Error>(self, v: f64) -> Result<ParsedNode, E> {
         let number = Number::from_f64(v).ok_or_else(|| E::custom("not a finite number"))?;
-        Ok(Read::Plain(Yaml::Number(number)))
+        Ok(ParsedNode::Plain(Yaml::Number(number)))
     }
 
-    fn visit_str<E>(self, v: &str) -> Result<Read, E> {
-        Ok(Read::Plain(Yaml::Text(v.to_owned())))
+    fn visit_str<E>(self, v: &str) -> Result<ParsedNode, E> {
+        Ok(ParsedNode::Plain(Yaml::Text(v.to_owned())))
     }
 
-    fn visit_string<E>(self, v: String) -> Result<Read, E> {
-        Ok(Read::Plain(Yaml::Text(v)))
+    fn visit_string<E>(self, v: String) -> Result<ParsedNode, E> {
+        Ok(ParsedNode::Plain(Yaml::Text(v)))
     }
 
-    fn visit_unit<E>(self) -> Result<Read, E> {
-        Ok(Read::Plain(Yaml::Null))
+    fn visit_unit<E>(self) -> Result<ParsedNode, E> {
+        Ok(ParsedNode::Plain(Yaml::Null))
     }
 
-    fn visit_none<E>(self) -> Result<Read, E> {
-        Ok(Read::Plain(Yaml::Null))
+    fn visit_none<E>(self) -> Result<ParsedNode, E> {
+        Ok(ParsedNode::Plain(Yaml::Null))
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, d: D) -> Result<Read, D::Error> {
+    fn visit_some<D: Deserializer<'de>>(self, d: D) -> Result<ParsedNode, D::Error> {
         d.deserialize_any(self)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Read, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<ParsedNode, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = seq.next_element_seed(self.0.again())? {
             items.push(item);
         }
-        Ok(Read::Plain(Yaml::List(items)))
+        Ok(ParsedNode::Plain(Yaml::List(items)))
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Read, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<ParsedNode, A::Error> {
         let before = self.0.found.len();
         let mut entries = Entries::default();
         while let Some(key) = map.next_key_seed(self.0.again())? {
@@ -173,9 +173,9 @@ impl<'de> Visitor<'de> for Value<'_> {
         }
         if entries.is_unquoted_template() {
             self.0.found.truncate(before);
-            return Ok(Read::Template);
+            return Ok(ParsedNode::Template);
         }
-        Ok(Read::Map {
+        Ok(ParsedNode::Map {
             entries: entries.named,
             nameless: entries.nameless,
         })

@@ -11,20 +11,20 @@ use ::core::net::{IpAddr, Ipv4Addr};
 
 use url::{Host, Url};
 
-pub use crate::egress::policy::{Allowed, Outgoing, Proxy};
-use crate::egress::range::{Range, range, reached};
+pub use crate::egress::policy::{EgressAllow, EgressPolicy, EgressProxy};
+use crate::egress::range::{AddressRange, range, reached};
 
 /// A denied request target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct EgressDenied {
     pub host: String,
     pub address: IpAddr,
-    pub range: Range,
+    pub range: AddressRange,
 }
 
 /// What is known about a request target before the request is sent, without name resolution.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Foresight {
+pub enum EgressForecast {
     /// A name whose addresses are checked when the request is sent.
     Name,
     /// A name that the proxy resolves.
@@ -35,7 +35,7 @@ pub enum Foresight {
     Allowed,
     /// The host is not known yet.
     Hidden,
-    Refused(Refused),
+    Refused(EgressDenied),
 }
 
 /// Names with the same special address everywhere.
@@ -47,9 +47,9 @@ const NAMES: [(&str, Ipv4Addr); 2] = [
     ),
 ];
 
-impl Outgoing {
+impl EgressPolicy {
     /// Checks whether a request for this host may be sent to this address.
-    pub fn check(&self, host: &str, address: IpAddr) -> Result<(), Refused> {
+    pub fn check(&self, host: &str, address: IpAddr) -> Result<(), EgressDenied> {
         let host = normalized(host);
         if self.allows_name(&host) {
             return Ok(());
@@ -58,7 +58,7 @@ impl Outgoing {
         let special = special.filter_map(|inner| Some((inner, range(inner)?)));
         for (inner, range) in special {
             if !self.allows_address(address, inner, range) {
-                return Err(Refused {
+                return Err(EgressDenied {
                     host,
                     address,
                     range,
@@ -69,7 +69,7 @@ impl Outgoing {
     }
 
     /// Checks a host without resolving it: an IP address, or a name that has a fixed address.
-    pub fn check_host(&self, host: &Host<&str>) -> Result<(), Refused> {
+    pub fn check_host(&self, host: &Host<&str>) -> Result<(), EgressDenied> {
         let Some((name, address)) = known_address(host) else {
             return Ok(());
         };
@@ -78,7 +78,7 @@ impl Outgoing {
             // `localhost` has an IPv4 and an IPv6 address; one allowed address is enough.
             (Host::Domain(_), IpAddr::V4(Ipv4Addr::LOCALHOST)) => {
                 let v6 = self.check(&name, IpAddr::V6(::core::net::Ipv6Addr::LOCALHOST));
-                checked.or(v6.map_err(|denied| Refused { address, ..denied }))
+                checked.or(v6.map_err(|denied| EgressDenied { address, ..denied }))
             }
             _ => checked,
         }
@@ -86,65 +86,65 @@ impl Outgoing {
 
     /// What is known about a URL before anything is sent. `None` if it is not an HTTP URL. Secrets in it
     /// are names in brackets.
-    pub fn forecast(&self, url: &str) -> Option<Foresight> {
+    pub fn forecast(&self, url: &str) -> Option<EgressForecast> {
         let (scheme, _) = url.split_once("://")?;
         if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
             return None;
         }
         let Ok(url) = Url::parse(url) else {
-            return Some(Foresight::Hidden);
+            return Some(EgressForecast::Hidden);
         };
         let host = url.host()?;
         if let Err(denied) = self.check_host(&host) {
-            return Some(Foresight::Refused(denied));
+            return Some(EgressForecast::Refused(denied));
         }
         Some(match (known_address(&host), host) {
             (Some((_, address)), _) => match reached(address).into_iter().find_map(range) {
-                Some(_) => Foresight::Allowed,
-                None => Foresight::Public,
+                Some(_) => EgressForecast::Allowed,
+                None => EgressForecast::Public,
             },
-            (None, Host::Domain(name)) if self.allows_name(&normalized(name)) => Foresight::Allowed,
-            (None, _) if self.proxy.is_some() => Foresight::NameAtProxy,
-            (None, _) => Foresight::Name,
+            (None, Host::Domain(name)) if self.allows_name(&normalized(name)) => EgressForecast::Allowed,
+            (None, _) if self.proxy.is_some() => EgressForecast::NameAtProxy,
+            (None, _) => EgressForecast::Name,
         })
     }
 
     /// Describes a forecast for a plan.
-    pub fn words(&self, forecast: &Foresight) -> String {
+    pub fn words(&self, forecast: &EgressForecast) -> String {
         match forecast {
-            Foresight::Name => "public name, checked when the request is sent".to_owned(),
-            Foresight::NameAtProxy => "name, resolved by the proxy".to_owned(),
-            Foresight::Public => "public address".to_owned(),
-            Foresight::Allowed if self.unconfigured => {
+            EgressForecast::Name => "public name, checked when the request is sent".to_owned(),
+            EgressForecast::NameAtProxy => "name, resolved by the proxy".to_owned(),
+            EgressForecast::Public => "public address".to_owned(),
+            EgressForecast::Allowed if self.unconfigured => {
                 "this machine, allowed while there is no flowtrigger.yaml".to_owned()
             }
-            Foresight::Allowed => "not public, allowed by `outgoing`".to_owned(),
-            Foresight::Hidden => "not known yet, checked when the request is sent".to_owned(),
-            Foresight::Refused(denied) => format!("denied: {denied}"),
+            EgressForecast::Allowed => "not public, allowed by `outgoing`".to_owned(),
+            EgressForecast::Hidden => "not known yet, checked when the request is sent".to_owned(),
+            EgressForecast::Refused(denied) => format!("denied: {denied}"),
         }
     }
 
     /// Whether a host is allowed by its name, independent of its address.
     fn allows_name(&self, host: &str) -> bool {
         self.allow.iter().any(|allowed| match allowed {
-            Allowed::Network(_) => false,
-            Allowed::Host(name) => host == name,
-            Allowed::Under(end) => host.ends_with(end) && host.len() > end.len(),
+            EgressAllow::Network(_) => false,
+            EgressAllow::Host(name) => host == name,
+            EgressAllow::Under(end) => host.ends_with(end) && host.len() > end.len(),
         })
     }
 
-    fn allows_address(&self, outer: IpAddr, inner: IpAddr, range: Range) -> bool {
-        if range == Range::Loopback && self.unconfigured {
+    fn allows_address(&self, outer: IpAddr, inner: IpAddr, range: AddressRange) -> bool {
+        if range == AddressRange::Loopback && self.unconfigured {
             return true;
         }
         self.allow.iter().any(|allowed| match allowed {
             // An allowed network does not include a metadata service, which has this machine's credentials.
-            Allowed::Network(network) if range == Range::Metadata => {
+            EgressAllow::Network(network) if range == AddressRange::Metadata => {
                 network.prefix_len() == network.max_prefix_len()
                     && [outer, inner].contains(&network.addr())
             }
-            Allowed::Network(network) => network.contains(&outer) || network.contains(&inner),
-            Allowed::Host(_) | Allowed::Under(_) => false,
+            EgressAllow::Network(network) => network.contains(&outer) || network.contains(&inner),
+            EgressAllow::Host(_) | EgressAllow::Under(_) => false,
         })
     }
 }
@@ -172,11 +172,11 @@ fn normalized(host: &str) -> String {
     host.strip_suffix('.').unwrap_or(&host).to_owned()
 }
 
-impl Refused {
+impl EgressDenied {
     /// The entry in `outgoing.allow` that would allow it.
     pub fn entry(&self) -> String {
         match self.range {
-            Range::Metadata => self.address.to_string(),
+            AddressRange::Metadata => self.address.to_string(),
             _ => self.host.clone(),
         }
     }
@@ -198,7 +198,7 @@ fn quoted(entry: &str) -> String {
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for EgressDenied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (host, address) = (&self.host, self.address);
         let range = self.range.words();
@@ -209,5 +209,5 @@ impl fmt::Display for Refused {
     }
 }
 
-impl ::core::error::Error for Refused {}
+impl ::core::error::Error for EgressDenied {}
 

@@ -4,16 +4,16 @@ use ipnet::IpNet;
 
 /// The egress policy, from `outgoing` of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Outgoing {
-    pub allow: Vec<Allowed>,
-    pub proxy: Option<Proxy>,
+pub struct EgressPolicy {
+    pub allow: Vec<EgressAllow>,
+    pub proxy: Option<EgressProxy>,
     /// There is no configuration yet: this machine itself may be reached.
     pub unconfigured: bool,
 }
 
 /// What may be reached although it is not public.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Allowed {
+pub enum EgressAllow {
     Network(IpNet),
     /// A host by its name, in lower case, whatever address it has.
     Host(String),
@@ -22,7 +22,7 @@ pub enum Allowed {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Proxy {
+pub enum EgressProxy {
     /// What `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say.
     Environment,
     Address(String),

@@ -2,24 +2,24 @@
 
 use super::*;
 
-fn allowing(entries: &[&str]) -> Outgoing {
+fn allowing(entries: &[&str]) -> EgressPolicy {
     let allow = entries.iter().map(|entry| match entry.strip_prefix('*') {
-        Some(end) => Allowed::Under(end.to_owned()),
+        Some(end) => EgressAllow::Under(end.to_owned()),
         None => match entry.parse::<ipnet::IpNet>() {
-            Ok(network) => Allowed::Network(network),
+            Ok(network) => EgressAllow::Network(network),
             Err(_) => match entry.parse::<IpAddr>() {
-                Ok(address) => Allowed::Network(address.into()),
-                Err(_) => Allowed::Host((*entry).to_owned()),
+                Ok(address) => EgressAllow::Network(address.into()),
+                Err(_) => EgressAllow::Host((*entry).to_owned()),
             },
         },
     });
-    Outgoing {
+    EgressPolicy {
         allow: allow.collect(),
-        ..Outgoing::default()
+        ..EgressPolicy::default()
     }
 }
 
-fn allows(outgoing: &Outgoing, host: &str, address: &str) -> bool {
+fn allows(outgoing: &EgressPolicy, host: &str, address: &str) -> bool {
     outgoing.check(host, address.parse().unwrap()).is_ok()
 }
 
@@ -64,9 +64,9 @@ fn only_public_and_allowed_addresses_are_reachable() {
 
 #[test]
 fn without_a_configuration_only_loopback_is_allowed() {
-    let outgoing = Outgoing {
+    let outgoing = EgressPolicy {
         unconfigured: true,
-        ..Outgoing::default()
+        ..EgressPolicy::default()
     };
     for (address, expected) in [
         ("127.0.0.1", true),
@@ -106,58 +106,58 @@ fn loopback_is_recognised_in_every_notation() {
         "[::127.0.0.1]",
         "[64:ff9b::7f00:1]",
     ] {
-        let forecast = Outgoing::default().forecast(&format!("http://{host}/x"));
-        let Some(Foresight::Refused(denied)) = forecast else {
+        let forecast = EgressPolicy::default().forecast(&format!("http://{host}/x"));
+        let Some(EgressForecast::Refused(denied)) = forecast else {
             panic!("{host}: {forecast:?}");
         };
-        assert_eq!(denied.range, Range::Loopback, "{host}");
+        assert_eq!(denied.range, AddressRange::Loopback, "{host}");
     }
 }
 
 #[test]
 fn a_forecast_needs_no_name_resolution() {
     let forecast = |entries: &[&str], url: &str| allowing(entries).forecast(url);
-    assert_eq!(forecast(&[], "https://a.example/x"), Some(Foresight::Name));
-    assert_eq!(forecast(&[], "https://1.1.1.1/x"), Some(Foresight::Public));
+    assert_eq!(forecast(&[], "https://a.example/x"), Some(EgressForecast::Name));
+    assert_eq!(forecast(&[], "https://1.1.1.1/x"), Some(EgressForecast::Public));
     assert_eq!(
         forecast(&["127.0.0.0/8"], "http://localhost/"),
-        Some(Foresight::Allowed)
+        Some(EgressForecast::Allowed)
     );
     assert_eq!(
         forecast(&["::1"], "http://localhost/"),
-        Some(Foresight::Allowed)
+        Some(EgressForecast::Allowed)
     );
     assert_eq!(
         forecast(&["localhost"], "http://localhost:1/"),
-        Some(Foresight::Allowed)
+        Some(EgressForecast::Allowed)
     );
     assert_eq!(
         forecast(&["crm.internal"], "http://crm.internal/"),
-        Some(Foresight::Allowed)
+        Some(EgressForecast::Allowed)
     );
     assert_eq!(
         forecast(&[], "https://[secret HOST]/x"),
-        Some(Foresight::Hidden)
+        Some(EgressForecast::Hidden)
     );
     assert_eq!(forecast(&[], "outbox:pager/x"), None);
     assert_eq!(forecast(&[], "notlocalhost://x"), None);
-    assert_eq!(forecast(&[], "http://notlocalhost/"), Some(Foresight::Name));
+    assert_eq!(forecast(&[], "http://notlocalhost/"), Some(EgressForecast::Name));
     let google = forecast(&[], "http://metadata.google.internal/x");
-    let Some(Foresight::Refused(denied)) = google else {
+    let Some(EgressForecast::Refused(denied)) = google else {
         panic!("{google:?}");
     };
     assert_eq!(denied.entry(), "169.254.169.254");
-    let proxied = Outgoing {
-        proxy: Some(crate::egress::policy::Proxy::Environment),
-        ..Outgoing::default()
+    let proxied = EgressPolicy {
+        proxy: Some(crate::egress::policy::EgressProxy::Environment),
+        ..EgressPolicy::default()
     };
     assert_eq!(
         proxied.forecast("https://a.example/"),
-        Some(Foresight::NameAtProxy)
+        Some(EgressForecast::NameAtProxy)
     );
     assert!(matches!(
         proxied.forecast("https://10.0.0.1/"),
-        Some(Foresight::Refused(_))
+        Some(EgressForecast::Refused(_))
     ));
 }
 
@@ -165,7 +165,7 @@ fn a_forecast_needs_no_name_resolution() {
 fn a_denial_names_host_address_range_and_how_to_allow_it() {
     let deny = |host: &str, address: &str| {
         let address = address.parse().unwrap();
-        Outgoing::default().check(host, address).unwrap_err()
+        EgressPolicy::default().check(host, address).unwrap_err()
     };
     let by_name = deny("crm.internal", "10.1.2.3");
     assert_eq!(

@@ -7,7 +7,7 @@ pub mod header;
 pub mod json;
 pub mod summary;
 
-pub use crate::event::summary::Brief;
+pub use crate::event::summary::EventSummary;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::event::Event;
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Brief {
+pub struct EventSummary {
     pub source: String,
     pub event_type: String,
     pub id: String,
@@ -17,7 +17,7 @@ pub struct Brief {
     pub warnings: Vec<String>,
 }
 
-impl Brief {
+impl EventSummary {
     pub fn of(event: &Event) -> Self {
         Self {
             source: event.source.clone(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::flow::confinement::Confinement;
-use crate::language::rendered_text::{Text, Tree};
+use crate::language::rendered_text::{RenderedText, RenderedJson};
 use crate::run::call_result::{CallFailure, CallResult, Reply};
 
 /// One thing to do outside. What every call is asked is answered here; `action` performs it.
@@ -16,7 +16,7 @@ pub enum Call {
     Http(HttpCall),
     Exec(ExecCall),
     Jq(JqCall),
-    Config(ConfigCall),
+    Config(SettingsCall),
 }
 
 impl Call {
@@ -65,7 +65,7 @@ pub struct JqCall {
 
 /// Reads or changes the integration settings of a bundle in the store.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ConfigCall {
+pub struct SettingsCall {
     pub integration: String,
     pub scope: String,
     /// The keys to set. `None` only reads.
@@ -77,37 +77,37 @@ pub struct HttpCall {
     pub method: String,
     /// An absolute URL, including the base URL of a connection. `outbox:NAME/…` writes the request to a
     /// local file instead of sending it.
-    pub url: Text,
+    pub url: RenderedText,
     pub connection: Option<String>,
-    pub headers: Vec<(String, Text)>,
-    pub body: Option<Body>,
+    pub headers: Vec<(String, RenderedText)>,
+    pub body: Option<RequestBody>,
     pub auth: Option<Auth>,
     pub timeout: Duration,
     /// The maximum number of redirects.
     pub redirects: u8,
-    pub expect: Expect,
-    pub keep: Keep,
+    pub expect: ExpectedStatus,
+    pub keep: KeepOutput,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum Body {
-    Json(Tree),
-    Form(Vec<(String, Text)>),
-    Raw(Text),
+pub enum RequestBody {
+    Json(RenderedJson),
+    Form(Vec<(String, RenderedText)>),
+    Raw(RenderedText),
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Auth {
-    Bearer(Text),
-    Basic { username: Text, password: Text },
-    Header { name: String, value: Text },
+    Bearer(RenderedText),
+    Basic { username: RenderedText, password: RenderedText },
+    Header { name: String, value: RenderedText },
 }
 
 /// The statuses that count as success. Empty means every 2xx.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Expect(pub Vec<std::ops::RangeInclusive<u16>>);
+pub struct ExpectedStatus(pub Vec<std::ops::RangeInclusive<u16>>);
 
-impl Expect {
+impl ExpectedStatus {
     pub fn accepts(&self, status: u16) -> bool {
         if self.0.is_empty() {
             return (200..300).contains(&status);
@@ -118,7 +118,7 @@ impl Expect {
 
 /// The part of a result that later steps can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Keep {
+pub enum KeepOutput {
     #[default]
     Body,
     Status,
@@ -129,15 +129,15 @@ pub enum Keep {
 pub struct ExecCall {
     /// The program and its arguments. Never interpreted by a shell: a `shell:` step is
     /// `["/bin/sh", "-c", SCRIPT]` with the literal script.
-    pub argv: Vec<Text>,
-    pub stdin: Text,
+    pub argv: Vec<RenderedText>,
+    pub stdin: RenderedText,
     /// The working directory. Relative programs are resolved against it.
     pub cwd: String,
-    pub env: Vec<(String, Text)>,
+    pub env: Vec<(String, RenderedText)>,
     /// The limits of the command.
     pub confine: Option<Box<Confinement>>,
     pub timeout: Duration,
-    pub keep: Keep,
+    pub keep: KeepOutput,
 }
 
 /// Whether a refused request may be accepted later.
@@ -158,9 +158,9 @@ impl HttpCall {
             "headers": pairs(&self.headers),
         });
         match &self.body {
-            Some(Body::Json(tree)) => value["json"] = tree.redacted(),
-            Some(Body::Form(fields)) => value["form"] = pairs(fields),
-            Some(Body::Raw(text)) => value["body"] = text.to_string().into(),
+            Some(RequestBody::Json(tree)) => value["json"] = tree.redacted(),
+            Some(RequestBody::Form(fields)) => value["form"] = pairs(fields),
+            Some(RequestBody::Raw(text)) => value["body"] = text.to_string().into(),
             None => {}
         }
         if let Some(auth) = &self.auth {
@@ -186,7 +186,7 @@ impl HttpCall {
 impl ExecCall {
     fn to_json(&self) -> Value {
         json!({
-            "argv": self.argv.iter().map(Text::to_string).collect::<Vec<_>>(),
+            "argv": self.argv.iter().map(RenderedText::to_string).collect::<Vec<_>>(),
             "stdin": self.stdin.to_string(),
             "cwd": self.cwd,
             "env": pairs(&self.env),
@@ -206,16 +206,16 @@ impl ExecCall {
     }
 }
 
-impl Keep {
+impl KeepOutput {
     /// What is kept of a reply laid over an empty one.
     fn of(self, mut value: Value, reply: &Value) -> Reply {
         for (key, part) in reply.as_object().into_iter().flatten() {
             value[key] = part.clone();
         }
         let value = match self {
-            Keep::Body => value,
-            Keep::Status => json!({"status": value["status"]}),
-            Keep::None => json!({}),
+            KeepOutput::Body => value,
+            KeepOutput::Status => json!({"status": value["status"]}),
+            KeepOutput::None => json!({}),
         };
         Reply { value }
     }
@@ -250,7 +250,7 @@ fn query(url: &str) -> Value {
     Value::Object(pairs.collect())
 }
 
-fn pairs(pairs: &[(String, Text)]) -> Value {
+fn pairs(pairs: &[(String, RenderedText)]) -> Value {
     let pairs = pairs
         .iter()
         .map(|(name, text)| (name.clone(), Value::String(text.to_string())));

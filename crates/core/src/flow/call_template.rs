@@ -2,41 +2,41 @@
 //! A new call is one more variant here and in `call`, beside its own files.
 
 use crate::flow::call::Call;
-use crate::flow::control::{ConfigAccess, Jq};
+use crate::flow::control::{SettingsAccess, JqStep};
 use crate::flow::render;
-use crate::flow::step::{Action, Exec, Http, Settings};
+use crate::flow::step::{Action, ExecTemplate, HttpTemplate, StepSettings};
 use crate::language::template::RenderError;
 use crate::path::scope::Scope;
 
 /// An action that leaves the process, with its values still to be put in.
 #[derive(Debug, Clone)]
 pub enum CallTemplate {
-    Http(Box<Http>),
-    Exec(Box<Exec>),
-    Jq(Box<Jq>),
-    Config(Box<ConfigAccess>),
+    Http(Box<HttpTemplate>),
+    Exec(Box<ExecTemplate>),
+    Jq(Box<JqStep>),
+    Config(Box<SettingsAccess>),
 }
 
-impl From<Http> for Action {
-    fn from(http: Http) -> Self {
+impl From<HttpTemplate> for Action {
+    fn from(http: HttpTemplate) -> Self {
         Action::Call(CallTemplate::Http(Box::new(http)))
     }
 }
 
-impl From<Exec> for Action {
-    fn from(exec: Exec) -> Self {
+impl From<ExecTemplate> for Action {
+    fn from(exec: ExecTemplate) -> Self {
         Action::Call(CallTemplate::Exec(Box::new(exec)))
     }
 }
 
-impl From<Jq> for Action {
-    fn from(jq: Jq) -> Self {
+impl From<JqStep> for Action {
+    fn from(jq: JqStep) -> Self {
         Action::Call(CallTemplate::Jq(Box::new(jq)))
     }
 }
 
-impl From<ConfigAccess> for Action {
-    fn from(config: ConfigAccess) -> Self {
+impl From<SettingsAccess> for Action {
+    fn from(config: SettingsAccess) -> Self {
         Action::Call(CallTemplate::Config(Box::new(config)))
     }
 }
@@ -73,7 +73,7 @@ impl CallTemplate {
 
     pub(super) fn render(
         &self,
-        settings: &Settings,
+        settings: &StepSettings,
         scope: &Scope<'_>,
     ) -> Result<Call, RenderError> {
         Ok(match self {

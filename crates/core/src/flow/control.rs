@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::diagnostic::Position;
+use crate::diagnostic::Span;
 use crate::flow::step::Flow;
 use crate::language::condition::Condition;
-use crate::path::{Key, Path};
+use crate::path::{PathSegment, Path};
 use crate::language::template::Template;
-use crate::language::template::json::TreeTemplate;
+use crate::language::template::json::JsonTemplate;
 
 /// Runs the first branch whose condition is true. Without one, the flow continues after the choice.
 #[derive(Debug, Clone)]
@@ -21,27 +21,27 @@ pub struct Choose {
 
 #[derive(Debug, Clone)]
 pub struct Branch {
-    pub at: Position,
+    pub at: Span,
     /// `None` is always true.
     pub when: Option<Condition>,
-    pub then: Then,
+    pub then: BranchTarget,
 }
 
 /// Where a choice or a failure continues.
 #[derive(Debug, Clone)]
-pub enum Then {
+pub enum BranchTarget {
     /// Runs these steps, then continues after the step.
     Flow(Flow),
     /// Continues at a step of the same flow.
     Goto(u32),
 }
 
-impl Then {
+impl BranchTarget {
     /// The steps of its own that it leads to.
     pub fn flow(&self) -> Option<&Flow> {
         match self {
-            Then::Flow(flow) => Some(flow),
-            Then::Goto(_) => None,
+            BranchTarget::Flow(flow) => Some(flow),
+            BranchTarget::Goto(_) => None,
         }
     }
 }
@@ -49,14 +49,14 @@ impl Then {
 /// Handles the failure of a step.
 #[derive(Debug, Clone)]
 pub struct Catch {
-    pub then: Then,
+    pub then: BranchTarget,
     /// Where a bundle's flow puts the error. `Nowhere` for steps, which read `error.…`.
-    pub error: Landing,
+    pub error: ResultPath,
 }
 
 /// Runs a flow for each item of a list. Its result is the list of the items' results.
 #[derive(Debug, Clone)]
-pub struct Each {
+pub struct ForEach {
     pub items: Path,
     /// The local name of the item. `None` in a bundle's flow, where the item is the document.
     pub name: Option<Arc<str>>,
@@ -84,18 +84,18 @@ pub enum Wait {
 
 /// A call of a named flow. The flow sees neither the steps nor the locals of its caller.
 #[derive(Debug, Clone)]
-pub struct NamedFlow {
+pub struct FlowCall {
     pub name: Arc<str>,
     pub flow: Arc<Flow>,
     /// `vars.…` of the flow: the rule's, overridden by the flow's own.
     pub vars: Arc<Value>,
     /// The variables that the caller passes, which override those.
-    pub given: Option<TreeTemplate>,
+    pub given: Option<JsonTemplate>,
 }
 
 /// A jq program over a value.
 #[derive(Debug, Clone)]
-pub struct Jq {
+pub struct JqStep {
     pub program: Template,
     pub input: JqInput,
 }
@@ -104,10 +104,10 @@ pub struct Jq {
 pub enum JqInput {
     /// The event's body, with `event`, `vars` and `steps` added to its fields.
     Everything,
-    Tree(TreeTemplate),
+    Tree(JsonTemplate),
 }
 
-impl Jq {
+impl JqStep {
     pub fn secrets(&self) -> Vec<&str> {
         match &self.input {
             JqInput::Everything => Vec::new(),
@@ -118,30 +118,30 @@ impl Jq {
 
 /// Access to the integration settings of a bundle: `LoadConfig` and `PatchConfig`.
 #[derive(Debug, Clone)]
-pub struct ConfigAccess {
+pub struct SettingsAccess {
     pub integration: Arc<str>,
     pub scope: Template,
     /// The keys to set. `None` only reads.
-    pub patch: Option<TreeTemplate>,
+    pub patch: Option<JsonTemplate>,
 }
 
 /// The paths of a bundle's state, as in the States Language.
 #[derive(Debug, Clone)]
-pub struct Data {
+pub struct StatePaths {
     /// `InputPath`: the part of the document that the state sees.
     pub input: Option<Path>,
     /// `Parameters`: what its action or its items see instead.
-    pub parameters: Option<TreeTemplate>,
+    pub parameters: Option<JsonTemplate>,
     /// `ResultPath`.
-    pub result: Landing,
+    pub result: ResultPath,
     /// `OutputPath`: the part of the document that the next state gets.
     pub output: Option<Path>,
 }
 
 /// Where a value is written in the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Landing {
+pub enum ResultPath {
     Nowhere,
     /// At these keys, which are created if absent. Without keys the value replaces the document.
-    At(Vec<Key>),
+    At(Vec<PathSegment>),
 }

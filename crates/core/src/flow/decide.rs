@@ -9,14 +9,14 @@ use serde_json::{Map, Value};
 use crate::event::Event;
 use crate::flow::call::Call;
 use crate::flow::step::Flow;
-use crate::flow::walk::{Due, End, Halt, Walk};
-use crate::flow::walk::variables::Memory;
+use crate::flow::walk::{Timer, FlowEnd, Interrupt, Walk};
+use crate::flow::walk::variables::Variables;
 use crate::language::condition::trace::Trace;
-use crate::run::Line;
+use crate::run::LogEntry;
 
 /// The input of a run. It does not change during the run.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
+pub struct RunInput<'a> {
     pub event: &'a Event,
     /// `vars.…` of the rule.
     pub vars: &'a Value,
@@ -30,7 +30,7 @@ pub struct Subject<'a> {
 
 /// A call to execute, with the step that makes it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Task {
+pub struct StepCall {
     /// The step's path in the flow.
     pub step: String,
     /// The step's name.
@@ -42,7 +42,7 @@ pub struct Task {
     pub announce: bool,
 }
 
-impl Task {
+impl StepCall {
     /// Whether a rule test means this call: by the step's name or by its path in the flow.
     pub fn is_called(&self, name: &str) -> bool {
         self.name == name || self.step == name
@@ -50,16 +50,16 @@ impl Task {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum Move {
+pub enum Decision {
     /// Execute these calls, each at most once at a time, and append their attempts when they end. They
     /// may run concurrently. Calls that are already running are included.
     Perform {
-        tasks: Vec<Task>,
+        tasks: Vec<StepCall>,
         /// Decide again at this time, even if no call has ended.
         wake: Option<Timestamp>,
     },
     /// Append this log entry, then decide again.
-    Record(Line),
+    Record(LogEntry),
     /// Decide again at this time: a failed step is due for another attempt.
     Retry {
         until: Timestamp,
@@ -85,68 +85,68 @@ pub enum Move {
     },
 }
 
-pub fn next(flow: &Flow, subject: &Subject<'_>, log: &[Line], now: Timestamp) -> Move {
+pub fn next(flow: &Flow, subject: &RunInput<'_>, log: &[LogEntry], now: Timestamp) -> Decision {
     let mut walk = Walk::new(*subject, log, now);
     match walk.run(flow) {
-        Ok(End::Finished(_)) => Move::Done {
+        Ok(FlowEnd::Finished(_)) => Decision::Done {
             message: caught_message(flow, log),
         },
-        Ok(End::Succeeded { message }) => Move::Done { message },
-        Ok(End::Skipped { why, trace }) => Move::Skipped { why, trace },
-        Ok(End::Failed(failure)) => Move::Dead { why: failure.why },
-        Err(Halt::Record(line)) => Move::Record(*line),
-        Err(Halt::Hold { why }) => Move::Hold { why },
-        Err(Halt::Exceeded { why }) => Move::Dead { why },
-        Err(Halt::Stops | Halt::Asks(_)) => pending(walk.tasks, &walk.waits),
+        Ok(FlowEnd::Succeeded { message }) => Decision::Done { message },
+        Ok(FlowEnd::Skipped { why, trace }) => Decision::Skipped { why, trace },
+        Ok(FlowEnd::Failed(failure)) => Decision::Dead { why: failure.why },
+        Err(Interrupt::Record(line)) => Decision::Record(*line),
+        Err(Interrupt::Hold { why }) => Decision::Hold { why },
+        Err(Interrupt::Exceeded { why }) => Decision::Dead { why },
+        Err(Interrupt::Stops | Interrupt::Asks(_)) => pending(walk.tasks, &walk.waits),
     }
 }
 
 /// The failure that the flow's `catch` handled, if any.
-fn caught_message(flow: &Flow, log: &[Line]) -> Option<String> {
+fn caught_message(flow: &Flow, log: &[LogEntry]) -> Option<String> {
     flow.catch.as_ref()?;
     log.iter().find_map(|line| match line {
-        Line::Caught { step, error, .. } if step == "catch" => {
+        LogEntry::Caught { step, error, .. } if step == "catch" => {
             let message = error["message"].as_str().unwrap_or_default();
             Some(format!("caught: {message}"))
         }
-        Line::Caught { .. }
-        | Line::Started { .. }
-        | Line::Waiting { .. }
-        | Line::Attempt(_)
-        | Line::Revived { .. }
-        | Line::Claimed { .. } => None,
+        LogEntry::Caught { .. }
+        | LogEntry::Started { .. }
+        | LogEntry::Waiting { .. }
+        | LogEntry::Attempt(_)
+        | LogEntry::Revived { .. }
+        | LogEntry::Claimed { .. } => None,
     })
 }
 
-fn pending(tasks: Vec<Task>, waits: &[Due]) -> Move {
+fn pending(tasks: Vec<StepCall>, waits: &[Timer]) -> Decision {
     let first = waits.iter().map(|due| due.at()).min();
-    let retries = waits.iter().any(|due| matches!(due, Due::Retry(_)));
+    let retries = waits.iter().any(|due| matches!(due, Timer::Retry(_)));
     match (tasks.is_empty(), first) {
-        (true, Some(until)) if retries => Move::Retry { until },
-        (true, Some(until)) => Move::Wait { until },
-        (_, wake) => Move::Perform { tasks, wake },
+        (true, Some(until)) if retries => Decision::Retry { until },
+        (true, Some(until)) => Decision::Wait { until },
+        (_, wake) => Decision::Perform { tasks, wake },
     }
 }
 
 /// The log entry that a worker adds when it claims a run: what the run waited for is over, whatever the
 /// clock says now.
-pub fn taken_up(flow: &Flow, subject: &Subject<'_>, log: &[Line]) -> Line {
+pub fn taken_up(flow: &Flow, subject: &RunInput<'_>, log: &[LogEntry]) -> LogEntry {
     let over = match next(flow, subject, log, Timestamp::MIN) {
-        Move::Retry { until } | Move::Wait { until } => Some(until),
-        Move::Perform { .. }
-        | Move::Record(_)
-        | Move::Skipped { .. }
-        | Move::Done { .. }
-        | Move::Dead { .. }
-        | Move::Hold { .. } => None,
+        Decision::Retry { until } | Decision::Wait { until } => Some(until),
+        Decision::Perform { .. }
+        | Decision::Record(_)
+        | Decision::Skipped { .. }
+        | Decision::Done { .. }
+        | Decision::Dead { .. }
+        | Decision::Hold { .. } => None,
     };
-    Line::Claimed { over }
+    LogEntry::Claimed { over }
 }
 
-impl<'a> Subject<'a> {
+impl<'a> RunInput<'a> {
     /// The variables at the start of a flow.
-    pub(super) fn variables(&self, flow: &Flow) -> Memory<'a> {
-        Memory {
+    pub(super) fn variables(&self, flow: &Flow) -> Variables<'a> {
+        Variables {
             event: self.event,
             vars: Cow::Borrowed(self.vars),
             error: Cow::Borrowed(self.error),

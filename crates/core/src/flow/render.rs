@@ -5,15 +5,15 @@ use percent_encoding::utf8_percent_encode;
 use serde_json::json;
 
 use crate::event::Event;
-use crate::flow::call::{Auth, Body, ConfigCall, ExecCall, HttpCall, JqCall};
-use crate::flow::control::{ConfigAccess, Jq, JqInput};
-use crate::flow::step::{AuthTemplate, BodyTemplate, Exec, Http, Settings};
-use crate::language::rendered_text::{Encoding, Piece, Text};
+use crate::flow::call::{Auth, RequestBody, SettingsCall, ExecCall, HttpCall, JqCall};
+use crate::flow::control::{SettingsAccess, JqStep, JqInput};
+use crate::flow::step::{AuthTemplate, BodyTemplate, ExecTemplate, HttpTemplate, StepSettings};
+use crate::language::rendered_text::{SecretEncoding, TextPart, RenderedText};
 use crate::language::template::{RenderError, Template};
 use crate::language::template::engine::RESERVED;
 use crate::path::scope::Scope;
 
-pub fn jq(jq: &Jq, scope: &Scope<'_>) -> Result<JqCall, RenderError> {
+pub fn jq(jq: &JqStep, scope: &Scope<'_>) -> Result<JqCall, RenderError> {
     Ok(JqCall {
         program: jq.program.render(scope)?.to_string(),
         input: match &jq.input {
@@ -36,16 +36,16 @@ fn everything(scope: &Scope<'_>) -> serde_json::Value {
     all.into()
 }
 
-pub fn config(config: &ConfigAccess, scope: &Scope<'_>) -> Result<ConfigCall, RenderError> {
+pub fn config(config: &SettingsAccess, scope: &Scope<'_>) -> Result<SettingsCall, RenderError> {
     let patch = config.patch.as_ref().map(|patch| patch.render(scope));
-    Ok(ConfigCall {
+    Ok(SettingsCall {
         integration: config.integration.to_string(),
         scope: config.scope.render(scope)?.to_string(),
         patch: patch.transpose()?.map(|patch| patch.redacted()),
     })
 }
 
-pub fn http(http: &Http, settings: &Settings, scope: &Scope<'_>) -> Result<HttpCall, RenderError> {
+pub fn http(http: &HttpTemplate, settings: &StepSettings, scope: &Scope<'_>) -> Result<HttpCall, RenderError> {
     let query = pairs(&http.query, scope)?;
     let headers = pairs(&http.headers, scope)?;
     Ok(HttpCall {
@@ -76,7 +76,7 @@ pub fn http(http: &Http, settings: &Settings, scope: &Scope<'_>) -> Result<HttpC
 fn pairs(
     templates: &[(String, Template)],
     scope: &Scope<'_>,
-) -> Result<Vec<(String, Text)>, RenderError> {
+) -> Result<Vec<(String, RenderedText)>, RenderError> {
     templates
         .iter()
         .map(|(name, template)| Ok((name.clone(), template.render(scope)?)))
@@ -84,7 +84,7 @@ fn pairs(
 }
 
 /// Appends query parameters to a URL and removes its fragment, which is never sent.
-fn with_query(url: Text, query: Vec<(String, Text)>) -> Text {
+fn with_query(url: RenderedText, query: Vec<(String, RenderedText)>) -> RenderedText {
     let mut url = without_fragment(url);
     let mut separator = match url.to_string().contains('?') {
         true => "&",
@@ -92,71 +92,71 @@ fn with_query(url: Text, query: Vec<(String, Text)>) -> Text {
     };
     for (name, value) in query {
         let name = utf8_percent_encode(&name, RESERVED);
-        url.0.push(Piece::Text(format!("{separator}{name}=")));
+        url.0.push(TextPart::Text(format!("{separator}{name}=")));
         url.0.extend(value.0.into_iter().map(percent_encoded));
         separator = "&";
     }
     merged(url)
 }
 
-fn without_fragment(mut url: Text) -> Text {
+fn without_fragment(mut url: RenderedText) -> RenderedText {
     let found = url
         .0
         .iter()
         .enumerate()
         .find_map(|(index, piece)| match piece {
-            Piece::Text(text) => Some((index, text.find('#')?)),
-            Piece::Secret { .. } => None,
+            TextPart::Text(text) => Some((index, text.find('#')?)),
+            TextPart::Secret { .. } => None,
         });
     if let Some((index, at)) = found {
         url.0.truncate(index + 1);
-        if let Piece::Text(text) = &mut url.0[index] {
+        if let TextPart::Text(text) = &mut url.0[index] {
             text.truncate(at);
         }
     }
     url
 }
 
-fn percent_encoded(piece: Piece) -> Piece {
+fn percent_encoded(piece: TextPart) -> TextPart {
     match piece {
-        Piece::Text(text) => Piece::Text(utf8_percent_encode(&text, RESERVED).to_string()),
-        Piece::Secret { name, encoding } => Piece::Secret {
+        TextPart::Text(text) => TextPart::Text(utf8_percent_encode(&text, RESERVED).to_string()),
+        TextPart::Secret { name, encoding } => TextPart::Secret {
             name,
             encoding: match encoding {
-                Encoding::Plain | Encoding::Percent => Encoding::Percent,
-                Encoding::Base64 => Encoding::Base64,
+                SecretEncoding::Plain | SecretEncoding::Percent => SecretEncoding::Percent,
+                SecretEncoding::Base64 => SecretEncoding::Base64,
             },
         },
     }
 }
 
 /// Joins adjacent parts of plain text.
-fn merged(text: Text) -> Text {
-    let mut pieces: Vec<Piece> = Vec::with_capacity(text.0.len());
+fn merged(text: RenderedText) -> RenderedText {
+    let mut pieces: Vec<TextPart> = Vec::with_capacity(text.0.len());
     for piece in text.0 {
         match (pieces.last_mut(), piece) {
-            (Some(Piece::Text(before)), Piece::Text(after)) => before.push_str(&after),
+            (Some(TextPart::Text(before)), TextPart::Text(after)) => before.push_str(&after),
             (_, piece) => pieces.push(piece),
         }
     }
-    Text(pieces)
+    RenderedText(pieces)
 }
 
 /// Replaces control characters with spaces, because a header value is one line.
-fn one_line(mut text: Text) -> Text {
+fn one_line(mut text: RenderedText) -> RenderedText {
     for piece in &mut text.0 {
-        if let Piece::Text(plain) = piece {
+        if let TextPart::Text(plain) = piece {
             *plain = plain.replace(|c: char| c.is_control() && c != '\t', " ");
         }
     }
     text
 }
 
-fn render_body(body: &BodyTemplate, scope: &Scope<'_>) -> Result<Body, RenderError> {
+fn render_body(body: &BodyTemplate, scope: &Scope<'_>) -> Result<RequestBody, RenderError> {
     Ok(match body {
-        BodyTemplate::Json(tree) => Body::Json(tree.render(scope)?),
-        BodyTemplate::Form(fields) => Body::Form(pairs(fields, scope)?),
-        BodyTemplate::Raw(text) => Body::Raw(text.render(scope)?),
+        BodyTemplate::Json(tree) => RequestBody::Json(tree.render(scope)?),
+        BodyTemplate::Form(fields) => RequestBody::Form(pairs(fields, scope)?),
+        BodyTemplate::Raw(text) => RequestBody::Raw(text.render(scope)?),
     })
 }
 
@@ -174,7 +174,7 @@ fn render_auth(auth: &AuthTemplate, scope: &Scope<'_>) -> Result<Auth, RenderErr
     })
 }
 
-pub fn exec(exec: &Exec, settings: &Settings, scope: &Scope<'_>) -> Result<ExecCall, RenderError> {
+pub fn exec(exec: &ExecTemplate, settings: &StepSettings, scope: &Scope<'_>) -> Result<ExecCall, RenderError> {
     let argv = exec.argv.iter().map(|argument| argument.render(scope));
     let mut env = event_variables(scope.event);
     env.extend(pairs(&exec.env, scope)?);
@@ -182,7 +182,7 @@ pub fn exec(exec: &Exec, settings: &Settings, scope: &Scope<'_>) -> Result<ExecC
         argv: argv.collect::<Result<_, _>>()?,
         stdin: match &exec.stdin {
             Some(template) => template.render(scope)?,
-            None => Text::plain(event_line(scope.event)),
+            None => RenderedText::plain(event_line(scope.event)),
         },
         cwd: exec.cwd.clone(),
         env,
@@ -193,7 +193,7 @@ pub fn exec(exec: &Exec, settings: &Settings, scope: &Scope<'_>) -> Result<ExecC
 }
 
 /// The environment variables of every command.
-fn event_variables(event: &Event) -> Vec<(String, Text)> {
+fn event_variables(event: &Event) -> Vec<(String, RenderedText)> {
     [
         ("FLOWTRIGGER_EVENT_TYPE", event.event_type.as_str()),
         ("FLOWTRIGGER_EVENT_ID", &event.id),
@@ -203,7 +203,7 @@ fn event_variables(event: &Event) -> Vec<(String, Text)> {
     .map(|(name, value)| {
         (
             name.to_owned(),
-            Text::plain(value.replace('\0', "\u{fffd}")),
+            RenderedText::plain(value.replace('\0', "\u{fffd}")),
         )
     })
     .into()

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::flow::call::Call;
 use crate::flow::step::Flow;
-use crate::flow::decide::{Move, Subject, Task, next};
-use crate::run::{Attempt, Line, State};
+use crate::flow::decide::{Decision, RunInput, StepCall, next};
+use crate::run::{Attempt, LogEntry, RunState};
 use crate::run::call_result::{CallFailure, CallResult};
 
 /// What performing a step gives in a test.
@@ -24,11 +24,11 @@ pub enum Mock {
 
 /// The result of a simulated run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rehearsal {
+pub struct Simulation {
     /// All attempts in order.
-    pub calls: Vec<Task>,
-    pub log: Vec<Line>,
-    pub state: State,
+    pub calls: Vec<StepCall>,
+    pub log: Vec<LogEntry>,
+    pub state: RunState,
 }
 
 /// The replies of steps, attempt by attempt, by step path or name.
@@ -38,18 +38,18 @@ pub type Mocks = BTreeMap<String, Vec<Mock>>;
 /// external effect; otherwise it succeeds with an empty reply.
 pub fn rehearse(
     flow: &Flow,
-    subject: &Subject<'_>,
+    subject: &RunInput<'_>,
     mocks: &Mocks,
     mut now: Timestamp,
     execute: &mut dyn FnMut(&Call) -> Option<CallResult>,
-) -> Rehearsal {
+) -> Simulation {
     let (mut calls, mut log) = (Vec::new(), Vec::new());
     let state = loop {
         match next(flow, subject, &log, now) {
-            Move::Perform { tasks, .. } => {
+            Decision::Perform { tasks, .. } => {
                 for task in tasks {
                     let outcome = answer(mocks, &task).or_else(|| execute(&task.call));
-                    log.push(Line::Attempt(Attempt {
+                    log.push(LogEntry::Attempt(Attempt {
                         step: task.step.clone(),
                         number: task.number,
                         started: now,
@@ -59,22 +59,22 @@ pub fn rehearse(
                     calls.push(task);
                 }
             }
-            Move::Record(line) => log.push(line),
-            Move::Retry { until } | Move::Wait { until } => {
+            Decision::Record(line) => log.push(line),
+            Decision::Retry { until } | Decision::Wait { until } => {
                 now = until;
-                log.push(Line::Claimed { over: Some(until) });
+                log.push(LogEntry::Claimed { over: Some(until) });
             }
-            Move::Skipped { why, .. } => break State::Skipped { why },
-            Move::Done { .. } => break State::Done,
-            Move::Dead { why } => break State::Dead { why },
-            Move::Hold { why } => break State::Held { why },
+            Decision::Skipped { why, .. } => break RunState::Skipped { why },
+            Decision::Done { .. } => break RunState::Done,
+            Decision::Dead { why } => break RunState::Dead { why },
+            Decision::Hold { why } => break RunState::Held { why },
         }
     };
-    Rehearsal { calls, log, state }
+    Simulation { calls, log, state }
 }
 
 /// The mocked outcome of an attempt.
-pub fn answer(mocks: &Mocks, task: &Task) -> Option<CallResult> {
+pub fn answer(mocks: &Mocks, task: &StepCall) -> Option<CallResult> {
     let replies = mocks.get(&task.step).or_else(|| mocks.get(&task.name))?;
     Some(outcome(&task.call, mock(replies, task.number)?))
 }
@@ -124,12 +124,12 @@ flow:
     exec: [page, "{{ steps.org.body.name }}"]
 "#;
 
-    fn simulated(mocks: Value) -> Rehearsal {
+    fn simulated(mocks: Value) -> Simulation {
         let set = RuleSet::of_text(RULE);
         let sample = sample("support", "ticket.PriorityChanged").expect("a sample");
         let value = accept(sample.text.as_bytes()).expect("JSON").value;
         let event = decode(value, Catalogue::built_in()).expect("an event");
-        let subject = Subject {
+        let subject = RunInput {
             event: &event,
             vars: &set.rules[0].vars,
             error: &Value::Null,
@@ -150,7 +150,7 @@ flow:
         )
     }
 
-    fn steps(rehearsal: &Rehearsal) -> Vec<&str> {
+    fn steps(rehearsal: &Simulation) -> Vec<&str> {
         rehearsal
             .calls
             .iter()
@@ -164,14 +164,14 @@ flow:
             {"status": 503},
             {"status": 200, "body": {"vip": true, "name": "Acme"}},
         ]}));
-        assert_eq!(run.state, State::Done);
+        assert_eq!(run.state, RunState::Done);
         assert_eq!(steps(&run), ["org", "org", "page"]);
         let Call::Exec(call) = &run.calls[2].call else {
             panic!("a command");
         };
         assert_eq!(call.argv[1].to_string(), "Acme");
         // The clock skips the delay: about a second, with jitter.
-        let attempts: Vec<&Attempt> = run.log.iter().filter_map(Line::attempt).collect();
+        let attempts: Vec<&Attempt> = run.log.iter().filter_map(LogEntry::attempt).collect();
         let waited = attempts[1].started.duration_since(attempts[0].started);
         assert!((800..=1200).contains(&waited.as_millis()), "{waited:?}");
     }

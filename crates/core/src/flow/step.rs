@@ -5,15 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::diagnostic::Position;
-use crate::flow::call::{Call, Expect, Keep};
+use crate::diagnostic::Span;
+use crate::flow::call::{Call, ExpectedStatus, KeepOutput};
 use crate::flow::call_template::CallTemplate;
 use crate::flow::confinement::Confinement;
-use crate::flow::control::{Catch, Choose, Data, Each, NamedFlow, Wait};
+use crate::flow::control::{Catch, Choose, StatePaths, ForEach, FlowCall, Wait};
 use crate::language::condition::Condition;
 use crate::language::template::{RenderError, Template};
-use crate::language::template::json::TreeTemplate;
-use crate::run::retry::Retry;
+use crate::language::template::json::JsonTemplate;
+use crate::run::retry::RetryPolicy;
 use crate::path::scope::Scope;
 
 /// A flow starts with its first step.
@@ -28,24 +28,24 @@ pub struct Flow {
 pub struct Step {
     /// The name from the rule. Default: the kind with a number (`http-1`).
     pub name: String,
-    pub at: Position,
+    pub at: Span,
     pub action: Action,
     /// Shared, because most steps have the same settings.
-    pub settings: Arc<Settings>,
+    pub settings: Arc<StepSettings>,
     /// The next step. `None` ends the flow.
     pub next: Option<u32>,
     /// Handles its failure. `None` fails the flow.
     pub catch: Option<Box<Catch>>,
     /// The paths of a bundle's state. `None` for steps, whose results are in `steps.…`.
-    pub data: Option<Box<Data>>,
+    pub data: Option<Box<StatePaths>>,
 }
 
 /// The settings that apply to every kind of step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Settings {
-    pub retry: Retry,
+pub struct StepSettings {
+    pub retry: RetryPolicy,
     pub timeout: Duration,
-    pub keep: Keep,
+    pub keep: KeepOutput,
     pub on_crash: OnCrash,
 }
 
@@ -113,7 +113,7 @@ impl Step {
     /// The names of the secrets that the step itself uses, duplicates included.
     pub fn secrets(&self) -> Vec<&str> {
         let parameters = self.data.iter().filter_map(|data| data.parameters.as_ref());
-        let mut names: Vec<&str> = parameters.flat_map(TreeTemplate::secrets).collect();
+        let mut names: Vec<&str> = parameters.flat_map(JsonTemplate::secrets).collect();
         names.extend(self.action.secrets());
         names
     }
@@ -126,11 +126,11 @@ pub enum Action {
     Call(CallTemplate),
     /// A guard: if not true, the run ends as skipped.
     When(Condition),
-    Set(TreeTemplate),
+    Set(JsonTemplate),
     Choose(Box<Choose>),
-    Each(Box<Each>),
+    Each(Box<ForEach>),
     Wait(Wait),
-    Flow(Box<NamedFlow>),
+    Flow(Box<FlowCall>),
     Succeed(Option<Template>),
     Fail(Option<Template>),
 }
@@ -233,7 +233,7 @@ impl Action {
     /// The call that the action makes; None of one that makes none.
     pub fn render(
         &self,
-        settings: &Settings,
+        settings: &StepSettings,
         scope: &Scope<'_>,
     ) -> Result<Option<Call>, RenderError> {
         let call = self.call().map(|call| call.render(settings, scope));
@@ -241,7 +241,7 @@ impl Action {
     }
 
     /// The HTTP request that it sends.
-    pub fn request(&self) -> Option<&Http> {
+    pub fn request(&self) -> Option<&HttpTemplate> {
         match self.call()? {
             CallTemplate::Http(http) => Some(http),
             CallTemplate::Exec(_) | CallTemplate::Jq(_) | CallTemplate::Config(_) => None,
@@ -249,7 +249,7 @@ impl Action {
     }
 
     /// The command that it runs.
-    pub fn command(&self) -> Option<&Exec> {
+    pub fn command(&self) -> Option<&ExecTemplate> {
         match self.call()? {
             CallTemplate::Exec(exec) => Some(exec),
             CallTemplate::Http(_) | CallTemplate::Jq(_) | CallTemplate::Config(_) => None,
@@ -258,7 +258,7 @@ impl Action {
 }
 
 #[derive(Debug, Clone)]
-pub struct Http {
+pub struct HttpTemplate {
     pub method: &'static str,
     /// `url:`, or the connection's base URL joined with `path:`.
     pub url: Template,
@@ -268,14 +268,14 @@ pub struct Http {
     pub headers: Vec<(String, Template)>,
     pub body: Option<BodyTemplate>,
     pub auth: Option<AuthTemplate>,
-    pub expect: Expect,
+    pub expect: ExpectedStatus,
     /// The maximum number of redirects.
     pub redirects: u8,
 }
 
 #[derive(Debug, Clone)]
 pub enum BodyTemplate {
-    Json(TreeTemplate),
+    Json(JsonTemplate),
     Form(Vec<(String, Template)>),
     Raw(Template),
 }
@@ -294,7 +294,7 @@ pub enum AuthTemplate {
 }
 
 #[derive(Debug, Clone)]
-pub struct Exec {
+pub struct ExecTemplate {
     pub argv: Vec<Template>,
     /// The standard input of the command. `None` is the whole event as JSON.
     pub stdin: Option<Template>,
@@ -306,7 +306,7 @@ pub struct Exec {
     pub shell: bool,
 }
 
-impl Exec {
+impl ExecTemplate {
     pub(super) fn secrets(&self) -> Vec<&str> {
         let env = self.env.iter().map(|(_, value)| value);
         let texts = self.argv.iter().chain(&self.stdin).chain(env);
@@ -314,7 +314,7 @@ impl Exec {
     }
 }
 
-impl Http {
+impl HttpTemplate {
     pub(super) fn secrets(&self) -> Vec<&str> {
         let pairs = self
             .query

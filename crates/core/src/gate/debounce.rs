@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::gate::{Ask, Kept, Kind, words};
+use crate::gate::{GateCheck, ModelWindow, GateKind, words};
 use crate::event::Event;
 use crate::run::RunId;
 
@@ -17,17 +17,17 @@ pub const MAX_WINDOW_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A debounce with the value of one event.
 #[derive(Debug, Clone, Copy)]
-pub struct Debounce<'a> {
+pub struct DebounceCheck<'a> {
     pub quiet: Duration,
     pub at_most: Option<Duration>,
-    pub keep: Kept,
+    pub keep: ModelWindow,
     /// The value as shown to users. Empty if all events of the rule are grouped.
     pub value: &'a str,
 }
 
 /// An open window, and the run that starts when it closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gathering {
+pub struct DebounceWindow {
     pub run: RunId,
     /// When its first event arrived.
     pub since: Timestamp,
@@ -40,41 +40,41 @@ pub struct Gathering {
 
 /// What happens to the run of another event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum DebounceAction {
     /// It waits, as the first of a new window.
-    Opens,
+    Open,
     /// It waits and replaces this run, which does not start.
-    Replaces(RunId),
+    Replace(RunId),
     /// It does not start: this run stays.
-    Joins(RunId),
+    Join(RunId),
 }
 
-impl<'a> Debounce<'a> {
-    pub fn of(ask: &'a Ask) -> Option<Self> {
+impl<'a> DebounceCheck<'a> {
+    pub fn of(ask: &'a GateCheck) -> Option<Self> {
         match ask.kind {
-            Kind::Debounce { at_most, keep } => Some(Self {
+            GateKind::Debounce { at_most, keep } => Some(Self {
                 quiet: ask.window,
                 at_most,
                 keep,
                 value: &ask.value,
             }),
-            Kind::Dedupe | Kind::Throttle { .. } => None,
+            GateKind::Dedupe | GateKind::Throttle { .. } => None,
         }
     }
 
-    pub fn turn(&self, open: Option<&Gathering>) -> Turn {
+    pub fn turn(&self, open: Option<&DebounceWindow>) -> DebounceAction {
         match (open, self.keep) {
-            (None, _) => Turn::Opens,
-            (Some(open), Kept::First) => Turn::Joins(open.run),
-            (Some(open), Kept::Last | Kept::All) => Turn::Replaces(open.run),
+            (None, _) => DebounceAction::Open,
+            (Some(open), ModelWindow::First) => DebounceAction::Join(open.run),
+            (Some(open), ModelWindow::Last | ModelWindow::All) => DebounceAction::Replace(open.run),
         }
     }
 
     /// When the window closes that this event opens or joins.
-    pub fn until(&self, open: Option<&Gathering>, now: Timestamp) -> Timestamp {
+    pub fn until(&self, open: Option<&DebounceWindow>, now: Timestamp) -> Timestamp {
         let events = open.map_or(1, |open| open.events.saturating_add(1));
         let bytes = open.map_or(0, |open| open.bytes);
-        if self.keep == Kept::All && (events >= MAX_WINDOW_EVENTS || bytes >= MAX_WINDOW_BYTES) {
+        if self.keep == ModelWindow::All && (events >= MAX_WINDOW_EVENTS || bytes >= MAX_WINDOW_BYTES) {
             return now;
         }
         let quiet = after(now, self.quiet);
@@ -86,7 +86,7 @@ impl<'a> Debounce<'a> {
     }
 
     /// The reason of a run that does not start because its event joined the window.
-    pub fn joined(&self, open: &Gathering) -> String {
+    pub fn joined(&self, open: &DebounceWindow) -> String {
         format!(
             "joined run {}{}, which collects events since {:.0}",
             open.run.0,
@@ -96,7 +96,7 @@ impl<'a> Debounce<'a> {
     }
 
     /// Describes what another event would cause.
-    pub fn outlook(&self, open: Option<&Gathering>, now: Timestamp) -> String {
+    pub fn outlook(&self, open: Option<&DebounceWindow>, now: Timestamp) -> String {
         let until = self.until(open, now);
         let unless = "unless another event arrives";
         match open {
@@ -104,7 +104,7 @@ impl<'a> Debounce<'a> {
                 "the first event{}; its run starts at {until:.0} {unless}",
                 self.for_value()
             ),
-            Some(Gathering { run, since, .. }) => format!(
+            Some(DebounceWindow { run, since, .. }) => format!(
                 "run {} collects events{} since {since:.0}; the run of this event replaces it and starts at {until:.0} {unless}",
                 run.0,
                 self.for_value(),
@@ -171,8 +171,8 @@ mod tests {
         Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
     }
 
-    fn debounce(keep: Kept) -> Debounce<'static> {
-        Debounce {
+    fn debounce(keep: ModelWindow) -> DebounceCheck<'static> {
+        DebounceCheck {
             quiet: Duration::from_secs(60),
             at_most: Some(Duration::from_secs(100)),
             keep,
@@ -180,8 +180,8 @@ mod tests {
         }
     }
 
-    fn open(events: u32) -> Gathering {
-        Gathering {
+    fn open(events: u32) -> DebounceWindow {
+        DebounceWindow {
             run: RunId(12),
             since: at(0),
             until: at(60),
@@ -192,11 +192,11 @@ mod tests {
 
     #[test]
     fn a_window_closes_after_quiet_and_at_most_after_its_limit() {
-        let last = debounce(Kept::Last);
+        let last = debounce(ModelWindow::Last);
         assert_eq!(last.until(None, at(0)), at(60));
         assert_eq!(last.until(Some(&open(1)), at(30)), at(90));
         assert_eq!(last.until(Some(&open(1)), at(50)), at(100));
-        let unlimited = Debounce {
+        let unlimited = DebounceCheck {
             at_most: None,
             ..last
         };
@@ -205,17 +205,17 @@ mod tests {
 
     #[test]
     fn collected_events_are_limited() {
-        let all = debounce(Kept::All);
+        let all = debounce(ModelWindow::All);
         let most = open(MAX_WINDOW_EVENTS - 1);
         assert_eq!(all.until(Some(&open(MAX_WINDOW_EVENTS - 2)), at(3)), at(63));
         assert_eq!(all.until(Some(&most), at(3)), at(3));
-        let large = Gathering {
+        let large = DebounceWindow {
             bytes: MAX_WINDOW_BYTES,
             ..open(1)
         };
         assert_eq!(all.until(Some(&large), at(3)), at(3));
         for most in [most, large] {
-            assert_eq!(debounce(Kept::Last).until(Some(&most), at(3)), at(63));
+            assert_eq!(debounce(ModelWindow::Last).until(Some(&most), at(3)), at(63));
         }
     }
 
@@ -223,12 +223,12 @@ mod tests {
     fn keep_decides_which_run_waits() {
         let open = open(1);
         let turn = |keep| debounce(keep).turn(Some(&open));
-        assert_eq!(turn(Kept::First), Turn::Joins(RunId(12)));
-        assert_eq!(turn(Kept::Last), Turn::Replaces(RunId(12)));
-        assert_eq!(turn(Kept::All), Turn::Replaces(RunId(12)));
-        assert_eq!(debounce(Kept::First).turn(None), Turn::Opens);
+        assert_eq!(turn(ModelWindow::First), DebounceAction::Join(RunId(12)));
+        assert_eq!(turn(ModelWindow::Last), DebounceAction::Replace(RunId(12)));
+        assert_eq!(turn(ModelWindow::All), DebounceAction::Replace(RunId(12)));
+        assert_eq!(debounce(ModelWindow::First).turn(None), DebounceAction::Open);
         assert_eq!(
-            debounce(Kept::First).joined(&open),
+            debounce(ModelWindow::First).joined(&open),
             "joined run 12 for ticket.id 7, which collects events since 1970-01-01T00:00:00Z"
         );
     }

@@ -14,26 +14,26 @@ use jiff::{SignedDuration, Timestamp};
 use crate::path::Path;
 use crate::run::RunId;
 
-pub use crate::gate::debounce::{Debounce, Gathering, MAX_WINDOW_EVENTS, Turn, locals, replaced};
+pub use crate::gate::debounce::{DebounceCheck, DebounceWindow, MAX_WINDOW_EVENTS, DebounceAction, locals, replaced};
 
 /// A gate as configured in a rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gate {
-    pub kind: Kind,
+    pub kind: GateKind,
     /// The value that events are grouped by. `None` groups all events of the rule.
     pub per: Option<Arc<Path>>,
     pub window: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum GateKind {
     /// Allows one run in the window.
     Dedupe,
     /// One run for all events until none has arrived for the window (key `quiet`).
     Debounce {
         /// The longest time from the first event to the start of the run.
         at_most: Option<Duration>,
-        keep: Kept,
+        keep: ModelWindow,
     },
     /// Allows `limit` runs in the window.
     Throttle { limit: u32 },
@@ -41,55 +41,55 @@ pub enum Kind {
 
 /// Which of the collected events a debounce starts its run for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub enum ModelWindow {
     First,
     Last,
     /// The last, with all of them in `events`.
     All,
 }
 
-impl Kept {
+impl ModelWindow {
     pub const WORDS: [&str; 3] = ["first", "last", "all"];
 
     pub fn word(self) -> &'static str {
         match self {
-            Kept::First => "first",
-            Kept::Last => "last",
-            Kept::All => "all",
+            ModelWindow::First => "first",
+            ModelWindow::Last => "last",
+            ModelWindow::All => "all",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
         match text {
-            "first" => Some(Kept::First),
-            "last" => Some(Kept::Last),
-            "all" => Some(Kept::All),
+            "first" => Some(ModelWindow::First),
+            "last" => Some(ModelWindow::Last),
+            "all" => Some(ModelWindow::All),
             _ => None,
         }
     }
 }
 
-impl Kind {
+impl GateKind {
     pub fn word(self) -> &'static str {
         match self {
-            Kind::Dedupe => "dedupe",
-            Kind::Debounce { .. } => "debounce",
-            Kind::Throttle { .. } => "throttle",
+            GateKind::Dedupe => "dedupe",
+            GateKind::Debounce { .. } => "debounce",
+            GateKind::Throttle { .. } => "throttle",
         }
     }
 
     fn limit(self) -> u32 {
         match self {
-            Kind::Dedupe | Kind::Debounce { .. } => 1,
-            Kind::Throttle { limit } => limit,
+            GateKind::Dedupe | GateKind::Debounce { .. } => 1,
+            GateKind::Throttle { limit } => limit,
         }
     }
 }
 
 /// A gate with the value of one event. The store answers it with the gate's history.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ask {
-    pub kind: Kind,
+pub struct GateCheck {
+    pub kind: GateKind,
     pub window: Duration,
     /// The path and its value as shown to users: `ticket.id 7`. Empty if all events of the rule are
     /// grouped.
@@ -98,19 +98,19 @@ pub struct Ask {
 
 /// The earlier runs of a gate within its window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Facts {
+pub struct GateHistory {
     pub runs: u32,
     /// The run that must leave the window before the gate opens again, and the time of its admission.
     pub oldest: Option<(RunId, Timestamp)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Opening {
-    Open,
-    Closed { why: String },
+pub enum GateDecision {
+    Admit,
+    Suppress { why: String },
 }
 
-impl Ask {
+impl GateCheck {
     /// The start of the window.
     pub fn since(&self, now: Timestamp) -> Timestamp {
         let window = SignedDuration::try_from(self.window).unwrap_or(SignedDuration::MAX);
@@ -118,25 +118,25 @@ impl Ask {
     }
 
     /// Whether another run is admitted.
-    pub fn decide(&self, facts: &Facts) -> Opening {
+    pub fn decide(&self, facts: &GateHistory) -> GateDecision {
         if facts.runs < self.kind.limit() {
-            return Opening::Open;
+            return GateDecision::Admit;
         }
         let Some((run, at)) = facts.oldest else {
-            return Opening::Open;
+            return GateDecision::Admit;
         };
         let opens = at
             .checked_add(SignedDuration::try_from(self.window).unwrap_or(SignedDuration::MAX))
             .unwrap_or(Timestamp::MAX);
         let suffix = for_value(&self.value);
         let window = words(self.window);
-        Opening::Closed {
+        GateDecision::Suppress {
             why: match self.kind {
-                Kind::Dedupe | Kind::Debounce { .. } => format!(
+                GateKind::Dedupe | GateKind::Debounce { .. } => format!(
                     "earlier run {run}{suffix}; opens again at {opens:.0}",
                     run = run.0
                 ),
-                Kind::Throttle { limit } => format!(
+                GateKind::Throttle { limit } => format!(
                     "{limit} run{s}{suffix} within {window}; opens again at {opens:.0}",
                     s = if limit == 1 { "" } else { "s" }
                 ),
@@ -178,8 +178,8 @@ mod tests {
         Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
     }
 
-    fn ask(kind: Kind) -> Ask {
-        Ask {
+    fn ask(kind: GateKind) -> GateCheck {
+        GateCheck {
             kind,
             window: Duration::from_secs(3_600),
             value: "ticket.id 7".into(),
@@ -188,28 +188,28 @@ mod tests {
 
     #[test]
     fn a_second_run_in_the_window_learns_when_the_gate_opens() {
-        let facts = Facts {
+        let facts = GateHistory {
             runs: 1,
             oldest: Some((RunId(12), at(0))),
         };
         assert_eq!(
-            ask(Kind::Dedupe).decide(&facts),
-            Opening::Closed {
+            ask(GateKind::Dedupe).decide(&facts),
+            GateDecision::Suppress {
                 why: "earlier run 12 for ticket.id 7; opens again at 1970-01-01T01:00:00Z".into()
             }
         );
-        assert_eq!(ask(Kind::Dedupe).decide(&Facts::default()), Opening::Open);
+        assert_eq!(ask(GateKind::Dedupe).decide(&GateHistory::default()), GateDecision::Admit);
     }
 
     #[test]
     fn a_throttle_admits_its_limit() {
-        let facts = |runs| Facts {
+        let facts = |runs| GateHistory {
             runs,
             oldest: Some((RunId(1), at(0))),
         };
-        let throttle = ask(Kind::Throttle { limit: 3 });
-        assert_eq!(throttle.decide(&facts(2)), Opening::Open);
-        let Opening::Closed { why } = throttle.decide(&facts(3)) else {
+        let throttle = ask(GateKind::Throttle { limit: 3 });
+        assert_eq!(throttle.decide(&facts(2)), GateDecision::Admit);
+        let GateDecision::Suppress { why } = throttle.decide(&facts(3)) else {
             panic!("open");
         };
         assert_eq!(

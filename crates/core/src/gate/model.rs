@@ -6,12 +6,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use crate::gate::{Ask, Facts, Kind, Opening};
+use crate::gate::{GateCheck, GateHistory, GateKind, GateDecision};
 use crate::run::RunId;
 
 /// A matched event: seconds after the previous one, its value, and whether its run's admission is
 /// released later.
-type Arrival = (i64, u8, bool);
+type ModelEvent = (i64, u8, bool);
 
 fn at(second: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
@@ -26,17 +26,17 @@ struct Passed {
 }
 
 /// The history that a store would supply: the runs within the window, and the one that must leave it.
-fn facts(ask: &Ask, passed: &[(RunId, Passed)], now: i64) -> Facts {
+fn facts(ask: &GateCheck, passed: &[(RunId, Passed)], now: i64) -> GateHistory {
     let since = ask.since(at(now));
     let counts = |run: &&(RunId, Passed)| {
         let (_, run) = run;
         let same = ask.value.is_empty() || ask.value == value(run.about);
-        let counted = ask.kind != Kind::Dedupe || !run.released;
+        let counted = ask.kind != GateKind::Dedupe || !run.released;
         same && counted && at(run.second) > since
     };
     let within: Vec<_> = passed.iter().filter(counts).collect();
     let surplus = within.len().checked_sub(ask.kind.limit() as usize);
-    Facts {
+    GateHistory {
         runs: u32::try_from(within.len()).unwrap(),
         oldest: surplus.map(|index| (within[index].0, at(within[index].1.second))),
     }
@@ -48,9 +48,9 @@ fn value(about: u8) -> String {
 
 /// The number of runs that count in each second.
 #[derive(Default)]
-struct Line(std::collections::HashMap<(i64, Option<u8>), u32>);
+struct Timeline(std::collections::HashMap<(i64, Option<u8>), u32>);
 
-impl Line {
+impl Timeline {
     fn mark(&mut self, from: i64, window: i64, about: Option<u8>) {
         for second in from..from + window {
             *self.0.entry((second, about)).or_default() += 1;
@@ -62,8 +62,8 @@ impl Line {
     }
 }
 
-fn ask(kind: Kind, window: i64, value: String) -> Ask {
-    Ask {
+fn ask(kind: GateKind, window: i64, value: String) -> GateCheck {
+    GateCheck {
         kind,
         window: Duration::from_secs(window.unsigned_abs()),
         value,
@@ -72,14 +72,14 @@ fn ask(kind: Kind, window: i64, value: String) -> Ask {
 
 /// Checks that the reported opening time of a closed gate is right.
 fn check_opening_time(
-    ask: &Ask,
+    ask: &GateCheck,
     passed: &[(RunId, Passed)],
     now: i64,
     why: &str,
 ) -> Result<(), TestCaseError> {
     let decide = |second| ask.decide(&facts(ask, passed, second));
     let window = i64::try_from(ask.window.as_secs()).unwrap();
-    let opens = (now..=now + window).find(|second| decide(*second) == Opening::Open);
+    let opens = (now..=now + window).find(|second| decide(*second) == GateDecision::Admit);
     prop_assert!(opens.is_some(), "it never opens: {}", why);
     let opens = at(opens.unwrap_or(now));
     prop_assert!(
@@ -103,17 +103,17 @@ proptest! {
         apart in any::<bool>(),
     ) {
         let (mut passed, mut now): (Vec<(RunId, Passed)>, i64) = (Vec::new(), 1_000);
-        let (mut seen, mut rate) = (Line::default(), Line::default());
-        for (gap, about, released) in arrivals as Vec<Arrival> {
+        let (mut seen, mut rate) = (Timeline::default(), Timeline::default());
+        for (gap, about, released) in arrivals as Vec<ModelEvent> {
             now += gap;
             let per = apart.then_some(about);
-            let first = ask(Kind::Dedupe, dedupe, value(about));
-            let second = ask(Kind::Throttle { limit }, throttle, per.map(value).unwrap_or_default());
+            let first = ask(GateKind::Dedupe, dedupe, value(about));
+            let second = ask(GateKind::Throttle { limit }, throttle, per.map(value).unwrap_or_default());
             let model = [seen.at(now, Some(about)) == 0, rate.at(now, per) < limit];
             for (gate, open) in [&first, &second].into_iter().zip(model) {
                 match gate.decide(&facts(gate, &passed, now)) {
-                    Opening::Open => prop_assert!(open, "{:?} at {}", gate, now),
-                    Opening::Closed { why } => {
+                    GateDecision::Admit => prop_assert!(open, "{:?} at {}", gate, now),
+                    GateDecision::Suppress { why } => {
                         prop_assert!(!open, "{:?} at {}: {}", gate, now, why);
                         check_opening_time(gate, &passed, now, &why)?;
                     }

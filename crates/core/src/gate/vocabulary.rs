@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::gate::Kept;
+use crate::gate::ModelWindow;
 use crate::document::vocabulary::{Vocabulary, duration, text, word};
 
 pub const DEDUPE: Vocabulary = Vocabulary {
@@ -69,7 +69,7 @@ fn limit() -> Value {
 }
 
 fn keep() -> Value {
-    json!({"enum": Kept::WORDS, "default": Kept::Last.word()})
+    json!({"enum": ModelWindow::WORDS, "default": ModelWindow::Last.word()})
 }
 
 pub fn dedupe_schema() -> Value {

@@ -12,9 +12,9 @@ use crate::event::catalogue::event_type::{EventType, FieldLookup};
 use crate::event::catalogue::field_type::FieldType;
 
 #[derive(Debug, Clone)]
-pub enum Fields {
+pub enum EventFields {
     /// Of these types.
-    Of(Known),
+    Of(EventTypes),
     /// A type is not in the catalogue, and anything may stand in its events.
     Open,
     /// Of whatever type: only what every event has.
@@ -26,10 +26,10 @@ pub enum Fields {
 /// Event types, and what was asked about their fields before: thousands of rules ask the same of a
 /// type. Clones share both.
 #[derive(Debug, Clone, Default)]
-pub struct Known(Rc<Types>);
+pub struct EventTypes(Rc<EventTypesInner>);
 
 #[derive(Debug, Default)]
-struct Types {
+struct EventTypesInner {
     types: Vec<EventType>,
     checks: RefCell<HashMap<String, FieldCheck>>,
     only: RefCell<HashMap<String, Option<String>>>,
@@ -38,38 +38,38 @@ struct Types {
 /// The very fields that rules were judged by, as a key. It keeps them, so that no others come to stand
 /// in their place.
 #[derive(Debug, Clone)]
-pub struct Identity(Option<Known>);
+pub struct EventTypesKey(Option<EventTypes>);
 
-impl Identity {
-    fn place(&self) -> Option<*const Types> {
+impl EventTypesKey {
+    fn place(&self) -> Option<*const EventTypesInner> {
         self.0.as_ref().map(|known| Rc::as_ptr(&known.0))
     }
 }
 
-impl PartialEq for Identity {
+impl PartialEq for EventTypesKey {
     fn eq(&self, other: &Self) -> bool {
         self.place() == other.place()
     }
 }
 
-impl Eq for Identity {}
+impl Eq for EventTypesKey {}
 
-impl Hash for Identity {
+impl Hash for EventTypesKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.place().hash(state);
     }
 }
 
-impl FromIterator<EventType> for Known {
+impl FromIterator<EventType> for EventTypes {
     fn from_iter<I: IntoIterator<Item = EventType>>(types: I) -> Self {
-        Self(Rc::new(Types {
+        Self(Rc::new(EventTypesInner {
             types: types.into_iter().collect(),
-            ..Types::default()
+            ..EventTypesInner::default()
         }))
     }
 }
 
-impl Known {
+impl EventTypes {
     pub fn types(&self) -> &[EventType] {
         &self.0.types
     }
@@ -150,21 +150,21 @@ pub enum FieldCheck {
     },
 }
 
-impl Fields {
+impl EventFields {
     pub fn check(&self, dotted: &str) -> FieldCheck {
         match self {
-            Fields::Of(types) => types.check(dotted),
-            Fields::Open => FieldCheck::Open,
-            Fields::Any if EVERYWHERE.contains(&dotted) => FieldCheck::Open,
-            Fields::Any | Fields::None => FieldCheck::Unknown { nearest: None },
+            EventFields::Of(types) => types.check(dotted),
+            EventFields::Open => FieldCheck::Open,
+            EventFields::Any if EVERYWHERE.contains(&dotted) => FieldCheck::Open,
+            EventFields::Any | EventFields::None => FieldCheck::Unknown { nearest: None },
         }
     }
 
     /// Which events bring a field, in words, where not all of them do.
     pub fn only(&self, dotted: &str) -> Option<String> {
         match self {
-            Fields::Of(types) => types.only(dotted),
-            Fields::Open | Fields::Any | Fields::None => None,
+            EventFields::Of(types) => types.only(dotted),
+            EventFields::Open | EventFields::Any | EventFields::None => None,
         }
     }
 
@@ -177,11 +177,11 @@ impl Fields {
     }
 
     /// What tells these fields from others while rules are lowered; None where no event is there.
-    pub fn identity(&self) -> Option<Identity> {
+    pub fn identity(&self) -> Option<EventTypesKey> {
         match self {
-            Fields::Of(known) => Some(Identity(Some(known.clone()))),
-            Fields::Open => Some(Identity(None)),
-            Fields::Any | Fields::None => None,
+            EventFields::Of(known) => Some(EventTypesKey(Some(known.clone()))),
+            EventFields::Open => Some(EventTypesKey(None)),
+            EventFields::Any | EventFields::None => None,
         }
     }
 
@@ -191,8 +191,8 @@ impl Fields {
             [one] => format!("`{}`", one.tag),
             [first, rest @ ..] => format!("`{}` (nor any of {} more types)", first.tag, rest.len()),
             [] => match self {
-                Fields::Any => "an event of any type".into(),
-                Fields::Of(_) | Fields::Open | Fields::None => "the configuration".into(),
+                EventFields::Any => "an event of any type".into(),
+                EventFields::Of(_) | EventFields::Open | EventFields::None => "the configuration".into(),
             },
         }
     }
@@ -200,11 +200,11 @@ impl Fields {
     /// What to read instead where events of any type may come.
     pub fn instead(&self) -> Option<String> {
         match self {
-            Fields::Any => Some(format!(
+            EventFields::Any => Some(format!(
                 "it has {}; `event.key` is the ticket; a rule's own `on_dead` reads all fields of its events",
                 EVERYWHERE.map(|field| format!("`{field}`")).join(", ")
             )),
-            Fields::Of(_) | Fields::Open | Fields::None => None,
+            EventFields::Of(_) | EventFields::Open | EventFields::None => None,
         }
     }
 
@@ -218,8 +218,8 @@ impl Fields {
 
     fn types(&self) -> &[EventType] {
         match self {
-            Fields::Of(known) => known.types(),
-            Fields::Open | Fields::Any | Fields::None => &[],
+            EventFields::Of(known) => known.types(),
+            EventFields::Open | EventFields::Any | EventFields::None => &[],
         }
     }
 }

@@ -7,39 +7,39 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::language::event_fields::Identity;
+use crate::language::event_fields::EventTypesKey;
 use crate::path::Path;
-use crate::language::operator::pattern::Patterns;
-use crate::language::operator::cache::Comparisons;
-use crate::language::template::cache::Sound;
-use crate::language::template::read_set::Reads;
+use crate::language::operator::pattern::PatternCache;
+use crate::language::operator::cache::OperatorCache;
+use crate::language::template::cache::TemplateCache;
+use crate::language::template::read_set::ReadSet;
 
 /// What conditions and templates have in common.
 #[derive(Default)]
 pub struct Interner {
     /// Paths by their spelling, as they lead into an event.
     pub paths: HashMap<String, Arc<Path>>,
-    pub words: Pool<str>,
+    pub words: InternPool<str>,
     /// The keys of mappings that texts are put into.
-    pub keys: Pool<[Arc<str>]>,
-    pub reads: Pool<Reads>,
-    pub texts: Sound,
-    pub patterns: Patterns,
-    pub comparisons: Comparisons,
+    pub keys: InternPool<[Arc<str>]>,
+    pub reads: InternPool<ReadSet>,
+    pub texts: TemplateCache,
+    pub patterns: PatternCache,
+    pub comparisons: OperatorCache,
     /// Which types have a field that others of their source lack.
-    pub elsewhere: HashMap<(Identity, String), Option<String>>,
+    pub elsewhere: HashMap<(EventTypesKey, String), Option<String>>,
 }
 
 /// Equal values, each kept once.
-pub struct Pool<T: ?Sized>(HashSet<Arc<T>>);
+pub struct InternPool<T: ?Sized>(HashSet<Arc<T>>);
 
-impl<T: ?Sized> Default for Pool<T> {
+impl<T: ?Sized> Default for InternPool<T> {
     fn default() -> Self {
         Self(HashSet::new())
     }
 }
 
-impl<T: ?Sized + Eq + Hash> Pool<T> {
+impl<T: ?Sized + Eq + Hash> InternPool<T> {
     pub fn share(&mut self, value: impl Borrow<T> + Into<Arc<T>>) -> Arc<T> {
         if let Some(known) = self.0.get(value.borrow()) {
             return Arc::clone(known);
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn equal_values_are_kept_once() {
-        let mut pool: Pool<str> = Pool::default();
+        let mut pool: InternPool<str> = InternPool::default();
         let (a, b, c) = (pool.share("a"), pool.share("a"), pool.share("c"));
         assert!(Arc::ptr_eq(&a, &b));
         assert_eq!((&*a, &*c), ("a", "c"));

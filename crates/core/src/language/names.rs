@@ -16,12 +16,12 @@ pub struct Names {
     /// Variables whose value is known only when the flow runs.
     pub parameters: BTreeSet<String>,
     /// The steps before the one being lowered, whose results can be read.
-    pub steps: Vec<Earlier>,
+    pub steps: Vec<KnownStep>,
     /// Names that the flow defines: the item of a list, the events that a gate collects.
     pub locals: Vec<Local>,
     /// Names of steps and items inside an earlier step, which are no longer in scope.
     pub out_of_scope: BTreeSet<String>,
-    pub error_scope: Occasion,
+    pub error_scope: ErrorScope,
     /// Whether the steps belong to a named flow, which reads its own steps only.
     pub in_named_flow: bool,
     /// Paths that an earlier condition has tested: the author knows that they may be absent.
@@ -35,7 +35,7 @@ pub struct OuterScope {
     steps: usize,
     locals: usize,
     tested_paths: BTreeSet<String>,
-    error_scope: Occasion,
+    error_scope: ErrorScope,
 }
 
 impl Names {
@@ -47,7 +47,7 @@ impl Names {
             steps: Vec::new(),
             locals: Vec::new(),
             out_of_scope: BTreeSet::new(),
-            error_scope: Occasion::Event,
+            error_scope: ErrorScope::None,
             in_named_flow: false,
             tested_paths: BTreeSet::new(),
             absence_excused: false,
@@ -77,34 +77,34 @@ impl Names {
 
 /// Which `error.…` is in scope, by what makes the steps run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Occasion {
+pub enum ErrorScope {
     /// An event matched.
-    Event,
+    None,
     /// A run gave up: `error.…` says which and why.
-    Death,
+    RunDied,
     /// A step failed: `error.…` says which and why.
-    Failure,
+    StepFailed,
 }
 
 /// A step that later ones may read by its name.
 #[derive(Debug, Clone)]
-pub struct Earlier {
+pub struct KnownStep {
     pub name: String,
-    pub gives: Gives,
-    pub ran: Ran,
+    pub gives: StepOutput,
+    pub ran: Execution,
 }
 
 /// Whether it has run by then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ran {
-    Surely,
+pub enum Execution {
+    Certain,
     /// It may be the one that failed, or stand behind that one.
-    Perhaps,
+    Possible,
 }
 
 /// What stands under `steps.NAME`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gives {
+pub enum StepOutput {
     Anything,
     /// These keys alone; none where the step has no result.
     Keys(&'static [&'static str]),
@@ -114,12 +114,12 @@ pub enum Gives {
     Inner,
 }
 
-impl Gives {
+impl StepOutput {
     /// Whether the result is the step's own, and not made of those of the steps within it.
     pub fn is_own(self) -> bool {
         match self {
-            Gives::Anything | Gives::Keys(_) => true,
-            Gives::List | Gives::Inner => false,
+            StepOutput::Anything | StepOutput::Keys(_) => true,
+            StepOutput::List | StepOutput::Inner => false,
         }
     }
 }
@@ -128,12 +128,12 @@ impl Gives {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Local {
     pub name: String,
-    pub holds: Holds,
+    pub holds: LocalType,
 }
 
 /// What stands under the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Holds {
+pub enum LocalType {
     Anything,
     Value(FieldType),
     /// Events of the rule's types, each its body with `event` beside its fields.
@@ -141,23 +141,23 @@ pub enum Holds {
     Event,
 }
 
-impl Holds {
+impl LocalType {
     /// What an item of it holds.
     pub fn item(&self) -> Self {
         match self {
-            Holds::Events => Holds::Event,
-            Holds::Value(FieldType::List(element)) => Holds::Value(FieldType::clone(element)),
-            Holds::Anything | Holds::Value(_) | Holds::Event => Holds::Anything,
+            LocalType::Events => LocalType::Event,
+            LocalType::Value(FieldType::List(element)) => LocalType::Value(FieldType::clone(element)),
+            LocalType::Anything | LocalType::Value(_) | LocalType::Event => LocalType::Anything,
         }
     }
 }
 
-impl From<&str> for Earlier {
+impl From<&str> for KnownStep {
     fn from(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            gives: Gives::Anything,
-            ran: Ran::Surely,
+            gives: StepOutput::Anything,
+            ran: Execution::Certain,
         }
     }
 }

@@ -7,41 +7,41 @@ use serde_json::Value;
 
 /// Text in pieces. `Display` is the redacted form: `Bearer [secret API_TOKEN]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Text(pub Vec<Piece>);
+pub struct RenderedText(pub Vec<TextPart>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
+pub enum TextPart {
     Text(String),
-    Secret { name: String, encoding: Encoding },
+    Secret { name: String, encoding: SecretEncoding },
 }
 
 /// How a secret's value is written where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
+pub enum SecretEncoding {
     Plain,
     Percent,
     Base64,
 }
 
-impl Text {
+impl RenderedText {
     pub fn plain(text: impl Into<String>) -> Self {
-        Self(vec![Piece::Text(text.into())])
+        Self(vec![TextPart::Text(text.into())])
     }
 
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|piece| match piece {
-            Piece::Text(_) => None,
-            Piece::Secret { name, .. } => Some(name.as_str()),
+            TextPart::Text(_) => None,
+            TextPart::Secret { name, .. } => Some(name.as_str()),
         })
     }
 }
 
-impl fmt::Display for Text {
+impl fmt::Display for RenderedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for piece in &self.0 {
             match piece {
-                Piece::Text(text) => f.write_str(text)?,
-                Piece::Secret { name, .. } => write!(f, "[secret {name}]")?,
+                TextPart::Text(text) => f.write_str(text)?,
+                TextPart::Secret { name, .. } => write!(f, "[secret {name}]")?,
             }
         }
         Ok(())
@@ -50,22 +50,22 @@ impl fmt::Display for Text {
 
 /// A JSON tree whose texts may hold secrets.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Tree {
+pub enum RenderedJson {
     /// A leaf that holds no secret.
     Value(Value),
-    Text(Text),
-    List(Vec<Tree>),
-    Map(Vec<(String, Tree)>),
+    Text(RenderedText),
+    List(Vec<RenderedJson>),
+    Map(Vec<(String, RenderedJson)>),
 }
 
-impl Tree {
+impl RenderedJson {
     /// The tree as JSON, with secrets redacted.
     pub fn redacted(&self) -> Value {
         match self {
-            Tree::Value(value) => value.clone(),
-            Tree::Text(text) => Value::String(text.to_string()),
-            Tree::List(items) => items.iter().map(Tree::redacted).collect(),
-            Tree::Map(entries) => entries
+            RenderedJson::Value(value) => value.clone(),
+            RenderedJson::Text(text) => Value::String(text.to_string()),
+            RenderedJson::List(items) => items.iter().map(RenderedJson::redacted).collect(),
+            RenderedJson::Map(entries) => entries
                 .iter()
                 .map(|(key, value)| (key.clone(), value.redacted()))
                 .collect::<serde_json::Map<_, _>>()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// The limits that `loop_guard` of the configuration sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LoopGuard {
+pub struct LoopLimits {
     /// How many times an event may follow from an event that followed from our own action.
     pub depth: u32,
     /// Runs of one rule for one ticket within `within`, where no event tells its actor.
@@ -14,7 +14,7 @@ pub struct LoopGuard {
     pub within: Duration,
 }
 
-impl Default for LoopGuard {
+impl Default for LoopLimits {
     fn default() -> Self {
         Self {
             depth: 5,

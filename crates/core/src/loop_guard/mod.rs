@@ -12,11 +12,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::event::Event;
-use crate::gate::{Facts, words};
+use crate::gate::{GateHistory, words};
 use crate::run::RunId;
 
-pub use crate::loop_guard::limits::LoopGuard;
-pub use crate::loop_guard::origin::Origin;
+pub use crate::loop_guard::limits::LoopLimits;
+pub use crate::loop_guard::origin::ActorOrigin;
 
 /// The name of this gate in states, pages and metrics.
 pub const GATE: &str = "loop_guard";
@@ -31,13 +31,13 @@ const NON_HELP_DESK_FACTOR: u32 = 10;
 /// Runs of a chain that a reason names.
 const MAX_NAMED_LINKS: usize = 3;
 
-/// Runs of a chain that [`LoopAsk::why`] needs: one more than it names, to show that there are more.
+/// Runs of a chain that [`LoopCheck::why`] needs: one more than it names, to show that there are more.
 pub const LINKS: usize = MAX_NAMED_LINKS + 1;
 
 /// The loop guard of a rule that writes to other systems.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Guard {
-    pub limits: LoopGuard,
+pub struct LoopGuard {
+    pub limits: LoopLimits,
     /// The `actor_id` of every connection.
     pub ours: Vec<String>,
     /// The actors that this rule writes as.
@@ -48,16 +48,16 @@ pub struct Guard {
 
 /// The loop guard of a rule with one event.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LoopAsk {
-    pub guard: Arc<Guard>,
-    pub origin: Origin,
+pub struct LoopCheck {
+    pub guard: Arc<LoopGuard>,
+    pub origin: ActorOrigin,
     /// The source and key together. `None` without a key; such an event is never suppressed.
     pub about: Option<String>,
 }
 
 /// A query for an earlier run that may have caused an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Search<'a> {
+pub struct CauseQuery<'a> {
     pub about: &'a str,
     /// Only runs that write as this actor.
     pub actor: Option<&'a str>,
@@ -66,16 +66,16 @@ pub struct Search<'a> {
 
 /// The history that the store supplies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LoopFacts {
-    /// The latest run that [`Search`] finds, with its depth.
+pub struct LoopHistory {
+    /// The latest run that [`CauseQuery`] finds, with its depth.
     pub cause: Option<(RunId, u32)>,
     /// The runs of the rule for the same key.
-    pub rate: Facts,
+    pub rate: GateHistory,
 }
 
 /// The position of a run in a chain of own actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Lineage {
+pub struct Causation {
     /// The number of events in a row that own actions caused; 0 if the actor is unknown or not ours.
     pub depth: u32,
     /// The run that caused the event; at depth 0 only a possible cause.
@@ -84,23 +84,23 @@ pub struct Lineage {
 
 /// Why a run must not start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tripped {
+pub enum LoopViolation {
     Depth,
     Rate { oldest: Option<Timestamp> },
 }
 
 /// A run in a chain, which lists the latest run first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
+pub struct CausingRun {
     pub run: RunId,
     pub rule: String,
 }
 
-impl Guard {
-    pub fn ask(self: &Arc<Self>, event: &Event) -> LoopAsk {
+impl LoopGuard {
+    pub fn ask(self: &Arc<Self>, event: &Event) -> LoopCheck {
         let key = event.key.as_deref();
-        LoopAsk {
-            origin: Origin::of(event, &self.ours),
+        LoopCheck {
+            origin: ActorOrigin::of(event, &self.ours),
             about: key.map(|key| format!("{} {key}", event.source)),
             guard: Arc::clone(self),
         }
@@ -119,18 +119,18 @@ impl Guard {
     }
 }
 
-impl LoopAsk {
+impl LoopCheck {
     /// The query for the run that may have caused the event. `None` if the cause does not matter.
-    pub fn cause(&self, now: Timestamp) -> Option<Search<'_>> {
+    pub fn cause(&self, now: Timestamp) -> Option<CauseQuery<'_>> {
         let about = self.about.as_deref()?;
         let within = self.guard.limits.within;
         let (actor, window) = match &self.origin {
-            Origin::Person { .. } => return None,
-            Origin::Ours { actor } => (Some(actor.as_str()), within),
-            Origin::Untold => (None, within.min(POSSIBLE_CAUSE_WINDOW)),
+            ActorOrigin::Other { .. } => return None,
+            ActorOrigin::OurConnection { actor } => (Some(actor.as_str()), within),
+            ActorOrigin::Unknown => (None, within.min(POSSIBLE_CAUSE_WINDOW)),
         };
         let since = before(now, window);
-        Some(Search {
+        Some(CauseQuery {
             about,
             actor,
             since,
@@ -140,9 +140,9 @@ impl LoopAsk {
     /// What the runs of this rule are counted for, and since when. `None` if the rate is not limited.
     pub fn rate(&self, now: Timestamp) -> Option<(&str, Timestamp)> {
         let counts = match self.origin {
-            Origin::Untold => true,
-            Origin::Person { .. } => self.guard.unnamed,
-            Origin::Ours { .. } => self.guard.unnamed || self.guard.acts_as.is_empty(),
+            ActorOrigin::Unknown => true,
+            ActorOrigin::Other { .. } => self.guard.unnamed,
+            ActorOrigin::OurConnection { .. } => self.guard.unnamed || self.guard.acts_as.is_empty(),
         };
         let about = self.about.as_deref().filter(|_| counts)?;
         Some((about, before(now, self.guard.limits.within)))
@@ -151,45 +151,45 @@ impl LoopAsk {
     /// The key to store with the run, so that later events can be attributed to it.
     pub fn trace(&self) -> Option<&str> {
         let counts = match self.origin {
-            Origin::Person { .. } => self.guard.writes_to_a_help_desk(),
-            Origin::Ours { .. } | Origin::Untold => true,
+            ActorOrigin::Other { .. } => self.guard.writes_to_a_help_desk(),
+            ActorOrigin::OurConnection { .. } | ActorOrigin::Unknown => true,
         };
         self.about.as_deref().filter(|_| counts)
     }
 
-    pub fn lineage(&self, facts: &LoopFacts) -> Lineage {
+    pub fn lineage(&self, facts: &LoopHistory) -> Causation {
         let cause = facts.cause.map(|(run, _)| run);
         let depth = match &self.origin {
-            Origin::Ours { .. } => facts
+            ActorOrigin::OurConnection { .. } => facts
                 .cause
                 .map_or(1, |(_, before)| before.saturating_add(1)),
-            Origin::Person { .. } | Origin::Untold => 0,
+            ActorOrigin::Other { .. } | ActorOrigin::Unknown => 0,
         };
-        Lineage { depth, cause }
+        Causation { depth, cause }
     }
 
     /// Why the run must not start, or `None`. A chain of `depth` events is allowed, and `runs` runs.
-    pub fn decide(&self, facts: &LoopFacts) -> Option<Tripped> {
+    pub fn decide(&self, facts: &LoopHistory) -> Option<LoopViolation> {
         // Without a key no cause can be found.
         self.about.as_ref()?;
         if self.lineage(facts).depth > self.guard.limits.depth {
-            return Some(Tripped::Depth);
+            return Some(LoopViolation::Depth);
         }
         let oldest = facts.rate.oldest.map(|(_, at)| at);
-        (facts.rate.runs >= self.guard.most_runs()).then_some(Tripped::Rate { oldest })
+        (facts.rate.runs >= self.guard.most_runs()).then_some(LoopViolation::Rate { oldest })
     }
 
     /// Describes the reason. `chain` starts with the run that caused the event.
-    pub fn why(&self, tripped: Tripped, facts: &LoopFacts, chain: &[Link]) -> String {
+    pub fn why(&self, tripped: LoopViolation, facts: &LoopHistory, chain: &[CausingRun]) -> String {
         let limits = self.guard.limits;
         match tripped {
-            Tripped::Depth => format!(
+            LoopViolation::Depth => format!(
                 "event {} in a row caused by our own actions, `depth` allows {}{}",
                 self.lineage(facts).depth,
                 limits.depth,
                 describe_chain("; caused by", chain)
             ),
-            Tripped::Rate { oldest } => format!(
+            LoopViolation::Rate { oldest } => format!(
                 "limit of {} runs for {} within {} reached{}{}{}",
                 self.guard.most_runs(),
                 self.about
@@ -206,7 +206,7 @@ impl LoopAsk {
     /// The reason why own actions cannot be distinguished from those of other users.
     fn unnamed_connection(&self) -> &'static str {
         match (self.guard.unnamed, &self.origin) {
-            (true, Origin::Person { .. } | Origin::Ours { .. }) => {
+            (true, ActorOrigin::Other { .. } | ActorOrigin::OurConnection { .. }) => {
                 "; the rule writes to the help desk through a connection without `actor_id`"
             }
             (true | false, _) => "",
@@ -220,8 +220,8 @@ fn before(now: Timestamp, span: Duration) -> Timestamp {
 }
 
 /// `; caused by run 9 (close-it) ← run 7 (open-it) ← …`
-fn describe_chain(prefix: &str, chain: &[Link]) -> String {
-    let link = |link: &Link| format!("run {} ({})", link.run.0, link.rule);
+fn describe_chain(prefix: &str, chain: &[CausingRun]) -> String {
+    let link = |link: &CausingRun| format!("run {} ({})", link.run.0, link.rule);
     let mut links: Vec<String> = chain.iter().take(MAX_NAMED_LINKS).map(link).collect();
     if links.is_empty() {
         return String::new();

@@ -5,21 +5,21 @@ use serde_json::Value;
 use crate::event::Event;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum ActorOrigin {
     /// A user that one of our connections acts as.
-    Ours { actor: String },
+    OurConnection { actor: String },
     /// A user that none of our connections acts as.
-    Person { actor: String },
+    Other { actor: String },
     /// The event names no actor, or the help desk itself, which may react to our actions.
-    Untold,
+    Unknown,
 }
 
-impl Origin {
+impl ActorOrigin {
     pub fn of(event: &Event, ours: &[String]) -> Self {
         match actor(event) {
-            None => Origin::Untold,
-            Some(actor) if ours.contains(&actor) => Origin::Ours { actor },
-            Some(actor) => Origin::Person { actor },
+            None => ActorOrigin::Unknown,
+            Some(actor) if ours.contains(&actor) => ActorOrigin::OurConnection { actor },
+            Some(actor) => ActorOrigin::Other { actor },
         }
     }
 }
@@ -85,12 +85,12 @@ mod tests {
             let event = event(&text.to_string());
             let actor = actor.to_owned();
             assert_eq!(
-                Origin::of(&event, &ours()),
-                Origin::Ours {
+                ActorOrigin::of(&event, &ours()),
+                ActorOrigin::OurConnection {
                     actor: actor.clone()
                 }
             );
-            assert_eq!(Origin::of(&event, &[]), Origin::Person { actor });
+            assert_eq!(ActorOrigin::of(&event, &[]), ActorOrigin::Other { actor });
         }
     }
 
@@ -98,17 +98,17 @@ mod tests {
     fn the_zis_envelope_has_only_the_author_of_a_comment() {
         let sample_event = |tag| event(sample("support", tag).expect("a sample").text);
         let status = sample_event("ticket.StatusChanged");
-        assert_eq!(Origin::of(&status, &ours()), Origin::Untold);
+        assert_eq!(ActorOrigin::of(&status, &ours()), ActorOrigin::Unknown);
         let mut comment = sample_event("ticket.CommentAdded");
         assert!(matches!(
-            Origin::of(&comment, &ours()),
-            Origin::Person { .. }
+            ActorOrigin::of(&comment, &ours()),
+            ActorOrigin::Other { .. }
         ));
         comment.body["comment"]["author"]["id"] = json!(900);
-        assert!(matches!(Origin::of(&comment, &ours()), Origin::Ours { .. }));
+        assert!(matches!(ActorOrigin::of(&comment, &ours()), ActorOrigin::OurConnection { .. }));
         // The author of a comment is not necessarily the user who redacts it.
         comment.event_type = "ticket.CommentRedacted".into();
-        assert_eq!(Origin::of(&comment, &ours()), Origin::Untold);
+        assert_eq!(ActorOrigin::of(&comment, &ours()), ActorOrigin::Unknown);
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
             json!([]),
         ] {
             event.envelope["actor_id"] = actor;
-            assert_eq!(Origin::of(&event, &ours()), Origin::Untold);
+            assert_eq!(ActorOrigin::of(&event, &ours()), ActorOrigin::Unknown);
         }
     }
 }

@@ -6,52 +6,52 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
 }
 
-fn guard(acts_as: &[&str], unnamed: bool) -> Guard {
-    Guard {
-        limits: LoopGuard::default(),
+fn guard(acts_as: &[&str], unnamed: bool) -> LoopGuard {
+    LoopGuard {
+        limits: LoopLimits::default(),
         ours: vec!["900".into()],
         acts_as: acts_as.iter().map(|&actor| actor.to_owned()).collect(),
         unnamed,
     }
 }
 
-fn ask(guard: Guard, origin: Origin) -> LoopAsk {
-    LoopAsk {
+fn ask(guard: LoopGuard, origin: ActorOrigin) -> LoopCheck {
+    LoopCheck {
         guard: Arc::new(guard),
         origin,
         about: Some("support 7".into()),
     }
 }
 
-fn ours() -> Origin {
-    Origin::Ours {
+fn ours() -> ActorOrigin {
+    ActorOrigin::OurConnection {
         actor: "900".into(),
     }
 }
 
-fn person() -> Origin {
-    Origin::Person { actor: "12".into() }
+fn person() -> ActorOrigin {
+    ActorOrigin::Other { actor: "12".into() }
 }
 
-fn after(depth: u32) -> LoopFacts {
-    LoopFacts {
+fn after(depth: u32) -> LoopHistory {
+    LoopHistory {
         cause: Some((RunId(9), depth)),
-        ..LoopFacts::default()
+        ..LoopHistory::default()
     }
 }
 
-fn runs(runs: u32) -> LoopFacts {
-    LoopFacts {
-        rate: Facts {
+fn runs(runs: u32) -> LoopHistory {
+    LoopHistory {
+        rate: GateHistory {
             runs,
             oldest: Some((RunId(1), at(0))),
         },
-        ..LoopFacts::default()
+        ..LoopHistory::default()
     }
 }
 
-fn chain(runs: &[u64]) -> Vec<Link> {
-    let link = |run: &u64| Link {
+fn chain(runs: &[u64]) -> Vec<CausingRun> {
+    let link = |run: &u64| CausingRun {
         run: RunId(*run),
         rule: "ping".into(),
     };
@@ -62,16 +62,16 @@ fn chain(runs: &[u64]) -> Vec<Link> {
 fn depth_5_allows_5_own_events_but_not_the_sixth() {
     let ask = ask(guard(&["900"], false), ours());
     for (facts, depth, tripped) in [
-        (LoopFacts::default(), 1, None),
+        (LoopHistory::default(), 1, None),
         (after(0), 1, None),
         (after(4), 5, None),
-        (after(5), 6, Some(Tripped::Depth)),
+        (after(5), 6, Some(LoopViolation::Depth)),
     ] {
         assert_eq!(ask.lineage(&facts).depth, depth);
         assert_eq!(ask.decide(&facts), tripped, "{depth}");
     }
     assert_eq!(
-        ask.why(Tripped::Depth, &after(5), &chain(&[9, 8, 7, 6, 5, 4, 3])),
+        ask.why(LoopViolation::Depth, &after(5), &chain(&[9, 8, 7, 6, 5, 4, 3])),
         "event 6 in a row caused by our own actions, `depth` allows 5; caused by \
          run 9 (ping) ← run 8 (ping) ← run 7 (ping) ← …"
     );
@@ -81,13 +81,13 @@ fn depth_5_allows_5_own_events_but_not_the_sixth() {
 fn an_event_of_another_user_has_depth_0_and_no_limits() {
     let ask = ask(guard(&["900"], false), person());
     assert_eq!((ask.cause(at(0)), ask.rate(at(0))), (None, None));
-    assert_eq!(ask.lineage(&LoopFacts::default()), Lineage::default());
+    assert_eq!(ask.lineage(&LoopHistory::default()), Causation::default());
     assert_eq!(ask.trace(), Some("support 7"));
 }
 
 #[test]
 fn without_an_actor_the_rate_decides_and_the_cause_is_only_possible() {
-    let ask = ask(guard(&["900"], false), Origin::Untold);
+    let ask = ask(guard(&["900"], false), ActorOrigin::Unknown);
     let cause = ask.cause(at(100)).expect("a search");
     assert_eq!((cause.actor, cause.since), (None, at(40)));
     assert_eq!(ask.rate(at(1_000)), Some(("support 7", at(400))));
@@ -105,7 +105,7 @@ fn without_an_actor_the_rate_decides_and_the_cause_is_only_possible() {
 
 #[test]
 fn rules_that_write_elsewhere_have_a_higher_rate() {
-    let elsewhere = ask(guard(&[], false), Origin::Untold);
+    let elsewhere = ask(guard(&[], false), ActorOrigin::Unknown);
     assert_eq!(elsewhere.decide(&runs(199)), None);
     assert!(elsewhere.decide(&runs(200)).is_some());
     let person = ask(guard(&[], false), person());
@@ -117,7 +117,7 @@ fn rules_that_write_elsewhere_have_a_higher_rate() {
 
 #[test]
 fn a_connection_without_actor_limits_the_rate_for_every_origin() {
-    for origin in [person(), ours(), Origin::Untold] {
+    for origin in [person(), ours(), ActorOrigin::Unknown] {
         let ask = ask(guard(&["900"], true), origin);
         assert!(ask.rate(at(0)).is_some());
     }
@@ -129,8 +129,8 @@ fn a_connection_without_actor_limits_the_rate_for_every_origin() {
 
 #[test]
 fn an_event_without_a_key_is_never_suppressed() {
-    for origin in [ours(), Origin::Untold] {
-        let ask = LoopAsk {
+    for origin in [ours(), ActorOrigin::Unknown] {
+        let ask = LoopCheck {
             about: None,
             ..ask(guard(&["900"], true), origin)
         };

@@ -6,31 +6,31 @@ use std::cell::OnceCell;
 use serde_json::Value;
 
 use crate::event::Event;
-use crate::event::json::value_ref::Datum;
-use crate::event::format::{Told, head};
+use crate::event::json::value_ref::ValueRef;
+use crate::event::format::{FormatHint, head};
 use crate::event::format::decoder::Decoder;
-use crate::event::json::tape::{Scanned, Tape};
-use crate::matching::extract::{Extracted, Room};
+use crate::event::json::tape::{TapeDocument, Tape};
+use crate::matching::extract::{ExtractedValues, ExtractBuffers};
 use crate::matching::index;
-use crate::matching::index::Slots;
+use crate::matching::index::SlotValues;
 use crate::matching::rule_set::RuleSet;
 use crate::language::condition::Predicate;
 use crate::language::operator::Verdict;
-use crate::path::{Found, Path};
+use crate::path::{Resolved, Path};
 use crate::path::scope::Scope;
 
 /// Buffers of an evaluation. Reuse them from one event to the next to save allocations.
 #[derive(Debug, Default)]
-pub struct Scratch {
+pub struct MatchScratch {
     pub(super) tape: Tape,
-    pub(super) found: Finding,
+    pub(super) found: FindScratch,
 }
 
 /// The buffers without the tape, which the scanned event borrows.
 #[derive(Debug, Default)]
-pub(super) struct Finding {
-    room: Room,
-    index: crate::matching::index::scratch::Scratch,
+pub(super) struct FindScratch {
+    room: ExtractBuffers,
+    index: crate::matching::index::scratch::IndexScratch,
     /// The numbers of the matching rules, ascending.
     pub(super) matches: Vec<u32>,
     /// The matches of one index, before they are merged.
@@ -45,12 +45,12 @@ impl RuleSet {
     /// of the format.
     pub(super) fn find_in_document(
         &self,
-        scanned: &Scanned<'_>,
-        format: Told<'_>,
-        found: &mut Finding,
+        scanned: &TapeDocument<'_>,
+        format: FormatHint<'_>,
+        found: &mut FindScratch,
     ) -> Option<ReadDocument> {
         let catalogue = self.catalogue();
-        let head = head(Datum::Taped(scanned.root()), format, catalogue).ok()?;
+        let head = head(ValueRef::Taped(scanned.root()), format, catalogue).ok()?;
         let event = OnceCell::new();
         let built = || event.get_or_init(|| head.event(catalogue));
         found.matches.clear();
@@ -68,10 +68,10 @@ impl RuleSet {
     }
 
     /// Finds the enabled rules that match a decoded event.
-    pub(super) fn find_in_event(&self, event: &Event, found: &mut Finding) {
+    pub(super) fn find_in_event(&self, event: &Event, found: &mut FindScratch) {
         found.matches.clear();
         for subscription in self.listeners.matching(&event.source, &event.event_type) {
-            let slots = Built::new(event, subscription.index.paths());
+            let slots = BuiltValues::new(event, subscription.index.paths());
             let mut whole =
                 |rule, predicate: &Predicate| self.predicate_holds(rule, predicate, event);
             let (index, some) = (&mut found.index, &mut found.some);
@@ -98,23 +98,23 @@ fn merge(matches: &mut Vec<u32>, some: &mut Vec<u32>) {
     }
 }
 
-impl Slots for Extracted<'_> {
-    fn slot(&self, number: usize) -> Option<Datum<'_>> {
+impl SlotValues for ExtractedValues<'_> {
+    fn slot(&self, number: usize) -> Option<ValueRef<'_>> {
         self.get(number)
     }
 }
 
 /// The values at the paths of an index in a decoded event.
-struct Built<'a> {
+struct BuiltValues<'a> {
     values: Vec<Option<&'a Value>>,
 }
 
-impl<'a> Built<'a> {
+impl<'a> BuiltValues<'a> {
     fn new(event: &'a Event, paths: &[Path]) -> Self {
         let scope = Scope::new(event, &Value::Null);
         let values = paths.iter().map(|path| match path.resolve(&scope) {
-            Found::One(value) => Some(value),
-            Found::Absent | Found::Many(_) => None,
+            Resolved::One(value) => Some(value),
+            Resolved::Absent | Resolved::Many(_) => None,
         });
         Self {
             values: values.collect(),
@@ -122,8 +122,8 @@ impl<'a> Built<'a> {
     }
 }
 
-impl Slots for Built<'_> {
-    fn slot(&self, number: usize) -> Option<Datum<'_>> {
-        self.values[number].map(Datum::Built)
+impl SlotValues for BuiltValues<'_> {
+    fn slot(&self, number: usize) -> Option<ValueRef<'_>> {
+        self.values[number].map(ValueRef::Built)
     }
 }

@@ -3,21 +3,21 @@
 use jiff::Timestamp;
 
 use crate::event::Event;
-use crate::gate::{Ask, Gate, Opening};
-use crate::gate::debounce::{Debounce, Gathering, Turn};
+use crate::gate::{GateCheck, Gate, GateDecision};
+use crate::gate::debounce::{DebounceCheck, DebounceWindow, DebounceAction};
 use crate::rule::Rule;
 
 /// One gate of a rule that matched.
 #[derive(Debug, Clone, PartialEq)]
-pub struct GateView<'r> {
+pub struct GateStatus<'r> {
     pub gate: &'r Gate,
     /// The path and its value in this event; empty if the gate counts all events of the rule together.
     pub value: String,
-    pub standing: Standing,
+    pub standing: GateState,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum GateState {
     /// The event has no value at the gate's `per` path.
     NeverSuppresses {
         lacking: String,
@@ -39,19 +39,19 @@ pub enum Standing {
 pub fn gate_status<'r>(
     rule: &'r Rule,
     event: &Event,
-    consult: impl FnOnce(&[Ask]) -> Vec<Standing>,
-) -> Vec<GateView<'r>> {
+    consult: impl FnOnce(&[GateCheck]) -> Vec<GateState>,
+) -> Vec<GateStatus<'r>> {
     let mut standings = consult(&rule.asks_of(event)).into_iter();
     let mut view = |gate: &'r Gate| match rule.ask_of(gate, event) {
-        Some(ask) => GateView {
+        Some(ask) => GateStatus {
             gate,
-            standing: standings.next().unwrap_or(Standing::NotConsulted),
+            standing: standings.next().unwrap_or(GateState::NotConsulted),
             value: ask.value,
         },
-        None => GateView {
+        None => GateStatus {
             gate,
             value: String::new(),
-            standing: Standing::NeverSuppresses {
+            standing: GateState::NeverSuppresses {
                 lacking: gate.per.as_ref().map_or("", |per| &per.text).to_owned(),
             },
         },
@@ -59,23 +59,23 @@ pub fn gate_status<'r>(
     rule.gates.iter().map(&mut view).collect()
 }
 
-impl From<Opening> for Standing {
-    fn from(opening: Opening) -> Self {
+impl From<GateDecision> for GateState {
+    fn from(opening: GateDecision) -> Self {
         match opening {
-            Opening::Open => Standing::Open,
-            Opening::Closed { why } => Standing::Closed { why },
+            GateDecision::Admit => GateState::Open,
+            GateDecision::Suppress { why } => GateState::Closed { why },
         }
     }
 }
 
-impl Standing {
+impl GateState {
     /// The state of a debounce for an event received now.
-    pub fn of_debounce(debounce: &Debounce<'_>, open: Option<&Gathering>, now: Timestamp) -> Self {
+    pub fn of_debounce(debounce: &DebounceCheck<'_>, open: Option<&DebounceWindow>, now: Timestamp) -> Self {
         match (debounce.turn(open), open) {
-            (Turn::Joins(_), Some(open)) => Standing::Closed {
+            (DebounceAction::Join(_), Some(open)) => GateState::Closed {
                 why: debounce.joined(open),
             },
-            (Turn::Opens | Turn::Replaces(_) | Turn::Joins(_), _) => Standing::Gathers {
+            (DebounceAction::Open | DebounceAction::Replace(_) | DebounceAction::Join(_), _) => GateState::Gathers {
                 outlook: debounce.outlook(open, now),
             },
         }
@@ -84,24 +84,24 @@ impl Standing {
     /// The state as JSON has it.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Standing::NeverSuppresses { .. } => "never suppresses",
-            Standing::NotConsulted => "not consulted",
-            Standing::Open => "open",
-            Standing::Gathers { .. } => "gathers",
-            Standing::Closed { .. } => "closed",
+            GateState::NeverSuppresses { .. } => "never suppresses",
+            GateState::NotConsulted => "not consulted",
+            GateState::Open => "open",
+            GateState::Gathers { .. } => "gathers",
+            GateState::Closed { .. } => "closed",
         }
     }
 
     /// The state and its reason, as text.
     pub fn describe(&self) -> String {
         match self {
-            Standing::NeverSuppresses { lacking } => {
+            GateState::NeverSuppresses { lacking } => {
                 format!("never suppresses: this event has no `{lacking}`")
             }
-            Standing::NotConsulted => "not consulted: depends on earlier runs".into(),
-            Standing::Open => "open".into(),
-            Standing::Gathers { outlook } => format!("gathers: {outlook}"),
-            Standing::Closed { why } => format!("closed: {why}"),
+            GateState::NotConsulted => "not consulted: depends on earlier runs".into(),
+            GateState::Open => "open".into(),
+            GateState::Gathers { outlook } => format!("gathers: {outlook}"),
+            GateState::Closed { why } => format!("closed: {why}"),
         }
     }
 }
@@ -127,7 +127,7 @@ use crate::event::json::parse::accept;
         let views = gate_status(&set.rules[0], &event, |asks| {
             let asked: Vec<&str> = asks.iter().map(|ask| ask.kind.word()).collect();
             assert_eq!(asked, ["throttle"]);
-            vec![Opening::Closed { why: "full".into() }.into()]
+            vec![GateDecision::Suppress { why: "full".into() }.into()]
         });
         let words: Vec<String> = views.iter().map(|view| view.standing.describe()).collect();
         assert_eq!(
@@ -138,6 +138,6 @@ use crate::event::json::parse::accept;
             ]
         );
         let without = gate_status(&set.rules[0], &event, |_| Vec::new());
-        assert_eq!(without[1].standing, Standing::NotConsulted);
+        assert_eq!(without[1].standing, GateState::NotConsulted);
     }
 }

@@ -3,32 +3,32 @@
 
 use std::sync::Arc;
 
-use crate::matching::gate_status::Standing;
+use crate::matching::gate_status::GateState;
 use crate::event::Event;
 use crate::gate::words;
-use crate::loop_guard::{Guard, Lineage, Link, LoopAsk, LoopFacts};
-use crate::loop_guard::origin::Origin;
+use crate::loop_guard::{LoopGuard, Causation, CausingRun, LoopCheck, LoopHistory};
+use crate::loop_guard::origin::ActorOrigin;
 use crate::rule::Rule;
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct LoopView {
-    pub guard: Arc<Guard>,
-    pub origin: Origin,
+pub struct LoopGuardStatus {
+    pub guard: Arc<LoopGuard>,
+    pub origin: ActorOrigin,
     /// The source and the key of the event.
     pub about: Option<String>,
     /// Whether runs are counted.
     pub counts: bool,
     /// None if it depends on earlier runs, which were not looked up.
-    pub lineage: Option<Lineage>,
-    pub standing: Standing,
+    pub lineage: Option<Causation>,
+    pub standing: GateState,
 }
 
 /// None if the guard does not apply: it is off, or the rule writes nothing.
 pub fn loop_guard_status(
     rule: &Rule,
     event: &Event,
-    consult: impl FnOnce(&LoopAsk) -> Option<(LoopFacts, Vec<Link>)>,
-) -> Option<LoopView> {
+    consult: impl FnOnce(&LoopCheck) -> Option<(LoopHistory, Vec<CausingRun>)>,
+) -> Option<LoopGuardStatus> {
     let ask = rule.loop_ask_of(event)?;
     let now = jiff::Timestamp::MAX;
     let asks_nothing = ask.cause(now).is_none() && ask.rate(now).is_none();
@@ -36,7 +36,7 @@ pub fn loop_guard_status(
         true => Some(Default::default()),
         false => consult(&ask),
     };
-    Some(LoopView {
+    Some(LoopGuardStatus {
         counts: ask.rate(now).is_some(),
         lineage: facts.as_ref().map(|(facts, _)| ask.lineage(facts)),
         standing: standing(&ask, facts),
@@ -46,23 +46,23 @@ pub fn loop_guard_status(
     })
 }
 
-fn standing(ask: &LoopAsk, facts: Option<(LoopFacts, Vec<Link>)>) -> Standing {
+fn standing(ask: &LoopCheck, facts: Option<(LoopHistory, Vec<CausingRun>)>) -> GateState {
     if ask.about.is_none() {
         let lacking = "event.key".to_owned();
-        return Standing::NeverSuppresses { lacking };
+        return GateState::NeverSuppresses { lacking };
     }
     let Some((facts, chain)) = facts else {
-        return Standing::NotConsulted;
+        return GateState::NotConsulted;
     };
     match ask.decide(&facts) {
-        None => Standing::Open,
-        Some(tripped) => Standing::Closed {
+        None => GateState::Open,
+        Some(tripped) => GateState::Closed {
             why: ask.why(tripped, &facts, &chain),
         },
     }
 }
 
-impl LoopView {
+impl LoopGuardStatus {
     /// What the guard admits: `depth 2 of 5, the event is our own (actor 900)`.
     pub fn describe(&self) -> String {
         let limits = &self.guard.limits;
@@ -71,9 +71,9 @@ impl LoopView {
             None => format!("depth {} at most, {said}", limits.depth),
         };
         let mut words = match &self.origin {
-            Origin::Ours { actor } => depth(&format!("the event is our own (actor {actor})")),
-            Origin::Person { actor } => depth(&format!("actor {actor} is not one of ours")),
-            Origin::Untold => "the event names no actor".to_owned(),
+            ActorOrigin::OurConnection { actor } => depth(&format!("the event is our own (actor {actor})")),
+            ActorOrigin::Other { actor } => depth(&format!("actor {actor} is not one of ours")),
+            ActorOrigin::Unknown => "the event names no actor".to_owned(),
         };
         if let Some(about) = self.about.as_ref().filter(|_| self.counts) {
             let (runs, within) = (self.guard.most_runs(), crate::gate::words(limits.within));
@@ -85,14 +85,14 @@ impl LoopView {
     /// The run that caused the event, as text; empty if none is known.
     pub fn describe_cause(&self) -> String {
         match self.lineage {
-            Some(Lineage {
+            Some(Causation {
                 depth: 0,
                 cause: Some(run),
             }) => format!(", may be caused by run {}", run.0),
-            Some(Lineage {
+            Some(Causation {
                 cause: Some(run), ..
             }) => format!(", caused by run {}", run.0),
-            Some(Lineage { cause: None, .. }) | None => String::new(),
+            Some(Causation { cause: None, .. }) | None => String::new(),
         }
     }
 }
@@ -131,9 +131,9 @@ use crate::event::json::parse::accept;
         let value = accept(sample.text.as_bytes()).expect("JSON").value;
         let mut event = decode(value, Catalogue::built_in()).expect("an event");
         event.envelope["actor_id"] = actor;
-        let facts = depth.map(|depth| LoopFacts {
+        let facts = depth.map(|depth| LoopHistory {
             cause: Some((RunId(9), depth)),
-            ..LoopFacts::default()
+            ..LoopHistory::default()
         });
         let rule = rule("{ http: { connection: desk, path: /t, method: PUT } }");
         let view = loop_guard_status(&rule, &event, |_| facts.map(|facts| (facts, Vec::new())));

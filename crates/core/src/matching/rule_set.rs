@@ -8,7 +8,7 @@ use crate::diagnostic::Files;
 use crate::event::Event;
 use crate::event::catalogue::Catalogue;
 use crate::language::condition::evaluate::{Truth, evaluate};
-use crate::matching::subscriptions::Listeners;
+use crate::matching::subscriptions::Subscriptions;
 use crate::language::condition::trace::Tracer;
 use crate::rule::Rule;
 use crate::path::scope::Scope;
@@ -19,7 +19,7 @@ pub struct RuleSet {
     pub rules: Vec<Arc<Rule>>,
     /// The texts that the rules' positions point into.
     pub files: Arc<Files>,
-    pub(super) listeners: Arc<Listeners>,
+    pub(super) listeners: Arc<Subscriptions>,
     /// None for the built-in catalogue.
     catalogue: Option<Arc<Catalogue>>,
 }
@@ -29,7 +29,7 @@ impl RuleSet {
     pub fn new(rules: Vec<Arc<Rule>>, files: Arc<Files>, config: &Config) -> Self {
         let catalogue = &config.catalogue;
         Self {
-            listeners: Arc::new(Listeners::new(&rules, catalogue)),
+            listeners: Arc::new(Subscriptions::new(&rules, catalogue)),
             rules,
             files,
             catalogue: catalogue.is_extended().then(|| Arc::new(catalogue.clone())),

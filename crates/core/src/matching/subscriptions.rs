@@ -11,45 +11,45 @@ use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::EventType;
 use crate::event::format::DECODERS;
 use crate::event::format::decoder::Decoder;
-use crate::event::header::Head;
-use crate::matching::extract::Extraction;
-use crate::matching::index::Index;
+use crate::event::header::EventHeader;
+use crate::matching::extract::Extractor;
+use crate::matching::index::RuleIndex;
 use crate::rule::Rule;
 use crate::rule::event_pattern::TypePattern;
 
 #[derive(Debug, Default)]
-pub struct Listeners {
-    sources: FxHashMap<String, OfSource>,
+pub struct Subscriptions {
+    sources: FxHashMap<String, SourceSubscriptions>,
 }
 
 #[derive(Debug, Default)]
-struct OfSource {
-    tags: FxHashMap<String, Listening>,
-    families: FxHashMap<String, Listening>,
+struct SourceSubscriptions {
+    tags: FxHashMap<String, Subscription>,
+    families: FxHashMap<String, Subscription>,
     /// The lengths of the family names, so that a type is looked up by each of its prefixes.
     lengths: Vec<usize>,
 }
 
 /// The rules of one event type or family.
 #[derive(Debug)]
-pub struct Listening {
+pub struct Subscription {
     /// All of them, disabled ones included, in the order of the files.
     pub rules: Vec<u32>,
-    pub index: Index,
+    pub index: RuleIndex,
     /// The types of the catalogue that this covers.
     types: Vec<String>,
     /// One for each format and known type, made for the first such event.
-    extractions: Box<[OnceLock<Extraction>]>,
+    extractions: Box<[OnceLock<Extractor>]>,
 }
 
-impl Listeners {
+impl Subscriptions {
     pub fn new(rules: &[Arc<Rule>], catalogue: &Catalogue) -> Self {
         let mut listeners = Self::default();
         for (source, patterns) in gather(rules) {
-            let mut of = OfSource::default();
+            let mut of = SourceSubscriptions::default();
             for (pattern, numbers) in patterns {
                 let types = known(source, pattern, catalogue);
-                let subscription = Listening::new(rules, numbers, types);
+                let subscription = Subscription::new(rules, numbers, types);
                 match pattern {
                     TypePattern::Tag(tag) => of.tags.insert(tag.clone(), subscription),
                     TypePattern::Family(family) => {
@@ -70,7 +70,7 @@ impl Listeners {
         &'l self,
         source: &str,
         event_type: &'l str,
-    ) -> impl Iterator<Item = &'l Listening> {
+    ) -> impl Iterator<Item = &'l Subscription> {
         let of = self.sources.get(source);
         let tag = of.and_then(|of| of.tags.get(event_type));
         let families = of.into_iter().flat_map(move |of| {
@@ -81,11 +81,11 @@ impl Listeners {
     }
 }
 
-type Patterns<'r> = BTreeMap<&'r TypePattern, Vec<u32>>;
+type SubscribedPatterns<'r> = BTreeMap<&'r TypePattern, Vec<u32>>;
 
 /// The numbers of the rules of each pattern. A type that a family of the same rule covers is left out.
-fn gather(rules: &[Arc<Rule>]) -> BTreeMap<&str, Patterns<'_>> {
-    let mut sources: BTreeMap<&str, Patterns<'_>> = BTreeMap::new();
+fn gather(rules: &[Arc<Rule>]) -> BTreeMap<&str, SubscribedPatterns<'_>> {
+    let mut sources: BTreeMap<&str, SubscribedPatterns<'_>> = BTreeMap::new();
     for (number, rule) in (0u32..).zip(rules) {
         let patterns = sources.entry(&rule.event_source).or_default();
         for pattern in rule
@@ -115,7 +115,7 @@ fn known(source: &str, pattern: &TypePattern, catalogue: &Catalogue) -> Vec<Stri
     covered.map(|t| t.tag.clone()).collect()
 }
 
-impl Listening {
+impl Subscription {
     fn new(rules: &[Arc<Rule>], numbers: Vec<u32>, types: Vec<String>) -> Self {
         let enabled = numbers
             .iter()
@@ -126,7 +126,7 @@ impl Listening {
         let shapes = DECODERS.len() + 1;
         let extractions = (0..shapes * (types.len() + 1)).map(|_| OnceLock::new());
         Self {
-            index: Index::new(&enabled),
+            index: RuleIndex::new(&enabled),
             rules: numbers,
             types,
             extractions: extractions.collect(),
@@ -134,12 +134,12 @@ impl Listening {
     }
 
     /// How the values of the index are extracted from documents of this format and type.
-    pub fn extraction(&self, head: &Head<'_>) -> &Extraction {
+    pub fn extraction(&self, head: &EventHeader<'_>) -> &Extractor {
         let (decoder, known) = (head.shape.decoder(), head.named.known);
         let place = self.shape(decoder) * (self.types.len() + 1) + self.known(known);
         self.extractions[place].get_or_init(|| {
             let known = known.filter(|known| self.types.contains(&known.tag));
-            Extraction::new(self.index.paths(), decoder, known)
+            Extractor::new(self.index.paths(), decoder, known)
         })
     }
 

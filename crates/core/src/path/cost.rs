@@ -14,8 +14,8 @@ const MOST_WAYS: usize = 64;
 /// Why a query is too costly, and what to write instead.
 pub fn check(text: &str, query: &JpQuery) -> Result<(), PathError> {
     let mut cost = Cost::default();
-    cost.segments(&query.segments, Place::Path);
-    let Some(Trouble { message, help }) = cost.trouble else {
+    cost.segments(&query.segments, QueryContext::Path);
+    let Some(CostError { message, help }) = cost.trouble else {
         return Ok(());
     };
     Err(PathError {
@@ -69,17 +69,17 @@ fn calls_within_each_other(text: &str) -> usize {
 struct Cost {
     descents: usize,
     ways: usize,
-    trouble: Option<Trouble>,
+    trouble: Option<CostError>,
 }
 
-struct Trouble {
+struct CostError {
     message: &'static str,
     help: &'static str,
 }
 
 /// Where a part of a query stands.
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
+enum QueryContext {
     Path,
     /// Evaluated for each node.
     Filter,
@@ -87,16 +87,16 @@ enum Place {
 
 impl Cost {
     fn refuse(&mut self, message: &'static str, help: &'static str) {
-        self.trouble.get_or_insert(Trouble { message, help });
+        self.trouble.get_or_insert(CostError { message, help });
     }
 
-    fn segments(&mut self, segments: &[Segment], place: Place) {
+    fn segments(&mut self, segments: &[Segment], place: QueryContext) {
         for segment in segments {
             self.segment(segment, place);
         }
     }
 
-    fn segment(&mut self, segment: &Segment, place: Place) {
+    fn segment(&mut self, segment: &Segment, place: QueryContext) {
         match segment {
             Segment::Descendant(inner) => {
                 self.descent(place);
@@ -112,9 +112,9 @@ impl Cost {
         }
     }
 
-    fn descent(&mut self, place: Place) {
+    fn descent(&mut self, place: QueryContext) {
         self.descents += 1;
-        if place == Place::Filter {
+        if place == QueryContext::Filter {
             let help = "name the keys that lead to what the filter looks at";
             self.refuse("has a `..` inside of a filter", help);
         } else if self.descents > 1 {
@@ -166,7 +166,7 @@ impl Cost {
 
     fn test(&mut self, test: &Test) {
         match test {
-            Test::RelQuery(segments) => self.segments(segments, Place::Filter),
+            Test::RelQuery(segments) => self.segments(segments, QueryContext::Filter),
             Test::AbsQuery(query) => {
                 let is_plain = |segment: &Segment| {
                     matches!(

@@ -6,9 +6,9 @@ use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
 use serde_json::Value;
 
-use crate::path::{ENVELOPE, Found, Key, PathError, Root, Route, cost};
+use crate::path::{ENVELOPE, Resolved, PathSegment, PathError, Root, PathKind, cost};
 
-pub fn parse(text: &str) -> Result<Route, PathError> {
+pub fn parse(text: &str) -> Result<PathKind, PathError> {
     let help = "for a plain field write it dotted from the event's body: `ticket.id`";
     let query = read(text, help)?;
     match singular(&query) {
@@ -18,21 +18,21 @@ pub fn parse(text: &str) -> Result<Route, PathError> {
             if start.len() > 1 || start.first().is_some_and(|key| key.name != "input") {
                 place_in_document(text, start)?;
             }
-            Ok(Route::Query(Box::new(query)))
+            Ok(PathKind::Query(Box::new(query)))
         }
     }
 }
 
 /// A query over whatever document a bundle's flow has made.
-pub fn parse_in_document(text: &str) -> Result<Route, PathError> {
+pub fn parse_in_document(text: &str) -> Result<PathKind, PathError> {
     let help = "write it from the document down: `$.input.ticket_event.ticket.id`";
     let query = read(text, help)?;
     Ok(match singular(&query) {
-        Some(keys) => Route::Plain {
+        Some(keys) => PathKind::Plain {
             root: Root::Document,
             keys,
         },
-        None => Route::Query(Box::new(query)),
+        None => PathKind::Query(Box::new(query)),
     })
 }
 
@@ -50,7 +50,7 @@ fn read(text: &str, help: &str) -> Result<JpQuery, PathError> {
 }
 
 /// The keys up to where a query begins to spread.
-fn start(query: &JpQuery) -> Vec<Key> {
+fn start(query: &JpQuery) -> Vec<PathSegment> {
     query.segments.iter().map_while(singular_key).collect()
 }
 
@@ -65,7 +65,7 @@ pub fn body_key(text: &str) -> Option<String> {
 }
 
 /// The single place below which a query looks; none where it looks everywhere.
-pub fn below(query: &JpQuery) -> Option<Route> {
+pub fn below(query: &JpQuery) -> Option<PathKind> {
     place_in_document("", start(query)).ok()
 }
 
@@ -79,11 +79,11 @@ fn first_line(message: &str) -> String {
 }
 
 /// The keys of a query that names a single place.
-fn singular(query: &JpQuery) -> Option<Vec<Key>> {
+fn singular(query: &JpQuery) -> Option<Vec<PathSegment>> {
     query.segments.iter().map(singular_key).collect()
 }
 
-fn singular_key(segment: &Segment) -> Option<Key> {
+fn singular_key(segment: &Segment) -> Option<PathSegment> {
     match segment {
         Segment::Selector(selector) => selector_key(selector),
         Segment::Selectors(selectors) => match selectors.as_slice() {
@@ -94,13 +94,13 @@ fn singular_key(segment: &Segment) -> Option<Key> {
     }
 }
 
-fn selector_key(selector: &Selector) -> Option<Key> {
+fn selector_key(selector: &Selector) -> Option<PathSegment> {
     match selector {
-        Selector::Name(name) => Some(Key {
+        Selector::Name(name) => Some(PathSegment {
             name: unquote(name).to_owned(),
             index: None,
         }),
-        Selector::Index(index) => usize::try_from(*index).ok().map(|index| Key {
+        Selector::Index(index) => usize::try_from(*index).ok().map(|index| PathSegment {
             name: index.to_string(),
             index: Some(index),
         }),
@@ -118,7 +118,7 @@ fn unquote(name: &str) -> &str {
 }
 
 /// Which part of the document a single place lies in.
-fn place_in_document(text: &str, mut keys: Vec<Key>) -> Result<Route, PathError> {
+fn place_in_document(text: &str, mut keys: Vec<PathSegment>) -> Result<PathKind, PathError> {
     let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
     let (root, skip) = match names.as_slice() {
         ["input", event, ..] if event.ends_with("_event") => (Root::Body, 2),
@@ -143,14 +143,14 @@ fn place_in_document(text: &str, mut keys: Vec<Key>) -> Result<Route, PathError>
         }
     };
     keys.drain(..skip);
-    Ok(Route::Plain { root, keys })
+    Ok(PathKind::Plain { root, keys })
 }
 
 /// Every value that a query yields.
-pub fn many<'a>(query: &JpQuery, document: &Value) -> Found<'a> {
+pub fn many<'a>(query: &JpQuery, document: &Value) -> Resolved<'a> {
     let nodes = js_path_process(query, document).unwrap_or_default();
     if nodes.is_empty() {
-        return Found::Absent;
+        return Resolved::Absent;
     }
-    Found::Many(nodes.into_iter().map(|node| node.val.clone()).collect())
+    Resolved::Many(nodes.into_iter().map(|node| node.val.clone()).collect())
 }

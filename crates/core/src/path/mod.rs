@@ -24,7 +24,7 @@ pub use crate::path::set::{SetError, set};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
     pub text: String,
-    pub route: Route,
+    pub route: PathKind,
 }
 
 // A query may hold decimals, none of which is other than itself.
@@ -37,9 +37,9 @@ impl Hash for Path {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum Route {
+pub enum PathKind {
     /// Leads to one place.
-    Plain { root: Root, keys: Vec<Key> },
+    Plain { root: Root, keys: Vec<PathSegment> },
     /// Yields any number of values; a predicate holds if it holds for one of them.
     Query(Box<JpQuery>),
 }
@@ -67,12 +67,12 @@ pub enum Root {
 
 /// One step of a plain path. A number leads into a list, or to a key of that spelling.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key {
+pub struct PathSegment {
     pub name: String,
     pub index: Option<usize>,
 }
 
-impl Key {
+impl PathSegment {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -92,28 +92,28 @@ impl Key {
 
 /// What stands at a path.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Found<'a> {
+pub enum Resolved<'a> {
     Absent,
     One(&'a Value),
     Many(Vec<Value>),
 }
 
-impl<'a> Found<'a> {
+impl<'a> Resolved<'a> {
     /// The values, none for an absent path.
     pub fn values(&self) -> &[Value] {
         match self {
-            Found::Absent => &[],
-            Found::One(value) => std::slice::from_ref(*value),
-            Found::Many(values) => values,
+            Resolved::Absent => &[],
+            Resolved::One(value) => std::slice::from_ref(*value),
+            Resolved::Many(values) => values,
         }
     }
 
     /// As one JSON value, a list where the path yields many.
     pub fn to_json(&self) -> Option<Cow<'a, Value>> {
         match self {
-            Found::Absent => None,
-            Found::One(value) => Some(Cow::Borrowed(value)),
-            Found::Many(values) => Some(Cow::Owned(Value::Array(values.clone()))),
+            Resolved::Absent => None,
+            Resolved::One(value) => Some(Cow::Borrowed(value)),
+            Resolved::Many(values) => Some(Cow::Owned(Value::Array(values.clone()))),
         }
     }
 }
@@ -156,9 +156,9 @@ impl Path {
 
     /// A text that is no path, for judging what stands beside it; it leads nowhere.
     pub fn unknown(text: &str) -> Self {
-        let route = Route::Plain {
+        let route = PathKind::Plain {
             root: Root::Raw,
-            keys: vec![Key::new(text)],
+            keys: vec![PathSegment::new(text)],
         };
         Self {
             text: text.to_owned(),
@@ -169,7 +169,7 @@ impl Path {
     /// The same path in steps that run because something failed: `error.…` is no field of the event
     /// there.
     pub fn of_error(mut self) -> Self {
-        if let Route::Plain { root, keys } = &mut self.route
+        if let PathKind::Plain { root, keys } = &mut self.route
             && *root == Root::Body
             && !self.text.starts_with('$')
             && keys.first().is_some_and(|key| key.name == "error")
@@ -182,7 +182,7 @@ impl Path {
 
     /// The same path where a flow gave its first name to something.
     pub fn of_local(mut self, is_local: impl Fn(&str) -> bool) -> Self {
-        if let Route::Plain { root, keys } = &mut self.route
+        if let PathKind::Plain { root, keys } = &mut self.route
             && *root == Root::Body
             && !self.text.starts_with('$')
             && keys.first().is_some_and(|key| is_local(&key.name))
@@ -192,29 +192,29 @@ impl Path {
         self
     }
 
-    pub fn resolve<'a>(&self, scope: &Scope<'a>) -> Found<'a> {
+    pub fn resolve<'a>(&self, scope: &Scope<'a>) -> Resolved<'a> {
         match &self.route {
-            Route::Plain { root, keys } => walk(root.of(scope), keys),
-            Route::Query(query) if scope.document.is_null() => {
+            PathKind::Plain { root, keys } => walk(root.of(scope), keys),
+            PathKind::Query(query) if scope.document.is_null() => {
                 jsonpath::many(query, &scope.event.document())
             }
-            Route::Query(query) => jsonpath::many(query, scope.document),
+            PathKind::Query(query) => jsonpath::many(query, scope.document),
         }
     }
 
     /// The single place below which a query looks.
     pub fn below(&self) -> Option<Path> {
-        let Route::Query(query) = &self.route else {
+        let PathKind::Query(query) = &self.route else {
             return None;
         };
         let route = jsonpath::below(query)?;
-        let names = |keys: &[Key]| keys.iter().map(|key| key.name.clone()).collect::<Vec<_>>();
+        let names = |keys: &[PathSegment]| keys.iter().map(|key| key.name.clone()).collect::<Vec<_>>();
         match &route {
-            Route::Plain { keys, .. } if !keys.is_empty() => Some(Path {
+            PathKind::Plain { keys, .. } if !keys.is_empty() => Some(Path {
                 text: names(keys).join("."),
                 route,
             }),
-            Route::Plain { .. } | Route::Query(_) => None,
+            PathKind::Plain { .. } | PathKind::Query(_) => None,
         }
     }
 
@@ -227,36 +227,36 @@ impl Path {
     /// The step whose result it reads.
     pub fn step(&self) -> Option<&str> {
         match &self.route {
-            Route::Plain {
+            PathKind::Plain {
                 root: Root::Steps,
                 keys,
             } => keys.first().map(|key| key.name.as_str()),
-            Route::Plain { .. } | Route::Query(_) => None,
+            PathKind::Plain { .. } | PathKind::Query(_) => None,
         }
     }
 
     /// What the flow gave a name to that it reads, and the keys below.
-    pub fn local(&self) -> Option<(&str, &[Key])> {
+    pub fn local(&self) -> Option<(&str, &[PathSegment])> {
         match &self.route {
-            Route::Plain {
+            PathKind::Plain {
                 root: Root::Local,
                 keys,
             } => keys.split_first().map(|(name, below)| (&*name.name, below)),
-            Route::Plain { .. } | Route::Query(_) => None,
+            PathKind::Plain { .. } | PathKind::Query(_) => None,
         }
     }
 
     /// Whether it reads the document of a bundle's flow.
     pub fn is_of_document(&self) -> bool {
         match &self.route {
-            Route::Plain { root, .. } => *root == Root::Document,
-            Route::Query(_) => false,
+            PathKind::Plain { root, .. } => *root == Root::Document,
+            PathKind::Query(_) => false,
         }
     }
 
     /// The value of a path into the variables, which every event finds the same.
     pub fn in_variables<'v>(&self, vars: &'v Value) -> Option<&'v Value> {
-        let Route::Plain {
+        let PathKind::Plain {
             root: Root::Vars,
             keys,
         } = &self.route
@@ -264,20 +264,20 @@ impl Path {
             return None;
         };
         match walk(vars, keys) {
-            Found::One(value) => Some(value),
-            Found::Absent | Found::Many(_) => None,
+            Resolved::One(value) => Some(value),
+            Resolved::Absent | Resolved::Many(_) => None,
         }
     }
 
     /// The nearest path that does lead somewhere in this event, for a path that does not.
     pub fn neighbour(&self, scope: &Scope<'_>) -> Option<String> {
-        let Route::Plain { root, keys } = &self.route else {
+        let PathKind::Plain { root, keys } = &self.route else {
             return None;
         };
         let depth = (0..keys.len())
             .rev()
-            .find(|depth| walk(root.of(scope), &keys[..*depth]) != Found::Absent)?;
-        let Found::One(Value::Object(map)) = walk(root.of(scope), &keys[..depth]) else {
+            .find(|depth| walk(root.of(scope), &keys[..*depth]) != Resolved::Absent)?;
+        let Resolved::One(Value::Object(map)) = walk(root.of(scope), &keys[..depth]) else {
             return None;
         };
         let near = suggest::nearest(&keys[depth].name, map.keys().map(String::as_str))?;
@@ -290,7 +290,7 @@ impl Path {
     /// The path as the catalogue spells it: dotted from the body. None for queries, raw places and
     /// what is not part of an event.
     pub fn dotted(&self) -> Option<String> {
-        let Route::Plain { root, keys } = &self.route else {
+        let PathKind::Plain { root, keys } = &self.route else {
             return None;
         };
         let names = keys.iter().map(|key| key.name.as_str());
@@ -325,15 +325,15 @@ impl Root {
     }
 }
 
-fn walk<'a>(start: &'a Value, keys: &[Key]) -> Found<'a> {
+fn walk<'a>(start: &'a Value, keys: &[PathSegment]) -> Resolved<'a> {
     let mut keys = keys.iter();
     match keys.try_fold(start, |value, key| key.of(value)) {
-        Some(value) => Found::One(value),
-        None => Found::Absent,
+        Some(value) => Resolved::One(value),
+        None => Resolved::Absent,
     }
 }
 
-fn parse_dotted(text: &str) -> Result<Route, PathError> {
+fn parse_dotted(text: &str) -> Result<PathKind, PathError> {
     refuse_odd_spelling(text)?;
     let names: Vec<&str> = text.split('.').collect();
     let (root, skip) = match names[0] {
@@ -349,8 +349,8 @@ fn parse_dotted(text: &str) -> Result<Route, PathError> {
         name if ENVELOPE.contains(&name) => (Root::Envelope, 0),
         _ => (Root::Body, 0),
     };
-    let keys = names[skip..].iter().map(|name| Key::new(name)).collect();
-    Ok(Route::Plain { root, keys })
+    let keys = names[skip..].iter().map(|name| PathSegment::new(name)).collect();
+    Ok(PathKind::Plain { root, keys })
 }
 
 fn refuse_odd_spelling(text: &str) -> Result<(), PathError> {

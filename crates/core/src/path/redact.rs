@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::path::{Key, Path, Root, Route};
+use crate::path::{PathSegment, Path, Root, PathKind};
 use crate::event::Event;
 
 /// What stands in the place of a value that is not kept.
@@ -49,7 +49,7 @@ pub fn leads_to(path: &Path, places: &[String]) -> bool {
 
 /// Whether a path reads what is not kept, or something that holds or held it.
 pub fn reads(path: &Path, places: &[String]) -> bool {
-    let Route::Plain { root, .. } = &path.route else {
+    let PathKind::Plain { root, .. } = &path.route else {
         return true;
     };
     if *root == Root::Raw {
@@ -68,7 +68,7 @@ fn is_within(inner: &str, outer: &str) -> bool {
 }
 
 fn holds(event: &Event, path: &Path) -> bool {
-    let Route::Plain { root, keys } = &path.route else {
+    let PathKind::Plain { root, keys } = &path.route else {
         return false;
     };
     let start = match root {
@@ -98,7 +98,7 @@ fn is_empty(value: &Value) -> bool {
 }
 
 fn place<'e>(event: &'e mut Event, path: &Path) -> Option<&'e mut Value> {
-    let Route::Plain { root, keys } = &path.route else {
+    let PathKind::Plain { root, keys } = &path.route else {
         return None;
     };
     let start = match root {
@@ -115,7 +115,7 @@ fn place<'e>(event: &'e mut Event, path: &Path) -> Option<&'e mut Value> {
     keys.iter().try_fold(start, below)
 }
 
-fn below<'v>(value: &'v mut Value, key: &Key) -> Option<&'v mut Value> {
+fn below<'v>(value: &'v mut Value, key: &PathSegment) -> Option<&'v mut Value> {
     match value {
         Value::Object(map) => map.get_mut(&key.name),
         Value::Array(items) => items.get_mut(key.index?),

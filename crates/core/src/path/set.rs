@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::path::{Key, Path, Root, Route};
+use crate::path::{PathSegment, Path, Root, PathKind};
 use crate::event::Event;
 
 /// Why a place cannot be set.
@@ -19,7 +19,7 @@ pub enum SetError {
 
 /// Puts a value at a path of an event, with the objects on the way to it.
 pub fn set(event: &mut Event, path: &Path, value: Value) -> Result<(), SetError> {
-    let Route::Plain { root, keys } = &path.route else {
+    let PathKind::Plain { root, keys } = &path.route else {
         return Err(SetError::Many(path.text.clone()));
     };
     let start = match root {
@@ -41,7 +41,7 @@ pub fn set(event: &mut Event, path: &Path, value: Value) -> Result<(), SetError>
     })
 }
 
-fn put(place: &mut Value, keys: &[Key], value: Value) -> Result<(), String> {
+fn put(place: &mut Value, keys: &[PathSegment], value: Value) -> Result<(), String> {
     let Some((key, rest)) = keys.split_first() else {
         *place = value;
         return Ok(());
@@ -79,7 +79,7 @@ mod tests {
     fn changed(path: &str, value: Value) -> Result<Value, String> {
         let mut body = json!({"ticket": {"tags": ["a"], "priority": "low", "via": null}});
         let path = Path::parse(path).expect("a path");
-        let Route::Plain { keys, .. } = &path.route else {
+        let PathKind::Plain { keys, .. } = &path.route else {
             panic!("a plain path");
         };
         put(&mut body, keys, value).map(|()| body["ticket"].clone())

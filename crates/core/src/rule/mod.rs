@@ -11,18 +11,18 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::config::mode::Mode;
-use crate::diagnostic::{Diagnostics, Position};
+use crate::diagnostic::{Diagnostics, Span};
 use crate::event::Event;
 use crate::flow::step::{Flow, Step};
 use crate::gate;
-use crate::gate::{Ask, Gate, Kept, Kind};
-use crate::loop_guard::{Guard, LoopAsk};
+use crate::gate::{GateCheck, Gate, ModelWindow, GateKind};
+use crate::loop_guard::{LoopGuard, LoopCheck};
 use crate::language::condition::Condition;
 use crate::document;
 use crate::document::Node;
-use crate::path::{Found, Path};
+use crate::path::{Resolved, Path};
 use crate::rule::event_pattern::TypePattern;
-use crate::rule::version::Version;
+use crate::rule::version::RuleVersion;
 use crate::path::scope::Scope;
 
 use crate::compile::rule::lower;
@@ -32,7 +32,7 @@ use crate::compile::rule::lower;
 pub struct Rule {
     pub name: String,
     /// Where its name stands.
-    pub at: Position,
+    pub at: Span,
     pub event_source: String,
     pub event_types: Arc<[TypePattern]>,
     pub mode: Mode,
@@ -41,14 +41,14 @@ pub struct Rule {
     pub vars: Arc<Value>,
     pub lane: Lane,
     /// What the loop guard knows of it, which is asked first; None where nothing follows from its runs.
-    pub guard: Option<Arc<Guard>>,
+    pub guard: Option<Arc<LoopGuard>>,
     /// In the order in which they are asked.
     pub gates: Vec<Gate>,
     pub flow: Flow,
     /// What runs when a run of this rule is dead: the rule's own, or the configuration's.
     pub on_dead: Option<Arc<Flow>>,
     /// As it was written.
-    pub version: Version,
+    pub version: RuleVersion,
     /// Whether its document holds tests of its own.
     pub has_tests: bool,
 }
@@ -122,13 +122,13 @@ impl Rule {
 
     /// What its gates are asked about an event. A gate whose value the event does not have is not
     /// asked.
-    pub fn asks_of(&self, event: &Event) -> Vec<Ask> {
+    pub fn asks_of(&self, event: &Event) -> Vec<GateCheck> {
         let gates = self.gates.iter();
         gates.filter_map(|gate| self.ask_of(gate, event)).collect()
     }
 
     /// What one of its gates is asked about an event; None where the event lacks the value.
-    pub fn ask_of(&self, gate: &Gate, event: &Event) -> Option<Ask> {
+    pub fn ask_of(&self, gate: &Gate, event: &Event) -> Option<GateCheck> {
         let value = match &gate.per {
             Some(path) => format!("{} {}", path.text, self.value_at(path, event)?),
             None => String::new(),
@@ -139,7 +139,7 @@ impl Rule {
             (Mode::Shadow, "") => "runs in shadow".into(),
             (Mode::Shadow, value) => format!("{value} in shadow"),
         };
-        Some(Ask {
+        Some(GateCheck {
             kind: gate.kind,
             window: gate.window,
             value,
@@ -148,7 +148,7 @@ impl Rule {
 
     /// What the loop guard is asked about an event. What never acts is not asked about: nothing follows
     /// from it.
-    pub fn loop_ask_of(&self, event: &Event) -> Option<LoopAsk> {
+    pub fn loop_ask_of(&self, event: &Event) -> Option<LoopCheck> {
         let acts = match self.mode {
             Mode::Live => true,
             Mode::Shadow | Mode::Disabled => false,
@@ -159,16 +159,16 @@ impl Rule {
     fn value_at(&self, path: &Path, event: &Event) -> Option<String> {
         let scope = Scope::new(event, &self.vars);
         match path.resolve(&scope) {
-            Found::Absent => None,
-            Found::One(value) => Some(value.to_string()),
-            Found::Many(values) => Some(Value::Array(values).to_string()),
+            Resolved::Absent => None,
+            Resolved::One(value) => Some(value.to_string()),
+            Resolved::Many(values) => Some(Value::Array(values).to_string()),
         }
     }
 }
 
 fn gathers_all(gate: &Gate) -> bool {
     match gate.kind {
-        Kind::Debounce { keep, .. } => keep == Kept::All,
-        Kind::Dedupe | Kind::Throttle { .. } => false,
+        GateKind::Debounce { keep, .. } => keep == ModelWindow::All,
+        GateKind::Dedupe | GateKind::Throttle { .. } => false,
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::diagnostic::{Code, Diagnostics, Span, Report};
 use crate::flow::simulate::Mock;
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, mapping, text, word};
@@ -17,23 +17,23 @@ use crate::path::Path;
 #[derive(Debug, Clone)]
 pub struct RuleTest {
     pub name: String,
-    pub at: Position,
+    pub at: Span,
     /// The rule under test; the only one of the file where it is not named.
     pub rule: Option<String>,
     pub event: TestEvent,
     pub set: Vec<(Path, Value)>,
     pub expect: Expected,
     /// The path of a predicate that must stand in the way.
-    pub because: Option<(String, Position)>,
+    pub because: Option<(String, Span)>,
     pub now: Option<Timestamp>,
     /// What each step must send: part of its call, by the step's name.
-    pub steps: Vec<(String, Position, Value)>,
+    pub steps: Vec<(String, Span, Value)>,
     /// What each step gets, try by try.
     pub mocks: BTreeMap<String, Vec<Mock>>,
     /// Where each step that gets something is named.
-    pub mocked: Vec<(String, Position)>,
+    pub mocked: Vec<(String, Span)>,
     /// How the run must end.
-    pub ends: Option<(String, Position)>,
+    pub ends: Option<(String, Span)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +45,8 @@ pub enum Expected {
 #[derive(Debug, Clone)]
 pub enum TestEvent {
     /// A path relative to the test's file.
-    File(String, Position),
-    Inline(Value, Position),
+    File(String, Span),
+    Inline(Value, Span),
 }
 
 /// The keys of a rule test.
@@ -237,7 +237,7 @@ fn lower_now(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Timest
     parsed.map(Some)
 }
 
-fn lower_ends(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<(String, Position)>> {
+fn lower_ends(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<(String, Span)>> {
     let Some(ends) = node.get("ends") else {
         return Some(None);
     };

@@ -9,26 +9,26 @@ use serde::{Deserialize, Serialize};
 use crate::config;
 use crate::diagnostic::Files;
 use crate::fingerprint::{Fingerprint, fingerprint};
-use crate::document::split::Chunk;
+use crate::document::split::DocumentText;
 
 /// One version of one rule. Cloning is cheap.
 #[derive(Debug, Clone)]
-pub struct Version {
+pub struct RuleVersion {
     /// Of the file's name, the document and the configuration: the same text elsewhere in the same
     /// file is the same version.
     pub fingerprint: Fingerprint,
     /// How many lines stand before the document.
     pub line: u32,
-    origin: Arc<Origin>,
+    origin: Arc<RuleFile>,
     range: Range<usize>,
     /// The rule's name, where its document makes several.
     picked: Option<Arc<str>>,
-    parts: Arc<[Part]>,
+    parts: Arc<[IncludedDocument]>,
 }
 
 /// A document elsewhere that the rule is made of too: a named flow that it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
+pub struct IncludedDocument {
     pub file: Arc<str>,
     /// How many lines stand before it.
     pub line: u32,
@@ -37,24 +37,24 @@ pub struct Part {
 
 /// A version as a store keeps it.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct StoredRuleVersion {
     pub file: String,
     pub document: String,
     pub line: u32,
     pub picked: Option<String>,
-    pub parts: Vec<Part>,
+    pub parts: Vec<IncludedDocument>,
 }
 
 /// A file with the configuration beside it: what all rules in it have in common.
 #[derive(Debug)]
-pub struct Origin {
+pub struct RuleFile {
     pub file: Arc<str>,
     pub text: Arc<str>,
-    pub config: Arc<config::Source>,
+    pub config: Arc<config::ConfigSource>,
 }
 
-impl Version {
-    pub fn new(origin: Arc<Origin>, range: Range<usize>, line: u32) -> Self {
+impl RuleVersion {
+    pub fn new(origin: Arc<RuleFile>, range: Range<usize>, line: u32) -> Self {
         let document = origin.text[range.clone()].trim_start_matches("---").trim();
         let config = &origin.config.fingerprint;
         Self {
@@ -77,7 +77,7 @@ impl Version {
     }
 
     /// With documents elsewhere that the rule is made of too.
-    pub fn with(self, parts: Vec<Part>) -> Self {
+    pub fn with(self, parts: Vec<IncludedDocument>) -> Self {
         if parts.is_empty() {
             return self;
         }
@@ -93,9 +93,9 @@ impl Version {
     }
 
     /// From its parts, as a store kept them.
-    pub fn kept(kept: Kept, config: Arc<config::Source>) -> Self {
+    pub fn kept(kept: StoredRuleVersion, config: Arc<config::ConfigSource>) -> Self {
         let range = 0..kept.document.len();
-        let origin = Origin {
+        let origin = RuleFile {
             file: kept.file.into(),
             text: kept.document.into(),
             config,
@@ -113,7 +113,7 @@ impl Version {
         self.picked.as_deref()
     }
 
-    pub fn parts(&self) -> &[Part] {
+    pub fn parts(&self) -> &[IncludedDocument] {
         &self.parts
     }
 
@@ -121,7 +121,7 @@ impl Version {
         &self.origin.file
     }
 
-    pub fn config(&self) -> &Arc<config::Source> {
+    pub fn config(&self) -> &Arc<config::ConfigSource> {
         &self.origin.config
     }
 
@@ -130,8 +130,8 @@ impl Version {
     }
 
     /// The document with its place.
-    pub fn chunk(&self) -> Chunk<'_> {
-        Chunk::of(&self.origin.text, self.range.clone(), self.line)
+    pub fn chunk(&self) -> DocumentText<'_> {
+        DocumentText::of(&self.origin.text, self.range.clone(), self.line)
     }
 
     /// Its texts, each at its place in its file: what the positions in the compiled rule point into.

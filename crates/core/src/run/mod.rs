@@ -11,14 +11,14 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 pub use crate::run::call_result::{CallFailure, CallResult, Reply};
-pub use crate::run::retry::Retry;
+pub use crate::run::retry::RetryPolicy;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunId(pub u64);
 
-/// The state of a run. Pages, commands and metrics use the names from [`State::word`].
+/// The state of a run. Pages, commands and metrics use the names from [`RunState::word`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
+pub enum RunState {
     Queued,
     /// A `debounce` collects events until none has arrived for a while.
     Debouncing {
@@ -71,150 +71,150 @@ pub const STATES: [&str; 12] = [
     "cancelled",
 ];
 
-impl State {
+impl RunState {
     pub fn word(&self) -> &'static str {
         match self {
-            State::Queued => "queued",
-            State::Debouncing { .. } => "debouncing",
-            State::Running => "running",
-            State::Retrying { .. } => "retrying",
-            State::Waiting { .. } => "waiting",
-            State::Done => "done",
-            State::Skipped { .. } => "skipped",
-            State::Shadow => "shadow",
-            State::Dead { .. } => "dead",
-            State::Held { .. } => "held",
-            State::Suppressed { .. } => "suppressed",
-            State::Cancelled => "cancelled",
+            RunState::Queued => "queued",
+            RunState::Debouncing { .. } => "debouncing",
+            RunState::Running => "running",
+            RunState::Retrying { .. } => "retrying",
+            RunState::Waiting { .. } => "waiting",
+            RunState::Done => "done",
+            RunState::Skipped { .. } => "skipped",
+            RunState::Shadow => "shadow",
+            RunState::Dead { .. } => "dead",
+            RunState::Held { .. } => "held",
+            RunState::Suppressed { .. } => "suppressed",
+            RunState::Cancelled => "cancelled",
         }
     }
 
     /// Whether the run stays as it is unless an operator acts.
     pub fn is_final(&self) -> bool {
         match self {
-            State::Queued
-            | State::Debouncing { .. }
-            | State::Running
-            | State::Retrying { .. }
-            | State::Waiting { .. } => false,
-            State::Done
-            | State::Skipped { .. }
-            | State::Shadow
-            | State::Dead { .. }
-            | State::Held { .. }
-            | State::Suppressed { .. }
-            | State::Cancelled => true,
+            RunState::Queued
+            | RunState::Debouncing { .. }
+            | RunState::Running
+            | RunState::Retrying { .. }
+            | RunState::Waiting { .. } => false,
+            RunState::Done
+            | RunState::Skipped { .. }
+            | RunState::Shadow
+            | RunState::Dead { .. }
+            | RunState::Held { .. }
+            | RunState::Suppressed { .. }
+            | RunState::Cancelled => true,
         }
     }
 
     /// Whether `runs retry` applies.
     pub fn can_revive(&self) -> bool {
         match self {
-            State::Dead { .. } | State::Held { .. } | State::Cancelled => true,
-            State::Queued
-            | State::Debouncing { .. }
-            | State::Running
-            | State::Retrying { .. }
-            | State::Waiting { .. }
-            | State::Done
-            | State::Skipped { .. }
-            | State::Shadow
-            | State::Suppressed { .. } => false,
+            RunState::Dead { .. } | RunState::Held { .. } | RunState::Cancelled => true,
+            RunState::Queued
+            | RunState::Debouncing { .. }
+            | RunState::Running
+            | RunState::Retrying { .. }
+            | RunState::Waiting { .. }
+            | RunState::Done
+            | RunState::Skipped { .. }
+            | RunState::Shadow
+            | RunState::Suppressed { .. } => false,
         }
     }
 
     /// Whether `runs cancel` applies.
     pub fn can_cancel(&self) -> bool {
         match self {
-            State::Queued
-            | State::Debouncing { .. }
-            | State::Running
-            | State::Retrying { .. }
-            | State::Waiting { .. }
-            | State::Held { .. } => true,
-            State::Done
-            | State::Skipped { .. }
-            | State::Shadow
-            | State::Dead { .. }
-            | State::Suppressed { .. }
-            | State::Cancelled => false,
+            RunState::Queued
+            | RunState::Debouncing { .. }
+            | RunState::Running
+            | RunState::Retrying { .. }
+            | RunState::Waiting { .. }
+            | RunState::Held { .. } => true,
+            RunState::Done
+            | RunState::Skipped { .. }
+            | RunState::Shadow
+            | RunState::Dead { .. }
+            | RunState::Suppressed { .. }
+            | RunState::Cancelled => false,
         }
     }
 
     /// Whether the run's admission by a `dedupe` is released, because it did not do its work.
     pub fn gives_back(&self) -> bool {
         match self {
-            State::Dead { .. } | State::Cancelled | State::Skipped { .. } => true,
-            State::Queued
-            | State::Debouncing { .. }
-            | State::Running
-            | State::Retrying { .. }
-            | State::Waiting { .. }
-            | State::Done
-            | State::Shadow
-            | State::Held { .. }
-            | State::Suppressed { .. } => false,
+            RunState::Dead { .. } | RunState::Cancelled | RunState::Skipped { .. } => true,
+            RunState::Queued
+            | RunState::Debouncing { .. }
+            | RunState::Running
+            | RunState::Retrying { .. }
+            | RunState::Waiting { .. }
+            | RunState::Done
+            | RunState::Shadow
+            | RunState::Held { .. }
+            | RunState::Suppressed { .. } => false,
         }
     }
 
     /// The gate that suppressed the run.
     pub fn gate(&self) -> Option<&str> {
         match self {
-            State::Suppressed { gate, .. } => Some(gate),
-            State::Queued
-            | State::Debouncing { .. }
-            | State::Running
-            | State::Retrying { .. }
-            | State::Waiting { .. }
-            | State::Done
-            | State::Skipped { .. }
-            | State::Shadow
-            | State::Dead { .. }
-            | State::Held { .. }
-            | State::Cancelled => None,
+            RunState::Suppressed { gate, .. } => Some(gate),
+            RunState::Queued
+            | RunState::Debouncing { .. }
+            | RunState::Running
+            | RunState::Retrying { .. }
+            | RunState::Waiting { .. }
+            | RunState::Done
+            | RunState::Skipped { .. }
+            | RunState::Shadow
+            | RunState::Dead { .. }
+            | RunState::Held { .. }
+            | RunState::Cancelled => None,
         }
     }
 
     /// The time when a waiting run continues.
     pub fn due(&self) -> Option<Timestamp> {
         match self {
-            State::Debouncing { until } | State::Retrying { until } | State::Waiting { until } => {
+            RunState::Debouncing { until } | RunState::Retrying { until } | RunState::Waiting { until } => {
                 Some(*until)
             }
-            State::Queued
-            | State::Running
-            | State::Done
-            | State::Skipped { .. }
-            | State::Shadow
-            | State::Dead { .. }
-            | State::Held { .. }
-            | State::Suppressed { .. }
-            | State::Cancelled => None,
+            RunState::Queued
+            | RunState::Running
+            | RunState::Done
+            | RunState::Skipped { .. }
+            | RunState::Shadow
+            | RunState::Dead { .. }
+            | RunState::Held { .. }
+            | RunState::Suppressed { .. }
+            | RunState::Cancelled => None,
         }
     }
 
     /// The reason, for states that have one.
     pub fn why(&self) -> Option<&str> {
         match self {
-            State::Skipped { why }
-            | State::Dead { why }
-            | State::Held { why }
-            | State::Suppressed { why, .. } => Some(why),
-            State::Queued
-            | State::Debouncing { .. }
-            | State::Running
-            | State::Retrying { .. }
-            | State::Waiting { .. }
-            | State::Done
-            | State::Shadow
-            | State::Cancelled => None,
+            RunState::Skipped { why }
+            | RunState::Dead { why }
+            | RunState::Held { why }
+            | RunState::Suppressed { why, .. } => Some(why),
+            RunState::Queued
+            | RunState::Debouncing { .. }
+            | RunState::Running
+            | RunState::Retrying { .. }
+            | RunState::Waiting { .. }
+            | RunState::Done
+            | RunState::Shadow
+            | RunState::Cancelled => None,
         }
     }
 }
 
 /// One entry of a run's log. The log is the only state of a run.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Line {
+pub enum LogEntry {
     /// A command that must not run twice is about to start. Written before it starts.
     Started {
         /// The step's path in the flow.
@@ -250,15 +250,15 @@ pub enum Line {
     },
 }
 
-impl Line {
+impl LogEntry {
     pub fn attempt(&self) -> Option<&Attempt> {
         match self {
-            Line::Attempt(attempt) => Some(attempt),
-            Line::Started { .. }
-            | Line::Waiting { .. }
-            | Line::Caught { .. }
-            | Line::Revived { .. }
-            | Line::Claimed { .. } => None,
+            LogEntry::Attempt(attempt) => Some(attempt),
+            LogEntry::Started { .. }
+            | LogEntry::Waiting { .. }
+            | LogEntry::Caught { .. }
+            | LogEntry::Revived { .. }
+            | LogEntry::Claimed { .. } => None,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::run::call_result::CallFailure;
 
 /// How often and after which delays a failed step is attempted again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Retry {
+pub struct RetryPolicy {
     /// The maximum number of attempts, the first included.
     pub attempts: u32,
     pub backoff: Duration,
@@ -20,7 +20,7 @@ pub struct Retry {
 /// The longest delay that `Retry-After` of a server can set.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 
-impl Retry {
+impl RetryPolicy {
     /// The default of HTTP steps. Retries carry the same idempotency key, so a receiver can detect them.
     pub fn of_requests() -> Self {
         Self {
@@ -116,16 +116,16 @@ mod tests {
         }
     }
 
-    fn wait(retry: &Retry, attempt: &Attempt, seed: &str) -> f64 {
+    fn wait(retry: &RetryPolicy, attempt: &Attempt, seed: &str) -> f64 {
         let due = retry.due(attempt, attempt.number, seed);
         due.duration_since(attempt.started).as_secs_f64() - attempt.took.as_secs_f64()
     }
 
     #[test]
     fn delays_double_up_to_the_maximum_with_20_percent_jitter() {
-        let retry = Retry {
+        let retry = RetryPolicy {
             max_delay: Duration::from_secs(5),
-            ..Retry::of_requests()
+            ..RetryPolicy::of_requests()
         };
         for (number, delay) in [(1, 1.0), (2, 2.0), (3, 4.0), (4, 5.0), (40, 5.0)] {
             let waits: Vec<f64> = (0..50)
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_longer_retry_after_takes_precedence_up_to_its_limit() {
-        let retry = Retry::of_requests();
+        let retry = RetryPolicy::of_requests();
         let with = |seconds| wait(&retry, &failed(1, Some(Duration::from_secs(seconds))), "s");
         assert!(with(0) > 0.7);
         assert!((with(30) - 30.0).abs() < 0.001);
@@ -154,11 +154,11 @@ mod tests {
     #[test]
     fn the_policy_is_described() {
         assert_eq!(
-            Retry::of_requests().words(),
+            RetryPolicy::of_requests().words(),
             "5 attempts, delays ~1s 2s 4s 8s (jitter; or a longer Retry-After)"
         );
-        assert_eq!(Retry::of_commands().words(), "1 attempt, no retry");
-        let long = Retry {
+        assert_eq!(RetryPolicy::of_commands().words(), "1 attempt, no retry");
+        let long = RetryPolicy {
             attempts: 20,
             backoff: Duration::from_millis(500),
             max_delay: Duration::from_secs(300),

@@ -12,9 +12,9 @@ use tracing::debug;
 
 use super::integration_settings::access;
 use super::{Worker, WorkerExit, signalled};
-use flowtrigger_core::flow::decide::Task;
+use flowtrigger_core::flow::decide::StepCall;
 use flowtrigger_core::flow::call::Call;
-use flowtrigger_core::run::{Attempt, Line, idempotency_key};
+use flowtrigger_core::run::{Attempt, LogEntry, idempotency_key};
 use crate::engine::limits::concurrency::{HostAdmission, HostQueue, Permit};
 use crate::engine::runner::performer::Perform;
 use crate::store::{Claimed, Store};
@@ -50,7 +50,7 @@ impl InFlight<'_> {
         self.under_way.values().any(|held| *held)
     }
 
-    fn has(&self, task: &Task) -> bool {
+    fn has(&self, task: &StepCall) -> bool {
         let key = (task.step.clone(), task.number);
         self.under_way.contains_key(&key)
     }
@@ -60,7 +60,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     /// Starts the calls that are not in flight and may start. Returns when to decide again at the latest.
     pub(super) async fn start(
         &mut self,
-        tasks: Vec<Task>,
+        tasks: Vec<StepCall>,
         mut wake: Option<Timestamp>,
     ) -> Result<Option<Timestamp>, WorkerExit> {
         let mut ready = Vec::new();
@@ -114,10 +114,10 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     }
 
     /// Stores the log before the calls that follow from it start.
-    async fn launch(&mut self, ready: Vec<(Task, HostPermit)>) -> Result<(), WorkerExit> {
+    async fn launch(&mut self, ready: Vec<(StepCall, HostPermit)>) -> Result<(), WorkerExit> {
         let now = self.shared.clock().now();
         for (task, _) in ready.iter().filter(|(task, _)| task.announce) {
-            self.record(Line::Started {
+            self.record(LogEntry::Started {
                 step: task.step.clone(),
                 number: task.number,
                 at: now,
@@ -137,14 +137,14 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         Ok(())
     }
 
-    fn is_started(&self, task: &Task) -> bool {
+    fn is_started(&self, task: &StepCall) -> bool {
         let mut lines = self.run.log.iter();
-        lines.any(|line| matches!(line, Line::Started { step, number, .. } if *step == task.step && *number == task.number))
+        lines.any(|line| matches!(line, LogEntry::Started { step, number, .. } if *step == task.step && *number == task.number))
     }
 
     fn call(
         &self,
-        task: Task,
+        task: StepCall,
         host_permit: HostPermit,
     ) -> impl Future<Output = FinishedCall> + Send + use<'a, S, P> {
         let shared = self.shared;
@@ -204,7 +204,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         self.in_flight.under_way.remove(&key);
         self.shared.metrics.observe_attempt(&call, &attempt);
         self.log_attempt(&attempt);
-        self.record(Line::Attempt(attempt));
+        self.record(LogEntry::Attempt(attempt));
         match self.in_flight.is_empty() {
             true => Ok(()),
             // Other calls may take long, and a finished one must not be repeated after a crash.

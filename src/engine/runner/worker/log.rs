@@ -4,7 +4,7 @@
 use tracing::{error, info, warn};
 
 use super::Worker;
-use flowtrigger_core::run::{Attempt, State};
+use flowtrigger_core::run::{Attempt, RunState};
 use flowtrigger_core::run::call_result::CallFailure;
 use crate::engine::limits::active_runs::WorkerSignal;
 use crate::store::{Store, StoreError};
@@ -27,19 +27,19 @@ impl<S: Store, P> Worker<'_, S, P> {
         }
     }
 
-    pub(super) fn log_state(&self, state: &State) {
+    pub(super) fn log_state(&self, state: &RunState) {
         let (run, rule) = (self.run.id.0, self.run.rule.name.as_str());
         let (event, word) = (self.run.event.id.as_str(), state.word());
         match state {
-            State::Dead { why } => error!(run, rule, event, state = word, why, "run"),
-            State::Retrying { until } | State::Waiting { until } | State::Debouncing { until } => {
+            RunState::Dead { why } => error!(run, rule, event, state = word, why, "run"),
+            RunState::Retrying { until } | RunState::Waiting { until } | RunState::Debouncing { until } => {
                 info!(run, rule, event, state = word, %until, "run")
             }
-            State::Held { why } | State::Suppressed { why, .. } => {
+            RunState::Held { why } | RunState::Suppressed { why, .. } => {
                 warn!(run, rule, event, state = word, why, "run");
             }
-            State::Skipped { why } => info!(run, rule, event, state = word, why, "run"),
-            State::Queued | State::Running | State::Done | State::Shadow | State::Cancelled => {
+            RunState::Skipped { why } => info!(run, rule, event, state = word, why, "run"),
+            RunState::Queued | RunState::Running | RunState::Done | RunState::Shadow | RunState::Cancelled => {
                 info!(run, rule, event, state = word, "run")
             }
         }

@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use tracing::error;
 
 use super::performer::Perform;
-use flowtrigger_core::flow::decide::{Move, Subject, next, taken_up};
-use flowtrigger_core::run::{Line, State};
+use flowtrigger_core::flow::decide::{Decision, RunInput, next, taken_up};
+use flowtrigger_core::run::{LogEntry, RunState};
 use crate::engine::limits::active_runs::WorkerSignal;
 use crate::engine::limits::concurrency::Permit;
 use crate::engine::state::EngineState;
@@ -51,7 +51,7 @@ struct Worker<'a, S, P> {
     /// The local names of the flow at its start.
     locals: Value,
     /// Log entries that are not stored yet.
-    unsaved: Vec<Line>,
+    unsaved: Vec<LogEntry>,
     in_flight: InFlight<'a>,
 }
 
@@ -88,8 +88,8 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         worker
     }
 
-    fn subject(&self) -> Subject<'_> {
-        Subject {
+    fn subject(&self) -> RunInput<'_> {
+        RunInput {
             event: &self.run.event,
             vars: &self.run.rule.vars,
             error: &self.run.error,
@@ -101,21 +101,21 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     async fn execute(&mut self) -> Result<(), WorkerExit> {
         loop {
             let state = match self.decide() {
-                Move::Perform { tasks, wake } => {
+                Decision::Perform { tasks, wake } => {
                     let wake = self.start(tasks, wake).await?;
                     self.await_call(wake).await?;
                     continue;
                 }
-                Move::Record(line) => {
+                Decision::Record(line) => {
                     self.record(line);
                     continue;
                 }
-                Move::Retry { until } => State::Retrying { until },
-                Move::Wait { until } => State::Waiting { until },
-                Move::Skipped { why, trace: _ } => State::Skipped { why },
-                Move::Done { message: _ } => State::Done,
-                Move::Dead { why } => State::Dead { why },
-                Move::Hold { why } => State::Held { why },
+                Decision::Retry { until } => RunState::Retrying { until },
+                Decision::Wait { until } => RunState::Waiting { until },
+                Decision::Skipped { why, trace: _ } => RunState::Skipped { why },
+                Decision::Done { message: _ } => RunState::Done,
+                Decision::Dead { why } => RunState::Dead { why },
+                Decision::Hold { why } => RunState::Held { why },
             };
             // Calls in flight finish first and are recorded.
             if !self.in_flight.is_empty() {
@@ -127,7 +127,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         }
     }
 
-    fn decide(&self) -> Move {
+    fn decide(&self) -> Decision {
         next(
             self.run.flow(),
             &self.subject(),
@@ -136,14 +136,14 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         )
     }
 
-    fn record(&mut self, line: Line) {
+    fn record(&mut self, line: LogEntry) {
         self.run.log.push(line.clone());
         self.unsaved.push(line);
     }
 
     /// Stores the unsaved log entries and the new state. Repeats while the store fails: what happened must not be
     /// lost.
-    async fn save(&mut self, state: Option<State>) -> Result<(), WorkerExit> {
+    async fn save(&mut self, state: Option<RunState>) -> Result<(), WorkerExit> {
         if self.unsaved.is_empty() && state.is_none() {
             return Ok(());
         }
@@ -184,11 +184,11 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         self.in_flight = InFlight::default();
         let state = match reason {
             WorkerExit::StoreFailed => return,
-            WorkerExit::NoPermit => Some(State::Retrying {
+            WorkerExit::NoPermit => Some(RunState::Retrying {
                 until: after(self.shared.clock().now(), REQUEUE_DELAY),
             }),
             // A store in memory loses the run anyway, and it is reported in its current state.
-            WorkerExit::RateLimited(wait) => Some(State::Retrying {
+            WorkerExit::RateLimited(wait) => Some(RunState::Retrying {
                 until: after(
                     self.shared.clock().now(),
                     SignedDuration::try_from(wait).unwrap_or(REQUEUE_DELAY),
@@ -196,7 +196,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             }),
             WorkerExit::Signalled(WorkerSignal::Stop) => {
                 let durable = self.shared.store.is_durable();
-                durable.then_some(State::Queued)
+                durable.then_some(RunState::Queued)
             }
             WorkerExit::Signalled(WorkerSignal::Cancel | WorkerSignal::Continue) => None,
         };

@@ -3,9 +3,9 @@
 use super::{BODY, KEY, WINDOW, hmac, now, signed, verifier, verify};
 use flowtrigger_core::config;
 use flowtrigger_core::config::verification::{Scheme, Verification};
-use flowtrigger_core::config::verification::hmac::{Algorithm, Encoding, Hmac};
+use flowtrigger_core::config::verification::hmac::{Algorithm, SignatureEncoding, HmacScheme};
 use flowtrigger_core::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
-use flowtrigger_core::diagnostic::Position;
+use flowtrigger_core::diagnostic::Span;
 use flowtrigger_core::secret::SecretValue;
 use crate::source::signature::Verifier;
 use crate::source::signature::hint::other_scheme;
@@ -15,7 +15,7 @@ fn a_secret_that_cannot_be_decoded_is_named_and_not_shown() {
     let verification = Verification {
         scheme: Scheme::Hmac(standard_webhooks(WINDOW)),
         secrets: Vec::new(),
-        at: Position::default(),
+        at: Span::default(),
     };
     for value in ["c4nary, no base64", "whsec_", "whsec_c4nary!"] {
         let secrets = vec![("PAY".to_owned(), SecretValue::new(value))];
@@ -48,16 +48,16 @@ fn a_hint_says_what_would_match() {
         assert!(hint.contains(expected), "{sent:?} {got:?}: {hint}");
         assert_eq!(hint.is_empty(), expected.is_empty(), "{hint}");
     }
-    let decoding = |key| Hmac {
+    let decoding = |key| HmacScheme {
         key,
         ..zendesk(WINDOW)
     };
     let decoded = hmac(
-        decoding(flowtrigger_core::config::verification::hmac::Key::Base64),
+        decoding(flowtrigger_core::config::verification::hmac::KeyEncoding::Base64),
         &["whsec_d3EzVGZabDlrRDB5UW0="],
     );
     let verbatim = hmac(
-        decoding(flowtrigger_core::config::verification::hmac::Key::Verbatim),
+        decoding(flowtrigger_core::config::verification::hmac::KeyEncoding::Verbatim),
         &["whsec_d3EzVGZabDlrRDB5UW0="],
     );
     let hint = hint_for(&decoded, &verbatim, BODY, BODY);
@@ -76,8 +76,8 @@ fn a_hint_says_what_would_match() {
 fn the_help_names_the_form_of_a_signature() {
     let hex = signed(&hmac(upmind(), &[KEY]), BODY, now());
     let base64 = hmac(
-        Hmac {
-            encoding: Encoding::Base64,
+        HmacScheme {
+            encoding: SignatureEncoding::Base64,
             ..upmind()
         },
         &[KEY],
@@ -89,7 +89,7 @@ fn the_help_names_the_form_of_a_signature() {
         "{}",
         rejection.help()
     );
-    let sha512 = Hmac {
+    let sha512 = HmacScheme {
         algorithm: Algorithm::Sha512,
         ..upmind()
     };

@@ -8,9 +8,9 @@ use super::mac::Mac;
 use super::{Rejection, Verifier};
 use flowtrigger_core::config;
 use flowtrigger_core::config::verification::{Scheme, Verification};
-use flowtrigger_core::config::verification::hmac::{Algorithm, Encoding, Hmac, Signatures};
+use flowtrigger_core::config::verification::hmac::{Algorithm, SignatureEncoding, HmacScheme, SignatureCount};
 use flowtrigger_core::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
-use flowtrigger_core::diagnostic::Position;
+use flowtrigger_core::diagnostic::Span;
 use flowtrigger_core::secret::SecretValue;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
@@ -28,7 +28,7 @@ fn verifier(scheme: Scheme, secrets: &[&str]) -> Verifier {
     let verification = Verification {
         scheme,
         secrets: Vec::new(),
-        at: Position::default(),
+        at: Span::default(),
     };
     let named = secrets.iter().enumerate();
     let named = named.map(|(n, value)| (format!("KEY_{n}"), SecretValue::new(*value)));
@@ -38,7 +38,7 @@ fn verifier(scheme: Scheme, secrets: &[&str]) -> Verifier {
     }
 }
 
-fn hmac(hmac: Hmac, secrets: &[&str]) -> Verifier {
+fn hmac(hmac: HmacScheme, secrets: &[&str]) -> Verifier {
     verifier(Scheme::Hmac(hmac), secrets)
 }
 
@@ -225,7 +225,7 @@ fn algorithms_match_rfc_4231_and_rfc_2202() {
     ] {
         let mut mac = Mac::with_key(algorithm, key).unwrap_or_else(|why| panic!("{why}"));
         mac.update(text.as_bytes());
-        assert_eq!(mac.encode(Encoding::Hex), expected, "{algorithm:?}");
+        assert_eq!(mac.encode(SignatureEncoding::Hex), expected, "{algorithm:?}");
     }
 }
 
@@ -270,7 +270,7 @@ fn a_source_without_its_secrets_rejects_every_request() {
     let verification = Verification {
         scheme: Scheme::Hmac(github()),
         secrets: vec!["GONE".into()],
-        at: Position::default(),
+        at: Span::default(),
     };
     let without = Verifier::without_secrets(&verification);
     assert_eq!(
@@ -323,7 +323,7 @@ fn basic(secrets: &[&str]) -> Verifier {
 /// The same scheme with other secrets, given as plain text.
 fn verifier_like(scheme: Scheme, secrets: &[&str]) -> Verifier {
     match &scheme {
-        Scheme::Hmac(hmac) if hmac.key == flowtrigger_core::config::verification::hmac::Key::Base64 => {
+        Scheme::Hmac(hmac) if hmac.key == flowtrigger_core::config::verification::hmac::KeyEncoding::Base64 => {
             let encoded: Vec<String> = secrets.iter().map(|s| STANDARD.encode(s)).collect();
             verifier(
                 scheme,
@@ -336,21 +336,21 @@ fn verifier_like(scheme: Scheme, secrets: &[&str]) -> Verifier {
 
 /// One verifier of every scheme.
 fn schemes(secrets: &[&str]) -> Vec<Verifier> {
-    let generic = Hmac {
+    let generic = HmacScheme {
         header: "x-signature".into(),
         algorithm: Algorithm::Sha512,
-        encoding: Encoding::Base64,
+        encoding: SignatureEncoding::Base64,
         prefix: "t=".into(),
         ..standard_webhooks(WINDOW)
     };
-    let sha1 = Hmac {
+    let sha1 = HmacScheme {
         header: "x-hub-signature".into(),
         algorithm: Algorithm::Sha1,
         prefix: "sha1=".into(),
         ..github()
     };
-    let one = Hmac {
-        signatures: Signatures::One,
+    let one = HmacScheme {
+        signatures: SignatureCount::One,
         ..generic
     };
     let hmacs = [

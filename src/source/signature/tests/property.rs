@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use proptest::prelude::*;
 
 use super::{KEY, now, schemes, signed, verify};
-use flowtrigger_core::config::verification::hmac::Encoding;
+use flowtrigger_core::config::verification::hmac::SignatureEncoding;
 use crate::source::signature::{Rejection, Verifier};
 
 proptest! {
@@ -97,7 +97,7 @@ fn rewritten(verifier: &Verifier, value: &[u8]) -> Vec<Vec<u8>> {
     };
     let signature = &value[hmac.prefix.len()..];
     let texts = match hmac.encoding {
-        Encoding::Hex => {
+        SignatureEncoding::Hex => {
             let text = std::str::from_utf8(signature).unwrap();
             let bytes: Vec<u8> = (0..text.len() / 2)
                 .map(|n| u8::from_str_radix(&text[2 * n..2 * n + 2], 16).unwrap())
@@ -108,7 +108,7 @@ fn rewritten(verifier: &Verifier, value: &[u8]) -> Vec<Vec<u8>> {
                 format!("0x{text}"),
             ]
         }
-        Encoding::Base64 => {
+        SignatureEncoding::Base64 => {
             let bytes = STANDARD.decode(signature).unwrap();
             vec![
                 bytes.iter().map(|b| format!("{b:02x}")).collect(),

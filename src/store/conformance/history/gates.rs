@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use super::ids;
-use flowtrigger_core::gate::{Ask, Kept, Kind, Opening};
-use flowtrigger_core::run::State;
+use flowtrigger_core::gate::{GateCheck, ModelWindow, GateKind, GateDecision};
+use flowtrigger_core::run::RunState;
 use crate::store::conformance::debounce::{comes, coming};
 use crate::store::conformance::loops::{acts, loop_check, ours, person, wrote};
 use crate::store::conformance::{claimed, everything, in_lane, later, live_rule, now, place, to};
 use crate::store::{History, Store};
 
 pub async fn gates_are_read_as_the_store_decides<S: Store, H: History>((store, history): (S, H)) {
-    let check = Ask {
-        kind: Kind::Dedupe,
+    let check = GateCheck {
+        kind: GateKind::Dedupe,
         window: Duration::from_secs(60),
         value: "ticket.id 7".into(),
     };
@@ -26,11 +26,11 @@ pub async fn gates_are_read_as_the_store_decides<S: Store, H: History>((store, h
         let facts = history.gate_history("a", &check, except, later(seconds));
         check.decide(&facts.unwrap())
     };
-    assert_eq!(opening(0, None), Opening::Open);
+    assert_eq!(opening(0, None), GateDecision::Admit);
     let run = place(&store, gated("1", 0)).await;
-    assert!(matches!(opening(30, None), Opening::Closed { .. }));
-    assert_eq!(opening(30, Some(run)), Opening::Open);
-    assert_eq!(opening(61, None), Opening::Open);
+    assert!(matches!(opening(30, None), GateDecision::Suppress { .. }));
+    assert_eq!(opening(30, Some(run)), GateDecision::Admit);
+    assert_eq!(opening(61, None), GateDecision::Admit);
     let detail = history.run(run).unwrap().expect("the run");
     assert_eq!(detail.asks, std::slice::from_ref(&check));
     let admission = &detail.charges[0];
@@ -45,8 +45,8 @@ pub async fn gates_are_read_as_the_store_decides<S: Store, H: History>((store, h
     assert!(detail.charges.is_empty());
     // A dead run is released.
     store.claim(everything()).await.unwrap();
-    to(&store, run, State::Dead { why: "x".into() }).await;
-    assert_eq!(opening(30, None), Opening::Open);
+    to(&store, run, RunState::Dead { why: "x".into() }).await;
+    assert_eq!(opening(30, None), GateDecision::Admit);
     let other = history.gate_history("other", &check, None, now());
     assert_eq!(other.unwrap().runs, 0);
 }
@@ -54,8 +54,8 @@ pub async fn gates_are_read_as_the_store_decides<S: Store, H: History>((store, h
 pub async fn an_open_window_is_read_with_its_events<S: Store, H: History>(
     (store, history): (S, H),
 ) {
-    let first = comes(&store, coming("1", Kept::All, 0)).await.id;
-    let second = comes(&store, coming("2", Kept::All, 30)).await.id;
+    let first = comes(&store, coming("1", ModelWindow::All, 0)).await.id;
+    let second = comes(&store, coming("2", ModelWindow::All, 30)).await.id;
     let open = |value: &str, seconds| history.open_window("a", value, later(seconds)).unwrap();
     let window = open("ticket.id 7", 31).expect("it is open");
     assert_eq!((window.run, window.events), (second, 2));

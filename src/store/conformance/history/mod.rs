@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, place, to};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::{Attempt, Line, RunId, State};
+use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 use flowtrigger_core::run::call_result::CallFailure;
 use crate::store::history::{EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow};
 use crate::store::{
@@ -35,8 +35,8 @@ fn ids(rows: &[RunRow]) -> Vec<u64> {
     rows.iter().map(|row| row.id.0).collect()
 }
 
-fn failed(message: &str) -> Line {
-    Line::Attempt(Attempt {
+fn failed(message: &str) -> LogEntry {
+    LogEntry::Attempt(Attempt {
         step: "one".into(),
         number: 1,
         started: now(),
@@ -77,11 +77,11 @@ async fn three<S: Store>(store: &S) -> [RunId; 3] {
     let dead = place(store, of_ticket("second", "8", &a, 10)).await;
     claimed(store, later(10)).await;
     store
-        .advance(done, vec![attempt(1)], Some(State::Done))
+        .advance(done, vec![attempt(1)], Some(RunState::Done))
         .await
         .unwrap();
     let why = "page: answered 404".to_owned();
-    let state = Some(State::Dead { why });
+    let state = Some(RunState::Dead { why });
     store
         .advance(dead, vec![failed("Not Found")], state)
         .await
@@ -235,10 +235,10 @@ async fn a_run_is_read_with_its_log_and_its_rule<S: Store, H: History>((store, h
     let [_, dead, _] = three(&store).await;
     store.revive(dead, later(30)).await.unwrap();
     let detail = history.run(dead).unwrap().expect("the run");
-    assert_eq!(detail.row.state, State::Queued);
+    assert_eq!(detail.row.state, RunState::Queued);
     assert_eq!(
         detail.log,
-        [failed("Not Found"), Line::Revived { at: later(30) }]
+        [failed("Not Found"), LogEntry::Revived { at: later(30) }]
     );
     assert_eq!(detail.arrived.event.id, "second");
     assert_eq!((detail.lane.as_deref(), detail.generation), (None, 0));
@@ -261,7 +261,7 @@ async fn the_runs_beside_a_run_are_named<S: Store, H: History>((store, history):
     let detail = |run| history.run(run).unwrap().expect("the run");
     assert_eq!(detail(second).behind, Some(first));
     assert_eq!(detail(second).lane.as_deref(), Some("7"));
-    to(&store, first, State::Dead { why: "x".into() }).await;
+    to(&store, first, RunState::Dead { why: "x".into() }).await;
     let reporter = detail(first).told_by.expect("a run that reports on it");
     assert_eq!(detail(reporter).row.tells_of, Some(first));
     assert_eq!(detail(reporter).error["message"], "x");

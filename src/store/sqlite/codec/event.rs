@@ -8,7 +8,7 @@ use super::deep;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::format::{DECODERS, decode};
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::summary::Brief;
+use flowtrigger_core::event::summary::EventSummary;
 use crate::store::RowError;
 
 /// A stored event. In version 1, `raw` is left out if it equals the body. In version 2 it is all that is stored
@@ -75,7 +75,7 @@ pub fn encode_event(event: &Event) -> String {
 }
 
 /// An event that was only scanned, with its text as received.
-pub fn encode_scanned_event(brief: &Brief, raw: &str) -> String {
+pub fn encode_scanned_event(brief: &EventSummary, raw: &str) -> String {
     let kept = StoredEventRef {
         v: 2,
         source: &brief.source,
@@ -173,9 +173,9 @@ mod tests {
         let value =
             accept(br#"{"input":{"ticket_event":{"type":"Ticket Created","ticket":{"id":1}}}}"#);
         let event = decode(value.expect("JSON").value, Catalogue::built_in()).expect("an event");
-        let brief = Brief {
+        let brief = EventSummary {
             id: r#"","raw":{}"#.into(),
-            ..Brief::of(&event)
+            ..EventSummary::of(&event)
         };
         assert_eq!(raw_text(&encode_scanned_event(&brief, raw)), Some(raw));
         assert_eq!(raw_text(&encode_event(&event)), None);

@@ -13,10 +13,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use flowtrigger_core::gate;
-use flowtrigger_core::gate::{Ask, Kind};
-use flowtrigger_core::loop_guard::Lineage;
-use flowtrigger_core::rule::version::{Kept, Part};
-use flowtrigger_core::run::{Attempt, Line, RunId, State};
+use flowtrigger_core::gate::{GateCheck, GateKind};
+use flowtrigger_core::loop_guard::Causation;
+use flowtrigger_core::rule::version::{StoredRuleVersion, IncludedDocument};
+use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use crate::store::RowError;
 
@@ -67,7 +67,7 @@ pub struct LogRow {
 }
 
 /// `None` for an entry that is never stored.
-pub fn log_row(entry: &Line) -> Option<LogRow> {
+pub fn log_row(entry: &LogEntry) -> Option<LogRow> {
     let row = LogRow {
         kind: "",
         step: None,
@@ -78,34 +78,34 @@ pub fn log_row(entry: &Line) -> Option<LogRow> {
         detail: None,
     };
     match entry {
-        Line::Claimed { .. } => None,
-        Line::Caught { step, at, error } => Some(LogRow {
+        LogEntry::Claimed { .. } => None,
+        LogEntry::Caught { step, at, error } => Some(LogRow {
             kind: "caught",
             step: Some(step.clone()),
             at: micros(*at),
             detail: Some(error.to_string()),
             ..row
         }),
-        Line::Waiting { step, at, until } => Some(LogRow {
+        LogEntry::Waiting { step, at, until } => Some(LogRow {
             kind: "waiting",
             step: Some(step.clone()),
             at: micros(*at),
             detail: Some(micros(*until).to_string()),
             ..row
         }),
-        Line::Revived { at } => Some(LogRow {
+        LogEntry::Revived { at } => Some(LogRow {
             kind: "retried",
             at: micros(*at),
             ..row
         }),
-        Line::Started { step, number, at } => Some(LogRow {
+        LogEntry::Started { step, number, at } => Some(LogRow {
             kind: "started",
             step: Some(step.clone()),
             number: Some(*number),
             at: micros(*at),
             ..row
         }),
-        Line::Attempt(attempt) => {
+        LogEntry::Attempt(attempt) => {
             let (outcome, detail) = outcome_row(&attempt.outcome);
             Some(LogRow {
                 kind: "attempt",
@@ -137,15 +137,15 @@ fn outcome_row(outcome: &CallResult) -> (&'static str, String) {
 }
 
 /// From the columns kind, step, attempt, at, took, outcome, detail, in this order.
-pub fn log_entry(row: &Row<'_>) -> rusqlite::Result<Line> {
+pub fn log_entry(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
     let kind: String = row.get(0)?;
     let at = time(row.get(3)?);
     Ok(match kind.as_str() {
-        "retried" => Line::Revived { at },
+        "retried" => LogEntry::Revived { at },
         "waiting" => {
             let until: String = row.get(6)?;
             let until = until.parse().map_err(|_| RowError("log of a run"));
-            Line::Waiting {
+            LogEntry::Waiting {
                 step: row.get(1)?,
                 at,
                 until: time(until.map_err(in_detail)?),
@@ -153,20 +153,20 @@ pub fn log_entry(row: &Row<'_>) -> rusqlite::Result<Line> {
         }
         "caught" => {
             let error: String = row.get(6)?;
-            Line::Caught {
+            LogEntry::Caught {
                 step: row.get(1)?,
                 at,
                 error: json(&error, "log of a run").map_err(in_detail)?,
             }
         }
-        "started" => Line::Started {
+        "started" => LogEntry::Started {
             step: row.get(1)?,
             number: row.get(2)?,
             at,
         },
         "attempt" => {
             let (outcome, detail): (String, String) = (row.get(5)?, row.get(6)?);
-            Line::Attempt(Attempt {
+            LogEntry::Attempt(Attempt {
                 step: row.get(1)?,
                 number: row.get(2)?,
                 started: at,
@@ -213,25 +213,25 @@ pub fn state(
     why: Option<String>,
     gate: Option<String>,
     due: Option<i64>,
-) -> Result<State, RowError> {
+) -> Result<RunState, RowError> {
     let why = why.unwrap_or_default();
     let until = due.map_or(Timestamp::UNIX_EPOCH, time);
     Ok(match word {
-        "queued" => State::Queued,
-        "debouncing" => State::Debouncing { until },
-        "running" => State::Running,
-        "retrying" => State::Retrying { until },
-        "waiting" => State::Waiting { until },
-        "done" => State::Done,
-        "skipped" => State::Skipped { why },
-        "shadow" => State::Shadow,
-        "dead" => State::Dead { why },
-        "held" => State::Held { why },
-        "suppressed" => State::Suppressed {
+        "queued" => RunState::Queued,
+        "debouncing" => RunState::Debouncing { until },
+        "running" => RunState::Running,
+        "retrying" => RunState::Retrying { until },
+        "waiting" => RunState::Waiting { until },
+        "done" => RunState::Done,
+        "skipped" => RunState::Skipped { why },
+        "shadow" => RunState::Shadow,
+        "dead" => RunState::Dead { why },
+        "held" => RunState::Held { why },
+        "suppressed" => RunState::Suppressed {
             gate: gate.unwrap_or_default(),
             why,
         },
-        "cancelled" => State::Cancelled,
+        "cancelled" => RunState::Cancelled,
         _ => return Err(RowError("state of a run")),
     })
 }
@@ -241,11 +241,11 @@ pub const STORED_RULE: &str =
     "SELECT file, line, document, config, rule_name, included FROM rules WHERE id = ?1";
 
 /// The version of a rule and the row of its configuration.
-pub fn stored_rule(row: &Row<'_>) -> rusqlite::Result<(Kept, i64)> {
+pub fn stored_rule(row: &Row<'_>) -> rusqlite::Result<(StoredRuleVersion, i64)> {
     let parts: Option<String> = row.get(5)?;
     let parts = parts.map(|parts| deep(&parts).ok_or(RowError("flows of a rule")));
     let parts = parts.transpose();
-    let kept = Kept {
+    let kept = StoredRuleVersion {
         file: row.get(0)?,
         line: row.get(1)?,
         document: row.get(2)?,
@@ -258,21 +258,21 @@ pub fn stored_rule(row: &Row<'_>) -> rusqlite::Result<(Kept, i64)> {
 }
 
 /// `None` if the rule includes no other document, as most rules.
-pub fn encode_included(parts: &[Part]) -> Option<String> {
+pub fn encode_included(parts: &[IncludedDocument]) -> Option<String> {
     let parts = (!parts.is_empty()).then_some(parts)?;
     Some(json!(parts).to_string())
 }
 
 /// From the columns depth, cause.
-pub fn lineage(depth: u32, cause: Option<i64>) -> Lineage {
-    Lineage {
+pub fn lineage(depth: u32, cause: Option<i64>) -> Causation {
+    Causation {
         depth,
         cause: cause.map(|run| RunId(run.unsigned_abs())),
     }
 }
 
 /// `None` without gate checks.
-pub fn encode_checks(checks: &[Ask]) -> Option<String> {
+pub fn encode_checks(checks: &[GateCheck]) -> Option<String> {
     let checks: Vec<Value> = checks
         .iter()
         .map(|ask| {
@@ -282,9 +282,9 @@ pub fn encode_checks(checks: &[Ask]) -> Option<String> {
                 "value": ask.value,
             });
             match ask.kind {
-                Kind::Dedupe => {}
-                Kind::Throttle { limit } => check["limit"] = limit.into(),
-                Kind::Debounce { at_most, keep } => {
+                GateKind::Dedupe => {}
+                GateKind::Throttle { limit } => check["limit"] = limit.into(),
+                GateKind::Debounce { at_most, keep } => {
                     check["keep"] = keep.word().into();
                     check["at_most"] = json!(at_most.map(duration_micros));
                 }
@@ -295,11 +295,11 @@ pub fn encode_checks(checks: &[Ask]) -> Option<String> {
     (!checks.is_empty()).then(|| Value::Array(checks).to_string())
 }
 
-pub fn decode_checks(text: Option<&str>) -> Result<Vec<Ask>, RowError> {
+pub fn decode_checks(text: Option<&str>) -> Result<Vec<GateCheck>, RowError> {
     let part = "gates of a run";
     let checks = json(text.unwrap_or("[]"), part)?;
     let check = |check: &Value| {
-        Some(Ask {
+        Some(GateCheck {
             kind: kind(check),
             window: duration(check["window"].as_i64()?),
             value: check["value"].as_str()?.to_owned(),
@@ -311,17 +311,17 @@ pub fn decode_checks(text: Option<&str>) -> Result<Vec<Ask>, RowError> {
     checks.ok_or(RowError(part))
 }
 
-fn kind(ask: &Value) -> Kind {
-    let keep = ask["keep"].as_str().and_then(gate::Kept::parse);
+fn kind(ask: &Value) -> GateKind {
+    let keep = ask["keep"].as_str().and_then(gate::ModelWindow::parse);
     match (ask["limit"].as_u64(), keep) {
-        (Some(limit), _) => Kind::Throttle {
+        (Some(limit), _) => GateKind::Throttle {
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
         },
-        (None, Some(keep)) => Kind::Debounce {
+        (None, Some(keep)) => GateKind::Debounce {
             at_most: ask["at_most"].as_i64().map(duration),
             keep,
         },
-        (None, None) => Kind::Dedupe,
+        (None, None) => GateKind::Dedupe,
     }
 }
 
@@ -330,7 +330,7 @@ mod tests {
     use super::*;
 
     /// The attempt that a data folder holds with this outcome and detail.
-    fn attempt_of(outcome: &str, detail: &str) -> rusqlite::Result<Line> {
+    fn attempt_of(outcome: &str, detail: &str) -> rusqlite::Result<LogEntry> {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         let sql = "SELECT 'attempt', 'page', 2, 7, 3000, ?1, ?2";
         connection.query_row(sql, [outcome, detail], log_entry)
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn results_of_calls_are_read_as_data_folders_hold_them() {
         let read = |outcome, detail| match attempt_of(outcome, detail).unwrap() {
-            Line::Attempt(attempt) => attempt.outcome,
+            LogEntry::Attempt(attempt) => attempt.outcome,
             other => panic!("{other:?}"),
         };
         let value = json!({"status": 200, "headers": {}, "body": [1]});
@@ -388,13 +388,13 @@ mod tests {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         let at = Timestamp::from_microsecond(1_800_000_000_000_001).unwrap();
         let lines = [
-            Line::Waiting {
+            LogEntry::Waiting {
                 step: "each[2].pause#2".into(),
                 at,
                 until: at + jiff::SignedDuration::from_hours(90 * 24),
             },
-            Line::Revived { at },
-            Line::Started {
+            LogEntry::Revived { at },
+            LogEntry::Started {
                 step: "page".into(),
                 number: 2,
                 at,
@@ -415,22 +415,22 @@ mod tests {
             let read = connection.query_row(sql, columns, log_entry).unwrap();
             assert_eq!(read, written);
         }
-        assert!(log_row(&Line::Claimed { over: Some(at) }).is_none());
+        assert!(log_row(&LogEntry::Claimed { over: Some(at) }).is_none());
     }
 
     #[test]
     fn gate_checks_are_read_back() {
-        let of = |kind| Ask {
+        let of = |kind| GateCheck {
             kind,
             window: Duration::from_secs(60),
             value: "ticket.id 7".into(),
         };
-        let debounce = |at_most, keep| of(Kind::Debounce { at_most, keep });
+        let debounce = |at_most, keep| of(GateKind::Debounce { at_most, keep });
         let all = vec![
-            of(Kind::Dedupe),
-            debounce(None, gate::Kept::All),
-            debounce(Some(Duration::from_secs(90)), gate::Kept::First),
-            of(Kind::Throttle { limit: 3 }),
+            of(GateKind::Dedupe),
+            debounce(None, gate::ModelWindow::All),
+            debounce(Some(Duration::from_secs(90)), gate::ModelWindow::First),
+            of(GateKind::Throttle { limit: 3 }),
         ];
         assert_eq!(decode_checks(encode_checks(&all).as_deref()).unwrap(), all);
         assert_eq!(encode_checks(&[]), None);

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use super::count;
-use flowtrigger_core::loop_guard::{GATE, Guard, LINKS, Lineage, Link, LoopAsk, LoopFacts, Search};
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::loop_guard::{GATE, LoopGuard, LINKS, Causation, CausingRun, LoopCheck, LoopHistory, CauseQuery};
+use flowtrigger_core::run::{RunId, RunState};
 use crate::store::StoreError;
 use crate::store::sqlite::codec::{self, micros};
 use crate::store::sqlite::transaction::WriteTransaction;
@@ -19,9 +19,9 @@ const NO_QUEUE: i64 = 0;
 pub fn loop_history(
     connection: &Connection,
     queue: Option<i64>,
-    check: &LoopAsk,
+    check: &LoopCheck,
     now: Timestamp,
-) -> rusqlite::Result<LoopFacts> {
+) -> rusqlite::Result<LoopHistory> {
     let cause = match check.cause(now) {
         Some(search) => cause(connection, search)?,
         None => None,
@@ -30,7 +30,7 @@ pub fn loop_history(
         Some((queue, (about, since))) => count(connection, queue, (GATE, about), None, since)?,
         None => Default::default(),
     };
-    Ok(LoopFacts { cause, rate })
+    Ok(LoopHistory { cause, rate })
 }
 
 /// The latest run that wrote about something.
@@ -44,7 +44,7 @@ pub const CAUSE: &str = "
             OR EXISTS (SELECT 1 FROM log_entries WHERE run = r.id))
     ORDER BY c.at DESC, c.run DESC LIMIT 1";
 
-fn cause(connection: &Connection, search: Search<'_>) -> rusqlite::Result<Option<(RunId, u32)>> {
+fn cause(connection: &Connection, search: CauseQuery<'_>) -> rusqlite::Result<Option<(RunId, u32)>> {
     connection
         .prepare_cached(CAUSE)?
         .query_row(
@@ -55,7 +55,7 @@ fn cause(connection: &Connection, search: Search<'_>) -> rusqlite::Result<Option
 }
 
 /// A run and its causes, the newest first, at most `limit`.
-pub fn chain(connection: &Connection, run: RunId, limit: usize) -> rusqlite::Result<Vec<Link>> {
+pub fn chain(connection: &Connection, run: RunId, limit: usize) -> rusqlite::Result<Vec<CausingRun>> {
     let mut chain = Vec::new();
     let mut next = Some(run.0 as i64);
     while let Some(run) = next.filter(|_| chain.len() < limit) {
@@ -70,7 +70,7 @@ pub fn chain(connection: &Connection, run: RunId, limit: usize) -> rusqlite::Res
             break;
         };
         let run_id = RunId(run as u64);
-        chain.push(Link { run: run_id, rule });
+        chain.push(CausingRun { run: run_id, rule });
         // A cause is always older, whatever a damaged row says.
         next = cause.filter(|cause| *cause < run);
     }
@@ -82,9 +82,9 @@ impl WriteTransaction<'_> {
     pub fn check_loop(
         &self,
         queue: i64,
-        check: &LoopAsk,
+        check: &LoopCheck,
         now: Timestamp,
-    ) -> Result<(Lineage, Option<State>), StoreError> {
+    ) -> Result<(Causation, Option<RunState>), StoreError> {
         let history = loop_history(self.connection, Some(queue), check, now)?;
         let lineage = check.lineage(&history);
         let Some(tripped) = check.decide(&history) else {
@@ -94,7 +94,7 @@ impl WriteTransaction<'_> {
             Some(cause) => chain(self.connection, cause, LINKS)?,
             None => Vec::new(),
         };
-        let state = State::Suppressed {
+        let state = RunState::Suppressed {
             gate: GATE.to_owned(),
             why: check.why(tripped, &history, &chain),
         };
@@ -105,7 +105,7 @@ impl WriteTransaction<'_> {
     pub fn trace(
         &self,
         queue: Option<i64>,
-        check: &LoopAsk,
+        check: &LoopCheck,
         run: RunId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
@@ -128,7 +128,7 @@ impl WriteTransaction<'_> {
 }
 
 /// The actors that a run writes as; `None` if they are not known.
-pub fn encode_actors(guard: &Guard) -> Option<String> {
+pub fn encode_actors(guard: &LoopGuard) -> Option<String> {
     let named = !guard.acts_as.is_empty();
     named.then(|| json!(guard.acts_as).to_string())
 }

@@ -10,9 +10,9 @@ use rusqlite::{Connection, params};
 use self::window::OpenWindow;
 use super::codec::{self, micros};
 use super::transaction::WriteTransaction;
-use flowtrigger_core::gate::{Ask, Facts, Kind, Opening};
-use flowtrigger_core::gate::debounce::{Debounce, Gathering, Turn};
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::gate::{GateCheck, GateHistory, GateKind, GateDecision};
+use flowtrigger_core::gate::debounce::{DebounceCheck, DebounceWindow, DebounceAction};
+use flowtrigger_core::run::{RunId, RunState};
 use crate::store::StoreError;
 
 impl WriteTransaction<'_> {
@@ -21,28 +21,28 @@ impl WriteTransaction<'_> {
     pub fn suppressing_gate(
         &self,
         queue: i64,
-        checks: &[Ask],
-        (debounce, window): (Option<Debounce<'_>>, Option<&OpenWindow>),
+        checks: &[GateCheck],
+        (debounce, window): (Option<DebounceCheck<'_>>, Option<&OpenWindow>),
         now: Timestamp,
-    ) -> Result<Option<State>, StoreError> {
+    ) -> Result<Option<RunState>, StoreError> {
         let except = window.map(|window| window.gathering.run);
         for check in checks {
             let suppressed = match (check.kind, debounce, window) {
-                (Kind::Debounce { .. }, Some(debounce), Some(window)) => {
+                (GateKind::Debounce { .. }, Some(debounce), Some(window)) => {
                     joins(&debounce, &window.gathering)
                 }
-                (Kind::Debounce { .. }, _, _) => None,
-                (Kind::Dedupe | Kind::Throttle { .. }, _, _) => {
+                (GateKind::Debounce { .. }, _, _) => None,
+                (GateKind::Dedupe | GateKind::Throttle { .. }, _, _) => {
                     let history = gate_history(self.connection, queue, check, except, now)?;
                     match check.decide(&history) {
-                        Opening::Open => None,
-                        Opening::Closed { why } => Some(why),
+                        GateDecision::Admit => None,
+                        GateDecision::Suppress { why } => Some(why),
                     }
                 }
             };
             if let Some(why) = suppressed {
                 let gate = check.kind.word().to_owned();
-                return Ok(Some(State::Suppressed { gate, why }));
+                return Ok(Some(RunState::Suppressed { gate, why }));
             }
         }
         Ok(None)
@@ -52,11 +52,11 @@ impl WriteTransaction<'_> {
     pub fn admit(
         &self,
         queue: i64,
-        checks: &[Ask],
+        checks: &[GateCheck],
         run: RunId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        for check in checks.iter().filter(|check| Debounce::of(check).is_none()) {
+        for check in checks.iter().filter(|check| DebounceCheck::of(check).is_none()) {
             let until = micros(now).saturating_add(codec::duration_micros(check.window));
             self.connection
                 .prepare_cached("INSERT INTO gate_admissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
@@ -76,7 +76,7 @@ impl WriteTransaction<'_> {
     pub fn release_dedupe(&self, run: i64) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("DELETE FROM gate_admissions WHERE run = ?1 AND gate = ?2")?
-            .execute(params![run, Kind::Dedupe.word()])?;
+            .execute(params![run, GateKind::Dedupe.word()])?;
         Ok(())
     }
 
@@ -90,10 +90,10 @@ impl WriteTransaction<'_> {
 }
 
 /// Why a run does not begin whose event joins a window; `None` if it opens or replaces one.
-fn joins(debounce: &Debounce<'_>, open: &Gathering) -> Option<String> {
+fn joins(debounce: &DebounceCheck<'_>, open: &DebounceWindow) -> Option<String> {
     match debounce.turn(Some(open)) {
-        Turn::Joins(_) => Some(debounce.joined(open)),
-        Turn::Opens | Turn::Replaces(_) => None,
+        DebounceAction::Join(_) => Some(debounce.joined(open)),
+        DebounceAction::Open | DebounceAction::Replace(_) => None,
     }
 }
 
@@ -101,10 +101,10 @@ fn joins(debounce: &Debounce<'_>, open: &Gathering) -> Option<String> {
 pub fn gate_history(
     connection: &Connection,
     queue: i64,
-    check: &Ask,
+    check: &GateCheck,
     except: Option<RunId>,
     now: Timestamp,
-) -> rusqlite::Result<Facts> {
+) -> rusqlite::Result<GateHistory> {
     let gate = (check.kind.word(), check.value.as_str());
     count(connection, queue, gate, except, check.since(now))
 }
@@ -116,7 +116,7 @@ pub fn count(
     (gate, value): (&str, &str),
     except: Option<RunId>,
     since: Timestamp,
-) -> rusqlite::Result<Facts> {
+) -> rusqlite::Result<GateHistory> {
     let except = except.map_or(0, |run| run.0 as i64);
     connection
         .prepare_cached(
@@ -129,6 +129,6 @@ pub fn count(
             let oldest = at
                 .zip(run)
                 .map(|(at, run)| (RunId(run as u64), codec::time(at)));
-            Ok(Facts { runs, oldest })
+            Ok(GateHistory { runs, oldest })
         })
 }

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use flowtrigger_core::event::Event;
-use flowtrigger_core::gate::Kept;
-use flowtrigger_core::gate::debounce::{Debounce, Gathering, replaced};
+use flowtrigger_core::gate::ModelWindow;
+use flowtrigger_core::gate::debounce::{DebounceCheck, DebounceWindow, replaced};
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::run::{RunId, RunState};
 use crate::store::StoreError;
 use crate::store::sqlite::codec::load_error::LoadError;
 use crate::store::sqlite::codec::{micros, time};
@@ -20,7 +20,7 @@ use crate::store::sqlite::transaction::WriteTransaction;
 #[derive(Debug)]
 pub struct OpenWindow {
     pub id: i64,
-    pub gathering: Gathering,
+    pub gathering: DebounceWindow,
 }
 
 /// A new run with its event, as a window sees it.
@@ -42,7 +42,7 @@ impl WriteTransaction<'_> {
         let window = window(self.connection, queue, value)?;
         match window {
             Some(window) if window.gathering.until <= now => {
-                self.transition(window.gathering.run, &State::Queued, now)?;
+                self.transition(window.gathering.run, &RunState::Queued, now)?;
                 Ok(None)
             }
             window => Ok(window),
@@ -53,23 +53,23 @@ impl WriteTransaction<'_> {
     pub fn add_to_window(
         &mut self,
         member: &WindowMember,
-        (debounce, window): (Debounce<'_>, Option<OpenWindow>),
-        state: &State,
+        (debounce, window): (DebounceCheck<'_>, Option<OpenWindow>),
+        state: &RunState,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         match (state, window) {
-            (State::Debouncing { .. }, None) => {
+            (RunState::Debouncing { .. }, None) => {
                 let id = member.run.0 as i64;
                 self.open_window(member, debounce.value, now)?;
                 self.join(member, id, debounce.keep)
             }
-            (State::Debouncing { .. }, Some(window)) => {
+            (RunState::Debouncing { .. }, Some(window)) => {
                 let id = member.run.0 as i64;
                 self.increment(window.id, id)?;
                 self.join(member, window.id, debounce.keep)?;
                 self.replace_run(window.gathering.run, member.run, now)
             }
-            (State::Suppressed { gate, .. }, Some(window)) if gate == DEBOUNCE => {
+            (RunState::Suppressed { gate, .. }, Some(window)) if gate == DEBOUNCE => {
                 let open = &window.gathering;
                 let until = debounce.until(Some(open), now);
                 self.increment(window.id, open.run.0 as i64)?;
@@ -108,11 +108,11 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    fn join(&self, member: &WindowMember, window: i64, keep: Kept) -> Result<(), StoreError> {
+    fn join(&self, member: &WindowMember, window: i64, keep: ModelWindow) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("UPDATE runs SET gathering = ?2 WHERE id = ?1")?
             .execute([member.run.0 as i64, window])?;
-        if keep == Kept::All {
+        if keep == ModelWindow::All {
             self.connection
                 .prepare_cached(
                     "INSERT INTO gathered (gathering, number, event) VALUES (?1,
@@ -134,7 +134,7 @@ impl WriteTransaction<'_> {
         self.release_all(run.0 as i64)?;
         let gate = DEBOUNCE.to_owned();
         let why = replaced(by);
-        self.transition(run, &State::Suppressed { gate, why }, now)
+        self.transition(run, &RunState::Suppressed { gate, why }, now)
     }
 
     fn postpone(&self, run: RunId, until: Timestamp) -> Result<(), StoreError> {
@@ -234,7 +234,7 @@ pub fn window(
         .query_row(params![queue, value], |row| {
             Ok(OpenWindow {
                 id: row.get(0)?,
-                gathering: Gathering {
+                gathering: DebounceWindow {
                     run: RunId(row.get::<_, i64>(1)? as u64),
                     since: time(row.get(2)?),
                     events: row.get(3)?,

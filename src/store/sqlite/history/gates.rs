@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::SqliteHistory;
-use flowtrigger_core::gate::{Ask, Facts};
-use flowtrigger_core::gate::debounce::Gathering;
-use flowtrigger_core::loop_guard::{LINKS, Link, LoopAsk, LoopFacts};
+use flowtrigger_core::gate::{GateCheck, GateHistory};
+use flowtrigger_core::gate::debounce::DebounceWindow;
+use flowtrigger_core::loop_guard::{LINKS, CausingRun, LoopCheck, LoopHistory};
 use flowtrigger_core::run::RunId;
 use crate::store::history::HistoryError;
 use crate::store::sqlite::gates::causation::{chain, loop_history};
@@ -16,16 +16,16 @@ impl SqliteHistory {
     pub(super) fn admitted_runs(
         &self,
         rule: &str,
-        check: &Ask,
+        check: &GateCheck,
         except: Option<RunId>,
         now: Timestamp,
-    ) -> Result<Facts, HistoryError> {
+    ) -> Result<GateHistory, HistoryError> {
         match self.queue(rule)? {
             Some(queue) => {
                 let connection = &self.connection;
                 Ok(gate_history(connection, queue, check, except, now)?)
             }
-            None => Ok(Facts::default()),
+            None => Ok(GateHistory::default()),
         }
     }
 
@@ -34,7 +34,7 @@ impl SqliteHistory {
         rule: &str,
         value: &str,
         now: Timestamp,
-    ) -> Result<Option<Gathering>, HistoryError> {
+    ) -> Result<Option<DebounceWindow>, HistoryError> {
         let open = match self.queue(rule)? {
             Some(queue) => window(&self.connection, queue, value)?,
             None => None,
@@ -46,9 +46,9 @@ impl SqliteHistory {
     pub(super) fn find_loop_history(
         &self,
         rule: &str,
-        check: &LoopAsk,
+        check: &LoopCheck,
         now: Timestamp,
-    ) -> Result<(LoopFacts, Vec<Link>), HistoryError> {
+    ) -> Result<(LoopHistory, Vec<CausingRun>), HistoryError> {
         let facts = loop_history(&self.connection, self.queue(rule)?, check, now)?;
         let chain = match facts.cause {
             Some((cause, _)) => chain(&self.connection, cause, LINKS)?,

@@ -17,9 +17,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row};
 
 use super::{VERSION, version};
 use flowtrigger_core::config::Config;
-use flowtrigger_core::gate::{Ask, Facts};
-use flowtrigger_core::gate::debounce::Gathering;
-use flowtrigger_core::loop_guard::{Link, LoopAsk, LoopFacts};
+use flowtrigger_core::gate::{GateCheck, GateHistory};
+use flowtrigger_core::gate::debounce::DebounceWindow;
+use flowtrigger_core::loop_guard::{CausingRun, LoopCheck, LoopHistory};
 use flowtrigger_core::run::RunId;
 use crate::store::RevisionId;
 use crate::store::history::{
@@ -158,10 +158,10 @@ impl History for SqliteHistory {
     fn gate_history(
         &self,
         rule: &str,
-        check: &Ask,
+        check: &GateCheck,
         except: Option<RunId>,
         now: Timestamp,
-    ) -> Result<Facts, HistoryError> {
+    ) -> Result<GateHistory, HistoryError> {
         self.admitted_runs(rule, check, except, now)
     }
 
@@ -170,16 +170,16 @@ impl History for SqliteHistory {
         rule: &str,
         value: &str,
         now: Timestamp,
-    ) -> Result<Option<Gathering>, HistoryError> {
+    ) -> Result<Option<DebounceWindow>, HistoryError> {
         self.window_for(rule, value, now)
     }
 
     fn loop_history(
         &self,
         rule: &str,
-        check: &LoopAsk,
+        check: &LoopCheck,
         now: Timestamp,
-    ) -> Result<(LoopFacts, Vec<Link>), HistoryError> {
+    ) -> Result<(LoopHistory, Vec<CausingRun>), HistoryError> {
         self.find_loop_history(rule, check, now)
     }
 }

@@ -5,7 +5,7 @@ use rusqlite::Row;
 use super::SqliteHistory;
 use super::runs::{number, row};
 use flowtrigger_core::loop_guard::GATE;
-use flowtrigger_core::run::{Line, RunId};
+use flowtrigger_core::run::{LogEntry, RunId};
 use crate::store::RowError;
 use crate::store::history::{
     EventRowId, GateAdmission, History, HistoryError, Page, RuleAtPlanning, RunDetail, RunFilter,
@@ -18,7 +18,7 @@ use crate::store::sqlite::transaction::config_source;
 const MAX_CHAIN_ROWS: usize = 12;
 
 /// The columns of a run that its line does not have.
-struct Rest {
+struct RunDetailRow {
     event: i64,
     rule: i64,
     lane: Option<String>,
@@ -78,7 +78,7 @@ impl SqliteHistory {
         Ok(RuleAtPlanning::compile(kept, config))
     }
 
-    fn log(&self, run: RunId) -> Result<Vec<Line>, HistoryError> {
+    fn log(&self, run: RunId) -> Result<Vec<LogEntry>, HistoryError> {
         let sql = "SELECT kind, step, attempt, at, took, outcome, detail FROM log_entries
             WHERE run = ?1 ORDER BY number LIMIT 100000";
         self.rows(sql, [row(run)], codec::log_entry)
@@ -96,7 +96,7 @@ impl SqliteHistory {
         })
     }
 
-    fn blocked_by(&self, rest: &Rest) -> Result<Option<RunId>, HistoryError> {
+    fn blocked_by(&self, rest: &RunDetailRow) -> Result<Option<RunId>, HistoryError> {
         if rest.ready != Some(0) {
             return Ok(None);
         }
@@ -113,8 +113,8 @@ impl SqliteHistory {
     }
 }
 
-fn rest(row: &Row<'_>) -> rusqlite::Result<Rest> {
-    Ok(Rest {
+fn rest(row: &Row<'_>) -> rusqlite::Result<RunDetailRow> {
+    Ok(RunDetailRow {
         event: row.get(0)?,
         rule: row.get(1)?,
         lane: row.get(2)?,

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use flowtrigger_core::run::{RunId, State};
+use flowtrigger_core::run::{RunId, RunState};
 use crate::store::sqlite::codec::load_error::LoadError;
 use crate::store::sqlite::codec::{self, micros};
 use crate::store::sqlite::transaction::WriteTransaction;
@@ -124,7 +124,7 @@ impl WriteTransaction<'_> {
         };
         due.sort_unstable();
         for (_, run) in due {
-            self.transition(RunId(run as u64), &State::Queued, now)?;
+            self.transition(RunId(run as u64), &RunState::Queued, now)?;
         }
         Ok(())
     }
@@ -170,7 +170,7 @@ impl WriteTransaction<'_> {
             Err(LoadError::Corrupt(error)) => {
                 tracing::error!(run, %error, "run held");
                 let why = error.to_string();
-                self.transition(RunId(run as u64), &State::Held { why }, now)?;
+                self.transition(RunId(run as u64), &RunState::Held { why }, now)?;
                 Ok(None)
             }
         }

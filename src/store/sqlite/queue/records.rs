@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use flowtrigger_core::run::{RunId, STATES, State};
+use flowtrigger_core::run::{RunId, STATES, RunState};
 use crate::store::sqlite::codec;
 use crate::store::sqlite::transaction::WriteTransaction;
 use crate::store::{RevisionId, RunRecord, RunStatus, StoreError};
 
 impl WriteTransaction<'_> {
-    pub fn run_state(&self, run: RunId) -> Result<State, StoreError> {
+    pub fn run_state(&self, run: RunId) -> Result<RunState, StoreError> {
         let columns = self
             .connection
             .prepare_cached("SELECT state, why, gate, due FROM runs WHERE id = ?1")?

@@ -2,14 +2,14 @@
 
 use rusqlite::params;
 
-use flowtrigger_core::run::{Line, RunId};
+use flowtrigger_core::run::{LogEntry, RunId};
 use flowtrigger_core::run::call_result::CallFailure;
 use crate::store::StoreError;
 use crate::store::sqlite::codec::{self, log_row};
 use crate::store::sqlite::transaction::WriteTransaction;
 
 impl WriteTransaction<'_> {
-    pub fn log(&self, run: i64) -> rusqlite::Result<Vec<Line>> {
+    pub fn log(&self, run: i64) -> rusqlite::Result<Vec<LogEntry>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT kind, step, attempt, at, took, outcome, detail FROM log_entries
              WHERE run = ?1 ORDER BY number",
@@ -20,7 +20,7 @@ impl WriteTransaction<'_> {
 
     /// Appends entries, and updates what is kept beside the log: how many attempts there were, and the
     /// message of the last one that failed.
-    pub fn append_log(&self, run: RunId, entries: &[Line]) -> Result<(), StoreError> {
+    pub fn append_log(&self, run: RunId, entries: &[LogEntry]) -> Result<(), StoreError> {
         if entries.is_empty() {
             return Ok(());
         }
@@ -58,13 +58,13 @@ impl WriteTransaction<'_> {
     }
 }
 
-fn count_attempts(entries: &[Line]) -> i64 {
-    let attempts = entries.iter().filter_map(Line::attempt);
+fn count_attempts(entries: &[LogEntry]) -> i64 {
+    let attempts = entries.iter().filter_map(LogEntry::attempt);
     attempts.filter(|attempt| !attempt.ends_an_item()).count() as i64
 }
 
-fn last_failure(entries: &[Line]) -> Option<&str> {
-    let attempts = entries.iter().rev().filter_map(Line::attempt);
+fn last_failure(entries: &[LogEntry]) -> Option<&str> {
+    let attempts = entries.iter().rev().filter_map(LogEntry::attempt);
     attempts
         .filter_map(|attempt| match &attempt.outcome {
             Err(CallFailure { message, .. }) => Some(message.as_str()),

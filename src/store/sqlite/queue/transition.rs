@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use flowtrigger_core::run::{Line, RunId, STATES, State};
+use flowtrigger_core::run::{LogEntry, RunId, STATES, RunState};
 use crate::store::sqlite::codec::micros;
 use crate::store::sqlite::commit::NewRun;
 use crate::store::sqlite::transaction::WriteTransaction;
@@ -25,8 +25,8 @@ impl WriteTransaction<'_> {
     pub fn advance(
         &mut self,
         run: RunId,
-        entries: &[Line],
-        state: Option<&State>,
+        entries: &[LogEntry],
+        state: Option<&RunState>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         if is_over(&self.position(run)?.state) {
@@ -55,12 +55,12 @@ impl WriteTransaction<'_> {
             .ok_or(StoreError::UnknownRun(run.0))
     }
 
-    pub fn transition(&mut self, run: RunId, to: &State, now: Timestamp) -> Result<(), StoreError> {
+    pub fn transition(&mut self, run: RunId, to: &RunState, now: Timestamp) -> Result<(), StoreError> {
         let position = self.position(run)?;
         let id = run.0 as i64;
         let from = known_state(&position.state);
         // A run that holds its lane is ready at once; any other is enqueued below.
-        let ready = (*to == State::Queued && holds_lane(from)).then_some(1);
+        let ready = (*to == RunState::Queued && holds_lane(from)).then_some(1);
         self.connection
             .prepare_cached(
                 "UPDATE runs SET state = ?2, why = ?3, gate = ?4, ready = ?5, due = ?6, changed = ?7,
@@ -88,7 +88,7 @@ impl WriteTransaction<'_> {
         if from == "debouncing" {
             self.close_window(id)?;
         }
-        if matches!(to, State::Dead { .. }) {
+        if matches!(to, RunState::Dead { .. }) {
             self.queue_on_dead(run, now)?;
         }
         if to.gives_back() {
@@ -131,7 +131,7 @@ impl WriteTransaction<'_> {
         }
         self.check_not_redacted(run)?;
         let position = self.position(run)?;
-        self.append_log(run, &[Line::Revived { at: now }])?;
+        self.append_log(run, &[LogEntry::Revived { at: now }])?;
         self.state.last_position += 1;
         self.connection.execute(
             "UPDATE runs SET state = 'queued', why = NULL, position = ?2, changed = ?3, crashes = 0
@@ -151,7 +151,7 @@ impl WriteTransaction<'_> {
         if !state.can_cancel() {
             return Err(StoreError::cannot_cancel(run, &state));
         }
-        self.transition(run, &State::Cancelled, now)?;
+        self.transition(run, &RunState::Cancelled, now)?;
         self.status(run)
     }
 }

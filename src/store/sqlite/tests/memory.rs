@@ -14,7 +14,7 @@ fn settings(backlog: usize, bytes: u64) -> StoreSettings {
 
 async fn finish_all(store: &SqliteStore) {
     for run in claimed(store).await {
-        to(store, run, State::Done).await;
+        to(store, run, RunState::Done).await;
     }
 }
 
@@ -62,7 +62,7 @@ async fn configured_limits_and_texts_do_not_apply_in_memory() {
     let rule = live_rule("a");
     for n in 0..3 {
         let committed = store.commit(arrival(&n.to_string(), &rule)).await.unwrap();
-        assert_eq!(committed.runs[0].state, State::Queued);
+        assert_eq!(committed.runs[0].state, RunState::Queued);
     }
     let texts = |transaction: &mut WriteTransaction<'_>| {
         let sql = "SELECT count(*) FROM texts WHERE text = 'text'";
@@ -97,7 +97,7 @@ async fn the_oldest_finished_runs_are_deleted_beyond_the_size() {
     let run = async |event: &str| store.runs_of("support", event).await.unwrap().pop();
     assert!(run("e0-0").await.is_none(), "the oldest are gone");
     let newest = run("e3-999").await.expect("the newest is there");
-    assert_eq!(newest.state, State::Done);
+    assert_eq!(newest.state, RunState::Done);
     let again = store.commit(arrival("e3-999", &rule)).await.unwrap();
     assert!(again.redelivered);
     let kept = store.counts().await.unwrap()["done"];
@@ -121,7 +121,7 @@ async fn unfinished_runs_and_the_newest_events_are_kept_whatever_the_size() {
     assert_eq!(store.counts().await.unwrap()["done"], 100);
     let again = store.commit(arrival("open", &rule)).await.unwrap();
     assert!(again.redelivered);
-    assert_eq!(again.runs[0].state, State::Running);
+    assert_eq!(again.runs[0].state, RunState::Running);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use rusqlite::params;
 
 use super::*;
-use flowtrigger_core::gate::{Ask, Kind, Opening};
+use flowtrigger_core::gate::{GateCheck, GateKind, GateDecision};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use crate::store::History;
 use crate::store::conformance::loop_check;
@@ -170,8 +170,8 @@ fn upgraded() -> (Folder, SqliteStore, SqliteHistory) {
     (folder, store, history)
 }
 
-fn attempt(number: u32, at: Timestamp, outcome: CallResult) -> Line {
-    Line::Attempt(Attempt {
+fn attempt(number: u32, at: Timestamp, outcome: CallResult) -> LogEntry {
+    LogEntry::Attempt(Attempt {
         step: "one".into(),
         number,
         started: at,
@@ -228,20 +228,20 @@ async fn runs_are_found_with_their_logs_and_rules() {
     });
     let log = [
         attempt(1, later(0), failed),
-        Line::Revived { at: later(1) },
+        LogEntry::Revived { at: later(1) },
         attempt(1, later(2), Ok(Reply { value: json!(1) })),
     ];
     assert_eq!(
         (done.row.state, done.row.attempts, done.log),
-        (State::Done, 2, log.to_vec())
+        (RunState::Done, 2, log.to_vec())
     );
     assert_eq!(store.run(RunId(1)).await.unwrap().unwrap().log, log);
     let waiting = history.run(RunId(6)).unwrap().expect("the run");
     let rule = waiting.rule.rule.expect("it compiles with its named flow");
     assert_eq!((rule.name.as_str(), rule.version.parts().len()), ("n", 1));
-    assert_eq!(waiting.row.state, State::Waiting { until: later(900) });
+    assert_eq!(waiting.row.state, RunState::Waiting { until: later(900) });
     assert_eq!(claimed(&store).await, [RunId(2)], "the owner of the lane");
-    to(&store, RunId(2), State::Done).await;
+    to(&store, RunId(2), RunState::Done).await;
     assert_eq!(claimed(&store).await, [RunId(3)], "the next of the lane");
     let new = store.commit(arrival("new", &live_rule("a"))).await.unwrap();
     assert_eq!(new.runs[0].id, RunId(7));
@@ -270,8 +270,8 @@ async fn windows_and_gates_are_as_before() {
     let window = history.open_window("d", "ticket.id 7", later(10)).unwrap();
     let window = window.expect("it is open");
     assert_eq!((window.run, window.events), (RunId(5), 2));
-    let check = Ask {
-        kind: Kind::Dedupe,
+    let check = GateCheck {
+        kind: GateKind::Dedupe,
         window: Duration::from_secs(60),
         value: "ticket.id 7".into(),
     };
@@ -281,7 +281,7 @@ async fn windows_and_gates_are_as_before() {
     (gated.received, gated.planned[0].asks) = (later(30), vec![check.clone()]);
     let gated = store.commit(gated).await.unwrap();
     assert_eq!(gated.runs[0].state.gate(), Some("dedupe"));
-    assert_ne!(check.decide(&facts), Opening::Open);
+    assert_ne!(check.decide(&facts), GateDecision::Admit);
     let guard = loop_check();
     let (facts, _) = history.loop_history("a", &guard, later(10)).unwrap();
     assert_eq!(facts.cause, Some((RunId(1), 0)));

@@ -58,7 +58,7 @@ async fn claimed(store: &SqliteStore) -> Vec<RunId> {
     runs.iter().map(|run| run.id).collect()
 }
 
-async fn to(store: &SqliteStore, run: RunId, state: State) {
+async fn to(store: &SqliteStore, run: RunId, state: RunState) {
     store.advance(run, Vec::new(), Some(state)).await.unwrap();
 }
 
@@ -103,7 +103,7 @@ async fn everything_is_there_after_a_restart() {
     let first = store.commit(arrival("1", &rule)).await.unwrap().runs[0].id;
     let second = store.commit(arrival("2", &rule)).await.unwrap().runs[0].id;
     assert_eq!(claimed(&store).await, [first]);
-    let attempt = Line::Attempt(Attempt {
+    let attempt = LogEntry::Attempt(Attempt {
         step: "one".into(),
         number: 1,
         started: now(),
@@ -116,7 +116,7 @@ async fn everything_is_there_after_a_restart() {
         }),
     });
     let until = now() + Duration::from_secs(5);
-    let retrying = State::Retrying { until };
+    let retrying = RunState::Retrying { until };
     let lines = vec![attempt.clone()];
     store
         .advance(first, lines, Some(retrying.clone()))
@@ -132,7 +132,7 @@ async fn everything_is_there_after_a_restart() {
     assert_eq!(record.rule.version.fingerprint, rule.version.fingerprint);
     assert!(claimed(&store).await.is_empty(), "the lane is still owned");
     assert_eq!(store.next_due().await.unwrap(), Some(until));
-    to(&store, first, State::Done).await;
+    to(&store, first, RunState::Done).await;
     assert_eq!(claimed(&store).await, [second]);
     assert!(store.commit(arrival("1", &rule)).await.unwrap().redelivered);
     let counts = store.counts().await.unwrap();
@@ -160,14 +160,14 @@ async fn runs_of_a_rule_beyond_its_backlog_are_held() {
             .commit(arrival(&format!("c{n}"), &calm))
             .await
             .unwrap();
-        assert_eq!(committed.runs[0].state, State::Queued);
+        assert_eq!(committed.runs[0].state, RunState::Queued);
     }
     let full = store.commit(arrival("c2", &calm)).await;
     assert_eq!(full, Err(StoreError::Full { unfinished: 5 }));
     let again = store.commit(arrival("c1", &calm)).await.unwrap();
     assert!(again.redelivered, "what is known is answered all the same");
     let runs = store.runs_of("support", "f4").await.unwrap();
-    let State::Held { why } = &runs[0].state else {
+    let RunState::Held { why } = &runs[0].state else {
         panic!("{:?}", runs[0].state);
     };
     assert!(why.contains("--rule flood"), "{why}");
@@ -313,9 +313,9 @@ async fn old_runs_are_deleted_and_held_ones_are_kept() {
         runs.push(store.commit(arrival).await.unwrap().runs[0].id);
     }
     claimed(&store).await;
-    to(&store, runs[0], State::Done).await;
-    to(&store, runs[1], State::Dead { why: "x".into() }).await;
-    to(&store, runs[2], State::Held { why: "y".into() }).await;
+    to(&store, runs[0], RunState::Done).await;
+    to(&store, runs[1], RunState::Dead { why: "x".into() }).await;
+    to(&store, runs[2], RunState::Held { why: "y".into() }).await;
     let event = arrival("9", &rule).event;
     store.archive(event.into(), RevisionId(1), Timestamp::now());
     for _ in 0..200 {
@@ -347,7 +347,7 @@ async fn blocking_commands_work_on_a_folder_that_no_daemon_uses() {
     let rule = live_rule("a");
     let run = store.commit(arrival("1", &rule)).await.unwrap().runs[0].id;
     claimed(&store).await;
-    to(&store, run, State::Dead { why: "x".into() }).await;
+    to(&store, run, RunState::Dead { why: "x".into() }).await;
     let by_hand = std::thread::spawn(move || {
         store.revive_blocking(run, now()).unwrap();
         store.cancel_blocking(run).unwrap();
@@ -361,7 +361,7 @@ async fn blocking_commands_work_on_a_folder_that_no_daemon_uses() {
     let (store, _) = folder.open();
     assert_eq!(
         store.run(run).await.unwrap().unwrap().state,
-        State::Cancelled
+        RunState::Cancelled
     );
     assert_eq!(claimed(&store).await, [again]);
 }

@@ -24,12 +24,12 @@ async fn suspects_are_executed_one_at_a_time() {
     assert_eq!(recovered.suspects, runs[..3]);
     assert_eq!(claimed(&store).await, [runs[0]]);
     assert!(claimed(&store).await.is_empty(), "nothing beside a suspect");
-    to(&store, runs[0], State::Done).await;
+    to(&store, runs[0], RunState::Done).await;
     assert_eq!(claimed(&store).await, [runs[1]]);
     let until = now() + Duration::from_secs(5);
-    to(&store, runs[1], State::Retrying { until }).await;
+    to(&store, runs[1], RunState::Retrying { until }).await;
     assert_eq!(claimed(&store).await, [runs[2]]);
-    to(&store, runs[2], State::Done).await;
+    to(&store, runs[2], RunState::Done).await;
     assert_eq!(claimed(&store).await, [runs[3]], "and all together again");
 }
 
@@ -66,7 +66,7 @@ async fn a_run_that_crashes_the_process_three_times_is_quarantined() {
     );
     let record = store.run(bad).await.unwrap().unwrap();
     assert!(
-        matches!(&record.state, State::Held { why } if why.contains("quarantined") && why.contains("runs retry")),
+        matches!(&record.state, RunState::Held { why } if why.contains("quarantined") && why.contains("runs retry")),
         "{:?}",
         record.state
     );
@@ -75,10 +75,10 @@ async fn a_run_that_crashes_the_process_three_times_is_quarantined() {
         [other],
         "the other suspect goes on alone"
     );
-    to(&store, other, State::Done).await;
+    to(&store, other, RunState::Done).await;
     assert_eq!(claimed(&store).await, [next], "its lane went to the next");
     store.revive(bad, now()).await.unwrap();
-    to(&store, next, State::Done).await;
+    to(&store, next, RunState::Done).await;
     assert_eq!(claimed(&store).await, [bad]);
 }
 
@@ -95,7 +95,7 @@ async fn progress_resets_the_crash_count() {
     for round in 0..6 {
         assert_eq!(claimed(&store).await, [run], "{round}");
         if round % 2 == 1 {
-            let started = Line::Started {
+            let started = LogEntry::Started {
                 step: "s".into(),
                 number: round,
                 at: now(),

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use flowtrigger_core::config;
-use flowtrigger_core::gate::{Ask, Kept, Kind};
+use flowtrigger_core::gate::{GateCheck, ModelWindow, GateKind};
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::run::call_result::Reply;
 use crate::store::{ArrivalKind, History, IncomingEvent};
@@ -18,10 +18,10 @@ fn gathered(id: &str, seconds: i64) -> IncomingEvent {
         debounce: { quiet: 60s, keep: all }\nflow:\n  - succeed: fine\n";
     let mut arrival = arrival(id, &flowtrigger_testing::rules::from_text(text).rules[0]);
     arrival.received = later(seconds);
-    arrival.planned[0].asks = vec![Ask {
-        kind: Kind::Debounce {
+    arrival.planned[0].asks = vec![GateCheck {
+        kind: GateKind::Debounce {
             at_most: None,
-            keep: Kept::All,
+            keep: ModelWindow::All,
         },
         window: Duration::from_secs(60),
         value: String::new(),
@@ -53,13 +53,13 @@ async fn waiting_runs_and_windows_are_there_after_a_restart() {
         .id;
     claimed(&store).await;
     let until = later(90 * 86_400);
-    let line = Line::Waiting {
+    let line = LogEntry::Waiting {
         step: "pause".into(),
         at: now(),
         until,
     };
     store
-        .advance(waits, vec![line.clone()], Some(State::Waiting { until }))
+        .advance(waits, vec![line.clone()], Some(RunState::Waiting { until }))
         .await
         .unwrap();
     store.commit(gathered("1", 0)).await.unwrap();
@@ -69,7 +69,7 @@ async fn waiting_runs_and_windows_are_there_after_a_restart() {
     let record = store.run(waits).await.unwrap().unwrap();
     assert_eq!(
         (record.state, record.log),
-        (State::Waiting { until }, vec![line])
+        (RunState::Waiting { until }, vec![line])
     );
     store.commit(gathered("2", 30)).await.unwrap();
     killed(store);
@@ -80,7 +80,7 @@ async fn waiting_runs_and_windows_are_there_after_a_restart() {
     let (store, recovered) = folder.open();
     assert_eq!(recovered.suspects, [runs[0].id]);
     assert_eq!(ids(&at(&store, later(91)).await[0]), ["1", "2"]);
-    to(&store, runs[0].id, State::Done).await;
+    to(&store, runs[0].id, RunState::Done).await;
     assert_eq!(at(&store, until).await[0].id, waits);
 }
 
@@ -98,7 +98,7 @@ async fn waiting_runs_have_a_limit_of_their_own() {
             .unwrap();
         assert_eq!(claimed(&store).await, [run.runs[0].id]);
         let until = later(86_400);
-        to(&store, run.runs[0].id, State::Waiting { until }).await;
+        to(&store, run.runs[0].id, RunState::Waiting { until }).await;
     }
     let rejected = store.commit(arrival("one more", &rule)).await;
     assert_eq!(rejected, Err(StoreError::Full { unfinished: 20 }));
@@ -116,7 +116,7 @@ async fn events_of_a_window_are_kept_as_long_as_the_run_that_reads_them() {
     let folder = Folder::new();
     let mut settings = StoreSettings::default();
     settings.retention.keep_for = Duration::ZERO;
-    settings.archive.events = flowtrigger_core::config::archive::Archived::Unmatched;
+    settings.archive.events = flowtrigger_core::config::archive::ArchiveScope::Unmatched;
     let (store, _) = folder.open_with(settings);
     for (id, seconds) in [("1", 0), ("2", 1), ("3", 2)] {
         store.commit(gathered(id, seconds)).await.unwrap();
@@ -146,7 +146,7 @@ async fn events_of_a_window_are_kept_as_long_as_the_run_that_reads_them() {
         occasion: ArrivalKind::Replay,
         ..gathered("3", 91)
     };
-    to(&store, run.id, State::Done).await;
+    to(&store, run.id, RunState::Done).await;
     let again = store.commit(replay).await.unwrap().runs[0].id;
     Connection::open(&folder.path)
         .unwrap()
@@ -156,7 +156,7 @@ async fn events_of_a_window_are_kept_as_long_as_the_run_that_reads_them() {
     assert_eq!(folder.rows("SELECT count(*) FROM events"), 3);
     let run = at(&store, later(92)).await.remove(0);
     assert_eq!((run.id, ids(&run)), (again, vec!["1", "2", "3"]));
-    to(&store, again, State::Done).await;
+    to(&store, again, RunState::Done).await;
     Connection::open(&folder.path)
         .unwrap()
         .execute(age, [])
@@ -183,7 +183,7 @@ async fn attempts_and_the_last_failure_are_kept_beside_the_log() {
         .id;
     claimed(&store).await;
     let attempt = |number, outcome| {
-        Line::Attempt(Attempt {
+        LogEntry::Attempt(Attempt {
             step: format!("each[{number}].page"),
             number,
             started: now(),

@@ -3,7 +3,7 @@
 
 use flowtrigger_core::flow::call::ExecCall;
 use flowtrigger_core::flow::confinement::Confinement;
-use flowtrigger_core::language::rendered_text::Text;
+use flowtrigger_core::language::rendered_text::RenderedText;
 use proptest::prelude::*;
 
 use super::shell;
@@ -88,8 +88,8 @@ proptest! {
     #[test]
     fn hostile_values_and_input_arrive_unchanged(value in hostile(), input in hostile()) {
         let call = ExecCall {
-            env: vec![("GIVEN".into(), Text::plain(value.clone()))],
-            stdin: Text::plain(input.clone()),
+            env: vec![("GIVEN".into(), RenderedText::plain(value.clone()))],
+            stdin: RenderedText::plain(input.clone()),
             ..shell("printf '%s\\0' \"$GIVEN\"; cat")
         };
         prop_assert_eq!(runs(call), format!("{value}\0{input}"));
@@ -101,7 +101,7 @@ proptest! {
         let text = format!("{before}\0{after}");
         let argument = exec(&["true", &text]);
         let variable = ExecCall {
-            env: vec![("GIVEN".into(), Text::plain(text))],
+            env: vec![("GIVEN".into(), RenderedText::plain(text))],
             ..exec(&["true"])
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -1,7 +1,7 @@
 //! Rules and configuration as they once were: an event is judged by those of its time.
 //! It refuses to look at the files of today.
 
-use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger::store::EditionId;
 use flowtrigger::store::{History, SqliteHistory};
 
@@ -21,7 +21,7 @@ fn an_event_is_judged_by_the_rules_of_its_time() {
             .revision(EditionId(edition as u64), &urgent)
             .unwrap()
             .expect("kept");
-        let mut scratch = Scratch::default();
+        let mut scratch = MatchScratch::default();
         let evaluation = past.rules.evaluate_event(&urgent, &mut scratch);
         evaluation
             .matched()

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::bundle::choice::{Comparison, Operand, Relation};
+use crate::bundle::choice::{Comparison, ComparisonOperand, Relation};
 use crate::bundle::read::word;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
@@ -13,13 +13,13 @@ use crate::language::operator::time::instant;
 /// A comparison's name in its parts.
 #[derive(Debug, Clone, Copy)]
 pub enum Comparator {
-    Of(Sort, Relation, Against),
+    Of(ComparedKind, Relation, Against),
     IsPresent,
     IsNull,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
+pub enum ComparedKind {
     Text,
     Number,
     Time,
@@ -44,10 +44,10 @@ impl Comparator {
             None => (name, Against::Value),
         };
         let sorts = [
-            ("String", Sort::Text),
-            ("Numeric", Sort::Number),
-            ("Timestamp", Sort::Time),
-            ("Boolean", Sort::Boolean),
+            ("String", ComparedKind::Text),
+            ("Numeric", ComparedKind::Number),
+            ("Timestamp", ComparedKind::Time),
+            ("Boolean", ComparedKind::Boolean),
         ];
         let (relation, sort) = sorts
             .into_iter()
@@ -61,10 +61,10 @@ impl Comparator {
             _ => return None,
         };
         let known = match (sort, relation, against) {
-            (Sort::Boolean, relation, _) => relation == Relation::Equals,
-            (Sort::Number, _, _) | (_, _, Against::Value) => true,
-            (Sort::Text, relation, Against::Path) => relation == Relation::Equals,
-            (Sort::Time, _, Against::Path) => false,
+            (ComparedKind::Boolean, relation, _) => relation == Relation::Equals,
+            (ComparedKind::Number, _, _) | (_, _, Against::Value) => true,
+            (ComparedKind::Text, relation, Against::Path) => relation == Relation::Equals,
+            (ComparedKind::Time, _, Against::Path) => false,
         };
         known.then_some(Self::Of(sort, relation, against))
     }
@@ -77,14 +77,14 @@ impl Comparator {
             Self::Of(sort, relation, against) => (sort, relation, against),
         };
         let operand = match against {
-            Against::Path => Operand::Path(word(node, key, diagnostics)?.text),
-            Against::Value => Operand::Value(value(node, key, sort, diagnostics)?),
+            Against::Path => ComparisonOperand::Path(word(node, key, diagnostics)?.text),
+            Against::Value => ComparisonOperand::Value(value(node, key, sort, diagnostics)?),
         };
         Some(match sort {
-            Sort::Text => Comparison::Text(relation, operand),
-            Sort::Number => Comparison::Number(relation, operand),
-            Sort::Time => Comparison::Time(relation, operand),
-            Sort::Boolean => Comparison::Boolean(operand),
+            ComparedKind::Text => Comparison::Text(relation, operand),
+            ComparedKind::Number => Comparison::Number(relation, operand),
+            ComparedKind::Time => Comparison::Time(relation, operand),
+            ComparedKind::Boolean => Comparison::Boolean(operand),
         })
     }
 }
@@ -127,13 +127,13 @@ fn truth(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<bool> 
 }
 
 /// A value of the kind that the comparison takes.
-fn value(node: &Node, key: &str, sort: Sort, diagnostics: &mut Diagnostics) -> Option<Value> {
+fn value(node: &Node, key: &str, sort: ComparedKind, diagnostics: &mut Diagnostics) -> Option<Value> {
     let value = node.to_json();
     let (fits, wanted, meant) = match sort {
-        Sort::Text => (value.is_string(), "text", "Numeric"),
-        Sort::Number => (value.is_number(), "a number", "String"),
-        Sort::Boolean => (value.is_boolean(), "true or false", "String"),
-        Sort::Time => {
+        ComparedKind::Text => (value.is_string(), "text", "Numeric"),
+        ComparedKind::Number => (value.is_number(), "a number", "String"),
+        ComparedKind::Boolean => (value.is_boolean(), "true or false", "String"),
+        ComparedKind::Time => {
             let time = value.as_str().is_some_and(|text| instant(text).is_some());
             (time, "a time such as \"2026-03-02T09:41:30Z\"", "String")
         }

@@ -1,44 +1,44 @@
-//! One way out of a `Choice` state: the tests that ZIS has, over values of the document.
+//! One way out of a `ChoiceRule` state: the tests that ZIS has, over values of the document.
 //! It refuses the tests that Amazon's language has and ZIS has not, with the list of those it has.
 
 pub mod comparator;
 
 use serde_json::Value;
 
-use crate::bundle::Word;
+use crate::bundle::SpannedText;
 use crate::bundle::vocabulary::{CHOICE, TEST};
 use crate::bundle::read::{check_keys, map, word};
-use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::diagnostic::{Code, Diagnostics, Span, Report};
 use crate::document::{Entry, Node};
 use crate::document::suggest;
 use crate::bundle::choice::comparator::{Comparator, NAMES};
 
 #[derive(Debug, Clone)]
-pub struct Choice {
-    pub at: Position,
-    pub test: Test,
-    pub next: Word,
+pub struct ChoiceRule {
+    pub at: Span,
+    pub test: ChoiceTest,
+    pub next: SpannedText,
 }
 
 #[derive(Debug, Clone)]
-pub enum Test {
-    And(Vec<Test>),
-    Or(Vec<Test>),
-    Not(Box<Test>),
+pub enum ChoiceTest {
+    And(Vec<ChoiceTest>),
+    Or(Vec<ChoiceTest>),
+    Not(Box<ChoiceTest>),
     One {
-        variable: Word,
+        variable: SpannedText,
         comparison: Comparison,
         /// Where what it is compared with stands.
-        at: Position,
+        at: Span,
     },
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Comparison {
-    Text(Relation, Operand),
-    Number(Relation, Operand),
-    Time(Relation, Operand),
-    Boolean(Operand),
+    Text(Relation, ComparisonOperand),
+    Number(Relation, ComparisonOperand),
+    Time(Relation, ComparisonOperand),
+    Boolean(ComparisonOperand),
     IsPresent(bool),
     IsNull(bool),
 }
@@ -54,7 +54,7 @@ pub enum Relation {
 
 /// What a value is compared with: a value of the right kind, or a path into the document.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Operand {
+pub enum ComparisonOperand {
     Value(Value),
     Path(String),
 }
@@ -65,7 +65,7 @@ pub const COMPARISONS: &str = "StringEquals, StringLessThan, StringGreaterThan, 
     and StringEqualsPath, BooleanEqualsPath and the five Numeric…Path";
 
 /// One of `Choices`.
-pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Choice> {
+pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<ChoiceRule> {
     let entries = map(node, "a choice", diagnostics)?;
     let next = match node.get("Next") {
         Some(next) => word(next, "Next", diagnostics),
@@ -75,8 +75,8 @@ pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Choice> {
             None
         }
     };
-    let test = read_test(node, entries, Place::Top, diagnostics);
-    Some(Choice {
+    let test = read_test(node, entries, TestPosition::Top, diagnostics);
+    Some(ChoiceRule {
         at: node.at,
         test: test?,
         next: next?,
@@ -85,7 +85,7 @@ pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Choice> {
 
 /// Whether a test is a choice itself, which leads on, or stands within one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum TestPosition {
     Top,
     Within,
 }
@@ -93,9 +93,9 @@ enum Place {
 fn read_test(
     node: &Node,
     entries: &[Entry],
-    place: Place,
+    place: TestPosition,
     diagnostics: &mut Diagnostics,
-) -> Option<Test> {
+) -> Option<ChoiceTest> {
     let tests: Vec<&Entry> = entries.iter().filter(|entry| is_test(&entry.key)).collect();
     let sound = check_others(entries, place, diagnostics);
     match tests.as_slice() {
@@ -133,13 +133,13 @@ fn is_test(key: &str) -> bool {
 }
 
 /// Reports keys that are no part of a choice.
-fn check_others(entries: &[Entry], place: Place, diagnostics: &mut Diagnostics) -> bool {
+fn check_others(entries: &[Entry], place: TestPosition, diagnostics: &mut Diagnostics) -> bool {
     let mut sound = true;
     for entry in entries.iter().filter(|entry| !is_test(&entry.key)) {
         let key = entry.key.as_str();
         match (key, place) {
-            ("Variable" | "Comment", _) | ("Next", Place::Top) => continue,
-            ("Next", Place::Within) => {
+            ("Variable" | "Comment", _) | ("Next", TestPosition::Top) => continue,
+            ("Next", TestPosition::Within) => {
                 let help = "take it out: the `Next` of the whole choice counts";
                 diagnostics.error(
                     Code::UnknownKey,
@@ -155,7 +155,7 @@ fn check_others(entries: &[Entry], place: Place, diagnostics: &mut Diagnostics) 
     sound
 }
 
-fn unknown(entry: &Entry, place: Place, diagnostics: &mut Diagnostics) {
+fn unknown(entry: &Entry, place: TestPosition, diagnostics: &mut Diagnostics) {
     let key = entry.key.as_str();
     let comparing = ["String", "Numeric", "Timestamp", "Boolean", "Is"];
     if comparing.iter().any(|start| key.starts_with(start)) {
@@ -173,8 +173,8 @@ fn unknown(entry: &Entry, place: Place, diagnostics: &mut Diagnostics) {
         return;
     }
     let words = match place {
-        Place::Top => &CHOICE,
-        Place::Within => &TEST,
+        TestPosition::Top => &CHOICE,
+        TestPosition::Within => &TEST,
     };
     check_keys(std::slice::from_ref(entry), words, diagnostics);
 }
@@ -195,20 +195,20 @@ fn foreign(key: &str) -> Option<&'static str> {
     })
 }
 
-fn read_one(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Test> {
+fn read_one(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<ChoiceTest> {
     match entry.key.as_str() {
-        "And" => read_several(&entry.value, "And", diagnostics).map(Test::And),
-        "Or" => read_several(&entry.value, "Or", diagnostics).map(Test::Or),
+        "And" => read_several(&entry.value, "And", diagnostics).map(ChoiceTest::And),
+        "Or" => read_several(&entry.value, "Or", diagnostics).map(ChoiceTest::Or),
         "Not" => {
             let entries = map(&entry.value, "`Not`", diagnostics)?;
-            let test = read_test(&entry.value, entries, Place::Within, diagnostics)?;
-            Some(Test::Not(Box::new(test)))
+            let test = read_test(&entry.value, entries, TestPosition::Within, diagnostics)?;
+            Some(ChoiceTest::Not(Box::new(test)))
         }
         _ => read_comparison(node, entry, diagnostics),
     }
 }
 
-fn read_several(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Vec<Test>> {
+fn read_several(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Vec<ChoiceTest>> {
     let Some(items) = node.as_list().filter(|items| !items.is_empty()) else {
         let message = format!("`{key}` takes a list of tests, found {}", node.kind());
         diagnostics.error(
@@ -219,17 +219,17 @@ fn read_several(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option
         );
         return None;
     };
-    let tests: Vec<Option<Test>> = items
+    let tests: Vec<Option<ChoiceTest>> = items
         .iter()
         .map(|item| {
             let entries = map(item, "a test", diagnostics)?;
-            read_test(item, entries, Place::Within, diagnostics)
+            read_test(item, entries, TestPosition::Within, diagnostics)
         })
         .collect();
     tests.into_iter().collect()
 }
 
-fn read_comparison(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Test> {
+fn read_comparison(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<ChoiceTest> {
     let comparator = Comparator::parse(&entry.key)?;
     let variable = match node.get("Variable") {
         Some(variable) => word(variable, "Variable", diagnostics),
@@ -241,7 +241,7 @@ fn read_comparison(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) ->
         }
     };
     let comparison = comparator.read(entry, diagnostics);
-    Some(Test::One {
+    Some(ChoiceTest::One {
         variable: variable?,
         comparison: comparison?,
         at: entry.value.at,

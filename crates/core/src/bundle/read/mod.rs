@@ -3,10 +3,10 @@
 
 pub mod states;
 
-use crate::bundle::vocabulary::{BUNDLE, JOB_SPEC, Keys, PROPERTIES, RESOURCE};
-use crate::bundle::{Bundle, Flow, JobSpec, Kind, TEMPLATE_VERSION, Word, http};
-use crate::bundle::name::FullName;
-use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::bundle::vocabulary::{BUNDLE, JOB_SPEC, KeySet, PROPERTIES, RESOURCE};
+use crate::bundle::{Bundle, BundleFlow, JobSpec, ResourceKind, TEMPLATE_VERSION, SpannedText, http};
+use crate::bundle::name::ResourceName;
+use crate::diagnostic::{Code, Diagnostics, Span, Report};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
 use crate::document::suggest;
@@ -85,11 +85,11 @@ fn read_resource(entry: &Entry, bundle: &mut Bundle, diagnostics: &mut Diagnosti
     }
     let name = read_name(properties, entry, kind, bundle, diagnostics);
     let read = match kind {
-        Kind::JobSpec => {
+        ResourceKind::JobSpec => {
             read_job_spec(properties, &name, diagnostics).map(|spec| bundle.job_specs.push(spec))
         }
-        Kind::Flow => read_flow(properties, &name, diagnostics).map(|flow| bundle.flows.push(flow)),
-        Kind::Action => {
+        ResourceKind::Flow => read_flow(properties, &name, diagnostics).map(|flow| bundle.flows.push(flow)),
+        ResourceKind::Action => {
             read_action(properties, &name, diagnostics).map(|action| bundle.actions.push(action))
         }
     };
@@ -98,7 +98,7 @@ fn read_resource(entry: &Entry, bundle: &mut Bundle, diagnostics: &mut Diagnosti
     }
 }
 
-fn kind(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Kind> {
+fn kind(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<ResourceKind> {
     let Some(found) = node.get("type") else {
         let message = format!("the resource `{}` has no `type`", entry.key);
         let help = "add `type`: ZIS::JobSpec, ZIS::Flow or ZIS::Action::Http";
@@ -110,9 +110,9 @@ fn kind(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Kin
         leave_connection(&text, found.at, diagnostics);
         return None;
     }
-    let kind = Kind::parse(&text);
+    let kind = ResourceKind::parse(&text);
     if kind.is_none() {
-        let words = [Kind::JobSpec, Kind::Flow, Kind::Action].map(Kind::word);
+        let words = [ResourceKind::JobSpec, ResourceKind::Flow, ResourceKind::Action].map(ResourceKind::word);
         let help = match suggest::nearest(&text, words.into_iter()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("a bundle has {}", words.join(", ")),
@@ -124,7 +124,7 @@ fn kind(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Kin
 }
 
 /// How to sign in is no part of a bundle here.
-fn leave_connection(text: &str, at: Position, diagnostics: &mut Diagnostics) {
+fn leave_connection(text: &str, at: Span, diagnostics: &mut Diagnostics) {
     let message = format!("a resource of type `{text}` is not read");
     let help = "connections are made in flowtrigger.yaml, under `connections`; the resource may stay, for ZIS";
     diagnostics.warning(Code::InvalidValue, at, message, help);
@@ -135,11 +135,11 @@ fn leave_connection(text: &str, at: Position, diagnostics: &mut Diagnostics) {
 fn read_name(
     properties: &Node,
     entry: &Entry,
-    kind: Kind,
+    kind: ResourceKind,
     bundle: &Bundle,
     diagnostics: &mut Diagnostics,
-) -> Word {
-    let key = || Word {
+) -> SpannedText {
+    let key = || SpannedText {
         text: entry.key.clone(),
         at: entry.key_at,
     };
@@ -152,10 +152,10 @@ fn read_name(
     let Some(name) = word(name, "name", diagnostics) else {
         return key();
     };
-    let mut taken: Vec<&Word> = match kind {
-        Kind::JobSpec => bundle.job_specs.iter().map(|spec| &spec.name).collect(),
-        Kind::Flow => bundle.flows.iter().map(|flow| &flow.name).collect(),
-        Kind::Action => bundle.actions.iter().map(|action| &action.name).collect(),
+    let mut taken: Vec<&SpannedText> = match kind {
+        ResourceKind::JobSpec => bundle.job_specs.iter().map(|spec| &spec.name).collect(),
+        ResourceKind::Flow => bundle.flows.iter().map(|flow| &flow.name).collect(),
+        ResourceKind::Action => bundle.actions.iter().map(|action| &action.name).collect(),
     };
     taken.retain(|other| other.text == name.text);
     if let Some(first) = taken.first() {
@@ -169,7 +169,7 @@ fn read_name(
     name
 }
 
-fn read_job_spec(node: &Node, name: &Word, diagnostics: &mut Diagnostics) -> Option<JobSpec> {
+fn read_job_spec(node: &Node, name: &SpannedText, diagnostics: &mut Diagnostics) -> Option<JobSpec> {
     let entries = node.as_map().unwrap_or_default();
     check_keys(entries, &JOB_SPEC, diagnostics);
     let flow_name = required(node, "flow_name", "zis:INTEGRATION:flow:NAME", diagnostics);
@@ -183,9 +183,9 @@ fn read_job_spec(node: &Node, name: &Word, diagnostics: &mut Diagnostics) -> Opt
     })
 }
 
-fn read_flow(node: &Node, name: &Word, diagnostics: &mut Diagnostics) -> Option<Flow> {
+fn read_flow(node: &Node, name: &SpannedText, diagnostics: &mut Diagnostics) -> Option<BundleFlow> {
     let definition = read_definition(node, diagnostics)?;
-    Some(Flow {
+    Some(BundleFlow {
         name: name.clone(),
         definition: states::read(definition, diagnostics)?,
     })
@@ -193,7 +193,7 @@ fn read_flow(node: &Node, name: &Word, diagnostics: &mut Diagnostics) -> Option<
 
 fn read_action(
     node: &Node,
-    name: &Word,
+    name: &SpannedText,
     diagnostics: &mut Diagnostics,
 ) -> Option<http::HttpAction> {
     let definition = read_definition(node, diagnostics)?;
@@ -241,7 +241,7 @@ fn integration(bundle: &Bundle) -> Option<String> {
     let actions = states.filter_map(|state| state.action());
     let names = flows
         .chain(actions)
-        .filter_map(|word| FullName::parse(&word.text));
+        .filter_map(|word| ResourceName::parse(&word.text));
     let owners: Vec<&str> = names
         .filter(|name| !name.is_common())
         .map(|name| name.owner)
@@ -268,7 +268,7 @@ pub fn map<'n>(node: &'n Node, name: &str, diagnostics: &mut Diagnostics) -> Opt
 }
 
 /// A text that is not empty.
-pub fn word(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Word> {
+pub fn word(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<SpannedText> {
     let text = diagnostics.text(node, key)?;
     if text.trim().is_empty() {
         let message = format!("`{key}` is empty");
@@ -280,10 +280,10 @@ pub fn word(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Wor
         );
         return None;
     }
-    Some(Word { text, at: node.at })
+    Some(SpannedText { text, at: node.at })
 }
 
-pub fn optional(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Word> {
+pub fn optional(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<SpannedText> {
     let found = node.get(key)?;
     match &found.value {
         Yaml::Null => None,
@@ -293,7 +293,7 @@ pub fn optional(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option
 }
 
 /// Reports the keys that a mapping cannot have; those that end in `.$` stand for the key before it.
-pub fn check_keys(entries: &[Entry], keys: &Keys, diagnostics: &mut Diagnostics) {
+pub fn check_keys(entries: &[Entry], keys: &KeySet, diagnostics: &mut Diagnostics) {
     for entry in entries {
         let key = entry.key.as_str();
         let plain = key.strip_suffix(".$").unwrap_or(key);

@@ -1,10 +1,10 @@
 //! The states of a flow, read one by one: what each kind takes, and where it leads.
 //! It refuses states that Amazon's language has and ZIS has not.
 
-use crate::bundle::vocabulary::{ACTION, CATCH, CHOICES, DEFINITION, FAIL, Keys, MAP, PASS, SUCCEED, WAIT};
+use crate::bundle::vocabulary::{ACTION, CATCH, CHOICES, DEFINITION, FAIL, KeySet, MAP, PASS, SUCCEED, WAIT};
 use crate::bundle::read::{check_keys, map, optional, word};
-use crate::bundle::state::{Catch, Definition, Does, Spot, State, Then};
-use crate::bundle::{Word, choice};
+use crate::bundle::state::{Catcher, Definition, StateKind, PathField, BundleState, NextState};
+use crate::bundle::{SpannedText, choice};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
@@ -50,7 +50,7 @@ pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Definition> {
     Some(definition)
 }
 
-fn read_state(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<State> {
+fn read_state(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<BundleState> {
     let node = &entry.value;
     let entries = map(node, "a state", diagnostics)?;
     let kind = read_type(node, entry, diagnostics)?;
@@ -58,7 +58,7 @@ fn read_state(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<State> {
     let errors = diagnostics.errors();
     let does = read_does(kind, node, entry, diagnostics);
     let then = match kind {
-        "Choice" | "Succeed" | "Fail" => Some(Then::End),
+        "Choice" | "Succeed" | "Fail" => Some(NextState::End),
         _ => read_then(node, entry, diagnostics),
     };
     let (input, output) = (
@@ -68,8 +68,8 @@ fn read_state(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<State> {
     let result = spot(node, "ResultPath", diagnostics);
     let (does, then) = (does?, then?);
     let sound = diagnostics.errors() == errors;
-    let state = State {
-        name: Word {
+    let state = BundleState {
+        name: SpannedText {
             text: entry.key.clone(),
             at: entry.key_at,
         },
@@ -83,7 +83,7 @@ fn read_state(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<State> {
     sound.then_some(state)
 }
 
-fn keys(kind: &str) -> &'static Keys {
+fn keys(kind: &str) -> &'static KeySet {
     match kind {
         "Action" => &ACTION,
         "Choice" => &CHOICES,
@@ -124,14 +124,14 @@ fn read_does(
     node: &Node,
     entry: &Entry,
     diagnostics: &mut Diagnostics,
-) -> Option<Does> {
+) -> Option<StateKind> {
     Some(match kind {
         "Action" => {
             let name = required(node, "ActionName", entry, diagnostics)
                 .and_then(|n| word(n, "ActionName", diagnostics));
             let parameters = read_parameters(node, diagnostics);
             let catch = read_catch(node, diagnostics);
-            Does::Action {
+            StateKind::Action {
                 name: name?,
                 parameters: parameters?,
                 catch: catch?,
@@ -144,21 +144,21 @@ fn read_does(
             let each =
                 required(node, "Iterator", entry, diagnostics).and_then(|n| read(n, diagnostics));
             let catch = read_catch(node, diagnostics);
-            Does::Map {
+            StateKind::Map {
                 items: items?,
                 each: each?,
                 catch: catch?,
             }
         }
         "Wait" => read_wait(required(node, "Seconds", entry, diagnostics)?, diagnostics)?,
-        "Pass" => Does::Pass {
+        "Pass" => StateKind::Pass {
             result: node.get("Result").cloned(),
             parameters: read_parameters(node, diagnostics)?,
         },
-        "Succeed" => Does::Succeed {
+        "Succeed" => StateKind::Succeed {
             message: read_text(node, "Message", diagnostics)?,
         },
-        _ => Does::Fail {
+        _ => StateKind::Fail {
             error: read_text(node, "Error", diagnostics)?,
             cause: read_text(node, "Cause", diagnostics)?,
         },
@@ -204,7 +204,7 @@ fn read_text(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Op
     Some(Some(found.clone()))
 }
 
-fn read_choices(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Does> {
+fn read_choices(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<StateKind> {
     let list = node.get("Choices").and_then(Node::as_list);
     let Some(items) = list.filter(|items| !items.is_empty()) else {
         let message = format!("the state `{}` has no `Choices`", entry.key);
@@ -217,13 +217,13 @@ fn read_choices(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Op
         .map(|item| choice::read(item, diagnostics))
         .collect();
     let default = optional(node, "Default", diagnostics);
-    Some(Does::Choice {
+    Some(StateKind::Choice {
         choices: choices.into_iter().collect::<Option<_>>()?,
         default,
     })
 }
 
-fn read_wait(node: &Node, diagnostics: &mut Diagnostics) -> Option<Does> {
+fn read_wait(node: &Node, diagnostics: &mut Diagnostics) -> Option<StateKind> {
     let seconds = match &node.value {
         Yaml::Number(number) => number.as_u64(),
         Yaml::Null | Yaml::Bool(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => None,
@@ -238,18 +238,18 @@ fn read_wait(node: &Node, diagnostics: &mut Diagnostics) -> Option<Does> {
         );
         return None;
     };
-    Some(Does::Wait {
+    Some(StateKind::Wait {
         seconds,
         at: node.at,
     })
 }
 
 /// What follows: `Next` or `End`, one of them.
-fn read_then(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Then> {
+fn read_then(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<NextState> {
     let name = &entry.key;
     match (node.get("Next"), node.get("End")) {
-        (Some(next), None) => word(next, "Next", diagnostics).map(Then::Next),
-        (None, Some(end)) if end.value == Yaml::Bool(true) => Some(Then::End),
+        (Some(next), None) => word(next, "Next", diagnostics).map(NextState::Next),
+        (None, Some(end)) if end.value == Yaml::Bool(true) => Some(NextState::End),
         (None, Some(end)) => {
             let message = format!("`End` of the state `{name}` is true or not there");
             diagnostics.error(
@@ -275,17 +275,17 @@ fn read_then(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Optio
 }
 
 /// A path key; null stands for nothing.
-fn spot(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Spot> {
+fn spot(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<PathField> {
     let found = node.get(key)?;
     let path = match &found.value {
         Yaml::Null => None,
         _ => Some(word(found, key, diagnostics)?.text),
     };
-    Some(Spot { path, at: found.at })
+    Some(PathField { path, at: found.at })
 }
 
 /// The outer None after reporting one that is wrong.
-fn read_catch(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Catch>> {
+fn read_catch(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Catcher>> {
     let Some(catch) = node.get("Catch") else {
         return Some(None);
     };
@@ -320,7 +320,7 @@ fn read_catch(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Catch
         );
         return None;
     };
-    Some(Some(Catch {
+    Some(Some(Catcher {
         at: first.at,
         next: word(next, "Next", diagnostics)?,
         result: spot(first, "ResultPath", diagnostics),

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::compile::bundle::url;
 use crate::bundle::Bundle;
-use crate::bundle::http::{Filled, HttpAction, Pair};
+use crate::bundle::http::{TemplatedValue, HttpAction, NameValue};
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::flow::call::Expect;
-use crate::flow::step::{BodyTemplate, Http};
+use crate::flow::call::ExpectedStatus;
+use crate::flow::step::{BodyTemplate, HttpTemplate};
 use crate::flow::vocabulary::http::METHODS;
 use crate::compile::flow::http::{inherit, unfit};
 use crate::document::decode::Decode;
@@ -18,7 +18,7 @@ use crate::compile::compiler::Compiler;
 use crate::language::resolver::NameResolver;
 use crate::language::template::placeholder::placeholders;
 use crate::language::template::{Escape, Template};
-use crate::language::template::json::TreeTemplate;
+use crate::language::template::json::JsonTemplate;
 
 /// The request, and how long it may take where the connection says so.
 pub fn lower(
@@ -26,7 +26,7 @@ pub fn lower(
     parameters: Option<&Node>,
     bundle: &Bundle,
     cx: &mut Compiler<'_>,
-) -> Option<(Http, Option<Duration>)> {
+) -> Option<(HttpTemplate, Option<Duration>)> {
     let constants = constants(parameters);
     let address = url::lower(action, &constants, bundle, cx);
     let method = lower_method(action, cx.diagnostics());
@@ -41,7 +41,7 @@ pub fn lower(
     if let Some(connection) = connection {
         inherit(&mut headers, &connection.headers);
     }
-    let http = Http {
+    let http = HttpTemplate {
         method: method?,
         url,
         connection: connection.map(|connection| connection.name.clone()),
@@ -49,7 +49,7 @@ pub fn lower(
         headers,
         body: body?,
         auth: connection.and_then(|connection| connection.auth.clone()),
-        expect: Expect::default(),
+        expect: ExpectedStatus::default(),
         redirects: 0,
     };
     Some((http, connection.and_then(|connection| connection.timeout)))
@@ -84,7 +84,7 @@ fn lower_method(action: &HttpAction, diagnostics: &mut Diagnostics) -> Option<&'
     known
 }
 
-fn lower_headers(pairs: &[Pair], diagnostics: &mut Diagnostics) -> Option<Vec<(String, Template)>> {
+fn lower_headers(pairs: &[NameValue], diagnostics: &mut Diagnostics) -> Option<Vec<(String, Template)>> {
     let mut sound = true;
     for pair in pairs {
         if let Some(help) = unfit(&pair.key.text) {
@@ -99,7 +99,7 @@ fn lower_headers(pairs: &[Pair], diagnostics: &mut Diagnostics) -> Option<Vec<(S
 }
 
 /// Credentials belong into a connection.
-fn warn_of_secret(pair: &Pair, diagnostics: &mut Diagnostics) {
+fn warn_of_secret(pair: &NameValue, diagnostics: &mut Diagnostics) {
     const NAMES: [&str; 6] = [
         "authorization",
         "api-key",
@@ -121,7 +121,7 @@ fn warn_of_secret(pair: &Pair, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn lower_pairs(pairs: &[Pair], diagnostics: &mut Diagnostics) -> Option<Vec<(String, Template)>> {
+fn lower_pairs(pairs: &[NameValue], diagnostics: &mut Diagnostics) -> Option<Vec<(String, Template)>> {
     let lowered: Vec<Option<(String, Template)>> = pairs
         .iter()
         .map(|pair| {
@@ -134,7 +134,7 @@ fn lower_pairs(pairs: &[Pair], diagnostics: &mut Diagnostics) -> Option<Vec<(Str
     lowered.into_iter().collect()
 }
 
-fn text(filled: &Filled, key: &str, diagnostics: &mut Diagnostics) -> Option<Template> {
+fn text(filled: &TemplatedValue, key: &str, diagnostics: &mut Diagnostics) -> Option<Template> {
     if matches!(filled.node.value, Yaml::Null | Yaml::List(_) | Yaml::Map(_)) {
         diagnostics.wrong_type(&filled.node, key, "text");
         return None;
@@ -151,13 +151,13 @@ fn text(filled: &Filled, key: &str, diagnostics: &mut Diagnostics) -> Option<Tem
 }
 
 /// A text that is more than one placeholder is sent as it is, anything else as JSON.
-fn lower_body(filled: &Filled, names: &mut NameResolver<'_>) -> Option<BodyTemplate> {
+fn lower_body(filled: &TemplatedValue, names: &mut NameResolver<'_>) -> Option<BodyTemplate> {
     let tree = match filled.reference {
-        true => TreeTemplate::reference(&filled.node, "requestBody.$", names.diagnostics)?,
-        false => TreeTemplate::in_document(&filled.node, names)?,
+        true => JsonTemplate::reference(&filled.node, "requestBody.$", names.diagnostics)?,
+        false => JsonTemplate::in_document(&filled.node, names)?,
     };
     Some(match tree {
-        TreeTemplate::Text(text) => BodyTemplate::Raw(text),
+        JsonTemplate::Text(text) => BodyTemplate::Raw(text),
         tree => BodyTemplate::Json(tree),
     })
 }

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::bundle::{Bundle, Word};
+use crate::bundle::{Bundle, SpannedText};
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::flow::control::{ConfigAccess, Jq, JqInput};
+use crate::flow::control::{SettingsAccess, JqStep, JqInput};
 use crate::flow::jq::check_program;
 use crate::flow::step::Action;
 use crate::document::Node;
@@ -14,7 +14,7 @@ use crate::language::resolver::NameResolver;
 use crate::document::suggest;
 use crate::language::template::placeholder::placeholders;
 use crate::language::template::{Escape, Template};
-use crate::language::template::json::TreeTemplate;
+use crate::language::template::json::JsonTemplate;
 
 pub const JQ: &str = "zis:common:transform:Jq";
 pub const LOAD: &str = "zis:common:action:LoadConfig";
@@ -27,7 +27,7 @@ const LINKS: [&str; 4] = [
 ];
 
 pub fn lower(
-    name: &Word,
+    name: &SpannedText,
     parameters: Option<&Node>,
     bundle: &Bundle,
     names: &mut NameResolver<'_>,
@@ -39,7 +39,7 @@ pub fn lower(
                 lower_program(parameters, names.diagnostics),
                 lower_input(parameters, names),
             );
-            Some(Action::from(Jq {
+            Some(Action::from(JqStep {
                 program: program?,
                 input: input?,
             }))
@@ -65,7 +65,7 @@ pub fn is_known(name: &str) -> bool {
     [JQ, LOAD, PATCH].contains(&name)
 }
 
-fn refuse(other: &str, name: &Word, diagnostics: &mut Diagnostics) {
+fn refuse(other: &str, name: &SpannedText, diagnostics: &mut Diagnostics) {
     if LINKS.contains(&other) {
         let message = format!("`{other}` needs the links of ZIS, which are not built");
         let help = "keep what belongs together under a scope with `LoadConfig` and `PatchConfig`, or in a field of the ticket";
@@ -83,7 +83,7 @@ fn refuse(other: &str, name: &Word, diagnostics: &mut Diagnostics) {
 
 /// The parameters, each of those that are needed among them; reports those that mean nothing.
 fn required<'n>(
-    name: &Word,
+    name: &SpannedText,
     parameters: Option<&'n Node>,
     keys: &[&str],
     diagnostics: &mut Diagnostics,
@@ -119,10 +119,10 @@ fn find<'n>(parameters: &'n Node, key: &str) -> Option<(&'n Node, bool)> {
     plain.or_else(|| Some((parameters.get(&format!("{key}.$"))?, true)))
 }
 
-fn lower_value(parameters: &Node, key: &str, names: &mut NameResolver<'_>) -> Option<TreeTemplate> {
+fn lower_value(parameters: &Node, key: &str, names: &mut NameResolver<'_>) -> Option<JsonTemplate> {
     match find(parameters, key)? {
-        (node, true) => TreeTemplate::reference(node, &format!("{key}.$"), names.diagnostics),
-        (node, false) => TreeTemplate::in_document(node, names),
+        (node, true) => JsonTemplate::reference(node, &format!("{key}.$"), names.diagnostics),
+        (node, false) => JsonTemplate::in_document(node, names),
     }
 }
 
@@ -157,14 +157,14 @@ fn lower_input(parameters: &Node, names: &mut NameResolver<'_>) -> Option<JqInpu
         && let Ok(value @ (serde_json::Value::Object(_) | serde_json::Value::Array(_))) =
             serde_json::from_str(text)
     {
-        return Some(JqInput::Tree(TreeTemplate::Value(Arc::new(value))));
+        return Some(JqInput::Tree(JsonTemplate::Value(Arc::new(value))));
     }
     lower_value(parameters, "data", names).map(JqInput::Tree)
 }
 
 fn access(
     parameters: &Node,
-    patch: Option<TreeTemplate>,
+    patch: Option<JsonTemplate>,
     bundle: &Bundle,
     diagnostics: &mut Diagnostics,
 ) -> Option<Action> {
@@ -180,7 +180,7 @@ fn access(
         );
         return None;
     }
-    Some(Action::from(ConfigAccess {
+    Some(Action::from(SettingsAccess {
         integration: bundle.integration.as_str().into(),
         scope,
         patch,

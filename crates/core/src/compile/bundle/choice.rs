@@ -6,22 +6,22 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::compile::bundle::flow::path;
-use crate::bundle::Word;
-use crate::bundle::choice::{Comparison, Operand, Relation, Test};
-use crate::diagnostic::{Diagnostics, Position};
+use crate::bundle::SpannedText;
+use crate::bundle::choice::{Comparison, ComparisonOperand, Relation, ChoiceTest};
+use crate::diagnostic::{Diagnostics, Span};
 use crate::language::condition::{Condition, Polarity, Predicate};
 use crate::language::resolver::NameResolver;
 use crate::language::operator::exists::Exists;
 use crate::language::operator::is::Is;
 use crate::language::operator::operand;
 use crate::language::operator::operand::Operands;
-use crate::language::operator::order::Ordered;
-use crate::language::operator::relation::Side;
-use crate::language::operator::value_kind::Kind;
-use crate::language::operator::{Case, Operator};
+use crate::language::operator::order::OrderComparison;
+use crate::language::operator::relation::OrderRelation;
+use crate::language::operator::value_kind::ValueKind;
+use crate::language::operator::{CaseSensitivity, Operator};
 
-pub fn lower(test: &Test, names: &mut NameResolver<'_>) -> Option<Condition> {
-    let branch = Branch {
+pub fn lower(test: &ChoiceTest, names: &mut NameResolver<'_>) -> Option<Condition> {
+    let branch = TestContext {
         group: "all".into(),
         polarity: Polarity::Positive,
     };
@@ -30,24 +30,24 @@ pub fn lower(test: &Test, names: &mut NameResolver<'_>) -> Option<Condition> {
 
 /// Where in the tree: negation is carried down to the comparisons.
 #[derive(Clone)]
-struct Branch {
+struct TestContext {
     group: String,
     polarity: Polarity,
 }
 
-impl Branch {
-    fn lower(&self, test: &Test, names: &mut NameResolver<'_>) -> Option<Condition> {
+impl TestContext {
+    fn lower(&self, test: &ChoiceTest, names: &mut NameResolver<'_>) -> Option<Condition> {
         match test {
-            Test::And(parts) => Some(self.all(self.parts(parts, "and", names)?)),
-            Test::Or(parts) => Some(self.any(self.parts(parts, "or", names)?)),
-            Test::Not(part) => {
-                let negated = Branch {
+            ChoiceTest::And(parts) => Some(self.all(self.parts(parts, "and", names)?)),
+            ChoiceTest::Or(parts) => Some(self.any(self.parts(parts, "or", names)?)),
+            ChoiceTest::Not(part) => {
+                let negated = TestContext {
                     polarity: self.polarity.flip(),
                     ..self.clone()
                 };
                 negated.lower(part, names)
             }
-            Test::One {
+            ChoiceTest::One {
                 variable,
                 comparison,
                 at,
@@ -57,7 +57,7 @@ impl Branch {
 
     fn parts(
         &self,
-        parts: &[Test],
+        parts: &[ChoiceTest],
         key: &str,
         names: &mut NameResolver<'_>,
     ) -> Option<Vec<Condition>> {
@@ -70,7 +70,7 @@ impl Branch {
                     group => format!("{group}.{key}[{index}]"),
                 };
                 let polarity = self.polarity;
-                Branch { group, polarity }.lower(part, names)
+                TestContext { group, polarity }.lower(part, names)
             })
             .collect();
         parts.into_iter().collect()
@@ -92,9 +92,9 @@ impl Branch {
 
     fn comparison(
         &self,
-        variable: &Word,
+        variable: &SpannedText,
         comparison: &Comparison,
-        at: Position,
+        at: Span,
         names: &mut NameResolver<'_>,
     ) -> Option<Condition> {
         let path = path(&variable.text, variable.at, names.diagnostics);
@@ -124,18 +124,18 @@ impl Branch {
 /// The operators that must hold, or must not, for a comparison to hold.
 fn operators(
     comparison: &Comparison,
-    at: Position,
+    at: Span,
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<(Operator, Polarity)>> {
     let one = |operator| Some(vec![(operator, Polarity::Positive)]);
     match comparison {
         Comparison::Text(relation, operand) => one(related(
-            Kind::Text,
+            ValueKind::Text,
             *relation,
             lower_operand(operand, at, diagnostics)?,
         )),
         Comparison::Number(relation, operand) => one(related(
-            Kind::Number,
+            ValueKind::Number,
             *relation,
             lower_operand(operand, at, diagnostics)?,
         )),
@@ -143,11 +143,11 @@ fn operators(
             // The same moment may be written in several ways.
             let operand = lower_operand(operand, at, diagnostics)?;
             let sides = [Relation::LessOrEqual, Relation::GreaterOrEqual];
-            let sides = sides.map(|side| related(Kind::Time, side, operand.clone()));
+            let sides = sides.map(|side| related(ValueKind::Time, side, operand.clone()));
             Some(sides.map(|operator| (operator, Polarity::Positive)).into())
         }
         Comparison::Time(relation, operand) => one(related(
-            Kind::Time,
+            ValueKind::Time,
             *relation,
             lower_operand(operand, at, diagnostics)?,
         )),
@@ -166,31 +166,31 @@ fn operators(
     }
 }
 
-fn related(kind: Kind, relation: Relation, operand: operand::Operand) -> Operator {
-    let ordered = |side| Ordered::of_kind(kind, side, operand.clone());
+fn related(kind: ValueKind, relation: Relation, operand: operand::Operand) -> Operator {
+    let ordered = |side| OrderComparison::of_kind(kind, side, operand.clone());
     match relation {
         Relation::Equals => equals(operand),
-        Relation::Less => Operator::Lt(ordered(Side::Below)),
-        Relation::LessOrEqual => Operator::Lte(ordered(Side::UpTo)),
-        Relation::Greater => Operator::Gt(ordered(Side::Above)),
-        Relation::GreaterOrEqual => Operator::Gte(ordered(Side::From)),
+        Relation::Less => Operator::Lt(ordered(OrderRelation::Less)),
+        Relation::LessOrEqual => Operator::Lte(ordered(OrderRelation::LessOrEqual)),
+        Relation::Greater => Operator::Gt(ordered(OrderRelation::Greater)),
+        Relation::GreaterOrEqual => Operator::Gte(ordered(OrderRelation::GreaterOrEqual)),
     }
 }
 
 fn equals(operand: operand::Operand) -> Operator {
     Operator::Is(Is {
         operands: Operands(vec![operand]),
-        case: Case::Exact,
+        case: CaseSensitivity::Exact,
     })
 }
 
 fn lower_operand(
-    operand: &Operand,
-    at: Position,
+    operand: &ComparisonOperand,
+    at: Span,
     diagnostics: &mut Diagnostics,
 ) -> Option<operand::Operand> {
     match operand {
-        Operand::Value(value) => Some(operand::Operand::Literal(value.clone())),
-        Operand::Path(text) => path(text, at, diagnostics).map(operand::Operand::Path),
+        ComparisonOperand::Value(value) => Some(operand::Operand::Literal(value.clone())),
+        ComparisonOperand::Path(text) => path(text, at, diagnostics).map(operand::Operand::Path),
     }
 }

@@ -6,35 +6,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::compile::bundle::{action, builtin, choice};
-use crate::bundle::choice::Choice;
+use crate::bundle::choice::ChoiceRule;
 use crate::bundle::state;
-use crate::bundle::state::{Definition, Does, Spot, State};
+use crate::bundle::state::{Definition, StateKind, PathField, BundleState};
 use crate::bundle::Bundle;
-use crate::bundle::name::FullName;
+use crate::bundle::name::ResourceName;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
-use crate::flow::call::Keep;
-use crate::flow::control::{Branch, Catch, Choose, Data, Each, Landing, OnFailure, Then, Wait};
-use crate::flow::step::{Action, Flow, OnCrash, Settings, Step};
+use crate::flow::call::KeepOutput;
+use crate::flow::control::{Branch, Catch, Choose, StatePaths, ForEach, ResultPath, OnFailure, BranchTarget, Wait};
+use crate::flow::step::{Action, Flow, OnCrash, StepSettings, Step};
 use crate::document::Node;
 use crate::compile::compiler::Compiler;
 use crate::language::resolver::NameResolver;
-use crate::path::{Key, Path, Root, Route};
+use crate::path::{PathSegment, Path, Root, PathKind};
 use crate::language::template::{Escape, Template};
-use crate::language::template::json::TreeTemplate;
-use crate::run::retry::Retry;
+use crate::language::template::json::JsonTemplate;
+use crate::run::retry::RetryPolicy;
 
 /// How long a request may take whose connection does not say.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub fn lower(definition: &Definition, bundle: &Bundle, cx: &mut Compiler<'_>) -> Option<Flow> {
     let start = definition.place(&definition.start_at.text);
-    let mut states: Vec<&State> = definition.states.iter().collect();
+    let mut states: Vec<&BundleState> = definition.states.iter().collect();
     if let Some(start) = start {
         // A flow begins with its first step.
         let first = states.remove(start);
         states.insert(0, first);
     }
-    let mut lowering = Flowing {
+    let mut lowering = FlowLowering {
         places: (0..)
             .zip(&states)
             .map(|(place, state)| (state.name.text.as_str(), place))
@@ -52,7 +52,7 @@ pub fn lower(definition: &Definition, bundle: &Bundle, cx: &mut Compiler<'_>) ->
     start.map(|_| Flow { steps, catch: None })
 }
 
-struct Flowing<'b> {
+struct FlowLowering<'b> {
     places: HashMap<&'b str, u32>,
     /// Steps that fail the flow where no choice holds.
     fallbacks: Vec<Step>,
@@ -61,8 +61,8 @@ struct Flowing<'b> {
     bundle: &'b Bundle,
 }
 
-impl Flowing<'_> {
-    fn state(&mut self, state: &State, cx: &mut Compiler<'_>) -> Option<Step> {
+impl FlowLowering<'_> {
+    fn state(&mut self, state: &BundleState, cx: &mut Compiler<'_>) -> Option<Step> {
         let action = self.action(state, cx);
         let data = data(state, &mut cx.names);
         let catch = match state.catch() {
@@ -70,8 +70,8 @@ impl Flowing<'_> {
             None => Some(None),
         };
         let next = match &state.then {
-            state::Then::Next(next) => Some(Some(*self.places.get(next.text.as_str())?)),
-            state::Then::End => Some(None),
+            state::NextState::Next(next) => Some(Some(*self.places.get(next.text.as_str())?)),
+            state::NextState::End => Some(None),
         };
         let (action, timeout) = action?;
         Some(Step {
@@ -86,12 +86,12 @@ impl Flowing<'_> {
     }
 
     /// What the state does, and how long a request of it may take.
-    fn action(&mut self, state: &State, cx: &mut Compiler<'_>) -> Option<(Action, Duration)> {
+    fn action(&mut self, state: &BundleState, cx: &mut Compiler<'_>) -> Option<(Action, Duration)> {
         let action = match &state.does {
-            Does::Action {
+            StateKind::Action {
                 name, parameters, ..
             } => {
-                let common = FullName::parse(&name.text).is_some_and(|full| full.is_common());
+                let common = ResourceName::parse(&name.text).is_some_and(|full| full.is_common());
                 if common {
                     builtin::lower(name, parameters.as_ref(), self.bundle, &mut cx.names)?
                 } else {
@@ -100,30 +100,30 @@ impl Flowing<'_> {
                     return Some((Action::from(http), timeout.unwrap_or(TIMEOUT)));
                 }
             }
-            Does::Choice { choices, default } => {
+            StateKind::Choice { choices, default } => {
                 let fallback = match default {
                     Some(default) => *self.places.get(default.text.as_str())?,
                     None => self.fail_where_none_holds(state, cx),
                 };
                 self.choose(choices, fallback, state, &mut cx.names)?
             }
-            Does::Map { items, each, .. } => Action::Each(Box::new(Each {
+            StateKind::Map { items, each, .. } => Action::Each(Box::new(ForEach {
                 items: path(&items.text, items.at, cx.diagnostics())?,
                 name: None,
                 concurrency: 1,
                 on_failure: OnFailure::Stop,
                 flow: lower(each, self.bundle, cx)?,
             })),
-            Does::Wait { seconds, .. } => Action::Wait(Wait::For(Duration::from_secs(*seconds))),
-            Does::Pass { result, .. } => Action::Set(match result {
-                Some(result) => TreeTemplate::Value(Arc::new(result.to_json())),
-                None => TreeTemplate::Field(Arc::new(whole())),
+            StateKind::Wait { seconds, .. } => Action::Wait(Wait::For(Duration::from_secs(*seconds))),
+            StateKind::Pass { result, .. } => Action::Set(match result {
+                Some(result) => JsonTemplate::Value(Arc::new(result.to_json())),
+                None => JsonTemplate::Field(Arc::new(whole())),
             }),
-            Does::Succeed { message } => Action::Succeed(match message {
+            StateKind::Succeed { message } => Action::Succeed(match message {
                 Some(message) => Some(self::message(&[message], cx.diagnostics())?),
                 None => None,
             }),
-            Does::Fail { error, cause } => {
+            StateKind::Fail { error, cause } => {
                 let parts: Vec<&Node> = error.iter().chain(cause).collect();
                 Action::Fail(match parts.as_slice() {
                     [] => None,
@@ -136,9 +136,9 @@ impl Flowing<'_> {
 
     fn choose(
         &self,
-        choices: &[Choice],
+        choices: &[ChoiceRule],
         fallback: u32,
-        state: &State,
+        state: &BundleState,
         names: &mut NameResolver<'_>,
     ) -> Option<Action> {
         let mut branches: Vec<Option<Branch>> = Vec::with_capacity(choices.len() + 1);
@@ -148,20 +148,20 @@ impl Flowing<'_> {
             branches.push(when.zip(then).map(|(when, then)| Branch {
                 at: choice.at,
                 when: Some(when),
-                then: Then::Goto(*then),
+                then: BranchTarget::Goto(*then),
             }));
         }
         let mut branches: Vec<Branch> = branches.into_iter().collect::<Option<_>>()?;
         branches.push(Branch {
             at: state.name.at,
             when: None,
-            then: Then::Goto(fallback),
+            then: BranchTarget::Goto(fallback),
         });
         Some(Action::Choose(Box::new(Choose { branches })))
     }
 
     /// A step that fails as ZIS does where no choice holds and there is no `Default`.
-    fn fail_where_none_holds(&mut self, state: &State, cx: &mut Compiler<'_>) -> u32 {
+    fn fail_where_none_holds(&mut self, state: &BundleState, cx: &mut Compiler<'_>) -> u32 {
         let name = &state.name.text;
         let why = format!("no choice of `{name}` holds, and it has no `Default`; add one");
         let action = Action::Fail(Some(Template::literal(why)));
@@ -172,10 +172,10 @@ impl Flowing<'_> {
             action,
             next: None,
             catch: None,
-            data: Some(Box::new(Data {
+            data: Some(Box::new(StatePaths {
                 input: None,
                 parameters: None,
-                result: Landing::Nowhere,
+                result: ResultPath::Nowhere,
                 output: None,
             })),
         });
@@ -184,30 +184,30 @@ impl Flowing<'_> {
         place
     }
 
-    fn catch(&self, catch: &state::Catch, diagnostics: &mut Diagnostics) -> Option<Catch> {
-        let error = landing(catch.result.as_ref(), Landing::At(Vec::new()), diagnostics);
+    fn catch(&self, catch: &state::Catcher, diagnostics: &mut Diagnostics) -> Option<Catch> {
+        let error = landing(catch.result.as_ref(), ResultPath::At(Vec::new()), diagnostics);
         let next = self.places.get(catch.next.text.as_str());
         Some(Catch {
-            then: Then::Goto(*next?),
+            then: BranchTarget::Goto(*next?),
             error: error?,
         })
     }
 }
 
-fn settings(action: &Action, timeout: Duration) -> Settings {
+fn settings(action: &Action, timeout: Duration) -> StepSettings {
     let requests = action.request().is_some();
-    Settings {
+    StepSettings {
         retry: match requests {
-            true => Retry::of_requests(),
-            false => Retry::of_commands(),
+            true => RetryPolicy::of_requests(),
+            false => RetryPolicy::of_commands(),
         },
         timeout,
-        keep: Keep::default(),
+        keep: KeepOutput::default(),
         on_crash: OnCrash::Rerun,
     }
 }
 
-fn data(state: &State, names: &mut NameResolver<'_>) -> Option<Data> {
+fn data(state: &BundleState, names: &mut NameResolver<'_>) -> Option<StatePaths> {
     let input = place(state.input.as_ref(), "InputPath", names.diagnostics);
     let output = place(state.output.as_ref(), "OutputPath", names.diagnostics);
     let result = landing(
@@ -216,28 +216,28 @@ fn data(state: &State, names: &mut NameResolver<'_>) -> Option<Data> {
         names.diagnostics,
     );
     let parameters = match &state.does {
-        Does::Action {
+        StateKind::Action {
             name, parameters, ..
         } => {
-            let common = FullName::parse(&name.text).is_some_and(|full| full.is_common());
+            let common = ResourceName::parse(&name.text).is_some_and(|full| full.is_common());
             // What a built-in action takes is part of what it does.
             let own = parameters.as_ref().filter(|_| !common);
-            own.map(|node| TreeTemplate::in_document(node, names))
+            own.map(|node| JsonTemplate::in_document(node, names))
         }
-        Does::Pass { parameters, .. } => parameters
+        StateKind::Pass { parameters, .. } => parameters
             .as_ref()
-            .map(|node| TreeTemplate::in_document(node, names)),
-        Does::Choice { .. }
-        | Does::Map { .. }
-        | Does::Wait { .. }
-        | Does::Succeed { .. }
-        | Does::Fail { .. } => None,
+            .map(|node| JsonTemplate::in_document(node, names)),
+        StateKind::Choice { .. }
+        | StateKind::Map { .. }
+        | StateKind::Wait { .. }
+        | StateKind::Succeed { .. }
+        | StateKind::Fail { .. } => None,
     };
     let parameters = match parameters {
         Some(parameters) => Some(parameters?),
         None => None,
     };
-    Some(Data {
+    Some(StatePaths {
         input: input?,
         parameters,
         result: result?,
@@ -246,18 +246,18 @@ fn data(state: &State, names: &mut NameResolver<'_>) -> Option<Data> {
 }
 
 /// Where the result goes that a state says no `ResultPath` for.
-pub fn usual_landing(state: &State) -> Landing {
+pub fn usual_landing(state: &BundleState) -> ResultPath {
     match &state.does {
-        Does::Action { name, .. } if name.text == builtin::PATCH => Landing::Nowhere,
-        Does::Action { .. } | Does::Map { .. } | Does::Pass { .. } => Landing::At(Vec::new()),
-        Does::Choice { .. } | Does::Wait { .. } | Does::Succeed { .. } | Does::Fail { .. } => {
-            Landing::Nowhere
+        StateKind::Action { name, .. } if name.text == builtin::PATCH => ResultPath::Nowhere,
+        StateKind::Action { .. } | StateKind::Map { .. } | StateKind::Pass { .. } => ResultPath::At(Vec::new()),
+        StateKind::Choice { .. } | StateKind::Wait { .. } | StateKind::Succeed { .. } | StateKind::Fail { .. } => {
+            ResultPath::Nowhere
         }
     }
 }
 
 /// `InputPath` and `OutputPath`; the outer None after reporting one that is none.
-fn place(spot: Option<&Spot>, key: &str, diagnostics: &mut Diagnostics) -> Option<Option<Path>> {
+fn place(spot: Option<&PathField>, key: &str, diagnostics: &mut Diagnostics) -> Option<Option<Path>> {
     let Some(spot) = spot else {
         return Some(None);
     };
@@ -275,17 +275,17 @@ fn place(spot: Option<&Spot>, key: &str, diagnostics: &mut Diagnostics) -> Optio
 }
 
 /// The keys that a `ResultPath` names; null keeps the document as it is.
-fn landing(spot: Option<&Spot>, usual: Landing, diagnostics: &mut Diagnostics) -> Option<Landing> {
+fn landing(spot: Option<&PathField>, usual: ResultPath, diagnostics: &mut Diagnostics) -> Option<ResultPath> {
     let Some(spot) = spot else {
         return Some(usual);
     };
     let Some(text) = &spot.path else {
-        return Some(Landing::Nowhere);
+        return Some(ResultPath::Nowhere);
     };
     let path = path(text, spot.at, diagnostics)?;
     match path.route {
-        Route::Plain { keys, .. } if keys.iter().all(is_name) => Some(Landing::At(keys)),
-        Route::Plain { .. } | Route::Query(_) => {
+        PathKind::Plain { keys, .. } if keys.iter().all(is_name) => Some(ResultPath::At(keys)),
+        PathKind::Plain { .. } | PathKind::Query(_) => {
             let message = format!("`{text}` is no one place to put a result");
             let help = "name keys alone: `$.lookup.order`";
             diagnostics.error(Code::BadPath, spot.at, message, help);
@@ -294,13 +294,13 @@ fn landing(spot: Option<&Spot>, usual: Landing, diagnostics: &mut Diagnostics) -
     }
 }
 
-fn is_name(key: &Key) -> bool {
+fn is_name(key: &PathSegment) -> bool {
     key.index.is_none()
 }
 
 pub(super) fn path(
     text: &str,
-    at: crate::diagnostic::Position,
+    at: crate::diagnostic::Span,
     diagnostics: &mut Diagnostics,
 ) -> Option<Path> {
     match Path::in_document(text.trim()) {
@@ -317,7 +317,7 @@ pub(super) fn path(
 fn whole() -> Path {
     Path {
         text: "$".into(),
-        route: Route::Plain {
+        route: PathKind::Plain {
             root: Root::Document,
             keys: Vec::new(),
         },

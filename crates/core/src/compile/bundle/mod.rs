@@ -13,24 +13,24 @@ use std::mem::take;
 use std::sync::Arc;
 
 use crate::compile::bundle::named_flows::named_flows;
-use crate::bundle::{Bundle, JobSpec, Kind};
-use crate::bundle::name::FullName;
+use crate::bundle::{Bundle, JobSpec, ResourceKind};
+use crate::bundle::name::ResourceName;
 use crate::bundle::read::read;
 use crate::config::Config;
 use crate::config::mode::Mode;
-use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::diagnostic::{Code, Diagnostics, Span, Report};
 use crate::event::catalogue::event_type::EventType;
-use crate::compile::flow::named_flows::Named;
+use crate::compile::flow::named_flows::NamedFlow;
 use crate::flow::step;
 use crate::language::condition::Condition;
 use crate::document::{Node, Yaml};
-use crate::language::event_fields::Fields;
+use crate::language::event_fields::EventFields;
 use crate::rule::{Lane, Rule};
 use crate::compile::compiler::Compiler;
 use crate::compile::cache::CompileCache;
 use crate::rule::event_pattern::TypePattern;
 use crate::compile::event_pattern::{lower_source, lower_types};
-use crate::rule::version::{Part, Version};
+use crate::rule::version::{IncludedDocument, RuleVersion};
 use crate::compile::{self_trigger, write_targets};
 
 pub use crate::compile::bundle::builtin::{LOAD, PATCH, is_known};
@@ -42,20 +42,20 @@ pub struct CompiledBundle {
     /// One for each job spec; none where anything in the bundle is wrong.
     pub rules: Vec<Arc<Rule>>,
     /// All flows, by which rules outside the bundle run them.
-    pub flows: Vec<Named>,
+    pub flows: Vec<NamedFlow>,
 }
 
 /// Compiles the bundle of a document; reports everything that is wrong with it.
 pub fn compile(
     node: &Node,
-    part: &Part,
-    version: &Version,
+    part: &IncludedDocument,
+    version: &RuleVersion,
     config: &Config,
     cache: &mut CompileCache,
     diagnostics: &mut Diagnostics,
 ) -> CompiledBundle {
     let before = diagnostics.errors();
-    let mut cx = Compiler::new(config, Fields::Open, diagnostics).with_cache(take(cache));
+    let mut cx = Compiler::new(config, EventFields::Open, diagnostics).with_cache(take(cache));
     let mut compiled = match read(node, cx.diagnostics()) {
         Some(bundle) => lower_bundle(&bundle, part, version, &mut cx),
         None => CompiledBundle::default(),
@@ -68,23 +68,23 @@ pub fn compile(
 }
 
 /// What a job spec listens to.
-pub struct Trigger<'b> {
+pub struct JobSpecTrigger<'b> {
     pub spec: &'b JobSpec,
     /// The place of the flow that it starts.
     flow: Option<usize>,
     pub source: Option<String>,
     pub types: Option<Arc<[TypePattern]>>,
-    fields: Fields,
+    fields: EventFields,
 }
 
 fn lower_bundle(
     bundle: &Bundle,
-    part: &Part,
-    version: &Version,
+    part: &IncludedDocument,
+    version: &RuleVersion,
     cx: &mut Compiler<'_>,
 ) -> CompiledBundle {
     let specs = bundle.job_specs.iter();
-    let triggers: Vec<Trigger<'_>> = specs.map(|spec| lower_trigger(spec, bundle, cx)).collect();
+    let triggers: Vec<JobSpecTrigger<'_>> = specs.map(|spec| lower_trigger(spec, bundle, cx)).collect();
     check::names(bundle, &triggers, cx);
     let mut flows: Vec<Option<step::Flow>> = Vec::with_capacity(bundle.flows.len());
     for (place, flow) in bundle.flows.iter().enumerate() {
@@ -110,32 +110,32 @@ fn lower_bundle(
 }
 
 /// What the events hold that may start a flow: all that any of its job specs listens to.
-fn fields_of(flow: usize, triggers: &[Trigger<'_>]) -> Fields {
+fn fields_of(flow: usize, triggers: &[JobSpecTrigger<'_>]) -> EventFields {
     let mut types: Vec<EventType> = Vec::new();
     for trigger in triggers.iter().filter(|trigger| trigger.flow == Some(flow)) {
         match &trigger.fields {
-            Fields::Of(known) => types.extend(known.types().iter().cloned()),
-            Fields::Open | Fields::Any | Fields::None => return Fields::Open,
+            EventFields::Of(known) => types.extend(known.types().iter().cloned()),
+            EventFields::Open | EventFields::Any | EventFields::None => return EventFields::Open,
         }
     }
     match types.is_empty() {
-        true => Fields::Open,
-        false => Fields::Of(types.into_iter().collect()),
+        true => EventFields::Open,
+        false => EventFields::Of(types.into_iter().collect()),
     }
 }
 
-fn lower_trigger<'b>(spec: &'b JobSpec, bundle: &Bundle, cx: &mut Compiler<'_>) -> Trigger<'b> {
+fn lower_trigger<'b>(spec: &'b JobSpec, bundle: &Bundle, cx: &mut Compiler<'_>) -> JobSpecTrigger<'b> {
     let source = lower_source(&spec.event_source, cx);
     let types = one_type(&spec.event_type, cx.diagnostics())
         .then(|| lower_types(&spec.event_type, source.as_deref(), cx))
         .flatten();
     let fields = match &types {
         Some(_) => cx.names.fields.clone(),
-        None => Fields::Open,
+        None => EventFields::Open,
     };
     warn_of_display_name(&spec.event_type, types.as_deref(), cx.diagnostics());
-    let name = FullName::short(&spec.flow_name.text);
-    Trigger {
+    let name = ResourceName::short(&spec.flow_name.text);
+    JobSpecTrigger {
         spec,
         flow: bundle.flows.iter().position(|flow| flow.name.text == name),
         source,
@@ -177,9 +177,9 @@ fn warn_of_display_name(node: &Node, types: Option<&[TypePattern]>, diagnostics:
 
 fn rule(
     bundle: &Bundle,
-    trigger: Trigger<'_>,
+    trigger: JobSpecTrigger<'_>,
     flow: step::Flow,
-    version: &Version,
+    version: &RuleVersion,
     cx: &mut Compiler<'_>,
 ) -> Option<Rule> {
     let name = rule_name(&bundle.integration, &trigger.spec.name.text);
@@ -224,7 +224,7 @@ pub fn rule_name(integration: &str, spec: &str) -> String {
 
 /// A name that leads nowhere, with the nearest that there is.
 pub fn nowhere(
-    at: Position,
+    at: Span,
     what: &str,
     name: &str,
     known: &[&str],
@@ -242,6 +242,6 @@ pub fn nowhere(
 }
 
 /// Whether a name leads to a resource that has mistakes of its own.
-pub fn told(bundle: &Bundle, kind: Kind, name: &str) -> bool {
+pub fn told(bundle: &Bundle, kind: ResourceKind, name: &str) -> bool {
     bundle.is_broken(kind, name)
 }

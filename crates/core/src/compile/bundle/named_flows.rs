@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use crate::bundle::Bundle;
-use crate::compile::flow::named_flows::{Body, Named};
+use crate::compile::flow::named_flows::{NamedFlowBody, NamedFlow};
 use crate::flow::step;
-use crate::rule::version::Part;
+use crate::rule::version::IncludedDocument;
 
 /// The flows of a bundle, as they were lowered. A flow with mistakes keeps its name, so that the rule
 /// that runs it has none.
-pub fn named_flows(bundle: &Bundle, lowered: Vec<Option<step::Flow>>, part: &Part) -> Vec<Named> {
+pub fn named_flows(bundle: &Bundle, lowered: Vec<Option<step::Flow>>, part: &IncludedDocument) -> Vec<NamedFlow> {
     // Two of one name are reported where the bundle is read.
     let is_first = |place: usize, name: &str| {
         let mut before = bundle.flows[..place].iter();
@@ -18,11 +18,11 @@ pub fn named_flows(bundle: &Bundle, lowered: Vec<Option<step::Flow>>, part: &Par
     };
     let flows = bundle.flows.iter().zip(lowered).enumerate();
     let flows = flows.filter(|(place, (flow, _))| is_first(*place, &flow.name.text));
-    let flows = flows.map(|(_, (flow, lowered))| Named {
+    let flows = flows.map(|(_, (flow, lowered))| NamedFlow {
         name: bundle.name_of(flow).into(),
         at: flow.name.at,
         part: part.clone(),
-        body: Body::Compiled(Arc::new(lowered.unwrap_or_default())),
+        body: NamedFlowBody::Compiled(Arc::new(lowered.unwrap_or_default())),
     });
     flows.collect()
 }

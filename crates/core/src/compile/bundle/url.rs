@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use crate::bundle::http::{Address, Filled, HttpAction};
-use crate::bundle::{Bundle, Word};
+use crate::bundle::http::{RequestTarget, TemplatedValue, HttpAction};
+use crate::bundle::{Bundle, SpannedText};
 use crate::config::connection::Connection;
-use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::diagnostic::{Code, Diagnostics, Span, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::compile::compiler::Compiler;
@@ -30,7 +30,7 @@ pub fn lower<'c>(
         None => None,
     };
     match &action.address {
-        Address::Path(path) => {
+        RequestTarget::Path(path) => {
             let connection = match named {
                 Some(named) => named,
                 None => zendesk(&path.node, bundle, cx)?,
@@ -39,7 +39,7 @@ pub fn lower<'c>(
             let template = lower_path(&text, &path.node, connection, cx.diagnostics())?;
             Some((template, Some(connection)))
         }
-        Address::Url(url) => {
+        RequestTarget::Url(url) => {
             let text = text(url, constants, "url", cx.diagnostics())?;
             let template = lower_url(&text, &url.node, named, cx.diagnostics())?;
             Some((template, named))
@@ -48,7 +48,7 @@ pub fn lower<'c>(
 }
 
 /// The connection that a bundle's name for it means.
-fn connection<'c>(word: &Word, bundle: &Bundle, cx: &mut Compiler<'c>) -> Option<&'c Connection> {
+fn connection<'c>(word: &SpannedText, bundle: &Bundle, cx: &mut Compiler<'c>) -> Option<&'c Connection> {
     let ours = cx.config.connection_of(&bundle.integration, &word.text);
     if let Some(connection) = cx.config.connections.get(&ours) {
         return Some(connection);
@@ -80,7 +80,7 @@ fn zendesk<'c>(node: &Node, bundle: &Bundle, cx: &mut Compiler<'c>) -> Option<&'
 
 /// The text of an address, with what the state always passes put in.
 fn text(
-    filled: &Filled,
+    filled: &TemplatedValue,
     constants: &Constants,
     key: &str,
     diagnostics: &mut Diagnostics,
@@ -189,7 +189,7 @@ fn origin(connection: &Connection) -> &str {
 
 fn check_origin(
     host: &str,
-    at: Position,
+    at: Span,
     connection: &Connection,
     diagnostics: &mut Diagnostics,
 ) -> Option<()> {

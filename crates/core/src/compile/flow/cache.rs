@@ -6,37 +6,37 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Diagnostic, Position};
-use crate::compile::flow::named_flows::Named;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::compile::flow::named_flows::NamedFlow;
 use crate::flow::step::Flow;
 use crate::language::names::Local;
-use crate::language::event_fields::Identity;
+use crate::language::event_fields::EventTypesKey;
 use crate::compile::compiler::Compiler;
-use crate::rule::version::Part;
+use crate::rule::version::IncludedDocument;
 
 #[derive(Default)]
-pub struct Flows {
-    lowered: HashMap<(Arc<str>, Identity), Vec<Lowered>>,
+pub struct FlowCache {
+    lowered: HashMap<(Arc<str>, EventTypesKey), Vec<CachedFlow>>,
     /// The names of those that some rule runs.
     run: BTreeSet<Arc<str>>,
-    told: HashSet<(Position, String)>,
+    told: HashSet<(Span, String)>,
     cycles: BTreeSet<Vec<Arc<str>>>,
 }
 
 /// A flow with nothing to say about it.
 #[derive(Clone)]
-pub struct Lowered {
-    pub seen: Seen,
+pub struct CachedFlow {
+    pub seen: FlowInputs,
     /// How many flows stood around it.
     pub depth: usize,
     pub flow: Arc<Flow>,
     /// The documents of the flows that it runs.
-    pub parts: Vec<Part>,
+    pub parts: Vec<IncludedDocument>,
 }
 
 /// What a named flow sees of who runs it, beside the event.
 #[derive(Clone)]
-pub struct Seen {
+pub struct FlowInputs {
     /// The rule's variables.
     pub base: Arc<Value>,
     /// Those with the flow's own laid over them.
@@ -46,7 +46,7 @@ pub struct Seen {
     pub locals: Vec<Local>,
 }
 
-impl Seen {
+impl FlowInputs {
     /// The variables whose values are known.
     pub fn known(&self) -> Arc<Value> {
         if self.given.is_empty() {
@@ -64,7 +64,7 @@ impl Seen {
     }
 }
 
-impl Flows {
+impl FlowCache {
     pub fn run(&mut self, name: &Arc<str>) {
         self.run.insert(Arc::clone(name));
     }
@@ -84,14 +84,14 @@ impl Flows {
         self.cycles.insert(names)
     }
 
-    pub fn get(&self, named: &Named, seen: &Seen, cx: &Compiler<'_>) -> Option<Lowered> {
+    pub fn get(&self, named: &NamedFlow, seen: &FlowInputs, cx: &Compiler<'_>) -> Option<CachedFlow> {
         let key = (Arc::clone(&named.name), cx.names.fields.identity()?);
         let mut lowered = self.lowered.get(&key)?.iter();
-        let same = |lowered: &&Lowered| lowered.seen.is_like(seen) && cx.depth <= lowered.depth;
+        let same = |lowered: &&CachedFlow| lowered.seen.is_like(seen) && cx.depth <= lowered.depth;
         lowered.find(same).cloned()
     }
 
-    pub fn keep(&mut self, named: &Named, fields: Identity, lowered: Lowered) {
+    pub fn keep(&mut self, named: &NamedFlow, fields: EventTypesKey, lowered: CachedFlow) {
         let key = (Arc::clone(&named.name), fields);
         self.lowered.entry(key).or_default().push(lowered);
     }

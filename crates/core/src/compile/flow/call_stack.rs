@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::rule::version::Part;
+use crate::rule::version::IncludedDocument;
 
 #[derive(Debug, Clone, Default)]
-pub struct Running {
+pub struct FlowStack {
     /// Outermost first.
     pub flows: Vec<Arc<str>>,
     /// The documents of all flows that the rule runs, each once.
-    pub parts: Vec<Part>,
+    pub parts: Vec<IncludedDocument>,
     /// The rule's own variables, over which each flow lays its own; None outside of any.
     pub vars: Option<Arc<Value>>,
 }
 
-impl Running {
-    pub fn is_made_of(&mut self, part: &Part) {
+impl FlowStack {
+    pub fn is_made_of(&mut self, part: &IncludedDocument) {
         if !self.parts.contains(part) {
             self.parts.push(part.clone());
         }

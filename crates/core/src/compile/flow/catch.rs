@@ -3,11 +3,11 @@
 
 use crate::compile::flow::lower_steps;
 use crate::diagnostic::{Code, Report};
-use crate::flow::control::{Catch, Landing, Then};
+use crate::flow::control::{Catch, ResultPath, BranchTarget};
 use crate::flow::step::Flow;
 use crate::document::{Entry, Node, Yaml};
-use crate::language::names::Occasion;
-use crate::language::names::Ran;
+use crate::language::names::ErrorScope;
+use crate::language::names::Execution;
 use crate::compile::compiler::Compiler;
 
 /// What ends a flow rather than fail in it.
@@ -24,7 +24,7 @@ pub fn lower_catch(node: &Node, cx: &mut Compiler<'_>) -> Option<Option<Box<Flow
         .in_scope
         .steps
         .iter_mut()
-        .for_each(|step| step.ran = Ran::Perhaps);
+        .for_each(|step| step.ran = Execution::Possible);
     lower_caught(catch, cx).map(|flow| Some(Box::new(flow)))
 }
 
@@ -48,8 +48,8 @@ pub fn lower_beside(
         return None;
     }
     let caught = Catch {
-        then: Then::Flow(flow?),
-        error: Landing::Nowhere,
+        then: BranchTarget::Flow(flow?),
+        error: ResultPath::Nowhere,
     };
     Some(Some(Box::new(caught)))
 }
@@ -61,7 +61,7 @@ fn lower_caught(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
         return None;
     }
     cx.within(node.at, |cx| {
-        cx.names.in_scope.error_scope = Occasion::Failure;
+        cx.names.in_scope.error_scope = ErrorScope::StepFailed;
         lower_steps(node, "catch", cx)
     })
 }

@@ -3,7 +3,7 @@
 
 use crate::compile::flow::lower_steps;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
-use crate::flow::control::{Branch, Choose, Then};
+use crate::flow::control::{Branch, Choose, BranchTarget};
 use crate::flow::step::Flow;
 use crate::flow::vocabulary::BRANCH;
 use crate::language::condition::Condition;
@@ -43,7 +43,7 @@ fn lower_branch(node: &Node, cx: &mut Compiler<'_>) -> Option<Branch> {
         Some(Branch {
             at: node.at,
             when: when?,
-            then: Then::Flow(flow?),
+            then: BranchTarget::Flow(flow?),
         })
     })
 }

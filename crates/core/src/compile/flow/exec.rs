@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::compile::flow::script;
 use crate::diagnostic::{Code, Report};
-use crate::flow::step::Exec;
+use crate::flow::step::ExecTemplate;
 use crate::flow::vocabulary::command::EXEC;
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
@@ -13,9 +13,9 @@ use crate::compile::compiler::Compiler;
 use crate::language::resolver::NameResolver;
 use crate::language::template::{Escape, Template};
 
-pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Exec> {
+pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
     match &node.value {
-        Yaml::List(_) => Some(Exec {
+        Yaml::List(_) => Some(ExecTemplate {
             argv: lower_argv(node, &mut cx.names)?,
             stdin: None,
             cwd: cx.folder.clone(),
@@ -33,7 +33,7 @@ pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Exec> {
     }
 }
 
-fn lower_mapping(node: &Node, cx: &mut Compiler<'_>) -> Option<Exec> {
+fn lower_mapping(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
     cx.entries(node, &EXEC)?;
     let argv = match node.get("argv") {
         Some(argv) => lower_argv(argv, &mut cx.names),
@@ -55,7 +55,7 @@ fn lower_mapping(node: &Node, cx: &mut Compiler<'_>) -> Option<Exec> {
         Some(env) => lower_env(env, &mut cx.names),
         None => Some(Vec::new()),
     };
-    Some(Exec {
+    Some(ExecTemplate {
         argv: argv?,
         stdin: stdin?,
         cwd: cwd?,
@@ -137,7 +137,7 @@ fn lower_env(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String, T
     env.into_iter().collect()
 }
 
-pub fn lower_shell(node: &Node, cx: &mut Compiler<'_>) -> Option<Exec> {
+pub fn lower_shell(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
     let script = match &node.value {
         Yaml::Text(script) if !script.trim().is_empty() => script.clone(),
         Yaml::Text(_) => {
@@ -167,7 +167,7 @@ pub fn lower_shell(node: &Node, cx: &mut Compiler<'_>) -> Option<Exec> {
         cx.error(Code::TemplateInShell, node.at, message, help);
         return None;
     }
-    Some(Exec {
+    Some(ExecTemplate {
         argv: ["/bin/sh", "-c", &script].map(Template::literal).into(),
         stdin: None,
         cwd: cx.folder.clone(),

@@ -7,24 +7,24 @@ use std::sync::Arc;
 
 use crate::compile::flow::{lower_steps, no_secret};
 use crate::compile::flow::catch::lower_catch;
-use crate::diagnostic::{Code, Diagnostics, Position, Report};
-use crate::flow::control::NamedFlow;
-use crate::compile::flow::named_flows::{Body, Named, NamedFlows};
+use crate::diagnostic::{Code, Diagnostics, Span, Report};
+use crate::flow::control::FlowCall;
+use crate::compile::flow::named_flows::{NamedFlowBody, NamedFlow, NamedFlows};
 use crate::flow::step::Flow;
 use crate::flow::vocabulary::{FLOW, FLOWS};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
-use crate::language::names::{Holds, Local, Names};
+use crate::language::names::{LocalType, Local, Names};
 use crate::compile::compiler::Compiler;
 use crate::language::resolver::NameResolver;
-use crate::compile::flow::call_stack::Running;
-use crate::compile::flow::cache::{Lowered, Seen};
+use crate::compile::flow::call_stack::FlowStack;
+use crate::compile::flow::cache::{CachedFlow, FlowInputs};
 use crate::document::suggest;
-use crate::language::template::json::TreeTemplate;
-use crate::rule::version::Part;
+use crate::language::template::json::JsonTemplate;
+use crate::rule::version::IncludedDocument;
 
 /// `flow: NAME` with the `vars` beside it.
-pub fn lower(name: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<NamedFlow> {
+pub fn lower(name: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<FlowCall> {
     let named = find(name, "flow", cx);
     let given = match step.get("vars") {
         Some(vars) => lower_given(vars, named, &mut cx.names).map(Some),
@@ -36,14 +36,14 @@ pub fn lower(name: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<NamedFlo
     let base = cx.stack.vars.clone();
     let base = base.unwrap_or_else(|| Arc::clone(&cx.names.in_scope.vars));
     let vars = named.vars_over(&base);
-    let seen = Seen {
+    let seen = FlowInputs {
         base,
         vars: Arc::clone(&vars),
         given: names,
         locals: gathered(&cx.names),
     };
     let flow = run(named, seen, name.at, cx);
-    Some(NamedFlow {
+    Some(FlowCall {
         name: Arc::clone(&named.name),
         flow: flow?,
         vars,
@@ -55,7 +55,7 @@ pub fn lower(name: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<NamedFlo
 fn gathered(names: &NameResolver<'_>) -> Vec<Local> {
     let locals = names.in_scope.locals.iter();
     locals
-        .filter(|local| local.holds == Holds::Events)
+        .filter(|local| local.holds == LocalType::Events)
         .cloned()
         .collect()
 }
@@ -64,25 +64,25 @@ fn gathered(names: &NameResolver<'_>) -> Vec<Local> {
 pub fn lower_flow_name(name: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     let named = find(name, "flow_name", cx)?;
     cx.stack.is_made_of(&named.part);
-    let seen = Seen {
+    let seen = FlowInputs {
         base: Arc::clone(&cx.names.in_scope.vars),
         vars: Arc::clone(&cx.names.in_scope.vars),
         given: BTreeSet::new(),
         locals: cx.names.in_scope.locals.clone(),
     };
     let flow = match &named.body {
-        Body::Compiled(flow) => {
+        NamedFlowBody::Compiled(flow) => {
             cx.cache.flows.run(&named.name);
             Some(Arc::clone(flow))
         }
-        Body::Steps(body) => alone(named, seen, cx, |cx| lower_body(body, cx)),
+        NamedFlowBody::Steps(body) => alone(named, seen, cx, |cx| lower_body(body, cx)),
     };
     flow.map(Arc::unwrap_or_clone)
 }
 
 /// A flow that no rule runs, judged as if events of any kind came.
-pub fn lower_unused(named: &Named, cx: &mut Compiler<'_>) {
-    let Body::Steps(body) = &named.body else {
+pub fn lower_unused(named: &NamedFlow, cx: &mut Compiler<'_>) {
+    let NamedFlowBody::Steps(body) = &named.body else {
         return;
     };
     // Who runs it is to give them.
@@ -90,7 +90,7 @@ pub fn lower_unused(named: &Named, cx: &mut Compiler<'_>) {
         .vars()
         .iter()
         .filter(|entry| entry.value.value == Yaml::Null);
-    let seen = Seen {
+    let seen = FlowInputs {
         base: Arc::clone(&cx.names.in_scope.vars),
         vars: named.vars_over(&cx.names.in_scope.vars),
         given: given.map(|entry| entry.key.clone()).collect(),
@@ -99,7 +99,7 @@ pub fn lower_unused(named: &Named, cx: &mut Compiler<'_>) {
     alone(named, seen, cx, |cx| lower_body(body, cx));
 }
 
-fn find<'c>(node: &Node, key: &str, cx: &mut Compiler<'c>) -> Option<&'c Named> {
+fn find<'c>(node: &Node, key: &str, cx: &mut Compiler<'c>) -> Option<&'c NamedFlow> {
     let flows = cx.named_flows;
     let name = match &node.value {
         Yaml::List(_) | Yaml::Map(_) => {
@@ -144,14 +144,14 @@ fn of_no_bundle(flows: &NamedFlows) -> String {
 
 fn lower_given(
     node: &Node,
-    named: Option<&Named>,
+    named: Option<&NamedFlow>,
     names: &mut NameResolver<'_>,
-) -> Option<TreeTemplate> {
+) -> Option<JsonTemplate> {
     let Yaml::Map(entries) = &node.value else {
         names.wrong_type(node, "vars", "a mapping");
         return None;
     };
-    let tree = TreeTemplate::lower(node, names);
+    let tree = JsonTemplate::lower(node, names);
     let sound = named.is_none_or(|named| check_given(entries, named, names.diagnostics));
     let tree = tree.filter(|_| sound)?;
     match tree.secrets().is_empty() {
@@ -161,7 +161,7 @@ fn lower_given(
 }
 
 /// Whether the flow has every variable that it is given.
-fn check_given(entries: &[Entry], named: &Named, diagnostics: &mut Diagnostics) -> bool {
+fn check_given(entries: &[Entry], named: &NamedFlow, diagnostics: &mut Diagnostics) -> bool {
     let known: Vec<&str> = named.vars().iter().map(|entry| &*entry.key).collect();
     let mut sound = true;
     for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key)) {
@@ -171,7 +171,7 @@ fn check_given(entries: &[Entry], named: &Named, diagnostics: &mut Diagnostics) 
             known.as_slice(),
         ) {
             (Some(near), _) => format!("did you mean `{near}`?"),
-            (None, []) if matches!(named.body, Body::Compiled(_)) => {
+            (None, []) if matches!(named.body, NamedFlowBody::Compiled(_)) => {
                 "a bundle's flow reads its own document alone; leave `vars` out".into()
             }
             (None, []) => format!(
@@ -187,14 +187,14 @@ fn check_given(entries: &[Entry], named: &Named, diagnostics: &mut Diagnostics) 
 }
 
 /// The flow as a step runs it.
-fn run(named: &Named, seen: Seen, at: Position, cx: &mut Compiler<'_>) -> Option<Arc<Flow>> {
+fn run(named: &NamedFlow, seen: FlowInputs, at: Span, cx: &mut Compiler<'_>) -> Option<Arc<Flow>> {
     cx.stack.is_made_of(&named.part);
     let body = match &named.body {
-        Body::Compiled(flow) => {
+        NamedFlowBody::Compiled(flow) => {
             cx.cache.flows.run(&named.name);
             return Some(Arc::clone(flow));
         }
-        Body::Steps(body) => body,
+        NamedFlowBody::Steps(body) => body,
     };
     if let Some(first) = cx.stack.flows.iter().position(|name| *name == named.name) {
         runs_itself(first, at, cx);
@@ -203,7 +203,7 @@ fn run(named: &Named, seen: Seen, at: Position, cx: &mut Compiler<'_>) -> Option
     cx.within(at, |cx| alone(named, seen, cx, |cx| lower_body(body, cx)))
 }
 
-fn runs_itself(first: usize, at: Position, cx: &mut Compiler<'_>) {
+fn runs_itself(first: usize, at: Span, cx: &mut Compiler<'_>) {
     let mut way: Vec<Arc<str>> = cx.stack.flows[first..].to_vec();
     let mut cycle = way.clone();
     cycle.sort();
@@ -219,8 +219,8 @@ fn runs_itself(first: usize, at: Position, cx: &mut Compiler<'_>) {
 
 /// Lowers a named flow, which sees nothing of who runs it but the event and variables.
 fn alone(
-    named: &Named,
-    seen: Seen,
+    named: &NamedFlow,
+    seen: FlowInputs,
     cx: &mut Compiler<'_>,
     lower: impl FnOnce(&mut Compiler<'_>) -> Option<Flow>,
 ) -> Option<Arc<Flow>> {
@@ -237,7 +237,7 @@ fn alone(
     let (parts, excused) = leave(outside, cx);
     let flow = Arc::new(flow?);
     if let Some(fields) = cx.names.fields.identity().filter(|_| silent && !excused) {
-        let lowered = Lowered {
+        let lowered = CachedFlow {
             seen,
             depth: cx.depth,
             flow: Arc::clone(&flow),
@@ -249,16 +249,16 @@ fn alone(
 }
 
 /// The context of the steps around a named flow, kept while it is lowered.
-struct Outside {
+struct SavedNames {
     names: Names,
     folder: String,
-    stack: Running,
+    stack: FlowStack,
 }
 
-fn enter(named: &Named, seen: &Seen, cx: &mut Compiler<'_>) -> Outside {
+fn enter(named: &NamedFlow, seen: &FlowInputs, cx: &mut Compiler<'_>) -> SavedNames {
     let mut flows = cx.stack.flows.clone();
     flows.push(Arc::clone(&named.name));
-    let stack = Running {
+    let stack = FlowStack {
         flows,
         parts: Vec::new(),
         vars: Some(Arc::clone(&seen.base)),
@@ -271,7 +271,7 @@ fn enter(named: &Named, seen: &Seen, cx: &mut Compiler<'_>) -> Outside {
         tested_paths: take(&mut cx.names.in_scope.tested_paths),
         ..Names::new(seen.known())
     };
-    Outside {
+    SavedNames {
         names: replace(&mut cx.names.in_scope, names),
         folder: replace(&mut cx.folder, named.folder().to_owned()),
         stack: replace(&mut cx.stack, stack),
@@ -280,7 +280,7 @@ fn enter(named: &Named, seen: &Seen, cx: &mut Compiler<'_>) -> Outside {
 
 /// Restores the context. Returns the documents of the flows that the named flow runs, and whether a test
 /// around it excused a field that may be absent.
-fn leave(outside: Outside, cx: &mut Compiler<'_>) -> (Vec<Part>, bool) {
+fn leave(outside: SavedNames, cx: &mut Compiler<'_>) -> (Vec<IncludedDocument>, bool) {
     let inside = replace(&mut cx.stack, outside.stack);
     inside
         .parts

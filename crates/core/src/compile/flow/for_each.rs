@@ -2,14 +2,14 @@
 //! for each. It refuses what is known to be no list, and names that mean something else already.
 
 use crate::compile::flow::lower_steps;
-use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::diagnostic::{Code, Diagnostics, Span, Report};
 use crate::event::catalogue::field_type::FieldType;
 use crate::flow::limits::MAX_CONCURRENCY;
-use crate::flow::control::{Each, OnFailure};
+use crate::flow::control::{ForEach, OnFailure};
 use crate::flow::step::Flow;
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
-use crate::language::names::{Gives, Holds, Local};
+use crate::language::names::{StepOutput, LocalType, Local};
 use crate::language::event_fields::FieldCheck;
 use crate::compile::compiler::Compiler;
 use crate::language::resolver::NameResolver;
@@ -38,7 +38,7 @@ const WORDS: [&str; 10] = [
     "true", "false", "none", "not", "and", "or", "in", "is", "if", "else",
 ];
 
-pub fn lower(list: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<Each> {
+pub fn lower(list: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<ForEach> {
     let items = lower_items(list, &mut cx.names);
     let name = lower_name(step, list.at, &mut cx.names);
     let concurrency = match step.get("concurrency") {
@@ -54,10 +54,10 @@ pub fn lower(list: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<Each> {
         name: name.clone().unwrap_or_else(|| ITEM.to_owned()),
         holds: items
             .as_ref()
-            .map_or(Holds::Anything, |items| item_of(items, &cx.names)),
+            .map_or(LocalType::Anything, |items| item_of(items, &cx.names)),
     };
     let flow = lower_flow(step, list.at, local, cx);
-    Some(Each {
+    Some(ForEach {
         items: items?,
         name: Some(name?.into()),
         concurrency: u32::try_from(concurrency?).expect("the range fits"),
@@ -132,36 +132,36 @@ fn result(path: &Path, names: &NameResolver<'_>) -> Option<String> {
         .iter()
         .find(|step| Some(step.name.as_str()) == path.step())?;
     let words = match (step.gives, route.as_slice()) {
-        (Gives::Keys(_), [_, _]) => "a whole result",
-        (Gives::Keys(_), [_, _, "status"]) => "a number",
-        (Gives::Keys(_), [_, _, "stdout" | "stderr"]) => "text",
-        (Gives::Keys(_), [_, _, "headers"]) => "an object",
-        (Gives::Keys(_), [_, _, "truncated"]) => "true or false",
-        (Gives::Keys(_) | Gives::Anything | Gives::List | Gives::Inner, _) => return None,
+        (StepOutput::Keys(_), [_, _]) => "a whole result",
+        (StepOutput::Keys(_), [_, _, "status"]) => "a number",
+        (StepOutput::Keys(_), [_, _, "stdout" | "stderr"]) => "text",
+        (StepOutput::Keys(_), [_, _, "headers"]) => "an object",
+        (StepOutput::Keys(_), [_, _, "truncated"]) => "true or false",
+        (StepOutput::Keys(_) | StepOutput::Anything | StepOutput::List | StepOutput::Inner, _) => return None,
     };
     Some(words.to_owned())
 }
 
 /// What is known of an item.
-fn item_of(items: &Path, names: &NameResolver<'_>) -> Holds {
+fn item_of(items: &Path, names: &NameResolver<'_>) -> LocalType {
     if let Some((name, [])) = items.local() {
         let local = names
             .in_scope
             .locals
             .iter()
             .find(|local| local.name == name);
-        return local.map_or(Holds::Anything, |local| local.holds.item());
+        return local.map_or(LocalType::Anything, |local| local.holds.item());
     }
     match names.types_at(items) {
         FieldCheck::Known(types) => match types.as_slice() {
-            [FieldType::List(element)] => Holds::Value(FieldType::clone(element)),
-            _ => Holds::Anything,
+            [FieldType::List(element)] => LocalType::Value(FieldType::clone(element)),
+            _ => LocalType::Anything,
         },
-        FieldCheck::Open | FieldCheck::Unknown { .. } => Holds::Anything,
+        FieldCheck::Open | FieldCheck::Unknown { .. } => LocalType::Anything,
     }
 }
 
-fn lower_name(step: &Node, list: Position, names: &mut NameResolver<'_>) -> Option<String> {
+fn lower_name(step: &Node, list: Span, names: &mut NameResolver<'_>) -> Option<String> {
     let (name, at) = match step.get("as") {
         Some(node) => (names.text(node, "as")?, node.at),
         None => (ITEM.to_owned(), list),
@@ -217,7 +217,7 @@ fn lower_on_failure(node: &Node, diagnostics: &mut Diagnostics) -> Option<OnFail
     }
 }
 
-fn lower_flow(step: &Node, at: Position, local: Local, cx: &mut Compiler<'_>) -> Option<Flow> {
+fn lower_flow(step: &Node, at: Span, local: Local, cx: &mut Compiler<'_>) -> Option<Flow> {
     let Some(flow) = step.get("flow") else {
         let help = "add `flow:` beside it, with the steps for each item";
         cx.error(Code::MissingKey, at, "`for_each` has no `flow`", help);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::config::connection::Connection;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::flow::limits::MOST_REDIRECTS;
-use crate::flow::call::Expect;
-use crate::flow::step::{BodyTemplate, Http};
+use crate::flow::call::ExpectedStatus;
+use crate::flow::step::{BodyTemplate, HttpTemplate};
 use crate::flow::vocabulary::http::{HTTP, METHODS};
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
@@ -16,14 +16,14 @@ use crate::compile::compiler::Compiler;
 use crate::language::resolver::NameResolver;
 use crate::document::suggest;
 use crate::language::template::{Escape, Template};
-use crate::language::template::json::TreeTemplate;
+use crate::language::template::json::JsonTemplate;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Headers that belong to the connection itself.
 const OURS: [&str; 4] = ["host", "content-length", "transfer-encoding", "connection"];
 
-pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Http> {
+pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<HttpTemplate> {
     if node.as_text().is_some() {
         let message = "`http` takes a mapping, found text";
         cx.error(
@@ -49,7 +49,7 @@ pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Http> {
     if let Some(connection) = connection {
         inherit(&mut headers, &connection.headers);
     }
-    Some(Http {
+    Some(HttpTemplate {
         method: method?.unwrap_or(if body.is_some() { "POST" } else { "GET" }),
         url: url?,
         connection: connection.map(|connection| connection.name.clone()),
@@ -303,7 +303,7 @@ fn lower_body(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<BodyTe
 
 fn lower_one_body(key: &str, node: &Node, names: &mut NameResolver<'_>) -> Option<BodyTemplate> {
     match key {
-        "json" => TreeTemplate::lower(node, names).map(BodyTemplate::Json),
+        "json" => JsonTemplate::lower(node, names).map(BodyTemplate::Json),
         "form" => {
             let entries = pairs(node, "form", names.diagnostics)?;
             templates(entries, names).map(BodyTemplate::Form)
@@ -326,9 +326,9 @@ fn lower_raw(node: &Node, names: &mut NameResolver<'_>) -> Option<Template> {
     Template::lower(node, "body", Escape::None, names)
 }
 
-fn lower_expect(node: &Node, diagnostics: &mut Diagnostics) -> Option<Expect> {
+fn lower_expect(node: &Node, diagnostics: &mut Diagnostics) -> Option<ExpectedStatus> {
     let Some(node) = node.get("expect") else {
-        return Some(Expect::default());
+        return Some(ExpectedStatus::default());
     };
     let items = node.as_list().unwrap_or(std::slice::from_ref(node));
     if items.is_empty() {
@@ -343,7 +343,7 @@ fn lower_expect(node: &Node, diagnostics: &mut Diagnostics) -> Option<Expect> {
         }
         ranges.push(range);
     }
-    ranges.into_iter().collect::<Option<_>>().map(Expect)
+    ranges.into_iter().collect::<Option<_>>().map(ExpectedStatus)
 }
 
 fn lower_redirects(node: &Node, diagnostics: &mut Diagnostics) -> Option<u8> {

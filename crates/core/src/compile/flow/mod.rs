@@ -21,15 +21,15 @@ mod tests;
 pub mod wait;
 
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::flow::call::Keep;
-use crate::flow::step::{Action, Flow, Settings, Step};
+use crate::flow::call::KeepOutput;
+use crate::flow::step::{Action, Flow, StepSettings, Step};
 use crate::flow::vocabulary::{ACTIONS, RETRY, STEP};
 use crate::flow::vocabulary::command::EXEC;
 use crate::flow::vocabulary::http::HTTP;
 use crate::language::condition::Condition;
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
-use crate::language::names::{Earlier, Gives, Ran};
+use crate::language::names::{KnownStep, StepOutput, Execution};
 use crate::compile::compiler::Compiler;
 use crate::language::resolver::NameResolver;
 use crate::document::suggest;
@@ -104,10 +104,10 @@ fn lower_step(node: &Node, number: usize, cx: &mut Compiler<'_>) -> Option<Step>
     let settings = settings::lower(node, found, performs, cx);
     let catch = catch::lower_beside(node, found, cx);
     if let Some(Some(name)) = &name {
-        cx.names.in_scope.steps.push(Earlier {
+        cx.names.in_scope.steps.push(KnownStep {
             name: name.clone(),
             gives: gives(node, found, settings.as_ref()),
-            ran: Ran::Surely,
+            ran: Execution::Certain,
         });
     }
     let (action, settings, catch) = (action?, settings?, catch?);
@@ -158,25 +158,25 @@ fn holds_steps(step: &Node) -> bool {
 }
 
 /// What later steps can read of a step.
-fn gives(step: &Node, action: Option<&Entry>, settings: Option<&Settings>) -> Gives {
+fn gives(step: &Node, action: Option<&Entry>, settings: Option<&StepSettings>) -> StepOutput {
     let (Some(action), Some(settings)) = (action, settings) else {
-        return Gives::Anything;
+        return StepOutput::Anything;
     };
     if step.get("catch").is_some() {
         // Its result is what the steps that caught its failure gave.
-        return Gives::Anything;
+        return StepOutput::Anything;
     }
     match (action.key.as_str(), settings.keep) {
-        ("for_each", _) => Gives::List,
-        ("choose" | "flow", _) => Gives::Inner,
-        ("when" | "wait" | "succeed" | "fail", _) => Gives::Keys(&[]),
-        ("http" | "exec" | "shell", Keep::None) => Gives::Keys(&[]),
-        ("http" | "exec" | "shell", Keep::Status) => Gives::Keys(&["status"]),
-        ("http", Keep::Body) => Gives::Keys(&["status", "headers", "body", "truncated"]),
-        ("exec" | "shell", Keep::Body) => {
-            Gives::Keys(&["status", "stdout", "stderr", "body", "truncated"])
+        ("for_each", _) => StepOutput::List,
+        ("choose" | "flow", _) => StepOutput::Inner,
+        ("when" | "wait" | "succeed" | "fail", _) => StepOutput::Keys(&[]),
+        ("http" | "exec" | "shell", KeepOutput::None) => StepOutput::Keys(&[]),
+        ("http" | "exec" | "shell", KeepOutput::Status) => StepOutput::Keys(&["status"]),
+        ("http", KeepOutput::Body) => StepOutput::Keys(&["status", "headers", "body", "truncated"]),
+        ("exec" | "shell", KeepOutput::Body) => {
+            StepOutput::Keys(&["status", "stdout", "stderr", "body", "truncated"])
         }
-        _ => Gives::Anything,
+        _ => StepOutput::Anything,
     }
 }
 
@@ -329,7 +329,7 @@ fn find_action<'n>(
     }
     let unknown = entries.iter().any(|e| {
         STEP.get(&e.key)
-            .is_none_or(|w| w.built != crate::document::vocabulary::Built::Now)
+            .is_none_or(|w| w.built != crate::document::vocabulary::Support::Supported)
     });
     if first.is_none() && !explained && !unknown {
         let help = format!("add one of: {}", ACTIONS.join(", "));

@@ -6,31 +6,31 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Files, Span};
 use crate::flow::step::Flow;
 use crate::document::{Entry, Node, Yaml};
-use crate::document::split::Chunk;
+use crate::document::split::DocumentText;
 use crate::document::suggest;
-use crate::rule::version::Part;
+use crate::rule::version::IncludedDocument;
 
 #[derive(Debug, Clone, Default)]
 pub struct NamedFlows {
-    by_name: BTreeMap<Arc<str>, Named>,
+    by_name: BTreeMap<Arc<str>, NamedFlow>,
 }
 
 /// A flow and the document that it stands in.
 #[derive(Debug, Clone)]
-pub struct Named {
+pub struct NamedFlow {
     pub name: Arc<str>,
     /// Where its name stands.
-    pub at: Position,
+    pub at: Span,
     /// What a rule that runs it is made of too.
-    pub part: Part,
-    pub body: Body,
+    pub part: IncludedDocument,
+    pub body: NamedFlowBody,
 }
 
 #[derive(Debug, Clone)]
-pub enum Body {
+pub enum NamedFlowBody {
     /// Under `flows:`: what its steps may read hangs on the rule that runs it.
     Steps(Node),
     /// Of a bundle: it reads its own document, whoever runs it.
@@ -47,7 +47,7 @@ impl NamedFlows {
     }
 
     /// Adds one; reports it where another has the name.
-    pub fn add(&mut self, named: Named, files: &Files, diagnostics: &mut Diagnostics) {
+    pub fn add(&mut self, named: NamedFlow, files: &Files, diagnostics: &mut Diagnostics) {
         if let Some(first) = self.by_name.get(&named.name) {
             let message = format!("another flow is called `{}`", named.name);
             let help = format!(
@@ -61,11 +61,11 @@ impl NamedFlows {
         self.by_name.insert(Arc::clone(&named.name), named);
     }
 
-    pub fn get(&self, name: &str) -> Option<&Named> {
+    pub fn get(&self, name: &str) -> Option<&NamedFlow> {
         self.by_name.get(name)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Named> {
+    pub fn iter(&self) -> impl Iterator<Item = &NamedFlow> {
         self.by_name.values()
     }
 
@@ -75,12 +75,12 @@ impl NamedFlows {
     }
 }
 
-impl Named {
+impl NamedFlow {
     /// The variables that it declares, each with what it is unless given.
     pub fn vars(&self) -> &[Entry] {
         match &self.body {
-            Body::Steps(node) => node.get("vars").and_then(Node::as_map).unwrap_or_default(),
-            Body::Compiled(_) => &[],
+            NamedFlowBody::Steps(node) => node.get("vars").and_then(Node::as_map).unwrap_or_default(),
+            NamedFlowBody::Compiled(_) => &[],
         }
     }
 
@@ -116,20 +116,20 @@ pub fn is_document(node: &Node) -> bool {
 }
 
 /// The flows of a `flows:` document, which is this part of the rules that run them.
-pub fn of_document(document: &Node, part: &Part) -> Vec<Named> {
+pub fn of_document(document: &Node, part: &IncludedDocument) -> Vec<NamedFlow> {
     let flows = document.get("flows").and_then(Node::as_map);
-    let flows = flows.unwrap_or_default().iter().map(|entry| Named {
+    let flows = flows.unwrap_or_default().iter().map(|entry| NamedFlow {
         name: entry.key.as_str().into(),
         at: entry.key_at,
         part: part.clone(),
-        body: Body::Steps(entry.value.clone()),
+        body: NamedFlowBody::Steps(entry.value.clone()),
     });
     flows.collect()
 }
 
 /// The document that a chunk holds.
-pub fn part(file: &Arc<str>, chunk: &Chunk<'_>) -> Part {
-    Part {
+pub fn part(file: &Arc<str>, chunk: &DocumentText<'_>) -> IncludedDocument {
+    IncludedDocument {
         file: Arc::clone(file),
         line: chunk.line,
         text: chunk.text.into(),

@@ -9,15 +9,15 @@ use crate::config::Config;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::flow::step::Flow;
 use crate::document::{Node, Yaml};
-use crate::language::names::Occasion;
-use crate::language::event_fields::Fields;
+use crate::language::names::ErrorScope;
+use crate::language::event_fields::EventFields;
 use crate::compile::compiler::Compiler;
 
 /// The configuration's `on_dead`, which rules without one use. None where there is none, or after reporting
 /// a mistake in it.
 pub fn lower_default_on_dead(config: &Config, diagnostics: &mut Diagnostics) -> Option<Arc<Flow>> {
     let node = config.on_dead.as_ref()?;
-    let mut cx = Compiler::new(config, Fields::Any, diagnostics);
+    let mut cx = Compiler::new(config, EventFields::Any, diagnostics);
     lower_on_dead(node, &mut cx).flatten()
 }
 
@@ -33,7 +33,7 @@ pub fn lower_on_dead(node: &Node, cx: &mut Compiler<'_>) -> Option<Option<Arc<Fl
         }
         Yaml::List(_) | Yaml::Map(_) => {}
     }
-    let before = replace(&mut cx.names.in_scope.error_scope, Occasion::Death);
+    let before = replace(&mut cx.names.in_scope.error_scope, ErrorScope::RunDied);
     let steps = take(&mut cx.names.in_scope.steps);
     let flow = lower_steps(node, "on_dead", cx);
     (cx.names.in_scope.error_scope, cx.names.in_scope.steps) = (before, steps);

@@ -3,14 +3,14 @@
 
 use crate::compile::flow::no_secret;
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::flow::control::{Jq, JqInput};
+use crate::flow::control::{JqStep, JqInput};
 use crate::flow::jq::lower_program;
 use crate::flow::step::Action;
 use crate::flow::vocabulary::JQ;
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node};
 use crate::language::resolver::NameResolver;
-use crate::language::template::json::TreeTemplate;
+use crate::language::template::json::JsonTemplate;
 
 pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Action> {
     match node.get("jq") {
@@ -48,22 +48,22 @@ fn is_near_jq(key: &str) -> bool {
     key.len() > 1 && strsim::damerau_levenshtein(&key, "jq") <= 1
 }
 
-fn lower_tree(node: &Node, names: &mut NameResolver<'_>) -> Option<TreeTemplate> {
-    let tree = TreeTemplate::lower(node, names)?;
+fn lower_tree(node: &Node, names: &mut NameResolver<'_>) -> Option<JsonTemplate> {
+    let tree = JsonTemplate::lower(node, names)?;
     match tree.secrets().is_empty() {
         true => Some(tree),
         false => no_secret(node, "the result of `set` is stored", names.diagnostics),
     }
 }
 
-fn lower_jq(node: &Node, program: &Node, names: &mut NameResolver<'_>) -> Option<Jq> {
+fn lower_jq(node: &Node, program: &Node, names: &mut NameResolver<'_>) -> Option<JqStep> {
     names.entries(node, &JQ)?;
     let program = lower_program(program, "jq", names.diagnostics);
     let input = match node.get("input") {
         Some(input) => lower_tree(input, names).map(JqInput::Tree),
         None => Some(JqInput::Everything),
     };
-    Some(Jq {
+    Some(JqStep {
         program: program?,
         input: input?,
     })

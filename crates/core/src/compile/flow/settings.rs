@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crate::compile::flow::http;
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::flow::call::Keep;
-use crate::flow::step::{OnCrash, Settings};
+use crate::flow::call::KeepOutput;
+use crate::flow::step::{OnCrash, StepSettings};
 use crate::flow::vocabulary::RETRY;
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
 use crate::compile::compiler::Compiler;
-use crate::run::retry::Retry;
+use crate::run::retry::RetryPolicy;
 
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
@@ -22,7 +22,7 @@ pub fn lower(
     action: Option<&Entry>,
     performs: bool,
     cx: &mut Compiler<'_>,
-) -> Option<Settings> {
+) -> Option<StepSettings> {
     if let (Some(action), false) = (action, performs) {
         refuse_settings(node, &action.key, cx.diagnostics());
     }
@@ -37,13 +37,13 @@ pub fn lower(
     };
     let keep = match node.get("keep") {
         Some(node) => lower_keep(node, cx.diagnostics()),
-        None => Some(Keep::default()),
+        None => Some(KeepOutput::default()),
     };
     let on_crash = match node.get("on_crash") {
         Some(node) => lower_on_crash(node, action, cx.diagnostics()),
         None => Some(usual_on_crash(action)),
     };
-    Some(Settings {
+    Some(StepSettings {
         on_crash: on_crash?,
         retry: retry?,
         timeout: timeout?,
@@ -101,16 +101,16 @@ fn refuse_settings(node: &Node, action: &str, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn defaults(action: Option<&Entry>, cx: &Compiler<'_>) -> (Retry, Duration) {
+fn defaults(action: Option<&Entry>, cx: &Compiler<'_>) -> (RetryPolicy, Duration) {
     match action {
         Some(entry) if entry.key == "http" => {
-            (Retry::of_requests(), http::timeout(&entry.value, cx))
+            (RetryPolicy::of_requests(), http::timeout(&entry.value, cx))
         }
-        _ => (Retry::of_commands(), COMMAND_TIMEOUT),
+        _ => (RetryPolicy::of_commands(), COMMAND_TIMEOUT),
     }
 }
 
-fn lower_retry(node: &Node, default: Retry, diagnostics: &mut Diagnostics) -> Option<Retry> {
+fn lower_retry(node: &Node, default: RetryPolicy, diagnostics: &mut Diagnostics) -> Option<RetryPolicy> {
     if node.as_map().is_none() {
         let message = format!("`retry` takes a mapping, found {}", node.kind());
         diagnostics.error(
@@ -134,7 +134,7 @@ fn lower_retry(node: &Node, default: Retry, diagnostics: &mut Diagnostics) -> Op
         Some(node) => diagnostics.duration(node, "max_delay"),
         None => Some(default.max_delay.max(backoff?)),
     };
-    let retry = Retry {
+    let retry = RetryPolicy {
         attempts: attempts?,
         backoff: backoff?,
         max_delay: max_delay?,
@@ -184,11 +184,11 @@ fn lower_timeout(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration>
     Some(timeout)
 }
 
-fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<Keep> {
+fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<KeepOutput> {
     match node.as_text() {
-        Some("body") => Some(Keep::Body),
-        Some("status") => Some(Keep::Status),
-        Some("none") => Some(Keep::None),
+        Some("body") => Some(KeepOutput::Body),
+        Some("status") => Some(KeepOutput::Status),
+        Some("none") => Some(KeepOutput::None),
         _ => {
             let help = "body keeps the whole result for later steps, status its status alone, none nothing";
             diagnostics.error(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::compile::gates::{entries, lower_per, lower_window};
 use crate::gate::vocabulary::DEBOUNCE;
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::gate::{Gate, Kept, Kind, words};
+use crate::gate::{Gate, ModelWindow, GateKind, words};
 use crate::document::Node;
 use crate::compile::compiler::Compiler;
 use crate::document::suggest;
@@ -24,12 +24,12 @@ pub fn lower_debounce(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
     };
     let keep = match node.get("keep") {
         Some(keep) => lower_keep(keep, cx.diagnostics()),
-        None => Some(Kept::Last),
+        None => Some(ModelWindow::Last),
     };
     let (window, at_most) = (quiet?, at_most?);
     check_at_most(node, window, at_most, cx.diagnostics())?;
     Some(Gate {
-        kind: Kind::Debounce {
+        kind: GateKind::Debounce {
             at_most,
             keep: keep?,
         },
@@ -58,16 +58,16 @@ fn check_at_most(
     None
 }
 
-fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<Kept> {
+fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<ModelWindow> {
     let written = node.as_text().unwrap_or_default();
-    if let Some(keep) = Kept::parse(written) {
+    if let Some(keep) = ModelWindow::parse(written) {
         return Some(keep);
     }
     let help = match written {
         "latest" | "newest" | "final" | "trailing" => "did you mean `last`?".to_owned(),
         "oldest" | "earliest" | "leading" => "did you mean `first`?".to_owned(),
         "every" | "each" | "both" | "list" | "events" => "did you mean `all`?".to_owned(),
-        _ => match suggest::nearest(written, Kept::WORDS.into_iter()) {
+        _ => match suggest::nearest(written, ModelWindow::WORDS.into_iter()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`last` is about the last event and is taken unless given".to_owned(),
         },

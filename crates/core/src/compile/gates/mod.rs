@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::gate::{Gate, Kept, Kind, words};
+use crate::gate::{Gate, ModelWindow, GateKind, words};
 use crate::document::decode::Decode;
 use crate::document::duration;
 use crate::document::vocabulary::Vocabulary;
@@ -34,8 +34,8 @@ pub fn lower(rule: &Node, cx: &mut Compiler<'_>) -> Option<Vec<Gate>> {
 pub fn keeps_all(rule: &Node) -> bool {
     let may_be = |entry: &&Entry| entry.key == "debounce" || JOBSPEC.get(&entry.key).is_none();
     let asks = |keep: &Node| {
-        let keep = keep.as_text().and_then(Kept::parse);
-        keep.is_none_or(|keep| keep == Kept::All)
+        let keep = keep.as_text().and_then(ModelWindow::parse);
+        keep.is_none_or(|keep| keep == ModelWindow::All)
     };
     let mut debounces = rule.as_map().into_iter().flatten().filter(may_be);
     debounces.any(|entry| entry.value.get("keep").is_some_and(asks))
@@ -49,7 +49,7 @@ fn lower_dedupe(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
     };
     let window = lower_window(node, &DEDUPE, "for", cx);
     Some(Gate {
-        kind: Kind::Dedupe,
+        kind: GateKind::Dedupe,
         per: Some(per?),
         window: window?,
     })
@@ -67,7 +67,7 @@ fn lower_throttle(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
     };
     let window = lower_window(node, &THROTTLE, "in", cx);
     Some(Gate {
-        kind: Kind::Throttle {
+        kind: GateKind::Throttle {
             limit: u32::try_from(limit?).expect("the range fits"),
         },
         per: per?,
@@ -251,11 +251,11 @@ use crate::config::Config;
         let both = gates(
             "throttle: { limit: 3, in: 90m }\ndedupe: { per: $.input.ticket_event.ticket.id, for: 7d }",
         );
-        assert_eq!(both[0].kind, Kind::Dedupe);
+        assert_eq!(both[0].kind, GateKind::Dedupe);
         assert_eq!(both[0].window, Duration::from_secs(7 * 86_400));
         let per = both[0].per.as_ref().map(|per| per.text.as_str());
         assert_eq!(per, Some("$.input.ticket_event.ticket.id"));
-        assert_eq!(both[1].kind, Kind::Throttle { limit: 3 });
+        assert_eq!(both[1].kind, GateKind::Throttle { limit: 3 });
         assert_eq!(both[1].per, None);
         assert_eq!(gates("mode: live"), []);
     }
@@ -267,12 +267,12 @@ use crate::config::Config;
         );
         let words: Vec<&str> = all.iter().map(|gate| gate.kind.word()).collect();
         assert_eq!(words, ["dedupe", "debounce", "throttle"]);
-        let (at_most, keep) = (None, Kept::Last);
-        assert_eq!(all[1].kind, Kind::Debounce { at_most, keep });
+        let (at_most, keep) = (None, ModelWindow::Last);
+        assert_eq!(all[1].kind, GateKind::Debounce { at_most, keep });
         assert_eq!(all[1].window, Duration::from_secs(4 * 3_600));
         let digest = gates("debounce: { quiet: 5m, at_most: 1h, keep: all }");
-        let (at_most, keep) = (Some(Duration::from_secs(3_600)), Kept::All);
-        assert_eq!(digest[0].kind, Kind::Debounce { at_most, keep });
+        let (at_most, keep) = (Some(Duration::from_secs(3_600)), ModelWindow::All);
+        assert_eq!(digest[0].kind, GateKind::Debounce { at_most, keep });
         assert_eq!(digest[0].per, None);
     }
 

@@ -13,16 +13,16 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::event::Event;
 use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::FieldLookup;
-use crate::event::catalogue::write_effects::{Ticket, Written};
-use crate::flow::control::Then;
-use crate::flow::step::{Action, BodyTemplate, Flow, Http, Step};
-use crate::gate::Kind;
+use crate::event::catalogue::write_effects::{TargetTicket, WriteEffect};
+use crate::flow::control::BranchTarget;
+use crate::flow::step::{Action, BodyTemplate, Flow, HttpTemplate, Step};
+use crate::gate::GateKind;
 use crate::language::condition::evaluate::Truth;
 use crate::language::condition::{Condition, Polarity, Predicate};
 use crate::rule::Rule;
 use crate::path;
-use crate::path::{Root, Route};
-use crate::language::template::json::TreeTemplate;
+use crate::path::{Root, PathKind};
+use crate::language::template::json::JsonTemplate;
 use crate::rule::event_pattern::TypePattern;
 use crate::compile::write_targets;
 use crate::path::scope::Scope;
@@ -39,7 +39,7 @@ pub fn warn(rule: &Rule, config: &Config, diagnostics: &mut Diagnostics) {
     if rule.event_source != "support" || rule.mode == Mode::Disabled || runs_once(rule) {
         return;
     }
-    let mut search = Search {
+    let mut search = SelfTriggerCheck {
         rule,
         config,
         diagnostics,
@@ -51,13 +51,13 @@ pub fn warn(rule: &Rule, config: &Config, diagnostics: &mut Diagnostics) {
 }
 
 /// Goes through a rule's steps with the conditions on the way to each.
-struct Search<'s> {
+struct SelfTriggerCheck<'s> {
     rule: &'s Rule,
     config: &'s Config,
     diagnostics: &'s mut Diagnostics,
 }
 
-impl<'s> Search<'s> {
+impl<'s> SelfTriggerCheck<'s> {
     fn flow<'f>(&mut self, flow: &'f Flow, mut guards: Vec<&'f Condition>) {
         for step in &flow.steps {
             self.step(step, &mut guards);
@@ -97,15 +97,15 @@ impl<'s> Search<'s> {
         }
     }
 
-    fn then<'f>(&mut self, then: &'f Then, guards: Vec<&'f Condition>) {
+    fn then<'f>(&mut self, then: &'f BranchTarget, guards: Vec<&'f Condition>) {
         match then {
-            Then::Flow(flow) => self.flow(flow, guards),
+            BranchTarget::Flow(flow) => self.flow(flow, guards),
             // Its step stands in the flow and is looked at there.
-            Then::Goto(_) => {}
+            BranchTarget::Goto(_) => {}
         }
     }
 
-    fn http(&mut self, step: &Step, http: &Http, guards: &[&Condition]) {
+    fn http(&mut self, step: &Step, http: &HttpTemplate, guards: &[&Condition]) {
         if let Some(written) = comes_back(self.rule, http, guards, self.config) {
             let told = told(step, http, written, self.config);
             self.diagnostics.push(told);
@@ -115,23 +115,23 @@ impl<'s> Search<'s> {
 
 /// A `dedupe` ends what follows from the rule itself.
 fn runs_once(rule: &Rule) -> bool {
-    rule.gates.iter().any(|gate| gate.kind == Kind::Dedupe)
+    rule.gates.iter().any(|gate| gate.kind == GateKind::Dedupe)
 }
 
 /// What the request writes whose change would start the rule again.
 fn comes_back(
     rule: &Rule,
-    http: &Http,
+    http: &HttpTemplate,
     guards: &[&Condition],
     config: &Config,
-) -> Option<&'static Written> {
+) -> Option<&'static WriteEffect> {
     let (body, ticket) = ticket(http, config)?;
-    let mut listed = Written::all().iter().filter(|written| {
+    let mut listed = WriteEffect::all().iter().filter(|written| {
         let listens = |pattern: &TypePattern| pattern.covers(&written.event_type);
         rule.event_types.iter().any(listens)
     });
     listed.find(|written| {
-        let change = Change {
+        let change = PredictedChange {
             rule,
             written,
             body,
@@ -142,7 +142,7 @@ fn comes_back(
 }
 
 /// The body of a request that writes a ticket, and which.
-fn ticket<'h>(http: &'h Http, config: &Config) -> Option<(&'h TreeTemplate, Ticket)> {
+fn ticket<'h>(http: &'h HttpTemplate, config: &Config) -> Option<(&'h JsonTemplate, TargetTicket)> {
     if !write_targets::to_help_desk(http, config) {
         return None;
     }
@@ -150,8 +150,8 @@ fn ticket<'h>(http: &'h Http, config: &Config) -> Option<(&'h TreeTemplate, Tick
     let own = OWN.iter().any(|own| address.contains(own));
     let new = NEW.iter().any(|new| address.ends_with(new));
     let ticket = match http.method {
-        "PUT" | "POST" | "PATCH" if own => Ticket::Own,
-        "POST" if new => Ticket::New,
+        "PUT" | "POST" | "PATCH" if own => TargetTicket::Own,
+        "POST" if new => TargetTicket::New,
         _ => return None,
     };
     match http.body.as_ref()? {
@@ -161,15 +161,15 @@ fn ticket<'h>(http: &'h Http, config: &Config) -> Option<(&'h TreeTemplate, Tick
 }
 
 /// The change that a request makes, as the event of it would tell.
-struct Change<'a> {
+struct PredictedChange<'a> {
     rule: &'a Rule,
-    written: &'static Written,
-    body: &'a TreeTemplate,
+    written: &'static WriteEffect,
+    body: &'a JsonTemplate,
     catalogue: &'a Catalogue,
 }
 
 /// What would stand at a path of that event.
-enum After {
+enum PredictedValue {
     Value(Value),
     /// It comes of the request, and its text does not say.
     Unsure,
@@ -177,23 +177,23 @@ enum After {
     AsBefore,
 }
 
-impl Change<'_> {
+impl PredictedChange<'_> {
     /// Whether the field is written at all, and not merely set to what it is.
     fn is_one(&self) -> bool {
         match self.field(&self.written.writes) {
             None => false,
-            Some(TreeTemplate::Field(path)) => path.text != "current",
+            Some(JsonTemplate::Field(path)) => path.text != "current",
             Some(
-                TreeTemplate::Value(_)
-                | TreeTemplate::Typed(_)
-                | TreeTemplate::Text(_)
-                | TreeTemplate::List(_)
-                | TreeTemplate::Map(_),
+                JsonTemplate::Value(_)
+                | JsonTemplate::Typed(_)
+                | JsonTemplate::Text(_)
+                | JsonTemplate::List(_)
+                | JsonTemplate::Map(_),
             ) => true,
         }
     }
 
-    fn field(&self, name: &str) -> Option<&TreeTemplate> {
+    fn field(&self, name: &str) -> Option<&JsonTemplate> {
         let keys: Vec<&str> = name.split('.').collect();
         self.body.at(&keys)
     }
@@ -214,17 +214,17 @@ impl Change<'_> {
             return false;
         }
         match predicate.path.route {
-            Route::Plain {
+            PathKind::Plain {
                 root: Root::Local | Root::Error | Root::Document,
                 ..
             } => return false,
-            Route::Plain { .. } | Route::Query(_) => {}
+            PathKind::Plain { .. } | PathKind::Query(_) => {}
         }
         match self.then(&predicate.path.text, predicate.polarity) {
-            After::AsBefore => true,
-            After::Unsure => false,
-            After::Value(_) if compares => false,
-            After::Value(value) => self.holds(predicate, value),
+            PredictedValue::AsBefore => true,
+            PredictedValue::Unsure => false,
+            PredictedValue::Value(_) if compares => false,
+            PredictedValue::Value(value) => self.holds(predicate, value),
         }
     }
 
@@ -232,43 +232,43 @@ impl Change<'_> {
     fn lacks(&self, predicate: &Predicate) -> bool {
         let known = self.catalogue.by_tag("support", &self.written.event_type);
         let path = match &predicate.path.route {
-            Route::Plain {
+            PathKind::Plain {
                 root: Root::Body, ..
             } => predicate.path.text.as_str(),
-            Route::Plain { .. } | Route::Query(_) => return false,
+            PathKind::Plain { .. } | PathKind::Query(_) => return false,
         };
         let field = known.map(|known| known.field(path));
         matches!(field, Some(FieldLookup::Unknown { .. }))
     }
 
-    fn then(&self, path: &str, polarity: Polarity) -> After {
+    fn then(&self, path: &str, polarity: Polarity) -> PredictedValue {
         if path == "event.type" {
-            return After::Value(self.written.event_type.as_str().into());
+            return PredictedValue::Value(self.written.event_type.as_str().into());
         }
         let about_actor = path.contains("actor") || path.contains("author");
         if about_actor || path.starts_with('$') || path.starts_with("steps.") {
-            return After::Unsure;
+            return PredictedValue::Unsure;
         }
         let field = match self.written.source_of(path) {
             Some(Some(field)) => field,
-            Some(None) => return After::Unsure,
+            Some(None) => return PredictedValue::Unsure,
             // The ticket stands in the event as it is after the change.
             None if path.starts_with("ticket.") && self.field(path).is_some() => path,
             None if path == "ticket.tags" => match (self.field(ADDED).is_some(), polarity) {
                 // A tag that is not to be there is there then; those before stay.
                 (true, Polarity::Negated) => ADDED,
-                (true, Polarity::Positive) => return After::AsBefore,
-                (false, _) if self.field(REMOVED).is_some() => return After::Unsure,
-                (false, _) => return After::AsBefore,
+                (true, Polarity::Positive) => return PredictedValue::AsBefore,
+                (false, _) if self.field(REMOVED).is_some() => return PredictedValue::Unsure,
+                (false, _) => return PredictedValue::AsBefore,
             },
-            None => return After::AsBefore,
+            None => return PredictedValue::AsBefore,
         };
         let usual = || self.written.unless_given.get(field).cloned();
         let value = match self.field(field) {
             Some(written) => written.constant(),
             None => usual(),
         };
-        value.map_or(After::Unsure, After::Value)
+        value.map_or(PredictedValue::Unsure, PredictedValue::Value)
     }
 
     fn holds(&self, predicate: &Predicate, value: Value) -> bool {
@@ -299,7 +299,7 @@ fn bare(event_type: &str) -> Event {
     }
 }
 
-fn told(step: &Step, http: &Http, written: &Written, config: &Config) -> Diagnostic {
+fn told(step: &Step, http: &HttpTemplate, written: &WriteEffect, config: &Config) -> Diagnostic {
     let message = format!(
         "this step writes `{}`, whose change starts the rule again",
         written.writes

@@ -11,20 +11,20 @@ use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, duration, text, word};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hmac {
+pub struct HmacScheme {
     /// What the scheme is called.
     pub name: &'static str,
     /// In lower case.
     pub header: String,
     pub algorithm: Algorithm,
-    pub encoding: Encoding,
+    pub encoding: SignatureEncoding,
     /// What stands before the signature in the header.
     pub prefix: String,
-    pub signatures: Signatures,
-    pub signed: Signed,
+    pub signatures: SignatureCount,
+    pub signed: SignedContent,
     /// The time that is signed too, where the scheme has one.
-    pub stamp: Option<Stamp>,
-    pub key: Key,
+    pub stamp: Option<TimestampHeader>,
+    pub key: KeyEncoding,
     /// A secret that everybody knows.
     pub test_secret: Option<&'static str>,
 }
@@ -37,14 +37,14 @@ pub enum Algorithm {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
+pub enum SignatureEncoding {
     Hex,
     Base64,
 }
 
 /// How many signatures the header may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signatures {
+pub enum SignatureCount {
     One,
     /// Separated by spaces; any one that begins with the prefix will do.
     Several,
@@ -52,10 +52,10 @@ pub enum Signatures {
 
 /// What is signed, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signed(pub Vec<Part>);
+pub struct SignedContent(pub Vec<SignedPart>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+pub enum SignedPart {
     Body,
     /// Without white space before and after.
     TrimmedBody,
@@ -68,24 +68,24 @@ pub enum Part {
 
 /// The header that tells when the request was signed: seconds since 1970, or RFC 3339.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
+pub struct TimestampHeader {
     /// In lower case.
     pub header: String,
     /// How whoever signs writes it; all forms are read.
-    pub form: StampForm,
+    pub form: TimestampFormat,
     /// How far it may be from now, before and after.
     pub window: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StampForm {
+pub enum TimestampFormat {
     Seconds,
     Rfc3339,
 }
 
 /// How the secret's text becomes the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
+pub enum KeyEncoding {
     /// Its bytes as they are.
     Verbatim,
     /// Base64, after `whsec_` where that stands.
@@ -179,51 +179,51 @@ impl Algorithm {
     }
 }
 
-impl Encoding {
+impl SignatureEncoding {
     /// What the configuration calls it.
     pub fn word(self) -> &'static str {
         match self {
-            Encoding::Hex => "hex",
-            Encoding::Base64 => "base64",
+            SignatureEncoding::Hex => "hex",
+            SignatureEncoding::Base64 => "base64",
         }
     }
 
     fn parse(word: &str) -> Option<Self> {
         match word {
-            "hex" => Some(Encoding::Hex),
-            "base64" => Some(Encoding::Base64),
+            "hex" => Some(SignatureEncoding::Hex),
+            "base64" => Some(SignatureEncoding::Base64),
             _ => None,
         }
     }
 }
 
-impl Key {
+impl KeyEncoding {
     fn parse(word: &str) -> Option<Self> {
         match word {
-            "verbatim" => Some(Key::Verbatim),
-            "base64" => Some(Key::Base64),
+            "verbatim" => Some(KeyEncoding::Verbatim),
+            "base64" => Some(KeyEncoding::Base64),
             _ => None,
         }
     }
 }
 
-impl Signed {
+impl SignedContent {
     /// Reads `{timestamp}.{body}`; otherwise says what is wrong.
     fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some(open) = rest.find('{') {
             if open > 0 {
-                parts.push(Part::Text(rest[..open].to_owned()));
+                parts.push(SignedPart::Text(rest[..open].to_owned()));
             }
             let close = rest[open..].find('}').ok_or("a `{` is never closed")? + open;
-            parts.push(Part::parse(&rest[open + 1..close])?);
+            parts.push(SignedPart::parse(&rest[open + 1..close])?);
             rest = &rest[close + 1..];
         }
         if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
+            parts.push(SignedPart::Text(rest.to_owned()));
         }
-        let has_body = |part: &Part| matches!(part, Part::Body | Part::TrimmedBody);
+        let has_body = |part: &SignedPart| matches!(part, SignedPart::Body | SignedPart::TrimmedBody);
         match parts.iter().any(has_body) {
             true => Ok(Self(parts)),
             false => Err("it leaves out `{body}`: anybody could change it".into()),
@@ -231,18 +231,18 @@ impl Signed {
     }
 
     fn has_timestamp(&self) -> bool {
-        self.0.contains(&Part::Timestamp)
+        self.0.contains(&SignedPart::Timestamp)
     }
 }
 
-impl Part {
+impl SignedPart {
     fn parse(name: &str) -> Result<Self, String> {
         match (name, name.split_once(':')) {
-            ("body", _) => Ok(Part::Body),
-            ("trimmed_body", _) => Ok(Part::TrimmedBody),
-            ("timestamp", _) => Ok(Part::Timestamp),
+            ("body", _) => Ok(SignedPart::Body),
+            ("trimmed_body", _) => Ok(SignedPart::TrimmedBody),
+            ("timestamp", _) => Ok(SignedPart::Timestamp),
             (_, Some(("header", header))) if is_header(header) => {
-                Ok(Part::Header(header.to_ascii_lowercase()))
+                Ok(SignedPart::Header(header.to_ascii_lowercase()))
             }
             _ => Err(format!(
                 "`{{{name}}}` is none of {{body}}, {{trimmed_body}}, {{timestamp}}, {{header:NAME}}"
@@ -257,7 +257,7 @@ fn is_header(name: &str) -> bool {
 }
 
 /// The scheme under `hmac`; None after reporting what is wrong.
-pub fn lower(options: Option<&Node>, at: &Node, diagnostics: &mut Diagnostics) -> Option<Hmac> {
+pub fn lower(options: Option<&Node>, at: &Node, diagnostics: &mut Diagnostics) -> Option<HmacScheme> {
     let options = options.filter(|options| options.as_map().is_some());
     let Some(header) = options.and_then(|options| options.get("header")) else {
         let help = "write `verify: { hmac: { header: X-Signature } }`";
@@ -279,37 +279,37 @@ pub fn lower(options: Option<&Node>, at: &Node, diagnostics: &mut Diagnostics) -
         "encoding",
         "hex or base64",
         diagnostics,
-        Encoding::parse,
+        SignatureEncoding::parse,
     );
     let key = one_of(
         options,
         "key",
         "verbatim or base64",
         diagnostics,
-        Key::parse,
+        KeyEncoding::parse,
     );
     let prefix = options
         .get("prefix")
         .map(|node| diagnostics.text(node, "prefix"));
     let signed = lower_signed(options, diagnostics);
     let stamp = lower_stamp(options, diagnostics);
-    let hmac = Hmac {
+    let hmac = HmacScheme {
         name: "hmac",
         header: header?,
         algorithm: algorithm?.unwrap_or(Algorithm::Sha256),
-        encoding: encoding?.unwrap_or(Encoding::Hex),
+        encoding: encoding?.unwrap_or(SignatureEncoding::Hex),
         prefix: prefix.map_or(Some(String::new()), |prefix| prefix)?,
-        signatures: Signatures::One,
+        signatures: SignatureCount::One,
         signed: signed?,
         stamp: stamp?,
-        key: key?.unwrap_or(Key::Verbatim),
+        key: key?.unwrap_or(KeyEncoding::Verbatim),
         test_secret: None,
     };
     check_stamp(hmac, options, diagnostics)
 }
 
 /// A time that is not signed can be changed; one that is signed must be there.
-fn check_stamp(hmac: Hmac, options: &Node, diagnostics: &mut Diagnostics) -> Option<Hmac> {
+fn check_stamp(hmac: HmacScheme, options: &Node, diagnostics: &mut Diagnostics) -> Option<HmacScheme> {
     let (message, help) = match (&hmac.stamp, hmac.signed.has_timestamp()) {
         (Some(_), true) | (None, false) => return Some(hmac),
         (Some(_), false) => (
@@ -354,11 +354,11 @@ fn lower_header(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option
     None
 }
 
-fn lower_signed(options: &Node, diagnostics: &mut Diagnostics) -> Option<Signed> {
+fn lower_signed(options: &Node, diagnostics: &mut Diagnostics) -> Option<SignedContent> {
     let Some(node) = options.get("signed") else {
-        return Some(Signed(vec![Part::Body]));
+        return Some(SignedContent(vec![SignedPart::Body]));
     };
-    match Signed::parse(&diagnostics.text(node, "signed")?) {
+    match SignedContent::parse(&diagnostics.text(node, "signed")?) {
         Ok(signed) => Some(signed),
         Err(why) => {
             let message = format!("`signed` cannot be read: {why}");
@@ -370,14 +370,14 @@ fn lower_signed(options: &Node, diagnostics: &mut Diagnostics) -> Option<Signed>
 }
 
 /// The inner None where the scheme has no time.
-fn lower_stamp(options: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Stamp>> {
+fn lower_stamp(options: &Node, diagnostics: &mut Diagnostics) -> Option<Option<TimestampHeader>> {
     let window = crate::config::verification::preset::window(Some(options), diagnostics);
     match options.get("timestamp") {
         Some(node) => {
             let header = lower_header(node, "timestamp", diagnostics)?;
-            Some(Some(Stamp {
+            Some(Some(TimestampHeader {
                 header,
-                form: StampForm::Seconds,
+                form: TimestampFormat::Seconds,
                 window: window?,
             }))
         }

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::diagnostic::{Code, Diagnostics, Span, Report};
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, text, word};
 use crate::document::{Entry, Node};
 
-pub use crate::config::verification::hmac::{Algorithm, Encoding, HMAC, Hmac, Key, Part, Signatures, Signed, Stamp, StampForm};
+pub use crate::config::verification::hmac::{Algorithm, SignatureEncoding, HMAC, HmacScheme, KeyEncoding, SignedPart, SignatureCount, SignedContent, TimestampHeader, TimestampFormat};
 pub use crate::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
 
 /// What a sender must show.
@@ -22,13 +22,13 @@ pub struct Verification {
     pub scheme: Scheme,
     /// Any one of them will do.
     pub secrets: Vec<String>,
-    pub at: Position,
+    pub at: Span,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scheme {
     /// A signature over the bytes of the body.
-    Hmac(Hmac),
+    Hmac(HmacScheme),
     /// `Authorization: Bearer SECRET`.
     Bearer,
     /// `Authorization: Basic …`; the secret is the password.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::config::verification::WINDOW;
-use crate::config::verification::hmac::{Algorithm, Encoding, Hmac, Key, Part, Signatures, Signed, Stamp, StampForm};
+use crate::config::verification::hmac::{Algorithm, SignatureEncoding, HmacScheme, KeyEncoding, SignedPart, SignatureCount, SignedContent, TimestampHeader, TimestampFormat};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
@@ -29,15 +29,15 @@ pub fn schema() -> Value {
 }
 
 /// Base64 over time and body, with no separator; the secret is used as it stands.
-pub fn zendesk(window: Duration) -> Hmac {
-    Hmac {
+pub fn zendesk(window: Duration) -> HmacScheme {
+    HmacScheme {
         name: "zendesk",
         header: "x-zendesk-webhook-signature".into(),
-        encoding: Encoding::Base64,
-        signed: Signed(vec![Part::Timestamp, Part::Body]),
+        encoding: SignatureEncoding::Base64,
+        signed: SignedContent(vec![SignedPart::Timestamp, SignedPart::Body]),
         stamp: stamp(
             "x-zendesk-webhook-signature-timestamp",
-            StampForm::Rfc3339,
+            TimestampFormat::Rfc3339,
             window,
         ),
         // What Zendesk signs with when a webhook that is not saved yet is tested.
@@ -47,40 +47,40 @@ pub fn zendesk(window: Duration) -> Hmac {
 }
 
 /// Hexadecimal over the body without white space around it; no time is signed.
-pub fn upmind() -> Hmac {
-    Hmac {
+pub fn upmind() -> HmacScheme {
+    HmacScheme {
         name: "upmind",
         header: "x-webhook-signature".into(),
-        signed: Signed(vec![Part::TrimmedBody]),
+        signed: SignedContent(vec![SignedPart::TrimmedBody]),
         ..plain()
     }
 }
 
 /// `v1,` and base64 over id, time and body; the secret is base64 after `whsec_`.
-pub fn standard_webhooks(window: Duration) -> Hmac {
-    let dot = || Part::Text(".".into());
-    Hmac {
+pub fn standard_webhooks(window: Duration) -> HmacScheme {
+    let dot = || SignedPart::Text(".".into());
+    HmacScheme {
         name: "standard_webhooks",
         header: "webhook-signature".into(),
-        encoding: Encoding::Base64,
+        encoding: SignatureEncoding::Base64,
         prefix: "v1,".into(),
-        signatures: Signatures::Several,
-        signed: Signed(vec![
-            Part::Header("webhook-id".into()),
+        signatures: SignatureCount::Several,
+        signed: SignedContent(vec![
+            SignedPart::Header("webhook-id".into()),
             dot(),
-            Part::Timestamp,
+            SignedPart::Timestamp,
             dot(),
-            Part::Body,
+            SignedPart::Body,
         ]),
-        stamp: stamp("webhook-timestamp", StampForm::Seconds, window),
-        key: Key::Base64,
+        stamp: stamp("webhook-timestamp", TimestampFormat::Seconds, window),
+        key: KeyEncoding::Base64,
         ..plain()
     }
 }
 
 /// `sha256=` and hexadecimal over the body.
-pub fn github() -> Hmac {
-    Hmac {
+pub fn github() -> HmacScheme {
+    HmacScheme {
         name: "github",
         header: "x-hub-signature-256".into(),
         prefix: "sha256=".into(),
@@ -88,25 +88,25 @@ pub fn github() -> Hmac {
     }
 }
 
-fn stamp(header: &str, form: StampForm, window: Duration) -> Option<Stamp> {
-    Some(Stamp {
+fn stamp(header: &str, form: TimestampFormat, window: Duration) -> Option<TimestampHeader> {
+    Some(TimestampHeader {
         header: header.to_owned(),
         form,
         window,
     })
 }
 
-fn plain() -> Hmac {
-    Hmac {
+fn plain() -> HmacScheme {
+    HmacScheme {
         name: "hmac",
         header: String::new(),
         algorithm: Algorithm::Sha256,
-        encoding: Encoding::Hex,
+        encoding: SignatureEncoding::Hex,
         prefix: String::new(),
-        signatures: Signatures::One,
-        signed: Signed(vec![Part::Body]),
+        signatures: SignatureCount::One,
+        signed: SignedContent(vec![SignedPart::Body]),
         stamp: None,
-        key: Key::Verbatim,
+        key: KeyEncoding::Verbatim,
         test_secret: None,
     }
 }

@@ -8,7 +8,7 @@ use ::core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A range of addresses outside of the public internet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Range {
+pub enum AddressRange {
     Loopback,
     Private,
     LinkLocal,
@@ -29,9 +29,9 @@ pub enum Range {
     Reserved,
 }
 
-use crate::egress::range::Range::{Benchmarking, Broadcast, CarrierNat, Discard, Documentation, LinkLocal, LocalTranslation, Loopback, Metadata, Multicast, Private, Reserved, SiteLocal, UniqueLocal, Unspecified};
+use crate::egress::range::AddressRange::{Benchmarking, Broadcast, CarrierNat, Discard, Documentation, LinkLocal, LocalTranslation, Loopback, Metadata, Multicast, Private, Reserved, SiteLocal, UniqueLocal, Unspecified};
 
-impl Range {
+impl AddressRange {
     /// The range as in "`127.0.0.1` is …".
     pub fn words(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl Range {
 }
 
 /// Narrower ranges come before wider ones, because the first match counts.
-const V4: [(Ipv4Addr, u32, Range); 22] = [
+const V4: [(Ipv4Addr, u32, AddressRange); 22] = [
     (Ipv4Addr::new(169, 254, 169, 254), 32, Metadata),
     // Credentials of containers and virtual machines, some outside of the link-local range.
     (Ipv4Addr::new(169, 254, 170, 2), 32, Metadata),
@@ -81,7 +81,7 @@ const V4: [(Ipv4Addr, u32, Range); 22] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4, Reserved),
 ];
 
-const V6: [(Ipv6Addr, u32, Range); 18] = [
+const V6: [(Ipv6Addr, u32, AddressRange); 18] = [
     (v6(0, 0, 0, 0), 128, Unspecified),
     (Ipv6Addr::LOCALHOST, 128, Loopback),
     (
@@ -116,16 +116,16 @@ const fn v6(a: u16, b: u16, c: u16, d: u16) -> Ipv6Addr {
 }
 
 /// The range of an address itself, without unwrapping. `None` for a public address.
-pub fn range(address: IpAddr) -> Option<Range> {
+pub fn range(address: IpAddr) -> Option<AddressRange> {
     match address {
         IpAddr::V4(address) => {
-            let within = |(first, length, _): &&(Ipv4Addr, u32, Range)| {
+            let within = |(first, length, _): &&(Ipv4Addr, u32, AddressRange)| {
                 (address.to_bits() ^ first.to_bits()) >> (32 - length) == 0
             };
             V4.iter().find(within).map(|(_, _, range)| *range)
         }
         IpAddr::V6(address) => {
-            let within = |(first, length, _): &&(Ipv6Addr, u32, Range)| {
+            let within = |(first, length, _): &&(Ipv6Addr, u32, AddressRange)| {
                 (address.to_bits() ^ first.to_bits()) >> (128 - length) == 0
             };
             V6.iter().find(within).map(|(_, _, range)| *range)

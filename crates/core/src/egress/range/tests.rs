@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn range_of(address: &str) -> Option<Range> {
+fn range_of(address: &str) -> Option<AddressRange> {
     let address: IpAddr = address.parse().unwrap();
     reached(address).into_iter().find_map(range)
 }

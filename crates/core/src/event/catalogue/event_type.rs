@@ -29,8 +29,8 @@ pub struct EventType {
     #[serde(default)]
     pub summary: String,
     /// The fields of this type, in addition to those of its family.
-    #[serde(default, skip_serializing_if = "OwnFields::is_empty")]
-    pub fields: OwnFields,
+    #[serde(default, skip_serializing_if = "TypeFields::is_empty")]
+    pub fields: TypeFields,
     /// Whether events of this type may have fields that are not listed.
     #[serde(default)]
     pub open: bool,
@@ -38,12 +38,12 @@ pub struct EventType {
 
 /// Dotted paths and their types, in the order of the source.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct OwnFields(pub Vec<(String, FieldType)>);
+pub struct TypeFields(pub Vec<(String, FieldType)>);
 
 /// A field of an event type.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Field {
+pub struct FieldInfo {
     pub path: String,
     #[serde(rename = "type")]
     pub field_type: FieldType,
@@ -72,7 +72,7 @@ pub enum FieldLookup<'a> {
 pub(crate) struct Family {
     source: String,
     family: String,
-    fields: Vec<Field>,
+    fields: Vec<FieldInfo>,
 }
 
 /// The built-in catalogue.
@@ -80,7 +80,7 @@ pub(crate) struct Family {
 #[serde(deny_unknown_fields)]
 pub(crate) struct BuiltIn {
     pub families: Vec<Family>,
-    pub every_event: Vec<Field>,
+    pub every_event: Vec<FieldInfo>,
     pub types: Vec<EventType>,
 }
 
@@ -96,8 +96,8 @@ impl EventType {
     }
 
     /// All fields of events of this type, its own fields first.
-    pub fn fields(&self) -> Vec<Field> {
-        let own = self.fields.0.iter().map(|(path, field_type)| Field {
+    pub fn fields(&self) -> Vec<FieldInfo> {
+        let own = self.fields.0.iter().map(|(path, field_type)| FieldInfo {
             path: path.clone(),
             field_type: field_type.clone(),
             only: None,
@@ -185,7 +185,7 @@ impl EventType {
         own.chain(self.shared().map(|f| (f.path.as_str(), &f.field_type)))
     }
 
-    fn shared(&self) -> impl Iterator<Item = &'static Field> {
+    fn shared(&self) -> impl Iterator<Item = &'static FieldInfo> {
         let family = BUILT_IN
             .families
             .iter()
@@ -197,21 +197,21 @@ impl EventType {
     }
 }
 
-impl OwnFields {
+impl TypeFields {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-impl<'de> Deserialize<'de> for OwnFields {
+impl<'de> Deserialize<'de> for TypeFields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Ordered;
         impl<'de> de::Visitor<'de> for Ordered {
-            type Value = OwnFields;
+            type Value = TypeFields;
             fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
                 f.write_str("a mapping of field paths to types")
             }
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<OwnFields, A::Error> {
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<TypeFields, A::Error> {
                 let mut fields: Vec<(String, FieldType)> = Vec::new();
                 while let Some((path, field_type)) = map.next_entry::<String, FieldType>()? {
                     if fields.iter().any(|(known, _)| *known == path) {
@@ -219,14 +219,14 @@ impl<'de> Deserialize<'de> for OwnFields {
                     }
                     fields.push((path, field_type));
                 }
-                Ok(OwnFields(fields))
+                Ok(TypeFields(fields))
             }
         }
         deserializer.deserialize_map(Ordered)
     }
 }
 
-impl Serialize for OwnFields {
+impl Serialize for TypeFields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (path, field_type) in &self.0 {

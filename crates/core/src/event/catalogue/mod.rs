@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use rustc_hash::FxHashMap;
 
-pub use crate::event::catalogue::event_type::{EventType, Field, FieldLookup, OwnFields};
+pub use crate::event::catalogue::event_type::{EventType, FieldInfo, FieldLookup, TypeFields};
 pub use crate::event::catalogue::field_type::FieldType;
 
 use crate::event::catalogue::event_type::BUILT_IN;
@@ -22,19 +22,19 @@ const MIN_SIMILARITY: f64 = 0.6;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Catalogue {
     types: Vec<EventType>,
-    names: Names,
+    names: TypeIndex,
     extended: bool,
 }
 
 /// The indexes of the types by each kind of name.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Names {
-    sources: FxHashMap<String, OfSource>,
+struct TypeIndex {
+    sources: FxHashMap<String, SourceIndex>,
     webhooks: FxHashMap<String, usize>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-struct OfSource {
+struct SourceIndex {
     tags: FxHashMap<String, usize>,
     codes: FxHashMap<String, usize>,
     /// The display names as written and in lower case, with an index into `shown`.
@@ -51,7 +51,7 @@ impl Catalogue {
     }
 
     fn with(types: Vec<EventType>) -> Catalogue {
-        let mut names = Names::default();
+        let mut names = TypeIndex::default();
         for (index, event_type) in types.iter().enumerate() {
             names.add(index, event_type);
         }
@@ -190,7 +190,7 @@ impl Catalogue {
     }
 }
 
-impl Names {
+impl TypeIndex {
     /// If two types share a name, the first one keeps it.
     fn add(&mut self, index: usize, event_type: &EventType) {
         if let Some(webhook) = &event_type.webhook {

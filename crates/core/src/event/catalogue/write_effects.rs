@@ -9,13 +9,13 @@ use serde_json::Value;
 /// One field of a request's body whose change is an event.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Written {
+pub struct WriteEffect {
     /// The event type.
     #[serde(rename = "type")]
     pub event_type: String,
     /// The ticket that the request writes.
     #[serde(default)]
-    pub of: Ticket,
+    pub of: TargetTicket,
     /// The dotted path of the field in the request body.
     pub writes: String,
     /// Paths of the event, with the request field that sets each. Null: the value depends on the ticket
@@ -28,7 +28,7 @@ pub struct Written {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ticket {
+pub enum TargetTicket {
     /// The ticket of the event.
     #[default]
     Own,
@@ -36,9 +36,9 @@ pub enum Ticket {
     New,
 }
 
-impl Written {
-    pub fn all() -> &'static [Written] {
-        static WRITTEN: LazyLock<Vec<Written>> = LazyLock::new(|| {
+impl WriteEffect {
+    pub fn all() -> &'static [WriteEffect] {
+        static WRITTEN: LazyLock<Vec<WriteEffect>> = LazyLock::new(|| {
             serde_json::from_str(include_str!("write_effects.json"))
                 .expect("the write effects are checked by a test")
         });
@@ -66,8 +66,8 @@ use crate::event::catalogue::event_type::FieldLookup;
 
     #[test]
     fn every_entry_has_a_known_event_type_and_paths() {
-        assert_eq!(Written::all().len(), 23);
-        for written in Written::all() {
+        assert_eq!(WriteEffect::all().len(), 23);
+        for written in WriteEffect::all() {
             let known = Catalogue::built_in().by_tag("support", &written.event_type);
             let known = known.unwrap_or_else(|| panic!("{}", written.event_type));
             for path in written.carries.keys() {
@@ -79,7 +79,7 @@ use crate::event::catalogue::event_type::FieldLookup;
 
     #[test]
     fn the_longest_listed_path_counts() {
-        let mut all = Written::all().iter();
+        let mut all = WriteEffect::all().iter();
         let comment = all.find(|written| written.writes == "ticket.comment");
         let comment = comment.expect("an entry");
         assert_eq!(

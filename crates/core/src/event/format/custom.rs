@@ -2,21 +2,21 @@
 //! The body stays unchanged.
 
 use crate::event::catalogue::Catalogue;
-use crate::event::json::value_ref::Datum;
-use crate::event::format::NotAnEvent;
-use crate::event::header::{Head, Id, Shape, name_of};
-use crate::event::format::type_name::{Named, by_any_name};
+use crate::event::json::value_ref::ValueRef;
+use crate::event::format::DecodeError;
+use crate::event::header::{EventHeader, EventId, EventFormat, name_of};
+use crate::event::format::type_name::{ResolvedType, by_any_name};
 use crate::event::json::lookup::find;
-use crate::event::json::tape::Kind;
+use crate::event::json::tape::JsonKind;
 
 /// The custom format of a source. Paths are dotted and start at the body, optionally with `$.`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Description {
+pub struct CustomFormat {
     /// The name of the source in the configuration.
     pub name: String,
     /// `event_source` in rules.
     pub source: String,
-    pub event_type: TypeFrom,
+    pub event_type: TypeRule,
     /// `None` uses the content hash as id: the second of two equal bodies is a redelivery.
     pub id: Option<String>,
     pub key: Option<String>,
@@ -26,24 +26,24 @@ pub struct Description {
 
 /// Where the event type comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TypeFrom {
+pub enum TypeRule {
     Constant(String),
     Path(String),
 }
 
-impl Description {
+impl CustomFormat {
     pub(crate) fn head<'a>(
         &'a self,
-        document: Datum<'a>,
+        document: ValueRef<'a>,
         catalogue: &'a Catalogue,
-    ) -> Result<Head<'a>, NotAnEvent> {
-        if document.kind() != Kind::Object {
+    ) -> Result<EventHeader<'a>, DecodeError> {
+        if document.kind() != JsonKind::Object {
             let message = format!("this JSON is {}, expected an object", document.words());
-            return Err(NotAnEvent::whole(message));
+            return Err(DecodeError::whole(message));
         }
-        Ok(Head {
+        Ok(EventHeader {
             document,
-            shape: Shape::Described(self),
+            shape: EventFormat::Described(self),
             source: &self.source,
             named: self.named(document, catalogue)?,
             id: self.id(document)?,
@@ -54,14 +54,14 @@ impl Description {
 
     fn named<'a>(
         &'a self,
-        document: Datum<'a>,
+        document: ValueRef<'a>,
         catalogue: &'a Catalogue,
-    ) -> Result<Named<'a>, NotAnEvent> {
+    ) -> Result<ResolvedType<'a>, DecodeError> {
         let word = match &self.event_type {
-            TypeFrom::Constant(word) => word.into(),
-            TypeFrom::Path(path) => {
+            TypeRule::Constant(word) => word.into(),
+            TypeRule::Path(path) => {
                 let found = lookup(document, path);
-                match found.and_then(Datum::text) {
+                match found.and_then(ValueRef::text) {
                     Some(word) if !word.trim().is_empty() => word,
                     Some(_) | None => {
                         return Err(self.wrong_value("event_type", path, found, "text"));
@@ -77,17 +77,17 @@ impl Description {
         Ok(named)
     }
 
-    fn id<'a>(&self, document: Datum<'a>) -> Result<Id<'a>, NotAnEvent> {
+    fn id<'a>(&self, document: ValueRef<'a>) -> Result<EventId<'a>, DecodeError> {
         let Some(path) = &self.id else {
-            return Ok(Id::Hash);
+            return Ok(EventId::ContentHash);
         };
         let found = lookup(document, path);
         let id = found.and_then(|id| name_of(id, without_root(path)).ok());
-        id.map(Id::Said)
+        id.map(EventId::Given)
             .ok_or_else(|| self.wrong_value("id", path, found, "text or a number"))
     }
 
-    fn key<'a>(&self, document: Datum<'a>) -> Result<Option<Datum<'a>>, NotAnEvent> {
+    fn key<'a>(&self, document: ValueRef<'a>) -> Result<Option<ValueRef<'a>>, DecodeError> {
         let Some((path, key)) = present(document, self.key.as_deref()) else {
             return Ok(None);
         };
@@ -96,13 +96,13 @@ impl Description {
             .map_err(|_| self.wrong_value("key", path, Some(key), "text or a number"))
     }
 
-    fn time<'a>(&'a self, document: Datum<'a>) -> Result<Option<(&'a str, Datum<'a>)>, NotAnEvent> {
+    fn time<'a>(&'a self, document: ValueRef<'a>) -> Result<Option<(&'a str, ValueRef<'a>)>, DecodeError> {
         let Some((path, time)) = present(document, self.time.as_deref()) else {
             return Ok(None);
         };
         match time.kind() {
-            Kind::Text | Kind::Number => Ok(Some((without_root(path), time))),
-            Kind::Null | Kind::Bool | Kind::List | Kind::Object => {
+            JsonKind::Text | JsonKind::Number => Ok(Some((without_root(path), time))),
+            JsonKind::Null | JsonKind::Bool | JsonKind::List | JsonKind::Object => {
                 Err(self.wrong_value("time", path, Some(time), "a time"))
             }
         }
@@ -112,10 +112,10 @@ impl Description {
         &self,
         what: &str,
         path: &str,
-        found: Option<Datum<'_>>,
+        found: Option<ValueRef<'_>>,
         expected: &str,
-    ) -> NotAnEvent {
-        let mut error = NotAnEvent::wrong(without_root(path), found, expected);
+    ) -> DecodeError {
+        let mut error = DecodeError::wrong(without_root(path), found, expected);
         error.help = Some(format!(
             "the source `{}` reads its `{what}` from this path",
             self.name
@@ -125,7 +125,7 @@ impl Description {
 }
 
 /// The value at an optional path, unless it is null.
-fn present<'p, 'a>(document: Datum<'a>, path: Option<&'p str>) -> Option<(&'p str, Datum<'a>)> {
+fn present<'p, 'a>(document: ValueRef<'a>, path: Option<&'p str>) -> Option<(&'p str, ValueRef<'a>)> {
     let found = lookup(document, path?)?;
     (!found.is_null()).then_some((path?, found))
 }
@@ -134,7 +134,7 @@ fn without_root(path: &str) -> &str {
     path.strip_prefix("$.").unwrap_or(path)
 }
 
-fn lookup<'a>(document: Datum<'a>, path: &str) -> Option<Datum<'a>> {
+fn lookup<'a>(document: ValueRef<'a>, path: &str) -> Option<ValueRef<'a>> {
     find(document, without_root(path))
 }
 
@@ -146,18 +146,18 @@ mod tests {
     use crate::event::format::decode_described;
     use super::*;
 
-    fn description() -> Description {
-        Description {
+    fn description() -> CustomFormat {
+        CustomFormat {
             name: "crm".into(),
             source: "crm".into(),
-            event_type: TypeFrom::Path("$.what".into()),
+            event_type: TypeRule::Path("$.what".into()),
             id: Some("meta.id".into()),
             key: Some("deal.number".into()),
             time: Some("meta.at".into()),
         }
     }
 
-    fn event(description: &Description, body: Value) -> Result<Event, NotAnEvent> {
+    fn event(description: &CustomFormat, body: Value) -> Result<Event, DecodeError> {
         decode_described(body, description, Catalogue::built_in())
     }
 
@@ -176,9 +176,9 @@ mod tests {
 
     #[test]
     fn without_an_id_equal_bodies_have_the_same_id() {
-        let described = Description {
+        let described = CustomFormat {
             id: None,
-            event_type: TypeFrom::Constant("deal.won".into()),
+            event_type: TypeRule::Constant("deal.won".into()),
             ..description()
         };
         let id = |body| event(&described, body).unwrap().id;
@@ -211,15 +211,15 @@ mod tests {
 
     #[test]
     fn a_known_source_accepts_any_name_of_a_type_and_warns_about_others() {
-        let mut described = Description {
+        let mut described = CustomFormat {
             source: "support".into(),
-            event_type: TypeFrom::Constant("Priority Changed".into()),
+            event_type: TypeRule::Constant("Priority Changed".into()),
             id: None,
             ..description()
         };
         let known = event(&described, json!({})).unwrap();
         assert_eq!(known.event_type, "ticket.PriorityChanged");
-        described.event_type = TypeFrom::Constant("ticket.PriorityChange".into());
+        described.event_type = TypeRule::Constant("ticket.PriorityChange".into());
         let unknown = event(&described, json!({})).unwrap();
         assert_eq!(unknown.event_type, "ticket.PriorityChange");
         assert_eq!(unknown.warnings.len(), 1);

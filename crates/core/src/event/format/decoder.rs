@@ -7,14 +7,14 @@ use serde_json::{Map, Value};
 
 use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::EventType;
-use crate::event::json::value_ref::Datum;
-use crate::event::format::NotAnEvent;
+use crate::event::json::value_ref::ValueRef;
+use crate::event::format::DecodeError;
 use crate::event::json::content_hash::fingerprint;
-use crate::event::header::{Head, Id, Shape, name_of};
-use crate::event::format::transform::Leaf;
-use crate::event::format::type_name::{Named, Naming};
-use crate::event::json::lookup::{At, Walk, find, first, put};
-use crate::event::json::tape::Kind;
+use crate::event::header::{EventHeader, EventId, EventFormat, name_of};
+use crate::event::format::transform::Transform;
+use crate::event::format::type_name::{ResolvedType, TypeNameSource};
+use crate::event::json::lookup::{DocumentPath, PathCursor, find, first, put};
+use crate::event::json::tape::JsonKind;
 
 /// The table of one format. All readers of events use these tables.
 #[derive(Debug)]
@@ -23,53 +23,53 @@ pub struct Decoder {
     pub shape: &'static str,
     pub source: &'static str,
     /// Distinguishes the format from the others.
-    pub sign: Sign,
+    pub sign: Marker,
     /// What a document of this format must have.
-    pub demands: &'static [Demand],
+    pub demands: &'static [Requirement],
     /// Where the event type is, and by which kind of name.
-    pub naming: Naming,
-    pub id: Identity,
+    pub naming: TypeNameSource,
+    pub id: IdRule,
     /// What the event is about: the first path that is present and not null.
-    pub key: &'static [At],
-    pub time: &'static [At],
-    pub envelope: &'static [Place],
+    pub key: &'static [DocumentPath],
+    pub time: &'static [DocumentPath],
+    pub envelope: &'static [FieldMapping],
     /// From general to specific: a later mapping overrides parts of an earlier one.
-    pub body: &'static [Place],
+    pub body: &'static [FieldMapping],
 }
 
 /// What distinguishes a format from the others.
 #[derive(Debug)]
-pub enum Sign {
+pub enum Marker {
     /// The path is present, with any value.
-    Has(At),
+    Has(DocumentPath),
     /// The text at the path starts with one of these.
-    Starts(At, &'static [&'static str]),
+    Starts(DocumentPath, &'static [&'static str]),
 }
 
 /// A requirement of a format.
 #[derive(Debug)]
-pub enum Demand {
-    Object(At),
+pub enum Requirement {
+    Object(DocumentPath),
     /// An object, null or absent.
-    ObjectIfThere(At),
-    Text(At),
+    ObjectIfThere(DocumentPath),
+    Text(DocumentPath),
     /// A whole number, as number or text.
-    Id(At),
+    Id(DocumentPath),
 }
 
 /// Maps paths of the document to a normalised path, with a transform.
 #[derive(Debug)]
-pub struct Place {
+pub struct FieldMapping {
     pub to: &'static str,
     /// The first of these that is present.
-    pub from: &'static [At],
-    pub leaf: Leaf,
-    pub when: When,
+    pub from: &'static [DocumentPath],
+    pub leaf: Transform,
+    pub when: AppliesTo,
 }
 
 /// Which event types a mapping applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
+pub enum AppliesTo {
     Always,
     /// Only the types that declare the field in the catalogue.
     Own,
@@ -77,42 +77,42 @@ pub enum When {
 
 /// How the event id of a format is made. The id decides redelivery.
 #[derive(Debug)]
-pub enum Identity {
+pub enum IdRule {
     /// The sender's id.
-    At(At),
+    At(DocumentPath),
     /// The id and position of the sequence, the event type and a hash. Several events of one update can
     /// share the id and position.
-    Sequence { of: At },
+    Sequence { of: DocumentPath },
 }
 
 /// A mapping for every event type.
-pub const fn place(to: &'static str, from: &'static [At], leaf: Leaf) -> Place {
-    Place {
+pub const fn place(to: &'static str, from: &'static [DocumentPath], leaf: Transform) -> FieldMapping {
+    FieldMapping {
         to,
         from,
         leaf,
-        when: When::Always,
+        when: AppliesTo::Always,
     }
 }
 
 /// A mapping for the types that declare the field.
-pub const fn own(to: &'static str, from: &'static [At], leaf: Leaf) -> Place {
-    Place {
+pub const fn own(to: &'static str, from: &'static [DocumentPath], leaf: Transform) -> FieldMapping {
+    FieldMapping {
         to,
         from,
         leaf,
-        when: When::Own,
+        when: AppliesTo::Own,
     }
 }
 
 impl Decoder {
     /// Whether a document has this format.
-    pub fn matches(&self, document: Datum<'_>) -> bool {
+    pub fn matches(&self, document: ValueRef<'_>) -> bool {
         match &self.sign {
-            Sign::Has(at) => at.find(document).is_some(),
-            Sign::Starts(at, starts) => at
+            Marker::Has(at) => at.find(document).is_some(),
+            Marker::Starts(at, starts) => at
                 .find(document)
-                .and_then(Datum::text)
+                .and_then(ValueRef::text)
                 .is_some_and(|text| starts.iter().any(|start| text.starts_with(start))),
         }
     }
@@ -120,17 +120,17 @@ impl Decoder {
     /// Reads the header of an event of this format.
     pub fn head<'a>(
         &'static self,
-        document: Datum<'a>,
+        document: ValueRef<'a>,
         catalogue: &'a Catalogue,
-    ) -> Result<Head<'a>, NotAnEvent> {
-        let walk = &mut Walk::new(document);
+    ) -> Result<EventHeader<'a>, DecodeError> {
+        let walk = &mut PathCursor::new(document);
         for demand in self.demands {
             demand.check(walk)?;
         }
         let named = self.naming.name(walk, self.source, catalogue)?;
-        Ok(Head {
+        Ok(EventHeader {
             document,
-            shape: Shape::BuiltIn(self),
+            shape: EventFormat::BuiltIn(self),
             source: self.source,
             named,
             key: self.key(walk)?,
@@ -141,14 +141,14 @@ impl Decoder {
 
     /// All paths that it reads.
     #[cfg(test)]
-    pub fn places(&'static self) -> Vec<&'static At> {
-        let (Sign::Has(sign) | Sign::Starts(sign, _)) = &self.sign;
-        let (Naming::Display { at: naming, .. }
-        | Naming::Webhook { at: naming }
-        | Naming::Code { at: naming }) = &self.naming;
-        let (Identity::At(id) | Identity::Sequence { of: id }) = &self.id;
+    pub fn places(&'static self) -> Vec<&'static DocumentPath> {
+        let (Marker::Has(sign) | Marker::Starts(sign, _)) = &self.sign;
+        let (TypeNameSource::Display { at: naming, .. }
+        | TypeNameSource::Webhook { at: naming }
+        | TypeNameSource::Code { at: naming }) = &self.naming;
+        let (IdRule::At(id) | IdRule::Sequence { of: id }) = &self.id;
         let demands = self.demands.iter().map(|demand| match demand {
-            Demand::Object(at) | Demand::ObjectIfThere(at) | Demand::Text(at) | Demand::Id(at) => {
+            Requirement::Object(at) | Requirement::ObjectIfThere(at) | Requirement::Text(at) | Requirement::Id(at) => {
                 at
             }
         });
@@ -166,7 +166,7 @@ impl Decoder {
     }
 
     /// The normalised body of a document.
-    pub fn body(&self, document: Datum<'_>, named: &Named<'_>) -> Value {
+    pub fn body(&self, document: ValueRef<'_>, named: &ResolvedType<'_>) -> Value {
         let mut body = built(self.body, document, named.known);
         if let Value::Object(body) = &mut body {
             body.insert("type".into(), Value::from(&*named.display));
@@ -174,11 +174,11 @@ impl Decoder {
         body
     }
 
-    pub fn envelope(&self, document: Datum<'_>) -> Value {
+    pub fn envelope(&self, document: ValueRef<'_>) -> Value {
         built(self.envelope, document, None)
     }
 
-    fn key<'a>(&'static self, walk: &mut Walk<'a>) -> Result<Option<Datum<'a>>, NotAnEvent> {
+    fn key<'a>(&'static self, walk: &mut PathCursor<'a>) -> Result<Option<ValueRef<'a>>, DecodeError> {
         let mut present = self
             .key
             .iter()
@@ -191,63 +191,63 @@ impl Decoder {
 
     fn time<'a>(
         &'static self,
-        walk: &mut Walk<'a>,
-    ) -> Result<Option<(&'static str, Datum<'a>)>, NotAnEvent> {
+        walk: &mut PathCursor<'a>,
+    ) -> Result<Option<(&'static str, ValueRef<'a>)>, DecodeError> {
         let Some((path, time)) = walk.first(self.time) else {
             return Ok(None);
         };
         match time.kind() {
-            Kind::Null => Ok(None),
-            Kind::Text => Ok(Some((path, time))),
-            Kind::Bool | Kind::Number | Kind::List | Kind::Object => {
-                Err(NotAnEvent::wrong(path, Some(time), "a time"))
+            JsonKind::Null => Ok(None),
+            JsonKind::Text => Ok(Some((path, time))),
+            JsonKind::Bool | JsonKind::Number | JsonKind::List | JsonKind::Object => {
+                Err(DecodeError::wrong(path, Some(time), "a time"))
             }
         }
     }
 
-    fn id<'a>(&'static self, walk: &mut Walk<'a>) -> Result<Id<'a>, NotAnEvent> {
+    fn id<'a>(&'static self, walk: &mut PathCursor<'a>) -> Result<EventId<'a>, DecodeError> {
         match &self.id {
-            Identity::At(at) => match walk.find(at) {
-                Some(id) => name_of(id, at.text).map(Id::Said),
+            IdRule::At(at) => match walk.find(at) {
+                Some(id) => name_of(id, at.text).map(EventId::Given),
                 // A document written by hand may have no id; the hash still detects a redelivery.
-                None => Ok(Id::Hash),
+                None => Ok(EventId::ContentHash),
             },
-            Identity::Sequence { of } => Ok(Id::Sequence(walk.find(of).unwrap_or(walk.document))),
+            IdRule::Sequence { of } => Ok(EventId::Sequence(walk.find(of).unwrap_or(walk.document))),
         }
     }
 }
 
-impl Demand {
-    fn check(&'static self, walk: &mut Walk<'_>) -> Result<(), NotAnEvent> {
-        let (Demand::Object(at) | Demand::ObjectIfThere(at) | Demand::Text(at) | Demand::Id(at)) =
+impl Requirement {
+    fn check(&'static self, walk: &mut PathCursor<'_>) -> Result<(), DecodeError> {
+        let (Requirement::Object(at) | Requirement::ObjectIfThere(at) | Requirement::Text(at) | Requirement::Id(at)) =
             self;
         let found = walk.find(at);
         let is = |kind| found.is_some_and(|datum| datum.kind() == kind);
         let (expected, holds) = match self {
-            Demand::Object(_) => ("an object", is(Kind::Object)),
-            Demand::ObjectIfThere(_) => {
-                let absent = found.is_none_or(Datum::is_null);
-                ("an object", absent || is(Kind::Object))
+            Requirement::Object(_) => ("an object", is(JsonKind::Object)),
+            Requirement::ObjectIfThere(_) => {
+                let absent = found.is_none_or(ValueRef::is_null);
+                ("an object", absent || is(JsonKind::Object))
             }
-            Demand::Text(_) => ("text", is(Kind::Text)),
-            Demand::Id(_) => ("an id", found.is_some_and(is_id)),
+            Requirement::Text(_) => ("text", is(JsonKind::Text)),
+            Requirement::Id(_) => ("an id", found.is_some_and(is_id)),
         };
         match holds {
             true => Ok(()),
-            false => Err(NotAnEvent::wrong(at.text, found, expected)),
+            false => Err(DecodeError::wrong(at.text, found, expected)),
         }
     }
 }
 
-fn is_id(datum: Datum<'_>) -> bool {
+fn is_id(datum: ValueRef<'_>) -> bool {
     match datum.number() {
         Some(number) => number.is_u64(),
-        None => Leaf::Id.apply(datum.value().into_owned(), None).is_u64(),
+        None => Transform::Id.apply(datum.value().into_owned(), None).is_u64(),
     }
 }
 
 /// The id of an event within an update: its sequence id and position, type and hash.
-pub fn sequence_id(body: Datum<'_>, tag: &str) -> String {
+pub fn sequence_id(body: ValueRef<'_>, tag: &str) -> String {
     let part = |path| match find(body, path) {
         Some(part) => match part.number() {
             Some(number) => Some(Cow::Owned(number.to_string())),
@@ -268,10 +268,10 @@ pub fn sequence_id(body: Datum<'_>, tag: &str) -> String {
     .join("-")
 }
 
-fn built(places: &[Place], document: Datum<'_>, known: Option<&EventType>) -> Value {
+fn built(places: &[FieldMapping], document: ValueRef<'_>, known: Option<&EventType>) -> Value {
     let mut object = Map::new();
     for place in places {
-        if place.when == When::Own && !known.is_some_and(|t| t.owns(place.to)) {
+        if place.when == AppliesTo::Own && !known.is_some_and(|t| t.owns(place.to)) {
             continue;
         }
         if let Some((_, found)) = first(document, place.from) {
@@ -283,9 +283,9 @@ fn built(places: &[Place], document: Datum<'_>, known: Option<&EventType>) -> Va
     Value::Object(object)
 }
 
-impl NotAnEvent {
+impl DecodeError {
     /// The error for a value of the wrong type.
-    pub(crate) fn wrong(path: &str, found: Option<Datum<'_>>, expected: &str) -> NotAnEvent {
+    pub(crate) fn wrong(path: &str, found: Option<ValueRef<'_>>, expected: &str) -> DecodeError {
         let found = match found {
             None => "absent".to_owned(),
             // The type can be right, so the message shows the value.
@@ -296,6 +296,6 @@ impl NotAnEvent {
             },
             Some(found) => found.words().to_owned(),
         };
-        NotAnEvent::at(path, format!("`{path}` is {found}, expected {expected}"))
+        DecodeError::at(path, format!("`{path}` is {found}, expected {expected}"))
     }
 }

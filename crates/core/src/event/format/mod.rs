@@ -12,10 +12,10 @@ pub mod zis;
 use serde_json::Value;
 
 use crate::event::catalogue::Catalogue;
-use crate::event::json::value_ref::Datum;
+use crate::event::json::value_ref::ValueRef;
 use crate::event::format::decoder::Decoder;
-use crate::event::header::Head;
-use crate::event::format::custom::Description;
+use crate::event::header::EventHeader;
+use crate::event::format::custom::CustomFormat;
 use crate::event::Event;
 
 /// The built-in formats, specific ones before general ones.
@@ -37,32 +37,32 @@ pub static DECODERS: &[&Decoder] = &[
 /// Why a value is not an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct NotAnEvent {
+pub struct DecodeError {
     pub message: String,
     pub help: Option<String>,
     /// The dotted path of the problem.
     pub path: Option<String>,
 }
 
-impl NotAnEvent {
-    pub(super) fn at(path: &str, message: String) -> NotAnEvent {
-        NotAnEvent {
+impl DecodeError {
+    pub(super) fn at(path: &str, message: String) -> DecodeError {
+        DecodeError {
             message,
             help: None,
             path: Some(path.to_owned()),
         }
     }
 
-    pub(super) fn whole(message: String) -> NotAnEvent {
-        NotAnEvent {
+    pub(super) fn whole(message: String) -> DecodeError {
+        DecodeError {
             message,
             help: None,
             path: None,
         }
     }
 
-    fn with_help(message: String, help: &str) -> NotAnEvent {
-        NotAnEvent {
+    fn with_help(message: String, help: &str) -> DecodeError {
+        DecodeError {
             message,
             help: Some(help.to_owned()),
             path: None,
@@ -72,22 +72,22 @@ impl NotAnEvent {
 
 /// How the format of a document is determined.
 #[derive(Debug, Clone, Copy)]
-pub enum Told<'a> {
+pub enum FormatHint<'a> {
     /// By its content.
-    ByContent,
+    Detect,
     /// By the configuration.
-    Described(&'a Description),
+    Custom(&'a CustomFormat),
 }
 
 /// Reads the event header of a document.
 pub fn head<'a>(
-    document: Datum<'a>,
-    format: Told<'a>,
+    document: ValueRef<'a>,
+    format: FormatHint<'a>,
     catalogue: &'a Catalogue,
-) -> Result<Head<'a>, NotAnEvent> {
+) -> Result<EventHeader<'a>, DecodeError> {
     match format {
-        Told::Described(description) => description.head(document, catalogue),
-        Told::ByContent => match DECODERS.iter().find(|decoder| decoder.matches(document)) {
+        FormatHint::Custom(description) => description.head(document, catalogue),
+        FormatHint::Detect => match DECODERS.iter().find(|decoder| decoder.matches(document)) {
             Some(decoder) => decoder.head(document, catalogue),
             None => Err(unknown_format(&document.value())),
         },
@@ -95,28 +95,28 @@ pub fn head<'a>(
 }
 
 /// Decodes a built document.
-pub fn read(raw: Value, format: Told<'_>, catalogue: &Catalogue) -> Result<Event, NotAnEvent> {
-    let event = head(Datum::Built(&raw), format, catalogue)?.event_without_raw(catalogue);
+pub fn read(raw: Value, format: FormatHint<'_>, catalogue: &Catalogue) -> Result<Event, DecodeError> {
+    let event = head(ValueRef::Built(&raw), format, catalogue)?.event_without_raw(catalogue);
     Ok(Event { raw, ..event })
 }
 
 /// Decodes a document whose format is detected.
-pub fn decode(value: Value, catalogue: &Catalogue) -> Result<Event, NotAnEvent> {
-    read(value, Told::ByContent, catalogue)
+pub fn decode(value: Value, catalogue: &Catalogue) -> Result<Event, DecodeError> {
+    read(value, FormatHint::Detect, catalogue)
 }
 
 /// Decodes a document of a source whose format the configuration describes.
 pub fn decode_described(
     value: Value,
-    description: &Description,
+    description: &CustomFormat,
     catalogue: &Catalogue,
-) -> Result<Event, NotAnEvent> {
-    read(value, Told::Described(description), catalogue)
+) -> Result<Event, DecodeError> {
+    read(value, FormatHint::Custom(description), catalogue)
 }
 
-fn unknown_format(value: &Value) -> NotAnEvent {
+fn unknown_format(value: &Value) -> DecodeError {
     let Value::Object(object) = value else {
-        return NotAnEvent::with_help(
+        return DecodeError::with_help(
             format!("this JSON is {}, expected an object", kind(value)),
             FORMATS,
         );
@@ -125,7 +125,7 @@ fn unknown_format(value: &Value) -> NotAnEvent {
         return unknown_input(input);
     }
     if is_without_envelope(value) {
-        return NotAnEvent::with_help(
+        return DecodeError::with_help(
             format!(
                 "this JSON is {}: a ticket event without its envelope",
                 described(value)
@@ -135,24 +135,24 @@ fn unknown_format(value: &Value) -> NotAnEvent {
     }
     if object.contains_key("detail-type") {
         let message = "`detail` has no `ticket_event`, `user_event` or `organization_event`";
-        return NotAnEvent::at("detail", message.to_owned());
+        return DecodeError::at("detail", message.to_owned());
     }
-    NotAnEvent::with_help(
+    DecodeError::with_help(
         format!("this JSON is {}: unknown format", described(value)),
         FORMATS,
     )
 }
 
 fn kind(value: &Value) -> &'static str {
-    Datum::Built(value).words()
+    ValueRef::Built(value).words()
 }
 
 const FORMATS: &str = "known formats are the ZIS envelope (`input.ticket_event`), the Zendesk event webhook \
     (`type` starts with `zen:event-type:`), EventBridge (`detail.ticket_event`) and Upmind \
     (`hook_code`); describe any other format under `sources` in the configuration";
 
-fn unknown_input(input: &Value) -> NotAnEvent {
-    let mut error = NotAnEvent::at(
+fn unknown_input(input: &Value) -> DecodeError {
+    let mut error = DecodeError::at(
         "input",
         format!("`input` is {}: no known event in it", described(input)),
     );
@@ -205,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    fn decode_error(value: Value) -> NotAnEvent {
+    fn decode_error(value: Value) -> DecodeError {
         decode(value, Catalogue::built_in()).expect_err("an error")
     }
 

@@ -5,12 +5,12 @@ use serde_json::{Map, Value};
 
 use crate::event::catalogue::event_type::{EventType, FieldLookup};
 use crate::event::catalogue::field_type::FieldType;
-use crate::event::json::value_ref::Datum;
-use crate::event::json::tape::Kind;
+use crate::event::json::value_ref::ValueRef;
+use crate::event::json::tape::JsonKind;
 
 /// The transform of one field mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leaf {
+pub enum Transform {
     AsIs,
     /// An object without its keys: the relevant keys have their own mappings.
     Emptied,
@@ -26,7 +26,7 @@ pub enum Leaf {
     Part(usize),
 }
 
-impl Leaf {
+impl Transform {
     /// The normalised value. `field` is its event type and path, if the type is known.
     pub fn apply(self, value: Value, field: Option<(&EventType, &str)>) -> Value {
         self.apply_type(value, self.field_type(field))
@@ -34,7 +34,7 @@ impl Leaf {
 
     /// The catalogue's type of the field, if the transform depends on it.
     pub fn field_type<'t>(self, field: Option<(&'t EventType, &str)>) -> Option<&'t FieldType> {
-        let (known, path) = field.filter(|_| self == Leaf::Typed)?;
+        let (known, path) = field.filter(|_| self == Transform::Typed)?;
         match known.field(path) {
             FieldLookup::Known(field_type) => Some(field_type),
             FieldLookup::Open | FieldLookup::Unknown { .. } => None,
@@ -44,19 +44,19 @@ impl Leaf {
     /// The normalised value, with the type of the field already looked up.
     pub fn apply_type(self, value: Value, field_type: Option<&FieldType>) -> Value {
         match self {
-            Leaf::AsIs => value,
-            Leaf::Emptied => match value {
+            Transform::AsIs => value,
+            Transform::Emptied => match value {
                 Value::Object(_) => Value::Object(Map::new()),
                 other => other,
             },
-            Leaf::Id => id(value),
-            Leaf::Lower => lower(value),
-            Leaf::Tags => list(value, |tag| tag),
-            Leaf::Typed => match field_type {
+            Transform::Id => id(value),
+            Transform::Lower => lower(value),
+            Transform::Tags => list(value, |tag| tag),
+            Transform::Typed => match field_type {
                 Some(field_type) => typed(value, field_type),
                 None => value,
             },
-            Leaf::Part(n) => match value.as_str().and_then(|text| text.split('/').nth(n)) {
+            Transform::Part(n) => match value.as_str().and_then(|text| text.split('/').nth(n)) {
                 Some(part) => id(Value::from(part)),
                 None => Value::Null,
             },
@@ -64,34 +64,34 @@ impl Leaf {
     }
 
     /// Whether the transform certainly does not change a value, so that it need not be built.
-    pub fn leaves_unchanged(self, datum: Datum<'_>, field_type: Option<&FieldType>) -> bool {
+    pub fn leaves_unchanged(self, datum: ValueRef<'_>, field_type: Option<&FieldType>) -> bool {
         match self {
-            Leaf::AsIs => true,
-            Leaf::Emptied => datum.kind() != Kind::Object,
-            Leaf::Id => is_no_id(datum),
-            Leaf::Lower => is_lower(datum),
-            Leaf::Tags => !datum.is_null(),
-            Leaf::Typed => field_type.is_none_or(|field_type| is_typed(datum, field_type)),
-            Leaf::Part(_) => false,
+            Transform::AsIs => true,
+            Transform::Emptied => datum.kind() != JsonKind::Object,
+            Transform::Id => is_no_id(datum),
+            Transform::Lower => is_lower(datum),
+            Transform::Tags => !datum.is_null(),
+            Transform::Typed => field_type.is_none_or(|field_type| is_typed(datum, field_type)),
+            Transform::Part(_) => false,
         }
     }
 }
 
 /// Whether a text is neither empty nor only digits.
-fn is_no_id(datum: Datum<'_>) -> bool {
+fn is_no_id(datum: ValueRef<'_>) -> bool {
     datum
         .text()
         .is_none_or(|text| !text.bytes().all(|b| b.is_ascii_digit()))
 }
 
-fn is_lower(datum: Datum<'_>) -> bool {
+fn is_lower(datum: ValueRef<'_>) -> bool {
     let is_lower = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
     datum
         .text()
         .is_none_or(|text| !text.is_empty() && text.bytes().all(is_lower))
 }
 
-fn is_typed(datum: Datum<'_>, field_type: &FieldType) -> bool {
+fn is_typed(datum: ValueRef<'_>, field_type: &FieldType) -> bool {
     match field_type {
         FieldType::Id => is_no_id(datum),
         FieldType::Priority | FieldType::Status | FieldType::TicketType => is_lower(datum),
@@ -169,23 +169,23 @@ mod tests {
             (json!("99999999999999999999"), json!("99999999999999999999")),
             (json!({"id": 1}), json!({"id": 1})),
         ] {
-            assert_eq!(Leaf::Id.apply(received, None), expected);
+            assert_eq!(Transform::Id.apply(received, None), expected);
         }
     }
 
     #[test]
     fn values_of_closed_sets_become_lower_case() {
-        assert_eq!(Leaf::Lower.apply(json!("URGENT"), None), json!("urgent"));
-        assert_eq!(Leaf::Lower.apply(json!("open"), None), json!("open"));
-        assert_eq!(Leaf::Lower.apply(json!(null), None), json!(null));
-        assert_eq!(Leaf::Lower.apply(json!(3), None), json!(3));
+        assert_eq!(Transform::Lower.apply(json!("URGENT"), None), json!("urgent"));
+        assert_eq!(Transform::Lower.apply(json!("open"), None), json!("open"));
+        assert_eq!(Transform::Lower.apply(json!(null), None), json!(null));
+        assert_eq!(Transform::Lower.apply(json!(3), None), json!(3));
     }
 
     #[test]
     fn the_catalogue_decides_the_type_of_previous() {
         let typed = |tag: &str, path: &str, value| {
             let known = Catalogue::built_in().by_tag("support", tag).expect(tag);
-            Leaf::Typed.apply(value, Some((known, path)))
+            Transform::Typed.apply(value, Some((known, path)))
         };
         assert_eq!(
             typed("ticket.PriorityChanged", "previous", json!("LOW")),
@@ -223,13 +223,13 @@ mod tests {
             FieldType::List(Box::new(FieldType::Id)),
         ];
         let leaves = [
-            Leaf::AsIs,
-            Leaf::Emptied,
-            Leaf::Id,
-            Leaf::Lower,
-            Leaf::Tags,
-            Leaf::Typed,
-            Leaf::Part(1),
+            Transform::AsIs,
+            Transform::Emptied,
+            Transform::Id,
+            Transform::Lower,
+            Transform::Tags,
+            Transform::Typed,
+            Transform::Part(1),
         ];
         let values = json!([
             null, true, 0, -1.5, "", "0", "12", "012", "a", "A", "é", "É", "a/7", [], ["1", "A"], {}, {"a": "1"}
@@ -238,7 +238,7 @@ mod tests {
         for value in values.as_array().unwrap() {
             for leaf in leaves {
                 for field_type in types.iter().map(Some).chain([None]) {
-                    if leaf.leaves_unchanged(Datum::Built(value), field_type) {
+                    if leaf.leaves_unchanged(ValueRef::Built(value), field_type) {
                         assert_eq!(
                             leaf.apply_type(value.clone(), field_type),
                             *value,
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn a_part_of_a_text_is_an_id() {
         let name = json!("aws.partner/zendesk.com/9242270/default");
-        assert_eq!(Leaf::Part(2).apply(name, None), json!(9242270));
-        assert_eq!(Leaf::Part(2).apply(json!("short"), None), json!(null));
+        assert_eq!(Transform::Part(2).apply(name, None), json!(9242270));
+        assert_eq!(Transform::Part(2).apply(json!("short"), None), json!(null));
     }
 }

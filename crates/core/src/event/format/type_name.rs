@@ -5,24 +5,24 @@ use std::borrow::Cow;
 
 use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::EventType;
-use crate::event::json::value_ref::Datum;
-use crate::event::format::NotAnEvent;
-use crate::event::json::lookup::{At, Walk};
+use crate::event::json::value_ref::ValueRef;
+use crate::event::format::DecodeError;
+use crate::event::json::lookup::{DocumentPath, PathCursor};
 
 /// Where a format has the event type, and by which kind of name.
 #[derive(Debug)]
-pub enum Naming {
+pub enum TypeNameSource {
     /// The display name. Families share some display names, so the family is given.
-    Display { at: At, family: &'static str },
+    Display { at: DocumentPath, family: &'static str },
     /// `zen:event-type:` and the suffix.
-    Webhook { at: At },
+    Webhook { at: DocumentPath },
     /// A hook code.
-    Code { at: At },
+    Code { at: DocumentPath },
 }
 
 /// A resolved event type.
 #[derive(Debug)]
-pub struct Named<'a> {
+pub struct ResolvedType<'a> {
     pub tag: Cow<'a, str>,
     /// The value of `type` in the normalised body.
     pub display: Cow<'a, str>,
@@ -31,28 +31,28 @@ pub struct Named<'a> {
     pub unknown: Option<Cow<'a, str>>,
 }
 
-impl Naming {
+impl TypeNameSource {
     pub fn name<'a>(
         &'static self,
-        walk: &mut Walk<'a>,
+        walk: &mut PathCursor<'a>,
         source: &str,
         catalogue: &'a Catalogue,
-    ) -> Result<Named<'a>, NotAnEvent> {
+    ) -> Result<ResolvedType<'a>, DecodeError> {
         match self {
-            Naming::Display { at, family } => {
+            TypeNameSource::Display { at, family } => {
                 let word = text(walk, at)?;
                 let known = catalogue.displayed_in(source, &word, family);
                 Ok(named(known, word))
             }
-            Naming::Webhook { at } => {
+            TypeNameSource::Webhook { at } => {
                 let word = text(walk, at)?;
                 let suffix = suffix(&word);
                 Ok(match catalogue.by_webhook(suffix) {
-                    Some(known) => Named::known(known, suffix),
-                    None => Named::unknown(suffix.to_owned().into(), camel_case(suffix).into()),
+                    Some(known) => ResolvedType::known(known, suffix),
+                    None => ResolvedType::unknown(suffix.to_owned().into(), camel_case(suffix).into()),
                 })
             }
-            Naming::Code { at } => {
+            TypeNameSource::Code { at } => {
                 let word = text(walk, at)?;
                 Ok(by_any_name(word, source, catalogue))
             }
@@ -61,7 +61,7 @@ impl Naming {
 }
 
 /// Resolves a type by any of its names: type name, hook code, display name.
-pub fn by_any_name<'a>(word: Cow<'a, str>, source: &str, catalogue: &'a Catalogue) -> Named<'a> {
+pub fn by_any_name<'a>(word: Cow<'a, str>, source: &str, catalogue: &'a Catalogue) -> ResolvedType<'a> {
     let known = catalogue
         .by_tag(source, &word)
         .or_else(|| catalogue.by_code(source, &word))
@@ -69,14 +69,14 @@ pub fn by_any_name<'a>(word: Cow<'a, str>, source: &str, catalogue: &'a Catalogu
     named(known, word)
 }
 
-fn named<'a>(known: Option<&'a EventType>, word: Cow<'a, str>) -> Named<'a> {
+fn named<'a>(known: Option<&'a EventType>, word: Cow<'a, str>) -> ResolvedType<'a> {
     match known {
-        Some(known) => Named::known(known, &word),
-        None => Named::unknown(word.clone(), word),
+        Some(known) => ResolvedType::known(known, &word),
+        None => ResolvedType::unknown(word.clone(), word),
     }
 }
 
-impl<'a> Named<'a> {
+impl<'a> ResolvedType<'a> {
     fn known(known: &'a EventType, word: &str) -> Self {
         let display = known.display.as_deref().map(Cow::Borrowed);
         Self {
@@ -109,15 +109,15 @@ impl<'a> Named<'a> {
     }
 }
 
-fn text<'a>(walk: &mut Walk<'a>, at: &'static At) -> Result<Cow<'a, str>, NotAnEvent> {
+fn text<'a>(walk: &mut PathCursor<'a>, at: &'static DocumentPath) -> Result<Cow<'a, str>, DecodeError> {
     let (found, path) = (walk.find(at), at.text);
-    match found.and_then(Datum::text) {
+    match found.and_then(ValueRef::text) {
         Some(text) if !text.trim().is_empty() => Ok(text),
-        Some(_) => Err(NotAnEvent::at(
+        Some(_) => Err(DecodeError::at(
             path,
             format!("`{path}` is empty, expected the event type"),
         )),
-        None => Err(NotAnEvent::wrong(path, found, "text")),
+        None => Err(DecodeError::wrong(path, found, "text")),
     }
 }
 

@@ -12,63 +12,63 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Number, Value};
 
 use crate::event::catalogue::Catalogue;
-use crate::event::json::value_ref::Datum;
-use crate::event::format::NotAnEvent;
+use crate::event::json::value_ref::ValueRef;
+use crate::event::format::DecodeError;
 use crate::event::format::decoder::{Decoder, sequence_id};
 use crate::event::json::content_hash::fingerprint;
-use crate::event::format::type_name::Named;
-use crate::event::json::tape::Kind;
-use crate::event::format::custom::Description;
+use crate::event::format::type_name::ResolvedType;
+use crate::event::json::tape::JsonKind;
+use crate::event::format::custom::CustomFormat;
 use crate::event::Event;
-use crate::event::summary::Brief;
+use crate::event::summary::EventSummary;
 
 #[derive(Debug)]
-pub struct Head<'a> {
-    pub document: Datum<'a>,
-    pub shape: Shape<'a>,
+pub struct EventHeader<'a> {
+    pub document: ValueRef<'a>,
+    pub shape: EventFormat<'a>,
     pub source: &'a str,
-    pub named: Named<'a>,
+    pub named: ResolvedType<'a>,
     /// Text or a number.
-    pub key: Option<Datum<'a>>,
+    pub key: Option<ValueRef<'a>>,
     /// Its path and value.
-    pub time: Option<(&'a str, Datum<'a>)>,
-    pub id: Id<'a>,
+    pub time: Option<(&'a str, ValueRef<'a>)>,
+    pub id: EventId<'a>,
 }
 
 /// The format of the document.
 #[derive(Debug, Clone, Copy)]
-pub enum Shape<'a> {
+pub enum EventFormat<'a> {
     BuiltIn(&'static Decoder),
-    Described(&'a Description),
+    Described(&'a CustomFormat),
 }
 
 /// What the event id is made from.
 #[derive(Debug, Clone, Copy)]
-pub enum Id<'a> {
+pub enum EventId<'a> {
     /// The sender's id: text or a number.
-    Said(Datum<'a>),
+    Given(ValueRef<'a>),
     /// A hash of the whole document.
-    Hash,
+    ContentHash,
     /// The position in its update and a hash of this part.
-    Sequence(Datum<'a>),
+    Sequence(ValueRef<'a>),
 }
 
-impl Shape<'_> {
+impl EventFormat<'_> {
     /// The table of a built-in format.
     pub fn decoder(&self) -> Option<&'static Decoder> {
         match self {
-            Shape::BuiltIn(decoder) => Some(decoder),
-            Shape::Described(_) => None,
+            EventFormat::BuiltIn(decoder) => Some(decoder),
+            EventFormat::Described(_) => None,
         }
     }
 }
 
-impl<'a> Head<'a> {
+impl<'a> EventHeader<'a> {
     pub fn id(&self) -> String {
         match self.id {
-            Id::Said(id) => name(id).into_owned(),
-            Id::Hash => format!("sha256-{}", fingerprint(self.document)),
-            Id::Sequence(of) => sequence_id(of, &self.named.tag),
+            EventId::Given(id) => name(id).into_owned(),
+            EventId::ContentHash => format!("sha256-{}", fingerprint(self.document)),
+            EventId::Sequence(of) => sequence_id(of, &self.named.tag),
         }
     }
 
@@ -92,8 +92,8 @@ impl<'a> Head<'a> {
         unknown.into_iter().chain(invalid).collect()
     }
 
-    pub fn brief(&self, catalogue: &Catalogue) -> Brief {
-        Brief {
+    pub fn brief(&self, catalogue: &Catalogue) -> EventSummary {
+        EventSummary {
             source: self.source.to_owned(),
             event_type: self.named.tag.clone().into_owned(),
             id: self.id(),
@@ -107,8 +107,8 @@ impl<'a> Head<'a> {
     /// The name of the format: `zis`, `json`.
     pub fn shape(&self) -> &'static str {
         match self.shape {
-            Shape::BuiltIn(decoder) => decoder.shape,
-            Shape::Described(_) => "json",
+            EventFormat::BuiltIn(decoder) => decoder.shape,
+            EventFormat::Described(_) => "json",
         }
     }
 
@@ -116,11 +116,11 @@ impl<'a> Head<'a> {
     pub(super) fn event_without_raw(&self, catalogue: &Catalogue) -> Event {
         let brief = self.brief(catalogue);
         let (envelope, body) = match self.shape {
-            Shape::BuiltIn(decoder) => (
+            EventFormat::BuiltIn(decoder) => (
                 decoder.envelope(self.document),
                 decoder.body(self.document, &self.named),
             ),
-            Shape::Described(_) => (
+            EventFormat::Described(_) => (
                 Value::Object(Map::new()),
                 self.document.value().into_owned(),
             ),
@@ -156,20 +156,20 @@ impl<'a> Head<'a> {
 }
 
 /// Checks that a value can be an id or key.
-pub fn name_of<'a>(datum: Datum<'a>, path: &str) -> Result<Datum<'a>, NotAnEvent> {
+pub fn name_of<'a>(datum: ValueRef<'a>, path: &str) -> Result<ValueRef<'a>, DecodeError> {
     let is_name = match datum.kind() {
-        Kind::Text => datum.text().is_some_and(|text| !text.is_empty()),
-        Kind::Number => true,
-        Kind::Null | Kind::Bool | Kind::List | Kind::Object => false,
+        JsonKind::Text => datum.text().is_some_and(|text| !text.is_empty()),
+        JsonKind::Number => true,
+        JsonKind::Null | JsonKind::Bool | JsonKind::List | JsonKind::Object => false,
     };
     match is_name {
         true => Ok(datum),
-        false => Err(NotAnEvent::wrong(path, Some(datum), "an id")),
+        false => Err(DecodeError::wrong(path, Some(datum), "an id")),
     }
 }
 
 /// A text, or a number as text.
-fn name(datum: Datum<'_>) -> Cow<'_, str> {
+fn name(datum: ValueRef<'_>) -> Cow<'_, str> {
     match (datum.text(), datum.number()) {
         (Some(text), _) => text,
         (None, Some(number)) => Cow::Owned(number.to_string()),

@@ -3,32 +3,32 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::event::format::{Told, decode, head, read};
+use crate::event::format::{FormatHint, decode, head, read};
 use crate::event::json::parse::accept;
 use crate::event::json::mutate;
 use crate::event::json::mutate::SAMPLES;
 use crate::event::json::tape::Tape;
-use crate::event::format::custom::{Description, TypeFrom};
+use crate::event::format::custom::{CustomFormat, TypeRule};
 use super::*;
 
 /// Checks that both readers return the same event or the same error.
-fn both_agree(text: &str, format: Told<'_>) {
+fn both_agree(text: &str, format: FormatHint<'_>) {
     let catalogue = Catalogue::built_in();
     let mut tape = Tape::default();
     let Some(scanned) = tape.scan(text.as_bytes()) else {
         return;
     };
-    let taped = head(Datum::Taped(scanned.root()), format, catalogue);
+    let taped = head(ValueRef::Taped(scanned.root()), format, catalogue);
     let taped = taped.map(|head| head.event(catalogue));
     let built = read(accept(text.as_bytes()).unwrap().value, format, catalogue);
     assert_eq!(taped, built, "{text}");
 }
 
-fn description() -> Description {
-    Description {
+fn description() -> CustomFormat {
+    CustomFormat {
         name: "crm".into(),
         source: "crm".into(),
-        event_type: TypeFrom::Path("type".into()),
+        event_type: TypeRule::Path("type".into()),
         id: Some("id".into()),
         key: Some("detail.id".into()),
         time: Some("time".into()),
@@ -40,8 +40,8 @@ fn both_readers_agree_on_every_sample() {
     for text in SAMPLES {
         let mut tape = Tape::default();
         assert!(tape.scan(text.as_bytes()).is_some(), "{text}");
-        both_agree(text, Told::ByContent);
-        both_agree(text, Told::Described(&description()));
+        both_agree(text, FormatHint::Detect);
+        both_agree(text, FormatHint::Custom(&description()));
     }
 }
 
@@ -51,7 +51,7 @@ fn an_event_from_the_tape_is_complete() {
     let catalogue = Catalogue::built_in();
     let mut tape = Tape::default();
     let scanned = tape.scan(text.as_bytes()).unwrap();
-    let head = head(Datum::Taped(scanned.root()), Told::ByContent, catalogue).unwrap();
+    let head = head(ValueRef::Taped(scanned.root()), FormatHint::Detect, catalogue).unwrap();
     let event = head.event(catalogue);
     assert_eq!(event.raw, serde_json::from_str::<Value>(text).unwrap());
     assert_eq!(event, decode(event.raw.clone(), catalogue).unwrap());
@@ -62,7 +62,7 @@ proptest! {
 
     #[test]
     fn both_readers_agree_on_changed_samples(text in mutate::changed()) {
-        both_agree(&text, Told::ByContent);
-        both_agree(&text, Told::Described(&description()));
+        both_agree(&text, FormatHint::Detect);
+        both_agree(&text, FormatHint::Custom(&description()));
     }
 }

@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::event::json::value_ref::Datum;
-use crate::event::json::tape::Kind;
+use crate::event::json::value_ref::ValueRef;
+use crate::event::json::tape::JsonKind;
 
 /// The SHA-256 of a value's canonical form, in hexadecimal.
-pub fn fingerprint(datum: Datum<'_>) -> String {
+pub fn fingerprint(datum: ValueRef<'_>) -> String {
     let mut text = String::new();
     write(datum, &mut text);
     let digest = Sha256::digest(text.as_bytes());
@@ -20,9 +20,9 @@ pub fn fingerprint(datum: Datum<'_>) -> String {
         .collect()
 }
 
-fn write(datum: Datum<'_>, text: &mut String) {
+fn write(datum: ValueRef<'_>, text: &mut String) {
     match datum.kind() {
-        Kind::Object => {
+        JsonKind::Object => {
             let mut entries = datum.entries();
             entries.sort_unstable_by_key(|(key, _)| *key);
             write_all('{', entries, '}', text, |(key, value), text| {
@@ -31,15 +31,15 @@ fn write(datum: Datum<'_>, text: &mut String) {
                 write(value, text);
             });
         }
-        Kind::List => write_all('[', datum.elements(), ']', text, write),
-        Kind::Text => write_text(&datum.text().expect("a text has its text"), text),
-        Kind::Null => text.push_str("null"),
-        Kind::Bool => text.push_str(if datum.bool() == Some(true) {
+        JsonKind::List => write_all('[', datum.elements(), ']', text, write),
+        JsonKind::Text => write_text(&datum.text().expect("a text has its text"), text),
+        JsonKind::Null => text.push_str("null"),
+        JsonKind::Bool => text.push_str(if datum.bool() == Some(true) {
             "true"
         } else {
             "false"
         }),
-        Kind::Number => {
+        JsonKind::Number => {
             if let Some(number) = datum.number() {
                 // Writing to a `String` cannot fail.
                 let _ = write!(text, "{number}");
@@ -82,14 +82,14 @@ mod tests {
     use super::*;
 
     fn hash(value: Value) -> String {
-        fingerprint(Datum::Built(&value))
+        fingerprint(ValueRef::Built(&value))
     }
 
     #[test]
     fn the_canonical_form_is_hashed() {
         let mut text = String::new();
         let value = json!({"b": [1, {"d": null, "c": "é\""}], "a": 1.5});
-        write(Datum::Built(&value), &mut text);
+        write(ValueRef::Built(&value), &mut text);
         assert_eq!(text, r#"{"a":1.5,"b":[1,{"c":"é\"","d":null}]}"#);
         let empty = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
         assert_eq!(hash(json!({})), empty);
@@ -112,7 +112,7 @@ mod tests {
             "\u{7f}\u{1}\n\\\""
         ]);
         let mut text = String::new();
-        write(Datum::Built(&value), &mut text);
+        write(ValueRef::Built(&value), &mut text);
         assert_eq!(text, value.to_string());
     }
 

@@ -3,14 +3,14 @@
 
 use serde_json::{Map, Value};
 
-use crate::event::json::value_ref::Datum;
+use crate::event::json::value_ref::ValueRef;
 use crate::event::json::tape::scan::hash;
 
 /// A dotted path in a decoder's table, split at compile time. The empty path is the document itself.
 #[derive(Debug)]
-pub struct At {
+pub struct DocumentPath {
     pub text: &'static str,
-    steps: [Step; MAX_STEPS],
+    steps: [DocumentStep; MAX_STEPS],
     count: usize,
 }
 
@@ -18,7 +18,7 @@ pub struct At {
 const MAX_STEPS: usize = 6;
 
 #[derive(Debug, Clone, Copy)]
-struct Step {
+struct DocumentStep {
     start: u16,
     end: u16,
     hash: u32,
@@ -27,14 +27,14 @@ struct Step {
 /// A list of paths for a table.
 macro_rules! at {
     ($($path:literal),+ $(,)?) => {
-        &[$(At::new($path)),+]
+        &[$(DocumentPath::new($path)),+]
     };
 }
 pub(crate) use at;
 
-impl At {
+impl DocumentPath {
     pub const fn new(text: &'static str) -> Self {
-        let none = Step {
+        let none = DocumentStep {
             start: 0,
             end: 0,
             hash: 0,
@@ -44,7 +44,7 @@ impl At {
             end += 1;
             if end == text.len() || text.as_bytes()[end] == b'.' {
                 let hash = hash(text.as_bytes(), start, end);
-                steps[count] = Step {
+                steps[count] = DocumentStep {
                     start: start as u16,
                     end: end as u16,
                     hash,
@@ -55,12 +55,12 @@ impl At {
         Self { text, steps, count }
     }
 
-    pub fn find<'a>(&self, document: Datum<'a>) -> Option<Datum<'a>> {
+    pub fn find<'a>(&self, document: ValueRef<'a>) -> Option<ValueRef<'a>> {
         (0..self.count).try_fold(document, |datum, step| self.step(step, datum))
     }
 
     #[inline]
-    fn step<'a>(&self, number: usize, datum: Datum<'a>) -> Option<Datum<'a>> {
+    fn step<'a>(&self, number: usize, datum: ValueRef<'a>) -> Option<ValueRef<'a>> {
         datum.step_by(self.name(number), self.steps[number].hash)
     }
 
@@ -71,7 +71,7 @@ impl At {
 
     /// The number of leading steps that two paths share. All names in the tables have different hashes.
     #[inline]
-    fn common(&self, other: &At) -> usize {
+    fn common(&self, other: &DocumentPath) -> usize {
         let same = |step: &usize| self.steps[*step].hash == other.steps[*step].hash;
         (0..self.count.min(other.count)).take_while(same).count()
     }
@@ -80,16 +80,16 @@ impl At {
 /// A document with a cursor, for looking up many paths: each lookup starts at the common prefix with the
 /// previous one.
 #[derive(Debug)]
-pub struct Walk<'a> {
-    pub document: Datum<'a>,
-    last: Option<&'static At>,
+pub struct PathCursor<'a> {
+    pub document: ValueRef<'a>,
+    last: Option<&'static DocumentPath>,
     /// The value after each step of the last path, as far as it exists.
-    passed: [Datum<'a>; MAX_STEPS],
+    passed: [ValueRef<'a>; MAX_STEPS],
     count: usize,
 }
 
-impl<'a> Walk<'a> {
-    pub fn new(document: Datum<'a>) -> Self {
+impl<'a> PathCursor<'a> {
+    pub fn new(document: ValueRef<'a>) -> Self {
         Self {
             document,
             last: None,
@@ -99,7 +99,7 @@ impl<'a> Walk<'a> {
     }
 
     #[inline]
-    pub fn find(&mut self, at: &'static At) -> Option<Datum<'a>> {
+    pub fn find(&mut self, at: &'static DocumentPath) -> Option<ValueRef<'a>> {
         let common = self.last.map_or(0, |last| last.common(at));
         if self.count < common {
             // The last path ended within the common prefix, so this one does too.
@@ -119,20 +119,20 @@ impl<'a> Walk<'a> {
     }
 
     /// The first of several paths that exists, with its value.
-    pub fn first(&mut self, paths: &'static [At]) -> Option<(&'static str, Datum<'a>)> {
+    pub fn first(&mut self, paths: &'static [DocumentPath]) -> Option<(&'static str, ValueRef<'a>)> {
         let mut paths = paths.iter();
         paths.find_map(|at| self.find(at).map(|datum| (at.text, datum)))
     }
 }
 
 /// The value at a dotted path. The empty path is the document itself; a number selects an element.
-pub fn find<'a>(document: Datum<'a>, path: &str) -> Option<Datum<'a>> {
+pub fn find<'a>(document: ValueRef<'a>, path: &str) -> Option<ValueRef<'a>> {
     let mut steps = path.split('.').filter(|step| !step.is_empty());
     steps.try_fold(document, |datum, step| datum.step(step))
 }
 
 /// The first of several paths that exists, with its value.
-pub fn first<'a>(document: Datum<'a>, paths: &[At]) -> Option<(&'static str, Datum<'a>)> {
+pub fn first<'a>(document: ValueRef<'a>, paths: &[DocumentPath]) -> Option<(&'static str, ValueRef<'a>)> {
     paths
         .iter()
         .find_map(|at| at.find(document).map(|datum| (at.text, datum)))
@@ -168,7 +168,7 @@ mod tests {
     use crate::event::json::tape::Tape;
     use super::*;
 
-    static PATHS: &[At] = at![
+    static PATHS: &[DocumentPath] = at![
         "a.b.1.c", "a.b.1.x", "a.b.1", "", "a.x", "a.x.y", "a.x.y.z", "a.x.z", "a.b.2", "a.b.2.c",
         "a.b.x", "a.b.0.c", "d.e", "d"
     ];
@@ -179,8 +179,8 @@ mod tests {
         let text = value.to_string();
         let mut tape = Tape::default();
         let scanned = tape.scan(text.as_bytes()).unwrap();
-        for document in [Datum::Built(&value), Datum::Taped(scanned.root())] {
-            let mut walk = Walk::new(document);
+        for document in [ValueRef::Built(&value), ValueRef::Taped(scanned.root())] {
+            let mut walk = PathCursor::new(document);
             for at in PATHS.iter().chain(PATHS.iter().rev()) {
                 let walked = walk.find(at).map(|found| found.value().into_owned());
                 let found = at.find(document).map(|found| found.value().into_owned());

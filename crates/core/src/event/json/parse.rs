@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::event::json::split::{Item, accept_many};
+use crate::event::json::split::{BatchItem, accept_many};
 
 /// A parsed document.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,14 +22,14 @@ pub struct ParsedJson {
 /// A parse error with its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} at line {line}, column {column}")]
-pub struct Refused {
+pub struct JsonError {
     pub reason: String,
     pub line: usize,
     pub column: usize,
 }
 
 /// Parses one JSON value.
-pub fn accept(bytes: &[u8]) -> Result<ParsedJson, Refused> {
+pub fn accept(bytes: &[u8]) -> Result<ParsedJson, JsonError> {
     let mut repairs = Vec::new();
     let text = crate::event::json::repair::text(bytes, &mut repairs);
     if text.trim().is_empty() {
@@ -52,8 +52,8 @@ pub fn accept(bytes: &[u8]) -> Result<ParsedJson, Refused> {
     Ok(ParsedJson { value, repairs })
 }
 
-fn empty_input() -> Refused {
-    Refused {
+fn empty_input() -> JsonError {
+    JsonError {
         reason: "empty input, expected a JSON event".into(),
         line: 1,
         column: 1,
@@ -68,7 +68,7 @@ fn parse(text: &str, rounded: &Cell<bool>) -> Result<Value, serde_json::Error> {
 }
 
 /// Converts an error of serde_json, with the column in characters.
-fn parse_error(error: &serde_json::Error, text: &str) -> Refused {
+fn parse_error(error: &serde_json::Error, text: &str) -> JsonError {
     let line = error.line().max(1);
     let before = text
         .lines()
@@ -79,7 +79,7 @@ fn parse_error(error: &serde_json::Error, text: &str) -> Refused {
         // Continuation bytes of a character do not count.
         .filter(|byte| byte & 0xC0 != 0x80)
         .count();
-    Refused {
+    JsonError {
         reason: reason(error),
         line,
         column: before.max(1),

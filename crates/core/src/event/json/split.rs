@@ -3,25 +3,25 @@
 
 use serde_json::Value;
 
-use crate::event::json::parse::{ParsedJson, Refused, accept};
+use crate::event::json::parse::{ParsedJson, JsonError, accept};
 
 /// One event of an input, or its error.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Item {
+pub struct BatchItem {
     /// The line on which it starts, counted from 1.
     pub line: usize,
-    pub outcome: Result<ParsedJson, Refused>,
+    pub outcome: Result<ParsedJson, JsonError>,
 }
 
 /// Parses one event, an array of events, or several texts that are either.
-pub fn accept_many(bytes: &[u8]) -> Vec<Item> {
+pub fn accept_many(bytes: &[u8]) -> Vec<BatchItem> {
     // Parses the bytes with their byte order mark, because `accept` removes one.
     let accepted = accept(bytes);
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     match accepted {
         Ok(accepted) => split_array(accepted, bytes, 0),
         Err(whole) => split_texts(bytes).unwrap_or_else(|| {
-            vec![Item {
+            vec![BatchItem {
                 line: whole.line,
                 outcome: Err(whole),
             }]
@@ -30,7 +30,7 @@ pub fn accept_many(bytes: &[u8]) -> Vec<Item> {
 }
 
 /// The events of an input with several texts. `None` if it cannot be split.
-fn split_texts(bytes: &[u8]) -> Option<Vec<Item>> {
+fn split_texts(bytes: &[u8]) -> Option<Vec<BatchItem>> {
     let texts = match (is_ndjson(bytes), bytes.get(first_visible(bytes))) {
         (true, _) => lines(bytes),
         (false, Some(b'{' | b'[')) => texts(bytes),
@@ -44,32 +44,32 @@ fn split_texts(bytes: &[u8]) -> Option<Vec<Item>> {
 }
 
 /// A part of the input, and the number of lines before it.
-struct Part<'a> {
+struct InputSegment<'a> {
     bytes: &'a [u8],
     above: usize,
 }
 
-fn parse_part(part: &Part) -> Vec<Item> {
+fn parse_part(part: &InputSegment) -> Vec<BatchItem> {
     match accept(part.bytes) {
         Ok(accepted) => split_array(accepted, part.bytes, part.above),
         Err(error) => {
             let line = error.line + part.above;
-            vec![Item {
+            vec![BatchItem {
                 line,
-                outcome: Err(Refused { line, ..error }),
+                outcome: Err(JsonError { line, ..error }),
             }]
         }
     }
 }
 
 /// The events of one text: the text itself, or the elements of its array.
-fn split_array(accepted: ParsedJson, bytes: &[u8], above: usize) -> Vec<Item> {
+fn split_array(accepted: ParsedJson, bytes: &[u8], above: usize) -> Vec<BatchItem> {
     let elements = match accepted.value {
         Value::Array(elements) => elements,
         value => {
             let line = above + 1 + line_breaks(&bytes[..first_visible(bytes)]);
             let repairs = accepted.repairs;
-            return vec![Item {
+            return vec![BatchItem {
                 line,
                 outcome: Ok(ParsedJson { value, repairs }),
             }];
@@ -77,18 +77,18 @@ fn split_array(accepted: ParsedJson, bytes: &[u8], above: usize) -> Vec<Item> {
     };
     if elements.is_empty() {
         let line = above + 1;
-        let error = Refused {
+        let error = JsonError {
             reason: "empty array, expected at least one event".into(),
             line,
             column: 1,
         };
-        return vec![Item {
+        return vec![BatchItem {
             line,
             outcome: Err(error),
         }];
     }
     let starts = element_lines(bytes);
-    let items = elements.into_iter().enumerate().map(|(n, value)| Item {
+    let items = elements.into_iter().enumerate().map(|(n, value)| BatchItem {
         line: above + starts.get(n).copied().unwrap_or(1),
         outcome: Ok(ParsedJson {
             value,
@@ -103,37 +103,37 @@ fn split_array(accepted: ParsedJson, bytes: &[u8], above: usize) -> Vec<Item> {
 /// line does not open a text that continues in the next lines.
 fn is_ndjson(bytes: &[u8]) -> bool {
     let lines = lines(bytes);
-    let opens = |part: &Part| matches!(part.bytes.trim_ascii(), b"{" | b"[");
+    let opens = |part: &InputSegment| matches!(part.bytes.trim_ascii(), b"{" | b"[");
     !lines.first().is_some_and(opens)
         && lines.iter().any(|part| {
             matches!(part.bytes.first(), Some(b'{' | b'[')) && accept(part.bytes).is_ok()
         })
 }
 
-fn lines(bytes: &[u8]) -> Vec<Part<'_>> {
+fn lines(bytes: &[u8]) -> Vec<InputSegment<'_>> {
     bytes
         .split(|byte| *byte == b'\n')
         .enumerate()
-        .map(|(above, bytes)| Part { bytes, above })
+        .map(|(above, bytes)| InputSegment { bytes, above })
         .filter(|part| !part.bytes.trim_ascii().is_empty())
         .collect()
 }
 
 /// Splits concatenated texts where a brace or bracket closes the outermost level.
-fn texts(bytes: &[u8]) -> Vec<Part<'_>> {
+fn texts(bytes: &[u8]) -> Vec<InputSegment<'_>> {
     let mut parts = Vec::new();
-    let mut scan = Scan::default();
-    let mut rest = Part { bytes, above: 0 };
+    let mut scan = DepthScanner::default();
+    let mut rest = InputSegment { bytes, above: 0 };
     let mut start = 0;
     for (at, byte) in bytes.iter().enumerate() {
-        if scan.step(*byte) == Step::Closed(0) {
+        if scan.step(*byte) == DepthChange::Closed(0) {
             let (part, after) = rest.bytes.split_at(at + 1 - start);
             let above = rest.above + line_breaks(part);
-            parts.push(Part {
+            parts.push(InputSegment {
                 bytes: part,
                 ..rest
             });
-            rest = Part {
+            rest = InputSegment {
                 bytes: after,
                 above,
             };
@@ -147,7 +147,7 @@ fn texts(bytes: &[u8]) -> Vec<Part<'_>> {
 
 /// The lines on which the elements of a valid array start.
 fn element_lines(bytes: &[u8]) -> Vec<usize> {
-    let mut scan = Scan::default();
+    let mut scan = DepthScanner::default();
     let mut found = Vec::new();
     let mut line = 1;
     let mut expecting = false;
@@ -178,36 +178,36 @@ fn line_breaks(bytes: &[u8]) -> usize {
 
 /// Counts the nesting levels of a JSON text without parsing it.
 #[derive(Default)]
-struct Scan {
+struct DepthScanner {
     depth: usize,
     quoted: bool,
     escaped: bool,
 }
 
 #[derive(PartialEq)]
-enum Step {
+enum DepthChange {
     Inside,
     Closed(usize),
 }
 
-impl Scan {
-    fn step(&mut self, byte: u8) -> Step {
+impl DepthScanner {
+    fn step(&mut self, byte: u8) -> DepthChange {
         if self.quoted {
             let escaped = std::mem::take(&mut self.escaped);
             self.quoted = escaped || byte != b'"';
             self.escaped = !escaped && byte == b'\\';
-            return Step::Inside;
+            return DepthChange::Inside;
         }
         match byte {
             b'"' => self.quoted = true,
             b'{' | b'[' => self.depth += 1,
             b'}' | b']' => {
                 self.depth = self.depth.saturating_sub(1);
-                return Step::Closed(self.depth);
+                return DepthChange::Closed(self.depth);
             }
             _ => {}
         }
-        Step::Inside
+        DepthChange::Inside
     }
 }
 

@@ -5,138 +5,138 @@ use std::borrow::Cow;
 
 use serde_json::{Number, Value};
 
-use crate::event::json::tape::{Item, Kind};
+use crate::event::json::tape::{TapeValue, JsonKind};
 
 #[derive(Debug, Clone, Copy)]
-pub enum Datum<'a> {
+pub enum ValueRef<'a> {
     Built(&'a Value),
-    Taped(Item<'a>),
+    Taped(TapeValue<'a>),
 }
 
-impl<'a> Datum<'a> {
+impl<'a> ValueRef<'a> {
     #[inline]
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> JsonKind {
         match self {
-            Datum::Taped(item) => item.kind(),
-            Datum::Built(value) => match value {
-                Value::Null => Kind::Null,
-                Value::Bool(_) => Kind::Bool,
-                Value::Number(_) => Kind::Number,
-                Value::String(_) => Kind::Text,
-                Value::Array(_) => Kind::List,
-                Value::Object(_) => Kind::Object,
+            ValueRef::Taped(item) => item.kind(),
+            ValueRef::Built(value) => match value {
+                Value::Null => JsonKind::Null,
+                Value::Bool(_) => JsonKind::Bool,
+                Value::Number(_) => JsonKind::Number,
+                Value::String(_) => JsonKind::Text,
+                Value::Array(_) => JsonKind::List,
+                Value::Object(_) => JsonKind::Object,
             },
         }
     }
 
     #[inline]
     pub fn is_null(self) -> bool {
-        self.kind() == Kind::Null
+        self.kind() == JsonKind::Null
     }
 
     /// The value under a key of an object.
-    pub fn get(self, key: &str) -> Option<Datum<'a>> {
+    pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
         match self {
-            Datum::Built(value) => value.as_object()?.get(key).map(Datum::Built),
-            Datum::Taped(item) => item.get(key).map(Datum::Taped),
+            ValueRef::Built(value) => value.as_object()?.get(key).map(ValueRef::Built),
+            ValueRef::Taped(item) => item.get(key).map(ValueRef::Taped),
         }
     }
 
     /// The element of a list.
-    pub fn at(self, index: usize) -> Option<Datum<'a>> {
+    pub fn at(self, index: usize) -> Option<ValueRef<'a>> {
         match self {
-            Datum::Built(value) => value.as_array()?.get(index).map(Datum::Built),
-            Datum::Taped(item) => item.elements().nth(index).map(Datum::Taped),
+            ValueRef::Built(value) => value.as_array()?.get(index).map(ValueRef::Built),
+            ValueRef::Taped(item) => item.elements().nth(index).map(ValueRef::Taped),
         }
     }
 
     /// One step of a path: a key of an object, or a number into a list.
-    pub fn step(self, name: &str) -> Option<Datum<'a>> {
+    pub fn step(self, name: &str) -> Option<ValueRef<'a>> {
         match self.kind() {
-            Kind::Object => self.get(name),
-            Kind::List => self.at(name.parse().ok()?),
-            Kind::Null | Kind::Bool | Kind::Number | Kind::Text => None,
+            JsonKind::Object => self.get(name),
+            JsonKind::List => self.at(name.parse().ok()?),
+            JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Text => None,
         }
     }
 
     /// The value under a key, with the hash of the name already computed.
     #[inline]
-    pub fn step_by(self, name: &str, hash: u32) -> Option<Datum<'a>> {
+    pub fn step_by(self, name: &str, hash: u32) -> Option<ValueRef<'a>> {
         match self {
-            Datum::Taped(item) if item.kind() == Kind::Object => {
-                item.find(name, hash).map(Datum::Taped)
+            ValueRef::Taped(item) if item.kind() == JsonKind::Object => {
+                item.find(name, hash).map(ValueRef::Taped)
             }
-            Datum::Taped(_) | Datum::Built(_) => self.step(name),
+            ValueRef::Taped(_) | ValueRef::Built(_) => self.step(name),
         }
     }
 
     /// The elements of a list; empty for any other value.
-    pub fn elements(self) -> impl Iterator<Item = Datum<'a>> {
+    pub fn elements(self) -> impl Iterator<Item = ValueRef<'a>> {
         let (built, taped) = match self {
-            Datum::Built(Value::Array(elements)) => (Some(elements), None),
-            Datum::Built(_) => (None, None),
-            Datum::Taped(item) => (None, Some(item)),
+            ValueRef::Built(Value::Array(elements)) => (Some(elements), None),
+            ValueRef::Built(_) => (None, None),
+            ValueRef::Taped(item) => (None, Some(item)),
         };
-        let built = built.into_iter().flatten().map(Datum::Built);
-        let taped = taped.into_iter().flat_map(Item::elements);
-        built.chain(taped.map(Datum::Taped))
+        let built = built.into_iter().flatten().map(ValueRef::Built);
+        let taped = taped.into_iter().flat_map(TapeValue::elements);
+        built.chain(taped.map(ValueRef::Taped))
     }
 
     /// The entries of an object; empty for any other value.
-    pub fn entries(self) -> Vec<(&'a str, Datum<'a>)> {
+    pub fn entries(self) -> Vec<(&'a str, ValueRef<'a>)> {
         match self {
-            Datum::Built(Value::Object(object)) => object
+            ValueRef::Built(Value::Object(object)) => object
                 .iter()
-                .map(|(key, value)| (key.as_str(), Datum::Built(value)))
+                .map(|(key, value)| (key.as_str(), ValueRef::Built(value)))
                 .collect(),
-            Datum::Built(_) => Vec::new(),
-            Datum::Taped(item) => item
+            ValueRef::Built(_) => Vec::new(),
+            ValueRef::Taped(item) => item
                 .keys()
-                .map(|(_, key, item)| (key, Datum::Taped(item)))
+                .map(|(_, key, item)| (key, ValueRef::Taped(item)))
                 .collect(),
         }
     }
 
     pub fn bool(self) -> Option<bool> {
         match self {
-            Datum::Built(value) => value.as_bool(),
-            Datum::Taped(item) => item.bool(),
+            ValueRef::Built(value) => value.as_bool(),
+            ValueRef::Taped(item) => item.bool(),
         }
     }
 
     #[inline]
     pub fn number(self) -> Option<Number> {
         match self {
-            Datum::Built(value) => value.as_number().cloned(),
-            Datum::Taped(item) => item.number(),
+            ValueRef::Built(value) => value.as_number().cloned(),
+            ValueRef::Taped(item) => item.number(),
         }
     }
 
     #[inline]
     pub fn text(self) -> Option<Cow<'a, str>> {
         match self {
-            Datum::Built(value) => value.as_str().map(Cow::Borrowed),
-            Datum::Taped(item) => item.text(),
+            ValueRef::Built(value) => value.as_str().map(Cow::Borrowed),
+            ValueRef::Taped(item) => item.text(),
         }
     }
 
     /// The value, built if it is on the tape.
     pub fn value(self) -> Cow<'a, Value> {
         match self {
-            Datum::Built(value) => Cow::Borrowed(value),
-            Datum::Taped(item) => Cow::Owned(item.value()),
+            ValueRef::Built(value) => Cow::Borrowed(value),
+            ValueRef::Taped(item) => Cow::Owned(item.value()),
         }
     }
 
     /// The kind of the value, for messages: "a list", "null".
     pub fn words(self) -> &'static str {
         match self.kind() {
-            Kind::Null => "null",
-            Kind::Bool => "true or false",
-            Kind::Number => "a number",
-            Kind::Text => "text",
-            Kind::List => "a list",
-            Kind::Object => "an object",
+            JsonKind::Null => "null",
+            JsonKind::Bool => "true or false",
+            JsonKind::Number => "a number",
+            JsonKind::Text => "text",
+            JsonKind::List => "a list",
+            JsonKind::Object => "an object",
         }
     }
 }

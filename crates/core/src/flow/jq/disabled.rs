@@ -2,16 +2,16 @@
 
 use serde_json::Value;
 
-use crate::flow::jq::Mistake;
+use crate::flow::jq::JqError;
 
 #[derive(Debug)]
-pub struct Program {
+pub struct JqProgram {
     never: std::convert::Infallible,
 }
 
-impl Program {
-    pub fn compile(text: &str) -> Result<Self, Mistake> {
-        Err(Mistake {
+impl JqProgram {
+    pub fn compile(text: &str) -> Result<Self, JqError> {
+        Err(JqError {
             range: 0..text.len(),
             message: "this flowtrigger was built without jq".into(),
             help: "build it with the feature `jq`, which is on by default, or use templates and \

@@ -25,21 +25,21 @@ use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::language::template::Template;
 
-pub use crate::flow::jq::program::Program;
+pub use crate::flow::jq::program::JqProgram;
 
 /// The maximum size of a program.
 pub const MAX_PROGRAM_BYTES: usize = 8 * 1024;
 
 /// An error in a program, with its range.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
+pub struct JqError {
     pub range: Range<usize>,
     pub message: String,
     /// What to write instead.
     pub help: String,
 }
 
-impl Mistake {
+impl JqError {
     /// The message with its place and the help, for a program that is known only while its flow runs.
     pub fn message_in(&self, program: &str) -> String {
         let before = program.get(..self.range.start);
@@ -67,7 +67,7 @@ pub fn lower_program(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> O
 
 /// Whether a program compiles; reports its error otherwise. `text` is the text of the node.
 pub fn check_program(node: &Node, text: &str, diagnostics: &mut Diagnostics) -> bool {
-    let Err(mistake) = Program::compile(text) else {
+    let Err(mistake) = JqProgram::compile(text) else {
         return true;
     };
     let at = Template::place(node, &mistake.range);
@@ -80,7 +80,7 @@ pub fn check_program(node: &Node, text: &str, diagnostics: &mut Diagnostics) -> 
 }
 
 /// Adds the line to the message, because the span of a text with several lines is the whole text.
-fn mistake_in_lines(mistake: &Mistake, text: &str) -> String {
+fn mistake_in_lines(mistake: &JqError, text: &str) -> String {
     let line = text[..mistake.range.start].matches('\n').count() + 1;
     format!("{} (line {line} of the program)", mistake.message)
 }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::flow::jq::depth;
 use crate::flow::jq::depth::{MAX_BRACKETS, MAX_OPERATORS};
 use crate::flow::jq::suggest;
-use crate::flow::jq::{MAX_PROGRAM_BYTES, Mistake, result};
+use crate::flow::jq::{MAX_PROGRAM_BYTES, JqError, result};
 
 type Data = JustLut<Val>;
 
@@ -47,10 +47,10 @@ pub(super) fn functions() -> impl Iterator<Item = (&'static str, usize)> {
 }
 
 /// A compiled program.
-pub struct Program(Filter<Data>);
+pub struct JqProgram(Filter<Data>);
 
-impl Program {
-    pub fn compile(text: &str) -> Result<Self, Mistake> {
+impl JqProgram {
+    pub fn compile(text: &str) -> Result<Self, JqError> {
         check_size(text)?;
         let arena = Arena::default();
         let loaded = Loader::new(DEFINED.iter().cloned()).load(
@@ -99,15 +99,15 @@ impl Program {
     }
 }
 
-impl std::fmt::Debug for Program {
+impl std::fmt::Debug for JqProgram {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Program")
     }
 }
 
 /// Checks size and depth, because the parser and the compiler recurse with the depth of the program.
-fn check_size(text: &str) -> Result<(), Mistake> {
-    let error = |message: String, help: &str| Mistake {
+fn check_size(text: &str) -> Result<(), JqError> {
+    let error = |message: String, help: &str| JqError {
         range: 0..text.len(),
         message,
         help: help.into(),
@@ -135,11 +135,11 @@ fn check_size(text: &str) -> Result<(), Mistake> {
     Ok(())
 }
 
-fn file_error(text: &str, error: load::Error<&str>) -> Mistake {
+fn file_error(text: &str, error: load::Error<&str>) -> JqError {
     match error {
         load::Error::Io(imports) => {
             let path = imports.first().map_or("", |(path, _)| path);
-            Mistake {
+            JqError {
                 range: range_of(text, path),
                 message: format!(
                     "cannot import `{path}`: the jq program of a step has no other files"
@@ -156,9 +156,9 @@ fn file_error(text: &str, error: load::Error<&str>) -> Mistake {
     }
 }
 
-fn lexical_error(text: &str, (expected, found): &lex::Error<&str>) -> Mistake {
+fn lexical_error(text: &str, (expected, found): &lex::Error<&str>) -> JqError {
     if let lex::Expect::Delim(open) = expected {
-        return Mistake {
+        return JqError {
             range: range_of(text, open),
             message: format!("unclosed `{open}`"),
             help: format!("close it with `{}`", suggest::closing(open)),
@@ -176,14 +176,14 @@ fn lexical_error(text: &str, (expected, found): &lex::Error<&str>) -> Mistake {
         (lex::Expect::Token, found) => format!("unknown character `{found}`"),
         (_, found) => format!("expected {}, found `{found}`", expected.as_str()),
     };
-    Mistake {
+    JqError {
         range: start..start + length,
         message,
         help: help.into(),
     }
 }
 
-fn syntax_error(text: &str, (expected, found): &parse::Error<&str>) -> Mistake {
+fn syntax_error(text: &str, (expected, found): &parse::Error<&str>) -> JqError {
     let expected = suggest::expected(expected);
     let message = match *found {
         "" => format!("expected {expected}, found the end of the program"),
@@ -191,14 +191,14 @@ fn syntax_error(text: &str, (expected, found): &parse::Error<&str>) -> Mistake {
     };
     let range = range_of(text, found);
     let before = text[..range.start].trim_end();
-    Mistake {
+    JqError {
         help: suggest::for_token(before, found).into(),
         range,
         message,
     }
 }
 
-fn undefined(text: &str, name: &str, what: &Undefined) -> Mistake {
+fn undefined(text: &str, name: &str, what: &Undefined) -> JqError {
     let (message, help) = match what {
         Undefined::Filter(arguments) => suggest::for_function(name, *arguments),
         Undefined::Var => suggest::for_variable(name),
@@ -207,7 +207,7 @@ fn undefined(text: &str, name: &str, what: &Undefined) -> Mistake {
             "define it in the program".to_owned(),
         ),
     };
-    Mistake {
+    JqError {
         range: range_of(text, name),
         message,
         help,
@@ -223,8 +223,8 @@ fn range_of(text: &str, part: &str) -> std::ops::Range<usize> {
     }
 }
 
-fn unknown_error(text: &str) -> Mistake {
-    Mistake {
+fn unknown_error(text: &str) -> JqError {
+    JqError {
         range: 0..text.len(),
         message: "this is not a jq program".into(),
         help: "try it on https://play.jqlang.org".into(),

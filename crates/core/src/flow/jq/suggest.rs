@@ -6,9 +6,9 @@ use crate::flow::jq::program::functions;
 use crate::document::suggest::{for_jq_name, nearest};
 
 /// Names, why they are not available, and what to write instead.
-type Refused = (&'static [&'static str], &'static str, &'static str);
+type UnsupportedFunctions = (&'static [&'static str], &'static str, &'static str);
 
-const UNSUPPORTED: [Refused; 7] = [
+const UNSUPPORTED: [UnsupportedFunctions; 7] = [
     (
         &["env", "$ENV"],
         "a jq program cannot read the environment",

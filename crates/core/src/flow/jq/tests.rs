@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::*;
 
 fn made(program: &str, input: Value) -> Result<Value, String> {
-    let compiled = Program::compile(program).map_err(|mistake| mistake.message_in(program))?;
+    let compiled = JqProgram::compile(program).map_err(|mistake| mistake.message_in(program))?;
     compiled.run(&input.to_string())
 }
 
-fn mistake(program: &str) -> Mistake {
-    match Program::compile(program) {
+fn mistake(program: &str) -> JqError {
+    match JqProgram::compile(program) {
         Ok(_) => panic!("`{program}` compiles"),
         Err(mistake) => mistake,
     }
@@ -91,7 +91,7 @@ fn programs_have_the_same_results_as_in_jq() {
 #[test]
 fn whole_numbers_and_key_order_are_kept() {
     let input = r#"{"z": 9007199254740993, "b": 18446744073709551615, "a": -9223372036854775808, "m": 1.0, "n": 1.10}"#;
-    let made = |program: &str| Program::compile(program).unwrap().run(input).unwrap();
+    let made = |program: &str| JqProgram::compile(program).unwrap().run(input).unwrap();
     let text = made(".").to_string();
     assert_eq!(
         text,
@@ -276,11 +276,11 @@ fn long_and_deep_programs_are_errors_before_parsing() {
         }
         // Accepted programs compile even on the small stack of a test.
         for levels in 1..130 {
-            drop(Program::compile(&make(levels)));
+            drop(JqProgram::compile(&make(levels)));
         }
     }
     let fields: Vec<String> = (0..300).map(|n| format!("f{n}: .a{n}")).collect();
-    assert!(Program::compile(&format!("{{{}}}", fields.join(", "))).is_ok());
+    assert!(JqProgram::compile(&format!("{{{}}}", fields.join(", "))).is_ok());
 }
 
 proptest::proptest! {
@@ -293,7 +293,7 @@ proptest::proptest! {
             "label ", "break ", "import ", "é", "'", "::", "and ", "0.", "elif ",
         ]), 0..40)) {
         let program = parts.concat();
-        if let Err(mistake) = Program::compile(&program) {
+        if let Err(mistake) = JqProgram::compile(&program) {
             proptest::prop_assert!(program.get(mistake.range.clone()).is_some());
             proptest::prop_assert!(!mistake.help.is_empty());
         }

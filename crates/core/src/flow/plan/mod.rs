@@ -11,15 +11,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::diagnostic::Position;
+use crate::diagnostic::Span;
 use crate::flow::call::Call;
-use crate::flow::decide::{Subject, Task};
+use crate::flow::decide::{RunInput, StepCall};
 use crate::flow::step::{Flow, Step};
-use crate::flow::walk::{Halt, Walk};
-use crate::flow::walk::recorder::Sketch;
+use crate::flow::walk::{Interrupt, Walk};
+use crate::flow::walk::recorder::PlanRecorder;
 use crate::language::condition::evaluate::Truth;
 use crate::language::condition::trace::Trace;
-use crate::run::{Attempt, Line};
+use crate::run::{Attempt, LogEntry};
 use crate::run::call_result::CallResult;
 
 /// The most calls that the oracle is asked for. The results of further calls count as unknown.
@@ -29,17 +29,17 @@ pub const MAX_PLANNED_STEPS: usize = 1_000;
 
 /// One step of a plan.
 #[derive(Debug, Clone)]
-pub struct Planned<'f> {
+pub struct PlanStep<'f> {
     pub step: &'f Step,
     /// The step's path in the flow.
     pub step_path: String,
     /// The nesting depth of the flow.
     pub depth: usize,
-    pub what: What,
+    pub what: PlanStepKind,
 }
 
 #[derive(Debug, Clone)]
-pub enum What {
+pub enum PlanStepKind {
     /// A call, with the outcome from the oracle.
     Call(Box<Call>, Option<Box<Attempt>>),
     /// A guard that can be evaluated now.
@@ -49,11 +49,11 @@ pub enum What {
     },
     /// The evaluated branches, and the index of the chosen one, from 0; `None` if no branch is true.
     Choice {
-        branches: Vec<Judged>,
+        branches: Vec<PlanBranch>,
         taken: Option<usize>,
     },
     /// A branch reads the result of an earlier call; the branches before it are not true.
-    Undecided(Vec<Judged>),
+    Undecided(Vec<PlanBranch>),
     /// A value for later steps.
     Set(serde_json::Value),
     /// The number of items. The first of them follow.
@@ -77,30 +77,30 @@ pub enum What {
     Stops(String),
 }
 
-impl What {
+impl PlanStepKind {
     /// Whether this adds to the entry before it.
     pub fn continues_previous(&self) -> bool {
         match self {
-            What::More | What::Caught(_) | What::Stops(_) => true,
-            What::Call(..)
-            | What::Guard { .. }
-            | What::Choice { .. }
-            | What::Undecided(_)
-            | What::Set(_)
-            | What::Items(_)
-            | What::Wait { .. }
-            | What::Enters(_)
-            | What::End(_)
-            | What::Later
-            | What::Fails(_) => false,
+            PlanStepKind::More | PlanStepKind::Caught(_) | PlanStepKind::Stops(_) => true,
+            PlanStepKind::Call(..)
+            | PlanStepKind::Guard { .. }
+            | PlanStepKind::Choice { .. }
+            | PlanStepKind::Undecided(_)
+            | PlanStepKind::Set(_)
+            | PlanStepKind::Items(_)
+            | PlanStepKind::Wait { .. }
+            | PlanStepKind::Enters(_)
+            | PlanStepKind::End(_)
+            | PlanStepKind::Later
+            | PlanStepKind::Fails(_) => false,
         }
     }
 }
 
 /// An evaluated branch of a choice.
 #[derive(Debug, Clone)]
-pub struct Judged {
-    pub at: Position,
+pub struct PlanBranch {
+    pub at: Span,
     pub truth: Truth,
     pub trace: Trace,
 }
@@ -109,24 +109,24 @@ pub struct Judged {
 /// known.
 pub fn plan<'f>(
     flow: &'f Flow,
-    subject: &Subject<'f>,
+    subject: &RunInput<'f>,
     now: Timestamp,
-    oracle: &mut dyn FnMut(&Task) -> Option<CallResult>,
-) -> Vec<Planned<'f>> {
+    oracle: &mut dyn FnMut(&StepCall) -> Option<CallResult>,
+) -> Vec<PlanStep<'f>> {
     let (mut log, mut unknown) = (Vec::new(), HashSet::new());
     let mut asked = 0;
     loop {
         let mut walk = Walk::new(*subject, &log, now);
-        walk.recorder = Some(Sketch::new(unknown.clone()));
+        walk.recorder = Some(PlanRecorder::new(unknown.clone()));
         let end = walk.plan(flow);
-        let Err(Halt::Asks(task)) = end else {
+        let Err(Interrupt::Asks(task)) = end else {
             let mut planned = walk.recorder.expect("a plan is recorded").planned;
-            if let (Err(Halt::Exceeded { why } | Halt::Hold { why }), Some(last)) =
+            if let (Err(Interrupt::Exceeded { why } | Interrupt::Hold { why }), Some(last)) =
                 (end, planned.last().cloned())
             {
                 planned.truncate(MAX_PLANNED_STEPS - 1);
-                planned.push(Planned {
-                    what: What::Stops(why),
+                planned.push(PlanStep {
+                    what: PlanStepKind::Stops(why),
                     ..last
                 });
             }
@@ -135,7 +135,7 @@ pub fn plan<'f>(
         asked += 1;
         let known = (asked <= MAX_ORACLE_CALLS).then(|| oracle(&task)).flatten();
         match known {
-            Some(outcome) => log.push(Line::Attempt(Attempt {
+            Some(outcome) => log.push(LogEntry::Attempt(Attempt {
                 step: task.step,
                 number: task.number,
                 started: now,

@@ -18,7 +18,7 @@ fn kinds(steps: &str) -> Vec<&'static str> {
     let sample = sample("support", "ticket.PriorityChanged").expect("a sample");
     let value = accept(sample.text.as_bytes()).expect("JSON").value;
     let event = decode(value, Catalogue::built_in()).expect("an event");
-    let subject = Subject {
+    let subject = RunInput {
         event: &event,
         vars: &set.rules[0].vars,
         error: &Value::Null,
@@ -27,21 +27,21 @@ fn kinds(steps: &str) -> Vec<&'static str> {
     };
     let at = Timestamp::UNIX_EPOCH;
     let planned = plan(&set.rules[0].flow, &subject, at, &mut |_| None);
-    let word = |planned: &Planned<'_>| match planned.what {
-        What::Call(..) => "call",
-        What::Guard { .. } => "guard",
-        What::Set(_) => "set",
-        What::End(_) => "end",
-        What::Later => "later",
-        What::Fails(_) => "fails",
-        What::Choice { .. } => "choice",
-        What::Undecided(_) => "undecided",
-        What::Items(_) => "items",
-        What::More => "more",
-        What::Wait { .. } => "wait",
-        What::Enters(_) => "enters",
-        What::Caught(_) => "caught",
-        What::Stops(_) => "stops",
+    let word = |planned: &PlanStep<'_>| match planned.what {
+        PlanStepKind::Call(..) => "call",
+        PlanStepKind::Guard { .. } => "guard",
+        PlanStepKind::Set(_) => "set",
+        PlanStepKind::End(_) => "end",
+        PlanStepKind::Later => "later",
+        PlanStepKind::Fails(_) => "fails",
+        PlanStepKind::Choice { .. } => "choice",
+        PlanStepKind::Undecided(_) => "undecided",
+        PlanStepKind::Items(_) => "items",
+        PlanStepKind::More => "more",
+        PlanStepKind::Wait { .. } => "wait",
+        PlanStepKind::Enters(_) => "enters",
+        PlanStepKind::Caught(_) => "caught",
+        PlanStepKind::Stops(_) => "stops",
     };
     planned.iter().map(word).collect()
 }

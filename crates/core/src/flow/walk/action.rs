@@ -1,17 +1,17 @@
 //! Walks a step that makes a call: its attempts, and when the next one is due.
 //! Renders the call, but does not execute it.
 
-use crate::flow::walk::history::{Last, Story};
-use crate::flow::walk::{Due, End, Fault, Halt, Pass, Walk};
-use crate::flow::walk::variables::Memory;
-use crate::flow::decide::Task;
-use crate::flow::plan::What;
+use crate::flow::walk::history::{LastEntry, StepHistory};
+use crate::flow::walk::{Timer, FlowEnd, StepFailure, Interrupt, Transition, Walk};
+use crate::flow::walk::variables::Variables;
+use crate::flow::decide::StepCall;
+use crate::flow::plan::PlanStepKind;
 use crate::flow::step::{OnCrash, Step};
 use crate::run::Attempt;
 use crate::run::call_result::CallFailure;
 
 /// The next attempt of a step.
-enum Try {
+enum AttemptState {
     Number(u32),
     /// The attempt is running; its start is in the log.
     InProgress(u32),
@@ -22,26 +22,26 @@ impl<'a, 'l> Walk<'a, 'l> {
         &mut self,
         step: &'a Step,
         step_path: &str,
-        history: Story<'l>,
-        variables: &Memory<'a>,
-    ) -> Result<Pass, Halt> {
+        history: StepHistory<'l>,
+        variables: &Variables<'a>,
+    ) -> Result<Transition, Interrupt> {
         let next = match history.last {
-            Last::Nothing | Last::Waiting { .. } => Try::Number(1),
-            Last::Started { .. } if history.claimed && !history.revived => {
+            LastEntry::Nothing | LastEntry::Waiting { .. } => AttemptState::Number(1),
+            LastEntry::Started { .. } if history.claimed && !history.revived => {
                 return Err(held(step_path));
             }
-            Last::Started { number } => Try::InProgress(number),
-            Last::Attempt(attempt) => match &attempt.outcome {
+            LastEntry::Started { number } => AttemptState::InProgress(number),
+            LastEntry::Attempt(attempt) => match &attempt.outcome {
                 Ok(reply) => {
                     self.plan_call(step, step_path, variables, Some(attempt));
-                    return Ok(Pass::Next(reply.value.clone()));
+                    return Ok(Transition::Next(reply.value.clone()));
                 }
                 Err(failure) => {
                     match self.next_attempt(step, step_path, history, (attempt, failure))? {
-                        Ok(number) => Try::Number(number),
+                        Ok(number) => AttemptState::Number(number),
                         Err(failure) => {
                             self.plan_call(step, step_path, variables, Some(attempt));
-                            return Ok(Pass::End(End::Failed(failure)));
+                            return Ok(Transition::End(FlowEnd::Failed(failure)));
                         }
                     }
                 }
@@ -55,9 +55,9 @@ impl<'a, 'l> Walk<'a, 'l> {
         &mut self,
         step: &Step,
         step_path: &str,
-        history: Story<'l>,
+        history: StepHistory<'l>,
         (last, failure): (&Attempt, &CallFailure),
-    ) -> Result<Result<u32, Fault>, Halt> {
+    ) -> Result<Result<u32, StepFailure>, Interrupt> {
         if history.revived {
             return Ok(Ok(last.number + 1));
         }
@@ -68,8 +68,8 @@ impl<'a, 'l> Walk<'a, 'l> {
         }
         let due = retry.due(last, history.attempts, self.subject.seed);
         if due > self.horizon {
-            self.waits.push(Due::Retry(due));
-            return Err(Halt::Stops);
+            self.waits.push(Timer::Retry(due));
+            return Err(Interrupt::Stops);
         }
         Ok(Ok(last.number + 1))
     }
@@ -78,21 +78,21 @@ impl<'a, 'l> Walk<'a, 'l> {
         &mut self,
         step: &'a Step,
         step_path: &str,
-        next: Try,
-        variables: &Memory<'a>,
-    ) -> Result<Pass, Halt> {
+        next: AttemptState,
+        variables: &Variables<'a>,
+    ) -> Result<Transition, Interrupt> {
         self.check_age()?;
         let call = match step.render(&variables.scope()) {
             Ok(Some(call)) => call,
-            Ok(None) => return Ok(Pass::NextWithoutResult),
+            Ok(None) => return Ok(Transition::NextWithoutResult),
             Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
         let (number, announce) = match (next, step.settings.on_crash) {
-            (Try::InProgress(number), _) => (number, false),
-            (Try::Number(number), OnCrash::Hold) => (number, true),
-            (Try::Number(number), OnCrash::Rerun) => (number, false),
+            (AttemptState::InProgress(number), _) => (number, false),
+            (AttemptState::Number(number), OnCrash::Hold) => (number, true),
+            (AttemptState::Number(number), OnCrash::Rerun) => (number, false),
         };
-        let task = Task {
+        let task = StepCall {
             step: step_path.to_owned(),
             name: step.name.clone(),
             number,
@@ -102,14 +102,14 @@ impl<'a, 'l> Walk<'a, 'l> {
         match &self.recorder {
             None => {
                 self.tasks.push(task);
-                Err(Halt::Stops)
+                Err(Interrupt::Stops)
             }
             Some(recorder) if recorder.hidden || recorder.is_unknown(step_path) => {
                 self.count_unknown();
-                self.plan_step(step, step_path, What::Call(Box::new(task.call), None));
-                Ok(Pass::NextWithoutResult)
+                self.plan_step(step, step_path, PlanStepKind::Call(Box::new(task.call), None));
+                Ok(Transition::NextWithoutResult)
             }
-            Some(_) => Err(Halt::Asks(Box::new(task))),
+            Some(_) => Err(Interrupt::Asks(Box::new(task))),
         }
     }
 
@@ -118,7 +118,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         &mut self,
         step: &'a Step,
         step_path: &str,
-        variables: &Memory<'a>,
+        variables: &Variables<'a>,
         attempt: Option<&Attempt>,
     ) {
         if self.recorder.is_none() {
@@ -126,22 +126,22 @@ impl<'a, 'l> Walk<'a, 'l> {
         }
         if let Ok(Some(call)) = step.render(&variables.scope()) {
             let attempt = attempt.map(|attempt| Box::new(attempt.clone()));
-            self.plan_step(step, step_path, What::Call(Box::new(call), attempt));
+            self.plan_step(step, step_path, PlanStepKind::Call(Box::new(call), attempt));
         }
     }
 }
 
 /// The log has the start of the step but not its end, because the program ended in between. The command
 /// may have run in part or completely.
-fn held(step_path: &str) -> Halt {
-    Halt::Hold {
+fn held(step_path: &str) -> Interrupt {
+    Interrupt::Hold {
         why: format!(
             "the command of step `{step_path}` was running when the program ended, and its work may be done in part or completely; check that, then use `flowtrigger runs retry` to run it again or `runs cancel` to end the run"
         ),
     }
 }
 
-fn exhausted(step: &Step, step_path: &str, failure: &CallFailure, attempts: u32) -> Fault {
+fn exhausted(step: &Step, step_path: &str, failure: &CallFailure, attempts: u32) -> StepFailure {
     let CallFailure {
         message, status, ..
     } = failure;
@@ -149,7 +149,7 @@ fn exhausted(step: &Step, step_path: &str, failure: &CallFailure, attempts: u32)
         1 => String::new(),
         attempts => format!(" after {attempts} attempts"),
     };
-    Fault {
+    StepFailure {
         step: step.name.clone(),
         message: message.clone(),
         attempts,

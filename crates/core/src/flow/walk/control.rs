@@ -5,18 +5,18 @@ use std::borrow::Cow;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use crate::flow::walk::history::{Last, Story};
-use crate::flow::walk::{Due, End, Fault, Halt, Pass, Walk};
-use crate::flow::walk::variables::Memory;
-use crate::flow::control::{Choose, NamedFlow, Then, Wait};
-use crate::flow::plan::{Judged, What};
+use crate::flow::walk::history::{LastEntry, StepHistory};
+use crate::flow::walk::{Timer, FlowEnd, StepFailure, Interrupt, Transition, Walk};
+use crate::flow::walk::variables::Variables;
+use crate::flow::control::{Choose, FlowCall, BranchTarget, Wait};
+use crate::flow::plan::{PlanBranch, PlanStepKind};
 use crate::flow::step::Step;
 use crate::language::condition::evaluate::{Truth, evaluate};
 use crate::language::condition::trace::Trace;
 use crate::language::condition::Condition;
 use crate::language::template::{RenderError, Template};
-use crate::language::template::json::TreeTemplate;
-use crate::run::{Attempt, Line};
+use crate::language::template::json::JsonTemplate;
+use crate::run::{Attempt, LogEntry};
 use crate::run::call_result::{CallResult, Reply};
 
 impl<'a, 'l> Walk<'a, 'l> {
@@ -25,21 +25,21 @@ impl<'a, 'l> Walk<'a, 'l> {
         step: &'a Step,
         step_path: &str,
         condition: &Condition,
-        variables: &Memory<'a>,
-    ) -> Result<Pass, Halt> {
+        variables: &Variables<'a>,
+    ) -> Result<Transition, Interrupt> {
         if self.recorder.is_some() && variables.depends_on_unknown(condition) {
-            self.plan_step(step, step_path, What::Later);
-            return Ok(Pass::NextWithoutResult);
+            self.plan_step(step, step_path, PlanStepKind::Later);
+            return Ok(Transition::NextWithoutResult);
         }
         let mut trace = Trace::default();
         let truth = evaluate(condition, &variables.scope(), &mut trace);
         if self.recorder.is_some() {
             let trace = trace.clone();
-            self.plan_step(step, step_path, What::Guard { truth, trace });
+            self.plan_step(step, step_path, PlanStepKind::Guard { truth, trace });
         }
         Ok(match truth {
-            Truth::True => Pass::NextWithoutResult,
-            Truth::False | Truth::Unknown => Pass::End(End::Skipped {
+            Truth::True => Transition::NextWithoutResult,
+            Truth::False | Truth::Unknown => Transition::End(FlowEnd::Skipped {
                 why: format!("the guard `{step_path}` was not true"),
                 trace,
             }),
@@ -52,34 +52,34 @@ impl<'a, 'l> Walk<'a, 'l> {
         &mut self,
         step: &'a Step,
         step_path: &str,
-        history: Story<'l>,
-        tree: &TreeTemplate,
-        variables: &Memory<'a>,
-    ) -> Result<Pass, Halt> {
+        history: StepHistory<'l>,
+        tree: &JsonTemplate,
+        variables: &Variables<'a>,
+    ) -> Result<Transition, Interrupt> {
         if let Some(result) = history.result() {
-            return Ok(Pass::Next(result.clone()));
+            return Ok(Transition::Next(result.clone()));
         }
         let value = match tree.render(&variables.scope()) {
             Ok(tree) => tree.redacted(),
             Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
         if self.recorder.is_some() {
-            self.plan_step(step, step_path, What::Set(value.clone()));
-            return Ok(Pass::Next(value));
+            self.plan_step(step, step_path, PlanStepKind::Set(value.clone()));
+            return Ok(Transition::Next(value));
         }
         match step.data {
-            Some(_) => Ok(Pass::Next(value)),
+            Some(_) => Ok(Transition::Next(value)),
             None => Err(self.record_result(step_path, value)),
         }
     }
 
     /// Records the result of a step without a call.
-    pub(super) fn record_result(&self, step_path: &str, result: Value) -> Halt {
+    pub(super) fn record_result(&self, step_path: &str, result: Value) -> Interrupt {
         self.record_attempt(step_path, Ok(Reply { value: result }))
     }
 
-    pub(super) fn record_attempt(&self, step_path: &str, outcome: CallResult) -> Halt {
-        Halt::Record(Box::new(Line::Attempt(Attempt {
+    pub(super) fn record_attempt(&self, step_path: &str, outcome: CallResult) -> Interrupt {
+        Interrupt::Record(Box::new(LogEntry::Attempt(Attempt {
             step: step_path.to_owned(),
             number: 1,
             started: self.now,
@@ -93,14 +93,14 @@ impl<'a, 'l> Walk<'a, 'l> {
         step: &'a Step,
         step_path: &str,
         message: Option<&Template>,
-        variables: &Memory<'a>,
-    ) -> Result<Pass, Halt> {
+        variables: &Variables<'a>,
+    ) -> Result<Transition, Interrupt> {
         let message = match render_text(message, variables) {
             Ok(message) => message,
             Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
-        self.plan_step(step, step_path, What::End(message.clone()));
-        Ok(Pass::End(End::Succeeded { message }))
+        self.plan_step(step, step_path, PlanStepKind::End(message.clone()));
+        Ok(Transition::End(FlowEnd::Succeeded { message }))
     }
 
     pub(super) fn fail(
@@ -108,15 +108,15 @@ impl<'a, 'l> Walk<'a, 'l> {
         step: &'a Step,
         step_path: &str,
         message: Option<&Template>,
-        variables: &Memory<'a>,
-    ) -> Result<Pass, Halt> {
+        variables: &Variables<'a>,
+    ) -> Result<Transition, Interrupt> {
         let message = match render_text(message, variables) {
             Ok(message) => message,
             Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
-        self.plan_step(step, step_path, What::End(message.clone()));
+        self.plan_step(step, step_path, PlanStepKind::End(message.clone()));
         let message = message.unwrap_or_else(|| format!("step `{step_path}` ended the run"));
-        Ok(Pass::End(End::Failed(Fault {
+        Ok(Transition::End(FlowEnd::Failed(StepFailure {
             step: step.name.clone(),
             why: message.clone(),
             message,
@@ -130,8 +130,8 @@ impl<'a, 'l> Walk<'a, 'l> {
         step: &'a Step,
         step_path: &str,
         choose: &'a Choose,
-        variables: &Memory<'a>,
-    ) -> Result<Pass, Halt> {
+        variables: &Variables<'a>,
+    ) -> Result<Transition, Interrupt> {
         let mut branches = Vec::new();
         for (index, branch) in choose.branches.iter().enumerate() {
             let Some(condition) = &branch.when else {
@@ -139,16 +139,16 @@ impl<'a, 'l> Walk<'a, 'l> {
                 return self.run_branch(&branch.then, step_path, index, variables);
             };
             if self.recorder.is_some() && variables.depends_on_unknown(condition) {
-                self.plan_step(step, step_path, What::Undecided(branches));
+                self.plan_step(step, step_path, PlanStepKind::Undecided(branches));
                 return Ok(match branch.then {
-                    Then::Flow(_) => Pass::NextWithoutResult,
+                    BranchTarget::Flow(_) => Transition::NextWithoutResult,
                     // It is unknown where the flow continues.
-                    Then::Goto(_) => Pass::End(End::Succeeded { message: None }),
+                    BranchTarget::Goto(_) => Transition::End(FlowEnd::Succeeded { message: None }),
                 });
             }
             let mut trace = Trace::default();
             let truth = evaluate(condition, &variables.scope(), &mut trace);
-            branches.push(Judged {
+            branches.push(PlanBranch {
                 at: branch.at,
                 truth,
                 trace,
@@ -159,36 +159,36 @@ impl<'a, 'l> Walk<'a, 'l> {
             }
         }
         self.plan_choice(step, step_path, branches, None);
-        Ok(Pass::Next(Value::Null))
+        Ok(Transition::Next(Value::Null))
     }
 
     fn plan_choice(
         &mut self,
         step: &'a Step,
         step_path: &str,
-        branches: Vec<Judged>,
+        branches: Vec<PlanBranch>,
         taken: Option<usize>,
     ) {
-        self.plan_step(step, step_path, What::Choice { branches, taken });
+        self.plan_step(step, step_path, PlanStepKind::Choice { branches, taken });
     }
 
     fn run_branch(
         &mut self,
-        then: &'a Then,
+        then: &'a BranchTarget,
         step_path: &str,
         index: usize,
-        variables: &Memory<'a>,
-    ) -> Result<Pass, Halt> {
+        variables: &Variables<'a>,
+    ) -> Result<Transition, Interrupt> {
         let flow = match then {
-            Then::Goto(step) => return Ok(Pass::To(*step)),
-            Then::Flow(flow) => flow,
+            BranchTarget::Goto(step) => return Ok(Transition::To(*step)),
+            BranchTarget::Flow(flow) => flow,
         };
         let mut inner = variables.clone();
         let prefix = format!("{step_path}.{}.", index + 1);
         let end = self.enter(step_path, |walk| walk.flow(flow, &prefix, &mut inner))?;
         Ok(match end {
-            End::Finished(value) => Pass::Next(value),
-            end => Pass::End(end),
+            FlowEnd::Finished(value) => Transition::Next(value),
+            end => Transition::End(end),
         })
     }
 
@@ -196,9 +196,9 @@ impl<'a, 'l> Walk<'a, 'l> {
         &mut self,
         step: &'a Step,
         step_path: &str,
-        named: &'a NamedFlow,
-        variables: &Memory<'a>,
-    ) -> Result<Pass, Halt> {
+        named: &'a FlowCall,
+        variables: &Variables<'a>,
+    ) -> Result<Transition, Interrupt> {
         let given = named
             .given
             .as_ref()
@@ -207,12 +207,12 @@ impl<'a, 'l> Walk<'a, 'l> {
             Ok(given) => given.map(|tree| tree.redacted()),
             Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
-        self.plan_step(step, step_path, What::Enters(named.name.to_string()));
+        self.plan_step(step, step_path, PlanStepKind::Enters(named.name.to_string()));
         let vars = match given {
             None => Cow::Borrowed(&*named.vars),
             Some(given) => Cow::Owned(overridden(&named.vars, given)),
         };
-        let mut inner = Memory {
+        let mut inner = Variables {
             vars,
             ..self.subject.variables(&named.flow)
         };
@@ -220,9 +220,9 @@ impl<'a, 'l> Walk<'a, 'l> {
             walk.flow(&named.flow, &format!("{step_path}."), &mut inner)
         })?;
         Ok(match end {
-            End::Finished(value) => Pass::Next(value),
-            End::Succeeded { .. } | End::Skipped { .. } => Pass::Next(Value::Null),
-            End::Failed(failure) => Pass::End(End::Failed(failure)),
+            FlowEnd::Finished(value) => Transition::Next(value),
+            FlowEnd::Succeeded { .. } | FlowEnd::Skipped { .. } => Transition::Next(Value::Null),
+            FlowEnd::Failed(failure) => Transition::End(FlowEnd::Failed(failure)),
         })
     }
 
@@ -230,43 +230,43 @@ impl<'a, 'l> Walk<'a, 'l> {
         &mut self,
         step: &'a Step,
         step_path: &str,
-        history: Story<'l>,
+        history: StepHistory<'l>,
         wait: &Wait,
-        variables: &Memory<'a>,
-    ) -> Result<Pass, Halt> {
-        if let Last::Waiting { until } = history.last {
+        variables: &Variables<'a>,
+    ) -> Result<Transition, Interrupt> {
+        if let LastEntry::Waiting { until } = history.last {
             if until <= self.horizon {
-                return Ok(Pass::NextWithoutResult);
+                return Ok(Transition::NextWithoutResult);
             }
-            self.waits.push(Due::Wait(until));
-            return Err(Halt::Stops);
+            self.waits.push(Timer::Wait(until));
+            return Err(Interrupt::Stops);
         }
         if let (Some(_), Wait::Until(path)) = (&self.recorder, wait)
             && variables.depends_on_unknown_path(path)
         {
-            self.plan_step(step, step_path, What::Later);
-            return Ok(Pass::NextWithoutResult);
+            self.plan_step(step, step_path, PlanStepKind::Later);
+            return Ok(Transition::NextWithoutResult);
         }
         let until = match self.wait_end(wait, variables) {
             Ok(until) => until,
             Err(message) => return Ok(self.fail_step(step, step_path, message)),
         };
         if self.recorder.is_some() {
-            self.plan_step(step, step_path, What::Wait { until });
-            return Ok(Pass::NextWithoutResult);
+            self.plan_step(step, step_path, PlanStepKind::Wait { until });
+            return Ok(Transition::NextWithoutResult);
         }
         if until <= self.now {
-            return Ok(Pass::NextWithoutResult);
+            return Ok(Transition::NextWithoutResult);
         }
         self.check_age()?;
-        Err(Halt::Record(Box::new(Line::Waiting {
+        Err(Interrupt::Record(Box::new(LogEntry::Waiting {
             step: step_path.to_owned(),
             at: self.now,
             until,
         })))
     }
 
-    fn wait_end(&self, wait: &Wait, variables: &Memory<'a>) -> Result<Timestamp, String> {
+    fn wait_end(&self, wait: &Wait, variables: &Variables<'a>) -> Result<Timestamp, String> {
         match wait {
             Wait::For(time) => {
                 let time = SignedDuration::try_from(*time).unwrap_or(SignedDuration::MAX);
@@ -297,10 +297,10 @@ impl<'a, 'l> Walk<'a, 'l> {
         step: &'a Step,
         step_path: &str,
         error: &RenderError,
-        variables: &mut Memory<'a>,
-    ) -> Pass {
+        variables: &mut Variables<'a>,
+    ) -> Transition {
         let pass = self.failed_to_render(step, step_path, error, variables);
-        if matches!(pass, Pass::NextWithoutResult) {
+        if matches!(pass, Transition::NextWithoutResult) {
             variables.mark_unknown(step);
         }
         pass
@@ -312,15 +312,15 @@ impl<'a, 'l> Walk<'a, 'l> {
         step: &'a Step,
         step_path: &str,
         error: &RenderError,
-        variables: &Memory<'a>,
-    ) -> Pass {
+        variables: &Variables<'a>,
+    ) -> Transition {
         let unknown = error.reads_step() || variables.may_be_unknown(error);
         if self.recorder.is_some() && unknown {
-            self.plan_step(step, step_path, What::Later);
-            return Pass::NextWithoutResult;
+            self.plan_step(step, step_path, PlanStepKind::Later);
+            return Transition::NextWithoutResult;
         }
-        self.plan_step(step, step_path, What::Fails(error.to_string()));
-        Pass::End(End::Failed(Fault {
+        self.plan_step(step, step_path, PlanStepKind::Fails(error.to_string()));
+        Transition::End(FlowEnd::Failed(StepFailure {
             step: step.name.clone(),
             message: error.to_string(),
             attempts: 0,
@@ -330,9 +330,9 @@ impl<'a, 'l> Walk<'a, 'l> {
     }
 
     /// Fails a step whose input has the wrong type.
-    pub(super) fn fail_step(&mut self, step: &'a Step, step_path: &str, message: String) -> Pass {
-        self.plan_step(step, step_path, What::Fails(message.clone()));
-        Pass::End(End::Failed(Fault {
+    pub(super) fn fail_step(&mut self, step: &'a Step, step_path: &str, message: String) -> Transition {
+        self.plan_step(step, step_path, PlanStepKind::Fails(message.clone()));
+        Transition::End(FlowEnd::Failed(StepFailure {
             step: step.name.clone(),
             why: format!("step `{step_path}` failed: {message}"),
             message,
@@ -344,7 +344,7 @@ impl<'a, 'l> Walk<'a, 'l> {
 
 fn render_text(
     template: Option<&Template>,
-    variables: &Memory<'_>,
+    variables: &Variables<'_>,
 ) -> Result<Option<String>, RenderError> {
     let scope = variables.scope();
     let text = template

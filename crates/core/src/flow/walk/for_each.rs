@@ -3,14 +3,14 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::flow::walk::{End, Fault, Halt, Pass, Walk};
-use crate::flow::walk::variables::Memory;
+use crate::flow::walk::{FlowEnd, StepFailure, Interrupt, Transition, Walk};
+use crate::flow::walk::variables::Variables;
 use crate::flow::limits;
-use crate::flow::control::{Each, OnFailure};
-use crate::flow::plan::What;
+use crate::flow::control::{ForEach, OnFailure};
+use crate::flow::plan::PlanStepKind;
 use crate::flow::step::Step;
-use crate::flow::walk::history::Last;
-use crate::path::Found;
+use crate::flow::walk::history::LastEntry;
+use crate::path::Resolved;
 use crate::language::template::RenderError;
 use crate::run::call_result::{CallFailure, CallResult, Reply};
 use crate::path::scope::Scope;
@@ -20,7 +20,7 @@ const MAX_PLANNED_ITEMS: usize = 3;
 
 /// The items so far.
 #[derive(Default)]
-struct Items {
+struct ItemResults {
     results: Vec<Value>,
     in_progress: u32,
 }
@@ -30,12 +30,12 @@ impl<'a, 'l> Walk<'a, 'l> {
         &mut self,
         step: &'a Step,
         step_path: &str,
-        each: &'a Each,
-        variables: &Memory<'a>,
-    ) -> Result<Pass, Halt> {
+        each: &'a ForEach,
+        variables: &Variables<'a>,
+    ) -> Result<Transition, Interrupt> {
         if self.recorder.is_some() && variables.depends_on_unknown_path(&each.items) {
-            self.plan_step(step, step_path, What::Later);
-            return Ok(Pass::NextWithoutResult);
+            self.plan_step(step, step_path, PlanStepKind::Later);
+            return Ok(Transition::NextWithoutResult);
         }
         let items = match items(each, variables) {
             Ok(items) => items,
@@ -43,18 +43,18 @@ impl<'a, 'l> Walk<'a, 'l> {
         };
         if items.len() > limits::MAX_ITEMS {
             let why = limits::items(step_path, items.len());
-            return Err(Halt::Exceeded { why });
+            return Err(Interrupt::Exceeded { why });
         }
-        self.plan_step(step, step_path, What::Items(items.len()));
+        self.plan_step(step, step_path, PlanStepKind::Items(items.len()));
         let before = (self.tasks.len(), self.waits.len());
         let (unknown, hidden) = (self.unknown_count(), self.is_hidden());
-        let mut progress = Items::default();
+        let mut progress = ItemResults::default();
         for (index, item) in items.into_iter().enumerate() {
             if progress.in_progress == each.concurrency {
                 break;
             }
             if index == MAX_PLANNED_ITEMS {
-                self.plan_step(step, step_path, What::More);
+                self.plan_step(step, step_path, PlanStepKind::More);
                 self.hide(true);
             }
             if let Err(failure) = self.item(
@@ -69,15 +69,15 @@ impl<'a, 'l> Walk<'a, 'l> {
                 self.hide(hidden);
                 self.tasks.truncate(before.0);
                 self.waits.truncate(before.1);
-                return Ok(Pass::End(End::Failed(failure)));
+                return Ok(Transition::End(FlowEnd::Failed(failure)));
             }
         }
         self.hide(hidden);
         match progress.in_progress {
             // The result of an item is unknown.
-            0 if self.unknown_count() > unknown => Ok(Pass::NextWithoutResult),
-            0 => Ok(Pass::Next(Value::Array(progress.results))),
-            _ => Err(Halt::Stops),
+            0 if self.unknown_count() > unknown => Ok(Transition::NextWithoutResult),
+            0 => Ok(Transition::Next(Value::Array(progress.results))),
+            _ => Err(Interrupt::Stops),
         }
     }
 
@@ -98,19 +98,19 @@ impl<'a, 'l> Walk<'a, 'l> {
         &mut self,
         step: &'a Step,
         step_path: &str,
-        each: &'a Each,
+        each: &'a ForEach,
         item: Value,
-        variables: &Memory<'a>,
-        progress: &mut Items,
-    ) -> Result<Result<(), Fault>, Halt> {
-        if let Last::Attempt(end) = self.log.history(step_path).last {
+        variables: &Variables<'a>,
+        progress: &mut ItemResults,
+    ) -> Result<Result<(), StepFailure>, Interrupt> {
+        if let LastEntry::Attempt(end) = self.log.history(step_path).last {
             progress.results.push(result(&end.outcome));
             return Ok(Ok(()));
         }
         let mut inner = match item_memory(step, each, item, variables) {
             Ok(inner) => inner,
             Err(error) => {
-                let Pass::End(End::Failed(failure)) =
+                let Transition::End(FlowEnd::Failed(failure)) =
                     self.failed_to_render(step, step_path, &error, variables)
                 else {
                     return Ok(Ok(()));
@@ -122,12 +122,12 @@ impl<'a, 'l> Walk<'a, 'l> {
             walk.flow(&each.flow, &format!("{step_path}."), &mut inner)
         });
         let result = match end {
-            Ok(End::Finished(result)) => result,
-            Ok(End::Succeeded { .. } | End::Skipped { .. }) => Value::Null,
-            Ok(End::Failed(failure)) => {
+            Ok(FlowEnd::Finished(result)) => result,
+            Ok(FlowEnd::Succeeded { .. } | FlowEnd::Skipped { .. }) => Value::Null,
+            Ok(FlowEnd::Failed(failure)) => {
                 return self.item_failed(step_path, each, failure, progress);
             }
-            Err(Halt::Stops) => {
+            Err(Interrupt::Stops) => {
                 progress.in_progress += 1;
                 return Ok(Ok(()));
             }
@@ -143,10 +143,10 @@ impl<'a, 'l> Walk<'a, 'l> {
     fn item_failed(
         &mut self,
         step_path: &str,
-        each: &Each,
-        failure: Fault,
-        progress: &mut Items,
-    ) -> Result<Result<(), Fault>, Halt> {
+        each: &ForEach,
+        failure: StepFailure,
+        progress: &mut ItemResults,
+    ) -> Result<Result<(), StepFailure>, Interrupt> {
         let outcome = match each.on_failure {
             OnFailure::Stop => return Ok(Err(failure)),
             OnFailure::Continue => Err(CallFailure {
@@ -162,15 +162,15 @@ impl<'a, 'l> Walk<'a, 'l> {
     }
 }
 
-fn items(each: &Each, variables: &Memory<'_>) -> Result<Vec<Value>, String> {
+fn items(each: &ForEach, variables: &Variables<'_>) -> Result<Vec<Value>, String> {
     let path = &each.items.text;
     match each.items.resolve(&variables.scope()) {
-        Found::One(Value::Array(items)) => Ok(items.clone()),
-        Found::Many(items) => Ok(items),
-        Found::Absent => Err(format!(
+        Resolved::One(Value::Array(items)) => Ok(items.clone()),
+        Resolved::Many(items) => Ok(items),
+        Resolved::Absent => Err(format!(
             "the list `{path}` is absent; test it in a guard before"
         )),
-        Found::One(other) => Err(format!(
+        Resolved::One(other) => Err(format!(
             "expected a list for `for_each`, `{path}` is {}",
             kind(other)
         )),
@@ -191,10 +191,10 @@ fn kind(value: &Value) -> &'static str {
 /// The variables of an item's flow.
 fn item_memory<'a>(
     step: &Step,
-    each: &Each,
+    each: &ForEach,
     item: Value,
-    variables: &Memory<'a>,
-) -> Result<Memory<'a>, RenderError> {
+    variables: &Variables<'a>,
+) -> Result<Variables<'a>, RenderError> {
     let mut inner = variables.clone();
     if let Some(name) = &each.name {
         let mut locals = match inner.locals.take() {

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::run::{Attempt, Line};
+use crate::run::{Attempt, LogEntry};
 use crate::run::call_result::Reply;
 
 /// The log by step path.
-pub struct Log<'a> {
-    histories: HashMap<&'a str, Story<'a>>,
+pub struct LogIndex<'a> {
+    histories: HashMap<&'a str, StepHistory<'a>>,
     /// The end of the wait that the last claim ended.
     pub over: Option<Timestamp>,
     /// The start of the run according to its log. A retry by an operator restarts it.
@@ -19,8 +19,8 @@ pub struct Log<'a> {
 
 /// The history of one step.
 #[derive(Clone, Copy)]
-pub struct Story<'a> {
-    pub last: Last<'a>,
+pub struct StepHistory<'a> {
+    pub last: LastEntry<'a>,
     /// Attempts since the run was last retried by an operator.
     pub attempts: u32,
     /// Whether the run was claimed after the last entry of the step.
@@ -32,15 +32,15 @@ pub struct Story<'a> {
 }
 
 #[derive(Clone, Copy)]
-pub enum Last<'a> {
+pub enum LastEntry<'a> {
     Nothing,
     Started { number: u32 },
     Waiting { until: Timestamp },
     Attempt(&'a Attempt),
 }
 
-impl<'a> Log<'a> {
-    pub fn of(lines: &'a [Line]) -> Self {
+impl<'a> LogIndex<'a> {
+    pub fn of(lines: &'a [LogEntry]) -> Self {
         let mut log = Self {
             histories: HashMap::new(),
             over: None,
@@ -50,7 +50,7 @@ impl<'a> Log<'a> {
         log
     }
 
-    pub fn history(&self, step_path: &str) -> Story<'a> {
+    pub fn history(&self, step_path: &str) -> StepHistory<'a> {
         self.histories.get(step_path).copied().unwrap_or(EMPTY)
     }
 
@@ -64,26 +64,26 @@ impl<'a> Log<'a> {
         own.collect()
     }
 
-    fn add(&mut self, line: &'a Line) {
+    fn add(&mut self, line: &'a LogEntry) {
         match line {
-            Line::Started { step, number, at } => {
-                self.set_last(step, *at, Last::Started { number: *number });
+            LogEntry::Started { step, number, at } => {
+                self.set_last(step, *at, LastEntry::Started { number: *number });
             }
-            Line::Waiting { step, at, until } => {
-                self.set_last(step, *at, Last::Waiting { until: *until });
+            LogEntry::Waiting { step, at, until } => {
+                self.set_last(step, *at, LastEntry::Waiting { until: *until });
             }
-            Line::Attempt(attempt) => {
-                self.set_last(&attempt.step, attempt.started, Last::Attempt(attempt));
+            LogEntry::Attempt(attempt) => {
+                self.set_last(&attempt.step, attempt.started, LastEntry::Attempt(attempt));
                 self.entry(&attempt.step).attempts += 1;
             }
-            Line::Caught { step, error, .. } => self.entry(step).caught = Some(error),
-            Line::Claimed { over } => {
+            LogEntry::Caught { step, error, .. } => self.entry(step).caught = Some(error),
+            LogEntry::Claimed { over } => {
                 self.over = self.over.max(*over);
                 self.histories
                     .values_mut()
                     .for_each(|history| history.claimed = true);
             }
-            Line::Revived { at } => {
+            LogEntry::Revived { at } => {
                 self.since = Some(*at);
                 for history in self.histories.values_mut() {
                     (history.revived, history.attempts) = (true, 0);
@@ -92,33 +92,33 @@ impl<'a> Log<'a> {
         }
     }
 
-    fn set_last(&mut self, step: &'a str, at: Timestamp, last: Last<'a>) {
+    fn set_last(&mut self, step: &'a str, at: Timestamp, last: LastEntry<'a>) {
         self.since = self.since.or(Some(at));
         let history = self.entry(step);
         (history.last, history.claimed, history.revived) = (last, false, false);
     }
 
-    fn entry(&mut self, step: &'a str) -> &mut Story<'a> {
+    fn entry(&mut self, step: &'a str) -> &mut StepHistory<'a> {
         self.histories.entry(step).or_insert(EMPTY)
     }
 }
 
-const EMPTY: Story<'static> = Story {
-    last: Last::Nothing,
+const EMPTY: StepHistory<'static> = StepHistory {
+    last: LastEntry::Nothing,
     attempts: 0,
     claimed: false,
     revived: false,
     caught: None,
 };
 
-impl<'a> Story<'a> {
+impl<'a> StepHistory<'a> {
     pub fn result(&self) -> Option<&'a Value> {
         match self.last {
-            Last::Attempt(Attempt {
+            LastEntry::Attempt(Attempt {
                 outcome: Ok(Reply { value: result }),
                 ..
             }) => Some(result),
-            Last::Attempt(_) | Last::Nothing | Last::Started { .. } | Last::Waiting { .. } => None,
+            LastEntry::Attempt(_) | LastEntry::Nothing | LastEntry::Started { .. } | LastEntry::Waiting { .. } => None,
         }
     }
 }

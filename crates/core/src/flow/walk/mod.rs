@@ -16,54 +16,54 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::flow::walk::state_data::{bundle_error, state_input};
-pub use crate::flow::walk::variables::Memory;
-pub use crate::flow::walk::recorder::Sketch;
+pub use crate::flow::walk::variables::Variables;
+pub use crate::flow::walk::recorder::PlanRecorder;
 
 use crate::flow::limits;
-use crate::flow::control::{Catch, Then};
-use crate::flow::decide::{Subject, Task};
-use crate::flow::plan::What;
+use crate::flow::control::{Catch, BranchTarget};
+use crate::flow::decide::{RunInput, StepCall};
+use crate::flow::plan::PlanStepKind;
 use crate::flow::step::{Action, Flow, Step};
-use crate::flow::walk::history::{Log, Story};
+use crate::flow::walk::history::{LogIndex, StepHistory};
 use crate::language::condition::trace::Trace;
-use crate::run::Line;
+use crate::run::LogEntry;
 
 /// One interpretation of a flow against the run log.
 pub struct Walk<'a, 'l> {
-    subject: Subject<'a>,
-    log: Log<'l>,
+    subject: RunInput<'a>,
+    log: LogIndex<'l>,
     now: Timestamp,
     /// Waits up to this time are over.
     horizon: Timestamp,
     /// The calls that can be executed now.
-    pub tasks: Vec<Task>,
+    pub tasks: Vec<StepCall>,
     /// The times that are not due yet.
-    pub waits: Vec<Due>,
+    pub waits: Vec<Timer>,
     transitions: u32,
     /// The nesting depth of the current flow.
     depth: usize,
     /// Records a plan instead of making calls.
-    pub recorder: Option<Sketch<'a>>,
+    pub recorder: Option<PlanRecorder<'a>>,
 }
 
 /// When a run continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
+pub enum Timer {
     Retry(Timestamp),
     Wait(Timestamp),
 }
 
-impl Due {
+impl Timer {
     pub fn at(self) -> Timestamp {
         match self {
-            Due::Retry(at) | Due::Wait(at) => at,
+            Timer::Retry(at) | Timer::Wait(at) => at,
         }
     }
 }
 
 /// How a flow ended.
 #[derive(Debug)]
-pub enum End {
+pub enum FlowEnd {
     /// After its last step, with its result.
     Finished(Value),
     Succeeded {
@@ -73,27 +73,27 @@ pub enum End {
         why: String,
         trace: Trace,
     },
-    Failed(Fault),
+    Failed(StepFailure),
 }
 
 /// Why a walk stops before the end of the flow.
 #[derive(Debug)]
-pub enum Halt {
+pub enum Interrupt {
     /// At calls or waits.
     Stops,
     /// This entry must be in the log first.
-    Record(Box<Line>),
+    Record(Box<LogEntry>),
     /// An operator must decide.
     Hold { why: String },
     /// A limit is exceeded. Not caught.
     Exceeded { why: String },
     /// In a plan: the oracle may know the outcome of this call.
-    Asks(Box<Task>),
+    Asks(Box<StepCall>),
 }
 
 /// Why a step failed.
 #[derive(Debug, Clone)]
-pub struct Fault {
+pub struct StepFailure {
     step: String,
     message: String,
     attempts: u32,
@@ -102,7 +102,7 @@ pub struct Fault {
     pub why: String,
 }
 
-impl Fault {
+impl StepFailure {
     /// `error.…` for its catch.
     fn error(&self) -> Value {
         json!({
@@ -115,19 +115,19 @@ impl Fault {
 }
 
 /// Where the flow continues after a step.
-enum Pass {
+enum Transition {
     /// At the next step, with this result.
     Next(Value),
     /// At the next step, without a known result.
     NextWithoutResult,
     /// At this step.
     To(u32),
-    End(End),
+    End(FlowEnd),
 }
 
 impl<'a, 'l> Walk<'a, 'l> {
-    pub fn new(subject: Subject<'a>, lines: &'l [Line], now: Timestamp) -> Self {
-        let log = Log::of(lines);
+    pub fn new(subject: RunInput<'a>, lines: &'l [LogEntry], now: Timestamp) -> Self {
+        let log = LogIndex::of(lines);
         Self {
             subject,
             horizon: log.over.map_or(now, |over| over.max(now)),
@@ -141,13 +141,13 @@ impl<'a, 'l> Walk<'a, 'l> {
         }
     }
 
-    pub fn run(&mut self, flow: &'a Flow) -> Result<End, Halt> {
+    pub fn run(&mut self, flow: &'a Flow) -> Result<FlowEnd, Interrupt> {
         let mut variables = self.subject.variables(flow);
         self.flow(flow, "", &mut variables)
     }
 
     /// Runs the flow for a plan: all waits count as over.
-    pub fn plan(&mut self, flow: &'a Flow) -> Result<End, Halt> {
+    pub fn plan(&mut self, flow: &'a Flow) -> Result<FlowEnd, Interrupt> {
         self.horizon = Timestamp::MAX;
         self.run(flow)
     }
@@ -156,8 +156,8 @@ impl<'a, 'l> Walk<'a, 'l> {
         &mut self,
         flow: &'a Flow,
         prefix: &str,
-        variables: &mut Memory<'a>,
-    ) -> Result<End, Halt> {
+        variables: &mut Variables<'a>,
+    ) -> Result<FlowEnd, Interrupt> {
         let Some(catch) = &flow.catch else {
             return self.steps(flow, prefix, variables);
         };
@@ -165,7 +165,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         let error = match self.log.history(&step_path).caught {
             Some(error) => error.clone(),
             None => match self.steps(flow, prefix, variables)? {
-                End::Failed(failure) => self.record_caught(&step_path, &failure)?,
+                FlowEnd::Failed(failure) => self.record_caught(&step_path, &failure)?,
                 end => return Ok(end),
             },
         };
@@ -184,8 +184,8 @@ impl<'a, 'l> Walk<'a, 'l> {
         &mut self,
         flow: &'a Flow,
         prefix: &str,
-        variables: &mut Memory<'a>,
-    ) -> Result<End, Halt> {
+        variables: &mut Variables<'a>,
+    ) -> Result<FlowEnd, Interrupt> {
         let mut last = Value::Null;
         let mut visits: HashMap<u32, u32> = HashMap::new();
         let mut at = (!flow.steps.is_empty()).then_some(0);
@@ -194,7 +194,7 @@ impl<'a, 'l> Walk<'a, 'l> {
             self.transitions += 1;
             if self.transitions > limits::MAX_STEPS_PER_RUN {
                 let why = limits::transitions();
-                return Err(Halt::Exceeded { why });
+                return Err(Interrupt::Exceeded { why });
             }
             let visit = visits.entry(number).or_default();
             *visit += 1;
@@ -203,23 +203,23 @@ impl<'a, 'l> Walk<'a, 'l> {
                 again => format!("{prefix}{}#{again}", step.name),
             };
             at = match self.step(step, &step_path, variables)? {
-                Pass::Next(value) => {
+                Transition::Next(value) => {
                     last.clone_from(&value);
                     variables.set_result(step, value);
                     variables
                         .select_output(step.data.as_ref().and_then(|data| data.output.as_ref()));
                     step.next
                 }
-                Pass::NextWithoutResult => {
+                Transition::NextWithoutResult => {
                     variables
                         .select_output(step.data.as_ref().and_then(|data| data.output.as_ref()));
                     step.next
                 }
-                Pass::To(step) => Some(step),
-                Pass::End(end) => return Ok(end),
+                Transition::To(step) => Some(step),
+                Transition::End(end) => return Ok(end),
             };
         }
-        Ok(End::Finished(match variables.document.is_null() {
+        Ok(FlowEnd::Finished(match variables.document.is_null() {
             true => last,
             false => variables.document.take(),
         }))
@@ -230,8 +230,8 @@ impl<'a, 'l> Walk<'a, 'l> {
         &mut self,
         step: &'a Step,
         step_path: &str,
-        variables: &mut Memory<'a>,
-    ) -> Result<Pass, Halt> {
+        variables: &mut Variables<'a>,
+    ) -> Result<Transition, Interrupt> {
         let history = self.log.history(step_path);
         let Some(catch) = &step.catch else {
             return self.execute(step, step_path, history, variables);
@@ -239,7 +239,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         let error = match history.caught {
             Some(error) => error.clone(),
             None => match self.execute(step, step_path, history, variables)? {
-                Pass::End(End::Failed(failure)) => self.record_caught(step_path, &failure)?,
+                Transition::End(FlowEnd::Failed(failure)) => self.record_caught(step_path, &failure)?,
                 pass => return Ok(pass),
             },
         };
@@ -250,9 +250,9 @@ impl<'a, 'l> Walk<'a, 'l> {
         &mut self,
         step: &'a Step,
         step_path: &str,
-        history: Story<'l>,
-        variables: &mut Memory<'a>,
-    ) -> Result<Pass, Halt> {
+        history: StepHistory<'l>,
+        variables: &mut Variables<'a>,
+    ) -> Result<Transition, Interrupt> {
         let input = match state_input(step, variables) {
             Ok(input) => input,
             Err(error) => return Ok(self.fail_input(step, step_path, &error, variables)),
@@ -270,7 +270,7 @@ impl<'a, 'l> Walk<'a, 'l> {
             Action::Flow(named) => self.named(step, step_path, named, with_input),
             Action::Call(_) => self.perform(step, step_path, history, with_input),
         }?;
-        if matches!(pass, Pass::NextWithoutResult) {
+        if matches!(pass, Transition::NextWithoutResult) {
             variables.mark_unknown(step);
         }
         Ok(pass)
@@ -281,14 +281,14 @@ impl<'a, 'l> Walk<'a, 'l> {
         catch: &'a Catch,
         step_path: &str,
         error: Value,
-        variables: &mut Memory<'a>,
-    ) -> Result<Pass, Halt> {
+        variables: &mut Variables<'a>,
+    ) -> Result<Transition, Interrupt> {
         let flow = match &catch.then {
-            Then::Goto(step) => {
+            BranchTarget::Goto(step) => {
                 variables.write_result(&catch.error, bundle_error(&error));
-                return Ok(Pass::To(*step));
+                return Ok(Transition::To(*step));
             }
-            Then::Flow(flow) => flow,
+            BranchTarget::Flow(flow) => flow,
         };
         let mut inner = variables.clone();
         inner.error = std::borrow::Cow::Owned(error);
@@ -297,20 +297,20 @@ impl<'a, 'l> Walk<'a, 'l> {
             walk.flow(flow, &format!("{step_path}."), &mut inner)
         })?;
         Ok(match end {
-            End::Finished(value) => Pass::Next(value),
-            end => Pass::End(end),
+            FlowEnd::Finished(value) => Transition::Next(value),
+            end => Transition::End(end),
         })
     }
 
     /// Records first that the failure is caught, so that the run continues there even if the step would
     /// succeed later.
-    fn record_caught(&mut self, step_path: &str, failure: &Fault) -> Result<Value, Halt> {
+    fn record_caught(&mut self, step_path: &str, failure: &StepFailure) -> Result<Value, Interrupt> {
         let error = failure.error();
         if let Some(recorder) = &mut self.recorder {
             recorder.caught(step_path, &failure.why);
             return Ok(error);
         }
-        Err(Halt::Record(Box::new(Line::Caught {
+        Err(Interrupt::Record(Box::new(LogEntry::Caught {
             step: step_path.to_owned(),
             at: self.now,
             error,
@@ -321,11 +321,11 @@ impl<'a, 'l> Walk<'a, 'l> {
     fn enter<T>(
         &mut self,
         step_path: &str,
-        walk_nested: impl FnOnce(&mut Self) -> Result<T, Halt>,
-    ) -> Result<T, Halt> {
+        walk_nested: impl FnOnce(&mut Self) -> Result<T, Interrupt>,
+    ) -> Result<T, Interrupt> {
         if self.depth == limits::MOST_NESTING {
             let why = limits::nesting(step_path);
-            return Err(Halt::Exceeded { why });
+            return Err(Interrupt::Exceeded { why });
         }
         self.depth += 1;
         let end = walk_nested(self);
@@ -334,12 +334,12 @@ impl<'a, 'l> Walk<'a, 'l> {
     }
 
     /// Checks the age of the run before something new starts.
-    fn check_age(&self) -> Result<(), Halt> {
+    fn check_age(&self) -> Result<(), Interrupt> {
         let longest = SignedDuration::try_from(limits::MAX_RUN_TIME).unwrap_or(SignedDuration::MAX);
         match self.log.since {
             Some(since) if self.now.duration_since(since) > longest => {
                 let why = limits::time();
-                Err(Halt::Exceeded { why })
+                Err(Interrupt::Exceeded { why })
             }
             Some(_) | None => Ok(()),
         }
@@ -359,7 +359,7 @@ impl<'a, 'l> Walk<'a, 'l> {
     }
 
     /// Adds an entry to the plan, if there is one.
-    fn plan_step(&mut self, step: &'a Step, step_path: &str, what: What) {
+    fn plan_step(&mut self, step: &'a Step, step_path: &str, what: PlanStepKind) {
         let depth = self.depth;
         if let Some(recorder) = &mut self.recorder {
             recorder.add(step, step_path, depth, what);

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use crate::flow::plan::{MAX_PLANNED_STEPS, Planned, What};
+use crate::flow::plan::{MAX_PLANNED_STEPS, PlanStep, PlanStepKind};
 use crate::flow::step::Step;
 
 #[derive(Default)]
-pub struct Sketch<'a> {
-    pub planned: Vec<Planned<'a>>,
+pub struct PlanRecorder<'a> {
+    pub planned: Vec<PlanStep<'a>>,
     /// Paths of calls whose outcome is unknown.
     unknown_calls: HashSet<String>,
     /// The number of unknown results and conditions so far.
@@ -16,7 +16,7 @@ pub struct Sketch<'a> {
     pub hidden: bool,
 }
 
-impl<'a> Sketch<'a> {
+impl<'a> PlanRecorder<'a> {
     pub fn new(unknown_calls: HashSet<String>) -> Self {
         Self {
             unknown_calls,
@@ -28,14 +28,14 @@ impl<'a> Sketch<'a> {
         self.unknown_calls.contains(step_path)
     }
 
-    pub fn add(&mut self, step: &'a Step, step_path: &str, depth: usize, what: What) {
-        if matches!(what, What::Later | What::Undecided(_)) {
+    pub fn add(&mut self, step: &'a Step, step_path: &str, depth: usize, what: PlanStepKind) {
+        if matches!(what, PlanStepKind::Later | PlanStepKind::Undecided(_)) {
             self.unknown += 1;
         }
         if self.hidden || self.planned.len() == MAX_PLANNED_STEPS {
             return;
         }
-        self.planned.push(Planned {
+        self.planned.push(PlanStep {
             step,
             step_path: step_path.to_owned(),
             depth,
@@ -47,7 +47,7 @@ impl<'a> Sketch<'a> {
     pub fn caught(&mut self, step_path: &str, why: &str) {
         if let Some(last) = self.planned.last() {
             let (step, depth) = (last.step, last.depth);
-            self.add(step, step_path, depth, What::Caught(why.to_owned()));
+            self.add(step, step_path, depth, PlanStepKind::Caught(why.to_owned()));
         }
     }
 }

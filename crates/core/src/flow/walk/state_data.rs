@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::flow::walk::variables::Memory;
+use crate::flow::walk::variables::Variables;
 use crate::flow::step::{Action, Step};
 use crate::language::template::RenderError;
 use crate::path::scope::Scope;
 
 /// The input of a bundle's state. `None` if it is the whole document, and for steps.
-pub fn state_input(step: &Step, variables: &Memory<'_>) -> Result<Option<Value>, RenderError> {
+pub fn state_input(step: &Step, variables: &Variables<'_>) -> Result<Option<Value>, RenderError> {
     let Some(data) = &step.data else {
         return Ok(None);
     };

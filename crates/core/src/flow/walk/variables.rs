@@ -6,16 +6,16 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use crate::event::Event;
-use crate::flow::control::Landing;
+use crate::flow::control::ResultPath;
 use crate::flow::step::{Action, Step};
 use crate::language::condition::Condition;
-use crate::path::{Key, Path, Root, Route};
+use crate::path::{PathSegment, Path, Root, PathKind};
 use crate::language::template::RenderError;
 use crate::path::scope::Scope;
 
 /// The variables of a flow at one step.
 #[derive(Clone)]
-pub struct Memory<'a> {
+pub struct Variables<'a> {
     pub event: &'a Event,
     pub vars: Cow<'a, Value>,
     pub error: Cow<'a, Value>,
@@ -26,10 +26,10 @@ pub struct Memory<'a> {
     /// The document of a bundle's flow. Null in any other flow.
     pub document: Value,
     /// In a plan: the parts of the document that are not known yet.
-    pub unknown: Vec<Vec<Key>>,
+    pub unknown: Vec<Vec<PathSegment>>,
 }
 
-impl<'a> Memory<'a> {
+impl<'a> Variables<'a> {
     pub fn scope(&self) -> Scope<'_> {
         Scope {
             steps: &self.steps,
@@ -77,13 +77,13 @@ impl<'a> Memory<'a> {
 
     /// Marks the result of a step as unknown.
     pub fn mark_unknown(&mut self, step: &Step) {
-        if let Some(Landing::At(keys)) = step.data.as_ref().map(|data| &data.result) {
+        if let Some(ResultPath::At(keys)) = step.data.as_ref().map(|data| &data.result) {
             self.unknown.push(keys.clone());
         }
     }
 
-    pub fn write_result(&mut self, landing: &Landing, value: Value) {
-        let Landing::At(keys) = landing else { return };
+    pub fn write_result(&mut self, landing: &ResultPath, value: Value) {
+        let ResultPath::At(keys) = landing else { return };
         self.unknown.retain(|unknown| !unknown.starts_with(keys));
         let slot = keys.iter().fold(&mut self.document, entry);
         *slot = value;
@@ -109,16 +109,16 @@ impl<'a> Memory<'a> {
             return self.steps.get(step).is_none();
         }
         match &path.route {
-            Route::Plain {
+            PathKind::Plain {
                 root: Root::Document,
                 keys,
             } => self.is_unknown(keys),
-            Route::Query(_) => !self.unknown.is_empty(),
-            Route::Plain { .. } => false,
+            PathKind::Query(_) => !self.unknown.is_empty(),
+            PathKind::Plain { .. } => false,
         }
     }
 
-    fn is_unknown(&self, keys: &[Key]) -> bool {
+    fn is_unknown(&self, keys: &[PathSegment]) -> bool {
         let mut unknown = self.unknown.iter();
         unknown.any(|unknown| keys.starts_with(unknown) || unknown.starts_with(keys))
     }
@@ -137,7 +137,7 @@ fn state_result(action: &Action, mut value: Value) -> Value {
 }
 
 /// The entry of a key, created if absent.
-fn entry<'v>(value: &'v mut Value, key: &Key) -> &'v mut Value {
+fn entry<'v>(value: &'v mut Value, key: &PathSegment) -> &'v mut Value {
     if let (Value::Array(items), Some(index)) = (&*value, key.index)
         && index < items.len()
     {

@@ -4,7 +4,7 @@
 use crate::language::condition::trace::Tracer;
 use crate::language::condition::{Condition, Polarity, Predicate};
 use crate::language::operator::Verdict;
-use crate::path::Found;
+use crate::path::Resolved;
 use crate::path::scope::Scope;
 
 /// The value of a condition. A rule matches on `True` only.
@@ -54,7 +54,7 @@ impl Predicate {
     }
 
     /// The same for a resolved value.
-    pub fn verdict(&self, found: &Found<'_>, scope: &Scope<'_>) -> Verdict {
+    pub fn verdict(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Verdict {
         self.polarity.apply(self.operator.judge(found, scope))
     }
 }

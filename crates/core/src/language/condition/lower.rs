@@ -9,25 +9,25 @@ use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
 use crate::language::resolver::NameResolver;
 use crate::language::operator;
-use crate::language::operator::{Case, Operator, Parsing, Spec};
+use crate::language::operator::{CaseSensitivity, Operator, OperandContext, OperatorSpec};
 use crate::path::Path;
-use crate::language::operator::cache::Comparison;
+use crate::language::operator::cache::OperatorKey;
 
 /// Where in the tree the lowering stands.
 #[derive(Debug, Clone)]
-pub struct Branch {
+pub struct GroupContext {
     group: String,
     polarity: Polarity,
     /// How text is compared here: what `ignore_case` beside or around says.
-    case: Case,
+    case: CaseSensitivity,
 }
 
-impl Branch {
+impl GroupContext {
     pub fn root() -> Self {
         Self {
             group: String::new(),
             polarity: Polarity::Positive,
-            case: Case::Exact,
+            case: CaseSensitivity::Exact,
         }
     }
 
@@ -88,7 +88,7 @@ fn any(mut parts: Vec<Condition>) -> Condition {
 }
 
 /// A mapping: every key must hold.
-pub fn mapping(node: &Node, branch: &Branch, names: &mut NameResolver<'_>) -> Option<Condition> {
+pub fn mapping(node: &Node, branch: &GroupContext, names: &mut NameResolver<'_>) -> Option<Condition> {
     let entries = match &node.value {
         Yaml::Map(entries) if !entries.is_empty() => entries,
         Yaml::Map(_) => {
@@ -122,7 +122,7 @@ pub fn mapping(node: &Node, branch: &Branch, names: &mut NameResolver<'_>) -> Op
     Some(branch.all(parts?))
 }
 
-fn lower_entry(entry: &Entry, branch: &Branch, names: &mut NameResolver<'_>) -> Option<Condition> {
+fn lower_entry(entry: &Entry, branch: &GroupContext, names: &mut NameResolver<'_>) -> Option<Condition> {
     match entry.key.as_str() {
         "all" | "any" | "none" => lower_group(entry, branch, names),
         "not" => {
@@ -140,7 +140,7 @@ fn lower_entry(entry: &Entry, branch: &Branch, names: &mut NameResolver<'_>) -> 
     }
 }
 
-fn lower_group(entry: &Entry, branch: &Branch, names: &mut NameResolver<'_>) -> Option<Condition> {
+fn lower_group(entry: &Entry, branch: &GroupContext, names: &mut NameResolver<'_>) -> Option<Condition> {
     let key = entry.key.as_str();
     let Some(items) = entry.value.as_list() else {
         let message = format!(
@@ -177,7 +177,7 @@ fn lower_group(entry: &Entry, branch: &Branch, names: &mut NameResolver<'_>) -> 
     })
 }
 
-fn lower_field(entry: &Entry, branch: &Branch, names: &mut NameResolver<'_>) -> Option<Condition> {
+fn lower_field(entry: &Entry, branch: &GroupContext, names: &mut NameResolver<'_>) -> Option<Condition> {
     if let Some(help) = misplaced_operator(entry) {
         let message = format!("`{}` is an operator, not a field", entry.key);
         names.error(Code::UnknownField, entry.key_at, message, &help);
@@ -203,7 +203,7 @@ fn misplaced_operator(entry: &Entry) -> Option<String> {
 fn lower_test(
     path: &Arc<Path>,
     node: &Node,
-    branch: &Branch,
+    branch: &GroupContext,
     names: &mut NameResolver<'_>,
 ) -> Option<Condition> {
     let Yaml::Map(entries) = &node.value else {
@@ -219,11 +219,11 @@ fn lower_operators(
     path: &Arc<Path>,
     node: &Node,
     entries: &[Entry],
-    branch: &Branch,
+    branch: &GroupContext,
     names: &mut NameResolver<'_>,
 ) -> Option<Condition> {
     let case = case_beside(node, branch, names.diagnostics);
-    let branch = &Branch {
+    let branch = &GroupContext {
         case: case.unwrap_or(branch.case),
         ..branch.clone()
     };
@@ -277,7 +277,7 @@ fn predicate(
     path: &Arc<Path>,
     name: &str,
     value: &Node,
-    branch: &Branch,
+    branch: &GroupContext,
     names: &mut NameResolver<'_>,
 ) -> Option<Condition> {
     let spec = operator::find(name)?;
@@ -294,13 +294,13 @@ fn predicate(
 /// The operator with its operand; the same one where a rule before tested the same, with nothing to say
 /// about it.
 fn lower_operator(
-    spec: &Spec,
+    spec: &OperatorSpec,
     path: &Path,
     value: &Node,
-    case: Case,
+    case: CaseSensitivity,
     names: &mut NameResolver<'_>,
 ) -> Option<Arc<Operator>> {
-    let test = Comparison::of(spec, path, value, case, names);
+    let test = OperatorKey::of(spec, path, value, case, names);
     if let Some(known) = test
         .as_ref()
         .and_then(|test| names.interner.comparisons.get(test))
@@ -309,7 +309,7 @@ fn lower_operator(
     }
     let said = names.diagnostics.count();
     let fields = names.types_at(path);
-    let mut parsing = Parsing {
+    let mut parsing = OperandContext {
         path,
         fields,
         case,
@@ -324,7 +324,7 @@ fn lower_operator(
 
 /// What the `ignore_case` beside the operators says; None after reporting one that cannot stand
 /// there.
-fn case_beside(node: &Node, branch: &Branch, diagnostics: &mut Diagnostics) -> Option<Case> {
+fn case_beside(node: &Node, branch: &GroupContext, diagnostics: &mut Diagnostics) -> Option<CaseSensitivity> {
     let Some(said) = node.get("ignore_case") else {
         return Some(branch.case);
     };
@@ -338,7 +338,7 @@ fn case_beside(node: &Node, branch: &Branch, diagnostics: &mut Diagnostics) -> O
         diagnostics.error(Code::OperatorMismatch, said.at, message, help);
         return None;
     }
-    Some(if ignore { Case::Ignored } else { Case::Exact })
+    Some(if ignore { CaseSensitivity::Ignored } else { CaseSensitivity::Exact })
 }
 
 fn compares_text(node: &Node) -> bool {

@@ -8,12 +8,12 @@ pub mod trace;
 
 use std::sync::Arc;
 
-use crate::diagnostic::Position;
+use crate::diagnostic::Span;
 use crate::document::Node;
 use crate::language::resolver::NameResolver;
 use crate::language::operator::Operator;
 use crate::path::Path;
-use crate::language::condition::lower::Branch;
+use crate::language::condition::lower::GroupContext;
 
 pub use crate::language::condition::schema::schema;
 
@@ -34,7 +34,7 @@ pub struct Predicate {
     pub polarity: Polarity,
     /// Where in the tree: `all`, `any[1].none[0]`.
     pub group: Arc<str>,
-    pub at: Position,
+    pub at: Span,
 }
 
 impl Predicate {
@@ -73,7 +73,7 @@ impl Condition {
     }
 
     pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
-        let condition = lower::mapping(node, &Branch::root(), names)?;
+        let condition = lower::mapping(node, &GroupContext::root(), names)?;
         let tested = condition.predicates().into_iter();
         names
             .in_scope

@@ -3,11 +3,11 @@
 
 use serde_json::Value;
 
-use crate::diagnostic::Position;
+use crate::diagnostic::Span;
 use crate::event::catalogue::Catalogue;
 use crate::language::condition::{Polarity, Predicate};
 use crate::language::operator::Verdict;
-use crate::path::Found;
+use crate::path::Resolved;
 use crate::path::scope::Scope;
 
 /// Gives the evaluator the verdict of each predicate, and records it or not.
@@ -70,7 +70,7 @@ pub struct TraceLine {
     /// The value at the path, if there is one.
     pub got: Option<Value>,
     pub verdict: Verdict,
-    pub at: Position,
+    pub at: Span,
     /// Why it failed, if the value alone does not show it, and what to write.
     pub hint: Option<String>,
 }
@@ -98,7 +98,7 @@ impl Tracer for Trace {
 
 fn hint(
     predicate: &Predicate,
-    found: &Found<'_>,
+    found: &Resolved<'_>,
     verdict: Verdict,
     scope: &Scope<'_>,
 ) -> Option<String> {
@@ -118,8 +118,8 @@ fn hint(
     }
 }
 
-fn missing_hint(predicate: &Predicate, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
-    if *found != Found::Absent {
+fn missing_hint(predicate: &Predicate, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
+    if *found != Resolved::Absent {
         return predicate.operator.hint(found, scope);
     }
     let advice = "a missing field never matches, also under `not`; `exists: false` tests for it";

@@ -3,11 +3,11 @@
 
 use crate::document::Node;
 use crate::language::operator::time;
-use crate::language::operator::time::Moments;
-use crate::language::operator::relation::Side;
-use crate::language::operator::{Example, Operator, Parsing, Spec, Verdict, absent, example};
+use crate::language::operator::time::TimeComparison;
+use crate::language::operator::relation::OrderRelation;
+use crate::language::operator::{Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
 
-pub const SPEC: Spec = Spec {
+pub const SPEC: OperatorSpec = OperatorSpec {
     name: "before",
     summary: "The time is earlier than this one. `-2h` counts from the event's time.",
     compares_text: false,
@@ -57,6 +57,6 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { before: 2026-03-01 } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    Moments::parse(node, SPEC.name, Side::Below, parsing).map(Operator::Before)
+fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    TimeComparison::parse(node, SPEC.name, OrderRelation::Less, parsing).map(Operator::Before)
 }

@@ -6,21 +6,21 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Code, Report};
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
-use crate::language::operator::index_condition::{Clue, Narrowing};
+use crate::language::operator::index_condition::{IndexKey, IndexCondition};
 use crate::language::operator::operand::Operand;
-use crate::language::operator::order::Ordered;
-use crate::language::operator::relation::Side;
-use crate::language::operator::{Compare, Example, Operator, Parsing, Spec, Verdict, absent, example};
-use crate::path::Found;
+use crate::language::operator::order::OrderComparison;
+use crate::language::operator::relation::OrderRelation;
+use crate::language::operator::{OperatorImpl, Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
+use crate::path::Resolved;
 use crate::path::scope::Scope;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Between {
-    pub low: Ordered,
-    pub high: Ordered,
+    pub low: OrderComparison,
+    pub high: OrderComparison,
 }
 
-pub const SPEC: Spec = Spec {
+pub const SPEC: OperatorSpec = OperatorSpec {
     name: "between",
     summary: "The value is between two others, or equal to one of them.",
     compares_text: false,
@@ -61,7 +61,7 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { between: [1, 10] } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let Yaml::List(ends) = &node.value else {
         parsing
             .names
@@ -76,8 +76,8 @@ fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
             .error(Code::InvalidValue, node.at, message, help);
         return None;
     };
-    let low = parse_end(low, Side::From, parsing);
-    let high = parse_end(high, Side::UpTo, parsing);
+    let low = parse_end(low, OrderRelation::GreaterOrEqual, parsing);
+    let high = parse_end(high, OrderRelation::LessOrEqual, parsing);
     let between = Between {
         low: low?,
         high: high?,
@@ -90,14 +90,14 @@ fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
     Some(Operator::Between(between))
 }
 
-fn parse_end(node: &Node, side: Side, parsing: &mut Parsing<'_, '_>) -> Option<Ordered> {
+fn parse_end(node: &Node, side: OrderRelation, parsing: &mut OperandContext<'_, '_>) -> Option<OrderComparison> {
     if node.as_list().is_some() {
         parsing
             .names
             .wrong_type(node, "between", "a single value at each end");
         return None;
     }
-    Ordered::parse(node, SPEC.name, side, parsing)
+    OrderComparison::parse(node, SPEC.name, side, parsing)
 }
 
 impl Between {
@@ -117,7 +117,7 @@ impl Between {
     }
 }
 
-impl Compare for Between {
+impl OperatorImpl for Between {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         let ends = [self.low.test(value, scope), self.high.test(value, scope)];
         Verdict::all(ends.into_iter())
@@ -134,26 +134,26 @@ impl Compare for Between {
     }
 
     /// One interval where both ends are numbers or both are times; or either end alone.
-    fn narrowings(&self) -> Vec<Narrowing> {
+    fn narrowings(&self) -> Vec<IndexCondition> {
         let ends = [self.low.narrowings(), self.high.narrowings()].concat();
         let [low, high] = ends.as_slice() else {
             return ends;
         };
         let exact = low.exact && high.exact;
         let clue = match (low.clues.as_slice(), high.clues.as_slice()) {
-            ([Clue::Number(low)], [Clue::Number(high)]) => Clue::Number(low.meet(*high)),
-            ([Clue::Instant(low)], [Clue::Instant(high)]) => Clue::Instant(low.meet(*high)),
+            ([IndexKey::Number(low)], [IndexKey::Number(high)]) => IndexKey::Number(low.meet(*high)),
+            ([IndexKey::Instant(low)], [IndexKey::Instant(high)]) => IndexKey::Instant(low.meet(*high)),
             _ => {
                 let either = ends.into_iter();
                 return either
-                    .map(|end| Narrowing {
+                    .map(|end| IndexCondition {
                         exact: false,
                         ..end
                     })
                     .collect();
             }
         };
-        vec![Narrowing {
+        vec![IndexCondition {
             clues: vec![clue],
             exact,
         }]
@@ -163,17 +163,17 @@ impl Compare for Between {
         format!("{} to {}", self.low.want(scope), self.high.want(scope))
     }
 
-    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+    fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
         self.low
             .hint(found, scope)
             .or_else(|| self.high.hint(found, scope))
     }
 
-    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+    fn satisfying(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
         self.low.operands.values(scope).take(1).collect()
     }
 
-    fn violating(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+    fn violating(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
         self.high.violating(found, scope)
     }
 }

@@ -6,39 +6,39 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::document::{Node, Yaml};
-use crate::language::names::Occasion;
-use crate::language::event_fields::Identity;
+use crate::language::names::ErrorScope;
+use crate::language::event_fields::EventTypesKey;
 use crate::language::resolver::NameResolver;
-use crate::language::operator::{Case, Operator, Spec};
+use crate::language::operator::{CaseSensitivity, Operator, OperatorSpec};
 use crate::path::Path;
 
 /// Beyond it tests are lowered one by one: they are hardly the same then.
 const MOST: usize = 20_000;
 
 #[derive(Default)]
-pub struct Comparisons {
-    by_fields: HashMap<Identity, HashMap<String, Arc<Operator>>>,
+pub struct OperatorCache {
+    by_fields: HashMap<EventTypesKey, HashMap<String, Arc<Operator>>>,
     count: usize,
 }
 
 /// A test as it is written, and the fields that it was judged by.
-pub struct Comparison {
-    fields: Identity,
+pub struct OperatorKey {
+    fields: EventTypesKey,
     words: String,
 }
 
-impl Comparison {
+impl OperatorKey {
     /// None where more than the test itself says what it means.
     pub fn of(
-        spec: &Spec,
+        spec: &OperatorSpec,
         path: &Path,
         value: &Node,
-        case: Case,
+        case: CaseSensitivity,
         names: &NameResolver<'_>,
     ) -> Option<Self> {
         let fields = match names.in_scope.error_scope {
-            Occasion::Event => names.fields.identity()?,
-            Occasion::Death | Occasion::Failure => return None,
+            ErrorScope::None => names.fields.identity()?,
+            ErrorScope::RunDied | ErrorScope::StepFailed => return None,
         };
         if path.local().is_some() {
             return None;
@@ -69,13 +69,13 @@ fn write_value(value: &Node, words: &mut String) -> Option<()> {
     Some(())
 }
 
-impl Comparisons {
-    pub fn get(&self, test: &Comparison) -> Option<Arc<Operator>> {
+impl OperatorCache {
+    pub fn get(&self, test: &OperatorKey) -> Option<Arc<Operator>> {
         let known = self.by_fields.get(&test.fields)?.get(&test.words)?;
         Some(Arc::clone(known))
     }
 
-    pub fn keep(&mut self, test: Comparison, operator: &Arc<Operator>) {
+    pub fn keep(&mut self, test: OperatorKey, operator: &Arc<Operator>) {
         if self.count < MOST {
             self.count += 1;
             let of_fields = self.by_fields.entry(test.fields).or_default();

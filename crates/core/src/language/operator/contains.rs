@@ -4,11 +4,11 @@
 use serde_json::json;
 
 use crate::document::Node;
-use crate::language::operator::index_condition::Stand;
-use crate::language::operator::text::Textual;
-use crate::language::operator::{Example, Operator, Parsing, Spec, Verdict, absent, example};
+use crate::language::operator::index_condition::TextPosition;
+use crate::language::operator::text::TextComparison;
+use crate::language::operator::{Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
 
-pub const SPEC: Spec = Spec {
+pub const SPEC: OperatorSpec = OperatorSpec {
     name: "contains",
     summary: "The text contains this text, or one of a list.",
     compares_text: true,
@@ -53,6 +53,6 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ contains: a }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    Textual::parse(node, SPEC.name, Stand::Anywhere, parsing).map(Operator::Contains)
+fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    TextComparison::parse(node, SPEC.name, TextPosition::Anywhere, parsing).map(Operator::Contains)
 }

@@ -4,11 +4,11 @@
 use serde_json::json;
 
 use crate::document::Node;
-use crate::language::operator::index_condition::Stand;
-use crate::language::operator::text::Textual;
-use crate::language::operator::{Example, Operator, Parsing, Spec, Verdict, absent, example};
+use crate::language::operator::index_condition::TextPosition;
+use crate::language::operator::text::TextComparison;
+use crate::language::operator::{Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
 
-pub const SPEC: Spec = Spec {
+pub const SPEC: OperatorSpec = OperatorSpec {
     name: "ends_with",
     summary: "The text ends with this text, or with one of a list.",
     compares_text: true,
@@ -52,6 +52,6 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { ends_with: x } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    Textual::parse(node, SPEC.name, Stand::End, parsing).map(Operator::EndsWith)
+fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    TextComparison::parse(node, SPEC.name, TextPosition::End, parsing).map(Operator::EndsWith)
 }

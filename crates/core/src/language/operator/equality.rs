@@ -7,10 +7,10 @@ use crate::event::catalogue::field_type::FieldType;
 use crate::document::Node;
 use crate::language::operator::time::instant;
 use crate::language::operator::operand::Operand;
-use crate::language::operator::{Case, Parsing, words};
+use crate::language::operator::{CaseSensitivity, OperandContext, words};
 use crate::document::suggest;
 
-pub fn equal(a: &Value, b: &Value, case: Case) -> bool {
+pub fn equal(a: &Value, b: &Value, case: CaseSensitivity) -> bool {
     match (a, b) {
         (Value::String(a), Value::String(b)) => same_text(a, b, case),
         (Value::Number(a), Value::Number(b)) => same_number(a, b),
@@ -25,10 +25,10 @@ pub fn equal(a: &Value, b: &Value, case: Case) -> bool {
     }
 }
 
-pub fn same_text(a: &str, b: &str, case: Case) -> bool {
+pub fn same_text(a: &str, b: &str, case: CaseSensitivity) -> bool {
     match case {
-        Case::Exact => a == b,
-        Case::Ignored => a == b || fold(a) == fold(b),
+        CaseSensitivity::Exact => a == b,
+        CaseSensitivity::Ignored => a == b || fold(a) == fold(b),
     }
 }
 
@@ -72,13 +72,13 @@ pub fn near_miss(got: &Value, wanted: &Value) -> Option<String> {
         }
         (Value::String(text), scalar @ (Value::Number(_) | Value::Bool(_)))
         | (scalar @ (Value::Number(_) | Value::Bool(_)), Value::String(text))
-            if serde_json::from_str(text).is_ok_and(|read| equal(&read, scalar, Case::Exact)) =>
+            if serde_json::from_str(text).is_ok_and(|read| equal(&read, scalar, CaseSensitivity::Exact)) =>
         {
             Some(format!(
                 "only the type differs: \"{text}\" is text, {scalar} is not"
             ))
         }
-        (Value::Array(items), wanted) if items.iter().any(|i| equal(i, wanted, Case::Exact)) => {
+        (Value::Array(items), wanted) if items.iter().any(|i| equal(i, wanted, CaseSensitivity::Exact)) => {
             Some(format!(
                 "the value is a list; `has: {}` looks inside of it",
                 words(wanted)
@@ -92,7 +92,7 @@ pub fn near_miss(got: &Value, wanted: &Value) -> Option<String> {
 }
 
 /// Whether a literal can ever equal a value of the field; reports it where it cannot.
-pub fn check_literal(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) -> bool {
+pub fn check_literal(node: &Node, operand: &Operand, parsing: &mut OperandContext<'_, '_>) -> bool {
     let types = parsing.known().unwrap_or_default().to_vec();
     let Some(first) = types.first() else {
         return true;
@@ -110,7 +110,7 @@ pub fn check_literal(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '
     false
 }
 
-fn can_equal(field: &FieldType, value: &Value, case: Case) -> bool {
+fn can_equal(field: &FieldType, value: &Value, case: CaseSensitivity) -> bool {
     if value.is_null() || *field == FieldType::Any {
         return true;
     }
@@ -130,7 +130,7 @@ fn can_equal(field: &FieldType, value: &Value, case: Case) -> bool {
     }
 }
 
-fn report(node: &Node, value: &Value, field: &FieldType, parsing: &mut Parsing<'_, '_>) {
+fn report(node: &Node, value: &Value, field: &FieldType, parsing: &mut OperandContext<'_, '_>) {
     let path = &parsing.path.text;
     let kind = field.words();
     let message = format!("`{path}` is {kind}, never {}", words(value));

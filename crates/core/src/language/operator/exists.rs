@@ -4,10 +4,10 @@
 use serde_json::{Value, json};
 
 use crate::document::Node;
-use crate::language::operator::index_condition::{Clue, Narrowing};
+use crate::language::operator::index_condition::{IndexKey, IndexCondition};
 use crate::language::operator::operand::boolean;
-use crate::language::operator::{Compare, Example, Operator, Parsing, Spec, Verdict, absent, example};
-use crate::path::Found;
+use crate::language::operator::{OperatorImpl, Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
+use crate::path::Resolved;
 use crate::path::scope::Scope;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,7 +15,7 @@ pub struct Exists {
     pub wanted: bool,
 }
 
-pub const SPEC: Spec = Spec {
+pub const SPEC: OperatorSpec = OperatorSpec {
     name: "exists",
     summary: "The field is in the event (`true`) or not (`false`). A field that is null exists.",
     compares_text: false,
@@ -32,34 +32,34 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { exists: true } }", Verdict::Match),
 ];
 
-fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let wanted = boolean(node, SPEC.name, parsing)?;
     Some(Operator::Exists(Exists { wanted }))
 }
 
 impl Exists {
-    fn narrowing(wanted: bool) -> Vec<Narrowing> {
-        vec![Narrowing::exactly(match wanted {
-            true => Clue::Standing,
-            false => Clue::Absent,
+    fn narrowing(wanted: bool) -> Vec<IndexCondition> {
+        vec![IndexCondition::exactly(match wanted {
+            true => IndexKey::Standing,
+            false => IndexKey::Absent,
         })]
     }
 }
 
-impl Compare for Exists {
+impl OperatorImpl for Exists {
     fn test(&self, _: &Value, _: &Scope<'_>) -> Verdict {
         Verdict::of(self.wanted)
     }
 
-    fn judge(&self, found: &Found<'_>, _: &Scope<'_>) -> Verdict {
-        Verdict::of((*found != Found::Absent) == self.wanted)
+    fn judge(&self, found: &Resolved<'_>, _: &Scope<'_>) -> Verdict {
+        Verdict::of((*found != Resolved::Absent) == self.wanted)
     }
 
-    fn narrowings(&self) -> Vec<Narrowing> {
+    fn narrowings(&self) -> Vec<IndexCondition> {
         Self::narrowing(self.wanted)
     }
 
-    fn narrowings_of_negation(&self) -> Vec<Narrowing> {
+    fn narrowings_of_negation(&self) -> Vec<IndexCondition> {
         Self::narrowing(!self.wanted)
     }
 
@@ -67,11 +67,11 @@ impl Compare for Exists {
         self.wanted.to_string()
     }
 
-    fn satisfying(&self, _: &Found<'_>, _: &Scope<'_>) -> Vec<Value> {
+    fn satisfying(&self, _: &Resolved<'_>, _: &Scope<'_>) -> Vec<Value> {
         self.wanted.then_some(Value::Null).into_iter().collect()
     }
 
-    fn violating(&self, _: &Found<'_>, _: &Scope<'_>) -> Option<Value> {
+    fn violating(&self, _: &Resolved<'_>, _: &Scope<'_>) -> Option<Value> {
         (!self.wanted).then_some(Value::Null)
     }
 }

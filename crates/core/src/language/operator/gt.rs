@@ -3,11 +3,11 @@
 
 use crate::document::Node;
 use crate::language::operator::order;
-use crate::language::operator::order::Ordered;
-use crate::language::operator::relation::Side;
-use crate::language::operator::{Example, Operator, Parsing, Spec, Verdict, absent, example};
+use crate::language::operator::order::OrderComparison;
+use crate::language::operator::relation::OrderRelation;
+use crate::language::operator::{Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
 
-pub const SPEC: Spec = Spec {
+pub const SPEC: OperatorSpec = OperatorSpec {
     name: "gt",
     summary: "The value is greater than this one: a number, a time, a priority or a status.",
     compares_text: false,
@@ -28,6 +28,6 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { gt: 10 } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    Ordered::parse(node, SPEC.name, Side::Above, parsing).map(Operator::Gt)
+fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    OrderComparison::parse(node, SPEC.name, OrderRelation::Greater, parsing).map(Operator::Gt)
 }

@@ -7,19 +7,19 @@ use crate::diagnostic::{Code, Report};
 use crate::event::catalogue::field_type::FieldType;
 use crate::document::Node;
 use crate::language::operator::equality::{equal, near_miss};
-use crate::language::operator::index_condition::{Clue, Narrowing, Point};
+use crate::language::operator::index_condition::{IndexKey, IndexCondition, EqualityKey};
 use crate::language::operator::operand::{Operand, Operands};
-use crate::language::operator::{Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example, words};
-use crate::path::Found;
+use crate::language::operator::{CaseSensitivity, OperatorImpl, Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example, words};
+use crate::path::Resolved;
 use crate::path::scope::Scope;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Has {
     pub operands: Operands,
-    pub case: Case,
+    pub case: CaseSensitivity,
 }
 
-pub const SPEC: Spec = Spec {
+pub const SPEC: OperatorSpec = OperatorSpec {
     name: "has",
     summary: "The list contains this value, or one of several.",
     compares_text: true,
@@ -65,7 +65,7 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { has: vip } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let operands = parse_elements(node, SPEC.name, parsing)?;
     let case = parsing.case;
     Some(Operator::Has(Has { operands, case }))
@@ -75,7 +75,7 @@ fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
 pub fn parse_elements(
     node: &Node,
     operator: &str,
-    parsing: &mut Parsing<'_, '_>,
+    parsing: &mut OperandContext<'_, '_>,
 ) -> Option<Operands> {
     if !parsing.applies(
         node,
@@ -96,7 +96,7 @@ fn is_single(field: &FieldType) -> bool {
     !matches!(field, FieldType::List(_))
 }
 
-fn check_element(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) -> bool {
+fn check_element(node: &Node, operand: &Operand, parsing: &mut OperandContext<'_, '_>) -> bool {
     let element = match parsing.known() {
         Some([FieldType::List(element)]) => element.as_ref().clone(),
         _ => FieldType::Any,
@@ -150,7 +150,7 @@ pub fn elements(value: &Value, judge: impl FnOnce(&[Value]) -> Verdict) -> Verdi
 }
 
 /// Why no element fits.
-pub fn element_hint(found: &Found<'_>, wanted: &[Value]) -> Option<String> {
+pub fn element_hint(found: &Resolved<'_>, wanted: &[Value]) -> Option<String> {
     let [value] = found.values() else {
         return None;
     };
@@ -167,7 +167,7 @@ pub fn element_hint(found: &Found<'_>, wanted: &[Value]) -> Option<String> {
     }
 }
 
-impl Compare for Has {
+impl OperatorImpl for Has {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         elements(value, |items| {
             self.operands.any(scope, |wanted| {
@@ -184,10 +184,10 @@ impl Compare for Has {
         self.operands.0.iter_mut().collect()
     }
 
-    fn narrowings(&self) -> Vec<Narrowing> {
-        let narrowing = self.operands.narrowing(self.case, Clue::Element);
+    fn narrowings(&self) -> Vec<IndexCondition> {
+        let narrowing = self.operands.narrowing(self.case, IndexKey::Element);
         match narrowing.clues.as_slice() {
-            [Clue::Standing] => vec![Narrowing::within(Clue::Equal(Point::List))],
+            [IndexKey::Standing] => vec![IndexCondition::within(IndexKey::Equal(EqualityKey::List))],
             _ => vec![narrowing],
         }
     }
@@ -196,12 +196,12 @@ impl Compare for Has {
         self.operands.words(" | ", scope)
     }
 
-    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+    fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
         let wanted: Vec<Value> = self.operands.values(scope).collect();
         element_hint(found, &wanted)
     }
 
-    fn satisfying(&self, found: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+    fn satisfying(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
         let with = |wanted| {
             let mut items = list_or_empty(found);
             items.push(wanted);
@@ -210,7 +210,7 @@ impl Compare for Has {
         self.operands.values(scope).map(with).collect()
     }
 
-    fn violating(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+    fn violating(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
         let unwanted: Vec<Value> = self.operands.values(scope).collect();
         let mut items = list_or_empty(found);
         items.retain(|item| !unwanted.iter().any(|u| equal(item, u, self.case)));
@@ -218,7 +218,7 @@ impl Compare for Has {
     }
 }
 
-pub fn list_or_empty(found: &Found<'_>) -> Vec<Value> {
+pub fn list_or_empty(found: &Resolved<'_>) -> Vec<Value> {
     match found.values() {
         [Value::Array(items)] => items.clone(),
         _ => Vec::new(),

@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 use crate::document::Node;
 use crate::language::operator::equality::equal;
 use crate::language::operator::has::{element_hint, elements, list_or_empty, parse_elements};
-use crate::language::operator::index_condition::{Clue, Narrowing, Point};
+use crate::language::operator::index_condition::{IndexKey, IndexCondition, EqualityKey};
 use crate::language::operator::operand::{Operand, Operands};
-use crate::language::operator::{Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example};
-use crate::path::Found;
+use crate::language::operator::{CaseSensitivity, OperatorImpl, Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
+use crate::path::Resolved;
 use crate::path::scope::Scope;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HasAll {
     pub operands: Operands,
-    pub case: Case,
+    pub case: CaseSensitivity,
 }
 
-pub const SPEC: Spec = Spec {
+pub const SPEC: OperatorSpec = OperatorSpec {
     name: "has_all",
     summary: "The list contains all of these values, in any order.",
     compares_text: true,
@@ -56,13 +56,13 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { has_all: [vip] } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let operands = parse_elements(node, SPEC.name, parsing)?;
     let case = parsing.case;
     Some(Operator::HasAll(HasAll { operands, case }))
 }
 
-impl Compare for HasAll {
+impl OperatorImpl for HasAll {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         elements(value, |items| {
             self.operands.all(scope, |wanted| {
@@ -80,14 +80,14 @@ impl Compare for HasAll {
     }
 
     /// Each element that is asked for will do; a list that is asked for nothing holds it.
-    fn narrowings(&self) -> Vec<Narrowing> {
-        let list = Narrowing {
+    fn narrowings(&self) -> Vec<IndexCondition> {
+        let list = IndexCondition {
             exact: self.operands.0.is_empty(),
-            ..Narrowing::within(Clue::Equal(Point::List))
+            ..IndexCondition::within(IndexKey::Equal(EqualityKey::List))
         };
         let wanted = self.operands.0.iter().filter(|wanted| !wanted.is_path());
         let mut narrowings: Vec<_> = wanted
-            .map(|wanted| wanted.narrowing(self.case, Clue::Element))
+            .map(|wanted| wanted.narrowing(self.case, IndexKey::Element))
             .collect();
         for narrowing in &mut narrowings {
             narrowing.exact &= self.operands.0.len() == 1;
@@ -100,7 +100,7 @@ impl Compare for HasAll {
         self.operands.words(" & ", scope)
     }
 
-    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+    fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
         let items = list_or_empty(found);
         let lacking: Vec<Value> = self
             .operands
@@ -113,7 +113,7 @@ impl Compare for HasAll {
         })
     }
 
-    fn satisfying(&self, found: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+    fn satisfying(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
         let mut items = list_or_empty(found);
         for wanted in self.operands.values(scope) {
             if !items.iter().any(|item| equal(item, &wanted, self.case)) {

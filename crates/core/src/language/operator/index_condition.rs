@@ -3,38 +3,38 @@
 
 use serde_json::{Number, Value};
 
-use crate::language::operator::Case;
+use crate::language::operator::CaseSensitivity;
 use crate::language::operator::equality::fold;
 
 /// Any of these clues is true of every value for which the operator holds.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Narrowing {
-    pub clues: Vec<Clue>,
+pub struct IndexCondition {
+    pub clues: Vec<IndexKey>,
     /// Whether the operator holds wherever one of the clues is true.
     pub exact: bool,
 }
 
 /// Something about what stands at a path that can be looked up.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Clue {
+pub enum IndexKey {
     Absent,
     /// Something stands there, null included.
     Standing,
     /// What `present` asks for.
     Present,
-    Equal(Point),
+    Equal(EqualityKey),
     /// A list with such an element.
-    Element(Point),
+    Element(EqualityKey),
     /// A number, or text that is read as one.
     Number(Interval),
     /// Text that is a time, in milliseconds since 1970.
     Instant(Interval),
-    Text(Stand, Piece),
+    Text(TextPosition, TextFragment),
 }
 
 /// Values that are looked up together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Point {
+pub enum EqualityKey {
     Null,
     Bool(bool),
     /// The bits of [`key_of`].
@@ -57,7 +57,7 @@ pub struct Interval {
 
 /// Where in a text a piece of it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stand {
+pub enum TextPosition {
     Start,
     End,
     Anywhere,
@@ -65,20 +65,20 @@ pub enum Stand {
 
 /// A piece of text as bytes: of the text, or of the text without its case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Piece {
+pub struct TextFragment {
     pub bytes: Box<[u8]>,
-    pub case: Case,
+    pub case: CaseSensitivity,
 }
 
-impl Narrowing {
-    pub fn exactly(clue: Clue) -> Self {
+impl IndexCondition {
+    pub fn exactly(clue: IndexKey) -> Self {
         Self {
             clues: vec![clue],
             exact: true,
         }
     }
 
-    pub fn within(clue: Clue) -> Self {
+    pub fn within(clue: IndexKey) -> Self {
         Self {
             clues: vec![clue],
             exact: false,
@@ -87,7 +87,7 @@ impl Narrowing {
 
     /// What every operator has that is never true of an absent field.
     pub fn standing() -> Self {
-        Self::within(Clue::Standing)
+        Self::within(IndexKey::Standing)
     }
 
     /// The operator holds for nothing.
@@ -99,32 +99,32 @@ impl Narrowing {
     }
 
     /// For an operator that holds where one of several does.
-    pub fn any(parts: impl Iterator<Item = Narrowing>) -> Self {
+    pub fn any(parts: impl Iterator<Item = IndexCondition>) -> Self {
         let mut any = Self::never();
         for part in parts {
             any.clues.extend(part.clues);
             any.exact &= part.exact;
         }
-        if any.clues.contains(&Clue::Standing) {
-            any.clues = vec![Clue::Standing];
+        if any.clues.contains(&IndexKey::Standing) {
+            any.clues = vec![IndexKey::Standing];
         }
         any
     }
 }
 
-impl Point {
+impl EqualityKey {
     /// The point of a value, and whether all that share it are equal to the value.
-    pub fn of(value: &Value, case: Case) -> (Self, bool) {
+    pub fn of(value: &Value, case: CaseSensitivity) -> (Self, bool) {
         match value {
-            Value::Null => (Point::Null, true),
-            Value::Bool(value) => (Point::Bool(*value), true),
-            Value::Number(number) => (Point::Number(key_of(number)), is_exact(number)),
+            Value::Null => (EqualityKey::Null, true),
+            Value::Bool(value) => (EqualityKey::Bool(*value), true),
+            Value::Number(number) => (EqualityKey::Number(key_of(number)), is_exact(number)),
             Value::String(text) => match case {
-                Case::Exact => (Point::Text(text.as_str().into()), true),
-                Case::Ignored => (Point::Folded(fold(text).into()), true),
+                CaseSensitivity::Exact => (EqualityKey::Text(text.as_str().into()), true),
+                CaseSensitivity::Ignored => (EqualityKey::Folded(fold(text).into()), true),
             },
-            Value::Array(_) => (Point::List, false),
-            Value::Object(_) => (Point::Object, false),
+            Value::Array(_) => (EqualityKey::List, false),
+            Value::Object(_) => (EqualityKey::Object, false),
         }
     }
 }
@@ -148,12 +148,12 @@ impl Interval {
     }
 }
 
-impl Stand {
+impl TextPosition {
     pub fn holds(self, text: &str, piece: &str) -> bool {
         match self {
-            Stand::Start => text.starts_with(piece),
-            Stand::End => text.ends_with(piece),
-            Stand::Anywhere => text.contains(piece),
+            TextPosition::Start => text.starts_with(piece),
+            TextPosition::End => text.ends_with(piece),
+            TextPosition::Anywhere => text.contains(piece),
         }
     }
 }
@@ -209,12 +209,12 @@ mod tests {
             json!([2]),
             json!({}),
         ];
-        for case in [Case::Exact, Case::Ignored] {
+        for case in [CaseSensitivity::Exact, CaseSensitivity::Ignored] {
             for (a, b) in values
                 .iter()
                 .flat_map(|a| values.iter().map(move |b| (a, b)))
             {
-                let ((left, exact), (right, _)) = (Point::of(a, case), Point::of(b, case));
+                let ((left, exact), (right, _)) = (EqualityKey::of(a, case), EqualityKey::of(b, case));
                 if equal(a, b, case) {
                     assert_eq!(left, right, "{a} {b}");
                 } else if exact {

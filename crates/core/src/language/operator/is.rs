@@ -5,19 +5,19 @@ use serde_json::{Value, json};
 
 use crate::document::Node;
 use crate::language::operator::equality::{check_literal, equal, near_miss};
-use crate::language::operator::index_condition::{Clue, Narrowing};
+use crate::language::operator::index_condition::{IndexKey, IndexCondition};
 use crate::language::operator::operand::{Operand, Operands};
-use crate::language::operator::{Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example};
-use crate::path::Found;
+use crate::language::operator::{CaseSensitivity, OperatorImpl, Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
+use crate::path::Resolved;
 use crate::path::scope::Scope;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Is {
     pub operands: Operands,
-    pub case: Case,
+    pub case: CaseSensitivity,
 }
 
-pub const SPEC: Spec = Spec {
+pub const SPEC: OperatorSpec = OperatorSpec {
     name: "is",
     summary: "The value equals this one, or one of a list. A value or list without an operator means the same.",
     compares_text: true,
@@ -48,13 +48,13 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: 1 }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let operands = Operands::parse(node, parsing, check_literal)?;
     let case = parsing.case;
     Some(Operator::Is(Is { operands, case }))
 }
 
-impl Compare for Is {
+impl OperatorImpl for Is {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         self.operands.any(scope, |operand| {
             Verdict::of(equal(value, operand, self.case))
@@ -69,15 +69,15 @@ impl Compare for Is {
         self.operands.0.iter_mut().collect()
     }
 
-    fn narrowings(&self) -> Vec<Narrowing> {
-        vec![self.operands.narrowing(self.case, Clue::Equal)]
+    fn narrowings(&self) -> Vec<IndexCondition> {
+        vec![self.operands.narrowing(self.case, IndexKey::Equal)]
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {
         self.operands.words(" | ", scope)
     }
 
-    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+    fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
         let wanted: Vec<Value> = self.operands.values(scope).collect();
         let pairs = found
             .values()
@@ -88,7 +88,7 @@ impl Compare for Is {
             .find_map(|(got, wanted)| near_miss(got, wanted))
     }
 
-    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+    fn satisfying(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
         self.operands.values(scope).collect()
     }
 }

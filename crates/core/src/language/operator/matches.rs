@@ -11,20 +11,20 @@ use crate::event::catalogue::field_type::FieldType;
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
 use crate::language::operator::required_literals;
-use crate::language::operator::index_condition::Narrowing;
+use crate::language::operator::index_condition::IndexCondition;
 use crate::language::operator::text::instead;
-use crate::language::operator::{Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example, words};
-use crate::path::Found;
+use crate::language::operator::{CaseSensitivity, OperatorImpl, Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example, words};
+use crate::path::Resolved;
 use crate::language::operator::pattern::Pattern;
 use crate::path::scope::Scope;
 
 #[derive(Debug, Clone)]
 pub struct Matches {
     pub patterns: Vec<Pattern>,
-    pub case: Case,
+    pub case: CaseSensitivity,
 }
 
-pub const SPEC: Spec = Spec {
+pub const SPEC: OperatorSpec = OperatorSpec {
     name: "matches",
     summary: "The text contains a match of the regular expression, or of one in a list.",
     compares_text: true,
@@ -62,7 +62,7 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { matches: '7' } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
     if !parsing.applies(node, SPEC.name, FieldType::is_text, instead) {
         return None;
     }
@@ -79,7 +79,7 @@ fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
     Some(Operator::Matches(Matches { patterns, case }))
 }
 
-fn parse_pattern(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Pattern> {
+fn parse_pattern(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Pattern> {
     let Some(pattern) = node.as_text() else {
         parsing
             .names
@@ -150,18 +150,18 @@ impl Matches {
         self.patterns.iter().map(Pattern::as_str)
     }
 
-    fn narrowing_by(&self, pattern: &str) -> Narrowing {
+    fn narrowing_by(&self, pattern: &str) -> IndexCondition {
         match required_literals::clues(pattern, self.case) {
-            Some(clues) => Narrowing {
+            Some(clues) => IndexCondition {
                 clues,
                 exact: false,
             },
-            None => Narrowing::standing(),
+            None => IndexCondition::standing(),
         }
     }
 }
 
-impl Compare for Matches {
+impl OperatorImpl for Matches {
     fn test(&self, value: &Value, _: &Scope<'_>) -> Verdict {
         match value {
             Value::String(text) => Verdict::of(self.patterns.iter().any(|p| p.is_match(text))),
@@ -172,15 +172,15 @@ impl Compare for Matches {
         }
     }
 
-    fn narrowings(&self) -> Vec<Narrowing> {
+    fn narrowings(&self) -> Vec<IndexCondition> {
         let parts = self.written();
-        vec![Narrowing::any(parts.map(|part| self.narrowing_by(part)))]
+        vec![IndexCondition::any(parts.map(|part| self.narrowing_by(part)))]
     }
 
     fn want(&self, _: &Scope<'_>) -> String {
         let flag = match self.case {
-            Case::Exact => "",
-            Case::Ignored => "i",
+            CaseSensitivity::Exact => "",
+            CaseSensitivity::Ignored => "i",
         };
         let patterns = self
             .patterns
@@ -189,7 +189,7 @@ impl Compare for Matches {
         patterns.collect::<Vec<_>>().join(" | ")
     }
 
-    fn hint(&self, found: &Found<'_>, _: &Scope<'_>) -> Option<String> {
+    fn hint(&self, found: &Resolved<'_>, _: &Scope<'_>) -> Option<String> {
         match found.values() {
             [Value::String(text)] => {
                 let near = self.patterns.iter().any(|pattern| {

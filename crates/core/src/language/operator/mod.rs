@@ -42,12 +42,12 @@ use crate::language::condition::Polarity;
 use crate::document::Node;
 use crate::language::event_fields::FieldCheck;
 use crate::language::resolver::NameResolver;
-use crate::language::operator::time::Moments;
-use crate::language::operator::index_condition::Narrowing;
+use crate::language::operator::time::TimeComparison;
+use crate::language::operator::index_condition::IndexCondition;
 use crate::language::operator::operand::Operand;
-use crate::language::operator::order::Ordered;
-use crate::language::operator::text::Textual;
-use crate::path::{Found, Path};
+use crate::language::operator::order::OrderComparison;
+use crate::language::operator::text::TextComparison;
+use crate::path::{Resolved, Path};
 use crate::path::scope::Scope;
 
 /// What judging one predicate gave.
@@ -108,22 +108,22 @@ impl Verdict {
 
 /// Whether letters of different case are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Case {
+pub enum CaseSensitivity {
     Exact,
     Ignored,
 }
 
 /// A compiled operator with its operand.
-pub trait Compare {
+pub trait OperatorImpl {
     /// Judges one value that stands at the path.
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict;
 
     /// Judges whatever the path led to: of many values one must hold.
-    fn judge(&self, found: &Found<'_>, scope: &Scope<'_>) -> Verdict {
+    fn judge(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Verdict {
         match found {
-            Found::Absent => Verdict::Missing,
-            Found::One(value) => self.test(value, scope),
-            Found::Many(values) => Verdict::any(values.iter().map(|v| self.test(v, scope))),
+            Resolved::Absent => Verdict::Missing,
+            Resolved::One(value) => self.test(value, scope),
+            Resolved::Many(values) => Verdict::any(values.iter().map(|v| self.test(v, scope))),
         }
     }
 
@@ -142,42 +142,42 @@ pub trait Compare {
     }
 
     /// What a value must be so that it can hold; each alone is enough to go by.
-    fn narrowings(&self) -> Vec<Narrowing> {
-        vec![Narrowing::standing()]
+    fn narrowings(&self) -> Vec<IndexCondition> {
+        vec![IndexCondition::standing()]
     }
 
     /// The same of its negation, which what is absent never fulfils, unless the operator asks for that.
-    fn narrowings_of_negation(&self) -> Vec<Narrowing> {
-        vec![Narrowing::standing()]
+    fn narrowings_of_negation(&self) -> Vec<IndexCondition> {
+        vec![IndexCondition::standing()]
     }
 
     /// What was asked for, in words; other fields with the value they have now.
     fn want(&self, scope: &Scope<'_>) -> String;
 
     /// Why a value failed, where that is not plain to see.
-    fn hint(&self, _found: &Found<'_>, _scope: &Scope<'_>) -> Option<String> {
+    fn hint(&self, _found: &Resolved<'_>, _scope: &Scope<'_>) -> Option<String> {
         None
     }
 
     /// Values for which the operator holds, close to the given one.
-    fn satisfying(&self, _found: &Found<'_>, _scope: &Scope<'_>) -> Vec<Value> {
+    fn satisfying(&self, _found: &Resolved<'_>, _scope: &Scope<'_>) -> Vec<Value> {
         Vec::new()
     }
 
     /// A value for which the operator does not hold, close to the given one.
-    fn violating(&self, _found: &Found<'_>, _scope: &Scope<'_>) -> Option<Value> {
+    fn violating(&self, _found: &Resolved<'_>, _scope: &Scope<'_>) -> Option<Value> {
         None
     }
 }
 
 /// An operator as authors meet it.
-pub struct Spec {
+pub struct OperatorSpec {
     pub name: &'static str,
     /// One sentence for the reference and for editors.
     pub summary: &'static str,
     /// Whether `ignore_case` may stand beside it.
     pub compares_text: bool,
-    pub parse: fn(&Node, &mut Parsing<'_, '_>) -> Option<Operator>,
+    pub parse: fn(&Node, &mut OperandContext<'_, '_>) -> Option<Operator>,
     pub schema: fn() -> Value,
     pub examples: &'static [Example],
 }
@@ -225,7 +225,7 @@ macro_rules! operators {
         }
 
         /// Every operator, in the order of the documentation.
-        pub const SPECS: &[Spec] = &[$($module::SPEC),+];
+        pub const SPECS: &[OperatorSpec] = &[$($module::SPEC),+];
 
         impl Operator {
             pub fn name(&self) -> &'static str {
@@ -234,13 +234,13 @@ macro_rules! operators {
                 }
             }
 
-            fn compare(&self) -> &dyn Compare {
+            fn compare(&self) -> &dyn OperatorImpl {
                 match self {
                     $(Operator::$variant(operator) => operator,)+
                 }
             }
 
-            fn compare_mut(&mut self) -> &mut dyn Compare {
+            fn compare_mut(&mut self) -> &mut dyn OperatorImpl {
                 match self {
                     $(Operator::$variant(operator) => operator,)+
                 }
@@ -251,25 +251,25 @@ macro_rules! operators {
 
 operators! {
     Is(is: is::Is),
-    Lt(lt: Ordered),
-    Lte(lte: Ordered),
-    Gt(gt: Ordered),
-    Gte(gte: Ordered),
+    Lt(lt: OrderComparison),
+    Lte(lte: OrderComparison),
+    Gt(gt: OrderComparison),
+    Gte(gte: OrderComparison),
     Between(between: between::Between),
     Has(has: has::Has),
     HasAll(has_all: has_all::HasAll),
-    Contains(contains: Textual),
-    StartsWith(starts_with: Textual),
-    EndsWith(ends_with: Textual),
+    Contains(contains: TextComparison),
+    StartsWith(starts_with: TextComparison),
+    EndsWith(ends_with: TextComparison),
     Matches(matches: matches::Matches),
     Exists(exists: exists::Exists),
     Present(present: present::Present),
-    Before(before: Moments),
-    After(after: Moments),
+    Before(before: TimeComparison),
+    After(after: TimeComparison),
 }
 
 impl Operator {
-    pub fn judge(&self, found: &Found<'_>, scope: &Scope<'_>) -> Verdict {
+    pub fn judge(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Verdict {
         self.compare().judge(found, scope)
     }
 
@@ -277,7 +277,7 @@ impl Operator {
         self.compare().reads_event()
     }
 
-    pub fn narrowings(&self, polarity: Polarity) -> Vec<Narrowing> {
+    pub fn narrowings(&self, polarity: Polarity) -> Vec<IndexCondition> {
         match polarity {
             Polarity::Positive => self.compare().narrowings(),
             Polarity::Negated => self.compare().narrowings_of_negation(),
@@ -313,32 +313,32 @@ impl Operator {
         self.compare().want(scope)
     }
 
-    pub fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+    pub fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
         self.compare().hint(found, scope)
     }
 
-    pub fn satisfying(&self, found: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+    pub fn satisfying(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
         self.compare().satisfying(found, scope)
     }
 
-    pub fn violating(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+    pub fn violating(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
         self.compare().violating(found, scope)
     }
 }
 
-pub fn find(name: &str) -> Option<&'static Spec> {
+pub fn find(name: &str) -> Option<&'static OperatorSpec> {
     SPECS.iter().find(|spec| spec.name == name)
 }
 
 /// What an operator may look at while it reads its operand.
-pub struct Parsing<'p, 'a> {
+pub struct OperandContext<'p, 'a> {
     pub path: &'p Path,
     pub fields: FieldCheck,
-    pub case: Case,
+    pub case: CaseSensitivity,
     pub names: &'p mut NameResolver<'a>,
 }
 
-impl Parsing<'_, '_> {
+impl OperandContext<'_, '_> {
     /// The types that the field is known to have; none where anything may stand there.
     pub fn known(&self) -> Option<&[FieldType]> {
         match &self.fields {

@@ -8,9 +8,9 @@ use crate::event::catalogue::field_type::FieldType;
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
 use crate::language::event_fields::FieldCheck;
-use crate::language::operator::index_condition::{Clue, Narrowing, Point};
-use crate::language::operator::{Case, Parsing, Verdict, find, words};
-use crate::path::{Found, Path};
+use crate::language::operator::index_condition::{IndexKey, IndexCondition, EqualityKey};
+use crate::language::operator::{CaseSensitivity, OperandContext, Verdict, find, words};
+use crate::path::{Resolved, Path};
 use crate::path::scope::Scope;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,7 +21,7 @@ pub enum Operand {
 }
 
 impl Operand {
-    pub fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Self> {
+    pub fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Self> {
         match &node.value {
             Yaml::Map(entries) if is_path(entries) => {
                 let target = &entries[0].value;
@@ -56,7 +56,7 @@ impl Operand {
     }
 
     /// The value that it is for every event: one that is written out, or a variable.
-    pub fn constant(&self, parsing: &Parsing<'_, '_>) -> Option<Value> {
+    pub fn constant(&self, parsing: &OperandContext<'_, '_>) -> Option<Value> {
         match self {
             Operand::Literal(value) => Some(value.clone()),
             Operand::Path(path) => path.in_variables(&parsing.names.in_scope.vars).cloned(),
@@ -71,19 +71,19 @@ impl Operand {
     }
 
     /// What equals it.
-    pub fn narrowing(&self, case: Case, clue: fn(Point) -> Clue) -> Narrowing {
+    pub fn narrowing(&self, case: CaseSensitivity, clue: fn(EqualityKey) -> IndexKey) -> IndexCondition {
         let Operand::Literal(value) = self else {
-            return Narrowing::standing();
+            return IndexCondition::standing();
         };
-        let (point, exact) = Point::of(value, case);
-        Narrowing {
+        let (point, exact) = EqualityKey::of(value, case);
+        IndexCondition {
             clues: vec![clue(point)],
             exact,
         }
     }
 
     /// The types of the field that it is, as far as they are known.
-    fn types(&self, parsing: &Parsing<'_, '_>) -> Vec<FieldType> {
+    fn types(&self, parsing: &OperandContext<'_, '_>) -> Vec<FieldType> {
         let Operand::Path(path) = self else {
             return Vec::new();
         };
@@ -97,7 +97,7 @@ impl Operand {
     pub fn fits(
         &self,
         node: &Node,
-        parsing: &mut Parsing<'_, '_>,
+        parsing: &mut OperandContext<'_, '_>,
         fits: impl Fn(&FieldType) -> bool,
     ) -> bool {
         let (types, Operand::Path(other)) = (self.types(parsing), self) else {
@@ -128,9 +128,9 @@ impl Operand {
         match self {
             Operand::Literal(value) => test(value),
             Operand::Path(path) => match path.resolve(scope) {
-                Found::Absent => Verdict::Missing,
-                Found::One(value) => test(value),
-                Found::Many(values) => Verdict::any(values.iter().map(test)),
+                Resolved::Absent => Verdict::Missing,
+                Resolved::One(value) => test(value),
+                Resolved::Many(values) => Verdict::any(values.iter().map(test)),
             },
         }
     }
@@ -160,8 +160,8 @@ impl Operands {
     /// A scalar, a path, or a list of them, each checked by `check`.
     pub fn parse(
         node: &Node,
-        parsing: &mut Parsing<'_, '_>,
-        check: fn(&Node, &Operand, &mut Parsing<'_, '_>) -> bool,
+        parsing: &mut OperandContext<'_, '_>,
+        check: fn(&Node, &Operand, &mut OperandContext<'_, '_>) -> bool,
     ) -> Option<Self> {
         let nodes = match &node.value {
             Yaml::List(items) if items.is_empty() => {
@@ -192,9 +192,9 @@ impl Operands {
     }
 
     /// What equals one of them.
-    pub fn narrowing(&self, case: Case, clue: fn(Point) -> Clue) -> Narrowing {
+    pub fn narrowing(&self, case: CaseSensitivity, clue: fn(EqualityKey) -> IndexKey) -> IndexCondition {
         let operands = self.0.iter();
-        Narrowing::any(operands.map(|operand| operand.narrowing(case, clue)))
+        IndexCondition::any(operands.map(|operand| operand.narrowing(case, clue)))
     }
 
     pub fn words(&self, between: &str, scope: &Scope<'_>) -> String {
@@ -212,7 +212,7 @@ impl Operands {
 
 /// The operands that one item stands for: a variable that holds a list stands for any of its
 /// elements, as if the list were written out. None in place of an item that is no operand.
-fn spread(item: &Node, parsing: &mut Parsing<'_, '_>) -> Vec<Option<Operand>> {
+fn spread(item: &Node, parsing: &mut OperandContext<'_, '_>) -> Vec<Option<Operand>> {
     let operand = Operand::parse(item, parsing);
     let Some(Operand::Path(path)) = &operand else {
         return vec![operand];
@@ -248,7 +248,7 @@ fn is_test(key: &str) -> bool {
 }
 
 /// The operand of `exists` and `present`.
-pub fn boolean(node: &Node, operator: &str, parsing: &mut Parsing<'_, '_>) -> Option<bool> {
+pub fn boolean(node: &Node, operator: &str, parsing: &mut OperandContext<'_, '_>) -> Option<bool> {
     match node.value {
         Yaml::Bool(wanted) => Some(wanted),
         Yaml::Null | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => {
@@ -259,7 +259,7 @@ pub fn boolean(node: &Node, operator: &str, parsing: &mut Parsing<'_, '_>) -> Op
 }
 
 /// An operand that must be text or a path.
-pub fn text_only(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) -> bool {
+pub fn text_only(node: &Node, operand: &Operand, parsing: &mut OperandContext<'_, '_>) -> bool {
     match operand.constant(parsing) {
         Some(Value::String(text)) if text.is_empty() => {
             let help = "every text has it; to test for any text write `present: true`";

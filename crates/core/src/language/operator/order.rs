@@ -11,12 +11,12 @@ use crate::event::catalogue::field_type::FieldType;
 use crate::document::Node;
 use crate::language::operator::time::{instant, milliseconds};
 use crate::language::operator::value_kind::numbers;
-use crate::language::operator::value_kind::{Kind, number};
-use crate::language::operator::index_condition::{Clue, Narrowing, Point, is_exact, nearest};
+use crate::language::operator::value_kind::{ValueKind, number};
+use crate::language::operator::index_condition::{IndexKey, IndexCondition, EqualityKey, is_exact, nearest};
 use crate::language::operator::operand::{Operand, Operands};
-use crate::language::operator::relation::Side;
-use crate::language::operator::{Case, Compare, Parsing, Verdict, words};
-use crate::path::Found;
+use crate::language::operator::relation::OrderRelation;
+use crate::language::operator::{CaseSensitivity, OperatorImpl, OperandContext, Verdict, words};
+use crate::path::Resolved;
 use crate::document::suggest;
 use crate::path::scope::Scope;
 
@@ -26,24 +26,24 @@ type Ranks = &'static [&'static str];
 /// An ordering operator: its operands, the field's own order where it has one, and the side of the
 /// operands that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Ordered {
+pub struct OrderComparison {
     pub operands: Operands,
-    scale: Scale,
-    side: Side,
+    scale: TextOrder,
+    side: OrderRelation,
 }
 
 /// How texts are ordered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Scale {
+struct TextOrder {
     /// The orders of the field's types; each word stands in one of them at most.
     ranks: Vec<Ranks>,
     /// Whether every type of the field has its own order, and other text none.
     closed: bool,
     /// The one kind of value that is compared, in bundles.
-    only: Option<Kind>,
+    only: Option<ValueKind>,
 }
 
-impl Scale {
+impl TextOrder {
     fn of(types: &[FieldType]) -> Self {
         let mut ranks: Vec<Ranks> = types.iter().filter_map(FieldType::ranks).collect();
         ranks.dedup();
@@ -68,13 +68,13 @@ impl Scale {
     }
 }
 
-impl Ordered {
+impl OrderComparison {
     /// One operand, or a list of which any may hold.
     pub fn parse(
         node: &Node,
         operator: &str,
-        side: Side,
-        parsing: &mut Parsing<'_, '_>,
+        side: OrderRelation,
+        parsing: &mut OperandContext<'_, '_>,
     ) -> Option<Self> {
         if !parsing.applies(node, operator, has_order, instead) {
             return None;
@@ -89,8 +89,8 @@ impl Ordered {
     }
 
     /// A comparison of values of one kind alone, as they stand.
-    pub fn of_kind(kind: Kind, side: Side, operand: Operand) -> Self {
-        let mut scale = Scale::of(&[]);
+    pub fn of_kind(kind: ValueKind, side: OrderRelation, operand: Operand) -> Self {
+        let mut scale = TextOrder::of(&[]);
         scale.only = Some(kind);
         Self {
             operands: Operands(vec![operand]),
@@ -111,45 +111,45 @@ impl Ordered {
     }
 
     /// What a value must be to be on the wanted side of an operand.
-    fn narrowing_by(&self, operand: &Operand) -> Narrowing {
+    fn narrowing_by(&self, operand: &Operand) -> IndexCondition {
         let value = match operand {
             Operand::Literal(value) if self.scale.only.is_none() => value,
-            Operand::Literal(_) | Operand::Path(_) => return Narrowing::standing(),
+            Operand::Literal(_) | Operand::Path(_) => return IndexCondition::standing(),
         };
         match value {
             Value::Number(number) if is_exact(number) => {
-                Narrowing::exactly(Clue::Number(self.side.of_number(nearest(number))))
+                IndexCondition::exactly(IndexKey::Number(self.side.of_number(nearest(number))))
             }
             Value::Number(number) => {
                 let side = self.side.up_to_and_with(nearest(number));
-                Narrowing::within(Clue::Number(side))
+                IndexCondition::within(IndexKey::Number(side))
             }
             Value::String(text) => self.narrowing_by_text(text),
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Narrowing::never(),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => IndexCondition::never(),
         }
     }
 
-    fn narrowing_by_text(&self, text: &str) -> Narrowing {
+    fn narrowing_by_text(&self, text: &str) -> IndexCondition {
         if let Some((ranks, wanted)) = self.scale.rank(text) {
             return match self.scale.closed {
                 true => self.narrowing_by_rank(ranks, wanted),
-                false => Narrowing::standing(),
+                false => IndexCondition::standing(),
             };
         }
         match instant(text) {
             Some(at) if !self.scale.closed && number(text).is_none() => {
-                Narrowing::within(Clue::Instant(self.side.up_to_and_with(milliseconds(at))))
+                IndexCondition::within(IndexKey::Instant(self.side.up_to_and_with(milliseconds(at))))
             }
-            Some(_) | None => Narrowing::standing(),
+            Some(_) | None => IndexCondition::standing(),
         }
     }
 
     /// The words on the wanted side of one.
-    fn narrowing_by_rank(&self, ranks: Ranks, wanted: usize) -> Narrowing {
+    fn narrowing_by_rank(&self, ranks: Ranks, wanted: usize) -> IndexCondition {
         let words = ranks.iter().enumerate();
         let words = words.filter(|(rank, _)| self.side.holds(rank.cmp(&wanted)));
-        let clue = |word: &str| Clue::Equal(Point::of(&Value::from(word), Case::Exact).0);
-        Narrowing::any(words.map(|(_, word)| Narrowing::exactly(clue(word))))
+        let clue = |word: &str| IndexKey::Equal(EqualityKey::of(&Value::from(word), CaseSensitivity::Exact).0);
+        IndexCondition::any(words.map(|(_, word)| IndexCondition::exactly(clue(word))))
     }
 
     /// A value so far from the first operand.
@@ -170,7 +170,7 @@ impl Ordered {
     }
 }
 
-impl Compare for Ordered {
+impl OperatorImpl for OrderComparison {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         self.operands
             .any(scope, |operand| self.compare(value, operand))
@@ -184,16 +184,16 @@ impl Compare for Ordered {
         self.operands.0.iter_mut().collect()
     }
 
-    fn narrowings(&self) -> Vec<Narrowing> {
+    fn narrowings(&self) -> Vec<IndexCondition> {
         let parts = self.operands.0.iter();
-        vec![Narrowing::any(parts.map(|part| self.narrowing_by(part)))]
+        vec![IndexCondition::any(parts.map(|part| self.narrowing_by(part)))]
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {
         self.operands.words(" | ", scope)
     }
 
-    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+    fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
         let [value] = found.values() else {
             return None;
         };
@@ -210,18 +210,18 @@ impl Compare for Ordered {
         })
     }
 
-    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+    fn satisfying(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
         self.beside(scope, self.side.inside()).into_iter().collect()
     }
 
-    fn violating(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+    fn violating(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
         self.beside(scope, self.side.outside())
     }
 }
 
 /// How a value stands to an operand; None where they have no common order. A text is read as a number
 /// or a time only against one.
-fn order(value: &Value, operand: &Value, scale: &Scale) -> Option<Ordering> {
+fn order(value: &Value, operand: &Value, scale: &TextOrder) -> Option<Ordering> {
     if let Some(kind) = scale.only {
         return kind.order(value, operand);
     }
@@ -234,7 +234,7 @@ fn order(value: &Value, operand: &Value, scale: &Scale) -> Option<Ordering> {
     }
 }
 
-fn texts(a: &str, b: &str, scale: &Scale) -> Option<Ordering> {
+fn texts(a: &str, b: &str, scale: &TextOrder) -> Option<Ordering> {
     if let Some((ranks, wanted)) = scale.rank(b)
         && let Some(found) = rank(a, ranks)
     {
@@ -280,12 +280,12 @@ fn instead(field: &FieldType) -> &'static str {
     }
 }
 
-fn scale(parsing: &Parsing<'_, '_>) -> Scale {
-    Scale::of(parsing.known().unwrap_or_default())
+fn scale(parsing: &OperandContext<'_, '_>) -> TextOrder {
+    TextOrder::of(parsing.known().unwrap_or_default())
 }
 
 /// Whether an operand has an order that values of the field share; reports it where not.
-fn check_operand(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) -> bool {
+fn check_operand(node: &Node, operand: &Operand, parsing: &mut OperandContext<'_, '_>) -> bool {
     let types = parsing.known().unwrap_or_default().to_vec();
     let Some(value) = operand.constant(parsing) else {
         return operand.fits(node, parsing, |other| {
@@ -344,7 +344,7 @@ fn share_order(field: &FieldType, other: &FieldType) -> bool {
     }
 }
 
-fn report(node: &Node, value: &Value, field: &FieldType, parsing: &mut Parsing<'_, '_>) {
+fn report(node: &Node, value: &Value, field: &FieldType, parsing: &mut OperandContext<'_, '_>) {
     let (path, scale) = (&parsing.path.text, scale(parsing));
     let (message, help) = match (value, scale.closed) {
         (Value::String(text), true) => {
@@ -372,7 +372,7 @@ fn report(node: &Node, value: &Value, field: &FieldType, parsing: &mut Parsing<'
 }
 
 /// `gt: "100"` against a numeric field is probably meant as a number.
-fn check_text(node: &Node, text: &str, parsing: &mut Parsing<'_, '_>) {
+fn check_text(node: &Node, text: &str, parsing: &mut OperandContext<'_, '_>) {
     if number(text).is_some() {
         let message =
             format!("\"{text}\" in quotes is compared as text with values that are no numbers");

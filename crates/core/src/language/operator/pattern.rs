@@ -9,7 +9,7 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
 use regex_syntax::hir::{Hir, HirKind};
 
-use crate::language::operator::Case;
+use crate::language::operator::CaseSensitivity;
 
 /// What a pattern may grow to when compiled.
 const SIZE_LIMIT: usize = 1 << 20;
@@ -22,17 +22,17 @@ const SURE: usize = 1 << 15;
 
 /// Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Pattern(Arc<Built>);
+pub struct Pattern(Arc<CompiledPattern>);
 
 #[derive(Debug)]
-struct Built {
+struct CompiledPattern {
     text: String,
-    case: Case,
+    case: CaseSensitivity,
     regex: OnceLock<Regex>,
 }
 
 impl Pattern {
-    pub fn new(text: &str, case: Case) -> Result<Self, regex::Error> {
+    pub fn new(text: &str, case: CaseSensitivity) -> Result<Self, regex::Error> {
         if text.contains('{') && counted(text) > MOST_PIECES {
             return Err(regex::Error::CompiledTooBig(SIZE_LIMIT));
         }
@@ -40,7 +40,7 @@ impl Pattern {
             true => OnceLock::new(),
             false => OnceLock::from(build(text, case)?),
         };
-        Ok(Self(Arc::new(Built {
+        Ok(Self(Arc::new(CompiledPattern {
             text: text.to_owned(),
             case,
             regex,
@@ -52,7 +52,7 @@ impl Pattern {
     }
 
     pub fn is_match(&self, value: &str) -> bool {
-        let Built { text, case, regex } = &*self.0;
+        let CompiledPattern { text, case, regex } = &*self.0;
         let built = || build(text, *case).expect("it was tried when it was loaded");
         regex.get_or_init(built).is_match(value)
     }
@@ -87,8 +87,8 @@ fn pieces(hir: &Hir) -> u64 {
 }
 
 /// Whether a pattern can be built without building it.
-fn is_sure(text: &str, case: Case) -> bool {
-    let syntax = syntax::Config::new().case_insensitive(case == Case::Ignored);
+fn is_sure(text: &str, case: CaseSensitivity) -> bool {
+    let syntax = syntax::Config::new().case_insensitive(case == CaseSensitivity::Ignored);
     let size = thompson::Config::new()
         .nfa_size_limit(Some(SURE))
         .shrink(false);
@@ -97,19 +97,19 @@ fn is_sure(text: &str, case: Case) -> bool {
     first.is_ok()
 }
 
-fn build(text: &str, case: Case) -> Result<Regex, regex::Error> {
+fn build(text: &str, case: CaseSensitivity) -> Result<Regex, regex::Error> {
     RegexBuilder::new(text)
-        .case_insensitive(case == Case::Ignored)
+        .case_insensitive(case == CaseSensitivity::Ignored)
         .size_limit(SIZE_LIMIT)
         .build()
 }
 
 /// Patterns that are written alike, each kept once.
 #[derive(Default)]
-pub struct Patterns(HashMap<Case, HashMap<String, Pattern>>);
+pub struct PatternCache(HashMap<CaseSensitivity, HashMap<String, Pattern>>);
 
-impl Patterns {
-    pub fn share(&mut self, text: &str, case: Case) -> Result<Pattern, regex::Error> {
+impl PatternCache {
+    pub fn share(&mut self, text: &str, case: CaseSensitivity) -> Result<Pattern, regex::Error> {
         let known = self.0.entry(case).or_default();
         if let Some(pattern) = known.get(text) {
             return Ok(pattern.clone());
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_pattern_is_refused_when_it_is_loaded_or_never() {
         for text in ["^out(age)?$", r"\p{L}{1,40}\d+", "(a{1,40}){1,50}", "[^é]+"] {
-            for case in [Case::Exact, Case::Ignored] {
+            for case in [CaseSensitivity::Exact, CaseSensitivity::Ignored] {
                 assert_eq!(
                     Pattern::new(text, case).is_ok(),
                     build(text, case).is_ok(),
@@ -136,11 +136,11 @@ mod tests {
             }
         }
         assert!(matches!(
-            Pattern::new(r"(\w{1,100}){1,100}", Case::Exact),
+            Pattern::new(r"(\w{1,100}){1,100}", CaseSensitivity::Exact),
             Err(regex::Error::CompiledTooBig(_))
         ));
         assert!(matches!(
-            Pattern::new("a(", Case::Exact),
+            Pattern::new("a(", CaseSensitivity::Exact),
             Err(regex::Error::Syntax(_))
         ));
     }
@@ -160,26 +160,26 @@ mod tests {
         ] {
             assert_eq!(counted(text), pieces, "{text}");
         }
-        let refused = Pattern::new("(a{1,100}){1,21}", Case::Exact);
+        let refused = Pattern::new("(a{1,100}){1,21}", CaseSensitivity::Exact);
         assert!(matches!(refused, Err(regex::Error::CompiledTooBig(_))));
-        assert!(Pattern::new("(a{1,100}){1,20}", Case::Exact).is_ok());
+        assert!(Pattern::new("(a{1,100}){1,20}", CaseSensitivity::Exact).is_ok());
     }
 
     #[test]
     fn a_pattern_matches_anywhere_and_as_to_case() {
-        let exact = Pattern::new("^Out", Case::Exact).unwrap();
+        let exact = Pattern::new("^Out", CaseSensitivity::Exact).unwrap();
         assert!(exact.is_match("Outage") && !exact.is_match("outage"));
-        let ignored = Pattern::new("^Out", Case::Ignored).unwrap();
+        let ignored = Pattern::new("^Out", CaseSensitivity::Ignored).unwrap();
         assert!(ignored.is_match("outage") && !ignored.is_match("an outage"));
         assert_eq!(ignored.as_str(), "^Out");
     }
 
     #[test]
     fn patterns_that_are_written_alike_are_one() {
-        let mut patterns = Patterns::default();
+        let mut patterns = PatternCache::default();
         let mut share = |text, case| patterns.share(text, case).unwrap();
-        let a = share("a", Case::Exact);
-        assert!(Arc::ptr_eq(&a.0, &share("a", Case::Exact).0));
-        assert!(!Arc::ptr_eq(&a.0, &share("a", Case::Ignored).0));
+        let a = share("a", CaseSensitivity::Exact);
+        assert!(Arc::ptr_eq(&a.0, &share("a", CaseSensitivity::Exact).0));
+        assert!(!Arc::ptr_eq(&a.0, &share("a", CaseSensitivity::Ignored).0));
     }
 }

@@ -4,10 +4,10 @@
 use serde_json::{Value, json};
 
 use crate::document::Node;
-use crate::language::operator::index_condition::{Clue, Narrowing, Point};
+use crate::language::operator::index_condition::{IndexKey, IndexCondition, EqualityKey};
 use crate::language::operator::operand::boolean;
-use crate::language::operator::{Compare, Example, Operator, Parsing, Spec, Verdict, absent, example};
-use crate::path::Found;
+use crate::language::operator::{OperatorImpl, Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
+use crate::path::Resolved;
 use crate::path::scope::Scope;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,7 +15,7 @@ pub struct Present {
     pub wanted: bool,
 }
 
-pub const SPEC: Spec = Spec {
+pub const SPEC: OperatorSpec = OperatorSpec {
     name: "present",
     summary: "The field has a value (`true`) or not (`false`). null, \"\" and [] are no value.",
     compares_text: false,
@@ -34,7 +34,7 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ present: true }", Verdict::NoMatch),
 ];
 
-fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let wanted = boolean(node, SPEC.name, parsing)?;
     Some(Operator::Present(Present { wanted }))
 }
@@ -49,33 +49,33 @@ fn holds_something(value: &Value) -> bool {
 }
 
 impl Present {
-    fn narrowing(wanted: bool) -> Vec<Narrowing> {
+    fn narrowing(wanted: bool) -> Vec<IndexCondition> {
         if wanted {
-            return vec![Narrowing::exactly(Clue::Present)];
+            return vec![IndexCondition::exactly(IndexKey::Present)];
         }
-        let nothing = [Point::Null, Point::Text("".into()), Point::List];
-        let clues = nothing.map(Clue::Equal).into_iter();
-        vec![Narrowing {
-            clues: clues.chain([Clue::Absent]).collect(),
+        let nothing = [EqualityKey::Null, EqualityKey::Text("".into()), EqualityKey::List];
+        let clues = nothing.map(IndexKey::Equal).into_iter();
+        vec![IndexCondition {
+            clues: clues.chain([IndexKey::Absent]).collect(),
             exact: false,
         }]
     }
 }
 
-impl Compare for Present {
+impl OperatorImpl for Present {
     fn test(&self, value: &Value, _: &Scope<'_>) -> Verdict {
         Verdict::of(holds_something(value) == self.wanted)
     }
 
-    fn judge(&self, found: &Found<'_>, _: &Scope<'_>) -> Verdict {
+    fn judge(&self, found: &Resolved<'_>, _: &Scope<'_>) -> Verdict {
         Verdict::of(found.values().iter().any(holds_something) == self.wanted)
     }
 
-    fn narrowings(&self) -> Vec<Narrowing> {
+    fn narrowings(&self) -> Vec<IndexCondition> {
         Self::narrowing(self.wanted)
     }
 
-    fn narrowings_of_negation(&self) -> Vec<Narrowing> {
+    fn narrowings_of_negation(&self) -> Vec<IndexCondition> {
         Self::narrowing(!self.wanted)
     }
 
@@ -83,11 +83,11 @@ impl Compare for Present {
         self.wanted.to_string()
     }
 
-    fn satisfying(&self, _: &Found<'_>, _: &Scope<'_>) -> Vec<Value> {
+    fn satisfying(&self, _: &Resolved<'_>, _: &Scope<'_>) -> Vec<Value> {
         (!self.wanted).then_some(Value::Null).into_iter().collect()
     }
 
-    fn violating(&self, _: &Found<'_>, _: &Scope<'_>) -> Option<Value> {
+    fn violating(&self, _: &Resolved<'_>, _: &Scope<'_>) -> Option<Value> {
         self.wanted.then_some(Value::Null)
     }
 }

@@ -5,8 +5,8 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::hir::literal::{ExtractKind, Extractor, Seq};
 use regex_syntax::hir::{Hir, Look};
 
-use crate::language::operator::Case;
-use crate::language::operator::index_condition::{Clue, Piece, Stand};
+use crate::language::operator::CaseSensitivity;
+use crate::language::operator::index_condition::{IndexKey, TextFragment, TextPosition};
 
 /// How many forms one letter may have; a class of more is not written out.
 const LETTER: usize = 4;
@@ -15,9 +15,9 @@ const LETTER: usize = 4;
 const ALTERNATIVES: usize = 16;
 
 /// One of these is true of a text that matches; none where nothing certain is known.
-pub fn clues(pattern: &str, case: Case) -> Option<Vec<Clue>> {
+pub fn clues(pattern: &str, case: CaseSensitivity) -> Option<Vec<IndexKey>> {
     let mut parser = ParserBuilder::new()
-        .case_insensitive(case == Case::Ignored)
+        .case_insensitive(case == CaseSensitivity::Ignored)
         .build();
     let hir = parser.parse(pattern).ok()?;
     let ends = [ExtractKind::Prefix, ExtractKind::Suffix].map(|kind| literals(&hir, kind));
@@ -31,11 +31,11 @@ pub fn clues(pattern: &str, case: Case) -> Option<Vec<Clue>> {
         (None, None) => return None,
     };
     let clue = |bytes: Vec<u8>| {
-        let piece = Piece {
+        let piece = TextFragment {
             bytes: bytes.into(),
-            case: Case::Exact,
+            case: CaseSensitivity::Exact,
         };
-        Clue::Text(stand, piece)
+        IndexKey::Text(stand, piece)
     };
     Some(literals.into_iter().map(clue).collect())
 }
@@ -61,12 +61,12 @@ fn shortest(texts: &[Vec<u8>]) -> usize {
 }
 
 /// Where in the text a match stands with that end of it.
-fn stand(hir: &Hir, kind: ExtractKind) -> Stand {
+fn stand(hir: &Hir, kind: ExtractKind) -> TextPosition {
     let properties = hir.properties();
     match kind {
-        ExtractKind::Prefix if properties.look_set_prefix().contains(Look::Start) => Stand::Start,
-        ExtractKind::Suffix if properties.look_set_suffix().contains(Look::End) => Stand::End,
-        _ => Stand::Anywhere,
+        ExtractKind::Prefix if properties.look_set_prefix().contains(Look::Start) => TextPosition::Start,
+        ExtractKind::Suffix if properties.look_set_suffix().contains(Look::End) => TextPosition::End,
+        _ => TextPosition::Anywhere,
     }
 }
 
@@ -74,38 +74,38 @@ fn stand(hir: &Hir, kind: ExtractKind) -> Stand {
 mod tests {
     use super::*;
 
-    fn told(pattern: &str, case: Case) -> Option<Vec<(Stand, String)>> {
+    fn told(pattern: &str, case: CaseSensitivity) -> Option<Vec<(TextPosition, String)>> {
         let clues = clues(pattern, case)?.into_iter();
         let told = clues.map(|clue| match clue {
-            Clue::Text(stand, piece) => (stand, String::from_utf8_lossy(&piece.bytes).into_owned()),
+            IndexKey::Text(stand, piece) => (stand, String::from_utf8_lossy(&piece.bytes).into_owned()),
             other => panic!("{other:?}"),
         });
         Some(told.collect())
     }
 
-    fn one(stand: Stand, text: &str) -> Option<Vec<(Stand, String)>> {
+    fn one(stand: TextPosition, text: &str) -> Option<Vec<(TextPosition, String)>> {
         Some(vec![(stand, text.to_owned())])
     }
 
     #[test]
     fn what_a_match_must_contain_is_found() {
         for (pattern, expected) in [
-            ("^INC-[0-9]{6}", one(Stand::Start, "INC-")),
-            (r"\border\b.*\d", one(Stand::Anywhere, "order")),
-            (r"\d+ EUR$", one(Stand::End, " EUR")),
-            ("(?m)^EU", one(Stand::Anywhere, "EU")),
-            (".*outage", one(Stand::Anywhere, "outage")),
-            ("^.*outage", one(Stand::Anywhere, "outage")),
+            ("^INC-[0-9]{6}", one(TextPosition::Start, "INC-")),
+            (r"\border\b.*\d", one(TextPosition::Anywhere, "order")),
+            (r"\d+ EUR$", one(TextPosition::End, " EUR")),
+            ("(?m)^EU", one(TextPosition::Anywhere, "EU")),
+            (".*outage", one(TextPosition::Anywhere, "outage")),
+            ("^.*outage", one(TextPosition::Anywhere, "outage")),
             ("(^a)?bc", None),
             (".", None),
             ("a*", None),
         ] {
-            let got = told(pattern, Case::Exact);
+            let got = told(pattern, CaseSensitivity::Exact);
             if pattern == "(^a)?bc" {
                 assert!(
                     got.iter()
                         .flatten()
-                        .all(|(stand, _)| *stand == Stand::Anywhere)
+                        .all(|(stand, _)| *stand == TextPosition::Anywhere)
                 );
                 continue;
             }
@@ -115,13 +115,13 @@ mod tests {
 
     #[test]
     fn letters_of_either_case_are_looked_for_where_case_is_ignored() {
-        let texts = told("vip", Case::Ignored).expect("some");
+        let texts = told("vip", CaseSensitivity::Ignored).expect("some");
         assert!(
-            texts.contains(&(Stand::Anywhere, "ViP".into())),
+            texts.contains(&(TextPosition::Anywhere, "ViP".into())),
             "{texts:?}"
         );
         assert_eq!(texts.len(), 8);
-        let texts = told("kiosk", Case::Ignored).expect("some");
+        let texts = told("kiosk", CaseSensitivity::Ignored).expect("some");
         // The Kelvin sign is a k.
         assert!(texts.iter().any(|(_, text)| text.starts_with('\u{212a}')));
     }

@@ -11,7 +11,7 @@ use crate::language::condition::evaluate::evaluate;
 use crate::language::condition::trace::Trace;
 use crate::language::condition::Condition;
 use crate::document;
-use crate::language::event_fields::Fields;
+use crate::language::event_fields::EventFields;
 
 /// An event with one value at a dotted path.
 fn event(field: &str, value: Option<&str>) -> Event {
@@ -47,8 +47,8 @@ fn lower(field: &str, test: &str) -> Result<Condition, Diagnostics> {
     let nodes = document::read(FileId(0), &text, &mut diagnostics);
     let priority = Catalogue::built_in().by_tag("support", "ticket.PriorityChanged");
     let fields = match field {
-        "field" => Fields::Open,
-        _ => Fields::Of(priority.into_iter().cloned().collect()),
+        "field" => EventFields::Open,
+        _ => EventFields::Of(priority.into_iter().cloned().collect()),
     };
     let config = Config::default();
     let mut names = config.name_resolver(fields, &mut diagnostics);
@@ -127,11 +127,11 @@ fn what_satisfies_or_violates_an_operator_does() {
             };
             let found = predicate.path.resolve(&scope);
             for value in predicate.operator.satisfying(&found, &scope) {
-                let verdict = predicate.operator.judge(&Found::One(&value), &scope);
+                let verdict = predicate.operator.judge(&Resolved::One(&value), &scope);
                 assert_eq!(verdict, Verdict::Match, "{} by {value}", example.test);
             }
             if let Some(value) = predicate.operator.violating(&found, &scope) {
-                let verdict = predicate.operator.judge(&Found::One(&value), &scope);
+                let verdict = predicate.operator.judge(&Resolved::One(&value), &scope);
                 assert_eq!(verdict, Verdict::NoMatch, "{} by {value}", example.test);
             }
         }

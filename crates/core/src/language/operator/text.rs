@@ -6,27 +6,27 @@ use serde_json::Value;
 use crate::event::catalogue::field_type::FieldType;
 use crate::document::Node;
 use crate::language::operator::equality::fold;
-use crate::language::operator::index_condition::{Clue, Narrowing, Piece, Stand};
+use crate::language::operator::index_condition::{IndexKey, IndexCondition, TextFragment, TextPosition};
 use crate::language::operator::operand::{Operand, Operands, text_only};
-use crate::language::operator::{Case, Compare, Parsing, Verdict, words};
-use crate::path::Found;
+use crate::language::operator::{CaseSensitivity, OperatorImpl, OperandContext, Verdict, words};
+use crate::path::Resolved;
 use crate::path::scope::Scope;
 
 /// A substring operator: texts to look for, where they must stand, and whether their case counts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Textual {
+pub struct TextComparison {
     operands: Operands,
-    case: Case,
-    stand: Stand,
+    case: CaseSensitivity,
+    stand: TextPosition,
 }
 
-impl Textual {
+impl TextComparison {
     /// One text, or a list of which any may be found.
     pub fn parse(
         node: &Node,
         operator: &str,
-        stand: Stand,
-        parsing: &mut Parsing<'_, '_>,
+        stand: TextPosition,
+        parsing: &mut OperandContext<'_, '_>,
     ) -> Option<Self> {
         if !parsing.applies(node, operator, FieldType::is_text, instead) {
             return None;
@@ -41,26 +41,26 @@ impl Textual {
     }
 }
 
-impl Textual {
-    fn narrowing_by(&self, operand: &Operand) -> Narrowing {
+impl TextComparison {
+    fn narrowing_by(&self, operand: &Operand) -> IndexCondition {
         let text = match operand {
             Operand::Literal(Value::String(text)) if !text.is_empty() => text,
-            Operand::Literal(Value::String(_)) | Operand::Path(_) => return Narrowing::standing(),
-            Operand::Literal(_) => return Narrowing::never(),
+            Operand::Literal(Value::String(_)) | Operand::Path(_) => return IndexCondition::standing(),
+            Operand::Literal(_) => return IndexCondition::never(),
         };
         let bytes = match self.case {
-            Case::Exact => text.as_bytes().into(),
-            Case::Ignored => fold(text).into_bytes().into(),
+            CaseSensitivity::Exact => text.as_bytes().into(),
+            CaseSensitivity::Ignored => fold(text).into_bytes().into(),
         };
-        let piece = Piece {
+        let piece = TextFragment {
             bytes,
             case: self.case,
         };
-        Narrowing::exactly(Clue::Text(self.stand, piece))
+        IndexCondition::exactly(IndexKey::Text(self.stand, piece))
     }
 }
 
-impl Compare for Textual {
+impl OperatorImpl for TextComparison {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         let holds = |text: &str, part: &str| self.stand.holds(text, part);
         let text = match value {
@@ -70,7 +70,7 @@ impl Compare for Textual {
                 return Verdict::WrongType;
             }
         };
-        let folded = (self.case == Case::Ignored).then(|| fold(text));
+        let folded = (self.case == CaseSensitivity::Ignored).then(|| fold(text));
         self.operands
             .any(scope, |operand| match (operand, &folded) {
                 (Value::String(operand), None) => Verdict::of(holds(text, operand)),
@@ -90,20 +90,20 @@ impl Compare for Textual {
         self.operands.0.iter_mut().collect()
     }
 
-    fn narrowings(&self) -> Vec<Narrowing> {
+    fn narrowings(&self) -> Vec<IndexCondition> {
         let parts = self.operands.0.iter();
-        vec![Narrowing::any(parts.map(|part| self.narrowing_by(part)))]
+        vec![IndexCondition::any(parts.map(|part| self.narrowing_by(part)))]
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {
         let case = match self.case {
-            Case::Exact => "",
-            Case::Ignored => " in any case",
+            CaseSensitivity::Exact => "",
+            CaseSensitivity::Ignored => " in any case",
         };
         format!("{}{case}", self.operands.words(" | ", scope))
     }
 
-    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+    fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
         match found.values() {
             [Value::String(text)] => {
                 let folded = fold(text);
@@ -117,7 +117,7 @@ impl Compare for Textual {
         }
     }
 
-    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+    fn satisfying(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
         self.operands.values(scope).collect()
     }
 }

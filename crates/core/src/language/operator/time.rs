@@ -10,22 +10,22 @@ use crate::diagnostic::{Code, Report};
 use crate::event::catalogue::field_type::FieldType;
 use crate::document::duration;
 use crate::document::{Node, Yaml};
-use crate::language::operator::index_condition::{Clue, Narrowing};
+use crate::language::operator::index_condition::{IndexKey, IndexCondition};
 use crate::language::operator::operand::Operand;
-use crate::language::operator::relation::Side;
-use crate::language::operator::{Compare, Parsing, Verdict, words};
-use crate::path::Found;
+use crate::language::operator::relation::OrderRelation;
+use crate::language::operator::{OperatorImpl, OperandContext, Verdict, words};
+use crate::path::Resolved;
 use crate::path::scope::Scope;
 
 /// `before` or `after`: the moments it compares with, and the side of them that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Moments {
-    moments: Vec<Moment>,
-    side: Side,
+pub struct TimeComparison {
+    moments: Vec<TimeOperand>,
+    side: OrderRelation,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Moment {
+enum TimeOperand {
     At(Timestamp, String),
     /// `-2h`: counted from the event's time.
     Relative(SignedDuration, String),
@@ -58,13 +58,13 @@ pub fn milliseconds(at: Timestamp) -> f64 {
     at.as_millisecond() as f64
 }
 
-impl Moments {
+impl TimeComparison {
     /// One moment, or a list of which any may hold.
     pub fn parse(
         node: &Node,
         operator: &str,
-        side: Side,
-        parsing: &mut Parsing<'_, '_>,
+        side: OrderRelation,
+        parsing: &mut OperandContext<'_, '_>,
     ) -> Option<Self> {
         if !parsing.applies(node, operator, is_time, instead) {
             return None;
@@ -85,45 +85,45 @@ impl Moments {
         Verdict::of(self.side.holds(at.cmp(&wanted)))
     }
 
-    fn compare(&self, at: Timestamp, moment: &Moment, scope: &Scope<'_>) -> Verdict {
+    fn compare(&self, at: Timestamp, moment: &TimeOperand, scope: &Scope<'_>) -> Verdict {
         match moment {
-            Moment::At(wanted, _) => self.holds(at, *wanted),
-            Moment::Relative(span, _) => match counted(*span, scope) {
+            TimeOperand::At(wanted, _) => self.holds(at, *wanted),
+            TimeOperand::Relative(span, _) => match counted(*span, scope) {
                 Some(wanted) => self.holds(at, wanted),
                 None => Verdict::Missing,
             },
-            Moment::Of(operand) => operand.judge(scope, |wanted| match read(wanted) {
+            TimeOperand::Of(operand) => operand.judge(scope, |wanted| match read(wanted) {
                 Ok(wanted) => self.holds(at, wanted),
                 Err(verdict) => verdict,
             }),
         }
     }
 
-    fn narrowing_by(&self, moment: &Moment) -> Narrowing {
+    fn narrowing_by(&self, moment: &TimeOperand) -> IndexCondition {
         let at = match moment {
-            Moment::At(at, _) => Ok(*at),
-            Moment::Of(Operand::Literal(value)) => read(value),
-            Moment::Relative(..) | Moment::Of(Operand::Path(_)) => return Narrowing::standing(),
+            TimeOperand::At(at, _) => Ok(*at),
+            TimeOperand::Of(Operand::Literal(value)) => read(value),
+            TimeOperand::Relative(..) | TimeOperand::Of(Operand::Path(_)) => return IndexCondition::standing(),
         };
         match at {
-            Ok(at) => Narrowing::within(Clue::Instant(self.side.up_to_and_with(milliseconds(at)))),
-            Err(_) => Narrowing::never(),
+            Ok(at) => IndexCondition::within(IndexKey::Instant(self.side.up_to_and_with(milliseconds(at)))),
+            Err(_) => IndexCondition::never(),
         }
     }
 
     /// An instant so many seconds from the first moment.
     fn beside(&self, scope: &Scope<'_>, seconds: i64) -> Option<Value> {
         let at = match self.moments.first()? {
-            Moment::At(at, _) => *at,
-            Moment::Relative(span, _) => counted(*span, scope)?,
-            Moment::Of(operand) => instant(operand.value(scope)?.as_str()?)?,
+            TimeOperand::At(at, _) => *at,
+            TimeOperand::Relative(span, _) => counted(*span, scope)?,
+            TimeOperand::Of(operand) => instant(operand.value(scope)?.as_str()?)?,
         };
         let at = at.checked_add(SignedDuration::from_secs(seconds)).ok()?;
         Some(Value::String(at.to_string()))
     }
 }
 
-impl Compare for Moments {
+impl OperatorImpl for TimeComparison {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         let at = match read(value) {
             Ok(at) => at,
@@ -135,16 +135,16 @@ impl Compare for Moments {
 
     fn operands(&self) -> Vec<&Operand> {
         let operands = self.moments.iter().filter_map(|moment| match moment {
-            Moment::At(..) | Moment::Relative(..) => None,
-            Moment::Of(operand) => Some(operand),
+            TimeOperand::At(..) | TimeOperand::Relative(..) => None,
+            TimeOperand::Of(operand) => Some(operand),
         });
         operands.collect()
     }
 
     fn operands_mut(&mut self) -> Vec<&mut Operand> {
         let operands = self.moments.iter_mut().filter_map(|moment| match moment {
-            Moment::At(..) | Moment::Relative(..) => None,
-            Moment::Of(operand) => Some(operand),
+            TimeOperand::At(..) | TimeOperand::Relative(..) => None,
+            TimeOperand::Of(operand) => Some(operand),
         });
         operands.collect()
     }
@@ -152,29 +152,29 @@ impl Compare for Moments {
     fn reads_event(&self) -> bool {
         let mut moments = self.moments.iter();
         moments.any(|moment| match moment {
-            Moment::At(..) => false,
-            Moment::Relative(..) => true,
-            Moment::Of(operand) => operand.is_path(),
+            TimeOperand::At(..) => false,
+            TimeOperand::Relative(..) => true,
+            TimeOperand::Of(operand) => operand.is_path(),
         })
     }
 
-    fn narrowings(&self) -> Vec<Narrowing> {
+    fn narrowings(&self) -> Vec<IndexCondition> {
         let parts = self.moments.iter();
-        vec![Narrowing::any(parts.map(|part| self.narrowing_by(part)))]
+        vec![IndexCondition::any(parts.map(|part| self.narrowing_by(part)))]
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {
         let words = self.moments.iter().map(|moment| match moment {
-            Moment::At(_, text) => text.clone(),
-            Moment::Relative(_, text) => format!("{text} from the event's time"),
-            Moment::Of(operand) => operand.words(scope),
+            TimeOperand::At(_, text) => text.clone(),
+            TimeOperand::Relative(_, text) => format!("{text} from the event's time"),
+            TimeOperand::Of(operand) => operand.words(scope),
         });
         words.collect::<Vec<_>>().join(" | ")
     }
 
-    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+    fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
         let mut moments = self.moments.iter();
-        if scope.event.time.is_none() && moments.any(|m| matches!(m, Moment::Relative(..))) {
+        if scope.event.time.is_none() && moments.any(|m| matches!(m, TimeOperand::Relative(..))) {
             return Some("this event carries no time to count from".into());
         }
         match found.values() {
@@ -185,11 +185,11 @@ impl Compare for Moments {
         }
     }
 
-    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+    fn satisfying(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
         self.beside(scope, self.side.inside()).into_iter().collect()
     }
 
-    fn violating(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+    fn violating(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
         self.beside(scope, self.side.outside())
     }
 }
@@ -218,19 +218,19 @@ fn instead(_: &FieldType) -> &'static str {
     "only times and dates can be before or after; numbers compare with `lt` and `gt`"
 }
 
-fn parse_moment(node: &Node, operator: &str, parsing: &mut Parsing<'_, '_>) -> Option<Moment> {
+fn parse_moment(node: &Node, operator: &str, parsing: &mut OperandContext<'_, '_>) -> Option<TimeOperand> {
     let operand = Operand::parse(node, parsing)?;
     let text = match &operand {
         Operand::Path(_) => {
             let sound = operand.fits(node, parsing, |other| {
                 is_time(other) || *other == FieldType::Text
             });
-            return sound.then_some(Moment::Of(operand));
+            return sound.then_some(TimeOperand::Of(operand));
         }
         Operand::Literal(Value::String(text)) => text,
         Operand::Literal(_) => "",
     };
-    let moment = relative(text).or_else(|| instant(text).map(|at| Moment::At(at, text.into())));
+    let moment = relative(text).or_else(|| instant(text).map(|at| TimeOperand::At(at, text.into())));
     if moment.is_none() {
         let message = format!(
             "`{operator}` takes a time, found {}",
@@ -244,14 +244,14 @@ fn parse_moment(node: &Node, operator: &str, parsing: &mut Parsing<'_, '_>) -> O
     moment
 }
 
-fn relative(text: &str) -> Option<Moment> {
+fn relative(text: &str) -> Option<TimeOperand> {
     let (sign, rest) = match text.split_at_checked(1)? {
         ("-", rest) => (-1, rest),
         ("+", rest) => (1, rest),
         _ => return None,
     };
     let span = SignedDuration::try_from(duration::parse(rest)?).ok()?;
-    Some(Moment::Relative(span * sign, text.to_owned()))
+    Some(TimeOperand::Relative(span * sign, text.to_owned()))
 }
 
 pub fn schema() -> Value {

@@ -9,20 +9,20 @@ use crate::language::operator::time::instant;
 
 /// What both sides of a comparison are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum ValueKind {
     Text,
     Number,
     Time,
 }
 
-impl Kind {
+impl ValueKind {
     /// None where one of them is of another kind.
     pub fn order(self, value: &Value, operand: &Value) -> Option<Ordering> {
         match (self, value, operand) {
-            (Kind::Text, Value::String(a), Value::String(b)) => Some(a.cmp(b)),
-            (Kind::Number, Value::Number(a), Value::Number(b)) => numbers(a, b),
-            (Kind::Time, Value::String(a), Value::String(b)) => Some(instant(a)?.cmp(&instant(b)?)),
-            (Kind::Text | Kind::Number | Kind::Time, _, _) => None,
+            (ValueKind::Text, Value::String(a), Value::String(b)) => Some(a.cmp(b)),
+            (ValueKind::Number, Value::Number(a), Value::Number(b)) => numbers(a, b),
+            (ValueKind::Time, Value::String(a), Value::String(b)) => Some(instant(a)?.cmp(&instant(b)?)),
+            (ValueKind::Text | ValueKind::Number | ValueKind::Time, _, _) => None,
         }
     }
 }
@@ -62,22 +62,22 @@ mod tests {
     fn each_kind_has_its_own_order_and_takes_no_other() {
         for (kind, a, b, order) in [
             (
-                Kind::Text,
+                ValueKind::Text,
                 json!("high"),
                 json!("low"),
                 Some(Ordering::Less),
             ),
-            (Kind::Text, json!("10"), json!("9"), Some(Ordering::Less)),
-            (Kind::Number, json!(10), json!(9.5), Some(Ordering::Greater)),
-            (Kind::Number, json!("10"), json!(9), None),
+            (ValueKind::Text, json!("10"), json!("9"), Some(Ordering::Less)),
+            (ValueKind::Number, json!(10), json!(9.5), Some(Ordering::Greater)),
+            (ValueKind::Number, json!("10"), json!(9), None),
             (
-                Kind::Time,
+                ValueKind::Time,
                 json!("2026-03-02T10:00:00+01:00"),
                 json!("2026-03-02T09:00:00Z"),
                 Some(Ordering::Equal),
             ),
-            (Kind::Time, json!("soon"), json!("2026-03-02"), None),
-            (Kind::Text, json!(null), json!("a"), None),
+            (ValueKind::Time, json!("soon"), json!("2026-03-02"), None),
+            (ValueKind::Text, json!(null), json!("a"), None),
         ] {
             assert_eq!(kind.order(&a, &b), order, "{kind:?} {a} {b}");
         }

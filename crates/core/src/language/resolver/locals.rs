@@ -2,12 +2,12 @@
 //! It refuses what such a name does not hold, and says where it is known.
 
 use crate::language::resolver::paths::spelled;
-use crate::diagnostic::{Code, Position, Report};
+use crate::diagnostic::{Code, Span, Report};
 use crate::event::catalogue::field_type::FieldType;
-use crate::language::names::{Holds, Local, Occasion};
+use crate::language::names::{LocalType, Local, ErrorScope};
 use crate::language::event_fields::FieldCheck;
 use crate::language::resolver::NameResolver;
-use crate::path::{Key, OF_DEATH, OF_FAILURE, Path};
+use crate::path::{PathSegment, OF_DEATH, OF_FAILURE, Path};
 use crate::document::suggest;
 
 impl NameResolver<'_> {
@@ -15,9 +15,9 @@ impl NameResolver<'_> {
     pub(crate) fn check_local(
         &mut self,
         name: &str,
-        below: &[Key],
+        below: &[PathSegment],
         path: &Path,
-        at: Position,
+        at: Span,
     ) -> bool {
         let local = self.in_scope.locals.iter().find(|local| local.name == name);
         let Some((local, first)) = local.zip(below.first()) else {
@@ -26,19 +26,19 @@ impl NameResolver<'_> {
         let (text, first) = (&path.text, &first.name);
         let unknown = matches!(self.types_at(path), FieldCheck::Unknown { .. });
         let (message, help) = match &local.holds {
-            Holds::Value(FieldType::List(_) | FieldType::Object | FieldType::Any)
-            | Holds::Anything => return true,
-            Holds::Value(known) => (
+            LocalType::Value(FieldType::List(_) | FieldType::Object | FieldType::Any)
+            | LocalType::Anything => return true,
+            LocalType::Value(known) => (
                 format!("`{text}` leads nowhere: `{name}` is {}", known.words()),
                 format!("write `{name}` alone"),
             ),
-            Holds::Events if first.parse::<usize>().is_err() => (
+            LocalType::Events if first.parse::<usize>().is_err() => (
                 format!("`{text}` leads nowhere: `{name}` is a list of events"),
                 format!(
                     "write `{name}.0.{first}` for the first, or go through them with `for_each: {name}`"
                 ),
             ),
-            Holds::Events | Holds::Event if unknown => (
+            LocalType::Events | LocalType::Event if unknown => (
                 format!(
                     "{} has no field `{}`, which `{text}` reads",
                     self.fields.words(),
@@ -46,7 +46,7 @@ impl NameResolver<'_> {
                 ),
                 self.fields.advice(),
             ),
-            Holds::Events | Holds::Event => return true,
+            LocalType::Events | LocalType::Event => return true,
         };
         self.error(Code::UndefinedName, at, message, &help);
         false
@@ -69,14 +69,14 @@ impl NameResolver<'_> {
         if !below.is_empty() && !below.starts_with('.') {
             return None;
         }
-        let is_item = |local: &&Local| local.holds != Holds::Events;
+        let is_item = |local: &&Local| local.holds != LocalType::Events;
         let name = &self.in_scope.locals.iter().rev().find(is_item)?.name;
         Some(format!(
             "write `{name}{below}`: here the item is called `{name}`"
         ))
     }
 
-    pub(crate) fn check_error(&mut self, keys: &[Key], text: &str, at: Position) -> bool {
+    pub(crate) fn check_error(&mut self, keys: &[PathSegment], text: &str, at: Span) -> bool {
         let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
         let [name] = names.as_slice() else {
             let message = format!("`{text}` leads nowhere: `error.{}` is one value", names[0]);
@@ -85,8 +85,8 @@ impl NameResolver<'_> {
             return false;
         };
         let known = match self.in_scope.error_scope {
-            Occasion::Event | Occasion::Death => OF_DEATH,
-            Occasion::Failure => OF_FAILURE,
+            ErrorScope::None | ErrorScope::RunDied => OF_DEATH,
+            ErrorScope::StepFailed => OF_FAILURE,
         };
         if known.contains(name) {
             return true;
@@ -111,7 +111,7 @@ impl NameResolver<'_> {
 }
 
 /// The field of an event that keys lead to, behind the event's number where they begin with one.
-fn event_field(keys: &[Key]) -> String {
+fn event_field(keys: &[PathSegment]) -> String {
     match keys {
         [first, rest @ ..] if first.index.is_some() => spelled(rest),
         keys => spelled(keys),

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::diagnostic::{Code, Diagnostics, Span, Report};
 use crate::event::catalogue::Catalogue;
 use crate::language::names::Names;
-use crate::language::event_fields::Fields;
+use crate::language::event_fields::EventFields;
 use crate::language::interner::Interner;
 
 pub struct NameResolver<'a> {
@@ -20,7 +20,7 @@ pub struct NameResolver<'a> {
     /// Whether all of the configuration could be read. If not, names may be defined in the missing part.
     pub config_complete: bool,
     /// The fields of the events.
-    pub fields: Fields,
+    pub fields: EventFields,
     pub in_scope: Names,
     /// What the rules before have in common with this one.
     pub interner: Interner,
@@ -32,7 +32,7 @@ impl<'a> NameResolver<'a> {
     pub fn new(
         catalogue: &'a Catalogue,
         vars: Arc<Value>,
-        fields: Fields,
+        fields: EventFields,
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
         Self {
@@ -50,7 +50,7 @@ impl<'a> NameResolver<'a> {
     pub fn not_configured(
         &mut self,
         code: Code,
-        at: Position,
+        at: Span,
         message: impl Into<String>,
         help: &str,
     ) {

@@ -4,35 +4,35 @@
 
 use std::sync::Arc;
 
-use crate::diagnostic::{Code, Diagnostic, Position, Report};
+use crate::diagnostic::{Code, Diagnostic, Span, Report};
 use crate::event::catalogue::event_type::FieldLookup;
-use crate::language::names::{Holds, Occasion};
-use crate::language::event_fields::{FieldCheck, Fields};
+use crate::language::names::{LocalType, ErrorScope};
+use crate::language::event_fields::{FieldCheck, EventFields};
 use crate::language::resolver::NameResolver;
-use crate::path::{Key, Path, Root, Route};
+use crate::path::{PathSegment, Path, Root, PathKind};
 use crate::document::suggest;
 use crate::language::resolver::locals::known_elsewhere;
 
 impl NameResolver<'_> {
     /// A path that a rule reads: parsed, and checked against what its event types hold.
-    pub fn path(&mut self, text: &str, at: Position) -> Option<Path> {
+    pub fn path(&mut self, text: &str, at: Span) -> Option<Path> {
         self.shared_path(text, at).map(Arc::unwrap_or_clone)
     }
 
     /// The same, one for all rules that spell it alike.
-    pub fn shared_path(&mut self, text: &str, at: Position) -> Option<Arc<Path>> {
+    pub fn shared_path(&mut self, text: &str, at: Span) -> Option<Arc<Path>> {
         let path = match self.interner.paths.get(text) {
             Some(path) => Arc::clone(path),
             None => self.parse_path(text, at)?,
         };
         let path = match (self.in_scope.error_scope, self.in_scope.locals.is_empty()) {
-            (Occasion::Event, true) => path,
+            (ErrorScope::None, true) => path,
             (_, _) => Arc::new(self.placed(Path::clone(&path))),
         };
         self.check_path(&path, at).then_some(path)
     }
 
-    fn parse_path(&mut self, text: &str, at: Position) -> Option<Arc<Path>> {
+    fn parse_path(&mut self, text: &str, at: Span) -> Option<Arc<Path>> {
         match Path::parse(text) {
             Ok(path) => {
                 let path = Arc::new(path);
@@ -52,8 +52,8 @@ impl NameResolver<'_> {
     /// flow gave a name to, but where it has that name.
     pub fn placed(&self, path: Path) -> Path {
         let path = match self.in_scope.error_scope {
-            Occasion::Event => path,
-            Occasion::Death | Occasion::Failure => path.of_error(),
+            ErrorScope::None => path,
+            ErrorScope::RunDied | ErrorScope::StepFailed => path.of_error(),
         };
         path.of_local(|name| self.in_scope.locals.iter().any(|local| local.name == name))
     }
@@ -67,9 +67,9 @@ impl NameResolver<'_> {
         };
         let local = self.in_scope.locals.iter().find(|local| local.name == name);
         match (local.map(|local| &local.holds), below) {
-            (Some(Holds::Value(known)), []) => FieldCheck::Known(vec![known.clone()]),
-            (Some(Holds::Event), [_, ..]) => self.fields.check(&spelled(below)),
-            (Some(Holds::Events), [_, field, ..]) if field.index.is_none() => {
+            (Some(LocalType::Value(known)), []) => FieldCheck::Known(vec![known.clone()]),
+            (Some(LocalType::Event), [_, ..]) => self.fields.check(&spelled(below)),
+            (Some(LocalType::Events), [_, field, ..]) if field.index.is_none() => {
                 self.fields.check(&spelled(&below[1..]))
             }
             (_, _) => FieldCheck::Open,
@@ -77,8 +77,8 @@ impl NameResolver<'_> {
     }
 
     /// Whether events of the rule's types can hold the path; false after saying why not.
-    pub fn check_path(&mut self, path: &Path, at: Position) -> bool {
-        if let Route::Plain { root, keys } = &path.route {
+    pub fn check_path(&mut self, path: &Path, at: Span) -> bool {
+        if let PathKind::Plain { root, keys } = &path.route {
             let first = keys.first().map(|key| key.name.as_str());
             match (root, first) {
                 (Root::Vars, Some(name)) if self.in_scope.parameters.contains(name) => return true,
@@ -149,7 +149,7 @@ impl NameResolver<'_> {
     }
 
     /// Whether JSONPath enters the body by the key that the rule's events have.
-    fn check_body_key(&mut self, path: &Path, at: Position) -> bool {
+    fn check_body_key(&mut self, path: &Path, at: Span) -> bool {
         let keys = self.fields.body_keys();
         let (Some(named), Some(first)) = (path.body_key(), keys.first()) else {
             return true;
@@ -176,7 +176,7 @@ impl NameResolver<'_> {
     }
 
     fn find_elsewhere(&self, dotted: &str) -> Option<String> {
-        let Fields::Of(here) = &self.fields else {
+        let EventFields::Of(here) = &self.fields else {
             return None;
         };
         let source = &here.types().first()?.source;
@@ -201,7 +201,7 @@ impl NameResolver<'_> {
 
     /// Warns where a text writes out a field that not every event of the rule holds: for the others
     /// the step could not be rendered.
-    pub fn warn_if_absent(&mut self, path: &Path, at: Position) {
+    pub fn warn_if_absent(&mut self, path: &Path, at: Span) {
         if let Some(step) = path.step() {
             return self.warn_if_not_run(step, &path.text, at);
         }
@@ -226,7 +226,7 @@ impl NameResolver<'_> {
             .push(Diagnostic::warning(Code::MaybeAbsent, at, message).help(help));
     }
 
-    fn undefined(&mut self, kind: &str, path: &str, name: &str, at: Position) {
+    fn undefined(&mut self, kind: &str, path: &str, name: &str, at: Span) {
         let known: Vec<String> = if kind == "step" {
             self.in_scope
                 .steps
@@ -251,8 +251,8 @@ impl NameResolver<'_> {
             }
             (None, "step") => {
                 let help = match self.in_scope.error_scope {
-                    Occasion::Event | Occasion::Failure => self.where_steps_are(name),
-                    Occasion::Death => {
+                    ErrorScope::None | ErrorScope::StepFailed => self.where_steps_are(name),
+                    ErrorScope::RunDied => {
                         "what the steps of the dead run got is not in reach; `error.message` says why it died"
                     }
                 };
@@ -266,7 +266,7 @@ impl NameResolver<'_> {
     }
 }
 
-pub(crate) fn spelled(keys: &[Key]) -> String {
+pub(crate) fn spelled(keys: &[PathSegment]) -> String {
     let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
     names.join(".")
 }

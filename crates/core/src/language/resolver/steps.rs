@@ -1,8 +1,8 @@
 //! What a rule may read of its steps: results by their keys, where the step is sure to have run.
 //! It refuses keys that a step never gives, and says what it gives instead.
 
-use crate::diagnostic::{Code, Diagnostic, Position, Report};
-use crate::language::names::{Gives, Ran};
+use crate::diagnostic::{Code, Diagnostic, Span, Report};
+use crate::language::names::{StepOutput, Execution};
 use crate::language::resolver::NameResolver;
 use crate::document::suggest;
 
@@ -12,15 +12,15 @@ impl NameResolver<'_> {
         let first = dotted.split('.').next().unwrap_or(dotted);
         let step = self.in_scope.steps.iter().find(|step| step.name == first)?;
         Some(match step.gives {
-            Gives::Keys([]) => format!("the step `{first}` has no result to read"),
+            StepOutput::Keys([]) => format!("the step `{first}` has no result to read"),
             _ => format!("the step's result is `steps.{first}`: write `steps.{dotted}`"),
         })
     }
 
     /// Where any step may have failed, whose result is there hangs on which.
-    pub(crate) fn warn_if_not_run(&mut self, name: &str, text: &str, at: Position) {
+    pub(crate) fn warn_if_not_run(&mut self, name: &str, text: &str, at: Span) {
         let step = self.in_scope.steps.iter().find(|step| step.name == name);
-        let perhaps = step.is_some_and(|step| step.ran == Ran::Perhaps);
+        let perhaps = step.is_some_and(|step| step.ran == Execution::Possible);
         let place = format!("steps.{name}");
         let below = format!("{place}.");
         let covers = |tested: &String| *tested == place || tested.starts_with(&below);
@@ -36,25 +36,25 @@ impl NameResolver<'_> {
     /// Whether the result of a step holds a key; false after saying why not.
     pub(crate) fn check_result(
         &mut self,
-        gives: Gives,
+        gives: StepOutput,
         step: &str,
         key: Option<&str>,
-        at: Position,
+        at: Span,
     ) -> bool {
         let (message, help) = match (gives, key) {
-            (Gives::Anything | Gives::Inner, _) => return true,
-            (Gives::Keys([]), _) => (
+            (StepOutput::Anything | StepOutput::Inner, _) => return true,
+            (StepOutput::Keys([]), _) => (
                 format!("the step `{step}` has no result to read"),
                 "guards, `wait`, `succeed`, `fail` and steps with `keep: none` give nothing".into(),
             ),
-            (Gives::List, Some(key)) if key.parse::<usize>().is_err() => (
+            (StepOutput::List, Some(key)) if key.parse::<usize>().is_err() => (
                 format!("the result of the step `{step}` is a list, one result for each item"),
                 format!(
                     "write `steps.{step}.0.{key}` for the first, or go through them with `for_each: steps.{step}`"
                 ),
             ),
-            (Gives::List, _) => return true,
-            (Gives::Keys(keys), Some(key)) if !keys.contains(&key) => (
+            (StepOutput::List, _) => return true,
+            (StepOutput::Keys(keys), Some(key)) if !keys.contains(&key) => (
                 format!("the result of the step `{step}` has no `{key}`"),
                 match suggest::nearest(key, keys.iter().copied()) {
                     Some(near) => format!("did you mean `steps.{step}.{near}`?"),
@@ -65,7 +65,7 @@ impl NameResolver<'_> {
                     None => format!("it has {}", keys.join(", ")),
                 },
             ),
-            (Gives::Keys(_), _) => return true,
+            (StepOutput::Keys(_), _) => return true,
         };
         self.error(Code::UndefinedName, at, message, &help);
         false

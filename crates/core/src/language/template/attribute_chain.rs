@@ -9,12 +9,12 @@ use minijinja::machinery::ast::{Expr, Stmt};
 use crate::path::Path;
 
 /// A name and the names below it: `ticket.via['channel']`.
-pub struct Chain<'a> {
+pub struct AttributeChain<'a> {
     pub names: Vec<&'a str>,
     pub span: Range<usize>,
 }
 
-impl Chain<'_> {
+impl AttributeChain<'_> {
     /// The chain as a path, up to the first name that a path cannot spell.
     pub fn prefix(&self) -> Option<Path> {
         let plain = |name: &&&str| {
@@ -30,10 +30,10 @@ impl Chain<'_> {
     }
 }
 
-pub fn chain<'a>(expr: &'a Expr<'a>) -> Option<Chain<'a>> {
+pub fn chain<'a>(expr: &'a Expr<'a>) -> Option<AttributeChain<'a>> {
     let (inner, name) = match expr {
         Expr::Var(var) => {
-            return Some(Chain {
+            return Some(AttributeChain {
                 names: vec![var.id],
                 span: range(var.span()),
             });
@@ -56,7 +56,7 @@ pub fn range(span: Span) -> Range<usize> {
 }
 
 /// The chain, where the template is one plain `{{ path }}`.
-pub fn single<'a>(template: &'a Stmt<'a>) -> Option<Chain<'a>> {
+pub fn single<'a>(template: &'a Stmt<'a>) -> Option<AttributeChain<'a>> {
     let Stmt::Template(template) = template else {
         return None;
     };

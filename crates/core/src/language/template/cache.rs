@@ -4,10 +4,10 @@
 
 use std::collections::HashMap;
 
-use crate::language::template::{Body, Escape, Source};
-use crate::language::template::json::TreeTemplate;
-use crate::language::names::Occasion;
-use crate::language::event_fields::Identity;
+use crate::language::template::{TemplateBody, Escape, TemplateSource};
+use crate::language::template::json::JsonTemplate;
+use crate::language::names::ErrorScope;
+use crate::language::event_fields::EventTypesKey;
 use crate::language::resolver::NameResolver;
 
 /// What a text is lowered to.
@@ -22,27 +22,27 @@ pub enum Form {
 const MOST: usize = 10_000;
 
 #[derive(Default)]
-pub struct Sound {
-    texts: HashMap<Form, HashMap<String, Lowered>>,
+pub struct TemplateCache {
+    texts: HashMap<Form, HashMap<String, CachedTemplate>>,
     count: usize,
 }
 
-struct Lowered {
-    template: TreeTemplate,
+struct CachedTemplate {
+    template: JsonTemplate,
     /// For events with these fields there is nothing to say about it.
-    silent: Vec<Identity>,
+    silent: Vec<EventTypesKey>,
 }
 
 /// Lowers a text unless that was done, with nothing to say, for the same fields.
 pub fn once(
-    source: &Source<'_>,
+    source: &TemplateSource<'_>,
     form: Form,
     names: &mut NameResolver<'_>,
-    lower: impl FnOnce(&Source<'_>, &mut NameResolver<'_>) -> Option<TreeTemplate>,
-) -> Option<TreeTemplate> {
+    lower: impl FnOnce(&TemplateSource<'_>, &mut NameResolver<'_>) -> Option<JsonTemplate>,
+) -> Option<JsonTemplate> {
     let fields = match names.in_scope.error_scope {
-        Occasion::Event => names.fields.identity(),
-        Occasion::Death | Occasion::Failure => None,
+        ErrorScope::None => names.fields.identity(),
+        ErrorScope::RunDied | ErrorScope::StepFailed => None,
     };
     // What the flow gave a name to is a field of the event elsewhere.
     let mut locals = names.in_scope.locals.iter();
@@ -69,8 +69,8 @@ pub fn once(
     )
 }
 
-impl Sound {
-    fn get(&self, form: Form, text: &str) -> Option<&Lowered> {
+impl TemplateCache {
+    fn get(&self, form: Form, text: &str) -> Option<&CachedTemplate> {
         self.texts.get(&form)?.get(text)
     }
 
@@ -79,9 +79,9 @@ impl Sound {
         &mut self,
         form: Form,
         text: &str,
-        template: TreeTemplate,
-        silent: Option<Identity>,
-    ) -> TreeTemplate {
+        template: JsonTemplate,
+        silent: Option<EventTypesKey>,
+    ) -> JsonTemplate {
         let texts = self.texts.entry(form).or_default();
         if let Some(known) = texts.get_mut(text) {
             known.silent.extend(silent);
@@ -89,7 +89,7 @@ impl Sound {
         }
         if self.count < MOST {
             self.count += 1;
-            let lowered = Lowered {
+            let lowered = CachedTemplate {
                 template: template.clone(),
                 silent: silent.into_iter().collect(),
             };
@@ -99,16 +99,16 @@ impl Sound {
     }
 }
 
-fn reads_event_alone(template: &TreeTemplate) -> bool {
+fn reads_event_alone(template: &JsonTemplate) -> bool {
     match template {
-        TreeTemplate::Value(_) => true,
-        TreeTemplate::Field(path) => path.dotted().is_some(),
-        TreeTemplate::Typed(typed) => typed.reads.is_of_event(),
-        TreeTemplate::Text(text) => match &text.0.body {
-            Body::Literal => true,
-            Body::Rendered(reads) => reads.is_of_event(),
-            Body::Filled(_) => false,
+        JsonTemplate::Value(_) => true,
+        JsonTemplate::Field(path) => path.dotted().is_some(),
+        JsonTemplate::Typed(typed) => typed.reads.is_of_event(),
+        JsonTemplate::Text(text) => match &text.0.body {
+            TemplateBody::Literal => true,
+            TemplateBody::Rendered(reads) => reads.is_of_event(),
+            TemplateBody::Filled(_) => false,
         },
-        TreeTemplate::List(_) | TreeTemplate::Map(_) => false,
+        JsonTemplate::List(_) | JsonTemplate::Map(_) => false,
     }
 }

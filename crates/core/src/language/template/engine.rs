@@ -10,10 +10,10 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::language::rendered_text::Encoding;
+use crate::language::rendered_text::SecretEncoding;
 use crate::language::template::read_set::to_json;
 use crate::language::template::secret;
-use crate::language::template::secret::Secret;
+use crate::language::template::secret::SecretReference;
 use crate::language::template::{Escape, filter};
 
 /// Steps of the engine that one rendering may take.
@@ -62,15 +62,15 @@ fn build(formatter: Formatter) -> Environment<'static> {
 }
 
 fn write_plain(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
-    if let Some(secret) = value.downcast_object_ref::<Secret>() {
+    if let Some(secret) = value.downcast_object_ref::<SecretReference>() {
         return Ok(secret.write(secret.encoding, out)?);
     }
     Ok(secret::write_value(&text(value)?, out)?)
 }
 
 fn write_in_url(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
-    if let Some(secret) = value.downcast_object_ref::<Secret>() {
-        return Ok(secret.write(Encoding::Percent, out)?);
+    if let Some(secret) = value.downcast_object_ref::<SecretReference>() {
+        return Ok(secret.write(SecretEncoding::Percent, out)?);
     }
     let text = text(value)?;
     if text.is_empty() {
@@ -97,12 +97,12 @@ pub fn undefined(value: &Value) -> Error {
 
 /// Output that stops at the limit.
 #[derive(Debug, Default)]
-pub struct Limited {
+pub struct LimitedWriter {
     bytes: Vec<u8>,
     full: bool,
 }
 
-impl Limited {
+impl LimitedWriter {
     pub fn is_full(&self) -> bool {
         self.full
     }
@@ -112,7 +112,7 @@ impl Limited {
     }
 }
 
-impl io::Write for Limited {
+impl io::Write for LimitedWriter {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         if self.bytes.len() + buf.len() > MOST_OUTPUT {
             self.full = true;

@@ -10,26 +10,26 @@ use serde_json::Value as Json;
 use crate::diagnostic::{Code, Report};
 use crate::document::{Entry, Node, Yaml};
 use crate::language::resolver::NameResolver;
-use crate::path::{Found, Path};
-use crate::language::rendered_text::Tree;
-use crate::language::template::read_set::{Reads, to_json};
+use crate::path::{Resolved, Path};
+use crate::language::rendered_text::RenderedJson;
+use crate::language::template::read_set::{ReadSet, to_json};
 use crate::language::template::engine::environment;
 use crate::language::template::scan::Segment;
 use crate::language::template::cache;
 use crate::language::template::cache::Form;
-use crate::language::template::{Escape, RenderError, Source, Template};
+use crate::language::template::{Escape, RenderError, TemplateSource, Template};
 use crate::path::scope::Scope;
 
 #[derive(Debug, Clone)]
-pub enum TreeTemplate {
+pub enum JsonTemplate {
     /// Null, a boolean or a number; of a bundle, whatever stands as it is.
     Value(Arc<Json>),
     /// One field, as it is.
     Field(Arc<Path>),
     /// The value of one expression, whatever its type.
-    Typed(Arc<Typed>),
+    Typed(Arc<TypedExpression>),
     Text(Template),
-    List(Arc<Vec<TreeTemplate>>),
+    List(Arc<Vec<JsonTemplate>>),
     Map(Arc<Mapping>),
 }
 
@@ -37,28 +37,28 @@ pub enum TreeTemplate {
 #[derive(Debug)]
 pub struct Mapping {
     keys: Arc<[Arc<str>]>,
-    values: Box<[TreeTemplate]>,
+    values: Box<[JsonTemplate]>,
 }
 
 impl Mapping {
-    fn entries(&self) -> impl Iterator<Item = (&Arc<str>, &TreeTemplate)> {
+    fn entries(&self) -> impl Iterator<Item = (&Arc<str>, &JsonTemplate)> {
         self.keys.iter().zip(&self.values)
     }
 }
 
 /// Read anew by the engine each time, as the text of a template is.
-pub struct Typed {
+pub struct TypedExpression {
     source: Box<str>,
-    pub reads: Arc<Reads>,
+    pub reads: Arc<ReadSet>,
 }
 
-impl fmt::Debug for Typed {
+impl fmt::Debug for TypedExpression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Typed").field(&self.source).finish()
     }
 }
 
-impl TreeTemplate {
+impl JsonTemplate {
     pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
         Self::lower_with(node, names, lower_leaf, lower_entry)
     }
@@ -91,22 +91,22 @@ impl TreeTemplate {
         }
     }
 
-    pub fn render(&self, scope: &Scope<'_>) -> Result<Tree, RenderError> {
+    pub fn render(&self, scope: &Scope<'_>) -> Result<RenderedJson, RenderError> {
         Ok(match self {
-            Self::Value(value) => Tree::Value(Json::clone(value)),
-            Self::Field(path) => Tree::Value(field(path, scope)?),
-            Self::Typed(typed) => Tree::Value(typed.evaluate(scope)?),
+            Self::Value(value) => RenderedJson::Value(Json::clone(value)),
+            Self::Field(path) => RenderedJson::Value(field(path, scope)?),
+            Self::Typed(typed) => RenderedJson::Value(typed.evaluate(scope)?),
             Self::Text(template) => match template.render(scope)? {
-                text if text.secrets().next().is_none() => Tree::Value(text.to_string().into()),
-                text => Tree::Text(text),
+                text if text.secrets().next().is_none() => RenderedJson::Value(text.to_string().into()),
+                text => RenderedJson::Text(text),
             },
-            Self::List(items) => Tree::List(
+            Self::List(items) => RenderedJson::List(
                 items
                     .iter()
                     .map(|item| item.render(scope))
                     .collect::<Result<_, _>>()?,
             ),
-            Self::Map(mapping) => Tree::Map(
+            Self::Map(mapping) => RenderedJson::Map(
                 mapping
                     .entries()
                     .map(|(key, value)| Ok((key.to_string(), value.render(scope)?)))
@@ -153,18 +153,18 @@ impl TreeTemplate {
     }
 }
 
-fn lower_entry(entry: &Entry, names: &mut NameResolver<'_>) -> Option<(Arc<str>, TreeTemplate)> {
+fn lower_entry(entry: &Entry, names: &mut NameResolver<'_>) -> Option<(Arc<str>, JsonTemplate)> {
     if entry.key.contains("{{") || entry.key.contains("{%") {
         let help = "templates stand in values alone";
         let message = format!("the key `{}` is a template", entry.key);
         names.error(Code::BadTemplate, entry.key_at, message, help);
         return None;
     }
-    let value = TreeTemplate::lower(&entry.value, names)?;
+    let value = JsonTemplate::lower(&entry.value, names)?;
     Some((names.interner.words.share(entry.key.as_str()), value))
 }
 
-pub fn mapping(entries: Vec<(Arc<str>, TreeTemplate)>, names: &mut NameResolver<'_>) -> Mapping {
+pub fn mapping(entries: Vec<(Arc<str>, JsonTemplate)>, names: &mut NameResolver<'_>) -> Mapping {
     let (keys, values): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
     Mapping {
         keys: names.interner.keys.share(keys),
@@ -172,8 +172,8 @@ pub fn mapping(entries: Vec<(Arc<str>, TreeTemplate)>, names: &mut NameResolver<
     }
 }
 
-fn lower_leaf(node: &Node, names: &mut NameResolver<'_>) -> Option<TreeTemplate> {
-    let source = Source::of(node, Escape::None, names)?;
+fn lower_leaf(node: &Node, names: &mut NameResolver<'_>) -> Option<JsonTemplate> {
+    let source = TemplateSource::of(node, Escape::None, names)?;
     cache::once(&source, Form::Leaf, names, |source, names| {
         lower_leaf_anew(node, source, names)
     })
@@ -181,23 +181,23 @@ fn lower_leaf(node: &Node, names: &mut NameResolver<'_>) -> Option<TreeTemplate>
 
 fn lower_leaf_anew(
     node: &Node,
-    source: &Source<'_>,
+    source: &TemplateSource<'_>,
     names: &mut NameResolver<'_>,
-) -> Option<TreeTemplate> {
+) -> Option<JsonTemplate> {
     let [Segment::Expression { inner, .. }] = source.segments.as_slice() else {
-        return source.compile_anew(names).map(TreeTemplate::Text);
+        return source.compile_anew(names).map(JsonTemplate::Text);
     };
     let reading = source.check(names)?;
     if reading.reads.secrets().next().is_some() {
-        return source.compile_anew(names).map(TreeTemplate::Text);
+        return source.compile_anew(names).map(JsonTemplate::Text);
     }
     if let Some(path) = reading.single {
-        return Some(TreeTemplate::Field(Arc::new(path)));
+        return Some(JsonTemplate::Field(Arc::new(path)));
     }
     let text = source.text[inner.clone()].trim();
     let environment: &Environment<'_> = environment(Escape::None);
     match environment.compile_expression(text) {
-        Ok(_) => Some(TreeTemplate::Typed(Arc::new(Typed {
+        Ok(_) => Some(JsonTemplate::Typed(Arc::new(TypedExpression {
             source: text.into(),
             reads: names.interner.reads.share(reading.reads),
         }))),
@@ -210,7 +210,7 @@ fn lower_leaf_anew(
 
 fn field(path: &Path, scope: &Scope<'_>) -> Result<Json, RenderError> {
     match path.resolve(scope) {
-        Found::Absent => Err(RenderError::Absent {
+        Resolved::Absent => Err(RenderError::Absent {
             name: path.text.clone(),
         }),
         found => Ok(found
@@ -220,7 +220,7 @@ fn field(path: &Path, scope: &Scope<'_>) -> Result<Json, RenderError> {
     }
 }
 
-impl Typed {
+impl TypedExpression {
     fn evaluate(&self, scope: &Scope<'_>) -> Result<Json, RenderError> {
         RenderError::unless_run(&self.reads, scope)?;
         let environment: &Environment<'_> = environment(Escape::None);

@@ -3,12 +3,12 @@
 
 use std::ops::Range;
 
-use crate::diagnostic::Position;
+use crate::diagnostic::Span;
 use crate::document::Node;
 
 #[derive(Debug)]
-pub struct Place<'a> {
-    at: Position,
+pub struct TextLocation<'a> {
+    at: Span,
     text: &'a str,
     /// How many bytes of the file stand between the value's start and its text; None if unsure.
     offset: Option<u32>,
@@ -16,7 +16,7 @@ pub struct Place<'a> {
     before: usize,
 }
 
-impl<'a> Place<'a> {
+impl<'a> TextLocation<'a> {
     pub fn new(node: &Node, text: &'a str) -> Self {
         Self {
             at: node.at,
@@ -42,7 +42,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    pub fn of(&self, range: &Range<usize>) -> Position {
+    pub fn of(&self, range: &Range<usize>) -> Span {
         let Some(offset) = self.offset else {
             return self.at;
         };
@@ -56,7 +56,7 @@ impl<'a> Place<'a> {
         else {
             return self.at;
         };
-        Position {
+        Span {
             column: self.at.column + offset + count(before.chars().count()),
             start: self.at.start + offset + count(start),
             len: count(inside.len()),

@@ -24,23 +24,23 @@ use std::sync::Arc;
 use minijinja::machinery::parse;
 use minijinja::{Environment, Error, ErrorKind};
 
-use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::diagnostic::{Code, Diagnostics, Span, Report};
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
 use crate::language::resolver::NameResolver;
-use crate::language::rendered_text::Text;
-use crate::language::template::check::Reading;
-use crate::language::template::engine::{Limited, environment, syntax};
-use crate::language::template::location::Place;
-use crate::language::template::placeholder::Placeholders;
+use crate::language::rendered_text::RenderedText;
+use crate::language::template::check::TemplateReads;
+use crate::language::template::engine::{LimitedWriter, environment, syntax};
+use crate::language::template::location::TextLocation;
+use crate::language::template::placeholder::PlaceholderText;
 use crate::language::template::scan::{Segment, scan};
 use crate::language::template::cache::Form;
 use crate::path::scope::Scope;
 
-pub use crate::language::template::read_set::Reads;
+pub use crate::language::template::read_set::ReadSet;
 pub use crate::language::template::engine::RESERVED;
-pub use crate::language::template::cache::Sound;
-pub use crate::language::template::json::TreeTemplate;
+pub use crate::language::template::cache::TemplateCache;
+pub use crate::language::template::json::JsonTemplate;
 
 /// What happens to values on their way into the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,17 +57,17 @@ pub struct Template(Arc<Compiled>);
 struct Compiled {
     source: Box<str>,
     escape: Escape,
-    body: Body,
+    body: TemplateBody,
 }
 
-enum Body {
+enum TemplateBody {
     /// Stands as written; the engine never sees it.
     Literal,
     /// Goes through the engine, which reads the text anew each time: what it makes of a text takes
     /// many times the room of the text, and reading takes microseconds.
-    Rendered(Arc<Reads>),
+    Rendered(Arc<ReadSet>),
     /// Of a bundle: parts of text and paths into its document.
-    Filled(Placeholders),
+    Filled(PlaceholderText),
 }
 
 /// What a template is called inside of the engine.
@@ -79,7 +79,7 @@ impl Template {
         Self(Arc::new(Compiled {
             source: text.into().into_boxed_str(),
             escape: Escape::None,
-            body: Body::Literal,
+            body: TemplateBody::Literal,
         }))
     }
 
@@ -91,7 +91,7 @@ impl Template {
         names: &mut NameResolver<'_>,
     ) -> Option<Self> {
         require_scalar(node, key, names.diagnostics)?;
-        Source::of(node, escape, names)?.compile(names)
+        TemplateSource::of(node, escape, names)?.compile(names)
     }
 
     /// A URL whose literal beginning stands elsewhere: a connection's base address.
@@ -102,11 +102,11 @@ impl Template {
         names: &mut NameResolver<'_>,
     ) -> Option<Self> {
         require_scalar(node, key, names.diagnostics)?;
-        Source::behind(prefix, node, names)?.compile(names)
+        TemplateSource::behind(prefix, node, names)?.compile(names)
     }
 
     /// Where a part of a text stands in its file, as far as that is sure.
-    pub fn place(node: &Node, range: &std::ops::Range<usize>) -> Position {
+    pub fn place(node: &Node, range: &std::ops::Range<usize>) -> Span {
         place_in(node).of(range)
     }
 
@@ -118,8 +118,8 @@ impl Template {
     /// The text itself where nothing is put into it.
     pub fn constant(&self) -> Option<&str> {
         match &self.0.body {
-            Body::Literal => Some(&self.0.source),
-            Body::Rendered(_) | Body::Filled(_) => None,
+            TemplateBody::Literal => Some(&self.0.source),
+            TemplateBody::Rendered(_) | TemplateBody::Filled(_) => None,
         }
     }
 
@@ -131,20 +131,20 @@ impl Template {
     /// The names of the secrets that it writes out.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let reads = match &self.0.body {
-            Body::Literal | Body::Filled(_) => None,
-            Body::Rendered(reads) => Some(reads.secrets()),
+            TemplateBody::Literal | TemplateBody::Filled(_) => None,
+            TemplateBody::Rendered(reads) => Some(reads.secrets()),
         };
         reads.into_iter().flatten()
     }
 
-    pub fn render(&self, scope: &Scope<'_>) -> Result<Text, RenderError> {
+    pub fn render(&self, scope: &Scope<'_>) -> Result<RenderedText, RenderError> {
         let reads = match &self.0.body {
-            Body::Literal => return Ok(Text::plain(&*self.0.source)),
-            Body::Rendered(reads) => reads,
-            Body::Filled(parts) => return parts.render(self.0.escape, scope),
+            TemplateBody::Literal => return Ok(RenderedText::plain(&*self.0.source)),
+            TemplateBody::Rendered(reads) => reads,
+            TemplateBody::Filled(parts) => return parts.render(self.0.escape, scope),
         };
         RenderError::unless_run(reads, scope)?;
-        let mut output = Limited::default();
+        let mut output = LimitedWriter::default();
         let environment: &Environment<'_> = environment(self.0.escape);
         let template = environment.template_from_named_str(NAME, &self.0.source);
         let rendered = template.and_then(|template| {
@@ -183,14 +183,14 @@ fn require_scalar(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Opti
 }
 
 /// A text on its way to a template.
-struct Source<'a> {
+struct TemplateSource<'a> {
     text: String,
     segments: Vec<Segment>,
     escape: Escape,
-    place: Place<'a>,
+    place: TextLocation<'a>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> TemplateSource<'a> {
     fn of(node: &'a Node, escape: Escape, names: &mut NameResolver<'_>) -> Option<Self> {
         match escape {
             Escape::None => Self::cut(written(node), escape, place_in(node), names.diagnostics),
@@ -214,7 +214,7 @@ impl<'a> Source<'a> {
     fn cut(
         text: String,
         escape: Escape,
-        place: Place<'a>,
+        place: TextLocation<'a>,
         diagnostics: &mut Diagnostics,
     ) -> Option<Self> {
         let text = secret::without_marks(text);
@@ -234,7 +234,7 @@ impl<'a> Source<'a> {
     }
 
     /// What the text reads; None after saying what is wrong with it.
-    fn check(&self, names: &mut NameResolver<'_>) -> Option<Reading> {
+    fn check(&self, names: &mut NameResolver<'_>) -> Option<TemplateReads> {
         let template = parse(&self.text, NAME, syntax())
             .map_err(|error| self.syntax_error(&error, names.diagnostics))
             .ok()?;
@@ -254,10 +254,10 @@ impl<'a> Source<'a> {
         let form = Form::Text(self.escape);
         let compiled = cache::once(&self, form, names, |source, names| {
             let template = source.compile_anew(names)?;
-            Some(TreeTemplate::Text(template))
+            Some(JsonTemplate::Text(template))
         })?;
         match compiled {
-            TreeTemplate::Text(template) => Some(template),
+            JsonTemplate::Text(template) => Some(template),
             _ => None,
         }
     }
@@ -265,11 +265,11 @@ impl<'a> Source<'a> {
     fn compile_anew(&self, names: &mut NameResolver<'_>) -> Option<Template> {
         let literal = self.segments.iter().all(|segment| *segment == Segment::Raw);
         let body = match literal {
-            true => Body::Literal,
+            true => TemplateBody::Literal,
             false => {
                 let reading = self.check(names)?;
                 self.check_compiles(names.diagnostics)?;
-                Body::Rendered(names.interner.reads.share(reading.reads))
+                TemplateBody::Rendered(names.interner.reads.share(reading.reads))
             }
         };
         Some(Template(Arc::new(Compiled {
@@ -289,8 +289,8 @@ impl<'a> Source<'a> {
     }
 }
 
-fn place_in(node: &Node) -> Place<'_> {
-    Place::new(node, node.as_text().unwrap_or_default())
+fn place_in(node: &Node) -> TextLocation<'_> {
+    TextLocation::new(node, node.as_text().unwrap_or_default())
 }
 
 fn written(node: &Node) -> String {
@@ -330,7 +330,7 @@ impl RenderError {
         }
     }
 
-    fn unless_run(reads: &Reads, scope: &Scope<'_>) -> Result<(), Self> {
+    fn unless_run(reads: &ReadSet, scope: &Scope<'_>) -> Result<(), Self> {
         match reads.awaited(scope) {
             Some(step) => Err(RenderError::Absent {
                 name: format!("steps.{step}"),

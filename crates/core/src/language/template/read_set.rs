@@ -8,18 +8,18 @@ use minijinja::{Error, ErrorKind};
 use serde_json::Value as Json;
 
 use crate::language::template::engine::undefined;
-use crate::language::template::secret::{Secret, Secrets};
+use crate::language::template::secret::{SecretReference, SecretNamespace};
 use crate::path::scope::Scope;
 
 /// The places that a template reads, as a tree of names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Reads {
+pub struct ReadSet {
     /// The value here is read as it is, not only through the names below.
     whole: bool,
-    below: BTreeMap<String, Reads>,
+    below: BTreeMap<String, ReadSet>,
 }
 
-impl Reads {
+impl ReadSet {
     pub fn add(&mut self, names: &[String]) {
         let mut place = self;
         for name in names {
@@ -62,7 +62,7 @@ impl Reads {
             return self.pick(Some(local));
         }
         match name {
-            "secret" => Some(Value::from_object(Secrets)),
+            "secret" => Some(Value::from_object(SecretNamespace)),
             "event" => self.pick(Some(&scope.event.about)),
             "vars" => self.pick(Some(scope.vars)),
             "steps" => self.pick(Some(scope.steps)),
@@ -124,12 +124,12 @@ const MOST_TEXT: usize = 4 << 20;
 
 /// What was made so far.
 #[derive(Default)]
-struct Made {
+struct OutputBudget {
     values: usize,
     text: usize,
 }
 
-impl Made {
+impl OutputBudget {
     fn value(&mut self) -> Result<(), Error> {
         self.values += 1;
         match self.values > MOST_VALUES {
@@ -149,10 +149,10 @@ impl Made {
 
 /// The JSON of a value. Undefined is an error wherever it stands, and so is a secret.
 pub fn to_json(value: &Value) -> Result<Json, Error> {
-    json(value, &mut Made::default())
+    json(value, &mut OutputBudget::default())
 }
 
-fn json(value: &Value, made: &mut Made) -> Result<Json, Error> {
+fn json(value: &Value, made: &mut OutputBudget) -> Result<Json, Error> {
     made.value()?;
     match value.kind() {
         ValueKind::Undefined => Err(undefined(value)),
@@ -195,7 +195,7 @@ fn number(value: &Value) -> Result<Json, Error> {
 }
 
 fn not_json(value: &Value) -> Error {
-    let message = match value.downcast_object_ref::<Secret>() {
+    let message = match value.downcast_object_ref::<SecretReference>() {
         Some(_) => "a secret can only be written out".to_owned(),
         None => format!("{} has no form in JSON", value.kind()),
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use minijinja::value::{Object, ObjectRepr, Value};
 
-use crate::language::rendered_text::{Encoding, Piece, Text};
+use crate::language::rendered_text::{SecretEncoding, TextPart, RenderedText};
 
 /// Opens and closes a secret's name in the output. Unicode reserves it for uses inside a program.
 const MARK: char = '\u{fdd0}';
@@ -17,25 +17,25 @@ pub const EMPTY: char = '\u{fdd2}';
 
 /// `secret`: every name leads to a secret; which ones are set is not known here.
 #[derive(Debug)]
-pub struct Secrets;
+pub struct SecretNamespace;
 
-impl Object for Secrets {
+impl Object for SecretNamespace {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = key.as_str()?.to_owned();
-        Some(Value::from_object(Secret {
+        Some(Value::from_object(SecretReference {
             name,
-            encoding: Encoding::Plain,
+            encoding: SecretEncoding::Plain,
         }))
     }
 }
 
 #[derive(Debug, Clone)]
-pub struct Secret {
+pub struct SecretReference {
     pub name: String,
-    pub encoding: Encoding,
+    pub encoding: SecretEncoding,
 }
 
-impl Object for Secret {
+impl Object for SecretReference {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Plain
     }
@@ -45,12 +45,12 @@ impl Object for Secret {
     }
 }
 
-impl Secret {
-    pub fn write(&self, encoding: Encoding, out: &mut impl fmt::Write) -> fmt::Result {
+impl SecretReference {
+    pub fn write(&self, encoding: SecretEncoding, out: &mut impl fmt::Write) -> fmt::Result {
         let letter = match encoding {
-            Encoding::Plain => 'p',
-            Encoding::Percent => 'u',
-            Encoding::Base64 => 'b',
+            SecretEncoding::Plain => 'p',
+            SecretEncoding::Percent => 'u',
+            SecretEncoding::Base64 => 'b',
         };
         write!(out, "{MARK}{letter}{}{MARK}", self.name)
     }
@@ -79,7 +79,7 @@ pub fn without_marks(text: String) -> String {
 }
 
 /// Cuts the output at its marks.
-pub fn split(output: &str) -> Text {
+pub fn split(output: &str) -> RenderedText {
     let mut pieces = Vec::new();
     let mut plain = String::new();
     let mut chars = output.chars();
@@ -88,7 +88,7 @@ pub fn split(output: &str) -> Text {
             QUOTE => plain.extend(chars.next()),
             MARK => {
                 if !plain.is_empty() {
-                    pieces.push(Piece::Text(std::mem::take(&mut plain)));
+                    pieces.push(TextPart::Text(std::mem::take(&mut plain)));
                 }
                 pieces.push(secret(chars.by_ref().take_while(|c| *c != MARK).collect()));
             }
@@ -96,19 +96,19 @@ pub fn split(output: &str) -> Text {
         }
     }
     if !plain.is_empty() || pieces.is_empty() {
-        pieces.push(Piece::Text(plain));
+        pieces.push(TextPart::Text(plain));
     }
-    Text(pieces)
+    RenderedText(pieces)
 }
 
-fn secret(marked: String) -> Piece {
+fn secret(marked: String) -> TextPart {
     let (letter, name) = marked.split_at(marked.len().min(1));
     let encoding = match letter {
-        "u" => Encoding::Percent,
-        "b" => Encoding::Base64,
-        _ => Encoding::Plain,
+        "u" => SecretEncoding::Percent,
+        "b" => SecretEncoding::Base64,
+        _ => SecretEncoding::Plain,
     };
-    Piece::Secret {
+    TextPart::Secret {
         name: name.to_owned(),
         encoding,
     }

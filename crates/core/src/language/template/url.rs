@@ -11,19 +11,19 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::language::resolver::NameResolver;
-use crate::language::rendered_text::{Piece, Text};
+use crate::language::rendered_text::{TextPart, RenderedText};
 use crate::language::template::RenderError;
-use crate::language::template::location::Place;
+use crate::language::template::location::TextLocation;
 use crate::language::template::scan::literal_prefix;
 use crate::language::template::secret::EMPTY;
 
 /// The text with its variables put in.
-pub struct Filled {
+pub struct ExpandedUrl {
     pub text: String,
     pub changed: bool,
 }
 
-pub fn fill(text: &str, place: &Place<'_>, names: &mut NameResolver<'_>) -> Option<Filled> {
+pub fn fill(text: &str, place: &TextLocation<'_>, names: &mut NameResolver<'_>) -> Option<ExpandedUrl> {
     static VARIABLE: LazyLock<Regex> = LazyLock::new(|| {
         let pattern = r"\{\{-?\s*vars((?:\.[A-Za-z_][A-Za-z0-9_]*)+)\s*-?\}\}";
         Regex::new(pattern).expect("the pattern is sound")
@@ -40,7 +40,7 @@ pub fn fill(text: &str, place: &Place<'_>, names: &mut NameResolver<'_>) -> Opti
             String::new()
         })
     });
-    let filled = Filled {
+    let filled = ExpandedUrl {
         changed: filled != text,
         text: filled.trim().to_owned(),
     };
@@ -83,7 +83,7 @@ fn value(dotted: &str, vars: &Json) -> Result<String, (Code, String)> {
 }
 
 /// Whether scheme and host stand in the literal part of the text; false after saying why not.
-pub fn check_host(text: &str, place: &Place<'_>, diagnostics: &mut Diagnostics) -> bool {
+pub fn check_host(text: &str, place: &TextLocation<'_>, diagnostics: &mut Diagnostics) -> bool {
     let prefix = literal_prefix(text);
     let whole = prefix.len() == text.len();
     let Err((message, help)) = host(prefix, whole) else {
@@ -191,7 +191,7 @@ fn climbs(path: &str) -> bool {
 }
 
 /// A rendered URL whose values cannot have changed where it leads.
-pub fn confined(text: Text) -> Result<Text, RenderError> {
+pub fn confined(text: RenderedText) -> Result<RenderedText, RenderError> {
     let shown = text.to_string();
     let path = path_of(&shown);
     if path.contains(EMPTY) {
@@ -205,9 +205,9 @@ pub fn confined(text: Text) -> Result<Text, RenderError> {
     Ok(without_empty(text))
 }
 
-fn without_empty(mut text: Text) -> Text {
+fn without_empty(mut text: RenderedText) -> RenderedText {
     for piece in &mut text.0 {
-        if let Piece::Text(plain) = piece {
+        if let TextPart::Text(plain) = piece {
             plain.retain(|c| c != EMPTY);
         }
     }

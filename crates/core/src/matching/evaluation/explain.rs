@@ -11,7 +11,7 @@ use crate::path::redact;
 use crate::language::condition::evaluate::Truth;
 use crate::matching::explain;
 use crate::matching::explain::Explanation;
-use crate::matching::find::Scratch;
+use crate::matching::find::MatchScratch;
 use crate::matching::rule_set::{RuleSet, evaluate_rule};
 use crate::language::condition::trace::NoTrace;
 use crate::config::mode::Mode;
@@ -70,7 +70,7 @@ impl Evaluation<'_> {
         let near_misses = match truth {
             Truth::True => Vec::new(),
             Truth::False | Truth::Unknown => {
-                let mut scratch = Scratch::default();
+                let mut scratch = MatchScratch::default();
                 explain::near_misses(rule, event, &trace, &mut |changed| {
                     let truth = evaluate_rule(rule, changed, &mut NoTrace);
                     self.rules.find_in_event(changed, &mut scratch.found);
@@ -142,6 +142,6 @@ pub fn explain_stored(
 ) -> Result<Explanation, Box<Disagreement>> {
     let rules = vec![Arc::clone(rule)];
     let rules = RuleSet::new(rules, Arc::clone(files), &Config::default());
-    let mut scratch = Scratch::default();
+    let mut scratch = MatchScratch::default();
     rules.evaluate_event(event, &mut scratch).explain(rule)
 }

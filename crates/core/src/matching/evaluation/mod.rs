@@ -17,18 +17,18 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::config::mode::Mode;
-use crate::event::json::value_ref::Datum;
-use crate::event::format::{NotAnEvent, Told, head, read};
+use crate::event::json::value_ref::ValueRef;
+use crate::event::format::{DecodeError, FormatHint, head, read};
 use crate::event::format::decoder::Decoder;
-use crate::event::header::Head;
+use crate::event::header::EventHeader;
 use crate::event::json::parse;
-use crate::event::json::parse::Refused;
-use crate::event::json::tape::Scanned;
+use crate::event::json::parse::JsonError;
+use crate::event::json::tape::TapeDocument;
 use crate::event::Event;
-use crate::event::summary::Brief;
-use crate::flow::plan::{Planned, plan};
-use crate::flow::decide::{Subject, Task};
-use crate::matching::find::Scratch;
+use crate::event::summary::EventSummary;
+use crate::flow::plan::{PlanStep, plan};
+use crate::flow::decide::{RunInput, StepCall};
+use crate::matching::find::MatchScratch;
 use crate::matching::rule_set::RuleSet;
 use crate::rule::Rule;
 use crate::path::redact;
@@ -38,7 +38,7 @@ use crate::run::call_result::CallResult;
 #[derive(Debug, Clone, Copy)]
 pub enum EventInput<'a> {
     /// One event as it was received.
-    Bytes { bytes: &'a [u8], format: Told<'a> },
+    Bytes { bytes: &'a [u8], format: FormatHint<'a> },
     /// A decoded event.
     Event(&'a Event),
 }
@@ -46,7 +46,7 @@ pub enum EventInput<'a> {
 impl<'a> EventInput<'a> {
     /// The bytes of an event whose format is detected from its content.
     pub fn bytes(bytes: &'a [u8]) -> Self {
-        let format = Told::ByContent;
+        let format = FormatHint::Detect;
         Self::Bytes { bytes, format }
     }
 }
@@ -55,9 +55,9 @@ impl<'a> EventInput<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {
     #[error(transparent)]
-    Json(#[from] Refused),
+    Json(#[from] JsonError),
     #[error(transparent)]
-    Event(#[from] NotAnEvent),
+    Event(#[from] DecodeError),
 }
 
 /// What the index read: the tape of the scanned bytes, or the decoded event.
@@ -101,8 +101,8 @@ enum Source<'a> {
 /// Scanned bytes that hold one event.
 #[derive(Debug)]
 struct TapeSource<'a> {
-    scanned: Scanned<'a>,
-    format: Told<'a>,
+    scanned: TapeDocument<'a>,
+    format: FormatHint<'a>,
     /// None for a format that the configuration describes.
     decoder: Option<&'static Decoder>,
 }
@@ -116,7 +116,7 @@ impl RuleSet {
     pub fn evaluate<'a>(
         &'a self,
         input: EventInput<'a>,
-        scratch: &'a mut Scratch,
+        scratch: &'a mut MatchScratch,
     ) -> Result<Evaluation<'a>, InputError> {
         let (bytes, format) = match input {
             EventInput::Bytes { bytes, format } => (bytes, format),
@@ -144,7 +144,7 @@ impl RuleSet {
     pub fn evaluate_event<'a>(
         &'a self,
         event: &'a Event,
-        scratch: &'a mut Scratch,
+        scratch: &'a mut MatchScratch,
     ) -> Evaluation<'a> {
         self.find_in_event(event, &mut scratch.found);
         let numbers = &scratch.found.matches;
@@ -156,8 +156,8 @@ impl RuleSet {
     pub fn evaluate_scanned<'a>(
         &'a self,
         bytes: &'a [u8],
-        format: Told<'a>,
-        scratch: &'a mut Scratch,
+        format: FormatHint<'a>,
+        scratch: &'a mut MatchScratch,
     ) -> Option<Evaluation<'a>> {
         let scanned = scratch.tape.scan(bytes)?;
         let found = &mut scratch.found;
@@ -221,8 +221,8 @@ impl<'a> Evaluation<'a> {
         match &self.source {
             Source::Tape(tape) => match (tape.decoder, tape.format) {
                 (Some(decoder), _) => decoder.source,
-                (None, Told::Described(description)) => &description.source,
-                (None, Told::ByContent) => &self.event().source,
+                (None, FormatHint::Custom(description)) => &description.source,
+                (None, FormatHint::Detect) => &self.event().source,
             },
             Source::Event(_) | Source::Decoded => &self.event().source,
         }
@@ -260,10 +260,10 @@ impl<'a> Evaluation<'a> {
     }
 
     /// What the event is called by, without its values; decodes nothing.
-    pub fn brief(&self) -> Brief {
+    pub fn brief(&self) -> EventSummary {
         match &self.source {
             Source::Tape(tape) => self.with_head(tape, |head| head.brief(self.rules.catalogue())),
-            Source::Event(_) | Source::Decoded => Brief::of(self.event()),
+            Source::Event(_) | Source::Decoded => EventSummary::of(self.event()),
         }
     }
 
@@ -271,8 +271,8 @@ impl<'a> Evaluation<'a> {
         self.with_head(tape, |head| head.event(self.rules.catalogue()))
     }
 
-    fn with_head<R>(&self, tape: &TapeSource<'_>, then: impl FnOnce(Head<'_>) -> R) -> R {
-        let document = Datum::Taped(tape.scanned.root());
+    fn with_head<R>(&self, tape: &TapeSource<'_>, then: impl FnOnce(EventHeader<'_>) -> R) -> R {
+        let document = ValueRef::Taped(tape.scanned.root());
         let catalogue = self.rules.catalogue();
         let head = match tape.decoder {
             Some(decoder) => decoder.head(document, catalogue),
@@ -294,14 +294,14 @@ impl<'a> Evaluation<'a> {
         &'e self,
         rule: &'e Rule,
         now: Timestamp,
-        reply: &mut dyn FnMut(&Task) -> Option<CallResult>,
-    ) -> Vec<Planned<'e>> {
+        reply: &mut dyn FnMut(&StepCall) -> Option<CallResult>,
+    ) -> Vec<PlanStep<'e>> {
         let event = self.event();
         let locals = match rule.reads_events() {
             true => self.locals.get_or_init(|| rule.locals_of(event)),
             false => &Value::Null,
         };
-        let subject = Subject {
+        let subject = RunInput {
             event,
             vars: &rule.vars,
             error: &Value::Null,

@@ -30,21 +30,21 @@ fn event() -> Event {
 
 #[test]
 fn ordinary_bytes_are_matched_on_the_tape_and_decoded_when_asked_for() {
-    let (rules, mut scratch) = (rules("high", "live"), Scratch::default());
+    let (rules, mut scratch) = (rules("high", "live"), MatchScratch::default());
     let input = EventInput::bytes(BYTES.as_bytes());
     let evaluation = rules.evaluate(input, &mut scratch).expect("an event");
     assert_eq!(evaluation.read(), ReadBy::Tape);
     assert_eq!(evaluation.source(), "support");
     assert_eq!(evaluation.matched().count(), 1);
     assert_eq!(evaluation.text(), Some(BYTES));
-    assert_eq!(evaluation.brief(), Brief::of(&event()));
+    assert_eq!(evaluation.brief(), EventSummary::of(&event()));
     assert_eq!(*evaluation.event(), event());
     assert_eq!(evaluation.into_event(), event());
 }
 
 #[test]
 fn damaged_bytes_are_repaired_and_matched_on_the_decoded_event() {
-    let (rules, mut scratch) = (rules("high", "live"), Scratch::default());
+    let (rules, mut scratch) = (rules("high", "live"), MatchScratch::default());
     let damaged = BYTES.replace("\"high\"", "\"high\",\"x\":\"\\ud800\"");
     let input = EventInput::bytes(damaged.as_bytes());
     let evaluation = rules.evaluate(input, &mut scratch).expect("an event");
@@ -55,7 +55,7 @@ fn damaged_bytes_are_repaired_and_matched_on_the_decoded_event() {
 
 #[test]
 fn what_is_not_one_event_is_an_error() {
-    let (rules, mut scratch) = (rules("high", "live"), Scratch::default());
+    let (rules, mut scratch) = (rules("high", "live"), MatchScratch::default());
     let mut error = |text: &str| {
         let input = EventInput::bytes(text.as_bytes());
         rules.evaluate(input, &mut scratch).expect_err("no event")
@@ -72,7 +72,7 @@ fn a_wrong_index_is_a_disagreement_in_either_direction() {
         ("low", "high", false, Truth::True),
     ] {
         let set = with_index_of(rules(index, "live"), rules(rule, "live"));
-        let mut scratch = Scratch::default();
+        let mut scratch = MatchScratch::default();
         let input = EventInput::bytes(BYTES.as_bytes());
         let evaluation = set.evaluate(input, &mut scratch).expect("an event");
         assert_eq!(evaluation.has_match(), matched);
@@ -94,7 +94,7 @@ fn a_wrong_index_is_a_disagreement_in_either_direction() {
 #[test]
 fn a_disagreement_names_rule_event_and_both_verdicts() {
     let set = with_index_of(rules("high", "live"), rules("low", "live"));
-    let (event, mut scratch) = (event(), Scratch::default());
+    let (event, mut scratch) = (event(), MatchScratch::default());
     let evaluation = set.evaluate_event(&event, &mut scratch);
     let disagreement = evaluation
         .explain(&set.rules[0])
@@ -113,7 +113,7 @@ fn a_disagreement_names_rule_event_and_both_verdicts() {
 fn a_proposed_change_on_which_the_index_disagrees_is_an_error_too() {
     // Both say that the event does not match, and differ on the change to `urgent`.
     let set = with_index_of(rules("low", "live"), rules("urgent", "live"));
-    let (event, mut scratch) = (event(), Scratch::default());
+    let (event, mut scratch) = (event(), MatchScratch::default());
     let evaluation = set.evaluate_event(&event, &mut scratch);
     assert_eq!(evaluation.verify(), Ok(()));
     let disagreement = evaluation
@@ -128,7 +128,7 @@ fn a_proposed_change_on_which_the_index_disagrees_is_an_error_too() {
 #[test]
 fn nothing_is_compared_for_disabled_rules_and_rules_of_other_sets() {
     let set = with_index_of(rules("low", "disabled"), rules("high", "disabled"));
-    let (event, mut scratch) = (event(), Scratch::default());
+    let (event, mut scratch) = (event(), MatchScratch::default());
     let evaluation = set.evaluate_event(&event, &mut scratch);
     assert!(!evaluation.has_match());
     let explanation = evaluation

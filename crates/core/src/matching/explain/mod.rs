@@ -6,7 +6,7 @@ mod tests;
 
 use serde_json::Value;
 
-use crate::diagnostic::Position;
+use crate::diagnostic::Span;
 use crate::event::Event;
 use crate::language::condition::evaluate::Truth;
 use crate::matching::rule_set::evaluate_rule;
@@ -34,7 +34,7 @@ pub struct NearMiss {
     pub set: Option<Value>,
     /// What must hold at the path, as text.
     pub words: String,
-    pub at: Position,
+    pub at: Span,
 }
 
 /// Evaluates a rule's condition and records every verdict.

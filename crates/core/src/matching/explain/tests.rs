@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::event::catalogue::Catalogue;
 use crate::event::format::decode;
-use crate::matching::find::Scratch;
+use crate::matching::find::MatchScratch;
 use crate::matching::rule_set::RuleSet;
 
 fn rules(when: &str) -> RuleSet {
@@ -16,7 +16,7 @@ fn rules(when: &str) -> RuleSet {
 }
 
 fn explain(when: &str, event: &Event) -> Explanation {
-    let (rules, mut scratch) = (rules(when), Scratch::default());
+    let (rules, mut scratch) = (rules(when), MatchScratch::default());
     let evaluation = rules.evaluate_event(event, &mut scratch);
     let explanation = evaluation.explain(&rules.rules[0]);
     explanation.unwrap_or_else(|error| panic!("{error}"))
@@ -189,7 +189,7 @@ proptest! {
     #[test]
     fn every_suggested_value_makes_the_rule_match(when in condition()) {
         let rules = rules(&when);
-        let mut scratch = Scratch::default();
+        let mut scratch = MatchScratch::default();
         for near in explain(&when, &event()).near_misses {
             let Some(value) = near.set else { continue };
             let mut changed = event();

@@ -11,51 +11,51 @@ use serde_json::Value;
 use crate::event::Event;
 use crate::event::catalogue::event_type::EventType;
 use crate::event::catalogue::field_type::FieldType;
-use crate::event::json::value_ref::Datum;
-use crate::event::format::decoder::{Decoder, Place, When};
-use crate::event::header::Head;
-use crate::event::format::transform::Leaf;
-use crate::event::json::tape::{Item, Kind, Scanned};
-use crate::path::{Found, Key, Path, Root, Route};
+use crate::event::json::value_ref::ValueRef;
+use crate::event::format::decoder::{Decoder, FieldMapping, AppliesTo};
+use crate::event::header::EventHeader;
+use crate::event::format::transform::Transform;
+use crate::event::json::tape::{TapeValue, JsonKind, TapeDocument};
+use crate::path::{Resolved, PathSegment, Path, Root, PathKind};
 use crate::path::scope::Scope;
-use crate::matching::extract::trie::{Spot, Spots, Trie};
+use crate::matching::extract::trie::{TrieSlot, TrieValues, Trie};
 
 /// The origins of an index's paths in documents of one format and type.
 #[derive(Debug)]
-pub struct Extraction {
+pub struct Extractor {
     trie: Trie,
-    origins: Vec<Origin>,
+    origins: Vec<ValueOrigin>,
 }
 
 /// The origin of one path's value.
 #[derive(Debug)]
-enum Origin {
+enum ValueOrigin {
     Nowhere,
     /// One place of the document, unchanged.
-    Spot(Spot),
+    Spot(TrieSlot),
     /// Several lines of the table, the most specific first; the first that is present has the value.
-    Sources(Vec<Source>),
-    About(About),
+    Sources(Vec<FieldSource>),
+    About(HeaderField),
     /// Composed from several places, so that the event has to be decoded.
     Event(Path),
 }
 
 /// One line of a decoder's table, for a path at or below the place that the line fills.
 #[derive(Debug)]
-struct Source {
+struct FieldSource {
     /// Alternatives; the first that is present is used.
-    from: Vec<Spot>,
-    leaf: Leaf,
+    from: Vec<TrieSlot>,
+    leaf: Transform,
     field_type: Option<FieldType>,
     /// Whether only an object counts, as for the whole body.
     object: bool,
     /// The rest of the path below the place.
-    rest: Vec<Key>,
+    rest: Vec<PathSegment>,
 }
 
 /// A field of the event's header.
 #[derive(Debug, Clone, Copy)]
-enum About {
+enum HeaderField {
     Source,
     Type,
     Id,
@@ -67,13 +67,13 @@ enum About {
 
 /// Buffers for the values of one event.
 #[derive(Debug, Default)]
-pub struct Room {
-    spots: Spots,
-    states: Vec<State>,
+pub struct ExtractBuffers {
+    spots: TrieValues,
+    states: Vec<ExtractState>,
 }
 
 #[derive(Debug)]
-enum State {
+enum ExtractState {
     Absent,
     /// The number of a tape entry.
     Taped(u32),
@@ -82,27 +82,27 @@ enum State {
 
 /// The values at the paths of an index, for one event.
 #[derive(Debug, Clone, Copy)]
-pub struct Extracted<'a> {
-    scanned: &'a Scanned<'a>,
-    states: &'a [State],
+pub struct ExtractedValues<'a> {
+    scanned: &'a TapeDocument<'a>,
+    states: &'a [ExtractState],
 }
 
-impl Extraction {
+impl Extractor {
     /// For a built-in format, or None for one that the configuration describes.
     pub fn new(paths: &[Path], shape: Option<&Decoder>, known: Option<&EventType>) -> Self {
         let mut trie = Trie::default();
         let origins = paths.iter().map(|path| match &path.route {
-            Route::Plain { root, keys } => match root {
+            PathKind::Plain { root, keys } => match root {
                 Root::Body => body(path, keys, shape, known, &mut trie),
                 Root::Envelope => envelope(path, keys, shape, &mut trie),
-                Root::Raw => Origin::Spot(trie.spot(keys)),
+                Root::Raw => ValueOrigin::Spot(trie.spot(keys)),
                 Root::Event => about(path, keys),
                 Root::Vars | Root::Steps | Root::Error | Root::Local | Root::Document => {
-                    Origin::Nowhere
+                    ValueOrigin::Nowhere
                 }
             },
             // A query has no single place; its predicates read the decoded event.
-            Route::Query(_) => Origin::Nowhere,
+            PathKind::Query(_) => ValueOrigin::Nowhere,
         });
         let origins = origins.collect();
         Self { trie, origins }
@@ -111,79 +111,79 @@ impl Extraction {
     /// Extracts the values. `event` decodes the event if a path needs it.
     pub fn take<'a>(
         &self,
-        scanned: &'a Scanned<'a>,
-        head: &Head<'_>,
+        scanned: &'a TapeDocument<'a>,
+        head: &EventHeader<'_>,
         event: &mut impl FnMut() -> &'a Event,
-        room: &'a mut Room,
-    ) -> Extracted<'a> {
+        room: &'a mut ExtractBuffers,
+    ) -> ExtractedValues<'a> {
         self.trie.walk(scanned.root(), &mut room.spots);
         room.states.clear();
         for origin in &self.origins {
             room.states.push(match origin {
-                Origin::Nowhere => State::Absent,
-                Origin::Spot(spot) => room.spots.get(*spot).map_or(State::Absent, State::Taped),
-                Origin::Sources(sources) => first(sources, scanned, &room.spots),
-                Origin::About(about) => about.state(head),
-                Origin::Event(path) => built(path, event()),
+                ValueOrigin::Nowhere => ExtractState::Absent,
+                ValueOrigin::Spot(spot) => room.spots.get(*spot).map_or(ExtractState::Absent, ExtractState::Taped),
+                ValueOrigin::Sources(sources) => first(sources, scanned, &room.spots),
+                ValueOrigin::About(about) => about.state(head),
+                ValueOrigin::Event(path) => built(path, event()),
             });
         }
-        Extracted {
+        ExtractedValues {
             scanned,
             states: &room.states,
         }
     }
 }
 
-impl<'a> Extracted<'a> {
+impl<'a> ExtractedValues<'a> {
     /// The value at the path with this number.
-    pub fn get(&self, number: usize) -> Option<Datum<'a>> {
+    pub fn get(&self, number: usize) -> Option<ValueRef<'a>> {
         match &self.states[number] {
-            State::Absent => None,
-            State::Taped(entry) => Some(Datum::Taped(self.scanned.item(*entry))),
-            State::Built(value) => Some(Datum::Built(value)),
+            ExtractState::Absent => None,
+            ExtractState::Taped(entry) => Some(ValueRef::Taped(self.scanned.item(*entry))),
+            ExtractState::Built(value) => Some(ValueRef::Built(value)),
         }
     }
 }
 
 fn body(
     path: &Path,
-    keys: &[Key],
+    keys: &[PathSegment],
     shape: Option<&Decoder>,
     known: Option<&EventType>,
     trie: &mut Trie,
-) -> Origin {
+) -> ValueOrigin {
     let Some(decoder) = shape else {
-        return Origin::Spot(trie.spot(keys));
+        return ValueOrigin::Spot(trie.spot(keys));
     };
     match keys {
-        [key] if key.name == "type" => return Origin::About(About::Display),
-        [key, ..] if key.name == "type" => return Origin::Nowhere,
+        [key] if key.name == "type" => return ValueOrigin::About(HeaderField::Display),
+        [key, ..] if key.name == "type" => return ValueOrigin::Nowhere,
         _ => {}
     }
-    let owned = |place: &&Place| match place.when {
-        When::Always => true,
-        When::Own => known.is_some_and(|known| known.owns(place.to)),
+    let owned = |place: &&FieldMapping| match place.when {
+        AppliesTo::Always => true,
+        AppliesTo::Own => known.is_some_and(|known| known.owns(place.to)),
     };
-    let places: Vec<&Place> = decoder.body.iter().filter(owned).collect();
+    let places: Vec<&FieldMapping> = decoder.body.iter().filter(owned).collect();
     turned(path, keys, &places, known, trie)
 }
 
-fn envelope(path: &Path, keys: &[Key], shape: Option<&Decoder>, trie: &mut Trie) -> Origin {
+fn envelope(path: &Path, keys: &[PathSegment], shape: Option<&Decoder>, trie: &mut Trie) -> ValueOrigin {
     let places = shape.map(|decoder| decoder.envelope).unwrap_or_default();
-    let places: Vec<&Place> = places.iter().collect();
+    let places: Vec<&FieldMapping> = places.iter().collect();
     turned(path, keys, &places, None, trie)
 }
 
 /// The lines that fill a path or a place above it, the last one first, since it overrides the lines before it.
 fn turned(
     path: &Path,
-    keys: &[Key],
-    places: &[&Place],
+    keys: &[PathSegment],
+    places: &[&FieldMapping],
     known: Option<&EventType>,
     trie: &mut Trie,
-) -> Origin {
+) -> ValueOrigin {
     if is_composed(keys, places) {
-        return Origin::Event(path.clone());
+        return ValueOrigin::Event(path.clone());
     }
     let sources = places.iter().rev().filter_map(|place| {
         let rest = keys.get(steps(place.to).count()..)?;
@@ -196,17 +196,17 @@ fn turned(
     let sources: Vec<_> = sources.collect();
     // For a single unchanged place, only the path's own line counts.
     if let [(place, rest, _)] = sources.as_slice()
-        && place.leaf == Leaf::AsIs
+        && place.leaf == Transform::AsIs
         && let [from] = place.from
     {
-        let from: Vec<Key> = steps(from.text).map(Key::new).collect();
-        return Origin::Spot(trie.spot(&[from, rest.to_vec()].concat()));
+        let from: Vec<PathSegment> = steps(from.text).map(PathSegment::new).collect();
+        return ValueOrigin::Spot(trie.spot(&[from, rest.to_vec()].concat()));
     }
     let sources = sources.into_iter().map(|(place, rest, field_type)| {
         let from = place.from.iter();
-        Source {
+        FieldSource {
             from: from
-                .map(|from| trie.spot(&steps(from.text).map(Key::new).collect::<Vec<_>>()))
+                .map(|from| trie.spot(&steps(from.text).map(PathSegment::new).collect::<Vec<_>>()))
                 .collect(),
             leaf: place.leaf,
             field_type,
@@ -214,23 +214,23 @@ fn turned(
             rest: rest.to_vec(),
         }
     });
-    Origin::Sources(sources.collect())
+    ValueOrigin::Sources(sources.collect())
 }
 
 /// Whether other lines write into the value, or could turn a list on the path into an object.
-fn is_composed(keys: &[Key], places: &[&Place]) -> bool {
-    let is_below = |above: &[Key]| {
-        let below = |place: &&&Place| {
+fn is_composed(keys: &[PathSegment], places: &[&FieldMapping]) -> bool {
+    let is_below = |above: &[PathSegment]| {
+        let below = |place: &&&FieldMapping| {
             let names: Vec<&str> = steps(place.to).collect();
             names.len() > above.len() && above.iter().zip(names).all(|(key, name)| key.name == name)
         };
         places.iter().any(|place| below(&place))
     };
-    let through = |(at, key): (usize, &Key)| key.index.is_some() && is_below(&keys[..at]);
+    let through = |(at, key): (usize, &PathSegment)| key.index.is_some() && is_below(&keys[..at]);
     is_below(keys) || keys.iter().enumerate().any(through)
 }
 
-fn starts_with(keys: &[Key], to: &str) -> bool {
+fn starts_with(keys: &[PathSegment], to: &str) -> bool {
     steps(to).zip(keys).all(|(name, key)| key.name == name)
 }
 
@@ -238,82 +238,82 @@ fn steps(path: &str) -> impl Iterator<Item = &str> {
     path.split('.').filter(|step| !step.is_empty())
 }
 
-fn about(path: &Path, keys: &[Key]) -> Origin {
+fn about(path: &Path, keys: &[PathSegment]) -> ValueOrigin {
     let [key] = keys else {
         return match keys {
-            [] => Origin::Event(path.clone()),
-            _ => Origin::Nowhere,
+            [] => ValueOrigin::Event(path.clone()),
+            _ => ValueOrigin::Nowhere,
         };
     };
     match key.name.as_str() {
-        "source" => Origin::About(About::Source),
-        "type" => Origin::About(About::Type),
-        "id" => Origin::About(About::Id),
-        "key" => Origin::About(About::Key),
-        "time" => Origin::About(About::Time),
-        _ => Origin::Nowhere,
+        "source" => ValueOrigin::About(HeaderField::Source),
+        "type" => ValueOrigin::About(HeaderField::Type),
+        "id" => ValueOrigin::About(HeaderField::Id),
+        "key" => ValueOrigin::About(HeaderField::Key),
+        "time" => ValueOrigin::About(HeaderField::Time),
+        _ => ValueOrigin::Nowhere,
     }
 }
 
-impl About {
-    fn state(self, head: &Head<'_>) -> State {
-        State::Built(match self {
-            About::Source => head.source.into(),
-            About::Type => Value::from(&*head.named.tag),
-            About::Display => Value::from(&*head.named.display),
-            About::Id => head.id().into(),
-            About::Key => head.key().as_deref().into(),
-            About::Time => head.time().map(|time| time.to_string()).into(),
+impl HeaderField {
+    fn state(self, head: &EventHeader<'_>) -> ExtractState {
+        ExtractState::Built(match self {
+            HeaderField::Source => head.source.into(),
+            HeaderField::Type => Value::from(&*head.named.tag),
+            HeaderField::Display => Value::from(&*head.named.display),
+            HeaderField::Id => head.id().into(),
+            HeaderField::Key => head.key().as_deref().into(),
+            HeaderField::Time => head.time().map(|time| time.to_string()).into(),
         })
     }
 }
 
-fn first(sources: &[Source], scanned: &Scanned<'_>, spots: &Spots) -> State {
+fn first(sources: &[FieldSource], scanned: &TapeDocument<'_>, spots: &TrieValues) -> ExtractState {
     for source in sources {
         let mut from = source.from.iter();
         let Some(entry) = from.find_map(|spot| spots.get(*spot)) else {
             continue;
         };
         let item = scanned.item(entry);
-        if !source.object || item.kind() == Kind::Object {
+        if !source.object || item.kind() == JsonKind::Object {
             return source.state(item);
         }
     }
-    State::Absent
+    ExtractState::Absent
 }
 
-impl Source {
-    fn state(&self, item: Item<'_>) -> State {
+impl FieldSource {
+    fn state(&self, item: TapeValue<'_>) -> ExtractState {
         let field_type = self.field_type.as_ref();
-        if self.leaf.leaves_unchanged(Datum::Taped(item), field_type) {
+        if self.leaf.leaves_unchanged(ValueRef::Taped(item), field_type) {
             let mut rest = self.rest.iter();
             let found = rest.try_fold(item, |item, key| step(item, key));
-            return found.map_or(State::Absent, |item| State::Taped(item.number_on_tape()));
+            return found.map_or(ExtractState::Absent, |item| ExtractState::Taped(item.number_on_tape()));
         }
         let value = self.leaf.apply_type(item.value(), field_type);
         let mut rest = self.rest.iter();
         let found = rest.try_fold(&value, |value, key| key.of(value));
         match found {
-            None => State::Absent,
-            Some(_) if self.rest.is_empty() => State::Built(value),
-            Some(found) => State::Built(found.clone()),
+            None => ExtractState::Absent,
+            Some(_) if self.rest.is_empty() => ExtractState::Built(value),
+            Some(found) => ExtractState::Built(found.clone()),
         }
     }
 }
 
-fn step<'a>(item: Item<'a>, key: &Key) -> Option<Item<'a>> {
+fn step<'a>(item: TapeValue<'a>, key: &PathSegment) -> Option<TapeValue<'a>> {
     match item.kind() {
-        Kind::Object => item.get(&key.name),
-        Kind::List => item.elements().nth(key.index?),
-        Kind::Null | Kind::Bool | Kind::Number | Kind::Text => None,
+        JsonKind::Object => item.get(&key.name),
+        JsonKind::List => item.elements().nth(key.index?),
+        JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Text => None,
     }
 }
 
-fn built(path: &Path, event: &Event) -> State {
+fn built(path: &Path, event: &Event) -> ExtractState {
     let scope = Scope::new(event, &Value::Null);
     match path.resolve(&scope) {
-        Found::One(value) => State::Built(value.clone()),
-        Found::Absent | Found::Many(_) => State::Absent,
+        Resolved::One(value) => ExtractState::Built(value.clone()),
+        Resolved::Absent | Resolved::Many(_) => ExtractState::Absent,
     }
 }
 

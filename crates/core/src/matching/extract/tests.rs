@@ -6,11 +6,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::catalogue::Catalogue;
-use crate::event::format::{Told, head};
+use crate::event::format::{FormatHint, head};
 use crate::event::json::mutate;
 use crate::event::json::mutate::SAMPLES;
 use crate::event::json::tape::Tape;
-use crate::event::format::custom::{Description, TypeFrom};
+use crate::event::format::custom::{CustomFormat, TypeRule};
 
 /// Every field of the catalogue, and paths outside of it.
 fn paths() -> Vec<Path> {
@@ -34,11 +34,11 @@ fn paths() -> Vec<Path> {
         .collect()
 }
 
-fn description() -> Description {
-    Description {
+fn description() -> CustomFormat {
+    CustomFormat {
         name: "crm".into(),
         source: "crm".into(),
-        event_type: TypeFrom::Constant("deal.won".into()),
+        event_type: TypeRule::Constant("deal.won".into()),
         id: None,
         key: None,
         time: None,
@@ -46,18 +46,18 @@ fn description() -> Description {
 }
 
 /// Compares extracted values with those of the decoded event. Returns how many were present.
-fn both_agree(text: &str, told: Told<'_>, paths: &[Path]) -> usize {
+fn both_agree(text: &str, told: FormatHint<'_>, paths: &[Path]) -> usize {
     let catalogue = Catalogue::built_in();
     let mut tape = Tape::default();
     let Some(scanned) = tape.scan(text.as_bytes()) else {
         return 0;
     };
-    let Ok(head) = head(Datum::Taped(scanned.root()), told, catalogue) else {
+    let Ok(head) = head(ValueRef::Taped(scanned.root()), told, catalogue) else {
         return 0;
     };
     let event = head.event(catalogue);
-    let extraction = Extraction::new(paths, head.shape.decoder(), head.named.known);
-    let mut room = Room::default();
+    let extraction = Extractor::new(paths, head.shape.decoder(), head.named.known);
+    let mut room = ExtractBuffers::default();
     let taken = extraction.take(&scanned, &head, &mut || &event, &mut room);
     let scope = Scope::new(&event, &Value::Null);
     let mut there = 0;
@@ -77,8 +77,8 @@ fn both_agree(text: &str, told: Told<'_>, paths: &[Path]) -> usize {
 fn what_is_taken_from_samples_is_what_stands_in_the_event() {
     let paths = paths();
     let there = SAMPLES.iter().map(|text| {
-        both_agree(text, Told::Described(&description()), &paths);
-        both_agree(text, Told::ByContent, &paths)
+        both_agree(text, FormatHint::Custom(&description()), &paths);
+        both_agree(text, FormatHint::Detect, &paths)
     });
     let there: usize = there.sum();
     assert!(there > 20 * SAMPLES.len(), "{there}");
@@ -88,9 +88,9 @@ fn what_is_taken_from_samples_is_what_stands_in_the_event() {
 fn few_paths_need_the_built_event() {
     let paths = paths();
     for decoder in crate::event::format::DECODERS {
-        let extraction = Extraction::new(&paths, Some(decoder), None);
+        let extraction = Extractor::new(&paths, Some(decoder), None);
         let built = extraction.origins.iter().zip(&paths);
-        let built = built.filter(|(origin, _)| matches!(origin, Origin::Event(_)));
+        let built = built.filter(|(origin, _)| matches!(origin, ValueOrigin::Event(_)));
         let built: Vec<&str> = built.map(|(_, path)| path.text.as_str()).collect();
         assert!(built.len() < 20, "{}: {built:?}", decoder.shape);
         assert!(!built.contains(&"ticket.priority"));
@@ -103,7 +103,7 @@ proptest! {
     #[test]
     fn so_it_is_in_samples_that_were_changed(text in mutate::changed()) {
         let paths = paths();
-        both_agree(&text, Told::ByContent, &paths);
-        both_agree(&text, Told::Described(&description()), &paths);
+        both_agree(&text, FormatHint::Detect, &paths);
+        both_agree(&text, FormatHint::Custom(&description()), &paths);
     }
 }

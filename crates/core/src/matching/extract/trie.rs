@@ -1,34 +1,34 @@
 //! Finds many places of a document in one walk. An absent place has no entry.
 
 use crate::event::json::tape;
-use crate::event::json::tape::{Item, Kind};
-use crate::path::Key;
+use crate::event::json::tape::{TapeValue, JsonKind};
+use crate::path::PathSegment;
 
 /// The number of a place in the trie.
-pub type Spot = usize;
+pub type TrieSlot = usize;
 
 #[derive(Debug)]
 pub struct Trie {
-    nodes: Vec<Node>,
+    nodes: Vec<TrieNode>,
     spots: usize,
 }
 
 #[derive(Debug, Default)]
-struct Node {
-    spot: Option<Spot>,
-    below: Vec<Below>,
+struct TrieNode {
+    spot: Option<TrieSlot>,
+    below: Vec<TrieEdge>,
 }
 
 #[derive(Debug)]
-struct Below {
-    key: tape::Key,
+struct TrieEdge {
+    key: tape::HashedKey,
     index: Option<usize>,
     node: usize,
 }
 
 /// The tape entries at the places of a trie.
 #[derive(Debug, Default)]
-pub struct Spots(Vec<u32>);
+pub struct TrieValues(Vec<u32>);
 
 const NOTHING: u32 = u32::MAX;
 
@@ -38,7 +38,7 @@ const FEW: usize = 2;
 impl Default for Trie {
     fn default() -> Self {
         Self {
-            nodes: vec![Node::default()],
+            nodes: vec![TrieNode::default()],
             spots: 0,
         }
     }
@@ -46,7 +46,7 @@ impl Default for Trie {
 
 impl Trie {
     /// The number of a place; a new place is added.
-    pub fn spot(&mut self, keys: &[Key]) -> Spot {
+    pub fn spot(&mut self, keys: &[PathSegment]) -> TrieSlot {
         let node = keys.iter().fold(0, |node, key| self.below(node, key));
         let spots = &mut self.spots;
         *self.nodes[node].spot.get_or_insert_with(|| {
@@ -55,28 +55,28 @@ impl Trie {
         })
     }
 
-    fn below(&mut self, node: usize, key: &Key) -> usize {
+    fn below(&mut self, node: usize, key: &PathSegment) -> usize {
         let mut below = self.nodes[node].below.iter();
         if let Some(known) = below.find(|below| *below.key.name == *key.name) {
             return known.node;
         }
         let new = self.nodes.len();
-        self.nodes.push(Node::default());
-        self.nodes[node].below.push(Below {
-            key: tape::Key::new(&key.name),
+        self.nodes.push(TrieNode::default());
+        self.nodes[node].below.push(TrieEdge {
+            key: tape::HashedKey::new(&key.name),
             index: key.index,
             node: new,
         });
         new
     }
 
-    pub fn walk(&self, root: Item<'_>, spots: &mut Spots) {
+    pub fn walk(&self, root: TapeValue<'_>, spots: &mut TrieValues) {
         spots.0.clear();
         spots.0.resize(self.spots, NOTHING);
         self.visit(0, root, spots);
     }
 
-    fn visit(&self, node: usize, item: Item<'_>, spots: &mut Spots) {
+    fn visit(&self, node: usize, item: TapeValue<'_>, spots: &mut TrieValues) {
         let node = &self.nodes[node];
         if let Some(spot) = node.spot {
             spots.0[spot] = item.number_on_tape();
@@ -85,14 +85,14 @@ impl Trie {
             return;
         }
         match item.kind() {
-            Kind::Object if node.below.len() <= FEW => self.look_up(node, item, spots),
-            Kind::Object => self.pass(node, item, spots),
-            Kind::List => self.pick(node, item, spots),
-            Kind::Null | Kind::Bool | Kind::Number | Kind::Text => {}
+            JsonKind::Object if node.below.len() <= FEW => self.look_up(node, item, spots),
+            JsonKind::Object => self.pass(node, item, spots),
+            JsonKind::List => self.pick(node, item, spots),
+            JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Text => {}
         }
     }
 
-    fn look_up(&self, node: &Node, item: Item<'_>, spots: &mut Spots) {
+    fn look_up(&self, node: &TrieNode, item: TapeValue<'_>, spots: &mut TrieValues) {
         for below in &node.below {
             if let Some(found) = item.find(&below.key.name, below.key.hash) {
                 self.visit(below.node, found, spots);
@@ -100,11 +100,11 @@ impl Trie {
         }
     }
 
-    fn pass(&self, node: &Node, item: Item<'_>, spots: &mut Spots) {
+    fn pass(&self, node: &TrieNode, item: TapeValue<'_>, spots: &mut TrieValues) {
         let mut left = node.below.len();
         for (hash, name, value) in item.keys() {
             let mut below = node.below.iter();
-            let is_it = |below: &&Below| below.key.hash == hash && *below.key.name == *name;
+            let is_it = |below: &&TrieEdge| below.key.hash == hash && *below.key.name == *name;
             if let Some(below) = below.find(is_it) {
                 self.visit(below.node, value, spots);
                 left -= 1;
@@ -115,7 +115,7 @@ impl Trie {
         }
     }
 
-    fn pick(&self, node: &Node, item: Item<'_>, spots: &mut Spots) {
+    fn pick(&self, node: &TrieNode, item: TapeValue<'_>, spots: &mut TrieValues) {
         for below in &node.below {
             let element = below.index.and_then(|index| item.elements().nth(index));
             if let Some(element) = element {
@@ -125,9 +125,9 @@ impl Trie {
     }
 }
 
-impl Spots {
+impl TrieValues {
     /// The tape entry at a place.
-    pub fn get(&self, spot: Spot) -> Option<u32> {
+    pub fn get(&self, spot: TrieSlot) -> Option<u32> {
         let entry = *self.0.get(spot)?;
         (entry != NOTHING).then_some(entry)
     }

@@ -3,59 +3,59 @@
 
 use std::borrow::Cow;
 
-use crate::matching::index::predicates::Facts;
-use crate::matching::index::selectivity::Shares;
-use crate::matching::index::condition::Tree;
-use crate::language::operator::index_condition::{Clue, Interval, Narrowing};
+use crate::matching::index::predicates::PredicateInfo;
+use crate::matching::index::selectivity::Selectivity;
+use crate::matching::index::condition::IndexedCondition;
+use crate::language::operator::index_condition::{IndexKey, Interval, IndexCondition};
 
 /// Index keys at one path; if one is true, so are the proven predicates.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Access<'f> {
+pub struct AccessPath<'f> {
     pub slot: u32,
-    pub clues: Cow<'f, [Clue]>,
+    pub clues: Cow<'f, [IndexKey]>,
     pub proven: Vec<u32>,
     share: f32,
 }
 
 /// Chooses access paths by what is known of the predicates.
 #[derive(Debug, Clone, Copy)]
-pub struct Ways<'f> {
-    pub facts: &'f [Facts],
-    pub shares: &'f Shares,
+pub struct AccessPlanner<'f> {
+    pub facts: &'f [PredicateInfo],
+    pub shares: &'f Selectivity,
 }
 
 /// Above this share of all events, a lookup saves nothing.
 const MOST: f32 = 0.95;
 
-type Way<'f> = Vec<Access<'f>>;
+type AccessPlan<'f> = Vec<AccessPath<'f>>;
 
-impl<'f> Ways<'f> {
+impl<'f> AccessPlanner<'f> {
     /// The condition can only be true if a key of one of these is.
-    pub fn plan(self, tree: &Tree) -> Option<Way<'f>> {
+    pub fn plan(self, tree: &IndexedCondition) -> Option<AccessPlan<'f>> {
         self.way(tree).filter(|way| share(way) < MOST)
     }
 
-    fn way(self, tree: &Tree) -> Option<Way<'f>> {
+    fn way(self, tree: &IndexedCondition) -> Option<AccessPlan<'f>> {
         match tree {
-            Tree::Leaf(leaf) => self.plan_predicate(*leaf),
-            Tree::Any(parts) => {
+            IndexedCondition::Leaf(leaf) => self.plan_predicate(*leaf),
+            IndexedCondition::Any(parts) => {
                 let ways: Option<Vec<_>> = parts.iter().map(|part| self.way(part)).collect();
                 Some(ways?.concat())
             }
-            Tree::All(parts) => {
+            IndexedCondition::All(parts) => {
                 let ways = parts.iter().filter_map(|part| self.way(part));
                 let ways = ways.chain(self.plan_bounds(parts));
                 ways.min_by(|a, b| share(a).total_cmp(&share(b)))
             }
-            Tree::False => Some(Vec::new()),
-            Tree::True => None,
+            IndexedCondition::False => Some(Vec::new()),
+            IndexedCondition::True => None,
         }
     }
 
-    fn plan_predicate(self, leaf: u32) -> Option<Way<'f>> {
+    fn plan_predicate(self, leaf: u32) -> Option<AccessPlan<'f>> {
         let facts = &self.facts[leaf as usize];
         let slot = facts.slot?;
-        let access = |narrowing: &'f Narrowing| Access {
+        let access = |narrowing: &'f IndexCondition| AccessPath {
             slot,
             clues: Cow::Borrowed(narrowing.clues.as_slice()),
             proven: if narrowing.exact {
@@ -71,7 +71,7 @@ impl<'f> Ways<'f> {
     }
 
     /// Two bounds of one path that must both hold are one interval.
-    fn plan_bounds(self, parts: &[Tree]) -> Vec<Way<'f>> {
+    fn plan_bounds(self, parts: &[IndexedCondition]) -> Vec<AccessPlan<'f>> {
         let bounds: Vec<Bound> = parts.iter().filter_map(|part| self.bound(part)).collect();
         let mut slots: Vec<u32> = bounds.iter().map(|bound| bound.slot).collect();
         slots.sort_unstable();
@@ -82,9 +82,9 @@ impl<'f> Ways<'f> {
                 .clone()
                 .map(|bound| bound.interval)
                 .reduce(Interval::meet)?;
-            let clue = Clue::Number(interval);
+            let clue = IndexKey::Number(interval);
             let exact = here.filter(|bound| bound.exact);
-            Some(vec![Access {
+            Some(vec![AccessPath {
                 slot,
                 share: self.shares.estimate_key(slot, &clue),
                 clues: Cow::Owned(vec![clue]),
@@ -94,15 +94,15 @@ impl<'f> Ways<'f> {
         several.filter_map(|same| meet(same[0])).collect()
     }
 
-    fn bound(self, part: &Tree) -> Option<Bound> {
-        let Tree::Leaf(leaf) = part else {
+    fn bound(self, part: &IndexedCondition) -> Option<Bound> {
+        let IndexedCondition::Leaf(leaf) = part else {
             return None;
         };
         let facts = &self.facts[*leaf as usize];
-        let [Narrowing { clues, exact }] = facts.narrowings.as_slice() else {
+        let [IndexCondition { clues, exact }] = facts.narrowings.as_slice() else {
             return None;
         };
-        let [Clue::Number(interval)] = clues.as_slice() else {
+        let [IndexKey::Number(interval)] = clues.as_slice() else {
             return None;
         };
         Some(Bound {
@@ -122,41 +122,41 @@ struct Bound {
     exact: bool,
 }
 
-fn share(way: &[Access<'_>]) -> f32 {
+fn share(way: &[AccessPath<'_>]) -> f32 {
     way.iter().map(|access| access.share).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::operator::index_condition::Point;
+    use crate::language::operator::index_condition::EqualityKey;
 
-    fn facts(slot: u32, narrowing: Narrowing) -> Facts {
-        Facts {
+    fn facts(slot: u32, narrowing: IndexCondition) -> PredicateInfo {
+        PredicateInfo {
             slot: Some(slot),
             narrowings: vec![narrowing],
         }
     }
 
-    fn at_least(low: f64) -> Narrowing {
+    fn at_least(low: f64) -> IndexCondition {
         let high = f64::INFINITY;
-        Narrowing::exactly(Clue::Number(Interval { low, high }))
+        IndexCondition::exactly(IndexKey::Number(Interval { low, high }))
     }
 
-    fn at_most(high: f64) -> Narrowing {
+    fn at_most(high: f64) -> IndexCondition {
         let low = f64::NEG_INFINITY;
-        Narrowing::exactly(Clue::Number(Interval { low, high }))
+        IndexCondition::exactly(IndexKey::Number(Interval { low, high }))
     }
 
-    fn all_facts() -> Vec<Facts> {
+    fn all_facts() -> Vec<PredicateInfo> {
         let mut all = vec![
             facts(0, at_least(10.0)),
             facts(0, at_most(12.0)),
-            facts(1, Narrowing::exactly(Clue::Equal(Point::Bool(true)))),
-            facts(2, Narrowing::standing()),
-            Facts {
+            facts(1, IndexCondition::exactly(IndexKey::Equal(EqualityKey::Bool(true)))),
+            facts(2, IndexCondition::standing()),
+            PredicateInfo {
                 slot: None,
-                narrowings: vec![Narrowing::standing()],
+                narrowings: vec![IndexCondition::standing()],
             },
         ];
         all.extend((0..40).map(|n| facts(0, at_least(f64::from(n)))));
@@ -164,12 +164,12 @@ mod tests {
     }
 
     /// Slot, keys and the predicates that they prove.
-    type Told = (u32, Vec<Clue>, Vec<u32>);
+    type Told = (u32, Vec<IndexKey>, Vec<u32>);
 
-    fn way(tree: &Tree) -> Option<Vec<Told>> {
+    fn way(tree: &IndexedCondition) -> Option<Vec<Told>> {
         let facts = all_facts();
-        let shares = Shares::new(&facts, 3);
-        let ways = Ways {
+        let shares = Selectivity::new(&facts, 3);
+        let ways = AccessPlanner {
             facts: &facts,
             shares: &shares,
         };
@@ -182,35 +182,35 @@ mod tests {
 
     #[test]
     fn two_bounds_make_one_interval() {
-        let leaf = Tree::Leaf;
-        let way = way(&Tree::All(vec![leaf(0), leaf(1), leaf(2), leaf(4)]));
+        let leaf = IndexedCondition::Leaf;
+        let way = way(&IndexedCondition::All(vec![leaf(0), leaf(1), leaf(2), leaf(4)]));
         let interval = Interval {
             low: 10.0,
             high: 12.0,
         };
         assert_eq!(
             way,
-            Some(vec![(0, vec![Clue::Number(interval)], vec![0, 1])])
+            Some(vec![(0, vec![IndexKey::Number(interval)], vec![0, 1])])
         );
     }
 
     #[test]
     fn every_alternative_needs_a_way() {
-        let leaf = Tree::Leaf;
-        let alternatives = way(&Tree::Any(vec![leaf(1), leaf(2)])).expect("a way");
+        let leaf = IndexedCondition::Leaf;
+        let alternatives = way(&IndexedCondition::Any(vec![leaf(1), leaf(2)])).expect("a way");
         let slots: Vec<u32> = alternatives.iter().map(|(slot, ..)| *slot).collect();
         assert_eq!(slots, [0, 1]);
-        assert_eq!(way(&Tree::Any(vec![leaf(1), leaf(4)])), None);
+        assert_eq!(way(&IndexedCondition::Any(vec![leaf(1), leaf(4)])), None);
         assert_eq!(way(&leaf(4)), None);
-        assert_eq!(way(&Tree::True), None);
-        let beside = Tree::Any(vec![leaf(1), Tree::All(vec![leaf(4), leaf(2)])]);
+        assert_eq!(way(&IndexedCondition::True), None);
+        let beside = IndexedCondition::Any(vec![leaf(1), IndexedCondition::All(vec![leaf(4), leaf(2)])]);
         assert!(way(&beside).is_some());
     }
 
     #[test]
     fn what_is_true_of_most_events_is_no_way() {
-        let leaf = Tree::Leaf;
-        assert_eq!(way(&Tree::Any(vec![leaf(3), leaf(2)])), None);
+        let leaf = IndexedCondition::Leaf;
+        assert_eq!(way(&IndexedCondition::Any(vec![leaf(3), leaf(2)])), None);
         assert!(way(&leaf(3)).is_some());
     }
 }

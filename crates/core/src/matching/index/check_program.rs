@@ -1,22 +1,22 @@
 //! Residual conditions as one array of numbers, in the order in which rules are tested. Most are a few
 //! predicates of which all must hold. Predicates are evaluated by the caller.
 
-use crate::matching::index::fast_check::Quick;
-use crate::matching::index::condition::Tree;
+use crate::matching::index::fast_check::FastCheck;
+use crate::matching::index::condition::IndexedCondition;
 
 /// Start of a residual condition, or `NOTHING` if nothing is left to test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Check(pub u32);
+pub struct CheckStart(pub u32);
 
 /// Words: a mark in the two highest bits. `all` and `any` hold the number of words that they span, a
 /// predicate its number, and a fast check its slot and question, followed by the words that it compares.
 #[derive(Debug, Default)]
-pub struct Code {
+pub struct CheckProgram {
     words: Vec<u32>,
 }
 
 /// Evaluates predicates.
-pub trait Judge {
+pub trait PredicateEvaluator {
     fn asked(&mut self, predicate: u32) -> bool;
     fn quick(&mut self, looks: u32, wanted: &[u32]) -> bool;
 }
@@ -29,24 +29,24 @@ const MARK: u32 = 3 << 30;
 /// In a fast check: how many words follow.
 const WANTED: u32 = 15;
 
-impl Check {
+impl CheckStart {
     pub const NOTHING: Self = Self(u32::MAX);
 }
 
-impl Code {
+impl CheckProgram {
     /// The number of words so far: the start of the next condition.
     pub fn length(&self) -> usize {
         self.words.len()
     }
 
-    pub fn write(&mut self, tree: &Tree, quick: &[Quick], asked: &[u32]) {
+    pub fn write(&mut self, tree: &IndexedCondition, quick: &[FastCheck], asked: &[u32]) {
         let (mark, parts) = match tree {
-            Tree::Leaf(leaf) => return self.leaf(*leaf, quick[*leaf as usize], asked),
-            Tree::All(parts) => (ALL, parts.as_slice()),
-            Tree::Any(parts) => (ANY, parts.as_slice()),
+            IndexedCondition::Leaf(leaf) => return self.leaf(*leaf, quick[*leaf as usize], asked),
+            IndexedCondition::All(parts) => (ALL, parts.as_slice()),
+            IndexedCondition::Any(parts) => (ANY, parts.as_slice()),
             // An empty `all` is true, an empty `any` is false.
-            Tree::True => (ALL, &[][..]),
-            Tree::False => (ANY, &[][..]),
+            IndexedCondition::True => (ALL, &[][..]),
+            IndexedCondition::False => (ANY, &[][..]),
         };
         let at = self.words.len();
         self.words.push(mark);
@@ -57,7 +57,7 @@ impl Code {
         self.words[at] |= crate::matching::index::posting::number(spanned) & !MARK;
     }
 
-    fn leaf(&mut self, leaf: u32, quick: Quick, asked: &[u32]) {
+    fn leaf(&mut self, leaf: u32, quick: FastCheck, asked: &[u32]) {
         let Some((looks, wanted)) = quick.written(asked) else {
             return self.words.push(leaf);
         };
@@ -76,14 +76,14 @@ impl Code {
 
 /// Whether a residual condition holds.
 #[inline]
-pub fn holds(check: Check, code: &[u32], judge: &mut impl Judge) -> bool {
+pub fn holds(check: CheckStart, code: &[u32], judge: &mut impl PredicateEvaluator) -> bool {
     match check {
-        Check::NOTHING => true,
-        Check(at) => node_holds(&code[at as usize..], judge),
+        CheckStart::NOTHING => true,
+        CheckStart(at) => node_holds(&code[at as usize..], judge),
     }
 }
 
-fn node_holds(code: &[u32], judge: &mut impl Judge) -> bool {
+fn node_holds(code: &[u32], judge: &mut impl PredicateEvaluator) -> bool {
     let word = code[0];
     let decisive = match word & MARK {
         ASKED => return judge.asked(word),
@@ -120,7 +120,7 @@ mod tests {
     /// Predicates as bits; a fast check reads the slot of its bit.
     struct Bits(u32);
 
-    impl Judge for Bits {
+    impl PredicateEvaluator for Bits {
         fn asked(&mut self, predicate: u32) -> bool {
             self.0 & (1 << predicate) != 0
         }
@@ -133,22 +133,22 @@ mod tests {
 
     #[test]
     fn a_condition_holds_as_its_tree_does() {
-        let leaf = Tree::Leaf;
-        let tree = Tree::All(vec![
+        let leaf = IndexedCondition::Leaf;
+        let tree = IndexedCondition::All(vec![
             leaf(0),
-            Tree::Any(vec![leaf(1), Tree::All(vec![leaf(2), leaf(3)])]),
+            IndexedCondition::Any(vec![leaf(1), IndexedCondition::All(vec![leaf(2), leaf(3)])]),
             leaf(4),
         ]);
         let quick = [
-            Quick::Asked,
-            Quick::Standing(1),
-            Quick::Number(2, Interval::ALL),
-            Quick::Asked,
-            Quick::Present(4),
+            FastCheck::Asked,
+            FastCheck::Standing(1),
+            FastCheck::Number(2, Interval::ALL),
+            FastCheck::Asked,
+            FastCheck::Present(4),
         ];
-        let mut code = Code::default();
+        let mut code = CheckProgram::default();
         code.write(&leaf(4), &quick, &[]);
-        let check = Check(crate::matching::index::posting::number(code.length()));
+        let check = CheckStart(crate::matching::index::posting::number(code.length()));
         code.write(&tree, &quick, &[]);
         let code = code.finish();
         for bits in 0..32_u32 {
@@ -160,6 +160,6 @@ mod tests {
 
     #[test]
     fn nothing_left_holds() {
-        assert!(holds(Check::NOTHING, &[], &mut Bits(0)));
+        assert!(holds(CheckStart::NOTHING, &[], &mut Bits(0)));
     }
 }

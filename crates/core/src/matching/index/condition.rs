@@ -4,78 +4,78 @@
 
 /// A condition whose predicates are numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tree {
+pub enum IndexedCondition {
     True,
     False,
     Leaf(u32),
-    All(Vec<Tree>),
-    Any(Vec<Tree>),
+    All(Vec<IndexedCondition>),
+    Any(Vec<IndexedCondition>),
 }
 
-impl Tree {
-    pub fn all(parts: impl IntoIterator<Item = Tree>) -> Self {
+impl IndexedCondition {
+    pub fn all(parts: impl IntoIterator<Item = IndexedCondition>) -> Self {
         let mut kept = Vec::new();
         for part in parts {
             match part {
-                Tree::True => {}
-                Tree::False => return Tree::False,
-                Tree::All(parts) => kept.extend(parts),
-                Tree::Leaf(_) | Tree::Any(_) => kept.push(part),
+                IndexedCondition::True => {}
+                IndexedCondition::False => return IndexedCondition::False,
+                IndexedCondition::All(parts) => kept.extend(parts),
+                IndexedCondition::Leaf(_) | IndexedCondition::Any(_) => kept.push(part),
             }
         }
         match single(&mut kept) {
             Some(single) => single,
-            None if kept.is_empty() => Tree::True,
-            None => Tree::All(kept),
+            None if kept.is_empty() => IndexedCondition::True,
+            None => IndexedCondition::All(kept),
         }
     }
 
-    pub fn any(parts: impl IntoIterator<Item = Tree>) -> Self {
+    pub fn any(parts: impl IntoIterator<Item = IndexedCondition>) -> Self {
         let mut kept = Vec::new();
         for part in parts {
             match part {
-                Tree::True => return Tree::True,
-                Tree::False => {}
-                Tree::Any(parts) => kept.extend(parts),
-                Tree::Leaf(_) | Tree::All(_) => kept.push(part),
+                IndexedCondition::True => return IndexedCondition::True,
+                IndexedCondition::False => {}
+                IndexedCondition::Any(parts) => kept.extend(parts),
+                IndexedCondition::Leaf(_) | IndexedCondition::All(_) => kept.push(part),
             }
         }
         match single(&mut kept) {
             Some(single) => single,
-            None if kept.is_empty() => Tree::False,
-            None => Tree::Any(kept),
+            None if kept.is_empty() => IndexedCondition::False,
+            None => IndexedCondition::Any(kept),
         }
     }
 
     /// The residual condition if some predicates are known to hold.
-    pub fn assuming(&self, known: &[u32]) -> Tree {
+    pub fn assuming(&self, known: &[u32]) -> IndexedCondition {
         match self {
-            Tree::Leaf(leaf) if known.contains(leaf) => Tree::True,
-            Tree::True | Tree::False | Tree::Leaf(_) => self.clone(),
-            Tree::All(parts) => Tree::all(parts.iter().map(|part| part.assuming(known))),
-            Tree::Any(parts) => Tree::any(parts.iter().map(|part| part.assuming(known))),
+            IndexedCondition::Leaf(leaf) if known.contains(leaf) => IndexedCondition::True,
+            IndexedCondition::True | IndexedCondition::False | IndexedCondition::Leaf(_) => self.clone(),
+            IndexedCondition::All(parts) => IndexedCondition::all(parts.iter().map(|part| part.assuming(known))),
+            IndexedCondition::Any(parts) => IndexedCondition::any(parts.iter().map(|part| part.assuming(known))),
         }
     }
 
     /// Sorts the parts so that the evaluation ends soon; `order` is the sort key of a predicate.
     pub fn sort(&mut self, order: &impl Fn(u32) -> f32) {
-        let (Tree::All(parts) | Tree::Any(parts)) = self else {
+        let (IndexedCondition::All(parts) | IndexedCondition::Any(parts)) = self else {
             return;
         };
         for part in parts.iter_mut() {
             part.sort(order);
         }
-        let key = |part: &Tree| match part {
-            Tree::Leaf(leaf) => order(*leaf),
+        let key = |part: &IndexedCondition| match part {
+            IndexedCondition::Leaf(leaf) => order(*leaf),
             // Larger parts come after smaller ones.
-            Tree::True | Tree::False | Tree::All(_) | Tree::Any(_) => 4.0,
+            IndexedCondition::True | IndexedCondition::False | IndexedCondition::All(_) | IndexedCondition::Any(_) => 4.0,
         };
         parts.sort_by(|a, b| key(a).total_cmp(&key(b)));
         parts.dedup();
     }
 }
 
-fn single(parts: &mut Vec<Tree>) -> Option<Tree> {
+fn single(parts: &mut Vec<IndexedCondition>) -> Option<IndexedCondition> {
     match parts.len() {
         1 => parts.pop(),
         _ => None,
@@ -88,25 +88,25 @@ mod tests {
 
     #[test]
     fn what_is_settled_vanishes() {
-        let leaf = Tree::Leaf;
-        let inner = Tree::any([leaf(1), Tree::False, Tree::any([leaf(2), leaf(3)])]);
-        assert_eq!(inner, Tree::Any(vec![leaf(1), leaf(2), leaf(3)]));
-        let tree = Tree::all([leaf(0), Tree::True, inner.clone()]);
-        assert_eq!(tree, Tree::All(vec![leaf(0), inner.clone()]));
+        let leaf = IndexedCondition::Leaf;
+        let inner = IndexedCondition::any([leaf(1), IndexedCondition::False, IndexedCondition::any([leaf(2), leaf(3)])]);
+        assert_eq!(inner, IndexedCondition::Any(vec![leaf(1), leaf(2), leaf(3)]));
+        let tree = IndexedCondition::all([leaf(0), IndexedCondition::True, inner.clone()]);
+        assert_eq!(tree, IndexedCondition::All(vec![leaf(0), inner.clone()]));
         assert_eq!(tree.assuming(&[0]), inner);
         assert_eq!(tree.assuming(&[2]), leaf(0));
-        assert_eq!(tree.assuming(&[0, 3]), Tree::True);
-        assert_eq!(Tree::all([leaf(1), Tree::False]), Tree::False);
-        assert_eq!(Tree::all([]), Tree::True);
-        assert_eq!(Tree::any([]), Tree::False);
+        assert_eq!(tree.assuming(&[0, 3]), IndexedCondition::True);
+        assert_eq!(IndexedCondition::all([leaf(1), IndexedCondition::False]), IndexedCondition::False);
+        assert_eq!(IndexedCondition::all([]), IndexedCondition::True);
+        assert_eq!(IndexedCondition::any([]), IndexedCondition::False);
     }
 
     #[test]
     fn groups_are_asked_last_and_nothing_twice() {
-        let leaf = Tree::Leaf;
-        let any = Tree::Any(vec![leaf(1), leaf(2)]);
-        let mut tree = Tree::All(vec![any.clone(), leaf(3), leaf(0), leaf(3)]);
+        let leaf = IndexedCondition::Leaf;
+        let any = IndexedCondition::Any(vec![leaf(1), leaf(2)]);
+        let mut tree = IndexedCondition::All(vec![any.clone(), leaf(3), leaf(0), leaf(3)]);
         tree.sort(&|leaf| leaf as f32 / 10.0);
-        assert_eq!(tree, Tree::All(vec![leaf(0), leaf(3), any]));
+        assert_eq!(tree, IndexedCondition::All(vec![leaf(0), leaf(3), any]));
     }
 }

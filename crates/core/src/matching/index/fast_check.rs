@@ -4,29 +4,29 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::matching::index::predicates::Facts;
-use crate::matching::index::posting::{Span, number};
-use crate::event::json::value_ref::Datum;
-use crate::event::json::tape::Kind;
-use crate::language::operator::index_condition::{Clue, Interval, Narrowing, Point, key_of, nearest};
+use crate::matching::index::predicates::PredicateInfo;
+use crate::matching::index::posting::{PostingRange, number};
+use crate::event::json::value_ref::ValueRef;
+use crate::event::json::tape::JsonKind;
+use crate::language::operator::index_condition::{IndexKey, Interval, IndexCondition, EqualityKey, key_of, nearest};
 use crate::language::operator::order;
 
 /// How a predicate is evaluated on the digest of its slot.
 #[derive(Debug, Clone, Copy)]
-pub enum Quick {
+pub enum FastCheck {
     /// Not possible: the operator is called.
     Asked,
     Absent(u32),
     Standing(u32),
     Present(u32),
     Number(u32, Interval),
-    Equal(u32, Span),
-    Element(u32, Span),
+    Equal(u32, PostingRange),
+    Element(u32, PostingRange),
 }
 
 /// Interns the values that rules compare with, so that comparing means comparing numbers.
 #[derive(Debug, Default)]
-pub struct Words {
+pub struct ValueInterner {
     numbers: FxHashMap<u64, u32>,
     texts: FxHashMap<Box<str>, u32>,
     /// The words of each predicate, until they are written into conditions.
@@ -42,8 +42,8 @@ const UNKNOWN: u32 = u32::MAX;
 
 /// The value at a slot, as far as index keys distinguish values.
 #[derive(Debug)]
-pub struct Digest {
-    kind: Option<Kind>,
+pub struct ValueDigest {
+    kind: Option<JsonKind>,
     empty: bool,
     /// NaN if the value is not a number and is not read as one.
     number: f64,
@@ -51,46 +51,46 @@ pub struct Digest {
     elements: Vec<u32>,
 }
 
-impl Words {
+impl ValueInterner {
     pub fn take_asked(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.asked)
     }
 
-    pub fn quick(&mut self, facts: &Facts) -> Quick {
+    pub fn quick(&mut self, facts: &PredicateInfo) -> FastCheck {
         let exact = facts.narrowings.iter().find(|narrowing| narrowing.exact);
-        let (Some(slot), Some(Narrowing { clues, .. })) = (facts.slot, exact) else {
-            return Quick::Asked;
+        let (Some(slot), Some(IndexCondition { clues, .. })) = (facts.slot, exact) else {
+            return FastCheck::Asked;
         };
         match clues.as_slice() {
-            [Clue::Absent] => Quick::Absent(slot),
-            [Clue::Standing] => Quick::Standing(slot),
-            [Clue::Present] => Quick::Present(slot),
-            [Clue::Number(interval)] => Quick::Number(slot, *interval),
+            [IndexKey::Absent] => FastCheck::Absent(slot),
+            [IndexKey::Standing] => FastCheck::Standing(slot),
+            [IndexKey::Present] => FastCheck::Present(slot),
+            [IndexKey::Number(interval)] => FastCheck::Number(slot, *interval),
             clues => {
                 let equal = clues.iter().map(|clue| match clue {
-                    Clue::Equal(point) => Some(point),
+                    IndexKey::Equal(point) => Some(point),
                     _ => None,
                 });
                 if let Some(points) = equal.collect::<Option<Vec<_>>>() {
-                    return self.intern(&points, |span| Quick::Equal(slot, span));
+                    return self.intern(&points, |span| FastCheck::Equal(slot, span));
                 }
                 let elements = clues.iter().map(|clue| match clue {
-                    Clue::Element(point) => Some(point),
+                    IndexKey::Element(point) => Some(point),
                     _ => None,
                 });
                 match elements.collect::<Option<Vec<_>>>() {
-                    Some(points) => self.intern(&points, |span| Quick::Element(slot, span)),
-                    None => Quick::Asked,
+                    Some(points) => self.intern(&points, |span| FastCheck::Element(slot, span)),
+                    None => FastCheck::Asked,
                 }
             }
         }
     }
 
-    fn intern(&mut self, points: &[&Point], quick: impl FnOnce(Span) -> Quick) -> Quick {
+    fn intern(&mut self, points: &[&EqualityKey], quick: impl FnOnce(PostingRange) -> FastCheck) -> FastCheck {
         let told =
-            |point: &&&Point| matches!(point, Point::Folded(_) | Point::List | Point::Object);
+            |point: &&&EqualityKey| matches!(point, EqualityKey::Folded(_) | EqualityKey::List | EqualityKey::Object);
         if points.iter().any(|point| told(&point)) {
-            return Quick::Asked;
+            return FastCheck::Asked;
         }
         let start = number(self.asked.len());
         for point in points {
@@ -98,41 +98,41 @@ impl Words {
             self.asked.push(word);
         }
         let length = number(points.len());
-        quick(Span { start, length })
+        quick(PostingRange { start, length })
     }
 
-    fn word(&mut self, point: &Point) -> u32 {
+    fn word(&mut self, point: &EqualityKey) -> u32 {
         let next = number(FIRST + self.numbers.len() + self.texts.len());
         match point {
-            Point::Null => NULL,
-            Point::Bool(false) => NO,
-            Point::Bool(true) => YES,
-            Point::Number(key) => *self.numbers.entry(*key).or_insert(next),
-            Point::Text(text) => match self.texts.get(text) {
+            EqualityKey::Null => NULL,
+            EqualityKey::Bool(false) => NO,
+            EqualityKey::Bool(true) => YES,
+            EqualityKey::Number(key) => *self.numbers.entry(*key).or_insert(next),
+            EqualityKey::Text(text) => match self.texts.get(text) {
                 Some(word) => *word,
                 None => {
                     self.texts.insert(text.clone(), next);
                     next
                 }
             },
-            Point::Folded(_) | Point::List | Point::Object => UNKNOWN,
+            EqualityKey::Folded(_) | EqualityKey::List | EqualityKey::Object => UNKNOWN,
         }
     }
 
-    fn of(&self, datum: Datum<'_>) -> u32 {
+    fn of(&self, datum: ValueRef<'_>) -> u32 {
         let word = match datum.kind() {
-            Kind::Null => return NULL,
-            Kind::Bool if datum.bool() == Some(true) => return YES,
-            Kind::Bool => return NO,
-            Kind::Number => datum.number().and_then(|n| self.numbers.get(&key_of(&n))),
-            Kind::Text => datum.text().and_then(|text| self.texts.get(&*text)),
-            Kind::List | Kind::Object => None,
+            JsonKind::Null => return NULL,
+            JsonKind::Bool if datum.bool() == Some(true) => return YES,
+            JsonKind::Bool => return NO,
+            JsonKind::Number => datum.number().and_then(|n| self.numbers.get(&key_of(&n))),
+            JsonKind::Text => datum.text().and_then(|text| self.texts.get(&*text)),
+            JsonKind::List | JsonKind::Object => None,
         };
         word.copied().unwrap_or(UNKNOWN)
     }
 }
 
-impl Default for Digest {
+impl Default for ValueDigest {
     fn default() -> Self {
         Self {
             kind: None,
@@ -144,9 +144,9 @@ impl Default for Digest {
     }
 }
 
-impl Digest {
-    pub fn compute(&mut self, datum: Option<Datum<'_>>, words: &Words) {
-        self.kind = datum.map(Datum::kind);
+impl ValueDigest {
+    pub fn compute(&mut self, datum: Option<ValueRef<'_>>, words: &ValueInterner) {
+        self.kind = datum.map(ValueRef::kind);
         self.empty = true;
         self.number = f64::NAN;
         self.word = UNKNOWN;
@@ -156,18 +156,18 @@ impl Digest {
         };
         self.word = words.of(datum);
         match datum.kind() {
-            Kind::Null => {}
-            Kind::Bool | Kind::Object => self.empty = false,
-            Kind::Number => {
+            JsonKind::Null => {}
+            JsonKind::Bool | JsonKind::Object => self.empty = false,
+            JsonKind::Number => {
                 self.empty = false;
                 self.number = datum.number().as_ref().map_or(f64::NAN, nearest);
             }
-            Kind::Text => {
+            JsonKind::Text => {
                 let text = datum.text().expect("a text has its text");
                 self.empty = text.is_empty();
                 self.number = crate::language::operator::value_kind::number(&text).as_ref().map_or(f64::NAN, nearest);
             }
-            Kind::List => {
+            JsonKind::List => {
                 self.elements
                     .extend(datum.elements().map(|element| words.of(element)));
                 self.empty = self.elements.is_empty();
@@ -183,21 +183,21 @@ const NUMBER: u32 = 3;
 const EQUAL: u32 = 4;
 const ELEMENT: u32 = 5;
 
-impl Quick {
+impl FastCheck {
     /// The slot and question of the check, and the words that it compares with.
     pub fn written(self, asked: &[u32]) -> Option<(u32, Vec<u32>)> {
         let looks = |slot: u32, question: u32| slot << 3 | question;
         Some(match self {
-            Quick::Asked => return None,
-            Quick::Absent(slot) => (looks(slot, ABSENT), Vec::new()),
-            Quick::Standing(slot) => (looks(slot, STANDING), Vec::new()),
-            Quick::Present(slot) => (looks(slot, PRESENT), Vec::new()),
-            Quick::Number(slot, Interval { low, high }) => {
+            FastCheck::Asked => return None,
+            FastCheck::Absent(slot) => (looks(slot, ABSENT), Vec::new()),
+            FastCheck::Standing(slot) => (looks(slot, STANDING), Vec::new()),
+            FastCheck::Present(slot) => (looks(slot, PRESENT), Vec::new()),
+            FastCheck::Number(slot, Interval { low, high }) => {
                 let words = [low, high].map(f64::to_bits).map(halves);
                 (looks(slot, NUMBER), words.concat())
             }
-            Quick::Equal(slot, span) => (looks(slot, EQUAL), span.slice(asked).to_vec()),
-            Quick::Element(slot, span) => (looks(slot, ELEMENT), span.slice(asked).to_vec()),
+            FastCheck::Equal(slot, span) => (looks(slot, EQUAL), span.slice(asked).to_vec()),
+            FastCheck::Element(slot, span) => (looks(slot, ELEMENT), span.slice(asked).to_vec()),
         })
     }
 }
@@ -208,7 +208,7 @@ pub fn slot(looks: u32) -> u32 {
 }
 
 #[inline]
-pub fn holds(looks: u32, wanted: &[u32], digest: &Digest) -> bool {
+pub fn holds(looks: u32, wanted: &[u32], digest: &ValueDigest) -> bool {
     match looks & 7 {
         ABSENT => digest.kind.is_none(),
         STANDING => digest.kind.is_some(),

@@ -1,42 +1,42 @@
 //! Finds which of many intervals contain a number, in logarithmic time plus the matches. Empty intervals are
 //! left out.
 
-use crate::matching::index::posting::{Posting, Postings, Span};
+use crate::matching::index::posting::{Posting, Postings, PostingRange};
 use crate::language::operator::index_condition::Interval;
 
 #[derive(Debug, Default)]
-pub struct Intervals {
+pub struct IntervalTree {
     /// Unbounded above, by lower end ascending.
-    from: Ladder,
+    from: SortedEnds,
     /// Unbounded below, by upper end descending.
-    up_to: Ladder,
+    up_to: SortedEnds,
     /// Bounded on both sides; the first node is the root.
-    nodes: Box<[Node]>,
+    nodes: Box<[IntervalNode]>,
 }
 
 /// A node of the interval tree: the intervals around its center, with the nodes entirely below and above.
 #[derive(Debug)]
-struct Node {
+struct IntervalNode {
     center: f64,
     /// The intervals around the center by lower end, ascending.
-    lows: Ladder,
+    lows: SortedEnds,
     /// The same by upper end, descending.
-    highs: Ladder,
+    highs: SortedEnds,
     below: Option<u32>,
     above: Option<u32>,
 }
 
 /// Ends in sorted order, each with a posting.
 #[derive(Debug, Default)]
-struct Ladder {
+struct SortedEnds {
     ends: Box<[f64]>,
-    span: Span,
+    span: PostingRange,
 }
 
-type Entry = (Interval, Posting);
+type IntervalEntry = (Interval, Posting);
 
-impl Intervals {
-    pub fn new(entries: Vec<Entry>, postings: &mut Postings) -> Self {
+impl IntervalTree {
+    pub fn new(entries: Vec<IntervalEntry>, postings: &mut Postings) -> Self {
         let (mut from, mut up_to, mut both) = (Vec::new(), Vec::new(), Vec::new());
         for entry in entries {
             match entry.0 {
@@ -49,8 +49,8 @@ impl Intervals {
         let mut nodes = Vec::new();
         grow(both, &mut nodes, postings);
         Self {
-            from: Ladder::ascending(from, postings),
-            up_to: Ladder::descending(up_to, postings),
+            from: SortedEnds::ascending(from, postings),
+            up_to: SortedEnds::descending(up_to, postings),
             nodes: nodes.into(),
         }
     }
@@ -59,7 +59,7 @@ impl Intervals {
         self.from.ends.is_empty() && self.up_to.ends.is_empty() && self.nodes.is_empty()
     }
 
-    pub fn find(&self, number: f64, found: &mut Vec<Span>) {
+    pub fn find(&self, number: f64, found: &mut Vec<PostingRange>) {
         self.from.find(|low| low <= number, found);
         self.up_to.find(|high| high >= number, found);
         let mut next = self.nodes.first();
@@ -76,8 +76,8 @@ impl Intervals {
     }
 }
 
-impl Ladder {
-    fn ascending(mut entries: Vec<Entry>, postings: &mut Postings) -> Self {
+impl SortedEnds {
+    fn ascending(mut entries: Vec<IntervalEntry>, postings: &mut Postings) -> Self {
         entries.sort_by(|(a, _), (b, _)| a.low.total_cmp(&b.low));
         Self {
             ends: entries.iter().map(|(interval, _)| interval.low).collect(),
@@ -85,7 +85,7 @@ impl Ladder {
         }
     }
 
-    fn descending(mut entries: Vec<Entry>, postings: &mut Postings) -> Self {
+    fn descending(mut entries: Vec<IntervalEntry>, postings: &mut Postings) -> Self {
         entries.sort_by(|(a, _), (b, _)| b.high.total_cmp(&a.high));
         Self {
             ends: entries.iter().map(|(interval, _)| interval.high).collect(),
@@ -93,7 +93,7 @@ impl Ladder {
         }
     }
 
-    fn find(&self, passed: impl Fn(f64) -> bool, found: &mut Vec<Span>) {
+    fn find(&self, passed: impl Fn(f64) -> bool, found: &mut Vec<PostingRange>) {
         let length = self.ends.partition_point(|end| passed(*end));
         if length > 0 {
             found.push(self.span.take(length));
@@ -102,7 +102,7 @@ impl Ladder {
 }
 
 /// Half of all ends are on either side of a center, so the depth is logarithmic.
-fn grow(entries: Vec<Entry>, nodes: &mut Vec<Node>, postings: &mut Postings) -> Option<u32> {
+fn grow(entries: Vec<IntervalEntry>, nodes: &mut Vec<IntervalNode>, postings: &mut Postings) -> Option<u32> {
     if entries.is_empty() {
         return None;
     }
@@ -114,10 +114,10 @@ fn grow(entries: Vec<Entry>, nodes: &mut Vec<Node>, postings: &mut Postings) -> 
     let (below, rest): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(i, _)| i.high < center);
     let (above, around): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(i, _)| i.low > center);
     let at = nodes.len();
-    nodes.push(Node {
+    nodes.push(IntervalNode {
         center,
-        lows: Ladder::ascending(around.clone(), postings),
-        highs: Ladder::descending(around, postings),
+        lows: SortedEnds::ascending(around.clone(), postings),
+        highs: SortedEnds::descending(around, postings),
         below: None,
         above: None,
     });
@@ -132,7 +132,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::matching::index::check_program::Check;
+    use crate::matching::index::check_program::CheckStart;
 
     fn end() -> impl Strategy<Value = f64> {
         prop_oneof![
@@ -152,17 +152,17 @@ mod tests {
             let mut postings = Postings::default();
             let entry = |(rule, (low, high)): (usize, &(f64, f64))| {
                 let rule = u32::try_from(rule).expect("few");
-                let posting = Posting { rule, check: Check::NOTHING };
+                let posting = Posting { rule, check: CheckStart::NOTHING };
                 (Interval { low: *low, high: *high }, posting)
             };
-            let entries: Vec<Entry> = ends.iter().enumerate().map(entry).collect();
-            let intervals = Intervals::new(entries.clone(), &mut postings);
+            let entries: Vec<IntervalEntry> = ends.iter().enumerate().map(entry).collect();
+            let intervals = IntervalTree::new(entries.clone(), &mut postings);
             let (mut spans, postings) = (Vec::new(), postings.finish().0);
             intervals.find(number, &mut spans);
             let found = spans.iter().flat_map(|span| span.slice(&postings));
             let mut found: Vec<u32> = found.map(|posting| posting.rule).collect();
             found.sort_unstable();
-            let holds = |(interval, _): &&Entry| interval.low <= number && number <= interval.high;
+            let holds = |(interval, _): &&IntervalEntry| interval.low <= number && number <= interval.high;
             let expected: Vec<u32> =
                 entries.iter().filter(holds).map(|(_, posting)| posting.rule).collect();
             prop_assert_eq!(found, expected);

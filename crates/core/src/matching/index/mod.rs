@@ -21,40 +21,40 @@ pub mod value_table;
 use serde_json::Value;
 
 use crate::event::Event;
-use crate::event::json::value_ref::Datum;
+use crate::event::json::value_ref::ValueRef;
 use crate::language::condition::Predicate;
 use crate::rule::Rule;
 use crate::language::operator::{Operator, Verdict};
-use crate::path::{Found, Path};
+use crate::path::{Resolved, Path};
 use crate::path::scope::Scope;
-use crate::matching::index::check_program::{Check, Judge, holds};
-use crate::matching::index::predicates::{Leaf, Leaves, Reads};
-use crate::matching::index::posting::{Posting, Postings, Rest, Span, number};
-use crate::matching::index::fast_check::{Quick, Words};
-pub use crate::matching::index::scratch::Scratch;
-use crate::matching::index::selectivity::Shares;
-use crate::matching::index::path_table::{Filling, Table};
-use crate::matching::index::condition::Tree;
-use crate::matching::index::access_path::Ways;
+use crate::matching::index::check_program::{CheckStart, PredicateEvaluator, holds};
+use crate::matching::index::predicates::{IndexedPredicate, PredicateTable, PredicateInput};
+use crate::matching::index::posting::{Posting, Postings, ResidualCondition, PostingRange, number};
+use crate::matching::index::fast_check::{FastCheck, ValueInterner};
+pub use crate::matching::index::scratch::IndexScratch;
+use crate::matching::index::selectivity::Selectivity;
+use crate::matching::index::path_table::{PathTableBuilder, PathTable};
+use crate::matching::index::condition::IndexedCondition;
+use crate::matching::index::access_path::AccessPlanner;
 
 /// The values at the paths of an index, for one event.
-pub trait Slots {
+pub trait SlotValues {
     /// None if the path is absent.
-    fn slot(&self, number: usize) -> Option<Datum<'_>>;
+    fn slot(&self, number: usize) -> Option<ValueRef<'_>>;
 }
 
 /// The indexed rules of one event type or family.
 #[derive(Debug, Default)]
-pub struct Index {
+pub struct RuleIndex {
     paths: Box<[Path]>,
     /// Each with its slot.
-    tables: Box<[(u32, Table)]>,
+    tables: Box<[(u32, PathTable)]>,
     /// Rules without an access path: they are tested for every event.
-    always: Span,
+    always: PostingRange,
     postings: Box<[Posting]>,
     code: Box<[u32]>,
-    leaves: Box<[Leaf]>,
-    words: Words,
+    leaves: Box<[IndexedPredicate]>,
+    words: ValueInterner,
 }
 
 /// An empty event, for predicates that read one value only.
@@ -75,16 +75,16 @@ static BLANK: Event = Event {
 /// The scope of a predicate that reads one value only.
 static ALONE: Scope<'static> = Scope::new(&BLANK, &Value::Null);
 
-impl Index {
+impl RuleIndex {
     /// Indexes rules, given with their numbers in the set.
     pub fn new(rules: &[(u32, &Rule)]) -> Self {
-        let mut leaves = Leaves::default();
+        let mut leaves = PredicateTable::default();
         let trees = rules
             .iter()
             .map(|(number, rule)| (*number, leaves.index_condition(*number, rule)));
-        let trees: Vec<(u32, Tree)> = trees.collect();
-        let shares = Shares::new(&leaves.facts, leaves.paths.len());
-        let mut building = Building::new(&leaves, &shares);
+        let trees: Vec<(u32, IndexedCondition)> = trees.collect();
+        let shares = Selectivity::new(&leaves.facts, leaves.paths.len());
+        let mut building = IndexBuilder::new(&leaves, &shares);
         for (rule, tree) in trees {
             building.add(rule, tree);
         }
@@ -102,11 +102,11 @@ impl Index {
 
     /// Collects the numbers of the matching rules, ascending. `whole` evaluates a predicate that reads the
     /// whole event, with the number of the rule whose variables it may read.
-    pub fn find<S: Slots, W: FnMut(u32, &Predicate) -> bool>(
+    pub fn find<S: SlotValues, W: FnMut(u32, &Predicate) -> bool>(
         &self,
         slots: &S,
         whole: &mut W,
-        scratch: &mut Scratch,
+        scratch: &mut IndexScratch,
         matches: &mut Vec<u32>,
     ) {
         matches.clear();
@@ -117,7 +117,7 @@ impl Index {
         }
         value_table::push(self.always, &mut scratch.spans);
         let spans = std::mem::take(&mut scratch.spans);
-        let mut judge = Judging {
+        let mut judge = IndexEvaluation {
             index: self,
             slots,
             whole,
@@ -137,26 +137,26 @@ impl Index {
 }
 
 /// The evaluation of an index's predicates for one event.
-struct Judging<'a, S, W> {
-    index: &'a Index,
+struct IndexEvaluation<'a, S, W> {
+    index: &'a RuleIndex,
     slots: &'a S,
     whole: &'a mut W,
-    scratch: &'a mut Scratch,
+    scratch: &'a mut IndexScratch,
 }
 
-impl<S: Slots, W: FnMut(u32, &Predicate) -> bool> Judge for Judging<'_, S, W> {
+impl<S: SlotValues, W: FnMut(u32, &Predicate) -> bool> PredicateEvaluator for IndexEvaluation<'_, S, W> {
     fn asked(&mut self, number: u32) -> bool {
         if let Some(holds) = self.scratch.verdicts.get(number) {
             return holds;
         }
         let leaf = &self.index.leaves[number as usize];
         let holds = match leaf.reads {
-            Reads::Whole(rule) => (self.whole)(rule, &leaf.predicate),
-            Reads::Slot(slot) => {
+            PredicateInput::Whole(rule) => (self.whole)(rule, &leaf.predicate),
+            PredicateInput::Slot(slot) => {
                 let slot = slot as usize;
                 let found = match self.slots.slot(slot) {
-                    None => Found::Absent,
-                    Some(datum) => Found::One(self.scratch.rooms.value(slot, datum)),
+                    None => Resolved::Absent,
+                    Some(datum) => Resolved::One(self.scratch.rooms.value(slot, datum)),
                 };
                 leaf.predicate.verdict(&found, &ALONE) == Verdict::Match
             }
@@ -179,29 +179,29 @@ impl<S: Slots, W: FnMut(u32, &Predicate) -> bool> Judge for Judging<'_, S, W> {
 const COPIES: u32 = 4;
 
 /// An index under construction.
-struct Building<'f> {
-    ways: Ways<'f>,
-    leaves: &'f [Leaf],
-    tables: Vec<Filling>,
+struct IndexBuilder<'f> {
+    ways: AccessPlanner<'f>,
+    leaves: &'f [IndexedPredicate],
+    tables: Vec<PathTableBuilder>,
     always: Vec<Posting>,
-    rests: Vec<Rest>,
+    rests: Vec<ResidualCondition>,
 }
 
-impl<'f> Building<'f> {
-    fn new(leaves: &'f Leaves<'_>, shares: &'f Shares) -> Self {
+impl<'f> IndexBuilder<'f> {
+    fn new(leaves: &'f PredicateTable<'_>, shares: &'f Selectivity) -> Self {
         Self {
-            ways: Ways {
+            ways: AccessPlanner {
                 facts: &leaves.facts,
                 shares,
             },
             leaves: &leaves.leaves,
-            tables: leaves.paths.iter().map(|_| Filling::default()).collect(),
+            tables: leaves.paths.iter().map(|_| PathTableBuilder::default()).collect(),
             always: Vec::new(),
             rests: Vec::new(),
         }
     }
 
-    fn add(&mut self, rule: u32, mut tree: Tree) {
+    fn add(&mut self, rule: u32, mut tree: IndexedCondition) {
         tree.sort(&|leaf| self.order(leaf));
         let Some(way) = self.ways.plan(&tree) else {
             let check = self.rest(tree);
@@ -220,16 +220,16 @@ impl<'f> Building<'f> {
     }
 
     /// The number of a residual condition; None if it never holds.
-    fn rest(&mut self, tree: Tree) -> Option<Check> {
+    fn rest(&mut self, tree: IndexedCondition) -> Option<CheckStart> {
         match tree {
-            Tree::True => Some(Check::NOTHING),
-            Tree::False => None,
-            Tree::Leaf(_) | Tree::All(_) | Tree::Any(_) => {
-                let check = Check(number(self.rests.len()));
-                self.rests.push(Rest {
+            IndexedCondition::True => Some(CheckStart::NOTHING),
+            IndexedCondition::False => None,
+            IndexedCondition::Leaf(_) | IndexedCondition::All(_) | IndexedCondition::Any(_) => {
+                let check = CheckStart(number(self.rests.len()));
+                self.rests.push(ResidualCondition {
                     tree,
                     copies: COPIES,
-                    written: Check::NOTHING,
+                    written: CheckStart::NOTHING,
                 });
                 Some(check)
             }
@@ -250,17 +250,17 @@ impl<'f> Building<'f> {
             shares.min_by(f32::total_cmp)
         });
         let cost = match (leaf.reads, &*leaf.predicate.operator) {
-            (Reads::Whole(_), _) => 2.0,
-            (Reads::Slot(_), Operator::Matches(_)) => 1.0,
-            (Reads::Slot(_), _) => 0.0,
+            (PredicateInput::Whole(_), _) => 2.0,
+            (PredicateInput::Slot(_), Operator::Matches(_)) => 1.0,
+            (PredicateInput::Slot(_), _) => 0.0,
         };
         cost + rarity.unwrap_or(1.0)
     }
 
-    fn finish(self) -> Index {
-        let mut words = Words::default();
+    fn finish(self) -> RuleIndex {
+        let mut words = ValueInterner::default();
         let facts = self.ways.facts.iter();
-        let quick: Vec<Quick> = facts.map(|facts| words.quick(facts)).collect();
+        let quick: Vec<FastCheck> = facts.map(|facts| words.quick(facts)).collect();
         let mut postings = Postings::new(self.rests, quick, words.take_asked());
         let tables = self.tables.into_iter().enumerate();
         let tables = tables
@@ -268,13 +268,13 @@ impl<'f> Building<'f> {
         let tables: Box<[_]> = tables.collect();
         let always = postings.add(self.always);
         let (postings, code) = postings.finish();
-        Index {
+        RuleIndex {
             tables,
             always,
             postings,
             code,
             words,
-            ..Index::default()
+            ..RuleIndex::default()
         }
     }
 }

@@ -3,97 +3,97 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::matching::index::prefix_table::Affixes;
-use crate::matching::index::interval_tree::Intervals;
-use crate::matching::index::posting::{Posting, Postings, Span};
-use crate::matching::index::scratch::{Buffers, Seen};
+use crate::matching::index::prefix_table::PrefixTable;
+use crate::matching::index::interval_tree::IntervalTree;
+use crate::matching::index::posting::{Posting, Postings, PostingRange};
+use crate::matching::index::scratch::{Buffers, VisitedSet};
 use crate::matching::index::substring_table::Substrings;
-use crate::matching::index::value_table::{Values, push};
-use crate::event::json::value_ref::Datum;
-use crate::event::json::tape::Kind;
-use crate::language::operator::Case;
+use crate::matching::index::value_table::{ValueTable, push};
+use crate::event::json::value_ref::ValueRef;
+use crate::event::json::tape::JsonKind;
+use crate::language::operator::CaseSensitivity;
 use crate::language::operator::equality::fold_into;
 use crate::language::operator::time::{instant, milliseconds};
-use crate::language::operator::index_condition::{Clue, Interval, Piece, Point, Stand, nearest};
+use crate::language::operator::index_condition::{IndexKey, Interval, TextFragment, EqualityKey, TextPosition, nearest};
 use crate::language::operator::value_kind::number;
 
 #[derive(Debug, Default)]
-pub struct Table {
-    absent: Span,
-    standing: Span,
-    present: Span,
-    equal: Values,
-    elements: Option<Box<Values>>,
-    numbers: Intervals,
-    instants: Intervals,
-    texts: Option<Box<Texts>>,
+pub struct PathTable {
+    absent: PostingRange,
+    standing: PostingRange,
+    present: PostingRange,
+    equal: ValueTable,
+    elements: Option<Box<ValueTable>>,
+    numbers: IntervalTree,
+    instants: IntervalTree,
+    texts: Option<Box<TextTables>>,
     /// Of case-folded texts.
-    folded: Option<Box<Texts>>,
+    folded: Option<Box<TextTables>>,
 }
 
 /// By parts of a text.
 #[derive(Debug, Default)]
-struct Texts {
-    starts: Affixes,
+struct TextTables {
+    starts: PrefixTable,
     /// Reversed, for suffixes.
-    ends: Affixes,
+    ends: PrefixTable,
     anywhere: Substrings,
 }
 
 /// A table under construction.
 #[derive(Debug, Default)]
-pub struct Filling {
+pub struct PathTableBuilder {
     absent: Vec<Posting>,
     standing: Vec<Posting>,
     present: Vec<Posting>,
-    equal: FxHashMap<Point, Vec<Posting>>,
-    elements: FxHashMap<Point, Vec<Posting>>,
+    equal: FxHashMap<EqualityKey, Vec<Posting>>,
+    elements: FxHashMap<EqualityKey, Vec<Posting>>,
     numbers: Vec<(Interval, Posting)>,
     instants: Vec<(Interval, Posting)>,
-    texts: Pieces,
-    folded: Pieces,
+    texts: TextTablesBuilder,
+    folded: TextTablesBuilder,
 }
 
 #[derive(Debug, Default)]
-struct Pieces {
+struct TextTablesBuilder {
     starts: Vec<(Vec<u8>, Posting)>,
     ends: Vec<(Vec<u8>, Posting)>,
     anywhere: Vec<(Vec<u8>, Posting)>,
 }
 
-impl Filling {
-    pub fn add(&mut self, clue: &Clue, posting: Posting) {
+impl PathTableBuilder {
+    pub fn add(&mut self, clue: &IndexKey, posting: Posting) {
         match clue {
-            Clue::Absent => self.absent.push(posting),
-            Clue::Standing => self.standing.push(posting),
-            Clue::Present => self.present.push(posting),
-            Clue::Equal(point) => self.equal.entry(point.clone()).or_default().push(posting),
-            Clue::Element(point) => self
+            IndexKey::Absent => self.absent.push(posting),
+            IndexKey::Standing => self.standing.push(posting),
+            IndexKey::Present => self.present.push(posting),
+            IndexKey::Equal(point) => self.equal.entry(point.clone()).or_default().push(posting),
+            IndexKey::Element(point) => self
                 .elements
                 .entry(point.clone())
                 .or_default()
                 .push(posting),
-            Clue::Number(interval) => self.numbers.push((*interval, posting)),
-            Clue::Instant(interval) => self.instants.push((*interval, posting)),
-            Clue::Text(stand, piece) => match piece.case {
-                Case::Exact => self.texts.add(*stand, piece, posting),
-                Case::Ignored => self.folded.add(*stand, piece, posting),
+            IndexKey::Number(interval) => self.numbers.push((*interval, posting)),
+            IndexKey::Instant(interval) => self.instants.push((*interval, posting)),
+            IndexKey::Text(stand, piece) => match piece.case {
+                CaseSensitivity::Exact => self.texts.add(*stand, piece, posting),
+                CaseSensitivity::Ignored => self.folded.add(*stand, piece, posting),
             },
         }
     }
 
     /// None for an empty table.
-    pub fn finish(self, postings: &mut Postings) -> Option<Table> {
+    pub fn finish(self, postings: &mut Postings) -> Option<PathTable> {
         let before = postings.add([]);
-        let table = Table {
+        let table = PathTable {
             absent: postings.add(self.absent),
             standing: postings.add(self.standing),
             present: postings.add(self.present),
-            equal: Values::new(self.equal, postings),
+            equal: ValueTable::new(self.equal, postings),
             elements: (!self.elements.is_empty())
-                .then(|| Box::new(Values::new(self.elements, postings))),
-            numbers: Intervals::new(self.numbers, postings),
-            instants: Intervals::new(self.instants, postings),
+                .then(|| Box::new(ValueTable::new(self.elements, postings))),
+            numbers: IntervalTree::new(self.numbers, postings),
+            instants: IntervalTree::new(self.instants, postings),
             texts: self.texts.finish(postings),
             folded: self.folded.finish(postings),
         };
@@ -101,39 +101,39 @@ impl Filling {
     }
 }
 
-impl Pieces {
-    fn add(&mut self, stand: Stand, piece: &Piece, posting: Posting) {
+impl TextTablesBuilder {
+    fn add(&mut self, stand: TextPosition, piece: &TextFragment, posting: Posting) {
         let bytes = piece.bytes.iter().copied();
         match stand {
-            Stand::Start => self.starts.push((bytes.collect(), posting)),
-            Stand::End => self.ends.push((bytes.rev().collect(), posting)),
-            Stand::Anywhere => self.anywhere.push((bytes.collect(), posting)),
+            TextPosition::Start => self.starts.push((bytes.collect(), posting)),
+            TextPosition::End => self.ends.push((bytes.rev().collect(), posting)),
+            TextPosition::Anywhere => self.anywhere.push((bytes.collect(), posting)),
         }
     }
 
-    fn finish(self, postings: &mut Postings) -> Option<Box<Texts>> {
-        let texts = Texts {
-            starts: Affixes::new(self.starts, postings),
-            ends: Affixes::new(self.ends, postings),
+    fn finish(self, postings: &mut Postings) -> Option<Box<TextTables>> {
+        let texts = TextTables {
+            starts: PrefixTable::new(self.starts, postings),
+            ends: PrefixTable::new(self.ends, postings),
             anywhere: Substrings::new(self.anywhere, postings),
         };
         (!texts.is_empty()).then(|| Box::new(texts))
     }
 }
 
-impl Table {
-    pub fn find(&self, datum: Option<Datum<'_>>, buffers: &mut Buffers, found: &mut Vec<Span>) {
+impl PathTable {
+    pub fn find(&self, datum: Option<ValueRef<'_>>, buffers: &mut Buffers, found: &mut Vec<PostingRange>) {
         let Some(datum) = datum else {
             return push(self.absent, found);
         };
         push(self.standing, found);
         match datum.kind() {
-            Kind::Null => self.equal.find(datum, &mut buffers.folded, found),
-            Kind::Text => {
+            JsonKind::Null => self.equal.find(datum, &mut buffers.folded, found),
+            JsonKind::Text => {
                 self.find_text(&datum.text().expect("a text has its text"), buffers, found)
             }
-            Kind::List => self.find_list(datum, buffers, found),
-            Kind::Number => {
+            JsonKind::List => self.find_list(datum, buffers, found),
+            JsonKind::Number => {
                 push(self.present, found);
                 self.equal.find(datum, &mut buffers.folded, found);
                 if !self.numbers.is_empty() {
@@ -142,14 +142,14 @@ impl Table {
                     self.numbers.find(number, found);
                 }
             }
-            Kind::Bool | Kind::Object => {
+            JsonKind::Bool | JsonKind::Object => {
                 push(self.present, found);
                 self.equal.find(datum, &mut buffers.folded, found);
             }
         }
     }
 
-    fn find_text(&self, text: &str, buffers: &mut Buffers, found: &mut Vec<Span>) {
+    fn find_text(&self, text: &str, buffers: &mut Buffers, found: &mut Vec<PostingRange>) {
         if !text.is_empty() {
             push(self.present, found);
         }
@@ -181,7 +181,7 @@ impl Table {
         }
     }
 
-    fn find_list(&self, datum: Datum<'_>, buffers: &mut Buffers, found: &mut Vec<Span>) {
+    fn find_list(&self, datum: ValueRef<'_>, buffers: &mut Buffers, found: &mut Vec<PostingRange>) {
         let mut elements = datum.elements().peekable();
         if elements.peek().is_some() {
             push(self.present, found);
@@ -199,7 +199,7 @@ impl Table {
 }
 
 /// Equal elements of a list lead to the same rules, so each is looked up once.
-fn drop_repeats(from: usize, found: &mut Vec<Span>) {
+fn drop_repeats(from: usize, found: &mut Vec<PostingRange>) {
     if found.len() < from + 2 {
         return;
     }
@@ -215,12 +215,12 @@ fn drop_repeats(from: usize, found: &mut Vec<Span>) {
     found.truncate(kept);
 }
 
-impl Texts {
+impl TextTables {
     fn is_empty(&self) -> bool {
         self.starts.is_empty() && self.ends.is_empty() && self.anywhere.is_empty()
     }
 
-    fn find(&self, text: &[u8], reversed: &mut Vec<u8>, seen: &mut Seen, found: &mut Vec<Span>) {
+    fn find(&self, text: &[u8], reversed: &mut Vec<u8>, seen: &mut VisitedSet, found: &mut Vec<PostingRange>) {
         if !self.starts.is_empty() {
             self.starts.find(text, found);
         }
@@ -238,45 +238,45 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::matching::index::check_program::Check;
+    use crate::matching::index::check_program::CheckStart;
 
-    fn clues() -> Vec<Clue> {
-        let is = |value: Value, case| Clue::Equal(Point::of(&value, case).0);
-        let has = |value: Value, case| Clue::Element(Point::of(&value, case).0);
+    fn clues() -> Vec<IndexKey> {
+        let is = |value: Value, case| IndexKey::Equal(EqualityKey::of(&value, case).0);
+        let has = |value: Value, case| IndexKey::Element(EqualityKey::of(&value, case).0);
         let piece = |stand, text: &str, case| {
             let bytes = text.as_bytes().into();
-            Clue::Text(stand, Piece { bytes, case })
+            IndexKey::Text(stand, TextFragment { bytes, case })
         };
         let interval = |low, high| Interval { low, high };
         vec![
-            Clue::Absent,
-            Clue::Standing,
-            Clue::Present,
-            is(json!("vip"), Case::Exact),
-            is(json!("VIP"), Case::Ignored),
-            is(json!(1), Case::Exact),
-            is(json!(null), Case::Exact),
-            has(json!("vip"), Case::Exact),
-            has(json!(1.0), Case::Exact),
-            has(json!("Vip"), Case::Ignored),
-            Clue::Number(interval(0.0, 5.0)),
-            Clue::Instant(interval(0.0, f64::INFINITY)),
-            piece(Stand::Start, "vi", Case::Exact),
-            piece(Stand::End, "ip", Case::Exact),
-            piece(Stand::Anywhere, "p e", Case::Exact),
-            piece(Stand::Start, "vip", Case::Ignored),
+            IndexKey::Absent,
+            IndexKey::Standing,
+            IndexKey::Present,
+            is(json!("vip"), CaseSensitivity::Exact),
+            is(json!("VIP"), CaseSensitivity::Ignored),
+            is(json!(1), CaseSensitivity::Exact),
+            is(json!(null), CaseSensitivity::Exact),
+            has(json!("vip"), CaseSensitivity::Exact),
+            has(json!(1.0), CaseSensitivity::Exact),
+            has(json!("Vip"), CaseSensitivity::Ignored),
+            IndexKey::Number(interval(0.0, 5.0)),
+            IndexKey::Instant(interval(0.0, f64::INFINITY)),
+            piece(TextPosition::Start, "vi", CaseSensitivity::Exact),
+            piece(TextPosition::End, "ip", CaseSensitivity::Exact),
+            piece(TextPosition::Anywhere, "p e", CaseSensitivity::Exact),
+            piece(TextPosition::Start, "vip", CaseSensitivity::Ignored),
         ]
     }
 
     fn found(value: Option<Value>) -> Vec<u32> {
-        let (mut filling, mut postings) = (Filling::default(), Postings::default());
+        let (mut filling, mut postings) = (PathTableBuilder::default(), Postings::default());
         for (rule, clue) in (0..).zip(&clues()) {
-            let check = Check::NOTHING;
+            let check = CheckStart::NOTHING;
             filling.add(clue, Posting { rule, check });
         }
         let table = filling.finish(&mut postings).expect("a table");
         let (postings, mut spans) = (postings.finish().0, Vec::new());
-        let datum = value.as_ref().map(Datum::Built);
+        let datum = value.as_ref().map(ValueRef::Built);
         table.find(datum, &mut Buffers::default(), &mut spans);
         let found = spans.iter().flat_map(|span| span.slice(&postings));
         let mut found: Vec<u32> = found.map(|posting| posting.rule).collect();
@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn a_table_without_rules_is_none() {
         assert!(
-            Filling::default()
+            PathTableBuilder::default()
                 .finish(&mut Postings::default())
                 .is_none()
         );

@@ -1,19 +1,19 @@
 //! The posting lists of an index, in one allocation. They do not change once built.
 
-use crate::matching::index::check_program::{Check, Code};
-use crate::matching::index::fast_check::Quick;
-use crate::matching::index::condition::Tree;
+use crate::matching::index::check_program::{CheckStart, CheckProgram};
+use crate::matching::index::fast_check::FastCheck;
+use crate::matching::index::condition::IndexedCondition;
 
 /// A candidate rule: its number in the set and its residual condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Posting {
     pub rule: u32,
-    pub check: Check,
+    pub check: CheckStart,
 }
 
 /// A range of postings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Span {
+pub struct PostingRange {
     pub start: u32,
     pub length: u32,
 }
@@ -23,23 +23,23 @@ pub struct Span {
 #[derive(Debug, Default)]
 pub struct Postings {
     list: Vec<Posting>,
-    code: Code,
-    rests: Vec<Rest>,
-    quick: Vec<Quick>,
+    code: CheckProgram,
+    rests: Vec<ResidualCondition>,
+    quick: Vec<FastCheck>,
     asked: Vec<u32>,
 }
 
 /// A residual condition, to be written where it is first tested.
 #[derive(Debug)]
-pub struct Rest {
-    pub tree: Tree,
+pub struct ResidualCondition {
+    pub tree: IndexedCondition,
     /// How often it may still be copied; then it is shared.
     pub copies: u32,
-    pub written: Check,
+    pub written: CheckStart,
 }
 
 impl Postings {
-    pub fn new(rests: Vec<Rest>, quick: Vec<Quick>, asked: Vec<u32>) -> Self {
+    pub fn new(rests: Vec<ResidualCondition>, quick: Vec<FastCheck>, asked: Vec<u32>) -> Self {
         Self {
             rests,
             quick,
@@ -49,26 +49,26 @@ impl Postings {
     }
 
     /// Until then, `check` is the number of a residual condition.
-    pub fn add(&mut self, postings: impl IntoIterator<Item = Posting>) -> Span {
+    pub fn add(&mut self, postings: impl IntoIterator<Item = Posting>) -> PostingRange {
         let start = number(self.list.len());
         for posting in postings {
             let check = self.written(posting.check);
             self.list.push(Posting { check, ..posting });
         }
-        Span {
+        PostingRange {
             start,
             length: number(self.list.len()) - start,
         }
     }
 
-    fn written(&mut self, check: Check) -> Check {
-        if check == Check::NOTHING {
+    fn written(&mut self, check: CheckStart) -> CheckStart {
+        if check == CheckStart::NOTHING {
             return check;
         }
         let rest = &mut self.rests[check.0 as usize];
         if rest.copies > 0 {
             rest.copies -= 1;
-            rest.written = Check(number(self.code.length()));
+            rest.written = CheckStart(number(self.code.length()));
             self.code.write(&rest.tree, &self.quick, &self.asked);
         }
         rest.written
@@ -79,7 +79,7 @@ impl Postings {
     }
 }
 
-impl Span {
+impl PostingRange {
     pub fn is_empty(self) -> bool {
         self.length == 0
     }

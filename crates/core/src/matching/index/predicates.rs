@@ -9,23 +9,23 @@ use serde_json::Value;
 
 use crate::matching::index::BLANK;
 use crate::matching::index::posting::number;
-use crate::matching::index::condition::Tree;
+use crate::matching::index::condition::IndexedCondition;
 use crate::language::condition::{Condition, Polarity, Predicate};
 use crate::rule::Rule;
-use crate::language::operator::index_condition::Narrowing;
+use crate::language::operator::index_condition::IndexCondition;
 use crate::language::operator::{Operator, Verdict};
-use crate::path::{Key, Path, Root, Route};
+use crate::path::{PathSegment, Path, Root, PathKind};
 use crate::path::scope::Scope;
 
 /// A predicate and the input of its evaluation.
 #[derive(Debug)]
-pub struct Leaf {
+pub struct IndexedPredicate {
     pub predicate: Arc<Predicate>,
-    pub reads: Reads,
+    pub reads: PredicateInput,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reads {
+pub enum PredicateInput {
     /// The value at one path only.
     Slot(u32),
     /// The whole event, with the variables of this rule.
@@ -34,32 +34,32 @@ pub enum Reads {
 
 /// What is known of a predicate when the index is built.
 #[derive(Debug)]
-pub struct Facts {
+pub struct PredicateInfo {
     /// The slot of its path, unless the path is a query.
     pub slot: Option<u32>,
-    pub narrowings: Vec<Narrowing>,
+    pub narrowings: Vec<IndexCondition>,
 }
 
 #[derive(Debug, Default)]
-pub struct Leaves<'r> {
-    pub leaves: Vec<Leaf>,
-    pub facts: Vec<Facts>,
+pub struct PredicateTable<'r> {
+    pub leaves: Vec<IndexedPredicate>,
+    pub facts: Vec<PredicateInfo>,
     pub paths: Vec<Path>,
-    slots: FxHashMap<(Root, &'r [Key]), u32>,
-    known: FxHashMap<Identity<'r>, u32>,
+    slots: FxHashMap<(Root, &'r [PathSegment]), u32>,
+    known: FxHashMap<PredicateKey<'r>, u32>,
 }
 
 /// Predicates with equal keys are the same predicate.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Identity<'r> {
-    place: Place<'r>,
+struct PredicateKey<'r> {
+    place: PredicateTarget<'r>,
     polarity: Polarity,
     operator: Cow<'r, Operator>,
 }
 
 /// What a predicate's path reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Place<'r> {
+enum PredicateTarget<'r> {
     Slot(u32),
     /// Nodes of the whole event.
     Event(&'r str),
@@ -67,30 +67,30 @@ enum Place<'r> {
     Rule(u32, &'r str),
 }
 
-impl<'r> Leaves<'r> {
-    pub fn index_condition(&mut self, number: u32, rule: &'r Rule) -> Tree {
+impl<'r> PredicateTable<'r> {
+    pub fn index_condition(&mut self, number: u32, rule: &'r Rule) -> IndexedCondition {
         self.grow(number, rule, &rule.when)
     }
 
-    fn grow(&mut self, number: u32, rule: &'r Rule, condition: &'r Condition) -> Tree {
-        let mut parts = |parts: &'r [Condition]| -> Vec<Tree> {
+    fn grow(&mut self, number: u32, rule: &'r Rule, condition: &'r Condition) -> IndexedCondition {
+        let mut parts = |parts: &'r [Condition]| -> Vec<IndexedCondition> {
             let parts = parts.iter();
             parts.map(|part| self.grow(number, rule, part)).collect()
         };
         match condition {
-            Condition::All(all) => Tree::all(parts(all)),
-            Condition::Any(any) => Tree::any(parts(any)),
+            Condition::All(all) => IndexedCondition::all(parts(all)),
+            Condition::Any(any) => IndexedCondition::any(parts(any)),
             Condition::Predicate(predicate) => self.leaf(number, rule, predicate),
         }
     }
 
-    fn leaf(&mut self, number: u32, rule: &'r Rule, predicate: &'r Arc<Predicate>) -> Tree {
+    fn leaf(&mut self, number: u32, rule: &'r Rule, predicate: &'r Arc<Predicate>) -> IndexedCondition {
         let operator = predicate.operator.settled(&rule.vars);
         let place = self.place(number, &predicate.path);
-        if matches!(place, Place::Rule(..)) && !operator.reads_event() {
+        if matches!(place, PredicateTarget::Rule(..)) && !operator.reads_event() {
             return constant(predicate, &rule.vars);
         }
-        let identity = Identity {
+        let identity = PredicateKey {
             place,
             polarity: predicate.polarity,
             operator,
@@ -104,19 +104,19 @@ impl<'r> Leaves<'r> {
             .iter()
             .any(|narrowing| narrowing.clues.is_empty())
         {
-            return Tree::False;
+            return IndexedCondition::False;
         }
-        Tree::Leaf(leaf)
+        IndexedCondition::Leaf(leaf)
     }
 
-    fn add(&mut self, rule: u32, predicate: &Arc<Predicate>, identity: Identity<'r>) -> u32 {
+    fn add(&mut self, rule: u32, predicate: &Arc<Predicate>, identity: PredicateKey<'r>) -> u32 {
         let slot = match identity.place {
-            Place::Slot(slot) => Some(slot),
-            Place::Event(_) | Place::Rule(..) => None,
+            PredicateTarget::Slot(slot) => Some(slot),
+            PredicateTarget::Event(_) | PredicateTarget::Rule(..) => None,
         };
         let reads = match slot {
-            Some(slot) if !identity.operator.reads_event() => Reads::Slot(slot),
-            Some(_) | None => Reads::Whole(rule),
+            Some(slot) if !identity.operator.reads_event() => PredicateInput::Slot(slot),
+            Some(_) | None => PredicateInput::Whole(rule),
         };
         let predicate = match &identity.operator {
             Cow::Borrowed(_) => Arc::clone(predicate),
@@ -125,24 +125,24 @@ impl<'r> Leaves<'r> {
                 ..predicate.as_ref().clone()
             }),
         };
-        self.facts.push(Facts {
+        self.facts.push(PredicateInfo {
             slot,
             narrowings: identity.operator.narrowings(identity.polarity),
         });
         let leaf = number(self.leaves.len());
-        self.leaves.push(Leaf { predicate, reads });
+        self.leaves.push(IndexedPredicate { predicate, reads });
         self.known.insert(identity, leaf);
         leaf
     }
 
-    fn place(&mut self, rule: u32, path: &'r Path) -> Place<'r> {
+    fn place(&mut self, rule: u32, path: &'r Path) -> PredicateTarget<'r> {
         let (root, keys) = match &path.route {
-            Route::Plain { root, keys } => (*root, keys.as_slice()),
-            Route::Query(_) => return Place::Event(&path.text),
+            PathKind::Plain { root, keys } => (*root, keys.as_slice()),
+            PathKind::Query(_) => return PredicateTarget::Event(&path.text),
         };
         match root {
             Root::Body | Root::Envelope | Root::Event | Root::Raw if keys.is_empty() => {
-                Place::Event(&path.text)
+                PredicateTarget::Event(&path.text)
             }
             Root::Body | Root::Envelope | Root::Event | Root::Raw => {
                 let next = number(self.paths.len());
@@ -150,20 +150,20 @@ impl<'r> Leaves<'r> {
                 if slot == next {
                     self.paths.push(path.clone());
                 }
-                Place::Slot(slot)
+                PredicateTarget::Slot(slot)
             }
             Root::Vars | Root::Steps | Root::Error | Root::Local | Root::Document => {
-                Place::Rule(rule, &path.text)
+                PredicateTarget::Rule(rule, &path.text)
             }
         }
     }
 }
 
 /// Evaluates a predicate on a variable, which is the same for every event.
-fn constant(predicate: &Predicate, vars: &Value) -> Tree {
+fn constant(predicate: &Predicate, vars: &Value) -> IndexedCondition {
     let scope = Scope::new(&BLANK, vars);
     match predicate.evaluate(&scope) {
-        Verdict::Match => Tree::True,
-        Verdict::NoMatch | Verdict::Missing | Verdict::WrongType => Tree::False,
+        Verdict::Match => IndexedCondition::True,
+        Verdict::NoMatch | Verdict::Missing | Verdict::WrongType => IndexedCondition::False,
     }
 }

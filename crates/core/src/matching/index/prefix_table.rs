@@ -1,29 +1,29 @@
 //! Finds which of many texts are a prefix of a given text, in logarithmic time plus the matches. Texts are
 //! bytes; for suffixes the caller reverses them.
 
-use crate::matching::index::posting::{Posting, Postings, Span, number};
+use crate::matching::index::posting::{Posting, Postings, PostingRange, number};
 
 #[derive(Debug, Default)]
-pub struct Affixes {
+pub struct PrefixTable {
     bytes: Box<[u8]>,
     /// Sorted by their bytes.
-    pieces: Box<[Piece]>,
+    pieces: Box<[PrefixEntry]>,
     longest: usize,
 }
 
 #[derive(Debug)]
-struct Piece {
+struct PrefixEntry {
     start: u32,
     end: u32,
     /// The longest other entry that is a prefix of this one.
     within: Option<u32>,
-    span: Span,
+    span: PostingRange,
 }
 
-impl Affixes {
+impl PrefixTable {
     pub fn new(mut entries: Vec<(Vec<u8>, Posting)>, postings: &mut Postings) -> Self {
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let (mut bytes, mut pieces) = (Vec::new(), Vec::<Piece>::new());
+        let (mut bytes, mut pieces) = (Vec::new(), Vec::<PrefixEntry>::new());
         let mut longest = 0;
         for same in entries.chunk_by(|(a, _), (b, _)| a == b) {
             let text = same[0].0.as_slice();
@@ -31,7 +31,7 @@ impl Affixes {
             let start = number(bytes.len());
             let within = outer(text, &pieces, &bytes);
             bytes.extend_from_slice(text);
-            pieces.push(Piece {
+            pieces.push(PrefixEntry {
                 start,
                 end: number(bytes.len()),
                 within,
@@ -54,8 +54,8 @@ impl Affixes {
         self.longest
     }
 
-    pub fn find(&self, text: &[u8], found: &mut Vec<Span>) {
-        let follows = |piece: &Piece| piece.of(&self.bytes) <= text;
+    pub fn find(&self, text: &[u8], found: &mut Vec<PostingRange>) {
+        let follows = |piece: &PrefixEntry| piece.of(&self.bytes) <= text;
         let after = self.pieces.partition_point(follows);
         // The last entry that sorts at or before the text shares all of the text's prefixes.
         let mut next = after.checked_sub(1);
@@ -69,14 +69,14 @@ impl Affixes {
     }
 }
 
-impl Piece {
+impl PrefixEntry {
     fn of<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
         &bytes[self.start as usize..self.end as usize]
     }
 }
 
 /// The longest prefix of a text among the entries that sort before it.
-fn outer(text: &[u8], pieces: &[Piece], bytes: &[u8]) -> Option<u32> {
+fn outer(text: &[u8], pieces: &[PrefixEntry], bytes: &[u8]) -> Option<u32> {
     let mut next = pieces.len().checked_sub(1);
     while let Some(at) = next {
         if text.starts_with(pieces[at].of(bytes)) {
@@ -93,7 +93,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::matching::index::check_program::Check;
+    use crate::matching::index::check_program::CheckStart;
 
     proptest! {
         #[test]
@@ -103,10 +103,10 @@ mod tests {
         ) {
             let entry = |(rule, piece): (usize, &String)| {
                 let rule = u32::try_from(rule).expect("few");
-                (piece.clone().into_bytes(), Posting { rule, check: Check::NOTHING })
+                (piece.clone().into_bytes(), Posting { rule, check: CheckStart::NOTHING })
             };
             let mut postings = Postings::default();
-            let affixes = Affixes::new(pieces.iter().enumerate().map(entry).collect(), &mut postings);
+            let affixes = PrefixTable::new(pieces.iter().enumerate().map(entry).collect(), &mut postings);
             let (mut spans, postings) = (Vec::new(), postings.finish().0);
             affixes.find(text.as_bytes(), &mut spans);
             let found = spans.iter().flat_map(|span| span.slice(&postings));

@@ -3,17 +3,17 @@
 
 use serde_json::Value;
 
-use crate::matching::index::posting::Span;
-use crate::matching::index::fast_check::Digest;
-use crate::event::json::value_ref::Datum;
-use crate::event::json::tape::Kind;
+use crate::matching::index::posting::PostingRange;
+use crate::matching::index::fast_check::ValueDigest;
+use crate::event::json::value_ref::ValueRef;
+use crate::event::json::tape::JsonKind;
 
 /// One per thread, shared by all indexes.
 #[derive(Debug, Default)]
-pub struct Scratch {
-    pub(super) spans: Vec<Span>,
+pub struct IndexScratch {
+    pub(super) spans: Vec<PostingRange>,
     pub(super) verdicts: Verdicts,
-    pub(super) rooms: Rooms,
+    pub(super) rooms: ValueCache,
     pub(super) digests: Digests,
     pub(super) buffers: Buffers,
 }
@@ -23,12 +23,12 @@ pub struct Scratch {
 pub(super) struct Buffers {
     pub folded: String,
     pub reversed: Vec<u8>,
-    pub seen: Seen,
+    pub seen: VisitedSet,
 }
 
 /// The numbers that were inserted since `begin`.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct VisitedSet {
     stamps: Vec<u32>,
     now: u32,
 }
@@ -43,29 +43,29 @@ pub(super) struct Verdicts {
 
 /// The values that were built for this event, by slot.
 #[derive(Debug, Default)]
-pub(super) struct Rooms {
-    rooms: Vec<Room>,
+pub(super) struct ValueCache {
+    rooms: Vec<CachedValue>,
     event: u32,
 }
 
 /// The digest of each slot for this event.
 #[derive(Debug, Default)]
 pub(super) struct Digests {
-    digests: Vec<(u32, Digest)>,
+    digests: Vec<(u32, ValueDigest)>,
     event: u32,
 }
 
 /// Keeps the memory of a text and a list while other values replace them.
 #[derive(Debug)]
-struct Room {
+struct CachedValue {
     event: u32,
-    kind: Kind,
+    kind: JsonKind,
     text: Value,
     list: Value,
     other: Value,
 }
 
-impl Scratch {
+impl IndexScratch {
     pub(super) fn begin(&mut self, predicates: usize, slots: usize) {
         self.spans.clear();
         self.verdicts.begin(predicates);
@@ -74,7 +74,7 @@ impl Scratch {
     }
 }
 
-impl Seen {
+impl VisitedSet {
     pub fn begin(&mut self, length: usize) {
         if self.stamps.len() < length {
             self.stamps.resize(length, 0);
@@ -110,10 +110,10 @@ impl Verdicts {
     }
 }
 
-impl Rooms {
+impl ValueCache {
     fn begin(&mut self, length: usize) {
         if self.rooms.len() < length {
-            self.rooms.resize_with(length, Room::default);
+            self.rooms.resize_with(length, CachedValue::default);
         }
         let rooms = &mut self.rooms;
         self.event = next(self.event, u32::MAX, || {
@@ -122,10 +122,10 @@ impl Rooms {
     }
 
     /// The value of a slot; built on the first call.
-    pub fn value<'v>(&'v mut self, slot: usize, datum: Datum<'v>) -> &'v Value {
+    pub fn value<'v>(&'v mut self, slot: usize, datum: ValueRef<'v>) -> &'v Value {
         let built = match datum {
-            Datum::Built(value) => return value,
-            Datum::Taped(_) => datum,
+            ValueRef::Built(value) => return value,
+            ValueRef::Taped(_) => datum,
         };
         let room = &mut self.rooms[slot];
         if room.event != self.event {
@@ -148,7 +148,7 @@ impl Digests {
     }
 
     #[inline]
-    pub fn get(&mut self, slot: u32, fill: impl FnOnce(&mut Digest)) -> &Digest {
+    pub fn get(&mut self, slot: u32, fill: impl FnOnce(&mut ValueDigest)) -> &ValueDigest {
         let (event, digest) = &mut self.digests[slot as usize];
         if *event != self.event {
             *event = self.event;
@@ -158,11 +158,11 @@ impl Digests {
     }
 }
 
-impl Default for Room {
+impl Default for CachedValue {
     fn default() -> Self {
         Self {
             event: 0,
-            kind: Kind::Null,
+            kind: JsonKind::Null,
             text: Value::String(String::new()),
             list: Value::Array(Vec::new()),
             other: Value::Null,
@@ -170,34 +170,34 @@ impl Default for Room {
     }
 }
 
-impl Room {
-    fn fill(&mut self, datum: Datum<'_>) {
+impl CachedValue {
+    fn fill(&mut self, datum: ValueRef<'_>) {
         self.kind = datum.kind();
         let value = match self.kind {
-            Kind::Text => &mut self.text,
-            Kind::List => &mut self.list,
-            Kind::Null | Kind::Bool | Kind::Number | Kind::Object => &mut self.other,
+            JsonKind::Text => &mut self.text,
+            JsonKind::List => &mut self.list,
+            JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Object => &mut self.other,
         };
         fill(value, datum);
     }
 
     fn value(&self) -> &Value {
         match self.kind {
-            Kind::Text => &self.text,
-            Kind::List => &self.list,
-            Kind::Null | Kind::Bool | Kind::Number | Kind::Object => &self.other,
+            JsonKind::Text => &self.text,
+            JsonKind::List => &self.list,
+            JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Object => &self.other,
         }
     }
 }
 
 /// Replaces a value, and reuses its memory if both are text or lists.
-fn fill(value: &mut Value, datum: Datum<'_>) {
+fn fill(value: &mut Value, datum: ValueRef<'_>) {
     match (datum.kind(), &mut *value) {
-        (Kind::Text, Value::String(text)) => {
+        (JsonKind::Text, Value::String(text)) => {
             text.clear();
             text.push_str(&datum.text().expect("a text has its text"));
         }
-        (Kind::List, Value::Array(list)) => {
+        (JsonKind::List, Value::Array(list)) => {
             let mut length = 0;
             for element in datum.elements() {
                 if length == list.len() {
@@ -244,7 +244,7 @@ mod tests {
             verdicts.begin(2);
             assert_eq!((verdicts.get(0), verdicts.get(1)), (None, None));
         }
-        let mut seen = Seen::default();
+        let mut seen = VisitedSet::default();
         for now in [0, u32::MAX - 1, u32::MAX] {
             seen.now = now;
             seen.begin(1);
@@ -265,13 +265,13 @@ mod tests {
             json!([]),
             json!({"a": [true]}),
         ];
-        let (mut rooms, mut tape) = (Rooms::default(), Tape::default());
+        let (mut rooms, mut tape) = (ValueCache::default(), Tape::default());
         for value in values.iter().chain(&values) {
             let text = value.to_string();
             let scanned = tape.scan(text.as_bytes()).expect("plain JSON");
             rooms.begin(1);
             for _ in 0..2 {
-                assert_eq!(rooms.value(0, Datum::Taped(scanned.root())), value);
+                assert_eq!(rooms.value(0, ValueRef::Taped(scanned.root())), value);
             }
         }
     }

@@ -3,17 +3,17 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::matching::index::predicates::Facts;
-use crate::language::operator::index_condition::{Clue, Interval, Narrowing, Point, Stand};
+use crate::matching::index::predicates::PredicateInfo;
+use crate::language::operator::index_condition::{IndexKey, Interval, IndexCondition, EqualityKey, TextPosition};
 
 /// The values that rules compare with, by path.
 #[derive(Debug)]
-pub struct Shares {
-    slots: Vec<Asked>,
+pub struct Selectivity {
+    slots: Vec<PathUsage>,
 }
 
 #[derive(Debug, Default)]
-struct Asked {
+struct PathUsage {
     values: usize,
     elements: usize,
     pieces: usize,
@@ -22,23 +22,23 @@ struct Asked {
     instants: Vec<f64>,
 }
 
-impl Shares {
-    pub fn new(facts: &[Facts], slots: usize) -> Self {
-        let mut asked: Vec<Asked> = (0..slots).map(|_| Asked::default()).collect();
-        let mut points: FxHashSet<(u32, bool, &Point)> = FxHashSet::default();
+impl Selectivity {
+    pub fn new(facts: &[PredicateInfo], slots: usize) -> Self {
+        let mut asked: Vec<PathUsage> = (0..slots).map(|_| PathUsage::default()).collect();
+        let mut points: FxHashSet<(u32, bool, &EqualityKey)> = FxHashSet::default();
         for (slot, clue) in facts.iter().flat_map(clues) {
             let here = &mut asked[slot as usize];
             match clue {
-                Clue::Equal(point) => {
+                IndexKey::Equal(point) => {
                     here.values += usize::from(points.insert((slot, false, point)))
                 }
-                Clue::Element(point) => {
+                IndexKey::Element(point) => {
                     here.elements += usize::from(points.insert((slot, true, point)));
                 }
-                Clue::Text(..) => here.pieces += 1,
-                Clue::Number(interval) => here.numbers.extend(ends(*interval)),
-                Clue::Instant(interval) => here.instants.extend(ends(*interval)),
-                Clue::Absent | Clue::Standing | Clue::Present => {}
+                IndexKey::Text(..) => here.pieces += 1,
+                IndexKey::Number(interval) => here.numbers.extend(ends(*interval)),
+                IndexKey::Instant(interval) => here.instants.extend(ends(*interval)),
+                IndexKey::Absent | IndexKey::Standing | IndexKey::Present => {}
             }
         }
         for here in &mut asked {
@@ -48,7 +48,7 @@ impl Shares {
         Self { slots: asked }
     }
 
-    pub fn estimate(&self, slot: u32, narrowing: &Narrowing) -> f32 {
+    pub fn estimate(&self, slot: u32, narrowing: &IndexCondition) -> f32 {
         let shares = narrowing
             .clues
             .iter()
@@ -56,29 +56,29 @@ impl Shares {
         shares.sum::<f32>().min(1.0)
     }
 
-    pub fn estimate_key(&self, slot: u32, clue: &Clue) -> f32 {
+    pub fn estimate_key(&self, slot: u32, clue: &IndexKey) -> f32 {
         let here = &self.slots[slot as usize];
         match clue {
-            Clue::Absent => 0.4,
-            Clue::Standing => 0.8,
-            Clue::Present => 0.7,
-            Clue::Equal(Point::Null) => 0.25,
-            Clue::Equal(Point::Bool(_)) => 0.5,
-            Clue::Equal(Point::List | Point::Object) => 0.6,
-            Clue::Equal(Point::Number(_) | Point::Text(_) | Point::Folded(_)) => {
+            IndexKey::Absent => 0.4,
+            IndexKey::Standing => 0.8,
+            IndexKey::Present => 0.7,
+            IndexKey::Equal(EqualityKey::Null) => 0.25,
+            IndexKey::Equal(EqualityKey::Bool(_)) => 0.5,
+            IndexKey::Equal(EqualityKey::List | EqualityKey::Object) => 0.6,
+            IndexKey::Equal(EqualityKey::Number(_) | EqualityKey::Text(_) | EqualityKey::Folded(_)) => {
                 one_of(here.values, 1.0, 3)
             }
             // A list is assumed to have a few elements.
-            Clue::Element(_) => one_of(here.elements, 3.0, 9),
-            Clue::Text(Stand::Start | Stand::End, _) => one_of(here.pieces, 1.0, 7),
-            Clue::Text(Stand::Anywhere, _) => one_of(here.pieces, 2.0, 15),
-            Clue::Number(interval) => rank(*interval, &here.numbers),
-            Clue::Instant(interval) => rank(*interval, &here.instants),
+            IndexKey::Element(_) => one_of(here.elements, 3.0, 9),
+            IndexKey::Text(TextPosition::Start | TextPosition::End, _) => one_of(here.pieces, 1.0, 7),
+            IndexKey::Text(TextPosition::Anywhere, _) => one_of(here.pieces, 2.0, 15),
+            IndexKey::Number(interval) => rank(*interval, &here.numbers),
+            IndexKey::Instant(interval) => rank(*interval, &here.instants),
         }
     }
 }
 
-fn clues(facts: &Facts) -> impl Iterator<Item = (u32, &Clue)> {
+fn clues(facts: &PredicateInfo) -> impl Iterator<Item = (u32, &IndexKey)> {
     let clues = facts.narrowings.iter().flat_map(|n| &n.clues);
     facts
         .slot
@@ -112,26 +112,26 @@ fn rank(interval: Interval, ends: &[f64]) -> f32 {
 mod tests {
     use super::*;
 
-    fn facts(slot: u32, clue: Clue) -> Facts {
-        Facts {
+    fn facts(slot: u32, clue: IndexKey) -> PredicateInfo {
+        PredicateInfo {
             slot: Some(slot),
-            narrowings: vec![Narrowing::exactly(clue)],
+            narrowings: vec![IndexCondition::exactly(clue)],
         }
     }
 
     #[test]
     fn the_rarer_is_told_from_the_more_frequent() {
-        let is = |text: &str| Clue::Equal(Point::Text(text.into()));
-        let between = |low, high| Clue::Number(Interval { low, high });
-        let mut all: Vec<Facts> = (0..50).map(|n| facts(0, is(&n.to_string()))).collect();
+        let is = |text: &str| IndexKey::Equal(EqualityKey::Text(text.into()));
+        let between = |low, high| IndexKey::Number(Interval { low, high });
+        let mut all: Vec<PredicateInfo> = (0..50).map(|n| facts(0, is(&n.to_string()))).collect();
         all.extend(["low", "high"].map(|text| facts(1, is(text))));
         all.extend((0..20).map(|n| facts(2, between(f64::from(n), f64::INFINITY))));
-        let shares = Shares::new(&all, 3);
+        let shares = Selectivity::new(&all, 3);
         let share = |slot, clue| shares.estimate_key(slot, &clue);
         assert!(share(0, is("7")) < share(1, is("low")));
-        assert!(share(1, is("low")) < share(1, Clue::Present));
+        assert!(share(1, is("low")) < share(1, IndexKey::Present));
         assert!(share(2, between(3.0, 4.0)) < share(2, between(3.0, 15.0)));
         assert!(share(2, between(18.0, f64::INFINITY)) < share(2, between(2.0, f64::INFINITY)));
-        assert!(share(2, between(2.0, f64::INFINITY)) < share(2, Clue::Standing));
+        assert!(share(2, between(2.0, f64::INFINITY)) < share(2, IndexKey::Standing));
     }
 }

@@ -3,17 +3,17 @@
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use rustc_hash::FxHashMap;
 
-use crate::matching::index::posting::{Posting, Postings, Span, number};
-use crate::matching::index::scratch::Seen;
+use crate::matching::index::posting::{Posting, Postings, PostingRange, number};
+use crate::matching::index::scratch::VisitedSet;
 
 #[derive(Debug, Default)]
 pub struct Substrings {
     /// None if there are no texts.
     automaton: Option<AhoCorasick>,
     /// By number of the text.
-    spans: Box<[Span]>,
+    spans: Box<[PostingRange]>,
     /// Tested for every text, if the automaton could not be built.
-    whenever: Span,
+    whenever: PostingRange,
 }
 
 impl Substrings {
@@ -41,7 +41,7 @@ impl Substrings {
                     .iter()
                     .map(|(_, list)| postings.add(list.iter().copied()))
                     .collect(),
-                whenever: Span::default(),
+                whenever: PostingRange::default(),
             },
             Err(_) => Self {
                 whenever: postings.add(entries.iter().map(|(_, posting)| *posting)),
@@ -54,7 +54,7 @@ impl Substrings {
         self.automaton.is_none() && self.whenever.is_empty()
     }
 
-    pub fn find(&self, text: &[u8], seen: &mut Seen, found: &mut Vec<Span>) {
+    pub fn find(&self, text: &[u8], seen: &mut VisitedSet, found: &mut Vec<PostingRange>) {
         if !self.whenever.is_empty() {
             found.push(self.whenever);
         }
@@ -74,13 +74,13 @@ impl Substrings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matching::index::check_program::Check;
+    use crate::matching::index::check_program::CheckStart;
 
     #[test]
     fn every_text_that_stands_there_is_found_once() {
         let texts = ["aa", "a", "cab", "abra", "x", "a"];
         let entry = |(rule, text): (usize, &&str)| {
-            let check = Check::NOTHING;
+            let check = CheckStart::NOTHING;
             (
                 text.as_bytes().to_vec(),
                 Posting {
@@ -93,7 +93,7 @@ mod tests {
         let entries = texts.iter().enumerate().map(entry).collect();
         let substrings = Substrings::new(entries, &mut postings);
         let (mut spans, postings) = (Vec::new(), postings.finish().0);
-        let mut seen = Seen::default();
+        let mut seen = VisitedSet::default();
         for _ in 0..2 {
             spans.clear();
             substrings.find(b"abracadabra aaa", &mut seen, &mut spans);

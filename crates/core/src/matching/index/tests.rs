@@ -8,21 +8,21 @@ use super::*;
 use crate::matching::rule_set::RuleSet;
 
 /// Values by path, with a record of every read.
-struct Noted<'i> {
+struct RecordingSlots<'i> {
     paths: &'i [Path],
     body: Value,
     looks: RefCell<Vec<String>>,
 }
 
-impl Slots for Noted<'_> {
-    fn slot(&self, number: usize) -> Option<Datum<'_>> {
+impl SlotValues for RecordingSlots<'_> {
+    fn slot(&self, number: usize) -> Option<ValueRef<'_>> {
         let name = &self.paths[number].text;
         self.looks.borrow_mut().push(name.clone());
-        self.body.get(name).map(Datum::Built)
+        self.body.get(name).map(ValueRef::Built)
     }
 }
 
-fn index(whens: &[&str]) -> Index {
+fn index(whens: &[&str]) -> RuleIndex {
     let documents = whens.iter().enumerate().map(|(number, when)| {
         format!(
             "name: r{number}\nevent_source: support\nevent_type: ticket.PriorityChanged\n\
@@ -33,12 +33,12 @@ fn index(whens: &[&str]) -> Index {
     let rules = (0..)
         .zip(&set.rules)
         .map(|(number, rule)| (number, rule.as_ref()));
-    Index::new(&rules.collect::<Vec<_>>())
+    RuleIndex::new(&rules.collect::<Vec<_>>())
 }
 
 /// The rules found, the predicates evaluated on the whole event, and the values read.
-fn find(index: &Index, body: Value) -> (Vec<u32>, Vec<String>, Vec<String>) {
-    let slots = Noted {
+fn find(index: &RuleIndex, body: Value) -> (Vec<u32>, Vec<String>, Vec<String>) {
+    let slots = RecordingSlots {
         paths: index.paths(),
         body,
         looks: RefCell::default(),
@@ -48,7 +48,7 @@ fn find(index: &Index, body: Value) -> (Vec<u32>, Vec<String>, Vec<String>) {
         asked.push(predicate.path.text.clone());
         true
     };
-    index.find(&slots, &mut whole, &mut Scratch::default(), &mut matches);
+    index.find(&slots, &mut whole, &mut IndexScratch::default(), &mut matches);
     (matches, asked, slots.looks.into_inner())
 }
 

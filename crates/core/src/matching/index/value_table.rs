@@ -3,42 +3,42 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::matching::index::posting::{Posting, Postings, Span};
-use crate::event::json::value_ref::Datum;
-use crate::event::json::tape::Kind;
+use crate::matching::index::posting::{Posting, Postings, PostingRange};
+use crate::event::json::value_ref::ValueRef;
+use crate::event::json::tape::JsonKind;
 use crate::language::operator::equality::fold_into;
-use crate::language::operator::index_condition::{Point, key_of};
+use crate::language::operator::index_condition::{EqualityKey, key_of};
 
 #[derive(Debug, Default)]
-pub struct Values {
-    null: Span,
-    no: Span,
-    yes: Span,
-    list: Span,
-    object: Span,
-    numbers: FxHashMap<u64, Span>,
-    texts: FxHashMap<Box<str>, Span>,
-    folded: FxHashMap<Box<str>, Span>,
+pub struct ValueTable {
+    null: PostingRange,
+    no: PostingRange,
+    yes: PostingRange,
+    list: PostingRange,
+    object: PostingRange,
+    numbers: FxHashMap<u64, PostingRange>,
+    texts: FxHashMap<Box<str>, PostingRange>,
+    folded: FxHashMap<Box<str>, PostingRange>,
 }
 
-impl Values {
-    pub fn new(lists: FxHashMap<Point, Vec<Posting>>, postings: &mut Postings) -> Self {
+impl ValueTable {
+    pub fn new(lists: FxHashMap<EqualityKey, Vec<Posting>>, postings: &mut Postings) -> Self {
         let mut values = Self::default();
         for (point, list) in lists {
             let span = postings.add(list);
             match point {
-                Point::Null => values.null = span,
-                Point::Bool(false) => values.no = span,
-                Point::Bool(true) => values.yes = span,
-                Point::List => values.list = span,
-                Point::Object => values.object = span,
-                Point::Number(key) => {
+                EqualityKey::Null => values.null = span,
+                EqualityKey::Bool(false) => values.no = span,
+                EqualityKey::Bool(true) => values.yes = span,
+                EqualityKey::List => values.list = span,
+                EqualityKey::Object => values.object = span,
+                EqualityKey::Number(key) => {
                     values.numbers.insert(key, span);
                 }
-                Point::Text(text) => {
+                EqualityKey::Text(text) => {
                     values.texts.insert(text, span);
                 }
-                Point::Folded(text) => {
+                EqualityKey::Folded(text) => {
                     values.folded.insert(text, span);
                 }
             }
@@ -53,15 +53,15 @@ impl Values {
         !self.folded.is_empty()
     }
 
-    pub fn find(&self, datum: Datum<'_>, buffer: &mut String, found: &mut Vec<Span>) {
+    pub fn find(&self, datum: ValueRef<'_>, buffer: &mut String, found: &mut Vec<PostingRange>) {
         let span = match datum.kind() {
-            Kind::Null => self.null,
-            Kind::Bool if datum.bool() == Some(true) => self.yes,
-            Kind::Bool => self.no,
-            Kind::List => self.list,
-            Kind::Object => self.object,
-            Kind::Number => self.find_number(datum),
-            Kind::Text => {
+            JsonKind::Null => self.null,
+            JsonKind::Bool if datum.bool() == Some(true) => self.yes,
+            JsonKind::Bool => self.no,
+            JsonKind::List => self.list,
+            JsonKind::Object => self.object,
+            JsonKind::Number => self.find_number(datum),
+            JsonKind::Text => {
                 let text = datum.text().expect("a text has its text");
                 if self.folds() {
                     fold_into(&text, buffer);
@@ -73,17 +73,17 @@ impl Values {
         push(span, found);
     }
 
-    pub fn find_text(&self, text: &str) -> Span {
+    pub fn find_text(&self, text: &str) -> PostingRange {
         self.texts.get(text).copied().unwrap_or_default()
     }
 
-    pub fn find_folded(&self, text: &str) -> Span {
+    pub fn find_folded(&self, text: &str) -> PostingRange {
         self.folded.get(text).copied().unwrap_or_default()
     }
 
-    fn find_number(&self, datum: Datum<'_>) -> Span {
+    fn find_number(&self, datum: ValueRef<'_>) -> PostingRange {
         if self.numbers.is_empty() {
-            return Span::default();
+            return PostingRange::default();
         }
         let span = datum
             .number()
@@ -92,7 +92,7 @@ impl Values {
     }
 }
 
-pub fn push(span: Span, found: &mut Vec<Span>) {
+pub fn push(span: PostingRange, found: &mut Vec<PostingRange>) {
     if !span.is_empty() {
         found.push(span);
     }

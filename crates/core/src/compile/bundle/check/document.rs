@@ -4,21 +4,21 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::compile::bundle::check::unsatisfiable;
-use crate::compile::bundle::check::path_reads::{Read, of_state};
-use crate::bundle::name::FullName;
+use crate::compile::bundle::check::path_reads::{PathRead, of_state};
+use crate::bundle::name::ResourceName;
 use crate::compile::bundle::builtin::is_known;
 use crate::compile::bundle::flow::usual_landing;
-use crate::bundle::state::{Definition, Does, Spot, State, Then};
+use crate::bundle::state::{Definition, StateKind, PathField, BundleState, NextState};
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::flow::control::Landing;
+use crate::flow::control::ResultPath;
 use crate::language::event_fields::FieldCheck;
 use crate::language::resolver::NameResolver;
-use crate::path::{Key, Path, Route};
+use crate::path::{PathSegment, Path, PathKind};
 use crate::document::suggest;
 
 /// What a flow's document is before its first state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
+pub enum InitialDocument {
     Event,
     /// An item of a `Map`, whatever that is.
     Item,
@@ -36,7 +36,7 @@ const ENVELOPE: [&str; 6] = [
 
 /// What a document may hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Held {
+struct DocumentShape {
     /// The first keys of what was put there on some way.
     keys: BTreeSet<String>,
     /// The event may still be there.
@@ -45,8 +45,8 @@ struct Held {
     anything: bool,
 }
 
-impl Held {
-    fn join(&mut self, other: &Held) -> bool {
+impl DocumentShape {
+    fn join(&mut self, other: &DocumentShape) -> bool {
         let before = self.clone();
         self.keys.extend(other.keys.iter().cloned());
         self.event |= other.event;
@@ -55,24 +55,24 @@ impl Held {
     }
 
     /// With a value put somewhere.
-    fn landed(mut self, landing: &Landing) -> Self {
+    fn landed(mut self, landing: &ResultPath) -> Self {
         match landing {
-            Landing::Nowhere => self,
-            Landing::At(keys) => match keys.first() {
+            ResultPath::Nowhere => self,
+            ResultPath::At(keys) => match keys.first() {
                 Some(first) => {
                     self.keys.insert(first.name.clone());
                     self
                 }
-                None => Held {
+                None => DocumentShape {
                     anything: true,
-                    ..Held::default()
+                    ..DocumentShape::default()
                 },
             },
         }
     }
 }
 
-pub fn check(definition: &Definition, start: Start, names: &mut NameResolver<'_>) {
+pub fn check(definition: &Definition, start: InitialDocument, names: &mut NameResolver<'_>) {
     let held = held_before(definition, start);
     let written: BTreeSet<String> = held.values().flat_map(|held| held.keys.clone()).collect();
     for state in &definition.states {
@@ -80,7 +80,7 @@ pub fn check(definition: &Definition, start: Start, names: &mut NameResolver<'_>
             for read in of_state(state) {
                 check_read(&read, state, held, &written, start, names);
             }
-            if let Does::Choice { choices, .. } = &state.does
+            if let StateKind::Choice { choices, .. } = &state.does
                 && held.event
                 && !held.keys.contains("input")
             {
@@ -89,21 +89,21 @@ pub fn check(definition: &Definition, start: Start, names: &mut NameResolver<'_>
                     .for_each(|choice| unsatisfiable::check(&choice.test, names));
             }
         }
-        if let Does::Map { each, .. } = &state.does {
-            check(each, Start::Item, names);
+        if let StateKind::Map { each, .. } = &state.does {
+            check(each, InitialDocument::Item, names);
         }
     }
 }
 
 /// What may be in the document before each state that a way leads to.
-fn held_before(definition: &Definition, start: Start) -> HashMap<&str, Held> {
-    let first = Held {
-        event: start == Start::Event,
-        anything: start == Start::Item,
-        ..Held::default()
+fn held_before(definition: &Definition, start: InitialDocument) -> HashMap<&str, DocumentShape> {
+    let first = DocumentShape {
+        event: start == InitialDocument::Event,
+        anything: start == InitialDocument::Item,
+        ..DocumentShape::default()
     };
-    let mut before: HashMap<&str, Held> = HashMap::new();
-    let mut open: Vec<(&str, Held)> = vec![(definition.start_at.text.as_str(), first)];
+    let mut before: HashMap<&str, DocumentShape> = HashMap::new();
+    let mut open: Vec<(&str, DocumentShape)> = vec![(definition.start_at.text.as_str(), first)];
     while let Some((name, held)) = open.pop() {
         let Some(state) = definition.state(name) else {
             continue;
@@ -118,10 +118,10 @@ fn held_before(definition: &Definition, start: Start) -> HashMap<&str, Held> {
 }
 
 /// What the document is on each way on from a state.
-fn after<'s>(state: &'s State, held: &Held) -> Vec<(&'s str, Held)> {
+fn after<'s>(state: &'s BundleState, held: &DocumentShape) -> Vec<(&'s str, DocumentShape)> {
     let mut ways = Vec::new();
     if let Some(catch) = state.catch() {
-        let landing = landing(catch.result.as_ref()).unwrap_or(Landing::At(Vec::new()));
+        let landing = landing(catch.result.as_ref()).unwrap_or(ResultPath::At(Vec::new()));
         ways.push((catch.next.text.as_str(), held.clone().landed(&landing)));
     }
     let landing = landing(state.result.as_ref()).unwrap_or_else(|| usual_landing(state));
@@ -130,54 +130,54 @@ fn after<'s>(state: &'s State, held: &Held) -> Vec<(&'s str, Held)> {
         None => held.clone().landed(&landing),
     };
     if is_refused(state) {
-        done = Held {
+        done = DocumentShape {
             anything: true,
             ..held.clone()
         };
     }
     if state.output.is_some() {
-        done = Held {
+        done = DocumentShape {
             anything: true,
-            ..Held::default()
+            ..DocumentShape::default()
         };
     }
     match &state.does {
-        Does::Choice { choices, default } => {
+        StateKind::Choice { choices, default } => {
             let next = choices.iter().map(|choice| &choice.next).chain(default);
             ways.extend(next.map(|next| (next.text.as_str(), done.clone())));
         }
-        Does::Action { .. } | Does::Map { .. } | Does::Wait { .. } | Does::Pass { .. } => {
-            if let Then::Next(next) = &state.then {
+        StateKind::Action { .. } | StateKind::Map { .. } | StateKind::Wait { .. } | StateKind::Pass { .. } => {
+            if let NextState::Next(next) = &state.then {
                 ways.push((next.text.as_str(), done));
             }
         }
-        Does::Succeed { .. } | Does::Fail { .. } => {}
+        StateKind::Succeed { .. } | StateKind::Fail { .. } => {}
     }
     ways
 }
 
 /// Whether the state calls what ZIS brings and is not here: what it would leave is not known.
-fn is_refused(state: &State) -> bool {
+fn is_refused(state: &BundleState) -> bool {
     state.action().is_some_and(|name| {
-        let common = FullName::parse(&name.text).is_some_and(|full| full.is_common());
+        let common = ResourceName::parse(&name.text).is_some_and(|full| full.is_common());
         common && !is_known(&name.text)
     })
 }
 
 /// The document as a `Pass` leaves it whose result is the whole of it; None where that is not known.
-fn shape(state: &State, landing: &Landing) -> Option<Held> {
-    let Does::Pass { result, parameters } = &state.does else {
+fn shape(state: &BundleState, landing: &ResultPath) -> Option<DocumentShape> {
+    let StateKind::Pass { result, parameters } = &state.does else {
         return None;
     };
-    if *landing != Landing::At(Vec::new()) {
+    if *landing != ResultPath::At(Vec::new()) {
         return None;
     }
     match (result, parameters) {
         (Some(result), _) => {
             let entries = result.as_map()?;
-            Some(Held {
+            Some(DocumentShape {
                 keys: entries.iter().map(|entry| entry.key.clone()).collect(),
-                ..Held::default()
+                ..DocumentShape::default()
             })
         }
         (None, Some(parameters)) => {
@@ -189,38 +189,38 @@ fn shape(state: &State, landing: &Landing) -> Option<Held> {
                     .unwrap_or(&entry.key)
                     .to_owned()
             });
-            Some(Held {
+            Some(DocumentShape {
                 keys: keys.collect(),
-                ..Held::default()
+                ..DocumentShape::default()
             })
         }
         (None, None) => None,
     }
 }
 
-fn landing(spot: Option<&Spot>) -> Option<Landing> {
+fn landing(spot: Option<&PathField>) -> Option<ResultPath> {
     let Some(path) = &spot?.path else {
-        return Some(Landing::Nowhere);
+        return Some(ResultPath::Nowhere);
     };
     match Path::in_document(path).ok()?.route {
-        Route::Plain { keys, .. } => Some(Landing::At(keys)),
-        Route::Query(_) => Some(Landing::Nowhere),
+        PathKind::Plain { keys, .. } => Some(ResultPath::At(keys)),
+        PathKind::Query(_) => Some(ResultPath::Nowhere),
     }
 }
 
 fn check_read(
-    read: &Read,
-    state: &State,
-    held: &Held,
+    read: &PathRead,
+    state: &BundleState,
+    held: &DocumentShape,
     written: &BTreeSet<String>,
-    start: Start,
+    start: InitialDocument,
     names: &mut NameResolver<'_>,
 ) {
     // What is no path is told where it is lowered.
     let Ok(path) = Path::in_document(&read.path) else {
         return;
     };
-    let Route::Plain { keys, .. } = &path.route else {
+    let PathKind::Plain { keys, .. } = &path.route else {
         return;
     };
     let Some(first) = keys.first() else {
@@ -232,7 +232,7 @@ fn check_read(
     let of_event = ENVELOPE.contains(&first.name.as_str());
     if of_event && held.event {
         check_event(read, keys, names);
-    } else if of_event && start == Start::Item {
+    } else if of_event && start == InitialDocument::Item {
         let message = format!(
             "inside of a `Map`, `$` is the item: `{}` is not the event",
             read.path
@@ -252,9 +252,9 @@ fn check_read(
 }
 
 fn never_written(
-    read: &Read,
-    first: &Key,
-    state: &State,
+    read: &PathRead,
+    first: &PathSegment,
+    state: &BundleState,
     written: &BTreeSet<String>,
     diagnostics: &mut Diagnostics,
 ) {
@@ -290,7 +290,7 @@ fn never_written(
 }
 
 /// A path into the event, held against what the events of the flow's job specs have.
-fn check_event(read: &Read, keys: &[Key], names: &mut NameResolver<'_>) {
+fn check_event(read: &PathRead, keys: &[PathSegment], names: &mut NameResolver<'_>) {
     let route: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
     let known = names.fields.body_keys();
     let ["input", key, rest @ ..] = route.as_slice() else {

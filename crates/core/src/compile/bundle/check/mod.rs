@@ -9,10 +9,10 @@ pub mod settings;
 pub mod termination;
 pub mod unsatisfiable;
 
-use crate::compile::bundle::{Trigger, nowhere, told};
-use crate::bundle::state::{Definition, Does};
-use crate::bundle::{Bundle, Flow, Kind, Word};
-use crate::bundle::name::FullName;
+use crate::compile::bundle::{JobSpecTrigger, nowhere, told};
+use crate::bundle::state::{Definition, StateKind};
+use crate::bundle::{Bundle, BundleFlow, ResourceKind, SpannedText};
+use crate::bundle::name::ResourceName;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::compile::compiler::Compiler;
 use crate::language::resolver::NameResolver;
@@ -24,7 +24,7 @@ const LONGEST_ACTION: usize = 20;
 const LONGEST_TIME: u64 = 100;
 
 /// What the bundle's names lead to, and how long they are.
-pub fn names(bundle: &Bundle, triggers: &[Trigger<'_>], cx: &mut Compiler<'_>) {
+pub fn names(bundle: &Bundle, triggers: &[JobSpecTrigger<'_>], cx: &mut Compiler<'_>) {
     for trigger in triggers {
         check_flow_name(&trigger.spec.flow_name, bundle, cx.diagnostics());
         let what = "name of a job spec";
@@ -49,10 +49,10 @@ pub fn names(bundle: &Bundle, triggers: &[Trigger<'_>], cx: &mut Compiler<'_>) {
 }
 
 /// All that can be wrong within one flow.
-pub fn flow(flow: &Flow, bundle: &Bundle, names: &mut NameResolver<'_>) {
+pub fn flow(flow: &BundleFlow, bundle: &Bundle, names: &mut NameResolver<'_>) {
     reachability::check(&flow.definition, "the flow", names.diagnostics);
     for state in flow.definition.every_state() {
-        if let Does::Action {
+        if let StateKind::Action {
             name, parameters, ..
         } = &state.does
         {
@@ -63,26 +63,26 @@ pub fn flow(flow: &Flow, bundle: &Bundle, names: &mut NameResolver<'_>) {
         }
     }
     warn_of_time(&flow.definition, names.diagnostics);
-    document::check(&flow.definition, document::Start::Event, names);
+    document::check(&flow.definition, document::InitialDocument::Event, names);
 }
 
-fn check_flow_name(word: &Word, bundle: &Bundle, diagnostics: &mut Diagnostics) {
+fn check_flow_name(word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
     limit(word, LONGEST_FLOW_NAME, "`flow_name`", diagnostics);
     let flows: Vec<&str> = bundle
         .flows
         .iter()
         .map(|flow| flow.name.text.as_str())
         .collect();
-    match FullName::parse(&word.text) {
+    match ResourceName::parse(&word.text) {
         Some(full) if full.kind == "flow" => {
-            let known = flows.contains(&full.name) || told(bundle, Kind::Flow, full.name);
+            let known = flows.contains(&full.name) || told(bundle, ResourceKind::Flow, full.name);
             match known {
                 true => other_owner(full.owner, word, bundle, diagnostics),
                 false => nowhere(word.at, "flow", full.name, &flows, diagnostics),
             }
         }
         Some(_) | None => {
-            let short = FullName::short(&word.text);
+            let short = ResourceName::short(&word.text);
             let message = format!("`{}` is no whole name of a flow", word.text);
             let help = format!("write `zis:{}:flow:{short}`", bundle.integration);
             diagnostics.error(Code::InvalidValue, word.at, message, &help);
@@ -90,24 +90,24 @@ fn check_flow_name(word: &Word, bundle: &Bundle, diagnostics: &mut Diagnostics) 
     }
 }
 
-fn check_action_name(word: &Word, bundle: &Bundle, diagnostics: &mut Diagnostics) {
+fn check_action_name(word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
     let actions: Vec<&str> = bundle
         .actions
         .iter()
         .map(|action| action.name.text.as_str())
         .collect();
-    match FullName::parse(&word.text) {
+    match ResourceName::parse(&word.text) {
         // What ZIS brings is judged where it is lowered.
         Some(full) if full.is_common() => {}
         Some(full) if full.kind == "action" => {
-            let known = actions.contains(&full.name) || told(bundle, Kind::Action, full.name);
+            let known = actions.contains(&full.name) || told(bundle, ResourceKind::Action, full.name);
             match known {
                 true => other_owner(full.owner, word, bundle, diagnostics),
                 false => nowhere(word.at, "action", full.name, &actions, diagnostics),
             }
         }
         Some(_) | None => {
-            let short = FullName::short(&word.text);
+            let short = ResourceName::short(&word.text);
             let message = format!("`{}` is no whole name of an action", word.text);
             let help = format!("write `zis:{}:action:{short}`", bundle.integration);
             diagnostics.error(Code::InvalidValue, word.at, message, &help);
@@ -116,7 +116,7 @@ fn check_action_name(word: &Word, bundle: &Bundle, diagnostics: &mut Diagnostics
 }
 
 /// A name of another integration is found here by its last part, and nowhere on ZIS.
-fn other_owner(owner: &str, word: &Word, bundle: &Bundle, diagnostics: &mut Diagnostics) {
+fn other_owner(owner: &str, word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
     if owner == bundle.integration {
         return;
     }
@@ -125,7 +125,7 @@ fn other_owner(owner: &str, word: &Word, bundle: &Bundle, diagnostics: &mut Diag
     diagnostics.warning(Code::InvalidValue, word.at, message, help);
 }
 
-fn limit(word: &Word, most: usize, what: &str, diagnostics: &mut Diagnostics) {
+fn limit(word: &SpannedText, most: usize, what: &str, diagnostics: &mut Diagnostics) {
     let length = word.text.chars().count();
     if length > most {
         let message = format!("this {what} has {length} characters");
@@ -134,7 +134,7 @@ fn limit(word: &Word, most: usize, what: &str, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn warn_of_uncalled(name: &Word, bundle: &Bundle, diagnostics: &mut Diagnostics) {
+fn warn_of_uncalled(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
     let states = bundle
         .flows
         .iter()
@@ -144,16 +144,16 @@ fn warn_of_uncalled(name: &Word, bundle: &Bundle, diagnostics: &mut Diagnostics)
         .flows
         .iter()
         .any(|flow| !flow.definition.broken.is_empty());
-    let called = calls.any(|call| FullName::short(&call.text) == name.text);
-    if !called && !broken && bundle.broken.iter().all(|(kind, _)| *kind != Kind::Flow) {
+    let called = calls.any(|call| ResourceName::short(&call.text) == name.text);
+    if !called && !broken && bundle.broken.iter().all(|(kind, _)| *kind != ResourceKind::Flow) {
         let message = format!("no state calls the action `{}`", name.text);
         diagnostics.warning(Code::Unused, name.at, message, "take it out, or call it");
     }
 }
 
 /// Two job specs for one type: each of them starts its flow.
-fn warn_of_twins(trigger: &Trigger<'_>, before: &[Trigger<'_>], diagnostics: &mut Diagnostics) {
-    let same = |other: &&Trigger<'_>| {
+fn warn_of_twins(trigger: &JobSpecTrigger<'_>, before: &[JobSpecTrigger<'_>], diagnostics: &mut Diagnostics) {
+    let same = |other: &&JobSpecTrigger<'_>| {
         other.types.is_some() && other.types == trigger.types && other.source == trigger.source
     };
     let Some(first) = before.iter().find(same) else {
@@ -184,13 +184,13 @@ fn warn_of_time(definition: &Definition, diagnostics: &mut Diagnostics) {
         .every_state()
         .into_iter()
         .filter_map(|state| match &state.does {
-            Does::Wait { seconds, at } => Some((*seconds, *at)),
-            Does::Action { .. }
-            | Does::Choice { .. }
-            | Does::Map { .. }
-            | Does::Pass { .. }
-            | Does::Succeed { .. }
-            | Does::Fail { .. } => None,
+            StateKind::Wait { seconds, at } => Some((*seconds, *at)),
+            StateKind::Action { .. }
+            | StateKind::Choice { .. }
+            | StateKind::Map { .. }
+            | StateKind::Pass { .. }
+            | StateKind::Succeed { .. }
+            | StateKind::Fail { .. } => None,
         });
     let mut total = 0_u64;
     for (seconds, at) in waits {

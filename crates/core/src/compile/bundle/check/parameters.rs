@@ -2,17 +2,17 @@
 
 use crate::compile::bundle::check::path_reads::of_action;
 use crate::bundle::http::HttpAction;
-use crate::bundle::Word;
-use crate::bundle::name::FullName;
+use crate::bundle::SpannedText;
+use crate::bundle::name::ResourceName;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
-use crate::path::{Path, Route};
+use crate::path::{Path, PathKind};
 use crate::document::suggest;
 
 /// Without `Parameters` an action reads the document itself.
 pub fn check(
     action: &HttpAction,
-    call: &Word,
+    call: &SpannedText,
     parameters: Option<&Node>,
     diagnostics: &mut Diagnostics,
 ) {
@@ -27,7 +27,7 @@ pub fn check(
     let Some(used) = used(action) else {
         return;
     };
-    let name = FullName::short(&call.text);
+    let name = ResourceName::short(&call.text);
     for key in used.iter().filter(|key| !given.contains(&key.as_str())) {
         let message =
             format!("the action `{name}` puts in `$.{key}`, which this state does not pass");
@@ -53,7 +53,7 @@ fn used(action: &HttpAction) -> Option<Vec<String>> {
         let Ok(path) = Path::in_document(&read.path) else {
             continue;
         };
-        let Route::Plain { keys, .. } = path.route else {
+        let PathKind::Plain { keys, .. } = path.route else {
             return None;
         };
         let first = keys.first()?;

@@ -1,24 +1,24 @@
 //! Every path that a part of a bundle reads, with where it stands: under keys that end in `.$`, in
 //! placeholders, and in the keys of states that take a path.
 
-use crate::bundle::choice::{Choice, Comparison, Operand, Test};
-use crate::bundle::http::{Address, Filled, HttpAction};
-use crate::bundle::state::{Does, Spot, State};
-use crate::diagnostic::Position;
+use crate::bundle::choice::{ChoiceRule, Comparison, ComparisonOperand, ChoiceTest};
+use crate::bundle::http::{RequestTarget, TemplatedValue, HttpAction};
+use crate::bundle::state::{StateKind, PathField, BundleState};
+use crate::diagnostic::Span;
 use crate::document::{Node, Yaml};
 use crate::language::template::placeholder::placeholders;
 
 /// One path that is read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Read {
+pub struct PathRead {
     pub path: String,
-    pub at: Position,
+    pub at: Span,
     /// Whether what is absent there is no mistake: the test of `IsPresent`.
     pub may_be_absent: bool,
 }
 
-impl Read {
-    fn new(path: &str, at: Position) -> Self {
+impl PathRead {
+    fn new(path: &str, at: Span) -> Self {
         Self {
             path: path.trim().to_owned(),
             at,
@@ -28,21 +28,21 @@ impl Read {
 }
 
 /// What a state reads of the document that it finds.
-pub fn of_state(state: &State) -> Vec<Read> {
-    let mut reads: Vec<Read> = spot(state.input.as_ref()).into_iter().collect();
+pub fn of_state(state: &BundleState) -> Vec<PathRead> {
+    let mut reads: Vec<PathRead> = spot(state.input.as_ref()).into_iter().collect();
     match &state.does {
-        Does::Action { parameters, .. } | Does::Pass { parameters, .. } => {
+        StateKind::Action { parameters, .. } | StateKind::Pass { parameters, .. } => {
             parameters
                 .iter()
                 .for_each(|node| of_value(node, &mut reads));
         }
-        Does::Choice { choices, .. } => choices
+        StateKind::Choice { choices, .. } => choices
             .iter()
             .for_each(|choice| of_choice(choice, &mut reads)),
-        Does::Map { items, .. } => reads.push(Read::new(&items.text, items.at)),
-        Does::Wait { .. } => {}
-        Does::Succeed { message } => message.iter().for_each(|node| of_message(node, &mut reads)),
-        Does::Fail { error, cause } => {
+        StateKind::Map { items, .. } => reads.push(PathRead::new(&items.text, items.at)),
+        StateKind::Wait { .. } => {}
+        StateKind::Succeed { message } => message.iter().for_each(|node| of_message(node, &mut reads)),
+        StateKind::Fail { error, cause } => {
             error
                 .iter()
                 .chain(cause)
@@ -53,10 +53,10 @@ pub fn of_state(state: &State) -> Vec<Read> {
 }
 
 /// What an action reads of what it is passed.
-pub fn of_action(action: &HttpAction) -> Vec<Read> {
+pub fn of_action(action: &HttpAction) -> Vec<PathRead> {
     let mut reads = Vec::new();
     let address = match &action.address {
-        Address::Url(filled) | Address::Path(filled) => filled,
+        RequestTarget::Url(filled) | RequestTarget::Path(filled) => filled,
     };
     let pairs = action
         .headers
@@ -69,19 +69,19 @@ pub fn of_action(action: &HttpAction) -> Vec<Read> {
     reads
 }
 
-fn spot(spot: Option<&Spot>) -> Option<Read> {
+fn spot(spot: Option<&PathField>) -> Option<PathRead> {
     let spot = spot?;
-    Some(Read::new(spot.path.as_ref()?, spot.at))
+    Some(PathRead::new(spot.path.as_ref()?, spot.at))
 }
 
-fn of_filled(filled: &Filled, reads: &mut Vec<Read>) {
+fn of_filled(filled: &TemplatedValue, reads: &mut Vec<PathRead>) {
     match filled.reference {
         true => of_reference(&filled.node, reads),
         false => of_value(&filled.node, reads),
     }
 }
 
-fn of_value(node: &Node, reads: &mut Vec<Read>) {
+fn of_value(node: &Node, reads: &mut Vec<PathRead>) {
     match &node.value {
         Yaml::Text(text) => of_text(text, node.at, reads),
         Yaml::List(items) => items.iter().for_each(|item| of_value(item, reads)),
@@ -97,43 +97,43 @@ fn of_value(node: &Node, reads: &mut Vec<Read>) {
     }
 }
 
-fn of_reference(node: &Node, reads: &mut Vec<Read>) {
+fn of_reference(node: &Node, reads: &mut Vec<PathRead>) {
     match node.as_text() {
-        Some(text) if text.starts_with('$') => reads.push(Read::new(text, node.at)),
+        Some(text) if text.starts_with('$') => reads.push(PathRead::new(text, node.at)),
         Some(_) | None => of_value(node, reads),
     }
 }
 
 /// A text of `Succeed` or `Fail`, which may be a path alone.
-fn of_message(node: &Node, reads: &mut Vec<Read>) {
+fn of_message(node: &Node, reads: &mut Vec<PathRead>) {
     let text = node.as_text().unwrap_or_default();
     match text.starts_with("$.") && !text.contains(' ') {
-        true => reads.push(Read::new(text, node.at)),
+        true => reads.push(PathRead::new(text, node.at)),
         false => of_text(text, node.at, reads),
     }
 }
 
-fn of_text(text: &str, at: Position, reads: &mut Vec<Read>) {
+fn of_text(text: &str, at: Span, reads: &mut Vec<PathRead>) {
     let found = placeholders(text).into_iter();
-    reads.extend(found.map(|found| Read::new(&text[found.path], at)));
+    reads.extend(found.map(|found| PathRead::new(&text[found.path], at)));
 }
 
-fn of_choice(choice: &Choice, reads: &mut Vec<Read>) {
+fn of_choice(choice: &ChoiceRule, reads: &mut Vec<PathRead>) {
     of_test(&choice.test, reads);
 }
 
-fn of_test(test: &Test, reads: &mut Vec<Read>) {
+fn of_test(test: &ChoiceTest, reads: &mut Vec<PathRead>) {
     match test {
-        Test::And(parts) | Test::Or(parts) => parts.iter().for_each(|part| of_test(part, reads)),
-        Test::Not(part) => of_test(part, reads),
-        Test::One {
+        ChoiceTest::And(parts) | ChoiceTest::Or(parts) => parts.iter().for_each(|part| of_test(part, reads)),
+        ChoiceTest::Not(part) => of_test(part, reads),
+        ChoiceTest::One {
             variable,
             comparison,
             at,
         } => {
-            reads.push(Read {
+            reads.push(PathRead {
                 may_be_absent: matches!(comparison, Comparison::IsPresent(_)),
-                ..Read::new(&variable.text, variable.at)
+                ..PathRead::new(&variable.text, variable.at)
             });
             let operand = match comparison {
                 Comparison::Text(_, operand)
@@ -142,8 +142,8 @@ fn of_test(test: &Test, reads: &mut Vec<Read>) {
                 | Comparison::Boolean(operand) => operand,
                 Comparison::IsPresent(_) | Comparison::IsNull(_) => return,
             };
-            if let Operand::Path(path) = operand {
-                reads.push(Read::new(path, *at));
+            if let ComparisonOperand::Path(path) = operand {
+                reads.push(PathRead::new(path, *at));
             }
         }
     }

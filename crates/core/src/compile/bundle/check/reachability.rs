@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::compile::bundle::check::termination;
 use crate::compile::bundle::nowhere;
-use crate::bundle::state::{Definition, Does};
+use crate::bundle::state::{Definition, StateKind};
 use crate::diagnostic::{Code, Diagnostics, Report};
 
 /// `what` the states make: a flow, or the items of a `Map`.
@@ -27,7 +27,7 @@ pub fn check(definition: &Definition, what: &str, diagnostics: &mut Diagnostics)
         termination::check(definition, what, diagnostics);
     }
     for state in &definition.states {
-        if let Does::Map { each, .. } = &state.does {
+        if let StateKind::Map { each, .. } = &state.does {
             check(each, "an item of this `Map`", diagnostics);
         }
     }

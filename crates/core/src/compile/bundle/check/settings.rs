@@ -4,16 +4,16 @@
 use std::collections::BTreeSet;
 
 use crate::compile::bundle::builtin::{LOAD, PATCH};
-use crate::bundle::state::Does;
-use crate::bundle::{Bundle, Word};
+use crate::bundle::state::StateKind;
+use crate::bundle::{Bundle, SpannedText};
 use crate::diagnostic::{Code, Report};
 use crate::document::Node;
 use crate::compile::compiler::Compiler;
 use crate::language::template::placeholder::placeholders;
 
 /// The scope that a state names.
-enum Scope {
-    Fixed(Word),
+enum ScopeName {
+    Fixed(SpannedText),
     /// It holds what comes with the event.
     Open,
 }
@@ -22,13 +22,13 @@ pub fn check(bundle: &Bundle, cx: &mut Compiler<'_>) {
     let mut written = BTreeSet::new();
     for scope in scopes(bundle, PATCH) {
         match scope {
-            Scope::Fixed(scope) => written.insert(scope.text),
+            ScopeName::Fixed(scope) => written.insert(scope.text),
             // Any scope may be written by it.
-            Scope::Open => return,
+            ScopeName::Open => return,
         };
     }
     for scope in scopes(bundle, LOAD) {
-        if let Scope::Fixed(scope) = scope
+        if let ScopeName::Fixed(scope) = scope
             && !written.contains(&scope.text)
         {
             warn_of_unset(&scope, bundle, cx);
@@ -36,37 +36,37 @@ pub fn check(bundle: &Bundle, cx: &mut Compiler<'_>) {
     }
 }
 
-fn scopes(bundle: &Bundle, action: &str) -> Vec<Scope> {
+fn scopes(bundle: &Bundle, action: &str) -> Vec<ScopeName> {
     let flows = bundle.flows.iter();
     let states = flows.flat_map(|flow| flow.definition.every_state());
     let found = states.filter_map(|state| match &state.does {
-        Does::Action {
+        StateKind::Action {
             name, parameters, ..
         } if name.text == action => scope(parameters.as_ref()?),
-        Does::Action { .. }
-        | Does::Choice { .. }
-        | Does::Map { .. }
-        | Does::Wait { .. }
-        | Does::Pass { .. }
-        | Does::Succeed { .. }
-        | Does::Fail { .. } => None,
+        StateKind::Action { .. }
+        | StateKind::Choice { .. }
+        | StateKind::Map { .. }
+        | StateKind::Wait { .. }
+        | StateKind::Pass { .. }
+        | StateKind::Succeed { .. }
+        | StateKind::Fail { .. } => None,
     });
     found.collect()
 }
 
-fn scope(parameters: &Node) -> Option<Scope> {
+fn scope(parameters: &Node) -> Option<ScopeName> {
     if parameters.get("scope.$").is_some() {
-        return Some(Scope::Open);
+        return Some(ScopeName::Open);
     }
     let node = parameters.get("scope")?;
     let text = node.scalar_text()?;
     Some(match placeholders(&text).is_empty() {
-        true => Scope::Fixed(Word { text, at: node.at }),
-        false => Scope::Open,
+        true => ScopeName::Fixed(SpannedText { text, at: node.at }),
+        false => ScopeName::Open,
     })
 }
 
-fn warn_of_unset(scope: &Word, bundle: &Bundle, cx: &mut Compiler<'_>) {
+fn warn_of_unset(scope: &SpannedText, bundle: &Bundle, cx: &mut Compiler<'_>) {
     let (integration, name) = (&bundle.integration, &scope.text);
     let known = cx.config.settings_of(integration, name).is_some();
     if known || !cx.config.whole || name.contains('*') {

@@ -1,11 +1,11 @@
-//! Whether a way through a flow comes to an end, and what becomes of a `Choice` where no choice holds.
+//! Whether a way through a flow comes to an end, and what becomes of a `ChoiceRule` where no choice holds.
 //! It refuses a circle without a way out; whether a way out is ever taken it does not ask.
 
 use std::collections::HashSet;
 
 use crate::compile::bundle::check::reachability::reached;
-use crate::bundle::choice::{Choice, Comparison, Operand, Relation, Test};
-use crate::bundle::state::{Definition, Does, State, Then};
+use crate::bundle::choice::{ChoiceRule, Comparison, ComparisonOperand, Relation, ChoiceTest};
+use crate::bundle::state::{Definition, StateKind, BundleState, NextState};
 use crate::diagnostic::{Code, Diagnostics, Report};
 
 /// Judges states that all lead somewhere; `what` they make is a flow, or the items of a `Map`.
@@ -44,7 +44,7 @@ fn circle(definition: &Definition) -> Option<Vec<&str>> {
     Some(circle)
 }
 
-fn next(state: &State) -> Vec<&str> {
+fn next(state: &BundleState) -> Vec<&str> {
     let ways = state.ways().into_iter();
     ways.map(|way| way.text.as_str()).collect()
 }
@@ -66,19 +66,19 @@ fn ending(definition: &Definition) -> HashSet<&str> {
     }
 }
 
-fn ends(state: &State) -> bool {
+fn ends(state: &BundleState) -> bool {
     match &state.does {
-        Does::Succeed { .. } | Does::Fail { .. } => true,
+        StateKind::Succeed { .. } | StateKind::Fail { .. } => true,
         // Where no choice holds, the flow fails.
-        Does::Choice { choices, default } => default.is_none() && !always(choices),
-        Does::Action { .. } | Does::Map { .. } | Does::Wait { .. } | Does::Pass { .. } => {
-            state.then == Then::End
+        StateKind::Choice { choices, default } => default.is_none() && !always(choices),
+        StateKind::Action { .. } | StateKind::Map { .. } | StateKind::Wait { .. } | StateKind::Pass { .. } => {
+            state.then == NextState::End
         }
     }
 }
 
-fn warn_without_default(state: &State, diagnostics: &mut Diagnostics) {
-    let Does::Choice {
+fn warn_without_default(state: &BundleState, diagnostics: &mut Diagnostics) {
+    let StateKind::Choice {
         choices,
         default: None,
     } = &state.does
@@ -95,7 +95,7 @@ fn warn_without_default(state: &State, diagnostics: &mut Diagnostics) {
 }
 
 /// Whether one of two choices holds whatever comes.
-fn always(choices: &[Choice]) -> bool {
+fn always(choices: &[ChoiceRule]) -> bool {
     let pairs = choices
         .iter()
         .enumerate()
@@ -106,8 +106,8 @@ fn always(choices: &[Choice]) -> bool {
 }
 
 /// Whether one test holds where the other does not, as far as that can be seen.
-fn opposed(test: &Test, other: &Test) -> bool {
-    if let Test::Not(inner) = test {
+fn opposed(test: &ChoiceTest, other: &ChoiceTest) -> bool {
+    if let ChoiceTest::Not(inner) = test {
         return same(inner, other);
     }
     match (one(test), one(other)) {
@@ -119,25 +119,25 @@ fn opposed(test: &Test, other: &Test) -> bool {
 }
 
 /// The variable of a lone comparison, and what it is compared with.
-fn one(test: &Test) -> Option<(&str, &Comparison)> {
+fn one(test: &ChoiceTest) -> Option<(&str, &Comparison)> {
     match test {
-        Test::One {
+        ChoiceTest::One {
             variable,
             comparison,
             ..
         } => Some((&variable.text, comparison)),
-        Test::And(_) | Test::Or(_) | Test::Not(_) => None,
+        ChoiceTest::And(_) | ChoiceTest::Or(_) | ChoiceTest::Not(_) => None,
     }
 }
 
-fn same(test: &Test, other: &Test) -> bool {
+fn same(test: &ChoiceTest, other: &ChoiceTest) -> bool {
     match (test, other) {
-        (Test::And(parts), Test::And(others)) | (Test::Or(parts), Test::Or(others)) => {
+        (ChoiceTest::And(parts), ChoiceTest::And(others)) | (ChoiceTest::Or(parts), ChoiceTest::Or(others)) => {
             parts.len() == others.len() && parts.iter().zip(others).all(|(a, b)| same(a, b))
         }
-        (Test::Not(part), Test::Not(other)) => same(part, other),
-        (Test::One { .. }, Test::One { .. }) => one(test) == one(other),
-        (Test::And(_) | Test::Or(_) | Test::Not(_) | Test::One { .. }, _) => false,
+        (ChoiceTest::Not(part), ChoiceTest::Not(other)) => same(part, other),
+        (ChoiceTest::One { .. }, ChoiceTest::One { .. }) => one(test) == one(other),
+        (ChoiceTest::And(_) | ChoiceTest::Or(_) | ChoiceTest::Not(_) | ChoiceTest::One { .. }, _) => false,
     }
 }
 
@@ -146,7 +146,7 @@ fn complete(comparison: &Comparison, other: &Comparison) -> bool {
     match (comparison, other) {
         (Comparison::IsPresent(one), Comparison::IsPresent(two))
         | (Comparison::IsNull(one), Comparison::IsNull(two)) => one != two,
-        (Comparison::Boolean(Operand::Value(one)), Comparison::Boolean(Operand::Value(two))) => {
+        (Comparison::Boolean(ComparisonOperand::Value(one)), Comparison::Boolean(ComparisonOperand::Value(two))) => {
             one != two
         }
         (Comparison::Text(one, a), Comparison::Text(two, b))

@@ -5,24 +5,24 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::bundle::Word;
-use crate::bundle::choice::{Comparison, Operand, Relation, Test};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Position, Report, Severity};
+use crate::bundle::SpannedText;
+use crate::bundle::choice::{Comparison, ComparisonOperand, Relation, ChoiceTest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Report, Severity};
 use crate::event::catalogue::field_type::FieldType;
 use crate::document::{Node, Yaml};
 use crate::language::event_fields::FieldCheck;
 use crate::language::resolver::NameResolver;
 use crate::language::operator::equality::check_literal;
 use crate::language::operator::operand;
-use crate::language::operator::{Case, Parsing};
-use crate::path::{Path, Route};
+use crate::language::operator::{CaseSensitivity, OperandContext};
+use crate::path::{Path, PathKind};
 
 /// Goes through the tests of a choice whose `$.input` is the event.
-pub fn check(test: &Test, names: &mut NameResolver<'_>) {
+pub fn check(test: &ChoiceTest, names: &mut NameResolver<'_>) {
     match test {
-        Test::And(parts) | Test::Or(parts) => parts.iter().for_each(|part| check(part, names)),
-        Test::Not(part) => check(part, names),
-        Test::One {
+        ChoiceTest::And(parts) | ChoiceTest::Or(parts) => parts.iter().for_each(|part| check(part, names)),
+        ChoiceTest::Not(part) => check(part, names),
+        ChoiceTest::One {
             variable,
             comparison,
             at,
@@ -30,7 +30,7 @@ pub fn check(test: &Test, names: &mut NameResolver<'_>) {
     }
 }
 
-fn check_one(variable: &Word, comparison: &Comparison, at: Position, names: &mut NameResolver<'_>) {
+fn check_one(variable: &SpannedText, comparison: &Comparison, at: Span, names: &mut NameResolver<'_>) {
     let Some((path, dotted)) = in_event(&variable.text, names) else {
         return;
     };
@@ -38,9 +38,9 @@ fn check_one(variable: &Word, comparison: &Comparison, at: Position, names: &mut
         return;
     };
     let value = match comparison {
-        Comparison::Text(Relation::Equals, Operand::Value(value))
-        | Comparison::Number(Relation::Equals, Operand::Value(value))
-        | Comparison::Boolean(Operand::Value(value)) => value,
+        Comparison::Text(Relation::Equals, ComparisonOperand::Value(value))
+        | Comparison::Number(Relation::Equals, ComparisonOperand::Value(value))
+        | Comparison::Boolean(ComparisonOperand::Value(value)) => value,
         Comparison::Text(..)
         | Comparison::Number(..)
         | Comparison::Time(..)
@@ -81,7 +81,7 @@ fn other_kind(field: &FieldType, value: &Value) -> Option<&'static str> {
 
 /// What a rule would be refused for.
 fn as_warnings(
-    at: Position,
+    at: Span,
     path: &Path,
     types: Vec<FieldType>,
     value: &Value,
@@ -101,10 +101,10 @@ fn as_warnings(
         names.fields.clone(),
         &mut told,
     );
-    let mut parsing = Parsing {
+    let mut parsing = OperandContext {
         path,
         fields: FieldCheck::Known(types),
-        case: Case::Exact,
+        case: CaseSensitivity::Exact,
         names: &mut own,
     };
     check_literal(
@@ -123,7 +123,7 @@ fn as_warnings(
 /// A path into the body of the event, and as the catalogue spells it.
 fn in_event(text: &str, names: &NameResolver<'_>) -> Option<(Path, String)> {
     let path = Path::in_document(text.trim()).ok()?;
-    let Route::Plain { keys, .. } = &path.route else {
+    let PathKind::Plain { keys, .. } = &path.route else {
         return None;
     };
     let route: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::compile::flow::tests::{event, flow};
 use crate::flow::step::{Flow, OnCrash};
-use crate::flow::decide::{Move, Subject, Task, next, taken_up};
-use crate::run::{Attempt, Line};
+use crate::flow::decide::{Decision, RunInput, StepCall, next, taken_up};
+use crate::run::{Attempt, LogEntry};
 use crate::run::call_result::{CallFailure, CallResult, Reply};
 
 /// Requests, a guard, a value and two commands; `CRASH` says what a crash does to those.
@@ -35,30 +35,30 @@ fn story(on_crash: OnCrash) -> Flow {
 }
 
 /// A run that ended, and how often a person had to let it go on.
-struct Ended {
-    log: Vec<Line>,
-    end: Move,
+struct CrashedRun {
+    log: Vec<LogEntry>,
+    end: Decision,
     held: usize,
 }
 
-impl Ended {
+impl CrashedRun {
     fn attempts(&self) -> Vec<(&str, u32, &CallResult)> {
-        let attempts = self.log.iter().filter_map(Line::attempt);
+        let attempts = self.log.iter().filter_map(LogEntry::attempt);
         attempts
             .map(|a| (a.step.as_str(), a.number, &a.outcome))
             .collect()
     }
 
     fn is_dead(&self) -> bool {
-        matches!(self.end, Move::Dead { .. })
+        matches!(self.end, Decision::Dead { .. })
     }
 }
 
 /// One life after another: the run is taken up with the log that was kept and goes on until it ends,
 /// with the given outcomes for what is performed. Where it is held, a person lets it go on.
-fn finish(flow: &Flow, kept: &[Line], outcomes: &[bool]) -> Ended {
+fn finish(flow: &Flow, kept: &[LogEntry], outcomes: &[bool]) -> CrashedRun {
     let (event, vars) = (event(), json!({}));
-    let subject = Subject {
+    let subject = RunInput {
         event: &event,
         vars: &vars,
         error: &Value::Null,
@@ -71,15 +71,15 @@ fn finish(flow: &Flow, kept: &[Line], outcomes: &[bool]) -> Ended {
     log.push(taken_up(flow, &subject, &log));
     for _ in 0..200 {
         match next(flow, &subject, &log, now) {
-            Move::Perform { tasks, .. } => {
-                let Task {
+            Decision::Perform { tasks, .. } => {
+                let StepCall {
                     step,
                     number,
                     announce,
                     ..
                 } = &tasks[0];
                 if *announce {
-                    log.push(Line::Started {
+                    log.push(LogEntry::Started {
                         step: step.clone(),
                         number: *number,
                         at: now,
@@ -88,18 +88,18 @@ fn finish(flow: &Flow, kept: &[Line], outcomes: &[bool]) -> Ended {
                 log.push(performed(step, *number, now, outcomes, &log));
                 now += SignedDuration::from_millis(20);
             }
-            Move::Record(line) => log.push(line),
-            Move::Retry { until } | Move::Wait { until } => {
+            Decision::Record(line) => log.push(line),
+            Decision::Retry { until } | Decision::Wait { until } => {
                 now = until;
                 log.push(taken_up(flow, &subject, &log));
             }
-            Move::Hold { .. } => {
+            Decision::Hold { .. } => {
                 held += 1;
-                log.extend([Line::Revived { at: now }, Line::Claimed { over: None }]);
+                log.extend([LogEntry::Revived { at: now }, LogEntry::Claimed { over: None }]);
             }
             end => {
-                log.retain(|line| !matches!(line, Line::Claimed { .. }));
-                return Ended { log, end, held };
+                log.retain(|line| !matches!(line, LogEntry::Claimed { .. }));
+                return CrashedRun { log, end, held };
             }
         }
     }
@@ -107,8 +107,8 @@ fn finish(flow: &Flow, kept: &[Line], outcomes: &[bool]) -> Ended {
 }
 
 /// The attempt that comes of a call: the n-th of a run goes as the n-th outcome says.
-fn performed(step: &str, number: u32, now: Timestamp, outcomes: &[bool], log: &[Line]) -> Line {
-    let attempts = log.iter().filter_map(Line::attempt);
+fn performed(step: &str, number: u32, now: Timestamp, outcomes: &[bool], log: &[LogEntry]) -> LogEntry {
+    let attempts = log.iter().filter_map(LogEntry::attempt);
     let before = attempts.filter(|attempt| attempt.step != "note").count();
     let outcome = match outcomes.get(before).copied().unwrap_or(true) {
         true => Ok(Reply {
@@ -121,7 +121,7 @@ fn performed(step: &str, number: u32, now: Timestamp, outcomes: &[bool], log: &[
             status: None,
         }),
     };
-    Line::Attempt(Attempt {
+    LogEntry::Attempt(Attempt {
         step: step.into(),
         number,
         started: now,
@@ -131,16 +131,16 @@ fn performed(step: &str, number: u32, now: Timestamp, outcomes: &[bool], log: &[
 }
 
 /// Whether a step begins again, or is tried again, after it succeeded.
-fn repeats(log: &[Line]) -> Option<&str> {
+fn repeats(log: &[LogEntry]) -> Option<&str> {
     let mut succeeded = BTreeSet::new();
     for line in log {
         let step = match line {
-            Line::Started { step, .. } => step,
-            Line::Attempt(attempt) => &attempt.step,
-            Line::Revived { .. }
-            | Line::Caught { .. }
-            | Line::Waiting { .. }
-            | Line::Claimed { .. } => continue,
+            LogEntry::Started { step, .. } => step,
+            LogEntry::Attempt(attempt) => &attempt.step,
+            LogEntry::Revived { .. }
+            | LogEntry::Caught { .. }
+            | LogEntry::Waiting { .. }
+            | LogEntry::Claimed { .. } => continue,
         };
         if succeeded.contains(step) {
             return Some(step);
@@ -154,12 +154,12 @@ fn repeats(log: &[Line]) -> Option<&str> {
 }
 
 /// Whether a log ends where a command had started and nobody knows how it went.
-fn is_cut_off(log: &[Line]) -> bool {
-    matches!(log.last(), Some(Line::Started { .. }))
+fn is_cut_off(log: &[LogEntry]) -> bool {
+    matches!(log.last(), Some(LogEntry::Started { .. }))
 }
 
 /// What must hold of a run that was cut and went on, beside the one that was not.
-fn same(whole: &Ended, again: &Ended) -> Result<(), TestCaseError> {
+fn same(whole: &CrashedRun, again: &CrashedRun) -> Result<(), TestCaseError> {
     prop_assert_eq!(repeats(&again.log), None);
     if again.held == 0 {
         prop_assert_eq!(again.attempts(), whole.attempts());
@@ -197,7 +197,7 @@ proptest! {
             let flow = story(on_crash);
             let whole = finish(&flow, &[], &outcomes);
             prop_assert_eq!((repeats(&whole.log), whole.held), (None, 0));
-            let started = whole.log.iter().any(|line| matches!(line, Line::Started { .. }));
+            let started = whole.log.iter().any(|line| matches!(line, LogEntry::Started { .. }));
             let commands = whole.attempts().iter().any(|(step, ..)| *step == "first");
             prop_assert_eq!(started, commands && on_crash == OnCrash::Hold);
             for cut in 0..=whole.log.len() {
@@ -208,7 +208,7 @@ proptest! {
                 // And a second time, wherever that is.
                 let kept = &again.log[..second.index(again.log.len() + 1)];
                 let third = finish(&flow, kept, &outcomes);
-                let revived = kept.iter().any(|line| matches!(line, Line::Revived { .. }));
+                let revived = kept.iter().any(|line| matches!(line, LogEntry::Revived { .. }));
                 same(if revived { &again } else { &whole }, &third)?;
             }
         }

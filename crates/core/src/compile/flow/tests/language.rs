@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::compile::flow::tests::event;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostics, Files};
-use crate::flow::decide::Subject;
+use crate::flow::decide::RunInput;
 use crate::flow::call::Call;
 use crate::flow::simulate::Mock;
 use crate::flow::simulate::rehearse;
@@ -27,7 +27,7 @@ fn rule(text: &str) -> Arc<Rule> {
 /// Each command with its place, and how the run ended.
 fn ran(text: &str, mocks: &Value, locals: &Value) -> (Vec<String>, String) {
     let (rule, event) = (rule(text), event());
-    let subject = Subject {
+    let subject = RunInput {
         event: &event,
         vars: &rule.vars,
         error: &Value::Null,

@@ -12,17 +12,17 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::flow::call::{Auth, Body, Call, HttpCall, Keep};
+use crate::flow::call::{Auth, RequestBody, Call, HttpCall, KeepOutput};
 use crate::flow::step::{AuthTemplate, Flow};
 use crate::compile::flow::lower_flow;
 use crate::config::Config;
 use crate::config::connection::Connection;
-use crate::diagnostic::{Diagnostics, FileId, Position};
+use crate::diagnostic::{Diagnostics, FileId, Span};
 use crate::event::Event;
 use crate::document;
-use crate::language::event_fields::Fields;
+use crate::language::event_fields::EventFields;
 use crate::compile::compiler::Compiler;
-use crate::language::rendered_text::{Encoding, Piece};
+use crate::language::rendered_text::{SecretEncoding, TextPart};
 use crate::language::template::Template;
 use crate::path::scope::Scope;
 
@@ -45,7 +45,7 @@ fn event() -> Event {
 fn config() -> Config {
     let connection = Connection {
         name: "zendesk".into(),
-        at: Position::default(),
+        at: Span::default(),
         base_url: "https://acme.example/".into(),
         auth: Some(AuthTemplate::Header {
             name: "Authorization".into(),
@@ -71,7 +71,7 @@ fn lower(yaml: &str) -> (Option<Flow>, Diagnostics) {
     assert!(diagnostics.is_empty(), "{yaml}: {diagnostics:?}");
     let mut cx = Compiler {
         folder: "rules".into(),
-        ..Compiler::new(&config, Fields::Open, &mut diagnostics)
+        ..Compiler::new(&config, EventFields::Open, &mut diagnostics)
     };
     cx.names.in_scope.vars = json!({"base": "https://pager.example"}).into();
     let flow = nodes[0]
@@ -117,16 +117,16 @@ fn a_request_is_rendered_completely() {
     );
     assert!(matches!(
         &call.url.0[1],
-        Piece::Secret {
-            encoding: Encoding::Percent,
+        TextPart::Secret {
+            encoding: SecretEncoding::Percent,
             ..
         }
     ));
     assert_eq!(call.headers[0].1.to_string(), "a b & c");
-    assert!(matches!(call.body, Some(Body::Json(tree)) if tree.redacted() == json!({"id": 35436})));
+    assert!(matches!(call.body, Some(RequestBody::Json(tree)) if tree.redacted() == json!({"id": 35436})));
     assert_eq!(
         (call.keep, call.timeout),
-        (Keep::Status, Duration::from_secs(5))
+        (KeepOutput::Status, Duration::from_secs(5))
     );
 }
 

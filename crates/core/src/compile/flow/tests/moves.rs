@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::compile::flow::tests::{event, flow};
-use crate::flow::call::{Body, Call};
+use crate::flow::call::{RequestBody, Call};
 use crate::flow::step::Flow;
-use crate::flow::decide::{Move, Subject, Task, next, taken_up};
-use crate::run::{Attempt, Line};
+use crate::flow::decide::{Decision, RunInput, StepCall, next, taken_up};
+use crate::run::{Attempt, LogEntry};
 use crate::run::call_result::{CallFailure, CallResult, Reply};
 
 const STORY: &str = "flow:
@@ -25,9 +25,9 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
 }
 
-fn ask(flow: &Flow, log: &[Line], now: Timestamp) -> Move {
+fn ask(flow: &Flow, log: &[LogEntry], now: Timestamp) -> Decision {
     let (event, vars) = (event(), json!({}));
-    let subject = Subject {
+    let subject = RunInput {
         event: &event,
         vars: &vars,
         error: &Value::Null,
@@ -38,9 +38,9 @@ fn ask(flow: &Flow, log: &[Line], now: Timestamp) -> Move {
 }
 
 /// Takes the run up once more.
-fn take_up(flow: &Flow, log: &mut Vec<Line>) {
+fn take_up(flow: &Flow, log: &mut Vec<LogEntry>) {
     let (event, vars) = (event(), json!({}));
-    let subject = Subject {
+    let subject = RunInput {
         event: &event,
         vars: &vars,
         error: &Value::Null,
@@ -52,21 +52,21 @@ fn take_up(flow: &Flow, log: &mut Vec<Line>) {
 }
 
 /// The one thing to do.
-fn task(moved: Move) -> Task {
+fn task(moved: Decision) -> StepCall {
     match moved {
-        Move::Perform { mut tasks, .. } if tasks.len() == 1 => tasks.remove(0),
+        Decision::Perform { mut tasks, .. } if tasks.len() == 1 => tasks.remove(0),
         other => panic!("one task: {other:?}"),
     }
 }
 
 /// The place and the try of the one thing to do.
-fn performs(moved: Move) -> (String, u32) {
+fn performs(moved: Decision) -> (String, u32) {
     let task = task(moved);
     (task.step, task.number)
 }
 
-fn attempt(step: &str, number: u32, now: Timestamp, outcome: CallResult) -> Line {
-    Line::Attempt(Attempt {
+fn attempt(step: &str, number: u32, now: Timestamp, outcome: CallResult) -> LogEntry {
+    LogEntry::Attempt(Attempt {
         step: step.into(),
         number,
         started: now,
@@ -99,7 +99,7 @@ fn a_run_takes_its_steps_in_order_and_ends_done() {
         at(0),
         ok(json!({"status": 200, "body": {"vip": true, "name": "Acme"}})),
     ));
-    let Move::Record(note) = ask(&flow, &log, at(1)) else {
+    let Decision::Record(note) = ask(&flow, &log, at(1)) else {
         panic!("a record");
     };
     let set = note.attempt().map(|note| note.outcome.clone());
@@ -111,12 +111,12 @@ fn a_run_takes_its_steps_in_order_and_ends_done() {
         panic!("a request");
     };
     assert!(
-        matches!(call.body, Some(Body::Json(tree)) if tree.redacted() == json!({"note": "#35436 Acme"}))
+        matches!(call.body, Some(RequestBody::Json(tree)) if tree.redacted() == json!({"note": "#35436 Acme"}))
     );
     log.push(attempt("page", 1, at(1), ok(json!({"status": 202}))));
     let tell = task(ask(&flow, &log, at(2)));
     assert!(tell.announce, "a command is written down before it starts");
-    log.push(Line::Started {
+    log.push(LogEntry::Started {
         step: tell.step,
         number: 1,
         at: at(2),
@@ -127,7 +127,7 @@ fn a_run_takes_its_steps_in_order_and_ends_done() {
     let done = ask(&flow, &log, at(3));
     assert_eq!(
         done,
-        Move::Done {
+        Decision::Done {
             message: Some("told #35436 Acme".into())
         }
     );
@@ -143,7 +143,7 @@ fn a_false_guard_skips_the_rest_with_a_reason() {
             at(0),
             ok(json!({"status": 200, "body": body})),
         )];
-        let Move::Skipped { why, trace } = ask(&flow, &log, at(1)) else {
+        let Decision::Skipped { why, trace } = ask(&flow, &log, at(1)) else {
             panic!("{body}");
         };
         assert!(why.contains("guard"), "{why}");
@@ -164,7 +164,7 @@ fn a_failed_step_is_retried_until_its_attempts_are_used_up() {
         attempt("note", 1, at(0), ok(json!({"text": "t"}))),
         attempt("page", 1, at(0), down(true)),
     ];
-    let Move::Retry { until } = ask(&flow, &log, at(0)) else {
+    let Decision::Retry { until } = ask(&flow, &log, at(0)) else {
         panic!("a wait");
     };
     assert!(until > at(0) && until <= at(2), "{until}");
@@ -173,7 +173,7 @@ fn a_failed_step_is_retried_until_its_attempts_are_used_up() {
     assert_eq!(performs(ask(&flow, &log, at(-900))), ("page".into(), 2));
     log.push(attempt("page", 2, until, down(true)));
     log.push(attempt("page", 3, at(9), down(true)));
-    let Move::Dead { why } = ask(&flow, &log, at(10)) else {
+    let Decision::Dead { why } = ask(&flow, &log, at(10)) else {
         panic!("dead");
     };
     assert!(
@@ -182,7 +182,7 @@ fn a_failed_step_is_retried_until_its_attempts_are_used_up() {
     );
     log.truncate(2);
     log.push(attempt("page", 1, at(0), down(false)));
-    assert!(matches!(ask(&flow, &log, at(0)), Move::Dead { .. }));
+    assert!(matches!(ask(&flow, &log, at(0)), Decision::Dead { .. }));
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_step_that_cannot_be_rendered_ends_the_run() {
         "flow:\n- { name: org, exec: [a] }\n- { name: page, exec: [a, \"{{ steps.org.body.id }}\"] }\n",
     );
     let log = [attempt("org", 1, at(0), ok(json!({"status": 0})))];
-    let Move::Dead { why } = ask(&flow, &log, at(1)) else {
+    let Decision::Dead { why } = ask(&flow, &log, at(1)) else {
         panic!("dead");
     };
     assert!(
@@ -205,24 +205,24 @@ fn an_interrupted_command_holds_the_run() {
     let flow = flow(
         "flow:\n- { name: tell, exec: [./tell] }\n- { name: page, http: { url: \"https://b.example\" } }\n",
     );
-    let started = Line::Started {
+    let started = LogEntry::Started {
         step: "tell".into(),
         number: 1,
         at: at(0),
     };
     let mut log = vec![
-        Line::Claimed { over: None },
+        LogEntry::Claimed { over: None },
         started,
-        Line::Claimed { over: None },
+        LogEntry::Claimed { over: None },
     ];
-    let Move::Hold { why } = ask(&flow, &log, at(1)) else {
+    let Decision::Hold { why } = ask(&flow, &log, at(1)) else {
         panic!("held");
     };
     assert!(
         why.contains("step `tell`") && why.contains("runs retry"),
         "{why}"
     );
-    log.extend([Line::Revived { at: at(2) }, Line::Claimed { over: None }]);
+    log.extend([LogEntry::Revived { at: at(2) }, LogEntry::Claimed { over: None }]);
     assert_eq!(performs(ask(&flow, &log, at(3))), ("tell".into(), 1));
 }
 
@@ -236,14 +236,14 @@ fn a_retried_run_has_all_attempts_again_and_repeats_no_finished_step() {
         attempt("b", 1, at(0), down(true)),
         attempt("b", 2, at(0), down(true)),
     ];
-    assert!(matches!(ask(&flow, &log, at(9)), Move::Dead { .. }));
-    log.extend([Line::Revived { at: at(9) }, Line::Claimed { over: None }]);
+    assert!(matches!(ask(&flow, &log, at(9)), Decision::Dead { .. }));
+    log.extend([LogEntry::Revived { at: at(9) }, LogEntry::Claimed { over: None }]);
     for number in [3, 4] {
         assert_eq!(performs(ask(&flow, &log, at(9))), ("b".into(), number));
         log.push(attempt("b", number, at(9), down(true)));
         take_up(&flow, &mut log);
     }
-    let Move::Dead { why } = ask(&flow, &log, at(10)) else {
+    let Decision::Dead { why } = ask(&flow, &log, at(10)) else {
         panic!("dead again");
     };
     assert!(why.contains("after 2 attempts"), "{why}");

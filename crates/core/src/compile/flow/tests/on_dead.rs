@@ -9,9 +9,9 @@ use crate::compile::flow::tests::event;
 use crate::config;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostics, Files};
-use crate::flow::call::{Body, Call, HttpCall};
+use crate::flow::call::{RequestBody, Call, HttpCall};
 use crate::flow::step::{Flow, OnCrash};
-use crate::flow::decide::{Move, Subject, next};
+use crate::flow::decide::{Decision, RunInput, next};
 use crate::compile::rule_set;
 use crate::rule::Rule;
 
@@ -46,9 +46,9 @@ fn rules(config: &Config, texts: &[&str]) -> Vec<Arc<Rule>> {
     set.rules
 }
 
-fn first_move(flow: &Flow, error: &Value) -> Move {
+fn first_move(flow: &Flow, error: &Value) -> Decision {
     let (event, vars) = (event(), json!({"desk": "one"}));
-    let subject = Subject {
+    let subject = RunInput {
         event: &event,
         vars: &vars,
         error,
@@ -59,14 +59,14 @@ fn first_move(flow: &Flow, error: &Value) -> Move {
 }
 
 /// The body of the one request to send.
-fn body(moved: Move) -> Value {
+fn body(moved: Decision) -> Value {
     let tasks = match moved {
-        Move::Perform { tasks, .. } => tasks,
+        Decision::Perform { tasks, .. } => tasks,
         other => panic!("{other:?}"),
     };
     match &tasks[0].call {
         Call::Http(HttpCall {
-            body: Some(Body::Json(tree)),
+            body: Some(RequestBody::Json(tree)),
             ..
         }) => tree.redacted(),
         other => panic!("{other:?}"),
@@ -106,12 +106,12 @@ fn conditions_can_read_the_error() {
     let rules = rules(&Config::default(), &[text]);
     let flow = rules[0].on_dead.as_ref().unwrap();
     assert_eq!(flow.steps[1].settings.on_crash, OnCrash::Rerun);
-    let Move::Perform { tasks, .. } = first_move(flow, &error()) else {
+    let Decision::Perform { tasks, .. } = first_move(flow, &error()) else {
         panic!("a command");
     };
     assert_eq!(tasks[0].step, "exec-2");
     let other = json!({"message": "step `page` failed", "run": 7, "rule": "r0", "attempts": 4});
-    assert!(matches!(first_move(flow, &other), Move::Skipped { .. }));
+    assert!(matches!(first_move(flow, &other), Decision::Skipped { .. }));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn elsewhere_error_is_an_ordinary_field() {
     let mut event = event();
     event.body["error"] = json!({"message": "down"});
     let vars = json!({});
-    let subject = Subject {
+    let subject = RunInput {
         event: &event,
         vars: &vars,
         error: &Value::Null,

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use crate::compile::flow::tests::event;
 use crate::event::Event;
 use crate::flow::step::Flow;
-use crate::flow::decide::{Move, Subject, next, taken_up};
+use crate::flow::decide::{Decision, RunInput, next, taken_up};
 use crate::matching::rule_set::RuleSet;
-use crate::run::{Attempt, Line};
+use crate::run::{Attempt, LogEntry};
 use crate::run::call_result::{CallFailure, CallResult, Reply};
 
 /// A run and the clock that it is asked by.
@@ -18,7 +18,7 @@ struct Run {
     flow: Flow,
     vars: Value,
     event: Event,
-    log: Vec<Line>,
+    log: Vec<LogEntry>,
     now: Timestamp,
 }
 
@@ -35,8 +35,8 @@ impl Run {
         }
     }
 
-    fn subject(&self) -> Subject<'_> {
-        Subject {
+    fn subject(&self) -> RunInput<'_> {
+        RunInput {
             event: &self.event,
             vars: &self.vars,
             error: &Value::Null,
@@ -46,10 +46,10 @@ impl Run {
     }
 
     /// What follows, once everything that needs nothing from outside is written down.
-    fn ask(&mut self) -> Move {
+    fn ask(&mut self) -> Decision {
         loop {
             match next(&self.flow, &self.subject(), &self.log, self.now) {
-                Move::Record(line) => self.log.push(line),
+                Decision::Record(line) => self.log.push(line),
                 other => return other,
             }
         }
@@ -58,7 +58,7 @@ impl Run {
     /// The places of what can be done now.
     fn tasks(&mut self) -> Vec<String> {
         match self.ask() {
-            Move::Perform { tasks, .. } => tasks.into_iter().map(|task| task.step).collect(),
+            Decision::Perform { tasks, .. } => tasks.into_iter().map(|task| task.step).collect(),
             other => panic!("nothing to do: {other:?}"),
         }
     }
@@ -80,7 +80,7 @@ impl Run {
     }
 
     fn ends(&mut self, step: &str, outcome: CallResult) {
-        self.log.push(Line::Attempt(Attempt {
+        self.log.push(LogEntry::Attempt(Attempt {
             step: step.into(),
             number: 1,
             started: self.now,
@@ -91,19 +91,19 @@ impl Run {
 
     fn died(&mut self) -> String {
         match self.ask() {
-            Move::Dead { why } => why,
+            Decision::Dead { why } => why,
             other => panic!("not dead: {other:?}"),
         }
     }
 
     fn done(&mut self) {
         let end = self.ask();
-        assert!(matches!(end, Move::Done { .. }), "{end:?}");
+        assert!(matches!(end, Decision::Done { .. }), "{end:?}");
     }
 
     /// What was set at a place.
     fn set(&self, place: &str) -> Option<&Value> {
-        let mut attempts = self.log.iter().filter_map(Line::attempt);
+        let mut attempts = self.log.iter().filter_map(LogEntry::attempt);
         match &attempts.find(|attempt| attempt.step == place)?.outcome {
             Ok(Reply { value: result }) => Some(result),
             Err(_) => None,
@@ -228,7 +228,7 @@ fn a_retry_repeats_the_last_failure_but_not_a_caught_one() {
     run.tasks();
     run.fails("page.catch.chat");
     assert_eq!(run.died(), "step `page.catch.chat` failed: answered 404");
-    run.log.push(Line::Revived { at: run.now });
+    run.log.push(LogEntry::Revived { at: run.now });
     run.take_up();
     assert_eq!(run.tasks(), ["page.catch.chat"]);
 }
@@ -248,12 +248,12 @@ fn the_catch_of_a_flow_sees_earlier_results() {
 #[test]
 fn a_wait_ends_even_if_the_clock_changes() {
     let mut run = Run::of("flow:\n- { name: rest, wait: 2h }\n- { name: late, set: x }\n");
-    let Move::Wait { until } = run.ask() else {
+    let Decision::Wait { until } = run.ask() else {
         panic!("a wait");
     };
     assert_eq!(until, Timestamp::UNIX_EPOCH + SignedDuration::from_hours(2));
     run.now = until - SignedDuration::from_secs(1);
-    assert!(matches!(run.ask(), Move::Wait { .. }));
+    assert!(matches!(run.ask(), Decision::Wait { .. }));
     run.now = Timestamp::UNIX_EPOCH - SignedDuration::from_hours(9);
     run.take_up();
     run.done();
@@ -265,10 +265,10 @@ fn the_end_of_one_wait_does_not_end_others() {
     let mut run = Run::of(
         "flow:\n- { name: two, set: ['1970-01-01T01:00:00Z', '1970-01-01T03:00:00Z'] }\n- name: each\n  for_each: steps.two\n  concurrency: 2\n  flow:\n    - wait: { until: item }\n    - { name: late, set: '{{ item }}' }\n",
     );
-    assert!(matches!(run.ask(), Move::Wait { .. }));
+    assert!(matches!(run.ask(), Decision::Wait { .. }));
     run.now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
     run.take_up();
-    let Move::Wait { until } = run.ask() else {
+    let Decision::Wait { until } = run.ask() else {
         panic!("the other wait");
     };
     assert_eq!(until, Timestamp::UNIX_EPOCH + SignedDuration::from_hours(3));
@@ -280,7 +280,7 @@ fn a_run_that_is_too_old_starts_nothing() {
     let mut run = Run::of("flow:\n- { name: rest, wait: 89d }\n- { name: again, wait: 89d }\n");
     run.ask();
     run.now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 89);
-    assert!(matches!(run.ask(), Move::Wait { .. }));
+    assert!(matches!(run.ask(), Decision::Wait { .. }));
     run.now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 178);
     run.done();
     let mut run = Run::of("flow:\n- { name: rest, wait: 89d }\n- exec: [page]\n");
@@ -299,7 +299,7 @@ fn guards_and_ends_apply_to_the_item_or_in_a_branch_to_the_run() {
     let end = run.ask();
     assert_eq!(
         end,
-        Move::Done {
+        Decision::Done {
             message: Some("early".into())
         }
     );

@@ -17,7 +17,7 @@ const MAX_KEPT_ENTRIES: usize = 1 << 16;
 
 /// The kind of a JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum JsonKind {
     Null,
     Bool,
     Number,
@@ -29,36 +29,36 @@ pub enum Kind {
 /// The buffers of the scanner, reused for every text to avoid allocations.
 #[derive(Debug, Default)]
 pub struct Tape {
-    entries: Vec<Entry>,
+    entries: Vec<TapeEntry>,
     /// The hashes of the keys of all open objects.
     hashes: Vec<u32>,
 }
 
 /// A scanned text with its tape.
 #[derive(Debug, Clone, Copy)]
-pub struct Scanned<'a> {
+pub struct TapeDocument<'a> {
     text: &'a str,
-    entries: &'a [Entry],
+    entries: &'a [TapeEntry],
 }
 
 /// One value on a tape.
 #[derive(Debug, Clone, Copy)]
-pub struct Item<'a> {
-    of: &'a Scanned<'a>,
+pub struct TapeValue<'a> {
+    of: &'a TapeDocument<'a>,
     at: u32,
 }
 
 /// A key for lookups, with its hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
+pub struct HashedKey {
     pub name: Box<str>,
     pub hash: u32,
 }
 
 /// A value, or the key before it.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
-    mark: Mark,
+struct TapeEntry {
+    mark: EntryKind,
     /// Whether the text has escapes.
     escaped: bool,
     /// The byte range in the text; for a string, without the quotes.
@@ -69,7 +69,7 @@ struct Entry {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
+enum EntryKind {
     Null,
     True,
     False,
@@ -83,22 +83,22 @@ enum Mark {
 
 impl Tape {
     /// Scans one JSON text. `None` if the parser must decide.
-    pub fn scan<'a>(&'a mut self, bytes: &'a [u8]) -> Option<Scanned<'a>> {
+    pub fn scan<'a>(&'a mut self, bytes: &'a [u8]) -> Option<TapeDocument<'a>> {
         let text = std::str::from_utf8(bytes).ok()?;
         // Frees the memory of an exceptionally large text.
         if self.entries.capacity() > MAX_KEPT_ENTRIES && bytes.len() < MAX_KEPT_ENTRIES {
             self.entries = Vec::new();
         }
         scan::scan(bytes, &mut self.entries, &mut self.hashes)?;
-        Some(Scanned {
+        Some(TapeDocument {
             text,
             entries: &self.entries,
         })
     }
 }
 
-impl<'a> Scanned<'a> {
-    pub fn root(&'a self) -> Item<'a> {
+impl<'a> TapeDocument<'a> {
+    pub fn root(&'a self) -> TapeValue<'a> {
         self.item(0)
     }
 
@@ -106,14 +106,14 @@ impl<'a> Scanned<'a> {
         self.text
     }
 
-    /// The value of an entry with a number from [`Item::number_on_tape`].
+    /// The value of an entry with a number from [`TapeValue::number_on_tape`].
     #[inline]
-    pub fn item(&'a self, at: u32) -> Item<'a> {
-        Item { of: self, at }
+    pub fn item(&'a self, at: u32) -> TapeValue<'a> {
+        TapeValue { of: self, at }
     }
 
     #[inline]
-    fn slice(&self, entry: &Entry) -> &'a str {
+    fn slice(&self, entry: &TapeEntry) -> &'a str {
         let span = entry.start as usize..entry.end as usize;
         self.text
             .get(span)
@@ -121,7 +121,7 @@ impl<'a> Scanned<'a> {
     }
 }
 
-impl Key {
+impl HashedKey {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.into(),
@@ -130,35 +130,35 @@ impl Key {
     }
 }
 
-impl<'a> Item<'a> {
+impl<'a> TapeValue<'a> {
     #[inline]
     pub fn number_on_tape(self) -> u32 {
         self.at
     }
 
     #[inline]
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> JsonKind {
         match self.entry().mark {
-            Mark::Null => Kind::Null,
-            Mark::True | Mark::False => Kind::Bool,
-            Mark::Integer | Mark::Decimal => Kind::Number,
-            Mark::Text | Mark::Key => Kind::Text,
-            Mark::List => Kind::List,
-            Mark::Object => Kind::Object,
+            EntryKind::Null => JsonKind::Null,
+            EntryKind::True | EntryKind::False => JsonKind::Bool,
+            EntryKind::Integer | EntryKind::Decimal => JsonKind::Number,
+            EntryKind::Text | EntryKind::Key => JsonKind::Text,
+            EntryKind::List => JsonKind::List,
+            EntryKind::Object => JsonKind::Object,
         }
     }
 
     /// The value under a key of an object.
     #[inline]
-    pub fn get(self, name: &str) -> Option<Item<'a>> {
-        let matches = |key: &Entry| key.length() == name.len() && self.of.slice(key) == name;
+    pub fn get(self, name: &str) -> Option<TapeValue<'a>> {
+        let matches = |key: &TapeEntry| key.length() == name.len() && self.of.slice(key) == name;
         let mut entries = self.entries();
         entries.find(|(key, _)| matches(key)).map(|(_, item)| item)
     }
 
     /// The value under a key, with the hash of the name already computed.
     #[inline]
-    pub fn find(self, name: &str, hash: u32) -> Option<Item<'a>> {
+    pub fn find(self, name: &str, hash: u32) -> Option<TapeValue<'a>> {
         let mut entries = self.entries();
         let found = entries.find(|(key, _)| key.link == hash && self.of.slice(key) == name);
         found.map(|(_, item)| item)
@@ -166,15 +166,15 @@ impl<'a> Item<'a> {
 
     /// The entries of an object: hash, name and value.
     #[inline]
-    pub fn keys(self) -> impl Iterator<Item = (u32, &'a str, Item<'a>)> {
+    pub fn keys(self) -> impl Iterator<Item = (u32, &'a str, TapeValue<'a>)> {
         self.entries()
             .map(move |(key, item)| (key.link, self.of.slice(key), item))
     }
 
     #[inline]
-    pub fn elements(self) -> impl Iterator<Item = Item<'a>> {
+    pub fn elements(self) -> impl Iterator<Item = TapeValue<'a>> {
         let (mut at, end) = match self.entry().mark {
-            Mark::List => (self.at + 1, self.entry().link),
+            EntryKind::List => (self.at + 1, self.entry().link),
             _ => (0, 0),
         };
         std::iter::from_fn(move || {
@@ -186,8 +186,8 @@ impl<'a> Item<'a> {
 
     pub fn bool(self) -> Option<bool> {
         match self.entry().mark {
-            Mark::True => Some(true),
-            Mark::False => Some(false),
+            EntryKind::True => Some(true),
+            EntryKind::False => Some(false),
             _ => None,
         }
     }
@@ -195,7 +195,7 @@ impl<'a> Item<'a> {
     #[inline]
     pub fn text(self) -> Option<Cow<'a, str>> {
         let entry = self.entry();
-        if entry.mark != Mark::Text {
+        if entry.mark != EntryKind::Text {
             return None;
         }
         Some(self.of.unescaped(entry))
@@ -205,12 +205,12 @@ impl<'a> Item<'a> {
         let entry = self.entry();
         let text = self.of.slice(entry);
         match entry.mark {
-            Mark::Integer => match text.parse::<u64>() {
+            EntryKind::Integer => match text.parse::<u64>() {
                 Ok(number) => Some(number.into()),
                 Err(_) => text.parse::<i64>().ok().map(Number::from),
             },
             // serde_json as in the parser, so that both read the same number.
-            Mark::Decimal => serde_json::from_str(text).ok(),
+            EntryKind::Decimal => serde_json::from_str(text).ok(),
             _ => None,
         }
     }
@@ -218,13 +218,13 @@ impl<'a> Item<'a> {
     /// Builds the value.
     pub fn value(self) -> Value {
         match self.entry().mark {
-            Mark::Null => Value::Null,
-            Mark::True => Value::Bool(true),
-            Mark::False => Value::Bool(false),
-            Mark::Integer | Mark::Decimal => self.number().map_or(Value::Null, Value::Number),
-            Mark::Text | Mark::Key => Value::String(self.of.unescaped(self.entry()).into_owned()),
-            Mark::List => self.elements().map(Item::value).collect(),
-            Mark::Object => {
+            EntryKind::Null => Value::Null,
+            EntryKind::True => Value::Bool(true),
+            EntryKind::False => Value::Bool(false),
+            EntryKind::Integer | EntryKind::Decimal => self.number().map_or(Value::Null, Value::Number),
+            EntryKind::Text | EntryKind::Key => Value::String(self.of.unescaped(self.entry()).into_owned()),
+            EntryKind::List => self.elements().map(TapeValue::value).collect(),
+            EntryKind::Object => {
                 let entries = self
                     .keys()
                     .map(|(_, key, item)| (key.to_owned(), item.value()));
@@ -234,14 +234,14 @@ impl<'a> Item<'a> {
     }
 
     #[inline]
-    fn entry(self) -> &'a Entry {
+    fn entry(self) -> &'a TapeEntry {
         &self.of.entries[self.at as usize]
     }
 
     #[inline]
-    fn entries(self) -> impl Iterator<Item = (&'a Entry, Item<'a>)> {
+    fn entries(self) -> impl Iterator<Item = (&'a TapeEntry, TapeValue<'a>)> {
         let (mut at, end) = match self.entry().mark {
-            Mark::Object => (self.at + 1, self.entry().link),
+            EntryKind::Object => (self.at + 1, self.entry().link),
             _ => (0, 0),
         };
         std::iter::from_fn(move || {
@@ -253,14 +253,14 @@ impl<'a> Item<'a> {
     }
 }
 
-impl Entry {
+impl TapeEntry {
     fn length(&self) -> usize {
         (self.end - self.start) as usize
     }
 }
 
-impl<'a> Scanned<'a> {
-    fn unescaped(&self, entry: &Entry) -> Cow<'a, str> {
+impl<'a> TapeDocument<'a> {
+    fn unescaped(&self, entry: &TapeEntry) -> Cow<'a, str> {
         let text = self.slice(entry);
         if !entry.escaped {
             return Cow::Borrowed(text);

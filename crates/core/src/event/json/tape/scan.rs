@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::event::json::tape::{Entry, Mark};
+use crate::event::json::tape::{TapeEntry, EntryKind};
 
 /// The maximum nesting depth, as in the parser.
 const MAX_DEPTH: usize = 127;
@@ -15,11 +15,11 @@ const MAX_DIGITS: usize = 18;
 /// The maximum length of a decimal number.
 const MAX_DECIMAL_BYTES: usize = 40;
 
-pub fn scan(bytes: &[u8], entries: &mut Vec<Entry>, hashes: &mut Vec<u32>) -> Option<()> {
+pub fn scan(bytes: &[u8], entries: &mut Vec<TapeEntry>, hashes: &mut Vec<u32>) -> Option<()> {
     entries.clear();
     hashes.clear();
     u32::try_from(bytes.len()).ok()?;
-    let mut scan = Scan {
+    let mut scan = Scanner {
         bytes,
         entries,
         hashes,
@@ -64,14 +64,14 @@ const fn mix(head: u64, tail: u64, len: usize) -> u32 {
 
 /// Each method takes the start position and returns the end position, so that the position stays in a
 /// register.
-struct Scan<'a> {
+struct Scanner<'a> {
     bytes: &'a [u8],
-    entries: &'a mut Vec<Entry>,
+    entries: &'a mut Vec<TapeEntry>,
     hashes: &'a mut Vec<u32>,
 }
 
 /// The keys of an object so far.
-struct Keys {
+struct ObjectKeys {
     object: usize,
     /// The index of the first key's hash.
     first: usize,
@@ -79,7 +79,7 @@ struct Keys {
     bits: u64,
 }
 
-impl Scan<'_> {
+impl Scanner<'_> {
     /// The next byte that is not white space, and its position.
     #[inline]
     fn visible(&self, mut at: usize) -> Option<(u8, usize)> {
@@ -97,13 +97,13 @@ impl Scan<'_> {
         match *self.bytes.get(at)? {
             b'"' => {
                 let (end, escaped) = self.text(at)?;
-                self.push(Mark::Text, at + 1, end, escaped);
+                self.push(EntryKind::Text, at + 1, end, escaped);
                 Some(end + 1)
             }
             b'-' | b'0'..=b'9' => self.number(at),
-            b'n' => self.word(at, b"null", Mark::Null),
-            b't' => self.word(at, b"true", Mark::True),
-            b'f' => self.word(at, b"false", Mark::False),
+            b'n' => self.word(at, b"null", EntryKind::Null),
+            b't' => self.word(at, b"true", EntryKind::True),
+            b'f' => self.word(at, b"false", EntryKind::False),
             b'{' => self.object(at, depth),
             b'[' => self.list(at, depth),
             _ => None,
@@ -112,9 +112,9 @@ impl Scan<'_> {
 
     /// The positions fit into `u32`, because the length of the text does.
     #[inline]
-    fn push(&mut self, mark: Mark, start: usize, end: usize, escaped: bool) {
+    fn push(&mut self, mark: EntryKind, start: usize, end: usize, escaped: bool) {
         let link = self.entries.len() as u32 + 1;
-        self.entries.push(Entry {
+        self.entries.push(TapeEntry {
             mark,
             escaped,
             start: start as u32,
@@ -124,8 +124,8 @@ impl Scan<'_> {
     }
 
     fn object(&mut self, start: usize, depth: usize) -> Option<usize> {
-        let mut keys = Keys {
-            object: self.open(Mark::Object, start, depth)?,
+        let mut keys = ObjectKeys {
+            object: self.open(EntryKind::Object, start, depth)?,
             first: self.hashes.len(),
             bits: 0,
         };
@@ -158,7 +158,7 @@ impl Scan<'_> {
     }
 
     fn list(&mut self, start: usize, depth: usize) -> Option<usize> {
-        let list = self.open(Mark::List, start, depth)?;
+        let list = self.open(EntryKind::List, start, depth)?;
         let (mut byte, mut at) = self.visible(start + 1)?;
         if byte == b']' {
             return self.close(list, at);
@@ -174,7 +174,7 @@ impl Scan<'_> {
         }
     }
 
-    fn open(&mut self, mark: Mark, at: usize, depth: usize) -> Option<usize> {
+    fn open(&mut self, mark: EntryKind, at: usize, depth: usize) -> Option<usize> {
         if depth == MAX_DEPTH {
             return None;
         }
@@ -190,7 +190,7 @@ impl Scan<'_> {
     }
 
     #[inline]
-    fn key(&mut self, at: usize, keys: &mut Keys) -> Option<usize> {
+    fn key(&mut self, at: usize, keys: &mut ObjectKeys) -> Option<usize> {
         let (end, escaped) = self.text(at)?;
         if escaped {
             return None;
@@ -205,8 +205,8 @@ impl Scan<'_> {
             return None;
         }
         self.hashes.push(hash);
-        self.entries.push(Entry {
-            mark: Mark::Key,
+        self.entries.push(TapeEntry {
+            mark: EntryKind::Key,
             escaped: false,
             start: at as u32 + 1,
             end: end as u32,
@@ -235,7 +235,7 @@ impl Scan<'_> {
 
     /// Whether the open object already has the key.
     #[inline(never)]
-    fn repeats(&self, hash: u32, key: Range<usize>, keys: &Keys) -> bool {
+    fn repeats(&self, hash: u32, key: Range<usize>, keys: &ObjectKeys) -> bool {
         let before = &self.hashes[keys.first..];
         before.contains(&hash) && self.has(keys.object, &self.bytes[key])
     }
@@ -299,7 +299,7 @@ impl Scan<'_> {
         })
     }
 
-    fn word(&mut self, at: usize, word: &[u8], mark: Mark) -> Option<usize> {
+    fn word(&mut self, at: usize, word: &[u8], mark: EntryKind) -> Option<usize> {
         let end = at + word.len();
         if self.bytes.get(at..end)? != word {
             return None;
@@ -321,7 +321,7 @@ impl Scan<'_> {
             // An exponent can exceed the range.
             Some(b'e' | b'E') => None,
             _ => {
-                self.push(Mark::Integer, start, at, false);
+                self.push(EntryKind::Integer, start, at, false);
                 Some(at)
             }
         }
@@ -333,7 +333,7 @@ impl Scan<'_> {
         if power || end - start > MAX_DECIMAL_BYTES {
             return None;
         }
-        self.push(Mark::Decimal, start, end, false);
+        self.push(EntryKind::Decimal, start, end, false);
         Some(end)
     }
 

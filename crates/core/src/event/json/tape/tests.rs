@@ -156,7 +156,7 @@ fn many_keys_and_equal_hashes_are_handled() {
     is_not_scanned(&object(&keys));
     // The same ends and length, so the same hash.
     let alike = ["prefixed-1-suffixed", "prefixed-2-suffixed"].map(String::from);
-    assert_eq!(Key::new(&alike[0]).hash, Key::new(&alike[1]).hash);
+    assert_eq!(HashedKey::new(&alike[0]).hash, HashedKey::new(&alike[1]).hash);
     is_scanned(&object(&alike));
     is_not_scanned(&object(&[
         alike[0].clone(),
@@ -189,12 +189,12 @@ fn values_are_found_by_key_and_position() {
     let text = r#"{"skip":{"deep":[1,2]},"list":["x",{"k":true},2.5],"name":"J\u00f6"}"#;
     let scanned = tape.scan(text.as_bytes()).unwrap();
     let root = scanned.root();
-    assert_eq!(root.kind(), Kind::Object);
+    assert_eq!(root.kind(), JsonKind::Object);
     let list = root.get("list").unwrap();
-    let kinds: Vec<Kind> = list.elements().map(Item::kind).collect();
-    assert_eq!(kinds, [Kind::Text, Kind::Object, Kind::Number]);
+    let kinds: Vec<JsonKind> = list.elements().map(TapeValue::kind).collect();
+    assert_eq!(kinds, [JsonKind::Text, JsonKind::Object, JsonKind::Number]);
     let inner = list.elements().nth(1).unwrap();
-    assert_eq!(inner.get("k").and_then(Item::bool), Some(true));
+    assert_eq!(inner.get("k").and_then(TapeValue::bool), Some(true));
     assert_eq!(root.get("name").unwrap().text().as_deref(), Some("Jö"));
     assert!(root.get("deep").is_none() && list.get("k").is_none());
     assert_eq!(inner.elements().count() + root.elements().count(), 0);

@@ -13,16 +13,16 @@ use crate::diagnostic::{Code, Report};
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
 use crate::language::template::Escape;
-use crate::language::template::attribute_chain::{Chain, chain, is_secret_name, range, single};
-use crate::language::template::read_set::Reads;
+use crate::language::template::attribute_chain::{AttributeChain, chain, is_secret_name, range, single};
+use crate::language::template::read_set::ReadSet;
 use crate::language::template::filter::OF_SECRETS;
 use crate::language::template::size_bound::{MOST, Weights, weight};
-use crate::language::template::location::Place;
+use crate::language::template::location::TextLocation;
 
 /// What a sound template reads.
 #[derive(Debug, Default)]
-pub struct Reading {
-    pub reads: Reads,
+pub struct TemplateReads {
+    pub reads: ReadSet,
     /// The path, where the template is one plain `{{ path }}`.
     pub single: Option<Path>,
 }
@@ -30,16 +30,16 @@ pub struct Reading {
 /// None after saying everything that is wrong.
 pub fn check(
     template: &Stmt<'_>,
-    place: &Place<'_>,
+    place: &TextLocation<'_>,
     escape: Escape,
     names: &mut NameResolver<'_>,
-) -> Option<Reading> {
+) -> Option<TemplateReads> {
     let mut checker = Checker {
         place,
         escape,
         names,
         locals: vec![Weights::new()],
-        reading: Reading::default(),
+        reading: TemplateReads::default(),
         sound: true,
         choices: 0,
     };
@@ -50,12 +50,12 @@ pub fn check(
 }
 
 pub struct Checker<'c, 'a> {
-    place: &'c Place<'c>,
+    place: &'c TextLocation<'c>,
     escape: Escape,
     names: &'c mut NameResolver<'a>,
     /// Names that the template itself defines, innermost last.
     locals: Vec<Weights>,
-    reading: Reading,
+    reading: TemplateReads,
     sound: bool,
     /// How many `if` the checker stands inside of.
     choices: usize,
@@ -262,11 +262,11 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn is_secret(&self, chain: &Chain<'_>) -> bool {
+    fn is_secret(&self, chain: &AttributeChain<'_>) -> bool {
         chain.names[0] == "secret" && !self.is_local("secret")
     }
 
-    fn secret(&mut self, chain: &Chain<'_>) {
+    fn secret(&mut self, chain: &AttributeChain<'_>) {
         match chain.names.as_slice() {
             [_, name] if is_secret_name(name) => {
                 let secret = ["secret".to_owned(), (*name).to_owned()];
@@ -284,7 +284,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn name(&mut self, chain: &Chain<'_>) {
+    fn name(&mut self, chain: &AttributeChain<'_>) {
         if self.is_local(chain.names[0]) {
             return;
         }

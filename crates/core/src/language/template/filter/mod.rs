@@ -10,7 +10,7 @@ use minijinja::{Environment, filters, tests};
 
 
 
-pub struct Filter {
+pub struct TemplateFilter {
     pub name: &'static str,
     /// How it is written and what it gives, in one line.
     pub summary: &'static str,
@@ -26,7 +26,7 @@ pub struct Test {
 
 macro_rules! filters {
     ($($name:literal $takes:expr, $function:expr => $summary:literal;)*) => {
-        &[$(Filter {
+        &[$(TemplateFilter {
             name: $name,
             summary: $summary,
             takes: $takes,
@@ -45,7 +45,7 @@ macro_rules! tests {
 }
 
 /// Every filter, in the order of the documentation.
-pub const FILTERS: &[Filter] = filters! {
+pub const FILTERS: &[TemplateFilter] = filters! {
     "default" 1..=2, text::default =>
         "`x | default('none')`: this value if `x` is absent or null; `default('none', true)` also if it is empty";
     "upper" 0..=0, text::upper => "`x | upper`: in upper case";
@@ -122,7 +122,7 @@ pub const TESTS: &[Test] = tests! {
 /// Filters that a secret may be put through.
 pub const OF_SECRETS: [&str; 2] = ["urlencode", "b64encode"];
 
-pub fn find(name: &str) -> Option<&'static Filter> {
+pub fn find(name: &str) -> Option<&'static TemplateFilter> {
     FILTERS.iter().find(|filter| filter.name == name)
 }
 

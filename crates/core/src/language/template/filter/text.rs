@@ -7,10 +7,10 @@ use minijinja::Error;
 use minijinja::value::{Rest, Value};
 use percent_encoding::utf8_percent_encode;
 
-use crate::language::rendered_text::Encoding;
+use crate::language::rendered_text::SecretEncoding;
 use crate::language::template::read_set::{MOST_VALUES, to_json, too_much};
 use crate::language::template::engine::{MOST_OUTPUT, RESERVED, text, undefined};
-use crate::language::template::secret::Secret;
+use crate::language::template::secret::SecretReference;
 
 pub fn default(value: &Value, other: Value, when_empty: Option<bool>) -> Value {
     let lacking = value.is_undefined() || value.is_none();
@@ -119,7 +119,7 @@ fn bounded(text: String) -> Result<String, Error> {
 }
 
 pub fn urlencode(value: &Value) -> Result<Value, Error> {
-    if let Some(secret) = encoded(value, Encoding::Percent) {
+    if let Some(secret) = encoded(value, SecretEncoding::Percent) {
         return Ok(secret);
     }
     let encoded = utf8_percent_encode(&text(value)?, RESERVED).to_string();
@@ -127,16 +127,16 @@ pub fn urlencode(value: &Value) -> Result<Value, Error> {
 }
 
 pub fn b64encode(value: &Value) -> Result<Value, Error> {
-    if let Some(secret) = encoded(value, Encoding::Base64) {
+    if let Some(secret) = encoded(value, SecretEncoding::Base64) {
         return Ok(secret);
     }
     Ok(bounded(STANDARD.encode(text(value)?))?.into())
 }
 
 /// A secret that is to be written in this encoding.
-fn encoded(value: &Value, encoding: Encoding) -> Option<Value> {
-    let name = value.downcast_object_ref::<Secret>()?.name.clone();
-    Some(Value::from_object(Secret { name, encoding }))
+fn encoded(value: &Value, encoding: SecretEncoding) -> Option<Value> {
+    let name = value.downcast_object_ref::<SecretReference>()?.name.clone();
+    Some(Value::from_object(SecretReference { name, encoding }))
 }
 
 pub fn join(value: &Value, between: Rest<Value>) -> Result<String, Error> {

@@ -10,24 +10,24 @@ use std::sync::Arc;
 use percent_encoding::utf8_percent_encode;
 use serde_json::Value as Json;
 
-use crate::language::template::location::Place;
+use crate::language::template::location::TextLocation;
 use crate::language::template::secret::{EMPTY, without_marks};
-use crate::language::template::{Body, Compiled, Escape, RenderError, Template, url};
-use crate::language::template::json::TreeTemplate;
+use crate::language::template::{TemplateBody, Compiled, Escape, RenderError, Template, url};
+use crate::language::template::json::JsonTemplate;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
 use crate::document::{Entry, Node};
 use crate::language::resolver::NameResolver;
-use crate::path::{Found, Path};
-use crate::language::rendered_text::Text;
+use crate::path::{Resolved, Path};
+use crate::language::rendered_text::RenderedText;
 use crate::language::template::engine::{MOST_OUTPUT, RESERVED};
 use crate::path::scope::Scope;
 
 /// A text in its parts.
 #[derive(Debug)]
-pub struct Placeholders(Box<[Part]>);
+pub struct PlaceholderText(Box<[PlaceholderPart]>);
 
 #[derive(Debug)]
-enum Part {
+enum PlaceholderPart {
     Text(Box<str>),
     Path(Arc<Path>),
 }
@@ -75,7 +75,7 @@ impl Template {
         diagnostics: &mut Diagnostics,
     ) -> Option<Self> {
         let written = node.as_text().unwrap_or_default();
-        let place = Place::new(node, written);
+        let place = TextLocation::new(node, written);
         let place = match written == text {
             true => place,
             false => place.unsure(),
@@ -86,7 +86,7 @@ impl Template {
         for found in placeholders(text) {
             parts.push(literal(&text[from..found.whole.start]));
             match path(&text[found.path.clone()], &found.path, &place, diagnostics) {
-                Some(path) => parts.push(Part::Path(Arc::new(path))),
+                Some(path) => parts.push(PlaceholderPart::Path(Arc::new(path))),
                 None => sound = false,
             }
             from = found.whole.end;
@@ -99,12 +99,12 @@ impl Template {
         sound.then(|| Self::of_parts(source, escape, parts))
     }
 
-    fn of_parts(source: String, escape: Escape, mut parts: Vec<Part>) -> Self {
-        parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
-        let fixed = parts.iter().all(|part| matches!(part, Part::Text(_)));
+    fn of_parts(source: String, escape: Escape, mut parts: Vec<PlaceholderPart>) -> Self {
+        parts.retain(|part| !matches!(part, PlaceholderPart::Text(text) if text.is_empty()));
+        let fixed = parts.iter().all(|part| matches!(part, PlaceholderPart::Text(_)));
         let body = match fixed {
-            true => Body::Literal,
-            false => Body::Filled(Placeholders(parts.into_boxed_slice())),
+            true => TemplateBody::Literal,
+            false => TemplateBody::Filled(PlaceholderText(parts.into_boxed_slice())),
         };
         Self(Arc::new(Compiled {
             source: source.into_boxed_str(),
@@ -114,13 +114,13 @@ impl Template {
     }
 }
 
-impl Placeholders {
-    pub fn render(&self, escape: Escape, scope: &Scope<'_>) -> Result<Text, RenderError> {
+impl PlaceholderText {
+    pub fn render(&self, escape: Escape, scope: &Scope<'_>) -> Result<RenderedText, RenderError> {
         let mut output = String::new();
         for part in &self.0 {
             match part {
-                Part::Text(text) => output.push_str(text),
-                Part::Path(path) => write(&value(path, scope)?, escape, &mut output),
+                PlaceholderPart::Text(text) => output.push_str(text),
+                PlaceholderPart::Path(path) => write(&value(path, scope)?, escape, &mut output),
             }
             if output.len() > MOST_OUTPUT {
                 return Err(RenderError::TooMuch {
@@ -128,7 +128,7 @@ impl Placeholders {
                 });
             }
         }
-        let text = Text::plain(output);
+        let text = RenderedText::plain(output);
         match escape {
             Escape::None => Ok(text),
             Escape::Url => url::confined(text),
@@ -136,8 +136,8 @@ impl Placeholders {
     }
 }
 
-fn literal(text: &str) -> Part {
-    Part::Text(without_marks(text.to_owned()).into_boxed_str())
+fn literal(text: &str) -> PlaceholderPart {
+    PlaceholderPart::Text(without_marks(text.to_owned()).into_boxed_str())
 }
 
 /// A text as it is, null as nothing, anything else as JSON.
@@ -156,7 +156,7 @@ fn write(value: &Json, escape: Escape, output: &mut String) {
 
 pub fn value(path: &Path, scope: &Scope<'_>) -> Result<Json, RenderError> {
     match path.resolve(scope) {
-        Found::Absent => Err(RenderError::Absent {
+        Resolved::Absent => Err(RenderError::Absent {
             name: path.text.clone(),
         }),
         found => Ok(found
@@ -170,7 +170,7 @@ pub fn value(path: &Path, scope: &Scope<'_>) -> Result<Json, RenderError> {
 fn path(
     text: &str,
     at: &Range<usize>,
-    place: &Place<'_>,
+    place: &TextLocation<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Path> {
     match Path::in_document(text) {
@@ -184,7 +184,7 @@ fn path(
 }
 
 /// `{{ticket.id}}` stands as it is, which is hardly ever meant; `{{$.x` is never closed.
-fn check_braces(text: &str, place: &Place<'_>, diagnostics: &mut Diagnostics) -> bool {
+fn check_braces(text: &str, place: &TextLocation<'_>, diagnostics: &mut Diagnostics) -> bool {
     let known = placeholders(text);
     for (open, _) in text.match_indices("{{") {
         if known.iter().any(|found| found.whole.contains(&open)) {
@@ -216,7 +216,7 @@ fn check_braces(text: &str, place: &Place<'_>, diagnostics: &mut Diagnostics) ->
     true
 }
 
-impl TreeTemplate {
+impl JsonTemplate {
     /// A value of a bundle: under a key that ends in `.$` stands a path or a text with placeholders, and
     /// placeholders are filled in any other text too. One that is the whole text keeps its type.
     pub fn in_document(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
@@ -241,7 +241,7 @@ impl TreeTemplate {
             return None;
         }
         if text.starts_with('$') {
-            let place = Place::new(node, text);
+            let place = TextLocation::new(node, text);
             let path = path(text.trim(), &(0..text.len()), &place, diagnostics)?;
             return Some(Self::Field(Arc::new(path)));
         }
@@ -265,15 +265,15 @@ pub fn intrinsic(text: &str) -> Option<&str> {
 fn entry_in_document(
     entry: &Entry,
     names: &mut NameResolver<'_>,
-) -> Option<(Arc<str>, TreeTemplate)> {
+) -> Option<(Arc<str>, JsonTemplate)> {
     match entry.key.strip_suffix(".$") {
         Some(key) => {
-            let value = TreeTemplate::reference(&entry.value, &entry.key, names.diagnostics)?;
+            let value = JsonTemplate::reference(&entry.value, &entry.key, names.diagnostics)?;
             Some((names.interner.words.share(key), value))
         }
         None => {
             warn_of_plain_path(entry, names.diagnostics);
-            let value = TreeTemplate::in_document(&entry.value, names)?;
+            let value = JsonTemplate::in_document(&entry.value, names)?;
             Some((names.interner.words.share(entry.key.as_str()), value))
         }
     }
@@ -293,14 +293,14 @@ fn text_in_document(
     text: &str,
     node: &Node,
     diagnostics: &mut Diagnostics,
-) -> Option<TreeTemplate> {
-    let place = Place::new(node, text);
+) -> Option<JsonTemplate> {
+    let place = TextLocation::new(node, text);
     if let [only] = placeholders(text).as_slice()
         && only.whole == (0..text.len())
     {
         let path = path(&text[only.path.clone()], &only.path, &place, diagnostics)?;
-        return Some(TreeTemplate::Field(Arc::new(path)));
+        return Some(JsonTemplate::Field(Arc::new(path)));
     }
-    Template::in_document("", text, node, Escape::None, diagnostics).map(TreeTemplate::Text)
+    Template::in_document("", text, node, Escape::None, diagnostics).map(JsonTemplate::Text)
 }
 

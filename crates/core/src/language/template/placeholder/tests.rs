@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::diagnostic::{Diagnostics, FileId};
 use crate::event::Event;
 use crate::document;
-use crate::language::event_fields::Fields;
+use crate::language::event_fields::EventFields;
 
 fn event() -> Event {
     Event {
@@ -29,7 +29,7 @@ fn lowered<T>(yaml: &str, lower: impl FnOnce(&Node, &mut NameResolver<'_>) -> Op
     let mut diagnostics = Diagnostics::default();
     let node = document::read(FileId::default(), yaml, &mut diagnostics).remove(0);
     let config = Config::default();
-    let mut names = config.name_resolver(Fields::Open, &mut diagnostics);
+    let mut names = config.name_resolver(EventFields::Open, &mut diagnostics);
     let lowered = lower(&node, &mut names);
     assert!(!diagnostics.has_errors(), "{yaml}: {diagnostics:?}");
     lowered.expect(yaml)
@@ -85,7 +85,7 @@ fn the_whole_text_keeps_its_type_and_a_part_of_it_becomes_text() {
     let document = json!({"n": 5, "b": true, "z": null, "t": "é\u{fdd0}x", "l": [1, {"a": 2}]});
     let tree = lowered(
         r#"{ "n.$": "$.n", "m": "{{$.n}}", "t": "<{{$.t}}>", "z": "{{ $.z }}", "s": "{{$.n}}{{$.b}}{{$.z}}|{{$.l}}", "plain": "x", "o": { "l.$": "$.l" }, "k": [1.5, null] }"#,
-        TreeTemplate::in_document,
+        JsonTemplate::in_document,
     );
     let (event, vars) = (event(), Value::Null);
     let scope = Scope {

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::language::rendered_text::{Encoding, Piece};
+use crate::language::rendered_text::{SecretEncoding, TextPart};
 
 #[test]
 fn secrets_stay_names() {
@@ -16,11 +16,11 @@ fn secrets_stay_names() {
         .0
         .iter()
         .filter_map(|piece| match piece {
-            Piece::Secret { encoding, .. } => Some(*encoding),
-            Piece::Text(_) => None,
+            TextPart::Secret { encoding, .. } => Some(*encoding),
+            TextPart::Text(_) => None,
         })
         .collect();
-    assert_eq!(encodings, [Encoding::Base64, Encoding::Percent]);
+    assert_eq!(encodings, [SecretEncoding::Base64, SecretEncoding::Percent]);
     assert_eq!(
         template("{{ secret.A }}", Escape::None)
             .secrets()
@@ -44,7 +44,7 @@ fn a_payload_cannot_forge_a_secret() {
     });
     let text = text.expect("a text");
     assert_eq!(text.secrets().collect::<Vec<_>>(), ["A"]);
-    assert_eq!(text.0[0], Piece::Text(forged.into()));
+    assert_eq!(text.0[0], TextPart::Text(forged.into()));
 }
 
 #[test]
@@ -257,7 +257,7 @@ proptest! {
         let event = event(json!({"comment": {"body": payload}}));
         let (tree, _) = lower(
             "text: { whole: \"{{ comment.body }}\", part: \"<{{ comment.body }}>\", made: \"{{ comment.body | string }}\" }\n",
-            TreeTemplate::lower,
+            JsonTemplate::lower,
         );
         let tree = tree.expect("a tree");
         let json = scoped(&event, |scope| tree.render(scope)).expect("rendered").redacted().to_string();

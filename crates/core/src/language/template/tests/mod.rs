@@ -11,8 +11,8 @@ use crate::diagnostic::{Diagnostics, FileId};
 use crate::event::Event;
 use crate::event::catalogue::Catalogue;
 use crate::document;
-use crate::language::event_fields::Fields;
-use crate::language::rendered_text::Tree;
+use crate::language::event_fields::EventFields;
+use crate::language::rendered_text::RenderedJson;
 
 fn event(body: Json) -> Event {
     Event {
@@ -48,7 +48,7 @@ fn lower<T>(
     let (mut diagnostics, config) = (Diagnostics::default(), Config::default());
     let nodes = document::read(FileId(0), yaml, &mut diagnostics);
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
-    let mut names = config.name_resolver(Fields::Open, &mut diagnostics);
+    let mut names = config.name_resolver(EventFields::Open, &mut diagnostics);
     names.in_scope.vars =
         json!({"base": "https://pager.example", "deep": {"x": "y"}, "list": [1]}).into();
     names.in_scope.steps = vec!["org".into()];
@@ -76,7 +76,7 @@ fn scoped<T>(event: &Event, with: impl FnOnce(&Scope<'_>) -> T) -> T {
     })
 }
 
-fn rendered(text: &str) -> Result<Text, RenderError> {
+fn rendered(text: &str) -> Result<RenderedText, RenderError> {
     scoped(&sample(), |scope| {
         template(text, Escape::None).render(scope)
     })
@@ -86,12 +86,12 @@ fn shown(text: &str) -> String {
     rendered(text).map_or_else(|error| format!("error: {error}"), |text| text.to_string())
 }
 
-fn url(text: &str) -> Result<Text, RenderError> {
+fn url(text: &str) -> Result<RenderedText, RenderError> {
     scoped(&sample(), |scope| template(text, Escape::Url).render(scope))
 }
 
-fn tree(yaml: &str) -> Result<Tree, RenderError> {
-    let (tree, diagnostics) = lower(yaml, TreeTemplate::lower);
+fn tree(yaml: &str) -> Result<RenderedJson, RenderError> {
+    let (tree, diagnostics) = lower(yaml, JsonTemplate::lower);
     let tree = tree.unwrap_or_else(|| panic!("{yaml}: {diagnostics:?}"));
     scoped(&sample(), |scope| tree.render(scope))
 }
@@ -347,7 +347,7 @@ fn fields_are_checked_against_the_types_of_the_rule() {
     let text = "{{ ticket }} {{ ticket.tags[0] }} {{ comment.body }} {{ meta }} {{ event.type }} \
                 {% for tag in ticket.tags %}{{ tag.x }}{{ ticket.idd }}{% endfor %}";
     let nodes = document::read(FileId(0), &quoted(text), &mut diagnostics);
-    let fields = Fields::Of(types.into_iter().cloned().collect());
+    let fields = EventFields::Of(types.into_iter().cloned().collect());
     let mut names = config.name_resolver(fields, &mut diagnostics);
     let node = nodes[0].get("text").expect("a node");
     assert!(Template::lower(node, "text", Escape::None, &mut names).is_none());
