@@ -67,7 +67,7 @@ fn what_never_ends_or_takes_too_much_ends_alone() {
         ("[range(100000)]", "its result has more than 256 KiB"),
         ("\"x\" * 300000", "its result has more than 256 KiB"),
         ("mpa(.)", "did you mean `map`?"),
-        ("env", "sees no environment"),
+        ("env", "cannot read the environment"),
     ] {
         let message = failure(&jq, program).message;
         assert!(message.contains(why), "{program}: {message}");

@@ -103,7 +103,10 @@ fn what_the_store_wrote_is_read_and_explained() {
         panic!("{:?}", suppressed.row);
     };
     assert!(
-        (gate.as_str(), why.starts_with("run 1 for ticket.id 7")) == ("dedupe", true),
+        (
+            gate.as_str(),
+            why.starts_with("earlier run 1 for ticket.id 7")
+        ) == ("dedupe", true),
         "{why}"
     );
     // The dead run gave its place back.
