@@ -39,18 +39,18 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, Error)]
 pub enum CommandError {
     #[error("{0}")]
-    Usage(SourceSelection),
+    Usage(ErrorMessage),
     /// Every mistake, told at once.
     #[error("the rules or the configuration have errors")]
     Invalid(Box<DiagnosticReport>),
     /// Secrets that cannot be had: the configuration is not whole.
     #[error("{0}")]
-    Unset(SourceSelection),
+    Unset(ErrorMessage),
     /// Nothing to do where something was expected.
     #[error("{0}")]
-    Nothing(SourceSelection),
+    Nothing(ErrorMessage),
     #[error("{0}")]
-    Runtime(SourceSelection),
+    Runtime(ErrorMessage),
     #[error("failed to write the output: {0}")]
     Output(#[from] io::Error),
 }
@@ -58,7 +58,7 @@ pub enum CommandError {
 /// A message and what to do about it.
 #[derive(Debug, Error)]
 #[error("{message}")]
-pub struct SourceSelection {
+pub struct ErrorMessage {
     pub message: String,
     pub help: Option<String>,
 }
@@ -72,19 +72,19 @@ pub struct DiagnosticReport {
 
 impl CommandError {
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::Usage(SourceSelection::new(message))
+        Self::Usage(ErrorMessage::new(message))
     }
 
     pub fn unset(message: impl Into<String>) -> Self {
-        Self::Unset(SourceSelection::new(message))
+        Self::Unset(ErrorMessage::new(message))
     }
 
     pub fn nothing(message: impl Into<String>) -> Self {
-        Self::Nothing(SourceSelection::new(message))
+        Self::Nothing(ErrorMessage::new(message))
     }
 
     pub fn runtime(message: impl Into<String>) -> Self {
-        Self::Runtime(SourceSelection::new(message))
+        Self::Runtime(ErrorMessage::new(message))
     }
 
     pub fn invalid(files: Arc<Files>, diagnostics: Diagnostics) -> Self {
@@ -139,7 +139,7 @@ impl From<EngineError> for CommandError {
             EngineError::Rules(reading) => {
                 CommandError::invalid(reading.rulebook.files, reading.diagnostics)
             }
-            EngineError::Secrets(_) => CommandError::Unset(SourceSelection::new(error.to_string())),
+            EngineError::Secrets(_) => CommandError::Unset(ErrorMessage::new(error.to_string())),
             EngineError::Listen(ListenError::Address { .. } | ListenError::NotLoopback { .. }) => {
                 CommandError::usage(error.to_string())
             }
@@ -182,7 +182,7 @@ impl From<HistoryError> for CommandError {
     }
 }
 
-impl SourceSelection {
+impl ErrorMessage {
     fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::exit::{Exit, CommandError};
 use crate::cli::options::{Format, GlobalOptions};
-use super::input::InputError;
+use super::input::ReadEventError;
 use crate::cli::input::outgoing::{SourceRouter, OutgoingInput, OutgoingEvent};
 use super::output::Output;
 use super::render::message;
@@ -128,7 +128,7 @@ impl<'p> Post<'p> {
         Ok(exit)
     }
 
-    fn unfit(&self, place: &str, bad: &InputError) -> Result<Exit, CommandError> {
+    fn unfit(&self, place: &str, bad: &ReadEventError) -> Result<Exit, CommandError> {
         let mut stderr = Output::stderr(self.global.color);
         let text = format!("{place}: {}", bad.message);
         message::error(&mut stderr, &text, bad.help.as_deref())?;

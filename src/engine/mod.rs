@@ -22,7 +22,7 @@ use flowtrigger_core::config::Config;
 use crate::source::admin::SocketError;
 use crate::source::http::ListenError;
 use crate::store::StoreError;
-use crate::store::sqlite::HistoryOpenError;
+use crate::store::sqlite::DatabaseOpenError;
 
 pub use clock::{Clock, SystemClock};
 pub use daemon::data_folder::{DataFolder, FolderError};
@@ -30,7 +30,7 @@ pub use daemon::shutdown::{UnfinishedWork, interrupted};
 pub use daemon::{DEFAULT_ADDRESS, DaemonOptions, daemon, performer, reload};
 pub use handle::Engine;
 pub use intake::batch::{EventReport, act};
-pub use intake::match_bytes::{IncomingEvent, Matcher};
+pub use intake::match_bytes::{ReceivedEvent, Matcher};
 pub use intake::submit::SubmittedEvent;
 pub use intake::{read_event, sources};
 pub use metrics::Metrics;
@@ -97,7 +97,7 @@ pub enum EngineError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Open(#[from] HistoryOpenError),
+    Open(#[from] DatabaseOpenError),
     #[error(transparent)]
     Action(#[from] action::Error),
     #[error(transparent)]

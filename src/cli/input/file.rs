@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use crate::cli::input::InputError;
+use crate::cli::input::ReadEventError;
 use flowtrigger_core::event::json::parse::accept;
 
 /// The parts of one file, in order.
@@ -20,7 +20,7 @@ pub struct InputPart {
     pub name: String,
     /// How many lines stand before it.
     pub above: usize,
-    pub bytes: Result<Vec<u8>, InputError>,
+    pub bytes: Result<Vec<u8>, ReadEventError>,
 }
 
 enum FileState {
@@ -42,7 +42,7 @@ impl InputFile {
         }
     }
 
-    fn part(&self, above: usize, bytes: Result<Vec<u8>, InputError>) -> InputPart {
+    fn part(&self, above: usize, bytes: Result<Vec<u8>, ReadEventError>) -> InputPart {
         InputPart {
             name: self.name.clone(),
             above,
@@ -131,9 +131,9 @@ fn is_yaml(file: &Path) -> bool {
 }
 
 /// The mix-up of a rule file and an event is an easy one.
-fn a_rule(file: &Path) -> InputError {
+fn a_rule(file: &Path) -> ReadEventError {
     let file = file.display();
-    InputError {
+    ReadEventError {
         message: format!("`{file}` is YAML, and events are JSON"),
         help: Some(format!(
             "a rule file is passed as `--rules {file}`, beside the file of an event"
@@ -141,7 +141,7 @@ fn a_rule(file: &Path) -> InputError {
     }
 }
 
-pub fn open(file: &Path) -> Result<Box<dyn BufRead + Send>, InputError> {
+pub fn open(file: &Path) -> Result<Box<dyn BufRead + Send>, ReadEventError> {
     if file == Path::new("-") {
         return Ok(Box::new(BufReader::new(io::stdin())));
     }
@@ -155,7 +155,7 @@ pub fn open(file: &Path) -> Result<Box<dyn BufRead + Send>, InputError> {
     }
 }
 
-fn unopened(file: &Path, error: &io::Error) -> InputError {
+fn unopened(file: &Path, error: &io::Error) -> ReadEventError {
     let help = match error.kind() {
         io::ErrorKind::IsADirectory => "it is a folder; name the files in it",
         io::ErrorKind::NotFound => {
@@ -163,14 +163,14 @@ fn unopened(file: &Path, error: &io::Error) -> InputError {
         }
         _ => "check who may read it",
     };
-    InputError {
+    ReadEventError {
         message: format!("failed to read `{}`: {error}", file.display()),
         help: Some(help.into()),
     }
 }
 
-pub fn unread(name: &str, error: &io::Error) -> InputError {
-    InputError {
+pub fn unread(name: &str, error: &io::Error) -> ReadEventError {
+    ReadEventError {
         message: format!("failed to read {name}: {error}"),
         help: Some("feed it events, or name a file".into()),
     }

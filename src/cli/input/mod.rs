@@ -31,7 +31,7 @@ const A_SAMPLE: &str = "`flowtrigger events TYPE --sample` prints a sound event 
 pub struct Input<'c> {
     /// `file:line`, or the file alone where it cannot be read.
     pub place: String,
-    pub event: Result<InputEvent<'c>, InputError>,
+    pub event: Result<InputEvent<'c>, ReadEventError>,
 }
 
 /// An event as the commands evaluate it.
@@ -69,7 +69,7 @@ impl InputEvent<'_> {
 
 /// Why something is no event, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InputError {
+pub struct ReadEventError {
     pub message: String,
     pub help: Option<String>,
 }
@@ -187,7 +187,7 @@ fn named<'c>(name: &'c str, config: &'c Config) -> Result<SourceSelection<'c>, C
 }
 
 /// One event from bytes, as rule tests have it.
-pub fn single(bytes: Vec<u8>, config: &Config) -> Result<InputEvent<'_>, InputError> {
+pub fn single(bytes: Vec<u8>, config: &Config) -> Result<InputEvent<'_>, ReadEventError> {
     let selection = SourceSelection::ByContent;
     if let Some(format) = sound_format(&bytes, &selection, config, &mut Tape::default()) {
         return Ok(InputEvent::Bytes { bytes, format });
@@ -197,7 +197,7 @@ pub fn single(bytes: Vec<u8>, config: &Config) -> Result<InputEvent<'_>, InputEr
     Ok(InputEvent::Event(Box::new(event)))
 }
 
-pub fn of_value(value: Value, config: &Config) -> Result<Event, InputError> {
+pub fn of_value(value: Value, config: &Config) -> Result<Event, ReadEventError> {
     let repairs = Vec::new();
     event(
         ParsedJson { value, repairs },
@@ -210,7 +210,7 @@ fn event(
     accepted: ParsedJson,
     selection: &SourceSelection<'_>,
     config: &Config,
-) -> Result<Event, InputError> {
+) -> Result<Event, ReadEventError> {
     let ParsedJson { value, repairs } = accepted;
     let format = format_of(ValueRef::Built(&value), selection, config)?;
     let mut event = read_as(value, format, &config.catalogue).map_err(bad)?;
@@ -234,7 +234,7 @@ fn format_of<'c>(
     document: ValueRef<'_>,
     selection: &SourceSelection<'c>,
     config: &'c Config,
-) -> Result<FormatHint<'c>, InputError> {
+) -> Result<FormatHint<'c>, ReadEventError> {
     let catalogue = &config.catalogue;
     match selection {
         SourceSelection::Described(description) => {
@@ -248,7 +248,7 @@ fn format_of<'c>(
                 .source;
             match source == *name {
                 true => Ok(FormatHint::Detect),
-                false => Err(InputError {
+                false => Err(ReadEventError {
                     message: format!("this is an event of `{source}`, not of `{name}`"),
                     help: Some(format!("read it with `--source {source}`, or leave it out")),
                 }),
@@ -270,15 +270,15 @@ fn format_of<'c>(
     }
 }
 
-fn refused(refused: JsonError) -> InputError {
-    InputError {
+fn refused(refused: JsonError) -> ReadEventError {
+    ReadEventError {
         message: refused.to_string(),
         help: Some(WHAT_IS_READ.into()),
     }
 }
 
-fn bad(error: DecodeError) -> InputError {
-    InputError {
+fn bad(error: DecodeError) -> ReadEventError {
+    ReadEventError {
         message: error.to_string(),
         help: error.help.or_else(|| Some(A_SAMPLE.into())),
     }

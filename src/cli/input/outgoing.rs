@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::cli::input::file::{InputFile, InputPart, open, unread};
-use crate::cli::input::{InputError, SourceSelection, event, refused};
+use crate::cli::input::{ReadEventError, SourceSelection, event, refused};
 use crate::cli::exit::CommandError;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
@@ -22,7 +22,7 @@ pub struct OutgoingEvent<'c> {
 /// A parcel, or why it is none, and where that stands.
 pub struct OutgoingInput<'c> {
     pub place: String,
-    pub parcel: Result<OutgoingEvent<'c>, InputError>,
+    pub parcel: Result<OutgoingEvent<'c>, ReadEventError>,
 }
 
 /// Where events go: to the source that was named, or to the one that reads them.
@@ -69,7 +69,7 @@ impl<'c> SourceRouter<'c> {
     }
 
     /// All of a file as one body, byte by byte.
-    pub fn whole(self, file: &Path) -> Result<OutgoingEvent<'c>, InputError> {
+    pub fn whole(self, file: &Path) -> Result<OutgoingEvent<'c>, ReadEventError> {
         let mut body = Vec::new();
         let name = file.display().to_string();
         let read = open(file)?.read_to_end(&mut body);
@@ -80,7 +80,7 @@ impl<'c> SourceRouter<'c> {
         let mut items = accept_many(&body);
         match (items.pop(), items.len()) {
             (Some(item), 0) => self.parcel(item, |_| body),
-            _ => Err(InputError {
+            _ => Err(ReadEventError {
                 message: format!("`{name}` holds several events, and one request is signed"),
                 help: Some(
                     "`flowtrigger send` sends each; or name the source with `--source` to sign all of it as one body".into(),
@@ -93,7 +93,7 @@ impl<'c> SourceRouter<'c> {
         self,
         item: BatchItem,
         body: impl FnOnce(&serde_json::Value) -> Vec<u8>,
-    ) -> Result<OutgoingEvent<'c>, InputError> {
+    ) -> Result<OutgoingEvent<'c>, ReadEventError> {
         let accepted = item.outcome.map_err(refused)?;
         let body = body(&accepted.value);
         let entrance = match self.named {
@@ -106,7 +106,7 @@ impl<'c> SourceRouter<'c> {
     }
 
     /// The one entrance for the events of a source.
-    fn taker(self, source: &str) -> Result<&'c EventSource, InputError> {
+    fn taker(self, source: &str) -> Result<&'c EventSource, ReadEventError> {
         let entrances = self.config.sources.values();
         let takers: Vec<&EventSource> = entrances.filter(|e| e.source() == source).collect();
         let (message, help) = match takers.as_slice() {
@@ -124,7 +124,7 @@ impl<'c> SourceRouter<'c> {
                 )
             }
         };
-        Err(InputError {
+        Err(ReadEventError {
             message,
             help: Some(help),
         })

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::exit::{Exit, CommandError};
 use crate::cli::options::{Format, GlobalOptions};
-use super::input::{self, InputError, InputEvent};
+use super::input::{self, ReadEventError, InputEvent};
 use super::output::{Color, Output};
 use super::render::diagnostics::number;
 use super::render::explanation;
@@ -21,7 +21,7 @@ use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::plain;
 use flowtrigger_core::run::RunState;
 use crate::engine::{
-    Engine, EngineError, EngineOptions, EventReport, IncomingEvent, Matcher, ReloadablePerformer,
+    Engine, EngineError, EngineOptions, EventReport, ReceivedEvent, Matcher, ReloadablePerformer,
     RunReport, StepReport, UnfinishedWork, act, interrupted, performer,
 };
 use crate::store::{Settings, SqliteStore};
@@ -104,7 +104,7 @@ struct InputReader {
 
 impl InputReader {
     /// Matches each event and hands it over; reports and counts inputs that are no event.
-    fn read(self, events: &mpsc::Sender<IncomingEvent>) -> Result<usize, CommandError> {
+    fn read(self, events: &mpsc::Sender<ReceivedEvent>) -> Result<usize, CommandError> {
         let config = &self.matcher.rulebook().config;
         let mut bad = 0;
         for input in input::read(&self.files, self.source.as_deref(), config)? {
@@ -115,7 +115,7 @@ impl InputReader {
                         break;
                     }
                 }
-                Err(InputError { message, help }) => {
+                Err(ReadEventError { message, help }) => {
                     bad += 1;
                     let mut stderr = Output::stderr(self.color);
                     let text = format!("{}: {message}", input.place);
@@ -127,7 +127,7 @@ impl InputReader {
         Ok(bad)
     }
 
-    fn incoming(&self, event: InputEvent<'_>) -> IncomingEvent {
+    fn incoming(&self, event: InputEvent<'_>) -> ReceivedEvent {
         match event {
             InputEvent::Bytes { bytes, format } => {
                 let matched = self.matcher.match_bytes(&bytes, format);
@@ -141,7 +141,7 @@ impl InputReader {
 /// Acts on all events and prints each report as it comes.
 async fn carry_out(
     engine: &Engine<SqliteStore, ReloadablePerformer>,
-    events: mpsc::Receiver<IncomingEvent>,
+    events: mpsc::Receiver<ReceivedEvent>,
     (format, color): (Format, Color),
     tally: &mut RunSummary,
     out: &mut Output,

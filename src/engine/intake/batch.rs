@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use tokio::sync::mpsc;
 
-use super::match_bytes::IncomingEvent;
+use super::match_bytes::ReceivedEvent;
 use super::submit::SubmittedEvent;
 use flowtrigger_core::event::summary::EventSummary;
 use crate::engine::handle::Engine;
@@ -33,7 +33,7 @@ pub struct EventReport {
 /// `report` breaks.
 pub async fn act<S: Store, P: Perform>(
     engine: &Engine<S, P>,
-    mut events: mpsc::Receiver<IncomingEvent>,
+    mut events: mpsc::Receiver<ReceivedEvent>,
     mut report: impl FnMut(EventReport) -> ControlFlow<()>,
 ) -> Result<(), EngineError> {
     let mut under_way: VecDeque<SubmittedEvent> = VecDeque::new();

@@ -30,7 +30,7 @@ pub struct Matcher {
 }
 
 /// An event with the rules that match it, and the rulebook that they are from.
-pub struct IncomingEvent {
+pub struct ReceivedEvent {
     pub(super) active: Arc<ActiveRulebook>,
     pub(super) matched: ByteMatch,
 }
@@ -49,18 +49,18 @@ impl Matcher {
     }
 
     /// None if the bytes have to be parsed in full.
-    pub fn match_bytes(&self, bytes: &[u8], format: FormatHint<'_>) -> Option<IncomingEvent> {
+    pub fn match_bytes(&self, bytes: &[u8], format: FormatHint<'_>) -> Option<ReceivedEvent> {
         let matched = self.rulebook().match_bytes(bytes, format, None)?;
         Some(self.incoming(matched))
     }
 
-    pub fn match_event(&self, event: Event) -> IncomingEvent {
+    pub fn match_event(&self, event: Event) -> ReceivedEvent {
         let event = MatchedEvent::new(event, self.rulebook());
         self.incoming(ByteMatch::Matched(event))
     }
 
-    fn incoming(&self, matched: ByteMatch) -> IncomingEvent {
-        IncomingEvent {
+    fn incoming(&self, matched: ByteMatch) -> ReceivedEvent {
+        ReceivedEvent {
             active: Arc::clone(&self.active),
             matched,
         }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::OwnedRwLockReadGuard;
 use tracing::{debug, info, warn};
 
-use super::match_bytes::{ByteMatch, IncomingEvent, Matcher};
+use super::match_bytes::{ByteMatch, ReceivedEvent, Matcher};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::loop_guard::GATE;
@@ -54,9 +54,9 @@ impl<S: Store, P: Perform> Engine<S, P> {
     /// Accepts an event that was matched before.
     pub async fn submit_matched(
         &self,
-        incoming: IncomingEvent,
+        incoming: ReceivedEvent,
     ) -> Result<SubmittedEvent, StoreError> {
-        let IncomingEvent { active, matched } = incoming;
+        let ReceivedEvent { active, matched } = incoming;
         match matched {
             ByteMatch::Unmatched(brief, event) => {
                 self.archive_unmatched(&active, &brief, event).await?;

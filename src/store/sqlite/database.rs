@@ -27,7 +27,7 @@ const DAMAGED: &str = "-damaged";
 
 /// Why there is no store.
 #[derive(Debug, thiserror::Error)]
-pub enum HistoryOpenError {
+pub enum DatabaseOpenError {
     #[error(
         "failed to open `{path}`: it was written by a newer flowtrigger (file version {found}, this program knows {VERSION}); install that version again, or set `--data` to another folder"
     )]
@@ -49,7 +49,7 @@ pub enum Location {
 }
 
 /// Opens the file for writing and creates it if it does not exist.
-pub fn open(path: &Path) -> Result<Connection, HistoryOpenError> {
+pub fn open(path: &Path) -> Result<Connection, DatabaseOpenError> {
     if beside(path, DAMAGED).exists() {
         return Err(set_aside(path));
     }
@@ -57,18 +57,18 @@ pub fn open(path: &Path) -> Result<Connection, HistoryOpenError> {
 }
 
 /// The error for a file that could be opened but not read. A damaged file is set aside; it must be closed.
-pub fn open_error(path: &Path, error: rusqlite::Error) -> HistoryOpenError {
+pub fn open_error(path: &Path, error: rusqlite::Error) -> DatabaseOpenError {
     OpenFailure::Sql(error).into_error(path)
 }
 
 /// Opens an empty database in memory.
-pub fn open_in_memory() -> Result<Connection, HistoryOpenError> {
+pub fn open_in_memory() -> Result<Connection, DatabaseOpenError> {
     try_open_in_memory().map_err(memory_error)
 }
 
 /// The error of a database in memory.
-pub fn memory_error(error: rusqlite::Error) -> HistoryOpenError {
-    HistoryOpenError::Unusable {
+pub fn memory_error(error: rusqlite::Error) -> DatabaseOpenError {
+    DatabaseOpenError::Unusable {
         path: ":memory:".into(),
         why: error.to_string(),
     }
@@ -101,7 +101,7 @@ impl From<rusqlite::Error> for OpenFailure {
 }
 
 impl OpenFailure {
-    fn into_error(self, path: &Path) -> HistoryOpenError {
+    fn into_error(self, path: &Path) -> DatabaseOpenError {
         if let OpenFailure::Sql(error) = &self
             && is_damage(error)
         {
@@ -110,12 +110,12 @@ impl OpenFailure {
         let path = path.to_owned();
         let help = "check that the data folder exists and can be written to";
         match self {
-            OpenFailure::Newer(found) => HistoryOpenError::Newer { path, found },
-            OpenFailure::Sql(error) => HistoryOpenError::Unusable {
+            OpenFailure::Newer(found) => DatabaseOpenError::Newer { path, found },
+            OpenFailure::Sql(error) => DatabaseOpenError::Unusable {
                 path,
                 why: format!("{error}; {help}"),
             },
-            OpenFailure::Io(error) => HistoryOpenError::Unusable {
+            OpenFailure::Io(error) => DatabaseOpenError::Unusable {
                 path,
                 why: format!("{error}; {help}"),
             },
@@ -193,7 +193,7 @@ pub fn mark_damaged(path: &Path) {
     drop(fs::write(beside(path, DAMAGED), ""));
 }
 
-fn set_aside(path: &Path) -> HistoryOpenError {
+fn set_aside(path: &Path) -> DatabaseOpenError {
     let aside = (1..)
         .map(|number| beside(path, &format!(".damaged-{number}")))
         .find(|free| !free.exists())
@@ -203,7 +203,7 @@ fn set_aside(path: &Path) -> HistoryOpenError {
         if from.exists()
             && let Err(error) = fs::rename(&from, beside(&aside, part))
         {
-            return HistoryOpenError::Unusable {
+            return DatabaseOpenError::Unusable {
                 path: path.to_owned(),
                 why: format!(
                     "it is damaged and cannot be set aside: {error}; move it away by hand"
@@ -212,7 +212,7 @@ fn set_aside(path: &Path) -> HistoryOpenError {
         }
     }
     drop(fs::remove_file(beside(path, DAMAGED)));
-    HistoryOpenError::Damaged {
+    DatabaseOpenError::Damaged {
         path: path.to_owned(),
         aside,
     }
@@ -280,7 +280,7 @@ mod tests {
         let rubbish = vec![b'x'; 20_000];
         for number in 1..=2 {
             fs::write(&path, &rubbish).unwrap();
-            let Err(HistoryOpenError::Damaged { aside, .. }) = open(&path) else {
+            let Err(DatabaseOpenError::Damaged { aside, .. }) = open(&path) else {
                 panic!("opened");
             };
             assert!(
@@ -299,7 +299,7 @@ mod tests {
         let (_folder, path) = place();
         drop(open(&path).unwrap());
         mark_damaged(&path);
-        assert!(matches!(open(&path), Err(HistoryOpenError::Damaged { .. })));
+        assert!(matches!(open(&path), Err(DatabaseOpenError::Damaged { .. })));
         assert!(open(&path).is_ok());
     }
 

@@ -42,7 +42,7 @@ use transaction::WriteTransaction;
 use writer::{Durability, Writer};
 use writer_state::WriterState;
 
-pub use database::{HistoryOpenError, VERSION, version};
+pub use database::{DatabaseOpenError, VERSION, version};
 pub use history::SqliteHistory;
 pub use queue::recovery::RecoveryReport;
 // The name of before, until its users have the new one.
@@ -60,7 +60,7 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the file, creates it if it does not exist, and queues the runs again that were running. The
     /// caller must hold the lock of the data folder.
-    pub fn open(path: &Path, settings: StoreSettings) -> Result<(Self, RecoveryReport), HistoryOpenError> {
+    pub fn open(path: &Path, settings: StoreSettings) -> Result<(Self, RecoveryReport), DatabaseOpenError> {
         let connection = database::open(path)?;
         Self::start(connection, Location::File(path.to_owned()), settings)
             .map_err(|error| database::open_error(path, error))
@@ -68,7 +68,7 @@ impl SqliteStore {
 
     /// An empty store in memory, with the same rows and statements and nothing on disk. It keeps its limits
     /// whatever the configuration says, and no unmatched events; see [`StoreSettings::in_memory`].
-    pub fn in_memory(settings: StoreSettings) -> Result<Self, HistoryOpenError> {
+    pub fn in_memory(settings: StoreSettings) -> Result<Self, DatabaseOpenError> {
         let connection = database::open_in_memory()?;
         let started = Self::start(connection, Location::Memory, settings);
         let (store, _) = started.map_err(database::memory_error)?;

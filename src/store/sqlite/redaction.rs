@@ -4,7 +4,7 @@
 use rusqlite::params;
 
 use super::codec::event::{decode_event, encode_event};
-use super::codec::load_error::LoadError;
+use super::codec::load_error::RowLoadError;
 use super::transaction::WriteTransaction;
 use flowtrigger_core::path::redact::{is_redacted, redacted};
 use flowtrigger_core::run::{RunId, RunState};
@@ -77,8 +77,8 @@ impl WriteTransaction<'_> {
         for row in std::iter::once(own).chain(collected) {
             match self.event(row) {
                 Ok(event) if is_redacted(&event) => return Err(StoreError::Redacted(run.0)),
-                Ok(_) | Err(LoadError::Corrupt(_)) => {}
-                Err(LoadError::Unavailable(error)) => return Err(error.into()),
+                Ok(_) | Err(RowLoadError::Corrupt(_)) => {}
+                Err(RowLoadError::Unavailable(error)) => return Err(error.into()),
             }
         }
         Ok(())

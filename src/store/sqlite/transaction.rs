@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec;
 use super::codec::event::decode_event;
-use super::codec::load_error::LoadError;
+use super::codec::load_error::RowLoadError;
 use super::database::{self, Location};
 use super::writer_state::WriterState;
 use flowtrigger_core::config;
@@ -93,14 +93,14 @@ impl<'c> WriteTransaction<'c> {
     }
 
     /// The rule of a row, compiled again if it is not cached.
-    pub fn rule(&mut self, row: i64) -> Result<Arc<Rule>, LoadError> {
+    pub fn rule(&mut self, row: i64) -> Result<Arc<Rule>, RowLoadError> {
         if let Some(rule) = self.state.rules.get(&row) {
             return Ok(Arc::clone(rule));
         }
         let (kept, config) = self
             .connection
             .query_row(codec::STORED_RULE, [row], codec::stored_rule)
-            .map_err(LoadError::of("rule of a run"))?;
+            .map_err(RowLoadError::of("rule of a run"))?;
         let config = self.compiled_config(config)?;
         let version = RuleVersion::kept(kept, Arc::clone(&config.source));
         let rule = compile_version(&version, &config).map_err(|_| RowError("rule of a run"))?;
@@ -121,7 +121,7 @@ impl<'c> WriteTransaction<'c> {
     }
 
     /// The event of a row.
-    pub fn event(&mut self, row: i64) -> Result<Arc<Event>, LoadError> {
+    pub fn event(&mut self, row: i64) -> Result<Arc<Event>, RowLoadError> {
         if let Some(event) = self.state.events.get(row) {
             return Ok(event);
         }
@@ -129,7 +129,7 @@ impl<'c> WriteTransaction<'c> {
             .connection
             .prepare_cached("SELECT body FROM events WHERE id = ?1")
             .and_then(|mut statement| statement.query_row([row], |row| row.get(0)))
-            .map_err(LoadError::of("event"))?;
+            .map_err(RowLoadError::of("event"))?;
         let event = Arc::new(decode_event(&body)?);
         self.state.events.put(row, &event, body.len());
         Ok(event)

@@ -68,7 +68,7 @@ fn an_endless_or_large_jq_program_does_not_affect_others() {
         ("[range(100000)]", "its result has more than 256 KiB"),
         ("\"x\" * 300000", "its result has more than 256 KiB"),
         ("mpa(.)", "did you mean `map`?"),
-        ("env", "sees no environment"),
+        ("env", "cannot read the environment"),
     ] {
         let message = failure(&jq, program).message;
         assert!(message.contains(why), "{program}: {message}");

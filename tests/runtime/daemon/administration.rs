@@ -70,7 +70,7 @@ async fn runs_are_retried_replayed_and_cancelled() {
         ("/runs/1/retry", 409, "run 1 is done, and only"),
         ("/runs/99/retry", 404, "run 99"),
         ("/runs/99/replay", 404, "run 99"),
-        ("/runs/all/cancel", 404, "`all` is no run"),
+        ("/runs/all/cancel", 404, "unknown run `all`"),
         ("/nowhere", 404, "/runs/{id}/retry"),
         ("/status", 405, "GET"),
     ] {

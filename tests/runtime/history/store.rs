@@ -110,7 +110,10 @@ fn what_the_store_wrote_is_read_and_explained() {
         panic!("{:?}", suppressed.row);
     };
     assert!(
-        (gate.as_str(), why.starts_with("run 1 for ticket.id 7")) == ("dedupe", true),
+        (
+            gate.as_str(),
+            why.starts_with("earlier run 1 for ticket.id 7")
+        ) == ("dedupe", true),
         "{why}"
     );
     // The dead run gave its place back.
@@ -122,7 +125,7 @@ fn what_the_store_wrote_is_read_and_explained() {
     assert_eq!(past.unwrap().expect("kept").rules.rules.len(), 2);
     let why = flowtrigger(folder.path(), &["why", "7", "--all"]);
     assert!(
-        why.out.contains("gate  dedupe  ticket.id 7  closed: run 1"),
+        why.out.contains("gate  dedupe  ticket.id 7  closed: earlier run 1"),
         "{}",
         why.out
     );

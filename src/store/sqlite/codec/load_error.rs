@@ -3,26 +3,26 @@
 
 use crate::store::{RowError, StoreError};
 
-pub enum LoadError {
+pub enum RowLoadError {
     /// The row makes no sense and never will.
     Corrupt(RowError),
     /// The file could not be read this time.
     Unavailable(rusqlite::Error),
 }
 
-impl LoadError {
+impl RowLoadError {
     /// Converts the error of a query for one row.
     pub fn of(part: &'static str) -> impl Fn(rusqlite::Error) -> Self {
         move |error| match error.sqlite_error_code() {
-            Some(_) => LoadError::Unavailable(error),
-            None => LoadError::Corrupt(RowError(part)),
+            Some(_) => RowLoadError::Unavailable(error),
+            None => RowLoadError::Corrupt(RowError(part)),
         }
     }
 }
 
-impl From<RowError> for LoadError {
+impl From<RowError> for RowLoadError {
     fn from(error: RowError) -> Self {
-        LoadError::Corrupt(error)
+        RowLoadError::Corrupt(error)
     }
 }
 
@@ -32,11 +32,11 @@ impl From<RowError> for StoreError {
     }
 }
 
-impl From<LoadError> for StoreError {
-    fn from(error: LoadError) -> Self {
+impl From<RowLoadError> for StoreError {
+    fn from(error: RowLoadError) -> Self {
         match error {
-            LoadError::Corrupt(error) => error.into(),
-            LoadError::Unavailable(error) => error.into(),
+            RowLoadError::Corrupt(error) => error.into(),
+            RowLoadError::Unavailable(error) => error.into(),
         }
     }
 }

@@ -12,7 +12,7 @@ use flowtrigger_core::gate::debounce::{DebounceCheck, DebounceWindow, replaced};
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::{RunId, RunState};
 use crate::store::StoreError;
-use crate::store::sqlite::codec::load_error::LoadError;
+use crate::store::sqlite::codec::load_error::RowLoadError;
 use crate::store::sqlite::codec::{micros, time};
 use crate::store::sqlite::transaction::WriteTransaction;
 
@@ -187,13 +187,13 @@ impl WriteTransaction<'_> {
         run: i64,
         rule: &Rule,
         own: &Arc<Event>,
-    ) -> Result<Vec<Arc<Event>>, LoadError> {
+    ) -> Result<Vec<Arc<Event>>, RowLoadError> {
         if !rule.reads_events() {
             return Ok(Vec::new());
         }
         let rows = self
             .window_events(run)
-            .map_err(LoadError::of("events of a run"))?;
+            .map_err(RowLoadError::of("events of a run"))?;
         if rows.is_empty() {
             return Ok(vec![Arc::clone(own)]);
         }

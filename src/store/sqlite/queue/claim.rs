@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use flowtrigger_core::run::{RunId, RunState};
-use crate::store::sqlite::codec::load_error::LoadError;
+use crate::store::sqlite::codec::load_error::RowLoadError;
 use crate::store::sqlite::codec::{self, micros};
 use crate::store::sqlite::transaction::WriteTransaction;
 use crate::store::{ClaimRequest, ClaimedRun, StoreError};
@@ -166,8 +166,8 @@ impl WriteTransaction<'_> {
                     .count_transition(queue, Some("queued"), "running");
                 Ok(Some(claimed))
             }
-            Err(LoadError::Unavailable(error)) => Err(error.into()),
-            Err(LoadError::Corrupt(error)) => {
+            Err(RowLoadError::Unavailable(error)) => Err(error.into()),
+            Err(RowLoadError::Corrupt(error)) => {
                 tracing::error!(run, %error, "run held");
                 let why = error.to_string();
                 self.transition(RunId(run as u64), &RunState::Held { why }, now)?;
@@ -176,8 +176,8 @@ impl WriteTransaction<'_> {
         }
     }
 
-    fn load(&mut self, run: i64) -> Result<ClaimedRun, LoadError> {
-        let load_error = LoadError::of("run");
+    fn load(&mut self, run: i64) -> Result<ClaimedRun, RowLoadError> {
+        let load_error = RowLoadError::of("run");
         let (event, rule, generation, error): (i64, i64, u32, Option<String>) = self
             .connection
             .prepare_cached("SELECT event, rule, generation, error FROM runs WHERE id = ?1")

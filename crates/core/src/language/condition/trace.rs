@@ -30,11 +30,11 @@ impl Tracer for NoTrace {
 }
 
 /// Gives recorded verdicts again, in the order of the condition's predicates.
-pub struct Replay<I> {
+pub struct TraceReplay<I> {
     verdicts: I,
 }
 
-impl<I: Iterator<Item = Verdict>> Replay<I> {
+impl<I: Iterator<Item = Verdict>> TraceReplay<I> {
     pub fn new(verdicts: impl IntoIterator<IntoIter = I>) -> Self {
         Self {
             verdicts: verdicts.into_iter(),
@@ -42,7 +42,7 @@ impl<I: Iterator<Item = Verdict>> Replay<I> {
     }
 }
 
-impl<I: Iterator<Item = Verdict>> Tracer for Replay<I> {
+impl<I: Iterator<Item = Verdict>> Tracer for TraceReplay<I> {
     // One verdict is taken for each predicate, so none may be left out.
     const EXHAUSTIVE: bool = true;
 

@@ -10,7 +10,7 @@ use crate::diagnostic::Span;
 use crate::event::Event;
 use crate::language::condition::evaluate::Truth;
 use crate::matching::rule_set::evaluate_rule;
-use crate::language::condition::trace::{Replay, Trace};
+use crate::language::condition::trace::{TraceReplay, Trace};
 use crate::language::condition::{Polarity, Predicate};
 use crate::rule::Rule;
 use crate::language::operator::{Operator, Verdict};
@@ -57,7 +57,7 @@ pub(super) fn of_kept_values(rule: &Rule, event: &Event, mut trace: Trace) -> Ex
         line.hint = Some(REDACTED_HINT.into());
     }
     let verdicts = trace.lines.iter().map(|line| line.verdict);
-    let truth = evaluate_rule(rule, event, &mut Replay::new(verdicts));
+    let truth = evaluate_rule(rule, event, &mut TraceReplay::new(verdicts));
     Explanation {
         truth,
         trace,
@@ -117,7 +117,7 @@ fn would_match(rule: &Rule, event: &Event, trace: &Trace, held: usize) -> bool {
         true => Verdict::Match,
         false => line.verdict,
     });
-    evaluate_rule(rule, event, &mut Replay::new(verdicts)) == Truth::True
+    evaluate_rule(rule, event, &mut TraceReplay::new(verdicts)) == Truth::True
 }
 
 fn near_miss<E>(
