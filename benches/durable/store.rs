@@ -4,18 +4,18 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use flowtrigger::store::{
+    Arrival, Claim, EditionId, Occasion, Planned, Settings, SqliteStore, Store,
+};
+use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::format::decode;
 use flowtrigger_core::event::json::parse::accept;
-use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::RunState;
-use flowtrigger::store::{
-    Arrival, Claim, EditionId, Occasion, Planned, Settings, SqliteStore, Store,
-};
 use jiff::Timestamp;
 
 use super::yardstick::{median, rate, single};

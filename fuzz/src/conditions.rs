@@ -7,10 +7,10 @@ use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
-use flowtrigger_core::rule::Rule;
 use flowtrigger_core::path::redact::redacted;
-use flowtrigger_core::path::{Resolved, Path, PathKind};
 use flowtrigger_core::path::scope::Scope;
+use flowtrigger_core::path::{Path, PathKind, Resolved};
+use flowtrigger_core::rule::Rule;
 use serde_json::{Value, json};
 
 use super::house::{CONFIG, EVENTS, agree, described, load, text};
@@ -130,7 +130,8 @@ pub fn paths(bytes: &[u8]) {
             (PathKind::Plain { .. }, Resolved::Absent) => drop(path.neighbour(&scope)),
             (PathKind::Plain { .. }, Resolved::One(_))
             | (PathKind::Query(_), Resolved::Absent | Resolved::Many(_)) => {}
-            (PathKind::Plain { .. }, Resolved::Many(_)) | (PathKind::Query(_), Resolved::One(_)) => {
+            (PathKind::Plain { .. }, Resolved::Many(_))
+            | (PathKind::Query(_), Resolved::One(_)) => {
                 panic!("{found:?}")
             }
         }

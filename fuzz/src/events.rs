@@ -5,10 +5,10 @@ use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::json::value_ref::ValueRef;
 use flowtrigger_core::event::format::{FormatHint, head, read};
 use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_core::event::json::tape::Tape;
+use flowtrigger_core::event::json::value_ref::ValueRef;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 

@@ -3,22 +3,22 @@
 
 use std::sync::{Arc, LazyLock};
 
-use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config;
 use flowtrigger_core::config::Config;
+use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::event::Event;
+use flowtrigger_core::event::catalogue::sample::SAMPLES;
 use flowtrigger_core::event::format::{FormatHint, read};
 use flowtrigger_core::event::json::parse::accept;
-use flowtrigger_core::event::catalogue::sample::SAMPLES;
 use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
+use flowtrigger_core::language::condition::trace::NoTrace;
 use flowtrigger_core::matching::evaluation::Evaluation;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
-use flowtrigger_core::compile::rule_set;
-use flowtrigger_core::language::condition::trace::NoTrace;
-use flowtrigger_core::rule::Rule;
 use flowtrigger_core::path::scope::Scope;
+use flowtrigger_core::rule::Rule;
 
 pub static CONFIG: LazyLock<Config> = LazyLock::new(|| {
     let text = include_str!("house.yaml");
@@ -31,7 +31,9 @@ pub static CONFIG: LazyLock<Config> = LazyLock::new(|| {
 
 /// Events of every source, with the bytes that they came in and how they are told.
 pub static EVENTS: LazyLock<Vec<(Vec<u8>, FormatHint<'static>, Event)>> = LazyLock::new(|| {
-    let by_content = SAMPLES.iter().map(|sample| (sample.text, FormatHint::Detect));
+    let by_content = SAMPLES
+        .iter()
+        .map(|sample| (sample.text, FormatHint::Detect));
     let shop = r#"{"kind":"order.paid","v":"urgent","at":"2026-05-01","n":7,"tags":["vip"],"o":{"a":null}}"#;
     let own = [
         ("shop", shop),
@@ -80,7 +82,13 @@ pub fn load(text: &str) -> (RuleSet, Diagnostics) {
 }
 
 /// The index over the decoded event, the index over the bytes and the evaluator give one answer.
-pub fn agree(set: &RuleSet, bytes: &[u8], told: FormatHint<'_>, event: &Event, scratch: &mut MatchScratch) {
+pub fn agree(
+    set: &RuleSet,
+    bytes: &[u8],
+    told: FormatHint<'_>,
+    event: &Event,
+    scratch: &mut MatchScratch,
+) {
     let expected: Vec<&str> = set
         .rules
         .iter()

@@ -2,11 +2,11 @@
 //! for the very body that was signed.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use flowtrigger::source::signature::Verifier;
 use flowtrigger_core::config;
 use flowtrigger_core::config::verification::{Scheme, Verification};
 use flowtrigger_core::diagnostic::Span;
 use flowtrigger_core::secret::SecretValue;
-use flowtrigger::source::signature::Verifier;
 use jiff::Timestamp;
 
 /// Base64, so that it serves every scheme; what is tried cannot know it.
@@ -33,7 +33,9 @@ fn schemes() -> [Scheme; 6] {
         username: "desk".into(),
     };
     [
-        Scheme::Hmac(flowtrigger_core::config::verification::preset::zendesk(WINDOW)),
+        Scheme::Hmac(flowtrigger_core::config::verification::preset::zendesk(
+            WINDOW,
+        )),
         Scheme::Hmac(flowtrigger_core::config::verification::preset::upmind()),
         Scheme::Hmac(flowtrigger_core::config::verification::preset::standard_webhooks(WINDOW)),
         Scheme::Hmac(flowtrigger_core::config::verification::preset::github()),

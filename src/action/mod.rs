@@ -14,10 +14,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use command::allowlist::ProgramAllowlist;
 use flowtrigger_core::egress::policy::EgressPolicy;
 use flowtrigger_core::flow::call::{Call, JqCall};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
-use command::allowlist::ProgramAllowlist;
 use http::egress_guard::{Resolver, SystemResolver};
 use secret::SecretStore;
 

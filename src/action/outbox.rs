@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::PerformerOptions;
 use super::http::request::content_type;
-use flowtrigger_core::flow::call::{Auth, RequestBody, HttpCall, KeepOutput};
+use flowtrigger_core::flow::call::{Auth, HttpCall, KeepOutput, RequestBody};
 use flowtrigger_core::language::rendered_text::RenderedText;
 use flowtrigger_core::run::call_result::{CallFailure, Reply};
 

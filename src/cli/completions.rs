@@ -7,9 +7,9 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::Cli;
-use super::exit::{Exit, CommandError};
-use crate::cli::options::GlobalOptions;
+use super::exit::{CommandError, Exit};
 use super::output::Output;
+use crate::cli::options::GlobalOptions;
 
 const AFTER_HELP: &str = "\
 Examples:

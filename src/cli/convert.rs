@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::exit::{Exit, CommandError};
-use crate::cli::options::{Format, GlobalOptions};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 use super::render::diagnostics::number;
 use super::render::message;
+use crate::cli::options::{Format, GlobalOptions};
 use flowtrigger_core::config::Config;
-use flowtrigger_core::convert::convert;
 use flowtrigger_core::convert::conversion::{Conversion, ConvertedRule, Omission, part_of_no_rule};
+use flowtrigger_core::convert::convert;
 use flowtrigger_core::convert::names::NameAllocator;
 
 const AFTER_HELP: &str = "\

@@ -1,10 +1,10 @@
 //! `daemon`: serves the endpoint that help desks post to, until it is asked to stop.
 //! It refuses to start with a broken rule or an unset secret.
 
-use super::exit::{Exit, CommandError};
-use crate::cli::options::GlobalOptions;
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 use super::progress::ProgressLine;
+use crate::cli::options::GlobalOptions;
 use crate::engine::{DaemonOptions, daemon};
 use crate::source::http::HttpLimits;
 

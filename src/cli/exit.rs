@@ -9,11 +9,11 @@ use thiserror::Error;
 
 use super::output::Output;
 use super::render;
-use flowtrigger_core::diagnostic::{Diagnostics, Files};
-use flowtrigger_core::matching::evaluation::explain::Disagreement;
 use crate::engine::EngineError;
 use crate::source::http::ListenError;
 use crate::store::history::{HistoryError, HistoryOpenError};
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::matching::evaluation::explain::Disagreement;
 
 /// The exit codes of every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::io;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::options::{GlobalOptions, LogFormat};
 use super::output::Output;
+use crate::cli::options::{GlobalOptions, LogFormat};
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 

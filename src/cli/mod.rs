@@ -8,10 +8,9 @@ mod daemon;
 mod dry_run;
 mod events;
 mod exit;
-mod options;
 mod input;
 mod logging;
-mod time_argument;
+mod options;
 mod output;
 mod progress;
 mod render;
@@ -22,6 +21,7 @@ mod send;
 mod sign;
 mod signer;
 mod test;
+mod time_argument;
 mod why;
 
 use std::ffi::OsString;
@@ -32,8 +32,8 @@ use clap::{Parser, Subcommand};
 use crate::action::command::sandbox::launcher::become_command;
 use crate::action::jq::serve_jq;
 
-use exit::{Exit, CommandError};
 use crate::cli::options::GlobalOptions;
+use exit::{CommandError, Exit};
 use output::Output;
 
 const AFTER_HELP: &str = "\

@@ -11,12 +11,12 @@ use crate::cli::exit::CommandError;
 use crate::cli::output::{Color, Output};
 use crate::cli::progress::ProgressLine;
 use crate::cli::render::diagnostics;
-use flowtrigger_core::config::Config;
-use flowtrigger_core::diagnostic::{Diagnostics, Files};
-use flowtrigger_core::compile::flow::on_dead::lower_default_on_dead;
 use crate::engine::{ConfigFile, Rulebook, RulebookPaths};
 use crate::store::history::HistoryOpenError;
 use crate::store::{History, SqliteHistory};
+use flowtrigger_core::compile::flow::on_dead::lower_default_on_dead;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
 
 /// Where the configuration is looked for; only there may it be absent.
 const CONFIG: &str = "flowtrigger.yaml";

@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use url::Url;
 
-use super::exit::{Exit, CommandError};
-use crate::cli::options::{Format, GlobalOptions};
+use super::exit::{CommandError, Exit};
 use super::input::ReadEventError;
-use crate::cli::input::outgoing::{SourceRouter, OutgoingInput, OutgoingEvent};
 use super::output::Output;
 use super::render::message;
-use crate::cli::render::color::{Paint, Tone};
-use crate::cli::render::escape::plain;
 use super::signer::{self, Signer};
 use crate::action::post::{PostError, Posted, Poster};
+use crate::cli::input::outgoing::{OutgoingEvent, OutgoingInput, SourceRouter};
+use crate::cli::options::{Format, GlobalOptions};
+use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::escape::plain;
 use flowtrigger_core::config::Config;
 
 const AFTER_HELP: &str = "\
@@ -87,7 +87,11 @@ struct Post<'p> {
 }
 
 impl<'p> Post<'p> {
-    fn new(config: &'p Config, args: &'p Args, global: &'p GlobalOptions) -> Result<Self, CommandError> {
+    fn new(
+        config: &'p Config,
+        args: &'p Args,
+        global: &'p GlobalOptions,
+    ) -> Result<Self, CommandError> {
         let not_started = |why: String| CommandError::runtime(format!("failed to start: {why}"));
         Ok(Self {
             config,
@@ -100,7 +104,12 @@ impl<'p> Post<'p> {
         })
     }
 
-    fn send(&mut self, place: &str, parcel: OutgoingEvent<'_>, out: &mut Output) -> Result<Exit, CommandError> {
+    fn send(
+        &mut self,
+        place: &str,
+        parcel: OutgoingEvent<'_>,
+        out: &mut Output,
+    ) -> Result<Exit, CommandError> {
         let OutgoingEvent { entrance, body } = parcel;
         let url = signer::url(entrance, self.args.to.as_deref(), self.config)?;
         let signed = self.signer.sign(entrance, &body, Timestamp::now())?;

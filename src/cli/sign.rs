@@ -8,18 +8,18 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::exit::{Exit, CommandError};
-use crate::cli::options::{Format, GlobalOptions};
-use crate::cli::input::outgoing::{SourceRouter, OutgoingEvent};
-use crate::cli::time_argument::TimeArgument;
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 use super::render::message;
 use super::signer::{self, Signer};
+use crate::cli::input::outgoing::{OutgoingEvent, SourceRouter};
+use crate::cli::options::{Format, GlobalOptions};
+use crate::cli::time_argument::TimeArgument;
+use crate::source::signature::SignedHeader;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
 use flowtrigger_core::config::verification::Scheme;
 use flowtrigger_core::secret::SecretSource;
-use crate::source::signature::SignedHeader;
 
 const AFTER_HELP: &str = "\
 Examples:

@@ -6,10 +6,10 @@ use url::Url;
 
 use super::exit::CommandError;
 use crate::action::secret::MissingSecret;
-use flowtrigger_core::config::Config;
-use flowtrigger_core::config::source::EventSource;
 use crate::engine::{DEFAULT_ADDRESS, Endpoints};
 use crate::source::signature::SignedHeader;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::config::source::EventSource;
 
 pub struct Signer {
     entrances: Endpoints,

@@ -5,9 +5,9 @@ use tracing::{error, info};
 use super::Perform;
 use super::handle::Engine;
 use super::runner::worker::is_transient;
+use crate::store::{Arrival, Occasion, Placed, Store, StoreError};
 use flowtrigger_core::path::redact::is_redacted;
 use flowtrigger_core::run::{RunId, RunState};
-use crate::store::{Arrival, Occasion, Placed, Store, StoreError};
 
 impl<S: Store, P: Perform> Engine<S, P> {
     /// Queues a dead, held or cancelled run again, last in its lane, with the same flow and idempotency keys.

@@ -18,11 +18,11 @@ use std::time::Duration;
 
 use crate::action;
 use crate::action::secret::MissingSecret;
-use flowtrigger_core::config::Config;
 use crate::source::admin::SocketError;
 use crate::source::http::ListenError;
 use crate::store::StoreError;
 use crate::store::sqlite::DatabaseOpenError;
+use flowtrigger_core::config::Config;
 
 pub use clock::{Clock, SystemClock};
 pub use daemon::data_folder::{DataFolder, FolderError};
@@ -30,7 +30,7 @@ pub use daemon::shutdown::{UnfinishedWork, interrupted};
 pub use daemon::{DEFAULT_ADDRESS, DaemonOptions, daemon, performer, reload};
 pub use handle::Engine;
 pub use intake::batch::{EventReport, act};
-pub use intake::match_bytes::{ReceivedEvent, Matcher};
+pub use intake::match_bytes::{Matcher, ReceivedEvent};
 pub use intake::submit::SubmittedEvent;
 pub use intake::{read_event, sources};
 pub use metrics::Metrics;

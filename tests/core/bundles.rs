@@ -4,17 +4,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use flowtrigger_core::compile::rule_version::compile_version;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::diagnostic::Diagnostics;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::step::Action;
-use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
-use flowtrigger_core::matching::rule_set::RuleSet;
-use flowtrigger_core::language::condition::trace::{NoTrace, Trace};
 use flowtrigger_core::language::condition::Condition;
-use flowtrigger_core::rule::version::{StoredRuleVersion, RuleVersion};
-use flowtrigger_core::compile::rule_version::compile_version;
+use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
+use flowtrigger_core::language::condition::trace::{NoTrace, Trace};
+use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::path::scope::Scope;
+use flowtrigger_core::rule::version::{RuleVersion, StoredRuleVersion};
 use flowtrigger_testing::{expected, repository, rules};
 use serde_json::{Value, json};
 

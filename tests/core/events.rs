@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::catalogue::event_type::FieldLookup;
+use flowtrigger_core::event::format::custom::{CustomFormat, TypeRule};
 use flowtrigger_core::event::format::{decode, decode_described};
 use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_core::event::json::split::accept_many;
-use flowtrigger_core::event::format::custom::{CustomFormat, TypeRule};
 use flowtrigger_testing::repository;
 use serde_json::{Value, json};
 

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::matching::rule_set::RuleSet;
-use flowtrigger_core::compile::rule_set;
 use flowtrigger_testing::rules;
 
 fn rule(number: usize) -> String {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
-use flowtrigger_core::compile::rule_set;
 use flowtrigger_testing::{expected, repository, rules};
 
 /// The configuration for the rules of the cases.

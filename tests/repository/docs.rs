@@ -18,14 +18,14 @@ use flowtrigger_core::config::source::SOURCE;
 use flowtrigger_core::config::verification::VERIFY;
 use flowtrigger_core::config::verification::hmac::HMAC;
 use flowtrigger_core::config::vocabulary::CONFIG;
-use flowtrigger_core::flow::vocabulary::{BRANCH, FLOW, JQ, RETRY, STEP, WAIT};
+use flowtrigger_core::document::vocabulary::{Support, Vocabulary};
 use flowtrigger_core::flow::vocabulary::command::{CONFINE, EXEC};
 use flowtrigger_core::flow::vocabulary::http::HTTP;
-use flowtrigger_core::document::vocabulary::{Support, Vocabulary};
+use flowtrigger_core::flow::vocabulary::{BRANCH, FLOW, JQ, RETRY, STEP, WAIT};
 use flowtrigger_core::gate::vocabulary::{DEBOUNCE, DEDUPE, THROTTLE};
 use flowtrigger_core::language::operator::SPECS;
-use flowtrigger_core::rule::test::TEST;
 use flowtrigger_core::language::template::filter::FILTERS;
+use flowtrigger_core::rule::test::TEST;
 use flowtrigger_core::rule::vocabulary::JOBSPEC;
 
 fn root() -> &'static Path {

@@ -31,24 +31,11 @@ use std::sync::Arc;
 pub use jiff::Timestamp;
 
 use crate::config::Config;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span, Severity};
-use crate::event::Event;
-use crate::event::catalogue::Catalogue;
-use crate::flow::decide::StepCall;
-use crate::flow::plan::{PlanStep, PlanStepKind};
-use crate::language::condition::evaluate::Truth;
-use crate::matching::evaluation::{Evaluation, EventInput, InputError, ReadBy};
-use crate::matching::evaluation::explain::Disagreement;
-use crate::matching::explain::{Explanation, NearMiss};
-use crate::matching::find::MatchScratch as MatchScratch;
+use crate::diagnostic::{Diagnostics, FileId, Files, Severity};
 use crate::matching::rule_set::RuleSet;
-use crate::language::condition::trace::{Trace, TraceLine};
-use crate::rule::Rule;
-use crate::language::operator::Verdict;
-use crate::run::call_result::{CallFailure, CallResult, Reply};
 
-use crate::config;
 use crate::compile::rule_set;
+use crate::config;
 
 /// Why rules or a configuration did not load: every mistake, with the texts that it is found in.
 ///

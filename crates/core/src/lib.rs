@@ -23,7 +23,7 @@ pub mod secret;
 
 pub use crate::api::{LoadError, Timestamp, load, load_config, load_with_warnings};
 pub use crate::config::Config;
-pub use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span, Severity};
+pub use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Severity, Span};
 pub use crate::event::Event;
 pub use crate::event::catalogue::Catalogue;
 pub use crate::flow::decide::StepCall;
@@ -31,8 +31,8 @@ pub use crate::flow::plan::{PlanStep, PlanStepKind};
 pub use crate::language::condition::evaluate::Truth;
 pub use crate::language::condition::trace::{Trace, TraceLine};
 pub use crate::language::operator::Verdict;
-pub use crate::matching::evaluation::{Evaluation, EventInput, InputError, ReadBy};
 pub use crate::matching::evaluation::explain::Disagreement;
+pub use crate::matching::evaluation::{Evaluation, EventInput, InputError, ReadBy};
 pub use crate::matching::explain::{Explanation, NearMiss};
 pub use crate::matching::find::MatchScratch;
 pub use crate::matching::rule_set::RuleSet;

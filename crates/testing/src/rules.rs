@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::matching::rule_set::RuleSet;
-use flowtrigger_core::compile::rule_set;
 
 /// Compiles rule files, given as name and text. Returns the rules that load, and what is wrong with the
 /// others.

@@ -64,7 +64,7 @@ fn address_and_peer(scheme: &str, rest: &str) -> (String, String) {
 mod tests {
     use super::*;
     use flowtrigger_core::flow::call::{ExpectedStatus, KeepOutput};
-    use flowtrigger_core::language::rendered_text::{SecretEncoding, TextPart, RenderedText};
+    use flowtrigger_core::language::rendered_text::{RenderedText, SecretEncoding, TextPart};
     use std::time::Duration;
 
     fn label(url: RenderedText) -> (String, String) {

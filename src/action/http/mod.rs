@@ -18,10 +18,10 @@ use reqwest::{Client, ClientBuilder, Request, Response};
 
 use crate::action::secret::SecretStore;
 use crate::action::{PerformerOptions, excerpt};
+use egress_guard::{EgressGuard, Resolver};
 use flowtrigger_core::egress::policy::{EgressPolicy, EgressProxy};
 use flowtrigger_core::flow::call::HttpCall;
 use flowtrigger_core::run::call_result::{CallFailure, Reply};
-use egress_guard::{EgressGuard, Resolver};
 use label::RequestLabel;
 use request::PreparedRequest;
 use response::ReceivedResponse;

@@ -8,7 +8,7 @@ use reqwest::header::{
 use reqwest::{Method, Request, Response, StatusCode, Url};
 
 use super::request::IDEMPOTENCY_KEY;
-use flowtrigger_core::flow::call::{RequestBody, HttpCall};
+use flowtrigger_core::flow::call::{HttpCall, RequestBody};
 use flowtrigger_core::language::rendered_text::RenderedJson;
 
 /// Why a redirect is not followed although `redirects` allows it.

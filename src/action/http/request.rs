@@ -11,10 +11,10 @@ use reqwest::{Body as Payload, Client, Method, Request, Url};
 
 use super::label::RequestLabel;
 use crate::action::secret::SecretStore;
-use flowtrigger_core::secret::SecretValue;
-use flowtrigger_core::flow::call::{Auth, RequestBody, HttpCall};
+use flowtrigger_core::flow::call::{Auth, HttpCall, RequestBody};
 use flowtrigger_core::language::rendered_text::RenderedText;
 use flowtrigger_core::run::call_result::CallFailure;
+use flowtrigger_core::secret::SecretValue;
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const AGENT: &str = concat!("flowtrigger/", env!("CARGO_PKG_VERSION"));

@@ -16,7 +16,9 @@ use serde_json::Value;
 pub use flowtrigger_core::secret::SecretValue;
 pub use source::MissingSecret;
 
-use flowtrigger_core::language::rendered_text::{SecretEncoding, TextPart, RenderedText, RenderedJson};
+use flowtrigger_core::language::rendered_text::{
+    RenderedJson, RenderedText, SecretEncoding, TextPart,
+};
 use flowtrigger_core::run::call_result::CallFailure;
 use flowtrigger_core::secret::SecretSource;
 use redaction::Redactor;
@@ -220,7 +222,10 @@ mod tests {
             std::fs::write(&path, content).unwrap();
             let (secrets, missing) = load(SecretSource::File(path.clone()));
             assert_eq!(missing, []);
-            assert_eq!(exposed(&secrets, SecretEncoding::Plain), format!("key={value}"));
+            assert_eq!(
+                exposed(&secrets, SecretEncoding::Plain),
+                format!("key={value}")
+            );
         }
         let (secrets, _) = load(SecretSource::File(folder.path().to_owned()));
         assert!(secrets.is_set("KEY"), "a folder holds a file per secret");
@@ -231,7 +236,10 @@ mod tests {
         let values = BTreeMap::from([("KEY".to_owned(), SecretValue::new("a/b ü"))]);
         let secrets = SecretStore::new(values);
         assert_eq!(exposed(&secrets, SecretEncoding::Plain), "key=a/b ü");
-        assert_eq!(exposed(&secrets, SecretEncoding::Percent), "key=a%2Fb%20%C3%BC");
+        assert_eq!(
+            exposed(&secrets, SecretEncoding::Percent),
+            "key=a%2Fb%20%C3%BC"
+        );
         assert_eq!(exposed(&secrets, SecretEncoding::Base64), "key=YS9iIMO8");
     }
 
@@ -247,7 +255,10 @@ mod tests {
             message.contains("does not exist; write the value to it"),
             "{message}"
         );
-        let failure = secrets.expose_text(&text(SecretEncoding::Plain)).err().unwrap();
+        let failure = secrets
+            .expose_text(&text(SecretEncoding::Plain))
+            .err()
+            .unwrap();
         assert!(failure.message.starts_with("secret `KEY` is not set"));
         assert!(!failure.retryable);
 

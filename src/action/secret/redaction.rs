@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
-use flowtrigger_core::secret::SecretValue;
 use super::percent;
+use flowtrigger_core::secret::SecretValue;
 
 /// The texts to search, longest first, so that a part does not hide the whole.
 pub(super) struct Redactor(Vec<Needle>);

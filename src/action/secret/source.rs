@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use flowtrigger_core::secret::SecretValue;
 use flowtrigger_core::secret::SecretSource;
+use flowtrigger_core::secret::SecretValue;
 
 /// Keys and tokens are short; a longer file is a mistake.
 const FILE_CAP: u64 = 64 * 1024;

@@ -7,12 +7,12 @@ mod unset_secrets;
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::exit::{Exit, CommandError};
-use crate::cli::options::{Format, GlobalOptions};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 use super::progress::ProgressLine;
 use super::render::diagnostics::{self, counted, number};
 use super::test::{MissingRulePolicy, gather};
+use crate::cli::options::{Format, GlobalOptions};
 use crate::engine::{LoadedRulebook, RulebookPaths};
 
 const AFTER_HELP: &str = "\

@@ -3,10 +3,10 @@
 
 use std::net::SocketAddr;
 
-use flowtrigger_core::config::Config;
-use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::engine::unverified_sources;
 use crate::source::http::{ListenError, is_public};
+use flowtrigger_core::config::Config;
+use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics};
 
 /// A warning and no error: `--listen` may say otherwise.
 pub fn warn(config: &Config, diagnostics: &mut Diagnostics) {

@@ -5,11 +5,11 @@
 use std::collections::BTreeSet;
 
 use crate::action::secret::{MissingSecret, SecretStore};
+use crate::engine::{Endpoints, Rulebook, secrets};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Span};
 use flowtrigger_core::flow::step::Step;
 use flowtrigger_core::secret::SecretSource;
-use crate::engine::{Endpoints, Rulebook, secrets};
 
 pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {
     let names = secrets::names(book);

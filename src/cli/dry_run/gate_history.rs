@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use crate::cli::options::GlobalOptions;
+use crate::store::History;
+use crate::store::history::{HistoryError, HistoryOpenError};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::gate::GateCheck;
 use flowtrigger_core::gate::debounce::DebounceCheck;
 use flowtrigger_core::loop_guard::{CausingRun, LoopCheck, LoopHistory};
 use flowtrigger_core::matching::gate_status::GateState;
 use flowtrigger_core::rule::Rule;
-use crate::store::History;
-use crate::store::history::{HistoryError, HistoryOpenError};
 
 pub struct GateHistorySource {
     history: Option<Box<dyn History>>,
@@ -45,7 +45,11 @@ impl GateHistorySource {
     }
 
     /// The same of the loop guard, with the chain that leads to the event.
-    pub fn consult_loops(&self, rule: &Rule, ask: &LoopCheck) -> Option<(LoopHistory, Vec<CausingRun>)> {
+    pub fn consult_loops(
+        &self,
+        rule: &Rule,
+        ask: &LoopCheck,
+    ) -> Option<(LoopHistory, Vec<CausingRun>)> {
         let facts = self
             .history
             .as_ref()?

@@ -4,11 +4,11 @@
 use serde_json::Value;
 
 use crate::cli::exit::CommandError;
+use crate::engine::Rulebook;
+use flowtrigger_core::document::suggest::nearest;
 use flowtrigger_core::flow::simulate::Mock;
 use flowtrigger_core::flow::simulate::Mocks;
 use flowtrigger_core::flow::step::Step;
-use flowtrigger_core::document::suggest::nearest;
-use crate::engine::Rulebook;
 
 /// The keys of a reply.
 const REPLY: [&str; 5] = ["status", "headers", "body", "stdout", "stderr"];
@@ -59,8 +59,9 @@ fn replies(file: &str) -> Result<Vec<Mock>, CommandError> {
         let failure = CommandError::usage(format!("failed to read `{file}`: {error}"));
         failure.help("write --mock STEP=FILE, with the reply in the file")
     })?;
-    let value: Value = serde_json::from_str(&text)
-        .map_err(|error| CommandError::usage(format!("`{file}` is not JSON: {error}")).help(HELP))?;
+    let value: Value = serde_json::from_str(&text).map_err(|error| {
+        CommandError::usage(format!("`{file}` is not JSON: {error}")).help(HELP)
+    })?;
     let values = match value {
         Value::Array(values) if !values.is_empty() => values,
         other => vec![other],

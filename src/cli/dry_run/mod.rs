@@ -11,14 +11,17 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::action::jq;
-use crate::cli::exit::{Exit, CommandError};
-use crate::cli::options::{Format, GlobalOptions};
+use crate::cli::dry_run::gate_history::GateHistorySource;
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::input::{self, Input, InputEvent};
+use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::{explanation, gates, message, plan};
+use crate::engine::Rulebook;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::integrations::SimulatedSettings;
+use flowtrigger_core::document::suggest::nearest;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::event_type::FieldLookup;
 use flowtrigger_core::flow::plan::PlanStep;
@@ -31,12 +34,8 @@ use flowtrigger_core::matching::gate_status;
 use flowtrigger_core::matching::gate_status::GateStatus;
 use flowtrigger_core::matching::loop_guard_status;
 use flowtrigger_core::matching::loop_guard_status::LoopGuardStatus;
-use flowtrigger_core::rule::Rule;
-use flowtrigger_core::path;
 use flowtrigger_core::path::Path;
-use flowtrigger_core::document::suggest::nearest;
-use crate::engine::Rulebook;
-use crate::cli::dry_run::gate_history::GateHistorySource;
+use flowtrigger_core::rule::Rule;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -196,7 +195,9 @@ fn answer_for_rule<'r>(
     let explanation = evaluation.explain(rule)?;
     let (loops, gates, plan) = match explanation.truth {
         Truth::True => (
-            loop_guard_status::loop_guard_status(rule, event, |ask| charged.consult_loops(rule, ask)),
+            loop_guard_status::loop_guard_status(rule, event, |ask| {
+                charged.consult_loops(rule, ask)
+            }),
             gate_status::gate_status(rule, event, |asks| charged.consult(rule, asks)),
             plan_flow(rule, evaluation, known),
         ),
@@ -369,7 +370,11 @@ fn changed<'c>(
     Ok(InputEvent::Event(Box::new(event)))
 }
 
-fn apply(changes: &[(Path, Value)], event: &mut Event, book: &Rulebook) -> Result<(), CommandError> {
+fn apply(
+    changes: &[(Path, Value)],
+    event: &mut Event,
+    book: &Rulebook,
+) -> Result<(), CommandError> {
     for (path, value) in changes {
         let known = book
             .config
@@ -378,7 +383,8 @@ fn apply(changes: &[(Path, Value)], event: &mut Event, book: &Rulebook) -> Resul
         if let (Some(known), Some(dotted)) = (known, path.dotted())
             && let FieldLookup::Unknown { nearest } = known.field(&dotted)
         {
-            let failure = CommandError::usage(format!("`{}` has no field `{}`", known.tag, path.text));
+            let failure =
+                CommandError::usage(format!("`{}` has no field `{}`", known.tag, path.text));
             return Err(match nearest {
                 Some(near) => failure.help(format!("did you mean `{near}`?")),
                 None => failure.help(format!("`flowtrigger events {}` lists them", known.tag)),

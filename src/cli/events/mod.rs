@@ -1,20 +1,20 @@
 //! `events`: the catalogue of what can happen, one type in full, or its sample.
 //! It refuses a name that no type has, with the nearest one that a type has.
 
-mod list;
 mod detail;
+mod list;
 mod sample;
 
 use std::io::Write;
 
 use clap::ArgAction;
 
-use super::exit::{Exit, CommandError};
-use crate::cli::options::{Format, GlobalOptions};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
+use crate::cli::options::{Format, GlobalOptions};
+use flowtrigger_core::document::suggest;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::catalogue::event_type::EventType;
-use flowtrigger_core::document::suggest;
 use sample::TypeSample;
 
 const AFTER_HELP: &str = "\
@@ -92,8 +92,10 @@ fn find<'a>(name: &str, catalogue: &'a Catalogue) -> Result<&'a EventType, Comma
         [] => Err(unknown(name, catalogue)),
         several => {
             let tags: Vec<String> = several.iter().map(|t| format!("`{}`", t.tag)).collect();
-            Err(CommandError::usage(format!("several types are called `{name}`"))
-                .help(format!("write one of {}", tags.join(", "))))
+            Err(
+                CommandError::usage(format!("several types are called `{name}`"))
+                    .help(format!("write one of {}", tags.join(", "))),
+            )
         }
     }
 }

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::catalogue::event_type::EventType;
 use flowtrigger_core::event::catalogue::field_type::FieldType;
-use flowtrigger_core::event::json::lookup::put;
 use flowtrigger_core::event::catalogue::sample::{SAMPLES, Sample as Shipped, sample};
+use flowtrigger_core::event::json::lookup::put;
 
 /// A complete event, as the help desk sends it.
 #[derive(Debug, PartialEq)]
@@ -110,16 +110,17 @@ fn values(field_type: &FieldType) -> [Value; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flowtrigger_core::event::json::value_ref::ValueRef;
     use flowtrigger_core::event::format::decode;
     use flowtrigger_core::event::json::lookup::find;
+    use flowtrigger_core::event::json::value_ref::ValueRef;
 
     #[test]
     fn every_type_has_a_sample_that_reads_as_it() {
         let all = Catalogue::built_in();
         for event_type in all.types() {
             let tag = &event_type.tag;
-            let sample = TypeSample::of(event_type, all).unwrap_or_else(|| panic!("{tag} has none"));
+            let sample =
+                TypeSample::of(event_type, all).unwrap_or_else(|| panic!("{tag} has none"));
             let value = serde_json::from_str(&sample.text).expect(tag);
             let event = decode(value, all).unwrap_or_else(|refused| panic!("{tag}: {refused:?}"));
             assert_eq!(&event.event_type, tag);

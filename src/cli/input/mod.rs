@@ -10,19 +10,19 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::cli::exit::CommandError;
+use crate::cli::input::file::{InputFile, InputPart};
+use crate::engine::sources;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::SourceFormat;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::Catalogue;
-use flowtrigger_core::event::json::value_ref::ValueRef;
+use flowtrigger_core::event::format::custom::CustomFormat;
 use flowtrigger_core::event::format::{DECODERS, DecodeError, FormatHint, head, read as read_as};
-use flowtrigger_core::event::json::parse::{ParsedJson, JsonError, accept};
+use flowtrigger_core::event::json::parse::{JsonError, ParsedJson, accept};
 use flowtrigger_core::event::json::split::accept_many;
 use flowtrigger_core::event::json::tape::Tape;
-use flowtrigger_core::event::format::custom::CustomFormat;
+use flowtrigger_core::event::json::value_ref::ValueRef;
 use flowtrigger_core::matching::evaluation::EventInput;
-use crate::engine::sources;
-use crate::cli::input::file::{InputFile, InputPart};
 
 const WHAT_IS_READ: &str = "an input is one JSON event, an array of them, or one a line";
 const A_SAMPLE: &str = "`flowtrigger events TYPE --sample` prints a sound event to compare with";
@@ -38,7 +38,10 @@ pub struct Input<'c> {
 #[derive(Debug)]
 pub enum InputEvent<'c> {
     /// The text of one event in ordinary JSON, not decoded yet.
-    Bytes { bytes: Vec<u8>, format: FormatHint<'c> },
+    Bytes {
+        bytes: Vec<u8>,
+        format: FormatHint<'c>,
+    },
     /// An element of a list, or an event of damaged or unusual text.
     Event(Box<Event>),
 }
@@ -173,7 +176,9 @@ enum SourceSelection<'c> {
 fn named<'c>(name: &'c str, config: &'c Config) -> Result<SourceSelection<'c>, CommandError> {
     let known = sources(config);
     match config.sources.get(name).map(|entrance| &entrance.reads) {
-        Some(SourceFormat::Custom(description)) => return Ok(SourceSelection::Described(description)),
+        Some(SourceFormat::Custom(description)) => {
+            return Ok(SourceSelection::Described(description));
+        }
         Some(SourceFormat::BuiltIn(source)) => return Ok(SourceSelection::BuiltIn(source)),
         None => {}
     }

@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::cli::exit::CommandError;
 use crate::cli::input::file::{InputFile, InputPart, open, unread};
 use crate::cli::input::{ReadEventError, SourceSelection, event, refused};
-use crate::cli::exit::CommandError;
+use crate::engine::sources;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
 use flowtrigger_core::event::json::split::{BatchItem, accept_many};
-use crate::engine::sources;
 
 /// One event, ready to be posted.
 pub struct OutgoingEvent<'c> {

@@ -9,7 +9,7 @@ use crate::cli::output::Output;
 use crate::cli::render::escape::plain;
 use flowtrigger_core::egress::EgressForecast;
 use flowtrigger_core::egress::policy::EgressPolicy;
-use flowtrigger_core::flow::call::{RequestBody, Call, SettingsCall, ExecCall, HttpCall, JqCall};
+use flowtrigger_core::flow::call::{Call, ExecCall, HttpCall, JqCall, RequestBody, SettingsCall};
 use flowtrigger_core::flow::step::{OnCrash, Step};
 use flowtrigger_core::language::rendered_text::RenderedText;
 

@@ -8,7 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use serde_json::{Value, json};
 
 use crate::cli::output::Output;
-use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Span, Severity};
+use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Severity, Span};
 
 /// How many bytes of a line are shown before and after the place, at most; a generated file may be
 /// one line of megabytes.

@@ -6,20 +6,20 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::cli::output::Output;
-use crate::cli::render::width::{padded, width};
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::plain;
+use crate::cli::render::width::{padded, width};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::summary::EventSummary;
-use flowtrigger_core::language::condition::evaluate::Truth;
-use flowtrigger_core::matching::explain::{Explanation, NearMiss};
-use flowtrigger_core::language::condition::trace::{Trace, TraceLine};
 use flowtrigger_core::language::condition::Polarity;
-use flowtrigger_core::rule::Rule;
+use flowtrigger_core::language::condition::evaluate::Truth;
+use flowtrigger_core::language::condition::trace::{Trace, TraceLine};
 use flowtrigger_core::language::operator::Verdict;
+use flowtrigger_core::matching::explain::{Explanation, NearMiss};
 use flowtrigger_core::path::redact;
+use flowtrigger_core::rule::Rule;
 
 /// How much of a value is shown on a line.
 const VALUE: usize = 60;

@@ -8,13 +8,17 @@ use serde_json::{Value, json};
 use crate::cli::output::Output;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::plain;
-use flowtrigger_core::gate::{Gate, ModelWindow, GateKind, words};
+use flowtrigger_core::gate::{Gate, GateKind, ModelWindow, words};
 use flowtrigger_core::loop_guard::GATE;
 use flowtrigger_core::loop_guard::origin::ActorOrigin;
-use flowtrigger_core::matching::gate_status::{GateStatus, GateState};
+use flowtrigger_core::matching::gate_status::{GateState, GateStatus};
 use flowtrigger_core::matching::loop_guard_status::LoopGuardStatus;
 
-pub fn text(out: &mut Output, loops: Option<&LoopGuardStatus>, views: &[GateStatus<'_>]) -> io::Result<()> {
+pub fn text(
+    out: &mut Output,
+    loops: Option<&LoopGuardStatus>,
+    views: &[GateStatus<'_>],
+) -> io::Result<()> {
     if let Some(view) = loops {
         let standing = view.standing.describe() + &view.describe_cause();
         line(out, GATE, &view.describe(), (&view.standing, &standing))?;

@@ -2,14 +2,14 @@
 //! It refuses to decide what is told; it only lays it out.
 
 pub mod call;
-pub mod width;
+pub mod color;
 pub mod diagnostics;
+pub mod escape;
 pub mod explanation;
 pub mod gates;
 pub mod message;
-pub mod color;
-pub mod escape;
 pub mod plan;
 pub mod run;
 pub mod table;
+pub mod width;
 pub mod window;

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::cli::output::Output;
 use crate::cli::render::call::{self, cut};
-use crate::cli::render::diagnostics::number;
-use crate::cli::render::explanation::{lines, trace_json};
 use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::diagnostics::number;
 use crate::cli::render::escape::plain;
+use crate::cli::render::explanation::{lines, trace_json};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::egress::policy::EgressPolicy;
@@ -139,7 +139,9 @@ fn one(
             writeln!(out, "{kind}  {message}")
         }
         PlanStepKind::Later => writeln!(out, "{kind}  reads what an earlier step gets; {TELL}"),
-        PlanStepKind::Fails(why) => writeln!(out, "{kind}  would end the run as dead: {}", plain(why)),
+        PlanStepKind::Fails(why) => {
+            writeln!(out, "{kind}  would end the run as dead: {}", plain(why))
+        }
         PlanStepKind::Stops(why) => writeln!(out, "{kind}  {}", plain(why)),
     }
 }

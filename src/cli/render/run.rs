@@ -5,19 +5,19 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::cli::time_argument::seconds;
 use crate::cli::output::Output;
-use crate::cli::render::diagnostics::number;
 use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::diagnostics::number;
 use crate::cli::render::escape::plain;
 use crate::cli::render::table::Table;
 use crate::cli::render::window::gathers;
-use flowtrigger_core::gate::words;
-use flowtrigger_core::gate::debounce::DebounceCheck;
-use flowtrigger_core::loop_guard::{GATE, Causation};
-use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
-use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
+use crate::cli::time_argument::seconds;
 use crate::store::history::{EventRecord, RunDetail, RunRow};
+use flowtrigger_core::gate::debounce::DebounceCheck;
+use flowtrigger_core::gate::words;
+use flowtrigger_core::loop_guard::{Causation, GATE};
+use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
+use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 
 /// The colour of a state.
 pub fn tone(state: &RunState) -> Tone {
@@ -28,9 +28,10 @@ pub fn tone(state: &RunState) -> Tone {
         | RunState::Retrying { .. }
         | RunState::Waiting { .. } => Tone::Cyan,
         RunState::Done => Tone::Green,
-        RunState::Skipped { .. } | RunState::Shadow | RunState::Suppressed { .. } | RunState::Cancelled => {
-            Tone::Dim
-        }
+        RunState::Skipped { .. }
+        | RunState::Shadow
+        | RunState::Suppressed { .. }
+        | RunState::Cancelled => Tone::Dim,
         RunState::Held { .. } => Tone::Yellow,
         RunState::Dead { .. } => Tone::Red,
     }
@@ -51,9 +52,11 @@ pub fn why(row: &RunRow) -> String {
         RunState::Debouncing { until } => {
             format!("until {}, unless another event comes", seconds(*until))
         }
-        RunState::Queued | RunState::Running | RunState::Done | RunState::Shadow | RunState::Cancelled => {
-            String::new()
-        }
+        RunState::Queued
+        | RunState::Running
+        | RunState::Done
+        | RunState::Shadow
+        | RunState::Cancelled => String::new(),
     }
 }
 

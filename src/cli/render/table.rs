@@ -4,8 +4,8 @@
 use std::io::{self, Write};
 
 use crate::cli::output::Output;
-use crate::cli::render::width::{cut, padded, width};
 use crate::cli::render::escape::plain;
+use crate::cli::render::width::{cut, padded, width};
 
 #[derive(Debug, Default)]
 pub struct Table {

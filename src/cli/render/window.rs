@@ -5,14 +5,14 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::cli::time_argument::seconds;
 use crate::cli::output::Output;
-use crate::cli::render::diagnostics::number;
 use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::diagnostics::number;
 use crate::cli::render::escape::plain;
 use crate::cli::render::table::Table;
-use flowtrigger_core::gate::debounce::DebounceCheck;
+use crate::cli::time_argument::seconds;
 use crate::store::history::{RunDetail, WindowDetail};
+use flowtrigger_core::gate::debounce::DebounceCheck;
 
 /// What a debounce had gathered when it let a run pass.
 pub fn gathers(debounce: &DebounceCheck<'_>, window: Option<&WindowDetail>) -> String {

@@ -10,21 +10,21 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::exit::{Exit, CommandError};
-use crate::cli::options::{Format, GlobalOptions};
-use super::input::{self, ReadEventError, InputEvent};
+use super::exit::{CommandError, Exit};
+use super::input::{self, InputEvent, ReadEventError};
 use super::output::{Color, Output};
 use super::render::diagnostics::number;
 use super::render::explanation;
 use super::render::message;
+use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::plain;
-use flowtrigger_core::run::RunState;
 use crate::engine::{
-    Engine, EngineError, EngineOptions, EventReport, ReceivedEvent, Matcher, ReloadablePerformer,
+    Engine, EngineError, EngineOptions, EventReport, Matcher, ReceivedEvent, ReloadablePerformer,
     RunReport, StepReport, UnfinishedWork, act, interrupted, performer,
 };
 use crate::store::{Settings, SqliteStore};
+use flowtrigger_core::run::RunState;
 
 const AFTER_HELP: &str = "\
 Examples:

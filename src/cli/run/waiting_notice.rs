@@ -9,11 +9,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::output::{Color, Output};
-use crate::cli::render::message;
 use crate::cli::render::escape::plain;
-use flowtrigger_core::run::RunId;
+use crate::cli::render::message;
 use crate::engine::{Engine, ReloadablePerformer};
 use crate::store::{Placed, SqliteStore};
+use flowtrigger_core::run::RunId;
 
 /// How often it looks.
 const LOOK: Duration = Duration::from_secs(1);

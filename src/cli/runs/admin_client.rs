@@ -11,8 +11,8 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use url::form_urlencoded;
 
-use crate::cli::runs::command::{RunCommandResult, RunCommand, RunStatusRow, ReplayRules};
 use crate::cli::exit::CommandError;
+use crate::cli::runs::command::{ReplayRules, RunCommand, RunCommandResult, RunStatusRow};
 use crate::store::history::RunRow;
 
 /// A daemon with a full commit queue answers later than at once.
@@ -57,7 +57,11 @@ impl AdminClient {
     }
 
     /// Gives the order run by run; what one is refused for does not keep it from the others.
-    pub fn carry_out(&self, order: RunCommand, runs: &[RunRow]) -> Result<Vec<RunCommandResult>, CommandError> {
+    pub fn carry_out(
+        &self,
+        order: RunCommand,
+        runs: &[RunRow],
+    ) -> Result<Vec<RunCommandResult>, CommandError> {
         self.runtime.block_on(async {
             let mut answers = Vec::with_capacity(runs.len());
             for run in runs {
@@ -76,7 +80,11 @@ impl AdminClient {
     }
 
     /// What became of it; the outer error is one of the way to the daemon.
-    async fn ask(&self, order: RunCommand, run: &RunRow) -> Result<Result<Vec<RunStatusRow>, String>, String> {
+    async fn ask(
+        &self,
+        order: RunCommand,
+        run: &RunRow,
+    ) -> Result<Result<Vec<RunStatusRow>, String>, String> {
         let mut url = format!("http://flowtrigger/runs/{}/{}", run.id.0, order.word());
         if order == RunCommand::Replay(ReplayRules::ItsRule) {
             let rule = form_urlencoded::Serializer::new(String::new())

@@ -7,17 +7,17 @@ use std::io::Write;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::cli::runs::admin_client::AdminClient;
-use crate::cli::runs::{RunCommandArgs, list, offline};
-use crate::cli::exit::{Exit, CommandError};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::message;
 use crate::cli::render::run::row_json;
-use flowtrigger_core::run::{RunId, STATES};
+use crate::cli::runs::admin_client::AdminClient;
+use crate::cli::runs::{RunCommandArgs, list, offline};
 use crate::store::History;
 use crate::store::history::{Page, RunFilter, RunRow};
+use flowtrigger_core::run::{RunId, STATES};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunCommand {
@@ -114,7 +114,12 @@ const CANCELLED: [&str; 6] = [
     "held",
 ];
 
-pub fn run(order: RunCommand, args: RunCommandArgs, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
+pub fn run(
+    order: RunCommand,
+    args: RunCommandArgs,
+    global: &GlobalOptions,
+    out: &mut Output,
+) -> Result<Exit, CommandError> {
     let runs = in_order(order, meant(order, &args, global)?, &args.ids);
     if runs.is_empty() {
         if args.format == Format::Text {
@@ -151,7 +156,11 @@ fn in_order(order: RunCommand, mut runs: Vec<RunRow>, ids: &[u64]) -> Vec<RunRow
 }
 
 /// The runs that are meant, the newest first.
-fn meant(order: RunCommand, args: &RunCommandArgs, global: &GlobalOptions) -> Result<Vec<RunRow>, CommandError> {
+fn meant(
+    order: RunCommand,
+    args: &RunCommandArgs,
+    global: &GlobalOptions,
+) -> Result<Vec<RunRow>, CommandError> {
     let mut filter = args.selection.filter(Timestamp::now());
     let word = order.word();
     match (args.all, filter.is_empty()) {
@@ -162,7 +171,8 @@ fn meant(order: RunCommand, args: &RunCommandArgs, global: &GlobalOptions) -> Re
             )));
         }
         (true, true) => {
-            let failure = CommandError::usage(format!("`--all` alone would {word} every run there is"));
+            let failure =
+                CommandError::usage(format!("`--all` alone would {word} every run there is"));
             return Err(failure.help(format!(
                 "say which: `flowtrigger runs {word} --all --state {}`",
                 order.states().first().unwrap_or(&"dead")
@@ -220,7 +230,12 @@ fn unknown(ids: &[RunId], found: &[RunRow]) -> CommandError {
         .help("nothing was done; `flowtrigger runs list` shows the runs there are")
 }
 
-fn would(order: RunCommand, runs: &[RunRow], format: Format, out: &mut Output) -> Result<Exit, CommandError> {
+fn would(
+    order: RunCommand,
+    runs: &[RunRow],
+    format: Format,
+    out: &mut Output,
+) -> Result<Exit, CommandError> {
     match format {
         Format::Json => runs
             .iter()

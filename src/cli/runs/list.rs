@@ -6,16 +6,16 @@ use std::io::Write;
 use jiff::Timestamp;
 
 use super::List;
-use crate::cli::exit::{Exit, CommandError};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
-use crate::cli::time_argument::seconds;
 use crate::cli::output::Output;
 use crate::cli::render::run::{about, row_json};
 use crate::cli::render::table::Table;
-use flowtrigger_core::document::suggest::nearest;
-use flowtrigger_core::run::RunId;
+use crate::cli::time_argument::seconds;
 use crate::store::History;
 use crate::store::history::{Page, RunFilter, RunRow};
+use flowtrigger_core::document::suggest::nearest;
+use flowtrigger_core::run::RunId;
 
 pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let history = global.history()?;

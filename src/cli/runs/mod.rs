@@ -2,18 +2,18 @@
 //! Reading asks the database alone; an order goes to the daemon, or to the folder where none is alive.
 
 mod admin_client;
+mod command;
 mod list;
 mod offline;
-mod command;
 mod selection;
 mod show;
 
 use std::num::NonZeroUsize;
 
-use super::exit::{Exit, CommandError};
-use crate::cli::options::{Format, GlobalOptions};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
-use crate::cli::runs::command::{RunCommand, ReplayRules};
+use crate::cli::options::{Format, GlobalOptions};
+use crate::cli::runs::command::{ReplayRules, RunCommand};
 use selection::Selection;
 
 const AFTER_HELP: &str = "\

@@ -5,16 +5,20 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cli::runs::command::{RunCommandResult, RunCommand, RunStatusRow, ReplayRules};
 use crate::cli::exit::CommandError;
 use crate::cli::options::GlobalOptions;
-use flowtrigger_core::path::redact::is_redacted;
+use crate::cli::runs::command::{ReplayRules, RunCommand, RunCommandResult, RunStatusRow};
 use crate::engine::{DataFolder, EngineError, Rulebook};
 use crate::store::history::RunRow;
 use crate::store::{self, Arrival, Edition, History, Occasion, Settings, SqliteStore, StoreError};
+use flowtrigger_core::path::redact::is_redacted;
 
 /// Carries out the order on the database itself, run by run, in this order.
-pub fn carry_out(order: RunCommand, runs: &[RunRow], global: &GlobalOptions) -> Result<Vec<RunCommandResult>, CommandError> {
+pub fn carry_out(
+    order: RunCommand,
+    runs: &[RunRow],
+    global: &GlobalOptions,
+) -> Result<Vec<RunCommandResult>, CommandError> {
     // Held to the end, so that no daemon starts meanwhile.
     let mut folder = DataFolder::open(&global.data).map_err(EngineError::from)?;
     folder.lock(Timestamp::now()).map_err(EngineError::from)?;
@@ -120,7 +124,9 @@ impl OfflineReplay {
             return Ok(Err(StoreError::Redacted(run.id.0)));
         }
         let mut planned = self.book.plan(&event);
-        planned.retain(|planned| self.which == ReplayRules::EveryRule || planned.rule.name == run.rule);
+        planned.retain(|planned| {
+            self.which == ReplayRules::EveryRule || planned.rule.name == run.rule
+        });
         if planned.is_empty() {
             return Ok(Ok(Vec::new()));
         }

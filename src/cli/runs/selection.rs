@@ -5,8 +5,8 @@ use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
 use crate::cli::time_argument::TimeArgument;
-use flowtrigger_core::run::STATES;
 use crate::store::history::RunFilter;
+use flowtrigger_core::run::STATES;
 
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Which runs")]

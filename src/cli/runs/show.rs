@@ -8,23 +8,23 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Show;
-use crate::cli::exit::{Exit, CommandError};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
-use crate::cli::time_argument::seconds;
 use crate::cli::output::Output;
-use crate::cli::render::diagnostics::number;
-use crate::cli::render::explanation::recorded_otherwise;
 use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::diagnostics::number;
 use crate::cli::render::escape::plain;
+use crate::cli::render::explanation::recorded_otherwise;
 use crate::cli::render::{diagnostics, explanation, message, run, window};
+use crate::cli::time_argument::seconds;
+use crate::store::history::{RuleAtPlanning, RunDetail};
 use flowtrigger_core::flow::decide::{Decision, RunInput, next};
 use flowtrigger_core::language::condition::evaluate::Truth;
+use flowtrigger_core::language::condition::trace::Trace;
 use flowtrigger_core::matching::evaluation::explain::explain_stored;
 use flowtrigger_core::matching::explain::Explanation;
-use flowtrigger_core::language::condition::trace::Trace;
 use flowtrigger_core::path::redact::is_redacted;
 use flowtrigger_core::run::{RunId, RunState};
-use crate::store::history::{RuleAtPlanning, RunDetail};
 
 pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let journal = global.history()?;

@@ -9,9 +9,9 @@ use std::io::Write;
 use clap::ValueEnum;
 use serde_json::Value;
 
-use super::exit::{Exit, CommandError};
-use crate::cli::options::GlobalOptions;
+use super::exit::{CommandError, Exit};
 use super::output::Output;
+use crate::cli::options::GlobalOptions;
 
 const AFTER_HELP: &str = "\
 Examples:

@@ -1,9 +1,9 @@
 //! `test`: runs the rules' own tests and tells which fail, and how.
 //! It refuses to pass when there was no test to run.
 
+mod run_test;
 mod step_names;
 mod suite;
-mod run_test;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,13 +11,13 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use crate::cli::exit::{Exit, CommandError};
+use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::GlobalOptions;
 use crate::cli::output::Output;
-use crate::cli::render::diagnostics::number;
 use crate::cli::render::color::{Paint, Tone};
-use flowtrigger_core::diagnostic::Files;
+use crate::cli::render::diagnostics::number;
 use crate::engine::Rulebook;
+use flowtrigger_core::diagnostic::Files;
 
 pub use suite::{MissingRulePolicy, gather};
 
@@ -100,7 +100,11 @@ fn nothing(suite: &suite::Suite, rules: &std::path::Path, only: &str) -> Command
         .help(format!("correct `--only`; `{rules}` has {all}"))
 }
 
-fn tested(case: &suite::TestCase, book: &Rulebook, files: &Files) -> Result<TestResult, CommandError> {
+fn tested(
+    case: &suite::TestCase,
+    book: &Rulebook,
+    files: &Files,
+) -> Result<TestResult, CommandError> {
     Ok(TestResult {
         rule: case.rule.name.clone(),
         name: case.test.name.clone(),

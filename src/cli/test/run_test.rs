@@ -15,17 +15,16 @@ use flowtrigger_core::config::Config;
 use flowtrigger_core::config::integrations::SimulatedSettings;
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::event::Event;
+use flowtrigger_core::flow::decide::{RunInput, StepCall};
 use flowtrigger_core::flow::simulate::Mock;
 use flowtrigger_core::flow::simulate::{Simulation, rehearse};
-use flowtrigger_core::flow::decide::{RunInput, StepCall};
+use flowtrigger_core::language::condition::Polarity;
 use flowtrigger_core::language::condition::evaluate::Truth;
+use flowtrigger_core::language::condition::trace::TraceLine;
+use flowtrigger_core::language::operator::Verdict;
 use flowtrigger_core::matching::explain::Explanation;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
-use flowtrigger_core::language::condition::trace::TraceLine;
-use flowtrigger_core::language::condition::Polarity;
-use flowtrigger_core::language::operator::Verdict;
-use flowtrigger_core::path;
 use flowtrigger_core::rule::test::{Expected, TestEvent};
 
 /// The lines that say how a test failed; none where it passed.
@@ -235,8 +234,8 @@ fn sent(step: &str, wanted: &Value, run: &Simulation) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::test::run_test::*;
     use crate::cli::exit::Exit;
+    use crate::cli::test::run_test::*;
     use crate::cli::test::{MissingRulePolicy, gather};
     use crate::engine::Rulebook;
 

@@ -8,18 +8,18 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::cli::test::step_names::FlowSteps;
+use crate::engine::Rulebook;
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Span};
-use flowtrigger_core::event::catalogue::Catalogue;
-use flowtrigger_core::flow::step::Step;
 use flowtrigger_core::document;
 use flowtrigger_core::document::Node;
+use flowtrigger_core::document::suggest;
+use flowtrigger_core::event::catalogue::Catalogue;
+use flowtrigger_core::flow::step::Step;
 use flowtrigger_core::language::event_fields::EventFields;
 use flowtrigger_core::rule::Rule;
+use flowtrigger_core::rule::event_pattern::TypePattern;
 use flowtrigger_core::rule::test;
 use flowtrigger_core::rule::test::RuleTest;
-use flowtrigger_core::document::suggest;
-use flowtrigger_core::rule::event_pattern::TypePattern;
-use crate::engine::Rulebook;
 
 /// Every test with its rule.
 pub struct Suite {

@@ -7,19 +7,19 @@ use std::sync::Arc;
 
 use crate::cli::exit::CommandError;
 use crate::cli::render::explanation::recorded_otherwise;
+use crate::store::history::{EventRecord, EventRow, PastRevision, RunDetail};
+use crate::store::{EditionId, History};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::language::condition::evaluate::Truth;
-use flowtrigger_core::matching::evaluation::{Evaluation, EventInput};
 use flowtrigger_core::matching::evaluation::explain::explain_stored;
+use flowtrigger_core::matching::evaluation::{Evaluation, EventInput};
 use flowtrigger_core::matching::explain::Explanation;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
-use flowtrigger_core::rule::Rule;
 use flowtrigger_core::path::redact::is_redacted;
-use crate::store::history::{EventRecord, EventRow, PastRevision, RunDetail};
-use crate::store::{EditionId, History};
+use flowtrigger_core::rule::Rule;
 
 pub struct EvaluatedEvent {
     pub arrived: EventRecord,

@@ -2,22 +2,22 @@
 //! This version of the program evaluates them again; where the recorded outcome differs, it says so. No daemon
 //! and no current rule is asked.
 
+mod evaluated;
 mod not_found;
 mod report;
-mod evaluated;
 
 use std::io::Write;
 
 use jiff::Timestamp;
 
-use super::exit::{Exit, CommandError};
-use crate::cli::options::{Format, GlobalOptions};
-use crate::cli::time_argument::{TimeArgument, seconds};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 use super::render::table::Table;
+use crate::cli::options::{Format, GlobalOptions};
+use crate::cli::time_argument::{TimeArgument, seconds};
+use crate::cli::why::evaluated::{EvaluatedEvent, RevisionCache, judge};
 use crate::store::History;
 use crate::store::history::{EventQuery, EventRow, EventSelector};
-use crate::cli::why::evaluated::{RevisionCache, EvaluatedEvent, judge};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -88,7 +88,12 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     Ok(exit)
 }
 
-fn tell(judged: &EvaluatedEvent, args: &Args, found: usize, out: &mut Output) -> Result<(), CommandError> {
+fn tell(
+    judged: &EvaluatedEvent,
+    args: &Args,
+    found: usize,
+    out: &mut Output,
+) -> Result<(), CommandError> {
     match args.format {
         Format::Json => writeln!(out, "{}", report::json(judged, found))?,
         Format::Text => report::text(judged, &args.rule, out)?,

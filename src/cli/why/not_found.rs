@@ -8,13 +8,13 @@ use serde_json::json;
 
 use crate::cli::exit::CommandError;
 use crate::cli::options::Format;
-use crate::cli::time_argument::seconds;
 use crate::cli::output::Output;
 use crate::cli::render::escape::plain;
-use flowtrigger_core::config::Config;
-use flowtrigger_core::config::archive::ArchiveScope;
+use crate::cli::time_argument::seconds;
 use crate::store::History;
 use crate::store::history::{NearestEvent, RetainedRange};
+use flowtrigger_core::config::Config;
+use flowtrigger_core::config::archive::ArchiveScope;
 
 pub fn tell(
     subject: &str,

@@ -5,17 +5,17 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::cli::why::evaluated::{EvaluatedEvent, EvaluatedRule};
-use crate::cli::time_argument::seconds;
 use crate::cli::output::Output;
+use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::explanation;
-use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::run::{about, came, chain, gate_lines, row_json, tone};
-use flowtrigger_core::path::redact;
-use flowtrigger_core::document::suggest::nearest;
-use flowtrigger_core::run::RunId;
+use crate::cli::time_argument::seconds;
+use crate::cli::why::evaluated::{EvaluatedEvent, EvaluatedRule};
 use crate::store::history::{PastRevision, RunDetail};
+use flowtrigger_core::document::suggest::nearest;
+use flowtrigger_core::path::redact;
+use flowtrigger_core::run::RunId;
 
 pub fn text(judged: &EvaluatedEvent, only: &[String], out: &mut Output) -> io::Result<()> {
     let event = &judged.arrived.event;

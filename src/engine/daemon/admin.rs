@@ -1,12 +1,12 @@
 //! Answers the admin socket: commands on runs, status and metrics.
 
-use flowtrigger_core::run::RunId;
 use crate::engine::Perform;
 use crate::engine::handle::Engine;
 use crate::engine::metrics::oldest_queued;
 use crate::source::admin::{AdminApi, AdminError, RunStatuses, Status};
 use crate::source::{AcceptedRun, Ingest};
 use crate::store::{Placed, Store, StoreError};
+use flowtrigger_core::run::RunId;
 
 impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
     async fn retry(&self, run: u64) -> RunStatuses {

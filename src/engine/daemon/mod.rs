@@ -20,8 +20,6 @@ use crate::action::Performer;
 use crate::action::command::orphans;
 use crate::action::command::sandbox::launcher;
 use crate::action::secret::SecretStore;
-use flowtrigger_core::config::Config;
-use flowtrigger_core::diagnostic::{Diagnostic, Severity};
 use crate::engine::rulebook::{endpoints, policy, secrets};
 use crate::engine::{
     DataFolder, Engine, EngineError, EngineOptions, LoadedRulebook, Progress, ReloadablePerformer,
@@ -30,6 +28,8 @@ use crate::engine::{
 use crate::source::{self, http};
 use crate::store::sqlite::Recovered;
 use crate::store::{Settings, SqliteStore, Store};
+use flowtrigger_core::config::Config;
+use flowtrigger_core::diagnostic::{Diagnostic, Severity};
 use shutdown::{DaemonSignal, Signals};
 
 /// The default listening address.

@@ -8,11 +8,11 @@ use tokio::sync::mpsc;
 
 use super::match_bytes::ReceivedEvent;
 use super::submit::SubmittedEvent;
-use flowtrigger_core::event::summary::EventSummary;
 use crate::engine::handle::Engine;
 use crate::engine::runner::report::RunReport;
 use crate::engine::{EngineError, Perform};
 use crate::store::{Placed, Record, Store};
+use flowtrigger_core::event::summary::EventSummary;
 
 /// Events in progress before the oldest is reported. A slow run delays the reports after it, and the work
 /// of at most this many events.

@@ -5,16 +5,16 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::submit::MatchedEvent;
+use crate::engine::Rulebook;
+use crate::engine::state::ActiveRulebook;
+use crate::store::Unmatched;
 use flowtrigger_core::config::source::{EventSource, SourceFormat};
-use flowtrigger_core::event::format::FormatHint;
 use flowtrigger_core::event::Event;
+use flowtrigger_core::event::format::FormatHint;
 use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::matching::evaluation::Evaluation;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::rule::Rule;
-use crate::engine::Rulebook;
-use crate::engine::state::ActiveRulebook;
-use crate::store::Unmatched;
 
 /// An event that was matched in its bytes.
 pub enum ByteMatch {
@@ -75,7 +75,9 @@ impl Rulebook {
             SourceFormat::Custom(description) => {
                 self.match_bytes(body, FormatHint::Custom(description), None)
             }
-            SourceFormat::BuiltIn(source) => self.match_bytes(body, FormatHint::Detect, Some(source)),
+            SourceFormat::BuiltIn(source) => {
+                self.match_bytes(body, FormatHint::Detect, Some(source))
+            }
         }
     }
 

@@ -9,18 +9,17 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use flowtrigger_core::config;
-use flowtrigger_core::config::Config;
-use flowtrigger_core::event::format::{DecodeError, decode, decode_described};
-use flowtrigger_core::event::json::parse::{JsonError, accept};
-use flowtrigger_core::event::Event;
-use flowtrigger_core::event::summary::EventSummary;
 use crate::engine::handle::Engine;
 use crate::engine::{Perform, Rulebook};
 use crate::source::{
     AcceptedEvent, AcceptedRun, Endpoint, Ingest, IngestError, IngestResponse, InvalidBody,
 };
 use crate::store::{Store, StoreError};
+use flowtrigger_core::config::Config;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::format::{DecodeError, decode, decode_described};
+use flowtrigger_core::event::json::parse::{JsonError, accept};
+use flowtrigger_core::event::summary::EventSummary;
 use match_bytes::ByteMatch;
 use submit::{MatchedEvent, SubmittedEvent};
 
@@ -38,7 +37,9 @@ pub fn read_event(
     source: Option<&flowtrigger_core::config::source::EventSource>,
     config: &Config,
 ) -> Result<Event, DecodeError> {
-    if let Some(description) = source.and_then(flowtrigger_core::config::source::EventSource::description) {
+    if let Some(description) =
+        source.and_then(flowtrigger_core::config::source::EventSource::description)
+    {
         return decode_described(value, description, &config.catalogue);
     }
     let event = decode(value, &config.catalogue)?;

@@ -7,11 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::OwnedRwLockReadGuard;
 use tracing::{debug, info, warn};
 
-use super::match_bytes::{ByteMatch, ReceivedEvent, Matcher};
-use flowtrigger_core::event::Event;
-use flowtrigger_core::event::summary::EventSummary;
-use flowtrigger_core::loop_guard::GATE;
-use flowtrigger_core::rule::Rule;
+use super::match_bytes::{ByteMatch, Matcher, ReceivedEvent};
 use crate::engine::handle::Engine;
 use crate::engine::metrics::EventOutcome;
 use crate::engine::state::ActiveRulebook;
@@ -19,6 +15,10 @@ use crate::engine::{Perform, Rulebook};
 use crate::store::{
     Arrival, Committed, EditionId, Occasion, Placed, Planned, Store, StoreError, Unmatched,
 };
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::summary::EventSummary;
+use flowtrigger_core::loop_guard::GATE;
+use flowtrigger_core::rule::Rule;
 
 /// An event that was accepted.
 #[derive(Debug, Clone)]

@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
     use flowtrigger_core::flow::call::{ExpectedStatus, HttpCall, KeepOutput};
-    use flowtrigger_core::language::rendered_text::{SecretEncoding, TextPart, RenderedText};
+    use flowtrigger_core::language::rendered_text::{RenderedText, SecretEncoding, TextPart};
 
     fn call(url: RenderedText) -> Call {
         Call::Http(HttpCall {

@@ -10,13 +10,12 @@ use tracing::{info, warn};
 
 use super::Rulebook;
 use crate::action::secret::{MissingSecret, SecretStore};
-use flowtrigger_core::config;
-use flowtrigger_core::config::Config;
-use flowtrigger_core::config::verification::{Scheme, Verification};
-use flowtrigger_core::secret::SecretSource;
 use crate::source::Endpoint;
 use crate::source::http::ListenError;
 use crate::source::signature::{InvalidSecret, Verifier};
+use flowtrigger_core::config::Config;
+use flowtrigger_core::config::verification::{Scheme, Verification};
+use flowtrigger_core::secret::SecretSource;
 
 /// The endpoints by path. Clones share the secrets.
 #[derive(Clone, Default)]

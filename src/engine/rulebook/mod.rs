@@ -12,13 +12,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::action::secret::MissingSecret;
+use crate::engine::metrics::process_memory;
+use endpoints::Endpoints;
+use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
 use flowtrigger_core::matching::rule_set::RuleSet;
-use flowtrigger_core::compile::rule_set;
-use crate::engine::metrics::process_memory;
-use endpoints::Endpoints;
 
 /// Everything that events are evaluated with.
 #[derive(Debug, Clone, Default)]

@@ -12,11 +12,11 @@ use tracing::{error, warn};
 
 use super::performer::Perform;
 use super::worker::{MAX_SHUTDOWN_ATTEMPTS, is_transient, work};
-use flowtrigger_core::run::{RunId, RunState};
 use crate::engine::clock::ClockReading;
 use crate::engine::limits::active_runs::WorkerSignal;
 use crate::engine::state::{EnginePhase, EngineState};
 use crate::store::{Claim, Store};
+use flowtrigger_core::run::{RunId, RunState};
 
 /// The longest sleep without a check of the wall clock, which may be set.
 const MAX_SLEEP: Duration = Duration::from_secs(30);

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use flowtrigger_core::flow::decide::{Decision, RunInput, next};
-use flowtrigger_core::run::{LogEntry, RunState};
-use flowtrigger_core::run::call_result::{CallFailure, Reply};
 use crate::store::{Placed, Record};
+use flowtrigger_core::flow::decide::{Decision, RunInput, next};
+use flowtrigger_core::run::call_result::{CallFailure, Reply};
+use flowtrigger_core::run::{LogEntry, RunState};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunReport {

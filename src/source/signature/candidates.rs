@@ -6,9 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-use flowtrigger_core::config::verification::hmac::SignedPart;
 use super::{HeaderFault, Rejection, SignatureCandidates, SignedBytes, single_value, timestamp};
-use flowtrigger_core::config::verification::hmac::{Algorithm, SignatureEncoding, HmacScheme, SignatureCount};
+use flowtrigger_core::config::verification::hmac::SignedPart;
+use flowtrigger_core::config::verification::hmac::{
+    Algorithm, HmacScheme, SignatureCount, SignatureEncoding,
+};
 
 /// A sender that replaces its secret signs twice. Limits the cost of a request with many signatures.
 const MAX_SIGNATURES: usize = 16;
@@ -36,7 +38,11 @@ impl SignatureCandidates {
     }
 }
 
-fn signed_bytes(part: &SignedPart, hmac: &HmacScheme, headers: &HeaderMap) -> Result<SignedBytes, Rejection> {
+fn signed_bytes(
+    part: &SignedPart,
+    hmac: &HmacScheme,
+    headers: &HeaderMap,
+) -> Result<SignedBytes, Rejection> {
     let header = |name: &str| {
         Ok(SignedBytes::Bytes(
             single_value(headers, name)?.as_bytes().to_vec(),

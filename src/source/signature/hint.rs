@@ -5,7 +5,6 @@ use axum::http::HeaderMap;
 
 use super::mac::{Mac, decode_secret};
 use super::{Credentials, KeyMaterial, SignatureCandidates, SignedBytes, Verifier, VerifyingKey};
-use flowtrigger_core::config;
 use flowtrigger_core::config::verification::hmac::HmacScheme;
 
 /// Each guess hashes the whole body again. Limits what large unverified bodies cost.
@@ -69,7 +68,9 @@ const MIN_SECRET_CHARS: usize = 16;
 impl VerifyingKey {
     fn warning(&self, hmac: Option<&HmacScheme>) -> Option<&'static str> {
         let value = self.value.expose();
-        let verbatim = hmac.is_some_and(|hmac| hmac.key == flowtrigger_core::config::verification::hmac::KeyEncoding::Verbatim);
+        let verbatim = hmac.is_some_and(|hmac| {
+            hmac.key == flowtrigger_core::config::verification::hmac::KeyEncoding::Verbatim
+        });
         if matches!(self.material, KeyMaterial::Public(_)) {
             return Some(
                 "is the published secret for testing webhooks: requests signed with it are rejected; save the webhook and copy its own secret",
@@ -148,13 +149,16 @@ fn misread_secret(
     let matches = |bytes: &[u8]| {
         Mac::with_key(hmac.algorithm, bytes).is_ok_and(|mac| candidates.matches(&mac, body))
     };
-    if hmac.key != flowtrigger_core::config::verification::hmac::KeyEncoding::Base64 && decode_secret(value).is_some_and(|bytes| matches(&bytes))
+    if hmac.key != flowtrigger_core::config::verification::hmac::KeyEncoding::Base64
+        && decode_secret(value).is_some_and(|bytes| matches(&bytes))
     {
         return Some(format!(
             "the signature matches the secret `{name}` decoded from base64: write `key: base64`"
         ));
     }
-    if hmac.key != flowtrigger_core::config::verification::hmac::KeyEncoding::Verbatim && matches(value.as_bytes()) {
+    if hmac.key != flowtrigger_core::config::verification::hmac::KeyEncoding::Verbatim
+        && matches(value.as_bytes())
+    {
         return Some(format!(
             "the signature matches the secret `{name}` verbatim: write `key: verbatim`"
         ));

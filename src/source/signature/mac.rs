@@ -7,7 +7,9 @@ use hmac::{KeyInit, Mac as _};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
-use flowtrigger_core::config::verification::hmac::{Algorithm, SignatureEncoding, HmacScheme, KeyEncoding};
+use flowtrigger_core::config::verification::hmac::{
+    Algorithm, HmacScheme, KeyEncoding, SignatureEncoding,
+};
 
 #[derive(Clone)]
 pub enum Mac {

@@ -14,8 +14,8 @@ mod token;
 use axum::http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 
+use flowtrigger_core::config::verification::hmac::HmacScheme;
 use flowtrigger_core::config::verification::{Scheme, Verification};
-use flowtrigger_core::config::verification::hmac::{HmacScheme, SignedPart};
 use flowtrigger_core::secret::SecretValue;
 use mac::Mac;
 use token::TokenDigest;

@@ -55,7 +55,12 @@ impl Verifier {
     }
 }
 
-fn signature(hmac: &HmacScheme, key: &VerifyingKey, body: &[u8], at: Timestamp) -> Vec<SignedHeader> {
+fn signature(
+    hmac: &HmacScheme,
+    key: &VerifyingKey,
+    body: &[u8],
+    at: Timestamp,
+) -> Vec<SignedHeader> {
     let (KeyMaterial::Signature(mac) | KeyMaterial::Public(mac)) = &key.material else {
         return Vec::new();
     };

@@ -7,7 +7,11 @@ use jiff::Timestamp;
 use super::{HeaderFault, Rejection, single_value};
 use flowtrigger_core::config::verification::hmac::TimestampHeader;
 
-pub fn check(stamp: &TimestampHeader, headers: &HeaderMap, now: Timestamp) -> Result<(), Rejection> {
+pub fn check(
+    stamp: &TimestampHeader,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<(), Rejection> {
     let text = single_value(headers, &stamp.header)?.as_bytes();
     let signed = parse(text).ok_or_else(|| Rejection::Malformed {
         header: stamp.header.clone(),

@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{arrival, claimed, later, live_rule, now, place, to};
+use crate::store::Store;
 use flowtrigger_core::gate::{GateCheck, GateKind};
 use flowtrigger_core::run::RunState;
-use crate::store::Store;
 
 pub async fn retries_move_with_the_clock<S: Store>(store: S) {
     let run = place(&store, arrival("1", &live_rule("a"))).await;

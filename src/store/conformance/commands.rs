@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{arrival, claimed, everything, later, live_rule, now, place, to};
+use crate::store::{ArrivalKind, Store};
 use flowtrigger_core::gate::{GateCheck, GateKind};
 use flowtrigger_core::run::{LogEntry, RunState};
-use crate::store::{ArrivalKind, Store};
 
 pub async fn a_retried_run_is_last_in_its_lane<S: Store>(store: S) {
     let rule = live_rule("a");
@@ -35,7 +35,10 @@ pub async fn a_cancelled_run_releases_its_lane<S: Store>(store: S) {
         place(&store, arrival("3", &rule)).await,
         place(&store, arrival("4", &rule)).await,
     ];
-    assert_eq!(store.cancel(runs[1]).await.unwrap().state, RunState::Cancelled);
+    assert_eq!(
+        store.cancel(runs[1]).await.unwrap().state,
+        RunState::Cancelled
+    );
     assert!(store.cancel(runs[1]).await.is_err());
     assert_eq!(claimed(&store, now()).await, [runs[0]]);
     store.cancel(runs[0]).await.unwrap();

@@ -6,14 +6,14 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{claimed, in_lane, later, now, place, to};
+use crate::store::{ArrivalKind, ClaimedRun, IncomingEvent, RunStatus, Store};
 use flowtrigger_core::config::mode::Mode;
-use flowtrigger_testing::debounce_model::naive;
-use flowtrigger_core::gate::{GateCheck, ModelWindow, GateKind};
 use flowtrigger_core::gate::debounce::MAX_WINDOW_EVENTS;
+use flowtrigger_core::gate::{GateCheck, GateKind, ModelWindow};
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::{RunId, RunState};
-use crate::store::{ArrivalKind, ClaimedRun, IncomingEvent, RunStatus, Store};
+use flowtrigger_testing::debounce_model::naive;
 
 const QUIET: i64 = 60;
 
@@ -116,7 +116,10 @@ pub async fn with_last_a_later_event_replaces_the_run<S: Store>(store: S) {
         (third.id, "3")
     );
     assert_eq!(started.len(), 1);
-    let again = store.commit(coming("1", ModelWindow::Last, 101)).await.unwrap();
+    let again = store
+        .commit(coming("1", ModelWindow::Last, 101))
+        .await
+        .unwrap();
     assert!(again.redelivered);
     assert_eq!(again.runs[0].state, gone(&why));
 }
@@ -291,12 +294,20 @@ pub async fn gates_count_a_window_as_one_run<S: Store>(store: S) {
     let asks = |keep| [day.clone(), debounce(keep), rate.clone()];
     let mut runs = Vec::new();
     for (id, seconds) in [("1", 0), ("2", 30), ("3", 60)] {
-        let run = comes(&store, asking(id, ModelWindow::Last, seconds, &asks(ModelWindow::Last))).await;
+        let run = comes(
+            &store,
+            asking(id, ModelWindow::Last, seconds, &asks(ModelWindow::Last)),
+        )
+        .await;
         assert_eq!(run.state.word(), "debouncing", "{id}");
         runs.push(run.id);
     }
     assert_eq!(claimed(&store, later(100)).await, [runs[2]]);
-    let shut = comes(&store, asking("4", ModelWindow::Last, 110, &asks(ModelWindow::Last))).await;
+    let shut = comes(
+        &store,
+        asking("4", ModelWindow::Last, 110, &asks(ModelWindow::Last)),
+    )
+    .await;
     assert_eq!(shut.state.gate(), Some("dedupe"));
     assert!(
         shut.state
@@ -339,7 +350,10 @@ pub async fn a_suppressed_event_does_not_change_the_window<S: Store>(store: S) {
 
 /// Random events of three tickets; the store is read now and then, and never exactly when a run is due.
 pub async fn windows_match_the_reference_model<S: Store>(store: S) {
-    for (round, keep) in [ModelWindow::First, ModelWindow::Last, ModelWindow::All].into_iter().enumerate() {
+    for (round, keep) in [ModelWindow::First, ModelWindow::Last, ModelWindow::All]
+        .into_iter()
+        .enumerate()
+    {
         let (mut second, mut events, mut dice) = (0, Vec::new(), 7_u64);
         let one = coming("", keep, 0);
         let mut started = Vec::new();

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{claimed, in_lane, later, live_rule, to};
+use crate::store::Store;
 use flowtrigger_core::gate::{GateCheck, GateKind};
 use flowtrigger_core::run::RunState;
-use crate::store::Store;
 
 pub async fn a_gate_admits_up_to_its_limit<S: Store>(store: S) {
     let ask = |kind| GateCheck {

@@ -1,8 +1,8 @@
 //! The order of claims: one run of a lane at a time, rules in turn, each within its limit.
 
 use super::{arrival, claimed, everything, in_lane, later, live_rule, now, place, to, up_to};
-use flowtrigger_core::run::{RunId, RunState};
 use crate::store::{ClaimRequest, ClaimedRun, Store};
+use flowtrigger_core::run::{RunId, RunState};
 
 pub async fn runs_of_a_lane_are_executed_one_at_a_time<S: Store>(store: S) {
     let rule = live_rule("a");

@@ -6,11 +6,11 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{arrival, everything, in_lane, later, live_rule, to};
-use flowtrigger_core::loop_guard::limits::LoopLimits;
-use flowtrigger_core::loop_guard::{LoopGuard, Causation, LoopCheck};
-use flowtrigger_core::loop_guard::origin::ActorOrigin;
-use flowtrigger_core::run::{RunId, RunState};
 use crate::store::{ArrivalKind, IncomingEvent, RunStatus, Store};
+use flowtrigger_core::loop_guard::limits::LoopLimits;
+use flowtrigger_core::loop_guard::origin::ActorOrigin;
+use flowtrigger_core::loop_guard::{Causation, LoopCheck, LoopGuard};
+use flowtrigger_core::run::{RunId, RunState};
 
 const LIMITS: LoopLimits = LoopLimits {
     depth: 2,
@@ -157,7 +157,10 @@ pub async fn without_an_actor_the_rate_of_the_rule_decides<S: Store>(store: S) {
     let may = format!("; possibly caused by run {} (a)", runs[2].id.0);
     assert!(why(&suppressed).contains(&may), "{}", why(&suppressed));
     assert_eq!(acts(&store, unnamed("b", 4)).await.state, RunState::Queued);
-    assert_eq!(acts(&store, unnamed("a", 101)).await.state, RunState::Queued);
+    assert_eq!(
+        acts(&store, unnamed("a", 101)).await.state,
+        RunState::Queued
+    );
 }
 
 pub async fn a_replay_starts_a_new_chain_and_counts_in_no_rate<S: Store>(store: S) {

@@ -22,8 +22,8 @@ use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 use flowtrigger_core::run::call_result::Reply;
+use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 
 pub use loops::loop_check;
 

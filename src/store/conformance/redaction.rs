@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{arrival, claimed, live_rule, now, place, to};
+use crate::store::{IncomingEvent, Revision, Store, StoreError, StoreSettings};
 use flowtrigger_core::config;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::gate::ModelWindow;
 use flowtrigger_core::path::Path;
 use flowtrigger_core::path::redact::{REDACTED, is_redacted};
 use flowtrigger_core::run::{RunId, RunState};
-use crate::store::{IncomingEvent, Revision, Store, StoreError, StoreSettings};
 
 const SAID: &str = "a customer's own words";
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, place, to};
+use crate::store::Store;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::{RunId, RunState};
-use crate::store::Store;
 
 const DAYS: i64 = 4 * 86_400;
 
@@ -108,7 +108,10 @@ pub async fn a_waiting_run_can_be_cancelled_and_retried<S: Store>(store: S) {
         store.revive(runs[0], now()).await.is_err(),
         "it is not over"
     );
-    assert_eq!(store.cancel(runs[0]).await.unwrap().state, RunState::Cancelled);
+    assert_eq!(
+        store.cancel(runs[0]).await.unwrap().state,
+        RunState::Cancelled
+    );
     assert_eq!(store.next_due().await.unwrap(), None);
     assert_eq!(claimed(&store, later(DAYS)).await, [runs[1]]);
     store.revive(runs[0], now()).await.unwrap();

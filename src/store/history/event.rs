@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use flowtrigger_core::event::Event;
 use crate::store::RevisionId;
+use flowtrigger_core::event::Event;
 
 /// How a person names an event.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::store::RevisionId;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::event::Event;
-use flowtrigger_core::gate::{GateCheck, GateHistory};
 use flowtrigger_core::gate::debounce::DebounceWindow;
+use flowtrigger_core::gate::{GateCheck, GateHistory};
 use flowtrigger_core::loop_guard::{Causation, CausingRun, LoopCheck, LoopHistory};
 use flowtrigger_core::run::RunId;
-use crate::store::RevisionId;
 
 pub use error::{HistoryError, HistoryOpenError};
 pub use event::{

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::document::split::only_documents;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::matching::rule_set::RuleSet;
-use flowtrigger_core::compile::rule_set;
-use flowtrigger_core::document::split::only_documents;
 
 /// A revision as it was written.
 #[derive(Debug, Clone)]

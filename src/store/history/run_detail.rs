@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{EventRecord, RunRow};
+use flowtrigger_core::compile::rule_version::compile_version;
 use flowtrigger_core::config;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::flow::step::Flow;
 use flowtrigger_core::gate::GateCheck;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::rule::version::{StoredRuleVersion, RuleVersion};
-use flowtrigger_core::compile::rule_version::compile_version;
+use flowtrigger_core::rule::version::{RuleVersion, StoredRuleVersion};
 use flowtrigger_core::run::{LogEntry, RunId};
 
 #[derive(Debug, Clone)]

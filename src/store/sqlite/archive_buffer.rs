@@ -10,11 +10,11 @@ use super::codec::event::{decode_event, encode_event, encode_scanned_event};
 use super::codec::micros;
 use super::transaction::WriteTransaction;
 use super::writer_state::Gauge;
+use crate::store::{RevisionId, StoreError, UnmatchedEvent};
 use flowtrigger_core::config::archive::ArchiveScope;
 use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::path::Path;
 use flowtrigger_core::path::redact::redacted;
-use crate::store::{RevisionId, StoreError, UnmatchedEvent};
 
 /// Bytes in the buffer. With a tick every half second this is about 4,000 events per second.
 const BUFFER_BYTES: usize = 2 * 1024 * 1024;

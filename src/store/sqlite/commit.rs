@@ -11,13 +11,13 @@ use super::codec::{encode_checks, micros};
 use super::gates::causation::encode_actors;
 use super::gates::window::{OpenWindow, WindowMember};
 use super::transaction::WriteTransaction;
-use flowtrigger_core::gate::debounce::DebounceCheck;
-use flowtrigger_core::loop_guard::Causation;
-use flowtrigger_core::run::{RunId, RunState};
 use crate::store::{
     ArrivalKind, Committed, IncomingEvent, PlannedRun, RunStatus, StoreError, holds_lane,
     is_redactable,
 };
+use flowtrigger_core::gate::debounce::DebounceCheck;
+use flowtrigger_core::loop_guard::Causation;
+use flowtrigger_core::run::{RunId, RunState};
 
 /// Runs that wait for a time, for each one that the backlog may hold.
 const PARKED_FACTOR: i64 = 10;

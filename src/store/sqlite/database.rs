@@ -299,7 +299,10 @@ mod tests {
         let (_folder, path) = place();
         drop(open(&path).unwrap());
         mark_damaged(&path);
-        assert!(matches!(open(&path), Err(DatabaseOpenError::Damaged { .. })));
+        assert!(matches!(
+            open(&path),
+            Err(DatabaseOpenError::Damaged { .. })
+        ));
         assert!(open(&path).is_ok());
     }
 

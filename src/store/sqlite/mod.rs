@@ -28,7 +28,6 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use crate::store::integration_settings::SettingsScope;
 use crate::store::{
     ClaimRequest, ClaimedRun, Committed, IncomingEvent, Revision, RevisionId, RunRecord, RunStatus,
@@ -37,6 +36,7 @@ use crate::store::{
 use archive_buffer::ArchiveBuffer;
 use commit::EncodedEvent;
 use database::Location;
+use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use queue::recovery::recover;
 use transaction::WriteTransaction;
 use writer::{Durability, Writer};
@@ -60,7 +60,10 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the file, creates it if it does not exist, and queues the runs again that were running. The
     /// caller must hold the lock of the data folder.
-    pub fn open(path: &Path, settings: StoreSettings) -> Result<(Self, RecoveryReport), DatabaseOpenError> {
+    pub fn open(
+        path: &Path,
+        settings: StoreSettings,
+    ) -> Result<(Self, RecoveryReport), DatabaseOpenError> {
         let connection = database::open(path)?;
         Self::start(connection, Location::File(path.to_owned()), settings)
             .map_err(|error| database::open_error(path, error))

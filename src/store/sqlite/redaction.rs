@@ -6,9 +6,9 @@ use rusqlite::params;
 use super::codec::event::{decode_event, encode_event};
 use super::codec::load_error::RowLoadError;
 use super::transaction::WriteTransaction;
+use crate::store::{StoreError, is_redactable};
 use flowtrigger_core::path::redact::{is_redacted, redacted};
 use flowtrigger_core::run::{RunId, RunState};
-use crate::store::{StoreError, is_redactable};
 
 impl WriteTransaction<'_> {
     /// Redacts the events of a run that has come to this state.

@@ -11,8 +11,8 @@ use super::codec::micros;
 use super::database::Location;
 use super::queue::transition::known_state;
 use super::transaction::WriteTransaction;
-use flowtrigger_core::config::archive::ArchiveScope;
 use crate::store::StoreError;
+use flowtrigger_core::config::archive::ArchiveScope;
 
 /// How far the age limit moves at most, in microseconds.
 const CUTOFF_STEP: i64 = 3_600 * 1_000_000;

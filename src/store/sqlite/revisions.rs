@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::codec::micros;
 use super::database::Location;
 use super::transaction::WriteTransaction;
-use flowtrigger_core::fingerprint::fingerprint;
 use crate::store::{Revision, RevisionId, StoreError};
+use flowtrigger_core::fingerprint::fingerprint;
 
 impl WriteTransaction<'_> {
     /// A store in memory keeps its own limits and stores no texts: runs have their rules, and there is no

@@ -12,14 +12,14 @@ use super::codec::event::decode_event;
 use super::codec::load_error::RowLoadError;
 use super::database::{self, Location};
 use super::writer_state::WriterState;
+use crate::store::{RowError, StoreError};
+use flowtrigger_core::compile::rule_version::compile_version;
 use flowtrigger_core::config;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::fingerprint::{Fingerprint, fingerprint};
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::rule::version::RuleVersion;
-use flowtrigger_core::compile::rule_version::compile_version;
-use crate::store::{RowError, StoreError};
 
 /// Compiled rules of runs, if the database is a file.
 const MAX_RULES: usize = 1_024;
@@ -193,7 +193,11 @@ pub fn config_source(connection: &Connection, row: i64) -> Result<config::Config
     let (file, text, environment) = found.map_err(|_| RowError("configuration of a run"))?;
     let environment =
         serde_json::from_str(&environment).map_err(|_| RowError("configuration of a run"))?;
-    Ok(config::ConfigSource::new(file.into(), text.into(), environment))
+    Ok(config::ConfigSource::new(
+        file.into(),
+        text.into(),
+        environment,
+    ))
 }
 
 /// In memory every rule is one of the loaded rule set: caching it costs nothing, and compiling it again does.

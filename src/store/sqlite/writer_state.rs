@@ -12,11 +12,11 @@ use super::database::Location;
 use super::event_cache::EventCache;
 use super::queue::transition::holds_lane;
 use super::retention::TickCounter;
+use crate::store::StoreSettings;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::fingerprint::Fingerprint;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::STATES;
-use crate::store::StoreSettings;
 
 /// Revisions that came into force last.
 const MAX_REVISIONS: usize = 16;

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use flowtrigger_core::config::Config;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
-use flowtrigger_core::event::Event;
-use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
-use flowtrigger_core::language::condition::trace::{NoTrace, Trace};
-use flowtrigger_core::language::condition::Condition;
 use flowtrigger_core::document;
 use flowtrigger_core::document::Node;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::language::condition::Condition;
+use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
+use flowtrigger_core::language::condition::trace::{NoTrace, Trace};
 use flowtrigger_core::language::event_fields::EventFields;
 use flowtrigger_core::path::scope::Scope;
 use serde_json::{Value, json};

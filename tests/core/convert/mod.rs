@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use flowtrigger_core::config::Config;
-use flowtrigger_core::convert::{ConvertError, convert};
 use flowtrigger_core::convert::conversion::{Conversion, ConvertedRule};
 use flowtrigger_core::convert::names::NameAllocator;
+use flowtrigger_core::convert::{ConvertError, convert};
 use flowtrigger_core::diagnostic::Code;
 use flowtrigger_testing::{expected, repository, rules};
 

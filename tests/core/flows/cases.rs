@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use flowtrigger_core::config::Config;
+use flowtrigger_core::flow::call::{Call, RequestBody};
 use flowtrigger_core::flow::decide::RunInput;
-use flowtrigger_core::flow::call::{RequestBody, Call};
 use flowtrigger_core::flow::simulate::Mock;
 use flowtrigger_core::flow::simulate::{Simulation, rehearse};
 use flowtrigger_core::run::LogEntry;

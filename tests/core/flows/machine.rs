@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::call::Call;
+use flowtrigger_core::flow::decide::{Decision, RunInput, StepCall, next, taken_up};
 use flowtrigger_core::flow::jq::program::JqProgram;
 use flowtrigger_core::flow::step::Flow;
-use flowtrigger_core::flow::decide::{Decision, RunInput, StepCall, next, taken_up};
-use flowtrigger_core::run::{Attempt, LogEntry, idempotency_key};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
+use flowtrigger_core::run::{Attempt, LogEntry, idempotency_key};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -75,9 +75,13 @@ impl World<'_> {
                     log.push(taken_up(self.flow, &subject, &log));
                 }
                 Decision::Hold { .. } => {
-                    log.extend([LogEntry::Revived { at: now }, LogEntry::Claimed { over: None }]);
+                    log.extend([
+                        LogEntry::Revived { at: now },
+                        LogEntry::Claimed { over: None },
+                    ]);
                 }
-                end @ (Decision::Skipped { .. } | Decision::Done { .. } | Decision::Dead { .. }) => {
+                end
+                @ (Decision::Skipped { .. } | Decision::Done { .. } | Decision::Dead { .. }) => {
                     log.retain(|line| !matches!(line, LogEntry::Claimed { .. }));
                     return Ended { log, end, called };
                 }
@@ -247,7 +251,9 @@ pub fn repeats(log: &[LogEntry]) -> Option<&str> {
                 let well = attempt.outcome.is_ok();
                 (&attempt.step, well)
             }
-            LogEntry::Revived { .. } | LogEntry::Caught { .. } | LogEntry::Claimed { .. } => continue,
+            LogEntry::Revived { .. } | LogEntry::Caught { .. } | LogEntry::Claimed { .. } => {
+                continue;
+            }
         };
         if done.contains(step) {
             return Some(step);

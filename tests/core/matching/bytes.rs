@@ -5,16 +5,16 @@ use std::cell::{Cell, RefCell};
 use std::sync::LazyLock;
 
 use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::event::Event;
 use flowtrigger_core::event::format::{FormatHint, read};
 use flowtrigger_core::event::json::parse::accept;
-use flowtrigger_core::event::Event;
 use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
+use flowtrigger_core::language::condition::trace::NoTrace;
 use flowtrigger_core::matching::evaluation::{Evaluation, EventInput, ReadBy};
 use flowtrigger_core::matching::find::MatchScratch;
-use flowtrigger_core::language::condition::trace::NoTrace;
-use flowtrigger_core::rule::Rule;
 use flowtrigger_core::path::scope::Scope;
+use flowtrigger_core::rule::Rule;
 use flowtrigger_testing::mutate::{changed_values, texts};
 use flowtrigger_testing::repository::SAMPLES;
 use flowtrigger_testing::strategy;
@@ -75,7 +75,10 @@ fn expected(bytes: &[u8], told: FormatHint<'_>, house: &House) -> Option<(Seen, 
     let numbered = (0u32..).zip(&house.rules.rules);
     let matches = numbered.filter(|(_, rule)| matches(rule)).map(|(n, _)| n);
     let matches = matches.collect();
-    Some((Seen::new(EventSummary::of(&event), event, matches), repaired))
+    Some((
+        Seen::new(EventSummary::of(&event), event, matches),
+        repaired,
+    ))
 }
 
 /// Counts of texts by result.

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
-use flowtrigger_core::event::catalogue::Catalogue;
-use flowtrigger_core::event::format::{FormatHint, read};
-use flowtrigger_core::event::format::custom::{CustomFormat, TypeRule};
 use flowtrigger_core::event::Event;
+use flowtrigger_core::event::catalogue::Catalogue;
+use flowtrigger_core::event::format::custom::{CustomFormat, TypeRule};
+use flowtrigger_core::event::format::{FormatHint, read};
 use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_testing::repository::SAMPLES;
@@ -142,7 +142,8 @@ fn listening(n: usize) -> (&'static str, Value) {
 
 fn events(config: &Config) -> Vec<Event> {
     let (mut events, mut seen) = (Vec::new(), BTreeSet::new());
-    let told = std::iter::once(FormatHint::Detect).chain(config.descriptions().map(FormatHint::Custom));
+    let told =
+        std::iter::once(FormatHint::Detect).chain(config.descriptions().map(FormatHint::Custom));
     for told in told {
         for text in SAMPLES.iter().step_by(2) {
             let value = accept(text).expect("a sample").value;

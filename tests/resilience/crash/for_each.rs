@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use flowtrigger_core::run::LogEntry;
 use flowtrigger::store::{Settings, SqliteStore};
+use flowtrigger_core::run::LogEntry;
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::sandbox::Sandbox;

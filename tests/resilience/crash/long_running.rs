@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use flowtrigger::engine;
 use flowtrigger::engine::{
     Clock, ConfigFile, Engine, ReloadablePerformer, RulebookPaths, read_event,
 };
 use flowtrigger::store::{Record, Settings, SqliteStore, Store};
+use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use flowtrigger_testing::clock::ManualClock;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::sandbox::Sandbox;

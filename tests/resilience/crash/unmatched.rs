@@ -1,12 +1,12 @@
 //! Unmatched events are stored as received, without being decoded. The response, the stored event and `why` are
 //! the same as for a decoded event.
 
-use flowtrigger_core::config::{Config, ConfigSource};
-use flowtrigger_core::event::Event;
-use flowtrigger_core::event::json::parse::accept;
 use flowtrigger::engine::read_event;
 use flowtrigger::store::history::EventRowId;
 use flowtrigger::store::{History, SqliteHistory};
+use flowtrigger_core::config::{Config, ConfigSource};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::http_wire::Message;
 use flowtrigger_testing::repository;

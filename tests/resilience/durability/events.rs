@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use flowtrigger::store::{Arrival, EditionId, Occasion, Planned};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::rule::Rule;
-use flowtrigger::store::{Arrival, EditionId, Occasion, Planned};
 use flowtrigger_testing::rules;
 use jiff::Timestamp;
 use serde_json::json;

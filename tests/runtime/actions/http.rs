@@ -1,8 +1,10 @@
 //! HTTP calls with receivers on this machine: what is sent, what is kept, and that no secret is in a message or
 //! result.
 
-use flowtrigger_core::flow::call::{Auth, RequestBody, Call, KeepOutput};
-use flowtrigger_core::language::rendered_text::{SecretEncoding, TextPart, RenderedText, RenderedJson};
+use flowtrigger_core::flow::call::{Auth, Call, KeepOutput, RequestBody};
+use flowtrigger_core::language::rendered_text::{
+    RenderedJson, RenderedText, SecretEncoding, TextPart,
+};
 use flowtrigger_testing::receiver::{Receiver, Response, Then};
 use serde_json::{Value, json};
 
@@ -55,7 +57,10 @@ async fn a_json_body_is_valid_for_any_text() {
         ("text".into(), RenderedJson::Text(tail)),
         (
             "list".into(),
-            RenderedJson::List(vec![RenderedJson::Value(json!(1.0)), RenderedJson::Value(Value::Null)]),
+            RenderedJson::List(vec![
+                RenderedJson::Value(json!(1.0)),
+                RenderedJson::Value(Value::Null),
+            ]),
         ),
     ])));
     succeeded(perform_http(&performer(), call).await);
@@ -102,7 +107,8 @@ async fn headers_of_the_step_override_the_defaults() {
         "Content-Type",
         "AUTHORIZATION",
     ] {
-        call.headers.push((name.into(), RenderedText::plain("mine")));
+        call.headers
+            .push((name.into(), RenderedText::plain("mine")));
     }
     succeeded(perform_http(&performer(), call).await);
     let request = receiver.only().text();

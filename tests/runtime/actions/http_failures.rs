@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use flowtrigger_core::flow::call::{RequestBody, ExpectedStatus, HttpCall};
+use flowtrigger_core::flow::call::{ExpectedStatus, HttpCall, RequestBody};
 use flowtrigger_core::language::rendered_text::RenderedText;
 use flowtrigger_core::run::call_result::CallFailure;
 use flowtrigger_testing::receiver::{Receiver, Response, Then};

@@ -18,12 +18,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use flowtrigger::action::secret::SecretStore;
-use flowtrigger_core::secret::SecretValue;
 use flowtrigger::action::{Performer, PerformerOptions};
 use flowtrigger_core::egress::policy::{EgressAllow, EgressPolicy};
 use flowtrigger_core::flow::call::{Call, ExecCall, ExpectedStatus, HttpCall, KeepOutput};
-use flowtrigger_core::language::rendered_text::{SecretEncoding, TextPart, RenderedText};
+use flowtrigger_core::language::rendered_text::{RenderedText, SecretEncoding, TextPart};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult};
+use flowtrigger_core::secret::SecretValue;
 use ipnet::IpNet;
 use serde_json::Value;
 

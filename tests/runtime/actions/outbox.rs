@@ -1,8 +1,8 @@
 //! Outboxes: requests written to a file as lines of JSON, without secrets, whole, and inside the folder.
 
 use flowtrigger::action::Performer;
-use flowtrigger_core::flow::call::{Auth, RequestBody, Call, ExpectedStatus, KeepOutput};
-use flowtrigger_core::language::rendered_text::{RenderedText, RenderedJson};
+use flowtrigger_core::flow::call::{Auth, Call, ExpectedStatus, KeepOutput, RequestBody};
+use flowtrigger_core::language::rendered_text::{RenderedJson, RenderedText};
 use serde_json::{Value, json};
 
 use super::{KEY, failed, http, perform_http, secret, succeeded, with};
@@ -30,7 +30,10 @@ async fn a_request_becomes_a_line_without_secrets() {
         password: secret("TOKEN"),
     });
     call.body = Some(RequestBody::Json(RenderedJson::Map(vec![
-        ("text".into(), RenderedJson::Text(RenderedText::plain("a\n\"b\""))),
+        (
+            "text".into(),
+            RenderedJson::Text(RenderedText::plain("a\n\"b\"")),
+        ),
         ("token".into(), RenderedJson::Text(secret("TOKEN"))),
     ])));
     call.expect = ExpectedStatus(vec![200..=200]);
@@ -126,7 +129,9 @@ async fn lines_of_many_writers_never_mix() {
     for number in 0..40 {
         let performer = performer.clone();
         let mut call = http("POST", "outbox:busy");
-        call.body = Some(RequestBody::Raw(RenderedText::plain(number.to_string().repeat(20_000))));
+        call.body = Some(RequestBody::Raw(RenderedText::plain(
+            number.to_string().repeat(20_000),
+        )));
         writers.spawn(async move { performer.perform(&Call::Http(call), KEY).await });
     }
     for performed in writers.join_all().await {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use flowtrigger::action::Performer;
 use flowtrigger_core::egress::policy::{EgressPolicy, EgressProxy};
 use flowtrigger_core::flow::call::HttpCall;
-use flowtrigger_core::language::rendered_text::{TextPart, RenderedText};
+use flowtrigger_core::language::rendered_text::{RenderedText, TextPart};
 use flowtrigger_testing::receiver::{Received, Receiver, Response, Then};
 
 use super::lookup::Names;
@@ -174,7 +174,10 @@ async fn a_configured_proxy_resolves_names_itself() {
     let names = Names::of(&[("proxy.internal", &[&["127.0.0.1"]])]);
     for host in ["127.0.0.1", "proxy.internal"] {
         let through = EgressPolicy {
-            proxy: Some(EgressProxy::Address(format!("http://{host}:{}", proxy.port))),
+            proxy: Some(EgressProxy::Address(format!(
+                "http://{host}:{}",
+                proxy.port
+            ))),
             ..EgressPolicy::default()
         };
         let performer = sending(through, &names);

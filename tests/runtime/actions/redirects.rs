@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowtrigger_core::flow::call::{Auth, RequestBody, ExpectedStatus, HttpCall};
-use flowtrigger_core::language::rendered_text::{TextPart, RenderedText};
+use flowtrigger_core::flow::call::{Auth, ExpectedStatus, HttpCall, RequestBody};
+use flowtrigger_core::language::rendered_text::{RenderedText, TextPart};
 use flowtrigger_testing::receiver::{Received, Receiver, Response, Then};
 
 use super::lookup::Names;
@@ -240,7 +240,10 @@ async fn credentials_in_a_location_are_neither_sent_nor_shown() {
 
     let from = leading("302 Found", "ftp://x.example/s3cr%22t%2F1").await;
     let mut call = telling(from.url("/"));
-    call.headers = vec![("X-Key".into(), RenderedText(vec![TextPart::Text("k".into())]))];
+    call.headers = vec![(
+        "X-Key".into(),
+        RenderedText(vec![TextPart::Text("k".into())]),
+    )];
     let message = failed(perform_http(&performer(), call).await).message;
     assert!(
         message.contains("[secret TOKEN]") && !message.contains("s3cr"),

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flowtrigger_core::run::RunState;
 use flowtrigger::source::admin;
+use flowtrigger_core::run::RunState;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{event, house, soon, telling};
 use serde_json::{Value, json};

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use flowtrigger::store::{
     Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, SqliteStore, Store,
     StoreError, Unmatched,
 };
+use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::Semaphore;

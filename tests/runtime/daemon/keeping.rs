@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use flowtrigger_core::flow::call::Call;
-use flowtrigger_core::run::{LogEntry, RunState};
-use flowtrigger_core::run::call_result::CallResult;
 use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{Placed, Store};
+use flowtrigger_core::flow::call::Call;
+use flowtrigger_core::run::call_result::CallResult;
+use flowtrigger_core::run::{LogEntry, RunState};
 use flowtrigger_testing::clock::ManualClock;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{House, event, house_on, house_that, soon, telling, until};

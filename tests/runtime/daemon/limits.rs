@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use flowtrigger_core::run::RunState;
 use flowtrigger::engine::EngineOptions;
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{Placed, Store};
+use flowtrigger_core::run::RunState;
 use flowtrigger_testing::clock::ManualClock;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{event, house_with, telling, until};

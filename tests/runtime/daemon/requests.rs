@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use flowtrigger_core::flow::call::Call;
-use flowtrigger_core::run::{LogEntry, RunId, RunState};
-use flowtrigger_core::run::call_result::{CallResult, Reply};
 use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{
     Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, Store, StoreError,
     Unmatched,
 };
+use flowtrigger_core::flow::call::Call;
+use flowtrigger_core::run::call_result::{CallResult, Reply};
+use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{
     answered, event, house, house_of, house_with, soon, telling,
@@ -286,7 +286,12 @@ impl Store for Broken {
         Ok(Vec::new())
     }
 
-    async fn advance(&self, _: RunId, _: Vec<LogEntry>, _: Option<RunState>) -> Result<(), StoreError> {
+    async fn advance(
+        &self,
+        _: RunId,
+        _: Vec<LogEntry>,
+        _: Option<RunState>,
+    ) -> Result<(), StoreError> {
         Err(self.0.clone())
     }
 

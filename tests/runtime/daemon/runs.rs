@@ -1,10 +1,10 @@
 //! Runs to their end: retries, lanes, guards, and a fault that takes nothing else with it.
 
-use flowtrigger_core::flow::call::Call;
-use flowtrigger_core::run::{LogEntry, RunState};
-use flowtrigger_core::run::call_result::{CallResult, Reply};
 use flowtrigger::engine::{Perform, RunReport, act};
 use flowtrigger::store::Store;
+use flowtrigger_core::flow::call::Call;
+use flowtrigger_core::run::call_result::{CallResult, Reply};
+use flowtrigger_core::run::{LogEntry, RunState};
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{event, house, house_of, soon, telling};
 use serde_json::json;
@@ -187,5 +187,9 @@ async fn a_batch_reports_in_order_of_events() {
     assert_eq!(reports[0].matched, ["tell"]);
     assert_eq!(reports[0].runs[0].steps[0].attempts, 3);
     assert_eq!(reports[0].runs[0].state.word(), "dead");
-    assert!(reports[1..].iter().all(|r| r.runs[0].state == RunState::Done));
+    assert!(
+        reports[1..]
+            .iter()
+            .all(|r| r.runs[0].state == RunState::Done)
+    );
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use flowtrigger_core::run::RunState;
 use flowtrigger::engine::{EngineOptions, UnfinishedWork};
 use flowtrigger::source::http::HttpLimits;
+use flowtrigger_core::run::RunState;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{answered, event, house, house_with, soon, telling};
 

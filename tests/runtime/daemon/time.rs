@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use flowtrigger_core::flow::call::Call;
-use flowtrigger_core::run::{LogEntry, RunState};
-use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger::engine::{Clock, Perform};
 use flowtrigger::store::{Placed, SqliteStore, Store};
+use flowtrigger_core::flow::call::Call;
+use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
+use flowtrigger_core::run::{LogEntry, RunState};
 use flowtrigger_testing::clock::ManualClock;
 use flowtrigger_testing::test_daemon::{House, event, house_that, memory_store, telling, until};
 use jiff::{SignedDuration, Timestamp};

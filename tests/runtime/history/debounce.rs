@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use flowtrigger::store::sqlite::SqliteStore;
+use flowtrigger::store::{Arrival, EditionId, Occasion, Planned, Settings, Store};
+use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config::ConfigSource;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::matching::find::MatchScratch;
-use flowtrigger_core::compile::rule_set;
-use flowtrigger::store::sqlite::SqliteStore;
-use flowtrigger::store::{Arrival, EditionId, Occasion, Planned, Settings, Store};
 use jiff::Timestamp;
 
 use super::fixture::{RULES, priority};

@@ -4,6 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use flowtrigger::store::sqlite::codec;
+use flowtrigger::store::sqlite::codec::event::encode_event;
+use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config::{Config, ConfigSource};
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::event::Event;
@@ -11,11 +14,8 @@ use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::format::decode;
 use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_core::matching::rule_set::RuleSet;
-use flowtrigger_core::compile::rule_set;
-use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
-use flowtrigger::store::sqlite::codec;
-use flowtrigger::store::sqlite::codec::event::encode_event;
+use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
@@ -133,7 +133,8 @@ impl Data {
     }
 
     pub fn edition(&self, files: &[(&str, &str)], config: &str, since: &str) -> Edition {
-        let source = ConfigSource::new("flowtrigger.yaml".into(), config.into(), Default::default());
+        let source =
+            ConfigSource::new("flowtrigger.yaml".into(), config.into(), Default::default());
         let insert = "INSERT OR IGNORE INTO configs (digest, file, text, environment)
             VALUES (?1, ?2, ?3, '{}')";
         let row = params![source.fingerprint, &*source.file, self.text(config)];

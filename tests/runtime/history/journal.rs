@@ -6,14 +6,14 @@ mod file;
 
 use std::time::Duration;
 
-use flowtrigger_core::gate::{GateCheck, GateHistory, GateKind};
-use flowtrigger_core::run::{RunId, RunState};
 use flowtrigger::store::EditionId;
 use flowtrigger::store::history::{
     EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow,
 };
 use flowtrigger::store::sqlite::codec::micros;
 use flowtrigger::store::{History, SqliteHistory};
+use flowtrigger_core::gate::{GateCheck, GateHistory, GateKind};
+use flowtrigger_core::run::{RunId, RunState};
 use rusqlite::params;
 
 use super::fixture::{Data, RULES, at, failed, priority, succeeded};
@@ -231,7 +231,11 @@ fn runs_beside_a_run_are_found() {
     let edition = data.edition(&[("rules/page.yaml", RULES)], "", DAY);
     let event = data.event(&priority(9, "urgent", DAY), DAY, &edition, 0);
     let run = |state: &RunState| data.run(event, &edition, "page-urgent", state, &[]);
-    let (died, tells, waits) = (run(&dead("x")), run(&RunState::Running), run(&RunState::Queued));
+    let (died, tells, waits) = (
+        run(&dead("x")),
+        run(&RunState::Running),
+        run(&RunState::Queued),
+    );
     let error = serde_json::json!({"run": died.0, "message": "x"}).to_string();
     let sql = &data.sql;
     sql.execute(

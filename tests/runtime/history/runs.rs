@@ -10,7 +10,13 @@ use super::program::flowtrigger;
 
 const DAY: &str = "2026-01-07T09:02:00Z";
 
-fn urgent(data: &Data, edition: &Edition, ticket: u64, state: &RunState, log: &[LogEntry]) -> RunId {
+fn urgent(
+    data: &Data,
+    edition: &Edition,
+    ticket: u64,
+    state: &RunState,
+    log: &[LogEntry],
+) -> RunId {
     let event = data.event(&priority(ticket, "urgent", DAY), DAY, edition, 1);
     data.run(event, edition, "page-urgent", state, log)
 }

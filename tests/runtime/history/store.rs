@@ -5,18 +5,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowtrigger_core::config::ConfigSource;
-use flowtrigger_core::diagnostic::{Diagnostics, Files};
-use flowtrigger_core::gate::GateDecision;
-use flowtrigger_core::matching::find::MatchScratch;
-use flowtrigger_core::matching::rule_set::RuleSet;
-use flowtrigger_core::compile::rule_set;
-use flowtrigger_core::run::{RunId, RunState};
 use flowtrigger::store::history::{EventQuery, EventSelector};
 use flowtrigger::store::{
     Arrival, Claim, Edition, History, Occasion, Planned, Settings, SqliteHistory, SqliteStore,
     Store,
 };
+use flowtrigger_core::compile::rule_set;
+use flowtrigger_core::config::ConfigSource;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::gate::GateDecision;
+use flowtrigger_core::matching::find::MatchScratch;
+use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::run::{RunId, RunState};
 use jiff::Timestamp;
 
 use super::fixture::{RULES, failed, priority};
@@ -125,7 +125,8 @@ fn what_the_store_wrote_is_read_and_explained() {
     assert_eq!(past.unwrap().expect("kept").rules.rules.len(), 2);
     let why = flowtrigger(folder.path(), &["why", "7", "--all"]);
     assert!(
-        why.out.contains("gate  dedupe  ticket.id 7  closed: earlier run 1"),
+        why.out
+            .contains("gate  dedupe  ticket.id 7  closed: earlier run 1"),
         "{}",
         why.out
     );

@@ -1,9 +1,9 @@
 //! `why` on a folder at rest: by id and by ticket, with the rules of the time, and where nothing came.
 //! Every answer is read as a person reads it; one is compared whole.
 
+use flowtrigger::store::sqlite::codec::event::encode_scanned_event;
 use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::run::RunState;
-use flowtrigger::store::sqlite::codec::event::encode_scanned_event;
 use serde_json::{Value, json};
 
 use super::fixture::{Data, RULES, at, failed, priority};

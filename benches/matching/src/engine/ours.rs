@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
+use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::event::format::FormatHint;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
-use flowtrigger_core::compile::rule_set;
 
 use super::{Engine, Input};
 use crate::yaml;
@@ -58,8 +58,7 @@ pub fn load(text: &str) -> Result<RuleSet, String> {
     let mut files = Files::default();
     let file = files.add("rules.yaml", text);
     let mut found = Diagnostics::default();
-    let rules =
-        rule_set::rule_set(&Arc::new(files), &[file], &Config::default(), &mut found);
+    let rules = rule_set::rule_set(&Arc::new(files), &[file], &Config::default(), &mut found);
     match found.sorted().first() {
         Some(diagnostic) => Err(format!("our rules have mistakes: {diagnostic:?}")),
         None => Ok(rules),

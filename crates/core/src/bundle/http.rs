@@ -2,8 +2,8 @@
 //! none, and headers that are no list; what its texts put in is judged where it is lowered.
 
 use crate::bundle::SpannedText;
-use crate::bundle::vocabulary::{HTTP, PAIR};
 use crate::bundle::read::{check_keys, map, optional, word};
+use crate::bundle::vocabulary::{HTTP, PAIR};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 
@@ -57,10 +57,16 @@ pub fn read(node: &Node, name: &SpannedText, diagnostics: &mut Diagnostics) -> O
     })
 }
 
-fn read_address(node: &Node, name: &SpannedText, diagnostics: &mut Diagnostics) -> Option<RequestTarget> {
+fn read_address(
+    node: &Node,
+    name: &SpannedText,
+    diagnostics: &mut Diagnostics,
+) -> Option<RequestTarget> {
     match (filled(node, "url"), filled(node, "path")) {
         (Some(url), None) => word(&url.node, "url", diagnostics).map(|_| RequestTarget::Url(url)),
-        (None, Some(path)) => word(&path.node, "path", diagnostics).map(|_| RequestTarget::Path(path)),
+        (None, Some(path)) => {
+            word(&path.node, "path", diagnostics).map(|_| RequestTarget::Path(path))
+        }
         (Some(_), Some(path)) => {
             let help = "keep one: `path` for your own Zendesk, `url` for any other place";
             diagnostics.error(

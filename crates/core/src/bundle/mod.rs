@@ -12,10 +12,9 @@ use crate::diagnostic::Span;
 use crate::document::Node;
 
 pub use crate::bundle::http::HttpAction;
-use crate::compile::bundle::{CompiledBundle, compile, rule_name};
 pub use crate::bundle::name::ResourceName;
 pub use crate::bundle::read::read;
-pub use crate::bundle::state::{Definition, BundleState};
+pub use crate::bundle::state::{BundleState, Definition};
 
 /// The one version of the form that there is.
 pub const TEMPLATE_VERSION: &str = "2019-10-14";
@@ -101,7 +100,11 @@ impl ResourceKind {
     }
 
     pub fn parse(word: &str) -> Option<Self> {
-        let all = [ResourceKind::JobSpec, ResourceKind::Flow, ResourceKind::Action];
+        let all = [
+            ResourceKind::JobSpec,
+            ResourceKind::Flow,
+            ResourceKind::Action,
+        ];
         all.into_iter().find(|kind| kind.word() == word)
     }
 }

@@ -147,12 +147,13 @@ impl BundleState {
                 ways.extend(default);
             }
             StateKind::Succeed { .. } | StateKind::Fail { .. } => {}
-            StateKind::Action { .. } | StateKind::Map { .. } | StateKind::Wait { .. } | StateKind::Pass { .. } => {
-                match &self.then {
-                    NextState::Next(next) => ways.push(next),
-                    NextState::End => {}
-                }
-            }
+            StateKind::Action { .. }
+            | StateKind::Map { .. }
+            | StateKind::Wait { .. }
+            | StateKind::Pass { .. } => match &self.then {
+                NextState::Next(next) => ways.push(next),
+                NextState::End => {}
+            },
         }
         ways.extend(self.catch().map(|catch| &catch.next));
         ways

@@ -3,14 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::compile::flow::cache::FlowCache;
+use crate::compile::flow::on_dead::lower_default_on_dead;
 use crate::config::Config;
 use crate::diagnostic::Diagnostics;
-use crate::compile::flow::on_dead::lower_default_on_dead;
 use crate::flow::step::{Flow, StepSettings};
-use crate::loop_guard::LoopGuard;
 use crate::language::event_fields::EventFields;
-use crate::compile::flow::cache::FlowCache;
-use crate::language::interner::{Interner, InternPool};
+use crate::language::interner::{InternPool, Interner};
+use crate::loop_guard::LoopGuard;
 use crate::rule::event_pattern::TypePattern;
 
 #[derive(Default)]

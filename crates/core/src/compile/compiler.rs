@@ -1,13 +1,13 @@
 //! The context in which rules, gates, flows and bundles are compiled.
 
-use crate::config::Config;
-use crate::diagnostic::{Code, Diagnostics, Span, Report};
-use crate::flow::limits::MOST_NESTING;
+use crate::compile::cache::CompileCache;
+use crate::compile::flow::call_stack::FlowStack;
 use crate::compile::flow::named_flows::NamedFlows;
+use crate::config::Config;
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
+use crate::flow::limits::MOST_NESTING;
 use crate::language::event_fields::EventFields;
 use crate::language::resolver::NameResolver;
-use crate::compile::flow::call_stack::FlowStack;
-use crate::compile::cache::CompileCache;
 
 pub struct Compiler<'a> {
     pub config: &'a Config,
@@ -55,11 +55,7 @@ impl<'a> Compiler<'a> {
 
     /// Lowers what is inside a step: the names, tests and results in there have no effect outside. None
     /// where the nesting is too deep, after reporting it.
-    pub fn within<T>(
-        &mut self,
-        at: Span,
-        lower: impl FnOnce(&mut Self) -> Option<T>,
-    ) -> Option<T> {
+    pub fn within<T>(&mut self, at: Span, lower: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         if self.depth == MOST_NESTING {
             let message = format!("more than {MOST_NESTING} flows stand within each other here");
             let help = "make a rule of its own of the inner ones, or put some of the steps behind each other";

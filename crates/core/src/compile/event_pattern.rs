@@ -4,15 +4,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::compile::compiler::Compiler;
 use crate::config::Config;
 use crate::diagnostic::{Code, Report};
+use crate::document::decode::Decode;
+use crate::document::suggest;
+use crate::document::{Node, Yaml};
 use crate::event::catalogue::event_type::EventType;
 use crate::event::format::custom::TypeRule;
-use crate::document::decode::Decode;
-use crate::document::{Node, Yaml};
 use crate::language::event_fields::EventFields;
-use crate::compile::compiler::Compiler;
-use crate::document::suggest;
 use crate::rule::event_pattern::TypePattern;
 
 pub fn lower_source(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {

@@ -14,4 +14,3 @@ pub mod self_trigger;
 #[cfg(test)]
 mod tests;
 pub mod write_targets;
-

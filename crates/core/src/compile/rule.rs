@@ -6,33 +6,33 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::rule::{Lane, Rule};
-use crate::config::Config;
-use crate::config::mode::Mode;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Report};
-use crate::compile::flow::named_flows::NamedFlows;
-use crate::flow::step::Flow;
-use crate::flow::vocabulary::STEP;
-use crate::compile::flow::lower_flow;
+use crate::compile::cache::CompileCache;
+use crate::compile::compiler::Compiler;
+use crate::compile::event_pattern::{lower_source, lower_types};
 use crate::compile::flow::catch::lower_catch;
 use crate::compile::flow::flow_call::lower_flow_name;
+use crate::compile::flow::lower_flow;
+use crate::compile::flow::named_flows::NamedFlows;
 use crate::compile::flow::on_dead::lower_on_dead;
-use crate::language::condition::Condition;
-use crate::document::decode::Decode;
-use crate::document::{Entry, Node, Yaml};
-use crate::language::names::{LocalType, Local};
-use crate::language::event_fields::EventFields;
 use crate::compile::gates;
-use crate::compile::compiler::Compiler;
+use crate::compile::self_trigger;
+use crate::compile::write_targets;
+use crate::config::Config;
+use crate::config::mode::Mode;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report, Span};
+use crate::document::decode::Decode;
+use crate::document::suggest;
+use crate::document::{Entry, Node, Yaml};
+use crate::flow::step::Flow;
+use crate::flow::vocabulary::STEP;
+use crate::language::condition::Condition;
+use crate::language::event_fields::EventFields;
+use crate::language::names::{Local, LocalType};
 use crate::language::resolver::NameResolver;
 use crate::rule::test;
-use crate::compile::self_trigger;
-use crate::compile::cache::CompileCache;
-use crate::document::suggest;
-use crate::compile::event_pattern::{lower_source, lower_types};
 use crate::rule::version::RuleVersion;
 use crate::rule::vocabulary::JOBSPEC;
-use crate::compile::write_targets;
+use crate::rule::{Lane, Rule};
 
 /// Lowers one document of a rule file. None after reporting why it is no rule.
 pub fn lower(

@@ -4,15 +4,15 @@
 use std::sync::Arc;
 
 use crate::bundle;
-use crate::config::Config;
-use crate::diagnostic::{Diagnostics, FileId, Files};
+use crate::compile::cache::CompileCache;
 use crate::compile::flow::named_flows;
 use crate::compile::flow::named_flows::{NamedFlow, NamedFlows};
+use crate::config::Config;
+use crate::diagnostic::{Diagnostics, FileId, Files};
 use crate::document;
 use crate::document::Node;
 use crate::document::split::DocumentText;
 use crate::rule::Rule;
-use crate::compile::cache::CompileCache;
 use crate::rule::version::{RuleFile, RuleVersion};
 
 /// A rule file and its documents.
@@ -126,7 +126,8 @@ impl SplitRuleFile<'_> {
         let version = RuleVersion::new(Arc::clone(&self.origin), chunk.range(), chunk.line);
         if bundle::is_bundle(&node) {
             let part = named_flows::part(self.name, chunk);
-            let compiled = crate::compile::bundle::compile(&node, &part, &version, config, cache, diagnostics);
+            let compiled =
+                crate::compile::bundle::compile(&node, &part, &version, config, cache, diagnostics);
             return (Content::Bundle(compiled.rules), compiled.flows);
         }
         (Content::Rule(node, version), Vec::new())

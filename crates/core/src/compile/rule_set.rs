@@ -5,19 +5,18 @@ use std::collections::HashMap;
 use std::mem::take;
 use std::sync::Arc;
 
-use crate::config::Config;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
-use crate::compile::flow::named_flows::{NamedFlowBody, NamedFlows};
+use crate::compile::cache::CompileCache;
+use crate::compile::compiler::Compiler;
 use crate::compile::flow::flow_call::{lower_document, lower_unused};
+use crate::compile::flow::named_flows::{NamedFlowBody, NamedFlows};
 use crate::compile::rule_files;
 use crate::compile::rule_files::Content;
-use crate::matching::rule_set::RuleSet;
+use crate::config::Config;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
 use crate::document::Node;
 use crate::language::event_fields::EventFields;
-use crate::rule;
+use crate::matching::rule_set::RuleSet;
 use crate::rule::Rule;
-use crate::compile::compiler::Compiler;
-use crate::compile::cache::CompileCache;
 
 /// Compiles every document of every rule file. The set is complete only if the diagnostics have no
 /// errors.
@@ -39,7 +38,14 @@ pub fn rule_set_with_progress(
     on_progress: &mut dyn FnMut(usize, usize),
 ) -> RuleSet {
     let mut cache = CompileCache::new(config, diagnostics);
-    let (rules, flows) = lower(files, rule_files, config, &mut cache, diagnostics, on_progress);
+    let (rules, flows) = lower(
+        files,
+        rule_files,
+        config,
+        &mut cache,
+        diagnostics,
+        on_progress,
+    );
     check_unused_flows(&flows, config, cache, diagnostics);
     RuleSet::new(rules, Arc::clone(files), config)
 }

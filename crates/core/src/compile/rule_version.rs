@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::compile::rule_set;
 use crate::config::Config;
 use crate::diagnostic::Diagnostics;
-use crate::compile::rule_set;
 use crate::rule::Rule;
 use crate::rule::version::RuleVersion;
 
@@ -104,8 +104,7 @@ mod tests {
             let file = files.add("r.yaml", text);
             let said = &mut Diagnostics::default();
             // Another flow of the document has a mistake that is none of the rule's.
-            let set =
-                rule_set::rule_set(&Arc::new(files), &[file], &Config::default(), said);
+            let set = rule_set::rule_set(&Arc::new(files), &[file], &Config::default(), said);
             assert_eq!(
                 said.errors(),
                 usize::from(text.contains("nowhere")),

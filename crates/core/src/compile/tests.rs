@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::compile::rule_set;
 use crate::config;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostics, Files};
-use crate::compile::rule_set;
 
 const CONFIG: &str = "
 vars: { desk: 'https://desk.example', tiers: [gold], limits: { high: 5 } }

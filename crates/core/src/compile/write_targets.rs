@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use url::Url;
 
+use crate::compile::compiler::Compiler;
 use crate::config::Config;
 use crate::flow::step::{BodyTemplate, Flow, HttpTemplate, Step};
 use crate::loop_guard::LoopGuard;
-use crate::compile::compiler::Compiler;
 
 /// The API of Zendesk, whatever the host is called.
 const API: &str = "/api/v2/";
@@ -105,9 +105,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::compile::rule_set;
     use crate::config;
     use crate::diagnostic::{Diagnostics, FileId, Files};
-    use crate::compile::rule_set;
 
     const CONFIG: &str = "connections:\n  desk: { base_url: https://desk.example, actor_id: 900 }\n  bare: { base_url: https://acme.zendesk.com }\n  chat: { base_url: https://chat.example }\n  file: { base_url: outbox:desk, actor_id: 7c1e }\n";
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::config::retention::lower_age;
-use crate::document::size;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
+use crate::document::size;
 use crate::document::vocabulary::{Vocabulary, duration, word};
 use crate::document::{Node, Yaml};
 

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use crate::config::rate_limit;
 use crate::config::rate_limit::RateLimit;
 use crate::config::section;
-use crate::diagnostic::{Code, Diagnostics, Span, Report};
-use crate::flow::step::AuthTemplate;
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, duration, mapping, text, word};
 use crate::document::{Entry, Node};
+use crate::flow::step::AuthTemplate;
 use crate::language::resolver::NameResolver;
 use crate::language::template::{Escape, Template};
 

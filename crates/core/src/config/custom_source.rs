@@ -2,9 +2,9 @@
 //! It refuses a source without a type.
 
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::event::format::custom::{CustomFormat, TypeRule};
 use crate::document::Entry;
 use crate::document::decode::Decode;
+use crate::event::format::custom::{CustomFormat, TypeRule};
 use crate::language::operator::operand::is_path;
 
 /// The description under an entry; None after reporting why it is none.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::config::{Config, connection};
 use crate::config::mode::Mode;
+use crate::config::{Config, connection};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::document::suggest::nearest;
 use crate::secret::SecretSource;
@@ -231,12 +231,7 @@ mod tests {
             let mut diagnostics = Diagnostics::default();
             let variable = format!("FLOWTRIGGER_VARS_{name}");
             let environment = BTreeMap::from([(variable.clone(), value.to_owned())]);
-            overlay(
-                &environment,
-                &mut config,
-                Span::default(),
-                &mut diagnostics,
-            );
+            overlay(&environment, &mut config, Span::default(), &mut diagnostics);
             match wanted {
                 Some(wanted) => assert_eq!(config.vars[name.to_lowercase()], wanted),
                 None => {

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::config::{Config, section};
-use crate::diagnostic::{Code, Diagnostics, Span, Report};
-use crate::flow::call::Call;
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
+use crate::document::suggest;
 use crate::document::vocabulary::{Vocabulary, mapping, text, word};
 use crate::document::{Entry, Node};
-use crate::document::suggest;
+use crate::flow::call::Call;
 use crate::run::call_result::{CallResult, Reply};
 
 /// One integration, by its key.

@@ -131,9 +131,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::config::archive::{Archive, ArchiveScope};
+    use crate::config::retention::Retention;
     use crate::config::{Config, parse};
-use crate::config::archive::{Archive, ArchiveScope};
-use crate::config::retention::Retention;
     use crate::diagnostic::{Diagnostics, FileId};
 
     fn config(text: &str) -> Config {

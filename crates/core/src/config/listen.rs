@@ -7,9 +7,9 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::config::network;
-use crate::document::size;
-use crate::diagnostic::{Code, Diagnostics, Span, Report};
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
+use crate::document::size;
 use crate::document::vocabulary::{Vocabulary, duration, text, word};
 use crate::document::{Node, Yaml};
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::loop_guard::limits::LoopLimits;
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, duration, word};
 use crate::document::{Node, Yaml};
+use crate::loop_guard::limits::LoopLimits;
 
 pub const LOOP_GUARD: Vocabulary = Vocabulary {
     name: "`loop_guard`",

@@ -25,18 +25,18 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span, Report};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Report, Span};
+use crate::document;
+use crate::document::decode::Decode;
+use crate::document::{Entry, Node, Yaml};
 use crate::egress::policy::EgressPolicy;
 use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::EventType;
 use crate::event::format::custom::CustomFormat;
 use crate::fingerprint::{Fingerprint, fingerprint};
-use crate::loop_guard::limits::LoopLimits;
-use crate::document::decode::Decode;
-use crate::document;
-use crate::document::{Entry, Node, Yaml};
 use crate::language::event_fields::EventFields;
 use crate::language::resolver::NameResolver;
+use crate::loop_guard::limits::LoopLimits;
 use crate::path::Path;
 use crate::secret::SecretSource;
 
@@ -74,7 +74,6 @@ pub struct Config {
 pub use crate::config::archive::{ARCHIVE, Archive, ArchiveScope};
 pub use crate::config::commands::{COMMANDS, Commands};
 pub use crate::config::connection::{AUTH, CONNECTION, Connection};
-pub use crate::config::source::{EventSource, SourceFormat, SOURCE};
 pub use crate::config::environment::applied;
 pub use crate::config::integrations::{INTEGRATION, Integration, SimulatedSettings};
 pub use crate::config::limits::{LIMITS, RunLimits};
@@ -84,9 +83,13 @@ pub use crate::config::mode::Mode;
 pub use crate::config::outgoing::OUTGOING;
 pub use crate::config::rate_limit::{RATE, RateLimit};
 pub use crate::config::retention::{RETENTION, Retention};
-pub use crate::config::verification::{BASIC, Scheme, VERIFY, Verification};
-pub use crate::config::verification::hmac::{Algorithm, SignatureEncoding, HMAC, HmacScheme, KeyEncoding, SignedPart, SignatureCount, SignedContent, TimestampHeader, TimestampFormat};
+pub use crate::config::source::{EventSource, SOURCE, SourceFormat};
+pub use crate::config::verification::hmac::{
+    Algorithm, HMAC, HmacScheme, KeyEncoding, SignatureCount, SignatureEncoding, SignedContent,
+    SignedPart, TimestampFormat, TimestampHeader,
+};
 pub use crate::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
+pub use crate::config::verification::{BASIC, Scheme, VERIFY, Verification};
 pub use crate::config::vocabulary::{CONFIG, SECRET};
 
 impl Default for Config {

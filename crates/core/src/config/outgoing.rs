@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use crate::config::network;
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::egress::policy::{EgressAllow, EgressPolicy, EgressProxy};
 use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, text, word};
+use crate::egress::policy::{EgressAllow, EgressPolicy, EgressProxy};
 
 pub const OUTGOING: Vocabulary = Vocabulary {
     name: "`outgoing`",

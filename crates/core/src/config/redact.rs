@@ -4,11 +4,11 @@
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::event::catalogue::Catalogue;
-use crate::event::catalogue::event_type::FieldLookup;
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::path::{Path, Root, PathKind};
+use crate::event::catalogue::Catalogue;
+use crate::event::catalogue::event_type::FieldLookup;
+use crate::path::{Path, PathKind, Root};
 
 pub fn schema() -> Value {
     json!({"type": "array", "items": {"type": "string"}, "examples": [["comment.body", "ticket.subject"]]})

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use crate::document::size;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
+use crate::document::size;
 use crate::document::vocabulary::{Vocabulary, duration, word};
 
 /// What is kept of the past. Unfinished, held and dead runs count as the present until they end.

@@ -7,11 +7,11 @@ use crate::config::custom_source;
 use crate::config::verification;
 use crate::config::verification::Verification;
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::event::format::DECODERS;
-use crate::event::format::custom::CustomFormat;
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, anything, text, word};
 use crate::document::{Entry, Node};
+use crate::event::format::DECODERS;
+use crate::event::format::custom::CustomFormat;
 
 /// One source, built in or described.
 #[derive(Debug, Clone)]

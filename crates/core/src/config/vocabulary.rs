@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use crate::config::{archive, commands, listen, loop_guard, outgoing, redact};
 use crate::config::limits::LIMITS;
 use crate::config::retention::RETENTION;
+use crate::config::{archive, commands, listen, loop_guard, outgoing, redact};
 use crate::document::vocabulary::{Vocabulary, anything, mapping, on_dead, text, word};
 
 /// The keys of `flowtrigger.yaml`.

@@ -5,8 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::bundle;
-use crate::bundle::{Bundle, BundleFlow, JobSpec};
 use crate::bundle::name::ResourceName;
+use crate::bundle::{Bundle, BundleFlow, JobSpec};
 use crate::convert::conversion::{Conversion, ConvertedRule, Omission};
 use crate::convert::names::NameAllocator;
 use crate::diagnostic::{Diagnostics, FileId, Severity};
@@ -110,7 +110,12 @@ fn is_started(flow: &BundleFlow, bundle: &Bundle) -> bool {
     names.any(|name| name == flow.name.text)
 }
 
-fn rule(spec: &JobSpec, flow: &BundleFlow, bundle: &Bundle, names: &mut NameAllocator) -> ConvertedRule {
+fn rule(
+    spec: &JobSpec,
+    flow: &BundleFlow,
+    bundle: &Bundle,
+    names: &mut NameAllocator,
+) -> ConvertedRule {
     let name = names.allocate(&spec.name.text, "job-spec");
     let mut rule = Map::new();
     rule.insert("name".into(), json!(name));

@@ -3,8 +3,6 @@
 
 use serde_json::{Value, json};
 
-use crate::document;
-
 const CONFIGURE: &str = "Set in flowtrigger.yaml first (for an address with credentials, use a connection in the step instead):";
 
 /// The width of comments.

@@ -12,9 +12,9 @@ pub mod triggers;
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::event::json::parse::{JsonError, accept};
 pub use crate::convert::conversion::{Conversion, ConvertedRule, Omission, part_of_no_rule};
 pub use crate::convert::names::NameAllocator;
+use crate::event::json::parse::{JsonError, accept};
 
 /// Why a text cannot be converted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

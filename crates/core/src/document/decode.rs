@@ -5,9 +5,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::diagnostic::{Code, Report};
+use crate::document::suggest;
 use crate::document::vocabulary::{Support, Vocabulary};
 use crate::document::{Entry, Node, Yaml, duration};
-use crate::document::suggest;
 
 /// Decodes nodes, wherever diagnostics are collected.
 pub trait Decode: Report {

@@ -21,9 +21,9 @@ use serde_yaml::{DuplicateKeyPolicy, Location};
 
 use crate::diagnostic::{Diagnostics, FileId, Span};
 pub use crate::document::split::{DocumentText, chunks, only_documents};
-use crate::document::yaml_reader::YamlReader;
 use crate::document::syntax_errors::{syntax_error, templates_in_comments};
 pub use crate::document::writer::write;
+use crate::document::yaml_reader::YamlReader;
 
 /// A YAML value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,7 +125,11 @@ pub fn read(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Vec<Node
 }
 
 /// Reads one document of a file. None where it is empty, or after reporting why it cannot be read.
-pub fn read_chunk(file: FileId, chunk: &DocumentText<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
+pub fn read_chunk(
+    file: FileId,
+    chunk: &DocumentText<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Node> {
     if chunk.is_empty() {
         return None;
     }
@@ -183,7 +187,7 @@ fn options(len: usize) -> serde_yaml::Options {
 }
 
 /// Turns positions within a document into positions within its file.
-struct LineIndex<'a> {
+pub struct LineIndex<'a> {
     file: FileId,
     chunk: &'a DocumentText<'a>,
     /// Where each line of the document starts, once a mistake is told: so that no place costs a walk

@@ -4,8 +4,8 @@
 
 use granit_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput};
 
-use crate::document::{Entry, Node, LineIndex, Yaml};
 use crate::diagnostic::Span;
+use crate::document::{Entry, LineIndex, Node, Yaml};
 
 /// Deeper documents have a limit to be held against.
 const DEEPEST: usize = 32;
@@ -176,10 +176,10 @@ fn is_measure(text: &str) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use crate::document::read_any;
-use crate::document::split::{DocumentText, chunks};
     use super::*;
     use crate::diagnostic::{Diagnostics, FileId};
+    use crate::document::read_any;
+    use crate::document::split::{DocumentText, chunks};
 
     /// What this way reads of each document, held against what the other reads of it.
     fn plain(text: &str) -> Vec<bool> {

@@ -2,7 +2,7 @@
 //! YAML reads as something else. It looks at the text around the place, and mends nothing.
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::document::{Node, LineIndex, Yaml};
+use crate::document::{LineIndex, Node, Yaml};
 
 pub fn unquoted_template(at: Span) -> Diagnostic {
     Diagnostic::error(

@@ -34,7 +34,10 @@ impl Vocabulary {
 
     /// The keys that this version runs, as a help names them.
     pub fn listed(&self) -> String {
-        let built = self.words.iter().filter(|word| word.built == Support::Supported);
+        let built = self
+            .words
+            .iter()
+            .filter(|word| word.built == Support::Supported);
         let names: Vec<_> = built.map(|word| word.name).collect();
         names.join(", ")
     }
@@ -42,7 +45,10 @@ impl Vocabulary {
     /// The JSON Schema of the mapping. Words of later versions are left out: editors should not
     /// offer them.
     pub fn schema(&self, required: &[&str]) -> Value {
-        let words = self.words.iter().filter(|word| word.built == Support::Supported);
+        let words = self
+            .words
+            .iter()
+            .filter(|word| word.built == Support::Supported);
         let properties: Map<String, Value> = words
             .map(|word| {
                 (

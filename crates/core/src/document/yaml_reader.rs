@@ -8,9 +8,9 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 use serde_json::Number;
 use serde_yaml::Location;
 
-use crate::document::syntax_errors::{duplicate, unquoted_template};
-use crate::document::{Entry, Node, LineIndex, Yaml};
 use crate::diagnostic::Diagnostic;
+use crate::document::syntax_errors::{duplicate, unquoted_template};
+use crate::document::{Entry, LineIndex, Node, Yaml};
 
 /// What `serde_yaml::Spanned` asks for. Its own way reads both places of a node, where it stands and
 /// where an alias leads, and takes a third of the time of all reading; one of them is enough here.

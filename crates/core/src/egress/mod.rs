@@ -103,7 +103,9 @@ impl EgressPolicy {
                 Some(_) => EgressForecast::Allowed,
                 None => EgressForecast::Public,
             },
-            (None, Host::Domain(name)) if self.allows_name(&normalized(name)) => EgressForecast::Allowed,
+            (None, Host::Domain(name)) if self.allows_name(&normalized(name)) => {
+                EgressForecast::Allowed
+            }
             (None, _) if self.proxy.is_some() => EgressForecast::NameAtProxy,
             (None, _) => EgressForecast::Name,
         })
@@ -210,4 +212,3 @@ impl fmt::Display for EgressDenied {
 }
 
 impl ::core::error::Error for EgressDenied {}
-

@@ -117,8 +117,14 @@ fn loopback_is_recognised_in_every_notation() {
 #[test]
 fn a_forecast_needs_no_name_resolution() {
     let forecast = |entries: &[&str], url: &str| allowing(entries).forecast(url);
-    assert_eq!(forecast(&[], "https://a.example/x"), Some(EgressForecast::Name));
-    assert_eq!(forecast(&[], "https://1.1.1.1/x"), Some(EgressForecast::Public));
+    assert_eq!(
+        forecast(&[], "https://a.example/x"),
+        Some(EgressForecast::Name)
+    );
+    assert_eq!(
+        forecast(&[], "https://1.1.1.1/x"),
+        Some(EgressForecast::Public)
+    );
     assert_eq!(
         forecast(&["127.0.0.0/8"], "http://localhost/"),
         Some(EgressForecast::Allowed)
@@ -141,7 +147,10 @@ fn a_forecast_needs_no_name_resolution() {
     );
     assert_eq!(forecast(&[], "outbox:pager/x"), None);
     assert_eq!(forecast(&[], "notlocalhost://x"), None);
-    assert_eq!(forecast(&[], "http://notlocalhost/"), Some(EgressForecast::Name));
+    assert_eq!(
+        forecast(&[], "http://notlocalhost/"),
+        Some(EgressForecast::Name)
+    );
     let google = forecast(&[], "http://metadata.google.internal/x");
     let Some(EgressForecast::Refused(denied)) = google else {
         panic!("{google:?}");

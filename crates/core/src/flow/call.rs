@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::flow::confinement::Confinement;
-use crate::language::rendered_text::{RenderedText, RenderedJson};
+use crate::language::rendered_text::{RenderedJson, RenderedText};
 use crate::run::call_result::{CallFailure, CallResult, Reply};
 
 /// One thing to do outside. What every call is asked is answered here; `action` performs it.
@@ -99,8 +99,14 @@ pub enum RequestBody {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Auth {
     Bearer(RenderedText),
-    Basic { username: RenderedText, password: RenderedText },
-    Header { name: String, value: RenderedText },
+    Basic {
+        username: RenderedText,
+        password: RenderedText,
+    },
+    Header {
+        name: String,
+        value: RenderedText,
+    },
 }
 
 /// The statuses that count as success. Empty means every 2xx.

@@ -2,7 +2,7 @@
 //! A new call is one more variant here and in `call`, beside its own files.
 
 use crate::flow::call::Call;
-use crate::flow::control::{SettingsAccess, JqStep};
+use crate::flow::control::{JqStep, SettingsAccess};
 use crate::flow::render;
 use crate::flow::step::{Action, ExecTemplate, HttpTemplate, StepSettings};
 use crate::language::template::RenderError;

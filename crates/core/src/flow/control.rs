@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::diagnostic::Span;
 use crate::flow::step::Flow;
 use crate::language::condition::Condition;
-use crate::path::{PathSegment, Path};
 use crate::language::template::Template;
 use crate::language::template::json::JsonTemplate;
+use crate::path::{Path, PathSegment};
 
 /// Runs the first branch whose condition is true. Without one, the flow continues after the choice.
 #[derive(Debug, Clone)]

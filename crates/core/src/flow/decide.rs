@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use crate::event::Event;
 use crate::flow::call::Call;
 use crate::flow::step::Flow;
-use crate::flow::walk::{Timer, FlowEnd, Interrupt, Walk};
 use crate::flow::walk::variables::Variables;
+use crate::flow::walk::{FlowEnd, Interrupt, Timer, Walk};
 use crate::language::condition::trace::Trace;
 use crate::run::LogEntry;
 

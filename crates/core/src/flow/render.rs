@@ -5,12 +5,12 @@ use percent_encoding::utf8_percent_encode;
 use serde_json::json;
 
 use crate::event::Event;
-use crate::flow::call::{Auth, RequestBody, SettingsCall, ExecCall, HttpCall, JqCall};
-use crate::flow::control::{SettingsAccess, JqStep, JqInput};
+use crate::flow::call::{Auth, ExecCall, HttpCall, JqCall, RequestBody, SettingsCall};
+use crate::flow::control::{JqInput, JqStep, SettingsAccess};
 use crate::flow::step::{AuthTemplate, BodyTemplate, ExecTemplate, HttpTemplate, StepSettings};
-use crate::language::rendered_text::{SecretEncoding, TextPart, RenderedText};
-use crate::language::template::{RenderError, Template};
+use crate::language::rendered_text::{RenderedText, SecretEncoding, TextPart};
 use crate::language::template::engine::RESERVED;
+use crate::language::template::{RenderError, Template};
 use crate::path::scope::Scope;
 
 pub fn jq(jq: &JqStep, scope: &Scope<'_>) -> Result<JqCall, RenderError> {
@@ -45,7 +45,11 @@ pub fn config(config: &SettingsAccess, scope: &Scope<'_>) -> Result<SettingsCall
     })
 }
 
-pub fn http(http: &HttpTemplate, settings: &StepSettings, scope: &Scope<'_>) -> Result<HttpCall, RenderError> {
+pub fn http(
+    http: &HttpTemplate,
+    settings: &StepSettings,
+    scope: &Scope<'_>,
+) -> Result<HttpCall, RenderError> {
     let query = pairs(&http.query, scope)?;
     let headers = pairs(&http.headers, scope)?;
     Ok(HttpCall {
@@ -174,7 +178,11 @@ fn render_auth(auth: &AuthTemplate, scope: &Scope<'_>) -> Result<Auth, RenderErr
     })
 }
 
-pub fn exec(exec: &ExecTemplate, settings: &StepSettings, scope: &Scope<'_>) -> Result<ExecCall, RenderError> {
+pub fn exec(
+    exec: &ExecTemplate,
+    settings: &StepSettings,
+    scope: &Scope<'_>,
+) -> Result<ExecCall, RenderError> {
     let argv = exec.argv.iter().map(|argument| argument.render(scope));
     let mut env = event_variables(scope.event);
     env.extend(pairs(&exec.env, scope)?);

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::flow::call::Call;
-use crate::flow::step::Flow;
 use crate::flow::decide::{Decision, RunInput, StepCall, next};
-use crate::run::{Attempt, LogEntry, RunState};
+use crate::flow::step::Flow;
 use crate::run::call_result::{CallFailure, CallResult};
+use crate::run::{Attempt, LogEntry, RunState};
 
 /// What performing a step gives in a test.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,7 +108,7 @@ mod tests {
     use crate::event::catalogue::Catalogue;
     use crate::event::catalogue::sample::sample;
     use crate::event::format::decode;
-use crate::event::json::parse::accept;
+    use crate::event::json::parse::accept;
     use crate::matching::rule_set::RuleSet;
 
     const RULE: &str = r#"

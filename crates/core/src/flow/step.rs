@@ -9,12 +9,12 @@ use crate::diagnostic::Span;
 use crate::flow::call::{Call, ExpectedStatus, KeepOutput};
 use crate::flow::call_template::CallTemplate;
 use crate::flow::confinement::Confinement;
-use crate::flow::control::{Catch, Choose, StatePaths, ForEach, FlowCall, Wait};
+use crate::flow::control::{Catch, Choose, FlowCall, ForEach, StatePaths, Wait};
 use crate::language::condition::Condition;
-use crate::language::template::{RenderError, Template};
 use crate::language::template::json::JsonTemplate;
-use crate::run::retry::RetryPolicy;
+use crate::language::template::{RenderError, Template};
 use crate::path::scope::Scope;
+use crate::run::retry::RetryPolicy;
 
 /// A flow starts with its first step.
 #[derive(Debug, Clone, Default)]

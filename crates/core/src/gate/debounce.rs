@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::gate::{GateCheck, ModelWindow, GateKind, words};
 use crate::event::Event;
+use crate::gate::{GateCheck, GateKind, ModelWindow, words};
 use crate::run::RunId;
 
 /// The most events of a window with `keep: all`. The last of them closes the window.
@@ -74,7 +74,9 @@ impl<'a> DebounceCheck<'a> {
     pub fn until(&self, open: Option<&DebounceWindow>, now: Timestamp) -> Timestamp {
         let events = open.map_or(1, |open| open.events.saturating_add(1));
         let bytes = open.map_or(0, |open| open.bytes);
-        if self.keep == ModelWindow::All && (events >= MAX_WINDOW_EVENTS || bytes >= MAX_WINDOW_BYTES) {
+        if self.keep == ModelWindow::All
+            && (events >= MAX_WINDOW_EVENTS || bytes >= MAX_WINDOW_BYTES)
+        {
             return now;
         }
         let quiet = after(now, self.quiet);
@@ -162,7 +164,6 @@ fn after(time: Timestamp, by: Duration) -> Timestamp {
     time.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,7 +216,10 @@ mod tests {
         };
         assert_eq!(all.until(Some(&large), at(3)), at(3));
         for most in [most, large] {
-            assert_eq!(debounce(ModelWindow::Last).until(Some(&most), at(3)), at(63));
+            assert_eq!(
+                debounce(ModelWindow::Last).until(Some(&most), at(3)),
+                at(63)
+            );
         }
     }
 
@@ -226,7 +230,10 @@ mod tests {
         assert_eq!(turn(ModelWindow::First), DebounceAction::Join(RunId(12)));
         assert_eq!(turn(ModelWindow::Last), DebounceAction::Replace(RunId(12)));
         assert_eq!(turn(ModelWindow::All), DebounceAction::Replace(RunId(12)));
-        assert_eq!(debounce(ModelWindow::First).turn(None), DebounceAction::Open);
+        assert_eq!(
+            debounce(ModelWindow::First).turn(None),
+            DebounceAction::Open
+        );
         assert_eq!(
             debounce(ModelWindow::First).joined(&open),
             "joined run 12 for ticket.id 7, which collects events since 1970-01-01T00:00:00Z"

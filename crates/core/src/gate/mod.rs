@@ -14,7 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::path::Path;
 use crate::run::RunId;
 
-pub use crate::gate::debounce::{DebounceCheck, DebounceWindow, MAX_WINDOW_EVENTS, DebounceAction, locals, replaced};
+pub use crate::gate::debounce::{
+    DebounceAction, DebounceCheck, DebounceWindow, MAX_WINDOW_EVENTS, locals, replaced,
+};
 
 /// A gate as configured in a rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -169,7 +171,6 @@ pub fn words(span: Duration) -> String {
     parts.concat()
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,7 +199,10 @@ mod tests {
                 why: "earlier run 12 for ticket.id 7; opens again at 1970-01-01T01:00:00Z".into()
             }
         );
-        assert_eq!(ask(GateKind::Dedupe).decide(&GateHistory::default()), GateDecision::Admit);
+        assert_eq!(
+            ask(GateKind::Dedupe).decide(&GateHistory::default()),
+            GateDecision::Admit
+        );
     }
 
     #[test]

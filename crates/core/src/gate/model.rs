@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use crate::gate::{GateCheck, GateHistory, GateKind, GateDecision};
+use crate::gate::{GateCheck, GateDecision, GateHistory, GateKind};
 use crate::run::RunId;
 
 /// A matched event: seconds after the previous one, its value, and whether its run's admission is

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::gate::ModelWindow;
 use crate::document::vocabulary::{Vocabulary, duration, text, word};
+use crate::gate::ModelWindow;
 
 pub const DEDUPE: Vocabulary = Vocabulary {
     name: "`dedupe`",

@@ -192,7 +192,9 @@ impl EventFields {
             [first, rest @ ..] => format!("`{}` (nor any of {} more types)", first.tag, rest.len()),
             [] => match self {
                 EventFields::Any => "an event of any type".into(),
-                EventFields::Of(_) | EventFields::Open | EventFields::None => "the configuration".into(),
+                EventFields::Of(_) | EventFields::Open | EventFields::None => {
+                    "the configuration".into()
+                }
             },
         }
     }

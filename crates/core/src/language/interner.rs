@@ -1,18 +1,17 @@
 //! What the conditions and templates of a rule set have in common, built once while they are lowered:
 //! paths, words, patterns, texts. A rule holds what it needs later; the interner ends with the lowering.
 
-
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::language::event_fields::EventTypesKey;
-use crate::path::Path;
-use crate::language::operator::pattern::PatternCache;
 use crate::language::operator::cache::OperatorCache;
+use crate::language::operator::pattern::PatternCache;
 use crate::language::template::cache::TemplateCache;
 use crate::language::template::read_set::ReadSet;
+use crate::path::Path;
 
 /// What conditions and templates have in common.
 #[derive(Default)]

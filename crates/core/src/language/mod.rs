@@ -8,4 +8,3 @@ pub mod operator;
 pub mod rendered_text;
 pub mod resolver;
 pub mod template;
-

@@ -146,7 +146,9 @@ impl LocalType {
     pub fn item(&self) -> Self {
         match self {
             LocalType::Events => LocalType::Event,
-            LocalType::Value(FieldType::List(element)) => LocalType::Value(FieldType::clone(element)),
+            LocalType::Value(FieldType::List(element)) => {
+                LocalType::Value(FieldType::clone(element))
+            }
             LocalType::Anything | LocalType::Value(_) | LocalType::Event => LocalType::Anything,
         }
     }

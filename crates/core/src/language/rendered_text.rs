@@ -12,7 +12,10 @@ pub struct RenderedText(pub Vec<TextPart>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextPart {
     Text(String),
-    Secret { name: String, encoding: SecretEncoding },
+    Secret {
+        name: String,
+        encoding: SecretEncoding,
+    },
 }
 
 /// How a secret's value is written where it stands.

@@ -142,7 +142,9 @@ impl LoopCheck {
         let counts = match self.origin {
             ActorOrigin::Unknown => true,
             ActorOrigin::Other { .. } => self.guard.unnamed,
-            ActorOrigin::OurConnection { .. } => self.guard.unnamed || self.guard.acts_as.is_empty(),
+            ActorOrigin::OurConnection { .. } => {
+                self.guard.unnamed || self.guard.acts_as.is_empty()
+            }
         };
         let about = self.about.as_deref().filter(|_| counts)?;
         Some((about, before(now, self.guard.limits.within)))
@@ -239,4 +241,3 @@ fn reopens(oldest: Option<Timestamp>, within: Duration) -> String {
         None => String::new(),
     }
 }
-

@@ -50,9 +50,9 @@ mod tests {
 
     use super::*;
     use crate::event::catalogue::Catalogue;
+    use crate::event::catalogue::sample::sample;
     use crate::event::format::decode;
     use crate::event::json::parse::accept;
-    use crate::event::catalogue::sample::sample;
 
     fn event(text: &str) -> Event {
         let value = accept(text.as_bytes()).expect("JSON").value;
@@ -105,7 +105,10 @@ mod tests {
             ActorOrigin::Other { .. }
         ));
         comment.body["comment"]["author"]["id"] = json!(900);
-        assert!(matches!(ActorOrigin::of(&comment, &ours()), ActorOrigin::OurConnection { .. }));
+        assert!(matches!(
+            ActorOrigin::of(&comment, &ours()),
+            ActorOrigin::OurConnection { .. }
+        ));
         // The author of a comment is not necessarily the user who redacts it.
         comment.event_type = "ticket.CommentRedacted".into();
         assert_eq!(ActorOrigin::of(&comment, &ours()), ActorOrigin::Unknown);

@@ -71,7 +71,11 @@ fn depth_5_allows_5_own_events_but_not_the_sixth() {
         assert_eq!(ask.decide(&facts), tripped, "{depth}");
     }
     assert_eq!(
-        ask.why(LoopViolation::Depth, &after(5), &chain(&[9, 8, 7, 6, 5, 4, 3])),
+        ask.why(
+            LoopViolation::Depth,
+            &after(5),
+            &chain(&[9, 8, 7, 6, 5, 4, 3])
+        ),
         "event 6 in a row caused by our own actions, `depth` allows 5; caused by \
          run 9 (ping) ← run 8 (ping) ← run 7 (ping) ← …"
     );

@@ -6,18 +6,17 @@ use std::cell::OnceCell;
 use serde_json::Value;
 
 use crate::event::Event;
-use crate::event::json::value_ref::ValueRef;
-use crate::event::format::{FormatHint, head};
 use crate::event::format::decoder::Decoder;
-use crate::event::json::tape::{TapeDocument, Tape};
-use crate::matching::extract::{ExtractedValues, ExtractBuffers};
-use crate::matching::index;
-use crate::matching::index::SlotValues;
-use crate::matching::rule_set::RuleSet;
+use crate::event::format::{FormatHint, head};
+use crate::event::json::tape::{Tape, TapeDocument};
+use crate::event::json::value_ref::ValueRef;
 use crate::language::condition::Predicate;
 use crate::language::operator::Verdict;
-use crate::path::{Resolved, Path};
+use crate::matching::extract::{ExtractBuffers, ExtractedValues};
+use crate::matching::index::SlotValues;
+use crate::matching::rule_set::RuleSet;
 use crate::path::scope::Scope;
+use crate::path::{Path, Resolved};
 
 /// Buffers of an evaluation. Reuse them from one event to the next to save allocations.
 #[derive(Debug, Default)]

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::event::Event;
-use crate::gate::{GateCheck, Gate, GateDecision};
-use crate::gate::debounce::{DebounceCheck, DebounceWindow, DebounceAction};
+use crate::gate::debounce::{DebounceAction, DebounceCheck, DebounceWindow};
+use crate::gate::{Gate, GateCheck, GateDecision};
 use crate::rule::Rule;
 
 /// One gate of a rule that matched.
@@ -70,14 +70,20 @@ impl From<GateDecision> for GateState {
 
 impl GateState {
     /// The state of a debounce for an event received now.
-    pub fn of_debounce(debounce: &DebounceCheck<'_>, open: Option<&DebounceWindow>, now: Timestamp) -> Self {
+    pub fn of_debounce(
+        debounce: &DebounceCheck<'_>,
+        open: Option<&DebounceWindow>,
+        now: Timestamp,
+    ) -> Self {
         match (debounce.turn(open), open) {
             (DebounceAction::Join(_), Some(open)) => GateState::Closed {
                 why: debounce.joined(open),
             },
-            (DebounceAction::Open | DebounceAction::Replace(_) | DebounceAction::Join(_), _) => GateState::Gathers {
-                outlook: debounce.outlook(open, now),
-            },
+            (DebounceAction::Open | DebounceAction::Replace(_) | DebounceAction::Join(_), _) => {
+                GateState::Gathers {
+                    outlook: debounce.outlook(open, now),
+                }
+            }
         }
     }
 
@@ -112,7 +118,7 @@ mod tests {
     use crate::event::catalogue::Catalogue;
     use crate::event::catalogue::sample::sample;
     use crate::event::format::decode;
-use crate::event::json::parse::accept;
+    use crate::event::json::parse::accept;
     use crate::matching::rule_set::RuleSet;
 
     #[test]

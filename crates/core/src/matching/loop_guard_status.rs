@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::matching::gate_status::GateState;
 use crate::event::Event;
-use crate::gate::words;
-use crate::loop_guard::{LoopGuard, Causation, CausingRun, LoopCheck, LoopHistory};
 use crate::loop_guard::origin::ActorOrigin;
+use crate::loop_guard::{Causation, CausingRun, LoopCheck, LoopGuard, LoopHistory};
+use crate::matching::gate_status::GateState;
 use crate::rule::Rule;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +70,9 @@ impl LoopGuardStatus {
             None => format!("depth {} at most, {said}", limits.depth),
         };
         let mut words = match &self.origin {
-            ActorOrigin::OurConnection { actor } => depth(&format!("the event is our own (actor {actor})")),
+            ActorOrigin::OurConnection { actor } => {
+                depth(&format!("the event is our own (actor {actor})"))
+            }
             ActorOrigin::Other { actor } => depth(&format!("actor {actor} is not one of ours")),
             ActorOrigin::Unknown => "the event names no actor".to_owned(),
         };
@@ -104,13 +105,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::compile::rule_set;
     use crate::config;
     use crate::diagnostic::{Diagnostics, FileId, Files};
     use crate::event::catalogue::Catalogue;
     use crate::event::catalogue::sample::sample;
     use crate::event::format::decode;
-use crate::event::json::parse::accept;
-    use crate::compile::rule_set;
+    use crate::event::json::parse::accept;
     use crate::run::RunId;
 
     fn rule(step: &str) -> Arc<Rule> {

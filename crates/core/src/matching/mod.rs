@@ -10,4 +10,3 @@ pub mod index;
 pub mod loop_guard_status;
 pub mod rule_set;
 pub mod subscriptions;
-

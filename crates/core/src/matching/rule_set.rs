@@ -8,10 +8,10 @@ use crate::diagnostic::Files;
 use crate::event::Event;
 use crate::event::catalogue::Catalogue;
 use crate::language::condition::evaluate::{Truth, evaluate};
-use crate::matching::subscriptions::Subscriptions;
 use crate::language::condition::trace::Tracer;
-use crate::rule::Rule;
+use crate::matching::subscriptions::Subscriptions;
 use crate::path::scope::Scope;
+use crate::rule::Rule;
 
 #[derive(Debug, Clone, Default)]
 pub struct RuleSet {

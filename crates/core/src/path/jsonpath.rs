@@ -6,7 +6,7 @@ use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
 use serde_json::Value;
 
-use crate::path::{ENVELOPE, Resolved, PathSegment, PathError, Root, PathKind, cost};
+use crate::path::{ENVELOPE, PathError, PathKind, PathSegment, Resolved, Root, cost};
 
 pub fn parse(text: &str) -> Result<PathKind, PathError> {
     let help = "for a plain field write it dotted from the event's body: `ticket.id`";

@@ -208,7 +208,8 @@ impl Path {
             return None;
         };
         let route = jsonpath::below(query)?;
-        let names = |keys: &[PathSegment]| keys.iter().map(|key| key.name.clone()).collect::<Vec<_>>();
+        let names =
+            |keys: &[PathSegment]| keys.iter().map(|key| key.name.clone()).collect::<Vec<_>>();
         match &route {
             PathKind::Plain { keys, .. } if !keys.is_empty() => Some(Path {
                 text: names(keys).join("."),
@@ -349,7 +350,10 @@ fn parse_dotted(text: &str) -> Result<PathKind, PathError> {
         name if ENVELOPE.contains(&name) => (Root::Envelope, 0),
         _ => (Root::Body, 0),
     };
-    let keys = names[skip..].iter().map(|name| PathSegment::new(name)).collect();
+    let keys = names[skip..]
+        .iter()
+        .map(|name| PathSegment::new(name))
+        .collect();
     Ok(PathKind::Plain { root, keys })
 }
 
@@ -392,4 +396,3 @@ fn refuse_odd_spelling(text: &str) -> Result<(), PathError> {
     }
     Ok(())
 }
-

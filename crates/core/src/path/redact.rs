@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use crate::path::{PathSegment, Path, Root, PathKind};
 use crate::event::Event;
+use crate::path::{Path, PathKind, PathSegment, Root};
 
 /// What stands in the place of a value that is not kept.
 pub const REDACTED: &str = "[redacted]";
@@ -147,8 +147,8 @@ mod tests {
 
     use super::*;
     use crate::event::catalogue::Catalogue;
-    use crate::event::format::decode;
     use crate::event::catalogue::sample::SAMPLES;
+    use crate::event::format::decode;
 
     fn path(text: &str) -> Path {
         Path::parse(text).expect(text)

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::path::{PathSegment, Path, Root, PathKind};
 use crate::event::Event;
+use crate::path::{Path, PathKind, PathSegment, Root};
 
 /// Why a place cannot be set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,5 @@
 //! Which types of events a rule listens to: tags, or families of them.
 
-
 /// Which types of events a rule listens to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TypePattern {

@@ -12,20 +12,17 @@ use serde_json::Value;
 
 use crate::config::mode::Mode;
 use crate::diagnostic::{Diagnostics, Span};
-use crate::event::Event;
-use crate::flow::step::{Flow, Step};
-use crate::gate;
-use crate::gate::{GateCheck, Gate, ModelWindow, GateKind};
-use crate::loop_guard::{LoopGuard, LoopCheck};
-use crate::language::condition::Condition;
 use crate::document;
 use crate::document::Node;
-use crate::path::{Resolved, Path};
+use crate::event::Event;
+use crate::flow::step::{Flow, Step};
+use crate::gate::{Gate, GateCheck, GateKind, ModelWindow};
+use crate::language::condition::Condition;
+use crate::loop_guard::{LoopCheck, LoopGuard};
+use crate::path::scope::Scope;
+use crate::path::{Path, Resolved};
 use crate::rule::event_pattern::TypePattern;
 use crate::rule::version::RuleVersion;
-use crate::path::scope::Scope;
-
-use crate::compile::rule::lower;
 
 /// A compiled rule.
 #[derive(Debug, Clone)]

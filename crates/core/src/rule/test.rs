@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::diagnostic::{Code, Diagnostics, Span, Report};
-use crate::flow::simulate::Mock;
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, mapping, text, word};
 use crate::document::{Entry, Node, Yaml};
+use crate::flow::simulate::Mock;
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config;
 use crate::diagnostic::Files;
-use crate::fingerprint::{Fingerprint, fingerprint};
 use crate::document::split::DocumentText;
+use crate::fingerprint::{Fingerprint, fingerprint};
 
 /// One version of one rule. Cloning is cheap.
 #[derive(Debug, Clone)]

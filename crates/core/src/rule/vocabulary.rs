@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::document::vocabulary::{Vocabulary, condition, later, mapping, on_dead, steps, text, word};
+use crate::document::vocabulary::{
+    Vocabulary, condition, later, mapping, on_dead, steps, text, word,
+};
 use crate::gate::vocabulary::{debounce_schema, dedupe_schema, throttle_schema};
 
 /// The keys of a rule.

@@ -178,9 +178,9 @@ impl RunState {
     /// The time when a waiting run continues.
     pub fn due(&self) -> Option<Timestamp> {
         match self {
-            RunState::Debouncing { until } | RunState::Retrying { until } | RunState::Waiting { until } => {
-                Some(*until)
-            }
+            RunState::Debouncing { until }
+            | RunState::Retrying { until }
+            | RunState::Waiting { until } => Some(*until),
             RunState::Queued
             | RunState::Running
             | RunState::Done

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::run::{Attempt, hash};
 use crate::run::call_result::CallFailure;
+use crate::run::{Attempt, hash};
 
 /// How often and after which delays a failed step is attempted again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

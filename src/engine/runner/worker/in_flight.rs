@@ -12,12 +12,12 @@ use tracing::debug;
 
 use super::integration_settings::access;
 use super::{Worker, WorkerExit, signalled};
-use flowtrigger_core::flow::decide::StepCall;
-use flowtrigger_core::flow::call::Call;
-use flowtrigger_core::run::{Attempt, LogEntry, idempotency_key};
 use crate::engine::limits::concurrency::{HostAdmission, HostQueue, Permit};
 use crate::engine::runner::performer::Perform;
 use crate::store::{Claimed, Store};
+use flowtrigger_core::flow::call::Call;
+use flowtrigger_core::flow::decide::StepCall;
+use flowtrigger_core::run::{Attempt, LogEntry, idempotency_key};
 
 /// The calls in flight.
 #[derive(Default)]

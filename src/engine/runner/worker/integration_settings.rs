@@ -4,10 +4,10 @@
 use serde_json::{Map, Value};
 
 use super::is_transient;
+use crate::store::{Store, StoreError};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::flow::call::SettingsCall;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
-use crate::store::{Store, StoreError};
 
 pub async fn access<S: Store>(store: &S, config: &Config, call: &SettingsCall) -> CallResult {
     let (integration, scope) = (call.integration.as_str(), call.scope.as_str());

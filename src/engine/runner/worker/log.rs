@@ -4,10 +4,10 @@
 use tracing::{error, info, warn};
 
 use super::Worker;
-use flowtrigger_core::run::{Attempt, RunState};
-use flowtrigger_core::run::call_result::CallFailure;
 use crate::engine::limits::active_runs::WorkerSignal;
 use crate::store::{Store, StoreError};
+use flowtrigger_core::run::call_result::CallFailure;
+use flowtrigger_core::run::{Attempt, RunState};
 
 impl<S: Store, P> Worker<'_, S, P> {
     /// The error of a failed attempt comes from `action`, without secrets; nothing of the event is added.
@@ -32,14 +32,20 @@ impl<S: Store, P> Worker<'_, S, P> {
         let (event, word) = (self.run.event.id.as_str(), state.word());
         match state {
             RunState::Dead { why } => error!(run, rule, event, state = word, why, "run"),
-            RunState::Retrying { until } | RunState::Waiting { until } | RunState::Debouncing { until } => {
+            RunState::Retrying { until }
+            | RunState::Waiting { until }
+            | RunState::Debouncing { until } => {
                 info!(run, rule, event, state = word, %until, "run")
             }
             RunState::Held { why } | RunState::Suppressed { why, .. } => {
                 warn!(run, rule, event, state = word, why, "run");
             }
             RunState::Skipped { why } => info!(run, rule, event, state = word, why, "run"),
-            RunState::Queued | RunState::Running | RunState::Done | RunState::Shadow | RunState::Cancelled => {
+            RunState::Queued
+            | RunState::Running
+            | RunState::Done
+            | RunState::Shadow
+            | RunState::Cancelled => {
                 info!(run, rule, event, state = word, "run")
             }
         }

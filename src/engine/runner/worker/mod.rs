@@ -13,12 +13,12 @@ use tokio::sync::watch;
 use tracing::error;
 
 use super::performer::Perform;
-use flowtrigger_core::flow::decide::{Decision, RunInput, next, taken_up};
-use flowtrigger_core::run::{LogEntry, RunState};
 use crate::engine::limits::active_runs::WorkerSignal;
 use crate::engine::limits::concurrency::Permit;
 use crate::engine::state::EngineState;
 use crate::store::{Claimed, Store, StoreError};
+use flowtrigger_core::flow::decide::{Decision, RunInput, next, taken_up};
+use flowtrigger_core::run::{LogEntry, RunState};
 use in_flight::InFlight;
 
 /// The delay before a failed store operation is tried again.

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::in_flight::key;
 use super::*;
+use crate::engine::read_event;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::event::catalogue::sample::sample;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::run::RunId;
-use crate::engine::read_event;
 
 fn claimed(id: u64, error: Value) -> Claimed {
     let text = "name: r\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: fine\n";

@@ -1,14 +1,14 @@
 //! Tests of the log texts about wrong signatures, which must not contain a secret.
 
 use super::{BODY, KEY, WINDOW, hmac, now, signed, verifier, verify};
-use flowtrigger_core::config;
-use flowtrigger_core::config::verification::{Scheme, Verification};
-use flowtrigger_core::config::verification::hmac::{Algorithm, SignatureEncoding, HmacScheme};
-use flowtrigger_core::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
-use flowtrigger_core::diagnostic::Span;
-use flowtrigger_core::secret::SecretValue;
 use crate::source::signature::Verifier;
 use crate::source::signature::hint::other_scheme;
+use flowtrigger_core::config;
+use flowtrigger_core::config::verification::hmac::{Algorithm, HmacScheme, SignatureEncoding};
+use flowtrigger_core::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
+use flowtrigger_core::config::verification::{Scheme, Verification};
+use flowtrigger_core::diagnostic::Span;
+use flowtrigger_core::secret::SecretValue;
 
 #[test]
 fn a_secret_that_cannot_be_decoded_is_named_and_not_shown() {

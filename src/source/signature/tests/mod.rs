@@ -6,15 +6,17 @@ mod tokens;
 
 use super::mac::Mac;
 use super::{Rejection, Verifier};
-use flowtrigger_core::config;
-use flowtrigger_core::config::verification::{Scheme, Verification};
-use flowtrigger_core::config::verification::hmac::{Algorithm, SignatureEncoding, HmacScheme, SignatureCount};
-use flowtrigger_core::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
-use flowtrigger_core::diagnostic::Span;
-use flowtrigger_core::secret::SecretValue;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use flowtrigger_core::config;
+use flowtrigger_core::config::verification::hmac::{
+    Algorithm, HmacScheme, SignatureCount, SignatureEncoding,
+};
+use flowtrigger_core::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
+use flowtrigger_core::config::verification::{Scheme, Verification};
+use flowtrigger_core::diagnostic::Span;
+use flowtrigger_core::secret::SecretValue;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -225,7 +227,11 @@ fn algorithms_match_rfc_4231_and_rfc_2202() {
     ] {
         let mut mac = Mac::with_key(algorithm, key).unwrap_or_else(|why| panic!("{why}"));
         mac.update(text.as_bytes());
-        assert_eq!(mac.encode(SignatureEncoding::Hex), expected, "{algorithm:?}");
+        assert_eq!(
+            mac.encode(SignatureEncoding::Hex),
+            expected,
+            "{algorithm:?}"
+        );
     }
 }
 
@@ -323,7 +329,9 @@ fn basic(secrets: &[&str]) -> Verifier {
 /// The same scheme with other secrets, given as plain text.
 fn verifier_like(scheme: Scheme, secrets: &[&str]) -> Verifier {
     match &scheme {
-        Scheme::Hmac(hmac) if hmac.key == flowtrigger_core::config::verification::hmac::KeyEncoding::Base64 => {
+        Scheme::Hmac(hmac)
+            if hmac.key == flowtrigger_core::config::verification::hmac::KeyEncoding::Base64 =>
+        {
             let encoded: Vec<String> = secrets.iter().map(|s| STANDARD.encode(s)).collect();
             verifier(
                 scheme,

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use proptest::prelude::*;
 
 use super::{KEY, now, schemes, signed, verify};
-use flowtrigger_core::config::verification::hmac::SignatureEncoding;
 use crate::source::signature::{Rejection, Verifier};
+use flowtrigger_core::config::verification::hmac::SignatureEncoding;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]

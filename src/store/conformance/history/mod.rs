@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, place, to};
-use flowtrigger_core::config::mode::Mode;
-use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
-use flowtrigger_core::run::call_result::CallFailure;
 use crate::store::history::{EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow};
 use crate::store::{
     ArrivalKind, History, IncomingEvent, Revision, RevisionId, Store, StoreSettings,
 };
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::call_result::CallFailure;
+use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 
 /// Runs the suite; `open` returns an empty store and what reads it.
 pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::deep;
+use crate::store::RowError;
+use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::format::{DECODERS, decode};
-use flowtrigger_core::event::Event;
 use flowtrigger_core::event::summary::EventSummary;
-use crate::store::RowError;
 
 /// A stored event. In version 1, `raw` is left out if it equals the body. In version 2 it is all that is stored
 /// of an event that was only scanned, and the decoder produces the rest again.
@@ -151,8 +151,8 @@ pub fn decode_event(text: &str) -> Result<Event, RowError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flowtrigger_core::event::json::parse::accept;
     use flowtrigger_core::event::catalogue::sample;
+    use flowtrigger_core::event::json::parse::accept;
 
     #[test]
     fn every_sample_event_is_read_back_whole() {

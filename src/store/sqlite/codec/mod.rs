@@ -12,13 +12,13 @@ use rusqlite::types::Type;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::store::RowError;
 use flowtrigger_core::gate;
 use flowtrigger_core::gate::{GateCheck, GateKind};
 use flowtrigger_core::loop_guard::Causation;
-use flowtrigger_core::rule::version::{StoredRuleVersion, IncludedDocument};
-use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
+use flowtrigger_core::rule::version::{IncludedDocument, StoredRuleVersion};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
-use crate::store::RowError;
+use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 
 /// Microseconds since 1970.
 pub fn micros(at: Timestamp) -> i64 {

@@ -6,11 +6,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use super::count;
-use flowtrigger_core::loop_guard::{GATE, LoopGuard, LINKS, Causation, CausingRun, LoopCheck, LoopHistory, CauseQuery};
-use flowtrigger_core::run::{RunId, RunState};
 use crate::store::StoreError;
 use crate::store::sqlite::codec::{self, micros};
 use crate::store::sqlite::transaction::WriteTransaction;
+use flowtrigger_core::loop_guard::{
+    Causation, CauseQuery, CausingRun, GATE, LINKS, LoopCheck, LoopGuard, LoopHistory,
+};
+use flowtrigger_core::run::{RunId, RunState};
 
 /// The queue of runs that count in no rate.
 const NO_QUEUE: i64 = 0;
@@ -44,7 +46,10 @@ pub const CAUSE: &str = "
             OR EXISTS (SELECT 1 FROM log_entries WHERE run = r.id))
     ORDER BY c.at DESC, c.run DESC LIMIT 1";
 
-fn cause(connection: &Connection, search: CauseQuery<'_>) -> rusqlite::Result<Option<(RunId, u32)>> {
+fn cause(
+    connection: &Connection,
+    search: CauseQuery<'_>,
+) -> rusqlite::Result<Option<(RunId, u32)>> {
     connection
         .prepare_cached(CAUSE)?
         .query_row(
@@ -55,7 +60,11 @@ fn cause(connection: &Connection, search: CauseQuery<'_>) -> rusqlite::Result<Op
 }
 
 /// A run and its causes, the newest first, at most `limit`.
-pub fn chain(connection: &Connection, run: RunId, limit: usize) -> rusqlite::Result<Vec<CausingRun>> {
+pub fn chain(
+    connection: &Connection,
+    run: RunId,
+    limit: usize,
+) -> rusqlite::Result<Vec<CausingRun>> {
     let mut chain = Vec::new();
     let mut next = Some(run.0 as i64);
     while let Some(run) = next.filter(|_| chain.len() < limit) {

@@ -10,10 +10,10 @@ use rusqlite::{Connection, params};
 use self::window::OpenWindow;
 use super::codec::{self, micros};
 use super::transaction::WriteTransaction;
-use flowtrigger_core::gate::{GateCheck, GateHistory, GateKind, GateDecision};
-use flowtrigger_core::gate::debounce::{DebounceCheck, DebounceWindow, DebounceAction};
-use flowtrigger_core::run::{RunId, RunState};
 use crate::store::StoreError;
+use flowtrigger_core::gate::debounce::{DebounceAction, DebounceCheck, DebounceWindow};
+use flowtrigger_core::gate::{GateCheck, GateDecision, GateHistory, GateKind};
+use flowtrigger_core::run::{RunId, RunState};
 
 impl WriteTransaction<'_> {
     /// The state of a run that a gate suppresses; `None` if all admit it. A window that the event joins
@@ -56,7 +56,10 @@ impl WriteTransaction<'_> {
         run: RunId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        for check in checks.iter().filter(|check| DebounceCheck::of(check).is_none()) {
+        for check in checks
+            .iter()
+            .filter(|check| DebounceCheck::of(check).is_none())
+        {
             let until = micros(now).saturating_add(codec::duration_micros(check.window));
             self.connection
                 .prepare_cached("INSERT INTO gate_admissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?

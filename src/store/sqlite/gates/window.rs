@@ -6,15 +6,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::store::StoreError;
+use crate::store::sqlite::codec::load_error::RowLoadError;
+use crate::store::sqlite::codec::{micros, time};
+use crate::store::sqlite::transaction::WriteTransaction;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::gate::ModelWindow;
 use flowtrigger_core::gate::debounce::{DebounceCheck, DebounceWindow, replaced};
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::{RunId, RunState};
-use crate::store::StoreError;
-use crate::store::sqlite::codec::load_error::RowLoadError;
-use crate::store::sqlite::codec::{micros, time};
-use crate::store::sqlite::transaction::WriteTransaction;
 
 /// A window that is open.
 #[derive(Debug)]
@@ -108,7 +108,12 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    fn join(&self, member: &WindowMember, window: i64, keep: ModelWindow) -> Result<(), StoreError> {
+    fn join(
+        &self,
+        member: &WindowMember,
+        window: i64,
+        keep: ModelWindow,
+    ) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("UPDATE runs SET gathering = ?2 WHERE id = ?1")?
             .execute([member.run.0 as i64, window])?;

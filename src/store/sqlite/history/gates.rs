@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 
 use super::SqliteHistory;
-use flowtrigger_core::gate::{GateCheck, GateHistory};
-use flowtrigger_core::gate::debounce::DebounceWindow;
-use flowtrigger_core::loop_guard::{LINKS, CausingRun, LoopCheck, LoopHistory};
-use flowtrigger_core::run::RunId;
 use crate::store::history::HistoryError;
 use crate::store::sqlite::gates::causation::{chain, loop_history};
 use crate::store::sqlite::gates::gate_history;
 use crate::store::sqlite::gates::window::window;
+use flowtrigger_core::gate::debounce::DebounceWindow;
+use flowtrigger_core::gate::{GateCheck, GateHistory};
+use flowtrigger_core::loop_guard::{CausingRun, LINKS, LoopCheck, LoopHistory};
+use flowtrigger_core::run::RunId;
 
 impl SqliteHistory {
     pub(super) fn admitted_runs(

@@ -16,17 +16,17 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row};
 
 use super::{VERSION, version};
-use flowtrigger_core::config::Config;
-use flowtrigger_core::gate::{GateCheck, GateHistory};
-use flowtrigger_core::gate::debounce::DebounceWindow;
-use flowtrigger_core::loop_guard::{CausingRun, LoopCheck, LoopHistory};
-use flowtrigger_core::run::RunId;
 use crate::store::RevisionId;
 use crate::store::history::{
     EventNames, EventQuery, EventRecord, EventRow, EventRowId, History, HistoryError,
     HistoryOpenError, MAX_QUERY_TIME, Page, RetainedRange, RevisionTexts, RunDetail, RunFilter,
     RunRow,
 };
+use flowtrigger_core::config::Config;
+use flowtrigger_core::gate::debounce::DebounceWindow;
+use flowtrigger_core::gate::{GateCheck, GateHistory};
+use flowtrigger_core::loop_guard::{CausingRun, LoopCheck, LoopHistory};
+use flowtrigger_core::run::RunId;
 
 /// How long a writer that is just finishing may delay us.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,11 +1,11 @@
 //! The texts of a revision and of a configuration.
 
 use super::SqliteHistory;
-use flowtrigger_core::config::Config;
 use crate::store::history::{HistoryError, RevisionTexts};
 use crate::store::sqlite::codec::time;
 use crate::store::sqlite::transaction::config_source;
 use crate::store::{RevisionId, RowError};
+use flowtrigger_core::config::Config;
 
 impl SqliteHistory {
     pub(super) fn find_revision(

@@ -4,8 +4,6 @@ use rusqlite::Row;
 
 use super::SqliteHistory;
 use super::runs::{number, row};
-use flowtrigger_core::loop_guard::GATE;
-use flowtrigger_core::run::{LogEntry, RunId};
 use crate::store::RowError;
 use crate::store::history::{
     EventRowId, GateAdmission, History, HistoryError, Page, RuleAtPlanning, RunDetail, RunFilter,
@@ -13,6 +11,8 @@ use crate::store::history::{
 };
 use crate::store::sqlite::codec::{self, time};
 use crate::store::sqlite::transaction::config_source;
+use flowtrigger_core::loop_guard::GATE;
+use flowtrigger_core::run::{LogEntry, RunId};
 
 /// Runs of a chain that are read.
 const MAX_CHAIN_ROWS: usize = 12;

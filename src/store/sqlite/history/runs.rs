@@ -5,9 +5,9 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Row, params_from_iter};
 
 use super::SqliteHistory;
-use flowtrigger_core::run::RunId;
 use crate::store::history::{EventRowId, HistoryError, Page, RunFilter, RunRow};
 use crate::store::sqlite::codec::{self, micros, time};
+use flowtrigger_core::run::RunId;
 
 /// The terms of a filter with their parameters.
 fn conditions(filter: &RunFilter) -> (Vec<String>, Vec<Sql>) {

@@ -3,9 +3,9 @@
 
 use super::SqliteHistory;
 use super::runs::{number, row};
-use flowtrigger_core::run::RunId;
 use crate::store::history::{HistoryError, WindowDetail, WindowEvent};
 use crate::store::sqlite::codec::time;
+use flowtrigger_core::run::RunId;
 
 const READ: &str = "SELECT e.event_id, e.received FROM gathered g JOIN events e ON e.id = g.event
     WHERE g.gathering = ?1 ORDER BY g.number LIMIT 1000";

@@ -4,11 +4,11 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use flowtrigger_core::run::{RunId, RunState};
 use crate::store::sqlite::codec::load_error::RowLoadError;
 use crate::store::sqlite::codec::{self, micros};
 use crate::store::sqlite::transaction::WriteTransaction;
 use crate::store::{ClaimRequest, ClaimedRun, StoreError};
+use flowtrigger_core::run::{RunId, RunState};
 
 /// Due runs that one claim queues, so that many that are due together delay others only a little.
 const MAX_WOKEN: i64 = 1_000;

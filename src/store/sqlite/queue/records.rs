@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use flowtrigger_core::run::{RunId, STATES, RunState};
 use crate::store::sqlite::codec;
 use crate::store::sqlite::transaction::WriteTransaction;
 use crate::store::{RevisionId, RunRecord, RunStatus, StoreError};
+use flowtrigger_core::run::{RunId, RunState, STATES};
 
 impl WriteTransaction<'_> {
     pub fn run_state(&self, run: RunId) -> Result<RunState, StoreError> {

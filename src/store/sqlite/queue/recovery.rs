@@ -5,8 +5,8 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use flowtrigger_core::run::RunId;
 use crate::store::sqlite::codec::micros;
+use flowtrigger_core::run::RunId;
 
 /// Crashes with only this run running, before it is held.
 const MAX_CRASHES: i64 = 3;

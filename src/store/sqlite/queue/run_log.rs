@@ -2,11 +2,11 @@
 
 use rusqlite::params;
 
-use flowtrigger_core::run::{LogEntry, RunId};
-use flowtrigger_core::run::call_result::CallFailure;
 use crate::store::StoreError;
 use crate::store::sqlite::codec::{self, log_row};
 use crate::store::sqlite::transaction::WriteTransaction;
+use flowtrigger_core::run::call_result::CallFailure;
+use flowtrigger_core::run::{LogEntry, RunId};
 
 impl WriteTransaction<'_> {
     pub fn log(&self, run: i64) -> rusqlite::Result<Vec<LogEntry>> {

@@ -4,11 +4,11 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use flowtrigger_core::run::{LogEntry, RunId, STATES, RunState};
 use crate::store::sqlite::codec::micros;
 use crate::store::sqlite::commit::NewRun;
 use crate::store::sqlite::transaction::WriteTransaction;
 use crate::store::{self, RunStatus, StoreError, on_dead_run};
+use flowtrigger_core::run::{LogEntry, RunId, RunState, STATES};
 
 /// What a transition needs to know of a run.
 struct RunPosition {
@@ -55,7 +55,12 @@ impl WriteTransaction<'_> {
             .ok_or(StoreError::UnknownRun(run.0))
     }
 
-    pub fn transition(&mut self, run: RunId, to: &RunState, now: Timestamp) -> Result<(), StoreError> {
+    pub fn transition(
+        &mut self,
+        run: RunId,
+        to: &RunState,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let position = self.position(run)?;
         let id = run.0 as i64;
         let from = known_state(&position.state);

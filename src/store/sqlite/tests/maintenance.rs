@@ -189,7 +189,10 @@ async fn a_file_found_damaged_in_recovery_is_set_aside() {
     killed(store);
     damage(&folder.path, "runs_by_state");
     let error = SqliteStore::open(&folder.path, StoreSettings::default()).unwrap_err();
-    assert!(matches!(error, DatabaseOpenError::Damaged { .. }), "{error}");
+    assert!(
+        matches!(error, DatabaseOpenError::Damaged { .. }),
+        "{error}"
+    );
     assert!(!folder.path.exists());
     folder.open();
 }

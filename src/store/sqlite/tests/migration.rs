@@ -4,11 +4,11 @@ use jiff::SignedDuration;
 use rusqlite::params;
 
 use super::*;
-use flowtrigger_core::gate::{GateCheck, GateKind, GateDecision};
-use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use crate::store::History;
 use crate::store::conformance::loop_check;
 use crate::store::history::{EventQuery, EventRow, EventSelector};
+use flowtrigger_core::gate::{GateCheck, GateDecision, GateKind};
+use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 
 /// The migrations of the version before.
 const BEFORE: usize = 3;

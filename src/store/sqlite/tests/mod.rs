@@ -18,11 +18,11 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::*;
+use crate::store::ArrivalKind;
+use crate::store::conformance::{self, arrival, everything, live_rule, now};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::Attempt;
 use flowtrigger_core::run::call_result::CallFailure;
-use crate::store::ArrivalKind;
-use crate::store::conformance::{self, arrival, everything, live_rule, now};
 
 struct Folder {
     _folder: tempfile::TempDir,

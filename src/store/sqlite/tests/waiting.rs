@@ -3,11 +3,11 @@
 use jiff::SignedDuration;
 
 use super::*;
+use crate::store::{ArrivalKind, History, IncomingEvent};
 use flowtrigger_core::config;
-use flowtrigger_core::gate::{GateCheck, ModelWindow, GateKind};
+use flowtrigger_core::gate::{GateCheck, GateKind, ModelWindow};
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::run::call_result::Reply;
-use crate::store::{ArrivalKind, History, IncomingEvent};
 
 fn later(seconds: i64) -> Timestamp {
     now() + SignedDuration::from_secs(seconds)

@@ -1,9 +1,9 @@
 //! Rules and configuration as they once were: an event is judged by those of its time.
 //! It refuses to look at the files of today.
 
-use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger::store::EditionId;
 use flowtrigger::store::{History, SqliteHistory};
+use flowtrigger_core::matching::find::MatchScratch;
 
 use super::DAY;
 use crate::history::fixture::{Data, RULES, priority};

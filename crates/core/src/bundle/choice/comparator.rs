@@ -127,7 +127,12 @@ fn truth(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<bool> 
 }
 
 /// A value of the kind that the comparison takes.
-fn value(node: &Node, key: &str, sort: ComparedKind, diagnostics: &mut Diagnostics) -> Option<Value> {
+fn value(
+    node: &Node,
+    key: &str,
+    sort: ComparedKind,
+    diagnostics: &mut Diagnostics,
+) -> Option<Value> {
     let value = node.to_json();
     let (fits, wanted, meant) = match sort {
         ComparedKind::Text => (value.is_string(), "text", "Numeric"),

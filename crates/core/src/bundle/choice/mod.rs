@@ -6,12 +6,12 @@ pub mod comparator;
 use serde_json::Value;
 
 use crate::bundle::SpannedText;
-use crate::bundle::vocabulary::{CHOICE, TEST};
-use crate::bundle::read::{check_keys, map, word};
-use crate::diagnostic::{Code, Diagnostics, Span, Report};
-use crate::document::{Entry, Node};
-use crate::document::suggest;
 use crate::bundle::choice::comparator::{Comparator, NAMES};
+use crate::bundle::read::{check_keys, map, word};
+use crate::bundle::vocabulary::{CHOICE, TEST};
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
+use crate::document::suggest;
+use crate::document::{Entry, Node};
 
 #[derive(Debug, Clone)]
 pub struct ChoiceRule {
@@ -229,7 +229,11 @@ fn read_several(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option
     tests.into_iter().collect()
 }
 
-fn read_comparison(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<ChoiceTest> {
+fn read_comparison(
+    node: &Node,
+    entry: &Entry,
+    diagnostics: &mut Diagnostics,
+) -> Option<ChoiceTest> {
     let comparator = Comparator::parse(&entry.key)?;
     let variable = match node.get("Variable") {
         Some(variable) => word(variable, "Variable", diagnostics),

@@ -3,13 +3,15 @@
 
 pub mod states;
 
-use crate::bundle::vocabulary::{BUNDLE, JOB_SPEC, KeySet, PROPERTIES, RESOURCE};
-use crate::bundle::{Bundle, BundleFlow, JobSpec, ResourceKind, TEMPLATE_VERSION, SpannedText, http};
 use crate::bundle::name::ResourceName;
-use crate::diagnostic::{Code, Diagnostics, Span, Report};
+use crate::bundle::vocabulary::{BUNDLE, JOB_SPEC, KeySet, PROPERTIES, RESOURCE};
+use crate::bundle::{
+    Bundle, BundleFlow, JobSpec, ResourceKind, SpannedText, TEMPLATE_VERSION, http,
+};
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
-use crate::document::{Entry, Node, Yaml};
 use crate::document::suggest;
+use crate::document::{Entry, Node, Yaml};
 
 /// The bundle of a document. None after reporting why it is none; a bundle may still lack what had
 /// mistakes.
@@ -84,15 +86,16 @@ fn read_resource(entry: &Entry, bundle: &mut Bundle, diagnostics: &mut Diagnosti
         return;
     }
     let name = read_name(properties, entry, kind, bundle, diagnostics);
-    let read = match kind {
-        ResourceKind::JobSpec => {
-            read_job_spec(properties, &name, diagnostics).map(|spec| bundle.job_specs.push(spec))
-        }
-        ResourceKind::Flow => read_flow(properties, &name, diagnostics).map(|flow| bundle.flows.push(flow)),
-        ResourceKind::Action => {
-            read_action(properties, &name, diagnostics).map(|action| bundle.actions.push(action))
-        }
-    };
+    let read =
+        match kind {
+            ResourceKind::JobSpec => read_job_spec(properties, &name, diagnostics)
+                .map(|spec| bundle.job_specs.push(spec)),
+            ResourceKind::Flow => {
+                read_flow(properties, &name, diagnostics).map(|flow| bundle.flows.push(flow))
+            }
+            ResourceKind::Action => read_action(properties, &name, diagnostics)
+                .map(|action| bundle.actions.push(action)),
+        };
     if read.is_none() {
         bundle.broken.push((kind, name.text));
     }
@@ -112,7 +115,12 @@ fn kind(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Res
     }
     let kind = ResourceKind::parse(&text);
     if kind.is_none() {
-        let words = [ResourceKind::JobSpec, ResourceKind::Flow, ResourceKind::Action].map(ResourceKind::word);
+        let words = [
+            ResourceKind::JobSpec,
+            ResourceKind::Flow,
+            ResourceKind::Action,
+        ]
+        .map(ResourceKind::word);
         let help = match suggest::nearest(&text, words.into_iter()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("a bundle has {}", words.join(", ")),
@@ -169,7 +177,11 @@ fn read_name(
     name
 }
 
-fn read_job_spec(node: &Node, name: &SpannedText, diagnostics: &mut Diagnostics) -> Option<JobSpec> {
+fn read_job_spec(
+    node: &Node,
+    name: &SpannedText,
+    diagnostics: &mut Diagnostics,
+) -> Option<JobSpec> {
     let entries = node.as_map().unwrap_or_default();
     check_keys(entries, &JOB_SPEC, diagnostics);
     let flow_name = required(node, "flow_name", "zis:INTEGRATION:flow:NAME", diagnostics);

@@ -1,14 +1,16 @@
 //! The states of a flow, read one by one: what each kind takes, and where it leads.
 //! It refuses states that Amazon's language has and ZIS has not.
 
-use crate::bundle::vocabulary::{ACTION, CATCH, CHOICES, DEFINITION, FAIL, KeySet, MAP, PASS, SUCCEED, WAIT};
 use crate::bundle::read::{check_keys, map, optional, word};
-use crate::bundle::state::{Catcher, Definition, StateKind, PathField, BundleState, NextState};
+use crate::bundle::state::{BundleState, Catcher, Definition, NextState, PathField, StateKind};
+use crate::bundle::vocabulary::{
+    ACTION, CATCH, CHOICES, DEFINITION, FAIL, KeySet, MAP, PASS, SUCCEED, WAIT,
+};
 use crate::bundle::{SpannedText, choice};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
-use crate::document::{Entry, Node, Yaml};
 use crate::document::suggest;
+use crate::document::{Entry, Node, Yaml};
 
 /// The kinds of states, in the order of the documentation.
 const TYPES: [&str; 7] = ["Action", "Choice", "Map", "Wait", "Pass", "Succeed", "Fail"];

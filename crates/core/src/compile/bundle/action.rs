@@ -4,21 +4,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::compile::bundle::url;
 use crate::bundle::Bundle;
-use crate::bundle::http::{TemplatedValue, HttpAction, NameValue};
+use crate::bundle::http::{HttpAction, NameValue, TemplatedValue};
+use crate::compile::bundle::url;
+use crate::compile::compiler::Compiler;
+use crate::compile::flow::http::{inherit, unfit};
 use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::document::decode::Decode;
+use crate::document::{Node, Yaml};
 use crate::flow::call::ExpectedStatus;
 use crate::flow::step::{BodyTemplate, HttpTemplate};
 use crate::flow::vocabulary::http::METHODS;
-use crate::compile::flow::http::{inherit, unfit};
-use crate::document::decode::Decode;
-use crate::document::{Node, Yaml};
-use crate::compile::compiler::Compiler;
 use crate::language::resolver::NameResolver;
+use crate::language::template::json::JsonTemplate;
 use crate::language::template::placeholder::placeholders;
 use crate::language::template::{Escape, Template};
-use crate::language::template::json::JsonTemplate;
 
 /// The request, and how long it may take where the connection says so.
 pub fn lower(
@@ -84,7 +84,10 @@ fn lower_method(action: &HttpAction, diagnostics: &mut Diagnostics) -> Option<&'
     known
 }
 
-fn lower_headers(pairs: &[NameValue], diagnostics: &mut Diagnostics) -> Option<Vec<(String, Template)>> {
+fn lower_headers(
+    pairs: &[NameValue],
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<(String, Template)>> {
     let mut sound = true;
     for pair in pairs {
         if let Some(help) = unfit(&pair.key.text) {
@@ -121,7 +124,10 @@ fn warn_of_secret(pair: &NameValue, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn lower_pairs(pairs: &[NameValue], diagnostics: &mut Diagnostics) -> Option<Vec<(String, Template)>> {
+fn lower_pairs(
+    pairs: &[NameValue],
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<(String, Template)>> {
     let lowered: Vec<Option<(String, Template)>> = pairs
         .iter()
         .map(|pair| {

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use crate::bundle::{Bundle, SpannedText};
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::flow::control::{SettingsAccess, JqStep, JqInput};
-use crate::flow::jq::check_program;
-use crate::flow::step::Action;
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::language::resolver::NameResolver;
 use crate::document::suggest;
+use crate::flow::control::{JqInput, JqStep, SettingsAccess};
+use crate::flow::jq::check_program;
+use crate::flow::step::Action;
+use crate::language::resolver::NameResolver;
+use crate::language::template::json::JsonTemplate;
 use crate::language::template::placeholder::placeholders;
 use crate::language::template::{Escape, Template};
-use crate::language::template::json::JsonTemplate;
 
 pub const JQ: &str = "zis:common:transform:Jq";
 pub const LOAD: &str = "zis:common:action:LoadConfig";

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::compile::bundle::flow::path;
 use crate::bundle::SpannedText;
-use crate::bundle::choice::{Comparison, ComparisonOperand, Relation, ChoiceTest};
+use crate::bundle::choice::{ChoiceTest, Comparison, ComparisonOperand, Relation};
+use crate::compile::bundle::flow::path;
 use crate::diagnostic::{Diagnostics, Span};
 use crate::language::condition::{Condition, Polarity, Predicate};
-use crate::language::resolver::NameResolver;
 use crate::language::operator::exists::Exists;
 use crate::language::operator::is::Is;
 use crate::language::operator::operand;
@@ -19,6 +18,7 @@ use crate::language::operator::order::OrderComparison;
 use crate::language::operator::relation::OrderRelation;
 use crate::language::operator::value_kind::ValueKind;
 use crate::language::operator::{CaseSensitivity, Operator};
+use crate::language::resolver::NameResolver;
 
 pub fn lower(test: &ChoiceTest, names: &mut NameResolver<'_>) -> Option<Condition> {
     let branch = TestContext {

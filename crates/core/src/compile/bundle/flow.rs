@@ -5,22 +5,24 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::compile::bundle::{action, builtin, choice};
-use crate::bundle::choice::ChoiceRule;
-use crate::bundle::state;
-use crate::bundle::state::{Definition, StateKind, PathField, BundleState};
 use crate::bundle::Bundle;
+use crate::bundle::choice::ChoiceRule;
 use crate::bundle::name::ResourceName;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
-use crate::flow::call::KeepOutput;
-use crate::flow::control::{Branch, Catch, Choose, StatePaths, ForEach, ResultPath, OnFailure, BranchTarget, Wait};
-use crate::flow::step::{Action, Flow, OnCrash, StepSettings, Step};
-use crate::document::Node;
+use crate::bundle::state;
+use crate::bundle::state::{BundleState, Definition, PathField, StateKind};
+use crate::compile::bundle::{action, builtin, choice};
 use crate::compile::compiler::Compiler;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
+use crate::document::Node;
+use crate::flow::call::KeepOutput;
+use crate::flow::control::{
+    Branch, BranchTarget, Catch, Choose, ForEach, OnFailure, ResultPath, StatePaths, Wait,
+};
+use crate::flow::step::{Action, Flow, OnCrash, Step, StepSettings};
 use crate::language::resolver::NameResolver;
-use crate::path::{PathSegment, Path, Root, PathKind};
-use crate::language::template::{Escape, Template};
 use crate::language::template::json::JsonTemplate;
+use crate::language::template::{Escape, Template};
+use crate::path::{Path, PathKind, PathSegment, Root};
 use crate::run::retry::RetryPolicy;
 
 /// How long a request may take whose connection does not say.
@@ -114,7 +116,9 @@ impl FlowLowering<'_> {
                 on_failure: OnFailure::Stop,
                 flow: lower(each, self.bundle, cx)?,
             })),
-            StateKind::Wait { seconds, .. } => Action::Wait(Wait::For(Duration::from_secs(*seconds))),
+            StateKind::Wait { seconds, .. } => {
+                Action::Wait(Wait::For(Duration::from_secs(*seconds)))
+            }
             StateKind::Pass { result, .. } => Action::Set(match result {
                 Some(result) => JsonTemplate::Value(Arc::new(result.to_json())),
                 None => JsonTemplate::Field(Arc::new(whole())),
@@ -185,7 +189,11 @@ impl FlowLowering<'_> {
     }
 
     fn catch(&self, catch: &state::Catcher, diagnostics: &mut Diagnostics) -> Option<Catch> {
-        let error = landing(catch.result.as_ref(), ResultPath::At(Vec::new()), diagnostics);
+        let error = landing(
+            catch.result.as_ref(),
+            ResultPath::At(Vec::new()),
+            diagnostics,
+        );
         let next = self.places.get(catch.next.text.as_str());
         Some(Catch {
             then: BranchTarget::Goto(*next?),
@@ -249,15 +257,22 @@ fn data(state: &BundleState, names: &mut NameResolver<'_>) -> Option<StatePaths>
 pub fn usual_landing(state: &BundleState) -> ResultPath {
     match &state.does {
         StateKind::Action { name, .. } if name.text == builtin::PATCH => ResultPath::Nowhere,
-        StateKind::Action { .. } | StateKind::Map { .. } | StateKind::Pass { .. } => ResultPath::At(Vec::new()),
-        StateKind::Choice { .. } | StateKind::Wait { .. } | StateKind::Succeed { .. } | StateKind::Fail { .. } => {
-            ResultPath::Nowhere
+        StateKind::Action { .. } | StateKind::Map { .. } | StateKind::Pass { .. } => {
+            ResultPath::At(Vec::new())
         }
+        StateKind::Choice { .. }
+        | StateKind::Wait { .. }
+        | StateKind::Succeed { .. }
+        | StateKind::Fail { .. } => ResultPath::Nowhere,
     }
 }
 
 /// `InputPath` and `OutputPath`; the outer None after reporting one that is none.
-fn place(spot: Option<&PathField>, key: &str, diagnostics: &mut Diagnostics) -> Option<Option<Path>> {
+fn place(
+    spot: Option<&PathField>,
+    key: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<Option<Path>> {
     let Some(spot) = spot else {
         return Some(None);
     };
@@ -275,7 +290,11 @@ fn place(spot: Option<&PathField>, key: &str, diagnostics: &mut Diagnostics) -> 
 }
 
 /// The keys that a `ResultPath` names; null keeps the document as it is.
-fn landing(spot: Option<&PathField>, usual: ResultPath, diagnostics: &mut Diagnostics) -> Option<ResultPath> {
+fn landing(
+    spot: Option<&PathField>,
+    usual: ResultPath,
+    diagnostics: &mut Diagnostics,
+) -> Option<ResultPath> {
     let Some(spot) = spot else {
         return Some(usual);
     };

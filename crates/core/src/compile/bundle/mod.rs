@@ -12,26 +12,26 @@ pub mod url;
 use std::mem::take;
 use std::sync::Arc;
 
-use crate::compile::bundle::named_flows::named_flows;
-use crate::bundle::{Bundle, JobSpec, ResourceKind};
 use crate::bundle::name::ResourceName;
 use crate::bundle::read::read;
+use crate::bundle::{Bundle, JobSpec, ResourceKind};
+use crate::compile::bundle::named_flows::named_flows;
+use crate::compile::cache::CompileCache;
+use crate::compile::compiler::Compiler;
+use crate::compile::event_pattern::{lower_source, lower_types};
+use crate::compile::flow::named_flows::NamedFlow;
+use crate::compile::{self_trigger, write_targets};
 use crate::config::Config;
 use crate::config::mode::Mode;
-use crate::diagnostic::{Code, Diagnostics, Span, Report};
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
+use crate::document::{Node, Yaml};
 use crate::event::catalogue::event_type::EventType;
-use crate::compile::flow::named_flows::NamedFlow;
 use crate::flow::step;
 use crate::language::condition::Condition;
-use crate::document::{Node, Yaml};
 use crate::language::event_fields::EventFields;
-use crate::rule::{Lane, Rule};
-use crate::compile::compiler::Compiler;
-use crate::compile::cache::CompileCache;
 use crate::rule::event_pattern::TypePattern;
-use crate::compile::event_pattern::{lower_source, lower_types};
 use crate::rule::version::{IncludedDocument, RuleVersion};
-use crate::compile::{self_trigger, write_targets};
+use crate::rule::{Lane, Rule};
 
 pub use crate::compile::bundle::builtin::{LOAD, PATCH, is_known};
 pub use crate::compile::bundle::flow::usual_landing;
@@ -84,7 +84,8 @@ fn lower_bundle(
     cx: &mut Compiler<'_>,
 ) -> CompiledBundle {
     let specs = bundle.job_specs.iter();
-    let triggers: Vec<JobSpecTrigger<'_>> = specs.map(|spec| lower_trigger(spec, bundle, cx)).collect();
+    let triggers: Vec<JobSpecTrigger<'_>> =
+        specs.map(|spec| lower_trigger(spec, bundle, cx)).collect();
     check::names(bundle, &triggers, cx);
     let mut flows: Vec<Option<step::Flow>> = Vec::with_capacity(bundle.flows.len());
     for (place, flow) in bundle.flows.iter().enumerate() {
@@ -124,7 +125,11 @@ fn fields_of(flow: usize, triggers: &[JobSpecTrigger<'_>]) -> EventFields {
     }
 }
 
-fn lower_trigger<'b>(spec: &'b JobSpec, bundle: &Bundle, cx: &mut Compiler<'_>) -> JobSpecTrigger<'b> {
+fn lower_trigger<'b>(
+    spec: &'b JobSpec,
+    bundle: &Bundle,
+    cx: &mut Compiler<'_>,
+) -> JobSpecTrigger<'b> {
     let source = lower_source(&spec.event_source, cx);
     let types = one_type(&spec.event_type, cx.diagnostics())
         .then(|| lower_types(&spec.event_type, source.as_deref(), cx))
@@ -223,13 +228,7 @@ pub fn rule_name(integration: &str, spec: &str) -> String {
 }
 
 /// A name that leads nowhere, with the nearest that there is.
-pub fn nowhere(
-    at: Span,
-    what: &str,
-    name: &str,
-    known: &[&str],
-    diagnostics: &mut Diagnostics,
-) {
+pub fn nowhere(at: Span, what: &str, name: &str, known: &[&str], diagnostics: &mut Diagnostics) {
     use crate::document::suggest;
 
     let message = format!("no {what} is called `{name}`");

@@ -4,13 +4,17 @@
 use std::sync::Arc;
 
 use crate::bundle::Bundle;
-use crate::compile::flow::named_flows::{NamedFlowBody, NamedFlow};
+use crate::compile::flow::named_flows::{NamedFlow, NamedFlowBody};
 use crate::flow::step;
 use crate::rule::version::IncludedDocument;
 
 /// The flows of a bundle, as they were lowered. A flow with mistakes keeps its name, so that the rule
 /// that runs it has none.
-pub fn named_flows(bundle: &Bundle, lowered: Vec<Option<step::Flow>>, part: &IncludedDocument) -> Vec<NamedFlow> {
+pub fn named_flows(
+    bundle: &Bundle,
+    lowered: Vec<Option<step::Flow>>,
+    part: &IncludedDocument,
+) -> Vec<NamedFlow> {
     // Two of one name are reported where the bundle is read.
     let is_first = |place: usize, name: &str| {
         let mut before = bundle.flows[..place].iter();

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use crate::bundle::http::{RequestTarget, TemplatedValue, HttpAction};
+use crate::bundle::http::{HttpAction, RequestTarget, TemplatedValue};
 use crate::bundle::{Bundle, SpannedText};
+use crate::compile::compiler::Compiler;
 use crate::config::connection::Connection;
-use crate::diagnostic::{Code, Diagnostics, Span, Report};
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::compile::compiler::Compiler;
 use crate::document::suggest;
 use crate::language::template::placeholder::placeholders;
 use crate::language::template::{Escape, Template};
@@ -48,7 +48,11 @@ pub fn lower<'c>(
 }
 
 /// The connection that a bundle's name for it means.
-fn connection<'c>(word: &SpannedText, bundle: &Bundle, cx: &mut Compiler<'c>) -> Option<&'c Connection> {
+fn connection<'c>(
+    word: &SpannedText,
+    bundle: &Bundle,
+    cx: &mut Compiler<'c>,
+) -> Option<&'c Connection> {
     let ours = cx.config.connection_of(&bundle.integration, &word.text);
     if let Some(connection) = cx.config.connections.get(&ours) {
         return Some(connection);

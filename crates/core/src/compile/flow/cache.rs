@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Diagnostic, Span};
-use crate::compile::flow::named_flows::NamedFlow;
-use crate::flow::step::Flow;
-use crate::language::names::Local;
-use crate::language::event_fields::EventTypesKey;
 use crate::compile::compiler::Compiler;
+use crate::compile::flow::named_flows::NamedFlow;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::flow::step::Flow;
+use crate::language::event_fields::EventTypesKey;
+use crate::language::names::Local;
 use crate::rule::version::IncludedDocument;
 
 #[derive(Default)]
@@ -84,7 +84,12 @@ impl FlowCache {
         self.cycles.insert(names)
     }
 
-    pub fn get(&self, named: &NamedFlow, seen: &FlowInputs, cx: &Compiler<'_>) -> Option<CachedFlow> {
+    pub fn get(
+        &self,
+        named: &NamedFlow,
+        seen: &FlowInputs,
+        cx: &Compiler<'_>,
+    ) -> Option<CachedFlow> {
         let key = (Arc::clone(&named.name), cx.names.fields.identity()?);
         let mut lowered = self.lowered.get(&key)?.iter();
         let same = |lowered: &&CachedFlow| lowered.seen.is_like(seen) && cx.depth <= lowered.depth;

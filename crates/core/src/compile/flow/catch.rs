@@ -1,14 +1,14 @@
 //! `catch:` beside a step or a flow, lowered: the steps that run when it failed.
 //! It refuses one beside a step that cannot fail.
 
+use crate::compile::compiler::Compiler;
 use crate::compile::flow::lower_steps;
 use crate::diagnostic::{Code, Report};
-use crate::flow::control::{Catch, ResultPath, BranchTarget};
-use crate::flow::step::Flow;
 use crate::document::{Entry, Node, Yaml};
+use crate::flow::control::{BranchTarget, Catch, ResultPath};
+use crate::flow::step::Flow;
 use crate::language::names::ErrorScope;
 use crate::language::names::Execution;
-use crate::compile::compiler::Compiler;
 
 /// What ends a flow rather than fail in it.
 const ENDING: [&str; 3] = ["when", "succeed", "fail"];

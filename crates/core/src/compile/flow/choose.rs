@@ -1,15 +1,15 @@
 //! `choose:` of a step, lowered: branches in order, of which the first that holds is taken.
 //! It refuses a branch without steps, and warns of one that nothing reaches.
 
+use crate::compile::compiler::Compiler;
 use crate::compile::flow::lower_steps;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
-use crate::flow::control::{Branch, Choose, BranchTarget};
+use crate::document::decode::Decode;
+use crate::document::{Node, Yaml};
+use crate::flow::control::{Branch, BranchTarget, Choose};
 use crate::flow::step::Flow;
 use crate::flow::vocabulary::BRANCH;
 use crate::language::condition::Condition;
-use crate::document::decode::Decode;
-use crate::document::{Node, Yaml};
-use crate::compile::compiler::Compiler;
 
 pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Choose> {
     let items = match &node.value {

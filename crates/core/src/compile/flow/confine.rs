@@ -4,16 +4,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::document::size;
+use crate::compile::compiler::Compiler;
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::flow::limits::MOST_PROCESSES;
-use crate::flow::call_template::CallTemplate;
-use crate::flow::confinement::Confinement;
-use crate::flow::step::Action;
-use crate::flow::vocabulary::command::CONFINE;
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::compile::compiler::Compiler;
+use crate::document::size;
+use crate::flow::call_template::CallTemplate;
+use crate::flow::confinement::Confinement;
+use crate::flow::limits::MOST_PROCESSES;
+use crate::flow::step::Action;
+use crate::flow::vocabulary::command::CONFINE;
 
 /// Below that not even the system's own libraries fit.
 const LEAST_MEMORY: u64 = 16 << 20;

@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
+use crate::compile::compiler::Compiler;
 use crate::compile::flow::script;
 use crate::diagnostic::{Code, Report};
-use crate::flow::step::ExecTemplate;
-use crate::flow::vocabulary::command::EXEC;
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
-use crate::compile::compiler::Compiler;
+use crate::flow::step::ExecTemplate;
+use crate::flow::vocabulary::command::EXEC;
 use crate::language::resolver::NameResolver;
 use crate::language::template::{Escape, Template};
 

@@ -1,17 +1,17 @@
 //! `for_each:` of a step with the keys beside it, lowered: a list, what an item is called, and the steps
 //! for each. It refuses what is known to be no list, and names that mean something else already.
 
+use crate::compile::compiler::Compiler;
 use crate::compile::flow::lower_steps;
-use crate::diagnostic::{Code, Diagnostics, Span, Report};
-use crate::event::catalogue::field_type::FieldType;
-use crate::flow::limits::MAX_CONCURRENCY;
-use crate::flow::control::{ForEach, OnFailure};
-use crate::flow::step::Flow;
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
-use crate::language::names::{StepOutput, LocalType, Local};
+use crate::event::catalogue::field_type::FieldType;
+use crate::flow::control::{ForEach, OnFailure};
+use crate::flow::limits::MAX_CONCURRENCY;
+use crate::flow::step::Flow;
 use crate::language::event_fields::FieldCheck;
-use crate::compile::compiler::Compiler;
+use crate::language::names::{Local, LocalType, StepOutput};
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
 
@@ -137,7 +137,9 @@ fn result(path: &Path, names: &NameResolver<'_>) -> Option<String> {
         (StepOutput::Keys(_), [_, _, "stdout" | "stderr"]) => "text",
         (StepOutput::Keys(_), [_, _, "headers"]) => "an object",
         (StepOutput::Keys(_), [_, _, "truncated"]) => "true or false",
-        (StepOutput::Keys(_) | StepOutput::Anything | StepOutput::List | StepOutput::Inner, _) => return None,
+        (StepOutput::Keys(_) | StepOutput::Anything | StepOutput::List | StepOutput::Inner, _) => {
+            return None;
+        }
     };
     Some(words.to_owned())
 }

@@ -4,19 +4,19 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::compile::compiler::Compiler;
 use crate::config::connection::Connection;
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::flow::limits::MOST_REDIRECTS;
+use crate::document::decode::Decode;
+use crate::document::suggest;
+use crate::document::{Node, Yaml};
 use crate::flow::call::ExpectedStatus;
+use crate::flow::limits::MOST_REDIRECTS;
 use crate::flow::step::{BodyTemplate, HttpTemplate};
 use crate::flow::vocabulary::http::{HTTP, METHODS};
-use crate::document::decode::Decode;
-use crate::document::{Node, Yaml};
-use crate::compile::compiler::Compiler;
 use crate::language::resolver::NameResolver;
-use crate::document::suggest;
-use crate::language::template::{Escape, Template};
 use crate::language::template::json::JsonTemplate;
+use crate::language::template::{Escape, Template};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -343,7 +343,10 @@ fn lower_expect(node: &Node, diagnostics: &mut Diagnostics) -> Option<ExpectedSt
         }
         ranges.push(range);
     }
-    ranges.into_iter().collect::<Option<_>>().map(ExpectedStatus)
+    ranges
+        .into_iter()
+        .collect::<Option<_>>()
+        .map(ExpectedStatus)
 }
 
 fn lower_redirects(node: &Node, diagnostics: &mut Diagnostics) -> Option<u8> {

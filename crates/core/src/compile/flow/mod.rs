@@ -20,24 +20,24 @@ pub mod settings;
 mod tests;
 pub mod wait;
 
+use crate::compile::compiler::Compiler;
 use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::document::decode::Decode;
+use crate::document::suggest;
+use crate::document::{Entry, Node, Yaml};
 use crate::flow::call::KeepOutput;
-use crate::flow::step::{Action, Flow, StepSettings, Step};
-use crate::flow::vocabulary::{ACTIONS, RETRY, STEP};
+use crate::flow::step::{Action, Flow, Step, StepSettings};
 use crate::flow::vocabulary::command::EXEC;
 use crate::flow::vocabulary::http::HTTP;
+use crate::flow::vocabulary::{ACTIONS, RETRY, STEP};
 use crate::language::condition::Condition;
-use crate::document::decode::Decode;
-use crate::document::{Entry, Node, Yaml};
-use crate::language::names::{KnownStep, StepOutput, Execution};
-use crate::compile::compiler::Compiler;
+use crate::language::names::{Execution, KnownStep, StepOutput};
 use crate::language::resolver::NameResolver;
-use crate::document::suggest;
 use crate::language::template::{Escape, Template};
 
 pub use crate::compile::flow::catch::lower_catch;
-pub use crate::compile::flow::http::{inherit, unfit};
 pub use crate::compile::flow::flow_call::{lower_document, lower_flow_name, lower_unused};
+pub use crate::compile::flow::http::{inherit, unfit};
 pub use crate::compile::flow::on_dead::{lower_default_on_dead, lower_on_dead};
 
 pub fn lower_flow(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {

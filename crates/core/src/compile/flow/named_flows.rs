@@ -7,10 +7,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Files, Span};
-use crate::flow::step::Flow;
-use crate::document::{Entry, Node, Yaml};
 use crate::document::split::DocumentText;
 use crate::document::suggest;
+use crate::document::{Entry, Node, Yaml};
+use crate::flow::step::Flow;
 use crate::rule::version::IncludedDocument;
 
 #[derive(Debug, Clone, Default)]
@@ -79,7 +79,9 @@ impl NamedFlow {
     /// The variables that it declares, each with what it is unless given.
     pub fn vars(&self) -> &[Entry] {
         match &self.body {
-            NamedFlowBody::Steps(node) => node.get("vars").and_then(Node::as_map).unwrap_or_default(),
+            NamedFlowBody::Steps(node) => {
+                node.get("vars").and_then(Node::as_map).unwrap_or_default()
+            }
             NamedFlowBody::Compiled(_) => &[],
         }
     }

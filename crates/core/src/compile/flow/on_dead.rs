@@ -4,14 +4,14 @@
 use std::mem::{replace, take};
 use std::sync::Arc;
 
+use crate::compile::compiler::Compiler;
 use crate::compile::flow::lower_steps;
 use crate::config::Config;
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::flow::step::Flow;
 use crate::document::{Node, Yaml};
-use crate::language::names::ErrorScope;
+use crate::flow::step::Flow;
 use crate::language::event_fields::EventFields;
-use crate::compile::compiler::Compiler;
+use crate::language::names::ErrorScope;
 
 /// The configuration's `on_dead`, which rules without one use. None where there is none, or after reporting
 /// a mistake in it.

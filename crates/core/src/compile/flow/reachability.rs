@@ -1,9 +1,9 @@
 //! Which steps of a flow nothing reaches: those behind one that always ends it.
 //! It refuses to look at conditions: what may hold, may hold.
 
+use crate::compile::compiler::Compiler;
 use crate::diagnostic::{Code, Report};
 use crate::flow::step::{Action, Step};
-use crate::compile::compiler::Compiler;
 
 pub fn warn(steps: &[Step], cx: &mut Compiler<'_>) {
     let Some(index) = steps.iter().position(Step::ends_flow) else {

@@ -3,12 +3,12 @@
 
 use crate::compile::flow::no_secret;
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::flow::control::{JqStep, JqInput};
+use crate::document::decode::Decode;
+use crate::document::{Entry, Node};
+use crate::flow::control::{JqInput, JqStep};
 use crate::flow::jq::lower_program;
 use crate::flow::step::Action;
 use crate::flow::vocabulary::JQ;
-use crate::document::decode::Decode;
-use crate::document::{Entry, Node};
 use crate::language::resolver::NameResolver;
 use crate::language::template::json::JsonTemplate;
 

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
+use crate::compile::compiler::Compiler;
 use crate::compile::flow::http;
 use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::document::decode::Decode;
+use crate::document::{Entry, Node, Yaml};
 use crate::flow::call::KeepOutput;
 use crate::flow::step::{OnCrash, StepSettings};
 use crate::flow::vocabulary::RETRY;
-use crate::document::decode::Decode;
-use crate::document::{Entry, Node, Yaml};
-use crate::compile::compiler::Compiler;
 use crate::run::retry::RetryPolicy;
 
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
@@ -110,7 +110,11 @@ fn defaults(action: Option<&Entry>, cx: &Compiler<'_>) -> (RetryPolicy, Duration
     }
 }
 
-fn lower_retry(node: &Node, default: RetryPolicy, diagnostics: &mut Diagnostics) -> Option<RetryPolicy> {
+fn lower_retry(
+    node: &Node,
+    default: RetryPolicy,
+    diagnostics: &mut Diagnostics,
+) -> Option<RetryPolicy> {
     if node.as_map().is_none() {
         let message = format!("`retry` takes a mapping, found {}", node.kind());
         diagnostics.error(

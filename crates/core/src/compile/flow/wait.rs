@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crate::compile::flow::for_each::lower_path;
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::event::catalogue::field_type::FieldType;
-use crate::flow::limits::MAX_RUN_TIME;
-use crate::flow::control::Wait;
-use crate::flow::vocabulary::WAIT;
 use crate::document::decode::Decode;
 use crate::document::duration;
 use crate::document::{Node, Yaml};
+use crate::event::catalogue::field_type::FieldType;
+use crate::flow::control::Wait;
+use crate::flow::limits::MAX_RUN_TIME;
+use crate::flow::vocabulary::WAIT;
 use crate::language::event_fields::FieldCheck;
 use crate::language::resolver::NameResolver;
 use crate::path::Path;

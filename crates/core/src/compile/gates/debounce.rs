@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use crate::compile::gates::{entries, lower_per, lower_window};
-use crate::gate::vocabulary::DEBOUNCE;
-use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::gate::{Gate, ModelWindow, GateKind, words};
-use crate::document::Node;
 use crate::compile::compiler::Compiler;
+use crate::compile::gates::{entries, lower_per, lower_window};
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::document::Node;
 use crate::document::suggest;
+use crate::gate::vocabulary::DEBOUNCE;
+use crate::gate::{Gate, GateKind, ModelWindow, words};
 
 pub fn lower_debounce(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
     entries(node, &DEBOUNCE, cx.diagnostics())?;

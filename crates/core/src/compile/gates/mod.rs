@@ -6,20 +6,20 @@ pub mod debounce;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::compile::compiler::Compiler;
+use crate::compile::gates::debounce::lower_debounce;
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::gate::{Gate, ModelWindow, GateKind, words};
 use crate::document::decode::Decode;
 use crate::document::duration;
 use crate::document::vocabulary::Vocabulary;
 use crate::document::{Entry, Node, Yaml};
-use crate::compile::compiler::Compiler;
+use crate::gate::vocabulary::MOST_RUNS;
+use crate::gate::{Gate, GateKind, ModelWindow, words};
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
 use crate::rule::vocabulary::JOBSPEC;
-use crate::compile::gates::debounce::lower_debounce;
-use crate::gate::vocabulary::MOST_RUNS;
 
-use crate::gate::vocabulary::{DEBOUNCE, DEDUPE, THROTTLE, debounce_schema, dedupe_schema, throttle_schema};
+use crate::gate::vocabulary::{DEBOUNCE, DEDUPE, THROTTLE};
 
 /// The gates of a rule in the order in which they are asked; None after reporting a mistake.
 pub fn lower(rule: &Node, cx: &mut Compiler<'_>) -> Option<Vec<Gate>> {
@@ -233,11 +233,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::compile::rule_set;
     use crate::config;
-use crate::config::Config;
+    use crate::config::Config;
     use crate::diagnostic::{Diagnostics, FileId, Files};
     use crate::matching::rule_set::RuleSet;
-    use crate::compile::rule_set;
 
     fn gates(written: &str) -> Vec<Gate> {
         let text = format!(

@@ -7,6 +7,7 @@ mod tests;
 
 use serde_json::Value;
 
+use crate::compile::write_targets;
 use crate::config::Config;
 use crate::config::mode::Mode;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -19,13 +20,11 @@ use crate::flow::step::{Action, BodyTemplate, Flow, HttpTemplate, Step};
 use crate::gate::GateKind;
 use crate::language::condition::evaluate::Truth;
 use crate::language::condition::{Condition, Polarity, Predicate};
-use crate::rule::Rule;
-use crate::path;
-use crate::path::{Root, PathKind};
 use crate::language::template::json::JsonTemplate;
-use crate::rule::event_pattern::TypePattern;
-use crate::compile::write_targets;
 use crate::path::scope::Scope;
+use crate::path::{PathKind, Root};
+use crate::rule::Rule;
+use crate::rule::event_pattern::TypePattern;
 
 /// Where a ticket's own address stands in a path.
 const OWN: [&str; 2] = ["ticket.id", "event.key"];
@@ -319,4 +318,3 @@ fn told(step: &Step, http: &HttpTemplate, written: &WriteEffect, config: &Config
     };
     Diagnostic::warning(Code::StartsItself, step.at, message).help(help)
 }
-

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
+use crate::compile::rule_set;
 use crate::config;
 use crate::diagnostic::{FileId, Files};
-use crate::compile::rule_set;
 
 const CONFIG: &str = "connections: { desk: { base_url: https://desk.example, actor_id: 900 }, chat: { base_url: https://chat.example } }";
 

@@ -223,7 +223,8 @@ impl SignedContent {
         if !rest.is_empty() {
             parts.push(SignedPart::Text(rest.to_owned()));
         }
-        let has_body = |part: &SignedPart| matches!(part, SignedPart::Body | SignedPart::TrimmedBody);
+        let has_body =
+            |part: &SignedPart| matches!(part, SignedPart::Body | SignedPart::TrimmedBody);
         match parts.iter().any(has_body) {
             true => Ok(Self(parts)),
             false => Err("it leaves out `{body}`: anybody could change it".into()),
@@ -257,7 +258,11 @@ fn is_header(name: &str) -> bool {
 }
 
 /// The scheme under `hmac`; None after reporting what is wrong.
-pub fn lower(options: Option<&Node>, at: &Node, diagnostics: &mut Diagnostics) -> Option<HmacScheme> {
+pub fn lower(
+    options: Option<&Node>,
+    at: &Node,
+    diagnostics: &mut Diagnostics,
+) -> Option<HmacScheme> {
     let options = options.filter(|options| options.as_map().is_some());
     let Some(header) = options.and_then(|options| options.get("header")) else {
         let help = "write `verify: { hmac: { header: X-Signature } }`";
@@ -309,7 +314,11 @@ pub fn lower(options: Option<&Node>, at: &Node, diagnostics: &mut Diagnostics) -
 }
 
 /// A time that is not signed can be changed; one that is signed must be there.
-fn check_stamp(hmac: HmacScheme, options: &Node, diagnostics: &mut Diagnostics) -> Option<HmacScheme> {
+fn check_stamp(
+    hmac: HmacScheme,
+    options: &Node,
+    diagnostics: &mut Diagnostics,
+) -> Option<HmacScheme> {
     let (message, help) = match (&hmac.stamp, hmac.signed.has_timestamp()) {
         (Some(_), true) | (None, false) => return Some(hmac),
         (Some(_), false) => (

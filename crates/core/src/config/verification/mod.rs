@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::diagnostic::{Code, Diagnostics, Span, Report};
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, text, word};
 use crate::document::{Entry, Node};
 
-pub use crate::config::verification::hmac::{Algorithm, SignatureEncoding, HMAC, HmacScheme, KeyEncoding, SignedPart, SignatureCount, SignedContent, TimestampHeader, TimestampFormat};
+pub use crate::config::verification::hmac::{
+    Algorithm, HMAC, HmacScheme, KeyEncoding, SignatureCount, SignatureEncoding, SignedContent,
+    SignedPart, TimestampFormat, TimestampHeader,
+};
 pub use crate::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
 
 /// What a sender must show.

@@ -6,7 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::config::verification::WINDOW;
-use crate::config::verification::hmac::{Algorithm, SignatureEncoding, HmacScheme, KeyEncoding, SignedPart, SignatureCount, SignedContent, TimestampHeader, TimestampFormat};
+use crate::config::verification::hmac::{
+    Algorithm, HmacScheme, KeyEncoding, SignatureCount, SignatureEncoding, SignedContent,
+    SignedPart, TimestampFormat, TimestampHeader,
+};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;

@@ -29,7 +29,10 @@ pub enum AddressRange {
     Reserved,
 }
 
-use crate::egress::range::AddressRange::{Benchmarking, Broadcast, CarrierNat, Discard, Documentation, LinkLocal, LocalTranslation, Loopback, Metadata, Multicast, Private, Reserved, SiteLocal, UniqueLocal, Unspecified};
+use crate::egress::range::AddressRange::{
+    Benchmarking, Broadcast, CarrierNat, Discard, Documentation, LinkLocal, LocalTranslation,
+    Loopback, Metadata, Multicast, Private, Reserved, SiteLocal, UniqueLocal, Unspecified,
+};
 
 impl AddressRange {
     /// The range as in "`127.0.0.1` is …".
@@ -162,4 +165,3 @@ fn embedded(address: Ipv6Addr) -> Vec<Ipv4Addr> {
         _ => Vec::new(),
     }
 }
-

@@ -276,8 +276,8 @@ fn similarity(known: &str, path: &str) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use crate::event::catalogue::Catalogue;
     use super::*;
+    use crate::event::catalogue::Catalogue;
 
     fn event_type(tag: &str) -> &'static EventType {
         Catalogue::built_in().by_tag("support", tag).expect(tag)

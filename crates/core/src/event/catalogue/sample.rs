@@ -78,9 +78,9 @@ pub static SAMPLES: &[Sample] = &[
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::event::catalogue::Catalogue;
     use crate::event::format::decode;
-    use super::*;
 
     #[test]
     fn every_sample_has_its_type() {

@@ -62,7 +62,7 @@ impl WriteEffect {
 mod tests {
     use super::*;
     use crate::event::catalogue::Catalogue;
-use crate::event::catalogue::event_type::FieldLookup;
+    use crate::event::catalogue::event_type::FieldLookup;
 
     #[test]
     fn every_entry_has_a_known_event_type_and_paths() {

@@ -2,12 +2,12 @@
 //! The body stays unchanged.
 
 use crate::event::catalogue::Catalogue;
-use crate::event::json::value_ref::ValueRef;
 use crate::event::format::DecodeError;
-use crate::event::header::{EventHeader, EventId, EventFormat, name_of};
 use crate::event::format::type_name::{ResolvedType, by_any_name};
+use crate::event::header::{EventFormat, EventHeader, EventId, name_of};
 use crate::event::json::lookup::find;
 use crate::event::json::tape::JsonKind;
+use crate::event::json::value_ref::ValueRef;
 
 /// The custom format of a source. Paths are dotted and start at the body, optionally with `$.`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,10 @@ impl CustomFormat {
             .map_err(|_| self.wrong_value("key", path, Some(key), "text or a number"))
     }
 
-    fn time<'a>(&'a self, document: ValueRef<'a>) -> Result<Option<(&'a str, ValueRef<'a>)>, DecodeError> {
+    fn time<'a>(
+        &'a self,
+        document: ValueRef<'a>,
+    ) -> Result<Option<(&'a str, ValueRef<'a>)>, DecodeError> {
         let Some((path, time)) = present(document, self.time.as_deref()) else {
             return Ok(None);
         };
@@ -125,7 +128,10 @@ impl CustomFormat {
 }
 
 /// The value at an optional path, unless it is null.
-fn present<'p, 'a>(document: ValueRef<'a>, path: Option<&'p str>) -> Option<(&'p str, ValueRef<'a>)> {
+fn present<'p, 'a>(
+    document: ValueRef<'a>,
+    path: Option<&'p str>,
+) -> Option<(&'p str, ValueRef<'a>)> {
     let found = lookup(document, path?)?;
     (!found.is_null()).then_some((path?, found))
 }
@@ -142,9 +148,9 @@ fn lookup<'a>(document: ValueRef<'a>, path: &str) -> Option<ValueRef<'a>> {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::*;
     use crate::event::Event;
     use crate::event::format::decode_described;
-    use super::*;
 
     fn description() -> CustomFormat {
         CustomFormat {

@@ -7,14 +7,14 @@ use serde_json::{Map, Value};
 
 use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::EventType;
-use crate::event::json::value_ref::ValueRef;
 use crate::event::format::DecodeError;
-use crate::event::json::content_hash::fingerprint;
-use crate::event::header::{EventHeader, EventId, EventFormat, name_of};
 use crate::event::format::transform::Transform;
 use crate::event::format::type_name::{ResolvedType, TypeNameSource};
+use crate::event::header::{EventFormat, EventHeader, EventId, name_of};
+use crate::event::json::content_hash::fingerprint;
 use crate::event::json::lookup::{DocumentPath, PathCursor, find, first, put};
 use crate::event::json::tape::JsonKind;
+use crate::event::json::value_ref::ValueRef;
 
 /// The table of one format. All readers of events use these tables.
 #[derive(Debug)]
@@ -86,7 +86,11 @@ pub enum IdRule {
 }
 
 /// A mapping for every event type.
-pub const fn place(to: &'static str, from: &'static [DocumentPath], leaf: Transform) -> FieldMapping {
+pub const fn place(
+    to: &'static str,
+    from: &'static [DocumentPath],
+    leaf: Transform,
+) -> FieldMapping {
     FieldMapping {
         to,
         from,
@@ -148,9 +152,10 @@ impl Decoder {
         | TypeNameSource::Code { at: naming }) = &self.naming;
         let (IdRule::At(id) | IdRule::Sequence { of: id }) = &self.id;
         let demands = self.demands.iter().map(|demand| match demand {
-            Requirement::Object(at) | Requirement::ObjectIfThere(at) | Requirement::Text(at) | Requirement::Id(at) => {
-                at
-            }
+            Requirement::Object(at)
+            | Requirement::ObjectIfThere(at)
+            | Requirement::Text(at)
+            | Requirement::Id(at) => at,
         });
         let body = self.body.iter().chain(self.envelope);
         let lists = self
@@ -178,7 +183,10 @@ impl Decoder {
         built(self.envelope, document, None)
     }
 
-    fn key<'a>(&'static self, walk: &mut PathCursor<'a>) -> Result<Option<ValueRef<'a>>, DecodeError> {
+    fn key<'a>(
+        &'static self,
+        walk: &mut PathCursor<'a>,
+    ) -> Result<Option<ValueRef<'a>>, DecodeError> {
         let mut present = self
             .key
             .iter()
@@ -212,15 +220,19 @@ impl Decoder {
                 // A document written by hand may have no id; the hash still detects a redelivery.
                 None => Ok(EventId::ContentHash),
             },
-            IdRule::Sequence { of } => Ok(EventId::Sequence(walk.find(of).unwrap_or(walk.document))),
+            IdRule::Sequence { of } => {
+                Ok(EventId::Sequence(walk.find(of).unwrap_or(walk.document)))
+            }
         }
     }
 }
 
 impl Requirement {
     fn check(&'static self, walk: &mut PathCursor<'_>) -> Result<(), DecodeError> {
-        let (Requirement::Object(at) | Requirement::ObjectIfThere(at) | Requirement::Text(at) | Requirement::Id(at)) =
-            self;
+        let (Requirement::Object(at)
+        | Requirement::ObjectIfThere(at)
+        | Requirement::Text(at)
+        | Requirement::Id(at)) = self;
         let found = walk.find(at);
         let is = |kind| found.is_some_and(|datum| datum.kind() == kind);
         let (expected, holds) = match self {
@@ -242,7 +254,9 @@ impl Requirement {
 fn is_id(datum: ValueRef<'_>) -> bool {
     match datum.number() {
         Some(number) => number.is_u64(),
-        None => Transform::Id.apply(datum.value().into_owned(), None).is_u64(),
+        None => Transform::Id
+            .apply(datum.value().into_owned(), None)
+            .is_u64(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The decoder tables of the EventBridge format: Amazon EventBridge partner events of Zendesk.
 //! Values are the same as in the ZIS envelope.
 
-use crate::event::format::decoder::{Decoder, Requirement, IdRule, Marker, place};
+use crate::event::format::decoder::{Decoder, IdRule, Marker, Requirement, place};
 use crate::event::format::transform::Transform;
 use crate::event::format::type_name::TypeNameSource;
 use crate::event::json::lookup::{DocumentPath, at};
@@ -34,7 +34,11 @@ pub static TICKET: Decoder = Decoder {
     ],
     body: &[
         place("", at!["detail.ticket_event"], Transform::AsIs),
-        place("ticket.id", at!["detail.ticket_event.ticket.id"], Transform::Id),
+        place(
+            "ticket.id",
+            at!["detail.ticket_event.ticket.id"],
+            Transform::Id,
+        ),
         place(
             "ticket.tags",
             at!["detail.ticket_event.ticket.tags"],
@@ -60,7 +64,11 @@ pub static USER: Decoder = Decoder {
     time: at!["detail.user_event.meta.occurred_at", "time"],
     envelope: &[
         place("account_id", at!["source"], Transform::Part(2)),
-        place("actor_id", at!["detail.user_event.meta.actor_id"], Transform::Id),
+        place(
+            "actor_id",
+            at!["detail.user_event.meta.actor_id"],
+            Transform::Id,
+        ),
     ],
     body: &[place("", at!["detail.user_event"], Transform::AsIs)],
 };

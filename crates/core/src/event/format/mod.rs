@@ -11,12 +11,12 @@ pub mod zis;
 
 use serde_json::Value;
 
+use crate::event::Event;
 use crate::event::catalogue::Catalogue;
-use crate::event::json::value_ref::ValueRef;
+use crate::event::format::custom::CustomFormat;
 use crate::event::format::decoder::Decoder;
 use crate::event::header::EventHeader;
-use crate::event::format::custom::CustomFormat;
-use crate::event::Event;
+use crate::event::json::value_ref::ValueRef;
 
 /// The built-in formats, specific ones before general ones.
 pub static DECODERS: &[&Decoder] = &[
@@ -95,7 +95,11 @@ pub fn head<'a>(
 }
 
 /// Decodes a built document.
-pub fn read(raw: Value, format: FormatHint<'_>, catalogue: &Catalogue) -> Result<Event, DecodeError> {
+pub fn read(
+    raw: Value,
+    format: FormatHint<'_>,
+    catalogue: &Catalogue,
+) -> Result<Event, DecodeError> {
     let event = head(ValueRef::Built(&raw), format, catalogue)?.event_without_raw(catalogue);
     Ok(Event { raw, ..event })
 }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use crate::event::catalogue::event_type::{EventType, FieldLookup};
 use crate::event::catalogue::field_type::FieldType;
-use crate::event::json::value_ref::ValueRef;
 use crate::event::json::tape::JsonKind;
+use crate::event::json::value_ref::ValueRef;
 
 /// The transform of one field mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,8 +154,8 @@ fn list(value: Value, element: impl Fn(Value) -> Value) -> Value {
 mod tests {
     use serde_json::json;
 
-    use crate::event::catalogue::Catalogue;
     use super::*;
+    use crate::event::catalogue::Catalogue;
 
     #[test]
     fn ids_become_whole_numbers() {
@@ -175,7 +175,10 @@ mod tests {
 
     #[test]
     fn values_of_closed_sets_become_lower_case() {
-        assert_eq!(Transform::Lower.apply(json!("URGENT"), None), json!("urgent"));
+        assert_eq!(
+            Transform::Lower.apply(json!("URGENT"), None),
+            json!("urgent")
+        );
         assert_eq!(Transform::Lower.apply(json!("open"), None), json!("open"));
         assert_eq!(Transform::Lower.apply(json!(null), None), json!(null));
         assert_eq!(Transform::Lower.apply(json!(3), None), json!(3));

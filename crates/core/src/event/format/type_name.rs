@@ -5,15 +5,18 @@ use std::borrow::Cow;
 
 use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::EventType;
-use crate::event::json::value_ref::ValueRef;
 use crate::event::format::DecodeError;
 use crate::event::json::lookup::{DocumentPath, PathCursor};
+use crate::event::json::value_ref::ValueRef;
 
 /// Where a format has the event type, and by which kind of name.
 #[derive(Debug)]
 pub enum TypeNameSource {
     /// The display name. Families share some display names, so the family is given.
-    Display { at: DocumentPath, family: &'static str },
+    Display {
+        at: DocumentPath,
+        family: &'static str,
+    },
     /// `zen:event-type:` and the suffix.
     Webhook { at: DocumentPath },
     /// A hook code.
@@ -49,7 +52,9 @@ impl TypeNameSource {
                 let suffix = suffix(&word);
                 Ok(match catalogue.by_webhook(suffix) {
                     Some(known) => ResolvedType::known(known, suffix),
-                    None => ResolvedType::unknown(suffix.to_owned().into(), camel_case(suffix).into()),
+                    None => {
+                        ResolvedType::unknown(suffix.to_owned().into(), camel_case(suffix).into())
+                    }
                 })
             }
             TypeNameSource::Code { at } => {
@@ -61,7 +66,11 @@ impl TypeNameSource {
 }
 
 /// Resolves a type by any of its names: type name, hook code, display name.
-pub fn by_any_name<'a>(word: Cow<'a, str>, source: &str, catalogue: &'a Catalogue) -> ResolvedType<'a> {
+pub fn by_any_name<'a>(
+    word: Cow<'a, str>,
+    source: &str,
+    catalogue: &'a Catalogue,
+) -> ResolvedType<'a> {
     let known = catalogue
         .by_tag(source, &word)
         .or_else(|| catalogue.by_code(source, &word))
@@ -109,7 +118,10 @@ impl<'a> ResolvedType<'a> {
     }
 }
 
-fn text<'a>(walk: &mut PathCursor<'a>, at: &'static DocumentPath) -> Result<Cow<'a, str>, DecodeError> {
+fn text<'a>(
+    walk: &mut PathCursor<'a>,
+    at: &'static DocumentPath,
+) -> Result<Cow<'a, str>, DecodeError> {
     let (found, path) = (walk.find(at), at.text);
     match found.and_then(ValueRef::text) {
         Some(text) if !text.trim().is_empty() => Ok(text),

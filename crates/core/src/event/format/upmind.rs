@@ -1,6 +1,6 @@
 //! The decoder table of the Upmind webhook format. Rules see the keys of the body, with `ticket` added.
 
-use crate::event::format::decoder::{Decoder, Requirement, IdRule, Marker, place};
+use crate::event::format::decoder::{Decoder, IdRule, Marker, Requirement, place};
 use crate::event::format::transform::Transform;
 use crate::event::format::type_name::TypeNameSource;
 use crate::event::json::lookup::{DocumentPath, at};

@@ -1,7 +1,9 @@
 //! The decoder tables of the Zendesk event webhook format.
 //! Ids arrive as text, values of closed sets in upper case.
 
-use crate::event::format::decoder::{Decoder, Requirement, IdRule, FieldMapping, Marker, own, place};
+use crate::event::format::decoder::{
+    Decoder, FieldMapping, IdRule, Marker, Requirement, own, place,
+};
 use crate::event::format::transform::Transform;
 use crate::event::format::type_name::TypeNameSource;
 use crate::event::json::lookup::{DocumentPath, at};
@@ -38,7 +40,11 @@ const CURRENT: FieldMapping = place(
     at!["event.current.value", "event.current"],
     Transform::Typed,
 );
-const CUSTOM_FIELD_ID: FieldMapping = place("custom_field.id", at!["event.custom_field.id"], Transform::Id);
+const CUSTOM_FIELD_ID: FieldMapping = place(
+    "custom_field.id",
+    at!["event.custom_field.id"],
+    Transform::Id,
+);
 const TAGS_ADDED: FieldMapping = own(
     "tags_added",
     at!["event.tags_added", "event.added.tags"],
@@ -68,9 +74,21 @@ pub static TICKET: Decoder = Decoder {
         place("ticket.type", at!["detail.type"], Transform::Lower),
         place("ticket.priority", at!["detail.priority"], Transform::Lower),
         place("ticket.status", at!["detail.status"], Transform::Lower),
-        place("ticket.requester_id", at!["detail.requester_id"], Transform::Id),
-        place("ticket.submitter_id", at!["detail.submitter_id"], Transform::Id),
-        place("ticket.assignee_id", at!["detail.assignee_id"], Transform::Id),
+        place(
+            "ticket.requester_id",
+            at!["detail.requester_id"],
+            Transform::Id,
+        ),
+        place(
+            "ticket.submitter_id",
+            at!["detail.submitter_id"],
+            Transform::Id,
+        ),
+        place(
+            "ticket.assignee_id",
+            at!["detail.assignee_id"],
+            Transform::Id,
+        ),
         place(
             "ticket.organization_id",
             at!["detail.organization_id"],
@@ -88,7 +106,11 @@ pub static TICKET: Decoder = Decoder {
         ),
         PREVIOUS,
         CURRENT,
-        own("custom_field", at!["event.custom_field"], Transform::Emptied),
+        own(
+            "custom_field",
+            at!["event.custom_field"],
+            Transform::Emptied,
+        ),
         CUSTOM_FIELD_ID,
         place(
             "custom_field.raw_title",
@@ -136,7 +158,11 @@ pub static TICKET: Decoder = Decoder {
             at!["event.comment_id", "event.comment.id"],
             Transform::Id,
         ),
-        own("target_ticket_id", at!["event.target_ticket_id"], Transform::Id),
+        own(
+            "target_ticket_id",
+            at!["event.target_ticket_id"],
+            Transform::Id,
+        ),
         TAGS_ADDED,
         TAGS_REMOVED,
         // No public documentation confirms `added.user_ids`, or `comment_id` and `attachment_id` within an
@@ -206,7 +232,11 @@ pub static ORGANIZATION: Decoder = Decoder {
         OCCURRED_AT,
         place("organization", at!["detail"], Transform::AsIs),
         place("organization.id", at!["detail.id"], Transform::Id),
-        place("organization.group_id", at!["detail.group_id"], Transform::Id),
+        place(
+            "organization.group_id",
+            at!["detail.group_id"],
+            Transform::Id,
+        ),
         PREVIOUS,
         CURRENT,
         CUSTOM_FIELD_ID,
@@ -218,7 +248,10 @@ pub static ORGANIZATION: Decoder = Decoder {
 
 /// Families that are not in the catalogue, with `detail` unchanged.
 pub static OTHER: Decoder = Decoder {
-    sign: Marker::Starts(DocumentPath::new("type"), &["zen:event-type:", "zen:event-type/"]),
+    sign: Marker::Starts(
+        DocumentPath::new("type"),
+        &["zen:event-type:", "zen:event-type/"],
+    ),
     demands: &[
         Requirement::ObjectIfThere(DocumentPath::new("detail")),
         Requirement::ObjectIfThere(DocumentPath::new("event")),

@@ -1,6 +1,6 @@
 //! The decoder tables of the ZIS envelope format, the input of ZIS flows.
 
-use crate::event::format::decoder::{Decoder, Requirement, IdRule, FieldMapping, Marker, place};
+use crate::event::format::decoder::{Decoder, FieldMapping, IdRule, Marker, Requirement, place};
 use crate::event::format::transform::Transform;
 use crate::event::format::type_name::TypeNameSource;
 use crate::event::json::lookup::{DocumentPath, at};
@@ -33,7 +33,11 @@ pub static TICKET: Decoder = Decoder {
     envelope: ENVELOPE,
     body: &[
         place("", at!["input.ticket_event"], Transform::AsIs),
-        place("ticket.id", at!["input.ticket_event.ticket.id"], Transform::Id),
+        place(
+            "ticket.id",
+            at!["input.ticket_event.ticket.id"],
+            Transform::Id,
+        ),
         place(
             "ticket.tags",
             at!["input.ticket_event.ticket.tags"],
@@ -90,7 +94,9 @@ pub static CUSTOM_OBJECT: Decoder = Decoder {
     sign: Marker::Has(DocumentPath::new("input.custom_object_event")),
     demands: &[
         Requirement::Object(DocumentPath::new("input.custom_object_event")),
-        Requirement::ObjectIfThere(DocumentPath::new("input.custom_object_event.custom_object_record")),
+        Requirement::ObjectIfThere(DocumentPath::new(
+            "input.custom_object_event.custom_object_record",
+        )),
     ],
     naming: TypeNameSource::Display {
         at: DocumentPath::new("input.custom_object_event.type"),

@@ -11,15 +11,15 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Number, Value};
 
-use crate::event::catalogue::Catalogue;
-use crate::event::json::value_ref::ValueRef;
-use crate::event::format::DecodeError;
-use crate::event::format::decoder::{Decoder, sequence_id};
-use crate::event::json::content_hash::fingerprint;
-use crate::event::format::type_name::ResolvedType;
-use crate::event::json::tape::JsonKind;
-use crate::event::format::custom::CustomFormat;
 use crate::event::Event;
+use crate::event::catalogue::Catalogue;
+use crate::event::format::DecodeError;
+use crate::event::format::custom::CustomFormat;
+use crate::event::format::decoder::{Decoder, sequence_id};
+use crate::event::format::type_name::ResolvedType;
+use crate::event::json::content_hash::fingerprint;
+use crate::event::json::tape::JsonKind;
+use crate::event::json::value_ref::ValueRef;
 use crate::event::summary::EventSummary;
 
 #[derive(Debug)]
@@ -199,4 +199,3 @@ fn seconds(number: &Number) -> Option<Timestamp> {
 fn invalid_time(path: &str, text: &str) -> String {
     format!("invalid time `{text}` in `{path}`: the event is treated as having no time")
 }
-

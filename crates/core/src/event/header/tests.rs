@@ -3,13 +3,13 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
+use super::*;
+use crate::event::format::custom::{CustomFormat, TypeRule};
 use crate::event::format::{FormatHint, decode, head, read};
-use crate::event::json::parse::accept;
 use crate::event::json::mutate;
 use crate::event::json::mutate::SAMPLES;
+use crate::event::json::parse::accept;
 use crate::event::json::tape::Tape;
-use crate::event::format::custom::{CustomFormat, TypeRule};
-use super::*;
 
 /// Checks that both readers return the same event or the same error.
 fn both_agree(text: &str, format: FormatHint<'_>) {
@@ -51,7 +51,12 @@ fn an_event_from_the_tape_is_complete() {
     let catalogue = Catalogue::built_in();
     let mut tape = Tape::default();
     let scanned = tape.scan(text.as_bytes()).unwrap();
-    let head = head(ValueRef::Taped(scanned.root()), FormatHint::Detect, catalogue).unwrap();
+    let head = head(
+        ValueRef::Taped(scanned.root()),
+        FormatHint::Detect,
+        catalogue,
+    )
+    .unwrap();
     let event = head.event(catalogue);
     assert_eq!(event.raw, serde_json::from_str::<Value>(text).unwrap());
     assert_eq!(event, decode(event.raw.clone(), catalogue).unwrap());

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::event::json::value_ref::ValueRef;
 use crate::event::json::tape::JsonKind;
+use crate::event::json::value_ref::ValueRef;
 
 /// The SHA-256 of a value's canonical form, in hexadecimal.
 pub fn fingerprint(datum: ValueRef<'_>) -> String {

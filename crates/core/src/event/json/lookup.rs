@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::event::json::value_ref::ValueRef;
 use crate::event::json::tape::scan::hash;
+use crate::event::json::value_ref::ValueRef;
 
 /// A dotted path in a decoder's table, split at compile time. The empty path is the document itself.
 #[derive(Debug)]
@@ -119,7 +119,10 @@ impl<'a> PathCursor<'a> {
     }
 
     /// The first of several paths that exists, with its value.
-    pub fn first(&mut self, paths: &'static [DocumentPath]) -> Option<(&'static str, ValueRef<'a>)> {
+    pub fn first(
+        &mut self,
+        paths: &'static [DocumentPath],
+    ) -> Option<(&'static str, ValueRef<'a>)> {
         let mut paths = paths.iter();
         paths.find_map(|at| self.find(at).map(|datum| (at.text, datum)))
     }
@@ -132,7 +135,10 @@ pub fn find<'a>(document: ValueRef<'a>, path: &str) -> Option<ValueRef<'a>> {
 }
 
 /// The first of several paths that exists, with its value.
-pub fn first<'a>(document: ValueRef<'a>, paths: &[DocumentPath]) -> Option<(&'static str, ValueRef<'a>)> {
+pub fn first<'a>(
+    document: ValueRef<'a>,
+    paths: &[DocumentPath],
+) -> Option<(&'static str, ValueRef<'a>)> {
     paths
         .iter()
         .find_map(|at| at.find(document).map(|datum| (at.text, datum)))
@@ -164,9 +170,9 @@ pub fn put(object: &mut Map<String, Value>, path: &str, value: Value) {
 mod tests {
     use serde_json::json;
 
+    use super::*;
     use crate::event::format::DECODERS;
     use crate::event::json::tape::Tape;
-    use super::*;
 
     static PATHS: &[DocumentPath] = at![
         "a.b.1.c", "a.b.1.x", "a.b.1", "", "a.x", "a.x.y", "a.x.y.z", "a.x.z", "a.b.2", "a.b.2.c",

@@ -9,4 +9,3 @@ pub mod repair;
 pub mod split;
 pub mod tape;
 pub mod value_ref;
-

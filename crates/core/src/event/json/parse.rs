@@ -2,14 +2,11 @@
 //! warnings; invalid JSON, nesting over 127 levels, numbers outside `f64` and duplicate keys are errors
 //! with line and column. The result never depends on the loaded rules.
 
-
 use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
-
-use crate::event::json::split::{BatchItem, accept_many};
 
 /// A parsed document.
 #[derive(Debug, Clone, PartialEq)]

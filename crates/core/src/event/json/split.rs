@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::event::json::parse::{ParsedJson, JsonError, accept};
+use crate::event::json::parse::{JsonError, ParsedJson, accept};
 
 /// One event of an input, or its error.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,14 +88,17 @@ fn split_array(accepted: ParsedJson, bytes: &[u8], above: usize) -> Vec<BatchIte
         }];
     }
     let starts = element_lines(bytes);
-    let items = elements.into_iter().enumerate().map(|(n, value)| BatchItem {
-        line: above + starts.get(n).copied().unwrap_or(1),
-        outcome: Ok(ParsedJson {
-            value,
-            // It is unknown which element a repair changed.
-            repairs: accepted.repairs.clone(),
-        }),
-    });
+    let items = elements
+        .into_iter()
+        .enumerate()
+        .map(|(n, value)| BatchItem {
+            line: above + starts.get(n).copied().unwrap_or(1),
+            outcome: Ok(ParsedJson {
+                value,
+                // It is unknown which element a repair changed.
+                repairs: accepted.repairs.clone(),
+            }),
+        });
     items.collect()
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::{Number, Value};
 
-use crate::event::json::tape::{TapeValue, JsonKind};
+use crate::event::json::tape::{JsonKind, TapeValue};
 
 #[derive(Debug, Clone, Copy)]
 pub enum ValueRef<'a> {

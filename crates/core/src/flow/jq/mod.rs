@@ -84,4 +84,3 @@ fn mistake_in_lines(mistake: &JqError, text: &str) -> String {
     let line = text[..mistake.range.start].matches('\n').count() + 1;
     format!("{} (line {line} of the program)", mistake.message)
 }
-

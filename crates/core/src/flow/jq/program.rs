@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::flow::jq::depth;
 use crate::flow::jq::depth::{MAX_BRACKETS, MAX_OPERATORS};
 use crate::flow::jq::suggest;
-use crate::flow::jq::{MAX_PROGRAM_BYTES, JqError, result};
+use crate::flow::jq::{JqError, MAX_PROGRAM_BYTES, result};
 
 type Data = JustLut<Val>;
 

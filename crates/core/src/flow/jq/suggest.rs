@@ -2,8 +2,8 @@
 
 use jaq_core::load::parse::Expect;
 
-use crate::flow::jq::program::functions;
 use crate::document::suggest::{for_jq_name, nearest};
+use crate::flow::jq::program::functions;
 
 /// Names, why they are not available, and what to write instead.
 type UnsupportedFunctions = (&'static [&'static str], &'static str, &'static str);

@@ -15,12 +15,12 @@ use crate::diagnostic::Span;
 use crate::flow::call::Call;
 use crate::flow::decide::{RunInput, StepCall};
 use crate::flow::step::{Flow, Step};
-use crate::flow::walk::{Interrupt, Walk};
 use crate::flow::walk::recorder::PlanRecorder;
+use crate::flow::walk::{Interrupt, Walk};
 use crate::language::condition::evaluate::Truth;
 use crate::language::condition::trace::Trace;
-use crate::run::{Attempt, LogEntry};
 use crate::run::call_result::CallResult;
+use crate::run::{Attempt, LogEntry};
 
 /// The most calls that the oracle is asked for. The results of further calls count as unknown.
 const MAX_ORACLE_CALLS: usize = 200;
@@ -146,4 +146,3 @@ pub fn plan<'f>(
         }
     }
 }
-

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::document::size;
-use crate::flow::limits::MOST_PROCESSES;
 use crate::document::vocabulary::{Vocabulary, boolean, duration, mapping, text, word};
+use crate::flow::limits::MOST_PROCESSES;
 
 /// The keys under `exec`, where it is not the list of arguments itself.
 pub const EXEC: Vocabulary = Vocabulary {

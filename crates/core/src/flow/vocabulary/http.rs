@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::flow::limits::MOST_REDIRECTS;
 use crate::document::vocabulary::{Vocabulary, anything, mapping, text, word};
+use crate::flow::limits::MOST_REDIRECTS;
 
 /// The methods that a request may have.
 pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];

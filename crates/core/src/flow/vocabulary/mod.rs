@@ -6,7 +6,9 @@ pub mod http;
 
 use serde_json::{Value, json};
 
-use crate::document::vocabulary::{Vocabulary, anything, condition, duration, mapping, number, steps, text, word};
+use crate::document::vocabulary::{
+    Vocabulary, anything, condition, duration, mapping, number, steps, text, word,
+};
 use crate::flow::vocabulary::command::{confine, exec};
 use crate::flow::vocabulary::http::http;
 

@@ -1,12 +1,12 @@
 //! Walks a step that makes a call: its attempts, and when the next one is due.
 //! Renders the call, but does not execute it.
 
-use crate::flow::walk::history::{LastEntry, StepHistory};
-use crate::flow::walk::{Timer, FlowEnd, StepFailure, Interrupt, Transition, Walk};
-use crate::flow::walk::variables::Variables;
 use crate::flow::decide::StepCall;
 use crate::flow::plan::PlanStepKind;
 use crate::flow::step::{OnCrash, Step};
+use crate::flow::walk::history::{LastEntry, StepHistory};
+use crate::flow::walk::variables::Variables;
+use crate::flow::walk::{FlowEnd, Interrupt, StepFailure, Timer, Transition, Walk};
 use crate::run::Attempt;
 use crate::run::call_result::CallFailure;
 
@@ -106,7 +106,11 @@ impl<'a, 'l> Walk<'a, 'l> {
             }
             Some(recorder) if recorder.hidden || recorder.is_unknown(step_path) => {
                 self.count_unknown();
-                self.plan_step(step, step_path, PlanStepKind::Call(Box::new(task.call), None));
+                self.plan_step(
+                    step,
+                    step_path,
+                    PlanStepKind::Call(Box::new(task.call), None),
+                );
                 Ok(Transition::NextWithoutResult)
             }
             Some(_) => Err(Interrupt::Asks(Box::new(task))),

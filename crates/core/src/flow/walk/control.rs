@@ -5,19 +5,19 @@ use std::borrow::Cow;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use crate::flow::walk::history::{LastEntry, StepHistory};
-use crate::flow::walk::{Timer, FlowEnd, StepFailure, Interrupt, Transition, Walk};
-use crate::flow::walk::variables::Variables;
-use crate::flow::control::{Choose, FlowCall, BranchTarget, Wait};
+use crate::flow::control::{BranchTarget, Choose, FlowCall, Wait};
 use crate::flow::plan::{PlanBranch, PlanStepKind};
 use crate::flow::step::Step;
+use crate::flow::walk::history::{LastEntry, StepHistory};
+use crate::flow::walk::variables::Variables;
+use crate::flow::walk::{FlowEnd, Interrupt, StepFailure, Timer, Transition, Walk};
+use crate::language::condition::Condition;
 use crate::language::condition::evaluate::{Truth, evaluate};
 use crate::language::condition::trace::Trace;
-use crate::language::condition::Condition;
-use crate::language::template::{RenderError, Template};
 use crate::language::template::json::JsonTemplate;
-use crate::run::{Attempt, LogEntry};
+use crate::language::template::{RenderError, Template};
 use crate::run::call_result::{CallResult, Reply};
+use crate::run::{Attempt, LogEntry};
 
 impl<'a, 'l> Walk<'a, 'l> {
     pub(super) fn guard(
@@ -207,7 +207,11 @@ impl<'a, 'l> Walk<'a, 'l> {
             Ok(given) => given.map(|tree| tree.redacted()),
             Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
-        self.plan_step(step, step_path, PlanStepKind::Enters(named.name.to_string()));
+        self.plan_step(
+            step,
+            step_path,
+            PlanStepKind::Enters(named.name.to_string()),
+        );
         let vars = match given {
             None => Cow::Borrowed(&*named.vars),
             Some(given) => Cow::Owned(overridden(&named.vars, given)),
@@ -330,7 +334,12 @@ impl<'a, 'l> Walk<'a, 'l> {
     }
 
     /// Fails a step whose input has the wrong type.
-    pub(super) fn fail_step(&mut self, step: &'a Step, step_path: &str, message: String) -> Transition {
+    pub(super) fn fail_step(
+        &mut self,
+        step: &'a Step,
+        step_path: &str,
+        message: String,
+    ) -> Transition {
         self.plan_step(step, step_path, PlanStepKind::Fails(message.clone()));
         Transition::End(FlowEnd::Failed(StepFailure {
             step: step.name.clone(),

@@ -3,17 +3,17 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::flow::walk::{FlowEnd, StepFailure, Interrupt, Transition, Walk};
-use crate::flow::walk::variables::Variables;
-use crate::flow::limits;
 use crate::flow::control::{ForEach, OnFailure};
+use crate::flow::limits;
 use crate::flow::plan::PlanStepKind;
 use crate::flow::step::Step;
 use crate::flow::walk::history::LastEntry;
-use crate::path::Resolved;
+use crate::flow::walk::variables::Variables;
+use crate::flow::walk::{FlowEnd, Interrupt, StepFailure, Transition, Walk};
 use crate::language::template::RenderError;
-use crate::run::call_result::{CallFailure, CallResult, Reply};
+use crate::path::Resolved;
 use crate::path::scope::Scope;
+use crate::run::call_result::{CallFailure, CallResult, Reply};
 
 /// The items that a plan shows.
 const MAX_PLANNED_ITEMS: usize = 3;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::run::{Attempt, LogEntry};
 use crate::run::call_result::Reply;
+use crate::run::{Attempt, LogEntry};
 
 /// The log by step path.
 pub struct LogIndex<'a> {
@@ -118,7 +118,10 @@ impl<'a> StepHistory<'a> {
                 outcome: Ok(Reply { value: result }),
                 ..
             }) => Some(result),
-            LastEntry::Attempt(_) | LastEntry::Nothing | LastEntry::Started { .. } | LastEntry::Waiting { .. } => None,
+            LastEntry::Attempt(_)
+            | LastEntry::Nothing
+            | LastEntry::Started { .. }
+            | LastEntry::Waiting { .. } => None,
         }
     }
 }

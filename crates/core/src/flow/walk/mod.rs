@@ -15,13 +15,13 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+pub use crate::flow::walk::recorder::PlanRecorder;
 use crate::flow::walk::state_data::{bundle_error, state_input};
 pub use crate::flow::walk::variables::Variables;
-pub use crate::flow::walk::recorder::PlanRecorder;
 
-use crate::flow::limits;
-use crate::flow::control::{Catch, BranchTarget};
+use crate::flow::control::{BranchTarget, Catch};
 use crate::flow::decide::{RunInput, StepCall};
+use crate::flow::limits;
 use crate::flow::plan::PlanStepKind;
 use crate::flow::step::{Action, Flow, Step};
 use crate::flow::walk::history::{LogIndex, StepHistory};
@@ -239,7 +239,9 @@ impl<'a, 'l> Walk<'a, 'l> {
         let error = match history.caught {
             Some(error) => error.clone(),
             None => match self.execute(step, step_path, history, variables)? {
-                Transition::End(FlowEnd::Failed(failure)) => self.record_caught(step_path, &failure)?,
+                Transition::End(FlowEnd::Failed(failure)) => {
+                    self.record_caught(step_path, &failure)?
+                }
                 pass => return Ok(pass),
             },
         };
@@ -304,7 +306,11 @@ impl<'a, 'l> Walk<'a, 'l> {
 
     /// Records first that the failure is caught, so that the run continues there even if the step would
     /// succeed later.
-    fn record_caught(&mut self, step_path: &str, failure: &StepFailure) -> Result<Value, Interrupt> {
+    fn record_caught(
+        &mut self,
+        step_path: &str,
+        failure: &StepFailure,
+    ) -> Result<Value, Interrupt> {
         let error = failure.error();
         if let Some(recorder) = &mut self.recorder {
             recorder.caught(step_path, &failure.why);

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::flow::walk::variables::Variables;
 use crate::flow::step::{Action, Step};
+use crate::flow::walk::variables::Variables;
 use crate::language::template::RenderError;
 use crate::path::scope::Scope;
 

@@ -9,9 +9,9 @@ use crate::event::Event;
 use crate::flow::control::ResultPath;
 use crate::flow::step::{Action, Step};
 use crate::language::condition::Condition;
-use crate::path::{PathSegment, Path, Root, PathKind};
 use crate::language::template::RenderError;
 use crate::path::scope::Scope;
+use crate::path::{Path, PathKind, PathSegment, Root};
 
 /// The variables of a flow at one step.
 #[derive(Clone)]
@@ -83,7 +83,9 @@ impl<'a> Variables<'a> {
     }
 
     pub fn write_result(&mut self, landing: &ResultPath, value: Value) {
-        let ResultPath::At(keys) = landing else { return };
+        let ResultPath::At(keys) = landing else {
+            return;
+        };
         self.unknown.retain(|unknown| !unknown.starts_with(keys));
         let slot = keys.iter().fold(&mut self.document, entry);
         *slot = value;

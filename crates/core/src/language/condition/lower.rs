@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::language::condition::{Condition, Polarity, Predicate};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
-use crate::language::resolver::NameResolver;
+use crate::language::condition::{Condition, Polarity, Predicate};
 use crate::language::operator;
-use crate::language::operator::{CaseSensitivity, Operator, OperandContext, OperatorSpec};
-use crate::path::Path;
 use crate::language::operator::cache::OperatorKey;
+use crate::language::operator::{CaseSensitivity, OperandContext, Operator, OperatorSpec};
+use crate::language::resolver::NameResolver;
+use crate::path::Path;
 
 /// Where in the tree the lowering stands.
 #[derive(Debug, Clone)]
@@ -88,7 +88,11 @@ fn any(mut parts: Vec<Condition>) -> Condition {
 }
 
 /// A mapping: every key must hold.
-pub fn mapping(node: &Node, branch: &GroupContext, names: &mut NameResolver<'_>) -> Option<Condition> {
+pub fn mapping(
+    node: &Node,
+    branch: &GroupContext,
+    names: &mut NameResolver<'_>,
+) -> Option<Condition> {
     let entries = match &node.value {
         Yaml::Map(entries) if !entries.is_empty() => entries,
         Yaml::Map(_) => {
@@ -122,7 +126,11 @@ pub fn mapping(node: &Node, branch: &GroupContext, names: &mut NameResolver<'_>)
     Some(branch.all(parts?))
 }
 
-fn lower_entry(entry: &Entry, branch: &GroupContext, names: &mut NameResolver<'_>) -> Option<Condition> {
+fn lower_entry(
+    entry: &Entry,
+    branch: &GroupContext,
+    names: &mut NameResolver<'_>,
+) -> Option<Condition> {
     match entry.key.as_str() {
         "all" | "any" | "none" => lower_group(entry, branch, names),
         "not" => {
@@ -140,7 +148,11 @@ fn lower_entry(entry: &Entry, branch: &GroupContext, names: &mut NameResolver<'_
     }
 }
 
-fn lower_group(entry: &Entry, branch: &GroupContext, names: &mut NameResolver<'_>) -> Option<Condition> {
+fn lower_group(
+    entry: &Entry,
+    branch: &GroupContext,
+    names: &mut NameResolver<'_>,
+) -> Option<Condition> {
     let key = entry.key.as_str();
     let Some(items) = entry.value.as_list() else {
         let message = format!(
@@ -177,7 +189,11 @@ fn lower_group(entry: &Entry, branch: &GroupContext, names: &mut NameResolver<'_
     })
 }
 
-fn lower_field(entry: &Entry, branch: &GroupContext, names: &mut NameResolver<'_>) -> Option<Condition> {
+fn lower_field(
+    entry: &Entry,
+    branch: &GroupContext,
+    names: &mut NameResolver<'_>,
+) -> Option<Condition> {
     if let Some(help) = misplaced_operator(entry) {
         let message = format!("`{}` is an operator, not a field", entry.key);
         names.error(Code::UnknownField, entry.key_at, message, &help);
@@ -324,7 +340,11 @@ fn lower_operator(
 
 /// What the `ignore_case` beside the operators says; None after reporting one that cannot stand
 /// there.
-fn case_beside(node: &Node, branch: &GroupContext, diagnostics: &mut Diagnostics) -> Option<CaseSensitivity> {
+fn case_beside(
+    node: &Node,
+    branch: &GroupContext,
+    diagnostics: &mut Diagnostics,
+) -> Option<CaseSensitivity> {
     let Some(said) = node.get("ignore_case") else {
         return Some(branch.case);
     };
@@ -338,7 +358,11 @@ fn case_beside(node: &Node, branch: &GroupContext, diagnostics: &mut Diagnostics
         diagnostics.error(Code::OperatorMismatch, said.at, message, help);
         return None;
     }
-    Some(if ignore { CaseSensitivity::Ignored } else { CaseSensitivity::Exact })
+    Some(if ignore {
+        CaseSensitivity::Ignored
+    } else {
+        CaseSensitivity::Exact
+    })
 }
 
 fn compares_text(node: &Node) -> bool {

@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use crate::diagnostic::Span;
 use crate::document::Node;
-use crate::language::resolver::NameResolver;
-use crate::language::operator::Operator;
-use crate::path::Path;
 use crate::language::condition::lower::GroupContext;
+use crate::language::operator::Operator;
+use crate::language::resolver::NameResolver;
+use crate::path::Path;
 
 pub use crate::language::condition::schema::schema;
 

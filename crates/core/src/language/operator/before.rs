@@ -2,10 +2,12 @@
 //! It refuses operands that are no time, and fields that never hold one.
 
 use crate::document::Node;
+use crate::language::operator::relation::OrderRelation;
 use crate::language::operator::time;
 use crate::language::operator::time::TimeComparison;
-use crate::language::operator::relation::OrderRelation;
-use crate::language::operator::{Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
+use crate::language::operator::{
+    Example, OperandContext, Operator, OperatorSpec, Verdict, absent, example,
+};
 
 pub const SPEC: OperatorSpec = OperatorSpec {
     name: "before",

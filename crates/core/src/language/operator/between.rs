@@ -6,11 +6,13 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Code, Report};
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
-use crate::language::operator::index_condition::{IndexKey, IndexCondition};
+use crate::language::operator::index_condition::{IndexCondition, IndexKey};
 use crate::language::operator::operand::Operand;
 use crate::language::operator::order::OrderComparison;
 use crate::language::operator::relation::OrderRelation;
-use crate::language::operator::{OperatorImpl, Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
+use crate::language::operator::{
+    Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict, absent, example,
+};
 use crate::path::Resolved;
 use crate::path::scope::Scope;
 
@@ -90,7 +92,11 @@ fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> 
     Some(Operator::Between(between))
 }
 
-fn parse_end(node: &Node, side: OrderRelation, parsing: &mut OperandContext<'_, '_>) -> Option<OrderComparison> {
+fn parse_end(
+    node: &Node,
+    side: OrderRelation,
+    parsing: &mut OperandContext<'_, '_>,
+) -> Option<OrderComparison> {
     if node.as_list().is_some() {
         parsing
             .names
@@ -141,8 +147,12 @@ impl OperatorImpl for Between {
         };
         let exact = low.exact && high.exact;
         let clue = match (low.clues.as_slice(), high.clues.as_slice()) {
-            ([IndexKey::Number(low)], [IndexKey::Number(high)]) => IndexKey::Number(low.meet(*high)),
-            ([IndexKey::Instant(low)], [IndexKey::Instant(high)]) => IndexKey::Instant(low.meet(*high)),
+            ([IndexKey::Number(low)], [IndexKey::Number(high)]) => {
+                IndexKey::Number(low.meet(*high))
+            }
+            ([IndexKey::Instant(low)], [IndexKey::Instant(high)]) => {
+                IndexKey::Instant(low.meet(*high))
+            }
             _ => {
                 let either = ends.into_iter();
                 return either

@@ -6,10 +6,10 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::document::{Node, Yaml};
-use crate::language::names::ErrorScope;
 use crate::language::event_fields::EventTypesKey;
-use crate::language::resolver::NameResolver;
+use crate::language::names::ErrorScope;
 use crate::language::operator::{CaseSensitivity, Operator, OperatorSpec};
+use crate::language::resolver::NameResolver;
 use crate::path::Path;
 
 /// Beyond it tests are lowered one by one: they are hardly the same then.

@@ -3,12 +3,12 @@
 
 use serde_json::{Number, Value};
 
-use crate::event::catalogue::field_type::FieldType;
 use crate::document::Node;
-use crate::language::operator::time::instant;
-use crate::language::operator::operand::Operand;
-use crate::language::operator::{CaseSensitivity, OperandContext, words};
 use crate::document::suggest;
+use crate::event::catalogue::field_type::FieldType;
+use crate::language::operator::operand::Operand;
+use crate::language::operator::time::instant;
+use crate::language::operator::{CaseSensitivity, OperandContext, words};
 
 pub fn equal(a: &Value, b: &Value, case: CaseSensitivity) -> bool {
     match (a, b) {
@@ -72,13 +72,18 @@ pub fn near_miss(got: &Value, wanted: &Value) -> Option<String> {
         }
         (Value::String(text), scalar @ (Value::Number(_) | Value::Bool(_)))
         | (scalar @ (Value::Number(_) | Value::Bool(_)), Value::String(text))
-            if serde_json::from_str(text).is_ok_and(|read| equal(&read, scalar, CaseSensitivity::Exact)) =>
+            if serde_json::from_str(text)
+                .is_ok_and(|read| equal(&read, scalar, CaseSensitivity::Exact)) =>
         {
             Some(format!(
                 "only the type differs: \"{text}\" is text, {scalar} is not"
             ))
         }
-        (Value::Array(items), wanted) if items.iter().any(|i| equal(i, wanted, CaseSensitivity::Exact)) => {
+        (Value::Array(items), wanted)
+            if items
+                .iter()
+                .any(|i| equal(i, wanted, CaseSensitivity::Exact)) =>
+        {
             Some(format!(
                 "the value is a list; `has: {}` looks inside of it",
                 words(wanted)

@@ -4,9 +4,11 @@
 use serde_json::{Value, json};
 
 use crate::document::Node;
-use crate::language::operator::index_condition::{IndexKey, IndexCondition};
+use crate::language::operator::index_condition::{IndexCondition, IndexKey};
 use crate::language::operator::operand::boolean;
-use crate::language::operator::{OperatorImpl, Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
+use crate::language::operator::{
+    Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict, absent, example,
+};
 use crate::path::Resolved;
 use crate::path::scope::Scope;
 

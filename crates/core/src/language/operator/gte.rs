@@ -5,7 +5,9 @@ use crate::document::Node;
 use crate::language::operator::order;
 use crate::language::operator::order::OrderComparison;
 use crate::language::operator::relation::OrderRelation;
-use crate::language::operator::{Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
+use crate::language::operator::{
+    Example, OperandContext, Operator, OperatorSpec, Verdict, absent, example,
+};
 
 pub const SPEC: OperatorSpec = OperatorSpec {
     name: "gte",
@@ -29,5 +31,6 @@ const EXAMPLES: &[Example] = &[
 ];
 
 fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
-    OrderComparison::parse(node, SPEC.name, OrderRelation::GreaterOrEqual, parsing).map(Operator::Gte)
+    OrderComparison::parse(node, SPEC.name, OrderRelation::GreaterOrEqual, parsing)
+        .map(Operator::Gte)
 }

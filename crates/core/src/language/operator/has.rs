@@ -4,12 +4,15 @@
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Report};
-use crate::event::catalogue::field_type::FieldType;
 use crate::document::Node;
+use crate::event::catalogue::field_type::FieldType;
 use crate::language::operator::equality::{equal, near_miss};
-use crate::language::operator::index_condition::{IndexKey, IndexCondition, EqualityKey};
+use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey};
 use crate::language::operator::operand::{Operand, Operands};
-use crate::language::operator::{CaseSensitivity, OperatorImpl, Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example, words};
+use crate::language::operator::{
+    CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
+    absent, example, words,
+};
 use crate::path::Resolved;
 use crate::path::scope::Scope;
 
@@ -187,7 +190,9 @@ impl OperatorImpl for Has {
     fn narrowings(&self) -> Vec<IndexCondition> {
         let narrowing = self.operands.narrowing(self.case, IndexKey::Element);
         match narrowing.clues.as_slice() {
-            [IndexKey::Standing] => vec![IndexCondition::within(IndexKey::Equal(EqualityKey::List))],
+            [IndexKey::Standing] => {
+                vec![IndexCondition::within(IndexKey::Equal(EqualityKey::List))]
+            }
             _ => vec![narrowing],
         }
     }

@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 use crate::document::Node;
 use crate::language::operator::equality::equal;
 use crate::language::operator::has::{element_hint, elements, list_or_empty, parse_elements};
-use crate::language::operator::index_condition::{IndexKey, IndexCondition, EqualityKey};
+use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey};
 use crate::language::operator::operand::{Operand, Operands};
-use crate::language::operator::{CaseSensitivity, OperatorImpl, Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
+use crate::language::operator::{
+    CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
+    absent, example,
+};
 use crate::path::Resolved;
 use crate::path::scope::Scope;
 
@@ -108,7 +111,10 @@ impl OperatorImpl for HasAll {
             .filter(|wanted| !items.iter().any(|item| equal(item, wanted, self.case)))
             .collect();
         element_hint(found, &lacking).or_else(|| {
-            let names: Vec<_> = lacking.iter().map(crate::language::operator::words).collect();
+            let names: Vec<_> = lacking
+                .iter()
+                .map(crate::language::operator::words)
+                .collect();
             (!names.is_empty()).then(|| format!("lacks {}", names.join(", ")))
         })
     }

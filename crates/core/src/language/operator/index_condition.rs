@@ -214,7 +214,8 @@ mod tests {
                 .iter()
                 .flat_map(|a| values.iter().map(move |b| (a, b)))
             {
-                let ((left, exact), (right, _)) = (EqualityKey::of(a, case), EqualityKey::of(b, case));
+                let ((left, exact), (right, _)) =
+                    (EqualityKey::of(a, case), EqualityKey::of(b, case));
                 if equal(a, b, case) {
                     assert_eq!(left, right, "{a} {b}");
                 } else if exact {

@@ -5,9 +5,12 @@ use serde_json::{Value, json};
 
 use crate::document::Node;
 use crate::language::operator::equality::{check_literal, equal, near_miss};
-use crate::language::operator::index_condition::{IndexKey, IndexCondition};
+use crate::language::operator::index_condition::{IndexCondition, IndexKey};
 use crate::language::operator::operand::{Operand, Operands};
-use crate::language::operator::{CaseSensitivity, OperatorImpl, Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
+use crate::language::operator::{
+    CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
+    absent, example,
+};
 use crate::path::Resolved;
 use crate::path::scope::Scope;
 

@@ -5,7 +5,9 @@ use crate::document::Node;
 use crate::language::operator::order;
 use crate::language::operator::order::OrderComparison;
 use crate::language::operator::relation::OrderRelation;
-use crate::language::operator::{Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
+use crate::language::operator::{
+    Example, OperandContext, Operator, OperatorSpec, Verdict, absent, example,
+};
 
 pub const SPEC: OperatorSpec = OperatorSpec {
     name: "lte",

@@ -7,15 +7,18 @@ use regex::RegexBuilder;
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Report};
-use crate::event::catalogue::field_type::FieldType;
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
-use crate::language::operator::required_literals;
+use crate::event::catalogue::field_type::FieldType;
 use crate::language::operator::index_condition::IndexCondition;
-use crate::language::operator::text::instead;
-use crate::language::operator::{CaseSensitivity, OperatorImpl, Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example, words};
-use crate::path::Resolved;
 use crate::language::operator::pattern::Pattern;
+use crate::language::operator::required_literals;
+use crate::language::operator::text::instead;
+use crate::language::operator::{
+    CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
+    absent, example, words,
+};
+use crate::path::Resolved;
 use crate::path::scope::Scope;
 
 #[derive(Debug, Clone)]
@@ -174,7 +177,9 @@ impl OperatorImpl for Matches {
 
     fn narrowings(&self) -> Vec<IndexCondition> {
         let parts = self.written();
-        vec![IndexCondition::any(parts.map(|part| self.narrowing_by(part)))]
+        vec![IndexCondition::any(
+            parts.map(|part| self.narrowing_by(part)),
+        )]
     }
 
     fn want(&self, _: &Scope<'_>) -> String {

@@ -37,18 +37,18 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::diagnostic::{Code, Report};
+use crate::document::Node;
 use crate::event::catalogue::field_type::FieldType;
 use crate::language::condition::Polarity;
-use crate::document::Node;
 use crate::language::event_fields::FieldCheck;
-use crate::language::resolver::NameResolver;
-use crate::language::operator::time::TimeComparison;
 use crate::language::operator::index_condition::IndexCondition;
 use crate::language::operator::operand::Operand;
 use crate::language::operator::order::OrderComparison;
 use crate::language::operator::text::TextComparison;
-use crate::path::{Resolved, Path};
+use crate::language::operator::time::TimeComparison;
+use crate::language::resolver::NameResolver;
 use crate::path::scope::Scope;
+use crate::path::{Path, Resolved};
 
 /// What judging one predicate gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -385,4 +385,3 @@ pub fn words(value: &Value) -> String {
         None => text,
     }
 }
-

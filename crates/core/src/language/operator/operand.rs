@@ -4,14 +4,14 @@
 use serde_json::Value;
 
 use crate::diagnostic::{Code, Diagnostic, Report};
-use crate::event::catalogue::field_type::FieldType;
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
+use crate::event::catalogue::field_type::FieldType;
 use crate::language::event_fields::FieldCheck;
-use crate::language::operator::index_condition::{IndexKey, IndexCondition, EqualityKey};
+use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey};
 use crate::language::operator::{CaseSensitivity, OperandContext, Verdict, find, words};
-use crate::path::{Resolved, Path};
 use crate::path::scope::Scope;
+use crate::path::{Path, Resolved};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Operand {
@@ -71,7 +71,11 @@ impl Operand {
     }
 
     /// What equals it.
-    pub fn narrowing(&self, case: CaseSensitivity, clue: fn(EqualityKey) -> IndexKey) -> IndexCondition {
+    pub fn narrowing(
+        &self,
+        case: CaseSensitivity,
+        clue: fn(EqualityKey) -> IndexKey,
+    ) -> IndexCondition {
         let Operand::Literal(value) = self else {
             return IndexCondition::standing();
         };
@@ -192,7 +196,11 @@ impl Operands {
     }
 
     /// What equals one of them.
-    pub fn narrowing(&self, case: CaseSensitivity, clue: fn(EqualityKey) -> IndexKey) -> IndexCondition {
+    pub fn narrowing(
+        &self,
+        case: CaseSensitivity,
+        clue: fn(EqualityKey) -> IndexKey,
+    ) -> IndexCondition {
         let operands = self.0.iter();
         IndexCondition::any(operands.map(|operand| operand.narrowing(case, clue)))
     }

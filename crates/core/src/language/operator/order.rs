@@ -7,17 +7,19 @@ use std::cmp::Ordering;
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Diagnostic, Report};
-use crate::event::catalogue::field_type::FieldType;
 use crate::document::Node;
+use crate::document::suggest;
+use crate::event::catalogue::field_type::FieldType;
+use crate::language::operator::index_condition::{
+    EqualityKey, IndexCondition, IndexKey, is_exact, nearest,
+};
+use crate::language::operator::operand::{Operand, Operands};
+use crate::language::operator::relation::OrderRelation;
 use crate::language::operator::time::{instant, milliseconds};
 use crate::language::operator::value_kind::numbers;
 use crate::language::operator::value_kind::{ValueKind, number};
-use crate::language::operator::index_condition::{IndexKey, IndexCondition, EqualityKey, is_exact, nearest};
-use crate::language::operator::operand::{Operand, Operands};
-use crate::language::operator::relation::OrderRelation;
-use crate::language::operator::{CaseSensitivity, OperatorImpl, OperandContext, Verdict, words};
+use crate::language::operator::{CaseSensitivity, OperandContext, OperatorImpl, Verdict, words};
 use crate::path::Resolved;
-use crate::document::suggest;
 use crate::path::scope::Scope;
 
 /// The words of a field from low to high.
@@ -125,7 +127,9 @@ impl OrderComparison {
                 IndexCondition::within(IndexKey::Number(side))
             }
             Value::String(text) => self.narrowing_by_text(text),
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => IndexCondition::never(),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+                IndexCondition::never()
+            }
         }
     }
 
@@ -137,9 +141,9 @@ impl OrderComparison {
             };
         }
         match instant(text) {
-            Some(at) if !self.scale.closed && number(text).is_none() => {
-                IndexCondition::within(IndexKey::Instant(self.side.up_to_and_with(milliseconds(at))))
-            }
+            Some(at) if !self.scale.closed && number(text).is_none() => IndexCondition::within(
+                IndexKey::Instant(self.side.up_to_and_with(milliseconds(at))),
+            ),
             Some(_) | None => IndexCondition::standing(),
         }
     }
@@ -148,7 +152,9 @@ impl OrderComparison {
     fn narrowing_by_rank(&self, ranks: Ranks, wanted: usize) -> IndexCondition {
         let words = ranks.iter().enumerate();
         let words = words.filter(|(rank, _)| self.side.holds(rank.cmp(&wanted)));
-        let clue = |word: &str| IndexKey::Equal(EqualityKey::of(&Value::from(word), CaseSensitivity::Exact).0);
+        let clue = |word: &str| {
+            IndexKey::Equal(EqualityKey::of(&Value::from(word), CaseSensitivity::Exact).0)
+        };
         IndexCondition::any(words.map(|(_, word)| IndexCondition::exactly(clue(word))))
     }
 
@@ -186,7 +192,9 @@ impl OperatorImpl for OrderComparison {
 
     fn narrowings(&self) -> Vec<IndexCondition> {
         let parts = self.operands.0.iter();
-        vec![IndexCondition::any(parts.map(|part| self.narrowing_by(part)))]
+        vec![IndexCondition::any(
+            parts.map(|part| self.narrowing_by(part)),
+        )]
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {

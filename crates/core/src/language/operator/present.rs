@@ -4,9 +4,11 @@
 use serde_json::{Value, json};
 
 use crate::document::Node;
-use crate::language::operator::index_condition::{IndexKey, IndexCondition, EqualityKey};
+use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey};
 use crate::language::operator::operand::boolean;
-use crate::language::operator::{OperatorImpl, Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
+use crate::language::operator::{
+    Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict, absent, example,
+};
 use crate::path::Resolved;
 use crate::path::scope::Scope;
 
@@ -53,7 +55,11 @@ impl Present {
         if wanted {
             return vec![IndexCondition::exactly(IndexKey::Present)];
         }
-        let nothing = [EqualityKey::Null, EqualityKey::Text("".into()), EqualityKey::List];
+        let nothing = [
+            EqualityKey::Null,
+            EqualityKey::Text("".into()),
+            EqualityKey::List,
+        ];
         let clues = nothing.map(IndexKey::Equal).into_iter();
         vec![IndexCondition {
             clues: clues.chain([IndexKey::Absent]).collect(),

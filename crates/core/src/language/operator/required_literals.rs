@@ -64,8 +64,12 @@ fn shortest(texts: &[Vec<u8>]) -> usize {
 fn stand(hir: &Hir, kind: ExtractKind) -> TextPosition {
     let properties = hir.properties();
     match kind {
-        ExtractKind::Prefix if properties.look_set_prefix().contains(Look::Start) => TextPosition::Start,
-        ExtractKind::Suffix if properties.look_set_suffix().contains(Look::End) => TextPosition::End,
+        ExtractKind::Prefix if properties.look_set_prefix().contains(Look::Start) => {
+            TextPosition::Start
+        }
+        ExtractKind::Suffix if properties.look_set_suffix().contains(Look::End) => {
+            TextPosition::End
+        }
         _ => TextPosition::Anywhere,
     }
 }
@@ -77,7 +81,9 @@ mod tests {
     fn told(pattern: &str, case: CaseSensitivity) -> Option<Vec<(TextPosition, String)>> {
         let clues = clues(pattern, case)?.into_iter();
         let told = clues.map(|clue| match clue {
-            IndexKey::Text(stand, piece) => (stand, String::from_utf8_lossy(&piece.bytes).into_owned()),
+            IndexKey::Text(stand, piece) => {
+                (stand, String::from_utf8_lossy(&piece.bytes).into_owned())
+            }
             other => panic!("{other:?}"),
         });
         Some(told.collect())

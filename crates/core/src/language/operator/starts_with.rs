@@ -6,7 +6,9 @@ use serde_json::json;
 use crate::document::Node;
 use crate::language::operator::index_condition::TextPosition;
 use crate::language::operator::text::TextComparison;
-use crate::language::operator::{Example, Operator, OperandContext, OperatorSpec, Verdict, absent, example};
+use crate::language::operator::{
+    Example, OperandContext, Operator, OperatorSpec, Verdict, absent, example,
+};
 
 pub const SPEC: OperatorSpec = OperatorSpec {
     name: "starts_with",

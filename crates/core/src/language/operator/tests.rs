@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostics, FileId};
+use crate::document;
 use crate::event::Event;
 use crate::event::catalogue::Catalogue;
+use crate::language::condition::Condition;
 use crate::language::condition::evaluate::evaluate;
 use crate::language::condition::trace::Trace;
-use crate::language::condition::Condition;
-use crate::document;
 use crate::language::event_fields::EventFields;
 
 /// An event with one value at a dotted path.

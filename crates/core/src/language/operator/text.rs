@@ -3,12 +3,14 @@
 
 use serde_json::Value;
 
-use crate::event::catalogue::field_type::FieldType;
 use crate::document::Node;
+use crate::event::catalogue::field_type::FieldType;
 use crate::language::operator::equality::fold;
-use crate::language::operator::index_condition::{IndexKey, IndexCondition, TextFragment, TextPosition};
+use crate::language::operator::index_condition::{
+    IndexCondition, IndexKey, TextFragment, TextPosition,
+};
 use crate::language::operator::operand::{Operand, Operands, text_only};
-use crate::language::operator::{CaseSensitivity, OperatorImpl, OperandContext, Verdict, words};
+use crate::language::operator::{CaseSensitivity, OperandContext, OperatorImpl, Verdict, words};
 use crate::path::Resolved;
 use crate::path::scope::Scope;
 
@@ -45,7 +47,9 @@ impl TextComparison {
     fn narrowing_by(&self, operand: &Operand) -> IndexCondition {
         let text = match operand {
             Operand::Literal(Value::String(text)) if !text.is_empty() => text,
-            Operand::Literal(Value::String(_)) | Operand::Path(_) => return IndexCondition::standing(),
+            Operand::Literal(Value::String(_)) | Operand::Path(_) => {
+                return IndexCondition::standing();
+            }
             Operand::Literal(_) => return IndexCondition::never(),
         };
         let bytes = match self.case {
@@ -92,7 +96,9 @@ impl OperatorImpl for TextComparison {
 
     fn narrowings(&self) -> Vec<IndexCondition> {
         let parts = self.operands.0.iter();
-        vec![IndexCondition::any(parts.map(|part| self.narrowing_by(part)))]
+        vec![IndexCondition::any(
+            parts.map(|part| self.narrowing_by(part)),
+        )]
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {

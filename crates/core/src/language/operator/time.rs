@@ -7,13 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Report};
-use crate::event::catalogue::field_type::FieldType;
 use crate::document::duration;
 use crate::document::{Node, Yaml};
-use crate::language::operator::index_condition::{IndexKey, IndexCondition};
+use crate::event::catalogue::field_type::FieldType;
+use crate::language::operator::index_condition::{IndexCondition, IndexKey};
 use crate::language::operator::operand::Operand;
 use crate::language::operator::relation::OrderRelation;
-use crate::language::operator::{OperatorImpl, OperandContext, Verdict, words};
+use crate::language::operator::{OperandContext, OperatorImpl, Verdict, words};
 use crate::path::Resolved;
 use crate::path::scope::Scope;
 
@@ -103,10 +103,14 @@ impl TimeComparison {
         let at = match moment {
             TimeOperand::At(at, _) => Ok(*at),
             TimeOperand::Of(Operand::Literal(value)) => read(value),
-            TimeOperand::Relative(..) | TimeOperand::Of(Operand::Path(_)) => return IndexCondition::standing(),
+            TimeOperand::Relative(..) | TimeOperand::Of(Operand::Path(_)) => {
+                return IndexCondition::standing();
+            }
         };
         match at {
-            Ok(at) => IndexCondition::within(IndexKey::Instant(self.side.up_to_and_with(milliseconds(at)))),
+            Ok(at) => IndexCondition::within(IndexKey::Instant(
+                self.side.up_to_and_with(milliseconds(at)),
+            )),
             Err(_) => IndexCondition::never(),
         }
     }
@@ -160,7 +164,9 @@ impl OperatorImpl for TimeComparison {
 
     fn narrowings(&self) -> Vec<IndexCondition> {
         let parts = self.moments.iter();
-        vec![IndexCondition::any(parts.map(|part| self.narrowing_by(part)))]
+        vec![IndexCondition::any(
+            parts.map(|part| self.narrowing_by(part)),
+        )]
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {
@@ -218,7 +224,11 @@ fn instead(_: &FieldType) -> &'static str {
     "only times and dates can be before or after; numbers compare with `lt` and `gt`"
 }
 
-fn parse_moment(node: &Node, operator: &str, parsing: &mut OperandContext<'_, '_>) -> Option<TimeOperand> {
+fn parse_moment(
+    node: &Node,
+    operator: &str,
+    parsing: &mut OperandContext<'_, '_>,
+) -> Option<TimeOperand> {
     let operand = Operand::parse(node, parsing)?;
     let text = match &operand {
         Operand::Path(_) => {
@@ -230,7 +240,8 @@ fn parse_moment(node: &Node, operator: &str, parsing: &mut OperandContext<'_, '_
         Operand::Literal(Value::String(text)) => text,
         Operand::Literal(_) => "",
     };
-    let moment = relative(text).or_else(|| instant(text).map(|at| TimeOperand::At(at, text.into())));
+    let moment =
+        relative(text).or_else(|| instant(text).map(|at| TimeOperand::At(at, text.into())));
     if moment.is_none() {
         let message = format!(
             "`{operator}` takes a time, found {}",

@@ -21,7 +21,9 @@ impl ValueKind {
         match (self, value, operand) {
             (ValueKind::Text, Value::String(a), Value::String(b)) => Some(a.cmp(b)),
             (ValueKind::Number, Value::Number(a), Value::Number(b)) => numbers(a, b),
-            (ValueKind::Time, Value::String(a), Value::String(b)) => Some(instant(a)?.cmp(&instant(b)?)),
+            (ValueKind::Time, Value::String(a), Value::String(b)) => {
+                Some(instant(a)?.cmp(&instant(b)?))
+            }
             (ValueKind::Text | ValueKind::Number | ValueKind::Time, _, _) => None,
         }
     }
@@ -67,8 +69,18 @@ mod tests {
                 json!("low"),
                 Some(Ordering::Less),
             ),
-            (ValueKind::Text, json!("10"), json!("9"), Some(Ordering::Less)),
-            (ValueKind::Number, json!(10), json!(9.5), Some(Ordering::Greater)),
+            (
+                ValueKind::Text,
+                json!("10"),
+                json!("9"),
+                Some(Ordering::Less),
+            ),
+            (
+                ValueKind::Number,
+                json!(10),
+                json!(9.5),
+                Some(Ordering::Greater),
+            ),
             (ValueKind::Number, json!("10"), json!(9), None),
             (
                 ValueKind::Time,

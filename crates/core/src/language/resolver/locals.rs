@@ -1,14 +1,14 @@
 //! What is known in some steps alone: `error`, the item of a list, the events of a window.
 //! It refuses what such a name does not hold, and says where it is known.
 
-use crate::language::resolver::paths::spelled;
-use crate::diagnostic::{Code, Span, Report};
-use crate::event::catalogue::field_type::FieldType;
-use crate::language::names::{LocalType, Local, ErrorScope};
-use crate::language::event_fields::FieldCheck;
-use crate::language::resolver::NameResolver;
-use crate::path::{PathSegment, OF_DEATH, OF_FAILURE, Path};
+use crate::diagnostic::{Code, Report, Span};
 use crate::document::suggest;
+use crate::event::catalogue::field_type::FieldType;
+use crate::language::event_fields::FieldCheck;
+use crate::language::names::{ErrorScope, Local, LocalType};
+use crate::language::resolver::NameResolver;
+use crate::language::resolver::paths::spelled;
+use crate::path::{OF_DEATH, OF_FAILURE, Path, PathSegment};
 
 impl NameResolver<'_> {
     /// Whether what has a name of the flow's holds these keys, as far as that is known.

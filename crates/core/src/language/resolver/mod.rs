@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Code, Diagnostics, Span, Report};
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::event::catalogue::Catalogue;
-use crate::language::names::Names;
 use crate::language::event_fields::EventFields;
 use crate::language::interner::Interner;
+use crate::language::names::Names;
 
 pub struct NameResolver<'a> {
     pub catalogue: &'a Catalogue,
@@ -47,13 +47,7 @@ impl<'a> NameResolver<'a> {
 
     /// Reports a name that nothing in the configuration defines. If the configuration is incomplete, the
     /// name may be defined in the missing part, and only the mistake in the configuration is reported.
-    pub fn not_configured(
-        &mut self,
-        code: Code,
-        at: Span,
-        message: impl Into<String>,
-        help: &str,
-    ) {
+    pub fn not_configured(&mut self, code: Code, at: Span, message: impl Into<String>, help: &str) {
         if self.config_complete {
             self.error(code, at, message, help);
         }

@@ -1,17 +1,16 @@
 //! What a rule may read: its paths, held against the fields of its events, its variables, the steps
 //! before. It refuses what could never be there, and says where it is instead.
 
-
 use std::sync::Arc;
 
-use crate::diagnostic::{Code, Diagnostic, Span, Report};
-use crate::event::catalogue::event_type::FieldLookup;
-use crate::language::names::{LocalType, ErrorScope};
-use crate::language::event_fields::{FieldCheck, EventFields};
-use crate::language::resolver::NameResolver;
-use crate::path::{PathSegment, Path, Root, PathKind};
+use crate::diagnostic::{Code, Diagnostic, Report, Span};
 use crate::document::suggest;
+use crate::event::catalogue::event_type::FieldLookup;
+use crate::language::event_fields::{EventFields, FieldCheck};
+use crate::language::names::{ErrorScope, LocalType};
+use crate::language::resolver::NameResolver;
 use crate::language::resolver::locals::known_elsewhere;
+use crate::path::{Path, PathKind, PathSegment, Root};
 
 impl NameResolver<'_> {
     /// A path that a rule reads: parsed, and checked against what its event types hold.

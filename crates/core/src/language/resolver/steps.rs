@@ -1,10 +1,10 @@
 //! What a rule may read of its steps: results by their keys, where the step is sure to have run.
 //! It refuses keys that a step never gives, and says what it gives instead.
 
-use crate::diagnostic::{Code, Diagnostic, Span, Report};
-use crate::language::names::{StepOutput, Execution};
-use crate::language::resolver::NameResolver;
+use crate::diagnostic::{Code, Diagnostic, Report, Span};
 use crate::document::suggest;
+use crate::language::names::{Execution, StepOutput};
+use crate::language::resolver::NameResolver;
 
 impl NameResolver<'_> {
     /// `user.body.name` where an earlier step is called `user`.

@@ -4,11 +4,11 @@
 
 use std::collections::HashMap;
 
-use crate::language::template::{TemplateBody, Escape, TemplateSource};
-use crate::language::template::json::JsonTemplate;
-use crate::language::names::ErrorScope;
 use crate::language::event_fields::EventTypesKey;
+use crate::language::names::ErrorScope;
 use crate::language::resolver::NameResolver;
+use crate::language::template::json::JsonTemplate;
+use crate::language::template::{Escape, TemplateBody, TemplateSource};
 
 /// What a text is lowered to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

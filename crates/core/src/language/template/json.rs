@@ -9,16 +9,16 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::{Code, Report};
 use crate::document::{Entry, Node, Yaml};
-use crate::language::resolver::NameResolver;
-use crate::path::{Resolved, Path};
 use crate::language::rendered_text::RenderedJson;
-use crate::language::template::read_set::{ReadSet, to_json};
-use crate::language::template::engine::environment;
-use crate::language::template::scan::Segment;
+use crate::language::resolver::NameResolver;
 use crate::language::template::cache;
 use crate::language::template::cache::Form;
-use crate::language::template::{Escape, RenderError, TemplateSource, Template};
+use crate::language::template::engine::environment;
+use crate::language::template::read_set::{ReadSet, to_json};
+use crate::language::template::scan::Segment;
+use crate::language::template::{Escape, RenderError, Template, TemplateSource};
 use crate::path::scope::Scope;
+use crate::path::{Path, Resolved};
 
 #[derive(Debug, Clone)]
 pub enum JsonTemplate {
@@ -97,7 +97,9 @@ impl JsonTemplate {
             Self::Field(path) => RenderedJson::Value(field(path, scope)?),
             Self::Typed(typed) => RenderedJson::Value(typed.evaluate(scope)?),
             Self::Text(template) => match template.render(scope)? {
-                text if text.secrets().next().is_none() => RenderedJson::Value(text.to_string().into()),
+                text if text.secrets().next().is_none() => {
+                    RenderedJson::Value(text.to_string().into())
+                }
                 text => RenderedJson::Text(text),
             },
             Self::List(items) => RenderedJson::List(

@@ -24,23 +24,23 @@ use std::sync::Arc;
 use minijinja::machinery::parse;
 use minijinja::{Environment, Error, ErrorKind};
 
-use crate::diagnostic::{Code, Diagnostics, Span, Report};
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
-use crate::language::resolver::NameResolver;
 use crate::language::rendered_text::RenderedText;
+use crate::language::resolver::NameResolver;
+use crate::language::template::cache::Form;
 use crate::language::template::check::TemplateReads;
 use crate::language::template::engine::{LimitedWriter, environment, syntax};
 use crate::language::template::location::TextLocation;
 use crate::language::template::placeholder::PlaceholderText;
 use crate::language::template::scan::{Segment, scan};
-use crate::language::template::cache::Form;
 use crate::path::scope::Scope;
 
-pub use crate::language::template::read_set::ReadSet;
-pub use crate::language::template::engine::RESERVED;
 pub use crate::language::template::cache::TemplateCache;
+pub use crate::language::template::engine::RESERVED;
 pub use crate::language::template::json::JsonTemplate;
+pub use crate::language::template::read_set::ReadSet;
 
 /// What happens to values on their way into the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

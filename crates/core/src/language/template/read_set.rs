@@ -8,7 +8,7 @@ use minijinja::{Error, ErrorKind};
 use serde_json::Value as Json;
 
 use crate::language::template::engine::undefined;
-use crate::language::template::secret::{SecretReference, SecretNamespace};
+use crate::language::template::secret::{SecretNamespace, SecretReference};
 use crate::path::scope::Scope;
 
 /// The places that a template reads, as a tree of names.

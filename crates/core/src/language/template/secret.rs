@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use minijinja::value::{Object, ObjectRepr, Value};
 
-use crate::language::rendered_text::{SecretEncoding, TextPart, RenderedText};
+use crate::language::rendered_text::{RenderedText, SecretEncoding, TextPart};
 
 /// Opens and closes a secret's name in the output. Unicode reserves it for uses inside a program.
 const MARK: char = '\u{fdd0}';

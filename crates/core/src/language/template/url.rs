@@ -10,8 +10,8 @@ use regex::{Captures, Regex};
 use serde_json::Value as Json;
 
 use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::language::rendered_text::{RenderedText, TextPart};
 use crate::language::resolver::NameResolver;
-use crate::language::rendered_text::{TextPart, RenderedText};
 use crate::language::template::RenderError;
 use crate::language::template::location::TextLocation;
 use crate::language::template::scan::literal_prefix;
@@ -23,7 +23,11 @@ pub struct ExpandedUrl {
     pub changed: bool,
 }
 
-pub fn fill(text: &str, place: &TextLocation<'_>, names: &mut NameResolver<'_>) -> Option<ExpandedUrl> {
+pub fn fill(
+    text: &str,
+    place: &TextLocation<'_>,
+    names: &mut NameResolver<'_>,
+) -> Option<ExpandedUrl> {
     static VARIABLE: LazyLock<Regex> = LazyLock::new(|| {
         let pattern = r"\{\{-?\s*vars((?:\.[A-Za-z_][A-Za-z0-9_]*)+)\s*-?\}\}";
         Regex::new(pattern).expect("the pattern is sound")

@@ -3,18 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::matching::evaluation::{Evaluation, ReadBy};
 use crate::config::Config;
+use crate::config::mode::Mode;
 use crate::diagnostic::Files;
 use crate::event::Event;
-use crate::path::redact;
 use crate::language::condition::evaluate::Truth;
+use crate::language::condition::trace::NoTrace;
+use crate::matching::evaluation::{Evaluation, ReadBy};
 use crate::matching::explain;
 use crate::matching::explain::Explanation;
 use crate::matching::find::MatchScratch;
 use crate::matching::rule_set::{RuleSet, evaluate_rule};
-use crate::language::condition::trace::NoTrace;
-use crate::config::mode::Mode;
+use crate::path::redact;
 use crate::rule::Rule;
 
 /// The index and the evaluator differ on a rule: a bug of this program, whichever of them is wrong.

@@ -16,29 +16,30 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::config::mode::Mode;
-use crate::event::json::value_ref::ValueRef;
-use crate::event::format::{DecodeError, FormatHint, head, read};
+use crate::event::Event;
 use crate::event::format::decoder::Decoder;
+use crate::event::format::{DecodeError, FormatHint, head, read};
 use crate::event::header::EventHeader;
 use crate::event::json::parse;
 use crate::event::json::parse::JsonError;
 use crate::event::json::tape::TapeDocument;
-use crate::event::Event;
+use crate::event::json::value_ref::ValueRef;
 use crate::event::summary::EventSummary;
-use crate::flow::plan::{PlanStep, plan};
 use crate::flow::decide::{RunInput, StepCall};
+use crate::flow::plan::{PlanStep, plan};
 use crate::matching::find::MatchScratch;
 use crate::matching::rule_set::RuleSet;
 use crate::rule::Rule;
-use crate::path::redact;
 use crate::run::call_result::CallResult;
 
 /// An event to evaluate.
 #[derive(Debug, Clone, Copy)]
 pub enum EventInput<'a> {
     /// One event as it was received.
-    Bytes { bytes: &'a [u8], format: FormatHint<'a> },
+    Bytes {
+        bytes: &'a [u8],
+        format: FormatHint<'a>,
+    },
     /// A decoded event.
     Event(&'a Event),
 }
@@ -286,7 +287,6 @@ impl<'a> Evaluation<'a> {
         self.rules.subscribed(self.event())
     }
 
-
     /// Plans the flow of a rule for this event at a time: every step that would run, each call with its
     /// texts rendered and its secrets as names. Nothing is performed. `reply` gives the result of a call
     /// where it is known; a step that depends on an unknown result is planned as such.
@@ -311,10 +311,8 @@ impl<'a> Evaluation<'a> {
         plan(&rule.flow, &subject, now, reply)
     }
 
-
     fn is_among(&self, numbers: &[u32], rule: &Rule) -> bool {
         let mut matched = numbers.iter();
         matched.any(|number| self.rules.rules[*number as usize].name == rule.name)
     }
 }
-

@@ -9,14 +9,13 @@ use serde_json::Value;
 use crate::diagnostic::Span;
 use crate::event::Event;
 use crate::language::condition::evaluate::Truth;
-use crate::matching::rule_set::evaluate_rule;
-use crate::language::condition::trace::{TraceReplay, Trace};
+use crate::language::condition::trace::{Trace, TraceReplay};
 use crate::language::condition::{Polarity, Predicate};
-use crate::rule::Rule;
 use crate::language::operator::{Operator, Verdict};
-use crate::path;
-use crate::path::{Path, redact};
+use crate::matching::rule_set::evaluate_rule;
 use crate::path::scope::Scope;
+use crate::path::{Path, redact};
+use crate::rule::Rule;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
@@ -198,4 +197,3 @@ fn satisfy_others(rule: &Rule, event: &mut Event, path: &Path) {
         }
     }
 }
-

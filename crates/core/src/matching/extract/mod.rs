@@ -11,14 +11,14 @@ use serde_json::Value;
 use crate::event::Event;
 use crate::event::catalogue::event_type::EventType;
 use crate::event::catalogue::field_type::FieldType;
-use crate::event::json::value_ref::ValueRef;
-use crate::event::format::decoder::{Decoder, FieldMapping, AppliesTo};
-use crate::event::header::EventHeader;
+use crate::event::format::decoder::{AppliesTo, Decoder, FieldMapping};
 use crate::event::format::transform::Transform;
-use crate::event::json::tape::{TapeValue, JsonKind, TapeDocument};
-use crate::path::{Resolved, PathSegment, Path, Root, PathKind};
+use crate::event::header::EventHeader;
+use crate::event::json::tape::{JsonKind, TapeDocument, TapeValue};
+use crate::event::json::value_ref::ValueRef;
+use crate::matching::extract::trie::{Trie, TrieSlot, TrieValues};
 use crate::path::scope::Scope;
-use crate::matching::extract::trie::{TrieSlot, TrieValues, Trie};
+use crate::path::{Path, PathKind, PathSegment, Resolved, Root};
 
 /// The origins of an index's paths in documents of one format and type.
 #[derive(Debug)]
@@ -121,7 +121,10 @@ impl Extractor {
         for origin in &self.origins {
             room.states.push(match origin {
                 ValueOrigin::Nowhere => ExtractState::Absent,
-                ValueOrigin::Spot(spot) => room.spots.get(*spot).map_or(ExtractState::Absent, ExtractState::Taped),
+                ValueOrigin::Spot(spot) => room
+                    .spots
+                    .get(*spot)
+                    .map_or(ExtractState::Absent, ExtractState::Taped),
                 ValueOrigin::Sources(sources) => first(sources, scanned, &room.spots),
                 ValueOrigin::About(about) => about.state(head),
                 ValueOrigin::Event(path) => built(path, event()),
@@ -168,7 +171,12 @@ fn body(
     turned(path, keys, &places, known, trie)
 }
 
-fn envelope(path: &Path, keys: &[PathSegment], shape: Option<&Decoder>, trie: &mut Trie) -> ValueOrigin {
+fn envelope(
+    path: &Path,
+    keys: &[PathSegment],
+    shape: Option<&Decoder>,
+    trie: &mut Trie,
+) -> ValueOrigin {
     let places = shape.map(|decoder| decoder.envelope).unwrap_or_default();
     let places: Vec<&FieldMapping> = places.iter().collect();
     turned(path, keys, &places, None, trie)
@@ -285,10 +293,15 @@ fn first(sources: &[FieldSource], scanned: &TapeDocument<'_>, spots: &TrieValues
 impl FieldSource {
     fn state(&self, item: TapeValue<'_>) -> ExtractState {
         let field_type = self.field_type.as_ref();
-        if self.leaf.leaves_unchanged(ValueRef::Taped(item), field_type) {
+        if self
+            .leaf
+            .leaves_unchanged(ValueRef::Taped(item), field_type)
+        {
             let mut rest = self.rest.iter();
             let found = rest.try_fold(item, |item, key| step(item, key));
-            return found.map_or(ExtractState::Absent, |item| ExtractState::Taped(item.number_on_tape()));
+            return found.map_or(ExtractState::Absent, |item| {
+                ExtractState::Taped(item.number_on_tape())
+            });
         }
         let value = self.leaf.apply_type(item.value(), field_type);
         let mut rest = self.rest.iter();
@@ -316,4 +329,3 @@ fn built(path: &Path, event: &Event) -> ExtractState {
         Resolved::Absent | Resolved::Many(_) => ExtractState::Absent,
     }
 }
-

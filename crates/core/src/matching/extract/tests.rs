@@ -6,11 +6,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::catalogue::Catalogue;
+use crate::event::format::custom::{CustomFormat, TypeRule};
 use crate::event::format::{FormatHint, head};
 use crate::event::json::mutate;
 use crate::event::json::mutate::SAMPLES;
 use crate::event::json::tape::Tape;
-use crate::event::format::custom::{CustomFormat, TypeRule};
 
 /// Every field of the catalogue, and paths outside of it.
 fn paths() -> Vec<Path> {

@@ -1,7 +1,7 @@
 //! Finds many places of a document in one walk. An absent place has no entry.
 
 use crate::event::json::tape;
-use crate::event::json::tape::{TapeValue, JsonKind};
+use crate::event::json::tape::{JsonKind, TapeValue};
 use crate::path::PathSegment;
 
 /// The number of a place in the trie.

@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 
+use crate::language::operator::index_condition::{IndexCondition, IndexKey, Interval};
+use crate::matching::index::condition::IndexedCondition;
 use crate::matching::index::predicates::PredicateInfo;
 use crate::matching::index::selectivity::Selectivity;
-use crate::matching::index::condition::IndexedCondition;
-use crate::language::operator::index_condition::{IndexKey, Interval, IndexCondition};
 
 /// Index keys at one path; if one is true, so are the proven predicates.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,7 +152,10 @@ mod tests {
         let mut all = vec![
             facts(0, at_least(10.0)),
             facts(0, at_most(12.0)),
-            facts(1, IndexCondition::exactly(IndexKey::Equal(EqualityKey::Bool(true)))),
+            facts(
+                1,
+                IndexCondition::exactly(IndexKey::Equal(EqualityKey::Bool(true))),
+            ),
             facts(2, IndexCondition::standing()),
             PredicateInfo {
                 slot: None,
@@ -183,7 +186,12 @@ mod tests {
     #[test]
     fn two_bounds_make_one_interval() {
         let leaf = IndexedCondition::Leaf;
-        let way = way(&IndexedCondition::All(vec![leaf(0), leaf(1), leaf(2), leaf(4)]));
+        let way = way(&IndexedCondition::All(vec![
+            leaf(0),
+            leaf(1),
+            leaf(2),
+            leaf(4),
+        ]));
         let interval = Interval {
             low: 10.0,
             high: 12.0,
@@ -203,7 +211,8 @@ mod tests {
         assert_eq!(way(&IndexedCondition::Any(vec![leaf(1), leaf(4)])), None);
         assert_eq!(way(&leaf(4)), None);
         assert_eq!(way(&IndexedCondition::True), None);
-        let beside = IndexedCondition::Any(vec![leaf(1), IndexedCondition::All(vec![leaf(4), leaf(2)])]);
+        let beside =
+            IndexedCondition::Any(vec![leaf(1), IndexedCondition::All(vec![leaf(4), leaf(2)])]);
         assert!(way(&beside).is_some());
     }
 

@@ -1,8 +1,8 @@
 //! Residual conditions as one array of numbers, in the order in which rules are tested. Most are a few
 //! predicates of which all must hold. Predicates are evaluated by the caller.
 
-use crate::matching::index::fast_check::FastCheck;
 use crate::matching::index::condition::IndexedCondition;
+use crate::matching::index::fast_check::FastCheck;
 
 /// Start of a residual condition, or `NOTHING` if nothing is left to test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

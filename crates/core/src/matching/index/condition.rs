@@ -51,9 +51,15 @@ impl IndexedCondition {
     pub fn assuming(&self, known: &[u32]) -> IndexedCondition {
         match self {
             IndexedCondition::Leaf(leaf) if known.contains(leaf) => IndexedCondition::True,
-            IndexedCondition::True | IndexedCondition::False | IndexedCondition::Leaf(_) => self.clone(),
-            IndexedCondition::All(parts) => IndexedCondition::all(parts.iter().map(|part| part.assuming(known))),
-            IndexedCondition::Any(parts) => IndexedCondition::any(parts.iter().map(|part| part.assuming(known))),
+            IndexedCondition::True | IndexedCondition::False | IndexedCondition::Leaf(_) => {
+                self.clone()
+            }
+            IndexedCondition::All(parts) => {
+                IndexedCondition::all(parts.iter().map(|part| part.assuming(known)))
+            }
+            IndexedCondition::Any(parts) => {
+                IndexedCondition::any(parts.iter().map(|part| part.assuming(known)))
+            }
         }
     }
 
@@ -68,7 +74,10 @@ impl IndexedCondition {
         let key = |part: &IndexedCondition| match part {
             IndexedCondition::Leaf(leaf) => order(*leaf),
             // Larger parts come after smaller ones.
-            IndexedCondition::True | IndexedCondition::False | IndexedCondition::All(_) | IndexedCondition::Any(_) => 4.0,
+            IndexedCondition::True
+            | IndexedCondition::False
+            | IndexedCondition::All(_)
+            | IndexedCondition::Any(_) => 4.0,
         };
         parts.sort_by(|a, b| key(a).total_cmp(&key(b)));
         parts.dedup();
@@ -89,14 +98,24 @@ mod tests {
     #[test]
     fn what_is_settled_vanishes() {
         let leaf = IndexedCondition::Leaf;
-        let inner = IndexedCondition::any([leaf(1), IndexedCondition::False, IndexedCondition::any([leaf(2), leaf(3)])]);
-        assert_eq!(inner, IndexedCondition::Any(vec![leaf(1), leaf(2), leaf(3)]));
+        let inner = IndexedCondition::any([
+            leaf(1),
+            IndexedCondition::False,
+            IndexedCondition::any([leaf(2), leaf(3)]),
+        ]);
+        assert_eq!(
+            inner,
+            IndexedCondition::Any(vec![leaf(1), leaf(2), leaf(3)])
+        );
         let tree = IndexedCondition::all([leaf(0), IndexedCondition::True, inner.clone()]);
         assert_eq!(tree, IndexedCondition::All(vec![leaf(0), inner.clone()]));
         assert_eq!(tree.assuming(&[0]), inner);
         assert_eq!(tree.assuming(&[2]), leaf(0));
         assert_eq!(tree.assuming(&[0, 3]), IndexedCondition::True);
-        assert_eq!(IndexedCondition::all([leaf(1), IndexedCondition::False]), IndexedCondition::False);
+        assert_eq!(
+            IndexedCondition::all([leaf(1), IndexedCondition::False]),
+            IndexedCondition::False
+        );
         assert_eq!(IndexedCondition::all([]), IndexedCondition::True);
         assert_eq!(IndexedCondition::any([]), IndexedCondition::False);
     }

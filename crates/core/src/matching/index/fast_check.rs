@@ -4,12 +4,13 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::matching::index::predicates::PredicateInfo;
-use crate::matching::index::posting::{PostingRange, number};
-use crate::event::json::value_ref::ValueRef;
 use crate::event::json::tape::JsonKind;
-use crate::language::operator::index_condition::{IndexKey, Interval, IndexCondition, EqualityKey, key_of, nearest};
-use crate::language::operator::order;
+use crate::event::json::value_ref::ValueRef;
+use crate::language::operator::index_condition::{
+    EqualityKey, IndexCondition, IndexKey, Interval, key_of, nearest,
+};
+use crate::matching::index::posting::{PostingRange, number};
+use crate::matching::index::predicates::PredicateInfo;
 
 /// How a predicate is evaluated on the digest of its slot.
 #[derive(Debug, Clone, Copy)]
@@ -86,9 +87,17 @@ impl ValueInterner {
         }
     }
 
-    fn intern(&mut self, points: &[&EqualityKey], quick: impl FnOnce(PostingRange) -> FastCheck) -> FastCheck {
-        let told =
-            |point: &&&EqualityKey| matches!(point, EqualityKey::Folded(_) | EqualityKey::List | EqualityKey::Object);
+    fn intern(
+        &mut self,
+        points: &[&EqualityKey],
+        quick: impl FnOnce(PostingRange) -> FastCheck,
+    ) -> FastCheck {
+        let told = |point: &&&EqualityKey| {
+            matches!(
+                point,
+                EqualityKey::Folded(_) | EqualityKey::List | EqualityKey::Object
+            )
+        };
         if points.iter().any(|point| told(&point)) {
             return FastCheck::Asked;
         }
@@ -165,7 +174,9 @@ impl ValueDigest {
             JsonKind::Text => {
                 let text = datum.text().expect("a text has its text");
                 self.empty = text.is_empty();
-                self.number = crate::language::operator::value_kind::number(&text).as_ref().map_or(f64::NAN, nearest);
+                self.number = crate::language::operator::value_kind::number(&text)
+                    .as_ref()
+                    .map_or(f64::NAN, nearest);
             }
             JsonKind::List => {
                 self.elements

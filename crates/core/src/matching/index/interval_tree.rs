@@ -1,8 +1,8 @@
 //! Finds which of many intervals contain a number, in logarithmic time plus the matches. Empty intervals are
 //! left out.
 
-use crate::matching::index::posting::{Posting, Postings, PostingRange};
 use crate::language::operator::index_condition::Interval;
+use crate::matching::index::posting::{Posting, PostingRange, Postings};
 
 #[derive(Debug, Default)]
 pub struct IntervalTree {
@@ -102,7 +102,11 @@ impl SortedEnds {
 }
 
 /// Half of all ends are on either side of a center, so the depth is logarithmic.
-fn grow(entries: Vec<IntervalEntry>, nodes: &mut Vec<IntervalNode>, postings: &mut Postings) -> Option<u32> {
+fn grow(
+    entries: Vec<IntervalEntry>,
+    nodes: &mut Vec<IntervalNode>,
+    postings: &mut Postings,
+) -> Option<u32> {
     if entries.is_empty() {
         return None;
     }

@@ -23,19 +23,19 @@ use serde_json::Value;
 use crate::event::Event;
 use crate::event::json::value_ref::ValueRef;
 use crate::language::condition::Predicate;
-use crate::rule::Rule;
 use crate::language::operator::{Operator, Verdict};
-use crate::path::{Resolved, Path};
-use crate::path::scope::Scope;
+use crate::matching::index::access_path::AccessPlanner;
 use crate::matching::index::check_program::{CheckStart, PredicateEvaluator, holds};
-use crate::matching::index::predicates::{IndexedPredicate, PredicateTable, PredicateInput};
-use crate::matching::index::posting::{Posting, Postings, ResidualCondition, PostingRange, number};
+use crate::matching::index::condition::IndexedCondition;
 use crate::matching::index::fast_check::{FastCheck, ValueInterner};
+use crate::matching::index::path_table::{PathTable, PathTableBuilder};
+use crate::matching::index::posting::{Posting, PostingRange, Postings, ResidualCondition, number};
+use crate::matching::index::predicates::{IndexedPredicate, PredicateInput, PredicateTable};
 pub use crate::matching::index::scratch::IndexScratch;
 use crate::matching::index::selectivity::Selectivity;
-use crate::matching::index::path_table::{PathTableBuilder, PathTable};
-use crate::matching::index::condition::IndexedCondition;
-use crate::matching::index::access_path::AccessPlanner;
+use crate::path::scope::Scope;
+use crate::path::{Path, Resolved};
+use crate::rule::Rule;
 
 /// The values at the paths of an index, for one event.
 pub trait SlotValues {
@@ -144,7 +144,9 @@ struct IndexEvaluation<'a, S, W> {
     scratch: &'a mut IndexScratch,
 }
 
-impl<S: SlotValues, W: FnMut(u32, &Predicate) -> bool> PredicateEvaluator for IndexEvaluation<'_, S, W> {
+impl<S: SlotValues, W: FnMut(u32, &Predicate) -> bool> PredicateEvaluator
+    for IndexEvaluation<'_, S, W>
+{
     fn asked(&mut self, number: u32) -> bool {
         if let Some(holds) = self.scratch.verdicts.get(number) {
             return holds;
@@ -195,7 +197,11 @@ impl<'f> IndexBuilder<'f> {
                 shares,
             },
             leaves: &leaves.leaves,
-            tables: leaves.paths.iter().map(|_| PathTableBuilder::default()).collect(),
+            tables: leaves
+                .paths
+                .iter()
+                .map(|_| PathTableBuilder::default())
+                .collect(),
             always: Vec::new(),
             rests: Vec::new(),
         }
@@ -278,4 +284,3 @@ impl<'f> IndexBuilder<'f> {
         }
     }
 }
-

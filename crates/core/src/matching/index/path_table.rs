@@ -3,19 +3,21 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::matching::index::prefix_table::PrefixTable;
+use crate::event::json::tape::JsonKind;
+use crate::event::json::value_ref::ValueRef;
+use crate::language::operator::CaseSensitivity;
+use crate::language::operator::equality::fold_into;
+use crate::language::operator::index_condition::{
+    EqualityKey, IndexKey, Interval, TextFragment, TextPosition, nearest,
+};
+use crate::language::operator::time::{instant, milliseconds};
+use crate::language::operator::value_kind::number;
 use crate::matching::index::interval_tree::IntervalTree;
-use crate::matching::index::posting::{Posting, Postings, PostingRange};
+use crate::matching::index::posting::{Posting, PostingRange, Postings};
+use crate::matching::index::prefix_table::PrefixTable;
 use crate::matching::index::scratch::{Buffers, VisitedSet};
 use crate::matching::index::substring_table::Substrings;
 use crate::matching::index::value_table::{ValueTable, push};
-use crate::event::json::value_ref::ValueRef;
-use crate::event::json::tape::JsonKind;
-use crate::language::operator::CaseSensitivity;
-use crate::language::operator::equality::fold_into;
-use crate::language::operator::time::{instant, milliseconds};
-use crate::language::operator::index_condition::{IndexKey, Interval, TextFragment, EqualityKey, TextPosition, nearest};
-use crate::language::operator::value_kind::number;
 
 #[derive(Debug, Default)]
 pub struct PathTable {
@@ -122,7 +124,12 @@ impl TextTablesBuilder {
 }
 
 impl PathTable {
-    pub fn find(&self, datum: Option<ValueRef<'_>>, buffers: &mut Buffers, found: &mut Vec<PostingRange>) {
+    pub fn find(
+        &self,
+        datum: Option<ValueRef<'_>>,
+        buffers: &mut Buffers,
+        found: &mut Vec<PostingRange>,
+    ) {
         let Some(datum) = datum else {
             return push(self.absent, found);
         };
@@ -220,7 +227,13 @@ impl TextTables {
         self.starts.is_empty() && self.ends.is_empty() && self.anywhere.is_empty()
     }
 
-    fn find(&self, text: &[u8], reversed: &mut Vec<u8>, seen: &mut VisitedSet, found: &mut Vec<PostingRange>) {
+    fn find(
+        &self,
+        text: &[u8],
+        reversed: &mut Vec<u8>,
+        seen: &mut VisitedSet,
+        found: &mut Vec<PostingRange>,
+    ) {
         if !self.starts.is_empty() {
             self.starts.find(text, found);
         }

@@ -1,8 +1,8 @@
 //! The posting lists of an index, in one allocation. They do not change once built.
 
-use crate::matching::index::check_program::{CheckStart, CheckProgram};
-use crate::matching::index::fast_check::FastCheck;
+use crate::matching::index::check_program::{CheckProgram, CheckStart};
 use crate::matching::index::condition::IndexedCondition;
+use crate::matching::index::fast_check::FastCheck;
 
 /// A candidate rule: its number in the set and its residual condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
-use crate::matching::index::BLANK;
-use crate::matching::index::posting::number;
-use crate::matching::index::condition::IndexedCondition;
 use crate::language::condition::{Condition, Polarity, Predicate};
-use crate::rule::Rule;
 use crate::language::operator::index_condition::IndexCondition;
 use crate::language::operator::{Operator, Verdict};
-use crate::path::{PathSegment, Path, Root, PathKind};
+use crate::matching::index::BLANK;
+use crate::matching::index::condition::IndexedCondition;
+use crate::matching::index::posting::number;
 use crate::path::scope::Scope;
+use crate::path::{Path, PathKind, PathSegment, Root};
+use crate::rule::Rule;
 
 /// A predicate and the input of its evaluation.
 #[derive(Debug)]
@@ -84,7 +84,12 @@ impl<'r> PredicateTable<'r> {
         }
     }
 
-    fn leaf(&mut self, number: u32, rule: &'r Rule, predicate: &'r Arc<Predicate>) -> IndexedCondition {
+    fn leaf(
+        &mut self,
+        number: u32,
+        rule: &'r Rule,
+        predicate: &'r Arc<Predicate>,
+    ) -> IndexedCondition {
         let operator = predicate.operator.settled(&rule.vars);
         let place = self.place(number, &predicate.path);
         if matches!(place, PredicateTarget::Rule(..)) && !operator.reads_event() {

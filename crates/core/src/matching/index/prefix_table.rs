@@ -1,7 +1,7 @@
 //! Finds which of many texts are a prefix of a given text, in logarithmic time plus the matches. Texts are
 //! bytes; for suffixes the caller reverses them.
 
-use crate::matching::index::posting::{Posting, Postings, PostingRange, number};
+use crate::matching::index::posting::{Posting, PostingRange, Postings, number};
 
 #[derive(Debug, Default)]
 pub struct PrefixTable {

@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 
-use crate::matching::index::posting::PostingRange;
-use crate::matching::index::fast_check::ValueDigest;
-use crate::event::json::value_ref::ValueRef;
 use crate::event::json::tape::JsonKind;
+use crate::event::json::value_ref::ValueRef;
+use crate::matching::index::fast_check::ValueDigest;
+use crate::matching::index::posting::PostingRange;
 
 /// One per thread, shared by all indexes.
 #[derive(Debug, Default)]
@@ -176,7 +176,9 @@ impl CachedValue {
         let value = match self.kind {
             JsonKind::Text => &mut self.text,
             JsonKind::List => &mut self.list,
-            JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Object => &mut self.other,
+            JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Object => {
+                &mut self.other
+            }
         };
         fill(value, datum);
     }

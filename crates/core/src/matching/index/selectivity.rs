@@ -3,8 +3,10 @@
 
 use rustc_hash::FxHashSet;
 
+use crate::language::operator::index_condition::{
+    EqualityKey, IndexCondition, IndexKey, Interval, TextPosition,
+};
 use crate::matching::index::predicates::PredicateInfo;
-use crate::language::operator::index_condition::{IndexKey, Interval, IndexCondition, EqualityKey, TextPosition};
 
 /// The values that rules compare with, by path.
 #[derive(Debug)]
@@ -65,12 +67,14 @@ impl Selectivity {
             IndexKey::Equal(EqualityKey::Null) => 0.25,
             IndexKey::Equal(EqualityKey::Bool(_)) => 0.5,
             IndexKey::Equal(EqualityKey::List | EqualityKey::Object) => 0.6,
-            IndexKey::Equal(EqualityKey::Number(_) | EqualityKey::Text(_) | EqualityKey::Folded(_)) => {
-                one_of(here.values, 1.0, 3)
-            }
+            IndexKey::Equal(
+                EqualityKey::Number(_) | EqualityKey::Text(_) | EqualityKey::Folded(_),
+            ) => one_of(here.values, 1.0, 3),
             // A list is assumed to have a few elements.
             IndexKey::Element(_) => one_of(here.elements, 3.0, 9),
-            IndexKey::Text(TextPosition::Start | TextPosition::End, _) => one_of(here.pieces, 1.0, 7),
+            IndexKey::Text(TextPosition::Start | TextPosition::End, _) => {
+                one_of(here.pieces, 1.0, 7)
+            }
             IndexKey::Text(TextPosition::Anywhere, _) => one_of(here.pieces, 2.0, 15),
             IndexKey::Number(interval) => rank(*interval, &here.numbers),
             IndexKey::Instant(interval) => rank(*interval, &here.instants),

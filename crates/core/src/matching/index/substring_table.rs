@@ -3,7 +3,7 @@
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use rustc_hash::FxHashMap;
 
-use crate::matching::index::posting::{Posting, Postings, PostingRange, number};
+use crate::matching::index::posting::{Posting, PostingRange, Postings, number};
 use crate::matching::index::scratch::VisitedSet;
 
 #[derive(Debug, Default)]

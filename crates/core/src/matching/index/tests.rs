@@ -48,7 +48,12 @@ fn find(index: &RuleIndex, body: Value) -> (Vec<u32>, Vec<String>, Vec<String>) 
         asked.push(predicate.path.text.clone());
         true
     };
-    index.find(&slots, &mut whole, &mut IndexScratch::default(), &mut matches);
+    index.find(
+        &slots,
+        &mut whole,
+        &mut IndexScratch::default(),
+        &mut matches,
+    );
     (matches, asked, slots.looks.into_inner())
 }
 

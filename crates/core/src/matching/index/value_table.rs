@@ -3,11 +3,11 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::matching::index::posting::{Posting, Postings, PostingRange};
-use crate::event::json::value_ref::ValueRef;
 use crate::event::json::tape::JsonKind;
+use crate::event::json::value_ref::ValueRef;
 use crate::language::operator::equality::fold_into;
 use crate::language::operator::index_condition::{EqualityKey, key_of};
+use crate::matching::index::posting::{Posting, PostingRange, Postings};
 
 #[derive(Debug, Default)]
 pub struct ValueTable {

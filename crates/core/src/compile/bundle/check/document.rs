@@ -3,18 +3,18 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::compile::bundle::check::unsatisfiable;
-use crate::compile::bundle::check::path_reads::{PathRead, of_state};
 use crate::bundle::name::ResourceName;
+use crate::bundle::state::{BundleState, Definition, NextState, PathField, StateKind};
 use crate::compile::bundle::builtin::is_known;
+use crate::compile::bundle::check::path_reads::{PathRead, of_state};
+use crate::compile::bundle::check::unsatisfiable;
 use crate::compile::bundle::flow::usual_landing;
-use crate::bundle::state::{Definition, StateKind, PathField, BundleState, NextState};
 use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::document::suggest;
 use crate::flow::control::ResultPath;
 use crate::language::event_fields::FieldCheck;
 use crate::language::resolver::NameResolver;
-use crate::path::{PathSegment, Path, PathKind};
-use crate::document::suggest;
+use crate::path::{Path, PathKind, PathSegment};
 
 /// What a flow's document is before its first state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +146,10 @@ fn after<'s>(state: &'s BundleState, held: &DocumentShape) -> Vec<(&'s str, Docu
             let next = choices.iter().map(|choice| &choice.next).chain(default);
             ways.extend(next.map(|next| (next.text.as_str(), done.clone())));
         }
-        StateKind::Action { .. } | StateKind::Map { .. } | StateKind::Wait { .. } | StateKind::Pass { .. } => {
+        StateKind::Action { .. }
+        | StateKind::Map { .. }
+        | StateKind::Wait { .. }
+        | StateKind::Pass { .. } => {
             if let NextState::Next(next) = &state.then {
                 ways.push((next.text.as_str(), done));
             }

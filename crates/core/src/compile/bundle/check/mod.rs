@@ -9,12 +9,12 @@ pub mod settings;
 pub mod termination;
 pub mod unsatisfiable;
 
-use crate::compile::bundle::{JobSpecTrigger, nowhere, told};
+use crate::bundle::name::ResourceName;
 use crate::bundle::state::{Definition, StateKind};
 use crate::bundle::{Bundle, BundleFlow, ResourceKind, SpannedText};
-use crate::bundle::name::ResourceName;
-use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::compile::bundle::{JobSpecTrigger, nowhere, told};
 use crate::compile::compiler::Compiler;
+use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::language::resolver::NameResolver;
 
 /// The limits of ZIS, which are none here.
@@ -100,7 +100,8 @@ fn check_action_name(word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diag
         // What ZIS brings is judged where it is lowered.
         Some(full) if full.is_common() => {}
         Some(full) if full.kind == "action" => {
-            let known = actions.contains(&full.name) || told(bundle, ResourceKind::Action, full.name);
+            let known =
+                actions.contains(&full.name) || told(bundle, ResourceKind::Action, full.name);
             match known {
                 true => other_owner(full.owner, word, bundle, diagnostics),
                 false => nowhere(word.at, "action", full.name, &actions, diagnostics),
@@ -145,14 +146,24 @@ fn warn_of_uncalled(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagn
         .iter()
         .any(|flow| !flow.definition.broken.is_empty());
     let called = calls.any(|call| ResourceName::short(&call.text) == name.text);
-    if !called && !broken && bundle.broken.iter().all(|(kind, _)| *kind != ResourceKind::Flow) {
+    if !called
+        && !broken
+        && bundle
+            .broken
+            .iter()
+            .all(|(kind, _)| *kind != ResourceKind::Flow)
+    {
         let message = format!("no state calls the action `{}`", name.text);
         diagnostics.warning(Code::Unused, name.at, message, "take it out, or call it");
     }
 }
 
 /// Two job specs for one type: each of them starts its flow.
-fn warn_of_twins(trigger: &JobSpecTrigger<'_>, before: &[JobSpecTrigger<'_>], diagnostics: &mut Diagnostics) {
+fn warn_of_twins(
+    trigger: &JobSpecTrigger<'_>,
+    before: &[JobSpecTrigger<'_>],
+    diagnostics: &mut Diagnostics,
+) {
     let same = |other: &&JobSpecTrigger<'_>| {
         other.types.is_some() && other.types == trigger.types && other.source == trigger.source
     };

@@ -1,13 +1,13 @@
 //! What a state passes to an action, held against what the action puts in.
 
-use crate::compile::bundle::check::path_reads::of_action;
-use crate::bundle::http::HttpAction;
 use crate::bundle::SpannedText;
+use crate::bundle::http::HttpAction;
 use crate::bundle::name::ResourceName;
+use crate::compile::bundle::check::path_reads::of_action;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
-use crate::path::{Path, PathKind};
 use crate::document::suggest;
+use crate::path::{Path, PathKind};
 
 /// Without `Parameters` an action reads the document itself.
 pub fn check(

@@ -1,9 +1,9 @@
 //! Every path that a part of a bundle reads, with where it stands: under keys that end in `.$`, in
 //! placeholders, and in the keys of states that take a path.
 
-use crate::bundle::choice::{ChoiceRule, Comparison, ComparisonOperand, ChoiceTest};
-use crate::bundle::http::{RequestTarget, TemplatedValue, HttpAction};
-use crate::bundle::state::{StateKind, PathField, BundleState};
+use crate::bundle::choice::{ChoiceRule, ChoiceTest, Comparison, ComparisonOperand};
+use crate::bundle::http::{HttpAction, RequestTarget, TemplatedValue};
+use crate::bundle::state::{BundleState, PathField, StateKind};
 use crate::diagnostic::Span;
 use crate::document::{Node, Yaml};
 use crate::language::template::placeholder::placeholders;
@@ -41,7 +41,9 @@ pub fn of_state(state: &BundleState) -> Vec<PathRead> {
             .for_each(|choice| of_choice(choice, &mut reads)),
         StateKind::Map { items, .. } => reads.push(PathRead::new(&items.text, items.at)),
         StateKind::Wait { .. } => {}
-        StateKind::Succeed { message } => message.iter().for_each(|node| of_message(node, &mut reads)),
+        StateKind::Succeed { message } => {
+            message.iter().for_each(|node| of_message(node, &mut reads))
+        }
         StateKind::Fail { error, cause } => {
             error
                 .iter()
@@ -124,7 +126,9 @@ fn of_choice(choice: &ChoiceRule, reads: &mut Vec<PathRead>) {
 
 fn of_test(test: &ChoiceTest, reads: &mut Vec<PathRead>) {
     match test {
-        ChoiceTest::And(parts) | ChoiceTest::Or(parts) => parts.iter().for_each(|part| of_test(part, reads)),
+        ChoiceTest::And(parts) | ChoiceTest::Or(parts) => {
+            parts.iter().for_each(|part| of_test(part, reads))
+        }
         ChoiceTest::Not(part) => of_test(part, reads),
         ChoiceTest::One {
             variable,

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use crate::bundle::state::{Definition, StateKind};
 use crate::compile::bundle::check::termination;
 use crate::compile::bundle::nowhere;
-use crate::bundle::state::{Definition, StateKind};
 use crate::diagnostic::{Code, Diagnostics, Report};
 
 /// `what` the states make: a flow, or the items of a `Map`.

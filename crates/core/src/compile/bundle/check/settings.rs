@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::compile::bundle::builtin::{LOAD, PATCH};
 use crate::bundle::state::StateKind;
 use crate::bundle::{Bundle, SpannedText};
+use crate::compile::bundle::builtin::{LOAD, PATCH};
+use crate::compile::compiler::Compiler;
 use crate::diagnostic::{Code, Report};
 use crate::document::Node;
-use crate::compile::compiler::Compiler;
 use crate::language::template::placeholder::placeholders;
 
 /// The scope that a state names.

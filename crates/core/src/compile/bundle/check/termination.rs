@@ -3,9 +3,9 @@
 
 use std::collections::HashSet;
 
+use crate::bundle::choice::{ChoiceRule, ChoiceTest, Comparison, ComparisonOperand, Relation};
+use crate::bundle::state::{BundleState, Definition, NextState, StateKind};
 use crate::compile::bundle::check::reachability::reached;
-use crate::bundle::choice::{ChoiceRule, Comparison, ComparisonOperand, Relation, ChoiceTest};
-use crate::bundle::state::{Definition, StateKind, BundleState, NextState};
 use crate::diagnostic::{Code, Diagnostics, Report};
 
 /// Judges states that all lead somewhere; `what` they make is a flow, or the items of a `Map`.
@@ -71,9 +71,10 @@ fn ends(state: &BundleState) -> bool {
         StateKind::Succeed { .. } | StateKind::Fail { .. } => true,
         // Where no choice holds, the flow fails.
         StateKind::Choice { choices, default } => default.is_none() && !always(choices),
-        StateKind::Action { .. } | StateKind::Map { .. } | StateKind::Wait { .. } | StateKind::Pass { .. } => {
-            state.then == NextState::End
-        }
+        StateKind::Action { .. }
+        | StateKind::Map { .. }
+        | StateKind::Wait { .. }
+        | StateKind::Pass { .. } => state.then == NextState::End,
     }
 }
 
@@ -132,12 +133,16 @@ fn one(test: &ChoiceTest) -> Option<(&str, &Comparison)> {
 
 fn same(test: &ChoiceTest, other: &ChoiceTest) -> bool {
     match (test, other) {
-        (ChoiceTest::And(parts), ChoiceTest::And(others)) | (ChoiceTest::Or(parts), ChoiceTest::Or(others)) => {
+        (ChoiceTest::And(parts), ChoiceTest::And(others))
+        | (ChoiceTest::Or(parts), ChoiceTest::Or(others)) => {
             parts.len() == others.len() && parts.iter().zip(others).all(|(a, b)| same(a, b))
         }
         (ChoiceTest::Not(part), ChoiceTest::Not(other)) => same(part, other),
         (ChoiceTest::One { .. }, ChoiceTest::One { .. }) => one(test) == one(other),
-        (ChoiceTest::And(_) | ChoiceTest::Or(_) | ChoiceTest::Not(_) | ChoiceTest::One { .. }, _) => false,
+        (
+            ChoiceTest::And(_) | ChoiceTest::Or(_) | ChoiceTest::Not(_) | ChoiceTest::One { .. },
+            _,
+        ) => false,
     }
 }
 
@@ -146,9 +151,10 @@ fn complete(comparison: &Comparison, other: &Comparison) -> bool {
     match (comparison, other) {
         (Comparison::IsPresent(one), Comparison::IsPresent(two))
         | (Comparison::IsNull(one), Comparison::IsNull(two)) => one != two,
-        (Comparison::Boolean(ComparisonOperand::Value(one)), Comparison::Boolean(ComparisonOperand::Value(two))) => {
-            one != two
-        }
+        (
+            Comparison::Boolean(ComparisonOperand::Value(one)),
+            Comparison::Boolean(ComparisonOperand::Value(two)),
+        ) => one != two,
         (Comparison::Text(one, a), Comparison::Text(two, b))
         | (Comparison::Number(one, a), Comparison::Number(two, b))
         | (Comparison::Time(one, a), Comparison::Time(two, b)) => a == b && meet(*one, *two),

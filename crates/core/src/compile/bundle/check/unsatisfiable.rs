@@ -6,21 +6,23 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::bundle::SpannedText;
-use crate::bundle::choice::{Comparison, ComparisonOperand, Relation, ChoiceTest};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Report, Severity};
-use crate::event::catalogue::field_type::FieldType;
+use crate::bundle::choice::{ChoiceTest, Comparison, ComparisonOperand, Relation};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report, Severity, Span};
 use crate::document::{Node, Yaml};
+use crate::event::catalogue::field_type::FieldType;
 use crate::language::event_fields::FieldCheck;
-use crate::language::resolver::NameResolver;
 use crate::language::operator::equality::check_literal;
 use crate::language::operator::operand;
 use crate::language::operator::{CaseSensitivity, OperandContext};
+use crate::language::resolver::NameResolver;
 use crate::path::{Path, PathKind};
 
 /// Goes through the tests of a choice whose `$.input` is the event.
 pub fn check(test: &ChoiceTest, names: &mut NameResolver<'_>) {
     match test {
-        ChoiceTest::And(parts) | ChoiceTest::Or(parts) => parts.iter().for_each(|part| check(part, names)),
+        ChoiceTest::And(parts) | ChoiceTest::Or(parts) => {
+            parts.iter().for_each(|part| check(part, names))
+        }
         ChoiceTest::Not(part) => check(part, names),
         ChoiceTest::One {
             variable,
@@ -30,7 +32,12 @@ pub fn check(test: &ChoiceTest, names: &mut NameResolver<'_>) {
     }
 }
 
-fn check_one(variable: &SpannedText, comparison: &Comparison, at: Span, names: &mut NameResolver<'_>) {
+fn check_one(
+    variable: &SpannedText,
+    comparison: &Comparison,
+    at: Span,
+    names: &mut NameResolver<'_>,
+) {
     let Some((path, dotted)) = in_event(&variable.text, names) else {
         return;
     };

@@ -10,10 +10,10 @@ use proptest::sample::Index;
 use serde_json::{Value, json};
 
 use crate::compile::flow::tests::{event, flow};
-use crate::flow::step::{Flow, OnCrash};
 use crate::flow::decide::{Decision, RunInput, StepCall, next, taken_up};
-use crate::run::{Attempt, LogEntry};
+use crate::flow::step::{Flow, OnCrash};
 use crate::run::call_result::{CallFailure, CallResult, Reply};
+use crate::run::{Attempt, LogEntry};
 
 /// Requests, a guard, a value and two commands; `CRASH` says what a crash does to those.
 const STORY: &str = "flow:
@@ -95,7 +95,10 @@ fn finish(flow: &Flow, kept: &[LogEntry], outcomes: &[bool]) -> CrashedRun {
             }
             Decision::Hold { .. } => {
                 held += 1;
-                log.extend([LogEntry::Revived { at: now }, LogEntry::Claimed { over: None }]);
+                log.extend([
+                    LogEntry::Revived { at: now },
+                    LogEntry::Claimed { over: None },
+                ]);
             }
             end => {
                 log.retain(|line| !matches!(line, LogEntry::Claimed { .. }));
@@ -107,7 +110,13 @@ fn finish(flow: &Flow, kept: &[LogEntry], outcomes: &[bool]) -> CrashedRun {
 }
 
 /// The attempt that comes of a call: the n-th of a run goes as the n-th outcome says.
-fn performed(step: &str, number: u32, now: Timestamp, outcomes: &[bool], log: &[LogEntry]) -> LogEntry {
+fn performed(
+    step: &str,
+    number: u32,
+    now: Timestamp,
+    outcomes: &[bool],
+    log: &[LogEntry],
+) -> LogEntry {
     let attempts = log.iter().filter_map(LogEntry::attempt);
     let before = attempts.filter(|attempt| attempt.step != "note").count();
     let outcome = match outcomes.get(before).copied().unwrap_or(true) {

@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::compile::flow::tests::event;
+use crate::compile::rule_set;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostics, Files};
-use crate::flow::decide::RunInput;
 use crate::flow::call::Call;
+use crate::flow::decide::RunInput;
 use crate::flow::simulate::Mock;
 use crate::flow::simulate::rehearse;
 use crate::matching::rule_set::RuleSet;
-use crate::compile::rule_set;
 use crate::rule::Rule;
 
 const HEAD: &str = "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\n";

@@ -12,16 +12,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::flow::call::{Auth, RequestBody, Call, HttpCall, KeepOutput};
-use crate::flow::step::{AuthTemplate, Flow};
+use crate::compile::compiler::Compiler;
 use crate::compile::flow::lower_flow;
 use crate::config::Config;
 use crate::config::connection::Connection;
 use crate::diagnostic::{Diagnostics, FileId, Span};
-use crate::event::Event;
 use crate::document;
+use crate::event::Event;
+use crate::flow::call::{Auth, Call, HttpCall, KeepOutput, RequestBody};
+use crate::flow::step::{AuthTemplate, Flow};
 use crate::language::event_fields::EventFields;
-use crate::compile::compiler::Compiler;
 use crate::language::rendered_text::{SecretEncoding, TextPart};
 use crate::language::template::Template;
 use crate::path::scope::Scope;
@@ -123,7 +123,9 @@ fn a_request_is_rendered_completely() {
         }
     ));
     assert_eq!(call.headers[0].1.to_string(), "a b & c");
-    assert!(matches!(call.body, Some(RequestBody::Json(tree)) if tree.redacted() == json!({"id": 35436})));
+    assert!(
+        matches!(call.body, Some(RequestBody::Json(tree)) if tree.redacted() == json!({"id": 35436}))
+    );
     assert_eq!(
         (call.keep, call.timeout),
         (KeepOutput::Status, Duration::from_secs(5))

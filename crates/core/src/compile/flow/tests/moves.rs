@@ -6,11 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::compile::flow::tests::{event, flow};
-use crate::flow::call::{RequestBody, Call};
-use crate::flow::step::Flow;
+use crate::flow::call::{Call, RequestBody};
 use crate::flow::decide::{Decision, RunInput, StepCall, next, taken_up};
-use crate::run::{Attempt, LogEntry};
+use crate::flow::step::Flow;
 use crate::run::call_result::{CallFailure, CallResult, Reply};
+use crate::run::{Attempt, LogEntry};
 
 const STORY: &str = "flow:
 - { name: org, http: { url: \"https://a.example/{{ ticket.id }}\" } }
@@ -222,7 +222,10 @@ fn an_interrupted_command_holds_the_run() {
         why.contains("step `tell`") && why.contains("runs retry"),
         "{why}"
     );
-    log.extend([LogEntry::Revived { at: at(2) }, LogEntry::Claimed { over: None }]);
+    log.extend([
+        LogEntry::Revived { at: at(2) },
+        LogEntry::Claimed { over: None },
+    ]);
     assert_eq!(performs(ask(&flow, &log, at(3))), ("tell".into(), 1));
 }
 
@@ -237,7 +240,10 @@ fn a_retried_run_has_all_attempts_again_and_repeats_no_finished_step() {
         attempt("b", 2, at(0), down(true)),
     ];
     assert!(matches!(ask(&flow, &log, at(9)), Decision::Dead { .. }));
-    log.extend([LogEntry::Revived { at: at(9) }, LogEntry::Claimed { over: None }]);
+    log.extend([
+        LogEntry::Revived { at: at(9) },
+        LogEntry::Claimed { over: None },
+    ]);
     for number in [3, 4] {
         assert_eq!(performs(ask(&flow, &log, at(9))), ("b".into(), number));
         log.push(attempt("b", number, at(9), down(true)));

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::compile::flow::tests::event;
+use crate::compile::rule_set;
 use crate::config;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostics, Files};
-use crate::flow::call::{RequestBody, Call, HttpCall};
-use crate::flow::step::{Flow, OnCrash};
+use crate::flow::call::{Call, HttpCall, RequestBody};
 use crate::flow::decide::{Decision, RunInput, next};
-use crate::compile::rule_set;
+use crate::flow::step::{Flow, OnCrash};
 use crate::rule::Rule;
 
 const CONFIG: &str = "

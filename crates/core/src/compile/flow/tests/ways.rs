@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::compile::flow::tests::event;
 use crate::event::Event;
-use crate::flow::step::Flow;
 use crate::flow::decide::{Decision, RunInput, next, taken_up};
+use crate::flow::step::Flow;
 use crate::matching::rule_set::RuleSet;
-use crate::run::{Attempt, LogEntry};
 use crate::run::call_result::{CallFailure, CallResult, Reply};
+use crate::run::{Attempt, LogEntry};
 
 /// A run and the clock that it is asked by.
 struct Run {

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use crate::convert::clause::Clause;
 use crate::convert::conversion::Omission;
 use crate::convert::triggers::meaning::{CREATED, FieldChange, Meaning, TriggerCondition};
-use crate::convert::triggers::update_events::translate::{ConditionList, ConditionTranslator, ReadConditions};
+use crate::convert::triggers::update_events::translate::{
+    ConditionList, ConditionTranslator, ReadConditions,
+};
 
 /// The events of a rule that replaces a trigger, and its condition.
 #[derive(Debug, Clone, PartialEq)]

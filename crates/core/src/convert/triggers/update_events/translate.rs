@@ -3,10 +3,12 @@
 
 use serde_json::json;
 
-use crate::convert::triggers::update_events::{EventCoverage, UpdateEvent, together};
 use crate::convert::clause::Clause;
 use crate::convert::conversion::Omission;
-use crate::convert::triggers::meaning::{COMMENT, CREATED, CUSTOM, FieldChange, Meaning, TriggerCondition};
+use crate::convert::triggers::meaning::{
+    COMMENT, CREATED, CUSTOM, FieldChange, Meaning, TriggerCondition,
+};
+use crate::convert::triggers::update_events::{EventCoverage, UpdateEvent, together};
 
 /// Events that are not updates to a trigger: it does not run for them.
 const NO_UPDATES: [&str; 5] = [

@@ -57,7 +57,7 @@ pub struct HashedKey {
 
 /// A value, or the key before it.
 #[derive(Debug, Clone, Copy)]
-struct TapeEntry {
+pub struct TapeEntry {
     mark: EntryKind,
     /// Whether the text has escapes.
     escaped: bool,
@@ -221,8 +221,12 @@ impl<'a> TapeValue<'a> {
             EntryKind::Null => Value::Null,
             EntryKind::True => Value::Bool(true),
             EntryKind::False => Value::Bool(false),
-            EntryKind::Integer | EntryKind::Decimal => self.number().map_or(Value::Null, Value::Number),
-            EntryKind::Text | EntryKind::Key => Value::String(self.of.unescaped(self.entry()).into_owned()),
+            EntryKind::Integer | EntryKind::Decimal => {
+                self.number().map_or(Value::Null, Value::Number)
+            }
+            EntryKind::Text | EntryKind::Key => {
+                Value::String(self.of.unescaped(self.entry()).into_owned())
+            }
             EntryKind::List => self.elements().map(TapeValue::value).collect(),
             EntryKind::Object => {
                 let entries = self
@@ -273,4 +277,3 @@ impl<'a> TapeDocument<'a> {
         Cow::Owned(read.expect("the scan checked the escapes"))
     }
 }
-

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::event::json::tape::{TapeEntry, EntryKind};
+use crate::event::json::tape::{EntryKind, TapeEntry};
 
 /// The maximum nesting depth, as in the parser.
 const MAX_DEPTH: usize = 127;

@@ -156,7 +156,10 @@ fn many_keys_and_equal_hashes_are_handled() {
     is_not_scanned(&object(&keys));
     // The same ends and length, so the same hash.
     let alike = ["prefixed-1-suffixed", "prefixed-2-suffixed"].map(String::from);
-    assert_eq!(HashedKey::new(&alike[0]).hash, HashedKey::new(&alike[1]).hash);
+    assert_eq!(
+        HashedKey::new(&alike[0]).hash,
+        HashedKey::new(&alike[1]).hash
+    );
     is_scanned(&object(&alike));
     is_not_scanned(&object(&[
         alike[0].clone(),

@@ -11,13 +11,15 @@ use minijinja::machinery::{Span, ast};
 
 use crate::diagnostic::{Code, Report};
 use crate::language::resolver::NameResolver;
-use crate::path::Path;
 use crate::language::template::Escape;
-use crate::language::template::attribute_chain::{AttributeChain, chain, is_secret_name, range, single};
-use crate::language::template::read_set::ReadSet;
+use crate::language::template::attribute_chain::{
+    AttributeChain, chain, is_secret_name, range, single,
+};
 use crate::language::template::filter::OF_SECRETS;
-use crate::language::template::size_bound::{MOST, Weights, weight};
 use crate::language::template::location::TextLocation;
+use crate::language::template::read_set::ReadSet;
+use crate::language::template::size_bound::{MOST, Weights, weight};
+use crate::path::Path;
 
 /// What a sound template reads.
 #[derive(Debug, Default)]

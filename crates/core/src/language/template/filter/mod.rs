@@ -8,8 +8,6 @@ use std::ops::RangeInclusive;
 
 use minijinja::{Environment, filters, tests};
 
-
-
 pub struct TemplateFilter {
     pub name: &'static str,
     /// How it is written and what it gives, in one line.

@@ -8,8 +8,8 @@ use minijinja::value::{Rest, Value};
 use percent_encoding::utf8_percent_encode;
 
 use crate::language::rendered_text::SecretEncoding;
-use crate::language::template::read_set::{MOST_VALUES, to_json, too_much};
 use crate::language::template::engine::{MOST_OUTPUT, RESERVED, text, undefined};
+use crate::language::template::read_set::{MOST_VALUES, to_json, too_much};
 use crate::language::template::secret::SecretReference;
 
 pub fn default(value: &Value, other: Value, when_empty: Option<bool>) -> Value {
@@ -68,7 +68,11 @@ pub fn truncate(value: &Value, length: usize, end: Option<String>) -> Result<Str
 }
 
 pub fn replace(value: &Value, from: &Value, to: &Value) -> Result<String, Error> {
-    let (text, from, to) = (text(value)?, crate::language::template::engine::text(from)?, crate::language::template::engine::text(to)?);
+    let (text, from, to) = (
+        text(value)?,
+        crate::language::template::engine::text(from)?,
+        crate::language::template::engine::text(to)?,
+    );
     if from.is_empty() {
         return Ok(text);
     }

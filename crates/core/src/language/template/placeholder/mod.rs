@@ -10,17 +10,17 @@ use std::sync::Arc;
 use percent_encoding::utf8_percent_encode;
 use serde_json::Value as Json;
 
-use crate::language::template::location::TextLocation;
-use crate::language::template::secret::{EMPTY, without_marks};
-use crate::language::template::{TemplateBody, Compiled, Escape, RenderError, Template, url};
-use crate::language::template::json::JsonTemplate;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
 use crate::document::{Entry, Node};
-use crate::language::resolver::NameResolver;
-use crate::path::{Resolved, Path};
 use crate::language::rendered_text::RenderedText;
+use crate::language::resolver::NameResolver;
 use crate::language::template::engine::{MOST_OUTPUT, RESERVED};
+use crate::language::template::json::JsonTemplate;
+use crate::language::template::location::TextLocation;
+use crate::language::template::secret::{EMPTY, without_marks};
+use crate::language::template::{Compiled, Escape, RenderError, Template, TemplateBody, url};
 use crate::path::scope::Scope;
+use crate::path::{Path, Resolved};
 
 /// A text in its parts.
 #[derive(Debug)]
@@ -101,7 +101,9 @@ impl Template {
 
     fn of_parts(source: String, escape: Escape, mut parts: Vec<PlaceholderPart>) -> Self {
         parts.retain(|part| !matches!(part, PlaceholderPart::Text(text) if text.is_empty()));
-        let fixed = parts.iter().all(|part| matches!(part, PlaceholderPart::Text(_)));
+        let fixed = parts
+            .iter()
+            .all(|part| matches!(part, PlaceholderPart::Text(_)));
         let body = match fixed {
             true => TemplateBody::Literal,
             false => TemplateBody::Filled(PlaceholderText(parts.into_boxed_slice())),
@@ -303,4 +305,3 @@ fn text_in_document(
     }
     Template::in_document("", text, node, Escape::None, diagnostics).map(JsonTemplate::Text)
 }
-

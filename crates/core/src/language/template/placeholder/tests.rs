@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostics, FileId};
-use crate::event::Event;
 use crate::document;
+use crate::event::Event;
 use crate::language::event_fields::EventFields;
 
 fn event() -> Event {

@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostics, FileId};
+use crate::document;
 use crate::event::Event;
 use crate::event::catalogue::Catalogue;
-use crate::document;
 use crate::language::event_fields::EventFields;
 use crate::language::rendered_text::RenderedJson;
 
