@@ -58,6 +58,9 @@ impl fmt::Debug for TypedExpression {
     }
 }
 
+/// A key and its value.
+pub(super) type LoweredEntry = (Arc<str>, JsonTemplate);
+
 impl JsonTemplate {
     pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
         Self::lower_with(node, names, lower_leaf, lower_entry)
@@ -68,7 +71,7 @@ impl JsonTemplate {
         node: &Node,
         names: &mut NameResolver<'_>,
         text: fn(&Node, &mut NameResolver<'_>) -> Option<Self>,
-        entry: fn(&Entry, &mut NameResolver<'_>) -> Option<(Arc<str>, Self)>,
+        entry: fn(&Entry, &mut NameResolver<'_>) -> Option<LoweredEntry>,
     ) -> Option<Self> {
         match &node.value {
             Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {
@@ -155,7 +158,7 @@ impl JsonTemplate {
     }
 }
 
-fn lower_entry(entry: &Entry, names: &mut NameResolver<'_>) -> Option<(Arc<str>, JsonTemplate)> {
+fn lower_entry(entry: &Entry, names: &mut NameResolver<'_>) -> Option<LoweredEntry> {
     if entry.key.contains("{{") || entry.key.contains("{%") {
         let help = "templates stand in values alone";
         let message = format!("the key `{}` is a template", entry.key);
