@@ -183,7 +183,7 @@ fn require_scalar(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Opti
 }
 
 /// A text on its way to a template.
-struct TemplateSource<'a> {
+pub struct TemplateSource<'a> {
     text: String,
     segments: Vec<Segment>,
     escape: Escape,

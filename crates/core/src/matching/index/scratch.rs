@@ -20,7 +20,7 @@ pub struct IndexScratch {
 
 /// For text lookups.
 #[derive(Debug, Default)]
-pub(super) struct Buffers {
+pub struct Buffers {
     pub folded: String,
     pub reversed: Vec<u8>,
     pub seen: VisitedSet,
