@@ -50,6 +50,8 @@ pub const CORE: &[Layer] = &[
     ),
     layer(&["compile"]),
     layer_except(&["convert"], &["compile"]),
+    // What `lib.rs` re-exports for other programs.
+    layer(&["api"]),
 ];
 
 /// The root package. `core` is in it until it becomes a crate.
