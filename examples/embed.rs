@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for rule in evaluation.matched() {
         writeln!(out, "{} matches", rule.name)?;
         for step in evaluation.plan(rule, Timestamp::now(), &mut |_call| None) {
-            writeln!(out, "  would run {}: {:?}", step.place, step.what)?;
+            writeln!(out, "  would run {}: {:?}", step.step_path, step.what)?;
         }
     }
     let rule = rules.rule("note-calm").ok_or("no such rule")?;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flowtrigger::store::{
-    Arrival, Claim, EditionId, Occasion, Planned, Settings, SqliteStore, Store,
+    ArrivalKind, ClaimRequest, IncomingEvent, PlannedRun, RevisionId, SqliteStore, Store,
+    StoreSettings,
 };
 use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config::Config;
@@ -41,27 +42,27 @@ fn event() -> Event {
     decode(accept(&text).unwrap().value, Catalogue::built_in()).unwrap()
 }
 
-fn arrival(event: &Event, rule: &Arc<Rule>, id: String, lane: Option<String>) -> Arrival {
-    Arrival {
+fn arrival(event: &Event, rule: &Arc<Rule>, id: String, lane: Option<String>) -> IncomingEvent {
+    IncomingEvent {
         event: Arc::new(Event {
             id,
             ..event.clone()
         }),
         received: Timestamp::now(),
-        edition: EditionId::default(),
-        planned: vec![Planned {
+        edition: RevisionId::default(),
+        planned: vec![PlannedRun {
             rule: Arc::clone(rule),
             mode: rule.mode,
             lane,
             asks: Vec::new(),
             loop_ask: None,
         }],
-        occasion: Occasion::Delivery,
+        occasion: ArrivalKind::Delivery,
     }
 }
 
-fn settings() -> Settings {
-    let mut settings = Settings::default();
+fn settings() -> StoreSettings {
+    let mut settings = StoreSettings::default();
     settings.limits.backlog = 1_000_000;
     settings.limits.per_rule_backlog = 1_000_000;
     settings
@@ -132,8 +133,8 @@ pub fn claims() {
     }
 }
 
-fn one() -> Claim {
-    Claim {
+fn one() -> ClaimRequest {
+    ClaimRequest {
         limit: 1,
         per_rule: 16,
         now: Timestamp::now(),

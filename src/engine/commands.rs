@@ -5,15 +5,15 @@ use tracing::{error, info};
 use super::Perform;
 use super::handle::Engine;
 use super::runner::worker::is_transient;
-use crate::store::{Arrival, Occasion, Placed, Store, StoreError};
+use crate::store::{ArrivalKind, IncomingEvent, RunStatus, Store, StoreError};
 use flowtrigger_core::path::redact::is_redacted;
 use flowtrigger_core::run::{RunId, RunState};
 
 impl<S: Store, P: Perform> Engine<S, P> {
     /// Queues a dead, held or cancelled run again, last in its lane, with the same flow and idempotency keys.
-    pub async fn retry(&self, run: RunId) -> Result<Placed, StoreError> {
+    pub async fn retry(&self, run: RunId) -> Result<RunStatus, StoreError> {
         let now = self.shared.clock().now();
-        let placed = self.shared.store.revive(run, now).await?;
+        let placed = self.shared.store.retry(run, now).await?;
         info!(run = run.0, rule = %placed.rule, "run queued again");
         self.shared.wake.notify_one();
         Ok(placed)
@@ -21,14 +21,14 @@ impl<S: Store, P: Perform> Engine<S, P> {
 
     /// Cancels a run. If it is executing, it is stopped first: its request is aborted, its command and all
     /// child processes are killed.
-    pub async fn cancel(&self, run: RunId) -> Result<Placed, StoreError> {
+    pub async fn cancel(&self, run: RunId) -> Result<RunStatus, StoreError> {
         let engine = self.clone();
         // A separate task: if the caller goes away, a stopped run must not stay `running`.
         let task = tokio::spawn(async move { engine.stop_and_cancel(run).await });
         task.await.unwrap_or(Err(StoreError::Busy))
     }
 
-    async fn stop_and_cancel(&self, run: RunId) -> Result<Placed, StoreError> {
+    async fn stop_and_cancel(&self, run: RunId) -> Result<RunStatus, StoreError> {
         let at_work = self.shared.active_runs.lock().await.cancel(run);
         if let Some(worker) = &at_work {
             worker.closed().await;
@@ -53,7 +53,11 @@ impl<S: Store, P: Perform> Engine<S, P> {
     }
 
     /// Plans new runs for the event of a run with the current rules: with one of them, or with all that match.
-    pub async fn replay(&self, run: RunId, rule: Option<&str>) -> Result<Vec<Placed>, StoreError> {
+    pub async fn replay(
+        &self,
+        run: RunId,
+        rule: Option<&str>,
+    ) -> Result<Vec<RunStatus>, StoreError> {
         let unknown = StoreError::UnknownRun(run.0);
         let record = self.shared.store.run(run).await?.ok_or(unknown)?;
         if !record.error.is_null() {
@@ -68,12 +72,12 @@ impl<S: Store, P: Perform> Engine<S, P> {
         if planned.is_empty() {
             return Ok(Vec::new());
         }
-        let arrival = Arrival {
+        let arrival = IncomingEvent {
             edition: active.edition(&self.shared.store).await?,
             received: self.shared.clock().now(),
             event: record.event,
             planned,
-            occasion: Occasion::Replay,
+            occasion: ArrivalKind::Replay,
         };
         let mut committed = self.commit_all(vec![arrival]).await?;
         let committed = committed.pop().expect("one arrival has one result");

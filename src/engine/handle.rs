@@ -12,7 +12,7 @@ use super::metrics::Metrics;
 use super::runner::dispatcher::dispatch;
 use super::state::{ActiveRulebook, EnginePhase, EngineState};
 use super::{EngineError, EngineOptions, LoadedRulebook, Perform, Rulebook};
-use crate::store::{Edition, Placed, Record, Settings, Store, StoreError};
+use crate::store::{Revision, RunRecord, RunStatus, Store, StoreError, StoreSettings};
 
 /// A running engine. Clones are handles to the same engine.
 pub struct Engine<S, P> {
@@ -89,7 +89,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
     }
 
     /// Waits until all runs have finished, and returns them.
-    pub async fn settled(&self, runs: &[Placed]) -> Result<Vec<Record>, StoreError> {
+    pub async fn settled(&self, runs: &[RunStatus]) -> Result<Vec<RunRecord>, StoreError> {
         loop {
             let mut ended = std::pin::pin!(self.shared.finished.notified());
             // Registered before the read, so that a run that finishes in between is not missed.
@@ -120,14 +120,14 @@ impl<S: Store, P: Perform> Engine<S, P> {
 
 impl Rulebook {
     /// The rule files and the configuration as text.
-    pub fn edition(&self) -> Edition {
+    pub fn edition(&self) -> Revision {
         let files = self.rule_files.iter().filter_map(|id| self.files.get(*id));
-        Edition {
+        Revision {
             files: files
                 .map(|file| (Arc::clone(&file.name), Arc::clone(&file.text)))
                 .collect(),
             config: Arc::clone(&self.config.source),
-            settings: Settings::of(&self.config),
+            settings: StoreSettings::of(&self.config),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::limits::concurrency::ConcurrencyLimits;
 use super::limits::rate_limit::RateLimiter;
 use super::metrics::Metrics;
 use super::{EngineOptions, Rulebook};
-use crate::store::{EditionId, Store, StoreError};
+use crate::store::{RevisionId, Store, StoreError};
 
 /// What the dispatcher, the workers and the handles share.
 pub(in crate::engine) struct EngineState<S, P> {
@@ -40,7 +40,7 @@ pub(in crate::engine) struct EngineState<S, P> {
 /// The rulebook in use, with its revision in the store.
 pub(in crate::engine) struct ActiveRulebook {
     pub rulebook: Arc<Rulebook>,
-    edition: OnceCell<EditionId>,
+    edition: OnceCell<RevisionId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,8 +71,8 @@ impl ActiveRulebook {
     }
 
     /// The revision of the rulebook; stored on the first call.
-    pub async fn edition<S: Store>(&self, store: &S) -> Result<EditionId, StoreError> {
-        let keep = || store.adopt(self.rulebook.edition());
+    pub async fn edition<S: Store>(&self, store: &S) -> Result<RevisionId, StoreError> {
+        let keep = || store.set_revision(self.rulebook.edition());
         self.edition.get_or_try_init(keep).await.copied()
     }
 }

@@ -29,19 +29,6 @@ pub use record::{ClaimedRun, RunRecord, RunStatus};
 pub use revision::{Revision, RevisionId, StoreSettings};
 pub use sqlite::{SqliteHistory, SqliteStore};
 
-// Names of before, until their users have the new ones.
-pub use ArrivalKind as Occasion;
-pub use ClaimRequest as Claim;
-pub use ClaimedRun as Claimed;
-pub use IncomingEvent as Arrival;
-pub use PlannedRun as Planned;
-pub use Revision as Edition;
-pub use RevisionId as EditionId;
-pub use RunRecord as Record;
-pub use RunStatus as Placed;
-pub use StoreSettings as Settings;
-pub use UnmatchedEvent as Unmatched;
-
 /// The run queue and the log. A method returns once its change is as safe as the backend makes it.
 pub trait Store: Send + Sync + 'static {
     /// Whether what was committed survives the end of the process.
@@ -87,7 +74,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Queues a dead, held or cancelled run again, last in its lane, with its flow, key and log. Fails if
     /// fields of its event have been removed.
-    fn revive(
+    fn retry(
         &self,
         run: RunId,
         now: Timestamp,
@@ -116,7 +103,9 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<RunStatus>, StoreError>> + Send;
 
     /// When the run was queued that has been queued longest.
-    fn oldest_queued(&self) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
+    fn oldest_queued_at(
+        &self,
+    ) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
 
     /// How many runs are in each state, by the state's name.
     fn counts(
@@ -124,25 +113,28 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<BTreeMap<&'static str, u64>, StoreError>> + Send;
 
     /// The wall clock was set back by this much (a negative time): due times and gate windows move with it.
-    fn shift(&self, by: SignedDuration) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn shift_clock(
+        &self,
+        by: SignedDuration,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Stores the rules and the configuration that evaluate events from now on. Fields to redact are removed
     /// from an event with the last run that may need them: at once if there is none, and not while one is
     /// dead or held, which a person may retry.
-    fn adopt(
+    fn set_revision(
         &self,
         revision: Revision,
     ) -> impl Future<Output = Result<RevisionId, StoreError>> + Send;
 
     /// The settings of an integration in a scope; `None` if there are none.
-    fn config(
+    fn integration_settings(
         &self,
         integration: &str,
         scope: &str,
     ) -> impl Future<Output = Result<Option<Value>, StoreError>> + Send;
 
     /// Sets the top-level keys of an object in the settings, and returns the result.
-    fn patch_config(
+    fn patch_integration_settings(
         &self,
         integration: &str,
         scope: &str,
@@ -151,7 +143,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Archives an event that led to no run, for later questions. Never waits: an event that cannot be
     /// written soon is lost, and counted.
-    fn archive(&self, event: UnmatchedEvent, revision: RevisionId, received: Timestamp);
+    fn archive_unmatched(&self, event: UnmatchedEvent, revision: RevisionId, received: Timestamp);
 }
 
 /// How many runs to claim.

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use flowtrigger::store::{Settings, SqliteStore};
+use flowtrigger::store::{SqliteStore, StoreSettings};
 use serde_json::Value;
 
 use crate::program::{self, Output};
@@ -119,7 +119,7 @@ impl Sandbox {
     #[track_caller]
     pub fn store(&self) -> SqliteStore {
         let (store, recovered) =
-            SqliteStore::open(&self.database(), Settings::default()).expect("the store opens");
+            SqliteStore::open(&self.database(), StoreSettings::default()).expect("the store opens");
         assert_eq!(recovered.suspects, [], "the daemon ended without shutdown");
         store
     }

@@ -10,7 +10,7 @@ use flowtrigger::engine::{
 };
 use flowtrigger::source::http;
 use flowtrigger::source::http::HttpLimits;
-use flowtrigger::store::{Placed, Record, Settings, SqliteStore, Store};
+use flowtrigger::store::{RunRecord, RunStatus, SqliteStore, Store, StoreSettings};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ impl Answered {
 
 /// An empty store in memory.
 pub fn memory_store() -> SqliteStore {
-    SqliteStore::in_memory(Settings::in_memory()).unwrap()
+    SqliteStore::in_memory(StoreSettings::in_memory()).unwrap()
 }
 
 pub async fn house(rules: &str) -> House<SqliteStore, ReloadablePerformer> {
@@ -168,7 +168,7 @@ impl<S: Store, P: Perform> House<S, P> {
     }
 
     /// Posts an event that is accepted, and returns its runs as the store has them then.
-    pub async fn accepted(&self, event: &Value) -> Vec<Placed> {
+    pub async fn accepted(&self, event: &Value) -> Vec<RunStatus> {
         let answered = self.post(event).await;
         assert_eq!(answered.status, 200, "{}", answered.body);
         let id = answered.body["event"].as_str().unwrap();
@@ -176,7 +176,7 @@ impl<S: Store, P: Perform> House<S, P> {
         records.iter().map(placed).collect()
     }
 
-    pub async fn settled(&self, runs: &[Placed]) -> Vec<Record> {
+    pub async fn settled(&self, runs: &[RunStatus]) -> Vec<RunRecord> {
         let settled = self.engine.settled(runs);
         soon("the runs come to their end", settled).await.unwrap()
     }
@@ -186,8 +186,8 @@ impl<S: Store, P: Perform> House<S, P> {
     }
 }
 
-fn placed(record: &Record) -> Placed {
-    Placed {
+fn placed(record: &RunRecord) -> RunStatus {
+    RunStatus {
         id: record.id,
         rule: record.rule.name.as_str().into(),
         state: record.state.clone(),

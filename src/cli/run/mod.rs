@@ -23,7 +23,7 @@ use crate::engine::{
     Engine, EngineError, EngineOptions, EventReport, Matcher, ReceivedEvent, ReloadablePerformer,
     RunReport, StepReport, UnfinishedWork, act, interrupted, performer,
 };
-use crate::store::{Settings, SqliteStore};
+use crate::store::{SqliteStore, StoreSettings};
 use flowtrigger_core::run::RunState;
 
 const AFTER_HELP: &str = "\
@@ -61,7 +61,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let performer = performer(&book, &global.outbox())?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| CommandError::runtime(format!("failed to start: {error}")))?;
-    let store = SqliteStore::in_memory(Settings::in_memory()).map_err(EngineError::from)?;
+    let store = SqliteStore::in_memory(StoreSettings::in_memory()).map_err(EngineError::from)?;
     let mut tally = RunSummary::default();
     let (sender, events) = mpsc::channel(AHEAD);
     let reading = runtime.block_on(async {

@@ -12,7 +12,7 @@ use crate::cli::output::{Color, Output};
 use crate::cli::render::escape::plain;
 use crate::cli::render::message;
 use crate::engine::{Engine, ReloadablePerformer};
-use crate::store::{Placed, SqliteStore};
+use crate::store::{RunStatus, SqliteStore};
 use flowtrigger_core::run::RunId;
 
 /// How often it looks.
@@ -34,7 +34,7 @@ pub async fn tell(
     }
 }
 
-fn tell_of(run: &Placed, told: &mut HashSet<RunId>, color: Color) -> io::Result<()> {
+fn tell_of(run: &RunStatus, told: &mut HashSet<RunId>, color: Color) -> io::Result<()> {
     let Some(until) = run.state.due() else {
         return Ok(());
     };

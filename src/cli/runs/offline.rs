@@ -10,7 +10,9 @@ use crate::cli::options::GlobalOptions;
 use crate::cli::runs::command::{ReplayRules, RunCommand, RunCommandResult, RunStatusRow};
 use crate::engine::{DataFolder, EngineError, Rulebook};
 use crate::store::history::RunRow;
-use crate::store::{self, Arrival, Edition, History, Occasion, Settings, SqliteStore, StoreError};
+use crate::store::{
+    self, ArrivalKind, History, IncomingEvent, Revision, SqliteStore, StoreError, StoreSettings,
+};
 use flowtrigger_core::path::redact::is_redacted;
 
 /// Carries out the order on the database itself, run by run, in this order.
@@ -38,7 +40,7 @@ pub fn carry_out(
             (Some(replayer), _) => replayer.replay(run, &store)?,
             (None, RunCommand::Cancel) => store.cancel_blocking(run.id).map(|placed| vec![placed]),
             (None, RunCommand::Retry | RunCommand::Replay(_)) => {
-                let revived = store.revive_blocking(run.id, Timestamp::now());
+                let revived = store.retry_blocking(run.id, Timestamp::now());
                 revived.map(|placed| vec![placed])
             }
         };
@@ -48,19 +50,19 @@ pub fn carry_out(
 }
 
 /// What is let go with a run that is given up, where the configuration can be read.
-fn settings_of(global: &GlobalOptions) -> Settings {
+fn settings_of(global: &GlobalOptions) -> StoreSettings {
     let book = global.rulebook(None);
-    Settings {
+    StoreSettings {
         redact: book.map_or_else(|_| Vec::new(), |book| book.config.redact.clone()),
         ..settings()
     }
 }
 
 /// Nothing grows old by an order: what is to be deleted, the daemon deletes.
-fn settings() -> Settings {
+fn settings() -> StoreSettings {
     const AGES: Duration = Duration::from_secs(100 * 365 * 86_400);
     const ALL: u64 = 1 << 60;
-    let mut settings = Settings::default();
+    let mut settings = StoreSettings::default();
     settings.retention.keep_for = AGES;
     settings.retention.at_most = ALL;
     settings.archive.keep_for = AGES;
@@ -70,7 +72,7 @@ fn settings() -> Settings {
 
 /// What a person did wrong is told beside the run; what is wrong with the disk ends it all.
 fn told(
-    done: Result<Vec<store::Placed>, StoreError>,
+    done: Result<Vec<store::RunStatus>, StoreError>,
 ) -> Result<Result<Vec<RunStatusRow>, String>, CommandError> {
     match done {
         Ok(placed) => Ok(Ok(placed.into_iter().map(RunStatusRow::of).collect())),
@@ -91,7 +93,7 @@ fn told(
 }
 
 impl RunStatusRow {
-    fn of(placed: store::Placed) -> Self {
+    fn of(placed: store::RunStatus) -> Self {
         Self {
             id: placed.id.0,
             rule: placed.rule.to_string(),
@@ -112,7 +114,7 @@ impl OfflineReplay {
         &self,
         run: &RunRow,
         store: &SqliteStore,
-    ) -> Result<Result<Vec<store::Placed>, StoreError>, CommandError> {
+    ) -> Result<Result<Vec<store::RunStatus>, StoreError>, CommandError> {
         let Some(story) = self.history.run(run.id)? else {
             return Ok(Err(StoreError::UnknownRun(run.id.0)));
         };
@@ -130,28 +132,30 @@ impl OfflineReplay {
         if planned.is_empty() {
             return Ok(Ok(Vec::new()));
         }
-        Ok(store.adopt_blocking(self.edition()).and_then(|edition| {
-            let arrival = Arrival {
-                event,
-                received: Timestamp::now(),
-                edition,
-                planned,
-                occasion: Occasion::Replay,
-            };
-            store
-                .commit_blocking(arrival)
-                .map(|committed| committed.runs)
-        }))
+        Ok(store
+            .set_revision_blocking(self.edition())
+            .and_then(|edition| {
+                let arrival = IncomingEvent {
+                    event,
+                    received: Timestamp::now(),
+                    edition,
+                    planned,
+                    occasion: ArrivalKind::Replay,
+                };
+                store
+                    .commit_blocking(arrival)
+                    .map(|committed| committed.runs)
+            }))
     }
 
     /// Today's rules, by which nothing grows old.
-    fn edition(&self) -> Edition {
+    fn edition(&self) -> Revision {
         let edition = self.book.edition();
-        let settings = Settings {
+        let settings = StoreSettings {
             redact: edition.settings.redact,
             ..settings()
         };
-        Edition {
+        Revision {
             settings,
             ..edition
         }

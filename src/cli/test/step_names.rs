@@ -90,7 +90,6 @@ fn general(place: &str) -> String {
 #[cfg(test)]
 mod tests {
     use crate::cli::test::step_names::*;
-    use flowtrigger_core::matching::rule_set::RuleSet;
 
     #[test]
     fn a_place_without_the_number_of_an_item_is_understood() {

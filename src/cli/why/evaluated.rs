@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::cli::exit::CommandError;
 use crate::cli::render::explanation::recorded_otherwise;
 use crate::store::history::{EventRecord, EventRow, PastRevision, RunDetail};
-use crate::store::{EditionId, History};
+use crate::store::{History, RevisionId};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::event::Event;
@@ -75,7 +75,7 @@ impl EvaluatedRule {
 
 /// Editions that were compiled for one event serve others of its type.
 #[derive(Default)]
-pub struct RevisionCache(HashMap<(EditionId, String, String), Option<Arc<PastRevision>>>);
+pub struct RevisionCache(HashMap<(RevisionId, String, String), Option<Arc<PastRevision>>>);
 
 impl RevisionCache {
     fn of(&mut self, head: &EventRow, event: &Event, journal: &dyn History) -> RevisionResult {

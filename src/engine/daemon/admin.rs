@@ -5,7 +5,7 @@ use crate::engine::handle::Engine;
 use crate::engine::metrics::oldest_queued;
 use crate::source::admin::{AdminApi, AdminError, RunStatuses, Status};
 use crate::source::{AcceptedRun, Ingest};
-use crate::store::{Placed, Store, StoreError};
+use crate::store::{RunStatus, Store, StoreError};
 use flowtrigger_core::run::RunId;
 
 impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
@@ -47,7 +47,7 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
     }
 }
 
-fn answer(placed: Result<Vec<Placed>, StoreError>) -> RunStatuses {
+fn answer(placed: Result<Vec<RunStatus>, StoreError>) -> RunStatuses {
     let placed = placed.map_err(|error| refused(&error))?;
     let runs = placed.into_iter().map(|run| AcceptedRun {
         id: run.id.0,

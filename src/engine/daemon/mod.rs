@@ -26,8 +26,8 @@ use crate::engine::{
     Rulebook, RulebookPaths,
 };
 use crate::source::{self, http};
-use crate::store::sqlite::Recovered;
-use crate::store::{Settings, SqliteStore, Store};
+use crate::store::sqlite::RecoveryReport;
+use crate::store::{SqliteStore, Store, StoreSettings};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::diagnostic::{Diagnostic, Severity};
 use shutdown::{DaemonSignal, Signals};
@@ -72,7 +72,7 @@ pub async fn daemon(
     let listener = daemon.listen(&rulebook.config).await?;
     let socket = source::admin::listen(&folder.socket())?;
     kill_orphans(folder.processes()).await;
-    let settings = Settings::of(&rulebook.config);
+    let settings = StoreSettings::of(&rulebook.config);
     let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
     log_recovered(&recovered);
     let address = listener.local_addr().map_err(EngineError::Serve)?;
@@ -346,7 +346,7 @@ async fn read(
         })
 }
 
-fn log_recovered(recovered: &Recovered) {
+fn log_recovered(recovered: &RecoveryReport) {
     let runs = recovered.suspects.len();
     if runs > 0 {
         warn!(

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 use crate::engine::handle::Engine;
 use crate::engine::state::EnginePhase;
 use crate::engine::{EngineError, Perform};
-use crate::store::{Placed, Store, StoreError};
+use crate::store::{RunStatus, Store, StoreError};
 
 /// Signals within this time count as one.
 const SIGNAL_DEBOUNCE: Duration = Duration::from_millis(200);
@@ -24,7 +24,7 @@ pub struct UnfinishedWork {
     /// Their number by state.
     pub counts: BTreeMap<&'static str, u64>,
     /// The oldest of them; all, if the store is not durable.
-    pub runs: Vec<Placed>,
+    pub runs: Vec<RunStatus>,
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {

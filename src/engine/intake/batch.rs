@@ -11,7 +11,7 @@ use super::submit::SubmittedEvent;
 use crate::engine::handle::Engine;
 use crate::engine::runner::report::RunReport;
 use crate::engine::{EngineError, Perform};
-use crate::store::{Placed, Record, Store};
+use crate::store::{RunRecord, RunStatus, Store};
 use flowtrigger_core::event::summary::EventSummary;
 
 /// Events in progress before the oldest is reported. A slow run delays the reports after it, and the work
@@ -80,8 +80,8 @@ async fn settle<S: Store, P: Perform>(
 }
 
 /// A run that the store has deleted, as of a redelivered event, is reported without its steps.
-fn reports(runs: &[Placed], records: &[Record]) -> Vec<RunReport> {
-    let report = |placed: &Placed| {
+fn reports(runs: &[RunStatus], records: &[RunRecord]) -> Vec<RunReport> {
+    let report = |placed: &RunStatus| {
         let record = records.iter().find(|record| record.id == placed.id);
         record.map_or_else(|| RunReport::without_log(placed), RunReport::of)
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::submit::MatchedEvent;
 use crate::engine::Rulebook;
 use crate::engine::state::ActiveRulebook;
-use crate::store::Unmatched;
+use crate::store::UnmatchedEvent;
 use flowtrigger_core::config::source::{EventSource, SourceFormat};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::format::FormatHint;
@@ -19,7 +19,7 @@ use flowtrigger_core::rule::Rule;
 /// An event that was matched in its bytes.
 pub enum ByteMatch {
     /// No rule matches; nothing was decoded.
-    Unmatched(Box<EventSummary>, Unmatched),
+    Unmatched(Box<EventSummary>, UnmatchedEvent),
     Matched(MatchedEvent),
 }
 
@@ -112,7 +112,7 @@ impl Rulebook {
             && !self.config.catalogue.is_extended()
         {
             let brief = Box::new(evaluation.brief());
-            let event = Unmatched::Scanned {
+            let event = UnmatchedEvent::Scanned {
                 brief: Box::clone(&brief),
                 raw: text.into(),
             };

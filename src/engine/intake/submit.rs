@@ -13,7 +13,8 @@ use crate::engine::metrics::EventOutcome;
 use crate::engine::state::ActiveRulebook;
 use crate::engine::{Perform, Rulebook};
 use crate::store::{
-    Arrival, Committed, EditionId, Occasion, Placed, Planned, Store, StoreError, Unmatched,
+    ArrivalKind, Committed, IncomingEvent, PlannedRun, RevisionId, RunStatus, Store, StoreError,
+    UnmatchedEvent,
 };
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::summary::EventSummary;
@@ -33,7 +34,7 @@ pub struct SubmittedEvent {
 #[derive(Debug)]
 pub struct MatchedEvent {
     pub event: Arc<Event>,
-    planned: Vec<Planned>,
+    planned: Vec<PlannedRun>,
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
@@ -121,7 +122,9 @@ impl<S: Store, P: Perform> Engine<S, P> {
             }
             if outcome == EventOutcome::Unmatched {
                 let event = matched.event.into();
-                self.shared.store.archive(event, edition, received);
+                self.shared
+                    .store
+                    .archive_unmatched(event, edition, received);
             }
             accepted.push(submitted);
         }
@@ -133,7 +136,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         &self,
         active: &ActiveRulebook,
         brief: &EventSummary,
-        event: Unmatched,
+        event: UnmatchedEvent,
     ) -> Result<(), StoreError> {
         let edition = active.edition(&self.shared.store).await?;
         let received = self.shared.clock().now();
@@ -141,7 +144,9 @@ impl<S: Store, P: Perform> Engine<S, P> {
         self.shared
             .metrics
             .count_event(&brief.source, EventOutcome::Unmatched);
-        self.shared.store.archive(event, edition, received);
+        self.shared
+            .store
+            .archive_unmatched(event, edition, received);
         Ok(())
     }
 
@@ -151,20 +156,20 @@ impl<S: Store, P: Perform> Engine<S, P> {
     async fn commit(
         &self,
         events: &[MatchedEvent],
-        edition: EditionId,
+        edition: RevisionId,
         received: Timestamp,
     ) -> Result<Vec<Committed>, StoreError> {
         let mut order: Vec<usize> = (0..events.len()).collect();
         order.retain(|index| !events[*index].planned.is_empty());
         order.sort_by_key(|index| (position(&events[*index].event), *index));
-        let arrivals = order.iter().map(|index| Arrival {
+        let arrivals = order.iter().map(|index| IncomingEvent {
             event: Arc::clone(&events[*index].event),
             received,
             edition,
             planned: events[*index].planned.clone(),
-            occasion: Occasion::Delivery,
+            occasion: ArrivalKind::Delivery,
         });
-        let arrivals: Vec<Arrival> = arrivals.collect();
+        let arrivals: Vec<IncomingEvent> = arrivals.collect();
         let mut committed = vec![Committed::default(); events.len()];
         for (index, one) in order.into_iter().zip(self.commit_all(arrivals).await?) {
             committed[index] = one;
@@ -174,7 +179,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
 
     pub(in crate::engine) async fn commit_all(
         &self,
-        arrivals: Vec<Arrival>,
+        arrivals: Vec<IncomingEvent>,
     ) -> Result<Vec<Committed>, StoreError> {
         if arrivals.is_empty() {
             return Ok(Vec::new());
@@ -209,14 +214,14 @@ impl MatchedEvent {
 
 impl Rulebook {
     /// Plans the runs of the rules that match.
-    pub fn plan(&self, event: &Event) -> Vec<Planned> {
+    pub fn plan(&self, event: &Event) -> Vec<PlannedRun> {
         let rules = self.matching(event);
         rules.iter().map(|rule| planned(rule, event)).collect()
     }
 }
 
-fn planned(rule: &Arc<Rule>, event: &Event) -> Planned {
-    Planned {
+fn planned(rule: &Arc<Rule>, event: &Event) -> PlannedRun {
+    PlannedRun {
         rule: Arc::clone(rule),
         mode: rule.mode,
         lane: rule.lane_of(event),
@@ -242,7 +247,7 @@ impl SubmittedEvent {
     }
 
     /// Runs that a gate suppressed, and why; none for a redelivery, whose runs were reported before.
-    fn suppressed(&self) -> impl Iterator<Item = (&str, &Placed, &str)> {
+    fn suppressed(&self) -> impl Iterator<Item = (&str, &RunStatus, &str)> {
         let runs = self.committed.runs.iter();
         let new = runs.filter(|_| !self.committed.redelivered);
         new.filter_map(|run| Some((run.state.gate()?, run, run.state.why()?)))
@@ -255,7 +260,7 @@ impl SubmittedEvent {
         if self.outcome() == EventOutcome::Unmatched {
             return log_unmatched(&self.event);
         }
-        let runs = self.committed.runs.iter().map(|run: &Placed| run.id.0);
+        let runs = self.committed.runs.iter().map(|run: &RunStatus| run.id.0);
         let runs: Vec<u64> = runs.collect();
         let matched = self.matched.join(",");
         match self.outcome() {

@@ -244,14 +244,14 @@ pub(super) async fn oldest_queued<S: Store>(
     store: &S,
     now: Timestamp,
 ) -> Result<Option<Duration>, StoreError> {
-    let since = store.oldest_queued().await?;
+    let since = store.oldest_queued_at().await?;
     Ok(since.map(|since| now.duration_since(since).try_into().unwrap_or_default()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Settings;
+    use crate::store::StoreSettings;
 
     #[tokio::test]
     async fn names_have_their_endings_and_every_state_its_gauge() {
@@ -261,7 +261,7 @@ mod tests {
         metrics.observe_commit(Duration::from_millis(3));
         metrics.count_reload("ok");
         metrics.count_suppressed("loop_guard");
-        let store = SqliteStore::in_memory(Settings::in_memory()).unwrap();
+        let store = SqliteStore::in_memory(StoreSettings::in_memory()).unwrap();
         let text = metrics.text(&store, Timestamp::UNIX_EPOCH).await.unwrap();
         for line in [
             "flowtrigger_events_total{source=\"support\",outcome=\"unmatched\"} 1",

@@ -15,7 +15,7 @@ use super::worker::{MAX_SHUTDOWN_ATTEMPTS, is_transient, work};
 use crate::engine::clock::ClockReading;
 use crate::engine::limits::active_runs::WorkerSignal;
 use crate::engine::state::{EnginePhase, EngineState};
-use crate::store::{Claim, Store};
+use crate::store::{ClaimRequest, Store};
 use flowtrigger_core::run::{RunId, RunState};
 
 /// The longest sleep without a check of the wall clock, which may be set.
@@ -75,7 +75,7 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
         if let Some(by) = self.clocks.set_back(&now) {
             let seconds = by.as_secs();
             warn!(seconds, "clock set back; due times are moved with it");
-            if let Err(error) = self.shared.store.shift(by).await {
+            if let Err(error) = self.shared.store.shift_clock(by).await {
                 error!(%error, "failed to move due times; trying again");
                 return;
             }
@@ -104,7 +104,7 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
         if permits.is_empty() {
             return;
         }
-        let claim = Claim {
+        let claim = ClaimRequest {
             limit: permits.len(),
             per_rule: self.shared.options.per_rule.max(1),
             now: self.shared.clock().now(),

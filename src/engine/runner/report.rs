@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::store::{Placed, Record};
+use crate::store::{RunRecord, RunStatus};
 use flowtrigger_core::flow::decide::{Decision, RunInput, next};
 use flowtrigger_core::run::call_result::{CallFailure, Reply};
 use flowtrigger_core::run::{LogEntry, RunState};
@@ -32,7 +32,7 @@ pub struct StepReport {
 }
 
 impl RunReport {
-    pub fn of(record: &Record) -> Self {
+    pub fn of(record: &RunRecord) -> Self {
         Self {
             id: record.id.0,
             rule: record.rule.name.clone(),
@@ -42,7 +42,7 @@ impl RunReport {
         }
     }
 
-    pub(in crate::engine) fn without_log(placed: &Placed) -> Self {
+    pub(in crate::engine) fn without_log(placed: &RunStatus) -> Self {
         Self {
             id: placed.id.0,
             rule: placed.rule.to_string(),
@@ -54,7 +54,7 @@ impl RunReport {
 }
 
 /// The message of `succeed` is not stored: it follows from the log.
-fn message(record: &Record) -> Option<String> {
+fn message(record: &RunRecord) -> Option<String> {
     match &record.state {
         RunState::Done => {
             let subject = RunInput {
@@ -79,7 +79,7 @@ fn message(record: &Record) -> Option<String> {
     }
 }
 
-fn steps(record: &Record) -> Vec<StepReport> {
+fn steps(record: &RunRecord) -> Vec<StepReport> {
     let mut steps: Vec<StepReport> = Vec::new();
     for attempt in record.log.iter().filter_map(LogEntry::attempt) {
         let (outcome, error, note) = match &attempt.outcome {

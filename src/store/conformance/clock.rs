@@ -14,7 +14,7 @@ pub async fn retries_move_with_the_clock<S: Store>(store: S) {
     claimed(&store, now()).await;
     to(&store, run, RunState::Retrying { until: later(60) }).await;
     let hour = SignedDuration::from_secs(3_600);
-    store.shift(-hour).await.unwrap();
+    store.shift_clock(-hour).await.unwrap();
     let until = later(60 - 3_600);
     assert_eq!(store.next_due().await.unwrap(), Some(until));
     let state = store.run(run).await.unwrap().unwrap().state;
@@ -38,7 +38,7 @@ pub async fn gates_move_with_the_clock<S: Store>(store: S) {
     };
     place(&store, asking("1", 0)).await;
     store
-        .shift(SignedDuration::from_secs(-3_600))
+        .shift_clock(SignedDuration::from_secs(-3_600))
         .await
         .unwrap();
     let closed = store.commit(asking("2", 59 - 3_600)).await.unwrap();

@@ -13,17 +13,17 @@ pub async fn a_retried_run_is_last_in_its_lane<S: Store>(store: S) {
     let second = place(&store, arrival("2", &rule)).await;
     claimed(&store, now()).await;
     to(&store, first, RunState::Dead { why: "x".into() }).await;
-    let revived = store.revive(first, now()).await.unwrap();
+    let revived = store.retry(first, now()).await.unwrap();
     assert_eq!((revived.id, &revived.state), (first, &RunState::Queued));
-    assert!(store.revive(first, now()).await.is_err());
+    assert!(store.retry(first, now()).await.is_err());
     assert_eq!(claimed(&store, now()).await, [second]);
     to(&store, second, RunState::Held { why: "look".into() }).await;
     let again = store.claim(everything()).await.unwrap();
     assert_eq!(again[0].id, first);
     assert_eq!(again[0].log, [LogEntry::Revived { at: now() }]);
     to(&store, first, RunState::Done).await;
-    assert!(store.revive(first, now()).await.is_err(), "it is done");
-    store.revive(second, now()).await.unwrap();
+    assert!(store.retry(first, now()).await.is_err(), "it is done");
+    store.retry(second, now()).await.unwrap();
     assert_eq!(claimed(&store, now()).await, [second]);
 }
 

@@ -10,7 +10,6 @@ use crate::store::{ArrivalKind, ClaimedRun, IncomingEvent, RunStatus, Store};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::gate::debounce::MAX_WINDOW_EVENTS;
 use flowtrigger_core::gate::{GateCheck, GateKind, ModelWindow};
-use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::{RunId, RunState};
 use flowtrigger_testing::debounce_model::naive;
@@ -159,7 +158,7 @@ pub async fn with_all_the_run_reads_every_event<S: Store>(store: S) {
     let again = starts(&store, 500).await.remove(0);
     assert_eq!(ids(&again.events), ["1", "2", "3"]);
     to(&store, started.id, RunState::Dead { why: "x".into() }).await;
-    store.revive(started.id, later(501)).await.unwrap();
+    store.retry(started.id, later(501)).await.unwrap();
     assert_eq!(ids(&starts(&store, 501).await[0].events), ["1", "2", "3"]);
     to(&store, started.id, RunState::Done).await;
     let alone = comes(&store, coming("4", ModelWindow::All, 600)).await;
@@ -253,7 +252,7 @@ pub async fn a_cancelled_run_closes_its_window<S: Store>(store: S) {
     let started = starts(&store, 2 + QUIET).await;
     assert_eq!(ids(&started[0].events), ["3"]);
     to(&store, third.id, RunState::Done).await;
-    store.revive(second.id, later(70)).await.unwrap();
+    store.retry(second.id, later(70)).await.unwrap();
     assert_eq!(ids(&starts(&store, 70).await[0].events), ["1", "2"]);
 }
 
@@ -278,7 +277,7 @@ pub async fn a_replay_joins_no_window_and_reads_the_same_events<S: Store>(store:
 pub async fn the_window_moves_with_the_clock<S: Store>(store: S) {
     comes(&store, coming("1", ModelWindow::Last, 0)).await;
     store
-        .shift(SignedDuration::from_secs(-1_000))
+        .shift_clock(SignedDuration::from_secs(-1_000))
         .await
         .unwrap();
     assert_eq!(store.next_due().await.unwrap(), Some(later(QUIET - 1_000)));

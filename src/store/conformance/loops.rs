@@ -190,7 +190,10 @@ pub async fn a_replay_starts_a_new_chain_and_counts_in_no_rate<S: Store>(store: 
 
 pub async fn the_guard_moves_with_the_clock<S: Store>(store: S) {
     acts(&store, wrote("a", "900", person(), 0)).await;
-    store.shift(SignedDuration::from_secs(-500)).await.unwrap();
+    store
+        .shift_clock(SignedDuration::from_secs(-500))
+        .await
+        .unwrap();
     let known = acts(&store, wrote("a", "900", ours(), -401)).await;
     assert_eq!(lineage(&store, known.id).await.0, 1);
     assert!(lineage(&store, known.id).await.1.is_some());

@@ -20,7 +20,6 @@ use serde_json::json;
 use super::{ArrivalKind, ClaimRequest, IncomingEvent, PlannedRun, RevisionId, Store};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::event::Event;
-use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::call_result::Reply;
 use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
@@ -288,7 +287,7 @@ async fn an_unknown_run_is_an_error<S: Store>(store: S) {
     let nobody = RunId(9_999);
     let lines = vec![attempt(1)];
     assert!(store.advance(nobody, lines, None).await.is_err());
-    assert!(store.revive(nobody, now()).await.is_err());
+    assert!(store.retry(nobody, now()).await.is_err());
     assert!(store.cancel(nobody).await.is_err());
     assert!(store.run(nobody).await.unwrap().is_none());
 }

@@ -26,7 +26,7 @@ async fn adopted<S: Store>(store: S, redact: &[&str]) -> S {
             ..StoreSettings::default()
         },
     };
-    store.adopt(edition).await.unwrap();
+    store.set_revision(edition).await.unwrap();
     store
 }
 
@@ -71,7 +71,7 @@ pub async fn fields_are_removed_with_the_last_run_that_may_need_them<S: Store>(s
         "a dead run and a held one may be retried"
     );
     store.cancel(c).await.unwrap();
-    store.revive(b, now()).await.unwrap();
+    store.retry(b, now()).await.unwrap();
     assert_eq!(claimed(&store, now()).await, [b]);
     assert!(is_whole(&store, b).await);
     to(&store, b, RunState::Skipped { why: "x".into() }).await;
@@ -106,12 +106,12 @@ pub async fn events_of_a_window_are_redacted_with_the_run_that_reads_them<S: Sto
     );
     to(&store, acts, RunState::Dead { why: "x".into() }).await;
     assert!(is_whole(&store, first).await);
-    store.revive(acts, super::later(61)).await.unwrap();
+    store.retry(acts, super::later(61)).await.unwrap();
     store.cancel(acts).await.unwrap();
     let record = store.run(acts).await.unwrap().unwrap();
     assert!(record.events.iter().all(|event| is_redacted(event)));
     assert!(!is_whole(&store, first).await);
-    let rejected = store.revive(acts, now()).await;
+    let rejected = store.retry(acts, now()).await;
     assert_eq!(rejected, Err(StoreError::Redacted(acts.0)));
 }
 
@@ -120,7 +120,7 @@ pub async fn a_run_with_a_redacted_event_cannot_be_retried<S: Store>(store: S) {
     let run = place(&store, said(&["a"])).await;
     store.cancel(run).await.unwrap();
     assert!(!is_whole(&store, run).await);
-    let rejected = store.revive(run, now()).await;
+    let rejected = store.retry(run, now()).await;
     assert_eq!(rejected, Err(StoreError::Redacted(run.0)));
     assert_eq!(store.counts().await.unwrap()["cancelled"], 1);
 }

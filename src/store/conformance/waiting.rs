@@ -104,17 +104,14 @@ pub async fn a_run_without_a_lane_waits_for_no_other<S: Store>(store: S) {
 pub async fn a_waiting_run_can_be_cancelled_and_retried<S: Store>(store: S) {
     let rule = live_rule("a");
     let runs = one_waits(&store, &rule, 2).await;
-    assert!(
-        store.revive(runs[0], now()).await.is_err(),
-        "it is not over"
-    );
+    assert!(store.retry(runs[0], now()).await.is_err(), "it is not over");
     assert_eq!(
         store.cancel(runs[0]).await.unwrap().state,
         RunState::Cancelled
     );
     assert_eq!(store.next_due().await.unwrap(), None);
     assert_eq!(claimed(&store, later(DAYS)).await, [runs[1]]);
-    store.revive(runs[0], now()).await.unwrap();
+    store.retry(runs[0], now()).await.unwrap();
     assert!(claimed(&store, now()).await.is_empty());
     to(&store, runs[1], RunState::Done).await;
     assert_eq!(claimed(&store, now()).await, [runs[0]]);
@@ -123,7 +120,10 @@ pub async fn a_waiting_run_can_be_cancelled_and_retried<S: Store>(store: S) {
 pub async fn due_times_move_with_the_clock<S: Store>(store: S) {
     let runs = one_waits(&store, &live_rule("a"), 1).await;
     let hour = 3_600;
-    store.shift(SignedDuration::from_secs(-hour)).await.unwrap();
+    store
+        .shift_clock(SignedDuration::from_secs(-hour))
+        .await
+        .unwrap();
     let until = later(DAYS - hour);
     assert_eq!(store.next_due().await.unwrap(), Some(until));
     let state = store.run(runs[0]).await.unwrap().unwrap().state;

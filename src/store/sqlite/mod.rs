@@ -45,8 +45,6 @@ use writer_state::WriterState;
 pub use database::{DatabaseOpenError, VERSION, version};
 pub use history::SqliteHistory;
 pub use queue::recovery::RecoveryReport;
-// The name of before, until its users have the new one.
-pub use queue::recovery::RecoveryReport as Recovered;
 pub use writer::Commits;
 
 /// A store on SQLite. Cloning gives another handle to the same one.
@@ -120,8 +118,8 @@ impl SqliteStore {
         self.writer.submit(Durability::Synced, write).await
     }
 
-    /// [`Store::revive`] for commands on a folder that no daemon uses.
-    pub fn revive_blocking(&self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {
+    /// [`Store::retry`] for commands on a folder that no daemon uses.
+    pub fn retry_blocking(&self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {
         let retry = move |transaction: &mut WriteTransaction<'_>| transaction.retry(run, now);
         self.writer.submit_blocking(Durability::Synced, retry)
     }
@@ -143,8 +141,8 @@ impl SqliteStore {
         Ok(committed.pop().unwrap_or_default())
     }
 
-    /// [`Store::adopt`] for commands on a folder that no daemon uses.
-    pub fn adopt_blocking(&self, revision: Revision) -> Result<RevisionId, StoreError> {
+    /// [`Store::set_revision`] for commands on a folder that no daemon uses.
+    pub fn set_revision_blocking(&self, revision: Revision) -> Result<RevisionId, StoreError> {
         let set = move |transaction: &mut WriteTransaction<'_>| transaction.set_revision(&revision);
         self.writer.submit_blocking(Durability::Synced, set)
     }
@@ -185,7 +183,7 @@ impl Store for SqliteStore {
         self.writer.submit(Durability::Synced, advance).await
     }
 
-    async fn revive(&self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {
+    async fn retry(&self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {
         let retry = move |transaction: &mut WriteTransaction<'_>| transaction.retry(run, now);
         self.writer.submit(Durability::Synced, retry).await
     }
@@ -220,7 +218,7 @@ impl Store for SqliteStore {
         self.writer.submit(Durability::Buffered, read).await
     }
 
-    async fn oldest_queued(&self) -> Result<Option<Timestamp>, StoreError> {
+    async fn oldest_queued_at(&self) -> Result<Option<Timestamp>, StoreError> {
         let read = |transaction: &mut WriteTransaction<'_>| transaction.oldest_queued_at();
         self.writer.submit(Durability::Buffered, read).await
     }
@@ -230,24 +228,28 @@ impl Store for SqliteStore {
         self.writer.submit(Durability::Buffered, read).await
     }
 
-    async fn shift(&self, by: SignedDuration) -> Result<(), StoreError> {
+    async fn shift_clock(&self, by: SignedDuration) -> Result<(), StoreError> {
         let shift = move |transaction: &mut WriteTransaction<'_>| transaction.shift_clock(by);
         self.writer.submit(Durability::Synced, shift).await
     }
 
-    async fn adopt(&self, revision: Revision) -> Result<RevisionId, StoreError> {
+    async fn set_revision(&self, revision: Revision) -> Result<RevisionId, StoreError> {
         let set = move |transaction: &mut WriteTransaction<'_>| transaction.set_revision(&revision);
         self.writer.submit(Durability::Synced, set).await
     }
 
-    async fn config(&self, integration: &str, scope: &str) -> Result<Option<Value>, StoreError> {
+    async fn integration_settings(
+        &self,
+        integration: &str,
+        scope: &str,
+    ) -> Result<Option<Value>, StoreError> {
         let scope = SettingsScope::new(integration, scope);
         let read =
             move |transaction: &mut WriteTransaction<'_>| transaction.integration_settings(&scope);
         self.writer.submit(Durability::Buffered, read).await
     }
 
-    async fn patch_config(
+    async fn patch_integration_settings(
         &self,
         integration: &str,
         scope: &str,
@@ -260,7 +262,7 @@ impl Store for SqliteStore {
         self.writer.submit(Durability::Synced, change).await
     }
 
-    fn archive(&self, event: UnmatchedEvent, revision: RevisionId, received: Timestamp) {
+    fn archive_unmatched(&self, event: UnmatchedEvent, revision: RevisionId, received: Timestamp) {
         match self.location {
             Location::File(_) => self.archive_buffer.put(&event, revision, received),
             Location::Memory => {}

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use flowtrigger::engine::{ConfigFile, Rulebook, RulebookPaths, read_event};
-use flowtrigger::store::{Arrival, EditionId, Occasion, Settings, SqliteStore, Store};
+use flowtrigger::store::{
+    ArrivalKind, IncomingEvent, RevisionId, SqliteStore, Store, StoreSettings,
+};
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::sandbox::Sandbox;
@@ -32,19 +34,19 @@ fn rulebook(sandbox: &Sandbox) -> Rulebook {
     reading.rulebook
 }
 
-fn arrival(number: u64, rulebook: &Rulebook) -> Arrival {
+fn arrival(number: u64, rulebook: &Rulebook) -> IncomingEvent {
     let kind = match is_told(number) {
         true => "told",
         false => "noted",
     };
     let event = event(&number.to_string(), number % LANES, kind);
     let event = read_event(event, rulebook.config.sources.get("desk"), &rulebook.config).unwrap();
-    Arrival {
+    IncomingEvent {
         planned: rulebook.plan(&event),
         event: event.into(),
         received: Timestamp::now(),
-        edition: EditionId::default(),
-        occasion: Occasion::Delivery,
+        edition: RevisionId::default(),
+        occasion: ArrivalKind::Delivery,
     }
 }
 
@@ -52,7 +54,7 @@ fn arrival(number: u64, rulebook: &Rulebook) -> Arrival {
 fn fill(sandbox: &Sandbox) {
     let rulebook = rulebook(sandbox);
     std::fs::create_dir_all(sandbox.path("data")).unwrap();
-    let (store, _) = SqliteStore::open(&sandbox.database(), Settings::default()).unwrap();
+    let (store, _) = SqliteStore::open(&sandbox.database(), StoreSettings::default()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -1,6 +1,6 @@
 //! Sandboxes, rules and events of the source `desk`, whose senders choose the ids of events.
 
-use flowtrigger::store::{Record, SqliteStore, Store};
+use flowtrigger::store::{RunRecord, SqliteStore, Store};
 use flowtrigger_testing::sandbox::Sandbox;
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ pub fn configure(sandbox: &Sandbox, more: &str) {
 }
 
 /// The runs of an event.
-pub fn runs_of(store: &SqliteStore, event: &str) -> Vec<Record> {
+pub fn runs_of(store: &SqliteStore, event: &str) -> Vec<RunRecord> {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runs = store.runs_of("desk", event);
     runtime.unwrap().block_on(runs).unwrap()

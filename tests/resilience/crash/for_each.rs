@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use flowtrigger::store::{Settings, SqliteStore};
+use flowtrigger::store::{SqliteStore, StoreSettings};
 use flowtrigger_core::run::LogEntry;
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::Receiver;
@@ -39,7 +39,7 @@ fn finished(sandbox: &Sandbox) -> BTreeSet<String> {
         }
     }
     let database = copy.path().join("flowtrigger.db");
-    let (store, _) = SqliteStore::open(&database, Settings::default()).unwrap();
+    let (store, _) = SqliteStore::open(&database, StoreSettings::default()).unwrap();
     let run = runs_of(&store, "a").remove(0);
     let lines = run.log.iter().filter_map(LogEntry::attempt);
     let done = lines.filter(|attempt| attempt.outcome.is_ok());

@@ -9,7 +9,7 @@ use flowtrigger::engine;
 use flowtrigger::engine::{
     Clock, ConfigFile, Engine, ReloadablePerformer, RulebookPaths, read_event,
 };
-use flowtrigger::store::{Record, Settings, SqliteStore, Store};
+use flowtrigger::store::{RunRecord, SqliteStore, Store, StoreSettings};
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use flowtrigger_testing::clock::ManualClock;
 use flowtrigger_testing::receiver::Receiver;
@@ -42,7 +42,7 @@ async fn engine_with_run(rule: &str) -> EngineWithRun {
         &reading.rulebook.config,
     );
     let (store, _) =
-        SqliteStore::open(&sandbox.path("flowtrigger.db"), Settings::default()).unwrap();
+        SqliteStore::open(&sandbox.path("flowtrigger.db"), StoreSettings::default()).unwrap();
     let performer = engine::performer(&reading.rulebook, &sandbox.path("outbox")).unwrap();
     let clock = ManualClock::starting_at(Timestamp::now());
     let engine = Engine::open(store, performer, reading.rulebook, clock.options()).await;
@@ -57,7 +57,7 @@ async fn engine_with_run(rule: &str) -> EngineWithRun {
 }
 
 impl EngineWithRun {
-    async fn record(&self) -> Record {
+    async fn record(&self) -> RunRecord {
         self.engine.store().run(self.run).await.unwrap().unwrap()
     }
 
@@ -89,7 +89,7 @@ impl EngineWithRun {
         &self,
         when: SignedDuration,
         recover: impl Fn(),
-    ) -> (Record, Vec<f64>) {
+    ) -> (RunRecord, Vec<f64>) {
         let start = self.clock.now();
         let (mut state, mut waits) = (RunState::Queued, Vec::new());
         loop {
@@ -118,7 +118,7 @@ impl EngineWithRun {
 
 /// No attempt started too early.
 #[track_caller]
-fn expect_no_early_attempt(record: &Record, waits: &[f64]) {
+fn expect_no_early_attempt(record: &RunRecord, waits: &[f64]) {
     let attempts: Vec<_> = record.log.iter().filter_map(LogEntry::attempt).collect();
     assert_eq!(attempts.len(), waits.len() + 1);
     for (pair, wait) in attempts.windows(2).zip(waits) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flowtrigger::store::{Arrival, EditionId, Occasion, Planned};
+use flowtrigger::store::{ArrivalKind, IncomingEvent, PlannedRun, RevisionId};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::rule::Rule;
@@ -17,8 +17,8 @@ pub fn rule() -> Arc<Rule> {
 }
 
 /// An event of about this many bytes, with one run.
-pub fn arrival(rule: &Arc<Rule>, id: &str, size: usize) -> Arrival {
-    Arrival {
+pub fn arrival(rule: &Arc<Rule>, id: &str, size: usize) -> IncomingEvent {
+    IncomingEvent {
         event: Arc::new(Event {
             source: "support".into(),
             event_type: "ticket.TicketCreated".into(),
@@ -33,14 +33,14 @@ pub fn arrival(rule: &Arc<Rule>, id: &str, size: usize) -> Arrival {
             warnings: Vec::new(),
         }),
         received: Timestamp::now(),
-        edition: EditionId::default(),
-        planned: vec![Planned {
+        edition: RevisionId::default(),
+        planned: vec![PlannedRun {
             rule: Arc::clone(rule),
             mode: rule.mode,
             lane: Some(id.into()),
             loop_ask: None,
             asks: Vec::new(),
         }],
-        occasion: Occasion::Delivery,
+        occasion: ArrivalKind::Delivery,
     }
 }

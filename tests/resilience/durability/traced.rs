@@ -4,7 +4,7 @@
 
 use std::process::{Command, ExitStatus};
 
-use flowtrigger::store::{Settings, SqliteStore, Store, StoreError};
+use flowtrigger::store::{SqliteStore, Store, StoreError, StoreSettings};
 use flowtrigger_testing::data_folder::DataFolder;
 use rusqlite::Connection;
 
@@ -68,7 +68,7 @@ fn child() {
 
 fn commits(database: &std::path::Path, tell: impl Fn(usize)) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (store, _) = SqliteStore::open(database, Settings::default()).unwrap();
+    let (store, _) = SqliteStore::open(database, StoreSettings::default()).unwrap();
     for number in 0..COMMITS {
         let event = arrival(&rule(), &number.to_string(), 500);
         runtime.block_on(store.commit(event)).unwrap();
@@ -79,7 +79,7 @@ fn commits(database: &std::path::Path, tell: impl Fn(usize)) {
 /// Continues after rejections, as senders do.
 fn refused(database: &std::path::Path, tell: impl Fn(usize)) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (store, _) = SqliteStore::open(database, Settings::default()).unwrap();
+    let (store, _) = SqliteStore::open(database, StoreSettings::default()).unwrap();
     let (mut refusals, mut kept) = (0, 0);
     for number in 0..200 {
         let event = arrival(&rule(), &number.to_string(), 500);
@@ -186,7 +186,7 @@ fn a_failed_fsync_ends_the_program_before_an_acknowledgement() {
     let folder = DataFolder::new();
     // Opened before, so that the child syncs almost nothing until its commits, which another thread makes:
     // `strace` counts per thread.
-    drop(SqliteStore::open(&folder.database(), Settings::default()).unwrap());
+    drop(SqliteStore::open(&folder.database(), StoreSettings::default()).unwrap());
     let fails = format!("inject=fdatasync,fsync:error=EIO:when={}", COMMITS - 2);
     let (status, trace) = traced(&folder, "store", &["-e", &fails]);
     assert_eq!(status.code(), Some(5), "{trace}");
@@ -194,7 +194,7 @@ fn a_failed_fsync_ends_the_program_before_an_acknowledgement() {
     assert!(told < COMMITS, "{trace}");
     let after = trace.split("EIO").last().unwrap_or_default();
     assert_eq!(acknowledgements(after), 0, "{trace}");
-    let (store, _) = SqliteStore::open(&folder.database(), Settings::default()).unwrap();
+    let (store, _) = SqliteStore::open(&folder.database(), StoreSettings::default()).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     for number in 0..told {
         let runs = runtime.block_on(store.runs_of("support", &number.to_string()));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use flowtrigger::store::{Settings, SqliteStore, Store};
+use flowtrigger::store::{SqliteStore, Store, StoreSettings};
 use flowtrigger_testing::data_folder::DataFolder;
 
 use super::events::{arrival, rule};
@@ -30,7 +30,7 @@ const EVENTS: usize = 120;
 
 /// Commits from several senders at once, so that batches form.
 async fn senders(folder: &DataFolder, acknowledge: Acknowledge) -> Vec<Acknowledged> {
-    let (store, _) = SqliteStore::open(&folder.database(), Settings::default()).unwrap();
+    let (store, _) = SqliteStore::open(&folder.database(), StoreSettings::default()).unwrap();
     let log = folder.path("flowtrigger.db-wal");
     let next = Arc::new(AtomicUsize::new(0));
     let mut tasks = tokio::task::JoinSet::new();
@@ -76,7 +76,7 @@ async fn missing(folder: &DataFolder, all: &[Acknowledged], left: u64) -> Vec<St
     let log = fs::read(folder.path("left-wal")).unwrap();
     let left_log = &log[..usize::try_from(left).unwrap().min(log.len())];
     fs::write(again.path("flowtrigger.db-wal"), left_log).unwrap();
-    let (store, _) = SqliteStore::open(&again.database(), Settings::default()).unwrap();
+    let (store, _) = SqliteStore::open(&again.database(), StoreSettings::default()).unwrap();
     let mut missing = Vec::new();
     for event in all.iter().filter(|event| event.log <= left) {
         if store.runs_of("support", &event.id).await.unwrap().len() != 1 {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use flowtrigger::store::{
-    Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, SqliteStore, Store,
-    StoreError, Unmatched,
+    ClaimRequest, ClaimedRun, Committed, IncomingEvent, Revision, RevisionId, RunRecord, RunStatus,
+    SqliteStore, Store, StoreError, UnmatchedEvent,
 };
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use jiff::{SignedDuration, Timestamp};
@@ -25,9 +25,9 @@ struct Inner {
     failures: AtomicUsize,
     /// Lines and state's word of each advance that was taken.
     advanced: Mutex<Vec<(usize, Option<&'static str>)>>,
-    editions: Mutex<Vec<Edition>>,
-    arrived: Mutex<Vec<(String, EditionId)>>,
-    archived: Mutex<Vec<(String, EditionId)>>,
+    editions: Mutex<Vec<Revision>>,
+    arrived: Mutex<Vec<(String, RevisionId)>>,
+    archived: Mutex<Vec<(String, RevisionId)>>,
     held: Mutex<Option<Arc<Semaphore>>>,
 }
 
@@ -63,11 +63,11 @@ impl Durable {
     }
 
     /// Events that came with runs, and the edition that judged each.
-    pub fn arrived(&self) -> Vec<(String, EditionId)> {
+    pub fn arrived(&self) -> Vec<(String, RevisionId)> {
         self.0.arrived.lock().unwrap().clone()
     }
 
-    pub fn archived(&self) -> Vec<(String, EditionId)> {
+    pub fn archived(&self) -> Vec<(String, RevisionId)> {
         self.0.archived.lock().unwrap().clone()
     }
 
@@ -84,7 +84,7 @@ impl Store for Durable {
         true
     }
 
-    async fn commit_all(&self, arrivals: Vec<Arrival>) -> Result<Vec<Committed>, StoreError> {
+    async fn commit_all(&self, arrivals: Vec<IncomingEvent>) -> Result<Vec<Committed>, StoreError> {
         let held = self.0.held.lock().unwrap().clone();
         if let Some(gate) = held {
             gate.acquire().await.unwrap().forget();
@@ -94,7 +94,7 @@ impl Store for Durable {
         self.0.store.commit_all(arrivals).await
     }
 
-    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+    async fn claim(&self, claim: ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
         self.0.store.claim(claim).await
     }
 
@@ -114,65 +114,72 @@ impl Store for Durable {
         self.0.store.advance(run, lines, state).await
     }
 
-    async fn revive(&self, run: RunId, now: Timestamp) -> Result<Placed, StoreError> {
-        self.0.store.revive(run, now).await
+    async fn retry(&self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {
+        self.0.store.retry(run, now).await
     }
 
-    async fn cancel(&self, run: RunId) -> Result<Placed, StoreError> {
+    async fn cancel(&self, run: RunId) -> Result<RunStatus, StoreError> {
         self.0.store.cancel(run).await
     }
 
-    async fn shift(&self, by: SignedDuration) -> Result<(), StoreError> {
-        self.0.store.shift(by).await
+    async fn shift_clock(&self, by: SignedDuration) -> Result<(), StoreError> {
+        self.0.store.shift_clock(by).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.0.store.next_due().await
     }
 
-    async fn run(&self, run: RunId) -> Result<Option<Record>, StoreError> {
+    async fn run(&self, run: RunId) -> Result<Option<RunRecord>, StoreError> {
         self.0.store.run(run).await
     }
 
-    async fn runs_of(&self, source: &str, event: &str) -> Result<Vec<Record>, StoreError> {
+    async fn runs_of(&self, source: &str, event: &str) -> Result<Vec<RunRecord>, StoreError> {
         self.0.store.runs_of(source, event).await
     }
 
-    async fn unfinished(&self, limit: usize) -> Result<Vec<Placed>, StoreError> {
+    async fn unfinished(&self, limit: usize) -> Result<Vec<RunStatus>, StoreError> {
         self.0.store.unfinished(limit).await
     }
 
-    async fn oldest_queued(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.0.store.oldest_queued().await
+    async fn oldest_queued_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.0.store.oldest_queued_at().await
     }
 
     async fn counts(&self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
         self.0.store.counts().await
     }
 
-    async fn adopt(&self, edition: Edition) -> Result<EditionId, StoreError> {
+    async fn set_revision(&self, edition: Revision) -> Result<RevisionId, StoreError> {
         let mut editions = self.0.editions.lock().unwrap();
         editions.push(edition);
-        Ok(EditionId(editions.len() as u64))
+        Ok(RevisionId(editions.len() as u64))
     }
 
-    async fn config(&self, integration: &str, scope: &str) -> Result<Option<Value>, StoreError> {
-        self.0.store.config(integration, scope).await
+    async fn integration_settings(
+        &self,
+        integration: &str,
+        scope: &str,
+    ) -> Result<Option<Value>, StoreError> {
+        self.0.store.integration_settings(integration, scope).await
     }
 
-    async fn patch_config(
+    async fn patch_integration_settings(
         &self,
         integration: &str,
         scope: &str,
         patch: Value,
     ) -> Result<Value, StoreError> {
-        self.0.store.patch_config(integration, scope, patch).await
+        self.0
+            .store
+            .patch_integration_settings(integration, scope, patch)
+            .await
     }
 
-    fn archive(&self, event: Unmatched, edition: EditionId, _: Timestamp) {
+    fn archive_unmatched(&self, event: UnmatchedEvent, edition: RevisionId, _: Timestamp) {
         let id = match event {
-            Unmatched::Built(event) => event.id.clone(),
-            Unmatched::Scanned { brief, .. } => brief.id,
+            UnmatchedEvent::Built(event) => event.id.clone(),
+            UnmatchedEvent::Scanned { brief, .. } => brief.id,
         };
         let filed = (id, edition);
         self.0.archived.lock().unwrap().push(filed);

@@ -3,7 +3,7 @@
 use flowtrigger::engine::{EngineOptions, reload};
 use flowtrigger::source::Ingest;
 use flowtrigger::source::http::HttpLimits;
-use flowtrigger::store::{EditionId, Store};
+use flowtrigger::store::{RevisionId, Store};
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{answered, event, house, house_on, telling, until};
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ async fn rules_and_their_edition_change_together_and_the_unmatched_are_filed() {
     std::fs::write(house.rules_file(), QUIET.replace("fine", "better")).unwrap();
     reload(house.places.clone(), &house.engine).await.unwrap();
     house.post(&json!([event(1, "b"), unmatched])).await;
-    let editions = |filed: Vec<(String, EditionId)>| {
+    let editions = |filed: Vec<(String, RevisionId)>| {
         let editions = filed.into_iter().map(|(_, edition)| edition.0);
         editions.collect::<Vec<u64>>()
     };

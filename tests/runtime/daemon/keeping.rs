@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::HttpLimits;
-use flowtrigger::store::{Placed, Store};
+use flowtrigger::store::{RunStatus, Store};
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::call_result::CallResult;
 use flowtrigger_core::run::{LogEntry, RunState};
@@ -170,7 +170,7 @@ async fn a_dead_run_goes_on_and_a_done_one_is_acted_on_anew() {
     assert_ne!(replayed[0].id, runs[0].id);
     assert_eq!(house.settled(&replayed).await[0].generation, 1);
     let none = house.engine.replay(runs[0].id, Some("other")).await;
-    assert_eq!(none.unwrap(), Vec::<Placed>::new());
+    assert_eq!(none.unwrap(), Vec::<RunStatus>::new());
     let keys: Vec<String> = receiver.received().into_iter().map(|got| got.key).collect();
     assert_eq!(keys[0], keys[1], "a revived run keeps its key");
     assert_ne!(keys[1], keys[2], "a replay has a key of its own");

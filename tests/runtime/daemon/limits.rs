@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flowtrigger::engine::EngineOptions;
 use flowtrigger::source::http::HttpLimits;
-use flowtrigger::store::{Placed, Store};
+use flowtrigger::store::{RunStatus, Store};
 use flowtrigger_core::run::RunState;
 use flowtrigger_testing::clock::ManualClock;
 use flowtrigger_testing::receiver::Receiver;
@@ -72,7 +72,7 @@ async fn one_rule_takes_no_more_than_its_share() {
 }
 
 /// The state of each run, and how many lines its log has.
-async fn standing(store: &impl Store, runs: &[Placed]) -> Vec<(&'static str, usize)> {
+async fn standing(store: &impl Store, runs: &[RunStatus]) -> Vec<(&'static str, usize)> {
     let mut standing = Vec::new();
     for run in runs {
         let record = store.run(run.id).await.unwrap().unwrap();

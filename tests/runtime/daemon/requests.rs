@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{
-    Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, Store, StoreError,
-    Unmatched,
+    ClaimRequest, ClaimedRun, Committed, IncomingEvent, Revision, RevisionId, RunRecord, RunStatus,
+    Store, StoreError, UnmatchedEvent,
 };
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::call_result::{CallResult, Reply};
@@ -278,11 +278,11 @@ impl Store for Broken {
         false
     }
 
-    async fn commit_all(&self, _: Vec<Arrival>) -> Result<Vec<Committed>, StoreError> {
+    async fn commit_all(&self, _: Vec<IncomingEvent>) -> Result<Vec<Committed>, StoreError> {
         Err(self.0.clone())
     }
 
-    async fn claim(&self, _: Claim) -> Result<Vec<Claimed>, StoreError> {
+    async fn claim(&self, _: ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
         Ok(Vec::new())
     }
 
@@ -295,49 +295,54 @@ impl Store for Broken {
         Err(self.0.clone())
     }
 
-    async fn revive(&self, _: RunId, _: Timestamp) -> Result<Placed, StoreError> {
+    async fn retry(&self, _: RunId, _: Timestamp) -> Result<RunStatus, StoreError> {
         Err(self.0.clone())
     }
 
-    async fn cancel(&self, _: RunId) -> Result<Placed, StoreError> {
+    async fn cancel(&self, _: RunId) -> Result<RunStatus, StoreError> {
         Err(self.0.clone())
     }
 
-    async fn shift(&self, _: SignedDuration) -> Result<(), StoreError> {
+    async fn shift_clock(&self, _: SignedDuration) -> Result<(), StoreError> {
         Err(self.0.clone())
     }
 
-    async fn adopt(&self, _: Edition) -> Result<EditionId, StoreError> {
-        Ok(EditionId::default())
+    async fn set_revision(&self, _: Revision) -> Result<RevisionId, StoreError> {
+        Ok(RevisionId::default())
     }
 
-    async fn config(&self, _: &str, _: &str) -> Result<Option<Value>, StoreError> {
+    async fn integration_settings(&self, _: &str, _: &str) -> Result<Option<Value>, StoreError> {
         Err(self.0.clone())
     }
 
-    async fn patch_config(&self, _: &str, _: &str, _: Value) -> Result<Value, StoreError> {
+    async fn patch_integration_settings(
+        &self,
+        _: &str,
+        _: &str,
+        _: Value,
+    ) -> Result<Value, StoreError> {
         Err(self.0.clone())
     }
 
-    fn archive(&self, _: Unmatched, _: EditionId, _: Timestamp) {}
+    fn archive_unmatched(&self, _: UnmatchedEvent, _: RevisionId, _: Timestamp) {}
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         Err(self.0.clone())
     }
 
-    async fn run(&self, _: RunId) -> Result<Option<Record>, StoreError> {
+    async fn run(&self, _: RunId) -> Result<Option<RunRecord>, StoreError> {
         Err(self.0.clone())
     }
 
-    async fn runs_of(&self, _: &str, _: &str) -> Result<Vec<Record>, StoreError> {
+    async fn runs_of(&self, _: &str, _: &str) -> Result<Vec<RunRecord>, StoreError> {
         Err(self.0.clone())
     }
 
-    async fn unfinished(&self, _: usize) -> Result<Vec<Placed>, StoreError> {
+    async fn unfinished(&self, _: usize) -> Result<Vec<RunStatus>, StoreError> {
         Err(self.0.clone())
     }
 
-    async fn oldest_queued(&self) -> Result<Option<Timestamp>, StoreError> {
+    async fn oldest_queued_at(&self) -> Result<Option<Timestamp>, StoreError> {
         Err(self.0.clone())
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flowtrigger::engine::{Clock, Perform};
-use flowtrigger::store::{Placed, SqliteStore, Store};
+use flowtrigger::store::{RunStatus, SqliteStore, Store};
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger_core::run::{LogEntry, RunState};
@@ -38,7 +38,7 @@ async fn failing(
     (house, clock)
 }
 
-async fn state(house: &House<SqliteStore, Until>, run: &Placed) -> RunState {
+async fn state(house: &House<SqliteStore, Until>, run: &RunStatus) -> RunState {
     house
         .engine
         .store()
@@ -49,7 +49,7 @@ async fn state(house: &House<SqliteStore, Until>, run: &Placed) -> RunState {
         .state
 }
 
-async fn parks(house: &House<SqliteStore, Until>, run: &Placed) -> Timestamp {
+async fn parks(house: &House<SqliteStore, Until>, run: &RunStatus) -> Timestamp {
     until("the run waits for its next try", || async {
         matches!(state(house, run).await, RunState::Retrying { .. })
     })

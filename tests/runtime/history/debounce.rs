@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use flowtrigger::store::sqlite::SqliteStore;
-use flowtrigger::store::{Arrival, EditionId, Occasion, Planned, Settings, Store};
+use flowtrigger::store::{
+    ArrivalKind, IncomingEvent, PlannedRun, RevisionId, Store, StoreSettings,
+};
 use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config::ConfigSource;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
@@ -28,7 +30,7 @@ async fn two_events(store: &SqliteStore) {
         let event = Arc::new(priority(7, "urgent", time));
         let mut scratch = MatchScratch::default();
         let evaluation = rules.evaluate_event(&event, &mut scratch);
-        let planned = evaluation.matched().map(|rule| Planned {
+        let planned = evaluation.matched().map(|rule| PlannedRun {
             rule: Arc::clone(rule),
             mode: rule.mode,
             lane: rule.lane_of(&event),
@@ -36,12 +38,12 @@ async fn two_events(store: &SqliteStore) {
             asks: rule.asks_of(&event),
         });
         let planned = planned.collect();
-        let arrival = Arrival {
+        let arrival = IncomingEvent {
             planned,
             event,
             received: Timestamp::now(),
-            edition: EditionId::default(),
-            occasion: Occasion::Delivery,
+            edition: RevisionId::default(),
+            occasion: ArrivalKind::Delivery,
         };
         store.commit(arrival).await.unwrap();
     }
@@ -51,7 +53,8 @@ async fn two_events(store: &SqliteStore) {
 fn a_window_is_told_by_the_run_that_gave_way_the_one_that_acts_and_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
-    let (store, _) = SqliteStore::open(&data.join("flowtrigger.db"), Settings::default()).unwrap();
+    let (store, _) =
+        SqliteStore::open(&data.join("flowtrigger.db"), StoreSettings::default()).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(two_events(&store));
     drop(store);

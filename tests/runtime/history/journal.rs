@@ -6,7 +6,7 @@ mod file;
 
 use std::time::Duration;
 
-use flowtrigger::store::EditionId;
+use flowtrigger::store::RevisionId;
 use flowtrigger::store::history::{
     EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow,
 };
@@ -281,7 +281,7 @@ fn events_are_found_by_id_and_by_ticket_newest_or_nearest_first() {
     assert_eq!(rows(Some(at("2026-01-06T11:00:00Z"))), [2, 3]);
     let head = find(eight(), None).remove(0);
     assert!(head.matched);
-    assert_eq!(head.edition, EditionId(1));
+    assert_eq!(head.edition, RevisionId(1));
     assert_eq!(
         find(EventSelector::Id(head.id.clone()), None),
         std::slice::from_ref(&head)

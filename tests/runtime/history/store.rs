@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use flowtrigger::store::history::{EventQuery, EventSelector};
 use flowtrigger::store::{
-    Arrival, Claim, Edition, History, Occasion, Planned, Settings, SqliteHistory, SqliteStore,
-    Store,
+    ArrivalKind, ClaimRequest, History, IncomingEvent, PlannedRun, Revision, SqliteHistory,
+    SqliteStore, Store, StoreSettings,
 };
 use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config::ConfigSource;
@@ -36,26 +36,26 @@ fn rules() -> RuleSet {
     set
 }
 
-fn edition(rules: &RuleSet) -> Edition {
+fn edition(rules: &RuleSet) -> Revision {
     let version = &rules.rules[0].version;
     let file = rules.files.get(rules.rules[0].at.file).expect("a file");
-    Edition {
+    Revision {
         files: vec![(Arc::clone(&file.name), Arc::clone(&file.text))],
         config: Arc::clone(version.config()),
-        settings: Settings::default(),
+        settings: StoreSettings::default(),
     }
 }
 
 /// Two urgent changes of ticket 7, of which the second meets a closed gate; the run of the first dies.
 /// Then one that no rule matches.
 async fn week(store: &SqliteStore, rules: &RuleSet) {
-    let edition = store.adopt(edition(rules)).await.unwrap();
+    let edition = store.set_revision(edition(rules)).await.unwrap();
     let now = Timestamp::now();
     for time in [TIME, "2026-01-07T09:03:00Z"] {
         let event = Arc::new(priority(7, "urgent", time));
         let mut scratch = MatchScratch::default();
         let evaluation = rules.evaluate_event(&event, &mut scratch);
-        let planned = evaluation.matched().map(|rule| Planned {
+        let planned = evaluation.matched().map(|rule| PlannedRun {
             rule: Arc::clone(rule),
             mode: rule.mode,
             lane: rule.lane_of(&event),
@@ -63,16 +63,16 @@ async fn week(store: &SqliteStore, rules: &RuleSet) {
             asks: rule.asks_of(&event),
         });
         let planned = planned.collect();
-        let arrival = Arrival {
+        let arrival = IncomingEvent {
             planned,
             event,
             received: now,
             edition,
-            occasion: Occasion::Delivery,
+            occasion: ArrivalKind::Delivery,
         };
         store.commit(arrival).await.unwrap();
     }
-    let claim = Claim {
+    let claim = ClaimRequest {
         limit: 1,
         per_rule: 1,
         now,
@@ -85,14 +85,14 @@ async fn week(store: &SqliteStore, rules: &RuleSet) {
         .advance(RunId(1), lines, Some(RunState::Dead { why }))
         .await
         .unwrap();
-    store.archive(Arc::new(priority(8, "high", TIME)).into(), edition, now);
+    store.archive_unmatched(Arc::new(priority(8, "high", TIME)).into(), edition, now);
 }
 
 #[test]
 fn what_the_store_wrote_is_read_and_explained() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("flowtrigger.db");
-    let (store, _) = SqliteStore::open(&path, Settings::default()).unwrap();
+    let (store, _) = SqliteStore::open(&path, StoreSettings::default()).unwrap();
     let rules = rules();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(week(&store, &rules));

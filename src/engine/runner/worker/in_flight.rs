@@ -14,7 +14,7 @@ use super::integration_settings::access;
 use super::{Worker, WorkerExit, signalled};
 use crate::engine::limits::concurrency::{HostAdmission, HostQueue, Permit};
 use crate::engine::runner::performer::Perform;
-use crate::store::{Claimed, Store};
+use crate::store::{ClaimedRun, Store};
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::flow::decide::StepCall;
 use flowtrigger_core::run::{Attempt, LogEntry, idempotency_key};
@@ -235,7 +235,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
 }
 
 /// The idempotency key of a step. An `on_dead` run has keys of its own.
-pub(super) fn key(run: &Claimed, step: &str) -> String {
+pub(super) fn key(run: &ClaimedRun, step: &str) -> String {
     let step = match run.error.is_null() {
         true => step.to_owned(),
         false => format!("on_dead/{}/{step}", run.id.0),

@@ -13,10 +13,10 @@ pub async fn access<S: Store>(store: &S, config: &Config, call: &SettingsCall) -
     let (integration, scope) = (call.integration.as_str(), call.scope.as_str());
     let changed = match &call.patch {
         Some(patch) => store
-            .patch_config(integration, scope, patch.clone())
+            .patch_integration_settings(integration, scope, patch.clone())
             .await
             .map(Some),
-        None => store.config(integration, scope).await,
+        None => store.integration_settings(integration, scope).await,
     };
     match (changed, config.settings_of(integration, scope)) {
         (Ok(None), None) => Err(CallFailure::permanent(format!(

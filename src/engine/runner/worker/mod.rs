@@ -16,7 +16,7 @@ use super::performer::Perform;
 use crate::engine::limits::active_runs::WorkerSignal;
 use crate::engine::limits::concurrency::Permit;
 use crate::engine::state::EngineState;
-use crate::store::{Claimed, Store, StoreError};
+use crate::store::{ClaimedRun, Store, StoreError};
 use flowtrigger_core::flow::decide::{Decision, RunInput, next, taken_up};
 use flowtrigger_core::run::{LogEntry, RunState};
 use in_flight::InFlight;
@@ -31,7 +31,7 @@ const REQUEUE_DELAY: SignedDuration = SignedDuration::from_secs(1);
 /// Executes a run until it ends, has to wait or is signalled to stop. A wait releases its permit.
 pub(super) async fn work<S: Store, P: Perform>(
     shared: &EngineState<S, P>,
-    run: Claimed,
+    run: ClaimedRun,
     permit: Permit,
     signals: watch::Receiver<WorkerSignal>,
 ) {
@@ -43,7 +43,7 @@ pub(super) async fn work<S: Store, P: Perform>(
 
 struct Worker<'a, S, P> {
     shared: &'a EngineState<S, P>,
-    run: Claimed,
+    run: ClaimedRun,
     /// Spreads the retry delays of runs that failed together.
     seed: String,
     signals: watch::Receiver<WorkerSignal>,
@@ -69,7 +69,7 @@ enum WorkerExit {
 impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     fn new(
         shared: &'a EngineState<S, P>,
-        run: Claimed,
+        run: ClaimedRun,
         permit: Permit,
         signals: watch::Receiver<WorkerSignal>,
     ) -> Self {

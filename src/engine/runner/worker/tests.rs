@@ -9,14 +9,13 @@ use super::*;
 use crate::engine::read_event;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::event::catalogue::sample::sample;
-use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::run::RunId;
 
-fn claimed(id: u64, error: Value) -> Claimed {
+fn claimed(id: u64, error: Value) -> ClaimedRun {
     let text = "name: r\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: fine\n";
     let sample = sample("support", "ticket.TicketCreated").unwrap();
     let value = serde_json::from_str(sample.text).unwrap();
-    Claimed {
+    ClaimedRun {
         id: RunId(id),
         event: Arc::new(read_event(value, None, &Config::default()).unwrap()),
         rule: Arc::clone(&flowtrigger_testing::rules::from_text(text).rules[0]),

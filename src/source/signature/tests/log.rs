@@ -3,7 +3,6 @@
 use super::{BODY, KEY, WINDOW, hmac, now, signed, verifier, verify};
 use crate::source::signature::Verifier;
 use crate::source::signature::hint::other_scheme;
-use flowtrigger_core::config;
 use flowtrigger_core::config::verification::hmac::{Algorithm, HmacScheme, SignatureEncoding};
 use flowtrigger_core::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
 use flowtrigger_core::config::verification::{Scheme, Verification};

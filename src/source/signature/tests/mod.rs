@@ -9,7 +9,6 @@ use super::{Rejection, Verifier};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use flowtrigger_core::config;
 use flowtrigger_core::config::verification::hmac::{
     Algorithm, HmacScheme, SignatureCount, SignatureEncoding,
 };

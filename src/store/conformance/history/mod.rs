@@ -233,7 +233,7 @@ async fn every_filter_narrows_the_list<S: Store, H: History>((store, history): (
 
 async fn a_run_is_read_with_its_log_and_its_rule<S: Store, H: History>((store, history): (S, H)) {
     let [_, dead, _] = three(&store).await;
-    store.revive(dead, later(30)).await.unwrap();
+    store.retry(dead, later(30)).await.unwrap();
     let detail = history.run(dead).unwrap().expect("the run");
     assert_eq!(detail.row.state, RunState::Queued);
     assert_eq!(
@@ -326,11 +326,11 @@ async fn an_event_is_read_with_the_revision_that_evaluated_it<S: Store, H: Histo
             settings: StoreSettings::default(),
         }
     };
-    let before = store.adopt(revision("before")).await.unwrap();
+    let before = store.set_revision(revision("before")).await.unwrap();
     let mut old = arrival("1", &live_rule("before"));
     old.edition = before;
     place(&store, old).await;
-    let after = store.adopt(revision("after")).await.unwrap();
+    let after = store.set_revision(revision("after")).await.unwrap();
     assert_ne!(before, after);
     let row = history.events(&by_key("7")).unwrap().remove(0);
     assert_eq!(row.edition, before);

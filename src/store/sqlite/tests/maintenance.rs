@@ -37,8 +37,8 @@ async fn rolled_back(
 async fn the_active_revision_is_kept_if_the_next_one_fails() {
     let folder = Folder::new();
     let (store, _) = folder.open();
-    store.adopt(edition("one")).await.unwrap();
-    let activate_revision = store.adopt(edition("two")).await.unwrap();
+    store.set_revision(edition("one")).await.unwrap();
+    let activate_revision = store.set_revision(edition("two")).await.unwrap();
     rolled_back(&store, |transaction| {
         transaction.set_revision(&edition("three")).map(drop)
     })
@@ -64,15 +64,21 @@ const MANY_TICKS: u32 = 61;
 async fn an_unreferenced_revision_is_deleted_with_its_texts() {
     let folder = Folder::new();
     let (store, _) = folder.open();
-    let old = store.adopt(edition("old")).await.unwrap();
+    let old = store.set_revision(edition("old")).await.unwrap();
     for number in 0..20 {
-        store.adopt(edition(&number.to_string())).await.unwrap();
+        store
+            .set_revision(edition(&number.to_string()))
+            .await
+            .unwrap();
     }
     let event = arrival("1", &live_rule("a")).event;
-    let used = store.adopt(edition("used")).await.unwrap();
-    store.archive(event.into(), used, Timestamp::now());
+    let used = store.set_revision(edition("used")).await.unwrap();
+    store.archive_unmatched(event.into(), used, Timestamp::now());
     for number in 20..40 {
-        store.adopt(edition(&number.to_string())).await.unwrap();
+        store
+            .set_revision(edition(&number.to_string()))
+            .await
+            .unwrap();
     }
     for _ in 0..MANY_TICKS {
         tick(&store).await;
@@ -91,7 +97,7 @@ async fn archived_events_of_a_failed_commit_count_as_lost() {
     let folder = Folder::new();
     let (store, _) = folder.open();
     let event = arrival("1", &live_rule("a")).event;
-    store.archive(Arc::clone(&event).into(), RevisionId(1), now());
+    store.archive_unmatched(Arc::clone(&event).into(), RevisionId(1), now());
     rolled_back(&store, |transaction| transaction.write_archive_buffer()).await;
     let (filed, lost) = store.archived();
     // A tick may have written it first.
@@ -100,7 +106,7 @@ async fn archived_events_of_a_failed_commit_count_as_lost() {
         folder.rows("SELECT count(*) FROM events"),
         i64::try_from(filed).unwrap()
     );
-    store.archive(event.into(), RevisionId(1), now());
+    store.archive_unmatched(event.into(), RevisionId(1), now());
     store.flush().await.unwrap();
     assert_eq!(store.archived(), (filed + 1, lost));
     assert!(store.archive_size() > 0);
@@ -115,7 +121,7 @@ async fn the_archive_is_limited_however_fast_events_arrive() {
     let event = arrival("1", &live_rule("a")).event;
     for _ in 0..6 {
         for _ in 0..2_000 {
-            store.archive(Arc::clone(&event).into(), RevisionId(1), Timestamp::now());
+            store.archive_unmatched(Arc::clone(&event).into(), RevisionId(1), Timestamp::now());
         }
         tick(&store).await;
     }
@@ -151,19 +157,19 @@ async fn a_suspect_that_cannot_be_loaded_delays_no_other_run() {
 async fn the_oldest_queued_run_is_reported_by_its_queue_time() {
     let folder = Folder::new();
     let (store, _) = folder.open();
-    assert_eq!(store.oldest_queued().await.unwrap(), None);
+    assert_eq!(store.oldest_queued_at().await.unwrap(), None);
     let mut early = arrival("1", &live_rule("a"));
     early.received = now() - Duration::from_secs(9);
     store.commit(early).await.unwrap();
     store.commit(arrival("2", &live_rule("b"))).await.unwrap();
     let nine = now() - Duration::from_secs(9);
-    assert_eq!(store.oldest_queued().await.unwrap(), Some(nine));
+    assert_eq!(store.oldest_queued_at().await.unwrap(), Some(nine));
     let one = ClaimRequest {
         limit: 1,
         ..everything()
     };
     store.claim(one).await.unwrap();
-    assert_eq!(store.oldest_queued().await.unwrap(), Some(now()));
+    assert_eq!(store.oldest_queued_at().await.unwrap(), Some(now()));
 }
 
 /// Overwrites the first page of a table or an index.

@@ -58,7 +58,7 @@ async fn configured_limits_and_texts_do_not_apply_in_memory() {
         edition.settings.limits.backlog,
         edition.settings.limits.per_rule_backlog,
     ) = (1, 1);
-    store.adopt(edition).await.unwrap();
+    store.set_revision(edition).await.unwrap();
     let rule = live_rule("a");
     for n in 0..3 {
         let committed = store.commit(arrival(&n.to_string(), &rule)).await.unwrap();
@@ -128,7 +128,7 @@ async fn unfinished_runs_and_the_newest_events_are_kept_whatever_the_size() {
 async fn an_unmatched_event_is_not_archived() {
     let store = in_memory(StoreSettings::in_memory());
     let event = arrival("1", &live_rule("a")).event;
-    store.archive(event.into(), RevisionId::default(), now());
+    store.archive_unmatched(event.into(), RevisionId::default(), now());
     store.flush().await.unwrap();
     assert_eq!(store.archived(), (0, 0));
 }

@@ -245,10 +245,10 @@ async fn unmatched_events_are_archived_soon_and_lost_ones_are_counted() {
     let folder = Folder::new();
     let (store, _) = folder.open();
     let event = arrival("1", &live_rule("a")).event;
-    store.archive(Arc::clone(&event).into(), RevisionId(1), now());
+    store.archive_unmatched(Arc::clone(&event).into(), RevisionId(1), now());
     let mut large = Event::clone(&event);
     large.body = json!({"text": "x".repeat(3 << 20)});
-    store.archive(Arc::new(large).into(), RevisionId(1), now());
+    store.archive_unmatched(Arc::new(large).into(), RevisionId(1), now());
     for _ in 0..100 {
         if store.archived() == (1, 1) {
             break;
@@ -287,10 +287,10 @@ async fn equal_revisions_are_stored_once() {
         config: Arc::default(),
         settings: StoreSettings::default(),
     };
-    let first = store.adopt(edition("one")).await.unwrap();
-    let second = store.adopt(edition("two")).await.unwrap();
+    let first = store.set_revision(edition("one")).await.unwrap();
+    let second = store.set_revision(edition("two")).await.unwrap();
     assert_ne!(first, second);
-    assert_eq!(store.adopt(edition("one")).await.unwrap(), first);
+    assert_eq!(store.set_revision(edition("one")).await.unwrap(), first);
     assert_eq!(
         folder.rows("SELECT count(*) FROM texts"),
         4,
@@ -317,7 +317,7 @@ async fn old_runs_are_deleted_and_held_ones_are_kept() {
     to(&store, runs[1], RunState::Dead { why: "x".into() }).await;
     to(&store, runs[2], RunState::Held { why: "y".into() }).await;
     let event = arrival("9", &rule).event;
-    store.archive(event.into(), RevisionId(1), Timestamp::now());
+    store.archive_unmatched(event.into(), RevisionId(1), Timestamp::now());
     for _ in 0..200 {
         if folder.rows("SELECT count(*) FROM runs") == 2 {
             break;
@@ -349,7 +349,7 @@ async fn blocking_commands_work_on_a_folder_that_no_daemon_uses() {
     claimed(&store).await;
     to(&store, run, RunState::Dead { why: "x".into() }).await;
     let by_hand = std::thread::spawn(move || {
-        store.revive_blocking(run, now()).unwrap();
+        store.retry_blocking(run, now()).unwrap();
         store.cancel_blocking(run).unwrap();
         let replay = IncomingEvent {
             occasion: ArrivalKind::Replay,

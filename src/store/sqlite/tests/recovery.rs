@@ -77,7 +77,7 @@ async fn a_run_that_crashes_the_process_three_times_is_quarantined() {
     );
     to(&store, other, RunState::Done).await;
     assert_eq!(claimed(&store).await, [next], "its lane went to the next");
-    store.revive(bad, now()).await.unwrap();
+    store.retry(bad, now()).await.unwrap();
     to(&store, next, RunState::Done).await;
     assert_eq!(claimed(&store).await, [bad]);
 }

@@ -4,9 +4,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::store::{ArrivalKind, History, IncomingEvent};
-use flowtrigger_core::config;
 use flowtrigger_core::gate::{GateCheck, GateKind, ModelWindow};
-use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::run::call_result::Reply;
 
 fn later(seconds: i64) -> Timestamp {

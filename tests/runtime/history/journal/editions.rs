@@ -1,7 +1,7 @@
 //! Rules and configuration as they once were: an event is judged by those of its time.
 //! It refuses to look at the files of today.
 
-use flowtrigger::store::EditionId;
+use flowtrigger::store::RevisionId;
 use flowtrigger::store::{History, SqliteHistory};
 use flowtrigger_core::matching::find::MatchScratch;
 
@@ -18,7 +18,7 @@ fn an_event_is_judged_by_the_rules_of_its_time() {
     let urgent = priority(7, "urgent", DAY);
     let names = |edition: i64| {
         let past = history
-            .revision(EditionId(edition as u64), &urgent)
+            .revision(RevisionId(edition as u64), &urgent)
             .unwrap()
             .expect("kept");
         let mut scratch = MatchScratch::default();
@@ -30,7 +30,7 @@ fn an_event_is_judged_by_the_rules_of_its_time() {
     };
     assert_eq!(names(before.row), ["page-urgent"]);
     assert!(names(after.row).is_empty());
-    assert!(history.revision(EditionId(9), &urgent).unwrap().is_none());
+    assert!(history.revision(RevisionId(9), &urgent).unwrap().is_none());
     let latest = history.latest_config().unwrap().expect("a configuration");
     assert_eq!(*latest.vars, serde_json::json!({"a": 2}));
 }
@@ -54,7 +54,7 @@ fn of_very_many_rules_those_that_can_listen_keep_their_places() {
     let history = SqliteHistory::open(&data.path()).unwrap();
     let event = priority(7, "urgent", DAY);
     let past = history
-        .revision(EditionId(edition.row as u64), &event)
+        .revision(RevisionId(edition.row as u64), &event)
         .unwrap()
         .expect("kept");
     let listening = past.rules.subscribed(&event);
