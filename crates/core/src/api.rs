@@ -3,7 +3,7 @@
 //! These names are stable. Everything else that is public serves the daemon and may change at any time.
 //!
 //! ```
-//! use flowtrigger::core::{self, Config, EventInput, MatchScratch};
+//! use flowtrigger_core::{Config, EventInput, MatchScratch};
 //!
 //! let rule = "
 //! name: vip-urgent
@@ -16,7 +16,7 @@
 //! let body = r#"{"input": {"ticket_event": {
 //!     "type": "Priority Changed", "previous": "low", "current": "urgent", "ticket": {"id": 7}}}}"#;
 //!
-//! let rules = crate::load([("rules/vip.yaml", rule)], &Config::default())?;
+//! let rules = flowtrigger_core::load([("rules/vip.yaml", rule)], &Config::default())?;
 //! let mut scratch = MatchScratch::default();
 //! let evaluation = rules.evaluate(EventInput::bytes(body.as_bytes()), &mut scratch)?;
 //! let matched: Vec<&str> = evaluation.matched().map(|rule| rule.name.as_str()).collect();
@@ -78,11 +78,11 @@ impl std::error::Error for LoadError {}
 /// Any mistake in a rule. A set loads as a whole or not at all.
 ///
 /// ```
-/// use flowtrigger::core::{self, Config};
+/// use flowtrigger_core::Config;
 ///
 /// let rule = "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\n\
 ///             when: { curent: urgent }\nflow: [{ succeed: ok }]\n";
-/// let error = crate::load([("rules/r.yaml", rule)], &Config::default()).unwrap_err();
+/// let error = flowtrigger_core::load([("rules/r.yaml", rule)], &Config::default()).unwrap_err();
 /// assert!(error.to_string().starts_with("rules/r.yaml:4:9: error["));
 /// assert!(error.to_string().contains("did you mean `current`?"));
 /// ```
@@ -129,7 +129,7 @@ where
 /// Any mistake in it.
 ///
 /// ```
-/// let config = flowtrigger::crate::load_config("flowtrigger.yaml", "vars: { team: tier-2 }\n")?;
+/// let config = flowtrigger_core::load_config("flowtrigger.yaml", "vars: { team: tier-2 }\n")?;
 /// assert_eq!(config.vars["team"], "tier-2");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -84,7 +84,7 @@ fn what_is_not_an_event_is_rejected_with_reason_and_position() {
         ),
         (&deeper, &["nested more than 127 levels deep"]),
         ("{\"a\":1,\"a\":2}", &["duplicate key `a`", "\"line\":1"]),
-        ("[]", &["an empty array holds no event"]),
+        ("[]", &["an empty array has no event"]),
         ("7", &["this JSON is a number", "help"]),
         ("{\"input\":null}", &["`input` is null", "help"]),
         (&no_id, &["\"path\":\"input.ticket_event.ticket.id\""]),

@@ -178,7 +178,7 @@ fn an_event_that_kills_the_daemon_is_held_and_others_continue() {
     }
     assert!(daemon.wait_until_listening(), "{}", daemon.log());
     assert_eq!((daemon.count("held"), daemon.count("done")), (1, 1));
-    daemon.expect_message("the program ended three times while this run alone was under way");
+    daemon.expect_message("the program was killed three times while only this run was executing; it is held");
     daemon.accept("desk", &event("another", 2, "a"));
     receiver.wait_for(2);
     daemon.stop();
