@@ -4,11 +4,7 @@
 use std::error::Error;
 use std::io::{Write, stdout};
 
-use flowtrigger_core;
-use flowtrigger_core::api::Timestamp;
-use flowtrigger_core::config::Config;
-use flowtrigger_core::matching::evaluation::EventInput;
-use flowtrigger_core::matching::find::MatchScratch;
+use flowtrigger_core::{Config, EventInput, MatchScratch, Timestamp};
 
 const RULES: &str = "
 name: page-urgent
@@ -28,7 +24,7 @@ flow:
 
 fn main() -> Result<(), Box<dyn Error>> {
     let body = include_bytes!("events/zis/priority-changed.json");
-    let rules = flowtrigger_core::api::load([("rules.yaml", RULES)], &Config::default())?;
+    let rules = flowtrigger_core::load([("rules.yaml", RULES)], &Config::default())?;
     let (mut scratch, mut out) = (MatchScratch::default(), stdout());
     let evaluation = rules.evaluate(EventInput::bytes(body), &mut scratch)?;
     for rule in evaluation.matched() {
