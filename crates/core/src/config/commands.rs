@@ -1,5 +1,4 @@
-//! Which programs rules may run at all.
-//! It refuses an empty list, which reads as everything or as nothing.
+//! Reads `commands` of the configuration: the programs that rules may run. An empty list is an error.
 
 use serde_json::{Value, json};
 
@@ -8,10 +7,10 @@ use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, word};
 
-/// What stands under `commands`.
+/// The value of `commands`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Commands {
-    /// The programs that may run, by their paths; None lets any run.
+    /// The paths of the programs that may run; `None` allows every program.
     pub allow: Option<Vec<String>>,
 }
 
@@ -32,7 +31,7 @@ pub fn schema() -> Value {
     COMMANDS.schema(&[])
 }
 
-/// What is wrong in it is reported and left out.
+/// Reads `commands`; reports and leaves out invalid entries.
 pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Commands {
     if diagnostics.entries(node, &COMMANDS).is_none() {
         return Commands::default();
@@ -44,7 +43,7 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Commands {
         let message = "`allow` takes a list of programs";
         let help = "write `allow: [/usr/bin/curl, ./bin/*]`, or leave it out to let any run";
         diagnostics.error(Code::InvalidValue, allow.at, message, help);
-        // Whoever began a list wanted bounds.
+        // The author wanted a limit: an invalid list allows no program.
         return Commands {
             allow: Some(Vec::new()),
         };

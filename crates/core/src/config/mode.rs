@@ -3,7 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Node;
 
-/// What becomes of a match.
+/// What happens when a rule matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
     Disabled,
@@ -29,7 +29,7 @@ impl Mode {
         }
     }
 
-    /// The value under `mode`; reported where it is none of the three.
+    /// Reads the value of `mode`; reports any other value.
     pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         let mode = node.as_text().and_then(Mode::parse);
         if mode.is_none() {

@@ -1,5 +1,5 @@
-//! Addresses and networks as people write them: `10.0.0.0/8`, `192.0.2.7`, `::1`.
-//! It refuses host names, and a network with bits set behind its length.
+//! Parses IP addresses and networks: `10.0.0.0/8`, `192.0.2.7`, `::1`. Host names, and networks with host
+//! bits set, are errors.
 
 use ipnet::IpNet;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
 
-/// The network that a text names; an address alone is a network of one.
+/// Parses a network. A single address is a network with one address.
 pub fn parse(text: &str) -> Option<IpNet> {
     match text.parse::<IpNet>() {
         Ok(network) => Some(network),
@@ -20,7 +20,7 @@ pub fn list_schema() -> Value {
     json!({"type": "array", "items": {"type": "string"}, "examples": [["10.0.0.0/8", "192.0.2.7"]]})
 }
 
-/// The networks under a key. What is wrong is reported and left out.
+/// Reads the networks under a key; reports and leaves out invalid ones.
 pub fn lower_list(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Vec<IpNet> {
     let nodes: Vec<&Node> = match node.as_list() {
         Some(list) => list.iter().collect(),
