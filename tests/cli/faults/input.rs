@@ -249,7 +249,7 @@ fn a_mistake_in_set_is_reported_before_evaluation() {
     let sandbox = sandbox_with_flow(NOTE);
     let cases = [
         ("noeq", "`--set noeq` has no `=`", "help: write --set"),
-        ("=x", "an empty path", "help: "),
+        ("=x", "the path is empty", "help: "),
         ("ticket..id=1", "`ticket..id`", "help: write `ticket.id`"),
         (
             "ticket.priorty=x",

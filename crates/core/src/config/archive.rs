@@ -94,9 +94,7 @@ fn lower_events(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option
     if events.is_none() {
         let message = format!("`{key}` takes full, unmatched or off");
         let help = match node.value {
-            Yaml::Bool(false) | Yaml::Null => {
-                "write `archive: off`; `why` then knows of runs alone"
-            }
+            Yaml::Bool(false) | Yaml::Null => "write `archive: off`; `why` then shows only runs",
             _ => {
                 "write `archive: unmatched`, or `archive: { events: full, for: 7d, at_most: 256MB }`"
             }

@@ -41,7 +41,8 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Commands {
     };
     let Some(list) = allow.as_list().filter(|list| !list.is_empty()) else {
         let message = "`allow` takes a list of programs";
-        let help = "write `allow: [/usr/bin/curl, ./bin/*]`, or leave it out to let any run";
+        let help =
+            "write `allow: [/usr/bin/curl, ./bin/*]`, or remove `allow` to allow every program";
         diagnostics.error(Code::InvalidValue, allow.at, message, help);
         // The author wanted a limit: an invalid list allows no program.
         return Commands {
@@ -63,11 +64,15 @@ fn lower_program(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     if path.contains('/') && !literal.contains('*') {
         return Some(path);
     }
-    let message = format!("`{path}` is no path of a program");
+    let message = format!("`{path}` is not the path of a program");
     let help = match path.contains('/') {
-        true => "`/*` stands at the end alone, and takes what is directly in the folder".to_owned(),
+        true => {
+            "`/*` is allowed only at the end, for the programs directly in the folder".to_owned()
+        }
         false => {
-            format!("write where it is, `/usr/bin/{path}`, or `./{path}` for one beside this file")
+            format!(
+                "write the full path, `/usr/bin/{path}`, or `./{path}` for a program next to this file"
+            )
         }
     };
     diagnostics.error(Code::InvalidValue, node.at, message, &help);

@@ -139,7 +139,7 @@ fn lower_actor(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
 fn base_url(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     let text = diagnostics.text(node, "base_url")?;
     if let Err(reason) = check_base_url(&text) {
-        let message = format!("`{text}` is no base URL: {reason}");
+        let message = format!("`{text}` is not a base URL: {reason}");
         let help = "write https://host/path, or outbox:NAME to write requests to a file";
         diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
@@ -160,13 +160,13 @@ pub fn check_base_url(text: &str) -> Result<(), String> {
         "outbox" if !url.path().is_empty() => Ok(()),
         "http" | "https" if !url.has_host() => Err("it names no host".into()),
         "http" | "https" if url.query().is_some() || url.fragment().is_some() => {
-            Err("a query belongs into the step".into())
+            Err("a query belongs in the step".into())
         }
         "http" | "https" if !url.username().is_empty() || url.password().is_some() => {
             Err("credentials belong under `auth`".into())
         }
         "http" | "https" => Ok(()),
-        other => Err(format!("the scheme `{other}` is not spoken here")),
+        other => Err(format!("the scheme `{other}` is not supported")),
     }
 }
 
@@ -181,7 +181,7 @@ fn lower_auth(node: &Node, names: &mut NameResolver<'_>) -> Option<AuthTemplate>
             "`auth` takes one of bearer, basic, header, found {}",
             entries.len()
         );
-        let help = "keep the one that the other side asks for";
+        let help = "keep the one that the server requires";
         names.error(Code::InvalidValue, node.at, message, help);
         return None;
     };

@@ -81,7 +81,7 @@ fn is_known(variable: &str, setting: &str, config: &Config) -> bool {
 
 /// A warning, not an error: another program may use the variable.
 fn unknown(variable: &str, setting: &str, at: Span) -> Diagnostic {
-    let message = format!("nothing reads the environment variable `{variable}`");
+    let message = format!("unknown environment variable `{variable}`");
     let head = setting.split('_').next().unwrap_or_default();
     let known = SETTINGS.iter().map(|known| known.trim_end_matches('_'));
     let near = nearest(head, known).and_then(|near| {
@@ -91,7 +91,7 @@ fn unknown(variable: &str, setting: &str, at: Span) -> Diagnostic {
     let help = match near {
         Some(near) => format!("did you mean `{PREFIX}{near}`?"),
         None => format!(
-            "unset it, or call it otherwise; read are {}",
+            "unset or rename it; the known variables are {}",
             SETTINGS
                 .map(|s| format!("`{PREFIX}{}`", s.replace('_', "_…")))
                 .join(", ")
@@ -121,7 +121,7 @@ fn set_connection(setting: &str, value: &str, config: &mut Config) -> Result<(),
         .ok_or("can set a connection's BASE_URL or ACTOR_ID only")?;
     match address {
         Some(_) => connection::check_base_url(value)
-            .map_err(|reason| format!("is no base URL: {reason}"))?,
+            .map_err(|reason| format!("is not a base URL: {reason}"))?,
         None => check_actor(value)?,
     }
     let mut connections = config.connections.values_mut();
@@ -188,7 +188,10 @@ mod tests {
             ("FLOWTRIGGER_MODES", "`FLOWTRIGGER_MODE`"),
             ("FLOWTRIGGER_VAR_DESK", "`FLOWTRIGGER_VARS_…`"),
             ("FLOWTRIGGER_SECRETS_X", "`FLOWTRIGGER_SECRET_…`"),
-            ("FLOWTRIGGER_PORT", "read are `FLOWTRIGGER_MODE`"),
+            (
+                "FLOWTRIGGER_PORT",
+                "the known variables are `FLOWTRIGGER_MODE`",
+            ),
         ] {
             let help = reported(variable, &mut config)[0].help.clone();
             assert!(

@@ -119,7 +119,7 @@ fn lower_time(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
         return Some(time);
     }
     let message = "`request` is at least 1s and at most 5m";
-    let help = "senders give up after 10 to 12 s themselves";
+    let help = "senders stop waiting after 10 to 12 s";
     diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }

@@ -202,7 +202,7 @@ pub fn parse(
     let mut config = Config::default();
     let documents = document::read(file, text, diagnostics);
     if let Some(second) = documents.get(1) {
-        let message = "flowtrigger.yaml holds one document";
+        let message = "flowtrigger.yaml must be a single document";
         diagnostics.push(Diagnostic::error(Code::InvalidValue, second.at, message));
     }
     let start = Span {
@@ -304,7 +304,7 @@ fn check_path(source: &EventSource, entry: &Entry, config: &Config, diagnostics:
     let mut others = others.filter(|other| other.name != source.name);
     if let Some(other) = others.find(|other| other.path == source.path) {
         let message = format!(
-            "the sources `{}` and `{}` have one path, `{}`",
+            "the sources `{}` and `{}` have the same path `{}`",
             other.name, source.name, source.path
         );
         let help = "give one of them another `path`";
@@ -323,12 +323,9 @@ fn section<'n>(node: &'n Node, key: &str, diagnostics: &mut Diagnostics) -> &'n 
 }
 
 fn lower_secret(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SecretSource> {
-    let help = "write { env: VARIABLE } or { file: PATH }; the value itself never stands here";
+    let help = "write { env: VARIABLE } or { file: PATH }; never write the value itself";
     if entry.value.as_map().is_none() {
-        let message = format!(
-            "the secret `{}` takes a mapping that says where it is",
-            entry.key
-        );
+        let message = format!("the secret `{}` takes a mapping with its source", entry.key);
         diagnostics.error(Code::SecretInFile, entry.value.at, message, help);
         return None;
     }

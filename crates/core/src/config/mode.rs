@@ -34,7 +34,7 @@ impl Mode {
         let mode = node.as_text().and_then(Mode::parse);
         if mode.is_none() {
             let message = "`mode` takes live, shadow or disabled";
-            let help = "live acts, shadow is judged and recorded but never acts";
+            let help = "`live` acts; `shadow` is evaluated and recorded but never acts";
             let diagnostic = Diagnostic::error(Code::InvalidValue, node.at, message);
             diagnostics.push(diagnostic.help(help));
         }

@@ -33,7 +33,7 @@ pub fn lower_list(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Vec<
 fn lower(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<IpNet> {
     let text = diagnostics.text(node, key)?;
     let Some(network) = parse(&text) else {
-        let message = format!("`{text}` is no address and no network");
+        let message = format!("`{text}` is not an address or a network");
         let help = "write `192.0.2.7`, `10.0.0.0/8`, `::1` or `fd00::/8`";
         diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
@@ -41,7 +41,7 @@ fn lower(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<IpNet>
     if network.trunc() == network {
         return Some(network);
     }
-    let message = format!("`{text}` has bits set behind its length");
+    let message = format!("`{text}` has host bits set");
     let help = format!("write `{}`", network.trunc());
     diagnostics.error(Code::InvalidValue, node.at, message, &help);
     None

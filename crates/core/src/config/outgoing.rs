@@ -77,8 +77,9 @@ fn lower_allowed(node: &Node, diagnostics: &mut Diagnostics) -> Option<EgressAll
             false => EgressAllow::Host(host.to_owned()),
         });
     }
-    let message = format!("`{text}` is no address, no network and no host");
-    let help = "write `10.1.0.0/16`, `127.0.0.1`, `crm.internal` or `*.internal`; ports are not told apart";
+    let message = format!("`{text}` is not an address, a network or a host");
+    let help =
+        "write `10.1.0.0/16`, `127.0.0.1`, `crm.internal` or `*.internal`; a port cannot be given";
     diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }

@@ -31,7 +31,7 @@ fn path(node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) -> Op
     let text = diagnostics.text(node, "redact")?;
     let help = "write paths such as `comment.body`; `flowtrigger events TYPE` lists them";
     let Ok(path) = Path::parse(&text) else {
-        let message = format!("`{text}` is no field");
+        let message = format!("`{text}` is not a field");
         diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     };
@@ -46,11 +46,13 @@ fn path(node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) -> Op
         PathKind::Plain {
             root: Root::Raw, ..
         } => {
-            format!("`{text}` is no field as rules read it; the body as received goes with it")
+            format!("`{text}` is in the body as received, which is removed together with any field")
         }
-        PathKind::Plain { .. } => format!("`{text}` is kept: it is no text of the event's body"),
+        PathKind::Plain { .. } => {
+            format!("`{text}` cannot be removed: it is not in the body of the event")
+        }
         PathKind::Query(_) => {
-            format!("`{text}` may lead to many places, and `redact` takes one field")
+            format!("`{text}` can have several results, and `redact` takes single fields")
         }
     };
     diagnostics.error(Code::InvalidValue, node.at, message, help);
@@ -120,12 +122,12 @@ mod tests {
     #[test]
     fn paths_outside_the_fields_are_rejected() {
         for (text, wanted) in [
-            ("event.id", "is kept"),
-            ("vars.a", "is kept"),
-            ("$.raw.detail", "as received goes with it"),
-            ("$..body", "may lead to many places"),
-            ("'a[0]'", "is no field"),
-            ("7", "is no field"),
+            ("event.id", "cannot be removed"),
+            ("vars.a", "cannot be removed"),
+            ("$.raw.detail", "removed together with any field"),
+            ("$..body", "can have several results"),
+            ("'a[0]'", "is not a field"),
+            ("7", "is not a field"),
         ] {
             let (paths, reported) = read(text);
             assert!(paths.is_empty() || text == "7", "{text}: {paths:?}");

@@ -70,7 +70,7 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Retention {
 pub fn lower_age(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     let age = diagnostics.duration(node, "for")?;
     if age < MIN_RETENTION {
-        let help = "senders repeat an event for up to an hour, and it must be known then";
+        let help = "senders repeat events for up to an hour, and redeliveries must be recognised";
         diagnostics.error(Code::InvalidValue, node.at, "`for` is at least 1h", help);
         return None;
     }

@@ -141,10 +141,8 @@ fn lower_format(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SourceFo
         let Some(found) = entry.value.as_map()?.iter().find(|found| found.key == key) else {
             continue;
         };
-        let message = format!(
-            "the events of `{source}` are told apart by themselves: `{key}` says nothing here"
-        );
-        let help = "leave it out, or describe a body of your own with `decoder: json`";
+        let message = format!("`{key}` has no effect: the format of `{source}` is built in");
+        let help = "remove it, or describe your own format with `decoder: json`";
         diagnostics.error(Code::InvalidValue, found.key_at, message, help);
     }
     Some(SourceFormat::BuiltIn(source))
@@ -163,12 +161,12 @@ fn decoder(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<&'stat
         (Some(source), Some(own)) if source == own => Some(Some(source)),
         (None, None) if named == "json" => Some(None),
         (_, Some(own)) => {
-            let message = format!("the source `{own}` is built in and reads its own events");
+            let message = format!("the source `{own}` is built in and has its own decoder");
             diagnostics.error(
                 Code::DuplicateName,
                 node.at,
                 message,
-                "give yours another name",
+                "choose another name for your source",
             );
             None
         }
@@ -192,7 +190,7 @@ fn lower_path(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
     let (message, help) = if !path.starts_with('/') || path.len() < 2 {
         (
-            format!("`{path}` is no path of a URL"),
+            format!("`{path}` is not a URL path"),
             "write `/hooks/zendesk`",
         )
     } else if !path.chars().all(plain) || path.contains("//") || path.ends_with('/') {
@@ -201,10 +199,7 @@ fn lower_path(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
             "use letters, digits, `-`, `.`, `_` and single `/` between them",
         )
     } else if RESERVED_PATHS.contains(&path.as_str()) {
-        (
-            format!("`{path}` tells how this program is"),
-            "choose another path",
-        )
+        (format!("`{path}` is reserved"), "choose another path")
     } else {
         return Some(path);
     };

@@ -116,7 +116,7 @@ impl Cost {
         self.descents += 1;
         if place == QueryContext::Filter {
             let help = "name the keys that lead to what the filter looks at";
-            self.refuse("has a `..` inside of a filter", help);
+            self.refuse("has a `..` in a filter", help);
         } else if self.descents > 1 {
             let help = "one descent is allowed; name the keys in between";
             self.refuse("has more than one `..`", help);

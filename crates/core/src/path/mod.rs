@@ -361,7 +361,7 @@ fn refuse_odd_spelling(text: &str) -> Result<(), PathError> {
     let fail = |message: String, help: Option<String>| Err(PathError { message, help });
     if text.trim().is_empty() {
         let help = "write a field, such as `ticket.id`; `flowtrigger events TYPE` lists them";
-        return fail("an empty path leads nowhere".into(), Some(help.into()));
+        return fail("the path is empty".into(), Some(help.into()));
     }
     if text.contains("{{") {
         let help = "a path is written bare: `ticket.id`; templates belong into steps";

@@ -216,7 +216,7 @@ impl SignedContent {
             if open > 0 {
                 parts.push(SignedPart::Text(rest[..open].to_owned()));
             }
-            let close = rest[open..].find('}').ok_or("a `{` is never closed")? + open;
+            let close = rest[open..].find('}').ok_or("unclosed `{`")? + open;
             parts.push(SignedPart::parse(&rest[open + 1..close])?);
             rest = &rest[close + 1..];
         }
@@ -227,7 +227,7 @@ impl SignedContent {
             |part: &SignedPart| matches!(part, SignedPart::Body | SignedPart::TrimmedBody);
         match parts.iter().any(has_body) {
             true => Ok(Self(parts)),
-            false => Err("it leaves out `{body}`: anybody could change it".into()),
+            false => Err("without `{body}`, anyone could change the body".into()),
         }
     }
 
@@ -246,7 +246,7 @@ impl SignedPart {
                 Ok(SignedPart::Header(header.to_ascii_lowercase()))
             }
             _ => Err(format!(
-                "`{{{name}}}` is none of {{body}}, {{trimmed_body}}, {{timestamp}}, {{header:NAME}}"
+                "unknown placeholder `{{{name}}}`, expected {{body}}, {{trimmed_body}}, {{timestamp}} or {{header:NAME}}"
             )),
         }
     }
@@ -322,11 +322,11 @@ fn check_stamp(
     let (message, help) = match (&hmac.stamp, hmac.signed.has_timestamp()) {
         (Some(_), true) | (None, false) => return Some(hmac),
         (Some(_), false) => (
-            "the `timestamp` is not signed: anybody could change it",
+            "the `timestamp` is not signed: anyone could change it",
             "write `signed: \"{timestamp}.{body}\"`, as the sender does",
         ),
         (None, true) => (
-            "`signed` names a timestamp, and no header tells it",
+            "`signed` contains `{timestamp}`, but no header for it is set",
             "add `timestamp: HEADER`",
         ),
     };
@@ -357,7 +357,7 @@ fn lower_header(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option
     if is_header(&name) {
         return Some(name.to_ascii_lowercase());
     }
-    let message = format!("`{}` is no name of a header", name.escape_debug());
+    let message = format!("`{}` is not a header name", name.escape_debug());
     let help = "use letters, digits and `-`";
     diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
@@ -370,7 +370,7 @@ fn lower_signed(options: &Node, diagnostics: &mut Diagnostics) -> Option<SignedC
     match SignedContent::parse(&diagnostics.text(node, "signed")?) {
         Ok(signed) => Some(signed),
         Err(why) => {
-            let message = format!("`signed` cannot be read: {why}");
+            let message = format!("invalid `signed`: {why}");
             let help = "write `{body}`, or `{timestamp}.{body}`";
             diagnostics.error(Code::InvalidValue, node.at, message, help);
             None
@@ -391,7 +391,7 @@ fn lower_stamp(options: &Node, diagnostics: &mut Diagnostics) -> Option<Option<T
             }))
         }
         None if options.get("window").is_some() => {
-            let help = "add `timestamp: HEADER`, or leave the window out";
+            let help = "add `timestamp: HEADER`, or remove `window`";
             let message = "a `window` needs the time of signing";
             diagnostics.error(Code::MissingKey, options.at, message, help);
             None

@@ -142,7 +142,7 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<Veri
         let Some(secrets) = secrets else {
             return Some(None);
         };
-        let message = format!("the source `{}` has secrets and no `verify`", entry.key);
+        let message = format!("the source `{}` has secrets but no `verify`", entry.key);
         let help = "say how senders use them: `verify: zendesk`, `verify: bearer`, …";
         diagnostics.error(Code::MissingKey, secrets.at, message, help);
         return None;
@@ -152,14 +152,17 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<Veri
     match (scheme?, names) {
         (None, None) => Some(None),
         (None, Some(_)) => {
-            let message = format!("the source `{}` verifies nobody and has secrets", entry.key);
-            let help = "name a scheme, or leave the secrets out";
+            let message = format!(
+                "the source `{}` has secrets but does not verify senders",
+                entry.key
+            );
+            let help = "name a scheme, or remove the secrets";
             diagnostics.error(Code::InvalidValue, verify.at, message, help);
             None
         }
         (Some(_), None) => {
             let message = format!("the source `{}` has no `secrets`", entry.key);
-            let help = "add `secrets: [NAME]`; its value comes from the environment variable FLOWTRIGGER_SECRET_NAME, or from the place that `secrets:` of the file gives";
+            let help = "add `secrets: [NAME]`; its value comes from the environment variable FLOWTRIGGER_SECRET_NAME, or from the source under `secrets:` in this file";
             diagnostics.error(Code::MissingKey, verify.at, message, help);
             None
         }
@@ -248,7 +251,7 @@ fn lower_secrets(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<Strin
     };
     if nodes.is_empty() || nodes.len() > MAX_SECRETS {
         let message = format!("`secrets` takes 1 to {MAX_SECRETS} names");
-        let help = "two at once while one is being replaced";
+        let help = "list two while one is being replaced";
         diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     }

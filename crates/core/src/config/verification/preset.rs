@@ -139,7 +139,7 @@ pub fn window(options: Option<&Node>, diagnostics: &mut Diagnostics) -> Option<D
         return Some(window);
     }
     let message = "`window` is at least 1s and at most 1d";
-    let help = "a request that was recorded could be sent again for so long; 5m is customary";
+    let help = "a recorded request could be sent again within this time; 5m is usual";
     diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }
