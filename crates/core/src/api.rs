@@ -3,7 +3,7 @@
 //! These names are stable. Everything else that is public serves the daemon and may change at any time.
 //!
 //! ```
-//! use flowtrigger::core::{self, Config, EventInput, MatchScratch};
+//! use flowtrigger_core::{Config, EventInput, MatchScratch};
 //!
 //! let rule = "
 //! name: vip-urgent
@@ -16,7 +16,7 @@
 //! let body = r#"{"input": {"ticket_event": {
 //!     "type": "Priority Changed", "previous": "low", "current": "urgent", "ticket": {"id": 7}}}}"#;
 //!
-//! let rules = crate::load([("rules/vip.yaml", rule)], &Config::default())?;
+//! let rules = flowtrigger_core::load([("rules/vip.yaml", rule)], &Config::default())?;
 //! let mut scratch = MatchScratch::default();
 //! let evaluation = rules.evaluate(EventInput::bytes(body.as_bytes()), &mut scratch)?;
 //! let matched: Vec<&str> = evaluation.matched().map(|rule| rule.name.as_str()).collect();
@@ -37,9 +37,9 @@ use crate::matching::rule_set::RuleSet;
 use crate::compile::rule_set;
 use crate::config;
 
-/// Why rules or a configuration did not load: every mistake, with the texts that it is found in.
+/// The problems of rules or a configuration that did not load, with the texts that they point into.
 ///
-/// `Display` writes one line for each mistake, `file:line:column: error[code]: message`, and its help
+/// `Display` writes one line for each problem, `file:line:column: error[code]: message`, and its help
 /// below it.
 #[derive(Debug, Clone)]
 pub struct LoadError {
@@ -75,14 +75,14 @@ impl std::error::Error for LoadError {}
 /// [`load_with_warnings`] to see them.
 ///
 /// # Errors
-/// Any mistake in a rule. A set loads as a whole or not at all.
+/// Any error in a rule. A set loads as a whole or not at all.
 ///
 /// ```
-/// use flowtrigger::core::{self, Config};
+/// use flowtrigger_core::Config;
 ///
 /// let rule = "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\n\
 ///             when: { curent: urgent }\nflow: [{ succeed: ok }]\n";
-/// let error = crate::load([("rules/r.yaml", rule)], &Config::default()).unwrap_err();
+/// let error = flowtrigger_core::load([("rules/r.yaml", rule)], &Config::default()).unwrap_err();
 /// assert!(error.to_string().starts_with("rules/r.yaml:4:9: error["));
 /// assert!(error.to_string().contains("did you mean `current`?"));
 /// ```
@@ -97,11 +97,11 @@ where
     load_with_warnings(rules, config).map(|(rules, _)| rules)
 }
 
-/// Compiles rule files as [`load`] does, and returns the warnings beside the set. `RuleSet::files` has the
+/// Compiles rule files as [`load`] does, and returns the warnings with the set. `RuleSet::files` has the
 /// texts that they point into.
 ///
 /// # Errors
-/// Any mistake in a rule.
+/// Any error in a rule.
 pub fn load_with_warnings<N, T>(
     rules: impl IntoIterator<Item = (N, T)>,
     config: &Config,
@@ -126,10 +126,10 @@ where
 /// Reads a configuration from the text of a `flowtrigger.yaml`, without the environment.
 ///
 /// # Errors
-/// Any mistake in it.
+/// Any error in it.
 ///
 /// ```
-/// let config = flowtrigger::crate::load_config("flowtrigger.yaml", "vars: { team: tier-2 }\n")?;
+/// let config = flowtrigger_core::load_config("flowtrigger.yaml", "vars: { team: tier-2 }\n")?;
 /// assert_eq!(config.vars["team"], "tier-2");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

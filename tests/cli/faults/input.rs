@@ -256,7 +256,11 @@ fn a_mistake_in_set_is_reported_before_evaluation() {
             "no field `ticket.priorty`",
             "did you mean `ticket.priority`?",
         ),
-        ("$..x=1", "`$..x` leads to many places", "name a single one"),
+        (
+            "$..x=1",
+            "`$..x` can have several results",
+            "name a single field",
+        ),
         (
             "vars.x=1",
             "`vars.x` is not part of the event's body",
