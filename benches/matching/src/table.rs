@@ -1,5 +1,4 @@
-//! Tables in Markdown, and numbers as a person reads them.
-//! It knows nothing of what they mean.
+//! Formats Markdown tables and numbers.
 
 use std::fmt;
 
@@ -31,7 +30,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// Two digits that count, or three: `1.24M`, `331k`, `2.9k`, `68`.
+/// Formats a rate with two or three significant digits: `1.24M`, `331k`, `2.9k`, `68`.
 pub fn rate(rate: f64) -> String {
     match rate {
         r if r >= 1e6 => format!("{:.2}M", r / 1e6),
