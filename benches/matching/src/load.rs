@@ -139,13 +139,13 @@ pub fn elsewhere(part: Part, size: usize, options: &Options) -> Result<Cost, Str
             None => std::thread::sleep(Duration::from_millis(20)),
         }
     }
-    let mut said = String::new();
+    let mut output = String::new();
     let read = child
         .stdout
         .take()
-        .map(|mut out| out.read_to_string(&mut said));
+        .map(|mut out| out.read_to_string(&mut output));
     if read.is_some()
-        && let Ok(cost) = serde_json::from_str(&said)
+        && let Ok(cost) = serde_json::from_str(&output)
     {
         return Ok(cost);
     }
@@ -183,7 +183,7 @@ pub fn here(part: Part, options: &Options) -> Result<Cost, String> {
         }),
         Part::YamlWhole => cost(|| yaml_library::whole(&yaml)),
         Part::YamlValues => cost(|| yaml_library::values(&yaml)),
-        Part::YamlPlaces => cost(|| yaml_library::places(&yaml)),
+        Part::YamlPlaces => cost(|| yaml_library::tree(&yaml)),
         Part::Nodes => cost(|| {
             let mut found = Diagnostics::default();
             Ok(document::read(FileId::default(), &yaml, &mut found))

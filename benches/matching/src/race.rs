@@ -113,8 +113,8 @@ pub fn run(size: usize, events: &[Vec<u8>], options: &Options) -> Race {
     for round in 0..options.rounds {
         // Each round starts with another engine.
         let count = runners.len().max(1);
-        for place in 0..runners.len() {
-            runners[(place + round) % count].attempt(|runner| runner.turn(events, turn));
+        for index in 0..runners.len() {
+            runners[(index + round) % count].attempt(|runner| runner.turn(events, turn));
         }
     }
     let total: usize = expected.iter().map(Vec::len).sum();

@@ -22,7 +22,7 @@ pub fn values(text: &str) -> Result<usize, String> {
 }
 
 /// Parses one document after another to a tree with positions.
-pub fn places(text: &str) -> Result<usize, String> {
+pub fn tree(text: &str) -> Result<usize, String> {
     each(text, |document| {
         let tree: Spanned<Tree> =
             serde_yaml::from_str_with_options(document, options(document.len()))

@@ -184,12 +184,12 @@ fn comment(random: &mut Random) -> String {
 }
 
 fn custom_field(random: &mut Random) -> String {
-    let place = random.skewed(words::FIELDS.len(), 2);
-    let (title, kind) = words::FIELDS[place];
+    let index = random.skewed(words::FIELDS.len(), 2);
+    let (title, kind) = words::FIELDS[index];
     let (before, after) = (random.pick(words::WORDS), random.pick(words::WORDS));
     format!(
         r#""custom_field":{{"id":{id},"raw_title":"{title}","field_type":"{kind}"}},{change}"#,
-        id = words::field(place),
+        id = words::field(index),
         change = change(&text(Some(before)), &text(Some(after))),
     )
 }

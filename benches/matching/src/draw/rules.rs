@@ -114,8 +114,8 @@ pub fn own(own: Own, random: &mut Random) -> Option<Predicate> {
         Own::Comment if random.percent(60) => ("comment.is_public", is(random.percent(50))),
         Own::Comment => ("comment.body", opener(random)),
         Own::CustomField => {
-            let place = random.skewed(words::FIELDS.len(), 2);
-            ("custom_field.id", is(words::field(place)))
+            let index = random.skewed(words::FIELDS.len(), 2);
+            ("custom_field.id", is(words::field(index)))
         }
         Own::Time
         | Own::People

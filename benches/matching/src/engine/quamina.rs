@@ -146,12 +146,12 @@ fn pattern(rule: &Rule, ranges: Ranges) -> Value {
 fn insert(body: &mut Map<String, Value>, predicate: &Predicate) {
     let mut keys: Vec<&str> = predicate.path.split('.').collect();
     let last = keys.pop().expect("a path has a key");
-    let mut place = body;
+    let mut target = body;
     for key in keys {
-        let inner = place.entry(key).or_insert_with(|| json!({}));
-        place = inner.as_object_mut().expect("only objects have keys");
+        let inner = target.entry(key).or_insert_with(|| json!({}));
+        target = inner.as_object_mut().expect("only objects have keys");
     }
-    place.insert(last.into(), alternatives(&predicate.test));
+    target.insert(last.into(), alternatives(&predicate.test));
 }
 
 fn alternatives(test: &Test) -> Value {

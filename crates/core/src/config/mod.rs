@@ -238,8 +238,8 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
     }
     config.connections = lower_connections(node, config, diagnostics);
     for entry in section(node, "secrets", diagnostics) {
-        if let Some(place) = lower_secret(entry, diagnostics) {
-            config.secrets.insert(entry.key.clone(), place);
+        if let Some(source) = lower_secret(entry, diagnostics) {
+            config.secrets.insert(entry.key.clone(), source);
         }
     }
     config.integrations = integrations::lower(node, diagnostics);
@@ -330,13 +330,13 @@ fn lower_secret(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SecretSo
         return None;
     }
     let entries = diagnostics.entries(&entry.value, &SECRET)?;
-    let [place] = entries else {
+    let [source] = entries else {
         let message = format!("the secret `{}` takes one of env, file", entry.key);
         diagnostics.error(Code::InvalidValue, entry.value.at, message, help);
         return None;
     };
-    let text = diagnostics.text(&place.value, &place.key)?;
-    match place.key.as_str() {
+    let text = diagnostics.text(&source.value, &source.key)?;
+    match source.key.as_str() {
         "env" => Some(SecretSource::Env(text)),
         "file" => Some(SecretSource::File(text.into())),
         _ => None,

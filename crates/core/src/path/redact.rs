@@ -42,13 +42,13 @@ pub fn places(event: &Event) -> Vec<String> {
 }
 
 /// Whether a path refers to a redacted value or to a parent of one, so that it is present.
-pub fn leads_to(path: &Path, places: &[String]) -> bool {
+pub fn leads_to(path: &Path, redacted: &[String]) -> bool {
     let dotted = path.dotted().unwrap_or_default();
-    places.iter().any(|place| is_within(place, &dotted))
+    redacted.iter().any(|inner| is_within(inner, &dotted))
 }
 
 /// Whether a path reads a redacted value, a parent of one, or a former child of one.
-pub fn reads(path: &Path, places: &[String]) -> bool {
+pub fn reads(path: &Path, redacted: &[String]) -> bool {
     let PathKind::Plain { root, .. } = &path.route else {
         return true;
     };
@@ -58,8 +58,8 @@ pub fn reads(path: &Path, places: &[String]) -> bool {
     let Some(dotted) = path.dotted() else {
         return false;
     };
-    let mut places = places.iter();
-    places.any(|place| is_within(place, &dotted) || is_within(&dotted, place))
+    let mut redacted = redacted.iter();
+    redacted.any(|other| is_within(other, &dotted) || is_within(&dotted, other))
 }
 
 fn is_within(inner: &str, outer: &str) -> bool {
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn parents_and_children_of_a_redacted_value_read_it() {
-        let places = ["comment.body".to_owned()];
+        let redacted = ["comment.body".to_owned()];
         for (text, wanted) in [
             ("comment.body", true),
             ("comment", true),
@@ -201,7 +201,7 @@ mod tests {
             ("$.raw.x", true),
             ("$..body", true),
         ] {
-            assert_eq!(reads(&path(text), &places), wanted, "{text}");
+            assert_eq!(reads(&path(text), &redacted), wanted, "{text}");
         }
     }
 }

@@ -143,7 +143,7 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<Veri
             return Some(None);
         };
         let message = format!("the source `{}` has secrets but no `verify`", entry.key);
-        let help = "say how senders use them: `verify: zendesk`, `verify: bearer`, …";
+        let help = "write how senders use them: `verify: zendesk`, `verify: bearer`, …";
         diagnostics.error(Code::MissingKey, secrets.at, message, help);
         return None;
     };
