@@ -1,5 +1,6 @@
-//! Measures commands per second with and without `confine`, and jq programs per second with and without a
-//! child process: `cargo bench --bench commands`. Ratios compare measurements on the same machine.
+//! Measures commands and jq programs per second: `cargo bench --bench commands`.
+//! Commands run with and without `confine`, jq programs with and without a child process. Ratios compare
+//! measurements on the same machine.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,5 +1,5 @@
-//! Measures the cost of durability: commits, claims, restarts and requests through HTTP, each as a ratio to a
-//! baseline measured in the same minute. `cargo bench` only prints the results.
+//! Measures the cost of durability: commits, claims, restarts and requests through HTTP.
+//! Each result is a ratio to a baseline measured in the same minute. `cargo bench` only prints the results.
 
 #![allow(clippy::print_stdout)]
 

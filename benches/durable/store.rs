@@ -1,4 +1,4 @@
-//! Measures the store: commits by many concurrent callers, claims from a long queue, a start with many runs.
+//! Measures the store: concurrent commits, claims from a long queue, a start with many runs.
 
 use std::fs;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Fuzzes the configuration with any text and environment: every error has a position, and reading the same
-//! text again gives the same configuration.
+//! Fuzzes the configuration with any text and environment.
+//! Every error has a position, and reading the same text again gives the same configuration.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Fuzzes decoders with any bytes: the tape and the parser give the same event, and the same rules match it.
+//! Fuzzes decoders with any bytes.
+//! The tape and the parser give the same event, and the same rules match it.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;

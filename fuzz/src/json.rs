@@ -1,5 +1,5 @@
-//! Fuzzes the JSON parser and the tape with any bytes: they accept the same texts as the JSON library, except
-//! duplicate keys, and read the same values.
+//! Fuzzes the JSON parser and the tape with any bytes.
+//! They accept the same texts as the JSON library, except duplicate keys, and read the same values.
 
 use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_core::event::json::split::accept_many;

@@ -1,5 +1,6 @@
-//! Fuzzes rule files with any text: rules that load are evaluated for every sample event, and those that
-//! match are planned and simulated. The index and the evaluator must agree.
+//! Fuzzes rule files with any text.
+//! Rules that load are evaluated for every sample event, and those that match are planned and simulated. The
+//! index and the evaluator must agree.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Fuzzes signature verification with any bytes: random headers are rejected, correct signatures accepted.
+//! Fuzzes signature verification with any bytes.
+//! Random headers are rejected, correct signatures accepted.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use flowtrigger::source::signature::Verifier;

@@ -1,5 +1,5 @@
-//! Fuzzes `signed` of an HMAC scheme with any text: it is rejected, or read exactly as written and contains
-//! the body.
+//! Fuzzes `signed` of an HMAC scheme with any text.
+//! It is rejected, or read exactly as written and contains the body.
 
 use flowtrigger_core::config;
 use flowtrigger_core::config::verification::Scheme;

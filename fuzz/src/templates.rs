@@ -1,4 +1,5 @@
-//! Fuzzes templates with any text: rendering stays within its limits, and no event changes the host of a URL.
+//! Fuzzes templates with any text.
+//! Rendering stays within its limits, and no event changes the host of a URL.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! Measures time and memory of builds, each in a separate process, so that builds do not affect each other.
-//! A build that exceeds its time limit is killed.
+//! Measures time and memory of builds, each in a separate process.
+//! Builds therefore do not affect each other, and a build that exceeds its time limit is killed.
 
 use std::io::Read;
 use std::process::{Command, Stdio};

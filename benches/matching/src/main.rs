@@ -1,5 +1,6 @@
-//! Measures events per second by engine and number of rules: flowtrigger, a plain loop and similar engines on
-//! the same events, in one run, on one core. See `--help` for the options.
+//! Measures events per second by engine and number of rules.
+//! flowtrigger, a plain loop and similar engines match the same events, in one run, on one core. See `--help`
+//! for the options.
 
 mod draw;
 mod engine;

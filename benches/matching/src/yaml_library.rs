@@ -1,4 +1,5 @@
-//! Parses a file of rules with the YAML library alone and flowtrigger's options: the baseline for loading.
+//! Parses a file of rules with only the YAML library, as the baseline for loading.
+//! The options are those of flowtrigger.
 
 use std::fmt;
 

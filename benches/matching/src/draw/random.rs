@@ -1,4 +1,4 @@
-//! A seeded random number generator (splitmix64) with the same numbers on every machine. Only for samples.
+//! A seeded random number generator (splitmix64) for samples, with the same numbers everywhere.
 
 pub struct Random(u64);
 

@@ -1,5 +1,6 @@
-//! The `a-tree` crate: one tree of shared expressions over typed attributes, or one for each event type.
-//! It does not support prefixes and patterns; they are checked afterwards.
+//! The `a-tree` crate: a tree of shared expressions over typed attributes.
+//! There is one tree for all rules, or one for each event type. It does not support prefixes and patterns;
+//! they are checked afterwards.
 
 use std::collections::{BTreeMap, HashMap};
 

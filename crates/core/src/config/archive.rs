@@ -1,4 +1,4 @@
-//! Reads `archive` of the configuration: which events are kept for `why`, for how long, up to which size.
+//! Reads `archive` of the configuration: which events are kept for `why`, and how long.
 //! The events of runs are kept with their runs, independently of the archive.
 
 use std::time::Duration;

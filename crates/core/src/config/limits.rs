@@ -1,4 +1,4 @@
-//! Reads `limits` of the configuration: limits on active and unfinished runs, in total and per rule or host.
+//! Reads `limits` of the configuration: limits on active and unfinished runs.
 //! A limit per rule or host that exceeds the total is an error.
 
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! Reads `loop_guard` of the configuration. Limits that could never apply are errors; `off` disables it.
+//! Reads `loop_guard` of the configuration.
+//! Limits that could never apply are errors; `off` disables the loop guard.
 
 use std::time::Duration;
 

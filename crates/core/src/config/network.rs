@@ -1,5 +1,5 @@
-//! Parses IP addresses and networks: `10.0.0.0/8`, `192.0.2.7`, `::1`. Host names, and networks with host
-//! bits set, are errors.
+//! Parses IP addresses and networks: `10.0.0.0/8`, `192.0.2.7`, `::1`.
+//! Host names, and networks with host bits set, are errors.
 
 use ipnet::IpNet;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Reads `outgoing` of the configuration: what requests may reach beyond the public internet, and the proxy.
+//! Reads `outgoing` of the configuration: allowed non-public destinations, and the proxy.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Reads `redact` of the configuration: event fields that are removed when the runs of the event have ended.
+//! Reads `redact` of the configuration: event fields that are removed after the runs have ended.
 //! Paths outside the event's fields, and queries with several results, are errors.
 
 use serde_json::{Value, json};

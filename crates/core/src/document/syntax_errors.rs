@@ -1,4 +1,4 @@
-//! Diagnostics for YAML errors: invalid syntax, limits, and templates that YAML reads as something else.
+//! Diagnostics for YAML errors: invalid syntax, limits, and misread templates.
 //! The help depends on the text near the error.
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};

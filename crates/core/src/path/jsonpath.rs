@@ -1,5 +1,6 @@
-//! Parses and evaluates JSONPath. A singular query becomes a plain path; others run through the library.
-//! Queries outside of an event, and queries that `cost` rejects, are errors.
+//! Parses and evaluates JSONPath.
+//! A singular query becomes a plain path; others run through the library. Queries outside of an event, and
+//! queries that `cost` rejects, are errors.
 
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;

@@ -1,5 +1,6 @@
-//! Paths to values in an event, such as `ticket.via.channel` or JSONPath, compiled when rules are loaded.
-//! Paths that can never exist, and JSONPath that costs too much, are errors.
+//! Paths to values in an event, dotted (`ticket.via.channel`) or JSONPath.
+//! They are compiled when rules are loaded. Paths that can never exist, and JSONPath that costs too much, are
+//! errors.
 
 pub mod cost;
 pub mod jsonpath;

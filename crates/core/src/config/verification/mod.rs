@@ -1,5 +1,5 @@
-//! Reads how senders of a source are verified: a scheme and the names of its secrets, never their values.
-//! A scheme without secrets, and secrets without a scheme, are errors.
+//! Reads how senders of a source are verified: a scheme and the names of its secrets.
+//! A scheme without secrets, and secrets without a scheme, are errors. The values of secrets are not read.
 
 pub mod hmac;
 pub mod preset;
