@@ -19,8 +19,7 @@ lint:
 ci:
     .ci/run
 
-# Run the property tests with many more cases and a new seed, the crash and load tests at full length, and
-# each fuzz target for ten minutes.
+# Run the long property, crash and load tests with a new seed, then each fuzz target for ten minutes.
 long seed=`od -An -N4 -tu4 /dev/urandom`:
     @echo "seed {{ trim(seed) }}"
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=20000 cargo test --test core -- conditions:: hostile_input:: matching::

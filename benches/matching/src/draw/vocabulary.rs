@@ -1,4 +1,4 @@
-//! Values of a large help desk: organizations, people, groups, tags, words, with a skewed distribution.
+//! Values of a large help desk, skewed: organizations, people, groups, tags, words.
 
 use super::random::Random;
 

@@ -1,5 +1,5 @@
-//! Suggestions for unknown words: the term for a word of another tool (`suggestions.json`), or the most
-//! similar known word.
+//! Suggestions for unknown words, from `suggestions.json` or the most similar known word.
+//! `suggestions.json` has the terms for words of other tools.
 
 use std::sync::LazyLock;
 
