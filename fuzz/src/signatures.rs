@@ -3,7 +3,6 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use flowtrigger::source::signature::Verifier;
-use flowtrigger_core::config;
 use flowtrigger_core::config::verification::{Scheme, Verification};
 use flowtrigger_core::diagnostic::Span;
 use flowtrigger_core::secret::SecretValue;
