@@ -1,4 +1,4 @@
-# What is done often. `just --list` shows it.
+# Frequent commands. `just --list` lists them.
 
 # Build the program.
 build:
@@ -15,12 +15,11 @@ lint:
     cargo clippy --all-targets --locked -- -D warnings
     cargo clippy -p flowtrigger-testing --locked -- -D warnings
 
-# Everything that must pass before a change lands.
+# Run all checks that a change must pass.
 ci:
     .ci/run
 
-# The property tests with many more cases, and other ones each time; a hundred kills, a minute of
-# flood; ten minutes of each target of the fuzzer.
+# Run the long property, crash and load tests with a new seed, then each fuzz target for ten minutes.
 long seed=`od -An -N4 -tu4 /dev/urandom`:
     @echo "seed {{ trim(seed) }}"
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=20000 cargo test --test core -- conditions:: hostile_input:: matching::
@@ -29,11 +28,11 @@ long seed=`od -An -N4 -tu4 /dev/urandom`:
     DURABILITY_TESTS_SEED={{ trim(seed) }} DURABILITY_TESTS_LONG=1 cargo test --test resilience -- --nocapture crash:: attack::
     just fuzz
 
-# Whatever bytes, for so many seconds each: all targets of the fuzzer, or those named. It needs cargo-fuzz.
+# Run all fuzz targets, or the named ones, for a number of seconds each. Needs cargo-fuzz.
 fuzz seconds="600" *targets:
     fuzz/run {{ seconds }} {{ targets }}
 
-# An attack on a daemon: what was tried, and what came of it.
+# Attack a daemon, and print each attempt and its result.
 attack:
     cargo test --test resilience -- --nocapture attack::
 
@@ -43,10 +42,10 @@ schema:
     cargo run --quiet -- schema > schema/rule.schema.json
     cargo run --quiet -- schema --of config > schema/config.schema.json
 
-# Explain every sample event against the shipped rules.
+# Explain every sample event with the rules of this repository.
 samples:
     for file in examples/events/zis/*.json examples/events/webhook/*.json examples/events/upmind/*.json; do cargo run --quiet -- dry-run --explain "$file" || true; done
 
-# Match the sample update and act on it.
+# Process the sample update and execute its runs.
 run:
     cargo run -- run examples/events/update.ndjson

@@ -1,6 +1,6 @@
-//! How many commands start in a second, as they are and bound by `confine`, and how many jq programs run,
-//! by a child and without one: `cargo bench --bench commands`.
-//! It refuses to compare with anything but itself on the same machine.
+//! Measures commands and jq programs per second: `cargo bench --bench commands`.
+//! Commands run with and without `confine`, jq programs with and without a child process. Ratios compare
+//! measurements on the same machine.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,8 +15,8 @@ use flowtrigger_core::flow::jq::program::JqProgram;
 use flowtrigger_core::language::rendered_text::RenderedText;
 use serde_json::json;
 
-const AT_A_TIME: usize = 4;
-const EACH: usize = 250;
+const CONCURRENCY: usize = 4;
+const COMMANDS_PER_TASK: usize = 250;
 const ROUNDS: usize = 3;
 const PROGRAMS: u32 = 2_000;
 
@@ -36,7 +36,7 @@ fn kinds() -> Vec<(&'static str, Option<Confinement>)> {
         ..none
     };
     vec![
-        ("as it is", None),
+        ("unconfined", None),
         ("cpu and memory", Some(limits)),
         ("user", Some(user)),
         ("files", Some(files)),
@@ -54,7 +54,7 @@ async fn start_many(performer: Performer, confinement: Option<Confinement>) -> u
         keep: KeepOutput::None,
     });
     let mut failed = 0;
-    for _ in 0..EACH {
+    for _ in 0..COMMANDS_PER_TASK {
         let performed = performer.perform(&call, "bench").await;
         failed += usize::from(performed.is_err());
     }
@@ -63,7 +63,7 @@ async fn start_many(performer: Performer, confinement: Option<Confinement>) -> u
 
 async fn rate(performer: &Performer, confinement: Option<&Confinement>) -> Option<f64> {
     let began = Instant::now();
-    let tasks: Vec<_> = (0..AT_A_TIME)
+    let tasks: Vec<_> = (0..CONCURRENCY)
         .map(|_| tokio::spawn(start_many(performer.clone(), confinement.cloned())))
         .collect();
     for task in tasks {
@@ -71,11 +71,11 @@ async fn rate(performer: &Performer, confinement: Option<&Confinement>) -> Optio
             return None;
         }
     }
-    let started = u32::try_from(AT_A_TIME * EACH).ok()?;
+    let started = u32::try_from(CONCURRENCY * COMMANDS_PER_TASK).ok()?;
     Some(f64::from(started) / began.elapsed().as_secs_f64())
 }
 
-/// The best of some rounds: what else runs on the machine only slows.
+/// Returns the best of several rounds, because other load can only slow a round down.
 async fn best(performer: &Performer, confinement: Option<&Confinement>) -> Option<f64> {
     let mut best: Option<f64> = None;
     for _ in 0..ROUNDS {
@@ -85,7 +85,7 @@ async fn best(performer: &Performer, confinement: Option<&Confinement>) -> Optio
     best
 }
 
-/// Programs in a second; the second figure is that of this process itself, compiled once.
+/// Returns programs per second in a child process, and in this process with the program compiled once.
 async fn programs(performer: &Performer) -> Option<(f64, f64)> {
     let call = JqCall {
         program: "{id: .ticket.id, tags: (.ticket.tags | map(ascii_upcase) | join(\", \"))}".into(),
@@ -141,7 +141,7 @@ fn main() -> ExitCode {
     if let Some((by_child, itself)) = runtime.block_on(programs(&performer)) {
         println!("jq in process    {itself:8.0}/s  1.00");
         println!(
-            "jq by a child    {by_child:8.0}/s  {:.2}",
+            "jq in a child    {by_child:8.0}/s  {:.2}",
             by_child / itself
         );
     }

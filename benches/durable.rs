@@ -1,5 +1,5 @@
-//! What durability costs: commits, claims, restarts and the whole way through HTTP, each as a ratio to a
-//! yardstick measured beside it in the same minute. It judges nothing: `cargo bench` prints, a person reads.
+//! Measures the cost of durability: commits, claims, restarts and requests through HTTP.
+//! Each result is a ratio to a baseline measured in the same minute. `cargo bench` only prints the results.
 
 #![allow(clippy::print_stdout)]
 
@@ -9,7 +9,7 @@ mod durable {
     pub mod yardstick;
 }
 
-/// `cargo bench --bench durable -- store http` runs those parts alone.
+/// `cargo bench --bench durable -- store http` runs only those parts.
 fn main() {
     let asked: Vec<String> = std::env::args()
         .skip(1)

@@ -1,5 +1,5 @@
-//! The whole daemon through HTTP on loopback: events that match, events that do not, the way to the
-//! effect, and commands. Senders and yardsticks share the two cores with it.
+//! Measures a daemon through HTTP on loopback: events with and without a match, latency, and commands.
+//! Senders and baselines share the two cores with it.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,7 +15,7 @@ use super::yardstick::{commits, median, percentile, rate, single};
 const ROUNDS: usize = 3;
 const RUN: Duration = Duration::from_secs(4);
 
-/// A daemon of our own, stopped when dropped.
+/// A daemon process, stopped when dropped.
 struct Daemon {
     child: Child,
     address: String,
@@ -72,7 +72,7 @@ fn rule(flow: &str) -> String {
     )
 }
 
-/// One event, with its number where an id is made of it.
+/// One event, with its number in the fields that form its id.
 fn body(number: usize) -> String {
     let text = fs::read_to_string("examples/events/zis/priority-changed.json").unwrap();
     let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -81,7 +81,7 @@ fn body(number: usize) -> String {
     value.to_string()
 }
 
-/// A template of the body that is cheap to fill in: the number stands in two places.
+/// A template of the body, split at the two positions of the number.
 struct Bodies {
     parts: Vec<String>,
 }
@@ -94,12 +94,12 @@ impl Bodies {
         }
     }
 
-    fn of(&self, number: usize) -> String {
+    fn body(&self, number: usize) -> String {
         self.parts.join(&(1_000_000_000 + number).to_string())
     }
 }
 
-/// Posts and reads the answer's status; the connection stays open.
+/// Posts a body and reads the status of the response; keeps the connection open.
 fn post(stream: &mut BufReader<TcpStream>, path: &str, body: &str) -> u16 {
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -130,7 +130,7 @@ fn answer(stream: &mut BufReader<TcpStream>) -> u16 {
     status
 }
 
-/// Answers with 2xx a second, from so many senders.
+/// Returns 2xx responses per second for a number of senders.
 fn load(address: &str, path: &'static str, senders: usize, next: &Arc<AtomicUsize>) -> f64 {
     let (done, bodies) = (Arc::new(AtomicUsize::new(0)), Arc::new(Bodies::new()));
     let began = Instant::now();
@@ -143,7 +143,7 @@ fn load(address: &str, path: &'static str, senders: usize, next: &Arc<AtomicUsiz
                 stream.set_nodelay(true).unwrap();
                 let mut stream = BufReader::new(stream);
                 while began.elapsed() < RUN {
-                    let body = bodies.of(next.fetch_add(1, Ordering::Relaxed));
+                    let body = bodies.body(next.fetch_add(1, Ordering::Relaxed));
                     if (200..300).contains(&post(&mut stream, path, &body)) {
                         done.fetch_add(1, Ordering::Relaxed);
                     }
@@ -158,7 +158,7 @@ fn load(address: &str, path: &'static str, senders: usize, next: &Arc<AtomicUsiz
 }
 
 pub fn matched() {
-    println!("http: events that match, kept and run to their end, as a ratio to single commits");
+    println!("http: events that match, stored and run to the end, as a ratio to single commits");
     for (senders, mode) in [(1, "live"), (16, "live"), (64, "live"), (64, "shadow")] {
         let mut memory = 0.0_f64;
         let ratios = (0..ROUNDS).map(|_| {
@@ -170,7 +170,7 @@ pub fn matched() {
             memory = memory.max(daemon.status("VmHWM"));
             let after = rate(&yardstick);
             if std::env::var_os("SHOW").is_some() {
-                println!("    {measured:.0} a second; single {before:.0} and {after:.0}");
+                println!("    {measured:.0} per second; single {before:.0} and {after:.0}");
             }
             measured / ((before + after) / 2.0)
         });
@@ -181,7 +181,7 @@ pub fn matched() {
     }
 }
 
-/// The yardstick for unmatched events: the same server library, which parses and answers.
+/// The baseline for unmatched events: the same server library, which only parses and responds.
 fn bare_server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -206,7 +206,7 @@ fn bare_server() -> String {
 }
 
 pub fn unmatched() {
-    println!("http: events that no rule wants, as a ratio to a bare server that parses to a Value");
+    println!("http: events without a match, as a ratio to a bare server that parses to a Value");
     let bare = bare_server();
     let mut memory = 0.0_f64;
     let ratios = (0..ROUNDS).map(|_| {
@@ -222,7 +222,7 @@ pub fn unmatched() {
     println!("   16 senders  {ratio:.2} times; at most {memory:.0} MB resident");
 }
 
-/// Notes when each request came, by the number in its path.
+/// Records the time of each request by the number in its path.
 fn receiver() -> (String, Arc<Mutex<Vec<Option<Instant>>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -269,7 +269,7 @@ fn answer_all(stream: TcpStream, seen: &Mutex<Vec<Option<Instant>>>) {
     }
 }
 
-/// From the sender's first byte to the receiver's last, at a tenth of what the daemon can do.
+/// Measures from the sender's first byte to the receiver's last, at a tenth of the daemon's capacity.
 pub fn latency() {
     println!(
         "http: from the request to its effect at a tenth of capacity, as a ratio to a single commit"
@@ -279,7 +279,7 @@ pub fn latency() {
     let daemon = Daemon::start(&rule(&flow));
     let yardstick = single(daemon.folder.path());
     let (next, bodies) = (Arc::new(AtomicUsize::new(50_000)), Bodies::new());
-    // What is carried to its effect, not only what is accepted.
+    // Counts requests that were performed, not only accepted events.
     let began = Instant::now();
     let accepted = load(&daemon.address, "/events/support", 16, &next) * RUN.as_secs_f64();
     wait_until_done(daemon.folder.path(), accepted as usize);
@@ -291,7 +291,7 @@ pub fn latency() {
     let mut sent = Vec::new();
     for number in 0..600 {
         sent.push(Instant::now());
-        post(&mut stream, "/events/support", &bodies.of(number));
+        post(&mut stream, "/events/support", &bodies.body(number));
         std::thread::sleep(pause);
         if number % 3 == 0 {
             single_commits.extend(commits(&yardstick, 1));
@@ -312,7 +312,7 @@ pub fn latency() {
     }
 }
 
-/// Commands a second in a burst, as a ratio to bare spawns beside them.
+/// Measures commands per second in a burst, as a ratio to bare spawns.
 pub fn commands() {
     println!("http: a burst of 10,000 events that each run /bin/true, as a ratio to bare spawns");
     for (on_crash, count) in [("rerun", 10_000), ("hold", 10_000)] {
@@ -327,7 +327,7 @@ pub fn commands() {
                 std::thread::spawn(move || {
                     let mut stream = BufReader::new(TcpStream::connect(address).unwrap());
                     for number in (sender..count).step_by(16) {
-                        post(&mut stream, "/events/support", &bodies.of(number));
+                        post(&mut stream, "/events/support", &bodies.body(number));
                     }
                 })
             })
@@ -349,7 +349,7 @@ fn wait_until_done(folder: &Path, count: usize) {
     loop {
         let sql = "SELECT count(*) FROM runs WHERE state = 'done'";
         let done: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
-        // A request that was under way at the end may have been counted on one side alone.
+        // A request in progress at the end may be counted on one side only.
         if done + 16 >= count as i64 {
             return;
         }
@@ -357,7 +357,7 @@ fn wait_until_done(folder: &Path, count: usize) {
     }
 }
 
-/// Bare spawns a second, from as many threads as the daemon has workers for one rule.
+/// Returns bare spawns per second, from as many threads as the daemon has workers for one rule.
 fn spawns() -> f64 {
     let began = Instant::now();
     let threads: Vec<_> = (0..8)

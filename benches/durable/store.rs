@@ -1,4 +1,4 @@
-//! The store alone: commits by many callers at once, claims from a long queue, a start with much to do.
+//! Measures the store: concurrent commits, claims from a long queue, a start with many runs.
 
 use std::fs;
 use std::sync::Arc;
@@ -68,8 +68,8 @@ fn settings() -> StoreSettings {
     settings
 }
 
-/// Commits a second with so many callers.
-async fn by(callers: usize, store: &SqliteStore, round: usize) -> f64 {
+/// Returns commits per second for a number of callers.
+async fn commit_rate(callers: usize, store: &SqliteStore, round: usize) -> f64 {
     let (event, rule) = (Arc::new(event()), rule());
     let each = (4_000 / callers).max(20);
     let began = Instant::now();
@@ -89,7 +89,7 @@ async fn by(callers: usize, store: &SqliteStore, round: usize) -> f64 {
 }
 
 pub fn commits() {
-    println!("store: commits with an event and a run, as a ratio to single commits beside them");
+    println!("store: commits with an event and a run, as a ratio to single commits");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     for callers in [1, 16, 64, 256] {
         let ratios = (0..ROUNDS).map(|round| {
@@ -97,7 +97,7 @@ pub fn commits() {
             let yardstick = single(folder.path());
             let (store, _) = SqliteStore::open(&folder.path().join("s.db"), settings()).unwrap();
             let before = rate(&yardstick);
-            let measured = runtime.block_on(by(callers, &store, round));
+            let measured = runtime.block_on(commit_rate(callers, &store, round));
             let after = rate(&yardstick);
             measured / ((before + after) / 2.0)
         });
@@ -109,7 +109,7 @@ pub fn commits() {
 }
 
 pub fn claims() {
-    println!("store: one claim and its end, with so many queued in one lane");
+    println!("store: one claim and the end of its run, by runs queued in one lane");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut first = None;
     for queued in [100, 1_000, 10_000, 100_000] {

@@ -1,11 +1,11 @@
-//! What everything is compared to: one commit of one row with an fsync, one after the other.
+//! The baseline of the ratios: sequential commits of one row with an fsync.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-/// Median of what was measured.
+/// Returns the median.
 pub fn median(mut all: Vec<f64>) -> f64 {
     all.sort_by(f64::total_cmp);
     all[all.len() / 2]
@@ -16,7 +16,7 @@ pub fn percentile(all: &mut [Duration], part: f64) -> Duration {
     all[((all.len() - 1) as f64 * part) as usize]
 }
 
-/// A table in a file of its own, set as the store's is.
+/// Opens a table in a separate file with the settings of the store.
 pub fn single(folder: &Path) -> Connection {
     let connection = Connection::open(folder.join("yardstick.db")).unwrap();
     connection
@@ -28,7 +28,7 @@ pub fn single(folder: &Path) -> Connection {
     connection
 }
 
-/// How long each of so many commits of a kilobyte took.
+/// Commits a number of rows of one kilobyte, and returns the time of each.
 pub fn commits(connection: &Connection, count: usize) -> Vec<Duration> {
     let body = "x".repeat(1_000);
     let mut insert = connection
@@ -43,7 +43,7 @@ pub fn commits(connection: &Connection, count: usize) -> Vec<Duration> {
         .collect()
 }
 
-/// Commits a second.
+/// Returns commits per second.
 pub fn rate(connection: &Connection) -> f64 {
     let took: Duration = commits(connection, 400).iter().sum();
     400.0 / took.as_secs_f64()

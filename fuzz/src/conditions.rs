@@ -1,5 +1,6 @@
-//! Conditions, operators, patterns and paths, for any text: the index finds what the evaluator says, a
-//! negation never holds together with what it negates, and a path leads to the same place twice.
+//! Fuzzes conditions, operators, patterns and paths with any text.
+//! The index finds the rules that the evaluator matches, a predicate and its negation never both hold, and
+//! parsing a path twice gives the same path.
 
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::format::read;
@@ -14,9 +15,9 @@ use flowtrigger_core::rule::Rule;
 use serde_json::{Value, json};
 
 use super::house::{CONFIG, EVENTS, agree, described, load, text};
-use super::rules::judged;
+use super::rules::evaluate_samples;
 
-/// What stands under `when`, in a rule for events of the help desk and in one for a system of one's own.
+/// The value of `when`, in a rule for the help desk and in one for a custom source.
 pub fn conditions(bytes: &[u8]) {
     let Some(text) = text(bytes) else {
         return;
@@ -29,7 +30,7 @@ pub fn conditions(bytes: &[u8]) {
     };
     for source in ["support", "shop"] {
         let (set, _) = load(&rule("r", source));
-        judged(&set);
+        evaluate_samples(&set);
         set.rules
             .iter()
             .for_each(|rule| redacted_agrees(&set, rule));
@@ -55,7 +56,7 @@ fn redacted_agrees(set: &RuleSet, rule: &Rule) {
     }
 }
 
-/// An operator, its operand and a value, a line each; operand and value are JSON.
+/// An operator, its operand and a value, one per line; operand and value are JSON.
 pub fn operators(bytes: &[u8]) {
     let Some(text) = text(bytes) else {
         return;
@@ -92,10 +93,10 @@ fn compare(operator: &str, operand: Value, value: Value) {
         .to_string()
     });
     let (set, _) = load(&rules.collect::<Vec<_>>().join("\n---\n"));
-    let (bytes, told) = (body.to_string().into_bytes(), described("shop"));
+    let (bytes, hint) = (body.to_string().into_bytes(), described("shop"));
     let read_back = accept(&bytes).expect("JSON was written");
-    let event = read(read_back.value, told, &CONFIG.catalogue).expect("an event");
-    agree(&set, &bytes, told, &event, &mut MatchScratch::default());
+    let event = read(read_back.value, hint, &CONFIG.catalogue).expect("an event");
+    agree(&set, &bytes, hint, &event, &mut MatchScratch::default());
     let mut scratch = MatchScratch::default();
     let evaluation = set.evaluate_event(&event, &mut scratch);
     let matched: Vec<&str> = evaluation.matched().map(|rule| &*rule.name).collect();
@@ -113,7 +114,7 @@ fn compare(operator: &str, operand: Value, value: Value) {
     }
 }
 
-/// Dotted, or JSONPath.
+/// A path, dotted or JSONPath.
 pub fn paths(bytes: &[u8]) {
     let Some(text) = text(bytes) else {
         return;
@@ -136,13 +137,13 @@ pub fn paths(bytes: &[u8]) {
             }
         }
     }
-    // The catalogue's spelling of a place is a path to it.
+    // The catalogue's spelling of a path is a path to the same location.
     if let Some(again) = path.dotted().and_then(|dotted| Path::parse(&dotted).ok()) {
-        let of = |path: &Path| path.dotted();
+        let dotted = |path: &Path| path.dotted();
         assert!(
-            again.step().is_some() || of(&again) == of(&path),
+            again.step().is_some() || dotted(&again) == dotted(&path),
             "{:?}",
-            of(&again)
+            dotted(&again)
         );
     }
     let _ = (path.below(), path.body_key(), path.step());

@@ -1,5 +1,5 @@
-//! The configuration, for any text and any environment: it is read or its mistakes are told, each with its
-//! place, and what was read is read the same again.
+//! Fuzzes the configuration with any text and environment.
+//! Every error has a position, and reading the same text again gives the same configuration.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use flowtrigger_core::diagnostic::{Diagnostics, Files};
 
 use super::house::text;
 
-/// `flowtrigger.yaml`; behind a NUL, variables of the environment, a line each.
+/// `flowtrigger.yaml`; after a NUL, environment variables, one per line.
 pub fn config(bytes: &[u8]) {
     let Some(text) = text(bytes) else {
         return;

@@ -1,5 +1,5 @@
-//! Decoders, for any bytes: read from the tape or from what the door built, by content or as the
-//! configuration describes them, an event is the same, and the same rules match it.
+//! Fuzzes decoders with any bytes.
+//! The tape and the parser give the same event, and the same rules match it.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
@@ -12,9 +12,9 @@ use flowtrigger_core::event::json::value_ref::ValueRef;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 
-use super::house::{CONFIG, agree, described as told, load};
+use super::house::{CONFIG, agree, described as hint, load};
 
-/// Rules that read what there is in events, so that the short way from bytes to a rule is taken.
+/// Rules that read common fields, so that events are matched from their bytes.
 static READERS: LazyLock<RuleSet> = LazyLock::new(|| {
     let (set, diagnostics) = load(include_str!("readers.yaml"));
     assert!(!diagnostics.has_errors(), "{diagnostics:?}");
@@ -25,28 +25,28 @@ thread_local! {
     static SCRATCH: RefCell<MatchScratch> = RefCell::default();
 }
 
-/// By content.
+/// Bytes whose format is detected from the content.
 pub fn decoders(bytes: &[u8]) {
     both_agree(bytes, FormatHint::Detect);
 }
 
-/// As each source of one's own describes them.
+/// Bytes in the format of each custom source.
 pub fn described(bytes: &[u8]) {
     for source in ["shop", "monitoring", "trigger", "second"] {
-        both_agree(bytes, told(source));
+        both_agree(bytes, hint(source));
     }
 }
 
-fn both_agree(bytes: &[u8], told: FormatHint<'_>) {
+fn both_agree(bytes: &[u8], hint: FormatHint<'_>) {
     let Ok(accepted) = accept(bytes) else {
         return;
     };
-    let built = read(accepted.value, told, &CONFIG.catalogue);
+    let built = read(accepted.value, hint, &CONFIG.catalogue);
     if let Ok(event) = &built {
         sound(event);
-        // What was repaired is no longer what the bytes say.
+        // After a repair, the value differs from the bytes.
         if accepted.repairs.is_empty() {
-            SCRATCH.with_borrow_mut(|scratch| agree(&READERS, bytes, told, event, scratch));
+            SCRATCH.with_borrow_mut(|scratch| agree(&READERS, bytes, hint, event, scratch));
         }
     }
     let mut tape = Tape::default();
@@ -54,7 +54,7 @@ fn both_agree(bytes: &[u8], told: FormatHint<'_>) {
         return;
     };
     match (
-        head(ValueRef::Taped(scanned.root()), told, &CONFIG.catalogue),
+        head(ValueRef::Taped(scanned.root()), hint, &CONFIG.catalogue),
         built,
     ) {
         (Ok(head), Ok(event)) => {
@@ -63,18 +63,18 @@ fn both_agree(bytes: &[u8], told: FormatHint<'_>) {
             assert_eq!(read, event);
         }
         (Err(taped), Err(built)) => assert_eq!(taped, built),
-        (Ok(_), Err(why)) => panic!("only the tape takes it: {why}"),
-        (Err(why), Ok(_)) => panic!("only the door takes it: {why}"),
+        (Ok(_), Err(why)) => panic!("only the tape accepts it: {why}"),
+        (Err(why), Ok(_)) => panic!("only the parser accepts it: {why}"),
     }
 }
 
-/// What every event has.
+/// Checks the parts that every event has.
 fn sound(event: &Event) {
     assert!(event.body.is_object() && event.envelope.is_object() && event.about.is_object());
     assert!(!event.id.is_empty() && !event.event_type.is_empty() && !event.source.is_empty());
 }
 
-/// As text, since `-0.0 == 0.0` and the order of keys counts for nothing.
+/// The event as text, because equality ignores the sign of zero and the order of keys.
 fn written(event: &Event) -> String {
     [&event.envelope, &event.body, &event.raw, &event.about]
         .map(ToString::to_string)

@@ -1,5 +1,5 @@
-//! The configuration and the events that rules are tried with, and the oracle that holds the index against
-//! the evaluator. It refuses rules with mistakes: a set is what loads.
+//! The configuration and sample events of the targets, and the oracle that compares the index with the
+//! evaluator.
 
 use std::sync::{Arc, LazyLock};
 
@@ -29,7 +29,7 @@ pub static CONFIG: LazyLock<Config> = LazyLock::new(|| {
     config
 });
 
-/// Events of every source, with the bytes that they came in and how they are told.
+/// Events of every source, with their bytes and the hint for their format.
 pub static EVENTS: LazyLock<Vec<(Vec<u8>, FormatHint<'static>, Event)>> = LazyLock::new(|| {
     let by_content = SAMPLES
         .iter()
@@ -49,23 +49,23 @@ pub static EVENTS: LazyLock<Vec<(Vec<u8>, FormatHint<'static>, Event)>> = LazyLo
     let own = own.map(|(source, text)| (text, described(source)));
     by_content
         .chain(own)
-        .map(|(text, told)| whole(text, told))
+        .map(|(text, hint)| decoded(text, hint))
         .collect()
 });
 
-fn whole(text: &str, told: FormatHint<'static>) -> (Vec<u8>, FormatHint<'static>, Event) {
+fn decoded(text: &str, hint: FormatHint<'static>) -> (Vec<u8>, FormatHint<'static>, Event) {
     let value = accept(text.as_bytes()).expect("JSON").value;
-    let event = read(value, told, &CONFIG.catalogue).expect("an event");
-    (text.into(), told, event)
+    let event = read(value, hint, &CONFIG.catalogue).expect("an event");
+    (text.into(), hint, event)
 }
 
-/// How the events of a source of one's own are read.
+/// Returns the format of a custom source.
 pub fn described(source: &str) -> FormatHint<'static> {
-    let entrance = &CONFIG.sources[source];
-    FormatHint::Custom(entrance.description().expect("a source of one's own"))
+    let source = &CONFIG.sources[source];
+    FormatHint::Custom(source.description().expect("a custom source"))
 }
 
-/// The rules of a text, and what was said about it.
+/// Loads the rules of a text; returns them with the diagnostics.
 pub fn load(text: &str) -> (RuleSet, Diagnostics) {
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add("rules/r.yaml", text);
@@ -81,11 +81,11 @@ pub fn load(text: &str) -> (RuleSet, Diagnostics) {
     (set, diagnostics)
 }
 
-/// The index over the decoded event, the index over the bytes and the evaluator give one answer.
+/// Checks that the index over the event, the index over the bytes and the evaluator match the same rules.
 pub fn agree(
     set: &RuleSet,
     bytes: &[u8],
-    told: FormatHint<'_>,
+    hint: FormatHint<'_>,
     event: &Event,
     scratch: &mut MatchScratch,
 ) {
@@ -96,7 +96,7 @@ pub fn agree(
         .map(|rule| &*rule.name)
         .collect();
     compare(&set.evaluate_event(event, scratch), &expected, bytes);
-    if let Some(evaluation) = set.evaluate_scanned(bytes, told, scratch) {
+    if let Some(evaluation) = set.evaluate_scanned(bytes, hint, scratch) {
         compare(&evaluation, &expected, bytes);
     }
 }
@@ -128,7 +128,7 @@ fn matches(rule: &Rule, event: &Event) -> bool {
         && evaluate(&rule.when, &Scope::new(event, &rule.vars), &mut NoTrace) == Truth::True
 }
 
-/// The text that bytes are, if they are one.
+/// Returns the bytes as text if they are UTF-8.
 pub fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }

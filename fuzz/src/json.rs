@@ -1,35 +1,37 @@
-//! The door and the tape, for any bytes. They refuse no more than they must, and what they take they take
-//! alike, as the JSON library does.
+//! Fuzzes the JSON parser and the tape with any bytes.
+//! They accept the same texts as the JSON library, except duplicate keys, and read the same values.
 
 use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_core::event::json::split::accept_many;
 use flowtrigger_core::event::json::tape::Tape;
 use serde_json::Value;
 
-/// The door takes what the JSON library takes, but for keys that stand twice; the tape never says
-/// anything else than the door.
+/// One JSON text.
 pub fn json(bytes: &[u8]) {
-    let door = accept(bytes);
+    let parsed = accept(bytes);
     let unmarked = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let strict: Result<Value, _> = serde_json::from_slice(unmarked);
-    match (&door, &strict) {
+    match (&parsed, &strict) {
         (Ok(read), Ok(wanted)) => assert_eq!(read.value.to_string(), wanted.to_string()),
-        (Ok(read), Err(why)) => assert!(!read.repairs.is_empty(), "taken, and not JSON: {why}"),
-        (Err(refused), Ok(_)) => assert!(
-            refused.reason.starts_with("duplicate key"),
-            "sound, and refused: {refused}"
+        (Ok(read), Err(why)) => assert!(
+            !read.repairs.is_empty(),
+            "accepted, but invalid JSON: {why}"
         ),
-        (Err(refused), Err(_)) => assert!(refused.line > 0 && refused.column > 0, "{refused}"),
+        (Err(error), Ok(_)) => assert!(
+            error.reason.starts_with("duplicate key"),
+            "valid, but rejected: {error}"
+        ),
+        (Err(error), Err(_)) => assert!(error.line > 0 && error.column > 0, "{error}"),
     }
     if let Some(scanned) = Tape::default().scan(bytes) {
-        let read = door.expect("what the tape takes, the door takes");
+        let read = parsed.expect("the parser accepts what the tape accepts");
         assert_eq!(read.repairs, Vec::<String>::new());
-        // As text: `-0.0 == 0.0`, and it is not the same.
+        // As text, because equality ignores the sign of zero.
         assert_eq!(scanned.root().value().to_string(), read.value.to_string());
     }
 }
 
-/// Several events in one input: each stands on a line that there is, and one event alone stays itself.
+/// Several events in one input: the line of each exists, and a single event is unchanged.
 pub fn many(bytes: &[u8]) {
     let items = accept_many(bytes);
     let lines = bytes.split(|byte| *byte == b'\n').count();
@@ -49,7 +51,7 @@ pub fn many(bytes: &[u8]) {
             value => {
                 let only: Vec<_> = items.into_iter().map(|item| item.outcome).collect();
                 let only = only.into_iter().collect::<Result<Vec<_>, _>>();
-                let values = only.expect("taken").into_iter().map(|read| read.value);
+                let values = only.expect("accepted").into_iter().map(|read| read.value);
                 assert!(values.eq([value]));
             }
         },

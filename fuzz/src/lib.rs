@@ -1,5 +1,5 @@
-//! What must hold for whatever bytes: one function for each target, which the fuzzer and `tests/repository/fuzz.rs`
-//! both call. A function panics where something does not hold; it refuses nothing.
+//! Fuzz targets: properties that hold for any input bytes, one function for each target.
+//! The fuzzer and `tests/repository/fuzz.rs` call these functions, which panic if a property does not hold.
 
 mod conditions;
 mod config;
@@ -20,10 +20,10 @@ pub use signatures::signatures;
 pub use signed::signed;
 pub use templates::templates;
 
-/// What must hold of some bytes; it panics where it does not.
+/// Checks a property of some bytes; panics if it does not hold.
 pub type Target = fn(&[u8]);
 
-/// What is tried, by name: the folder of its corpus, and the file in `fuzz_targets/`.
+/// The targets by name, which is also the name of the corpus folder and of the file in `fuzz_targets/`.
 pub const TARGETS: &[(&str, Target)] = &[
     ("conditions", conditions),
     ("config", config),

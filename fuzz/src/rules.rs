@@ -1,5 +1,6 @@
-//! Rule files, for any text: what loads is judged, planned and rehearsed for every sample event, with the
-//! index and the evaluator of one mind.
+//! Fuzzes rule files with any text.
+//! Rules that load are evaluated for every sample event, and those that match are planned and simulated. The
+//! index and the evaluator must agree.
 
 use std::collections::BTreeMap;
 
@@ -21,28 +22,28 @@ pub fn rules(bytes: &[u8]) {
         return;
     };
     let (set, _) = load(text);
-    judged(&set);
+    evaluate_samples(&set);
     for (_, _, event) in EVENTS.iter() {
         let mut scratch = MatchScratch::default();
         for rule in set.evaluate_event(event, &mut scratch).matched().take(4) {
-            rehearsed(rule, event);
+            simulate(rule, event);
         }
     }
 }
 
-/// Every sample event by these rules.
-pub fn judged(set: &RuleSet) {
+/// Evaluates every sample event with these rules.
+pub fn evaluate_samples(set: &RuleSet) {
     let mut scratch = MatchScratch::default();
     if set.rules.is_empty() {
         return;
     }
-    for (bytes, told, event) in EVENTS.iter() {
-        agree(set, bytes, *told, event, &mut scratch);
+    for (bytes, hint, event) in EVENTS.iter() {
+        agree(set, bytes, *hint, event, &mut scratch);
     }
 }
 
-/// The flow of a rule that matched, as a plan and with every step answered.
-fn rehearsed(rule: &Rule, event: &Event) {
+/// Plans and simulates the flow of a rule that matched.
+fn simulate(rule: &Rule, event: &Event) {
     let subject = RunInput {
         event,
         vars: &rule.vars,

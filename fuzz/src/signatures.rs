@@ -1,5 +1,5 @@
-//! Senders that show whatever bytes in place of a proof: nobody is let in by them, and whoever signs is,
-//! for the very body that was signed.
+//! Fuzzes signature verification with any bytes.
+//! Random headers are rejected, correct signatures accepted.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use flowtrigger::source::signature::Verifier;
@@ -8,11 +8,11 @@ use flowtrigger_core::diagnostic::Span;
 use flowtrigger_core::secret::SecretValue;
 use jiff::Timestamp;
 
-/// Base64, so that it serves every scheme; what is tried cannot know it.
+/// Base64, so that it is valid for every scheme; the fuzzer cannot guess it.
 const SECRET: &str = "whsec_bm9ib2R5IGtub3dzIHRoaXMgb25l";
 const WINDOW: std::time::Duration = std::time::Duration::from_secs(300);
 
-/// A line for each of three headers, then the body. The same bytes are shown to every scheme.
+/// One line for each of three headers, then the body. Every scheme gets the same bytes.
 pub fn signatures(bytes: &[u8]) {
     let mut parts = bytes.splitn(4, |byte| *byte == b'\n');
     let lines: Vec<&[u8]> = parts.by_ref().take(3).collect();
@@ -21,9 +21,9 @@ pub fn signatures(bytes: &[u8]) {
     for scheme in schemes() {
         let verifier = verifier(scheme.clone());
         for lines in [&lines[..], &[b"", b"1800000000", b"x"]] {
-            nobody_gets_in(&verifier, &shown(&scheme, lines), body, now);
+            check_unsigned(&verifier, &headers(&scheme, lines), body, now);
         }
-        whoever_signs_does(&verifier, body, now);
+        check_signed(&verifier, body, now);
     }
 }
 
@@ -54,8 +54,8 @@ fn verifier(scheme: Scheme) -> Verifier {
     verifier.unwrap_or_else(|unusable| panic!("{unusable:?}"))
 }
 
-/// The lines in the headers that the scheme reads.
-fn shown(scheme: &Scheme, lines: &[&[u8]]) -> HeaderMap {
+/// Returns the lines as the headers that the scheme reads.
+fn headers(scheme: &Scheme, lines: &[&[u8]]) -> HeaderMap {
     let names: Vec<&str> = match scheme {
         Scheme::Hmac(hmac) => {
             let stamp = hmac.stamp.iter().map(|stamp| stamp.header.as_str());
@@ -74,16 +74,16 @@ fn shown(scheme: &Scheme, lines: &[&[u8]]) -> HeaderMap {
     headers
 }
 
-fn nobody_gets_in(verifier: &Verifier, headers: &HeaderMap, body: &[u8], now: Timestamp) {
+fn check_unsigned(verifier: &Verifier, headers: &HeaderMap, body: &[u8], now: Timestamp) {
     if let Ok(shown) = verifier.check_headers(headers, now) {
-        let judged = verifier.check_body(&shown, body);
-        assert!(judged.is_err(), "let in: {headers:?}");
-        // What the log is told may be anything but a fault.
+        let checked = verifier.check_body(&shown, body);
+        assert!(checked.is_err(), "accepted: {headers:?}");
+        // The hint for the log may be anything, but must not panic.
         let _ = verifier.hint(&shown, body);
     }
 }
 
-fn whoever_signs_does(verifier: &Verifier, body: &[u8], now: Timestamp) {
+fn check_signed(verifier: &Verifier, body: &[u8], now: Timestamp) {
     let mut headers = HeaderMap::new();
     for header in verifier.sign(body, now) {
         let name: HeaderName = header.name.parse().expect("a name");
@@ -91,7 +91,7 @@ fn whoever_signs_does(verifier: &Verifier, body: &[u8], now: Timestamp) {
         headers.append(name, value);
     }
     let Ok(shown) = verifier.check_headers(&headers, now) else {
-        panic!("no proof: {headers:?}");
+        panic!("rejected: {headers:?}");
     };
     assert!(verifier.check_body(&shown, body).is_ok());
 }

@@ -1,5 +1,5 @@
-//! What a signature is made over, for any text under `signed`: it is taken as written or refused, and the
-//! body is always in it.
+//! Fuzzes `signed` of an HMAC scheme with any text.
+//! It is rejected, or read exactly as written and contains the body.
 
 use flowtrigger_core::config;
 use flowtrigger_core::config::verification::Scheme;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::house::text;
 
-/// The name of the signature's header and, behind a line break, what is signed.
+/// The name of the signature header and, after a line break, the signed content.
 pub fn signed(bytes: &[u8]) {
     let Some((header, signed)) = text(bytes).and_then(|text| text.split_once('\n')) else {
         return;
@@ -30,7 +30,7 @@ pub fn signed(bytes: &[u8]) {
         let verification = config.sources["shop"]
             .verification
             .as_ref()
-            .expect("it was given");
+            .expect("`verify` is set");
         let Scheme::Hmac(hmac) = &verification.scheme else {
             panic!("{verification:?}");
         };

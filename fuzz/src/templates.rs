@@ -1,5 +1,5 @@
-//! Templates, for any text: what loads renders within its limits or says why not, and no event forms the
-//! host of a URL.
+//! Fuzzes templates with any text.
+//! Rendering stays within its limits, and no event changes the host of a URL.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +15,12 @@ use url::Url;
 
 use super::house::{CONFIG, EVENTS, text};
 
-/// More than the limit of a leaf that is one value; JSON writes a NUL with six letters.
-const LEAF: usize = 6 * (5 << 20);
-/// More than the limit of one text; names of secrets stand for their values.
-const BOUND: usize = 300 * 1024;
+/// Above the limit of a leaf that is one value; JSON writes a NUL with six characters.
+const MAX_LEAF: usize = 6 * (5 << 20);
+/// Above the limit of one text; secrets are rendered as their names.
+const MAX_TEXT: usize = 300 * 1024;
 
-/// A text as it stands in a body, as a URL, and as a leaf of `json:`.
+/// A text as `body`, as a URL, and as a leaf of `json:`.
 pub fn templates(bytes: &[u8]) {
     let Some(text) = text(bytes) else {
         return;
@@ -37,7 +37,7 @@ pub fn templates(bytes: &[u8]) {
     for scope in scopes() {
         if let Some(Ok(text)) = plain.as_ref().map(|template| template.render(&scope)) {
             assert!(
-                text.to_string().len() < BOUND,
+                text.to_string().len() < MAX_TEXT,
                 "{} bytes",
                 text.to_string().len()
             );
@@ -47,14 +47,14 @@ pub fn templates(bytes: &[u8]) {
         }
         if let Some(Ok(tree)) = tree.as_ref().map(|tree| tree.render(&scope)) {
             let written = tree.redacted().to_string();
-            // A leaf that is one value is that value, which is an event's at most.
-            assert!(written.len() < LEAF, "{} bytes", written.len());
+            // A leaf that is one value has at most the size of an event.
+            assert!(written.len() < MAX_LEAF, "{} bytes", written.len());
         }
     }
     assert!(hosts.len() < 2, "an event chose the host: {hosts:?}");
 }
 
-/// The text as a node of a rule.
+/// Returns the text as a node of a rule.
 fn node(text: &str, diagnostics: &mut Diagnostics) -> Option<Node> {
     let quoted = json!(text).to_string();
     let file = Files::default().add("r.yaml", quoted.as_str());
@@ -72,7 +72,7 @@ fn scopes() -> impl Iterator<Item = Scope<'static>> {
         .map(|(_, _, event)| Scope::new(event, &CONFIG.vars))
 }
 
-/// Whom a URL leads to.
+/// Returns the parts of a URL that determine the server.
 fn host(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
     Some(format!(

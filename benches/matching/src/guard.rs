@@ -1,20 +1,19 @@
-//! Runs what others wrote, some of which panics where it cannot go on.
-//! A panic becomes words; it refuses to let it end the run, or to print it.
+//! Calls code of other engines and returns its panics as errors, without printing them.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 
-/// What it answers, or what it said when it panicked.
+/// Returns the result, or the message of a panic.
 pub fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     let hook = take_hook();
     set_hook(Box::new(|_| {}));
-    let answer = catch_unwind(AssertUnwindSafe(work));
+    let result = catch_unwind(AssertUnwindSafe(work));
     set_hook(hook);
-    answer.unwrap_or_else(|said| Err(format!("panics: {}", words(&*said))))
+    result.unwrap_or_else(|panic| Err(format!("panics: {}", message(&*panic))))
 }
 
-fn words(said: &(dyn Any + Send)) -> &str {
-    let text = said.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| said.downcast_ref::<&str>().copied())
-        .unwrap_or("without a word")
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without a message")
 }

@@ -1,5 +1,5 @@
-//! How long a thing takes to build and what memory stands behind it afterwards, each in a process of its own,
-//! so that no other build's leavings count. What takes too long is ended.
+//! Measures time and memory of builds, each in a separate process.
+//! Builds therefore do not affect each other, and a build that exceeds its time limit is killed.
 
 use std::io::Read;
 use std::process::{Command, Stdio};
@@ -16,23 +16,23 @@ use crate::measure::{peak, processor, resident};
 use crate::options::Options;
 use crate::{yaml, yaml_library};
 
-/// What can be built alone.
+/// The parts that can be built separately.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     Engine(Kind),
-    /// Every document to a value, by the library, the file as a whole.
+    /// The library parses the whole file to values.
     YamlWhole,
-    /// The same, one document after the other.
+    /// The library parses one document after another to values.
     YamlValues,
-    /// The same, each node with its place, as every reader who names places needs it.
+    /// The library parses one document after another to a tree with positions.
     YamlPlaces,
-    /// Our own first step: the library's places turned into nodes.
+    /// flowtrigger's node tree with spans.
     Nodes,
-    /// Our index alone, over rules that are read and checked.
+    /// Only flowtrigger's index, for compiled rules.
     Index,
 }
 
-/// What is measured of loading.
+/// The parts of loading that are measured.
 pub const PARTS: &[Part] = &[
     Part::YamlWhole,
     Part::YamlValues,
@@ -47,13 +47,13 @@ const ROUNDS: usize = 3;
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Cost {
     pub seconds: f64,
-    /// What stands behind the process more than before.
+    /// The increase of resident memory.
     pub bytes: u64,
-    /// The most that stood behind it more than before, at any time.
+    /// The maximum increase of resident memory.
     pub peak: u64,
 }
 
-/// What each part cost, by its word.
+/// The cost of each part, by name.
 pub type Costs = Vec<(&'static str, Result<Cost, String>)>;
 
 impl Part {
@@ -78,26 +78,26 @@ impl Part {
             Self::Engine(_) => "rules read, checked and indexed",
             Self::YamlWhole => "the YAML library: the whole file to values",
             Self::YamlValues => "the YAML library: document by document, to values",
-            Self::YamlPlaces => "the YAML library: document by document, to a tree with places",
-            Self::Nodes => "our nodes, document by document",
+            Self::YamlPlaces => "the YAML library: document by document, to a tree with positions",
+            Self::Nodes => "node trees of flowtrigger, document by document",
             Self::Index => "the index alone",
         }
     }
 
-    /// How long it may take. What we build ourselves is waited for.
+    /// Returns the time limit. Builds of flowtrigger have a long one.
     fn limit(self, options: &Options) -> Duration {
-        let patience = match self {
+        let factor = match self {
             Self::Engine(kind) => match kind.role() {
                 Role::Peer | Role::HelpedPeer => 1,
                 Role::Ours | Role::Reference | Role::Floor => 10,
             },
             Self::YamlWhole | Self::YamlValues | Self::YamlPlaces | Self::Nodes | Self::Index => 10,
         };
-        Duration::from_secs(options.build_seconds * patience)
+        Duration::from_secs(options.build_seconds * factor)
     }
 }
 
-/// Each part in turn, some times over, so that noise meets all: the median of each.
+/// Measures the parts in turn, in several rounds, so that noise affects all; returns the medians.
 pub fn medians(size: usize, options: &Options) -> Costs {
     let mut all: Vec<(Part, Vec<Result<Cost, String>>)> =
         PARTS.iter().map(|&part| (part, Vec::new())).collect();
@@ -116,7 +116,7 @@ pub fn medians(size: usize, options: &Options) -> Costs {
         .collect()
 }
 
-/// Builds it in another process.
+/// Builds the part in another process.
 pub fn elsewhere(part: Part, size: usize, options: &Options) -> Result<Cost, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut child = Command::new(program)
@@ -126,7 +126,7 @@ pub fn elsewhere(part: Part, size: usize, options: &Options) -> Result<Cost, Str
         .spawn()
         .map_err(|error| error.to_string())?;
     let limit = part.limit(options);
-    // The rules are drawn first, and a build that may stop by itself is given the time to say why.
+    // Includes the time to generate the rules, and for a build to report that it reached its limit.
     let end = Instant::now() + limit * 2 + Duration::from_secs(10);
     loop {
         match child.try_wait().map_err(|error| error.to_string())? {
@@ -139,13 +139,13 @@ pub fn elsewhere(part: Part, size: usize, options: &Options) -> Result<Cost, Str
             None => std::thread::sleep(Duration::from_millis(20)),
         }
     }
-    let mut said = String::new();
+    let mut output = String::new();
     let read = child
         .stdout
         .take()
-        .map(|mut out| out.read_to_string(&mut said));
+        .map(|mut out| out.read_to_string(&mut output));
     if read.is_some()
-        && let Ok(cost) = serde_json::from_str(&said)
+        && let Ok(cost) = serde_json::from_str(&output)
     {
         return Ok(cost);
     }
@@ -161,7 +161,7 @@ pub fn elsewhere(part: Part, size: usize, options: &Options) -> Result<Cost, Str
         .to_owned())
 }
 
-/// Builds it here.
+/// Builds the part in this process.
 pub fn here(part: Part, options: &Options) -> Result<Cost, String> {
     let size = options.sizes.first().copied().unwrap_or_default();
     let rules = draw::rules::rules(options.seed, size, options.rules, options.only);
@@ -175,7 +175,7 @@ pub fn here(part: Part, options: &Options) -> Result<Cost, String> {
     match part {
         Part::Engine(kind) => cost(|| {
             let mut engine = kind.build(&input)?;
-            // Some do the larger part of it when they are first asked, type by type.
+            // Some engines do most of the work at the first event of each type.
             for event in &events {
                 engine.matches(event, &mut Vec::new());
             }
@@ -183,7 +183,7 @@ pub fn here(part: Part, options: &Options) -> Result<Cost, String> {
         }),
         Part::YamlWhole => cost(|| yaml_library::whole(&yaml)),
         Part::YamlValues => cost(|| yaml_library::values(&yaml)),
-        Part::YamlPlaces => cost(|| yaml_library::places(&yaml)),
+        Part::YamlPlaces => cost(|| yaml_library::tree(&yaml)),
         Part::Nodes => cost(|| {
             let mut found = Diagnostics::default();
             Ok(document::read(FileId::default(), &yaml, &mut found))

@@ -1,5 +1,6 @@
-//! Events a second, by engine and number of rules: flowtrigger, the plain loop and its peers on the same
-//! events in one run, on one core. It prints and judges nothing; `--help` says what can be asked for.
+//! Measures events per second by engine and number of rules.
+//! flowtrigger, a plain loop and similar engines match the same events, in one run, on one core. See `--help`
+//! for the options.
 
 mod draw;
 mod engine;

@@ -1,27 +1,27 @@
-//! Time on the processor and memory in use, of this thread and process alone.
-//! It refuses wall clocks for rates: other work on the machine would count.
+//! Measures CPU time of this thread and memory of this process.
+//! Rates use CPU time, because wall-clock time includes other load on the machine.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The processor time that this thread has had.
+/// Returns the CPU time of this thread.
 pub fn processor() -> Duration {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
-/// Bytes of memory that stand behind this process now.
+/// Returns the resident memory of this process in bytes.
 pub fn resident() -> u64 {
     status("VmRSS:")
 }
 
-/// The most that ever stood behind it.
+/// Returns the peak resident memory of this process in bytes.
 pub fn peak() -> u64 {
     status("VmHWM:")
 }
 
-/// A figure in kilobytes that the system keeps about this process, in bytes; 0 where it keeps none.
+/// Returns a value in kilobytes from the status of this process, in bytes; 0 if it is not available.
 fn status(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name));

@@ -1,5 +1,4 @@
-//! What was asked for on the command line.
-//! An unknown word is refused with those that are known.
+//! The command-line options.
 
 use crate::draw::event_type::{EventType, TYPES};
 use crate::draw::rules::Kind as Rules;
@@ -7,18 +6,18 @@ use crate::engine::{self, Kind, Role};
 use crate::load::Part;
 
 pub const HELP: &str = "\
-events a second, by engine and number of rules
+events per second, by engine and number of rules
 
-  --sizes 10,1000        how many rules (default 10,100,1000,10000,100000)
-  --engines ours,loop    which engines; see `--engines help` (default: all that can answer)
-  --events 100000        how many events to draw and go round in
-  --seconds 2            processor time for an engine at one size, over all rounds
-  --rounds 5             the median of so many counts
-  --build-seconds 20     how long a peer may build
-  --seed 1               what everything is drawn from
+  --sizes 10,1000        numbers of rules (default 10,100,1000,10000,100000)
+  --engines ours,loop    engines; see `--engines help` (default: all that support the rules)
+  --events 100000        number of generated events, used in a loop
+  --seconds 2            CPU time per engine and size, over all rounds
+  --rounds 5             number of rounds; the median counts
+  --build-seconds 20     time limit for building another engine
+  --seed 1               seed of the generated events and rules
   --one-type             all rules and all events are of one type
-  --hard                 a third of the rules nested, negated, with substrings and loose patterns
-  --no-load              leave out loading, which takes a minute at 100,000 rules
+  --hard                 a third of the rules nested, negated, with substrings and unanchored patterns
+  --no-load              skip loading, which takes a minute at 100,000 rules
   --format markdown      or json
 ";
 
@@ -35,7 +34,7 @@ pub struct Options {
     pub rules: Rules,
     pub loading: Loading,
     pub format: Format,
-    /// Build this alone, say what it took, and end: how each build gets a process of its own.
+    /// Build only this, print its cost and exit: each build is measured in a separate process.
     pub part: Option<Part>,
 }
 
@@ -103,7 +102,7 @@ impl Options {
         Ok(options)
     }
 
-    /// The same, as the words that another process is started with.
+    /// Returns the arguments for another process with the same options.
     pub fn words(&self, part: Part, size: usize) -> Vec<String> {
         let mut words = vec![
             "--part".to_owned(),
@@ -125,14 +124,14 @@ impl Options {
     }
 }
 
-/// The engines that can answer such rules, without the one that is known to answer wrongly.
+/// Returns the engines that support a kind of rules, except those with known wrong results.
 fn able(rules: Rules) -> Vec<Kind> {
     let able = engine::ALL
         .iter()
         .copied()
         .filter(|kind| match kind.role() {
             Role::Ours | Role::Reference | Role::Floor => true,
-            // Known to be wrong: only who asks for it gets it.
+            // Known wrong results: measured only if named.
             Role::Peer | Role::HelpedPeer => {
                 rules == Rules::Plain && *kind != Kind::QuaminaOwnRanges
             }

@@ -1,5 +1,5 @@
-//! Engines side by side at one number of rules: answers checked against the plain loop, then events a
-//! second in rounds where each has its turn, so that noise meets all. It judges nothing.
+//! Compares engines at one number of rules: checks their results against the plain loop, then measures
+//! events per second in rounds with a turn for each engine, so that noise affects all of them.
 
 use std::time::Duration;
 
@@ -13,21 +13,21 @@ use crate::measure::{median, processor};
 use crate::options::Options;
 use crate::yaml;
 
-/// What came out at one number of rules.
+/// The results at one number of rules.
 #[derive(Debug, Clone, Serialize)]
 pub struct Race {
     pub rules: usize,
-    /// Rules that match an event, on average.
+    /// The average number of rules that match an event.
     pub matches: f64,
-    /// How many events the answers were checked on.
+    /// The number of events that the results were checked for.
     pub checked: usize,
     pub lanes: Vec<(Kind, Result<Lane, String>)>,
 }
 
-/// What one engine did.
+/// The results of one engine.
 #[derive(Debug, Clone, Serialize)]
 pub struct Lane {
-    /// Events a second: the median of the rounds, the lowest and the highest.
+    /// Events per second: the median, the lowest and the highest of the rounds.
     pub rate: f64,
     pub lowest: f64,
     pub highest: f64,
@@ -37,15 +37,15 @@ pub struct Lane {
 
 #[derive(Debug, Clone, Serialize)]
 pub enum Answers {
-    /// The same rules as the reference, on so many events.
+    /// The same rules as the reference, for a number of events.
     Right(usize),
-    /// How many events it answered otherwise, out of how many, and the first difference.
+    /// The number of events with other results, the number of events, and the first difference.
     Wrong {
         events: usize,
         of: usize,
         first: String,
     },
-    /// It matches nothing by design.
+    /// The engine matches nothing by design.
     NotAsked,
 }
 
@@ -55,7 +55,7 @@ impl Race {
         found.1.as_ref().ok()
     }
 
-    /// The fastest that answers rightly, among these roles.
+    /// Returns the fastest engine with correct results among some roles.
     pub fn best(&self, roles: &[Role]) -> Option<(Kind, f64)> {
         let able = self.lanes.iter().filter_map(|(kind, lane)| {
             let lane = lane.as_ref().ok()?;
@@ -66,18 +66,18 @@ impl Race {
     }
 }
 
-/// An engine at the start.
+/// An engine in the race.
 struct Runner<'a> {
     kind: Kind,
     engine: Box<dyn Engine + 'a>,
     build: Option<Cost>,
     answers: Answers,
-    /// The event that is next.
+    /// The index of the next event.
     next: usize,
-    /// How many events about two milliseconds are.
+    /// The number of events that take about two milliseconds.
     batch: usize,
     rates: Vec<f64>,
-    /// What it said when it panicked; it is asked nothing more.
+    /// The message of its panic; after one, the engine is not called again.
     failure: Option<String>,
 }
 
@@ -97,7 +97,7 @@ pub fn run(size: usize, events: &[Vec<u8>], options: &Options) -> Race {
     let mut runners = Vec::new();
     for &kind in &options.engines {
         let built = cost(kind, size, options).and_then(|build| {
-            // The same build has just been through elsewhere: here it may take its time.
+            // The same build finished in another process, so no time limit applies here.
             let engine = kind.build(&input(options.build_seconds.saturating_mul(20)))?;
             Ok((engine, build))
         });
@@ -111,10 +111,10 @@ pub fn run(size: usize, events: &[Vec<u8>], options: &Options) -> Race {
     }
     let turn = Duration::from_secs_f64(options.seconds / options.rounds as f64);
     for round in 0..options.rounds {
-        // Another one begins each time.
+        // Each round starts with another engine.
         let count = runners.len().max(1);
-        for place in 0..runners.len() {
-            runners[(place + round) % count].attempt(|runner| runner.turn(events, turn));
+        for index in 0..runners.len() {
+            runners[(index + round) % count].attempt(|runner| runner.turn(events, turn));
         }
     }
     let total: usize = expected.iter().map(Vec::len).sum();
@@ -131,7 +131,7 @@ pub fn run(size: usize, events: &[Vec<u8>], options: &Options) -> Race {
     }
 }
 
-/// Time and memory of a build; a floor has none.
+/// Returns time and memory of a build; `None` for a floor.
 fn cost(kind: Kind, size: usize, options: &Options) -> Result<Option<Cost>, String> {
     match kind.role() {
         Role::Floor => Ok(None),
@@ -141,7 +141,7 @@ fn cost(kind: Kind, size: usize, options: &Options) -> Result<Option<Cost>, Stri
     }
 }
 
-/// What the reference answers, for as many events as it gets through in the time of one engine.
+/// Returns the results of the reference, for as many events as fit in the time of one engine.
 fn expected(reference: &mut dyn Engine, events: &[Vec<u8>], options: &Options) -> Vec<Vec<u32>> {
     let end = processor() + Duration::from_secs_f64(options.seconds.max(1.0));
     let mut all = Vec::new();
@@ -186,7 +186,7 @@ impl<'a> Runner<'a> {
         self.failure = done.err();
     }
 
-    /// Compares with the reference, as far as the time reaches.
+    /// Compares the results with the reference within the time limit.
     fn check(&mut self, events: &[Vec<u8>], expected: &[Vec<u32>], options: &Options) {
         if self.kind.role() == Role::Floor {
             return;
@@ -214,7 +214,7 @@ impl<'a> Runner<'a> {
         };
     }
 
-    /// Counts for about so long.
+    /// Measures for about the given time.
     fn turn(&mut self, events: &[Vec<u8>], turn: Duration) {
         let mut out = Vec::new();
         let began = processor();
@@ -253,7 +253,7 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// The first rules that only one of both found.
+/// Describes the first rules that only one of both found.
 fn difference(event: usize, wanted: &[u32], got: &[u32]) -> String {
     let extra: Vec<_> = got
         .iter()

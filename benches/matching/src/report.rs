@@ -1,5 +1,4 @@
-//! All that was measured, and the tables a person reads.
-//! Ratios are made here and nowhere else; nothing is judged.
+//! All measurements, and the report with tables and ratios.
 
 use serde::Serialize;
 
@@ -14,7 +13,7 @@ pub struct Report {
     pub event_bytes: f64,
     pub events: usize,
     pub races: Vec<Race>,
-    /// For each number of rules, what reading them costs.
+    /// The cost of loading, by number of rules.
     pub loads: Vec<(usize, Costs)>,
 }
 
@@ -48,7 +47,7 @@ impl Report {
     }
 
     fn rates(&self, options: &Options) -> String {
-        let mut table = self.head("events a second, by rules");
+        let mut table = self.head("events per second, by rules");
         for &kind in &options.engines {
             table.push(self.row(kind.title(), |race| {
                 let (_, lane) = race.lanes.iter().find(|(lane, _)| *lane == kind)?;
@@ -64,7 +63,7 @@ impl Report {
         table.to_string()
     }
 
-    /// What failed or was wrong, in words.
+    /// Returns notes about failed builds and wrong results.
     fn notes(&self) -> String {
         let mut text = String::new();
         for race in &self.races {
@@ -117,7 +116,7 @@ impl Report {
         let kinds = options.engines.iter().copied();
         let built = kinds.filter(|kind| match kind.role() {
             Role::Ours | Role::Peer | Role::HelpedPeer => true,
-            // The loop's rules come to it compiled.
+            // The rules of the plain loop are compiled already.
             Role::Reference | Role::Floor => false,
         });
         for kind in built {
@@ -158,7 +157,7 @@ impl Report {
     }
 }
 
-/// Few rules say nothing about the memory of one.
+/// With few rules, the memory per rule is not meaningful.
 fn built_for(cost: Cost, rules: usize) -> String {
     let time = seconds(cost.seconds);
     if rules < 1_000 {

@@ -1,5 +1,5 @@
-//! A rule as plain data, from which each engine gets its own rendering, and what it means, straightforwardly.
-//! It knows the part of the language that the samples use and refuses to be quick.
+//! A rule as plain data, from which each engine builds its own form, and a simple evaluator for it.
+//! It covers the part of the language that the samples use.
 
 use regex::Regex;
 use serde_json::Value;
@@ -15,12 +15,12 @@ pub enum Condition {
     Is(Predicate),
     All(Vec<Condition>),
     Any(Vec<Condition>),
-    /// Not one of them, which is missing where a field is.
+    /// None of the values; missing if the field is missing.
     None(Vec<Condition>),
 }
 
 pub struct Predicate {
-    /// From the body: `ticket.organization_id`.
+    /// The path from the body, such as `ticket.organization_id`.
     pub path: &'static str,
     keys: Vec<&'static str>,
     pub test: Test,
@@ -32,10 +32,10 @@ pub enum Test {
     Has(Vec<String>),
     Below(i64),
     AtLeast(i64),
-    /// Both ends included.
+    /// A range, inclusive.
     Between(i64, i64),
     StartsWith(String),
-    /// The pattern, and compiled.
+    /// The pattern, as text and compiled.
     Matches(Regex),
     Contains(String),
     Exists,
@@ -49,7 +49,7 @@ impl Test {
 }
 
 impl Rule {
-    /// Its predicates, where all of them must hold and nothing else is said: what peers can take.
+    /// Returns the predicates of a flat `all`, which other engines support.
     pub fn flat(&self) -> impl Iterator<Item = &Predicate> {
         let all = match &self.when {
             Condition::All(all) => all.as_slice(),
@@ -63,7 +63,7 @@ impl Rule {
 }
 
 impl Condition {
-    /// `None` is missing: neither true nor false.
+    /// Evaluates the condition; `None` is missing, which is neither true nor false.
     pub fn holds(&self, body: &Value) -> Option<bool> {
         match self {
             Self::Is(predicate) => predicate.holds(body),
@@ -74,7 +74,7 @@ impl Condition {
     }
 }
 
-/// All hold, one does not, or that cannot be told.
+/// Combines with `all`: `None` if no condition is false and one is missing.
 fn worst(all: &[Condition], body: &Value) -> Option<bool> {
     let mut missing = false;
     for condition in all {
@@ -87,7 +87,7 @@ fn worst(all: &[Condition], body: &Value) -> Option<bool> {
     (!missing).then_some(true)
 }
 
-/// One holds, none does, or that cannot be told.
+/// Combines with `any`: `None` if no condition is true and one is missing.
 fn best(any: &[Condition], body: &Value) -> Option<bool> {
     let mut missing = false;
     for condition in any {

@@ -1,5 +1,4 @@
-//! Tables in Markdown, and numbers as a person reads them.
-//! It knows nothing of what they mean.
+//! Formats Markdown tables and numbers.
 
 use std::fmt;
 
@@ -31,7 +30,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// Two digits that count, or three: `1.24M`, `331k`, `2.9k`, `68`.
+/// Formats a rate with two or three significant digits: `1.24M`, `331k`, `2.9k`, `68`.
 pub fn rate(rate: f64) -> String {
     match rate {
         r if r >= 1e6 => format!("{:.2}M", r / 1e6),
@@ -67,8 +66,8 @@ pub fn bytes(bytes: u64) -> String {
 pub fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
-    for (place, digit) in digits.char_indices() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

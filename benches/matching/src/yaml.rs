@@ -1,5 +1,4 @@
-//! Rules as a person would write them, each a document of one file.
-//! It refuses texts with a quote, of which the samples have none.
+//! Writes rules as YAML text, one document per rule. Texts must not contain quotes.
 
 use std::fmt::Write as _;
 
@@ -7,12 +6,12 @@ use serde_json::Value;
 
 use crate::rule::{Condition, Predicate, Rule, Test};
 
-/// The name of a rule by its number.
+/// Returns the name of a rule by its number.
 pub fn name(number: usize) -> String {
     format!("rule-{number}")
 }
 
-/// The number that a name was made of.
+/// Returns the number in the name of a rule.
 pub fn number(name: &str) -> Option<u32> {
     name.strip_prefix("rule-")?.parse().ok()
 }
@@ -38,7 +37,7 @@ fn document(number: usize, rule: &Rule, text: &mut String) {
     );
 }
 
-/// The outermost condition, one key a line.
+/// Writes the outermost condition, one key per line.
 fn entries(condition: &Condition, text: &mut String) {
     let Condition::All(all) = condition else {
         let _ = writeln!(text, "  {}", entry(condition));
@@ -53,7 +52,7 @@ fn entries(condition: &Condition, text: &mut String) {
     let _ = writeln!(text, "  all: {}", list(all));
 }
 
-/// Whether these can be keys of one mapping.
+/// Whether the conditions can be keys of one mapping.
 fn keys_differ(all: &[Condition]) -> bool {
     let mut keys: Vec<&str> = all.iter().map(key).collect();
     keys.sort_unstable();

@@ -1,5 +1,5 @@
-//! The YAML library's own parse of a file of rules, with the options that flowtrigger reads rules with.
-//! It gives no meaning to what it read: it is what loading is compared with.
+//! Parses a file of rules with only the YAML library, as the baseline for loading.
+//! The options are those of flowtrigger.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use serde::de::{self, Deserialize, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_yaml::{DuplicateKeyPolicy, Options, Spanned};
 
-/// All documents by one call.
+/// Parses all documents in one call.
 pub fn whole(text: &str) -> Result<Vec<Value>, String> {
     serde_yaml::from_multiple_with_options(text, options(text.len()))
         .map_err(|error| error.to_string())
 }
 
-/// One document after the other; each is let go before the next.
+/// Parses one document after another; drops each before the next.
 pub fn values(text: &str) -> Result<usize, String> {
     each(text, |document| {
         let value: Value = serde_yaml::from_str_with_options(document, options(document.len()))
@@ -22,8 +22,8 @@ pub fn values(text: &str) -> Result<usize, String> {
     })
 }
 
-/// The same, to a tree whose nodes know where they stand.
-pub fn places(text: &str) -> Result<usize, String> {
+/// Parses one document after another to a tree with positions.
+pub fn tree(text: &str) -> Result<usize, String> {
     each(text, |document| {
         let tree: Spanned<Tree> =
             serde_yaml::from_str_with_options(document, options(document.len()))
@@ -56,7 +56,7 @@ fn options(len: usize) -> Options {
     }
 }
 
-/// The least that a reader who names places has to keep.
+/// The minimal tree with positions.
 enum Tree {
     Scalar(Value),
     List(Vec<Spanned<Tree>>),

@@ -37,9 +37,9 @@ use crate::matching::rule_set::RuleSet;
 use crate::compile::rule_set;
 use crate::config;
 
-/// Why rules or a configuration did not load: every mistake, with the texts that it is found in.
+/// The problems of rules or a configuration that did not load, with the texts that they point into.
 ///
-/// `Display` writes one line for each mistake, `file:line:column: error[code]: message`, and its help
+/// `Display` writes one line for each problem, `file:line:column: error[code]: message`, and its help
 /// below it.
 #[derive(Debug, Clone)]
 pub struct LoadError {
@@ -75,7 +75,7 @@ impl std::error::Error for LoadError {}
 /// [`load_with_warnings`] to see them.
 ///
 /// # Errors
-/// Any mistake in a rule. A set loads as a whole or not at all.
+/// Any error in a rule. A set loads as a whole or not at all.
 ///
 /// ```
 /// use flowtrigger_core::Config;
@@ -97,11 +97,11 @@ where
     load_with_warnings(rules, config).map(|(rules, _)| rules)
 }
 
-/// Compiles rule files as [`load`] does, and returns the warnings beside the set. `RuleSet::files` has the
+/// Compiles rule files as [`load`] does, and returns the warnings with the set. `RuleSet::files` has the
 /// texts that they point into.
 ///
 /// # Errors
-/// Any mistake in a rule.
+/// Any error in a rule.
 pub fn load_with_warnings<N, T>(
     rules: impl IntoIterator<Item = (N, T)>,
     config: &Config,
@@ -126,7 +126,7 @@ where
 /// Reads a configuration from the text of a `flowtrigger.yaml`, without the environment.
 ///
 /// # Errors
-/// Any mistake in it.
+/// Any error in it.
 ///
 /// ```
 /// let config = flowtrigger_core::load_config("flowtrigger.yaml", "vars: { team: tier-2 }\n")?;

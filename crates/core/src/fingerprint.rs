@@ -1,11 +1,11 @@
-//! The digest by which texts are recognised: rules, configurations and files that a store keeps once.
+//! Fingerprints of texts, so that the store keeps equal rules, configurations and files once.
 
 use sha2::{Digest, Sha256};
 
-/// The first bytes of a SHA-256.
+/// The first half of a SHA-256 digest.
 pub type Fingerprint = [u8; 16];
 
-/// Each part with its length before it, so that no two lists of parts look alike.
+/// Hashes each part after its length, so that different lists of parts never have the same input.
 pub fn fingerprint(parts: &[&[u8]]) -> Fingerprint {
     let mut sha = Sha256::new();
     for part in parts {

@@ -1,5 +1,5 @@
-//! The pure part: events, rules, matching and flows as functions of their input.
-//! It refuses clocks, files, sockets, tasks and randomness; `tests/repository/layering/` holds it to that.
+//! The pure core of flowtrigger: events, rules, matching and flows as functions of their input.
+//! It uses no clock, file, socket, task or random number; `tests/repository/layering/` checks this.
 
 pub mod api;
 pub mod bundle;

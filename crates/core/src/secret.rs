@@ -12,13 +12,13 @@ impl SecretValue {
         Self(value.into())
     }
 
-    /// The value, to send it or to verify with it.
+    /// Returns the value, to send it or to verify with it.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-/// Where a secret's value is kept.
+/// Where a secret's value is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretSource {
     /// An environment variable.
@@ -28,7 +28,7 @@ pub enum SecretSource {
 }
 
 impl SecretSource {
-    /// Where a secret is looked for when the configuration does not say.
+    /// Returns the source of a secret that the configuration does not define.
     pub fn default_for(name: &str) -> Self {
         Self::Env(format!("FLOWTRIGGER_SECRET_{name}"))
     }

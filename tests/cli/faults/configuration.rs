@@ -69,7 +69,7 @@ fn a_secret_in_the_configuration_is_not_printed() {
         assert_eq!(output.code, 3);
         let all = output.stdout + &output.stderr;
         assert!(
-            all.contains("DESK_KEY") && all.contains("the value itself never stands here"),
+            all.contains("DESK_KEY") && all.contains("never write the value itself"),
             "{all}"
         );
         assert!(!all.contains("c4nary"), "{all}");
@@ -174,7 +174,7 @@ fn an_environment_mistake_names_the_variable() {
         (
             "FLOWTRIGGER_CONNECTIONS_DESK_BASE_URL",
             "nope",
-            "is no base URL",
+            "is not a base URL",
         ),
     ] {
         let sandbox = sandbox_with_flow(NOTE).with_env(name, value);

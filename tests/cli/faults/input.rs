@@ -249,14 +249,18 @@ fn a_mistake_in_set_is_reported_before_evaluation() {
     let sandbox = sandbox_with_flow(NOTE);
     let cases = [
         ("noeq", "`--set noeq` has no `=`", "help: write --set"),
-        ("=x", "an empty path", "help: "),
+        ("=x", "the path is empty", "help: "),
         ("ticket..id=1", "`ticket..id`", "help: write `ticket.id`"),
         (
             "ticket.priorty=x",
             "no field `ticket.priorty`",
             "did you mean `ticket.priority`?",
         ),
-        ("$..x=1", "`$..x` leads to many places", "name a single one"),
+        (
+            "$..x=1",
+            "`$..x` can have several results",
+            "name a single field",
+        ),
         (
             "vars.x=1",
             "`vars.x` is not part of the event's body",

@@ -154,7 +154,7 @@ fn paths_that_expand_too_far_are_rejected() {
             path("$.raw[?count(@[?match(@.a, @.b)]) > 1]"),
             "regex function in a filter",
         ),
-        (path("$.raw[?@..[?@..[?@..a]]]"), "`..` inside of a filter"),
+        (path("$.raw[?@..[?@..[?@..a]]]"), "`..` in a filter"),
         (path("$.raw[?$..*]"), "searches the whole event again"),
         (path(&ways), "more than 64 ways"),
         (

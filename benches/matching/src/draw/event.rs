@@ -1,15 +1,15 @@
-//! One ZIS envelope as bytes, in the shape of `examples/events/zis/`, about 0.7 KB.
-//! The same seed and number give the same bytes; it knows nothing of rules.
+//! Generates ZIS envelopes as bytes, in the format of `examples/events/zis/`, about 0.7 KB each.
+//! The same seed and number give the same bytes.
 
 use super::event_type::{self, EventType, Own, Pool};
 use super::random::Random;
 use super::vocabulary as words;
 
-/// So many events. With a type, all are of that one.
+/// Returns a number of events, all of one type if it is given.
 pub fn events(seed: u64, count: usize, only: Option<&'static EventType>) -> Vec<Vec<u8>> {
     (0..count)
         .map(|number| {
-            let mut random = Random::of(seed, number);
+            let mut random = Random::new(seed, number);
             let event_type = only.unwrap_or_else(|| event_type::draw(&mut random));
             envelope(event_type, number, &mut random).into_bytes()
         })
@@ -73,7 +73,7 @@ impl Ticket {
     }
 
     fn json(&self, random: &mut Random) -> String {
-        // A ticket that came from nowhere else has no such key.
+        // A ticket without an external id has no such key.
         let external_id = match &self.external_id {
             Some(id) => format!(r#""external_id":"{id}","#),
             None => String::new(),
@@ -110,7 +110,7 @@ impl Ticket {
     }
 }
 
-/// The type's own fields, each with a comma after it.
+/// Returns the type's own fields, each followed by a comma.
 fn own(own: Own, ticket: &Ticket, random: &mut Random) -> String {
     match own {
         Own::Ids(pool) => {
@@ -184,12 +184,12 @@ fn comment(random: &mut Random) -> String {
 }
 
 fn custom_field(random: &mut Random) -> String {
-    let place = random.skewed(words::FIELDS.len(), 2);
-    let (title, kind) = words::FIELDS[place];
+    let index = random.skewed(words::FIELDS.len(), 2);
+    let (title, kind) = words::FIELDS[index];
     let (before, after) = (random.pick(words::WORDS), random.pick(words::WORDS));
     format!(
         r#""custom_field":{{"id":{id},"raw_title":"{title}","field_type":"{kind}"}},{change}"#,
-        id = words::field(place),
+        id = words::field(index),
         change = change(&text(Some(before)), &text(Some(after))),
     )
 }

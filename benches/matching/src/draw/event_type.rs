@@ -1,19 +1,18 @@
-//! The thirty ticket types of the catalogue, how often each comes and what it brings of its own.
-//! It refuses the types that only event webhooks have: the samples are ZIS envelopes.
+//! The thirty ticket event types of ZIS envelopes, with their frequency and their own fields.
 
 use super::random::Random;
 
 #[derive(Clone, Copy)]
 pub struct EventType {
-    /// As rules say it, without `ticket.`.
+    /// The name in rules, without `ticket.`.
     pub tag: &'static str,
-    /// As the envelope says it.
+    /// The name in the envelope.
     pub display: &'static str,
     pub own: Own,
     weight: usize,
 }
 
-/// The fields that a type has beside the ticket's.
+/// The fields of a type in addition to the ticket.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Own {
     /// `previous` and `current`, both ids.
@@ -35,7 +34,7 @@ pub enum Own {
     Nothing,
 }
 
-/// Where ids come from.
+/// The source of ids.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Pool {
     Agent,
@@ -47,7 +46,12 @@ pub enum Pool {
     Ticket,
 }
 
-const fn of(tag: &'static str, display: &'static str, own: Own, weight: usize) -> EventType {
+const fn event_type(
+    tag: &'static str,
+    display: &'static str,
+    own: Own,
+    weight: usize,
+) -> EventType {
     EventType {
         tag,
         display,
@@ -57,101 +61,101 @@ const fn of(tag: &'static str, display: &'static str, own: Own, weight: usize) -
 }
 
 pub const TYPES: [EventType; 30] = [
-    of("CommentAdded", "Comment Created", Own::Comment, 6),
-    of("StatusChanged", "Status Changed", Own::Status, 6),
-    of("TagsChanged", "Tags Changed", Own::Tags, 5),
-    of("TicketCreated", "Ticket Created", Own::Nothing, 5),
-    of(
+    event_type("CommentAdded", "Comment Created", Own::Comment, 6),
+    event_type("StatusChanged", "Status Changed", Own::Status, 6),
+    event_type("TagsChanged", "Tags Changed", Own::Tags, 5),
+    event_type("TicketCreated", "Ticket Created", Own::Nothing, 5),
+    event_type(
         "CustomFieldChanged",
         "Custom Field Changed",
         Own::CustomField,
         5,
     ),
-    of(
+    event_type(
         "AgentAssignmentChanged",
         "Agent Assignment Changed",
         Own::Ids(Pool::Agent),
         4,
     ),
-    of(
+    event_type(
         "GroupAssignmentChanged",
         "Group Assignment Changed",
         Own::Ids(Pool::Group),
         4,
     ),
-    of("PriorityChanged", "Priority Changed", Own::Priority, 4),
-    of(
+    event_type("PriorityChanged", "Priority Changed", Own::Priority, 4),
+    event_type(
         "OrganizationChanged",
         "Organization Changed",
         Own::Ids(Pool::Organization),
         3,
     ),
-    of(
+    event_type(
         "RequesterChanged",
         "Requester Changed",
         Own::Ids(Pool::Requester),
         3,
     ),
-    of("SubjectChanged", "Subject Changed", Own::Text, 3),
-    of(
+    event_type("SubjectChanged", "Subject Changed", Own::Text, 3),
+    event_type(
         "TicketTypeChanged",
         "Ticket Type Changed",
         Own::TicketType,
         3,
     ),
-    of("CcsChanged", "Email CCs Changed", Own::People, 3),
-    of("FollowersChanged", "Followers Changed", Own::People, 3),
-    of(
+    event_type("CcsChanged", "Email CCs Changed", Own::People, 3),
+    event_type("FollowersChanged", "Followers Changed", Own::People, 3),
+    event_type(
         "AttachmentLinkedToComment",
         "Attachment Linked to Comment",
         Own::Attachment,
         3,
     ),
-    of(
+    event_type(
         "AttachmentRedactedFromComment",
         "Attachment Redacted from Comment",
         Own::AttachmentId,
         2,
     ),
-    of("BrandChanged", "Brand Changed", Own::Ids(Pool::Brand), 2),
-    of(
+    event_type("BrandChanged", "Brand Changed", Own::Ids(Pool::Brand), 2),
+    event_type(
         "CommentMadePrivate",
         "Comment Made Private",
         Own::CommentId,
         2,
     ),
-    of("CommentRedacted", "Comment Redacted", Own::Comment, 2),
-    of("DescriptionChanged", "Description Changed", Own::Text, 2),
-    of(
+    event_type("CommentRedacted", "Comment Redacted", Own::Comment, 2),
+    event_type("DescriptionChanged", "Description Changed", Own::Text, 2),
+    event_type(
         "ExternalIdChanged",
         "External ID Changed",
         Own::ExternalId,
         2,
     ),
-    of("TicketFormChanged", "Form Changed", Own::Ids(Pool::Form), 2),
-    of(
+    event_type("TicketFormChanged", "Form Changed", Own::Ids(Pool::Form), 2),
+    event_type(
         "ProblemLinkChanged",
         "Problem Link Changed",
         Own::Ids(Pool::Ticket),
         2,
     ),
-    of(
+    event_type(
         "SubmitterChanged",
         "Submitter Changed",
         Own::Ids(Pool::Requester),
         2,
     ),
-    of("TaskDueAtChanged", "Task Due At Changed", Own::Time, 2),
-    of("MarkedAsSpam", "Ticket Marked as Spam", Own::Nothing, 2),
-    of("TicketMerged", "Ticket Merged", Own::Merge, 2),
-    of(
+    event_type("TaskDueAtChanged", "Task Due At Changed", Own::Time, 2),
+    event_type("MarkedAsSpam", "Ticket Marked as Spam", Own::Nothing, 2),
+    event_type("TicketMerged", "Ticket Merged", Own::Merge, 2),
+    event_type(
         "TicketPermanentlyDeleted",
         "Ticket Permanently Deleted",
         Own::Nothing,
         2,
     ),
-    of("TicketSoftDeleted", "Ticket Soft Deleted", Own::Nothing, 2),
-    of("TicketUndeleted", "Ticket Undeleted", Own::Nothing, 2),
+    event_type("TicketSoftDeleted", "Ticket Soft Deleted", Own::Nothing, 2),
+    event_type("TicketUndeleted", "Ticket Undeleted", Own::Nothing, 2),
 ];
 
 pub fn draw(random: &mut Random) -> &'static EventType {

@@ -1,5 +1,5 @@
-//! Conditions that no table of values answers alone: nested, negated, substrings, patterns that may
-//! begin anywhere. They are there to show where we are slow; no peer is asked them.
+//! Conditions that a lookup of values cannot decide: nested, negated, substrings, unanchored patterns.
+//! They show where flowtrigger is slow; other engines are not measured with them.
 
 use super::event_type::{EventType, Own};
 use super::random::Random;
@@ -14,7 +14,7 @@ pub fn condition(event_type: &EventType, random: &mut Random) -> Condition {
         2 => is(text(event_type.own, random)),
         _ => is(negated(random)),
     }];
-    // Without company, a negation would hold for nearly everything.
+    // A negation alone would hold for nearly every event.
     all.push(match random.below(3) {
         0 => is(text(event_type.own, random)),
         1 => alternatives(event_type, random),
@@ -29,7 +29,7 @@ fn alternatives(event_type: &EventType, random: &mut Random) -> Condition {
     Condition::Any(vec![is(narrow(random)), pair, is(narrow(random))])
 }
 
-/// Words anywhere in what was written, or digits anywhere in an id.
+/// A word anywhere in a text, or digits anywhere in an id.
 fn text(own: Own, random: &mut Random) -> Predicate {
     let word = random.pick(words::WORDS);
     match own {
@@ -64,7 +64,7 @@ fn anywhere(part: &str, random: &mut Random) -> Test {
 
 fn negated(random: &mut Random) -> Predicate {
     let mut predicate = broad(random);
-    // What an operator of its own says about being there needs no second negation.
+    // A test of presence has no negation in the rule language.
     if !matches!(predicate.test, Test::Exists) {
         predicate.test = Test::Not(Box::new(predicate.test));
     }

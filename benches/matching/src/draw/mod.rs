@@ -1,5 +1,4 @@
-//! The samples: events and rules, drawn from a seed.
-//! Nothing here is measured.
+//! Generates sample events and rules from a seed.
 
 pub mod event;
 pub mod event_type;

@@ -1,11 +1,10 @@
-//! A seeded stream of numbers (splitmix64), the same on every machine.
-//! It refuses to be a secret: nothing but samples is drawn from it.
+//! A seeded random number generator (splitmix64) for samples, with the same numbers everywhere.
 
 pub struct Random(u64);
 
 impl Random {
-    /// A stream of its own for one thing out of many, whatever was drawn before it.
-    pub fn of(seed: u64, number: usize) -> Self {
+    /// Returns a generator for one numbered sample, independent of all others.
+    pub fn new(seed: u64, number: usize) -> Self {
         let mut first = Self(seed ^ (number as u64).wrapping_mul(0xA24B_AED4_963E_E407));
         Self(first.next())
     }
@@ -18,12 +17,12 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// From 0 up to `end`, without it.
+    /// Returns a number from 0 to `end`, exclusive.
     pub fn below(&mut self, end: usize) -> usize {
         ((u128::from(self.next()) * end as u128) >> 64) as usize
     }
 
-    /// Both ends included.
+    /// Returns a number between two limits, inclusive.
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
         low + self.below((high - low + 1) as usize) as i64
     }
@@ -32,12 +31,12 @@ impl Random {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// Below `end`, small ones more often: the higher the power, the more so.
+    /// Returns a number below `end`; the higher the power, the more frequent are small numbers.
     pub fn skewed(&mut self, end: usize, power: i32) -> usize {
         (end as f64 * self.unit().powi(power)) as usize
     }
 
-    /// True so many times in a hundred.
+    /// Returns `true` with a probability in percent.
     pub fn percent(&mut self, chance: usize) -> bool {
         self.below(100) < chance
     }
@@ -46,7 +45,7 @@ impl Random {
         &from[self.below(from.len())]
     }
 
-    /// One of these by its weight.
+    /// Returns one of the values by weight.
     pub fn weighted<T: Copy>(&mut self, from: &[(T, usize)]) -> T {
         let total = from.iter().map(|(_, weight)| weight).sum();
         let mut left = self.below(total);

@@ -1,6 +1,6 @@
-//! So many rules: one event type and one to four predicates each, most with one that few events meet.
-//! A smaller list is the beginning of a larger one; its spread is tuned so that 100,000 rules match an
-//! event about 29 times.
+//! Generates rules: one event type and one to four predicates each, most with a selective predicate.
+//! A smaller list is the start of a larger one. The distribution is chosen so that 29 of 100,000 rules match
+//! an event on average.
 
 use serde_json::Value;
 
@@ -11,19 +11,19 @@ use super::random::Random;
 use super::vocabulary as words;
 use crate::rule::{Condition, Predicate, Rule, Test};
 
-/// What the rules are like.
+/// The kind of rules.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// What every peer can be asked, by ranges and patterns filtered afterwards at most.
+    /// Rules that every engine supports, if ranges and patterns are checked afterwards.
     Plain,
-    /// A third of them nested, negated, with substrings and patterns that may begin anywhere.
+    /// A third of the rules are nested or negated, or have substrings or unanchored patterns.
     Hard,
 }
 
 pub fn rules(seed: u64, count: usize, kind: Kind, only: Option<&'static EventType>) -> Vec<Rule> {
     (0..count)
         .map(|number| {
-            let mut random = Random::of(!seed, number);
+            let mut random = Random::new(!seed, number);
             let event_type = only.unwrap_or_else(|| event_type::draw(&mut random));
             let when = match kind {
                 Kind::Hard if number % 3 == 0 => hard::condition(event_type, &mut random),
@@ -38,13 +38,13 @@ fn flat(event_type: &EventType, random: &mut Random) -> Condition {
     let count = random.weighted(&[(1, 20), (2, 35), (3, 30), (4, 15)]);
     let mut all: Vec<Predicate> = Vec::with_capacity(count);
     while all.len() < count {
-        // One alone is broad only now and then; beside a narrow one, most are.
+        // A single predicate is rarely broad; next to a narrow one, most are.
         let predicate = match all.len() {
             0 if random.percent(93) => narrow(random),
             _ if random.percent(30) => own(event_type.own, random).unwrap_or_else(|| broad(random)),
             _ => broad(random),
         };
-        // A mapping has each key once.
+        // A mapping cannot have duplicate keys.
         if all.iter().all(|other| other.path != predicate.path) {
             all.push(predicate);
         }
@@ -52,7 +52,7 @@ fn flat(event_type: &EventType, random: &mut Random) -> Condition {
     Condition::All(all.into_iter().map(Condition::Is).collect())
 }
 
-/// Met by one event in a hundred, or in ten thousand.
+/// A predicate that holds for one event in a hundred, or in ten thousand.
 pub fn narrow(random: &mut Random) -> Predicate {
     let ids = |draw: fn(&mut Random) -> i64, random: &mut Random| {
         Test::OneOf(
@@ -75,7 +75,7 @@ pub fn narrow(random: &mut Random) -> Predicate {
     Predicate::new(path, test)
 }
 
-/// Met by one event in two, or in twenty.
+/// A predicate that holds for one event in two, or in twenty.
 pub fn broad(random: &mut Random) -> Predicate {
     let (path, test) = match random.below(100) {
         0..20 => ("ticket.priority", word(words::PRIORITIES, random)),
@@ -93,7 +93,7 @@ pub fn broad(random: &mut Random) -> Predicate {
     Predicate::new(path, test)
 }
 
-/// On what the type brings of its own, where it can be asked for.
+/// A predicate on a field of the type, if it has one.
 pub fn own(own: Own, random: &mut Random) -> Option<Predicate> {
     let (path, test) = match own {
         Own::Ids(pool) if random.percent(70) => ("current", is(drawn(pool, random))),
@@ -114,8 +114,8 @@ pub fn own(own: Own, random: &mut Random) -> Option<Predicate> {
         Own::Comment if random.percent(60) => ("comment.is_public", is(random.percent(50))),
         Own::Comment => ("comment.body", opener(random)),
         Own::CustomField => {
-            let place = random.skewed(words::FIELDS.len(), 2);
-            ("custom_field.id", is(words::field(place)))
+            let index = random.skewed(words::FIELDS.len(), 2);
+            ("custom_field.id", is(words::field(index)))
         }
         Own::Time
         | Own::People
@@ -136,7 +136,7 @@ fn either(random: &mut Random) -> &'static str {
     random.pick::<&str>(&["previous", "current"])
 }
 
-/// One of the words, or two.
+/// A test for one or two of the words.
 fn word(from: &[(&str, usize)], random: &mut Random) -> Test {
     let first = random.pick(from).0;
     let second = random.pick(from).0;

@@ -1,5 +1,4 @@
-//! What a help desk of some size has: organizations, people, groups, tags, words.
-//! Small numbers are common everywhere, as in life; it says nothing about tickets.
+//! Values of a large help desk, skewed: organizations, people, groups, tags, words.
 
 use super::random::Random;
 
@@ -180,9 +179,9 @@ pub fn ticket(random: &mut Random) -> i64 {
     random.between(1, 1_000_000)
 }
 
-/// A custom field's id, by its place in the list.
-pub fn field(place: usize) -> i64 {
-    41_770_100 + place as i64
+/// The id of a custom field, by its position in the list.
+pub fn field(position: usize) -> i64 {
+    41_770_100 + position as i64
 }
 
 pub fn tag(random: &mut Random) -> String {
@@ -208,7 +207,7 @@ pub fn name(random: &mut Random) -> String {
     format!("{} {}", random.pick(NAMES), random.pick(LAST_NAMES))
 }
 
-/// What somebody wrote, as the inside of a JSON string.
+/// A comment, as the inside of a JSON string.
 pub fn message(random: &mut Random) -> String {
     let (first, second) = (random.pick(SENTENCES), random.pick(SENTENCES));
     format!("{}.\\n{first} {second}", subject(random))

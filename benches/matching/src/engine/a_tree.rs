@@ -1,5 +1,6 @@
-//! The `a-tree` crate: one tree of shared expressions over typed attributes, or one for each event type.
-//! Prefixes and patterns are unknown to it; they are left out and asked afterwards.
+//! The `a-tree` crate: a tree of shared expressions over typed attributes.
+//! There is one tree for all rules, or one for each event type. It does not support prefixes and patterns;
+//! they are checked afterwards.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +12,7 @@ use crate::rule::{Predicate, Rule, Test};
 
 const TYPE: &str = "event_type";
 
-/// One instance for all rules; the type is an attribute as any other.
+/// One instance for all rules; the event type is an attribute like any other.
 pub struct Whole<'a> {
     tree: Tree,
     afterwards: Afterwards<'a>,
@@ -22,7 +23,7 @@ impl<'a> Whole<'a> {
         let rules: Vec<_> = (0..).zip(input.rules).collect();
         Ok(Self {
             tree: Tree::build(&rules, input)?,
-            afterwards: Afterwards::of(input.rules, takes),
+            afterwards: Afterwards::new(input.rules, takes),
         })
     }
 }
@@ -34,7 +35,7 @@ impl Engine for Whole<'_> {
     }
 }
 
-/// One instance for each type.
+/// One instance for each event type.
 pub struct ByType<'a> {
     trees: HashMap<&'static str, Tree>,
     afterwards: Afterwards<'a>,
@@ -52,7 +53,7 @@ impl<'a> ByType<'a> {
             .map(|(name, rules)| Ok((name, Tree::build(&rules, input)?)));
         Ok(Self {
             trees: trees.collect::<Result<_, String>>()?,
-            afterwards: Afterwards::of(input.rules, takes),
+            afterwards: Afterwards::new(input.rules, takes),
         })
     }
 }
@@ -71,7 +72,7 @@ struct Tree {
     attributes: BTreeMap<String, Attribute>,
 }
 
-/// A path as the tree knows it. It has types, so one path may be several attributes.
+/// A path as an attribute. Attributes are typed, so one path may be several attributes.
 struct Attribute {
     keys: Vec<&'static str>,
     sort: Sort,
@@ -83,7 +84,7 @@ enum Sort {
     Number,
     Truth,
     Texts,
-    /// Whether the key is there.
+    /// Whether the key is present.
     There,
 }
 
@@ -172,7 +173,7 @@ fn takes(test: &Test) -> bool {
     sort(test).is_some()
 }
 
-/// The type that a predicate needs its attribute to have, if the tree can be asked at all.
+/// Returns the attribute type for a predicate; `None` if the tree does not support it.
 fn sort(test: &Test) -> Option<Sort> {
     match test {
         Test::Is(value) => Some(sort_of(value)),

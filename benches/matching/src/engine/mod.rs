@@ -1,5 +1,4 @@
-//! What is compared: bytes of one event in, numbers of the rules that match out, each engine its own way.
-//! An engine says when it cannot be built; whether it answers rightly is for others to check.
+//! The engines: each takes the bytes of one event and returns the numbers of the rules that match.
 
 mod a_tree;
 mod floor;
@@ -14,7 +13,7 @@ use serde::Serialize;
 use crate::rule::Rule;
 
 pub trait Engine {
-    /// The numbers of the rules that match, added in any order.
+    /// Adds the numbers of the rules that match, in any order.
     fn matches(&mut self, event: &[u8], out: &mut Vec<u32>);
 }
 
@@ -31,17 +30,17 @@ pub enum Kind {
     ToValue,
 }
 
-/// What is worth comparing an engine with.
+/// The role of an engine in the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     Ours,
-    /// The reference: slow, plain, right.
+    /// The reference: slow, simple and correct.
     Reference,
-    /// As somebody would use it who read its documentation.
+    /// Used as its documentation suggests.
     Peer,
-    /// One instance for each event type, which we find first.
+    /// One instance for each event type, which is found first.
     HelpedPeer,
-    /// Reads the bytes and matches nothing.
+    /// Parses the bytes and matches nothing.
     Floor,
 }
 
@@ -58,7 +57,7 @@ pub const ALL: &[Kind] = &[
 ];
 
 impl Kind {
-    /// The word on the command line.
+    /// The name on the command line.
     pub fn word(self) -> &'static str {
         match self {
             Self::Ours => "ours",
@@ -73,7 +72,7 @@ impl Kind {
         }
     }
 
-    /// The row in the tables.
+    /// The name in the tables.
     pub fn title(self) -> &'static str {
         match self {
             Self::Ours => "**flowtrigger**",
@@ -117,22 +116,22 @@ impl Kind {
     }
 }
 
-/// What an engine is built of.
+/// The rules that an engine is built from.
 pub struct Input<'a> {
     pub rules: &'a [Rule],
-    /// The same rules as a person would write them.
+    /// The same rules as YAML text.
     pub yaml: &'a str,
     pub deadline: Deadline,
 }
 
-/// How long building may take, and how much memory.
+/// The limits on time and memory of a build.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline {
     began: Instant,
     limit: Duration,
 }
 
-const MOST_BYTES: u64 = 6 << 30;
+const MAX_BYTES: u64 = 6 << 30;
 
 impl Deadline {
     pub fn after(limit: Duration) -> Self {
@@ -142,27 +141,27 @@ impl Deadline {
         }
     }
 
-    /// Asked between rules; an error says what ran out.
+    /// Checks the limits between rules; the error names the exceeded limit.
     pub fn check(&self) -> Result<(), String> {
         if self.began.elapsed() > self.limit {
             return Err(format!("over {} s to build", self.limit.as_secs()));
         }
-        if crate::measure::resident() > MOST_BYTES {
-            return Err(format!("over {} GB to build", MOST_BYTES >> 30));
+        if crate::measure::resident() > MAX_BYTES {
+            return Err(format!("over {} GB to build", MAX_BYTES >> 30));
         }
         Ok(())
     }
 }
 
-/// The predicates that an engine could not take, to be asked afterwards of what it found.
+/// The predicates that an engine does not support, which are checked for the rules that it found.
 struct Afterwards<'a> {
     rules: &'a [Rule],
-    /// One for each rule: whether something is left to ask.
+    /// For each rule, whether it has such predicates.
     open: Vec<bool>,
 }
 
 impl<'a> Afterwards<'a> {
-    fn of(rules: &'a [Rule], takes: impl Fn(&crate::rule::Test) -> bool) -> Self {
+    fn new(rules: &'a [Rule], takes: impl Fn(&crate::rule::Test) -> bool) -> Self {
         let open = rules
             .iter()
             .map(|rule| !rule.flat().all(|predicate| takes(&predicate.test)));
@@ -181,7 +180,7 @@ impl<'a> Afterwards<'a> {
     }
 }
 
-/// The body that the rules' paths start from.
+/// Returns the body where the paths of rules start.
 fn body(event: &serde_json::Value) -> &serde_json::Value {
     &event["input"]["ticket_event"]
 }

@@ -1,5 +1,4 @@
-//! flowtrigger through its public door: YAML as a person writes it, bytes as a help desk sends them.
-//! It refuses rules with a mistake, as every command does.
+//! flowtrigger with its public API: YAML text as written by users, event bytes as sent by a help desk.
 
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use crate::yaml;
 
 pub struct Ours {
     rules: RuleSet,
-    /// What each rule of the set is called in the race.
+    /// The number of each rule of the set.
     names: Vec<u32>,
     scratch: MatchScratch,
 }
@@ -65,7 +64,7 @@ pub fn load(text: &str) -> Result<RuleSet, String> {
     }
 }
 
-/// The index alone, over rules that were read and checked.
+/// Builds only the index of compiled rules.
 pub fn index(read: &RuleSet) -> RuleSet {
     RuleSet::new(
         read.rules.clone(),

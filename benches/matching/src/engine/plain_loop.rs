@@ -1,5 +1,4 @@
-//! What anybody would write first: parse, look the type up, ask every rule of that type.
-//! It is the reference that the answers of all others are checked against.
+//! The reference: parses the event, looks up its type, and evaluates every rule of that type.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
-//! The `quamina` crate: one automaton over all patterns, or one for each event type, which we find first.
-//! What it answers wrongly (numeric ranges) or not at all is left out of the pattern and asked afterwards.
+//! The `quamina` crate: one automaton for all rules, or one for each event type, which is found first.
+//! Predicates that it evaluates wrongly (numeric ranges) or does not support are checked afterwards.
 
 use std::collections::HashMap;
 
@@ -9,14 +9,14 @@ use serde_json::{Map, Value, json};
 use super::{Afterwards, Engine, Input, body};
 use crate::rule::{Predicate, Rule, Test};
 
-/// Who answers numeric ranges.
+/// Where numeric ranges are evaluated.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Ranges {
     Own,
     Afterwards,
 }
 
-/// One instance for all rules; the type is a field as any other.
+/// One instance for all rules; the event type is a field like any other.
 pub struct Whole<'a> {
     patterns: Quamina<u32>,
     afterwards: Afterwards<'a>,
@@ -33,7 +33,7 @@ impl<'a> Whole<'a> {
         }
         Ok(Self {
             patterns,
-            afterwards: Afterwards::of(input.rules, |test| takes(test, ranges)),
+            afterwards: Afterwards::new(input.rules, |test| takes(test, ranges)),
         })
     }
 }
@@ -44,7 +44,7 @@ impl Engine for Whole<'_> {
     }
 }
 
-/// One instance for each type.
+/// One instance for each event type.
 pub struct ByType<'a> {
     patterns: HashMap<&'static str, Quamina<u32>>,
     afterwards: Afterwards<'a>,
@@ -66,7 +66,7 @@ impl<'a> ByType<'a> {
         }
         Ok(Self {
             patterns,
-            afterwards: Afterwards::of(input.rules, |test| takes(test, Ranges::Afterwards)),
+            afterwards: Afterwards::new(input.rules, |test| takes(test, Ranges::Afterwards)),
         })
     }
 }
@@ -80,8 +80,8 @@ impl Engine for ByType<'_> {
     }
 }
 
-/// The type by a search for its key, as quick as can be; it trusts the samples, where no other
-/// text of this form comes before it.
+/// Finds the event type with a fast text search. Correct only for the samples, where no other text of this
+/// form comes before it.
 pub fn type_name(event: &[u8]) -> Option<&str> {
     const BEFORE: &str = "}},\"type\":\"";
     let text = std::str::from_utf8(event).ok()?;
@@ -98,7 +98,7 @@ fn ask(patterns: &Quamina<u32>, afterwards: &Afterwards<'_>, event: &[u8], out: 
     let found = patterns
         .matches_for_event(event)
         .expect("the samples are JSON");
-    // Only an event that something is left to ask of is parsed a second time.
+    // The event is parsed a second time only if predicates must be checked afterwards.
     let mut parsed: Option<Value> = None;
     out.extend(found.into_iter().filter(|&number| {
         if !afterwards.is_open(number) {
@@ -146,12 +146,12 @@ fn pattern(rule: &Rule, ranges: Ranges) -> Value {
 fn insert(body: &mut Map<String, Value>, predicate: &Predicate) {
     let mut keys: Vec<&str> = predicate.path.split('.').collect();
     let last = keys.pop().expect("a path has a key");
-    let mut place = body;
+    let mut target = body;
     for key in keys {
-        let inner = place.entry(key).or_insert_with(|| json!({}));
-        place = inner.as_object_mut().expect("only objects have keys");
+        let inner = target.entry(key).or_insert_with(|| json!({}));
+        target = inner.as_object_mut().expect("only objects have keys");
     }
-    place.insert(last.into(), alternatives(&predicate.test));
+    target.insert(last.into(), alternatives(&predicate.test));
 }
 
 fn alternatives(test: &Test) -> Value {

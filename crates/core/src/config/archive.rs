@@ -1,5 +1,5 @@
-//! Which events are remembered for `why`, for how long and up to which size.
-//! It refuses to hold what runs need: those keep their events by themselves.
+//! Reads `archive` of the configuration: which events are kept for `why`, and how long.
+//! The events of runs are kept with their runs, independently of the archive.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use crate::document::size;
 use crate::document::vocabulary::{Vocabulary, duration, word};
 use crate::document::{Node, Yaml};
 
-/// What the archive keeps.
+/// The settings of the archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Archive {
     pub events: ArchiveScope,
     pub keep_for: Duration,
-    /// Bytes; the oldest go first.
+    /// The maximum size in bytes; the oldest events are deleted first.
     pub at_most: u64,
 }
 
-/// Which events the archive keeps, beside those that runs keep.
+/// Which events the archive keeps, in addition to the events of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ArchiveScope {
     Full,
-    /// Those that no rule matched.
+    /// Only events that no rule matched.
     Unmatched,
     Off,
 }
@@ -68,7 +68,8 @@ impl ArchiveScope {
     }
 }
 
-/// `archive: unmatched`, or a mapping. What is wrong in it is reported, and the usual value holds.
+/// Reads `archive`: a scope such as `unmatched`, or a mapping. An invalid value is reported and replaced by
+/// its default.
 pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Archive {
     let mut archive = Archive::default();
     if !matches!(node.value, Yaml::Map(_)) {
@@ -93,9 +94,7 @@ fn lower_events(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option
     if events.is_none() {
         let message = format!("`{key}` takes full, unmatched or off");
         let help = match node.value {
-            Yaml::Bool(false) | Yaml::Null => {
-                "write `archive: off`; `why` then knows of runs alone"
-            }
+            Yaml::Bool(false) | Yaml::Null => "write `archive: off`; `why` then shows only runs",
             _ => {
                 "write `archive: unmatched`, or `archive: { events: full, for: 7d, at_most: 256MB }`"
             }

@@ -1,5 +1,4 @@
-//! Which programs rules may run at all.
-//! It refuses an empty list, which reads as everything or as nothing.
+//! Reads `commands` of the configuration: the programs that rules may run. An empty list is an error.
 
 use serde_json::{Value, json};
 
@@ -8,10 +7,10 @@ use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, word};
 
-/// What stands under `commands`.
+/// The value of `commands`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Commands {
-    /// The programs that may run, by their paths; None lets any run.
+    /// The paths of the programs that may run; `None` allows every program.
     pub allow: Option<Vec<String>>,
 }
 
@@ -32,7 +31,7 @@ pub fn schema() -> Value {
     COMMANDS.schema(&[])
 }
 
-/// What is wrong in it is reported and left out.
+/// Reads `commands`; reports and leaves out invalid entries.
 pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Commands {
     if diagnostics.entries(node, &COMMANDS).is_none() {
         return Commands::default();
@@ -42,9 +41,10 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Commands {
     };
     let Some(list) = allow.as_list().filter(|list| !list.is_empty()) else {
         let message = "`allow` takes a list of programs";
-        let help = "write `allow: [/usr/bin/curl, ./bin/*]`, or leave it out to let any run";
+        let help =
+            "write `allow: [/usr/bin/curl, ./bin/*]`, or remove `allow` to allow every program";
         diagnostics.error(Code::InvalidValue, allow.at, message, help);
-        // Whoever began a list wanted bounds.
+        // The author wanted a limit: an invalid list allows no program.
         return Commands {
             allow: Some(Vec::new()),
         };
@@ -64,11 +64,15 @@ fn lower_program(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     if path.contains('/') && !literal.contains('*') {
         return Some(path);
     }
-    let message = format!("`{path}` is no path of a program");
+    let message = format!("`{path}` is not the path of a program");
     let help = match path.contains('/') {
-        true => "`/*` stands at the end alone, and takes what is directly in the folder".to_owned(),
+        true => {
+            "`/*` is allowed only at the end, for the programs directly in the folder".to_owned()
+        }
         false => {
-            format!("write where it is, `/usr/bin/{path}`, or `./{path}` for one beside this file")
+            format!(
+                "write the full path, `/usr/bin/{path}`, or `./{path}` for a program next to this file"
+            )
         }
     };
     diagnostics.error(Code::InvalidValue, node.at, message, &help);

@@ -1,5 +1,5 @@
-//! A connection: where requests go and with which credentials, kept out of the rules.
-//! It refuses addresses that no path can be added to, and credentials inside of them.
+//! Reads an entry of `connections`: base URL, credentials, headers, timeout, actor and rate limit.
+//! A base URL with a query, a fragment or credentials is an error.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::flow::step::AuthTemplate;
 use crate::language::resolver::NameResolver;
 use crate::language::template::{Escape, Template};
 
-/// Where requests of a rule go and with which credentials, kept out of the rules.
+/// The destination and the credentials of requests, referred to by name in rules.
 #[derive(Debug, Clone)]
 pub struct Connection {
     pub name: String,
@@ -25,7 +25,7 @@ pub struct Connection {
     pub auth: Option<AuthTemplate>,
     pub headers: Vec<(String, Template)>,
     pub timeout: Option<Duration>,
-    /// Who our own requests act as at the help desk.
+    /// The id of the help desk user whose credentials the requests use.
     pub actor_id: Option<String>,
     pub rate_limit: Option<RateLimit>,
 }
@@ -66,7 +66,7 @@ fn user() -> Value {
     json!({"type": ["integer", "string"], "minimum": 1, "minLength": 1})
 }
 
-/// The keys of one set of credentials; exactly one stands there.
+/// The keys of `auth`; exactly one is required.
 pub const AUTH: Vocabulary = Vocabulary {
     name: "`auth`",
     words: &[
@@ -76,7 +76,7 @@ pub const AUTH: Vocabulary = Vocabulary {
     ],
 };
 
-/// The connection under an entry; None after reporting why it is none.
+/// Reads the connection of an entry; `None` after an error was reported.
 pub fn lower(entry: &Entry, names: &mut NameResolver<'_>) -> Option<Connection> {
     let node = &entry.value;
     names.entries(node, &CONNECTION)?;
@@ -121,7 +121,7 @@ pub fn lower(entry: &Entry, names: &mut NameResolver<'_>) -> Option<Connection> 
     })
 }
 
-/// A number at Zendesk, a text at Upmind.
+/// Reads `actor_id`: a number at Zendesk, a text at Upmind.
 fn lower_actor(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     let id = node.to_json();
     let id = match id.as_u64() {
@@ -139,7 +139,7 @@ fn lower_actor(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
 fn base_url(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     let text = diagnostics.text(node, "base_url")?;
     if let Err(reason) = check_base_url(&text) {
-        let message = format!("`{text}` is no base URL: {reason}");
+        let message = format!("`{text}` is not a base URL: {reason}");
         let help = "write https://host/path, or outbox:NAME to write requests to a file";
         diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
@@ -147,7 +147,10 @@ fn base_url(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     Some(text)
 }
 
-/// Why a text cannot stand before a path.
+/// Checks that a path can be added to a URL.
+///
+/// # Errors
+/// Why it cannot.
 pub fn check_base_url(text: &str) -> Result<(), String> {
     let url = url::Url::parse(text).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase => "it has no `https://`".to_owned(),
@@ -157,13 +160,13 @@ pub fn check_base_url(text: &str) -> Result<(), String> {
         "outbox" if !url.path().is_empty() => Ok(()),
         "http" | "https" if !url.has_host() => Err("it names no host".into()),
         "http" | "https" if url.query().is_some() || url.fragment().is_some() => {
-            Err("a query belongs into the step".into())
+            Err("a query belongs in the step".into())
         }
         "http" | "https" if !url.username().is_empty() || url.password().is_some() => {
             Err("credentials belong under `auth`".into())
         }
         "http" | "https" => Ok(()),
-        other => Err(format!("the scheme `{other}` is not spoken here")),
+        other => Err(format!("the scheme `{other}` is not supported")),
     }
 }
 
@@ -178,7 +181,7 @@ fn lower_auth(node: &Node, names: &mut NameResolver<'_>) -> Option<AuthTemplate>
             "`auth` takes one of bearer, basic, header, found {}",
             entries.len()
         );
-        let help = "keep the one that the other side asks for";
+        let help = "keep the one that the server requires";
         names.error(Code::InvalidValue, node.at, message, help);
         return None;
     };

@@ -1,5 +1,4 @@
-//! A source that the user describes: where the parts of its events stand.
-//! It refuses a source without a type.
+//! Reads the description of a custom source: the paths of event type, id, key and time in a body.
 
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Entry;
@@ -7,7 +6,7 @@ use crate::document::decode::Decode;
 use crate::event::format::custom::{CustomFormat, TypeRule};
 use crate::language::operator::operand::is_path;
 
-/// The description under an entry; None after reporting why it is none.
+/// Reads the description of an entry; `None` after an error was reported.
 pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<CustomFormat> {
     let node = &entry.value;
     let Some(event_type) = node.get("event_type") else {

@@ -1,5 +1,5 @@
-//! What the environment sets over `flowtrigger.yaml`: the mode, variables, addresses of connections.
-//! It refuses values that make no sense, and passes no variable of its prefix over in silence.
+//! Overrides the configuration with environment variables: mode, `vars`, and settings of connections.
+//! Invalid values are errors; unknown variables with the prefix `FLOWTRIGGER_` are warnings.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::secret::SecretSource;
 
 const PREFIX: &str = "FLOWTRIGGER_";
 
-/// What may follow the prefix; a name follows those that end in `_`.
+/// The settings after the prefix; those that end in `_` are followed by a name.
 const SETTINGS: [&str; 8] = [
     "MODE",
     "VARS_",
@@ -26,8 +26,8 @@ const SETTINGS: [&str; 8] = [
     "LISTEN",
 ];
 
-/// What commands are given, and pass on to this program where they start it.
-const GIVEN: [&str; 5] = [
+/// Variables that flowtrigger sets for commands, which may start flowtrigger again.
+const COMMAND_VARIABLES: [&str; 5] = [
     "EVENT_TYPE",
     "EVENT_ID",
     "EVENT_SOURCE",
@@ -35,7 +35,7 @@ const GIVEN: [&str; 5] = [
     "IDEMPOTENCY_KEY",
 ];
 
-/// `FLOWTRIGGER_MODE`, `FLOWTRIGGER_VARS_NAME`, `FLOWTRIGGER_CONNECTIONS_NAME_BASE_URL` and
+/// Applies `FLOWTRIGGER_MODE`, `FLOWTRIGGER_VARS_NAME`, `FLOWTRIGGER_CONNECTIONS_NAME_BASE_URL` and
 /// `…_ACTOR_ID`.
 pub fn overlay(
     environment: &BTreeMap<String, String>,
@@ -56,7 +56,7 @@ pub fn overlay(
     }
 }
 
-/// Those of the variables that set something here; no other, and no secret's, is ever kept.
+/// Returns the variables that override the configuration. Others, such as secrets, are never stored.
 pub fn applied(environment: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let sets = |variable: &str| {
         let setting = variable.strip_prefix(PREFIX).unwrap_or_default();
@@ -75,13 +75,13 @@ fn is_known(variable: &str, setting: &str, config: &Config) -> bool {
     };
     let mut secrets = config.secrets.values();
     SETTINGS.into_iter().any(by_name)
-        || GIVEN.contains(&setting)
-        || secrets.any(|place| matches!(place, SecretSource::Env(name) if name == variable))
+        || COMMAND_VARIABLES.contains(&setting)
+        || secrets.any(|source| matches!(source, SecretSource::Env(name) if name == variable))
 }
 
-/// A warning and no error: who runs this program may set such variables for reasons of their own.
+/// A warning, not an error: another program may use the variable.
 fn unknown(variable: &str, setting: &str, at: Span) -> Diagnostic {
-    let message = format!("nothing reads the environment variable `{variable}`");
+    let message = format!("unknown environment variable `{variable}`");
     let head = setting.split('_').next().unwrap_or_default();
     let known = SETTINGS.iter().map(|known| known.trim_end_matches('_'));
     let near = nearest(head, known).and_then(|near| {
@@ -91,7 +91,7 @@ fn unknown(variable: &str, setting: &str, at: Span) -> Diagnostic {
     let help = match near {
         Some(near) => format!("did you mean `{PREFIX}{near}`?"),
         None => format!(
-            "unset it, or call it otherwise; read are {}",
+            "unset or rename it; the known variables are {}",
             SETTINGS
                 .map(|s| format!("`{PREFIX}{}`", s.replace('_', "_…")))
                 .join(", ")
@@ -113,7 +113,7 @@ fn set(setting: &str, value: &str, config: &mut Config) -> Result<(), String> {
     Ok(())
 }
 
-/// Another help desk has another address, and another user that we act as.
+/// Sets the address or the actor of a connection; both differ between help desks.
 fn set_connection(setting: &str, value: &str, config: &mut Config) -> Result<(), String> {
     let address = setting.strip_suffix("_BASE_URL");
     let name = address
@@ -121,7 +121,7 @@ fn set_connection(setting: &str, value: &str, config: &mut Config) -> Result<(),
         .ok_or("can set a connection's BASE_URL or ACTOR_ID only")?;
     match address {
         Some(_) => connection::check_base_url(value)
-            .map_err(|reason| format!("is no base URL: {reason}"))?,
+            .map_err(|reason| format!("is not a base URL: {reason}"))?,
         None => check_actor(value)?,
     }
     let mut connections = config.connections.values_mut();
@@ -143,7 +143,7 @@ fn check_actor(value: &str) -> Result<(), String> {
     }
 }
 
-/// The value in the type of the one that it replaces; text where that is text, or not there.
+/// Parses the value as the type of the variable that it replaces; text if that is text, null or absent.
 fn typed(value: &str, replaced: &Value) -> Result<Value, String> {
     let (kind, reads): (_, fn(&Value) -> bool) = match replaced {
         Value::Null | Value::String(_) => return Ok(Value::from(value)),
@@ -162,7 +162,7 @@ fn typed(value: &str, replaced: &Value) -> Result<Value, String> {
     read.ok_or_else(|| format!("replaces a variable that is {kind}, found `{value}`"))
 }
 
-/// Bytes that are no text come as U+FFFD; nobody means that character.
+/// Bytes that are not UTF-8 arrive as U+FFFD.
 fn check_text(value: &str) -> Result<(), String> {
     match value.contains(char::REPLACEMENT_CHARACTER) {
         true => Err("is not UTF-8; set it to text".into()),
@@ -174,7 +174,7 @@ fn check_text(value: &str) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn said(variable: &str, config: &mut Config) -> Vec<Diagnostic> {
+    fn reported(variable: &str, config: &mut Config) -> Vec<Diagnostic> {
         let mut diagnostics = Diagnostics::default();
         let environment = BTreeMap::from([(variable.to_owned(), "x".to_owned())]);
         overlay(&environment, config, Span::default(), &mut diagnostics);
@@ -182,15 +182,18 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_reads_is_told_with_the_nearest_that_is_read() {
+    fn an_unknown_variable_is_reported_with_the_nearest_known_one() {
         let mut config = Config::default();
         for (variable, near) in [
             ("FLOWTRIGGER_MODES", "`FLOWTRIGGER_MODE`"),
             ("FLOWTRIGGER_VAR_DESK", "`FLOWTRIGGER_VARS_…`"),
             ("FLOWTRIGGER_SECRETS_X", "`FLOWTRIGGER_SECRET_…`"),
-            ("FLOWTRIGGER_PORT", "read are `FLOWTRIGGER_MODE`"),
+            (
+                "FLOWTRIGGER_PORT",
+                "the known variables are `FLOWTRIGGER_MODE`",
+            ),
         ] {
-            let help = said(variable, &mut config)[0].help.clone();
+            let help = reported(variable, &mut config)[0].help.clone();
             assert!(
                 help.as_ref().is_some_and(|help| help.contains(near)),
                 "{help:?}"
@@ -201,7 +204,7 @@ mod tests {
             "FLOWTRIGGER_SECRET_A",
             "FLOWTRIGGER_KEY",
         ] {
-            assert_eq!(said(known, &mut config), [], "{known}");
+            assert_eq!(reported(known, &mut config), [], "{known}");
         }
     }
 
@@ -235,8 +238,8 @@ mod tests {
             match wanted {
                 Some(wanted) => assert_eq!(config.vars[name.to_lowercase()], wanted),
                 None => {
-                    let said = diagnostics.sorted();
-                    assert!(said[0].message.contains(&variable), "{said:?}");
+                    let reported = diagnostics.sorted();
+                    assert!(reported[0].message.contains(&variable), "{reported:?}");
                     let key = name.to_lowercase();
                     assert_eq!(config.vars[&key], written[&key], "{value}");
                 }
@@ -245,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_takes_its_address_and_its_actor_from_here() {
+    fn address_and_actor_of_a_connection_are_overridden() {
         let text = "connections: { front-desk: { base_url: https://a.example, actor_id: 7 } }";
         let variable = |key: &str, value: &str| {
             let key = format!("FLOWTRIGGER_CONNECTIONS_FRONT_DESK_{key}");
@@ -275,10 +278,10 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_a_secret_names_is_read() {
+    fn the_variable_of_a_secret_is_known() {
         let mut config = Config::default();
-        let place = SecretSource::Env("FLOWTRIGGER_PAGER".into());
-        config.secrets.insert("PAGER".into(), place);
-        assert_eq!(said("FLOWTRIGGER_PAGER", &mut config), []);
+        let source = SecretSource::Env("FLOWTRIGGER_PAGER".into());
+        config.secrets.insert("PAGER".into(), source);
+        assert_eq!(reported("FLOWTRIGGER_PAGER", &mut config), []);
     }
 }

@@ -1,5 +1,4 @@
-//! What ZIS bundles find here under the names that they use: connections, the account's own Zendesk, the
-//! settings of `LoadConfig`. It refuses names of connections that there are not.
+//! Reads `integrations` of the configuration: connections and settings for the names in ZIS bundles.
 
 use std::collections::BTreeMap;
 
@@ -17,15 +16,15 @@ use crate::run::call_result::{CallResult, Reply};
 /// One integration, by its key.
 #[derive(Debug, Clone, Default)]
 pub struct Integration {
-    /// What a bundle calls a connection, and ours.
+    /// Connections by the name that the bundle uses.
     pub connections: BTreeMap<String, ConnectionRef>,
-    /// Where `path` in an action goes.
+    /// The connection for actions that have a `path` only.
     pub zendesk: Option<ConnectionRef>,
-    /// The settings that there are before any was changed, by scope; objects.
+    /// The initial settings by scope; objects.
     pub configs: BTreeMap<String, Value>,
 }
 
-/// A connection of ours, named.
+/// The name of a connection and its span.
 #[derive(Debug, Clone)]
 pub struct ConnectionRef {
     pub name: String,
@@ -62,28 +61,27 @@ fn configs() -> Value {
 }
 
 impl Config {
-    /// What the connection of a bundle is called here.
+    /// Returns the name of the connection for a bundle's connection.
     pub fn connection_of(&self, integration: &str, theirs: &str) -> String {
         let integration = self.integrations.get(integration);
         let named = integration.and_then(|integration| integration.connections.get(theirs));
         named.map_or_else(|| theirs.to_owned(), |named| named.name.clone())
     }
 
-    /// The connection to an integration's own Zendesk.
+    /// Returns the name of the connection to an integration's Zendesk account.
     pub fn zendesk_of(&self, integration: &str) -> String {
         let integration = self.integrations.get(integration);
         let named = integration.and_then(|integration| integration.zendesk.as_ref());
         named.map_or_else(|| "zendesk".to_owned(), |named| named.name.clone())
     }
 
-    /// The settings of a scope as the configuration has them; an object.
+    /// Returns the initial settings of a scope; an object.
     pub fn settings_of(&self, integration: &str, scope: &str) -> Option<&Value> {
         self.integrations.get(integration)?.configs.get(scope)
     }
 }
 
-/// The settings of bundles in a plan or a test: those of the configuration, with what was changed on the
-/// way laid over them.
+/// The settings of bundles in a plan or a test: those of the configuration, overridden by changes so far.
 pub struct SimulatedSettings<'c> {
     config: &'c Config,
     changed: BTreeMap<(String, String), Map<String, Value>>,
@@ -97,13 +95,13 @@ impl<'c> SimulatedSettings<'c> {
         }
     }
 
-    /// What reading or changing settings gives; None of other calls.
+    /// Returns the result of reading or changing settings; `None` for other calls.
     pub fn outcome(&mut self, call: &Call) -> Option<CallResult> {
         let Call::Config(call) = call else {
             return None;
         };
-        let place = (call.integration.clone(), call.scope.clone());
-        let changed = self.changed.entry(place).or_default();
+        let scope = (call.integration.clone(), call.scope.clone());
+        let changed = self.changed.entry(scope).or_default();
         if let Some(Value::Object(patch)) = &call.patch {
             changed.extend(patch.clone());
         }
@@ -166,7 +164,7 @@ fn settings(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<(String, Val
     Some((entry.key.clone(), entry.value.to_json()))
 }
 
-/// Reports the connections that there are not.
+/// Reports unknown connections.
 pub fn check(config: &Config, diagnostics: &mut Diagnostics) {
     for integration in config.integrations.values() {
         let named = integration.connections.values().chain(&integration.zendesk);

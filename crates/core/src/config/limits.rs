@@ -1,5 +1,5 @@
-//! How much may be at work and how much may wait: overall, for one rule, for one host.
-//! It refuses a part that is larger than its whole.
+//! Reads `limits` of the configuration: limits on active and unfinished runs.
+//! A limit per rule or host that exceeds the total is an error.
 
 use serde_json::{Value, json};
 
@@ -8,18 +8,18 @@ use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, number, word};
 
-/// Bounds on work and on what waits for it.
+/// Limits on active and unfinished runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunLimits {
-    /// Runs at work together.
+    /// The maximum number of active runs.
     pub runs: usize,
-    /// Of one rule.
+    /// The maximum number of active runs of one rule.
     pub per_rule: usize,
-    /// Requests to one host under way together.
+    /// The maximum number of concurrent requests to one host.
     pub per_host: usize,
-    /// Unfinished runs in all; beyond it events with runs are refused.
+    /// The maximum number of unfinished runs; above it, events that match are rejected.
     pub backlog: usize,
-    /// Unfinished runs of one rule before more of it are parked as held.
+    /// The maximum number of unfinished runs of one rule; above it, further runs are held.
     pub per_rule_backlog: usize,
 }
 
@@ -41,17 +41,17 @@ pub const LIMITS: Vocabulary = Vocabulary {
         word(
             "runs",
             "The number of runs that execute at the same time. Default: 16.",
-            at_work,
+            active,
         ),
         word(
             "per_rule",
             "The number of runs of one rule that execute at the same time. Default: 8.",
-            at_work,
+            active,
         ),
         word(
             "per_host",
             "The number of concurrent requests to one host. Default: 8.",
-            at_work,
+            active,
         ),
         word(
             "backlog",
@@ -66,45 +66,45 @@ pub const LIMITS: Vocabulary = Vocabulary {
     ],
 };
 
-const MOST_AT_WORK: u64 = 1_000;
-const MOST_WAITING: u64 = 10_000_000;
+const MAX_ACTIVE: u64 = 1_000;
+const MAX_WAITING: u64 = 10_000_000;
 
-fn at_work() -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": MOST_AT_WORK})
+fn active() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": MAX_ACTIVE})
 }
 
-/// What is wrong in it is reported, and the usual value holds. A part that is not given follows a
-/// whole that is.
+/// Reads `limits`. An invalid value is reported and replaced by its default. The default of a part is at
+/// max its total.
 pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> RunLimits {
-    let usual = RunLimits::default();
+    let defaults = RunLimits::default();
     if diagnostics.entries(node, &LIMITS).is_none() {
-        return usual;
+        return defaults;
     }
-    let runs = count(node, "runs", MOST_AT_WORK, diagnostics).unwrap_or(usual.runs);
-    let backlog = count(node, "backlog", MOST_WAITING, diagnostics).unwrap_or(usual.backlog);
-    let part = |key, most, whole, diagnostics: &mut Diagnostics| {
-        let part = count(node, key, most, diagnostics)?;
+    let runs = count(node, "runs", MAX_ACTIVE, diagnostics).unwrap_or(defaults.runs);
+    let backlog = count(node, "backlog", MAX_WAITING, diagnostics).unwrap_or(defaults.backlog);
+    let part = |key, max, whole, diagnostics: &mut Diagnostics| {
+        let part = count(node, key, max, diagnostics)?;
         within(node, key, part, whole, diagnostics)
     };
     RunLimits {
         runs,
-        per_rule: part("per_rule", MOST_AT_WORK, ("runs", runs), diagnostics)
-            .unwrap_or(usual.per_rule.min(runs)),
-        per_host: part("per_host", MOST_AT_WORK, ("runs", runs), diagnostics)
-            .unwrap_or(usual.per_host.min(runs)),
+        per_rule: part("per_rule", MAX_ACTIVE, ("runs", runs), diagnostics)
+            .unwrap_or(defaults.per_rule.min(runs)),
+        per_host: part("per_host", MAX_ACTIVE, ("runs", runs), diagnostics)
+            .unwrap_or(defaults.per_host.min(runs)),
         backlog,
         per_rule_backlog: part(
             "per_rule_backlog",
-            MOST_WAITING,
+            MAX_WAITING,
             ("backlog", backlog),
             diagnostics,
         )
-        .unwrap_or(usual.per_rule_backlog.min(backlog)),
+        .unwrap_or(defaults.per_rule_backlog.min(backlog)),
     }
 }
 
-fn count(node: &Node, key: &str, most: u64, diagnostics: &mut Diagnostics) -> Option<usize> {
-    let number = diagnostics.whole_number(node.get(key)?, key, 1..=most)?;
+fn count(node: &Node, key: &str, max: u64, diagnostics: &mut Diagnostics) -> Option<usize> {
+    let number = diagnostics.whole_number(node.get(key)?, key, 1..=max)?;
     Some(usize::try_from(number).expect("the range fits"))
 }
 
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_is_not_given_follows_its_whole() {
+    fn the_default_of_a_part_is_at_most_its_total() {
         let limits = config("limits: { runs: 4, backlog: 500 }").limits;
         assert_eq!((limits.runs, limits.per_rule, limits.per_host), (4, 4, 4));
         assert_eq!((limits.backlog, limits.per_rule_backlog), (500, 500));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_said_in_a_word_or_whole() {
+    fn archive_takes_a_scope_or_a_mapping() {
         let archive = config("archive: unmatched").archive;
         assert_eq!(archive.events, ArchiveScope::Unmatched);
         assert_eq!(archive.at_most, Archive::default().at_most);

@@ -1,5 +1,5 @@
-//! Where the daemon listens, whom it believes about who is behind a proxy, and what bounds senders.
-//! It refuses a bound that no sender could keep to.
+//! Reads `listen` of the configuration: the daemon's address, trusted proxies and limits for senders.
+//! Limits that no sender could meet are errors.
 
 use std::time::Duration;
 
@@ -13,21 +13,21 @@ use crate::document::size;
 use crate::document::vocabulary::{Vocabulary, duration, text, word};
 use crate::document::{Node, Yaml};
 
-/// What stands under `listen`. None leaves it to the command line, or to what is usual.
+/// The value of `listen`. `None` leaves a setting to the command line or its default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listen {
     pub address: Option<String>,
-    /// Where that is said.
+    /// The span of `listen`.
     pub at: Span,
-    /// Whose word about the sender's address is taken.
+    /// The proxies whose forwarded client address is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Connections at a time.
+    /// The maximum number of open connections.
     pub connections: Option<usize>,
-    /// Of one address.
+    /// The maximum number of open connections per client address.
     pub connections_per_address: Option<usize>,
-    /// Bytes of a body.
+    /// The maximum size of a body in bytes.
     pub body: Option<usize>,
-    /// From the first byte of a request to its last.
+    /// The maximum time from the first byte of a request to its last.
     pub request: Option<Duration>,
 }
 
@@ -67,17 +67,17 @@ pub const LISTEN: Vocabulary = Vocabulary {
     ],
 };
 
-const MOST_CONNECTIONS: u64 = 100_000;
+const MAX_CONNECTIONS: u64 = 100_000;
 
 fn connections() -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": MOST_CONNECTIONS})
+    json!({"type": "integer", "minimum": 1, "maximum": MAX_CONNECTIONS})
 }
 
 pub fn schema() -> Value {
     json!({"oneOf": [{"type": "string"}, LISTEN.schema(&[])]})
 }
 
-/// An address, or a mapping. What is wrong in it is reported, and what is usual holds.
+/// Reads an address, or a mapping. An invalid value is reported and replaced by its default.
 pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Listen {
     let mut listen = Listen {
         at: node.at,
@@ -95,14 +95,14 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Listen {
         listen.trusted_proxies = network::lower_list(proxies, "trusted_proxies", diagnostics);
     }
     let mut count = |key: &str| {
-        let number = diagnostics.whole_number(node.get(key)?, key, 1..=MOST_CONNECTIONS)?;
+        let number = diagnostics.whole_number(node.get(key)?, key, 1..=MAX_CONNECTIONS)?;
         Some(usize::try_from(number).expect("the range fits"))
     };
     listen.connections = count("connections");
     listen.connections_per_address = count("connections_per_address");
     listen.body = node
         .get("body")
-        .and_then(|body| size::lower(body, "body", BODIES, diagnostics))
+        .and_then(|body| size::lower(body, "body", BODY_RANGE, diagnostics))
         .map(|body| usize::try_from(body).expect("the range fits"));
     listen.request = node
         .get("request")
@@ -110,8 +110,8 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Listen {
     listen
 }
 
-/// A help desk's largest events have some 100 KB; beyond 64 MiB a few senders would fill the memory.
-const BODIES: std::ops::RangeInclusive<u64> = 16 * 1024..=64 * 1024 * 1024;
+/// The largest events of a help desk have about 100 KB; above 64 MiB a few senders could exhaust the memory.
+const BODY_RANGE: std::ops::RangeInclusive<u64> = 16 * 1024..=64 * 1024 * 1024;
 
 fn lower_time(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     let time = diagnostics.duration(node, "request")?;
@@ -119,7 +119,7 @@ fn lower_time(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
         return Some(time);
     }
     let message = "`request` is at least 1s and at most 5m";
-    let help = "senders give up after 10 to 12 s themselves";
+    let help = "senders stop waiting after 10 to 12 s";
     diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }

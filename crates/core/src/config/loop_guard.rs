@@ -1,4 +1,5 @@
-//! Reads `loop_guard` of the configuration. A guard that could never act is an error; `off` turns it off.
+//! Reads `loop_guard` of the configuration.
+//! Limits that could never apply are errors; `off` disables the loop guard.
 
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ pub fn schema() -> Value {
     json!({"oneOf": [{"const": "off"}, LOOP_GUARD.schema(&[])]})
 }
 
-/// A mapping, or `off`, which is None. What is wrong in it is reported, and the usual value holds.
+/// Reads a mapping, or `off`, which returns `None`. An invalid value is reported and replaced by its default.
 pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<LoopLimits> {
     let mut guard = LoopLimits::default();
     if node.as_text() == Some("off") || matches!(node.value, Yaml::Bool(false)) {

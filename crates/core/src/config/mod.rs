@@ -1,5 +1,5 @@
-//! What `flowtrigger.yaml` and the environment set: mode, variables, connections, secrets, sources, bounds.
-//! It holds where a secret is found, never its value.
+//! Reads `flowtrigger.yaml` and the environment variables that override it into a [`Config`].
+//! A configuration holds where a secret is stored, never its value.
 
 pub mod archive;
 pub mod commands;
@@ -40,17 +40,18 @@ use crate::loop_guard::limits::LoopLimits;
 use crate::path::Path;
 use crate::secret::SecretSource;
 
+/// A compiled configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Caps the mode of every rule.
+    /// The highest mode of any rule.
     pub mode: Mode,
-    /// `vars.…`; an object.
+    /// The variables, read as `vars.…`; an object.
     pub vars: Arc<Value>,
     pub connections: BTreeMap<String, Connection>,
     pub secrets: BTreeMap<String, SecretSource>,
-    /// What ZIS bundles find here, by the key of their integration.
+    /// Connections and settings for ZIS bundles, by integration key.
     pub integrations: BTreeMap<String, Integration>,
-    /// Where events come in, by the source's name: the built-in ones, or those that are named.
+    /// Sources by name: those under `sources`, or the built-in ones.
     pub sources: BTreeMap<String, EventSource>,
     pub catalogue: Catalogue,
     pub archive: Archive,
@@ -59,15 +60,15 @@ pub struct Config {
     pub listen: Listen,
     pub outgoing: EgressPolicy,
     pub commands: Commands,
-    /// None where it is off.
+    /// `None` if it is off.
     pub loop_guard: Option<LoopLimits>,
-    /// The fields of events that are not kept once their runs are over.
+    /// The event fields that are removed when the runs of the event have ended.
     pub redact: Vec<Path>,
-    /// The steps that run when a run is dead whose rule has no `on_dead`, as written.
+    /// The steps to run when a run ends as dead and its rule has no `on_dead`; not compiled.
     pub on_dead: Option<Node>,
-    /// As it was written.
+    /// The texts that it was compiled from.
     pub source: Arc<ConfigSource>,
-    /// Whether all of it could be read. Where not, rules may name what stands in the missing part.
+    /// Whether no error was found. If `false`, names that rules use may be defined in the part that was left out.
     pub whole: bool,
 }
 
@@ -118,17 +119,17 @@ impl Default for Config {
 }
 
 fn built_in_sources() -> BTreeMap<String, EventSource> {
-    let named = source::built_in().map(|entrance| (entrance.name.clone(), entrance));
+    let named = source::built_in().map(|source| (source.name.clone(), source));
     named.collect()
 }
 
 impl Config {
-    /// The sources that the configuration describes.
+    /// Returns the formats of the custom sources.
     pub fn descriptions(&self) -> impl Iterator<Item = &CustomFormat> {
         self.sources.values().filter_map(EventSource::description)
     }
 
-    /// Resolves names against the event types and variables of this configuration.
+    /// Returns a resolver for the event types and variables of this configuration.
     pub fn name_resolver<'a>(
         &'a self,
         fields: EventFields,
@@ -141,14 +142,14 @@ impl Config {
     }
 }
 
-/// A configuration as it was written: what compiles to the same one again. It holds no secret's
-/// value.
+/// The texts of a configuration, which compile to the same configuration again. Contains no values of
+/// secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigSource {
     pub fingerprint: Fingerprint,
     pub file: Arc<str>,
     pub text: Arc<str>,
-    /// The variables that lie over it.
+    /// The environment variables that override it.
     pub environment: BTreeMap<String, String>,
 }
 
@@ -160,12 +161,12 @@ impl Default for ConfigSource {
 
 impl ConfigSource {
     pub fn new(file: Arc<str>, text: Arc<str>, environment: BTreeMap<String, String>) -> Self {
-        let over = environment.iter();
-        let over: Vec<String> = over
+        let overrides = environment.iter();
+        let overrides: Vec<String> = overrides
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         let mut parts = vec![file.as_bytes(), text.as_bytes()];
-        parts.extend(over.iter().map(String::as_bytes));
+        parts.extend(overrides.iter().map(String::as_bytes));
         Self {
             fingerprint: fingerprint(&parts),
             file,
@@ -174,7 +175,7 @@ impl ConfigSource {
         }
     }
 
-    /// The configuration again.
+    /// Compiles the configuration again, without diagnostics.
     pub fn compile(&self) -> Config {
         let mut files = Files::default();
         let file = files.add(Arc::clone(&self.file), Arc::clone(&self.text));
@@ -189,8 +190,8 @@ impl ConfigSource {
     }
 }
 
-/// Reads `flowtrigger.yaml` and the environment over it. Every mistake is reported; what is sound
-/// is kept, so that rules can be checked against it all the same.
+/// Reads `flowtrigger.yaml` and the environment variables that override it. Errors are reported and the
+/// valid parts are kept, so that rules can still be checked against them.
 pub fn parse(
     file: FileId,
     text: &str,
@@ -201,7 +202,7 @@ pub fn parse(
     let mut config = Config::default();
     let documents = document::read(file, text, diagnostics);
     if let Some(second) = documents.get(1) {
-        let message = "flowtrigger.yaml holds one document";
+        let message = "flowtrigger.yaml must be a single document";
         diagnostics.push(Diagnostic::error(Code::InvalidValue, second.at, message));
     }
     let start = Span {
@@ -237,19 +238,19 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
     }
     config.connections = lower_connections(node, config, diagnostics);
     for entry in section(node, "secrets", diagnostics) {
-        if let Some(place) = lower_secret(entry, diagnostics) {
-            config.secrets.insert(entry.key.clone(), place);
+        if let Some(source) = lower_secret(entry, diagnostics) {
+            config.secrets.insert(entry.key.clone(), source);
         }
     }
     config.integrations = integrations::lower(node, diagnostics);
     if node.get("sources").is_some() {
-        // Whoever names sources names them all: what stands open is what stands there.
+        // If `sources` is present, only the listed sources accept events.
         config.sources.clear();
     }
     for entry in section(node, "sources", diagnostics) {
-        if let Some(entrance) = source::lower(entry, diagnostics) {
-            check_path(&entrance, entry, config, diagnostics);
-            config.sources.insert(entry.key.clone(), entrance);
+        if let Some(source) = source::lower(entry, diagnostics) {
+            check_path(&source, entry, config, diagnostics);
+            config.sources.insert(entry.key.clone(), source);
         }
     }
     if let Some(node) = node.get("listen") {
@@ -282,7 +283,7 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// The connections, whose headers and credentials read the configuration's variables.
+/// Reads the connections, whose headers and credentials may use the variables of the configuration.
 fn lower_connections(
     node: &Node,
     config: &Config,
@@ -297,19 +298,14 @@ fn lower_connections(
     lowered.collect()
 }
 
-/// Each source has a path of its own.
-fn check_path(
-    entrance: &EventSource,
-    entry: &Entry,
-    config: &Config,
-    diagnostics: &mut Diagnostics,
-) {
+/// Checks that no other source has the same path.
+fn check_path(source: &EventSource, entry: &Entry, config: &Config, diagnostics: &mut Diagnostics) {
     let others = config.sources.values();
-    let mut others = others.filter(|other| other.name != entrance.name);
-    if let Some(other) = others.find(|other| other.path == entrance.path) {
+    let mut others = others.filter(|other| other.name != source.name);
+    if let Some(other) = others.find(|other| other.path == source.path) {
         let message = format!(
-            "the sources `{}` and `{}` have one path, `{}`",
-            other.name, entrance.name, entrance.path
+            "the sources `{}` and `{}` have the same path `{}`",
+            other.name, source.name, source.path
         );
         let help = "give one of them another `path`";
         diagnostics.error(Code::DuplicateName, entry.key_at, message, help);
@@ -327,23 +323,20 @@ fn section<'n>(node: &'n Node, key: &str, diagnostics: &mut Diagnostics) -> &'n 
 }
 
 fn lower_secret(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SecretSource> {
-    let help = "write { env: VARIABLE } or { file: PATH }; the value itself never stands here";
+    let help = "write { env: VARIABLE } or { file: PATH }; never write the value itself";
     if entry.value.as_map().is_none() {
-        let message = format!(
-            "the secret `{}` takes a mapping that says where it is",
-            entry.key
-        );
+        let message = format!("the secret `{}` takes a mapping with its source", entry.key);
         diagnostics.error(Code::SecretInFile, entry.value.at, message, help);
         return None;
     }
     let entries = diagnostics.entries(&entry.value, &SECRET)?;
-    let [place] = entries else {
+    let [source] = entries else {
         let message = format!("the secret `{}` takes one of env, file", entry.key);
         diagnostics.error(Code::InvalidValue, entry.value.at, message, help);
         return None;
     };
-    let text = diagnostics.text(&place.value, &place.key)?;
-    match place.key.as_str() {
+    let text = diagnostics.text(&source.value, &source.key)?;
+    match source.key.as_str() {
         "env" => Some(SecretSource::Env(text)),
         "file" => Some(SecretSource::File(text.into())),
         _ => None,

@@ -3,7 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Node;
 
-/// What becomes of a match.
+/// What happens when a rule matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
     Disabled,
@@ -29,12 +29,12 @@ impl Mode {
         }
     }
 
-    /// The value under `mode`; reported where it is none of the three.
+    /// Reads the value of `mode`; reports any other value.
     pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         let mode = node.as_text().and_then(Mode::parse);
         if mode.is_none() {
             let message = "`mode` takes live, shadow or disabled";
-            let help = "live acts, shadow is judged and recorded but never acts";
+            let help = "`live` acts; `shadow` is evaluated and recorded but never acts";
             let diagnostic = Diagnostic::error(Code::InvalidValue, node.at, message);
             diagnostics.push(diagnostic.help(help));
         }

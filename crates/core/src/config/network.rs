@@ -1,5 +1,5 @@
-//! Addresses and networks as people write them: `10.0.0.0/8`, `192.0.2.7`, `::1`.
-//! It refuses host names, and a network with bits set behind its length.
+//! Parses IP addresses and networks: `10.0.0.0/8`, `192.0.2.7`, `::1`.
+//! Host names, and networks with host bits set, are errors.
 
 use ipnet::IpNet;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
 
-/// The network that a text names; an address alone is a network of one.
+/// Parses a network. A single address is a network with one address.
 pub fn parse(text: &str) -> Option<IpNet> {
     match text.parse::<IpNet>() {
         Ok(network) => Some(network),
@@ -20,7 +20,7 @@ pub fn list_schema() -> Value {
     json!({"type": "array", "items": {"type": "string"}, "examples": [["10.0.0.0/8", "192.0.2.7"]]})
 }
 
-/// The networks under a key. What is wrong is reported and left out.
+/// Reads the networks under a key; reports and leaves out invalid ones.
 pub fn lower_list(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Vec<IpNet> {
     let nodes: Vec<&Node> = match node.as_list() {
         Some(list) => list.iter().collect(),
@@ -33,7 +33,7 @@ pub fn lower_list(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Vec<
 fn lower(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<IpNet> {
     let text = diagnostics.text(node, key)?;
     let Some(network) = parse(&text) else {
-        let message = format!("`{text}` is no address and no network");
+        let message = format!("`{text}` is not an address or a network");
         let help = "write `192.0.2.7`, `10.0.0.0/8`, `::1` or `fd00::/8`";
         diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
@@ -41,7 +41,7 @@ fn lower(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<IpNet>
     if network.trunc() == network {
         return Some(network);
     }
-    let message = format!("`{text}` has bits set behind its length");
+    let message = format!("`{text}` has host bits set");
     let help = format!("write `{}`", network.trunc());
     diagnostics.error(Code::InvalidValue, node.at, message, &help);
     None

@@ -1,4 +1,4 @@
-//! Reads `outgoing` of the configuration: what requests may reach beyond the public internet, and the proxy.
+//! Reads `outgoing` of the configuration: allowed non-public destinations, and the proxy.
 
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ pub fn schema() -> Value {
     OUTGOING.schema(&[])
 }
 
-/// What is wrong in it is reported and left out.
+/// Reads `outgoing`; reports and leaves out invalid entries.
 pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> EgressPolicy {
     if diagnostics.entries(node, &OUTGOING).is_none() {
         return EgressPolicy::default();
@@ -69,7 +69,7 @@ fn lower_allowed(node: &Node, diagnostics: &mut Diagnostics) -> Option<EgressAll
     };
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     let is_host = !host.is_empty() && !host.starts_with('.') && host.chars().all(allowed);
-    // What ends in a number is an address that is written wrong.
+    // A name that ends in a number is a misspelt address.
     let is_number = |label: &str| label.chars().all(|c| c.is_ascii_digit());
     if is_host && !host.rsplit('.').next().is_some_and(is_number) {
         return Some(match under {
@@ -77,8 +77,9 @@ fn lower_allowed(node: &Node, diagnostics: &mut Diagnostics) -> Option<EgressAll
             false => EgressAllow::Host(host.to_owned()),
         });
     }
-    let message = format!("`{text}` is no address, no network and no host");
-    let help = "write `10.1.0.0/16`, `127.0.0.1`, `crm.internal` or `*.internal`; ports are not told apart";
+    let message = format!("`{text}` is not an address, a network or a host");
+    let help =
+        "write `10.1.0.0/16`, `127.0.0.1`, `crm.internal` or `*.internal`; a port cannot be given";
     diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }

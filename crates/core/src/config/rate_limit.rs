@@ -1,5 +1,5 @@
-//! How many requests may go through a connection in which time.
-//! It refuses a pace slower than a request an hour, at which runs would pile up for ever.
+//! Reads `rate_limit` of a connection: the number of requests per period.
+//! A rate below one request per hour is an error, because runs would accumulate.
 
 use std::time::Duration;
 
@@ -24,18 +24,18 @@ pub const RATE: Vocabulary = Vocabulary {
     ],
 };
 
-const MOST: u64 = 1_000_000;
-const HOUR: Duration = Duration::from_secs(3_600);
+const MAX_REQUESTS: u64 = 1_000_000;
+const MAX_INTERVAL: Duration = Duration::from_secs(3_600);
 
 fn limit() -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": MOST})
+    json!({"type": "integer", "minimum": 1, "maximum": MAX_REQUESTS})
 }
 
 pub fn schema() -> Value {
     RATE.schema(&["limit", "in"])
 }
 
-/// The rate under a connection; None after reporting why it is none.
+/// Reads the rate limit of a connection; `None` after an error was reported.
 pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<RateLimit> {
     const HELP: &str = "write `rate_limit: { limit: 400, in: 1m }`";
     if node.as_map().is_none() {
@@ -49,11 +49,11 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<RateLimit> {
         diagnostics.error(Code::MissingKey, node.at, message, HELP);
         return None;
     };
-    let limit = diagnostics.whole_number(limit, "limit", 1..=MOST);
+    let limit = diagnostics.whole_number(limit, "limit", 1..=MAX_REQUESTS);
     let time = diagnostics.duration(within, "in");
     let limit = u32::try_from(limit?).expect("the range fits");
     let time = time?;
-    if time < Duration::from_millis(100) || time / limit > HOUR {
+    if time < Duration::from_millis(100) || time / limit > MAX_INTERVAL {
         let message = "`in` is at least 100ms, and at most an hour for each request";
         diagnostics.error(Code::InvalidValue, within.at, message, HELP);
         return None;

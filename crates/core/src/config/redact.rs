@@ -1,5 +1,5 @@
-//! Which fields of events are not kept: customers' text that runs may use and nobody may read later.
-//! It refuses what is no field of an event, and what would name many at once.
+//! Reads `redact` of the configuration: event fields that are removed after the runs have ended.
+//! Paths outside the event's fields, and queries with several results, are errors.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ pub fn schema() -> Value {
     json!({"type": "array", "items": {"type": "string"}, "examples": [["comment.body", "ticket.subject"]]})
 }
 
-/// The paths under `redact`. What is wrong in it is reported and left out.
+/// Reads the paths under `redact`; reports and leaves out invalid ones.
 pub fn lower(node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) -> Vec<Path> {
     let nodes: Vec<&Node> = match node.as_list() {
         Some(list) => list.iter().collect(),
@@ -31,7 +31,7 @@ fn path(node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) -> Op
     let text = diagnostics.text(node, "redact")?;
     let help = "write paths such as `comment.body`; `flowtrigger events TYPE` lists them";
     let Ok(path) = Path::parse(&text) else {
-        let message = format!("`{text}` is no field");
+        let message = format!("`{text}` is not a field");
         diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     };
@@ -46,22 +46,24 @@ fn path(node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) -> Op
         PathKind::Plain {
             root: Root::Raw, ..
         } => {
-            format!("`{text}` is no field as rules read it; the body as received goes with it")
+            format!("`{text}` is in the body as received, which is removed together with any field")
         }
-        PathKind::Plain { .. } => format!("`{text}` is kept: it is no text of the event's body"),
+        PathKind::Plain { .. } => {
+            format!("`{text}` cannot be removed: it is not in the body of the event")
+        }
         PathKind::Query(_) => {
-            format!("`{text}` may lead to many places, and `redact` takes one field")
+            format!("`{text}` can have several results, and `redact` takes single fields")
         }
     };
     diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }
 
-/// A field that no type of event has is a slip where another is nearly called so. Of one's own sources
-/// nobody knows what their events hold.
+/// Warns of a field that no event type has, if a similar name exists. The fields of custom sources are
+/// unknown, so other names are accepted.
 fn warn_if_unknown(path: &Path, node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) {
     let mut near = None;
-    let dotted = path.dotted().expect("a field has one place");
+    let dotted = path.dotted().expect("a field has a dotted path");
     for event_type in catalogue.types() {
         match event_type.field(&dotted) {
             FieldLookup::Known(_) => return,
@@ -85,48 +87,54 @@ mod tests {
     use crate::config::parse;
     use crate::diagnostic::{Diagnostics, Files};
 
-    /// The paths that are taken, and what is said.
+    /// Returns the accepted paths and the reported problems.
     fn read(text: &str) -> (Vec<String>, String) {
         let text = format!("redact: {text}\n");
         let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
         let file = files.add("flowtrigger.yaml", text.as_str());
         let config = parse(file, &text, &Default::default(), &mut diagnostics);
-        let said = diagnostics.iter().map(|found| {
+        let reported = diagnostics.iter().map(|found| {
             let help = found.help.as_deref().unwrap_or_default();
             format!("{:?} {}; {help}", found.severity, found.message)
         });
         let paths = config.redact.iter().map(|path| path.text.clone()).collect();
-        (paths, said.collect::<Vec<_>>().join("\n"))
+        (paths, reported.collect::<Vec<_>>().join("\n"))
     }
 
     #[test]
-    fn fields_of_events_are_taken_and_slips_are_told() {
-        let (paths, said) =
+    fn fields_of_events_are_accepted_and_typos_are_reported() {
+        let (paths, reported) =
             read("[comment.body, ticket.subject, subdomain, custom_field.raw_title]");
         assert_eq!(paths.len(), 4);
-        assert_eq!(said, "");
-        let (paths, said) = read("comment.bdy");
+        assert_eq!(reported, "");
+        let (paths, reported) = read("comment.bdy");
         assert_eq!(paths, ["comment.bdy"]);
         assert!(
-            said.starts_with("Warning no event has a field `comment.bdy`"),
-            "{said}"
+            reported.starts_with("Warning no event has a field `comment.bdy`"),
+            "{reported}"
         );
-        assert!(said.contains("did you mean `comment.body`?"), "{said}");
+        assert!(
+            reported.contains("did you mean `comment.body`?"),
+            "{reported}"
+        );
     }
 
     #[test]
-    fn what_is_no_field_of_the_body_is_refused() {
+    fn paths_outside_the_fields_are_rejected() {
         for (text, wanted) in [
-            ("event.id", "is kept"),
-            ("vars.a", "is kept"),
-            ("$.raw.detail", "as received goes with it"),
-            ("$..body", "may lead to many places"),
-            ("'a[0]'", "is no field"),
-            ("7", "is no field"),
+            ("event.id", "cannot be removed"),
+            ("vars.a", "cannot be removed"),
+            ("$.raw.detail", "removed together with any field"),
+            ("$..body", "can have several results"),
+            ("'a[0]'", "is not a field"),
+            ("7", "is not a field"),
         ] {
-            let (paths, said) = read(text);
+            let (paths, reported) = read(text);
             assert!(paths.is_empty() || text == "7", "{text}: {paths:?}");
-            assert!(said.contains(wanted) || text == "7", "{text}: {said}");
+            assert!(
+                reported.contains(wanted) || text == "7",
+                "{text}: {reported}"
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! How long finished runs are kept, with their events, and up to which size.
-//! It refuses an age below what senders need: the time in which a repeat of an event is known as one is the same.
+//! Reads `retention` of the configuration: how long and up to which size finished runs are kept.
+//! The same time limits how long a redelivery is recognised, so it is at least one hour.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use crate::document::decode::Decode;
 use crate::document::size;
 use crate::document::vocabulary::{Vocabulary, duration, word};
 
-/// What is kept of the past. Unfinished, held and dead runs count as the present until they end.
+/// How long finished runs and their events are kept. Unfinished, held and dead runs are always kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Also for how long a repeat of an event is known as one, and the longest window of a gate.
+    /// Also how long a redelivery is recognised, and the maximum window of a gate.
     pub keep_for: Duration,
-    /// Bytes; the oldest go first.
+    /// The maximum size in bytes; the oldest runs are deleted first.
     pub at_most: u64,
 }
 
@@ -43,10 +43,10 @@ pub const RETENTION: Vocabulary = Vocabulary {
     ],
 };
 
-/// Senders repeat an event for about this long.
-const SHORTEST: Duration = Duration::from_secs(3_600);
+/// Senders repeat an event for about one hour.
+const MIN_RETENTION: Duration = Duration::from_secs(3_600);
 
-/// What is wrong in it is reported, and the usual value holds.
+/// Reads `retention`. An invalid value is reported and replaced by its default.
 pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Retention {
     let mut retention = Retention::default();
     if let (None, Some(_)) = (node.as_map(), node.scalar_text()) {
@@ -66,11 +66,11 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Retention {
     retention
 }
 
-/// How long something is kept.
+/// Reads a time to keep something; reports a time below the minimum.
 pub fn lower_age(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     let age = diagnostics.duration(node, "for")?;
-    if age < SHORTEST {
-        let help = "senders repeat an event for up to an hour, and it must be known then";
+    if age < MIN_RETENTION {
+        let help = "senders repeat events for up to an hour, and redeliveries must be recognised";
         diagnostics.error(Code::InvalidValue, node.at, "`for` is at least 1h", help);
         return None;
     }

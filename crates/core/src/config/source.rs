@@ -1,5 +1,4 @@
-//! Where the events of one source come in: the path of its URL, how they are read, how senders prove
-//! who they are. It refuses two sources at one path, and a described source without a type.
+//! Reads one entry of `sources`: its URL path, the format of its events, and how senders are verified.
 
 use std::collections::BTreeSet;
 
@@ -13,22 +12,22 @@ use crate::document::{Entry, Node};
 use crate::event::format::DECODERS;
 use crate::event::format::custom::CustomFormat;
 
-/// One source, built in or described.
+/// One source, built in or custom.
 #[derive(Debug, Clone)]
 pub struct EventSource {
-    /// The name of the source's entry; `support` and `upmind` are there without one.
+    /// The name of the source's entry; `support` and `upmind` exist without an entry.
     pub name: String,
-    /// Where its events are posted to.
+    /// The URL path to which its events are posted.
     pub path: String,
     pub reads: SourceFormat,
-    /// None takes whoever comes.
+    /// `None` accepts every sender.
     pub verification: Option<Verification>,
 }
 
 /// How the events of a source are read.
 #[derive(Debug, Clone)]
 pub enum SourceFormat {
-    /// By a built-in decoder; the events are of this `event_source`.
+    /// By the built-in decoder of this `event_source`.
     BuiltIn(&'static str),
     Custom(CustomFormat),
 }
@@ -96,13 +95,13 @@ impl EventSource {
         }
     }
 
-    /// At its usual path, for whoever comes.
+    /// Creates a custom source with the default path and without verification.
     pub fn described(description: CustomFormat) -> Self {
         let name = description.name.clone();
-        Self::of(&name, SourceFormat::Custom(description))
+        Self::with_defaults(&name, SourceFormat::Custom(description))
     }
 
-    fn of(name: &str, reads: SourceFormat) -> Self {
+    fn with_defaults(name: &str, reads: SourceFormat) -> Self {
         Self {
             name: name.to_owned(),
             path: format!("/events/{name}"),
@@ -112,46 +111,44 @@ impl EventSource {
     }
 }
 
-/// The sources that every configuration has: one for each built-in `event_source`.
+/// Returns the default sources: one for each built-in `event_source`.
 pub fn built_in() -> impl Iterator<Item = EventSource> {
     let names: BTreeSet<&str> = DECODERS.iter().map(|decoder| decoder.source).collect();
-    let named = |name| EventSource::of(name, SourceFormat::BuiltIn(name));
+    let named = |name| EventSource::with_defaults(name, SourceFormat::BuiltIn(name));
     names.into_iter().map(named)
 }
 
-/// The source under an entry; None after reporting why it is none.
+/// Reads the source of an entry; `None` after an error was reported.
 pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<EventSource> {
     let node = &entry.value;
     diagnostics.entries(node, &SOURCE)?;
     let verification = verification::lower(entry, diagnostics);
     let path = node.get("path").map(|path| lower_path(path, diagnostics));
-    let mut entrance = EventSource::of(&entry.key, lower_reads(entry, diagnostics)?);
+    let mut source = EventSource::with_defaults(&entry.key, lower_format(entry, diagnostics)?);
     if let Some(path) = path {
-        entrance.path = path?;
+        source.path = path?;
     }
-    entrance.verification = verification?;
-    Some(entrance)
+    source.verification = verification?;
+    Some(source)
 }
 
-fn lower_reads(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SourceFormat> {
+fn lower_format(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SourceFormat> {
     let decoder = decoder(entry, diagnostics)?;
     let Some(source) = decoder else {
         return custom_source::lower(entry, diagnostics).map(SourceFormat::Custom);
     };
     for key in ["event_source", "event_type", "id", "key", "time"] {
-        let Some(told) = entry.value.as_map()?.iter().find(|told| told.key == key) else {
+        let Some(found) = entry.value.as_map()?.iter().find(|found| found.key == key) else {
             continue;
         };
-        let message = format!(
-            "the events of `{source}` are told apart by themselves: `{key}` says nothing here"
-        );
-        let help = "leave it out, or describe a body of your own with `decoder: json`";
-        diagnostics.error(Code::InvalidValue, told.key_at, message, help);
+        let message = format!("`{key}` has no effect: the format of `{source}` is built in");
+        let help = "remove it, or describe your own format with `decoder: json`";
+        diagnostics.error(Code::InvalidValue, found.key_at, message, help);
     }
     Some(SourceFormat::BuiltIn(source))
 }
 
-/// The built-in source whose decoder reads the events; the inner None describes them itself.
+/// Returns the built-in source whose decoder reads the events; the inner `None` is a custom format.
 fn decoder(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<&'static str>> {
     let built_in = |name: &str| DECODERS.iter().map(|d| d.source).find(|s| *s == name);
     let own_name = built_in(&entry.key);
@@ -164,12 +161,12 @@ fn decoder(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<&'stat
         (Some(source), Some(own)) if source == own => Some(Some(source)),
         (None, None) if named == "json" => Some(None),
         (_, Some(own)) => {
-            let message = format!("the source `{own}` is built in and reads its own events");
+            let message = format!("the source `{own}` is built in and has its own decoder");
             diagnostics.error(
                 Code::DuplicateName,
                 node.at,
                 message,
-                "give yours another name",
+                "choose another name for your source",
             );
             None
         }
@@ -185,15 +182,15 @@ fn decoder(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<&'stat
     }
 }
 
-/// Paths that tell how the program is.
-const TAKEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+/// Paths of the health checks and metrics.
+const RESERVED_PATHS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 fn lower_path(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     let path = diagnostics.text(node, "path")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
     let (message, help) = if !path.starts_with('/') || path.len() < 2 {
         (
-            format!("`{path}` is no path of a URL"),
+            format!("`{path}` is not a URL path"),
             "write `/hooks/zendesk`",
         )
     } else if !path.chars().all(plain) || path.contains("//") || path.ends_with('/') {
@@ -201,11 +198,8 @@ fn lower_path(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
             format!("`{path}` cannot be the path of a source"),
             "use letters, digits, `-`, `.`, `_` and single `/` between them",
         )
-    } else if TAKEN.contains(&path.as_str()) {
-        (
-            format!("`{path}` tells how this program is"),
-            "choose another path",
-        )
+    } else if RESERVED_PATHS.contains(&path.as_str()) {
+        (format!("`{path}` is reserved"), "choose another path")
     } else {
         return Some(path);
     };

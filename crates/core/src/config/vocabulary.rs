@@ -1,5 +1,4 @@
-//! The keys of `flowtrigger.yaml` itself; each section has its own in its own file.
-//! It refuses to know how a value is lowered.
+//! The top-level keys of `flowtrigger.yaml`; the module of each section has the keys of the section.
 
 use serde_json::Value;
 
@@ -103,7 +102,7 @@ fn limits_schema() -> Value {
     LIMITS.schema(&[])
 }
 
-/// The keys of one secret; exactly one stands there.
+/// The keys of one secret; exactly one is required.
 pub const SECRET: Vocabulary = Vocabulary {
     name: "a secret",
     words: &[

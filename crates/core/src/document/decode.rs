@@ -9,20 +9,19 @@ use crate::document::suggest;
 use crate::document::vocabulary::{Support, Vocabulary};
 use crate::document::{Entry, Node, Yaml, duration};
 
-/// Decodes nodes, wherever diagnostics are collected.
+/// Decodes nodes; implemented for everything that collects diagnostics.
 pub trait Decode: Report {
     fn wrong_type(&mut self, node: &Node, key: &str, wanted: &str) {
         let message = format!("`{key}` takes {wanted}, found {}", node.kind());
         self.error(Code::WrongType, node.at, message, "");
     }
 
-    /// The entries of a mapping, each key checked against the vocabulary: unknown keys and keys
-    /// that this version does not run are reported.
+    /// Returns the entries of a mapping; reports keys that are unknown or not supported yet.
     fn entries<'n>(&mut self, node: &'n Node, words: &Vocabulary) -> Option<&'n [Entry]> {
         let Yaml::Map(entries) = &node.value else {
             let message = format!("{} takes a mapping, found {}", words.name, node.kind());
             let help = match node.value {
-                Yaml::Null => "indent what belongs to it deeper than its key",
+                Yaml::Null => "indent its keys deeper than the key itself",
                 _ => &format!("its keys are: {}", words.listed()),
             };
             self.error(Code::WrongType, node.at, message, help);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Reads `90s` or `1.5h`. `-2h` is not a duration: a duration has no sign.
+/// Parses a duration such as `90s` or `1.5h`. A sign, as in `-2h`, is not allowed.
 pub fn parse(text: &str) -> Option<Duration> {
     let split = text.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, unit) = text.split_at(split);

@@ -1,6 +1,6 @@
-//! Reads YAML text into a tree of nodes that know their place, one document at a time, so that a
-//! broken document hides no other. It gives no meaning to keys; it is the only user of the YAML
-//! crate, and refuses what could blow up: deep nesting, alias bombs, duplicate keys.
+//! Reads YAML text into a tree of nodes with spans, one document at a time.
+//! An invalid document does not affect the others. Deep nesting, alias bombs and duplicate keys are
+//! errors. This is the only module that uses the YAML crates.
 
 pub mod decode;
 pub mod duration;
@@ -25,7 +25,7 @@ use crate::document::syntax_errors::{syntax_error, templates_in_comments};
 pub use crate::document::writer::write;
 use crate::document::yaml_reader::YamlReader;
 
-/// A YAML value and where it stands.
+/// A YAML value and its span.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
     pub value: Yaml,
@@ -51,7 +51,7 @@ pub struct Entry {
 }
 
 impl Node {
-    /// The JSON value that this node stands for.
+    /// Returns the JSON value of this node.
     pub fn to_json(&self) -> Value {
         match &self.value {
             Yaml::Null => Value::Null,
@@ -74,7 +74,7 @@ impl Node {
         }
     }
 
-    /// The text that a name or another word is read from; a number counts as it is written.
+    /// Returns a text, or a number as text, for names and similar values.
     pub fn scalar_text(&self) -> Option<String> {
         match &self.value {
             Yaml::Text(text) => Some(text.clone()),
@@ -97,13 +97,13 @@ impl Node {
         }
     }
 
-    /// The value under a key of this mapping.
+    /// Returns the value under a key of this mapping.
     pub fn get(&self, key: &str) -> Option<&Node> {
         let entry = self.as_map()?.iter().find(|e| e.key == key)?;
         Some(&entry.value)
     }
 
-    /// What kind of value this is, in words for messages.
+    /// Returns the type of the value, for messages.
     pub fn kind(&self) -> &'static str {
         match self.value {
             Yaml::Null => "null",
@@ -116,7 +116,7 @@ impl Node {
     }
 }
 
-/// Reads every document of a file. Broken ones are reported and left out, empty ones are skipped.
+/// Reads every document of a file. Invalid documents are reported and left out, empty ones are skipped.
 pub fn read(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Vec<Node> {
     let chunks = chunks(text);
     chunks
@@ -124,7 +124,7 @@ pub fn read(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Vec<Node
         .collect()
 }
 
-/// Reads one document of a file. None where it is empty, or after reporting why it cannot be read.
+/// Reads one document of a file. `None` if it is empty, or after an error was reported.
 pub fn read_chunk(
     file: FileId,
     chunk: &DocumentText<'_>,
@@ -133,23 +133,23 @@ pub fn read_chunk(
     if chunk.is_empty() {
         return None;
     }
-    let place = LineIndex::new(file, chunk);
-    let node = match plain_reader::read(&place) {
+    let lines = LineIndex::new(file, chunk);
+    let node = match plain_reader::read(&lines) {
         Some(node) => node,
-        None => read_any(&place, diagnostics)?,
+        None => read_any(&lines, diagnostics)?,
     };
-    templates_in_comments(&node, &place, diagnostics);
+    templates_in_comments(&node, &lines, diagnostics);
     Some(node)
 }
 
-/// Whatever YAML knows, with every mistake in it.
-fn read_any(place: &LineIndex<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
+/// Reads any YAML and reports all errors.
+fn read_any(lines: &LineIndex<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
     let mut found = Vec::new();
     let reader = YamlReader {
-        place,
+        lines,
         found: &mut found,
     };
-    let text = place.chunk.text;
+    let text = lines.chunk.text;
     let read =
         serde_yaml::with_deserializer_from_str_with_options(text, options(text.len()), |yaml| {
             reader.deserialize(yaml)
@@ -160,14 +160,14 @@ fn read_any(place: &LineIndex<'_>, diagnostics: &mut Diagnostics) -> Option<Node
             Some(node)
         }
         Err(error) => {
-            diagnostics.push(syntax_error(&error, place));
+            diagnostics.push(syntax_error(&error, lines));
             None
         }
     }
 }
 
-/// YAML 1.2 scalars, every repeated key handed through, and bounds on what a small text can
-/// become: an honest document has fewer nodes than bytes.
+/// YAML 1.2 scalars; duplicate keys are passed through; limits on the size of the tree, because a document
+/// without aliases has fewer nodes than bytes.
 fn options(len: usize) -> serde_yaml::Options {
     let budget = serde_yaml::budget! {
         max_nodes: len.max(20_000),
@@ -190,29 +190,32 @@ fn options(len: usize) -> serde_yaml::Options {
 pub struct LineIndex<'a> {
     file: FileId,
     chunk: &'a DocumentText<'a>,
-    /// Where each line of the document starts, once a mistake is told: so that no place costs a walk
-    /// through the text, and a document without one costs none either.
-    lines: OnceCell<Vec<usize>>,
+    /// The byte offset of each line. Computed for the first error, so that a valid document costs nothing.
+    starts: OnceCell<Vec<usize>>,
 }
 
 impl<'a> LineIndex<'a> {
     fn new(file: FileId, chunk: &'a DocumentText<'a>) -> Self {
-        let lines = OnceCell::new();
-        Self { file, chunk, lines }
+        let starts = OnceCell::new();
+        Self {
+            file,
+            chunk,
+            starts,
+        }
     }
 
-    fn lines(&self) -> &[usize] {
-        self.lines.get_or_init(|| {
+    fn line_starts(&self) -> &[usize] {
+        self.starts.get_or_init(|| {
             let ends = self.chunk.text.match_indices('\n').map(|(end, _)| end + 1);
             std::iter::once(0).chain(ends).collect()
         })
     }
 
-    /// Where a node stands; its bytes come with it.
-    fn of(&self, location: Location) -> Span {
+    /// Returns the span of a node, with its bytes.
+    fn span(&self, location: Location) -> Span {
         let span = location.span();
         let Some(offset) = span.byte_offset() else {
-            return self.of_error(location);
+            return self.error_span(location);
         };
         let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
         Span {
@@ -224,16 +227,16 @@ impl<'a> LineIndex<'a> {
         }
     }
 
-    /// Where an error stands: its line and column are right, its bytes often not.
-    fn of_error(&self, location: Location) -> Span {
+    /// Returns the span of an error, from its line and column; its byte offset is often wrong.
+    fn error_span(&self, location: Location) -> Span {
         let number = |n: u64| usize::try_from(n).unwrap_or(1).max(1);
         self.at(number(location.line()), number(location.column()))
     }
 
-    /// A line and a column of the document, both from 1, as a place in the file.
+    /// Converts a line and a column of the document, both from 1, to a span in the file.
     fn at(&self, line: usize, column: usize) -> Span {
         let last = self.chunk.text.len();
-        let before = self.lines().get(line - 1).copied().unwrap_or(last);
+        let before = self.line_starts().get(line - 1).copied().unwrap_or(last);
         let rest = &self.chunk.text[before..];
         let within: usize = rest.chars().take(column - 1).map(char::len_utf8).sum();
         Span {

@@ -1,5 +1,4 @@
-//! A size, on disk or in memory, as people write it: `256MB`, `1GB`, `64KiB`.
-//! It refuses a bare number, which leaves open what it counts.
+//! Parses sizes on disk or in memory: a number and a unit, such as `256MB`, `1GB`, `64KiB`.
 
 use std::ops::RangeInclusive;
 
@@ -21,15 +20,15 @@ const UNITS: [(&str, u64); 10] = [
     ("TiB", 1 << 40),
 ];
 
-/// What a cap on disk may be: enough to be of use, and nothing beyond a disk.
-const CAPS: RangeInclusive<u64> = 1_000_000..=1_000_000_000_000_000;
+/// The allowed limits on disk usage.
+const DISK_RANGE: RangeInclusive<u64> = 1_000_000..=1_000_000_000_000_000;
 
-/// The cap on disk under a key; None after reporting why it is none.
+/// Reads a limit on disk usage; `None` after an error was reported.
 pub fn lower_cap(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<u64> {
-    lower(node, key, CAPS, diagnostics)
+    lower(node, key, DISK_RANGE, diagnostics)
 }
 
-/// The size under a key; None after reporting why it is none.
+/// Reads the size under a key; `None` after an error was reported.
 pub fn lower(
     node: &Node,
     key: &str,
@@ -42,19 +41,19 @@ pub fn lower(
         Some(_) => (
             format!(
                 "`{key}` is at least {} and at most {}",
-                words(*range.start()),
-                words(*range.end())
+                format_size(*range.start()),
+                format_size(*range.end())
             ),
-            match range == CAPS {
-                true => "below that nothing of use could be kept, above it no disk would do",
-                false => "what is less is of no use, and what is more no longer bounds anything",
+            match range == DISK_RANGE {
+                true => "a smaller size keeps too little, a larger one exceeds any disk",
+                false => "a smaller size is not usable, a larger one limits nothing",
             }
             .to_owned(),
         ),
         None => (
             format!("`{key}` takes a size"),
             node.as_text()
-                .and_then(respelled)
+                .and_then(correct_unit)
                 .unwrap_or("write a number and a unit: 64KiB, 256MB, 1GB".into()),
         ),
     };
@@ -62,15 +61,15 @@ pub fn lower(
     None
 }
 
-/// The largest unit that gives a whole number.
-fn words(size: u64) -> String {
+/// Writes a size in the largest unit that gives an integer.
+fn format_size(size: u64) -> String {
     let fitting = UNITS.iter().filter(|(_, unit)| size.is_multiple_of(*unit));
     let (name, unit) = fitting.max_by_key(|(_, unit)| *unit).unwrap_or(&UNITS[0]);
     format!("{}{name}", size / unit)
 }
 
-/// `1gb` and `256M` with the unit that was meant.
-fn respelled(text: &str) -> Option<String> {
+/// Corrects the unit of a text such as `1gb` or `256M`.
+fn correct_unit(text: &str) -> Option<String> {
     let split = text.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, unit) = text.split_at(split);
     let meant = |name: &str| {
@@ -81,7 +80,7 @@ fn respelled(text: &str) -> Option<String> {
     bytes(&text).map(|_| format!("write `{text}`"))
 }
 
-/// The bytes that a text such as `1.5GB` names.
+/// Parses a text such as `1.5GB` into bytes.
 fn bytes(text: &str) -> Option<u64> {
     let split = text.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, unit) = text.split_at(split);
@@ -96,8 +95,8 @@ fn bytes(text: &str) -> Option<u64> {
         return None;
     }
     let scale = 10_u128.pow(u32::try_from(part.len()).ok()?);
-    let thousandths: u128 = format!("{whole}{part}").parse().ok()?;
-    u64::try_from(thousandths.checked_mul(u128::from(*size))? / scale).ok()
+    let scaled: u128 = format!("{whole}{part}").parse().ok()?;
+    u64::try_from(scaled.checked_mul(u128::from(*size))? / scale).ok()
 }
 
 pub fn schema() -> Value {

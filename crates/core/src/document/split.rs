@@ -1,24 +1,23 @@
-//! Cuts the text of a file into its documents, each with the place where it starts, without reading
-//! them. It refuses nothing: what a document holds is judged when it is read.
+//! Splits the text of a file into its YAML documents at `---` lines, without parsing them.
 
 use std::ops::Range;
 
-/// One document of a file, with the place where its text starts.
+/// One document of a file, with the position of its text.
 #[derive(Debug, Clone, Copy)]
 pub struct DocumentText<'a> {
     pub text: &'a str,
-    /// How many lines stand before it.
+    /// The number of lines before it.
     pub line: u32,
-    /// Where positions in it start, behind the file's byte order mark.
+    /// The byte offset of its text, not counting the byte order mark of the file.
     pub start: u32,
-    /// The bytes before it in the file.
+    /// The byte offset in the file, including the byte order mark.
     before: usize,
 }
 
 impl<'a> DocumentText<'a> {
-    /// A document that was cut from this file before.
+    /// Returns a document of the file again, by the range and line of an earlier split.
     pub fn of(file: &'a str, range: Range<usize>, line: u32) -> Self {
-        let mark = file.len() - without_mark(file).len();
+        let mark = file.len() - without_byte_order_mark(file).len();
         Self {
             line,
             start: count(range.start.saturating_sub(mark)),
@@ -27,12 +26,12 @@ impl<'a> DocumentText<'a> {
         }
     }
 
-    /// The bytes of the file that it takes.
+    /// The byte range in the file.
     pub fn range(&self) -> Range<usize> {
         self.before..self.before + self.text.len()
     }
 
-    /// Whether it holds nothing but comments.
+    /// Whether it contains only comments, blank lines and document markers.
     pub fn is_empty(&self) -> bool {
         self.text.lines().all(|line| {
             let line = line.trim();
@@ -41,14 +40,14 @@ impl<'a> DocumentText<'a> {
     }
 }
 
-/// The documents of a file, in its order. There is always one.
+/// Returns the documents of a file in order; at least one.
 pub fn chunks(text: &str) -> impl Iterator<Item = DocumentText<'_>> {
-    let bare = without_mark(text);
+    let bare = without_byte_order_mark(text);
     let mark = text.len() - bare.len();
     let (mut rest, mut start, mut line) = (Some(bare), 0, 0);
     std::iter::from_fn(move || {
         let text = rest?;
-        let end = first_cut(text);
+        let end = first_separator(text);
         let (text, after) = text.split_at(end.unwrap_or(text.len()));
         let chunk = DocumentText {
             text,
@@ -63,7 +62,7 @@ pub fn chunks(text: &str) -> impl Iterator<Item = DocumentText<'_>> {
     })
 }
 
-/// A file's text with some of its documents alone; what is left stands where it stood.
+/// Returns the file's text with only the documents that `keep` accepts, at their original lines.
 pub fn only_documents(text: &str, keep: impl Fn(&str) -> bool) -> String {
     let mut kept = String::with_capacity(text.len());
     for chunk in chunks(text) {
@@ -79,20 +78,20 @@ pub fn only_documents(text: &str, keep: impl Fn(&str) -> bool) -> String {
     kept
 }
 
-/// Where the next document starts: at a `---` line that is not the first. Such a line cannot stand
-/// inside a scalar, so this never cuts through one.
-fn first_cut(text: &str) -> Option<usize> {
+/// Returns the start of the next document: a `---` line that is not the first line. Such a line cannot be
+/// part of a scalar.
+fn first_separator(text: &str) -> Option<usize> {
     let mut breaks = text.match_indices("\n---").map(|(at, _)| at + 1);
     breaks.find(|at| is_separator(&text[*at..]))
 }
 
-/// Whether a text starts with a line that only separates.
+/// Whether a text starts with a separator line.
 fn is_separator(text: &str) -> bool {
     text.strip_prefix("---")
         .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
 }
 
-fn without_mark(text: &str) -> &str {
+fn without_byte_order_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
@@ -109,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_are_cut_at_their_separators_with_their_places() {
+    fn documents_are_split_at_separator_lines() {
         assert_eq!(cut(""), [("", 0, 0)]);
         assert_eq!(cut("---\na: 1\n"), [("---\na: 1\n", 0, 0)]);
         assert_eq!(
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn places_count_from_behind_a_byte_order_mark_and_bytes_do_not() {
+    fn positions_exclude_the_byte_order_mark_and_ranges_include_it() {
         let text = "\u{feff}a: 1\n---\nb: 2\n";
         let second = chunks(text).nth(1).expect("two documents");
         assert_eq!((second.line, second.start), (1, 5));
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_a_file_stands_where_it_stood() {
+    fn kept_documents_keep_their_lines() {
         let text = "a: 1\n---\nb: 2\nc: 3\n---\nd: 4\n";
         let kept = only_documents(text, |document| document.contains('d'));
         assert_eq!(kept, "\n---\n\n\n---\nd: 4\n");

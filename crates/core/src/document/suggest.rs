@@ -1,5 +1,5 @@
-//! "Did you mean": what to write instead of the words of other tools (`synonyms.json`), and the known word
-//! nearest to a misspelt one.
+//! Suggestions for unknown words, from `suggestions.json` or the most similar known word.
+//! `suggestions.json` has the terms for words of other tools.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::document::vocabulary::{Support, Vocabulary};
 
 static SYNONYMS: LazyLock<Synonyms> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("suggestions.json")).expect("`synonyms.json` is valid")
+    serde_json::from_str(include_str!("suggestions.json")).expect("`suggestions.json` is valid")
 });
 
 #[derive(Deserialize)]
@@ -30,7 +30,7 @@ struct Synonyms {
     mappings: FxHashMap<String, SuggestionTable>,
 }
 
-/// The first suggestion with the word applies.
+/// Suggestions in order; the first one that lists the word applies.
 type SuggestionTable = Vec<Suggestion>;
 
 #[derive(Deserialize)]
@@ -47,7 +47,7 @@ enum Words {
     List(Vec<String>),
 }
 
-/// What to write instead of the word.
+/// Returns what to write instead of the word.
 fn find(table: &'static [Suggestion], word: &str) -> Option<&'static str> {
     let suggestion = table.iter().find(|suggestion| {
         let words = match &suggestion.words {
@@ -74,7 +74,7 @@ pub fn for_key(word: &str, words: &Vocabulary) -> Option<String> {
     }
     let built = words.words.iter().filter(|w| w.built == Support::Supported);
     let near = nearest(word, built.map(|w| w.name));
-    // A typing error in one of this mapping's own keys is likelier than another tool's word.
+    // A typing error in a key of this mapping is more likely than a word of another tool.
     let typo = |near: &&str| strsim::damerau_levenshtein(word, near) <= 2.min(near.len() / 2);
     if let Some(near) = near.filter(typo) {
         return Some(format!("did you mean `{near}`?"));
@@ -119,7 +119,7 @@ pub fn for_bundle_key(key: &str) -> Option<&'static str> {
     find(&SYNONYMS.bundle_keys, key)
 }
 
-/// For a function, a filter or a literal in a jq program.
+/// Returns what to write instead of a function, filter or literal in a jq program.
 pub fn for_jq_name(name: &str) -> Option<&'static str> {
     find(&SYNONYMS.jq_names, name)
 }
@@ -128,7 +128,7 @@ pub fn for_template_filter(name: &str) -> Option<&'static str> {
     find(&SYNONYMS.template_filters, name)
 }
 
-/// The known word that the given one was probably meant to be.
+/// Returns the known word that is most similar to a word, if any is similar enough.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     known
@@ -147,7 +147,7 @@ fn did_you_mean(word: Option<&str>) -> Option<String> {
     word.map(|word| format!("did you mean `{word}`?"))
 }
 
-/// Whether the key means in other tools what `on_failure` means beside `for_each`.
+/// Whether the key means in other tools what `on_failure` means in a `for_each` step.
 pub fn means_on_failure(key: &str) -> bool {
     SYNONYMS.groups["on_failure"].iter().any(|word| word == key)
 }

@@ -1,5 +1,5 @@
-//! What goes wrong between a text and its YAML, in words: broken syntax, limits, and templates that
-//! YAML reads as something else. It looks at the text around the place, and mends nothing.
+//! Diagnostics for YAML errors: invalid syntax, limits, and misread templates.
+//! The help depends on the text near the error.
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::document::{LineIndex, Node, Yaml};
@@ -15,13 +15,13 @@ pub fn unquoted_template(at: Span) -> Diagnostic {
 
 pub fn duplicate(key: &str, at: Span, first: u32) -> Diagnostic {
     let message = format!("duplicate key `{key}`");
-    let help = format!("it stands on line {first} already; remove one of them");
+    let help = format!("first defined on line {first}; remove one of them");
     Diagnostic::error(Code::DuplicateKey, at, message).help(help)
 }
 
-/// `text: #{{ ticket.id }}` is a comment to YAML, and the value silently null.
-pub fn templates_in_comments(node: &Node, place: &LineIndex<'_>, diagnostics: &mut Diagnostics) {
-    let text = place.chunk.text;
+/// Reports texts such as `text: #{{ ticket.id }}`, which YAML reads as null and a comment.
+pub fn templates_in_comments(node: &Node, lines: &LineIndex<'_>, diagnostics: &mut Diagnostics) {
+    let text = lines.chunk.text;
     if !text.contains("#{{") {
         return;
     }
@@ -31,7 +31,7 @@ pub fn templates_in_comments(node: &Node, place: &LineIndex<'_>, diagnostics: &m
         let Some(found) = line.find(" #{{").map(|found| found + 1) else {
             continue;
         };
-        let at = place.at(number + 1, line[..found].chars().count() + 1);
+        let at = lines.at(number + 1, line[..found].chars().count() + 1);
         let inside = scalars
             .iter()
             .any(|&(start, end)| (start..end).contains(&at.start));
@@ -49,7 +49,7 @@ pub fn templates_in_comments(node: &Node, place: &LineIndex<'_>, diagnostics: &m
     }
 }
 
-/// Where the texts of a document start and end.
+/// Collects the start and end of every text of a document.
 fn spans(node: &Node, found: &mut Vec<(u32, u32)>) {
     match &node.value {
         Yaml::Text(_) => found.push((node.at.start, node.at.start + node.at.len)),
@@ -59,75 +59,76 @@ fn spans(node: &Node, found: &mut Vec<(u32, u32)>) {
     }
 }
 
-pub fn syntax_error(error: &serde_yaml::Error, place: &LineIndex<'_>) -> Diagnostic {
+pub fn syntax_error(error: &serde_yaml::Error, lines: &LineIndex<'_>) -> Diagnostic {
     let at = error.location().map_or_else(
         || Span {
-            file: place.file,
-            line: place.chunk.line + 1,
+            file: lines.file,
+            line: lines.chunk.line + 1,
             column: 1,
-            start: place.chunk.start,
+            start: lines.chunk.start,
             len: 0,
         },
-        |location| place.of_error(location),
+        |location| lines.error_span(location),
     );
     let message = error.without_snippet().to_string();
-    if let Some(limit) = over_a_limit(&message, at) {
+    if let Some(limit) = limit_error(&message, at) {
         return limit;
     }
-    if let Some(told) = json_error(place) {
-        return told;
+    if let Some(error) = json_error(lines) {
+        return error;
     }
-    if let Some(template) = unquoted_near(place, at) {
+    if let Some(template) = unquoted_near(lines, at) {
         return unquoted_template(template);
     }
     let message = message.split(" at line ").next().unwrap_or(&message);
     let first = message.lines().next().unwrap_or(message).trim();
     Diagnostic::error(Code::Syntax, at, format!("not valid YAML: {first}"))
-        .maybe_help(syntax_help(first, place, at))
+        .maybe_help(syntax_help(first, lines, at))
 }
 
-/// What is wrong with a text that was meant as JSON: one that begins with an object of quoted keys.
-fn json_error(place: &LineIndex<'_>) -> Option<Diagnostic> {
-    let text = place.chunk.text;
+/// Returns the JSON error of a text that was meant as JSON: it begins with an object with a quoted key.
+fn json_error(lines: &LineIndex<'_>) -> Option<Diagnostic> {
+    let text = lines.chunk.text;
     let inside = text.trim_start().strip_prefix('{')?;
     if !inside.trim_start().starts_with('"') {
         return None;
     }
     let error = serde_json::from_str::<serde::de::IgnoredAny>(text).err()?;
     let (line, column) = (error.line().max(1), error.column().max(1));
-    let at = place.at(line, column);
+    let at = lines.at(line, column);
     let message = error.to_string();
     let message = message.split(" at line ").next().unwrap_or(&message);
     let help = match message {
         "expected `,` or `}`" | "expected `,` or `]`" => {
-            "put a comma behind the value before, or close the bracket that is open"
+            "put a comma after the previous value, or close the open bracket"
         }
-        "trailing comma" => "take out the comma before this bracket",
+        "trailing comma" => "remove the comma before this bracket",
         _ => "check commas, quotes and brackets on this line and the one above",
     };
     let diagnostic = Diagnostic::error(Code::Syntax, at, format!("not valid JSON: {message}"));
     Some(diagnostic.help(help))
 }
 
-fn over_a_limit(message: &str, at: Span) -> Option<Diagnostic> {
-    let message = message.to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    let (told, help) = if says(&["depth", "recursion"]) {
-        let help = "a condition of a few levels says it better: a list means any of, `none` negates several";
+fn limit_error(message: &str, at: Span) -> Option<Diagnostic> {
+    let text = message.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let (message, help) = if says(&["depth", "recursion"]) {
+        let help = "use fewer levels: a list means any of, `none` negates several";
         ("this document is nested deeper than 48 levels", help)
     } else if says(&["budget", "alias"]) {
         let help = "write the values out; a few aliases are fine, aliases of aliases multiply";
-        ("this document is over a limit of size or aliases", help)
+        ("this document exceeds the limit on size or aliases", help)
     } else {
         return None;
     };
-    Some(Diagnostic::error(Code::Syntax, at, told).help(help))
+    Some(Diagnostic::error(Code::Syntax, at, message).help(help))
 }
 
-/// The template that YAML choked on, here or on the line above: `url: {{ vars.base }}/path`.
-fn unquoted_near(place: &LineIndex<'_>, at: Span) -> Option<Span> {
-    let index = at.line.saturating_sub(place.chunk.line + 1) as usize;
-    let near = place
+/// Returns the unquoted template that caused the error, on this line or the one above:
+/// `url: {{ vars.base }}/path`.
+fn unquoted_near(lines: &LineIndex<'_>, at: Span) -> Option<Span> {
+    let index = at.line.saturating_sub(lines.chunk.line + 1) as usize;
+    let near = lines
         .chunk
         .text
         .lines()
@@ -136,27 +137,27 @@ fn unquoted_near(place: &LineIndex<'_>, at: Span) -> Option<Span> {
         .take(2);
     let mut found = near.filter_map(|(number, line)| {
         let before = [": {{", "- {{"].iter().find_map(|start| line.find(start))? + 2;
-        let at = place.at(number + 1, line[..before].chars().count() + 1);
+        let at = lines.at(number + 1, line[..before].chars().count() + 1);
         Some(Span { len: 2, ..at })
     });
     found.next()
 }
 
-/// A key that stands deeper than the `key: value` above it, which holds a value already.
+/// Whether a key is indented deeper than the `key: value` above it, which already has a value.
 fn is_deeper_key(line: &str, above: Option<&str>) -> bool {
     let indent = |line: &str| line.len() - line.trim_start().len();
     let one_colon = line.matches(": ").count() + usize::from(line.trim_end().ends_with(':')) == 1;
     one_colon && above.is_some_and(|above| above.contains(": ") && indent(line) > indent(above))
 }
 
-fn syntax_help(message: &str, place: &LineIndex<'_>, at: Span) -> Option<String> {
-    let index = at.line.saturating_sub(place.chunk.line + 1) as usize;
-    let line = place.chunk.text.lines().nth(index).unwrap_or_default();
+fn syntax_help(message: &str, lines: &LineIndex<'_>, at: Span) -> Option<String> {
+    let index = at.line.saturating_sub(lines.chunk.line + 1) as usize;
+    let line = lines.chunk.text.lines().nth(index).unwrap_or_default();
     if line.starts_with('\t') || line.trim_start_matches(' ').starts_with('\t') {
         return Some("indent with spaces; YAML allows no tabs there".into());
     }
     if message.to_lowercase().contains("mapping values") {
-        if is_deeper_key(line, place.chunk.text.lines().nth(index.wrapping_sub(1))) {
+        if is_deeper_key(line, lines.chunk.text.lines().nth(index.wrapping_sub(1))) {
             let help =
                 "indent this key like the one above; a key with a value cannot hold keys as well";
             return Some(help.into());

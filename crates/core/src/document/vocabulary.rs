@@ -1,12 +1,12 @@
-//! The allowed keys of a mapping as a table: each key, its description, its JSON Schema, and whether
-//! this version runs it. Loading, the schema and the documentation read these tables.
+//! Tables of the allowed keys of a mapping: description, JSON Schema, and whether a key is supported.
+//! Loading, the JSON Schemas and the documentation use these tables.
 
 use serde_json::{Map, Value, json};
 
 /// The keys that one mapping may have.
 #[derive(Debug, Clone, Copy)]
 pub struct Vocabulary {
-    /// What the mapping is, for messages: `a rule`, `` `http` ``.
+    /// The name of the mapping in messages: `a rule`, `` `http` ``.
     pub name: &'static str,
     pub words: &'static [Keyword],
 }
@@ -14,7 +14,7 @@ pub struct Vocabulary {
 #[derive(Debug, Clone, Copy)]
 pub struct Keyword {
     pub name: &'static str,
-    /// One sentence for people, shown by editors.
+    /// The description, shown by editors and in the documentation.
     pub summary: &'static str,
     pub built: Support,
     pub schema: fn() -> Value,
@@ -23,7 +23,7 @@ pub struct Keyword {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Support {
     Supported,
-    /// Recognised and refused; the text says what to do instead.
+    /// Recognised but rejected; the text says what to do instead.
     Planned(&'static str),
 }
 
@@ -32,7 +32,7 @@ impl Vocabulary {
         self.words.iter().find(|word| word.name == name)
     }
 
-    /// The keys that this version runs, as a help names them.
+    /// Returns the supported keys as a list for help texts.
     pub fn listed(&self) -> String {
         let built = self
             .words
@@ -42,8 +42,8 @@ impl Vocabulary {
         names.join(", ")
     }
 
-    /// The JSON Schema of the mapping. Words of later versions are left out: editors should not
-    /// offer them.
+    /// Returns the JSON Schema of the mapping. Keys that are not supported yet are left out, so that editors do
+    /// not offer them.
     pub fn schema(&self, required: &[&str]) -> Value {
         let words = self
             .words

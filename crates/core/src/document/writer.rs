@@ -7,11 +7,11 @@ use serde_yaml::{FlowMap, FlowSeq};
 /// Collections longer than this are written over several lines.
 const MAX_LINE_CHARS: usize = 96;
 
-/// The text of a document, without the line `---`.
+/// Returns the text of a document, without the line `---`.
 pub fn write(value: &Value) -> String {
     let options = serde_yaml::ser_options! {
         compact_list_indent: false,
-        // A folded text is hard to edit: its line breaks are not those of the value.
+        // Folded text is hard to edit, because its line breaks differ from those of the value.
         folded_wrap_chars: usize::MAX,
     };
     let block = Block {
@@ -33,7 +33,7 @@ struct Block<'v> {
 impl Block<'_> {
     fn is_short(&self) -> bool {
         let flat = match self.value {
-            // A step with a name begins with it.
+            // A named step starts with its name on its own line.
             Value::Object(entries) if entries.contains_key("name") && depth(self.value) > 1 => {
                 false
             }
@@ -50,7 +50,7 @@ impl Block<'_> {
         Block {
             value,
             indent: self.indent + 2,
-            // A request reads best line by line.
+            // A request is easier to read with one key per line.
             tall: key == "http" && depth(value) > 1,
         }
     }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn it_reads_well() {
+    fn short_collections_are_in_flow_style() {
         let document = json!({
             "name": "a-rule",
             "when": { "ticket.tags": { "has": ["a", "b"], "not": { "has": ["c"] } }, "current": null },
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_read_otherwise_is_quoted() {
+    fn ambiguous_texts_are_quoted() {
         let texts = [
             "",
             " ",
@@ -231,7 +231,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_written_reads_back(value in values()) {
+        fn written_documents_read_back(value in values()) {
             let document = json!({ "document": value });
             prop_assert_eq!(read_back(&write(&document)), document);
         }

@@ -1,5 +1,5 @@
-//! Builds the tree of nodes while the YAML crate walks a document, with the place of each, repeated
-//! keys and unquoted templates told. It gives no meaning to anything else, and keeps no second tree.
+//! Builds the node tree with spans while the YAML crate parses a document, without a second tree.
+//! Reports duplicate keys and unquoted templates.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,30 +12,30 @@ use crate::diagnostic::Diagnostic;
 use crate::document::syntax_errors::{duplicate, unquoted_template};
 use crate::document::{Entry, LineIndex, Node, Yaml};
 
-/// What `serde_yaml::Spanned` asks for. Its own way reads both places of a node, where it stands and
-/// where an alias leads, and takes a third of the time of all reading; one of them is enough here.
+/// The type name that `serde_yaml::Spanned` requests. `Spanned` itself reads two locations, of the node and
+/// of its definition, which takes a third of the total time; one is enough here.
 const SPANNED: &str = "__yaml_spanned";
 
-/// Reads one node and all below it.
+/// Reads one node and all nodes below it.
 pub struct YamlReader<'r> {
-    pub place: &'r LineIndex<'r>,
+    pub lines: &'r LineIndex<'r>,
     pub found: &'r mut Vec<Diagnostic>,
 }
 
 impl YamlReader<'_> {
-    fn again(&mut self) -> YamlReader<'_> {
+    fn reborrow(&mut self) -> YamlReader<'_> {
         YamlReader {
-            place: self.place,
+            lines: self.lines,
             found: self.found,
         }
     }
 
-    /// The node, once its place is known.
+    /// Builds the node when its location is known.
     fn node(&mut self, value: ParsedNode, location: Location) -> Node {
-        let mut at = self.place.of(location);
+        let mut at = self.lines.span(location);
         let value = match value {
             ParsedNode::Plain(value) => value,
-            // An unquoted template was meant as text; as such it causes no second mistake.
+            // An unquoted template was meant as text; a text causes no further error.
             ParsedNode::Template => {
                 self.found.push(unquoted_template(at));
                 Yaml::Text(" ".into())
@@ -61,14 +61,14 @@ impl<'de> DeserializeSeed<'de> for YamlReader<'_> {
     }
 }
 
-/// A node as the crate hands it over: a marker, the value, where it stands, where it is defined.
+/// A node as the crate passes it: a marker, the value, its location, the location of its definition.
 struct SpannedNode<'r>(YamlReader<'r>);
 
 impl<'de> Visitor<'de> for SpannedNode<'_> {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a YAML value with its place")
+        f.write_str("a YAML value with its location")
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, d: D) -> Result<Node, D::Error> {
@@ -79,21 +79,21 @@ impl<'de> Visitor<'de> for SpannedNode<'_> {
         let mut reader = self.0;
         map.next_entry::<IgnoredAny, IgnoredAny>()?;
         map.next_key::<IgnoredAny>()?;
-        let value = map.next_value_seed(NodeVisitor(reader.again()))?;
+        let value = map.next_value_seed(NodeVisitor(reader.reborrow()))?;
         map.next_key::<IgnoredAny>()?;
         let location = map.next_value()?;
         Ok(reader.node(value, location))
     }
 }
 
-/// A value whose place is still to come.
+/// A value whose location is not known yet.
 enum ParsedNode {
     Plain(Yaml),
     /// `{{ … }}` without quotes: a mapping whose only key is a mapping.
     Template,
     Map {
         entries: Vec<Entry>,
-        /// How many keys are lists or mappings.
+        /// The number of keys that are lists or mappings.
         nameless: usize,
     },
 }
@@ -154,7 +154,7 @@ impl<'de> Visitor<'de> for NodeVisitor<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<ParsedNode, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element_seed(self.0.again())? {
+        while let Some(item) = seq.next_element_seed(self.0.reborrow())? {
             items.push(item);
         }
         Ok(ParsedNode::Plain(Yaml::List(items)))
@@ -163,12 +163,12 @@ impl<'de> Visitor<'de> for NodeVisitor<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<ParsedNode, A::Error> {
         let before = self.0.found.len();
         let mut entries = Entries::default();
-        while let Some(key) = map.next_key_seed(self.0.again())? {
+        while let Some(key) = map.next_key_seed(self.0.reborrow())? {
             if entries.count == 0 {
-                let told = self.0.found.len() > before;
-                entries.first_key_is_mapping = is_mapping(&key, told);
+                let reported = self.0.found.len() > before;
+                entries.first_key_is_mapping = is_mapping(&key, reported);
             }
-            let value = map.next_value_seed(self.0.again())?;
+            let value = map.next_value_seed(self.0.reborrow())?;
             entries.add(key, value, self.0.found);
         }
         if entries.is_unquoted_template() {
@@ -182,20 +182,20 @@ impl<'de> Visitor<'de> for NodeVisitor<'_> {
     }
 }
 
-/// The entries of a mapping so far.
+/// The entries of a mapping that were read so far.
 #[derive(Default)]
 struct Entries {
     named: Vec<Entry>,
     nameless: usize,
-    /// All entries, the repeated ones too.
+    /// The number of all entries, including duplicates.
     count: usize,
     first_key_is_mapping: bool,
-    /// The lines of the keys, where they are too many to look through.
+    /// The line of each key, for mappings with more than `MAX_SCANNED` entries.
     lines: HashMap<String, u32>,
 }
 
-/// More entries than this are looked up in a table.
-const FEW: usize = 32;
+/// Mappings with more entries look up duplicate keys in a table.
+const MAX_SCANNED: usize = 32;
 
 impl Entries {
     fn add(&mut self, key: Node, value: Node, found: &mut Vec<Diagnostic>) {
@@ -213,7 +213,7 @@ impl Entries {
     }
 
     fn line_of(&mut self, key: &str) -> Option<u32> {
-        if self.named.len() <= FEW {
+        if self.named.len() <= MAX_SCANNED {
             let first = self.named.iter().find(|entry| entry.key == key)?;
             return Some(first.key_at.line);
         }
@@ -228,11 +228,11 @@ impl Entries {
     }
 }
 
-/// A mapping that was an unquoted template itself is a text by now, and was told.
-fn is_mapping(key: &Node, told: bool) -> bool {
+/// Whether a key was a mapping. An unquoted template is a text by now, and was reported.
+fn is_mapping(key: &Node, reported: bool) -> bool {
     match key.value {
         Yaml::Map(_) => true,
-        Yaml::Text(_) => told,
+        Yaml::Text(_) => reported,
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) => false,
     }
 }

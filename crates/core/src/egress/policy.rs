@@ -1,4 +1,4 @@
-//! The egress policy: what requests may reach although it is not public, and the proxy they go through.
+//! The egress policy: non-public destinations that requests may reach, and the proxy for requests.
 
 use ipnet::IpNet;
 
@@ -7,23 +7,23 @@ use ipnet::IpNet;
 pub struct EgressPolicy {
     pub allow: Vec<EgressAllow>,
     pub proxy: Option<EgressProxy>,
-    /// There is no configuration yet: this machine itself may be reached.
+    /// Whether there is no configuration file; if so, requests may reach this machine.
     pub unconfigured: bool,
 }
 
-/// What may be reached although it is not public.
+/// A destination that is allowed although it is not public.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EgressAllow {
     Network(IpNet),
-    /// A host by its name, in lower case, whatever address it has.
+    /// A host name in lower case, with any address.
     Host(String),
-    /// Every host whose name ends so: `.internal`, from `*.internal`.
+    /// Every host name with this suffix: `.internal`, from `*.internal`.
     Under(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EgressProxy {
-    /// What `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say.
+    /// The proxy of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
     Environment,
     Address(String),
 }

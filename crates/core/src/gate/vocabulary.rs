@@ -1,5 +1,4 @@
-//! The words of gates as tables, with their JSON Schema.
-//! It refuses to know how a value is lowered.
+//! The keys of `dedupe`, `debounce` and `throttle`, with descriptions and JSON Schemas.
 
 use serde_json::{Value, json};
 
@@ -61,7 +60,7 @@ pub const THROTTLE: Vocabulary = Vocabulary {
     ],
 };
 
-/// Runs that a `throttle` may let begin.
+/// The maximum `limit` of a `throttle`.
 pub const MOST_RUNS: u64 = 1_000_000;
 
 fn limit() -> Value {

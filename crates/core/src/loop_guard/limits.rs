@@ -1,16 +1,15 @@
-//! The limits of the loop guard: how deep events may follow from our own actions, and how often one
-//! rule may run for one ticket.
+//! The limits of the loop guard: depth of a chain of own actions, and runs of a rule for one ticket.
 
 use std::time::Duration;
 
 /// The limits that `loop_guard` of the configuration sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LoopLimits {
-    /// How many times an event may follow from an event that followed from our own action.
+    /// The maximum number of events in a row that own actions may cause.
     pub depth: u32,
-    /// Runs of one rule for one ticket within `within`, where no event tells its actor.
+    /// The maximum number of runs of one rule for one ticket within `within`, if its events name no actor.
     pub runs: u32,
-    /// How far back runs are counted, and the cause of an event is looked for.
+    /// The period for `runs`, and the maximum age of a run that can be the cause of an event.
     pub within: Duration,
 }
 

@@ -1,5 +1,5 @@
 //! The loop guard: suppresses runs of rules that trigger themselves, by causation depth and by rate.
-//! Decides on the history that the store supplies. An event that somebody else caused has depth 0.
+//! Decides on the history that the store supplies. An event that another user caused has depth 0.
 
 pub mod limits;
 pub mod origin;
@@ -97,6 +97,7 @@ pub struct CausingRun {
 }
 
 impl LoopGuard {
+    /// Returns the loop guard with one event.
     pub fn ask(self: &Arc<Self>, event: &Event) -> LoopCheck {
         let key = event.key.as_deref();
         LoopCheck {
@@ -159,6 +160,7 @@ impl LoopCheck {
         self.about.as_deref().filter(|_| counts)
     }
 
+    /// Returns the position of the run in a chain of own actions.
     pub fn lineage(&self, facts: &LoopHistory) -> Causation {
         let cause = facts.cause.map(|(run, _)| run);
         let depth = match &self.origin {
@@ -194,9 +196,7 @@ impl LoopCheck {
             LoopViolation::Rate { oldest } => format!(
                 "limit of {} runs for {} within {} reached{}{}{}",
                 self.guard.most_runs(),
-                self.about
-                    .as_deref()
-                    .expect("runs are counted about something"),
+                self.about.as_deref().expect("runs are counted for a key"),
                 words(limits.within),
                 self.unnamed_connection(),
                 describe_chain("; possibly caused by", chain),

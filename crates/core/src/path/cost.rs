@@ -1,5 +1,5 @@
-//! What a query could cost at most, told before any event comes: work that grows with the event, and no
-//! faster. It refuses whatever looks at the whole event once for each of its nodes, or at a node many times.
+//! Limits the cost of JSONPath queries when they are compiled: evaluation is linear in the event size.
+//! Queries that search the whole event for each node, or visit a node many times, are errors.
 
 use jsonpath_rust::parser::model::{
     Comparable, Filter, FilterAtom, FnArg, JpQuery, Segment, Selector, SingularQuery, Test,
@@ -8,14 +8,17 @@ use jsonpath_rust::parser::model::{
 
 use crate::path::PathError;
 
-/// Times that a node may be yielded, where selectors stand side by side: `['a','b']['c','d']` makes four.
-const MOST_WAYS: usize = 64;
+/// The maximum number of combinations of selectors: `['a','b']['c','d']` has four.
+const MAX_COMBINATIONS: usize = 64;
 
-/// Why a query is too costly, and what to write instead.
+/// Checks the cost of a query.
+///
+/// # Errors
+/// Why it costs too much, and what to write instead.
 pub fn check(text: &str, query: &JpQuery) -> Result<(), PathError> {
     let mut cost = Cost::default();
     cost.segments(&query.segments, QueryContext::Path);
-    let Some(CostError { message, help }) = cost.trouble else {
+    let Some(CostError { message, help }) = cost.error else {
         return Ok(());
     };
     Err(PathError {
@@ -24,24 +27,24 @@ pub fn check(text: &str, query: &JpQuery) -> Result<(), PathError> {
     })
 }
 
-/// Calls of functions within each other. The library's parser tries a call that does not end in several
-/// ways, each call within it again: three times the work for one more.
-const MOST_CALLS: usize = 3;
+/// The maximum depth of nested function calls. The library's parser tries an unclosed call in several ways,
+/// so that each further level triples the work.
+const MAX_NESTED_CALLS: usize = 3;
 
-/// What could take long to parse, told before it is parsed.
+/// Checks, before parsing, that a query does not take long to parse.
 pub fn check_text(text: &str) -> Result<(), PathError> {
-    match calls_within_each_other(text) > MOST_CALLS {
+    match nested_calls(text) > MAX_NESTED_CALLS {
         false => Ok(()),
         true => Err(PathError {
             message: format!(
-                "`{text}` calls functions within functions, more than {MOST_CALLS} deep"
+                "`{text}` calls functions within functions, more than {MAX_NESTED_CALLS} deep"
             ),
-            help: Some("name the place, or compare it with an operator".into()),
+            help: Some("name one field, or compare it with an operator".into()),
         }),
     }
 }
 
-fn calls_within_each_other(text: &str) -> usize {
+fn nested_calls(text: &str) -> usize {
     let (mut open, mut calls, mut most) = (Vec::new(), 0, 0);
     let (mut quote, mut before) = (None, ' ');
     let mut characters = text.chars();
@@ -68,8 +71,8 @@ fn calls_within_each_other(text: &str) -> usize {
 #[derive(Default)]
 struct Cost {
     descents: usize,
-    ways: usize,
-    trouble: Option<CostError>,
+    combinations: usize,
+    error: Option<CostError>,
 }
 
 struct CostError {
@@ -77,34 +80,34 @@ struct CostError {
     help: &'static str,
 }
 
-/// Where a part of a query stands.
+/// Where a part of a query is evaluated.
 #[derive(Clone, Copy, PartialEq)]
 enum QueryContext {
     Path,
-    /// Evaluated for each node.
+    /// In a filter, which is evaluated for each node.
     Filter,
 }
 
 impl Cost {
-    fn refuse(&mut self, message: &'static str, help: &'static str) {
-        self.trouble.get_or_insert(CostError { message, help });
+    fn reject(&mut self, message: &'static str, help: &'static str) {
+        self.error.get_or_insert(CostError { message, help });
     }
 
-    fn segments(&mut self, segments: &[Segment], place: QueryContext) {
+    fn segments(&mut self, segments: &[Segment], context: QueryContext) {
         for segment in segments {
-            self.segment(segment, place);
+            self.segment(segment, context);
         }
     }
 
-    fn segment(&mut self, segment: &Segment, place: QueryContext) {
+    fn segment(&mut self, segment: &Segment, context: QueryContext) {
         match segment {
             Segment::Descendant(inner) => {
-                self.descent(place);
-                self.segment(inner, place);
+                self.descent(context);
+                self.segment(inner, context);
             }
             Segment::Selector(selector) => self.selector(selector),
             Segment::Selectors(selectors) => {
-                self.side_by_side(selectors.len());
+                self.combine(selectors.len());
                 selectors
                     .iter()
                     .for_each(|selector| self.selector(selector));
@@ -112,22 +115,22 @@ impl Cost {
         }
     }
 
-    fn descent(&mut self, place: QueryContext) {
+    fn descent(&mut self, context: QueryContext) {
         self.descents += 1;
-        if place == QueryContext::Filter {
+        if context == QueryContext::Filter {
             let help = "name the keys that lead to what the filter looks at";
-            self.refuse("has a `..` inside of a filter", help);
+            self.reject("has a `..` in a filter", help);
         } else if self.descents > 1 {
             let help = "one descent is allowed; name the keys in between";
-            self.refuse("has more than one `..`", help);
+            self.reject("has more than one `..`", help);
         }
     }
 
-    fn side_by_side(&mut self, selectors: usize) {
-        self.ways = self.ways.max(1).saturating_mul(selectors.max(1));
-        if self.ways > MOST_WAYS {
+    fn combine(&mut self, selectors: usize) {
+        self.combinations = self.combinations.max(1).saturating_mul(selectors.max(1));
+        if self.combinations > MAX_COMBINATIONS {
             let help = "write one path for each, under `any:`";
-            self.refuse("leads more than 64 ways at once", help);
+            self.reject("selects more than 64 combinations", help);
         }
     }
 
@@ -150,8 +153,11 @@ impl Cost {
                 self.comparable(left);
                 self.comparable(right);
                 if is_absolute(left) && is_absolute(right) {
-                    let help = "make it a condition of its own";
-                    self.refuse("compares in a filter what is the same for every node", help);
+                    let help = "write it as a separate condition";
+                    self.reject(
+                        "has a comparison in a filter that is the same for every node",
+                        help,
+                    );
                 }
             }
         }
@@ -175,8 +181,8 @@ impl Cost {
                     )
                 };
                 if !query.segments.iter().all(is_plain) {
-                    let help = "make it a condition of its own; a filter looks at `@`";
-                    self.refuse("searches the whole event again inside of a filter", help);
+                    let help = "write it as a separate condition; a filter looks at `@`";
+                    self.reject("searches the whole event again in a filter", help);
                 }
             }
             Test::Function(function) => self.function(function),
@@ -197,7 +203,7 @@ impl Cost {
             // A pattern in a filter is compiled again for every node of every event.
             TestFunction::Search(..) | TestFunction::Match(..) => {
                 let help = "select the nodes with the path and test them with `matches:`";
-                self.refuse("uses a regex function in a filter", help);
+                self.reject("uses a regex function in a filter", help);
             }
         }
     }
@@ -225,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_within_calls_are_counted_outside_of_texts() {
+    fn nested_calls_are_counted_outside_of_strings() {
         for (text, wanted) in [
             ("$.a", 0),
             ("$[?length(@.a) == 1]", 1),
@@ -237,7 +243,7 @@ mod tests {
             ("$[?f(f(f(f(x", 4),
             (")))f(", 1),
         ] {
-            assert_eq!(calls_within_each_other(text), wanted, "{text}");
+            assert_eq!(nested_calls(text), wanted, "{text}");
         }
     }
 }

@@ -1,5 +1,6 @@
-//! JSONPath: singular queries become plain paths, wide ones run through the library.
-//! It refuses queries that lead out of an event, and those whose cost could grow without bound.
+//! Parses and evaluates JSONPath.
+//! A singular query becomes a plain path; others run through the library. Queries outside of an event, and
+//! queries that `cost` rejects, are errors.
 
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
@@ -12,18 +13,18 @@ pub fn parse(text: &str) -> Result<PathKind, PathError> {
     let help = "for a plain field write it dotted from the event's body: `ticket.id`";
     let query = read(text, help)?;
     match singular(&query) {
-        Some(keys) => place_in_document(text, keys),
+        Some(keys) => path_in_event(text, keys),
         None => {
             let start = start(&query);
             if start.len() > 1 || start.first().is_some_and(|key| key.name != "input") {
-                place_in_document(text, start)?;
+                path_in_event(text, start)?;
             }
             Ok(PathKind::Query(Box::new(query)))
         }
     }
 }
 
-/// A query over whatever document a bundle's flow has made.
+/// Parses a query over the document of a bundle's flow.
 pub fn parse_in_document(text: &str) -> Result<PathKind, PathError> {
     let help = "write it from the document down: `$.input.ticket_event.ticket.id`";
     let query = read(text, help)?;
@@ -49,12 +50,12 @@ fn read(text: &str, help: &str) -> Result<JpQuery, PathError> {
     Ok(query)
 }
 
-/// The keys up to where a query begins to spread.
+/// Returns the keys before the first segment that can select several nodes.
 fn start(query: &JpQuery) -> Vec<PathSegment> {
     query.segments.iter().map_while(singular_key).collect()
 }
 
-/// The key below `$.input` that a query names.
+/// Returns the key below `$.input` that a query names.
 pub fn body_key(text: &str) -> Option<String> {
     cost::check_text(text).ok()?;
     let keys = start(&parse_json_path(text).ok()?);
@@ -64,9 +65,9 @@ pub fn body_key(text: &str) -> Option<String> {
     }
 }
 
-/// The single place below which a query looks; none where it looks everywhere.
+/// Returns the single location below which a query searches; `None` if it searches the whole event.
 pub fn below(query: &JpQuery) -> Option<PathKind> {
-    place_in_document("", start(query)).ok()
+    path_in_event("", start(query)).ok()
 }
 
 fn first_line(message: &str) -> String {
@@ -78,7 +79,7 @@ fn first_line(message: &str) -> String {
     line.unwrap_or("it cannot be read").to_owned()
 }
 
-/// The keys of a query that names a single place.
+/// Returns the keys of a singular query.
 fn singular(query: &JpQuery) -> Option<Vec<PathSegment>> {
     query.segments.iter().map(singular_key).collect()
 }
@@ -117,8 +118,8 @@ fn unquote(name: &str) -> &str {
     name
 }
 
-/// Which part of the document a single place lies in.
-fn place_in_document(text: &str, mut keys: Vec<PathSegment>) -> Result<PathKind, PathError> {
+/// Converts the keys of a singular query to a plain path into the part of the event that they name.
+fn path_in_event(text: &str, mut keys: Vec<PathSegment>) -> Result<PathKind, PathError> {
     let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
     let (root, skip) = match names.as_slice() {
         ["input", event, ..] if event.ends_with("_event") => (Root::Body, 2),
@@ -146,7 +147,7 @@ fn place_in_document(text: &str, mut keys: Vec<PathSegment>) -> Result<PathKind,
     Ok(PathKind::Plain { root, keys })
 }
 
-/// Every value that a query yields.
+/// Evaluates a query.
 pub fn many<'a>(query: &JpQuery, document: &Value) -> Resolved<'a> {
     let nodes = js_path_process(query, document).unwrap_or_default();
     if nodes.is_empty() {

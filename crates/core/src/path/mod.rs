@@ -1,5 +1,6 @@
-//! A place in an event, written `ticket.via.channel` or as JSONPath, compiled once at load.
-//! It refuses paths that could never lead anywhere, and JSONPath that could cost too much.
+//! Paths to values in an event, dotted (`ticket.via.channel`) or JSONPath.
+//! They are compiled when rules are loaded. Paths that can never exist, and JSONPath that costs too much, are
+//! errors.
 
 pub mod cost;
 pub mod jsonpath;
@@ -20,14 +21,14 @@ use crate::path::scope::Scope;
 
 pub use crate::path::set::{SetError, set};
 
-/// A compiled path. Equality and `text` are the author's spelling.
+/// A compiled path. Hashing and `text` use the author's spelling.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
     pub text: String,
     pub route: PathKind,
 }
 
-// A query may hold decimals, none of which is other than itself.
+// A query may contain floating-point numbers, but never NaN.
 impl Eq for Path {}
 
 impl Hash for Path {
@@ -38,9 +39,9 @@ impl Hash for Path {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum PathKind {
-    /// Leads to one place.
+    /// Refers to one location.
     Plain { root: Root, keys: Vec<PathSegment> },
-    /// Yields any number of values; a predicate holds if it holds for one of them.
+    /// Selects any number of values; a predicate holds if it holds for one of them.
     Query(Box<JpQuery>),
 }
 
@@ -57,15 +58,15 @@ pub enum Root {
     Raw,
     Vars,
     Steps,
-    /// `error.message`, `error.run`, `error.rule`, `error.attempts`: what a run or a step died of.
+    /// `error.message`, `error.run`, `error.rule`, `error.attempts`: the failure of a run or step.
     Error,
-    /// What the flow gave a name: the item of a list, the events that a gate gathered.
+    /// A local name of the flow: the item of a `for_each`, the `events` that a debounce collected.
     Local,
     /// `$` in a bundle's flow.
     Document,
 }
 
-/// One step of a plain path. A number leads into a list, or to a key of that spelling.
+/// One segment of a plain path. A number is an index into a list, or a key of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PathSegment {
     pub name: String,
@@ -80,7 +81,7 @@ impl PathSegment {
         }
     }
 
-    /// What it leads to. A path through null or a scalar leads nowhere.
+    /// Returns the value of the segment in a list or an object; `None` in null or a scalar.
     pub fn of<'a>(&self, value: &'a Value) -> Option<&'a Value> {
         match value {
             Value::Object(map) => map.get(&self.name),
@@ -90,7 +91,7 @@ impl PathSegment {
     }
 }
 
-/// What stands at a path.
+/// The value or values at a path.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Resolved<'a> {
     Absent,
@@ -99,7 +100,7 @@ pub enum Resolved<'a> {
 }
 
 impl<'a> Resolved<'a> {
-    /// The values, none for an absent path.
+    /// Returns the values; empty for an absent path.
     pub fn values(&self) -> &[Value] {
         match self {
             Resolved::Absent => &[],
@@ -108,7 +109,7 @@ impl<'a> Resolved<'a> {
         }
     }
 
-    /// As one JSON value, a list where the path yields many.
+    /// Returns one JSON value; a list for a query.
     pub fn to_json(&self) -> Option<Cow<'a, Value>> {
         match self {
             Resolved::Absent => None,
@@ -118,7 +119,7 @@ impl<'a> Resolved<'a> {
     }
 }
 
-/// Why a text is no path, and what to write.
+/// Why a text is not a valid path, and what to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathError {
     pub message: String,
@@ -127,10 +128,10 @@ pub struct PathError {
 
 const ENVELOPE: [&str; 4] = ["account_id", "subdomain", "integration_key", "actor_id"];
 
-/// The names below `error` where a run died.
+/// The names below `error` in `on_dead`.
 pub const OF_DEATH: [&str; 4] = ["message", "run", "rule", "attempts"];
 
-/// The names below `error` where a step failed.
+/// The names below `error` in `catch`.
 pub const OF_FAILURE: [&str; 4] = ["message", "step", "attempts", "status"];
 
 impl Path {
@@ -146,7 +147,7 @@ impl Path {
         })
     }
 
-    /// JSONPath over the document of a bundle's flow, which is `$` there.
+    /// Parses JSONPath over the document of a bundle's flow, which is `$` there.
     pub fn in_document(text: &str) -> Result<Self, PathError> {
         Ok(Self {
             text: text.to_owned(),
@@ -154,7 +155,7 @@ impl Path {
         })
     }
 
-    /// A text that is no path, for judging what stands beside it; it leads nowhere.
+    /// Returns a placeholder for an invalid path, so that checking can continue. It is always absent.
     pub fn unknown(text: &str) -> Self {
         let route = PathKind::Plain {
             root: Root::Raw,
@@ -166,8 +167,8 @@ impl Path {
         }
     }
 
-    /// The same path in steps that run because something failed: `error.…` is no field of the event
-    /// there.
+    /// Returns the same path for `on_dead` and `catch`, where `error.…` is the failure and not a field of the
+    /// event.
     pub fn of_error(mut self) -> Self {
         if let PathKind::Plain { root, keys } = &mut self.route
             && *root == Root::Body
@@ -180,7 +181,7 @@ impl Path {
         self
     }
 
-    /// The same path where a flow gave its first name to something.
+    /// Returns the same path, reading a local name if the first segment is one.
     pub fn of_local(mut self, is_local: impl Fn(&str) -> bool) -> Self {
         if let PathKind::Plain { root, keys } = &mut self.route
             && *root == Root::Body
@@ -192,9 +193,10 @@ impl Path {
         self
     }
 
+    /// Returns the value or values at the path.
     pub fn resolve<'a>(&self, scope: &Scope<'a>) -> Resolved<'a> {
         match &self.route {
-            PathKind::Plain { root, keys } => walk(root.of(scope), keys),
+            PathKind::Plain { root, keys } => walk(root.value(scope), keys),
             PathKind::Query(query) if scope.document.is_null() => {
                 jsonpath::many(query, &scope.event.document())
             }
@@ -202,7 +204,7 @@ impl Path {
         }
     }
 
-    /// The single place below which a query looks.
+    /// Returns the single location below which a query searches.
     pub fn below(&self) -> Option<Path> {
         let PathKind::Query(query) = &self.route else {
             return None;
@@ -219,13 +221,13 @@ impl Path {
         }
     }
 
-    /// The key of the envelope that JSONPath names on its way to the body: `ticket_event`.
+    /// Returns the key of the body that JSONPath names, such as `ticket_event`.
     pub fn body_key(&self) -> Option<String> {
         let query = self.text.starts_with('$').then_some(&self.text)?;
         jsonpath::body_key(query)
     }
 
-    /// The step whose result it reads.
+    /// Returns the name of the step whose result the path reads.
     pub fn step(&self) -> Option<&str> {
         match &self.route {
             PathKind::Plain {
@@ -236,7 +238,7 @@ impl Path {
         }
     }
 
-    /// What the flow gave a name to that it reads, and the keys below.
+    /// Returns the local name that the path reads, and the keys below it.
     pub fn local(&self) -> Option<(&str, &[PathSegment])> {
         match &self.route {
             PathKind::Plain {
@@ -247,7 +249,7 @@ impl Path {
         }
     }
 
-    /// Whether it reads the document of a bundle's flow.
+    /// Whether the path reads the document of a bundle's flow.
     pub fn is_of_document(&self) -> bool {
         match &self.route {
             PathKind::Plain { root, .. } => *root == Root::Document,
@@ -255,7 +257,7 @@ impl Path {
         }
     }
 
-    /// The value of a path into the variables, which every event finds the same.
+    /// Returns the value of a path into the variables, which is the same for every event.
     pub fn in_variables<'v>(&self, vars: &'v Value) -> Option<&'v Value> {
         let PathKind::Plain {
             root: Root::Vars,
@@ -270,15 +272,15 @@ impl Path {
         }
     }
 
-    /// The nearest path that does lead somewhere in this event, for a path that does not.
+    /// Returns the most similar path that exists in this event, for an absent path.
     pub fn neighbour(&self, scope: &Scope<'_>) -> Option<String> {
         let PathKind::Plain { root, keys } = &self.route else {
             return None;
         };
         let depth = (0..keys.len())
             .rev()
-            .find(|depth| walk(root.of(scope), &keys[..*depth]) != Resolved::Absent)?;
-        let Resolved::One(Value::Object(map)) = walk(root.of(scope), &keys[..depth]) else {
+            .find(|depth| walk(root.value(scope), &keys[..*depth]) != Resolved::Absent)?;
+        let Resolved::One(Value::Object(map)) = walk(root.value(scope), &keys[..depth]) else {
             return None;
         };
         let near = suggest::nearest(&keys[depth].name, map.keys().map(String::as_str))?;
@@ -288,8 +290,8 @@ impl Path {
         Some(parts.join("."))
     }
 
-    /// The path as the catalogue spells it: dotted from the body. None for queries, raw places and
-    /// what is not part of an event.
+    /// Returns the path as the catalogue spells it: dotted from the body. `None` for queries, `$.raw` and values
+    /// outside of the event.
     pub fn dotted(&self) -> Option<String> {
         let PathKind::Plain { root, keys } = &self.route else {
             return None;
@@ -311,7 +313,7 @@ impl Path {
 }
 
 impl Root {
-    fn of<'a>(self, scope: &Scope<'a>) -> &'a Value {
+    fn value<'a>(self, scope: &Scope<'a>) -> &'a Value {
         match self {
             Root::Body => &scope.event.body,
             Root::Envelope => &scope.event.envelope,
@@ -326,6 +328,7 @@ impl Root {
     }
 }
 
+/// Follows keys from a value.
 fn walk<'a>(start: &'a Value, keys: &[PathSegment]) -> Resolved<'a> {
     let mut keys = keys.iter();
     match keys.try_fold(start, |value, key| key.of(value)) {
@@ -335,7 +338,7 @@ fn walk<'a>(start: &'a Value, keys: &[PathSegment]) -> Resolved<'a> {
 }
 
 fn parse_dotted(text: &str) -> Result<PathKind, PathError> {
-    refuse_odd_spelling(text)?;
+    check_spelling(text)?;
     let names: Vec<&str> = text.split('.').collect();
     let (root, skip) = match names[0] {
         "event" => (Root::Event, 1),
@@ -357,14 +360,14 @@ fn parse_dotted(text: &str) -> Result<PathKind, PathError> {
     Ok(PathKind::Plain { root, keys })
 }
 
-fn refuse_odd_spelling(text: &str) -> Result<(), PathError> {
+fn check_spelling(text: &str) -> Result<(), PathError> {
     let fail = |message: String, help: Option<String>| Err(PathError { message, help });
     if text.trim().is_empty() {
         let help = "write a field, such as `ticket.id`; `flowtrigger events TYPE` lists them";
-        return fail("an empty path leads nowhere".into(), Some(help.into()));
+        return fail("the path is empty".into(), Some(help.into()));
     }
     if text.contains("{{") {
-        let help = "a path is written bare: `ticket.id`; templates belong into steps";
+        let help = "a path is written bare: `ticket.id`; templates belong in steps";
         return fail(
             format!("`{text}` is a template, not a path"),
             Some(help.into()),

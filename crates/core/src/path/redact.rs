@@ -1,15 +1,15 @@
-//! Redacts the configured fields of an event before it is kept, and answers which paths read them.
-//! A redacted event has no body as received, since that holds the same text at other places.
+//! Redacts the configured fields of a stored event, and finds which paths read them.
+//! A redacted event loses its body as received, which holds the same values.
 
 use serde_json::Value;
 
 use crate::event::Event;
 use crate::path::{Path, PathKind, PathSegment, Root};
 
-/// What stands in the place of a value that is not kept.
+/// Replaces a redacted value.
 pub const REDACTED: &str = "[redacted]";
 
-/// The event as it is kept; None where it holds none of these fields. What is empty stays.
+/// Returns the redacted event; `None` if it has none of these fields. Empty values are kept.
 pub fn redacted(event: &Event, paths: &[Path]) -> Option<Event> {
     let held = paths.iter().filter(|path| holds(event, path));
     let held: Vec<&Path> = held.collect();
@@ -18,20 +18,20 @@ pub fn redacted(event: &Event, paths: &[Path]) -> Option<Event> {
     }
     let mut kept = event.clone();
     for path in held {
-        if let Some(place) = place(&mut kept, path) {
-            *place = REDACTED.into();
+        if let Some(value) = value_mut(&mut kept, path) {
+            *value = REDACTED.into();
         }
     }
     kept.raw = REDACTED.into();
     Some(kept)
 }
 
-/// Whether fields of it are not kept. No sender brings a text as a whole body.
+/// Whether the event is redacted. A body as received is never just a text.
 pub fn is_redacted(event: &Event) -> bool {
     event.raw == REDACTED
 }
 
-/// Where values are not kept, dotted.
+/// Returns the dotted paths of redacted values.
 pub fn places(event: &Event) -> Vec<String> {
     let mut found = Vec::new();
     if is_redacted(event) {
@@ -41,14 +41,14 @@ pub fn places(event: &Event) -> Vec<String> {
     found
 }
 
-/// Whether a path leads to such a place, or to something above it: there is something there.
-pub fn leads_to(path: &Path, places: &[String]) -> bool {
+/// Whether a path refers to a redacted value or to a parent of one, so that it is present.
+pub fn leads_to(path: &Path, redacted: &[String]) -> bool {
     let dotted = path.dotted().unwrap_or_default();
-    places.iter().any(|place| is_within(place, &dotted))
+    redacted.iter().any(|inner| is_within(inner, &dotted))
 }
 
-/// Whether a path reads what is not kept, or something that holds or held it.
-pub fn reads(path: &Path, places: &[String]) -> bool {
+/// Whether a path reads a redacted value, a parent of one, or a former child of one.
+pub fn reads(path: &Path, redacted: &[String]) -> bool {
     let PathKind::Plain { root, .. } = &path.route else {
         return true;
     };
@@ -58,8 +58,8 @@ pub fn reads(path: &Path, places: &[String]) -> bool {
     let Some(dotted) = path.dotted() else {
         return false;
     };
-    let mut places = places.iter();
-    places.any(|place| is_within(place, &dotted) || is_within(&dotted, place))
+    let mut redacted = redacted.iter();
+    redacted.any(|other| is_within(other, &dotted) || is_within(&dotted, other))
 }
 
 fn is_within(inner: &str, outer: &str) -> bool {
@@ -86,7 +86,7 @@ fn holds(event: &Event, path: &Path) -> bool {
     value.is_some_and(|value| !is_empty(value))
 }
 
-/// `null`, `""`, `[]` and `{}` say nothing about anybody, and `present` goes on being judged.
+/// Whether a value is empty. `null`, `""`, `[]` and `{}` contain no data, and `present` still works on them.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -97,7 +97,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-fn place<'e>(event: &'e mut Event, path: &Path) -> Option<&'e mut Value> {
+fn value_mut<'e>(event: &'e mut Event, path: &Path) -> Option<&'e mut Value> {
     let PathKind::Plain { root, keys } = &path.route else {
         return None;
     };
@@ -112,10 +112,10 @@ fn place<'e>(event: &'e mut Event, path: &Path) -> Option<&'e mut Value> {
         | Root::Local
         | Root::Document => return None,
     };
-    keys.iter().try_fold(start, below)
+    keys.iter().try_fold(start, child_mut)
 }
 
-fn below<'v>(value: &'v mut Value, key: &PathSegment) -> Option<&'v mut Value> {
+fn child_mut<'v>(value: &'v mut Value, key: &PathSegment) -> Option<&'v mut Value> {
     match value {
         Value::Object(map) => map.get_mut(&key.name),
         Value::Array(items) => items.get_mut(key.index?),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_the_value_is_left_in_the_event() {
+    fn the_value_is_removed_from_the_whole_event() {
         let event = comment();
         let text = event.body["comment"]["body"].as_str().expect("a text");
         let kept = redacted(&event, &[path("comment.body"), path("ticket.nothing")]);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_empty_or_absent_needs_no_redaction() {
+    fn empty_and_absent_values_are_not_redacted() {
         let mut event = comment();
         assert!(redacted(&event, &[path("no.such.field")]).is_none());
         for empty in [json!(null), json!(""), json!([]), json!({})] {
@@ -189,8 +189,8 @@ mod tests {
     }
 
     #[test]
-    fn a_path_reads_what_is_not_kept_from_above_and_below() {
-        let places = ["comment.body".to_owned()];
+    fn parents_and_children_of_a_redacted_value_read_it() {
+        let redacted = ["comment.body".to_owned()];
         for (text, wanted) in [
             ("comment.body", true),
             ("comment", true),
@@ -201,7 +201,7 @@ mod tests {
             ("$.raw.x", true),
             ("$..body", true),
         ] {
-            assert_eq!(reads(&path(text), &places), wanted, "{text}");
+            assert_eq!(reads(&path(text), &redacted), wanted, "{text}");
         }
     }
 }

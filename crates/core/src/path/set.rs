@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 use crate::event::Event;
 use crate::path::{Path, PathKind, PathSegment, Root};
 
-/// Why a place cannot be set.
+/// Why a value cannot be set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetError {
-    #[error("`{0}` leads to many places; name a single one")]
+    #[error("`{0}` can have several results; name a single field")]
     Many(String),
     #[error("`{0}` is not part of the event's body; set a field such as `ticket.priority`")]
     Elsewhere(String),
@@ -17,7 +17,7 @@ pub enum SetError {
     Through { path: String, through: String },
 }
 
-/// Puts a value at a path of an event, with the objects on the way to it.
+/// Sets the value at a path of an event, and creates missing objects on the way.
 pub fn set(event: &mut Event, path: &Path, value: Value) -> Result<(), SetError> {
     let PathKind::Plain { root, keys } = &path.route else {
         return Err(SetError::Many(path.text.clone()));
@@ -41,15 +41,15 @@ pub fn set(event: &mut Event, path: &Path, value: Value) -> Result<(), SetError>
     })
 }
 
-fn put(place: &mut Value, keys: &[PathSegment], value: Value) -> Result<(), String> {
+fn put(target: &mut Value, keys: &[PathSegment], value: Value) -> Result<(), String> {
     let Some((key, rest)) = keys.split_first() else {
-        *place = value;
+        *target = value;
         return Ok(());
     };
-    if place.is_null() {
-        *place = Value::Object(Map::new());
+    if target.is_null() {
+        *target = Value::Object(Map::new());
     }
-    match place {
+    match target {
         Value::Object(map) => put(
             map.entry(key.name.clone()).or_insert(Value::Null),
             rest,
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_put_with_the_objects_on_its_way() {
+    fn missing_objects_are_created() {
         let ticket = changed("ticket.via.channel", json!("web")).expect("set");
         assert_eq!(ticket["via"], json!({"channel": "web"}));
         let ticket = changed("ticket.tags.1", json!("b")).expect("set");
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scalar_or_a_gap_in_the_way_is_refused() {
+    fn a_scalar_or_a_gap_on_the_way_is_an_error() {
         assert_eq!(
             changed("ticket.priority.x", json!(1)),
             Err("\"low\"".into())

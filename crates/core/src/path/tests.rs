@@ -1,4 +1,4 @@
-//! Where paths lead, and which are refused with what advice.
+//! Tests of resolving paths, and of the errors and help for invalid ones.
 
 use serde_json::json;
 
@@ -33,7 +33,7 @@ fn found(path: &str) -> Option<Value> {
 }
 
 #[test]
-fn every_root_is_reached() {
+fn every_root_is_resolved() {
     assert_eq!(found("current"), Some(json!("urgent")));
     assert_eq!(found("account_id"), Some(json!(7)));
     assert_eq!(found("event.type"), Some(json!("ticket.PriorityChanged")));
@@ -66,7 +66,7 @@ fn a_singular_query_is_the_same_plain_path() {
 }
 
 #[test]
-fn a_wide_query_yields_many_or_nothing() {
+fn a_query_with_several_results_is_many_or_absent() {
     assert_eq!(
         found("$.input.ticket_event.ticket.tags[*]"),
         Some(json!(["a", "b"]))
@@ -79,7 +79,7 @@ fn a_wide_query_yields_many_or_nothing() {
 }
 
 #[test]
-fn filters_that_look_at_their_node_are_fine() {
+fn filters_that_read_their_node_are_valid() {
     for text in [
         "$.input.ticket_event.ticket.tags[?@ == $.input.ticket_event.current]",
         "$.raw.custom_fields[?@.id == 7 && @.value]",
@@ -93,7 +93,7 @@ fn filters_that_look_at_their_node_are_fine() {
 }
 
 #[test]
-fn what_leads_nowhere_or_costs_too_much_is_refused_with_advice() {
+fn invalid_and_costly_paths_are_errors_with_help() {
     for (text, advice) in [
         ("ticket.tags[0]", "write `ticket.tags.0`"),
         ("ticket..id", "write `ticket.id`"),
@@ -116,7 +116,7 @@ fn what_leads_nowhere_or_costs_too_much_is_refused_with_advice() {
         ("$..a[?@..b]", "name the keys"),
         ("$.raw[?count($..*) > 1]", "looks at `@`"),
         ("$.raw[?$.raw[*]]", "looks at `@`"),
-        ("$.raw[?$.raw == $.raw]", "a condition of its own"),
+        ("$.raw[?$.raw == $.raw]", "a separate condition"),
         ("$.raw[?!(count(@[?match(@.a, 'x')]) == 1)]", "`matches:`"),
         ("$.raw[*,*][*,*][*,*][*,*][*,*][*,*][*,*]", "under `any:`"),
         (

@@ -4,32 +4,32 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// What performing a call gave. The log of a run keeps it.
+/// The result of a call. The log of a run stores it.
 pub type CallResult = Result<Reply, CallFailure>;
 
-/// What came back: `steps.NAME.…` of later steps.
+/// A reply, which later steps read as `steps.NAME.…`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
     /// `{status, headers, body}` for HTTP (headers in lower case), `{status, stdout, stderr}` for
-    /// commands, cut down to what the step keeps; of jq what it made, of settings the settings.
+    /// commands, limited to what the step keeps; the result of jq; the settings of an integration.
     pub value: Value,
 }
 
 /// Why a call failed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallFailure {
-    /// A lower-case fragment that fits "failed to …", names the thing, ends with what to do.
+    /// A lower-case fragment that names the subject and ends with what to do.
     pub message: String,
     /// Whether another attempt may help: connection errors, time-outs, 408, 409, 425, 429, 5xx.
     pub retryable: bool,
-    /// What `Retry-After` asked for.
+    /// The delay that `Retry-After` asks for.
     pub retry_after: Option<Duration>,
-    /// The status of an answer that was not accepted, or with which a command ended.
+    /// The status of a response that was not accepted, or the exit status of a command.
     pub status: Option<u16>,
 }
 
 impl CallFailure {
-    /// A failure that a further attempt cannot fix.
+    /// Creates a failure that a further attempt cannot fix.
     pub fn permanent(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -39,7 +39,7 @@ impl CallFailure {
         }
     }
 
-    /// A failure that may pass.
+    /// Creates a failure that a further attempt may fix.
     pub fn transient(message: impl Into<String>) -> Self {
         Self {
             retryable: true,

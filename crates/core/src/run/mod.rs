@@ -283,9 +283,9 @@ impl Attempt {
     }
 }
 
-/// The key that a step's request carries, the same for every try and after every restart. `step` is its
-/// place in the flow, which tells the items of a list apart. Repeating a run on purpose raises the
-/// generation and thereby changes it.
+/// Returns the idempotency key of a step's request, the same for every attempt and after every restart.
+/// `step` is the step's path in the flow, so that each item of a list has its own key. Replaying an event
+/// increases the generation and thereby changes the key.
 pub fn idempotency_key(event_id: &str, rule: &str, step: &str, generation: u32) -> String {
     let hash = hash(&[event_id, rule, step, &generation.to_string()]);
     hash[..16]

@@ -1,5 +1,5 @@
-//! A signature by HMAC in all its variations, as data: header, algorithm, what is signed, how it is
-//! written. It refuses a template that leaves the body out, and a time that is not signed.
+//! Describes an HMAC signature scheme as data: header, algorithm, signed content, encoding.
+//! Signed content without the body, and a timestamp that is not signed, are errors.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use crate::document::vocabulary::{Vocabulary, duration, text, word};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HmacScheme {
-    /// What the scheme is called.
+    /// The name of the scheme.
     pub name: &'static str,
     /// In lower case.
     pub header: String,
     pub algorithm: Algorithm,
     pub encoding: SignatureEncoding,
-    /// What stands before the signature in the header.
+    /// The text before the signature in the header.
     pub prefix: String,
     pub signatures: SignatureCount,
     pub signed: SignedContent,
-    /// The time that is signed too, where the scheme has one.
+    /// The header with the time of signing, if the scheme has one.
     pub stamp: Option<TimestampHeader>,
     pub key: KeyEncoding,
-    /// A secret that everybody knows.
+    /// A publicly known secret, which the sender uses for test requests.
     pub test_secret: Option<&'static str>,
 }
 
@@ -46,34 +46,34 @@ pub enum SignatureEncoding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignatureCount {
     One,
-    /// Separated by spaces; any one that begins with the prefix will do.
+    /// Separated by spaces; one valid signature with the prefix is enough.
     Several,
 }
 
-/// What is signed, in order.
+/// The parts of the signed content, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedContent(pub Vec<SignedPart>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignedPart {
     Body,
-    /// Without white space before and after.
+    /// The body without leading and trailing white space.
     TrimmedBody,
-    /// The value of the stamp's header, as it stands there.
+    /// The value of the timestamp header, unchanged.
     Timestamp,
-    /// The value of another header; in lower case.
+    /// The value of another header; its name is in lower case.
     Header(String),
     Text(String),
 }
 
-/// The header that tells when the request was signed: seconds since 1970, or RFC 3339.
+/// The header with the time of signing: seconds since 1970, or RFC 3339.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimestampHeader {
     /// In lower case.
     pub header: String,
-    /// How whoever signs writes it; all forms are read.
+    /// The format used when signing; when verifying, every format is accepted.
     pub form: TimestampFormat,
-    /// How far it may be from now, before and after.
+    /// The maximum difference from now, before and after.
     pub window: Duration,
 }
 
@@ -83,12 +83,12 @@ pub enum TimestampFormat {
     Rfc3339,
 }
 
-/// How the secret's text becomes the key.
+/// How the key is derived from the secret's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyEncoding {
-    /// Its bytes as they are.
+    /// The bytes of the text.
     Verbatim,
-    /// Base64, after `whsec_` where that stands.
+    /// Decoded from base64, after an optional `whsec_`.
     Base64,
 }
 
@@ -151,7 +151,7 @@ pub fn schema() -> Value {
 }
 
 impl Algorithm {
-    /// What the configuration calls it.
+    /// The name in the configuration.
     pub fn word(self) -> &'static str {
         match self {
             Algorithm::Sha256 => "sha256",
@@ -160,7 +160,7 @@ impl Algorithm {
         }
     }
 
-    /// The bytes of a signature.
+    /// The length of a signature in bytes.
     pub fn size(self) -> usize {
         match self {
             Algorithm::Sha256 => 32,
@@ -180,7 +180,7 @@ impl Algorithm {
 }
 
 impl SignatureEncoding {
-    /// What the configuration calls it.
+    /// The name in the configuration.
     pub fn word(self) -> &'static str {
         match self {
             SignatureEncoding::Hex => "hex",
@@ -208,7 +208,7 @@ impl KeyEncoding {
 }
 
 impl SignedContent {
-    /// Reads `{timestamp}.{body}`; otherwise says what is wrong.
+    /// Parses a text such as `{timestamp}.{body}`; the error says what is wrong.
     fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -216,7 +216,7 @@ impl SignedContent {
             if open > 0 {
                 parts.push(SignedPart::Text(rest[..open].to_owned()));
             }
-            let close = rest[open..].find('}').ok_or("a `{` is never closed")? + open;
+            let close = rest[open..].find('}').ok_or("unclosed `{`")? + open;
             parts.push(SignedPart::parse(&rest[open + 1..close])?);
             rest = &rest[close + 1..];
         }
@@ -227,7 +227,7 @@ impl SignedContent {
             |part: &SignedPart| matches!(part, SignedPart::Body | SignedPart::TrimmedBody);
         match parts.iter().any(has_body) {
             true => Ok(Self(parts)),
-            false => Err("it leaves out `{body}`: anybody could change it".into()),
+            false => Err("without `{body}`, anyone could change the body".into()),
         }
     }
 
@@ -246,7 +246,7 @@ impl SignedPart {
                 Ok(SignedPart::Header(header.to_ascii_lowercase()))
             }
             _ => Err(format!(
-                "`{{{name}}}` is none of {{body}}, {{trimmed_body}}, {{timestamp}}, {{header:NAME}}"
+                "unknown placeholder `{{{name}}}`, expected {{body}}, {{trimmed_body}}, {{timestamp}} or {{header:NAME}}"
             )),
         }
     }
@@ -257,7 +257,7 @@ fn is_header(name: &str) -> bool {
     !name.is_empty() && name.chars().all(allowed)
 }
 
-/// The scheme under `hmac`; None after reporting what is wrong.
+/// Reads the scheme under `hmac`; `None` after an error was reported.
 pub fn lower(
     options: Option<&Node>,
     at: &Node,
@@ -313,7 +313,7 @@ pub fn lower(
     check_stamp(hmac, options, diagnostics)
 }
 
-/// A time that is not signed can be changed; one that is signed must be there.
+/// Checks that a timestamp is signed, and that a signed timestamp has a header.
 fn check_stamp(
     hmac: HmacScheme,
     options: &Node,
@@ -322,11 +322,11 @@ fn check_stamp(
     let (message, help) = match (&hmac.stamp, hmac.signed.has_timestamp()) {
         (Some(_), true) | (None, false) => return Some(hmac),
         (Some(_), false) => (
-            "the `timestamp` is not signed: anybody could change it",
+            "the `timestamp` is not signed: anyone could change it",
             "write `signed: \"{timestamp}.{body}\"`, as the sender does",
         ),
         (None, true) => (
-            "`signed` names a timestamp, and no header tells it",
+            "`signed` contains `{timestamp}`, but no header for it is set",
             "add `timestamp: HEADER`",
         ),
     };
@@ -357,7 +357,7 @@ fn lower_header(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option
     if is_header(&name) {
         return Some(name.to_ascii_lowercase());
     }
-    let message = format!("`{}` is no name of a header", name.escape_debug());
+    let message = format!("`{}` is not a header name", name.escape_debug());
     let help = "use letters, digits and `-`";
     diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
@@ -370,7 +370,7 @@ fn lower_signed(options: &Node, diagnostics: &mut Diagnostics) -> Option<SignedC
     match SignedContent::parse(&diagnostics.text(node, "signed")?) {
         Ok(signed) => Some(signed),
         Err(why) => {
-            let message = format!("`signed` cannot be read: {why}");
+            let message = format!("invalid `signed`: {why}");
             let help = "write `{body}`, or `{timestamp}.{body}`";
             diagnostics.error(Code::InvalidValue, node.at, message, help);
             None
@@ -378,7 +378,7 @@ fn lower_signed(options: &Node, diagnostics: &mut Diagnostics) -> Option<SignedC
     }
 }
 
-/// The inner None where the scheme has no time.
+/// Reads the timestamp header; the inner `None` is a scheme without one.
 fn lower_stamp(options: &Node, diagnostics: &mut Diagnostics) -> Option<Option<TimestampHeader>> {
     let window = crate::config::verification::preset::window(Some(options), diagnostics);
     match options.get("timestamp") {
@@ -391,7 +391,7 @@ fn lower_stamp(options: &Node, diagnostics: &mut Diagnostics) -> Option<Option<T
             }))
         }
         None if options.get("window").is_some() => {
-            let help = "add `timestamp: HEADER`, or leave the window out";
+            let help = "add `timestamp: HEADER`, or remove `window`";
             let message = "a `window` needs the time of signing";
             diagnostics.error(Code::MissingKey, options.at, message, help);
             None

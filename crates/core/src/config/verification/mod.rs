@@ -1,5 +1,5 @@
-//! How senders of a source prove who they are: a scheme and the names of the secrets.
-//! It refuses a scheme without a secret and a secret without a scheme; it never sees a value.
+//! Reads how senders of a source are verified: a scheme and the names of its secrets.
+//! A scheme without secrets, and secrets without a scheme, are errors. The values of secrets are not read.
 
 pub mod hmac;
 pub mod preset;
@@ -19,11 +19,11 @@ pub use crate::config::verification::hmac::{
 };
 pub use crate::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
 
-/// What a sender must show.
+/// How the senders of a source are verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verification {
     pub scheme: Scheme,
-    /// Any one of them will do.
+    /// The names of the secrets; a sender may use any of them.
     pub secrets: Vec<String>,
     pub at: Span,
 }
@@ -39,7 +39,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// What the configuration calls it.
+    /// The name in the configuration.
     pub fn word(&self) -> &'static str {
         match self {
             Scheme::Hmac(hmac) => hmac.name,
@@ -49,7 +49,7 @@ impl Scheme {
     }
 }
 
-/// How old a signed request may be where the scheme does not say.
+/// The default for the maximum difference between the time of signing and now.
 pub const WINDOW: Duration = Duration::from_secs(300);
 
 /// The schemes that `verify` names; a mapping holds one of them with its own keys.
@@ -95,7 +95,7 @@ pub const BASIC: Vocabulary = Vocabulary {
     words: &[word("username", "The user name that senders use.", text)],
 };
 
-const NOTHING: Vocabulary = Vocabulary {
+const NO_OPTIONS: Vocabulary = Vocabulary {
     name: "this scheme",
     words: &[],
 };
@@ -108,8 +108,8 @@ fn basic_schema() -> Value {
     BASIC.schema(&["username"])
 }
 
-/// The schemes that need no word beside their name.
-const PLAIN: [&str; 6] = [
+/// The schemes without required options.
+const PLAIN_SCHEMES: [&str; 6] = [
     "zendesk",
     "upmind",
     "standard_webhooks",
@@ -122,19 +122,19 @@ pub fn schema() -> Value {
     let mut mapping = VERIFY.schema(&[]);
     mapping["minProperties"] = 1.into();
     mapping["maxProperties"] = 1.into();
-    json!({"oneOf": [{"enum": PLAIN}, mapping]})
+    json!({"oneOf": [{"enum": PLAIN_SCHEMES}, mapping]})
 }
 
 pub fn secrets_schema() -> Value {
     json!({"oneOf": [
         {"type": "string"},
-        {"type": "array", "minItems": 1, "maxItems": MOST_SECRETS, "items": {"type": "string"}},
+        {"type": "array", "minItems": 1, "maxItems": MAX_SECRETS, "items": {"type": "string"}},
     ]})
 }
 
-const MOST_SECRETS: usize = 8;
+const MAX_SECRETS: usize = 8;
 
-/// What stands under a source's entry; the outer None after reporting a mistake.
+/// Reads the verification of a source; the outer `None` after an error was reported.
 pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<Verification>> {
     let node = &entry.value;
     let (verify, secrets) = (node.get("verify"), node.get("secrets"));
@@ -142,8 +142,8 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<Veri
         let Some(secrets) = secrets else {
             return Some(None);
         };
-        let message = format!("the source `{}` has secrets and no `verify`", entry.key);
-        let help = "say how senders use them: `verify: zendesk`, `verify: bearer`, …";
+        let message = format!("the source `{}` has secrets but no `verify`", entry.key);
+        let help = "write how senders use them: `verify: zendesk`, `verify: bearer`, …";
         diagnostics.error(Code::MissingKey, secrets.at, message, help);
         return None;
     };
@@ -152,14 +152,17 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<Veri
     match (scheme?, names) {
         (None, None) => Some(None),
         (None, Some(_)) => {
-            let message = format!("the source `{}` verifies nobody and has secrets", entry.key);
-            let help = "name a scheme, or leave the secrets out";
+            let message = format!(
+                "the source `{}` has secrets but does not verify senders",
+                entry.key
+            );
+            let help = "name a scheme, or remove the secrets";
             diagnostics.error(Code::InvalidValue, verify.at, message, help);
             None
         }
         (Some(_), None) => {
             let message = format!("the source `{}` has no `secrets`", entry.key);
-            let help = "add `secrets: [NAME]`; its value comes from the environment variable FLOWTRIGGER_SECRET_NAME, or from the place that `secrets:` of the file gives";
+            let help = "add `secrets: [NAME]`; its value comes from the environment variable FLOWTRIGGER_SECRET_NAME, or from the source under `secrets:` in this file";
             diagnostics.error(Code::MissingKey, verify.at, message, help);
             None
         }
@@ -171,7 +174,7 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<Veri
     }
 }
 
-/// The inner None is `none`.
+/// Reads the scheme; the inner `None` stands for `none`.
 fn lower_scheme(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Scheme>> {
     let (name, options) = match node.as_map() {
         Some([one]) => {
@@ -188,7 +191,7 @@ fn lower_scheme(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Sch
     };
     let empty = |diagnostics: &mut Diagnostics| match options {
         Some(options) if options.as_map().is_some_and(|map| !map.is_empty()) => {
-            diagnostics.entries(options, &NOTHING);
+            diagnostics.entries(options, &NO_OPTIONS);
             None
         }
         Some(_) | None => Some(()),
@@ -204,7 +207,7 @@ fn lower_scheme(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Sch
         "bearer" => empty(diagnostics).map(|()| Scheme::Bearer)?,
         "hmac" => Scheme::Hmac(hmac::lower(options, node, diagnostics)?),
         "basic" => lower_basic(options, node, diagnostics)?,
-        // An unknown key of a mapping was told already.
+        // An unknown key of a mapping was reported already.
         _ if options.is_some() => return None,
         _ => return unknown(node, name, diagnostics),
     };
@@ -232,7 +235,7 @@ fn lower_basic(options: Option<&Node>, at: &Node, diagnostics: &mut Diagnostics)
 
 fn unknown<T>(node: &Node, name: &str, diagnostics: &mut Diagnostics) -> Option<T> {
     let message = "`verify` takes zendesk, upmind, standard_webhooks, github, bearer, none, or a mapping with hmac or basic";
-    let near = crate::document::suggest::nearest(name, PLAIN.into_iter());
+    let near = crate::document::suggest::nearest(name, PLAIN_SCHEMES.into_iter());
     let help = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => "any other signature: `verify: { hmac: { header: X-Signature } }`".to_owned(),
@@ -246,9 +249,9 @@ fn lower_secrets(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<Strin
         Some(list) => list.iter().collect(),
         None => vec![node],
     };
-    if nodes.is_empty() || nodes.len() > MOST_SECRETS {
-        let message = format!("`secrets` takes 1 to {MOST_SECRETS} names");
-        let help = "two at once while one is being replaced";
+    if nodes.is_empty() || nodes.len() > MAX_SECRETS {
+        let message = format!("`secrets` takes 1 to {MAX_SECRETS} names");
+        let help = "list two while one is being replaced";
         diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
@@ -263,18 +266,18 @@ fn lower_name(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     if !name.is_empty() && name.chars().all(plain) && !looks_random(&name) {
         return Some(name);
     }
-    // What stands there may be the value itself: it is not repeated.
+    // The text may be the value of the secret, so the message does not repeat it.
     let message = "`secrets` takes names of letters, digits and `_`, never the value";
     let help = "write a name such as ZENDESK_KEY, and put the value into the environment variable FLOWTRIGGER_SECRET_ZENDESK_KEY";
     diagnostics.error(Code::SecretInFile, node.at, message, help);
     None
 }
 
-/// Keys and tokens have a long word in which letters and digits mix; what people name them has not.
+/// Whether a name looks like a key or token: it has a long part that mixes letters and digits.
 fn looks_random(name: &str) -> bool {
     name.split('_').any(|word| {
-        let digits = word.as_bytes().windows(2);
-        let turns = digits.filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit());
-        word.len() >= 20 && turns.count() >= 3
+        let pairs = word.as_bytes().windows(2);
+        let changes = pairs.filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit());
+        word.len() >= 20 && changes.count() >= 3
     })
 }

@@ -1,5 +1,5 @@
-//! The signatures of well-known senders, as their documentation gives them.
-//! It refuses a window in which a recorded request could be played again for long.
+//! The signature schemes of known senders, as their documentation describes them, and `window`.
+//! A window over one day is an error: a recorded request could be sent again within it.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, duration, word};
 
-/// The keys of a scheme whose signature holds a time.
+/// The keys of a scheme with a signed timestamp.
 pub const PRESET: Vocabulary = Vocabulary {
     name: "this scheme",
     words: &[word(
@@ -31,7 +31,7 @@ pub fn schema() -> Value {
     schema
 }
 
-/// Base64 over time and body, with no separator; the secret is used as it stands.
+/// Base64 over timestamp and body without a separator; the secret is used unchanged.
 pub fn zendesk(window: Duration) -> HmacScheme {
     HmacScheme {
         name: "zendesk",
@@ -43,13 +43,13 @@ pub fn zendesk(window: Duration) -> HmacScheme {
             TimestampFormat::Rfc3339,
             window,
         ),
-        // What Zendesk signs with when a webhook that is not saved yet is tested.
+        // Zendesk signs with this secret when a webhook is tested before it is saved.
         test_secret: Some("dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="),
         ..plain()
     }
 }
 
-/// Hexadecimal over the body without white space around it; no time is signed.
+/// Hexadecimal over the body without leading and trailing white space; no timestamp is signed.
 pub fn upmind() -> HmacScheme {
     HmacScheme {
         name: "upmind",
@@ -59,7 +59,7 @@ pub fn upmind() -> HmacScheme {
     }
 }
 
-/// `v1,` and base64 over id, time and body; the secret is base64 after `whsec_`.
+/// `v1,` and base64 over id, timestamp and body; the secret is base64 after `whsec_`.
 pub fn standard_webhooks(window: Duration) -> HmacScheme {
     let dot = || SignedPart::Text(".".into());
     HmacScheme {
@@ -114,11 +114,11 @@ fn plain() -> HmacScheme {
     }
 }
 
-/// Clocks differ by seconds; a day is far more than any sender needs.
-const WINDOWS: std::ops::RangeInclusive<Duration> =
+/// Clocks differ by seconds; one day is far more than a sender needs.
+const WINDOW_RANGE: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(86_400);
 
-/// The window of a preset scheme, which has no other option.
+/// Reads the window of a preset scheme, which has no other option.
 pub fn lower(options: Option<&Node>, diagnostics: &mut Diagnostics) -> Option<Duration> {
     if let Some(options) = options.filter(|options| options.as_map().is_some()) {
         diagnostics.entries(options, &PRESET)?;
@@ -126,7 +126,7 @@ pub fn lower(options: Option<&Node>, diagnostics: &mut Diagnostics) -> Option<Du
     window(options, diagnostics)
 }
 
-/// The window among a scheme's options; None after reporting why it is none.
+/// Reads `window` of a scheme's options; `None` after an error was reported.
 pub fn window(options: Option<&Node>, diagnostics: &mut Diagnostics) -> Option<Duration> {
     let Some(options) = options.filter(|options| options.as_map().is_some()) else {
         return Some(WINDOW);
@@ -135,11 +135,11 @@ pub fn window(options: Option<&Node>, diagnostics: &mut Diagnostics) -> Option<D
         return Some(WINDOW);
     };
     let window = diagnostics.duration(node, "window")?;
-    if WINDOWS.contains(&window) {
+    if WINDOW_RANGE.contains(&window) {
         return Some(window);
     }
     let message = "`window` is at least 1s and at most 1d";
-    let help = "a request that was recorded could be sent again for so long; 5m is customary";
+    let help = "a recorded request could be sent again within this time; 5m is usual";
     diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }
