@@ -1,5 +1,5 @@
-//! What is known in some steps alone: `error`, the item of a list, the events of a window.
-//! It refuses what such a name does not hold, and says where it is known.
+//! Resolves the names that exist only in some steps: `error`, the item of a `for_each`, collected events.
+//! Reports unknown keys of such a name, and its use outside of these steps.
 
 use crate::diagnostic::{Code, Report, Span};
 use crate::document::suggest;
@@ -7,11 +7,11 @@ use crate::event::catalogue::field_type::FieldType;
 use crate::language::event_fields::FieldCheck;
 use crate::language::names::{ErrorScope, Local, LocalType};
 use crate::language::resolver::NameResolver;
-use crate::language::resolver::paths::spelled;
+use crate::language::resolver::paths::join_keys;
 use crate::path::{OF_DEATH, OF_FAILURE, Path, PathSegment};
 
 impl NameResolver<'_> {
-    /// Whether what has a name of the flow's holds these keys, as far as that is known.
+    /// Checks the keys of a local against its type; false after reporting an error.
     pub(crate) fn check_local(
         &mut self,
         name: &str,
@@ -52,8 +52,8 @@ impl NameResolver<'_> {
         false
     }
 
-    /// `items.id` where the item is called `item`.
-    pub(crate) fn local_meant(&self, dotted: &str) -> Option<String> {
+    /// Suggests a local with a similar name: `item.id` for `items.id`.
+    pub(crate) fn suggest_local(&self, dotted: &str) -> Option<String> {
         let first = dotted.split('.').next().unwrap_or(dotted);
         let names = self.in_scope.locals.iter().map(|local| local.name.as_str());
         let near = suggest::nearest(first, names)?;
@@ -63,8 +63,8 @@ impl NameResolver<'_> {
         ))
     }
 
-    /// `item` where the items around are called something else.
-    pub(crate) fn item_meant(&self, dotted: &str) -> Option<String> {
+    /// Suggests the item's name for `item`, if the surrounding `for_each` names its items differently.
+    pub(crate) fn suggest_item_name(&self, dotted: &str) -> Option<String> {
         let below = dotted.strip_prefix("item")?;
         if !below.is_empty() && !below.starts_with('.') {
             return None;
@@ -76,6 +76,7 @@ impl NameResolver<'_> {
         ))
     }
 
+    /// Checks the key of `error.…`; false after reporting an error.
     pub(crate) fn check_error(&mut self, keys: &[PathSegment], text: &str, at: Span) -> bool {
         let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
         let [name] = names.as_slice() else {
@@ -110,16 +111,16 @@ impl NameResolver<'_> {
     }
 }
 
-/// The field of an event that keys lead to, behind the event's number where they begin with one.
+/// Returns the field of an event that the keys name, without the index of the event if they start with one.
 fn event_field(keys: &[PathSegment]) -> String {
     match keys {
-        [first, rest @ ..] if first.index.is_some() => spelled(rest),
-        keys => spelled(keys),
+        [first, rest @ ..] if first.index.is_some() => join_keys(rest),
+        keys => join_keys(keys),
     }
 }
 
-/// What a name means that is known in some steps alone.
-pub fn known_elsewhere(dotted: &str) -> Option<(String, &'static str)> {
+/// Returns message and help for a name that exists only in some steps.
+pub fn scope_of_name(dotted: &str) -> Option<(String, &'static str)> {
     let (places, help) = match dotted.split('.').next()? {
         "error" => (
             "in the steps of `catch` and of `on_dead`",

@@ -47,7 +47,7 @@ pub fn check(
     };
     checker.statement(template);
     let single = single(template).and_then(|chain| chain.path());
-    checker.reading.single = single.map(|path| checker.names.placed(path));
+    checker.reading.single = single.map(|path| checker.names.with_scope_root(path));
     checker.sound.then_some(checker.reading)
 }
 
@@ -224,7 +224,7 @@ impl Checker<'_, '_> {
         };
         if let Some(path) = chain.path().filter(|_| self.choices == 0 && self.sound) {
             let at = self.place.of(&chain.span);
-            let path = self.names.placed(path);
+            let path = self.names.with_scope_root(path);
             self.names.warn_if_absent(&path, at);
         }
     }
@@ -304,7 +304,7 @@ impl Checker<'_, '_> {
         self.reading.reads.add(&names);
         if let Some(path) = chain.prefix() {
             let at = self.place.of(&chain.span);
-            let path = self.names.placed(path);
+            let path = self.names.with_scope_root(path);
             self.sound &= self.names.check_path(&path, at);
         }
     }
