@@ -1,5 +1,5 @@
-//! What templates promise against payloads: none reaches the engine, the host of a URL, or a
-//! secret's marks, and none makes a rendering run away.
+//! Tests templates with hostile events: a value is never evaluated, never becomes the host of a URL,
+//! never forges a secret, and never makes a rendering exceed its limits.
 
 use proptest::prelude::*;
 
@@ -101,7 +101,7 @@ fn runaway_templates_are_stopped() {
 }
 
 #[test]
-fn what_would_grow_without_end_is_refused_when_it_is_loaded() {
+fn expressions_that_could_become_too_large_are_reported_at_load() {
     let doubled = "{% set a = a + a %}".repeat(7);
     let lists = "{% set a = [a, a] %}".repeat(4);
     for text in [
@@ -141,15 +141,15 @@ fn what_would_grow_without_end_is_refused_when_it_is_loaded() {
     }
 }
 
-/// What a loop may grow to is bounded by its body, since each turn begins as the first did.
+/// The size of a name that a loop sets is limited by one iteration, because each iteration starts anew.
 #[test]
-fn what_is_set_in_a_loop_is_gone_in_its_next_turn() {
+fn a_name_set_in_a_loop_is_reset_in_the_next_iteration() {
     let text = "{% set a = 'x' %}{% for i in range(3) %}{{ a }},{% set a = a + a %}{% endfor %}";
     assert_eq!(rendered(text).expect(text).to_string(), "x,x,x,");
 }
 
 #[test]
-fn expressions_stay_shallow_enough_for_any_stack() {
+fn the_depth_of_expressions_and_blocks_is_limited() {
     for (part, wrap) in [("+1", "1"), (".b", "a"), ("|upper", "a"), (" or x", "x")] {
         let long = format!("{{{{ {wrap}{} }}}}", part.repeat(1_980 / part.len()));
         template(&long, Escape::None);
@@ -202,7 +202,7 @@ fn values_in_a_url_are_encoded_and_never_form_the_host() {
 }
 
 #[test]
-fn a_value_cannot_lead_the_path_elsewhere() {
+fn a_value_cannot_change_the_structure_of_the_path() {
     let dots =
         event(json!({"a": "..", "b": ".", "c": "", "d": null, "e": "%2e%2e", "f": "x/../y"}));
     let get = |text: &str| scoped(&dots, |scope| template(text, Escape::Url).render(scope));
@@ -269,7 +269,7 @@ proptest! {
     }
 
     #[test]
-    fn any_payload_stays_in_its_place_in_a_url(payload in hostile()) {
+    fn any_payload_stays_in_its_part_of_a_url(payload in hostile()) {
         let event = event(json!({"comment": {"body": payload}}));
         let template = template("https://h.example/t/x{{ comment.body }}?q={{ comment.body }}", Escape::Url);
         match scoped(&event, |scope| template.render(scope)) {
