@@ -140,7 +140,7 @@ fn lower_entry(
             names.error(
                 Code::UnknownKey,
                 entry.key_at,
-                "`not` cannot stand here",
+                "`not` is not allowed here",
                 help,
             );
             None
@@ -212,7 +212,7 @@ fn misplaced_operator(entry: &Entry) -> Option<String> {
     let name = entry.key.as_str();
     operator::find(name)?;
     Some(format!(
-        "it stands under its field: `current: {{ {name}: … }}`"
+        "write it under a field: `current: {{ {name}: … }}`"
     ))
 }
 
@@ -258,7 +258,7 @@ fn lower_operators(
         });
     }
     if parts.is_empty() && case.is_some() {
-        let message = format!("`{}` is not tested for anything", path.text);
+        let message = format!("`{}` has no test", path.text);
         names.error(
             Code::InvalidValue,
             node.at,
@@ -353,7 +353,7 @@ fn read_ignore_case(
         return None;
     };
     if !compares_text(node) {
-        let help = "it stands beside operators that compare text, such as `contains`";
+        let help = "it applies only to operators that compare text, such as `contains`";
         let message = "`ignore_case` does nothing here";
         diagnostics.error(Code::OperatorMismatch, flag.at, message, help);
         return None;

@@ -86,7 +86,7 @@ fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> 
     };
     if between.is_empty() {
         let help = "the lower end comes first";
-        context.never_holds(node, "nothing lies between these ends".into(), help);
+        context.never_holds(node, "no value is between these ends".into(), help);
         return None;
     }
     Some(Operator::Between(between))

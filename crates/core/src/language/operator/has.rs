@@ -166,9 +166,10 @@ pub fn element_hint(found: &Resolved<'_>, wanted: &[Value]) -> Option<String> {
             Some(format!("[{index}] {near}"))
         }),
         Value::String(_) => Some("the value is text; `contains: TEXT` looks inside of it".into()),
-        Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
-            Some(format!("the value is no list but {}", format_value(value)))
-        }
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => Some(format!(
+            "the value is not a list but {}",
+            format_value(value)
+        )),
         Value::Null => None,
     }
 }

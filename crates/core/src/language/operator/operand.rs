@@ -29,7 +29,7 @@ impl Operand {
                 context.names.path(&text, target.at).map(Operand::Path)
             }
             Yaml::Map(entries) if entries.iter().any(|entry| is_test(&entry.key)) => {
-                let message = "operators do not stand inside of a value or a list";
+                let message = "operators are not allowed inside a value or a list";
                 let help = "write them beside the field, `current: { not: solved, gt: low }`; \
                             for alternatives write `any:` above the fields";
                 context
@@ -117,7 +117,7 @@ impl Operand {
             return true;
         }
         let message = format!(
-            "`{}` never compares with `{}`, which is {}",
+            "`{}` cannot be compared with `{}`, which is {}",
             context.path.text,
             other.text,
             first.words()
@@ -173,7 +173,7 @@ impl Operands {
         let nodes = match &node.value {
             Yaml::List(items) if items.is_empty() => {
                 let help = "name at least one value; a list means any of";
-                context.never_holds(node, "an empty list holds for nothing".into(), help);
+                context.never_holds(node, "an empty list never matches".into(), help);
                 return None;
             }
             Yaml::List(items) => items.as_slice(),
@@ -241,10 +241,7 @@ fn expand(item: &Node, context: &mut OperandContext<'_, '_>) -> Vec<Option<Opera
         .map(|e| Some(Operand::Literal(e)))
         .collect();
     if literals.is_empty() {
-        let message = format!(
-            "`{}` is an empty list, so this holds for nothing",
-            path.text
-        );
+        let message = format!("`{}` is an empty list, so this never matches", path.text);
         let warning = Diagnostic::warning(Code::NeverHolds, item.at, message);
         let help = "nothing matches until the variable has an element";
         context.names.diagnostics.push(warning.help(help));
@@ -277,7 +274,7 @@ pub fn boolean(node: &Node, operator: &str, context: &mut OperandContext<'_, '_>
 pub fn text_only(node: &Node, operand: &Operand, context: &mut OperandContext<'_, '_>) -> bool {
     match operand.constant(context) {
         Some(Value::String(text)) if text.is_empty() => {
-            let help = "every text has it; to test for any text write `present: true`";
+            let help = "every text contains it; to test for any text write `present: true`";
             context.never_holds(node, "an empty text tests nothing".into(), help);
             false
         }

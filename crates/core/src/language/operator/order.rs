@@ -209,11 +209,11 @@ impl OperatorImpl for OrderComparison {
             return None;
         };
         if value.is_null() {
-            return Some("null has no place in an order; test for it with `is: null`".into());
+            return Some("null has no order; test for it with `is: null`".into());
         }
         let operand = self.operands.values(scope).next()?;
         if operand.is_null() {
-            return Some("the other field is null, which has no place in an order".into());
+            return Some("the other field is null, which has no order".into());
         }
         order(value, &operand, &self.text_order).is_none().then(|| {
             let (value, operand) = (format_value(value), format_value(&operand));
@@ -390,7 +390,7 @@ fn report(node: &Node, value: &Value, field: &FieldType, context: &mut OperandCo
 fn check_text(node: &Node, text: &str, context: &mut OperandContext<'_, '_>) {
     if number(text).is_some() {
         let message =
-            format!("\"{text}\" in quotes is compared as text with values that are no numbers");
+            format!("\"{text}\" in quotes is compared as text with values that are not numbers");
         context.names.diagnostics.push(
             Diagnostic::warning(Code::InvalidValue, node.at, message).help(format!(
                 "to compare numbers write it without quotes: {text}"

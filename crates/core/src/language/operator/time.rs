@@ -184,12 +184,12 @@ impl OperatorImpl for TimeComparison {
     fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
         let mut moments = self.moments.iter();
         if scope.event.time.is_none() && moments.any(|m| matches!(m, TimeOperand::Relative(..))) {
-            return Some("this event carries no time to count from".into());
+            return Some("this event has no time to count from".into());
         }
         match found.values() {
             [Value::Null] | [] => None,
             [Value::String(text)] if instant(text).is_some() => None,
-            [value] => Some(format!("{} is no time", format_value(value))),
+            [value] => Some(format!("{} is not a time", format_value(value))),
             _ => None,
         }
     }

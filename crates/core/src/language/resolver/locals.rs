@@ -29,11 +29,11 @@ impl NameResolver<'_> {
             LocalType::Value(FieldType::List(_) | FieldType::Object | FieldType::Any)
             | LocalType::Anything => return true,
             LocalType::Value(known) => (
-                format!("`{text}` leads nowhere: `{name}` is {}", known.words()),
+                format!("`{text}` does not exist: `{name}` is {}", known.words()),
                 format!("write `{name}` alone"),
             ),
             LocalType::Events if first.parse::<usize>().is_err() => (
-                format!("`{text}` leads nowhere: `{name}` is a list of events"),
+                format!("`{text}` does not exist: `{name}` is a list of events"),
                 format!(
                     "write `{name}.0.{first}` for the first, or go through them with `for_each: {name}`"
                 ),
@@ -80,7 +80,10 @@ impl NameResolver<'_> {
     pub(crate) fn check_error(&mut self, keys: &[PathSegment], text: &str, at: Span) -> bool {
         let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
         let [name] = names.as_slice() else {
-            let message = format!("`{text}` leads nowhere: `error.{}` is one value", names[0]);
+            let message = format!(
+                "`{text}` does not exist: `error.{}` is a single value",
+                names[0]
+            );
             let help = format!("write `error.{}`", names[0]);
             self.error(Code::UndefinedName, at, message, &help);
             return false;
@@ -124,10 +127,10 @@ pub fn scope_of_name(dotted: &str) -> Option<(String, &'static str)> {
     let (places, help) = match dotted.split('.').next()? {
         "error" => (
             "in the steps of `catch` and of `on_dead`",
-            "to go on after a failed step write `catch:`, a list of steps, beside it; to hear of a run that gave up, `on_dead:` beside `flow`",
+            "to continue after a failed step, write `catch:`, a list of steps, beside it; to react to a dead run, write `on_dead:` beside `flow`",
         ),
         "events" => (
-            "in the steps of a rule that gathers events",
+            "in the steps of a rule that collects events",
             "write `debounce: { per: ticket.id, quiet: 5m, keep: all }` in the rule",
         ),
         "item" => (
@@ -136,5 +139,5 @@ pub fn scope_of_name(dotted: &str) -> Option<(String, &'static str)> {
         ),
         _ => return None,
     };
-    Some((format!("`{dotted}` is known {places} alone"), help))
+    Some((format!("`{dotted}` exists only {places}"), help))
 }

@@ -86,7 +86,7 @@ impl NameResolver<'_> {
                     return false;
                 }
                 (Root::Vars, Some(name)) if path.in_variables(&self.in_scope.vars).is_none() => {
-                    let message = format!("the variable `{name}` holds no `{}`", path.text);
+                    let message = format!("the variable `{name}` has no `{}`", path.text);
                     let help = "look it up under `vars` in the rule or in flowtrigger.yaml";
                     self.error(Code::UndefinedName, at, message, help);
                     return false;
@@ -119,14 +119,14 @@ impl NameResolver<'_> {
         };
         let first = dotted.split('.').next().unwrap_or_default();
         if self.in_scope.out_of_scope.contains(first) && first != "item" {
-            let message = format!("`{dotted}` is known within its `for_each` alone");
+            let message = format!("`{dotted}` exists only within its `for_each`");
             let help =
-                "out here the result of that step can be read, a list of what the items gave";
+                "outside of it, read the result of that step: a list with one result for each item";
             self.error(Code::UndefinedName, at, message, help);
             return false;
         }
         if let Some(help) = self.suggest_item_name(&dotted) {
-            let message = format!("nothing is called `{dotted}` here");
+            let message = format!("unknown name `{dotted}`");
             self.error(Code::UndefinedName, at, message, &help);
             return false;
         }
@@ -191,11 +191,11 @@ impl NameResolver<'_> {
             [_, _, _, _, more @ ..] => {
                 let some = tags[..3].join(", ");
                 Some(format!(
-                    "it comes with {some} and {} more types",
+                    "it exists in {some} and {} more types",
                     more.len() + 1
                 ))
             }
-            few => Some(format!("it comes with {}", few.join(", "))),
+            few => Some(format!("it exists in {}", few.join(", "))),
         }
     }
 
@@ -217,8 +217,7 @@ impl NameResolver<'_> {
             self.in_scope.absence_excused = true;
             return;
         }
-        let message =
-            format!("`{dotted}` comes with {only}; the run of any other event would end dead here");
+        let message = format!("`{dotted}` exists in {only}; runs for other events would fail here");
         let help = format!(
             "write `{dotted} | default('')`, or test it in `when`: {{ {dotted}: {{ exists: true }} }}"
         );
@@ -253,7 +252,7 @@ impl NameResolver<'_> {
                 let help = match self.in_scope.error_scope {
                     ErrorScope::None | ErrorScope::StepFailed => self.readable_steps_help(name),
                     ErrorScope::RunDied => {
-                        "what the steps of the dead run got is not in reach; `error.message` says why it died"
+                        "the results of the dead run's steps are not available; `error.message` is the reason of its failure"
                     }
                 };
                 self.error(Code::UndefinedName, at, message, help);

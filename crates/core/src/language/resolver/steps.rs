@@ -27,7 +27,7 @@ impl NameResolver<'_> {
         if !may_be_missing || self.in_scope.tested_paths.iter().any(covers) {
             return;
         }
-        let message = format!("`{text}` is there only if the step `{name}` ran before one failed");
+        let message = format!("`{text}` exists only if the step `{name}` ran before the failure");
         let help = format!("test it in `when` before: {{ {result}: {{ exists: true }} }}");
         self.diagnostics
             .push(Diagnostic::warning(Code::MaybeAbsent, at, message).help(help));
@@ -45,7 +45,8 @@ impl NameResolver<'_> {
             (StepOutput::Anything | StepOutput::Inner, _) => return true,
             (StepOutput::Keys([]), _) => (
                 format!("the step `{step}` has no result to read"),
-                "guards, `wait`, `succeed`, `fail` and steps with `keep: none` give nothing".into(),
+                "guards, `wait`, `succeed`, `fail` and steps with `keep: none` have no result"
+                    .into(),
             ),
             (StepOutput::List, Some(key)) if key.parse::<usize>().is_err() => (
                 format!("the result of the step `{step}` is a list, one result for each item"),
@@ -59,7 +60,7 @@ impl NameResolver<'_> {
                 match suggest::nearest(key, keys.iter().copied()) {
                     Some(near) => format!("did you mean `steps.{step}.{near}`?"),
                     None if keys.contains(&"headers") => format!(
-                        "it has {}; what the other side answered is `steps.{step}.body`",
+                        "it has {}; the body of the response is `steps.{step}.body`",
                         keys.join(", ")
                     ),
                     None => format!("it has {}", keys.join(", ")),
@@ -79,11 +80,11 @@ impl NameResolver<'_> {
             .contains(&format!("steps.{name}"));
         match (self.in_scope.in_named_flow, inner) {
             (_, true) => {
-                "it stands within another step and can be read in there alone; out here the result of that one can"
+                "it is nested in another step and visible only there; read the outer step's result instead"
             }
             (false, false) => "a step can read only the steps before it, by their `name`",
             (true, false) => {
-                "a named flow reads its own steps alone; give it what it needs as `vars` where it is run"
+                "a named flow can read only its own steps; pass it other values as `vars`"
             }
         }
     }

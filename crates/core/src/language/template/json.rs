@@ -161,7 +161,7 @@ impl JsonTemplate {
 
 fn lower_entry(entry: &Entry, names: &mut NameResolver<'_>) -> Option<LoweredEntry> {
     if entry.key.contains("{{") || entry.key.contains("{%") {
-        let help = "templates stand in values alone";
+        let help = "templates are allowed only in values";
         let message = format!("the key `{}` is a template", entry.key);
         names.error(Code::BadTemplate, entry.key_at, message, help);
         return None;

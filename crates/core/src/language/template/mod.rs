@@ -316,7 +316,7 @@ pub enum RenderError {
     #[error("a value in the path of `{url}` is null or empty; test it with a guard before")]
     EmptyInPath { url: String },
     #[error(
-        "a value in the path of `{url}` is `.` or `..`, which would lead elsewhere; test it with a guard before"
+        "a value in the path of `{url}` is `.` or `..`, which would change the path; test it with a guard before"
     )]
     Climbing { url: String },
     #[error("`{expression}` cannot be rendered: {why}; check what the event holds there")]

@@ -198,7 +198,7 @@ fn number(value: &Value) -> Result<Json, Error> {
 fn not_json(value: &Value) -> Error {
     let message = match value.downcast_object_ref::<SecretReference>() {
         Some(_) => "a secret can only be written out".to_owned(),
-        None => format!("{} has no form in JSON", value.kind()),
+        None => format!("{} cannot be converted to JSON", value.kind()),
     };
     Error::new(ErrorKind::InvalidOperation, message)
 }

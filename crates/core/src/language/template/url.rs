@@ -71,16 +71,17 @@ fn value(dotted: &str, vars: &Json) -> Result<String, (Code, String)> {
         Some(Json::Null | Json::Array(_) | Json::Object(_)) => {
             return Err((
                 Code::InvalidValue,
-                format!("`vars{dotted}` is no text to put in a URL"),
+                format!("`vars{dotted}` is not text and cannot be inserted in a URL"),
             ));
         }
         None => {
-            let message = format!("`vars{dotted}` is a variable that nothing defines");
+            let message = format!("unknown variable `vars{dotted}`");
             return Err((Code::UndefinedName, message));
         }
     };
     if ["{{", "{%", "{#"].iter().any(|open| text.contains(open)) {
-        let message = format!("`vars{dotted}` holds a template, which a variable cannot");
+        let message =
+            format!("`vars{dotted}` contains a template, which is not allowed in a variable");
         return Err((Code::BadTemplate, message));
     }
     Ok(text)
@@ -119,7 +120,7 @@ fn host(prefix: &str, whole: bool) -> Result<(), (String, &'static str)> {
         return Err((format!("`{prefix}` is no address"), WHOLE_ADDRESS));
     }
     if !begins_with_host(prefix) {
-        return Err((format!("`{prefix}` names no host"), WHOLE_ADDRESS));
+        return Err((format!("`{prefix}` has no host"), WHOLE_ADDRESS));
     }
     let url = url::Url::parse(prefix)
         .map_err(|error| (format!("`{prefix}` is no address: {error}"), WHOLE_ADDRESS))?;
@@ -128,7 +129,7 @@ fn host(prefix: &str, whole: bool) -> Result<(), (String, &'static str)> {
         return Err((message, "use `https://…` or `http://…`"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        let message = "an address holds no user name or password".into();
+        let message = "an address must not contain a user name or password".into();
         return Err((
             message,
             "use a `connection` with `auth`, or a header with `{{ secret.NAME }}`",
@@ -143,7 +144,7 @@ fn host(prefix: &str, whole: bool) -> Result<(), (String, &'static str)> {
     };
     if has_dot_segment(&path[..complete]) {
         return Err((
-            "the path holds `.` or `..` as a part".into(),
+            "the path contains `.` or `..` as a segment".into(),
             "write the path that is meant",
         ));
     }

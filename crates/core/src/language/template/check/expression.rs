@@ -37,7 +37,7 @@ impl Checker<'_, '_> {
         let message = "`*` multiplies numbers, not texts or lists";
         let help = match is_repeatable(&op.left) || is_repeatable(&op.right) {
             true => "write the text out",
-            false => "say that both are numbers: `(a | int) * 2`, `(a | float) * (b | float)`",
+            false => "convert both to numbers: `(a | int) * 2`, `(a | float) * (b | float)`",
         };
         self.reject(Code::BadTemplate, range(op.span()), message, help);
     }
@@ -57,7 +57,7 @@ impl Checker<'_, '_> {
         let name = format!("{}-{}", left.names[left.names.len() - 1], right.names[0]);
         let help = match left.names[0] {
             "steps" => format!(
-                "name the step `{}`: the names of steps have no `-`",
+                "name the step `{}`: names of steps cannot contain `-`",
                 name.replace('-', "_")
             ),
             _ => format!(

@@ -159,7 +159,7 @@ impl Checker<'_, '_> {
             .collect();
         let weight = weight(expr, &known);
         if weight > MAX_COMBINED_VALUES {
-            let message = format!("this puts more than {MAX_COMBINED_VALUES} values together");
+            let message = format!("this combines more than {MAX_COMBINED_VALUES} values");
             let help = "write them out one after the other: `{{ a }}{{ b }}`";
             self.reject(Code::BadTemplate, range(expr.span()), message, help);
         }
@@ -234,11 +234,11 @@ impl Checker<'_, '_> {
     }
 
     fn no_else(&mut self, at: Range<usize>) {
-        let help = "end it with `else ''`, or with what should stand there";
+        let help = "end it with `else ''`, or with another value";
         self.reject(
             Code::BadTemplate,
             at,
-            "an `if` without `else` has no value where it does not hold",
+            "an `if` without `else` has no value when its condition is false",
             help,
         );
     }

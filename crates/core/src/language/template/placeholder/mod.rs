@@ -206,7 +206,7 @@ fn check_braces(text: &str, location: &TextLocation<'_>, diagnostics: &mut Diagn
             diagnostics.error(
                 Code::BadTemplate,
                 at,
-                "this placeholder is never closed",
+                "this placeholder is not closed",
                 help,
             );
             return false;
@@ -217,7 +217,7 @@ fn check_braces(text: &str, location: &TextLocation<'_>, diagnostics: &mut Diagn
             .collect();
         let closed = rest[word.len()..].trim_start().starts_with("}}");
         if closed && !word.is_empty() {
-            let message = format!("`{{{{{word}}}}}` is no placeholder, and is sent as it stands");
+            let message = format!("`{{{{{word}}}}}` is not a placeholder and is sent unchanged");
             let help = format!("placeholders name a path: `{{{{$.{word}}}}}`");
             diagnostics.warning(Code::BadTemplate, at, message, help);
         }
@@ -240,7 +240,7 @@ impl JsonTemplate {
     pub fn reference(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Some(text) = node.as_text() else {
             let message = format!("`{key}` takes a path, found {}", node.kind());
-            let help = "a key that ends in `.$` names a path: `\"id.$\": \"$.input.ticket_event.ticket.id\"`; without `.$` the value stands as it is";
+            let help = "a key that ends in `.$` names a path: `\"id.$\": \"$.input.ticket_event.ticket.id\"`; without `.$` the value is used unchanged";
             diagnostics.error(Code::WrongType, node.at, message, help);
             return None;
         };
@@ -257,8 +257,8 @@ impl JsonTemplate {
         }
         if placeholders(text).is_empty() {
             let plain = key.trim_end_matches(".$");
-            let message = format!("`{key}` names no path, so \"{text}\" stands as it is");
-            let help = format!("write a path that begins with `$`, or call the key `{plain}`");
+            let message = format!("`{key}` contains no path, so \"{text}\" is sent unchanged");
+            let help = format!("write a path that begins with `$`, or name the key `{plain}`");
             diagnostics.warning(Code::BadPath, node.at, message, help);
         }
         text_in_document(text, node, diagnostics)
@@ -294,8 +294,11 @@ fn warn_about_literal_path(entry: &Entry, diagnostics: &mut Diagnostics) {
     let Some(text) = entry.value.as_text().filter(|text| text.starts_with("$.")) else {
         return;
     };
-    let message = format!("\"{text}\" is sent as this very text");
-    let help = format!("to send what stands there call the key `{}.$`", entry.key);
+    let message = format!("\"{text}\" is sent as literal text");
+    let help = format!(
+        "to send the value at this path, name the key `{}.$`",
+        entry.key
+    );
     diagnostics.warning(Code::BadPath, entry.value.at, message, help);
 }
 
