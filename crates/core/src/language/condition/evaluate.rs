@@ -1,5 +1,5 @@
-//! Evaluates a condition to a truth value of Kleene's three-valued logic. A tracer records the verdicts;
-//! `NoTrace` adds no cost.
+//! Evaluates a condition to a truth value of Kleene's three-valued logic.
+//! A tracer supplies and records the verdicts; `NoTrace` adds no cost.
 
 use crate::language::condition::trace::Tracer;
 use crate::language::condition::{Condition, Polarity, Predicate};

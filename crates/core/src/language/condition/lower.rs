@@ -135,7 +135,7 @@ fn lower_entry(
     match entry.key.as_str() {
         "all" | "any" | "none" => lower_group(entry, context, names),
         "not" => {
-            let help = "`not` stands beside a field: `current: { not: solved }`; \
+            let help = "write `not` under a field: `current: { not: solved }`; \
                         to negate several tests write `none:` with a list";
             names.error(
                 Code::UnknownKey,

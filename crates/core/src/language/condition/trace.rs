@@ -1,5 +1,5 @@
-//! Tracers of the evaluator: no trace, a full trace with the value and the location of every predicate, and
-//! a replay of recorded verdicts.
+//! Tracers of the evaluator: no trace, a full trace, and a replay of recorded verdicts.
+//! A full trace has the value, verdict and location of every predicate.
 
 use serde_json::Value;
 

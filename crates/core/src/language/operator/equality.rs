@@ -64,12 +64,12 @@ fn same_number(a: &Number, b: &Number) -> bool {
 }
 
 /// Explains why two similar values are not equal.
-pub fn near_miss(got: &Value, wanted: &Value) -> Option<String> {
-    match (got, wanted) {
-        (Value::String(got), Value::String(wanted)) if fold(got) == fold(wanted) => {
+pub fn near_miss(got: &Value, expected: &Value) -> Option<String> {
+    match (got, expected) {
+        (Value::String(got), Value::String(expected)) if fold(got) == fold(expected) => {
             Some("differs only in letter case; `ignore_case: true` ignores it".into())
         }
-        (Value::String(got), Value::String(wanted)) if got.trim() == wanted.trim() => {
+        (Value::String(got), Value::String(expected)) if got.trim() == expected.trim() => {
             Some("differs only in white space at the ends".into())
         }
         (Value::String(text), scalar @ (Value::Number(_) | Value::Bool(_)))
@@ -81,14 +81,14 @@ pub fn near_miss(got: &Value, wanted: &Value) -> Option<String> {
                 "only the type differs: \"{text}\" is text, {scalar} is not"
             ))
         }
-        (Value::Array(items), wanted)
+        (Value::Array(items), expected)
             if items
                 .iter()
-                .any(|i| equal(i, wanted, CaseSensitivity::Exact)) =>
+                .any(|i| equal(i, expected, CaseSensitivity::Exact)) =>
         {
             Some(format!(
                 "the value is a list; `has: {}` looks inside of it",
-                format_value(wanted)
+                format_value(expected)
             ))
         }
         (Value::Null, Value::String(text)) if text == "null" => {

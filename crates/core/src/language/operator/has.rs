@@ -156,13 +156,15 @@ pub fn elements(value: &Value, test: impl FnOnce(&[Value]) -> Verdict) -> Verdic
 }
 
 /// Explains why no element matches, if one of them almost does or the value is not a list.
-pub fn element_hint(found: &Resolved<'_>, wanted: &[Value]) -> Option<String> {
+pub fn element_hint(found: &Resolved<'_>, expected: &[Value]) -> Option<String> {
     let [value] = found.values() else {
         return None;
     };
     match value {
         Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
-            let near = wanted.iter().find_map(|wanted| near_miss(item, wanted))?;
+            let near = expected
+                .iter()
+                .find_map(|expected| near_miss(item, expected))?;
             Some(format!("[{index}] {near}"))
         }),
         Value::String(_) => Some("the value is text; `contains: TEXT` looks inside of it".into()),
@@ -177,8 +179,8 @@ pub fn element_hint(found: &Resolved<'_>, wanted: &[Value]) -> Option<String> {
 impl OperatorImpl for Has {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         elements(value, |items| {
-            self.operands.any(scope, |wanted| {
-                Verdict::from_bool(items.iter().any(|item| equal(item, wanted, self.case)))
+            self.operands.any(scope, |expected| {
+                Verdict::from_bool(items.iter().any(|item| equal(item, expected, self.case)))
             })
         })
     }
@@ -206,14 +208,14 @@ impl OperatorImpl for Has {
     }
 
     fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
-        let wanted: Vec<Value> = self.operands.values(scope).collect();
-        element_hint(found, &wanted)
+        let expected: Vec<Value> = self.operands.values(scope).collect();
+        element_hint(found, &expected)
     }
 
     fn satisfying_values(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
-        let with = |wanted| {
+        let with = |expected| {
             let mut items = list_or_empty(found);
-            items.push(wanted);
+            items.push(expected);
             Value::Array(items)
         };
         self.operands.values(scope).map(with).collect()

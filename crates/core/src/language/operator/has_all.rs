@@ -68,8 +68,8 @@ fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> 
 impl OperatorImpl for HasAll {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         elements(value, |items| {
-            self.operands.all(scope, |wanted| {
-                Verdict::from_bool(items.iter().any(|item| equal(item, wanted, self.case)))
+            self.operands.all(scope, |expected| {
+                Verdict::from_bool(items.iter().any(|item| equal(item, expected, self.case)))
             })
         })
     }
@@ -109,7 +109,7 @@ impl OperatorImpl for HasAll {
         let lacking: Vec<Value> = self
             .operands
             .values(scope)
-            .filter(|wanted| !items.iter().any(|item| equal(item, wanted, self.case)))
+            .filter(|expected| !items.iter().any(|item| equal(item, expected, self.case)))
             .collect();
         element_hint(found, &lacking).or_else(|| {
             let names: Vec<_> = lacking
@@ -122,9 +122,9 @@ impl OperatorImpl for HasAll {
 
     fn satisfying_values(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
         let mut items = list_or_empty(found);
-        for wanted in self.operands.values(scope) {
-            if !items.iter().any(|item| equal(item, &wanted, self.case)) {
-                items.push(wanted);
+        for expected in self.operands.values(scope) {
+            if !items.iter().any(|item| equal(item, &expected, self.case)) {
+                items.push(expected);
             }
         }
         vec![Value::Array(items)]

@@ -81,14 +81,14 @@ impl OperatorImpl for Is {
     }
 
     fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
-        let wanted: Vec<Value> = self.operands.values(scope).collect();
+        let expected: Vec<Value> = self.operands.values(scope).collect();
         let pairs = found
             .values()
             .iter()
-            .flat_map(|got| wanted.iter().map(move |w| (got, w)));
+            .flat_map(|got| expected.iter().map(move |w| (got, w)));
         pairs
             .into_iter()
-            .find_map(|(got, wanted)| near_miss(got, wanted))
+            .find_map(|(got, expected)| near_miss(got, expected))
     }
 
     fn satisfying_values(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {

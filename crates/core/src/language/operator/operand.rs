@@ -262,7 +262,7 @@ fn is_test(key: &str) -> bool {
 /// Parses the operand of `exists` and `present`.
 pub fn boolean(node: &Node, operator: &str, context: &mut OperandContext<'_, '_>) -> Option<bool> {
     match node.value {
-        Yaml::Bool(wanted) => Some(wanted),
+        Yaml::Bool(expected) => Some(expected),
         Yaml::Null | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => {
             context.names.wrong_type(node, operator, "true or false");
             None

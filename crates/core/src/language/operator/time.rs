@@ -81,20 +81,20 @@ impl TimeComparison {
         Some(Self { moments, relation })
     }
 
-    fn holds(&self, at: Timestamp, wanted: Timestamp) -> Verdict {
-        Verdict::from_bool(self.relation.holds(at.cmp(&wanted)))
+    fn holds(&self, at: Timestamp, expected: Timestamp) -> Verdict {
+        Verdict::from_bool(self.relation.holds(at.cmp(&expected)))
     }
 
     fn compare(&self, at: Timestamp, moment: &TimeOperand, scope: &Scope<'_>) -> Verdict {
         match moment {
-            TimeOperand::At(wanted, _) => self.holds(at, *wanted),
+            TimeOperand::At(expected, _) => self.holds(at, *expected),
             TimeOperand::Relative(span, _) => match relative_to_event(*span, scope) {
-                Some(wanted) => self.holds(at, wanted),
+                Some(expected) => self.holds(at, expected),
                 None => Verdict::Missing,
             },
             TimeOperand::Path(operand) => {
-                operand.evaluate(scope, |wanted| match parse_value(wanted) {
-                    Ok(wanted) => self.holds(at, wanted),
+                operand.evaluate(scope, |expected| match parse_value(expected) {
+                    Ok(expected) => self.holds(at, expected),
                     Err(verdict) => verdict,
                 })
             }

@@ -1,4 +1,4 @@
-//! Resolves the names that exist only in some steps: `error`, the item of a `for_each`, collected events.
+//! Resolves names that exist only in some steps: `error`, items of a `for_each`, collected events.
 //! Reports unknown keys of such a name, and its use outside of these steps.
 
 use crate::diagnostic::{Code, Report, Span};

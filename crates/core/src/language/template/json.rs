@@ -1,4 +1,4 @@
-//! Lowers and renders JSON templates, the values of `json:` and `set:`: trees whose texts are templates.
+//! Lowers and renders JSON templates: trees whose texts are templates, for `json:` and `set:`.
 //! A text that is exactly one `{{ … }}` keeps the type of its value. Reports templates in keys; an absent
 //! value is an error when it is rendered.
 

@@ -1,4 +1,5 @@
-//! Checks templates of URLs. Variables are inserted before compiling, so that they can be base addresses.
+//! Checks templates of URLs, at load and after rendering.
+//! Variables are inserted before compiling, so that they can be base addresses.
 //! All other values are percent-encoded. An event value or a secret cannot be part of the scheme or host,
 //! and cannot change the structure of the path.
 

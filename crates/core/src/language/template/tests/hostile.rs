@@ -113,8 +113,11 @@ fn expressions_that_could_become_too_large_are_reported_at_load() {
             vec!["comment.body"; 33].join(",")
         ),
     ] {
-        let (said, help) = mistake(&text, Escape::None);
-        assert!(said.contains("more than 64 values"), "{text}: {said}");
+        let (reported, help) = mistake(&text, Escape::None);
+        assert!(
+            reported.contains("more than 64 values"),
+            "{text}: {reported}"
+        );
         assert!(help.contains("one after the other"), "{help}");
     }
     for text in [
@@ -125,10 +128,13 @@ fn expressions_that_could_become_too_large_are_reported_at_load() {
         "{{ (comment.body | int('x')) * 2 }}",
         "{{ (ticket.id + comment.body) * 2 }}",
     ] {
-        let (said, _) = mistake(text, Escape::None);
-        assert!(said.contains("multiplies numbers"), "{text}: {said}");
+        let (reported, _) = mistake(text, Escape::None);
+        assert!(
+            reported.contains("multiplies numbers"),
+            "{text}: {reported}"
+        );
     }
-    for (text, wanted) in [
+    for (text, expected) in [
         ("{{ (ticket.id | int) * 2 }}", "70872"),
         ("{{ 2 * 3 * (ticket.tags | length) }}", "12"),
         (
@@ -137,7 +143,7 @@ fn expressions_that_could_become_too_large_are_reported_at_load() {
         ),
         ("{{ 1 + 1 + (7 - 2) * 3 }}", "17"),
     ] {
-        assert_eq!(rendered(text).expect(text).to_string(), wanted);
+        assert_eq!(rendered(text).expect(text).to_string(), expected);
     }
 }
 
@@ -196,8 +202,8 @@ fn values_in_a_url_are_encoded_and_never_form_the_host() {
         ("outbox:{{ current }}/x", "needs a name"),
         ("https://a.example/{{ current | urlencode }}", "twice"),
     ] {
-        let (said, _) = mistake(text, Escape::Url);
-        assert!(said.contains(message), "{text}: {said}");
+        let (reported, _) = mistake(text, Escape::Url);
+        assert!(reported.contains(message), "{text}: {reported}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tests templates: how values are written, that absent fields are errors, and what is reported at load.
+//! Tests how templates write values, that absent fields are errors, and what is reported at load.
 
 pub mod hostile;
 
@@ -112,7 +112,7 @@ fn mistake(text: &str, escape: Escape) -> (String, String) {
 
 #[test]
 fn values_are_written_as_expected() {
-    for (text, wanted) in [
+    for (text, expected) in [
         ("#{{ ticket.id }} is {{ current }}", "#35436 is urgent"),
         ("{{ ticket.tags | join(', ') }}", "vip, eu"),
         ("[{{ previous }}]", "[]"),
@@ -150,7 +150,7 @@ fn values_are_written_as_expected() {
         ("{\"id\": {{ ticket.id }}}\n", "{\"id\": 35436}\n"),
         ("{{ ticket.subject }}", "say \"hi\" {{ 7 * 7 }}"),
     ] {
-        assert_eq!(shown(text), wanted, "{text}");
+        assert_eq!(shown(text), expected, "{text}");
     }
 }
 
@@ -333,8 +333,8 @@ fn mistakes_are_reported_at_load() {
         ("{{ secret }}", "one name", "secret.NAME"),
         ("{{ secret['A b'] }}", "one name", "secret.NAME"),
     ] {
-        let (said, helped) = mistake(text, Escape::None);
-        assert!(said.contains(message), "{text}: {said}");
+        let (reported, helped) = mistake(text, Escape::None);
+        assert!(reported.contains(message), "{text}: {reported}");
         assert!(helped.contains(help), "{text}: {helped}");
     }
 }
