@@ -81,7 +81,7 @@ impl Verdict {
         }
     }
 
-    /// Kleene's "any": one match decides; otherwise an unknown verdict makes the result unknown.
+    /// Kleene's "any": one match decides; otherwise one unknown verdict makes the result unknown.
     pub fn any(verdicts: impl Iterator<Item = Verdict>) -> Self {
         let mut result = Verdict::NoMatch;
         for verdict in verdicts {
@@ -143,14 +143,12 @@ pub trait OperatorImpl {
         self.operands().into_iter().any(Operand::is_path)
     }
 
-    /// Returns what must be true of a value for the operator to hold. The index may use any one of the
-    /// conditions.
+    /// Returns conditions that are each true of every value for which the operator holds.
     fn index_conditions(&self) -> Vec<IndexCondition> {
         vec![IndexCondition::standing()]
     }
 
-    /// Returns the same for the negated operator. An absent field fulfils it only if the operator tests
-    /// for absence.
+    /// Returns the same for the negated operator.
     fn negated_index_conditions(&self) -> Vec<IndexCondition> {
         vec![IndexCondition::standing()]
     }

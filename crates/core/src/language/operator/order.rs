@@ -16,8 +16,7 @@ use crate::language::operator::index_condition::{
 use crate::language::operator::operand::{Operand, Operands};
 use crate::language::operator::relation::OrderRelation;
 use crate::language::operator::time::{instant, milliseconds};
-use crate::language::operator::value_kind::compare_numbers;
-use crate::language::operator::value_kind::{ValueKind, number};
+use crate::language::operator::value_kind::{ValueKind, compare_numbers, number};
 use crate::language::operator::{
     CaseSensitivity, OperandContext, OperatorImpl, Verdict, format_value,
 };
@@ -231,8 +230,7 @@ impl OperatorImpl for OrderComparison {
     }
 }
 
-/// Compares a value with an operand; `None` if they have no common order. Text is read as a number or a
-/// time only if the other side is one.
+/// Compares two values; `None` if they have no common order. Text is a number only beside a number.
 fn order(value: &Value, operand: &Value, text_order: &TextOrder) -> Option<Ordering> {
     if let Some(kind) = text_order.kind {
         return kind.order(value, operand);
@@ -376,10 +374,8 @@ fn report(node: &Node, value: &Value, field: &FieldType, context: &mut OperandCo
         }
         (_, false) => {
             let kind = field.words();
-            let message = format!(
-                "`{path}` is {kind}, never ordered against {}",
-                format_value(value)
-            );
+            let value = format_value(value);
+            let message = format!("`{path}` is {kind}, never ordered against {value}");
             (message, format!("compare with {kind}"))
         }
     };

@@ -1,6 +1,5 @@
 //! Templates: texts with `{{ … }}`, compiled at load and rendered when a step starts.
-//! Unknown names, filters and statements are reported at load. A template and its result never contain
-//! the value of a secret.
+//! Mistakes are reported at load. A template and its result never contain the value of a secret.
 
 pub mod attribute_chain;
 pub mod cache;
@@ -63,8 +62,7 @@ struct Compiled {
 enum TemplateBody {
     /// A text without placeholders, used unchanged.
     Literal,
-    /// A text that the engine parses at each rendering. Parsing takes microseconds, and a parsed template
-    /// would use many times the memory of its text.
+    /// A text that the engine parses at each rendering, since a parsed template takes much more memory.
     Rendered(Arc<ReadSet>),
     /// A text of a bundle: literal parts and paths into its document.
     Filled(PlaceholderText),
@@ -110,7 +108,6 @@ impl Template {
         location_of(node).span(range)
     }
 
-    /// Returns the text of the template.
     pub fn source(&self) -> &str {
         &self.0.source
     }
@@ -246,8 +243,8 @@ impl<'a> TemplateSource<'a> {
     }
 
     fn syntax_error(&self, error: &Error, diagnostics: &mut Diagnostics) {
-        let range = error.range().unwrap_or(0..self.text.len());
-        let at = self.location.span(&range);
+        let at = error.range().unwrap_or(0..self.text.len());
+        let at = self.location.span(&at);
         let why = error.detail().unwrap_or("it cannot be read");
         let message = format!("not a template: {why}");
         let help =
@@ -335,7 +332,7 @@ impl RenderError {
         }
     }
 
-    /// Fails if the template reads the result of a step that has not run.
+    /// Fails if the result of a step is read that has not run.
     fn check_steps(reads: &ReadSet, scope: &Scope<'_>) -> Result<(), Self> {
         match reads.missing_step(scope) {
             Some(step) => Err(RenderError::Absent {
@@ -345,7 +342,6 @@ impl RenderError {
         }
     }
 
-    /// Converts an error of the engine.
     fn new(error: &Error, source: &str) -> Self {
         let expression = error
             .range()
