@@ -181,8 +181,8 @@ impl EventFields {
         keys
     }
 
-    /// Returns a key that identifies these fields while rules are lowered; `None` if they are not fields
-    /// of specific event types.
+    /// Returns a key that identifies these fields while rules are lowered; `None` if events may have any
+    /// type, or if there is no event.
     pub fn identity(&self) -> Option<EventTypesKey> {
         match self {
             EventFields::Of(known) => Some(EventTypesKey(Some(known.clone()))),

@@ -230,7 +230,7 @@ impl OperatorImpl for OrderComparison {
     }
 }
 
-/// Compares two values; `None` if they have no common order. Text is a number only beside a number.
+/// Compares two values; `None` if they have no common order. Text is a number only against a number.
 fn order(value: &Value, operand: &Value, text_order: &TextOrder) -> Option<Ordering> {
     if let Some(kind) = text_order.kind {
         return kind.order(value, operand);
