@@ -159,7 +159,7 @@ fn an_exists_test_applies_only_to_its_own_rule() {
         let said = told(&format!("{first}---\n{second}"));
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(
-            said[0].starts_with(&format!("{line}: `ticket.subject` comes with")),
+            said[0].starts_with(&format!("{line}: `ticket.subject` exists in")),
             "{said:?}"
         );
     }

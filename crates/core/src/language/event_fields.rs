@@ -1,6 +1,6 @@
-//! What events of a rule's types hold, as far as the catalogue knows: the ground for refusing a field
-//! that is not there and a comparison that cannot hold. It answers for the types together: a field is
-//! there if one of them has it.
+//! The fields that events of a rule's types have according to the catalogue.
+//! A field is known if at least one of the types has it. Unknown fields and comparisons that can never
+//! hold are reported with this knowledge.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,20 +11,21 @@ use crate::event::body_key;
 use crate::event::catalogue::event_type::{EventType, FieldLookup};
 use crate::event::catalogue::field_type::FieldType;
 
+/// The fields of the events that a condition or template reads.
 #[derive(Debug, Clone)]
 pub enum EventFields {
-    /// Of these types.
+    /// Events of these types.
     Of(EventTypes),
-    /// A type is not in the catalogue, and anything may stand in its events.
+    /// A type is not in the catalogue: its events may have any field.
     Open,
-    /// Of whatever type: only what every event has.
+    /// Events of any type: only the fields that every event has are known.
     Any,
-    /// There is no event: the configuration is read before any comes.
+    /// No event: the configuration is read before the first event.
     None,
 }
 
-/// Event types, and what was asked about their fields before: thousands of rules ask the same of a
-/// type. Clones share both.
+/// Event types with a cache of the answers about their fields, because thousands of rules ask for the
+/// same fields. Clones share both.
 #[derive(Debug, Clone, Default)]
 pub struct EventTypes(Rc<EventTypesInner>);
 
@@ -35,20 +36,20 @@ struct EventTypesInner {
     only: RefCell<HashMap<String, Option<String>>>,
 }
 
-/// The very fields that rules were judged by, as a key. It keeps them, so that no others come to stand
-/// in their place.
+/// Identifies an [`EventTypes`] by its address. It owns a clone, so that the address is not reused while
+/// the key exists. `None` is [`EventFields::Open`].
 #[derive(Debug, Clone)]
 pub struct EventTypesKey(Option<EventTypes>);
 
 impl EventTypesKey {
-    fn place(&self) -> Option<*const EventTypesInner> {
+    fn address(&self) -> Option<*const EventTypesInner> {
         self.0.as_ref().map(|known| Rc::as_ptr(&known.0))
     }
 }
 
 impl PartialEq for EventTypesKey {
     fn eq(&self, other: &Self) -> bool {
-        self.place() == other.place()
+        self.address() == other.address()
     }
 }
 
@@ -56,7 +57,7 @@ impl Eq for EventTypesKey {}
 
 impl Hash for EventTypesKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.place().hash(state);
+        self.address().hash(state);
     }
 }
 
@@ -85,16 +86,18 @@ impl EventTypes {
     }
 
     fn look_up(&self, dotted: &str) -> FieldCheck {
-        let (mut known, mut near) = (Vec::new(), None);
+        let (mut known, mut suggestion) = (Vec::new(), None);
         for event_type in self.types() {
             match event_type.field(dotted) {
                 FieldLookup::Open => return FieldCheck::Open,
                 FieldLookup::Known(field) => known.push(field.clone()),
-                FieldLookup::Unknown { nearest } => near = near.or(nearest),
+                FieldLookup::Unknown { nearest } => suggestion = suggestion.or(nearest),
             }
         }
         if known.is_empty() && !self.types().is_empty() {
-            return FieldCheck::Unknown { nearest: near };
+            return FieldCheck::Unknown {
+                nearest: suggestion,
+            };
         }
         known.dedup();
         FieldCheck::Known(known)
@@ -111,17 +114,17 @@ impl EventTypes {
     }
 
     fn find_only(&self, dotted: &str) -> Option<String> {
-        let (mut holding, mut lacking) = (Vec::new(), false);
+        let (mut with_field, mut lacking) = (Vec::new(), false);
         for event_type in self.types() {
             match event_type.field(dotted) {
-                FieldLookup::Known(_) => holding.push(event_type),
+                FieldLookup::Known(_) => with_field.push(event_type),
                 FieldLookup::Open => return None,
                 FieldLookup::Unknown { .. } => lacking = true,
             }
         }
-        let first = holding.first()?;
+        let first = with_field.first()?;
         if lacking {
-            return Some(match holding.len() {
+            return Some(match with_field.len() {
                 1 => format!("`{}` only", first.tag),
                 n => format!("`{}` and {} more of its types only", first.tag, n - 1),
             });
@@ -130,8 +133,8 @@ impl EventTypes {
     }
 }
 
-/// What every event has.
-const EVERYWHERE: [&str; 5] = [
+/// The fields that every event has.
+const COMMON_FIELDS: [&str; 5] = [
     "event.source",
     "event.type",
     "event.id",
@@ -139,28 +142,29 @@ const EVERYWHERE: [&str; 5] = [
     "event.time",
 ];
 
+/// What is known about a field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldCheck {
-    /// The types that the field has, one for each event type that has it.
+    /// The types of the field in the event types that have it.
     Known(Vec<FieldType>),
-    /// Nothing is known about it.
+    /// The field may exist and may have any type.
     Open,
-    Unknown {
-        nearest: Option<String>,
-    },
+    /// No event type has the field.
+    Unknown { nearest: Option<String> },
 }
 
 impl EventFields {
+    /// Looks a dotted field name up.
     pub fn check(&self, dotted: &str) -> FieldCheck {
         match self {
             EventFields::Of(types) => types.check(dotted),
             EventFields::Open => FieldCheck::Open,
-            EventFields::Any if EVERYWHERE.contains(&dotted) => FieldCheck::Open,
+            EventFields::Any if COMMON_FIELDS.contains(&dotted) => FieldCheck::Open,
             EventFields::Any | EventFields::None => FieldCheck::Unknown { nearest: None },
         }
     }
 
-    /// Which events bring a field, in words, where not all of them do.
+    /// Describes the events that have the field, if some of the events lack it.
     pub fn only(&self, dotted: &str) -> Option<String> {
         match self {
             EventFields::Of(types) => types.only(dotted),
@@ -168,7 +172,8 @@ impl EventFields {
         }
     }
 
-    /// The keys under which the ZIS envelope has the bodies of these types; none where any may come.
+    /// Returns the keys of the ZIS envelope under which these types have their bodies; empty if the types
+    /// are not known.
     pub fn body_keys(&self) -> Vec<&'static str> {
         let types = self.types().iter();
         let mut keys: Vec<_> = types.map(|t| body_key(&t.source, &t.tag)).collect();
@@ -176,7 +181,8 @@ impl EventFields {
         keys
     }
 
-    /// What tells these fields from others while rules are lowered; None where no event is there.
+    /// Returns a key that identifies these fields while rules are lowered; `None` if events may have any
+    /// type, or if there is no event.
     pub fn identity(&self) -> Option<EventTypesKey> {
         match self {
             EventFields::Of(known) => Some(EventTypesKey(Some(known.clone()))),
@@ -185,7 +191,7 @@ impl EventFields {
         }
     }
 
-    /// The event types in words, for messages.
+    /// Describes the event types for messages.
     pub fn words(&self) -> String {
         match self.types() {
             [one] => format!("`{}`", one.tag),
@@ -199,18 +205,18 @@ impl EventFields {
         }
     }
 
-    /// What to read instead where events of any type may come.
+    /// Returns a help text about the common fields, if events may have any type.
     pub fn instead(&self) -> Option<String> {
         match self {
             EventFields::Any => Some(format!(
                 "it has {}; `event.key` is the ticket; a rule's own `on_dead` reads all fields of its events",
-                EVERYWHERE.map(|field| format!("`{field}`")).join(", ")
+                COMMON_FIELDS.map(|field| format!("`{field}`")).join(", ")
             )),
             EventFields::Of(_) | EventFields::Open | EventFields::None => None,
         }
     }
 
-    /// Where to look the fields up.
+    /// Returns a help text that names the command that lists the fields.
     pub fn advice(&self) -> String {
         match self.types() {
             [first, ..] => format!("`flowtrigger events {}` lists its fields", first.tag),

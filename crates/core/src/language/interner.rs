@@ -1,5 +1,5 @@
-//! What the conditions and templates of a rule set have in common, built once while they are lowered:
-//! paths, words, patterns, texts. A rule holds what it needs later; the interner ends with the lowering.
+//! Stores what conditions and templates of a rule set share: paths, words, patterns, operators, texts.
+//! It exists while rules are lowered; a rule keeps references to the values that it needs later.
 
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
@@ -13,23 +13,23 @@ use crate::language::template::cache::TemplateCache;
 use crate::language::template::read_set::ReadSet;
 use crate::path::Path;
 
-/// What conditions and templates have in common.
+/// The values that conditions and templates share.
 #[derive(Default)]
 pub struct Interner {
-    /// Paths by their spelling, as they lead into an event.
+    /// Paths into an event, by their text.
     pub paths: HashMap<String, Arc<Path>>,
     pub words: InternPool<str>,
-    /// The keys of mappings that texts are put into.
+    /// The keys of JSON templates: one list for each mapping.
     pub keys: InternPool<[Arc<str>]>,
     pub reads: InternPool<ReadSet>,
     pub texts: TemplateCache,
     pub patterns: PatternCache,
     pub comparisons: OperatorCache,
-    /// Which types have a field that others of their source lack.
-    pub elsewhere: HashMap<(EventTypesKey, String), Option<String>>,
+    /// Help texts that name the event types with a field, for types that lack it.
+    pub event_types_with_field: HashMap<(EventTypesKey, String), Option<String>>,
 }
 
-/// Equal values, each kept once.
+/// Stores each distinct value once.
 pub struct InternPool<T: ?Sized>(HashSet<Arc<T>>);
 
 impl<T: ?Sized> Default for InternPool<T> {
@@ -39,6 +39,7 @@ impl<T: ?Sized> Default for InternPool<T> {
 }
 
 impl<T: ?Sized + Eq + Hash> InternPool<T> {
+    /// Returns the stored value that equals `value`; stores `value` if there is none.
     pub fn share(&mut self, value: impl Borrow<T> + Into<Arc<T>>) -> Arc<T> {
         if let Some(known) = self.0.get(value.borrow()) {
             return Arc::clone(known);
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_values_are_kept_once() {
+    fn equal_values_are_stored_once() {
         let mut pool: InternPool<str> = InternPool::default();
         let (a, b, c) = (pool.share("a"), pool.share("a"), pool.share("c"));
         assert!(Arc::ptr_eq(&a, &b));

@@ -1,4 +1,4 @@
-//! The language of conditions and templates: names in scope, operators, conditions, templates.
+//! Lowers conditions and templates: names in scope, operators, paths to fields, template texts.
 
 pub mod condition;
 pub mod event_fields;

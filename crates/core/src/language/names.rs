@@ -1,5 +1,5 @@
-//! The names in scope while a rule is lowered: variables, earlier steps and what their results hold, and
-//! names that a flow defines. The values of steps are not known here: a step has them when it runs.
+//! The names in scope while a rule is lowered: variables, earlier steps, names that a flow defines.
+//! Results of steps are known by their type only; their values exist when the flow runs.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::event::catalogue::field_type::FieldType;
 
-/// The names in scope at one place of a rule or flow.
+/// The names in scope at one point of a rule or flow.
 #[derive(Debug, Clone)]
 pub struct Names {
     /// The variables; an object.
@@ -17,16 +17,16 @@ pub struct Names {
     pub parameters: BTreeSet<String>,
     /// The steps before the one being lowered, whose results can be read.
     pub steps: Vec<KnownStep>,
-    /// Names that the flow defines: the item of a list, the events that a gate collects.
+    /// Names that the flow defines: the item of a `for_each`, the events that `debounce` collects.
     pub locals: Vec<Local>,
     /// Names of steps and items inside an earlier step, which are no longer in scope.
     pub out_of_scope: BTreeSet<String>,
     pub error_scope: ErrorScope,
-    /// Whether the steps belong to a named flow, which reads its own steps only.
+    /// Whether the steps belong to a named flow, which can read only its own steps.
     pub in_named_flow: bool,
     /// Paths that an earlier condition has tested: the author knows that they may be absent.
     pub tested_paths: BTreeSet<String>,
-    /// Whether an earlier test excused a field that may be absent.
+    /// Whether a warning about a field that may be absent was left out, because a condition tests it.
     pub absence_excused: bool,
 }
 
@@ -39,7 +39,7 @@ pub struct OuterScope {
 }
 
 impl Names {
-    /// The variables alone, before any step.
+    /// Creates a scope with only the variables, before the first step.
     pub fn new(vars: Arc<Value>) -> Self {
         Self {
             vars,
@@ -54,7 +54,7 @@ impl Names {
         }
     }
 
-    /// Enters the scope inside a step, which adds to the names in scope.
+    /// Enters the scope inside a step. Pass the result to [`Names::leave`].
     pub fn enter(&self) -> OuterScope {
         OuterScope {
             steps: self.steps.len(),
@@ -64,7 +64,7 @@ impl Names {
         }
     }
 
-    /// Leaves it again: its names go out of scope, and its tests no longer count.
+    /// Leaves the inner scope: its names go out of scope, and its tested paths are forgotten.
     pub fn leave(&mut self, outer: OuterScope) {
         let steps = self.steps.drain(outer.steps.min(self.steps.len())..);
         let locals = self.locals.drain(outer.locals.min(self.locals.len())..);
@@ -78,15 +78,15 @@ impl Names {
 /// Which `error.…` is in scope, by what makes the steps run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorScope {
-    /// An event matched.
+    /// An event matched: there is no error.
     None,
-    /// A run gave up: `error.…` says which and why.
+    /// A run died: `error.…` describes the run and the reason.
     RunDied,
-    /// A step failed: `error.…` says which and why.
+    /// A step failed: `error.…` describes the step and the reason.
     StepFailed,
 }
 
-/// A step that later ones may read by its name.
+/// A step whose result later steps can read by its name.
 #[derive(Debug, Clone)]
 pub struct KnownStep {
     pub name: String,
@@ -94,28 +94,28 @@ pub struct KnownStep {
     pub ran: Execution,
 }
 
-/// Whether it has run by then.
+/// Whether a step has run when its result is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Execution {
     Certain,
-    /// It may be the one that failed, or stand behind that one.
+    /// In `catch`: the step may have failed, or may come after the failed step.
     Possible,
 }
 
-/// What stands under `steps.NAME`.
+/// The form of `steps.NAME`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepOutput {
     Anything,
-    /// These keys alone; none where the step has no result.
+    /// A mapping with exactly these keys; no keys if the step has no result.
     Keys(&'static [&'static str]),
     /// One result for each item of a list.
     List,
-    /// What the last step within it gave.
+    /// The result of the last nested step.
     Inner,
 }
 
 impl StepOutput {
-    /// Whether the result is the step's own, and not made of those of the steps within it.
+    /// Returns whether the result is the step's own, not composed of the results of nested steps.
     pub fn is_own(self) -> bool {
         match self {
             StepOutput::Anything | StepOutput::Keys(_) => true,
@@ -124,25 +124,25 @@ impl StepOutput {
     }
 }
 
-/// A name of the top that a flow gave.
+/// A top-level name that a flow defines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Local {
     pub name: String,
     pub holds: LocalType,
 }
 
-/// What stands under the name.
+/// The type of a local's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LocalType {
     Anything,
     Value(FieldType),
-    /// Events of the rule's types, each its body with `event` beside its fields.
+    /// Events of the rule's types; each is its body with `event` added beside its fields.
     Events,
     Event,
 }
 
 impl LocalType {
-    /// What an item of it holds.
+    /// Returns the type of one item of the value.
     pub fn item(&self) -> Self {
         match self {
             LocalType::Events => LocalType::Event,

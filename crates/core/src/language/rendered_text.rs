@@ -1,11 +1,11 @@
 //! The result of rendering a template: text and JSON in which secrets are still names.
-//! Holds no secret's value; only `action` replaces a name by its value.
+//! It never contains the value of a secret; the actions replace a name with its value when they run.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// Text in pieces. `Display` is the redacted form: `Bearer [secret API_TOKEN]`.
+/// Text in parts. `Display` prints the redacted form: `Bearer [secret API_TOKEN]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RenderedText(pub Vec<TextPart>);
 
@@ -18,7 +18,7 @@ pub enum TextPart {
     },
 }
 
-/// How a secret's value is written where it stands.
+/// How the value of a secret is encoded in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretEncoding {
     Plain,
@@ -32,7 +32,7 @@ impl RenderedText {
     }
 
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(|piece| match piece {
+        self.0.iter().filter_map(|part| match part {
             TextPart::Text(_) => None,
             TextPart::Secret { name, .. } => Some(name.as_str()),
         })
@@ -41,8 +41,8 @@ impl RenderedText {
 
 impl fmt::Display for RenderedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for piece in &self.0 {
-            match piece {
+        for part in &self.0 {
+            match part {
                 TextPart::Text(text) => f.write_str(text)?,
                 TextPart::Secret { name, .. } => write!(f, "[secret {name}]")?,
             }
@@ -51,10 +51,10 @@ impl fmt::Display for RenderedText {
     }
 }
 
-/// A JSON tree whose texts may hold secrets.
+/// A JSON tree whose texts may contain secrets.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RenderedJson {
-    /// A leaf that holds no secret.
+    /// A leaf without secrets.
     Value(Value),
     Text(RenderedText),
     List(Vec<RenderedJson>),
@@ -62,7 +62,7 @@ pub enum RenderedJson {
 }
 
 impl RenderedJson {
-    /// The tree as JSON, with secrets redacted.
+    /// Returns the tree as JSON, with secrets redacted.
     pub fn redacted(&self) -> Value {
         match self {
             RenderedJson::Value(value) => value.clone(),

@@ -1,5 +1,5 @@
-//! Evaluates a condition to a truth value of Kleene's three-valued logic. A tracer records the verdicts;
-//! `NoTrace` adds no cost.
+//! Evaluates a condition to a truth value of Kleene's three-valued logic.
+//! A tracer supplies and records the verdicts; `NoTrace` adds no cost.
 
 use crate::language::condition::trace::Tracer;
 use crate::language::condition::{Condition, Polarity, Predicate};
@@ -16,6 +16,7 @@ pub enum Truth {
     Unknown,
 }
 
+/// Evaluates the condition; `tracer` supplies the verdict of each predicate.
 pub fn evaluate<T: Tracer>(condition: &Condition, scope: &Scope<'_>, tracer: &mut T) -> Truth {
     match condition {
         Condition::All(parts) => combine::<T>(
@@ -53,9 +54,9 @@ impl Predicate {
         self.verdict(&self.path.resolve(scope), scope)
     }
 
-    /// The same for a resolved value.
+    /// Evaluates the predicate with the value that was resolved for its path.
     pub fn verdict(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Verdict {
-        self.polarity.apply(self.operator.judge(found, scope))
+        self.polarity.apply(self.operator.evaluate(found, scope))
     }
 }
 
@@ -68,7 +69,7 @@ impl Truth {
         }
     }
 
-    /// The verdict as commands print it.
+    /// The label that commands print.
     pub fn label(self) -> &'static str {
         match self {
             Truth::True => "match",
@@ -90,6 +91,7 @@ impl Polarity {
 }
 
 impl Verdict {
+    /// Returns the truth value of the verdict.
     pub fn truth(self) -> Truth {
         match self {
             Verdict::Match => Truth::True,

@@ -1,5 +1,5 @@
-//! From the YAML under `when` to a condition: groups, fields, operators, and negation pushed down.
-//! It refuses what tests nothing, and operators and words that are not ours.
+//! Lowers the YAML under `when` to a condition: groups, fields, operators, with negation pushed down.
+//! Reports empty conditions, unknown operators and keys in the wrong position.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use crate::language::operator::{CaseSensitivity, OperandContext, Operator, Opera
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
 
-/// Where in the tree the lowering stands.
+/// What applies to the part of the tree that is being lowered.
 #[derive(Debug, Clone)]
 pub struct GroupContext {
     group: String,
     polarity: Polarity,
-    /// How text is compared here: what `ignore_case` beside or around says.
+    /// How text is compared, from the innermost `ignore_case`.
     case: CaseSensitivity,
 }
 
@@ -50,7 +50,7 @@ impl GroupContext {
         }
     }
 
-    /// Parts that must all hold; under a negation one of their negations must.
+    /// Combines parts that must all hold; under a negation, one of the negated parts must hold.
     fn all(&self, parts: Vec<Condition>) -> Condition {
         match self.polarity {
             Polarity::Positive => all(parts),
@@ -58,6 +58,7 @@ impl GroupContext {
         }
     }
 
+    /// Combines parts of which one must hold; under a negation, all negated parts must hold.
     fn any(&self, parts: Vec<Condition>) -> Condition {
         match self.polarity {
             Polarity::Positive => any(parts),
@@ -87,10 +88,10 @@ fn any(mut parts: Vec<Condition>) -> Condition {
     }
 }
 
-/// A mapping: every key must hold.
+/// Lowers a mapping: every key must hold.
 pub fn mapping(
     node: &Node,
-    branch: &GroupContext,
+    context: &GroupContext,
     names: &mut NameResolver<'_>,
 ) -> Option<Condition> {
     let entries = match &node.value {
@@ -120,37 +121,37 @@ pub fn mapping(
     };
     let parts: Vec<Option<Condition>> = entries
         .iter()
-        .map(|entry| lower_entry(entry, branch, names))
+        .map(|entry| lower_entry(entry, context, names))
         .collect();
     let parts: Option<Vec<Condition>> = parts.into_iter().collect();
-    Some(branch.all(parts?))
+    Some(context.all(parts?))
 }
 
 fn lower_entry(
     entry: &Entry,
-    branch: &GroupContext,
+    context: &GroupContext,
     names: &mut NameResolver<'_>,
 ) -> Option<Condition> {
     match entry.key.as_str() {
-        "all" | "any" | "none" => lower_group(entry, branch, names),
+        "all" | "any" | "none" => lower_group(entry, context, names),
         "not" => {
-            let help = "`not` stands beside a field: `current: { not: solved }`; \
+            let help = "write `not` under a field: `current: { not: solved }`; \
                         to negate several tests write `none:` with a list";
             names.error(
                 Code::UnknownKey,
                 entry.key_at,
-                "`not` cannot stand here",
+                "`not` is not allowed here",
                 help,
             );
             None
         }
-        _ => lower_field(entry, branch, names),
+        _ => lower_field(entry, context, names),
     }
 }
 
 fn lower_group(
     entry: &Entry,
-    branch: &GroupContext,
+    context: &GroupContext,
     names: &mut NameResolver<'_>,
 ) -> Option<Condition> {
     let key = entry.key.as_str();
@@ -179,19 +180,19 @@ fn lower_group(
     }
     let mut parts = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
-        parts.push(mapping(item, &branch.child(key, index), names));
+        parts.push(mapping(item, &context.child(key, index), names));
     }
     let parts: Vec<Condition> = parts.into_iter().collect::<Option<_>>()?;
     Some(match key {
-        "all" => branch.all(parts),
-        "any" => branch.any(parts),
-        _ => branch.negated().any(parts),
+        "all" => context.all(parts),
+        "any" => context.any(parts),
+        _ => context.negated().any(parts),
     })
 }
 
 fn lower_field(
     entry: &Entry,
-    branch: &GroupContext,
+    context: &GroupContext,
     names: &mut NameResolver<'_>,
 ) -> Option<Condition> {
     if let Some(help) = misplaced_operator(entry) {
@@ -200,10 +201,10 @@ fn lower_field(
         return None;
     }
     let path = names.shared_path(&entry.key, entry.key_at);
-    // The test of a wrong field is judged as far as it does not hang on what the field holds.
+    // The test of an unknown field is checked too, as far as it does not depend on the field's type.
     let unknown = || Arc::new(Path::unknown(&entry.key));
-    let judged = path.clone().unwrap_or_else(unknown);
-    let test = lower_test(&judged, &entry.value, branch, names);
+    let tested = path.clone().unwrap_or_else(unknown);
+    let test = lower_test(&tested, &entry.value, context, names);
     path.and(test)
 }
 
@@ -211,44 +212,44 @@ fn misplaced_operator(entry: &Entry) -> Option<String> {
     let name = entry.key.as_str();
     operator::find(name)?;
     Some(format!(
-        "it stands under its field: `current: {{ {name}: … }}`"
+        "write it under a field: `current: {{ {name}: … }}`"
     ))
 }
 
-/// What may stand beside a field: a scalar (equals), a list (any of), or operators.
+/// Lowers the test of a field: a scalar (equals), a list (any of), or a mapping of operators.
 fn lower_test(
     path: &Arc<Path>,
     node: &Node,
-    branch: &GroupContext,
+    context: &GroupContext,
     names: &mut NameResolver<'_>,
 ) -> Option<Condition> {
     let Yaml::Map(entries) = &node.value else {
-        return predicate(path, "is", node, branch, names);
+        return predicate(path, "is", node, context, names);
     };
     if operator::operand::is_path(entries) {
-        return predicate(path, "is", node, branch, names);
+        return predicate(path, "is", node, context, names);
     }
-    lower_operators(path, node, entries, branch, names)
+    lower_operators(path, node, entries, context, names)
 }
 
 fn lower_operators(
     path: &Arc<Path>,
     node: &Node,
     entries: &[Entry],
-    branch: &GroupContext,
+    context: &GroupContext,
     names: &mut NameResolver<'_>,
 ) -> Option<Condition> {
-    let case = case_beside(node, branch, names.diagnostics);
-    let branch = &GroupContext {
-        case: case.unwrap_or(branch.case),
-        ..branch.clone()
+    let case = read_ignore_case(node, context, names.diagnostics);
+    let context = &GroupContext {
+        case: case.unwrap_or(context.case),
+        ..context.clone()
     };
     let mut parts = Vec::new();
     for entry in entries.iter().filter(|entry| entry.key != "ignore_case") {
         parts.push(match entry.key.as_str() {
-            "not" => lower_test(path, &entry.value, &branch.negated(), names),
+            "not" => lower_test(path, &entry.value, &context.negated(), names),
             name if operator::find(name).is_some() => {
-                predicate(path, name, &entry.value, branch, names)
+                predicate(path, name, &entry.value, context, names)
             }
             _ => {
                 unknown_operator(path, entry, names.diagnostics);
@@ -257,7 +258,7 @@ fn lower_operators(
         });
     }
     if parts.is_empty() && case.is_some() {
-        let message = format!("`{}` is not tested for anything", path.text);
+        let message = format!("`{}` has no test", path.text);
         names.error(
             Code::InvalidValue,
             node.at,
@@ -267,7 +268,7 @@ fn lower_operators(
         return None;
     }
     let parts: Vec<Condition> = parts.into_iter().collect::<Option<_>>()?;
-    case.map(|_| branch.all(parts))
+    case.map(|_| context.all(parts))
 }
 
 fn unknown_operator(path: &Path, entry: &Entry, diagnostics: &mut Diagnostics) {
@@ -293,22 +294,22 @@ fn predicate(
     path: &Arc<Path>,
     name: &str,
     value: &Node,
-    branch: &GroupContext,
+    context: &GroupContext,
     names: &mut NameResolver<'_>,
 ) -> Option<Condition> {
     let spec = operator::find(name)?;
-    let operator = lower_operator(spec, path, value, branch.case, names)?;
+    let operator = lower_operator(spec, path, value, context.case, names)?;
     Some(Condition::Predicate(Arc::new(Predicate {
         path: Arc::clone(path),
         operator,
-        polarity: branch.polarity,
-        group: names.interner.words.share(branch.group()),
+        polarity: context.polarity,
+        group: names.interner.words.share(context.group()),
         at: value.at,
     })))
 }
 
-/// The operator with its operand; the same one where a rule before tested the same, with nothing to say
-/// about it.
+/// Lowers an operator with its operand. Returns the cached operator if an earlier rule had the same test
+/// and nothing was reported about it.
 fn lower_operator(
     spec: &OperatorSpec,
     path: &Path,
@@ -316,46 +317,45 @@ fn lower_operator(
     case: CaseSensitivity,
     names: &mut NameResolver<'_>,
 ) -> Option<Arc<Operator>> {
-    let test = OperatorKey::of(spec, path, value, case, names);
-    if let Some(known) = test
+    let key = OperatorKey::new(spec, path, value, case, names);
+    if let Some(known) = key
         .as_ref()
-        .and_then(|test| names.interner.comparisons.get(test))
+        .and_then(|key| names.interner.comparisons.get(key))
     {
         return Some(known);
     }
-    let said = names.diagnostics.count();
+    let reported = names.diagnostics.count();
     let fields = names.types_at(path);
-    let mut parsing = OperandContext {
+    let mut context = OperandContext {
         path,
         fields,
         case,
         names,
     };
-    let operator = Arc::new((spec.parse)(value, &mut parsing)?);
-    if let Some(test) = test.filter(|_| names.diagnostics.count() == said) {
-        names.interner.comparisons.keep(test, &operator);
+    let operator = Arc::new((spec.parse)(value, &mut context)?);
+    if let Some(key) = key.filter(|_| names.diagnostics.count() == reported) {
+        names.interner.comparisons.insert(key, &operator);
     }
     Some(operator)
 }
 
-/// What the `ignore_case` beside the operators says; None after reporting one that cannot stand
-/// there.
-fn case_beside(
+/// Reads the `ignore_case` beside the operators; `None` after reporting one that is not allowed there.
+fn read_ignore_case(
     node: &Node,
-    branch: &GroupContext,
+    context: &GroupContext,
     diagnostics: &mut Diagnostics,
 ) -> Option<CaseSensitivity> {
-    let Some(said) = node.get("ignore_case") else {
-        return Some(branch.case);
+    let Some(flag) = node.get("ignore_case") else {
+        return Some(context.case);
     };
-    let Yaml::Bool(ignore) = said.value else {
-        diagnostics.wrong_type(said, "ignore_case", "true or false");
+    let Yaml::Bool(ignore) = flag.value else {
+        diagnostics.wrong_type(flag, "ignore_case", "true or false");
         return None;
     };
     if !compares_text(node) {
-        let help = "it stands beside operators that compare text, such as `contains`";
+        let help = "it applies only to operators that compare text, such as `contains`";
         let message = "`ignore_case` does nothing here";
-        diagnostics.error(Code::OperatorMismatch, said.at, message, help);
+        diagnostics.error(Code::OperatorMismatch, flag.at, message, help);
         return None;
     }
     Some(if ignore {

@@ -1,5 +1,5 @@
-//! The tree under `when`: fields and their tests, joined by all, any and none.
-//! Negation is pushed down to the predicates at load, so that what is judged is what is printed.
+//! The condition under `when`: a tree of predicates, combined by `all`, `any` and `none`.
+//! Negation is pushed down to the predicates at load, so that an explanation shows what is evaluated.
 
 pub mod evaluate;
 pub mod lower;
@@ -17,6 +17,7 @@ use crate::path::Path;
 
 pub use crate::language::condition::schema::schema;
 
+/// A tree of predicates. `none` is lowered to `any` or `all` over negated predicates.
 #[derive(Debug, Clone)]
 pub enum Condition {
     All(Vec<Condition>),
@@ -25,25 +26,26 @@ pub enum Condition {
     Predicate(Arc<Predicate>),
 }
 
-/// One comparison: a field, an operator with its operand, and whether it must hold or must not.
+/// One comparison: path, operator with operand, and polarity.
 #[derive(Debug, Clone)]
 pub struct Predicate {
     pub path: Arc<Path>,
-    /// One for all rules that test the same.
+    /// Shared by all rules with the same comparison.
     pub operator: Arc<Operator>,
     pub polarity: Polarity,
-    /// Where in the tree: `all`, `any[1].none[0]`.
+    /// The group of the tree that contains it: `all`, `any[1].none[0]`.
     pub group: Arc<str>,
     pub at: Span,
 }
 
 impl Predicate {
-    /// Every path that it reads: its own and those that it compares with.
+    /// Returns every path that the predicate reads: its own and those of its operands.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         std::iter::once(&*self.path).chain(self.operator.paths())
     }
 }
 
+/// Whether a predicate must hold or must not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Polarity {
     Positive,
@@ -58,6 +60,7 @@ impl Polarity {
         }
     }
 
+    /// The label in JSON output.
     pub fn word(self) -> &'static str {
         match self {
             Polarity::Positive => "positive",
@@ -67,11 +70,12 @@ impl Polarity {
 }
 
 impl Condition {
-    /// The condition of a rule without `when`.
+    /// Creates the condition of a rule without `when`, which always holds.
     pub fn always() -> Self {
         Condition::All(Vec::new())
     }
 
+    /// Lowers the value of `when`. Its paths then count as tested; `None` after an error was reported.
     pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
         let condition = lower::mapping(node, &GroupContext::root(), names)?;
         let tested = condition.predicates().into_iter();
@@ -86,6 +90,7 @@ impl Condition {
         Some(condition)
     }
 
+    /// Returns all predicates, in the order of the rule.
     pub fn predicates(&self) -> Vec<&Predicate> {
         match self {
             Condition::All(parts) | Condition::Any(parts) => {

@@ -1,9 +1,9 @@
-//! The grammar of `when` as a JSON Schema, for editors.
-//! It says what may be written, not which field can hold what.
+//! The JSON Schema of `when`, for editors.
+//! It covers the syntax only; fields and their types are checked when a rule is lowered.
 
 use serde_json::{Value, json};
 
-/// The JSON Schema of `when` and its parts.
+/// Returns the JSON Schema of `when` and its groups.
 pub fn schema() -> Value {
     json!({
         "type": "object",

@@ -1,5 +1,5 @@
-//! Tracers of the evaluator: no trace, a full trace with the value and the location of every predicate, and
-//! a replay of recorded verdicts.
+//! Tracers of the evaluator: no trace, a full trace, and a replay of recorded verdicts.
+//! A full trace has the value, verdict and location of every predicate.
 
 use serde_json::Value;
 
@@ -10,9 +10,9 @@ use crate::language::operator::Verdict;
 use crate::path::Resolved;
 use crate::path::scope::Scope;
 
-/// Gives the evaluator the verdict of each predicate, and records it or not.
+/// Supplies the evaluator with the verdict of each predicate, and may record it.
 pub trait Tracer {
-    /// Whether every predicate is evaluated, also after the outcome is settled.
+    /// Whether every predicate is evaluated, even after the result is decided.
     const EXHAUSTIVE: bool;
 
     fn verdict(&mut self, predicate: &Predicate, scope: &Scope<'_>) -> Verdict;
@@ -29,7 +29,7 @@ impl Tracer for NoTrace {
     }
 }
 
-/// Gives recorded verdicts again, in the order of the condition's predicates.
+/// Replays recorded verdicts, in the order of the condition's predicates.
 pub struct TraceReplay<I> {
     verdicts: I,
 }
@@ -43,7 +43,7 @@ impl<I: Iterator<Item = Verdict>> TraceReplay<I> {
 }
 
 impl<I: Iterator<Item = Verdict>> Tracer for TraceReplay<I> {
-    // One verdict is taken for each predicate, so none may be left out.
+    // Each predicate consumes one verdict, so no predicate may be skipped.
     const EXHAUSTIVE: bool = true;
 
     fn verdict(&mut self, _: &Predicate, _: &Scope<'_>) -> Verdict {
@@ -51,7 +51,7 @@ impl<I: Iterator<Item = Verdict>> Tracer for TraceReplay<I> {
     }
 }
 
-/// Every predicate that was evaluated, in the rule's order.
+/// All predicates that were evaluated, in the order of the rule.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Trace {
     pub lines: Vec<TraceLine>,
@@ -125,13 +125,13 @@ fn missing_hint(predicate: &Predicate, found: &Resolved<'_>, scope: &Scope<'_>) 
     let advice = "a missing field never matches, also under `not`; `exists: false` tests for it";
     let why = match predicate.path.neighbour(scope) {
         Some(near) => format!("did you mean `{near}`? "),
-        None => other_shapes(predicate, scope).unwrap_or_default(),
+        None => other_formats(predicate, scope).unwrap_or_default(),
     };
     Some(format!("{why}{advice}"))
 }
 
-/// The field exists for this event type, but not in the format that this event came in.
-fn other_shapes(predicate: &Predicate, scope: &Scope<'_>) -> Option<String> {
+/// Returns a note if the field exists for this event type, but not in the format of this event.
+fn other_formats(predicate: &Predicate, scope: &Scope<'_>) -> Option<String> {
     let event = scope.event;
     let known = Catalogue::built_in().by_tag(&event.source, &event.event_type)?;
     let only = known.only_in(&predicate.path.dotted()?)?;

@@ -1,5 +1,5 @@
-//! `after`: the time is later than the operand, or than one of a list.
-//! It refuses operands that are no time, and fields that never hold one.
+//! The operator `after`: the time is later than the operand, or than one operand of a list.
+//! Reports operands that are not times and fields without times.
 
 use crate::document::Node;
 use crate::language::operator::relation::OrderRelation;
@@ -59,6 +59,6 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { after: 2026-03-01 } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
-    TimeComparison::parse(node, SPEC.name, OrderRelation::Greater, parsing).map(Operator::After)
+fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    TimeComparison::parse(node, SPEC.name, OrderRelation::Greater, context).map(Operator::After)
 }

@@ -1,5 +1,5 @@
-//! `between`: the value lies between two operands, both ends included.
-//! It refuses a list of other than two, and ends that leave nothing between them.
+//! The operator `between`: the value is between two operands, or equal to one of them.
+//! Reports a list that has not exactly two ends, and ends without any value between them.
 
 use serde_json::{Value, json};
 
@@ -63,9 +63,9 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { between: [1, 10] } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
+fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let Yaml::List(ends) = &node.value else {
-        parsing
+        context
             .names
             .wrong_type(node, SPEC.name, "a list of two ends");
         return None;
@@ -73,20 +73,20 @@ fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> 
     let [low, high] = ends.as_slice() else {
         let message = format!("`between` takes two ends, found {}", ends.len());
         let help = "write `between: [LOW, HIGH]`; for any of several values write the list alone";
-        parsing
+        context
             .names
             .error(Code::InvalidValue, node.at, message, help);
         return None;
     };
-    let low = parse_end(low, OrderRelation::GreaterOrEqual, parsing);
-    let high = parse_end(high, OrderRelation::LessOrEqual, parsing);
+    let low = parse_end(low, OrderRelation::GreaterOrEqual, context);
+    let high = parse_end(high, OrderRelation::LessOrEqual, context);
     let between = Between {
         low: low?,
         high: high?,
     };
     if between.is_empty() {
         let help = "the lower end comes first";
-        parsing.never_holds(node, "nothing lies between these ends".into(), help);
+        context.never_holds(node, "no value is between these ends".into(), help);
         return None;
     }
     Some(Operator::Between(between))
@@ -94,20 +94,20 @@ fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> 
 
 fn parse_end(
     node: &Node,
-    side: OrderRelation,
-    parsing: &mut OperandContext<'_, '_>,
+    relation: OrderRelation,
+    context: &mut OperandContext<'_, '_>,
 ) -> Option<OrderComparison> {
     if node.as_list().is_some() {
-        parsing
+        context
             .names
             .wrong_type(node, "between", "a single value at each end");
         return None;
     }
-    OrderComparison::parse(node, SPEC.name, side, parsing)
+    OrderComparison::parse(node, SPEC.name, relation, context)
 }
 
 impl Between {
-    /// Whether two ends that are known already leave nothing between them.
+    /// Returns whether the ends are known and no value is between them.
     fn is_empty(&self) -> bool {
         match (
             self.low.operands.0.as_slice(),
@@ -117,7 +117,7 @@ impl Between {
                 self.high.compare(low, high) != Verdict::Match
             }
             ([_], [_]) => false,
-            // A variable that holds a list is no end.
+            // An end must be one value, not a variable whose value is a list.
             _ => true,
         }
     }
@@ -139,14 +139,14 @@ impl OperatorImpl for Between {
         low.iter_mut().chain(high).collect()
     }
 
-    /// One interval where both ends are numbers or both are times; or either end alone.
-    fn narrowings(&self) -> Vec<IndexCondition> {
-        let ends = [self.low.narrowings(), self.high.narrowings()].concat();
+    /// Returns one interval if both ends are numbers or both are times, otherwise one condition for each end.
+    fn index_conditions(&self) -> Vec<IndexCondition> {
+        let ends = [self.low.index_conditions(), self.high.index_conditions()].concat();
         let [low, high] = ends.as_slice() else {
             return ends;
         };
         let exact = low.exact && high.exact;
-        let clue = match (low.clues.as_slice(), high.clues.as_slice()) {
+        let key = match (low.clues.as_slice(), high.clues.as_slice()) {
             ([IndexKey::Number(low)], [IndexKey::Number(high)]) => {
                 IndexKey::Number(low.meet(*high))
             }
@@ -164,13 +164,17 @@ impl OperatorImpl for Between {
             }
         };
         vec![IndexCondition {
-            clues: vec![clue],
+            clues: vec![key],
             exact,
         }]
     }
 
-    fn want(&self, scope: &Scope<'_>) -> String {
-        format!("{} to {}", self.low.want(scope), self.high.want(scope))
+    fn expected(&self, scope: &Scope<'_>) -> String {
+        format!(
+            "{} to {}",
+            self.low.expected(scope),
+            self.high.expected(scope)
+        )
     }
 
     fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
@@ -179,11 +183,11 @@ impl OperatorImpl for Between {
             .or_else(|| self.high.hint(found, scope))
     }
 
-    fn satisfying(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
+    fn satisfying_values(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
         self.low.operands.values(scope).take(1).collect()
     }
 
-    fn violating(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
-        self.high.violating(found, scope)
+    fn violating_value(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
+        self.high.violating_value(found, scope)
     }
 }

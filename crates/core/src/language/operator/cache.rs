@@ -1,5 +1,5 @@
-//! Comparisons of fields that thousands of rules have in common: the same operator, beside the same field, with
-//! the same values. It refuses to speak for operands that are read elsewhere, which may differ by rule.
+//! Caches lowered operators, so that thousands of rules with the same comparison share one.
+//! Comparisons with a path as operand are not cached, because its meaning may differ by rule.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -12,24 +12,25 @@ use crate::language::operator::{CaseSensitivity, Operator, OperatorSpec};
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
 
-/// Beyond it tests are lowered one by one: they are hardly the same then.
-const MOST: usize = 20_000;
+/// The number of cached operators. Later comparisons are lowered without the cache.
+const CACHE_CAPACITY: usize = 20_000;
 
+/// The cached operators, by the fields against which they were checked.
 #[derive(Default)]
 pub struct OperatorCache {
     by_fields: HashMap<EventTypesKey, HashMap<String, Arc<Operator>>>,
     count: usize,
 }
 
-/// A test as it is written, and the fields that it was judged by.
+/// Identifies a comparison: its text, and the fields against which it was checked.
 pub struct OperatorKey {
     fields: EventTypesKey,
-    words: String,
+    text: String,
 }
 
 impl OperatorKey {
-    /// None where more than the test itself says what it means.
-    pub fn of(
+    /// Returns `None` if the comparison depends on more than its text and the event types.
+    pub fn new(
         spec: &OperatorSpec,
         path: &Path,
         value: &Node,
@@ -43,26 +44,26 @@ impl OperatorKey {
         if path.local().is_some() {
             return None;
         }
-        let mut words = format!("{} {case:?} {} ", spec.name, path.text);
-        write_value(value, &mut words)?;
-        Some(Self { fields, words })
+        let mut text = format!("{} {case:?} {} ", spec.name, path.text);
+        write_value(value, &mut text)?;
+        Some(Self { fields, text })
     }
 }
 
-/// None for a mapping, which may be a path into anything.
-fn write_value(value: &Node, words: &mut String) -> Option<()> {
+/// Returns `None` for a mapping, which may be a path.
+fn write_value(value: &Node, out: &mut String) -> Option<()> {
     match &value.value {
-        Yaml::Null => words.push_str("null"),
-        Yaml::Bool(b) => write!(words, "{b}").ok()?,
-        Yaml::Number(number) => write!(words, "{number}").ok()?,
-        Yaml::Text(text) => write!(words, "{text:?}").ok()?,
+        Yaml::Null => out.push_str("null"),
+        Yaml::Bool(b) => write!(out, "{b}").ok()?,
+        Yaml::Number(number) => write!(out, "{number}").ok()?,
+        Yaml::Text(text) => write!(out, "{text:?}").ok()?,
         Yaml::List(items) => {
-            words.push('[');
+            out.push('[');
             for item in items {
-                write_value(item, words)?;
-                words.push(',');
+                write_value(item, out)?;
+                out.push(',');
             }
-            words.push(']');
+            out.push(']');
         }
         Yaml::Map(_) => return None,
     }
@@ -70,16 +71,17 @@ fn write_value(value: &Node, words: &mut String) -> Option<()> {
 }
 
 impl OperatorCache {
-    pub fn get(&self, test: &OperatorKey) -> Option<Arc<Operator>> {
-        let known = self.by_fields.get(&test.fields)?.get(&test.words)?;
+    pub fn get(&self, key: &OperatorKey) -> Option<Arc<Operator>> {
+        let known = self.by_fields.get(&key.fields)?.get(&key.text)?;
         Some(Arc::clone(known))
     }
 
-    pub fn keep(&mut self, test: OperatorKey, operator: &Arc<Operator>) {
-        if self.count < MOST {
+    /// Adds an operator, unless the cache is full.
+    pub fn insert(&mut self, key: OperatorKey, operator: &Arc<Operator>) {
+        if self.count < CACHE_CAPACITY {
             self.count += 1;
-            let of_fields = self.by_fields.entry(test.fields).or_default();
-            of_fields.insert(test.words, Arc::clone(operator));
+            let operators = self.by_fields.entry(key.fields).or_default();
+            operators.insert(key.text, Arc::clone(operator));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! `contains`: the text has the operand somewhere, or one of a list.
-//! It refuses fields that are lists: `has` looks into those.
+//! The operator `contains`: the text contains the operand, or one operand of a list.
+//! Reports fields that are not text; `has` tests lists.
 
 use serde_json::json;
 
@@ -55,6 +55,6 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ contains: a }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
-    TextComparison::parse(node, SPEC.name, TextPosition::Anywhere, parsing).map(Operator::Contains)
+fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    TextComparison::parse(node, SPEC.name, TextPosition::Anywhere, context).map(Operator::Contains)
 }

@@ -1,5 +1,5 @@
-//! `ends_with`: the text ends with the operand, or one of a list.
-//! It refuses fields that are no text.
+//! The operator `ends_with`: the text ends with the operand, or with one operand of a list.
+//! Reports fields that are not text.
 
 use serde_json::json;
 
@@ -54,6 +54,6 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { ends_with: x } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
-    TextComparison::parse(node, SPEC.name, TextPosition::End, parsing).map(Operator::EndsWith)
+fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    TextComparison::parse(node, SPEC.name, TextPosition::End, context).map(Operator::EndsWith)
 }

@@ -1,5 +1,5 @@
-//! When two values are equal: total, and types do not slide. `1` equals `1.0`; `"1"` does not.
-//! It refuses nothing: any two values can be compared.
+//! Compares two values for equality. Any two values can be compared.
+//! Types are not converted: `1` equals `1.0`, but not `"1"`.
 
 use serde_json::{Number, Value};
 
@@ -8,8 +8,9 @@ use crate::document::suggest;
 use crate::event::catalogue::field_type::FieldType;
 use crate::language::operator::operand::Operand;
 use crate::language::operator::time::instant;
-use crate::language::operator::{CaseSensitivity, OperandContext, words};
+use crate::language::operator::{CaseSensitivity, OperandContext, format_value};
 
+/// Returns whether two values are equal.
 pub fn equal(a: &Value, b: &Value, case: CaseSensitivity) -> bool {
     match (a, b) {
         (Value::String(a), Value::String(b)) => same_text(a, b, case),
@@ -25,6 +26,7 @@ pub fn equal(a: &Value, b: &Value, case: CaseSensitivity) -> bool {
     }
 }
 
+/// Returns whether two texts are equal.
 pub fn same_text(a: &str, b: &str, case: CaseSensitivity) -> bool {
     match case {
         CaseSensitivity::Exact => a == b,
@@ -32,19 +34,19 @@ pub fn same_text(a: &str, b: &str, case: CaseSensitivity) -> bool {
     }
 }
 
-/// Letters without their case.
+/// Converts a text to lower case.
 pub fn fold(text: &str) -> String {
     text.to_lowercase()
 }
 
-/// The same, written into a text whose memory is kept.
+/// Like [`fold`], but writes the result into `folded` and reuses its memory.
 pub fn fold_into(text: &str, folded: &mut String) {
     folded.clear();
     if text.is_ascii() {
         folded.push_str(text);
         folded.make_ascii_lowercase();
     } else if text.contains('Σ') {
-        // The one letter whose small form hangs on where it stands.
+        // The lower case of this letter depends on its position.
         folded.push_str(&fold(text));
     } else {
         folded.extend(text.chars().flat_map(char::to_lowercase));
@@ -61,13 +63,13 @@ fn same_number(a: &Number, b: &Number) -> bool {
     false
 }
 
-/// Why two values that look alike are not equal.
-pub fn near_miss(got: &Value, wanted: &Value) -> Option<String> {
-    match (got, wanted) {
-        (Value::String(got), Value::String(wanted)) if fold(got) == fold(wanted) => {
+/// Explains why two similar values are not equal.
+pub fn near_miss(got: &Value, expected: &Value) -> Option<String> {
+    match (got, expected) {
+        (Value::String(got), Value::String(expected)) if fold(got) == fold(expected) => {
             Some("differs only in letter case; `ignore_case: true` ignores it".into())
         }
-        (Value::String(got), Value::String(wanted)) if got.trim() == wanted.trim() => {
+        (Value::String(got), Value::String(expected)) if got.trim() == expected.trim() => {
             Some("differs only in white space at the ends".into())
         }
         (Value::String(text), scalar @ (Value::Number(_) | Value::Bool(_)))
@@ -79,14 +81,14 @@ pub fn near_miss(got: &Value, wanted: &Value) -> Option<String> {
                 "only the type differs: \"{text}\" is text, {scalar} is not"
             ))
         }
-        (Value::Array(items), wanted)
+        (Value::Array(items), expected)
             if items
                 .iter()
-                .any(|i| equal(i, wanted, CaseSensitivity::Exact)) =>
+                .any(|i| equal(i, expected, CaseSensitivity::Exact)) =>
         {
             Some(format!(
                 "the value is a list; `has: {}` looks inside of it",
-                words(wanted)
+                format_value(expected)
             ))
         }
         (Value::Null, Value::String(text)) if text == "null" => {
@@ -96,22 +98,22 @@ pub fn near_miss(got: &Value, wanted: &Value) -> Option<String> {
     }
 }
 
-/// Whether a literal can ever equal a value of the field; reports it where it cannot.
-pub fn check_literal(node: &Node, operand: &Operand, parsing: &mut OperandContext<'_, '_>) -> bool {
-    let types = parsing.known().unwrap_or_default().to_vec();
+/// Checks that an operand can equal a value of the field; false after reporting an error.
+pub fn check_literal(node: &Node, operand: &Operand, context: &mut OperandContext<'_, '_>) -> bool {
+    let types = context.known().unwrap_or_default().to_vec();
     let Some(first) = types.first() else {
         return true;
     };
-    let Some(value) = operand.constant(parsing) else {
-        return operand.fits(node, parsing, |other| {
+    let Some(value) = operand.constant(context) else {
+        return operand.fits(node, context, |other| {
             types.iter().any(|field| field.is_like(other))
         });
     };
-    let case = parsing.case;
+    let case = context.case;
     if types.iter().any(|field| can_equal(field, &value, case)) {
         return true;
     }
-    report(node, &value, first, parsing);
+    report(node, &value, first, context);
     false
 }
 
@@ -135,13 +137,16 @@ fn can_equal(field: &FieldType, value: &Value, case: CaseSensitivity) -> bool {
     }
 }
 
-fn report(node: &Node, value: &Value, field: &FieldType, parsing: &mut OperandContext<'_, '_>) {
-    let path = &parsing.path.text;
+fn report(node: &Node, value: &Value, field: &FieldType, context: &mut OperandContext<'_, '_>) {
+    let path = &context.path.text;
     let kind = field.words();
-    let message = format!("`{path}` is {kind}, never {}", words(value));
+    let message = format!("`{path}` is {kind}, never {}", format_value(value));
     let help = match (field, value) {
         (FieldType::List(_), _) => {
-            format!("to look inside of the list write `has: {}`", words(value))
+            format!(
+                "to look inside of the list write `has: {}`",
+                format_value(value)
+            )
         }
         (FieldType::Id | FieldType::Integer, Value::String(text))
             if text.parse::<i64>().is_ok() =>
@@ -155,10 +160,10 @@ fn report(node: &Node, value: &Value, field: &FieldType, parsing: &mut OperandCo
         (_, Value::String(text)) => value_help(field, text),
         _ => format!("compare with {kind}"),
     };
-    parsing.never_holds(node, message, &help);
+    context.never_holds(node, message, &help);
 }
 
-/// The nearest of the values that the field can have, or all of them.
+/// Suggests the most similar value of the field, or lists all values.
 fn value_help(field: &FieldType, text: &str) -> String {
     let Some(values) = field.values() else {
         return format!("compare with {}", field.words());
@@ -178,7 +183,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_is_folded_alike_wherever_it_is_written(text in "([A-Za-z0-9ΣÀÉßİKſ ]|\\PC){0,8}") {
+        fn fold_and_fold_into_agree(text in "([A-Za-z0-9ΣÀÉßİKſ ]|\\PC){0,8}") {
             let mut folded = String::from("before");
             fold_into(&text, &mut folded);
             prop_assert_eq!(folded, fold(&text));

@@ -1,5 +1,5 @@
-//! `exists`: the key is there, whatever it holds, null included. Never missing itself.
-//! It refuses anything but true or false.
+//! The operator `exists`: the field is in the event, even if its value is null.
+//! Its verdict is never `Missing`. Accepts only true or false.
 
 use serde_json::{Value, json};
 
@@ -34,13 +34,13 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { exists: true } }", Verdict::Match),
 ];
 
-fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
-    let wanted = boolean(node, SPEC.name, parsing)?;
+fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    let wanted = boolean(node, SPEC.name, context)?;
     Some(Operator::Exists(Exists { wanted }))
 }
 
 impl Exists {
-    fn narrowing(wanted: bool) -> Vec<IndexCondition> {
+    fn index_conditions_if(wanted: bool) -> Vec<IndexCondition> {
         vec![IndexCondition::exactly(match wanted {
             true => IndexKey::Standing,
             false => IndexKey::Absent,
@@ -50,30 +50,30 @@ impl Exists {
 
 impl OperatorImpl for Exists {
     fn test(&self, _: &Value, _: &Scope<'_>) -> Verdict {
-        Verdict::of(self.wanted)
+        Verdict::from_bool(self.wanted)
     }
 
-    fn judge(&self, found: &Resolved<'_>, _: &Scope<'_>) -> Verdict {
-        Verdict::of((*found != Resolved::Absent) == self.wanted)
+    fn evaluate(&self, found: &Resolved<'_>, _: &Scope<'_>) -> Verdict {
+        Verdict::from_bool((*found != Resolved::Absent) == self.wanted)
     }
 
-    fn narrowings(&self) -> Vec<IndexCondition> {
-        Self::narrowing(self.wanted)
+    fn index_conditions(&self) -> Vec<IndexCondition> {
+        Self::index_conditions_if(self.wanted)
     }
 
-    fn narrowings_of_negation(&self) -> Vec<IndexCondition> {
-        Self::narrowing(!self.wanted)
+    fn negated_index_conditions(&self) -> Vec<IndexCondition> {
+        Self::index_conditions_if(!self.wanted)
     }
 
-    fn want(&self, _: &Scope<'_>) -> String {
+    fn expected(&self, _: &Scope<'_>) -> String {
         self.wanted.to_string()
     }
 
-    fn satisfying(&self, _: &Resolved<'_>, _: &Scope<'_>) -> Vec<Value> {
+    fn satisfying_values(&self, _: &Resolved<'_>, _: &Scope<'_>) -> Vec<Value> {
         self.wanted.then_some(Value::Null).into_iter().collect()
     }
 
-    fn violating(&self, _: &Resolved<'_>, _: &Scope<'_>) -> Option<Value> {
+    fn violating_value(&self, _: &Resolved<'_>, _: &Scope<'_>) -> Option<Value> {
         (!self.wanted).then_some(Value::Null)
     }
 }

@@ -1,5 +1,5 @@
-//! `gt`: the value is greater than the operand, or one of a list.
-//! It refuses fields and operands without an order.
+//! The operator `gt`: the value is greater than the operand, or than one operand of a list.
+//! Reports fields and operands without an order.
 
 use crate::document::Node;
 use crate::language::operator::order;
@@ -30,6 +30,6 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { gt: 10 } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
-    OrderComparison::parse(node, SPEC.name, OrderRelation::Greater, parsing).map(Operator::Gt)
+fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    OrderComparison::parse(node, SPEC.name, OrderRelation::Greater, context).map(Operator::Gt)
 }

@@ -1,5 +1,5 @@
-//! `gte`: the value is greater than or equals the operand, or one of a list.
-//! It refuses fields and operands without an order.
+//! The operator `gte`: the value is greater than or equal to the operand, or to one of a list.
+//! Reports fields and operands without an order.
 
 use crate::document::Node;
 use crate::language::operator::order;
@@ -30,7 +30,7 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { gte: 10 } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
-    OrderComparison::parse(node, SPEC.name, OrderRelation::GreaterOrEqual, parsing)
+fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    OrderComparison::parse(node, SPEC.name, OrderRelation::GreaterOrEqual, context)
         .map(Operator::Gte)
 }

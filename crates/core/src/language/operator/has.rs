@@ -1,5 +1,5 @@
-//! `has`: the list contains the operand, or one of several.
-//! It refuses fields that are no lists: `contains` looks into text.
+//! The operator `has`: the list contains the operand, or one operand of several.
+//! Reports fields that are not lists; `contains` tests text.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::language::operator::index_condition::{EqualityKey, IndexCondition, In
 use crate::language::operator::operand::{Operand, Operands};
 use crate::language::operator::{
     CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
-    absent, example, words,
+    absent, example, format_value,
 };
 use crate::path::Resolved;
 use crate::path::scope::Scope;
@@ -68,19 +68,19 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { has: vip } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
-    let operands = parse_elements(node, SPEC.name, parsing)?;
-    let case = parsing.case;
+fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    let operands = parse_elements(node, SPEC.name, context)?;
+    let case = context.case;
     Some(Operator::Has(Has { operands, case }))
 }
 
-/// The operands of `has` and `has_all`: values that an element of the list can equal.
+/// Parses the operands of `has` and `has_all`: values that an element of the list can equal.
 pub fn parse_elements(
     node: &Node,
     operator: &str,
-    parsing: &mut OperandContext<'_, '_>,
+    context: &mut OperandContext<'_, '_>,
 ) -> Option<Operands> {
-    if !parsing.applies(
+    if !context.applies(
         node,
         operator,
         is_list,
@@ -88,7 +88,7 @@ pub fn parse_elements(
     ) {
         return None;
     }
-    Operands::parse(node, parsing, check_element)
+    Operands::parse(node, context, check_element)
 }
 
 fn is_list(field: &FieldType) -> bool {
@@ -99,20 +99,20 @@ fn is_single(field: &FieldType) -> bool {
     !matches!(field, FieldType::List(_))
 }
 
-fn check_element(node: &Node, operand: &Operand, parsing: &mut OperandContext<'_, '_>) -> bool {
-    let element = match parsing.known() {
+fn check_element(node: &Node, operand: &Operand, context: &mut OperandContext<'_, '_>) -> bool {
+    let element = match context.known() {
         Some([FieldType::List(element)]) => element.as_ref().clone(),
         _ => FieldType::Any,
     };
-    let Some(value) = operand.constant(parsing) else {
-        return operand.fits(node, parsing, |other| {
+    let Some(value) = operand.constant(context) else {
+        return operand.fits(node, context, |other| {
             is_single(other) && element.is_like(other)
         });
     };
     if value.is_array() {
-        let message = format!("an element of `{}` is never a list", parsing.path.text);
+        let message = format!("an element of `{}` is never a list", context.path.text);
         let help = "write the values out as one list, `has: [a, b]`";
-        parsing
+        context
             .names
             .error(Code::NeverHolds, node.at, message, help);
         return false;
@@ -132,19 +132,22 @@ fn check_element(node: &Node, operand: &Operand, parsing: &mut OperandContext<'_
         | FieldType::Any => (true, ""),
     };
     if !fits {
-        let (path, kind) = (&parsing.path.text, element.words());
-        let message = format!("an element of `{path}` is {kind}, never {}", words(&value));
-        parsing
+        let (path, kind) = (&context.path.text, element.words());
+        let message = format!(
+            "an element of `{path}` is {kind}, never {}",
+            format_value(&value)
+        );
+        context
             .names
             .error(Code::NeverHolds, node.at, message, advice);
     }
     fits
 }
 
-/// Judges the elements of a list; null is no list and holds nothing.
-pub fn elements(value: &Value, judge: impl FnOnce(&[Value]) -> Verdict) -> Verdict {
+/// Evaluates `test` with the elements of a list. Null never matches; other types are wrong types.
+pub fn elements(value: &Value, test: impl FnOnce(&[Value]) -> Verdict) -> Verdict {
     match value {
-        Value::Array(items) => judge(items),
+        Value::Array(items) => test(items),
         Value::Null => Verdict::NoMatch,
         Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
             Verdict::WrongType
@@ -152,20 +155,23 @@ pub fn elements(value: &Value, judge: impl FnOnce(&[Value]) -> Verdict) -> Verdi
     }
 }
 
-/// Why no element fits.
-pub fn element_hint(found: &Resolved<'_>, wanted: &[Value]) -> Option<String> {
+/// Explains why no element matches, if one of them almost does or the value is not a list.
+pub fn element_hint(found: &Resolved<'_>, expected: &[Value]) -> Option<String> {
     let [value] = found.values() else {
         return None;
     };
     match value {
         Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
-            let near = wanted.iter().find_map(|wanted| near_miss(item, wanted))?;
+            let near = expected
+                .iter()
+                .find_map(|expected| near_miss(item, expected))?;
             Some(format!("[{index}] {near}"))
         }),
         Value::String(_) => Some("the value is text; `contains: TEXT` looks inside of it".into()),
-        Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
-            Some(format!("the value is no list but {}", words(value)))
-        }
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => Some(format!(
+            "the value is not a list but {}",
+            format_value(value)
+        )),
         Value::Null => None,
     }
 }
@@ -173,8 +179,8 @@ pub fn element_hint(found: &Resolved<'_>, wanted: &[Value]) -> Option<String> {
 impl OperatorImpl for Has {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         elements(value, |items| {
-            self.operands.any(scope, |wanted| {
-                Verdict::of(items.iter().any(|item| equal(item, wanted, self.case)))
+            self.operands.any(scope, |expected| {
+                Verdict::from_bool(items.iter().any(|item| equal(item, expected, self.case)))
             })
         })
     }
@@ -187,35 +193,35 @@ impl OperatorImpl for Has {
         self.operands.0.iter_mut().collect()
     }
 
-    fn narrowings(&self) -> Vec<IndexCondition> {
-        let narrowing = self.operands.narrowing(self.case, IndexKey::Element);
-        match narrowing.clues.as_slice() {
+    fn index_conditions(&self) -> Vec<IndexCondition> {
+        let condition = self.operands.index_condition(self.case, IndexKey::Element);
+        match condition.clues.as_slice() {
             [IndexKey::Standing] => {
                 vec![IndexCondition::within(IndexKey::Equal(EqualityKey::List))]
             }
-            _ => vec![narrowing],
+            _ => vec![condition],
         }
     }
 
-    fn want(&self, scope: &Scope<'_>) -> String {
-        self.operands.words(" | ", scope)
+    fn expected(&self, scope: &Scope<'_>) -> String {
+        self.operands.describe(" | ", scope)
     }
 
     fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
-        let wanted: Vec<Value> = self.operands.values(scope).collect();
-        element_hint(found, &wanted)
+        let expected: Vec<Value> = self.operands.values(scope).collect();
+        element_hint(found, &expected)
     }
 
-    fn satisfying(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
-        let with = |wanted| {
+    fn satisfying_values(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
+        let with = |expected| {
             let mut items = list_or_empty(found);
-            items.push(wanted);
+            items.push(expected);
             Value::Array(items)
         };
         self.operands.values(scope).map(with).collect()
     }
 
-    fn violating(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
+    fn violating_value(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
         let unwanted: Vec<Value> = self.operands.values(scope).collect();
         let mut items = list_or_empty(found);
         items.retain(|item| !unwanted.iter().any(|u| equal(item, u, self.case)));
@@ -223,6 +229,7 @@ impl OperatorImpl for Has {
     }
 }
 
+/// Returns the elements of a list; empty for any other value.
 pub fn list_or_empty(found: &Resolved<'_>) -> Vec<Value> {
     match found.values() {
         [Value::Array(items)] => items.clone(),

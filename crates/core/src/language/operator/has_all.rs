@@ -1,5 +1,5 @@
-//! `has_all`: the list contains every one of the operands, in any order.
-//! It refuses fields that are no lists.
+//! The operator `has_all`: the list contains all operands, in any order.
+//! Reports fields that are not lists.
 
 use serde_json::{Value, json};
 
@@ -59,17 +59,17 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { has_all: [vip] } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
-    let operands = parse_elements(node, SPEC.name, parsing)?;
-    let case = parsing.case;
+fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    let operands = parse_elements(node, SPEC.name, context)?;
+    let case = context.case;
     Some(Operator::HasAll(HasAll { operands, case }))
 }
 
 impl OperatorImpl for HasAll {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         elements(value, |items| {
-            self.operands.all(scope, |wanted| {
-                Verdict::of(items.iter().any(|item| equal(item, wanted, self.case)))
+            self.operands.all(scope, |expected| {
+                Verdict::from_bool(items.iter().any(|item| equal(item, expected, self.case)))
             })
         })
     }
@@ -82,25 +82,26 @@ impl OperatorImpl for HasAll {
         self.operands.0.iter_mut().collect()
     }
 
-    /// Each element that is asked for will do; a list that is asked for nothing holds it.
-    fn narrowings(&self) -> Vec<IndexCondition> {
+    /// Returns one condition for each expected element, and the condition that the value is a list. The
+    /// latter is exact if no element is expected.
+    fn index_conditions(&self) -> Vec<IndexCondition> {
         let list = IndexCondition {
             exact: self.operands.0.is_empty(),
             ..IndexCondition::within(IndexKey::Equal(EqualityKey::List))
         };
-        let wanted = self.operands.0.iter().filter(|wanted| !wanted.is_path());
-        let mut narrowings: Vec<_> = wanted
-            .map(|wanted| wanted.narrowing(self.case, IndexKey::Element))
+        let expected = self.operands.0.iter().filter(|operand| !operand.is_path());
+        let mut conditions: Vec<_> = expected
+            .map(|operand| operand.index_condition(self.case, IndexKey::Element))
             .collect();
-        for narrowing in &mut narrowings {
-            narrowing.exact &= self.operands.0.len() == 1;
+        for condition in &mut conditions {
+            condition.exact &= self.operands.0.len() == 1;
         }
-        narrowings.push(list);
-        narrowings
+        conditions.push(list);
+        conditions
     }
 
-    fn want(&self, scope: &Scope<'_>) -> String {
-        self.operands.words(" & ", scope)
+    fn expected(&self, scope: &Scope<'_>) -> String {
+        self.operands.describe(" & ", scope)
     }
 
     fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
@@ -108,22 +109,22 @@ impl OperatorImpl for HasAll {
         let lacking: Vec<Value> = self
             .operands
             .values(scope)
-            .filter(|wanted| !items.iter().any(|item| equal(item, wanted, self.case)))
+            .filter(|expected| !items.iter().any(|item| equal(item, expected, self.case)))
             .collect();
         element_hint(found, &lacking).or_else(|| {
             let names: Vec<_> = lacking
                 .iter()
-                .map(crate::language::operator::words)
+                .map(crate::language::operator::format_value)
                 .collect();
             (!names.is_empty()).then(|| format!("lacks {}", names.join(", ")))
         })
     }
 
-    fn satisfying(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
+    fn satisfying_values(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
         let mut items = list_or_empty(found);
-        for wanted in self.operands.values(scope) {
-            if !items.iter().any(|item| equal(item, &wanted, self.case)) {
-                items.push(wanted);
+        for expected in self.operands.values(scope) {
+            if !items.iter().any(|item| equal(item, &expected, self.case)) {
+                items.push(expected);
             }
         }
         vec![Value::Array(items)]

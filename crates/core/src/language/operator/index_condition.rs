@@ -1,38 +1,39 @@
-//! What a value must be so that an operator can hold for it: the ground on which rules are found.
-//! It never leaves out a value for which the operator holds; whether it lets others in, it says.
+//! What must be true of a value for an operator to hold, in a form that the rule index can look up.
+//! An index condition includes every value for which the operator holds; `exact` says whether it includes
+//! no others.
 
 use serde_json::{Number, Value};
 
 use crate::language::operator::CaseSensitivity;
 use crate::language::operator::equality::fold;
 
-/// Any of these clues is true of every value for which the operator holds.
+/// For every value for which the operator holds, at least one of the keys is true.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IndexCondition {
     pub clues: Vec<IndexKey>,
-    /// Whether the operator holds wherever one of the clues is true.
+    /// Whether the operator holds for every value for which one of the keys is true.
     pub exact: bool,
 }
 
-/// Something about what stands at a path that can be looked up.
+/// A property of the value at a path that an index table can look up.
 #[derive(Debug, Clone, PartialEq)]
 pub enum IndexKey {
     Absent,
-    /// Something stands there, null included.
+    /// The field is in the event, null included.
     Standing,
-    /// What `present` asks for.
+    /// The operator `present` holds.
     Present,
     Equal(EqualityKey),
-    /// A list with such an element.
+    /// A list with an element that has this key.
     Element(EqualityKey),
-    /// A number, or text that is read as one.
+    /// A number, or text that is a number.
     Number(Interval),
-    /// Text that is a time, in milliseconds since 1970.
+    /// Text that is a time, in milliseconds since 1970-01-01.
     Instant(Interval),
     Text(TextPosition, TextFragment),
 }
 
-/// Values that are looked up together.
+/// A key that all equal values share.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EqualityKey {
     Null,
@@ -40,7 +41,7 @@ pub enum EqualityKey {
     /// The bits of [`key_of`].
     Number(u64),
     Text(Box<str>),
-    /// Text without its case.
+    /// Text in lower case.
     Folded(Box<str>),
     /// Any list.
     List,
@@ -48,14 +49,14 @@ pub enum EqualityKey {
     Object,
 }
 
-/// Both ends are included; infinite where it is open.
+/// An interval of numbers that includes both ends; an open end is infinite.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     pub low: f64,
     pub high: f64,
 }
 
-/// Where in a text a piece of it stands.
+/// Where a fragment must occur in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TextPosition {
     Start,
@@ -63,7 +64,7 @@ pub enum TextPosition {
     Anywhere,
 }
 
-/// A piece of text as bytes: of the text, or of the text without its case.
+/// A part of a text, or of the text in lower case, as bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TextFragment {
     pub bytes: Box<[u8]>,
@@ -71,26 +72,28 @@ pub struct TextFragment {
 }
 
 impl IndexCondition {
-    pub fn exactly(clue: IndexKey) -> Self {
+    /// The operator holds exactly if `key` is true.
+    pub fn exactly(key: IndexKey) -> Self {
         Self {
-            clues: vec![clue],
+            clues: vec![key],
             exact: true,
         }
     }
 
-    pub fn within(clue: IndexKey) -> Self {
+    /// The operator holds only if `key` is true.
+    pub fn within(key: IndexKey) -> Self {
         Self {
-            clues: vec![clue],
+            clues: vec![key],
             exact: false,
         }
     }
 
-    /// What every operator has that is never true of an absent field.
+    /// The condition of every operator that never holds for an absent field.
     pub fn standing() -> Self {
         Self::within(IndexKey::Standing)
     }
 
-    /// The operator holds for nothing.
+    /// The operator never holds.
     pub fn never() -> Self {
         Self {
             clues: Vec::new(),
@@ -98,7 +101,7 @@ impl IndexCondition {
         }
     }
 
-    /// For an operator that holds where one of several does.
+    /// The condition of an operator that holds if one of several conditions is true.
     pub fn any(parts: impl Iterator<Item = IndexCondition>) -> Self {
         let mut any = Self::never();
         for part in parts {
@@ -113,7 +116,7 @@ impl IndexCondition {
 }
 
 impl EqualityKey {
-    /// The point of a value, and whether all that share it are equal to the value.
+    /// Returns the key of a value, and whether all values with this key are equal.
     pub fn of(value: &Value, case: CaseSensitivity) -> (Self, bool) {
         match value {
             Value::Null => (EqualityKey::Null, true),
@@ -135,7 +138,7 @@ impl Interval {
         high: f64::INFINITY,
     };
 
-    /// What lies in both.
+    /// Returns the intersection of both intervals.
     pub fn meet(self, other: Self) -> Self {
         Self {
             low: self.low.max(other.low),
@@ -149,28 +152,29 @@ impl Interval {
 }
 
 impl TextPosition {
-    pub fn holds(self, text: &str, piece: &str) -> bool {
+    /// Returns whether the fragment occurs in the text at this position.
+    pub fn holds(self, text: &str, fragment: &str) -> bool {
         match self {
-            TextPosition::Start => text.starts_with(piece),
-            TextPosition::End => text.ends_with(piece),
-            TextPosition::Anywhere => text.contains(piece),
+            TextPosition::Start => text.starts_with(fragment),
+            TextPosition::End => text.ends_with(fragment),
+            TextPosition::Anywhere => text.contains(fragment),
         }
     }
 }
 
-/// Equal for numbers that are equal, however they are written.
+/// Returns a key that is the same for equal numbers, such as `1` and `1.0`.
 pub fn key_of(number: &Number) -> u64 {
-    // Zero has two signs, and they are equal.
+    // Adding 0.0 turns -0.0 into 0.0.
     (nearest(number) + 0.0).to_bits()
 }
 
-/// The number itself, or the nearest to it that has this form.
+/// Returns the number as `f64`, rounded if necessary.
 pub fn nearest(number: &Number) -> f64 {
     number.as_f64().expect("a JSON number has a nearest float")
 }
 
-/// Whether numbers compare with this one as their nearest forms do: from 2^53 on, whole numbers share
-/// theirs with others.
+/// Returns whether comparing the `f64` forms gives the same result as comparing the numbers. Integers from
+/// 2^53 on share their `f64` form with others.
 pub fn is_exact(number: &Number) -> bool {
     const LIMIT: u64 = 1 << 53;
     if number.is_f64() {
@@ -188,7 +192,7 @@ mod tests {
     use crate::language::operator::equality::equal;
 
     #[test]
-    fn equal_values_have_one_point_and_an_exact_point_one_value() {
+    fn equal_values_share_a_key_and_an_exact_key_has_one_value() {
         let values = [
             json!(null),
             json!(0),

@@ -1,5 +1,5 @@
-//! `is`: the value equals the operand, or one of a list. What a bare value or list beside a field means.
-//! It refuses a value that the field can never have.
+//! The operator `is`: the value equals the operand, or one operand of a list.
+//! A value or list without an operator means `is`. Reports a value that the field can never have.
 
 use serde_json::{Value, json};
 
@@ -51,16 +51,16 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: 1 }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
-    let operands = Operands::parse(node, parsing, check_literal)?;
-    let case = parsing.case;
+fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    let operands = Operands::parse(node, context, check_literal)?;
+    let case = context.case;
     Some(Operator::Is(Is { operands, case }))
 }
 
 impl OperatorImpl for Is {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         self.operands.any(scope, |operand| {
-            Verdict::of(equal(value, operand, self.case))
+            Verdict::from_bool(equal(value, operand, self.case))
         })
     }
 
@@ -72,26 +72,26 @@ impl OperatorImpl for Is {
         self.operands.0.iter_mut().collect()
     }
 
-    fn narrowings(&self) -> Vec<IndexCondition> {
-        vec![self.operands.narrowing(self.case, IndexKey::Equal)]
+    fn index_conditions(&self) -> Vec<IndexCondition> {
+        vec![self.operands.index_condition(self.case, IndexKey::Equal)]
     }
 
-    fn want(&self, scope: &Scope<'_>) -> String {
-        self.operands.words(" | ", scope)
+    fn expected(&self, scope: &Scope<'_>) -> String {
+        self.operands.describe(" | ", scope)
     }
 
     fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
-        let wanted: Vec<Value> = self.operands.values(scope).collect();
+        let expected: Vec<Value> = self.operands.values(scope).collect();
         let pairs = found
             .values()
             .iter()
-            .flat_map(|got| wanted.iter().map(move |w| (got, w)));
+            .flat_map(|got| expected.iter().map(move |w| (got, w)));
         pairs
             .into_iter()
-            .find_map(|(got, wanted)| near_miss(got, wanted))
+            .find_map(|(got, expected)| near_miss(got, expected))
     }
 
-    fn satisfying(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
+    fn satisfying_values(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
         self.operands.values(scope).collect()
     }
 }

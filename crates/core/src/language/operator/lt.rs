@@ -1,5 +1,5 @@
-//! `lt`: the value is less than the operand, or one of a list.
-//! It refuses fields and operands without an order.
+//! The operator `lt`: the value is less than the operand, or than one operand of a list.
+//! Reports fields and operands without an order.
 
 use crate::document::Node;
 use crate::language::operator::order;
@@ -30,6 +30,6 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { lt: 10 } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
-    OrderComparison::parse(node, SPEC.name, OrderRelation::Less, parsing).map(Operator::Lt)
+fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    OrderComparison::parse(node, SPEC.name, OrderRelation::Less, context).map(Operator::Lt)
 }

@@ -1,5 +1,5 @@
-//! `lte`: the value is less than or equals the operand, or one of a list.
-//! It refuses fields and operands without an order.
+//! The operator `lte`: the value is less than or equal to the operand, or to one of a list.
+//! Reports fields and operands without an order.
 
 use crate::document::Node;
 use crate::language::operator::order;
@@ -30,6 +30,6 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { lte: 10 } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
-    OrderComparison::parse(node, SPEC.name, OrderRelation::LessOrEqual, parsing).map(Operator::Lte)
+fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    OrderComparison::parse(node, SPEC.name, OrderRelation::LessOrEqual, context).map(Operator::Lte)
 }

@@ -1,5 +1,5 @@
-//! `matches`: the text matches a regular expression anywhere, or one of a list.
-//! It refuses at load what does not compile or compiles too large; matching is linear in the text.
+//! The operator `matches`: the text contains a match of a regular expression, or of one of a list.
+//! Reports expressions that are invalid or too large when compiled. Matching time is linear in the text.
 
 use std::hash::{Hash, Hasher};
 
@@ -16,7 +16,7 @@ use crate::language::operator::required_literals;
 use crate::language::operator::text::instead;
 use crate::language::operator::{
     CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
-    absent, example, words,
+    absent, example, format_value,
 };
 use crate::path::Resolved;
 use crate::path::scope::Scope;
@@ -65,8 +65,8 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { matches: '7' } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
-    if !parsing.applies(node, SPEC.name, FieldType::is_text, instead) {
+fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    if !context.applies(node, SPEC.name, FieldType::is_text, instead) {
         return None;
     }
     let nodes = match &node.value {
@@ -75,39 +75,39 @@ fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> 
     };
     let mut patterns = Vec::with_capacity(nodes.len());
     for node in nodes {
-        patterns.push(parse_pattern(node, parsing));
+        patterns.push(parse_pattern(node, context));
     }
     let patterns = patterns.into_iter().collect::<Option<_>>()?;
-    let case = parsing.case;
+    let case = context.case;
     Some(Operator::Matches(Matches { patterns, case }))
 }
 
-fn parse_pattern(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Pattern> {
+fn parse_pattern(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Pattern> {
     let Some(pattern) = node.as_text() else {
-        parsing
+        context
             .names
             .wrong_type(node, SPEC.name, "a regular expression");
         return None;
     };
     if pattern.is_empty() {
         let help = "to test for any text write `present: true`";
-        parsing.never_holds(node, "an empty pattern matches every text".into(), help);
+        context.never_holds(node, "an empty pattern matches every text".into(), help);
         return None;
     }
     if pattern.contains("{{") {
         let message = format!("`{pattern}` is a template, which a condition does not render");
         let help = "write the pattern itself; to look for what another field holds write \
                     `contains: { path: ticket.id }`";
-        parsing
+        context
             .names
             .error(Code::InvalidValue, node.at, message, help);
         return None;
     }
-    match parsing.names.interner.patterns.share(pattern, parsing.case) {
+    match context.names.interner.patterns.share(pattern, context.case) {
         Ok(pattern) => Some(pattern),
         Err(error) => {
             let (message, help) = explain(pattern, &error);
-            parsing.names.error(Code::BadRegex, node.at, message, help);
+            context.names.error(Code::BadRegex, node.at, message, help);
             None
         }
     }
@@ -132,10 +132,10 @@ fn explain(pattern: &str, error: &regex::Error) -> (String, &'static str) {
     (format!("not a regular expression: {reason}"), help)
 }
 
-/// Patterns are equal as they are written.
+/// Patterns are equal if their texts are equal.
 impl PartialEq for Matches {
     fn eq(&self, other: &Self) -> bool {
-        self.case == other.case && self.written().eq(other.written())
+        self.case == other.case && self.texts().eq(other.texts())
     }
 }
 
@@ -144,17 +144,17 @@ impl Eq for Matches {}
 impl Hash for Matches {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.case.hash(state);
-        self.written().for_each(|pattern| pattern.hash(state));
+        self.texts().for_each(|pattern| pattern.hash(state));
     }
 }
 
 impl Matches {
-    fn written(&self) -> impl Iterator<Item = &str> {
+    fn texts(&self) -> impl Iterator<Item = &str> {
         self.patterns.iter().map(Pattern::as_str)
     }
 
-    fn narrowing_by(&self, pattern: &str) -> IndexCondition {
-        match required_literals::clues(pattern, self.case) {
+    fn index_condition(&self, pattern: &str) -> IndexCondition {
+        match required_literals::index_keys(pattern, self.case) {
             Some(clues) => IndexCondition {
                 clues,
                 exact: false,
@@ -167,7 +167,9 @@ impl Matches {
 impl OperatorImpl for Matches {
     fn test(&self, value: &Value, _: &Scope<'_>) -> Verdict {
         match value {
-            Value::String(text) => Verdict::of(self.patterns.iter().any(|p| p.is_match(text))),
+            Value::String(text) => {
+                Verdict::from_bool(self.patterns.iter().any(|p| p.is_match(text)))
+            }
             Value::Null => Verdict::NoMatch,
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
                 Verdict::WrongType
@@ -175,14 +177,14 @@ impl OperatorImpl for Matches {
         }
     }
 
-    fn narrowings(&self) -> Vec<IndexCondition> {
-        let parts = self.written();
+    fn index_conditions(&self) -> Vec<IndexCondition> {
+        let patterns = self.texts();
         vec![IndexCondition::any(
-            parts.map(|part| self.narrowing_by(part)),
+            patterns.map(|pattern| self.index_condition(pattern)),
         )]
     }
 
-    fn want(&self, _: &Scope<'_>) -> String {
+    fn expected(&self, _: &Scope<'_>) -> String {
         let flag = match self.case {
             CaseSensitivity::Exact => "",
             CaseSensitivity::Ignored => "i",
@@ -206,7 +208,7 @@ impl OperatorImpl for Matches {
                 near.then(|| "differs only in letter case; `ignore_case: true` ignores it".into())
             }
             [Value::Null] | [] => None,
-            [value] => Some(format!("the value is not text but {}", words(value))),
+            [value] => Some(format!("the value is not text but {}", format_value(value))),
             _ => None,
         }
     }

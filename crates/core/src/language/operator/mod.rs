@@ -1,6 +1,6 @@
-//! The comparisons that a predicate can make, one operator a file with its parsing, evaluation,
-//! words, documentation and examples. This file holds what they share and the one list of them.
-//! An operator refuses at load what can never hold.
+//! The operators of conditions: the shared types and the list of all operators.
+//! Each operator has its own file with context, evaluation, documentation and examples. A comparison
+//! that can never hold is reported at load.
 
 pub mod after;
 pub mod before;
@@ -50,18 +50,19 @@ use crate::language::resolver::NameResolver;
 use crate::path::scope::Scope;
 use crate::path::{Path, Resolved};
 
-/// What judging one predicate gave.
+/// The result of evaluating one predicate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
     Match,
     NoMatch,
-    /// Nothing stands at the path, or at the operand's own path.
+    /// There is no value at the path, or at the operand's path.
     Missing,
-    /// The value is of a type that the operator cannot read.
+    /// The operator cannot compare values of this type.
     WrongType,
 }
 
 impl Verdict {
+    /// The label that commands print.
     pub fn words(self) -> &'static str {
         match self {
             Verdict::Match => "match",
@@ -71,7 +72,8 @@ impl Verdict {
         }
     }
 
-    pub fn of(holds: bool) -> Self {
+    /// `Match` if the comparison holds, otherwise `NoMatch`.
+    pub fn from_bool(holds: bool) -> Self {
         if holds {
             Verdict::Match
         } else {
@@ -79,7 +81,7 @@ impl Verdict {
         }
     }
 
-    /// Kleene's "any": a match settles it, an unknown keeps it open.
+    /// Kleene's "any": one match decides; otherwise one unknown verdict makes the result unknown.
     pub fn any(verdicts: impl Iterator<Item = Verdict>) -> Self {
         let mut result = Verdict::NoMatch;
         for verdict in verdicts {
@@ -92,7 +94,7 @@ impl Verdict {
         result
     }
 
-    /// Kleene's "all".
+    /// Kleene's "all": one non-match decides; otherwise an unknown verdict makes the result unknown.
     pub fn all(verdicts: impl Iterator<Item = Verdict>) -> Self {
         let mut result = Verdict::Match;
         for verdict in verdicts {
@@ -106,7 +108,7 @@ impl Verdict {
     }
 }
 
-/// Whether letters of different case are the same.
+/// Whether upper and lower case letters differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CaseSensitivity {
     Exact,
@@ -115,11 +117,11 @@ pub enum CaseSensitivity {
 
 /// A compiled operator with its operand.
 pub trait OperatorImpl {
-    /// Judges one value that stands at the path.
+    /// Evaluates one value at the path.
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict;
 
-    /// Judges whatever the path led to: of many values one must hold.
-    fn judge(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Verdict {
+    /// Evaluates everything that the path resolved to: of several values, one must match.
+    fn evaluate(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Verdict {
         match found {
             Resolved::Absent => Verdict::Missing,
             Resolved::One(value) => self.test(value, scope),
@@ -127,7 +129,7 @@ pub trait OperatorImpl {
         }
     }
 
-    /// What it compares with: values and other fields.
+    /// Returns the operands: values and paths.
     fn operands(&self) -> Vec<&Operand> {
         Vec::new()
     }
@@ -136,63 +138,64 @@ pub trait OperatorImpl {
         Vec::new()
     }
 
-    /// Whether its verdict hangs on more of the event than the value at the path.
+    /// Returns whether the verdict depends on more of the event than the value at the path.
     fn reads_event(&self) -> bool {
         self.operands().into_iter().any(Operand::is_path)
     }
 
-    /// What a value must be so that it can hold; each alone is enough to go by.
-    fn narrowings(&self) -> Vec<IndexCondition> {
+    /// Returns conditions that are each true of every value for which the operator holds.
+    fn index_conditions(&self) -> Vec<IndexCondition> {
         vec![IndexCondition::standing()]
     }
 
-    /// The same of its negation, which what is absent never fulfils, unless the operator asks for that.
-    fn narrowings_of_negation(&self) -> Vec<IndexCondition> {
+    /// Returns the same for the negated operator.
+    fn negated_index_conditions(&self) -> Vec<IndexCondition> {
         vec![IndexCondition::standing()]
     }
 
-    /// What was asked for, in words; other fields with the value they have now.
-    fn want(&self, scope: &Scope<'_>) -> String;
+    /// Describes the expected value; a path with the value that it has in `scope`.
+    fn expected(&self, scope: &Scope<'_>) -> String;
 
-    /// Why a value failed, where that is not plain to see.
+    /// Explains why a value did not match, if the value alone does not show it.
     fn hint(&self, _found: &Resolved<'_>, _scope: &Scope<'_>) -> Option<String> {
         None
     }
 
-    /// Values for which the operator holds, close to the given one.
-    fn satisfying(&self, _found: &Resolved<'_>, _scope: &Scope<'_>) -> Vec<Value> {
+    /// Returns values for which the operator holds, close to the given one.
+    fn satisfying_values(&self, _found: &Resolved<'_>, _scope: &Scope<'_>) -> Vec<Value> {
         Vec::new()
     }
 
-    /// A value for which the operator does not hold, close to the given one.
-    fn violating(&self, _found: &Resolved<'_>, _scope: &Scope<'_>) -> Option<Value> {
+    /// Returns a value for which the operator does not hold, close to the given one.
+    fn violating_value(&self, _found: &Resolved<'_>, _scope: &Scope<'_>) -> Option<Value> {
         None
     }
 }
 
-/// An operator as authors meet it.
+/// The name, documentation and parser of an operator.
 pub struct OperatorSpec {
     pub name: &'static str,
     /// One sentence for the reference and for editors.
     pub summary: &'static str,
-    /// Whether `ignore_case` may stand beside it.
+    /// Whether `ignore_case` applies to it.
     pub compares_text: bool,
     pub parse: fn(&Node, &mut OperandContext<'_, '_>) -> Option<Operator>,
     pub schema: fn() -> Value,
     pub examples: &'static [Example],
 }
 
-/// One line of an operator's documentation, run as a test.
+/// One example in an operator's documentation; also a test.
 pub struct Example {
-    /// `field` is of no known type; any other is a field of `ticket.PriorityChanged`.
+    /// `field` has an unknown type; other names are fields of `ticket.PriorityChanged`.
     pub field: &'static str,
-    /// What stands beside the field, as YAML.
+    /// The test of the field, as YAML.
     pub test: &'static str,
-    /// The field's value as JSON; none where it is absent.
+    /// The field's value as JSON; `None` if the field is absent.
     pub value: Option<&'static str>,
     pub verdict: Verdict,
 }
 
+/// Creates an example with a value.
 pub const fn example(
     field: &'static str,
     test: &'static str,
@@ -207,6 +210,7 @@ pub const fn example(
     }
 }
 
+/// Creates an example with an absent field.
 pub const fn absent(field: &'static str, test: &'static str, verdict: Verdict) -> Example {
     Example {
         field,
@@ -216,7 +220,7 @@ pub const fn absent(field: &'static str, test: &'static str, verdict: Verdict) -
     }
 }
 
-/// Writes the enum over all operators: the file that describes each, and the type that judges.
+/// Generates the enum of all operators from their modules and their compiled types.
 macro_rules! operators {
     ($($variant:ident($module:ident: $payload:ty)),+ $(,)?) => {
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -234,13 +238,13 @@ macro_rules! operators {
                 }
             }
 
-            fn compare(&self) -> &dyn OperatorImpl {
+            fn inner(&self) -> &dyn OperatorImpl {
                 match self {
                     $(Operator::$variant(operator) => operator,)+
                 }
             }
 
-            fn compare_mut(&mut self) -> &mut dyn OperatorImpl {
+            fn inner_mut(&mut self) -> &mut dyn OperatorImpl {
                 match self {
                     $(Operator::$variant(operator) => operator,)+
                 }
@@ -269,28 +273,31 @@ operators! {
 }
 
 impl Operator {
-    pub fn judge(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Verdict {
-        self.compare().judge(found, scope)
+    /// Evaluates everything that the path resolved to, without polarity.
+    pub fn evaluate(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Verdict {
+        self.inner().evaluate(found, scope)
     }
 
+    /// Returns whether the verdict depends on more of the event than the value at the path.
     pub fn reads_event(&self) -> bool {
-        self.compare().reads_event()
+        self.inner().reads_event()
     }
 
+    /// Returns what must be true of a value for the predicate to hold.
     pub fn narrowings(&self, polarity: Polarity) -> Vec<IndexCondition> {
         match polarity {
-            Polarity::Positive => self.compare().narrowings(),
-            Polarity::Negated => self.compare().narrowings_of_negation(),
+            Polarity::Positive => self.inner().index_conditions(),
+            Polarity::Negated => self.inner().negated_index_conditions(),
         }
     }
 
-    /// The operator with the values of these variables in their place; it judges alike.
+    /// Returns the operator with paths into `vars` replaced by their values; its verdicts are the same.
     pub fn settled(&self, vars: &Value) -> Cow<'_, Operator> {
         if !self.paths().any(|path| path.in_variables(vars).is_some()) {
             return Cow::Borrowed(self);
         }
         let mut settled = self.clone();
-        for operand in settled.compare_mut().operands_mut() {
+        for operand in settled.inner_mut().operands_mut() {
             if let Operand::Path(path) = operand
                 && let Some(value) = path.in_variables(vars)
             {
@@ -300,37 +307,42 @@ impl Operator {
         Cow::Owned(settled)
     }
 
-    /// The fields that it compares with.
+    /// Returns the paths among the operands.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        let operands = self.compare().operands().into_iter();
+        let operands = self.inner().operands().into_iter();
         operands.filter_map(|operand| match operand {
             Operand::Literal(_) => None,
             Operand::Path(path) => Some(path),
         })
     }
 
+    /// Describes the expected value; a path with the value that it has in `scope`.
     pub fn want(&self, scope: &Scope<'_>) -> String {
-        self.compare().want(scope)
+        self.inner().expected(scope)
     }
 
+    /// Explains why a value did not match, if the value alone does not show it.
     pub fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
-        self.compare().hint(found, scope)
+        self.inner().hint(found, scope)
     }
 
+    /// Returns values for which the operator holds, close to the given one.
     pub fn satisfying(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
-        self.compare().satisfying(found, scope)
+        self.inner().satisfying_values(found, scope)
     }
 
+    /// Returns a value for which the operator does not hold, close to the given one.
     pub fn violating(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
-        self.compare().violating(found, scope)
+        self.inner().violating_value(found, scope)
     }
 }
 
+/// Returns the operator with this name.
 pub fn find(name: &str) -> Option<&'static OperatorSpec> {
     SPECS.iter().find(|spec| spec.name == name)
 }
 
-/// What an operator may look at while it reads its operand.
+/// The context in which an operator parses its operand.
 pub struct OperandContext<'p, 'a> {
     pub path: &'p Path,
     pub fields: FieldCheck,
@@ -339,7 +351,7 @@ pub struct OperandContext<'p, 'a> {
 }
 
 impl OperandContext<'_, '_> {
-    /// The types that the field is known to have; none where anything may stand there.
+    /// Returns the known types of the field; `None` if it may have any type.
     pub fn known(&self) -> Option<&[FieldType]> {
         match &self.fields {
             FieldCheck::Known(types) => Some(types),
@@ -347,7 +359,7 @@ impl OperandContext<'_, '_> {
         }
     }
 
-    /// Refuses an operator that can read none of the field's types; `instead` names the one meant.
+    /// Reports an operator that supports none of the field's types. `instead` returns the help text.
     pub fn applies(
         &mut self,
         node: &Node,
@@ -372,13 +384,14 @@ impl OperandContext<'_, '_> {
         false
     }
 
+    /// Reports a comparison that can never hold.
     pub fn never_holds(&mut self, node: &Node, message: String, help: &str) {
         self.names.error(Code::NeverHolds, node.at, message, help);
     }
 }
 
-/// A value in words: as JSON, cut where it is long.
-pub fn words(value: &Value) -> String {
+/// Formats a value as JSON, truncated to 80 characters.
+pub fn format_value(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(80) {
         Some((end, _)) => format!("{}…", &text[..end]),

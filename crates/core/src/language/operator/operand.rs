@@ -1,5 +1,5 @@
-//! What a predicate compares with: values that the author wrote, or other fields' values.
-//! It refuses templates, and mappings that are no path.
+//! The operands of predicates: values in the rule, or paths to other values.
+//! Reports templates and operators inside a value, and paths whose type can never match.
 
 use serde_json::Value;
 
@@ -9,30 +9,30 @@ use crate::document::{Entry, Node, Yaml};
 use crate::event::catalogue::field_type::FieldType;
 use crate::language::event_fields::FieldCheck;
 use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey};
-use crate::language::operator::{CaseSensitivity, OperandContext, Verdict, find, words};
+use crate::language::operator::{CaseSensitivity, OperandContext, Verdict, find, format_value};
 use crate::path::scope::Scope;
 use crate::path::{Path, Resolved};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Operand {
     Literal(Value),
-    /// `{ path: previous }`: whatever stands there when the event comes.
+    /// `{ path: previous }`: the value at this path, resolved for each event.
     Path(Path),
 }
 
 impl Operand {
-    pub fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Self> {
+    pub fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Self> {
         match &node.value {
             Yaml::Map(entries) if is_path(entries) => {
                 let target = &entries[0].value;
-                let text = parsing.names.text(target, "path")?;
-                parsing.names.path(&text, target.at).map(Operand::Path)
+                let text = context.names.text(target, "path")?;
+                context.names.path(&text, target.at).map(Operand::Path)
             }
             Yaml::Map(entries) if entries.iter().any(|entry| is_test(&entry.key)) => {
-                let message = "operators do not stand inside of a value or a list";
+                let message = "operators are not allowed inside a value or a list";
                 let help = "write them beside the field, `current: { not: solved, gt: low }`; \
                             for alternatives write `any:` above the fields";
-                parsing
+                context
                     .names
                     .error(Code::InvalidValue, node.at, message, help);
                 None
@@ -41,7 +41,7 @@ impl Operand {
                 let message = format!("`{text}` is a template, which a condition does not render");
                 let help = "compare with another field as { path: ticket.id }, with a variable \
                             as { path: vars.NAME }";
-                parsing
+                context
                     .names
                     .error(Code::InvalidValue, node.at, message, help);
                 None
@@ -55,11 +55,11 @@ impl Operand {
         }
     }
 
-    /// The value that it is for every event: one that is written out, or a variable.
-    pub fn constant(&self, parsing: &OperandContext<'_, '_>) -> Option<Value> {
+    /// Returns the value if it is the same for every event: a literal or a variable.
+    pub fn constant(&self, context: &OperandContext<'_, '_>) -> Option<Value> {
         match self {
             Operand::Literal(value) => Some(value.clone()),
-            Operand::Path(path) => path.in_variables(&parsing.names.in_scope.vars).cloned(),
+            Operand::Path(path) => path.in_variables(&context.names.in_scope.vars).cloned(),
         }
     }
 
@@ -70,41 +70,41 @@ impl Operand {
         }
     }
 
-    /// What equals it.
-    pub fn narrowing(
+    /// Returns the condition that a value equals the operand.
+    pub fn index_condition(
         &self,
         case: CaseSensitivity,
-        clue: fn(EqualityKey) -> IndexKey,
+        to_index_key: fn(EqualityKey) -> IndexKey,
     ) -> IndexCondition {
         let Operand::Literal(value) = self else {
             return IndexCondition::standing();
         };
-        let (point, exact) = EqualityKey::of(value, case);
+        let (key, exact) = EqualityKey::of(value, case);
         IndexCondition {
-            clues: vec![clue(point)],
+            clues: vec![to_index_key(key)],
             exact,
         }
     }
 
-    /// The types of the field that it is, as far as they are known.
-    fn types(&self, parsing: &OperandContext<'_, '_>) -> Vec<FieldType> {
+    /// Returns the known types of the operand's field; empty for a literal.
+    fn types(&self, context: &OperandContext<'_, '_>) -> Vec<FieldType> {
         let Operand::Path(path) = self else {
             return Vec::new();
         };
-        match parsing.names.types_at(path) {
+        match context.names.types_at(path) {
             FieldCheck::Known(types) => types,
             FieldCheck::Open | FieldCheck::Unknown { .. } => Vec::new(),
         }
     }
 
-    /// Refuses a field as operand where none of its types can be compared with.
+    /// Reports an operand field if none of its types fulfils `fits`; false after reporting.
     pub fn fits(
         &self,
         node: &Node,
-        parsing: &mut OperandContext<'_, '_>,
+        context: &mut OperandContext<'_, '_>,
         fits: impl Fn(&FieldType) -> bool,
     ) -> bool {
-        let (types, Operand::Path(other)) = (self.types(parsing), self) else {
+        let (types, Operand::Path(other)) = (self.types(context), self) else {
             return true;
         };
         let Some(first) = types.first() else {
@@ -117,18 +117,18 @@ impl Operand {
             return true;
         }
         let message = format!(
-            "`{}` never compares with `{}`, which is {}",
-            parsing.path.text,
+            "`{}` cannot be compared with `{}`, which is {}",
+            context.path.text,
             other.text,
             first.words()
         );
         let help = "name a field of the same kind, or write the value";
-        parsing.never_holds(node, message, help);
+        context.never_holds(node, message, help);
         false
     }
 
-    /// Judges with what the operand stands for; an operand without a value is missing.
-    pub fn judge(&self, scope: &Scope<'_>, test: impl Fn(&Value) -> Verdict) -> Verdict {
+    /// Evaluates `test` with the operand's value; `Missing` if it has none.
+    pub fn evaluate(&self, scope: &Scope<'_>, test: impl Fn(&Value) -> Verdict) -> Verdict {
         match self {
             Operand::Literal(value) => test(value),
             Operand::Path(path) => match path.resolve(scope) {
@@ -139,15 +139,18 @@ impl Operand {
         }
     }
 
-    pub fn words(&self, scope: &Scope<'_>) -> String {
+    /// Describes the operand for explanations.
+    pub fn describe(&self, scope: &Scope<'_>) -> String {
         match (self, self.value(scope)) {
-            (Operand::Literal(value), _) => words(value),
-            (Operand::Path(path), Some(value)) => format!("{} ({})", path.text, words(&value)),
+            (Operand::Literal(value), _) => format_value(value),
+            (Operand::Path(path), Some(value)) => {
+                format!("{} ({})", path.text, format_value(&value))
+            }
             (Operand::Path(path), None) => format!("{} (absent)", path.text),
         }
     }
 
-    /// The value itself, if there is one.
+    /// Returns the value, if there is one.
     pub fn value(&self, scope: &Scope<'_>) -> Option<Value> {
         match self {
             Operand::Literal(value) => Some(value.clone()),
@@ -156,21 +159,21 @@ impl Operand {
     }
 }
 
-/// Any of several operands; a single one where the author wrote no list.
+/// The operands of a list; one operand if the rule has no list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Operands(pub Vec<Operand>);
 
 impl Operands {
-    /// A scalar, a path, or a list of them, each checked by `check`.
+    /// Parses a scalar, a path, or a list of them; `check` reports invalid operands.
     pub fn parse(
         node: &Node,
-        parsing: &mut OperandContext<'_, '_>,
+        context: &mut OperandContext<'_, '_>,
         check: fn(&Node, &Operand, &mut OperandContext<'_, '_>) -> bool,
     ) -> Option<Self> {
         let nodes = match &node.value {
             Yaml::List(items) if items.is_empty() => {
                 let help = "name at least one value; a list means any of";
-                parsing.never_holds(node, "an empty list holds for nothing".into(), help);
+                context.never_holds(node, "an empty list never matches".into(), help);
                 return None;
             }
             Yaml::List(items) => items.as_slice(),
@@ -180,36 +183,40 @@ impl Operands {
         };
         let mut operands = Vec::with_capacity(nodes.len());
         for item in nodes {
-            for operand in spread(item, parsing) {
-                operands.push(operand.filter(|operand| check(item, operand, parsing)));
+            for operand in expand(item, context) {
+                operands.push(operand.filter(|operand| check(item, operand, context)));
             }
         }
         operands.into_iter().collect::<Option<Vec<_>>>().map(Self)
     }
 
+    /// Evaluates `test` with each operand, of which one must match.
     pub fn any(&self, scope: &Scope<'_>, test: impl Fn(&Value) -> Verdict) -> Verdict {
-        Verdict::any(self.0.iter().map(|operand| operand.judge(scope, &test)))
+        Verdict::any(self.0.iter().map(|operand| operand.evaluate(scope, &test)))
     }
 
+    /// Evaluates `test` with each operand, which must all match.
     pub fn all(&self, scope: &Scope<'_>, test: impl Fn(&Value) -> Verdict) -> Verdict {
-        Verdict::all(self.0.iter().map(|operand| operand.judge(scope, &test)))
+        Verdict::all(self.0.iter().map(|operand| operand.evaluate(scope, &test)))
     }
 
-    /// What equals one of them.
-    pub fn narrowing(
+    /// Returns the condition that a value equals one of the operands.
+    pub fn index_condition(
         &self,
         case: CaseSensitivity,
-        clue: fn(EqualityKey) -> IndexKey,
+        to_index_key: fn(EqualityKey) -> IndexKey,
     ) -> IndexCondition {
         let operands = self.0.iter();
-        IndexCondition::any(operands.map(|operand| operand.narrowing(case, clue)))
+        IndexCondition::any(operands.map(|operand| operand.index_condition(case, to_index_key)))
     }
 
-    pub fn words(&self, between: &str, scope: &Scope<'_>) -> String {
-        let words: Vec<_> = self.0.iter().map(|operand| operand.words(scope)).collect();
-        match words.is_empty() {
+    /// Describes the operands for explanations.
+    pub fn describe(&self, separator: &str, scope: &Scope<'_>) -> String {
+        let operands = self.0.iter();
+        let operands: Vec<_> = operands.map(|operand| operand.describe(scope)).collect();
+        match operands.is_empty() {
             true => "nothing".into(),
-            false => words.join(between),
+            false => operands.join(separator),
         }
     }
 
@@ -218,14 +225,14 @@ impl Operands {
     }
 }
 
-/// The operands that one item stands for: a variable that holds a list stands for any of its
-/// elements, as if the list were written out. None in place of an item that is no operand.
-fn spread(item: &Node, parsing: &mut OperandContext<'_, '_>) -> Vec<Option<Operand>> {
-    let operand = Operand::parse(item, parsing);
+/// Parses one item of a list. A variable whose value is a list becomes one operand for each element.
+/// `None` replaces an item that is invalid.
+fn expand(item: &Node, context: &mut OperandContext<'_, '_>) -> Vec<Option<Operand>> {
+    let operand = Operand::parse(item, context);
     let Some(Operand::Path(path)) = &operand else {
         return vec![operand];
     };
-    let Some(Value::Array(elements)) = path.in_variables(&parsing.names.in_scope.vars) else {
+    let Some(Value::Array(elements)) = path.in_variables(&context.names.in_scope.vars) else {
         return vec![operand];
     };
     let literals: Vec<_> = elements
@@ -234,55 +241,52 @@ fn spread(item: &Node, parsing: &mut OperandContext<'_, '_>) -> Vec<Option<Opera
         .map(|e| Some(Operand::Literal(e)))
         .collect();
     if literals.is_empty() {
-        let message = format!(
-            "`{}` is an empty list, so this holds for nothing",
-            path.text
-        );
+        let message = format!("`{}` is an empty list, so this never matches", path.text);
         let warning = Diagnostic::warning(Code::NeverHolds, item.at, message);
         let help = "nothing matches until the variable has an element";
-        parsing.names.diagnostics.push(warning.help(help));
+        context.names.diagnostics.push(warning.help(help));
     }
     literals
 }
 
-/// Whether a mapping is `{ path: … }`.
+/// Returns whether a mapping is `{ path: … }`.
 pub fn is_path(entries: &[Entry]) -> bool {
     matches!(entries, [entry] if entry.key == "path")
 }
 
-/// Whether a key is what tests a field, and never part of a value.
+/// Returns whether a key is an operator or one of its options, so that it is never part of a value.
 fn is_test(key: &str) -> bool {
     matches!(key, "not" | "ignore_case") || find(key).is_some()
 }
 
-/// The operand of `exists` and `present`.
-pub fn boolean(node: &Node, operator: &str, parsing: &mut OperandContext<'_, '_>) -> Option<bool> {
+/// Parses the operand of `exists` and `present`.
+pub fn boolean(node: &Node, operator: &str, context: &mut OperandContext<'_, '_>) -> Option<bool> {
     match node.value {
-        Yaml::Bool(wanted) => Some(wanted),
+        Yaml::Bool(expected) => Some(expected),
         Yaml::Null | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => {
-            parsing.names.wrong_type(node, operator, "true or false");
+            context.names.wrong_type(node, operator, "true or false");
             None
         }
     }
 }
 
-/// An operand that must be text or a path.
-pub fn text_only(node: &Node, operand: &Operand, parsing: &mut OperandContext<'_, '_>) -> bool {
-    match operand.constant(parsing) {
+/// Checks that an operand is text or a path to text; false after reporting an error.
+pub fn text_only(node: &Node, operand: &Operand, context: &mut OperandContext<'_, '_>) -> bool {
+    match operand.constant(context) {
         Some(Value::String(text)) if text.is_empty() => {
-            let help = "every text has it; to test for any text write `present: true`";
-            parsing.never_holds(node, "an empty text tests nothing".into(), help);
+            let help = "every text contains it; to test for any text write `present: true`";
+            context.never_holds(node, "an empty text tests nothing".into(), help);
             false
         }
         Some(Value::String(_)) => true,
-        None => operand.fits(node, parsing, FieldType::is_text),
+        None => operand.fits(node, context, FieldType::is_text),
         Some(other) => {
-            let message = format!("takes text, found {}", words(&other));
+            let message = format!("takes text, found {}", format_value(&other));
             let help = format!(
                 "to compare with the text write \"{}\"",
-                words(&other).replace('"', "'")
+                format_value(&other).replace('"', "'")
             );
-            parsing
+            context
                 .names
                 .error(Code::WrongType, node.at, message, &help);
             false

@@ -1,6 +1,6 @@
-//! What the ordering operators share: numbers by value, times by instant, priority and status by rank,
-//! other text by its letters. It refuses operands without an order; a value of another kind is a
-//! mistake and says so.
+//! Compares values by order, for `lt`, `lte`, `gt`, `gte` and `between`.
+//! Numbers are ordered by value, times by instant, priority and status by rank, other text by its
+//! characters. Reports operands without an order; a value of another type is a wrong type.
 
 use std::cmp::Ordering;
 
@@ -16,150 +16,152 @@ use crate::language::operator::index_condition::{
 use crate::language::operator::operand::{Operand, Operands};
 use crate::language::operator::relation::OrderRelation;
 use crate::language::operator::time::{instant, milliseconds};
-use crate::language::operator::value_kind::numbers;
-use crate::language::operator::value_kind::{ValueKind, number};
-use crate::language::operator::{CaseSensitivity, OperandContext, OperatorImpl, Verdict, words};
+use crate::language::operator::value_kind::{ValueKind, compare_numbers, number};
+use crate::language::operator::{
+    CaseSensitivity, OperandContext, OperatorImpl, Verdict, format_value,
+};
 use crate::path::Resolved;
 use crate::path::scope::Scope;
 
-/// The words of a field from low to high.
+/// The values of a field from low to high.
 type Ranks = &'static [&'static str];
 
-/// An ordering operator: its operands, the field's own order where it has one, and the side of the
-/// operands that is wanted.
+/// An ordering operator: its operands, the order of texts, and the required relation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OrderComparison {
     pub operands: Operands,
-    scale: TextOrder,
-    side: OrderRelation,
+    text_order: TextOrder,
+    relation: OrderRelation,
 }
 
 /// How texts are ordered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct TextOrder {
-    /// The orders of the field's types; each word stands in one of them at most.
+    /// The ranks of the field's types. A value has a rank in at most one of them.
     ranks: Vec<Ranks>,
-    /// Whether every type of the field has its own order, and other text none.
-    closed: bool,
-    /// The one kind of value that is compared, in bundles.
-    only: Option<ValueKind>,
+    /// Whether every type of the field has ranks, so that other texts have no order.
+    ranked_only: bool,
+    /// The only kind of values that is compared, in bundles.
+    kind: Option<ValueKind>,
 }
 
 impl TextOrder {
-    fn of(types: &[FieldType]) -> Self {
+    fn new(types: &[FieldType]) -> Self {
         let mut ranks: Vec<Ranks> = types.iter().filter_map(FieldType::ranks).collect();
         ranks.dedup();
-        let closed = !types.is_empty() && types.iter().all(|field| field.ranks().is_some());
-        let only = None;
+        let ranked_only = !types.is_empty() && types.iter().all(|field| field.ranks().is_some());
         Self {
             ranks,
-            closed,
-            only,
+            ranked_only,
+            kind: None,
         }
     }
 
-    /// The order that a word stands in, and its place there.
-    fn rank(&self, word: &str) -> Option<(Ranks, usize)> {
-        let find = |ranks: &Ranks| Some((*ranks, rank(word, ranks)?));
+    /// Returns the ranks that contain a value, and its rank.
+    fn rank(&self, text: &str) -> Option<(Ranks, usize)> {
+        let find = |ranks: &Ranks| Some((*ranks, rank(text, ranks)?));
         self.ranks.iter().find_map(find)
     }
 
-    fn words(&self) -> String {
+    fn describe(&self) -> String {
         let orders: Vec<_> = self.ranks.iter().map(|ranks| ranks.join(" < ")).collect();
         orders.join(", or ")
     }
 }
 
 impl OrderComparison {
-    /// One operand, or a list of which any may hold.
+    /// Parses one operand, or a list of which one must hold.
     pub fn parse(
         node: &Node,
         operator: &str,
-        side: OrderRelation,
-        parsing: &mut OperandContext<'_, '_>,
+        relation: OrderRelation,
+        context: &mut OperandContext<'_, '_>,
     ) -> Option<Self> {
-        if !parsing.applies(node, operator, has_order, instead) {
+        if !context.applies(node, operator, has_order, instead) {
             return None;
         }
-        let operands = Operands::parse(node, parsing, check_operand)?;
-        let scale = scale(parsing);
+        let operands = Operands::parse(node, context, check_operand)?;
+        let text_order = text_order(context);
         Some(Self {
             operands,
-            scale,
-            side,
+            text_order,
+            relation,
         })
     }
 
-    /// A comparison of values of one kind alone, as they stand.
-    pub fn of_kind(kind: ValueKind, side: OrderRelation, operand: Operand) -> Self {
-        let mut scale = TextOrder::of(&[]);
-        scale.only = Some(kind);
+    /// Creates a comparison that compares only values of one kind, without conversion.
+    pub fn of_kind(kind: ValueKind, relation: OrderRelation, operand: Operand) -> Self {
+        let text_order = TextOrder {
+            kind: Some(kind),
+            ..TextOrder::new(&[])
+        };
         Self {
             operands: Operands(vec![operand]),
-            scale,
-            side,
+            text_order,
+            relation,
         }
     }
 
-    /// Judges one value against one operand. Null has no place in any order.
+    /// Compares one value with one operand. Null has no order and never matches.
     pub fn compare(&self, value: &Value, operand: &Value) -> Verdict {
         if value.is_null() || operand.is_null() {
             return Verdict::NoMatch;
         }
-        match order(value, operand, &self.scale) {
-            Some(ordering) => Verdict::of(self.side.holds(ordering)),
+        match order(value, operand, &self.text_order) {
+            Some(ordering) => Verdict::from_bool(self.relation.holds(ordering)),
             None => Verdict::WrongType,
         }
     }
 
-    /// What a value must be to be on the wanted side of an operand.
-    fn narrowing_by(&self, operand: &Operand) -> IndexCondition {
+    /// Returns the condition that a value has the required relation to an operand.
+    fn index_condition(&self, operand: &Operand) -> IndexCondition {
         let value = match operand {
-            Operand::Literal(value) if self.scale.only.is_none() => value,
+            Operand::Literal(value) if self.text_order.kind.is_none() => value,
             Operand::Literal(_) | Operand::Path(_) => return IndexCondition::standing(),
         };
         match value {
             Value::Number(number) if is_exact(number) => {
-                IndexCondition::exactly(IndexKey::Number(self.side.of_number(nearest(number))))
+                IndexCondition::exactly(IndexKey::Number(self.relation.interval(nearest(number))))
             }
             Value::Number(number) => {
-                let side = self.side.up_to_and_with(nearest(number));
-                IndexCondition::within(IndexKey::Number(side))
+                let interval = self.relation.closed_interval(nearest(number));
+                IndexCondition::within(IndexKey::Number(interval))
             }
-            Value::String(text) => self.narrowing_by_text(text),
+            Value::String(text) => self.text_index_condition(text),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
                 IndexCondition::never()
             }
         }
     }
 
-    fn narrowing_by_text(&self, text: &str) -> IndexCondition {
-        if let Some((ranks, wanted)) = self.scale.rank(text) {
-            return match self.scale.closed {
-                true => self.narrowing_by_rank(ranks, wanted),
+    fn text_index_condition(&self, text: &str) -> IndexCondition {
+        if let Some((ranks, operand)) = self.text_order.rank(text) {
+            return match self.text_order.ranked_only {
+                true => self.rank_index_condition(ranks, operand),
                 false => IndexCondition::standing(),
             };
         }
         match instant(text) {
-            Some(at) if !self.scale.closed && number(text).is_none() => IndexCondition::within(
-                IndexKey::Instant(self.side.up_to_and_with(milliseconds(at))),
-            ),
+            Some(at) if !self.text_order.ranked_only && number(text).is_none() => {
+                let interval = self.relation.closed_interval(milliseconds(at));
+                IndexCondition::within(IndexKey::Instant(interval))
+            }
             Some(_) | None => IndexCondition::standing(),
         }
     }
 
-    /// The words on the wanted side of one.
-    fn narrowing_by_rank(&self, ranks: Ranks, wanted: usize) -> IndexCondition {
-        let words = ranks.iter().enumerate();
-        let words = words.filter(|(rank, _)| self.side.holds(rank.cmp(&wanted)));
-        let clue = |word: &str| {
-            IndexKey::Equal(EqualityKey::of(&Value::from(word), CaseSensitivity::Exact).0)
+    /// Returns the condition that a value is one of those with the required relation to a rank.
+    fn rank_index_condition(&self, ranks: Ranks, operand: usize) -> IndexCondition {
+        let values = ranks.iter().enumerate();
+        let values = values.filter(|(rank, _)| self.relation.holds(rank.cmp(&operand)));
+        let key = |value: &str| {
+            IndexKey::Equal(EqualityKey::of(&Value::from(value), CaseSensitivity::Exact).0)
         };
-        IndexCondition::any(words.map(|(_, word)| IndexCondition::exactly(clue(word))))
+        IndexCondition::any(values.map(|(_, value)| IndexCondition::exactly(key(value))))
     }
 
-    /// A value so far from the first operand.
-    fn beside(&self, scope: &Scope<'_>, step: i64) -> Option<Value> {
+    /// Returns the value that is `step` units above the first operand.
+    fn offset_from_operand(&self, scope: &Scope<'_>, step: i64) -> Option<Value> {
         match self.operands.values(scope).next()? {
             Value::Number(number) => Some(match number.as_i64() {
                 Some(integer) => Value::from(integer.checked_add(step)?),
@@ -167,7 +169,7 @@ impl OrderComparison {
                 None => Value::from(number.as_f64()? + step as f64),
             }),
             Value::String(text) => {
-                let (ranks, rank) = self.scale.rank(&text)?;
+                let (ranks, rank) = self.text_order.rank(&text)?;
                 let rank = rank.checked_add_signed(isize::try_from(step).ok()?)?;
                 Some(Value::from(*ranks.get(rank)?))
             }
@@ -190,15 +192,15 @@ impl OperatorImpl for OrderComparison {
         self.operands.0.iter_mut().collect()
     }
 
-    fn narrowings(&self) -> Vec<IndexCondition> {
+    fn index_conditions(&self) -> Vec<IndexCondition> {
         let parts = self.operands.0.iter();
         vec![IndexCondition::any(
-            parts.map(|part| self.narrowing_by(part)),
+            parts.map(|part| self.index_condition(part)),
         )]
     }
 
-    fn want(&self, scope: &Scope<'_>) -> String {
-        self.operands.words(" | ", scope)
+    fn expected(&self, scope: &Scope<'_>) -> String {
+        self.operands.describe(" | ", scope)
     }
 
     fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
@@ -206,62 +208,62 @@ impl OperatorImpl for OrderComparison {
             return None;
         };
         if value.is_null() {
-            return Some("null has no place in an order; test for it with `is: null`".into());
+            return Some("null has no order; test for it with `is: null`".into());
         }
         let operand = self.operands.values(scope).next()?;
         if operand.is_null() {
-            return Some("the other field is null, which has no place in an order".into());
+            return Some("the other field is null, which has no order".into());
         }
-        order(value, &operand, &self.scale).is_none().then(|| {
-            let (value, operand) = (words(value), words(&operand));
+        order(value, &operand, &self.text_order).is_none().then(|| {
+            let (value, operand) = (format_value(value), format_value(&operand));
             format!("{value} and {operand} have no common order")
         })
     }
 
-    fn satisfying(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
-        self.beside(scope, self.side.inside()).into_iter().collect()
+    fn satisfying_values(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
+        let value = self.offset_from_operand(scope, self.relation.satisfying_offset());
+        value.into_iter().collect()
     }
 
-    fn violating(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
-        self.beside(scope, self.side.outside())
+    fn violating_value(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
+        self.offset_from_operand(scope, self.relation.violating_offset())
     }
 }
 
-/// How a value stands to an operand; None where they have no common order. A text is read as a number
-/// or a time only against one.
-fn order(value: &Value, operand: &Value, scale: &TextOrder) -> Option<Ordering> {
-    if let Some(kind) = scale.only {
+/// Compares two values; `None` if they have no common order. Text is a number only against a number.
+fn order(value: &Value, operand: &Value, text_order: &TextOrder) -> Option<Ordering> {
+    if let Some(kind) = text_order.kind {
         return kind.order(value, operand);
     }
     match (value, operand) {
-        (Value::Number(a), Value::Number(b)) => numbers(a, b),
-        (Value::String(a), Value::Number(b)) => numbers(&number(a)?, b),
-        (Value::Number(a), Value::String(b)) => numbers(a, &number(b)?),
-        (Value::String(a), Value::String(b)) => texts(a, b, scale),
+        (Value::Number(a), Value::Number(b)) => compare_numbers(a, b),
+        (Value::String(a), Value::Number(b)) => compare_numbers(&number(a)?, b),
+        (Value::Number(a), Value::String(b)) => compare_numbers(a, &number(b)?),
+        (Value::String(a), Value::String(b)) => order_texts(a, b, text_order),
         _ => None,
     }
 }
 
-fn texts(a: &str, b: &str, scale: &TextOrder) -> Option<Ordering> {
-    if let Some((ranks, wanted)) = scale.rank(b)
-        && let Some(found) = rank(a, ranks)
+fn order_texts(a: &str, b: &str, text_order: &TextOrder) -> Option<Ordering> {
+    if let Some((ranks, b)) = text_order.rank(b)
+        && let Some(a) = rank(a, ranks)
     {
-        return Some(found.cmp(&wanted));
+        return Some(a.cmp(&b));
     }
-    if scale.closed {
+    if text_order.ranked_only {
         return None;
     }
-    if let Some(wanted) = instant(b) {
-        return Some(instant(a)?.cmp(&wanted));
+    if let Some(b) = instant(b) {
+        return Some(instant(a)?.cmp(&b));
     }
     if let (Some(a), Some(b)) = (number(a), number(b)) {
-        return numbers(&a, &b);
+        return compare_numbers(&a, &b);
     }
     Some(a.cmp(b))
 }
 
-fn rank(word: &str, ranks: Ranks) -> Option<usize> {
-    ranks.iter().position(|known| *known == word)
+fn rank(text: &str, ranks: Ranks) -> Option<usize> {
+    ranks.iter().position(|known| *known == text)
 }
 
 fn has_order(field: &FieldType) -> bool {
@@ -288,40 +290,40 @@ fn instead(field: &FieldType) -> &'static str {
     }
 }
 
-fn scale(parsing: &OperandContext<'_, '_>) -> TextOrder {
-    TextOrder::of(parsing.known().unwrap_or_default())
+fn text_order(context: &OperandContext<'_, '_>) -> TextOrder {
+    TextOrder::new(context.known().unwrap_or_default())
 }
 
-/// Whether an operand has an order that values of the field share; reports it where not.
-fn check_operand(node: &Node, operand: &Operand, parsing: &mut OperandContext<'_, '_>) -> bool {
-    let types = parsing.known().unwrap_or_default().to_vec();
-    let Some(value) = operand.constant(parsing) else {
-        return operand.fits(node, parsing, |other| {
+/// Checks that an operand can be ordered against the field's values; false after reporting an error.
+fn check_operand(node: &Node, operand: &Operand, context: &mut OperandContext<'_, '_>) -> bool {
+    let types = context.known().unwrap_or_default().to_vec();
+    let Some(value) = operand.constant(context) else {
+        return operand.fits(node, context, |other| {
             has_order(other) && (types.is_empty() || types.iter().any(|t| share_order(t, other)))
         });
     };
     if !matches!(value, Value::String(_) | Value::Number(_)) {
-        let message = format!("{} has no order", words(&value));
+        let message = format!("{} has no order", format_value(&value));
         let help = "an ordering operator takes a number, a time, text or { path: … }";
-        parsing
+        context
             .names
             .error(Code::InvalidValue, node.at, message, help);
         return false;
     }
     if let Some(first) = types.first()
-        && !types.iter().any(|field| orders(field, &value))
+        && !types.iter().any(|field| is_ordered_against(field, &value))
     {
-        report(node, &value, first, parsing);
+        report(node, &value, first, context);
         return false;
     }
     if let Value::String(text) = &value {
-        check_text(node, text, parsing);
+        check_text(node, text, context);
     }
     true
 }
 
-/// Whether values of a field's type have an order with a constant.
-fn orders(field: &FieldType, value: &Value) -> bool {
+/// Returns whether values of a field's type can be ordered against a constant.
+fn is_ordered_against(field: &FieldType, value: &Value) -> bool {
     let text = value.as_str();
     match field {
         FieldType::Priority | FieldType::Status => {
@@ -338,7 +340,7 @@ fn orders(field: &FieldType, value: &Value) -> bool {
     }
 }
 
-/// Whether two fields have an order in common. Numbers may come as text.
+/// Returns whether two fields have a common order. Numbers may be written as text.
 fn share_order(field: &FieldType, other: &FieldType) -> bool {
     match (field.ranks(), other.ranks()) {
         (Some(ranks), Some(others)) => ranks == others,
@@ -352,14 +354,14 @@ fn share_order(field: &FieldType, other: &FieldType) -> bool {
     }
 }
 
-fn report(node: &Node, value: &Value, field: &FieldType, parsing: &mut OperandContext<'_, '_>) {
-    let (path, scale) = (&parsing.path.text, scale(parsing));
-    let (message, help) = match (value, scale.closed) {
+fn report(node: &Node, value: &Value, field: &FieldType, context: &mut OperandContext<'_, '_>) {
+    let (path, text_order) = (&context.path.text, text_order(context));
+    let (message, help) = match (value, text_order.ranked_only) {
         (Value::String(text), true) => {
-            let words = scale.ranks.iter().copied().flatten().copied();
-            let help = match suggest::nearest(&text.to_lowercase(), words) {
+            let values = text_order.ranks.iter().copied().flatten().copied();
+            let help = match suggest::nearest(&text.to_lowercase(), values) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the order is {}", scale.words()),
+                None => format!("the order is {}", text_order.describe()),
             };
             (
                 format!("`{path}` is never ordered against \"{text}\""),
@@ -368,23 +370,24 @@ fn report(node: &Node, value: &Value, field: &FieldType, parsing: &mut OperandCo
         }
         (_, true) => {
             let message = format!("`{path}` is a word, never a number");
-            (message, format!("the order is {}", scale.words()))
+            (message, format!("the order is {}", text_order.describe()))
         }
         (_, false) => {
             let kind = field.words();
-            let message = format!("`{path}` is {kind}, never ordered against {}", words(value));
+            let value = format_value(value);
+            let message = format!("`{path}` is {kind}, never ordered against {value}");
             (message, format!("compare with {kind}"))
         }
     };
-    parsing.never_holds(node, message, &help);
+    context.never_holds(node, message, &help);
 }
 
-/// `gt: "100"` against a numeric field is probably meant as a number.
-fn check_text(node: &Node, text: &str, parsing: &mut OperandContext<'_, '_>) {
+/// Warns about a number in quotes: `gt: "100"` is probably meant as a number.
+fn check_text(node: &Node, text: &str, context: &mut OperandContext<'_, '_>) {
     if number(text).is_some() {
         let message =
-            format!("\"{text}\" in quotes is compared as text with values that are no numbers");
-        parsing.names.diagnostics.push(
+            format!("\"{text}\" in quotes is compared as text with values that are not numbers");
+        context.names.diagnostics.push(
             Diagnostic::warning(Code::InvalidValue, node.at, message).help(format!(
                 "to compare numbers write it without quotes: {text}"
             )),

@@ -1,5 +1,6 @@
-//! A regular expression of a rule: its text, and what runs it, built when the first value comes, since
-//! most of many thousand rules never see one. It refuses when it is loaded whatever could not be built.
+//! A regular expression of a rule, compiled when it is first used.
+//! Most rules of a large set never evaluate their patterns, so compiling them at load would waste time and
+//! memory. A pattern that cannot be compiled is still reported at load.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -11,16 +12,16 @@ use regex_syntax::hir::{Hir, HirKind};
 
 use crate::language::operator::CaseSensitivity;
 
-/// What a pattern may grow to when compiled.
+/// The maximum size of a compiled pattern, in bytes.
 const SIZE_LIMIT: usize = 1 << 20;
-/// How many pieces counts such as `{1,50}` may come to, within each other multiplied. A value that nearly
-/// matches keeps all of them in play: 2,000 cost a tenth of a second for a megabyte, 4,000 cost minutes.
-const MOST_PIECES: u64 = 2_000;
-/// Up to this size, a small part of the limit, the first step of building says enough. It takes a
-/// tenth of the time of all steps, and of their memory nothing stays.
-const SURE: usize = 1 << 15;
+/// The maximum number of repeated parts, where nested counts such as `{1,50}` multiply. A value that almost
+/// matches keeps all of them active: 2,000 take a tenth of a second per megabyte, 4,000 take minutes.
+const MAX_REPEATED_PARTS: u64 = 2_000;
+/// A pattern whose NFA is smaller than this, in bytes, certainly compiles within the limit. Building only
+/// the NFA takes a tenth of the time of compiling, and it is not kept.
+const CHEAP_PATTERN_SIZE: usize = 1 << 15;
 
-/// Cheap to clone.
+/// A regular expression. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Pattern(Arc<CompiledPattern>);
 
@@ -33,10 +34,10 @@ struct CompiledPattern {
 
 impl Pattern {
     pub fn new(text: &str, case: CaseSensitivity) -> Result<Self, regex::Error> {
-        if text.contains('{') && counted(text) > MOST_PIECES {
+        if text.contains('{') && repeated_parts(text) > MAX_REPEATED_PARTS {
             return Err(regex::Error::CompiledTooBig(SIZE_LIMIT));
         }
-        let regex = match is_sure(text, case) {
+        let regex = match is_cheap(text, case) {
             true => OnceLock::new(),
             false => OnceLock::from(build(text, case)?),
         };
@@ -53,29 +54,31 @@ impl Pattern {
 
     pub fn is_match(&self, value: &str) -> bool {
         let CompiledPattern { text, case, regex } = &*self.0;
-        let built = || build(text, *case).expect("it was tried when it was loaded");
+        let built = || build(text, *case).expect("`new` checked that the pattern compiles");
         regex.get_or_init(built).is_match(value)
     }
 }
 
-/// The pieces that the counts of a pattern come to; none where it is no pattern.
-fn counted(text: &str) -> u64 {
-    fn within(hir: &Hir) -> u64 {
+/// Counts the parts that the counted repetitions of a pattern expand to; 0 if the pattern is invalid.
+fn repeated_parts(text: &str) -> u64 {
+    fn count(hir: &Hir) -> u64 {
         match hir.kind() {
-            HirKind::Repetition(counted) if counted.max.is_some_and(|most| most > 1) => pieces(hir),
-            kind => kind.subs().iter().map(within).fold(0, u64::saturating_add),
+            HirKind::Repetition(repetition) if repetition.max.is_some_and(|max| max > 1) => {
+                expanded_parts(hir)
+            }
+            kind => kind.subs().iter().map(count).fold(0, u64::saturating_add),
         }
     }
-    regex_syntax::parse(text).map_or(0, |hir| within(&hir))
+    regex_syntax::parse(text).map_or(0, |hir| count(&hir))
 }
 
-fn pieces(hir: &Hir) -> u64 {
-    let below = || hir.kind().subs().iter().map(pieces);
+fn expanded_parts(hir: &Hir) -> u64 {
+    let below = || hir.kind().subs().iter().map(expanded_parts);
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => 0,
         HirKind::Literal(_) | HirKind::Class(_) => 1,
-        HirKind::Repetition(counted) => {
-            let times = counted.max.unwrap_or(counted.min).max(1);
+        HirKind::Repetition(repetition) => {
+            let times = repetition.max.unwrap_or(repetition.min).max(1);
             below()
                 .fold(0, u64::saturating_add)
                 .saturating_mul(times.into())
@@ -86,15 +89,15 @@ fn pieces(hir: &Hir) -> u64 {
     }
 }
 
-/// Whether a pattern can be built without building it.
-fn is_sure(text: &str, case: CaseSensitivity) -> bool {
+/// Returns whether a pattern is small enough that it certainly compiles.
+fn is_cheap(text: &str, case: CaseSensitivity) -> bool {
     let syntax = syntax::Config::new().case_insensitive(case == CaseSensitivity::Ignored);
     let size = thompson::Config::new()
-        .nfa_size_limit(Some(SURE))
+        .nfa_size_limit(Some(CHEAP_PATTERN_SIZE))
         .shrink(false);
     let mut compiler = thompson::Compiler::new();
-    let first = compiler.syntax(syntax).configure(size).build(text);
-    first.is_ok()
+    let nfa = compiler.syntax(syntax).configure(size).build(text);
+    nfa.is_ok()
 }
 
 fn build(text: &str, case: CaseSensitivity) -> Result<Regex, regex::Error> {
@@ -104,7 +107,7 @@ fn build(text: &str, case: CaseSensitivity) -> Result<Regex, regex::Error> {
         .build()
 }
 
-/// Patterns that are written alike, each kept once.
+/// Stores each distinct pattern once.
 #[derive(Default)]
 pub struct PatternCache(HashMap<CaseSensitivity, HashMap<String, Pattern>>);
 
@@ -125,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_is_refused_when_it_is_loaded_or_never() {
+    fn an_invalid_pattern_is_rejected_at_load() {
         for text in ["^out(age)?$", r"\p{L}{1,40}\d+", "(a{1,40}){1,50}", "[^é]+"] {
             for case in [CaseSensitivity::Exact, CaseSensitivity::Ignored] {
                 assert_eq!(
@@ -146,8 +149,8 @@ mod tests {
     }
 
     #[test]
-    fn counts_within_counts_come_to_so_many_pieces() {
-        for (text, pieces) in [
+    fn nested_counts_multiply() {
+        for (text, parts) in [
             ("a+b*c?", 0),
             ("a{2}", 2),
             ("a{3,}b", 0),
@@ -158,15 +161,15 @@ mod tests {
             ("(((a{1000}){1000}){1000}){1000}", 1_000_000_000_000),
             ("a{", 0),
         ] {
-            assert_eq!(counted(text), pieces, "{text}");
+            assert_eq!(repeated_parts(text), parts, "{text}");
         }
-        let refused = Pattern::new("(a{1,100}){1,21}", CaseSensitivity::Exact);
-        assert!(matches!(refused, Err(regex::Error::CompiledTooBig(_))));
+        let rejected = Pattern::new("(a{1,100}){1,21}", CaseSensitivity::Exact);
+        assert!(matches!(rejected, Err(regex::Error::CompiledTooBig(_))));
         assert!(Pattern::new("(a{1,100}){1,20}", CaseSensitivity::Exact).is_ok());
     }
 
     #[test]
-    fn a_pattern_matches_anywhere_and_as_to_case() {
+    fn a_pattern_matches_anywhere_and_respects_case_sensitivity() {
         let exact = Pattern::new("^Out", CaseSensitivity::Exact).unwrap();
         assert!(exact.is_match("Outage") && !exact.is_match("outage"));
         let ignored = Pattern::new("^Out", CaseSensitivity::Ignored).unwrap();
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_that_are_written_alike_are_one() {
+    fn equal_patterns_are_shared() {
         let mut patterns = PatternCache::default();
         let mut share = |text, case| patterns.share(text, case).unwrap();
         let a = share("a", CaseSensitivity::Exact);

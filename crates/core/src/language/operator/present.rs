@@ -1,5 +1,5 @@
-//! `present`: something stands there: the key is there and holds neither null, "" nor []. Never missing.
-//! It refuses anything but true or false.
+//! The operator `present`: the field is in the event, and its value is neither null, "" nor [].
+//! Its verdict is never `Missing`. Accepts only true or false.
 
 use serde_json::{Value, json};
 
@@ -36,8 +36,8 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ present: true }", Verdict::NoMatch),
 ];
 
-fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
-    let wanted = boolean(node, SPEC.name, parsing)?;
+fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    let wanted = boolean(node, SPEC.name, context)?;
     Some(Operator::Present(Present { wanted }))
 }
 
@@ -51,7 +51,7 @@ fn holds_something(value: &Value) -> bool {
 }
 
 impl Present {
-    fn narrowing(wanted: bool) -> Vec<IndexCondition> {
+    fn index_conditions_if(wanted: bool) -> Vec<IndexCondition> {
         if wanted {
             return vec![IndexCondition::exactly(IndexKey::Present)];
         }
@@ -70,30 +70,30 @@ impl Present {
 
 impl OperatorImpl for Present {
     fn test(&self, value: &Value, _: &Scope<'_>) -> Verdict {
-        Verdict::of(holds_something(value) == self.wanted)
+        Verdict::from_bool(holds_something(value) == self.wanted)
     }
 
-    fn judge(&self, found: &Resolved<'_>, _: &Scope<'_>) -> Verdict {
-        Verdict::of(found.values().iter().any(holds_something) == self.wanted)
+    fn evaluate(&self, found: &Resolved<'_>, _: &Scope<'_>) -> Verdict {
+        Verdict::from_bool(found.values().iter().any(holds_something) == self.wanted)
     }
 
-    fn narrowings(&self) -> Vec<IndexCondition> {
-        Self::narrowing(self.wanted)
+    fn index_conditions(&self) -> Vec<IndexCondition> {
+        Self::index_conditions_if(self.wanted)
     }
 
-    fn narrowings_of_negation(&self) -> Vec<IndexCondition> {
-        Self::narrowing(!self.wanted)
+    fn negated_index_conditions(&self) -> Vec<IndexCondition> {
+        Self::index_conditions_if(!self.wanted)
     }
 
-    fn want(&self, _: &Scope<'_>) -> String {
+    fn expected(&self, _: &Scope<'_>) -> String {
         self.wanted.to_string()
     }
 
-    fn satisfying(&self, _: &Resolved<'_>, _: &Scope<'_>) -> Vec<Value> {
+    fn satisfying_values(&self, _: &Resolved<'_>, _: &Scope<'_>) -> Vec<Value> {
         (!self.wanted).then_some(Value::Null).into_iter().collect()
     }
 
-    fn violating(&self, _: &Resolved<'_>, _: &Scope<'_>) -> Option<Value> {
+    fn violating_value(&self, _: &Resolved<'_>, _: &Scope<'_>) -> Option<Value> {
         self.wanted.then_some(Value::Null)
     }
 }

@@ -1,11 +1,11 @@
-//! The side of its operand that an ordering operator wants: of numbers, of times, of ranks alike.
-//! It refuses to order anything itself.
+//! The order relation that an operator requires between a value and its operand.
+//! It applies to numbers, times and ranks alike; how two values are ordered is decided by the callers.
 
 use std::cmp::Ordering;
 
 use crate::language::operator::index_condition::Interval;
 
-/// The side of an operand that a value must be on.
+/// The required order of a value, relative to the operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrderRelation {
     Less,
@@ -24,8 +24,8 @@ impl OrderRelation {
         }
     }
 
-    /// How far from the operand the nearest value on this side of it lies.
-    pub fn inside(self) -> i64 {
+    /// Returns the distance from the operand to the nearest value that satisfies the relation.
+    pub fn satisfying_offset(self) -> i64 {
         match self {
             OrderRelation::Less => -1,
             OrderRelation::LessOrEqual | OrderRelation::GreaterOrEqual => 0,
@@ -33,8 +33,8 @@ impl OrderRelation {
         }
     }
 
-    /// How far from it the nearest value lies that is not on this side.
-    pub fn outside(self) -> i64 {
+    /// Returns the distance from the operand to the nearest value that violates the relation.
+    pub fn violating_offset(self) -> i64 {
         match self {
             OrderRelation::LessOrEqual => 1,
             OrderRelation::Less | OrderRelation::Greater => 0,
@@ -42,8 +42,8 @@ impl OrderRelation {
         }
     }
 
-    /// This side of a number, the number itself included.
-    pub fn up_to_and_with(self, number: f64) -> Interval {
+    /// Returns the interval of numbers on this side of `number`, including `number`.
+    pub fn closed_interval(self, number: f64) -> Interval {
         match self {
             OrderRelation::Less | OrderRelation::LessOrEqual => Interval {
                 high: number,
@@ -56,9 +56,9 @@ impl OrderRelation {
         }
     }
 
-    /// The numbers on this side of one.
-    pub fn of_number(self, number: f64) -> Interval {
-        self.up_to_and_with(match self {
+    /// Returns the interval of numbers that satisfy the relation to `number`.
+    pub fn interval(self, number: f64) -> Interval {
+        self.closed_interval(match self {
             OrderRelation::Less => number.next_down(),
             OrderRelation::LessOrEqual | OrderRelation::GreaterOrEqual => number,
             OrderRelation::Greater => number.next_up(),

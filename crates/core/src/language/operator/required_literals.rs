@@ -1,5 +1,5 @@
-//! The texts of which one stands in whatever a regular expression matches.
-//! It gives none where the expression asks for no certain text.
+//! Extracts the literals of which every match of a regular expression contains one.
+//! Returns `None` if the expression requires no particular text.
 
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::literal::{ExtractKind, Extractor, Seq};
@@ -8,45 +8,45 @@ use regex_syntax::hir::{Hir, Look};
 use crate::language::operator::CaseSensitivity;
 use crate::language::operator::index_condition::{IndexKey, TextFragment, TextPosition};
 
-/// How many forms one letter may have; a class of more is not written out.
-const LETTER: usize = 4;
+/// The maximum number of characters in a class that is expanded to alternatives.
+const MAX_CLASS_CHARACTERS: usize = 4;
 
-/// How many alternatives are worth looking for: four letters in either case.
-const ALTERNATIVES: usize = 16;
+/// The maximum number of alternatives: four letters in upper and lower case.
+const MAX_ALTERNATIVES: usize = 16;
 
-/// One of these is true of a text that matches; none where nothing certain is known.
-pub fn clues(pattern: &str, case: CaseSensitivity) -> Option<Vec<IndexKey>> {
+/// Returns keys of which one is true for every text that matches.
+pub fn index_keys(pattern: &str, case: CaseSensitivity) -> Option<Vec<IndexKey>> {
     let mut parser = ParserBuilder::new()
         .case_insensitive(case == CaseSensitivity::Ignored)
         .build();
     let hir = parser.parse(pattern).ok()?;
     let ends = [ExtractKind::Prefix, ExtractKind::Suffix].map(|kind| literals(&hir, kind));
     let [prefixes, suffixes] = ends;
-    let (literals, stand) = match (prefixes, suffixes) {
+    let (literals, position) = match (prefixes, suffixes) {
         (Some(prefixes), Some(suffixes)) if shortest(&suffixes) > shortest(&prefixes) => {
-            (suffixes, stand(&hir, ExtractKind::Suffix))
+            (suffixes, position(&hir, ExtractKind::Suffix))
         }
-        (Some(prefixes), _) => (prefixes, stand(&hir, ExtractKind::Prefix)),
-        (None, Some(suffixes)) => (suffixes, stand(&hir, ExtractKind::Suffix)),
+        (Some(prefixes), _) => (prefixes, position(&hir, ExtractKind::Prefix)),
+        (None, Some(suffixes)) => (suffixes, position(&hir, ExtractKind::Suffix)),
         (None, None) => return None,
     };
-    let clue = |bytes: Vec<u8>| {
-        let piece = TextFragment {
+    let key = |bytes: Vec<u8>| {
+        let fragment = TextFragment {
             bytes: bytes.into(),
             case: CaseSensitivity::Exact,
         };
-        IndexKey::Text(stand, piece)
+        IndexKey::Text(position, fragment)
     };
-    Some(literals.into_iter().map(clue).collect())
+    Some(literals.into_iter().map(key).collect())
 }
 
-/// What every match begins or ends with one of.
+/// Returns the literals of which every match has one as its prefix or suffix.
 fn literals(hir: &Hir, kind: ExtractKind) -> Option<Vec<Vec<u8>>> {
     let mut extractor = Extractor::new();
     extractor
         .kind(kind)
-        .limit_class(LETTER)
-        .limit_total(ALTERNATIVES);
+        .limit_class(MAX_CLASS_CHARACTERS)
+        .limit_total(MAX_ALTERNATIVES);
     let found: Seq = extractor.extract(hir);
     let texts = found.literals()?.iter();
     let mut texts: Vec<Vec<u8>> = texts.map(|text| text.as_bytes().to_vec()).collect();
@@ -60,8 +60,8 @@ fn shortest(texts: &[Vec<u8>]) -> usize {
     texts.iter().map(Vec::len).min().unwrap_or_default()
 }
 
-/// Where in the text a match stands with that end of it.
-fn stand(hir: &Hir, kind: ExtractKind) -> TextPosition {
+/// Returns where the prefix or suffix of a match occurs in the text.
+fn position(hir: &Hir, kind: ExtractKind) -> TextPosition {
     let properties = hir.properties();
     match kind {
         ExtractKind::Prefix if properties.look_set_prefix().contains(Look::Start) => {
@@ -78,23 +78,24 @@ fn stand(hir: &Hir, kind: ExtractKind) -> TextPosition {
 mod tests {
     use super::*;
 
-    fn told(pattern: &str, case: CaseSensitivity) -> Option<Vec<(TextPosition, String)>> {
-        let clues = clues(pattern, case)?.into_iter();
-        let told = clues.map(|clue| match clue {
-            IndexKey::Text(stand, piece) => {
-                (stand, String::from_utf8_lossy(&piece.bytes).into_owned())
-            }
+    fn extracted(pattern: &str, case: CaseSensitivity) -> Option<Vec<(TextPosition, String)>> {
+        let keys = index_keys(pattern, case)?.into_iter();
+        let literals = keys.map(|key| match key {
+            IndexKey::Text(position, fragment) => (
+                position,
+                String::from_utf8_lossy(&fragment.bytes).into_owned(),
+            ),
             other => panic!("{other:?}"),
         });
-        Some(told.collect())
+        Some(literals.collect())
     }
 
-    fn one(stand: TextPosition, text: &str) -> Option<Vec<(TextPosition, String)>> {
-        Some(vec![(stand, text.to_owned())])
+    fn one(position: TextPosition, text: &str) -> Option<Vec<(TextPosition, String)>> {
+        Some(vec![(position, text.to_owned())])
     }
 
     #[test]
-    fn what_a_match_must_contain_is_found() {
+    fn required_literals_are_extracted() {
         for (pattern, expected) in [
             ("^INC-[0-9]{6}", one(TextPosition::Start, "INC-")),
             (r"\border\b.*\d", one(TextPosition::Anywhere, "order")),
@@ -106,12 +107,12 @@ mod tests {
             (".", None),
             ("a*", None),
         ] {
-            let got = told(pattern, CaseSensitivity::Exact);
+            let got = extracted(pattern, CaseSensitivity::Exact);
             if pattern == "(^a)?bc" {
                 assert!(
                     got.iter()
                         .flatten()
-                        .all(|(stand, _)| *stand == TextPosition::Anywhere)
+                        .all(|(position, _)| *position == TextPosition::Anywhere)
                 );
                 continue;
             }
@@ -120,15 +121,15 @@ mod tests {
     }
 
     #[test]
-    fn letters_of_either_case_are_looked_for_where_case_is_ignored() {
-        let texts = told("vip", CaseSensitivity::Ignored).expect("some");
+    fn upper_and_lower_case_letters_are_extracted_if_case_is_ignored() {
+        let texts = extracted("vip", CaseSensitivity::Ignored).expect("some");
         assert!(
             texts.contains(&(TextPosition::Anywhere, "ViP".into())),
             "{texts:?}"
         );
         assert_eq!(texts.len(), 8);
-        let texts = told("kiosk", CaseSensitivity::Ignored).expect("some");
-        // The Kelvin sign is a k.
+        let texts = extracted("kiosk", CaseSensitivity::Ignored).expect("some");
+        // The lower case of the Kelvin sign is `k`.
         assert!(texts.iter().any(|(_, text)| text.starts_with('\u{212a}')));
     }
 }

@@ -1,5 +1,5 @@
-//! `starts_with`: the text begins with the operand, or one of a list.
-//! It refuses fields that are no text.
+//! The operator `starts_with`: the text starts with the operand, or with one operand of a list.
+//! Reports fields that are not text.
 
 use serde_json::json;
 
@@ -54,6 +54,6 @@ const EXAMPLES: &[Example] = &[
     absent("field", "{ not: { starts_with: x } }", Verdict::Missing),
 ];
 
-fn parse(node: &Node, parsing: &mut OperandContext<'_, '_>) -> Option<Operator> {
-    TextComparison::parse(node, SPEC.name, TextPosition::Start, parsing).map(Operator::StartsWith)
+fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
+    TextComparison::parse(node, SPEC.name, TextPosition::Start, context).map(Operator::StartsWith)
 }

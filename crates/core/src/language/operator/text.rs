@@ -1,5 +1,5 @@
-//! What the substring operators share: text compared with text, in or without its case.
-//! Null is no text and does not match; any other type is a mistake and says so.
+//! Compares text with text, for `contains`, `starts_with` and `ends_with`.
+//! Null never matches; any other value that is not text is a wrong type.
 
 use serde_json::Value;
 
@@ -10,41 +10,43 @@ use crate::language::operator::index_condition::{
     IndexCondition, IndexKey, TextFragment, TextPosition,
 };
 use crate::language::operator::operand::{Operand, Operands, text_only};
-use crate::language::operator::{CaseSensitivity, OperandContext, OperatorImpl, Verdict, words};
+use crate::language::operator::{
+    CaseSensitivity, OperandContext, OperatorImpl, Verdict, format_value,
+};
 use crate::path::Resolved;
 use crate::path::scope::Scope;
 
-/// A substring operator: texts to look for, where they must stand, and whether their case counts.
+/// A substring operator: the texts, their required position, and the case sensitivity.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TextComparison {
     operands: Operands,
     case: CaseSensitivity,
-    stand: TextPosition,
+    position: TextPosition,
 }
 
 impl TextComparison {
-    /// One text, or a list of which any may be found.
+    /// Parses one text, or a list of which one must be found.
     pub fn parse(
         node: &Node,
         operator: &str,
-        stand: TextPosition,
-        parsing: &mut OperandContext<'_, '_>,
+        position: TextPosition,
+        context: &mut OperandContext<'_, '_>,
     ) -> Option<Self> {
-        if !parsing.applies(node, operator, FieldType::is_text, instead) {
+        if !context.applies(node, operator, FieldType::is_text, instead) {
             return None;
         }
-        let operands = Operands::parse(node, parsing, text_only)?;
-        let case = parsing.case;
+        let operands = Operands::parse(node, context, text_only)?;
+        let case = context.case;
         Some(Self {
             operands,
             case,
-            stand,
+            position,
         })
     }
 }
 
 impl TextComparison {
-    fn narrowing_by(&self, operand: &Operand) -> IndexCondition {
+    fn index_condition(&self, operand: &Operand) -> IndexCondition {
         let text = match operand {
             Operand::Literal(Value::String(text)) if !text.is_empty() => text,
             Operand::Literal(Value::String(_)) | Operand::Path(_) => {
@@ -56,17 +58,17 @@ impl TextComparison {
             CaseSensitivity::Exact => text.as_bytes().into(),
             CaseSensitivity::Ignored => fold(text).into_bytes().into(),
         };
-        let piece = TextFragment {
+        let fragment = TextFragment {
             bytes,
             case: self.case,
         };
-        IndexCondition::exactly(IndexKey::Text(self.stand, piece))
+        IndexCondition::exactly(IndexKey::Text(self.position, fragment))
     }
 }
 
 impl OperatorImpl for TextComparison {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
-        let holds = |text: &str, part: &str| self.stand.holds(text, part);
+        let holds = |text: &str, part: &str| self.position.holds(text, part);
         let text = match value {
             Value::String(text) => text,
             Value::Null => return Verdict::NoMatch,
@@ -77,8 +79,10 @@ impl OperatorImpl for TextComparison {
         let folded = (self.case == CaseSensitivity::Ignored).then(|| fold(text));
         self.operands
             .any(scope, |operand| match (operand, &folded) {
-                (Value::String(operand), None) => Verdict::of(holds(text, operand)),
-                (Value::String(operand), Some(text)) => Verdict::of(holds(text, &fold(operand))),
+                (Value::String(operand), None) => Verdict::from_bool(holds(text, operand)),
+                (Value::String(operand), Some(text)) => {
+                    Verdict::from_bool(holds(text, &fold(operand)))
+                }
                 (Value::Null, _) => Verdict::NoMatch,
                 (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_), _) => {
                     Verdict::WrongType
@@ -94,19 +98,19 @@ impl OperatorImpl for TextComparison {
         self.operands.0.iter_mut().collect()
     }
 
-    fn narrowings(&self) -> Vec<IndexCondition> {
+    fn index_conditions(&self) -> Vec<IndexCondition> {
         let parts = self.operands.0.iter();
         vec![IndexCondition::any(
-            parts.map(|part| self.narrowing_by(part)),
+            parts.map(|part| self.index_condition(part)),
         )]
     }
 
-    fn want(&self, scope: &Scope<'_>) -> String {
+    fn expected(&self, scope: &Scope<'_>) -> String {
         let case = match self.case {
             CaseSensitivity::Exact => "",
             CaseSensitivity::Ignored => " in any case",
         };
-        format!("{}{case}", self.operands.words(" | ", scope))
+        format!("{}{case}", self.operands.describe(" | ", scope))
     }
 
     fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
@@ -114,7 +118,7 @@ impl OperatorImpl for TextComparison {
             [Value::String(text)] => {
                 let folded = fold(text);
                 let mut texts = self.operands.values(scope);
-                let holds = |part: &str| self.stand.holds(&folded, &fold(part));
+                let holds = |part: &str| self.position.holds(&folded, &fold(part));
                 let near = texts.any(|part| part.as_str().is_some_and(holds));
                 near.then(|| "differs only in letter case; `ignore_case: true` ignores it".into())
             }
@@ -123,11 +127,12 @@ impl OperatorImpl for TextComparison {
         }
     }
 
-    fn satisfying(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
+    fn satisfying_values(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
         self.operands.values(scope).collect()
     }
 }
 
+/// Returns a help text for a field that is not text.
 pub fn instead(field: &FieldType) -> &'static str {
     match field {
         FieldType::List(_) => "a list is searched with `has: VALUE`",
@@ -149,7 +154,7 @@ fn wrong_type_hint(value: &Value) -> Option<String> {
     match value {
         Value::Array(_) => Some("the value is a list; `has: VALUE` looks inside of it".into()),
         Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
-            Some(format!("the value is not text but {}", words(value)))
+            Some(format!("the value is not text but {}", format_value(value)))
         }
         Value::Null | Value::String(_) => None,
     }

@@ -1,5 +1,5 @@
-//! Points in time as events and authors write them: RFC 3339, a date alone, or relative to the event.
-//! A time without a zone is UTC; anything else is no time.
+//! Compares times, for `before` and `after`, and parses times of events and rules.
+//! A time is written as RFC 3339, as a date, or relative to the event. A time without a zone is UTC.
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -13,26 +13,26 @@ use crate::event::catalogue::field_type::FieldType;
 use crate::language::operator::index_condition::{IndexCondition, IndexKey};
 use crate::language::operator::operand::Operand;
 use crate::language::operator::relation::OrderRelation;
-use crate::language::operator::{OperandContext, OperatorImpl, Verdict, words};
+use crate::language::operator::{OperandContext, OperatorImpl, Verdict, format_value};
 use crate::path::Resolved;
 use crate::path::scope::Scope;
 
-/// `before` or `after`: the moments it compares with, and the side of them that is wanted.
+/// `before` or `after`: the operands, and the required relation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TimeComparison {
     moments: Vec<TimeOperand>,
-    side: OrderRelation,
+    relation: OrderRelation,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum TimeOperand {
     At(Timestamp, String),
-    /// `-2h`: counted from the event's time.
+    /// `-2h`: relative to the event's time.
     Relative(SignedDuration, String),
-    Of(Operand),
+    Path(Operand),
 }
 
-/// Reads a time or a date; a date is its first instant in UTC.
+/// Parses a time or a date; a date is its first instant in UTC.
 pub fn instant(text: &str) -> Option<Timestamp> {
     if let Ok(timestamp) = text.parse::<Timestamp>() {
         return Some(timestamp);
@@ -51,22 +51,22 @@ pub fn instant(text: &str) -> Option<Timestamp> {
         .map(|zoned| zoned.timestamp())
 }
 
-/// For finding: coarser than an instant, and in the same order.
+/// Converts an instant for the rule index. The result is less precise, but has the same order.
 #[allow(clippy::cast_precision_loss)]
 pub fn milliseconds(at: Timestamp) -> f64 {
-    // Exact: no instant is as far as 2^53 milliseconds away.
+    // Exact, because no timestamp reaches 2^53 milliseconds.
     at.as_millisecond() as f64
 }
 
 impl TimeComparison {
-    /// One moment, or a list of which any may hold.
+    /// Parses one time, or a list of which one must hold.
     pub fn parse(
         node: &Node,
         operator: &str,
-        side: OrderRelation,
-        parsing: &mut OperandContext<'_, '_>,
+        relation: OrderRelation,
+        context: &mut OperandContext<'_, '_>,
     ) -> Option<Self> {
-        if !parsing.applies(node, operator, is_time, instead) {
+        if !context.applies(node, operator, is_time, instead) {
             return None;
         }
         let nodes = match &node.value {
@@ -75,52 +75,55 @@ impl TimeComparison {
         };
         let mut moments = Vec::with_capacity(nodes.len());
         for node in nodes {
-            moments.push(parse_moment(node, operator, parsing));
+            moments.push(parse_operand(node, operator, context));
         }
         let moments = moments.into_iter().collect::<Option<_>>()?;
-        Some(Self { moments, side })
+        Some(Self { moments, relation })
     }
 
-    fn holds(&self, at: Timestamp, wanted: Timestamp) -> Verdict {
-        Verdict::of(self.side.holds(at.cmp(&wanted)))
+    fn holds(&self, at: Timestamp, expected: Timestamp) -> Verdict {
+        Verdict::from_bool(self.relation.holds(at.cmp(&expected)))
     }
 
     fn compare(&self, at: Timestamp, moment: &TimeOperand, scope: &Scope<'_>) -> Verdict {
         match moment {
-            TimeOperand::At(wanted, _) => self.holds(at, *wanted),
-            TimeOperand::Relative(span, _) => match counted(*span, scope) {
-                Some(wanted) => self.holds(at, wanted),
+            TimeOperand::At(expected, _) => self.holds(at, *expected),
+            TimeOperand::Relative(span, _) => match relative_to_event(*span, scope) {
+                Some(expected) => self.holds(at, expected),
                 None => Verdict::Missing,
             },
-            TimeOperand::Of(operand) => operand.judge(scope, |wanted| match read(wanted) {
-                Ok(wanted) => self.holds(at, wanted),
-                Err(verdict) => verdict,
-            }),
+            TimeOperand::Path(operand) => {
+                operand.evaluate(scope, |expected| match parse_value(expected) {
+                    Ok(expected) => self.holds(at, expected),
+                    Err(verdict) => verdict,
+                })
+            }
         }
     }
 
-    fn narrowing_by(&self, moment: &TimeOperand) -> IndexCondition {
+    fn index_condition(&self, moment: &TimeOperand) -> IndexCondition {
         let at = match moment {
             TimeOperand::At(at, _) => Ok(*at),
-            TimeOperand::Of(Operand::Literal(value)) => read(value),
-            TimeOperand::Relative(..) | TimeOperand::Of(Operand::Path(_)) => {
+            TimeOperand::Path(Operand::Literal(value)) => parse_value(value),
+            TimeOperand::Relative(..) | TimeOperand::Path(Operand::Path(_)) => {
                 return IndexCondition::standing();
             }
         };
         match at {
-            Ok(at) => IndexCondition::within(IndexKey::Instant(
-                self.side.up_to_and_with(milliseconds(at)),
-            )),
+            Ok(at) => {
+                let interval = self.relation.closed_interval(milliseconds(at));
+                IndexCondition::within(IndexKey::Instant(interval))
+            }
             Err(_) => IndexCondition::never(),
         }
     }
 
-    /// An instant so many seconds from the first moment.
-    fn beside(&self, scope: &Scope<'_>, seconds: i64) -> Option<Value> {
+    /// Returns the time that is `seconds` after the first operand.
+    fn offset_from_operand(&self, scope: &Scope<'_>, seconds: i64) -> Option<Value> {
         let at = match self.moments.first()? {
             TimeOperand::At(at, _) => *at,
-            TimeOperand::Relative(span, _) => counted(*span, scope)?,
-            TimeOperand::Of(operand) => instant(operand.value(scope)?.as_str()?)?,
+            TimeOperand::Relative(span, _) => relative_to_event(*span, scope)?,
+            TimeOperand::Path(operand) => instant(operand.value(scope)?.as_str()?)?,
         };
         let at = at.checked_add(SignedDuration::from_secs(seconds)).ok()?;
         Some(Value::String(at.to_string()))
@@ -129,7 +132,7 @@ impl TimeComparison {
 
 impl OperatorImpl for TimeComparison {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
-        let at = match read(value) {
+        let at = match parse_value(value) {
             Ok(at) => at,
             Err(verdict) => return verdict,
         };
@@ -140,7 +143,7 @@ impl OperatorImpl for TimeComparison {
     fn operands(&self) -> Vec<&Operand> {
         let operands = self.moments.iter().filter_map(|moment| match moment {
             TimeOperand::At(..) | TimeOperand::Relative(..) => None,
-            TimeOperand::Of(operand) => Some(operand),
+            TimeOperand::Path(operand) => Some(operand),
         });
         operands.collect()
     }
@@ -148,7 +151,7 @@ impl OperatorImpl for TimeComparison {
     fn operands_mut(&mut self) -> Vec<&mut Operand> {
         let operands = self.moments.iter_mut().filter_map(|moment| match moment {
             TimeOperand::At(..) | TimeOperand::Relative(..) => None,
-            TimeOperand::Of(operand) => Some(operand),
+            TimeOperand::Path(operand) => Some(operand),
         });
         operands.collect()
     }
@@ -158,22 +161,22 @@ impl OperatorImpl for TimeComparison {
         moments.any(|moment| match moment {
             TimeOperand::At(..) => false,
             TimeOperand::Relative(..) => true,
-            TimeOperand::Of(operand) => operand.is_path(),
+            TimeOperand::Path(operand) => operand.is_path(),
         })
     }
 
-    fn narrowings(&self) -> Vec<IndexCondition> {
+    fn index_conditions(&self) -> Vec<IndexCondition> {
         let parts = self.moments.iter();
         vec![IndexCondition::any(
-            parts.map(|part| self.narrowing_by(part)),
+            parts.map(|part| self.index_condition(part)),
         )]
     }
 
-    fn want(&self, scope: &Scope<'_>) -> String {
+    fn expected(&self, scope: &Scope<'_>) -> String {
         let words = self.moments.iter().map(|moment| match moment {
             TimeOperand::At(_, text) => text.clone(),
             TimeOperand::Relative(_, text) => format!("{text} from the event's time"),
-            TimeOperand::Of(operand) => operand.words(scope),
+            TimeOperand::Path(operand) => operand.describe(scope),
         });
         words.collect::<Vec<_>>().join(" | ")
     }
@@ -181,27 +184,28 @@ impl OperatorImpl for TimeComparison {
     fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
         let mut moments = self.moments.iter();
         if scope.event.time.is_none() && moments.any(|m| matches!(m, TimeOperand::Relative(..))) {
-            return Some("this event carries no time to count from".into());
+            return Some("this event has no time to count from".into());
         }
         match found.values() {
             [Value::Null] | [] => None,
             [Value::String(text)] if instant(text).is_some() => None,
-            [value] => Some(format!("{} is no time", words(value))),
+            [value] => Some(format!("{} is not a time", format_value(value))),
             _ => None,
         }
     }
 
-    fn satisfying(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
-        self.beside(scope, self.side.inside()).into_iter().collect()
+    fn satisfying_values(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Vec<Value> {
+        let value = self.offset_from_operand(scope, self.relation.satisfying_offset());
+        value.into_iter().collect()
     }
 
-    fn violating(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
-        self.beside(scope, self.side.outside())
+    fn violating_value(&self, _: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
+        self.offset_from_operand(scope, self.relation.violating_offset())
     }
 }
 
-/// The instant that a value is; or the verdict on one that is none. Null is neither early nor late.
-fn read(value: &Value) -> Result<Timestamp, Verdict> {
+/// Parses a value as a time; returns the verdict if it is not a time. Null never matches.
+fn parse_value(value: &Value) -> Result<Timestamp, Verdict> {
     match value {
         Value::String(text) => instant(text).ok_or(Verdict::WrongType),
         Value::Null => Err(Verdict::NoMatch),
@@ -211,8 +215,8 @@ fn read(value: &Value) -> Result<Timestamp, Verdict> {
     }
 }
 
-/// Counted from the event's time, where it has one.
-fn counted(span: SignedDuration, scope: &Scope<'_>) -> Option<Timestamp> {
+/// Adds a duration to the event's time; `None` if the event has no time.
+fn relative_to_event(span: SignedDuration, scope: &Scope<'_>) -> Option<Timestamp> {
     scope.event.time?.checked_add(span).ok()
 }
 
@@ -224,38 +228,38 @@ fn instead(_: &FieldType) -> &'static str {
     "only times and dates can be before or after; numbers compare with `lt` and `gt`"
 }
 
-fn parse_moment(
+fn parse_operand(
     node: &Node,
     operator: &str,
-    parsing: &mut OperandContext<'_, '_>,
+    context: &mut OperandContext<'_, '_>,
 ) -> Option<TimeOperand> {
-    let operand = Operand::parse(node, parsing)?;
+    let operand = Operand::parse(node, context)?;
     let text = match &operand {
         Operand::Path(_) => {
-            let sound = operand.fits(node, parsing, |other| {
+            let fits = operand.fits(node, context, |other| {
                 is_time(other) || *other == FieldType::Text
             });
-            return sound.then_some(TimeOperand::Of(operand));
+            return fits.then_some(TimeOperand::Path(operand));
         }
         Operand::Literal(Value::String(text)) => text,
         Operand::Literal(_) => "",
     };
     let moment =
-        relative(text).or_else(|| instant(text).map(|at| TimeOperand::At(at, text.into())));
+        parse_relative(text).or_else(|| instant(text).map(|at| TimeOperand::At(at, text.into())));
     if moment.is_none() {
         let message = format!(
             "`{operator}` takes a time, found {}",
-            words(&node.to_json())
+            format_value(&node.to_json())
         );
         let help = "write 2026-03-01, 2026-03-01T09:00:00Z, or -2h to count from the event's time";
-        parsing
+        context
             .names
             .error(Code::InvalidValue, node.at, message, help);
     }
     moment
 }
 
-fn relative(text: &str) -> Option<TimeOperand> {
+fn parse_relative(text: &str) -> Option<TimeOperand> {
     let (sign, rest) = match text.split_at_checked(1)? {
         ("-", rest) => (-1, rest),
         ("+", rest) => (1, rest),

@@ -1,5 +1,5 @@
-//! Orders in which values of one kind stand among themselves, as the comparisons of bundles have them.
-//! It reads no text as a number, and gives words no rank.
+//! Compares values of one kind, as the comparisons of bundles do, and parses numbers in text.
+//! A comparison by kind never reads text as a number and knows no ranks.
 
 use std::cmp::Ordering;
 
@@ -7,7 +7,7 @@ use serde_json::{Number, Value};
 
 use crate::language::operator::time::instant;
 
-/// What both sides of a comparison are.
+/// The kind of both values of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ValueKind {
     Text,
@@ -16,11 +16,11 @@ pub enum ValueKind {
 }
 
 impl ValueKind {
-    /// None where one of them is of another kind.
+    /// Compares two values; `None` if one of them is of another kind.
     pub fn order(self, value: &Value, operand: &Value) -> Option<Ordering> {
         match (self, value, operand) {
             (ValueKind::Text, Value::String(a), Value::String(b)) => Some(a.cmp(b)),
-            (ValueKind::Number, Value::Number(a), Value::Number(b)) => numbers(a, b),
+            (ValueKind::Number, Value::Number(a), Value::Number(b)) => compare_numbers(a, b),
             (ValueKind::Time, Value::String(a), Value::String(b)) => {
                 Some(instant(a)?.cmp(&instant(b)?))
             }
@@ -29,7 +29,8 @@ impl ValueKind {
     }
 }
 
-pub fn numbers(a: &Number, b: &Number) -> Option<Ordering> {
+/// Compares two numbers; integers are compared exactly.
+pub fn compare_numbers(a: &Number, b: &Number) -> Option<Ordering> {
     if let (Some(a), Some(b)) = (a.as_i64(), b.as_i64()) {
         return Some(a.cmp(&b));
     }
@@ -39,7 +40,7 @@ pub fn numbers(a: &Number, b: &Number) -> Option<Ordering> {
     a.as_f64()?.partial_cmp(&b.as_f64()?)
 }
 
-/// A number written as text, in the JSON form: `99.99`, not ` 99`, `1_000` or `0x1f`.
+/// Parses a number in JSON notation: `99.99`, but not ` 99`, `1_000` or `0x1f`.
 pub fn number(text: &str) -> Option<Number> {
     let starts = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
     let plain = text
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_has_its_own_order_and_takes_no_other() {
+    fn values_of_different_kinds_have_no_order() {
         for (kind, a, b, order) in [
             (
                 ValueKind::Text,

@@ -1,5 +1,5 @@
-//! What is known in some steps alone: `error`, the item of a list, the events of a window.
-//! It refuses what such a name does not hold, and says where it is known.
+//! Resolves names that exist only in some steps: `error`, items of a `for_each`, collected events.
+//! Reports unknown keys of such a name, and its use outside of these steps.
 
 use crate::diagnostic::{Code, Report, Span};
 use crate::document::suggest;
@@ -7,11 +7,11 @@ use crate::event::catalogue::field_type::FieldType;
 use crate::language::event_fields::FieldCheck;
 use crate::language::names::{ErrorScope, Local, LocalType};
 use crate::language::resolver::NameResolver;
-use crate::language::resolver::paths::spelled;
+use crate::language::resolver::paths::join_keys;
 use crate::path::{OF_DEATH, OF_FAILURE, Path, PathSegment};
 
 impl NameResolver<'_> {
-    /// Whether what has a name of the flow's holds these keys, as far as that is known.
+    /// Checks the keys of a local against its type; false after reporting an error.
     pub(crate) fn check_local(
         &mut self,
         name: &str,
@@ -29,11 +29,11 @@ impl NameResolver<'_> {
             LocalType::Value(FieldType::List(_) | FieldType::Object | FieldType::Any)
             | LocalType::Anything => return true,
             LocalType::Value(known) => (
-                format!("`{text}` leads nowhere: `{name}` is {}", known.words()),
+                format!("`{text}` does not exist: `{name}` is {}", known.words()),
                 format!("write `{name}` alone"),
             ),
             LocalType::Events if first.parse::<usize>().is_err() => (
-                format!("`{text}` leads nowhere: `{name}` is a list of events"),
+                format!("`{text}` does not exist: `{name}` is a list of events"),
                 format!(
                     "write `{name}.0.{first}` for the first, or go through them with `for_each: {name}`"
                 ),
@@ -52,8 +52,8 @@ impl NameResolver<'_> {
         false
     }
 
-    /// `items.id` where the item is called `item`.
-    pub(crate) fn local_meant(&self, dotted: &str) -> Option<String> {
+    /// Suggests a local with a similar name: `item.id` for `items.id`.
+    pub(crate) fn suggest_local(&self, dotted: &str) -> Option<String> {
         let first = dotted.split('.').next().unwrap_or(dotted);
         let names = self.in_scope.locals.iter().map(|local| local.name.as_str());
         let near = suggest::nearest(first, names)?;
@@ -63,8 +63,8 @@ impl NameResolver<'_> {
         ))
     }
 
-    /// `item` where the items around are called something else.
-    pub(crate) fn item_meant(&self, dotted: &str) -> Option<String> {
+    /// Suggests the item's name for `item`, if the surrounding `for_each` names its items differently.
+    pub(crate) fn suggest_item_name(&self, dotted: &str) -> Option<String> {
         let below = dotted.strip_prefix("item")?;
         if !below.is_empty() && !below.starts_with('.') {
             return None;
@@ -76,10 +76,14 @@ impl NameResolver<'_> {
         ))
     }
 
+    /// Checks the key of `error.…`; false after reporting an error.
     pub(crate) fn check_error(&mut self, keys: &[PathSegment], text: &str, at: Span) -> bool {
         let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
         let [name] = names.as_slice() else {
-            let message = format!("`{text}` leads nowhere: `error.{}` is one value", names[0]);
+            let message = format!(
+                "`{text}` does not exist: `error.{}` is a single value",
+                names[0]
+            );
             let help = format!("write `error.{}`", names[0]);
             self.error(Code::UndefinedName, at, message, &help);
             return false;
@@ -110,23 +114,23 @@ impl NameResolver<'_> {
     }
 }
 
-/// The field of an event that keys lead to, behind the event's number where they begin with one.
+/// Returns the field of an event that the keys name, without the index of the event if they start with one.
 fn event_field(keys: &[PathSegment]) -> String {
     match keys {
-        [first, rest @ ..] if first.index.is_some() => spelled(rest),
-        keys => spelled(keys),
+        [first, rest @ ..] if first.index.is_some() => join_keys(rest),
+        keys => join_keys(keys),
     }
 }
 
-/// What a name means that is known in some steps alone.
-pub fn known_elsewhere(dotted: &str) -> Option<(String, &'static str)> {
+/// Returns message and help for a name that exists only in some steps.
+pub fn scope_of_name(dotted: &str) -> Option<(String, &'static str)> {
     let (places, help) = match dotted.split('.').next()? {
         "error" => (
             "in the steps of `catch` and of `on_dead`",
-            "to go on after a failed step write `catch:`, a list of steps, beside it; to hear of a run that gave up, `on_dead:` beside `flow`",
+            "to continue after a failed step, write `catch:`, a list of steps, beside it; to react to a dead run, write `on_dead:` beside `flow`",
         ),
         "events" => (
-            "in the steps of a rule that gathers events",
+            "in the steps of a rule that collects events",
             "write `debounce: { per: ticket.id, quiet: 5m, keep: all }` in the rule",
         ),
         "item" => (
@@ -135,5 +139,5 @@ pub fn known_elsewhere(dotted: &str) -> Option<(String, &'static str)> {
         ),
         _ => return None,
     };
-    Some((format!("`{dotted}` is known {places} alone"), help))
+    Some((format!("`{dotted}` exists only {places}"), help))
 }

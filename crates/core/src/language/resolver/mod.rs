@@ -1,5 +1,5 @@
 //! Resolves the names in conditions and templates: fields of events, variables, earlier steps.
-//! It has no values; those come when a rule runs.
+//! Only names and types are known here; values exist when a rule runs.
 
 pub mod locals;
 pub mod paths;
@@ -15,20 +15,21 @@ use crate::language::event_fields::EventFields;
 use crate::language::interner::Interner;
 use crate::language::names::Names;
 
+/// Checks the paths of a rule against the names in scope.
 pub struct NameResolver<'a> {
     pub catalogue: &'a Catalogue,
     /// Whether all of the configuration could be read. If not, names may be defined in the missing part.
     pub config_complete: bool,
-    /// The fields of the events.
+    /// The fields of the rule's events.
     pub fields: EventFields,
     pub in_scope: Names,
-    /// What the rules before have in common with this one.
+    /// Values shared with the rules that were lowered before.
     pub interner: Interner,
     pub diagnostics: &'a mut Diagnostics,
 }
 
 impl<'a> NameResolver<'a> {
-    /// With the variables alone in scope, and a complete configuration.
+    /// Creates a resolver with only the variables in scope and a complete configuration.
     pub fn new(
         catalogue: &'a Catalogue,
         vars: Arc<Value>,

@@ -1,5 +1,5 @@
-//! What a rule may read: its paths, held against the fields of its events, its variables, the steps
-//! before. It refuses what could never be there, and says where it is instead.
+//! Checks the paths of a rule against the fields of its events, its variables and the earlier steps.
+//! Reports paths that can never have a value, with a suggestion.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use crate::event::catalogue::event_type::FieldLookup;
 use crate::language::event_fields::{EventFields, FieldCheck};
 use crate::language::names::{ErrorScope, LocalType};
 use crate::language::resolver::NameResolver;
-use crate::language::resolver::locals::known_elsewhere;
+use crate::language::resolver::locals::scope_of_name;
 use crate::path::{Path, PathKind, PathSegment, Root};
 
 impl NameResolver<'_> {
-    /// A path that a rule reads: parsed, and checked against what its event types hold.
+    /// Parses a path and checks it against the names in scope; `None` after reporting an error.
     pub fn path(&mut self, text: &str, at: Span) -> Option<Path> {
         self.shared_path(text, at).map(Arc::unwrap_or_clone)
     }
 
-    /// The same, one for all rules that spell it alike.
+    /// Like [`path`](Self::path), but returns the same path for all rules with this text.
     pub fn shared_path(&mut self, text: &str, at: Span) -> Option<Arc<Path>> {
         let path = match self.interner.paths.get(text) {
             Some(path) => Arc::clone(path),
@@ -26,7 +26,7 @@ impl NameResolver<'_> {
         };
         let path = match (self.in_scope.error_scope, self.in_scope.locals.is_empty()) {
             (ErrorScope::None, true) => path,
-            (_, _) => Arc::new(self.placed(Path::clone(&path))),
+            (_, _) => Arc::new(self.with_scope_root(Path::clone(&path))),
         };
         self.check_path(&path, at).then_some(path)
     }
@@ -47,9 +47,9 @@ impl NameResolver<'_> {
         }
     }
 
-    /// `error.…` is a field of the event, but where there is an error to tell of; and so is what the
-    /// flow gave a name to, but where it has that name.
-    pub fn placed(&self, path: Path) -> Path {
+    /// Sets the root of a path: `error.…` and names of locals are fields of the event, unless an error or
+    /// a local of that name is in scope.
+    pub fn with_scope_root(&self, path: Path) -> Path {
         let path = match self.in_scope.error_scope {
             ErrorScope::None => path,
             ErrorScope::RunDied | ErrorScope::StepFailed => path.of_error(),
@@ -57,7 +57,7 @@ impl NameResolver<'_> {
         path.of_local(|name| self.in_scope.locals.iter().any(|local| local.name == name))
     }
 
-    /// The types that a path has, as far as they are known.
+    /// Returns what is known about the type of a path.
     pub fn types_at(&self, path: &Path) -> FieldCheck {
         let Some((name, below)) = path.local() else {
             let dotted = path.dotted();
@@ -67,15 +67,15 @@ impl NameResolver<'_> {
         let local = self.in_scope.locals.iter().find(|local| local.name == name);
         match (local.map(|local| &local.holds), below) {
             (Some(LocalType::Value(known)), []) => FieldCheck::Known(vec![known.clone()]),
-            (Some(LocalType::Event), [_, ..]) => self.fields.check(&spelled(below)),
+            (Some(LocalType::Event), [_, ..]) => self.fields.check(&join_keys(below)),
             (Some(LocalType::Events), [_, field, ..]) if field.index.is_none() => {
-                self.fields.check(&spelled(&below[1..]))
+                self.fields.check(&join_keys(&below[1..]))
             }
             (_, _) => FieldCheck::Open,
         }
     }
 
-    /// Whether events of the rule's types can hold the path; false after saying why not.
+    /// Checks that the path can have a value; false after reporting an error.
     pub fn check_path(&mut self, path: &Path, at: Span) -> bool {
         if let PathKind::Plain { root, keys } = &path.route {
             let first = keys.first().map(|key| key.name.as_str());
@@ -86,7 +86,7 @@ impl NameResolver<'_> {
                     return false;
                 }
                 (Root::Vars, Some(name)) if path.in_variables(&self.in_scope.vars).is_none() => {
-                    let message = format!("the variable `{name}` holds no `{}`", path.text);
+                    let message = format!("the variable `{name}` has no `{}`", path.text);
                     let help = "look it up under `vars` in the rule or in flowtrigger.yaml";
                     self.error(Code::UndefinedName, at, message, help);
                     return false;
@@ -119,35 +119,35 @@ impl NameResolver<'_> {
         };
         let first = dotted.split('.').next().unwrap_or_default();
         if self.in_scope.out_of_scope.contains(first) && first != "item" {
-            let message = format!("`{dotted}` is known within its `for_each` alone");
+            let message = format!("`{dotted}` exists only within its `for_each`");
             let help =
-                "out here the result of that step can be read, a list of what the items gave";
+                "outside of it, read the result of that step: a list with one result for each item";
             self.error(Code::UndefinedName, at, message, help);
             return false;
         }
-        if let Some(help) = self.item_meant(&dotted) {
-            let message = format!("nothing is called `{dotted}` here");
+        if let Some(help) = self.suggest_item_name(&dotted) {
+            let message = format!("unknown name `{dotted}`");
             self.error(Code::UndefinedName, at, message, &help);
             return false;
         }
-        if let Some((message, help)) = known_elsewhere(&dotted) {
+        if let Some((message, help)) = scope_of_name(&dotted) {
             self.error(Code::UndefinedName, at, message, help);
             return false;
         }
         let message = format!("{} has no field `{}`", self.fields.words(), path.text);
         let help = self
-            .step_meant(&dotted)
-            .or_else(|| self.local_meant(&dotted))
+            .suggest_step(&dotted)
+            .or_else(|| self.suggest_local(&dotted))
             .or_else(|| self.fields.instead())
             .or_else(|| suggest::for_field(&dotted))
-            .or_else(|| self.comes_with(&dotted))
+            .or_else(|| self.event_types_with(&dotted))
             .or_else(|| nearest.map(|name| format!("did you mean `{name}`?")))
             .unwrap_or_else(|| self.fields.advice());
         self.error(Code::UnknownField, at, message, &help);
         false
     }
 
-    /// Whether JSONPath enters the body by the key that the rule's events have.
+    /// Checks that a JSONPath uses the body key of the rule's events; false after reporting an error.
     fn check_body_key(&mut self, path: &Path, at: Span) -> bool {
         let keys = self.fields.body_keys();
         let (Some(named), Some(first)) = (path.body_key(), keys.first()) else {
@@ -163,18 +163,19 @@ impl NameResolver<'_> {
         false
     }
 
-    /// The event types of the same source that do have a field; looked for once for each.
-    fn comes_with(&mut self, dotted: &str) -> Option<String> {
+    /// Names the event types of the same source that have a field; the answer is cached.
+    fn event_types_with(&mut self, dotted: &str) -> Option<String> {
         let key = (self.fields.identity()?, dotted.to_owned());
-        if let Some(known) = self.interner.elsewhere.get(&key) {
+        if let Some(known) = self.interner.event_types_with_field.get(&key) {
             return known.clone();
         }
-        let found = self.find_elsewhere(dotted);
-        self.interner.elsewhere.insert(key, found.clone());
+        let found = self.find_event_types_with(dotted);
+        let cache = &mut self.interner.event_types_with_field;
+        cache.insert(key, found.clone());
         found
     }
 
-    fn find_elsewhere(&self, dotted: &str) -> Option<String> {
+    fn find_event_types_with(&self, dotted: &str) -> Option<String> {
         let EventFields::Of(here) = &self.fields else {
             return None;
         };
@@ -190,16 +191,16 @@ impl NameResolver<'_> {
             [_, _, _, _, more @ ..] => {
                 let some = tags[..3].join(", ");
                 Some(format!(
-                    "it comes with {some} and {} more types",
+                    "it exists in {some} and {} more types",
                     more.len() + 1
                 ))
             }
-            few => Some(format!("it comes with {}", few.join(", "))),
+            few => Some(format!("it exists in {}", few.join(", "))),
         }
     }
 
-    /// Warns where a text writes out a field that not every event of the rule holds: for the others
-    /// the step could not be rendered.
+    /// Warns about a field in a template that some events of the rule lack: for those events the step
+    /// could not be rendered.
     pub fn warn_if_absent(&mut self, path: &Path, at: Span) {
         if let Some(step) = path.step() {
             return self.warn_if_not_run(step, &path.text, at);
@@ -216,8 +217,7 @@ impl NameResolver<'_> {
             self.in_scope.absence_excused = true;
             return;
         }
-        let message =
-            format!("`{dotted}` comes with {only}; the run of any other event would end dead here");
+        let message = format!("`{dotted}` exists in {only}; runs for other events would fail here");
         let help = format!(
             "write `{dotted} | default('')`, or test it in `when`: {{ {dotted}: {{ exists: true }} }}"
         );
@@ -250,9 +250,9 @@ impl NameResolver<'_> {
             }
             (None, "step") => {
                 let help = match self.in_scope.error_scope {
-                    ErrorScope::None | ErrorScope::StepFailed => self.where_steps_are(name),
+                    ErrorScope::None | ErrorScope::StepFailed => self.readable_steps_help(name),
                     ErrorScope::RunDied => {
-                        "what the steps of the dead run got is not in reach; `error.message` says why it died"
+                        "the results of the dead run's steps are not available; `error.message` is the reason of its failure"
                     }
                 };
                 self.error(Code::UndefinedName, at, message, help);
@@ -265,7 +265,7 @@ impl NameResolver<'_> {
     }
 }
 
-pub(crate) fn spelled(keys: &[PathSegment]) -> String {
+pub(crate) fn join_keys(keys: &[PathSegment]) -> String {
     let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
     names.join(".")
 }

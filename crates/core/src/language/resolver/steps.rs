@@ -1,5 +1,5 @@
-//! What a rule may read of its steps: results by their keys, where the step is sure to have run.
-//! It refuses keys that a step never gives, and says what it gives instead.
+//! Checks what a rule reads of its earlier steps: the keys of their results, and whether they have run.
+//! Reports keys that a result never has, with the keys that it has.
 
 use crate::diagnostic::{Code, Diagnostic, Report, Span};
 use crate::document::suggest;
@@ -7,8 +7,8 @@ use crate::language::names::{Execution, StepOutput};
 use crate::language::resolver::NameResolver;
 
 impl NameResolver<'_> {
-    /// `user.body.name` where an earlier step is called `user`.
-    pub(crate) fn step_meant(&self, dotted: &str) -> Option<String> {
+    /// Suggests `steps.user.body` for `user.body`, if an earlier step is called `user`.
+    pub(crate) fn suggest_step(&self, dotted: &str) -> Option<String> {
         let first = dotted.split('.').next().unwrap_or(dotted);
         let step = self.in_scope.steps.iter().find(|step| step.name == first)?;
         Some(match step.gives {
@@ -17,23 +17,23 @@ impl NameResolver<'_> {
         })
     }
 
-    /// Where any step may have failed, whose result is there hangs on which.
+    /// Warns about the result of a step that may not have run, because an earlier step may have failed.
     pub(crate) fn warn_if_not_run(&mut self, name: &str, text: &str, at: Span) {
         let step = self.in_scope.steps.iter().find(|step| step.name == name);
-        let perhaps = step.is_some_and(|step| step.ran == Execution::Possible);
-        let place = format!("steps.{name}");
-        let below = format!("{place}.");
-        let covers = |tested: &String| *tested == place || tested.starts_with(&below);
-        if !perhaps || self.in_scope.tested_paths.iter().any(covers) {
+        let may_be_missing = step.is_some_and(|step| step.ran == Execution::Possible);
+        let result = format!("steps.{name}");
+        let below = format!("{result}.");
+        let covers = |tested: &String| *tested == result || tested.starts_with(&below);
+        if !may_be_missing || self.in_scope.tested_paths.iter().any(covers) {
             return;
         }
-        let message = format!("`{text}` is there only if the step `{name}` ran before one failed");
-        let help = format!("test it in `when` before: {{ {place}: {{ exists: true }} }}");
+        let message = format!("`{text}` exists only if the step `{name}` ran before the failure");
+        let help = format!("test it in `when` before: {{ {result}: {{ exists: true }} }}");
         self.diagnostics
             .push(Diagnostic::warning(Code::MaybeAbsent, at, message).help(help));
     }
 
-    /// Whether the result of a step holds a key; false after saying why not.
+    /// Checks a key of a step's result; false after reporting an error.
     pub(crate) fn check_result(
         &mut self,
         gives: StepOutput,
@@ -45,7 +45,8 @@ impl NameResolver<'_> {
             (StepOutput::Anything | StepOutput::Inner, _) => return true,
             (StepOutput::Keys([]), _) => (
                 format!("the step `{step}` has no result to read"),
-                "guards, `wait`, `succeed`, `fail` and steps with `keep: none` give nothing".into(),
+                "guards, `wait`, `succeed`, `fail` and steps with `keep: none` have no result"
+                    .into(),
             ),
             (StepOutput::List, Some(key)) if key.parse::<usize>().is_err() => (
                 format!("the result of the step `{step}` is a list, one result for each item"),
@@ -59,7 +60,7 @@ impl NameResolver<'_> {
                 match suggest::nearest(key, keys.iter().copied()) {
                     Some(near) => format!("did you mean `steps.{step}.{near}`?"),
                     None if keys.contains(&"headers") => format!(
-                        "it has {}; what the other side answered is `steps.{step}.body`",
+                        "it has {}; the body of the response is `steps.{step}.body`",
                         keys.join(", ")
                     ),
                     None => format!("it has {}", keys.join(", ")),
@@ -71,19 +72,19 @@ impl NameResolver<'_> {
         false
     }
 
-    /// Which steps can be read here.
-    pub(crate) fn where_steps_are(&self, name: &str) -> &'static str {
+    /// Returns a help text about the steps that can be read here.
+    pub(crate) fn readable_steps_help(&self, name: &str) -> &'static str {
         let inner = self
             .in_scope
             .out_of_scope
             .contains(&format!("steps.{name}"));
         match (self.in_scope.in_named_flow, inner) {
             (_, true) => {
-                "it stands within another step and can be read in there alone; out here the result of that one can"
+                "it is nested in another step and visible only there; read the outer step's result instead"
             }
             (false, false) => "a step can read only the steps before it, by their `name`",
             (true, false) => {
-                "a named flow reads its own steps alone; give it what it needs as `vars` where it is run"
+                "a named flow can read only its own steps; pass it other values as `vars`"
             }
         }
     }

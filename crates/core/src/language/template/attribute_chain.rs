@@ -1,5 +1,5 @@
-//! What a template's expressions name: `ticket.via['channel']` as a chain of names with its place.
-//! It refuses to guess: an index that is computed ends a chain.
+//! Reads attribute access in template expressions, such as `ticket.via['channel']`, as a list of names.
+//! Only constant names are included; a computed index has no chain.
 
 use std::ops::Range;
 
@@ -8,14 +8,14 @@ use minijinja::machinery::ast::{Expr, Stmt};
 
 use crate::path::Path;
 
-/// A name and the names below it: `ticket.via['channel']`.
+/// A name and the attributes below it: `ticket.via['channel']`.
 pub struct AttributeChain<'a> {
     pub names: Vec<&'a str>,
     pub span: Range<usize>,
 }
 
 impl AttributeChain<'_> {
-    /// The chain as a path, up to the first name that a path cannot spell.
+    /// Returns the chain as a path, up to the first name that a path cannot contain.
     pub fn prefix(&self) -> Option<Path> {
         let plain = |name: &&&str| {
             !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || "$.[]{}".contains(c))
@@ -24,12 +24,14 @@ impl AttributeChain<'_> {
         Path::parse(&names.join(".")).ok()
     }
 
+    /// Returns the whole chain as a path; `None` for a secret, or if a path cannot contain a name.
     pub fn path(&self) -> Option<Path> {
         let path = self.prefix()?;
         (path.text == self.names.join(".") && self.names[0] != "secret").then_some(path)
     }
 }
 
+/// Returns the chain of an expression that is only attribute access with constant names.
 pub fn chain<'a>(expr: &'a Expr<'a>) -> Option<AttributeChain<'a>> {
     let (inner, name) = match expr {
         Expr::Var(var) => {
@@ -55,7 +57,7 @@ pub fn range(span: Span) -> Range<usize> {
     span.start_offset as usize..span.end_offset as usize
 }
 
-/// The chain, where the template is one plain `{{ path }}`.
+/// Returns the chain if the template is exactly one `{{ path }}`.
 pub fn single<'a>(template: &'a Stmt<'a>) -> Option<AttributeChain<'a>> {
     let Stmt::Template(template) = template else {
         return None;
@@ -66,8 +68,8 @@ pub fn single<'a>(template: &'a Stmt<'a>) -> Option<AttributeChain<'a>> {
     }
 }
 
-/// A text or a list written out, which `*` would repeat.
-pub fn repeats(expr: &Expr<'_>) -> bool {
+/// Returns whether an expression is a literal text or list, which `*` would repeat.
+pub fn is_repeatable(expr: &Expr<'_>) -> bool {
     match expr {
         Expr::Const(constant) => constant.value.as_str().is_some(),
         Expr::List(_) | Expr::Tuple(_) => true,

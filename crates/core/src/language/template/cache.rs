@@ -1,6 +1,6 @@
-//! Texts that were lowered before, so that thousands of rules that say the same are compiled once and
-//! keep it once. It refuses to speak for a text that was judged by anything but the fields of events:
-//! variables, steps and tests differ from rule to rule.
+//! Caches lowered templates, so that thousands of rules with the same text share one.
+//! A cached template is reused only if it reads nothing but fields of events: variables, steps and
+//! tested paths differ by rule.
 
 use std::collections::HashMap;
 
@@ -10,17 +10,18 @@ use crate::language::resolver::NameResolver;
 use crate::language::template::json::JsonTemplate;
 use crate::language::template::{Escape, TemplateBody, TemplateSource};
 
-/// What a text is lowered to.
+/// The form to which a text is lowered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Form {
     Text(Escape),
-    /// A leaf of a tree, which may keep the type of its value.
+    /// A leaf of a JSON template, which may keep the type of its value.
     Leaf,
 }
 
-/// Beyond it texts are lowered one by one: they are hardly the same then.
-const MOST: usize = 10_000;
+/// The number of cached templates. Later texts are lowered without the cache.
+const CACHE_CAPACITY: usize = 10_000;
 
+/// The cached templates, by form and text.
 #[derive(Default)]
 pub struct TemplateCache {
     texts: HashMap<Form, HashMap<String, CachedTemplate>>,
@@ -29,12 +30,13 @@ pub struct TemplateCache {
 
 struct CachedTemplate {
     template: JsonTemplate,
-    /// For events with these fields there is nothing to say about it.
-    silent: Vec<EventTypesKey>,
+    /// The fields for which nothing was reported about the template.
+    clean_for: Vec<EventTypesKey>,
 }
 
-/// Lowers a text unless that was done, with nothing to say, for the same fields.
-pub fn once(
+/// Returns the cached template if nothing was reported about it for these fields; otherwise lowers the
+/// text and caches the result.
+pub fn lower_cached(
     source: &TemplateSource<'_>,
     form: Form,
     names: &mut NameResolver<'_>,
@@ -44,29 +46,25 @@ pub fn once(
         ErrorScope::None => names.fields.identity(),
         ErrorScope::RunDied | ErrorScope::StepFailed => None,
     };
-    // What the flow gave a name to is a field of the event elsewhere.
+    // Without the local, the same name is a field of the event.
     let mut locals = names.in_scope.locals.iter();
-    let named = locals.any(|local| source.text.contains(&local.name));
-    let Some(fields) = fields.filter(|_| !named) else {
+    let may_read_local = locals.any(|local| source.text.contains(&local.name));
+    let Some(fields) = fields.filter(|_| !may_read_local) else {
         return lower(source, names);
     };
     let known = names.interner.texts.get(form, &source.text);
-    if let Some(known) = known.filter(|known| known.silent.contains(&fields)) {
+    if let Some(known) = known.filter(|known| known.clean_for.contains(&fields)) {
         return Some(known.template.clone());
     }
-    let said = names.diagnostics.count();
+    let reported = names.diagnostics.count();
     names.in_scope.absence_excused = false;
     let template = lower(source, names)?;
-    let silent = names.diagnostics.count() == said
+    let clean = names.diagnostics.count() == reported
         && !names.in_scope.absence_excused
-        && reads_event_alone(&template);
-    let silent = silent.then_some(fields);
-    Some(
-        names
-            .interner
-            .texts
-            .keep(form, &source.text, template, silent),
-    )
+        && reads_only_event(&template);
+    let clean_for = clean.then_some(fields);
+    let cache = &mut names.interner.texts;
+    Some(cache.insert(form, &source.text, template, clean_for))
 }
 
 impl TemplateCache {
@@ -74,39 +72,40 @@ impl TemplateCache {
         self.texts.get(&form)?.get(text)
     }
 
-    /// The template, or an equal one that is kept already.
-    fn keep(
+    /// Adds a template, unless the cache is full. Returns the cached template of the same text if there is
+    /// one, otherwise `template`.
+    fn insert(
         &mut self,
         form: Form,
         text: &str,
         template: JsonTemplate,
-        silent: Option<EventTypesKey>,
+        clean_for: Option<EventTypesKey>,
     ) -> JsonTemplate {
         let texts = self.texts.entry(form).or_default();
         if let Some(known) = texts.get_mut(text) {
-            known.silent.extend(silent);
+            known.clean_for.extend(clean_for);
             return known.template.clone();
         }
-        if self.count < MOST {
+        if self.count < CACHE_CAPACITY {
             self.count += 1;
-            let lowered = CachedTemplate {
+            let cached = CachedTemplate {
                 template: template.clone(),
-                silent: silent.into_iter().collect(),
+                clean_for: clean_for.into_iter().collect(),
             };
-            texts.insert(text.to_owned(), lowered);
+            texts.insert(text.to_owned(), cached);
         }
         template
     }
 }
 
-fn reads_event_alone(template: &JsonTemplate) -> bool {
+fn reads_only_event(template: &JsonTemplate) -> bool {
     match template {
         JsonTemplate::Value(_) => true,
         JsonTemplate::Field(path) => path.dotted().is_some(),
-        JsonTemplate::Typed(typed) => typed.reads.is_of_event(),
+        JsonTemplate::Typed(typed) => typed.reads.is_only_event(),
         JsonTemplate::Text(text) => match &text.0.body {
             TemplateBody::Literal => true,
-            TemplateBody::Rendered(reads) => reads.is_of_event(),
+            TemplateBody::Rendered(reads) => reads.is_only_event(),
             TemplateBody::Filled(_) => false,
         },
         JsonTemplate::List(_) | JsonTemplate::Map(_) => false,

@@ -1,5 +1,5 @@
-//! The template engine as this program runs it: strict, without escaping but for URLs, within limits.
-//! It refuses to print what is undefined, and more output than a request could carry.
+//! Configures the template engine: strict about undefined values, limited in steps and output.
+//! Values are escaped only in URLs. Writing an undefined value is an error.
 
 use std::fmt::Write as _;
 use std::io;
@@ -16,19 +16,19 @@ use crate::language::template::secret;
 use crate::language::template::secret::SecretReference;
 use crate::language::template::{Escape, filter};
 
-/// Steps of the engine that one rendering may take.
+/// The maximum number of engine steps of one rendering.
 const FUEL: u64 = 200_000;
-/// What one text may become, in bytes.
-pub const MOST_OUTPUT: usize = 256 * 1024;
+/// The maximum size of one rendered text, in bytes.
+pub const MAX_OUTPUT_BYTES: usize = 256 * 1024;
 
-/// Everything but the characters that a URL never gives a meaning to.
+/// All characters except the unreserved characters of RFC 3986.
 pub const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// An environment without templates.
+/// Returns the environment for this escaping; it contains no templates.
 pub fn environment(escape: Escape) -> &'static Environment<'static> {
     static PLAIN: OnceLock<Environment<'static>> = OnceLock::new();
     static URL: OnceLock<Environment<'static>> = OnceLock::new();
@@ -38,7 +38,7 @@ pub fn environment(escape: Escape) -> &'static Environment<'static> {
     }
 }
 
-/// The text as its author wrote it, the line break at its end included.
+/// Returns the syntax: a line break at the end of a text is kept.
 pub fn syntax() -> SyntaxConfig {
     let mut syntax = SyntaxConfig::builder();
     syntax
@@ -79,7 +79,7 @@ fn write_in_url(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> R
     Ok(write!(out, "{}", utf8_percent_encode(&text, RESERVED))?)
 }
 
-/// A value as it stands in a text: null is empty, lists and objects are JSON.
+/// Formats a value for output in a text: null is empty, lists and objects are JSON.
 pub fn text(value: &Value) -> Result<String, Error> {
     match value.kind() {
         ValueKind::Undefined => Err(undefined(value)),
@@ -89,13 +89,13 @@ pub fn text(value: &Value) -> Result<String, Error> {
     }
 }
 
-/// The error for an undefined value. Reading below it is what makes the engine name it.
+/// Returns the error for an undefined value. Reading an attribute of it makes the engine name the value.
 pub fn undefined(value: &Value) -> Error {
     let named = value.get_attr("it").err();
     named.unwrap_or_else(|| Error::from(ErrorKind::UndefinedError))
 }
 
-/// Output that stops at the limit.
+/// Collects the output, up to the limit.
 #[derive(Debug, Default)]
 pub struct LimitedWriter {
     bytes: Vec<u8>,
@@ -114,7 +114,7 @@ impl LimitedWriter {
 
 impl io::Write for LimitedWriter {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + buf.len() > MOST_OUTPUT {
+        if self.bytes.len() + buf.len() > MAX_OUTPUT_BYTES {
             self.full = true;
             return Err(io::Error::other("too much output"));
         }

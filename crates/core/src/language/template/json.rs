@@ -1,5 +1,6 @@
-//! A YAML tree whose texts are templates: what `json:` and `set:` take. A text that is one `{{ … }}`
-//! alone keeps the type of its value. It refuses templates in keys, and values that are absent.
+//! Lowers and renders JSON templates: trees whose texts are templates, for `json:` and `set:`.
+//! A text that is exactly one `{{ … }}` keeps the type of its value. Reports templates in keys; an absent
+//! value is an error when it is rendered.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,18 +23,18 @@ use crate::path::{Path, Resolved};
 
 #[derive(Debug, Clone)]
 pub enum JsonTemplate {
-    /// Null, a boolean or a number; of a bundle, whatever stands as it is.
+    /// Null, a boolean or a number; in a bundle, any constant value.
     Value(Arc<Json>),
-    /// One field, as it is.
+    /// The value of one path, with its type.
     Field(Arc<Path>),
-    /// The value of one expression, whatever its type.
+    /// The value of one expression, with its type.
     Typed(Arc<TypedExpression>),
     Text(Template),
     List(Arc<Vec<JsonTemplate>>),
     Map(Arc<Mapping>),
 }
 
-/// The values of a mapping, in the order of its keys. Thousands of rules send the same keys.
+/// A mapping. Its keys are shared, because thousands of rules send the same keys.
 #[derive(Debug)]
 pub struct Mapping {
     keys: Arc<[Arc<str>]>,
@@ -46,7 +47,7 @@ impl Mapping {
     }
 }
 
-/// Read anew by the engine each time, as the text of a template is.
+/// An expression whose value keeps its type. The engine parses it at each evaluation, like a template.
 pub struct TypedExpression {
     source: Box<str>,
     pub reads: Arc<ReadSet>,
@@ -120,7 +121,7 @@ impl JsonTemplate {
         })
     }
 
-    /// What stands under these keys; None where one of them is not there, or not in the text.
+    /// Returns the template under these keys; `None` if one of them does not exist in the text.
     pub fn at(&self, keys: &[&str]) -> Option<&Self> {
         let Some((first, rest)) = keys.split_first() else {
             return Some(self);
@@ -133,7 +134,7 @@ impl JsonTemplate {
         value.at(rest)
     }
 
-    /// What it renders to whatever the event is; None where an event decides.
+    /// Returns the rendered value if it is the same for every event.
     pub fn constant(&self) -> Option<Json> {
         match self {
             Self::Value(value) => Some(Json::clone(value)),
@@ -147,7 +148,7 @@ impl JsonTemplate {
         }
     }
 
-    /// The names of the secrets that it writes out.
+    /// Returns the names of the secrets that it contains.
     pub fn secrets(&self) -> Vec<&str> {
         match self {
             Self::Value(_) | Self::Field(_) | Self::Typed(_) => Vec::new(),
@@ -160,7 +161,7 @@ impl JsonTemplate {
 
 fn lower_entry(entry: &Entry, names: &mut NameResolver<'_>) -> Option<LoweredEntry> {
     if entry.key.contains("{{") || entry.key.contains("{%") {
-        let help = "templates stand in values alone";
+        let help = "templates are allowed only in values";
         let message = format!("the key `{}` is a template", entry.key);
         names.error(Code::BadTemplate, entry.key_at, message, help);
         return None;
@@ -169,6 +170,7 @@ fn lower_entry(entry: &Entry, names: &mut NameResolver<'_>) -> Option<LoweredEnt
     Some((names.interner.words.share(entry.key.as_str()), value))
 }
 
+/// Creates a mapping with interned keys.
 pub fn mapping(entries: Vec<(Arc<str>, JsonTemplate)>, names: &mut NameResolver<'_>) -> Mapping {
     let (keys, values): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
     Mapping {
@@ -178,23 +180,23 @@ pub fn mapping(entries: Vec<(Arc<str>, JsonTemplate)>, names: &mut NameResolver<
 }
 
 fn lower_leaf(node: &Node, names: &mut NameResolver<'_>) -> Option<JsonTemplate> {
-    let source = TemplateSource::of(node, Escape::None, names)?;
-    cache::once(&source, Form::Leaf, names, |source, names| {
-        lower_leaf_anew(node, source, names)
+    let source = TemplateSource::new(node, Escape::None, names)?;
+    cache::lower_cached(&source, Form::Leaf, names, |source, names| {
+        lower_uncached_leaf(node, source, names)
     })
 }
 
-fn lower_leaf_anew(
+fn lower_uncached_leaf(
     node: &Node,
     source: &TemplateSource<'_>,
     names: &mut NameResolver<'_>,
 ) -> Option<JsonTemplate> {
     let [Segment::Expression { inner, .. }] = source.segments.as_slice() else {
-        return source.compile_anew(names).map(JsonTemplate::Text);
+        return source.compile_uncached(names).map(JsonTemplate::Text);
     };
     let reading = source.check(names)?;
     if reading.reads.secrets().next().is_some() {
-        return source.compile_anew(names).map(JsonTemplate::Text);
+        return source.compile_uncached(names).map(JsonTemplate::Text);
     }
     if let Some(path) = reading.single {
         return Some(JsonTemplate::Field(Arc::new(path)));
@@ -220,19 +222,19 @@ fn field(path: &Path, scope: &Scope<'_>) -> Result<Json, RenderError> {
         }),
         found => Ok(found
             .to_json()
-            .expect("what is found has a value")
+            .expect("a resolved path has a value")
             .into_owned()),
     }
 }
 
 impl TypedExpression {
     fn evaluate(&self, scope: &Scope<'_>) -> Result<Json, RenderError> {
-        RenderError::unless_run(&self.reads, scope)?;
+        RenderError::check_steps(&self.reads, scope)?;
         let environment: &Environment<'_> = environment(Escape::None);
         let expression = environment.compile_expression(&self.source);
         expression
             .and_then(|expression| expression.eval(self.reads.context(scope)))
             .and_then(|value| to_json(&value))
-            .map_err(|error| RenderError::of(&error, &self.source))
+            .map_err(|error| RenderError::new(&error, &self.source))
     }
 }

@@ -1,19 +1,20 @@
-//! Turns places within a template's text into places within its file.
-//! It points at the whole value where quoting, escapes or several lines leave no sure answer.
+//! Converts a range of a template's text to a span of its file.
+//! The span covers the whole value if quoting, escapes or several lines make the position uncertain.
 
 use std::ops::Range;
 
 use crate::diagnostic::Span;
 use crate::document::Node;
 
+/// The location of a template's text in its file.
 #[derive(Debug)]
 pub struct TextLocation<'a> {
     at: Span,
     text: &'a str,
-    /// How many bytes of the file stand between the value's start and its text; None if unsure.
+    /// The number of bytes between the start of the value and its text; `None` if unknown.
     offset: Option<u32>,
-    /// How many bytes of the compiled text come before what the author wrote here.
-    before: usize,
+    /// The length of the prefix that the compiled text has before the text of the file.
+    prefix: usize,
 }
 
 impl<'a> TextLocation<'a> {
@@ -22,33 +23,31 @@ impl<'a> TextLocation<'a> {
             at: node.at,
             text,
             offset: offset(node, text),
-            before: 0,
+            prefix: 0,
         }
     }
 
-    /// The same value compiled behind a prefix.
-    pub fn behind(self, prefix: usize) -> Self {
-        Self {
-            before: prefix,
-            ..self
-        }
+    /// Sets the length of a prefix that is compiled before the text.
+    pub fn with_prefix(self, prefix: usize) -> Self {
+        Self { prefix, ..self }
     }
 
-    /// The value as a whole: its text was changed before it was compiled.
-    pub fn unsure(self) -> Self {
+    /// Makes every span cover the whole value, because its text was changed before it was compiled.
+    pub fn whole_value(self) -> Self {
         Self {
             offset: None,
             ..self
         }
     }
 
-    pub fn of(&self, range: &Range<usize>) -> Span {
+    /// Returns the span of a range of the compiled text.
+    pub fn span(&self, range: &Range<usize>) -> Span {
         let Some(offset) = self.offset else {
             return self.at;
         };
         let (Some(start), Some(end)) = (
-            range.start.checked_sub(self.before),
-            range.end.checked_sub(self.before),
+            range.start.checked_sub(self.prefix),
+            range.end.checked_sub(self.prefix),
         ) else {
             return self.at;
         };

@@ -1,6 +1,5 @@
-//! Texts that take values from an event: compiled at load, rendered when a step starts.
-//! It refuses at load every name, filter and statement that could only fail later, and never holds
-//! the value of a secret.
+//! Templates: texts with `{{ … }}`, compiled at load and rendered when a step starts.
+//! Mistakes are reported at load. A template and its result never contain the value of a secret.
 
 pub mod attribute_chain;
 pub mod cache;
@@ -42,7 +41,7 @@ pub use crate::language::template::engine::RESERVED;
 pub use crate::language::template::json::JsonTemplate;
 pub use crate::language::template::read_set::ReadSet;
 
-/// What happens to values on their way into the text.
+/// How values are escaped when they are inserted in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Escape {
     None,
@@ -50,7 +49,7 @@ pub enum Escape {
     Url,
 }
 
-/// A compiled text. Cheap to clone.
+/// A compiled template. Cheap to clone.
 #[derive(Clone)]
 pub struct Template(Arc<Compiled>);
 
@@ -61,20 +60,19 @@ struct Compiled {
 }
 
 enum TemplateBody {
-    /// Stands as written; the engine never sees it.
+    /// A text without placeholders, used unchanged.
     Literal,
-    /// Goes through the engine, which reads the text anew each time: what it makes of a text takes
-    /// many times the room of the text, and reading takes microseconds.
+    /// A text that the engine parses at each rendering, since a parsed template takes much more memory.
     Rendered(Arc<ReadSet>),
-    /// Of a bundle: parts of text and paths into its document.
+    /// A text of a bundle: literal parts and paths into its document.
     Filled(PlaceholderText),
 }
 
-/// What a template is called inside of the engine.
+/// The name of every template in the engine.
 const NAME: &str = "text";
 
 impl Template {
-    /// Text that stands as it is.
+    /// Creates a template from a text that is used unchanged.
     pub fn literal(text: impl Into<String>) -> Self {
         Self(Arc::new(Compiled {
             source: text.into().into_boxed_str(),
@@ -83,7 +81,7 @@ impl Template {
         }))
     }
 
-    /// A text, number or boolean of a rule. `key` names it in messages.
+    /// Lowers a text, number or boolean of a rule. `key` names it in messages.
     pub fn lower(
         node: &Node,
         key: &str,
@@ -91,10 +89,10 @@ impl Template {
         names: &mut NameResolver<'_>,
     ) -> Option<Self> {
         require_scalar(node, key, names.diagnostics)?;
-        TemplateSource::of(node, escape, names)?.compile(names)
+        TemplateSource::new(node, escape, names)?.compile(names)
     }
 
-    /// A URL whose literal beginning stands elsewhere: a connection's base address.
+    /// Lowers the rest of a URL that starts with `prefix`, the base address of a connection.
     pub fn lower_behind(
         prefix: &str,
         node: &Node,
@@ -102,20 +100,19 @@ impl Template {
         names: &mut NameResolver<'_>,
     ) -> Option<Self> {
         require_scalar(node, key, names.diagnostics)?;
-        TemplateSource::behind(prefix, node, names)?.compile(names)
+        TemplateSource::url_with_prefix(prefix, node, names)?.compile(names)
     }
 
-    /// Where a part of a text stands in its file, as far as that is sure.
+    /// Returns the span of a range of the node's text; of the whole value if the position is uncertain.
     pub fn place(node: &Node, range: &std::ops::Range<usize>) -> Span {
-        place_in(node).of(range)
+        location_of(node).span(range)
     }
 
-    /// The text as its author wrote it.
     pub fn source(&self) -> &str {
         &self.0.source
     }
 
-    /// The text itself where nothing is put into it.
+    /// Returns the text if it has no placeholders.
     pub fn constant(&self) -> Option<&str> {
         match &self.0.body {
             TemplateBody::Literal => Some(&self.0.source),
@@ -123,12 +120,12 @@ impl Template {
         }
     }
 
-    /// Where it stands as written, up to what is put in first.
+    /// Returns the literal text before the first placeholder.
     pub fn beginning(&self) -> &str {
         scan::literal_prefix(&self.0.source)
     }
 
-    /// The names of the secrets that it writes out.
+    /// Returns the names of the secrets that it contains.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let reads = match &self.0.body {
             TemplateBody::Literal | TemplateBody::Filled(_) => None,
@@ -137,13 +134,14 @@ impl Template {
         reads.into_iter().flatten()
     }
 
+    /// Renders the template with the values in `scope`.
     pub fn render(&self, scope: &Scope<'_>) -> Result<RenderedText, RenderError> {
         let reads = match &self.0.body {
             TemplateBody::Literal => return Ok(RenderedText::plain(&*self.0.source)),
             TemplateBody::Rendered(reads) => reads,
             TemplateBody::Filled(parts) => return parts.render(self.0.escape, scope),
         };
-        RenderError::unless_run(reads, scope)?;
+        RenderError::check_steps(reads, scope)?;
         let mut output = LimitedWriter::default();
         let environment: &Environment<'_> = environment(self.0.escape);
         let template = environment.template_from_named_str(NAME, &self.0.source);
@@ -157,11 +155,11 @@ impl Template {
                 why: "it makes more than 256 KiB of text".into(),
             });
         }
-        rendered.map_err(|error| RenderError::of(&error, &self.0.source))?;
+        rendered.map_err(|error| RenderError::new(&error, &self.0.source))?;
         let text = secret::split(&output.into_text());
         match self.0.escape {
             Escape::None => Ok(text),
-            Escape::Url => url::confined(text),
+            Escape::Url => url::check_rendered(text),
         }
     }
 }
@@ -182,39 +180,42 @@ fn require_scalar(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Opti
     }
 }
 
-/// A text on its way to a template.
+/// A text that is being compiled.
 pub struct TemplateSource<'a> {
     text: String,
     segments: Vec<Segment>,
     escape: Escape,
-    place: TextLocation<'a>,
+    location: TextLocation<'a>,
 }
 
 impl<'a> TemplateSource<'a> {
-    fn of(node: &'a Node, escape: Escape, names: &mut NameResolver<'_>) -> Option<Self> {
+    fn new(node: &'a Node, escape: Escape, names: &mut NameResolver<'_>) -> Option<Self> {
         match escape {
-            Escape::None => Self::cut(written(node), escape, place_in(node), names.diagnostics),
-            Escape::Url => Self::behind("", node, names),
+            Escape::None => {
+                let location = location_of(node);
+                Self::scan(scalar_text(node), escape, location, names.diagnostics)
+            }
+            Escape::Url => Self::url_with_prefix("", node, names),
         }
     }
 
-    fn behind(prefix: &str, node: &'a Node, names: &mut NameResolver<'_>) -> Option<Self> {
-        let place = place_in(node);
-        let text = written(node);
-        let filled = url::fill(&text, &place, names)?;
-        let place = match filled.changed || !text.starts_with(&filled.text) {
-            true => place.unsure(),
-            false => place.behind(prefix.len()),
+    fn url_with_prefix(prefix: &str, node: &'a Node, names: &mut NameResolver<'_>) -> Option<Self> {
+        let location = location_of(node);
+        let text = scalar_text(node);
+        let expanded = url::insert_variables(&text, &location, names)?;
+        let location = match expanded.changed || !text.starts_with(&expanded.text) {
+            true => location.whole_value(),
+            false => location.with_prefix(prefix.len()),
         };
-        let text = format!("{prefix}{}", filled.text);
-        let source = Self::cut(text, Escape::Url, place, names.diagnostics)?;
-        url::check_host(&source.text, &source.place, names.diagnostics).then_some(source)
+        let text = format!("{prefix}{}", expanded.text);
+        let source = Self::scan(text, Escape::Url, location, names.diagnostics)?;
+        url::check_host(&source.text, &source.location, names.diagnostics).then_some(source)
     }
 
-    fn cut(
+    fn scan(
         text: String,
         escape: Escape,
-        place: TextLocation<'a>,
+        location: TextLocation<'a>,
         diagnostics: &mut Diagnostics,
     ) -> Option<Self> {
         let text = secret::without_marks(text);
@@ -223,26 +224,27 @@ impl<'a> TemplateSource<'a> {
                 text,
                 segments,
                 escape,
-                place,
+                location,
             }),
             Err(error) => {
-                let at = place.of(&error.at);
+                let at = location.span(&error.at);
                 diagnostics.error(Code::BadTemplate, at, error.message, error.help);
                 None
             }
         }
     }
 
-    /// What the text reads; None after saying what is wrong with it.
+    /// Returns what the text reads; `None` after reporting errors.
     fn check(&self, names: &mut NameResolver<'_>) -> Option<TemplateReads> {
         let template = parse(&self.text, NAME, syntax())
             .map_err(|error| self.syntax_error(&error, names.diagnostics))
             .ok()?;
-        check::check(&template, &self.place, self.escape, names)
+        check::check(&template, &self.location, self.escape, names)
     }
 
     fn syntax_error(&self, error: &Error, diagnostics: &mut Diagnostics) {
-        let at = self.place.of(&error.range().unwrap_or(0..self.text.len()));
+        let at = error.range().unwrap_or(0..self.text.len());
+        let at = self.location.span(&at);
         let why = error.detail().unwrap_or("it cannot be read");
         let message = format!("not a template: {why}");
         let help =
@@ -252,8 +254,8 @@ impl<'a> TemplateSource<'a> {
 
     fn compile(self, names: &mut NameResolver<'_>) -> Option<Template> {
         let form = Form::Text(self.escape);
-        let compiled = cache::once(&self, form, names, |source, names| {
-            let template = source.compile_anew(names)?;
+        let compiled = cache::lower_cached(&self, form, names, |source, names| {
+            let template = source.compile_uncached(names)?;
             Some(JsonTemplate::Text(template))
         })?;
         match compiled {
@@ -262,7 +264,7 @@ impl<'a> TemplateSource<'a> {
         }
     }
 
-    fn compile_anew(&self, names: &mut NameResolver<'_>) -> Option<Template> {
+    fn compile_uncached(&self, names: &mut NameResolver<'_>) -> Option<Template> {
         let literal = self.segments.iter().all(|segment| *segment == Segment::Raw);
         let body = match literal {
             true => TemplateBody::Literal,
@@ -289,11 +291,11 @@ impl<'a> TemplateSource<'a> {
     }
 }
 
-fn place_in(node: &Node) -> TextLocation<'_> {
+fn location_of(node: &Node) -> TextLocation<'_> {
     TextLocation::new(node, node.as_text().unwrap_or_default())
 }
 
-fn written(node: &Node) -> String {
+fn scalar_text(node: &Node) -> String {
     match &node.value {
         Yaml::Text(text) => text.clone(),
         Yaml::Bool(_) | Yaml::Number(_) => node.to_json().to_string(),
@@ -301,17 +303,17 @@ fn written(node: &Node) -> String {
     }
 }
 
-/// Why a text could not be rendered. A secret's value can never stand in it.
+/// Why a text could not be rendered. It never contains the value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
-    #[error("`{name}` is not in {}; {}", holder(name), instead(name))]
+    #[error("`{name}` is not in {}; {}", container(name), absent_help(name))]
     Absent { name: String },
     #[error("a template runs too long: {why}; make it smaller")]
     TooMuch { why: String },
     #[error("a value in the path of `{url}` is null or empty; test it with a guard before")]
     EmptyInPath { url: String },
     #[error(
-        "a value in the path of `{url}` is `.` or `..`, which would lead elsewhere; test it with a guard before"
+        "a value in the path of `{url}` is `.` or `..`, which would change the path; test it with a guard before"
     )]
     Climbing { url: String },
     #[error("`{expression}` cannot be rendered: {why}; check what the event holds there")]
@@ -319,7 +321,7 @@ pub enum RenderError {
 }
 
 impl RenderError {
-    /// Whether what is missing is the result of an earlier step.
+    /// Returns whether the missing value is the result of an earlier step.
     pub fn reads_step(&self) -> bool {
         match self {
             RenderError::Absent { name } => name == "steps" || name.starts_with("steps."),
@@ -330,8 +332,9 @@ impl RenderError {
         }
     }
 
-    fn unless_run(reads: &ReadSet, scope: &Scope<'_>) -> Result<(), Self> {
-        match reads.awaited(scope) {
+    /// Fails if the result of a step is read that has not run.
+    fn check_steps(reads: &ReadSet, scope: &Scope<'_>) -> Result<(), Self> {
+        match reads.missing_step(scope) {
             Some(step) => Err(RenderError::Absent {
                 name: format!("steps.{step}"),
             }),
@@ -339,7 +342,7 @@ impl RenderError {
         }
     }
 
-    fn of(error: &Error, source: &str) -> Self {
+    fn new(error: &Error, source: &str) -> Self {
         let expression = error
             .range()
             .and_then(|range| source.get(range))
@@ -367,8 +370,8 @@ impl RenderError {
     }
 }
 
-/// What was expected to hold a name.
-fn holder(name: &str) -> &'static str {
+/// Describes where a name was expected.
+fn container(name: &str) -> &'static str {
     match name.split(['.', '[']).next() {
         Some("steps") => "the results of the steps before",
         Some("vars") => "the variables",
@@ -377,8 +380,8 @@ fn holder(name: &str) -> &'static str {
     }
 }
 
-/// What to do about a name that may be absent.
-fn instead(name: &str) -> String {
+/// Returns the help text for a name that may be absent.
+fn absent_help(name: &str) -> String {
     match name.starts_with('$') {
         true => "test it before with a `Choice` by `IsPresent`".into(),
         false => {
@@ -387,7 +390,7 @@ fn instead(name: &str) -> String {
     }
 }
 
-/// The engine says "`ticket.zip` is undefined" where it knows what was.
+/// Extracts the name from the engine's message "`ticket.zip` is undefined".
 fn undefined_name(detail: &str) -> Option<String> {
     let before = detail
         .split("` is undefined")

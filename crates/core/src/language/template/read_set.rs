@@ -1,5 +1,5 @@
-//! What a template reads, and the values that it gets: of an event and the results of earlier steps
-//! only the places that its text names. It refuses to copy anything else.
+//! Records which values a template reads, and copies only these from the scope for the engine.
+//! Converts values between JSON and the engine, within limits.
 
 use std::collections::BTreeMap;
 
@@ -11,36 +11,37 @@ use crate::language::template::engine::undefined;
 use crate::language::template::secret::{SecretNamespace, SecretReference};
 use crate::path::scope::Scope;
 
-/// The places that a template reads, as a tree of names.
+/// The values that a template reads, as a tree of names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ReadSet {
-    /// The value here is read as it is, not only through the names below.
+    /// Whether the value itself is read, not only the values below it.
     whole: bool,
     below: BTreeMap<String, ReadSet>,
 }
 
 impl ReadSet {
+    /// Adds a value by its chain of names.
     pub fn add(&mut self, names: &[String]) {
-        let mut place = self;
+        let mut node = self;
         for name in names {
-            place = place.below.entry(name.clone()).or_default();
+            node = node.below.entry(name.clone()).or_default();
         }
-        place.whole = true;
+        node.whole = true;
     }
 
-    /// The names of the secrets that are written out.
+    /// Returns the names of the secrets that are written out.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let secrets = self.below.get("secret").into_iter();
         secrets.flat_map(|secret| secret.below.keys().map(String::as_str))
     }
 
-    /// Whether it reads the event alone: no variable, no step, no error.
-    pub fn is_of_event(&self) -> bool {
+    /// Returns whether only the event is read: no variable, no step, no error.
+    pub fn is_only_event(&self) -> bool {
         let others = ["vars", "steps", "error"];
         !others.iter().any(|other| self.below.contains_key(*other))
     }
 
-    /// The values in reach, cut down to what is read.
+    /// Returns the values in scope, reduced to those that are read.
     pub fn context(&self, scope: &Scope<'_>) -> Value {
         let values = self.below.iter().filter_map(|(name, reads)| {
             let value = reads.root(name, scope)?;
@@ -49,9 +50,9 @@ impl ReadSet {
         Value::from_pairs(values)
     }
 
-    /// A step that is read and has not run yet. `default` is for what its result lacks, not for the
-    /// result itself.
-    pub fn awaited(&self, scope: &Scope<'_>) -> Option<&str> {
+    /// Returns a step whose result is read but does not exist. `default` replaces values that a result
+    /// lacks, not the result itself.
+    pub fn missing_step(&self, scope: &Scope<'_>) -> Option<&str> {
         let steps = &self.below.get("steps")?.below;
         let mut names = steps.keys().map(String::as_str);
         names.find(|name| scope.steps.get(*name).is_none())
@@ -66,7 +67,7 @@ impl ReadSet {
             "event" => self.pick(Some(&scope.event.about)),
             "vars" => self.pick(Some(scope.vars)),
             "steps" => self.pick(Some(scope.steps)),
-            // Of a flow that runs for no error, it is a field of the event like any other.
+            // Without an error in scope, `error` is an ordinary field of the event.
             "error" if !scope.error.is_null() => self.pick(Some(scope.error)),
             "account_id" | "subdomain" | "integration_key" | "actor_id" => {
                 self.pick(scope.event.envelope.get(name))
@@ -75,8 +76,8 @@ impl ReadSet {
         }
     }
 
-    /// A place that is absent and read only through names below stays in reach, so that each of
-    /// those names is absent in turn and `default` and `is defined` can say what then.
+    /// Copies what is read of a value. An absent value that is read only through names below becomes an
+    /// empty mapping, so that `default` and `is defined` work for each of these names.
     fn pick(&self, found: Option<&Json>) -> Option<Value> {
         match found {
             None if self.whole => None,
@@ -117,12 +118,12 @@ fn from_number(number: &serde_json::Number) -> Value {
     }
 }
 
-/// More values than this in one result is a mistake.
-pub const MOST_VALUES: usize = 50_000;
-/// More text than this, in bytes, is one too: as much as the largest of events that is taken anyhow.
-const MOST_TEXT: usize = 4 << 20;
+/// The maximum number of values in one result.
+pub const MAX_VALUES: usize = 50_000;
+/// The maximum size of all texts in one result, in bytes: the size of the largest accepted event.
+const MAX_TEXT_BYTES: usize = 4 << 20;
 
-/// What was made so far.
+/// The size of the result so far.
 #[derive(Default)]
 struct OutputBudget {
     values: usize,
@@ -132,7 +133,7 @@ struct OutputBudget {
 impl OutputBudget {
     fn value(&mut self) -> Result<(), Error> {
         self.values += 1;
-        match self.values > MOST_VALUES {
+        match self.values > MAX_VALUES {
             true => Err(too_much("it makes more than 50,000 values")),
             false => Ok(()),
         }
@@ -140,38 +141,38 @@ impl OutputBudget {
 
     fn text(&mut self, text: &str) -> Result<String, Error> {
         self.text += text.len();
-        match self.text > MOST_TEXT {
+        match self.text > MAX_TEXT_BYTES {
             true => Err(too_much("it makes more than 4 MB of text")),
             false => Ok(text.to_owned()),
         }
     }
 }
 
-/// The JSON of a value. Undefined is an error wherever it stands, and so is a secret.
+/// Converts a value of the engine to JSON. An undefined value or a secret anywhere in it is an error.
 pub fn to_json(value: &Value) -> Result<Json, Error> {
     json(value, &mut OutputBudget::default())
 }
 
-fn json(value: &Value, made: &mut OutputBudget) -> Result<Json, Error> {
-    made.value()?;
+fn json(value: &Value, budget: &mut OutputBudget) -> Result<Json, Error> {
+    budget.value()?;
     match value.kind() {
         ValueKind::Undefined => Err(undefined(value)),
         ValueKind::None => Ok(Json::Null),
         ValueKind::Bool => Ok(Json::Bool(value.is_true())),
         ValueKind::Number => number(value),
         ValueKind::String => Ok(Json::String(
-            made.text(value.as_str().expect("a string is text"))?,
+            budget.text(value.as_str().expect("a string is text"))?,
         )),
         ValueKind::Map => {
             let mut map = serde_json::Map::new();
             for key in value.try_iter()? {
                 let item = value.get_item(&key)?;
-                map.insert(made.text(&key.to_string())?, json(&item, made)?);
+                map.insert(budget.text(&key.to_string())?, json(&item, budget)?);
             }
             Ok(Json::Object(map))
         }
         ValueKind::Seq | ValueKind::Iterable => {
-            let items = value.try_iter()?.map(|item| json(&item, made));
+            let items = value.try_iter()?.map(|item| json(&item, budget));
             Ok(Json::Array(items.collect::<Result<_, _>>()?))
         }
         _ => Err(not_json(value)),
@@ -197,11 +198,12 @@ fn number(value: &Value) -> Result<Json, Error> {
 fn not_json(value: &Value) -> Error {
     let message = match value.downcast_object_ref::<SecretReference>() {
         Some(_) => "a secret can only be written out".to_owned(),
-        None => format!("{} has no form in JSON", value.kind()),
+        None => format!("{} cannot be converted to JSON", value.kind()),
     };
     Error::new(ErrorKind::InvalidOperation, message)
 }
 
+/// Creates the error for an exceeded limit.
 pub fn too_much(message: &'static str) -> Error {
     Error::new(ErrorKind::OutOfFuel, message)
 }

@@ -1,26 +1,27 @@
-//! Cuts a text into what stands as written and what is evaluated, before it is compiled.
-//! It refuses what would be lost silently: `{#`, which opens a comment, and what is never closed.
+//! Splits a template text into literal text, expressions and blocks, before it is compiled.
+//! Reports `{#`, which would start a comment and drop text silently, and delimiters that are not closed.
 
 use std::ops::Range;
 
+/// One part of a template text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Segment {
     Raw,
-    /// `{{ … }}`: the expression without its braces, and where it all stands.
+    /// `{{ … }}`: the ranges of the expression without and with its braces.
     Expression {
         inner: Range<usize>,
         whole: Range<usize>,
     },
-    /// `{% … %}`, or all from `{% raw %}` to its end.
+    /// `{% … %}`, or everything from `{% raw %}` to its `{% endraw %}`.
     Block {
         whole: Range<usize>,
         raw: bool,
     },
 }
 
-/// The engine walks an expression and the blocks around it by recursion; these keep it shallow.
-const LONGEST: usize = 2_000;
-const MOST_BLOCKS: usize = 200;
+// The engine walks expressions and nested blocks recursively; these limits bound the depth.
+const MAX_EXPRESSION_BYTES: usize = 2_000;
+const MAX_BLOCKS: usize = 200;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanError {
@@ -29,6 +30,7 @@ pub struct ScanError {
     pub at: Range<usize>,
 }
 
+/// Splits a text into its segments.
 pub fn scan(text: &str) -> Result<Vec<Segment>, ScanError> {
     let mut segments = Vec::new();
     let mut from = 0;
@@ -43,7 +45,7 @@ pub fn scan(text: &str) -> Result<Vec<Segment>, ScanError> {
         };
         from = segment.end();
         segments.push(segment);
-        within_limits(&segments, open..from)?;
+        check_limits(&segments, open..from)?;
     }
     if from < text.len() {
         segments.push(Segment::Raw);
@@ -51,20 +53,20 @@ pub fn scan(text: &str) -> Result<Vec<Segment>, ScanError> {
     Ok(segments)
 }
 
-fn within_limits(segments: &[Segment], at: Range<usize>) -> Result<(), ScanError> {
+fn check_limits(segments: &[Segment], at: Range<usize>) -> Result<(), ScanError> {
     let help = "put the work into several texts, a `set` step, or a command";
     let blocks = segments
         .iter()
         .filter(|s| matches!(s, Segment::Block { .. }))
         .count();
     let message = match segments.last() {
-        Some(Segment::Expression { whole, .. }) if whole.len() > LONGEST => {
+        Some(Segment::Expression { whole, .. }) if whole.len() > MAX_EXPRESSION_BYTES => {
             "one `{{ … }}` holds at most 2,000 bytes"
         }
-        Some(Segment::Block { whole, raw: false }) if whole.len() > LONGEST => {
+        Some(Segment::Block { whole, raw: false }) if whole.len() > MAX_EXPRESSION_BYTES => {
             "one `{% … %}` holds at most 2,000 bytes"
         }
-        _ if blocks > MOST_BLOCKS => "a text holds at most 200 `{% … %}`",
+        _ if blocks > MAX_BLOCKS => "a text holds at most 200 `{% … %}`",
         _ => return Ok(()),
     };
     Err(ScanError { message, help, at })
@@ -79,7 +81,7 @@ impl Segment {
     }
 }
 
-/// Where the part of the text that is sure to stand as written ends.
+/// Returns the literal text before the first delimiter.
 pub fn literal_prefix(text: &str) -> &str {
     &text[..next_open(text, 0).unwrap_or(text.len())]
 }
@@ -142,7 +144,7 @@ fn block(text: &str, open: usize) -> Result<Segment, ScanError> {
     })
 }
 
-/// The end mark that is neither inside of quotes nor of brackets.
+/// Finds the end mark outside of quotes and brackets.
 fn closing(text: &str, from: usize, mark: &str) -> Option<usize> {
     let (mut quote, mut depth, mut escaped) = (None, 0_usize, false);
     for (offset, c) in text[from..].char_indices() {
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_lost_is_refused_with_its_place() {
+    fn comments_and_unclosed_delimiters_are_reported_with_their_position() {
         for (text, at, help) in [
             ("a {# b", 2, "{{ '{#' }}"),
             ("ticket {{ ticket.id", 7, "close it with `}}`"),

@@ -1,5 +1,5 @@
-//! Secrets in templates: names that only the output accepts, and the marks that carry them through
-//! it. It holds no value of a secret, and refuses whatever would read, compare or cut one.
+//! Represents secrets in templates: references by name, written to the output between marks.
+//! The value of a secret is never known here. Reading, comparing or cutting a secret is an error.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use minijinja::value::{Object, ObjectRepr, Value};
 
 use crate::language::rendered_text::{RenderedText, SecretEncoding, TextPart};
 
-/// Opens and closes a secret's name in the output. Unicode reserves it for uses inside a program.
+/// Encloses the name of a secret in the output. It is a Unicode noncharacter, reserved for internal use.
 const MARK: char = '\u{fdd0}';
-/// Stands before a mark that came from outside, so that no payload can forge one.
+/// Escapes a mark that is part of a value, so that an event cannot forge a secret.
 const QUOTE: char = '\u{fdd1}';
-/// An empty value in a URL, which must not stand in its path.
+/// Marks an empty value in a URL, which is an error in its path.
 pub const EMPTY: char = '\u{fdd2}';
 
-/// `secret`: every name leads to a secret; which ones are set is not known here.
+/// The variable `secret`: every attribute is a reference, whether or not the secret is configured.
 #[derive(Debug)]
 pub struct SecretNamespace;
 
@@ -29,6 +29,7 @@ impl Object for SecretNamespace {
     }
 }
 
+/// A secret by name, with the encoding of its value.
 #[derive(Debug, Clone)]
 pub struct SecretReference {
     pub name: String,
@@ -46,6 +47,7 @@ impl Object for SecretReference {
 }
 
 impl SecretReference {
+    /// Writes the reference between marks.
     pub fn write(&self, encoding: SecretEncoding, out: &mut impl fmt::Write) -> fmt::Result {
         let letter = match encoding {
             SecretEncoding::Plain => 'p',
@@ -56,7 +58,7 @@ impl SecretReference {
     }
 }
 
-/// Writes a value so that `split` gives it back unchanged.
+/// Writes a value so that [`split`] returns it unchanged.
 pub fn write_value(text: &str, out: &mut impl fmt::Write) -> fmt::Result {
     if !text.contains([MARK, QUOTE, EMPTY]) {
         return out.write_str(text);
@@ -70,7 +72,7 @@ pub fn write_value(text: &str, out: &mut impl fmt::Write) -> fmt::Result {
     Ok(())
 }
 
-/// What an author wrote, without the characters that the output uses as marks.
+/// Replaces the characters that the output uses as marks.
 pub fn without_marks(text: String) -> String {
     match text.contains([MARK, QUOTE, EMPTY]) {
         true => text.replace([MARK, QUOTE, EMPTY], "\u{fffd}"),
@@ -78,9 +80,9 @@ pub fn without_marks(text: String) -> String {
     }
 }
 
-/// Cuts the output at its marks.
+/// Splits the output at its marks into text and secrets.
 pub fn split(output: &str) -> RenderedText {
-    let mut pieces = Vec::new();
+    let mut parts = Vec::new();
     let mut plain = String::new();
     let mut chars = output.chars();
     while let Some(c) = chars.next() {
@@ -88,17 +90,17 @@ pub fn split(output: &str) -> RenderedText {
             QUOTE => plain.extend(chars.next()),
             MARK => {
                 if !plain.is_empty() {
-                    pieces.push(TextPart::Text(std::mem::take(&mut plain)));
+                    parts.push(TextPart::Text(std::mem::take(&mut plain)));
                 }
-                pieces.push(secret(chars.by_ref().take_while(|c| *c != MARK).collect()));
+                parts.push(secret(chars.by_ref().take_while(|c| *c != MARK).collect()));
             }
             c => plain.push(c),
         }
     }
-    if !plain.is_empty() || pieces.is_empty() {
-        pieces.push(TextPart::Text(plain));
+    if !plain.is_empty() || parts.is_empty() {
+        parts.push(TextPart::Text(plain));
     }
-    RenderedText(pieces)
+    RenderedText(parts)
 }
 
 fn secret(marked: String) -> TextPart {

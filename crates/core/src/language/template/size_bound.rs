@@ -1,18 +1,18 @@
-//! How many values of an event an expression may put together, told before any event comes: `+` joins texts
-//! and lists, and a text that is joined with itself over and over soon fills any memory.
-//! It refuses to guess at what filters make: they keep a limit of their own.
+//! Limits how many values an expression combines, at load.
+//! `+` joins texts and lists, so a text that is repeatedly joined with itself would exhaust the memory.
+//! The results of filters are limited by the filters themselves.
 
 use std::collections::BTreeMap;
 
 use minijinja::machinery::ast::{self, CallArg, Expr};
 
-/// Values that one expression may put together.
-pub const MOST: u64 = 64;
+/// The maximum number of values that one expression combines.
+pub const MAX_COMBINED_VALUES: u64 = 64;
 
-/// The values that a name of the template stands for, by name.
+/// The number of values that each name of the template combines.
 pub type Weights = BTreeMap<String, u64>;
 
-/// How many values an expression puts together. A number that is written out is none.
+/// Returns how many values an expression combines. A literal number counts as none.
 pub fn weight(expr: &Expr<'_>, known: &Weights) -> u64 {
     let of = |expr: &Expr<'_>| weight(expr, known);
     let all = |exprs: &[Expr<'_>]| exprs.iter().map(of).fold(0, u64::saturating_add);
@@ -28,7 +28,7 @@ pub fn weight(expr: &Expr<'_>, known: &Weights) -> u64 {
             let other = choice.false_expr.as_ref().map_or(0, of);
             of(&choice.true_expr).max(other)
         }
-        // A list as text has its texts quoted, and quotes within them.
+        // As text, the items of a list are quoted and escaped.
         Expr::List(list) => all(&list.items).saturating_mul(2),
         Expr::Tuple(tuple) => all(&tuple.items).saturating_mul(2),
         Expr::Map(map) => all(&map.keys)
@@ -54,7 +54,7 @@ pub fn weight(expr: &Expr<'_>, known: &Weights) -> u64 {
 
 const COUNTERS: [&str; 5] = ["index", "index0", "revindex", "revindex0", "length"];
 
-/// Whether an expression is a number whatever the event holds, so that `*` multiplies it.
+/// Returns whether an expression is a number for every event, so that `*` multiplies it.
 pub fn is_number(expr: &Expr<'_>) -> bool {
     match expr {
         Expr::Const(constant) => constant.value.is_number(),

@@ -1,7 +1,7 @@
-//! Templates that give a URL: variables are put in before compiling, so that a base address can come
-//! from them, and every other value is percent-encoded.
-//! It refuses an event value or a secret that could form the scheme or the host, and a value that
-//! would lead the path elsewhere.
+//! Checks templates of URLs, at load and after rendering.
+//! Variables are inserted before compiling, so that they can be base addresses.
+//! All other values are percent-encoded. An event value or a secret cannot be part of the scheme or host,
+//! and cannot change the structure of the path.
 
 use std::sync::LazyLock;
 
@@ -17,46 +17,47 @@ use crate::language::template::location::TextLocation;
 use crate::language::template::scan::literal_prefix;
 use crate::language::template::secret::EMPTY;
 
-/// The text with its variables put in.
+/// A text with its variables inserted.
 pub struct ExpandedUrl {
     pub text: String,
     pub changed: bool,
 }
 
-pub fn fill(
+/// Inserts the variables into a text; `None` after reporting an error.
+pub fn insert_variables(
     text: &str,
-    place: &TextLocation<'_>,
+    location: &TextLocation<'_>,
     names: &mut NameResolver<'_>,
 ) -> Option<ExpandedUrl> {
     static VARIABLE: LazyLock<Regex> = LazyLock::new(|| {
         let pattern = r"\{\{-?\s*vars((?:\.[A-Za-z_][A-Za-z0-9_]*)+)\s*-?\}\}";
-        Regex::new(pattern).expect("the pattern is sound")
+        Regex::new(pattern).expect("the pattern is valid")
     });
-    let mut mistakes = Vec::new();
-    let filled = VARIABLE.replace_all(text, |found: &Captures<'_>| {
+    let mut errors = Vec::new();
+    let expanded = VARIABLE.replace_all(text, |found: &Captures<'_>| {
         let name = found[1].split('.').nth(1).expect("a name follows the dot");
         if names.in_scope.parameters.contains(name) {
-            // Who runs the flow makes it of an event, so that it is like any value of one.
+            // The caller of the flow may set it from an event, so it is treated like an event value.
             return found[0].to_owned();
         }
         value(&found[1], &names.in_scope.vars).unwrap_or_else(|message| {
-            mistakes.push((found.get(0).map_or(0..0, |whole| whole.range()), message));
+            errors.push((found.get(0).map_or(0..0, |whole| whole.range()), message));
             String::new()
         })
     });
-    let filled = ExpandedUrl {
-        changed: filled != text,
-        text: filled.trim().to_owned(),
+    let expanded = ExpandedUrl {
+        changed: expanded != text,
+        text: expanded.trim().to_owned(),
     };
-    let sound = mistakes.is_empty();
-    for (at, (code, message)) in mistakes {
+    let valid = errors.is_empty();
+    for (at, (code, message)) in errors {
         let help = "define it under `vars` in the rule or in flowtrigger.yaml";
         match code {
-            Code::UndefinedName => names.not_configured(code, place.of(&at), message, help),
-            _ => names.error(code, place.of(&at), message, help),
+            Code::UndefinedName => names.not_configured(code, location.span(&at), message, help),
+            _ => names.error(code, location.span(&at), message, help),
         }
     }
-    sound.then_some(filled)
+    valid.then_some(expanded)
 }
 
 fn value(dotted: &str, vars: &Json) -> Result<String, (Code, String)> {
@@ -71,31 +72,32 @@ fn value(dotted: &str, vars: &Json) -> Result<String, (Code, String)> {
         Some(Json::Null | Json::Array(_) | Json::Object(_)) => {
             return Err((
                 Code::InvalidValue,
-                format!("`vars{dotted}` is no text to put in a URL"),
+                format!("`vars{dotted}` is not text and cannot be inserted in a URL"),
             ));
         }
         None => {
-            let message = format!("`vars{dotted}` is a variable that nothing defines");
+            let message = format!("unknown variable `vars{dotted}`");
             return Err((Code::UndefinedName, message));
         }
     };
     if ["{{", "{%", "{#"].iter().any(|open| text.contains(open)) {
-        let message = format!("`vars{dotted}` holds a template, which a variable cannot");
+        let message =
+            format!("`vars{dotted}` contains a template, which is not allowed in a variable");
         return Err((Code::BadTemplate, message));
     }
     Ok(text)
 }
 
-/// Whether scheme and host stand in the literal part of the text; false after saying why not.
-pub fn check_host(text: &str, place: &TextLocation<'_>, diagnostics: &mut Diagnostics) -> bool {
+/// Checks that scheme and host are in the literal start of the text; false after reporting an error.
+pub fn check_host(text: &str, location: &TextLocation<'_>, diagnostics: &mut Diagnostics) -> bool {
     let prefix = literal_prefix(text);
     let whole = prefix.len() == text.len();
     let Err((message, help)) = host(prefix, whole) else {
         return true;
     };
     let at = match whole {
-        true => place.of(&(0..text.len())),
-        false => place.of(&(prefix.len()..text.len())),
+        true => location.span(&(0..text.len())),
+        false => location.span(&(prefix.len()..text.len())),
     };
     diagnostics.error(Code::InvalidValue, at, message, help);
     false
@@ -119,7 +121,7 @@ fn host(prefix: &str, whole: bool) -> Result<(), (String, &'static str)> {
         return Err((format!("`{prefix}` is no address"), WHOLE_ADDRESS));
     }
     if !begins_with_host(prefix) {
-        return Err((format!("`{prefix}` names no host"), WHOLE_ADDRESS));
+        return Err((format!("`{prefix}` has no host"), WHOLE_ADDRESS));
     }
     let url = url::Url::parse(prefix)
         .map_err(|error| (format!("`{prefix}` is no address: {error}"), WHOLE_ADDRESS))?;
@@ -128,37 +130,38 @@ fn host(prefix: &str, whole: bool) -> Result<(), (String, &'static str)> {
         return Err((message, "use `https://…` or `http://…`"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        let message = "an address holds no user name or password".into();
+        let message = "an address must not contain a user name or password".into();
         return Err((
             message,
             "use a `connection` with `auth`, or a header with `{{ secret.NAME }}`",
         ));
     }
     let path = path_of(prefix);
-    // The last part may go on in a value; `confined` sees it when it is whole.
-    let sure = if whole {
+    // The last segment may continue with a value; `check_rendered` checks the complete path.
+    let complete = if whole {
         path.len()
     } else {
         path.rfind('/').unwrap_or(0)
     };
-    if climbs(&path[..sure]) {
+    if has_dot_segment(&path[..complete]) {
         return Err((
-            "the path holds `.` or `..` as a part".into(),
+            "the path contains `.` or `..` as a segment".into(),
             "write the path that is meant",
         ));
     }
     Ok(())
 }
 
-/// Whether a host follows the scheme at once. Those who read URLs skip further slashes, blanks and
-/// backslashes there, and would find the host in what comes behind.
+/// Returns whether a host directly follows the scheme. URL parsers skip additional slashes, white space and
+/// backslashes there, and would take the host from the text behind them.
 fn begins_with_host(prefix: &str) -> bool {
     let Some((scheme, rest)) = prefix.split_once("://") else {
         return false;
     };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let odd = |c: char| c == '\\' || c.is_whitespace() || c.is_control();
-    scheme.chars().all(|c| c.is_ascii_alphanumeric()) && !host.is_empty() && !host.contains(odd)
+    let is_skipped = |c: char| c == '\\' || c.is_whitespace() || c.is_control();
+    let is_scheme = scheme.chars().all(|c| c.is_ascii_alphanumeric());
+    is_scheme && !host.is_empty() && !host.contains(is_skipped)
 }
 
 fn outbox(rest: &str, whole: bool) -> Result<(), (String, &'static str)> {
@@ -176,7 +179,7 @@ fn outbox(rest: &str, whole: bool) -> Result<(), (String, &'static str)> {
     }
 }
 
-/// What lies between the host and the query.
+/// Returns the part of a URL between the host and the query.
 fn path_of(url: &str) -> &str {
     let after = url.find("://").map_or(0, |at| at + 3);
     let rest = &url[after..];
@@ -187,31 +190,31 @@ fn path_of(url: &str) -> &str {
     &rest[start..end]
 }
 
-fn climbs(path: &str) -> bool {
+fn has_dot_segment(path: &str) -> bool {
     path.split(['/', '\\']).any(|part| {
         let decoded = percent_decode_str(part).decode_utf8_lossy();
         matches!(decoded.as_ref(), "." | "..")
     })
 }
 
-/// A rendered URL whose values cannot have changed where it leads.
-pub fn confined(text: RenderedText) -> Result<RenderedText, RenderError> {
-    let shown = text.to_string();
-    let path = path_of(&shown);
+/// Checks that no value changed the structure of a rendered URL's path.
+pub fn check_rendered(text: RenderedText) -> Result<RenderedText, RenderError> {
+    let url = text.to_string();
+    let path = path_of(&url);
     if path.contains(EMPTY) {
         return Err(RenderError::EmptyInPath {
-            url: shown.replace(EMPTY, ""),
+            url: url.replace(EMPTY, ""),
         });
     }
-    if climbs(path) {
-        return Err(RenderError::Climbing { url: shown });
+    if has_dot_segment(path) {
+        return Err(RenderError::Climbing { url });
     }
-    Ok(without_empty(text))
+    Ok(without_empty_marks(text))
 }
 
-fn without_empty(mut text: RenderedText) -> RenderedText {
-    for piece in &mut text.0 {
-        if let TextPart::Text(plain) = piece {
+fn without_empty_marks(mut text: RenderedText) -> RenderedText {
+    for part in &mut text.0 {
+        if let TextPart::Text(plain) = part {
             plain.retain(|c| c != EMPTY);
         }
     }

@@ -205,7 +205,7 @@ flows: { tell: { flow: [{ exec: [tell, \"{{ events | length }}\"] }] } }
         (("as: each", "as: event"), "cannot be called `event`"),
         (
             ("keep: all", "keep: last"),
-            "known in the steps of a rule that gathers",
+            "exists only in the steps of a rule that collects",
         ),
     ] {
         let said = said(&gathered.replace(change.0, change.1));

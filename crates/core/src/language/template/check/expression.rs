@@ -1,5 +1,5 @@
-//! What a template's expressions do with their values: operators, filters, tests and calls, each one
-//! known at load. It refuses those whose result would surprise, such as `~` beside a null.
+//! Checks the operators, filters, tests and calls in template expressions.
+//! Reports unknown ones, and operators with unexpected results, such as `~`, which writes null as `none`.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use minijinja::machinery::ast::{self, CallArg, CallType, Expr, Spanned};
 
 use crate::diagnostic::Code;
 use crate::document::suggest;
-use crate::language::template::attribute_chain::{chain, range, repeats};
+use crate::language::template::attribute_chain::{chain, is_repeatable, range};
 use crate::language::template::check::Checker;
 use crate::language::template::filter;
 use crate::language::template::filter::{FILTERS, TESTS};
@@ -20,28 +20,29 @@ impl Checker<'_, '_> {
             ast::BinOpKind::Concat => {
                 let help = "write the values side by side: `{{ a }}{{ b }}`, or `[a, b] | join`";
                 let message = "`~` writes `none` for a value that is null";
-                self.refuse(Code::BadTemplate, range(op.span()), message, help);
+                self.reject(Code::BadTemplate, range(op.span()), message, help);
             }
-            ast::BinOpKind::Mul => self.multiplied(op),
+            ast::BinOpKind::Mul => self.multiplication(op),
             _ => {}
         }
         self.expressions([&op.left, &op.right]);
     }
 
-    /// A text times a number is that text so many times, and both may be what somebody sent.
-    fn multiplied(&mut self, op: &Spanned<ast::BinOp<'_>>) {
+    /// Checks that both factors are numbers: a text or list from an event times a number from an event
+    /// could become arbitrarily large.
+    fn multiplication(&mut self, op: &Spanned<ast::BinOp<'_>>) {
         if is_number(&op.left) && is_number(&op.right) {
             return;
         }
         let message = "`*` multiplies numbers, not texts or lists";
-        let help = match repeats(&op.left) || repeats(&op.right) {
+        let help = match is_repeatable(&op.left) || is_repeatable(&op.right) {
             true => "write the text out",
-            false => "say that both are numbers: `(a | int) * 2`, `(a | float) * (b | float)`",
+            false => "convert both to numbers: `(a | int) * 2`, `(a | float) * (b | float)`",
         };
-        self.refuse(Code::BadTemplate, range(op.span()), message, help);
+        self.reject(Code::BadTemplate, range(op.span()), message, help);
     }
 
-    /// `steps.page-oncall.status` is a subtraction to the engine, and never meant as one.
+    /// Reports `steps.page-oncall.status`, which the engine reads as a subtraction.
     pub fn hyphenated(&mut self, left: &Expr<'_>, right: &Expr<'_>) -> bool {
         let (Some(left), Some(right)) = (chain(left), chain(right)) else {
             return false;
@@ -56,7 +57,7 @@ impl Checker<'_, '_> {
         let name = format!("{}-{}", left.names[left.names.len() - 1], right.names[0]);
         let help = match left.names[0] {
             "steps" => format!(
-                "name the step `{}`: the names of steps have no `-`",
+                "name the step `{}`: names of steps cannot contain `-`",
                 name.replace('-', "_")
             ),
             _ => format!(
@@ -65,7 +66,7 @@ impl Checker<'_, '_> {
             ),
         };
         let message = format!("`{head}-{tail}` is read as a subtraction");
-        self.refuse(
+        self.reject(
             Code::BadTemplate,
             left.span.start..right.span.end,
             message,
@@ -84,7 +85,7 @@ impl Checker<'_, '_> {
                 .count();
             if !known.takes.contains(&given) {
                 let message = format!("`{}` does not take {given} values", filter.name);
-                self.refuse(
+                self.reject(
                     Code::BadTemplate,
                     range(filter.span()),
                     message,
@@ -92,13 +93,13 @@ impl Checker<'_, '_> {
                 );
             }
         }
-        self.named_values(filter);
-        self.named_by_text(filter);
+        self.keyword_arguments(filter);
+        self.quoted_names(filter);
         self.expressions(filter.expr.as_ref());
         self.arguments(&filter.args);
     }
 
-    fn named_values(&mut self, filter: &Spanned<ast::Filter<'_>>) {
+    fn keyword_arguments(&mut self, filter: &Spanned<ast::Filter<'_>>) {
         let Some(known) = filter::find(filter.name) else {
             return;
         };
@@ -106,10 +107,10 @@ impl Checker<'_, '_> {
             let CallArg::Kwarg(name, _) = argument else {
                 continue;
             };
-            if !filter::named(filter.name).contains(name) {
+            if !filter::keyword_arguments(filter.name).contains(name) {
                 let message = format!("`{}` takes no value named `{name}`", filter.name);
                 let at = range(filter.span());
-                self.refuse(Code::BadTemplate, at, message, known.summary);
+                self.reject(Code::BadTemplate, at, message, known.summary);
             }
         }
     }
@@ -126,7 +127,7 @@ impl Checker<'_, '_> {
                 "the filters are",
             ),
         };
-        self.refuse(
+        self.reject(
             Code::BadTemplate,
             at,
             format!("unknown filter `{name}`"),
@@ -137,7 +138,7 @@ impl Checker<'_, '_> {
     pub fn known_test(&mut self, name: &str, at: Range<usize>) {
         if TESTS.iter().all(|test| test.name != name) {
             let help = nearest(name, TESTS.iter().map(|test| test.name), "the tests are");
-            self.refuse(
+            self.reject(
                 Code::BadTemplate,
                 at,
                 format!("unknown test `{name}`"),
@@ -146,8 +147,8 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// `map('upper')` and `select('odd')` name a filter or a test in a text.
-    pub fn named_by_text(&mut self, filter: &Spanned<ast::Filter<'_>>) {
+    /// Checks the names of filters and tests in arguments: `map('upper')`, `select('odd')`.
+    pub fn quoted_names(&mut self, filter: &Spanned<ast::Filter<'_>>) {
         let text = |index: usize| match filter.args.get(index) {
             Some(CallArg::Pos(Expr::Const(name))) => name.value.as_str().map(str::to_owned),
             _ => None,
@@ -199,7 +200,7 @@ impl Checker<'_, '_> {
                     Some(filter) => format!("filters follow their value: {}", filter.summary),
                     None => "use a filter: `{{ ticket.tags | join(', ') }}`".into(),
                 };
-                self.refuse(
+                self.reject(
                     Code::BadTemplate,
                     at,
                     format!("`{name}()` is not available"),
@@ -207,7 +208,7 @@ impl Checker<'_, '_> {
                 );
             }
             CallType::Object(_) => {
-                self.refuse(
+                self.reject(
                     Code::BadTemplate,
                     at,
                     "a value cannot be called",

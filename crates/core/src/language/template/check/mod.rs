@@ -1,6 +1,6 @@
-//! Reads a parsed template and finds at load what could only fail later: names that nothing
-//! defines, filters and tests that do not exist, secrets that are read instead of written out.
-//! It refuses the statements that reach outside of one text or could grow without limit.
+//! Checks a parsed template at load, so that it does not fail when a step starts.
+//! Reports undefined names, unknown filters and tests, secrets that are not written out directly,
+//! statements that are not available, and expressions that could become too large.
 
 pub mod expression;
 
@@ -18,55 +18,58 @@ use crate::language::template::attribute_chain::{
 use crate::language::template::filter::OF_SECRETS;
 use crate::language::template::location::TextLocation;
 use crate::language::template::read_set::ReadSet;
-use crate::language::template::size_bound::{MOST, Weights, weight};
+use crate::language::template::size_bound::{MAX_COMBINED_VALUES, Weights, weight};
 use crate::path::Path;
 
-/// What a sound template reads.
+/// What a valid template reads.
 #[derive(Debug, Default)]
 pub struct TemplateReads {
     pub reads: ReadSet,
-    /// The path, where the template is one plain `{{ path }}`.
+    /// The path, if the template is exactly one `{{ path }}`.
     pub single: Option<Path>,
 }
 
-/// None after saying everything that is wrong.
+/// Checks a template; `None` after reporting all errors.
 pub fn check(
     template: &Stmt<'_>,
-    place: &TextLocation<'_>,
+    location: &TextLocation<'_>,
     escape: Escape,
     names: &mut NameResolver<'_>,
 ) -> Option<TemplateReads> {
     let mut checker = Checker {
-        place,
+        location,
         escape,
         names,
         locals: vec![Weights::new()],
         reading: TemplateReads::default(),
-        sound: true,
-        choices: 0,
+        valid: true,
+        if_depth: 0,
     };
     checker.statement(template);
     let single = single(template).and_then(|chain| chain.path());
-    checker.reading.single = single.map(|path| checker.names.placed(path));
-    checker.sound.then_some(checker.reading)
+    checker.reading.single = single.map(|path| checker.names.with_scope_root(path));
+    checker.valid.then_some(checker.reading)
 }
 
+/// Walks the syntax tree of one template.
 pub struct Checker<'c, 'a> {
-    place: &'c TextLocation<'c>,
+    location: &'c TextLocation<'c>,
     escape: Escape,
     names: &'c mut NameResolver<'a>,
     /// Names that the template itself defines, innermost last.
     locals: Vec<Weights>,
     reading: TemplateReads,
-    sound: bool,
-    /// How many `if` the checker stands inside of.
-    choices: usize,
+    valid: bool,
+    /// The number of `if` statements and expressions around the current position.
+    if_depth: usize,
 }
 
 impl Checker<'_, '_> {
-    pub fn refuse(&mut self, code: Code, at: Range<usize>, message: impl Into<String>, help: &str) {
-        self.sound = false;
-        self.names.error(code, self.place.of(&at), message, help);
+    /// Reports an error and marks the template as invalid.
+    pub fn reject(&mut self, code: Code, at: Range<usize>, message: impl Into<String>, help: &str) {
+        self.valid = false;
+        self.names
+            .error(code, self.location.span(&at), message, help);
     }
 
     fn statements(&mut self, statements: &[Stmt<'_>]) {
@@ -84,47 +87,47 @@ impl Checker<'_, '_> {
     fn statement(&mut self, statement: &Stmt<'_>) {
         match statement {
             Stmt::Template(template) => self.statements(&template.children),
-            Stmt::EmitExpr(emit) => self.emitted(&emit.expr),
+            Stmt::EmitExpr(emit) => self.output(&emit.expr),
             Stmt::EmitRaw(_) => {}
             Stmt::ForLoop(each) => self.for_loop(each),
             Stmt::IfCond(condition) => {
-                // An `if` is no scope to the engine: what is set inside stays set after it.
-                self.grown(&condition.expr);
-                self.choices += 1;
+                // In the engine, an `if` has no scope of its own: a name set inside remains set after it.
+                self.sized_expression(&condition.expr);
+                self.if_depth += 1;
                 self.statements(&condition.true_body);
                 self.statements(&condition.false_body);
-                self.choices -= 1;
+                self.if_depth -= 1;
             }
             Stmt::WithBlock(with) => {
                 self.locals.push(Weights::new());
                 for (target, value) in &with.assignments {
-                    let weight = self.grown(value);
+                    let weight = self.sized_expression(value);
                     self.define(target, weight);
                 }
                 self.statements(&with.body);
                 self.locals.pop();
             }
             Stmt::Set(set) => {
-                let weight = self.grown(&set.expr);
+                let weight = self.sized_expression(&set.expr);
                 self.define(&set.target, weight);
             }
-            Stmt::SetBlock(s) => self.no_statement("set … endset", s.span()),
-            Stmt::AutoEscape(s) => self.no_statement("autoescape", s.span()),
-            Stmt::FilterBlock(s) => self.no_statement("filter", s.span()),
-            Stmt::Block(s) => self.no_statement("block", s.span()),
-            Stmt::Import(s) => self.no_statement("import", s.span()),
-            Stmt::FromImport(s) => self.no_statement("from … import", s.span()),
-            Stmt::Extends(s) => self.no_statement("extends", s.span()),
-            Stmt::Include(s) => self.no_statement("include", s.span()),
-            Stmt::Macro(s) => self.no_statement("macro", s.span()),
-            Stmt::CallBlock(s) => self.no_statement("call", s.span()),
-            Stmt::Do(s) => self.no_statement("do", s.span()),
+            Stmt::SetBlock(s) => self.unavailable("set … endset", s.span()),
+            Stmt::AutoEscape(s) => self.unavailable("autoescape", s.span()),
+            Stmt::FilterBlock(s) => self.unavailable("filter", s.span()),
+            Stmt::Block(s) => self.unavailable("block", s.span()),
+            Stmt::Import(s) => self.unavailable("import", s.span()),
+            Stmt::FromImport(s) => self.unavailable("from … import", s.span()),
+            Stmt::Extends(s) => self.unavailable("extends", s.span()),
+            Stmt::Include(s) => self.unavailable("include", s.span()),
+            Stmt::Macro(s) => self.unavailable("macro", s.span()),
+            Stmt::CallBlock(s) => self.unavailable("call", s.span()),
+            Stmt::Do(s) => self.unavailable("do", s.span()),
         }
     }
 
-    fn no_statement(&mut self, name: &str, span: Span) {
+    fn unavailable(&mut self, name: &str, span: Span) {
         let help = "a text may use `if`, `for`, `set x = …` and `with`; put anything larger into a command";
-        self.refuse(
+        self.reject(
             Code::BadTemplate,
             range(span),
             format!("`{{% {name} %}}` is not available"),
@@ -134,9 +137,9 @@ impl Checker<'_, '_> {
 
     fn for_loop(&mut self, each: &Spanned<ast::ForLoop<'_>>) {
         if each.recursive {
-            self.no_statement("for … recursive", each.span());
+            self.unavailable("for … recursive", each.span());
         }
-        let weight = self.grown(&each.iter);
+        let weight = self.sized_expression(&each.iter);
         self.locals.push(Weights::from([("loop".to_owned(), 1)]));
         self.define(&each.target, weight);
         if let Some(condition) = &each.filter_expr {
@@ -147,18 +150,18 @@ impl Checker<'_, '_> {
         self.scoped(&each.else_body);
     }
 
-    /// What is said of an expression, and how much it puts together.
-    fn grown(&mut self, expr: &Expr<'_>) -> u64 {
+    /// Checks an expression and returns how many values it combines.
+    fn sized_expression(&mut self, expr: &Expr<'_>) -> u64 {
         self.expression(expr);
         let known = self.locals.iter().flatten();
         let known = known
             .map(|(name, weight)| (name.clone(), *weight))
             .collect();
         let weight = weight(expr, &known);
-        if weight > MOST {
-            let message = format!("this puts more than {MOST} values together");
+        if weight > MAX_COMBINED_VALUES {
+            let message = format!("this combines more than {MAX_COMBINED_VALUES} values");
             let help = "write them out one after the other: `{{ a }}{{ b }}`";
-            self.refuse(Code::BadTemplate, range(expr.span()), message, help);
+            self.reject(Code::BadTemplate, range(expr.span()), message, help);
         }
         weight
     }
@@ -167,7 +170,7 @@ impl Checker<'_, '_> {
         match target {
             Expr::Var(var) => {
                 if let Some(locals) = self.locals.last_mut() {
-                    // Which branch of an `if` was taken is not known.
+                    // Both branches of an `if` may set the name: the larger weight counts.
                     let known = locals.entry(var.id.to_owned()).or_default();
                     *known = weight.max(*known);
                 }
@@ -179,7 +182,7 @@ impl Checker<'_, '_> {
                 .for_each(|item| self.define(item, weight)),
             _ => {
                 let at = range(target.span());
-                self.refuse(
+                self.reject(
                     Code::BadTemplate,
                     at,
                     "only a name can be set",
@@ -189,52 +192,53 @@ impl Checker<'_, '_> {
         }
     }
 
+    /// Returns whether the template itself defines the name.
     pub fn is_local(&self, name: &str) -> bool {
         self.locals.iter().any(|locals| locals.contains_key(name))
     }
 
-    /// An expression whose value is written out; the only place for a secret.
-    fn emitted(&mut self, expr: &Expr<'_>) {
+    /// Checks an expression whose value is written out. Secrets are allowed only here.
+    fn output(&mut self, expr: &Expr<'_>) {
         match expr {
             Expr::IfExpr(choice) => {
-                self.grown(&choice.test_expr);
-                self.choices += 1;
-                self.emitted(&choice.true_expr);
+                self.sized_expression(&choice.test_expr);
+                self.if_depth += 1;
+                self.output(&choice.true_expr);
                 match &choice.false_expr {
-                    Some(other) => self.emitted(other),
+                    Some(other) => self.output(other),
                     None => self.no_else(range(expr.span())),
                 }
-                self.choices -= 1;
+                self.if_depth -= 1;
             }
             Expr::Filter(filter) if OF_SECRETS.contains(&filter.name) => self.encoded(filter),
             _ => match chain(expr).filter(|chain| self.is_secret(chain)) {
                 Some(secret) => self.secret(&secret),
                 None => {
-                    self.grown(expr);
+                    self.sized_expression(expr);
                     self.warn_if_absent(expr);
                 }
             },
         }
     }
 
-    /// A field that is written out as it is must be there, unless the text chose by something.
+    /// Warns about a field that is written out directly and may be absent, unless an `if` surrounds it.
     fn warn_if_absent(&mut self, expr: &Expr<'_>) {
         let Some(chain) = chain(expr).filter(|chain| !self.is_local(chain.names[0])) else {
             return;
         };
-        if let Some(path) = chain.path().filter(|_| self.choices == 0 && self.sound) {
-            let at = self.place.of(&chain.span);
-            let path = self.names.placed(path);
+        if let Some(path) = chain.path().filter(|_| self.if_depth == 0 && self.valid) {
+            let at = self.location.span(&chain.span);
+            let path = self.names.with_scope_root(path);
             self.names.warn_if_absent(&path, at);
         }
     }
 
     fn no_else(&mut self, at: Range<usize>) {
-        let help = "end it with `else ''`, or with what should stand there";
-        self.refuse(
+        let help = "end it with `else ''`, or with another value";
+        self.reject(
             Code::BadTemplate,
             at,
-            "an `if` without `else` has no value where it does not hold",
+            "an `if` without `else` has no value when its condition is false",
             help,
         );
     }
@@ -250,7 +254,7 @@ impl Checker<'_, '_> {
                 "`{}` would encode twice: values in a URL are encoded already",
                 filter.name
             );
-            self.refuse(
+            self.reject(
                 Code::BadTemplate,
                 range(filter.span()),
                 message,
@@ -276,7 +280,7 @@ impl Checker<'_, '_> {
             }
             _ => {
                 let help = "write `{{ secret.NAME }}`; a name has letters, digits and `_`";
-                self.refuse(
+                self.reject(
                     Code::BadTemplate,
                     chain.span.clone(),
                     "a secret is read by one name",
@@ -292,7 +296,7 @@ impl Checker<'_, '_> {
         }
         if chain.names[0] == "secret" {
             let help = "write `{{ secret.NAME }}` alone, or with `| urlencode` or `| b64encode`";
-            self.refuse(
+            self.reject(
                 Code::BadTemplate,
                 chain.span.clone(),
                 "a secret can only be written out, not read",
@@ -303,9 +307,9 @@ impl Checker<'_, '_> {
         let names: Vec<String> = chain.names.iter().map(|name| (*name).to_owned()).collect();
         self.reading.reads.add(&names);
         if let Some(path) = chain.prefix() {
-            let at = self.place.of(&chain.span);
-            let path = self.names.placed(path);
-            self.sound &= self.names.check_path(&path, at);
+            let at = self.location.span(&chain.span);
+            let path = self.names.with_scope_root(path);
+            self.valid &= self.names.check_path(&path, at);
         }
     }
 

@@ -1,6 +1,5 @@
-//! The filters and tests that templates may use, as one table that loading, the engine and the
-//! documentation read. It leaves out what can build huge values, print debugging data, or mislead:
-//! nothing here escapes HTML.
+//! Lists the filters and tests of templates, for the checks at load, the engine and the documentation.
+//! Filters of the engine that build very large values, print debugging data or escape HTML are left out.
 
 pub mod text;
 
@@ -8,15 +7,17 @@ use std::ops::RangeInclusive;
 
 use minijinja::{Environment, filters, tests};
 
+/// A filter of templates.
 pub struct TemplateFilter {
     pub name: &'static str,
-    /// How it is written and what it gives, in one line.
+    /// An example and what it returns, in one line.
     pub summary: &'static str,
-    /// How many values it takes in its parentheses.
+    /// The number of positional arguments.
     pub takes: RangeInclusive<usize>,
     install: fn(&mut Environment<'static>, &'static str),
 }
 
+/// A test of templates: `x is NAME`.
 pub struct Test {
     pub name: &'static str,
     install: fn(&mut Environment<'static>, &'static str),
@@ -89,7 +90,7 @@ pub const FILTERS: &[TemplateFilter] = filters! {
     "abs" 0..=0, filters::abs => "`x | abs`: the absolute value";
 };
 
-/// What may follow `is` in a template.
+/// Every test, which follows `is` in a template.
 pub const TESTS: &[Test] = tests! {
     "defined" tests::is_defined;
     "undefined" tests::is_undefined;
@@ -117,15 +118,16 @@ pub const TESTS: &[Test] = tests! {
     "false" tests::is_false;
 };
 
-/// Filters that a secret may be put through.
+/// The filters that can be applied to a secret.
 pub const OF_SECRETS: [&str; 2] = ["urlencode", "b64encode"];
 
+/// Returns the filter with this name.
 pub fn find(name: &str) -> Option<&'static TemplateFilter> {
     FILTERS.iter().find(|filter| filter.name == name)
 }
 
-/// The values that a filter takes by name.
-pub fn named(filter: &str) -> &'static [&'static str] {
+/// Returns the keyword arguments of a filter.
+pub fn keyword_arguments(filter: &str) -> &'static [&'static str] {
     match filter {
         "sort" => &["attribute", "reverse", "case_sensitive"],
         "unique" => &["attribute", "case_sensitive"],
@@ -134,6 +136,7 @@ pub fn named(filter: &str) -> &'static [&'static str] {
     }
 }
 
+/// Adds all filters and tests to an environment.
 pub fn install(environment: &mut Environment<'static>) {
     for filter in FILTERS {
         (filter.install)(environment, filter.name);

@@ -1,5 +1,5 @@
-//! Filters of our own: they read null as an empty text, keep what they make within limits, and leave
-//! a secret a name. They refuse values that are absent.
+//! Implements text filters: null is an empty text, and results are limited in size.
+//! An undefined value is an error, except for `default`. A secret remains a name.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,13 +8,13 @@ use minijinja::value::{Rest, Value};
 use percent_encoding::utf8_percent_encode;
 
 use crate::language::rendered_text::SecretEncoding;
-use crate::language::template::engine::{MOST_OUTPUT, RESERVED, text, undefined};
-use crate::language::template::read_set::{MOST_VALUES, to_json, too_much};
+use crate::language::template::engine::{MAX_OUTPUT_BYTES, RESERVED, text, undefined};
+use crate::language::template::read_set::{MAX_VALUES, to_json, too_much};
 use crate::language::template::secret::SecretReference;
 
 pub fn default(value: &Value, other: Value, when_empty: Option<bool>) -> Value {
-    let lacking = value.is_undefined() || value.is_none();
-    match lacking || (when_empty == Some(true) && !value.is_true()) {
+    let missing = value.is_undefined() || value.is_none();
+    match missing || (when_empty == Some(true) && !value.is_true()) {
         true => other,
         false => value.clone(),
     }
@@ -29,10 +29,10 @@ pub fn lower(value: &Value) -> Result<String, Error> {
 }
 
 pub fn capitalize(value: &Value) -> Result<String, Error> {
-    Ok(capital(&text(value)?))
+    Ok(capitalize_word(&text(value)?))
 }
 
-fn capital(word: &str) -> String {
+fn capitalize_word(word: &str) -> String {
     let mut chars = word.chars();
     match chars.next() {
         Some(first) => first
@@ -47,7 +47,7 @@ pub fn title(value: &Value) -> Result<String, Error> {
     let text = text(value)?;
     Ok(text
         .split_inclusive(char::is_whitespace)
-        .map(capital)
+        .map(capitalize_word)
         .collect())
 }
 
@@ -76,13 +76,13 @@ pub fn replace(value: &Value, from: &Value, to: &Value) -> Result<String, Error>
     if from.is_empty() {
         return Ok(text);
     }
-    let grown = text.matches(from.as_str()).count().saturating_mul(to.len());
-    within_limit(text.len().saturating_add(grown))?;
+    let added = text.matches(from.as_str()).count().saturating_mul(to.len());
+    check_size(text.len().saturating_add(added))?;
     Ok(text.replace(&from, &to))
 }
 
-fn within_limit(bytes: usize) -> Result<(), Error> {
-    match bytes > MOST_OUTPUT * 4 {
+fn check_size(bytes: usize) -> Result<(), Error> {
+    match bytes > MAX_OUTPUT_BYTES * 4 {
         true => Err(too_much("it makes more than 1 MB of text")),
         false => Ok(()),
     }
@@ -91,73 +91,74 @@ fn within_limit(bytes: usize) -> Result<(), Error> {
 pub fn split(value: &Value, at: Option<String>) -> Result<Vec<String>, Error> {
     let text = text(value)?;
     match at.as_deref() {
-        None | Some("") => few(text.split_whitespace()),
-        Some(at) => few(text.split(at)),
+        None | Some("") => limited_list(text.split_whitespace()),
+        Some(at) => limited_list(text.split(at)),
     }
 }
 
 pub fn lines(value: &Value) -> Result<Vec<String>, Error> {
-    few(text(value)?.lines())
+    limited_list(text(value)?.lines())
 }
 
-fn few<'t>(parts: impl Iterator<Item = &'t str>) -> Result<Vec<String>, Error> {
-    let parts: Vec<String> = parts.take(MOST_VALUES + 1).map(str::to_owned).collect();
-    match parts.len() > MOST_VALUES {
+fn limited_list<'t>(parts: impl Iterator<Item = &'t str>) -> Result<Vec<String>, Error> {
+    let parts: Vec<String> = parts.take(MAX_VALUES + 1).map(str::to_owned).collect();
+    match parts.len() > MAX_VALUES {
         true => Err(too_much("it makes more than 50,000 values")),
         false => Ok(parts),
     }
 }
 
 pub fn string(value: &Value) -> Result<String, Error> {
-    bounded(text(value)?)
+    limited_text(text(value)?)
 }
 
 pub fn tojson(value: &Value) -> Result<String, Error> {
-    bounded(to_json(value)?.to_string())
+    limited_text(to_json(value)?.to_string())
 }
 
-/// Put through again and again, what escapes and encodes grows without end.
-fn bounded(text: String) -> Result<String, Error> {
-    within_limit(text.len())?;
+/// Limits the size of a text: applied repeatedly, a filter that escapes or encodes grows it without end.
+fn limited_text(text: String) -> Result<String, Error> {
+    check_size(text.len())?;
     Ok(text)
 }
 
 pub fn urlencode(value: &Value) -> Result<Value, Error> {
-    if let Some(secret) = encoded(value, SecretEncoding::Percent) {
+    if let Some(secret) = encoded_secret(value, SecretEncoding::Percent) {
         return Ok(secret);
     }
     let encoded = utf8_percent_encode(&text(value)?, RESERVED).to_string();
-    Ok(bounded(encoded)?.into())
+    Ok(limited_text(encoded)?.into())
 }
 
 pub fn b64encode(value: &Value) -> Result<Value, Error> {
-    if let Some(secret) = encoded(value, SecretEncoding::Base64) {
+    if let Some(secret) = encoded_secret(value, SecretEncoding::Base64) {
         return Ok(secret);
     }
-    Ok(bounded(STANDARD.encode(text(value)?))?.into())
+    Ok(limited_text(STANDARD.encode(text(value)?))?.into())
 }
 
-/// A secret that is to be written in this encoding.
-fn encoded(value: &Value, encoding: SecretEncoding) -> Option<Value> {
+/// Returns the secret with this encoding, if the value is a secret.
+fn encoded_secret(value: &Value, encoding: SecretEncoding) -> Option<Value> {
     let name = value.downcast_object_ref::<SecretReference>()?.name.clone();
     Some(Value::from_object(SecretReference { name, encoding }))
 }
 
-pub fn join(value: &Value, between: Rest<Value>) -> Result<String, Error> {
+pub fn join(value: &Value, separator: Rest<Value>) -> Result<String, Error> {
     if value.is_undefined() {
         return Err(undefined(value));
     }
     if value.as_str().is_some() || value.is_none() {
         return text(value);
     }
-    let between = between.first().map(text).transpose()?.unwrap_or_default();
+    let separator = separator.first().map(text).transpose()?;
+    let separator = separator.unwrap_or_default();
     let mut joined = String::new();
     for (index, item) in value.try_iter()?.enumerate() {
         if index > 0 {
-            joined.push_str(&between);
+            joined.push_str(&separator);
         }
         joined.push_str(&text(&item)?);
-        within_limit(joined.len())?;
+        check_size(joined.len())?;
     }
     Ok(joined)
 }

@@ -1,5 +1,5 @@
-//! Texts of bundles: `{{$.path}}` takes what stands there in the flow's document, and nothing else is
-//! put in. It refuses functions, and braces that were meant as a placeholder and are none.
+//! Templates of bundles: `{{$.path}}` inserts the value at this path of the flow's document.
+//! Reports function calls, which ZIS does not have, and braces that look like a placeholder but are not.
 
 #[cfg(test)]
 mod tests;
@@ -14,7 +14,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
 use crate::document::{Entry, Node};
 use crate::language::rendered_text::RenderedText;
 use crate::language::resolver::NameResolver;
-use crate::language::template::engine::{MOST_OUTPUT, RESERVED};
+use crate::language::template::engine::{MAX_OUTPUT_BYTES, RESERVED};
 use crate::language::template::json::JsonTemplate;
 use crate::language::template::location::TextLocation;
 use crate::language::template::secret::{EMPTY, without_marks};
@@ -22,7 +22,7 @@ use crate::language::template::{Compiled, Escape, RenderError, Template, Templat
 use crate::path::scope::Scope;
 use crate::path::{Path, Resolved};
 
-/// A text in its parts.
+/// A text as a list of literal parts and paths.
 #[derive(Debug)]
 pub struct PlaceholderText(Box<[PlaceholderPart]>);
 
@@ -35,12 +35,12 @@ enum PlaceholderPart {
 /// One `{{$.path}}` of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placeholder {
-    /// With its braces.
+    /// The range with the braces.
     pub whole: Range<usize>,
     pub path: Range<usize>,
 }
 
-/// The placeholders of a text, in its order. Braces without a path are text.
+/// Returns the placeholders of a text in order. Braces without a path are text.
 pub fn placeholders(text: &str) -> Vec<Placeholder> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -65,8 +65,8 @@ pub fn placeholders(text: &str) -> Vec<Placeholder> {
 }
 
 impl Template {
-    /// A text over a bundle's document, behind a literal `prefix`. `text` is what the node holds, or the
-    /// part of it that is meant.
+    /// Lowers a text that reads a bundle's document, with a literal `prefix` before it. `text` is the
+    /// node's text or a part of it.
     pub fn in_document(
         prefix: &str,
         text: &str,
@@ -75,31 +75,37 @@ impl Template {
         diagnostics: &mut Diagnostics,
     ) -> Option<Self> {
         let written = node.as_text().unwrap_or_default();
-        let place = TextLocation::new(node, written);
-        let place = match written == text {
-            true => place,
-            false => place.unsure(),
+        let location = TextLocation::new(node, written);
+        let location = match written == text {
+            true => location,
+            false => location.whole_value(),
         };
         let mut parts = vec![literal(prefix)];
         let mut from = 0;
-        let mut sound = check_braces(text, &place, diagnostics);
+        let mut valid = check_braces(text, &location, diagnostics);
         for found in placeholders(text) {
             parts.push(literal(&text[from..found.whole.start]));
-            match path(&text[found.path.clone()], &found.path, &place, diagnostics) {
+            match path(
+                &text[found.path.clone()],
+                &found.path,
+                &location,
+                diagnostics,
+            ) {
                 Some(path) => parts.push(PlaceholderPart::Path(Arc::new(path))),
-                None => sound = false,
+                None => valid = false,
             }
             from = found.whole.end;
         }
         parts.push(literal(&text[from..]));
         let source = without_marks(format!("{prefix}{text}"));
         if escape == Escape::Url {
-            sound &= url::check_host(&source, &place.behind(prefix.len()), diagnostics);
+            let location = location.with_prefix(prefix.len());
+            valid &= url::check_host(&source, &location, diagnostics);
         }
-        sound.then(|| Self::of_parts(source, escape, parts))
+        valid.then(|| Self::from_parts(source, escape, parts))
     }
 
-    fn of_parts(source: String, escape: Escape, mut parts: Vec<PlaceholderPart>) -> Self {
+    fn from_parts(source: String, escape: Escape, mut parts: Vec<PlaceholderPart>) -> Self {
         parts.retain(|part| !matches!(part, PlaceholderPart::Text(text) if text.is_empty()));
         let fixed = parts
             .iter()
@@ -124,7 +130,7 @@ impl PlaceholderText {
                 PlaceholderPart::Text(text) => output.push_str(text),
                 PlaceholderPart::Path(path) => write(&value(path, scope)?, escape, &mut output),
             }
-            if output.len() > MOST_OUTPUT {
+            if output.len() > MAX_OUTPUT_BYTES {
                 return Err(RenderError::TooMuch {
                     why: "it makes more than 256 KiB of text".into(),
                 });
@@ -133,7 +139,7 @@ impl PlaceholderText {
         let text = RenderedText::plain(output);
         match escape {
             Escape::None => Ok(text),
-            Escape::Url => url::confined(text),
+            Escape::Url => url::check_rendered(text),
         }
     }
 }
@@ -142,7 +148,7 @@ fn literal(text: &str) -> PlaceholderPart {
     PlaceholderPart::Text(without_marks(text.to_owned()).into_boxed_str())
 }
 
-/// A text as it is, null as nothing, anything else as JSON.
+/// Writes a text unchanged, null as nothing, any other value as JSON.
 fn write(value: &Json, escape: Escape, output: &mut String) {
     let written = match value {
         Json::String(text) => text.clone(),
@@ -156,6 +162,7 @@ fn write(value: &Json, escape: Escape, output: &mut String) {
     }
 }
 
+/// Returns the value at a path; an error if there is none.
 pub fn value(path: &Path, scope: &Scope<'_>) -> Result<Json, RenderError> {
     match path.resolve(scope) {
         Resolved::Absent => Err(RenderError::Absent {
@@ -163,43 +170,43 @@ pub fn value(path: &Path, scope: &Scope<'_>) -> Result<Json, RenderError> {
         }),
         found => Ok(found
             .to_json()
-            .expect("what is found has a value")
+            .expect("a resolved path has a value")
             .into_owned()),
     }
 }
 
-/// A path into the document; reported where it is none.
+/// Parses a path into the document; `None` after reporting an error.
 fn path(
     text: &str,
     at: &Range<usize>,
-    place: &TextLocation<'_>,
+    location: &TextLocation<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Path> {
     match Path::in_document(text) {
         Ok(path) => Some(path),
         Err(error) => {
-            let diagnostic = Diagnostic::error(Code::BadPath, place.of(at), error.message);
+            let diagnostic = Diagnostic::error(Code::BadPath, location.span(at), error.message);
             diagnostics.push(diagnostic.maybe_help(error.help));
             None
         }
     }
 }
 
-/// `{{ticket.id}}` stands as it is, which is hardly ever meant; `{{$.x` is never closed.
-fn check_braces(text: &str, place: &TextLocation<'_>, diagnostics: &mut Diagnostics) -> bool {
+/// Warns about `{{ticket.id}}`, which would be sent unchanged, and reports an unclosed `{{$.x`.
+fn check_braces(text: &str, location: &TextLocation<'_>, diagnostics: &mut Diagnostics) -> bool {
     let known = placeholders(text);
     for (open, _) in text.match_indices("{{") {
         if known.iter().any(|found| found.whole.contains(&open)) {
             continue;
         }
         let rest = text[open + 2..].trim_start();
-        let at = place.of(&(open..open + 2));
+        let at = location.span(&(open..open + 2));
         if rest.starts_with('$') {
             let help = "close it with `}}`";
             diagnostics.error(
                 Code::BadTemplate,
                 at,
-                "this placeholder is never closed",
+                "this placeholder is not closed",
                 help,
             );
             return false;
@@ -210,7 +217,7 @@ fn check_braces(text: &str, place: &TextLocation<'_>, diagnostics: &mut Diagnost
             .collect();
         let closed = rest[word.len()..].trim_start().starts_with("}}");
         if closed && !word.is_empty() {
-            let message = format!("`{{{{{word}}}}}` is no placeholder, and is sent as it stands");
+            let message = format!("`{{{{{word}}}}}` is not a placeholder and is sent unchanged");
             let help = format!("placeholders name a path: `{{{{$.{word}}}}}`");
             diagnostics.warning(Code::BadTemplate, at, message, help);
         }
@@ -219,8 +226,9 @@ fn check_braces(text: &str, place: &TextLocation<'_>, diagnostics: &mut Diagnost
 }
 
 impl JsonTemplate {
-    /// A value of a bundle: under a key that ends in `.$` stands a path or a text with placeholders, and
-    /// placeholders are filled in any other text too. One that is the whole text keeps its type.
+    /// Lowers a value of a bundle. The value of a key that ends in `.$` is a path or a text with
+    /// placeholders; other texts may have placeholders too. A placeholder that is the whole text keeps the
+    /// type of its value.
     pub fn in_document(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
         let text = |node: &Node, names: &mut NameResolver<'_>| {
             text_in_document(node.as_text()?, node, names.diagnostics)
@@ -228,11 +236,11 @@ impl JsonTemplate {
         Self::lower_with(node, names, text, entry_in_document)
     }
 
-    /// What stands under a key that ends in `.$`.
+    /// Lowers the value of a key that ends in `.$`.
     pub fn reference(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Some(text) = node.as_text() else {
             let message = format!("`{key}` takes a path, found {}", node.kind());
-            let help = "a key that ends in `.$` names a path: `\"id.$\": \"$.input.ticket_event.ticket.id\"`; without `.$` the value stands as it is";
+            let help = "a key that ends in `.$` names a path: `\"id.$\": \"$.input.ticket_event.ticket.id\"`; without `.$` the value is used unchanged";
             diagnostics.error(Code::WrongType, node.at, message, help);
             return None;
         };
@@ -243,21 +251,21 @@ impl JsonTemplate {
             return None;
         }
         if text.starts_with('$') {
-            let place = TextLocation::new(node, text);
-            let path = path(text.trim(), &(0..text.len()), &place, diagnostics)?;
+            let location = TextLocation::new(node, text);
+            let path = path(text.trim(), &(0..text.len()), &location, diagnostics)?;
             return Some(Self::Field(Arc::new(path)));
         }
         if placeholders(text).is_empty() {
             let plain = key.trim_end_matches(".$");
-            let message = format!("`{key}` names no path, so \"{text}\" stands as it is");
-            let help = format!("write a path that begins with `$`, or call the key `{plain}`");
+            let message = format!("`{key}` contains no path, so \"{text}\" is sent unchanged");
+            let help = format!("write a path that begins with `$`, or name the key `{plain}`");
             diagnostics.warning(Code::BadPath, node.at, message, help);
         }
         text_in_document(text, node, diagnostics)
     }
 }
 
-/// The name of a function of Amazon's language that a text calls.
+/// Returns the name of the intrinsic function of the Amazon States Language that a text calls.
 pub fn intrinsic(text: &str) -> Option<&str> {
     let name = text.strip_prefix("States.")?;
     let end = name.find('(')?;
@@ -274,20 +282,23 @@ fn entry_in_document(
             Some((names.interner.words.share(key), value))
         }
         None => {
-            warn_of_plain_path(entry, names.diagnostics);
+            warn_about_literal_path(entry, names.diagnostics);
             let value = JsonTemplate::in_document(&entry.value, names)?;
             Some((names.interner.words.share(entry.key.as_str()), value))
         }
     }
 }
 
-/// `"id": "$.ticket.id"` sends the text itself.
-fn warn_of_plain_path(entry: &Entry, diagnostics: &mut Diagnostics) {
+/// Warns about `"id": "$.ticket.id"`, which sends the path as text.
+fn warn_about_literal_path(entry: &Entry, diagnostics: &mut Diagnostics) {
     let Some(text) = entry.value.as_text().filter(|text| text.starts_with("$.")) else {
         return;
     };
-    let message = format!("\"{text}\" is sent as this very text");
-    let help = format!("to send what stands there call the key `{}.$`", entry.key);
+    let message = format!("\"{text}\" is sent as literal text");
+    let help = format!(
+        "to send the value at this path, name the key `{}.$`",
+        entry.key
+    );
     diagnostics.warning(Code::BadPath, entry.value.at, message, help);
 }
 
@@ -296,11 +307,11 @@ fn text_in_document(
     node: &Node,
     diagnostics: &mut Diagnostics,
 ) -> Option<JsonTemplate> {
-    let place = TextLocation::new(node, text);
+    let location = TextLocation::new(node, text);
     if let [only] = placeholders(text).as_slice()
         && only.whole == (0..text.len())
     {
-        let path = path(&text[only.path.clone()], &only.path, &place, diagnostics)?;
+        let path = path(&text[only.path.clone()], &only.path, &location, diagnostics)?;
         return Some(JsonTemplate::Field(Arc::new(path)));
     }
     Template::in_document("", text, node, Escape::None, diagnostics).map(JsonTemplate::Text)

@@ -1,4 +1,4 @@
-//! What is put into a text of a bundle, and what is refused there.
+//! Tests the rendering of bundle texts and its limits.
 
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ fn render(template: &Template, document: &Value) -> Result<String, RenderError> 
 }
 
 #[test]
-fn a_placeholder_is_a_path_in_braces_and_nothing_else_is() {
+fn only_a_path_in_braces_is_a_placeholder() {
     let found = |text: &str| -> Vec<String> {
         let found = placeholders(text).into_iter();
         found.map(|found| text[found.path].to_owned()).collect()
@@ -81,7 +81,7 @@ fn a_placeholder_is_a_path_in_braces_and_nothing_else_is() {
 }
 
 #[test]
-fn the_whole_text_keeps_its_type_and_a_part_of_it_becomes_text() {
+fn a_placeholder_that_is_the_whole_text_keeps_its_type() {
     let document = json!({"n": 5, "b": true, "z": null, "t": "é\u{fdd0}x", "l": [1, {"a": 2}]});
     let tree = lowered(
         r#"{ "n.$": "$.n", "m": "{{$.n}}", "t": "<{{$.t}}>", "z": "{{ $.z }}", "s": "{{$.n}}{{$.b}}{{$.z}}|{{$.l}}", "plain": "x", "o": { "l.$": "$.l" }, "k": [1.5, null] }"#,
@@ -100,7 +100,7 @@ fn the_whole_text_keeps_its_type_and_a_part_of_it_becomes_text() {
 }
 
 #[test]
-fn what_is_absent_is_told_by_its_path() {
+fn an_absent_value_is_reported_with_its_path() {
     let error = in_url("/x/{{$.a.b}}", &json!({"a": {}})).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -109,7 +109,7 @@ fn what_is_absent_is_told_by_its_path() {
 }
 
 #[test]
-fn a_value_in_an_address_stays_one_part_of_its_path() {
+fn a_value_in_a_url_remains_one_path_segment() {
     let document = json!({"id": 7, "t": "a/../b?c#d @", "dots": "..", "none": null, "empty": ""});
     assert_eq!(
         in_url("/x/{{$.id}}.json", &document).unwrap(),
@@ -133,7 +133,7 @@ fn a_value_in_an_address_stays_one_part_of_its_path() {
 }
 
 #[test]
-fn too_much_text_is_refused() {
+fn too_much_text_is_an_error() {
     let yaml = "\"{{$.t}}{{$.t}}{{$.t}}\"";
     let template = lowered(yaml, |node, names| {
         Template::in_document(

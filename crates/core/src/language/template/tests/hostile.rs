@@ -1,5 +1,5 @@
-//! What templates promise against payloads: none reaches the engine, the host of a URL, or a
-//! secret's marks, and none makes a rendering run away.
+//! Tests templates with hostile events: a value is never evaluated, never becomes the host of a URL,
+//! never forges a secret, and never makes a rendering exceed its limits.
 
 use proptest::prelude::*;
 
@@ -101,7 +101,7 @@ fn runaway_templates_are_stopped() {
 }
 
 #[test]
-fn what_would_grow_without_end_is_refused_when_it_is_loaded() {
+fn expressions_that_could_become_too_large_are_reported_at_load() {
     let doubled = "{% set a = a + a %}".repeat(7);
     let lists = "{% set a = [a, a] %}".repeat(4);
     for text in [
@@ -113,8 +113,11 @@ fn what_would_grow_without_end_is_refused_when_it_is_loaded() {
             vec!["comment.body"; 33].join(",")
         ),
     ] {
-        let (said, help) = mistake(&text, Escape::None);
-        assert!(said.contains("more than 64 values"), "{text}: {said}");
+        let (reported, help) = mistake(&text, Escape::None);
+        assert!(
+            reported.contains("more than 64 values"),
+            "{text}: {reported}"
+        );
         assert!(help.contains("one after the other"), "{help}");
     }
     for text in [
@@ -125,10 +128,13 @@ fn what_would_grow_without_end_is_refused_when_it_is_loaded() {
         "{{ (comment.body | int('x')) * 2 }}",
         "{{ (ticket.id + comment.body) * 2 }}",
     ] {
-        let (said, _) = mistake(text, Escape::None);
-        assert!(said.contains("multiplies numbers"), "{text}: {said}");
+        let (reported, _) = mistake(text, Escape::None);
+        assert!(
+            reported.contains("multiplies numbers"),
+            "{text}: {reported}"
+        );
     }
-    for (text, wanted) in [
+    for (text, expected) in [
         ("{{ (ticket.id | int) * 2 }}", "70872"),
         ("{{ 2 * 3 * (ticket.tags | length) }}", "12"),
         (
@@ -137,19 +143,19 @@ fn what_would_grow_without_end_is_refused_when_it_is_loaded() {
         ),
         ("{{ 1 + 1 + (7 - 2) * 3 }}", "17"),
     ] {
-        assert_eq!(rendered(text).expect(text).to_string(), wanted);
+        assert_eq!(rendered(text).expect(text).to_string(), expected);
     }
 }
 
-/// What a loop may grow to is bounded by its body, since each turn begins as the first did.
+/// The size of a name that a loop sets is limited by one iteration, because each iteration starts anew.
 #[test]
-fn what_is_set_in_a_loop_is_gone_in_its_next_turn() {
+fn a_name_set_in_a_loop_is_reset_in_the_next_iteration() {
     let text = "{% set a = 'x' %}{% for i in range(3) %}{{ a }},{% set a = a + a %}{% endfor %}";
     assert_eq!(rendered(text).expect(text).to_string(), "x,x,x,");
 }
 
 #[test]
-fn expressions_stay_shallow_enough_for_any_stack() {
+fn the_depth_of_expressions_and_blocks_is_limited() {
     for (part, wrap) in [("+1", "1"), (".b", "a"), ("|upper", "a"), (" or x", "x")] {
         let long = format!("{{{{ {wrap}{} }}}}", part.repeat(1_980 / part.len()));
         template(&long, Escape::None);
@@ -179,30 +185,30 @@ fn values_in_a_url_are_encoded_and_never_form_the_host() {
         ("{{ secret.URL }}", "never form the host"),
         ("{{ current }}", "never form the host"),
         ("{{ vars.base }}{{ current }}", "never form the host"),
-        ("{{ vars.list }}/x", "no text"),
-        ("{{ vars.nope }}/x", "nothing defines"),
+        ("{{ vars.list }}/x", "not text"),
+        ("{{ vars.nope }}/x", "unknown variable"),
         ("a.example/x", "no address"),
         ("/api/v2", "no address"),
-        ("https:////{{ current }}/x", "names no host"),
-        ("https:///a.example/{{ current }}", "names no host"),
-        ("https://\\a.example/{{ current }}", "names no host"),
-        ("https://a.example\\@b/{{ current }}", "names no host"),
-        ("https:\\x://a/{{ current }}", "names no host"),
-        ("https://\t/a.example/{{ current }}", "names no host"),
+        ("https:////{{ current }}/x", "has no host"),
+        ("https:///a.example/{{ current }}", "has no host"),
+        ("https://\\a.example/{{ current }}", "has no host"),
+        ("https://a.example\\@b/{{ current }}", "has no host"),
+        ("https:\\x://a/{{ current }}", "has no host"),
+        ("https://\t/a.example/{{ current }}", "has no host"),
         ("ftp://a.example/x", "cannot be called"),
-        ("https://u:p@a.example/x", "no user name"),
+        ("https://u:p@a.example/x", "must not contain a user name"),
         ("https://a.example/../x", "`..`"),
         ("outbox:/x", "needs a name"),
         ("outbox:{{ current }}/x", "needs a name"),
         ("https://a.example/{{ current | urlencode }}", "twice"),
     ] {
-        let (said, _) = mistake(text, Escape::Url);
-        assert!(said.contains(message), "{text}: {said}");
+        let (reported, _) = mistake(text, Escape::Url);
+        assert!(reported.contains(message), "{text}: {reported}");
     }
 }
 
 #[test]
-fn a_value_cannot_lead_the_path_elsewhere() {
+fn a_value_cannot_change_the_structure_of_the_path() {
     let dots =
         event(json!({"a": "..", "b": ".", "c": "", "d": null, "e": "%2e%2e", "f": "x/../y"}));
     let get = |text: &str| scoped(&dots, |scope| template(text, Escape::Url).render(scope));
@@ -269,7 +275,7 @@ proptest! {
     }
 
     #[test]
-    fn any_payload_stays_in_its_place_in_a_url(payload in hostile()) {
+    fn any_payload_stays_in_its_part_of_a_url(payload in hostile()) {
         let event = event(json!({"comment": {"body": payload}}));
         let template = template("https://h.example/t/x{{ comment.body }}?q={{ comment.body }}", Escape::Url);
         match scoped(&event, |scope| template.render(scope)) {

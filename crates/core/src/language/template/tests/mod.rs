@@ -1,5 +1,4 @@
-//! What templates promise to the people who write them: values as expected, absent fields as errors,
-//! every mistake found at load. It refuses nothing itself.
+//! Tests how templates write values, that absent fields are errors, and what is reported at load.
 
 pub mod hostile;
 
@@ -40,7 +39,7 @@ fn sample() -> Event {
     }))
 }
 
-/// Lowers the value under `text:` of a document, and hands over what was found wrong.
+/// Lowers the value under `text:` of a document; returns it with the diagnostics.
 fn lower<T>(
     yaml: &str,
     with: impl FnOnce(&Node, &mut NameResolver<'_>) -> Option<T>,
@@ -100,7 +99,7 @@ fn mistake(text: &str, escape: Escape) -> (String, String) {
     let (lowered, diagnostics) = lower(&quoted(text), |node, names| {
         Template::lower(node, "text", escape, names)
     });
-    assert!(lowered.is_none(), "{text} should be refused");
+    assert!(lowered.is_none(), "{text} should be an error");
     let first = diagnostics
         .iter()
         .next()
@@ -112,8 +111,8 @@ fn mistake(text: &str, escape: Escape) -> (String, String) {
 }
 
 #[test]
-fn values_stand_in_a_text_as_people_expect() {
-    for (text, wanted) in [
+fn values_are_written_as_expected() {
+    for (text, expected) in [
         ("#{{ ticket.id }} is {{ current }}", "#35436 is urgent"),
         ("{{ ticket.tags | join(', ') }}", "vip, eu"),
         ("[{{ previous }}]", "[]"),
@@ -151,12 +150,12 @@ fn values_stand_in_a_text_as_people_expect() {
         ("{\"id\": {{ ticket.id }}}\n", "{\"id\": 35436}\n"),
         ("{{ ticket.subject }}", "say \"hi\" {{ 7 * 7 }}"),
     ] {
-        assert_eq!(shown(text), wanted, "{text}");
+        assert_eq!(shown(text), expected, "{text}");
     }
 }
 
 #[test]
-fn an_absent_field_is_an_error_and_named() {
+fn an_absent_field_is_an_error_with_its_name() {
     for text in [
         "{{ ticket.zip }}",
         "{{ ticket.zip | upper }}",
@@ -192,7 +191,7 @@ fn a_leaf_that_is_one_expression_keeps_its_type() {
 }
 
 #[test]
-fn a_typed_leaf_of_something_absent_is_an_error() {
+fn a_typed_leaf_with_an_absent_field_is_an_error() {
     for leaf in [
         "{{ ticket.zip }}",
         "{{ [ticket.zip] }}",
@@ -206,7 +205,7 @@ fn a_typed_leaf_of_something_absent_is_an_error() {
 }
 
 #[test]
-fn what_could_only_fail_later_is_refused_at_load() {
+fn mistakes_are_reported_at_load() {
     for (text, message, help) in [
         (
             "{{ ticket.id | uper }}",
@@ -334,8 +333,8 @@ fn what_could_only_fail_later_is_refused_at_load() {
         ("{{ secret }}", "one name", "secret.NAME"),
         ("{{ secret['A b'] }}", "one name", "secret.NAME"),
     ] {
-        let (said, helped) = mistake(text, Escape::None);
-        assert!(said.contains(message), "{text}: {said}");
+        let (reported, helped) = mistake(text, Escape::None);
+        assert!(reported.contains(message), "{text}: {reported}");
         assert!(helped.contains(help), "{text}: {helped}");
     }
 }
@@ -351,12 +350,15 @@ fn fields_are_checked_against_the_types_of_the_rule() {
     let mut names = config.name_resolver(fields, &mut diagnostics);
     let node = nodes[0].get("text").expect("a node");
     assert!(Template::lower(node, "text", Escape::None, &mut names).is_none());
-    let told: Vec<_> = diagnostics.iter().map(|d| d.message.as_str()).collect();
-    assert_eq!(told, ["`ticket.CommentAdded` has no field `ticket.idd`"]);
+    let messages: Vec<_> = diagnostics.iter().map(|d| d.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        ["`ticket.CommentAdded` has no field `ticket.idd`"]
+    );
 }
 
 #[test]
-fn a_mistake_is_shown_where_it_stands() {
+fn a_mistake_is_reported_at_its_position() {
     for (yaml, column, len) in [
         ("text: \"see {{ vars.nope }} there\"\n", 15, 9),
         ("text: see {{ vars.nope }} there\n", 14, 9),
