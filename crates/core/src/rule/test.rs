@@ -1,5 +1,5 @@
-//! A rule's own test as its author wrote it: an event, what is expected of the rule, which predicate
-//! stands in the way, and what the steps would send. It refuses what could test nothing.
+//! Lowers rule tests: an event, the expected match, and what the steps must send.
+//! Reports tests that could never fail.
 
 use std::collections::BTreeMap;
 
@@ -18,21 +18,21 @@ use crate::path::Path;
 pub struct RuleTest {
     pub name: String,
     pub at: Span,
-    /// The rule under test; the only one of the file where it is not named.
+    /// The rule under test. None stands for the only rule of the file.
     pub rule: Option<String>,
     pub event: TestEvent,
     pub set: Vec<(Path, Value)>,
     pub expect: Expected,
-    /// The path of a predicate that must stand in the way.
+    /// The path of the predicate that must prevent the match.
     pub because: Option<(String, Span)>,
     pub now: Option<Timestamp>,
     /// What each step must send: part of its call, by the step's name.
     pub steps: Vec<(String, Span, Value)>,
-    /// What each step gets, try by try.
+    /// The result of each attempt of a step, by the step's name.
     pub mocks: BTreeMap<String, Vec<Mock>>,
-    /// Where each step that gets something is named.
+    /// The locations of the step names in `mocks`.
     pub mocked: Vec<(String, Span)>,
-    /// How the run must end.
+    /// The state in which the run must end.
     pub ends: Option<(String, Span)>,
 }
 
@@ -106,7 +106,7 @@ fn ends() -> Value {
     json!({"enum": ["done", "skipped", "dead"]})
 }
 
-/// Lowers one test. None after reporting why it is none.
+/// Lowers one test. Returns None after reporting its mistakes.
 pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<RuleTest> {
     names.entries(node, &TEST)?;
     let event = lower_event(node, names.diagnostics);
@@ -130,7 +130,7 @@ pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<RuleTest> {
         );
     }
     if expect == Some(Expected::NoMatch) {
-        refuse_run(node, names.diagnostics);
+        reject_run_keys(node, names.diagnostics);
     }
     let steps = section(node, "steps", names.diagnostics)
         .iter()
@@ -166,8 +166,8 @@ pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<RuleTest> {
     })
 }
 
-/// A rule that does not match runs nothing.
-fn refuse_run(node: &Node, diagnostics: &mut Diagnostics) {
+/// Reports keys about a run in a test that expects no match.
+fn reject_run_keys(node: &Node, diagnostics: &mut Diagnostics) {
     for entry in node.as_map().unwrap_or_default() {
         if matches!(entry.key.as_str(), "steps" | "mock" | "ends" | "now") {
             let message = format!("`{}` beside `expect: no match` tests nothing", entry.key);

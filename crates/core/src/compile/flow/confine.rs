@@ -11,7 +11,7 @@ use crate::document::decode::Decode;
 use crate::document::size;
 use crate::flow::call_template::CallTemplate;
 use crate::flow::confinement::Confinement;
-use crate::flow::limits::MOST_PROCESSES;
+use crate::flow::limits::MAX_PROCESSES;
 use crate::flow::step::Action;
 use crate::flow::vocabulary::command::CONFINE;
 
@@ -57,7 +57,7 @@ fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Confinement> {
             .and_then(|node| size::lower(node, "file_size", 1..=MOST, cx.diagnostics())),
         processes: node
             .get("processes")
-            .and_then(|node| cx.whole_number(node, "processes", 1..=MOST_PROCESSES)),
+            .and_then(|node| cx.whole_number(node, "processes", 1..=MAX_PROCESSES)),
         user: node
             .get("user")
             .and_then(|node| lower_user(node, cx.diagnostics())),

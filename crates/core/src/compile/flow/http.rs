@@ -11,7 +11,7 @@ use crate::document::decode::Decode;
 use crate::document::suggest;
 use crate::document::{Node, Yaml};
 use crate::flow::call::ExpectedStatus;
-use crate::flow::limits::MOST_REDIRECTS;
+use crate::flow::limits::MAX_REDIRECTS;
 use crate::flow::step::{BodyTemplate, HttpTemplate};
 use crate::flow::vocabulary::http::{HTTP, METHODS};
 use crate::language::resolver::NameResolver;
@@ -357,9 +357,9 @@ fn lower_redirects(node: &Node, diagnostics: &mut Diagnostics) -> Option<u8> {
         Yaml::Number(number) => number.as_u64().and_then(|n| u8::try_from(n).ok()),
         Yaml::Null | Yaml::Bool(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => None,
     };
-    let number = number.filter(|n| (1..=MOST_REDIRECTS).contains(n));
+    let number = number.filter(|n| (1..=MAX_REDIRECTS).contains(n));
     if number.is_none() {
-        let message = format!("`redirects` takes a number from 1 to {MOST_REDIRECTS}");
+        let message = format!("`redirects` takes a number from 1 to {MAX_REDIRECTS}");
         let help = "it is how many are followed; leave it out to follow none";
         diagnostics.error(Code::InvalidValue, node.at, message, help);
     }
