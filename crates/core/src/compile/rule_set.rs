@@ -138,11 +138,11 @@ fn check_unused_flows(
     mut cache: CompileCache,
     diagnostics: &mut Diagnostics,
 ) {
-    let run: Vec<bool> = flows
+    let used: Vec<bool> = flows
         .iter()
-        .map(|named| cache.flows.is_run(&named.name))
+        .map(|named| cache.flows.is_used(&named.name))
         .collect();
-    for (named, _) in flows.iter().zip(run).filter(|(_, run)| !run) {
+    for (named, _) in flows.iter().zip(used).filter(|(_, used)| !used) {
         let mut cx = Compiler {
             named_flows: flows,
             ..Compiler::new(config, EventFields::Open, diagnostics).with_cache(take(&mut cache))

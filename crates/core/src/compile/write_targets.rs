@@ -1,4 +1,4 @@
-//! Determines from a rule's text which requests write, to a help desk or elsewhere, and as which user.
+//! Finds the requests of a rule that write to a help desk, and the users they act as.
 //! Requests that only read, and requests to an outbox file, do not count as writes.
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use crate::bundle::Bundle;
 use crate::bundle::http::{HttpAction, NameValue, TemplatedValue};
 use crate::compile::bundle::url;
 use crate::compile::compiler::Compiler;
-use crate::compile::flow::http::{inherit, unfit};
+use crate::compile::flow::http::{inherit, reserved_header};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
@@ -90,7 +90,7 @@ fn lower_headers(
 ) -> Option<Vec<(String, Template)>> {
     let mut sound = true;
     for pair in pairs {
-        if let Some(help) = unfit(&pair.key.text) {
+        if let Some(help) = reserved_header(&pair.key.text) {
             let message = format!("the header `{}` cannot be set", pair.key.text);
             diagnostics.error(Code::InvalidValue, pair.key.at, message, help);
             sound = false;

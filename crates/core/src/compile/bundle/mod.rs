@@ -97,7 +97,7 @@ fn lower_bundle(
     for trigger in triggers {
         let started = trigger.flow.and_then(|place| flows.get(place)).cloned();
         if let Some(flow) = trigger.flow.and_then(|place| bundle.flows.get(place)) {
-            cx.cache.flows.run(&bundle.name_of(flow).into());
+            cx.cache.flows.mark_used(&bundle.name_of(flow).into());
         }
         if let Some(flow) = started.flatten() {
             cx.names.fields = trigger.fields.clone();

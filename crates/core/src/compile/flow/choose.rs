@@ -1,5 +1,5 @@
-//! `choose:` of a step, lowered: branches in order, of which the first that holds is taken.
-//! It refuses a branch without steps, and warns of one that nothing reaches.
+//! Lowers `choose` of a step: branches in order, of which the first whose condition holds runs.
+//! Reports branches without steps, and warns about unreachable branches.
 
 use crate::compile::compiler::Compiler;
 use crate::compile::flow::lower_steps;
@@ -26,7 +26,7 @@ pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Choose> {
             return None;
         }
     };
-    warn_of_unreachable(items, cx.diagnostics());
+    warn_about_unreachable(items, cx.diagnostics());
     let branches: Vec<Option<Branch>> = items.iter().map(|item| lower_branch(item, cx)).collect();
     let branches = branches.into_iter().collect::<Option<_>>()?;
     Some(Choose { branches })
@@ -74,8 +74,8 @@ fn lower_flow(branch: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     }
 }
 
-/// A branch without `when` always holds.
-fn warn_of_unreachable(items: &[Node], diagnostics: &mut Diagnostics) {
+/// Warns about the branch after one without `when`, which always holds.
+fn warn_about_unreachable(items: &[Node], diagnostics: &mut Diagnostics) {
     let always = |item: &Node| item.get("flow").is_some() && item.get("when").is_none();
     let known = |item: &Node| {
         let entries = item.as_map().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! `confine:` of a step, lowered: what its command may use up and touch.
-//! It refuses templates, an empty mapping that would bind nothing, and figures that no program lives with.
+//! Lowers `confine` of a step: limits on the resources and files of its command.
+//! Reports templates, an empty mapping, and limits under which no program can start.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use crate::flow::limits::MAX_PROCESSES;
 use crate::flow::step::Action;
 use crate::flow::vocabulary::command::CONFINE;
 
-/// Below that not even the system's own libraries fit.
-const LEAST_MEMORY: u64 = 16 << 20;
-const MOST: u64 = 1 << 50;
-const LONGEST: Duration = Duration::from_secs(3_600);
+/// With less, even the system's libraries do not load.
+const MIN_MEMORY: u64 = 16 << 20;
+const MAX_BYTES: u64 = 1 << 50;
+const MAX_CPU_TIME: Duration = Duration::from_secs(3_600);
 
-/// Puts what stands under `confine` of the step into its action; false after reporting.
+/// Adds the `confine` of the step to its action. Returns false after an error.
 pub fn lower_into(action: &mut Action, step: &Node, cx: &mut Compiler<'_>) -> bool {
     let Some(node) = step.get("confine") else {
         return true;
@@ -32,9 +32,9 @@ pub fn lower_into(action: &mut Action, step: &Node, cx: &mut Compiler<'_>) -> bo
         return false;
     };
     let confinement = lower(node, cx);
-    let sound = confinement.is_some();
+    let valid = confinement.is_some();
     exec.confine = confinement.map(Box::new);
-    sound
+    valid
 }
 
 fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Confinement> {
@@ -51,10 +51,10 @@ fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Confinement> {
             .and_then(|node| lower_cpu(node, cx.diagnostics())),
         memory: node
             .get("memory")
-            .and_then(|node| size::lower(node, "memory", LEAST_MEMORY..=MOST, cx.diagnostics())),
+            .and_then(|node| size::lower(node, "memory", MIN_MEMORY..=MAX_BYTES, cx.diagnostics())),
         file_size: node
             .get("file_size")
-            .and_then(|node| size::lower(node, "file_size", 1..=MOST, cx.diagnostics())),
+            .and_then(|node| size::lower(node, "file_size", 1..=MAX_BYTES, cx.diagnostics())),
         processes: node
             .get("processes")
             .and_then(|node| cx.whole_number(node, "processes", 1..=MAX_PROCESSES)),
@@ -74,7 +74,7 @@ fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Confinement> {
 /// The kernel counts whole seconds.
 fn lower_cpu(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     let time = diagnostics.duration(node, "cpu")?;
-    if time.subsec_nanos() == 0 && (Duration::from_secs(1)..=LONGEST).contains(&time) {
+    if time.subsec_nanos() == 0 && (Duration::from_secs(1)..=MAX_CPU_TIME).contains(&time) {
         return Some(time);
     }
     let message = "`cpu` takes whole seconds, 1s at least and 1h at most";

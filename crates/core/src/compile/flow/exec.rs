@@ -1,5 +1,5 @@
-//! `exec:` and `shell:` of a step, lowered to one command.
-//! It refuses a template inside of a script, and a program that an event could choose.
+//! Lowers `exec` and `shell` of a step to a command.
+//! Reports templates in a script, and programs that an event could choose.
 
 use std::path::Path;
 
@@ -137,6 +137,7 @@ fn lower_env(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String, T
     env.into_iter().collect()
 }
 
+/// Lowers `shell` to a command that runs `/bin/sh -c SCRIPT`.
 pub fn lower_shell(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
     let script = match &node.value {
         Yaml::Text(script) if !script.trim().is_empty() => script.clone(),

@@ -1,5 +1,5 @@
-//! `for_each:` of a step with the keys beside it, lowered: a list, what an item is called, and the steps
-//! for each. It refuses what is known to be no list, and names that mean something else already.
+//! Lowers `for_each` of a step with `as`, `concurrency`, `on_failure` and `flow`.
+//! Reports paths that are known not to be a list, and item names that are already in use.
 
 use crate::compile::compiler::Compiler;
 use crate::compile::flow::lower_steps;
@@ -15,11 +15,11 @@ use crate::language::names::{Local, LocalType, StepOutput};
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
 
-/// What an item is called where the step does not say.
-const ITEM: &str = "item";
+/// The name of an item without `as`.
+const DEFAULT_ITEM_NAME: &str = "item";
 
-/// Names that mean something wherever a step reads.
-const TAKEN: [&str; 11] = [
+/// Names with a fixed meaning in every step.
+const RESERVED_NAMES: [&str; 11] = [
     "event",
     "events",
     "vars",
@@ -33,8 +33,8 @@ const TAKEN: [&str; 11] = [
     "loop",
 ];
 
-/// Words of templates.
-const WORDS: [&str; 10] = [
+/// Keywords of templates.
+const TEMPLATE_KEYWORDS: [&str; 10] = [
     "true", "false", "none", "not", "and", "or", "in", "is", "if", "else",
 ];
 
@@ -46,15 +46,15 @@ pub fn lower(list: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<ForEach>
         None => Some(1),
     };
     let on_failure = match step.get("on_failure") {
-        Some(word) => lower_on_failure(word, cx.diagnostics()),
+        Some(node) => lower_on_failure(node, cx.diagnostics()),
         None => Some(OnFailure::Stop),
     };
-    // What the steps say is judged also where the list or the name is wrong.
+    // The steps are checked even if the list or the name is invalid.
     let local = Local {
-        name: name.clone().unwrap_or_else(|| ITEM.to_owned()),
+        name: name.clone().unwrap_or_else(|| DEFAULT_ITEM_NAME.to_owned()),
         holds: items
             .as_ref()
-            .map_or(LocalType::Anything, |items| item_of(items, &cx.names)),
+            .map_or(LocalType::Anything, |items| item_type(items, &cx.names)),
     };
     let flow = lower_flow(step, list.at, local, cx);
     Some(ForEach {
@@ -77,8 +77,8 @@ fn lower_items(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
         (None, FieldCheck::Known(types)) if !types.iter().any(may_be_list) => {
             types.first().map_or_else(String::new, FieldType::words)
         }
-        (None, _) => match result(&path, names) {
-            Some(words) => words,
+        (None, _) => match describe_result(&path, names) {
+            Some(description) => description,
             None => return Some(path),
         },
     };
@@ -92,7 +92,7 @@ fn lower_items(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
     None
 }
 
-/// A path where a step takes one; None after saying why it is none.
+/// Lowers a key that takes a path. Returns None after an error.
 pub fn lower_path(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Option<Path> {
     let Some(text) = node.as_text() else {
         let message = format!("`{key}` takes a path, found {}", node.kind());
@@ -123,15 +123,15 @@ fn may_be_list(field: &FieldType) -> bool {
     matches!(field, FieldType::List(_) | FieldType::Any)
 }
 
-/// What is known of a step's result to be no list, in words.
-fn result(path: &Path, names: &NameResolver<'_>) -> Option<String> {
+/// Describes a part of a step's result that is known not to be a list.
+fn describe_result(path: &Path, names: &NameResolver<'_>) -> Option<String> {
     let route: Vec<&str> = path.text.split('.').collect();
     let step = names
         .in_scope
         .steps
         .iter()
         .find(|step| Some(step.name.as_str()) == path.step())?;
-    let words = match (step.gives, route.as_slice()) {
+    let description = match (step.gives, route.as_slice()) {
         (StepOutput::Keys(_), [_, _]) => "a whole result",
         (StepOutput::Keys(_), [_, _, "status"]) => "a number",
         (StepOutput::Keys(_), [_, _, "stdout" | "stderr"]) => "text",
@@ -141,11 +141,11 @@ fn result(path: &Path, names: &NameResolver<'_>) -> Option<String> {
             return None;
         }
     };
-    Some(words.to_owned())
+    Some(description.to_owned())
 }
 
-/// What is known of an item.
-fn item_of(items: &Path, names: &NameResolver<'_>) -> LocalType {
+/// Returns the type of an item, as far as it is known.
+fn item_type(items: &Path, names: &NameResolver<'_>) -> LocalType {
     if let Some((name, [])) = items.local() {
         let local = names
             .in_scope
@@ -166,7 +166,7 @@ fn item_of(items: &Path, names: &NameResolver<'_>) -> LocalType {
 fn lower_name(step: &Node, list: Span, names: &mut NameResolver<'_>) -> Option<String> {
     let (name, at) = match step.get("as") {
         Some(node) => (names.text(node, "as")?, node.at),
-        None => (ITEM.to_owned(), list),
+        None => (DEFAULT_ITEM_NAME.to_owned(), list),
     };
     let corrected = crate::compile::flow::corrected(&name);
     if name != corrected {
@@ -177,8 +177,8 @@ fn lower_name(step: &Node, list: Span, names: &mut NameResolver<'_>) -> Option<S
         names.error(Code::InvalidValue, at, message, &help);
         return None;
     }
-    if let Some(clash) = clash(&name, names) {
-        let message = format!("an item cannot be called `{name}`: {clash}");
+    if let Some(conflict) = name_conflict(&name, names) {
+        let message = format!("an item cannot be called `{name}`: {conflict}");
         let help = "give it a name of its own, `as: NAME`";
         names.error(Code::DuplicateName, at, message, help);
         return None;
@@ -186,12 +186,12 @@ fn lower_name(step: &Node, list: Span, names: &mut NameResolver<'_>) -> Option<S
     Some(name)
 }
 
-/// What a name means already.
-fn clash(name: &str, names: &NameResolver<'_>) -> Option<String> {
-    if TAKEN.contains(&name) {
+/// Returns why a name cannot be used for an item.
+fn name_conflict(name: &str, names: &NameResolver<'_>) -> Option<String> {
+    if RESERVED_NAMES.contains(&name) {
         return Some(format!("`{name}` means something else already"));
     }
-    if WORDS.contains(&name) {
+    if TEMPLATE_KEYWORDS.contains(&name) {
         return Some("it is a word of templates".to_owned());
     }
     if names.in_scope.locals.iter().any(|local| local.name == name) {

@@ -1,5 +1,5 @@
-//! From `flow:` in a rule to a compiled flow: every mistake of every step at once.
-//! It refuses steps that do two things or nothing, and settings that could have no effect.
+//! Lowers `flow` of a rule to a compiled flow, and reports all mistakes of all steps.
+//! A step must have exactly one action; settings without effect are errors.
 
 pub mod cache;
 pub mod call_stack;
@@ -37,14 +37,14 @@ use crate::language::template::{Escape, Template};
 
 pub use crate::compile::flow::catch::lower_catch;
 pub use crate::compile::flow::flow_call::{lower_document, lower_flow_name, lower_unused};
-pub use crate::compile::flow::http::{inherit, unfit};
+pub use crate::compile::flow::http::{inherit, reserved_header};
 pub use crate::compile::flow::on_dead::{lower_default_on_dead, lower_on_dead};
 
 pub fn lower_flow(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     lower_steps(node, "flow", cx)
 }
 
-/// The steps under a key.
+/// Lowers the steps under a key.
 fn lower_steps(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<Flow> {
     let items = match &node.value {
         Yaml::List(items) if !items.is_empty() => items,
@@ -83,7 +83,10 @@ fn lower_step(node: &Node, number: usize, cx: &mut Compiler<'_>) -> Option<Step>
     };
     let misplaced: Vec<&Entry> = entries
         .iter()
-        .filter(|e| tells_of_items(e, node, cx.diagnostics()) || misplaced(e, cx.diagnostics()))
+        .filter(|e| {
+            report_on_failure_synonym(e, node, cx.diagnostics())
+                || report_misplaced(e, cx.diagnostics())
+        })
         .collect();
     for entry in entries
         .iter()
@@ -91,22 +94,22 @@ fn lower_step(node: &Node, number: usize, cx: &mut Compiler<'_>) -> Option<Step>
     {
         cx.check_key(entry, &STEP);
     }
-    refuse_strays(node, cx.diagnostics());
+    report_stray_keys(node, cx.diagnostics());
     let name = lower_name(node, &mut cx.names);
     let found = find_action(node, entries, !misplaced.is_empty(), cx);
     let action = found.and_then(|entry| lower_action(entry, node, cx));
     let performs =
         found.is_some_and(|entry| matches!(entry.key.as_str(), "http" | "exec" | "shell"));
     let action = action.and_then(|mut action| {
-        let sound = confine::lower_into(&mut action, node, cx);
-        sound.then_some(action)
+        let valid = confine::lower_into(&mut action, node, cx);
+        valid.then_some(action)
     });
     let settings = settings::lower(node, found, performs, cx);
-    let catch = catch::lower_beside(node, found, cx);
+    let catch = catch::lower_step_catch(node, found, cx);
     if let Some(Some(name)) = &name {
         cx.names.in_scope.steps.push(KnownStep {
             name: name.clone(),
-            gives: gives(node, found, settings.as_ref()),
+            gives: step_output(node, found, settings.as_ref()),
             ran: Execution::Certain,
         });
     }
@@ -122,13 +125,13 @@ fn lower_step(node: &Node, number: usize, cx: &mut Compiler<'_>) -> Option<Step>
     })
 }
 
-/// Keys that belong to a step of another kind.
-fn refuse_strays(step: &Node, diagnostics: &mut Diagnostics) {
+/// Reports keys that belong to a step with another action.
+fn report_stray_keys(step: &Node, diagnostics: &mut Diagnostics) {
     let each = ["as", "concurrency", "on_failure"].map(|key| (key, "for_each"));
     for (key, beside) in each.into_iter().chain([("vars", "flow")]) {
         let belongs = match beside {
             "flow" => step.get("flow").is_some() && step.get("for_each").is_none(),
-            "for_each" => holds_steps(step),
+            "for_each" => has_item_steps(step),
             beside => step.get(beside).is_some(),
         };
         if let Some(stray) = step.get(key).filter(|_| !belongs) {
@@ -142,8 +145,8 @@ fn refuse_strays(step: &Node, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Whether a `flow` of the step would hold the steps for items, also where `for_each` has a slip in it.
-fn holds_steps(step: &Node) -> bool {
+/// Whether a `flow` of the step contains the steps for items, even if the key `for_each` is misspelled.
+fn has_item_steps(step: &Node) -> bool {
     let meant = |entry: &Entry| {
         STEP.get(&entry.key).is_none()
             && suggest::for_key(&entry.key, &STEP).is_some_and(|help| {
@@ -157,13 +160,13 @@ fn holds_steps(step: &Node) -> bool {
     step.get("for_each").is_some() || (list && entries.iter().any(meant))
 }
 
-/// What later steps can read of a step.
-fn gives(step: &Node, action: Option<&Entry>, settings: Option<&StepSettings>) -> StepOutput {
+/// Returns what later steps can read of a step.
+fn step_output(step: &Node, action: Option<&Entry>, settings: Option<&StepSettings>) -> StepOutput {
     let (Some(action), Some(settings)) = (action, settings) else {
         return StepOutput::Anything;
     };
     if step.get("catch").is_some() {
-        // Its result is what the steps that caught its failure gave.
+        // After a failure its result is that of the steps under `catch`.
         return StepOutput::Anything;
     }
     match (action.key.as_str(), settings.keep) {
@@ -180,12 +183,12 @@ fn gives(step: &Node, action: Option<&Entry>, settings: Option<&StepSettings>) -
     }
 }
 
-/// Other tools' words for `on_failure`, beside a `for_each`. True after reporting.
-fn tells_of_items(entry: &Entry, step: &Node, diagnostics: &mut Diagnostics) -> bool {
+/// Reports names that other tools use for `on_failure`, beside a `for_each`. Returns whether it did.
+fn report_on_failure_synonym(entry: &Entry, step: &Node, diagnostics: &mut Diagnostics) -> bool {
     let key = entry.key.as_str();
-    // A list would hold steps that catch the failure.
-    let is_word = entry.value.as_text().is_some() || matches!(entry.value.value, Yaml::Bool(_));
-    if step.get("for_each").is_none() || !is_word || !suggest::means_on_failure(key) {
+    // A list would be the steps of a `catch`.
+    let is_value = entry.value.as_text().is_some() || matches!(entry.value.value, Yaml::Bool(_));
+    if step.get("for_each").is_none() || !is_value || !suggest::means_on_failure(key) {
         return false;
     }
     let message = format!("unknown key `{key}` in a step");
@@ -194,8 +197,8 @@ fn tells_of_items(entry: &Entry, step: &Node, diagnostics: &mut Diagnostics) -> 
     true
 }
 
-/// Keys that belong into a step's action, or that other tools use for one. True after reporting.
-fn misplaced(entry: &Entry, diagnostics: &mut Diagnostics) -> bool {
+/// Reports keys that belong under a step's action, or that other tools use for one. Returns whether it did.
+fn report_misplaced(entry: &Entry, diagnostics: &mut Diagnostics) -> bool {
     let key = entry.key.as_str();
     let help = match key {
         _ if STEP.get(key).is_some() => return false,
@@ -220,7 +223,7 @@ fn misplaced(entry: &Entry, diagnostics: &mut Diagnostics) -> bool {
     true
 }
 
-/// The step's name where it has one; the outer None after reporting a bad one.
+/// Lowers the step's name, if it has one. The outer None follows after an error.
 fn lower_name(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<String>> {
     let Some(node) = node.get("name") else {
         return Some(None);
@@ -287,18 +290,18 @@ fn corrected(name: &str) -> String {
     }
 }
 
-/// The one entry that says what the step does.
+/// Returns the entry with the step's action.
 fn find_action<'n>(
     node: &Node,
     entries: &'n [Entry],
-    explained: bool,
+    reported: bool,
     cx: &mut Compiler<'_>,
 ) -> Option<&'n Entry> {
-    // Beside a list `flow` holds the steps for its items.
-    let each = holds_steps(node);
+    // Beside `for_each`, `flow` contains the steps for the items.
+    let is_list = has_item_steps(node);
     let is_action = |e: &&Entry| {
         let key = e.key.as_str();
-        ACTIONS.contains(&key) && !(each && key == "flow")
+        ACTIONS.contains(&key) && !(is_list && key == "flow")
     };
     let mut found = entries.iter().filter(is_action);
     let first = found.next();
@@ -317,7 +320,7 @@ fn find_action<'n>(
             ),
         };
         cx.error(Code::InvalidValue, second.key_at, message, &help);
-        // What is wrong in them is wrong wherever they stand.
+        // Mistakes in the other actions are reported too.
         for surplus in entries
             .iter()
             .filter(is_action)
@@ -331,7 +334,7 @@ fn find_action<'n>(
         STEP.get(&e.key)
             .is_none_or(|w| w.built != crate::document::vocabulary::Support::Supported)
     });
-    if first.is_none() && !explained && !unknown {
+    if first.is_none() && !reported && !unknown {
         let help = format!("add one of: {}", ACTIONS.join(", "));
         cx.error(Code::MissingKey, node.at, "this step does nothing", &help);
     }
@@ -361,8 +364,7 @@ fn lower_message(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Option
         return Some(None);
     }
     let template = Template::lower(node, key, Escape::None, names)?;
-    let shown = template.secrets().next().is_none();
-    match shown {
+    match template.secrets().next().is_none() {
         true => Some(Some(template)),
         false => no_secret(node, "the message of a run is shown", names.diagnostics),
     }

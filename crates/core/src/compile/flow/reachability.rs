@@ -1,5 +1,5 @@
-//! Which steps of a flow nothing reaches: those behind one that always ends it.
-//! It refuses to look at conditions: what may hold, may hold.
+//! Warns about steps after one that always ends the flow.
+//! Conditions are not evaluated: each branch is assumed to be possible.
 
 use crate::compile::compiler::Compiler;
 use crate::diagnostic::{Code, Report};

@@ -1,5 +1,5 @@
-//! `retry`, `timeout`, `keep` and `on_crash` of a step, lowered, with what holds where they are not given.
-//! It refuses them beside a step that performs nothing.
+//! Lowers `retry`, `timeout`, `keep` and `on_crash` of a step, and supplies their defaults.
+//! Reports them beside a step that makes no call.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::flow::vocabulary::RETRY;
 use crate::run::retry::RetryPolicy;
 
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
-const MOST_ATTEMPTS: u64 = 100;
+const MAX_TIMEOUT: Duration = Duration::from_secs(600);
+const MAX_ATTEMPTS: u64 = 100;
 
 pub fn lower(
     node: &Node,
@@ -24,7 +24,7 @@ pub fn lower(
     cx: &mut Compiler<'_>,
 ) -> Option<StepSettings> {
     if let (Some(action), false) = (action, performs) {
-        refuse_settings(node, &action.key, cx.diagnostics());
+        reject_settings(node, &action.key, cx.diagnostics());
     }
     let (retry, timeout) = defaults(action, cx);
     let retry = match node.get("retry") {
@@ -41,7 +41,7 @@ pub fn lower(
     };
     let on_crash = match node.get("on_crash") {
         Some(node) => lower_on_crash(node, action, cx.diagnostics()),
-        None => Some(usual_on_crash(action)),
+        None => Some(default_on_crash(action)),
     };
     Some(StepSettings {
         on_crash: on_crash?,
@@ -51,8 +51,8 @@ pub fn lower(
     })
 }
 
-/// A request says by its key that it is a repeat; a command cannot.
-fn usual_on_crash(action: Option<&Entry>) -> OnCrash {
+/// Returns the default. A repeated request has the same idempotency key; a command has no such protection.
+fn default_on_crash(action: Option<&Entry>) -> OnCrash {
     match action {
         Some(entry) if matches!(entry.key.as_str(), "exec" | "shell") => OnCrash::Hold,
         Some(_) | None => OnCrash::Rerun,
@@ -86,7 +86,7 @@ fn lower_on_crash(
     }
 }
 
-fn refuse_settings(node: &Node, action: &str, diagnostics: &mut Diagnostics) {
+fn reject_settings(node: &Node, action: &str, diagnostics: &mut Diagnostics) {
     for key in ["retry", "timeout", "keep"] {
         if let Some(setting) = node.get(key) {
             let message = format!("`{key}` does nothing beside `{action}`");
@@ -158,7 +158,7 @@ fn lower_retry(
 
 fn lower_attempts(node: &Node, diagnostics: &mut Diagnostics) -> Option<u32> {
     let number = match &node.value {
-        Yaml::Number(number) => number.as_u64().filter(|n| (1..=MOST_ATTEMPTS).contains(n)),
+        Yaml::Number(number) => number.as_u64().filter(|n| (1..=MAX_ATTEMPTS).contains(n)),
         _ => None,
     };
     if number.is_none() {
@@ -175,7 +175,7 @@ fn lower_attempts(node: &Node, diagnostics: &mut Diagnostics) -> Option<u32> {
 
 fn lower_timeout(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     let timeout = diagnostics.duration(node, "timeout")?;
-    if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
+    if timeout.is_zero() || timeout > MAX_TIMEOUT {
         let help = "split longer work into several steps, or let the other side report back";
         diagnostics.error(
             Code::InvalidValue,

@@ -1,5 +1,5 @@
-//! `wait:` of a step, lowered: for so long, or until a time that the event or a result holds.
-//! It refuses waits that nobody would see end.
+//! Lowers `wait` of a step: for a duration, or until a time in the event or a result.
+//! Reports waits that are longer than a run can last.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ fn lower_until(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
         }
         return None;
     };
-    refuse_time(until, names.diagnostics)?;
+    reject_literal(until, names.diagnostics)?;
     let path = lower_path(until, "until", names)?;
     let FieldCheck::Known(types) = names.types_at(&path) else {
         return Some(path);
@@ -71,8 +71,8 @@ fn lower_until(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
     None
 }
 
-/// A time that is written out, or a duration; None after saying so.
-fn refuse_time(until: &Node, diagnostics: &mut Diagnostics) -> Option<()> {
+/// Reports a literal time or duration where a path is expected. Returns None after an error.
+fn reject_literal(until: &Node, diagnostics: &mut Diagnostics) -> Option<()> {
     let text = until.as_text().unwrap_or_default();
     let (found, help) = if duration::parse(text).is_some() {
         ("a duration", format!("write `wait: {text}`"))
