@@ -1,5 +1,4 @@
-//! What loading a whole rule tells: that one mistake hides no other, and that what could never hold
-//! is found before any event comes.
+//! Tests of the diagnostics of whole rules: every mistake is reported, and conditions that can never hold.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,7 +70,7 @@ fn a_wrong_source_does_not_hide_a_wrong_type_or_field() {
 }
 
 #[test]
-fn every_type_of_a_list_is_judged_and_a_wrong_one_makes_no_field_wrong() {
+fn every_type_of_a_list_is_checked_and_an_unknown_one_allows_any_field() {
     let found = said(&rule(
         "[7, ticket.PriorityChangd, []]",
         "{ comment.body: x }",
@@ -120,7 +119,7 @@ fn one_mistake_in_a_condition_hides_no_other() {
 }
 
 #[test]
-fn operators_in_a_list_are_told_as_such() {
+fn operators_in_a_list_are_reported_as_operators() {
     let found = about_condition("{ previous: [low, { is: high }, { not: low }] }");
     tells(
         &found,
@@ -141,7 +140,7 @@ fn names_that_are_numbers_are_unique_too() {
 }
 
 #[test]
-fn fields_that_never_compare_are_refused() {
+fn fields_that_never_compare_are_reported() {
     for (when, part) in [
         (
             "{ ticket.priority: { path: ticket.status } }",
@@ -203,7 +202,7 @@ fn fields_that_never_compare_are_refused() {
 }
 
 #[test]
-fn orders_and_times_that_no_value_has_are_refused() {
+fn impossible_orders_and_times_are_reported() {
     for (when, part) in [
         (
             "{ ticket.id: { gt: many } }",
@@ -253,7 +252,7 @@ fn about_flow(flow: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_no_step_gives_cannot_be_read() {
+fn a_result_that_no_step_has_cannot_be_read() {
     let org = "- { name: org, http: { url: 'https://a.example' } }";
     for (flow, part) in [
         (
@@ -302,7 +301,7 @@ fn one_mistake_in_a_step_hides_no_other() {
 }
 
 #[test]
-fn a_query_below_a_place_that_is_not_there_is_refused() {
+fn a_query_below_an_unknown_field_is_reported() {
     let found = about_condition("{ '$.input.ticket_event.ticket.tagz[*]': vip }");
     tells(&found, &["no field `ticket.tagz`"]);
     let found = about_condition("{ '$.ticket.tags[*]': vip, '$.input.ticket.tags[*]': vip }");
@@ -332,7 +331,7 @@ fn a_filter_takes_no_value_of_another_name() {
 }
 
 #[test]
-fn mistakes_in_the_tests_of_a_broken_rule_are_told() {
+fn mistakes_in_the_tests_of_an_invalid_rule_are_reported() {
     let found = about_flow("- { exec: [] }\ntests:\n  - { expect: matsh, mock: { a: 1, b: 2 } }");
     tells(
         &found,
@@ -347,7 +346,7 @@ fn mistakes_in_the_tests_of_a_broken_rule_are_told() {
 }
 
 #[test]
-fn a_test_of_what_never_runs_is_refused() {
+fn a_test_of_a_run_without_match_is_reported() {
     let test = "  - { event: { a: 1 }, expect: no match, ends: done, steps: { a: {} } }";
     let found = about_flow(&format!("- {{ exec: [] }}\ntests:\n{test}"));
     tells(

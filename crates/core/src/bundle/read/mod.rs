@@ -1,5 +1,5 @@
-//! From the tree of a document to a bundle: the head and its resources, every mistake of form told.
-//! It refuses resources of other kinds, and keys that mean nothing.
+//! Reads a document as a bundle, and reports all syntax mistakes.
+//! Resources of other types and unknown keys are errors.
 
 pub mod states;
 
@@ -13,8 +13,8 @@ use crate::document::decode::Decode;
 use crate::document::suggest;
 use crate::document::{Entry, Node, Yaml};
 
-/// The bundle of a document. None after reporting why it is none; a bundle may still lack what had
-/// mistakes.
+/// Reads the bundle of a document. None after an error that affects all of it; otherwise invalid
+/// resources are left out.
 pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Bundle> {
     let entries = map(node, "a bundle", diagnostics)?;
     check_keys(entries, &BUNDLE, diagnostics);
@@ -110,20 +110,20 @@ fn kind(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Res
     };
     let text = diagnostics.text(found, "type")?;
     if text.starts_with("ZIS::Connection") {
-        leave_connection(&text, found.at, diagnostics);
+        warn_about_connection(&text, found.at, diagnostics);
         return None;
     }
     let kind = ResourceKind::parse(&text);
     if kind.is_none() {
-        let words = [
+        let types = [
             ResourceKind::JobSpec,
             ResourceKind::Flow,
             ResourceKind::Action,
         ]
         .map(ResourceKind::word);
-        let help = match suggest::nearest(&text, words.into_iter()) {
+        let help = match suggest::nearest(&text, types.into_iter()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("a bundle has {}", words.join(", ")),
+            None => format!("a bundle has {}", types.join(", ")),
         };
         let message = format!("no resource is of type `{text}`");
         diagnostics.error(Code::InvalidValue, found.at, message, &help);
@@ -131,15 +131,14 @@ fn kind(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Res
     kind
 }
 
-/// How to sign in is no part of a bundle here.
-fn leave_connection(text: &str, at: Span, diagnostics: &mut Diagnostics) {
+/// Warns about a connection resource: credentials are configured in flowtrigger.yaml.
+fn warn_about_connection(text: &str, at: Span, diagnostics: &mut Diagnostics) {
     let message = format!("a resource of type `{text}` is not read");
     let help = "connections are made in flowtrigger.yaml, under `connections`; the resource may stay, for ZIS";
     diagnostics.warning(Code::InvalidValue, at, message, help);
 }
 
-/// What the resource is called, by its key where it does not say; reported where another of its kind is
-/// called the same.
+/// Reads the resource's name, or uses its key if it has none. Reports duplicate names of one kind.
 fn read_name(
     properties: &Node,
     entry: &Entry,
@@ -160,13 +159,13 @@ fn read_name(
     let Some(name) = word(name, "name", diagnostics) else {
         return key();
     };
-    let mut taken: Vec<&SpannedText> = match kind {
+    let mut others: Vec<&SpannedText> = match kind {
         ResourceKind::JobSpec => bundle.job_specs.iter().map(|spec| &spec.name).collect(),
         ResourceKind::Flow => bundle.flows.iter().map(|flow| &flow.name).collect(),
         ResourceKind::Action => bundle.actions.iter().map(|action| &action.name).collect(),
     };
-    taken.retain(|other| other.text == name.text);
-    if let Some(first) = taken.first() {
+    others.retain(|other| other.text == name.text);
+    if let Some(first) = others.first() {
         let message = format!("another {} is called `{}`", kind.word(), name.text);
         let help = format!(
             "it stands on line {}; give each a name of its own",
@@ -243,7 +242,7 @@ fn required<'n>(
     found
 }
 
-/// The integration that most names say.
+/// Returns the integration that most names contain.
 fn integration(bundle: &Bundle) -> Option<String> {
     let flows = bundle.job_specs.iter().map(|spec| &spec.flow_name);
     let states = bundle
@@ -259,12 +258,12 @@ fn integration(bundle: &Bundle) -> Option<String> {
         .map(|name| name.owner)
         .collect();
     let count = |owner: &str| owners.iter().filter(|other| **other == owner).count();
-    // The first of those that stand most often.
+    // On a tie, the first one.
     let most = owners.iter().rev().max_by_key(|owner| count(owner))?;
     Some((*most).to_owned())
 }
 
-/// The entries of a mapping; reported where it is something else.
+/// Returns the entries of a mapping. Reports any other value.
 pub fn map<'n>(node: &'n Node, name: &str, diagnostics: &mut Diagnostics) -> Option<&'n [Entry]> {
     let entries = node.as_map();
     if entries.is_none() {
@@ -279,7 +278,7 @@ pub fn map<'n>(node: &'n Node, name: &str, diagnostics: &mut Diagnostics) -> Opt
     entries
 }
 
-/// A text that is not empty.
+/// Returns a text that is not empty. Reports any other value.
 pub fn word(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<SpannedText> {
     let text = diagnostics.text(node, key)?;
     if text.trim().is_empty() {
@@ -295,6 +294,7 @@ pub fn word(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Spa
     Some(SpannedText { text, at: node.at })
 }
 
+/// Returns a text, or None if the key is absent, null or empty.
 pub fn optional(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<SpannedText> {
     let found = node.get(key)?;
     match &found.value {
@@ -304,7 +304,7 @@ pub fn optional(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option
     }
 }
 
-/// Reports the keys that a mapping cannot have; those that end in `.$` stand for the key before it.
+/// Reports unknown keys of a mapping. The suffix `.$` of a key is ignored.
 pub fn check_keys(entries: &[Entry], keys: &KeySet, diagnostics: &mut Diagnostics) {
     for entry in entries {
         let key = entry.key.as_str();

@@ -1,5 +1,5 @@
-//! The states of a flow, read one by one: what each kind takes, and where it leads.
-//! It refuses states that Amazon's language has and ZIS has not.
+//! Reads the states of a flow.
+//! Reports state types of the Amazon States Language that ZIS does not have.
 
 use crate::bundle::read::{check_keys, map, optional, word};
 use crate::bundle::state::{BundleState, Catcher, Definition, NextState, PathField, StateKind};
@@ -12,7 +12,7 @@ use crate::document::decode::Decode;
 use crate::document::suggest;
 use crate::document::{Entry, Node, Yaml};
 
-/// The kinds of states, in the order of the documentation.
+/// The types of states, in the order of the documentation.
 const TYPES: [&str; 7] = ["Action", "Choice", "Map", "Wait", "Pass", "Succeed", "Fail"];
 
 pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Definition> {
@@ -58,18 +58,18 @@ fn read_state(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<BundleStat
     let kind = read_type(node, entry, diagnostics)?;
     check_keys(entries, keys(kind), diagnostics);
     let errors = diagnostics.errors();
-    let does = read_does(kind, node, entry, diagnostics);
+    let does = read_kind(kind, node, entry, diagnostics);
     let then = match kind {
         "Choice" | "Succeed" | "Fail" => Some(NextState::End),
         _ => read_then(node, entry, diagnostics),
     };
     let (input, output) = (
-        spot(node, "InputPath", diagnostics),
-        spot(node, "OutputPath", diagnostics),
+        path_field(node, "InputPath", diagnostics),
+        path_field(node, "OutputPath", diagnostics),
     );
-    let result = spot(node, "ResultPath", diagnostics);
+    let result = path_field(node, "ResultPath", diagnostics);
     let (does, then) = (does?, then?);
-    let sound = diagnostics.errors() == errors;
+    let valid = diagnostics.errors() == errors;
     let state = BundleState {
         name: SpannedText {
             text: entry.key.clone(),
@@ -82,7 +82,7 @@ fn read_state(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<BundleStat
         result,
         then,
     };
-    sound.then_some(state)
+    valid.then_some(state)
 }
 
 fn keys(kind: &str) -> &'static KeySet {
@@ -121,7 +121,7 @@ fn read_type(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Optio
     None
 }
 
-fn read_does(
+fn read_kind(
     kind: &str,
     node: &Node,
     entry: &Entry,
@@ -187,7 +187,7 @@ fn required<'n>(
     found
 }
 
-/// The outer None after reporting what is no mapping.
+/// Reads `Parameters`. The outer None follows after an error.
 fn read_parameters(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Node>> {
     let Some(parameters) = node.get("Parameters") else {
         return Some(None);
@@ -196,7 +196,7 @@ fn read_parameters(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<
     Some(Some(parameters.clone()))
 }
 
-/// A text under its key, or under the key with `.$` behind it.
+/// Reads a text under a key, or under the key with the suffix `.$`.
 fn read_text(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Option<Node>> {
     let found = node.get(key).or_else(|| node.get(&format!("{key}.$")));
     let Some(found) = found else {
@@ -246,7 +246,7 @@ fn read_wait(node: &Node, diagnostics: &mut Diagnostics) -> Option<StateKind> {
     })
 }
 
-/// What follows: `Next` or `End`, one of them.
+/// Reads exactly one of `Next` and `End`.
 fn read_then(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<NextState> {
     let name = &entry.key;
     match (node.get("Next"), node.get("End")) {
@@ -276,8 +276,8 @@ fn read_then(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Optio
     }
 }
 
-/// A path key; null stands for nothing.
-fn spot(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<PathField> {
+/// Reads a path key, which may be null.
+fn path_field(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<PathField> {
     let found = node.get(key)?;
     let path = match &found.value {
         Yaml::Null => None,
@@ -286,7 +286,7 @@ fn spot(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<PathFie
     Some(PathField { path, at: found.at })
 }
 
-/// The outer None after reporting one that is wrong.
+/// Reads `Catch`. The outer None follows after an error.
 fn read_catch(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Catcher>> {
     let Some(catch) = node.get("Catch") else {
         return Some(None);
@@ -325,7 +325,7 @@ fn read_catch(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Catch
     Some(Some(Catcher {
         at: first.at,
         next: word(next, "Next", diagnostics)?,
-        result: spot(first, "ResultPath", diagnostics),
+        result: path_field(first, "ResultPath", diagnostics),
     }))
 }
 
