@@ -1,5 +1,6 @@
-//! Where a request goes. Credentials go to the host of their connection alone; what an event holds forms
-//! no host, so that a host with a placeholder is the connection's, or refused.
+//! Lowers the URL of a request.
+//! Credentials are sent only to the host of their connection. Event values cannot form a host: a host with
+//! a placeholder is replaced by that of the connection, or is an error.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ use crate::language::template::{Escape, Template};
 
 type Constants = BTreeMap<String, String>;
 
-/// The address, and the connection whose credentials go with the request.
+/// Lowers the URL. Returns it with the connection whose credentials the request has.
 pub fn lower<'c>(
     action: &HttpAction,
     constants: &Constants,
@@ -47,7 +48,7 @@ pub fn lower<'c>(
     }
 }
 
-/// The connection that a bundle's name for it means.
+/// Finds the connection for a name in the bundle. Reports an unknown one.
 fn connection<'c>(
     word: &SpannedText,
     bundle: &Bundle,
@@ -82,15 +83,15 @@ fn zendesk<'c>(node: &Node, bundle: &Bundle, cx: &mut Compiler<'c>) -> Option<&'
     found
 }
 
-/// The text of an address, with what the state always passes put in.
+/// Returns the text of a URL with the constant parameters filled in.
 fn text(
-    filled: &TemplatedValue,
+    value: &TemplatedValue,
     constants: &Constants,
     key: &str,
     diagnostics: &mut Diagnostics,
 ) -> Option<String> {
-    let written = diagnostics.text(&filled.node, key)?;
-    let written = match filled.reference && written.starts_with('$') {
+    let written = diagnostics.text(&value.node, key)?;
+    let written = match value.reference && written.starts_with('$') {
         true => format!("{{{{{written}}}}}"),
         false => written,
     };
@@ -171,7 +172,7 @@ fn lower_url(
     Template::in_document(origin, rest, node, Escape::Url, diagnostics)
 }
 
-/// The scheme and host of an address, and what follows.
+/// Splits a URL into scheme with host, and the rest.
 fn split(text: &str) -> (&str, &str) {
     let after = text.find("://").map_or(0, |at| at + 3);
     let found = placeholders(text);
@@ -186,7 +187,7 @@ fn is_outbox(connection: &Connection) -> bool {
     connection.base_url.starts_with("outbox:")
 }
 
-/// Scheme and host of where a connection leads; of an outbox its name.
+/// Returns scheme and host of a connection, or the name of its outbox.
 fn origin(connection: &Connection) -> &str {
     split(&connection.base_url).0
 }
@@ -201,7 +202,7 @@ fn check_origin(
     let theirs = Url::parse(host).map(|url| url.origin());
     match (ours, theirs) {
         (Ok(ours), Ok(theirs)) if ours != theirs => {}
-        // What is no address is told as one.
+        // An invalid URL is reported as such elsewhere.
         _ => return Some(()),
     }
     let message = format!(

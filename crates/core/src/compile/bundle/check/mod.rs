@@ -1,5 +1,5 @@
-//! What is wrong with a bundle that has the right form: names that lead nowhere, states that nothing
-//! reaches, paths to what is never there, limits that ZIS has. It mends nothing.
+//! Checks a bundle that is syntactically valid: unknown names, unreachable states, absent paths, and the
+//! limits of ZIS.
 
 pub mod document;
 pub mod parameters;
@@ -12,43 +12,48 @@ pub mod unsatisfiable;
 use crate::bundle::name::ResourceName;
 use crate::bundle::state::{Definition, StateKind};
 use crate::bundle::{Bundle, BundleFlow, ResourceKind, SpannedText};
-use crate::compile::bundle::{JobSpecTrigger, nowhere, told};
+use crate::compile::bundle::{JobSpecTrigger, is_reported, report_unknown_name};
 use crate::compile::compiler::Compiler;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::language::resolver::NameResolver;
 
-/// The limits of ZIS, which are none here.
-const LONGEST_NAME: usize = 50;
-const LONGEST_FLOW_NAME: usize = 100;
-const LONGEST_ACTION: usize = 20;
-const LONGEST_TIME: u64 = 100;
+/// The limits of ZIS. Exceeding one is only a warning here.
+const MAX_NAME_CHARS: usize = 50;
+const MAX_FLOW_NAME_CHARS: usize = 100;
+const MAX_ACTION_CHARS: usize = 20;
+const MAX_WAIT_SECONDS: u64 = 100;
 
-/// What the bundle's names lead to, and how long they are.
+/// Checks that the bundle's names are known, and their lengths.
 pub fn names(bundle: &Bundle, triggers: &[JobSpecTrigger<'_>], cx: &mut Compiler<'_>) {
     for trigger in triggers {
         check_flow_name(&trigger.spec.flow_name, bundle, cx.diagnostics());
         let what = "name of a job spec";
-        limit(&trigger.spec.name, LONGEST_NAME, what, cx.diagnostics());
+        check_length(&trigger.spec.name, MAX_NAME_CHARS, what, cx.diagnostics());
     }
     for flow in &bundle.flows {
-        limit(&flow.name, LONGEST_NAME, "name of a flow", cx.diagnostics());
+        check_length(
+            &flow.name,
+            MAX_NAME_CHARS,
+            "name of a flow",
+            cx.diagnostics(),
+        );
     }
     for action in &bundle.actions {
-        limit(
+        check_length(
             &action.name,
-            LONGEST_ACTION,
+            MAX_ACTION_CHARS,
             "name of an action",
             cx.diagnostics(),
         );
-        warn_of_uncalled(&action.name, bundle, cx.diagnostics());
+        warn_about_unused_action(&action.name, bundle, cx.diagnostics());
     }
     for (number, trigger) in triggers.iter().enumerate() {
-        warn_of_twins(trigger, &triggers[..number], cx.diagnostics());
+        warn_about_same_events(trigger, &triggers[..number], cx.diagnostics());
     }
     settings::check(bundle, cx);
 }
 
-/// All that can be wrong within one flow.
+/// Checks one flow.
 pub fn flow(flow: &BundleFlow, bundle: &Bundle, names: &mut NameResolver<'_>) {
     reachability::check(&flow.definition, "the flow", names.diagnostics);
     for state in flow.definition.every_state() {
@@ -62,12 +67,12 @@ pub fn flow(flow: &BundleFlow, bundle: &Bundle, names: &mut NameResolver<'_>) {
             }
         }
     }
-    warn_of_time(&flow.definition, names.diagnostics);
+    warn_about_long_waits(&flow.definition, names.diagnostics);
     document::check(&flow.definition, document::InitialDocument::Event, names);
 }
 
 fn check_flow_name(word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
-    limit(word, LONGEST_FLOW_NAME, "`flow_name`", diagnostics);
+    check_length(word, MAX_FLOW_NAME_CHARS, "`flow_name`", diagnostics);
     let flows: Vec<&str> = bundle
         .flows
         .iter()
@@ -75,10 +80,11 @@ fn check_flow_name(word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagno
         .collect();
     match ResourceName::parse(&word.text) {
         Some(full) if full.kind == "flow" => {
-            let known = flows.contains(&full.name) || told(bundle, ResourceKind::Flow, full.name);
+            let known =
+                flows.contains(&full.name) || is_reported(bundle, ResourceKind::Flow, full.name);
             match known {
-                true => other_owner(full.owner, word, bundle, diagnostics),
-                false => nowhere(word.at, "flow", full.name, &flows, diagnostics),
+                true => warn_about_other_owner(full.owner, word, bundle, diagnostics),
+                false => report_unknown_name(word.at, "flow", full.name, &flows, diagnostics),
             }
         }
         Some(_) | None => {
@@ -97,14 +103,14 @@ fn check_action_name(word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diag
         .map(|action| action.name.text.as_str())
         .collect();
     match ResourceName::parse(&word.text) {
-        // What ZIS brings is judged where it is lowered.
+        // Built-in actions are checked when they are lowered.
         Some(full) if full.is_common() => {}
         Some(full) if full.kind == "action" => {
-            let known =
-                actions.contains(&full.name) || told(bundle, ResourceKind::Action, full.name);
+            let known = actions.contains(&full.name)
+                || is_reported(bundle, ResourceKind::Action, full.name);
             match known {
-                true => other_owner(full.owner, word, bundle, diagnostics),
-                false => nowhere(word.at, "action", full.name, &actions, diagnostics),
+                true => warn_about_other_owner(full.owner, word, bundle, diagnostics),
+                false => report_unknown_name(word.at, "action", full.name, &actions, diagnostics),
             }
         }
         Some(_) | None => {
@@ -116,8 +122,13 @@ fn check_action_name(word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diag
     }
 }
 
-/// A name of another integration is found here by its last part, and nowhere on ZIS.
-fn other_owner(owner: &str, word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
+/// Warns about a name of another integration: it is found here by its last part, but not on ZIS.
+fn warn_about_other_owner(
+    owner: &str,
+    word: &SpannedText,
+    bundle: &Bundle,
+    diagnostics: &mut Diagnostics,
+) {
     if owner == bundle.integration {
         return;
     }
@@ -126,16 +137,16 @@ fn other_owner(owner: &str, word: &SpannedText, bundle: &Bundle, diagnostics: &m
     diagnostics.warning(Code::InvalidValue, word.at, message, help);
 }
 
-fn limit(word: &SpannedText, most: usize, what: &str, diagnostics: &mut Diagnostics) {
+fn check_length(word: &SpannedText, max: usize, what: &str, diagnostics: &mut Diagnostics) {
     let length = word.text.chars().count();
-    if length > most {
+    if length > max {
         let message = format!("this {what} has {length} characters");
-        let help = format!("ZIS takes {most}; here it works as it is");
+        let help = format!("ZIS takes {max}; here it works as it is");
         diagnostics.warning(Code::InvalidValue, word.at, message, help);
     }
 }
 
-fn warn_of_uncalled(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
+fn warn_about_unused_action(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
     let states = bundle
         .flows
         .iter()
@@ -158,8 +169,8 @@ fn warn_of_uncalled(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagn
     }
 }
 
-/// Two job specs for one type: each of them starts its flow.
-fn warn_of_twins(
+/// Warns about job specs for the same type: each starts its flow.
+fn warn_about_same_events(
     trigger: &JobSpecTrigger<'_>,
     before: &[JobSpecTrigger<'_>],
     diagnostics: &mut Diagnostics,
@@ -190,7 +201,7 @@ fn warn_of_twins(
     );
 }
 
-fn warn_of_time(definition: &Definition, diagnostics: &mut Diagnostics) {
+fn warn_about_long_waits(definition: &Definition, diagnostics: &mut Diagnostics) {
     let waits = definition
         .every_state()
         .into_iter()
@@ -206,10 +217,11 @@ fn warn_of_time(definition: &Definition, diagnostics: &mut Diagnostics) {
     let mut total = 0_u64;
     for (seconds, at) in waits {
         total = total.saturating_add(seconds);
-        if total > LONGEST_TIME {
+        if total > MAX_WAIT_SECONDS {
             let message = format!("the waits up to here take {total} seconds");
-            let help =
-                format!("ZIS ends a flow after {LONGEST_TIME}; here it waits as long as it says");
+            let help = format!(
+                "ZIS ends a flow after {MAX_WAIT_SECONDS}; here it waits as long as it says"
+            );
             diagnostics.warning(Code::InvalidValue, at, message, help);
             return;
         }
