@@ -68,7 +68,7 @@ fn read_address(
             word(&path.node, "path", diagnostics).map(|_| RequestTarget::Path(path))
         }
         (Some(_), Some(path)) => {
-            let help = "keep one: `path` for your own Zendesk, `url` for any other place";
+            let help = "keep one: `path` for your own Zendesk, `url` for any other server";
             diagnostics.error(
                 Code::InvalidValue,
                 path.node.at,

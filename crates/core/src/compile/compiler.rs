@@ -57,8 +57,8 @@ impl<'a> Compiler<'a> {
     /// and reports an error if the nesting is too deep.
     pub fn within<T>(&mut self, at: Span, lower: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         if self.depth == MAX_NESTING {
-            let message = format!("more than {MAX_NESTING} flows stand within each other here");
-            let help = "make a rule of its own of the inner ones, or put some of the steps behind each other";
+            let message = format!("more than {MAX_NESTING} nested flows");
+            let help = "move the inner flows to a separate rule, or run some of the steps one after the other";
             self.error(Code::InvalidValue, at, message, help);
             return None;
         }

@@ -25,13 +25,14 @@ pub fn lower_source(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {
         cx.cache.sources.insert(source.clone());
         return Some(source);
     }
-    let message = format!("no source is called `{source}`");
+    let message = format!("unknown source `{source}`");
     match suggest::for_source(&source, known.iter().map(String::as_str)) {
         Some(help) => cx.error(Code::InvalidValue, node.at, message, &help),
         None => {
             let known = known.join(", ");
-            let help =
-                format!("known are {known}; describe your own under `sources` in flowtrigger.yaml");
+            let help = format!(
+                "known sources: {known}; define your own under `sources` in flowtrigger.yaml"
+            );
             cx.names
                 .not_configured(Code::InvalidValue, node.at, message, &help);
         }
@@ -67,7 +68,7 @@ pub fn lower_types(
             cx.error(
                 Code::InvalidValue,
                 node.at,
-                "an empty list of event types",
+                "`event_type` is an empty list",
                 help,
             );
             return None;
@@ -200,7 +201,7 @@ fn undeclared(text: &str, source: &str, config: &Config) -> Option<Option<String
     }
     Some((!constants.is_empty()).then(|| {
         let constants = constants.join(", ");
-        format!("flowtrigger.yaml says that its events are {constants}")
+        format!("according to flowtrigger.yaml, its event types are {constants}")
     }))
 }
 

@@ -75,23 +75,23 @@ fn reject_other_documents(node: &Node, diagnostics: &mut Diagnostics) -> bool {
     let error = match &node.value {
         Yaml::Map(entries) if is_event(entries) => {
             Diagnostic::error(Code::WrongType, node.at, "this is an event, not a rule")
-                .help("pass it to `run` or `dry-run` by itself; `--rules` takes rule files")
+                .help("pass it to `run` or `dry-run` as an event file; `--rules` takes rule files")
         }
         Yaml::Map(entries) if contains_flows(entries) => Diagnostic::error(
             Code::WrongType,
             node.at,
-            "this document holds flows by name under `flow`, and is no rule",
+            "this document has named flows under `flow`, so it is not a rule",
         )
-        .help("write `flows:` for `flow:`, and under each name `flow:` with its steps"),
+        .help("replace `flow:` by `flows:`, and write `flow:` with its steps under each name"),
         Yaml::List(_) => Diagnostic::error(
             Code::WrongType,
             node.at,
-            "a rule is a mapping, found a list",
+            "expected a rule as a mapping, found a list",
         )
-        .help("put each rule into a document of its own, with a line `---` between them"),
+        .help("write each rule as a separate document, with a line `---` between them"),
         Yaml::Map(_) => return false,
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
-            let message = format!("a rule is a mapping, found {}", node.kind());
+            let message = format!("expected a rule as a mapping, found {}", node.kind());
             Diagnostic::error(Code::WrongType, node.at, message)
                 .help("start with `name: …`; `flowtrigger schema` lists the keys")
         }
@@ -188,7 +188,7 @@ fn required<'n>(
     if found.is_none() && !is_suggested(node, key) {
         let message = format!("this rule has no `{key}`");
         let help = match key {
-            "name" => "add `name: what-it-does`; it names the rule everywhere",
+            "name" => "add `name: what-it-does`; output, logs and commands show it",
             "event_source" => "add `event_source: support` for Zendesk, `upmind` for Upmind",
             "event_type" => {
                 "add `event_type: ticket.PriorityChanged`; `flowtrigger events` lists them"
@@ -218,9 +218,8 @@ fn lower_name(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if !starts || !name.chars().all(plain) || name.len() > 100 {
-        let message = format!("`{name}` is no name for a rule");
-        let help =
-            "letters, digits, `.`, `_` and `-`, at most 100; the rest belongs into `description`";
+        let message = format!("invalid rule name `{name}`");
+        let help = "use letters, digits, `.`, `_` and `-`, at most 100; write anything else in `description`";
         diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
@@ -264,7 +263,7 @@ fn lower_steps_to_run(rule: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
             cx.error(
                 Code::InvalidValue,
                 name.at,
-                "`flow_name` stands beside `flow`",
+                "`flow_name` beside `flow`",
                 help,
             );
         }
@@ -274,8 +273,8 @@ fn lower_steps_to_run(rule: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
         return Some(flow);
     };
     if let Some(catch) = rule.get("catch") {
-        let message = "`catch` does nothing beside `flow_name`: the flow has its own";
-        let help = "put it into the flow, or write `flow: [{ flow: NAME, catch: [ … ] }]`";
+        let message = "`catch` has no effect beside `flow_name`: the flow has its own";
+        let help = "move it to the flow, or write `flow: [{ flow: NAME, catch: [ … ] }]`";
         cx.error(Code::InvalidValue, catch.at, message, help);
     }
     lower_flow_name(name, cx)

@@ -1,4 +1,4 @@
-//! Tests of the diagnostics of whole rules: every mistake is reported, and conditions that can never hold.
+//! Tests that all mistakes of a rule are reported, and conditions that can never hold.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,17 +56,11 @@ fn a_wrong_source_does_not_hide_a_wrong_type_or_field() {
     let found = said(&text.replace("support", "zendesk"));
     tells(
         &found,
-        &[
-            "no source is called",
-            "did you mean `ticket.PriorityChanged`?",
-        ],
+        &["unknown source", "did you mean `ticket.PriorityChanged`?"],
     );
     let text = rule("ticket.PriorityChanged", "{ ticket.tagz: vip }");
     let found = said(&text.replace("support", "zendesk"));
-    tells(
-        &found,
-        &["no source is called", "has no field `ticket.tagz`"],
-    );
+    tells(&found, &["unknown source", "has no field `ticket.tagz`"]);
 }
 
 #[test]
@@ -96,7 +90,7 @@ fn a_described_source_has_families_and_no_type_beside_its_constant() {
     tells(&of("desk", "anything.*"), &[]);
     tells(
         &of("shop", "order.crated"),
-        &["its events are `order.created`"],
+        &["its event types are `order.created`"],
     );
 }
 
@@ -291,13 +285,19 @@ fn one_mistake_in_a_step_hides_no_other() {
     let found = about_flow("- http: { connection: crn, path: '/{{ ticket.idd }}' }");
     tells(
         &found,
-        &["no connection is called `crn`", "no field `ticket.idd`"],
+        &["unknown connection `crn`", "no field `ticket.idd`"],
     );
     let found =
         about_flow("- http: { url: 'https://a.example', json: '{{ nope }}', body: '{{ never }}' }");
-    tells(&found, &["no field `nope`", "one body", "no field `never`"]);
+    tells(
+        &found,
+        &["no field `nope`", "at most one body", "no field `never`"],
+    );
     let found = about_flow("- { http: { url: 'https://a.example', method: GTE }, exec: [] }");
-    tells(&found, &["`GTE`", "does one thing", "the command is empty"]);
+    tells(
+        &found,
+        &["`GTE`", "exactly one action", "the command is empty"],
+    );
 }
 
 #[test]

@@ -121,7 +121,7 @@ pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<RuleTest> {
         .and_then(|because| Some((names.text(because, "because")?, because.at)));
     if let (Some(Expected::Match), Some((_, at))) = (expect, &because) {
         let help =
-            "`because` names what stands in the way of a match; use it with `expect: no match`";
+            "`because` names the predicate that prevents the match; use it with `expect: no match`";
         names.error(
             Code::InvalidValue,
             *at,
@@ -171,7 +171,7 @@ fn reject_run_keys(node: &Node, diagnostics: &mut Diagnostics) {
     for entry in node.as_map().unwrap_or_default() {
         if matches!(entry.key.as_str(), "steps" | "mock" | "ends" | "now") {
             let message = format!("`{}` beside `expect: no match` tests nothing", entry.key);
-            let help = "a rule that does not match runs no step; take it out, or expect a match";
+            let help = "a rule that does not match runs no step; remove it, or expect a match";
             diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
         }
     }
@@ -206,7 +206,7 @@ fn lower_event(node: &Node, diagnostics: &mut Diagnostics) -> Option<TestEvent> 
 fn lower_expect(node: &Node, diagnostics: &mut Diagnostics) -> Option<Expected> {
     let Some(expect) = node.get("expect") else {
         let help = "add `expect: match` or `expect: no match`";
-        diagnostics.error(Code::MissingKey, node.at, "this test expects nothing", help);
+        diagnostics.error(Code::MissingKey, node.at, "this test has no `expect`", help);
         return None;
     };
     match expect.as_text() {
@@ -249,7 +249,7 @@ fn lower_ends(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<(Stri
                 Code::InvalidValue,
                 ends.at,
                 message,
-                "a run that is over is one of these",
+                "these are the final states of a run",
             );
             None
         }

@@ -70,7 +70,7 @@ pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<ChoiceRule> {
     let next = match node.get("Next") {
         Some(next) => word(next, "Next", diagnostics),
         None => {
-            let help = "add `Next` with the state that follows where this holds";
+            let help = "add `Next` with the state to run if this test holds";
             diagnostics.error(Code::MissingKey, node.at, "this choice has no `Next`", help);
             None
         }
@@ -102,13 +102,8 @@ fn read_test(
         [] => {
             // An unknown key, which may be meant as a test, is already reported.
             if valid {
-                let help = format!("compare it: {COMPARISONS}; or join tests by And, Or, Not");
-                diagnostics.error(
-                    Code::MissingKey,
-                    node.at,
-                    "this choice tests nothing",
-                    &help,
-                );
+                let help = format!("compare it: {COMPARISONS}; or combine tests with And, Or, Not");
+                diagnostics.error(Code::MissingKey, node.at, "this choice has no test", &help);
             }
             None
         }
@@ -118,10 +113,10 @@ fn read_test(
         }
         [first, second, ..] => {
             let message = format!(
-                "a choice makes one test, this one has `{}` and `{}`",
+                "a choice must have exactly one test, found `{}` and `{}`",
                 first.key, second.key
             );
-            let help = "join them: `And: [{ Variable: …, … }, { Variable: …, … }]`";
+            let help = "combine them: `And: [{ Variable: …, … }, { Variable: …, … }]`";
             diagnostics.error(Code::InvalidValue, second.key_at, message, help);
             None
         }
@@ -140,11 +135,11 @@ fn check_others(entries: &[Entry], position: TestPosition, diagnostics: &mut Dia
         match (key, position) {
             ("Variable" | "Comment", _) | ("Next", TestPosition::Top) => continue,
             ("Next", TestPosition::Nested) => {
-                let help = "take it out: the `Next` of the whole choice counts";
+                let help = "remove it: the `Next` of the choice applies";
                 diagnostics.error(
                     Code::UnknownKey,
                     entry.key_at,
-                    "`Next` cannot stand inside of a test",
+                    "`Next` is not allowed in a nested test",
                     help,
                 );
             }
@@ -183,13 +178,13 @@ fn report_unknown(entry: &Entry, position: TestPosition, diagnostics: &mut Diagn
 fn replacement_help(key: &str) -> Option<&'static str> {
     Some(match key {
         "StringMatches" => {
-            "it has no patterns: join a `StringEquals` for each spelling by `Or`, or let a jq transform `test` it before"
+            "it has no patterns: combine `StringEquals` tests with `Or`, or use `test` in an earlier jq transform"
         }
         "IsString" | "IsNumeric" | "IsBoolean" | "IsTimestamp" => {
-            "let a jq transform give the type before: `.value | type`"
+            "compute the type in an earlier jq transform: `.value | type`"
         }
         _ if key.ends_with("Path") && NAMES.contains(&key.trim_end_matches("Path")) => {
-            "of those with a path it has StringEqualsPath, BooleanEqualsPath and the five Numeric…Path; let a jq transform compare before"
+            "of those with a path it has StringEqualsPath, BooleanEqualsPath and the five Numeric…Path; compare in an earlier jq transform"
         }
         _ => return None,
     })
@@ -238,7 +233,7 @@ fn read_comparison(
     let variable = match node.get("Variable") {
         Some(variable) => word(variable, "Variable", diagnostics),
         None => {
-            let message = format!("`{}` stands without a `Variable`", entry.key);
+            let message = format!("`{}` has no `Variable`", entry.key);
             let help = "add `Variable` with the path to compare: `$.input.ticket_event.current`";
             diagnostics.error(Code::MissingKey, node.at, message, help);
             None

@@ -56,10 +56,12 @@ fn check_version(node: &Node, diagnostics: &mut Diagnostics) {
     let at = version.map_or(node.at, |version| version.at);
     let message = match version.map(Node::scalar_text) {
         Some(Some(text)) if text == TEMPLATE_VERSION => return,
-        Some(Some(text)) => format!("ZIS takes no bundle of version `{text}`"),
-        Some(None) | None => "this bundle says no `zis_template_version`".into(),
+        Some(Some(text)) => format!("unsupported bundle version `{text}`"),
+        Some(None) | None => "this bundle has no `zis_template_version`".into(),
     };
-    let help = format!("write `zis_template_version: \"{TEMPLATE_VERSION}\"`; it is read as that");
+    let help = format!(
+        "write `zis_template_version: \"{TEMPLATE_VERSION}\"`; the bundle is read as this version"
+    );
     diagnostics.warning(Code::InvalidValue, at, message, help);
 }
 
@@ -125,7 +127,7 @@ fn kind(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Res
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("a bundle has {}", types.join(", ")),
         };
-        let message = format!("no resource is of type `{text}`");
+        let message = format!("unknown resource type `{text}`");
         diagnostics.error(Code::InvalidValue, found.at, message, &help);
     }
     kind
@@ -133,8 +135,9 @@ fn kind(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Res
 
 /// Warns about a connection resource: credentials are configured in flowtrigger.yaml.
 fn warn_about_connection(text: &str, at: Span, diagnostics: &mut Diagnostics) {
-    let message = format!("a resource of type `{text}` is not read");
-    let help = "connections are made in flowtrigger.yaml, under `connections`; the resource may stay, for ZIS";
+    let message = format!("resources of type `{text}` are ignored");
+    let help =
+        "define connections in flowtrigger.yaml, under `connections`; ZIS still needs the resource";
     diagnostics.warning(Code::InvalidValue, at, message, help);
 }
 
@@ -152,7 +155,7 @@ fn read_name(
     };
     let Some(name) = properties.get("name") else {
         let message = format!("the {} `{}` has no `name`", kind.word(), entry.key);
-        let help = "add `name`; it is by that name that others find it, not by the resource's key";
+        let help = "add `name`; references use that name, not the resource's key";
         diagnostics.error(Code::MissingKey, properties.at, message, help);
         return key();
     };
@@ -166,9 +169,9 @@ fn read_name(
     };
     others.retain(|other| other.text == name.text);
     if let Some(first) = others.first() {
-        let message = format!("another {} is called `{}`", kind.word(), name.text);
+        let message = format!("duplicate {} name `{}`", kind.word(), name.text);
         let help = format!(
-            "it stands on line {}; give each a name of its own",
+            "the first one is on line {}; choose another name",
             first.at.line
         );
         diagnostics.error(Code::DuplicateName, name.at, message, &help);

@@ -253,7 +253,7 @@ fn read_then(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Optio
         (Some(next), None) => word(next, "Next", diagnostics).map(NextState::Next),
         (None, Some(end)) if end.value == Yaml::Bool(true) => Some(NextState::End),
         (None, Some(end)) => {
-            let message = format!("`End` of the state `{name}` is true or not there");
+            let message = format!("`End` of the state `{name}` must be true");
             diagnostics.error(
                 Code::InvalidValue,
                 end.at,
@@ -301,19 +301,19 @@ fn read_catch(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Catch
         return Some(None);
     };
     if let Some(second) = surplus.first() {
-        let message = "the first `Catch` takes every error, so this one never runs";
+        let message = "unreachable `Catch`: the first one handles every error";
         diagnostics.warning(
             Code::InvalidValue,
             second.at,
             message,
-            "take it out: ZIS knows one kind of error, `States.ALL`",
+            "remove it: ZIS has only one kind of error, `States.ALL`",
         );
     }
     let entries = map(first, "`Catch`", diagnostics)?;
     check_keys(entries, &CATCH, diagnostics);
     check_errors(first, diagnostics);
     let Some(next) = first.get("Next") else {
-        let help = "add `Next` with the state that runs where this one fails";
+        let help = "add `Next` with the state to run if this one fails";
         diagnostics.error(
             Code::MissingKey,
             first.at,
@@ -330,7 +330,7 @@ fn read_catch(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Catch
 }
 
 fn check_errors(node: &Node, diagnostics: &mut Diagnostics) {
-    const HELP: &str = "write `ErrorEquals: [States.ALL]`; ZIS knows no other name of an error";
+    const HELP: &str = "write `ErrorEquals: [States.ALL]`; ZIS has no other error name";
     let Some(errors) = node.get("ErrorEquals") else {
         diagnostics.error(
             Code::MissingKey,
@@ -355,7 +355,7 @@ fn check_errors(node: &Node, diagnostics: &mut Diagnostics) {
     }
     for other in others {
         let name = other.as_text().unwrap_or("this");
-        let message = format!("ZIS has no error called `{name}`");
+        let message = format!("ZIS has no error `{name}`");
         diagnostics.error(Code::InvalidValue, other.at, message, HELP);
     }
 }

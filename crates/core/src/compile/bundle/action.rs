@@ -78,7 +78,7 @@ fn lower_method(action: &HttpAction, diagnostics: &mut Diagnostics) -> Option<&'
         .into_iter()
         .find(|known| known.eq_ignore_ascii_case(&word.text));
     if known.is_none() {
-        let message = format!("`{}` is no HTTP method", word.text);
+        let message = format!("unknown HTTP method `{}`", word.text);
         let help = format!("use one of {}", METHODS.join(", "));
         diagnostics.error(Code::InvalidValue, word.at, message, &help);
     }
@@ -116,11 +116,8 @@ fn warn_about_secret(pair: &NameValue, diagnostics: &mut Diagnostics) {
     let text = pair.value.node.scalar_text().unwrap_or_default();
     let is_literal = !text.contains("{{") && !pair.value.reference;
     if is_literal && NAMES.iter().any(|secret| name.contains(secret)) {
-        let message = format!(
-            "the header `{}` holds what looks like a secret",
-            pair.key.text
-        );
-        let help = "take it out, and give it to a connection of flowtrigger.yaml: `auth: { bearer: \"{{ secret.NAME }}\" }`; name that by `connectionName`";
+        let message = format!("the header `{}` seems to contain a secret", pair.key.text);
+        let help = "move it to a connection of flowtrigger.yaml, `auth: { bearer: \"{{ secret.NAME }}\" }`, and name the connection in `connectionName`";
         diagnostics.warning(Code::SecretInFile, pair.value.node.at, message, help);
     }
 }

@@ -67,8 +67,8 @@ pub fn is_known(name: &str) -> bool {
 
 fn report_unsupported(other: &str, name: &SpannedText, diagnostics: &mut Diagnostics) {
     if LINKS.contains(&other) {
-        let message = format!("`{other}` needs the links of ZIS, which are not built");
-        let help = "keep what belongs together under a scope with `LoadConfig` and `PatchConfig`, or in a field of the ticket";
+        let message = format!("`{other}` needs the links of ZIS, which are not supported");
+        let help = "store the relation in a scope with `LoadConfig` and `PatchConfig`, or in a ticket field";
         diagnostics.error(Code::NotBuiltYet, name.at, message, help);
         return;
     }
@@ -140,9 +140,8 @@ fn lower_program(parameters: &Node, diagnostics: &mut Diagnostics) -> Option<Tem
     let (node, _) = find(parameters, "expr")?;
     let program = lower_text(parameters, "expr", diagnostics)?;
     if !placeholders(program.source()).is_empty() {
-        let message =
-            "a value of the event becomes part of the jq program, and may change what it does";
-        let help = "pass the value by `data` and name it in `expr`";
+        let message = "an event value becomes part of the jq program and can change what it does";
+        let help = "pass the value in `data` and read it in `expr`";
         diagnostics.warning(Code::BadTemplate, node.at, message, help);
         return Some(program);
     }
@@ -171,7 +170,7 @@ fn access(
     let scope = lower_text(parameters, "scope", diagnostics)?;
     if scope.beginning().contains('*') {
         let (node, _) = find(parameters, "scope")?;
-        let message = "a scope is found by its whole name here";
+        let message = "a scope must be named in full";
         diagnostics.error(
             Code::InvalidValue,
             node.at,

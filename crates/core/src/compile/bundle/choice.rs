@@ -1,4 +1,4 @@
-//! Lowers the tests of a choice to conditions with the operators of rules, so that explanations agree.
+//! Lowers the tests of a choice to conditions with the operators of rules.
 //! A comparison reads only values of its own kind: no numbers in a text, no order of priorities.
 
 use std::sync::Arc;

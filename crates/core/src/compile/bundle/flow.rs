@@ -1,4 +1,4 @@
-//! Lowers the states of a flow to steps: next steps, input, parameters and where results are written.
+//! Lowers the states of a flow to steps, with their next steps, input, parameters and results.
 //! A flow with an unknown name is not lowered; `check` reports the name.
 
 use std::collections::HashMap;
@@ -278,12 +278,12 @@ fn lower_path(
         return Some(None);
     };
     let Some(text) = &field.path else {
-        let message = format!("`{key}: null` would leave nothing of the document");
+        let message = format!("`{key}: null` would remove the whole document");
         diagnostics.error(
             Code::InvalidValue,
             field.at,
             message,
-            "name the part that is meant, or leave it out",
+            "write the path of a part, or remove the key",
         );
         return None;
     };
@@ -306,8 +306,8 @@ fn result_path(
     match path.route {
         PathKind::Plain { keys, .. } if keys.iter().all(is_name) => Some(ResultPath::At(keys)),
         PathKind::Plain { .. } | PathKind::Query(_) => {
-            let message = format!("`{text}` is no one place to put a result");
-            let help = "name keys alone: `$.lookup.order`";
+            let message = format!("`{text}` is not a single location for a result");
+            let help = "use only keys: `$.lookup.order`";
             diagnostics.error(Code::BadPath, field.at, message, help);
             None
         }

@@ -153,7 +153,7 @@ fn check_single_type(node: &Node, diagnostics: &mut Diagnostics) -> bool {
     let help = match &node.value {
         Yaml::List(_) => "write a job spec for each, with the same `flow_name`",
         Yaml::Text(text) if text.ends_with('*') => {
-            "ZIS knows no families: write a job spec for each type"
+            "ZIS has no families: write a job spec for each type"
         }
         _ => return true,
     };
@@ -172,14 +172,13 @@ fn warn_about_display_name(
         return;
     };
     if text != tag {
-        let message = format!(
-            "`{text}` is what people call the type, and starts nothing on ZIS; here it starts the flow"
-        );
+        let message =
+            format!("`{text}` is a display name: it starts the flow here, but not on ZIS");
         diagnostics.warning(
             Code::UnknownEventType,
             node.at,
             message,
-            format!("write its tag: `{tag}`"),
+            format!("write the name of the type: `{tag}`"),
         );
     }
 }

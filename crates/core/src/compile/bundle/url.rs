@@ -59,11 +59,11 @@ fn connection<'c>(
         return Some(connection);
     }
     let (theirs, integration) = (&word.text, &bundle.integration);
-    let message = format!("no connection is called `{theirs}`");
+    let message = format!("unknown connection `{theirs}`");
     let known = cx.config.connections.keys().map(String::as_str);
     let near = suggest::nearest(theirs, known).unwrap_or("OURS");
     let help = format!(
-        "define it under `connections` in flowtrigger.yaml, or name the one that is meant: `integrations: {{ {integration}: {{ connections: {{ {theirs}: {near} }} }} }}`"
+        "define it under `connections` in flowtrigger.yaml, or map it to an existing one: `integrations: {{ {integration}: {{ connections: {{ {theirs}: {near} }} }} }}`"
     );
     cx.names
         .not_configured(Code::UnknownConnection, word.at, message, &help);
@@ -74,8 +74,9 @@ fn zendesk<'c>(node: &Node, bundle: &Bundle, cx: &mut Compiler<'c>) -> Option<&'
     let ours = cx.config.zendesk_of(&bundle.integration);
     let found = cx.config.connections.get(&ours);
     if found.is_none() {
-        let message =
-            format!("`path` goes to your own Zendesk, and no connection is called `{ours}`");
+        let message = format!(
+            "`path` needs the connection `{ours}` to your own Zendesk, which is not defined"
+        );
         let help = "define `connections: { zendesk: { base_url: https://YOURS.zendesk.com, auth: … } }` in flowtrigger.yaml";
         cx.names
             .not_configured(Code::UnknownConnection, node.at, message, help);
@@ -118,8 +119,8 @@ fn lower_path(
     diagnostics: &mut Diagnostics,
 ) -> Option<Template> {
     if !text.starts_with('/') {
-        let message = format!("`{text}` is no path");
-        let help = "start it with `/`; a whole address belongs into `url`";
+        let message = format!("invalid path `{text}`");
+        let help = "start it with `/`, or write a complete URL under `url`";
         diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
@@ -145,7 +146,7 @@ fn lower_url(
         return Template::in_document("", text, node, Escape::Url, diagnostics);
     }
     let Some(connection) = connection else {
-        let help = "write the host out, or name a `connectionName`: the request goes to the address of that connection then";
+        let help = "write the host literally, or add a `connectionName`: then the request goes to the host of that connection";
         diagnostics.error(
             Code::InvalidValue,
             node.at,
@@ -156,18 +157,18 @@ fn lower_url(
     };
     let origin = origin(connection);
     if rest.is_empty() {
-        let message = "the whole address comes from values";
+        let message = "the whole URL is a template";
         let help = format!(
-            "write its path out: `{origin}/…/{{{{$.id}}}}`; a value fills one part of a path"
+            "write its path literally: `{origin}/…/{{{{$.id}}}}`; a value can be one segment of a path"
         );
         diagnostics.error(Code::InvalidValue, node.at, message, &help);
         return None;
     }
     let message = format!(
-        "the host comes from values, so the request goes to `{origin}`, where `{}` leads",
+        "the host is a template, so the request goes to `{origin}`, the host of the connection `{}`",
         connection.name
     );
-    let help = format!("write it out to be sure: `{origin}{rest}`");
+    let help = format!("write the host literally: `{origin}{rest}`");
     diagnostics.warning(Code::InvalidValue, node.at, message, help);
     Template::in_document(origin, rest, node, Escape::Url, diagnostics)
 }
@@ -206,7 +207,7 @@ fn check_origin(
         _ => return Some(()),
     }
     let message = format!(
-        "the connection `{}` leads to `{}`, and its credentials go nowhere else",
+        "the credentials of the connection `{}` are sent only to `{}`",
         connection.name,
         origin(connection)
     );

@@ -1,4 +1,4 @@
-//! Tracks the named flows around the steps being lowered, and the documents that the rule includes.
+//! Tracks the named flows around the steps being lowered, and the documents a rule includes.
 //! Recursive calls are detected in `flow_call`.
 
 use std::sync::Arc;

@@ -39,10 +39,10 @@ pub fn lower_step_catch(
     };
     let flow = lower_catch_steps(catch, cx);
     if let Some(action) = action.filter(|action| ENDING_ACTIONS.contains(&action.key.as_str())) {
-        let message = format!("`catch` does nothing beside `{}`", action.key);
+        let message = format!("`catch` has no effect beside `{}`", action.key);
         let help = match action.key.as_str() {
-            "fail" => "what a `fail` leads to is the `catch` of its flow; leave it out here",
-            _ => "it belongs to a step that may fail, such as `http`; leave it out here",
+            "fail" => "a `fail` is handled by the `catch` of its flow; remove this one",
+            _ => "it belongs to a step that can fail, such as `http`; remove it here",
         };
         cx.error(Code::InvalidValue, catch.at, message, help);
         return None;
@@ -56,7 +56,7 @@ pub fn lower_step_catch(
 
 fn lower_catch_steps(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     if matches!(&node.value, Yaml::List(items) if items.is_empty()) {
-        let help = "add a step; to go on whatever happened write `catch: [{ set: failed }]`";
+        let help = "add a step; to continue after any failure write `catch: [{ set: failed }]`";
         cx.error(Code::InvalidValue, node.at, "`catch` has no step", help);
         return None;
     }

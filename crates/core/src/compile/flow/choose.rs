@@ -61,7 +61,7 @@ fn lower_flow(branch: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
             let known = |key: &str| BRANCH.get(key).is_some();
             let entries = branch.as_map().unwrap_or_default();
             if entries.iter().all(|entry| known(&entry.key)) {
-                let help = "add `flow:` with a list of steps; where nothing is to be done, `flow: [{ set: nothing }]`";
+                let help = "add `flow:` with a list of steps; to do nothing write `flow: [{ set: nothing }]`";
                 cx.error(
                     Code::MissingKey,
                     branch.at,
@@ -85,9 +85,9 @@ fn warn_about_unreachable(items: &[Node], diagnostics: &mut Diagnostics) {
         return;
     };
     if let Some(after) = items.get(index + 1) {
-        let message = "nothing reaches this branch: the one before has no `when` and always holds";
+        let message = "unreachable branch: the one before it has no `when`, so it always holds";
         let warning = Diagnostic::warning(Code::InvalidValue, after.at, message);
-        let help = "put the branch without `when` last";
+        let help = "move the branch without `when` to the end";
         diagnostics.push(warning.help(help));
     }
 }

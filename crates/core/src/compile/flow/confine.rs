@@ -26,8 +26,8 @@ pub fn lower_into(action: &mut Action, step: &Node, cx: &mut Compiler<'_>) -> bo
         return true;
     };
     let Action::Call(CallTemplate::Exec(exec)) = action else {
-        let message = format!("`confine` does nothing beside `{}`", action.kind());
-        let help = "it belongs to `exec` and `shell`; leave it out here";
+        let message = format!("`confine` has no effect beside `{}`", action.kind());
+        let help = "it belongs to `exec` and `shell`; remove it here";
         cx.error(Code::InvalidValue, node.at, message, help);
         return false;
     };
@@ -40,8 +40,13 @@ pub fn lower_into(action: &mut Action, step: &Node, cx: &mut Compiler<'_>) -> bo
 fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Confinement> {
     let entries = cx.entries(node, &CONFINE)?;
     if entries.is_empty() {
-        let help = "write what to bind, `confine: { cpu: 10s, memory: 256MiB }`, or leave it out";
-        cx.error(Code::InvalidValue, node.at, "`confine` binds nothing", help);
+        let help = "write the limits, `confine: { cpu: 10s, memory: 256MiB }`, or remove it";
+        cx.error(
+            Code::InvalidValue,
+            node.at,
+            "`confine` limits nothing",
+            help,
+        );
         return None;
     }
     let before = cx.diagnostics().errors();
@@ -77,8 +82,8 @@ fn lower_cpu(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     if time.subsec_nanos() == 0 && (Duration::from_secs(1)..=MAX_CPU_TIME).contains(&time) {
         return Some(time);
     }
-    let message = "`cpu` takes whole seconds, 1s at least and 1h at most";
-    let help = "it is processor time; what a step may take by the clock is its `timeout`";
+    let message = "`cpu` takes whole seconds from 1s to 1h";
+    let help = "it limits processor time; `timeout` limits the elapsed time of a step";
     diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }
@@ -90,8 +95,8 @@ fn lower_user(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     if !user.is_empty() && user.chars().all(is_name) && !is_number {
         return Some(user);
     }
-    let message = format!("`{user}` is no name of a user");
-    let help = "write a name that stands in /etc/passwd, such as `nobody`; its group goes with it";
+    let message = format!("invalid user name `{user}`");
+    let help = "write a name from /etc/passwd, such as `nobody`; the user's group applies too";
     diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }
@@ -106,8 +111,10 @@ fn lower_path(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<String> {
     let path = cx.text(node, key)?;
     let help = match path.as_str() {
         "" => "write a folder or a file",
-        text if text.contains("{{") => "write it out: no event may choose what is opened to it",
-        text if text.contains('*') => "write the folder: everything below it goes with it",
+        text if text.contains("{{") => {
+            "write the path literally: an event must not choose what the command can access"
+        }
+        text if text.contains('*') => "write the folder: everything below it is included",
         _ => {
             let joined = Path::new(&cx.folder).join(path.strip_prefix("./").unwrap_or(&path));
             return Some(joined.to_string_lossy().into_owned());

@@ -79,7 +79,7 @@ fn lower_argv(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<Template>
         .as_text()
         .is_some_and(|text| text.trim().is_empty() || text.contains("{{"))
     {
-        let message = "a program is written out; event values can only be arguments";
+        let message = "a program must be literal; event values can only be arguments";
         names.error(
             Code::InvalidValue,
             program.at,
@@ -106,7 +106,7 @@ fn lower_cwd(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {
             Code::BadTemplate,
             node.at,
             message,
-            "write the folder out, or pass the value as an argument",
+            "write the folder literally, or pass the value as an argument",
         );
         return None;
     }
@@ -126,7 +126,8 @@ fn lower_env(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String, T
             || entry.key.starts_with("FLOWTRIGGER_")
         {
             let message = format!("the variable `{}` cannot be set", entry.key);
-            let help = "use a name of your own; names with `FLOWTRIGGER_` are set by this program";
+            let help =
+                "choose another name; names that start with `FLOWTRIGGER_` are set by flowtrigger";
             names.error(Code::InvalidValue, entry.key_at, message, help);
             env.push(None);
             continue;

@@ -107,7 +107,7 @@ fn find<'c>(node: &Node, key: &str, cx: &mut Compiler<'c>) -> Option<&'c NamedFl
             let message = format!("`{key}` takes the name of a flow, found {}", node.kind());
             let help = match key {
                 "flow" => {
-                    "steps stand within a step under `choose` or `for_each`; steps that several rules run, under `flows:` in a document of their own"
+                    "write nested steps under `choose` or `for_each`, and steps that several rules run under `flows:` in a separate document"
                 }
                 _ => "write the steps under `flow:`",
             };
@@ -118,12 +118,12 @@ fn find<'c>(node: &Node, key: &str, cx: &mut Compiler<'c>) -> Option<&'c NamedFl
     };
     let found = flows.get(&name);
     if found.is_none() {
-        let message = format!("no flow is called `{name}`");
+        let message = format!("unknown flow `{name}`");
         let help = match flows.nearest(&name) {
             Some(near) => format!("did you mean `{near}`?"),
             None if name.starts_with("zis:") => bundle_flow_help(flows),
             None => format!(
-                "define it in a document of its own, `flows: {{ {name}: {{ flow: [ … ] }} }}`; where it stands in another file, that is to be read too"
+                "define it in a separate document, `flows: {{ {name}: {{ flow: [ … ] }} }}`; if it is in another file, load that file too"
             ),
         };
         cx.error(Code::UndefinedName, node.at, message, &help);
@@ -133,13 +133,13 @@ fn find<'c>(node: &Node, key: &str, cx: &mut Compiler<'c>) -> Option<&'c NamedFl
 
 /// Returns the help for a missing flow of a bundle.
 fn bundle_flow_help(flows: &NamedFlows) -> String {
-    let help = "a bundle defines it: put that bundle into the folder of the rules";
+    let help = "flows of bundles are loaded with them: add the bundle to the rules folder";
     let names = flows.iter().map(|named| &*named.name);
     let known: Vec<&str> = names.filter(|name| name.starts_with("zis:")).collect();
     match known.as_slice() {
-        [] => format!("{help}; no bundle is there"),
-        [_, _, _, _, ..] => format!("{help}; those there have {} flows", known.len()),
-        few => format!("{help}; those there have {}", few.join(", ")),
+        [] => format!("{help}; no bundle is loaded"),
+        [_, _, _, _, ..] => format!("{help}; the loaded bundles have {} flows", known.len()),
+        few => format!("{help}; the loaded bundles have {}", few.join(", ")),
     }
 }
 
@@ -173,10 +173,10 @@ fn check_arguments(entries: &[Entry], named: &NamedFlow, diagnostics: &mut Diagn
         ) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, []) if matches!(named.body, NamedFlowBody::Compiled(_)) => {
-                "a bundle's flow reads its own document alone; leave `vars` out".into()
+                "a flow of a bundle reads only its own document; remove `vars`".into()
             }
             (None, []) => format!(
-                "declare it in the flow, with what it is unless given: `vars: {{ {}: null }}`",
+                "declare it in the flow with its default value: `vars: {{ {}: null }}`",
                 entry.key
             ),
             (None, known) => format!("it has {}", known.join(", ")),
@@ -221,7 +221,7 @@ fn report_recursion(first: usize, at: Span, cx: &mut Compiler<'_>) {
         return;
     }
     let message = format!("the flow `{}` runs itself: {}", path[0], path.join(" → "));
-    let help = "take one of these steps out; what is to be done for each of several things stands under `for_each`";
+    let help = "remove one of these steps; to repeat steps for each item of a list use `for_each`";
     cx.error(Code::RunsItself, at, message, help);
 }
 
@@ -370,8 +370,8 @@ fn check_name(entry: &Entry, diagnostics: &mut Diagnostics) {
     let name = &entry.key;
     let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if !starts || !name.chars().all(plain) || name.len() > 100 {
-        let message = format!("`{name}` is no name for a flow");
-        let help = "letters, digits, `.`, `_` and `-`, at most 100";
+        let message = format!("invalid flow name `{name}`");
+        let help = "use letters, digits, `.`, `_` and `-`, at most 100";
         diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
     }
 }

@@ -82,10 +82,7 @@ fn lower_items(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
             None => return Some(path),
         },
     };
-    let message = format!(
-        "`for_each` goes through a list, and `{}` is {known}",
-        path.text
-    );
+    let message = format!("`for_each` takes a list, and `{}` is {known}", path.text);
     let help =
         "name a list: a field such as `ticket.tags`, one under `vars`, or one in a step's result";
     names.error(Code::OperatorMismatch, node.at, message, help);
@@ -100,8 +97,8 @@ pub fn lower_path(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Optio
             ("for_each", Yaml::List(_)) => {
                 "put the list under `vars` and write `for_each: vars.NAME`"
             }
-            ("for_each", _) => "write where the list stands, such as `for_each: ticket.tags`",
-            (_, _) => "write where the time stands, such as `until: ticket.due_at`",
+            ("for_each", _) => "write the path of a list, such as `for_each: ticket.tags`",
+            (_, _) => "write the path of a time, such as `until: ticket.due_at`",
         };
         names.error(Code::WrongType, node.at, message, help);
         return None;
@@ -112,7 +109,7 @@ pub fn lower_path(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Optio
         .and_then(|rest| rest.strip_suffix("}}"));
     if let Some(bare) = bare {
         let message = format!("`{key}` takes a path, found a template");
-        let help = format!("write it bare: `{key}: {}`", bare.trim());
+        let help = format!("write it without braces: `{key}: {}`", bare.trim());
         names.error(Code::BadPath, node.at, message, &help);
         return None;
     }
@@ -170,16 +167,16 @@ fn lower_name(step: &Node, list: Span, names: &mut NameResolver<'_>) -> Option<S
     };
     let corrected = crate::compile::flow::corrected(&name);
     if name != corrected {
-        let message = format!("`{name}` is no name for an item");
+        let message = format!("invalid item name `{name}`");
         let help = format!(
-            "write `{corrected}`: small letters, digits and `_`, so that templates can say `{{{{ {corrected} }}}}`"
+            "write `{corrected}`: lower-case letters, digits and `_`, so that templates can read `{{{{ {corrected} }}}}`"
         );
         names.error(Code::InvalidValue, at, message, &help);
         return None;
     }
     if let Some(conflict) = name_conflict(&name, names) {
-        let message = format!("an item cannot be called `{name}`: {conflict}");
-        let help = "give it a name of its own, `as: NAME`";
+        let message = format!("invalid item name `{name}`: {conflict}");
+        let help = "choose another name, `as: NAME`";
         names.error(Code::DuplicateName, at, message, help);
         return None;
     }
@@ -189,16 +186,16 @@ fn lower_name(step: &Node, list: Span, names: &mut NameResolver<'_>) -> Option<S
 /// Returns why a name cannot be used for an item.
 fn name_conflict(name: &str, names: &NameResolver<'_>) -> Option<String> {
     if RESERVED_NAMES.contains(&name) {
-        return Some(format!("`{name}` means something else already"));
+        return Some(format!("`{name}` is a reserved name"));
     }
     if TEMPLATE_KEYWORDS.contains(&name) {
-        return Some("it is a word of templates".to_owned());
+        return Some("it is a keyword of templates".to_owned());
     }
     if names.in_scope.locals.iter().any(|local| local.name == name) {
-        return Some("the item of the list around it is".to_owned());
+        return Some("the item of the outer list has this name".to_owned());
     }
     if names.in_scope.steps.iter().any(|step| step.name == name) {
-        return Some("a step is".to_owned());
+        return Some("a step has this name".to_owned());
     }
     match names.fields.check(name) {
         FieldCheck::Known(_) => Some(format!("`{name}` is a field of the event")),
@@ -212,7 +209,7 @@ fn lower_on_failure(node: &Node, diagnostics: &mut Diagnostics) -> Option<OnFail
         Some("continue") => Some(OnFailure::Continue),
         _ => {
             let message = "`on_failure` takes stop or continue";
-            let help = "stop ends the step with the first item that fails; continue goes on, and the item's result is `{ error: … }`";
+            let help = "`stop` fails the step at the first item that fails; `continue` processes the others, and the failed item's result is `{ error: … }`";
             diagnostics.error(Code::InvalidValue, node.at, message, help);
             None
         }

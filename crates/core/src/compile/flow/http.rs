@@ -86,7 +86,7 @@ fn lower_connection<'c>(node: &Node, cx: &mut Compiler<'c>) -> Option<Option<&'c
         Some(near) => format!("did you mean `{near}`?"),
         None => "define it under `connections` in flowtrigger.yaml, or write `url`".into(),
     };
-    let message = format!("no connection is called `{name}`");
+    let message = format!("unknown connection `{name}`");
     cx.names
         .not_configured(Code::UnknownConnection, node.at, message, &help);
     None
@@ -111,14 +111,14 @@ fn lower_url(
             names.error(
                 Code::InvalidValue,
                 url.at,
-                "`url` stands beside `connection` or `path`",
+                "`url` beside `connection` or `path`",
                 help,
             );
             None
         }
         (None, Some(path), None) => {
             let help =
-                "name a `connection` of flowtrigger.yaml, or write the whole address as `url`";
+                "name a `connection` of flowtrigger.yaml, or write the complete URL as `url`";
             names.error(
                 Code::MissingKey,
                 path.at,
@@ -128,7 +128,7 @@ fn lower_url(
             None
         }
         (None, None, Some(connection)) => {
-            let help = "add `path: /…`; it follows the connection's base address";
+            let help = "add `path: /…`; it is appended to the connection's base URL";
             names.error(
                 Code::MissingKey,
                 connection.at,
@@ -139,7 +139,7 @@ fn lower_url(
         }
         (None, None, None) => {
             let help = "add `url: \"https://…\"`, or `connection` and `path`";
-            names.error(Code::MissingKey, node.at, "`http` has no address", help);
+            names.error(Code::MissingKey, node.at, "`http` has no URL", help);
             None
         }
     }
@@ -148,8 +148,8 @@ fn lower_url(
 fn lower_path(node: &Node, base: &str, names: &mut NameResolver<'_>) -> Option<Template> {
     let path = names.text(node, "path")?;
     if !path.starts_with('/') {
-        let message = format!("`{path}` is no path");
-        let help = "start it with `/`; a whole address belongs into `url`";
+        let message = format!("invalid path `{path}`");
+        let help = "start it with `/`, or write a complete URL under `url`";
         names.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
@@ -166,7 +166,7 @@ fn lower_method(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<&'s
         .into_iter()
         .find(|known| known.eq_ignore_ascii_case(&method));
     if known.is_none() {
-        let message = format!("`{method}` is no HTTP method");
+        let message = format!("unknown HTTP method `{method}`");
         diagnostics.error(
             Code::InvalidValue,
             node.at,
@@ -201,7 +201,8 @@ fn check_header_names(headers: &Node, diagnostics: &mut Diagnostics) -> bool {
             diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
             valid = false;
         } else if let Some(first) = before.find(|first| first.eq_ignore_ascii_case(name)) {
-            let message = format!("the header `{name}` is `{first}` again: case means nothing");
+            let message =
+                format!("duplicate header `{name}`: same name as `{first}`, ignoring case");
             let help = "keep one; to send a header several times give it a list of values";
             diagnostics.error(Code::DuplicateKey, entry.key_at, message, help);
             valid = false;
@@ -217,7 +218,7 @@ pub fn reserved_header(name: &str) -> Option<&'static str> {
         .iter()
         .any(|reserved| reserved.eq_ignore_ascii_case(name))
     {
-        return Some("leave it out: it is set from the address and the body");
+        return Some("remove it: it is set from the URL and the body");
     }
     let valid = !name.is_empty() && name.chars().all(token);
     (!valid).then_some("write a name such as `X-Request-Source`")
@@ -295,7 +296,8 @@ fn lower_body(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<BodyTe
         bodies.push(lower_one_body(key, node, names));
     }
     if let [(first, _), (second, at), ..] = found.as_slice() {
-        let message = format!("a request has one body, this one has `{first}` and `{second}`");
+        let message =
+            format!("a request must have at most one body, found `{first}` and `{second}`");
         names.error(Code::InvalidValue, at.at, message, "keep one of them");
         return None;
     }
@@ -364,7 +366,7 @@ fn lower_redirects(node: &Node, diagnostics: &mut Diagnostics) -> Option<u8> {
     let number = number.filter(|n| (1..=MAX_REDIRECTS).contains(n));
     if number.is_none() {
         let message = format!("`redirects` takes a number from 1 to {MAX_REDIRECTS}");
-        let help = "it is how many are followed; leave it out to follow none";
+        let help = "it is the maximum number of redirects to follow; remove it to follow none";
         diagnostics.error(Code::InvalidValue, node.at, message, help);
     }
     number

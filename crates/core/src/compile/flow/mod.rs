@@ -77,7 +77,7 @@ fn lower_steps(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<Flow> {
 fn lower_step(node: &Node, number: usize, cx: &mut Compiler<'_>) -> Option<Step> {
     let Yaml::Map(entries) = &node.value else {
         let message = format!("a step takes a mapping, found {}", node.kind());
-        let help = "write what it does as a key: `- http: { url: … }`";
+        let help = "write its action as a key: `- http: { url: … }`";
         cx.error(Code::WrongType, node.at, message, help);
         return None;
     };
@@ -135,10 +135,10 @@ fn report_stray_keys(step: &Node, diagnostics: &mut Diagnostics) {
             beside => step.get(beside).is_some(),
         };
         if let Some(stray) = step.get(key).filter(|_| !belongs) {
-            let message = format!("`{key}` does nothing here");
+            let message = format!("`{key}` has no effect here");
             let help = match key {
-                "vars" => "it stands beside `flow: NAME`; to keep a value write `set: VALUE`, and for the whole rule `vars:` beside its `flow`".to_owned(),
-                _ => format!("it stands beside `{beside}`; leave it out here, or write `{beside}: PATH`"),
+                "vars" => "it belongs beside `flow: NAME`; to set a value write `set: VALUE`, or for the whole rule `vars:` beside its `flow`".to_owned(),
+                _ => format!("it belongs beside `{beside}`; remove it here, or write `{beside}: PATH`"),
             };
             diagnostics.error(Code::InvalidValue, stray.at, message, &help);
         }
@@ -192,7 +192,7 @@ fn report_on_failure_synonym(entry: &Entry, step: &Node, diagnostics: &mut Diagn
         return false;
     }
     let message = format!("unknown key `{key}` in a step");
-    let help = "to go on with the next item where one fails write `on_failure: continue`; unless given it is `stop`";
+    let help = "to continue with the next item after a failure write `on_failure: continue`; the default is `stop`";
     diagnostics.error(Code::UnknownKey, entry.key_at, message, help);
     true
 }
@@ -213,7 +213,7 @@ fn report_misplaced(entry: &Entry, diagnostics: &mut Diagnostics) -> bool {
             "write `http: { method: …, url: … }`".into()
         }
         "if" | "only_if" | "condition" | "guard" => {
-            "write the guard as a step of its own before, `- when: { … }`; where only some steps hang on it, `choose: [{ when: { … }, flow: [ … ] }]`".into()
+            "write the guard as a separate step before this one, `- when: { … }`; if it applies only to some steps, write `choose: [{ when: { … }, flow: [ … ] }]`".into()
         }
         "id" | "step" | "title" => "write `name:`".into(),
         _ => return false,
@@ -231,17 +231,17 @@ fn lower_name(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<String
     let name = names.text(node, "name")?;
     let corrected = corrected(&name);
     if name != corrected {
-        let message = format!("`{name}` is no name for a step");
+        let message = format!("invalid step name `{name}`");
         let help = format!(
-            "write `{corrected}`: small letters, digits and `_`, so that templates can say `steps.{corrected}`"
+            "write `{corrected}`: lower-case letters, digits and `_`, so that templates can read `steps.{corrected}`"
         );
         names.error(Code::InvalidValue, node.at, message, &help);
         names.in_scope.steps.push(corrected.as_str().into());
         return None;
     }
     if name == "catch" {
-        let message = "no step can be called `catch`: it is what the steps under `catch` stand in";
-        names.error(Code::InvalidValue, node.at, message, "give it another name");
+        let message = "invalid step name `catch`: it is reserved for the steps under `catch`";
+        names.error(Code::InvalidValue, node.at, message, "choose another name");
         return None;
     }
     if let Some(local) = names
@@ -251,25 +251,15 @@ fn lower_name(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<String
         .find(|local| local.name == name)
     {
         let message = format!(
-            "`{name}` is the item here: no step can be called that",
+            "invalid step name `{name}`: it is the name of the item",
             name = local.name
         );
-        names.error(
-            Code::DuplicateName,
-            node.at,
-            message,
-            "give it another name",
-        );
+        names.error(Code::DuplicateName, node.at, message, "choose another name");
         return None;
     }
     if names.in_scope.steps.iter().any(|step| step.name == name) {
-        let message = format!("two steps are called `{name}`");
-        names.error(
-            Code::DuplicateName,
-            node.at,
-            message,
-            "give each step a name of its own",
-        );
+        let message = format!("duplicate step name `{name}`");
+        names.error(Code::DuplicateName, node.at, message, "choose another name");
         return None;
     }
     Some(Some(name))
@@ -307,17 +297,15 @@ fn find_action<'n>(
     let first = found.next();
     if let (Some(first), Some(second)) = (first, found.next()) {
         let message = format!(
-            "a step does one thing, this one has `{}` and `{}`",
+            "a step must have exactly one action, found `{}` and `{}`",
             first.key, second.key
         );
         let help = match (node.get("when"), node.get("flow")) {
             (Some(_), Some(_)) => {
-                "where only some steps hang on a condition write `choose: [{ when: …, flow: [ … ] }]`".into()
+                "to run steps only under a condition write `choose: [{ when: …, flow: [ … ] }]`"
+                    .into()
             }
-            _ => format!(
-                "make `{}` a step of its own: start it with `- `",
-                second.key
-            ),
+            _ => format!("move `{}` to its own step: start it with `- `", second.key),
         };
         cx.error(Code::InvalidValue, second.key_at, message, &help);
         // Mistakes in the other actions are reported too.
@@ -336,7 +324,7 @@ fn find_action<'n>(
     });
     if first.is_none() && !reported && !unknown {
         let help = format!("add one of: {}", ACTIONS.join(", "));
-        cx.error(Code::MissingKey, node.at, "this step does nothing", &help);
+        cx.error(Code::MissingKey, node.at, "this step has no action", &help);
     }
     first
 }
@@ -364,9 +352,10 @@ fn lower_message(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Option
         return Some(None);
     }
     let template = Template::lower(node, key, Escape::None, names)?;
-    match template.secrets().next().is_none() {
-        true => Some(Some(template)),
-        false => no_secret(node, "the message of a run is shown", names.diagnostics),
+    let has_secret = template.secrets().next().is_some();
+    match has_secret {
+        false => Some(Some(template)),
+        true => no_secret(node, "the message of a run is shown", names.diagnostics),
     }
 }
 

@@ -49,9 +49,9 @@ impl NamedFlows {
     /// Adds a flow, or reports that its name is taken.
     pub fn add(&mut self, named: NamedFlow, files: &Files, diagnostics: &mut Diagnostics) {
         if let Some(first) = self.by_name.get(&named.name) {
-            let message = format!("another flow is called `{}`", named.name);
+            let message = format!("duplicate flow name `{}`", named.name);
             let help = format!(
-                "it stands at {}; names are unique across all files",
+                "the first one is at {}; names are unique across all files",
                 files.place(first.at)
             );
             let error = Diagnostic::error(Code::DuplicateName, named.at, message);

@@ -20,11 +20,11 @@ pub fn warn(steps: &[Step], cx: &mut Compiler<'_>) {
         }
         _ => format!("`{kind}` always ends the flow"),
     };
-    let message = format!("nothing reaches this step: {how}");
+    let message = format!("unreachable step: {how}");
     cx.warning(
         Code::InvalidValue,
         after.at,
         message,
-        "move it before, or take it out",
+        "move it before that step, or remove it",
     );
 }

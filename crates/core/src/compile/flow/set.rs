@@ -34,7 +34,7 @@ fn warn_about_misspelled_jq(node: &Node, diagnostics: &mut Diagnostics) {
         return;
     }
     let key = &found.key;
-    let message = format!("`{key}` is kept as the key of an object: no program runs");
+    let message = format!("`{key}` is the key of an object here, so no program runs");
     diagnostics.warning(
         Code::UnknownKey,
         found.key_at,

@@ -65,8 +65,8 @@ fn lower_on_crash(
     diagnostics: &mut Diagnostics,
 ) -> Option<OnCrash> {
     if action.is_some_and(|action| action.key == "http") {
-        let message = "`on_crash` does nothing beside `http`";
-        let help = "a request always runs again after a crash, under the same `Idempotency-Key`; leave it out here";
+        let message = "`on_crash` has no effect beside `http`";
+        let help = "a request always runs again after a crash, with the same `Idempotency-Key`; remove it here";
         diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
@@ -74,7 +74,7 @@ fn lower_on_crash(
         Some("rerun") => Some(OnCrash::Rerun),
         Some("hold") => Some(OnCrash::Hold),
         _ => {
-            let help = "rerun runs a command again that a crash cut off, under the same key; hold leaves it to a person";
+            let help = "`rerun` runs an interrupted command again with the same key; `hold` holds the run for a person";
             diagnostics.error(
                 Code::InvalidValue,
                 node.at,
@@ -89,14 +89,14 @@ fn lower_on_crash(
 fn reject_settings(node: &Node, action: &str, diagnostics: &mut Diagnostics) {
     for key in ["retry", "timeout", "keep"] {
         if let Some(setting) = node.get(key) {
-            let message = format!("`{key}` does nothing beside `{action}`");
-            let help = "it belongs to `http`, `exec` and `shell`; leave it out here";
+            let message = format!("`{key}` has no effect beside `{action}`");
+            let help = "it belongs to `http`, `exec` and `shell`; remove it here";
             diagnostics.error(Code::InvalidValue, setting.at, message, help);
         }
     }
     if let Some(setting) = node.get("on_crash") {
-        let message = format!("`on_crash` does nothing beside `{action}`");
-        let help = "it belongs to `exec` and `shell`; leave it out here";
+        let message = format!("`on_crash` has no effect beside `{action}`");
+        let help = "it belongs to `exec` and `shell`; remove it here";
         diagnostics.error(Code::InvalidValue, setting.at, message, help);
     }
 }
@@ -149,7 +149,7 @@ fn lower_retry(
             Code::InvalidValue,
             node.at,
             message,
-            "the first wait is `backoff`; make `max_delay` at least as long",
+            "the first delay is `backoff`; make `max_delay` at least as long",
         );
         return None;
     }
@@ -167,7 +167,7 @@ fn lower_attempts(node: &Node, diagnostics: &mut Diagnostics) -> Option<u32> {
             Code::InvalidValue,
             node.at,
             message,
-            "it counts every try; 1 means that nothing is repeated",
+            "the first attempt counts; 1 means no retry",
         );
     }
     number.map(|n| u32::try_from(n).expect("the range fits"))
@@ -180,7 +180,7 @@ fn lower_timeout(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration>
         diagnostics.error(
             Code::InvalidValue,
             node.at,
-            "`timeout` is more than nothing and at most 10m",
+            "`timeout` must be more than 0 and at most 10m",
             help,
         );
         return None;
@@ -194,7 +194,7 @@ fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<KeepOutput> 
         Some("status") => Some(KeepOutput::Status),
         Some("none") => Some(KeepOutput::None),
         _ => {
-            let help = "body keeps the whole result for later steps, status its status alone, none nothing";
+            let help = "`body` keeps the whole result for later steps, `status` only its status, `none` nothing";
             diagnostics.error(
                 Code::InvalidValue,
                 node.at,

@@ -52,7 +52,7 @@ fn check_at_most(
     let (at_most, quiet) = (words(at_most), words(quiet));
     let message = format!("`at_most` is {at_most}, less than `quiet`, {quiet}");
     let help = format!(
-        "`at_most` bounds how often `quiet` begins anew: write more than {quiet}, or `quiet: {at_most}` alone"
+        "`at_most` limits how long `quiet` can be extended: write more than {quiet}, or `quiet: {at_most}` alone"
     );
     diagnostics.error(Code::InvalidValue, at, message, &help);
     None
@@ -69,7 +69,7 @@ fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<ModelWindow>
         "every" | "each" | "both" | "list" | "events" => "did you mean `all`?".to_owned(),
         _ => match suggest::nearest(text, ModelWindow::WORDS.into_iter()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => "`last` is about the last event and is taken unless given".to_owned(),
+            None => "`last` keeps the last event and is the default".to_owned(),
         },
     };
     let message = "`keep` takes first, last or all";

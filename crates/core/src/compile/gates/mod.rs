@@ -127,7 +127,7 @@ fn suggest_mapping(node: &Node, gate: &Vocabulary) -> String {
             format!("write `throttle: {{ limit: {number}, in: 1h }}`")
         }
         (_, None) => format!(
-            "write `throttle: {{ limit: 3, in: {} }}`; with `per: ticket.id` each ticket counts apart",
+            "write `throttle: {{ limit: 3, in: {} }}`; with `per: ticket.id` each ticket has its own limit",
             window.unwrap_or("1h")
         ),
     }
@@ -147,14 +147,14 @@ fn report_missing<T>(
     let message = format!("{} has no `{key}`", gate.name);
     let help = match key {
         "per" => {
-            "add what counts as the same, such as `per: ticket.id`; for all events of the rule together write `throttle: { limit: 1, in: 1h }`"
+            "add the field to compare, such as `per: ticket.id`; for all events of the rule together write `throttle: { limit: 1, in: 1h }`"
         }
-        "limit" => "add how many runs may begin, such as `limit: 3`",
-        "for" => "add for how long, such as `for: 24h`",
+        "limit" => "add the maximum number of runs, such as `limit: 3`",
+        "for" => "add the time, such as `for: 24h`",
         "quiet" => {
-            "add for how long no further event comes before the run starts, such as `quiet: 10m`"
+            "add the time without a further event before the run starts, such as `quiet: 10m`"
         }
-        _ => "add within which time, such as `in: 1h`",
+        _ => "add the time, such as `in: 1h`",
     };
     diagnostics.error(Code::MissingKey, node.at, message, help);
     None
@@ -172,23 +172,23 @@ fn lower_per(node: &Node, gate: &Vocabulary, names: &mut NameResolver<'_>) -> Op
     };
     if duration::parse(text).is_some() {
         let message = format!("`per` takes a path, found the duration `{text}`");
-        let help = "`per` says what counts as the same, such as `ticket.id`; the time stands under `for`, `quiet` or `in`";
+        let help = "`per` is the field to compare, such as `ticket.id`; write the time under `for`, `quiet` or `in`";
         names.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
     if text == "steps" || text.starts_with("steps.") {
-        let message = "a gate is asked before any step has run";
-        let help = "take a field of the event, such as `ticket.id`";
+        let message = "a gate is checked before any step has run";
+        let help = "use a field of the event, such as `ticket.id`";
         names.error(Code::UndefinedName, node.at, message, help);
         return None;
     }
     let path = names.shared_path(text, node.at)?;
     if path.text == "event.id" {
         let message = match gate.name == DEBOUNCE.name {
-            true => "`event.id` is another for every event, so that nothing is ever gathered",
-            false => "`event.id` is another for every event, so that this gate never closes",
+            true => "`event.id` is different for every event, so no events are ever combined",
+            false => "`event.id` is different for every event, so this gate never suppresses a run",
         };
-        let help = "a repeat of the same event runs nothing anyway; write `per: ticket.id`";
+        let help = "redeliveries of an event start no run anyway; write `per: ticket.id`";
         names.warning(Code::InvalidValue, node.at, message, help);
     }
     Some(path)
@@ -207,21 +207,20 @@ fn lower_window(
     let kept = cx.config.retention.keep_for;
     if window.is_zero() {
         let help = format!(
-            "a gate without time does nothing; leave {} out",
+            "a gate with no time has no effect; remove {}",
             match key {
                 "at_most" => "`at_most`",
                 _ => gate.name,
             }
         );
-        let message = format!("`{key}` is more than nothing");
+        let message = format!("`{key}` must be more than 0");
         cx.error(Code::InvalidValue, node.at, message, &help);
         return None;
     }
     if window > kept {
         let (window, kept) = (words(window), words(kept));
-        let message = format!(
-            "`{key}` is {window}, longer than earlier runs are kept: `retention` says {kept}"
-        );
+        let message =
+            format!("`{key}` is {window}, longer than runs are kept: `retention` is {kept}");
         let help = format!(
             "write {kept} at most, or set `retention: {{ for: {window} }}` in flowtrigger.yaml"
         );
@@ -295,7 +294,7 @@ mod tests {
     fn a_window_cannot_exceed_retention() {
         assert_eq!(
             messages(&Config::default()),
-            ["`for` is 14d, longer than earlier runs are kept: `retention` says 7d"]
+            ["`for` is 14d, longer than runs are kept: `retention` is 7d"]
         );
         let text = "retention: { for: 14d }";
         let config = config::parse(

@@ -1,4 +1,4 @@
-//! Warns about rules that trigger themselves: their flow writes a field whose change they listen to.
+//! Warns about rules that trigger themselves: they write a field whose change they listen to.
 //! Warns only in certain cases; not if the rule excludes its own changes, or if that cannot be known.
 
 #[cfg(test)]
@@ -312,13 +312,13 @@ fn warning(step: &Step, http: &HttpTemplate, written: &WriteEffect, config: &Con
     let actor = connection.and_then(|connection| connection.actor_id.as_deref());
     let help = match (actor, connection) {
         (Some(actor), _) => format!(
-            "leave our own changes out with `when: {{ actor_id: {{ not: {actor} }} }}` where events tell `actor_id`, or with the new value; else `loop_guard` alone ends it"
+            "exclude our own changes with `when: {{ actor_id: {{ not: {actor} }} }}` if events have `actor_id`, or by the new value; otherwise only `loop_guard` stops the loop"
         ),
         (None, Some(connection)) => format!(
-            "leave our own changes out in `when`, by `actor_id` or by the new value, and give the connection `{}` its `actor_id`; else `loop_guard` alone ends it, by rate",
+            "exclude our own changes in `when`, by `actor_id` or by the new value, and give the connection `{}` its `actor_id`; otherwise only `loop_guard` stops the loop, by rate",
             connection.name
         ),
-        (None, None) => "leave our own changes out in `when`, by `actor_id` or by the new value, and write through a connection with `actor_id`; else `loop_guard` alone ends it, by rate".to_owned(),
+        (None, None) => "exclude our own changes in `when`, by `actor_id` or by the new value, and write through a connection with `actor_id`; otherwise only `loop_guard` stops the loop, by rate".to_owned(),
     };
     Diagnostic::warning(Code::StartsItself, step.at, message).help(help)
 }

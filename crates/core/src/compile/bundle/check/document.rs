@@ -240,17 +240,17 @@ fn check_read(
         check_event(read, keys, names);
     } else if of_event && start == InitialDocument::Item {
         let message = format!(
-            "inside of a `Map`, `$` is the item: `{}` is not the event",
+            "inside a `Map`, `$` is the item: `{}` is not the event",
             read.path
         );
-        let help = "put what the items need into the list before, with a jq transform";
+        let help = "add what the items need to the list in an earlier jq transform";
         names.warning(Code::BadPath, read.at, message, help);
     } else if of_event && held.anything {
         let message = format!(
-            "`{}` is gone: a result took the place of the whole document before `{}`",
+            "`{}` no longer exists: a result replaced the whole document before `{}`",
             read.path, state.name.text
         );
-        let help = "give the states before a `ResultPath`, such as `$.result`";
+        let help = "add a `ResultPath` to the earlier states, such as `$.result`";
         names.warning(Code::BadPath, read.at, message, help);
     } else if !held.anything {
         report_never_written(read, first, state, written, names.diagnostics);
@@ -265,14 +265,14 @@ fn report_never_written(
     diagnostics: &mut Diagnostics,
 ) {
     let name = &state.name.text;
-    let message = format!("nothing is at `{}` when `{name}` begins", read.path);
+    let message = format!("`{}` does not exist when `{name}` starts", read.path);
     let near = suggest::nearest(
         &first.name,
         written.iter().map(String::as_str).chain(ENVELOPE),
     );
     let help = match near {
         Some(near) if near == first.name => {
-            "the state that puts it there comes later; let it run before".into()
+            "the state that writes it runs later; move it before this one".into()
         }
         Some(near) => format!(
             "did you mean `{}`?",
@@ -287,7 +287,7 @@ fn report_never_written(
             let rest = rest.strip_prefix("ticket_event.").unwrap_or(rest);
             format!("did you mean `$.input.ticket_event.{rest}`?")
         }
-        None => "no state has such a `ResultPath`; the event is `$.input`".into(),
+        None => "no state writes it with `ResultPath`; the event is `$.input`".into(),
     };
     match read.may_be_absent {
         true => diagnostics.warning(Code::UndefinedName, read.at, message, help),

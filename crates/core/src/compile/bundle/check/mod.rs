@@ -1,5 +1,4 @@
-//! Checks a bundle that is syntactically valid: unknown names, unreachable states, absent paths, and the
-//! limits of ZIS.
+//! Checks valid bundles for unknown names, unreachable states, absent paths and the limits of ZIS.
 
 pub mod document;
 pub mod parameters;
@@ -89,7 +88,7 @@ fn check_flow_name(word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagno
         }
         Some(_) | None => {
             let short = ResourceName::short(&word.text);
-            let message = format!("`{}` is no whole name of a flow", word.text);
+            let message = format!("`{}` is not a full flow name", word.text);
             let help = format!("write `zis:{}:flow:{short}`", bundle.integration);
             diagnostics.error(Code::InvalidValue, word.at, message, &help);
         }
@@ -115,7 +114,7 @@ fn check_action_name(word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diag
         }
         Some(_) | None => {
             let short = ResourceName::short(&word.text);
-            let message = format!("`{}` is no whole name of an action", word.text);
+            let message = format!("`{}` is not a full action name", word.text);
             let help = format!("write `zis:{}:action:{short}`", bundle.integration);
             diagnostics.error(Code::InvalidValue, word.at, message, &help);
         }
@@ -133,7 +132,7 @@ fn warn_about_other_owner(
         return;
     }
     let message = format!("`{owner}` is not the integration of this bundle");
-    let help = format!("the others say `{}`", bundle.integration);
+    let help = format!("the other names have `{}`", bundle.integration);
     diagnostics.warning(Code::InvalidValue, word.at, message, help);
 }
 
@@ -141,7 +140,7 @@ fn check_length(word: &SpannedText, max: usize, what: &str, diagnostics: &mut Di
     let length = word.text.chars().count();
     if length > max {
         let message = format!("this {what} has {length} characters");
-        let help = format!("ZIS takes {max}; here it works as it is");
+        let help = format!("ZIS allows {max}; flowtrigger has no limit");
         diagnostics.warning(Code::InvalidValue, word.at, message, help);
     }
 }
@@ -164,8 +163,8 @@ fn warn_about_unused_action(name: &SpannedText, bundle: &Bundle, diagnostics: &m
             .iter()
             .all(|(kind, _)| *kind != ResourceKind::Flow)
     {
-        let message = format!("no state calls the action `{}`", name.text);
-        diagnostics.warning(Code::Unused, name.at, message, "take it out, or call it");
+        let message = format!("unused action `{}`", name.text);
+        diagnostics.warning(Code::Unused, name.at, message, "call it, or remove it");
     }
 }
 
@@ -185,11 +184,11 @@ fn warn_about_same_events(
     let message = format!("`{}` listens to the same events", name.text);
     let help = match first.spec.flow_name.text == trigger.spec.flow_name.text {
         true => format!(
-            "it stands on line {}, and the flow runs twice; take one out",
+            "it is on line {}, and the flow runs twice; remove one of them",
             name.at.line
         ),
         false => format!(
-            "it stands on line {}; both flows run, at the same time",
+            "it is on line {}; both flows run at the same time",
             name.at.line
         ),
     };
@@ -218,9 +217,9 @@ fn warn_about_long_waits(definition: &Definition, diagnostics: &mut Diagnostics)
     for (seconds, at) in waits {
         total = total.saturating_add(seconds);
         if total > MAX_WAIT_SECONDS {
-            let message = format!("the waits up to here take {total} seconds");
+            let message = format!("the waits up to this state take {total} seconds");
             let help = format!(
-                "ZIS ends a flow after {MAX_WAIT_SECONDS}; here it waits as long as it says"
+                "ZIS ends a flow after {MAX_WAIT_SECONDS} seconds; flowtrigger waits the full time"
             );
             diagnostics.warning(Code::InvalidValue, at, message, help);
             return;

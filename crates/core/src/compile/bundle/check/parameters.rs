@@ -30,17 +30,19 @@ pub fn check(
     let name = ResourceName::short(&call.text);
     for key in used.iter().filter(|key| !passed.contains(&key.as_str())) {
         let message =
-            format!("the action `{name}` puts in `$.{key}`, which this state does not pass");
+            format!("the action `{name}` reads `$.{key}`, which this state does not pass");
         let help = match suggest::nearest(key, passed.iter().copied()) {
-            Some(near) => format!("call `{near}` so, or add it to `Parameters`: `{key}.$: $.…`"),
+            Some(near) => {
+                format!("rename `{near}` to it, or add it to `Parameters`: `{key}.$: $.…`")
+            }
             None => format!("add it to `Parameters`: `{key}.$: $.…`"),
         };
         diagnostics.error(Code::UndefinedName, parameters.at, message, &help);
     }
     for (entry, key) in entries.iter().zip(&passed) {
         if !used.iter().any(|used| used == key) {
-            let message = format!("the action `{name}` puts no `$.{key}` in");
-            let help = "take the parameter out, or use it in the action";
+            let message = format!("the action `{name}` does not read `$.{key}`");
+            let help = "remove the parameter, or use it in the action";
             diagnostics.warning(Code::Unused, entry.key_at, message, help);
         }
     }

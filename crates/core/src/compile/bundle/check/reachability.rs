@@ -50,8 +50,8 @@ fn warn_about_unreachable(definition: &Definition, diagnostics: &mut Diagnostics
     let reached = reached(definition);
     for state in &definition.states {
         if !reached.contains(state.name.text.as_str()) {
-            let message = format!("nothing leads to the state `{}`", state.name.text);
-            let help = "lead to it by a `Next`, or take it out";
+            let message = format!("unreachable state `{}`", state.name.text);
+            let help = "name it in a `Next`, or remove it";
             diagnostics.warning(Code::InvalidValue, state.name.at, message, help);
         }
     }

@@ -73,7 +73,7 @@ fn warn_about_unset(scope: &SpannedText, bundle: &Bundle, cx: &mut Compiler<'_>)
         return;
     }
     let message =
-        format!("nothing sets the scope `{name}` of `{integration}`, so it loads as `{{}}`");
+        format!("the scope `{name}` of `{integration}` is never set, so it loads as `{{}}`");
     let help = format!(
         "write `integrations: {{ {integration}: {{ configs: {{ {name}: {{ KEY: VALUE }} }} }} }}` in flowtrigger.yaml, or set it by `PatchConfig`"
     );

@@ -1,4 +1,4 @@
-//! Reports cycles of states without an exit, and warns about `Choice` states that may match nothing.
+//! Reports cycles of states without an exit, and `Choice` states that may match nothing.
 //! Whether an exit of a cycle is ever taken is not checked.
 
 use std::collections::HashSet;
@@ -16,8 +16,7 @@ pub fn check(definition: &Definition, what: &str, diagnostics: &mut Diagnostics)
             .state(cycle[0])
             .map_or(definition.at, |state| state.name.at);
         let message = format!("{what} never ends: {}", cycle.join(" → "));
-        let help =
-            "give one of these states `End: true`, or lead out by a `Choice` to a state that ends";
+        let help = "give one of these states `End: true`, or leave the cycle with a `Choice`";
         diagnostics.error(Code::RunsItself, at, message, help);
     }
     for state in &definition.states {
@@ -91,8 +90,8 @@ fn warn_without_default(state: &BundleState, diagnostics: &mut Diagnostics) {
         return;
     }
     let name = &state.name.text;
-    let message = format!("`{name}` fails the flow where none of its choices holds");
-    let help = "add `Default` with the state that follows then";
+    let message = format!("`{name}` fails the flow if none of its choices holds");
+    let help = "add `Default` with the state to run then";
     diagnostics.warning(Code::MissingKey, state.name.at, message, help);
 }
 

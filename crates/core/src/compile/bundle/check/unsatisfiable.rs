@@ -1,4 +1,4 @@
-//! Warns about comparisons with an event field that never hold: another type, or a value it never has.
+//! Warns about comparisons with event fields that never hold: another type, or an impossible value.
 //! They are only warnings, because the bundle works on ZIS too.
 
 use std::sync::Arc;
@@ -80,7 +80,7 @@ fn other_kind(field: &FieldType, value: &Value) -> Option<&'static str> {
             Value::Number(_) | Value::Bool(_),
         ) => Some("compare by `StringEquals`"),
         (FieldType::List(_), _) => {
-            Some("look inside of it with a jq transform before: `.tags | index(\"vip\") != null`")
+            Some("test it in an earlier jq transform: `.tags | index(\"vip\") != null`")
         }
         _ => None,
     }

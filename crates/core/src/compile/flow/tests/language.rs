@@ -202,7 +202,7 @@ flows: { tell: { flow: [{ exec: [tell, \"{{ events | length }}\"] }] } }
             "is a list of events",
         ),
         (("each.current", "each.curent"), "no field `curent`"),
-        (("as: each", "as: event"), "cannot be called `event`"),
+        (("as: each", "as: event"), "invalid item name `event`"),
         (
             ("keep: all", "keep: last"),
             "known in the steps of a rule that gathers",
