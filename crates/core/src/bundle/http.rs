@@ -2,7 +2,7 @@
 //! Reports a request without exactly one address. Its templates are checked when they are lowered.
 
 use crate::bundle::SpannedText;
-use crate::bundle::read::{check_keys, map, optional, word};
+use crate::bundle::read::{check_keys, map, non_empty_text, optional};
 use crate::bundle::vocabulary::{HTTP, PAIR};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
@@ -63,9 +63,11 @@ fn read_address(
     diagnostics: &mut Diagnostics,
 ) -> Option<RequestTarget> {
     match (templated_value(node, "url"), templated_value(node, "path")) {
-        (Some(url), None) => word(&url.node, "url", diagnostics).map(|_| RequestTarget::Url(url)),
+        (Some(url), None) => {
+            non_empty_text(&url.node, "url", diagnostics).map(|_| RequestTarget::Url(url))
+        }
         (None, Some(path)) => {
-            word(&path.node, "path", diagnostics).map(|_| RequestTarget::Path(path))
+            non_empty_text(&path.node, "path", diagnostics).map(|_| RequestTarget::Path(path))
         }
         (Some(_), Some(path)) => {
             let help = "keep one: `path` for your own Zendesk, `url` for any other server";
@@ -123,7 +125,7 @@ fn read_pair(node: &Node, of: &str, diagnostics: &mut Diagnostics) -> Option<Nam
         diagnostics.error(Code::MissingKey, node.at, message, help);
     }
     Some(NameValue {
-        key: word(key?, "key", diagnostics)?,
+        key: non_empty_text(key?, "key", diagnostics)?,
         value: value?,
     })
 }

@@ -242,7 +242,7 @@ fn lower_ends(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<(Stri
         return Some(None);
     };
     match ends.as_text() {
-        Some(word @ ("done" | "skipped" | "dead")) => Some(Some((word.to_owned(), ends.at))),
+        Some(state @ ("done" | "skipped" | "dead")) => Some(Some((state.to_owned(), ends.at))),
         _ => {
             let message = "`ends` takes done, skipped or dead";
             diagnostics.error(

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::bundle::choice::{Comparison, ComparisonOperand, Relation};
-use crate::bundle::read::word;
+use crate::bundle::read::non_empty_text;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node};
@@ -77,7 +77,7 @@ impl Comparator {
             Self::Of(kind, relation, against) => (kind, relation, against),
         };
         let operand = match against {
-            Against::Path => ComparisonOperand::Path(word(node, key, diagnostics)?.text),
+            Against::Path => ComparisonOperand::Path(non_empty_text(node, key, diagnostics)?.text),
             Against::Value => ComparisonOperand::Value(value(node, key, kind, diagnostics)?),
         };
         Some(match kind {

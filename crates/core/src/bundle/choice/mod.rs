@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::bundle::SpannedText;
 use crate::bundle::choice::comparator::{Comparator, NAMES};
-use crate::bundle::read::{check_keys, map, word};
+use crate::bundle::read::{check_keys, map, non_empty_text};
 use crate::bundle::vocabulary::{CHOICE, TEST};
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::suggest;
@@ -68,7 +68,7 @@ pub const COMPARISONS: &str = "StringEquals, StringLessThan, StringGreaterThan, 
 pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<ChoiceRule> {
     let entries = map(node, "a choice", diagnostics)?;
     let next = match node.get("Next") {
-        Some(next) => word(next, "Next", diagnostics),
+        Some(next) => non_empty_text(next, "Next", diagnostics),
         None => {
             let help = "add `Next` with the state to run if this test holds";
             diagnostics.error(Code::MissingKey, node.at, "this choice has no `Next`", help);
@@ -231,7 +231,7 @@ fn read_comparison(
 ) -> Option<ChoiceTest> {
     let comparator = Comparator::parse(&entry.key)?;
     let variable = match node.get("Variable") {
-        Some(variable) => word(variable, "Variable", diagnostics),
+        Some(variable) => non_empty_text(variable, "Variable", diagnostics),
         None => {
             let message = format!("`{}` has no `Variable`", entry.key);
             let help = "add `Variable` with the path to compare: `$.input.ticket_event.current`";

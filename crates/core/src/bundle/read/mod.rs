@@ -44,7 +44,7 @@ pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Bundle> {
         read_resource(resource, &mut bundle, diagnostics);
     }
     bundle.integration = optional(node, "integration", diagnostics)
-        .map(|word| word.text)
+        .map(|name| name.text)
         .or_else(|| integration(&bundle))
         .or_else(|| bundle.name.as_ref().map(|name| name.text.clone()))
         .unwrap_or_else(|| "INTEGRATION".into());
@@ -159,7 +159,7 @@ fn read_name(
         diagnostics.error(Code::MissingKey, properties.at, message, help);
         return key();
     };
-    let Some(name) = word(name, "name", diagnostics) else {
+    let Some(name) = non_empty_text(name, "name", diagnostics) else {
         return key();
     };
     let mut others: Vec<&SpannedText> = match kind {
@@ -193,7 +193,7 @@ fn read_job_spec(
         name: name.clone(),
         event_source: event_source?.clone(),
         event_type: event_type?.clone(),
-        flow_name: word(flow_name?, "flow_name", diagnostics)?,
+        flow_name: non_empty_text(flow_name?, "flow_name", diagnostics)?,
     })
 }
 
@@ -255,7 +255,7 @@ fn integration(bundle: &Bundle) -> Option<String> {
     let actions = states.filter_map(|state| state.action());
     let names = flows
         .chain(actions)
-        .filter_map(|word| ResourceName::parse(&word.text));
+        .filter_map(|name| ResourceName::parse(&name.text));
     let owners: Vec<&str> = names
         .filter(|name| !name.is_common())
         .map(|name| name.owner)
@@ -282,7 +282,11 @@ pub fn map<'n>(node: &'n Node, name: &str, diagnostics: &mut Diagnostics) -> Opt
 }
 
 /// Returns a text that is not empty. Reports any other value.
-pub fn word(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<SpannedText> {
+pub fn non_empty_text(
+    node: &Node,
+    key: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<SpannedText> {
     let text = diagnostics.text(node, key)?;
     if text.trim().is_empty() {
         let message = format!("`{key}` is empty");
@@ -303,7 +307,7 @@ pub fn optional(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option
     match &found.value {
         Yaml::Null => None,
         Yaml::Text(text) if text.is_empty() => None,
-        _ => word(found, key, diagnostics),
+        _ => non_empty_text(found, key, diagnostics),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads the states of a flow.
 //! Reports state types of the Amazon States Language that ZIS does not have.
 
-use crate::bundle::read::{check_keys, map, optional, word};
+use crate::bundle::read::{check_keys, map, non_empty_text, optional};
 use crate::bundle::state::{BundleState, Catcher, Definition, NextState, PathField, StateKind};
 use crate::bundle::vocabulary::{
     ACTION, CATCH, CHOICES, DEFINITION, FAIL, KeySet, MAP, PASS, SUCCEED, WAIT,
@@ -19,7 +19,7 @@ pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Definition> {
     let entries = map(node, "a flow's definition", diagnostics)?;
     check_keys(entries, &DEFINITION, diagnostics);
     let start_at = match node.get("StartAt") {
-        Some(start) => word(start, "StartAt", diagnostics),
+        Some(start) => non_empty_text(start, "StartAt", diagnostics),
         None => {
             let help = "add `StartAt` with the name of the first state";
             diagnostics.error(
@@ -130,7 +130,7 @@ fn read_kind(
     Some(match kind {
         "Action" => {
             let name = required(node, "ActionName", entry, diagnostics)
-                .and_then(|n| word(n, "ActionName", diagnostics));
+                .and_then(|n| non_empty_text(n, "ActionName", diagnostics));
             let parameters = read_parameters(node, diagnostics);
             let catch = read_catch(node, diagnostics);
             StateKind::Action {
@@ -142,7 +142,7 @@ fn read_kind(
         "Choice" => read_choices(node, entry, diagnostics)?,
         "Map" => {
             let items = required(node, "ItemsPath", entry, diagnostics)
-                .and_then(|n| word(n, "ItemsPath", diagnostics));
+                .and_then(|n| non_empty_text(n, "ItemsPath", diagnostics));
             let each =
                 required(node, "Iterator", entry, diagnostics).and_then(|n| read(n, diagnostics));
             let catch = read_catch(node, diagnostics);
@@ -250,7 +250,7 @@ fn read_wait(node: &Node, diagnostics: &mut Diagnostics) -> Option<StateKind> {
 fn read_then(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<NextState> {
     let name = &entry.key;
     match (node.get("Next"), node.get("End")) {
-        (Some(next), None) => word(next, "Next", diagnostics).map(NextState::Next),
+        (Some(next), None) => non_empty_text(next, "Next", diagnostics).map(NextState::Next),
         (None, Some(end)) if end.value == Yaml::Bool(true) => Some(NextState::End),
         (None, Some(end)) => {
             let message = format!("`End` of the state `{name}` must be true");
@@ -281,7 +281,7 @@ fn path_field(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<P
     let found = node.get(key)?;
     let path = match &found.value {
         Yaml::Null => None,
-        _ => Some(word(found, key, diagnostics)?.text),
+        _ => Some(non_empty_text(found, key, diagnostics)?.text),
     };
     Some(PathField { path, at: found.at })
 }
@@ -324,7 +324,7 @@ fn read_catch(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Catch
     };
     Some(Some(Catcher {
         at: first.at,
-        next: word(next, "Next", diagnostics)?,
+        next: non_empty_text(next, "Next", diagnostics)?,
         result: path_field(first, "ResultPath", diagnostics),
     }))
 }

@@ -68,7 +68,7 @@ fn constants(parameters: Option<&Node>) -> BTreeMap<String, String> {
 }
 
 fn lower_method(action: &HttpAction, diagnostics: &mut Diagnostics) -> Option<&'static str> {
-    let Some(word) = &action.method else {
+    let Some(name) = &action.method else {
         return Some(match action.body {
             Some(_) => "POST",
             None => "GET",
@@ -76,11 +76,11 @@ fn lower_method(action: &HttpAction, diagnostics: &mut Diagnostics) -> Option<&'
     };
     let known = METHODS
         .into_iter()
-        .find(|known| known.eq_ignore_ascii_case(&word.text));
+        .find(|known| known.eq_ignore_ascii_case(&name.text));
     if known.is_none() {
-        let message = format!("unknown HTTP method `{}`", word.text);
+        let message = format!("unknown HTTP method `{}`", name.text);
         let help = format!("use one of {}", METHODS.join(", "));
-        diagnostics.error(Code::InvalidValue, word.at, message, &help);
+        diagnostics.error(Code::InvalidValue, name.at, message, &help);
     }
     known
 }

@@ -164,8 +164,8 @@ impl FlowLowering<'_> {
         Some(Action::Choose(Box::new(Choose { branches })))
     }
 
-    /// Adds a step that fails the flow, as ZIS does if no choice holds and there is no `Default`. Returns its
-    /// position.
+    /// Adds a step that fails the flow, as ZIS does if no choice holds and there is no `Default`. Returns
+    /// its position.
     fn add_fallback(&mut self, state: &BundleState, cx: &mut Compiler<'_>) -> u32 {
         let name = &state.name.text;
         let why = format!("no choice of `{name}` holds, and it has no `Default`; add one");

@@ -27,7 +27,7 @@ pub fn lower<'c>(
     cx: &mut Compiler<'c>,
 ) -> Option<(Template, Option<&'c Connection>)> {
     let named = match &action.connection {
-        Some(word) => Some(connection(word, bundle, cx)?),
+        Some(name) => Some(connection(name, bundle, cx)?),
         None => None,
     };
     match &action.address {
@@ -50,15 +50,15 @@ pub fn lower<'c>(
 
 /// Finds the connection for a name in the bundle. Reports an unknown one.
 fn connection<'c>(
-    word: &SpannedText,
+    name: &SpannedText,
     bundle: &Bundle,
     cx: &mut Compiler<'c>,
 ) -> Option<&'c Connection> {
-    let ours = cx.config.connection_of(&bundle.integration, &word.text);
+    let ours = cx.config.connection_of(&bundle.integration, &name.text);
     if let Some(connection) = cx.config.connections.get(&ours) {
         return Some(connection);
     }
-    let (theirs, integration) = (&word.text, &bundle.integration);
+    let (theirs, integration) = (&name.text, &bundle.integration);
     let message = format!("unknown connection `{theirs}`");
     let known = cx.config.connections.keys().map(String::as_str);
     let near = suggest::nearest(theirs, known).unwrap_or("OURS");
@@ -66,7 +66,7 @@ fn connection<'c>(
         "define it under `connections` in flowtrigger.yaml, or map it to an existing one: `integrations: {{ {integration}: {{ connections: {{ {theirs}: {near} }} }} }}`"
     );
     cx.names
-        .not_configured(Code::UnknownConnection, word.at, message, &help);
+        .not_configured(Code::UnknownConnection, name.at, message, &help);
     None
 }
 

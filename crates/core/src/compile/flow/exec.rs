@@ -164,7 +164,7 @@ pub fn lower_shell(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
     };
     if script.contains("{{") || script.contains("{%") {
         let message = "a script takes no template: the event's text would become part of it";
-        let help = "the event comes as JSON on standard input and in `$FLOWTRIGGER_EVENT_TYPE`, `…_ID`, \
+        let help = "the event is on standard input as JSON, and in `$FLOWTRIGGER_EVENT_TYPE`, `…_ID`, \
                     `…_SOURCE` and `$FLOWTRIGGER_KEY`; or use `exec: [program, \"{{ … }}\"]`";
         cx.error(Code::TemplateInShell, node.at, message, help);
         return None;

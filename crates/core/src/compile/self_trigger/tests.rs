@@ -11,7 +11,7 @@ use crate::diagnostic::{FileId, Files};
 const CONFIG: &str = "connections: { desk: { base_url: https://desk.example, actor_id: 900 }, chat: { base_url: https://chat.example } }";
 
 /// The warnings about a rule of one type that puts a ticket.
-fn said(event_type: &str, more: &str, ticket: &str) -> Vec<String> {
+fn warnings(event_type: &str, more: &str, ticket: &str) -> Vec<String> {
     let put = "method: PUT, connection: desk, path: '/tickets/{{ ticket.id }}'";
     step(
         event_type,
@@ -95,7 +95,7 @@ fn a_rule_that_triggers_itself_is_reported() {
         ),
     ] {
         assert_eq!(
-            said(event_type, when, ticket).len(),
+            warnings(event_type, when, ticket).len(),
             1,
             "{event_type} {when} {ticket}"
         );
@@ -166,7 +166,7 @@ fn a_rule_that_excludes_its_own_changes_is_not_reported() {
         ),
     ] {
         assert_eq!(
-            said(event_type, when, ticket),
+            warnings(event_type, when, ticket),
             Vec::<String>::new(),
             "{event_type} {when} {ticket}"
         );
@@ -229,7 +229,7 @@ fn a_ticket_for_each_new_ticket_is_reported() {
 #[test]
 fn nested_steps_are_checked_with_the_conditions_around_them() {
     let put = "http: { method: PUT, connection: desk, path: '/tickets/{{ ticket.id }}', json: { ticket: { status: open } } }";
-    for (steps, told) in [
+    for (steps, count) in [
         (format!("{{ choose: [{{ flow: [{{ {put} }}] }}] }}"), 1),
         (
             format!("{{ choose: [{{ when: {{ current: open }}, flow: [{{ {put} }}] }}] }}"),
@@ -252,6 +252,6 @@ fn nested_steps_are_checked_with_the_conditions_around_them() {
         ),
         (format!("{{ exec: [page], catch: [{{ {put} }}] }}"), 1),
     ] {
-        assert_eq!(of_flow(&steps).len(), told, "{steps}");
+        assert_eq!(of_flow(&steps).len(), count, "{steps}");
     }
 }

@@ -70,53 +70,53 @@ pub fn flow(flow: &BundleFlow, bundle: &Bundle, names: &mut NameResolver<'_>) {
     document::check(&flow.definition, document::InitialDocument::Event, names);
 }
 
-fn check_flow_name(word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
-    check_length(word, MAX_FLOW_NAME_CHARS, "`flow_name`", diagnostics);
+fn check_flow_name(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
+    check_length(name, MAX_FLOW_NAME_CHARS, "`flow_name`", diagnostics);
     let flows: Vec<&str> = bundle
         .flows
         .iter()
         .map(|flow| flow.name.text.as_str())
         .collect();
-    match ResourceName::parse(&word.text) {
+    match ResourceName::parse(&name.text) {
         Some(full) if full.kind == "flow" => {
             let known =
                 flows.contains(&full.name) || is_reported(bundle, ResourceKind::Flow, full.name);
             match known {
-                true => warn_about_other_owner(full.owner, word, bundle, diagnostics),
-                false => report_unknown_name(word.at, "flow", full.name, &flows, diagnostics),
+                true => warn_about_other_owner(full.owner, name, bundle, diagnostics),
+                false => report_unknown_name(name.at, "flow", full.name, &flows, diagnostics),
             }
         }
         Some(_) | None => {
-            let short = ResourceName::short(&word.text);
-            let message = format!("`{}` is not a full flow name", word.text);
+            let short = ResourceName::short(&name.text);
+            let message = format!("`{}` is not a full flow name", name.text);
             let help = format!("write `zis:{}:flow:{short}`", bundle.integration);
-            diagnostics.error(Code::InvalidValue, word.at, message, &help);
+            diagnostics.error(Code::InvalidValue, name.at, message, &help);
         }
     }
 }
 
-fn check_action_name(word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
+fn check_action_name(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
     let actions: Vec<&str> = bundle
         .actions
         .iter()
         .map(|action| action.name.text.as_str())
         .collect();
-    match ResourceName::parse(&word.text) {
+    match ResourceName::parse(&name.text) {
         // Built-in actions are checked when they are lowered.
         Some(full) if full.is_common() => {}
         Some(full) if full.kind == "action" => {
             let known = actions.contains(&full.name)
                 || is_reported(bundle, ResourceKind::Action, full.name);
             match known {
-                true => warn_about_other_owner(full.owner, word, bundle, diagnostics),
-                false => report_unknown_name(word.at, "action", full.name, &actions, diagnostics),
+                true => warn_about_other_owner(full.owner, name, bundle, diagnostics),
+                false => report_unknown_name(name.at, "action", full.name, &actions, diagnostics),
             }
         }
         Some(_) | None => {
-            let short = ResourceName::short(&word.text);
-            let message = format!("`{}` is not a full action name", word.text);
+            let short = ResourceName::short(&name.text);
+            let message = format!("`{}` is not a full action name", name.text);
             let help = format!("write `zis:{}:action:{short}`", bundle.integration);
-            diagnostics.error(Code::InvalidValue, word.at, message, &help);
+            diagnostics.error(Code::InvalidValue, name.at, message, &help);
         }
     }
 }
@@ -124,7 +124,7 @@ fn check_action_name(word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diag
 /// Warns about a name of another integration: it is found here by its last part, but not on ZIS.
 fn warn_about_other_owner(
     owner: &str,
-    word: &SpannedText,
+    name: &SpannedText,
     bundle: &Bundle,
     diagnostics: &mut Diagnostics,
 ) {
@@ -133,15 +133,15 @@ fn warn_about_other_owner(
     }
     let message = format!("`{owner}` is not the integration of this bundle");
     let help = format!("the other names have `{}`", bundle.integration);
-    diagnostics.warning(Code::InvalidValue, word.at, message, help);
+    diagnostics.warning(Code::InvalidValue, name.at, message, help);
 }
 
-fn check_length(word: &SpannedText, max: usize, what: &str, diagnostics: &mut Diagnostics) {
-    let length = word.text.chars().count();
+fn check_length(name: &SpannedText, max: usize, what: &str, diagnostics: &mut Diagnostics) {
+    let length = name.text.chars().count();
     if length > max {
         let message = format!("this {what} has {length} characters");
         let help = format!("ZIS allows {max}; flowtrigger has no limit");
-        diagnostics.warning(Code::InvalidValue, word.at, message, help);
+        diagnostics.warning(Code::InvalidValue, name.at, message, help);
     }
 }
 
