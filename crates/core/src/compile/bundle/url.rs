@@ -211,7 +211,7 @@ fn check_origin(
         connection.name,
         origin(connection)
     );
-    let help = format!("give it that `base_url`, or name a connection to `{host}`");
+    let help = format!("name a connection with the `base_url` `{host}`");
     diagnostics.error(Code::RefusedTarget, at, message, &help);
     None
 }

@@ -133,7 +133,7 @@ fn find<'c>(node: &Node, key: &str, cx: &mut Compiler<'c>) -> Option<&'c NamedFl
 
 /// Returns the help for a missing flow of a bundle.
 fn bundle_flow_help(flows: &NamedFlows) -> String {
-    let help = "flows of bundles are loaded with them: add the bundle to the rules folder";
+    let help = "add the bundle that defines it to the rules folder";
     let names = flows.iter().map(|named| &*named.name);
     let known: Vec<&str> = names.filter(|name| name.starts_with("zis:")).collect();
     match known.as_slice() {

@@ -72,7 +72,7 @@ fn lower_items(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
         path.in_variables(&names.in_scope.vars),
         names.types_at(&path),
     ) {
-        (Some(value), _) if !value.is_array() => "no list".to_owned(),
+        (Some(value), _) if !value.is_array() => "not a list".to_owned(),
         (Some(_), _) => return Some(path),
         (None, FieldCheck::Known(types)) if !types.iter().any(may_be_list) => {
             types.first().map_or_else(String::new, FieldType::words)

@@ -33,7 +33,7 @@ pub fn check(
             format!("the action `{name}` reads `$.{key}`, which this state does not pass");
         let help = match suggest::nearest(key, passed.iter().copied()) {
             Some(near) => {
-                format!("rename `{near}` to it, or add it to `Parameters`: `{key}.$: $.…`")
+                format!("rename `{near}`, or add it to `Parameters`: `{key}.$: $.…`")
             }
             None => format!("add it to `Parameters`: `{key}.$: $.…`"),
         };

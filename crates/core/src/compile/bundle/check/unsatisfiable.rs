@@ -1,4 +1,4 @@
-//! Warns about comparisons with event fields that never hold: another type, or an impossible value.
+//! Warns about comparisons with event fields that never hold: another type or an impossible value.
 //! They are only warnings, because the bundle works on ZIS too.
 
 use std::sync::Arc;
