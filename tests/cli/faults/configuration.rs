@@ -127,9 +127,9 @@ fn a_broken_configuration_is_reported_once_and_rules_are_still_checked() {
     output.expect_stdout(
         3,
         &[
-            "no source is called `bell`",
+            "unknown source `bell`",
             "`floor`",
-            "called `desk`",
+            "connection `desk`",
             "`vars.base`",
         ],
     );

@@ -150,8 +150,5 @@ fn redact_in_a_rule_points_to_the_configuration() {
     let sandbox = sandbox_with_flow("- succeed: ok\nredact: [comment.body]");
     let output = sandbox.run(&["check"]);
     assert_eq!(output.code, 3, "{output:?}");
-    assert!(
-        output.stdout.contains("into flowtrigger.yaml"),
-        "{output:?}"
-    );
+    assert!(output.stdout.contains("in flowtrigger.yaml"), "{output:?}");
 }

@@ -1,8 +1,8 @@
-//! The request of a `ZIS::Action::Http` as it was written. It refuses a request with two addresses or
-//! none, and headers that are no list; what its texts put in is judged where it is lowered.
+//! Reads a `ZIS::Action::Http` resource.
+//! Reports a request without exactly one address. Its templates are checked when they are lowered.
 
 use crate::bundle::SpannedText;
-use crate::bundle::read::{check_keys, map, optional, word};
+use crate::bundle::read::{check_keys, map, non_empty_text, optional};
 use crate::bundle::vocabulary::{HTTP, PAIR};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
@@ -20,9 +20,9 @@ pub struct HttpAction {
 
 #[derive(Debug, Clone)]
 pub enum RequestTarget {
-    /// A whole address.
+    /// A complete URL.
     Url(TemplatedValue),
-    /// One at the account's own Zendesk.
+    /// A path of the account's own Zendesk.
     Path(TemplatedValue),
 }
 
@@ -32,11 +32,11 @@ pub struct NameValue {
     pub value: TemplatedValue,
 }
 
-/// A value with what is put into it.
+/// A value with templates.
 #[derive(Debug, Clone)]
 pub struct TemplatedValue {
     pub node: Node,
-    /// Whether the key ends in `.$`, so that a text is a path or has placeholders.
+    /// Whether the key ends in `.$`, which makes a text a path or a template.
     pub reference: bool,
 }
 
@@ -52,7 +52,7 @@ pub fn read(node: &Node, name: &SpannedText, diagnostics: &mut Diagnostics) -> O
         address: address?,
         headers: headers?,
         query: query?,
-        body: filled(node, "requestBody"),
+        body: templated_value(node, "requestBody"),
         connection: optional(node, "connectionName", diagnostics),
     })
 }
@@ -62,13 +62,15 @@ fn read_address(
     name: &SpannedText,
     diagnostics: &mut Diagnostics,
 ) -> Option<RequestTarget> {
-    match (filled(node, "url"), filled(node, "path")) {
-        (Some(url), None) => word(&url.node, "url", diagnostics).map(|_| RequestTarget::Url(url)),
+    match (templated_value(node, "url"), templated_value(node, "path")) {
+        (Some(url), None) => {
+            non_empty_text(&url.node, "url", diagnostics).map(|_| RequestTarget::Url(url))
+        }
         (None, Some(path)) => {
-            word(&path.node, "path", diagnostics).map(|_| RequestTarget::Path(path))
+            non_empty_text(&path.node, "path", diagnostics).map(|_| RequestTarget::Path(path))
         }
         (Some(_), Some(path)) => {
-            let help = "keep one: `path` for your own Zendesk, `url` for any other place";
+            let help = "keep one: `path` for your own Zendesk, `url` for any other server";
             diagnostics.error(
                 Code::InvalidValue,
                 path.node.at,
@@ -86,8 +88,8 @@ fn read_address(
     }
 }
 
-/// The value under a key, or under the key with `.$` behind it.
-fn filled(node: &Node, key: &str) -> Option<TemplatedValue> {
+/// Returns the value under a key, or under the key with the suffix `.$`.
+fn templated_value(node: &Node, key: &str) -> Option<TemplatedValue> {
     let plain = node.get(key).map(|node| (node, false));
     let (node, reference) = plain.or_else(|| Some((node.get(&format!("{key}.$"))?, true)))?;
     Some(TemplatedValue {
@@ -116,14 +118,14 @@ fn read_pairs(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<V
 fn read_pair(node: &Node, of: &str, diagnostics: &mut Diagnostics) -> Option<NameValue> {
     let entries = map(node, &format!("an item of `{of}`"), diagnostics)?;
     check_keys(entries, &PAIR, diagnostics);
-    let (key, value) = (node.get("key"), filled(node, "value"));
+    let (key, value) = (node.get("key"), templated_value(node, "value"));
     if key.is_none() || value.is_none() {
         let message = format!("an item of `{of}` has `key` and `value`");
         let help = "write `{ key: Accept, value: application/json }`";
         diagnostics.error(Code::MissingKey, node.at, message, help);
     }
     Some(NameValue {
-        key: word(key?, "key", diagnostics)?,
+        key: non_empty_text(key?, "key", diagnostics)?,
         value: value?,
     })
 }

@@ -1,5 +1,5 @@
-//! A ZIS bundle as it was written: its job specs, flows and HTTP actions, each with its place in the text.
-//! Reading tells every mistake of form and goes on; whether names lead anywhere is asked elsewhere.
+//! Models a ZIS bundle as written: job specs, flows and HTTP actions, each with its location.
+//! Reading reports all syntax mistakes; names are resolved in `compile::bundle`.
 
 pub mod choice;
 pub mod http;
@@ -16,7 +16,7 @@ pub use crate::bundle::name::ResourceName;
 pub use crate::bundle::read::read;
 pub use crate::bundle::state::{BundleState, Definition};
 
-/// The one version of the form that there is.
+/// The only version of the bundle format.
 pub const TEMPLATE_VERSION: &str = "2019-10-14";
 
 #[derive(Debug, Clone)]
@@ -24,16 +24,16 @@ pub struct Bundle {
     pub at: Span,
     pub name: Option<SpannedText>,
     pub description: Option<SpannedText>,
-    /// The key of the integration that it belongs to: what its names have between `zis:` and the kind.
+    /// The key of its integration: the part of its names between `zis:` and the kind.
     pub integration: String,
     pub job_specs: Vec<JobSpec>,
     pub flows: Vec<BundleFlow>,
     pub actions: Vec<HttpAction>,
-    /// The names of resources that have mistakes, so that what leads to them is no mistake too.
+    /// The names of invalid resources, so that references to them are not reported too.
     pub broken: Vec<(ResourceKind, String)>,
 }
 
-/// A text of the bundle and where it stands.
+/// A text of the bundle with its location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpannedText {
     pub text: String,
@@ -51,7 +51,7 @@ pub enum ResourceKind {
 #[derive(Debug, Clone)]
 pub struct JobSpec {
     pub name: SpannedText,
-    /// As they stand: the words for them are the same as in a rule.
+    /// Not lowered yet: it takes the same values as in a rule.
     pub event_source: Node,
     pub event_type: Node,
     /// `zis:INTEGRATION:flow:NAME`.
@@ -65,18 +65,18 @@ pub struct BundleFlow {
 }
 
 impl Bundle {
-    /// The flow that a job spec starts; the name of a flow alone is enough.
+    /// Returns the flow with this name, with or without the prefix `zis:INTEGRATION:flow:`.
     pub fn flow(&self, full: &str) -> Option<&BundleFlow> {
         let name = ResourceName::short(full);
         self.flows.iter().find(|flow| flow.name.text == name)
     }
 
-    /// What job specs and rules call a flow.
+    /// Returns the full name of a flow, used by job specs and rules.
     pub fn name_of(&self, flow: &BundleFlow) -> String {
         format!("zis:{}:flow:{}", self.integration, flow.name.text)
     }
 
-    /// The action of this bundle that a state calls.
+    /// Returns the action with this name, with or without prefix.
     pub fn action(&self, full: &str) -> Option<&HttpAction> {
         let name = ResourceName::short(full);
         self.actions.iter().find(|action| action.name.text == name)
@@ -90,7 +90,7 @@ impl Bundle {
 }
 
 impl ResourceKind {
-    /// The `type` of such a resource.
+    /// Returns the `type` of such a resource.
     pub fn word(self) -> &'static str {
         match self {
             ResourceKind::JobSpec => "ZIS::JobSpec",
@@ -99,18 +99,18 @@ impl ResourceKind {
         }
     }
 
-    pub fn parse(word: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let all = [
             ResourceKind::JobSpec,
             ResourceKind::Flow,
             ResourceKind::Action,
         ];
-        all.into_iter().find(|kind| kind.word() == word)
+        all.into_iter().find(|kind| kind.word() == text)
     }
 }
 
-/// Whether a document is meant as a bundle.
+/// Whether a document is a bundle.
 pub fn is_bundle(node: &Node) -> bool {
-    let marks = ["zis_template_version", "resources"];
-    marks.iter().any(|mark| node.get(mark).is_some())
+    let markers = ["zis_template_version", "resources"];
+    markers.iter().any(|marker| node.get(marker).is_some())
 }

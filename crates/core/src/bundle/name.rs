@@ -1,10 +1,10 @@
-//! `zis:INTEGRATION:flow:NAME`, as bundles name flows and actions. It refuses other shapes, and looks
-//! nothing up.
+//! Parses names of flows and actions in bundles: `zis:INTEGRATION:flow:NAME`.
+//! Names are not looked up here.
 
 /// A name in its three parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResourceName<'a> {
-    /// The integration, or `common` for what the platform brings.
+    /// The integration, or `common` for built-in actions.
     pub owner: &'a str,
     /// `flow`, `action`, `transform`.
     pub kind: &'a str,
@@ -15,16 +15,16 @@ impl<'a> ResourceName<'a> {
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.strip_prefix("zis:")?.splitn(3, ':');
         let (owner, kind, name) = (parts.next()?, parts.next()?, parts.next()?);
-        let whole = [owner, kind, name].iter().all(|part| !part.is_empty());
-        whole.then_some(Self { owner, kind, name })
+        let complete = [owner, kind, name].iter().all(|part| !part.is_empty());
+        complete.then_some(Self { owner, kind, name })
     }
 
-    /// The last part of a whole name; a name that is not whole, as it stands.
+    /// Returns the last part of a full name, and any other text unchanged.
     pub fn short(text: &'a str) -> &'a str {
         Self::parse(text).map_or(text, |full| full.name)
     }
 
-    /// Whether the platform brings it.
+    /// Whether the name is that of a built-in action.
     pub fn is_common(&self) -> bool {
         self.owner == "common"
     }
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_three_parts_and_the_last_may_hold_dots_and_colons() {
+    fn a_name_has_three_parts_and_the_last_may_contain_dots_and_colons() {
         let full = ResourceName::parse("zis:acme_sync:action:desk.get:v2").unwrap();
         assert_eq!(
             (full.owner, full.kind, full.name),

@@ -1,19 +1,19 @@
-//! The states of a bundle's flow as they were written, each with what its kind takes.
-//! It holds no meaning: where a state leads is a name here, and a path a text.
+//! Models the states of a bundle's flow as written.
+//! Nothing is resolved: next states are names, and paths are texts.
 
 use crate::bundle::SpannedText;
 use crate::bundle::choice::ChoiceRule;
 use crate::diagnostic::Span;
 use crate::document::Node;
 
-/// States and where they begin: a flow's, or those of one round of a `Map`.
+/// The states of a flow or of a `Map` iterator, with the first one.
 #[derive(Debug, Clone)]
 pub struct Definition {
     pub at: Span,
     pub start_at: SpannedText,
     /// In the order of the text.
     pub states: Vec<BundleState>,
-    /// The names of states that have mistakes.
+    /// The names of invalid states.
     pub broken: Vec<String>,
 }
 
@@ -22,17 +22,17 @@ pub struct BundleState {
     pub name: SpannedText,
     pub comment: Option<String>,
     pub does: StateKind,
-    /// `InputPath`, where it is written.
+    /// `InputPath`, if present.
     pub input: Option<PathField>,
-    /// `OutputPath`, where it is written.
+    /// `OutputPath`, if present.
     pub output: Option<PathField>,
-    /// `ResultPath`, where it is written.
+    /// `ResultPath`, if present.
     pub result: Option<PathField>,
-    /// What follows; of `ChoiceRule`, `Succeed` and `Fail` nothing does.
+    /// The next state. Always `End` for `Choice`, `Succeed` and `Fail`.
     pub then: NextState,
 }
 
-/// What a path key holds: a path, or null for nothing at all.
+/// The value of a path key: a path, or None for null.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathField {
     pub path: Option<String>,
@@ -78,7 +78,7 @@ pub enum StateKind {
     },
 }
 
-/// Where a failed state leads: ZIS knows one kind of error, `States.ALL`.
+/// The state that follows a failure. ZIS has only one kind of error, `States.ALL`.
 #[derive(Debug, Clone)]
 pub struct Catcher {
     pub at: Span,
@@ -91,14 +91,14 @@ impl Definition {
         self.states.iter().find(|state| state.name.text == name)
     }
 
-    pub fn place(&self, name: &str) -> Option<usize> {
+    pub fn position(&self, name: &str) -> Option<usize> {
         self.states.iter().position(|state| state.name.text == name)
     }
 
-    /// Every state in it and in the rounds below.
+    /// Returns all states, those of nested iterators included.
     pub fn every_state(&self) -> Vec<&BundleState> {
         let states = self.states.iter().flat_map(|state| {
-            let below = match &state.does {
+            let nested = match &state.does {
                 StateKind::Map { each, .. } => each.every_state(),
                 StateKind::Action { .. }
                 | StateKind::Choice { .. }
@@ -107,7 +107,7 @@ impl Definition {
                 | StateKind::Succeed { .. }
                 | StateKind::Fail { .. } => Vec::new(),
             };
-            std::iter::once(state).chain(below)
+            std::iter::once(state).chain(nested)
         });
         states.collect()
     }
@@ -125,7 +125,7 @@ impl BundleState {
         }
     }
 
-    /// The name of the action that it calls.
+    /// Returns the name of the action that it calls.
     pub fn action(&self) -> Option<&SpannedText> {
         match &self.does {
             StateKind::Action { name, .. } => Some(name),
@@ -138,30 +138,30 @@ impl BundleState {
         }
     }
 
-    /// The names of the states that may follow it, with where they stand.
-    pub fn ways(&self) -> Vec<&SpannedText> {
-        let mut ways = Vec::new();
+    /// Returns the names of the states that may follow it, each with its location.
+    pub fn successors(&self) -> Vec<&SpannedText> {
+        let mut successors = Vec::new();
         match &self.does {
             StateKind::Choice { choices, default } => {
-                ways.extend(choices.iter().map(|choice| &choice.next));
-                ways.extend(default);
+                successors.extend(choices.iter().map(|choice| &choice.next));
+                successors.extend(default);
             }
             StateKind::Succeed { .. } | StateKind::Fail { .. } => {}
             StateKind::Action { .. }
             | StateKind::Map { .. }
             | StateKind::Wait { .. }
             | StateKind::Pass { .. } => match &self.then {
-                NextState::Next(next) => ways.push(next),
+                NextState::Next(next) => successors.push(next),
                 NextState::End => {}
             },
         }
-        ways.extend(self.catch().map(|catch| &catch.next));
-        ways
+        successors.extend(self.catch().map(|catch| &catch.next));
+        successors
     }
 }
 
 impl StateKind {
-    /// The `Type` of such a state.
+    /// Returns the `Type` of such a state.
     pub fn word(&self) -> &'static str {
         match self {
             StateKind::Action { .. } => "Action",

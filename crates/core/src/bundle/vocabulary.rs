@@ -1,15 +1,14 @@
-//! The keys of every mapping in a bundle, and what to say to those that ZIS does not have.
-//! It refuses to know what their values are.
+//! Lists the keys of every mapping in a bundle.
 
-/// The keys that one mapping may have.
+/// The keys of one mapping.
 #[derive(Debug, Clone, Copy)]
 pub struct KeySet {
-    /// What the mapping is, for messages.
+    /// The description of the mapping in messages.
     pub name: &'static str,
     pub words: &'static [&'static str],
 }
 
-/// What the registry's own export has beside what an author writes counts as well.
+/// Includes the keys that the export of the ZIS registry adds.
 pub const BUNDLE: KeySet = KeySet {
     name: "a bundle",
     words: &[

@@ -1,4 +1,4 @@
-//! What the rules of a set have in common, compiled once: event patterns, named flows, settings of steps.
+//! Keeps what the rules of a set share, compiled once: event patterns, named flows, step settings.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -15,23 +15,23 @@ use crate::rule::event_pattern::TypePattern;
 
 #[derive(Default)]
 pub struct CompileCache {
-    /// Handed to the name resolver of each compiler in turn.
+    /// Moved to the name resolver of the current compiler and back.
     pub interner: Interner,
     /// The configuration's `on_dead`, for rules without one.
     pub default_on_dead: Option<Arc<Flow>>,
     pub settings: InternPool<StepSettings>,
     pub flows: FlowCache,
     pub guards: InternPool<LoopGuard>,
-    /// Sources that exist.
+    /// Sources that are known to exist.
     pub sources: HashSet<String>,
-    /// What to write instead of an event type that a source does not have.
+    /// The help for each pair of a source and an event type that it does not have.
     pub unknown_types: HashMap<(String, String), String>,
-    /// What a source and the words under `event_type` stand for.
-    pub listening: HashMap<Vec<String>, (Arc<[TypePattern]>, EventFields)>,
+    /// The patterns and event fields for a source with the texts under `event_type`.
+    pub patterns: HashMap<Vec<String>, (Arc<[TypePattern]>, EventFields)>,
 }
 
 impl CompileCache {
-    /// For the rules of one set. Reports mistakes in the configuration's `on_dead`.
+    /// Creates the cache for the rules of one set. Reports mistakes in the configuration's `on_dead`.
     pub fn new(config: &Config, diagnostics: &mut Diagnostics) -> Self {
         Self {
             default_on_dead: lower_default_on_dead(config, diagnostics),

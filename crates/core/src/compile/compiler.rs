@@ -1,11 +1,11 @@
-//! The context in which rules, gates, flows and bundles are compiled.
+//! Holds the context in which rules, gates, flows and bundles are compiled.
 
 use crate::compile::cache::CompileCache;
 use crate::compile::flow::call_stack::FlowStack;
 use crate::compile::flow::named_flows::NamedFlows;
 use crate::config::Config;
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
-use crate::flow::limits::MOST_NESTING;
+use crate::flow::limits::MAX_NESTING;
 use crate::language::event_fields::EventFields;
 use crate::language::resolver::NameResolver;
 
@@ -13,19 +13,19 @@ pub struct Compiler<'a> {
     pub config: &'a Config,
     pub names: NameResolver<'a>,
     pub named_flows: &'a NamedFlows,
-    /// The named flows around the steps being lowered, and the documents that the rule consists of besides
-    /// its own.
+    /// The named flows around the steps being lowered, and the documents that the rule includes.
     pub stack: FlowStack,
     /// How many flows are nested around the steps being lowered.
     pub depth: usize,
-    /// The folder of the rule file; relative programs and files start there.
+    /// The folder of the rule file. Relative programs and files start there.
     pub folder: String,
-    /// What the rules before were compiled to. Its interner is empty: `names` has it.
+    /// Shared parts of the rules compiled so far. Its interner is empty while `names` holds it.
     pub cache: CompileCache,
 }
 
 impl<'a> Compiler<'a> {
-    /// With the configuration's variables, no named flows and an empty cache, in the working directory.
+    /// Creates a compiler with the configuration's variables, no named flows and an empty cache, for the
+    /// working directory.
     pub fn new(config: &'a Config, fields: EventFields, diagnostics: &'a mut Diagnostics) -> Self {
         Self {
             config,
@@ -38,14 +38,14 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// With what the rules before were compiled to.
+    /// Uses the cache of the rules compiled so far.
     pub fn with_cache(mut self, mut cache: CompileCache) -> Self {
         self.names.interner = std::mem::take(&mut cache.interner);
         self.cache = cache;
         self
     }
 
-    /// The cache for the rules that follow.
+    /// Returns the cache for the next rule.
     pub fn into_cache(self) -> CompileCache {
         CompileCache {
             interner: self.names.interner,
@@ -53,12 +53,12 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Lowers what is inside a step: the names, tests and results in there have no effect outside. None
-    /// where the nesting is too deep, after reporting it.
+    /// Lowers what is nested in a step: its names, tests and results have no effect outside. Returns None
+    /// and reports an error if the nesting is too deep.
     pub fn within<T>(&mut self, at: Span, lower: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
-        if self.depth == MOST_NESTING {
-            let message = format!("more than {MOST_NESTING} flows stand within each other here");
-            let help = "make a rule of its own of the inner ones, or put some of the steps behind each other";
+        if self.depth == MAX_NESTING {
+            let message = format!("more than {MAX_NESTING} nested flows");
+            let help = "move the inner flows to a separate rule, or run some of the steps one after the other";
             self.error(Code::InvalidValue, at, message, help);
             return None;
         }

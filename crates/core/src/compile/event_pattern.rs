@@ -1,5 +1,5 @@
-//! Lowers `event_source` and `event_type` to patterns of event types. Unknown sources and types are
-//! reported with the one that was probably meant.
+//! Lowers `event_source` and `event_type` to patterns of event types.
+//! Reports unknown sources and types with the one that was probably meant.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,13 +25,14 @@ pub fn lower_source(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {
         cx.cache.sources.insert(source.clone());
         return Some(source);
     }
-    let message = format!("no source is called `{source}`");
+    let message = format!("unknown source `{source}`");
     match suggest::for_source(&source, known.iter().map(String::as_str)) {
         Some(help) => cx.error(Code::InvalidValue, node.at, message, &help),
         None => {
             let known = known.join(", ");
-            let help =
-                format!("known are {known}; describe your own under `sources` in flowtrigger.yaml");
+            let help = format!(
+                "known sources: {known}; define your own under `sources` in flowtrigger.yaml"
+            );
             cx.names
                 .not_configured(Code::InvalidValue, node.at, message, &help);
         }
@@ -39,7 +40,7 @@ pub fn lower_source(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {
     None
 }
 
-/// Every `event_source` that an event can have.
+/// Returns every `event_source` that an event can have, sorted.
 fn known_sources(config: &Config) -> Vec<String> {
     let described = config.descriptions().map(|d| d.source.as_str());
     let mut known: Vec<String> = config
@@ -54,8 +55,8 @@ fn known_sources(config: &Config) -> Vec<String> {
     known
 }
 
-/// The types that a rule names, judged against its source; against every source where that is not
-/// known.
+/// Lowers the types that a rule names, checked against its source, or against every source if that is
+/// unknown.
 pub fn lower_types(
     node: &Node,
     source: Option<&str>,
@@ -67,7 +68,7 @@ pub fn lower_types(
             cx.error(
                 Code::InvalidValue,
                 node.at,
-                "an empty list of event types",
+                "`event_type` is an empty list",
                 help,
             );
             return None;
@@ -76,7 +77,7 @@ pub fn lower_types(
         _ => std::slice::from_ref(node),
     };
     let key = shared_key(nodes, source);
-    if let Some(known) = key.as_ref().and_then(|key| cx.cache.listening.get(key)) {
+    if let Some(known) = key.as_ref().and_then(|key| cx.cache.patterns.get(key)) {
         let (patterns, fields) = known.clone();
         cx.names.fields = fields;
         return Some(patterns);
@@ -84,16 +85,16 @@ pub fn lower_types(
     let patterns: Arc<[TypePattern]> = lower_each(nodes, source, cx)?.into();
     if let Some(key) = key {
         let known = (patterns.clone(), cx.names.fields.clone());
-        cx.cache.listening.insert(key, known);
+        cx.cache.patterns.insert(key, known);
     }
     Some(patterns)
 }
 
-/// What thousands of rules may have in common here.
+/// Returns the cache key: many rules of a set name the same source and types.
 fn shared_key(nodes: &[Node], source: Option<&str>) -> Option<Vec<String>> {
     let types = nodes.iter().map(Node::as_text);
-    let words = std::iter::once(source).chain(types);
-    words.map(|word| word.map(str::to_owned)).collect()
+    let texts = std::iter::once(source).chain(types);
+    texts.map(|text| text.map(str::to_owned)).collect()
 }
 
 fn lower_each(
@@ -113,7 +114,7 @@ fn lower_each(
                 patterns.push(pattern);
                 open = true;
             }
-            // What was meant may hold any field.
+            // The intended type may have any field.
             None => open = true,
         }
     }
@@ -124,8 +125,8 @@ fn lower_each(
     (patterns.len() == nodes.len()).then_some(patterns)
 }
 
-/// One type or family with the known types it covers, none where anything may come; the outer None
-/// after reporting one that nobody knows.
+/// Lowers one type or family. Returns it with the known types it covers, or with None if events of any
+/// type are possible. The outer None follows after an error.
 fn lower_type(
     text: &str,
     node: &Node,
@@ -137,7 +138,7 @@ fn lower_type(
     };
     match resolve_once(text, source, cx) {
         Ok((pattern, types)) => Some((pattern, Some(types))),
-        Err(help) => match undescribed(text, source, cx.config) {
+        Err(help) => match undeclared(text, source, cx.config) {
             None => Some((open_pattern(text), None)),
             Some(known) => {
                 let message = format!("source `{source}` has no event type `{text}`");
@@ -149,7 +150,7 @@ fn lower_type(
     }
 }
 
-/// The first source that has the type settles what it is.
+/// Lowers a type without a known source: the first source that has the type decides.
 fn lower_type_of_any(
     text: &str,
     node: &Node,
@@ -165,8 +166,8 @@ fn lower_type_of_any(
     let near = known
         .iter()
         .find_map(|source| cx.config.catalogue.nearest(source, text));
-    let described = |source: &String| undescribed(text, source, cx.config).is_none();
-    if near.is_none() && known.iter().any(described) {
+    let declared = |source: &String| undeclared(text, source, cx.config).is_none();
+    if near.is_none() && known.iter().any(declared) {
         return Some((open_pattern(text), None));
     }
     let message = format!("no source has an event type `{text}`");
@@ -179,7 +180,7 @@ fn lower_type_of_any(
     None
 }
 
-/// A type that the catalogue does not have, as the author wrote it.
+/// Returns the pattern for a type that is not in the catalogue.
 fn open_pattern(text: &str) -> TypePattern {
     match text.strip_suffix('*') {
         Some(prefix) => TypePattern::Family(prefix.to_owned()),
@@ -187,9 +188,9 @@ fn open_pattern(text: &str) -> TypePattern {
     }
 }
 
-/// Why no source that the configuration describes under this name can send the type; None where
-/// one can. The inner None leaves the advice to the catalogue.
-fn undescribed(text: &str, source: &str, config: &Config) -> Option<Option<String>> {
+/// Returns Some if no source that the configuration describes under this name can send the type, with
+/// the help to show. The inner None leaves the help to the catalogue.
+fn undeclared(text: &str, source: &str, config: &Config) -> Option<Option<String>> {
     let mut constants = Vec::new();
     for described in config.descriptions().filter(|d| d.source == source) {
         match &described.event_type {
@@ -200,14 +201,14 @@ fn undescribed(text: &str, source: &str, config: &Config) -> Option<Option<Strin
     }
     Some((!constants.is_empty()).then(|| {
         let constants = constants.join(", ");
-        format!("flowtrigger.yaml says that its events are {constants}")
+        format!("according to flowtrigger.yaml, its event types are {constants}")
     }))
 }
 
 const NO_TYPE: &str =
     "`flowtrigger events` lists them; add your own under `event_types` in flowtrigger.yaml";
 
-/// What to write for a family that the source does not have, or that lacks its dot.
+/// Returns the help for a family that the source does not have, or that lacks its dot.
 fn family_help(prefix: &str, source: &str, config: &Config) -> String {
     let known = config.catalogue.matching(source, "*").into_iter();
     let families: BTreeSet<&str> = known.map(EventType::family).collect();
@@ -223,22 +224,22 @@ fn family_help(prefix: &str, source: &str, config: &Config) -> String {
     }
 }
 
-/// Help desks with one "ticket updated" trigger lead to look for such a type here.
-fn any_change(source: &str, text: &str) -> Option<String> {
+/// Returns the help for a "ticket updated" type, which other help desks have and Zendesk does not.
+fn ticket_updated_help(source: &str, text: &str) -> Option<String> {
     let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
-    let words = [
+    let names = [
         "ticketupdated",
         "ticketticketupdated",
         "ticketchanged",
         "ticketticketchanged",
     ];
-    let meant = words.contains(&plain.to_lowercase().as_str());
+    let meant = names.contains(&plain.to_lowercase().as_str());
     (source == "support" && meant).then(|| {
         "each change has a type of its own: `ticket.StatusChanged`, `ticket.TagsChanged` …; `ticket.*` is all of them".into()
     })
 }
 
-/// The same; what to write instead of a word that a generator put into every rule is looked for once.
+/// As `resolve_type`, with the help for an unknown type cached: generated rules often repeat it.
 fn resolve_once(
     text: &str,
     source: &str,
@@ -255,7 +256,7 @@ fn resolve_once(
     resolved
 }
 
-/// The pattern that a text stands for and the known types it covers; or what to write instead.
+/// Returns the pattern for a text and the known types it covers, or the help for an unknown type.
 fn resolve_type(
     text: &str,
     source: &str,
@@ -287,7 +288,7 @@ fn resolve_type(
             ));
         }
     }
-    if let Some(help) = any_change(source, text) {
+    if let Some(help) = ticket_updated_help(source, text) {
         return Err(help);
     }
     let webhook = text.strip_prefix("zen:event-type:").unwrap_or(text);

@@ -1,4 +1,4 @@
-//! Compiles documents to rules: lowers rules, gates, flows and bundles, and reports everything that is wrong.
+//! Compiles documents to rules: lowers rules, gates, flows and bundles, and reports all mistakes.
 
 pub mod bundle;
 pub mod cache;

@@ -1,5 +1,5 @@
-//! A document lowered to the rule that it says. Every mistake in it is reported, and lowering goes on;
-//! it refuses to make a rule of a document with any.
+//! Lowers one document to a rule.
+//! Lowering continues after a mistake, so that all are reported; a document with a mistake gives no rule.
 
 use std::mem::take;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use crate::rule::version::RuleVersion;
 use crate::rule::vocabulary::JOBSPEC;
 use crate::rule::{Lane, Rule};
 
-/// Lowers one document of a rule file. None after reporting why it is no rule.
+/// Lowers one document of a rule file. Returns None after reporting its mistakes.
 pub fn lower(
     node: &Node,
     folder: &str,
@@ -44,7 +44,7 @@ pub fn lower(
     cache: &mut CompileCache,
     diagnostics: &mut Diagnostics,
 ) -> Option<Arc<Rule>> {
-    if refuse_other_documents(node, diagnostics) {
+    if reject_other_documents(node, diagnostics) {
         return None;
     }
     let before = diagnostics.errors();
@@ -54,70 +54,71 @@ pub fn lower(
         ..Compiler::new(config, EventFields::Open, diagnostics).with_cache(take(cache))
     };
     let rule = lower_rule(node, version, &mut cx);
-    let sound = cx.diagnostics().errors() == before;
-    if !sound {
-        lower_tests_of_broken(node, &mut cx.names);
+    let valid = cx.diagnostics().errors() == before;
+    if !valid {
+        check_tests_of_invalid_rule(node, &mut cx.names);
     }
     *cache = cx.into_cache();
-    rule.filter(|_| sound).map(Arc::new)
+    rule.filter(|_| valid).map(Arc::new)
 }
 
-/// The tests of a sound rule are judged with what they name; those of a broken one, as they stand.
-fn lower_tests_of_broken(node: &Node, names: &mut NameResolver<'_>) {
+/// Reports mistakes in the tests of an invalid rule. Those of a valid rule are checked when they are read.
+fn check_tests_of_invalid_rule(node: &Node, names: &mut NameResolver<'_>) {
     let tests = node.get("tests").and_then(Node::as_list);
     for test in tests.unwrap_or_default() {
         test::lower(test, names);
     }
 }
 
-/// Documents that are something else than a rule.
-fn refuse_other_documents(node: &Node, diagnostics: &mut Diagnostics) -> bool {
-    let refused = match &node.value {
+/// Reports a document that is not a rule. Returns whether it did.
+fn reject_other_documents(node: &Node, diagnostics: &mut Diagnostics) -> bool {
+    let error = match &node.value {
         Yaml::Map(entries) if is_event(entries) => {
             Diagnostic::error(Code::WrongType, node.at, "this is an event, not a rule")
-                .help("pass it to `run` or `dry-run` by itself; `--rules` takes rule files")
+                .help("pass it to `run` or `dry-run` as an event file; `--rules` takes rule files")
         }
-        Yaml::Map(entries) if holds_flows(entries) => Diagnostic::error(
+        Yaml::Map(entries) if contains_flows(entries) => Diagnostic::error(
             Code::WrongType,
             node.at,
-            "this document holds flows by name under `flow`, and is no rule",
+            "this document has named flows under `flow`, so it is not a rule",
         )
-        .help("write `flows:` for `flow:`, and under each name `flow:` with its steps"),
+        .help("replace `flow:` by `flows:`, and write `flow:` with its steps under each name"),
         Yaml::List(_) => Diagnostic::error(
             Code::WrongType,
             node.at,
-            "a rule is a mapping, found a list",
+            "expected a rule as a mapping, found a list",
         )
-        .help("put each rule into a document of its own, with a line `---` between them"),
+        .help("write each rule as a separate document, with a line `---` between them"),
         Yaml::Map(_) => return false,
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
-            let message = format!("a rule is a mapping, found {}", node.kind());
+            let message = format!("expected a rule as a mapping, found {}", node.kind());
             Diagnostic::error(Code::WrongType, node.at, message)
                 .help("start with `name: …`; `flowtrigger schema` lists the keys")
         }
     };
-    diagnostics.push(refused);
+    diagnostics.push(error);
     true
 }
 
-/// What only events have at the top, in the shapes that are known.
+/// Whether the keys are those of an event in one of the known formats.
 fn is_event(entries: &[Entry]) -> bool {
     let has = |key: &str| entries.iter().any(|entry| entry.key == key);
     has("input") || has("webhook_event_id") || (has("detail") && !has("flow"))
 }
 
-/// `flow: { NAME: { flow: [ … ] } }`, or the steps right under the name, where nothing else says that a rule is meant.
-fn holds_flows(entries: &[Entry]) -> bool {
-    let says = |entry: &Entry| ["name", "event_source", "event_type"].contains(&&*entry.key);
+/// Whether a document has named flows under `flow`, and no key that only a rule has:
+/// `flow: { NAME: { flow: [ … ] } }`, or the steps directly under the name.
+fn contains_flows(entries: &[Entry]) -> bool {
+    let is_rule_key = |entry: &Entry| ["name", "event_source", "event_type"].contains(&&*entry.key);
     let flow = entries.iter().find(|entry| entry.key == "flow");
     let named = flow
         .and_then(|flow| flow.value.as_map())
         .unwrap_or_default();
-    let of_steps = |entry: &Entry| {
+    let has_steps = |entry: &Entry| {
         let value = &entry.value;
         STEP.get(&entry.key).is_none() && (value.as_map().is_some() || value.as_list().is_some())
     };
-    !entries.iter().any(says) && named.iter().any(of_steps)
+    !entries.iter().any(is_rule_key) && named.iter().any(has_steps)
 }
 
 fn lower_rule(node: &Node, version: RuleVersion, cx: &mut Compiler<'_>) -> Option<Rule> {
@@ -146,14 +147,14 @@ fn lower_rule(node: &Node, version: RuleVersion, cx: &mut Compiler<'_>) -> Optio
         let (name, holds) = ("events".to_owned(), LocalType::Events);
         cx.names.in_scope.locals.push(Local { name, holds });
     }
-    let flow = lower_way(node, cx);
+    let flow = lower_steps_to_run(node, cx);
     cx.names.in_scope.locals.clear();
     let on_dead = match node.get("on_dead") {
         Some(on_dead) => lower_on_dead(on_dead, cx),
         None => Some(cx.cache.default_on_dead.clone()),
     };
-    let told = on_dead.as_ref().and_then(Option::as_deref);
-    let guard = write_targets::guard(flow.as_ref(), told, cx);
+    let on_dead_flow = on_dead.as_ref().and_then(Option::as_deref);
+    let guard = write_targets::guard(flow.as_ref(), on_dead_flow, cx);
     let has_tests = check_tests(node, cx.diagnostics());
     if let Some(description) = node.get("description") {
         cx.text(description, "description");
@@ -184,10 +185,10 @@ fn required<'n>(
     diagnostics: &mut Diagnostics,
 ) -> Option<(&'n Node, Span)> {
     let found = node.get(key).map(|value| (value, value.at));
-    if found.is_none() && !written_otherwise(node, key) {
+    if found.is_none() && !is_suggested(node, key) {
         let message = format!("this rule has no `{key}`");
         let help = match key {
-            "name" => "add `name: what-it-does`; it names the rule everywhere",
+            "name" => "add `name: what-it-does`; output, logs and commands show it",
             "event_source" => "add `event_source: support` for Zendesk, `upmind` for Upmind",
             "event_type" => {
                 "add `event_type: ticket.PriorityChanged`; `flowtrigger events` lists them"
@@ -199,14 +200,16 @@ fn required<'n>(
     found
 }
 
-/// Whether an unknown key of the rule was told already to be meant as this one.
-fn written_otherwise(node: &Node, key: &str) -> bool {
-    let told = [format!("`{key}:`"), format!("`{key}`?")];
+/// Whether the help for an unknown key of the rule already suggests this one.
+fn is_suggested(node: &Node, key: &str) -> bool {
+    let suggestions = [format!("`{key}:`"), format!("`{key}`?")];
     let unknown = |entry: &&Entry| JOBSPEC.get(&entry.key).is_none();
     let mut others = node.as_map().into_iter().flatten().filter(unknown);
     others.any(|other| {
         let help = suggest::for_key(&other.key, &JOBSPEC).unwrap_or_default();
-        told.iter().any(|told| help.contains(told))
+        suggestions
+            .iter()
+            .any(|suggestion| help.contains(suggestion))
     })
 }
 
@@ -215,17 +218,16 @@ fn lower_name(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if !starts || !name.chars().all(plain) || name.len() > 100 {
-        let message = format!("`{name}` is no name for a rule");
-        let help =
-            "letters, digits, `.`, `_` and `-`, at most 100; the rest belongs into `description`";
+        let message = format!("invalid rule name `{name}`");
+        let help = "use letters, digits, `.`, `_` and `-`, at most 100; write anything else in `description`";
         diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
     Some(name)
 }
 
-/// The configuration's variables with those of the flow under `flow_name` and the rule's own laid over
-/// them.
+/// Sets the variables: those of the configuration, overridden by those of the flow under `flow_name`, then
+/// by the rule's own.
 fn lower_vars(rule: &Node, cx: &mut Compiler<'_>) {
     let named = rule.get("flow_name").and_then(Node::as_text);
     if let Some(named) = named.and_then(|name| cx.named_flows.get(name)) {
@@ -251,8 +253,8 @@ fn lower_vars(rule: &Node, cx: &mut Compiler<'_>) {
     cx.names.in_scope.vars = Arc::new(Value::Object(vars));
 }
 
-/// The steps to run: the rule's own, or those of the flow that it names.
-fn lower_way(rule: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
+/// Lowers the steps to run: those under `flow`, or those of the flow under `flow_name`.
+fn lower_steps_to_run(rule: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     let (Some(name), None) = (rule.get("flow_name"), rule.get("flow")) else {
         let flow =
             required(rule, "flow", cx.diagnostics()).and_then(|(flow, _)| lower_flow(flow, cx));
@@ -261,7 +263,7 @@ fn lower_way(rule: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
             cx.error(
                 Code::InvalidValue,
                 name.at,
-                "`flow_name` stands beside `flow`",
+                "`flow_name` beside `flow`",
                 help,
             );
         }
@@ -271,8 +273,8 @@ fn lower_way(rule: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
         return Some(flow);
     };
     if let Some(catch) = rule.get("catch") {
-        let message = "`catch` does nothing beside `flow_name`: the flow has its own";
-        let help = "put it into the flow, or write `flow: [{ flow: NAME, catch: [ … ] }]`";
+        let message = "`catch` has no effect beside `flow_name`: the flow has its own";
+        let help = "move it to the flow, or write `flow: [{ flow: NAME, catch: [ … ] }]`";
         cx.error(Code::InvalidValue, catch.at, message, help);
     }
     lower_flow_name(name, cx)
@@ -286,7 +288,7 @@ fn lower_lane(node: &Node, names: &mut NameResolver<'_>) -> Option<Lane> {
     }
 }
 
-/// Whether there are tests; reports what is no list of them.
+/// Whether the rule has tests. Reports an error if `tests` is not a list.
 fn check_tests(node: &Node, diagnostics: &mut Diagnostics) -> bool {
     let Some(tests) = node.get("tests") else {
         return false;

@@ -1,5 +1,5 @@
-//! The documents of rule files, each split off and read once. Documents with named flows or bundles are
-//! read first, so that every rule finds the flow that it runs.
+//! Splits rule files into documents and reads each once.
+//! Documents with named flows or bundles are read first, so that every rule finds the flow that it runs.
 
 use std::sync::Arc;
 
@@ -26,23 +26,23 @@ pub struct SplitRuleFile<'f> {
 /// One YAML document of a rule file.
 pub struct Document<'f> {
     chunk: DocumentText<'f>,
-    /// Its content and what is wrong with it, where it was read before the rules.
+    /// Its content and diagnostics, if it was read before the rules.
     read: Option<Box<(Content, Diagnostics)>>,
 }
 
-/// What a document holds.
+/// The content of a document.
 pub enum Content {
-    /// Nothing but comments, or nothing that can be read.
+    /// Only comments, or text that cannot be read.
     Empty,
     /// Named flows.
     Flows(Node),
-    /// A bundle, as the rules that it is compiled to.
+    /// The rules of a bundle.
     Bundle(Vec<Arc<Rule>>),
     Rule(Node, RuleVersion),
 }
 
-/// Words of which a document with named flows or a bundle has one.
-const MARKS: [&str; 3] = ["flows", "resources", "zis_template_version"];
+/// Texts of which a document with named flows or a bundle contains one.
+const MARKERS: [&str; 3] = ["flows", "resources", "zis_template_version"];
 
 /// Splits rule files into their documents.
 pub fn split<'f>(files: &'f Files, ids: &[FileId], config: &Config) -> Vec<SplitRuleFile<'f>> {
@@ -62,8 +62,8 @@ pub fn split<'f>(files: &'f Files, ids: &[FileId], config: &Config) -> Vec<Split
     split.collect()
 }
 
-/// Reads the documents that may hold named flows or a bundle, and returns their flows. Reports two of
-/// one name; other mistakes in a document are reported with its content.
+/// Reads the documents that may contain named flows or a bundle, and returns their flows. Reports
+/// duplicate names; other mistakes in a document are reported with its content.
 pub fn named_flows(
     rule_files: &mut [SplitRuleFile<'_>],
     files: &Files,
@@ -76,7 +76,7 @@ pub fn named_flows(
         let mut documents = std::mem::take(&mut file.documents);
         for document in &mut documents {
             let text = document.chunk.text;
-            if !MARKS.iter().any(|mark| text.contains(mark)) {
+            if !MARKERS.iter().any(|marker| text.contains(marker)) {
                 continue;
             }
             let mut found = Diagnostics::default();
@@ -92,7 +92,7 @@ pub fn named_flows(
 }
 
 impl SplitRuleFile<'_> {
-    /// The content of a document; reports what is wrong with it.
+    /// Returns the content of a document. Reports its mistakes.
     pub fn content(
         &self,
         document: Document<'_>,
@@ -120,7 +120,7 @@ impl SplitRuleFile<'_> {
             return (Content::Empty, Vec::new());
         };
         if named_flows::is_document(&node) {
-            let flows = named_flows::of_document(&node, &named_flows::part(self.name, chunk));
+            let flows = named_flows::from_document(&node, &named_flows::part(self.name, chunk));
             return (Content::Flows(node), flows);
         }
         let version = RuleVersion::new(Arc::clone(&self.origin), chunk.range(), chunk.line);

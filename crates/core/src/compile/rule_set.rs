@@ -1,5 +1,5 @@
-//! Compiles the documents of all rule files into one rule set, and checks what only the whole set shows:
-//! names used twice, flows that no rule runs, files without a rule, JSON that is neither rule nor bundle.
+//! Compiles the documents of all rule files into one rule set, and checks the set as a whole:
+//! duplicate names, unused flows, files without a rule, JSON that is neither rule nor bundle.
 
 use std::collections::HashMap;
 use std::mem::take;
@@ -29,7 +29,7 @@ pub fn rule_set(
     rule_set_with_progress(files, rule_files, config, diagnostics, &mut |_, _| {})
 }
 
-/// The same; `on_progress` is called after each document with the number read so far.
+/// As `rule_set`; calls `on_progress` for each document with its number and the number of all documents.
 pub fn rule_set_with_progress(
     files: &Arc<Files>,
     rule_files: &[FileId],
@@ -50,7 +50,7 @@ pub fn rule_set_with_progress(
     RuleSet::new(rules, Arc::clone(files), config)
 }
 
-/// Compiles the documents that the store kept of a rule: they had no errors when they were stored.
+/// Compiles the documents that the store kept for a rule. They had no errors when they were stored.
 pub fn stored_rules(
     files: &Files,
     config: &Config,
@@ -65,7 +65,7 @@ pub fn stored_rules(
 
 #[cfg(test)]
 impl RuleSet {
-    /// The rules of one text, with no configuration.
+    /// Returns the rules of one text, compiled with the default configuration.
     pub fn of_text(text: &str) -> Self {
         let mut files = Files::default();
         let file = files.add("r.yaml", text);
@@ -88,22 +88,22 @@ fn lower(
 ) -> (Vec<Arc<Rule>>, NamedFlows) {
     let mut rule_files = rule_files::split(files, ids, config);
     let flows = rule_files::named_flows(&mut rule_files, files, config, cache, diagnostics);
-    let (mut read, of) = (0, rule_files.iter().map(|file| file.documents.len()).sum());
+    let (mut read, total) = (0, rule_files.iter().map(|file| file.documents.len()).sum());
     let mut rules: Vec<Arc<Rule>> = Vec::new();
     let mut names = HashMap::new();
     for mut file in rule_files {
         let folder = folder(file.name);
         let errors = diagnostics.errors();
-        let mut holds = false;
+        let mut has_content = false;
         for document in take(&mut file.documents) {
             read += 1;
-            on_progress(read, of);
+            on_progress(read, total);
             match file.content(document, config, cache, diagnostics) {
                 Content::Empty => continue,
                 Content::Flows(node) => lower_document(&node, diagnostics),
                 Content::Bundle(compiled) => {
                     for rule in &compiled {
-                        report_taken_name(&rule.name, rule.at, files, &mut names, diagnostics);
+                        report_duplicate_name(&rule.name, rule.at, files, &mut names, diagnostics);
                     }
                     rules.extend(compiled);
                 }
@@ -122,27 +122,27 @@ fn lower(
                     }
                 }
             }
-            holds = true;
+            has_content = true;
         }
-        if !holds && diagnostics.errors() == errors {
+        if !has_content && diagnostics.errors() == errors {
             diagnostics.push(no_rule(file.id, file.name));
         }
     }
     (rules, flows)
 }
 
-/// Checks the flows that no rule runs, and warns of each.
+/// Checks the flows that no rule runs, and warns about each.
 fn check_unused_flows(
     flows: &NamedFlows,
     config: &Config,
     mut cache: CompileCache,
     diagnostics: &mut Diagnostics,
 ) {
-    let run: Vec<bool> = flows
+    let used: Vec<bool> = flows
         .iter()
-        .map(|named| cache.flows.is_run(&named.name))
+        .map(|named| cache.flows.is_used(&named.name))
         .collect();
-    for (named, _) in flows.iter().zip(run).filter(|(_, run)| !run) {
+    for (named, _) in flows.iter().zip(used).filter(|(_, used)| !used) {
         let mut cx = Compiler {
             named_flows: flows,
             ..Compiler::new(config, EventFields::Open, diagnostics).with_cache(take(&mut cache))
@@ -193,10 +193,10 @@ fn report_duplicate(
     else {
         return;
     };
-    report_taken_name(&name, at, files, names, diagnostics);
+    report_duplicate_name(&name, at, files, names, diagnostics);
 }
 
-fn report_taken_name(
+fn report_duplicate_name(
     name: &str,
     at: Span,
     files: &Files,

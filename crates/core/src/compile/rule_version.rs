@@ -1,4 +1,4 @@
-//! Compiles a kept version of a rule to the rule again.
+//! Compiles a stored version of a rule.
 
 use std::sync::Arc;
 
@@ -8,7 +8,10 @@ use crate::diagnostic::Diagnostics;
 use crate::rule::Rule;
 use crate::rule::version::RuleVersion;
 
-/// The rule of a version. The positions in it are those of its file.
+/// Compiles the rule of a version. Its positions are those in its file.
+///
+/// # Errors
+/// Returns the diagnostics if the documents have errors or do not contain the rule.
 pub fn compile_version(version: &RuleVersion, config: &Config) -> Result<Arc<Rule>, Diagnostics> {
     let files = version.files();
     let mut diagnostics = Diagnostics::default();
@@ -21,7 +24,7 @@ pub fn compile_version(version: &RuleVersion, config: &Config) -> Result<Arc<Rul
     match (diagnostics.has_errors(), rule) {
         (false, Some(rule)) => {
             let mut rule = Rule::clone(rule);
-            // The padding does not make another version.
+            // The version made from the padded text has another line number.
             rule.version = version.clone();
             Ok(Arc::new(rule))
         }
@@ -39,7 +42,7 @@ mod tests {
     const TWO: &str = "name: first\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: one\n---\nname: second\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: two\n";
 
     #[test]
-    fn a_version_compiles_to_its_rule_again_at_its_place() {
+    fn a_version_compiles_to_its_rule_at_the_same_position() {
         let set = RuleSet::of_text(TWO);
         for rule in &set.rules {
             let again = compile_version(&rule.version, &Config::default()).unwrap();
@@ -50,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_can_be_kept_by_its_document() {
+    fn a_version_can_be_stored_as_its_document() {
         for rule in &RuleSet::of_text(TWO).rules {
             let version = &rule.version;
             let kept = StoredRuleVersion {
@@ -68,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn moving_a_document_in_its_file_makes_no_new_version_and_changing_it_does() {
+    fn a_changed_document_is_a_new_version_and_a_moved_one_is_not() {
         let first = &RuleSet::of_text(TWO).rules[1].version;
         let swapped = {
             let (one, two) = TWO.split_once("---\n").unwrap();
@@ -87,9 +90,9 @@ mod tests {
         );
     }
 
-    const NAMED: &str = "name: first\nevent_source: support\nevent_type: ticket.TicketCreated\nflow: [{ flow: told }]\n---\nflows:\n  told: { flow: [{ flow: below }] }\n---\nflows:\n  below: { flow: [{ exec: [page] }] }\n  other: { flow: [{ flow: nowhere }] }\n";
+    const NAMED: &str = "name: first\nevent_source: support\nevent_type: ticket.TicketCreated\nflow: [{ flow: outer }]\n---\nflows:\n  outer: { flow: [{ flow: inner }] }\n---\nflows:\n  inner: { flow: [{ exec: [page] }] }\n  other: { flow: [{ flow: nowhere }] }\n";
 
-    /// What the innermost flow that the rule runs does.
+    /// Returns the program that the innermost flow of the rule runs.
     fn program(rule: &Rule) -> String {
         let steps = rule.flow.all_steps();
         let last = steps.last().expect("a step");
@@ -98,17 +101,18 @@ mod tests {
     }
 
     #[test]
-    fn a_version_holds_the_flows_that_its_rule_runs_and_no_other() {
+    fn a_version_includes_only_the_flows_that_its_rule_runs() {
         let compiled = |text: &str| {
             let mut files = Files::default();
             let file = files.add("r.yaml", text);
-            let said = &mut Diagnostics::default();
-            // Another flow of the document has a mistake that is none of the rule's.
-            let set = rule_set::rule_set(&Arc::new(files), &[file], &Config::default(), said);
+            let diagnostics = &mut Diagnostics::default();
+            // Another flow of the document has a mistake that does not affect the rule.
+            let set =
+                rule_set::rule_set(&Arc::new(files), &[file], &Config::default(), diagnostics);
             assert_eq!(
-                said.errors(),
+                diagnostics.errors(),
                 usize::from(text.contains("nowhere")),
-                "{said:?}"
+                "{diagnostics:?}"
             );
             Arc::clone(&set.rules[0])
         };
@@ -130,9 +134,9 @@ mod tests {
         );
         let changed = compiled(&NAMED.replace("[page]", "[call]"));
         assert_ne!(changed.version.fingerprint, rule.version.fingerprint);
-        let apart = NAMED
+        let without_flow = NAMED
             .replace("first", "alone")
-            .replace("{ flow: told }", "{ set: 1 }");
-        assert_eq!(compiled(&apart).version.parts(), []);
+            .replace("{ flow: outer }", "{ set: 1 }");
+        assert_eq!(compiled(&without_flow).version.parts(), []);
     }
 }

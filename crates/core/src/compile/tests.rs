@@ -1,5 +1,4 @@
-//! What loading a whole rule tells: that one mistake hides no other, and that what could never hold
-//! is found before any event comes.
+//! Tests that all mistakes of a rule are reported, and conditions that can never hold.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +24,7 @@ fn config() -> Config {
 }
 
 /// One line for each diagnostic: `message | help`.
-fn said(rule: &str) -> Vec<String> {
+fn diagnostics_of(rule: &str) -> Vec<String> {
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add("r.yaml", rule);
     rule_set::rule_set(&Arc::new(files), &[file], &config(), &mut diagnostics);
@@ -42,11 +41,11 @@ fn rule(event_type: &str, when: &str) -> String {
 }
 
 fn about_condition(when: &str) -> Vec<String> {
-    said(&rule("ticket.PriorityChanged", when))
+    diagnostics_of(&rule("ticket.PriorityChanged", when))
 }
 
 #[track_caller]
-fn tells(found: &[String], parts: &[&str]) {
+fn assert_reported(found: &[String], parts: &[&str]) {
     let fit = found.len() == parts.len() && found.iter().zip(parts).all(|(l, p)| l.contains(p));
     assert!(fit, "wanted {parts:#?}\nfound {found:#?}");
 }
@@ -54,62 +53,56 @@ fn tells(found: &[String], parts: &[&str]) {
 #[test]
 fn a_wrong_source_does_not_hide_a_wrong_type_or_field() {
     let text = rule("ticket.PriorityChangd", "{ current: urgent }");
-    let found = said(&text.replace("support", "zendesk"));
-    tells(
+    let found = diagnostics_of(&text.replace("support", "zendesk"));
+    assert_reported(
         &found,
-        &[
-            "no source is called",
-            "did you mean `ticket.PriorityChanged`?",
-        ],
+        &["unknown source", "did you mean `ticket.PriorityChanged`?"],
     );
     let text = rule("ticket.PriorityChanged", "{ ticket.tagz: vip }");
-    let found = said(&text.replace("support", "zendesk"));
-    tells(
-        &found,
-        &["no source is called", "has no field `ticket.tagz`"],
-    );
+    let found = diagnostics_of(&text.replace("support", "zendesk"));
+    assert_reported(&found, &["unknown source", "has no field `ticket.tagz`"]);
 }
 
 #[test]
-fn every_type_of_a_list_is_judged_and_a_wrong_one_makes_no_field_wrong() {
-    let found = said(&rule(
+fn every_type_of_a_list_is_checked_and_an_unknown_one_allows_any_field() {
+    let found = diagnostics_of(&rule(
         "[7, ticket.PriorityChangd, []]",
         "{ comment.body: x }",
     ));
-    tells(
+    assert_reported(
         &found,
         &["`7`", "PriorityChangd", "takes text, found a list"],
     );
-    let found = said(&rule(
+    let found = diagnostics_of(&rule(
         "[ticket.PriorityChanged, ticket.CommentAded]",
         "{ comment.body: x }",
     ));
-    tells(&found, &["CommentAded"]);
+    assert_reported(&found, &["CommentAded"]);
 }
 
 #[test]
 fn a_described_source_has_families_and_no_type_beside_its_constant() {
     let of = |source: &str, event_type: &str| {
-        said(&rule(event_type, "{ total: 5 }").replace("support", source))
+        diagnostics_of(&rule(event_type, "{ total: 5 }").replace("support", source))
     };
-    tells(&of("shop", "order.created"), &[]);
-    tells(&of("shop", "order.*"), &[]);
-    tells(&of("desk", "anything.*"), &[]);
-    tells(
+    assert_reported(&of("shop", "order.created"), &[]);
+    assert_reported(&of("shop", "order.*"), &[]);
+    assert_reported(&of("desk", "anything.*"), &[]);
+    assert_reported(
         &of("shop", "order.crated"),
-        &["its events are `order.created`"],
+        &["its event types are `order.created`"],
     );
 }
 
 #[test]
 fn one_mistake_in_a_condition_hides_no_other() {
     let found = about_condition("{ current: { ignore_case: yes, is: urgnt } }");
-    tells(
+    assert_reported(
         &found,
         &["`ignore_case` takes true or false", "never \"urgnt\""],
     );
     let found = about_condition("{ ticket.tagz: { matches: '(', foo: 1 } }");
-    tells(
+    assert_reported(
         &found,
         &[
             "no field `ticket.tagz`",
@@ -120,9 +113,9 @@ fn one_mistake_in_a_condition_hides_no_other() {
 }
 
 #[test]
-fn operators_in_a_list_are_told_as_such() {
+fn operators_in_a_list_are_reported_as_operators() {
     let found = about_condition("{ previous: [low, { is: high }, { not: low }] }");
-    tells(
+    assert_reported(
         &found,
         &[
             "operators are not allowed inside",
@@ -134,14 +127,14 @@ fn operators_in_a_list_are_told_as_such() {
 #[test]
 fn names_that_are_numbers_are_unique_too() {
     let text = rule("ticket.PriorityChanged", "{ current: urgent }").replace("name: r", "name: 7");
-    tells(
-        &said(&format!("{text}---\n{text}")),
+    assert_reported(
+        &diagnostics_of(&format!("{text}---\n{text}")),
         &["duplicate rule name `7`"],
     );
 }
 
 #[test]
-fn fields_that_never_compare_are_refused() {
+fn fields_that_never_compare_are_reported() {
     for (when, part) in [
         (
             "{ ticket.priority: { path: ticket.status } }",
@@ -188,7 +181,7 @@ fn fields_that_never_compare_are_refused() {
             "has no `vars.limits.low`",
         ),
     ] {
-        tells(&about_condition(when), &[part]);
+        assert_reported(&about_condition(when), &[part]);
     }
     for when in [
         "{ current: { path: previous }, ticket.priority: { gte: { path: previous } } }",
@@ -198,12 +191,12 @@ fn fields_that_never_compare_are_refused() {
         "{ ticket.assignee_id: { path: ticket.requester_id } }",
         "{ ticket.external_id: { gt: { path: ticket.id } } }",
     ] {
-        tells(&about_condition(when), &[]);
+        assert_reported(&about_condition(when), &[]);
     }
 }
 
 #[test]
-fn orders_and_times_that_no_value_has_are_refused() {
+fn impossible_orders_and_times_are_reported() {
     for (when, part) in [
         (
             "{ ticket.id: { gt: many } }",
@@ -230,30 +223,39 @@ fn orders_and_times_that_no_value_has_are_refused() {
             "`between` takes a single value",
         ),
     ] {
-        tells(&about_condition(when), &[part]);
+        assert_reported(&about_condition(when), &[part]);
     }
     let found = about_condition("{ ticket.id: { between: [a, b] } }");
-    tells(&found, &["\"a\"", "\"b\""]);
+    assert_reported(&found, &["\"a\"", "\"b\""]);
 }
 
 #[test]
 fn a_family_orders_each_word_in_its_own_order() {
     let of_types = "[ticket.PriorityChanged, ticket.StatusChanged]";
-    tells(&said(&rule(of_types, "{ current: { gt: open } }")), &[]);
-    tells(&said(&rule(of_types, "{ current: { gt: low } }")), &[]);
-    let found = said(&rule(of_types, "{ current: { gt: opne } }"));
-    tells(&found, &["did you mean `open`?"]);
-    tells(&said(&rule("ticket.*", "{ current: { gt: open } }")), &[]);
+    assert_reported(
+        &diagnostics_of(&rule(of_types, "{ current: { gt: open } }")),
+        &[],
+    );
+    assert_reported(
+        &diagnostics_of(&rule(of_types, "{ current: { gt: low } }")),
+        &[],
+    );
+    let found = diagnostics_of(&rule(of_types, "{ current: { gt: opne } }"));
+    assert_reported(&found, &["did you mean `open`?"]);
+    assert_reported(
+        &diagnostics_of(&rule("ticket.*", "{ current: { gt: open } }")),
+        &[],
+    );
 }
 
 fn about_flow(flow: &str) -> Vec<String> {
-    said(&format!(
+    diagnostics_of(&format!(
         "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nflow:\n{flow}\n"
     ))
 }
 
 #[test]
-fn what_no_step_gives_cannot_be_read() {
+fn a_result_that_no_step_has_cannot_be_read() {
     let org = "- { name: org, http: { url: 'https://a.example' } }";
     for (flow, part) in [
         (
@@ -281,45 +283,51 @@ fn what_no_step_gives_cannot_be_read() {
             "it has status",
         ),
     ] {
-        tells(&about_flow(&format!("{org}\n{flow}")), &[part]);
+        assert_reported(&about_flow(&format!("{org}\n{flow}")), &[part]);
     }
-    let sound = "- { name: v, set: { a: 1 } }\n- { set: '{{ steps.v.a }}{{ steps.org.body.x }}{{ steps.org }}' }";
-    tells(&about_flow(&format!("{org}\n{sound}")), &[]);
+    let valid = "- { name: v, set: { a: 1 } }\n- { set: '{{ steps.v.a }}{{ steps.org.body.x }}{{ steps.org }}' }";
+    assert_reported(&about_flow(&format!("{org}\n{valid}")), &[]);
 }
 
 #[test]
 fn one_mistake_in_a_step_hides_no_other() {
     let found = about_flow("- http: { connection: crn, path: '/{{ ticket.idd }}' }");
-    tells(
+    assert_reported(
         &found,
-        &["no connection is called `crn`", "no field `ticket.idd`"],
+        &["unknown connection `crn`", "no field `ticket.idd`"],
     );
     let found =
         about_flow("- http: { url: 'https://a.example', json: '{{ nope }}', body: '{{ never }}' }");
-    tells(&found, &["no field `nope`", "one body", "no field `never`"]);
+    assert_reported(
+        &found,
+        &["no field `nope`", "at most one body", "no field `never`"],
+    );
     let found = about_flow("- { http: { url: 'https://a.example', method: GTE }, exec: [] }");
-    tells(&found, &["`GTE`", "does one thing", "the command is empty"]);
+    assert_reported(
+        &found,
+        &["`GTE`", "exactly one action", "the command is empty"],
+    );
 }
 
 #[test]
-fn a_query_below_a_place_that_is_not_there_is_refused() {
+fn a_query_below_an_unknown_field_is_reported() {
     let found = about_condition("{ '$.input.ticket_event.ticket.tagz[*]': vip }");
-    tells(&found, &["no field `ticket.tagz`"]);
+    assert_reported(&found, &["no field `ticket.tagz`"]);
     let found = about_condition("{ '$.ticket.tags[*]': vip, '$.input.ticket.tags[*]': vip }");
-    tells(
+    assert_reported(
         &found,
         &[
             "leads nowhere",
             "did you mean `$.input.ticket_event.ticket.tags`",
         ],
     );
-    for sound in [
+    for valid in [
         "$.input.ticket_event.ticket.tags[*]",
         "$..tags[*]",
         "$.raw.a[*]",
         "$.input[*].ticket",
     ] {
-        tells(&about_condition(&format!("{{ '{sound}': vip }}")), &[]);
+        assert_reported(&about_condition(&format!("{{ '{valid}': vip }}")), &[]);
     }
 }
 
@@ -328,13 +336,13 @@ fn a_filter_takes_no_value_of_another_name() {
     let found = about_flow(
         "- { set: \"{{ ticket.tags | join(d=', ') }}{{ ticket.tags | sort(reverse=true) }}\" }",
     );
-    tells(&found, &["`join` takes no value named `d`"]);
+    assert_reported(&found, &["`join` takes no value named `d`"]);
 }
 
 #[test]
-fn mistakes_in_the_tests_of_a_broken_rule_are_told() {
+fn mistakes_in_the_tests_of_an_invalid_rule_are_reported() {
     let found = about_flow("- { exec: [] }\ntests:\n  - { expect: matsh, mock: { a: 1, b: 2 } }");
-    tells(
+    assert_reported(
         &found,
         &[
             "the command is empty",
@@ -347,10 +355,10 @@ fn mistakes_in_the_tests_of_a_broken_rule_are_told() {
 }
 
 #[test]
-fn a_test_of_what_never_runs_is_refused() {
+fn a_test_of_a_run_without_match_is_reported() {
     let test = "  - { event: { a: 1 }, expect: no match, ends: done, steps: { a: {} } }";
     let found = about_flow(&format!("- {{ exec: [] }}\ntests:\n{test}"));
-    tells(
+    assert_reported(
         &found,
         &["the command is empty", "`ends` beside", "`steps` beside"],
     );

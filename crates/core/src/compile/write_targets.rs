@@ -1,5 +1,5 @@
-//! What a rule writes to, as far as its text tells: help desks as whom, or elsewhere.
-//! It refuses to call a request a write that only reads, and one that goes to a file.
+//! Finds the requests of a rule that write to a help desk, and the users they act as.
+//! Requests that only read, and requests to an outbox file, do not count as writes.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use crate::config::Config;
 use crate::flow::step::{BodyTemplate, Flow, HttpTemplate, Step};
 use crate::loop_guard::LoopGuard;
 
-/// The API of Zendesk, whatever the host is called.
+/// The path of the Zendesk API, on any host.
 const API: &str = "/api/v2/";
 const HOST: &str = ".zendesk.com";
 
-/// What the loop guard needs to know of a rule; None where it is off, and where the rule writes
-/// nothing: then nothing follows from its runs.
+/// Returns the data of the loop guard for a rule. None if the guard is off, or if the rule writes nothing
+/// and so cannot cause events.
 pub fn guard(
     flow: Option<&Flow>,
     on_dead: Option<&Flow>,
     cx: &mut Compiler<'_>,
 ) -> Option<Arc<LoopGuard>> {
     let limits = cx.config.loop_guard?;
-    // That somebody is told of a death elsewhere makes no writer of a rule.
-    let told = writes(on_dead).filter(|http| to_help_desk(http, cx.config));
-    let writes: Vec<&HttpTemplate> = writes(flow).chain(told).collect();
+    // A notification about a dead run that goes elsewhere causes no events.
+    let notifications = writes(on_dead).filter(|http| to_help_desk(http, cx.config));
+    let writes: Vec<&HttpTemplate> = writes(flow).chain(notifications).collect();
     if writes.is_empty() {
         return None;
     }
@@ -33,8 +33,8 @@ pub fn guard(
     for http in writes {
         match actor(http, cx.config) {
             Some(actor) => {
-                // A comment may be written in the name of another.
-                unnamed |= signs_for_others(http);
+                // A comment can be written as another user.
+                unnamed |= sets_author(http);
                 acts_as.push(actor.to_owned());
             }
             None => unnamed |= is_help_desk(http),
@@ -44,7 +44,7 @@ pub fn guard(
     acts_as.dedup();
     let guard = LoopGuard {
         limits,
-        ours: ours(cx.config),
+        ours: our_actors(cx.config),
         acts_as,
         unnamed,
     };
@@ -56,7 +56,7 @@ fn writes(flow: Option<&Flow>) -> impl Iterator<Item = &HttpTemplate> {
     steps.filter_map(write)
 }
 
-/// A request that can change something at its receiver.
+/// Returns the step's request if it can change something at its receiver.
 pub fn write(step: &Step) -> Option<&HttpTemplate> {
     let http = step.action.request()?;
     let reads = matches!(http.method, "GET" | "HEAD" | "OPTIONS");
@@ -64,18 +64,18 @@ pub fn write(step: &Step) -> Option<&HttpTemplate> {
     (!reads && !to_a_file).then_some(http)
 }
 
-/// Whether a request goes to a help desk: its connection says who we are there, or its address is one.
+/// Whether a request goes to a help desk: its connection has an `actor_id`, or its address is that of one.
 pub fn to_help_desk(http: &HttpTemplate, config: &Config) -> bool {
     actor(http, config).is_some() || is_help_desk(http)
 }
 
-/// As whom a request acts, where its connection says so.
+/// Returns the user as which a request acts, if its connection names one.
 fn actor<'c>(http: &HttpTemplate, config: &'c Config) -> Option<&'c str> {
     let connection = config.connections.get(http.connection.as_ref()?)?;
     connection.actor_id.as_deref()
 }
 
-fn ours(config: &Config) -> Vec<String> {
+fn our_actors(config: &Config) -> Vec<String> {
     let connections = config.connections.values();
     let mut ours: Vec<String> = connections
         .filter_map(|connection| connection.actor_id.clone())
@@ -87,13 +87,13 @@ fn ours(config: &Config) -> Vec<String> {
 
 fn is_help_desk(http: &HttpTemplate) -> bool {
     let address = http.url.source();
-    // No value of an event forms a host, so that it stands there as it is.
+    // Event values cannot be part of a host, so the host is in the text.
     let host = Url::parse(address).ok();
     let host = host.as_ref().and_then(Url::host_str).unwrap_or_default();
     address.contains(API) || host.ends_with(HOST)
 }
 
-fn signs_for_others(http: &HttpTemplate) -> bool {
+fn sets_author(http: &HttpTemplate) -> bool {
     match &http.body {
         Some(BodyTemplate::Json(tree)) => tree.at(&["ticket", "comment", "author_id"]).is_some(),
         Some(BodyTemplate::Form(_) | BodyTemplate::Raw(_)) | None => false,
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn whom_a_rule_writes_as_is_told_by_its_connections() {
+    fn the_actors_of_a_rule_are_those_of_its_connections() {
         for (step, acts_as, unnamed) in [
             (
                 "{ http: { connection: desk, path: /t, method: PUT } }",
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_reads_runs_a_command_or_goes_to_a_file_causes_nothing() {
+    fn reads_commands_and_outbox_requests_need_no_loop_guard() {
         for step in [
             "{ http: { connection: desk, path: /t } }",
             "{ http: { connection: desk, path: /t, method: HEAD } }",

@@ -1,5 +1,5 @@
-//! The list of calls, as templates: what every call is asked before its values are put in.
-//! A new call is one more variant here and in `call`, beside its own files.
+//! Lists the kinds of calls as templates, before their values are rendered.
+//! A new kind needs a variant here and in `call`.
 
 use crate::flow::call::Call;
 use crate::flow::control::{JqStep, SettingsAccess};
@@ -8,7 +8,7 @@ use crate::flow::step::{Action, ExecTemplate, HttpTemplate, StepSettings};
 use crate::language::template::RenderError;
 use crate::path::scope::Scope;
 
-/// An action that leaves the process, with its values still to be put in.
+/// An action that leaves the process, not yet rendered.
 #[derive(Debug, Clone)]
 pub enum CallTemplate {
     Http(Box<HttpTemplate>),

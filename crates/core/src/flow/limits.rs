@@ -1,5 +1,5 @@
-//! Limits of a run. A run that exceeds one ends as dead, with the limit as its reason.
-//! A `catch` does not handle that, because it could exceed the limit as well.
+//! Defines the limits of a run. A run that exceeds one ends as dead, with the limit as its reason.
+//! No `catch` handles that, because it could exceed the limit as well.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ pub const MAX_ITEMS: usize = 1_000;
 /// Items of a list in progress at the same time.
 pub const MAX_CONCURRENCY: u32 = 32;
 /// Nested flows.
-pub const MOST_NESTING: usize = 8;
-/// Redirects of one request. Browsers follow 20; a receiver that needs more than a few is set up wrong.
-pub const MOST_REDIRECTS: u8 = 10;
+pub const MAX_NESTING: usize = 8;
+/// Redirects of one request. Browsers follow 20; a server that needs more than a few is misconfigured.
+pub const MAX_REDIRECTS: u8 = 10;
 /// Processes that a confined command may start.
-pub const MOST_PROCESSES: u64 = 100_000;
+pub const MAX_PROCESSES: u64 = 100_000;
 /// The time from the first step of a run to its end, waits included.
 pub const MAX_RUN_TIME: Duration = Duration::from_secs(90 * 86_400);
 
@@ -32,7 +32,7 @@ pub fn items(step: &str, found: usize) -> String {
 }
 
 pub fn nesting(step: &str) -> String {
-    format!("step `{step}` is nested in more than {MOST_NESTING} flows; move it to a separate rule")
+    format!("step `{step}` is nested in more than {MAX_NESTING} flows; move it to a separate rule")
 }
 
 pub fn time() -> String {

@@ -1,5 +1,5 @@
 //! Flows: their steps, control flow and data.
-//! `next` decides what a run does next; nothing here executes it.
+//! `decide` computes what a run does next; the engine executes it.
 
 pub mod call;
 pub mod call_template;

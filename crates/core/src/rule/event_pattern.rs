@@ -1,6 +1,6 @@
-//! Which types of events a rule listens to: tags, or families of them.
+//! Matches event types by name or by family.
 
-/// Which types of events a rule listens to.
+/// The event types that a rule listens to: one by name, or a family.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TypePattern {
     Tag(String),

@@ -1,5 +1,5 @@
-//! A rule: which events, when, and what to run; and what it asks of one event.
-//! It refuses to judge the event and to run anything.
+//! Defines the compiled rule, and the lane and the gate checks of a rule for one event.
+//! The condition is evaluated in `matching`; the flow is run by `flow`.
 
 pub mod event_pattern;
 pub mod test;
@@ -28,29 +28,29 @@ use crate::rule::version::RuleVersion;
 #[derive(Debug, Clone)]
 pub struct Rule {
     pub name: String,
-    /// Where its name stands.
+    /// The location of its name.
     pub at: Span,
     pub event_source: String,
     pub event_types: Arc<[TypePattern]>,
     pub mode: Mode,
     pub when: Condition,
-    /// The configuration's variables with the rule's own laid over them; an object.
+    /// The configuration's variables, overridden by the rule's own; an object.
     pub vars: Arc<Value>,
     pub lane: Lane,
-    /// What the loop guard knows of it, which is asked first; None where nothing follows from its runs.
+    /// Its loop guard, which is checked before the gates; None if its runs cannot cause events.
     pub guard: Option<Arc<LoopGuard>>,
-    /// In the order in which they are asked.
+    /// In the order in which they are checked.
     pub gates: Vec<Gate>,
     pub flow: Flow,
     /// What runs when a run of this rule is dead: the rule's own, or the configuration's.
     pub on_dead: Option<Arc<Flow>>,
-    /// As it was written.
+    /// Its text and configuration.
     pub version: RuleVersion,
-    /// Whether its document holds tests of its own.
+    /// Whether its document has tests.
     pub has_tests: bool,
 }
 
-/// Which runs of a rule wait for each other.
+/// Which runs of a rule execute one at a time.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Lane {
     /// Those of the same ticket.
@@ -64,7 +64,7 @@ impl Rule {
         self.event_source == source && self.event_types.iter().any(|p| p.covers(event_type))
     }
 
-    /// Everything that it may run.
+    /// Returns all steps that it may run, those of `on_dead` included.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         let on_dead = self.on_dead.iter().flat_map(|flow| flow.all_steps());
         self.flow.all_steps().into_iter().chain(on_dead)
@@ -77,26 +77,28 @@ impl Rule {
         })
     }
 
-    /// The rule's own tests, as written. They are read anew: whoever acts on events needs none of them.
+    /// Returns the rule's tests as written. They are read from its text each time, so that loaded rules use
+    /// no memory for them.
     pub fn tests(&self) -> Vec<Node> {
         let tests = self.has_tests.then(|| self.written("tests")).flatten();
         let tests = tests.as_ref().and_then(Node::as_list);
         tests.unwrap_or_default().to_vec()
     }
 
-    /// What its author says of it.
+    /// Returns the text under `description`.
     pub fn description(&self) -> Option<String> {
         self.written("description")?.scalar_text()
     }
 
-    /// What stands under a key of its document.
+    /// Returns the value of a key of its document.
     fn written(&self, key: &str) -> Option<Node> {
-        let told_before = &mut Diagnostics::default();
-        let document = document::read_chunk(self.at.file, &self.version.chunk(), told_before);
+        // The mistakes were reported when the rule was compiled.
+        let ignored = &mut Diagnostics::default();
+        let document = document::read_chunk(self.at.file, &self.version.chunk(), ignored);
         document?.get(key).cloned()
     }
 
-    /// The lane of a run of this rule for an event; None where it waits for no other.
+    /// Returns the lane of a run of this rule for an event. None if it waits for no other run.
     pub fn lane_of(&self, event: &Event) -> Option<String> {
         match &self.lane {
             Lane::None => None,
@@ -105,32 +107,31 @@ impl Rule {
         }
     }
 
-    /// Whether its flow reads `events`: all that a debounce gathers.
+    /// Whether its flow can read `events`: all events of its debounce window.
     pub fn reads_events(&self) -> bool {
-        self.gates.iter().any(gathers_all)
+        self.gates.iter().any(keeps_all)
     }
 
-    /// What its gates give names to where nothing but this event was gathered: an object, or null where
-    /// there is none.
+    /// Returns the local names of a run whose debounce window has only this event: an object, or null if
+    /// there are none.
     pub fn locals_of(&self, event: &Event) -> Value {
         let events = self.reads_events().then_some(event);
         crate::gate::debounce::locals(events)
     }
 
-    /// What its gates are asked about an event. A gate whose value the event does not have is not
-    /// asked.
+    /// Returns the checks of its gates for an event. A gate whose `per` field is absent is not checked.
     pub fn asks_of(&self, event: &Event) -> Vec<GateCheck> {
         let gates = self.gates.iter();
         gates.filter_map(|gate| self.ask_of(gate, event)).collect()
     }
 
-    /// What one of its gates is asked about an event; None where the event lacks the value.
+    /// Returns the check of one gate for an event. None if its `per` field is absent.
     pub fn ask_of(&self, gate: &Gate, event: &Event) -> Option<GateCheck> {
         let value = match &gate.per {
             Some(path) => format!("{} {}", path.text, self.value_at(path, event)?),
             None => String::new(),
         };
-        // What never acts must not keep from acting: runs in shadow count among themselves.
+        // Shadow runs count separately, so that they never suppress a live run.
         let value = match (self.mode, value.as_str()) {
             (Mode::Live | Mode::Disabled, _) => value,
             (Mode::Shadow, "") => "runs in shadow".into(),
@@ -143,8 +144,8 @@ impl Rule {
         })
     }
 
-    /// What the loop guard is asked about an event. What never acts is not asked about: nothing follows
-    /// from it.
+    /// Returns the check of the loop guard for an event. None for a rule that does not act, because its
+    /// runs cannot cause events.
     pub fn loop_ask_of(&self, event: &Event) -> Option<LoopCheck> {
         let acts = match self.mode {
             Mode::Live => true,
@@ -163,7 +164,7 @@ impl Rule {
     }
 }
 
-fn gathers_all(gate: &Gate) -> bool {
+fn keeps_all(gate: &Gate) -> bool {
     match gate.kind {
         GateKind::Debounce { keep, .. } => keep == ModelWindow::All,
         GateKind::Dedupe | GateKind::Throttle { .. } => false,

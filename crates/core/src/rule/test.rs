@@ -1,5 +1,5 @@
-//! A rule's own test as its author wrote it: an event, what is expected of the rule, which predicate
-//! stands in the way, and what the steps would send. It refuses what could test nothing.
+//! Lowers rule tests: an event, the expected match, and what the steps must send.
+//! Reports tests that could never fail.
 
 use std::collections::BTreeMap;
 
@@ -18,21 +18,21 @@ use crate::path::Path;
 pub struct RuleTest {
     pub name: String,
     pub at: Span,
-    /// The rule under test; the only one of the file where it is not named.
+    /// The rule under test. None stands for the only rule of the file.
     pub rule: Option<String>,
     pub event: TestEvent,
     pub set: Vec<(Path, Value)>,
     pub expect: Expected,
-    /// The path of a predicate that must stand in the way.
+    /// The path of the predicate that must prevent the match.
     pub because: Option<(String, Span)>,
     pub now: Option<Timestamp>,
     /// What each step must send: part of its call, by the step's name.
     pub steps: Vec<(String, Span, Value)>,
-    /// What each step gets, try by try.
+    /// The result of each attempt of a step, by the step's name.
     pub mocks: BTreeMap<String, Vec<Mock>>,
-    /// Where each step that gets something is named.
+    /// The locations of the step names in `mocks`.
     pub mocked: Vec<(String, Span)>,
-    /// How the run must end.
+    /// The state in which the run must end.
     pub ends: Option<(String, Span)>,
 }
 
@@ -106,7 +106,7 @@ fn ends() -> Value {
     json!({"enum": ["done", "skipped", "dead"]})
 }
 
-/// Lowers one test. None after reporting why it is none.
+/// Lowers one test. Returns None after reporting its mistakes.
 pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<RuleTest> {
     names.entries(node, &TEST)?;
     let event = lower_event(node, names.diagnostics);
@@ -121,7 +121,7 @@ pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<RuleTest> {
         .and_then(|because| Some((names.text(because, "because")?, because.at)));
     if let (Some(Expected::Match), Some((_, at))) = (expect, &because) {
         let help =
-            "`because` names what stands in the way of a match; use it with `expect: no match`";
+            "`because` names the predicate that prevents the match; use it with `expect: no match`";
         names.error(
             Code::InvalidValue,
             *at,
@@ -130,7 +130,7 @@ pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<RuleTest> {
         );
     }
     if expect == Some(Expected::NoMatch) {
-        refuse_run(node, names.diagnostics);
+        reject_run_keys(node, names.diagnostics);
     }
     let steps = section(node, "steps", names.diagnostics)
         .iter()
@@ -166,12 +166,12 @@ pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<RuleTest> {
     })
 }
 
-/// A rule that does not match runs nothing.
-fn refuse_run(node: &Node, diagnostics: &mut Diagnostics) {
+/// Reports keys about a run in a test that expects no match.
+fn reject_run_keys(node: &Node, diagnostics: &mut Diagnostics) {
     for entry in node.as_map().unwrap_or_default() {
         if matches!(entry.key.as_str(), "steps" | "mock" | "ends" | "now") {
             let message = format!("`{}` beside `expect: no match` tests nothing", entry.key);
-            let help = "a rule that does not match runs no step; take it out, or expect a match";
+            let help = "a rule that does not match runs no step; remove it, or expect a match";
             diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
         }
     }
@@ -206,7 +206,7 @@ fn lower_event(node: &Node, diagnostics: &mut Diagnostics) -> Option<TestEvent> 
 fn lower_expect(node: &Node, diagnostics: &mut Diagnostics) -> Option<Expected> {
     let Some(expect) = node.get("expect") else {
         let help = "add `expect: match` or `expect: no match`";
-        diagnostics.error(Code::MissingKey, node.at, "this test expects nothing", help);
+        diagnostics.error(Code::MissingKey, node.at, "this test has no `expect`", help);
         return None;
     };
     match expect.as_text() {
@@ -242,14 +242,14 @@ fn lower_ends(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<(Stri
         return Some(None);
     };
     match ends.as_text() {
-        Some(word @ ("done" | "skipped" | "dead")) => Some(Some((word.to_owned(), ends.at))),
+        Some(state @ ("done" | "skipped" | "dead")) => Some(Some((state.to_owned(), ends.at))),
         _ => {
             let message = "`ends` takes done, skipped or dead";
             diagnostics.error(
                 Code::InvalidValue,
                 ends.at,
                 message,
-                "a run that is over is one of these",
+                "these are the final states of a run",
             );
             None
         }

@@ -1,5 +1,5 @@
-//! A rule as it was written when it was loaded, with the configuration of that time: what a run is kept
-//! with, and what compiles to the same rule again. It refuses to read anything from disk.
+//! Holds the text of a rule with its included documents and configuration.
+//! Runs keep it, and it compiles to the same rule again without reading any file.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,28 +14,28 @@ use crate::fingerprint::{Fingerprint, fingerprint};
 /// One version of one rule. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct RuleVersion {
-    /// Of the file's name, the document and the configuration: the same text elsewhere in the same
-    /// file is the same version.
+    /// Of the file's name, the documents and the configuration. A document that only moves in its file keeps
+    /// its version.
     pub fingerprint: Fingerprint,
-    /// How many lines stand before the document.
+    /// The number of lines before the document.
     pub line: u32,
     origin: Arc<RuleFile>,
     range: Range<usize>,
-    /// The rule's name, where its document makes several.
+    /// The rule's name, if its document defines several rules.
     picked: Option<Arc<str>>,
     parts: Arc<[IncludedDocument]>,
 }
 
-/// A document elsewhere that the rule is made of too: a named flow that it runs.
+/// Another document that the rule includes: that of a named flow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IncludedDocument {
     pub file: Arc<str>,
-    /// How many lines stand before it.
+    /// The number of lines before it.
     pub line: u32,
     pub text: Arc<str>,
 }
 
-/// A version as a store keeps it.
+/// A version as a store saves it.
 #[derive(Debug, Clone)]
 pub struct StoredRuleVersion {
     pub file: String,
@@ -45,7 +45,7 @@ pub struct StoredRuleVersion {
     pub parts: Vec<IncludedDocument>,
 }
 
-/// A file with the configuration beside it: what all rules in it have in common.
+/// A rule file with the configuration; shared by all rules in the file.
 #[derive(Debug)]
 pub struct RuleFile {
     pub file: Arc<str>,
@@ -67,7 +67,7 @@ impl RuleVersion {
         }
     }
 
-    /// One of several rules that the document makes.
+    /// The version of one of several rules of the document.
     pub fn of_rule(self, name: &str) -> Self {
         Self {
             fingerprint: fingerprint(&[&self.fingerprint, name.as_bytes()]),
@@ -76,7 +76,7 @@ impl RuleVersion {
         }
     }
 
-    /// With documents elsewhere that the rule is made of too.
+    /// Adds the other documents that the rule includes.
     pub fn with(self, parts: Vec<IncludedDocument>) -> Self {
         if parts.is_empty() {
             return self;
@@ -92,7 +92,7 @@ impl RuleVersion {
         }
     }
 
-    /// From its parts, as a store kept them.
+    /// Restores a version that a store saved.
     pub fn kept(kept: StoredRuleVersion, config: Arc<config::ConfigSource>) -> Self {
         let range = 0..kept.document.len();
         let origin = RuleFile {
@@ -108,7 +108,7 @@ impl RuleVersion {
         version.with(kept.parts)
     }
 
-    /// The rule's name, where its document makes several.
+    /// Returns the rule's name if its document defines several rules.
     pub fn picked(&self) -> Option<&str> {
         self.picked.as_deref()
     }
@@ -129,12 +129,12 @@ impl RuleVersion {
         &self.origin.text[self.range.clone()]
     }
 
-    /// The document with its place.
+    /// Returns the document with its position in the file.
     pub fn chunk(&self) -> DocumentText<'_> {
         DocumentText::of(&self.origin.text, self.range.clone(), self.line)
     }
 
-    /// Its texts, each at its place in its file: what the positions in the compiled rule point into.
+    /// Returns its documents, each at its original line. The positions in the compiled rule refer to them.
     pub fn files(&self) -> Files {
         let mut files = Files::default();
         let mut add = |file: &Arc<str>, line: u32, text: &str| {

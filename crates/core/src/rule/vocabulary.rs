@@ -89,7 +89,7 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
         ),
         later(
             "redact",
-            "what is not kept is said for all rules together: write `redact: [comment.body]` into flowtrigger.yaml",
+            "redaction applies to all rules: write `redact: [comment.body]` in flowtrigger.yaml",
         ),
         later("schedules", "schedules are reserved for a later version"),
         later("during", "business hours are reserved for a later version"),

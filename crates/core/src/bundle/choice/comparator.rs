@@ -1,16 +1,16 @@
-//! A comparison by its name, and the value that it takes. It refuses values of another kind, and names that
-//! ZIS does not have.
+//! Parses the name of a comparison, and reads its value.
+//! Reports values of another kind.
 
 use serde_json::Value;
 
 use crate::bundle::choice::{Comparison, ComparisonOperand, Relation};
-use crate::bundle::read::word;
+use crate::bundle::read::non_empty_text;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node};
 use crate::language::operator::time::instant;
 
-/// A comparison's name in its parts.
+/// A comparison's name, split into its parts.
 #[derive(Debug, Clone, Copy)]
 pub enum Comparator {
     Of(ComparedKind, Relation, Against),
@@ -43,15 +43,15 @@ impl Comparator {
             Some(stem) => (stem, Against::Path),
             None => (name, Against::Value),
         };
-        let sorts = [
+        let kinds = [
             ("String", ComparedKind::Text),
             ("Numeric", ComparedKind::Number),
             ("Timestamp", ComparedKind::Time),
             ("Boolean", ComparedKind::Boolean),
         ];
-        let (relation, sort) = sorts
+        let (relation, kind) = kinds
             .into_iter()
-            .find_map(|(start, sort)| Some((stem.strip_prefix(start)?, sort)))?;
+            .find_map(|(start, kind)| Some((stem.strip_prefix(start)?, kind)))?;
         let relation = match relation {
             "Equals" => Relation::Equals,
             "LessThan" => Relation::Less,
@@ -60,27 +60,27 @@ impl Comparator {
             "GreaterThanEquals" => Relation::GreaterOrEqual,
             _ => return None,
         };
-        let known = match (sort, relation, against) {
+        let known = match (kind, relation, against) {
             (ComparedKind::Boolean, relation, _) => relation == Relation::Equals,
             (ComparedKind::Number, _, _) | (_, _, Against::Value) => true,
             (ComparedKind::Text, relation, Against::Path) => relation == Relation::Equals,
             (ComparedKind::Time, _, Against::Path) => false,
         };
-        known.then_some(Self::Of(sort, relation, against))
+        known.then_some(Self::Of(kind, relation, against))
     }
 
     pub fn read(self, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Comparison> {
         let (key, node) = (entry.key.as_str(), &entry.value);
-        let (sort, relation, against) = match self {
-            Self::IsPresent => return truth(node, key, diagnostics).map(Comparison::IsPresent),
-            Self::IsNull => return truth(node, key, diagnostics).map(Comparison::IsNull),
-            Self::Of(sort, relation, against) => (sort, relation, against),
+        let (kind, relation, against) = match self {
+            Self::IsPresent => return read_bool(node, key, diagnostics).map(Comparison::IsPresent),
+            Self::IsNull => return read_bool(node, key, diagnostics).map(Comparison::IsNull),
+            Self::Of(kind, relation, against) => (kind, relation, against),
         };
         let operand = match against {
-            Against::Path => ComparisonOperand::Path(word(node, key, diagnostics)?.text),
-            Against::Value => ComparisonOperand::Value(value(node, key, sort, diagnostics)?),
+            Against::Path => ComparisonOperand::Path(non_empty_text(node, key, diagnostics)?.text),
+            Against::Value => ComparisonOperand::Value(value(node, key, kind, diagnostics)?),
         };
-        Some(match sort {
+        Some(match kind {
             ComparedKind::Text => Comparison::Text(relation, operand),
             ComparedKind::Number => Comparison::Number(relation, operand),
             ComparedKind::Time => Comparison::Time(relation, operand),
@@ -89,6 +89,7 @@ impl Comparator {
     }
 }
 
+/// All comparisons, for suggestions.
 pub const NAMES: [&str; 25] = [
     "StringEquals",
     "StringLessThan",
@@ -117,7 +118,7 @@ pub const NAMES: [&str; 25] = [
     "IsNull",
 ];
 
-fn truth(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<bool> {
+fn read_bool(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<bool> {
     let value = node.to_json();
     let truth = value.as_bool();
     if truth.is_none() {
@@ -126,15 +127,15 @@ fn truth(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<bool> 
     truth
 }
 
-/// A value of the kind that the comparison takes.
+/// Reads a value of the kind that the comparison takes.
 fn value(
     node: &Node,
     key: &str,
-    sort: ComparedKind,
+    kind: ComparedKind,
     diagnostics: &mut Diagnostics,
 ) -> Option<Value> {
     let value = node.to_json();
-    let (fits, wanted, meant) = match sort {
+    let (valid, expected, alternative) = match kind {
         ComparedKind::Text => (value.is_string(), "text", "Numeric"),
         ComparedKind::Number => (value.is_number(), "a number", "String"),
         ComparedKind::Boolean => (value.is_boolean(), "true or false", "String"),
@@ -143,16 +144,18 @@ fn value(
             (time, "a time such as \"2026-03-02T09:41:30Z\"", "String")
         }
     };
-    if fits {
+    if valid {
         return Some(value);
     }
-    let message = format!("`{key}` takes {wanted}, found {}", node.kind());
+    let message = format!("`{key}` takes {expected}, found {}", node.kind());
     let help = match &value {
-        Value::Number(_) | Value::String(_) => format!("write {wanted}, or compare by `{meant}…`"),
+        Value::Number(_) | Value::String(_) => {
+            format!("write {expected}, or compare by `{alternative}…`")
+        }
         Value::Bool(_) => "to compare with true or false write `BooleanEquals`".into(),
         Value::Null => "to compare with null write `IsNull: true`".into(),
         Value::Array(_) => "ZIS compares with one value; write a choice for each".into(),
-        Value::Object(_) => format!("write {wanted}"),
+        Value::Object(_) => format!("write {expected}"),
     };
     diagnostics.error(Code::WrongType, node.at, message, &help);
     None
@@ -163,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_names_for_messages_are_the_names_that_are_read() {
+    fn every_suggested_name_can_be_parsed() {
         for name in NAMES {
             assert!(Comparator::parse(name).is_some(), "{name}");
         }

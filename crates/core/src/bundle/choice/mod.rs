@@ -1,5 +1,5 @@
-//! One way out of a `ChoiceRule` state: the tests that ZIS has, over values of the document.
-//! It refuses the tests that Amazon's language has and ZIS has not, with the list of those it has.
+//! Reads one entry of `Choices`: a test of values of the document, and the next state.
+//! Reports tests of the Amazon States Language that ZIS does not have.
 
 pub mod comparator;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::bundle::SpannedText;
 use crate::bundle::choice::comparator::{Comparator, NAMES};
-use crate::bundle::read::{check_keys, map, word};
+use crate::bundle::read::{check_keys, map, non_empty_text};
 use crate::bundle::vocabulary::{CHOICE, TEST};
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::suggest;
@@ -28,7 +28,7 @@ pub enum ChoiceTest {
     One {
         variable: SpannedText,
         comparison: Comparison,
-        /// Where what it is compared with stands.
+        /// The location of the value or path that it compares with.
         at: Span,
     },
 }
@@ -52,7 +52,7 @@ pub enum Relation {
     GreaterOrEqual,
 }
 
-/// What a value is compared with: a value of the right kind, or a path into the document.
+/// The operand of a comparison: a value of the right kind, or a path into the document.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ComparisonOperand {
     Value(Value),
@@ -64,13 +64,13 @@ pub const COMPARISONS: &str = "StringEquals, StringLessThan, StringGreaterThan, 
     StringGreaterThanEquals, the same with Numeric and Timestamp, BooleanEquals, IsPresent, IsNull, \
     and StringEqualsPath, BooleanEqualsPath and the five Numeric…Path";
 
-/// One of `Choices`.
+/// Reads one entry of `Choices`.
 pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<ChoiceRule> {
     let entries = map(node, "a choice", diagnostics)?;
     let next = match node.get("Next") {
-        Some(next) => word(next, "Next", diagnostics),
+        Some(next) => non_empty_text(next, "Next", diagnostics),
         None => {
-            let help = "add `Next` with the state that follows where this holds";
+            let help = "add `Next` with the state to run if this test holds";
             diagnostics.error(Code::MissingKey, node.at, "this choice has no `Next`", help);
             None
         }
@@ -83,45 +83,40 @@ pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<ChoiceRule> {
     })
 }
 
-/// Whether a test is a choice itself, which leads on, or stands within one.
+/// Whether a test is an entry of `Choices`, which has a `Next`, or nested in one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TestPosition {
     Top,
-    Within,
+    Nested,
 }
 
 fn read_test(
     node: &Node,
     entries: &[Entry],
-    place: TestPosition,
+    position: TestPosition,
     diagnostics: &mut Diagnostics,
 ) -> Option<ChoiceTest> {
     let tests: Vec<&Entry> = entries.iter().filter(|entry| is_test(&entry.key)).collect();
-    let sound = check_others(entries, place, diagnostics);
+    let valid = check_others(entries, position, diagnostics);
     match tests.as_slice() {
         [] => {
-            // What an unknown key was meant as is told already.
-            if sound {
-                let help = format!("compare it: {COMPARISONS}; or join tests by And, Or, Not");
-                diagnostics.error(
-                    Code::MissingKey,
-                    node.at,
-                    "this choice tests nothing",
-                    &help,
-                );
+            // An unknown key, which may be meant as a test, is already reported.
+            if valid {
+                let help = format!("compare it: {COMPARISONS}; or combine tests with And, Or, Not");
+                diagnostics.error(Code::MissingKey, node.at, "this choice has no test", &help);
             }
             None
         }
         [test] => {
             let test = read_one(node, test, diagnostics);
-            test.filter(|_| sound)
+            test.filter(|_| valid)
         }
         [first, second, ..] => {
             let message = format!(
-                "a choice makes one test, this one has `{}` and `{}`",
+                "a choice must have exactly one test, found `{}` and `{}`",
                 first.key, second.key
             );
-            let help = "join them: `And: [{ Variable: …, … }, { Variable: …, … }]`";
+            let help = "combine them: `And: [{ Variable: …, … }, { Variable: …, … }]`";
             diagnostics.error(Code::InvalidValue, second.key_at, message, help);
             None
         }
@@ -132,35 +127,35 @@ fn is_test(key: &str) -> bool {
     matches!(key, "And" | "Or" | "Not") || Comparator::parse(key).is_some()
 }
 
-/// Reports keys that are no part of a choice.
-fn check_others(entries: &[Entry], place: TestPosition, diagnostics: &mut Diagnostics) -> bool {
-    let mut sound = true;
+/// Reports keys that a choice does not have. Returns whether there are none.
+fn check_others(entries: &[Entry], position: TestPosition, diagnostics: &mut Diagnostics) -> bool {
+    let mut valid = true;
     for entry in entries.iter().filter(|entry| !is_test(&entry.key)) {
         let key = entry.key.as_str();
-        match (key, place) {
+        match (key, position) {
             ("Variable" | "Comment", _) | ("Next", TestPosition::Top) => continue,
-            ("Next", TestPosition::Within) => {
-                let help = "take it out: the `Next` of the whole choice counts";
+            ("Next", TestPosition::Nested) => {
+                let help = "remove it: the `Next` of the choice applies";
                 diagnostics.error(
                     Code::UnknownKey,
                     entry.key_at,
-                    "`Next` cannot stand inside of a test",
+                    "`Next` is not allowed in a nested test",
                     help,
                 );
             }
-            _ => unknown(entry, place, diagnostics),
+            _ => report_unknown(entry, position, diagnostics),
         }
-        sound = false;
+        valid = false;
     }
-    sound
+    valid
 }
 
-fn unknown(entry: &Entry, place: TestPosition, diagnostics: &mut Diagnostics) {
+fn report_unknown(entry: &Entry, position: TestPosition, diagnostics: &mut Diagnostics) {
     let key = entry.key.as_str();
     let comparing = ["String", "Numeric", "Timestamp", "Boolean", "Is"];
     if comparing.iter().any(|start| key.starts_with(start)) {
         let message = format!("ZIS has no comparison `{key}`");
-        if let Some(help) = foreign(key) {
+        if let Some(help) = replacement_help(key) {
             diagnostics.error(Code::UnknownOperator, entry.key_at, message, help);
             return;
         }
@@ -172,24 +167,24 @@ fn unknown(entry: &Entry, place: TestPosition, diagnostics: &mut Diagnostics) {
         diagnostics.error(Code::UnknownOperator, entry.key_at, message, &help);
         return;
     }
-    let words = match place {
+    let keys = match position {
         TestPosition::Top => &CHOICE,
-        TestPosition::Within => &TEST,
+        TestPosition::Nested => &TEST,
     };
-    check_keys(std::slice::from_ref(entry), words, diagnostics);
+    check_keys(std::slice::from_ref(entry), keys, diagnostics);
 }
 
-/// What to do where Amazon's language has a comparison that ZIS has not.
-fn foreign(key: &str) -> Option<&'static str> {
+/// Returns the help for a comparison of the Amazon States Language that ZIS does not have.
+fn replacement_help(key: &str) -> Option<&'static str> {
     Some(match key {
         "StringMatches" => {
-            "it has no patterns: join a `StringEquals` for each spelling by `Or`, or let a jq transform `test` it before"
+            "it has no patterns: combine `StringEquals` tests with `Or`, or use `test` in an earlier jq transform"
         }
         "IsString" | "IsNumeric" | "IsBoolean" | "IsTimestamp" => {
-            "let a jq transform give the type before: `.value | type`"
+            "compute the type in an earlier jq transform: `.value | type`"
         }
         _ if key.ends_with("Path") && NAMES.contains(&key.trim_end_matches("Path")) => {
-            "of those with a path it has StringEqualsPath, BooleanEqualsPath and the five Numeric…Path; let a jq transform compare before"
+            "of those with a path it has StringEqualsPath, BooleanEqualsPath and the five Numeric…Path; compare in an earlier jq transform"
         }
         _ => return None,
     })
@@ -201,7 +196,7 @@ fn read_one(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option
         "Or" => read_several(&entry.value, "Or", diagnostics).map(ChoiceTest::Or),
         "Not" => {
             let entries = map(&entry.value, "`Not`", diagnostics)?;
-            let test = read_test(&entry.value, entries, TestPosition::Within, diagnostics)?;
+            let test = read_test(&entry.value, entries, TestPosition::Nested, diagnostics)?;
             Some(ChoiceTest::Not(Box::new(test)))
         }
         _ => read_comparison(node, entry, diagnostics),
@@ -223,7 +218,7 @@ fn read_several(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option
         .iter()
         .map(|item| {
             let entries = map(item, "a test", diagnostics)?;
-            read_test(item, entries, TestPosition::Within, diagnostics)
+            read_test(item, entries, TestPosition::Nested, diagnostics)
         })
         .collect();
     tests.into_iter().collect()
@@ -236,9 +231,9 @@ fn read_comparison(
 ) -> Option<ChoiceTest> {
     let comparator = Comparator::parse(&entry.key)?;
     let variable = match node.get("Variable") {
-        Some(variable) => word(variable, "Variable", diagnostics),
+        Some(variable) => non_empty_text(variable, "Variable", diagnostics),
         None => {
-            let message = format!("`{}` stands without a `Variable`", entry.key);
+            let message = format!("`{}` has no `Variable`", entry.key);
             let help = "add `Variable` with the path to compare: `$.input.ticket_event.current`";
             diagnostics.error(Code::MissingKey, node.at, message, help);
             None

@@ -1,5 +1,5 @@
-//! From the tree of a document to a bundle: the head and its resources, every mistake of form told.
-//! It refuses resources of other kinds, and keys that mean nothing.
+//! Reads a document as a bundle, and reports all syntax mistakes.
+//! Resources of other types and unknown keys are errors.
 
 pub mod states;
 
@@ -13,8 +13,8 @@ use crate::document::decode::Decode;
 use crate::document::suggest;
 use crate::document::{Entry, Node, Yaml};
 
-/// The bundle of a document. None after reporting why it is none; a bundle may still lack what had
-/// mistakes.
+/// Reads the bundle of a document. None after an error that affects all of it; otherwise invalid
+/// resources are left out.
 pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Bundle> {
     let entries = map(node, "a bundle", diagnostics)?;
     check_keys(entries, &BUNDLE, diagnostics);
@@ -44,7 +44,7 @@ pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Bundle> {
         read_resource(resource, &mut bundle, diagnostics);
     }
     bundle.integration = optional(node, "integration", diagnostics)
-        .map(|word| word.text)
+        .map(|name| name.text)
         .or_else(|| integration(&bundle))
         .or_else(|| bundle.name.as_ref().map(|name| name.text.clone()))
         .unwrap_or_else(|| "INTEGRATION".into());
@@ -56,10 +56,12 @@ fn check_version(node: &Node, diagnostics: &mut Diagnostics) {
     let at = version.map_or(node.at, |version| version.at);
     let message = match version.map(Node::scalar_text) {
         Some(Some(text)) if text == TEMPLATE_VERSION => return,
-        Some(Some(text)) => format!("ZIS takes no bundle of version `{text}`"),
-        Some(None) | None => "this bundle says no `zis_template_version`".into(),
+        Some(Some(text)) => format!("unsupported bundle version `{text}`"),
+        Some(None) | None => "this bundle has no `zis_template_version`".into(),
     };
-    let help = format!("write `zis_template_version: \"{TEMPLATE_VERSION}\"`; it is read as that");
+    let help = format!(
+        "write `zis_template_version: \"{TEMPLATE_VERSION}\"`; the bundle is read as this version"
+    );
     diagnostics.warning(Code::InvalidValue, at, message, help);
 }
 
@@ -110,36 +112,36 @@ fn kind(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Res
     };
     let text = diagnostics.text(found, "type")?;
     if text.starts_with("ZIS::Connection") {
-        leave_connection(&text, found.at, diagnostics);
+        warn_about_connection(&text, found.at, diagnostics);
         return None;
     }
     let kind = ResourceKind::parse(&text);
     if kind.is_none() {
-        let words = [
+        let types = [
             ResourceKind::JobSpec,
             ResourceKind::Flow,
             ResourceKind::Action,
         ]
         .map(ResourceKind::word);
-        let help = match suggest::nearest(&text, words.into_iter()) {
+        let help = match suggest::nearest(&text, types.into_iter()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("a bundle has {}", words.join(", ")),
+            None => format!("a bundle has {}", types.join(", ")),
         };
-        let message = format!("no resource is of type `{text}`");
+        let message = format!("unknown resource type `{text}`");
         diagnostics.error(Code::InvalidValue, found.at, message, &help);
     }
     kind
 }
 
-/// How to sign in is no part of a bundle here.
-fn leave_connection(text: &str, at: Span, diagnostics: &mut Diagnostics) {
-    let message = format!("a resource of type `{text}` is not read");
-    let help = "connections are made in flowtrigger.yaml, under `connections`; the resource may stay, for ZIS";
+/// Warns about a connection resource: credentials are configured in flowtrigger.yaml.
+fn warn_about_connection(text: &str, at: Span, diagnostics: &mut Diagnostics) {
+    let message = format!("resources of type `{text}` are ignored");
+    let help =
+        "define connections in flowtrigger.yaml, under `connections`; ZIS still needs the resource";
     diagnostics.warning(Code::InvalidValue, at, message, help);
 }
 
-/// What the resource is called, by its key where it does not say; reported where another of its kind is
-/// called the same.
+/// Reads the resource's name, or uses its key if it has none. Reports duplicate names of one kind.
 fn read_name(
     properties: &Node,
     entry: &Entry,
@@ -153,23 +155,23 @@ fn read_name(
     };
     let Some(name) = properties.get("name") else {
         let message = format!("the {} `{}` has no `name`", kind.word(), entry.key);
-        let help = "add `name`; it is by that name that others find it, not by the resource's key";
+        let help = "add `name`; references use that name, not the resource's key";
         diagnostics.error(Code::MissingKey, properties.at, message, help);
         return key();
     };
-    let Some(name) = word(name, "name", diagnostics) else {
+    let Some(name) = non_empty_text(name, "name", diagnostics) else {
         return key();
     };
-    let mut taken: Vec<&SpannedText> = match kind {
+    let mut others: Vec<&SpannedText> = match kind {
         ResourceKind::JobSpec => bundle.job_specs.iter().map(|spec| &spec.name).collect(),
         ResourceKind::Flow => bundle.flows.iter().map(|flow| &flow.name).collect(),
         ResourceKind::Action => bundle.actions.iter().map(|action| &action.name).collect(),
     };
-    taken.retain(|other| other.text == name.text);
-    if let Some(first) = taken.first() {
-        let message = format!("another {} is called `{}`", kind.word(), name.text);
+    others.retain(|other| other.text == name.text);
+    if let Some(first) = others.first() {
+        let message = format!("duplicate {} name `{}`", kind.word(), name.text);
         let help = format!(
-            "it stands on line {}; give each a name of its own",
+            "the first one is on line {}; choose another name",
             first.at.line
         );
         diagnostics.error(Code::DuplicateName, name.at, message, &help);
@@ -191,7 +193,7 @@ fn read_job_spec(
         name: name.clone(),
         event_source: event_source?.clone(),
         event_type: event_type?.clone(),
-        flow_name: word(flow_name?, "flow_name", diagnostics)?,
+        flow_name: non_empty_text(flow_name?, "flow_name", diagnostics)?,
     })
 }
 
@@ -243,7 +245,7 @@ fn required<'n>(
     found
 }
 
-/// The integration that most names say.
+/// Returns the integration that most names contain.
 fn integration(bundle: &Bundle) -> Option<String> {
     let flows = bundle.job_specs.iter().map(|spec| &spec.flow_name);
     let states = bundle
@@ -253,18 +255,18 @@ fn integration(bundle: &Bundle) -> Option<String> {
     let actions = states.filter_map(|state| state.action());
     let names = flows
         .chain(actions)
-        .filter_map(|word| ResourceName::parse(&word.text));
+        .filter_map(|name| ResourceName::parse(&name.text));
     let owners: Vec<&str> = names
         .filter(|name| !name.is_common())
         .map(|name| name.owner)
         .collect();
     let count = |owner: &str| owners.iter().filter(|other| **other == owner).count();
-    // The first of those that stand most often.
+    // On a tie, the first one.
     let most = owners.iter().rev().max_by_key(|owner| count(owner))?;
     Some((*most).to_owned())
 }
 
-/// The entries of a mapping; reported where it is something else.
+/// Returns the entries of a mapping. Reports any other value.
 pub fn map<'n>(node: &'n Node, name: &str, diagnostics: &mut Diagnostics) -> Option<&'n [Entry]> {
     let entries = node.as_map();
     if entries.is_none() {
@@ -279,8 +281,12 @@ pub fn map<'n>(node: &'n Node, name: &str, diagnostics: &mut Diagnostics) -> Opt
     entries
 }
 
-/// A text that is not empty.
-pub fn word(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<SpannedText> {
+/// Returns a text that is not empty. Reports any other value.
+pub fn non_empty_text(
+    node: &Node,
+    key: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<SpannedText> {
     let text = diagnostics.text(node, key)?;
     if text.trim().is_empty() {
         let message = format!("`{key}` is empty");
@@ -295,16 +301,17 @@ pub fn word(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Spa
     Some(SpannedText { text, at: node.at })
 }
 
+/// Returns a text, or None if the key is absent, null or empty.
 pub fn optional(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<SpannedText> {
     let found = node.get(key)?;
     match &found.value {
         Yaml::Null => None,
         Yaml::Text(text) if text.is_empty() => None,
-        _ => word(found, key, diagnostics),
+        _ => non_empty_text(found, key, diagnostics),
     }
 }
 
-/// Reports the keys that a mapping cannot have; those that end in `.$` stand for the key before it.
+/// Reports unknown keys of a mapping. The suffix `.$` of a key is ignored.
 pub fn check_keys(entries: &[Entry], keys: &KeySet, diagnostics: &mut Diagnostics) {
     for entry in entries {
         let key = entry.key.as_str();

@@ -1,7 +1,7 @@
-//! The states of a flow, read one by one: what each kind takes, and where it leads.
-//! It refuses states that Amazon's language has and ZIS has not.
+//! Reads the states of a flow.
+//! Reports state types of the Amazon States Language that ZIS does not have.
 
-use crate::bundle::read::{check_keys, map, optional, word};
+use crate::bundle::read::{check_keys, map, non_empty_text, optional};
 use crate::bundle::state::{BundleState, Catcher, Definition, NextState, PathField, StateKind};
 use crate::bundle::vocabulary::{
     ACTION, CATCH, CHOICES, DEFINITION, FAIL, KeySet, MAP, PASS, SUCCEED, WAIT,
@@ -12,14 +12,14 @@ use crate::document::decode::Decode;
 use crate::document::suggest;
 use crate::document::{Entry, Node, Yaml};
 
-/// The kinds of states, in the order of the documentation.
+/// The types of states, in the order of the documentation.
 const TYPES: [&str; 7] = ["Action", "Choice", "Map", "Wait", "Pass", "Succeed", "Fail"];
 
 pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Definition> {
     let entries = map(node, "a flow's definition", diagnostics)?;
     check_keys(entries, &DEFINITION, diagnostics);
     let start_at = match node.get("StartAt") {
-        Some(start) => word(start, "StartAt", diagnostics),
+        Some(start) => non_empty_text(start, "StartAt", diagnostics),
         None => {
             let help = "add `StartAt` with the name of the first state";
             diagnostics.error(
@@ -58,18 +58,18 @@ fn read_state(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<BundleStat
     let kind = read_type(node, entry, diagnostics)?;
     check_keys(entries, keys(kind), diagnostics);
     let errors = diagnostics.errors();
-    let does = read_does(kind, node, entry, diagnostics);
+    let does = read_kind(kind, node, entry, diagnostics);
     let then = match kind {
         "Choice" | "Succeed" | "Fail" => Some(NextState::End),
         _ => read_then(node, entry, diagnostics),
     };
     let (input, output) = (
-        spot(node, "InputPath", diagnostics),
-        spot(node, "OutputPath", diagnostics),
+        path_field(node, "InputPath", diagnostics),
+        path_field(node, "OutputPath", diagnostics),
     );
-    let result = spot(node, "ResultPath", diagnostics);
+    let result = path_field(node, "ResultPath", diagnostics);
     let (does, then) = (does?, then?);
-    let sound = diagnostics.errors() == errors;
+    let valid = diagnostics.errors() == errors;
     let state = BundleState {
         name: SpannedText {
             text: entry.key.clone(),
@@ -82,7 +82,7 @@ fn read_state(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<BundleStat
         result,
         then,
     };
-    sound.then_some(state)
+    valid.then_some(state)
 }
 
 fn keys(kind: &str) -> &'static KeySet {
@@ -121,7 +121,7 @@ fn read_type(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Optio
     None
 }
 
-fn read_does(
+fn read_kind(
     kind: &str,
     node: &Node,
     entry: &Entry,
@@ -130,7 +130,7 @@ fn read_does(
     Some(match kind {
         "Action" => {
             let name = required(node, "ActionName", entry, diagnostics)
-                .and_then(|n| word(n, "ActionName", diagnostics));
+                .and_then(|n| non_empty_text(n, "ActionName", diagnostics));
             let parameters = read_parameters(node, diagnostics);
             let catch = read_catch(node, diagnostics);
             StateKind::Action {
@@ -142,7 +142,7 @@ fn read_does(
         "Choice" => read_choices(node, entry, diagnostics)?,
         "Map" => {
             let items = required(node, "ItemsPath", entry, diagnostics)
-                .and_then(|n| word(n, "ItemsPath", diagnostics));
+                .and_then(|n| non_empty_text(n, "ItemsPath", diagnostics));
             let each =
                 required(node, "Iterator", entry, diagnostics).and_then(|n| read(n, diagnostics));
             let catch = read_catch(node, diagnostics);
@@ -187,7 +187,7 @@ fn required<'n>(
     found
 }
 
-/// The outer None after reporting what is no mapping.
+/// Reads `Parameters`. The outer None follows after an error.
 fn read_parameters(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Node>> {
     let Some(parameters) = node.get("Parameters") else {
         return Some(None);
@@ -196,7 +196,7 @@ fn read_parameters(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<
     Some(Some(parameters.clone()))
 }
 
-/// A text under its key, or under the key with `.$` behind it.
+/// Reads a text under a key, or under the key with the suffix `.$`.
 fn read_text(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Option<Node>> {
     let found = node.get(key).or_else(|| node.get(&format!("{key}.$")));
     let Some(found) = found else {
@@ -246,14 +246,14 @@ fn read_wait(node: &Node, diagnostics: &mut Diagnostics) -> Option<StateKind> {
     })
 }
 
-/// What follows: `Next` or `End`, one of them.
+/// Reads exactly one of `Next` and `End`.
 fn read_then(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<NextState> {
     let name = &entry.key;
     match (node.get("Next"), node.get("End")) {
-        (Some(next), None) => word(next, "Next", diagnostics).map(NextState::Next),
+        (Some(next), None) => non_empty_text(next, "Next", diagnostics).map(NextState::Next),
         (None, Some(end)) if end.value == Yaml::Bool(true) => Some(NextState::End),
         (None, Some(end)) => {
-            let message = format!("`End` of the state `{name}` is true or not there");
+            let message = format!("`End` of the state `{name}` must be true");
             diagnostics.error(
                 Code::InvalidValue,
                 end.at,
@@ -276,17 +276,17 @@ fn read_then(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Optio
     }
 }
 
-/// A path key; null stands for nothing.
-fn spot(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<PathField> {
+/// Reads a path key, which may be null.
+fn path_field(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<PathField> {
     let found = node.get(key)?;
     let path = match &found.value {
         Yaml::Null => None,
-        _ => Some(word(found, key, diagnostics)?.text),
+        _ => Some(non_empty_text(found, key, diagnostics)?.text),
     };
     Some(PathField { path, at: found.at })
 }
 
-/// The outer None after reporting one that is wrong.
+/// Reads `Catch`. The outer None follows after an error.
 fn read_catch(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Catcher>> {
     let Some(catch) = node.get("Catch") else {
         return Some(None);
@@ -301,19 +301,19 @@ fn read_catch(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Catch
         return Some(None);
     };
     if let Some(second) = surplus.first() {
-        let message = "the first `Catch` takes every error, so this one never runs";
+        let message = "unreachable `Catch`: the first one handles every error";
         diagnostics.warning(
             Code::InvalidValue,
             second.at,
             message,
-            "take it out: ZIS knows one kind of error, `States.ALL`",
+            "remove it: ZIS has only one kind of error, `States.ALL`",
         );
     }
     let entries = map(first, "`Catch`", diagnostics)?;
     check_keys(entries, &CATCH, diagnostics);
     check_errors(first, diagnostics);
     let Some(next) = first.get("Next") else {
-        let help = "add `Next` with the state that runs where this one fails";
+        let help = "add `Next` with the state to run if this one fails";
         diagnostics.error(
             Code::MissingKey,
             first.at,
@@ -324,13 +324,13 @@ fn read_catch(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Catch
     };
     Some(Some(Catcher {
         at: first.at,
-        next: word(next, "Next", diagnostics)?,
-        result: spot(first, "ResultPath", diagnostics),
+        next: non_empty_text(next, "Next", diagnostics)?,
+        result: path_field(first, "ResultPath", diagnostics),
     }))
 }
 
 fn check_errors(node: &Node, diagnostics: &mut Diagnostics) {
-    const HELP: &str = "write `ErrorEquals: [States.ALL]`; ZIS knows no other name of an error";
+    const HELP: &str = "write `ErrorEquals: [States.ALL]`; ZIS has no other error name";
     let Some(errors) = node.get("ErrorEquals") else {
         diagnostics.error(
             Code::MissingKey,
@@ -355,7 +355,7 @@ fn check_errors(node: &Node, diagnostics: &mut Diagnostics) {
     }
     for other in others {
         let name = other.as_text().unwrap_or("this");
-        let message = format!("ZIS has no error called `{name}`");
+        let message = format!("ZIS has no error `{name}`");
         diagnostics.error(Code::InvalidValue, other.at, message, HELP);
     }
 }

@@ -1,5 +1,6 @@
-//! The request of an action, for one state that calls it: what that state always passes is part of the text.
-//! It refuses methods and headers that cannot be sent, and addresses as `address` has it.
+//! Lowers the request of an action, once for each state that calls it.
+//! Constant parameters of the state become part of the text. Reports methods and headers that cannot be
+//! sent; `url` checks the URL.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use crate::bundle::Bundle;
 use crate::bundle::http::{HttpAction, NameValue, TemplatedValue};
 use crate::compile::bundle::url;
 use crate::compile::compiler::Compiler;
-use crate::compile::flow::http::{inherit, unfit};
+use crate::compile::flow::http::{inherit, reserved_header};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
@@ -20,7 +21,7 @@ use crate::language::template::json::JsonTemplate;
 use crate::language::template::placeholder::placeholders;
 use crate::language::template::{Escape, Template};
 
-/// The request, and how long it may take where the connection says so.
+/// Lowers the request. Returns it with the timeout of its connection, if that has one.
 pub fn lower(
     action: &HttpAction,
     parameters: Option<&Node>,
@@ -55,7 +56,7 @@ pub fn lower(
     Some((http, connection.and_then(|connection| connection.timeout)))
 }
 
-/// The parameters of a state that are the same for every event.
+/// Returns the parameters of a state that are the same for every event.
 fn constants(parameters: Option<&Node>) -> BTreeMap<String, String> {
     let entries = parameters.and_then(Node::as_map).unwrap_or_default();
     let constants = entries.iter().filter_map(|entry| {
@@ -67,7 +68,7 @@ fn constants(parameters: Option<&Node>) -> BTreeMap<String, String> {
 }
 
 fn lower_method(action: &HttpAction, diagnostics: &mut Diagnostics) -> Option<&'static str> {
-    let Some(word) = &action.method else {
+    let Some(name) = &action.method else {
         return Some(match action.body {
             Some(_) => "POST",
             None => "GET",
@@ -75,11 +76,11 @@ fn lower_method(action: &HttpAction, diagnostics: &mut Diagnostics) -> Option<&'
     };
     let known = METHODS
         .into_iter()
-        .find(|known| known.eq_ignore_ascii_case(&word.text));
+        .find(|known| known.eq_ignore_ascii_case(&name.text));
     if known.is_none() {
-        let message = format!("`{}` is no HTTP method", word.text);
+        let message = format!("unknown HTTP method `{}`", name.text);
         let help = format!("use one of {}", METHODS.join(", "));
-        diagnostics.error(Code::InvalidValue, word.at, message, &help);
+        diagnostics.error(Code::InvalidValue, name.at, message, &help);
     }
     known
 }
@@ -88,21 +89,21 @@ fn lower_headers(
     pairs: &[NameValue],
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<(String, Template)>> {
-    let mut sound = true;
+    let mut valid = true;
     for pair in pairs {
-        if let Some(help) = unfit(&pair.key.text) {
+        if let Some(help) = reserved_header(&pair.key.text) {
             let message = format!("the header `{}` cannot be set", pair.key.text);
             diagnostics.error(Code::InvalidValue, pair.key.at, message, help);
-            sound = false;
+            valid = false;
         }
-        warn_of_secret(pair, diagnostics);
+        warn_about_secret(pair, diagnostics);
     }
     let headers = lower_pairs(pairs, diagnostics);
-    headers.filter(|_| sound)
+    headers.filter(|_| valid)
 }
 
-/// Credentials belong into a connection.
-fn warn_of_secret(pair: &NameValue, diagnostics: &mut Diagnostics) {
+/// Warns about credentials in the bundle: they belong in a connection.
+fn warn_about_secret(pair: &NameValue, diagnostics: &mut Diagnostics) {
     const NAMES: [&str; 6] = [
         "authorization",
         "api-key",
@@ -113,13 +114,10 @@ fn warn_of_secret(pair: &NameValue, diagnostics: &mut Diagnostics) {
     ];
     let name = pair.key.text.to_ascii_lowercase();
     let text = pair.value.node.scalar_text().unwrap_or_default();
-    let written = !text.contains("{{") && !pair.value.reference;
-    if written && NAMES.iter().any(|secret| name.contains(secret)) {
-        let message = format!(
-            "the header `{}` holds what looks like a secret",
-            pair.key.text
-        );
-        let help = "take it out, and give it to a connection of flowtrigger.yaml: `auth: { bearer: \"{{ secret.NAME }}\" }`; name that by `connectionName`";
+    let is_literal = !text.contains("{{") && !pair.value.reference;
+    if is_literal && NAMES.iter().any(|secret| name.contains(secret)) {
+        let message = format!("the header `{}` seems to contain a secret", pair.key.text);
+        let help = "move it to a connection of flowtrigger.yaml, `auth: { bearer: \"{{ secret.NAME }}\" }`, and name the connection in `connectionName`";
         diagnostics.warning(Code::SecretInFile, pair.value.node.at, message, help);
     }
 }
@@ -133,34 +131,38 @@ fn lower_pairs(
         .map(|pair| {
             Some((
                 pair.key.text.clone(),
-                text(&pair.value, &pair.key.text, diagnostics)?,
+                lower_text(&pair.value, &pair.key.text, diagnostics)?,
             ))
         })
         .collect();
     lowered.into_iter().collect()
 }
 
-fn text(filled: &TemplatedValue, key: &str, diagnostics: &mut Diagnostics) -> Option<Template> {
-    if matches!(filled.node.value, Yaml::Null | Yaml::List(_) | Yaml::Map(_)) {
-        diagnostics.wrong_type(&filled.node, key, "text");
+fn lower_text(
+    value: &TemplatedValue,
+    key: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<Template> {
+    if matches!(value.node.value, Yaml::Null | Yaml::List(_) | Yaml::Map(_)) {
+        diagnostics.wrong_type(&value.node, key, "text");
         return None;
     }
-    let written = filled
+    let written = value
         .node
         .scalar_text()
-        .unwrap_or_else(|| filled.node.to_json().to_string());
-    let text = match filled.reference && written.starts_with('$') {
+        .unwrap_or_else(|| value.node.to_json().to_string());
+    let text = match value.reference && written.starts_with('$') {
         true => format!("{{{{{written}}}}}"),
         false => written,
     };
-    Template::in_document("", &text, &filled.node, Escape::None, diagnostics)
+    Template::in_document("", &text, &value.node, Escape::None, diagnostics)
 }
 
-/// A text that is more than one placeholder is sent as it is, anything else as JSON.
-fn lower_body(filled: &TemplatedValue, names: &mut NameResolver<'_>) -> Option<BodyTemplate> {
-    let tree = match filled.reference {
-        true => JsonTemplate::reference(&filled.node, "requestBody.$", names.diagnostics)?,
-        false => JsonTemplate::in_document(&filled.node, names)?,
+/// Lowers the body. A text that is more than one placeholder is sent as text, anything else as JSON.
+fn lower_body(value: &TemplatedValue, names: &mut NameResolver<'_>) -> Option<BodyTemplate> {
+    let tree = match value.reference {
+        true => JsonTemplate::reference(&value.node, "requestBody.$", names.diagnostics)?,
+        false => JsonTemplate::in_document(&value.node, names)?,
     };
     Some(match tree {
         JsonTemplate::Text(text) => BodyTemplate::Raw(text),

@@ -1,5 +1,5 @@
-//! The actions that ZIS brings: jq, and the settings of an integration. The rest of them is refused with a
-//! word that says what to do instead.
+//! Lowers the built-in actions of ZIS: jq, and access to the settings of an integration.
+//! The other built-in actions are errors, with help about what to use instead.
 
 use std::sync::Arc;
 
@@ -54,21 +54,21 @@ pub fn lower(
             access(parameters, Some(patch), bundle, names.diagnostics)
         }
         other => {
-            refuse(other, name, names.diagnostics);
+            report_unsupported(other, name, names.diagnostics);
             None
         }
     }
 }
 
-/// Whether there is such an action here; what another would leave behind is not known.
+/// Whether a built-in action is supported. The result of any other is unknown.
 pub fn is_known(name: &str) -> bool {
     [JQ, LOAD, PATCH].contains(&name)
 }
 
-fn refuse(other: &str, name: &SpannedText, diagnostics: &mut Diagnostics) {
+fn report_unsupported(other: &str, name: &SpannedText, diagnostics: &mut Diagnostics) {
     if LINKS.contains(&other) {
-        let message = format!("`{other}` needs the links of ZIS, which are not built");
-        let help = "keep what belongs together under a scope with `LoadConfig` and `PatchConfig`, or in a field of the ticket";
+        let message = format!("`{other}` needs the links of ZIS, which are not supported");
+        let help = "store the relation in a scope with `LoadConfig` and `PatchConfig`, or in a ticket field";
         diagnostics.error(Code::NotBuiltYet, name.at, message, help);
         return;
     }
@@ -81,7 +81,7 @@ fn refuse(other: &str, name: &SpannedText, diagnostics: &mut Diagnostics) {
     diagnostics.error(Code::UndefinedName, name.at, message, &help);
 }
 
-/// The parameters, each of those that are needed among them; reports those that mean nothing.
+/// Returns the parameters if all required ones are present. Reports missing and unknown ones.
 fn required<'n>(
     name: &SpannedText,
     parameters: Option<&'n Node>,
@@ -113,7 +113,7 @@ fn required<'n>(
     parameters
 }
 
-/// The node under a key, or under the key with `.$` behind it.
+/// Returns the value under a key, or under the key with the suffix `.$`, and whether it has the suffix.
 fn find<'n>(parameters: &'n Node, key: &str) -> Option<(&'n Node, bool)> {
     let plain = parameters.get(key).map(|node| (node, false));
     plain.or_else(|| Some((parameters.get(&format!("{key}.$"))?, true)))
@@ -140,16 +140,15 @@ fn lower_program(parameters: &Node, diagnostics: &mut Diagnostics) -> Option<Tem
     let (node, _) = find(parameters, "expr")?;
     let program = lower_text(parameters, "expr", diagnostics)?;
     if !placeholders(program.source()).is_empty() {
-        let message =
-            "a value of the event becomes part of the jq program, and may change what it does";
-        let help = "pass the value by `data` and name it in `expr`";
+        let message = "an event value becomes part of the jq program and can change what it does";
+        let help = "pass the value in `data` and read it in `expr`";
         diagnostics.warning(Code::BadTemplate, node.at, message, help);
         return Some(program);
     }
     check_program(node, program.source(), diagnostics).then_some(program)
 }
 
-/// The value that the program reads. A text that is JSON stands for what it says.
+/// Lowers the input of the program. A text that contains JSON is parsed.
 fn lower_input(parameters: &Node, names: &mut NameResolver<'_>) -> Option<JqInput> {
     if let Some((node, false)) = find(parameters, "data")
         && let Some(text) = node.as_text()
@@ -171,7 +170,7 @@ fn access(
     let scope = lower_text(parameters, "scope", diagnostics)?;
     if scope.beginning().contains('*') {
         let (node, _) = find(parameters, "scope")?;
-        let message = "a scope is found by its whole name here";
+        let message = "a scope must be named in full";
         diagnostics.error(
             Code::InvalidValue,
             node.at,

@@ -1,5 +1,5 @@
-//! The tests of a choice as conditions, over the same operators as a rule's, so that they are told in the
-//! same words. A comparison reads values of its own kind alone: no number in a text, no rank of a word.
+//! Lowers the tests of a choice to conditions with the operators of rules.
+//! A comparison reads only values of its own kind: no numbers in a text, no order of priorities.
 
 use std::sync::Arc;
 
@@ -21,14 +21,14 @@ use crate::language::operator::{CaseSensitivity, Operator};
 use crate::language::resolver::NameResolver;
 
 pub fn lower(test: &ChoiceTest, names: &mut NameResolver<'_>) -> Option<Condition> {
-    let branch = TestContext {
+    let context = TestContext {
         group: "all".into(),
         polarity: Polarity::Positive,
     };
-    branch.lower(test, names)
+    context.lower(test, names)
 }
 
-/// Where in the tree: negation is carried down to the comparisons.
+/// The position in the tree. Negation is pushed down to the comparisons.
 #[derive(Clone)]
 struct TestContext {
     group: String,
@@ -100,8 +100,8 @@ impl TestContext {
         let path = path(&variable.text, variable.at, names.diagnostics);
         let operators = operators(comparison, at, names.diagnostics);
         let path = Arc::new(path?);
-        let predicates = operators?.into_iter().map(|(operator, wanted)| {
-            let polarity = match wanted {
+        let predicates = operators?.into_iter().map(|(operator, expected)| {
+            let polarity = match expected {
                 Polarity::Positive => self.polarity,
                 Polarity::Negated => self.polarity.flip(),
             };
@@ -121,7 +121,7 @@ impl TestContext {
     }
 }
 
-/// The operators that must hold, or must not, for a comparison to hold.
+/// Returns the operators of a comparison, each with whether it must hold or must not.
 fn operators(
     comparison: &Comparison,
     at: Span,
@@ -140,11 +140,16 @@ fn operators(
             lower_operand(operand, at, diagnostics)?,
         )),
         Comparison::Time(Relation::Equals, operand) => {
-            // The same moment may be written in several ways.
+            // The same time can be written in several ways.
             let operand = lower_operand(operand, at, diagnostics)?;
-            let sides = [Relation::LessOrEqual, Relation::GreaterOrEqual];
-            let sides = sides.map(|side| related(ValueKind::Time, side, operand.clone()));
-            Some(sides.map(|operator| (operator, Polarity::Positive)).into())
+            let relations = [Relation::LessOrEqual, Relation::GreaterOrEqual];
+            let operators =
+                relations.map(|relation| related(ValueKind::Time, relation, operand.clone()));
+            Some(
+                operators
+                    .map(|operator| (operator, Polarity::Positive))
+                    .into(),
+            )
         }
         Comparison::Time(relation, operand) => one(related(
             ValueKind::Time,
@@ -167,7 +172,7 @@ fn operators(
 }
 
 fn related(kind: ValueKind, relation: Relation, operand: operand::Operand) -> Operator {
-    let ordered = |side| OrderComparison::of_kind(kind, side, operand.clone());
+    let ordered = |order| OrderComparison::of_kind(kind, order, operand.clone());
     match relation {
         Relation::Equals => equals(operand),
         Relation::Less => Operator::Lt(ordered(OrderRelation::Less)),

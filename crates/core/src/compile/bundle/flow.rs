@@ -1,5 +1,5 @@
-//! The states of a flow as steps: where each leads, what it takes of the document and where its result
-//! goes. Names that lead nowhere are told elsewhere; here they make no flow.
+//! Lowers the states of a flow to steps, with their next steps, input, parameters and results.
+//! A flow with an unknown name is not lowered; `check` reports the name.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,11 +25,11 @@ use crate::language::template::{Escape, Template};
 use crate::path::{Path, PathKind, PathSegment, Root};
 use crate::run::retry::RetryPolicy;
 
-/// How long a request may take whose connection does not say.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// The default timeout of a request.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub fn lower(definition: &Definition, bundle: &Bundle, cx: &mut Compiler<'_>) -> Option<Flow> {
-    let start = definition.place(&definition.start_at.text);
+    let start = definition.position(&definition.start_at.text);
     let mut states: Vec<&BundleState> = definition.states.iter().collect();
     if let Some(start) = start {
         // A flow begins with its first step.
@@ -37,9 +37,9 @@ pub fn lower(definition: &Definition, bundle: &Bundle, cx: &mut Compiler<'_>) ->
         states.insert(0, first);
     }
     let mut lowering = FlowLowering {
-        places: (0..)
+        positions: (0..)
             .zip(&states)
-            .map(|(place, state)| (state.name.text.as_str(), place))
+            .map(|(position, state)| (state.name.text.as_str(), position))
             .collect(),
         fallbacks: Vec::new(),
         next: u32::try_from(states.len()).unwrap_or(u32::MAX),
@@ -55,10 +55,10 @@ pub fn lower(definition: &Definition, bundle: &Bundle, cx: &mut Compiler<'_>) ->
 }
 
 struct FlowLowering<'b> {
-    places: HashMap<&'b str, u32>,
-    /// Steps that fail the flow where no choice holds.
+    positions: HashMap<&'b str, u32>,
+    /// Steps that fail the flow if no choice holds.
     fallbacks: Vec<Step>,
-    /// The place of the next of them.
+    /// The position of the next fallback.
     next: u32,
     bundle: &'b Bundle,
 }
@@ -72,7 +72,7 @@ impl FlowLowering<'_> {
             None => Some(None),
         };
         let next = match &state.then {
-            state::NextState::Next(next) => Some(Some(*self.places.get(next.text.as_str())?)),
+            state::NextState::Next(next) => Some(Some(*self.positions.get(next.text.as_str())?)),
             state::NextState::End => Some(None),
         };
         let (action, timeout) = action?;
@@ -87,7 +87,7 @@ impl FlowLowering<'_> {
         })
     }
 
-    /// What the state does, and how long a request of it may take.
+    /// Lowers the action of a state. Returns it with its timeout.
     fn action(&mut self, state: &BundleState, cx: &mut Compiler<'_>) -> Option<(Action, Duration)> {
         let action = match &state.does {
             StateKind::Action {
@@ -99,13 +99,13 @@ impl FlowLowering<'_> {
                 } else {
                     let own = self.bundle.action(&name.text)?;
                     let (http, timeout) = action::lower(own, parameters.as_ref(), self.bundle, cx)?;
-                    return Some((Action::from(http), timeout.unwrap_or(TIMEOUT)));
+                    return Some((Action::from(http), timeout.unwrap_or(DEFAULT_TIMEOUT)));
                 }
             }
             StateKind::Choice { choices, default } => {
                 let fallback = match default {
-                    Some(default) => *self.places.get(default.text.as_str())?,
-                    None => self.fail_where_none_holds(state, cx),
+                    Some(default) => *self.positions.get(default.text.as_str())?,
+                    None => self.add_fallback(state, cx),
                 };
                 self.choose(choices, fallback, state, &mut cx.names)?
             }
@@ -121,7 +121,7 @@ impl FlowLowering<'_> {
             }
             StateKind::Pass { result, .. } => Action::Set(match result {
                 Some(result) => JsonTemplate::Value(Arc::new(result.to_json())),
-                None => JsonTemplate::Field(Arc::new(whole())),
+                None => JsonTemplate::Field(Arc::new(root_path())),
             }),
             StateKind::Succeed { message } => Action::Succeed(match message {
                 Some(message) => Some(self::message(&[message], cx.diagnostics())?),
@@ -135,7 +135,7 @@ impl FlowLowering<'_> {
                 })
             }
         };
-        Some((action, TIMEOUT))
+        Some((action, DEFAULT_TIMEOUT))
     }
 
     fn choose(
@@ -148,7 +148,7 @@ impl FlowLowering<'_> {
         let mut branches: Vec<Option<Branch>> = Vec::with_capacity(choices.len() + 1);
         for choice in choices {
             let when = choice::lower(&choice.test, names);
-            let then = self.places.get(choice.next.text.as_str());
+            let then = self.positions.get(choice.next.text.as_str());
             branches.push(when.zip(then).map(|(when, then)| Branch {
                 at: choice.at,
                 when: Some(when),
@@ -164,15 +164,16 @@ impl FlowLowering<'_> {
         Some(Action::Choose(Box::new(Choose { branches })))
     }
 
-    /// A step that fails as ZIS does where no choice holds and there is no `Default`.
-    fn fail_where_none_holds(&mut self, state: &BundleState, cx: &mut Compiler<'_>) -> u32 {
+    /// Adds a step that fails the flow, as ZIS does if no choice holds and there is no `Default`. Returns
+    /// its position.
+    fn add_fallback(&mut self, state: &BundleState, cx: &mut Compiler<'_>) -> u32 {
         let name = &state.name.text;
         let why = format!("no choice of `{name}` holds, and it has no `Default`; add one");
         let action = Action::Fail(Some(Template::literal(why)));
         self.fallbacks.push(Step {
             name: format!("{name} without a default"),
             at: state.name.at,
-            settings: cx.cache.settings.share(settings(&action, TIMEOUT)),
+            settings: cx.cache.settings.share(settings(&action, DEFAULT_TIMEOUT)),
             action,
             next: None,
             catch: None,
@@ -183,18 +184,18 @@ impl FlowLowering<'_> {
                 output: None,
             })),
         });
-        let place = self.next;
+        let position = self.next;
         self.next += 1;
-        place
+        position
     }
 
     fn catch(&self, catch: &state::Catcher, diagnostics: &mut Diagnostics) -> Option<Catch> {
-        let error = landing(
+        let error = result_path(
             catch.result.as_ref(),
             ResultPath::At(Vec::new()),
             diagnostics,
         );
-        let next = self.places.get(catch.next.text.as_str());
+        let next = self.positions.get(catch.next.text.as_str());
         Some(Catch {
             then: BranchTarget::Goto(*next?),
             error: error?,
@@ -216,11 +217,11 @@ fn settings(action: &Action, timeout: Duration) -> StepSettings {
 }
 
 fn data(state: &BundleState, names: &mut NameResolver<'_>) -> Option<StatePaths> {
-    let input = place(state.input.as_ref(), "InputPath", names.diagnostics);
-    let output = place(state.output.as_ref(), "OutputPath", names.diagnostics);
-    let result = landing(
+    let input = lower_path(state.input.as_ref(), "InputPath", names.diagnostics);
+    let output = lower_path(state.output.as_ref(), "OutputPath", names.diagnostics);
+    let result = result_path(
         state.result.as_ref(),
-        usual_landing(state),
+        default_result_path(state),
         names.diagnostics,
     );
     let parameters = match &state.does {
@@ -228,7 +229,7 @@ fn data(state: &BundleState, names: &mut NameResolver<'_>) -> Option<StatePaths>
             name, parameters, ..
         } => {
             let common = ResourceName::parse(&name.text).is_some_and(|full| full.is_common());
-            // What a built-in action takes is part of what it does.
+            // The parameters of a built-in action are part of the action.
             let own = parameters.as_ref().filter(|_| !common);
             own.map(|node| JsonTemplate::in_document(node, names))
         }
@@ -253,8 +254,8 @@ fn data(state: &BundleState, names: &mut NameResolver<'_>) -> Option<StatePaths>
     })
 }
 
-/// Where the result goes that a state says no `ResultPath` for.
-pub fn usual_landing(state: &BundleState) -> ResultPath {
+/// Returns where a state without `ResultPath` writes its result.
+pub fn default_result_path(state: &BundleState) -> ResultPath {
     match &state.does {
         StateKind::Action { name, .. } if name.text == builtin::PATCH => ResultPath::Nowhere,
         StateKind::Action { .. } | StateKind::Map { .. } | StateKind::Pass { .. } => {
@@ -267,47 +268,47 @@ pub fn usual_landing(state: &BundleState) -> ResultPath {
     }
 }
 
-/// `InputPath` and `OutputPath`; the outer None after reporting one that is none.
-fn place(
-    spot: Option<&PathField>,
+/// Lowers `InputPath` or `OutputPath`. The outer None follows after an error.
+fn lower_path(
+    field: Option<&PathField>,
     key: &str,
     diagnostics: &mut Diagnostics,
 ) -> Option<Option<Path>> {
-    let Some(spot) = spot else {
+    let Some(field) = field else {
         return Some(None);
     };
-    let Some(text) = &spot.path else {
-        let message = format!("`{key}: null` would leave nothing of the document");
+    let Some(text) = &field.path else {
+        let message = format!("`{key}: null` would remove the whole document");
         diagnostics.error(
             Code::InvalidValue,
-            spot.at,
+            field.at,
             message,
-            "name the part that is meant, or leave it out",
+            "write the path of a part, or remove the key",
         );
         return None;
     };
-    path(text, spot.at, diagnostics).map(Some)
+    path(text, field.at, diagnostics).map(Some)
 }
 
-/// The keys that a `ResultPath` names; null keeps the document as it is.
-fn landing(
-    spot: Option<&PathField>,
-    usual: ResultPath,
+/// Lowers `ResultPath` to the keys that it names. null leaves the document unchanged.
+fn result_path(
+    field: Option<&PathField>,
+    default: ResultPath,
     diagnostics: &mut Diagnostics,
 ) -> Option<ResultPath> {
-    let Some(spot) = spot else {
-        return Some(usual);
+    let Some(field) = field else {
+        return Some(default);
     };
-    let Some(text) = &spot.path else {
+    let Some(text) = &field.path else {
         return Some(ResultPath::Nowhere);
     };
-    let path = path(text, spot.at, diagnostics)?;
+    let path = path(text, field.at, diagnostics)?;
     match path.route {
         PathKind::Plain { keys, .. } if keys.iter().all(is_name) => Some(ResultPath::At(keys)),
         PathKind::Plain { .. } | PathKind::Query(_) => {
-            let message = format!("`{text}` is no one place to put a result");
-            let help = "name keys alone: `$.lookup.order`";
-            diagnostics.error(Code::BadPath, spot.at, message, help);
+            let message = format!("`{text}` is not a single location for a result");
+            let help = "use only keys: `$.lookup.order`";
+            diagnostics.error(Code::BadPath, field.at, message, help);
             None
         }
     }
@@ -332,8 +333,8 @@ pub(super) fn path(
     }
 }
 
-/// `$`.
-fn whole() -> Path {
+/// Returns the path `$`.
+fn root_path() -> Path {
     Path {
         text: "$".into(),
         route: PathKind::Plain {
@@ -343,7 +344,7 @@ fn whole() -> Path {
     }
 }
 
-/// The texts of a `Succeed` or `Fail`, joined; one that is a path stands for what is there.
+/// Joins the texts of a `Succeed` or `Fail`. A text that is a path is replaced by its value.
 fn message(parts: &[&Node], diagnostics: &mut Diagnostics) -> Option<Template> {
     let texts: Vec<String> = parts.iter().filter_map(|node| node.scalar_text()).collect();
     let filled = texts.iter().map(|text| match text.strip_prefix('$') {

@@ -1,5 +1,5 @@
-//! Compiles a bundle: one rule for each job spec, and every flow under its whole name.
-//! A bundle with a mistake anywhere makes no rule; all its mistakes are reported.
+//! Compiles a bundle: one rule for each job spec, and every flow under its full name.
+//! All mistakes are reported; a bundle with any gives no rules.
 
 pub mod action;
 pub mod builtin;
@@ -34,18 +34,18 @@ use crate::rule::version::{IncludedDocument, RuleVersion};
 use crate::rule::{Lane, Rule};
 
 pub use crate::compile::bundle::builtin::{LOAD, PATCH, is_known};
-pub use crate::compile::bundle::flow::usual_landing;
+pub use crate::compile::bundle::flow::default_result_path;
 
-/// What a bundle is compiled to.
+/// The rules and flows of a bundle.
 #[derive(Default)]
 pub struct CompiledBundle {
-    /// One for each job spec; none where anything in the bundle is wrong.
+    /// One for each job spec; none if the bundle has a mistake.
     pub rules: Vec<Arc<Rule>>,
-    /// All flows, by which rules outside the bundle run them.
+    /// All flows, which rules outside the bundle can run by name.
     pub flows: Vec<NamedFlow>,
 }
 
-/// Compiles the bundle of a document; reports everything that is wrong with it.
+/// Compiles the bundle of a document. Reports all its mistakes.
 pub fn compile(
     node: &Node,
     part: &IncludedDocument,
@@ -67,10 +67,10 @@ pub fn compile(
     compiled
 }
 
-/// What a job spec listens to.
+/// The events that a job spec listens to.
 pub struct JobSpecTrigger<'b> {
     pub spec: &'b JobSpec,
-    /// The place of the flow that it starts.
+    /// The position of the flow that it starts.
     flow: Option<usize>,
     pub source: Option<String>,
     pub types: Option<Arc<[TypePattern]>>,
@@ -89,7 +89,7 @@ fn lower_bundle(
     check::names(bundle, &triggers, cx);
     let mut flows: Vec<Option<step::Flow>> = Vec::with_capacity(bundle.flows.len());
     for (place, flow) in bundle.flows.iter().enumerate() {
-        cx.names.fields = fields_of(place, &triggers);
+        cx.names.fields = flow_fields(place, &triggers);
         check::flow(flow, bundle, &mut cx.names);
         flows.push(flow::lower(&flow.definition, bundle, cx));
     }
@@ -97,7 +97,7 @@ fn lower_bundle(
     for trigger in triggers {
         let started = trigger.flow.and_then(|place| flows.get(place)).cloned();
         if let Some(flow) = trigger.flow.and_then(|place| bundle.flows.get(place)) {
-            cx.cache.flows.run(&bundle.name_of(flow).into());
+            cx.cache.flows.mark_used(&bundle.name_of(flow).into());
         }
         if let Some(flow) = started.flatten() {
             cx.names.fields = trigger.fields.clone();
@@ -110,8 +110,8 @@ fn lower_bundle(
     }
 }
 
-/// What the events hold that may start a flow: all that any of its job specs listens to.
-fn fields_of(flow: usize, triggers: &[JobSpecTrigger<'_>]) -> EventFields {
+/// Returns the fields of the events that can start a flow: those of all its job specs.
+fn flow_fields(flow: usize, triggers: &[JobSpecTrigger<'_>]) -> EventFields {
     let mut types: Vec<EventType> = Vec::new();
     for trigger in triggers.iter().filter(|trigger| trigger.flow == Some(flow)) {
         match &trigger.fields {
@@ -131,14 +131,14 @@ fn lower_trigger<'b>(
     cx: &mut Compiler<'_>,
 ) -> JobSpecTrigger<'b> {
     let source = lower_source(&spec.event_source, cx);
-    let types = one_type(&spec.event_type, cx.diagnostics())
+    let types = check_single_type(&spec.event_type, cx.diagnostics())
         .then(|| lower_types(&spec.event_type, source.as_deref(), cx))
         .flatten();
     let fields = match &types {
         Some(_) => cx.names.fields.clone(),
         None => EventFields::Open,
     };
-    warn_of_display_name(&spec.event_type, types.as_deref(), cx.diagnostics());
+    warn_about_display_name(&spec.event_type, types.as_deref(), cx.diagnostics());
     let name = ResourceName::short(&spec.flow_name.text);
     JobSpecTrigger {
         spec,
@@ -149,11 +149,11 @@ fn lower_trigger<'b>(
     }
 }
 
-fn one_type(node: &Node, diagnostics: &mut Diagnostics) -> bool {
+fn check_single_type(node: &Node, diagnostics: &mut Diagnostics) -> bool {
     let help = match &node.value {
         Yaml::List(_) => "write a job spec for each, with the same `flow_name`",
         Yaml::Text(text) if text.ends_with('*') => {
-            "ZIS knows no families: write a job spec for each type"
+            "ZIS has no families: write a job spec for each type"
         }
         _ => return true,
     };
@@ -162,20 +162,23 @@ fn one_type(node: &Node, diagnostics: &mut Diagnostics) -> bool {
     false
 }
 
-/// A display name is understood here, and is silently another type there.
-fn warn_of_display_name(node: &Node, types: Option<&[TypePattern]>, diagnostics: &mut Diagnostics) {
+/// Warns about a display name: it works here, but ZIS does not recognise it.
+fn warn_about_display_name(
+    node: &Node,
+    types: Option<&[TypePattern]>,
+    diagnostics: &mut Diagnostics,
+) {
     let (Some(text), Some([TypePattern::Tag(tag)])) = (node.as_text(), types) else {
         return;
     };
     if text != tag {
-        let message = format!(
-            "`{text}` is what people call the type, and starts nothing on ZIS; here it starts the flow"
-        );
+        let message =
+            format!("`{text}` is a display name: it starts the flow here, but not on ZIS");
         diagnostics.warning(
             Code::UnknownEventType,
             node.at,
             message,
-            format!("write its tag: `{tag}`"),
+            format!("write the name of the type: `{tag}`"),
         );
     }
 }
@@ -209,17 +212,17 @@ fn rule(
     Some(rule)
 }
 
-/// `INTEGRATION.JOBSPEC`, as far as both are made of what names of rules are made of.
+/// Returns `INTEGRATION.JOBSPEC`, with characters that rule names cannot have replaced.
 pub fn rule_name(integration: &str, spec: &str) -> String {
     let plain = |c: char| match c.is_ascii_alphanumeric() || "._-".contains(c) {
         true => c,
         false => '-',
     };
-    let whole = match integration {
+    let full = match integration {
         "" => spec.to_owned(),
         integration => format!("{integration}.{spec}"),
     };
-    let name: String = whole.chars().map(plain).take(100).collect();
+    let name: String = full.chars().map(plain).take(100).collect();
     let name = name.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
     match name {
         "" => "job-spec".into(),
@@ -227,8 +230,14 @@ pub fn rule_name(integration: &str, spec: &str) -> String {
     }
 }
 
-/// A name that leads nowhere, with the nearest that there is.
-pub fn nowhere(at: Span, what: &str, name: &str, known: &[&str], diagnostics: &mut Diagnostics) {
+/// Reports an unknown name, with the most similar known one.
+pub fn report_unknown_name(
+    at: Span,
+    what: &str,
+    name: &str,
+    known: &[&str],
+    diagnostics: &mut Diagnostics,
+) {
     use crate::document::suggest;
 
     let message = format!("no {what} is called `{name}`");
@@ -240,7 +249,7 @@ pub fn nowhere(at: Span, what: &str, name: &str, known: &[&str], diagnostics: &m
     diagnostics.error(Code::UndefinedName, at, message, &help);
 }
 
-/// Whether a name leads to a resource that has mistakes of its own.
-pub fn told(bundle: &Bundle, kind: ResourceKind, name: &str) -> bool {
+/// Whether a name is that of an invalid resource, whose mistakes are reported.
+pub fn is_reported(bundle: &Bundle, kind: ResourceKind, name: &str) -> bool {
     bundle.is_broken(kind, name)
 }

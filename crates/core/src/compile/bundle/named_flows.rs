@@ -1,4 +1,4 @@
-//! The flows of a bundle under their whole names, so that rules may run them:
+//! Names the flows of a bundle in full, so that rules can run them:
 //! `flow_name: zis:INTEGRATION:flow:NAME`.
 
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use crate::compile::flow::named_flows::{NamedFlow, NamedFlowBody};
 use crate::flow::step;
 use crate::rule::version::IncludedDocument;
 
-/// The flows of a bundle, as they were lowered. A flow with mistakes keeps its name, so that the rule
-/// that runs it has none.
+/// Returns the flows of a bundle. An invalid flow keeps its name, so that rules that run it are not
+/// reported too.
 pub fn named_flows(
     bundle: &Bundle,
     lowered: Vec<Option<step::Flow>>,
     part: &IncludedDocument,
 ) -> Vec<NamedFlow> {
-    // Two of one name are reported where the bundle is read.
+    // Duplicate names are reported when the bundle is read.
     let is_first = |place: usize, name: &str| {
         let mut before = bundle.flows[..place].iter();
         before.all(|flow| flow.name.text != name)

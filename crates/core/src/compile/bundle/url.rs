@@ -1,5 +1,6 @@
-//! Where a request goes. Credentials go to the host of their connection alone; what an event holds forms
-//! no host, so that a host with a placeholder is the connection's, or refused.
+//! Lowers the URL of a request.
+//! Credentials are sent only to the host of their connection. Event values cannot form a host: a host with
+//! a placeholder is replaced by that of the connection, or is an error.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ use crate::language::template::{Escape, Template};
 
 type Constants = BTreeMap<String, String>;
 
-/// The address, and the connection whose credentials go with the request.
+/// Lowers the URL. Returns it with the connection whose credentials the request has.
 pub fn lower<'c>(
     action: &HttpAction,
     constants: &Constants,
@@ -26,7 +27,7 @@ pub fn lower<'c>(
     cx: &mut Compiler<'c>,
 ) -> Option<(Template, Option<&'c Connection>)> {
     let named = match &action.connection {
-        Some(word) => Some(connection(word, bundle, cx)?),
+        Some(name) => Some(connection(name, bundle, cx)?),
         None => None,
     };
     match &action.address {
@@ -47,25 +48,25 @@ pub fn lower<'c>(
     }
 }
 
-/// The connection that a bundle's name for it means.
+/// Finds the connection for a name in the bundle. Reports an unknown one.
 fn connection<'c>(
-    word: &SpannedText,
+    name: &SpannedText,
     bundle: &Bundle,
     cx: &mut Compiler<'c>,
 ) -> Option<&'c Connection> {
-    let ours = cx.config.connection_of(&bundle.integration, &word.text);
+    let ours = cx.config.connection_of(&bundle.integration, &name.text);
     if let Some(connection) = cx.config.connections.get(&ours) {
         return Some(connection);
     }
-    let (theirs, integration) = (&word.text, &bundle.integration);
-    let message = format!("no connection is called `{theirs}`");
+    let (theirs, integration) = (&name.text, &bundle.integration);
+    let message = format!("unknown connection `{theirs}`");
     let known = cx.config.connections.keys().map(String::as_str);
     let near = suggest::nearest(theirs, known).unwrap_or("OURS");
     let help = format!(
-        "define it under `connections` in flowtrigger.yaml, or name the one that is meant: `integrations: {{ {integration}: {{ connections: {{ {theirs}: {near} }} }} }}`"
+        "define it under `connections` in flowtrigger.yaml, or map it to an existing one: `integrations: {{ {integration}: {{ connections: {{ {theirs}: {near} }} }} }}`"
     );
     cx.names
-        .not_configured(Code::UnknownConnection, word.at, message, &help);
+        .not_configured(Code::UnknownConnection, name.at, message, &help);
     None
 }
 
@@ -73,8 +74,9 @@ fn zendesk<'c>(node: &Node, bundle: &Bundle, cx: &mut Compiler<'c>) -> Option<&'
     let ours = cx.config.zendesk_of(&bundle.integration);
     let found = cx.config.connections.get(&ours);
     if found.is_none() {
-        let message =
-            format!("`path` goes to your own Zendesk, and no connection is called `{ours}`");
+        let message = format!(
+            "`path` needs the connection `{ours}` to your own Zendesk, which is not defined"
+        );
         let help = "define `connections: { zendesk: { base_url: https://YOURS.zendesk.com, auth: … } }` in flowtrigger.yaml";
         cx.names
             .not_configured(Code::UnknownConnection, node.at, message, help);
@@ -82,15 +84,15 @@ fn zendesk<'c>(node: &Node, bundle: &Bundle, cx: &mut Compiler<'c>) -> Option<&'
     found
 }
 
-/// The text of an address, with what the state always passes put in.
+/// Returns the text of a URL with the constant parameters filled in.
 fn text(
-    filled: &TemplatedValue,
+    value: &TemplatedValue,
     constants: &Constants,
     key: &str,
     diagnostics: &mut Diagnostics,
 ) -> Option<String> {
-    let written = diagnostics.text(&filled.node, key)?;
-    let written = match filled.reference && written.starts_with('$') {
+    let written = diagnostics.text(&value.node, key)?;
+    let written = match value.reference && written.starts_with('$') {
         true => format!("{{{{{written}}}}}"),
         false => written,
     };
@@ -117,8 +119,8 @@ fn lower_path(
     diagnostics: &mut Diagnostics,
 ) -> Option<Template> {
     if !text.starts_with('/') {
-        let message = format!("`{text}` is no path");
-        let help = "start it with `/`; a whole address belongs into `url`";
+        let message = format!("invalid path `{text}`");
+        let help = "start it with `/`, or write a complete URL under `url`";
         diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
@@ -144,7 +146,7 @@ fn lower_url(
         return Template::in_document("", text, node, Escape::Url, diagnostics);
     }
     let Some(connection) = connection else {
-        let help = "write the host out, or name a `connectionName`: the request goes to the address of that connection then";
+        let help = "write the host literally, or add a `connectionName`: then the request goes to the host of that connection";
         diagnostics.error(
             Code::InvalidValue,
             node.at,
@@ -155,23 +157,23 @@ fn lower_url(
     };
     let origin = origin(connection);
     if rest.is_empty() {
-        let message = "the whole address comes from values";
+        let message = "the whole URL is a template";
         let help = format!(
-            "write its path out: `{origin}/…/{{{{$.id}}}}`; a value fills one part of a path"
+            "write its path literally: `{origin}/…/{{{{$.id}}}}`; a value can be one segment of a path"
         );
         diagnostics.error(Code::InvalidValue, node.at, message, &help);
         return None;
     }
     let message = format!(
-        "the host comes from values, so the request goes to `{origin}`, where `{}` leads",
+        "the host is a template, so the request goes to `{origin}`, the host of the connection `{}`",
         connection.name
     );
-    let help = format!("write it out to be sure: `{origin}{rest}`");
+    let help = format!("write the host literally: `{origin}{rest}`");
     diagnostics.warning(Code::InvalidValue, node.at, message, help);
     Template::in_document(origin, rest, node, Escape::Url, diagnostics)
 }
 
-/// The scheme and host of an address, and what follows.
+/// Splits a URL into scheme with host, and the rest.
 fn split(text: &str) -> (&str, &str) {
     let after = text.find("://").map_or(0, |at| at + 3);
     let found = placeholders(text);
@@ -186,7 +188,7 @@ fn is_outbox(connection: &Connection) -> bool {
     connection.base_url.starts_with("outbox:")
 }
 
-/// Scheme and host of where a connection leads; of an outbox its name.
+/// Returns scheme and host of a connection, or the name of its outbox.
 fn origin(connection: &Connection) -> &str {
     split(&connection.base_url).0
 }
@@ -201,15 +203,15 @@ fn check_origin(
     let theirs = Url::parse(host).map(|url| url.origin());
     match (ours, theirs) {
         (Ok(ours), Ok(theirs)) if ours != theirs => {}
-        // What is no address is told as one.
+        // An invalid URL is reported as such elsewhere.
         _ => return Some(()),
     }
     let message = format!(
-        "the connection `{}` leads to `{}`, and its credentials go nowhere else",
+        "the credentials of the connection `{}` are sent only to `{}`",
         connection.name,
         origin(connection)
     );
-    let help = format!("give it that `base_url`, or name a connection to `{host}`");
+    let help = format!("name a connection with the `base_url` `{host}`");
     diagnostics.error(Code::RefusedTarget, at, message, &help);
     None
 }

@@ -1,5 +1,5 @@
-//! Named flows that were lowered before for the same events and variables, and what was told of them.
-//! It refuses to speak for a flow with a mistake in it: that is lowered for each rule that runs it.
+//! Caches lowered named flows by event types and variables, and the diagnostics reported for them.
+//! A flow with a diagnostic is not cached: it is lowered for each rule that runs it.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -17,86 +17,87 @@ use crate::rule::version::IncludedDocument;
 #[derive(Default)]
 pub struct FlowCache {
     lowered: HashMap<(Arc<str>, EventTypesKey), Vec<CachedFlow>>,
-    /// The names of those that some rule runs.
-    run: BTreeSet<Arc<str>>,
-    told: HashSet<(Span, String)>,
+    /// The names of the flows that some rule runs.
+    used: BTreeSet<Arc<str>>,
+    reported: HashSet<(Span, String)>,
     cycles: BTreeSet<Vec<Arc<str>>>,
 }
 
-/// A flow with nothing to say about it.
+/// A lowered flow without diagnostics.
 #[derive(Clone)]
 pub struct CachedFlow {
-    pub seen: FlowInputs,
-    /// How many flows stood around it.
+    pub inputs: FlowInputs,
+    /// The number of flows around it when it was lowered.
     pub depth: usize,
     pub flow: Arc<Flow>,
-    /// The documents of the flows that it runs.
+    /// The documents of the flows that it calls.
     pub parts: Vec<IncludedDocument>,
 }
 
-/// What a named flow sees of who runs it, beside the event.
+/// What a named flow can read of its caller, in addition to the event.
 #[derive(Clone)]
 pub struct FlowInputs {
     /// The rule's variables.
     pub base: Arc<Value>,
-    /// Those with the flow's own laid over them.
+    /// The same, overridden by the flow's own.
     pub vars: Arc<Value>,
-    /// Variables whose value is told when the flow is run.
-    pub given: BTreeSet<String>,
+    /// Variables whose value the caller sets when the flow runs.
+    pub parameters: BTreeSet<String>,
     pub locals: Vec<Local>,
 }
 
 impl FlowInputs {
-    /// The variables whose values are known.
+    /// Returns the variables whose values are known when the flow is lowered.
     pub fn known(&self) -> Arc<Value> {
-        if self.given.is_empty() {
+        if self.parameters.is_empty() {
             return Arc::clone(&self.vars);
         }
         let mut known = self.vars.as_object().cloned().unwrap_or_default();
-        known.retain(|name, _| !self.given.contains(name));
+        known.retain(|name, _| !self.parameters.contains(name));
         Arc::new(Value::Object(known))
     }
 
-    fn is_like(&self, other: &Self) -> bool {
+    fn equals(&self, other: &Self) -> bool {
         let same = |a: &Arc<Value>, b: &Arc<Value>| Arc::ptr_eq(a, b) || a == b;
         let vars = same(&self.base, &other.base) && same(&self.vars, &other.vars);
-        vars && self.given == other.given && self.locals == other.locals
+        vars && self.parameters == other.parameters && self.locals == other.locals
     }
 }
 
 impl FlowCache {
-    pub fn run(&mut self, name: &Arc<str>) {
-        self.run.insert(Arc::clone(name));
+    pub fn mark_used(&mut self, name: &Arc<str>) {
+        self.used.insert(Arc::clone(name));
     }
 
-    pub fn is_run(&self, name: &str) -> bool {
-        self.run.contains(name)
+    pub fn is_used(&self, name: &str) -> bool {
+        self.used.contains(name)
     }
 
-    /// Whether this is to be told: it was not before.
-    pub fn tell(&mut self, diagnostic: &Diagnostic) -> bool {
-        self.told
+    /// Records a diagnostic as reported. Returns whether it is new.
+    pub fn mark_reported(&mut self, diagnostic: &Diagnostic) -> bool {
+        self.reported
             .insert((diagnostic.at, diagnostic.message.clone()))
     }
 
-    /// The same for flows that run each other in a circle.
-    pub fn tell_cycle(&mut self, names: Vec<Arc<str>>) -> bool {
+    /// Records a cycle of flows as reported. Returns whether it is new.
+    pub fn mark_cycle_reported(&mut self, names: Vec<Arc<str>>) -> bool {
         self.cycles.insert(names)
     }
 
     pub fn get(
         &self,
         named: &NamedFlow,
-        seen: &FlowInputs,
+        inputs: &FlowInputs,
         cx: &Compiler<'_>,
     ) -> Option<CachedFlow> {
         let key = (Arc::clone(&named.name), cx.names.fields.identity()?);
         let mut lowered = self.lowered.get(&key)?.iter();
-        let same = |lowered: &&CachedFlow| lowered.seen.is_like(seen) && cx.depth <= lowered.depth;
+        let same =
+            |lowered: &&CachedFlow| lowered.inputs.equals(inputs) && cx.depth <= lowered.depth;
         lowered.find(same).cloned()
     }
 
-    pub fn keep(&mut self, named: &NamedFlow, fields: EventTypesKey, lowered: CachedFlow) {
+    pub fn insert(&mut self, named: &NamedFlow, fields: EventTypesKey, lowered: CachedFlow) {
         let key = (Arc::clone(&named.name), fields);
         self.lowered.entry(key).or_default().push(lowered);
     }

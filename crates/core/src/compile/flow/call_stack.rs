@@ -1,5 +1,5 @@
-//! The named flows that stand around what is lowered, and the documents that the rule is made of besides
-//! its own. It refuses nothing: whether a flow runs itself is asked where it is run.
+//! Tracks the named flows around the steps being lowered, and the documents a rule includes.
+//! Recursive calls are detected in `flow_call`.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use crate::rule::version::IncludedDocument;
 pub struct FlowStack {
     /// Outermost first.
     pub flows: Vec<Arc<str>>,
-    /// The documents of all flows that the rule runs, each once.
+    /// The documents of all flows that the rule runs, without duplicates.
     pub parts: Vec<IncludedDocument>,
-    /// The rule's own variables, over which each flow lays its own; None outside of any.
+    /// The rule's own variables, which each flow overrides with its own; None outside of named flows.
     pub vars: Option<Arc<Value>>,
 }
 
 impl FlowStack {
-    pub fn is_made_of(&mut self, part: &IncludedDocument) {
+    pub fn include(&mut self, part: &IncludedDocument) {
         if !self.parts.contains(part) {
             self.parts.push(part.clone());
         }

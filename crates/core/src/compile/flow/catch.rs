@@ -1,5 +1,5 @@
-//! `catch:` beside a step or a flow, lowered: the steps that run when it failed.
-//! It refuses one beside a step that cannot fail.
+//! Lowers `catch` of a step or a flow: the steps that run when it fails.
+//! Reports a `catch` beside a step that cannot fail.
 
 use crate::compile::compiler::Compiler;
 use crate::compile::flow::lower_steps;
@@ -10,26 +10,26 @@ use crate::flow::step::Flow;
 use crate::language::names::ErrorScope;
 use crate::language::names::Execution;
 
-/// What ends a flow rather than fail in it.
-const ENDING: [&str; 3] = ["when", "succeed", "fail"];
+/// Actions that end a flow; their failures are not caught by the step.
+const ENDING_ACTIONS: [&str; 3] = ["when", "succeed", "fail"];
 
-/// The `catch` of a flow; the outer None after reporting a mistake.
+/// Lowers the `catch` of a flow. The outer None follows after an error.
 pub fn lower_catch(node: &Node, cx: &mut Compiler<'_>) -> Option<Option<Box<Flow>>> {
     let Some(catch) = node.get("catch") else {
         return Some(None);
     };
-    // Any of them may be the one that failed. What holds steps keeps no result of its own.
+    // Each step may be the one that failed. A step with nested steps has no result of its own.
     cx.names.in_scope.steps.retain(|step| step.gives.is_own());
     cx.names
         .in_scope
         .steps
         .iter_mut()
         .for_each(|step| step.ran = Execution::Possible);
-    lower_caught(catch, cx).map(|flow| Some(Box::new(flow)))
+    lower_catch_steps(catch, cx).map(|flow| Some(Box::new(flow)))
 }
 
-/// The `catch` of a step; the outer None after reporting a mistake.
-pub fn lower_beside(
+/// Lowers the `catch` of a step. The outer None follows after an error.
+pub fn lower_step_catch(
     step: &Node,
     action: Option<&Entry>,
     cx: &mut Compiler<'_>,
@@ -37,26 +37,26 @@ pub fn lower_beside(
     let Some(catch) = step.get("catch") else {
         return Some(None);
     };
-    let flow = lower_caught(catch, cx);
-    if let Some(action) = action.filter(|action| ENDING.contains(&action.key.as_str())) {
-        let message = format!("`catch` does nothing beside `{}`", action.key);
+    let flow = lower_catch_steps(catch, cx);
+    if let Some(action) = action.filter(|action| ENDING_ACTIONS.contains(&action.key.as_str())) {
+        let message = format!("`catch` has no effect beside `{}`", action.key);
         let help = match action.key.as_str() {
-            "fail" => "what a `fail` leads to is the `catch` of its flow; leave it out here",
-            _ => "it belongs to a step that may fail, such as `http`; leave it out here",
+            "fail" => "a `fail` is handled by the `catch` of its flow; remove this one",
+            _ => "it belongs to a step that can fail, such as `http`; remove it here",
         };
         cx.error(Code::InvalidValue, catch.at, message, help);
         return None;
     }
-    let caught = Catch {
+    let catch = Catch {
         then: BranchTarget::Flow(flow?),
         error: ResultPath::Nowhere,
     };
-    Some(Some(Box::new(caught)))
+    Some(Some(Box::new(catch)))
 }
 
-fn lower_caught(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
+fn lower_catch_steps(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     if matches!(&node.value, Yaml::List(items) if items.is_empty()) {
-        let help = "add a step; to go on whatever happened write `catch: [{ set: failed }]`";
+        let help = "add a step; to continue after any failure write `catch: [{ set: failed }]`";
         cx.error(Code::InvalidValue, node.at, "`catch` has no step", help);
         return None;
     }

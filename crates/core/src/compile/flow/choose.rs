@@ -1,5 +1,5 @@
-//! `choose:` of a step, lowered: branches in order, of which the first that holds is taken.
-//! It refuses a branch without steps, and warns of one that nothing reaches.
+//! Lowers `choose` of a step: branches in order, of which the first whose condition holds runs.
+//! Reports branches without steps, and warns about unreachable branches.
 
 use crate::compile::compiler::Compiler;
 use crate::compile::flow::lower_steps;
@@ -26,7 +26,7 @@ pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Choose> {
             return None;
         }
     };
-    warn_of_unreachable(items, cx.diagnostics());
+    warn_about_unreachable(items, cx.diagnostics());
     let branches: Vec<Option<Branch>> = items.iter().map(|item| lower_branch(item, cx)).collect();
     let branches = branches.into_iter().collect::<Option<_>>()?;
     Some(Choose { branches })
@@ -61,7 +61,7 @@ fn lower_flow(branch: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
             let known = |key: &str| BRANCH.get(key).is_some();
             let entries = branch.as_map().unwrap_or_default();
             if entries.iter().all(|entry| known(&entry.key)) {
-                let help = "add `flow:` with a list of steps; where nothing is to be done, `flow: [{ set: nothing }]`";
+                let help = "add `flow:` with a list of steps; to do nothing write `flow: [{ set: nothing }]`";
                 cx.error(
                     Code::MissingKey,
                     branch.at,
@@ -74,8 +74,8 @@ fn lower_flow(branch: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     }
 }
 
-/// A branch without `when` always holds.
-fn warn_of_unreachable(items: &[Node], diagnostics: &mut Diagnostics) {
+/// Warns about the branch after one without `when`, which always holds.
+fn warn_about_unreachable(items: &[Node], diagnostics: &mut Diagnostics) {
     let always = |item: &Node| item.get("flow").is_some() && item.get("when").is_none();
     let known = |item: &Node| {
         let entries = item.as_map().unwrap_or_default();
@@ -85,9 +85,9 @@ fn warn_of_unreachable(items: &[Node], diagnostics: &mut Diagnostics) {
         return;
     };
     if let Some(after) = items.get(index + 1) {
-        let message = "nothing reaches this branch: the one before has no `when` and always holds";
+        let message = "unreachable branch: the one before it has no `when`, so it always holds";
         let warning = Diagnostic::warning(Code::InvalidValue, after.at, message);
-        let help = "put the branch without `when` last";
+        let help = "move the branch without `when` to the end";
         diagnostics.push(warning.help(help));
     }
 }

@@ -1,5 +1,5 @@
-//! `confine:` of a step, lowered: what its command may use up and touch.
-//! It refuses templates, an empty mapping that would bind nothing, and figures that no program lives with.
+//! Lowers `confine` of a step: limits on the resources and files of its command.
+//! Reports templates, an empty mapping, and limits under which no program can start.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,37 +11,42 @@ use crate::document::decode::Decode;
 use crate::document::size;
 use crate::flow::call_template::CallTemplate;
 use crate::flow::confinement::Confinement;
-use crate::flow::limits::MOST_PROCESSES;
+use crate::flow::limits::MAX_PROCESSES;
 use crate::flow::step::Action;
 use crate::flow::vocabulary::command::CONFINE;
 
-/// Below that not even the system's own libraries fit.
-const LEAST_MEMORY: u64 = 16 << 20;
-const MOST: u64 = 1 << 50;
-const LONGEST: Duration = Duration::from_secs(3_600);
+/// With less, even the system's libraries do not load.
+const MIN_MEMORY: u64 = 16 << 20;
+const MAX_BYTES: u64 = 1 << 50;
+const MAX_CPU_TIME: Duration = Duration::from_secs(3_600);
 
-/// Puts what stands under `confine` of the step into its action; false after reporting.
+/// Adds the `confine` of the step to its action. Returns false after an error.
 pub fn lower_into(action: &mut Action, step: &Node, cx: &mut Compiler<'_>) -> bool {
     let Some(node) = step.get("confine") else {
         return true;
     };
     let Action::Call(CallTemplate::Exec(exec)) = action else {
-        let message = format!("`confine` does nothing beside `{}`", action.kind());
-        let help = "it belongs to `exec` and `shell`; leave it out here";
+        let message = format!("`confine` has no effect beside `{}`", action.kind());
+        let help = "it belongs to `exec` and `shell`; remove it here";
         cx.error(Code::InvalidValue, node.at, message, help);
         return false;
     };
     let confinement = lower(node, cx);
-    let sound = confinement.is_some();
+    let valid = confinement.is_some();
     exec.confine = confinement.map(Box::new);
-    sound
+    valid
 }
 
 fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Confinement> {
     let entries = cx.entries(node, &CONFINE)?;
     if entries.is_empty() {
-        let help = "write what to bind, `confine: { cpu: 10s, memory: 256MiB }`, or leave it out";
-        cx.error(Code::InvalidValue, node.at, "`confine` binds nothing", help);
+        let help = "write the limits, `confine: { cpu: 10s, memory: 256MiB }`, or remove it";
+        cx.error(
+            Code::InvalidValue,
+            node.at,
+            "`confine` limits nothing",
+            help,
+        );
         return None;
     }
     let before = cx.diagnostics().errors();
@@ -51,13 +56,13 @@ fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Confinement> {
             .and_then(|node| lower_cpu(node, cx.diagnostics())),
         memory: node
             .get("memory")
-            .and_then(|node| size::lower(node, "memory", LEAST_MEMORY..=MOST, cx.diagnostics())),
+            .and_then(|node| size::lower(node, "memory", MIN_MEMORY..=MAX_BYTES, cx.diagnostics())),
         file_size: node
             .get("file_size")
-            .and_then(|node| size::lower(node, "file_size", 1..=MOST, cx.diagnostics())),
+            .and_then(|node| size::lower(node, "file_size", 1..=MAX_BYTES, cx.diagnostics())),
         processes: node
             .get("processes")
-            .and_then(|node| cx.whole_number(node, "processes", 1..=MOST_PROCESSES)),
+            .and_then(|node| cx.whole_number(node, "processes", 1..=MAX_PROCESSES)),
         user: node
             .get("user")
             .and_then(|node| lower_user(node, cx.diagnostics())),
@@ -74,11 +79,11 @@ fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Confinement> {
 /// The kernel counts whole seconds.
 fn lower_cpu(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     let time = diagnostics.duration(node, "cpu")?;
-    if time.subsec_nanos() == 0 && (Duration::from_secs(1)..=LONGEST).contains(&time) {
+    if time.subsec_nanos() == 0 && (Duration::from_secs(1)..=MAX_CPU_TIME).contains(&time) {
         return Some(time);
     }
-    let message = "`cpu` takes whole seconds, 1s at least and 1h at most";
-    let help = "it is processor time; what a step may take by the clock is its `timeout`";
+    let message = "`cpu` takes whole seconds from 1s to 1h";
+    let help = "it limits processor time; `timeout` limits the elapsed time of a step";
     diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }
@@ -90,8 +95,8 @@ fn lower_user(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     if !user.is_empty() && user.chars().all(is_name) && !is_number {
         return Some(user);
     }
-    let message = format!("`{user}` is no name of a user");
-    let help = "write a name that stands in /etc/passwd, such as `nobody`; its group goes with it";
+    let message = format!("invalid user name `{user}`");
+    let help = "write a name from /etc/passwd, such as `nobody`; the user's group applies too";
     diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }
@@ -106,8 +111,10 @@ fn lower_path(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<String> {
     let path = cx.text(node, key)?;
     let help = match path.as_str() {
         "" => "write a folder or a file",
-        text if text.contains("{{") => "write it out: no event may choose what is opened to it",
-        text if text.contains('*') => "write the folder: everything below it goes with it",
+        text if text.contains("{{") => {
+            "write the path literally: an event must not choose what the command can access"
+        }
+        text if text.contains('*') => "write the folder: everything below it is included",
         _ => {
             let joined = Path::new(&cx.folder).join(path.strip_prefix("./").unwrap_or(&path));
             return Some(joined.to_string_lossy().into_owned());

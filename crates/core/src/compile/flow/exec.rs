@@ -1,5 +1,5 @@
-//! `exec:` and `shell:` of a step, lowered to one command.
-//! It refuses a template inside of a script, and a program that an event could choose.
+//! Lowers `exec` and `shell` of a step to a command.
+//! Reports templates in a script, and programs that an event could choose.
 
 use std::path::Path;
 
@@ -79,7 +79,7 @@ fn lower_argv(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<Template>
         .as_text()
         .is_some_and(|text| text.trim().is_empty() || text.contains("{{"))
     {
-        let message = "a program is written out; event values can only be arguments";
+        let message = "a program must be literal; event values can only be arguments";
         names.error(
             Code::InvalidValue,
             program.at,
@@ -106,7 +106,7 @@ fn lower_cwd(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {
             Code::BadTemplate,
             node.at,
             message,
-            "write the folder out, or pass the value as an argument",
+            "write the folder literally, or pass the value as an argument",
         );
         return None;
     }
@@ -126,7 +126,8 @@ fn lower_env(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String, T
             || entry.key.starts_with("FLOWTRIGGER_")
         {
             let message = format!("the variable `{}` cannot be set", entry.key);
-            let help = "use a name of your own; names with `FLOWTRIGGER_` are set by this program";
+            let help =
+                "choose another name; names that start with `FLOWTRIGGER_` are set by flowtrigger";
             names.error(Code::InvalidValue, entry.key_at, message, help);
             env.push(None);
             continue;
@@ -137,6 +138,7 @@ fn lower_env(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String, T
     env.into_iter().collect()
 }
 
+/// Lowers `shell` to a command that runs `/bin/sh -c SCRIPT`.
 pub fn lower_shell(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
     let script = match &node.value {
         Yaml::Text(script) if !script.trim().is_empty() => script.clone(),
@@ -162,7 +164,7 @@ pub fn lower_shell(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
     };
     if script.contains("{{") || script.contains("{%") {
         let message = "a script takes no template: the event's text would become part of it";
-        let help = "the event comes as JSON on standard input and in `$FLOWTRIGGER_EVENT_TYPE`, `…_ID`, \
+        let help = "the event is on standard input as JSON, and in `$FLOWTRIGGER_EVENT_TYPE`, `…_ID`, \
                     `…_SOURCE` and `$FLOWTRIGGER_KEY`; or use `exec: [program, \"{{ … }}\"]`";
         cx.error(Code::TemplateInShell, node.at, message, help);
         return None;

@@ -1,5 +1,6 @@
-//! `flow: NAME` in a step, `flow_name: NAME` in a rule, and the flows that they name, lowered with what the
-//! rule knows of its events. It refuses a flow that runs itself, and variables that the flow does not have.
+//! Lowers `flow: NAME` of a step, `flow_name: NAME` of a rule, and the named flows.
+//! A named flow is lowered for the event types of each rule that runs it. Reports recursion and unknown
+//! variables.
 
 use std::collections::BTreeSet;
 use std::mem::{replace, take};
@@ -23,36 +24,36 @@ use crate::language::resolver::NameResolver;
 use crate::language::template::json::JsonTemplate;
 use crate::rule::version::IncludedDocument;
 
-/// `flow: NAME` with the `vars` beside it.
+/// Lowers `flow: NAME` with the `vars` beside it.
 pub fn lower(name: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<FlowCall> {
     let named = find(name, "flow", cx);
-    let given = match step.get("vars") {
-        Some(vars) => lower_given(vars, named, &mut cx.names).map(Some),
+    let arguments = match step.get("vars") {
+        Some(vars) => lower_arguments(vars, named, &mut cx.names).map(Some),
         None => Some(None),
     };
     let named = named?;
-    let names = step.get("vars").and_then(Node::as_map).unwrap_or_default();
-    let names = names.iter().map(|entry| entry.key.clone()).collect();
+    let parameters = step.get("vars").and_then(Node::as_map).unwrap_or_default();
+    let parameters = parameters.iter().map(|entry| entry.key.clone()).collect();
     let base = cx.stack.vars.clone();
     let base = base.unwrap_or_else(|| Arc::clone(&cx.names.in_scope.vars));
     let vars = named.vars_over(&base);
-    let seen = FlowInputs {
+    let inputs = FlowInputs {
         base,
         vars: Arc::clone(&vars),
-        given: names,
-        locals: gathered(&cx.names),
+        parameters,
+        locals: event_locals(&cx.names),
     };
-    let flow = run(named, seen, name.at, cx);
+    let flow = lower_called(named, inputs, name.at, cx);
     Some(FlowCall {
         name: Arc::clone(&named.name),
         flow: flow?,
         vars,
-        given: given?,
+        given: arguments?,
     })
 }
 
-/// What a gate gathered is the event's, whoever looks.
-fn gathered(names: &NameResolver<'_>) -> Vec<Local> {
+/// Returns the local `events`, which is visible in named flows too.
+fn event_locals(names: &NameResolver<'_>) -> Vec<Local> {
     let locals = names.in_scope.locals.iter();
     locals
         .filter(|local| local.holds == LocalType::Events)
@@ -60,43 +61,43 @@ fn gathered(names: &NameResolver<'_>) -> Vec<Local> {
         .collect()
 }
 
-/// The flow under `flow_name`, which is the rule's own then; its variables are the rule's already.
+/// Lowers the flow under `flow_name` as the rule's own flow. Its variables are already among the rule's.
 pub fn lower_flow_name(name: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     let named = find(name, "flow_name", cx)?;
-    cx.stack.is_made_of(&named.part);
-    let seen = FlowInputs {
+    cx.stack.include(&named.part);
+    let inputs = FlowInputs {
         base: Arc::clone(&cx.names.in_scope.vars),
         vars: Arc::clone(&cx.names.in_scope.vars),
-        given: BTreeSet::new(),
+        parameters: BTreeSet::new(),
         locals: cx.names.in_scope.locals.clone(),
     };
     let flow = match &named.body {
         NamedFlowBody::Compiled(flow) => {
-            cx.cache.flows.run(&named.name);
+            cx.cache.flows.mark_used(&named.name);
             Some(Arc::clone(flow))
         }
-        NamedFlowBody::Steps(body) => alone(named, seen, cx, |cx| lower_body(body, cx)),
+        NamedFlowBody::Steps(body) => lower_isolated(named, inputs, cx, |cx| lower_body(body, cx)),
     };
     flow.map(Arc::unwrap_or_clone)
 }
 
-/// A flow that no rule runs, judged as if events of any kind came.
+/// Checks a flow that no rule runs, as if it ran for events of any type.
 pub fn lower_unused(named: &NamedFlow, cx: &mut Compiler<'_>) {
     let NamedFlowBody::Steps(body) = &named.body else {
         return;
     };
-    // Who runs it is to give them.
-    let given = named
+    // Variables that are null are set by the caller.
+    let parameters = named
         .vars()
         .iter()
         .filter(|entry| entry.value.value == Yaml::Null);
-    let seen = FlowInputs {
+    let inputs = FlowInputs {
         base: Arc::clone(&cx.names.in_scope.vars),
         vars: named.vars_over(&cx.names.in_scope.vars),
-        given: given.map(|entry| entry.key.clone()).collect(),
+        parameters: parameters.map(|entry| entry.key.clone()).collect(),
         locals: Vec::new(),
     };
-    alone(named, seen, cx, |cx| lower_body(body, cx));
+    lower_isolated(named, inputs, cx, |cx| lower_body(body, cx));
 }
 
 fn find<'c>(node: &Node, key: &str, cx: &mut Compiler<'c>) -> Option<&'c NamedFlow> {
@@ -106,7 +107,7 @@ fn find<'c>(node: &Node, key: &str, cx: &mut Compiler<'c>) -> Option<&'c NamedFl
             let message = format!("`{key}` takes the name of a flow, found {}", node.kind());
             let help = match key {
                 "flow" => {
-                    "steps stand within a step under `choose` or `for_each`; steps that several rules run, under `flows:` in a document of their own"
+                    "write nested steps under `choose` or `for_each`, and steps that several rules run under `flows:` in a separate document"
                 }
                 _ => "write the steps under `flow:`",
             };
@@ -117,12 +118,12 @@ fn find<'c>(node: &Node, key: &str, cx: &mut Compiler<'c>) -> Option<&'c NamedFl
     };
     let found = flows.get(&name);
     if found.is_none() {
-        let message = format!("no flow is called `{name}`");
+        let message = format!("unknown flow `{name}`");
         let help = match flows.nearest(&name) {
             Some(near) => format!("did you mean `{near}`?"),
-            None if name.starts_with("zis:") => of_no_bundle(flows),
+            None if name.starts_with("zis:") => bundle_flow_help(flows),
             None => format!(
-                "define it in a document of its own, `flows: {{ {name}: {{ flow: [ … ] }} }}`; where it stands in another file, that is to be read too"
+                "define it in a separate document, `flows: {{ {name}: {{ flow: [ … ] }} }}`; if it is in another file, load that file too"
             ),
         };
         cx.error(Code::UndefinedName, node.at, message, &help);
@@ -130,19 +131,19 @@ fn find<'c>(node: &Node, key: &str, cx: &mut Compiler<'c>) -> Option<&'c NamedFl
     found
 }
 
-/// What to do about a flow of a bundle that is not there.
-fn of_no_bundle(flows: &NamedFlows) -> String {
-    let help = "a bundle defines it: put that bundle into the folder of the rules";
+/// Returns the help for a missing flow of a bundle.
+fn bundle_flow_help(flows: &NamedFlows) -> String {
+    let help = "add the bundle that defines it to the rules folder";
     let names = flows.iter().map(|named| &*named.name);
     let known: Vec<&str> = names.filter(|name| name.starts_with("zis:")).collect();
     match known.as_slice() {
-        [] => format!("{help}; no bundle is there"),
-        [_, _, _, _, ..] => format!("{help}; those there have {} flows", known.len()),
-        few => format!("{help}; those there have {}", few.join(", ")),
+        [] => format!("{help}; no bundle is loaded"),
+        [_, _, _, _, ..] => format!("{help}; the loaded bundles have {} flows", known.len()),
+        few => format!("{help}; the loaded bundles have {}", few.join(", ")),
     }
 }
 
-fn lower_given(
+fn lower_arguments(
     node: &Node,
     named: Option<&NamedFlow>,
     names: &mut NameResolver<'_>,
@@ -152,18 +153,18 @@ fn lower_given(
         return None;
     };
     let tree = JsonTemplate::lower(node, names);
-    let sound = named.is_none_or(|named| check_given(entries, named, names.diagnostics));
-    let tree = tree.filter(|_| sound)?;
+    let valid = named.is_none_or(|named| check_arguments(entries, named, names.diagnostics));
+    let tree = tree.filter(|_| valid)?;
     match tree.secrets().is_empty() {
         true => Some(tree),
         false => no_secret(node, "the variables of a flow are shown", names.diagnostics),
     }
 }
 
-/// Whether the flow has every variable that it is given.
-fn check_given(entries: &[Entry], named: &NamedFlow, diagnostics: &mut Diagnostics) -> bool {
+/// Whether the flow declares every variable that the caller sets. Reports those that it does not.
+fn check_arguments(entries: &[Entry], named: &NamedFlow, diagnostics: &mut Diagnostics) -> bool {
     let known: Vec<&str> = named.vars().iter().map(|entry| &*entry.key).collect();
-    let mut sound = true;
+    let mut valid = true;
     for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key)) {
         let message = format!("the flow `{}` has no variable `{}`", named.name, entry.key);
         let help = match (
@@ -172,78 +173,82 @@ fn check_given(entries: &[Entry], named: &NamedFlow, diagnostics: &mut Diagnosti
         ) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, []) if matches!(named.body, NamedFlowBody::Compiled(_)) => {
-                "a bundle's flow reads its own document alone; leave `vars` out".into()
+                "a flow of a bundle reads only its own document; remove `vars`".into()
             }
             (None, []) => format!(
-                "declare it in the flow, with what it is unless given: `vars: {{ {}: null }}`",
+                "declare it in the flow with its default value: `vars: {{ {}: null }}`",
                 entry.key
             ),
             (None, known) => format!("it has {}", known.join(", ")),
         };
         diagnostics.error(Code::UndefinedName, entry.key_at, message, &help);
-        sound = false;
+        valid = false;
     }
-    sound
+    valid
 }
 
-/// The flow as a step runs it.
-fn run(named: &NamedFlow, seen: FlowInputs, at: Span, cx: &mut Compiler<'_>) -> Option<Arc<Flow>> {
-    cx.stack.is_made_of(&named.part);
+/// Lowers the flow that a step calls.
+fn lower_called(
+    named: &NamedFlow,
+    inputs: FlowInputs,
+    at: Span,
+    cx: &mut Compiler<'_>,
+) -> Option<Arc<Flow>> {
+    cx.stack.include(&named.part);
     let body = match &named.body {
         NamedFlowBody::Compiled(flow) => {
-            cx.cache.flows.run(&named.name);
+            cx.cache.flows.mark_used(&named.name);
             return Some(Arc::clone(flow));
         }
         NamedFlowBody::Steps(body) => body,
     };
     if let Some(first) = cx.stack.flows.iter().position(|name| *name == named.name) {
-        runs_itself(first, at, cx);
+        report_recursion(first, at, cx);
         return None;
     }
-    cx.within(at, |cx| alone(named, seen, cx, |cx| lower_body(body, cx)))
+    cx.within(at, |cx| {
+        lower_isolated(named, inputs, cx, |cx| lower_body(body, cx))
+    })
 }
 
-fn runs_itself(first: usize, at: Span, cx: &mut Compiler<'_>) {
-    let mut way: Vec<Arc<str>> = cx.stack.flows[first..].to_vec();
-    let mut cycle = way.clone();
+fn report_recursion(first: usize, at: Span, cx: &mut Compiler<'_>) {
+    let mut path: Vec<Arc<str>> = cx.stack.flows[first..].to_vec();
+    let mut cycle = path.clone();
     cycle.sort();
-    way.push(Arc::clone(&way[0]));
-    // Every rule that comes to it comes to the same.
-    if !cx.cache.flows.tell_cycle(cycle) {
+    path.push(Arc::clone(&path[0]));
+    // Every rule that runs one of these flows has the same cycle.
+    if !cx.cache.flows.mark_cycle_reported(cycle) {
         return;
     }
-    let message = format!("the flow `{}` runs itself: {}", way[0], way.join(" → "));
-    let help = "take one of these steps out; what is to be done for each of several things stands under `for_each`";
+    let message = format!("the flow `{}` runs itself: {}", path[0], path.join(" → "));
+    let help = "remove one of these steps; to repeat steps for each item of a list use `for_each`";
     cx.error(Code::RunsItself, at, message, help);
 }
 
-/// Lowers a named flow, which sees nothing of who runs it but the event and variables.
-fn alone(
+/// Lowers a named flow in a context of its own: it reads only the event and variables of its caller.
+fn lower_isolated(
     named: &NamedFlow,
-    seen: FlowInputs,
+    inputs: FlowInputs,
     cx: &mut Compiler<'_>,
     lower: impl FnOnce(&mut Compiler<'_>) -> Option<Flow>,
 ) -> Option<Arc<Flow>> {
-    cx.cache.flows.run(&named.name);
-    if let Some(known) = cx.cache.flows.get(named, &seen, cx) {
-        known
-            .parts
-            .iter()
-            .for_each(|part| cx.stack.is_made_of(part));
+    cx.cache.flows.mark_used(&named.name);
+    if let Some(known) = cx.cache.flows.get(named, &inputs, cx) {
+        known.parts.iter().for_each(|part| cx.stack.include(part));
         return Some(known.flow);
     }
-    let outside = enter(named, &seen, cx);
-    let (flow, silent) = telling_once(cx, lower);
+    let outside = enter(named, &inputs, cx);
+    let (flow, clean) = report_each_once(cx, lower);
     let (parts, excused) = leave(outside, cx);
     let flow = Arc::new(flow?);
-    if let Some(fields) = cx.names.fields.identity().filter(|_| silent && !excused) {
+    if let Some(fields) = cx.names.fields.identity().filter(|_| clean && !excused) {
         let lowered = CachedFlow {
-            seen,
+            inputs,
             depth: cx.depth,
             flow: Arc::clone(&flow),
             parts,
         };
-        cx.cache.flows.keep(named, fields, lowered);
+        cx.cache.flows.insert(named, fields, lowered);
     }
     Some(flow)
 }
@@ -255,21 +260,21 @@ struct SavedNames {
     stack: FlowStack,
 }
 
-fn enter(named: &NamedFlow, seen: &FlowInputs, cx: &mut Compiler<'_>) -> SavedNames {
+fn enter(named: &NamedFlow, inputs: &FlowInputs, cx: &mut Compiler<'_>) -> SavedNames {
     let mut flows = cx.stack.flows.clone();
     flows.push(Arc::clone(&named.name));
     let stack = FlowStack {
         flows,
         parts: Vec::new(),
-        vars: Some(Arc::clone(&seen.base)),
+        vars: Some(Arc::clone(&inputs.base)),
     };
     let names = Names {
-        parameters: seen.given.clone(),
-        locals: seen.locals.clone(),
+        parameters: inputs.parameters.clone(),
+        locals: inputs.locals.clone(),
         in_named_flow: true,
-        // Fields of the event, which the steps around have tested for these too.
+        // The tests of event fields in the steps around the flow hold inside too.
         tested_paths: take(&mut cx.names.in_scope.tested_paths),
-        ..Names::new(seen.known())
+        ..Names::new(inputs.known())
     };
     SavedNames {
         names: replace(&mut cx.names.in_scope, names),
@@ -282,47 +287,45 @@ fn enter(named: &NamedFlow, seen: &FlowInputs, cx: &mut Compiler<'_>) -> SavedNa
 /// around it excused a field that may be absent.
 fn leave(outside: SavedNames, cx: &mut Compiler<'_>) -> (Vec<IncludedDocument>, bool) {
     let inside = replace(&mut cx.stack, outside.stack);
-    inside
-        .parts
-        .iter()
-        .for_each(|part| cx.stack.is_made_of(part));
+    inside.parts.iter().for_each(|part| cx.stack.include(part));
     cx.folder = outside.folder;
     let names = replace(&mut cx.names.in_scope, outside.names);
     cx.names.in_scope.tested_paths = names.tested_paths;
     (inside.parts, names.absence_excused)
 }
 
-/// What several rules would hear of the same flow is told once. Whether nothing was said comes beside.
-fn telling_once<T>(
+/// Lowers a flow and reports each of its diagnostics once for all rules that run it. The second value is
+/// whether there were none.
+fn report_each_once<T>(
     cx: &mut Compiler<'_>,
     lower: impl FnOnce(&mut Compiler<'_>) -> Option<T>,
 ) -> (Option<T>, bool) {
     let before: Diagnostics = take(cx.diagnostics());
     let lowered = lower(cx);
-    let said = replace(cx.diagnostics(), before);
-    let silent = said.is_empty();
-    // Of a flow within another, whoever runs the outer one decides.
+    let found = replace(cx.diagnostics(), before);
+    let clean = found.is_empty();
+    // A nested flow's diagnostics are filtered with those of the outermost flow.
     let outermost = cx.stack.flows.len() == 1;
-    for diagnostic in said.iter() {
-        if !outermost || cx.cache.flows.tell(diagnostic) {
+    for diagnostic in found.iter() {
+        if !outermost || cx.cache.flows.mark_reported(diagnostic) {
             cx.diagnostics().push(diagnostic.clone());
         }
     }
-    (lowered, silent)
+    (lowered, clean)
 }
 
-/// What stands under the flow's name.
+/// Lowers the mapping under the flow's name.
 fn lower_body(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     cx.entries(node, &FLOW)?;
     if let Some(description) = node.get("description") {
         cx.text(description, "description");
     }
     let vars = node.get("vars").is_none_or(|vars| {
-        let sound = vars.as_map().is_some();
-        if !sound {
+        let valid = vars.as_map().is_some();
+        if !valid {
             cx.wrong_type(vars, "vars", "a mapping");
         }
-        sound
+        valid
     });
     let flow = match node.get("flow") {
         Some(flow) => lower_steps(flow, "flow", cx),
@@ -338,7 +341,7 @@ fn lower_body(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     Some(flow)
 }
 
-/// A document of flows: its keys and names. What the flows hold is judged where they are run.
+/// Checks the keys and names of a document of flows. The flows are checked where they are run.
 pub fn lower_document(node: &Node, diagnostics: &mut Diagnostics) {
     if diagnostics.entries(node, &FLOWS).is_none() {
         return;
@@ -367,8 +370,8 @@ fn check_name(entry: &Entry, diagnostics: &mut Diagnostics) {
     let name = &entry.key;
     let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if !starts || !name.chars().all(plain) || name.len() > 100 {
-        let message = format!("`{name}` is no name for a flow");
-        let help = "letters, digits, `.`, `_` and `-`, at most 100";
+        let message = format!("invalid flow name `{name}`");
+        let help = "use letters, digits, `.`, `_` and `-`, at most 100";
         diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
     }
 }

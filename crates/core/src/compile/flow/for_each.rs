@@ -1,5 +1,5 @@
-//! `for_each:` of a step with the keys beside it, lowered: a list, what an item is called, and the steps
-//! for each. It refuses what is known to be no list, and names that mean something else already.
+//! Lowers `for_each` of a step with `as`, `concurrency`, `on_failure` and `flow`.
+//! Reports paths that are known not to be a list, and item names that are already in use.
 
 use crate::compile::compiler::Compiler;
 use crate::compile::flow::lower_steps;
@@ -15,11 +15,11 @@ use crate::language::names::{Local, LocalType, StepOutput};
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
 
-/// What an item is called where the step does not say.
-const ITEM: &str = "item";
+/// The name of an item without `as`.
+const DEFAULT_ITEM_NAME: &str = "item";
 
-/// Names that mean something wherever a step reads.
-const TAKEN: [&str; 11] = [
+/// Names with a fixed meaning in every step.
+const RESERVED_NAMES: [&str; 11] = [
     "event",
     "events",
     "vars",
@@ -33,8 +33,8 @@ const TAKEN: [&str; 11] = [
     "loop",
 ];
 
-/// Words of templates.
-const WORDS: [&str; 10] = [
+/// Keywords of templates.
+const TEMPLATE_KEYWORDS: [&str; 10] = [
     "true", "false", "none", "not", "and", "or", "in", "is", "if", "else",
 ];
 
@@ -46,15 +46,15 @@ pub fn lower(list: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<ForEach>
         None => Some(1),
     };
     let on_failure = match step.get("on_failure") {
-        Some(word) => lower_on_failure(word, cx.diagnostics()),
+        Some(node) => lower_on_failure(node, cx.diagnostics()),
         None => Some(OnFailure::Stop),
     };
-    // What the steps say is judged also where the list or the name is wrong.
+    // The steps are checked even if the list or the name is invalid.
     let local = Local {
-        name: name.clone().unwrap_or_else(|| ITEM.to_owned()),
+        name: name.clone().unwrap_or_else(|| DEFAULT_ITEM_NAME.to_owned()),
         holds: items
             .as_ref()
-            .map_or(LocalType::Anything, |items| item_of(items, &cx.names)),
+            .map_or(LocalType::Anything, |items| item_type(items, &cx.names)),
     };
     let flow = lower_flow(step, list.at, local, cx);
     Some(ForEach {
@@ -72,27 +72,24 @@ fn lower_items(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
         path.in_variables(&names.in_scope.vars),
         names.types_at(&path),
     ) {
-        (Some(value), _) if !value.is_array() => "no list".to_owned(),
+        (Some(value), _) if !value.is_array() => "not a list".to_owned(),
         (Some(_), _) => return Some(path),
         (None, FieldCheck::Known(types)) if !types.iter().any(may_be_list) => {
             types.first().map_or_else(String::new, FieldType::words)
         }
-        (None, _) => match result(&path, names) {
-            Some(words) => words,
+        (None, _) => match describe_result(&path, names) {
+            Some(description) => description,
             None => return Some(path),
         },
     };
-    let message = format!(
-        "`for_each` goes through a list, and `{}` is {known}",
-        path.text
-    );
+    let message = format!("`for_each` takes a list, and `{}` is {known}", path.text);
     let help =
         "name a list: a field such as `ticket.tags`, one under `vars`, or one in a step's result";
     names.error(Code::OperatorMismatch, node.at, message, help);
     None
 }
 
-/// A path where a step takes one; None after saying why it is none.
+/// Lowers a key that takes a path. Returns None after an error.
 pub fn lower_path(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Option<Path> {
     let Some(text) = node.as_text() else {
         let message = format!("`{key}` takes a path, found {}", node.kind());
@@ -100,8 +97,8 @@ pub fn lower_path(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Optio
             ("for_each", Yaml::List(_)) => {
                 "put the list under `vars` and write `for_each: vars.NAME`"
             }
-            ("for_each", _) => "write where the list stands, such as `for_each: ticket.tags`",
-            (_, _) => "write where the time stands, such as `until: ticket.due_at`",
+            ("for_each", _) => "write the path of a list, such as `for_each: ticket.tags`",
+            (_, _) => "write the path of a time, such as `until: ticket.due_at`",
         };
         names.error(Code::WrongType, node.at, message, help);
         return None;
@@ -112,7 +109,7 @@ pub fn lower_path(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Optio
         .and_then(|rest| rest.strip_suffix("}}"));
     if let Some(bare) = bare {
         let message = format!("`{key}` takes a path, found a template");
-        let help = format!("write it bare: `{key}: {}`", bare.trim());
+        let help = format!("write it without braces: `{key}: {}`", bare.trim());
         names.error(Code::BadPath, node.at, message, &help);
         return None;
     }
@@ -123,15 +120,15 @@ fn may_be_list(field: &FieldType) -> bool {
     matches!(field, FieldType::List(_) | FieldType::Any)
 }
 
-/// What is known of a step's result to be no list, in words.
-fn result(path: &Path, names: &NameResolver<'_>) -> Option<String> {
+/// Describes a part of a step's result that is known not to be a list.
+fn describe_result(path: &Path, names: &NameResolver<'_>) -> Option<String> {
     let route: Vec<&str> = path.text.split('.').collect();
     let step = names
         .in_scope
         .steps
         .iter()
         .find(|step| Some(step.name.as_str()) == path.step())?;
-    let words = match (step.gives, route.as_slice()) {
+    let description = match (step.gives, route.as_slice()) {
         (StepOutput::Keys(_), [_, _]) => "a whole result",
         (StepOutput::Keys(_), [_, _, "status"]) => "a number",
         (StepOutput::Keys(_), [_, _, "stdout" | "stderr"]) => "text",
@@ -141,11 +138,11 @@ fn result(path: &Path, names: &NameResolver<'_>) -> Option<String> {
             return None;
         }
     };
-    Some(words.to_owned())
+    Some(description.to_owned())
 }
 
-/// What is known of an item.
-fn item_of(items: &Path, names: &NameResolver<'_>) -> LocalType {
+/// Returns the type of an item, as far as it is known.
+fn item_type(items: &Path, names: &NameResolver<'_>) -> LocalType {
     if let Some((name, [])) = items.local() {
         let local = names
             .in_scope
@@ -166,39 +163,39 @@ fn item_of(items: &Path, names: &NameResolver<'_>) -> LocalType {
 fn lower_name(step: &Node, list: Span, names: &mut NameResolver<'_>) -> Option<String> {
     let (name, at) = match step.get("as") {
         Some(node) => (names.text(node, "as")?, node.at),
-        None => (ITEM.to_owned(), list),
+        None => (DEFAULT_ITEM_NAME.to_owned(), list),
     };
     let corrected = crate::compile::flow::corrected(&name);
     if name != corrected {
-        let message = format!("`{name}` is no name for an item");
+        let message = format!("invalid item name `{name}`");
         let help = format!(
-            "write `{corrected}`: small letters, digits and `_`, so that templates can say `{{{{ {corrected} }}}}`"
+            "write `{corrected}`: lower-case letters, digits and `_`, so that templates can read `{{{{ {corrected} }}}}`"
         );
         names.error(Code::InvalidValue, at, message, &help);
         return None;
     }
-    if let Some(clash) = clash(&name, names) {
-        let message = format!("an item cannot be called `{name}`: {clash}");
-        let help = "give it a name of its own, `as: NAME`";
+    if let Some(conflict) = name_conflict(&name, names) {
+        let message = format!("invalid item name `{name}`: {conflict}");
+        let help = "choose another name, `as: NAME`";
         names.error(Code::DuplicateName, at, message, help);
         return None;
     }
     Some(name)
 }
 
-/// What a name means already.
-fn clash(name: &str, names: &NameResolver<'_>) -> Option<String> {
-    if TAKEN.contains(&name) {
-        return Some(format!("`{name}` means something else already"));
+/// Returns why a name cannot be used for an item.
+fn name_conflict(name: &str, names: &NameResolver<'_>) -> Option<String> {
+    if RESERVED_NAMES.contains(&name) {
+        return Some(format!("`{name}` is a reserved name"));
     }
-    if WORDS.contains(&name) {
-        return Some("it is a word of templates".to_owned());
+    if TEMPLATE_KEYWORDS.contains(&name) {
+        return Some("it is a keyword of templates".to_owned());
     }
     if names.in_scope.locals.iter().any(|local| local.name == name) {
-        return Some("the item of the list around it is".to_owned());
+        return Some("the item of the outer list has this name".to_owned());
     }
     if names.in_scope.steps.iter().any(|step| step.name == name) {
-        return Some("a step is".to_owned());
+        return Some("a step has this name".to_owned());
     }
     match names.fields.check(name) {
         FieldCheck::Known(_) => Some(format!("`{name}` is a field of the event")),
@@ -212,7 +209,7 @@ fn lower_on_failure(node: &Node, diagnostics: &mut Diagnostics) -> Option<OnFail
         Some("continue") => Some(OnFailure::Continue),
         _ => {
             let message = "`on_failure` takes stop or continue";
-            let help = "stop ends the step with the first item that fails; continue goes on, and the item's result is `{ error: … }`";
+            let help = "`stop` fails the step at the first item that fails; `continue` processes the others, and the failed item's result is `{ error: … }`";
             diagnostics.error(Code::InvalidValue, node.at, message, help);
             None
         }

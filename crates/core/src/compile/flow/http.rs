@@ -1,5 +1,5 @@
-//! `http:` of a step, lowered: address, headers, query, one body, what counts as success.
-//! It refuses an address whose host an event could choose, and more than one body.
+//! Lowers `http` of a step: URL, headers, query, body and expected status.
+//! Reports a URL whose host an event could choose, and more than one body.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -11,17 +11,18 @@ use crate::document::decode::Decode;
 use crate::document::suggest;
 use crate::document::{Node, Yaml};
 use crate::flow::call::ExpectedStatus;
-use crate::flow::limits::MOST_REDIRECTS;
+use crate::flow::limits::MAX_REDIRECTS;
 use crate::flow::step::{BodyTemplate, HttpTemplate};
 use crate::flow::vocabulary::http::{HTTP, METHODS};
 use crate::language::resolver::NameResolver;
 use crate::language::template::json::JsonTemplate;
 use crate::language::template::{Escape, Template};
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// The default timeout of one attempt.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Headers that belong to the connection itself.
-const OURS: [&str; 4] = ["host", "content-length", "transfer-encoding", "connection"];
+/// Headers that the HTTP client sets.
+const RESERVED_HEADERS: [&str; 4] = ["host", "content-length", "transfer-encoding", "connection"];
 
 pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<HttpTemplate> {
     if node.as_text().is_some() {
@@ -36,7 +37,7 @@ pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<HttpTemplate> {
     }
     cx.entries(node, &HTTP)?;
     let connection = lower_connection(node, cx);
-    let url = lower_address(node, connection.as_ref(), &mut cx.names);
+    let url = lower_url(node, connection.as_ref(), &mut cx.names);
     let body = lower_body(node, &mut cx.names);
     let method = lower_method(node, cx.diagnostics());
     let headers = lower_headers(node, &mut cx.names);
@@ -62,16 +63,16 @@ pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<HttpTemplate> {
     })
 }
 
-/// How long one try may take where the step does not say.
+/// Returns the default timeout of one attempt: that of the connection, or 10s.
 pub fn timeout(node: &Node, cx: &Compiler<'_>) -> Duration {
     let name = node.get("connection").and_then(Node::as_text);
     let connection = name.and_then(|name| cx.config.connections.get(name));
     connection
         .and_then(|connection| connection.timeout)
-        .unwrap_or(TIMEOUT)
+        .unwrap_or(DEFAULT_TIMEOUT)
 }
 
-/// The connection where one is named; the outer None after reporting one that is not there.
+/// Lowers `connection`. The outer None follows after reporting an unknown one.
 fn lower_connection<'c>(node: &Node, cx: &mut Compiler<'c>) -> Option<Option<&'c Connection>> {
     let Some(node) = node.get("connection") else {
         return Some(None);
@@ -85,13 +86,13 @@ fn lower_connection<'c>(node: &Node, cx: &mut Compiler<'c>) -> Option<Option<&'c
         Some(near) => format!("did you mean `{near}`?"),
         None => "define it under `connections` in flowtrigger.yaml, or write `url`".into(),
     };
-    let message = format!("no connection is called `{name}`");
+    let message = format!("unknown connection `{name}`");
     cx.names
         .not_configured(Code::UnknownConnection, node.at, message, &help);
     None
 }
 
-fn lower_address(
+fn lower_url(
     node: &Node,
     connection: Option<&Option<&Connection>>,
     names: &mut NameResolver<'_>,
@@ -99,7 +100,7 @@ fn lower_address(
     match (node.get("url"), node.get("path"), node.get("connection")) {
         (Some(url), None, None) => Template::lower(url, "url", Escape::Url, names),
         (None, Some(path), Some(_)) => {
-            // A path is judged also where its connection is not known.
+            // The path is checked even if its connection is unknown.
             let known = connection.copied().flatten();
             let base = known.map_or("https://unknown.example", |c| c.base_url.as_str());
             lower_path(path, base, names)
@@ -110,14 +111,14 @@ fn lower_address(
             names.error(
                 Code::InvalidValue,
                 url.at,
-                "`url` stands beside `connection` or `path`",
+                "`url` beside `connection` or `path`",
                 help,
             );
             None
         }
         (None, Some(path), None) => {
             let help =
-                "name a `connection` of flowtrigger.yaml, or write the whole address as `url`";
+                "name a `connection` of flowtrigger.yaml, or write the complete URL as `url`";
             names.error(
                 Code::MissingKey,
                 path.at,
@@ -127,7 +128,7 @@ fn lower_address(
             None
         }
         (None, None, Some(connection)) => {
-            let help = "add `path: /…`; it follows the connection's base address";
+            let help = "add `path: /…`; it is appended to the connection's base URL";
             names.error(
                 Code::MissingKey,
                 connection.at,
@@ -138,7 +139,7 @@ fn lower_address(
         }
         (None, None, None) => {
             let help = "add `url: \"https://…\"`, or `connection` and `path`";
-            names.error(Code::MissingKey, node.at, "`http` has no address", help);
+            names.error(Code::MissingKey, node.at, "`http` has no URL", help);
             None
         }
     }
@@ -147,15 +148,15 @@ fn lower_address(
 fn lower_path(node: &Node, base: &str, names: &mut NameResolver<'_>) -> Option<Template> {
     let path = names.text(node, "path")?;
     if !path.starts_with('/') {
-        let message = format!("`{path}` is no path");
-        let help = "start it with `/`; a whole address belongs into `url`";
+        let message = format!("invalid path `{path}`");
+        let help = "start it with `/`, or write a complete URL under `url`";
         names.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
     Template::lower_behind(base.trim_end_matches('/'), node, "path", names)
 }
 
-/// The method where one is given; the outer None after reporting one that is not known.
+/// Lowers `method`. The outer None follows after reporting an unknown one.
 fn lower_method(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<&'static str>> {
     let Some(node) = node.get("method") else {
         return Some(None);
@@ -165,7 +166,7 @@ fn lower_method(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<&'s
         .into_iter()
         .find(|known| known.eq_ignore_ascii_case(&method));
     if known.is_none() {
-        let message = format!("`{method}` is no HTTP method");
+        let message = format!("unknown HTTP method `{method}`");
         diagnostics.error(
             Code::InvalidValue,
             node.at,
@@ -181,45 +182,49 @@ fn lower_headers(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(Strin
         return Some(Vec::new());
     };
     let entries = pairs(node, "headers", names.diagnostics)?;
-    let sound = check_header_names(node, names.diagnostics);
+    let valid = check_header_names(node, names.diagnostics);
     let headers = templates(entries, names)?;
-    sound.then_some(headers)
+    valid.then_some(headers)
 }
 
-/// Whether each name can be set and stands once, in whatever case; reports those that cannot.
+/// Whether each header name can be set and occurs once, ignoring case. Reports those that do not.
 fn check_header_names(headers: &Node, diagnostics: &mut Diagnostics) -> bool {
     let Yaml::Map(entries) = &headers.value else {
         return false;
     };
-    let mut sound = true;
+    let mut valid = true;
     for (number, entry) in entries.iter().enumerate() {
         let name = &entry.key;
         let mut before = entries[..number].iter().map(|entry| &entry.key);
-        if let Some(help) = unfit(name) {
+        if let Some(help) = reserved_header(name) {
             let message = format!("the header `{name}` cannot be set");
             diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
-            sound = false;
+            valid = false;
         } else if let Some(first) = before.find(|first| first.eq_ignore_ascii_case(name)) {
-            let message = format!("the header `{name}` is `{first}` again: case means nothing");
+            let message =
+                format!("duplicate header `{name}`: same name as `{first}`, ignoring case");
             let help = "keep one; to send a header several times give it a list of values";
             diagnostics.error(Code::DuplicateKey, entry.key_at, message, help);
-            sound = false;
+            valid = false;
         }
     }
-    sound
+    valid
 }
 
-/// What to do about a header that no rule can set.
-pub fn unfit(name: &str) -> Option<&'static str> {
+/// Returns the help for a header that no rule can set.
+pub fn reserved_header(name: &str) -> Option<&'static str> {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    if OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name)) {
-        return Some("leave it out: it is set from the address and the body");
+    if RESERVED_HEADERS
+        .iter()
+        .any(|reserved| reserved.eq_ignore_ascii_case(name))
+    {
+        return Some("remove it: it is set from the URL and the body");
     }
-    let sound = !name.is_empty() && name.chars().all(token);
-    (!sound).then_some("write a name such as `X-Request-Source`")
+    let valid = !name.is_empty() && name.chars().all(token);
+    (!valid).then_some("write a name such as `X-Request-Source`")
 }
 
-/// A header of the step wins over the connection's.
+/// Adds the connection's headers. A header of the step takes precedence.
 pub fn inherit(headers: &mut Vec<(String, Template)>, from: &[(String, Template)]) {
     let missing: Vec<_> = from
         .iter()
@@ -243,7 +248,7 @@ fn lower_query(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String,
     }
 }
 
-/// Names and values of a mapping; a list gives its name several times.
+/// Returns names and values of a mapping. A list repeats its name for each item.
 fn pairs<'n>(
     node: &'n Node,
     key: &str,
@@ -275,23 +280,24 @@ fn templates(
         })
         .collect();
     let mut lowered: Vec<_> = lowered.into_iter().collect::<Option<_>>()?;
-    // Many thousand rules are kept.
+    // Saves memory: a set can have many thousand rules.
     lowered.shrink_to_fit();
     Some(lowered)
 }
 
-/// The body where there is one; the outer None after reporting a bad one.
+/// Lowers the body, if there is one. The outer None follows after an error.
 fn lower_body(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<BodyTemplate>> {
-    let given: Vec<(&str, &Node)> = ["json", "form", "body"]
+    let found: Vec<(&str, &Node)> = ["json", "form", "body"]
         .into_iter()
         .filter_map(|key| Some((key, node.get(key)?)))
         .collect();
-    let mut bodies: Vec<Option<BodyTemplate>> = Vec::with_capacity(given.len());
-    for (key, node) in &given {
+    let mut bodies: Vec<Option<BodyTemplate>> = Vec::with_capacity(found.len());
+    for (key, node) in &found {
         bodies.push(lower_one_body(key, node, names));
     }
-    if let [(first, _), (second, at), ..] = given.as_slice() {
-        let message = format!("a request has one body, this one has `{first}` and `{second}`");
+    if let [(first, _), (second, at), ..] = found.as_slice() {
+        let message =
+            format!("a request must have at most one body, found `{first}` and `{second}`");
         names.error(Code::InvalidValue, at.at, message, "keep one of them");
         return None;
     }
@@ -332,14 +338,14 @@ fn lower_expect(node: &Node, diagnostics: &mut Diagnostics) -> Option<ExpectedSt
     };
     let items = node.as_list().unwrap_or(std::slice::from_ref(node));
     if items.is_empty() {
-        no_status(node, diagnostics);
+        report_invalid_status(node, diagnostics);
         return None;
     }
     let mut ranges = Vec::with_capacity(items.len());
     for item in items {
-        let range = statuses(item);
+        let range = parse_statuses(item);
         if range.is_none() {
-            no_status(item, diagnostics);
+            report_invalid_status(item, diagnostics);
         }
         ranges.push(range);
     }
@@ -357,22 +363,22 @@ fn lower_redirects(node: &Node, diagnostics: &mut Diagnostics) -> Option<u8> {
         Yaml::Number(number) => number.as_u64().and_then(|n| u8::try_from(n).ok()),
         Yaml::Null | Yaml::Bool(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => None,
     };
-    let number = number.filter(|n| (1..=MOST_REDIRECTS).contains(n));
+    let number = number.filter(|n| (1..=MAX_REDIRECTS).contains(n));
     if number.is_none() {
-        let message = format!("`redirects` takes a number from 1 to {MOST_REDIRECTS}");
-        let help = "it is how many are followed; leave it out to follow none";
+        let message = format!("`redirects` takes a number from 1 to {MAX_REDIRECTS}");
+        let help = "it is the maximum number of redirects to follow; remove it to follow none";
         diagnostics.error(Code::InvalidValue, node.at, message, help);
     }
     number
 }
 
-fn no_status(node: &Node, diagnostics: &mut Diagnostics) {
+fn report_invalid_status(node: &Node, diagnostics: &mut Diagnostics) {
     let help = "write `200`, `2xx`, `200-299`, or a list of these";
     let message = "`expect` takes HTTP statuses";
     diagnostics.error(Code::InvalidValue, node.at, message, help);
 }
 
-fn statuses(node: &Node) -> Option<RangeInclusive<u16>> {
+fn parse_statuses(node: &Node) -> Option<RangeInclusive<u16>> {
     let text = match &node.value {
         Yaml::Number(number) => number.to_string(),
         Yaml::Text(text) => text.trim().to_lowercase(),

@@ -1,5 +1,5 @@
-//! From `flow:` in a rule to a compiled flow: every mistake of every step at once.
-//! It refuses steps that do two things or nothing, and settings that could have no effect.
+//! Lowers `flow` of a rule to a compiled flow, and reports all mistakes of all steps.
+//! A step must have exactly one action; settings without effect are errors.
 
 pub mod cache;
 pub mod call_stack;
@@ -37,14 +37,14 @@ use crate::language::template::{Escape, Template};
 
 pub use crate::compile::flow::catch::lower_catch;
 pub use crate::compile::flow::flow_call::{lower_document, lower_flow_name, lower_unused};
-pub use crate::compile::flow::http::{inherit, unfit};
+pub use crate::compile::flow::http::{inherit, reserved_header};
 pub use crate::compile::flow::on_dead::{lower_default_on_dead, lower_on_dead};
 
 pub fn lower_flow(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     lower_steps(node, "flow", cx)
 }
 
-/// The steps under a key.
+/// Lowers the steps under a key.
 fn lower_steps(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<Flow> {
     let items = match &node.value {
         Yaml::List(items) if !items.is_empty() => items,
@@ -77,13 +77,16 @@ fn lower_steps(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<Flow> {
 fn lower_step(node: &Node, number: usize, cx: &mut Compiler<'_>) -> Option<Step> {
     let Yaml::Map(entries) = &node.value else {
         let message = format!("a step takes a mapping, found {}", node.kind());
-        let help = "write what it does as a key: `- http: { url: … }`";
+        let help = "write its action as a key: `- http: { url: … }`";
         cx.error(Code::WrongType, node.at, message, help);
         return None;
     };
     let misplaced: Vec<&Entry> = entries
         .iter()
-        .filter(|e| tells_of_items(e, node, cx.diagnostics()) || misplaced(e, cx.diagnostics()))
+        .filter(|e| {
+            report_on_failure_synonym(e, node, cx.diagnostics())
+                || report_misplaced(e, cx.diagnostics())
+        })
         .collect();
     for entry in entries
         .iter()
@@ -91,22 +94,22 @@ fn lower_step(node: &Node, number: usize, cx: &mut Compiler<'_>) -> Option<Step>
     {
         cx.check_key(entry, &STEP);
     }
-    refuse_strays(node, cx.diagnostics());
+    report_stray_keys(node, cx.diagnostics());
     let name = lower_name(node, &mut cx.names);
     let found = find_action(node, entries, !misplaced.is_empty(), cx);
     let action = found.and_then(|entry| lower_action(entry, node, cx));
     let performs =
         found.is_some_and(|entry| matches!(entry.key.as_str(), "http" | "exec" | "shell"));
     let action = action.and_then(|mut action| {
-        let sound = confine::lower_into(&mut action, node, cx);
-        sound.then_some(action)
+        let valid = confine::lower_into(&mut action, node, cx);
+        valid.then_some(action)
     });
     let settings = settings::lower(node, found, performs, cx);
-    let catch = catch::lower_beside(node, found, cx);
+    let catch = catch::lower_step_catch(node, found, cx);
     if let Some(Some(name)) = &name {
         cx.names.in_scope.steps.push(KnownStep {
             name: name.clone(),
-            gives: gives(node, found, settings.as_ref()),
+            gives: step_output(node, found, settings.as_ref()),
             ran: Execution::Certain,
         });
     }
@@ -122,28 +125,28 @@ fn lower_step(node: &Node, number: usize, cx: &mut Compiler<'_>) -> Option<Step>
     })
 }
 
-/// Keys that belong to a step of another kind.
-fn refuse_strays(step: &Node, diagnostics: &mut Diagnostics) {
+/// Reports keys that belong to a step with another action.
+fn report_stray_keys(step: &Node, diagnostics: &mut Diagnostics) {
     let each = ["as", "concurrency", "on_failure"].map(|key| (key, "for_each"));
     for (key, beside) in each.into_iter().chain([("vars", "flow")]) {
         let belongs = match beside {
             "flow" => step.get("flow").is_some() && step.get("for_each").is_none(),
-            "for_each" => holds_steps(step),
+            "for_each" => has_item_steps(step),
             beside => step.get(beside).is_some(),
         };
         if let Some(stray) = step.get(key).filter(|_| !belongs) {
-            let message = format!("`{key}` does nothing here");
+            let message = format!("`{key}` has no effect here");
             let help = match key {
-                "vars" => "it stands beside `flow: NAME`; to keep a value write `set: VALUE`, and for the whole rule `vars:` beside its `flow`".to_owned(),
-                _ => format!("it stands beside `{beside}`; leave it out here, or write `{beside}: PATH`"),
+                "vars" => "it belongs beside `flow: NAME`; to set a value write `set: VALUE`, or for the whole rule `vars:` beside its `flow`".to_owned(),
+                _ => format!("it belongs beside `{beside}`; remove it here, or write `{beside}: PATH`"),
             };
             diagnostics.error(Code::InvalidValue, stray.at, message, &help);
         }
     }
 }
 
-/// Whether a `flow` of the step would hold the steps for items, also where `for_each` has a slip in it.
-fn holds_steps(step: &Node) -> bool {
+/// Whether a `flow` of the step contains the steps for items, even if the key `for_each` is misspelled.
+fn has_item_steps(step: &Node) -> bool {
     let meant = |entry: &Entry| {
         STEP.get(&entry.key).is_none()
             && suggest::for_key(&entry.key, &STEP).is_some_and(|help| {
@@ -157,13 +160,13 @@ fn holds_steps(step: &Node) -> bool {
     step.get("for_each").is_some() || (list && entries.iter().any(meant))
 }
 
-/// What later steps can read of a step.
-fn gives(step: &Node, action: Option<&Entry>, settings: Option<&StepSettings>) -> StepOutput {
+/// Returns what later steps can read of a step.
+fn step_output(step: &Node, action: Option<&Entry>, settings: Option<&StepSettings>) -> StepOutput {
     let (Some(action), Some(settings)) = (action, settings) else {
         return StepOutput::Anything;
     };
     if step.get("catch").is_some() {
-        // Its result is what the steps that caught its failure gave.
+        // After a failure its result is that of the steps under `catch`.
         return StepOutput::Anything;
     }
     match (action.key.as_str(), settings.keep) {
@@ -180,22 +183,22 @@ fn gives(step: &Node, action: Option<&Entry>, settings: Option<&StepSettings>) -
     }
 }
 
-/// Other tools' words for `on_failure`, beside a `for_each`. True after reporting.
-fn tells_of_items(entry: &Entry, step: &Node, diagnostics: &mut Diagnostics) -> bool {
+/// Reports names that other tools use for `on_failure`, beside a `for_each`. Returns whether it did.
+fn report_on_failure_synonym(entry: &Entry, step: &Node, diagnostics: &mut Diagnostics) -> bool {
     let key = entry.key.as_str();
-    // A list would hold steps that catch the failure.
-    let is_word = entry.value.as_text().is_some() || matches!(entry.value.value, Yaml::Bool(_));
-    if step.get("for_each").is_none() || !is_word || !suggest::means_on_failure(key) {
+    // A list would be the steps of a `catch`.
+    let is_value = entry.value.as_text().is_some() || matches!(entry.value.value, Yaml::Bool(_));
+    if step.get("for_each").is_none() || !is_value || !suggest::means_on_failure(key) {
         return false;
     }
     let message = format!("unknown key `{key}` in a step");
-    let help = "to go on with the next item where one fails write `on_failure: continue`; unless given it is `stop`";
+    let help = "to continue with the next item after a failure write `on_failure: continue`; the default is `stop`";
     diagnostics.error(Code::UnknownKey, entry.key_at, message, help);
     true
 }
 
-/// Keys that belong into a step's action, or that other tools use for one. True after reporting.
-fn misplaced(entry: &Entry, diagnostics: &mut Diagnostics) -> bool {
+/// Reports keys that belong under a step's action, or that other tools use for one. Returns whether it did.
+fn report_misplaced(entry: &Entry, diagnostics: &mut Diagnostics) -> bool {
     let key = entry.key.as_str();
     let help = match key {
         _ if STEP.get(key).is_some() => return false,
@@ -210,7 +213,7 @@ fn misplaced(entry: &Entry, diagnostics: &mut Diagnostics) -> bool {
             "write `http: { method: …, url: … }`".into()
         }
         "if" | "only_if" | "condition" | "guard" => {
-            "write the guard as a step of its own before, `- when: { … }`; where only some steps hang on it, `choose: [{ when: { … }, flow: [ … ] }]`".into()
+            "write the guard as a separate step before this one, `- when: { … }`; if it applies only to some steps, write `choose: [{ when: { … }, flow: [ … ] }]`".into()
         }
         "id" | "step" | "title" => "write `name:`".into(),
         _ => return false,
@@ -220,7 +223,7 @@ fn misplaced(entry: &Entry, diagnostics: &mut Diagnostics) -> bool {
     true
 }
 
-/// The step's name where it has one; the outer None after reporting a bad one.
+/// Lowers the step's name, if it has one. The outer None follows after an error.
 fn lower_name(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<String>> {
     let Some(node) = node.get("name") else {
         return Some(None);
@@ -228,17 +231,17 @@ fn lower_name(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<String
     let name = names.text(node, "name")?;
     let corrected = corrected(&name);
     if name != corrected {
-        let message = format!("`{name}` is no name for a step");
+        let message = format!("invalid step name `{name}`");
         let help = format!(
-            "write `{corrected}`: small letters, digits and `_`, so that templates can say `steps.{corrected}`"
+            "write `{corrected}`: lower-case letters, digits and `_`, so that templates can read `steps.{corrected}`"
         );
         names.error(Code::InvalidValue, node.at, message, &help);
         names.in_scope.steps.push(corrected.as_str().into());
         return None;
     }
     if name == "catch" {
-        let message = "no step can be called `catch`: it is what the steps under `catch` stand in";
-        names.error(Code::InvalidValue, node.at, message, "give it another name");
+        let message = "invalid step name `catch`: it is reserved for the steps under `catch`";
+        names.error(Code::InvalidValue, node.at, message, "choose another name");
         return None;
     }
     if let Some(local) = names
@@ -248,25 +251,15 @@ fn lower_name(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<String
         .find(|local| local.name == name)
     {
         let message = format!(
-            "`{name}` is the item here: no step can be called that",
+            "invalid step name `{name}`: it is the name of the item",
             name = local.name
         );
-        names.error(
-            Code::DuplicateName,
-            node.at,
-            message,
-            "give it another name",
-        );
+        names.error(Code::DuplicateName, node.at, message, "choose another name");
         return None;
     }
     if names.in_scope.steps.iter().any(|step| step.name == name) {
-        let message = format!("two steps are called `{name}`");
-        names.error(
-            Code::DuplicateName,
-            node.at,
-            message,
-            "give each step a name of its own",
-        );
+        let message = format!("duplicate step name `{name}`");
+        names.error(Code::DuplicateName, node.at, message, "choose another name");
         return None;
     }
     Some(Some(name))
@@ -287,37 +280,35 @@ fn corrected(name: &str) -> String {
     }
 }
 
-/// The one entry that says what the step does.
+/// Returns the entry with the step's action.
 fn find_action<'n>(
     node: &Node,
     entries: &'n [Entry],
-    explained: bool,
+    reported: bool,
     cx: &mut Compiler<'_>,
 ) -> Option<&'n Entry> {
-    // Beside a list `flow` holds the steps for its items.
-    let each = holds_steps(node);
+    // Beside `for_each`, `flow` contains the steps for the items.
+    let is_list = has_item_steps(node);
     let is_action = |e: &&Entry| {
         let key = e.key.as_str();
-        ACTIONS.contains(&key) && !(each && key == "flow")
+        ACTIONS.contains(&key) && !(is_list && key == "flow")
     };
     let mut found = entries.iter().filter(is_action);
     let first = found.next();
     if let (Some(first), Some(second)) = (first, found.next()) {
         let message = format!(
-            "a step does one thing, this one has `{}` and `{}`",
+            "a step must have exactly one action, found `{}` and `{}`",
             first.key, second.key
         );
         let help = match (node.get("when"), node.get("flow")) {
             (Some(_), Some(_)) => {
-                "where only some steps hang on a condition write `choose: [{ when: …, flow: [ … ] }]`".into()
+                "to run steps only under a condition write `choose: [{ when: …, flow: [ … ] }]`"
+                    .into()
             }
-            _ => format!(
-                "make `{}` a step of its own: start it with `- `",
-                second.key
-            ),
+            _ => format!("move `{}` to its own step: start it with `- `", second.key),
         };
         cx.error(Code::InvalidValue, second.key_at, message, &help);
-        // What is wrong in them is wrong wherever they stand.
+        // Mistakes in the other actions are reported too.
         for surplus in entries
             .iter()
             .filter(is_action)
@@ -331,9 +322,9 @@ fn find_action<'n>(
         STEP.get(&e.key)
             .is_none_or(|w| w.built != crate::document::vocabulary::Support::Supported)
     });
-    if first.is_none() && !explained && !unknown {
+    if first.is_none() && !reported && !unknown {
         let help = format!("add one of: {}", ACTIONS.join(", "));
-        cx.error(Code::MissingKey, node.at, "this step does nothing", &help);
+        cx.error(Code::MissingKey, node.at, "this step has no action", &help);
     }
     first
 }
@@ -361,10 +352,10 @@ fn lower_message(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Option
         return Some(None);
     }
     let template = Template::lower(node, key, Escape::None, names)?;
-    let shown = template.secrets().next().is_none();
-    match shown {
-        true => Some(Some(template)),
-        false => no_secret(node, "the message of a run is shown", names.diagnostics),
+    let has_secret = template.secrets().next().is_some();
+    match has_secret {
+        false => Some(Some(template)),
+        true => no_secret(node, "the message of a run is shown", names.diagnostics),
     }
 }
 

@@ -1,5 +1,5 @@
-//! The named flows of a rule set, which rules and steps run by name. They are known before any rule is
-//! lowered; two of one name are an error.
+//! Holds the named flows of a rule set, which rules and steps run by name.
+//! All are known before the first rule is lowered. Names are unique in the set.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,22 +18,22 @@ pub struct NamedFlows {
     by_name: BTreeMap<Arc<str>, NamedFlow>,
 }
 
-/// A flow and the document that it stands in.
+/// A flow and the document that defines it.
 #[derive(Debug, Clone)]
 pub struct NamedFlow {
     pub name: Arc<str>,
-    /// Where its name stands.
+    /// The location of its name.
     pub at: Span,
-    /// What a rule that runs it is made of too.
+    /// Its document, which a rule that runs it includes.
     pub part: IncludedDocument,
     pub body: NamedFlowBody,
 }
 
 #[derive(Debug, Clone)]
 pub enum NamedFlowBody {
-    /// Under `flows:`: what its steps may read hangs on the rule that runs it.
+    /// From `flows:`. What its steps can read depends on the rule that runs it, so it is lowered there.
     Steps(Node),
-    /// Of a bundle: it reads its own document, whoever runs it.
+    /// From a bundle. It reads only its own document, so it is lowered once.
     Compiled(Arc<Flow>),
 }
 
@@ -46,12 +46,12 @@ impl NamedFlows {
         &NONE
     }
 
-    /// Adds one; reports it where another has the name.
+    /// Adds a flow, or reports that its name is taken.
     pub fn add(&mut self, named: NamedFlow, files: &Files, diagnostics: &mut Diagnostics) {
         if let Some(first) = self.by_name.get(&named.name) {
-            let message = format!("another flow is called `{}`", named.name);
+            let message = format!("duplicate flow name `{}`", named.name);
             let help = format!(
-                "it stands at {}; names are unique across all files",
+                "the first one is at {}; names are unique across all files",
                 files.place(first.at)
             );
             let error = Diagnostic::error(Code::DuplicateName, named.at, message);
@@ -69,14 +69,14 @@ impl NamedFlows {
         self.by_name.values()
     }
 
-    /// The name that was probably meant.
+    /// Returns the most similar name.
     pub fn nearest(&self, name: &str) -> Option<&str> {
         suggest::nearest(name, self.by_name.keys().map(|name| &**name))
     }
 }
 
 impl NamedFlow {
-    /// The variables that it declares, each with what it is unless given.
+    /// Returns the variables that it declares, each with its default value.
     pub fn vars(&self) -> &[Entry] {
         match &self.body {
             NamedFlowBody::Steps(node) => {
@@ -86,7 +86,7 @@ impl NamedFlow {
         }
     }
 
-    /// Variables with its own laid over them.
+    /// Returns `vars`, overridden by its own variables.
     pub fn vars_over(&self, vars: &Arc<Value>) -> Arc<Value> {
         if self.vars().is_empty() {
             return Arc::clone(vars);
@@ -98,14 +98,14 @@ impl NamedFlow {
         Arc::new(Value::Object(all))
     }
 
-    /// The folder that its relative programs and files start in.
+    /// Returns the folder in which its relative programs and files start.
     pub fn folder(&self) -> &str {
         let folder = self.part.file.rsplit_once('/');
         folder.map_or(".", |(folder, _)| folder)
     }
 }
 
-/// Whether a document holds flows and no rule.
+/// Whether a document contains named flows and not a rule.
 pub fn is_document(node: &Node) -> bool {
     let Yaml::Map(entries) = &node.value else {
         return false;
@@ -117,8 +117,8 @@ pub fn is_document(node: &Node) -> bool {
             .any(has)
 }
 
-/// The flows of a `flows:` document, which is this part of the rules that run them.
-pub fn of_document(document: &Node, part: &IncludedDocument) -> Vec<NamedFlow> {
+/// Returns the flows of a `flows:` document. `part` is that document, which rules that run a flow include.
+pub fn from_document(document: &Node, part: &IncludedDocument) -> Vec<NamedFlow> {
     let flows = document.get("flows").and_then(Node::as_map);
     let flows = flows.unwrap_or_default().iter().map(|entry| NamedFlow {
         name: entry.key.as_str().into(),
@@ -129,7 +129,7 @@ pub fn of_document(document: &Node, part: &IncludedDocument) -> Vec<NamedFlow> {
     flows.collect()
 }
 
-/// The document that a chunk holds.
+/// Returns the text of a document with its file and line.
 pub fn part(file: &Arc<str>, chunk: &DocumentText<'_>) -> IncludedDocument {
     IncludedDocument {
         file: Arc::clone(file),

@@ -1,5 +1,5 @@
-//! `on_dead:` of a rule or of the configuration: the steps that tell of a run that gave up.
-//! It refuses to read results of the run that died; what is known of that stands under `error`.
+//! Lowers `on_dead` of a rule or of the configuration: the steps that report a dead run.
+//! They read the failure under `error`, and no step results of the dead run.
 
 use std::mem::{replace, take};
 use std::sync::Arc;
@@ -13,21 +13,20 @@ use crate::flow::step::Flow;
 use crate::language::event_fields::EventFields;
 use crate::language::names::ErrorScope;
 
-/// The configuration's `on_dead`, which rules without one use. None where there is none, or after reporting
-/// a mistake in it.
+/// Lowers the configuration's `on_dead`, the default of rules. None if there is none, or after an error.
 pub fn lower_default_on_dead(config: &Config, diagnostics: &mut Diagnostics) -> Option<Arc<Flow>> {
     let node = config.on_dead.as_ref()?;
     let mut cx = Compiler::new(config, EventFields::Any, diagnostics);
     lower_on_dead(node, &mut cx).flatten()
 }
 
-/// The flow; the inner None for `[]`, which tells nobody. The outer None after reporting a mistake.
+/// Lowers the flow. The inner None stands for `[]`, no steps; the outer None follows after an error.
 pub fn lower_on_dead(node: &Node, cx: &mut Compiler<'_>) -> Option<Option<Arc<Flow>>> {
     match &node.value {
         Yaml::List(items) if items.is_empty() => return Some(None),
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
             let message = format!("`on_dead` takes a list of steps, found {}", node.kind());
-            let help = "write each step as an item: `- http: { … }`; `on_dead: []` tells nobody";
+            let help = "write each step as an item: `- http: { … }`; `on_dead: []` runs none";
             cx.error(Code::WrongType, node.at, message, help);
             return None;
         }

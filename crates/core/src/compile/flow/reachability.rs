@@ -1,5 +1,5 @@
-//! Which steps of a flow nothing reaches: those behind one that always ends it.
-//! It refuses to look at conditions: what may hold, may hold.
+//! Warns about steps after one that always ends the flow.
+//! Conditions are not evaluated: each branch is assumed to be possible.
 
 use crate::compile::compiler::Compiler;
 use crate::diagnostic::{Code, Report};
@@ -20,11 +20,11 @@ pub fn warn(steps: &[Step], cx: &mut Compiler<'_>) {
         }
         _ => format!("`{kind}` always ends the flow"),
     };
-    let message = format!("nothing reaches this step: {how}");
+    let message = format!("unreachable step: {how}");
     cx.warning(
         Code::InvalidValue,
         after.at,
         message,
-        "move it before, or take it out",
+        "move it before that step, or remove it",
     );
 }

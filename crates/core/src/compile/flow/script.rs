@@ -1,5 +1,5 @@
-//! Arguments that an interpreter runs as a program: `sh -c SCRIPT`, `python3 -c CODE`, `perl -e CODE`.
-//! It refuses a template in one: the event's text would become part of the program.
+//! Rejects templates in program text: `sh -c SCRIPT`, `python3 -c CODE`, `perl -e CODE`.
+//! With a template, the event's text would become part of the program.
 
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
@@ -8,7 +8,7 @@ const SHELLS: [&str; 9] = [
     "sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "csh",
 ];
 
-/// Interpreters, the letters of the options that take a program, and the long ones.
+/// Interpreters with the short and the long options that take program text.
 const LANGUAGES: [(&str, &str, &[&str]); 8] = [
     ("python", "c", &[]),
     ("pypy", "c", &[]),
@@ -20,18 +20,19 @@ const LANGUAGES: [(&str, &str, &[&str]); 8] = [
     ("lua", "e", &[]),
 ];
 
-/// The letters of options whose value is the next argument.
-const VALUED: &str = "oOWXIr";
+/// The short options whose value is the next argument.
+const OPTIONS_WITH_VALUE: &str = "oOWXIr";
 
-/// Whether no argument is a program with a template in it; false after reporting.
+/// Checks that no argument is program text with a template. Returns false after an error.
 pub fn check(argv: &[Node], diagnostics: &mut Diagnostics) -> bool {
     let texts: Vec<String> = argv
         .iter()
         .map(|node| node.scalar_text().unwrap_or_default())
         .collect();
-    // `env`, `sudo`, `timeout` and the like run what stands behind them.
+    // Programs such as `env`, `sudo` and `timeout` run their arguments, so every argument may be an
+    // interpreter.
     for (start, name) in texts.iter().enumerate() {
-        let Some(script) = script(name, &texts[start + 1..]) else {
+        let Some(script) = script_index(name, &texts[start + 1..]) else {
             continue;
         };
         let node = &argv[start + 1 + script];
@@ -47,43 +48,44 @@ pub fn check(argv: &[Node], diagnostics: &mut Diagnostics) -> bool {
     true
 }
 
-/// Which of the arguments behind an interpreter is its program.
-fn script(name: &str, arguments: &[String]) -> Option<usize> {
+/// Returns the index of the program text among the arguments of an interpreter.
+fn script_index(name: &str, arguments: &[String]) -> Option<usize> {
     let name = name.rsplit('/').next().unwrap_or(name);
     if SHELLS.contains(&name) {
-        // `-lc` and `-ce` are `-c` with more.
-        let plain = arguments
-            .iter()
-            .map(|given| match is_short(given) && given.contains('c') {
-                true => "-c".to_owned(),
-                false => given.clone(),
-            });
-        return behind_options(&plain.collect::<Vec<_>>(), "c", &[]);
+        // `-lc` and `-ce` include `-c`.
+        let plain =
+            arguments.iter().map(
+                |argument| match is_short(argument) && argument.contains('c') {
+                    true => "-c".to_owned(),
+                    false => argument.clone(),
+                },
+            );
+        return index_after_options(&plain.collect::<Vec<_>>(), "c", &[]);
     }
     let versionless = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     let (_, letters, long) = LANGUAGES.iter().find(|(known, ..)| *known == versionless)?;
-    behind_options(arguments, letters, long)
+    index_after_options(arguments, letters, long)
 }
 
-/// The first argument that is no option ends the search: it names a file, and what follows is the
-/// file's.
-fn behind_options(arguments: &[String], letters: &str, long: &[&str]) -> Option<usize> {
+/// Returns the index of the argument after one of the options. The first argument that is not an option
+/// ends the search: it is a file, and the rest are its arguments.
+fn index_after_options(arguments: &[String], letters: &str, long: &[&str]) -> Option<usize> {
     let mut at = 0;
-    while let Some(given) = arguments.get(at) {
-        let option = given.strip_prefix(['-', '+'])?;
+    while let Some(argument) = arguments.get(at) {
+        let option = argument.strip_prefix(['-', '+'])?;
         let (first, last) = (option.chars().next()?, option.chars().last()?);
-        let short = is_short(given);
-        if long.contains(&given.as_str()) || (short && letters.contains(last)) {
-            // Further options may stand between.
-            let behind = arguments[at + 1..]
+        let short = is_short(argument);
+        if long.contains(&argument.as_str()) || (short && letters.contains(last)) {
+            // Further options may follow first.
+            let offset = arguments[at + 1..]
                 .iter()
                 .position(|next| !next.starts_with('-'))?;
-            return Some(at + 1 + behind);
+            return Some(at + 1 + offset);
         }
         if short && letters.contains(first) {
             return Some(at);
         }
-        at += 1 + usize::from(short && VALUED.contains(last));
+        at += 1 + usize::from(short && OPTIONS_WITH_VALUE.contains(last));
     }
     None
 }
@@ -98,12 +100,12 @@ mod tests {
 
     fn found(argv: &[&str]) -> Option<usize> {
         let texts: Vec<String> = argv.iter().map(|text| (*text).to_owned()).collect();
-        script(&texts[0], &texts[1..])
+        script_index(&texts[0], &texts[1..])
     }
 
     #[test]
-    fn the_program_among_the_arguments_is_found() {
-        for (argv, wanted) in [
+    fn the_program_text_among_the_arguments_is_found() {
+        for (argv, expected) in [
             (&["sh", "-c", "x"][..], Some(1)),
             (&["/bin/bash", "-lc", "x", "y"], Some(1)),
             (&["bash", "-e", "-c", "x"], Some(2)),
@@ -124,7 +126,7 @@ mod tests {
             (&["php", "-r", "x"], Some(1)),
             (&["printf", "-c", "x"], None),
         ] {
-            assert_eq!(found(argv), wanted, "{argv:?}");
+            assert_eq!(found(argv), expected, "{argv:?}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! `set:` of a step, lowered: a tree of templates, or a jq program with what it reads.
-//! It refuses secrets, since a result is stored, and templates within a program.
+//! Lowers `set` of a step: a tree of templates, or a jq program with its input.
+//! Reports secrets, because results are stored, and templates in a program.
 
 use crate::compile::flow::no_secret;
 use crate::diagnostic::{Code, Diagnostics, Report};
@@ -16,14 +16,14 @@ pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Action> {
     match node.get("jq") {
         Some(program) => lower_jq(node, program, names).map(Action::from),
         None => {
-            warn_of_near_miss(node, names.diagnostics);
+            warn_about_misspelled_jq(node, names.diagnostics);
             lower_tree(node, names).map(Action::Set)
         }
     }
 }
 
-/// `jqq`, `JQ`: a word that was probably meant to run a program, and is kept as it stands.
-fn warn_of_near_miss(node: &Node, diagnostics: &mut Diagnostics) {
+/// Warns about a key such as `jqq` or `JQ`: it is probably a misspelled `jq`.
+fn warn_about_misspelled_jq(node: &Node, diagnostics: &mut Diagnostics) {
     let entries = node.as_map().unwrap_or_default();
     let near = |entry: &&Entry| is_near_jq(&entry.key) && entry.value.as_text().is_some();
     let Some(found) = entries.iter().find(near) else {
@@ -34,7 +34,7 @@ fn warn_of_near_miss(node: &Node, diagnostics: &mut Diagnostics) {
         return;
     }
     let key = &found.key;
-    let message = format!("`{key}` is kept as the key of an object: no program runs");
+    let message = format!("`{key}` is the key of an object here, so no program runs");
     diagnostics.warning(
         Code::UnknownKey,
         found.key_at,

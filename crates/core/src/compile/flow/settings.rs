@@ -1,5 +1,5 @@
-//! `retry`, `timeout`, `keep` and `on_crash` of a step, lowered, with what holds where they are not given.
-//! It refuses them beside a step that performs nothing.
+//! Lowers `retry`, `timeout`, `keep` and `on_crash` of a step, and supplies their defaults.
+//! Reports them beside a step that makes no call.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::flow::vocabulary::RETRY;
 use crate::run::retry::RetryPolicy;
 
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
-const MOST_ATTEMPTS: u64 = 100;
+const MAX_TIMEOUT: Duration = Duration::from_secs(600);
+const MAX_ATTEMPTS: u64 = 100;
 
 pub fn lower(
     node: &Node,
@@ -24,7 +24,7 @@ pub fn lower(
     cx: &mut Compiler<'_>,
 ) -> Option<StepSettings> {
     if let (Some(action), false) = (action, performs) {
-        refuse_settings(node, &action.key, cx.diagnostics());
+        reject_settings(node, &action.key, cx.diagnostics());
     }
     let (retry, timeout) = defaults(action, cx);
     let retry = match node.get("retry") {
@@ -41,7 +41,7 @@ pub fn lower(
     };
     let on_crash = match node.get("on_crash") {
         Some(node) => lower_on_crash(node, action, cx.diagnostics()),
-        None => Some(usual_on_crash(action)),
+        None => Some(default_on_crash(action)),
     };
     Some(StepSettings {
         on_crash: on_crash?,
@@ -51,8 +51,8 @@ pub fn lower(
     })
 }
 
-/// A request says by its key that it is a repeat; a command cannot.
-fn usual_on_crash(action: Option<&Entry>) -> OnCrash {
+/// Returns the default. A repeated request has the same idempotency key; a command has no such protection.
+fn default_on_crash(action: Option<&Entry>) -> OnCrash {
     match action {
         Some(entry) if matches!(entry.key.as_str(), "exec" | "shell") => OnCrash::Hold,
         Some(_) | None => OnCrash::Rerun,
@@ -65,8 +65,8 @@ fn lower_on_crash(
     diagnostics: &mut Diagnostics,
 ) -> Option<OnCrash> {
     if action.is_some_and(|action| action.key == "http") {
-        let message = "`on_crash` does nothing beside `http`";
-        let help = "a request always runs again after a crash, under the same `Idempotency-Key`; leave it out here";
+        let message = "`on_crash` has no effect beside `http`";
+        let help = "a request always runs again after a crash, with the same `Idempotency-Key`; remove it here";
         diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
@@ -74,7 +74,7 @@ fn lower_on_crash(
         Some("rerun") => Some(OnCrash::Rerun),
         Some("hold") => Some(OnCrash::Hold),
         _ => {
-            let help = "rerun runs a command again that a crash cut off, under the same key; hold leaves it to a person";
+            let help = "`rerun` runs an interrupted command again with the same key; `hold` holds the run for a person";
             diagnostics.error(
                 Code::InvalidValue,
                 node.at,
@@ -86,17 +86,17 @@ fn lower_on_crash(
     }
 }
 
-fn refuse_settings(node: &Node, action: &str, diagnostics: &mut Diagnostics) {
+fn reject_settings(node: &Node, action: &str, diagnostics: &mut Diagnostics) {
     for key in ["retry", "timeout", "keep"] {
         if let Some(setting) = node.get(key) {
-            let message = format!("`{key}` does nothing beside `{action}`");
-            let help = "it belongs to `http`, `exec` and `shell`; leave it out here";
+            let message = format!("`{key}` has no effect beside `{action}`");
+            let help = "it belongs to `http`, `exec` and `shell`; remove it here";
             diagnostics.error(Code::InvalidValue, setting.at, message, help);
         }
     }
     if let Some(setting) = node.get("on_crash") {
-        let message = format!("`on_crash` does nothing beside `{action}`");
-        let help = "it belongs to `exec` and `shell`; leave it out here";
+        let message = format!("`on_crash` has no effect beside `{action}`");
+        let help = "it belongs to `exec` and `shell`; remove it here";
         diagnostics.error(Code::InvalidValue, setting.at, message, help);
     }
 }
@@ -149,7 +149,7 @@ fn lower_retry(
             Code::InvalidValue,
             node.at,
             message,
-            "the first wait is `backoff`; make `max_delay` at least as long",
+            "the first delay is `backoff`; make `max_delay` at least as long",
         );
         return None;
     }
@@ -158,7 +158,7 @@ fn lower_retry(
 
 fn lower_attempts(node: &Node, diagnostics: &mut Diagnostics) -> Option<u32> {
     let number = match &node.value {
-        Yaml::Number(number) => number.as_u64().filter(|n| (1..=MOST_ATTEMPTS).contains(n)),
+        Yaml::Number(number) => number.as_u64().filter(|n| (1..=MAX_ATTEMPTS).contains(n)),
         _ => None,
     };
     if number.is_none() {
@@ -167,7 +167,7 @@ fn lower_attempts(node: &Node, diagnostics: &mut Diagnostics) -> Option<u32> {
             Code::InvalidValue,
             node.at,
             message,
-            "it counts every try; 1 means that nothing is repeated",
+            "the first attempt counts; 1 means no retry",
         );
     }
     number.map(|n| u32::try_from(n).expect("the range fits"))
@@ -175,12 +175,12 @@ fn lower_attempts(node: &Node, diagnostics: &mut Diagnostics) -> Option<u32> {
 
 fn lower_timeout(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     let timeout = diagnostics.duration(node, "timeout")?;
-    if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
+    if timeout.is_zero() || timeout > MAX_TIMEOUT {
         let help = "split longer work into several steps, or let the other side report back";
         diagnostics.error(
             Code::InvalidValue,
             node.at,
-            "`timeout` is more than nothing and at most 10m",
+            "`timeout` must be more than 0 and at most 10m",
             help,
         );
         return None;
@@ -194,7 +194,7 @@ fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<KeepOutput> 
         Some("status") => Some(KeepOutput::Status),
         Some("none") => Some(KeepOutput::None),
         _ => {
-            let help = "body keeps the whole result for later steps, status its status alone, none nothing";
+            let help = "`body` keeps the whole result for later steps, `status` only its status, `none` nothing";
             diagnostics.error(
                 Code::InvalidValue,
                 node.at,

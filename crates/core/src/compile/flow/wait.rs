@@ -1,5 +1,5 @@
-//! `wait:` of a step, lowered: for so long, or until a time that the event or a result holds.
-//! It refuses waits that nobody would see end.
+//! Lowers `wait` of a step: for a duration, or until a time in the event or a result.
+//! Reports waits that are longer than a run can last.
 
 use std::time::Duration;
 
@@ -27,16 +27,17 @@ pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Wait> {
 
 fn lower_for(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     let Some(length) = node.as_text().and_then(duration::parse) else {
-        let help = "write a number and a unit, `wait: 4h`, or where a time stands, `wait: { until: PATH }`";
+        let help =
+            "write a number and a unit, `wait: 4h`, or the path of a time, `wait: { until: PATH }`";
         diagnostics.error(Code::InvalidValue, node.at, "`wait` takes a duration", help);
         return None;
     };
     let help = match (length.is_zero(), length > MAX_RUN_TIME) {
         (false, false) => return Some(length),
         (true, _) => "leave the step out",
-        (false, true) => "let a later event begin what is so far away",
+        (false, true) => "let a later event start a new run",
     };
-    let message = "`wait` is more than nothing and at most 90d";
+    let message = "`wait` must be more than 0 and at most 90d";
     diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }
@@ -46,16 +47,11 @@ fn lower_until(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
     let Some(until) = node.get("until") else {
         if entries.iter().all(|entry| WAIT.get(&entry.key).is_some()) {
             let help = "write `wait: 4h`, or `wait: { until: PATH }`";
-            names.error(
-                Code::MissingKey,
-                node.at,
-                "`wait` does not say how long",
-                help,
-            );
+            names.error(Code::MissingKey, node.at, "`wait` has no `until`", help);
         }
         return None;
     };
-    refuse_time(until, names.diagnostics)?;
+    reject_literal(until, names.diagnostics)?;
     let path = lower_path(until, "until", names)?;
     let FieldCheck::Known(types) = names.types_at(&path) else {
         return Some(path);
@@ -65,21 +61,20 @@ fn lower_until(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
     }
     let known = types.first().map_or_else(String::new, FieldType::words);
     let message = format!("`until` takes a time, and `{}` is {known}", path.text);
-    let help =
-        "name a field that holds one, such as `event.time`; to wait for so long write `wait: 4h`";
+    let help = "name a field that contains one, such as `event.time`; to wait for a duration write `wait: 4h`";
     names.error(Code::OperatorMismatch, until.at, message, help);
     None
 }
 
-/// A time that is written out, or a duration; None after saying so.
-fn refuse_time(until: &Node, diagnostics: &mut Diagnostics) -> Option<()> {
+/// Reports a literal time or duration where a path is expected. Returns None after an error.
+fn reject_literal(until: &Node, diagnostics: &mut Diagnostics) -> Option<()> {
     let text = until.as_text().unwrap_or_default();
     let (found, help) = if duration::parse(text).is_some() {
         ("a duration", format!("write `wait: {text}`"))
     } else if text.starts_with(|c: char| c.is_ascii_digit()) {
         (
             "a time",
-            "write where the time stands, such as `until: ticket.due_at`; one that is always the same goes under `vars`: `until: vars.NAME`".to_owned(),
+            "write the path of a time, such as `until: ticket.due_at`; put a fixed time under `vars`: `until: vars.NAME`".to_owned(),
         )
     } else {
         return Some(());

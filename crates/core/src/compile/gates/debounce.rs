@@ -1,10 +1,10 @@
-//! `debounce` of a rule, lowered: by what it gathers, for how long, and what the run is about.
-//! It refuses a longest time that is over before anything could be quiet.
+//! Lowers `debounce` of a rule: what it groups events by, its window, and the event that it keeps.
+//! Reports an `at_most` that is shorter than `quiet`.
 
 use std::time::Duration;
 
 use crate::compile::compiler::Compiler;
-use crate::compile::gates::{entries, lower_per, lower_window};
+use crate::compile::gates::{check_entries, lower_per, lower_window};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::suggest;
@@ -12,7 +12,7 @@ use crate::gate::vocabulary::DEBOUNCE;
 use crate::gate::{Gate, GateKind, ModelWindow, words};
 
 pub fn lower_debounce(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
-    entries(node, &DEBOUNCE, cx.diagnostics())?;
+    check_entries(node, &DEBOUNCE, cx.diagnostics())?;
     let per = match node.get("per") {
         Some(per) => lower_per(per, &DEBOUNCE, &mut cx.names).map(Some),
         None => Some(None),
@@ -38,7 +38,7 @@ pub fn lower_debounce(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
     })
 }
 
-/// A run that starts at the latest before anything was quiet gathers by the wrong time.
+/// Reports an `at_most` shorter than `quiet`: the window would always end at `at_most`.
 fn check_at_most(
     node: &Node,
     quiet: Duration,
@@ -52,24 +52,24 @@ fn check_at_most(
     let (at_most, quiet) = (words(at_most), words(quiet));
     let message = format!("`at_most` is {at_most}, less than `quiet`, {quiet}");
     let help = format!(
-        "`at_most` bounds how often `quiet` begins anew: write more than {quiet}, or `quiet: {at_most}` alone"
+        "`at_most` limits how long `quiet` can be extended: write more than {quiet}, or `quiet: {at_most}` alone"
     );
     diagnostics.error(Code::InvalidValue, at, message, &help);
     None
 }
 
 fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<ModelWindow> {
-    let written = node.as_text().unwrap_or_default();
-    if let Some(keep) = ModelWindow::parse(written) {
+    let text = node.as_text().unwrap_or_default();
+    if let Some(keep) = ModelWindow::parse(text) {
         return Some(keep);
     }
-    let help = match written {
+    let help = match text {
         "latest" | "newest" | "final" | "trailing" => "did you mean `last`?".to_owned(),
         "oldest" | "earliest" | "leading" => "did you mean `first`?".to_owned(),
         "every" | "each" | "both" | "list" | "events" => "did you mean `all`?".to_owned(),
-        _ => match suggest::nearest(written, ModelWindow::WORDS.into_iter()) {
+        _ => match suggest::nearest(text, ModelWindow::WORDS.into_iter()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => "`last` is about the last event and is taken unless given".to_owned(),
+            None => "`last` keeps the last event and is the default".to_owned(),
         },
     };
     let message = "`keep` takes first, last or all";

@@ -1,5 +1,5 @@
-//! `dedupe`, `debounce` and `throttle` of a rule, lowered to the gates that its runs pass, in this order.
-//! It refuses a window that outlasts what is kept of earlier runs: nobody could say what came before.
+//! Lowers `dedupe`, `debounce` and `throttle` of a rule to its gates, checked in this order.
+//! Reports a window longer than `retention`, because the runs in it would be deleted too early.
 
 pub mod debounce;
 
@@ -21,7 +21,7 @@ use crate::rule::vocabulary::JOBSPEC;
 
 use crate::gate::vocabulary::{DEBOUNCE, DEDUPE, THROTTLE};
 
-/// The gates of a rule in the order in which they are asked; None after reporting a mistake.
+/// Lowers the gates of a rule, in the order in which they are checked. None after an error.
 pub fn lower(rule: &Node, cx: &mut Compiler<'_>) -> Option<Vec<Gate>> {
     let dedupe = rule.get("dedupe").map(|node| lower_dedupe(node, cx));
     let debounce = rule.get("debounce").map(|node| lower_debounce(node, cx));
@@ -30,22 +30,22 @@ pub fn lower(rule: &Node, cx: &mut Compiler<'_>) -> Option<Vec<Gate>> {
     all.into_iter().flatten().collect()
 }
 
-/// Whether a debounce asks for all events, or may have meant to, whatever is wrong with it.
+/// Whether a debounce keeps all events, or could be meant to, if it has mistakes.
 pub fn keeps_all(rule: &Node) -> bool {
     let may_be = |entry: &&Entry| entry.key == "debounce" || JOBSPEC.get(&entry.key).is_none();
-    let asks = |keep: &Node| {
+    let is_all = |keep: &Node| {
         let keep = keep.as_text().and_then(ModelWindow::parse);
         keep.is_none_or(|keep| keep == ModelWindow::All)
     };
     let mut debounces = rule.as_map().into_iter().flatten().filter(may_be);
-    debounces.any(|entry| entry.value.get("keep").is_some_and(asks))
+    debounces.any(|entry| entry.value.get("keep").is_some_and(is_all))
 }
 
 fn lower_dedupe(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
-    entries(node, &DEDUPE, cx.diagnostics())?;
+    check_entries(node, &DEDUPE, cx.diagnostics())?;
     let per = match node.get("per") {
         Some(per) => lower_per(per, &DEDUPE, &mut cx.names),
-        None => missing(node, &DEDUPE, "per", cx.diagnostics()),
+        None => report_missing(node, &DEDUPE, "per", cx.diagnostics()),
     };
     let window = lower_window(node, &DEDUPE, "for", cx);
     Some(Gate {
@@ -56,14 +56,14 @@ fn lower_dedupe(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
 }
 
 fn lower_throttle(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
-    entries(node, &THROTTLE, cx.diagnostics())?;
+    check_entries(node, &THROTTLE, cx.diagnostics())?;
     let per = match node.get("per") {
         Some(per) => lower_per(per, &THROTTLE, &mut cx.names).map(Some),
         None => Some(None),
     };
     let limit = match node.get("limit") {
         Some(limit) => cx.whole_number(limit, "limit", 1..=MOST_RUNS),
-        None => missing(node, &THROTTLE, "limit", cx.diagnostics()),
+        None => report_missing(node, &THROTTLE, "limit", cx.diagnostics()),
     };
     let window = lower_window(node, &THROTTLE, "in", cx);
     Some(Gate {
@@ -75,18 +75,23 @@ fn lower_throttle(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
     })
 }
 
-/// Refuses what is no mapping with the mapping that was probably meant.
-fn entries(node: &Node, gate: &Vocabulary, diagnostics: &mut Diagnostics) -> Option<()> {
+/// Checks the keys of a gate. Reports another value with the mapping that was probably meant.
+fn check_entries(node: &Node, gate: &Vocabulary, diagnostics: &mut Diagnostics) -> Option<()> {
     if node.as_map().is_some() {
         return diagnostics.entries(node, gate).map(|_| ());
     }
     let message = format!("{} takes a mapping, found {}", gate.name, node.kind());
-    diagnostics.error(Code::WrongType, node.at, message, &meant(node, gate));
+    diagnostics.error(
+        Code::WrongType,
+        node.at,
+        message,
+        &suggest_mapping(node, gate),
+    );
     None
 }
 
-/// The gate that a lone value asks for, as far as it tells.
-fn meant(node: &Node, gate: &Vocabulary) -> String {
+/// Returns the help for a gate written as a single value.
+fn suggest_mapping(node: &Node, gate: &Vocabulary) -> String {
     let text = node.as_text().unwrap_or_default();
     let window = duration::parse(text).map(|_| text);
     let path = Path::parse(text).ok().filter(|_| window.is_none());
@@ -122,14 +127,14 @@ fn meant(node: &Node, gate: &Vocabulary) -> String {
             format!("write `throttle: {{ limit: {number}, in: 1h }}`")
         }
         (_, None) => format!(
-            "write `throttle: {{ limit: 3, in: {} }}`; with `per: ticket.id` each ticket counts apart",
+            "write `throttle: {{ limit: 3, in: {} }}`; with `per: ticket.id` each ticket has its own limit",
             window.unwrap_or("1h")
         ),
     }
 }
 
-/// Reports a key that a gate needs, unless another word for it was told already.
-fn missing<T>(
+/// Reports a missing key of a gate, unless an unknown key was reported, which may be meant as this one.
+fn report_missing<T>(
     node: &Node,
     gate: &Vocabulary,
     key: &str,
@@ -142,14 +147,14 @@ fn missing<T>(
     let message = format!("{} has no `{key}`", gate.name);
     let help = match key {
         "per" => {
-            "add what counts as the same, such as `per: ticket.id`; for all events of the rule together write `throttle: { limit: 1, in: 1h }`"
+            "add the field to compare, such as `per: ticket.id`; for all events of the rule together write `throttle: { limit: 1, in: 1h }`"
         }
-        "limit" => "add how many runs may begin, such as `limit: 3`",
-        "for" => "add for how long, such as `for: 24h`",
+        "limit" => "add the maximum number of runs, such as `limit: 3`",
+        "for" => "add the time, such as `for: 24h`",
         "quiet" => {
-            "add for how long no further event comes before the run starts, such as `quiet: 10m`"
+            "add the time without a further event before the run starts, such as `quiet: 10m`"
         }
-        _ => "add within which time, such as `in: 1h`",
+        _ => "add the time, such as `in: 1h`",
     };
     diagnostics.error(Code::MissingKey, node.at, message, help);
     None
@@ -167,23 +172,23 @@ fn lower_per(node: &Node, gate: &Vocabulary, names: &mut NameResolver<'_>) -> Op
     };
     if duration::parse(text).is_some() {
         let message = format!("`per` takes a path, found the duration `{text}`");
-        let help = "`per` says what counts as the same, such as `ticket.id`; the time stands under `for`, `quiet` or `in`";
+        let help = "`per` is the field to compare, such as `ticket.id`; write the time under `for`, `quiet` or `in`";
         names.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
     if text == "steps" || text.starts_with("steps.") {
-        let message = "a gate is asked before any step has run";
-        let help = "take a field of the event, such as `ticket.id`";
+        let message = "a gate is checked before any step has run";
+        let help = "use a field of the event, such as `ticket.id`";
         names.error(Code::UndefinedName, node.at, message, help);
         return None;
     }
     let path = names.shared_path(text, node.at)?;
     if path.text == "event.id" {
         let message = match gate.name == DEBOUNCE.name {
-            true => "`event.id` is another for every event, so that nothing is ever gathered",
-            false => "`event.id` is another for every event, so that this gate never closes",
+            true => "`event.id` is different for every event, so no events are ever combined",
+            false => "`event.id` is different for every event, so this gate never suppresses a run",
         };
-        let help = "a repeat of the same event runs nothing anyway; write `per: ticket.id`";
+        let help = "redeliveries of an event start no run anyway; write `per: ticket.id`";
         names.warning(Code::InvalidValue, node.at, message, help);
     }
     Some(path)
@@ -196,27 +201,26 @@ fn lower_window(
     cx: &mut Compiler<'_>,
 ) -> Option<Duration> {
     let Some(node) = node.get(key) else {
-        return missing(node, gate, key, cx.diagnostics());
+        return report_missing(node, gate, key, cx.diagnostics());
     };
     let window = cx.duration(node, key)?;
     let kept = cx.config.retention.keep_for;
     if window.is_zero() {
         let help = format!(
-            "a gate without time does nothing; leave {} out",
+            "a gate with no time has no effect; remove {}",
             match key {
                 "at_most" => "`at_most`",
                 _ => gate.name,
             }
         );
-        let message = format!("`{key}` is more than nothing");
+        let message = format!("`{key}` must be more than 0");
         cx.error(Code::InvalidValue, node.at, message, &help);
         return None;
     }
     if window > kept {
         let (window, kept) = (words(window), words(kept));
-        let message = format!(
-            "`{key}` is {window}, longer than earlier runs are kept: `retention` says {kept}"
-        );
+        let message =
+            format!("`{key}` is {window}, longer than runs are kept: `retention` is {kept}");
         let help = format!(
             "write {kept} at most, or set `retention: {{ for: {window} }}` in flowtrigger.yaml"
         );
@@ -247,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn dedupe_is_asked_before_throttle_whichever_is_written_first() {
+    fn dedupe_is_checked_before_throttle_in_any_order_of_keys() {
         let both = gates(
             "throttle: { limit: 3, in: 90m }\ndedupe: { per: $.input.ticket_event.ticket.id, for: 7d }",
         );
@@ -261,12 +265,12 @@ mod tests {
     }
 
     #[test]
-    fn debounce_stands_between_them_and_keeps_the_last_event_unless_told() {
+    fn debounce_is_second_and_keeps_the_last_event_by_default() {
         let all = gates(
             "throttle: { limit: 3, in: 90m }\ndebounce: { per: ticket.id, quiet: 4h }\ndedupe: { per: ticket.id, for: 7d }",
         );
-        let words: Vec<&str> = all.iter().map(|gate| gate.kind.word()).collect();
-        assert_eq!(words, ["dedupe", "debounce", "throttle"]);
+        let kinds: Vec<&str> = all.iter().map(|gate| gate.kind.word()).collect();
+        assert_eq!(kinds, ["dedupe", "debounce", "throttle"]);
         let (at_most, keep) = (None, ModelWindow::Last);
         assert_eq!(all[1].kind, GateKind::Debounce { at_most, keep });
         assert_eq!(all[1].window, Duration::from_secs(4 * 3_600));
@@ -276,7 +280,7 @@ mod tests {
         assert_eq!(digest[0].per, None);
     }
 
-    fn said(config: &Config) -> Vec<String> {
+    fn messages(config: &Config) -> Vec<String> {
         let mut files = Files::default();
         let text = "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\ndedupe: { per: ticket.id, for: 14d }\nflow: [{ succeed: fine }]\n";
         let file = files.add("r.yaml", text);
@@ -287,10 +291,10 @@ mod tests {
     }
 
     #[test]
-    fn a_window_is_as_long_as_retention_at_most() {
+    fn a_window_cannot_exceed_retention() {
         assert_eq!(
-            said(&Config::default()),
-            ["`for` is 14d, longer than earlier runs are kept: `retention` says 7d"]
+            messages(&Config::default()),
+            ["`for` is 14d, longer than runs are kept: `retention` is 7d"]
         );
         let text = "retention: { for: 14d }";
         let config = config::parse(
@@ -299,6 +303,6 @@ mod tests {
             &BTreeMap::new(),
             &mut Diagnostics::default(),
         );
-        assert_eq!(said(&config), Vec::<String>::new());
+        assert_eq!(messages(&config), Vec::<String>::new());
     }
 }

@@ -1,6 +1,5 @@
-//! Whether a rule would start itself again: it listens to changes of a field that its own flow writes,
-//! at the same help desk. It warns of what is plain alone, and stays silent where the rule leaves its
-//! own changes out or nobody can say.
+//! Warns about rules that trigger themselves: they write a field whose change they listen to.
+//! Warns only in certain cases; not if the rule excludes its own changes, or if that cannot be known.
 
 #[cfg(test)]
 mod tests;
@@ -26,30 +25,30 @@ use crate::path::{PathKind, Root};
 use crate::rule::Rule;
 use crate::rule::event_pattern::TypePattern;
 
-/// Where a ticket's own address stands in a path.
-const OWN: [&str; 2] = ["ticket.id", "event.key"];
+/// Paths of the id of the event's ticket, in a URL.
+const OWN_TICKET_PATHS: [&str; 2] = ["ticket.id", "event.key"];
 
-/// How a path ends that makes a ticket.
-const NEW: [&str; 2] = ["/tickets", "/tickets.json"];
-const ADDED: &str = "ticket.additional_tags";
-const REMOVED: &str = "ticket.remove_tags";
+/// Endings of a URL that creates a ticket.
+const CREATE_SUFFIXES: [&str; 2] = ["/tickets", "/tickets.json"];
+const ADDED_TAGS: &str = "ticket.additional_tags";
+const REMOVED_TAGS: &str = "ticket.remove_tags";
 
 pub fn warn(rule: &Rule, config: &Config, diagnostics: &mut Diagnostics) {
     if rule.event_source != "support" || rule.mode == Mode::Disabled || runs_once(rule) {
         return;
     }
-    let mut search = SelfTriggerCheck {
+    let mut check = SelfTriggerCheck {
         rule,
         config,
         diagnostics,
     };
-    // Where a bundle's choices lead is not told by the order of its states.
+    // The order of a bundle's states does not show which conditions hold at a state.
     if !rule.flow.is_from_bundle() {
-        search.flow(&rule.flow, vec![&rule.when]);
+        check.flow(&rule.flow, vec![&rule.when]);
     }
 }
 
-/// Goes through a rule's steps with the conditions on the way to each.
+/// Visits a rule's steps with the conditions that hold at each.
 struct SelfTriggerCheck<'s> {
     rule: &'s Rule,
     config: &'s Config,
@@ -78,7 +77,7 @@ impl<'s> SelfTriggerCheck<'s> {
                 for branch in &choose.branches {
                     let mut guards = guards.clone();
                     guards.extend(&branch.when);
-                    self.then(&branch.then, guards);
+                    self.target(&branch.then, guards);
                 }
             }
             Action::Each(each) => self.flow(&each.flow, guards.clone()),
@@ -92,39 +91,39 @@ impl<'s> SelfTriggerCheck<'s> {
             | Action::Fail(_) => {}
         }
         if let Some(catch) = &step.catch {
-            self.then(&catch.then, guards.clone());
+            self.target(&catch.then, guards.clone());
         }
     }
 
-    fn then<'f>(&mut self, then: &'f BranchTarget, guards: Vec<&'f Condition>) {
-        match then {
+    fn target<'f>(&mut self, target: &'f BranchTarget, guards: Vec<&'f Condition>) {
+        match target {
             BranchTarget::Flow(flow) => self.flow(flow, guards),
-            // Its step stands in the flow and is looked at there.
+            // The target is a step of the flow and is visited there.
             BranchTarget::Goto(_) => {}
         }
     }
 
     fn http(&mut self, step: &Step, http: &HttpTemplate, guards: &[&Condition]) {
-        if let Some(written) = comes_back(self.rule, http, guards, self.config) {
-            let told = told(step, http, written, self.config);
-            self.diagnostics.push(told);
+        if let Some(written) = triggering_write(self.rule, http, guards, self.config) {
+            let warning = warning(step, http, written, self.config);
+            self.diagnostics.push(warning);
         }
     }
 }
 
-/// A `dedupe` ends what follows from the rule itself.
+/// Whether a `dedupe` stops a rule that triggers itself.
 fn runs_once(rule: &Rule) -> bool {
     rule.gates.iter().any(|gate| gate.kind == GateKind::Dedupe)
 }
 
-/// What the request writes whose change would start the rule again.
-fn comes_back(
+/// Returns the write of a request whose event would trigger the rule again.
+fn triggering_write(
     rule: &Rule,
     http: &HttpTemplate,
     guards: &[&Condition],
     config: &Config,
 ) -> Option<&'static WriteEffect> {
-    let (body, ticket) = ticket(http, config)?;
+    let (body, ticket) = ticket_write(http, config)?;
     let mut listed = WriteEffect::all().iter().filter(|written| {
         let listens = |pattern: &TypePattern| pattern.covers(&written.event_type);
         rule.event_types.iter().any(listens)
@@ -136,18 +135,23 @@ fn comes_back(
             body,
             catalogue: &config.catalogue,
         };
-        written.of == ticket && change.is_one() && guards.iter().all(|guard| change.may_pass(guard))
+        written.of == ticket
+            && change.is_change()
+            && guards.iter().all(|guard| change.may_pass(guard))
     })
 }
 
-/// The body of a request that writes a ticket, and which.
-fn ticket<'h>(http: &'h HttpTemplate, config: &Config) -> Option<(&'h JsonTemplate, TargetTicket)> {
+/// Returns the body of a request that writes a ticket, and whether the ticket is the event's or new.
+fn ticket_write<'h>(
+    http: &'h HttpTemplate,
+    config: &Config,
+) -> Option<(&'h JsonTemplate, TargetTicket)> {
     if !write_targets::to_help_desk(http, config) {
         return None;
     }
     let address = http.url.source();
-    let own = OWN.iter().any(|own| address.contains(own));
-    let new = NEW.iter().any(|new| address.ends_with(new));
+    let own = OWN_TICKET_PATHS.iter().any(|own| address.contains(own));
+    let new = CREATE_SUFFIXES.iter().any(|new| address.ends_with(new));
     let ticket = match http.method {
         "PUT" | "POST" | "PATCH" if own => TargetTicket::Own,
         "POST" if new => TargetTicket::New,
@@ -159,7 +163,7 @@ fn ticket<'h>(http: &'h HttpTemplate, config: &Config) -> Option<(&'h JsonTempla
     }
 }
 
-/// The change that a request makes, as the event of it would tell.
+/// The change that a request makes, as its event would describe it.
 struct PredictedChange<'a> {
     rule: &'a Rule,
     written: &'static WriteEffect,
@@ -167,18 +171,18 @@ struct PredictedChange<'a> {
     catalogue: &'a Catalogue,
 }
 
-/// What would stand at a path of that event.
+/// The value at a path of that event.
 enum PredictedValue {
     Value(Value),
-    /// It comes of the request, and its text does not say.
-    Unsure,
-    /// The request has nothing to do with it.
-    AsBefore,
+    /// The request sets it to a value that is not in the rule's text.
+    Unknown,
+    /// The request does not change it.
+    Unchanged,
 }
 
 impl PredictedChange<'_> {
-    /// Whether the field is written at all, and not merely set to what it is.
-    fn is_one(&self) -> bool {
+    /// Whether the request writes the field, and not just its current value.
+    fn is_change(&self) -> bool {
         match self.field(&self.written.writes) {
             None => false,
             Some(JsonTemplate::Field(path)) => path.text != "current",
@@ -197,8 +201,8 @@ impl PredictedChange<'_> {
         self.body.at(&keys)
     }
 
-    /// Whether the event of the change may fulfil a condition. What cannot be known of it counts as
-    /// the author's way to leave it out.
+    /// Whether the event of the change may satisfy a condition. An unknown value counts as not: it may be
+    /// how the author excludes own changes.
     fn may_pass(&self, condition: &Condition) -> bool {
         match condition {
             Condition::All(parts) => parts.iter().all(|part| self.may_pass(part)),
@@ -219,15 +223,15 @@ impl PredictedChange<'_> {
             } => return false,
             PathKind::Plain { .. } | PathKind::Query(_) => {}
         }
-        match self.then(&predicate.path.text, predicate.polarity) {
-            PredictedValue::AsBefore => true,
-            PredictedValue::Unsure => false,
+        match self.value_at(&predicate.path.text, predicate.polarity) {
+            PredictedValue::Unchanged => true,
+            PredictedValue::Unknown => false,
             PredictedValue::Value(_) if compares => false,
             PredictedValue::Value(value) => self.holds(predicate, value),
         }
     }
 
-    /// Whether events of that type have no such field.
+    /// Whether events of that type do not have the field.
     fn lacks(&self, predicate: &Predicate) -> bool {
         let known = self.catalogue.by_tag("support", &self.written.event_type);
         let path = match &predicate.path.route {
@@ -240,38 +244,38 @@ impl PredictedChange<'_> {
         matches!(field, Some(FieldLookup::Unknown { .. }))
     }
 
-    fn then(&self, path: &str, polarity: Polarity) -> PredictedValue {
+    fn value_at(&self, path: &str, polarity: Polarity) -> PredictedValue {
         if path == "event.type" {
             return PredictedValue::Value(self.written.event_type.as_str().into());
         }
         let about_actor = path.contains("actor") || path.contains("author");
         if about_actor || path.starts_with('$') || path.starts_with("steps.") {
-            return PredictedValue::Unsure;
+            return PredictedValue::Unknown;
         }
         let field = match self.written.source_of(path) {
             Some(Some(field)) => field,
-            Some(None) => return PredictedValue::Unsure,
-            // The ticket stands in the event as it is after the change.
+            Some(None) => return PredictedValue::Unknown,
+            // The event contains the ticket as it is after the change.
             None if path.starts_with("ticket.") && self.field(path).is_some() => path,
-            None if path == "ticket.tags" => match (self.field(ADDED).is_some(), polarity) {
-                // A tag that is not to be there is there then; those before stay.
-                (true, Polarity::Negated) => ADDED,
-                (true, Polarity::Positive) => return PredictedValue::AsBefore,
-                (false, _) if self.field(REMOVED).is_some() => return PredictedValue::Unsure,
-                (false, _) => return PredictedValue::AsBefore,
+            None if path == "ticket.tags" => match (self.field(ADDED_TAGS).is_some(), polarity) {
+                // Added tags can violate a negated test; existing tags stay.
+                (true, Polarity::Negated) => ADDED_TAGS,
+                (true, Polarity::Positive) => return PredictedValue::Unchanged,
+                (false, _) if self.field(REMOVED_TAGS).is_some() => return PredictedValue::Unknown,
+                (false, _) => return PredictedValue::Unchanged,
             },
-            None => return PredictedValue::AsBefore,
+            None => return PredictedValue::Unchanged,
         };
-        let usual = || self.written.unless_given.get(field).cloned();
+        let default = || self.written.unless_given.get(field).cloned();
         let value = match self.field(field) {
             Some(written) => written.constant(),
-            None => usual(),
+            None => default(),
         };
-        value.map_or(PredictedValue::Unsure, PredictedValue::Value)
+        value.map_or(PredictedValue::Unknown, PredictedValue::Value)
     }
 
     fn holds(&self, predicate: &Predicate, value: Value) -> bool {
-        let mut event = bare(&self.written.event_type);
+        let mut event = empty_event(&self.written.event_type);
         if predicate.path.text != "event.type"
             && crate::path::set::set(&mut event, &predicate.path, value).is_err()
         {
@@ -282,7 +286,7 @@ impl PredictedChange<'_> {
     }
 }
 
-fn bare(event_type: &str) -> Event {
+fn empty_event(event_type: &str) -> Event {
     Event {
         source: "support".into(),
         event_type: event_type.to_owned(),
@@ -298,7 +302,7 @@ fn bare(event_type: &str) -> Event {
     }
 }
 
-fn told(step: &Step, http: &HttpTemplate, written: &WriteEffect, config: &Config) -> Diagnostic {
+fn warning(step: &Step, http: &HttpTemplate, written: &WriteEffect, config: &Config) -> Diagnostic {
     let message = format!(
         "this step writes `{}`, whose change starts the rule again",
         written.writes
@@ -308,13 +312,13 @@ fn told(step: &Step, http: &HttpTemplate, written: &WriteEffect, config: &Config
     let actor = connection.and_then(|connection| connection.actor_id.as_deref());
     let help = match (actor, connection) {
         (Some(actor), _) => format!(
-            "leave our own changes out with `when: {{ actor_id: {{ not: {actor} }} }}` where events tell `actor_id`, or with the new value; else `loop_guard` alone ends it"
+            "exclude our own changes with `when: {{ actor_id: {{ not: {actor} }} }}` if events have `actor_id`, or by the new value; otherwise only `loop_guard` stops the loop"
         ),
         (None, Some(connection)) => format!(
-            "leave our own changes out in `when`, by `actor_id` or by the new value, and give the connection `{}` its `actor_id`; else `loop_guard` alone ends it, by rate",
+            "exclude our own changes in `when`, by `actor_id` or by the new value, and give the connection `{}` its `actor_id`; otherwise only `loop_guard` stops the loop, by rate",
             connection.name
         ),
-        (None, None) => "leave our own changes out in `when`, by `actor_id` or by the new value, and write through a connection with `actor_id`; else `loop_guard` alone ends it, by rate".to_owned(),
+        (None, None) => "exclude our own changes in `when`, by `actor_id` or by the new value, and write through a connection with `actor_id`; otherwise only `loop_guard` stops the loop, by rate".to_owned(),
     };
     Diagnostic::warning(Code::StartsItself, step.at, message).help(help)
 }

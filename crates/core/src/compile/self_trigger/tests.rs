@@ -1,5 +1,4 @@
-//! Rules that start themselves, and rules that only look as if they did.
-//! What no reader would see at once is not asked for.
+//! Tests of the warning about rules that trigger themselves, with rules that only seem to.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use crate::diagnostic::{FileId, Files};
 const CONFIG: &str = "connections: { desk: { base_url: https://desk.example, actor_id: 900 }, chat: { base_url: https://chat.example } }";
 
 /// The warnings about a rule of one type that puts a ticket.
-fn said(event_type: &str, more: &str, ticket: &str) -> Vec<String> {
+fn warnings(event_type: &str, more: &str, ticket: &str) -> Vec<String> {
     let put = "method: PUT, connection: desk, path: '/tickets/{{ ticket.id }}'";
     step(
         event_type,
@@ -46,7 +45,7 @@ fn rule(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_starts_itself_is_told() {
+fn a_rule_that_triggers_itself_is_reported() {
     for (event_type, when, ticket) in [
         ("StatusChanged", "", "{ status: open }"),
         (
@@ -96,7 +95,7 @@ fn what_starts_itself_is_told() {
         ),
     ] {
         assert_eq!(
-            said(event_type, when, ticket).len(),
+            warnings(event_type, when, ticket).len(),
             1,
             "{event_type} {when} {ticket}"
         );
@@ -104,7 +103,7 @@ fn what_starts_itself_is_told() {
 }
 
 #[test]
-fn what_leaves_its_own_changes_out_is_not() {
+fn a_rule_that_excludes_its_own_changes_is_not_reported() {
     for (event_type, when, ticket) in [
         (
             "StatusChanged",
@@ -167,7 +166,7 @@ fn what_leaves_its_own_changes_out_is_not() {
         ),
     ] {
         assert_eq!(
-            said(event_type, when, ticket),
+            warnings(event_type, when, ticket),
             Vec::<String>::new(),
             "{event_type} {when} {ticket}"
         );
@@ -218,19 +217,19 @@ fn a_guard_before_the_step_counts_as_the_condition_does() {
 }
 
 #[test]
-fn a_ticket_for_each_new_ticket_is_told() {
+fn a_ticket_for_each_new_ticket_is_reported() {
     let post = "method: POST, connection: desk, path: /api/v2/tickets.json, json: { ticket: { subject: copy } }";
     assert_eq!(step("TicketCreated", "", post).len(), 1);
-    // What is not the same in every ticket may tell them apart.
+    // A value that differs between tickets may distinguish them.
     let mail = "when: { ticket.via.channel: email }";
     assert_eq!(step("TicketCreated", mail, post), Vec::<String>::new());
     assert_eq!(step("StatusChanged", "", post), Vec::<String>::new());
 }
 
 #[test]
-fn steps_within_steps_are_seen_with_the_conditions_on_their_way() {
+fn nested_steps_are_checked_with_the_conditions_around_them() {
     let put = "http: { method: PUT, connection: desk, path: '/tickets/{{ ticket.id }}', json: { ticket: { status: open } } }";
-    for (steps, told) in [
+    for (steps, count) in [
         (format!("{{ choose: [{{ flow: [{{ {put} }}] }}] }}"), 1),
         (
             format!("{{ choose: [{{ when: {{ current: open }}, flow: [{{ {put} }}] }}] }}"),
@@ -244,7 +243,7 @@ fn steps_within_steps_are_seen_with_the_conditions_on_their_way() {
             format!("{{ for_each: ticket.tags, flow: [{{ {put} }}] }}"),
             1,
         ),
-        // Nobody knows which tag it is.
+        // It is unknown which tag it is.
         (
             format!(
                 "{{ for_each: ticket.tags, flow: [{{ when: {{ item: vip }} }}, {{ {put} }}] }}"
@@ -253,6 +252,6 @@ fn steps_within_steps_are_seen_with_the_conditions_on_their_way() {
         ),
         (format!("{{ exec: [page], catch: [{{ {put} }}] }}"), 1),
     ] {
-        assert_eq!(of_flow(&steps).len(), told, "{steps}");
+        assert_eq!(of_flow(&steps).len(), count, "{steps}");
     }
 }

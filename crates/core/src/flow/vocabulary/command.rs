@@ -1,13 +1,13 @@
-//! The words under `exec` and `confine` as tables, with their JSON Schema.
-//! It refuses to know how a command is lowered.
+//! Defines the keys under `exec` and `confine`, with their JSON Schema.
+//! They are lowered in `compile::flow`.
 
 use serde_json::{Value, json};
 
 use crate::document::size;
 use crate::document::vocabulary::{Vocabulary, boolean, duration, mapping, text, word};
-use crate::flow::limits::MOST_PROCESSES;
+use crate::flow::limits::MAX_PROCESSES;
 
-/// The keys under `exec`, where it is not the list of arguments itself.
+/// The keys under `exec`, if it is not a list of arguments.
 pub const EXEC: Vocabulary = Vocabulary {
     name: "`exec`",
     words: &[
@@ -88,7 +88,7 @@ pub fn confine() -> Value {
 }
 
 fn processes() -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": MOST_PROCESSES})
+    json!({"type": "integer", "minimum": 1, "maximum": MAX_PROCESSES})
 }
 
 fn paths() -> Value {

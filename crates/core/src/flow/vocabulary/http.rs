@@ -1,10 +1,10 @@
-//! The words under `http` as a table, with their JSON Schema.
-//! It refuses to know how a request is lowered.
+//! Defines the keys under `http`, with their JSON Schema.
+//! They are lowered in `compile::flow::http`.
 
 use serde_json::{Value, json};
 
 use crate::document::vocabulary::{Vocabulary, anything, mapping, text, word};
-use crate::flow::limits::MOST_REDIRECTS;
+use crate::flow::limits::MAX_REDIRECTS;
 
 /// The methods that a request may have.
 pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -77,7 +77,7 @@ fn path() -> Value {
 }
 
 fn redirects() -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": MOST_REDIRECTS})
+    json!({"type": "integer", "minimum": 1, "maximum": MAX_REDIRECTS})
 }
 
 fn expect() -> Value {

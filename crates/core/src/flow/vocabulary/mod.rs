@@ -1,5 +1,5 @@
-//! The words of steps as tables, with their JSON Schema: what `flow:` may hold.
-//! It refuses to know how a value is lowered.
+//! Defines the keys of flows and steps, with their JSON Schema.
+//! They are lowered in `compile::flow`.
 
 pub mod command;
 pub mod http;
@@ -15,7 +15,7 @@ use crate::flow::vocabulary::http::http;
 pub use crate::flow::vocabulary::command::{CONFINE, EXEC};
 pub use crate::flow::vocabulary::http::{HTTP, METHODS};
 
-/// The keys that say what a step does; a step has exactly one of them.
+/// The action keys; a step has exactly one of them.
 pub const ACTIONS: [&str; 11] = [
     "http", "exec", "shell", "when", "set", "choose", "for_each", "wait", "flow", "succeed", "fail",
 ];
@@ -146,7 +146,7 @@ pub const BRANCH: Vocabulary = Vocabulary {
     ],
 };
 
-/// The keys under `wait`, where it is not the duration itself.
+/// The keys under `wait`, if it is not a duration.
 pub const WAIT: Vocabulary = Vocabulary {
     name: "`wait`",
     words: &[word(
@@ -156,7 +156,7 @@ pub const WAIT: Vocabulary = Vocabulary {
     )],
 };
 
-/// The keys under `set`, where it holds a jq program.
+/// The keys under `set`, if it runs a jq program.
 pub const JQ: Vocabulary = Vocabulary {
     name: "`set` with `jq`",
     words: &[
@@ -169,7 +169,7 @@ pub const JQ: Vocabulary = Vocabulary {
     ],
 };
 
-/// The keys of a document that holds flows.
+/// The keys of a document with named flows.
 pub const FLOWS: Vocabulary = Vocabulary {
     name: "a document of flows",
     words: &[word("flows", "Flows by name, for rules to run.", flows)],
@@ -240,7 +240,7 @@ pub fn step_schema() -> Value {
     schema
 }
 
-/// The JSON Schema of a document that holds flows.
+/// The JSON Schema of a document with named flows.
 pub fn flows_schema() -> Value {
     FLOWS.schema(&["flows"])
 }
@@ -265,7 +265,7 @@ fn wait() -> Value {
     json!({"oneOf": [duration(), WAIT.schema(&["until"])]})
 }
 
-/// A mapping with `jq` is a program and nothing else.
+/// A mapping with the key `jq` is always a program.
 fn set() -> Value {
     json!({"if": {"type": "object", "required": ["jq"]}, "then": JQ.schema(&["jq"])})
 }

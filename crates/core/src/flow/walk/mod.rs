@@ -329,7 +329,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         step_path: &str,
         walk_nested: impl FnOnce(&mut Self) -> Result<T, Interrupt>,
     ) -> Result<T, Interrupt> {
-        if self.depth == limits::MOST_NESTING {
+        if self.depth == limits::MAX_NESTING {
             let why = limits::nesting(step_path);
             return Err(Interrupt::Exceeded { why });
         }

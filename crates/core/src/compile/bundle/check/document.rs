@@ -1,5 +1,5 @@
-//! What is in a flow's document when each state begins: the event, and what the states before put there.
-//! It says which paths lead to nothing on every way to a state, and guesses nothing about replies.
+//! Checks the paths that states read against what the document can contain when each state starts.
+//! Reports paths that are absent on every route to a state. Replies may contain anything.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,7 +8,7 @@ use crate::bundle::state::{BundleState, Definition, NextState, PathField, StateK
 use crate::compile::bundle::builtin::is_known;
 use crate::compile::bundle::check::path_reads::{PathRead, of_state};
 use crate::compile::bundle::check::unsatisfiable;
-use crate::compile::bundle::flow::usual_landing;
+use crate::compile::bundle::flow::default_result_path;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::suggest;
 use crate::flow::control::ResultPath;
@@ -16,11 +16,11 @@ use crate::language::event_fields::FieldCheck;
 use crate::language::resolver::NameResolver;
 use crate::path::{Path, PathKind, PathSegment};
 
-/// What a flow's document is before its first state.
+/// The document before the first state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InitialDocument {
     Event,
-    /// An item of a `Map`, whatever that is.
+    /// An item of a `Map`, with unknown fields.
     Item,
 }
 
@@ -34,14 +34,14 @@ const ENVELOPE: [&str; 6] = [
     "raw",
 ];
 
-/// What a document may hold.
+/// What a document may contain.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct DocumentShape {
-    /// The first keys of what was put there on some way.
+    /// The top-level keys written on some route.
     keys: BTreeSet<String>,
-    /// The event may still be there.
+    /// Whether it may still contain the event.
     event: bool,
-    /// Something of unknown shape may stand in the document's place.
+    /// Whether it may have been replaced by an unknown value.
     anything: bool,
 }
 
@@ -54,9 +54,9 @@ impl DocumentShape {
         *self != before
     }
 
-    /// With a value put somewhere.
-    fn landed(mut self, landing: &ResultPath) -> Self {
-        match landing {
+    /// Returns the document after a result was written.
+    fn with_result(mut self, result: &ResultPath) -> Self {
+        match result {
             ResultPath::Nowhere => self,
             ResultPath::At(keys) => match keys.first() {
                 Some(first) => {
@@ -73,10 +73,10 @@ impl DocumentShape {
 }
 
 pub fn check(definition: &Definition, start: InitialDocument, names: &mut NameResolver<'_>) {
-    let held = held_before(definition, start);
-    let written: BTreeSet<String> = held.values().flat_map(|held| held.keys.clone()).collect();
+    let before = documents_before(definition, start);
+    let written: BTreeSet<String> = before.values().flat_map(|doc| doc.keys.clone()).collect();
     for state in &definition.states {
-        if let Some(held) = held.get(state.name.text.as_str()) {
+        if let Some(held) = before.get(state.name.text.as_str()) {
             for read in of_state(state) {
                 check_read(&read, state, held, &written, start, names);
             }
@@ -95,8 +95,11 @@ pub fn check(definition: &Definition, start: InitialDocument, names: &mut NameRe
     }
 }
 
-/// What may be in the document before each state that a way leads to.
-fn held_before(definition: &Definition, start: InitialDocument) -> HashMap<&str, DocumentShape> {
+/// Returns what the document may contain before each reachable state.
+fn documents_before(
+    definition: &Definition,
+    start: InitialDocument,
+) -> HashMap<&str, DocumentShape> {
     let first = DocumentShape {
         event: start == InitialDocument::Event,
         anything: start == InitialDocument::Item,
@@ -117,19 +120,19 @@ fn held_before(definition: &Definition, start: InitialDocument) -> HashMap<&str,
     before
 }
 
-/// What the document is on each way on from a state.
+/// Returns the possible next states with the document that each receives.
 fn after<'s>(state: &'s BundleState, held: &DocumentShape) -> Vec<(&'s str, DocumentShape)> {
-    let mut ways = Vec::new();
+    let mut next_states = Vec::new();
     if let Some(catch) = state.catch() {
-        let landing = landing(catch.result.as_ref()).unwrap_or(ResultPath::At(Vec::new()));
-        ways.push((catch.next.text.as_str(), held.clone().landed(&landing)));
+        let result = result_path(catch.result.as_ref()).unwrap_or(ResultPath::At(Vec::new()));
+        next_states.push((catch.next.text.as_str(), held.clone().with_result(&result)));
     }
-    let landing = landing(state.result.as_ref()).unwrap_or_else(|| usual_landing(state));
-    let mut done = match shape(state, &landing) {
+    let result = result_path(state.result.as_ref()).unwrap_or_else(|| default_result_path(state));
+    let mut done = match shape(state, &result) {
         Some(shape) => shape,
-        None => held.clone().landed(&landing),
+        None => held.clone().with_result(&result),
     };
-    if is_refused(state) {
+    if is_unsupported(state) {
         done = DocumentShape {
             anything: true,
             ..held.clone()
@@ -144,35 +147,35 @@ fn after<'s>(state: &'s BundleState, held: &DocumentShape) -> Vec<(&'s str, Docu
     match &state.does {
         StateKind::Choice { choices, default } => {
             let next = choices.iter().map(|choice| &choice.next).chain(default);
-            ways.extend(next.map(|next| (next.text.as_str(), done.clone())));
+            next_states.extend(next.map(|next| (next.text.as_str(), done.clone())));
         }
         StateKind::Action { .. }
         | StateKind::Map { .. }
         | StateKind::Wait { .. }
         | StateKind::Pass { .. } => {
             if let NextState::Next(next) = &state.then {
-                ways.push((next.text.as_str(), done));
+                next_states.push((next.text.as_str(), done));
             }
         }
         StateKind::Succeed { .. } | StateKind::Fail { .. } => {}
     }
-    ways
+    next_states
 }
 
-/// Whether the state calls what ZIS brings and is not here: what it would leave is not known.
-fn is_refused(state: &BundleState) -> bool {
+/// Whether the state calls a built-in action that is not supported, so that its result is unknown.
+fn is_unsupported(state: &BundleState) -> bool {
     state.action().is_some_and(|name| {
         let common = ResourceName::parse(&name.text).is_some_and(|full| full.is_common());
         common && !is_known(&name.text)
     })
 }
 
-/// The document as a `Pass` leaves it whose result is the whole of it; None where that is not known.
-fn shape(state: &BundleState, landing: &ResultPath) -> Option<DocumentShape> {
+/// Returns the document after a `Pass` that replaces it. None if that is not known.
+fn shape(state: &BundleState, written: &ResultPath) -> Option<DocumentShape> {
     let StateKind::Pass { result, parameters } = &state.does else {
         return None;
     };
-    if *landing != ResultPath::At(Vec::new()) {
+    if *written != ResultPath::At(Vec::new()) {
         return None;
     }
     match (result, parameters) {
@@ -201,8 +204,8 @@ fn shape(state: &BundleState, landing: &ResultPath) -> Option<DocumentShape> {
     }
 }
 
-fn landing(spot: Option<&PathField>) -> Option<ResultPath> {
-    let Some(path) = &spot?.path else {
+fn result_path(field: Option<&PathField>) -> Option<ResultPath> {
+    let Some(path) = &field?.path else {
         return Some(ResultPath::Nowhere);
     };
     match Path::in_document(path).ok()?.route {
@@ -219,7 +222,7 @@ fn check_read(
     start: InitialDocument,
     names: &mut NameResolver<'_>,
 ) {
-    // What is no path is told where it is lowered.
+    // An invalid path is reported when it is lowered.
     let Ok(path) = Path::in_document(&read.path) else {
         return;
     };
@@ -237,24 +240,24 @@ fn check_read(
         check_event(read, keys, names);
     } else if of_event && start == InitialDocument::Item {
         let message = format!(
-            "inside of a `Map`, `$` is the item: `{}` is not the event",
+            "inside a `Map`, `$` is the item: `{}` is not the event",
             read.path
         );
-        let help = "put what the items need into the list before, with a jq transform";
+        let help = "add what the items need to the list in an earlier jq transform";
         names.warning(Code::BadPath, read.at, message, help);
     } else if of_event && held.anything {
         let message = format!(
-            "`{}` is gone: a result took the place of the whole document before `{}`",
+            "`{}` no longer exists: a result replaced the whole document before `{}`",
             read.path, state.name.text
         );
-        let help = "give the states before a `ResultPath`, such as `$.result`";
+        let help = "add a `ResultPath` to the earlier states, such as `$.result`";
         names.warning(Code::BadPath, read.at, message, help);
     } else if !held.anything {
-        never_written(read, first, state, written, names.diagnostics);
+        report_never_written(read, first, state, written, names.diagnostics);
     }
 }
 
-fn never_written(
+fn report_never_written(
     read: &PathRead,
     first: &PathSegment,
     state: &BundleState,
@@ -262,14 +265,14 @@ fn never_written(
     diagnostics: &mut Diagnostics,
 ) {
     let name = &state.name.text;
-    let message = format!("nothing is at `{}` when `{name}` begins", read.path);
+    let message = format!("`{}` does not exist when `{name}` starts", read.path);
     let near = suggest::nearest(
         &first.name,
         written.iter().map(String::as_str).chain(ENVELOPE),
     );
     let help = match near {
         Some(near) if near == first.name => {
-            "the state that puts it there comes later; let it run before".into()
+            "the state that writes it runs later; move it before this one".into()
         }
         Some(near) => format!(
             "did you mean `{}`?",
@@ -284,7 +287,7 @@ fn never_written(
             let rest = rest.strip_prefix("ticket_event.").unwrap_or(rest);
             format!("did you mean `$.input.ticket_event.{rest}`?")
         }
-        None => "no state has such a `ResultPath`; the event is `$.input`".into(),
+        None => "no state writes it with `ResultPath`; the event is `$.input`".into(),
     };
     match read.may_be_absent {
         true => diagnostics.warning(Code::UndefinedName, read.at, message, help),
@@ -292,7 +295,7 @@ fn never_written(
     }
 }
 
-/// A path into the event, held against what the events of the flow's job specs have.
+/// Checks a path into the event against the fields of the events that start the flow.
 fn check_event(read: &PathRead, keys: &[PathSegment], names: &mut NameResolver<'_>) {
     let route: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
     let known = names.fields.body_keys();
@@ -314,7 +317,7 @@ fn check_event(read: &PathRead, keys: &[PathSegment], names: &mut NameResolver<'
         names.error(Code::BadPath, read.at, message, &help);
         return;
     }
-    // What is known of a list ends with it.
+    // Fields of list items are unknown.
     let rest: Vec<&str> = rest
         .iter()
         .copied()

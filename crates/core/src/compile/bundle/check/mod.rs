@@ -1,5 +1,4 @@
-//! What is wrong with a bundle that has the right form: names that lead nowhere, states that nothing
-//! reaches, paths to what is never there, limits that ZIS has. It mends nothing.
+//! Checks valid bundles for unknown names, unreachable states, absent paths and the limits of ZIS.
 
 pub mod document;
 pub mod parameters;
@@ -12,43 +11,48 @@ pub mod unsatisfiable;
 use crate::bundle::name::ResourceName;
 use crate::bundle::state::{Definition, StateKind};
 use crate::bundle::{Bundle, BundleFlow, ResourceKind, SpannedText};
-use crate::compile::bundle::{JobSpecTrigger, nowhere, told};
+use crate::compile::bundle::{JobSpecTrigger, is_reported, report_unknown_name};
 use crate::compile::compiler::Compiler;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::language::resolver::NameResolver;
 
-/// The limits of ZIS, which are none here.
-const LONGEST_NAME: usize = 50;
-const LONGEST_FLOW_NAME: usize = 100;
-const LONGEST_ACTION: usize = 20;
-const LONGEST_TIME: u64 = 100;
+/// The limits of ZIS. Exceeding one is only a warning here.
+const MAX_NAME_CHARS: usize = 50;
+const MAX_FLOW_NAME_CHARS: usize = 100;
+const MAX_ACTION_CHARS: usize = 20;
+const MAX_WAIT_SECONDS: u64 = 100;
 
-/// What the bundle's names lead to, and how long they are.
+/// Checks that the bundle's names are known, and their lengths.
 pub fn names(bundle: &Bundle, triggers: &[JobSpecTrigger<'_>], cx: &mut Compiler<'_>) {
     for trigger in triggers {
         check_flow_name(&trigger.spec.flow_name, bundle, cx.diagnostics());
         let what = "name of a job spec";
-        limit(&trigger.spec.name, LONGEST_NAME, what, cx.diagnostics());
+        check_length(&trigger.spec.name, MAX_NAME_CHARS, what, cx.diagnostics());
     }
     for flow in &bundle.flows {
-        limit(&flow.name, LONGEST_NAME, "name of a flow", cx.diagnostics());
+        check_length(
+            &flow.name,
+            MAX_NAME_CHARS,
+            "name of a flow",
+            cx.diagnostics(),
+        );
     }
     for action in &bundle.actions {
-        limit(
+        check_length(
             &action.name,
-            LONGEST_ACTION,
+            MAX_ACTION_CHARS,
             "name of an action",
             cx.diagnostics(),
         );
-        warn_of_uncalled(&action.name, bundle, cx.diagnostics());
+        warn_about_unused_action(&action.name, bundle, cx.diagnostics());
     }
     for (number, trigger) in triggers.iter().enumerate() {
-        warn_of_twins(trigger, &triggers[..number], cx.diagnostics());
+        warn_about_same_events(trigger, &triggers[..number], cx.diagnostics());
     }
     settings::check(bundle, cx);
 }
 
-/// All that can be wrong within one flow.
+/// Checks one flow.
 pub fn flow(flow: &BundleFlow, bundle: &Bundle, names: &mut NameResolver<'_>) {
     reachability::check(&flow.definition, "the flow", names.diagnostics);
     for state in flow.definition.every_state() {
@@ -62,80 +66,86 @@ pub fn flow(flow: &BundleFlow, bundle: &Bundle, names: &mut NameResolver<'_>) {
             }
         }
     }
-    warn_of_time(&flow.definition, names.diagnostics);
+    warn_about_long_waits(&flow.definition, names.diagnostics);
     document::check(&flow.definition, document::InitialDocument::Event, names);
 }
 
-fn check_flow_name(word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
-    limit(word, LONGEST_FLOW_NAME, "`flow_name`", diagnostics);
+fn check_flow_name(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
+    check_length(name, MAX_FLOW_NAME_CHARS, "`flow_name`", diagnostics);
     let flows: Vec<&str> = bundle
         .flows
         .iter()
         .map(|flow| flow.name.text.as_str())
         .collect();
-    match ResourceName::parse(&word.text) {
+    match ResourceName::parse(&name.text) {
         Some(full) if full.kind == "flow" => {
-            let known = flows.contains(&full.name) || told(bundle, ResourceKind::Flow, full.name);
+            let known =
+                flows.contains(&full.name) || is_reported(bundle, ResourceKind::Flow, full.name);
             match known {
-                true => other_owner(full.owner, word, bundle, diagnostics),
-                false => nowhere(word.at, "flow", full.name, &flows, diagnostics),
+                true => warn_about_other_owner(full.owner, name, bundle, diagnostics),
+                false => report_unknown_name(name.at, "flow", full.name, &flows, diagnostics),
             }
         }
         Some(_) | None => {
-            let short = ResourceName::short(&word.text);
-            let message = format!("`{}` is no whole name of a flow", word.text);
+            let short = ResourceName::short(&name.text);
+            let message = format!("`{}` is not a full flow name", name.text);
             let help = format!("write `zis:{}:flow:{short}`", bundle.integration);
-            diagnostics.error(Code::InvalidValue, word.at, message, &help);
+            diagnostics.error(Code::InvalidValue, name.at, message, &help);
         }
     }
 }
 
-fn check_action_name(word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
+fn check_action_name(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
     let actions: Vec<&str> = bundle
         .actions
         .iter()
         .map(|action| action.name.text.as_str())
         .collect();
-    match ResourceName::parse(&word.text) {
-        // What ZIS brings is judged where it is lowered.
+    match ResourceName::parse(&name.text) {
+        // Built-in actions are checked when they are lowered.
         Some(full) if full.is_common() => {}
         Some(full) if full.kind == "action" => {
-            let known =
-                actions.contains(&full.name) || told(bundle, ResourceKind::Action, full.name);
+            let known = actions.contains(&full.name)
+                || is_reported(bundle, ResourceKind::Action, full.name);
             match known {
-                true => other_owner(full.owner, word, bundle, diagnostics),
-                false => nowhere(word.at, "action", full.name, &actions, diagnostics),
+                true => warn_about_other_owner(full.owner, name, bundle, diagnostics),
+                false => report_unknown_name(name.at, "action", full.name, &actions, diagnostics),
             }
         }
         Some(_) | None => {
-            let short = ResourceName::short(&word.text);
-            let message = format!("`{}` is no whole name of an action", word.text);
+            let short = ResourceName::short(&name.text);
+            let message = format!("`{}` is not a full action name", name.text);
             let help = format!("write `zis:{}:action:{short}`", bundle.integration);
-            diagnostics.error(Code::InvalidValue, word.at, message, &help);
+            diagnostics.error(Code::InvalidValue, name.at, message, &help);
         }
     }
 }
 
-/// A name of another integration is found here by its last part, and nowhere on ZIS.
-fn other_owner(owner: &str, word: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
+/// Warns about a name of another integration: it is found here by its last part, but not on ZIS.
+fn warn_about_other_owner(
+    owner: &str,
+    name: &SpannedText,
+    bundle: &Bundle,
+    diagnostics: &mut Diagnostics,
+) {
     if owner == bundle.integration {
         return;
     }
     let message = format!("`{owner}` is not the integration of this bundle");
-    let help = format!("the others say `{}`", bundle.integration);
-    diagnostics.warning(Code::InvalidValue, word.at, message, help);
+    let help = format!("the other names have `{}`", bundle.integration);
+    diagnostics.warning(Code::InvalidValue, name.at, message, help);
 }
 
-fn limit(word: &SpannedText, most: usize, what: &str, diagnostics: &mut Diagnostics) {
-    let length = word.text.chars().count();
-    if length > most {
+fn check_length(name: &SpannedText, max: usize, what: &str, diagnostics: &mut Diagnostics) {
+    let length = name.text.chars().count();
+    if length > max {
         let message = format!("this {what} has {length} characters");
-        let help = format!("ZIS takes {most}; here it works as it is");
-        diagnostics.warning(Code::InvalidValue, word.at, message, help);
+        let help = format!("ZIS allows {max}; flowtrigger has no limit");
+        diagnostics.warning(Code::InvalidValue, name.at, message, help);
     }
 }
 
-fn warn_of_uncalled(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
+fn warn_about_unused_action(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
     let states = bundle
         .flows
         .iter()
@@ -153,13 +163,13 @@ fn warn_of_uncalled(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagn
             .iter()
             .all(|(kind, _)| *kind != ResourceKind::Flow)
     {
-        let message = format!("no state calls the action `{}`", name.text);
-        diagnostics.warning(Code::Unused, name.at, message, "take it out, or call it");
+        let message = format!("unused action `{}`", name.text);
+        diagnostics.warning(Code::Unused, name.at, message, "call it, or remove it");
     }
 }
 
-/// Two job specs for one type: each of them starts its flow.
-fn warn_of_twins(
+/// Warns about job specs for the same type: each starts its flow.
+fn warn_about_same_events(
     trigger: &JobSpecTrigger<'_>,
     before: &[JobSpecTrigger<'_>],
     diagnostics: &mut Diagnostics,
@@ -174,11 +184,11 @@ fn warn_of_twins(
     let message = format!("`{}` listens to the same events", name.text);
     let help = match first.spec.flow_name.text == trigger.spec.flow_name.text {
         true => format!(
-            "it stands on line {}, and the flow runs twice; take one out",
+            "it is on line {}, and the flow runs twice; remove one of them",
             name.at.line
         ),
         false => format!(
-            "it stands on line {}; both flows run, at the same time",
+            "it is on line {}; both flows run at the same time",
             name.at.line
         ),
     };
@@ -190,7 +200,7 @@ fn warn_of_twins(
     );
 }
 
-fn warn_of_time(definition: &Definition, diagnostics: &mut Diagnostics) {
+fn warn_about_long_waits(definition: &Definition, diagnostics: &mut Diagnostics) {
     let waits = definition
         .every_state()
         .into_iter()
@@ -206,10 +216,11 @@ fn warn_of_time(definition: &Definition, diagnostics: &mut Diagnostics) {
     let mut total = 0_u64;
     for (seconds, at) in waits {
         total = total.saturating_add(seconds);
-        if total > LONGEST_TIME {
-            let message = format!("the waits up to here take {total} seconds");
-            let help =
-                format!("ZIS ends a flow after {LONGEST_TIME}; here it waits as long as it says");
+        if total > MAX_WAIT_SECONDS {
+            let message = format!("the waits up to this state take {total} seconds");
+            let help = format!(
+                "ZIS ends a flow after {MAX_WAIT_SECONDS} seconds; flowtrigger waits the full time"
+            );
             diagnostics.warning(Code::InvalidValue, at, message, help);
             return;
         }

@@ -1,4 +1,4 @@
-//! What a state passes to an action, held against what the action puts in.
+//! Compares the parameters that a state passes to an action with those that the action reads.
 
 use crate::bundle::SpannedText;
 use crate::bundle::http::HttpAction;
@@ -9,7 +9,7 @@ use crate::document::Node;
 use crate::document::suggest;
 use crate::path::{Path, PathKind};
 
-/// Without `Parameters` an action reads the document itself.
+/// Reports missing and unused parameters. Without `Parameters`, an action reads the document.
 pub fn check(
     action: &HttpAction,
     call: &SpannedText,
@@ -20,7 +20,7 @@ pub fn check(
         return;
     };
     let entries = parameters.as_map().unwrap_or_default();
-    let given: Vec<&str> = entries
+    let passed: Vec<&str> = entries
         .iter()
         .map(|entry| entry.key.strip_suffix(".$").unwrap_or(&entry.key))
         .collect();
@@ -28,25 +28,27 @@ pub fn check(
         return;
     };
     let name = ResourceName::short(&call.text);
-    for key in used.iter().filter(|key| !given.contains(&key.as_str())) {
+    for key in used.iter().filter(|key| !passed.contains(&key.as_str())) {
         let message =
-            format!("the action `{name}` puts in `$.{key}`, which this state does not pass");
-        let help = match suggest::nearest(key, given.iter().copied()) {
-            Some(near) => format!("call `{near}` so, or add it to `Parameters`: `{key}.$: $.…`"),
+            format!("the action `{name}` reads `$.{key}`, which this state does not pass");
+        let help = match suggest::nearest(key, passed.iter().copied()) {
+            Some(near) => {
+                format!("rename `{near}`, or add it to `Parameters`: `{key}.$: $.…`")
+            }
             None => format!("add it to `Parameters`: `{key}.$: $.…`"),
         };
         diagnostics.error(Code::UndefinedName, parameters.at, message, &help);
     }
-    for (entry, key) in entries.iter().zip(&given) {
+    for (entry, key) in entries.iter().zip(&passed) {
         if !used.iter().any(|used| used == key) {
-            let message = format!("the action `{name}` puts no `$.{key}` in");
-            let help = "take the parameter out, or use it in the action";
+            let message = format!("the action `{name}` does not read `$.{key}`");
+            let help = "remove the parameter, or use it in the action";
             diagnostics.warning(Code::Unused, entry.key_at, message, help);
         }
     }
 }
 
-/// The parameters that an action reads; None where it takes all that there are.
+/// Returns the parameters that an action reads. None if it may read all of them.
 fn used(action: &HttpAction) -> Option<Vec<String>> {
     let mut used: Vec<String> = Vec::new();
     for read in of_action(action) {

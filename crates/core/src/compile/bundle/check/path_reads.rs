@@ -1,5 +1,5 @@
-//! Every path that a part of a bundle reads, with where it stands: under keys that end in `.$`, in
-//! placeholders, and in the keys of states that take a path.
+//! Collects the paths that a state or an action reads, with their locations.
+//! Paths are the values of keys that end in `.$`, placeholders, and path keys of states.
 
 use crate::bundle::choice::{ChoiceRule, ChoiceTest, Comparison, ComparisonOperand};
 use crate::bundle::http::{HttpAction, RequestTarget, TemplatedValue};
@@ -8,12 +8,12 @@ use crate::diagnostic::Span;
 use crate::document::{Node, Yaml};
 use crate::language::template::placeholder::placeholders;
 
-/// One path that is read.
+/// A path that is read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PathRead {
     pub path: String,
     pub at: Span,
-    /// Whether what is absent there is no mistake: the test of `IsPresent`.
+    /// Whether the value may be absent, as in `IsPresent`.
     pub may_be_absent: bool,
 }
 
@@ -27,9 +27,9 @@ impl PathRead {
     }
 }
 
-/// What a state reads of the document that it finds.
+/// Returns the paths that a state reads in the document.
 pub fn of_state(state: &BundleState) -> Vec<PathRead> {
-    let mut reads: Vec<PathRead> = spot(state.input.as_ref()).into_iter().collect();
+    let mut reads: Vec<PathRead> = read_field(state.input.as_ref()).into_iter().collect();
     match &state.does {
         StateKind::Action { parameters, .. } | StateKind::Pass { parameters, .. } => {
             parameters
@@ -54,32 +54,32 @@ pub fn of_state(state: &BundleState) -> Vec<PathRead> {
     reads
 }
 
-/// What an action reads of what it is passed.
+/// Returns the paths that an action reads in its parameters.
 pub fn of_action(action: &HttpAction) -> Vec<PathRead> {
     let mut reads = Vec::new();
     let address = match &action.address {
-        RequestTarget::Url(filled) | RequestTarget::Path(filled) => filled,
+        RequestTarget::Url(value) | RequestTarget::Path(value) => value,
     };
     let pairs = action
         .headers
         .iter()
         .chain(&action.query)
         .map(|pair| &pair.value);
-    for filled in std::iter::once(address).chain(pairs).chain(&action.body) {
-        of_filled(filled, &mut reads);
+    for value in std::iter::once(address).chain(pairs).chain(&action.body) {
+        of_templated(value, &mut reads);
     }
     reads
 }
 
-fn spot(spot: Option<&PathField>) -> Option<PathRead> {
-    let spot = spot?;
-    Some(PathRead::new(spot.path.as_ref()?, spot.at))
+fn read_field(field: Option<&PathField>) -> Option<PathRead> {
+    let field = field?;
+    Some(PathRead::new(field.path.as_ref()?, field.at))
 }
 
-fn of_filled(filled: &TemplatedValue, reads: &mut Vec<PathRead>) {
-    match filled.reference {
-        true => of_reference(&filled.node, reads),
-        false => of_value(&filled.node, reads),
+fn of_templated(value: &TemplatedValue, reads: &mut Vec<PathRead>) {
+    match value.reference {
+        true => of_reference(&value.node, reads),
+        false => of_value(&value.node, reads),
     }
 }
 
@@ -106,7 +106,7 @@ fn of_reference(node: &Node, reads: &mut Vec<PathRead>) {
     }
 }
 
-/// A text of `Succeed` or `Fail`, which may be a path alone.
+/// Reads a text of `Succeed` or `Fail`, which may be a single path.
 fn of_message(node: &Node, reads: &mut Vec<PathRead>) {
     let text = node.as_text().unwrap_or_default();
     match text.starts_with("$.") && !text.contains(' ') {

@@ -1,13 +1,13 @@
-//! Whether every way through a flow leads to a state, and every state is on a way.
+//! Checks that every next state exists and that every state is reachable.
 
 use std::collections::HashSet;
 
 use crate::bundle::state::{Definition, StateKind};
 use crate::compile::bundle::check::termination;
-use crate::compile::bundle::nowhere;
+use crate::compile::bundle::report_unknown_name;
 use crate::diagnostic::{Code, Diagnostics, Report};
 
-/// `what` the states make: a flow, or the items of a `Map`.
+/// Checks the states of a flow, or of the iterator of a `Map`; `what` describes which.
 pub fn check(definition: &Definition, what: &str, diagnostics: &mut Diagnostics) {
     let known: Vec<&str> = definition
         .states
@@ -16,14 +16,17 @@ pub fn check(definition: &Definition, what: &str, diagnostics: &mut Diagnostics)
         .collect();
     let is_known =
         |name: &str| known.contains(&name) || definition.broken.iter().any(|broken| broken == name);
-    let ways = definition.states.iter().flat_map(|state| state.ways());
-    for way in std::iter::once(&definition.start_at).chain(ways) {
-        if !is_known(&way.text) {
-            nowhere(way.at, "state", &way.text, &known, diagnostics);
+    let targets = definition
+        .states
+        .iter()
+        .flat_map(|state| state.successors());
+    for target in std::iter::once(&definition.start_at).chain(targets) {
+        if !is_known(&target.text) {
+            report_unknown_name(target.at, "state", &target.text, &known, diagnostics);
         }
     }
-    if is_whole(definition) {
-        warn_of_unreached(definition, diagnostics);
+    if is_complete(definition) {
+        warn_about_unreachable(definition, diagnostics);
         termination::check(definition, what, diagnostics);
     }
     for state in &definition.states {
@@ -33,25 +36,28 @@ pub fn check(definition: &Definition, what: &str, diagnostics: &mut Diagnostics)
     }
 }
 
-/// Whether every way is known.
-fn is_whole(definition: &Definition) -> bool {
-    let ways = definition.states.iter().flat_map(|state| state.ways());
-    let mut all = std::iter::once(&definition.start_at).chain(ways);
-    definition.broken.is_empty() && all.all(|way| definition.state(&way.text).is_some())
+/// Whether every next state exists.
+fn is_complete(definition: &Definition) -> bool {
+    let targets = definition
+        .states
+        .iter()
+        .flat_map(|state| state.successors());
+    let mut all = std::iter::once(&definition.start_at).chain(targets);
+    definition.broken.is_empty() && all.all(|target| definition.state(&target.text).is_some())
 }
 
-fn warn_of_unreached(definition: &Definition, diagnostics: &mut Diagnostics) {
+fn warn_about_unreachable(definition: &Definition, diagnostics: &mut Diagnostics) {
     let reached = reached(definition);
     for state in &definition.states {
         if !reached.contains(state.name.text.as_str()) {
-            let message = format!("nothing leads to the state `{}`", state.name.text);
-            let help = "lead to it by a `Next`, or take it out";
+            let message = format!("unreachable state `{}`", state.name.text);
+            let help = "name it in a `Next`, or remove it";
             diagnostics.warning(Code::InvalidValue, state.name.at, message, help);
         }
     }
 }
 
-/// The names of the states on any way from the start.
+/// Returns the names of the states that are reachable from the start.
 pub fn reached(definition: &Definition) -> HashSet<&str> {
     let mut reached = HashSet::new();
     let mut open = vec![definition.start_at.text.as_str()];
@@ -60,7 +66,12 @@ pub fn reached(definition: &Definition) -> HashSet<&str> {
             continue;
         };
         if reached.insert(name) {
-            open.extend(state.ways().into_iter().map(|way| way.text.as_str()));
+            open.extend(
+                state
+                    .successors()
+                    .into_iter()
+                    .map(|next| next.text.as_str()),
+            );
         }
     }
     reached

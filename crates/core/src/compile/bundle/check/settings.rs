@@ -1,5 +1,5 @@
-//! Whether the scopes that a bundle loads are set anywhere: in the configuration, or by a state of its own.
-//! It says nothing of a scope that is known only when the flow runs.
+//! Warns about scopes that a bundle loads and that neither the configuration nor a state sets.
+//! Scopes that are known only when the flow runs are not checked.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +11,11 @@ use crate::diagnostic::{Code, Report};
 use crate::document::Node;
 use crate::language::template::placeholder::placeholders;
 
-/// The scope that a state names.
+/// The scope that a state uses.
 enum ScopeName {
     Fixed(SpannedText),
-    /// It holds what comes with the event.
-    Open,
+    /// It contains values of the event.
+    Dynamic,
 }
 
 pub fn check(bundle: &Bundle, cx: &mut Compiler<'_>) {
@@ -23,15 +23,15 @@ pub fn check(bundle: &Bundle, cx: &mut Compiler<'_>) {
     for scope in scopes(bundle, PATCH) {
         match scope {
             ScopeName::Fixed(scope) => written.insert(scope.text),
-            // Any scope may be written by it.
-            ScopeName::Open => return,
+            // It may set any scope.
+            ScopeName::Dynamic => return,
         };
     }
     for scope in scopes(bundle, LOAD) {
         if let ScopeName::Fixed(scope) = scope
             && !written.contains(&scope.text)
         {
-            warn_of_unset(&scope, bundle, cx);
+            warn_about_unset(&scope, bundle, cx);
         }
     }
 }
@@ -56,24 +56,24 @@ fn scopes(bundle: &Bundle, action: &str) -> Vec<ScopeName> {
 
 fn scope(parameters: &Node) -> Option<ScopeName> {
     if parameters.get("scope.$").is_some() {
-        return Some(ScopeName::Open);
+        return Some(ScopeName::Dynamic);
     }
     let node = parameters.get("scope")?;
     let text = node.scalar_text()?;
     Some(match placeholders(&text).is_empty() {
         true => ScopeName::Fixed(SpannedText { text, at: node.at }),
-        false => ScopeName::Open,
+        false => ScopeName::Dynamic,
     })
 }
 
-fn warn_of_unset(scope: &SpannedText, bundle: &Bundle, cx: &mut Compiler<'_>) {
+fn warn_about_unset(scope: &SpannedText, bundle: &Bundle, cx: &mut Compiler<'_>) {
     let (integration, name) = (&bundle.integration, &scope.text);
     let known = cx.config.settings_of(integration, name).is_some();
     if known || !cx.config.whole || name.contains('*') {
         return;
     }
     let message =
-        format!("nothing sets the scope `{name}` of `{integration}`, so it loads as `{{}}`");
+        format!("the scope `{name}` of `{integration}` is never set, so it loads as `{{}}`");
     let help = format!(
         "write `integrations: {{ {integration}: {{ configs: {{ {name}: {{ KEY: VALUE }} }} }} }}` in flowtrigger.yaml, or set it by `PatchConfig`"
     );

@@ -1,5 +1,5 @@
-//! Whether a way through a flow comes to an end, and what becomes of a `ChoiceRule` where no choice holds.
-//! It refuses a circle without a way out; whether a way out is ever taken it does not ask.
+//! Reports cycles of states without an exit, and `Choice` states that may match nothing.
+//! Whether an exit of a cycle is ever taken is not checked.
 
 use std::collections::HashSet;
 
@@ -8,15 +8,15 @@ use crate::bundle::state::{BundleState, Definition, NextState, StateKind};
 use crate::compile::bundle::check::reachability::reached;
 use crate::diagnostic::{Code, Diagnostics, Report};
 
-/// Judges states that all lead somewhere; `what` they make is a flow, or the items of a `Map`.
+/// Checks states whose next states all exist: those of a flow, or of the iterator of a `Map`; `what`
+/// describes which.
 pub fn check(definition: &Definition, what: &str, diagnostics: &mut Diagnostics) {
-    if let Some(circle) = circle(definition) {
+    if let Some(cycle) = find_cycle(definition) {
         let at = definition
-            .state(circle[0])
+            .state(cycle[0])
             .map_or(definition.at, |state| state.name.at);
-        let message = format!("{what} never ends: {}", circle.join(" → "));
-        let help =
-            "give one of these states `End: true`, or lead out by a `Choice` to a state that ends";
+        let message = format!("{what} never ends: {}", cycle.join(" → "));
+        let help = "give one of these states `End: true`, or leave the cycle with a `Choice`";
         diagnostics.error(Code::RunsItself, at, message, help);
     }
     for state in &definition.states {
@@ -24,37 +24,37 @@ pub fn check(definition: &Definition, what: &str, diagnostics: &mut Diagnostics)
     }
 }
 
-/// States that follow each other for ever, the first of them again at the end.
-fn circle(definition: &Definition) -> Option<Vec<&str>> {
-    let (ending, reached) = (ending(definition), reached(definition));
+/// Returns the states of a cycle without an exit. The first is repeated at the end.
+fn find_cycle(definition: &Definition) -> Option<Vec<&str>> {
+    let (ending, reached) = (states_that_end(definition), reached(definition));
     let names = definition
         .states
         .iter()
         .map(|state| state.name.text.as_str());
     let mut stuck = names.filter(|name| reached.contains(name) && !ending.contains(name));
-    let mut way: Vec<&str> = Vec::new();
+    let mut path: Vec<&str> = Vec::new();
     let mut name = stuck.next()?;
-    while !way.contains(&name) {
-        way.push(name);
+    while !path.contains(&name) {
+        path.push(name);
         name = *next(definition.state(name)?).first()?;
     }
-    let first = way.iter().position(|known| *known == name)?;
-    let mut circle = way.split_off(first);
-    circle.push(name);
-    Some(circle)
+    let first = path.iter().position(|known| *known == name)?;
+    let mut cycle = path.split_off(first);
+    cycle.push(name);
+    Some(cycle)
 }
 
 fn next(state: &BundleState) -> Vec<&str> {
-    let ways = state.ways().into_iter();
-    ways.map(|way| way.text.as_str()).collect()
+    let successors = state.successors().into_iter();
+    successors.map(|next| next.text.as_str()).collect()
 }
 
-/// The states from which some way leads to an end.
-fn ending(definition: &Definition) -> HashSet<&str> {
+/// Returns the states from which an end is reachable.
+fn states_that_end(definition: &Definition) -> HashSet<&str> {
     let mut ending: HashSet<&str> = HashSet::new();
     loop {
         let before = ending.len();
-        // Most flows are written from their begin to their end.
+        // Most flows list their states in order, so that one backward pass is enough.
         for state in definition.states.iter().rev() {
             if ends(state) || next(state).iter().any(|next| ending.contains(next)) {
                 ending.insert(state.name.text.as_str());
@@ -69,8 +69,8 @@ fn ending(definition: &Definition) -> HashSet<&str> {
 fn ends(state: &BundleState) -> bool {
     match &state.does {
         StateKind::Succeed { .. } | StateKind::Fail { .. } => true,
-        // Where no choice holds, the flow fails.
-        StateKind::Choice { choices, default } => default.is_none() && !always(choices),
+        // If no choice holds, the flow fails.
+        StateKind::Choice { choices, default } => default.is_none() && !is_exhaustive(choices),
         StateKind::Action { .. }
         | StateKind::Map { .. }
         | StateKind::Wait { .. }
@@ -86,17 +86,17 @@ fn warn_without_default(state: &BundleState, diagnostics: &mut Diagnostics) {
     else {
         return;
     };
-    if always(choices) {
+    if is_exhaustive(choices) {
         return;
     }
     let name = &state.name.text;
-    let message = format!("`{name}` fails the flow where none of its choices holds");
-    let help = "add `Default` with the state that follows then";
+    let message = format!("`{name}` fails the flow if none of its choices holds");
+    let help = "add `Default` with the state to run then";
     diagnostics.warning(Code::MissingKey, state.name.at, message, help);
 }
 
-/// Whether one of two choices holds whatever comes.
-fn always(choices: &[ChoiceRule]) -> bool {
+/// Whether two of the choices are opposites, so that one of them always holds.
+fn is_exhaustive(choices: &[ChoiceRule]) -> bool {
     let pairs = choices
         .iter()
         .enumerate()
@@ -106,20 +106,20 @@ fn always(choices: &[ChoiceRule]) -> bool {
     })
 }
 
-/// Whether one test holds where the other does not, as far as that can be seen.
+/// Whether one test is known to hold if the other does not.
 fn opposed(test: &ChoiceTest, other: &ChoiceTest) -> bool {
     if let ChoiceTest::Not(inner) = test {
         return same(inner, other);
     }
     match (one(test), one(other)) {
         (Some((variable, comparison)), Some((its, compared))) => {
-            variable == its && complete(comparison, compared)
+            variable == its && covers_all(comparison, compared)
         }
         (Some(_) | None, _) => false,
     }
 }
 
-/// The variable of a lone comparison, and what it is compared with.
+/// Returns the variable and the comparison of a test that is a single comparison.
 fn one(test: &ChoiceTest) -> Option<(&str, &Comparison)> {
     match test {
         ChoiceTest::One {
@@ -146,8 +146,8 @@ fn same(test: &ChoiceTest, other: &ChoiceTest) -> bool {
     }
 }
 
-/// Whether every value of the right kind is one or the other.
-fn complete(comparison: &Comparison, other: &Comparison) -> bool {
+/// Whether one of two comparisons holds for every value of the right kind.
+fn covers_all(comparison: &Comparison, other: &Comparison) -> bool {
     match (comparison, other) {
         (Comparison::IsPresent(one), Comparison::IsPresent(two))
         | (Comparison::IsNull(one), Comparison::IsNull(two)) => one != two,
@@ -157,7 +157,9 @@ fn complete(comparison: &Comparison, other: &Comparison) -> bool {
         ) => one != two,
         (Comparison::Text(one, a), Comparison::Text(two, b))
         | (Comparison::Number(one, a), Comparison::Number(two, b))
-        | (Comparison::Time(one, a), Comparison::Time(two, b)) => a == b && meet(*one, *two),
+        | (Comparison::Time(one, a), Comparison::Time(two, b)) => {
+            a == b && covers_all_orders(*one, *two)
+        }
         (
             Comparison::Text(..)
             | Comparison::Number(..)
@@ -170,7 +172,7 @@ fn complete(comparison: &Comparison, other: &Comparison) -> bool {
     }
 }
 
-fn meet(one: Relation, other: Relation) -> bool {
+fn covers_all_orders(one: Relation, other: Relation) -> bool {
     use crate::bundle::choice::Relation::{Greater, GreaterOrEqual, Less, LessOrEqual};
 
     matches!(

@@ -1,5 +1,5 @@
-//! Comparisons with a field of the event that no event fulfils: another type, a word that the field never
-//! holds. They are warnings: the bundle works, and the way behind it is never taken.
+//! Warns about comparisons with event fields that never hold: another type or an impossible value.
+//! They are only warnings, because the bundle works on ZIS too.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::language::operator::{CaseSensitivity, OperandContext};
 use crate::language::resolver::NameResolver;
 use crate::path::{Path, PathKind};
 
-/// Goes through the tests of a choice whose `$.input` is the event.
+/// Checks the tests of a choice whose `$.input` is the event.
 pub fn check(test: &ChoiceTest, names: &mut NameResolver<'_>) {
     match test {
         ChoiceTest::And(parts) | ChoiceTest::Or(parts) => {
@@ -56,17 +56,17 @@ fn check_one(
         | Comparison::IsNull(_) => return,
     };
     if let [first, ..] = types.as_slice()
-        && let Some(meant) = other_kind(first, value)
+        && let Some(help) = other_kind(first, value)
         && types.iter().all(|field| other_kind(field, value).is_some())
     {
         let message = format!("`{}` is {}, never {value}", variable.text, first.words());
-        names.warning(Code::NeverHolds, at, message, meant);
+        names.warning(Code::NeverHolds, at, message, help);
         return;
     }
-    as_warnings(at, &path, types, value, names);
+    report_as_warnings(at, &path, types, value, names);
 }
 
-/// What to compare by where a field's values are of another kind than what it is compared with.
+/// Returns the help for a comparison with a value of another kind than the field.
 fn other_kind(field: &FieldType, value: &Value) -> Option<&'static str> {
     match (field, value) {
         (FieldType::Id | FieldType::Integer, Value::String(_)) => {
@@ -80,14 +80,14 @@ fn other_kind(field: &FieldType, value: &Value) -> Option<&'static str> {
             Value::Number(_) | Value::Bool(_),
         ) => Some("compare by `StringEquals`"),
         (FieldType::List(_), _) => {
-            Some("look inside of it with a jq transform before: `.tags | index(\"vip\") != null`")
+            Some("test it in an earlier jq transform: `.tags | index(\"vip\") != null`")
         }
         _ => None,
     }
 }
 
-/// What a rule would be refused for.
-fn as_warnings(
+/// Reports the errors that the comparison would have in a rule, as warnings.
+fn report_as_warnings(
     at: Span,
     path: &Path,
     types: Vec<FieldType>,
@@ -101,12 +101,12 @@ fn as_warnings(
         value: Yaml::Text(text.clone()),
         at,
     };
-    let mut told = Diagnostics::default();
+    let mut found = Diagnostics::default();
     let mut own = NameResolver::new(
         names.catalogue,
         Arc::clone(&names.in_scope.vars),
         names.fields.clone(),
-        &mut told,
+        &mut found,
     );
     let mut parsing = OperandContext {
         path,
@@ -119,7 +119,7 @@ fn as_warnings(
         &operand::Operand::Literal(value.clone()),
         &mut parsing,
     );
-    for diagnostic in told.iter() {
+    for diagnostic in found.iter() {
         names.diagnostics.push(Diagnostic {
             severity: Severity::Warning,
             ..diagnostic.clone()
@@ -127,7 +127,7 @@ fn as_warnings(
     }
 }
 
-/// A path into the body of the event, and as the catalogue spells it.
+/// Parses a path into the body of the event. Returns it with the path below the body, as in the catalogue.
 fn in_event(text: &str, names: &NameResolver<'_>) -> Option<(Path, String)> {
     let path = Path::in_document(text.trim()).ok()?;
     let PathKind::Plain { keys, .. } = &path.route else {

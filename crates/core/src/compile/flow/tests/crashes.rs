@@ -15,7 +15,7 @@ use crate::flow::step::{Flow, OnCrash};
 use crate::run::call_result::{CallFailure, CallResult, Reply};
 use crate::run::{Attempt, LogEntry};
 
-/// Requests, a guard, a value and two commands; `CRASH` says what a crash does to those.
+/// Requests, a guard, a value and two commands; `CRASH` is replaced by their `on_crash`.
 const STORY: &str = "flow:
 - { name: org, http: { url: \"https://a.example/{{ ticket.id }}\" } }
 - { name: first, exec: [./first], on_crash: CRASH, retry: { attempts: 2 } }
@@ -27,14 +27,14 @@ const STORY: &str = "flow:
 ";
 
 fn story(on_crash: OnCrash) -> Flow {
-    let word = match on_crash {
+    let value = match on_crash {
         OnCrash::Rerun => "rerun",
         OnCrash::Hold => "hold",
     };
-    flow(&STORY.replace("CRASH", word))
+    flow(&STORY.replace("CRASH", value))
 }
 
-/// A run that ended, and how often a person had to let it go on.
+/// A run that ended, with the number of times that it was held and retried.
 struct CrashedRun {
     log: Vec<LogEntry>,
     end: Decision,
@@ -54,8 +54,8 @@ impl CrashedRun {
     }
 }
 
-/// One life after another: the run is taken up with the log that was kept and goes on until it ends,
-/// with the given outcomes for what is performed. Where it is held, a person lets it go on.
+/// Continues a run from its stored log until it ends, with the given outcomes of its calls. A held run is
+/// retried.
 fn finish(flow: &Flow, kept: &[LogEntry], outcomes: &[bool]) -> CrashedRun {
     let (event, vars) = (event(), json!({}));
     let subject = RunInput {
@@ -109,7 +109,7 @@ fn finish(flow: &Flow, kept: &[LogEntry], outcomes: &[bool]) -> CrashedRun {
     panic!("the run never ends");
 }
 
-/// The attempt that comes of a call: the n-th of a run goes as the n-th outcome says.
+/// The attempt of a call: the n-th of a run has the n-th outcome.
 fn performed(
     step: &str,
     number: u32,
@@ -139,7 +139,7 @@ fn performed(
     })
 }
 
-/// Whether a step begins again, or is tried again, after it succeeded.
+/// Whether a step is started or attempted again after it succeeded.
 fn repeats(log: &[LogEntry]) -> Option<&str> {
     let mut succeeded = BTreeSet::new();
     for line in log {
@@ -162,35 +162,35 @@ fn repeats(log: &[LogEntry]) -> Option<&str> {
     None
 }
 
-/// Whether a log ends where a command had started and nobody knows how it went.
+/// Whether a log ends after the start of a command whose result is unknown.
 fn is_cut_off(log: &[LogEntry]) -> bool {
     matches!(log.last(), Some(LogEntry::Started { .. }))
 }
 
-/// What must hold of a run that was cut and went on, beside the one that was not.
-fn same(whole: &CrashedRun, again: &CrashedRun) -> Result<(), TestCaseError> {
+/// Compares a run that was interrupted and continued with one that was not.
+fn same(uninterrupted: &CrashedRun, again: &CrashedRun) -> Result<(), TestCaseError> {
     prop_assert_eq!(repeats(&again.log), None);
     if again.held == 0 {
-        prop_assert_eq!(again.attempts(), whole.attempts());
-        prop_assert_eq!(&again.end, &whole.end);
+        prop_assert_eq!(again.attempts(), uninterrupted.attempts());
+        prop_assert_eq!(&again.end, &uninterrupted.end);
         return Ok(());
     }
-    // Who lets a held run go on grants all tries again: it may end well where the other gave up.
-    prop_assert!(again.attempts().starts_with(&whole.attempts()));
-    if !whole.is_dead() {
-        prop_assert_eq!(again.attempts(), whole.attempts());
-        prop_assert_eq!(&again.end, &whole.end);
+    // A retried run has all its attempts again, so it may succeed where the other is dead.
+    prop_assert!(again.attempts().starts_with(&uninterrupted.attempts()));
+    if !uninterrupted.is_dead() {
+        prop_assert_eq!(again.attempts(), uninterrupted.attempts());
+        prop_assert_eq!(&again.end, &uninterrupted.end);
     }
     Ok(())
 }
 
 /// One case runs a flow some fifty times.
 fn fewer() -> ProptestConfig {
-    let usual = ProptestConfig::default();
+    let default = ProptestConfig::default();
     ProptestConfig {
-        cases: usual.cases.div_ceil(10),
+        cases: default.cases.div_ceil(10),
         failure_persistence: None,
-        ..usual
+        ..default
     }
 }
 
@@ -204,21 +204,21 @@ proptest! {
     ) {
         for on_crash in [OnCrash::Hold, OnCrash::Rerun] {
             let flow = story(on_crash);
-            let whole = finish(&flow, &[], &outcomes);
-            prop_assert_eq!((repeats(&whole.log), whole.held), (None, 0));
-            let started = whole.log.iter().any(|line| matches!(line, LogEntry::Started { .. }));
-            let commands = whole.attempts().iter().any(|(step, ..)| *step == "first");
+            let uninterrupted = finish(&flow, &[], &outcomes);
+            prop_assert_eq!((repeats(&uninterrupted.log), uninterrupted.held), (None, 0));
+            let started = uninterrupted.log.iter().any(|line| matches!(line, LogEntry::Started { .. }));
+            let commands = uninterrupted.attempts().iter().any(|(step, ..)| *step == "first");
             prop_assert_eq!(started, commands && on_crash == OnCrash::Hold);
-            for cut in 0..=whole.log.len() {
-                let kept = &whole.log[..cut];
+            for cut in 0..=uninterrupted.log.len() {
+                let kept = &uninterrupted.log[..cut];
                 let again = finish(&flow, kept, &outcomes);
                 prop_assert_eq!(again.held, usize::from(is_cut_off(kept)));
-                same(&whole, &again)?;
-                // And a second time, wherever that is.
+                same(&uninterrupted, &again)?;
+                // A second interruption, at any entry.
                 let kept = &again.log[..second.index(again.log.len() + 1)];
                 let third = finish(&flow, kept, &outcomes);
                 let revived = kept.iter().any(|line| matches!(line, LogEntry::Revived { .. }));
-                same(if revived { &again } else { &whole }, &third)?;
+                same(if revived { &again } else { &uninterrupted }, &third)?;
             }
         }
     }

@@ -187,31 +187,37 @@ flows: { tell: { flow: [{ exec: [tell, \"{{ events | length }}\"] }] } }
             "flow-3.exec-1: tell 2",
         ]
     );
-    let said = |text: &str| {
-        let (mut files, mut said) = (Files::default(), Diagnostics::default());
+    let messages = |text: &str| {
+        let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
         let file = files.add("r.yaml", format!("{HEAD}{text}"));
-        rule_set::rule_set(&Arc::new(files), &[file], &Config::default(), &mut said);
-        said.sorted()
+        rule_set::rule_set(
+            &Arc::new(files),
+            &[file],
+            &Config::default(),
+            &mut diagnostics,
+        );
+        diagnostics
+            .sorted()
             .into_iter()
-            .map(|told| told.message)
+            .map(|diagnostic| diagnostic.message)
             .collect::<Vec<_>>()
     };
-    for (change, told) in [
+    for (change, message) in [
         (
             ("events.0.current", "events.current"),
             "is a list of events",
         ),
         (("each.current", "each.curent"), "no field `curent`"),
-        (("as: each", "as: event"), "cannot be called `event`"),
+        (("as: each", "as: event"), "invalid item name `event`"),
         (
             ("keep: all", "keep: last"),
             "exists only in the steps of a rule that collects",
         ),
     ] {
-        let said = said(&gathered.replace(change.0, change.1));
+        let found = messages(&gathered.replace(change.0, change.1));
         assert!(
-            said.iter().any(|said| said.contains(told)),
-            "{told}: {said:?}"
+            found.iter().any(|found| found.contains(message)),
+            "{message}: {found:?}"
         );
     }
 }
@@ -242,21 +248,26 @@ fn rules_with_the_same_inputs_share_a_compiled_flow() {
 
 #[test]
 fn a_parameter_cannot_be_part_of_a_host() {
-    let said = |url: &str| {
+    let messages = |url: &str| {
         let text = format!(
             "{HEAD}flow: [{{ flow: tell, vars: {{ base: \"{{{{ current }}}}\" }} }}]\n---\nflows: {{ tell: {{ vars: {{ base: 'https://a.example' }}, flow: [{{ http: {{ url: \"{url}\" }} }}] }} }}\n"
         );
-        let (mut files, mut said) = (Files::default(), Diagnostics::default());
+        let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
         let file = files.add("r.yaml", text);
-        rule_set::rule_set(&Arc::new(files), &[file], &Config::default(), &mut said);
-        let all = said.sorted().into_iter();
-        all.map(|told| told.message).collect::<Vec<_>>()
+        rule_set::rule_set(
+            &Arc::new(files),
+            &[file],
+            &Config::default(),
+            &mut diagnostics,
+        );
+        let all = diagnostics.sorted().into_iter();
+        all.map(|diagnostic| diagnostic.message).collect::<Vec<_>>()
     };
     let never = ["event values can never form the host"];
-    assert_eq!(said("{{ vars.base }}/page"), never);
-    assert_eq!(said("https://{{ vars.base }}/page"), never);
+    assert_eq!(messages("{{ vars.base }}/page"), never);
+    assert_eq!(messages("https://{{ vars.base }}/page"), never);
     assert_eq!(
-        said("https://a.example/{{ vars.base }}"),
+        messages("https://a.example/{{ vars.base }}"),
         Vec::<String>::new()
     );
 }

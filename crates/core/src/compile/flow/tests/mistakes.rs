@@ -24,26 +24,26 @@ fn every_mistake_is_reported_with_help() {
             "{ http: { url: \"https://a.example\" }, exec: [a] }",
             Code::InvalidValue,
             "`http` and `exec`",
-            "step of its own",
+            "to its own step",
         ),
-        ("name: x", Code::MissingKey, "does nothing", "add one of"),
+        ("name: x", Code::MissingKey, "has no action", "add one of"),
         (
             "{ name: page-oncall, exec: [a] }",
             Code::InvalidValue,
-            "no name for a step",
+            "invalid step name",
             "`page_oncall`",
         ),
         (
             "{ exec: [a], wait: 4d }",
             Code::InvalidValue,
             "`exec` and `wait`",
-            "step of its own",
+            "to its own step",
         ),
         (
             "{ set: 1, retry: { attempts: 2 } }",
             Code::InvalidValue,
-            "`retry` does nothing",
-            "leave it out",
+            "`retry` has no effect",
+            "remove it",
         ),
         (
             "{ set: { jq: '.a | {{ ticket.id }}' } }",
@@ -78,7 +78,7 @@ fn every_mistake_is_reported_with_help() {
         (
             "{ exec: [\"{{ current }}\"] }",
             Code::InvalidValue,
-            "written out",
+            "must be literal",
             "path",
         ),
         (
@@ -91,7 +91,7 @@ fn every_mistake_is_reported_with_help() {
             "{ exec: { argv: [a], env: { FLOWTRIGGER_KEY: x } } }",
             Code::InvalidValue,
             "FLOWTRIGGER_KEY",
-            "of your own",
+            "another name",
         ),
         (
             "{ shell: \"echo {{ current }}\" }",
@@ -105,7 +105,7 @@ fn every_mistake_is_reported_with_help() {
             "takes a mapping",
             "url:",
         ),
-        ("{ http: {} }", Code::MissingKey, "no address", "url:"),
+        ("{ http: {} }", Code::MissingKey, "no URL", "url:"),
         (
             "{ http: { path: /x } }",
             Code::MissingKey,
@@ -127,7 +127,7 @@ fn every_mistake_is_reported_with_help() {
         (
             "{ http: { connection: zendesk, path: x } }",
             Code::InvalidValue,
-            "no path",
+            "invalid path",
             "start it with `/`",
         ),
         (
@@ -164,7 +164,7 @@ fn every_mistake_is_reported_with_help() {
             "{ http: { url: \"https://a.example\", headers: { Host: x } } }",
             Code::InvalidValue,
             "`Host`",
-            "leave it out",
+            "remove it",
         ),
         (
             "{ http: { url: \"https://a.example\", data: x } }",
@@ -200,7 +200,7 @@ fn every_mistake_is_reported_with_help() {
             "{ exec: [a], retry: { backoff: 1h, max_delay: 1m } }",
             Code::InvalidValue,
             "longer",
-            "first wait",
+            "first delay",
         ),
         (
             "{ exec: [a, \"{{ steps.later.body }}\"] }",
@@ -211,15 +211,15 @@ fn every_mistake_is_reported_with_help() {
     ] {
         let (lowered, diagnostics) = lower(&format!("flow:\n- {step}\n"));
         let _ = lowered;
-        let told: Vec<_> = diagnostics.iter().collect();
-        assert_eq!(told.len(), 1, "{step}: {told:?}");
-        assert_eq!(told[0].code, code, "{step}: {}", told[0].message);
+        let found: Vec<_> = diagnostics.iter().collect();
+        assert_eq!(found.len(), 1, "{step}: {found:?}");
+        assert_eq!(found[0].code, code, "{step}: {}", found[0].message);
         assert!(
-            told[0].message.contains(message),
+            found[0].message.contains(message),
             "{step}: {}",
-            told[0].message
+            found[0].message
         );
-        let helped = told[0].help.as_deref().unwrap_or_default();
+        let helped = found[0].help.as_deref().unwrap_or_default();
         assert!(helped.contains(help), "{step}: {helped}");
     }
 }
@@ -233,12 +233,9 @@ fn a_flow_is_a_list_and_its_names_are_its_own() {
         ("flow:\n- text\n", "takes a mapping"),
         (
             "flow:\n- { name: a, set: 1 }\n- { name: a, set: 2 }\n",
-            "two steps are called `a`",
+            "duplicate step name `a`",
         ),
-        (
-            "flow:\n- succeed: yes\n- set: 1\n",
-            "nothing reaches this step",
-        ),
+        ("flow:\n- succeed: yes\n- set: 1\n", "unreachable step"),
     ] {
         let (_, diagnostics) = lower(yaml);
         let first = diagnostics

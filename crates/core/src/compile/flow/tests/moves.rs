@@ -37,7 +37,7 @@ fn ask(flow: &Flow, log: &[LogEntry], now: Timestamp) -> Decision {
     next(flow, &subject, log, now)
 }
 
-/// Takes the run up once more.
+/// Continues the run.
 fn take_up(flow: &Flow, log: &mut Vec<LogEntry>) {
     let (event, vars) = (event(), json!({}));
     let subject = RunInput {
@@ -51,7 +51,7 @@ fn take_up(flow: &Flow, log: &mut Vec<LogEntry>) {
     log.push(line);
 }
 
-/// The one thing to do.
+/// The only task.
 fn task(moved: Decision) -> StepCall {
     match moved {
         Decision::Perform { mut tasks, .. } if tasks.len() == 1 => tasks.remove(0),
@@ -59,7 +59,7 @@ fn task(moved: Decision) -> StepCall {
     }
 }
 
-/// The place and the try of the one thing to do.
+/// The path and the attempt of the only task.
 fn performs(moved: Decision) -> (String, u32) {
     let task = task(moved);
     (task.step, task.number)
@@ -169,7 +169,7 @@ fn a_failed_step_is_retried_until_its_attempts_are_used_up() {
     };
     assert!(until > at(0) && until <= at(2), "{until}");
     take_up(&flow, &mut log);
-    // However the clock was set meanwhile.
+    // The clock may be changed meanwhile.
     assert_eq!(performs(ask(&flow, &log, at(-900))), ("page".into(), 2));
     log.push(attempt("page", 2, until, down(true)));
     log.push(attempt("page", 3, at(9), down(true)));

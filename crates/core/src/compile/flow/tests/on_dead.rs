@@ -31,7 +31,7 @@ fn configured() -> Config {
     config
 }
 
-/// Rules of which each has one of the given texts beside its flow.
+/// Compiles one rule for each text, which is added beside its flow.
 fn rules(config: &Config, texts: &[&str]) -> Vec<Arc<Rule>> {
     let rule = |(index, text): (usize, &&str)| {
         format!(

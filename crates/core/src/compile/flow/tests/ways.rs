@@ -13,7 +13,7 @@ use crate::matching::rule_set::RuleSet;
 use crate::run::call_result::{CallFailure, CallResult, Reply};
 use crate::run::{Attempt, LogEntry};
 
-/// A run and the clock that it is asked by.
+/// A run with its clock.
 struct Run {
     flow: Flow,
     vars: Value,
@@ -45,7 +45,7 @@ impl Run {
         }
     }
 
-    /// What follows, once everything that needs nothing from outside is written down.
+    /// The next decision, after recording all entries that need no call.
     fn ask(&mut self) -> Decision {
         loop {
             match next(&self.flow, &self.subject(), &self.log, self.now) {
@@ -55,7 +55,7 @@ impl Run {
         }
     }
 
-    /// The places of what can be done now.
+    /// The paths of the tasks that can start now.
     fn tasks(&mut self) -> Vec<String> {
         match self.ask() {
             Decision::Perform { tasks, .. } => tasks.into_iter().map(|task| task.step).collect(),
@@ -101,7 +101,7 @@ impl Run {
         assert!(matches!(end, Decision::Done { .. }), "{end:?}");
     }
 
-    /// What was set at a place.
+    /// The result at a path.
     fn set(&self, place: &str) -> Option<&Value> {
         let mut attempts = self.log.iter().filter_map(LogEntry::attempt);
         match &attempts.find(|attempt| attempt.step == place)?.outcome {
