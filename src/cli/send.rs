@@ -219,7 +219,10 @@ impl SendResult<'_> {
         let runs = one["runs"].as_array().map_or(&[][..], Vec::as_slice);
         let redelivered = one["redelivered"] == true;
         let (word, more) = match (redelivered, runs.is_empty()) {
-            (true, _) => ("redelivered", ": it came before, and nothing runs twice"),
+            (true, _) => (
+                "redelivered",
+                ": it was received before, and nothing runs twice",
+            ),
             (false, true) => ("accepted", ": no rule wants it; `flowtrigger why` says why"),
             (false, false) => ("accepted", ""),
         };

@@ -45,7 +45,7 @@ fn warn_of_sources(book: &Rulebook, diagnostics: &mut Diagnostics) {
         let at = verification.map(|verification| verification.at);
         let message = doubt.to_string();
         diagnostics.push(Diagnostic::warning(
-            Code::OddSecret,
+            Code::WeakSecret,
             at.unwrap_or_default(),
             message,
         ));

@@ -12,7 +12,7 @@ use flowtrigger_core::flow::step::Step;
 
 /// The keys of a reply.
 const REPLY: [&str; 5] = ["status", "headers", "body", "stdout", "stderr"];
-const HELP: &str = "write a reply such as {\"status\": 200, \"body\": {}}, a list of replies for try after try, or {\"fails\": \"why\"}";
+const HELP: &str = "write a reply such as {\"status\": 200, \"body\": {}}, a list of replies, one for each attempt, or {\"fails\": \"why\"}";
 
 pub fn read(mocks: &[String], rules: &[String], book: &Rulebook) -> Result<Mocks, CommandError> {
     let read = |text: &String| {

@@ -59,7 +59,7 @@ pub struct Args {
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
     /// What a step gets, for the steps after it: its name and a file with the reply,
-    /// `{"status": 200, "body": …}`, a list of them for try after try, or `{"fails": "why"}`.
+    /// `{"status": 200, "body": …}`, a list of them, one for each attempt, or `{"fails": "why"}`.
     #[arg(long, value_name = "STEP=FILE")]
     mock: Vec<String>,
     /// Judge these rules alone.

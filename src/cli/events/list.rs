@@ -31,7 +31,7 @@ fn text(types: &[&EventType], out: &mut Output) -> Result<(), CommandError> {
     let count = number(types.len(), "type");
     writeln!(
         out,
-        "{count}: tag, display name, webhook name or hook code, own fields."
+        "{count}: name, display name, webhook name or hook code, own fields."
     )?;
     writeln!(
         out,

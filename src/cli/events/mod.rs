@@ -28,7 +28,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// One type, by its tag, display name, webhook name or hook code; all unless given.
+    /// One type, by its name, display name, webhook name or hook code. Default: all.
     #[arg(value_name = "TYPE")]
     event_type: Option<String>,
     /// Print the sample event alone, as the help desk sends it.

@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_type_of_the_users_own_has_none() {
         let own: EventType =
-            serde_json::from_str(r#"{"source": "crm", "tag": "deal.Won"}"#).expect("a type");
+            serde_json::from_str(r#"{"source": "crm", "name": "deal.Won"}"#).expect("a type");
         assert_eq!(TypeSample::of(&own, Catalogue::built_in()), None);
     }
 }

@@ -103,7 +103,7 @@ fn of_loops(view: &LoopGuardStatus) -> Value {
         "depth": view.lineage.map(|lineage| lineage.depth),
         "depth_limit": limits.depth,
         "caused_by": view.lineage.and_then(|lineage| lineage.cause).map(|run| run.0),
-        "standing": view.standing.as_str(),
+        "state": view.standing.as_str(),
     });
     if let GateState::Closed { why } = &view.standing {
         gate["why"] = why.as_str().into();
@@ -122,7 +122,7 @@ fn one(view: &GateStatus<'_>) -> Value {
         "per": per.as_ref().map(|per| &per.text),
         "value": value,
         "window": window.as_secs_f64(),
-        "standing": view.standing.as_str(),
+        "state": view.standing.as_str(),
     });
     match kind {
         GateKind::Dedupe => {}

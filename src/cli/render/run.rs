@@ -80,7 +80,7 @@ pub fn next(row: &RunRow, behind: Option<RunId>) -> String {
         },
         RunState::Running => "a daemon is at it; where that one has ended without a word, the next start goes on with it".into(),
         RunState::Retrying { until } => format!(
-            "tries again at {}; `flowtrigger runs cancel {id}` gives it up",
+            "next attempt at {}; `flowtrigger runs cancel {id}` cancels it",
             seconds(*until)
         ),
         RunState::Waiting { until } => format!(
@@ -116,13 +116,13 @@ pub fn came(arrived: &EventRecord) -> String {
     let head = &arrived.head;
     let first = seconds(head.received);
     match (head.redelivered, head.last_came) {
-        (0, _) => format!("came {first}"),
+        (0, _) => format!("received {first}"),
         (again, Some(last)) => format!(
-            "came {first}, and {} again, last {}: nothing ran twice",
+            "received {first}, and {} again, last {}: nothing ran twice",
             number(usize::try_from(again).unwrap_or(usize::MAX), "time"),
             seconds(last)
         ),
-        (again, None) => format!("came {first}, and {again} times again"),
+        (again, None) => format!("received {first}, and {again} times again"),
     }
 }
 
@@ -217,24 +217,24 @@ pub fn log(out: &mut Output, log: &[LogEntry]) -> io::Result<()> {
         match line {
             LogEntry::Attempt(attempt) => table.row([
                 format!("  {}", attempt.step),
-                format!("try {}", attempt.number),
+                format!("attempt {}", attempt.number),
                 millis(attempt),
                 words(attempt.took),
                 outcome(&attempt.outcome),
             ]),
             LogEntry::Started { step, number, at } => table.row([
                 format!("  {step}"),
-                format!("try {number}"),
+                format!("attempt {number}"),
                 at.to_string(),
                 String::new(),
                 "started".to_owned(),
             ]),
             LogEntry::Revived { at } => table.row([
-                "  (order)".to_owned(),
+                "  (command)".to_owned(),
                 String::new(),
                 at.to_string(),
                 String::new(),
-                "retried by a person: tries count anew".to_owned(),
+                "retried by command: attempts count from 1 again".to_owned(),
             ]),
             LogEntry::Waiting { step, at, until } => table.row([
                 format!("  {step}"),
@@ -258,9 +258,9 @@ pub fn log(out: &mut Output, log: &[LogEntry]) -> io::Result<()> {
     }
     let paint = Paint::of(out);
     match log.is_empty() {
-        true => writeln!(out, "  {}  none yet", paint.tone(Tone::Bold, "tries")),
+        true => writeln!(out, "  {}  none yet", paint.tone(Tone::Bold, "attempts")),
         false => {
-            writeln!(out, "  {}", paint.tone(Tone::Bold, "tries"))?;
+            writeln!(out, "  {}", paint.tone(Tone::Bold, "attempts"))?;
             table.write(out)
         }
     }
@@ -285,7 +285,11 @@ fn outcome(outcome: &CallResult) -> String {
             retry_after,
             status: _,
         }) => {
-            let last = if *retryable { "" } else { " (not tried again)" };
+            let last = if *retryable {
+                ""
+            } else {
+                " (no further attempt)"
+            };
             let asked = retry_after
                 .map(|after| format!(" (asked to wait {})", words(after)))
                 .unwrap_or_default();
@@ -309,7 +313,7 @@ pub fn row_json(row: &RunRow) -> Value {
         "due": due,
         "attempts": row.attempts,
         "error": row.error,
-        "tells_of": row.tells_of.map(|run| run.0),
+        "reports_on": row.tells_of.map(|run| run.0),
         "depth": row.lineage.depth,
         "caused_by": row.lineage.cause.map(|run| run.0),
     })
@@ -325,7 +329,7 @@ pub fn log_json(story: &RunDetail) -> Value {
             };
             Some(json!({
                 "step": attempt.step,
-                "try": attempt.number,
+                "attempt": attempt.number,
                 "at": attempt.started.to_string(),
                 "seconds": attempt.took.as_secs_f64(),
                 "outcome": outcome,
@@ -333,9 +337,9 @@ pub fn log_json(story: &RunDetail) -> Value {
                 "error": error,
             }))
         }
-        LogEntry::Started { step, number, at } => {
-            Some(json!({"step": step, "try": number, "at": at.to_string(), "outcome": "started"}))
-        }
+        LogEntry::Started { step, number, at } => Some(
+            json!({"step": step, "attempt": number, "at": at.to_string(), "outcome": "started"}),
+        ),
         LogEntry::Revived { at } => Some(json!({"at": at.to_string(), "outcome": "retried"})),
         LogEntry::Waiting { step, at, until } => Some(json!({
             "step": step,

@@ -60,7 +60,7 @@ pub fn gathered_json(story: &RunDetail) -> Value {
         return Value::Null;
     };
     let events = window.gathered.iter();
-    let events = events.map(|one| json!({"id": one.event, "came": one.came.to_string()}));
+    let events = events.map(|one| json!({"id": one.event, "received": one.came.to_string()}));
     json!({
         "run": window.run.0,
         "since": window.opened.to_string(),

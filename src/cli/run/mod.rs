@@ -257,7 +257,7 @@ impl RunSummary {
 fn text(report: &EventReport, out: &mut Output) -> io::Result<()> {
     explanation::brief(out, &report.event)?;
     if report.redelivered {
-        writeln!(out, "  came before: nothing runs twice")?;
+        writeln!(out, "  received before: nothing runs twice")?;
     } else if report.matched.is_empty() {
         writeln!(
             out,
@@ -306,9 +306,9 @@ fn run_text(run: &RunReport, out: &mut Output) -> io::Result<()> {
 
 /// A step that failed says why, unless the run's own message said so already.
 fn step_words(step: &StepReport, said: Option<&str>) -> String {
-    let tries = match step.attempts {
+    let attempts = match step.attempts {
         1 => String::new(),
-        tries => format!(" after {tries} tries"),
+        attempts => format!(" after {attempts} attempts"),
     };
     let detail = match (&step.error, &step.note) {
         (Some(error), _) if said.is_some_and(|said| said.ends_with(error)) => String::new(),
@@ -316,7 +316,7 @@ fn step_words(step: &StepReport, said: Option<&str>) -> String {
         (None, Some(note)) => format!("  {}", plain(note)),
         (None, None) => String::new(),
     };
-    format!("{} {}{tries}{detail}", step.name, step.outcome)
+    format!("{} {}{attempts}{detail}", step.name, step.outcome)
 }
 
 fn report_json(report: &EventReport) -> Value {

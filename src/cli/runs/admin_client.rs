@@ -37,7 +37,7 @@ impl AdminClient {
             Err(error) => match error.kind() {
                 ErrorKind::NotFound | ErrorKind::ConnectionRefused => return Ok(None),
                 ErrorKind::PermissionDenied => {
-                    let help = "give the order as the user that runs the daemon";
+                    let help = "run the command as the user that runs the daemon";
                     return Err(unreachable(error.to_string()).help(help));
                 }
                 // The system takes no longer names of sockets than some hundred bytes.

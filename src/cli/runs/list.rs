@@ -54,7 +54,7 @@ pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
 pub fn table(runs: &[RunRow]) -> Table {
     let mut table = Table::default();
     table.row([
-        "RUN", "STATE", "RULE", "TICKET", "EVENT", "PLANNED", "TRIES", "WHY",
+        "RUN", "STATE", "RULE", "TICKET", "EVENT", "PLANNED", "ATTEMPTS", "WHY",
     ]);
     for run in runs {
         table.row([

@@ -28,7 +28,7 @@ Examples:
 
 States: queued, debouncing, running, retrying, waiting, done, skipped, shadow, suppressed, held, dead,
 cancelled.
-Times are UTC. Exit code: 0 fine, 1 when nothing is found or an order is refused.";
+Times are UTC. Exit code: 0 fine, 1 when nothing is found or a command is rejected.";
 
 /// List runs, show all about one, retry, replay or cancel them
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub struct Args {
 enum RunsCommand {
     /// The newest runs first, one a line
     List(List),
-    /// All about runs: event, rule, why it matched, every try, what comes next
+    /// All about runs: event, rule, why it matched, every attempt, what comes next
     Show(Show),
     /// Go on with dead, held or cancelled runs where they stopped, last in their lane
     #[command(

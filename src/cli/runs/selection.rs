@@ -29,7 +29,7 @@ pub struct Selection {
     /// Runs planned before this time.
     #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
     pub until: Option<TimeArgument>,
-    /// Runs that say this of why they stand where they do, or of a failed try.
+    /// Runs with this text in the reason for their state, or in the error of a failed attempt.
     #[arg(long, value_name = "TEXT")]
     pub error: Option<String>,
 }

@@ -228,8 +228,8 @@ fn story_json(story: &RunDetail) -> Result<Value, CommandError> {
     value["log"] = run::log_json(story);
     value["lane"] = json!(story.lane);
     value["generation"] = json!(story.generation);
-    value["behind"] = json!(run(story.behind));
-    value["told_by"] = json!(run(story.told_by));
+    value["blocked_by"] = json!(run(story.behind));
+    value["reported_by"] = json!(run(story.told_by));
     value["crashes"] = json!(story.crashes);
     value["guard"] = json!(guard(story).map(|trace| explanation::trace_json(&trace, files)));
     value["next"] = json!(run::next(&story.row, story.behind));

@@ -75,10 +75,10 @@ fn event_type() -> Value {
     json!({
         "type": "object",
         "additionalProperties": false,
-        "required": ["source", "tag"],
+        "required": ["source", "name"],
         "properties": {
             "source": {"type": "string", "description": "The `event_source` of its events."},
-            "tag": {"type": "string", "description": "The name that rules use, such as `deal.Won`."},
+            "name": {"type": "string", "description": "The name that rules use, such as `deal.Won`."},
             "display": {"type": "string", "description": "Its display name."},
             "webhook": {"type": "string", "description": "Its name in event webhooks."},
             "codes": led_by("Its hook codes.", &words),

@@ -236,7 +236,7 @@ fn mistakes_that_loading_refuses_are_refused() {
         json!({"connections": {"a": {}}}),
         json!({"connections": {"a": {"base_url": "https://a.example", "auth": {}}}}),
         json!({"secrets": {"A": {"value": "x"}}}),
-        json!({"event_types": [{"tag": "a.B"}]}),
+        json!({"event_types": [{"name": "a.B"}]}),
         json!({"mode": "on"}),
         json!({"archive": "on"}),
         json!({"archive": {"at_most": 7}}),

@@ -26,7 +26,7 @@ Examples:
   flowtrigger why 90417 --rule page-urgent --all     one rule, for every event of the ticket
   flowtrigger why 01J9Z6V8Q0RM2T3K4N5P6Q7R8S         one event, by its id
 
-Times are UTC. Exit code: 0 when the event came, 1 when it did not or `--rule` was not judged.";
+Times are UTC. Exit code: 0 when the event was found, 1 when it was not or `--rule` was not evaluated.";
 
 /// Say what became of an event and why, with the rules as they were then
 #[derive(Debug, clap::Args)]
@@ -130,7 +130,7 @@ fn list(
     out: &mut Output,
 ) -> Result<(), CommandError> {
     let mut table = Table::default();
-    table.row(["CAME", "EVENT", "RUNS", "ID"]);
+    table.row(["RECEIVED", "EVENT", "RUNS", "ID"]);
     for head in found.iter().take(LISTED) {
         let runs: Vec<String> = journal
             .runs_of(head.row)?

@@ -92,11 +92,8 @@ fn outcome(out: &mut Output, run: &RunDetail) -> io::Result<()> {
         paint.tone(tone(&row.state), row.state.word())
     )?;
     if row.attempts > 0 {
-        let tries = match row.attempts {
-            1 => "1 try".to_owned(),
-            tries => format!("{tries} tries"),
-        };
-        write!(out, " after {tries}")?;
+        let attempts = number(row.attempts as usize, "attempt");
+        write!(out, " after {attempts}")?;
     }
     if let Some(RunId(dead)) = row.tells_of {
         write!(out, ", tells of the death of run {dead}")?;
@@ -153,7 +150,7 @@ pub fn json(judged: &EvaluatedEvent, found: usize) -> Value {
         "received": head.received.to_string(),
         "redelivered": head.redelivered,
         "last_came": head.last_came.map(|last| last.to_string()),
-        "edition": {
+        "revision": {
             "id": head.edition.0,
             "since": judged.past.as_ref().map(|past| past.since.to_string()),
         },

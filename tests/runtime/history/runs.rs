@@ -53,8 +53,8 @@ fn a_list_is_a_table_and_says_how_to_see_more() {
     let said = flowtrigger(data.folder(), &["runs", "list"]);
     assert_eq!(
         said.out,
-        "  RUN  STATE  RULE         TICKET  EVENT                   PLANNED               TRIES  WHY
-  2    dead   page-urgent  90417   ticket.PriorityChanged  2026-01-07T09:02:00Z  2      page: POST https://pager.example/page answered 404
+        "  RUN  STATE  RULE         TICKET  EVENT                   PLANNED               ATTEMPTS  WHY
+  2    dead   page-urgent  90417   ticket.PriorityChanged  2026-01-07T09:02:00Z  2         page: POST https://pager.example/page answered 404
   1    done   page-urgent  7       ticket.PriorityChanged  2026-01-07T09:02:00Z  0
 "
     );
@@ -142,15 +142,15 @@ fn a_run_is_shown_with_the_rule_as_it_was() {
   page: POST https://pager.example/page answered 404
   planned 2026-01-07T09:02:00Z; one at a time with runs of this rule for 90417
 event support/ticket.PriorityChanged  id {id}  key 90417  2026-01-07T09:02:00Z  (zis)
-  came 2026-01-07T09:02:00Z, and 1 time again, last 2026-01-07T09:03:00Z: nothing ran twice
+  received 2026-01-07T09:02:00Z, and 1 time again, last 2026-01-07T09:03:00Z: nothing ran twice
 
 MATCH  page-urgent  rules/page.yaml:1:7
   2 of 2 predicates hold
   ok      current      is   want \"urgent\"  got \"urgent\"  5:12
   ok      ticket.tags  has  want \"vip\"     got [\"vip\"]  6:23
-  tries
-    org   try 1  2026-01-07T09:02:00.25Z  120ms  ok, status 200
-    page  try 1  2026-01-07T09:02:01Z     120ms  failed: POST https://pager.example/page answered 404
+  attempts
+    org   attempt 1  2026-01-07T09:02:00.25Z  120ms  ok, status 200
+    page  attempt 1  2026-01-07T09:02:01Z     120ms  failed: POST https://pager.example/page answered 404
   next  nothing; when the cause is mended, `flowtrigger runs retry 1` goes on where it stopped, `flowtrigger runs replay 1` starts anew with today's rules
 "
         )
@@ -184,7 +184,7 @@ fn what_comes_next_is_said_for_every_state() {
         (RunState::Running, "a daemon is at it"),
         (
             RunState::Retrying { until },
-            "tries again at 2026-01-07T10:00:00Z",
+            "next attempt at 2026-01-07T10:00:00Z",
         ),
         (RunState::Done, "next  nothing\n"),
         (RunState::Shadow, "set `mode: live`"),

@@ -175,7 +175,7 @@ fn warn_of_display_name(node: &Node, types: Option<&[TypePattern]>, diagnostics:
             Code::UnknownEventType,
             node.at,
             message,
-            format!("write its tag: `{tag}`"),
+            format!("write its name: `{tag}`"),
         );
     }
 }

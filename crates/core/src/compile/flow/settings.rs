@@ -167,7 +167,7 @@ fn lower_attempts(node: &Node, diagnostics: &mut Diagnostics) -> Option<u32> {
             Code::InvalidValue,
             node.at,
             message,
-            "it counts every try; 1 means that nothing is repeated",
+            "it counts every attempt; 1 means that nothing is repeated",
         );
     }
     number.map(|n| u32::try_from(n).expect("the range fits"))

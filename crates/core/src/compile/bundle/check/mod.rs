@@ -154,7 +154,12 @@ fn warn_of_uncalled(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagn
             .all(|(kind, _)| *kind != ResourceKind::Flow)
     {
         let message = format!("no state calls the action `{}`", name.text);
-        diagnostics.warning(Code::Unused, name.at, message, "take it out, or call it");
+        diagnostics.warning(
+            Code::UnusedAction,
+            name.at,
+            message,
+            "take it out, or call it",
+        );
     }
 }
 

@@ -41,7 +41,7 @@ pub fn check(
         if !used.iter().any(|used| used == key) {
             let message = format!("the action `{name}` puts no `$.{key}` in");
             let help = "take the parameter out, or use it in the action";
-            diagnostics.warning(Code::Unused, entry.key_at, message, help);
+            diagnostics.warning(Code::UnusedParameter, entry.key_at, message, help);
         }
     }
 }
