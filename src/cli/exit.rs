@@ -159,8 +159,9 @@ impl From<EngineError> for CommandError {
 impl From<HistoryOpenError> for CommandError {
     fn from(error: HistoryOpenError) -> Self {
         match error {
-            HistoryOpenError::Nothing(_) => CommandError::nothing(error.to_string())
-                .help("start `flowtrigger daemon`, or point `--data` at the folder that one keeps"),
+            HistoryOpenError::Nothing(_) => CommandError::nothing(error.to_string()).help(
+                "start `flowtrigger daemon`, or name the data folder of a daemon with `--data`",
+            ),
             HistoryOpenError::Newer { .. }
             | HistoryOpenError::Older { .. }
             | HistoryOpenError::Foreign(_)

@@ -163,7 +163,7 @@ fn unreached(url: &Url, error: &PostError) -> CommandError {
     let failure = CommandError::runtime(format!("failed to post to `{}`: {error}", bare(url)));
     failure.help(match error {
         PostError::Refused => "start `flowtrigger daemon`, or name its address with `--to URL`",
-        PostError::Other(_) => "see that this is the daemon's address, and that it is well",
+        PostError::Other(_) => "check that this is the address of the daemon, and check its log",
     })
 }
 
@@ -223,7 +223,7 @@ impl SendResult<'_> {
                 "redelivered",
                 ": it was received before, and nothing runs twice",
             ),
-            (false, true) => ("accepted", ": no rule wants it; `flowtrigger why` says why"),
+            (false, true) => ("accepted", ": no rule matched; `flowtrigger why` shows why"),
             (false, false) => ("accepted", ""),
         };
         let word = paint.tone(Tone::Green, word);
@@ -248,7 +248,7 @@ impl SendResult<'_> {
     fn refusal(&self, out: &mut Output) -> Result<(), CommandError> {
         let paint = Paint::of(out);
         let Posted { status, body } = self.posted;
-        let word = paint.tone(Tone::Red, "refused");
+        let word = paint.tone(Tone::Red, "rejected");
         let why = body["error"].as_str().or(body.as_str()).unwrap_or_default();
         let why: String = why.chars().take(300).collect();
         writeln!(
@@ -275,11 +275,11 @@ impl SendResult<'_> {
 fn advice(status: u16) -> Option<&'static str> {
     match status {
         401 => Some(
-            "the daemon's secret or `verify` is another than the one here, or one of the clocks is wrong; it reads them at its start and on SIGHUP",
+            "the daemon's secret or `verify` differs from the one here, or one of the clocks is wrong; the daemon reads them at its start and on SIGHUP",
         ),
         300..=399 => Some("redirects are not followed; name the final address with `--to URL`"),
         404 => Some(
-            "the daemon's configuration has no such source; it reads it at its start and on SIGHUP",
+            "the configuration of the daemon has no such source; the daemon reads it at its start and on SIGHUP",
         ),
         _ => None,
     }

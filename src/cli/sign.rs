@@ -99,7 +99,7 @@ impl SignResult<'_> {
             }
             None => writeln!(
                 out,
-                "the source `{}` has no `verify`: it takes whoever comes",
+                "the source `{}` has no `verify`: it accepts any sender",
                 self.entrance.name
             )?,
         }

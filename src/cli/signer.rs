@@ -60,7 +60,7 @@ pub fn url(entrance: &EventSource, to: Option<&str>, config: &Config) -> Result<
         (None, None) => DEFAULT_ADDRESS,
     };
     let unclear = || {
-        let failure = CommandError::usage(format!("failed to understand the address `{address}`"));
+        let failure = CommandError::usage(format!("invalid address `{address}`"));
         failure.help("write it as `http://127.0.0.1:8080`, or with `--to URL`")
     };
     let whole = match address.contains("://") {

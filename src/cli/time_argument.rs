@@ -21,7 +21,7 @@ impl TimeArgument {
             return Ok(TimeArgument::Ago(age));
         }
         instant(text).map(TimeArgument::At).ok_or_else(|| {
-            "write 2026-01-07, 2026-01-07T09:02, in UTC, or -2h for so long ago".into()
+            "write 2026-01-07, 2026-01-07T09:02, in UTC, or -2h for two hours ago".into()
         })
     }
 

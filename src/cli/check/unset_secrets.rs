@@ -56,12 +56,12 @@ fn warning(missing: &MissingSecret, at: Span) -> Diagnostic {
     let MissingSecret { name, place, why } = missing;
     let (message, help) = match place {
         SecretSource::Env(variable) => (
-            format!("the secret `{name}` cannot be had: `{variable}` {why}"),
+            format!("secret `{name}` is not available: `{variable}` {why}"),
             format!("set the environment variable `{variable}` before the daemon starts"),
         ),
         SecretSource::File(path) => (
             format!(
-                "the secret `{name}` cannot be had: `{}` {why}",
+                "secret `{name}` is not available: `{}` {why}",
                 path.display()
             ),
             "write its value to that file before the daemon starts".to_owned(),
@@ -152,7 +152,7 @@ B: '{{ secret.KEY_B }}'\n        A: 'é {{ secret.KEY }}{{ secret.KEY }}'\n";
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         let (message, line, column) = &warnings[0];
         assert!(
-            message.starts_with("the secret `KEY` cannot be had: `/"),
+            message.starts_with("secret `KEY` is not available: `/"),
             "{message}"
         );
         assert!(message.ends_with("/absent` does not exist"), "{message}");
@@ -165,7 +165,7 @@ B: '{{ secret.KEY_B }}'\n        A: 'é {{ secret.KEY }}{{ secret.KEY }}'\n";
             "mode: live\non_dead: [{ http: { url: 'https://a.example/{{ secret.KEY }}' } }]\n";
         let warnings = warnings(own);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(warnings[0].0.starts_with("the secret `KEY`"));
+        assert!(warnings[0].0.starts_with("secret `KEY`"));
     }
 
     #[test]

@@ -42,10 +42,9 @@ fn known(step: &str, rules: &[String], book: &Rulebook) -> Result<(), CommandErr
     }
     if let Some(found) = steps.iter().find(|found| found.name == step) {
         let kind = found.action.kind();
-        let failure = CommandError::usage(format!(
-            "the step `{step}` is a `{kind}` and gets no answer"
-        ));
-        return Err(failure.help(format!("steps that get one are {}", names.join(", "))));
+        let failure =
+            CommandError::usage(format!("the step `{step}` is a `{kind}` and gets no reply"));
+        return Err(failure.help(format!("steps that get a reply are {}", names.join(", "))));
     }
     let failure = CommandError::usage(format!("no rule has a step `{step}`"));
     Err(match nearest(step, names.into_iter()) {
@@ -71,7 +70,7 @@ fn replies(file: &str) -> Result<Vec<Mock>, CommandError> {
 
 fn reply(value: Value, file: &str) -> Result<Mock, CommandError> {
     let Value::Object(entries) = &value else {
-        return Err(CommandError::usage(format!("`{file}` holds no reply")).help(HELP));
+        return Err(CommandError::usage(format!("`{file}` has no reply")).help(HELP));
     };
     if let Some(Value::String(why)) = entries.get("fails") {
         return Ok(Mock::Fails(why.clone()));
@@ -79,8 +78,9 @@ fn reply(value: Value, file: &str) -> Result<Mock, CommandError> {
     match entries.keys().find(|key| !REPLY.contains(&key.as_str())) {
         None => Ok(Mock::Reply(value)),
         Some(key) => {
-            let failure =
-                CommandError::usage(format!("`{file}` has `{key}`, which is no part of a reply"));
+            let failure = CommandError::usage(format!(
+                "`{file}` has `{key}`, which is not a key of a reply"
+            ));
             Err(failure.help(HELP))
         }
     }

@@ -312,7 +312,7 @@ fn nothing(event: &Event, judged: &[RuleAnswer<'_>], args: &Args, book: &Ruleboo
         _ if judged.iter().any(RuleAnswer::holds) => {
             let holds = judged.iter().filter(|judged| judged.holds());
             let names: Vec<&str> = holds.map(|judged| judged.rule.name.as_str()).collect();
-            format!("what matches is disabled: {}", names.join(", "))
+            format!("the matching rules are disabled: {}", names.join(", "))
         }
         (1, true) => format!("the one rule that listens to {tag} did not match"),
         (1, false) => {
@@ -347,10 +347,10 @@ fn typed(value: &str) -> Result<Value, CommandError> {
         Ok(json) => Ok(json),
         Err(error) if value.trim_start().starts_with(['[', '{', '"']) => {
             let failure = CommandError::usage(format!(
-                "the value `{value}` starts like JSON and is none: {error}"
+                "the value `{value}` starts like JSON but is invalid: {error}"
             ));
             let quoted = Value::from(value);
-            Err(failure.help(format!("correct it; as text it is written {quoted}")))
+            Err(failure.help(format!("correct it, or write {quoted} for a text")))
         }
         Err(_) => Ok(Value::from(value)),
     }

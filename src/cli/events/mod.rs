@@ -119,7 +119,7 @@ fn print_sample(
 ) -> Result<(), CommandError> {
     let Some(sample) = TypeSample::of(event_type, catalogue) else {
         let message = format!("there is no sample of `{}`", event_type.tag);
-        let help = "it comes from your configuration; keep one event of it as a file";
+        let help = "the type is from your configuration; store one of its events as a file";
         return Err(CommandError::usage(message).help(help));
     };
     writeln!(out, "{}", sample.text.trim_end())?;

@@ -136,7 +136,7 @@ fn a_rule(file: &Path) -> ReadEventError {
     ReadEventError {
         message: format!("`{file}` is YAML, and events are JSON"),
         help: Some(format!(
-            "a rule file is passed as `--rules {file}`, beside the file of an event"
+            "pass a rule file as `--rules {file}`, in addition to the file of an event"
         )),
     }
 }
@@ -161,7 +161,7 @@ fn unopened(file: &Path, error: &io::Error) -> ReadEventError {
         io::ErrorKind::NotFound => {
             "`flowtrigger events TYPE --sample` prints an event of any type to start from"
         }
-        _ => "check who may read it",
+        _ => "check its permissions",
     };
     ReadEventError {
         message: format!("failed to read `{}`: {error}", file.display()),

@@ -24,8 +24,8 @@ use flowtrigger_core::event::json::tape::Tape;
 use flowtrigger_core::event::json::value_ref::ValueRef;
 use flowtrigger_core::matching::evaluation::EventInput;
 
-const WHAT_IS_READ: &str = "an input is one JSON event, an array of them, or one a line";
-const A_SAMPLE: &str = "`flowtrigger events TYPE --sample` prints a sound event to compare with";
+const WHAT_IS_READ: &str = "an input is one JSON event, an array of events, or one event per line";
+const A_SAMPLE: &str = "`flowtrigger events TYPE --sample` prints a valid event to compare with";
 
 /// One event of the input, or why it is none.
 pub struct Input<'c> {

@@ -54,7 +54,7 @@ impl<'c> SourceRouter<'c> {
             None => {
                 let known = sources(config).join(", ");
                 let failure = CommandError::usage(format!("no source is called `{name}`"));
-                Err(failure.help(format!("events come in at {known}")))
+                Err(failure.help(format!("the sources are {known}")))
             }
         }
     }
@@ -81,7 +81,7 @@ impl<'c> SourceRouter<'c> {
         match (items.pop(), items.len()) {
             (Some(item), 0) => self.parcel(item, |_| body),
             _ => Err(ReadEventError {
-                message: format!("`{name}` holds several events, and one request is signed"),
+                message: format!("`{name}` has several events, but only one request is signed"),
                 help: Some(
                     "`flowtrigger send` sends each; or name the source with `--source` to sign all of it as one body".into(),
                 ),

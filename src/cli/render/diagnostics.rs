@@ -33,7 +33,7 @@ pub fn text(out: &mut Output, files: &Files, diagnostics: &Diagnostics) -> io::R
         0 => Ok(()),
         more => {
             let more = grouped(more);
-            let help = "`flowtrigger check --format json` tells all of them";
+            let help = "`flowtrigger check --format json` prints all of them";
             writeln!(out, "{more} more, not shown; {help}\n")
         }
     }

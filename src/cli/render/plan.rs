@@ -103,9 +103,9 @@ fn one(
         }
         PlanStepKind::Guard { truth, trace } => {
             let words = match (truth, planned.depth) {
-                (Truth::True, _) => "holds: the run goes on",
+                (Truth::True, _) => "holds: the run continues",
                 (_, 0) => "does not hold: the run would end here, skipped",
-                (_, _) => "does not hold: what it stands in would end here, skipped",
+                (_, _) => "does not hold: the enclosing flow would end here, skipped",
             };
             writeln!(out, "{kind}  {words}")?;
             out.indented(5, |out| lines(out, trace, files))
@@ -121,14 +121,14 @@ fn one(
             let open = evaluated.len() + 1;
             writeln!(
                 out,
-                "{kind}  branch {open} reads what an earlier step gets; {TELL}"
+                "{kind}  branch {open} reads the result of an earlier step; {TELL}"
             )?;
             out.indented(5, |out| branches(out, evaluated, files))
         }
         PlanStepKind::Set(value) => writeln!(out, "{kind}  {}", cut(&value.to_string())),
         PlanStepKind::Items(0) => writeln!(out, "{kind}  the list is empty"),
         PlanStepKind::Items(items) => writeln!(out, "{kind}  {}", number(*items, "item")),
-        PlanStepKind::More => writeln!(out, "and so on for the items that are left"),
+        PlanStepKind::More => writeln!(out, "the same for the remaining items"),
         PlanStepKind::Wait { until } => {
             writeln!(out, "{kind}  until {until:.0}; no other run waits for it")
         }
@@ -138,7 +138,7 @@ fn one(
             let message = message.as_deref().map(cut).unwrap_or_default();
             writeln!(out, "{kind}  {message}")
         }
-        PlanStepKind::Later => writeln!(out, "{kind}  reads what an earlier step gets; {TELL}"),
+        PlanStepKind::Later => writeln!(out, "{kind}  reads the result of an earlier step; {TELL}"),
         PlanStepKind::Fails(why) => {
             writeln!(out, "{kind}  would end the run as dead: {}", plain(why))
         }
@@ -147,7 +147,7 @@ fn one(
 }
 
 /// How to be told what only a step that ran knows.
-const TELL: &str = "`--mock STEP=FILE` says what that is";
+const TELL: &str = "simulate it with `--mock STEP=FILE`";
 
 /// What a call was told to give.
 fn answer(out: &mut Output, outcome: &CallResult) -> io::Result<()> {
@@ -160,7 +160,7 @@ fn answer(out: &mut Output, outcome: &CallResult) -> io::Result<()> {
 fn taken_words(taken: Option<usize>) -> String {
     match taken {
         Some(branch) => format!("takes branch {}", branch + 1),
-        None => "no branch holds: the run goes on behind it".into(),
+        None => "no branch holds: the run continues after it".into(),
     }
 }
 
@@ -206,7 +206,7 @@ fn one_json(planned: &PlanStep<'_>, outgoing: &EgressPolicy, files: &Files) -> V
         }),
         PlanStepKind::Undecided(evaluated) => json!({
             "branches": branches_json(evaluated, files),
-            "later": "a branch reads what an earlier step gets",
+            "later": "a branch reads the result of an earlier step",
         }),
         PlanStepKind::Set(value) => json!({"value": value}),
         PlanStepKind::Items(items) => json!({"items": items}),
@@ -215,7 +215,7 @@ fn one_json(planned: &PlanStep<'_>, outgoing: &EgressPolicy, files: &Files) -> V
         PlanStepKind::Enters(flow) => json!({"flow": flow}),
         PlanStepKind::Caught(why) => json!({"caught": why}),
         PlanStepKind::End(message) => json!({"message": message}),
-        PlanStepKind::Later => json!({"later": "reads what an earlier step gets"}),
+        PlanStepKind::Later => json!({"later": "reads the result of an earlier step"}),
         PlanStepKind::Fails(why) => json!({"fails": why}),
         PlanStepKind::Stops(why) => json!({"stops": why}),
     };

@@ -50,7 +50,10 @@ pub fn why(row: &RunRow) -> String {
         }
         RunState::Waiting { until } => format!("until {}", seconds(*until)),
         RunState::Debouncing { until } => {
-            format!("until {}, unless another event comes", seconds(*until))
+            format!(
+                "until {}, or later if another event arrives",
+                seconds(*until)
+            )
         }
         RunState::Queued
         | RunState::Running
@@ -63,7 +66,7 @@ pub fn why(row: &RunRow) -> String {
 /// The same, or else whose death it tells of.
 pub fn about(row: &RunRow) -> String {
     match (why(row), row.tells_of) {
-        (why, Some(RunId(dead))) if why.is_empty() => format!("tells of the death of run {dead}"),
+        (why, Some(RunId(dead))) if why.is_empty() => format!("reports that run {dead} is dead"),
         (why, _) => why,
     }
 }
@@ -74,40 +77,42 @@ pub fn next(row: &RunRow, behind: Option<RunId>) -> String {
     match &row.state {
         RunState::Queued => match behind {
             Some(RunId(first)) => {
-                format!("waits for run {first}, which comes before it in its lane")
+                format!("waits for run {first}, which is before it in its lane")
             }
-            None => "it starts when a daemon has room for it".into(),
+            None => "it starts when the limits of the daemon allow it".into(),
         },
-        RunState::Running => "a daemon is at it; where that one has ended without a word, the next start goes on with it".into(),
+        RunState::Running => {
+            "a daemon executes it; after a crash the next start continues it".into()
+        }
         RunState::Retrying { until } => format!(
             "next attempt at {}; `flowtrigger runs cancel {id}` cancels it",
             seconds(*until)
         ),
         RunState::Waiting { until } => format!(
-            "goes on at {}, and holds up no other run until then; `flowtrigger runs cancel {id}` gives it up",
+            "continues at {} and blocks no other run until then; `flowtrigger runs cancel {id}` cancels it",
             seconds(*until)
         ),
         RunState::Debouncing { until } => format!(
-            "starts at {} unless another event comes before; `flowtrigger runs cancel {id}` gives it up",
+            "starts at {} if no other event arrives before; `flowtrigger runs cancel {id}` cancels it",
             seconds(*until)
         ),
         RunState::Done => "nothing".into(),
         RunState::Skipped { .. } => format!(
-            "nothing; where its guard was wrong, mend the rule and `flowtrigger runs replay {id}`"
+            "nothing; if the guard is wrong, correct the rule and write `flowtrigger runs replay {id}`"
         ),
         RunState::Shadow => format!(
-            "nothing: its rule only watches; set `mode: live`, and `flowtrigger runs replay {id}` acts"
+            "nothing: its rule is in shadow mode; set `mode: live`, then `flowtrigger runs replay {id}` acts"
         ),
         RunState::Suppressed { .. } => {
-            format!("nothing; `flowtrigger runs replay {id}` runs it past its gates")
+            format!("nothing; `flowtrigger runs replay {id}` runs it without gates")
         }
         RunState::Held { .. } => format!(
-            "nothing until you decide: `flowtrigger runs retry {id}` goes on with it, `flowtrigger runs cancel {id}` gives it up"
+            "nothing until you decide: `flowtrigger runs retry {id}` continues it, `flowtrigger runs cancel {id}` cancels it"
         ),
         RunState::Dead { .. } => format!(
-            "nothing; when the cause is mended, `flowtrigger runs retry {id}` goes on where it stopped, `flowtrigger runs replay {id}` starts anew with today's rules"
+            "nothing; after the cause is fixed, `flowtrigger runs retry {id}` continues where it stopped, `flowtrigger runs replay {id}` starts again with the current rules"
         ),
-        RunState::Cancelled => format!("nothing; `flowtrigger runs retry {id}` takes it up again"),
+        RunState::Cancelled => format!("nothing; `flowtrigger runs retry {id}` continues it"),
     }
 }
 
@@ -118,11 +123,11 @@ pub fn came(arrived: &EventRecord) -> String {
     match (head.redelivered, head.last_came) {
         (0, _) => format!("received {first}"),
         (again, Some(last)) => format!(
-            "received {first}, and {} again, last {}: nothing ran twice",
+            "received {first}; redelivered {}, last {}: nothing ran twice",
             number(usize::try_from(again).unwrap_or(usize::MAX), "time"),
             seconds(last)
         ),
-        (again, None) => format!("received {first}, and {again} times again"),
+        (again, None) => format!("received {first}; redelivered {again} times"),
     }
 }
 
@@ -153,7 +158,7 @@ pub fn gate_lines(story: &RunDetail) -> Vec<String> {
             .find(|charge| charge.gate == gate && charge.value == ask.value);
         let counts = match charge {
             Some(charge) => format!("counts until {}", seconds(charge.until)),
-            None => "counts no more".to_owned(),
+            None => "no longer counts".to_owned(),
         };
         lines.push(match DebounceCheck::of(ask) {
             Some(debounce) => format!("{of}  {}", gathers(&debounce, story.window.as_ref())),
@@ -171,11 +176,11 @@ pub fn lineage(row: &RunRow) -> Option<String> {
     let Causation { depth, cause } = row.lineage;
     match (depth, cause) {
         (0, None) => None,
-        (0, Some(RunId(run))) => Some(format!("may be caused by run {run}: no actor was told")),
-        (depth, Some(RunId(run))) => Some(format!("caused by run {run}, depth {depth}")),
-        (depth, None) => Some(format!(
-            "caused by us, depth {depth}; which run it was is not known"
+        (0, Some(RunId(run))) => Some(format!(
+            "may be caused by run {run}: the event names no actor"
         )),
+        (depth, Some(RunId(run))) => Some(format!("caused by run {run}, depth {depth}")),
+        (depth, None) => Some(format!("caused by us, depth {depth}; the run is unknown")),
     }
 }
 
@@ -186,7 +191,7 @@ pub fn chain(out: &mut Output, story: &RunDetail) -> io::Result<()> {
         return Ok(());
     }
     let certain = match story.row.lineage.depth {
-        0 => "the event of each run came soon after the run below it, and tells no actor",
+        0 => "the event of each run arrived soon after the run below it and names no actor",
         _ => "the event of each run was caused by the run below it",
     };
     let title = Paint::of(out).tone(Tone::Bold, "chain").to_string();
@@ -205,7 +210,7 @@ pub fn chain(out: &mut Output, story: &RunDetail) -> io::Result<()> {
     table.write(out)?;
     let last = story.chain.last().and_then(|last| last.lineage.cause);
     match last {
-        Some(RunId(run)) => writeln!(out, "    ← run {run}, and what came before it"),
+        Some(RunId(run)) => writeln!(out, "    ← run {run}, and earlier runs"),
         None => Ok(()),
     }
 }
@@ -249,7 +254,7 @@ pub fn log(out: &mut Output, log: &[LogEntry]) -> io::Result<()> {
                 at.to_string(),
                 String::new(),
                 format!(
-                    "caught: {}; goes on with what `catch` says",
+                    "caught: {}; continues with `catch`",
                     plain(error["message"].as_str().unwrap_or_default())
                 ),
             ]),

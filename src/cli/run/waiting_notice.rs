@@ -45,7 +45,7 @@ fn tell_of(run: &Placed, told: &mut HashSet<RunId>, color: Color) -> io::Result<
     let mut stderr = Output::stderr(color);
     let (rule, word) = (plain(&run.rule), run.state.word());
     let text = format!("`{rule}` is {word} until {until:.0}");
-    let help = "it goes on by itself then; Ctrl-C gives it up, where a daemon would keep it";
+    let help = "it continues automatically then; Ctrl-C cancels it, a daemon would keep it";
     message::note(&mut stderr, &text, Some(help))?;
     io::Write::flush(&mut stderr)
 }

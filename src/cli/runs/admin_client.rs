@@ -42,7 +42,7 @@ impl AdminClient {
                 }
                 // The system takes no longer names of sockets than some hundred bytes.
                 ErrorKind::InvalidInput => {
-                    let help = "shorten the way to the data folder: change into it, or link to it";
+                    let help = "the path of the data folder is too long: change into it, or use a symbolic link";
                     return Err(unreachable(error.to_string()).help(help));
                 }
                 _ => return Err(unreachable(error.to_string())),
@@ -68,7 +68,7 @@ impl AdminClient {
                 let result = self.ask(order, run).await.map_err(|why| {
                     let done = answers.len();
                     CommandError::runtime(format!(
-                        "failed to {} run {}: {why}; {done} before it were told",
+                        "failed to {} run {}: {why}; {done} before it were processed",
                         order.word(),
                         run.id.0
                     ))
@@ -98,9 +98,9 @@ impl AdminClient {
         let body = answer.bytes().await.map_err(|error| error.to_string())?;
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         match status {
-            StatusCode::OK => placed(&body)
-                .map(Ok)
-                .ok_or_else(|| "the daemon's answer makes no sense; is it another version?".into()),
+            StatusCode::OK => placed(&body).map(Ok).ok_or_else(|| {
+                "the answer of the daemon is invalid; is it another version?".into()
+            }),
             StatusCode::NOT_FOUND | StatusCode::CONFLICT if body["error"].is_string() => {
                 Ok(Err(body["error"].as_str().unwrap_or_default().to_owned()))
             }

@@ -54,7 +54,7 @@ impl RunCommandResult {
     pub fn new(run: &RunRow, result: Result<Vec<RunStatusRow>, String>) -> Self {
         let result = result.and_then(|placed| match placed.is_empty() {
             true => Err(format!(
-                "run {}: `{}` does not match its event today, so that nothing runs; `flowtrigger dry-run --explain` says why",
+                "run {}: `{}` does not match its event now, so nothing runs; `flowtrigger dry-run --explain` shows why",
                 run.id.0, run.rule
             )),
             false => Ok(placed),
@@ -123,7 +123,7 @@ pub fn run(
     let runs = in_order(order, meant(order, &args, global)?, &args.ids);
     if runs.is_empty() {
         if args.format == Format::Text {
-            writeln!(out, "no run like that to {}", order.word())?;
+            writeln!(out, "no such run to {}", order.word())?;
         }
         return Ok(Exit::Negative);
     }
@@ -165,16 +165,16 @@ fn meant(
     let word = order.word();
     match (args.all, filter.is_empty()) {
         (false, false) => {
-            let failure = CommandError::usage("ids and filters do not go together");
+            let failure = CommandError::usage("ids and filters cannot be combined");
             return Err(failure.help(format!(
                 "name the runs, or write `flowtrigger runs {word} --all` with the filters"
             )));
         }
         (true, true) => {
             let failure =
-                CommandError::usage(format!("`--all` alone would {word} every run there is"));
+                CommandError::usage(format!("`--all` without a filter would {word} every run"));
             return Err(failure.help(format!(
-                "say which: `flowtrigger runs {word} --all --state {}`",
+                "add a filter: `flowtrigger runs {word} --all --state {}`",
                 order.states().first().unwrap_or(&"dead")
             )));
         }
@@ -227,7 +227,7 @@ fn unknown(ids: &[RunId], found: &[RunRow]) -> CommandError {
         .filter(|id| found.iter().all(|run| run.id != **id));
     let unknown: Vec<String> = unknown.map(|RunId(id)| id.to_string()).collect();
     CommandError::nothing(format!("there is no run {}", unknown.join(", ")))
-        .help("nothing was done; `flowtrigger runs list` shows the runs there are")
+        .help("nothing was done; `flowtrigger runs list` lists the stored runs")
 }
 
 fn would(
@@ -287,7 +287,7 @@ fn tell(
         let done = answers.len() - refused;
         let refused = match refused {
             0 => String::new(),
-            refused => format!(", {refused} refused"),
+            refused => format!(", {refused} rejected"),
         };
         writeln!(out, "{} {}{refused}", number(done, "run"), order.done())?;
     }

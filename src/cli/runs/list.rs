@@ -74,7 +74,7 @@ pub fn table(runs: &[RunRow]) -> Table {
 /// The rule, and whose death the run tells of where it does.
 pub fn rule_of(run: &RunRow) -> String {
     match run.tells_of {
-        Some(RunId(dead)) => format!("{} (tells of {dead})", run.rule),
+        Some(RunId(dead)) => format!("{} (reports on {dead})", run.rule),
         None => run.rule.clone(),
     }
 }
@@ -92,7 +92,7 @@ fn none(filter: &RunFilter, history: &dyn History, out: &mut Output) -> Result<(
         .collect();
     let which = match filter.is_empty() {
         true => "no older run",
-        false => "no run like that",
+        false => "no such run",
     };
     writeln!(out, "{which}; there are {}", counts.join(", "))?;
     if let Some(near) = near_rule(filter, history)? {

@@ -33,7 +33,7 @@ pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         let Some(story) = journal.run(RunId(id))? else {
             out.flush()?;
             let mut stderr = Output::stderr(global.color);
-            let help = "`flowtrigger runs list` shows those there are; old ones are deleted";
+            let help = "`flowtrigger runs list` lists the stored runs; old runs are deleted";
             message::error(&mut stderr, &format!("there is no run {id}"), Some(help))?;
             stderr.finish()?;
             exit = Exit::Negative;
@@ -100,7 +100,7 @@ fn heading(story: &RunDetail, out: &mut Output) -> io::Result<()> {
             "; one at a time with runs of this rule for {}",
             plain(lane)
         )?,
-        None => writeln!(out, "; waits for no other run")?,
+        None => writeln!(out, "; does not wait for other runs")?,
     }
     for beside in beside(story) {
         writeln!(out, "  {beside}")?;
@@ -112,21 +112,21 @@ fn heading(story: &RunDetail, out: &mut Output) -> io::Result<()> {
 fn beside(story: &RunDetail) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(RunId(dead)) = story.row.tells_of {
-        lines.push(format!("tells of the death of run {dead}"));
+        lines.push(format!("reports that run {dead} is dead"));
     }
     if let Some(RunId(told)) = story.told_by {
-        lines.push(format!("its death is told by run {told}"));
+        lines.push(format!("run {told} reports that it is dead"));
     }
     if story.generation > 0 {
         lines.push(format!("a replay, generation {}", story.generation));
     }
     if story.suspect {
-        lines.push("was under way when the daemon ended without a word".into());
+        lines.push("was running when the daemon ended without shutdown".into());
     }
     if story.crashes > 0 {
         let times = number(story.crashes as usize, "time");
         lines.push(format!(
-            "the daemon ended {times} while it alone was under way"
+            "the daemon crashed {times} while only this run was running"
         ));
     }
     lines
@@ -149,7 +149,7 @@ fn judged(story: &RunDetail, out: &mut Output) -> Result<(), CommandError> {
         Err(found) => {
             writeln!(
                 out,
-                "\nthe rule as it was, {}:{}, is none to this version of the program:",
+                "\nthe stored rule, {}:{}, is invalid for this version of the program:",
                 version.file(),
                 version.line + 1
             )?;

@@ -85,7 +85,7 @@ fn unheard(case: &TestCase, event: &Event) -> Vec<String> {
     match case.test.expect {
         Expected::NoMatch if case.test.because.is_none() => Vec::new(),
         Expected::NoMatch | Expected::Match => vec![format!(
-            "the rule does not listen to {}/{}: no predicate was judged",
+            "the rule does not listen to {}/{}: no predicate was evaluated",
             event.source, event.event_type
         )],
     }
@@ -213,7 +213,7 @@ fn sent(step: &str, wanted: &Value, run: &Simulation) -> Vec<String> {
             .map(|why| format!(": {why}"))
             .unwrap_or_default();
         return vec![format!(
-            "- step `{step}` was to send something; the run ended {} before{why}",
+            "- step `{step}` was expected to send something; the run ended {} before{why}",
             run.state.word()
         )];
     };

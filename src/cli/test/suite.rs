@@ -115,10 +115,7 @@ impl Suite {
         };
         for document in document::read(file, &text, &mut self.diagnostics) {
             let Some(items) = document.as_list() else {
-                let message = format!(
-                    "a test file holds a list of tests, found {}",
-                    document.kind()
-                );
+                let message = format!("expected a list of tests, found {}", document.kind());
                 let diagnostic = Diagnostic::error(Code::WrongType, document.at, message);
                 self.diagnostics
                     .push(diagnostic.help("start each test with `- name: …`"));

@@ -55,7 +55,7 @@ fn text(
 ) -> Result<(), CommandError> {
     writeln!(
         out,
-        "no event with the id or the ticket `{subject}` is kept here"
+        "no event with the id or the ticket `{subject}` is stored here"
     )?;
     if !near.is_empty() {
         let near: Vec<String> = near.iter().map(named).collect();
@@ -69,7 +69,7 @@ fn text(
     )?;
     writeln!(
         out,
-        "  else   it was refused at the door (the daemon's log says so), was never sent, or is older"
+        "  else   it was rejected (see the log of the daemon), was never sent, or is older"
     )?;
     Ok(())
 }
@@ -84,29 +84,29 @@ fn named(near: &NearestEvent) -> String {
 fn matched(span: &RetainedRange) -> String {
     match span.matched {
         Some((first, last)) => format!(
-            "events that led to runs, from {} to {}",
+            "events with runs, from {} to {}",
             seconds(first),
             seconds(last)
         ),
-        None => "no event that led to runs".into(),
+        None => "no event with runs".into(),
     }
 }
 
 fn unmatched(span: &RetainedRange, config: Option<&Config>) -> String {
     let kept = match span.unmatched {
         Some((first, last)) => format!(
-            "events that led to none, from {} to {}",
+            "events without runs, from {} to {}",
             seconds(first),
             seconds(last)
         ),
-        None => "no event that led to none".into(),
+        None => "no event without runs".into(),
     };
     match config.map(|config| config.archive.events) {
         Some(ArchiveScope::Off) => {
-            format!("{kept}; `archive: off`: what leads to no run is not kept")
+            format!("{kept}; `archive: off`: events without runs are not stored")
         }
         Some(ArchiveScope::Full | ArchiveScope::Unmatched) | None => {
-            format!("{kept}; the newest second of these is lost in a crash")
+            format!("{kept}; a crash loses the newest second of these")
         }
     }
 }

@@ -32,7 +32,7 @@ pub fn text(judged: &EvaluatedEvent, only: &[String], out: &mut Output) -> io::R
     if !judged.others.is_empty() {
         writeln!(
             out,
-            "\nruns of rules that did not listen then: replays with later ones"
+            "\nruns of rules that did not listen at that time: replays with later rules"
         )?;
         judged.others.iter().try_for_each(|run| outcome(out, run))?;
     }
@@ -44,7 +44,7 @@ pub fn text(judged: &EvaluatedEvent, only: &[String], out: &mut Output) -> io::R
 
 fn judged_by(judged: &EvaluatedEvent) -> String {
     let Some(past) = &judged.past else {
-        return "the rules of that time are gone; below are those that its runs were planned with"
+        return "the rules of that time were deleted; below are the rules that its runs were planned with"
             .into();
     };
     let listened = format!(
@@ -55,15 +55,15 @@ fn judged_by(judged: &EvaluatedEvent) -> String {
     let errors = match past.diagnostics.errors() {
         0 => String::new(),
         errors => format!(
-            "; {} in them to this version of the program, those rules are left out",
-            number(errors, "mistake")
+            "; {} in them for this version of the program, those rules are omitted",
+            number(errors, "error")
         ),
     };
-    format!("judged by {}; {listened}{errors}", edition_words(past))
+    format!("evaluated by {}; {listened}{errors}", edition_words(past))
 }
 
 fn edition_words(past: &PastRevision) -> String {
-    format!("the rules that came into force {}", seconds(past.since))
+    format!("the rules in force since {}", seconds(past.since))
 }
 
 fn runs(out: &mut Output, rule: &EvaluatedRule) -> io::Result<()> {
@@ -76,7 +76,7 @@ fn runs(out: &mut Output, rule: &EvaluatedRule) -> io::Result<()> {
         chain(out, run)?;
     }
     if rule.matches() && rule.runs.is_empty() {
-        writeln!(out, "  no run of it is kept")?;
+        writeln!(out, "  no run of it is stored")?;
     }
     Ok(())
 }
@@ -96,7 +96,7 @@ fn outcome(out: &mut Output, run: &RunDetail) -> io::Result<()> {
         write!(out, " after {attempts}")?;
     }
     if let Some(RunId(dead)) = row.tells_of {
-        write!(out, ", tells of the death of run {dead}")?;
+        write!(out, ", reports that run {dead} is dead")?;
     }
     write!(out, ", {}", seconds(row.changed))?;
     let about = about(row);
@@ -126,7 +126,7 @@ fn nothing(judged: &EvaluatedEvent, only: &[String]) -> Option<String> {
     let open = judged.rules.iter().filter(|rule| rule.is_open()).count();
     if open > 0 {
         return Some(format!(
-            "nothing happened; of {} nobody can tell any more why, since fields of this event are not kept",
+            "nothing happened; for {} the reason is unknown, because fields of this event were redacted",
             number(open, "rule")
         ));
     }

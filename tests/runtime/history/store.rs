@@ -136,7 +136,7 @@ fn what_the_store_wrote_is_read_and_explained() {
         why.out
     );
     assert!(
-        why.out.contains(": tells of the death of run 1; "),
+        why.out.contains(": reports that run 1 is dead; "),
         "{}",
         why.out
     );
