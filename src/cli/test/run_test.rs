@@ -64,7 +64,8 @@ fn event<'c>(case: &TestCase, config: &'c Config) -> Result<InputEvent<'c>, Stri
             (input::single(bytes, config), shown)
         }
         TestEvent::Inline(value, _) => (
-            input::of_value(value.clone(), config).map(|event| InputEvent::Event(Box::new(event))),
+            input::from_value(value.clone(), config)
+                .map(|event| InputEvent::Event(Box::new(event))),
             "the inline event".into(),
         ),
     };

@@ -55,7 +55,7 @@ fn the_source_is_chosen_by_content_if_only_one_fits() {
     output.expect_stderr(
         4,
         &[
-            "several sources take events of `support`: basic, forge,",
+            "several sources accept events of `support`: basic, forge,",
             "--source NAME",
         ],
     );
@@ -64,7 +64,7 @@ fn the_source_is_chosen_by_content_if_only_one_fits() {
     output.expect_stderr(
         4,
         &[
-            "no source takes events of `support`",
+            "no source accepts events of `support`",
             "add `support: {}` under `sources`",
         ],
     );
