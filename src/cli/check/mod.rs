@@ -60,13 +60,13 @@ fn read(places: &RulebookPaths) -> LoadedRulebook {
     drop(line);
     let missing = match loaded.diagnostics.has_errors() {
         true => MissingRulePolicy::Skipped,
-        false => MissingRulePolicy::Told,
+        false => MissingRulePolicy::Reported,
     };
     let suite = gather(&loaded.rulebook, missing);
     loaded.rulebook.files = suite.files.into();
     loaded.diagnostics.extend(suite.diagnostics);
     public_listener::warn(&loaded.rulebook.config, &mut loaded.diagnostics);
-    if missing == MissingRulePolicy::Told {
+    if missing == MissingRulePolicy::Reported {
         unset_secrets::warn(&loaded.rulebook, &mut loaded.diagnostics);
     }
     loaded
