@@ -1,5 +1,4 @@
-//! A run as text and as JSON: where it stands, what was tried, what a person can do about it.
-//! It judges nothing and knows no rule.
+//! Formats a run as text and as JSON: state, gates, chain, attempts and possible commands.
 
 use std::io::{self, Write};
 
@@ -37,7 +36,7 @@ pub fn tone(state: &RunState) -> Tone {
     }
 }
 
-/// Why it stands where it does, in words; empty where that says itself.
+/// Describes why a run is in its state. Empty if the state needs no reason.
 pub fn why(row: &RunRow) -> String {
     match &row.state {
         RunState::Retrying { until } => {
@@ -63,19 +62,19 @@ pub fn why(row: &RunRow) -> String {
     }
 }
 
-/// The same, or else whose death it tells of.
-pub fn about(row: &RunRow) -> String {
+/// Describes why a run is in its state, or which dead run it reports on.
+pub fn describe_run(row: &RunRow) -> String {
     match (why(row), row.tells_of) {
         (why, Some(RunId(dead))) if why.is_empty() => format!("reports that run {dead} is dead"),
         (why, _) => why,
     }
 }
 
-/// What happens next, or what a person can have happen.
-pub fn next(row: &RunRow, behind: Option<RunId>) -> String {
+/// Describes what happens next, and which commands are possible.
+pub fn next(row: &RunRow, blocked_by: Option<RunId>) -> String {
     let RunId(id) = row.id;
     match &row.state {
-        RunState::Queued => match behind {
+        RunState::Queued => match blocked_by {
             Some(RunId(first)) => {
                 format!("waits for run {first}, which is before it in its lane")
             }
@@ -116,8 +115,8 @@ pub fn next(row: &RunRow, behind: Option<RunId>) -> String {
     }
 }
 
-/// When an event came, and how often again.
-pub fn came(arrived: &EventRecord) -> String {
+/// Describes when an event was received, and how often again.
+pub fn describe_received(arrived: &EventRecord) -> String {
     let head = &arrived.head;
     let first = seconds(head.received);
     match (head.redelivered, head.last_came) {
@@ -131,7 +130,7 @@ pub fn came(arrived: &EventRecord) -> String {
     }
 }
 
-/// What each gate said when the run was planned. Those after a closed one were not asked.
+/// The state of each gate when the run was planned. Gates after a closed one were not checked.
 pub fn gate_lines(story: &RunDetail) -> Vec<String> {
     let mut lines = Vec::new();
     if let RunState::Suppressed { gate, why } = &story.row.state
@@ -139,30 +138,30 @@ pub fn gate_lines(story: &RunDetail) -> Vec<String> {
     {
         return vec![format!("{gate}  closed: {}", plain(why))];
     }
-    if let Some(lineage) = lineage(&story.row) {
-        lines.push(format!("{GATE}  open; {lineage}"));
+    if let Some(causation) = describe_causation(&story.row) {
+        lines.push(format!("{GATE}  open; {causation}"));
     }
     for ask in &story.asks {
         let gate = ask.kind.word();
-        let of = format!("{gate}  {}", plain(&ask.value));
-        let of = of.trim_end();
+        let label = format!("{gate}  {}", plain(&ask.value));
+        let label = label.trim_end();
         if let RunState::Suppressed { gate: closed, why } = &story.row.state
             && closed == gate
         {
-            lines.push(format!("{of}  closed: {}", plain(why)));
+            lines.push(format!("{label}  closed: {}", plain(why)));
             return lines;
         }
-        let charge = story
+        let admission = story
             .charges
             .iter()
             .find(|charge| charge.gate == gate && charge.value == ask.value);
-        let counts = match charge {
-            Some(charge) => format!("counts until {}", seconds(charge.until)),
+        let counts = match admission {
+            Some(admission) => format!("counts until {}", seconds(admission.until)),
             None => "no longer counts".to_owned(),
         };
         lines.push(match DebounceCheck::of(ask) {
-            Some(debounce) => format!("{of}  {}", gathers(&debounce, story.window.as_ref())),
-            None => format!("{of}  open, window {}; {counts}", words(ask.window)),
+            Some(debounce) => format!("{label}  {}", gathers(&debounce, story.window.as_ref())),
+            None => format!("{label}  open, window {}; {counts}", words(ask.window)),
         });
     }
     if let (RunState::Suppressed { gate, why }, true) = (&story.row.state, story.asks.is_empty()) {
@@ -171,8 +170,8 @@ pub fn gate_lines(story: &RunDetail) -> Vec<String> {
     lines
 }
 
-/// Where a run stands in a chain of our own actions; None where nothing led to it.
-pub fn lineage(row: &RunRow) -> Option<String> {
+/// Describes the cause of a run in a chain of our own actions. `None` if no run caused it.
+pub fn describe_causation(row: &RunRow) -> Option<String> {
     let Causation { depth, cause } = row.lineage;
     match (depth, cause) {
         (0, None) => None,
@@ -184,18 +183,17 @@ pub fn lineage(row: &RunRow) -> Option<String> {
     }
 }
 
-/// The chain that ends in a suppressed run: each run with the event that it was planned for, which the
-/// run below it caused.
+/// Prints the chain of a suppressed run: each run with its event, which the run below it caused.
 pub fn chain(out: &mut Output, story: &RunDetail) -> io::Result<()> {
     if story.chain.is_empty() {
         return Ok(());
     }
-    let certain = match story.row.lineage.depth {
+    let title_note = match story.row.lineage.depth {
         0 => "the event of each run arrived soon after the run below it and names no actor",
         _ => "the event of each run was caused by the run below it",
     };
     let title = Paint::of(out).tone(Tone::Bold, "chain").to_string();
-    writeln!(out, "  {title}  {certain}")?;
+    writeln!(out, "  {title}  {title_note}")?;
     let mut table = Table::default();
     for (number, row) in std::iter::once(&story.row).chain(&story.chain).enumerate() {
         let arrow = if number == 0 { " " } else { "←" };
@@ -215,7 +213,7 @@ pub fn chain(out: &mut Output, story: &RunDetail) -> io::Result<()> {
     }
 }
 
-/// Every line of a log.
+/// Prints the run log.
 pub fn log(out: &mut Output, log: &[LogEntry]) -> io::Result<()> {
     let mut table = Table::default();
     for line in log {
@@ -290,7 +288,7 @@ fn outcome(outcome: &CallResult) -> String {
             retry_after,
             status: _,
         }) => {
-            let last = if *retryable {
+            let note = if *retryable {
                 ""
             } else {
                 " (no further attempt)"
@@ -298,12 +296,12 @@ fn outcome(outcome: &CallResult) -> String {
             let asked = retry_after
                 .map(|after| format!(" (asked to wait {})", words(after)))
                 .unwrap_or_default();
-            format!("failed: {message}{last}{asked}")
+            format!("failed: {message}{note}{asked}")
         }
     }
 }
 
-/// A run as every command's JSON has it.
+/// A run as JSON, the same for every command.
 pub fn row_json(row: &RunRow) -> Value {
     let due = row.state.due().map(|due| due.to_string());
     json!({
@@ -324,7 +322,7 @@ pub fn row_json(row: &RunRow) -> Value {
     })
 }
 
-/// Its log as JSON.
+/// The run log as JSON.
 pub fn log_json(story: &RunDetail) -> Value {
     let line = |line: &LogEntry| match line {
         LogEntry::Attempt(attempt) => {

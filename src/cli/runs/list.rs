@@ -9,7 +9,7 @@ use super::List;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
-use crate::cli::render::run::{about, row_json};
+use crate::cli::render::run::{describe_run, row_json};
 use crate::cli::render::table::Table;
 use crate::cli::time_argument::seconds;
 use crate::store::History;
@@ -65,7 +65,7 @@ pub fn table(runs: &[RunRow]) -> Table {
             run.event_type.clone(),
             seconds(run.planned),
             run.attempts.to_string(),
-            about(run),
+            describe_run(run),
         ]);
     }
     table

@@ -55,7 +55,7 @@ pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
 fn text(story: &RunDetail, out: &mut Output) -> Result<(), CommandError> {
     heading(story, out)?;
     explanation::event(out, &story.arrived.event)?;
-    writeln!(out, "  {}", run::came(&story.arrived))?;
+    writeln!(out, "  {}", run::describe_received(&story.arrived))?;
     judged(story, out)?;
     gates(story, out)?;
     window::gathered(out, story)?;

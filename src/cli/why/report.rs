@@ -9,7 +9,7 @@ use crate::cli::output::Output;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::explanation;
-use crate::cli::render::run::{about, came, chain, gate_lines, row_json, tone};
+use crate::cli::render::run::{chain, describe_received, describe_run, gate_lines, row_json, tone};
 use crate::cli::time_argument::seconds;
 use crate::cli::why::evaluated::{EvaluatedEvent, EvaluatedRule};
 use crate::store::history::{PastRevision, RunDetail};
@@ -20,7 +20,7 @@ use flowtrigger_core::run::RunId;
 pub fn text(judged: &EvaluatedEvent, only: &[String], out: &mut Output) -> io::Result<()> {
     let event = &judged.arrived.event;
     explanation::event(out, event)?;
-    writeln!(out, "  {}", came(&judged.arrived))?;
+    writeln!(out, "  {}", describe_received(&judged.arrived))?;
     writeln!(out, "  {}", judged_by(judged))?;
     for rule in &judged.rules {
         explanation::rule(out, &rule.rule, &rule.explanation, &rule.files)?;
@@ -99,9 +99,9 @@ fn outcome(out: &mut Output, run: &RunDetail) -> io::Result<()> {
         write!(out, ", reports that run {dead} is dead")?;
     }
     write!(out, ", {}", seconds(row.changed))?;
-    let about = about(row);
-    if !about.is_empty() {
-        write!(out, ": {about}")?;
+    let description = describe_run(row);
+    if !description.is_empty() {
+        write!(out, ": {description}")?;
     }
     writeln!(out, "; `flowtrigger runs show {}`", row.id.0)
 }
