@@ -1,5 +1,5 @@
-//! `--mock STEP=FILE`: what a step would get, so that the steps after it can be seen.
-//! It refuses a step that no rule has, one that nothing answers, and a reply that no step could get.
+//! Parses `--mock STEP=FILE`: the simulated reply to a step, so that the steps after it can be planned.
+//! Unknown steps, steps without a reply and invalid replies are errors.
 
 use serde_json::Value;
 
@@ -20,23 +20,27 @@ pub fn read(mocks: &[String], rules: &[String], book: &Rulebook) -> Result<Mocks
             let failure = CommandError::usage(format!("`--mock {text}` has no `=`"));
             return Err(failure.help("write --mock STEP=FILE, with the reply in the file"));
         };
-        known(step, rules, book)?;
+        check_step(step, rules, book)?;
         Ok((step.to_owned(), replies(file)?))
     };
     mocks.iter().map(read).collect()
 }
 
-fn known(step: &str, rules: &[String], book: &Rulebook) -> Result<(), CommandError> {
-    let asked = |rule: &str| rules.is_empty() || rules.iter().any(|name| name == rule);
-    let rules = book.rules.rules.iter().filter(|rule| asked(&rule.name));
+fn check_step(step: &str, rules: &[String], book: &Rulebook) -> Result<(), CommandError> {
+    let is_selected = |rule: &str| rules.is_empty() || rules.iter().any(|name| name == rule);
+    let rules = book
+        .rules
+        .rules
+        .iter()
+        .filter(|rule| is_selected(&rule.name));
     let steps: Vec<&Step> = rules.flat_map(|rule| rule.steps()).collect();
-    let gets = |step: &&&Step| step.action.has_reply();
+    let has_reply = |step: &&&Step| step.action.has_reply();
     let names: Vec<&str> = steps
         .iter()
-        .filter(gets)
+        .filter(has_reply)
         .map(|step| step.name.as_str())
         .collect();
-    // Named alone, or by its place in the flow.
+    // By its name, or by its path in the flow.
     if names.iter().any(|name| step.ends_with(name)) {
         return Ok(());
     }
