@@ -216,7 +216,7 @@ impl SendResult<'_> {
     }
 
     fn accepted(&self, one: &Value, out: &mut Output) -> Result<(), CommandError> {
-        let paint = Paint::of(out);
+        let paint = Paint::new(out);
         let event = one["event"].as_str().unwrap_or_default();
         let runs = one["runs"].as_array().map_or(&[][..], Vec::as_slice);
         let redelivered = one["redelivered"] == true;
@@ -248,7 +248,7 @@ impl SendResult<'_> {
     }
 
     fn rejected(&self, out: &mut Output) -> Result<(), CommandError> {
-        let paint = Paint::of(out);
+        let paint = Paint::new(out);
         let Posted { status, body } = self.posted;
         let label = paint.tone(Tone::Red, "rejected");
         let why = body["error"].as_str().or(body.as_str()).unwrap_or_default();

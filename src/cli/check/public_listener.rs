@@ -1,4 +1,4 @@
-//! Warns if the daemon would reject the configured address because it is public and a source is unverified.
+//! Warns about a public listen address with unverified sources, which the daemon would reject.
 //! Only IP addresses are checked; a host name is resolved when the daemon starts.
 
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! Formats a rendered call as text and as JSON: request or command with secrets redacted, egress, retries.
+//! Formats a rendered call as text and as JSON, with redacted secrets, egress and retries.
 
 use std::io::{self, Write};
 

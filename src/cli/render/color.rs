@@ -20,7 +20,7 @@ pub enum Tone {
 }
 
 impl Paint {
-    pub fn of(out: &Output) -> Self {
+    pub fn new(out: &Output) -> Self {
         Self { color: out.color }
     }
 

@@ -1,4 +1,4 @@
-//! Escapes control characters in foreign text, so that it cannot move the cursor, recolour or break a line.
+//! Escapes control characters in foreign text, so that it cannot control the terminal.
 //! All other characters stay, so that the text can be copied.
 
 use std::borrow::Cow;

@@ -28,7 +28,7 @@ pub fn event(out: &mut Output, event: &Event) -> io::Result<()> {
     brief(out, &EventSummary::of(event))?;
     let paths = redact::places(event);
     if !paths.is_empty() {
-        let label = Paint::of(out).tone(Tone::Yellow, "redacted:");
+        let label = Paint::new(out).tone(Tone::Yellow, "redacted:");
         writeln!(
             out,
             "  {label} {}, and the body as received",
@@ -40,7 +40,7 @@ pub fn event(out: &mut Output, event: &Event) -> io::Result<()> {
 
 /// Prints the line of an event and its warnings.
 pub fn brief(out: &mut Output, event: &EventSummary) -> io::Result<()> {
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     write!(
         out,
         "{} {}/{}",
@@ -70,7 +70,7 @@ pub fn rule(
     explanation: &Explanation,
     files: &Files,
 ) -> io::Result<()> {
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     let trace = &explanation.trace;
     let failing = trace
         .lines
@@ -108,7 +108,7 @@ pub fn rule(
 
 /// Prints a warning about a recorded outcome that differs from this evaluation's.
 pub fn contradiction(out: &mut Output, text: &str) -> io::Result<()> {
-    let label = Paint::of(out).tone(Tone::Yellow, "warning:");
+    let label = Paint::new(out).tone(Tone::Yellow, "warning:");
     writeln!(out, "  {label} {text}")
 }
 
@@ -128,7 +128,7 @@ pub fn recorded_otherwise(recorded: bool, truth: Truth) -> String {
 
 /// Prints the predicates in aligned columns.
 pub fn lines(out: &mut Output, trace: &Trace, files: &Files) -> io::Result<()> {
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     let rows: Vec<[String; 4]> = trace.lines.iter().map(columns).collect();
     let wide = |column: usize| rows.iter().map(|r| width(&r[column])).max().unwrap_or(0);
     let widths = [wide(0).min(40), wide(1).min(24), wide(2).min(48)];
@@ -192,7 +192,7 @@ fn line_and_column(line: &TraceLine, files: &Files) -> String {
 }
 
 fn near_miss(out: &mut Output, near: &NearMiss) -> io::Result<()> {
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     match &near.set {
         Some(value) => {
             let set = format!("--set {}={}", near.path, shell_quoted(value));

@@ -40,7 +40,7 @@ fn line(
     rule: &str,
     (state, words): (&GateState, &str),
 ) -> io::Result<()> {
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     let tone = match state {
         GateState::Closed { .. } => Tone::Red,
         GateState::Open | GateState::Gathers { .. } => Tone::Green,

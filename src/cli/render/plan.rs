@@ -1,4 +1,4 @@
-//! Formats a plan as text and as JSON: the steps in order, conditions with their values, rendered calls.
+//! Formats a plan as text and as JSON: steps in order, conditions with values, rendered calls.
 //! What depends on the result of an earlier step is marked as such.
 
 use std::io::{self, Write};
@@ -31,7 +31,7 @@ pub fn text(
     if plan.is_empty() {
         return Ok(());
     }
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     let lane = match &rule.lane {
         Lane::Key if rule.is_about_tickets() => "one run at a time for each ticket".to_owned(),
         Lane::Key => "one run at a time for each key of an event".to_owned(),
@@ -70,7 +70,7 @@ fn on_dead(out: &mut Output, rule: &Rule, files: &Files) -> io::Result<()> {
     };
     let steps = rule.on_dead.iter().flat_map(|flow| &flow.steps);
     let names: Vec<&str> = steps.map(|step| step.name.as_str()).collect();
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     writeln!(
         out,
         "    {}  {}  {}",
@@ -178,7 +178,7 @@ fn branches(out: &mut Output, evaluated: &[PlanBranch], files: &Files) -> io::Re
             Truth::True => "holds",
             Truth::False | Truth::Unknown => "does not hold",
         };
-        let (paint, place) = (Paint::of(out), files.place(branch.at));
+        let (paint, place) = (Paint::new(out), files.place(branch.at));
         let place = paint.tone(Tone::Dim, &place);
         writeln!(out, "  branch {} {words}  {place}", number + 1)?;
         out.indented(2, |out| lines(out, &branch.trace, files))?;

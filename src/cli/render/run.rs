@@ -192,7 +192,7 @@ pub fn chain(out: &mut Output, story: &RunDetail) -> io::Result<()> {
         0 => "the event of each run arrived soon after the run below it and names no actor",
         _ => "the event of each run was caused by the run below it",
     };
-    let title = Paint::of(out).tone(Tone::Bold, "chain").to_string();
+    let title = Paint::new(out).tone(Tone::Bold, "chain").to_string();
     writeln!(out, "  {title}  {title_note}")?;
     let mut table = Table::default();
     for (number, row) in std::iter::once(&story.row).chain(&story.chain).enumerate() {
@@ -259,7 +259,7 @@ pub fn log(out: &mut Output, log: &[LogEntry]) -> io::Result<()> {
             LogEntry::Claimed { .. } => {}
         }
     }
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     match log.is_empty() {
         true => writeln!(out, "  {}  none yet", paint.tone(Tone::Bold, "attempts")),
         false => {

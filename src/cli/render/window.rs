@@ -38,7 +38,7 @@ pub fn gathered(out: &mut Output, story: &RunDetail) -> io::Result<()> {
     let Some(window) = story.window.as_ref().filter(acts) else {
         return Ok(());
     };
-    writeln!(out, "  {}", Paint::of(out).tone(Tone::Bold, "events"))?;
+    writeln!(out, "  {}", Paint::new(out).tone(Tone::Bold, "events"))?;
     let mut table = Table::default();
     let left_out = window.gathered.len().saturating_sub(LISTED);
     for one in window.gathered.iter().skip(left_out) {

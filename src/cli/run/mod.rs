@@ -1,4 +1,4 @@
-//! `run`: reads events, executes their runs as the daemon does, and reports each when its runs have finished.
+//! `run`: reads events, executes their runs as the daemon does, and reports the results.
 //! A bad input is reported and does not affect the others.
 
 mod waiting_notice;
@@ -267,7 +267,7 @@ fn text(report: &EventReport, out: &mut Output) -> io::Result<()> {
 }
 
 fn run_text(run: &RunReport, out: &mut Output) -> io::Result<()> {
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     let tone = match run.state {
         RunState::Done => Tone::Green,
         RunState::Dead { .. } => Tone::Red,

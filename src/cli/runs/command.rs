@@ -1,5 +1,5 @@
 //! `runs retry`, `replay` and `cancel`: selects the runs, executes the command and prints the results.
-//! `--all` needs a filter, so that nobody changes all runs by accident.
+//! `--all` needs a filter, so that a slip does not change all runs.
 
 use std::collections::HashSet;
 use std::io::Write;

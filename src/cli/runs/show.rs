@@ -72,12 +72,12 @@ fn text(detail: &RunDetail, out: &mut Output) -> Result<(), CommandError> {
 }
 
 fn label(out: &mut Output, text: &str) -> io::Result<()> {
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     write!(out, "  {}  ", paint.tone(Tone::Bold, text))
 }
 
 fn heading(detail: &RunDetail, out: &mut Output) -> io::Result<()> {
-    let (paint, row) = (Paint::of(out), &detail.row);
+    let (paint, row) = (Paint::new(out), &detail.row);
     writeln!(
         out,
         "{} {}  {}  {}",
@@ -171,7 +171,7 @@ fn gates(detail: &RunDetail, out: &mut Output) -> io::Result<()> {
     if lines.is_empty() {
         return Ok(());
     }
-    writeln!(out, "  {}", Paint::of(out).tone(Tone::Bold, "gates"))?;
+    writeln!(out, "  {}", Paint::new(out).tone(Tone::Bold, "gates"))?;
     lines
         .iter()
         .try_for_each(|line| writeln!(out, "    {line}"))

@@ -1,4 +1,4 @@
-//! `schema`: prints the JSON Schema of rule files and of the configuration, for editors and other programs.
+//! `schema`: prints the JSON Schema of rule files and of the configuration, for editors.
 //! It is generated from the vocabulary tables that the loader uses.
 
 mod config;

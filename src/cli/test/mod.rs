@@ -120,7 +120,7 @@ impl TestResult {
 }
 
 fn text(results: &[TestResult], out: &mut Output) -> io::Result<()> {
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     for test in results {
         let word = match test.passed() {
             true => paint.tone(Tone::Green, "ok  "),

@@ -1,4 +1,4 @@
-//! Reports that an event was not found, with similar ids, the stored time range and other possible reasons.
+//! Reports that an event was not found: similar ids, the stored time range, other possible reasons.
 //! An event that is not stored may still have been received.
 
 use std::io::Write;

@@ -74,7 +74,7 @@ fn describe_revision(past: &PastRevision) -> String {
 fn runs(out: &mut Output, rule: &EvaluatedRule) -> io::Result<()> {
     for run in &rule.runs {
         for gate in gate_lines(run) {
-            let paint = Paint::of(out);
+            let paint = Paint::new(out);
             writeln!(out, "  {}  {gate}", paint.tone(Tone::Bold, "gate"))?;
         }
         run_line(out, run)?;
@@ -88,7 +88,7 @@ fn runs(out: &mut Output, rule: &EvaluatedRule) -> io::Result<()> {
 
 /// Prints a run in one line, with the command that shows all of it.
 fn run_line(out: &mut Output, run: &RunDetail) -> io::Result<()> {
-    let (paint, row) = (Paint::of(out), &run.row);
+    let (paint, row) = (Paint::new(out), &run.row);
     write!(
         out,
         "  {}  {} {}",
