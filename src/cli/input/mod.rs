@@ -225,7 +225,7 @@ fn event(
 }
 
 /// The format of bytes that are one event in ordinary JSON. `None` if they must be parsed in full.
-fn sound_format<'c>(
+fn detect_format<'c>(
     bytes: &[u8],
     selection: &SourceSelection<'c>,
     config: &'c Config,
