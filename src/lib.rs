@@ -1,5 +1,5 @@
 //! flowtrigger: a rules engine for help-desk events that can say why nothing happened.
-//! The modules follow the journey of an event; `ARCHITECTURE.md` has the map and who may import whom.
+//! `ARCHITECTURE.md` describes the modules and which of them may import which.
 
 pub mod action;
 pub mod cli;

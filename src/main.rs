@@ -1,5 +1,4 @@
-//! The `flowtrigger` program: hands over to `cli`, which answers with an exit code.
-//! It refuses to do anything itself.
+//! The `flowtrigger` program: calls `cli`, which returns the exit code.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,4 @@
-//! `completions`: the script that makes a shell complete commands and options.
-//! It refuses shells that it does not know, with the ones that it does.
+//! `completions`: prints a script that completes commands and options in a shell.
 
 use std::io::Write;
 
@@ -31,7 +30,7 @@ pub fn run(args: Args, _global: &GlobalOptions, out: &mut Output) -> Result<Exit
     Ok(Exit::Fine)
 }
 
-/// The generator panics where it cannot write, so it writes to memory.
+/// Writes to memory, because the generator panics if it cannot write.
 fn script(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "flowtrigger", &mut script);

@@ -1,5 +1,5 @@
-//! `daemon`: serves the endpoint that help desks post to, until it is asked to stop.
-//! It refuses to start with a broken rule or an unset secret.
+//! `daemon`: serves the endpoints that help desks post to, until a signal stops it.
+//! Does not start if a rule has errors or a secret has no value.
 
 use super::exit::{CommandError, Exit};
 use super::output::Output;
@@ -14,17 +14,17 @@ Examples:
   flowtrigger daemon --rules rules/ --data /var/lib/flowtrigger --listen 127.0.0.1:8080
   curl -d @event.json -H 'Content-Type: application/json' http://127.0.0.1:8080/events/support
 
-What it answers with 200 is on disk, in the folder that --data names; `flowtrigger runs` and
-`flowtrigger why` read it. One daemon at a time has the folder.
+An event that is answered with 200 is stored in the folder of --data; `flowtrigger runs` and
+`flowtrigger why` read it. Only one daemon can use a data folder at a time.
 
-SIGHUP reads rules and configuration again. SIGTERM refuses new events, gives work in flight 30 s
-to end, and exits with 0; a second one stops at once. What is left goes on at the next start.";
+SIGHUP reloads rules and configuration. SIGTERM rejects new events, waits up to 30 s for running
+work, and exits with 0; a second one stops at once. Unfinished runs continue at the next start.";
 
 /// Serve the endpoint that help desks post events to.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Address and port to listen on, 127.0.0.1:8080 unless the configuration says; port 0 takes any.
+    /// Address and port to listen on; port 0 selects a free one. Default: the configuration's, or 127.0.0.1:8080.
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -35,7 +35,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, global: &GlobalOptions, _: &mut Output) -> Result<Exit, CommandError> {
-    let served = DaemonOptions {
+    let options = DaemonOptions {
         places: global.places(None),
         listen: args.listen,
         data: global.data.clone(),
@@ -43,7 +43,7 @@ pub fn run(args: Args, global: &GlobalOptions, _: &mut Output) -> Result<Exit, C
         limits: HttpLimits::default(),
     };
     let mut line = ProgressLine::new();
-    let served = daemon(served, move |progress| line.tell(progress));
+    let served = daemon(options, move |progress| line.update(progress));
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| CommandError::runtime(format!("failed to start: {error}")))?;
     runtime.block_on(served)?;

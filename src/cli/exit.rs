@@ -1,5 +1,4 @@
-//! How a command ends: an exit code that scripts rely on, and a message where it could not do its work.
-//! It refuses to hide what to do next: a failure carries a help line wherever there is one.
+//! Results of commands: exit codes that scripts rely on, and errors with a message and a help line.
 
 use std::io;
 use std::process::ExitCode;
@@ -24,7 +23,7 @@ pub enum Exit {
     Usage = 2,
     /// Invalid rules or configuration.
     Invalid = 3,
-    /// An input that is no event.
+    /// An input that is not an event.
     BadEvent = 4,
     Runtime = 5,
 }
@@ -35,18 +34,18 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command could not do its work.
+/// Why a command failed.
 #[derive(Debug, Error)]
 pub enum CommandError {
     #[error("{0}")]
     Usage(ErrorMessage),
-    /// Every mistake, told at once.
+    /// All diagnostics of the rules and the configuration.
     #[error("the rules or the configuration have errors")]
     Invalid(Box<DiagnosticReport>),
-    /// Secrets that cannot be had: the configuration is not whole.
+    /// Secrets without a value: the configuration is incomplete.
     #[error("{0}")]
     Unset(ErrorMessage),
-    /// Nothing to do where something was expected.
+    /// Nothing was found where something was expected.
     #[error("{0}")]
     Nothing(ErrorMessage),
     #[error("{0}")]
@@ -55,7 +54,7 @@ pub enum CommandError {
     Output(#[from] io::Error),
 }
 
-/// A message and what to do about it.
+/// A message and a help line.
 #[derive(Debug, Error)]
 #[error("{message}")]
 pub struct ErrorMessage {
@@ -63,7 +62,7 @@ pub struct ErrorMessage {
     pub help: Option<String>,
 }
 
-/// What was found wrong, with the texts that it was found in.
+/// Diagnostics with the texts that they point to.
 #[derive(Debug)]
 pub struct DiagnosticReport {
     pub files: Arc<Files>,
@@ -91,16 +90,15 @@ impl CommandError {
         Self::Invalid(Box::new(DiagnosticReport { files, diagnostics }))
     }
 
-    /// Adds what to do about it.
+    /// Adds a help line. Diagnostics and output errors have none.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         match &mut self {
-            CommandError::Usage(told)
-            | CommandError::Unset(told)
-            | CommandError::Nothing(told)
-            | CommandError::Runtime(told) => {
-                told.help = Some(help.into());
+            CommandError::Usage(error)
+            | CommandError::Unset(error)
+            | CommandError::Nothing(error)
+            | CommandError::Runtime(error) => {
+                error.help = Some(help.into());
             }
-            // Its diagnostics bring their own, and a full disk says enough.
             CommandError::Invalid(_) | CommandError::Output(_) => {}
         }
         self
@@ -115,17 +113,17 @@ impl CommandError {
         }
     }
 
-    /// Tells the user. A standard error that is gone leaves nobody to tell.
-    pub fn tell(&self, to: &mut Output) {
+    /// Prints the error. Ignores that the output may be closed.
+    pub fn print(&self, to: &mut Output) {
         let _ = match self {
-            CommandError::Invalid(findings) => {
-                render::diagnostics::text(to, &findings.files, &findings.diagnostics)
+            CommandError::Invalid(report) => {
+                render::diagnostics::text(to, &report.files, &report.diagnostics)
             }
-            CommandError::Usage(told)
-            | CommandError::Unset(told)
-            | CommandError::Nothing(told)
-            | CommandError::Runtime(told) => {
-                render::message::error(to, &told.message, told.help.as_deref())
+            CommandError::Usage(error)
+            | CommandError::Unset(error)
+            | CommandError::Nothing(error)
+            | CommandError::Runtime(error) => {
+                render::message::error(to, &error.message, error.help.as_deref())
             }
             CommandError::Output(_) => render::message::error(to, &self.to_string(), None),
         };
@@ -136,8 +134,8 @@ impl CommandError {
 impl From<EngineError> for CommandError {
     fn from(error: EngineError) -> Self {
         match error {
-            EngineError::Rules(reading) => {
-                CommandError::invalid(reading.rulebook.files, reading.diagnostics)
+            EngineError::Rules(loaded) => {
+                CommandError::invalid(loaded.rulebook.files, loaded.diagnostics)
             }
             EngineError::Secrets(_) => CommandError::Unset(ErrorMessage::new(error.to_string())),
             EngineError::Listen(ListenError::Address { .. } | ListenError::NotLoopback { .. }) => {
@@ -159,8 +157,9 @@ impl From<EngineError> for CommandError {
 impl From<HistoryOpenError> for CommandError {
     fn from(error: HistoryOpenError) -> Self {
         match error {
-            HistoryOpenError::Nothing(_) => CommandError::nothing(error.to_string())
-                .help("start `flowtrigger daemon`, or point `--data` at the folder that one keeps"),
+            HistoryOpenError::Nothing(_) => CommandError::nothing(error.to_string()).help(
+                "start `flowtrigger daemon`, or name the data folder of a daemon with `--data`",
+            ),
             HistoryOpenError::Newer { .. }
             | HistoryOpenError::Older { .. }
             | HistoryOpenError::Foreign(_)
@@ -196,16 +195,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_is_told_with_its_help() {
+    fn an_error_is_printed_with_its_help() {
         let failure = CommandError::usage("no file `x`").help("create it");
         assert_eq!(failure.exit(), Exit::Usage);
         let (mut out, written) = Output::captured();
-        failure.tell(&mut out);
+        failure.print(&mut out);
         assert_eq!(written.text(), "error: no file `x`\n  help: create it\n");
     }
 
     #[test]
-    fn the_codes_are_those_that_scripts_rely_on() {
+    fn exit_codes_do_not_change() {
         let codes = [
             Exit::Fine,
             Exit::Negative,

@@ -1,5 +1,4 @@
-//! Log lines on standard error, as text or JSON, from the level that was asked for.
-//! It refuses to write to standard output, which belongs to a command's answer.
+//! Configures logging to standard error, as text or JSON, with the level of `--log`.
 
 use std::io;
 
@@ -16,7 +15,7 @@ pub fn start(global: &GlobalOptions, default: &'static str) {
         .with_writer(io::stderr)
         .with_target(false)
         .with_env_filter(EnvFilter::new(directives(level)));
-    // Only a second start in one process can fail, and then logging is on already.
+    // Fails only if it was called before in this process.
     let _ = match global.log_format {
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
         LogFormat::Text => lines
@@ -25,7 +24,7 @@ pub fn start(global: &GlobalOptions, default: &'static str) {
     };
 }
 
-/// What `--log` takes: a level, or directives such as `warn,flowtrigger::engine=debug`.
+/// Checks the value of `--log`: a level, or directives such as `warn,flowtrigger::engine=debug`.
 pub fn level(text: &str) -> Result<String, String> {
     let known = LEVELS.contains(&text) || text.contains('=');
     if known && EnvFilter::try_new(directives(text)).is_ok() {
@@ -34,7 +33,7 @@ pub fn level(text: &str) -> Result<String, String> {
     Err(format!("expected one of {}", LEVELS.join(", ")))
 }
 
-/// A plain level is this program's; the libraries below speak only of trouble.
+/// A plain level applies to this program; libraries log only warnings.
 fn directives(level: &str) -> String {
     match level {
         "off" | "error" => level.to_owned(),
@@ -48,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_in_the_level_is_told() {
+    fn an_unknown_level_is_rejected() {
         for good in LEVELS.into_iter().chain(["warn,flowtrigger::engine=debug"]) {
             assert_eq!(level(good).as_deref(), Ok(good));
         }

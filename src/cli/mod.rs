@@ -1,5 +1,5 @@
-//! The command line: reads the arguments, runs one command, answers with an exit code.
-//! It refuses to judge or to act itself: each command asks the parts below and prints what they say.
+//! The command line: parses the arguments, runs one command and returns its exit code.
+//! Evaluation and execution are in the core and in `engine`; commands print their results.
 
 mod check;
 mod completions;
@@ -38,10 +38,10 @@ use output::Output;
 
 const AFTER_HELP: &str = "\
 Start here:
-  flowtrigger events                                  what can happen at a help desk
+  flowtrigger events                                  the event types of a help desk
   flowtrigger check                                   every mistake in the rules at once
   flowtrigger dry-run --explain examples/events/zis/priority-changed.json
-                                                      why each rule would fire or not
+                                                      why each rule matches or not
   flowtrigger why 90417                               why something happened to a ticket, or nothing
 
 Exit codes: 0 fine, 1 a negative answer, 2 usage, 3 invalid rules or configuration,
@@ -66,7 +66,6 @@ enum Command {
     Test(test::Args),
     Events(events::Args),
     Convert(convert::Args),
-
     Why(why::Args),
     Runs(runs::Args),
     Send(send::Args),
@@ -84,7 +83,7 @@ pub fn main() -> ExitCode {
     let cli = match parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
-            // A reader that went away needs no help text.
+            // A closed output needs no help text.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
@@ -97,7 +96,7 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => {
             let exit = failure.exit();
-            failure.tell(&mut Output::stderr(cli.global.color));
+            failure.print(&mut Output::stderr(cli.global.color));
             exit.into()
         }
     }
@@ -117,7 +116,6 @@ impl Command {
             Command::Test(args) => test::run(args, global, out),
             Command::Events(args) => events::run(args, global, out),
             Command::Convert(args) => convert::run(args, global, out),
-
             Command::Why(args) => why::run(args, global, out),
             Command::Runs(args) => runs::run(args, global, out),
             Command::Send(args) => send::run(args, global, out),
@@ -127,11 +125,11 @@ impl Command {
         }
     }
 
-    /// How much is logged where nobody said: a daemon tells of its life, a command only of trouble.
+    /// The default log level: a daemon logs its operation, a command only problems.
     fn log_level(&self) -> &'static str {
         match self {
             Command::Daemon(_) => "info",
-            // Its report says it all, in the order of the events.
+            // Its report has everything, in the order of the events.
             Command::Run(_) => "off",
             Command::DryRun(_)
             | Command::Check(_)
@@ -155,12 +153,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definitions_of_all_commands_hold_together() {
+    fn the_definitions_of_all_commands_are_valid() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn every_command_says_what_it_does_and_shows_examples() {
+    fn every_command_has_a_summary_and_examples() {
         for command in Cli::command().get_subcommands() {
             let name = command.get_name();
             assert!(command.get_about().is_some(), "{name} has no summary");

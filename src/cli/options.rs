@@ -1,5 +1,5 @@
-//! The options that every command takes, and where they say rules and configuration are.
-//! It refuses nothing: a path that leads nowhere is told by whoever reads it.
+//! The options of every command: paths of rules, configuration and data, colour and logging.
+//! Paths are not checked here; the code that reads a file reports a missing one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use flowtrigger_core::compile::flow::on_dead::lower_default_on_dead;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 
-/// Where the configuration is looked for; only there may it be absent.
+/// The default configuration file; only this one may be absent.
 const CONFIG: &str = "flowtrigger.yaml";
 
 const HEADING: &str = "Options of every command";
@@ -36,7 +36,7 @@ pub struct GlobalOptions {
         hide_env_values = true
     )]
     pub rules: PathBuf,
-    /// Configuration file; flowtrigger.yaml, if it is there, unless given.
+    /// Configuration file. Default: flowtrigger.yaml, if it exists.
     #[arg(
         long,
         global = true,
@@ -45,7 +45,7 @@ pub struct GlobalOptions {
         hide_env_values = true
     )]
     pub config: Option<PathBuf>,
-    /// Folder for what is kept: events, runs and the outbox.
+    /// Data folder: events, runs and the outbox.
     #[arg(
         long,
         global = true,
@@ -61,7 +61,7 @@ pub struct GlobalOptions {
     /// What to log on standard error: off, error, warn, info, debug or trace.
     #[arg(long, global = true, value_name = "LEVEL", value_parser = super::logging::level)]
     pub log: Option<String>,
-    /// How log lines are written.
+    /// Format of log lines.
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
 }
@@ -73,7 +73,7 @@ pub enum LogFormat {
 }
 
 impl GlobalOptions {
-    /// Where to read rules and configuration; a command's own path goes before `--rules`.
+    /// The paths of rules and configuration; `path` of a command overrides `--rules`.
     pub fn places(&self, path: Option<&Path>) -> RulebookPaths {
         let config = match &self.config {
             Some(path) => ConfigFile::Named(path.clone()),
@@ -86,27 +86,27 @@ impl GlobalOptions {
         }
     }
 
-    /// Where requests to `outbox:NAME` are written.
+    /// The folder for requests to `outbox:NAME`.
     pub fn outbox(&self) -> PathBuf {
         self.data.join("outbox")
     }
 
-    /// The read side of the store. Only here a backend is chosen.
+    /// Opens the read side of the store. The only place that selects a backend.
     pub fn history(&self) -> Result<Box<dyn History>, HistoryOpenError> {
         Ok(Box::new(SqliteHistory::open(&self.database())?))
     }
 
-    /// Where events and runs are kept.
+    /// The database file.
     pub fn database(&self) -> PathBuf {
         self.data.join("flowtrigger.db")
     }
 
-    /// Where a daemon that is alive takes orders.
+    /// The administrative socket of a running daemon.
     pub fn socket(&self) -> PathBuf {
         self.data.join("flowtrigger.sock")
     }
 
-    /// The configuration alone, or its mistakes.
+    /// Loads the configuration without rules, or returns its diagnostics.
     pub fn config(&self) -> Result<Config, CommandError> {
         let mut files = Files::default();
         let mut diagnostics = Diagnostics::default();
@@ -118,29 +118,29 @@ impl GlobalOptions {
         }
     }
 
-    /// Rules and configuration without a mistake, or all mistakes. Warnings alone are told.
+    /// Loads rules and configuration, or returns all diagnostics. Prints warnings if there is no error.
     pub fn rulebook(&self, path: Option<&Path>) -> Result<Rulebook, CommandError> {
         let mut line = ProgressLine::new();
-        let reading = self
+        let loaded = self
             .places(path)
-            .load_with_progress(&mut |progress| line.tell(progress));
+            .load_with_progress(&mut |progress| line.update(progress));
         drop(line);
-        if !reading.diagnostics.has_errors() {
+        if !loaded.diagnostics.has_errors() {
             let mut stderr = Output::stderr(self.color);
-            diagnostics::text(&mut stderr, &reading.rulebook.files, &reading.diagnostics)?;
+            diagnostics::text(&mut stderr, &loaded.rulebook.files, &loaded.diagnostics)?;
             stderr.finish()?;
         }
-        reading
+        loaded
             .accepted()
-            .map_err(|reading| CommandError::invalid(reading.rulebook.files, reading.diagnostics))
+            .map_err(|loaded| CommandError::invalid(loaded.rulebook.files, loaded.diagnostics))
     }
 }
 
-/// The variables that may overlay the configuration.
+/// The environment variables that can override the configuration.
 fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| {
-            // What is no text stays to be refused where it is read.
+            // A value that is not UTF-8 is rejected by the code that reads it.
             Some((
                 name.into_string().ok()?,
                 value.to_string_lossy().into_owned(),
@@ -150,7 +150,7 @@ fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// How a command prints its answer.
+/// The output format of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     Text,

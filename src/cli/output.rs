@@ -1,6 +1,6 @@
-//! Where a command writes: standard output or error, with colour and width as the other end has them.
-//! It refuses to fail on a reader that went away (`| head`): what comes after is dropped in silence, so
-//! that a command that acts still finishes its work.
+//! Standard output and standard error of a command, with the colour and width of the terminal.
+//! A closed reader (`| head`) is not an error: further output is discarded, so that a command with effects
+//! still finishes.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
@@ -8,10 +8,10 @@ use clap::ValueEnum;
 
 use super::exit::CommandError;
 
-/// How wide lines may be where no terminal says.
+/// The line width without a terminal.
 const WIDTH: usize = 100;
 
-/// When output is coloured; by itself on a terminal, unless NO_COLOR is set.
+/// When output is coloured. `Auto`: on a terminal, if `NO_COLOR` is not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
     Auto,
@@ -21,23 +21,23 @@ pub enum Color {
 
 pub struct Output {
     to: Box<dyn Write + Send>,
-    /// Whether escape sequences for colour are wanted.
+    /// Whether to write escape sequences for colour.
     pub color: bool,
-    /// Whether a person is watching, so that progress makes sense.
+    /// Whether the output is a terminal, so that progress is useful.
     pub terminal: bool,
-    /// How many columns a line may have.
+    /// The maximum number of columns of a line.
     pub width: usize,
     /// Columns before each line.
     indent: usize,
-    /// Nothing was written of the line yet.
+    /// Whether nothing of the current line was written yet.
     at_start: bool,
     reader: ReaderState,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ReaderState {
-    Listening,
-    Gone,
+    Open,
+    Closed,
 }
 
 impl Output {
@@ -56,21 +56,21 @@ impl Output {
     fn over(to: Box<dyn Write + Send>, color: Color, terminal: bool, width: Option<usize>) -> Self {
         Self {
             to,
-            color: color.wanted(terminal),
+            color: color.is_enabled(terminal),
             terminal,
             width: width.unwrap_or(WIDTH),
             indent: 0,
             at_start: true,
-            reader: ReaderState::Listening,
+            reader: ReaderState::Open,
         }
     }
 
-    /// Whether nobody reads any more: a command without effects may stop.
+    /// Whether the reader closed the output; a command without effects may stop.
     pub fn is_closed(&self) -> bool {
-        self.reader == ReaderState::Gone
+        self.reader == ReaderState::Closed
     }
 
-    /// Whatever is written meanwhile stands so many columns further in.
+    /// Indents what `write` writes by this many columns.
     pub fn indented<T>(&mut self, by: usize, write: impl FnOnce(&mut Self) -> T) -> T {
         self.indent += by;
         let written = write(self);
@@ -78,7 +78,7 @@ impl Output {
         written
     }
 
-    /// A line, or the part of one up to its end.
+    /// Writes a line, or a part of one.
     fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
         if self.at_start && line != b"\n" {
             write!(self.to, "{:1$}", "", self.indent)?;
@@ -87,16 +87,16 @@ impl Output {
         self.to.write_all(line)
     }
 
-    /// Hands over what is still held back.
+    /// Writes out what is still buffered.
     pub fn finish(&mut self) -> Result<(), CommandError> {
         Ok(self.flush()?)
     }
 
-    fn note<T>(&mut self, result: io::Result<T>, instead: T) -> io::Result<T> {
+    fn ignore_closed<T>(&mut self, result: io::Result<T>, default: T) -> io::Result<T> {
         match result {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                self.reader = ReaderState::Gone;
-                Ok(instead)
+                self.reader = ReaderState::Closed;
+                Ok(default)
             }
             other => other,
         }
@@ -110,7 +110,7 @@ impl Write for Output {
         }
         let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
         let result = lines.try_for_each(|line| self.write_line(line));
-        self.note(result, ())?;
+        self.ignore_closed(result, ())?;
         Ok(bytes.len())
     }
 
@@ -119,12 +119,12 @@ impl Write for Output {
             return Ok(());
         }
         let result = self.to.flush();
-        self.note(result, ())
+        self.ignore_closed(result, ())
     }
 }
 
 impl Color {
-    fn wanted(self, terminal: bool) -> bool {
+    fn is_enabled(self, terminal: bool) -> bool {
         match self {
             Color::Always => true,
             Color::Never => false,
@@ -146,7 +146,7 @@ fn width_of(stream: &(impl IsTerminal + std::os::fd::AsFd)) -> Option<usize> {
         return None;
     }
     let size = rustix::termios::tcgetwinsize(stream).ok()?;
-    // A terminal that does not know its size says zero.
+    // A terminal without a known size reports zero.
     (size.ws_col >= 40).then_some(usize::from(size.ws_col))
 }
 
@@ -156,7 +156,7 @@ mod captured {
 
     use super::*;
 
-    /// What a command under test wrote.
+    /// The output of a command in a test.
     #[derive(Clone, Default)]
     pub struct WrittenText(Arc<Mutex<Vec<u8>>>);
 
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_went_away_is_no_failure() {
+    fn a_closed_reader_is_not_an_error() {
         let mut out = broken(io::ErrorKind::BrokenPipe);
         assert!(!out.is_closed());
         writeln!(out, "one").unwrap();
@@ -218,16 +218,16 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_one() {
+    fn a_full_disk_is_an_error() {
         let mut out = broken(io::ErrorKind::StorageFull);
         assert!(writeln!(out, "one").is_err());
         assert!(out.finish().is_err());
     }
 
     #[test]
-    fn colour_is_for_terminals_unless_asked_for() {
-        assert!(Color::Always.wanted(false));
-        assert!(!Color::Never.wanted(true));
-        assert!(!Color::Auto.wanted(false));
+    fn auto_colours_only_terminals() {
+        assert!(Color::Always.is_enabled(false));
+        assert!(!Color::Never.is_enabled(true));
+        assert!(!Color::Auto.is_enabled(false));
     }
 }

@@ -1,5 +1,5 @@
-//! The line on a terminal that says how far the reading of rules is.
-//! It refuses to appear where nobody watches, for a reading that is over at once, and to stay.
+//! A progress line on the terminal while rules are loaded.
+//! It appears only on a terminal and only for a load that takes long, and is erased at the end.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -7,45 +7,45 @@ use std::time::{Duration, Instant};
 use super::render::diagnostics::grouped;
 use crate::engine::Progress;
 
-/// A shorter reading needs no line.
+/// The delay before the line appears.
 const LATE: Duration = Duration::from_millis(500);
 const EVERY: Duration = Duration::from_millis(100);
 
-/// The line; gone when it is dropped.
+/// The line. Dropping it erases it.
 pub struct ProgressLine {
     to: Box<dyn Write + Send>,
-    watched: bool,
+    on_terminal: bool,
     next: Instant,
-    /// How many characters stand there.
+    /// The length of the text that is displayed.
     shown: usize,
 }
 
 impl ProgressLine {
-    /// On standard error, which no answer goes to.
+    /// A line on standard error, so that it does not mix with results.
     pub fn new() -> Self {
         let to = io::stderr();
-        let watched = to.is_terminal();
-        Self::over(Box::new(to), watched, LATE)
+        let on_terminal = to.is_terminal();
+        Self::over(Box::new(to), on_terminal, LATE)
     }
 
-    fn over(to: Box<dyn Write + Send>, watched: bool, late: Duration) -> Self {
+    fn over(to: Box<dyn Write + Send>, on_terminal: bool, delay: Duration) -> Self {
         Self {
             to,
-            watched,
-            next: Instant::now() + late,
+            on_terminal,
+            next: Instant::now() + delay,
             shown: 0,
         }
     }
 
-    pub fn tell(&mut self, progress: Progress) {
-        if !self.watched || Instant::now() < self.next {
+    pub fn update(&mut self, progress: Progress) {
+        if !self.on_terminal || Instant::now() < self.next {
             return;
         }
         self.next = Instant::now() + EVERY;
-        self.write(&words(progress));
+        self.write(&describe(progress));
     }
 
-    /// A terminal that went away is no reason to stop.
+    /// Ignores write errors: a closed terminal must not stop the command.
     fn write(&mut self, line: &str) {
         let wide = self.shown;
         let _ = write!(self.to, "\r{line:wide$}");
@@ -64,7 +64,7 @@ impl Drop for ProgressLine {
     }
 }
 
-fn words(progress: Progress) -> String {
+fn describe(progress: Progress) -> String {
     let (what, read, of) = match progress {
         Progress::Files { read, of } => ("files", read, of),
         Progress::Rules { read, of } => ("rules", read, of),
@@ -82,16 +82,16 @@ mod tests {
         of: 100_000,
     };
 
-    fn line(watched: bool, late: Duration) -> String {
+    fn line(on_terminal: bool, delay: Duration) -> String {
         let (out, written) = Output::captured();
-        let mut line = ProgressLine::over(Box::new(out), watched, late);
-        line.tell(PROGRESS);
+        let mut line = ProgressLine::over(Box::new(out), on_terminal, delay);
+        line.update(PROGRESS);
         drop(line);
         written.text()
     }
 
     #[test]
-    fn a_long_reading_is_told_and_wiped() {
+    fn a_long_load_is_reported_and_erased() {
         let blank = " ".repeat("reading rules: 41,200 of 100,000".len());
         assert_eq!(
             line(true, Duration::ZERO),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_reading_and_one_that_nobody_watches_say_nothing() {
+    fn a_short_load_or_no_terminal_prints_nothing() {
         assert_eq!(line(true, Duration::from_secs(3600)), "");
         assert_eq!(line(false, Duration::ZERO), "");
     }

@@ -1,5 +1,5 @@
-//! `send`: posts events to a daemon as their sender would, signed, and tells what it answers.
-//! It refuses to stop at one that is not taken: each is told, and the worst makes the exit code.
+//! `send`: posts events to a daemon, signed as their sender would, and prints the replies.
+//! A rejected event does not stop the others; the worst result decides the exit code.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -27,40 +27,39 @@ Examples:
   flowtrigger send --source support --to https://events.example.com event.json
   flowtrigger events ticket.PriorityChanged --sample | flowtrigger send -
 
-An event is signed as its source has it under `verify`, with the first of its `secrets`, by the table
-that verifies it. A file with several events is sent event by event.
+An event is signed as configured under `verify` of its source, with the first of the `secrets`.
+A file with several events is sent event by event.
 
-Exit code: 0 when all were accepted, 1 when one was refused, 3 when a secret is not set, 4 when one is
-no event, 5 when nobody answers or the daemon asks to come again.";
+Exit codes: 0 all were accepted, 1 one was rejected, 3 a secret is not set, 4 one is not an event,
+5 the daemon does not answer or asks to send again later.";
 
-/// Post events to a daemon, signed as their sender would, and tell what it answers.
+/// Post events to a daemon, signed as their sender would, and print the replies.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Files with one event, an array or one event a line; `-` reads standard input.
+    /// Files with one event, an array or one event per line; `-` reads standard input.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Post to this source instead of telling it by the content.
+    /// Post to this source. Default: the source that the content belongs to.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// The daemon's address, or a whole URL with a path; where it listens unless given.
+    /// Address of the daemon, or a URL with a path. Default: the configured address.
     #[arg(long, value_name = "URL")]
     to: Option<String>,
-    /// How the answers are printed.
+    /// Output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
 
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let config = global.config()?;
-    let address = SourceRouter::new(args.source.as_deref(), &config)?;
+    let router = SourceRouter::new(args.source.as_deref(), &config)?;
     let mut post = Post::new(&config, &args, global)?;
     let mut worst = Exit::Fine;
-    for packed in address.parcels(&args.files) {
-        let OutgoingInput { place, parcel } = packed;
-        let exit = match parcel {
-            Ok(parcel) => post.send(&place, parcel, out)?,
-            Err(bad) => post.unfit(&place, &bad)?,
+    for OutgoingInput { place, event } in router.events(&args.files) {
+        let exit = match event {
+            Ok(event) => post.send(&place, event, out)?,
+            Err(error) => post.print_invalid(&place, &error)?,
         };
         out.flush()?;
         worst = worse(worst, exit);
@@ -82,7 +81,7 @@ struct Post<'p> {
     signer: Signer,
     poster: Poster,
     runtime: Runtime,
-    /// The sources of which it was told that nothing is signed.
+    /// The sources whose note about unsigned events was printed.
     unsigned: Vec<String>,
 }
 
@@ -107,14 +106,14 @@ impl<'p> Post<'p> {
     fn send(
         &mut self,
         place: &str,
-        parcel: OutgoingEvent<'_>,
+        event: OutgoingEvent<'_>,
         out: &mut Output,
     ) -> Result<Exit, CommandError> {
-        let OutgoingEvent { entrance, body } = parcel;
-        let url = signer::url(entrance, self.args.to.as_deref(), self.config)?;
-        let signed = self.signer.sign(entrance, &body, Timestamp::now())?;
+        let OutgoingEvent { source, body } = event;
+        let url = signer::url(source, self.args.to.as_deref(), self.config)?;
+        let signed = self.signer.sign(source, &body, Timestamp::now())?;
         if signed.is_none() {
-            self.tell_unsigned(&entrance.name)?;
+            self.note_unsigned(&source.name)?;
         }
         let headers = signed.iter().flatten();
         let headers: Vec<_> = headers.map(|h| (h.name.as_str(), &h.value)).collect();
@@ -122,31 +121,31 @@ impl<'p> Post<'p> {
         let posted = self
             .runtime
             .block_on(posted)
-            .map_err(|error| unreached(&url, &error))?;
+            .map_err(|error| unreachable(&url, &error))?;
         let exit = exit_of(posted.status);
-        let answer = SendResult {
+        let result = SendResult {
             place,
-            source: &entrance.name,
+            source: &source.name,
             url: &url,
             posted: &posted,
         };
         match self.args.format {
-            Format::Text => answer.text(out)?,
-            Format::Json => writeln!(out, "{}", answer.json())?,
+            Format::Text => result.text(out)?,
+            Format::Json => writeln!(out, "{}", result.json())?,
         }
         Ok(exit)
     }
 
-    fn unfit(&self, place: &str, bad: &ReadEventError) -> Result<Exit, CommandError> {
+    fn print_invalid(&self, place: &str, error: &ReadEventError) -> Result<Exit, CommandError> {
         let mut stderr = Output::stderr(self.global.color);
-        let text = format!("{place}: {}", bad.message);
-        message::error(&mut stderr, &text, bad.help.as_deref())?;
+        let text = format!("{place}: {}", error.message);
+        message::error(&mut stderr, &text, error.help.as_deref())?;
         stderr.finish()?;
         Ok(Exit::BadEvent)
     }
 
-    fn tell_unsigned(&mut self, source: &str) -> Result<(), CommandError> {
-        if self.unsigned.iter().any(|told| told == source) {
+    fn note_unsigned(&mut self, source: &str) -> Result<(), CommandError> {
+        if self.unsigned.iter().any(|noted| noted == source) {
             return Ok(());
         }
         self.unsigned.push(source.to_owned());
@@ -159,16 +158,19 @@ impl<'p> Post<'p> {
     }
 }
 
-fn unreached(url: &Url, error: &PostError) -> CommandError {
-    let failure = CommandError::runtime(format!("failed to post to `{}`: {error}", bare(url)));
+fn unreachable(url: &Url, error: &PostError) -> CommandError {
+    let failure = CommandError::runtime(format!(
+        "failed to post to `{}`: {error}",
+        without_credentials(url)
+    ));
     failure.help(match error {
         PostError::Refused => "start `flowtrigger daemon`, or name its address with `--to URL`",
-        PostError::Other(_) => "see that this is the daemon's address, and that it is well",
+        PostError::Other(_) => "check that this is the address of the daemon, and check its log",
     })
 }
 
-/// Without a password that somebody put into it.
-fn bare(url: &Url) -> String {
+/// The URL without user and password.
+fn without_credentials(url: &Url) -> String {
     let mut url = url.clone();
     let _ = url.set_username("");
     let _ = url.set_password(None);
@@ -196,7 +198,7 @@ impl SendResult<'_> {
         json!({
             "place": self.place,
             "source": self.source,
-            "url": bare(self.url),
+            "url": without_credentials(self.url),
             "status": self.posted.status,
             "answer": self.posted.body,
         })
@@ -205,26 +207,29 @@ impl SendResult<'_> {
     fn text(&self, out: &mut Output) -> Result<(), CommandError> {
         let body = &self.posted.body;
         if exit_of(self.posted.status) != Exit::Fine {
-            return self.refusal(out);
+            return self.rejected(out);
         }
-        let several = body
+        let events = body
             .as_array()
             .map_or(std::slice::from_ref(body), Vec::as_slice);
-        several.iter().try_for_each(|one| self.accepted(one, out))
+        events.iter().try_for_each(|one| self.accepted(one, out))
     }
 
     fn accepted(&self, one: &Value, out: &mut Output) -> Result<(), CommandError> {
-        let paint = Paint::of(out);
+        let paint = Paint::new(out);
         let event = one["event"].as_str().unwrap_or_default();
         let runs = one["runs"].as_array().map_or(&[][..], Vec::as_slice);
         let redelivered = one["redelivered"] == true;
-        let (word, more) = match (redelivered, runs.is_empty()) {
-            (true, _) => ("redelivered", ": it came before, and nothing runs twice"),
-            (false, true) => ("accepted", ": no rule wants it; `flowtrigger why` says why"),
+        let (label, note) = match (redelivered, runs.is_empty()) {
+            (true, _) => (
+                "redelivered",
+                ": it was received before, and nothing runs twice",
+            ),
+            (false, true) => ("accepted", ": no rule matched; `flowtrigger why` shows why"),
             (false, false) => ("accepted", ""),
         };
-        let word = paint.tone(Tone::Green, word);
-        writeln!(out, "{}: {word}, event {}{more}", self.place, plain(event))?;
+        let label = paint.tone(Tone::Green, label);
+        writeln!(out, "{}: {label}, event {}{note}", self.place, plain(event))?;
         for run in runs {
             let text = |key: &str| plain(run[key].as_str().unwrap_or_default()).into_owned();
             writeln!(
@@ -242,15 +247,15 @@ impl SendResult<'_> {
         Ok(())
     }
 
-    fn refusal(&self, out: &mut Output) -> Result<(), CommandError> {
-        let paint = Paint::of(out);
+    fn rejected(&self, out: &mut Output) -> Result<(), CommandError> {
+        let paint = Paint::new(out);
         let Posted { status, body } = self.posted;
-        let word = paint.tone(Tone::Red, "refused");
+        let label = paint.tone(Tone::Red, "rejected");
         let why = body["error"].as_str().or(body.as_str()).unwrap_or_default();
         let why: String = why.chars().take(300).collect();
         writeln!(
             out,
-            "{}: {word} with {status}: {}",
+            "{}: {label} with {status}: {}",
             self.place,
             plain(why.trim())
         )?;
@@ -268,15 +273,15 @@ impl SendResult<'_> {
     }
 }
 
-/// What a daemon does not say, as it may be talking to a stranger.
+/// Help that the daemon does not send, because the sender may be unknown to it.
 fn advice(status: u16) -> Option<&'static str> {
     match status {
         401 => Some(
-            "the daemon's secret or `verify` is another than the one here, or one of the clocks is wrong; it reads them at its start and on SIGHUP",
+            "the daemon's secret or `verify` differs from the one here, or one of the clocks is wrong; the daemon reads them at its start and on SIGHUP",
         ),
         300..=399 => Some("redirects are not followed; name the final address with `--to URL`"),
         404 => Some(
-            "the daemon's configuration has no such source; it reads it at its start and on SIGHUP",
+            "the configuration of the daemon has no such source; the daemon reads it at its start and on SIGHUP",
         ),
         _ => None,
     }

@@ -1,5 +1,5 @@
-//! `sign`: the headers that a sender would write, and the command that posts them.
-//! It shows the name of a token or password in place of it, and sends nothing.
+//! `sign`: prints the headers of a signed request, and a curl command that sends it.
+//! Tokens and passwords are printed as names. Nothing is sent.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -24,55 +24,55 @@ use flowtrigger_core::secret::SecretSource;
 const AFTER_HELP: &str = "\
 Examples:
   flowtrigger sign event.json
-  flowtrigger sign --source support --at -10m event.json    as if it were signed then
+  flowtrigger sign --source support --at -10m event.json    signed ten minutes ago
   flowtrigger sign --format json event.json | jq .headers
 
-The file is signed byte by byte with the first of the source's `secrets`, by the table that verifies
-it. `flowtrigger send` signs and sends at once.
+The bytes of the file are signed as configured under `verify` of the source, with the first of its
+`secrets`. `flowtrigger send` signs and sends.
 
-Exit code: 3 when a secret is not set, 4 when the file is no event and no --source is given.";
+Exit codes: 3 a secret is not set, 4 the file is not an event and --source is absent.";
 
-/// Print the headers with which a sender proves an event, and a curl line that sends it.
+/// Print the headers that authenticate an event, and a curl command that sends it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// The file that is to be the body; `-` reads standard input.
+    /// The file with the request body; `-` reads standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Sign for this source instead of telling it by the content.
+    /// Sign for this source. Default: the source that the content belongs to.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// The daemon's address for the curl line; where it listens unless given.
+    /// Address of the daemon for the curl command. Default: the configured address.
     #[arg(long, value_name = "URL")]
     to: Option<String>,
-    /// When it is signed: a time, or -10m for so long ago; now unless given.
+    /// Time of the signature, or -10m for ten minutes ago. Default: now.
     #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
     at: Option<TimeArgument>,
-    /// How the answer is printed.
+    /// Output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
 
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let config = global.config()?;
-    let address = SourceRouter::new(args.source.as_deref(), &config)?;
-    let OutgoingEvent { entrance, body } = match address.whole(&args.file) {
-        Ok(parcel) => parcel,
-        Err(bad) => {
+    let router = SourceRouter::new(args.source.as_deref(), &config)?;
+    let OutgoingEvent { source, body } = match router.whole_file(&args.file) {
+        Ok(event) => event,
+        Err(error) => {
             let mut stderr = Output::stderr(global.color);
-            message::error(&mut stderr, &bad.message, bad.help.as_deref())?;
+            message::error(&mut stderr, &error.message, error.help.as_deref())?;
             stderr.finish()?;
             return Ok(Exit::BadEvent);
         }
     };
     let now = Timestamp::now();
     let at = args.at.map_or(now, |at| at.from(now));
-    let headers = Signer::new(&config).sign(entrance, &body, at)?;
-    let url = signer::url(entrance, args.to.as_deref(), &config)?;
+    let headers = Signer::new(&config).sign(source, &body, at)?;
+    let url = signer::url(source, args.to.as_deref(), &config)?;
     let signed = SignResult {
-        entrance,
+        source,
         headers: headers.as_deref(),
-        curl: curl(entrance, headers.as_deref(), &url, &args.file, &config),
+        curl: curl(source, headers.as_deref(), &url, &args.file, &config),
         url,
     };
     match args.format {
@@ -83,7 +83,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
 }
 
 struct SignResult<'s> {
-    entrance: &'s EventSource,
+    source: &'s EventSource,
     headers: Option<&'s [SignedHeader]>,
     curl: String,
     url: Url,
@@ -99,8 +99,8 @@ impl SignResult<'_> {
             }
             None => writeln!(
                 out,
-                "the source `{}` has no `verify`: it takes whoever comes",
-                self.entrance.name
+                "the source `{}` has no `verify`: it accepts any sender",
+                self.source.name
             )?,
         }
         Ok(writeln!(out, "\n{}", self.curl)?)
@@ -110,8 +110,8 @@ impl SignResult<'_> {
         let headers = self.headers.unwrap_or_default().iter();
         let headers = headers.map(|h| (h.name.clone(), h.shown.clone().into()));
         json!({
-            "source": self.entrance.name,
-            "verify": self.entrance.verification.as_ref().map(|v| v.scheme.word()),
+            "source": self.source.name,
+            "verify": self.source.verification.as_ref().map(|v| v.scheme.word()),
             "url": self.url.as_str(),
             "headers": headers.collect::<Map<String, Value>>(),
             "curl": self.curl,
@@ -119,9 +119,9 @@ impl SignResult<'_> {
     }
 }
 
-/// The same request by hand. A shell finds a token where the program does.
+/// The same request as a curl command. The shell reads the token from its secret source.
 fn curl(
-    entrance: &EventSource,
+    source: &EventSource,
     headers: Option<&[SignedHeader]>,
     url: &Url,
     file: &std::path::Path,
@@ -129,7 +129,7 @@ fn curl(
 ) -> String {
     let mut parts = vec![format!("curl {}", quoted(url.as_str()))];
     parts.push("-H 'content-type: application/json'".into());
-    let verification = entrance.verification.as_ref();
+    let verification = source.verification.as_ref();
     let secret = verification.and_then(|verification| verification.secrets.first());
     let token = secret.map_or_else(String::new, |name| token(name, config));
     match verification.map(|verification| &verification.scheme) {
@@ -152,14 +152,14 @@ fn curl(
 }
 
 fn token(name: &str, config: &Config) -> String {
-    let place = config.secrets.get(name).cloned();
-    match place.unwrap_or_else(|| SecretSource::default_for(name)) {
+    let source = config.secrets.get(name).cloned();
+    match source.unwrap_or_else(|| SecretSource::default_for(name)) {
         SecretSource::Env(variable) => format!("${variable}"),
         SecretSource::File(path) => format!("$(cat {})", quoted(&path.display().to_string())),
     }
 }
 
-/// For a shell, in quotes where there is need.
+/// Quotes the text for a shell, if necessary.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/:@".contains(c);
     match !text.is_empty() && text.chars().all(plain) {

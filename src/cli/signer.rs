@@ -1,5 +1,5 @@
-//! The headers by which an event is let in, and the address that it is posted to.
-//! It refuses to sign for a source whose secrets cannot be had; one that asks for nothing gets nothing.
+//! Signs events for a source, and finds the URL that they are posted to.
+//! Fails if a secret of the source has no value. A source without `verify` needs no headers.
 
 use jiff::Timestamp;
 use url::Url;
@@ -12,24 +12,24 @@ use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
 
 pub struct Signer {
-    entrances: Endpoints,
+    endpoints: Endpoints,
     missing: Vec<MissingSecret>,
 }
 
 impl Signer {
     pub fn new(config: &Config) -> Self {
-        let (entrances, missing) = Endpoints::load(config);
-        Self { entrances, missing }
+        let (endpoints, missing) = Endpoints::load(config);
+        Self { endpoints, missing }
     }
 
-    /// None where the source takes whoever comes.
+    /// Returns the headers, or `None` if the source accepts any sender.
     pub fn sign(
         &self,
-        entrance: &EventSource,
+        source: &EventSource,
         body: &[u8],
         at: Timestamp,
     ) -> Result<Option<Vec<SignedHeader>>, CommandError> {
-        let Some(verification) = &entrance.verification else {
+        let Some(verification) = &source.verification else {
             return Ok(None);
         };
         let own = |missing: &&MissingSecret| verification.secrets.contains(&missing.name);
@@ -40,46 +40,46 @@ impl Signer {
             .map(MissingSecret::to_string)
             .collect();
         if !missing.is_empty() {
-            let message = format!("failed to sign for the source `{}`", entrance.name);
+            let message = format!("failed to sign for the source `{}`", source.name);
             let failure = CommandError::unset(message);
             return Err(failure.help(missing.join("\n  ")));
         }
-        let known = self.entrances.named(&entrance.name);
+        let known = self.endpoints.named(&source.name);
         let verifier = known.and_then(|known| known.verifier.as_ref());
         Ok(verifier.map(|verifier| verifier.sign(body, at)))
     }
 }
 
-/// Where the events of a source are posted to: at `to`, or where the daemon listens.
-pub fn url(entrance: &EventSource, to: Option<&str>, config: &Config) -> Result<Url, CommandError> {
-    let listened = std::env::var("FLOWTRIGGER_LISTEN").ok();
-    let listened = listened.or_else(|| config.listen.address.clone());
-    let address = match (to, &listened) {
+/// The URL for the events of a source: at `to`, or at the address of the daemon.
+pub fn url(source: &EventSource, to: Option<&str>, config: &Config) -> Result<Url, CommandError> {
+    let listen = std::env::var("FLOWTRIGGER_LISTEN").ok();
+    let listen = listen.or_else(|| config.listen.address.clone());
+    let address = match (to, &listen) {
         (Some(to), _) => to,
-        (None, Some(listened)) => listened,
+        (None, Some(listen)) => listen,
         (None, None) => DEFAULT_ADDRESS,
     };
-    let unclear = || {
-        let failure = CommandError::usage(format!("failed to understand the address `{address}`"));
+    let invalid = || {
+        let failure = CommandError::usage(format!("invalid address `{address}`"));
         failure.help("write it as `http://127.0.0.1:8080`, or with `--to URL`")
     };
-    let whole = match address.contains("://") {
+    let absolute = match address.contains("://") {
         true => address.to_owned(),
         false => format!("http://{address}"),
     };
-    let mut url = Url::parse(&whole).map_err(|_| unclear())?;
+    let mut url = Url::parse(&absolute).map_err(|_| invalid())?;
     if !["http", "https"].contains(&url.scheme()) || url.port() == Some(0) {
-        return Err(unclear());
+        return Err(invalid());
     }
-    // Who listens everywhere is reached here.
+    // A daemon that listens on all addresses is reached on loopback.
     match url.host() {
         Some(url::Host::Ipv4(ip)) if ip.is_unspecified() => drop(url.set_host(Some("127.0.0.1"))),
         Some(url::Host::Ipv6(ip)) if ip.is_unspecified() => drop(url.set_host(Some("[::1]"))),
         Some(_) => {}
-        None => return Err(unclear()),
+        None => return Err(invalid()),
     }
     if url.path() == "/" {
-        url.set_path(&entrance.path);
+        url.set_path(&source.path);
     }
     Ok(url)
 }

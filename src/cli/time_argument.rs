@@ -1,12 +1,12 @@
-//! Times as people give them on the command line: a date, a time, or so long ago.
-//! It refuses what could mean two things; a time without a zone is UTC, as everything that is printed.
+//! Parses times of the command line: a date, a time, or an age such as `-2h`.
+//! A time without a zone is UTC, as in all output.
 
 use jiff::{SignedDuration, Timestamp};
 
 use flowtrigger_core::document::duration;
 use flowtrigger_core::language::operator::time::instant;
 
-/// A moment, where an age still counts back from now.
+/// A time, or an age that is subtracted from the current time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeArgument {
     At(Timestamp),
@@ -14,14 +14,14 @@ pub enum TimeArgument {
 }
 
 impl TimeArgument {
-    /// For clap.
+    /// The value parser for clap.
     pub fn parse(text: &str) -> Result<Self, String> {
         let age = text.strip_prefix('-').and_then(duration::parse);
         if let Some(age) = age.and_then(|age| SignedDuration::try_from(age).ok()) {
             return Ok(TimeArgument::Ago(age));
         }
         instant(text).map(TimeArgument::At).ok_or_else(|| {
-            "write 2026-01-07, 2026-01-07T09:02, in UTC, or -2h for so long ago".into()
+            "write 2026-01-07, 2026-01-07T09:02, in UTC, or -2h for two hours ago".into()
         })
     }
 
@@ -33,7 +33,7 @@ impl TimeArgument {
     }
 }
 
-/// As it is printed where seconds are enough.
+/// Formats a time without fractions of a second.
 pub fn seconds(at: Timestamp) -> String {
     let whole = Timestamp::from_second(at.as_second()).unwrap_or(at);
     whole.to_string()
@@ -44,20 +44,20 @@ mod tests {
     use crate::cli::time_argument::*;
 
     #[test]
-    fn times_and_ages_are_read_and_nothing_else() {
+    fn times_and_ages_are_parsed() {
         let now: Timestamp = "2026-01-07T12:00:00.5Z".parse().unwrap();
-        let of = |text: &str| TimeArgument::parse(text).map(|moment| seconds(moment.from(now)));
-        for (text, meant) in [
+        let parse = |text: &str| TimeArgument::parse(text).map(|time| seconds(time.from(now)));
+        for (text, expected) in [
             ("2026-01-07", "2026-01-07T00:00:00Z"),
             ("2026-01-07T09:02", "2026-01-07T09:02:00Z"),
             ("2026-01-07T09:02+01:00", "2026-01-07T08:02:00Z"),
             ("-2h", "2026-01-07T10:00:00Z"),
             ("-1.5d", "2026-01-06T00:00:00Z"),
         ] {
-            assert_eq!(of(text).as_deref(), Ok(meant), "{text}");
+            assert_eq!(parse(text).as_deref(), Ok(expected), "{text}");
         }
         for text in ["2h", "yesterday", "09:02", ""] {
-            assert!(of(text).is_err(), "{text}");
+            assert!(parse(text).is_err(), "{text}");
         }
     }
 }

@@ -33,7 +33,7 @@ fn text_output_is_limited_to_a_hundred_mistakes_and_json_has_all() {
     let said = &output.stdout;
     assert_eq!(said.matches("error[unknown-key]").count(), 100, "{said}");
     assert_eq!(said.matches("warning[").count(), 0, "{said}");
-    let end = "31 more, not shown; `flowtrigger check --format json` tells all of them\n\n\
+    let end = "31 more, not shown; `flowtrigger check --format json` prints all of them\n\n\
                130 errors, 1 warning in 1 file\n";
     assert!(said.ends_with(end), "{said}");
     assert_eq!(output.code, 3);

@@ -106,7 +106,7 @@ fn the_sample_of_a_type_is_read_by_dry_run() {
         .as_array()
         .expect("a list")
         .iter()
-        .filter_map(|t| t["tag"].as_str())
+        .filter_map(|t| t["name"].as_str())
         .collect();
     assert!(tags.len() > 60, "{}", tags.len());
     let samples: String = [

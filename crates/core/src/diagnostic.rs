@@ -98,7 +98,7 @@ pub enum Code {
     /// Limits for a command that this machine cannot enforce.
     Unconfinable,
     /// A secret that is accepted but probably not intended.
-    OddSecret,
+    WeakSecret,
     /// The value of a secret instead of its source. The line is not shown.
     SecretInFile,
     /// A rule whose action causes an event that the same rule matches.
@@ -106,11 +106,15 @@ pub enum Code {
     /// Flows that call each other in a cycle.
     RunsItself,
     /// A flow that no rule uses.
-    Unused,
+    UnusedFlow,
+    /// An action of a bundle that no state calls.
+    UnusedAction,
+    /// A parameter that the called action does not use.
+    UnusedParameter,
     /// A part of the language that this version recognises but does not support.
     NotBuiltYet,
     /// A rules folder or a rule test without a rule.
-    Empty,
+    NoRules,
 }
 
 impl fmt::Display for Code {

@@ -1,5 +1,5 @@
-//! `check`: every mistake in the rules and the configuration at once, each at its place.
-//! It refuses nothing that runs: what it passes, the other commands load.
+//! `check`: reports all problems in rules, tests and configuration, each with its location.
+//! The other commands load whatever passes it.
 
 mod public_listener;
 mod unset_secrets;
@@ -21,60 +21,59 @@ Examples:
   flowtrigger check rules/escalate-urgent.yaml
   flowtrigger check --format json | jq -r '.[] | \"\\(.file):\\(.line) \\(.message)\"'
 
-Exit code 3 when there is an error; warnings alone are fine.";
+Exit codes: 0 no errors (warnings are allowed), 3 there are errors.";
 
-/// Report every mistake in rules and configuration at once.
+/// Report all problems in rules and configuration.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Folder of rule files, or one rule file; `--rules` unless given.
+    /// Folder of rule files, or one rule file. Default: `--rules`.
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
-    /// How the mistakes are printed.
+    /// Output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
 
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
-    let reading = read(&global.places(args.path.as_deref()));
+    let loaded = read(&global.places(args.path.as_deref()));
     match args.format {
         Format::Text => {
-            diagnostics::text(out, &reading.rulebook.files, &reading.diagnostics)?;
-            writeln!(out, "{}", summary(&reading))?;
+            diagnostics::text(out, &loaded.rulebook.files, &loaded.diagnostics)?;
+            writeln!(out, "{}", summary(&loaded))?;
         }
         Format::Json => {
-            let found = diagnostics::json(&reading.rulebook.files, &reading.diagnostics);
+            let found = diagnostics::json(&loaded.rulebook.files, &loaded.diagnostics);
             writeln!(out, "{found:#}")?;
         }
     }
-    Ok(match reading.diagnostics.has_errors() {
+    Ok(match loaded.diagnostics.has_errors() {
         true => Exit::Invalid,
         false => Exit::Fine,
     })
 }
 
-/// Reads rules, configuration, the tests of the rules that are sound and, where all are, the secrets
-/// that they need.
+/// Loads rules, configuration and the tests of valid rules. Checks the secrets only if there are no errors.
 fn read(places: &RulebookPaths) -> LoadedRulebook {
     let mut line = ProgressLine::new();
-    let mut reading = places.load_with_progress(&mut |progress| line.tell(progress));
+    let mut loaded = places.load_with_progress(&mut |progress| line.update(progress));
     drop(line);
-    let lost = match reading.diagnostics.has_errors() {
+    let missing = match loaded.diagnostics.has_errors() {
         true => MissingRulePolicy::Skipped,
-        false => MissingRulePolicy::Told,
+        false => MissingRulePolicy::Reported,
     };
-    let suite = gather(&reading.rulebook, lost);
-    reading.rulebook.files = suite.files.into();
-    reading.diagnostics.extend(suite.diagnostics);
-    public_listener::warn(&reading.rulebook.config, &mut reading.diagnostics);
-    if lost == MissingRulePolicy::Told {
-        unset_secrets::warn(&reading.rulebook, &mut reading.diagnostics);
+    let suite = gather(&loaded.rulebook, missing);
+    loaded.rulebook.files = suite.files.into();
+    loaded.diagnostics.extend(suite.diagnostics);
+    public_listener::warn(&loaded.rulebook.config, &mut loaded.diagnostics);
+    if missing == MissingRulePolicy::Reported {
+        unset_secrets::warn(&loaded.rulebook, &mut loaded.diagnostics);
     }
-    reading
+    loaded
 }
 
-fn summary(reading: &LoadedRulebook) -> String {
-    let (rulebook, diagnostics) = (&reading.rulebook, &reading.diagnostics);
+fn summary(loaded: &LoadedRulebook) -> String {
+    let (rulebook, diagnostics) = (&loaded.rulebook, &loaded.diagnostics);
     let files = number(rulebook.rule_files.len(), "file");
     if diagnostics.has_errors() {
         return match rulebook.rule_files.is_empty() {
@@ -87,7 +86,7 @@ fn summary(reading: &LoadedRulebook) -> String {
         0 => "no errors".to_owned(),
         _ => format!("no errors, {}", counted(diagnostics)),
     };
-    match reading.memory_per_rule() {
+    match loaded.memory_per_rule() {
         None => format!("{rules} in {files}, {found}"),
         Some(bytes) => format!("{rules} in {files}, {found}; {} a rule", memory(bytes)),
     }

@@ -1,5 +1,5 @@
-//! Whether the daemon would refuse the address that the configuration gives, as others reach it.
-//! It refuses to look a name up: what it leads to is known when the daemon starts.
+//! Warns about a public listen address with unverified sources, which the daemon would reject.
+//! Only IP addresses are checked; a host name is resolved when the daemon starts.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use crate::source::http::{ListenError, is_public};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics};
 
-/// A warning and no error: `--listen` may say otherwise.
+/// A warning, not an error, because `--listen` can override the address.
 pub fn warn(config: &Config, diagnostics: &mut Diagnostics) {
     let address = config.listen.address.as_deref();
     let address: Option<SocketAddr> = address.and_then(|address| address.parse().ok());
@@ -17,10 +17,10 @@ pub fn warn(config: &Config, diagnostics: &mut Diagnostics) {
     else {
         return;
     };
-    let refused = ListenError::NotLoopback {
+    let error = ListenError::NotLoopback {
         address,
         unverified,
     };
-    let warning = Diagnostic::warning(Code::InvalidValue, config.listen.at, refused.to_string());
+    let warning = Diagnostic::warning(Code::InvalidValue, config.listen.at, error.to_string());
     diagnostics.push(warning);
 }

@@ -1,6 +1,6 @@
-//! Which secrets live rules and sources name and nothing sets, each at the first place that names it, and
-//! which of a source may not be what was meant. It refuses to be an error: rules are checked where their
-//! secrets are not kept.
+//! Warns about secrets of live rules and sources that have no value, and about weak secrets of sources.
+//! Each secret is reported once, where it is first used. These are warnings, because rules are often
+//! checked on machines that do not have the secrets.
 
 use std::collections::BTreeSet;
 
@@ -16,12 +16,12 @@ pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {
     let (_, missing) = SecretStore::load(&book.config.secrets, names.into_iter());
     let rules = book.rules.rules.iter();
     let live = rules.filter(|rule| rule.mode == Mode::Live);
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     for step in live.flat_map(|rule| rule.steps()) {
         for name in step.secrets() {
             let missing = missing.iter().find(|missing| missing.name == name);
-            if let Some(missing) = missing.filter(|_| told.insert(name)) {
-                let at = place(name, step, &book.rules.files);
+            if let Some(missing) = missing.filter(|_| reported.insert(name)) {
+                let at = location(name, step, &book.rules.files);
                 diagnostics.push(warning(missing, at));
             }
         }
@@ -29,23 +29,23 @@ pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {
     warn_of_sources(book, diagnostics);
 }
 
-/// A source tells of its own: its secret may be one that no rule names.
+/// Warns about the secrets of sources, which rules may not use.
 fn warn_of_sources(book: &Rulebook, diagnostics: &mut Diagnostics) {
-    let (entrances, missing) = Endpoints::load(&book.config);
+    let (endpoints, missing) = Endpoints::load(&book.config);
     let verifications = book.config.sources.values();
-    for verification in verifications.filter_map(|entrance| entrance.verification.as_ref()) {
+    for verification in verifications.filter_map(|source| source.verification.as_ref()) {
         let own = |missing: &&MissingSecret| verification.secrets.contains(&missing.name);
         for missing in missing.iter().filter(own) {
             diagnostics.push(warning(missing, verification.at));
         }
     }
-    for doubt in entrances.weak_secrets() {
-        let entrance = book.config.sources.get(&doubt.source);
-        let verification = entrance.and_then(|entrance| entrance.verification.as_ref());
+    for weak in endpoints.weak_secrets() {
+        let source = book.config.sources.get(&weak.source);
+        let verification = source.and_then(|source| source.verification.as_ref());
         let at = verification.map(|verification| verification.at);
-        let message = doubt.to_string();
+        let message = weak.to_string();
         diagnostics.push(Diagnostic::warning(
-            Code::OddSecret,
+            Code::WeakSecret,
             at.unwrap_or_default(),
             message,
         ));
@@ -56,12 +56,12 @@ fn warning(missing: &MissingSecret, at: Span) -> Diagnostic {
     let MissingSecret { name, place, why } = missing;
     let (message, help) = match place {
         SecretSource::Env(variable) => (
-            format!("the secret `{name}` cannot be had: `{variable}` {why}"),
+            format!("secret `{name}` is not available: `{variable}` {why}"),
             format!("set the environment variable `{variable}` before the daemon starts"),
         ),
         SecretSource::File(path) => (
             format!(
-                "the secret `{name}` cannot be had: `{}` {why}",
+                "secret `{name}` is not available: `{}` {why}",
                 path.display()
             ),
             "write its value to that file before the daemon starts".to_owned(),
@@ -70,8 +70,9 @@ fn warning(missing: &MissingSecret, at: Span) -> Diagnostic {
     Diagnostic::warning(Code::UnsetSecret, at, message).help(help)
 }
 
-/// Where the rule first names the secret from this step on; the step itself where its connection does.
-fn place(name: &str, step: &Step, files: &Files) -> Span {
+/// The first use of the secret in the text of the rule from this step on. The step itself if only its
+/// connection uses the secret.
+fn location(name: &str, step: &Step, files: &Files) -> Span {
     let text = files.get(step.at.file).map_or("", |file| &file.text);
     let start = step.at.start as usize;
     let rest = text.get(start..).unwrap_or_default();
@@ -91,7 +92,7 @@ fn place(name: &str, step: &Step, files: &Files) -> Span {
     }
 }
 
-/// The place of `secret.NAME` as a whole word.
+/// The offset of `secret.NAME` as a whole word.
 fn find(name: &str, text: &str) -> Option<usize> {
     let word = format!("secret.{name}");
     let mut places = text.match_indices(&word).map(|(at, _)| at);
@@ -132,27 +133,23 @@ B: '{{ secret.KEY_B }}'\n        A: 'é {{ secret.KEY }}{{ secret.KEY }}'\n";
             config: ConfigFile::Named(at("flowtrigger.yaml")),
             ..RulebookPaths::new(at("a.yaml"))
         };
-        let mut reading = places.read();
-        assert!(
-            !reading.diagnostics.has_errors(),
-            "{:?}",
-            reading.diagnostics
-        );
-        warn(&reading.rulebook, &mut reading.diagnostics);
-        let found = reading.diagnostics.sorted();
-        let told = found
+        let mut loaded = places.read();
+        assert!(!loaded.diagnostics.has_errors(), "{:?}", loaded.diagnostics);
+        warn(&loaded.rulebook, &mut loaded.diagnostics);
+        let found = loaded.diagnostics.sorted();
+        let found = found
             .into_iter()
             .map(|d| (d.message, d.at.line, d.at.column));
-        told.collect()
+        found.collect()
     }
 
     #[test]
-    fn an_unset_secret_is_told_once_where_it_is_named() {
+    fn an_unset_secret_is_reported_once_at_its_first_use() {
         let warnings = warnings("");
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         let (message, line, column) = &warnings[0];
         assert!(
-            message.starts_with("the secret `KEY` cannot be had: `/"),
+            message.starts_with("secret `KEY` is not available: `/"),
             "{message}"
         );
         assert!(message.ends_with("/absent` does not exist"), "{message}");
@@ -160,16 +157,16 @@ B: '{{ secret.KEY_B }}'\n        A: 'é {{ secret.KEY }}{{ secret.KEY }}'\n";
     }
 
     #[test]
-    fn what_tells_of_a_death_needs_its_secrets_too() {
+    fn secrets_of_on_dead_are_checked() {
         let own =
             "mode: live\non_dead: [{ http: { url: 'https://a.example/{{ secret.KEY }}' } }]\n";
         let warnings = warnings(own);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(warnings[0].0.starts_with("the secret `KEY`"));
+        assert!(warnings[0].0.starts_with("secret `KEY`"));
     }
 
     #[test]
-    fn a_rule_that_never_acts_needs_no_secret() {
+    fn secrets_of_rules_that_never_act_are_ignored() {
         assert_eq!(warnings("mode: shadow\n"), []);
         assert_eq!(warnings("mode: disabled\n"), []);
     }

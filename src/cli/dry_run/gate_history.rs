@@ -1,5 +1,5 @@
-//! What earlier runs would have a rule's gates say now, read from the data folder where there is one.
-//! It charges nothing, and where it cannot read it leaves the gates unasked and logs why.
+//! Reads the history of a rule's gates from the data folder, if there is one.
+//! Nothing is written. If the folder cannot be read, the gates are not checked and the reason is logged.
 
 use jiff::Timestamp;
 use tracing::warn;
@@ -20,7 +20,7 @@ pub struct GateHistorySource {
 }
 
 impl GateHistorySource {
-    pub fn of(global: &GlobalOptions) -> Self {
+    pub fn new(global: &GlobalOptions) -> Self {
         let history = match global.history() {
             Ok(history) => Some(history),
             Err(HistoryOpenError::Nothing(_)) => None,
@@ -44,53 +44,53 @@ impl GateHistorySource {
         }
     }
 
-    /// The same of the loop guard, with the chain that leads to the event.
+    /// Returns the history of the loop guard, with the chain that caused the event.
     pub fn consult_loops(
         &self,
         rule: &Rule,
-        ask: &LoopCheck,
+        check: &LoopCheck,
     ) -> Option<(LoopHistory, Vec<CausingRun>)> {
-        let facts = self
+        let found = self
             .history
             .as_ref()?
-            .loop_history(&rule.name, ask, self.now);
-        facts
+            .loop_history(&rule.name, check, self.now);
+        found
             .map_err(|error| warn!(rule = %rule.name, %error, "the loop guard is not consulted"))
             .ok()
     }
 
-    /// What each gate would say now; nothing where nothing is known.
-    pub fn consult(&self, rule: &Rule, asks: &[GateCheck]) -> Vec<GateState> {
+    /// Returns the state of each gate now. Empty without a history.
+    pub fn consult(&self, rule: &Rule, checks: &[GateCheck]) -> Vec<GateState> {
         let Some(history) = &self.history else {
             return Vec::new();
         };
-        let standings = self.standings(&**history, rule, asks);
-        standings.unwrap_or_else(|error| {
+        let states = self.states(&**history, rule, checks);
+        states.unwrap_or_else(|error| {
             warn!(rule = %rule.name, %error, "its gates are not consulted");
             Vec::new()
         })
     }
 
-    fn standings(
+    fn states(
         &self,
         history: &dyn History,
         rule: &Rule,
-        asks: &[GateCheck],
+        checks: &[GateCheck],
     ) -> Result<Vec<GateState>, HistoryError> {
-        let debounce = asks.iter().find_map(DebounceCheck::of);
+        let debounce = checks.iter().find_map(DebounceCheck::of);
         let open = match debounce.filter(|_| rule.mode == Mode::Live) {
             Some(debounce) => history.open_window(&rule.name, debounce.value, self.now)?,
             None => None,
         };
-        let standing = |ask| match DebounceCheck::of(ask) {
+        let state = |check| match DebounceCheck::of(check) {
             Some(_) if rule.mode != Mode::Live => Ok(GateState::Open),
             Some(debounce) => Ok(GateState::of_debounce(&debounce, open.as_ref(), self.now)),
             None => {
                 let but = open.map(|open| open.run);
-                let facts = history.gate_history(&rule.name, ask, but, self.now)?;
-                Ok(ask.decide(&facts).into())
+                let found = history.gate_history(&rule.name, check, but, self.now)?;
+                Ok(check.decide(&found).into())
             }
         };
-        asks.iter().map(standing).collect()
+        checks.iter().map(state).collect()
     }
 }

@@ -1,5 +1,5 @@
-//! `--mock STEP=FILE`: what a step would get, so that the steps after it can be seen.
-//! It refuses a step that no rule has, one that nothing answers, and a reply that no step could get.
+//! Parses `--mock STEP=FILE`: the simulated reply to a step, so that the steps after it can be planned.
+//! Unknown steps, steps without a reply and invalid replies are errors.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use flowtrigger_core::flow::step::Step;
 
 /// The keys of a reply.
 const REPLY: [&str; 5] = ["status", "headers", "body", "stdout", "stderr"];
-const HELP: &str = "write a reply such as {\"status\": 200, \"body\": {}}, a list of replies for try after try, or {\"fails\": \"why\"}";
+const HELP: &str = "write a reply such as {\"status\": 200, \"body\": {}}, a list of replies, one for each attempt, or {\"fails\": \"why\"}";
 
 pub fn read(mocks: &[String], rules: &[String], book: &Rulebook) -> Result<Mocks, CommandError> {
     let read = |text: &String| {
@@ -20,32 +20,35 @@ pub fn read(mocks: &[String], rules: &[String], book: &Rulebook) -> Result<Mocks
             let failure = CommandError::usage(format!("`--mock {text}` has no `=`"));
             return Err(failure.help("write --mock STEP=FILE, with the reply in the file"));
         };
-        known(step, rules, book)?;
+        check_step(step, rules, book)?;
         Ok((step.to_owned(), replies(file)?))
     };
     mocks.iter().map(read).collect()
 }
 
-fn known(step: &str, rules: &[String], book: &Rulebook) -> Result<(), CommandError> {
-    let asked = |rule: &str| rules.is_empty() || rules.iter().any(|name| name == rule);
-    let rules = book.rules.rules.iter().filter(|rule| asked(&rule.name));
+fn check_step(step: &str, rules: &[String], book: &Rulebook) -> Result<(), CommandError> {
+    let is_selected = |rule: &str| rules.is_empty() || rules.iter().any(|name| name == rule);
+    let rules = book
+        .rules
+        .rules
+        .iter()
+        .filter(|rule| is_selected(&rule.name));
     let steps: Vec<&Step> = rules.flat_map(|rule| rule.steps()).collect();
-    let gets = |step: &&&Step| step.action.has_reply();
+    let has_reply = |step: &&&Step| step.action.has_reply();
     let names: Vec<&str> = steps
         .iter()
-        .filter(gets)
+        .filter(has_reply)
         .map(|step| step.name.as_str())
         .collect();
-    // Named alone, or by its place in the flow.
+    // By its name, or by its path in the flow.
     if names.iter().any(|name| step.ends_with(name)) {
         return Ok(());
     }
     if let Some(found) = steps.iter().find(|found| found.name == step) {
         let kind = found.action.kind();
-        let failure = CommandError::usage(format!(
-            "the step `{step}` is a `{kind}` and gets no answer"
-        ));
-        return Err(failure.help(format!("steps that get one are {}", names.join(", "))));
+        let failure =
+            CommandError::usage(format!("the step `{step}` is a `{kind}` and gets no reply"));
+        return Err(failure.help(format!("steps that get a reply are {}", names.join(", "))));
     }
     let failure = CommandError::usage(format!("no rule has a step `{step}`"));
     Err(match nearest(step, names.into_iter()) {
@@ -71,7 +74,7 @@ fn replies(file: &str) -> Result<Vec<Mock>, CommandError> {
 
 fn reply(value: Value, file: &str) -> Result<Mock, CommandError> {
     let Value::Object(entries) = &value else {
-        return Err(CommandError::usage(format!("`{file}` holds no reply")).help(HELP));
+        return Err(CommandError::usage(format!("`{file}` has no reply")).help(HELP));
     };
     if let Some(Value::String(why)) = entries.get("fails") {
         return Ok(Mock::Fails(why.clone()));
@@ -79,8 +82,9 @@ fn reply(value: Value, file: &str) -> Result<Mock, CommandError> {
     match entries.keys().find(|key| !REPLY.contains(&key.as_str())) {
         None => Ok(Mock::Reply(value)),
         Some(key) => {
-            let failure =
-                CommandError::usage(format!("`{file}` has `{key}`, which is no part of a reply"));
+            let failure = CommandError::usage(format!(
+                "`{file}` has `{key}`, which is not a key of a reply"
+            ));
             Err(failure.help(HELP))
         }
     }

@@ -1,5 +1,5 @@
-//! `dry-run`: shows what would match, why, and exactly what would be sent, and does nothing.
-//! The verdict is the daemon's: the same evaluation of the same bytes.
+//! `dry-run`: shows which rules match, why, and exactly what would be sent, without sending anything.
+//! Uses the same evaluation of the same bytes as the daemon.
 
 mod gate_history;
 mod mock;
@@ -43,32 +43,32 @@ Examples:
   flowtrigger dry-run --explain --set ticket.tags='[\"vip\"]' event.json
   flowtrigger events ticket.StatusChanged --sample | flowtrigger dry-run --explain -
 
-Exit code: 0 when a rule matches, 1 when none does, 4 when an input is no event.";
+Exit codes: 0 a rule matches, 1 no rule matches, 4 an input is not an event.";
 
-/// Show what would match an event, why, and what would be sent; nothing is done
+/// Show which rules match an event, why, and what would be sent, without sending it
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Events to judge: files with one event, an array, or one a line; `-` is standard input.
+    /// Files with one event, an array or one event per line; `-` reads standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Explain every rule that listens to the event's type, not the matching ones alone.
+    /// Explain every rule that listens to the event type, not only matching ones.
     #[arg(long)]
     explain: bool,
-    /// Change the event before it is judged: a path and a JSON value or text.
+    /// Change the event before the evaluation: a path and a JSON value or text.
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
-    /// What a step gets, for the steps after it: its name and a file with the reply,
-    /// `{"status": 200, "body": …}`, a list of them for try after try, or `{"fails": "why"}`.
+    /// Simulate the reply to a step, for the steps after it: its name and a file with the reply,
+    /// `{"status": 200, "body": …}`, a list of them, one for each attempt, or `{"fails": "why"}`.
     #[arg(long, value_name = "STEP=FILE")]
     mock: Vec<String>,
-    /// Judge these rules alone.
+    /// Evaluate only these rules.
     #[arg(long, value_name = "NAME")]
     rule: Vec<String>,
-    /// The configured source that describes the events, where their content does not tell.
+    /// Read the input as this configured source. Default: the source that the content belongs to.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// How the answer is printed: text for people, json with one line for each event.
+    /// Output format; json prints one line per event.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
@@ -79,9 +79,9 @@ struct RuleAnswer<'r> {
     /// The verdict: a disabled rule never matches, whatever its condition says.
     matched: bool,
     explanation: Explanation,
-    /// Where the rule writes something and matches.
+    /// `None` if the rule does not match or writes nothing.
     loops: Option<LoopGuardStatus>,
-    /// None where the rule does not match: then nothing asks them.
+    /// Empty if the rule does not match.
     gates: Vec<GateStatus<'r>>,
     plan: Vec<PlanStep<'r>>,
 }
@@ -92,11 +92,11 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let changes = args
         .set
         .iter()
-        .map(|set| change(set))
+        .map(|set| parse_change(set))
         .collect::<Result<Vec<_>, _>>()?;
     let mocks = mock::read(&args.mock, &args.rule, &book)?;
     let inputs = input::read(&args.files, args.source.as_deref(), &book.config)?;
-    let (charged, mut tally) = (GateHistorySource::of(global), DryRunSummary::default());
+    let (history, mut summary) = (GateHistorySource::new(global), DryRunSummary::default());
     let mut scratch = MatchScratch::default();
     for Input { place, event } in inputs {
         match event {
@@ -104,12 +104,12 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
                 let event = changed(event, &changes, &book)?;
                 let evaluation = book.rules.evaluate(event.as_input(), &mut scratch);
                 let evaluation = evaluation.expect("the input was read as an event before");
-                tally.events += 1;
-                let matched = answer_event(&evaluation, &args, (&book, &mocks), &charged, out)?;
-                tally.matched += usize::from(matched);
+                summary.events += 1;
+                let matched = answer_event(&evaluation, &args, (&book, &mocks), &history, out)?;
+                summary.matched += usize::from(matched);
             }
             Err(bad) => {
-                tally.bad += 1;
+                summary.bad += 1;
                 out.flush()?;
                 let text = format!("{place}: {}", bad.message);
                 message::error(
@@ -123,10 +123,10 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
             break;
         }
     }
-    if args.format == Format::Text && tally.events + tally.bad > 1 {
-        writeln!(out, "\n{}", tally.words())?;
+    if args.format == Format::Text && summary.events + summary.bad > 1 {
+        writeln!(out, "\n{}", summary.words())?;
     }
-    Ok(tally.exit())
+    Ok(summary.exit())
 }
 
 #[derive(Default)]
@@ -163,7 +163,7 @@ fn answer_event(
     evaluation: &Evaluation<'_>,
     args: &Args,
     (book, mocks): (&Rulebook, &Mocks),
-    charged: &GateHistorySource,
+    history: &GateHistorySource,
     out: &mut Output,
 ) -> Result<bool, CommandError> {
     let event = evaluation.event();
@@ -171,7 +171,7 @@ fn answer_event(
     let subscribed = evaluation.subscribed().into_iter().map(|rule| &**rule);
     let judged = subscribed
         .filter(|rule| asked(rule))
-        .map(|rule| answer_for_rule(rule, evaluation, charged, (mocks, &book.config)))
+        .map(|rule| answer_for_rule(rule, evaluation, history, (mocks, &book.config)))
         .collect::<Result<Vec<RuleAnswer<'_>>, CommandError>>()?;
     let matched = judged.iter().any(|judged| judged.matched);
     match args.format {
@@ -188,7 +188,7 @@ fn answer_event(
 fn answer_for_rule<'r>(
     rule: &'r Rule,
     evaluation: &'r Evaluation<'_>,
-    charged: &GateHistorySource,
+    history: &GateHistorySource,
     known: (&Mocks, &Config),
 ) -> Result<RuleAnswer<'r>, CommandError> {
     let event = evaluation.event();
@@ -196,9 +196,9 @@ fn answer_for_rule<'r>(
     let (loops, gates, plan) = match explanation.truth {
         Truth::True => (
             loop_guard_status::loop_guard_status(rule, event, |ask| {
-                charged.consult_loops(rule, ask)
+                history.consult_loops(rule, ask)
             }),
-            gate_status::gate_status(rule, event, |asks| charged.consult(rule, asks)),
+            gate_status::gate_status(rule, event, |asks| history.consult(rule, asks)),
             plan_flow(rule, evaluation, known),
         ),
         Truth::False | Truth::Unknown => (None, Vec::new(), Vec::new()),
@@ -274,12 +274,16 @@ fn answer_text(
         plan::text(out, &j.plan, j.rule, (&book.config.outgoing, files))?;
     }
     if !judged.iter().any(|j| j.matched) {
-        writeln!(out, "\n{}", nothing(event, judged, args, book))?;
+        writeln!(
+            out,
+            "\n{}",
+            summary_without_match(event, judged, args, book)
+        )?;
     }
     Ok(())
 }
 
-/// Refuses names that no rule has.
+/// Checks that every name is the name of a rule.
 fn known_rules(names: &[String], book: &Rulebook) -> Result<(), CommandError> {
     let rules = &book.rules.rules;
     let Some(unknown) = names
@@ -297,12 +301,17 @@ fn known_rules(names: &[String], book: &Rulebook) -> Result<(), CommandError> {
     )
 }
 
-/// Why nothing would happen, in a sentence.
-fn nothing(event: &Event, judged: &[RuleAnswer<'_>], args: &Args, book: &Rulebook) -> String {
-    let tag = &event.event_type;
+/// The summary if no rule matched.
+fn summary_without_match(
+    event: &Event,
+    judged: &[RuleAnswer<'_>],
+    args: &Args,
+    book: &Rulebook,
+) -> String {
+    let event_type = &event.event_type;
     match (judged.len(), args.explain) {
         (0, _) => format!(
-            "no rule listens to {}/{tag}; {} to other types",
+            "no rule listens to {}/{event_type}; {} to other types",
             event.source,
             match book.rules.rules.len() {
                 1 => "1 rule listens".to_owned(),
@@ -312,21 +321,21 @@ fn nothing(event: &Event, judged: &[RuleAnswer<'_>], args: &Args, book: &Ruleboo
         _ if judged.iter().any(RuleAnswer::holds) => {
             let holds = judged.iter().filter(|judged| judged.holds());
             let names: Vec<&str> = holds.map(|judged| judged.rule.name.as_str()).collect();
-            format!("what matches is disabled: {}", names.join(", "))
+            format!("the matching rules are disabled: {}", names.join(", "))
         }
-        (1, true) => format!("the one rule that listens to {tag} did not match"),
+        (1, true) => format!("the one rule that listens to {event_type} did not match"),
         (1, false) => {
-            format!("the one rule that listens to {tag} did not match; --explain says why")
+            format!("the one rule that listens to {event_type} did not match; --explain says why")
         }
-        (n, true) => format!("none of the {n} rules that listen to {tag} matched"),
+        (n, true) => format!("none of the {n} rules that listen to {event_type} matched"),
         (n, false) => {
-            format!("none of the {n} rules that listen to {tag} matched; --explain says why")
+            format!("none of the {n} rules that listen to {event_type} matched; --explain says why")
         }
     }
 }
 
-/// Splits `path=value`; what is no JSON is text.
-fn change(set: &str) -> Result<(Path, Value), CommandError> {
+/// Parses `path=value`. A value that is not JSON is text.
+fn parse_change(set: &str) -> Result<(Path, Value), CommandError> {
     let Some((path, value)) = set.split_once('=') else {
         let failure = CommandError::usage(format!("`--set {set}` has no `=`"));
         return Err(failure.help("write --set ticket.priority=urgent"));
@@ -338,25 +347,25 @@ fn change(set: &str) -> Result<(Path, Value), CommandError> {
             None => failure.help("write --set ticket.priority=urgent"),
         }
     })?;
-    Ok((path, typed(value)?))
+    Ok((path, parse_value(value)?))
 }
 
-/// JSON, or else text; what only starts like JSON would be text by accident.
-fn typed(value: &str) -> Result<Value, CommandError> {
+/// Parses JSON or text. Invalid JSON is an error if it starts like JSON.
+fn parse_value(value: &str) -> Result<Value, CommandError> {
     match serde_json::from_str(value) {
         Ok(json) => Ok(json),
         Err(error) if value.trim_start().starts_with(['[', '{', '"']) => {
             let failure = CommandError::usage(format!(
-                "the value `{value}` starts like JSON and is none: {error}"
+                "the value `{value}` starts like JSON but is invalid: {error}"
             ));
             let quoted = Value::from(value);
-            Err(failure.help(format!("correct it; as text it is written {quoted}")))
+            Err(failure.help(format!("correct it, or write {quoted} for a text")))
         }
         Err(_) => Ok(Value::from(value)),
     }
 }
 
-/// Applies the changes. A field that events of this type do not have is a usage error.
+/// Applies the changes. An unknown field is a usage error.
 fn changed<'c>(
     input: InputEvent<'c>,
     changes: &[(Path, Value)],

@@ -1,4 +1,4 @@
-//! An index that is wrong stops the command with exit code 5.
+//! Tests that a wrong index stops the command with exit code 5.
 
 use super::*;
 use flowtrigger_core::matching::rule_set::RuleSet;
@@ -32,13 +32,13 @@ fn answer(rules: RuleSet) -> (Result<bool, CommandError>, String) {
     let mut scratch = MatchScratch::default();
     let evaluation = book.rules.evaluate(input.as_input(), &mut scratch);
     let evaluation = evaluation.expect("an event");
-    let (mocks, charged) = (Mocks::default(), GateHistorySource::none());
-    let answered = answer_event(&evaluation, &args(), (&book, &mocks), &charged, &mut out);
+    let (mocks, history) = (Mocks::default(), GateHistorySource::none());
+    let answered = answer_event(&evaluation, &args(), (&book, &mocks), &history, &mut out);
     (answered, written.text())
 }
 
 #[test]
-fn the_answer_says_what_the_index_read() {
+fn json_names_the_form_that_the_index_read() {
     let (matched, text) = answer(rules("high"));
     assert!(matched.expect("agreement"));
     let answer: Value = serde_json::from_str(&text).expect("JSON");

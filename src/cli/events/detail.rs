@@ -1,5 +1,4 @@
-//! One type of event in full: its names, its fields and where they come from, and a sample.
-//! It refuses to leave anything out that a rule of this type can read.
+//! Prints one event type in full: its names, all fields that its rules can read, and a sample.
 
 use std::io::{self, Write};
 
@@ -19,22 +18,22 @@ pub fn write(
     format: Format,
     out: &mut Output,
 ) -> Result<(), CommandError> {
-    let sample = TypeSample::of(event_type, catalogue);
+    let sample = TypeSample::new(event_type, catalogue);
     match format {
-        Format::Json => writeln!(out, "{:#}", page(event_type, sample.as_ref()))?,
+        Format::Json => writeln!(out, "{:#}", type_json(event_type, sample.as_ref()))?,
         Format::Text => text(event_type, sample.as_ref(), out)?,
     }
     Ok(())
 }
 
-/// The type as configuration writes it, with every field and the sample added.
-fn page(event_type: &EventType, sample: Option<&TypeSample>) -> Value {
-    let mut page = json!(event_type);
-    page["fields"] = json!(event_type.fields());
-    page["sample"] = sample
+/// The type as in the configuration, with all fields and the sample.
+fn type_json(event_type: &EventType, sample: Option<&TypeSample>) -> Value {
+    let mut value = json!(event_type);
+    value["fields"] = json!(event_type.fields());
+    value["sample"] = sample
         .and_then(|sample| serde_json::from_str(&sample.text).ok())
         .unwrap_or(Value::Null);
-    page
+    value
 }
 
 fn text(event_type: &EventType, sample: Option<&TypeSample>, out: &mut Output) -> io::Result<()> {
@@ -88,7 +87,7 @@ fn fields(event_type: &EventType) -> Table {
 
 fn row(field: &FieldInfo) -> [String; 3] {
     let values = field.field_type.values().map(|values| values.join(", "));
-    let only = field.only.as_ref().map(|shapes| format!("{shapes} only"));
+    let only = field.only.as_ref().map(|formats| format!("{formats} only"));
     [
         field.path.clone(),
         field.field_type.name(),

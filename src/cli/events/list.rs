@@ -1,5 +1,5 @@
-//! The catalogue as a list: a row for each type, by source and group.
-//! It refuses to repeat: a type of several groups stands in its first.
+//! Prints the catalogue as a list: one row per type, by source and group.
+//! A type of several groups is listed in its first group.
 
 use std::io::Write;
 
@@ -19,7 +19,7 @@ pub fn write(types: &[&EventType], format: Format, out: &mut Output) -> Result<(
 }
 
 fn text(types: &[&EventType], out: &mut Output) -> Result<(), CommandError> {
-    for source in each(types.iter().map(|t| t.source.as_str())) {
+    for source in distinct(types.iter().map(|t| t.source.as_str())) {
         let types: Vec<&EventType> = types
             .iter()
             .copied()
@@ -31,7 +31,7 @@ fn text(types: &[&EventType], out: &mut Output) -> Result<(), CommandError> {
     let count = number(types.len(), "type");
     writeln!(
         out,
-        "{count}: tag, display name, webhook name or hook code, own fields."
+        "{count}: name, display name, webhook name or hook code, own fields."
     )?;
     writeln!(
         out,
@@ -43,11 +43,11 @@ fn text(types: &[&EventType], out: &mut Output) -> Result<(), CommandError> {
 /// The types of one source by their groups.
 fn table(types: &[&EventType]) -> Table {
     let mut table = Table::default();
-    for group in each(types.iter().map(|t| group(t))) {
-        let of_group = || types.iter().filter(|t| self::group(t) == group);
-        let source = of_group().next().map_or("", |t| &t.source);
+    for group in distinct(types.iter().map(|t| group(t))) {
+        let members = || types.iter().filter(|t| self::group(t) == group);
+        let source = members().next().map_or("", |t| &t.source);
         table.heading(format!("{source}: {}", group.replace('_', " ")));
-        of_group().for_each(|event_type| table.row(row(event_type)));
+        members().for_each(|event_type| table.row(row(event_type)));
     }
     table
 }
@@ -69,13 +69,13 @@ fn group(event_type: &EventType) -> &str {
     first.unwrap_or(event_type.family())
 }
 
-/// Every word once, in the order of first appearance.
-fn each<'a>(words: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut each = Vec::new();
-    for word in words {
-        if !each.contains(&word) {
-            each.push(word);
+/// The distinct values, in the order of first appearance.
+fn distinct<'a>(values: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut distinct = Vec::new();
+    for value in values {
+        if !distinct.contains(&value) {
+            distinct.push(value);
         }
     }
-    each
+    distinct
 }

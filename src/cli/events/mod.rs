@@ -1,5 +1,4 @@
-//! `events`: the catalogue of what can happen, one type in full, or its sample.
-//! It refuses a name that no type has, with the nearest one that a type has.
+//! `events`: prints the catalogue of event types, one type in full, or a sample event.
 
 mod detail;
 mod list;
@@ -24,17 +23,17 @@ Examples:
   flowtrigger events \"Client posted ticket message\"
   flowtrigger events ticket.PriorityChanged --sample | flowtrigger dry-run --explain -";
 
-/// Show the types of event, their fields and a sample of each.
+/// Show the event types, their fields and a sample of each.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// One type, by its tag, display name, webhook name or hook code; all unless given.
+    /// One type, by its name, display name, webhook name or hook code. Default: all.
     #[arg(value_name = "TYPE")]
     event_type: Option<String>,
-    /// Print the sample event alone, as the help desk sends it.
+    /// Print only the sample event, as the help desk sends it.
     #[arg(long, requires = "event_type", action = ArgAction::SetTrue)]
     sample: bool,
-    /// How the answer is printed.
+    /// Output format.
     #[arg(
         long,
         value_name = "FORMAT",
@@ -63,7 +62,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     Ok(Exit::Fine)
 }
 
-/// The types that `ticket.*`, or the name of a source, stands for.
+/// The types of a family such as `ticket.*`, or of a source.
 fn family<'a>(name: &str, catalogue: &'a Catalogue) -> Vec<&'a EventType> {
     let types = catalogue.types();
     match name.strip_suffix('*') {
@@ -72,7 +71,7 @@ fn family<'a>(name: &str, catalogue: &'a Catalogue) -> Vec<&'a EventType> {
     }
 }
 
-/// The one type that has this name in any shape.
+/// The one type that has this name in any format.
 fn find<'a>(name: &str, catalogue: &'a Catalogue) -> Result<&'a EventType, CommandError> {
     let name = name.trim();
     let suffix = name
@@ -91,10 +90,10 @@ fn find<'a>(name: &str, catalogue: &'a Catalogue) -> Result<&'a EventType, Comma
         [one] => Ok(one),
         [] => Err(unknown(name, catalogue)),
         several => {
-            let tags: Vec<String> = several.iter().map(|t| format!("`{}`", t.tag)).collect();
+            let names: Vec<String> = several.iter().map(|t| format!("`{}`", t.tag)).collect();
             Err(
                 CommandError::usage(format!("several types are called `{name}`"))
-                    .help(format!("write one of {}", tags.join(", "))),
+                    .help(format!("write one of {}", names.join(", "))),
             )
         }
     }
@@ -117,9 +116,9 @@ fn print_sample(
     catalogue: &Catalogue,
     out: &mut Output,
 ) -> Result<(), CommandError> {
-    let Some(sample) = TypeSample::of(event_type, catalogue) else {
+    let Some(sample) = TypeSample::new(event_type, catalogue) else {
         let message = format!("there is no sample of `{}`", event_type.tag);
-        let help = "it comes from your configuration; keep one event of it as a file";
+        let help = "the type is from your configuration; store one of its events as a file";
         return Err(CommandError::usage(message).help(help));
     };
     writeln!(out, "{}", sample.text.trim_end())?;
@@ -133,7 +132,7 @@ mod tests {
     fn found(name: &str) -> Result<String, String> {
         match find(name, Catalogue::built_in()) {
             Ok(found) => Ok(found.tag.clone()),
-            Err(CommandError::Usage(told)) => Err(told.help.unwrap_or_default()),
+            Err(CommandError::Usage(error)) => Err(error.help.unwrap_or_default()),
             Err(other) => panic!("{other}"),
         }
     }
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_no_type_has_gets_the_nearest() {
+    fn an_unknown_name_suggests_the_nearest() {
         let help = |name| found(name).unwrap_err();
         assert_eq!(
             help("ticket.PriortyChanged"),

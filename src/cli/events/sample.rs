@@ -1,5 +1,5 @@
-//! The sample event of any type: a shipped file, or that of a sibling changed into this type.
-//! It refuses types of a family that ships no sample, such as a user's own.
+//! Returns the sample event of a type: a shipped file, or one derived from another type of the family.
+//! Families without a shipped sample, such as those of a configuration, have none.
 
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ use flowtrigger_core::event::json::lookup::put;
 #[derive(Debug, PartialEq)]
 pub struct TypeSample {
     pub text: String,
-    /// The file that it is or was made from.
+    /// The file that it is or was derived from.
     pub file: &'static str,
     pub origin: SampleOrigin,
 }
@@ -21,12 +21,12 @@ pub struct TypeSample {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SampleOrigin {
     Shipped,
-    /// Made from a sibling's: type and own fields are put in, the rest is the sibling's.
+    /// Derived from another type's: the type and its own fields are replaced.
     Derived,
 }
 
 impl TypeSample {
-    pub fn of(event_type: &EventType, catalogue: &Catalogue) -> Option<Self> {
+    pub fn new(event_type: &EventType, catalogue: &Catalogue) -> Option<Self> {
         if let Some(shipped) = sample(&event_type.source, &event_type.tag) {
             return Some(Self {
                 text: shipped.text.to_owned(),
@@ -45,8 +45,8 @@ impl TypeSample {
     }
 }
 
-/// A shipped sample of the same family; an event webhook where there is one, since that is the only
-/// shape that brings every type.
+/// A shipped sample of the same family. An event webhook is preferred, because only this format has
+/// every type.
 fn sibling(event_type: &EventType) -> Option<&'static Shipped> {
     let family = format!("{}.", event_type.family());
     let mut siblings = SAMPLES
@@ -69,12 +69,12 @@ fn derive(sibling: &Shipped, like: &EventType, event_type: &EventType) -> Option
         body.insert("type".into(), event_type.display.as_deref()?.into());
         body
     };
-    exchange(own, like, event_type);
+    replace_fields(own, like, event_type);
     Some(event)
 }
 
-/// Takes out the sibling's own fields and puts in the type's.
-fn exchange(body: &mut Map<String, Value>, like: &EventType, event_type: &EventType) {
+/// Replaces the sibling's own fields by the type's.
+fn replace_fields(body: &mut Map<String, Value>, like: &EventType, event_type: &EventType) {
     for (path, _) in &like.fields.0 {
         body.shift_remove(path.split('.').next().unwrap_or(path));
     }
@@ -88,7 +88,7 @@ fn exchange(body: &mut Map<String, Value>, like: &EventType, event_type: &EventT
     }
 }
 
-/// What a field of a type may have held before and after a change.
+/// Example values of a field before and after a change.
 fn values(field_type: &FieldType) -> [Value; 2] {
     match field_type {
         FieldType::Id => [51200418.into(), 51200977.into()],
@@ -115,14 +115,14 @@ mod tests {
     use flowtrigger_core::event::json::value_ref::ValueRef;
 
     #[test]
-    fn every_type_has_a_sample_that_reads_as_it() {
+    fn every_sample_decodes_as_its_type() {
         let all = Catalogue::built_in();
         for event_type in all.types() {
             let tag = &event_type.tag;
             let sample =
-                TypeSample::of(event_type, all).unwrap_or_else(|| panic!("{tag} has none"));
+                TypeSample::new(event_type, all).unwrap_or_else(|| panic!("{tag} has none"));
             let value = serde_json::from_str(&sample.text).expect(tag);
-            let event = decode(value, all).unwrap_or_else(|refused| panic!("{tag}: {refused:?}"));
+            let event = decode(value, all).unwrap_or_else(|error| panic!("{tag}: {error:?}"));
             assert_eq!(&event.event_type, tag);
             assert_eq!(event.source, event_type.source);
             assert_eq!(event.warnings, [""; 0], "{tag}");
@@ -133,7 +133,7 @@ mod tests {
     fn a_derived_sample_has_the_fields_of_its_type() {
         let all = Catalogue::built_in();
         for event_type in all.types() {
-            let sample = TypeSample::of(event_type, all).expect("every type has a sample");
+            let sample = TypeSample::new(event_type, all).expect("every type has a sample");
             if sample.origin == SampleOrigin::Shipped {
                 continue;
             }
@@ -150,9 +150,9 @@ mod tests {
     }
 
     #[test]
-    fn a_type_of_the_users_own_has_none() {
+    fn a_configured_type_has_no_sample() {
         let own: EventType =
-            serde_json::from_str(r#"{"source": "crm", "tag": "deal.Won"}"#).expect("a type");
-        assert_eq!(TypeSample::of(&own, Catalogue::built_in()), None);
+            serde_json::from_str(r#"{"source": "crm", "name": "deal.Won"}"#).expect("a type");
+        assert_eq!(TypeSample::new(&own, Catalogue::built_in()), None);
     }
 }

@@ -1,5 +1,5 @@
-//! One file or standard input in parts that each hold whole events: a line, or all of it.
-//! It looks at no more than the first line to tell, and parses nothing for keeps.
+//! Splits a file or standard input into parts with complete events: lines, or the whole file.
+//! The first line decides: if it is a complete JSON text, every line is a part.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -14,24 +14,24 @@ pub struct InputFile {
     state: FileState,
 }
 
-/// A part, and where it stands.
+/// A part and its location.
 pub struct InputPart {
-    /// The file, in words.
+    /// The name of the file for messages.
     pub name: String,
-    /// How many lines stand before it.
+    /// The number of lines before it.
     pub above: usize,
     pub bytes: Result<Vec<u8>, ReadEventError>,
 }
 
 enum FileState {
     Closed(PathBuf),
-    /// Each line is a part; so many were read.
+    /// Each line is a part; with the number of lines read.
     Open(Box<dyn BufRead + Send>, usize),
     Ended,
 }
 
 impl InputFile {
-    pub fn of(file: PathBuf) -> Self {
+    pub fn new(file: PathBuf) -> Self {
         let name = match file.to_str() {
             Some("-") => "standard input".into(),
             _ => file.display().to_string(),
@@ -50,11 +50,11 @@ impl InputFile {
         }
     }
 
-    /// The first line, or all of the file where the first line is no text of its own.
+    /// Returns the first line, or the whole file if the first line is not complete.
     fn first(&mut self, mut reader: Box<dyn BufRead + Send>) -> InputPart {
         let mut bytes = Vec::new();
         let read = first_line(&mut reader, &mut bytes).and_then(|lines| {
-            if is_whole(&bytes) {
+            if is_complete(&bytes) {
                 return Ok(Some(lines));
             }
             reader.read_to_end(&mut bytes).map(|_| None)
@@ -65,7 +65,7 @@ impl InputFile {
                 self.part(0, Ok(bytes))
             }
             Ok(None) => self.part(0, Ok(bytes)),
-            Err(error) => self.part(0, Err(unread(&self.name, &error))),
+            Err(error) => self.part(0, Err(read_error(&self.name, &error))),
         }
     }
 }
@@ -75,10 +75,10 @@ impl Iterator for InputFile {
 
     fn next(&mut self) -> Option<InputPart> {
         match std::mem::replace(&mut self.state, FileState::Ended) {
-            FileState::Closed(file) if is_yaml(&file) => Some(self.part(0, Err(a_rule(&file)))),
+            FileState::Closed(file) if is_yaml(&file) => Some(self.part(0, Err(yaml_error(&file)))),
             FileState::Closed(file) => Some(match open(&file) {
                 Ok(reader) => self.first(reader),
-                Err(bad) => self.part(0, Err(bad)),
+                Err(error) => self.part(0, Err(error)),
             }),
             FileState::Open(mut reader, mut above) => loop {
                 let mut line = Vec::new();
@@ -87,11 +87,13 @@ impl Iterator for InputFile {
                     Ok(_) if line.trim_ascii().is_empty() => above += 1,
                     Ok(_) => {
                         self.state = FileState::Open(reader, above + 1);
-                        // A line that is cut off shall not seem to go on below.
+                        // Trimmed, so that errors at the end of a line point to this line.
                         line.truncate(line.trim_ascii_end().len());
                         return Some(self.part(above, Ok(line)));
                     }
-                    Err(error) => return Some(self.part(above, Err(unread(&self.name, &error)))),
+                    Err(error) => {
+                        return Some(self.part(above, Err(read_error(&self.name, &error))));
+                    }
                 }
             },
             FileState::Ended => None,
@@ -99,7 +101,7 @@ impl Iterator for InputFile {
     }
 }
 
-/// Reads up to and with the first line that is not blank; tells how many lines that were.
+/// Reads up to and including the first line that is not blank; returns the number of lines read.
 fn first_line(reader: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<usize> {
     let mut lines = 0;
     loop {
@@ -114,8 +116,8 @@ fn first_line(reader: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<usiz
     }
 }
 
-/// Whether the line is a text by itself that starts at the margin: the others then are as well.
-fn is_whole(bytes: &[u8]) -> bool {
+/// Whether the line is a complete JSON text without indentation. Then every line is one.
+fn is_complete(bytes: &[u8]) -> bool {
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let text = text.trim_ascii_end();
     let start = text
@@ -130,13 +132,13 @@ fn is_yaml(file: &Path) -> bool {
         .is_some_and(|end| end == "yaml" || end == "yml")
 }
 
-/// The mix-up of a rule file and an event is an easy one.
-fn a_rule(file: &Path) -> ReadEventError {
+/// The error for a rule file in place of an event.
+fn yaml_error(file: &Path) -> ReadEventError {
     let file = file.display();
     ReadEventError {
         message: format!("`{file}` is YAML, and events are JSON"),
         help: Some(format!(
-            "a rule file is passed as `--rules {file}`, beside the file of an event"
+            "pass a rule file as `--rules {file}`, in addition to the file of an event"
         )),
     }
 }
@@ -151,17 +153,17 @@ pub fn open(file: &Path) -> Result<Box<dyn BufRead + Send>, ReadEventError> {
     });
     match opened {
         Ok(file) => Ok(Box::new(BufReader::new(file))),
-        Err(error) => Err(unopened(file, &error)),
+        Err(error) => Err(open_error(file, &error)),
     }
 }
 
-fn unopened(file: &Path, error: &io::Error) -> ReadEventError {
+fn open_error(file: &Path, error: &io::Error) -> ReadEventError {
     let help = match error.kind() {
         io::ErrorKind::IsADirectory => "it is a folder; name the files in it",
         io::ErrorKind::NotFound => {
             "`flowtrigger events TYPE --sample` prints an event of any type to start from"
         }
-        _ => "check who may read it",
+        _ => "check its permissions",
     };
     ReadEventError {
         message: format!("failed to read `{}`: {error}", file.display()),
@@ -169,10 +171,10 @@ fn unopened(file: &Path, error: &io::Error) -> ReadEventError {
     }
 }
 
-pub fn unread(name: &str, error: &io::Error) -> ReadEventError {
+pub fn read_error(name: &str, error: &io::Error) -> ReadEventError {
     ReadEventError {
         message: format!("failed to read {name}: {error}"),
-        help: Some("feed it events, or name a file".into()),
+        help: Some("write events to it, or name a file".into()),
     }
 }
 
@@ -184,7 +186,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("events");
         std::fs::write(&file, text).expect("a file");
-        let parts = InputFile::of(file);
+        let parts = InputFile::new(file);
         parts
             .map(|part| {
                 let bytes = part.bytes.expect("read");
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_lines_are_parts_of_their_own() {
+    fn complete_lines_are_separate_parts() {
         let found = parts("\n{\"a\":1}\n\n{\"a\":\n[1]\n");
         let expected = [(0, "{\"a\":1}"), (3, "{\"a\":"), (4, "[1]")];
         assert_eq!(

@@ -1,5 +1,5 @@
-//! Reads events from files and standard input: one, an array, or a line each, in any known shape.
-//! A bad one is told with its place and loses none of the others.
+//! Reads events from files and standard input: one, an array, or one per line, in any known format.
+//! An invalid event is reported with its location and does not affect the others.
 
 mod file;
 pub mod outgoing;
@@ -24,12 +24,12 @@ use flowtrigger_core::event::json::tape::Tape;
 use flowtrigger_core::event::json::value_ref::ValueRef;
 use flowtrigger_core::matching::evaluation::EventInput;
 
-const WHAT_IS_READ: &str = "an input is one JSON event, an array of them, or one a line";
-const A_SAMPLE: &str = "`flowtrigger events TYPE --sample` prints a sound event to compare with";
+const INPUT_HELP: &str = "an input is one JSON event, an array of events, or one event per line";
+const SAMPLE_HELP: &str = "`flowtrigger events TYPE --sample` prints a valid event to compare with";
 
-/// One event of the input, or why it is none.
+/// One event of the input, or the error, with its location.
 pub struct Input<'c> {
-    /// `file:line`, or the file alone where it cannot be read.
+    /// `file:line`, or the file if it cannot be read.
     pub place: String,
     pub event: Result<InputEvent<'c>, ReadEventError>,
 }
@@ -70,15 +70,15 @@ impl InputEvent<'_> {
     }
 }
 
-/// Why something is no event, and what to do.
+/// Why an input is not an event, with a help line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadEventError {
     pub message: String,
     pub help: Option<String>,
 }
 
-/// The events of files in order, read as they are asked for: a line at a time where each is an event
-/// of its own, so that an input may be long, or never end.
+/// The events of files in order. Input with one event per line is read line by line, so that it may be
+/// long or endless.
 pub struct Inputs<'c> {
     files: VecDeque<PathBuf>,
     selection: SourceSelection<'c>,
@@ -88,8 +88,8 @@ pub struct Inputs<'c> {
     tape: Tape,
 }
 
-/// Opens the files; `-` is standard input. `source` names the entry of the configuration that
-/// describes them, where the content does not tell.
+/// Reads the events of the files; `-` is standard input. `source` names the configured source that
+/// describes them, if the content does not identify it.
 pub fn read<'c>(
     files: &[PathBuf],
     source: Option<&'c str>,
@@ -118,29 +118,29 @@ impl<'c> Iterator for Inputs<'c> {
                 return Some(input);
             }
             match &mut self.open {
-                Some(lines) => match lines.next() {
-                    Some(part) => self.take(part),
+                Some(file) => match file.next() {
+                    Some(part) => self.read_part(part),
                     None => self.open = None,
                 },
-                None => self.open = Some(InputFile::of(self.files.pop_front()?)),
+                None => self.open = Some(InputFile::new(self.files.pop_front()?)),
             }
         }
     }
 }
 
 impl Inputs<'_> {
-    fn take(&mut self, part: InputPart) {
+    fn read_part(&mut self, part: InputPart) {
         let bytes = match part.bytes {
             Ok(bytes) => bytes,
-            Err(bad) => {
+            Err(error) => {
                 self.ready.push_back(Input {
                     place: part.name,
-                    event: Err(bad),
+                    event: Err(error),
                 });
                 return;
             }
         };
-        if let Some(format) = sound_format(&bytes, &self.selection, self.config, &mut self.tape) {
+        if let Some(format) = detect_format(&bytes, &self.selection, self.config, &mut self.tape) {
             let blanks = bytes.iter().take_while(|byte| byte.is_ascii_whitespace());
             let line = part.above + 1 + blanks.filter(|byte| **byte == b'\n').count();
             self.ready.push_back(Input {
@@ -151,38 +151,38 @@ impl Inputs<'_> {
         }
         for item in accept_many(&bytes) {
             let place = format!("{}:{}", part.name, part.above + item.line);
-            let accepted = item.outcome.map_err(|refused| JsonError {
-                line: part.above + refused.line,
-                ..refused
+            let parsed = item.outcome.map_err(|error| JsonError {
+                line: part.above + error.line,
+                ..error
             });
-            let event = accepted
-                .map_err(refused)
-                .and_then(|accepted| event(accepted, &self.selection, self.config))
+            let event = parsed
+                .map_err(invalid_json)
+                .and_then(|parsed| event(parsed, &self.selection, self.config))
                 .map(|event| InputEvent::Event(Box::new(event)));
             self.ready.push_back(Input { place, event });
         }
     }
 }
 
-/// How the source of an event is known.
+/// How the source of an event is found.
 enum SourceSelection<'c> {
     ByContent,
-    /// A built-in source: the content tells, and must agree.
+    /// A built-in source; the content must be of this source.
     BuiltIn(&'c str),
     Described(&'c CustomFormat),
 }
 
-/// What is known of events that come under a source's name.
+/// Looks up a source by name.
 fn named<'c>(name: &'c str, config: &'c Config) -> Result<SourceSelection<'c>, CommandError> {
     let known = sources(config);
-    match config.sources.get(name).map(|entrance| &entrance.reads) {
+    match config.sources.get(name).map(|source| &source.reads) {
         Some(SourceFormat::Custom(description)) => {
             return Ok(SourceSelection::Described(description));
         }
         Some(SourceFormat::BuiltIn(source)) => return Ok(SourceSelection::BuiltIn(source)),
         None => {}
     }
-    // A file is read whether or not the daemon takes events of its source.
+    // Built-in sources are known even if the configuration does not list them.
     let mut decoders = DECODERS.iter();
     if let Some(decoder) = decoders.find(|decoder| decoder.source == name) {
         return Ok(SourceSelection::BuiltIn(decoder.source));
@@ -191,18 +191,19 @@ fn named<'c>(name: &'c str, config: &'c Config) -> Result<SourceSelection<'c>, C
     Err(failure.help(format!("the sources are {}", known.join(", "))))
 }
 
-/// One event from bytes, as rule tests have it.
+/// Reads one event from bytes, for rule tests.
 pub fn single(bytes: Vec<u8>, config: &Config) -> Result<InputEvent<'_>, ReadEventError> {
     let selection = SourceSelection::ByContent;
-    if let Some(format) = sound_format(&bytes, &selection, config, &mut Tape::default()) {
+    if let Some(format) = detect_format(&bytes, &selection, config, &mut Tape::default()) {
         return Ok(InputEvent::Bytes { bytes, format });
     }
-    let accepted = accept(&bytes).map_err(refused)?;
-    let event = event(accepted, &selection, config)?;
+    let parsed = accept(&bytes).map_err(invalid_json)?;
+    let event = event(parsed, &selection, config)?;
     Ok(InputEvent::Event(Box::new(event)))
 }
 
-pub fn of_value(value: Value, config: &Config) -> Result<Event, ReadEventError> {
+/// Reads one event from a JSON value, for rule tests.
+pub fn from_value(value: Value, config: &Config) -> Result<Event, ReadEventError> {
     let repairs = Vec::new();
     event(
         ParsedJson { value, repairs },
@@ -212,19 +213,19 @@ pub fn of_value(value: Value, config: &Config) -> Result<Event, ReadEventError> 
 }
 
 fn event(
-    accepted: ParsedJson,
+    parsed: ParsedJson,
     selection: &SourceSelection<'_>,
     config: &Config,
 ) -> Result<Event, ReadEventError> {
-    let ParsedJson { value, repairs } = accepted;
+    let ParsedJson { value, repairs } = parsed;
     let format = format_of(ValueRef::Built(&value), selection, config)?;
-    let mut event = read_as(value, format, &config.catalogue).map_err(bad)?;
+    let mut event = read_as(value, format, &config.catalogue).map_err(not_an_event)?;
     event.warnings.extend(repairs);
     Ok(event)
 }
 
-/// The format of bytes that are one event in ordinary JSON. None where they have to be parsed in full.
-fn sound_format<'c>(
+/// The format of bytes that are one event in ordinary JSON. `None` if they must be parsed in full.
+fn detect_format<'c>(
     bytes: &[u8],
     selection: &SourceSelection<'c>,
     config: &'c Config,
@@ -244,12 +245,12 @@ fn format_of<'c>(
     match selection {
         SourceSelection::Described(description) => {
             let format = FormatHint::Custom(description);
-            head(document, format, catalogue).map_err(bad)?;
+            head(document, format, catalogue).map_err(not_an_event)?;
             Ok(format)
         }
         SourceSelection::BuiltIn(name) => {
             let source = head(document, FormatHint::Detect, catalogue)
-                .map_err(bad)?
+                .map_err(not_an_event)?
                 .source;
             match source == *name {
                 true => Ok(FormatHint::Detect),
@@ -262,29 +263,29 @@ fn format_of<'c>(
         SourceSelection::ByContent => match head(document, FormatHint::Detect, catalogue) {
             Ok(_) => Ok(FormatHint::Detect),
             Err(error) => {
-                let mut fitting = config
+                let mut matching = config
                     .descriptions()
                     .map(FormatHint::Custom)
                     .filter(|format| head(document, *format, catalogue).is_ok());
-                match (fitting.next(), fitting.next()) {
+                match (matching.next(), matching.next()) {
                     (Some(only), None) => Ok(only),
-                    (Some(_) | None, _) => Err(bad(error)),
+                    (Some(_) | None, _) => Err(not_an_event(error)),
                 }
             }
         },
     }
 }
 
-fn refused(refused: JsonError) -> ReadEventError {
+fn invalid_json(error: JsonError) -> ReadEventError {
     ReadEventError {
-        message: refused.to_string(),
-        help: Some(WHAT_IS_READ.into()),
+        message: error.to_string(),
+        help: Some(INPUT_HELP.into()),
     }
 }
 
-fn bad(error: DecodeError) -> ReadEventError {
+fn not_an_event(error: DecodeError) -> ReadEventError {
     ReadEventError {
         message: error.to_string(),
-        help: error.help.or_else(|| Some(A_SAMPLE.into())),
+        help: error.help.or_else(|| Some(SAMPLE_HELP.into())),
     }
 }

@@ -1,13 +1,13 @@
-//! Events as a sender posts them: the bytes of each, and the source that takes it in.
-//! It refuses to guess between two sources that read the same events.
+//! Reads events for sending: the bytes of each, and the source that accepts it.
+//! If several sources accept an event, `--source` must name one.
 
 use std::collections::VecDeque;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::cli::exit::CommandError;
-use crate::cli::input::file::{InputFile, InputPart, open, unread};
-use crate::cli::input::{ReadEventError, SourceSelection, event, refused};
+use crate::cli::input::file::{InputFile, InputPart, open, read_error};
+use crate::cli::input::{ReadEventError, SourceSelection, event, invalid_json};
 use crate::engine::sources;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
@@ -15,26 +15,26 @@ use flowtrigger_core::event::json::split::{BatchItem, accept_many};
 
 /// One event, ready to be posted.
 pub struct OutgoingEvent<'c> {
-    pub entrance: &'c EventSource,
+    pub source: &'c EventSource,
     pub body: Vec<u8>,
 }
 
-/// A parcel, or why it is none, and where that stands.
+/// One event of the input, or the error, with its location.
 pub struct OutgoingInput<'c> {
     pub place: String,
-    pub parcel: Result<OutgoingEvent<'c>, ReadEventError>,
+    pub event: Result<OutgoingEvent<'c>, ReadEventError>,
 }
 
-/// Where events go: to the source that was named, or to the one that reads them.
+/// Finds the source of an event: the named one, or the one that accepts it.
 #[derive(Clone, Copy)]
 pub struct SourceRouter<'c> {
     config: &'c Config,
     named: Option<&'c EventSource>,
 }
 
-/// The parcels of files in order, read as they are asked for.
+/// The events of files in order. Files are read only as far as the iterator advances.
 pub struct OutgoingEvents<'c> {
-    address: SourceRouter<'c>,
+    router: SourceRouter<'c>,
     files: VecDeque<PathBuf>,
     open: Option<InputFile>,
     ready: VecDeque<OutgoingInput<'c>>,
@@ -47,41 +47,41 @@ impl<'c> SourceRouter<'c> {
             return Ok(Self { config, named });
         };
         match config.sources.get(name) {
-            Some(entrance) => Ok(Self {
+            Some(named) => Ok(Self {
                 config,
-                named: Some(entrance),
+                named: Some(named),
             }),
             None => {
                 let known = sources(config).join(", ");
                 let failure = CommandError::usage(format!("no source is called `{name}`"));
-                Err(failure.help(format!("events come in at {known}")))
+                Err(failure.help(format!("the sources are {known}")))
             }
         }
     }
 
-    pub fn parcels(self, files: &[PathBuf]) -> OutgoingEvents<'c> {
+    pub fn events(self, files: &[PathBuf]) -> OutgoingEvents<'c> {
         OutgoingEvents {
-            address: self,
+            router: self,
             files: files.iter().cloned().collect(),
             open: None,
             ready: VecDeque::new(),
         }
     }
 
-    /// All of a file as one body, byte by byte.
-    pub fn whole(self, file: &Path) -> Result<OutgoingEvent<'c>, ReadEventError> {
+    /// Reads a whole file, unchanged, as one request body.
+    pub fn whole_file(self, file: &Path) -> Result<OutgoingEvent<'c>, ReadEventError> {
         let mut body = Vec::new();
         let name = file.display().to_string();
         let read = open(file)?.read_to_end(&mut body);
-        read.map_err(|error| unread(&name, &error))?;
-        if let Some(entrance) = self.named {
-            return Ok(OutgoingEvent { entrance, body });
+        read.map_err(|error| read_error(&name, &error))?;
+        if let Some(source) = self.named {
+            return Ok(OutgoingEvent { source, body });
         }
         let mut items = accept_many(&body);
         match (items.pop(), items.len()) {
-            (Some(item), 0) => self.parcel(item, |_| body),
+            (Some(item), 0) => self.outgoing(item, |_| body),
             _ => Err(ReadEventError {
-                message: format!("`{name}` holds several events, and one request is signed"),
+                message: format!("`{name}` has several events, but only one request is signed"),
                 help: Some(
                     "`flowtrigger send` sends each; or name the source with `--source` to sign all of it as one body".into(),
                 ),
@@ -89,37 +89,37 @@ impl<'c> SourceRouter<'c> {
         }
     }
 
-    fn parcel(
+    fn outgoing(
         self,
         item: BatchItem,
         body: impl FnOnce(&serde_json::Value) -> Vec<u8>,
     ) -> Result<OutgoingEvent<'c>, ReadEventError> {
-        let accepted = item.outcome.map_err(refused)?;
-        let body = body(&accepted.value);
-        let entrance = match self.named {
-            Some(entrance) => entrance,
-            None => {
-                self.taker(&event(accepted, &SourceSelection::ByContent, self.config)?.source)?
-            }
+        let parsed = item.outcome.map_err(invalid_json)?;
+        let body = body(&parsed.value);
+        let source = match self.named {
+            Some(source) => source,
+            None => self.accepting_source(
+                &event(parsed, &SourceSelection::ByContent, self.config)?.source,
+            )?,
         };
-        Ok(OutgoingEvent { entrance, body })
+        Ok(OutgoingEvent { source, body })
     }
 
-    /// The one entrance for the events of a source.
-    fn taker(self, source: &str) -> Result<&'c EventSource, ReadEventError> {
-        let entrances = self.config.sources.values();
-        let takers: Vec<&EventSource> = entrances.filter(|e| e.source() == source).collect();
-        let (message, help) = match takers.as_slice() {
+    /// The one configured source that accepts the events of a built-in source.
+    fn accepting_source(self, source: &str) -> Result<&'c EventSource, ReadEventError> {
+        let sources = self.config.sources.values();
+        let accepting: Vec<&EventSource> = sources.filter(|s| s.source() == source).collect();
+        let (message, help) = match accepting.as_slice() {
             [one] => return Ok(one),
             [] => (
-                format!("no source takes events of `{source}`"),
+                format!("no source accepts events of `{source}`"),
                 format!("add `{source}: {{}}` under `sources` in the configuration"),
             ),
             several => {
                 let names: Vec<&str> = several.iter().map(|e| e.name.as_str()).collect();
                 let names = names.join(", ");
                 (
-                    format!("several sources take events of `{source}`: {names}"),
+                    format!("several sources accept events of `{source}`: {names}"),
                     "name one of them with `--source NAME`".into(),
                 )
             }
@@ -136,42 +136,42 @@ impl<'c> Iterator for OutgoingEvents<'c> {
 
     fn next(&mut self) -> Option<OutgoingInput<'c>> {
         loop {
-            if let Some(packed) = self.ready.pop_front() {
-                return Some(packed);
+            if let Some(input) = self.ready.pop_front() {
+                return Some(input);
             }
             match &mut self.open {
-                Some(lines) => match lines.next() {
-                    Some(part) => self.take(part),
+                Some(file) => match file.next() {
+                    Some(part) => self.read_part(part),
                     None => self.open = None,
                 },
-                None => self.open = Some(InputFile::of(self.files.pop_front()?)),
+                None => self.open = Some(InputFile::new(self.files.pop_front()?)),
             }
         }
     }
 }
 
 impl OutgoingEvents<'_> {
-    fn take(&mut self, part: InputPart) {
+    fn read_part(&mut self, part: InputPart) {
         let bytes = match part.bytes {
             Ok(bytes) => bytes,
-            Err(bad) => {
+            Err(error) => {
                 self.ready.push_back(OutgoingInput {
                     place: part.name,
-                    parcel: Err(bad),
+                    event: Err(error),
                 });
                 return;
             }
         };
         let items = accept_many(&bytes);
-        // What is one event goes out as it stands; what is taken from a list is written anew.
-        let alone = items.len() == 1 && !bytes.trim_ascii_start().starts_with(b"[");
+        // A single event is sent unchanged; an element of a list is serialized again.
+        let single = items.len() == 1 && !bytes.trim_ascii_start().starts_with(b"[");
         for item in items {
             let place = format!("{}:{}", part.name, part.above + item.line);
-            let parcel = self.address.parcel(item, |value| match alone {
+            let event = self.router.outgoing(item, |value| match single {
                 true => bytes.clone(),
                 false => value.to_string().into_bytes(),
             });
-            self.ready.push_back(OutgoingInput { place, parcel });
+            self.ready.push_back(OutgoingInput { place, event });
         }
     }
 }

@@ -1,5 +1,4 @@
-//! A call as it would be done, as text and as JSON: secrets redacted, where it may go, when it is tried
-//! again. It prints what would be sent and nothing that only looks like it.
+//! Formats a rendered call as text and as JSON, with redacted secrets, egress and retries.
 
 use std::io::{self, Write};
 
@@ -13,10 +12,10 @@ use flowtrigger_core::flow::call::{Call, ExecCall, HttpCall, JqCall, RequestBody
 use flowtrigger_core::flow::step::{OnCrash, Step};
 use flowtrigger_core::language::rendered_text::RenderedText;
 
-/// What names of variables begin with that every command finds.
-const ABOUT: &str = "FLOWTRIGGER_";
-/// How much of a body or a script is shown.
-const BODY: usize = 2_000;
+/// The prefix of the variables that every command gets.
+const STANDARD_PREFIX: &str = "FLOWTRIGGER_";
+/// The maximum number of characters of a body or a script.
+const MAX_BODY: usize = 2_000;
 
 pub fn text(out: &mut Output, call: &Call, step: &Step, outgoing: &EgressPolicy) -> io::Result<()> {
     match call {
@@ -32,12 +31,12 @@ fn jq(out: &mut Output, call: &JqCall) -> io::Result<()> {
 }
 
 fn config(out: &mut Output, call: &SettingsCall) -> io::Result<()> {
-    let place = format!("{} {}", plain(&call.integration), plain(&call.scope));
+    let target = format!("{} {}", plain(&call.integration), plain(&call.scope));
     match &call.patch {
-        None => writeln!(out, "settings of {place}"),
+        None => writeln!(out, "settings of {target}"),
         Some(patch) => writeln!(
             out,
-            "settings of {place}, changed by {}",
+            "settings of {target}, changed by {}",
             cut(&patch.to_string())
         ),
     }
@@ -60,12 +59,12 @@ fn http(out: &mut Output, call: &HttpCall, step: &Step, outgoing: &EgressPolicy)
     schedule(out, step)
 }
 
-/// Where the request may go, as far as it can be told; None for an outbox.
+/// Where the egress policy lets the request go. `None` for an outbox.
 fn egress(call: &HttpCall, outgoing: &EgressPolicy) -> Option<String> {
-    let seen = outgoing.forecast(&call.url.to_string())?;
-    let words = plain(&outgoing.words(&seen)).into_owned();
+    let forecast = outgoing.forecast(&call.url.to_string())?;
+    let words = plain(&outgoing.words(&forecast)).into_owned();
     Some(match call.redirects {
-        _ if matches!(seen, EgressForecast::Refused(_)) => words,
+        _ if matches!(forecast, EgressForecast::Refused(_)) => words,
         0 => words,
         1 => format!("{words}; one redirect is followed, checked again"),
         many => format!("{words}; {many} redirects are followed, each checked again"),
@@ -81,8 +80,11 @@ fn exec(out: &mut Output, call: &ExecCall, step: &Step) -> io::Result<()> {
         cut(&json!(argv).to_string()),
         call.cwd
     )?;
-    // The four that every command finds are told in the documentation.
-    let own = call.env.iter().filter(|(name, _)| !name.starts_with(ABOUT));
+    // The variables of every command are in the documentation.
+    let own = call
+        .env
+        .iter()
+        .filter(|(name, _)| !name.starts_with(STANDARD_PREFIX));
     for (name, value) in own {
         writeln!(out, "       {name}={}", plain(&value.to_string()))?;
     }
@@ -105,7 +107,7 @@ fn schedule(out: &mut Output, step: &Step) -> io::Result<()> {
     }
 }
 
-/// What becomes of a command that a crash cut off; a request always runs again.
+/// What happens to a command after a crash. A request always runs again.
 fn on_crash(step: &Step) -> Option<&'static str> {
     step.action.command()?;
     Some(match step.settings.on_crash {
@@ -129,13 +131,13 @@ fn body_text(body: &RequestBody) -> String {
 }
 
 pub fn cut(text: &str) -> String {
-    match text.char_indices().nth(BODY) {
+    match text.char_indices().nth(MAX_BODY) {
         Some((end, _)) => format!("{}…", plain_lines(&text[..end])),
         None => plain_lines(text),
     }
 }
 
-/// A body or a script may have several lines.
+/// Escapes each line of a body or a script.
 fn plain_lines(text: &str) -> String {
     let lines: Vec<_> = text.split('\n').map(plain).collect();
     lines.join("\n")

@@ -1,5 +1,4 @@
-//! Colour on a terminal, and none elsewhere.
-//! It refuses to carry meaning: every coloured word says the same without its colour.
+//! Colours words of the output if colour is enabled. Colour never carries meaning that the text lacks.
 
 use std::fmt;
 
@@ -21,7 +20,7 @@ pub enum Tone {
 }
 
 impl Paint {
-    pub fn of(out: &Output) -> Self {
+    pub fn new(out: &Output) -> Self {
         Self { color: out.color }
     }
 

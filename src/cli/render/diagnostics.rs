@@ -1,5 +1,5 @@
-//! Diagnostics for people, with the source line and a caret, and for programs, as JSON.
-//! It refuses to fail on any position: one past the end of its text points there.
+//! Formats diagnostics as text, with source line and caret, and as JSON.
+//! Every position is accepted: one past the end of the text points to the end.
 
 use std::io::{self, Write};
 use std::ops::Range;
@@ -10,21 +10,21 @@ use serde_json::{Value, json};
 use crate::cli::output::Output;
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Severity, Span};
 
-/// How many bytes of a line are shown before and after the place, at most; a generated file may be
-/// one line of megabytes.
-const AROUND: usize = 1_000;
+/// The maximum number of bytes of a line before and after the location. A generated file may be one line
+/// of megabytes.
+const MAX_AROUND: usize = 1_000;
 
-/// How many are shown. A slip in a generator is the same mistake in every rule.
-const SHOWN: usize = 100;
+/// The maximum number of printed diagnostics. A bug in a generator repeats the same mistake in every rule.
+const MAX_SHOWN: usize = 100;
 
-/// Every diagnostic with its source line.
+/// Prints the diagnostics with their source lines.
 pub fn text(out: &mut Output, files: &Files, diagnostics: &Diagnostics) -> io::Result<()> {
     let renderer = match out.color {
         true => Renderer::styled(),
         false => Renderer::plain(),
     };
     let renderer = renderer.term_width(out.width);
-    let (shown, more) = most_telling(diagnostics.sorted());
+    let (shown, more) = first_to_show(diagnostics.sorted());
     for diagnostic in shown {
         let rendered = renderer.render(&[report(files, &diagnostic)]);
         writeln!(out, "{rendered}\n")?;
@@ -33,32 +33,31 @@ pub fn text(out: &mut Output, files: &Files, diagnostics: &Diagnostics) -> io::R
         0 => Ok(()),
         more => {
             let more = grouped(more);
-            let help = "`flowtrigger check --format json` tells all of them";
+            let help = "`flowtrigger check --format json` prints all of them";
             writeln!(out, "{more} more, not shown; {help}\n")
         }
     }
 }
 
-/// As many as a person can look at, in their order, and how many are left out. No warning stands where
-/// an error is left out.
-fn most_telling(mut found: Vec<Diagnostic>) -> (Vec<Diagnostic>, usize) {
-    let more = found.len().saturating_sub(SHOWN);
+/// The first diagnostics in order, errors before warnings if not all fit, and the number of the omitted ones.
+fn first_to_show(mut found: Vec<Diagnostic>) -> (Vec<Diagnostic>, usize) {
+    let more = found.len().saturating_sub(MAX_SHOWN);
     if more == 0 {
         return (found, 0);
     }
     let is_error = |found: &Diagnostic| found.severity == Severity::Error;
     let errors = found.iter().filter(|found| is_error(found)).count();
-    let mut room = [SHOWN.min(errors), SHOWN.saturating_sub(errors)];
+    let mut free = [MAX_SHOWN.min(errors), MAX_SHOWN.saturating_sub(errors)];
     found.retain(|found| {
-        let room = &mut room[usize::from(!is_error(found))];
-        let fits = *room > 0;
-        *room = room.saturating_sub(1);
+        let free = &mut free[usize::from(!is_error(found))];
+        let fits = *free > 0;
+        *free = free.saturating_sub(1);
         fits
     });
     (found, more)
 }
 
-/// `3 errors, 1 warning`; the words for none are the caller's.
+/// `3 errors, 1 warning`. Empty text for no diagnostics is up to the caller.
 pub fn counted(diagnostics: &Diagnostics) -> String {
     let (errors, warnings) = (diagnostics.errors(), diagnostics.warnings());
     match (errors, warnings) {
@@ -83,8 +82,8 @@ pub fn number(count: usize, noun: &str) -> String {
 pub fn grouped(count: usize) -> String {
     let digits = count.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.char_indices() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -92,7 +91,7 @@ pub fn grouped(count: usize) -> String {
     grouped
 }
 
-/// The diagnostics as scripts read them.
+/// The diagnostics as JSON.
 pub fn json(files: &Files, diagnostics: &Diagnostics) -> Value {
     let items = diagnostics.sorted().into_iter().map(|diagnostic| {
         json!({
@@ -124,7 +123,7 @@ fn report<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Group<'a> {
                 .line(at.line as usize)
                 .char_column(at.column as usize),
         ),
-        false => located(group, files, at),
+        false => with_location(group, files, at),
     };
     match &diagnostic.help {
         Some(help) => group.element(Level::HELP.message(help.as_str())),
@@ -132,12 +131,12 @@ fn report<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Group<'a> {
     }
 }
 
-/// Adds `file:line:column` and the source line, as far as there are such.
-fn located<'a>(group: Group<'a>, files: &'a Files, at: Span) -> Group<'a> {
+/// Adds `file:line:column` and the source line, if there is a text.
+fn with_location<'a>(group: Group<'a>, files: &'a Files, at: Span) -> Group<'a> {
     let name = files.name(at.file);
     let Some(excerpt) = files
         .get(at.file)
-        .and_then(|file| Excerpt::of(&file.text, at))
+        .and_then(|file| Excerpt::new(&file.text, at))
     else {
         return group.element(Origin::path(name));
     };
@@ -147,7 +146,7 @@ fn located<'a>(group: Group<'a>, files: &'a Files, at: Span) -> Group<'a> {
         .annotation(AnnotationKind::Primary.span(excerpt.span));
     match excerpt.start {
         ExcerptStart::OfLine => group.element(snippet.path(name)),
-        // The renderer cannot count what it does not see.
+        // The renderer cannot compute the column of a cut line.
         ExcerptStart::Within => group
             .element(
                 Origin::path(name)
@@ -158,7 +157,7 @@ fn located<'a>(group: Group<'a>, files: &'a Files, at: Span) -> Group<'a> {
     }
 }
 
-/// The line of a place and where in it the place is.
+/// The source line of a span, and the span within it.
 #[derive(Debug, PartialEq)]
 struct Excerpt<'a> {
     line: &'a str,
@@ -173,9 +172,9 @@ enum ExcerptStart {
 }
 
 impl<'a> Excerpt<'a> {
-    /// None where the mistake is in no line: a file that is not there has no text.
-    fn of(text: &'a str, at: Span) -> Option<Self> {
-        // Positions count from behind a byte order mark.
+    /// Returns `None` for a span without a line, such as that of a missing file.
+    fn new(text: &'a str, at: Span) -> Option<Self> {
+        // Positions do not count a byte order mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if at.line == 0 || text.is_empty() {
             return None;
@@ -185,8 +184,8 @@ impl<'a> Excerpt<'a> {
         let rest = &text[start..];
         let newline = rest.find('\n').map_or(text.len(), |at| start + at);
         let last = start.max(first + text[first..newline].trim_end().len());
-        let left = first.max(floor(text, start.saturating_sub(AROUND)));
-        let right = floor(text, last.min(start + AROUND));
+        let left = first.max(floor(text, start.saturating_sub(MAX_AROUND)));
+        let right = floor(text, last.min(start + MAX_AROUND));
         let end = floor(text, start.saturating_add(at.len as usize));
         Some(Self {
             line: &text[left..right],
@@ -199,7 +198,7 @@ impl<'a> Excerpt<'a> {
     }
 }
 
-/// The last place of a character at or before a byte.
+/// The last character boundary at or before a byte.
 fn floor(text: &str, at: usize) -> usize {
     let at = at.min(text.len());
     (0..=at)
@@ -265,7 +264,7 @@ error[unknown-key]: unknown key `nmae` in a rule
     }
 
     #[test]
-    fn no_position_is_out_of_reach() {
+    fn every_position_is_accepted() {
         for text in [
             "",
             "\n",
@@ -287,8 +286,8 @@ error[unknown-key]: unknown key `nmae` in a rule
         }
     }
 
-    /// The column of the first caret under the column of the text that it points to.
-    fn caret_is_under(rendered: &str, word: &str) {
+    /// Asserts that the first caret is below the text that it points to.
+    fn assert_caret_is_under(rendered: &str, word: &str) {
         use unicode_width::UnicodeWidthStr;
         let lines: Vec<&str> = rendered.lines().collect();
         let caret = lines.iter().position(|l| l.contains('^')).unwrap();
@@ -307,7 +306,7 @@ error[unknown-key]: unknown key `nmae` in a rule
             let start = text.find("wrong").unwrap();
             let column = text[..start].chars().count() + 1;
             let rendered = rendered(text, (1, u32::try_from(column).unwrap(), start, 5));
-            caret_is_under(&rendered, "wrong");
+            assert_caret_is_under(&rendered, "wrong");
             assert!(
                 rendered.contains(&format!("a.yaml:1:{column}\n")),
                 "{rendered}"
@@ -316,12 +315,12 @@ error[unknown-key]: unknown key `nmae` in a rule
     }
 
     #[test]
-    fn a_long_line_is_cut_around_the_place() {
+    fn a_long_line_is_cut_around_the_location() {
         for pad in [200, 100_000] {
             let text = format!("{}wrong{}", "é".repeat(pad), "x".repeat(pad));
             let column = u32::try_from(pad).unwrap() + 1;
             let rendered = rendered(&text, (1, column, 2 * pad, 5));
-            caret_is_under(&rendered, "wrong");
+            assert_caret_is_under(&rendered, "wrong");
             assert!(
                 rendered.contains(&format!("a.yaml:1:{column}\n")),
                 "{rendered}"
@@ -332,7 +331,7 @@ error[unknown-key]: unknown key `nmae` in a rule
     }
 
     #[test]
-    fn a_byte_order_mark_does_not_shift_the_place() {
+    fn a_byte_order_mark_does_not_shift_the_location() {
         let text = "\u{feff}a: 1\na: 2\n";
         let mut files = Files::default();
         let file = files.add("a.yaml", text);
@@ -340,11 +339,11 @@ error[unknown-key]: unknown key `nmae` in a rule
         document::read(file, text, &mut diagnostics);
         let (mut out, written) = Output::captured();
         super::text(&mut out, &files, &diagnostics).unwrap();
-        caret_is_under(&written.text(), "a: 2");
+        assert_caret_is_under(&written.text(), "a: 2");
     }
 
     #[test]
-    fn programs_get_the_same_as_people() {
+    fn json_has_the_same_fields_as_text() {
         let mut files = Files::default();
         let file = files.add("a.yaml", "x");
         let at = Span {

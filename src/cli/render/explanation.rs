@@ -1,5 +1,4 @@
-//! An explanation as text for people: every predicate on one line, then what would change the answer,
-//! then what would be done. It adds no judgement of its own.
+//! Formats an explanation as text and as JSON: the verdict, one line per predicate, and near misses.
 
 use std::io::{self, Write};
 
@@ -21,27 +20,27 @@ use flowtrigger_core::matching::explain::{Explanation, NearMiss};
 use flowtrigger_core::path::redact;
 use flowtrigger_core::rule::Rule;
 
-/// How much of a value is shown on a line.
-const VALUE: usize = 60;
+/// The maximum number of characters of a value.
+const MAX_VALUE: usize = 60;
 
-/// The line that names an event, its warnings, and its redacted fields.
+/// Prints the line of an event, its warnings and its redacted fields.
 pub fn event(out: &mut Output, event: &Event) -> io::Result<()> {
     brief(out, &EventSummary::of(event))?;
-    let places = redact::places(event);
-    if !places.is_empty() {
-        let label = Paint::of(out).tone(Tone::Yellow, "redacted:");
+    let paths = redact::places(event);
+    if !paths.is_empty() {
+        let label = Paint::new(out).tone(Tone::Yellow, "redacted:");
         writeln!(
             out,
             "  {label} {}, and the body as received",
-            plain(&places.join(", "))
+            plain(&paths.join(", "))
         )?;
     }
     Ok(())
 }
 
-/// The line that names an event, and its warnings.
+/// Prints the line of an event and its warnings.
 pub fn brief(out: &mut Output, event: &EventSummary) -> io::Result<()> {
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     write!(
         out,
         "{} {}/{}",
@@ -64,16 +63,16 @@ pub fn brief(out: &mut Output, event: &EventSummary) -> io::Result<()> {
     Ok(())
 }
 
-/// One rule's verdict with every predicate.
+/// Prints the verdict of a rule and every predicate.
 pub fn rule(
     out: &mut Output,
     rule: &Rule,
     explanation: &Explanation,
     files: &Files,
 ) -> io::Result<()> {
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     let trace = &explanation.trace;
-    let standing = trace
+    let failing = trace
         .lines
         .iter()
         .filter(|l| l.verdict != Verdict::Match)
@@ -92,10 +91,10 @@ pub fn rule(
     )?;
     write!(out, "  {}", paint.tone(Tone::Dim, &files.place(rule.at)))?;
     if rule.mode == Mode::Shadow {
-        write!(out, "  (shadow: recorded, never acted)")?;
+        write!(out, "  (shadow: recorded, never executed)")?;
     }
     writeln!(out)?;
-    match (trace.lines.len(), standing) {
+    match (trace.lines.len(), failing) {
         (0, _) => writeln!(out, "  no conditions: every event of its types matches")?,
         (all, 0) => writeln!(out, "  {all} of {all} predicates hold")?,
         (all, n) => writeln!(out, "  {} of {all} predicates hold, {n} not", all - n)?,
@@ -107,13 +106,13 @@ pub fn rule(
     Ok(())
 }
 
-/// The recorded outcome, where it is not that of this evaluation.
+/// Prints a warning about a recorded outcome that differs from this evaluation's.
 pub fn contradiction(out: &mut Output, text: &str) -> io::Result<()> {
-    let label = Paint::of(out).tone(Tone::Yellow, "warning:");
+    let label = Paint::new(out).tone(Tone::Yellow, "warning:");
     writeln!(out, "  {label} {text}")
 }
 
-/// The line for a recorded outcome that differs from this evaluation's.
+/// Describes a recorded outcome that differs from this evaluation's.
 pub fn recorded_otherwise(recorded: bool, truth: Truth) -> String {
     match recorded {
         true => format!(
@@ -127,23 +126,23 @@ pub fn recorded_otherwise(recorded: bool, truth: Truth) -> String {
     }
 }
 
-/// The predicates, aligned.
+/// Prints the predicates in aligned columns.
 pub fn lines(out: &mut Output, trace: &Trace, files: &Files) -> io::Result<()> {
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     let rows: Vec<[String; 4]> = trace.lines.iter().map(columns).collect();
     let wide = |column: usize| rows.iter().map(|r| width(&r[column])).max().unwrap_or(0);
     let widths = [wide(0).min(40), wide(1).min(24), wide(2).min(48)];
     for (line, row) in trace.lines.iter().zip(&rows) {
-        let (tone, word) = verdict(line.verdict);
+        let (tone, label) = verdict(line.verdict);
         writeln!(
             out,
             "  {} {}  {}  want {}  {}  {}",
-            paint.tone(tone, word),
+            paint.tone(tone, label),
             padded(&row[0], widths[0]),
             padded(&row[1], widths[1]),
             padded(&row[2], widths[2]),
             row[3],
-            paint.tone(Tone::Dim, &short_place(line, files)),
+            paint.tone(Tone::Dim, &line_and_column(line, files)),
         )?;
         if let Some(hint) = &line.hint {
             writeln!(out, "          {}", paint.tone(Tone::Cyan, hint))?;
@@ -169,7 +168,7 @@ fn columns(line: &TraceLine) -> [String; 4] {
 }
 
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(VALUE) {
+    match text.char_indices().nth(MAX_VALUE) {
         Some((end, _)) => format!("{}…", plain(&text[..end])),
         None => plain(text).into_owned(),
     }
@@ -184,8 +183,8 @@ fn verdict(verdict: Verdict) -> (Tone, &'static str) {
     }
 }
 
-/// The line and column; the file stands in the rule's heading.
-fn short_place(line: &TraceLine, files: &Files) -> String {
+/// The line and column. The file is in the heading of the rule.
+fn line_and_column(line: &TraceLine, files: &Files) -> String {
     match files.get(line.at.file) {
         Some(_) => format!("{}:{}", line.at.line, line.at.column),
         None => String::new(),
@@ -193,7 +192,7 @@ fn short_place(line: &TraceLine, files: &Files) -> String {
 }
 
 fn near_miss(out: &mut Output, near: &NearMiss) -> io::Result<()> {
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     match &near.set {
         Some(value) => {
             let set = format!("--set {}={}", near.path, shell_quoted(value));
@@ -203,7 +202,7 @@ fn near_miss(out: &mut Output, near: &NearMiss) -> io::Result<()> {
     }
 }
 
-/// A value as it is typed on a command line.
+/// A value quoted for a shell.
 fn shell_quoted(value: &Value) -> String {
     let text = match value {
         // Text that would be read as another type keeps its quotes.
@@ -217,7 +216,7 @@ fn shell_quoted(value: &Value) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// One rule's verdict as the contract has it.
+/// The verdict of a rule as JSON.
 pub fn rule_json(rule: &Rule, explanation: &Explanation, files: &Files) -> Value {
     json!({
         "name": rule.name,
@@ -252,12 +251,12 @@ pub fn trace_json(trace: &Trace, files: &Files) -> Value {
     trace.lines.iter().map(line).collect()
 }
 
-/// An event as every command's JSON names it.
+/// The header of an event as JSON, the same for every command.
 pub fn event_json(event: &Event) -> Value {
     event.about.clone()
 }
 
-/// The same, without the event's values.
+/// The same from a summary.
 pub fn brief_json(event: &EventSummary) -> Value {
     let key = event.key.as_deref();
     Event::about(&event.source, &event.event_type, &event.id, key, event.time)
@@ -268,14 +267,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wide_letters_keep_the_columns_in_line() {
+    fn wide_characters_keep_columns_aligned() {
         assert_eq!(padded("緊急", 6), "緊急  ");
         assert_eq!(padded("a", 3), "a  ");
         assert_eq!(padded("longer", 3), "longer");
     }
 
     #[test]
-    fn a_suggested_value_survives_the_shell() {
+    fn suggested_values_are_quoted_for_the_shell() {
         for (value, typed) in [
             (json!("urgent"), "urgent"),
             (json!("7"), "'\"7\"'"),

@@ -1,5 +1,4 @@
-//! The gates of a matching rule as text and as JSON, each with its value for the event at hand.
-//! It adds no judgement of its own.
+//! Formats the gates of a matching rule as text and as JSON, each with its value for the event.
 
 use std::io::{self, Write};
 
@@ -20,8 +19,8 @@ pub fn text(
     views: &[GateStatus<'_>],
 ) -> io::Result<()> {
     if let Some(view) = loops {
-        let standing = view.standing.describe() + &view.describe_cause();
-        line(out, GATE, &view.describe(), (&view.standing, &standing))?;
+        let state = view.standing.describe() + &view.describe_cause();
+        line(out, GATE, &view.describe(), (&view.standing, &state))?;
     }
     for view in views {
         let words = view.standing.describe();
@@ -39,10 +38,10 @@ fn line(
     out: &mut Output,
     gate: &str,
     rule: &str,
-    (standing, words): (&GateState, &str),
+    (state, words): (&GateState, &str),
 ) -> io::Result<()> {
-    let paint = Paint::of(out);
-    let tone = match standing {
+    let paint = Paint::new(out);
+    let tone = match state {
         GateState::Closed { .. } => Tone::Red,
         GateState::Open | GateState::Gathers { .. } => Tone::Green,
         GateState::NotConsulted | GateState::NeverSuppresses { .. } => Tone::Dim,
@@ -81,11 +80,11 @@ fn rule(view: &GateStatus<'_>) -> String {
 }
 
 pub fn json(loops: Option<&LoopGuardStatus>, views: &[GateStatus<'_>]) -> Value {
-    let gates = loops.map(of_loops).into_iter();
-    gates.chain(views.iter().map(one)).collect()
+    let gates = loops.map(loop_guard_json).into_iter();
+    gates.chain(views.iter().map(gate_json)).collect()
 }
 
-fn of_loops(view: &LoopGuardStatus) -> Value {
+fn loop_guard_json(view: &LoopGuardStatus) -> Value {
     let (ours, actor) = match &view.origin {
         ActorOrigin::OurConnection { actor } => (Some(true), Some(actor)),
         ActorOrigin::Other { actor } => (Some(false), Some(actor)),
@@ -103,7 +102,7 @@ fn of_loops(view: &LoopGuardStatus) -> Value {
         "depth": view.lineage.map(|lineage| lineage.depth),
         "depth_limit": limits.depth,
         "caused_by": view.lineage.and_then(|lineage| lineage.cause).map(|run| run.0),
-        "standing": view.standing.as_str(),
+        "state": view.standing.as_str(),
     });
     if let GateState::Closed { why } = &view.standing {
         gate["why"] = why.as_str().into();
@@ -111,7 +110,7 @@ fn of_loops(view: &LoopGuardStatus) -> Value {
     gate
 }
 
-fn one(view: &GateStatus<'_>) -> Value {
+fn gate_json(view: &GateStatus<'_>) -> Value {
     let Gate { kind, per, window } = view.gate;
     let value = match view.value.as_str() {
         "" => Value::Null,
@@ -122,7 +121,7 @@ fn one(view: &GateStatus<'_>) -> Value {
         "per": per.as_ref().map(|per| &per.text),
         "value": value,
         "window": window.as_secs_f64(),
-        "standing": view.standing.as_str(),
+        "state": view.standing.as_str(),
     });
     match kind {
         GateKind::Dedupe => {}

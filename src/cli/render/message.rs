@@ -1,5 +1,4 @@
-//! A single message outside of any file: what went wrong and what to do about it.
-//! It refuses to add words of its own.
+//! Prints an error or a note that has no location in a file, with its help line.
 
 use std::io::{self, Write};
 
@@ -9,25 +8,25 @@ const RED: &str = "\u{1b}[1;31m";
 const CYAN: &str = "\u{1b}[36m";
 const PLAIN: &str = "\u{1b}[0m";
 
-/// `error: …` and, indented, its help.
+/// `error: …` and the indented help line.
 pub fn error(out: &mut Output, message: &str, help: Option<&str>) -> io::Result<()> {
-    headed(out, ("error", RED), message, help)
+    labelled(out, ("error", RED), message, help)
 }
 
-/// `note: …`: nothing is wrong.
+/// `note: …`, for information.
 pub fn note(out: &mut Output, message: &str, help: Option<&str>) -> io::Result<()> {
-    headed(out, ("note", CYAN), message, help)
+    labelled(out, ("note", CYAN), message, help)
 }
 
-fn headed(
+fn labelled(
     out: &mut Output,
-    (word, tone): (&str, &str),
+    (label, tone): (&str, &str),
     message: &str,
     help: Option<&str>,
 ) -> io::Result<()> {
     match out.color {
-        true => writeln!(out, "{tone}{word}{PLAIN}: {message}")?,
-        false => writeln!(out, "{word}: {message}")?,
+        true => writeln!(out, "{tone}{label}{PLAIN}: {message}")?,
+        false => writeln!(out, "{label}: {message}")?,
     }
     match help {
         Some(help) => writeln!(out, "  help: {help}"),

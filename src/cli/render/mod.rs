@@ -1,5 +1,4 @@
-//! How answers look on a terminal: messages, diagnostics with their source lines, tables.
-//! It refuses to decide what is told; it only lays it out.
+//! Formats results as text and as JSON: messages, diagnostics, tables, runs, plans.
 
 pub mod call;
 pub mod color;

@@ -1,5 +1,5 @@
-//! A plan as text and as JSON: the way through the steps, each comparison with what it saw, each call as
-//! it would be done. It guesses nothing: what is known later is said to be.
+//! Formats a plan as text and as JSON: steps in order, conditions with values, rendered calls.
+//! What depends on the result of an earlier step is marked as such.
 
 use std::io::{self, Write};
 
@@ -31,42 +31,46 @@ pub fn text(
     if plan.is_empty() {
         return Ok(());
     }
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     let lane = match &rule.lane {
         Lane::Key if rule.is_about_tickets() => "one run at a time for each ticket".to_owned(),
         Lane::Key => "one run at a time for each key of an event".to_owned(),
         Lane::Per(path) => format!("one run at a time for each {}", path.text),
         Lane::None => "runs do not wait for each other".to_owned(),
     };
-    let acts = match rule.mode {
+    let effect = match rule.mode {
         Mode::Live => "nothing was sent",
         Mode::Shadow | Mode::Disabled => "nothing would be sent",
     };
-    writeln!(out, "  {}  {acts}; {lane}", paint.tone(Tone::Bold, "plan"))?;
-    let mut counted = 0;
+    writeln!(
+        out,
+        "  {}  {effect}; {lane}",
+        paint.tone(Tone::Bold, "plan")
+    )?;
+    let mut number = 0;
     for planned in plan {
-        counted += usize::from(planned.depth == 0 && !planned.what.continues_previous());
+        number += usize::from(planned.depth == 0 && !planned.what.continues_previous());
         let heading = match planned.depth {
-            0 => format!("{counted} {}", planned.step_path),
+            0 => format!("{number} {}", planned.step_path),
             _ => planned.step_path.clone(),
         };
         let heading = paint.tone(Tone::Bold, &plain(&heading)).to_string();
         out.indented(2 * planned.depth, |out| {
             write!(out, "    {heading}  ")?;
-            one(out, planned, outgoing, files)
+            step(out, planned, outgoing, files)
         })?;
     }
     on_dead(out, rule, files)
 }
 
-/// The steps that would tell of a dead run, by name: what they would send depends on its error.
+/// Lists the steps under `on_dead` by name. What they would send depends on the error.
 fn on_dead(out: &mut Output, rule: &Rule, files: &Files) -> io::Result<()> {
     let Some(first) = rule.on_dead.as_ref().and_then(|flow| flow.steps.first()) else {
         return Ok(());
     };
     let steps = rule.on_dead.iter().flat_map(|flow| &flow.steps);
     let names: Vec<&str> = steps.map(|step| step.name.as_str()).collect();
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     writeln!(
         out,
         "    {}  {}  {}",
@@ -76,7 +80,7 @@ fn on_dead(out: &mut Output, rule: &Rule, files: &Files) -> io::Result<()> {
     )
 }
 
-/// As `on_dead` says it, without what its steps would send.
+/// The steps under `on_dead` as JSON, without their calls.
 pub fn on_dead_json(rule: &Rule, files: &Files) -> Value {
     let steps = rule.on_dead.iter().flat_map(|flow| &flow.steps);
     let step = |step: &Step| {
@@ -89,7 +93,7 @@ pub fn on_dead_json(rule: &Rule, files: &Files) -> Value {
     steps.map(step).collect()
 }
 
-fn one(
+fn step(
     out: &mut Output,
     planned: &PlanStep<'_>,
     outgoing: &EgressPolicy,
@@ -97,15 +101,16 @@ fn one(
 ) -> io::Result<()> {
     let kind = planned.step.action.kind();
     match &planned.what {
-        PlanStepKind::Call(shown, gave) => {
-            call::text(out, shown, planned.step, outgoing)?;
-            gave.iter().try_for_each(|gave| answer(out, &gave.outcome))
+        PlanStepKind::Call(call, simulated) => {
+            call::text(out, call, planned.step, outgoing)?;
+            let mut simulated = simulated.iter();
+            simulated.try_for_each(|attempt| outcome(out, &attempt.outcome))
         }
         PlanStepKind::Guard { truth, trace } => {
             let words = match (truth, planned.depth) {
-                (Truth::True, _) => "holds: the run goes on",
+                (Truth::True, _) => "holds: the run continues",
                 (_, 0) => "does not hold: the run would end here, skipped",
-                (_, _) => "does not hold: what it stands in would end here, skipped",
+                (_, _) => "does not hold: the enclosing flow would end here, skipped",
             };
             writeln!(out, "{kind}  {words}")?;
             out.indented(5, |out| lines(out, trace, files))
@@ -114,21 +119,21 @@ fn one(
             branches: evaluated,
             taken,
         } => {
-            writeln!(out, "{kind}  {}", taken_words(*taken))?;
+            writeln!(out, "{kind}  {}", describe_branch(*taken))?;
             out.indented(5, |out| branches(out, evaluated, files))
         }
         PlanStepKind::Undecided(evaluated) => {
             let open = evaluated.len() + 1;
             writeln!(
                 out,
-                "{kind}  branch {open} reads what an earlier step gets; {TELL}"
+                "{kind}  branch {open} reads the result of an earlier step; {MOCK_HINT}"
             )?;
             out.indented(5, |out| branches(out, evaluated, files))
         }
         PlanStepKind::Set(value) => writeln!(out, "{kind}  {}", cut(&value.to_string())),
         PlanStepKind::Items(0) => writeln!(out, "{kind}  the list is empty"),
         PlanStepKind::Items(items) => writeln!(out, "{kind}  {}", number(*items, "item")),
-        PlanStepKind::More => writeln!(out, "and so on for the items that are left"),
+        PlanStepKind::More => writeln!(out, "the same for the remaining items"),
         PlanStepKind::Wait { until } => {
             writeln!(out, "{kind}  until {until:.0}; no other run waits for it")
         }
@@ -138,7 +143,10 @@ fn one(
             let message = message.as_deref().map(cut).unwrap_or_default();
             writeln!(out, "{kind}  {message}")
         }
-        PlanStepKind::Later => writeln!(out, "{kind}  reads what an earlier step gets; {TELL}"),
+        PlanStepKind::Later => writeln!(
+            out,
+            "{kind}  reads the result of an earlier step; {MOCK_HINT}"
+        ),
         PlanStepKind::Fails(why) => {
             writeln!(out, "{kind}  would end the run as dead: {}", plain(why))
         }
@@ -146,21 +154,21 @@ fn one(
     }
 }
 
-/// How to be told what only a step that ran knows.
-const TELL: &str = "`--mock STEP=FILE` says what that is";
+/// The hint for values that only an executed step has.
+const MOCK_HINT: &str = "simulate it with `--mock STEP=FILE`";
 
-/// What a call was told to give.
-fn answer(out: &mut Output, outcome: &CallResult) -> io::Result<()> {
-    match outcome {
+/// The simulated outcome of a call.
+fn outcome(out: &mut Output, result: &CallResult) -> io::Result<()> {
+    match result {
         Ok(Reply { value: result }) => writeln!(out, "       gives {}", cut(&result.to_string())),
         Err(CallFailure { message, .. }) => writeln!(out, "       fails: {}", plain(message)),
     }
 }
 
-fn taken_words(taken: Option<usize>) -> String {
+fn describe_branch(taken: Option<usize>) -> String {
     match taken {
         Some(branch) => format!("takes branch {}", branch + 1),
-        None => "no branch holds: the run goes on behind it".into(),
+        None => "no branch holds: the run continues after it".into(),
     }
 }
 
@@ -170,7 +178,7 @@ fn branches(out: &mut Output, evaluated: &[PlanBranch], files: &Files) -> io::Re
             Truth::True => "holds",
             Truth::False | Truth::Unknown => "does not hold",
         };
-        let (paint, place) = (Paint::of(out), files.place(branch.at));
+        let (paint, place) = (Paint::new(out), files.place(branch.at));
         let place = paint.tone(Tone::Dim, &place);
         writeln!(out, "  branch {} {words}  {place}", number + 1)?;
         out.indented(2, |out| lines(out, &branch.trace, files))?;
@@ -180,11 +188,11 @@ fn branches(out: &mut Output, evaluated: &[PlanBranch], files: &Files) -> io::Re
 
 pub fn json(plan: &[PlanStep<'_>], outgoing: &EgressPolicy, files: &Files) -> Value {
     plan.iter()
-        .map(|planned| one_json(planned, outgoing, files))
+        .map(|planned| step_json(planned, outgoing, files))
         .collect()
 }
 
-fn one_json(planned: &PlanStep<'_>, outgoing: &EgressPolicy, files: &Files) -> Value {
+fn step_json(planned: &PlanStep<'_>, outgoing: &EgressPolicy, files: &Files) -> Value {
     let step = planned.step;
     let mut line = json!({
         "step": step.name,
@@ -193,7 +201,9 @@ fn one_json(planned: &PlanStep<'_>, outgoing: &EgressPolicy, files: &Files) -> V
         "at": files.place(step.at),
     });
     let details = match &planned.what {
-        PlanStepKind::Call(shown, gave) => call_json(shown, gave.as_deref(), step, outgoing),
+        PlanStepKind::Call(call, simulated) => {
+            call_json(call, simulated.as_deref(), step, outgoing)
+        }
         PlanStepKind::Guard { truth, trace } => {
             json!({"verdict": truth.label(), "predicates": trace_json(trace, files)})
         }
@@ -206,7 +216,7 @@ fn one_json(planned: &PlanStep<'_>, outgoing: &EgressPolicy, files: &Files) -> V
         }),
         PlanStepKind::Undecided(evaluated) => json!({
             "branches": branches_json(evaluated, files),
-            "later": "a branch reads what an earlier step gets",
+            "later": "a branch reads the result of an earlier step",
         }),
         PlanStepKind::Set(value) => json!({"value": value}),
         PlanStepKind::Items(items) => json!({"items": items}),
@@ -215,7 +225,7 @@ fn one_json(planned: &PlanStep<'_>, outgoing: &EgressPolicy, files: &Files) -> V
         PlanStepKind::Enters(flow) => json!({"flow": flow}),
         PlanStepKind::Caught(why) => json!({"caught": why}),
         PlanStepKind::End(message) => json!({"message": message}),
-        PlanStepKind::Later => json!({"later": "reads what an earlier step gets"}),
+        PlanStepKind::Later => json!({"later": "reads the result of an earlier step"}),
         PlanStepKind::Fails(why) => json!({"fails": why}),
         PlanStepKind::Stops(why) => json!({"stops": why}),
     };
@@ -225,9 +235,14 @@ fn one_json(planned: &PlanStep<'_>, outgoing: &EgressPolicy, files: &Files) -> V
     line
 }
 
-fn call_json(shown: &Call, gave: Option<&Attempt>, step: &Step, outgoing: &EgressPolicy) -> Value {
-    let mut value = call::json_of(shown, step, outgoing);
-    match gave.map(|attempt| &attempt.outcome) {
+fn call_json(
+    call: &Call,
+    simulated: Option<&Attempt>,
+    step: &Step,
+    outgoing: &EgressPolicy,
+) -> Value {
+    let mut value = call::json_of(call, step, outgoing);
+    match simulated.map(|attempt| &attempt.outcome) {
         Some(Ok(Reply { value: result })) => value["gives"] = result.clone(),
         Some(Err(CallFailure { message, .. })) => value["fails"] = message.as_str().into(),
         None => {}

@@ -1,5 +1,4 @@
-//! A run as text and as JSON: where it stands, what was tried, what a person can do about it.
-//! It judges nothing and knows no rule.
+//! Formats a run as text and as JSON: state, gates, chain, attempts and possible commands.
 
 use std::io::{self, Write};
 
@@ -37,7 +36,7 @@ pub fn tone(state: &RunState) -> Tone {
     }
 }
 
-/// Why it stands where it does, in words; empty where that says itself.
+/// Describes why a run is in its state. Empty if the state needs no reason.
 pub fn why(row: &RunRow) -> String {
     match &row.state {
         RunState::Retrying { until } => {
@@ -50,7 +49,10 @@ pub fn why(row: &RunRow) -> String {
         }
         RunState::Waiting { until } => format!("until {}", seconds(*until)),
         RunState::Debouncing { until } => {
-            format!("until {}, unless another event comes", seconds(*until))
+            format!(
+                "until {}, or later if another event arrives",
+                seconds(*until)
+            )
         }
         RunState::Queued
         | RunState::Running
@@ -60,73 +62,75 @@ pub fn why(row: &RunRow) -> String {
     }
 }
 
-/// The same, or else whose death it tells of.
-pub fn about(row: &RunRow) -> String {
+/// Describes why a run is in its state, or which dead run it reports on.
+pub fn describe_run(row: &RunRow) -> String {
     match (why(row), row.tells_of) {
-        (why, Some(RunId(dead))) if why.is_empty() => format!("tells of the death of run {dead}"),
+        (why, Some(RunId(dead))) if why.is_empty() => format!("reports that run {dead} is dead"),
         (why, _) => why,
     }
 }
 
-/// What happens next, or what a person can have happen.
-pub fn next(row: &RunRow, behind: Option<RunId>) -> String {
+/// Describes what happens next, and which commands are possible.
+pub fn next(row: &RunRow, blocked_by: Option<RunId>) -> String {
     let RunId(id) = row.id;
     match &row.state {
-        RunState::Queued => match behind {
+        RunState::Queued => match blocked_by {
             Some(RunId(first)) => {
-                format!("waits for run {first}, which comes before it in its lane")
+                format!("waits for run {first}, which is before it in its lane")
             }
-            None => "it starts when a daemon has room for it".into(),
+            None => "it starts when the limits of the daemon allow it".into(),
         },
-        RunState::Running => "a daemon is at it; where that one has ended without a word, the next start goes on with it".into(),
+        RunState::Running => {
+            "a daemon executes it; after a crash the next start continues it".into()
+        }
         RunState::Retrying { until } => format!(
-            "tries again at {}; `flowtrigger runs cancel {id}` gives it up",
+            "next attempt at {}; `flowtrigger runs cancel {id}` cancels it",
             seconds(*until)
         ),
         RunState::Waiting { until } => format!(
-            "goes on at {}, and holds up no other run until then; `flowtrigger runs cancel {id}` gives it up",
+            "continues at {} and blocks no other run until then; `flowtrigger runs cancel {id}` cancels it",
             seconds(*until)
         ),
         RunState::Debouncing { until } => format!(
-            "starts at {} unless another event comes before; `flowtrigger runs cancel {id}` gives it up",
+            "starts at {} if no other event arrives before; `flowtrigger runs cancel {id}` cancels it",
             seconds(*until)
         ),
         RunState::Done => "nothing".into(),
         RunState::Skipped { .. } => format!(
-            "nothing; where its guard was wrong, mend the rule and `flowtrigger runs replay {id}`"
+            "nothing; if the guard is wrong, correct the rule and write `flowtrigger runs replay {id}`"
         ),
         RunState::Shadow => format!(
-            "nothing: its rule only watches; set `mode: live`, and `flowtrigger runs replay {id}` acts"
+            "nothing: its rule is in shadow mode; set `mode: live`, then `flowtrigger runs replay {id}` acts"
         ),
         RunState::Suppressed { .. } => {
-            format!("nothing; `flowtrigger runs replay {id}` runs it past its gates")
+            format!("nothing; `flowtrigger runs replay {id}` runs it without gates")
         }
         RunState::Held { .. } => format!(
-            "nothing until you decide: `flowtrigger runs retry {id}` goes on with it, `flowtrigger runs cancel {id}` gives it up"
+            "nothing until you decide: `flowtrigger runs retry {id}` continues it, `flowtrigger runs cancel {id}` cancels it"
         ),
         RunState::Dead { .. } => format!(
-            "nothing; when the cause is mended, `flowtrigger runs retry {id}` goes on where it stopped, `flowtrigger runs replay {id}` starts anew with today's rules"
+            "nothing; after the cause is fixed, `flowtrigger runs retry {id}` continues where it stopped, `flowtrigger runs replay {id}` starts again with the current rules"
         ),
-        RunState::Cancelled => format!("nothing; `flowtrigger runs retry {id}` takes it up again"),
+        RunState::Cancelled => format!("nothing; `flowtrigger runs retry {id}` continues it"),
     }
 }
 
-/// When an event came, and how often again.
-pub fn came(arrived: &EventRecord) -> String {
+/// Describes when an event was received, and how often again.
+pub fn describe_received(arrived: &EventRecord) -> String {
     let head = &arrived.head;
     let first = seconds(head.received);
     match (head.redelivered, head.last_came) {
-        (0, _) => format!("came {first}"),
+        (0, _) => format!("received {first}"),
         (again, Some(last)) => format!(
-            "came {first}, and {} again, last {}: nothing ran twice",
+            "received {first}; redelivered {}, last {}: nothing ran twice",
             number(usize::try_from(again).unwrap_or(usize::MAX), "time"),
             seconds(last)
         ),
-        (again, None) => format!("came {first}, and {again} times again"),
+        (again, None) => format!("received {first}; redelivered {again} times"),
     }
 }
 
-/// What each gate said when the run was planned. Those after a closed one were not asked.
+/// The state of each gate when the run was planned. Gates after a closed one were not checked.
 pub fn gate_lines(story: &RunDetail) -> Vec<String> {
     let mut lines = Vec::new();
     if let RunState::Suppressed { gate, why } = &story.row.state
@@ -134,30 +138,30 @@ pub fn gate_lines(story: &RunDetail) -> Vec<String> {
     {
         return vec![format!("{gate}  closed: {}", plain(why))];
     }
-    if let Some(lineage) = lineage(&story.row) {
-        lines.push(format!("{GATE}  open; {lineage}"));
+    if let Some(causation) = describe_causation(&story.row) {
+        lines.push(format!("{GATE}  open; {causation}"));
     }
     for ask in &story.asks {
         let gate = ask.kind.word();
-        let of = format!("{gate}  {}", plain(&ask.value));
-        let of = of.trim_end();
+        let label = format!("{gate}  {}", plain(&ask.value));
+        let label = label.trim_end();
         if let RunState::Suppressed { gate: closed, why } = &story.row.state
             && closed == gate
         {
-            lines.push(format!("{of}  closed: {}", plain(why)));
+            lines.push(format!("{label}  closed: {}", plain(why)));
             return lines;
         }
-        let charge = story
+        let admission = story
             .charges
             .iter()
             .find(|charge| charge.gate == gate && charge.value == ask.value);
-        let counts = match charge {
-            Some(charge) => format!("counts until {}", seconds(charge.until)),
-            None => "counts no more".to_owned(),
+        let counts = match admission {
+            Some(admission) => format!("counts until {}", seconds(admission.until)),
+            None => "no longer counts".to_owned(),
         };
         lines.push(match DebounceCheck::of(ask) {
-            Some(debounce) => format!("{of}  {}", gathers(&debounce, story.window.as_ref())),
-            None => format!("{of}  open, window {}; {counts}", words(ask.window)),
+            Some(debounce) => format!("{label}  {}", gathers(&debounce, story.window.as_ref())),
+            None => format!("{label}  open, window {}; {counts}", words(ask.window)),
         });
     }
     if let (RunState::Suppressed { gate, why }, true) = (&story.row.state, story.asks.is_empty()) {
@@ -166,31 +170,30 @@ pub fn gate_lines(story: &RunDetail) -> Vec<String> {
     lines
 }
 
-/// Where a run stands in a chain of our own actions; None where nothing led to it.
-pub fn lineage(row: &RunRow) -> Option<String> {
+/// Describes the cause of a run in a chain of our own actions. `None` if no run caused it.
+pub fn describe_causation(row: &RunRow) -> Option<String> {
     let Causation { depth, cause } = row.lineage;
     match (depth, cause) {
         (0, None) => None,
-        (0, Some(RunId(run))) => Some(format!("may be caused by run {run}: no actor was told")),
-        (depth, Some(RunId(run))) => Some(format!("caused by run {run}, depth {depth}")),
-        (depth, None) => Some(format!(
-            "caused by us, depth {depth}; which run it was is not known"
+        (0, Some(RunId(run))) => Some(format!(
+            "may be caused by run {run}: the event names no actor"
         )),
+        (depth, Some(RunId(run))) => Some(format!("caused by run {run}, depth {depth}")),
+        (depth, None) => Some(format!("caused by us, depth {depth}; the run is unknown")),
     }
 }
 
-/// The chain that ends in a suppressed run: each run with the event that it was planned for, which the
-/// run below it caused.
+/// Prints the chain of a suppressed run: each run with its event, which the run below it caused.
 pub fn chain(out: &mut Output, story: &RunDetail) -> io::Result<()> {
     if story.chain.is_empty() {
         return Ok(());
     }
-    let certain = match story.row.lineage.depth {
-        0 => "the event of each run came soon after the run below it, and tells no actor",
+    let title_note = match story.row.lineage.depth {
+        0 => "the event of each run arrived soon after the run below it and names no actor",
         _ => "the event of each run was caused by the run below it",
     };
-    let title = Paint::of(out).tone(Tone::Bold, "chain").to_string();
-    writeln!(out, "  {title}  {certain}")?;
+    let title = Paint::new(out).tone(Tone::Bold, "chain").to_string();
+    writeln!(out, "  {title}  {title_note}")?;
     let mut table = Table::default();
     for (number, row) in std::iter::once(&story.row).chain(&story.chain).enumerate() {
         let arrow = if number == 0 { " " } else { "←" };
@@ -205,36 +208,36 @@ pub fn chain(out: &mut Output, story: &RunDetail) -> io::Result<()> {
     table.write(out)?;
     let last = story.chain.last().and_then(|last| last.lineage.cause);
     match last {
-        Some(RunId(run)) => writeln!(out, "    ← run {run}, and what came before it"),
+        Some(RunId(run)) => writeln!(out, "    ← run {run}, and earlier runs"),
         None => Ok(()),
     }
 }
 
-/// Every line of a log.
+/// Prints the run log.
 pub fn log(out: &mut Output, log: &[LogEntry]) -> io::Result<()> {
     let mut table = Table::default();
     for line in log {
         match line {
             LogEntry::Attempt(attempt) => table.row([
                 format!("  {}", attempt.step),
-                format!("try {}", attempt.number),
+                format!("attempt {}", attempt.number),
                 millis(attempt),
                 words(attempt.took),
                 outcome(&attempt.outcome),
             ]),
             LogEntry::Started { step, number, at } => table.row([
                 format!("  {step}"),
-                format!("try {number}"),
+                format!("attempt {number}"),
                 at.to_string(),
                 String::new(),
                 "started".to_owned(),
             ]),
             LogEntry::Revived { at } => table.row([
-                "  (order)".to_owned(),
+                "  (command)".to_owned(),
                 String::new(),
                 at.to_string(),
                 String::new(),
-                "retried by a person: tries count anew".to_owned(),
+                "retried by command: attempts count from 1 again".to_owned(),
             ]),
             LogEntry::Waiting { step, at, until } => table.row([
                 format!("  {step}"),
@@ -249,18 +252,18 @@ pub fn log(out: &mut Output, log: &[LogEntry]) -> io::Result<()> {
                 at.to_string(),
                 String::new(),
                 format!(
-                    "caught: {}; goes on with what `catch` says",
+                    "caught: {}; continues with `catch`",
                     plain(error["message"].as_str().unwrap_or_default())
                 ),
             ]),
             LogEntry::Claimed { .. } => {}
         }
     }
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     match log.is_empty() {
-        true => writeln!(out, "  {}  none yet", paint.tone(Tone::Bold, "tries")),
+        true => writeln!(out, "  {}  none yet", paint.tone(Tone::Bold, "attempts")),
         false => {
-            writeln!(out, "  {}", paint.tone(Tone::Bold, "tries"))?;
+            writeln!(out, "  {}", paint.tone(Tone::Bold, "attempts"))?;
             table.write(out)
         }
     }
@@ -285,16 +288,20 @@ fn outcome(outcome: &CallResult) -> String {
             retry_after,
             status: _,
         }) => {
-            let last = if *retryable { "" } else { " (not tried again)" };
+            let note = if *retryable {
+                ""
+            } else {
+                " (no further attempt)"
+            };
             let asked = retry_after
                 .map(|after| format!(" (asked to wait {})", words(after)))
                 .unwrap_or_default();
-            format!("failed: {message}{last}{asked}")
+            format!("failed: {message}{note}{asked}")
         }
     }
 }
 
-/// A run as every command's JSON has it.
+/// A run as JSON, the same for every command.
 pub fn row_json(row: &RunRow) -> Value {
     let due = row.state.due().map(|due| due.to_string());
     json!({
@@ -309,13 +316,13 @@ pub fn row_json(row: &RunRow) -> Value {
         "due": due,
         "attempts": row.attempts,
         "error": row.error,
-        "tells_of": row.tells_of.map(|run| run.0),
+        "reports_on": row.tells_of.map(|run| run.0),
         "depth": row.lineage.depth,
         "caused_by": row.lineage.cause.map(|run| run.0),
     })
 }
 
-/// Its log as JSON.
+/// The run log as JSON.
 pub fn log_json(story: &RunDetail) -> Value {
     let line = |line: &LogEntry| match line {
         LogEntry::Attempt(attempt) => {
@@ -325,7 +332,7 @@ pub fn log_json(story: &RunDetail) -> Value {
             };
             Some(json!({
                 "step": attempt.step,
-                "try": attempt.number,
+                "attempt": attempt.number,
                 "at": attempt.started.to_string(),
                 "seconds": attempt.took.as_secs_f64(),
                 "outcome": outcome,
@@ -333,9 +340,9 @@ pub fn log_json(story: &RunDetail) -> Value {
                 "error": error,
             }))
         }
-        LogEntry::Started { step, number, at } => {
-            Some(json!({"step": step, "try": number, "at": at.to_string(), "outcome": "started"}))
-        }
+        LogEntry::Started { step, number, at } => Some(
+            json!({"step": step, "attempt": number, "at": at.to_string(), "outcome": "started"}),
+        ),
         LogEntry::Revived { at } => Some(json!({"at": at.to_string(), "outcome": "retried"})),
         LogEntry::Waiting { step, at, until } => Some(json!({
             "step": step,

@@ -1,5 +1,5 @@
-//! Rows of texts in aligned columns, as wide as their widest text, under headings.
-//! It refuses to cut, but for a last column that would run over a terminal's edge.
+//! Rows in aligned columns under headings. Each column is as wide as its widest cell.
+//! Lines are cut only on a terminal, at its width.
 
 use std::io::{self, Write};
 
@@ -22,7 +22,7 @@ const BOLD: &str = "\u{1b}[1m";
 const PLAIN: &str = "\u{1b}[0m";
 
 impl Table {
-    /// A line before the rows that follow, set off from those above.
+    /// Adds a heading for the rows that follow, after a blank line.
     pub fn heading(&mut self, text: impl Into<String>) {
         self.lines.push(TableLine::Heading(text.into()));
     }
@@ -37,7 +37,7 @@ impl Table {
         self.lines.push(TableLine::Row(cells.collect()));
     }
 
-    /// Writes the rows with two blanks before each column.
+    /// Writes the rows with two spaces before each column.
     pub fn write(&self, out: &mut Output) -> io::Result<()> {
         let widths = self.widths();
         for (number, line) in self.lines.iter().enumerate() {
@@ -86,7 +86,7 @@ fn join(cells: &[String], widths: &[usize]) -> String {
     line
 }
 
-/// A person sees one line a row; a program gets all of it.
+/// Cuts a line at the width of the terminal. Other outputs get the whole line.
 fn fit(line: &str, out: &Output) -> String {
     match out.terminal {
         true => cut(line, out.width),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_gets_one_line_a_row() {
+    fn a_terminal_gets_one_line_per_row() {
         let mut table = Table::default();
         table.row(["a", &"x".repeat(200)]);
         let on_terminal = written(&table, |out| out.terminal = true);

@@ -1,5 +1,4 @@
-//! Texts in columns of a terminal, of which some letters take two and some none.
-//! It refuses to count characters.
+//! Measures, pads and cuts text by terminal columns; a character takes none, one or two.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -7,13 +6,13 @@ pub fn width(text: &str) -> usize {
     text.width()
 }
 
-/// Filled up with blanks to a width.
+/// Pads the text with spaces to a width.
 pub fn padded(text: &str, width: usize) -> String {
     let gap = width.saturating_sub(text.width());
     format!("{text}{}", " ".repeat(gap))
 }
 
-/// Cut to a width where it is wider; the last column tells that.
+/// Cuts the text to a width, with `…` in the last column if something is missing.
 pub fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();

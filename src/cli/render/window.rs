@@ -1,5 +1,4 @@
-//! What a debounce gathered for a run, as text and as JSON.
-//! It judges nothing and knows no rule.
+//! Formats the debounce window of a run as text and as JSON.
 
 use std::io::{self, Write};
 
@@ -14,7 +13,7 @@ use crate::cli::time_argument::seconds;
 use crate::store::history::{RunDetail, WindowDetail};
 use flowtrigger_core::gate::debounce::DebounceCheck;
 
-/// What a debounce had gathered when it let a run pass.
+/// The state of the debounce gate when it let a run through.
 pub fn gathers(debounce: &DebounceCheck<'_>, window: Option<&WindowDetail>) -> String {
     let quiet = format!("open, {}", debounce.words());
     let Some(window) = window else { return quiet };
@@ -30,16 +29,16 @@ pub fn gathers(debounce: &DebounceCheck<'_>, window: Option<&WindowDetail>) -> S
     )
 }
 
-/// Events that are listed where more were gathered.
+/// The maximum number of events that are listed.
 const LISTED: usize = 20;
 
-/// The events that a run acts on, where it gathered several.
+/// Lists the events of a run that collected several.
 pub fn gathered(out: &mut Output, story: &RunDetail) -> io::Result<()> {
     let acts = |window: &&WindowDetail| window.run == story.row.id && window.events > 1;
     let Some(window) = story.window.as_ref().filter(acts) else {
         return Ok(());
     };
-    writeln!(out, "  {}", Paint::of(out).tone(Tone::Bold, "events"))?;
+    writeln!(out, "  {}", Paint::new(out).tone(Tone::Bold, "events"))?;
     let mut table = Table::default();
     let left_out = window.gathered.len().saturating_sub(LISTED);
     for one in window.gathered.iter().skip(left_out) {
@@ -54,13 +53,13 @@ pub fn gathered(out: &mut Output, story: &RunDetail) -> io::Result<()> {
     }
 }
 
-/// The same as JSON; null where no window took the run in.
+/// The window as JSON; null if the run has none.
 pub fn gathered_json(story: &RunDetail) -> Value {
     let Some(window) = &story.window else {
         return Value::Null;
     };
     let events = window.gathered.iter();
-    let events = events.map(|one| json!({"id": one.event, "came": one.came.to_string()}));
+    let events = events.map(|one| json!({"id": one.event, "received": one.came.to_string()}));
     json!({
         "run": window.run.0,
         "since": window.opened.to_string(),

@@ -1,4 +1,4 @@
-//! `run`: reads events, executes their runs as the daemon does, and reports each when its runs have finished.
+//! `run`: reads events, executes their runs as the daemon does, and reports the results.
 //! A bad input is reported and does not affect the others.
 
 mod waiting_notice;
@@ -32,25 +32,24 @@ Examples:
   flowtrigger run --format json events.ndjson
   flowtrigger events ticket.PriorityChanged --sample | flowtrigger run -
 
-Exit code: 0 when all went well, 1 when nothing matched or a run is dead, 4 when an input is no event.";
+Exit codes: 0 all runs succeeded, 1 no rule matched or a run is dead, 4 an input is not an event.";
 
-/// How many events make a progress line worth its while.
-const LONG: usize = 100;
-/// Events that are read before there is work for them. A reader that waits costs nothing, and memory
-/// stays bounded.
-const AHEAD: usize = 16;
+/// The number of events between two updates of the progress line.
+const PROGRESS_EVERY: usize = 100;
+/// The number of events that are read ahead. It limits memory.
+const READ_AHEAD: usize = 16;
 
-/// Read events, act for real, wait for the end and report.
+/// Read events, execute their runs, wait until they finish, and report.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Files with one event, an array or one event a line; `-` reads standard input.
+    /// Files with one event, an array or one event per line; `-` reads standard input.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Read the input as this configured source instead of telling it by its content.
+    /// Read the input as this configured source. Default: the source that the content belongs to.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// How the report is printed.
+    /// Output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
@@ -62,8 +61,8 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| CommandError::runtime(format!("failed to start: {error}")))?;
     let store = SqliteStore::in_memory(StoreSettings::in_memory()).map_err(EngineError::from)?;
-    let mut tally = RunSummary::default();
-    let (sender, events) = mpsc::channel(AHEAD);
+    let mut summary = RunSummary::default();
+    let (sender, events) = mpsc::channel(READ_AHEAD);
     let reading = runtime.block_on(async {
         let engine = Engine::start(store, performer, book, EngineOptions::default());
         let reader = InputReader {
@@ -77,24 +76,24 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
             &engine,
             events,
             (args.format, global.color),
-            &mut tally,
+            &mut summary,
             out,
         )
         .await?;
         Ok::<_, CommandError>(reading)
     })?;
-    // Only here has the input ended; where a signal cut it off, nobody waits for more of it.
-    tally.bad = match reading.join() {
+    // Reached only at the end of the input; after a signal nothing waits for the reader.
+    summary.bad = match reading.join() {
         Ok(bad) => bad?,
         Err(panic) => std::panic::resume_unwind(panic),
     };
     if args.format == Format::Text {
-        writeln!(out, "\n{}", tally.words())?;
+        writeln!(out, "\n{}", summary.describe())?;
     }
-    Ok(tally.exit())
+    Ok(summary.exit())
 }
 
-/// Reads the input on a thread of its own: standard input may keep it waiting.
+/// Reads the input on its own thread, because standard input may block.
 struct InputReader {
     files: Vec<PathBuf>,
     source: Option<String>,
@@ -111,7 +110,7 @@ impl InputReader {
             match input.event {
                 Ok(event) => {
                     if events.blocking_send(self.incoming(event)).is_err() {
-                        // Nobody listens any more.
+                        // The receiver is closed.
                         break;
                     }
                 }
@@ -138,25 +137,25 @@ impl InputReader {
     }
 }
 
-/// Acts on all events and prints each report as it comes.
+/// Executes the runs of all events and prints each report when it is ready.
 async fn carry_out(
     engine: &Engine<SqliteStore, ReloadablePerformer>,
     events: mpsc::Receiver<ReceivedEvent>,
     (format, color): (Format, Color),
-    tally: &mut RunSummary,
+    summary: &mut RunSummary,
     out: &mut Output,
 ) -> Result<(), CommandError> {
     let mut failed: io::Result<()> = Ok(());
     let acting = act(engine, events, |report| {
-        tally.count(&report);
+        summary.count(&report);
         let printed = match format {
             Format::Json => writeln!(out, "{}", report_json(&report)),
             Format::Text => text(&report, out),
         };
-        // Who follows an input that never ends sees each report as it comes.
+        // Flushed after each report, because the input may be endless.
         failed = printed
             .and_then(|()| out.flush())
-            .and_then(|()| progress(tally.events, out));
+            .and_then(|()| progress(summary.events, out));
         match failed {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
@@ -164,11 +163,11 @@ async fn carry_out(
     });
     let acted = tokio::select! {
         acted = acting => acted,
-        told = waiting_notice::tell(engine, color) => match told? {},
-        heard = interrupted() => {
-            heard?;
+        never = waiting_notice::run(engine, color) => match never? {},
+        signal = interrupted() => {
+            signal?;
             out.flush()?;
-            return Err(cut_off(&engine.left().await, tally.events));
+            return Err(interrupted_error(&engine.left().await, summary.events));
         }
     };
     engine.drain().await;
@@ -176,8 +175,8 @@ async fn carry_out(
     Ok(failed?)
 }
 
-/// What a signal left undone. Its commands end with the runtime, which drops them.
-fn cut_off(left: &UnfinishedWork, done: usize) -> CommandError {
+/// The error that lists what a signal interrupted. Running commands end with the runtime.
+fn interrupted_error(left: &UnfinishedWork, done: usize) -> CommandError {
     let runs = match left.runs.as_slice() {
         [] => String::new(),
         runs => {
@@ -185,7 +184,7 @@ fn cut_off(left: &UnfinishedWork, done: usize) -> CommandError {
             rules.sort_unstable();
             rules.dedup();
             format!(
-                "; {} cut off: {}",
+                "; {} interrupted: {}",
                 number(runs.len(), "run"),
                 rules.join(", ")
             )
@@ -195,12 +194,12 @@ fn cut_off(left: &UnfinishedWork, done: usize) -> CommandError {
         "stopped by a signal with {} done{runs}",
         number(done, "event")
     ))
-    .help("run the events that were not reported again; what a step did before stays done")
+    .help("run the events without a report again; effects of completed steps remain")
 }
 
-/// A line that a person watching a long input sees grow.
+/// Updates the progress line on a terminal.
 fn progress(done: usize, out: &mut Output) -> io::Result<()> {
-    if out.terminal && done.is_multiple_of(LONG) {
+    if out.terminal && done.is_multiple_of(PROGRESS_EVERY) {
         write!(io::stderr(), "\r{done} events ")?;
     }
     Ok(())
@@ -227,7 +226,7 @@ impl RunSummary {
         self.dead += dead.count();
     }
 
-    fn words(&self) -> String {
+    fn describe(&self) -> String {
         let RunSummary {
             events,
             matched,
@@ -257,7 +256,7 @@ impl RunSummary {
 fn text(report: &EventReport, out: &mut Output) -> io::Result<()> {
     explanation::brief(out, &report.event)?;
     if report.redelivered {
-        writeln!(out, "  came before: nothing runs twice")?;
+        writeln!(out, "  received before: nothing runs twice")?;
     } else if report.matched.is_empty() {
         writeln!(
             out,
@@ -268,7 +267,7 @@ fn text(report: &EventReport, out: &mut Output) -> io::Result<()> {
 }
 
 fn run_text(run: &RunReport, out: &mut Output) -> io::Result<()> {
-    let paint = Paint::of(out);
+    let paint = Paint::new(out);
     let tone = match run.state {
         RunState::Done => Tone::Green,
         RunState::Dead { .. } => Tone::Red,
@@ -298,25 +297,27 @@ fn run_text(run: &RunReport, out: &mut Output) -> io::Result<()> {
         writeln!(
             out,
             "            {}",
-            step_words(step, run.message.as_deref())
+            describe_step(step, run.message.as_deref())
         )?;
     }
     Ok(())
 }
 
-/// A step that failed says why, unless the run's own message said so already.
-fn step_words(step: &StepReport, said: Option<&str>) -> String {
-    let tries = match step.attempts {
+/// Describes a step. The error is left out if the message of the run ends with it.
+fn describe_step(step: &StepReport, run_message: Option<&str>) -> String {
+    let attempts = match step.attempts {
         1 => String::new(),
-        tries => format!(" after {tries} tries"),
+        attempts => format!(" after {attempts} attempts"),
     };
     let detail = match (&step.error, &step.note) {
-        (Some(error), _) if said.is_some_and(|said| said.ends_with(error)) => String::new(),
+        (Some(error), _) if run_message.is_some_and(|message| message.ends_with(error)) => {
+            String::new()
+        }
         (Some(error), _) => format!(": {}", plain(error)),
         (None, Some(note)) => format!("  {}", plain(note)),
         (None, None) => String::new(),
     };
-    format!("{} {}{tries}{detail}", step.name, step.outcome)
+    format!("{} {}{attempts}{detail}", step.name, step.outcome)
 }
 
 fn report_json(report: &EventReport) -> Value {

@@ -1,5 +1,4 @@
-//! What a person sees who waits for `run`: each run that itself waits for a time, once.
-//! It refuses to speak of what is over in a moment.
+//! Prints a note for each run that waits for longer than some seconds, while `run` waits for it.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -15,37 +14,37 @@ use crate::engine::{Engine, ReloadablePerformer};
 use crate::store::{RunStatus, SqliteStore};
 use flowtrigger_core::run::RunId;
 
-/// How often it looks.
-const LOOK: Duration = Duration::from_secs(1);
-/// Who waits less than so long is not spoken of.
-const MOMENT: SignedDuration = SignedDuration::from_secs(3);
+/// The interval between two checks.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// Shorter waits are not reported.
+const MIN_WAIT: SignedDuration = SignedDuration::from_secs(3);
 
-/// Never ends by itself.
-pub async fn tell(
+/// Checks for waiting runs and prints notes. Returns only on an output error.
+pub async fn run(
     engine: &Engine<SqliteStore, ReloadablePerformer>,
     color: Color,
 ) -> io::Result<Infallible> {
-    let mut told = HashSet::new();
+    let mut noted = HashSet::new();
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(CHECK_EVERY).await;
         for run in engine.left().await.runs {
-            tell_of(&run, &mut told, color)?;
+            note_once(&run, &mut noted, color)?;
         }
     }
 }
 
-fn tell_of(run: &RunStatus, told: &mut HashSet<RunId>, color: Color) -> io::Result<()> {
+fn note_once(run: &RunStatus, noted: &mut HashSet<RunId>, color: Color) -> io::Result<()> {
     let Some(until) = run.state.due() else {
         return Ok(());
     };
-    let long = until.duration_since(Timestamp::now()) > MOMENT;
-    if !long || !told.insert(run.id) {
+    let long = until.duration_since(Timestamp::now()) > MIN_WAIT;
+    if !long || !noted.insert(run.id) {
         return Ok(());
     }
     let mut stderr = Output::stderr(color);
     let (rule, word) = (plain(&run.rule), run.state.word());
     let text = format!("`{rule}` is {word} until {until:.0}");
-    let help = "it goes on by itself then; Ctrl-C gives it up, where a daemon would keep it";
+    let help = "it continues automatically then; Ctrl-C cancels it, a daemon would keep it";
     message::note(&mut stderr, &text, Some(help))?;
     io::Write::flush(&mut stderr)
 }

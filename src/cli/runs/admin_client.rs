@@ -1,5 +1,5 @@
-//! The daemon's administrative socket, from the outside: HTTP with JSON over a Unix socket.
-//! It refuses to guess why nobody answers: an absent daemon is one thing, a forbidden socket another.
+//! Client of the daemon's administrative socket: HTTP with JSON over a Unix socket.
+//! Distinguishes an absent daemon from a socket without permission.
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
@@ -15,8 +15,8 @@ use crate::cli::exit::CommandError;
 use crate::cli::runs::command::{ReplayRules, RunCommand, RunCommandResult, RunStatusRow};
 use crate::store::history::RunRow;
 
-/// A daemon with a full commit queue answers later than at once.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The time-out of a request. A daemon with a full commit queue answers late.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub struct AdminClient {
     client: Client,
@@ -24,7 +24,7 @@ pub struct AdminClient {
 }
 
 impl AdminClient {
-    /// None where no daemon is alive.
+    /// Returns `None` if no daemon runs.
     pub fn connect(socket: &Path) -> Result<Option<Self>, CommandError> {
         let unreachable = |why: String| {
             CommandError::runtime(format!(
@@ -37,70 +37,70 @@ impl AdminClient {
             Err(error) => match error.kind() {
                 ErrorKind::NotFound | ErrorKind::ConnectionRefused => return Ok(None),
                 ErrorKind::PermissionDenied => {
-                    let help = "give the order as the user that runs the daemon";
+                    let help = "run the command as the user that runs the daemon";
                     return Err(unreachable(error.to_string()).help(help));
                 }
-                // The system takes no longer names of sockets than some hundred bytes.
+                // The system limits the path of a socket to about a hundred bytes.
                 ErrorKind::InvalidInput => {
-                    let help = "shorten the way to the data folder: change into it, or link to it";
+                    let help = "the path of the data folder is too long: change into it, or use a symbolic link";
                     return Err(unreachable(error.to_string()).help(help));
                 }
                 _ => return Err(unreachable(error.to_string())),
             },
         }
-        // Nothing here is encrypted, but no client is built without; a second call changes nothing.
+        // Building a client requires a TLS provider. A second call has no effect.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let client = Client::builder().unix_socket(socket).timeout(PATIENCE);
+        let client = Client::builder().unix_socket(socket).timeout(TIMEOUT);
         let client = client.build().map_err(|e| unreachable(e.to_string()))?;
         let runtime = Runtime::new().map_err(|e| unreachable(e.to_string()))?;
         Ok(Some(Self { client, runtime }))
     }
 
-    /// Gives the order run by run; what one is refused for does not keep it from the others.
-    pub fn carry_out(
+    /// Sends the command for each run. A rejected run does not affect the others.
+    pub fn execute(
         &self,
-        order: RunCommand,
+        command: RunCommand,
         runs: &[RunRow],
     ) -> Result<Vec<RunCommandResult>, CommandError> {
         self.runtime.block_on(async {
-            let mut answers = Vec::with_capacity(runs.len());
+            let mut results = Vec::with_capacity(runs.len());
             for run in runs {
-                let result = self.ask(order, run).await.map_err(|why| {
-                    let done = answers.len();
+                let result = self.send(command, run).await.map_err(|why| {
+                    let done = results.len();
                     CommandError::runtime(format!(
-                        "failed to {} run {}: {why}; {done} before it were told",
-                        order.word(),
+                        "failed to {} run {}: {why}; {done} before it were processed",
+                        command.as_str(),
                         run.id.0
                     ))
                 })?;
-                answers.push(RunCommandResult::new(run, result));
+                results.push(RunCommandResult::new(run, result));
             }
-            Ok(answers)
+            Ok(results)
         })
     }
 
-    /// What became of it; the outer error is one of the way to the daemon.
-    async fn ask(
+    /// Sends the command for one run. The outer error is a failed connection, the inner one a rejection.
+    async fn send(
         &self,
-        order: RunCommand,
+        command: RunCommand,
         run: &RunRow,
     ) -> Result<Result<Vec<RunStatusRow>, String>, String> {
-        let mut url = format!("http://flowtrigger/runs/{}/{}", run.id.0, order.word());
-        if order == RunCommand::Replay(ReplayRules::ItsRule) {
+        let mut url = format!("http://flowtrigger/runs/{}/{}", run.id.0, command.as_str());
+        if command == RunCommand::Replay(ReplayRules::ItsRule) {
             let rule = form_urlencoded::Serializer::new(String::new())
                 .append_pair("rule", &run.rule)
                 .finish();
             url = format!("{url}?{rule}");
         }
-        let answer = self.client.post(url).send().await;
-        let answer = answer.map_err(|error| error.without_url().to_string())?;
-        let status = answer.status();
-        let body = answer.bytes().await.map_err(|error| error.to_string())?;
+        let response = self.client.post(url).send().await;
+        let response = response.map_err(|error| error.without_url().to_string())?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(|error| error.to_string())?;
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         match status {
-            StatusCode::OK => placed(&body)
-                .map(Ok)
-                .ok_or_else(|| "the daemon's answer makes no sense; is it another version?".into()),
+            StatusCode::OK => run_statuses(&body).map(Ok).ok_or_else(|| {
+                "the answer of the daemon is invalid; is it another version?".into()
+            }),
             StatusCode::NOT_FOUND | StatusCode::CONFLICT if body["error"].is_string() => {
                 Ok(Err(body["error"].as_str().unwrap_or_default().to_owned()))
             }
@@ -112,13 +112,13 @@ impl AdminClient {
     }
 }
 
-fn placed(body: &Value) -> Option<Vec<RunStatusRow>> {
-    let placed = |run: &Value| {
+fn run_statuses(body: &Value) -> Option<Vec<RunStatusRow>> {
+    let status = |run: &Value| {
         Some(RunStatusRow {
             id: run["id"].as_u64()?,
             rule: run["rule"].as_str()?.to_owned(),
             state: run["state"].as_str()?.to_owned(),
         })
     };
-    body["runs"].as_array()?.iter().map(placed).collect()
+    body["runs"].as_array()?.iter().map(status).collect()
 }

@@ -1,5 +1,5 @@
-//! `runs retry`, `replay` and `cancel`: which runs are meant, and what became of the order to each.
-//! It refuses to take every run there is for want of a filter.
+//! `runs retry`, `replay` and `cancel`: selects the runs, executes the command and prints the results.
+//! `--all` needs a filter, so that a slip does not change all runs.
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -26,22 +26,22 @@ pub enum RunCommand {
     Cancel,
 }
 
-/// What a replay plans.
+/// The rules that a replay plans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReplayRules {
     ItsRule,
-    /// All that match today.
+    /// All rules that match the event now.
     EveryRule,
 }
 
-/// What became of the order to one run.
+/// The result of a command for one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunCommandResult {
     pub run: RunId,
     pub result: Result<Vec<RunStatusRow>, String>,
 }
 
-/// Where a run stands after an order.
+/// The state of a run after a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunStatusRow {
     pub id: u64,
@@ -50,11 +50,11 @@ pub struct RunStatusRow {
 }
 
 impl RunCommandResult {
-    /// A replay that plans nothing did not do what was asked.
+    /// A replay that plans no run is an error.
     pub fn new(run: &RunRow, result: Result<Vec<RunStatusRow>, String>) -> Self {
         let result = result.and_then(|placed| match placed.is_empty() {
             true => Err(format!(
-                "run {}: `{}` does not match its event today, so that nothing runs; `flowtrigger dry-run --explain` says why",
+                "run {}: `{}` does not match its event now, so nothing runs; `flowtrigger dry-run --explain` shows why",
                 run.id.0, run.rule
             )),
             false => Ok(placed),
@@ -64,11 +64,11 @@ impl RunCommandResult {
     }
 }
 
-/// Runs that are picked in one question.
+/// Runs per page when all are selected.
 const PAGE: usize = 1_000;
 
 impl RunCommand {
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             RunCommand::Retry => "retry",
             RunCommand::Replay(_) => "replay",
@@ -76,7 +76,7 @@ impl RunCommand {
         }
     }
 
-    fn done(self) -> &'static str {
+    fn participle(self) -> &'static str {
         match self {
             RunCommand::Retry => "retried",
             RunCommand::Replay(_) => "replayed",
@@ -84,28 +84,28 @@ impl RunCommand {
         }
     }
 
-    /// The states in which it can be carried out.
-    fn takes(self) -> &'static [&'static str] {
+    /// The states in which the command is possible.
+    fn allowed_states(self) -> &'static [&'static str] {
         match self {
             RunCommand::Retry => &["dead", "held", "cancelled"],
             RunCommand::Replay(_) => &STATES,
-            RunCommand::Cancel => &CANCELLED,
+            RunCommand::Cancel => &CANCELLABLE,
         }
     }
 
-    /// What `--all` takes where no state is named: what the order makes sense for. Nobody's own
-    /// cancelling is undone in passing.
-    fn states(self) -> &'static [&'static str] {
+    /// The states that `--all` selects by default. `retry` leaves out cancelled runs, because they were
+    /// cancelled on purpose.
+    fn default_states(self) -> &'static [&'static str] {
         match self {
             RunCommand::Retry => &["dead", "held"],
             RunCommand::Replay(_) => &[],
-            RunCommand::Cancel => &CANCELLED,
+            RunCommand::Cancel => &CANCELLABLE,
         }
     }
 }
 
-/// What a person can give up.
-const CANCELLED: [&str; 6] = [
+/// The states that can be cancelled.
+const CANCELLABLE: [&str; 6] = [
     "queued",
     "debouncing",
     "running",
@@ -115,97 +115,105 @@ const CANCELLED: [&str; 6] = [
 ];
 
 pub fn run(
-    order: RunCommand,
+    command: RunCommand,
     args: RunCommandArgs,
     global: &GlobalOptions,
     out: &mut Output,
 ) -> Result<Exit, CommandError> {
-    let runs = in_order(order, meant(order, &args, global)?, &args.ids);
+    let runs = sort(command, select(command, &args, global)?, &args.ids);
     if runs.is_empty() {
         if args.format == Format::Text {
-            writeln!(out, "no run like that to {}", order.word())?;
+            writeln!(out, "no such run to {}", command.as_str())?;
         }
         return Ok(Exit::Negative);
     }
     if args.dry_run {
-        return would(order, &runs, args.format, out);
+        return preview(command, &runs, args.format, out);
     }
-    let answers = match AdminClient::connect(&global.socket())? {
-        Some(admin) => admin.carry_out(order, &runs)?,
-        None => offline::carry_out(order, &runs, global)?,
+    let results = match AdminClient::connect(&global.socket())? {
+        Some(admin) => admin.execute(command, &runs)?,
+        None => offline::execute(command, &runs, global)?,
     };
-    tell(order, &answers, args.format, global, out)
+    print_results(command, &results, args.format, global, out)
 }
 
-/// As they were named; else in the order in which they came, since each goes to the end of its lane.
-fn in_order(order: RunCommand, mut runs: Vec<RunRow>, ids: &[u64]) -> Vec<RunRow> {
+/// Sorts the runs: as named, or oldest first, because each goes to the end of its lane.
+fn sort(command: RunCommand, mut runs: Vec<RunRow>, ids: &[u64]) -> Vec<RunRow> {
     if !ids.is_empty() {
         runs.sort_by_key(|run| ids.iter().position(|id| *id == run.id.0));
         return runs;
     }
-    // A run and its replays are one event and one rule: that is acted on once.
-    if let RunCommand::Replay(which) = order {
-        let mut known = HashSet::new();
+    // A run and its replays have the same event and rule: only one of them is replayed.
+    if let RunCommand::Replay(which) = command {
+        let mut seen = HashSet::new();
         runs.retain(|run| {
             let rule = (which == ReplayRules::ItsRule).then(|| run.rule.clone());
-            known.insert((run.source.clone(), run.event.clone(), rule))
+            seen.insert((run.source.clone(), run.event.clone(), rule))
         });
     }
     runs.reverse();
     runs
 }
 
-/// The runs that are meant, the newest first.
-fn meant(
-    order: RunCommand,
+/// Returns the selected runs, newest first.
+fn select(
+    command: RunCommand,
     args: &RunCommandArgs,
     global: &GlobalOptions,
 ) -> Result<Vec<RunRow>, CommandError> {
     let mut filter = args.selection.filter(Timestamp::now());
-    let word = order.word();
+    let word = command.as_str();
     match (args.all, filter.is_empty()) {
         (false, false) => {
-            let failure = CommandError::usage("ids and filters do not go together");
+            let failure = CommandError::usage("ids and filters cannot be combined");
             return Err(failure.help(format!(
                 "name the runs, or write `flowtrigger runs {word} --all` with the filters"
             )));
         }
         (true, true) => {
             let failure =
-                CommandError::usage(format!("`--all` alone would {word} every run there is"));
+                CommandError::usage(format!("`--all` without a filter would {word} every run"));
             return Err(failure.help(format!(
-                "say which: `flowtrigger runs {word} --all --state {}`",
-                order.states().first().unwrap_or(&"dead")
+                "add a filter: `flowtrigger runs {word} --all --state {}`",
+                command.default_states().first().unwrap_or(&"dead")
             )));
         }
         (true, false) | (false, true) => {}
     }
-    refuse_states(order, &filter)?;
+    check_states(command, &filter)?;
     filter.ids = args.ids.iter().copied().map(RunId).collect();
     if args.all && filter.states.is_empty() {
-        filter.states = order.states().iter().copied().map(str::to_owned).collect();
+        filter.states = command
+            .default_states()
+            .iter()
+            .copied()
+            .map(str::to_owned)
+            .collect();
     }
     let history = global.history()?;
-    let runs = every(&*history, &filter)?;
+    let runs = all_runs(&*history, &filter)?;
     match args.all || runs.len() == filter.ids.len() {
         true => Ok(runs),
         false => Err(unknown(&filter.ids, &runs)),
     }
 }
 
-/// States whose runs would all be refused one by one.
-fn refuse_states(order: RunCommand, filter: &RunFilter) -> Result<(), CommandError> {
-    let takes = order.takes();
+/// Rejects states in which the command is not possible.
+fn check_states(command: RunCommand, filter: &RunFilter) -> Result<(), CommandError> {
+    let allowed = command.allowed_states();
     let wrong = filter
         .states
         .iter()
-        .find(|state| !takes.contains(&state.as_str()));
+        .find(|state| !allowed.contains(&state.as_str()));
     let Some(wrong) = wrong else { return Ok(()) };
-    let failure = CommandError::usage(format!("a run that is {wrong} cannot be {}", order.done()));
-    Err(failure.help(format!("these can: {}", takes.join(", "))))
+    let failure = CommandError::usage(format!(
+        "a run that is {wrong} cannot be {}",
+        command.participle()
+    ));
+    Err(failure.help(format!("these can: {}", allowed.join(", "))))
 }
 
-fn every(history: &dyn History, filter: &RunFilter) -> Result<Vec<RunRow>, CommandError> {
+fn all_runs(history: &dyn History, filter: &RunFilter) -> Result<Vec<RunRow>, CommandError> {
     let mut runs: Vec<RunRow> = Vec::new();
     loop {
         let page = Page {
@@ -227,11 +235,11 @@ fn unknown(ids: &[RunId], found: &[RunRow]) -> CommandError {
         .filter(|id| found.iter().all(|run| run.id != **id));
     let unknown: Vec<String> = unknown.map(|RunId(id)| id.to_string()).collect();
     CommandError::nothing(format!("there is no run {}", unknown.join(", ")))
-        .help("nothing was done; `flowtrigger runs list` shows the runs there are")
+        .help("nothing was done; `flowtrigger runs list` lists the stored runs")
 }
 
-fn would(
-    order: RunCommand,
+fn preview(
+    command: RunCommand,
     runs: &[RunRow],
     format: Format,
     out: &mut Output,
@@ -243,21 +251,21 @@ fn would(
         Format::Text => {
             list::table(runs).write(out)?;
             let count = number(runs.len(), "run");
-            writeln!(out, "\n{count} to {}; nothing was done", order.word())?;
+            writeln!(out, "\n{count} to {}; nothing was done", command.as_str())?;
         }
     }
     Ok(Exit::Fine)
 }
 
-fn tell(
-    order: RunCommand,
-    answers: &[RunCommandResult],
+fn print_results(
+    command: RunCommand,
+    results: &[RunCommandResult],
     format: Format,
     global: &GlobalOptions,
     out: &mut Output,
 ) -> Result<Exit, CommandError> {
-    let mut refused = 0;
-    for RunCommandResult { run, result } in answers {
+    let mut rejected = 0;
+    for RunCommandResult { run, result } in results {
         match (result, format) {
             (Ok(placed), Format::Json) => placed.iter().try_for_each(|placed| {
                 let RunStatusRow { id, rule, state } = placed;
@@ -281,17 +289,22 @@ fn tell(
                 stderr.finish()?;
             }
         }
-        refused += usize::from(result.is_err());
+        rejected += usize::from(result.is_err());
     }
     if format == Format::Text {
-        let done = answers.len() - refused;
-        let refused = match refused {
+        let done = results.len() - rejected;
+        let suffix = match rejected {
             0 => String::new(),
-            refused => format!(", {refused} refused"),
+            rejected => format!(", {rejected} rejected"),
         };
-        writeln!(out, "{} {}{refused}", number(done, "run"), order.done())?;
+        writeln!(
+            out,
+            "{} {}{suffix}",
+            number(done, "run"),
+            command.participle()
+        )?;
     }
-    Ok(match refused {
+    Ok(match rejected {
         0 => Exit::Fine,
         _ => Exit::Negative,
     })

@@ -1,5 +1,5 @@
-//! `runs list`: one line a run, the newest first.
-//! It never prints a page that silently is not all: what more there is, is said with how to see it.
+//! `runs list`: prints one line per run, newest first.
+//! If there are more runs, a last line says how to list them.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use super::List;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
-use crate::cli::render::run::{about, row_json};
+use crate::cli::render::run::{describe_run, row_json};
 use crate::cli::render::table::Table;
 use crate::cli::time_argument::seconds;
 use crate::store::History;
@@ -32,14 +32,14 @@ pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         Format::Json => runs
             .iter()
             .try_for_each(|run| writeln!(out, "{}", row_json(run)))?,
-        Format::Text if runs.is_empty() => none(&filter, &*history, out)?,
+        Format::Text if runs.is_empty() => no_runs(&filter, &*history, out)?,
         Format::Text => {
             table(&runs).write(out)?;
             if let Some(last) = runs.last().filter(|_| more) {
                 let RunId(last) = last.id;
                 writeln!(
                     out,
-                    "\nolder ones: add `--before {last}`, or a larger `--limit`"
+                    "\nolder runs: add `--before {last}`, or a larger `--limit`"
                 )?;
             }
         }
@@ -50,36 +50,40 @@ pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     })
 }
 
-/// Runs under the names of their columns.
+/// The runs as a table with column names.
 pub fn table(runs: &[RunRow]) -> Table {
     let mut table = Table::default();
     table.row([
-        "RUN", "STATE", "RULE", "TICKET", "EVENT", "PLANNED", "TRIES", "WHY",
+        "RUN", "STATE", "RULE", "TICKET", "EVENT", "PLANNED", "ATTEMPTS", "WHY",
     ]);
     for run in runs {
         table.row([
             run.id.0.to_string(),
             run.state.word().to_owned(),
-            rule_of(run),
+            describe_rule(run),
             run.key.clone().unwrap_or_default(),
             run.event_type.clone(),
             seconds(run.planned),
             run.attempts.to_string(),
-            about(run),
+            describe_run(run),
         ]);
     }
     table
 }
 
-/// The rule, and whose death the run tells of where it does.
-pub fn rule_of(run: &RunRow) -> String {
+/// The rule of a run, and the dead run that it reports on, if any.
+pub fn describe_rule(run: &RunRow) -> String {
     match run.tells_of {
-        Some(RunId(dead)) => format!("{} (tells of {dead})", run.rule),
+        Some(RunId(dead)) => format!("{} (reports on {dead})", run.rule),
         None => run.rule.clone(),
     }
 }
 
-fn none(filter: &RunFilter, history: &dyn History, out: &mut Output) -> Result<(), CommandError> {
+fn no_runs(
+    filter: &RunFilter,
+    history: &dyn History,
+    out: &mut Output,
+) -> Result<(), CommandError> {
     let counts = history.counts()?;
     let all: u64 = counts.iter().map(|(_, count)| count).sum();
     if all == 0 {
@@ -92,7 +96,7 @@ fn none(filter: &RunFilter, history: &dyn History, out: &mut Output) -> Result<(
         .collect();
     let which = match filter.is_empty() {
         true => "no older run",
-        false => "no run like that",
+        false => "no such run",
     };
     writeln!(out, "{which}; there are {}", counts.join(", "))?;
     if let Some(near) = near_rule(filter, history)? {
@@ -101,14 +105,14 @@ fn none(filter: &RunFilter, history: &dyn History, out: &mut Output) -> Result<(
     Ok(())
 }
 
-/// The rule that was meant, where none with runs is called as asked.
+/// The rule with the most similar name, if no run has the requested rule.
 fn near_rule(filter: &RunFilter, history: &dyn History) -> Result<Option<String>, CommandError> {
-    let Some(asked) = &filter.rule else {
+    let Some(requested) = &filter.rule else {
         return Ok(None);
     };
     let names = history.rules_with_runs()?;
-    if names.contains(asked) {
+    if names.contains(requested) {
         return Ok(None);
     }
-    Ok(nearest(asked, names.iter().map(String::as_str)).map(str::to_owned))
+    Ok(nearest(requested, names.iter().map(String::as_str)).map(str::to_owned))
 }

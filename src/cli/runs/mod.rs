@@ -1,5 +1,5 @@
-//! `runs`: what runs there are, all about one, and a person's orders to them.
-//! Reading asks the database alone; an order goes to the daemon, or to the folder where none is alive.
+//! `runs`: lists runs, shows one in full, and retries, replays or cancels runs.
+//! Reading uses only the database. A command goes to the daemon, or changes the data folder if no daemon runs.
 
 mod admin_client;
 mod command;
@@ -26,11 +26,11 @@ Examples:
   flowtrigger runs replay --all --state skipped --since 2026-01-07T09:00
   flowtrigger runs cancel --all --rule page-urgent --state queued
 
-States: queued, debouncing, running, retrying, waiting, done, skipped, shadow, suppressed, held, dead,
-cancelled.
-Times are UTC. Exit code: 0 fine, 1 when nothing is found or an order is refused.";
+States: queued, debouncing, running, retrying, waiting, done, skipped, shadow, suppressed, held,
+dead, cancelled.
+Times are UTC. Exit codes: 0 success, 1 nothing was found or a command was rejected.";
 
-/// List runs, show all about one, retry, replay or cancel them
+/// List runs, show one in full, retry, replay or cancel runs
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -40,21 +40,21 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum RunsCommand {
-    /// The newest runs first, one a line
+    /// List runs, newest first, one per line
     List(List),
-    /// All about runs: event, rule, why it matched, every try, what comes next
+    /// Show runs in full: event, rule, why it matched, every attempt, what is next
     Show(Show),
-    /// Go on with dead, held or cancelled runs where they stopped, last in their lane
+    /// Continue dead, held or cancelled runs where they stopped, at the end of their lane
     #[command(
         override_usage = "flowtrigger runs retry [OPTIONS] <ID>...\n       flowtrigger runs retry [OPTIONS] --all <WHICH RUNS>"
     )]
     Retry(RunCommandArgs),
-    /// Act on the event of a run again, with its rule as it is today and past all gates
+    /// Run the event of a run again, with the current version of its rule and without gates
     #[command(
         override_usage = "flowtrigger runs replay [OPTIONS] <ID>...\n       flowtrigger runs replay [OPTIONS] --all <WHICH RUNS>"
     )]
     Replay(Replay),
-    /// Give up runs that are not over
+    /// Cancel unfinished runs
     #[command(
         override_usage = "flowtrigger runs cancel [OPTIONS] <ID>...\n       flowtrigger runs cancel [OPTIONS] --all <WHICH RUNS>"
     )]
@@ -63,13 +63,13 @@ enum RunsCommand {
 
 #[derive(Debug, clap::Args)]
 struct List {
-    /// How many at most.
+    /// Maximum number of runs.
     #[arg(long, value_name = "N", default_value = "50", value_parser = count)]
     limit: NonZeroUsize,
-    /// Only runs older than this one: the next page.
+    /// Only runs older than this one, for the next page.
     #[arg(long, value_name = "ID", value_parser = id)]
     before: Option<u64>,
-    /// How runs are printed: text for people, json with one line for each.
+    /// Output format; json prints one line per run.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     #[command(flatten)]
@@ -78,26 +78,26 @@ struct List {
 
 #[derive(Debug, clap::Args)]
 struct Show {
-    /// Runs, by their ids.
+    /// Ids of runs.
     #[arg(required = true, value_name = "ID", value_parser = id)]
     ids: Vec<u64>,
-    /// How runs are printed: text for people, json with one line for each.
+    /// Output format; json prints one line per run.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
 
 #[derive(Debug, clap::Args)]
 struct RunCommandArgs {
-    /// Runs, by their ids.
+    /// Ids of runs.
     #[arg(value_name = "ID", required_unless_present = "all", value_parser = id)]
     ids: Vec<u64>,
-    /// All runs that the filters take.
+    /// All runs that the filters select.
     #[arg(long, conflicts_with = "ids")]
     all: bool,
-    /// Show which runs are meant, and do nothing.
+    /// Only show the selected runs.
     #[arg(long)]
     dry_run: bool,
-    /// How the answer is printed: text for people, json with one line for each run.
+    /// Output format; json prints one line per run.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
     #[command(flatten)]
@@ -106,15 +106,15 @@ struct RunCommandArgs {
 
 #[derive(Debug, clap::Args)]
 struct Replay {
-    /// Plan every rule that matches the event today, not the run's own rule alone.
+    /// Plan every rule that matches the event now, not only the rule of the run.
     #[arg(long)]
     every_rule: bool,
     #[command(flatten)]
-    orders: RunCommandArgs,
+    command: RunCommandArgs,
 }
 
 fn id(text: &str) -> Result<u64, String> {
-    let help = "runs have numbers; `flowtrigger runs list` shows them";
+    let help = "ids of runs are numbers; `flowtrigger runs list` shows them";
     text.parse().map_err(|_| help.to_owned())
 }
 
@@ -127,14 +127,14 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     match args.command {
         RunsCommand::List(list) => list::run(list, global, out),
         RunsCommand::Show(show) => show::run(show, global, out),
-        RunsCommand::Retry(orders) => command::run(RunCommand::Retry, orders, global, out),
+        RunsCommand::Retry(args) => command::run(RunCommand::Retry, args, global, out),
         RunsCommand::Replay(replay) => {
-            let which = match replay.every_rule {
+            let rules = match replay.every_rule {
                 true => ReplayRules::EveryRule,
                 false => ReplayRules::ItsRule,
             };
-            command::run(RunCommand::Replay(which), replay.orders, global, out)
+            command::run(RunCommand::Replay(rules), replay.command, global, out)
         }
-        RunsCommand::Cancel(orders) => command::run(RunCommand::Cancel, orders, global, out),
+        RunsCommand::Cancel(args) => command::run(RunCommand::Cancel, args, global, out),
     }
 }

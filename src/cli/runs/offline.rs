@@ -1,5 +1,5 @@
-//! Orders to the runs of a folder that no daemon has open.
-//! It refuses to touch a folder that somebody else holds, and leaves all that is old where it is.
+//! Executes commands on the runs of a data folder that no daemon uses.
+//! The folder is locked meanwhile. Nothing is deleted, however old it is.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ use crate::store::{
 };
 use flowtrigger_core::path::redact::is_redacted;
 
-/// Carries out the order on the database itself, run by run, in this order.
-pub fn carry_out(
-    order: RunCommand,
+/// Executes the command on the database, run by run, in the given sequence.
+pub fn execute(
+    command: RunCommand,
     runs: &[RunRow],
     global: &GlobalOptions,
 ) -> Result<Vec<RunCommandResult>, CommandError> {
-    // Held to the end, so that no daemon starts meanwhile.
+    // Locked to the end, so that no daemon starts meanwhile.
     let mut folder = DataFolder::open(&global.data).map_err(EngineError::from)?;
     folder.lock(Timestamp::now()).map_err(EngineError::from)?;
-    let replayer = match order {
+    let replay = match command {
         RunCommand::Replay(which) => Some(OfflineReplay {
             which,
             book: global.rulebook(None)?,
@@ -32,34 +32,34 @@ pub fn carry_out(
         }),
         RunCommand::Retry | RunCommand::Cancel => None,
     };
-    let opened = SqliteStore::open(&folder.database(), settings_of(global));
+    let opened = SqliteStore::open(&folder.database(), store_settings(global));
     let (store, _) = opened.map_err(|error| CommandError::runtime(error.to_string()))?;
-    let mut answers = Vec::with_capacity(runs.len());
+    let mut results = Vec::with_capacity(runs.len());
     for run in runs {
-        let done = match (&replayer, order) {
-            (Some(replayer), _) => replayer.replay(run, &store)?,
+        let done = match (&replay, command) {
+            (Some(replay), _) => replay.replay(run, &store)?,
             (None, RunCommand::Cancel) => store.cancel_blocking(run.id).map(|placed| vec![placed]),
             (None, RunCommand::Retry | RunCommand::Replay(_)) => {
-                let revived = store.retry_blocking(run.id, Timestamp::now());
-                revived.map(|placed| vec![placed])
+                let retried = store.retry_blocking(run.id, Timestamp::now());
+                retried.map(|placed| vec![placed])
             }
         };
-        answers.push(RunCommandResult::new(run, told(done)?));
+        results.push(RunCommandResult::new(run, split_error(done)?));
     }
-    Ok(answers)
+    Ok(results)
 }
 
-/// What is let go with a run that is given up, where the configuration can be read.
-fn settings_of(global: &GlobalOptions) -> StoreSettings {
+/// The settings with the configured redaction, if the configuration can be read.
+fn store_settings(global: &GlobalOptions) -> StoreSettings {
     let book = global.rulebook(None);
     StoreSettings {
         redact: book.map_or_else(|_| Vec::new(), |book| book.config.redact.clone()),
-        ..settings()
+        ..settings_without_retention()
     }
 }
 
-/// Nothing grows old by an order: what is to be deleted, the daemon deletes.
-fn settings() -> StoreSettings {
+/// Settings that delete nothing: retention is up to the daemon.
+fn settings_without_retention() -> StoreSettings {
     const AGES: Duration = Duration::from_secs(100 * 365 * 86_400);
     const ALL: u64 = 1 << 60;
     let mut settings = StoreSettings::default();
@@ -70,12 +70,12 @@ fn settings() -> StoreSettings {
     settings
 }
 
-/// What a person did wrong is told beside the run; what is wrong with the disk ends it all.
-fn told(
+/// Separates rejections, which concern one run, from failures of the store, which end the command.
+fn split_error(
     done: Result<Vec<store::RunStatus>, StoreError>,
 ) -> Result<Result<Vec<RunStatusRow>, String>, CommandError> {
     match done {
-        Ok(placed) => Ok(Ok(placed.into_iter().map(RunStatusRow::of).collect())),
+        Ok(placed) => Ok(Ok(placed.into_iter().map(RunStatusRow::new).collect())),
         Err(
             error @ (StoreError::UnknownRun(_)
             | StoreError::OnlyTells(_)
@@ -93,7 +93,7 @@ fn told(
 }
 
 impl RunStatusRow {
-    fn of(placed: store::RunStatus) -> Self {
+    fn new(placed: store::RunStatus) -> Self {
         Self {
             id: placed.id.0,
             rule: placed.rule.to_string(),
@@ -102,7 +102,7 @@ impl RunStatusRow {
     }
 }
 
-/// Plans anew with today's rules.
+/// Plans events again with the current rules.
 struct OfflineReplay {
     which: ReplayRules,
     book: Rulebook,
@@ -148,12 +148,12 @@ impl OfflineReplay {
             }))
     }
 
-    /// Today's rules, by which nothing grows old.
+    /// The current rules, with settings that delete nothing.
     fn edition(&self) -> Revision {
         let edition = self.book.edition();
         let settings = StoreSettings {
             redact: edition.settings.redact,
-            ..settings()
+            ..settings_without_retention()
         };
         Revision {
             settings,

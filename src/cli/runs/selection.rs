@@ -1,5 +1,4 @@
-//! Which runs are meant, as the command line says it.
-//! It refuses nothing: a rule that no run has leaves a list empty.
+//! The options that select runs: rule, state, ticket, event, time and error text.
 
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
@@ -29,7 +28,7 @@ pub struct Selection {
     /// Runs planned before this time.
     #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
     pub until: Option<TimeArgument>,
-    /// Runs that say this of why they stand where they do, or of a failed try.
+    /// Runs with this text in the reason of their state or in the error of an attempt.
     #[arg(long, value_name = "TEXT")]
     pub error: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `runs show`: one run in full, with the rule as it was when the run was planned.
+//! `runs show`: prints one run in full, with the rule as it was when the run was planned.
 //! The explanation is not stored: the stored rule is evaluated again for the stored event, and the run itself
 //! shows that the rule matched.
 
@@ -27,57 +27,57 @@ use flowtrigger_core::path::redact::is_redacted;
 use flowtrigger_core::run::{RunId, RunState};
 
 pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
-    let journal = global.history()?;
+    let history = global.history()?;
     let mut exit = Exit::Fine;
     for (number, id) in args.ids.into_iter().enumerate() {
-        let Some(story) = journal.run(RunId(id))? else {
+        let Some(detail) = history.run(RunId(id))? else {
             out.flush()?;
             let mut stderr = Output::stderr(global.color);
-            let help = "`flowtrigger runs list` shows those there are; old ones are deleted";
+            let help = "`flowtrigger runs list` lists the stored runs; old runs are deleted";
             message::error(&mut stderr, &format!("there is no run {id}"), Some(help))?;
             stderr.finish()?;
             exit = Exit::Negative;
             continue;
         };
         match args.format {
-            Format::Json => writeln!(out, "{}", story_json(&story)?)?,
+            Format::Json => writeln!(out, "{}", detail_json(&detail)?)?,
             Format::Text => {
                 if number > 0 {
                     writeln!(out)?;
                 }
-                text(&story, out)?;
+                text(&detail, out)?;
             }
         }
     }
     Ok(exit)
 }
 
-fn text(story: &RunDetail, out: &mut Output) -> Result<(), CommandError> {
-    heading(story, out)?;
-    explanation::event(out, &story.arrived.event)?;
-    writeln!(out, "  {}", run::came(&story.arrived))?;
-    judged(story, out)?;
-    gates(story, out)?;
-    window::gathered(out, story)?;
-    run::chain(out, story)?;
-    run::log(out, &story.log)?;
-    if let Some(trace) = guard(story) {
+fn text(detail: &RunDetail, out: &mut Output) -> Result<(), CommandError> {
+    heading(detail, out)?;
+    explanation::event(out, &detail.arrived.event)?;
+    writeln!(out, "  {}", run::describe_received(&detail.arrived))?;
+    evaluation(detail, out)?;
+    gates(detail, out)?;
+    window::gathered(out, detail)?;
+    run::chain(out, detail)?;
+    run::log(out, &detail.log)?;
+    if let Some(trace) = guard(detail) {
         label(out, "guard")?;
         writeln!(out, "did not hold")?;
-        explanation::lines(out, &trace, &story.rule.files)?;
+        explanation::lines(out, &trace, &detail.rule.files)?;
     }
     label(out, "next")?;
-    writeln!(out, "{}", run::next(&story.row, story.behind))?;
+    writeln!(out, "{}", run::next(&detail.row, detail.behind))?;
     Ok(())
 }
 
-fn label(out: &mut Output, word: &str) -> io::Result<()> {
-    let paint = Paint::of(out);
-    write!(out, "  {}  ", paint.tone(Tone::Bold, word))
+fn label(out: &mut Output, text: &str) -> io::Result<()> {
+    let paint = Paint::new(out);
+    write!(out, "  {}  ", paint.tone(Tone::Bold, text))
 }
 
-fn heading(story: &RunDetail, out: &mut Output) -> io::Result<()> {
-    let (paint, row) = (Paint::of(out), &story.row);
+fn heading(detail: &RunDetail, out: &mut Output) -> io::Result<()> {
+    let (paint, row) = (Paint::new(out), &detail.row);
     writeln!(
         out,
         "{} {}  {}  {}",
@@ -94,103 +94,103 @@ fn heading(story: &RunDetail, out: &mut Output) -> io::Result<()> {
     if row.changed != row.planned {
         write!(out, ", {} since {}", row.state.word(), seconds(row.changed))?;
     }
-    match &story.lane {
+    match &detail.lane {
         Some(lane) => writeln!(
             out,
             "; one at a time with runs of this rule for {}",
             plain(lane)
         )?,
-        None => writeln!(out, "; waits for no other run")?,
+        None => writeln!(out, "; does not wait for other runs")?,
     }
-    for beside in beside(story) {
-        writeln!(out, "  {beside}")?;
+    for note in notes(detail) {
+        writeln!(out, "  {note}")?;
     }
     Ok(())
 }
 
-/// What other runs and earlier lives have to do with it.
-fn beside(story: &RunDetail) -> Vec<String> {
+/// Notes about related runs, replays and crashes.
+fn notes(detail: &RunDetail) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Some(RunId(dead)) = story.row.tells_of {
-        lines.push(format!("tells of the death of run {dead}"));
+    if let Some(RunId(dead)) = detail.row.tells_of {
+        lines.push(format!("reports that run {dead} is dead"));
     }
-    if let Some(RunId(told)) = story.told_by {
-        lines.push(format!("its death is told by run {told}"));
+    if let Some(RunId(reporting)) = detail.told_by {
+        lines.push(format!("run {reporting} reports that it is dead"));
     }
-    if story.generation > 0 {
-        lines.push(format!("a replay, generation {}", story.generation));
+    if detail.generation > 0 {
+        lines.push(format!("a replay, generation {}", detail.generation));
     }
-    if story.suspect {
-        lines.push("was under way when the daemon ended without a word".into());
+    if detail.suspect {
+        lines.push("was running when the daemon ended without shutdown".into());
     }
-    if story.crashes > 0 {
-        let times = number(story.crashes as usize, "time");
+    if detail.crashes > 0 {
+        let times = number(detail.crashes as usize, "time");
         lines.push(format!(
-            "the daemon ended {times} while it alone was under way"
+            "the daemon crashed {times} while only this run was running"
         ));
     }
     lines
 }
 
-fn judged(story: &RunDetail, out: &mut Output) -> Result<(), CommandError> {
+fn evaluation(detail: &RunDetail, out: &mut Output) -> Result<(), CommandError> {
     let RuleAtPlanning {
         rule,
         files,
         version,
-    } = &story.rule;
+    } = &detail.rule;
     match rule {
         Ok(rule) => {
-            let explanation = explain_stored(rule, files, &story.arrived.event)?;
+            let explanation = explain_stored(rule, files, &detail.arrived.event)?;
             explanation::rule(out, rule, &explanation, files)?;
-            if let Some(contradiction) = contradiction(story, &explanation) {
+            if let Some(contradiction) = contradiction(detail, &explanation) {
                 explanation::contradiction(out, &contradiction)?;
             }
         }
-        Err(found) => {
+        Err(errors) => {
             writeln!(
                 out,
-                "\nthe rule as it was, {}:{}, is none to this version of the program:",
+                "\nthe stored rule, {}:{}, is invalid for this version of the program:",
                 version.file(),
                 version.line + 1
             )?;
-            diagnostics::text(out, files, found)?;
+            diagnostics::text(out, files, errors)?;
         }
     }
     Ok(())
 }
 
-/// What to say where the rule does not match any more: another version of the program planned the run.
-fn contradiction(story: &RunDetail, explanation: &Explanation) -> Option<String> {
-    let planned_by_rule = story.row.tells_of.is_none();
-    let differs = explanation.truth != Truth::True && !is_redacted(&story.arrived.event);
+/// The warning if the rule does not match any more: another version of the program planned the run.
+fn contradiction(detail: &RunDetail, explanation: &Explanation) -> Option<String> {
+    let planned_by_rule = detail.row.tells_of.is_none();
+    let differs = explanation.truth != Truth::True && !is_redacted(&detail.arrived.event);
     (planned_by_rule && differs).then(|| recorded_otherwise(true, explanation.truth))
 }
 
-fn gates(story: &RunDetail, out: &mut Output) -> io::Result<()> {
-    let lines = run::gate_lines(story);
+fn gates(detail: &RunDetail, out: &mut Output) -> io::Result<()> {
+    let lines = run::gate_lines(detail);
     if lines.is_empty() {
         return Ok(());
     }
-    writeln!(out, "  {}", Paint::of(out).tone(Tone::Bold, "gates"))?;
+    writeln!(out, "  {}", Paint::new(out).tone(Tone::Bold, "gates"))?;
     lines
         .iter()
         .try_for_each(|line| writeln!(out, "    {line}"))
 }
 
-/// The guard that ended a skipped run, with what it saw.
-fn guard(story: &RunDetail) -> Option<Trace> {
-    if !matches!(story.row.state, RunState::Skipped { .. }) {
+/// The guard that ended a skipped run, with the values that it read.
+fn guard(detail: &RunDetail) -> Option<Trace> {
+    if !matches!(detail.row.state, RunState::Skipped { .. }) {
         return None;
     }
-    let rule = story.rule.rule.as_ref().ok()?;
-    let subject = RunInput {
-        event: &story.arrived.event,
+    let rule = detail.rule.rule.as_ref().ok()?;
+    let input = RunInput {
+        event: &detail.arrived.event,
         vars: &rule.vars,
-        error: &story.error,
-        locals: &rule.locals_of(&story.arrived.event),
+        error: &detail.error,
+        locals: &rule.locals_of(&detail.arrived.event),
         seed: "",
     };
-    match next(story.flow()?, &subject, &story.log, Timestamp::MIN) {
+    match next(detail.flow()?, &input, &detail.log, Timestamp::MIN) {
         Decision::Skipped { trace, .. } => Some(trace),
         Decision::Perform { .. }
         | Decision::Record(_)
@@ -202,36 +202,36 @@ fn guard(story: &RunDetail) -> Option<Trace> {
     }
 }
 
-fn story_json(story: &RunDetail) -> Result<Value, CommandError> {
-    let mut value = run::row_json(&story.row);
-    let head = &story.arrived.head;
-    let files = &story.rule.files;
-    let event = &story.arrived.event;
-    let judged = match &story.rule.rule {
+fn detail_json(detail: &RunDetail) -> Result<Value, CommandError> {
+    let mut value = run::row_json(&detail.row);
+    let head = &detail.arrived.head;
+    let files = &detail.rule.files;
+    let event = &detail.arrived.event;
+    let judged = match &detail.rule.rule {
         Ok(rule) => {
             let explanation = explain_stored(rule, files, event)?;
             let mut judged = explanation::rule_json(rule, &explanation, files);
-            let recorded = story.row.tells_of.is_none().then_some("match");
+            let recorded = detail.row.tells_of.is_none().then_some("match");
             judged["recorded"] = json!(recorded);
             judged
         }
-        Err(found) => json!({"errors": diagnostics::json(files, found)}),
+        Err(errors) => json!({"errors": diagnostics::json(files, errors)}),
     };
     let run = |run: Option<RunId>| run.map(|RunId(id)| id);
     value["event"] = explanation::event_json(event);
     value["received"] = json!(head.received.to_string());
     value["redelivered"] = json!(head.redelivered);
     value["judged"] = judged;
-    value["gates"] = run::gate_lines(story).into_iter().collect();
-    value["gathered"] = window::gathered_json(story);
-    value["chain"] = story.chain.iter().map(run::row_json).collect();
-    value["log"] = run::log_json(story);
-    value["lane"] = json!(story.lane);
-    value["generation"] = json!(story.generation);
-    value["behind"] = json!(run(story.behind));
-    value["told_by"] = json!(run(story.told_by));
-    value["crashes"] = json!(story.crashes);
-    value["guard"] = json!(guard(story).map(|trace| explanation::trace_json(&trace, files)));
-    value["next"] = json!(run::next(&story.row, story.behind));
+    value["gates"] = run::gate_lines(detail).into_iter().collect();
+    value["gathered"] = window::gathered_json(detail);
+    value["chain"] = detail.chain.iter().map(run::row_json).collect();
+    value["log"] = run::log_json(detail);
+    value["lane"] = json!(detail.lane);
+    value["generation"] = json!(detail.generation);
+    value["blocked_by"] = json!(run(detail.behind));
+    value["reported_by"] = json!(run(detail.told_by));
+    value["crashes"] = json!(detail.crashes);
+    value["guard"] = json!(guard(detail).map(|trace| explanation::trace_json(&trace, files)));
+    value["next"] = json!(run::next(&detail.row, detail.behind));
     Ok(value)
 }

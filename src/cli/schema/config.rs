@@ -1,5 +1,4 @@
-//! The schema of `flowtrigger.yaml`, put together from the configuration's vocabulary tables.
-//! It refuses words of later versions, as loading does.
+//! Builds the schema of `flowtrigger.yaml` from the vocabulary tables of the configuration.
 
 use serde_json::{Value, json};
 
@@ -69,20 +68,20 @@ fn one_of_its_keys(mut schema: Value) -> Value {
     schema
 }
 
-/// A type of a user's own, in the shape in which the built-in catalogue is written.
+/// A configured event type, in the format of the built-in catalogue.
 fn event_type() -> Value {
-    let words = json!({"type": "array", "items": {"type": "string"}});
+    let texts = json!({"type": "array", "items": {"type": "string"}});
     json!({
         "type": "object",
         "additionalProperties": false,
-        "required": ["source", "tag"],
+        "required": ["source", "name"],
         "properties": {
             "source": {"type": "string", "description": "The `event_source` of its events."},
-            "tag": {"type": "string", "description": "The name that rules use, such as `deal.Won`."},
+            "name": {"type": "string", "description": "The name that rules use, such as `deal.Won`."},
             "display": {"type": "string", "description": "Its display name."},
             "webhook": {"type": "string", "description": "Its name in event webhooks."},
-            "codes": led_by("Its hook codes.", &words),
-            "groups": led_by("Its groups in the list of event types.", &words),
+            "codes": described("Its hook codes.", &texts),
+            "groups": described("Its groups in the list of event types.", &texts),
             "summary": {"type": "string", "description": "What happened, in one sentence."},
             "fields": {
                 "type": "object",
@@ -97,7 +96,7 @@ fn event_type() -> Value {
     })
 }
 
-fn led_by(description: &str, schema: &Value) -> Value {
+fn described(description: &str, schema: &Value) -> Value {
     let mut schema = schema.clone();
     schema["description"] = description.into();
     schema

@@ -1,5 +1,5 @@
-//! `schema`: the JSON Schema of rule files and of the configuration, for editors and other programs.
-//! It refuses to know the language itself: every part comes from the tables that loading reads.
+//! `schema`: prints the JSON Schema of rule files and of the configuration, for editors.
+//! It is generated from the vocabulary tables that the loader uses.
 
 mod config;
 mod rule;

@@ -1,5 +1,4 @@
-//! The schema of a rule file, put together from the vocabulary tables and the operators.
-//! It refuses words of later versions, as loading does.
+//! Builds the schema of a rule file from the vocabulary tables and the operators.
 
 use serde_json::{Map, Value, json};
 
@@ -13,10 +12,10 @@ use flowtrigger_core::rule::vocabulary::JOBSPEC;
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-/// The keys without which a rule is none, beside one that says what it runs.
+/// The required keys of a rule, besides `flow` or `flow_name`.
 const REQUIRED: &[&str] = &["name", "event_source", "event_type"];
 
-/// A document of a rule file: a rule, or flows that rules run.
+/// The schema of a document: a rule, or named flows.
 pub fn schema() -> Value {
     let mut schema = json!({
         "$schema": DRAFT,
@@ -35,7 +34,7 @@ pub fn schema() -> Value {
     schema
 }
 
-/// A step and the parts that it refers to, by name.
+/// The schemas of a step and of the parts that it refers to.
 pub fn step_parts() -> Value {
     json!({
         "condition": flowtrigger_core::language::condition::schema::schema(),
@@ -45,7 +44,7 @@ pub fn step_parts() -> Value {
     })
 }
 
-/// The schema of a whole file whose keys are a vocabulary's.
+/// The schema of a file with the keys of a vocabulary.
 pub fn document(vocabulary: &Vocabulary, required: &[&str]) -> Value {
     let mut document = json!({"$schema": DRAFT});
     if let (Some(document), Value::Object(keys)) =
@@ -56,7 +55,7 @@ pub fn document(vocabulary: &Vocabulary, required: &[&str]) -> Value {
     document
 }
 
-/// What may stand beside a field.
+/// The schema of the test of a field.
 fn test_of_field() -> Value {
     json!({
         "description": "A value (equals), a list (any of), or operators that must all hold.",
@@ -81,7 +80,7 @@ fn operators() -> Value {
         .iter()
         .map(|spec| {
             let schema = (spec.schema)();
-            (spec.name.to_owned(), led_by(spec.summary, schema))
+            (spec.name.to_owned(), prepend_summary(spec.summary, schema))
         })
         .collect();
     properties.insert(
@@ -100,8 +99,8 @@ fn operators() -> Value {
     })
 }
 
-/// Puts an operator's sentence before the words about its operand.
-fn led_by(summary: &str, mut schema: Value) -> Value {
+/// Puts the summary of an operator before the description of its operand.
+fn prepend_summary(summary: &str, mut schema: Value) -> Value {
     let description = match schema["description"].as_str() {
         Some(operand) => format!("{summary} {operand}"),
         None => summary.to_owned(),
@@ -110,10 +109,10 @@ fn led_by(summary: &str, mut schema: Value) -> Value {
     schema
 }
 
-/// Known names for completion; any other text too, for types of a user's own.
+/// Known names for completion, or any text, for configured types.
 fn event_type(catalogue: &Catalogue) -> Value {
     let types: Vec<&EventType> = catalogue.types().collect();
-    let tags = types.iter().map(|t| t.tag.clone());
+    let names = types.iter().map(|t| t.tag.clone());
     let mut families: Vec<String> = types.iter().map(|t| format!("{}.*", t.family())).collect();
     families.dedup();
     let mut displayed: Vec<String> = types
@@ -127,7 +126,7 @@ fn event_type(catalogue: &Catalogue) -> Value {
         .collect();
     displayed.sort();
     displayed.dedup();
-    let known: Vec<String> = tags.chain(families).chain(displayed).collect();
+    let known: Vec<String> = names.chain(families).chain(displayed).collect();
     json!({
         "description": "The name of an event type, a family such as `ticket.*`, or a display name that only one type has.",
         "anyOf": [{"enum": known}, {"type": "string"}],

@@ -1,5 +1,5 @@
-//! What the schemas promise: they are current, they accept what loads, they refuse what does not.
-//! They are judged by a validator that knows nothing of this program.
+//! Tests that the schemas are current, accept what loads and reject what does not.
+//! An independent validator checks them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ struct Validator {
 }
 
 impl Validator {
-    fn of(schema: Value) -> Self {
+    fn new(schema: Value) -> Self {
         let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
         compiler.set_default_draft(Draft::V2020_12);
         compiler.add_resource("flowtrigger.json", schema).unwrap();
@@ -45,12 +45,12 @@ fn documents(text: &str) -> Vec<Value> {
     documents.iter().map(Node::to_json).collect()
 }
 
-/// The files of `rules/` whose names pass.
-fn shipped(wanted: fn(&str) -> bool) -> Vec<(PathBuf, String)> {
+/// The files of `rules/` with selected names.
+fn shipped(select: fn(&str) -> bool) -> Vec<(PathBuf, String)> {
     let entries = fs::read_dir(root().join("rules")).unwrap();
     entries
         .map(|entry| entry.unwrap().path())
-        .filter(|path| wanted(path.file_name().unwrap().to_str().unwrap()))
+        .filter(|path| select(path.file_name().unwrap().to_str().unwrap()))
         .map(|path| (path.clone(), fs::read_to_string(path).unwrap()))
         .collect()
 }
@@ -83,7 +83,7 @@ fn the_committed_schemas_are_current() {
 
 #[test]
 fn every_shipped_rule_and_its_tests_are_valid() {
-    let rule = Validator::of(SchemaKind::Rule.schema());
+    let rule = Validator::new(SchemaKind::Rule.schema());
     let rules = shipped(is_rule);
     assert!(rules.len() >= 8, "{} rules", rules.len());
     for (path, text) in rules {
@@ -95,7 +95,7 @@ fn every_shipped_rule_and_its_tests_are_valid() {
     let mut schema = SchemaKind::Rule.schema();
     let defs = schema["$defs"].take();
     let test = json!({"$defs": defs, "type": "array", "items": {"$ref": "#/$defs/test"}});
-    let test = Validator::of(test);
+    let test = Validator::new(test);
     for (path, text) in shipped(is_test) {
         for value in documents(&text) {
             test.accepts(&value)
@@ -106,7 +106,7 @@ fn every_shipped_rule_and_its_tests_are_valid() {
 
 #[test]
 fn the_shipped_configuration_is_valid() {
-    let config = Validator::of(SchemaKind::Config.schema());
+    let config = Validator::new(SchemaKind::Config.schema());
     let text = fs::read_to_string(root().join("flowtrigger.yaml")).unwrap();
     for value in documents(&text) {
         config.accepts(&value).unwrap_or_else(|why| panic!("{why}"));
@@ -129,7 +129,7 @@ fn a_shipped_rule_names_its_schema_first() {
 
 #[test]
 fn the_examples_of_every_operator_are_valid() {
-    let rule = Validator::of(SchemaKind::Rule.schema());
+    let rule = Validator::new(SchemaKind::Rule.schema());
     for (spec, example) in SPECS
         .iter()
         .flat_map(|s| s.examples.iter().map(move |e| (s, e)))
@@ -149,8 +149,8 @@ fn with_when(when: Value) -> Value {
 }
 
 #[test]
-fn mistakes_that_loading_refuses_are_refused() {
-    let rule = Validator::of(SchemaKind::Rule.schema());
+fn mistakes_that_loading_rejects_are_rejected() {
+    let rule = Validator::new(SchemaKind::Rule.schema());
     let good = with_when(json!({"current": "urgent"}));
     assert_eq!(rule.accepts(&good), Ok(()));
     let changed = |key: &str, value: Value| {
@@ -224,7 +224,7 @@ fn mistakes_that_loading_refuses_are_refused() {
         gated.insert(key.into(), value);
     }
     assert_eq!(rule.accepts(&gated.into()), Ok(()));
-    let config = Validator::of(SchemaKind::Config.schema());
+    let config = Validator::new(SchemaKind::Config.schema());
     for good in [
         json!({"archive": "off", "retention": {"for": "30d"}, "limits": {"runs": 4}}),
         json!({"archive": {"events": "unmatched", "for": "1d", "at_most": "1.5 GB"}}),
@@ -236,7 +236,7 @@ fn mistakes_that_loading_refuses_are_refused() {
         json!({"connections": {"a": {}}}),
         json!({"connections": {"a": {"base_url": "https://a.example", "auth": {}}}}),
         json!({"secrets": {"A": {"value": "x"}}}),
-        json!({"event_types": [{"tag": "a.B"}]}),
+        json!({"event_types": [{"name": "a.B"}]}),
         json!({"mode": "on"}),
         json!({"archive": "on"}),
         json!({"archive": {"at_most": 7}}),

@@ -1,5 +1,5 @@
-//! `test`: runs the rules' own tests and tells which fail, and how.
-//! It refuses to pass when there was no test to run.
+//! `test`: runs the tests of rules and reports which fail, and how.
+//! Having no test to run is a negative result.
 
 mod run_test;
 mod step_names;
@@ -27,19 +27,19 @@ Examples:
   flowtrigger test rules/escalate-urgent.yaml
   flowtrigger test --format junit > report.xml
 
-Tests stand under `tests:` in a rule, or in NAME.test.yaml beside NAME.yaml.";
+Write tests under `tests:` in a rule, or in NAME.test.yaml next to NAME.yaml.";
 
 /// Run the rules' own tests.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Folder of rule files, or one rule file; `--rules` unless given.
+    /// Folder of rule files, or one rule file. Default: `--rules`.
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
-    /// Run only tests whose rule or name contains this text.
+    /// Run only tests with this text in their name or their rule's name.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// How the report is printed.
+    /// Output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: ReportFormat,
 }
@@ -51,7 +51,7 @@ enum ReportFormat {
     Junit,
 }
 
-/// One test and the lines that say how it failed.
+/// One test and the lines that describe its failure.
 struct TestResult {
     rule: String,
     name: String,
@@ -62,7 +62,7 @@ struct TestResult {
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let rules = args.path.as_ref().unwrap_or(&global.rules);
     let book = global.rulebook(args.path.as_deref())?;
-    let suite = gather(&book, MissingRulePolicy::Told);
+    let suite = gather(&book, MissingRulePolicy::Reported);
     if suite.diagnostics.has_errors() {
         return Err(CommandError::invalid(suite.files.into(), suite.diagnostics));
     }
@@ -71,25 +71,25 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         .cases
         .iter()
         .filter(|case| case.rule.name.contains(only) || case.test.name.contains(only));
-    let tested = chosen
-        .map(|case| tested(case, &book, &suite.files))
+    let results = chosen
+        .map(|case| run_case(case, &book, &suite.files))
         .collect::<Result<Vec<TestResult>, CommandError>>()?;
-    if tested.is_empty() {
-        return Err(nothing(&suite, rules, only));
+    if results.is_empty() {
+        return Err(no_tests(&suite, rules, only));
     }
     match args.format {
-        ReportFormat::Text => text(&tested, out)?,
-        ReportFormat::Json => writeln!(out, "{}", json(&tested))?,
-        ReportFormat::Junit => junit(&tested, out)?,
+        ReportFormat::Text => text(&results, out)?,
+        ReportFormat::Json => writeln!(out, "{}", json(&results))?,
+        ReportFormat::Junit => junit(&results, out)?,
     }
-    Ok(match tested.iter().all(TestResult::passed) {
+    Ok(match results.iter().all(TestResult::passed) {
         true => Exit::Fine,
         false => Exit::Negative,
     })
 }
 
-/// An empty run is no success.
-fn nothing(suite: &suite::Suite, rules: &std::path::Path, only: &str) -> CommandError {
+/// The error of a run without tests.
+fn no_tests(suite: &suite::Suite, rules: &std::path::Path, only: &str) -> CommandError {
     let rules = rules.display();
     if suite.cases.is_empty() {
         return CommandError::nothing(format!("no test in `{rules}`"))
@@ -100,7 +100,7 @@ fn nothing(suite: &suite::Suite, rules: &std::path::Path, only: &str) -> Command
         .help(format!("correct `--only`; `{rules}` has {all}"))
 }
 
-fn tested(
+fn run_case(
     case: &suite::TestCase,
     book: &Rulebook,
     files: &Files,
@@ -119,16 +119,16 @@ impl TestResult {
     }
 }
 
-fn text(tested: &[TestResult], out: &mut Output) -> io::Result<()> {
-    let paint = Paint::of(out);
-    for test in tested {
+fn text(results: &[TestResult], out: &mut Output) -> io::Result<()> {
+    let paint = Paint::new(out);
+    for test in results {
         let word = match test.passed() {
             true => paint.tone(Tone::Green, "ok  "),
             false => paint.tone(Tone::Red, "FAIL"),
         };
         writeln!(out, "{word}  {}  {}", test.rule, test.name)?;
     }
-    for test in tested.iter().filter(|test| !test.passed()) {
+    for test in results.iter().filter(|test| !test.passed()) {
         writeln!(
             out,
             "\n{}  {}  {}",
@@ -146,11 +146,11 @@ fn text(tested: &[TestResult], out: &mut Output) -> io::Result<()> {
             writeln!(out, "    {}", paint.tone(tone, line))?;
         }
     }
-    let failed = tested.iter().filter(|test| !test.passed()).count();
-    writeln!(out, "\n{} passed, {failed} failed", tested.len() - failed)
+    let failed = results.iter().filter(|test| !test.passed()).count();
+    writeln!(out, "\n{} passed, {failed} failed", results.len() - failed)
 }
 
-fn json(tested: &[TestResult]) -> Value {
+fn json(results: &[TestResult]) -> Value {
     let line = |test: &TestResult| {
         json!({
             "rule": test.rule,
@@ -160,18 +160,18 @@ fn json(tested: &[TestResult]) -> Value {
             "failure": test.failure,
         })
     };
-    tested.iter().map(line).collect()
+    results.iter().map(line).collect()
 }
 
-fn junit(tested: &[TestResult], out: &mut Output) -> io::Result<()> {
-    let failed = tested.iter().filter(|test| !test.passed()).count();
+fn junit(results: &[TestResult], out: &mut Output) -> io::Result<()> {
+    let failed = results.iter().filter(|test| !test.passed()).count();
     writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
     writeln!(
         out,
         r#"<testsuite name="flowtrigger" tests="{}" failures="{failed}">"#,
-        tested.len()
+        results.len()
     )?;
-    for test in tested {
+    for test in results {
         let (rule, name) = (escaped(&test.rule), escaped(&test.name));
         match test.passed() {
             true => writeln!(out, r#"  <testcase classname="{rule}" name="{name}"/>"#)?,
@@ -186,7 +186,7 @@ fn junit(tested: &[TestResult], out: &mut Output) -> io::Result<()> {
     writeln!(out, "</testsuite>")
 }
 
-/// Text inside of XML; what XML cannot hold at all becomes U+FFFD.
+/// Escapes text for XML. Characters that XML does not allow become U+FFFD.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

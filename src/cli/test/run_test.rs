@@ -1,5 +1,5 @@
 //! Runs one rule test and compares the result with what it expects.
-//! Verdict and flow are the daemon's; nothing but the event's file is read.
+//! The evaluation and the flow are those of the daemon. Only the file of the event is read.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::rule::test::{Expected, TestEvent};
 
-/// The lines that say how a test failed; none where it passed.
+/// Runs a test. Returns the lines that describe the failure, or none if it passed.
 pub fn run(
     case: &TestCase,
     rules: &RuleSet,
@@ -43,32 +43,33 @@ pub fn run(
     let evaluation = evaluation.expect("the input was read as an event before");
     let event = evaluation.event();
     if !case.rule.listens_to(&event.source, &event.event_type) {
-        return Ok(unheard(case, event));
+        return Ok(not_listening(case, event));
     }
     let explanation = evaluation.explain(&case.rule)?;
-    let mut lines = judged(case, &explanation, files);
+    let mut lines = compare_expectation(case, &explanation, files);
     if lines.is_empty() && explanation.truth == Truth::True {
-        lines.extend(rehearsed(case, event, config));
+        lines.extend(run_flow(case, event, config));
     }
     Ok(lines)
 }
 
 fn event<'c>(case: &TestCase, config: &'c Config) -> Result<InputEvent<'c>, String> {
-    let (found, what) = match &case.test.event {
+    let (event, name) = match &case.test.event {
         TestEvent::File(file, _) => {
             let path = case.folder.join(file);
             let shown = path.display().to_string();
-            let advice = "`event` is a path from the folder of the test";
+            let help = "`event` is a path from the folder of the test";
             let bytes = std::fs::read(&path)
-                .map_err(|e| format!("failed to read `{shown}`: {e}; {advice}"))?;
+                .map_err(|e| format!("failed to read `{shown}`: {e}; {help}"))?;
             (input::single(bytes, config), shown)
         }
         TestEvent::Inline(value, _) => (
-            input::of_value(value.clone(), config).map(|event| InputEvent::Event(Box::new(event))),
+            input::from_value(value.clone(), config)
+                .map(|event| InputEvent::Event(Box::new(event))),
             "the inline event".into(),
         ),
     };
-    let input = found.map_err(|bad| format!("{what} is no event: {}", bad.message))?;
+    let input = event.map_err(|error| format!("{name} is not an event: {}", error.message))?;
     if case.test.set.is_empty() {
         return Ok(input);
     }
@@ -81,23 +82,23 @@ fn event<'c>(case: &TestCase, config: &'c Config) -> Result<InputEvent<'c>, Stri
 }
 
 /// An event of a type that the rule does not listen to can only be expected not to match.
-fn unheard(case: &TestCase, event: &Event) -> Vec<String> {
+fn not_listening(case: &TestCase, event: &Event) -> Vec<String> {
     match case.test.expect {
         Expected::NoMatch if case.test.because.is_none() => Vec::new(),
         Expected::NoMatch | Expected::Match => vec![format!(
-            "the rule does not listen to {}/{}: no predicate was judged",
+            "the rule does not listen to {}/{}: no predicate was evaluated",
             event.source, event.event_type
         )],
     }
 }
 
-fn judged(case: &TestCase, explanation: &Explanation, files: &Files) -> Vec<String> {
+fn compare_expectation(case: &TestCase, explanation: &Explanation, files: &Files) -> Vec<String> {
     let truth = explanation.truth;
     let expected = match case.test.expect {
         Expected::Match => truth == Truth::True,
         Expected::NoMatch => truth != Truth::True,
     };
-    let standing = explanation
+    let failing = explanation
         .trace
         .lines
         .iter()
@@ -112,23 +113,27 @@ fn judged(case: &TestCase, explanation: &Explanation, files: &Files) -> Vec<Stri
             format!("+ expect: {}", truth.label()),
         ];
         if case.test.expect == Expected::Match {
-            lines.extend(standing.map(|line| in_the_way(line, files)));
+            lines.extend(failing.map(|line| failing_predicate(line, files)));
         }
         return lines;
     }
     let Some((because, _)) = &case.test.because else {
         return Vec::new();
     };
-    let standing: Vec<&TraceLine> = standing.collect();
-    if standing.iter().any(|line| line.path == *because) {
+    let failing: Vec<&TraceLine> = failing.collect();
+    if failing.iter().any(|line| line.path == *because) {
         return Vec::new();
     }
     let mut lines = vec![format!("- because: {because}, which holds")];
-    lines.extend(standing.into_iter().map(|line| in_the_way(line, files)));
+    lines.extend(
+        failing
+            .into_iter()
+            .map(|line| failing_predicate(line, files)),
+    );
     lines
 }
 
-fn in_the_way(line: &TraceLine, files: &Files) -> String {
+fn failing_predicate(line: &TraceLine, files: &Files) -> String {
     let not = match line.polarity {
         Polarity::Positive => "",
         Polarity::Negated => "not ",
@@ -152,7 +157,7 @@ fn in_the_way(line: &TraceLine, files: &Files) -> String {
     )
 }
 
-fn rehearsed(case: &TestCase, event: &Event, config: &Config) -> Vec<String> {
+fn run_flow(case: &TestCase, event: &Event, config: &Config) -> Vec<String> {
     let test = &case.test;
     let subject = RunInput {
         event,
@@ -183,7 +188,7 @@ fn rehearsed(case: &TestCase, event: &Event, config: &Config) -> Vec<String> {
             lines.push(format!("+ ends: {word}{why}"));
             lines.extend(unmocked(&run, &test.mocks));
         }
-        // A run that dies unexpectedly is never what an author meant to show.
+        // A test passes only with a dead run that it expects.
         None if word == "dead" => {
             lines.push(format!("+ ends: dead{why}"));
             lines.extend(unmocked(&run, &test.mocks));
@@ -193,15 +198,15 @@ fn rehearsed(case: &TestCase, event: &Event, config: &Config) -> Vec<String> {
     lines
 }
 
-/// The step without a mock whose empty answer the run died of.
+/// The hint at a step without a mock whose empty reply made the run fail.
 fn unmocked(run: &Simulation, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<String> {
     let why = run.state.why()?;
-    let unmocked = |task: &&StepCall| !mocks.keys().any(|said| task.is_called(said));
+    let unmocked = |task: &&StepCall| !mocks.keys().any(|name| task.is_called(name));
     let mut tasks = run.calls.iter().filter(unmocked);
     let task = tasks.find(|task| why.contains(&format!("`steps.{}.", task.name)))?;
     let name = &task.name;
     Some(format!(
-        "  `{name}` has no mock, so its answer is empty; add `mock: {{ {name}: {{ body: … }} }}`"
+        "  `{name}` has no mock, so its reply is empty; add `mock: {{ {name}: {{ body: … }} }}`"
     ))
 }
 
@@ -213,7 +218,7 @@ fn sent(step: &str, wanted: &Value, run: &Simulation) -> Vec<String> {
             .map(|why| format!(": {why}"))
             .unwrap_or_default();
         return vec![format!(
-            "- step `{step}` was to send something; the run ended {} before{why}",
+            "- step `{step}` was expected to send something; the run ended {} before{why}",
             run.state.word()
         )];
     };
@@ -246,14 +251,14 @@ mod tests {
         ))
     }
 
-    fn tested(rules: RuleSet) -> Result<Vec<String>, CommandError> {
+    fn result_of(rules: RuleSet) -> Result<Vec<String>, CommandError> {
         let files = std::sync::Arc::clone(&rules.files);
         let book = Rulebook {
             files,
             rules,
             ..Rulebook::default()
         };
-        let suite = gather(&book, MissingRulePolicy::Told);
+        let suite = gather(&book, MissingRulePolicy::Reported);
         assert!(!suite.diagnostics.has_errors(), "{:?}", suite.diagnostics);
         run(&suite.cases[0], &book.rules, &book.config, &suite.files)
     }
@@ -261,12 +266,12 @@ mod tests {
     #[test]
     fn a_wrong_index_stops_the_tests_with_an_internal_error() {
         assert_eq!(
-            tested(rules("high")).expect("agreement"),
+            result_of(rules("high")).expect("agreement"),
             Vec::<String>::new()
         );
         let mut planted = rules("low");
         planted.rules = rules("high").rules;
-        let failure = tested(planted).expect_err("a disagreement");
+        let failure = result_of(planted).expect_err("a disagreement");
         assert_eq!(failure.exit(), Exit::Runtime);
     }
 }

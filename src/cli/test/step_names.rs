@@ -1,63 +1,62 @@
-//! Which steps a test may name: by their names, or by their places in the flow where that says more.
-//! It refuses places that no run comes to.
+//! Resolves the steps that a test names, by step name or by path in the flow: `each[0].page`.
 
 use std::collections::BTreeSet;
 
 use flowtrigger_core::flow::control::BranchTarget;
 use flowtrigger_core::flow::step::{Flow, Step};
 
-/// The steps of a rule's flow with their places. Items of a list have one: `each[].page`.
+/// The steps of a rule's flow with their paths. All items of a list share one: `each[].page`.
 pub struct FlowSteps<'r> {
     known: Vec<(String, &'r Step)>,
 }
 
 impl<'r> FlowSteps<'r> {
-    pub fn of(flow: &'r Flow) -> Self {
+    pub fn new(flow: &'r Flow) -> Self {
         let mut steps = Self { known: Vec::new() };
         steps.add(flow, "");
         steps
     }
 
-    /// The steps that a test means.
+    /// The steps with this name or path.
     pub fn named(&self, name: &str) -> Vec<&'r Step> {
-        let place = general(name);
+        let path = without_numbers(name);
         let known = self.known.iter();
-        let found = known.filter(|(known, step)| step.name == name || *known == place);
+        let found = known.filter(|(known, step)| step.name == name || *known == path);
         found.map(|(_, step)| *step).collect()
     }
 
-    /// What a test may say of the steps that pass: the name, or the place where several share it.
-    pub fn listed(&self, wanted: impl Fn(&Step) -> bool) -> Vec<String> {
-        let wanted: Vec<_> = self.known.iter().filter(|(_, step)| wanted(step)).collect();
-        let spelled = wanted.iter().map(|(place, step)| {
-            let same = wanted.iter().filter(|(_, other)| other.name == step.name);
+    /// The names under which a test can use the selected steps. Steps that share a name are listed by path.
+    pub fn listed(&self, select: impl Fn(&Step) -> bool) -> Vec<String> {
+        let selected: Vec<_> = self.known.iter().filter(|(_, step)| select(step)).collect();
+        let names = selected.iter().map(|(path, step)| {
+            let same = selected.iter().filter(|(_, other)| other.name == step.name);
             match same.count() {
                 1 => step.name.clone(),
-                _ => place.replace("[]", "[0]"),
+                _ => path.replace("[]", "[0]"),
             }
         });
-        let mut told = BTreeSet::new();
-        spelled.filter(|name| told.insert(name.clone())).collect()
+        let mut listed = BTreeSet::new();
+        names.filter(|name| listed.insert(name.clone())).collect()
     }
 
-    /// The place that was meant where an item's number is left out: of `each.page`, `each[0].page`; with
-    /// the step's name.
-    pub fn without_number(&self, said: &str) -> Option<(String, &'r str)> {
-        let meant =
-            |(place, _): &&(String, &Step)| place.contains("[]") && place.replace("[]", "") == said;
-        let (place, step) = self.known.iter().find(meant)?;
-        Some((place.replace("[]", "[0]"), &step.name))
+    /// The path that is meant if the number of an item is missing: `each[0].page` for `each.page`. Also
+    /// returns the name of the step.
+    pub fn without_number(&self, written: &str) -> Option<(String, &'r str)> {
+        let is_meant =
+            |(path, _): &&(String, &Step)| path.contains("[]") && path.replace("[]", "") == written;
+        let (path, step) = self.known.iter().find(is_meant)?;
+        Some((path.replace("[]", "[0]"), &step.name))
     }
 
     fn add(&mut self, flow: &'r Flow, prefix: &str) {
         for step in &flow.steps {
-            let place = format!("{prefix}{}", step.name);
-            self.known.push((place.clone(), step));
+            let path = format!("{prefix}{}", step.name);
+            self.known.push((path.clone(), step));
             for (suffix, flow) in step.action.inner_flows() {
-                self.add(flow, &format!("{place}{suffix}"));
+                self.add(flow, &format!("{path}{suffix}"));
             }
             if let Some(catch) = &step.catch {
-                self.then(&catch.then, &format!("{place}.catch."));
+                self.add_target(&catch.then, &format!("{path}.catch."));
             }
         }
         if let Some(catch) = &flow.catch {
@@ -65,26 +64,26 @@ impl<'r> FlowSteps<'r> {
         }
     }
 
-    fn then(&mut self, then: &'r BranchTarget, prefix: &str) {
-        match then {
+    fn add_target(&mut self, target: &'r BranchTarget, prefix: &str) {
+        match target {
             BranchTarget::Flow(flow) => self.add(flow, prefix),
             BranchTarget::Goto(_) => {}
         }
     }
 }
 
-/// A place without the numbers of items and visits: `each[2].page#3` is `each[].page`.
-fn general(place: &str) -> String {
-    let mut general = String::with_capacity(place.len());
+/// A path without the numbers of items and visits: `each[2].page#3` is `each[].page`.
+fn without_numbers(path: &str) -> String {
+    let mut result = String::with_capacity(path.len());
     let mut number = false;
-    for c in place.chars() {
+    for c in path.chars() {
         number &= c.is_ascii_digit();
         if !number {
-            general.push(c);
+            result.push(c);
         }
         number |= matches!(c, '[' | '#');
     }
-    general.replace('#', "")
+    result.replace('#', "")
 }
 
 #[cfg(test)]
@@ -92,9 +91,9 @@ mod tests {
     use crate::cli::test::step_names::*;
 
     #[test]
-    fn a_place_without_the_number_of_an_item_is_understood() {
+    fn a_path_without_the_number_of_an_item_is_suggested() {
         let set = flowtrigger_testing::rules::from_text(RULE);
-        let steps = FlowSteps::of(&set.rules[0].flow);
+        let steps = FlowSteps::new(&set.rules[0].flow);
         let meant = steps.without_number("each.page");
         assert_eq!(meant, Some(("each[0].page".to_owned(), "page")));
         assert_eq!(steps.without_number("each.pgae"), None);
@@ -122,9 +121,9 @@ flows: { named: { flow: [{ name: inner, exec: [inner] }] } }
 ";
 
     #[test]
-    fn steps_are_known_by_name_and_by_place() {
+    fn steps_are_found_by_name_and_by_path() {
         let set = flowtrigger_testing::rules::from_text(RULE);
-        let steps = FlowSteps::of(&set.rules[0].flow);
+        let steps = FlowSteps::new(&set.rules[0].flow);
         for (name, count) in [
             ("page", 2),
             ("note", 1),

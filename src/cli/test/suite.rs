@@ -1,5 +1,5 @@
-//! The tests of all rules, gathered from the rules and from the `NAME.test.yaml` files beside them.
-//! It refuses tests of rules that are not there, with every other mistake in them.
+//! Collects the tests of all rules, from the rules and from the `NAME.test.yaml` files next to them.
+//! Problems in tests are reported as diagnostics.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -25,8 +25,8 @@ use flowtrigger_core::rule::test::RuleTest;
 pub struct Suite {
     pub cases: Vec<TestCase>,
     index: RuleLookup,
-    lost: MissingRulePolicy,
-    /// The rules' texts and the tests' own.
+    missing: MissingRulePolicy,
+    /// The texts of the rules and of the tests.
     pub files: Files,
     pub diagnostics: Diagnostics,
 }
@@ -38,7 +38,7 @@ pub struct TestCase {
     pub folder: PathBuf,
 }
 
-/// The loaded rules by what a test may say of its own.
+/// The loaded rules by name and by file.
 #[derive(Default)]
 struct RuleLookup {
     by_name: BTreeMap<String, Arc<Rule>>,
@@ -46,10 +46,10 @@ struct RuleLookup {
 }
 
 impl RuleLookup {
-    fn of(book: &Rulebook) -> Self {
+    fn new(book: &Rulebook) -> Self {
         let mut index = Self::default();
         if book.test_files.is_empty() {
-            // A rule's own tests need nothing to be found by.
+            // Tests inside of a rule need no lookup.
             return index;
         }
         for rule in &book.rules.rules {
@@ -62,20 +62,20 @@ impl RuleLookup {
     }
 }
 
-/// What a test means whose rule is not among the loaded ones.
+/// How to handle a test whose rule is not loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MissingRulePolicy {
-    /// A mistake: every rule is loaded.
-    Told,
-    /// Perhaps none: a rule with mistakes of its own is not loaded.
+    /// Report an error: every rule is loaded.
+    Reported,
+    /// Skip it: a rule with errors is not loaded.
     Skipped,
 }
 
-pub fn gather(book: &Rulebook, lost: MissingRulePolicy) -> Suite {
+pub fn gather(book: &Rulebook, missing: MissingRulePolicy) -> Suite {
     let mut suite = Suite {
         cases: Vec::new(),
-        index: RuleLookup::of(book),
-        lost,
+        index: RuleLookup::new(book),
+        missing,
         files: (*book.files).clone(),
         diagnostics: Diagnostics::default(),
     };
@@ -115,10 +115,7 @@ impl Suite {
         };
         for document in document::read(file, &text, &mut self.diagnostics) {
             let Some(items) = document.as_list() else {
-                let message = format!(
-                    "a test file holds a list of tests, found {}",
-                    document.kind()
-                );
+                let message = format!("expected a list of tests, found {}", document.kind());
                 let diagnostic = Diagnostic::error(Code::WrongType, document.at, message);
                 self.diagnostics
                     .push(diagnostic.help("start each test with `- name: …`"));
@@ -148,12 +145,12 @@ impl Suite {
         self.cases.push(TestCase { rule, test, folder });
     }
 
-    /// The rule that a test names, or the only one in the file that it stands beside.
+    /// The rule that a test names, or the only rule in the file that the test file belongs to.
     fn rule_of(&mut self, node: &Node, file: &str) -> Option<Arc<Rule>> {
         if let Some(named) = node.get("rule") {
             let name = named.as_text().unwrap_or_default();
             let found = self.index.by_name.get(name).cloned();
-            if found.is_none() && self.lost == MissingRulePolicy::Told {
+            if found.is_none() && self.missing == MissingRulePolicy::Reported {
                 let near = self.nearest(name);
                 let diagnostic = Diagnostic::error(
                     Code::UndefinedName,
@@ -170,27 +167,26 @@ impl Suite {
         if let Some([rule]) = self.index.by_file.get(&beside).map(Vec::as_slice) {
             return Some(Arc::clone(rule));
         }
-        if self.lost == MissingRulePolicy::Skipped {
+        if self.missing == MissingRulePolicy::Skipped {
             return None;
         }
-        let message = "this test does not say which rule it tests";
-        let help = format!(
-            "add `rule: NAME`; only where `{beside}` holds exactly one rule it may be left out"
-        );
+        let message = "this test does not name its rule";
+        let help =
+            format!("add `rule: NAME`; it is optional only if `{beside}` has exactly one rule");
         self.diagnostics
             .push(Diagnostic::error(Code::MissingKey, node.at, message).help(help));
         None
     }
 
-    /// The rule that a test meant. Thousands of tests that name none of thousands of rules would wait
-    /// for an answer that is the same for all.
+    /// The rule with the most similar name. Not computed for many errors with many rules, because that is
+    /// slow.
     fn nearest(&self, name: &str) -> Option<&str> {
         let names = self.index.by_name.keys().map(String::as_str);
         let few = self.index.by_name.len() <= 1_000 || self.diagnostics.count() < 100;
         few.then(|| suggest::nearest(name, names)).flatten()
     }
 
-    /// Steps and predicates that a test names must be the rule's.
+    /// Checks that the rule has the steps and predicates that a test names.
     fn check_names(&mut self, test: &RuleTest, rule: &Rule) {
         let named = test.steps.iter().map(|(name, at, _)| (name, *at));
         let mocked = test.mocked.iter().map(|(name, at)| (name, *at));
@@ -213,9 +209,9 @@ impl Suite {
 }
 
 impl Suite {
-    /// A test can name only steps that do something outside.
+    /// Checks that a step exists and sends something.
     fn check_step(&mut self, name: &str, at: Span, rule: &Rule) {
-        let steps = FlowSteps::of(&rule.flow);
+        let steps = FlowSteps::new(&rule.flow);
         let found = steps.named(name);
         let performs = |step: &Step| step.action.sends();
         let message = match found.first() {
@@ -230,8 +226,8 @@ impl Suite {
             steps.without_number(name),
             steps.listed(performs).join(", "),
         ) {
-            (Some((place, step)), _) => {
-                format!("write `{place}` for one item, or `{step}` for every one")
+            (Some((path, step)), _) => {
+                format!("write `{path}` for one item, or `{step}` for every one")
             }
             (None, none) if none.is_empty() => "none of its steps sends anything".to_owned(),
             (None, senders) => format!("the steps that send something are {senders}"),
@@ -241,7 +237,7 @@ impl Suite {
     }
 }
 
-/// What events of the rule's types hold, for the paths under `set`.
+/// The fields of the rule's event types, for the paths under `set`.
 fn fields(rule: &Rule, catalogue: &Catalogue) -> EventFields {
     let mut types = Vec::new();
     for pattern in rule.event_types.iter() {
@@ -259,8 +255,8 @@ fn fields(rule: &Rule, catalogue: &Catalogue) -> EventFields {
     EventFields::Of(types.into_iter().collect())
 }
 
-/// Whether a value holds everything that is wanted of it: named keys of objects, whole lists, equal
-/// scalars. The differences as `path: wanted, got`.
+/// Compares a value with the expected one: all expected keys of objects, whole lists, equal scalars.
+/// Returns the differences.
 pub fn differences(wanted: &Value, got: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     compare("", wanted, Some(got), &mut found);
@@ -271,7 +267,7 @@ pub fn differences(wanted: &Value, got: &Value) -> Vec<Difference> {
 pub struct Difference {
     pub path: String,
     pub wanted: Value,
-    /// None where nothing stands there.
+    /// `None` if there is no value at this path.
     pub got: Option<Value>,
 }
 

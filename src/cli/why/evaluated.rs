@@ -1,6 +1,6 @@
-//! Evaluates an event again with the rules of its time, and adds the runs that it led to.
-//! The rules come from the revision that was in force, or from the runs where that was deleted. What was
-//! recorded is a third witness beside the index and the evaluator.
+//! Evaluates an event again with the rules of its time, and adds its runs.
+//! The rules are those of the stored revision, or those of the runs if the revision was deleted. The recorded
+//! outcome is compared with the new one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use flowtrigger_core::rule::Rule;
 
 pub struct EvaluatedEvent {
     pub arrived: EventRecord,
-    /// None where the rules of that time are gone.
+    /// `None` if the rules of that time were deleted.
     pub past: Option<Arc<PastRevision>>,
     pub rules: Vec<EvaluatedRule>,
-    /// How many rules listened, those that nobody asks for included.
+    /// How many rules listened, including those that `--rule` leaves out.
     pub listening: usize,
     /// Runs of rules that did not listen then: replays with later rules.
     pub others: Vec<RunDetail>,
@@ -36,8 +36,8 @@ pub struct EvaluatedRule {
     pub rule: Arc<Rule>,
     pub files: Arc<Files>,
     pub explanation: Explanation,
-    /// Fields of the event are not kept.
-    unsure: bool,
+    /// Whether fields of the event were redacted.
+    redacted: bool,
     /// Whether the rule matched when the event was received, as far as the data folder still shows it.
     recorded: Option<bool>,
     pub runs: Vec<RunDetail>,
@@ -49,41 +49,41 @@ impl EvaluatedRule {
         Some(if recorded { "match" } else { "no match" })
     }
 
-    /// What to say where the recorded outcome is not that of this evaluation: another version of the
-    /// program evaluated the event.
+    /// The warning if the recorded outcome differs from this evaluation: another version of the program
+    /// evaluated the event.
     pub fn contradiction(&self) -> Option<String> {
         let now = self.matches();
         let differs = self.recorded.is_some_and(|recorded| recorded != now);
-        (differs && !self.unsure).then(|| recorded_otherwise(!now, self.explanation.truth))
+        (differs && !self.redacted).then(|| recorded_otherwise(!now, self.explanation.truth))
     }
 
     pub fn matches(&self) -> bool {
         let matched = match self.explanation.truth {
             Truth::True => true,
             Truth::False => false,
-            // It cannot be judged again, and a run says that it did.
-            Truth::Unknown => self.unsure && !self.runs.is_empty(),
+            // Cannot be evaluated again, but a run shows that it matched.
+            Truth::Unknown => self.redacted && !self.runs.is_empty(),
         };
         matched && self.rule.mode != Mode::Disabled
     }
 
-    /// Whether nobody can say any more if it matched.
-    pub fn is_open(&self) -> bool {
-        self.unsure && self.explanation.truth == Truth::Unknown && self.runs.is_empty()
+    /// Whether it is unknown if the rule matched.
+    pub fn is_unknown(&self) -> bool {
+        self.redacted && self.explanation.truth == Truth::Unknown && self.runs.is_empty()
     }
 }
 
-/// Editions that were compiled for one event serve others of its type.
+/// Compiled revisions, reused for events of the same type.
 #[derive(Default)]
 pub struct RevisionCache(HashMap<(RevisionId, String, String), Option<Arc<PastRevision>>>);
 
 impl RevisionCache {
-    fn of(&mut self, head: &EventRow, event: &Event, journal: &dyn History) -> RevisionResult {
+    fn get(&mut self, head: &EventRow, event: &Event, history: &dyn History) -> RevisionResult {
         let known = (head.edition, head.source.clone(), head.event_type.clone());
         if let Some(past) = self.0.get(&known) {
             return Ok(past.clone());
         }
-        let past = journal.revision(head.edition, event)?.map(Arc::new);
+        let past = history.revision(head.edition, event)?.map(Arc::new);
         self.0.insert(known, past.clone());
         Ok(past)
     }
@@ -91,42 +91,42 @@ impl RevisionCache {
 
 type RevisionResult = Result<Option<Arc<PastRevision>>, CommandError>;
 
-/// Evaluates an event again with the rules of its time. None where it was deleted meanwhile.
-pub fn judge(
+/// Evaluates an event again with the rules of its time. Returns `None` if it was deleted meanwhile.
+pub fn reevaluate(
     head: &EventRow,
     only: &[String],
-    editions: &mut RevisionCache,
-    journal: &dyn History,
+    revisions: &mut RevisionCache,
+    history: &dyn History,
 ) -> Result<Option<EvaluatedEvent>, CommandError> {
-    let Some(arrived) = journal.event(head.row)? else {
+    let Some(arrived) = history.event(head.row)? else {
         return Ok(None);
     };
-    let past = editions.of(head, &arrived.event, journal)?;
+    let past = revisions.get(head, &arrived.event, history)?;
     let mut runs = Vec::new();
-    for run in journal.runs_of(head.row)? {
-        runs.extend(journal.run(run.id)?);
+    for run in history.runs_of(head.row)? {
+        runs.extend(history.run(run.id)?);
     }
     let listened = match &past {
         Some(past) => listened(past, &arrived),
-        None => kept(&runs),
+        None => rules_of(&runs),
     };
     let mut scratch = MatchScratch::default();
     let evaluation = past
         .as_ref()
         .map(|past| evaluate(&past.rules, &arrived, &mut scratch));
     let listening = listened.len();
-    let asked = |rule: &Rule| only.is_empty() || only.contains(&rule.name);
+    let is_selected = |rule: &Rule| only.is_empty() || only.contains(&rule.name);
     let mut rules = Vec::with_capacity(listening);
     for (rule, files) in listened {
         let (of_rule, rest) = runs.into_iter().partition(|run| run.row.rule == rule.name);
         runs = rest;
-        if asked(&rule) {
+        if is_selected(&rule) {
             rules.push(EvaluatedRule {
                 explanation: match &evaluation {
                     Some(evaluation) => evaluation.explain(&rule)?,
                     None => explain_stored(&rule, &files, &arrived.event)?,
                 },
-                unsure: is_redacted(&arrived.event),
+                redacted: is_redacted(&arrived.event),
                 recorded: recorded(&of_rule, &arrived),
                 runs: of_rule,
                 rule,
@@ -145,14 +145,14 @@ pub fn judge(
     }))
 }
 
-/// Evaluates the text as received where it was stored and is still read as the same event.
+/// Evaluates the text as received if it is stored and still decodes to the same event.
 fn evaluate<'a>(
     rules: &'a RuleSet,
     arrived: &'a EventRecord,
     scratch: &'a mut MatchScratch,
 ) -> Evaluation<'a> {
     match arrived.raw_text.as_deref() {
-        Some(text) if reads_as(rules, text, &arrived.event) => {
+        Some(text) if decodes_to(rules, text, &arrived.event) => {
             let input = EventInput::bytes(text.as_bytes());
             let evaluation = rules.evaluate(input, scratch);
             evaluation.expect("this text was read before")
@@ -161,9 +161,9 @@ fn evaluate<'a>(
     }
 }
 
-/// Whether a text is still read as the event that was recorded: not where it came in a format that the
-/// configuration described, and not where this version knows its type by another name.
-fn reads_as(rules: &RuleSet, text: &str, event: &Event) -> bool {
+/// Whether a text still decodes to the recorded event. It does not if its format was a configured one, or if
+/// this version names its type differently.
+fn decodes_to(rules: &RuleSet, text: &str, event: &Event) -> bool {
     let mut scratch = MatchScratch::default();
     let input = EventInput::bytes(text.as_bytes());
     rules.evaluate(input, &mut scratch).is_ok_and(|evaluation| {
@@ -173,8 +173,8 @@ fn reads_as(rules: &RuleSet, text: &str, event: &Event) -> bool {
     })
 }
 
-/// A run that is no replay and no `on_dead` run shows a match, and an event that was archived as received
-/// shows that no rule matched. Anything else may have been deleted.
+/// The recorded outcome: a run that is no replay and no `on_dead` run shows a match, an archived event shows
+/// that no rule matched. `None` if neither is stored.
 fn recorded(runs: &[RunDetail], arrived: &EventRecord) -> Option<bool> {
     let matched = |run: &RunDetail| run.generation == 0 && run.row.tells_of.is_none();
     match (runs.iter().any(matched), &arrived.raw_text) {
@@ -191,8 +191,8 @@ fn listened(past: &PastRevision, arrived: &EventRecord) -> Vec<(Arc<Rule>, Arc<F
         .collect()
 }
 
-/// The rules that runs were planned with, each once.
-fn kept(runs: &[RunDetail]) -> Vec<(Arc<Rule>, Arc<Files>)> {
+/// The rules of the runs, each once.
+fn rules_of(runs: &[RunDetail]) -> Vec<(Arc<Rule>, Arc<Files>)> {
     let mut rules: Vec<(Arc<Rule>, Arc<Files>)> = Vec::new();
     for run in runs {
         if let Ok(rule) = &run.rule.rule

@@ -1,6 +1,6 @@
-//! `why`: what happened to an event or to a ticket's events, from the archive, with the rules of that time.
-//! This version of the program evaluates them again; where the recorded outcome differs, it says so. No daemon
-//! and no current rule is asked.
+//! `why`: explains what happened to an event or to the events of a ticket, with the rules of that time.
+//! This version of the program evaluates the stored event again and reports a differing recorded outcome.
+//! Needs no daemon and ignores the current rules.
 
 mod evaluated;
 mod not_found;
@@ -15,7 +15,7 @@ use super::output::Output;
 use super::render::table::Table;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::time_argument::{TimeArgument, seconds};
-use crate::cli::why::evaluated::{EvaluatedEvent, RevisionCache, judge};
+use crate::cli::why::evaluated::{EvaluatedEvent, RevisionCache, reevaluate};
 use crate::store::History;
 use crate::store::history::{EventQuery, EventRow, EventSelector};
 
@@ -26,61 +26,61 @@ Examples:
   flowtrigger why 90417 --rule page-urgent --all     one rule, for every event of the ticket
   flowtrigger why 01J9Z6V8Q0RM2T3K4N5P6Q7R8S         one event, by its id
 
-Times are UTC. Exit code: 0 when the event came, 1 when it did not or `--rule` was not judged.";
+Times are UTC. Exit codes: 0 the event was found, 1 it was not, or `--rule` did not listen to it.";
 
-/// Say what became of an event and why, with the rules as they were then
+/// Explain what happened to an event and why, with the rules of that time
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// The id of an event, or of a ticket.
     #[arg(value_name = "EVENT|TICKET")]
     subject: String,
-    /// The event nearest to this time: 2026-01-07T09:02 in UTC, or -2h; the newest unless given.
+    /// The event nearest to this time: 2026-01-07T09:02 in UTC, or -2h. Default: the newest.
     #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
     at: Option<TimeArgument>,
-    /// Explain this rule alone.
+    /// Explain only this rule.
     #[arg(long, value_name = "NAME")]
     rule: Vec<String>,
-    /// Explain every event that is found, not one alone.
+    /// Explain every event found, not only one.
     #[arg(long)]
     all: bool,
-    /// How the answer is printed: text for people, json with one line for each event explained.
+    /// Output format; json prints one line per explained event.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
 
-/// Events of one ticket that are looked at.
-const MOST: usize = 500;
-/// Of them, those that are listed.
-const LISTED: usize = 20;
+/// The maximum number of events of a ticket that are read.
+const MAX_EVENTS: usize = 500;
+/// The maximum number of events that are listed.
+const MAX_LISTED: usize = 20;
 
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
-    let journal = global.history()?;
-    let found = find(&args, &*journal)?;
+    let history = global.history()?;
+    let found = find(&args, &*history)?;
     if found.is_empty() {
-        not_found::tell(&args.subject, args.format, &*journal, out)?;
+        not_found::print(&args.subject, args.format, &*history, out)?;
         return Ok(Exit::Negative);
     }
     if args.format == Format::Text && found.len() > 1 {
-        list(&found, &args, &*journal, out)?;
+        list(&found, &args, &*history, out)?;
     }
     let explained = match args.all {
         true => found.as_slice(),
         false => &found[..1],
     };
-    let (mut exit, mut editions) = (Exit::Negative, RevisionCache::default());
+    let (mut exit, mut revisions) = (Exit::Negative, RevisionCache::default());
     for (number, head) in explained.iter().enumerate() {
-        let Some(judged) = judge(head, &args.rule, &mut editions, &*journal)? else {
-            // Retention took it while we looked.
+        let Some(event) = reevaluate(head, &args.rule, &mut revisions, &*history)? else {
+            // Retention deleted it meanwhile.
             continue;
         };
-        if args.rule.is_empty() || !judged.rules.is_empty() {
+        if args.rule.is_empty() || !event.rules.is_empty() {
             exit = Exit::Fine;
         }
         if args.format == Format::Text && (number > 0 || found.len() > 1) {
             writeln!(out)?;
         }
-        tell(&judged, &args, found.len(), out)?;
+        print_event(&event, &args, found.len(), out)?;
         if out.is_closed() {
             break;
         }
@@ -88,21 +88,21 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     Ok(exit)
 }
 
-fn tell(
-    judged: &EvaluatedEvent,
+fn print_event(
+    event: &EvaluatedEvent,
     args: &Args,
     found: usize,
     out: &mut Output,
 ) -> Result<(), CommandError> {
     match args.format {
-        Format::Json => writeln!(out, "{}", report::json(judged, found))?,
-        Format::Text => report::text(judged, &args.rule, out)?,
+        Format::Json => writeln!(out, "{}", report::json(event, found))?,
+        Format::Text => report::text(event, &args.rule, out)?,
     }
     Ok(())
 }
 
-/// By id, and where no event has it by ticket.
-fn find(args: &Args, journal: &dyn History) -> Result<Vec<EventRow>, CommandError> {
+/// Finds events by id, or by ticket if no event has this id.
+fn find(args: &Args, history: &dyn History) -> Result<Vec<EventRow>, CommandError> {
     let at = args.at.map(|at| at.from(Timestamp::now()));
     let subject = args.subject.trim().trim_start_matches('#');
     for subject in [
@@ -112,9 +112,9 @@ fn find(args: &Args, journal: &dyn History) -> Result<Vec<EventRow>, CommandErro
         let query = EventQuery {
             subject,
             at,
-            limit: MOST,
+            limit: MAX_EVENTS,
         };
-        let found = journal.events(&query)?;
+        let found = history.events(&query)?;
         if !found.is_empty() {
             return Ok(found);
         }
@@ -122,17 +122,17 @@ fn find(args: &Args, journal: &dyn History) -> Result<Vec<EventRow>, CommandErro
     Ok(Vec::new())
 }
 
-/// One line an event; which of them is explained comes first.
+/// Prints one line per event; the explained one is the first.
 fn list(
     found: &[EventRow],
     args: &Args,
-    journal: &dyn History,
+    history: &dyn History,
     out: &mut Output,
 ) -> Result<(), CommandError> {
     let mut table = Table::default();
-    table.row(["CAME", "EVENT", "RUNS", "ID"]);
-    for head in found.iter().take(LISTED) {
-        let runs: Vec<String> = journal
+    table.row(["RECEIVED", "EVENT", "RUNS", "ID"]);
+    for head in found.iter().take(MAX_LISTED) {
+        let runs: Vec<String> = history
             .runs_of(head.row)?
             .iter()
             .map(|run| format!("{} {}", run.rule, run.state.word()))
@@ -150,12 +150,12 @@ fn list(
     }
     table.write(out)?;
     let all = match found.len() {
-        MOST => format!("{MOST} and more"),
+        MAX_EVENTS => format!("{MAX_EVENTS} and more"),
         count => count.to_string(),
     };
     let shown = match found.len() {
-        0..=LISTED => String::new(),
-        _ => format!(", {LISTED} shown; `--at TIME` goes further back"),
+        0..=MAX_LISTED => String::new(),
+        _ => format!(", {MAX_LISTED} shown; `--at TIME` selects older ones"),
     };
     let which = match (args.all, args.at) {
         (true, _) => "all of them",

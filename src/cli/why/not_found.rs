@@ -1,5 +1,5 @@
-//! The answer where no such event came: what comes near, how far back events are kept, and what
-//! else could be the reason. It never says that nothing came where it could have been forgotten.
+//! Reports that an event was not found: similar ids, the stored time range, other possible reasons.
+//! An event that is not stored may still have been received.
 
 use std::io::Write;
 
@@ -16,13 +16,13 @@ use crate::store::history::{NearestEvent, RetainedRange};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::archive::ArchiveScope;
 
-pub fn tell(
+pub fn print(
     subject: &str,
     format: Format,
     history: &dyn History,
     out: &mut Output,
 ) -> Result<(), CommandError> {
-    let (near, span) = (history.nearest(subject)?, history.retained()?);
+    let (near, range) = (history.nearest(subject)?, history.retained()?);
     match format {
         Format::Json => {
             let near: Vec<&str> = near.iter().map(NearestEvent::text).collect();
@@ -34,14 +34,14 @@ pub fn tell(
                 "asked": subject,
                 "nearest": near,
                 "kept": {
-                    "events": span.events,
-                    "matched": ends(span.matched),
-                    "unmatched": ends(span.unmatched),
+                    "events": range.events,
+                    "matched": ends(range.matched),
+                    "unmatched": ends(range.unmatched),
                 },
             });
             writeln!(out, "{answer}")?;
         }
-        Format::Text => text(subject, &near, &span, history, out)?,
+        Format::Text => text(subject, &near, &range, history, out)?,
     }
     Ok(())
 }
@@ -49,64 +49,64 @@ pub fn tell(
 fn text(
     subject: &str,
     near: &[NearestEvent],
-    span: &RetainedRange,
+    range: &RetainedRange,
     history: &dyn History,
     out: &mut Output,
 ) -> Result<(), CommandError> {
     writeln!(
         out,
-        "no event with the id or the ticket `{subject}` is kept here"
+        "no event with the id or the ticket `{subject}` is stored here"
     )?;
     if !near.is_empty() {
-        let near: Vec<String> = near.iter().map(named).collect();
+        let near: Vec<String> = near.iter().map(describe_near).collect();
         writeln!(out, "  near   {}", near.join(", "))?;
     }
-    writeln!(out, "  kept   {}", matched(span))?;
+    writeln!(out, "  kept   {}", describe_matched(range))?;
     writeln!(
         out,
         "         {}",
-        unmatched(span, history.latest_config()?.as_ref())
+        describe_unmatched(range, history.latest_config()?.as_ref())
     )?;
     writeln!(
         out,
-        "  else   it was refused at the door (the daemon's log says so), was never sent, or is older"
+        "  else   it was rejected (see the log of the daemon), was never sent, or is older"
     )?;
     Ok(())
 }
 
-fn named(near: &NearestEvent) -> String {
+fn describe_near(near: &NearestEvent) -> String {
     match near {
         NearestEvent::Id(id) => format!("event {}", plain(id)),
         NearestEvent::Key(key) => format!("ticket {}", plain(key)),
     }
 }
 
-fn matched(span: &RetainedRange) -> String {
-    match span.matched {
+fn describe_matched(range: &RetainedRange) -> String {
+    match range.matched {
         Some((first, last)) => format!(
-            "events that led to runs, from {} to {}",
+            "events with runs, from {} to {}",
             seconds(first),
             seconds(last)
         ),
-        None => "no event that led to runs".into(),
+        None => "no event with runs".into(),
     }
 }
 
-fn unmatched(span: &RetainedRange, config: Option<&Config>) -> String {
-    let kept = match span.unmatched {
+fn describe_unmatched(range: &RetainedRange, config: Option<&Config>) -> String {
+    let stored = match range.unmatched {
         Some((first, last)) => format!(
-            "events that led to none, from {} to {}",
+            "events without runs, from {} to {}",
             seconds(first),
             seconds(last)
         ),
-        None => "no event that led to none".into(),
+        None => "no event without runs".into(),
     };
     match config.map(|config| config.archive.events) {
         Some(ArchiveScope::Off) => {
-            format!("{kept}; `archive: off`: what leads to no run is not kept")
+            format!("{stored}; `archive: off`: events without runs are not stored")
         }
         Some(ArchiveScope::Full | ArchiveScope::Unmatched) | None => {
-            format!("{kept}; the newest second of these is lost in a crash")
+            format!("{stored}; a crash loses the newest second of these")
         }
     }
 }

@@ -1,5 +1,4 @@
-//! The account of one event: when it came, what judged it, every predicate, and what its runs came to.
-//! It adds to the explanation only what was recorded.
+//! Prints the report of one event: when it was received, the rules, every predicate, and the runs.
 
 use std::io::{self, Write};
 
@@ -9,7 +8,7 @@ use crate::cli::output::Output;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::explanation;
-use crate::cli::render::run::{about, came, chain, gate_lines, row_json, tone};
+use crate::cli::render::run::{chain, describe_received, describe_run, gate_lines, row_json, tone};
 use crate::cli::time_argument::seconds;
 use crate::cli::why::evaluated::{EvaluatedEvent, EvaluatedRule};
 use crate::store::history::{PastRevision, RunDetail};
@@ -17,73 +16,79 @@ use flowtrigger_core::document::suggest::nearest;
 use flowtrigger_core::path::redact;
 use flowtrigger_core::run::RunId;
 
-pub fn text(judged: &EvaluatedEvent, only: &[String], out: &mut Output) -> io::Result<()> {
-    let event = &judged.arrived.event;
+pub fn text(evaluated: &EvaluatedEvent, only: &[String], out: &mut Output) -> io::Result<()> {
+    let event = &evaluated.arrived.event;
     explanation::event(out, event)?;
-    writeln!(out, "  {}", came(&judged.arrived))?;
-    writeln!(out, "  {}", judged_by(judged))?;
-    for rule in &judged.rules {
+    writeln!(out, "  {}", describe_received(&evaluated.arrived))?;
+    writeln!(out, "  {}", describe_rules(evaluated))?;
+    for rule in &evaluated.rules {
         explanation::rule(out, &rule.rule, &rule.explanation, &rule.files)?;
         if let Some(contradiction) = rule.contradiction() {
             explanation::contradiction(out, &contradiction)?;
         }
         runs(out, rule)?;
     }
-    if !judged.others.is_empty() {
+    if !evaluated.others.is_empty() {
         writeln!(
             out,
-            "\nruns of rules that did not listen then: replays with later ones"
+            "\nruns of rules that did not listen at that time: replays with later rules"
         )?;
-        judged.others.iter().try_for_each(|run| outcome(out, run))?;
+        evaluated
+            .others
+            .iter()
+            .try_for_each(|run| run_line(out, run))?;
     }
-    match nothing(judged, only) {
-        Some(nothing) => writeln!(out, "\n{nothing}"),
+    match summary_without_match(evaluated, only) {
+        Some(summary) => writeln!(out, "\n{summary}"),
         None => Ok(()),
     }
 }
 
-fn judged_by(judged: &EvaluatedEvent) -> String {
-    let Some(past) = &judged.past else {
-        return "the rules of that time are gone; below are those that its runs were planned with"
+fn describe_rules(evaluated: &EvaluatedEvent) -> String {
+    let Some(past) = &evaluated.past else {
+        return "the rules of that time were deleted; below are the rules that its runs were planned with"
             .into();
     };
     let listened = format!(
         "{} listened to {}",
-        number(judged.listening, "rule"),
-        judged.arrived.event.event_type
+        number(evaluated.listening, "rule"),
+        evaluated.arrived.event.event_type
     );
     let errors = match past.diagnostics.errors() {
         0 => String::new(),
         errors => format!(
-            "; {} in them to this version of the program, those rules are left out",
-            number(errors, "mistake")
+            "; {} in them for this version of the program, those rules are omitted",
+            number(errors, "error")
         ),
     };
-    format!("judged by {}; {listened}{errors}", edition_words(past))
+    format!(
+        "evaluated by {}; {listened}{errors}",
+        describe_revision(past)
+    )
 }
 
-fn edition_words(past: &PastRevision) -> String {
-    format!("the rules that came into force {}", seconds(past.since))
+fn describe_revision(past: &PastRevision) -> String {
+    format!("the rules in force since {}", seconds(past.since))
 }
 
 fn runs(out: &mut Output, rule: &EvaluatedRule) -> io::Result<()> {
     for run in &rule.runs {
         for gate in gate_lines(run) {
-            let paint = Paint::of(out);
+            let paint = Paint::new(out);
             writeln!(out, "  {}  {gate}", paint.tone(Tone::Bold, "gate"))?;
         }
-        outcome(out, run)?;
+        run_line(out, run)?;
         chain(out, run)?;
     }
     if rule.matches() && rule.runs.is_empty() {
-        writeln!(out, "  no run of it is kept")?;
+        writeln!(out, "  no run of it is stored")?;
     }
     Ok(())
 }
 
-/// A run in a line, and where the rest is.
-fn outcome(out: &mut Output, run: &RunDetail) -> io::Result<()> {
-    let (paint, row) = (Paint::of(out), &run.row);
+/// Prints a run in one line, with the command that shows all of it.
+fn run_line(out: &mut Output, run: &RunDetail) -> io::Result<()> {
+    let (paint, row) = (Paint::new(out), &run.row);
     write!(
         out,
         "  {}  {} {}",
@@ -92,74 +97,78 @@ fn outcome(out: &mut Output, run: &RunDetail) -> io::Result<()> {
         paint.tone(tone(&row.state), row.state.word())
     )?;
     if row.attempts > 0 {
-        let tries = match row.attempts {
-            1 => "1 try".to_owned(),
-            tries => format!("{tries} tries"),
-        };
-        write!(out, " after {tries}")?;
+        let attempts = usize::try_from(row.attempts).unwrap_or(usize::MAX);
+        let attempts = number(attempts, "attempt");
+        write!(out, " after {attempts}")?;
     }
     if let Some(RunId(dead)) = row.tells_of {
-        write!(out, ", tells of the death of run {dead}")?;
+        write!(out, ", reports that run {dead} is dead")?;
     }
     write!(out, ", {}", seconds(row.changed))?;
-    let about = about(row);
-    if !about.is_empty() {
-        write!(out, ": {about}")?;
+    let description = describe_run(row);
+    if !description.is_empty() {
+        write!(out, ": {description}")?;
     }
     writeln!(out, "; `flowtrigger runs show {}`", row.id.0)
 }
 
-/// Why nothing happened, in a sentence; None where something did.
-fn nothing(judged: &EvaluatedEvent, only: &[String]) -> Option<String> {
-    let event = &judged.arrived.event;
-    let tag = &event.event_type;
-    if let (true, Some(asked)) = (judged.rules.is_empty(), only.first()) {
-        let names = judged.past.iter().flat_map(|past| &past.rules.rules);
-        let near = nearest(asked, names.map(|rule| rule.name.as_str()));
-        let near = near.filter(|near| near != asked);
+/// The summary if no rule matched. `None` if one did.
+fn summary_without_match(evaluated: &EvaluatedEvent, only: &[String]) -> Option<String> {
+    let event = &evaluated.arrived.event;
+    let event_type = &event.event_type;
+    if let (true, Some(requested)) = (evaluated.rules.is_empty(), only.first()) {
+        let names = evaluated.past.iter().flat_map(|past| &past.rules.rules);
+        let near = nearest(requested, names.map(|rule| rule.name.as_str()));
+        let near = near.filter(|near| near != requested);
         let hint = near.map(|near| format!("; did you mean `{near}`?"));
         return Some(format!(
-            "no rule called `{asked}` listened to {tag}{}",
+            "no rule called `{requested}` listened to {event_type}{}",
             hint.unwrap_or_default()
         ));
     }
-    if judged.rules.iter().any(EvaluatedRule::matches) || !judged.others.is_empty() {
+    if evaluated.rules.iter().any(EvaluatedRule::matches) || !evaluated.others.is_empty() {
         return None;
     }
-    let open = judged.rules.iter().filter(|rule| rule.is_open()).count();
-    if open > 0 {
+    let unknown = evaluated
+        .rules
+        .iter()
+        .filter(|rule| rule.is_unknown())
+        .count();
+    if unknown > 0 {
         return Some(format!(
-            "nothing happened; of {} nobody can tell any more why, since fields of this event are not kept",
-            number(open, "rule")
+            "nothing happened; for {} the reason is unknown, because fields of this event were redacted",
+            number(unknown, "rule")
         ));
     }
-    Some(match judged.rules.len() {
+    Some(match evaluated.rules.len() {
         0 => format!(
-            "nothing happened: no rule listened to {}/{tag}",
+            "nothing happened: no rule listened to {}/{event_type}",
             event.source
         ),
-        1 => format!("nothing happened: the one rule that listened to {tag} did not match"),
-        n => format!("nothing happened: none of the {n} rules that listened to {tag} matched"),
+        1 => format!("nothing happened: the one rule that listened to {event_type} did not match"),
+        n => {
+            format!("nothing happened: none of the {n} rules that listened to {event_type} matched")
+        }
     })
 }
 
-pub fn json(judged: &EvaluatedEvent, found: usize) -> Value {
-    let head = &judged.arrived.head;
-    let event = &judged.arrived.event;
-    let matched = judged.rules.iter().filter(|rule| rule.matches());
+pub fn json(evaluated: &EvaluatedEvent, found: usize) -> Value {
+    let head = &evaluated.arrived.head;
+    let event = &evaluated.arrived.event;
+    let matched = evaluated.rules.iter().filter(|rule| rule.matches());
     let matched: Vec<&str> = matched.map(|rule| rule.rule.name.as_str()).collect();
     json!({
         "event": explanation::event_json(event),
         "received": head.received.to_string(),
         "redelivered": head.redelivered,
         "last_came": head.last_came.map(|last| last.to_string()),
-        "edition": {
+        "revision": {
             "id": head.edition.0,
-            "since": judged.past.as_ref().map(|past| past.since.to_string()),
+            "since": evaluated.past.as_ref().map(|past| past.since.to_string()),
         },
         "matched": matched,
-        "rules": judged.rules.iter().map(rule_json).collect::<Vec<_>>(),
-        "other_runs": judged.others.iter().map(run_json).collect::<Vec<_>>(),
+        "rules": evaluated.rules.iter().map(rule_json).collect::<Vec<_>>(),
+        "other_runs": evaluated.others.iter().map(run_json).collect::<Vec<_>>(),
         "found": found,
         "warnings": event.warnings,
         "redacted": redact::places(event),

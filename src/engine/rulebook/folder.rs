@@ -128,7 +128,7 @@ impl RuleFolderError {
             ),
             RuleFolderError::Empty(path) => (
                 path,
-                Code::Empty,
+                Code::NoRules,
                 format!("`{}` contains no rule file", path.display()),
                 "rule files end in `.yaml` or `.yml`, ZIS bundles also in `.json`",
             ),

@@ -312,7 +312,7 @@ mod tests {
     fn an_empty_folder_is_an_error() {
         let folder = with_files(&[("rules/readme.md", b"")]);
         let (code, message) = only_message(&places(&folder).read());
-        assert_eq!(code, Code::Empty);
+        assert_eq!(code, Code::NoRules);
         assert!(
             message.ends_with("/rules` contains no rule file"),
             "{message}"

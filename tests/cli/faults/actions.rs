@@ -277,7 +277,7 @@ fn a_signal_ends_commands_and_names_the_interrupted_runs() {
         output.expect_stderr(
             5,
             &[
-                "stopped by a signal with 0 events done; 1 run cut off: on-urgent",
+                "stopped by a signal with 0 events done; 1 run interrupted: on-urgent",
                 "again",
             ],
         );

@@ -268,7 +268,7 @@ fn a_mistake_in_set_is_reported_before_evaluation() {
         ),
         (
             "ticket.tags=[\"a\"",
-            "the value `[\"a\"` starts like JSON and is none",
+            "the value `[\"a\"` starts like JSON but is invalid",
             "help: ",
         ),
     ];

@@ -69,13 +69,16 @@ fn a_file_without_rules_is_a_warning() {
     output.expect_stdout(
         0,
         &[
-            "warning[empty]: `rules/empty.yaml` contains no rule",
+            "warning[no-rules]: `rules/empty.yaml` contains no rule",
             "help: ",
         ],
     );
     output.expect_stdout(0, &["1 rule in 2 files, no errors, 1 warning"]);
     let output = sandbox.run_with_input(&["run", "-"], &urgent(1).to_string());
-    output.expect_stderr(0, &["warning[empty]: `rules/empty.yaml` contains no rule"]);
+    output.expect_stderr(
+        0,
+        &["warning[no-rules]: `rules/empty.yaml` contains no rule"],
+    );
 }
 
 #[test]

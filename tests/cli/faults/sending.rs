@@ -55,7 +55,7 @@ fn the_source_is_chosen_by_content_if_only_one_fits() {
     output.expect_stderr(
         4,
         &[
-            "several sources take events of `support`: basic, forge,",
+            "several sources accept events of `support`: basic, forge,",
             "--source NAME",
         ],
     );
@@ -64,7 +64,7 @@ fn the_source_is_chosen_by_content_if_only_one_fits() {
     output.expect_stderr(
         4,
         &[
-            "no source takes events of `support`",
+            "no source accepts events of `support`",
             "add `support: {}` under `sources`",
         ],
     );
@@ -72,7 +72,7 @@ fn the_source_is_chosen_by_content_if_only_one_fits() {
     let output = send(&sandbox, &daemon, &["event.json"]);
     output.expect_stdout(
         1,
-        &["refused with 404: unknown source; send to one of `/events/upmind`, `/n`"],
+        &["rejected with 404: unknown source; send to one of `/events/upmind`, `/n`"],
     );
     output.expect_stderr(
         1,
@@ -80,7 +80,7 @@ fn the_source_is_chosen_by_content_if_only_one_fits() {
     );
     let whole = format!("http://{}/n", daemon.address);
     let output = sandbox.run(&["send", "--to", &whole, "event.json"]);
-    output.expect_stdout(1, &["refused with 401", "another than the one here"]);
+    output.expect_stdout(1, &["rejected with 401", "differs from the one here"]);
 }
 
 #[test]
@@ -95,12 +95,12 @@ fn a_rejection_is_reported_with_reason_and_exit_code() {
         4,
         &[
             "event.json:1: accepted",
-            "other.json:1: refused with 400: this JSON is an object",
+            "other.json:1: rejected with 400: this JSON is an object",
         ],
     );
     let other = sandbox.with_env("FLOWTRIGGER_SECRET_KEY", "another secret of some length");
     let output = send(&other, &daemon, &of[..3]);
-    output.expect_stdout(1, &["event.json:1: refused with 401"]);
+    output.expect_stdout(1, &["event.json:1: rejected with 401"]);
     let other = other.with_env("FLOWTRIGGER_SECRET_KEY", "");
     let output = send(&other, &daemon, &of[..3]);
     output.expect_stderr(

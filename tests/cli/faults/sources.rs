@@ -176,7 +176,7 @@ fn an_unset_secret_is_reported_at_startup() {
     sandbox.run(&["check"]).expect_stdout(
         0,
         &[
-            "warning[unset-secret]: the secret `GONE` cannot be had",
+            "warning[unset-secret]: secret `GONE` is not available",
             variable,
             "flowtrigger.yaml:2:22",
         ],

@@ -117,7 +117,7 @@ fn describe_entry(line: &LogEntry) -> String {
         format!("{since:#}")
     };
     match line {
-        LogEntry::Started { step, number, .. } => format!("{step} starts, try {number}"),
+        LogEntry::Started { step, number, .. } => format!("{step} starts, attempt {number}"),
         LogEntry::Waiting { step, until, .. } => format!("{step} waits until {}", after(until)),
         LogEntry::Caught { step, error, .. } => format!("{step} is caught: {error}"),
         LogEntry::Revived { .. } => "revived".into(),
@@ -128,9 +128,9 @@ fn describe_entry(line: &LogEntry) -> String {
         LogEntry::Attempt(attempt) => {
             let (step, number) = (&attempt.step, attempt.number);
             match &attempt.outcome {
-                Ok(Reply { value: result }) => format!("{step} try {number}: {result}"),
+                Ok(Reply { value: result }) => format!("{step} attempt {number}: {result}"),
                 Err(CallFailure { message, .. }) => {
-                    format!("{step} try {number} failed: {message}")
+                    format!("{step} attempt {number} failed: {message}")
                 }
             }
         }

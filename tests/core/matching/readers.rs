@@ -91,12 +91,12 @@ pub fn config() -> Config {
 pub fn extended() -> Config {
     let mut config = config();
     let types = json!([
-        {"source": "support", "tag": "ticket.AnythingHappened", "display": "Anything Happened",
+        {"source": "support", "name": "ticket.AnythingHappened", "display": "Anything Happened",
          "webhook": "ticket.moon_phase", "fields": {"current": "text", "moon": "integer"}, "open": true},
-        {"source": "support", "tag": "ticket.PriorityChanged", "display": "Priority Changed",
+        {"source": "support", "name": "ticket.PriorityChanged", "display": "Priority Changed",
          "webhook": "ticket.priority_changed", "fields": {"current": "text", "comment": "object"}},
-        {"source": "shop", "tag": "order.Paid", "display": "Order Paid", "open": true},
-        {"source": "upmind", "tag": "thing.Done", "codes": ["no_such_hook"], "open": true},
+        {"source": "shop", "name": "order.Paid", "display": "Order Paid", "open": true},
+        {"source": "upmind", "name": "thing.Done", "codes": ["no_such_hook"], "open": true},
     ]);
     let types = serde_json::from_value(types).expect("types");
     config.catalogue = config.catalogue.extended(types);

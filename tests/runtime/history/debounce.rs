@@ -64,7 +64,7 @@ fn a_window_is_told_by_the_run_that_gave_way_the_one_that_acts_and_the_next() {
         "debounce  ticket.id 7  closed: replaced by run 2 of a later event",
         "debouncing",
         "debounce  ticket.id 7  open, quiet 4h; gathers 2 events since",
-        "unless another event comes before",
+        "if no other event arrives before",
     ] {
         assert!(shown.out.contains(wanted), "{wanted}\n{}", shown.out);
     }

@@ -108,7 +108,7 @@ fn dry_run_says_how_the_loop_guard_stands() {
     let gate = &json["rules"][0]["gates"][0];
     assert_eq!(gate["gate"], "loop_guard");
     assert_eq!(
-        (&gate["standing"], &gate["depth"]),
+        (&gate["state"], &gate["depth"]),
         (&"closed".into(), &0.into())
     );
     assert!(

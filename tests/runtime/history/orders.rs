@@ -108,11 +108,11 @@ fn a_replay_that_plans_nothing_is_no_success() {
     let said = flowtrigger(data.folder(), &["runs", "replay", "5"]);
     assert_eq!(
         (said.code, said.out.as_str()),
-        (1, "0 runs replayed, 1 refused\n")
+        (1, "0 runs replayed, 1 rejected\n")
     );
     assert!(
         said.err
-            .contains("run 5: `page-urgent` does not match its event today"),
+            .contains("run 5: `page-urgent` does not match its event now"),
         "{said:?}"
     );
 }
@@ -125,7 +125,7 @@ fn a_refusal_is_told_and_keeps_no_other_run_from_its_order() {
     assert_eq!(said.code, 1);
     assert_eq!(
         said.out,
-        "  run 3  queued  page-urgent\n1 run retried, 1 refused\n"
+        "  run 3  queued  page-urgent\n1 run retried, 1 rejected\n"
     );
     assert!(
         said.err.contains("run 2 is done, and only dead"),
@@ -170,7 +170,7 @@ fn what_is_not_clearly_meant_is_refused_before_anything_is_done() {
     );
     let said = order(&["retry", "1", "--state", "dead"]);
     assert!(
-        (said.code, said.err.contains("do not go together")) == (2, true),
+        (said.code, said.err.contains("cannot be combined")) == (2, true),
         "{said:?}"
     );
     let said = order(&["retry", "1", "77"]);
@@ -198,7 +198,7 @@ fn without_a_daemon_orders_are_carried_out_on_the_folder_itself() {
     assert_eq!(said.code, 1);
     assert_eq!(
         said.out,
-        "  run 1  queued  page-urgent\n1 run retried, 1 refused\n"
+        "  run 1  queued  page-urgent\n1 run retried, 1 rejected\n"
     );
     assert!(said.err.contains("run 2 is done"), "{said:?}");
     assert_eq!(states(&data), ["queued", "done", "dead", "queued"]);
@@ -234,7 +234,7 @@ fn a_replay_on_the_folder_plans_with_the_rules_of_today() {
     let said = flowtrigger(data.folder(), &["runs", "replay", "3", "--rules", rules]);
     assert_eq!(said.code, 1);
     assert!(
-        said.err.contains("does not match its event today"),
+        said.err.contains("does not match its event now"),
         "{said:?}"
     );
 }

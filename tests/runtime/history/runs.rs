@@ -53,8 +53,8 @@ fn a_list_is_a_table_and_says_how_to_see_more() {
     let said = flowtrigger(data.folder(), &["runs", "list"]);
     assert_eq!(
         said.out,
-        "  RUN  STATE  RULE         TICKET  EVENT                   PLANNED               TRIES  WHY
-  2    dead   page-urgent  90417   ticket.PriorityChanged  2026-01-07T09:02:00Z  2      page: POST https://pager.example/page answered 404
+        "  RUN  STATE  RULE         TICKET  EVENT                   PLANNED               ATTEMPTS  WHY
+  2    dead   page-urgent  90417   ticket.PriorityChanged  2026-01-07T09:02:00Z  2         page: POST https://pager.example/page answered 404
   1    done   page-urgent  7       ticket.PriorityChanged  2026-01-07T09:02:00Z  0
 "
     );
@@ -95,12 +95,12 @@ fn filters_narrow_and_nothing_found_is_an_answer() {
     let said = flowtrigger(data.folder(), &["runs", "list", "--state", "held"]);
     assert_eq!(
         (said.code, said.out.as_str()),
-        (1, "no run like that; there are 1 dead, 1 done\n")
+        (1, "no such run; there are 1 dead, 1 done\n")
     );
     let said = flowtrigger(data.folder(), &["runs", "list", "--state", "died"]);
     assert_eq!(said.code, 2);
     let said = flowtrigger(data.folder(), &["runs", "list", "--since", "yesterday"]);
-    assert!(said.err.contains("-2h for so long ago"), "{said:?}");
+    assert!(said.err.contains("-2h for two hours ago"), "{said:?}");
 }
 
 #[test]
@@ -142,16 +142,16 @@ fn a_run_is_shown_with_the_rule_as_it_was() {
   page: POST https://pager.example/page answered 404
   planned 2026-01-07T09:02:00Z; one at a time with runs of this rule for 90417
 event support/ticket.PriorityChanged  id {id}  key 90417  2026-01-07T09:02:00Z  (zis)
-  came 2026-01-07T09:02:00Z, and 1 time again, last 2026-01-07T09:03:00Z: nothing ran twice
+  received 2026-01-07T09:02:00Z; redelivered 1 time, last 2026-01-07T09:03:00Z: nothing ran twice
 
 MATCH  page-urgent  rules/page.yaml:1:7
   2 of 2 predicates hold
   ok      current      is   want \"urgent\"  got \"urgent\"  5:12
   ok      ticket.tags  has  want \"vip\"     got [\"vip\"]  6:23
-  tries
-    org   try 1  2026-01-07T09:02:00.25Z  120ms  ok, status 200
-    page  try 1  2026-01-07T09:02:01Z     120ms  failed: POST https://pager.example/page answered 404
-  next  nothing; when the cause is mended, `flowtrigger runs retry 1` goes on where it stopped, `flowtrigger runs replay 1` starts anew with today's rules
+  attempts
+    org   attempt 1  2026-01-07T09:02:00.25Z  120ms  ok, status 200
+    page  attempt 1  2026-01-07T09:02:01Z     120ms  failed: POST https://pager.example/page answered 404
+  next  nothing; after the cause is fixed, `flowtrigger runs retry 1` continues where it stopped, `flowtrigger runs replay 1` starts again with the current rules
 "
         )
     );
@@ -180,11 +180,14 @@ fn what_comes_next_is_said_for_every_state() {
     let why = |why: &str| why.to_owned();
     let mut ticket = 0;
     for (state, says) in [
-        (RunState::Queued, "it starts when a daemon has room for it"),
-        (RunState::Running, "a daemon is at it"),
+        (
+            RunState::Queued,
+            "it starts when the limits of the daemon allow it",
+        ),
+        (RunState::Running, "a daemon executes it"),
         (
             RunState::Retrying { until },
-            "tries again at 2026-01-07T10:00:00Z",
+            "next attempt at 2026-01-07T10:00:00Z",
         ),
         (RunState::Done, "next  nothing\n"),
         (RunState::Shadow, "set `mode: live`"),
@@ -201,7 +204,7 @@ fn what_comes_next_is_said_for_every_state() {
             },
             "dedupe  closed: earlier run 1",
         ),
-        (RunState::Cancelled, "takes it up again"),
+        (RunState::Cancelled, "continues it"),
     ] {
         ticket += 1;
         let run = urgent(&data, &edition, ticket, &state, &[]);
@@ -251,7 +254,7 @@ fn a_rule_that_cannot_be_read_any_more_hides_nothing_else() {
     assert_eq!(said.code, 0, "{said:?}");
     assert!(
         said.out
-            .contains("the rule as it was, rules/page.yaml:1, is none to this version"),
+            .contains("the stored rule, rules/page.yaml:1, is invalid for this version"),
         "{}",
         said.out
     );

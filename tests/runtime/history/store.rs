@@ -130,9 +130,13 @@ fn what_the_store_wrote_is_read_and_explained() {
         "{}",
         why.out
     );
-    assert!(why.out.contains("run  1 dead after 1 try"), "{}", why.out);
     assert!(
-        why.out.contains(": tells of the death of run 1; "),
+        why.out.contains("run  1 dead after 1 attempt"),
+        "{}",
+        why.out
+    );
+    assert!(
+        why.out.contains(": reports that run 1 is dead; "),
         "{}",
         why.out
     );

@@ -50,14 +50,14 @@ fn an_event_is_explained_with_the_rules_of_its_time() {
         said.out,
         format!(
             "event support/ticket.PriorityChanged  id {id}  key 90417  2026-01-05T09:00:00Z  (zis)
-  came 2026-01-05T09:00:00Z, and 1 time again, last 2026-01-05T09:01:00Z: nothing ran twice
-  judged by the rules that came into force 2026-01-01T00:00:00Z; 2 rules listened to ticket.PriorityChanged
+  received 2026-01-05T09:00:00Z; redelivered 1 time, last 2026-01-05T09:01:00Z: nothing ran twice
+  evaluated by the rules in force since 2026-01-01T00:00:00Z; 2 rules listened to ticket.PriorityChanged
 
 MATCH  page-urgent  rules/page.yaml:1:7
   2 of 2 predicates hold
   ok      current      is   want \"urgent\"  got \"urgent\"  5:12
   ok      ticket.tags  has  want \"vip\"     got [\"vip\"]  6:23
-  run  1 dead after 1 try, 2026-01-05T09:00:00Z: page: answered 404; `flowtrigger runs show 1`
+  run  1 dead after 1 attempt, 2026-01-05T09:00:00Z: page: answered 404; `flowtrigger runs show 1`
 
 NO MATCH  note-calm  rules/page.yaml:13:7
   0 of 1 predicates hold, 1 not
@@ -76,7 +76,7 @@ NO MATCH  note-calm  rules/page.yaml:13:7
         said.out
     );
     assert!(
-        said.out.contains("came into force 2026-01-07T00:00:00Z"),
+        said.out.contains("in force since 2026-01-07T00:00:00Z"),
         "{}",
         said.out
     );
@@ -88,7 +88,7 @@ fn a_ticket_lists_its_events_and_explains_the_newest_or_the_nearest() {
     let data = week();
     let said = flowtrigger(data.folder(), &["why", "#90417"]);
     let lines: Vec<&str> = said.out.lines().take(6).collect();
-    assert!(lines[0].trim_start().starts_with("CAME"), "{lines:?}");
+    assert!(lines[0].trim_start().starts_with("RECEIVED"), "{lines:?}");
     assert!(
         lines[1].contains("2026-01-07T09:00:00Z  ticket.PriorityChanged  none"),
         "{lines:?}"
@@ -99,13 +99,13 @@ fn a_ticket_lists_its_events_and_explains_the_newest_or_the_nearest() {
         "3 events. Explained: the newest, with `--all` all of them"
     );
     assert!(
-        said.out.contains("  came 2026-01-07T09:00:00Z\n"),
+        said.out.contains("  received 2026-01-07T09:00:00Z\n"),
         "{}",
         said.out
     );
     let said = flowtrigger(data.folder(), &["why", "90417", "--at", "2026-01-06T10:00"]);
     assert!(
-        said.out.contains("  came 2026-01-06T09:00:00Z\n"),
+        said.out.contains("  received 2026-01-06T09:00:00Z\n"),
         "{}",
         said.out
     );
@@ -164,11 +164,11 @@ fn that_no_such_event_came_is_an_answer_with_the_nearest() {
     let said = flowtrigger(data.folder(), &["why", "90714"]);
     assert_eq!(
         said.out,
-        "no event with the id or the ticket `90714` is kept here
+        "no event with the id or the ticket `90714` is stored here
   near   ticket 90417
-  kept   events that led to runs, from 2026-01-05T09:00:00Z to 2026-01-05T09:00:00Z
-         events that led to none, from 2026-01-06T09:00:00Z to 2026-01-07T09:00:00Z; the newest second of these is lost in a crash
-  else   it was refused at the door (the daemon's log says so), was never sent, or is older
+  kept   events with runs, from 2026-01-05T09:00:00Z to 2026-01-05T09:00:00Z
+         events without runs, from 2026-01-06T09:00:00Z to 2026-01-07T09:00:00Z; a crash loses the newest second of these
+  else   it was rejected (see the log of the daemon), was never sent, or is older
 "
     );
     assert_eq!((said.code, said.err.as_str()), (1, ""));
@@ -187,7 +187,7 @@ fn rules_that_are_gone_are_taken_from_the_runs() {
     let id = priority(90_417, "urgent", MONDAY).id;
     let said = flowtrigger(data.folder(), &["why", &id]);
     assert!(
-        said.out.contains("the rules of that time are gone"),
+        said.out.contains("the rules of that time were deleted"),
         "{}",
         said.out
     );
@@ -205,7 +205,7 @@ fn an_archive_that_is_off_is_said() {
     let said = flowtrigger(data.folder(), &["why", "5"]);
     assert!(
         said.out
-            .contains("`archive: off`: what leads to no run is not kept"),
+            .contains("`archive: off`: events without runs are not stored"),
         "{}",
         said.out
     );

@@ -160,7 +160,7 @@ fn check_unused_flows(
             ),
         };
         let message = message.replace("NAME", &named.name);
-        let warning = Diagnostic::warning(Code::Unused, named.at, message);
+        let warning = Diagnostic::warning(Code::UnusedFlow, named.at, message);
         diagnostics.push(warning.help(help.replace("NAME", &named.name)));
     }
 }
@@ -174,7 +174,7 @@ fn no_rule(file: FileId, name: &str) -> Diagnostic {
     };
     let message = format!("`{name}` contains no rule");
     let help = "add a rule, or remove the file; `flowtrigger schema` prints the schema of a rule";
-    Diagnostic::warning(Code::Empty, at, message).help(help)
+    Diagnostic::warning(Code::NoRules, at, message).help(help)
 }
 
 fn folder(file: &str) -> &str {

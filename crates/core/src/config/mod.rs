@@ -354,7 +354,7 @@ fn lower_types(node: &Node, diagnostics: &mut Diagnostics) -> Vec<EventType> {
             Ok(event_type) => types.push(event_type),
             Err(error) => {
                 let message = format!("not an event type: {error}");
-                let help = "a type has source, tag, display, webhook, codes, groups, summary, fields, open";
+                let help = "a type has source, name, display, webhook, codes, groups, summary, fields, open";
                 diagnostics.error(Code::InvalidValue, item.at, message, help);
             }
         }

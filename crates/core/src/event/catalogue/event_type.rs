@@ -14,6 +14,8 @@ const OBJECT: FieldType = FieldType::Object;
 #[serde(deny_unknown_fields)]
 pub struct EventType {
     pub source: String,
+    /// The name in rules: `ticket.PriorityChanged`. `tag` is the former key, which stored configurations use.
+    #[serde(rename = "name", alias = "tag")]
     pub tag: String,
     /// The name in the ZIS envelope and in EventBridge: `Priority Changed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -355,11 +357,11 @@ mod tests {
 
     #[test]
     fn a_type_from_configuration_is_strict() {
-        let broken = r#"{"source": "a", "tag": "b", "feilds": {}}"#;
+        let broken = r#"{"source": "a", "name": "b", "feilds": {}}"#;
         assert!(serde_json::from_str::<EventType>(broken).is_err());
-        let twice = r#"{"source": "a", "tag": "b", "fields": {"x": "id", "x": "text"}}"#;
+        let twice = r#"{"source": "a", "name": "b", "fields": {"x": "id", "x": "text"}}"#;
         assert!(serde_json::from_str::<EventType>(twice).is_err());
-        let fine = r#"{"source": "a", "tag": "b", "fields": {"x": "list<id>"}}"#;
+        let fine = r#"{"source": "a", "name": "b", "fields": {"x": "list<id>"}}"#;
         let read: EventType = serde_json::from_str(fine).expect("a small type");
         assert_eq!(read.fields().len(), 1 + BUILT_IN.every_event.len());
     }

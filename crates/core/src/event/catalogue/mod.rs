@@ -335,8 +335,8 @@ mod tests {
     #[test]
     fn configuration_adds_and_replaces() {
         let added: Vec<EventType> = serde_json::from_str(
-            r#"[{"source": "upmind", "tag": "ticket_message.ClientPosted", "codes": ["mine"]},
-                {"source": "crm", "tag": "deal.Won", "display": "Deal won"}]"#,
+            r#"[{"source": "upmind", "name": "ticket_message.ClientPosted", "codes": ["mine"]},
+                {"source": "crm", "name": "deal.Won", "display": "Deal won"}]"#,
         )
         .expect("two types");
         let all = Catalogue::built_in().extended(added);

@@ -43,7 +43,7 @@ pub fn check(
         if !used.iter().any(|used| used == key) {
             let message = format!("the action `{name}` does not read `$.{key}`");
             let help = "remove the parameter, or use it in the action";
-            diagnostics.warning(Code::Unused, entry.key_at, message, help);
+            diagnostics.warning(Code::UnusedParameter, entry.key_at, message, help);
         }
     }
 }
