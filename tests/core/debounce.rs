@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use flowtrigger_core::gate::ModelWindow as Keep;
+use flowtrigger_core::gate::DebounceKeep as Keep;
 use flowtrigger_core::gate::debounce::{DebounceAction, DebounceCheck, DebounceWindow};
 use flowtrigger_core::run::RunId;
 use flowtrigger_testing::debounce_model::{Coming, Started, naive};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::output::Output;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::plain;
-use flowtrigger_core::gate::{Gate, GateKind, ModelWindow, words};
+use flowtrigger_core::gate::{Gate, GateKind, DebounceKeep, words};
 use flowtrigger_core::loop_guard::GATE;
 use flowtrigger_core::loop_guard::origin::ActorOrigin;
 use flowtrigger_core::matching::gate_status::{GateState, GateStatus};
@@ -55,9 +55,9 @@ fn rule(view: &GateStatus<'_>) -> String {
     let runs = match view.gate.kind {
         GateKind::Dedupe | GateKind::Throttle { limit: 1 } => "1 run".to_owned(),
         GateKind::Debounce { keep, .. } => match keep {
-            ModelWindow::First => "the first event".to_owned(),
-            ModelWindow::Last => "the last event".to_owned(),
-            ModelWindow::All => "all events".to_owned(),
+            DebounceKeep::First => "the first event".to_owned(),
+            DebounceKeep::Last => "the last event".to_owned(),
+            DebounceKeep::All => "all events".to_owned(),
         },
         GateKind::Throttle { limit } => format!("{limit} runs"),
     };

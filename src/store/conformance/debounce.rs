@@ -9,14 +9,14 @@ use super::{claimed, in_lane, later, now, place, to};
 use crate::store::{ArrivalKind, ClaimedRun, IncomingEvent, RunStatus, Store};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::gate::debounce::MAX_WINDOW_EVENTS;
-use flowtrigger_core::gate::{GateCheck, GateKind, ModelWindow};
+use flowtrigger_core::gate::{GateCheck, GateKind, DebounceKeep};
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::{RunId, RunState};
 use flowtrigger_testing::debounce_model::naive;
 
 const QUIET: i64 = 60;
 
-pub fn rule(keep: ModelWindow) -> Arc<Rule> {
+pub fn rule(keep: DebounceKeep) -> Arc<Rule> {
     let text = format!(
         "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\n\
          debounce: {{ per: ticket.id, quiet: 60s, keep: {} }}\nflow:\n  - succeed: fine\n",
@@ -25,7 +25,7 @@ pub fn rule(keep: ModelWindow) -> Arc<Rule> {
     Arc::clone(&flowtrigger_testing::rules::from_text(&text).rules[0])
 }
 
-pub fn debounce(keep: ModelWindow) -> GateCheck {
+pub fn debounce(keep: DebounceKeep) -> GateCheck {
     GateCheck {
         kind: GateKind::Debounce {
             at_most: Some(Duration::from_secs(100)),
@@ -45,11 +45,11 @@ fn counting(kind: GateKind, seconds: u64, value: &str) -> GateCheck {
 }
 
 /// An event received after some seconds, with a run in the lane of ticket 7.
-pub(super) fn coming(id: &str, keep: ModelWindow, seconds: i64) -> IncomingEvent {
+pub(super) fn coming(id: &str, keep: DebounceKeep, seconds: i64) -> IncomingEvent {
     asking(id, keep, seconds, &[debounce(keep)])
 }
 
-fn asking(id: &str, keep: ModelWindow, seconds: i64, asks: &[GateCheck]) -> IncomingEvent {
+fn asking(id: &str, keep: DebounceKeep, seconds: i64, asks: &[GateCheck]) -> IncomingEvent {
     let mut arrival = in_lane(id, &rule(keep), Some("7"));
     arrival.received = later(seconds);
     arrival.planned[0].asks = asks.to_vec();
@@ -88,7 +88,7 @@ fn gone(why: &str) -> RunState {
 }
 
 pub async fn the_first_event_opens_a_window<S: Store>(store: S) {
-    let first = comes(&store, coming("1", ModelWindow::Last, 0)).await;
+    let first = comes(&store, coming("1", DebounceKeep::Last, 0)).await;
     assert_eq!(first.state, until(QUIET));
     assert_eq!(store.next_due().await.unwrap(), Some(later(QUIET)));
     assert_eq!(store.counts().await.unwrap()["debouncing"], 1);
@@ -101,12 +101,12 @@ pub async fn the_first_event_opens_a_window<S: Store>(store: S) {
 }
 
 pub async fn with_last_a_later_event_replaces_the_run<S: Store>(store: S) {
-    let first = comes(&store, coming("1", ModelWindow::Last, 0)).await;
-    let second = comes(&store, coming("2", ModelWindow::Last, 30)).await;
+    let first = comes(&store, coming("1", DebounceKeep::Last, 0)).await;
+    let second = comes(&store, coming("2", DebounceKeep::Last, 30)).await;
     assert_eq!(second.state, until(90));
     let why = format!("replaced by run {} of a later event", second.id.0);
     assert_eq!(state(&store, first.id).await, gone(&why));
-    let third = comes(&store, coming("3", ModelWindow::Last, 80)).await;
+    let third = comes(&store, coming("3", DebounceKeep::Last, 80)).await;
     assert_eq!(third.state, until(100), "at most 100 s after the first");
     assert!(starts(&store, 99).await.is_empty());
     let started = starts(&store, 100).await;
@@ -116,7 +116,7 @@ pub async fn with_last_a_later_event_replaces_the_run<S: Store>(store: S) {
     );
     assert_eq!(started.len(), 1);
     let again = store
-        .commit(coming("1", ModelWindow::Last, 101))
+        .commit(coming("1", DebounceKeep::Last, 101))
         .await
         .unwrap();
     assert!(again.redelivered);
@@ -124,8 +124,8 @@ pub async fn with_last_a_later_event_replaces_the_run<S: Store>(store: S) {
 }
 
 pub async fn with_first_later_events_join<S: Store>(store: S) {
-    let first = comes(&store, coming("1", ModelWindow::First, 0)).await;
-    let second = comes(&store, coming("2", ModelWindow::First, 30)).await;
+    let first = comes(&store, coming("1", DebounceKeep::First, 0)).await;
+    let second = comes(&store, coming("2", DebounceKeep::First, 30)).await;
     let why = format!(
         "joined run {} for ticket.id 7, which collects events since {:.0}",
         first.id.0,
@@ -139,13 +139,13 @@ pub async fn with_first_later_events_join<S: Store>(store: S) {
         (started[0].id, started[0].event.id.as_str()),
         (first.id, "1")
     );
-    let next = comes(&store, coming("3", ModelWindow::First, 91)).await;
+    let next = comes(&store, coming("3", DebounceKeep::First, 91)).await;
     assert_eq!(next.state, until(91 + QUIET), "a window of its own");
 }
 
 pub async fn with_all_the_run_reads_every_event<S: Store>(store: S) {
     for (id, seconds) in [("1", 0), ("2", 10), ("3", 20)] {
-        comes(&store, coming(id, ModelWindow::All, seconds)).await;
+        comes(&store, coming(id, DebounceKeep::All, seconds)).await;
     }
     let started = starts(&store, 20 + QUIET).await.remove(0);
     assert_eq!(started.event.id, "3");
@@ -161,14 +161,14 @@ pub async fn with_all_the_run_reads_every_event<S: Store>(store: S) {
     store.retry(started.id, later(501)).await.unwrap();
     assert_eq!(ids(&starts(&store, 501).await[0].events), ["1", "2", "3"]);
     to(&store, started.id, RunState::Done).await;
-    let alone = comes(&store, coming("4", ModelWindow::All, 600)).await;
+    let alone = comes(&store, coming("4", DebounceKeep::All, 600)).await;
     let started = starts(&store, 600 + QUIET).await.remove(0);
     assert_eq!((started.id, ids(&started.events)), (alone.id, vec!["4"]));
 }
 
 pub async fn a_window_is_limited<S: Store>(store: S) {
     let most = i64::from(MAX_WINDOW_EVENTS);
-    let one = coming("", ModelWindow::All, 0);
+    let one = coming("", DebounceKeep::All, 0);
     let all = (1..=most).map(|n| {
         let mut one = one.clone();
         Arc::make_mut(&mut one.event).id = n.to_string();
@@ -178,32 +178,32 @@ pub async fn a_window_is_limited<S: Store>(store: S) {
     assert_eq!(committed[committed.len() - 2].runs[0].state, until(QUIET));
     let last = &committed[committed.len() - 1].runs[0];
     assert_eq!(last.state, until(0), "it is closed at once");
-    let next = comes(&store, coming("next", ModelWindow::All, 0)).await;
+    let next = comes(&store, coming("next", DebounceKeep::All, 0)).await;
     assert_eq!(next.state, until(QUIET));
     let started = starts(&store, 0).await.remove(0);
     assert_eq!((started.id, started.events.len() as i64), (last.id, most));
 }
 
 pub async fn values_and_rules_have_separate_windows<S: Store>(store: S) {
-    let first = comes(&store, coming("1", ModelWindow::Last, 0)).await;
-    let mut other = coming("2", ModelWindow::Last, 1);
+    let first = comes(&store, coming("1", DebounceKeep::Last, 0)).await;
+    let mut other = coming("2", DebounceKeep::Last, 1);
     other.planned[0].asks[0].value = "ticket.id 8".into();
     let other = comes(&store, other).await;
-    let mut of_another = coming("3", ModelWindow::Last, 2);
-    let mut rule = Rule::clone(&rule(ModelWindow::Last));
+    let mut of_another = coming("3", DebounceKeep::Last, 2);
+    let mut rule = Rule::clone(&rule(DebounceKeep::Last));
     rule.name = "b".into();
     of_another.planned[0].rule = Arc::new(rule);
     comes(&store, of_another).await;
     assert_eq!(state(&store, first.id).await, until(QUIET));
     assert_eq!(state(&store, other.id).await, until(1 + QUIET));
-    let mut without = coming("4", ModelWindow::Last, 3);
+    let mut without = coming("4", DebounceKeep::Last, 3);
     without.planned[0].asks.clear();
     assert_eq!(comes(&store, without).await.state, RunState::Queued);
 }
 
 pub async fn a_window_that_was_due_is_closed_by_the_next_event<S: Store>(store: S) {
-    let first = comes(&store, coming("1", ModelWindow::Last, 0)).await;
-    let second = comes(&store, coming("2", ModelWindow::Last, QUIET)).await;
+    let first = comes(&store, coming("1", DebounceKeep::Last, 0)).await;
+    let second = comes(&store, coming("2", DebounceKeep::Last, QUIET)).await;
     assert_eq!(state(&store, first.id).await, RunState::Queued);
     assert_eq!(second.state, until(2 * QUIET));
     assert_eq!(claimed(&store, later(QUIET)).await, [first.id]);
@@ -216,8 +216,8 @@ pub async fn a_window_that_was_due_is_closed_by_the_next_event<S: Store>(store: 
 }
 
 pub async fn a_debouncing_run_delays_nothing_and_waits_for_its_lane<S: Store>(store: S) {
-    comes(&store, coming("1", ModelWindow::Last, 0)).await;
-    let mut at_once = coming("2", ModelWindow::Last, 1);
+    comes(&store, coming("1", DebounceKeep::Last, 0)).await;
+    let mut at_once = coming("2", DebounceKeep::Last, 1);
     at_once.planned[0].asks.clear();
     let at_once = comes(&store, at_once).await;
     assert_eq!(claimed(&store, later(1)).await, [at_once.id]);
@@ -228,26 +228,26 @@ pub async fn a_debouncing_run_delays_nothing_and_waits_for_its_lane<S: Store>(st
 
 pub async fn shadow_never_debounces<S: Store>(store: S) {
     for id in ["1", "2"] {
-        let mut shadow = coming(id, ModelWindow::Last, 0);
+        let mut shadow = coming(id, DebounceKeep::Last, 0);
         shadow.planned[0].mode = Mode::Shadow;
         assert_eq!(comes(&store, shadow).await.state, RunState::Shadow);
     }
     assert_eq!(
-        comes(&store, coming("3", ModelWindow::Last, 1)).await.state,
+        comes(&store, coming("3", DebounceKeep::Last, 1)).await.state,
         until(61)
     );
 }
 
 pub async fn a_cancelled_run_closes_its_window<S: Store>(store: S) {
-    let first = comes(&store, coming("1", ModelWindow::All, 0)).await;
-    let second = comes(&store, coming("2", ModelWindow::All, 1)).await;
+    let first = comes(&store, coming("1", DebounceKeep::All, 0)).await;
+    let second = comes(&store, coming("2", DebounceKeep::All, 1)).await;
     assert!(store.cancel(first.id).await.is_err(), "it is over");
     assert_eq!(
         store.cancel(second.id).await.unwrap().state,
         RunState::Cancelled
     );
     assert_eq!(store.next_due().await.unwrap(), None);
-    let third = comes(&store, coming("3", ModelWindow::All, 2)).await;
+    let third = comes(&store, coming("3", DebounceKeep::All, 2)).await;
     assert_eq!(third.state, until(2 + QUIET));
     let started = starts(&store, 2 + QUIET).await;
     assert_eq!(ids(&started[0].events), ["3"]);
@@ -257,13 +257,13 @@ pub async fn a_cancelled_run_closes_its_window<S: Store>(store: S) {
 }
 
 pub async fn a_replay_joins_no_window_and_reads_the_same_events<S: Store>(store: S) {
-    comes(&store, coming("1", ModelWindow::All, 0)).await;
-    let second = comes(&store, coming("2", ModelWindow::All, 1)).await;
+    comes(&store, coming("1", DebounceKeep::All, 0)).await;
+    let second = comes(&store, coming("2", DebounceKeep::All, 1)).await;
     assert_eq!(claimed(&store, later(61)).await, [second.id]);
     to(&store, second.id, RunState::Done).await;
-    let open = comes(&store, coming("3", ModelWindow::All, 70)).await;
+    let open = comes(&store, coming("3", DebounceKeep::All, 70)).await;
     for (id, read) in [("2", vec!["1", "2"]), ("1", vec!["1"])] {
-        let mut replay = coming(id, ModelWindow::All, 71);
+        let mut replay = coming(id, DebounceKeep::All, 71);
         replay.occasion = ArrivalKind::Replay;
         let replay = comes(&store, replay).await;
         assert_eq!(replay.state, RunState::Queued);
@@ -275,13 +275,13 @@ pub async fn a_replay_joins_no_window_and_reads_the_same_events<S: Store>(store:
 }
 
 pub async fn the_window_moves_with_the_clock<S: Store>(store: S) {
-    comes(&store, coming("1", ModelWindow::Last, 0)).await;
+    comes(&store, coming("1", DebounceKeep::Last, 0)).await;
     store
         .shift_clock(SignedDuration::from_secs(-1_000))
         .await
         .unwrap();
     assert_eq!(store.next_due().await.unwrap(), Some(later(QUIET - 1_000)));
-    let second = comes(&store, coming("2", ModelWindow::Last, 50 - 1_000)).await;
+    let second = comes(&store, coming("2", DebounceKeep::Last, 50 - 1_000)).await;
     assert_eq!(second.state, until(100 - 1_000), "its beginning moved too");
     assert_eq!(claimed(&store, later(100 - 1_000)).await, [second.id]);
 }
@@ -295,7 +295,7 @@ pub async fn gates_count_a_window_as_one_run<S: Store>(store: S) {
     for (id, seconds) in [("1", 0), ("2", 30), ("3", 60)] {
         let run = comes(
             &store,
-            asking(id, ModelWindow::Last, seconds, &asks(ModelWindow::Last)),
+            asking(id, DebounceKeep::Last, seconds, &asks(DebounceKeep::Last)),
         )
         .await;
         assert_eq!(run.state.word(), "debouncing", "{id}");
@@ -304,7 +304,7 @@ pub async fn gates_count_a_window_as_one_run<S: Store>(store: S) {
     assert_eq!(claimed(&store, later(100)).await, [runs[2]]);
     let shut = comes(
         &store,
-        asking("4", ModelWindow::Last, 110, &asks(ModelWindow::Last)),
+        asking("4", DebounceKeep::Last, 110, &asks(DebounceKeep::Last)),
     )
     .await;
     assert_eq!(shut.state.gate(), Some("dedupe"));
@@ -315,30 +315,30 @@ pub async fn gates_count_a_window_as_one_run<S: Store>(store: S) {
             .contains(&format!("run {} ", runs[2].0))
     );
     // Admitted at the time of its own event; the runs before it are released.
-    let rated = [debounce(ModelWindow::Last), rate.clone()];
-    let shut = comes(&store, asking("5", ModelWindow::Last, 1_059, &rated)).await;
+    let rated = [debounce(DebounceKeep::Last), rate.clone()];
+    let shut = comes(&store, asking("5", DebounceKeep::Last, 1_059, &rated)).await;
     assert_eq!(shut.state.gate(), Some("throttle"));
-    let open = comes(&store, asking("6", ModelWindow::Last, 1_060, &rated)).await;
+    let open = comes(&store, asking("6", DebounceKeep::Last, 1_060, &rated)).await;
     assert_eq!(open.state.word(), "debouncing");
     // A dead run is released.
     to(&store, runs[2], RunState::Dead { why: "x".into() }).await;
-    let only = [day, debounce(ModelWindow::Last)];
-    let again = comes(&store, asking("7", ModelWindow::Last, 1_061, &only)).await;
+    let only = [day, debounce(DebounceKeep::Last)];
+    let again = comes(&store, asking("7", DebounceKeep::Last, 1_061, &only)).await;
     assert_eq!(again.state.word(), "debouncing");
 }
 
 pub async fn a_suppressed_event_does_not_change_the_window<S: Store>(store: S) {
     let by = |name: &str| counting(GateKind::Throttle { limit: 1 }, 1_000, name);
-    let mut plain = asking("0", ModelWindow::Last, 0, &[by("b")]);
+    let mut plain = asking("0", DebounceKeep::Last, 0, &[by("b")]);
     plain.planned[0].lane = None;
     comes(&store, plain).await;
-    let asks = |name| [debounce(ModelWindow::Last), by(name)];
-    let first = comes(&store, asking("1", ModelWindow::Last, 0, &asks("a"))).await;
-    let shut = comes(&store, asking("2", ModelWindow::Last, 30, &asks("b"))).await;
+    let asks = |name| [debounce(DebounceKeep::Last), by(name)];
+    let first = comes(&store, asking("1", DebounceKeep::Last, 0, &asks("a"))).await;
+    let shut = comes(&store, asking("2", DebounceKeep::Last, 30, &asks("b"))).await;
     assert_eq!(shut.state.gate(), Some("throttle"));
     assert_eq!(state(&store, first.id).await, until(QUIET));
-    let joins = [debounce(ModelWindow::First), by("b")];
-    let joined = comes(&store, asking("3", ModelWindow::First, 40, &joins)).await;
+    let joins = [debounce(DebounceKeep::First), by("b")];
+    let joined = comes(&store, asking("3", DebounceKeep::First, 40, &joins)).await;
     assert_eq!(
         joined.state.gate(),
         Some("debounce"),
@@ -349,7 +349,7 @@ pub async fn a_suppressed_event_does_not_change_the_window<S: Store>(store: S) {
 
 /// Random events of three tickets; the store is read now and then, and never exactly when a run is due.
 pub async fn windows_match_the_reference_model<S: Store>(store: S) {
-    for (round, keep) in [ModelWindow::First, ModelWindow::Last, ModelWindow::All]
+    for (round, keep) in [DebounceKeep::First, DebounceKeep::Last, DebounceKeep::All]
         .into_iter()
         .enumerate()
     {
@@ -376,8 +376,8 @@ pub async fn windows_match_the_reference_model<S: Store>(store: S) {
         let mut acted: Vec<String> = started.iter().map(|run| run.event.id.clone()).collect();
         let naive = naive(&events, QUIET, Some(100), second + QUIET);
         let acts = naive.iter().filter_map(|window| match keep {
-            ModelWindow::First => window.events.first(),
-            ModelWindow::Last | ModelWindow::All => window.events.last(),
+            DebounceKeep::First => window.events.first(),
+            DebounceKeep::Last | DebounceKeep::All => window.events.last(),
         });
         let mut wanted: Vec<String> = acts.map(|number| format!("{round}-{number}")).collect();
         acted.sort();
@@ -390,14 +390,14 @@ pub async fn windows_match_the_reference_model<S: Store>(store: S) {
                 .map(|id| id.trim_start_matches(&last).parse().unwrap())
                 .collect();
             let known = naive.iter().any(|window| window.events == read);
-            assert_eq!(known, keep == ModelWindow::All, "{read:?}");
+            assert_eq!(known, keep == DebounceKeep::All, "{read:?}");
             to(&store, run.id, RunState::Done).await;
         }
     }
 }
 
 pub async fn an_array_joins_a_window_in_its_order<S: Store>(store: S) {
-    let array = ["1", "2", "3"].map(|id| coming(id, ModelWindow::All, 0));
+    let array = ["1", "2", "3"].map(|id| coming(id, DebounceKeep::All, 0));
     let committed = store.commit_all(array.to_vec()).await.unwrap();
     let words: Vec<&str> = committed
         .iter()
@@ -409,5 +409,5 @@ pub async fn an_array_joins_a_window_in_its_order<S: Store>(store: S) {
         (started.len(), ids(&started[0].events)),
         (1, vec!["1", "2", "3"])
     );
-    let _ = place(&store, coming("4", ModelWindow::All, 61)).await;
+    let _ = place(&store, coming("4", DebounceKeep::All, 61)).await;
 }

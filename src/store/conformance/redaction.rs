@@ -8,7 +8,7 @@ use super::{arrival, claimed, live_rule, now, place, to};
 use crate::store::{IncomingEvent, Revision, Store, StoreError, StoreSettings};
 use flowtrigger_core::config;
 use flowtrigger_core::config::mode::Mode;
-use flowtrigger_core::gate::ModelWindow;
+use flowtrigger_core::gate::DebounceKeep;
 use flowtrigger_core::path::Path;
 use flowtrigger_core::path::redact::{REDACTED, is_redacted};
 use flowtrigger_core::run::{RunId, RunState};
@@ -89,8 +89,8 @@ pub async fn events_of_a_window_are_redacted_with_the_run_that_reads_them<S: Sto
     for id in ["said", "said again"] {
         let mut gathered = said(&["a"]);
         Arc::make_mut(&mut gathered.event).id = id.into();
-        gathered.planned[0].rule = super::debounce::rule(ModelWindow::All);
-        gathered.planned[0].asks = vec![super::debounce::debounce(ModelWindow::All)];
+        gathered.planned[0].rule = super::debounce::rule(DebounceKeep::All);
+        gathered.planned[0].asks = vec![super::debounce::debounce(DebounceKeep::All)];
         ids.push(place(&store, gathered).await);
     }
     let [first, acts] = [ids[0], ids[1]];

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::event::Event;
-use crate::gate::{GateCheck, GateKind, ModelWindow, words};
+use crate::gate::{GateCheck, GateKind, DebounceKeep, words};
 use crate::run::RunId;
 
 /// The most events of a window with `keep: all`. The last of them closes the window.
@@ -20,7 +20,7 @@ pub const MAX_WINDOW_BYTES: u64 = 16 * 1024 * 1024;
 pub struct DebounceCheck<'a> {
     pub quiet: Duration,
     pub at_most: Option<Duration>,
-    pub keep: ModelWindow,
+    pub keep: DebounceKeep,
     /// The value as shown to users. Empty if all events of the rule are grouped.
     pub value: &'a str,
 }
@@ -65,8 +65,8 @@ impl<'a> DebounceCheck<'a> {
     pub fn turn(&self, open: Option<&DebounceWindow>) -> DebounceAction {
         match (open, self.keep) {
             (None, _) => DebounceAction::Open,
-            (Some(open), ModelWindow::First) => DebounceAction::Join(open.run),
-            (Some(open), ModelWindow::Last | ModelWindow::All) => DebounceAction::Replace(open.run),
+            (Some(open), DebounceKeep::First) => DebounceAction::Join(open.run),
+            (Some(open), DebounceKeep::Last | DebounceKeep::All) => DebounceAction::Replace(open.run),
         }
     }
 
@@ -74,7 +74,7 @@ impl<'a> DebounceCheck<'a> {
     pub fn until(&self, open: Option<&DebounceWindow>, now: Timestamp) -> Timestamp {
         let events = open.map_or(1, |open| open.events.saturating_add(1));
         let bytes = open.map_or(0, |open| open.bytes);
-        if self.keep == ModelWindow::All
+        if self.keep == DebounceKeep::All
             && (events >= MAX_WINDOW_EVENTS || bytes >= MAX_WINDOW_BYTES)
         {
             return now;
@@ -172,7 +172,7 @@ mod tests {
         Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
     }
 
-    fn debounce(keep: ModelWindow) -> DebounceCheck<'static> {
+    fn debounce(keep: DebounceKeep) -> DebounceCheck<'static> {
         DebounceCheck {
             quiet: Duration::from_secs(60),
             at_most: Some(Duration::from_secs(100)),
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_window_closes_after_quiet_and_at_most_after_its_limit() {
-        let last = debounce(ModelWindow::Last);
+        let last = debounce(DebounceKeep::Last);
         assert_eq!(last.until(None, at(0)), at(60));
         assert_eq!(last.until(Some(&open(1)), at(30)), at(90));
         assert_eq!(last.until(Some(&open(1)), at(50)), at(100));
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn collected_events_are_limited() {
-        let all = debounce(ModelWindow::All);
+        let all = debounce(DebounceKeep::All);
         let most = open(MAX_WINDOW_EVENTS - 1);
         assert_eq!(all.until(Some(&open(MAX_WINDOW_EVENTS - 2)), at(3)), at(63));
         assert_eq!(all.until(Some(&most), at(3)), at(3));
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(all.until(Some(&large), at(3)), at(3));
         for most in [most, large] {
             assert_eq!(
-                debounce(ModelWindow::Last).until(Some(&most), at(3)),
+                debounce(DebounceKeep::Last).until(Some(&most), at(3)),
                 at(63)
             );
         }
@@ -227,15 +227,15 @@ mod tests {
     fn keep_decides_which_run_waits() {
         let open = open(1);
         let turn = |keep| debounce(keep).turn(Some(&open));
-        assert_eq!(turn(ModelWindow::First), DebounceAction::Join(RunId(12)));
-        assert_eq!(turn(ModelWindow::Last), DebounceAction::Replace(RunId(12)));
-        assert_eq!(turn(ModelWindow::All), DebounceAction::Replace(RunId(12)));
+        assert_eq!(turn(DebounceKeep::First), DebounceAction::Join(RunId(12)));
+        assert_eq!(turn(DebounceKeep::Last), DebounceAction::Replace(RunId(12)));
+        assert_eq!(turn(DebounceKeep::All), DebounceAction::Replace(RunId(12)));
         assert_eq!(
-            debounce(ModelWindow::First).turn(None),
+            debounce(DebounceKeep::First).turn(None),
             DebounceAction::Open
         );
         assert_eq!(
-            debounce(ModelWindow::First).joined(&open),
+            debounce(DebounceKeep::First).joined(&open),
             "joined run 12 for ticket.id 7, which collects events since 1970-01-01T00:00:00Z"
         );
     }

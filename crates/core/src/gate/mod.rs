@@ -35,7 +35,7 @@ pub enum GateKind {
     Debounce {
         /// The longest time from the first event to the start of the run.
         at_most: Option<Duration>,
-        keep: ModelWindow,
+        keep: DebounceKeep,
     },
     /// Allows `limit` runs in the window.
     Throttle { limit: u32 },
@@ -43,29 +43,29 @@ pub enum GateKind {
 
 /// Which of the collected events a debounce starts its run for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ModelWindow {
+pub enum DebounceKeep {
     First,
     Last,
     /// The last, with all of them in `events`.
     All,
 }
 
-impl ModelWindow {
+impl DebounceKeep {
     pub const WORDS: [&str; 3] = ["first", "last", "all"];
 
     pub fn word(self) -> &'static str {
         match self {
-            ModelWindow::First => "first",
-            ModelWindow::Last => "last",
-            ModelWindow::All => "all",
+            DebounceKeep::First => "first",
+            DebounceKeep::Last => "last",
+            DebounceKeep::All => "all",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
         match text {
-            "first" => Some(ModelWindow::First),
-            "last" => Some(ModelWindow::Last),
-            "all" => Some(ModelWindow::All),
+            "first" => Some(DebounceKeep::First),
+            "last" => Some(DebounceKeep::Last),
+            "all" => Some(DebounceKeep::All),
             _ => None,
         }
     }

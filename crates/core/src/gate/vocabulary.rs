@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::document::vocabulary::{Vocabulary, duration, text, word};
-use crate::gate::ModelWindow;
+use crate::gate::DebounceKeep;
 
 pub const DEDUPE: Vocabulary = Vocabulary {
     name: "`dedupe`",
@@ -68,7 +68,7 @@ fn limit() -> Value {
 }
 
 fn keep() -> Value {
-    json!({"enum": ModelWindow::WORDS, "default": ModelWindow::Last.word()})
+    json!({"enum": DebounceKeep::WORDS, "default": DebounceKeep::Last.word()})
 }
 
 pub fn dedupe_schema() -> Value {

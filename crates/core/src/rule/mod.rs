@@ -16,7 +16,7 @@ use crate::document;
 use crate::document::Node;
 use crate::event::Event;
 use crate::flow::step::{Flow, Step};
-use crate::gate::{Gate, GateCheck, GateKind, ModelWindow};
+use crate::gate::{Gate, GateCheck, GateKind, DebounceKeep};
 use crate::language::condition::Condition;
 use crate::loop_guard::{LoopCheck, LoopGuard};
 use crate::path::scope::Scope;
@@ -166,7 +166,7 @@ impl Rule {
 
 fn keeps_all(gate: &Gate) -> bool {
     match gate.kind {
-        GateKind::Debounce { keep, .. } => keep == ModelWindow::All,
+        GateKind::Debounce { keep, .. } => keep == DebounceKeep::All,
         GateKind::Dedupe | GateKind::Throttle { .. } => false,
     }
 }

@@ -7,7 +7,7 @@ use crate::store::conformance::debounce::{comes, coming};
 use crate::store::conformance::loops::{acts, loop_check, ours, person, wrote};
 use crate::store::conformance::{claimed, everything, in_lane, later, live_rule, now, place, to};
 use crate::store::{History, Store};
-use flowtrigger_core::gate::{GateCheck, GateDecision, GateKind, ModelWindow};
+use flowtrigger_core::gate::{GateCheck, GateDecision, GateKind, DebounceKeep};
 use flowtrigger_core::run::RunState;
 
 pub async fn gates_are_read_as_the_store_decides<S: Store, H: History>((store, history): (S, H)) {
@@ -54,8 +54,8 @@ pub async fn gates_are_read_as_the_store_decides<S: Store, H: History>((store, h
 pub async fn an_open_window_is_read_with_its_events<S: Store, H: History>(
     (store, history): (S, H),
 ) {
-    let first = comes(&store, coming("1", ModelWindow::All, 0)).await.id;
-    let second = comes(&store, coming("2", ModelWindow::All, 30)).await.id;
+    let first = comes(&store, coming("1", DebounceKeep::All, 0)).await.id;
+    let second = comes(&store, coming("2", DebounceKeep::All, 30)).await.id;
     let open = |value: &str, seconds| history.open_window("a", value, later(seconds)).unwrap();
     let window = open("ticket.id 7", 31).expect("it is open");
     assert_eq!((window.run, window.events), (second, 2));

@@ -312,7 +312,7 @@ pub fn decode_checks(text: Option<&str>) -> Result<Vec<GateCheck>, RowError> {
 }
 
 fn kind(ask: &Value) -> GateKind {
-    let keep = ask["keep"].as_str().and_then(gate::ModelWindow::parse);
+    let keep = ask["keep"].as_str().and_then(gate::DebounceKeep::parse);
     match (ask["limit"].as_u64(), keep) {
         (Some(limit), _) => GateKind::Throttle {
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
@@ -428,8 +428,8 @@ mod tests {
         let debounce = |at_most, keep| of(GateKind::Debounce { at_most, keep });
         let all = vec![
             of(GateKind::Dedupe),
-            debounce(None, gate::ModelWindow::All),
-            debounce(Some(Duration::from_secs(90)), gate::ModelWindow::First),
+            debounce(None, gate::DebounceKeep::All),
+            debounce(Some(Duration::from_secs(90)), gate::DebounceKeep::First),
             of(GateKind::Throttle { limit: 3 }),
         ];
         assert_eq!(decode_checks(encode_checks(&all).as_deref()).unwrap(), all);

@@ -11,7 +11,7 @@ use crate::store::sqlite::codec::load_error::RowLoadError;
 use crate::store::sqlite::codec::{micros, time};
 use crate::store::sqlite::transaction::WriteTransaction;
 use flowtrigger_core::event::Event;
-use flowtrigger_core::gate::ModelWindow;
+use flowtrigger_core::gate::DebounceKeep;
 use flowtrigger_core::gate::debounce::{DebounceCheck, DebounceWindow, replaced};
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::{RunId, RunState};
@@ -112,12 +112,12 @@ impl WriteTransaction<'_> {
         &self,
         member: &WindowMember,
         window: i64,
-        keep: ModelWindow,
+        keep: DebounceKeep,
     ) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("UPDATE runs SET gathering = ?2 WHERE id = ?1")?
             .execute([member.run.0 as i64, window])?;
-        if keep == ModelWindow::All {
+        if keep == DebounceKeep::All {
             self.connection
                 .prepare_cached(
                     "INSERT INTO gathered (gathering, number, event) VALUES (?1,

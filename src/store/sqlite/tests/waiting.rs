@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::store::{ArrivalKind, History, IncomingEvent};
-use flowtrigger_core::gate::{GateCheck, GateKind, ModelWindow};
+use flowtrigger_core::gate::{GateCheck, GateKind, DebounceKeep};
 use flowtrigger_core::run::call_result::Reply;
 
 fn later(seconds: i64) -> Timestamp {
@@ -19,7 +19,7 @@ fn gathered(id: &str, seconds: i64) -> IncomingEvent {
     arrival.planned[0].asks = vec![GateCheck {
         kind: GateKind::Debounce {
             at_most: None,
-            keep: ModelWindow::All,
+            keep: DebounceKeep::All,
         },
         window: Duration::from_secs(60),
         value: String::new(),

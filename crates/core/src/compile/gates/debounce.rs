@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::suggest;
 use crate::gate::vocabulary::DEBOUNCE;
-use crate::gate::{Gate, GateKind, ModelWindow, words};
+use crate::gate::{Gate, GateKind, DebounceKeep, words};
 
 pub fn lower_debounce(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
     check_entries(node, &DEBOUNCE, cx.diagnostics())?;
@@ -24,7 +24,7 @@ pub fn lower_debounce(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
     };
     let keep = match node.get("keep") {
         Some(keep) => lower_keep(keep, cx.diagnostics()),
-        None => Some(ModelWindow::Last),
+        None => Some(DebounceKeep::Last),
     };
     let (window, at_most) = (quiet?, at_most?);
     check_at_most(node, window, at_most, cx.diagnostics())?;
@@ -58,16 +58,16 @@ fn check_at_most(
     None
 }
 
-fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<ModelWindow> {
+fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<DebounceKeep> {
     let text = node.as_text().unwrap_or_default();
-    if let Some(keep) = ModelWindow::parse(text) {
+    if let Some(keep) = DebounceKeep::parse(text) {
         return Some(keep);
     }
     let help = match text {
         "latest" | "newest" | "final" | "trailing" => "did you mean `last`?".to_owned(),
         "oldest" | "earliest" | "leading" => "did you mean `first`?".to_owned(),
         "every" | "each" | "both" | "list" | "events" => "did you mean `all`?".to_owned(),
-        _ => match suggest::nearest(text, ModelWindow::WORDS.into_iter()) {
+        _ => match suggest::nearest(text, DebounceKeep::WORDS.into_iter()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`last` keeps the last event and is the default".to_owned(),
         },

@@ -14,7 +14,7 @@ use crate::document::duration;
 use crate::document::vocabulary::Vocabulary;
 use crate::document::{Entry, Node, Yaml};
 use crate::gate::vocabulary::MOST_RUNS;
-use crate::gate::{Gate, GateKind, ModelWindow, words};
+use crate::gate::{Gate, GateKind, DebounceKeep, words};
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
 use crate::rule::vocabulary::JOBSPEC;
@@ -34,8 +34,8 @@ pub fn lower(rule: &Node, cx: &mut Compiler<'_>) -> Option<Vec<Gate>> {
 pub fn keeps_all(rule: &Node) -> bool {
     let may_be = |entry: &&Entry| entry.key == "debounce" || JOBSPEC.get(&entry.key).is_none();
     let is_all = |keep: &Node| {
-        let keep = keep.as_text().and_then(ModelWindow::parse);
-        keep.is_none_or(|keep| keep == ModelWindow::All)
+        let keep = keep.as_text().and_then(DebounceKeep::parse);
+        keep.is_none_or(|keep| keep == DebounceKeep::All)
     };
     let mut debounces = rule.as_map().into_iter().flatten().filter(may_be);
     debounces.any(|entry| entry.value.get("keep").is_some_and(is_all))
@@ -271,11 +271,11 @@ mod tests {
         );
         let kinds: Vec<&str> = all.iter().map(|gate| gate.kind.word()).collect();
         assert_eq!(kinds, ["dedupe", "debounce", "throttle"]);
-        let (at_most, keep) = (None, ModelWindow::Last);
+        let (at_most, keep) = (None, DebounceKeep::Last);
         assert_eq!(all[1].kind, GateKind::Debounce { at_most, keep });
         assert_eq!(all[1].window, Duration::from_secs(4 * 3_600));
         let digest = gates("debounce: { quiet: 5m, at_most: 1h, keep: all }");
-        let (at_most, keep) = (Some(Duration::from_secs(3_600)), ModelWindow::All);
+        let (at_most, keep) = (Some(Duration::from_secs(3_600)), DebounceKeep::All);
         assert_eq!(digest[0].kind, GateKind::Debounce { at_most, keep });
         assert_eq!(digest[0].per, None);
     }
