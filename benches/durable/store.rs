@@ -14,7 +14,7 @@ use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::format::decode;
-use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::RunState;
 use jiff::Timestamp;
@@ -39,7 +39,7 @@ fn rule() -> Arc<Rule> {
 
 fn event() -> Event {
     let text = fs::read("examples/events/zis/priority-changed.json").unwrap();
-    decode(accept(&text).unwrap().value, Catalogue::built_in()).unwrap()
+    decode(parse(&text).unwrap().value, Catalogue::built_in()).unwrap()
 }
 
 fn arrival(event: &Event, rule: &Arc<Rule>, id: String, lane: Option<String>) -> IncomingEvent {

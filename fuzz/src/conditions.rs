@@ -4,7 +4,7 @@
 
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::format::read;
-use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
@@ -94,7 +94,7 @@ fn compare(operator: &str, operand: Value, value: Value) {
     });
     let (set, _) = load(&rules.collect::<Vec<_>>().join("\n---\n"));
     let (bytes, hint) = (body.to_string().into_bytes(), described("shop"));
-    let read_back = accept(&bytes).expect("JSON was written");
+    let read_back = parse(&bytes).expect("JSON was written");
     let event = read(read_back.value, hint, &CONFIG.catalogue).expect("an event");
     agree(&set, &bytes, hint, &event, &mut MatchScratch::default());
     let mut scratch = MatchScratch::default();

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::format::{FormatHint, head, read};
-use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_core::event::json::tape::Tape;
 use flowtrigger_core::event::json::value_ref::ValueRef;
 use flowtrigger_core::matching::find::MatchScratch;
@@ -38,7 +38,7 @@ pub fn described(bytes: &[u8]) {
 }
 
 fn both_agree(bytes: &[u8], hint: FormatHint<'_>) {
-    let Ok(accepted) = accept(bytes) else {
+    let Ok(accepted) = parse(bytes) else {
         return;
     };
     let built = read(accepted.value, hint, &CONFIG.catalogue);

@@ -11,7 +11,7 @@ use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::sample::SAMPLES;
 use flowtrigger_core::event::format::{FormatHint, read};
-use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
 use flowtrigger_core::language::condition::trace::NoTrace;
 use flowtrigger_core::matching::evaluation::Evaluation;
@@ -54,7 +54,7 @@ pub static EVENTS: LazyLock<Vec<(Vec<u8>, FormatHint<'static>, Event)>> = LazyLo
 });
 
 fn decoded(text: &str, hint: FormatHint<'static>) -> (Vec<u8>, FormatHint<'static>, Event) {
-    let value = accept(text.as_bytes()).expect("JSON").value;
+    let value = parse(text.as_bytes()).expect("JSON").value;
     let event = read(value, hint, &CONFIG.catalogue).expect("an event");
     (text.into(), hint, event)
 }

@@ -1,14 +1,14 @@
 //! Fuzzes the JSON parser and the tape with any bytes.
 //! They accept the same texts as the JSON library, except duplicate keys, and read the same values.
 
-use flowtrigger_core::event::json::parse::accept;
-use flowtrigger_core::event::json::split::accept_many;
+use flowtrigger_core::event::json::parse::parse;
+use flowtrigger_core::event::json::split::parse_many;
 use flowtrigger_core::event::json::tape::Tape;
 use serde_json::Value;
 
 /// One JSON text.
 pub fn json(bytes: &[u8]) {
-    let parsed = accept(bytes);
+    let parsed = parse(bytes);
     let unmarked = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let strict: Result<Value, _> = serde_json::from_slice(unmarked);
     match (&parsed, &strict) {
@@ -33,7 +33,7 @@ pub fn json(bytes: &[u8]) {
 
 /// Several events in one input: the line of each exists, and a single event is unchanged.
 pub fn many(bytes: &[u8]) {
-    let items = accept_many(bytes);
+    let items = parse_many(bytes);
     let lines = bytes.split(|byte| *byte == b'\n').count();
     assert!(!items.is_empty());
     let mut before = 1;
@@ -45,7 +45,7 @@ pub fn many(bytes: &[u8]) {
         );
         before = item.line;
     }
-    match accept(bytes) {
+    match parse(bytes) {
         Ok(read) => match read.value {
             Value::Array(elements) => assert_eq!(items.len(), elements.len().max(1)),
             value => {

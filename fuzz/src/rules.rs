@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::decide::RunInput;
 use flowtrigger_core::flow::plan::{MAX_PLANNED_STEPS, plan};
-use flowtrigger_core::flow::simulate::rehearse;
+use flowtrigger_core::flow::simulate::simulate;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::rule::Rule;
@@ -26,7 +26,7 @@ pub fn rules(bytes: &[u8]) {
     for (_, _, event) in EVENTS.iter() {
         let mut scratch = MatchScratch::default();
         for rule in set.evaluate_event(event, &mut scratch).matched().take(4) {
-            simulate(rule, event);
+            plan_and_simulate(rule, event);
         }
     }
 }
@@ -43,7 +43,7 @@ pub fn evaluate_samples(set: &RuleSet) {
 }
 
 /// Plans and simulates the flow of a rule that matched.
-fn simulate(rule: &Rule, event: &Event) {
+fn plan_and_simulate(rule: &Rule, event: &Event) {
     let subject = RunInput {
         event,
         vars: &rule.vars,
@@ -54,5 +54,5 @@ fn simulate(rule: &Rule, event: &Event) {
     let planned = plan(&rule.flow, &subject, Timestamp::UNIX_EPOCH, &mut |_| None);
     assert!(planned.len() <= MAX_PLANNED_STEPS);
     let now = event.time.unwrap_or_default();
-    rehearse(&rule.flow, &subject, &BTreeMap::new(), now, &mut |_| None);
+    simulate(&rule.flow, &subject, &BTreeMap::new(), now, &mut |_| None);
 }

@@ -111,7 +111,7 @@ impl SignResult<'_> {
         let headers = headers.map(|h| (h.name.clone(), h.shown.clone().into()));
         json!({
             "source": self.source.name,
-            "verify": self.source.verification.as_ref().map(|v| v.scheme.word()),
+            "verify": self.source.verification.as_ref().map(|v| v.scheme.as_str()),
             "url": self.url.as_str(),
             "headers": headers.collect::<Map<String, Value>>(),
             "curl": self.curl,

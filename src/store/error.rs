@@ -44,7 +44,7 @@ impl StoreError {
     pub(super) fn cannot_retry(run: RunId, state: &RunState) -> Self {
         StoreError::WrongState {
             run: run.0,
-            state: state.word(),
+            state: state.as_str(),
             wanted: "dead, held and cancelled runs",
             command: "retried",
         }
@@ -53,7 +53,7 @@ impl StoreError {
     pub(super) fn cannot_cancel(run: RunId, state: &RunState) -> Self {
         StoreError::WrongState {
             run: run.0,
-            state: state.word(),
+            state: state.as_str(),
             wanted: "unfinished and held runs",
             command: "cancelled",
         }

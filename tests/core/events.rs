@@ -10,8 +10,8 @@ use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::catalogue::event_type::FieldLookup;
 use flowtrigger_core::event::format::custom::{CustomFormat, TypeRule};
 use flowtrigger_core::event::format::{decode, decode_described};
-use flowtrigger_core::event::json::parse::accept;
-use flowtrigger_core::event::json::split::accept_many;
+use flowtrigger_core::event::json::parse::parse;
+use flowtrigger_core::event::json::split::parse_many;
 use flowtrigger_testing::repository;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ fn stem(path: &Path) -> String {
 
 fn value(path: &str) -> Value {
     let bytes = fs::read(repository::path("examples/events").join(path)).expect(path);
-    let accepted = accept(&bytes).expect(path);
+    let accepted = parse(&bytes).expect(path);
     assert_eq!(accepted.repairs, Vec::<String>::new(), "{path}");
     accepted.value
 }
@@ -287,7 +287,7 @@ fn every_sample_has_its_own_id() {
 #[test]
 fn the_events_of_one_update_share_a_sequence() {
     let bytes = fs::read(repository::path("examples/events/update.ndjson")).unwrap();
-    let items = accept_many(&bytes);
+    let items = parse_many(&bytes);
     assert_eq!(items.iter().map(|i| i.line).collect::<Vec<_>>(), [1, 2, 3]);
     let events: Vec<Event> = items
         .into_iter()

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::format::decode;
-use flowtrigger_core::event::json::parse::accept;
-use flowtrigger_core::event::json::split::accept_many;
+use flowtrigger_core::event::json::parse::parse;
+use flowtrigger_core::event::json::split::parse_many;
 use flowtrigger_testing::{expected, repository};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn cases(folder: &str) -> Vec<PathBuf> {
 
 fn sample(path: &str) -> Value {
     let bytes = fs::read(repository::path("examples/events").join(path)).expect(path);
-    accept(&bytes).expect(path).value
+    parse(&bytes).expect(path).value
 }
 
 /// Compares with the file beside the case.
@@ -35,7 +35,7 @@ fn expect_beside(case: &Path, actual: &str) {
 #[test]
 fn hostile_json_is_repaired_or_rejected_with_its_position() {
     for case in cases("json") {
-        let got = match accept(&fs::read(&case).unwrap()) {
+        let got = match parse(&fs::read(&case).unwrap()) {
             Ok(accepted) => {
                 let mut lines = vec![format!("accepted: {}", accepted.value)];
                 lines.extend(accepted.repairs);
@@ -50,7 +50,7 @@ fn hostile_json_is_repaired_or_rejected_with_its_position() {
 #[test]
 fn what_is_not_an_event_is_rejected_with_a_reason() {
     for case in cases("not-events") {
-        let value = accept(&fs::read(&case).unwrap()).unwrap().value;
+        let value = parse(&fs::read(&case).unwrap()).unwrap().value;
         let got = match decode(value, Catalogue::built_in()) {
             Ok(event) => format!("an event of type {}", event.event_type),
             Err(refused) => match refused.help {
@@ -66,7 +66,7 @@ fn what_is_not_an_event_is_rejected_with_a_reason() {
 fn a_large_event_is_accepted() {
     let mut large = sample("zis/comment-added.json");
     large["input"]["ticket_event"]["comment"]["body"] = json!("ab \"é\" \n".repeat(300_000));
-    let read = accept(large.to_string().as_bytes()).unwrap();
+    let read = parse(large.to_string().as_bytes()).unwrap();
     assert_eq!(read.value, large);
     assert!(decode(read.value, Catalogue::built_in()).is_ok());
 }
@@ -121,13 +121,13 @@ proptest! {
     fn valid_json_is_read_as_by_serde_json(value in any_json()) {
         let text = serde_json::to_string_pretty(&value).unwrap();
         let wanted: Value = serde_json::from_str(&text).unwrap();
-        prop_assert_eq!(accept(text.as_bytes()).unwrap().value, wanted);
+        prop_assert_eq!(parse(text.as_bytes()).unwrap().value, wanted);
     }
 
     #[test]
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = accept(&bytes);
-        prop_assert!(!accept_many(&bytes).is_empty());
+        let _ = parse(&bytes);
+        prop_assert!(!parse_many(&bytes).is_empty());
     }
 
     #[test]
@@ -135,13 +135,13 @@ proptest! {
         text in r#"([{}\[\]:,"\\ \n01e.-]|\\u[dD][89cCaA-]3[dD]|true|null|"a"|é){0,40}"#
     ) {
         let strict: Result<Value, _> = serde_json::from_str(&text);
-        match (accept(text.as_bytes()), strict) {
+        match (parse(text.as_bytes()), strict) {
             (Ok(read), Ok(wanted)) => prop_assert_eq!(read.value, wanted),
             (Ok(read), Err(_)) => prop_assert!(!read.repairs.is_empty(), "{}", text),
             (Err(refused), Ok(_)) => prop_assert!(refused.reason.starts_with("duplicate key")),
             (Err(_), Err(_)) => {}
         }
-        prop_assert!(!accept_many(text.as_bytes()).is_empty());
+        prop_assert!(!parse_many(text.as_bytes()).is_empty());
     }
 
     #[test]

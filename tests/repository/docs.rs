@@ -193,7 +193,11 @@ fn every_dependency_has_a_reason() {
     // The workspace's manifest has the dependencies of both crates.
     let manifest = read(root().join("Cargo.toml"));
     let mut section = "";
-    let sections = ["[workspace.dependencies]", "[dependencies]", "[dev-dependencies]"];
+    let sections = [
+        "[workspace.dependencies]",
+        "[dependencies]",
+        "[dev-dependencies]",
+    ];
     for line in manifest.lines() {
         if line.starts_with('[') {
             section = line;

@@ -57,9 +57,9 @@ pub struct Cost {
 pub type Costs = Vec<(&'static str, Result<Cost, String>)>;
 
 impl Part {
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
-            Self::Engine(kind) => kind.word(),
+            Self::Engine(kind) => kind.as_str(),
             Self::YamlWhole => "yaml-whole",
             Self::YamlValues => "yaml-values",
             Self::YamlPlaces => "yaml-places",
@@ -69,7 +69,7 @@ impl Part {
     }
 
     pub fn named(word: &str) -> Option<Self> {
-        let part = PARTS.iter().copied().find(|part| part.word() == word);
+        let part = PARTS.iter().copied().find(|part| part.as_str() == word);
         part.or_else(|| Kind::named(word).map(Self::Engine))
     }
 
@@ -112,7 +112,7 @@ pub fn medians(size: usize, options: &Options) -> Costs {
         Ok(costs[costs.len() / 2])
     };
     all.into_iter()
-        .map(|(part, costs)| (part.word(), middle(costs)))
+        .map(|(part, costs)| (part.as_str(), middle(costs)))
         .collect()
 }
 
@@ -120,7 +120,7 @@ pub fn medians(size: usize, options: &Options) -> Costs {
 pub fn elsewhere(part: Part, size: usize, options: &Options) -> Result<Cost, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut child = Command::new(program)
-        .args(options.words(part, size))
+        .args(options.describe(part, size))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -103,10 +103,10 @@ impl Options {
     }
 
     /// Returns the arguments for another process with the same options.
-    pub fn words(&self, part: Part, size: usize) -> Vec<String> {
+    pub fn describe(&self, part: Part, size: usize) -> Vec<String> {
         let mut words = vec![
             "--part".to_owned(),
-            part.word().to_owned(),
+            part.as_str().to_owned(),
             "--sizes".to_owned(),
             size.to_string(),
             "--seed".to_owned(),
@@ -140,7 +140,7 @@ fn able(rules: Rules) -> Vec<Kind> {
 }
 
 fn list<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, String> {
-    let known: Vec<&str> = engine::ALL.iter().map(|kind| kind.word()).collect();
+    let known: Vec<&str> = engine::ALL.iter().map(|kind| kind.as_str()).collect();
     let items = text.split(',').map(|item| {
         let refusal = format!(
             "`{item}` is not known\n{HELP}\nengines: {}",

@@ -78,7 +78,7 @@ impl Report {
                         Answers::Right(_) | Answers::NotAsked => continue,
                     },
                 };
-                text.push_str(&format!("- {} at {rules} rules: {note}\n", kind.word()));
+                text.push_str(&format!("- {} at {rules} rules: {note}\n", kind.as_str()));
             }
         }
         if !text.is_empty() {
@@ -93,7 +93,7 @@ impl Report {
         let against = |race: &Race, other: Kind| Some(ratio(ours(race)? / race.lane(other)?.rate));
         let best = |race: &Race, roles: &[Role]| {
             let (kind, rate) = race.best(roles)?;
-            Some(format!("{} ({})", ratio(ours(race)? / rate), kind.word()))
+            Some(format!("{} ({})", ratio(ours(race)? / rate), kind.as_str()))
         };
         table.push(self.row("the best peer", |race| best(race, &[Role::Peer])));
         table.push(self.row("the best, those helped by us included", |race| {
@@ -135,7 +135,7 @@ impl Report {
         );
         for part in PARTS {
             let cells = self.loads.iter().map(|(_, costs)| {
-                let found = costs.iter().find(|(word, _)| *word == part.word());
+                let found = costs.iter().find(|(word, _)| *word == part.as_str());
                 match found {
                     Some((_, Ok(cost))) => {
                         format!("{}, {}", seconds(cost.seconds), bytes(cost.peak))

@@ -131,7 +131,7 @@ pub(super) fn failure(
     secrets: &SecretStore,
 ) -> CallFailure {
     if label.hides_its_host() {
-        let range = denied.range.words();
+        let range = denied.range.describe();
         return label.permanent(format_args!(
             "connection denied: the host is {range}; to allow it, add it to `outgoing.allow` in flowtrigger.yaml"
         ));

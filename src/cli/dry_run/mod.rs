@@ -124,7 +124,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         }
     }
     if args.format == Format::Text && summary.events + summary.bad > 1 {
-        writeln!(out, "\n{}", summary.words())?;
+        writeln!(out, "\n{}", summary.describe())?;
     }
     Ok(summary.exit())
 }
@@ -137,7 +137,7 @@ struct DryRunSummary {
 }
 
 impl DryRunSummary {
-    fn words(&self) -> String {
+    fn describe(&self) -> String {
         let bad = match self.bad {
             0 => String::new(),
             bad => format!("; {}", number(bad, "bad input")),

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use crate::cli::input::ReadEventError;
-use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::event::json::parse::parse;
 
 /// The parts of one file, in order.
 pub struct InputFile {
@@ -124,7 +124,7 @@ fn is_complete(bytes: &[u8]) -> bool {
         .iter()
         .position(|byte| !b"\r\n".contains(byte))
         .unwrap_or(0);
-    matches!(text.get(start), Some(b'{' | b'[')) && accept(text).is_ok()
+    matches!(text.get(start), Some(b'{' | b'[')) && parse(text).is_ok()
 }
 
 fn is_yaml(file: &Path) -> bool {

@@ -18,8 +18,8 @@ use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::format::custom::CustomFormat;
 use flowtrigger_core::event::format::{DECODERS, DecodeError, FormatHint, head, read as read_as};
-use flowtrigger_core::event::json::parse::{JsonError, ParsedJson, accept};
-use flowtrigger_core::event::json::split::accept_many;
+use flowtrigger_core::event::json::parse::{JsonError, ParsedJson, parse};
+use flowtrigger_core::event::json::split::parse_many;
 use flowtrigger_core::event::json::tape::Tape;
 use flowtrigger_core::event::json::value_ref::ValueRef;
 use flowtrigger_core::matching::evaluation::EventInput;
@@ -149,7 +149,7 @@ impl Inputs<'_> {
             });
             return;
         }
-        for item in accept_many(&bytes) {
+        for item in parse_many(&bytes) {
             let place = format!("{}:{}", part.name, part.above + item.line);
             let parsed = item.outcome.map_err(|error| JsonError {
                 line: part.above + error.line,
@@ -197,7 +197,7 @@ pub fn single(bytes: Vec<u8>, config: &Config) -> Result<InputEvent<'_>, ReadEve
     if let Some(format) = detect_format(&bytes, &selection, config, &mut Tape::default()) {
         return Ok(InputEvent::Bytes { bytes, format });
     }
-    let parsed = accept(&bytes).map_err(invalid_json)?;
+    let parsed = parse(&bytes).map_err(invalid_json)?;
     let event = event(parsed, &selection, config)?;
     Ok(InputEvent::Event(Box::new(event)))
 }

@@ -11,7 +11,7 @@ use crate::cli::input::{ReadEventError, SourceSelection, event, invalid_json};
 use crate::engine::sources;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
-use flowtrigger_core::event::json::split::{BatchItem, accept_many};
+use flowtrigger_core::event::json::split::{BatchItem, parse_many};
 
 /// One event, ready to be posted.
 pub struct OutgoingEvent<'c> {
@@ -77,7 +77,7 @@ impl<'c> SourceRouter<'c> {
         if let Some(source) = self.named {
             return Ok(OutgoingEvent { source, body });
         }
-        let mut items = accept_many(&body);
+        let mut items = parse_many(&body);
         match (items.pop(), items.len()) {
             (Some(item), 0) => self.outgoing(item, |_| body),
             _ => Err(ReadEventError {
@@ -162,7 +162,7 @@ impl OutgoingEvents<'_> {
                 return;
             }
         };
-        let items = accept_many(&bytes);
+        let items = parse_many(&bytes);
         // A single event is sent unchanged; an element of a list is serialized again.
         let single = items.len() == 1 && !bytes.trim_ascii_start().starts_with(b"[");
         for item in items {

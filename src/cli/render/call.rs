@@ -62,7 +62,7 @@ fn http(out: &mut Output, call: &HttpCall, step: &Step, outgoing: &EgressPolicy)
 /// Where the egress policy lets the request go. `None` for an outbox.
 fn egress(call: &HttpCall, outgoing: &EgressPolicy) -> Option<String> {
     let forecast = outgoing.forecast(&call.url.to_string())?;
-    let words = plain(&outgoing.words(&forecast)).into_owned();
+    let words = plain(&outgoing.describe(&forecast)).into_owned();
     Some(match call.redirects {
         _ if matches!(forecast, EgressForecast::Refused(_)) => words,
         0 => words,
@@ -89,7 +89,7 @@ fn exec(out: &mut Output, call: &ExecCall, step: &Step) -> io::Result<()> {
         writeln!(out, "       {name}={}", plain(&value.to_string()))?;
     }
     if let Some(confinement) = &call.confine {
-        writeln!(out, "       confined: {}", plain(&confinement.words()))?;
+        writeln!(out, "       confined: {}", plain(&confinement.describe()))?;
     }
     schedule(out, step)
 }
@@ -99,7 +99,7 @@ fn schedule(out: &mut Output, step: &Step) -> io::Result<()> {
     write!(
         out,
         "       time-out {timeout}s; {}",
-        step.settings.retry.words()
+        step.settings.retry.describe()
     )?;
     match on_crash(step) {
         Some(word) => writeln!(out, "; after a crash: {word}"),
@@ -154,10 +154,10 @@ pub fn json_of(call: &Call, step: &Step, outgoing: &EgressPolicy) -> Value {
     if let Call::Exec(call) = call
         && let Some(confinement) = &call.confine
     {
-        value["confined"] = confinement.words().into();
+        value["confined"] = confinement.describe().into();
     }
     value["timeout"] = json!(step.settings.timeout.as_secs_f64());
-    value["retry"] = json!(step.settings.retry.words());
+    value["retry"] = json!(step.settings.retry.describe());
     if let Some(word) = on_crash(step) {
         value["on_crash"] = word.into();
     }

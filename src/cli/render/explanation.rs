@@ -26,7 +26,7 @@ const MAX_VALUE: usize = 60;
 /// Prints the line of an event, its warnings and its redacted fields.
 pub fn event(out: &mut Output, event: &Event) -> io::Result<()> {
     brief(out, &EventSummary::of(event))?;
-    let paths = redact::places(event);
+    let paths = redact::redacted_paths(event);
     if !paths.is_empty() {
         let label = Paint::new(out).tone(Tone::Yellow, "redacted:");
         writeln!(
@@ -221,7 +221,7 @@ pub fn rule_json(rule: &Rule, explanation: &Explanation, files: &Files) -> Value
     json!({
         "name": rule.name,
         "verdict": explanation.truth.label(),
-        "mode": rule.mode.word(),
+        "mode": rule.mode.as_str(),
         "at": files.place(rule.at),
         "predicates": trace_json(&explanation.trace, files),
         "near_misses": explanation.near_misses.iter().map(|near| json!({
@@ -240,10 +240,10 @@ pub fn trace_json(trace: &Trace, files: &Files) -> Value {
             "group": line.group,
             "path": line.path,
             "operator": line.operator,
-            "polarity": line.polarity.word(),
+            "polarity": line.polarity.as_str(),
             "want": line.want,
             "got": line.got,
-            "verdict": line.verdict.words(),
+            "verdict": line.verdict.describe(),
             "at": files.place(line.at),
             "hint": line.hint,
         })

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::output::Output;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::plain;
-use flowtrigger_core::gate::{Gate, GateKind, DebounceKeep, words};
+use flowtrigger_core::gate::{DebounceKeep, Gate, GateKind, format_duration};
 use flowtrigger_core::loop_guard::GATE;
 use flowtrigger_core::loop_guard::origin::ActorOrigin;
 use flowtrigger_core::matching::gate_status::{GateState, GateStatus};
@@ -26,7 +26,7 @@ pub fn text(
         let words = view.standing.describe();
         line(
             out,
-            view.gate.kind.word(),
+            view.gate.kind.as_str(),
             &rule(view),
             (&view.standing, &words),
         )?;
@@ -66,11 +66,11 @@ fn rule(view: &GateStatus<'_>) -> String {
         ("", Some(per)) => format!(" for each {}", per.text),
         (value, _) => format!(" for {value}"),
     };
-    let window = words(view.gate.window);
+    let window = format_duration(view.gate.window);
     match view.gate.kind {
         GateKind::Dedupe | GateKind::Throttle { .. } => format!("{runs}{about} in {window}"),
         GateKind::Debounce { at_most, .. } => {
-            let at_most = at_most.map(|at_most| format!(", at most {}", words(at_most)));
+            let at_most = at_most.map(|at_most| format!(", at most {}", format_duration(at_most)));
             format!(
                 "{runs}{about}, quiet {window}{}",
                 at_most.unwrap_or_default()
@@ -117,7 +117,7 @@ fn gate_json(view: &GateStatus<'_>) -> Value {
         value => value.into(),
     };
     let mut gate = json!({
-        "gate": kind.word(),
+        "gate": kind.as_str(),
         "per": per.as_ref().map(|per| &per.text),
         "value": value,
         "window": window.as_secs_f64(),
@@ -127,7 +127,7 @@ fn gate_json(view: &GateStatus<'_>) -> Value {
         GateKind::Dedupe => {}
         GateKind::Throttle { limit } => gate["limit"] = (*limit).into(),
         GateKind::Debounce { at_most, keep } => {
-            gate["keep"] = keep.word().into();
+            gate["keep"] = keep.as_str().into();
             gate["at_most"] = json!(at_most.map(|at_most| at_most.as_secs_f64()));
         }
     }

@@ -13,7 +13,7 @@ use crate::cli::render::window::gathers;
 use crate::cli::time_argument::seconds;
 use crate::store::history::{EventRecord, RunDetail, RunRow};
 use flowtrigger_core::gate::debounce::DebounceCheck;
-use flowtrigger_core::gate::words;
+use flowtrigger_core::gate::format_duration;
 use flowtrigger_core::loop_guard::{Causation, GATE};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
@@ -142,7 +142,7 @@ pub fn gate_lines(story: &RunDetail) -> Vec<String> {
         lines.push(format!("{GATE}  open; {causation}"));
     }
     for ask in &story.asks {
-        let gate = ask.kind.word();
+        let gate = ask.kind.as_str();
         let label = format!("{gate}  {}", plain(&ask.value));
         let label = label.trim_end();
         if let RunState::Suppressed { gate: closed, why } = &story.row.state
@@ -161,7 +161,10 @@ pub fn gate_lines(story: &RunDetail) -> Vec<String> {
         };
         lines.push(match DebounceCheck::of(ask) {
             Some(debounce) => format!("{label}  {}", gathers(&debounce, story.window.as_ref())),
-            None => format!("{label}  open, window {}; {counts}", words(ask.window)),
+            None => format!(
+                "{label}  open, window {}; {counts}",
+                format_duration(ask.window)
+            ),
         });
     }
     if let (RunState::Suppressed { gate, why }, true) = (&story.row.state, story.asks.is_empty()) {
@@ -199,7 +202,7 @@ pub fn chain(out: &mut Output, story: &RunDetail) -> io::Result<()> {
         let arrow = if number == 0 { " " } else { "←" };
         table.row([
             format!("    {arrow} run {}", row.id.0),
-            row.state.word().to_owned(),
+            row.state.as_str().to_owned(),
             row.rule.clone(),
             seconds(row.planned),
             format!("← event {} {}", row.event_type, plain(&row.event)),
@@ -222,7 +225,7 @@ pub fn log(out: &mut Output, log: &[LogEntry]) -> io::Result<()> {
                 format!("  {}", attempt.step),
                 format!("attempt {}", attempt.number),
                 millis(attempt),
-                words(attempt.took),
+                format_duration(attempt.took),
                 outcome(&attempt.outcome),
             ]),
             LogEntry::Started { step, number, at } => table.row([
@@ -294,7 +297,7 @@ fn outcome(outcome: &CallResult) -> String {
                 " (no further attempt)"
             };
             let asked = retry_after
-                .map(|after| format!(" (asked to wait {})", words(after)))
+                .map(|after| format!(" (asked to wait {})", format_duration(after)))
                 .unwrap_or_default();
             format!("failed: {message}{note}{asked}")
         }
@@ -307,7 +310,7 @@ pub fn row_json(row: &RunRow) -> Value {
     json!({
         "id": row.id.0,
         "rule": row.rule,
-        "state": row.state.word(),
+        "state": row.state.as_str(),
         "why": row.state.why(),
         "gate": row.state.gate(),
         "event": {"source": row.source, "type": row.event_type, "id": row.event, "key": row.key},

@@ -15,7 +15,7 @@ use flowtrigger_core::gate::debounce::DebounceCheck;
 
 /// The state of the debounce gate when it let a run through.
 pub fn gathers(debounce: &DebounceCheck<'_>, window: Option<&WindowDetail>) -> String {
-    let quiet = format!("open, {}", debounce.words());
+    let quiet = format!("open, {}", debounce.describe());
     let Some(window) = window else { return quiet };
     let events = usize::try_from(window.events).unwrap_or(usize::MAX);
     let gathers = match window.is_open {

@@ -282,7 +282,7 @@ fn run_text(run: &RunReport, out: &mut Output) -> io::Result<()> {
         | RunState::Held { .. }
         | RunState::Cancelled => Tone::Yellow,
     };
-    let word = format!("{:8}", run.state.word());
+    let word = format!("{:8}", run.state.as_str());
     write!(
         out,
         "  {}  {}",
@@ -345,7 +345,7 @@ fn run_json(run: &RunReport) -> Value {
     });
     json!({
         "rule": run.rule,
-        "state": run.state.word(),
+        "state": run.state.as_str(),
         "message": run.message,
         "steps": steps.collect::<Vec<_>>(),
     })

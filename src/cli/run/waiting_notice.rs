@@ -42,7 +42,7 @@ fn note_once(run: &RunStatus, noted: &mut HashSet<RunId>, color: Color) -> io::R
         return Ok(());
     }
     let mut stderr = Output::stderr(color);
-    let (rule, word) = (plain(&run.rule), run.state.word());
+    let (rule, word) = (plain(&run.rule), run.state.as_str());
     let text = format!("`{rule}` is {word} until {until:.0}");
     let help = "it continues automatically then; Ctrl-C cancels it, a daemon would keep it";
     message::note(&mut stderr, &text, Some(help))?;

@@ -59,7 +59,7 @@ pub fn table(runs: &[RunRow]) -> Table {
     for run in runs {
         table.row([
             run.id.0.to_string(),
-            run.state.word().to_owned(),
+            run.state.as_str().to_owned(),
             describe_rule(run),
             run.key.clone().unwrap_or_default(),
             run.event_type.clone(),

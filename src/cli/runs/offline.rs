@@ -97,7 +97,7 @@ impl RunStatusRow {
         Self {
             id: placed.id.0,
             rule: placed.rule.to_string(),
-            state: placed.state.word().to_owned(),
+            state: placed.state.as_str().to_owned(),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::cli::render::explanation::recorded_otherwise;
 use crate::cli::render::{diagnostics, explanation, message, run, window};
 use crate::cli::time_argument::seconds;
 use crate::store::history::{RuleAtPlanning, RunDetail};
-use flowtrigger_core::flow::decide::{Decision, RunInput, next};
+use flowtrigger_core::flow::decide::{Decision, RunInput, decide};
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::language::condition::trace::Trace;
 use flowtrigger_core::matching::evaluation::explain::explain_stored;
@@ -83,7 +83,7 @@ fn heading(detail: &RunDetail, out: &mut Output) -> io::Result<()> {
         "{} {}  {}  {}",
         paint.tone(Tone::Bold, "run"),
         row.id.0,
-        paint.tone(run::tone(&row.state), row.state.word()),
+        paint.tone(run::tone(&row.state), row.state.as_str()),
         paint.tone(Tone::Bold, &row.rule),
     )?;
     let why = run::why(row);
@@ -92,7 +92,12 @@ fn heading(detail: &RunDetail, out: &mut Output) -> io::Result<()> {
     }
     write!(out, "  planned {}", seconds(row.planned))?;
     if row.changed != row.planned {
-        write!(out, ", {} since {}", row.state.word(), seconds(row.changed))?;
+        write!(
+            out,
+            ", {} since {}",
+            row.state.as_str(),
+            seconds(row.changed)
+        )?;
     }
     match &detail.lane {
         Some(lane) => writeln!(
@@ -190,7 +195,7 @@ fn guard(detail: &RunDetail) -> Option<Trace> {
         locals: &rule.locals_of(&detail.arrived.event),
         seed: "",
     };
-    match next(detail.flow()?, &input, &detail.log, Timestamp::MIN) {
+    match decide(detail.flow()?, &input, &detail.log, Timestamp::MIN) {
         Decision::Skipped { trace, .. } => Some(trace),
         Decision::Perform { .. }
         | Decision::Record(_)

@@ -17,7 +17,7 @@ use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::decide::{RunInput, StepCall};
 use flowtrigger_core::flow::simulate::Mock;
-use flowtrigger_core::flow::simulate::{Simulation, rehearse};
+use flowtrigger_core::flow::simulate::{Simulation, simulate};
 use flowtrigger_core::language::condition::Polarity;
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::language::condition::trace::TraceLine;
@@ -149,7 +149,7 @@ fn failing_predicate(line: &TraceLine, files: &Files) -> String {
         .unwrap_or_default();
     format!(
         "+ {}: {} {not}{} {}, got {got}{hint}  {}",
-        line.verdict.words(),
+        line.verdict.describe(),
         line.path,
         line.operator,
         line.want,
@@ -168,7 +168,7 @@ fn run_flow(case: &TestCase, event: &Event, config: &Config) -> Vec<String> {
     };
     let now = test.now.or(event.time).unwrap_or(Timestamp::UNIX_EPOCH);
     let mut settings = SimulatedSettings::new(config);
-    let run = rehearse(&case.rule.flow, &subject, &test.mocks, now, &mut |call| {
+    let run = simulate(&case.rule.flow, &subject, &test.mocks, now, &mut |call| {
         jq::outcome(call).or_else(|| settings.outcome(call))
     });
     let mut lines: Vec<String> = test
@@ -176,7 +176,7 @@ fn run_flow(case: &TestCase, event: &Event, config: &Config) -> Vec<String> {
         .iter()
         .flat_map(|(step, _, wanted)| sent(step, wanted, &run))
         .collect();
-    let word = run.state.word();
+    let word = run.state.as_str();
     let why = run
         .state
         .why()
@@ -219,7 +219,7 @@ fn sent(step: &str, wanted: &Value, run: &Simulation) -> Vec<String> {
             .unwrap_or_default();
         return vec![format!(
             "- step `{step}` was expected to send something; the run ended {} before{why}",
-            run.state.word()
+            run.state.as_str()
         )];
     };
     let got = task.call.to_json();

@@ -135,7 +135,7 @@ fn list(
         let runs: Vec<String> = history
             .runs_of(head.row)?
             .iter()
-            .map(|run| format!("{} {}", run.rule, run.state.word()))
+            .map(|run| format!("{} {}", run.rule, run.state.as_str()))
             .collect();
         let runs = match runs.is_empty() {
             true => "none".to_owned(),

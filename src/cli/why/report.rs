@@ -94,7 +94,7 @@ fn run_line(out: &mut Output, run: &RunDetail) -> io::Result<()> {
         "  {}  {} {}",
         paint.tone(Tone::Bold, "run"),
         row.id.0,
-        paint.tone(tone(&row.state), row.state.word())
+        paint.tone(tone(&row.state), row.state.as_str())
     )?;
     if row.attempts > 0 {
         let attempts = usize::try_from(row.attempts).unwrap_or(usize::MAX);
@@ -171,7 +171,7 @@ pub fn json(evaluated: &EvaluatedEvent, found: usize) -> Value {
         "other_runs": evaluated.others.iter().map(run_json).collect::<Vec<_>>(),
         "found": found,
         "warnings": event.warnings,
-        "redacted": redact::places(event),
+        "redacted": redact::redacted_paths(event),
     })
 }
 

@@ -52,7 +52,7 @@ fn answer(placed: Result<Vec<RunStatus>, StoreError>) -> RunStatuses {
     let runs = placed.into_iter().map(|run| AcceptedRun {
         id: run.id.0,
         rule: run.rule.to_string(),
-        state: run.state.word(),
+        state: run.state.as_str(),
     });
     Ok(runs.collect())
 }

@@ -94,7 +94,7 @@ impl UnfinishedWork {
             ),
         }
         for run in self.runs.iter().take(MAX_LISTED) {
-            warn!(run = run.id.0, rule = %run.rule, state = run.state.word(), "run not finished");
+            warn!(run = run.id.0, rule = %run.rule, state = run.state.as_str(), "run not finished");
         }
         let more = count.saturating_sub(MAX_LISTED as u64);
         if more > 0 {

@@ -18,7 +18,7 @@ use crate::store::{Store, StoreError};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::format::{DecodeError, decode, decode_described};
-use flowtrigger_core::event::json::parse::{JsonError, accept};
+use flowtrigger_core::event::json::parse::{JsonError, parse};
 use flowtrigger_core::event::summary::EventSummary;
 use match_bytes::ByteMatch;
 use submit::{MatchedEvent, SubmittedEvent};
@@ -164,7 +164,7 @@ impl RequestEvents {
         body: &[u8],
         rulebook: &Rulebook,
     ) -> Result<Self, InvalidBody> {
-        let accepted = accept(body).map_err(unsound)?;
+        let accepted = parse(body).map_err(unsound)?;
         let (values, array) = match accepted.value {
             Value::Array(values) => (values, true),
             one => (vec![one], false),
@@ -230,7 +230,7 @@ fn answer(submitted: &SubmittedEvent) -> AcceptedEvent {
     let runs = submitted.committed.runs.iter().map(|run| AcceptedRun {
         id: run.id.0,
         rule: run.rule.to_string(),
-        state: run.state.word(),
+        state: run.state.as_str(),
     });
     AcceptedEvent {
         accepted: true,

@@ -81,7 +81,7 @@ pub enum EventOutcome {
 }
 
 impl EventOutcome {
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             EventOutcome::Accepted => "accepted",
             EventOutcome::Unmatched => "unmatched",
@@ -182,7 +182,7 @@ impl Metrics {
     pub fn count_event(&self, source: &str, outcome: EventOutcome) {
         let labels = EventLabels {
             source: source.to_owned(),
-            outcome: outcome.word(),
+            outcome: outcome.as_str(),
         };
         self.events.get_or_create(&labels).inc();
     }

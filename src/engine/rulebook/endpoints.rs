@@ -156,7 +156,7 @@ pub fn log_endpoints(rulebook: &Rulebook) {
         let (source, path) = (&entrance.name, &entrance.path);
         match &entrance.verification {
             Some(verification) => {
-                let verify = verification.scheme.word();
+                let verify = verification.scheme.as_str();
                 info!(source, path, verify, "endpoint with verification");
             }
             None => info!(source, path, "endpoint without verification"),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::store::{RunRecord, RunStatus};
-use flowtrigger_core::flow::decide::{Decision, RunInput, next};
+use flowtrigger_core::flow::decide::{Decision, RunInput, decide};
 use flowtrigger_core::run::call_result::{CallFailure, Reply};
 use flowtrigger_core::run::{LogEntry, RunState};
 
@@ -64,7 +64,7 @@ fn message(record: &RunRecord) -> Option<String> {
                 locals: &record.locals(),
                 seed: "",
             };
-            match next(record.flow(), &subject, &record.log, Timestamp::MAX) {
+            match decide(record.flow(), &subject, &record.log, Timestamp::MAX) {
                 Decision::Done { message } => message,
                 Decision::Perform { .. }
                 | Decision::Record(_)

@@ -127,7 +127,7 @@ impl Verifier {
         };
         credentials.map_err(|rejection| match rejection {
             Rejection::Missing { header, .. } => Rejection::Missing {
-                other_scheme: hint::other_scheme(headers, self.scheme.word()),
+                other_scheme: hint::other_scheme(headers, self.scheme.as_str()),
                 header,
             },
             other => other,

@@ -155,8 +155,8 @@ impl HeaderFault {
                 ..
             } => format!(
                 "the value has the form of {} in {}: if the sender is genuine, set that in `verify`",
-                algorithm.word(),
-                encoding.word()
+                algorithm.as_str(),
+                encoding.as_str()
             ),
             HeaderFault::Form { actual: None, .. }
             | HeaderFault::Empty
@@ -187,8 +187,8 @@ impl fmt::Display for HeaderFault {
             } => write!(
                 f,
                 "expected {} in {}, found {length} characters",
-                algorithm.word(),
-                encoding.word(),
+                algorithm.as_str(),
+                encoding.as_str(),
             ),
             HeaderFault::TooMany => f.write_str("too many signatures"),
             HeaderFault::Timestamp => f.write_str("expected a time"),

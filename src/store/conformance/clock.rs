@@ -42,7 +42,7 @@ pub async fn gates_move_with_the_clock<S: Store>(store: S) {
         .await
         .unwrap();
     let closed = store.commit(asking("2", 59 - 3_600)).await.unwrap();
-    assert_eq!(closed.runs[0].state.word(), "suppressed");
+    assert_eq!(closed.runs[0].state.as_str(), "suppressed");
     let open = store.commit(asking("3", 61 - 3_600)).await.unwrap();
     assert_eq!(open.runs[0].state, RunState::Queued);
 }

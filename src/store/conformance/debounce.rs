@@ -9,7 +9,7 @@ use super::{claimed, in_lane, later, now, place, to};
 use crate::store::{ArrivalKind, ClaimedRun, IncomingEvent, RunStatus, Store};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::gate::debounce::MAX_WINDOW_EVENTS;
-use flowtrigger_core::gate::{GateCheck, GateKind, DebounceKeep};
+use flowtrigger_core::gate::{DebounceKeep, GateCheck, GateKind};
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::{RunId, RunState};
 use flowtrigger_testing::debounce_model::naive;
@@ -20,7 +20,7 @@ pub fn rule(keep: DebounceKeep) -> Arc<Rule> {
     let text = format!(
         "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\n\
          debounce: {{ per: ticket.id, quiet: 60s, keep: {} }}\nflow:\n  - succeed: fine\n",
-        keep.word()
+        keep.as_str()
     );
     Arc::clone(&flowtrigger_testing::rules::from_text(&text).rules[0])
 }
@@ -233,7 +233,9 @@ pub async fn shadow_never_debounces<S: Store>(store: S) {
         assert_eq!(comes(&store, shadow).await.state, RunState::Shadow);
     }
     assert_eq!(
-        comes(&store, coming("3", DebounceKeep::Last, 1)).await.state,
+        comes(&store, coming("3", DebounceKeep::Last, 1))
+            .await
+            .state,
         until(61)
     );
 }
@@ -298,7 +300,7 @@ pub async fn gates_count_a_window_as_one_run<S: Store>(store: S) {
             asking(id, DebounceKeep::Last, seconds, &asks(DebounceKeep::Last)),
         )
         .await;
-        assert_eq!(run.state.word(), "debouncing", "{id}");
+        assert_eq!(run.state.as_str(), "debouncing", "{id}");
         runs.push(run.id);
     }
     assert_eq!(claimed(&store, later(100)).await, [runs[2]]);
@@ -319,12 +321,12 @@ pub async fn gates_count_a_window_as_one_run<S: Store>(store: S) {
     let shut = comes(&store, asking("5", DebounceKeep::Last, 1_059, &rated)).await;
     assert_eq!(shut.state.gate(), Some("throttle"));
     let open = comes(&store, asking("6", DebounceKeep::Last, 1_060, &rated)).await;
-    assert_eq!(open.state.word(), "debouncing");
+    assert_eq!(open.state.as_str(), "debouncing");
     // A dead run is released.
     to(&store, runs[2], RunState::Dead { why: "x".into() }).await;
     let only = [day, debounce(DebounceKeep::Last)];
     let again = comes(&store, asking("7", DebounceKeep::Last, 1_061, &only)).await;
-    assert_eq!(again.state.word(), "debouncing");
+    assert_eq!(again.state.as_str(), "debouncing");
 }
 
 pub async fn a_suppressed_event_does_not_change_the_window<S: Store>(store: S) {
@@ -401,7 +403,7 @@ pub async fn an_array_joins_a_window_in_its_order<S: Store>(store: S) {
     let committed = store.commit_all(array.to_vec()).await.unwrap();
     let words: Vec<&str> = committed
         .iter()
-        .map(|one| one.runs[0].state.word())
+        .map(|one| one.runs[0].state.as_str())
         .collect();
     assert_eq!(words, ["debouncing"; 3], "as each came");
     let started = starts(&store, QUIET).await;

@@ -32,7 +32,7 @@ pub async fn a_gate_admits_up_to_its_limit<S: Store>(store: S) {
         ("7", &both[1..], 65, "suppressed"),
     ] {
         let committed = store.commit(gated(id, asks, seconds)).await.unwrap();
-        assert_eq!(committed.runs[0].state.word(), word, "{id}");
+        assert_eq!(committed.runs[0].state.as_str(), word, "{id}");
         runs.push(committed.runs[0].clone());
     }
     let RunState::Suppressed { gate, why } = &runs[1].state else {
@@ -48,14 +48,14 @@ pub async fn a_gate_admits_up_to_its_limit<S: Store>(store: S) {
     to(&store, runs[2].id, RunState::Dead { why: "x".into() }).await;
     to(&store, runs[4].id, RunState::Dead { why: "x".into() }).await;
     let again = store.commit(gated("8", &dedupe, 70)).await.unwrap();
-    assert_eq!(again.runs[0].state.word(), "queued");
+    assert_eq!(again.runs[0].state.as_str(), "queued");
     let closed = store.commit(gated("9", &both[1..], 71)).await.unwrap();
-    assert_eq!(closed.runs[0].state.word(), "suppressed");
+    assert_eq!(closed.runs[0].state.as_str(), "suppressed");
     // Only a run that all gates admit counts at any of them.
     let shut = store.commit(gated("10", &both, 124)).await.unwrap();
-    assert_eq!(shut.runs[0].state.word(), "suppressed");
+    assert_eq!(shut.runs[0].state.as_str(), "suppressed");
     for (id, word) in [("11", "queued"), ("12", "queued"), ("13", "suppressed")] {
         let committed = store.commit(gated(id, &both[1..], 125)).await.unwrap();
-        assert_eq!(committed.runs[0].state.word(), word, "{id}");
+        assert_eq!(committed.runs[0].state.as_str(), word, "{id}");
     }
 }

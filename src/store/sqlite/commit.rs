@@ -305,7 +305,7 @@ impl WriteTransaction<'_> {
                 run.queue,
                 run.generation,
                 run.lane,
-                run.state.word(),
+                run.state.as_str(),
                 run.state.why(),
                 run.state.gate(),
                 run.error,
@@ -319,7 +319,7 @@ impl WriteTransaction<'_> {
             ])?;
         let id = self.connection.last_insert_rowid();
         self.state
-            .count_transition(run.queue, None, run.state.word());
+            .count_transition(run.queue, None, run.state.as_str());
         if holds_lane(run.state) {
             self.enqueue(id, run.queue, run.lane)?;
         }

@@ -10,7 +10,7 @@ use flowtrigger_core::config::Config;
 use flowtrigger_core::flow::call::{Call, RequestBody};
 use flowtrigger_core::flow::decide::RunInput;
 use flowtrigger_core::flow::simulate::Mock;
-use flowtrigger_core::flow::simulate::{Simulation, rehearse};
+use flowtrigger_core::flow::simulate::{Simulation, simulate};
 use flowtrigger_core::run::LogEntry;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger_testing::{expected, repository, rules};
@@ -52,7 +52,7 @@ fn simulated(case: &Path) -> String {
         seed: "case",
     };
     let mocks = mocks(case);
-    let run = rehearse(&rule.flow, &subject, &mocks, START, &mut calculated);
+    let run = simulate(&rule.flow, &subject, &mocks, START, &mut calculated);
     describe(&run)
 }
 
@@ -89,7 +89,7 @@ fn describe(run: &Simulation) -> String {
         .state
         .why()
         .map_or(String::new(), |why| format!(": {why}"));
-    let _ = writeln!(text, "{}{why}", run.state.word());
+    let _ = writeln!(text, "{}{why}", run.state.as_str());
     text
 }
 

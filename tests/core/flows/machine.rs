@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::call::Call;
-use flowtrigger_core::flow::decide::{Decision, RunInput, StepCall, next, taken_up};
+use flowtrigger_core::flow::decide::{Decision, RunInput, StepCall, claimed_entry, decide};
 use flowtrigger_core::flow::jq::program::JqProgram;
 use flowtrigger_core::flow::step::Flow;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
@@ -56,9 +56,9 @@ impl World<'_> {
         let subject = self.subject();
         let (mut log, mut called) = (kept.to_vec(), Vec::new());
         let mut now = kept.iter().map(at).max().unwrap_or(Timestamp::UNIX_EPOCH);
-        log.push(taken_up(self.flow, &subject, &log));
+        log.push(claimed_entry(self.flow, &subject, &log));
         for _ in 0..LOOKS {
-            match next(self.flow, &subject, &log, now) {
+            match decide(self.flow, &subject, &log, now) {
                 Decision::Perform { tasks, .. } => match started(&tasks, now) {
                     lines if lines.is_empty() => {
                         let task = &tasks[self.pick(&log, tasks.len())];
@@ -72,7 +72,7 @@ impl World<'_> {
                 Decision::Record(line) => log.push(line),
                 Decision::Retry { until } | Decision::Wait { until } => {
                     now = until;
-                    log.push(taken_up(self.flow, &subject, &log));
+                    log.push(claimed_entry(self.flow, &subject, &log));
                 }
                 Decision::Hold { .. } => {
                     log.extend([

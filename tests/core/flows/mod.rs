@@ -9,11 +9,11 @@ mod random;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::format::decode;
-use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_testing::repository;
 
 pub fn event(text: &str) -> Option<Event> {
-    let value = accept(text.as_bytes()).ok()?.value;
+    let value = parse(text.as_bytes()).ok()?.value;
     decode(value, Catalogue::built_in()).ok()
 }
 

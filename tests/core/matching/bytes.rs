@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::format::{FormatHint, read};
-use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
 use flowtrigger_core::language::condition::trace::NoTrace;
@@ -63,7 +63,7 @@ impl Seen {
 /// The event and the rules that match it by the strict parser, the decoder and the evaluator alone, with
 /// whether the text needed repairs.
 fn expected(bytes: &[u8], told: FormatHint<'_>, house: &House) -> Option<(Seen, bool)> {
-    let accepted = accept(bytes).ok()?;
+    let accepted = parse(bytes).ok()?;
     let mut event = read(accepted.value, told, &house.config.catalogue).ok()?;
     let repaired = !accepted.repairs.is_empty();
     event.warnings.extend(accepted.repairs);

@@ -9,7 +9,7 @@ use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::format::custom::{CustomFormat, TypeRule};
 use flowtrigger_core::event::format::{FormatHint, read};
-use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_testing::repository::SAMPLES;
 use flowtrigger_testing::rules;
@@ -146,7 +146,7 @@ fn events(config: &Config) -> Vec<Event> {
         std::iter::once(FormatHint::Detect).chain(config.descriptions().map(FormatHint::Custom));
     for told in told {
         for text in SAMPLES.iter().step_by(2) {
-            let value = accept(text).expect("a sample").value;
+            let value = parse(text).expect("a sample").value;
             let Ok(event) = read(value, told, Catalogue::built_in()) else {
                 continue;
             };

@@ -65,7 +65,7 @@ fn an_orphaned_command_is_killed_before_it_writes() {
     let run = |rule: &str| runs_of(&store, rule).remove(0);
     assert_eq!(run("rerun").state, RunState::Done);
     assert_eq!(sandbox.read("rerun.lines").lines().count(), 1);
-    assert_eq!(run("hold").state.word(), "held");
+    assert_eq!(run("hold").state.as_str(), "held");
     assert_eq!(sandbox.read("hold.lines"), "");
 }
 
@@ -178,7 +178,9 @@ fn an_event_that_kills_the_daemon_is_held_and_others_continue() {
     }
     assert!(daemon.wait_until_listening(), "{}", daemon.log());
     assert_eq!((daemon.count("held"), daemon.count("done")), (1, 1));
-    daemon.expect_message("the program was killed three times while only this run was executing; it is held");
+    daemon.expect_message(
+        "the program was killed three times while only this run was executing; it is held",
+    );
     daemon.accept("desk", &event("another", 2, "a"));
     receiver.wait_for(2);
     daemon.stop();

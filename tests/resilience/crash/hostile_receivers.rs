@@ -84,7 +84,7 @@ fn end(serve: fn(TcpStream), timeout: &str) -> (&'static str, Vec<String>) {
         Ok(_) => None,
         Err(CallFailure { message, .. }) => Some(message.clone()),
     });
-    (run.state.word(), failures.collect())
+    (run.state.as_str(), failures.collect())
 }
 
 #[track_caller]

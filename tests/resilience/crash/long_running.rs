@@ -158,7 +158,7 @@ async fn a_run_dies_after_its_last_attempt_and_on_dead_runs() {
     let rule = request_rule("tell", "made", port, "");
     let running = engine_with_run(&format!("{rule}{told}")).await;
     let (record, waits) = running.attempt_until_over(HOUR, || {}).await;
-    assert_eq!(record.state.word(), "dead");
+    assert_eq!(record.state.as_str(), "dead");
     expect_no_early_attempt(&record, &waits);
     assert_eq!(waits.len(), 4, "five attempts by default");
     expect_schedule(&waits, doubling(300.0));

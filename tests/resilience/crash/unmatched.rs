@@ -6,7 +6,7 @@ use flowtrigger::store::history::EventRowId;
 use flowtrigger::store::{History, SqliteHistory};
 use flowtrigger_core::config::{Config, ConfigSource};
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::http_wire::Message;
 use flowtrigger_testing::repository;
@@ -137,7 +137,7 @@ fn filed(sandbox: &Sandbox) -> Vec<(i64, Event)> {
 }
 
 fn read(sent: &Sent, config: &Config) -> Event {
-    let value = accept(sent.text.as_bytes()).unwrap().value;
+    let value = parse(sent.text.as_bytes()).unwrap().value;
     read_event(value, config.sources.get(sent.source), config).unwrap()
 }
 
@@ -191,7 +191,7 @@ fn why_and_dry_run_agree_on_unmatched_events() {
     let daemon = DaemonProcess::start(&sandbox);
     let mut seen = Vec::new();
     let of_each_shape = samples().into_iter().filter(|(source, text)| {
-        let value = accept(text.as_bytes()).unwrap().value;
+        let value = parse(text.as_bytes()).unwrap().value;
         let config = compiled(CONFIG);
         let event = read_event(value, config.sources.get(*source), &config).unwrap();
         let shape = (

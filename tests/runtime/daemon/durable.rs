@@ -109,7 +109,7 @@ impl Store for Durable {
         if self.0.failures.fetch_update(success, failure, less).is_ok() {
             return Err(StoreError::Broken("injected".into()));
         }
-        let note = (lines.len(), state.as_ref().map(RunState::word));
+        let note = (lines.len(), state.as_ref().map(RunState::as_str));
         self.0.advanced.lock().unwrap().push(note);
         self.0.store.advance(run, lines, state).await
     }

@@ -102,7 +102,7 @@ async fn a_command_that_is_cut_off_by_a_stop_is_held_by_the_next_start() {
     assert_eq!(left.runs[0].state, RunState::Queued);
     let second = house(&store, SLEEPING, None).await;
     let record = second.settled(&runs).await.remove(0);
-    assert_eq!(record.state.word(), "held");
+    assert_eq!(record.state.as_str(), "held");
     assert!(matches!(record.log[..], [LogEntry::Started { .. }]));
 }
 
@@ -161,7 +161,7 @@ async fn a_dead_run_goes_on_and_a_done_one_is_acted_on_anew() {
     ];
     let house = house(&store, &rules.join("---\n"), None).await;
     let runs = house.accepted(&event(1, "a")).await;
-    assert_eq!(house.settled(&runs).await[0].state.word(), "dead");
+    assert_eq!(house.settled(&runs).await[0].state.as_str(), "dead");
     let revived = house.engine.retry(runs[0].id).await.unwrap();
     assert_eq!(revived.id, runs[0].id);
     assert_eq!(house.settled(&runs).await[0].state, RunState::Done);

@@ -76,7 +76,7 @@ async fn standing(store: &impl Store, runs: &[RunStatus]) -> Vec<(&'static str, 
     let mut standing = Vec::new();
     for run in runs {
         let record = store.run(run.id).await.unwrap().unwrap();
-        standing.push((record.state.word(), record.log.len()));
+        standing.push((record.state.as_str(), record.log.len()));
     }
     standing
 }

@@ -58,7 +58,7 @@ async fn what_is_refused_for_good_is_not_tried_again() {
     receiver.next_statuses(&[404]);
     let house = house(&telling("tell", receiver.address, QUICKLY)).await;
     let runs = house.accepted(&event(1, "a")).await;
-    assert_eq!(house.settled(&runs).await[0].state.word(), "dead");
+    assert_eq!(house.settled(&runs).await[0].state.as_str(), "dead");
     assert_eq!(receiver.received().len(), 1);
 }
 
@@ -76,7 +76,7 @@ async fn a_retrying_run_blocks_its_own_lane_only() {
     let store = house.engine.store();
     let state = |id| async move { store.run(id).await.unwrap().unwrap().state };
     let parked = async {
-        while state(first[0].id).await.word() != "retrying" {
+        while state(first[0].id).await.as_str() != "retrying" {
             tokio::task::yield_now().await;
         }
     };
@@ -119,7 +119,7 @@ async fn steps_pass_data_on_and_a_guard_ends_a_run() {
     let house = house(&telling("tell", receiver.address, &more)).await;
     let runs = house.accepted(&event(1, "a")).await;
     let record = &house.settled(&runs).await[0];
-    assert_eq!(record.state.word(), "skipped");
+    assert_eq!(record.state.as_str(), "skipped");
     assert!(record.state.why().unwrap().contains("only_created"));
     let results: Vec<&CallResult> = record
         .log
@@ -142,7 +142,7 @@ async fn a_fault_in_one_run_stops_no_other() {
     let broken = house.accepted(&event(1, "boom")).await;
     let record = &house.settled(&broken).await[0];
     let why = record.state.why().unwrap_or_default();
-    assert_eq!(record.state.word(), "dead");
+    assert_eq!(record.state.as_str(), "dead");
     assert!(
         why.contains("injected") && why.contains("please report it"),
         "{why}"
@@ -186,7 +186,7 @@ async fn a_batch_reports_in_order_of_events() {
     assert_eq!(reported, sent);
     assert_eq!(reports[0].matched, ["tell"]);
     assert_eq!(reports[0].runs[0].steps[0].attempts, 3);
-    assert_eq!(reports[0].runs[0].state.word(), "dead");
+    assert_eq!(reports[0].runs[0].state.as_str(), "dead");
     assert!(
         reports[1..]
             .iter()

@@ -59,7 +59,7 @@ async fn what_does_not_end_in_time_is_named() {
     house.accepted(&event(1, "behind it")).await;
     receiver.wait_for_async(1).await;
     let left = soon("it gives up waiting", house.engine.drain()).await;
-    let states: Vec<&str> = left.runs.iter().map(|run| run.state.word()).collect();
+    let states: Vec<&str> = left.runs.iter().map(|run| run.state.as_str()).collect();
     assert_eq!(states, ["running", "queued"]);
     assert_eq!(&*left.runs[0].rule, "tell");
 }
@@ -73,5 +73,5 @@ async fn a_try_that_comes_too_late_is_not_waited_for() {
     house.accepted(&event(1, "a")).await;
     receiver.wait_for_async(1).await;
     let left = soon("it does not wait", house.engine.drain()).await;
-    assert_eq!(left.runs[0].state.word(), "retrying");
+    assert_eq!(left.runs[0].state.as_str(), "retrying");
 }

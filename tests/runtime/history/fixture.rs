@@ -12,7 +12,7 @@ use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::format::decode;
-use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
@@ -74,7 +74,7 @@ pub fn priority(ticket: u64, current: &str, time: &str) -> Event {
         "current": current,
         "ticket": {"id": ticket, "tags": ["vip"], "organization_id": 5, "status": "open", "priority": current},
     }}});
-    let value = accept(value.to_string().as_bytes()).expect("JSON").value;
+    let value = parse(value.to_string().as_bytes()).expect("JSON").value;
     decode(value, Catalogue::built_in()).expect("an event")
 }
 
@@ -229,7 +229,7 @@ impl Data {
                 event,
                 version.fingerprint,
                 rule.name,
-                state.word(),
+                state.as_str(),
                 state.why(),
                 state.gate(),
                 due

@@ -209,7 +209,7 @@ fn what_comes_next_is_said_for_every_state() {
         ticket += 1;
         let run = urgent(&data, &edition, ticket, &state, &[]);
         let said = flowtrigger(data.folder(), &["runs", "show", &run.0.to_string()]);
-        assert!(said.out.contains(says), "{}: {}", state.word(), said.out);
+        assert!(said.out.contains(says), "{}: {}", state.as_str(), said.out);
         assert_eq!(said.code, 0);
     }
 }

@@ -100,7 +100,7 @@ fn what_the_store_wrote_is_read_and_explained() {
     let story = |run| history.run(RunId(run)).unwrap().expect("the run");
     let dead = story(1);
     assert_eq!(
-        (dead.row.state.word(), dead.told_by),
+        (dead.row.state.as_str(), dead.told_by),
         ("dead", Some(RunId(3)))
     );
     assert_eq!(dead.asks.len(), 1);

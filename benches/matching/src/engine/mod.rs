@@ -58,7 +58,7 @@ pub const ALL: &[Kind] = &[
 
 impl Kind {
     /// The name on the command line.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Ours => "ours",
             Self::Loop => "loop",
@@ -98,7 +98,7 @@ impl Kind {
     }
 
     pub fn named(word: &str) -> Option<Self> {
-        ALL.iter().copied().find(|kind| kind.word() == word)
+        ALL.iter().copied().find(|kind| kind.as_str() == word)
     }
 
     pub fn build<'a>(self, input: &Input<'a>) -> Result<Box<dyn Engine + 'a>, String> {

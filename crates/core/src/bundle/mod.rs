@@ -91,7 +91,7 @@ impl Bundle {
 
 impl ResourceKind {
     /// Returns the `type` of such a resource.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             ResourceKind::JobSpec => "ZIS::JobSpec",
             ResourceKind::Flow => "ZIS::Flow",
@@ -105,7 +105,7 @@ impl ResourceKind {
             ResourceKind::Flow,
             ResourceKind::Action,
         ];
-        all.into_iter().find(|kind| kind.word() == text)
+        all.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

@@ -162,7 +162,7 @@ impl BundleState {
 
 impl StateKind {
     /// Returns the `Type` of such a state.
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             StateKind::Action { .. } => "Action",
             StateKind::Choice { .. } => "Choice",

@@ -9,7 +9,7 @@ use crate::config::retention::lower_age;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::size;
-use crate::document::vocabulary::{Vocabulary, duration, word};
+use crate::document::vocabulary::{Vocabulary, duration, keyword};
 use crate::document::{Node, Yaml};
 
 /// The settings of the archive.
@@ -43,13 +43,13 @@ impl Default for Archive {
 pub const ARCHIVE: Vocabulary = Vocabulary {
     name: "`archive`",
     words: &[
-        word(
+        keyword(
             "events",
             "`full` keeps every event, `unmatched` those that no rule matched, `off` none. Default: `full`.",
             events,
         ),
-        word("for", "How long events are kept. Default: 7d.", duration),
-        word(
+        keyword("for", "How long events are kept. Default: 7d.", duration),
+        keyword(
             "at_most",
             "The maximum size on disk; the oldest events are deleted first. Default: 256MB.",
             size::schema,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, word};
+use crate::document::vocabulary::{Vocabulary, keyword};
 
 /// The value of `commands`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,7 +16,7 @@ pub struct Commands {
 
 pub const COMMANDS: Vocabulary = Vocabulary {
     name: "`commands`",
-    words: &[word(
+    words: &[keyword(
         "allow",
         "The programs that steps may run: absolute paths, or paths relative to this file. `/*` at the end allows a whole folder. Default: any program.",
         allow,

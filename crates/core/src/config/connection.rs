@@ -10,7 +10,7 @@ use crate::config::rate_limit::RateLimit;
 use crate::config::section;
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, duration, mapping, text, word};
+use crate::document::vocabulary::{Vocabulary, duration, keyword, mapping, text};
 use crate::document::{Entry, Node};
 use crate::flow::step::AuthTemplate;
 use crate::language::resolver::NameResolver;
@@ -33,28 +33,28 @@ pub struct Connection {
 pub const CONNECTION: Vocabulary = Vocabulary {
     name: "a connection",
     words: &[
-        word(
+        keyword(
             "base_url",
             "The URL to which the `path` of a step is added. `outbox:NAME` writes requests to a file instead of sending them.",
             text,
         ),
-        word(
+        keyword(
             "auth",
             "Credentials: `bearer`, `basic` or `header`.",
             mapping,
         ),
-        word("headers", "Headers of every request.", mapping),
-        word(
+        keyword("headers", "Headers of every request.", mapping),
+        keyword(
             "timeout",
             "The maximum duration of a request if the step has no `timeout`. Default: 10s.",
             duration,
         ),
-        word(
+        keyword(
             "actor_id",
             "The id of the help desk user whose credentials the connection uses. The loop guard recognises flowtrigger's own changes by it.",
             user,
         ),
-        word(
+        keyword(
             "rate_limit",
             "The maximum rate of requests, evenly spread. Default: no limit.",
             rate_limit::schema,
@@ -70,9 +70,9 @@ fn user() -> Value {
 pub const AUTH: Vocabulary = Vocabulary {
     name: "`auth`",
     words: &[
-        word("bearer", "A bearer token.", text),
-        word("basic", "A user name and a password.", mapping),
-        word("header", "The name and the value of a header.", mapping),
+        keyword("bearer", "A bearer token.", text),
+        keyword("basic", "A user name and a password.", mapping),
+        keyword("header", "The name and the value of a header.", mapping),
     ],
 };
 

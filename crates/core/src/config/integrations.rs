@@ -8,7 +8,7 @@ use crate::config::{Config, section};
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::suggest;
-use crate::document::vocabulary::{Vocabulary, mapping, text, word};
+use crate::document::vocabulary::{Vocabulary, keyword, mapping, text};
 use crate::document::{Entry, Node};
 use crate::flow::call::Call;
 use crate::run::call_result::{CallResult, Reply};
@@ -34,17 +34,17 @@ pub struct ConnectionRef {
 pub const INTEGRATION: Vocabulary = Vocabulary {
     name: "an integration",
     words: &[
-        word(
+        keyword(
             "connections",
             "Connection names in the bundles, each with the connection to use. Default: the connection of the same name.",
             connections,
         ),
-        word(
+        keyword(
             "zendesk",
             "The connection for actions that have a `path` only. Default: `zendesk`.",
             text,
         ),
-        word(
+        keyword(
             "configs",
             "The settings that `LoadConfig` returns for each scope until `PatchConfig` changes them.",
             configs,

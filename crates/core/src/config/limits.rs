@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, number, word};
+use crate::document::vocabulary::{Vocabulary, keyword, number};
 
 /// Limits on active and unfinished runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,27 +38,27 @@ impl Default for RunLimits {
 pub const LIMITS: Vocabulary = Vocabulary {
     name: "`limits`",
     words: &[
-        word(
+        keyword(
             "runs",
             "The number of runs that execute at the same time. Default: 16.",
             active,
         ),
-        word(
+        keyword(
             "per_rule",
             "The number of runs of one rule that execute at the same time. Default: 8.",
             active,
         ),
-        word(
+        keyword(
             "per_host",
             "The number of concurrent requests to one host. Default: 8.",
             active,
         ),
-        word(
+        keyword(
             "backlog",
             "The number of unfinished runs. Above it, events that match are answered with 429. Default: 100000.",
             number,
         ),
-        word(
+        keyword(
             "per_rule_backlog",
             "The number of unfinished runs of one rule. Above it, further runs are held. Default: 10000.",
             number,

@@ -10,7 +10,7 @@ use crate::config::network;
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::size;
-use crate::document::vocabulary::{Vocabulary, duration, text, word};
+use crate::document::vocabulary::{Vocabulary, duration, keyword, text};
 use crate::document::{Node, Yaml};
 
 /// The value of `listen`. `None` leaves a setting to the command line or its default.
@@ -34,32 +34,32 @@ pub struct Listen {
 pub const LISTEN: Vocabulary = Vocabulary {
     name: "`listen`",
     words: &[
-        word(
+        keyword(
             "address",
             "Host and port; `--listen` overrides it. Default: 127.0.0.1:8080. An address that other machines can reach requires `verify` for every source.",
             text,
         ),
-        word(
+        keyword(
             "trusted_proxies",
             "Proxies whose forwarded client address is trusted: addresses or networks.",
             network::list_schema,
         ),
-        word(
+        keyword(
             "connections",
             "The maximum number of open connections. Default: 1000.",
             connections,
         ),
-        word(
+        keyword(
             "connections_per_address",
             "The maximum number of open connections per client address, except trusted proxies and loopback. Default: 100.",
             connections,
         ),
-        word(
+        keyword(
             "body",
             "The maximum size of a body. Default: 1MiB.",
             size::schema,
         ),
-        word(
+        keyword(
             "request",
             "The maximum time to receive a request. Default: 15s.",
             duration,

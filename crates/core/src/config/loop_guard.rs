@@ -7,24 +7,24 @@ use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, duration, word};
+use crate::document::vocabulary::{Vocabulary, duration, keyword};
 use crate::document::{Node, Yaml};
 use crate::loop_guard::limits::LoopLimits;
 
 pub const LOOP_GUARD: Vocabulary = Vocabulary {
     name: "`loop_guard`",
     words: &[
-        word(
+        keyword(
             "depth",
             "How many events in a row may be caused by flowtrigger's own actions (their actor is the `actor_id` of a connection). Default: 5.",
             depth,
         ),
-        word(
+        keyword(
             "runs",
             "How many runs one rule may have for one ticket within the time `in`, if its events name no actor. Default: 20.",
             runs,
         ),
-        word(
+        keyword(
             "in",
             "The period for `runs`, and the maximum age of a run that can be the cause of an event. Default: 10m.",
             duration,

@@ -21,7 +21,7 @@ impl Mode {
         }
     }
 
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Mode::Live => "live",
             Mode::Shadow => "shadow",

@@ -6,18 +6,18 @@ use crate::config::network;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, text, word};
+use crate::document::vocabulary::{Vocabulary, keyword, text};
 use crate::egress::policy::{EgressAllow, EgressPolicy, EgressProxy};
 
 pub const OUTGOING: Vocabulary = Vocabulary {
     name: "`outgoing`",
     words: &[
-        word(
+        keyword(
             "allow",
             "Destinations that requests may reach although they are not public: addresses, networks (`10.1.0.0/16`), hosts (`crm.internal`, `*.internal`).",
             allow,
         ),
-        word(
+        keyword(
             "proxy",
             "The proxy for requests: its URL, or `environment`. Default: none.",
             text,

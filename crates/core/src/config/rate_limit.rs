@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, duration, word};
+use crate::document::vocabulary::{Vocabulary, duration, keyword};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
@@ -19,8 +19,8 @@ pub struct RateLimit {
 pub const RATE: Vocabulary = Vocabulary {
     name: "`rate_limit`",
     words: &[
-        word("limit", "The number of requests that may be sent.", limit),
-        word("in", "The period in which they are counted.", duration),
+        keyword("limit", "The number of requests that may be sent.", limit),
+        keyword("in", "The period in which they are counted.", duration),
     ],
 };
 

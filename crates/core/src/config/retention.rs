@@ -7,7 +7,7 @@ use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::size;
-use crate::document::vocabulary::{Vocabulary, duration, word};
+use crate::document::vocabulary::{Vocabulary, duration, keyword};
 
 /// How long finished runs and their events are kept. Unfinished, held and dead runs are always kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +30,12 @@ impl Default for Retention {
 pub const RETENTION: Vocabulary = Vocabulary {
     name: "`retention`",
     words: &[
-        word(
+        keyword(
             "for",
             "How long finished runs and their events are kept, and how long a redelivery is recognised. Default: 7d.",
             duration,
         ),
-        word(
+        keyword(
             "at_most",
             "The maximum size on disk; the oldest runs are deleted first. Default: 1GB.",
             size::schema,

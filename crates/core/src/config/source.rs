@@ -7,7 +7,7 @@ use crate::config::verification;
 use crate::config::verification::Verification;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, anything, text, word};
+use crate::document::vocabulary::{Vocabulary, anything, keyword, text};
 use crate::document::{Entry, Node};
 use crate::event::format::DECODERS;
 use crate::event::format::custom::CustomFormat;
@@ -35,47 +35,47 @@ pub enum SourceFormat {
 pub const SOURCE: Vocabulary = Vocabulary {
     name: "a source",
     words: &[
-        word(
+        keyword(
             "path",
             "The URL path to which its events are posted. Default: `/events/NAME`.",
             text,
         ),
-        word(
+        keyword(
             "verify",
             "How senders are verified: `zendesk`, `upmind`, `standard_webhooks`, `github`, `bearer`, or a mapping. `none` accepts every sender.",
             verification::schema,
         ),
-        word(
+        keyword(
             "secrets",
             "The names of the secrets that senders use; two while one is being replaced. `send` and `sign` use the first.",
             verification::secrets_schema,
         ),
-        word(
+        keyword(
             "decoder",
             "The format of the events: `support` (Zendesk), `upmind`, or `json` for a body that you describe here.",
             text,
         ),
-        word(
+        keyword(
             "event_source",
             "The name that rules use. Default: the name of the entry.",
             text,
         ),
-        word(
+        keyword(
             "event_type",
             "The event type: a constant, or `{ path: … }` in the body.",
             anything,
         ),
-        word(
+        keyword(
             "id",
             "The path of the event id. Default: a hash of the body, so equal bodies are one event.",
             text,
         ),
-        word(
+        keyword(
             "key",
             "The path of the event's key, usually the ticket id.",
             text,
         ),
-        word("time", "The path of the event's time.", text),
+        keyword("time", "The path of the event's time.", text),
     ],
 };
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::config::Config;
 pub use crate::convert::conversion::{Conversion, ConvertedRule, Omission, part_of_no_rule};
 pub use crate::convert::names::NameAllocator;
-use crate::event::json::parse::{JsonError, accept};
+use crate::event::json::parse::{JsonError, parse};
 
 /// Why a text cannot be converted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,7 +73,7 @@ fn read(text: &str, names: &mut NameAllocator) -> Result<Conversion, ConvertErro
         conversion.omitted.extend(found.omitted);
         return Ok(conversion);
     }
-    let document = accept(text.as_bytes())?.value;
+    let document = parse(text.as_bytes())?.value;
     if document.get("automations").is_some() || document.get("automation").is_some() {
         return Err(ConvertError::other(
             "automations cannot be converted: they run on a schedule, not for an event",

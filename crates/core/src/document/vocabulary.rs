@@ -76,7 +76,7 @@ fn described(mut schema: Value, summary: &str) -> Value {
     schema
 }
 
-pub const fn word(name: &'static str, summary: &'static str, schema: fn() -> Value) -> Keyword {
+pub const fn keyword(name: &'static str, summary: &'static str, schema: fn() -> Value) -> Keyword {
     Keyword {
         name,
         summary,
@@ -85,7 +85,7 @@ pub const fn word(name: &'static str, summary: &'static str, schema: fn() -> Val
     }
 }
 
-pub const fn later(name: &'static str, instead: &'static str) -> Keyword {
+pub const fn planned(name: &'static str, instead: &'static str) -> Keyword {
     Keyword {
         name,
         summary: "",

@@ -112,7 +112,7 @@ impl EgressPolicy {
     }
 
     /// Describes a forecast for a plan.
-    pub fn words(&self, forecast: &EgressForecast) -> String {
+    pub fn describe(&self, forecast: &EgressForecast) -> String {
         match forecast {
             EgressForecast::Name => "public name, checked when the request is sent".to_owned(),
             EgressForecast::NameAtProxy => "name, resolved by the proxy".to_owned(),
@@ -203,7 +203,7 @@ fn quoted(entry: &str) -> String {
 impl fmt::Display for EgressDenied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (host, address) = (&self.host, self.address);
-        let range = self.range.words();
+        let range = self.range.describe();
         match *host == address.to_string() {
             true => write!(f, "`{host}` is {range}"),
             false => write!(f, "`{host}` is at {address}, {range}"),

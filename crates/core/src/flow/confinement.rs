@@ -28,7 +28,7 @@ impl Confinement {
     }
 
     /// Describes the limits: `cpu 10s, memory 256 MiB, as nobody, reads /srv/data, writes nothing`.
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         let mut parts = Vec::new();
         parts.extend(self.cpu.map(|time| format!("cpu {}s", time.as_secs())));
         parts.extend(self.memory.map(|size| format!("memory {}", bytes(size))));
@@ -86,7 +86,7 @@ mod tests {
             write: None,
         };
         assert_eq!(
-            all.words(),
+            all.describe(),
             "cpu 10s, memory 256 MiB, files of 1000000 bytes, 32 processes, as nobody, reads /srv/a \
              /srv/b, writes nothing"
         );
@@ -94,6 +94,6 @@ mod tests {
             write: Some(vec!["/tmp".into()]),
             ..Confinement::default()
         };
-        assert_eq!(writing.words(), "writes /tmp");
+        assert_eq!(writing.describe(), "writes /tmp");
     }
 }

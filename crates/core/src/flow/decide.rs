@@ -85,7 +85,7 @@ pub enum Decision {
     },
 }
 
-pub fn next(flow: &Flow, subject: &RunInput<'_>, log: &[LogEntry], now: Timestamp) -> Decision {
+pub fn decide(flow: &Flow, subject: &RunInput<'_>, log: &[LogEntry], now: Timestamp) -> Decision {
     let mut walk = Walk::new(*subject, log, now);
     match walk.run(flow) {
         Ok(FlowEnd::Finished(_)) => Decision::Done {
@@ -130,8 +130,8 @@ fn pending(tasks: Vec<StepCall>, waits: &[Timer]) -> Decision {
 
 /// The log entry that a worker adds when it claims a run: what the run waited for is over, whatever the
 /// clock says now.
-pub fn taken_up(flow: &Flow, subject: &RunInput<'_>, log: &[LogEntry]) -> LogEntry {
-    let over = match next(flow, subject, log, Timestamp::MIN) {
+pub fn claimed_entry(flow: &Flow, subject: &RunInput<'_>, log: &[LogEntry]) -> LogEntry {
+    let over = match decide(flow, subject, log, Timestamp::MIN) {
         Decision::Retry { until } | Decision::Wait { until } => Some(until),
         Decision::Perform { .. }
         | Decision::Record(_)

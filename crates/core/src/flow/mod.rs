@@ -15,4 +15,4 @@ pub mod step;
 pub mod vocabulary;
 pub mod walk;
 
-pub use crate::flow::decide::{Decision, RunInput, StepCall, next, taken_up};
+pub use crate::flow::decide::{Decision, RunInput, StepCall, claimed_entry, decide};

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::flow::call::Call;
-use crate::flow::decide::{Decision, RunInput, StepCall, next};
+use crate::flow::decide::{Decision, RunInput, StepCall, decide};
 use crate::flow::step::Flow;
 use crate::run::call_result::{CallFailure, CallResult};
 use crate::run::{Attempt, LogEntry, RunState};
@@ -36,7 +36,7 @@ pub type Mocks = BTreeMap<String, Vec<Mock>>;
 
 /// Simulates from `now` on. A call without a mock is offered to `execute`, which may run it if it has no
 /// external effect; otherwise it succeeds with an empty reply.
-pub fn rehearse(
+pub fn simulate(
     flow: &Flow,
     subject: &RunInput<'_>,
     mocks: &Mocks,
@@ -45,7 +45,7 @@ pub fn rehearse(
 ) -> Simulation {
     let (mut calls, mut log) = (Vec::new(), Vec::new());
     let state = loop {
-        match next(flow, subject, &log, now) {
+        match decide(flow, subject, &log, now) {
             Decision::Perform { tasks, .. } => {
                 for task in tasks {
                     let outcome = answer(mocks, &task).or_else(|| execute(&task.call));
@@ -108,7 +108,7 @@ mod tests {
     use crate::event::catalogue::Catalogue;
     use crate::event::catalogue::sample::sample;
     use crate::event::format::decode;
-    use crate::event::json::parse::accept;
+    use crate::event::json::parse::parse;
     use crate::matching::rule_set::RuleSet;
 
     const RULE: &str = r#"
@@ -127,7 +127,7 @@ flow:
     fn simulated(mocks: Value) -> Simulation {
         let set = RuleSet::of_text(RULE);
         let sample = sample("support", "ticket.PriorityChanged").expect("a sample");
-        let value = accept(sample.text.as_bytes()).expect("JSON").value;
+        let value = parse(sample.text.as_bytes()).expect("JSON").value;
         let event = decode(value, Catalogue::built_in()).expect("an event");
         let subject = RunInput {
             event: &event,
@@ -141,7 +141,7 @@ flow:
             let replies = replies.as_array().cloned().unwrap_or_default();
             (step, replies.into_iter().map(Mock::Reply).collect())
         });
-        rehearse(
+        simulate(
             &set.rules[0].flow,
             &subject,
             &mocks.collect(),
@@ -179,12 +179,12 @@ flow:
     #[test]
     fn a_false_guard_skips_and_a_permanent_failure_ends_the_run() {
         let run = simulated(json!({"org": [{"body": {"vip": false}}]}));
-        assert_eq!((run.state.word(), steps(&run)), ("skipped", vec!["org"]));
+        assert_eq!((run.state.as_str(), steps(&run)), ("skipped", vec!["org"]));
         let run = simulated(json!({"org": [{"status": 404}]}));
-        assert_eq!((run.state.word(), steps(&run)), ("dead", vec!["org"]));
+        assert_eq!((run.state.as_str(), steps(&run)), ("dead", vec!["org"]));
         let run = simulated(json!({"org": [{"status": 503}]}));
         assert_eq!(
-            (run.state.word(), steps(&run)),
+            (run.state.as_str(), steps(&run)),
             ("dead", vec!["org", "org", "org"])
         );
     }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::event::Event;
-use crate::gate::{GateCheck, GateKind, DebounceKeep, words};
+use crate::gate::{DebounceKeep, GateCheck, GateKind, format_duration};
 use crate::run::RunId;
 
 /// The most events of a window with `keep: all`. The last of them closes the window.
@@ -66,7 +66,9 @@ impl<'a> DebounceCheck<'a> {
         match (open, self.keep) {
             (None, _) => DebounceAction::Open,
             (Some(open), DebounceKeep::First) => DebounceAction::Join(open.run),
-            (Some(open), DebounceKeep::Last | DebounceKeep::All) => DebounceAction::Replace(open.run),
+            (Some(open), DebounceKeep::Last | DebounceKeep::All) => {
+                DebounceAction::Replace(open.run)
+            }
         }
     }
 
@@ -115,10 +117,10 @@ impl<'a> DebounceCheck<'a> {
     }
 
     /// Describes its times: `quiet 4h, at most 1d`.
-    pub fn words(&self) -> String {
-        let quiet = words(self.quiet);
+    pub fn describe(&self) -> String {
+        let quiet = format_duration(self.quiet);
         match self.at_most {
-            Some(at_most) => format!("quiet {quiet}, at most {}", words(at_most)),
+            Some(at_most) => format!("quiet {quiet}, at most {}", format_duration(at_most)),
             None => format!("quiet {quiet}"),
         }
     }

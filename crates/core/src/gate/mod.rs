@@ -53,7 +53,7 @@ pub enum DebounceKeep {
 impl DebounceKeep {
     pub const WORDS: [&str; 3] = ["first", "last", "all"];
 
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             DebounceKeep::First => "first",
             DebounceKeep::Last => "last",
@@ -72,7 +72,7 @@ impl DebounceKeep {
 }
 
 impl GateKind {
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             GateKind::Dedupe => "dedupe",
             GateKind::Debounce { .. } => "debounce",
@@ -131,7 +131,7 @@ impl GateCheck {
             .checked_add(SignedDuration::try_from(self.window).unwrap_or(SignedDuration::MAX))
             .unwrap_or(Timestamp::MAX);
         let suffix = for_value(&self.value);
-        let window = words(self.window);
+        let window = format_duration(self.window);
         GateDecision::Suppress {
             why: match self.kind {
                 GateKind::Dedupe | GateKind::Debounce { .. } => format!(
@@ -155,7 +155,7 @@ fn for_value(value: &str) -> String {
 }
 
 /// Formats a duration in its two largest units: `24h`, `3m20s`.
-pub fn words(span: Duration) -> String {
+pub fn format_duration(span: Duration) -> String {
     let mut seconds = span.as_secs();
     if seconds == 0 {
         return format!("{}ms", span.as_millis());

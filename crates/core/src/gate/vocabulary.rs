@@ -2,18 +2,18 @@
 
 use serde_json::{Value, json};
 
-use crate::document::vocabulary::{Vocabulary, duration, text, word};
+use crate::document::vocabulary::{Vocabulary, duration, keyword, text};
 use crate::gate::DebounceKeep;
 
 pub const DEDUPE: Vocabulary = Vocabulary {
     name: "`dedupe`",
     words: &[
-        word(
+        keyword(
             "per",
             "The path whose value identifies equal events, such as `ticket.id`.",
             text,
         ),
-        word(
+        keyword(
             "for",
             "How long further events with the same value start no run.",
             duration,
@@ -24,22 +24,22 @@ pub const DEDUPE: Vocabulary = Vocabulary {
 pub const DEBOUNCE: Vocabulary = Vocabulary {
     name: "`debounce`",
     words: &[
-        word(
+        keyword(
             "per",
             "The path whose values are collected separately, such as `ticket.id`. Default: one window for all events of the rule.",
             text,
         ),
-        word(
+        keyword(
             "quiet",
             "The run starts when no further event has arrived for this time.",
             duration,
         ),
-        word(
+        keyword(
             "at_most",
             "The longest delay, counted from the first event. Default: no limit, so a steady stream of events can delay the run indefinitely.",
             duration,
         ),
-        word(
+        keyword(
             "keep",
             "The event of the run: the `first`, the `last`, or `all`, which is the last with the list of all as `events`. Default: `last`.",
             keep,
@@ -50,13 +50,13 @@ pub const DEBOUNCE: Vocabulary = Vocabulary {
 pub const THROTTLE: Vocabulary = Vocabulary {
     name: "`throttle`",
     words: &[
-        word(
+        keyword(
             "per",
             "The path whose values are counted separately. Default: one count for the rule.",
             text,
         ),
-        word("limit", "The number of runs that may start.", limit),
-        word("in", "The period in which they are counted.", duration),
+        keyword("limit", "The number of runs that may start.", limit),
+        keyword("in", "The period in which they are counted.", duration),
     ],
 };
 
@@ -68,7 +68,7 @@ fn limit() -> Value {
 }
 
 fn keep() -> Value {
-    json!({"enum": DebounceKeep::WORDS, "default": DebounceKeep::Last.word()})
+    json!({"enum": DebounceKeep::WORDS, "default": DebounceKeep::Last.as_str()})
 }
 
 pub fn dedupe_schema() -> Value {

@@ -192,7 +192,7 @@ impl EventFields {
     }
 
     /// Describes the event types for messages.
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         match self.types() {
             [one] => format!("`{}`", one.tag),
             [first, rest @ ..] => format!("`{}` (nor any of {} more types)", first.tag, rest.len()),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::event::Event;
-use crate::gate::{GateHistory, words};
+use crate::gate::{GateHistory, format_duration};
 use crate::run::RunId;
 
 pub use crate::loop_guard::limits::LoopLimits;
@@ -197,7 +197,7 @@ impl LoopCheck {
                 "limit of {} runs for {} within {} reached{}{}{}",
                 self.guard.most_runs(),
                 self.about.as_deref().expect("runs are counted for a key"),
-                words(limits.within),
+                format_duration(limits.within),
                 self.unnamed_connection(),
                 describe_chain("; possibly caused by", chain),
                 reopens(oldest, limits.within)

@@ -52,10 +52,10 @@ mod tests {
     use crate::event::catalogue::Catalogue;
     use crate::event::catalogue::sample::sample;
     use crate::event::format::decode;
-    use crate::event::json::parse::accept;
+    use crate::event::json::parse::parse;
 
     fn event(text: &str) -> Event {
-        let value = accept(text.as_bytes()).expect("JSON").value;
+        let value = parse(text.as_bytes()).expect("JSON").value;
         decode(value, Catalogue::built_in()).expect("an event")
     }
 

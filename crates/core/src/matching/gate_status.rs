@@ -118,7 +118,7 @@ mod tests {
     use crate::event::catalogue::Catalogue;
     use crate::event::catalogue::sample::sample;
     use crate::event::format::decode;
-    use crate::event::json::parse::accept;
+    use crate::event::json::parse::parse;
     use crate::matching::rule_set::RuleSet;
 
     #[test]
@@ -128,10 +128,10 @@ mod tests {
              dedupe: { per: $.raw.nowhere, for: 1h }\nthrottle: { limit: 3, in: 1h }\nflow: [{ succeed: fine }]\n",
         );
         let sample = sample("support", "ticket.PriorityChanged").expect("a sample");
-        let value = accept(sample.text.as_bytes()).expect("JSON").value;
+        let value = parse(sample.text.as_bytes()).expect("JSON").value;
         let event = decode(value, Catalogue::built_in()).expect("an event");
         let views = gate_status(&set.rules[0], &event, |asks| {
-            let asked: Vec<&str> = asks.iter().map(|ask| ask.kind.word()).collect();
+            let asked: Vec<&str> = asks.iter().map(|ask| ask.kind.as_str()).collect();
             assert_eq!(asked, ["throttle"]);
             vec![GateDecision::Suppress { why: "full".into() }.into()]
         });

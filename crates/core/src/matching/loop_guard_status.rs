@@ -77,7 +77,10 @@ impl LoopGuardStatus {
             ActorOrigin::Unknown => "the event names no actor".to_owned(),
         };
         if let Some(about) = self.about.as_ref().filter(|_| self.counts) {
-            let (runs, within) = (self.guard.most_runs(), crate::gate::words(limits.within));
+            let (runs, within) = (
+                self.guard.most_runs(),
+                crate::gate::format_duration(limits.within),
+            );
             words.push_str(&format!(", {runs} runs for {about} in {within}"));
         }
         words
@@ -111,7 +114,7 @@ mod tests {
     use crate::event::catalogue::Catalogue;
     use crate::event::catalogue::sample::sample;
     use crate::event::format::decode;
-    use crate::event::json::parse::accept;
+    use crate::event::json::parse::parse;
     use crate::run::RunId;
 
     fn rule(step: &str) -> Arc<Rule> {
@@ -129,7 +132,7 @@ mod tests {
 
     fn seen(actor: serde_json::Value, depth: Option<u32>) -> (String, String) {
         let sample = sample("support", "ticket.StatusChanged").expect("a sample");
-        let value = accept(sample.text.as_bytes()).expect("JSON").value;
+        let value = parse(sample.text.as_bytes()).expect("JSON").value;
         let mut event = decode(value, Catalogue::built_in()).expect("an event");
         event.envelope["actor_id"] = actor;
         let facts = depth.map(|depth| LoopHistory {
@@ -179,7 +182,7 @@ mod tests {
     #[test]
     fn a_rule_that_writes_nothing_has_no_such_gate() {
         let sample = sample("support", "ticket.StatusChanged").expect("a sample");
-        let value = accept(sample.text.as_bytes()).expect("JSON").value;
+        let value = parse(sample.text.as_bytes()).expect("JSON").value;
         let event = decode(value, Catalogue::built_in()).expect("an event");
         let rule = rule("{ http: { connection: desk, path: /t } }");
         assert_eq!(loop_guard_status(&rule, &event, |_| panic!("asked")), None);

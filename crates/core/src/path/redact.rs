@@ -32,7 +32,7 @@ pub fn is_redacted(event: &Event) -> bool {
 }
 
 /// Returns the dotted paths of redacted values.
-pub fn places(event: &Event) -> Vec<String> {
+pub fn redacted_paths(event: &Event) -> Vec<String> {
     let mut found = Vec::new();
     if is_redacted(event) {
         walk(&event.body, "", &mut found);
@@ -42,13 +42,13 @@ pub fn places(event: &Event) -> Vec<String> {
 }
 
 /// Whether a path refers to a redacted value or to a parent of one, so that it is present.
-pub fn leads_to(path: &Path, redacted: &[String]) -> bool {
+pub fn contains_redacted(path: &Path, redacted: &[String]) -> bool {
     let dotted = path.dotted().unwrap_or_default();
     redacted.iter().any(|inner| is_within(inner, &dotted))
 }
 
 /// Whether a path reads a redacted value, a parent of one, or a former child of one.
-pub fn reads(path: &Path, redacted: &[String]) -> bool {
+pub fn reads_redacted(path: &Path, redacted: &[String]) -> bool {
     let PathKind::Plain { root, .. } = &path.route else {
         return true;
     };
@@ -169,7 +169,7 @@ mod tests {
         assert!(!format!("{kept:?}").contains(&text[..8]));
         assert_eq!(kept.body["comment"]["body"], REDACTED);
         assert_eq!(kept.id, event.id);
-        assert_eq!(places(&kept), ["comment.body"]);
+        assert_eq!(redacted_paths(&kept), ["comment.body"]);
         assert!(is_redacted(&kept) && !is_redacted(&event));
         let again = redacted(&kept, &[path("comment.body")]).expect("it is there");
         assert_eq!(again, kept);
@@ -201,7 +201,7 @@ mod tests {
             ("$.raw.x", true),
             ("$..body", true),
         ] {
-            assert_eq!(reads(&path(text), &redacted), wanted, "{text}");
+            assert_eq!(reads_redacted(&path(text), &redacted), wanted, "{text}");
         }
     }
 }

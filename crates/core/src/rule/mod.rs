@@ -16,7 +16,7 @@ use crate::document;
 use crate::document::Node;
 use crate::event::Event;
 use crate::flow::step::{Flow, Step};
-use crate::gate::{Gate, GateCheck, GateKind, DebounceKeep};
+use crate::gate::{DebounceKeep, Gate, GateCheck, GateKind};
 use crate::language::condition::Condition;
 use crate::loop_guard::{LoopCheck, LoopGuard};
 use crate::path::scope::Scope;

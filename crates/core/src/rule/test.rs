@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, mapping, text, word};
+use crate::document::vocabulary::{Vocabulary, keyword, mapping, text};
 use crate::document::{Entry, Node, Yaml};
 use crate::flow::simulate::Mock;
 use crate::language::resolver::NameResolver;
@@ -53,40 +53,40 @@ pub enum TestEvent {
 pub const TEST: Vocabulary = Vocabulary {
     name: "a test",
     words: &[
-        word("name", "What the test shows, in one sentence.", text),
-        word(
+        keyword("name", "What the test shows, in one sentence.", text),
+        keyword(
             "rule",
             "The rule under test, if the file has several.",
             text,
         ),
-        word(
+        keyword(
             "event",
             "The event: a path relative to this file, or the event itself.",
             event,
         ),
-        word("set", "Changes to the event, as path and value.", mapping),
-        word("expect", "`match` or `no match`.", expect),
-        word(
+        keyword("set", "Changes to the event, as path and value.", mapping),
+        keyword("expect", "`match` or `no match`.", expect),
+        keyword(
             "because",
             "The path of the predicate that prevents the match.",
             text,
         ),
-        word(
+        keyword(
             "now",
             "The time at which the run starts. Default: the time of the event.",
             text,
         ),
-        word(
+        keyword(
             "mock",
             "The result of each step, by step name: a reply, a failure, or a list with one entry per attempt.",
             mapping,
         ),
-        word(
+        keyword(
             "steps",
             "What each step must send, by step name. Keys that are not listed may have any value.",
             mapping,
         ),
-        word(
+        keyword(
             "ends",
             "How the run must end: `done`, `skipped` or `dead`.",
             ends,

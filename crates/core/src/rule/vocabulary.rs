@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::document::vocabulary::{
-    Vocabulary, condition, later, mapping, on_dead, steps, text, word,
+    Vocabulary, condition, keyword, mapping, on_dead, planned, steps, text,
 };
 use crate::gate::vocabulary::{debounce_schema, dedupe_schema, throttle_schema};
 
@@ -11,88 +11,88 @@ use crate::gate::vocabulary::{debounce_schema, dedupe_schema, throttle_schema};
 pub const JOBSPEC: Vocabulary = Vocabulary {
     name: "a rule",
     words: &[
-        word(
+        keyword(
             "name",
             "Identifies the rule in output, logs and commands. Unique across all rule files.",
             name,
         ),
-        word(
+        keyword(
             "description",
             "The purpose of the rule, in one sentence.",
             text,
         ),
-        word(
+        keyword(
             "event_source",
             "The source of the event. `support` is Zendesk.",
             event_source,
         ),
-        word(
+        keyword(
             "event_type",
             "The name of an event type, a list of names, or a family such as `ticket.*`.",
             event_type,
         ),
-        word(
+        keyword(
             "when",
             "The condition: each key is a field with its test, or `all`, `any`, `none`. Default: every event of the type matches.",
             condition,
         ),
-        word("flow", "The steps to run, in order.", steps),
-        word(
+        keyword("flow", "The steps to run, in order.", steps),
+        keyword(
             "flow_name",
             "Instead of `flow`: the name of a flow under `flows:` or in a bundle. The rule's `vars` override those of the flow.",
             text,
         ),
-        word(
+        keyword(
             "catch",
             "The steps that run when a step without its own `catch` fails. The run then ends as done, unless one of them fails. `error.message` holds the reason.",
             steps,
         ),
-        word(
+        keyword(
             "mode",
             "`live` acts, `shadow` evaluates and records but never acts, `disabled` is skipped. Default: `live`.",
             mode,
         ),
-        word(
+        keyword(
             "vars",
             "Values for templates and conditions of this rule, read as `vars.NAME`.",
             mapping,
         ),
-        word(
+        keyword(
             "one_at_a_time_per",
             "Runs with the same value at this path execute one at a time. Default: the ticket. `none` turns this off.",
             text,
         ),
-        word(
+        keyword(
             "tests",
             "Tests: an event, whether the rule must match it, and what its steps must send.",
             tests,
         ),
-        word(
+        keyword(
             "dedupe",
             "Allows one run per value of `per` within the time `for`. Further events with that value start no run.",
             dedupe_schema,
         ),
-        word(
+        keyword(
             "debounce",
             "Combines all events with the same value of `per` into one run, which starts when none has arrived for the time `quiet`.",
             debounce_schema,
         ),
-        word(
+        keyword(
             "throttle",
             "Allows at most `limit` runs within the time `in`, per value of `per` or for the rule as a whole.",
             throttle_schema,
         ),
-        word(
+        keyword(
             "on_dead",
             "The steps to run when a run of this rule ends as dead. Default: `on_dead` of flowtrigger.yaml; `[]` for none. `error.message` holds the reason.",
             on_dead,
         ),
-        later(
+        planned(
             "redact",
             "redaction applies to all rules: write `redact: [comment.body]` in flowtrigger.yaml",
         ),
-        later("schedules", "schedules are reserved for a later version"),
-        later("during", "business hours are reserved for a later version"),
+        planned("schedules", "schedules are reserved for a later version"),
+        planned("during", "business hours are reserved for a later version"),
     ],
 };
 

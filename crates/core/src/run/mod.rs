@@ -16,7 +16,7 @@ pub use crate::run::retry::RetryPolicy;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunId(pub u64);
 
-/// The state of a run. Pages, commands and metrics use the names from [`RunState::word`].
+/// The state of a run. Pages, commands and metrics use the names from [`RunState::as_str`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunState {
     Queued,
@@ -72,7 +72,7 @@ pub const STATES: [&str; 12] = [
 ];
 
 impl RunState {
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             RunState::Queued => "queued",
             RunState::Debouncing { .. } => "debouncing",

@@ -63,7 +63,7 @@ impl RetryPolicy {
     }
 
     /// Describes the policy: `5 attempts, delays ~1s 2s 4s 8s (jitter; or a longer Retry-After)`.
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         if self.attempts <= 1 {
             return "1 attempt, no retry".into();
         }
@@ -154,17 +154,17 @@ mod tests {
     #[test]
     fn the_policy_is_described() {
         assert_eq!(
-            RetryPolicy::of_requests().words(),
+            RetryPolicy::of_requests().describe(),
             "5 attempts, delays ~1s 2s 4s 8s (jitter; or a longer Retry-After)"
         );
-        assert_eq!(RetryPolicy::of_commands().words(), "1 attempt, no retry");
+        assert_eq!(RetryPolicy::of_commands().describe(), "1 attempt, no retry");
         let long = RetryPolicy {
             attempts: 20,
             backoff: Duration::from_millis(500),
             max_delay: Duration::from_secs(300),
         };
         assert_eq!(
-            long.words(),
+            long.describe(),
             "20 attempts, delays ~500ms 1s 2s 4s 8s 16s … 5m (jitter; or a longer Retry-After)"
         );
     }

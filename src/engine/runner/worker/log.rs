@@ -29,7 +29,7 @@ impl<S: Store, P> Worker<'_, S, P> {
 
     pub(super) fn log_state(&self, state: &RunState) {
         let (run, rule) = (self.run.id.0, self.run.rule.name.as_str());
-        let (event, word) = (self.run.event.id.as_str(), state.word());
+        let (event, word) = (self.run.event.id.as_str(), state.as_str());
         match state {
             RunState::Dead { why } => error!(run, rule, event, state = word, why, "run"),
             RunState::Retrying { until }

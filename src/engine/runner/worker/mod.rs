@@ -17,7 +17,7 @@ use crate::engine::limits::active_runs::WorkerSignal;
 use crate::engine::limits::concurrency::Permit;
 use crate::engine::state::EngineState;
 use crate::store::{ClaimedRun, Store, StoreError};
-use flowtrigger_core::flow::decide::{Decision, RunInput, next, taken_up};
+use flowtrigger_core::flow::decide::{Decision, RunInput, claimed_entry, decide};
 use flowtrigger_core::run::{LogEntry, RunState};
 use in_flight::InFlight;
 
@@ -83,7 +83,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             unsaved: Vec::new(),
             in_flight: InFlight::default(),
         };
-        let line = taken_up(worker.run.flow(), &worker.subject(), &worker.run.log);
+        let line = claimed_entry(worker.run.flow(), &worker.subject(), &worker.run.log);
         worker.run.log.push(line);
         worker
     }
@@ -128,7 +128,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     }
 
     fn decide(&self) -> Decision {
-        next(
+        decide(
             self.run.flow(),
             &self.subject(),
             &self.run.log,

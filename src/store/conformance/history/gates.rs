@@ -7,7 +7,7 @@ use crate::store::conformance::debounce::{comes, coming};
 use crate::store::conformance::loops::{acts, loop_check, ours, person, wrote};
 use crate::store::conformance::{claimed, everything, in_lane, later, live_rule, now, place, to};
 use crate::store::{History, Store};
-use flowtrigger_core::gate::{GateCheck, GateDecision, GateKind, DebounceKeep};
+use flowtrigger_core::gate::{DebounceKeep, GateCheck, GateDecision, GateKind};
 use flowtrigger_core::run::RunState;
 
 pub async fn gates_are_read_as_the_store_decides<S: Store, H: History>((store, history): (S, H)) {

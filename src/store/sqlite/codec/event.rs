@@ -152,13 +152,13 @@ pub fn decode_event(text: &str) -> Result<Event, RowError> {
 mod tests {
     use super::*;
     use flowtrigger_core::event::catalogue::sample;
-    use flowtrigger_core::event::json::parse::accept;
+    use flowtrigger_core::event::json::parse::parse;
 
     #[test]
     fn every_sample_event_is_read_back_whole() {
         for tag in ["ticket.PriorityChanged", "ticket.CommentAdded"] {
             let sample = sample::sample("support", tag).expect("a sample");
-            let value = accept(sample.text.as_bytes()).expect("JSON").value;
+            let value = parse(sample.text.as_bytes()).expect("JSON").value;
             let event = decode(value, Catalogue::built_in()).expect("an event");
             assert_eq!(
                 decode_event(&encode_event(&event)).expect("readable"),
@@ -171,7 +171,7 @@ mod tests {
     fn the_text_of_a_scanned_event_comes_back_as_received() {
         let raw = r#"{ "input": {"a": "},\"raw\":{", "b": 1.0} }"#;
         let value =
-            accept(br#"{"input":{"ticket_event":{"type":"Ticket Created","ticket":{"id":1}}}}"#);
+            parse(br#"{"input":{"ticket_event":{"type":"Ticket Created","ticket":{"id":1}}}}"#);
         let event = decode(value.expect("JSON").value, Catalogue::built_in()).expect("an event");
         let brief = EventSummary {
             id: r#"","raw":{}"#.into(),
@@ -187,7 +187,7 @@ mod tests {
         let text = format!(
             r#"{{"input":{{"ticket_event":{{"type":"Ticket Created","x":{deep},"ticket":{{"id":1}}}}}}}}"#
         );
-        let value = accept(text.as_bytes()).expect("JSON").value;
+        let value = parse(text.as_bytes()).expect("JSON").value;
         let event = decode(value, Catalogue::built_in()).expect("an event");
         assert_eq!(
             decode_event(&encode_event(&event)).expect("readable"),

@@ -277,7 +277,7 @@ pub fn encode_checks(checks: &[GateCheck]) -> Option<String> {
         .iter()
         .map(|ask| {
             let mut check = json!({
-                "gate": ask.kind.word(),
+                "gate": ask.kind.as_str(),
                 "window": duration_micros(ask.window),
                 "value": ask.value,
             });
@@ -285,7 +285,7 @@ pub fn encode_checks(checks: &[GateCheck]) -> Option<String> {
                 GateKind::Dedupe => {}
                 GateKind::Throttle { limit } => check["limit"] = limit.into(),
                 GateKind::Debounce { at_most, keep } => {
-                    check["keep"] = keep.word().into();
+                    check["keep"] = keep.as_str().into();
                     check["at_most"] = json!(at_most.map(duration_micros));
                 }
             }

@@ -41,7 +41,7 @@ impl WriteTransaction<'_> {
                 }
             };
             if let Some(why) = suppressed {
-                let gate = check.kind.word().to_owned();
+                let gate = check.kind.as_str().to_owned();
                 return Ok(Some(RunState::Suppressed { gate, why }));
             }
         }
@@ -65,7 +65,7 @@ impl WriteTransaction<'_> {
                 .prepare_cached("INSERT INTO gate_admissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
                 .execute(params![
                     queue,
-                    check.kind.word(),
+                    check.kind.as_str(),
                     check.value,
                     micros(now),
                     run.0 as i64,
@@ -79,7 +79,7 @@ impl WriteTransaction<'_> {
     pub fn release_dedupe(&self, run: i64) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("DELETE FROM gate_admissions WHERE run = ?1 AND gate = ?2")?
-            .execute(params![run, GateKind::Dedupe.word()])?;
+            .execute(params![run, GateKind::Dedupe.as_str()])?;
         Ok(())
     }
 
@@ -108,7 +108,7 @@ pub fn gate_history(
     except: Option<RunId>,
     now: Timestamp,
 ) -> rusqlite::Result<GateHistory> {
-    let gate = (check.kind.word(), check.value.as_str());
+    let gate = (check.kind.as_str(), check.value.as_str());
     count(connection, queue, gate, except, check.since(now))
 }
 

@@ -74,7 +74,7 @@ impl WriteTransaction<'_> {
             )?
             .execute(params![
                 id,
-                to.word(),
+                to.as_str(),
                 to.why(),
                 to.gate(),
                 ready,
@@ -83,7 +83,7 @@ impl WriteTransaction<'_> {
             ])?;
         self.state.suspects -= i64::from(position.suspect);
         self.state
-            .count_transition(position.queue, Some(from), to.word());
+            .count_transition(position.queue, Some(from), to.as_str());
         let lane = position.lane.as_deref();
         match (holds_lane(from), store::holds_lane(to)) {
             (true, false) if !position.blocked => self.release_lane(id, position.queue, lane)?,

@@ -152,7 +152,7 @@ async fn runs_of_a_rule_beyond_its_backlog_are_held() {
             .commit(arrival(&format!("f{n}"), &flood))
             .await
             .unwrap();
-        words.push(committed.runs[0].state.word());
+        words.push(committed.runs[0].state.as_str());
     }
     assert_eq!(words, ["queued", "queued", "queued", "held", "held"]);
     for n in 0..2 {

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::store::{ArrivalKind, History, IncomingEvent};
-use flowtrigger_core::gate::{GateCheck, GateKind, DebounceKeep};
+use flowtrigger_core::gate::{DebounceKeep, GateCheck, GateKind};
 use flowtrigger_core::run::call_result::Reply;
 
 fn later(seconds: i64) -> Timestamp {

@@ -85,7 +85,7 @@ async fn files_are_accessible_only_as_the_step_allows() {
             fs::write(house.path().join("made/new"), "").unwrap();
             if rustix::process::geteuid().is_root() || !script.contains("shadow") {
                 let went = tried(house.path(), confinement, script).await;
-                assert_eq!(went, wanted, "{script} with {}", confinement.words());
+                assert_eq!(went, wanted, "{script} with {}", confinement.describe());
             }
         }
         for name in ["seen", "made", "hidden"] {

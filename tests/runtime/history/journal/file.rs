@@ -18,7 +18,9 @@ fn a_writer_is_neither_waited_for_nor_kept_waiting() {
     let history = SqliteHistory::open(&data.path()).unwrap();
     let states = |history: &SqliteHistory| {
         let rows = history.runs(&RunFilter::default(), page(9)).unwrap();
-        rows.iter().map(|row| row.state.word()).collect::<Vec<_>>()
+        rows.iter()
+            .map(|row| row.state.as_str())
+            .collect::<Vec<_>>()
     };
     assert_eq!(states(&history), ["dead", "dead", "done"]);
     data.sql.execute_batch("COMMIT").unwrap();

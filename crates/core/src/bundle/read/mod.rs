@@ -122,7 +122,7 @@ fn kind(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Res
             ResourceKind::Flow,
             ResourceKind::Action,
         ]
-        .map(ResourceKind::word);
+        .map(ResourceKind::as_str);
         let help = match suggest::nearest(&text, types.into_iter()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("a bundle has {}", types.join(", ")),
@@ -154,7 +154,7 @@ fn read_name(
         at: entry.key_at,
     };
     let Some(name) = properties.get("name") else {
-        let message = format!("the {} `{}` has no `name`", kind.word(), entry.key);
+        let message = format!("the {} `{}` has no `name`", kind.as_str(), entry.key);
         let help = "add `name`; references use that name, not the resource's key";
         diagnostics.error(Code::MissingKey, properties.at, message, help);
         return key();
@@ -169,7 +169,7 @@ fn read_name(
     };
     others.retain(|other| other.text == name.text);
     if let Some(first) = others.first() {
-        let message = format!("duplicate {} name `{}`", kind.word(), name.text);
+        let message = format!("duplicate {} name `{}`", kind.as_str(), name.text);
         let help = format!(
             "the first one is on line {}; choose another name",
             first.at.line

@@ -75,7 +75,7 @@ fn lower_items(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
         (Some(value), _) if !value.is_array() => "not a list".to_owned(),
         (Some(_), _) => return Some(path),
         (None, FieldCheck::Known(types)) if !types.iter().any(may_be_list) => {
-            types.first().map_or_else(String::new, FieldType::words)
+            types.first().map_or_else(String::new, FieldType::describe)
         }
         (None, _) => match describe_result(&path, names) {
             Some(description) => description,

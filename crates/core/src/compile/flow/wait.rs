@@ -59,7 +59,7 @@ fn lower_until(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
     if types.iter().any(may_be_time) {
         return Some(path);
     }
-    let known = types.first().map_or_else(String::new, FieldType::words);
+    let known = types.first().map_or_else(String::new, FieldType::describe);
     let message = format!("`until` takes a time, and `{}` is {known}", path.text);
     let help = "name a field that contains one, such as `event.time`; to wait for a duration write `wait: 4h`";
     names.error(Code::OperatorMismatch, until.at, message, help);

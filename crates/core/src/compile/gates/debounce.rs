@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::suggest;
 use crate::gate::vocabulary::DEBOUNCE;
-use crate::gate::{Gate, GateKind, DebounceKeep, words};
+use crate::gate::{DebounceKeep, Gate, GateKind, format_duration};
 
 pub fn lower_debounce(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
     check_entries(node, &DEBOUNCE, cx.diagnostics())?;
@@ -49,7 +49,7 @@ fn check_at_most(
         return Some(());
     };
     let at = node.get("at_most").map_or(node.at, |node| node.at);
-    let (at_most, quiet) = (words(at_most), words(quiet));
+    let (at_most, quiet) = (format_duration(at_most), format_duration(quiet));
     let message = format!("`at_most` is {at_most}, less than `quiet`, {quiet}");
     let help = format!(
         "`at_most` limits how long `quiet` can be extended: write more than {quiet}, or `quiet: {at_most}` alone"

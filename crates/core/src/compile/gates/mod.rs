@@ -14,7 +14,7 @@ use crate::document::duration;
 use crate::document::vocabulary::Vocabulary;
 use crate::document::{Entry, Node, Yaml};
 use crate::gate::vocabulary::MOST_RUNS;
-use crate::gate::{Gate, GateKind, DebounceKeep, words};
+use crate::gate::{DebounceKeep, Gate, GateKind, format_duration};
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
 use crate::rule::vocabulary::JOBSPEC;
@@ -218,7 +218,7 @@ fn lower_window(
         return None;
     }
     if window > kept {
-        let (window, kept) = (words(window), words(kept));
+        let (window, kept) = (format_duration(window), format_duration(kept));
         let message =
             format!("`{key}` is {window}, longer than runs are kept: `retention` is {kept}");
         let help = format!(
@@ -269,7 +269,7 @@ mod tests {
         let all = gates(
             "throttle: { limit: 3, in: 90m }\ndebounce: { per: ticket.id, quiet: 4h }\ndedupe: { per: ticket.id, for: 7d }",
         );
-        let kinds: Vec<&str> = all.iter().map(|gate| gate.kind.word()).collect();
+        let kinds: Vec<&str> = all.iter().map(|gate| gate.kind.as_str()).collect();
         assert_eq!(kinds, ["dedupe", "debounce", "throttle"]);
         let (at_most, keep) = (None, DebounceKeep::Last);
         assert_eq!(all[1].kind, GateKind::Debounce { at_most, keep });

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, duration, text, word};
+use crate::document::vocabulary::{Vocabulary, duration, keyword, text};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HmacScheme {
@@ -95,38 +95,38 @@ pub enum KeyEncoding {
 pub const HMAC: Vocabulary = Vocabulary {
     name: "`hmac`",
     words: &[
-        word("header", "The header that holds the signature.", text),
-        word(
+        keyword("header", "The header that holds the signature.", text),
+        keyword(
             "algorithm",
             "`sha256`, `sha512` or `sha1`. Default: `sha256`.",
             algorithm_schema,
         ),
-        word(
+        keyword(
             "encoding",
             "`hex` or `base64`. Default: `hex`.",
             encoding_schema,
         ),
-        word(
+        keyword(
             "prefix",
             "The text before the signature in the header, such as `sha256=`. Default: none.",
             text,
         ),
-        word(
+        keyword(
             "signed",
             "The signed content: `{body}`, `{trimmed_body}`, `{timestamp}`, `{header:NAME}` and text between them. Default: `{body}`.",
             text,
         ),
-        word(
+        keyword(
             "timestamp",
             "The header with the time of signing, which must be part of the signed content.",
             text,
         ),
-        word(
+        keyword(
             "window",
             "The maximum difference between the time of signing and now. Default: 5m.",
             duration,
         ),
-        word(
+        keyword(
             "key",
             "`verbatim`, or `base64` to decode the secret first. Default: `verbatim`.",
             key_schema,
@@ -152,7 +152,7 @@ pub fn schema() -> Value {
 
 impl Algorithm {
     /// The name in the configuration.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Algorithm::Sha256 => "sha256",
             Algorithm::Sha512 => "sha512",
@@ -181,7 +181,7 @@ impl Algorithm {
 
 impl SignatureEncoding {
     /// The name in the configuration.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             SignatureEncoding::Hex => "hex",
             SignatureEncoding::Base64 => "base64",

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, text, word};
+use crate::document::vocabulary::{Vocabulary, keyword, text};
 use crate::document::{Entry, Node};
 
 pub use crate::config::verification::hmac::{
@@ -40,7 +40,7 @@ pub enum Scheme {
 
 impl Scheme {
     /// The name in the configuration.
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Scheme::Hmac(hmac) => hmac.name,
             Scheme::Bearer => "bearer",
@@ -56,33 +56,33 @@ pub const WINDOW: Duration = Duration::from_secs(300);
 pub const VERIFY: Vocabulary = Vocabulary {
     name: "`verify`",
     words: &[
-        word(
+        keyword(
             "zendesk",
             "The signature of Zendesk webhooks, over time and body.",
             preset::schema,
         ),
-        word(
+        keyword(
             "upmind",
             "The signature of Upmind hooks, over the body.",
             empty,
         ),
-        word(
+        keyword(
             "standard_webhooks",
             "The signature of Standard Webhooks, over id, time and body.",
             preset::schema,
         ),
-        word(
+        keyword(
             "github",
             "The signature of GitHub webhooks, over the body: `X-Hub-Signature-256` with `sha256=` and hexadecimal digits.",
             empty,
         ),
-        word(
+        keyword(
             "hmac",
             "Any other HMAC signature, described by its header, signed content and encoding.",
             hmac::schema,
         ),
-        word("bearer", "A token in `Authorization: Bearer …`.", empty),
-        word(
+        keyword("bearer", "A token in `Authorization: Bearer …`.", empty),
+        keyword(
             "basic",
             "HTTP basic authentication with a user name and the secret as password.",
             basic_schema,
@@ -92,7 +92,7 @@ pub const VERIFY: Vocabulary = Vocabulary {
 
 pub const BASIC: Vocabulary = Vocabulary {
     name: "`basic`",
-    words: &[word("username", "The user name that senders use.", text)],
+    words: &[keyword("username", "The user name that senders use.", text)],
 };
 
 const NO_OPTIONS: Vocabulary = Vocabulary {

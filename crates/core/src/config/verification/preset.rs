@@ -13,12 +13,12 @@ use crate::config::verification::hmac::{
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, duration, word};
+use crate::document::vocabulary::{Vocabulary, duration, keyword};
 
 /// The keys of a scheme with a signed timestamp.
 pub const PRESET: Vocabulary = Vocabulary {
     name: "this scheme",
-    words: &[word(
+    words: &[keyword(
         "window",
         "The maximum difference between the time of signing and now. Default: 5m.",
         duration,

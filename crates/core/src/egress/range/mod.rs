@@ -36,7 +36,7 @@ use crate::egress::range::AddressRange::{
 
 impl AddressRange {
     /// The range as in "`127.0.0.1` is …".
-    pub fn words(self) -> &'static str {
+    pub fn describe(self) -> &'static str {
         match self {
             Loopback => "a loopback address",
             Private => "a private address",

@@ -47,7 +47,7 @@ impl FieldType {
     ];
 
     /// The type in a message: "a list of text".
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         match self {
             FieldType::Id => "an id".into(),
             FieldType::Integer => "a whole number".into(),
@@ -263,11 +263,11 @@ mod tests {
     #[test]
     fn lists_are_described() {
         assert_eq!(
-            FieldType::parse("list<text>").unwrap().words(),
+            FieldType::parse("list<text>").unwrap().describe(),
             "a list of text"
         );
         assert_eq!(
-            FieldType::parse("list<id>").unwrap().words(),
+            FieldType::parse("list<id>").unwrap().describe(),
             "a list of ids"
         );
     }

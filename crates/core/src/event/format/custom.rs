@@ -38,7 +38,7 @@ impl CustomFormat {
         catalogue: &'a Catalogue,
     ) -> Result<EventHeader<'a>, DecodeError> {
         if document.kind() != JsonKind::Object {
-            let message = format!("this JSON is {}, expected an object", document.words());
+            let message = format!("this JSON is {}, expected an object", document.describe());
             return Err(DecodeError::whole(message));
         }
         Ok(EventHeader {

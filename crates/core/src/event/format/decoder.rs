@@ -306,9 +306,9 @@ impl DecodeError {
             Some(found) if expected == "an id" => match (found.text(), found.number()) {
                 (Some(text), _) => format!("`{text}`"),
                 (None, Some(number)) => number.to_string(),
-                (None, None) => found.words().to_owned(),
+                (None, None) => found.describe().to_owned(),
             },
-            Some(found) => found.words().to_owned(),
+            Some(found) => found.describe().to_owned(),
         };
         DecodeError::at(path, format!("`{path}` is {found}, expected {expected}"))
     }

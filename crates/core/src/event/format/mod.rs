@@ -148,7 +148,7 @@ fn unknown_format(value: &Value) -> DecodeError {
 }
 
 fn kind(value: &Value) -> &'static str {
-    ValueRef::Built(value).words()
+    ValueRef::Built(value).describe()
 }
 
 const FORMATS: &str = "known formats are the ZIS envelope (`input.ticket_event`), the Zendesk event webhook \

@@ -8,7 +8,7 @@ use crate::event::format::custom::{CustomFormat, TypeRule};
 use crate::event::format::{FormatHint, decode, head, read};
 use crate::event::json::mutate;
 use crate::event::json::mutate::SAMPLES;
-use crate::event::json::parse::accept;
+use crate::event::json::parse::parse;
 use crate::event::json::tape::Tape;
 
 /// Checks that both readers return the same event or the same error.
@@ -20,7 +20,7 @@ fn both_agree(text: &str, format: FormatHint<'_>) {
     };
     let taped = head(ValueRef::Taped(scanned.root()), format, catalogue);
     let taped = taped.map(|head| head.event(catalogue));
-    let built = read(accept(text.as_bytes()).unwrap().value, format, catalogue);
+    let built = read(parse(text.as_bytes()).unwrap().value, format, catalogue);
     assert_eq!(taped, built, "{text}");
 }
 

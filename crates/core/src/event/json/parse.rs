@@ -26,19 +26,19 @@ pub struct JsonError {
 }
 
 /// Parses one JSON value.
-pub fn accept(bytes: &[u8]) -> Result<ParsedJson, JsonError> {
+pub fn parse(bytes: &[u8]) -> Result<ParsedJson, JsonError> {
     let mut repairs = Vec::new();
     let text = crate::event::json::repair::text(bytes, &mut repairs);
     if text.trim().is_empty() {
         return Err(empty_input());
     }
     let rounded = Cell::new(false);
-    let value = match parse(&text, &rounded) {
+    let value = match parse_text(&text, &rounded) {
         Ok(value) => value,
         // Only invalid input is parsed a second time.
         Err(error) => match crate::event::json::repair::lone_surrogates(&text, &mut repairs) {
             Some(repaired) => {
-                parse(&repaired, &rounded).map_err(|error| parse_error(&error, &repaired))?
+                parse_text(&repaired, &rounded).map_err(|error| parse_error(&error, &repaired))?
             }
             None => return Err(parse_error(&error, &text)),
         },
@@ -57,7 +57,7 @@ fn empty_input() -> JsonError {
     }
 }
 
-fn parse(text: &str, rounded: &Cell<bool>) -> Result<Value, serde_json::Error> {
+fn parse_text(text: &str, rounded: &Cell<bool>) -> Result<Value, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = Strict { rounded }.deserialize(&mut deserializer)?;
     deserializer.end()?;
@@ -183,12 +183,12 @@ mod tests {
     use super::*;
 
     fn error(bytes: &[u8]) -> String {
-        accept(bytes).expect_err("an error").to_string()
+        parse(bytes).expect_err("an error").to_string()
     }
 
     #[test]
     fn valid_input_is_not_repaired() {
-        let read = accept(br#" {"a": [1, -2, 3.5, true, null, "\ud83d\ude00 \u00e9"]} "#).unwrap();
+        let read = parse(br#" {"a": [1, -2, 3.5, true, null, "\ud83d\ude00 \u00e9"]} "#).unwrap();
         assert_eq!(read.value, json!({"a": [1, -2, 3.5, true, null, "😀 é"]}));
         assert_eq!(read.repairs, Vec::<String>::new());
     }
@@ -240,12 +240,12 @@ mod tests {
             }
         }
         let allowed = format!("{}{}", "[".repeat(127), "]".repeat(127));
-        assert!(accept(allowed.as_bytes()).is_ok());
+        assert!(parse(allowed.as_bytes()).is_ok());
     }
 
     #[test]
     fn invalid_text_is_repaired_and_reported() {
-        let read = accept(b"\xEF\xBB\xBF{\"a\": \"x\xFFy\"}").unwrap();
+        let read = parse(b"\xEF\xBB\xBF{\"a\": \"x\xFFy\"}").unwrap();
         assert_eq!(read.value, json!({"a": "x\u{FFFD}y"}));
         assert_eq!(read.repairs.len(), 1);
         for (damaged, repaired) in [
@@ -255,7 +255,7 @@ mod tests {
             (r#""\ud83d\u0041""#, "\u{FFFD}A"),
             (r#""\ud83d\n\\ud83d""#, "\u{FFFD}\n\\ud83d"),
         ] {
-            let read = accept(damaged.as_bytes()).unwrap();
+            let read = parse(damaged.as_bytes()).unwrap();
             assert_eq!(read.value, json!(repaired), "{damaged}");
             assert_eq!(read.repairs.len(), 1, "{damaged}");
         }
@@ -270,8 +270,8 @@ mod tests {
 
     #[test]
     fn an_integer_outside_64_bits_is_reported() {
-        let read = accept(b"39313930383633353634323835").unwrap();
+        let read = parse(b"39313930383633353634323835").unwrap();
         assert_eq!(read.repairs, ["integer outside 64 bits rounded"]);
-        assert!(accept(b"18446744073709551615").unwrap().repairs.is_empty());
+        assert!(parse(b"18446744073709551615").unwrap().repairs.is_empty());
     }
 }

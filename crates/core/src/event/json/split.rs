@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::event::json::parse::{JsonError, ParsedJson, accept};
+use crate::event::json::parse::{JsonError, ParsedJson, parse};
 
 /// One event of an input, or its error.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,9 +14,9 @@ pub struct BatchItem {
 }
 
 /// Parses one event, an array of events, or several texts that are either.
-pub fn accept_many(bytes: &[u8]) -> Vec<BatchItem> {
+pub fn parse_many(bytes: &[u8]) -> Vec<BatchItem> {
     // Parses the bytes with their byte order mark, because `accept` removes one.
-    let accepted = accept(bytes);
+    let accepted = parse(bytes);
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     match accepted {
         Ok(accepted) => split_array(accepted, bytes, 0),
@@ -50,7 +50,7 @@ struct InputSegment<'a> {
 }
 
 fn parse_part(part: &InputSegment) -> Vec<BatchItem> {
-    match accept(part.bytes) {
+    match parse(part.bytes) {
         Ok(accepted) => split_array(accepted, part.bytes, part.above),
         Err(error) => {
             let line = error.line + part.above;
@@ -109,7 +109,7 @@ fn is_ndjson(bytes: &[u8]) -> bool {
     let opens = |part: &InputSegment| matches!(part.bytes.trim_ascii(), b"{" | b"[");
     !lines.first().is_some_and(opens)
         && lines.iter().any(|part| {
-            matches!(part.bytes.first(), Some(b'{' | b'[')) && accept(part.bytes).is_ok()
+            matches!(part.bytes.first(), Some(b'{' | b'[')) && parse(part.bytes).is_ok()
         })
 }
 
@@ -222,7 +222,7 @@ mod tests {
 
     /// Line and value of each item; errors as text.
     fn items(text: &str) -> Vec<(usize, Value)> {
-        accept_many(text.as_bytes())
+        parse_many(text.as_bytes())
             .into_iter()
             .map(|item| match item.outcome {
                 Ok(accepted) => (item.line, accepted.value),

@@ -129,7 +129,7 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The kind of the value, for messages: "a list", "null".
-    pub fn words(self) -> &'static str {
+    pub fn describe(self) -> &'static str {
         match self.kind() {
             JsonKind::Null => "null",
             JsonKind::Bool => "true or false",

@@ -6,7 +6,7 @@ use super::*;
 use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::sample::sample;
 use crate::event::format::decode;
-use crate::event::json::parse::accept;
+use crate::event::json::parse::parse;
 use crate::matching::rule_set::RuleSet;
 
 /// The kind of each entry of a plan.
@@ -16,7 +16,7 @@ fn kinds(steps: &str) -> Vec<&'static str> {
     );
     let set = RuleSet::of_text(&text);
     let sample = sample("support", "ticket.PriorityChanged").expect("a sample");
-    let value = accept(sample.text.as_bytes()).expect("JSON").value;
+    let value = parse(sample.text.as_bytes()).expect("JSON").value;
     let event = decode(value, Catalogue::built_in()).expect("an event");
     let subject = RunInput {
         event: &event,

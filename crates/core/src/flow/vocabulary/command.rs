@@ -4,25 +4,25 @@
 use serde_json::{Value, json};
 
 use crate::document::size;
-use crate::document::vocabulary::{Vocabulary, boolean, duration, mapping, text, word};
+use crate::document::vocabulary::{Vocabulary, boolean, duration, keyword, mapping, text};
 use crate::flow::limits::MAX_PROCESSES;
 
 /// The keys under `exec`, if it is not a list of arguments.
 pub const EXEC: Vocabulary = Vocabulary {
     name: "`exec`",
     words: &[
-        word("argv", "The program and its arguments.", argv),
-        word(
+        keyword("argv", "The program and its arguments.", argv),
+        keyword(
             "stdin",
             "The standard input of the program. Default: the event as JSON.",
             text,
         ),
-        word(
+        keyword(
             "cwd",
             "The working directory. Default: the folder of the rule file.",
             text,
         ),
-        word(
+        keyword(
             "env",
             "Environment variables by name, in addition to `FLOWTRIGGER_EVENT_…`.",
             mapping,
@@ -34,37 +34,37 @@ pub const EXEC: Vocabulary = Vocabulary {
 pub const CONFINE: Vocabulary = Vocabulary {
     name: "`confine`",
     words: &[
-        word(
+        keyword(
             "cpu",
             "CPU time of each process, in whole seconds.",
             duration,
         ),
-        word(
+        keyword(
             "memory",
             "Address space of each process; at least 16MiB.",
             size::schema,
         ),
-        word(
+        keyword(
             "file_size",
             "Size of each file that it writes. Pipes are not counted as files.",
             size::schema,
         ),
-        word(
+        keyword(
             "processes",
             "The number of processes of its user, including those not started by the step. If flowtrigger runs as root, this also requires `user`.",
             processes,
         ),
-        word(
+        keyword(
             "user",
             "The user in /etc/passwd that it runs as, with that user's group and home directory and no supplementary groups. Requires that flowtrigger runs as root.",
             text,
         ),
-        word(
+        keyword(
             "read",
             "Paths where it may read files and run programs, in addition to the program itself and what system programs need. With `read`, it may write only to the paths under `write`. Relative paths start at the folder of the rule file, for `write` as well.",
             paths,
         ),
-        word(
+        keyword(
             "write",
             "Paths where it may write, in addition to devices such as /dev/null; `[]` for none.",
             paths,

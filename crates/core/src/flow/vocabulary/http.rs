@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::document::vocabulary::{Vocabulary, anything, mapping, text, word};
+use crate::document::vocabulary::{Vocabulary, anything, keyword, mapping, text};
 use crate::flow::limits::MAX_REDIRECTS;
 
 /// The methods that a request may have.
@@ -13,45 +13,45 @@ pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE",
 pub const HTTP: Vocabulary = Vocabulary {
     name: "`http`",
     words: &[
-        word(
+        keyword(
             "method",
             "The HTTP method. Default: GET, or POST if there is a body.",
             method,
         ),
-        word(
+        keyword(
             "url",
             "The complete URL. Values are percent-encoded and can never form the host.",
             text,
         ),
-        word(
+        keyword(
             "connection",
             "A connection of flowtrigger.yaml, which provides the base URL and the credentials. Requires `path`.",
             text,
         ),
-        word(
+        keyword(
             "path",
             "The path below the connection's base URL; starts with `/`.",
             path,
         ),
-        word("headers", "Headers by name.", mapping),
-        word(
+        keyword("headers", "Headers by name.", mapping),
+        keyword(
             "query",
             "Query parameters by name. A list repeats the parameter.",
             mapping,
         ),
-        word(
+        keyword(
             "json",
             "The body as JSON, with templates as values. A value that consists of one `{{ … }}` keeps its type.",
             anything,
         ),
-        word("form", "The body as form fields by name.", mapping),
-        word("body", "The body as text.", text),
-        word(
+        keyword("form", "The body as form fields by name.", mapping),
+        keyword("body", "The body as text.", text),
+        keyword(
             "expect",
             "The statuses that count as success: `200`, `2xx`, `200-299`, or a list of these. Default: `2xx`.",
             expect,
         ),
-        word(
+        keyword(
             "redirects",
             "The maximum number of redirects to follow; each one is checked. Default: none. Another origin receives no credentials, no header with a secret and no `Idempotency-Key`.",
             redirects,

@@ -7,7 +7,7 @@ pub mod http;
 use serde_json::{Value, json};
 
 use crate::document::vocabulary::{
-    Vocabulary, anything, condition, duration, mapping, number, steps, text, word,
+    Vocabulary, anything, condition, duration, keyword, mapping, number, steps, text,
 };
 use crate::flow::vocabulary::command::{confine, exec};
 use crate::flow::vocabulary::http::http;
@@ -24,108 +24,108 @@ pub const ACTIONS: [&str; 11] = [
 pub const STEP: Vocabulary = Vocabulary {
     name: "a step",
     words: &[
-        word(
+        keyword(
             "name",
             "The name under which later steps read the result: `steps.NAME`. Lower-case letters, digits and `_`.",
             name,
         ),
-        word(
+        keyword(
             "http",
             "Sends an HTTP request. The result has `status`, `headers` and `body`.",
             http,
         ),
-        word(
+        keyword(
             "exec",
             "Runs a program with arguments, without a shell. The result has `status`, `stdout` and `stderr`.",
             exec,
         ),
-        word(
+        keyword(
             "shell",
             "Runs a shell script, which reads the event from its environment and standard input. The script must not contain templates.",
             text,
         ),
-        word(
+        keyword(
             "when",
             "A guard: if the condition does not hold, the run ends here as skipped.",
             condition,
         ),
-        word(
+        keyword(
             "set",
             "Sets the step's result to a value made from templates, or to the output of `{ jq: PROGRAM }`.",
             set,
         ),
-        word(
+        keyword(
             "choose",
             "Runs the first branch whose `when` holds; if none does, the flow continues with the next step. The result is that of the last step that ran.",
             choose,
         ),
-        word(
+        keyword(
             "for_each",
             "Runs the steps under `flow` for each item of the list at this path. The result is the list of their results.",
             text,
         ),
-        word(
+        keyword(
             "as",
             "The name of the item in the steps of a `for_each`. Default: `item`.",
             name,
         ),
-        word(
+        keyword(
             "concurrency",
             "The number of items of a `for_each` that are processed in parallel. Default: 1.",
             concurrency,
         ),
-        word(
+        keyword(
             "on_failure",
             "Whether a `for_each` stops at the first item that fails (`stop`) or continues with the others (`continue`). Default: `stop`.",
             on_failure,
         ),
-        word(
+        keyword(
             "wait",
             "Waits for a duration, or until the time at a path. Other runs continue meanwhile.",
             wait,
         ),
-        word(
+        keyword(
             "flow",
             "Runs the flow with this name. Beside `for_each`: the steps for each item.",
             anything,
         ),
-        word(
+        keyword(
             "vars",
             "Values for the `vars` of a named flow; they override its own.",
             mapping,
         ),
-        word("succeed", "Ends the run as done, with a message.", message),
-        word(
+        keyword("succeed", "Ends the run as done, with a message.", message),
+        keyword(
             "fail",
             "Fails with a message: the run ends as dead unless a `catch` handles the failure.",
             message,
         ),
-        word(
+        keyword(
             "retry",
             "How often and after which delays a failed `http`, `exec` or `shell` is attempted again.",
             retry,
         ),
-        word(
+        keyword(
             "timeout",
             "The maximum duration of one attempt. Default: for `http` the connection's `timeout` or else 10s, for commands 30s.",
             duration,
         ),
-        word(
+        keyword(
             "keep",
             "The part of the result that later steps can read: all of it (`body`), its `status`, or `none`. Default: `body`.",
             keep,
         ),
-        word(
+        keyword(
             "on_crash",
             "What happens after a crash to an `exec` or `shell` that was running: `hold` the run for a person, or `rerun` the command. Default: `hold`.",
             on_crash,
         ),
-        word(
+        keyword(
             "confine",
             "Limits on the resources and files of an `exec` or `shell`. If one of them cannot be enforced, the command does not start.",
             confine,
         ),
-        word(
+        keyword(
             "catch",
             "The steps that run when this step fails; then the run continues. `error.message` holds the reason.",
             steps,
@@ -137,19 +137,19 @@ pub const STEP: Vocabulary = Vocabulary {
 pub const BRANCH: Vocabulary = Vocabulary {
     name: "a branch",
     words: &[
-        word(
+        keyword(
             "when",
             "The condition of the branch. Only the last branch may omit it.",
             condition,
         ),
-        word("flow", "The steps to run if the condition holds.", steps),
+        keyword("flow", "The steps to run if the condition holds.", steps),
     ],
 };
 
 /// The keys under `wait`, if it is not a duration.
 pub const WAIT: Vocabulary = Vocabulary {
     name: "`wait`",
-    words: &[word(
+    words: &[keyword(
         "until",
         "The path of a time in the event or in a step's result.",
         text,
@@ -160,8 +160,8 @@ pub const WAIT: Vocabulary = Vocabulary {
 pub const JQ: Vocabulary = Vocabulary {
     name: "`set` with `jq`",
     words: &[
-        word("jq", "A jq program. Its one output is the result.", text),
-        word(
+        keyword("jq", "A jq program. Its one output is the result.", text),
+        keyword(
             "input",
             "The input of the program, made from templates. Default: the event with `vars` and `steps`.",
             anything,
@@ -172,25 +172,25 @@ pub const JQ: Vocabulary = Vocabulary {
 /// The keys of a document with named flows.
 pub const FLOWS: Vocabulary = Vocabulary {
     name: "a document of flows",
-    words: &[word("flows", "Flows by name, for rules to run.", flows)],
+    words: &[keyword("flows", "Flows by name, for rules to run.", flows)],
 };
 
 /// The keys of a flow under `flows`.
 pub const FLOW: Vocabulary = Vocabulary {
     name: "a flow",
     words: &[
-        word(
+        keyword(
             "description",
             "The purpose of the flow, in one sentence.",
             text,
         ),
-        word(
+        keyword(
             "vars",
             "The variables of the flow with their default values. The caller can override each.",
             mapping,
         ),
-        word("flow", "The steps to run, in order.", steps),
-        word(
+        keyword("flow", "The steps to run, in order.", steps),
+        keyword(
             "catch",
             "The steps that run when a step of the flow fails; then the flow ends.",
             steps,
@@ -202,17 +202,17 @@ pub const FLOW: Vocabulary = Vocabulary {
 pub const RETRY: Vocabulary = Vocabulary {
     name: "`retry`",
     words: &[
-        word(
+        keyword(
             "attempts",
             "The maximum number of attempts. Default: 5 for `http`, 1 for commands.",
             number,
         ),
-        word(
+        keyword(
             "backoff",
             "The delay before the second attempt; it doubles with each further attempt. Default: 1s.",
             duration,
         ),
-        word(
+        keyword(
             "max_delay",
             "The maximum delay between two attempts. Default: 5m.",
             duration,

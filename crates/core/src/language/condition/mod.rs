@@ -61,7 +61,7 @@ impl Polarity {
     }
 
     /// The label in JSON output.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Polarity::Positive => "positive",
             Polarity::Negated => "negated",

@@ -139,7 +139,7 @@ fn can_equal(field: &FieldType, value: &Value, case: CaseSensitivity) -> bool {
 
 fn report(node: &Node, value: &Value, field: &FieldType, context: &mut OperandContext<'_, '_>) {
     let path = &context.path.text;
-    let kind = field.words();
+    let kind = field.describe();
     let message = format!("`{path}` is {kind}, never {}", format_value(value));
     let help = match (field, value) {
         (FieldType::List(_), _) => {
@@ -166,7 +166,7 @@ fn report(node: &Node, value: &Value, field: &FieldType, context: &mut OperandCo
 /// Suggests the most similar value of the field, or lists all values.
 fn value_help(field: &FieldType, text: &str) -> String {
     let Some(values) = field.values() else {
-        return format!("compare with {}", field.words());
+        return format!("compare with {}", field.describe());
     };
     let lower = text.to_lowercase();
     match suggest::nearest(&lower, values.iter().copied()) {

@@ -132,7 +132,7 @@ fn check_element(node: &Node, operand: &Operand, context: &mut OperandContext<'_
         | FieldType::Any => (true, ""),
     };
     if !fits {
-        let (path, kind) = (&context.path.text, element.words());
+        let (path, kind) = (&context.path.text, element.describe());
         let message = format!(
             "an element of `{path}` is {kind}, never {}",
             format_value(&value)

@@ -63,7 +63,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// The label that commands print.
-    pub fn words(self) -> &'static str {
+    pub fn describe(self) -> &'static str {
         match self {
             Verdict::Match => "match",
             Verdict::NoMatch => "no match",
@@ -376,7 +376,7 @@ impl OperandContext<'_, '_> {
         let (path, first) = (&self.path.text, &types[0]);
         let message = format!(
             "`{operator}` cannot read `{path}`, which is {}",
-            first.words()
+            first.describe()
         );
         let help = instead(first);
         self.names

@@ -120,7 +120,7 @@ impl Operand {
             "`{}` cannot be compared with `{}`, which is {}",
             context.path.text,
             other.text,
-            first.words()
+            first.describe()
         );
         let help = "name a field of the same kind, or write the value";
         context.never_holds(node, message, help);

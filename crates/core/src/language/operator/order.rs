@@ -373,7 +373,7 @@ fn report(node: &Node, value: &Value, field: &FieldType, context: &mut OperandCo
             (message, format!("the order is {}", text_order.describe()))
         }
         (_, false) => {
-            let kind = field.words();
+            let kind = field.describe();
             let value = format_value(value);
             let message = format!("`{path}` is {kind}, never ordered against {value}");
             (message, format!("compare with {kind}"))

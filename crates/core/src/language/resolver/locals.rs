@@ -29,7 +29,7 @@ impl NameResolver<'_> {
             LocalType::Value(FieldType::List(_) | FieldType::Object | FieldType::Any)
             | LocalType::Anything => return true,
             LocalType::Value(known) => (
-                format!("`{text}` does not exist: `{name}` is {}", known.words()),
+                format!("`{text}` does not exist: `{name}` is {}", known.describe()),
                 format!("write `{name}` alone"),
             ),
             LocalType::Events if first.parse::<usize>().is_err() => (
@@ -41,7 +41,7 @@ impl NameResolver<'_> {
             LocalType::Events | LocalType::Event if unknown => (
                 format!(
                     "{} has no field `{}`, which `{text}` reads",
-                    self.fields.words(),
+                    self.fields.describe(),
                     event_field(below)
                 ),
                 self.fields.advice(),

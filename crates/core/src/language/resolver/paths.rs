@@ -134,7 +134,7 @@ impl NameResolver<'_> {
             self.error(Code::UndefinedName, at, message, help);
             return false;
         }
-        let message = format!("{} has no field `{}`", self.fields.words(), path.text);
+        let message = format!("{} has no field `{}`", self.fields.describe(), path.text);
         let help = self
             .suggest_step(&dotted)
             .or_else(|| self.suggest_local(&dotted))
@@ -156,7 +156,7 @@ impl NameResolver<'_> {
         if keys.contains(&named.as_str()) {
             return true;
         }
-        let (types, text) = (self.fields.words(), &path.text);
+        let (types, text) = (self.fields.describe(), &path.text);
         let message = format!("{types} has no `{named}`, which `{text}` reads");
         let help = format!("did you mean `{}`?", text.replacen(&named, first, 1));
         self.error(Code::BadPath, at, message, &help);

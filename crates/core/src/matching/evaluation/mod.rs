@@ -134,7 +134,7 @@ impl RuleSet {
             };
             return Ok(self.evaluation(&found.matches, Source::Tape(source), built));
         }
-        let parsed = parse::accept(bytes)?;
+        let parsed = parse::parse(bytes)?;
         let mut event = read(parsed.value, format, self.catalogue())?;
         event.warnings.extend(parsed.repairs);
         self.find_in_event(&event, found);

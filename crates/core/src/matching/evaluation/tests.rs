@@ -24,7 +24,7 @@ fn with_index_of(index: RuleSet, rules: RuleSet) -> RuleSet {
 }
 
 fn event() -> Event {
-    let value = parse::accept(BYTES.as_bytes()).expect("JSON").value;
+    let value = parse::parse(BYTES.as_bytes()).expect("JSON").value;
     decode(value, Catalogue::built_in()).expect("an event")
 }
 

@@ -46,7 +46,7 @@ pub(super) fn trace(rule: &Rule, event: &Event) -> (Truth, Trace) {
 /// The explanation for an event of which fields were redacted. A predicate that reads such a field is
 /// missing: its verdict of then cannot be computed again.
 pub(super) fn of_kept_values(rule: &Rule, event: &Event, mut trace: Trace) -> Explanation {
-    let places = redact::places(event);
+    let places = redact::redacted_paths(event);
     let predicates = rule.when.predicates();
     for (predicate, line) in predicates.into_iter().zip(&mut trace.lines) {
         if !reads_redacted_value(predicate, &places) {
@@ -69,13 +69,13 @@ const REDACTED_HINT: &str =
 
 /// A redacted value still shows that there was one, so `exists` and `present` can be evaluated.
 fn reads_redacted_value(predicate: &Predicate, places: &[String]) -> bool {
-    let reads = |path: &Path| redact::reads(path, places);
+    let reads = |path: &Path| redact::reads_redacted(path, places);
     let of_presence = matches!(
         *predicate.operator,
         Operator::Exists(_) | Operator::Present(_)
     );
     match of_presence {
-        true => reads(&predicate.path) && !redact::leads_to(&predicate.path, places),
+        true => reads(&predicate.path) && !redact::contains_redacted(&predicate.path, places),
         false => predicate.paths().any(reads),
     }
 }

@@ -312,7 +312,7 @@ fn check_event(read: &PathRead, keys: &[PathSegment], names: &mut NameResolver<'
         };
         let mut meant = vec!["$", "input", body];
         meant.extend(rest);
-        let message = format!("{} has no `{}`", names.fields.words(), read.path);
+        let message = format!("{} has no `{}`", names.fields.describe(), read.path);
         let help = format!("did you mean `{}`?", meant.join("."));
         names.error(Code::BadPath, read.at, message, &help);
         return;
@@ -328,7 +328,7 @@ fn check_event(read: &PathRead, keys: &[PathSegment], names: &mut NameResolver<'
     }
     let dotted = rest.join(".");
     if let FieldCheck::Unknown { nearest } = names.fields.check(&dotted) {
-        let message = format!("{} has no field `{dotted}`", names.fields.words());
+        let message = format!("{} has no field `{dotted}`", names.fields.describe());
         let help = match nearest {
             Some(near) => format!("did you mean `$.input.{body}.{near}`?"),
             None => suggest::for_field(&dotted).unwrap_or_else(|| names.fields.advice()),

@@ -164,7 +164,12 @@ fn warn_about_unused_action(name: &SpannedText, bundle: &Bundle, diagnostics: &m
             .all(|(kind, _)| *kind != ResourceKind::Flow)
     {
         let message = format!("unused action `{}`", name.text);
-        diagnostics.warning(Code::UnusedAction, name.at, message, "call it, or remove it");
+        diagnostics.warning(
+            Code::UnusedAction,
+            name.at,
+            message,
+            "call it, or remove it",
+        );
     }
 }
 

@@ -59,7 +59,7 @@ fn check_one(
         && let Some(help) = other_kind(first, value)
         && types.iter().all(|field| other_kind(field, value).is_some())
     {
-        let message = format!("`{}` is {}, never {value}", variable.text, first.words());
+        let message = format!("`{}` is {}, never {value}", variable.text, first.describe());
         names.warning(Code::NeverHolds, at, message, help);
         return;
     }

@@ -10,7 +10,7 @@ use proptest::sample::Index;
 use serde_json::{Value, json};
 
 use crate::compile::flow::tests::{event, flow};
-use crate::flow::decide::{Decision, RunInput, StepCall, next, taken_up};
+use crate::flow::decide::{Decision, RunInput, StepCall, claimed_entry, decide};
 use crate::flow::step::{Flow, OnCrash};
 use crate::run::call_result::{CallFailure, CallResult, Reply};
 use crate::run::{Attempt, LogEntry};
@@ -68,9 +68,9 @@ fn finish(flow: &Flow, kept: &[LogEntry], outcomes: &[bool]) -> CrashedRun {
     let mut log = kept.to_vec();
     let mut now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
     let mut held = 0;
-    log.push(taken_up(flow, &subject, &log));
+    log.push(claimed_entry(flow, &subject, &log));
     for _ in 0..200 {
-        match next(flow, &subject, &log, now) {
+        match decide(flow, &subject, &log, now) {
             Decision::Perform { tasks, .. } => {
                 let StepCall {
                     step,
@@ -91,7 +91,7 @@ fn finish(flow: &Flow, kept: &[LogEntry], outcomes: &[bool]) -> CrashedRun {
             Decision::Record(line) => log.push(line),
             Decision::Retry { until } | Decision::Wait { until } => {
                 now = until;
-                log.push(taken_up(flow, &subject, &log));
+                log.push(claimed_entry(flow, &subject, &log));
             }
             Decision::Hold { .. } => {
                 held += 1;

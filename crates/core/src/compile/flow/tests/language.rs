@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostics, Files};
 use crate::flow::call::Call;
 use crate::flow::decide::RunInput;
 use crate::flow::simulate::Mock;
-use crate::flow::simulate::rehearse;
+use crate::flow::simulate::simulate;
 use crate::matching::rule_set::RuleSet;
 use crate::rule::Rule;
 
@@ -41,7 +41,7 @@ fn ran(text: &str, mocks: &Value, locals: &Value) -> (Vec<String>, String) {
     });
     let mocks: BTreeMap<_, _> = mocks.collect();
     let start = Timestamp::UNIX_EPOCH;
-    let run = rehearse(&rule.flow, &subject, &mocks, start, &mut |_| None);
+    let run = simulate(&rule.flow, &subject, &mocks, start, &mut |_| None);
     let calls = run.calls.iter().map(|task| match &task.call {
         Call::Exec(exec) => {
             let argv: Vec<String> = exec.argv.iter().map(ToString::to_string).collect();
@@ -49,7 +49,7 @@ fn ran(text: &str, mocks: &Value, locals: &Value) -> (Vec<String>, String) {
         }
         other => panic!("{other:?}"),
     });
-    (calls.collect(), run.state.word().to_owned())
+    (calls.collect(), run.state.as_str().to_owned())
 }
 
 fn calls(text: &str) -> Vec<String> {

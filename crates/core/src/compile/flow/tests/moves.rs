@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::compile::flow::tests::{event, flow};
 use crate::flow::call::{Call, RequestBody};
-use crate::flow::decide::{Decision, RunInput, StepCall, next, taken_up};
+use crate::flow::decide::{Decision, RunInput, StepCall, claimed_entry, decide};
 use crate::flow::step::Flow;
 use crate::run::call_result::{CallFailure, CallResult, Reply};
 use crate::run::{Attempt, LogEntry};
@@ -34,7 +34,7 @@ fn ask(flow: &Flow, log: &[LogEntry], now: Timestamp) -> Decision {
         locals: &Value::Null,
         seed: "seed",
     };
-    next(flow, &subject, log, now)
+    decide(flow, &subject, log, now)
 }
 
 /// Continues the run.
@@ -47,7 +47,7 @@ fn take_up(flow: &Flow, log: &mut Vec<LogEntry>) {
         locals: &Value::Null,
         seed: "seed",
     };
-    let line = taken_up(flow, &subject, log);
+    let line = claimed_entry(flow, &subject, log);
     log.push(line);
 }
 

@@ -11,7 +11,7 @@ use crate::config;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostics, Files};
 use crate::flow::call::{Call, HttpCall, RequestBody};
-use crate::flow::decide::{Decision, RunInput, next};
+use crate::flow::decide::{Decision, RunInput, decide};
 use crate::flow::step::{Flow, OnCrash};
 use crate::rule::Rule;
 
@@ -55,7 +55,7 @@ fn first_move(flow: &Flow, error: &Value) -> Decision {
         locals: &Value::Null,
         seed: "",
     };
-    next(flow, &subject, &[], jiff::Timestamp::UNIX_EPOCH)
+    decide(flow, &subject, &[], jiff::Timestamp::UNIX_EPOCH)
 }
 
 /// The body of the one request to send.
@@ -129,6 +129,6 @@ fn elsewhere_error_is_an_ordinary_field() {
         locals: &Value::Null,
         seed: "",
     };
-    let moved = next(&flow, &subject, &[], jiff::Timestamp::UNIX_EPOCH);
+    let moved = decide(&flow, &subject, &[], jiff::Timestamp::UNIX_EPOCH);
     assert_eq!(body(moved), json!({"why": "down", "upper": "DOWN"}));
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::compile::flow::tests::event;
 use crate::event::Event;
-use crate::flow::decide::{Decision, RunInput, next, taken_up};
+use crate::flow::decide::{Decision, RunInput, claimed_entry, decide};
 use crate::flow::step::Flow;
 use crate::matching::rule_set::RuleSet;
 use crate::run::call_result::{CallFailure, CallResult, Reply};
@@ -48,7 +48,7 @@ impl Run {
     /// The next decision, after recording all entries that need no call.
     fn ask(&mut self) -> Decision {
         loop {
-            match next(&self.flow, &self.subject(), &self.log, self.now) {
+            match decide(&self.flow, &self.subject(), &self.log, self.now) {
                 Decision::Record(line) => self.log.push(line),
                 other => return other,
             }
@@ -111,7 +111,7 @@ impl Run {
     }
 
     fn take_up(&mut self) {
-        let line = taken_up(&self.flow, &self.subject(), &self.log);
+        let line = claimed_entry(&self.flow, &self.subject(), &self.log);
         self.log.push(line);
     }
 }

@@ -4,13 +4,13 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::event::json::parse::accept;
+use crate::event::json::parse::parse;
 
 /// The values that the tape and the parser read.
 fn both(bytes: &[u8]) -> (Option<Value>, Option<Value>) {
     let mut tape = Tape::default();
     let scanned = tape.scan(bytes);
-    let parsed = accept(bytes).ok().filter(|read| read.repairs.is_empty());
+    let parsed = parse(bytes).ok().filter(|read| read.repairs.is_empty());
     (
         scanned.map(|scanned| scanned.root().value()),
         parsed.map(|read| read.value),
