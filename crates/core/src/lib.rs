@@ -1,24 +1,48 @@
 //! The pure core of flowtrigger: events, rules, matching and flows as functions of their input.
 //! It uses no clock, file, socket, task or random number; `tests/repository/layering/` checks this.
+//!
+//! # Stability
+//! The names listed here are the documented API for programs that embed the engine: see [`api`] for an
+//! example. The modules that are hidden in this documentation serve the `flowtrigger` program. They are
+//! unstable: they can change in any release.
+
+#![warn(missing_docs)]
 
 pub mod api;
-pub mod bundle;
+pub(crate) mod bundle;
+#[doc(hidden)]
 pub mod compile;
+#[doc(hidden)]
 pub mod config;
+#[doc(hidden)]
 pub mod convert;
+#[doc(hidden)]
 pub mod diagnostic;
+#[doc(hidden)]
 pub mod document;
+#[doc(hidden)]
 pub mod egress;
+#[doc(hidden)]
 pub mod event;
+#[doc(hidden)]
 pub mod fingerprint;
+#[doc(hidden)]
 pub mod flow;
+#[doc(hidden)]
 pub mod gate;
+#[doc(hidden)]
 pub mod language;
+#[doc(hidden)]
 pub mod loop_guard;
+#[doc(hidden)]
 pub mod matching;
+#[doc(hidden)]
 pub mod path;
+#[doc(hidden)]
 pub mod rule;
+#[doc(hidden)]
 pub mod run;
+#[doc(hidden)]
 pub mod secret;
 
 pub use crate::api::{LoadError, Timestamp, load, load_config, load_with_warnings};

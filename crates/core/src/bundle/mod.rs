@@ -1,20 +1,19 @@
 //! Models a ZIS bundle as written: job specs, flows and HTTP actions, each with its location.
 //! Reading reports all syntax mistakes; names are resolved in `compile::bundle`.
 
-pub mod choice;
-pub mod http;
-pub mod name;
-pub mod read;
-pub mod state;
-pub mod vocabulary;
+pub(crate) mod choice;
+pub(crate) mod http;
+pub(crate) mod name;
+pub(crate) mod read;
+pub(crate) mod state;
+pub(crate) mod vocabulary;
 
 use crate::diagnostic::Span;
 use crate::document::Node;
 
 pub use crate::bundle::http::HttpAction;
 pub use crate::bundle::name::ResourceName;
-pub use crate::bundle::read::read;
-pub use crate::bundle::state::{BundleState, Definition};
+pub use crate::bundle::state::Definition;
 
 /// The only version of the bundle format.
 pub const TEMPLATE_VERSION: &str = "2019-10-14";

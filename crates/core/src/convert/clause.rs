@@ -10,7 +10,6 @@ pub enum Clause {
     Test(String, Value),
     All(Vec<Clause>),
     Any(Vec<Clause>),
-    None(Vec<Clause>),
 }
 
 impl Clause {
@@ -64,7 +63,7 @@ impl Clause {
         match self {
             Clause::Always => Vec::new(),
             Clause::All(clauses) => clauses,
-            Clause::Never | Clause::Test(..) | Clause::Any(_) | Clause::None(_) => vec![self],
+            Clause::Never | Clause::Test(..) | Clause::Any(_) => vec![self],
         }
     }
 
@@ -86,7 +85,7 @@ impl Clause {
                     map.insert("all".into(), Value::Array(beside));
                 }
             }
-            Clause::Test(..) | Clause::Any(_) | Clause::None(_) => {
+            Clause::Test(..) | Clause::Any(_) => {
                 let (key, value) = self.entry();
                 map.insert(key, value);
             }
@@ -98,7 +97,6 @@ impl Clause {
         match self {
             Clause::Test(path, test) => (path.clone(), test.clone()),
             Clause::Any(clauses) => ("any".into(), list(clauses)),
-            Clause::None(clauses) => ("none".into(), list(clauses)),
             Clause::All(clauses) => ("all".into(), list(clauses)),
             Clause::Always | Clause::Never => ("all".into(), json!([self.to_map()])),
         }

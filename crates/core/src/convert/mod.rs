@@ -2,12 +2,12 @@
 //! Everything that a rule does not reproduce is listed with its location and the reason, and such a rule has
 //! `mode: shadow`.
 
-pub mod bundle;
-pub mod clause;
+pub(crate) mod bundle;
+pub(crate) mod clause;
 pub mod conversion;
 pub mod names;
-pub mod placeholder;
-pub mod triggers;
+pub(crate) mod placeholder;
+pub(crate) mod triggers;
 
 use serde_json::Value;
 

@@ -2,16 +2,16 @@
 //! An invalid document does not affect the others. Deep nesting, alias bombs and duplicate keys are
 //! errors. This is the only module that uses the YAML crates.
 
-pub mod decode;
+pub(crate) mod decode;
 pub mod duration;
-pub mod plain_reader;
-pub mod size;
+pub(crate) mod plain_reader;
+pub(crate) mod size;
 pub mod split;
 pub mod suggest;
-pub mod syntax_errors;
+pub(crate) mod syntax_errors;
 pub mod vocabulary;
-pub mod writer;
-pub mod yaml_reader;
+pub(crate) mod writer;
+pub(crate) mod yaml_reader;
 
 use std::cell::OnceCell;
 

@@ -2,7 +2,7 @@
 //! Does not resolve names: the caller checks the address that it connects to.
 
 pub mod policy;
-pub mod range;
+pub(crate) mod range;
 #[cfg(test)]
 mod tests;
 

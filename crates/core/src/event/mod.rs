@@ -3,7 +3,7 @@
 
 pub mod catalogue;
 pub mod format;
-pub mod header;
+pub(crate) mod header;
 pub mod json;
 pub mod summary;
 

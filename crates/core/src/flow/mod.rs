@@ -2,17 +2,17 @@
 //! `decide` computes what a run does next; the engine executes it.
 
 pub mod call;
-pub mod call_template;
+pub(crate) mod call_template;
 pub mod confinement;
 pub mod control;
 pub mod decide;
 pub mod jq;
-pub mod limits;
+pub(crate) mod limits;
 pub mod plan;
-pub mod render;
+pub(crate) mod render;
 pub mod simulate;
 pub mod step;
 pub mod vocabulary;
-pub mod walk;
+pub(crate) mod walk;
 
 pub use crate::flow::decide::{Decision, RunInput, StepCall, claimed_entry, decide};

@@ -2,9 +2,9 @@
 
 pub mod condition;
 pub mod event_fields;
-pub mod interner;
-pub mod names;
+pub(crate) mod interner;
+pub(crate) mod names;
 pub mod operator;
 pub mod rendered_text;
-pub mod resolver;
+pub(crate) mod resolver;
 pub mod template;

@@ -3,10 +3,10 @@
 
 pub mod evaluation;
 pub mod explain;
-pub mod extract;
+pub(crate) mod extract;
 pub mod find;
 pub mod gate_status;
 pub mod index;
 pub mod loop_guard_status;
 pub mod rule_set;
-pub mod subscriptions;
+pub(crate) mod subscriptions;

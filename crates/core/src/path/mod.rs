@@ -2,8 +2,8 @@
 //! They are compiled when rules are loaded. Paths that can never exist, and JSONPath that costs too much, are
 //! errors.
 
-pub mod cost;
-pub mod jsonpath;
+pub(crate) mod cost;
+pub(crate) mod jsonpath;
 pub mod redact;
 pub mod scope;
 pub mod set;

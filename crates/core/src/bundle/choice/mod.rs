@@ -1,7 +1,7 @@
 //! Reads one entry of `Choices`: a test of values of the document, and the next state.
 //! Reports tests of the Amazon States Language that ZIS does not have.
 
-pub mod comparator;
+pub(crate) mod comparator;
 
 use serde_json::Value;
 

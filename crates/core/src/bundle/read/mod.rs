@@ -1,7 +1,7 @@
 //! Reads a document as a bundle, and reports all syntax mistakes.
 //! Resources of other types and unknown keys are errors.
 
-pub mod states;
+pub(crate) mod states;
 
 use crate::bundle::name::ResourceName;
 use crate::bundle::vocabulary::{BUNDLE, JOB_SPEC, KeySet, PROPERTIES, RESOURCE};

@@ -1,13 +1,13 @@
 //! Compiles a bundle: one rule for each job spec, and every flow under its full name.
 //! All mistakes are reported; a bundle with any gives no rules.
 
-pub mod action;
-pub mod builtin;
-pub mod check;
-pub mod choice;
-pub mod flow;
-pub mod named_flows;
-pub mod url;
+pub(crate) mod action;
+pub(crate) mod builtin;
+pub(crate) mod check;
+pub(crate) mod choice;
+pub(crate) mod flow;
+pub(crate) mod named_flows;
+pub(crate) mod url;
 
 use std::mem::take;
 use std::sync::Arc;

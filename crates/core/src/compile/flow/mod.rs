@@ -1,24 +1,24 @@
 //! Lowers `flow` of a rule to a compiled flow, and reports all mistakes of all steps.
 //! A step must have exactly one action; settings without effect are errors.
 
-pub mod cache;
-pub mod call_stack;
-pub mod catch;
-pub mod choose;
-pub mod confine;
-pub mod exec;
-pub mod flow_call;
-pub mod for_each;
-pub mod http;
-pub mod named_flows;
+pub(crate) mod cache;
+pub(crate) mod call_stack;
+pub(crate) mod catch;
+pub(crate) mod choose;
+pub(crate) mod confine;
+pub(crate) mod exec;
+pub(crate) mod flow_call;
+pub(crate) mod for_each;
+pub(crate) mod http;
+pub(crate) mod named_flows;
 pub mod on_dead;
-pub mod reachability;
-pub mod script;
-pub mod set;
-pub mod settings;
+pub(crate) mod reachability;
+pub(crate) mod script;
+pub(crate) mod set;
+pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
-pub mod wait;
+pub(crate) mod wait;
 
 use crate::compile::compiler::Compiler;
 use crate::diagnostic::{Code, Diagnostics, Report};

@@ -1,7 +1,7 @@
 //! Lowers `dedupe`, `debounce` and `throttle` of a rule to its gates, checked in this order.
 //! Reports a window longer than `retention`, because the runs in it would be deleted too early.
 
-pub mod debounce;
+pub(crate) mod debounce;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Converts the payload of a notification with its placeholders (`{{ticket.id}}`) to templates.
 //! A placeholder without a counterpart is sent as its name in brackets and listed as an omission.
 
-pub mod expression;
-pub mod part;
+pub(crate) mod expression;
+pub(crate) mod part;
 
 use serde_json::{Map, Value, json};
 

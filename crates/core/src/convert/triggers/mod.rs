@@ -2,11 +2,11 @@
 //! A trigger without a webhook or target becomes no rule; a rule that differs from its trigger has
 //! `mode: shadow`.
 
-pub mod action;
-pub mod field;
-pub mod meaning;
-pub mod text_match;
-pub mod update_events;
+pub(crate) mod action;
+pub(crate) mod field;
+pub(crate) mod meaning;
+pub(crate) mod text_match;
+pub(crate) mod update_events;
 
 use serde_json::{Map, Value, json};
 

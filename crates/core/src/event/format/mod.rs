@@ -1,13 +1,13 @@
 //! Decodes a JSON document to an event: detects the format by its content and runs its decoder.
 
 pub mod custom;
-pub mod decoder;
-pub mod eventbridge;
-pub mod transform;
-pub mod type_name;
-pub mod upmind;
-pub mod zendesk_webhook;
-pub mod zis;
+pub(crate) mod decoder;
+pub(crate) mod eventbridge;
+pub(crate) mod transform;
+pub(crate) mod type_name;
+pub(crate) mod upmind;
+pub(crate) mod zendesk_webhook;
+pub(crate) mod zis;
 
 use serde_json::Value;
 

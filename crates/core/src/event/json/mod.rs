@@ -1,11 +1,11 @@
 //! JSON as received: the strict parser, the tape, and references to values of either.
 
-pub mod content_hash;
+pub(crate) mod content_hash;
 pub mod lookup;
 #[cfg(test)]
 pub(crate) mod mutate;
 pub mod parse;
-pub mod repair;
+pub(crate) mod repair;
 pub mod split;
 pub mod tape;
 pub mod value_ref;

@@ -3,15 +3,15 @@
 //! errors. Limits of time and memory are enforced by `action`.
 
 #[cfg(feature = "jq")]
-pub mod depth;
+pub(crate) mod depth;
 #[cfg(not(feature = "jq"))]
-pub mod disabled;
+pub(crate) mod disabled;
 #[cfg(feature = "jq")]
 pub mod program;
 #[cfg(feature = "jq")]
-pub mod result;
+pub(crate) mod result;
 #[cfg(feature = "jq")]
-pub mod suggest;
+pub(crate) mod suggest;
 #[cfg(all(test, feature = "jq"))]
 pub mod tests;
 

@@ -2,13 +2,13 @@
 //! Each walk starts at the first step and stops where a call, a wait or a log entry is needed, or at the
 //! end. A walk keeps no state for the next one.
 
-pub mod action;
-pub mod control;
-pub mod for_each;
-pub mod history;
-pub mod recorder;
-pub mod state_data;
-pub mod variables;
+pub(crate) mod action;
+pub(crate) mod control;
+pub(crate) mod for_each;
+pub(crate) mod history;
+pub(crate) mod recorder;
+pub(crate) mod state_data;
+pub(crate) mod variables;
 
 use std::collections::HashMap;
 

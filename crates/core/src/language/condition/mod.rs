@@ -2,7 +2,7 @@
 //! Negation is pushed down to the predicates at load, so that an explanation shows what is evaluated.
 
 pub mod evaluate;
-pub mod lower;
+pub(crate) mod lower;
 pub mod schema;
 pub mod trace;
 

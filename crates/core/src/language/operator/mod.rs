@@ -2,35 +2,35 @@
 //! Each operator has its own file with context, evaluation, documentation and examples. A comparison
 //! that can never hold is reported at load.
 
-pub mod after;
-pub mod before;
-pub mod between;
-pub mod cache;
-pub mod contains;
-pub mod ends_with;
+pub(crate) mod after;
+pub(crate) mod before;
+pub(crate) mod between;
+pub(crate) mod cache;
+pub(crate) mod contains;
+pub(crate) mod ends_with;
 pub mod equality;
-pub mod exists;
-pub mod gt;
-pub mod gte;
-pub mod has;
-pub mod has_all;
-pub mod index_condition;
-pub mod is;
-pub mod lt;
-pub mod lte;
-pub mod matches;
-pub mod operand;
-pub mod order;
-pub mod pattern;
-pub mod present;
-pub mod relation;
-pub mod required_literals;
-pub mod starts_with;
+pub(crate) mod exists;
+pub(crate) mod gt;
+pub(crate) mod gte;
+pub(crate) mod has;
+pub(crate) mod has_all;
+pub(crate) mod index_condition;
+pub(crate) mod is;
+pub(crate) mod lt;
+pub(crate) mod lte;
+pub(crate) mod matches;
+pub(crate) mod operand;
+pub(crate) mod order;
+pub(crate) mod pattern;
+pub(crate) mod present;
+pub(crate) mod relation;
+pub(crate) mod required_literals;
+pub(crate) mod starts_with;
 #[cfg(test)]
 mod tests;
-pub mod text;
+pub(crate) mod text;
 pub mod time;
-pub mod value_kind;
+pub(crate) mod value_kind;
 
 use std::borrow::Cow;
 

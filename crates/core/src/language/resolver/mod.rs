@@ -1,9 +1,9 @@
 //! Resolves the names in conditions and templates: fields of events, variables, earlier steps.
 //! Only names and types are known here; values exist when a rule runs.
 
-pub mod locals;
-pub mod paths;
-pub mod steps;
+pub(crate) mod locals;
+pub(crate) mod paths;
+pub(crate) mod steps;
 
 use std::sync::Arc;
 

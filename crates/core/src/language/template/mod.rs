@@ -1,21 +1,21 @@
 //! Templates: texts with `{{ … }}`, compiled at load and rendered when a step starts.
 //! Mistakes are reported at load. A template and its result never contain the value of a secret.
 
-pub mod attribute_chain;
-pub mod cache;
-pub mod check;
-pub mod engine;
+pub(crate) mod attribute_chain;
+pub(crate) mod cache;
+pub(crate) mod check;
+pub(crate) mod engine;
 pub mod filter;
 pub mod json;
-pub mod location;
-pub mod placeholder;
-pub mod read_set;
-pub mod scan;
-pub mod secret;
-pub mod size_bound;
+pub(crate) mod location;
+pub(crate) mod placeholder;
+pub(crate) mod read_set;
+pub(crate) mod scan;
+pub(crate) mod secret;
+pub(crate) mod size_bound;
 #[cfg(test)]
 mod tests;
-pub mod url;
+pub(crate) mod url;
 
 use std::fmt;
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 
 #[cfg(test)]
 mod tests;
-pub mod trie;
+pub(crate) mod trie;
 
 use serde_json::Value;
 

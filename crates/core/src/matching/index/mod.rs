@@ -2,21 +2,21 @@
 //! and the residual condition of each is evaluated by its own predicates, so the cost grows with the rules that
 //! can match, not with all. The caller provides the values at the index's paths.
 
-pub mod access_path;
-pub mod check_program;
-pub mod condition;
-pub mod fast_check;
-pub mod interval_tree;
-pub mod path_table;
-pub mod posting;
-pub mod predicates;
-pub mod prefix_table;
+pub(crate) mod access_path;
+pub(crate) mod check_program;
+pub(crate) mod condition;
+pub(crate) mod fast_check;
+pub(crate) mod interval_tree;
+pub(crate) mod path_table;
+pub(crate) mod posting;
+pub(crate) mod predicates;
+pub(crate) mod prefix_table;
 pub mod scratch;
-pub mod selectivity;
-pub mod substring_table;
+pub(crate) mod selectivity;
+pub(crate) mod substring_table;
 #[cfg(test)]
 mod tests;
-pub mod value_table;
+pub(crate) mod value_table;
 
 use serde_json::Value;
 

@@ -1,12 +1,12 @@
 //! Checks valid bundles for unknown names, unreachable states, absent paths and the limits of ZIS.
 
-pub mod document;
-pub mod parameters;
-pub mod path_reads;
-pub mod reachability;
-pub mod settings;
-pub mod termination;
-pub mod unsatisfiable;
+pub(crate) mod document;
+pub(crate) mod parameters;
+pub(crate) mod path_reads;
+pub(crate) mod reachability;
+pub(crate) mod settings;
+pub(crate) mod termination;
+pub(crate) mod unsatisfiable;
 
 use crate::bundle::name::ResourceName;
 use crate::bundle::state::{Definition, StateKind};

@@ -2,7 +2,7 @@
 //! trigger sees a whole update of a ticket, a rule one change of it.
 //! What a single change does not show is listed as an omission.
 
-pub mod translate;
+pub(crate) mod translate;
 
 use serde_json::{Value, json};
 

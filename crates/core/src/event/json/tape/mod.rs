@@ -2,7 +2,7 @@
 //! Accepts less than the parser ([`super::json`]): the scan returns `None` for whatever the parser would
 //! reject, repair or warn about, and for some rare input. The parser then decides.
 
-pub mod scan;
+pub(crate) mod scan;
 #[cfg(test)]
 mod tests;
 

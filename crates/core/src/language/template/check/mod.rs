@@ -2,7 +2,7 @@
 //! Reports undefined names, unknown filters and tests, secrets that are not written out directly,
 //! statements that are not available, and expressions that could become too large.
 
-pub mod expression;
+pub(crate) mod expression;
 
 use std::ops::Range;
 

@@ -1,7 +1,7 @@
 //! Lists the filters and tests of templates, for the checks at load, the engine and the documentation.
 //! Filters of the engine that build very large values, print debugging data or escape HTML are left out.
 
-pub mod text;
+pub(crate) mod text;
 
 use std::ops::RangeInclusive;
 
