@@ -170,8 +170,9 @@ impl NameResolver<'_> {
             return known.clone();
         }
         let found = self.find_event_types_with(dotted);
-        let cache = &mut self.interner.event_types_with_field;
-        cache.insert(key, found.clone());
+        self.interner
+            .event_types_with_field
+            .insert(key, found.clone());
         found
     }
 
