@@ -11,7 +11,7 @@ use flowtrigger::action::secret::SecretStore;
 use flowtrigger::action::{Performer, PerformerOptions};
 use flowtrigger_core::flow::call::{Call, ExecCall, JqCall, KeepOutput};
 use flowtrigger_core::flow::confinement::Confinement;
-use flowtrigger_core::flow::jq::program::JqProgram;
+use flowtrigger_core::flow::jq::JqProgram;
 use flowtrigger_core::language::rendered_text::RenderedText;
 use serde_json::json;
 

@@ -13,7 +13,7 @@ use rustix::thread::set_no_new_privs;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 
-use flowtrigger_core::flow::jq::program::JqProgram;
+use flowtrigger_core::flow::jq::JqProgram;
 
 /// The first argument that starts the worker; no command has this name.
 pub(super) const ARGUMENT: &str = "--serve-jq";

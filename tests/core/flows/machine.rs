@@ -10,7 +10,7 @@ use std::time::Duration;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::flow::decide::{Decision, RunInput, StepCall, claimed_entry, decide};
-use flowtrigger_core::flow::jq::program::JqProgram;
+use flowtrigger_core::flow::jq::JqProgram;
 use flowtrigger_core::flow::step::Flow;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger_core::run::{Attempt, LogEntry, idempotency_key};
