@@ -1,5 +1,5 @@
 //! The engine: loads and reloads rules, accepts events and executes runs.
-//! Parsing, matching and the decision of a run's next step are in `core`.
+//! Parsing, matching and the decision of a run's next step are in `flowtrigger-core`.
 
 mod clock;
 mod commands;
@@ -43,7 +43,7 @@ pub use runner::report::{RunReport, StepReport};
 /// Limits of the engine, and how long it may take to stop.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
-    /// Concurrent runs. A run mostly waits for a server, so 16 leave two cores mostly idle, while a burst of
+    /// Concurrent runs. A run mostly waits for a server, so 16 runs use little of two cores, while a burst of
     /// events cannot flood a receiver or start an unlimited number of commands.
     pub concurrency: usize,
     /// Concurrent runs of one rule.

@@ -16,7 +16,7 @@ pub struct RuleFiles {
     pub errors: Vec<RuleFolderError>,
 }
 
-/// A folder that could not be read, or has no rule files.
+/// A folder that is missing, cannot be read, or has no rule files.
 #[derive(Debug)]
 pub enum RuleFolderError {
     Missing(PathBuf),
@@ -37,7 +37,7 @@ pub fn find(path: &Path) -> RuleFiles {
     found
 }
 
-/// One rule file and its test files. The path of a test file means its rule.
+/// One rule file and its test files. For the path of a test file, it is the rule file beside it.
 fn find_one(path: &Path) -> RuleFiles {
     let mut found = RuleFiles::default();
     let name = path.file_name().unwrap_or_default().to_string_lossy();

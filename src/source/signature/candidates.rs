@@ -12,7 +12,7 @@ use flowtrigger_core::config::verification::hmac::{
     Algorithm, HmacScheme, SignatureCount, SignatureEncoding,
 };
 
-/// A sender that replaces its secret signs twice. Limits the cost of a request with many signatures.
+/// More than one, because a sender that replaces its secret signs with both. Limits the cost of a request.
 const MAX_SIGNATURES: usize = 16;
 
 impl SignatureCandidates {
@@ -120,7 +120,7 @@ fn detect_form(text: &[u8]) -> Option<(Algorithm, SignatureEncoding)> {
 
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::Sha256, Algorithm::Sha512, Algorithm::Sha1];
 
-/// Lower case only, as all senders write it, so that a signature has exactly one text.
+/// Lower case only, as all senders write it, so that a signature has exactly one spelling.
 fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
     let (pairs, []) = text.as_chunks::<2>() else {
         return None;

@@ -1,11 +1,11 @@
-//! Errors of the read side: why nothing can be read, and why a question has no answer.
+//! Errors of the read side: why the history cannot be opened, and why a query failed.
 
 use std::path::PathBuf;
 
 use super::MAX_QUERY_TIME;
 use crate::store::RowError;
 
-/// Why there is nothing to read.
+/// Why the stored history cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryOpenError {
     #[error("`{}` does not exist: no daemon has stored anything here yet, and `flowtrigger run` stores nothing", .0.display())]

@@ -32,12 +32,12 @@ pub use run_detail::{GateAdmission, RuleAtPlanning, RunDetail, WindowDetail, Win
 /// space that it no longer needs.
 pub const MAX_QUERY_TIME: Duration = Duration::from_secs(20);
 
-/// Newest events among which a name is looked for that is nearly the one asked for.
+/// The newest events among which the nearest name is searched.
 const RECENT_EVENTS: usize = 5_000;
 /// Runs of one event that are listed.
 const RUNS_OF_EVENT: usize = 1_000;
 
-/// What a store keeps, for people who ask. It never writes, and a daemon never waits for it.
+/// The read side of a store. It never writes, and a daemon never waits for it.
 ///
 /// Methods block, for up to [`MAX_QUERY_TIME`]: async code calls them on a blocking thread. A value
 /// answers one question at a time; open another one to ask at the same time. What a daemon changes

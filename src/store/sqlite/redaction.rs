@@ -34,7 +34,7 @@ impl WriteTransaction<'_> {
         let sql = "SELECT body FROM events WHERE id = ?1";
         let body = self.connection.prepare_cached(sql)?;
         let body: String = { body }.query_row([event], |row| row.get(0))?;
-        // An event that cannot be read is left as it is; whoever reads it gets the error.
+        // An event that cannot be read is left as it is; reading it returns the error.
         let Ok(whole) = decode_event(&body) else {
             return Ok(());
         };

@@ -1,5 +1,5 @@
 //! Splits rule files into documents and reads each once.
-//! Documents with named flows or bundles are read first, so that every rule finds the flow that it runs.
+//! Documents that may have named flows or bundles are read first, so that every rule finds the flow that it runs.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub enum Content {
     Rule(Node, RuleVersion),
 }
 
-/// Texts of which a document with named flows or a bundle contains one.
+/// A document with named flows or a bundle contains at least one of these texts.
 const MARKERS: [&str; 3] = ["flows", "resources", "zis_template_version"];
 
 /// Splits rule files into their documents.

@@ -10,7 +10,7 @@ use crate::flow::confinement::Confinement;
 use crate::language::rendered_text::{RenderedJson, RenderedText};
 use crate::run::call_result::{CallFailure, CallResult, Reply};
 
-/// One thing to do outside. What every call is asked is answered here; `action` performs it.
+/// A call to something outside of the flow, with the properties that every call has. `action` performs it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
     Http(HttpCall),

@@ -1,4 +1,4 @@
-//! The control steps of a compiled flow: choices, loops, waits, named flows, jq, settings and catches.
+//! Parts of a compiled flow beside requests and commands: choices, loops, waits, flows, jq, settings, catches.
 //! Steps of rules and states of bundles both compile to these.
 
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub enum BranchTarget {
 }
 
 impl BranchTarget {
-    /// The steps of its own that it leads to.
+    /// The nested steps. `None` for a `Goto`.
     pub fn flow(&self) -> Option<&Flow> {
         match self {
             BranchTarget::Flow(flow) => Some(flow),
@@ -89,7 +89,7 @@ pub struct FlowCall {
     pub flow: Arc<Flow>,
     /// `vars.…` of the flow: the rule's, overridden by the flow's own.
     pub vars: Arc<Value>,
-    /// The variables that the caller passes, which override those.
+    /// The variables that the caller passes, which override `vars`.
     pub given: Option<JsonTemplate>,
 }
 

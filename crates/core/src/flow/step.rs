@@ -119,8 +119,7 @@ impl Step {
     }
 }
 
-/// What a step does. Everything that is asked of every action is answered here; what carries it out
-/// is `walk` for all but calls.
+/// What a step does, with the properties that every action has. `walk` executes all actions but calls.
 #[derive(Debug, Clone)]
 pub enum Action {
     Call(CallTemplate),

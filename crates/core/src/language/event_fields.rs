@@ -1,6 +1,6 @@
 //! The fields that events of a rule's types have according to the catalogue.
-//! A field is known if at least one of the types has it. Unknown fields and comparisons that can never
-//! hold are reported with this knowledge.
+//! A field is known if at least one of the types has it. `resolver` reports unknown fields and
+//! comparisons that can never hold by it.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

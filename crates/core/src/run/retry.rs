@@ -18,7 +18,7 @@ pub struct RetryPolicy {
 }
 
 /// The longest delay that `Retry-After` of a server can set.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600);
+const MAX_SERVER_DELAY: Duration = Duration::from_secs(3_600);
 
 impl RetryPolicy {
     /// The default of HTTP steps. Retries carry the same idempotency key, so a receiver can detect them.
@@ -47,7 +47,7 @@ impl RetryPolicy {
         let backoff = self
             .delay(attempts)
             .mul_f64(jitter(seed, &last.step, last.number));
-        let delay = backoff.max(requested.min(MAX_RETRY_AFTER));
+        let delay = backoff.max(requested.min(MAX_SERVER_DELAY));
         let due = SignedDuration::try_from(last.took.saturating_add(delay))
             .ok()
             .and_then(|after| last.started.checked_add(after).ok());

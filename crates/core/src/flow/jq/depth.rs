@@ -5,7 +5,7 @@ use jaq_core::load::lex::{StrPart, Tok, Token};
 
 /// The maximum depth of nested brackets.
 pub(super) const MAX_BRACKETS: usize = 40;
-/// The maximum number of brackets, operators and keywords on the path to one place. Needs half of a 2 MiB
+/// The maximum nesting by brackets, operators and keywords. At this depth the parser uses half of a 2 MiB
 /// stack in a development build.
 pub(super) const MAX_OPERATORS: usize = 120;
 
@@ -13,7 +13,7 @@ const KEYWORDS: [&str; 8] = ["if", "try", "reduce", "foreach", "label", "as", "a
 /// Symbols that do not nest.
 const FLAT: [&str; 4] = [".", ":", "?", ".."];
 
-/// The maximum number of open brackets; a string can contain programs in `\(…)`.
+/// The maximum number of open brackets, including those in `\(…)` inside strings.
 pub(super) fn brackets(program: &str) -> usize {
     let (mut open, mut most) = (Vec::new(), 0);
     let mut rest = program.chars();
@@ -49,7 +49,7 @@ fn after_comment(mut rest: &str) -> &str {
     }
 }
 
-/// The number of brackets, operators and keywords on the path to the deepest place.
+/// The number of brackets, operators and keywords around the most deeply nested token.
 pub(super) fn operators(tokens: &[Token<&str>]) -> usize {
     within(tokens, "")
 }

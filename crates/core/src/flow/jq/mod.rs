@@ -52,7 +52,7 @@ impl JqError {
     }
 }
 
-/// A program that stands in a rule or a bundle as it is; what can be found wrong before it runs is told.
+/// A jq program as written in a rule or a bundle. Reports the errors that can be found before it runs.
 /// `key` names it in messages.
 pub fn lower_program(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Template> {
     let text = diagnostics.text(node, key)?;

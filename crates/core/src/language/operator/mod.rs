@@ -1,6 +1,6 @@
-//! The operators of conditions: the shared types and the list of all operators.
-//! Each operator has its own file with context, evaluation, documentation and examples. A comparison
-//! that can never hold is reported at load.
+//! The operators of conditions: the shared types and the list of all operators. Each has its own file with
+//! parsing, documentation and examples; text, order and time operators share theirs (`text`, `order`, `time`).
+//! A comparison that can never hold is reported at load.
 
 pub(crate) mod after;
 pub(crate) mod before;

@@ -1,5 +1,5 @@
-//! Residual conditions as one array of numbers, in the order in which rules are tested. Most are a few
-//! predicates of which all must hold. Predicates are evaluated by the caller.
+//! Residual conditions as one array of numbers, in the order in which rules are tested. Most are
+//! conjunctions of a few predicates. Predicates are evaluated by the caller.
 
 use crate::matching::index::condition::IndexedCondition;
 use crate::matching::index::fast_check::FastCheck;
@@ -8,8 +8,8 @@ use crate::matching::index::fast_check::FastCheck;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckStart(pub u32);
 
-/// Words: a mark in the two highest bits. `all` and `any` hold the number of words that they span, a
-/// predicate its number, and a fast check its slot and question, followed by the words that it compares.
+/// A word has its kind in the two highest bits. The rest is the number of words that follow for `all` and
+/// `any`, the number of a predicate, or the slot and the test of a fast check. Its operands follow.
 #[derive(Debug, Default)]
 pub struct CheckProgram {
     words: Vec<u32>,
