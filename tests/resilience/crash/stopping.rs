@@ -1,4 +1,4 @@
-//! A daemon that is told to stop while it works, once or twice.
+//! A daemon that receives one or two stop signals while runs execute.
 
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::Receiver;

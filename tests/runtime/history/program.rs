@@ -1,5 +1,5 @@
 //! The built program on a data folder.
-//! It keeps the environment of whoever runs the tests away from it.
+//! The environment of the test run is not passed on to it.
 
 use std::path::Path;
 

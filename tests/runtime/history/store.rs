@@ -1,6 +1,5 @@
-//! What the store writes is what the history reads: a gate that closes, a run that dies and is told of,
-//! an event that led to nothing.
-//! Everything here went through the store; no row is made by hand.
+//! The history reads what the store wrote: a gate that suppresses, a run that dies with a notice, an event
+//! without a run. No row is made by hand.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Rules and configuration as they once were: an event is judged by those of its time.
-//! It refuses to look at the files of today.
+//! Revisions: an event is evaluated with the rules and the configuration of its time, not with the files
+//! of today.
 
 use flowtrigger::store::RevisionId;
 use flowtrigger::store::{History, SqliteHistory};

@@ -1,5 +1,5 @@
-//! The file that the history reads: beside a writer, at rest, where nothing can be written, and damaged.
-//! It refuses to write to it, whatever it finds.
+//! The database file of the history: beside a writer, without one, read-only, and damaged. Reading never
+//! changes it.
 
 use std::fs;
 
