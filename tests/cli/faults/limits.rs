@@ -156,7 +156,7 @@ fn paths_that_expand_too_far_are_rejected() {
         ),
         (path("$.raw[?@..[?@..[?@..a]]]"), "`..` in a filter"),
         (path("$.raw[?$..*]"), "searches the whole event again"),
-        (path(&ways), "more than 64 ways"),
+        (path(&ways), "more than 64 combinations"),
         (
             path(&format!("$.raw{}", "[?@".repeat(200))),
             "is not JSONPath",

@@ -62,7 +62,7 @@ fn a_list_is_a_table_and_says_how_to_see_more() {
     let said = flowtrigger(data.folder(), &["runs", "list", "--limit", "1"]);
     assert!(
         said.out
-            .ends_with("\nolder ones: add `--before 2`, or a larger `--limit`\n"),
+            .ends_with("\nolder runs: add `--before 2`, or a larger `--limit`\n"),
         "{said:?}"
     );
     let said = flowtrigger(
