@@ -1,5 +1,5 @@
 //! The tape: a flat list of JSON tokens, written in one pass over the bytes without building values.
-//! Accepts less than the parser ([`super::json`]): the scan returns `None` for whatever the parser would
+//! Accepts less than the parser ([`super::parse`]): the scan returns `None` for whatever the parser would
 //! reject, repair or warn about, and for some rare input. The parser then decides.
 
 pub(crate) mod scan;
