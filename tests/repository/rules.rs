@@ -1,10 +1,12 @@
 //! The shipped rules: they load without a diagnostic, each has tests and a schema line, and none needs an
 //! account. `flowtrigger test` runs their tests, in `tests/repository/readme.rs`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use flowtrigger_core::config::Config;
 use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::{EventInput, MatchScratch};
 use flowtrigger_testing::{repository, rules};
 
 const SCHEMA_LINE: &str = "# yaml-language-server: $schema=../schema/rule.schema.json";
@@ -62,6 +64,24 @@ fn each_rule_file_has_tests_and_a_schema_line() {
             path.display()
         );
     }
+}
+
+/// Whoever reads a rule can see it match: `flowtrigger dry-run --explain EXAMPLE`.
+#[test]
+fn each_rule_matches_a_shipped_example() {
+    let (_, set, _) = load();
+    let mut scratch = MatchScratch::default();
+    let mut unmatched: BTreeSet<&str> = set.rules.iter().map(|rule| rule.name.as_str()).collect();
+    for path in repository::files_below(repository::path("examples/events")) {
+        let bytes = repository::read(&path);
+        let Ok(evaluation) = set.evaluate(EventInput::bytes(bytes.as_bytes()), &mut scratch) else {
+            continue;
+        };
+        for rule in evaluation.matched() {
+            unmatched.remove(rule.name.as_str());
+        }
+    }
+    assert!(unmatched.is_empty(), "no example matches {unmatched:?}");
 }
 
 #[test]
