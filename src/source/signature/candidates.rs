@@ -110,7 +110,7 @@ fn decode(hmac: &HmacScheme, text: &[u8]) -> Result<Vec<u8>, HeaderFault> {
 /// The algorithm and encoding of a text that has the form of a signature.
 fn detect_form(text: &[u8]) -> Option<(Algorithm, SignatureEncoding)> {
     let of_size = |bytes: usize| ALGORITHMS.into_iter().find(|known| known.size() == bytes);
-    let hex = from_hex(&text.to_ascii_lowercase());
+    let hex = from_hex(text);
     if let Some(algorithm) = hex.and_then(|bytes| of_size(bytes.len())) {
         return Some((algorithm, SignatureEncoding::Hex));
     }
@@ -120,7 +120,7 @@ fn detect_form(text: &[u8]) -> Option<(Algorithm, SignatureEncoding)> {
 
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::Sha256, Algorithm::Sha512, Algorithm::Sha1];
 
-/// Lower case only, as all senders write it, so that a signature has exactly one spelling.
+/// Some senders write upper case. The decoded bytes are compared, so both spellings are one signature.
 fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
     let (pairs, []) = text.as_chunks::<2>() else {
         return None;
@@ -133,6 +133,7 @@ fn digit(byte: u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
         _ => None,
     }
 }
