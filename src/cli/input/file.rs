@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::input::ReadEventError;
 use flowtrigger_core::event::json::parse::parse;
+use flowtrigger_core::event::json::utf16::is_utf_16;
 
 /// The parts of one file, in order.
 pub struct InputFile {
@@ -60,6 +61,7 @@ impl InputFile {
             reader.read_to_end(&mut bytes).map(|_| None)
         });
         match read {
+            Ok(_) if is_utf_16(&bytes) => self.part(0, Err(utf_16_error(&self.name))),
             Ok(Some(lines)) => {
                 self.state = FileState::Open(reader, lines);
                 self.part(0, Ok(bytes))
@@ -130,6 +132,13 @@ fn is_complete(bytes: &[u8]) -> bool {
 fn is_yaml(file: &Path) -> bool {
     file.extension()
         .is_some_and(|end| end == "yaml" || end == "yml")
+}
+
+fn utf_16_error(name: &str) -> ReadEventError {
+    ReadEventError {
+        message: format!("`{name}`: this file is UTF-16, and events are UTF-8"),
+        help: Some("save it as UTF-8; in PowerShell, write it with `-Encoding utf8`".into()),
+    }
 }
 
 /// The error for a rule file in place of an event.

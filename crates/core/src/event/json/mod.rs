@@ -8,4 +8,5 @@ pub mod parse;
 pub(crate) mod repair;
 pub mod split;
 pub mod tape;
+pub mod utf16;
 pub mod value_ref;

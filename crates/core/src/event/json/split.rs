@@ -47,16 +47,26 @@ fn split_texts(bytes: &[u8]) -> Option<Vec<BatchItem>> {
 struct InputSegment<'a> {
     bytes: &'a [u8],
     above: usize,
+    /// The number of characters before it on its first line.
+    before: usize,
 }
 
 fn parse_part(part: &InputSegment) -> Vec<BatchItem> {
     match parse(part.bytes) {
         Ok(accepted) => split_array(accepted, part.bytes, part.above),
         Err(error) => {
+            let column = match error.line {
+                1 => error.column + part.before,
+                _ => error.column,
+            };
             let line = error.line + part.above;
             vec![BatchItem {
                 line,
-                outcome: Err(JsonError { line, ..error }),
+                outcome: Err(JsonError {
+                    line,
+                    column,
+                    ..error
+                }),
             }]
         }
     }
@@ -117,7 +127,11 @@ fn lines(bytes: &[u8]) -> Vec<InputSegment<'_>> {
     bytes
         .split(|byte| *byte == b'\n')
         .enumerate()
-        .map(|(above, bytes)| InputSegment { bytes, above })
+        .map(|(above, bytes)| InputSegment {
+            bytes,
+            above,
+            before: 0,
+        })
         .filter(|part| !part.bytes.trim_ascii().is_empty())
         .collect()
 }
@@ -126,7 +140,11 @@ fn lines(bytes: &[u8]) -> Vec<InputSegment<'_>> {
 fn texts(bytes: &[u8]) -> Vec<InputSegment<'_>> {
     let mut parts = Vec::new();
     let mut scan = DepthScanner::default();
-    let mut rest = InputSegment { bytes, above: 0 };
+    let mut rest = InputSegment {
+        bytes,
+        above: 0,
+        before: 0,
+    };
     let mut start = 0;
     for (at, byte) in bytes.iter().enumerate() {
         if scan.step(*byte) == DepthChange::Closed(0) {
@@ -136,9 +154,21 @@ fn texts(bytes: &[u8]) -> Vec<InputSegment<'_>> {
                 bytes: part,
                 ..rest
             });
+            let line = &part[part
+                .iter()
+                .rposition(|b| *b == b'\n')
+                .map_or(0, |at| at + 1)..];
+            let is_continued = line.len() == part.len();
+            // Continuation bytes of a character do not count.
+            let chars = line.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
+            let before = match is_continued {
+                true => rest.before + chars,
+                false => chars,
+            };
             rest = InputSegment {
                 bytes: after,
                 above,
+                before,
             };
             start = at + 1;
         }
@@ -229,6 +259,21 @@ mod tests {
                 Err(error) => (item.line, json!(error.to_string())),
             })
             .collect()
+    }
+
+    #[test]
+    fn an_error_in_a_later_text_has_its_column_in_the_line() {
+        for (text, line, column) in [
+            ("{\"kind\":\"t\"}}", 1, 13),
+            ("{\"k\":\"é\"} {\"b\" 1}", 1, 16),
+            ("{\"a\":1}\n{\"b\":2}}", 2, 8),
+            ("{\n\"a\":1} {\"b\":2}]", 2, 15),
+        ] {
+            let items = parse_many(text.as_bytes());
+            let errors = items.iter().filter_map(|item| item.outcome.as_ref().err());
+            let found: Vec<_> = errors.map(|error| (error.line, error.column)).collect();
+            assert_eq!(found, [(line, column)], "{text}");
+        }
     }
 
     #[test]
