@@ -68,8 +68,14 @@ pub fn url(source: &EventSource, to: Option<&str>, config: &Config) -> Result<Ur
         false => format!("http://{address}"),
     };
     let mut url = Url::parse(&absolute).map_err(|_| invalid())?;
-    if !["http", "https"].contains(&url.scheme()) || url.port() == Some(0) {
+    if !["http", "https"].contains(&url.scheme()) {
         return Err(invalid());
+    }
+    if url.port() == Some(0) {
+        let message = format!("the port of `{address}` is not known");
+        return Err(CommandError::usage(message).help(
+            "with port 0 the system chooses one, which the daemon prints when it starts; pass it: `--to http://127.0.0.1:PORT`",
+        ));
     }
     // A daemon that listens on all addresses is reached on loopback.
     match url.host() {
