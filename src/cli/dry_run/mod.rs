@@ -3,6 +3,7 @@
 
 mod gate_history;
 mod mock;
+mod unmatched;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::action::jq;
 use crate::cli::dry_run::gate_history::GateHistorySource;
+use crate::cli::dry_run::unmatched::UnmatchedSummary;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::input::{self, Input, InputEvent};
 use crate::cli::options::{Format, GlobalOptions};
@@ -169,6 +171,7 @@ fn answer_event(
     let event = evaluation.event();
     let asked = |rule: &Rule| args.rule.is_empty() || args.rule.contains(&rule.name);
     let subscribed = evaluation.subscribed().into_iter().map(|rule| &**rule);
+    let listening = evaluation.subscribed().len();
     let judged = subscribed
         .filter(|rule| asked(rule))
         .map(|rule| answer_for_rule(rule, evaluation, history, (mocks, &book.config)))
@@ -180,7 +183,7 @@ fn answer_event(
             answer["read"] = evaluation.read().as_str().into();
             writeln!(out, "{answer}")?;
         }
-        Format::Text => answer_text(event, &judged, args, book, out)?,
+        Format::Text => answer_text(event, (&judged, listening), args, book, out)?,
     }
     Ok(matched)
 }
@@ -261,7 +264,7 @@ fn answer_json(event: &Event, judged: &[RuleAnswer<'_>], args: &Args, book: &Rul
 
 fn answer_text(
     event: &Event,
-    judged: &[RuleAnswer<'_>],
+    (judged, listening): (&[RuleAnswer<'_>], usize),
     args: &Args,
     book: &Rulebook,
     out: &mut Output,
@@ -274,11 +277,18 @@ fn answer_text(
         plan::text(out, &j.plan, j.rule, (&book.config.outgoing, files))?;
     }
     if !judged.iter().any(|j| j.matched) {
-        writeln!(
-            out,
-            "\n{}",
-            summary_without_match(event, judged, args, book)
-        )?;
+        let holds = judged.iter().filter(|judged| judged.holds());
+        let summary = UnmatchedSummary {
+            source: &event.source,
+            event_type: &event.event_type,
+            named: args.rule.len(),
+            judged: judged.len(),
+            listening,
+            rules: book.rules.rules.len(),
+            disabled: holds.map(|judged| judged.rule.name.as_str()).collect(),
+            explained: args.explain,
+        };
+        writeln!(out, "\n{summary}")?;
     }
     Ok(())
 }
@@ -299,39 +309,6 @@ fn known_rules(names: &[String], book: &Rulebook) -> Result<(), CommandError> {
             None => failure,
         },
     )
-}
-
-/// The summary if no rule matched.
-fn summary_without_match(
-    event: &Event,
-    judged: &[RuleAnswer<'_>],
-    args: &Args,
-    book: &Rulebook,
-) -> String {
-    let event_type = &event.event_type;
-    match (judged.len(), args.explain) {
-        (0, _) => format!(
-            "no rule listens to {}/{event_type}; {} to other types",
-            event.source,
-            match book.rules.rules.len() {
-                1 => "1 rule listens".to_owned(),
-                n => format!("{n} rules listen"),
-            }
-        ),
-        _ if judged.iter().any(RuleAnswer::holds) => {
-            let holds = judged.iter().filter(|judged| judged.holds());
-            let names: Vec<&str> = holds.map(|judged| judged.rule.name.as_str()).collect();
-            format!("the matching rules are disabled: {}", names.join(", "))
-        }
-        (1, true) => format!("the one rule that listens to {event_type} did not match"),
-        (1, false) => {
-            format!("the one rule that listens to {event_type} did not match; --explain says why")
-        }
-        (n, true) => format!("none of the {n} rules that listen to {event_type} matched"),
-        (n, false) => {
-            format!("none of the {n} rules that listen to {event_type} matched; --explain says why")
-        }
-    }
 }
 
 /// Parses `path=value`. A value that is not JSON is text.
