@@ -1,29 +1,31 @@
-//! Reads YAML text into a tree of nodes with spans, one document at a time.
+//! Reads YAML 1.2 into a tree of nodes with spans, one document at a time.
 //! An invalid document does not affect the others. Deep nesting, alias bombs and duplicate keys are
 //! errors. This is the only module that uses the YAML crates.
 
+pub(crate) mod anchors;
 pub(crate) mod decode;
 pub mod duration;
-pub(crate) mod plain_reader;
+pub(crate) mod entries;
+pub(crate) mod reader;
+pub(crate) mod scalar;
 pub(crate) mod size;
 pub mod split;
 pub mod suggest;
 pub(crate) mod syntax_errors;
+pub(crate) mod syntax_messages;
+#[cfg(test)]
+mod tests;
 pub mod vocabulary;
 pub(crate) mod writer;
-pub(crate) mod yaml_reader;
 
 use std::cell::OnceCell;
 
-use serde::de::DeserializeSeed;
 use serde_json::{Number, Value};
-use serde_yaml::{DuplicateKeyPolicy, Location};
 
 use crate::diagnostic::{Diagnostics, FileId, Span};
 pub use crate::document::split::{DocumentText, chunks, only_documents};
-use crate::document::syntax_errors::{syntax_error, templates_in_comments};
+use crate::document::syntax_errors::{add_error, templates_in_comments};
 pub use crate::document::writer::write;
-use crate::document::yaml_reader::YamlReader;
 
 /// A YAML value and its span.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,56 +136,20 @@ pub fn read_chunk(
         return None;
     }
     let lines = LineIndex::new(file, chunk);
-    let node = match plain_reader::read(&lines) {
-        Some(node) => node,
-        None => read_any(&lines, diagnostics)?,
-    };
-    templates_in_comments(&node, &lines, diagnostics);
-    Some(node)
-}
-
-/// Reads any YAML and reports all errors.
-fn read_any(lines: &LineIndex<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
     let mut found = Vec::new();
-    let reader = YamlReader {
-        lines,
-        found: &mut found,
-    };
-    let text = lines.chunk.text;
-    let read =
-        serde_yaml::with_deserializer_from_str_with_options(text, options(text.len()), |yaml| {
-            reader.deserialize(yaml)
-        });
-    match read {
-        Ok(node) => {
-            found.into_iter().for_each(|found| diagnostics.push(found));
-            Some(node)
-        }
+    let read = reader::read(&lines, &mut found);
+    let node = match read {
+        Ok(node) => Some(node),
         Err(error) => {
-            diagnostics.push(syntax_error(&error, lines));
+            add_error(error, &lines, &mut found);
             None
         }
-    }
-}
-
-/// YAML 1.2 scalars; duplicate keys are passed through; limits on the size of the tree, because a document
-/// without aliases has fewer nodes than bytes.
-fn options(len: usize) -> serde_yaml::Options {
-    let budget = serde_yaml::budget! {
-        max_nodes: len.max(20_000),
-        max_events: len.max(20_000).saturating_mul(4),
-        max_aliases: 64,
-        max_depth: 48,
-        max_total_scalar_bytes: len.max(1 << 20).saturating_mul(2),
     };
-    serde_yaml::options! {
-        budget: budget,
-        duplicate_keys: DuplicateKeyPolicy::PassThrough,
-        strict_booleans: true,
-        leading_zero_numbers_as_strings: true,
-        underscored_numbers_as_strings: true,
-        with_snippet: false,
+    found.into_iter().for_each(|found| diagnostics.push(found));
+    if let Some(node) = &node {
+        templates_in_comments(node, &lines, diagnostics);
     }
+    node
 }
 
 /// Turns positions within a document into positions within its file.
@@ -209,28 +175,6 @@ impl<'a> LineIndex<'a> {
             let ends = self.chunk.text.match_indices('\n').map(|(end, _)| end + 1);
             std::iter::once(0).chain(ends).collect()
         })
-    }
-
-    /// Returns the span of a node, with its bytes.
-    fn span(&self, location: Location) -> Span {
-        let span = location.span();
-        let Some(offset) = span.byte_offset() else {
-            return self.error_span(location);
-        };
-        let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-        Span {
-            file: self.file,
-            line: self.chunk.line + number(location.line()).max(1),
-            column: number(location.column()).max(1),
-            start: self.chunk.start + number(offset),
-            len: number(span.byte_len().unwrap_or(0)),
-        }
-    }
-
-    /// Returns the span of an error, from its line and column; its byte offset is often wrong.
-    fn error_span(&self, location: Location) -> Span {
-        let number = |n: u64| usize::try_from(n).unwrap_or(1).max(1);
-        self.at(number(location.line()), number(location.column()))
     }
 
     /// Converts a line and a column of the document, both from 1, to a span in the file.

@@ -1,4 +1,5 @@
-//! Splits the text of a file into its YAML documents at `---` lines, without parsing them.
+//! Splits the text of a file into its YAML documents at `---` and `...` lines, without parsing them.
+//! Lines such as `%YAML 1.2` belong to the document after them.
 
 use std::ops::Range;
 
@@ -47,7 +48,7 @@ pub fn chunks(text: &str) -> impl Iterator<Item = DocumentText<'_>> {
     let (mut rest, mut start, mut line) = (Some(bare), 0, 0);
     std::iter::from_fn(move || {
         let text = rest?;
-        let end = first_separator(text);
+        let end = end_of_document(text);
         let (text, after) = text.split_at(end.unwrap_or(text.len()));
         let chunk = DocumentText {
             text,
@@ -78,16 +79,39 @@ pub fn only_documents(text: &str, keep: impl Fn(&str) -> bool) -> String {
     kept
 }
 
-/// Returns the start of the next document: a `---` line that is not the first line. Such a line cannot be
-/// part of a scalar.
-fn first_separator(text: &str) -> Option<usize> {
-    let mut breaks = text.match_indices("\n---").map(|(at, _)| at + 1);
-    breaks.find(|at| is_separator(&text[*at..]))
+/// Returns where the next document starts: at a `---` line that is not the first line, or after a `...` line.
+/// Such lines cannot be part of a scalar.
+fn end_of_document(text: &str) -> Option<usize> {
+    let (mut is_prologue, mut has_directive) = (true, false);
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        match line.as_bytes() {
+            [b'-', b'-', b'-', ..] if is_separator(line) => {
+                if start > 0 && !(is_prologue && has_directive) {
+                    return Some(start);
+                }
+                is_prologue = false;
+            }
+            [b'.', b'.', b'.', ..] if is_marker(line, "...") => {
+                return (end < text.len()).then_some(end);
+            }
+            [b'%', ..] => has_directive |= is_prologue,
+            [b'#' | b'\r' | b'\n', ..] => {}
+            _ => is_prologue = false,
+        }
+        start = end;
+    }
+    None
 }
 
 /// Whether a text starts with a separator line.
 fn is_separator(text: &str) -> bool {
-    text.strip_prefix("---")
+    is_marker(text, "---")
+}
+
+fn is_marker(text: &str, marker: &str) -> bool {
+    text.strip_prefix(marker)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
 }
 
@@ -121,6 +145,23 @@ mod tests {
             ]
         );
         assert_eq!(cut("a: |\n ---\n----\n"), [("a: |\n ---\n----\n", 0, 0)]);
+    }
+
+    #[test]
+    fn an_end_line_ends_a_document_and_directives_start_one() {
+        assert_eq!(
+            cut(
+                "%YAML 1.2\n---\na: 1\n...\nb: 2\n...\n# c\n%YAML 1.2\n--- # d\nc: 3\n---\nd: 4\n...\n"
+            ),
+            [
+                ("%YAML 1.2\n---\na: 1\n...\n", 0, 0),
+                ("b: 2\n...\n", 4, 23),
+                ("# c\n%YAML 1.2\n--- # d\nc: 3\n", 6, 32),
+                ("---\nd: 4\n...\n", 10, 59),
+            ]
+        );
+        assert_eq!(cut("a: |\n ...\n....\n").len(), 1);
+        assert_eq!(cut("# only a comment\n---\na: 1\n").len(), 2);
     }
 
     #[test]

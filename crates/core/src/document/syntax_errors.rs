@@ -1,7 +1,11 @@
-//! Diagnostics for YAML errors: invalid syntax, limits, and misread templates.
+//! Diagnostics for YAML errors: invalid syntax, limits, aliases, and misread templates.
 //! The help depends on the text near the error.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use granit_parser::{ErrorKind, ScanError};
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Span};
+use crate::document::reader::ReadError;
+use crate::document::syntax_messages::message;
 use crate::document::{LineIndex, Node, Yaml};
 
 pub fn unquoted_template(at: Span) -> Diagnostic {
@@ -19,34 +23,65 @@ pub fn duplicate(key: &str, at: Span, first: u32) -> Diagnostic {
     Diagnostic::error(Code::DuplicateKey, at, message).help(help)
 }
 
+/// The help for a `*` that was meant as text.
+pub fn unknown_alias(name: &str, at: Span, lines: &LineIndex<'_>) -> Diagnostic {
+    let text = lines.chunk.text;
+    let start = (at.start - lines.chunk.start) as usize;
+    let value = text.get(start..).unwrap_or_default();
+    let value = value.lines().next().unwrap_or_default();
+    let value = value.split(" #").next().unwrap_or_default();
+    let value = value.trim_end_matches([' ', ',', '}', ']']);
+    let message = format!("unknown anchor `{name}`: YAML reads `*` as a reference to an anchor");
+    let help = format!("put quotes around the whole value: \"{value}\"");
+    Diagnostic::error(Code::Syntax, at, message).help(help)
+}
+
+pub fn too_deep(at: Span) -> Diagnostic {
+    let message = "this document is nested deeper than 48 levels";
+    let help = "use fewer levels: a list means any of, `none` negates several";
+    Diagnostic::error(Code::Syntax, at, message).help(help)
+}
+
+pub fn too_large(at: Span) -> Diagnostic {
+    let message = "this document exceeds the limit on size or aliases";
+    let help = "write the values out; a few aliases are fine, aliases of aliases multiply";
+    Diagnostic::error(Code::Syntax, at, message).help(help)
+}
+
 /// Reports texts such as `text: #{{ ticket.id }}`, which YAML reads as null and a comment.
 pub fn templates_in_comments(node: &Node, lines: &LineIndex<'_>, diagnostics: &mut Diagnostics) {
-    let text = lines.chunk.text;
-    if !text.contains("#{{") {
+    if !lines.chunk.text.contains("#{{") {
         return;
     }
     let mut scalars = Vec::new();
     spans(node, &mut scalars);
-    for (number, line) in text.lines().enumerate() {
-        let Some(found) = line.find(" #{{").map(|found| found + 1) else {
+    for at in comment_templates(lines) {
+        let inside = |&(start, end): &(u32, u32)| (start..end).contains(&at.start);
+        if !scalars.iter().any(inside) {
+            diagnostics.push(template_in_comment(at));
+        }
+    }
+}
+
+/// Returns where ` #{{` stands in lines that are not only a comment.
+fn comment_templates(lines: &LineIndex<'_>) -> Vec<Span> {
+    let mut found = Vec::new();
+    for (number, line) in lines.chunk.text.lines().enumerate() {
+        let Some(start) = line.find(" #{{").map(|start| start + 1) else {
             continue;
         };
-        let at = lines.at(number + 1, line[..found].chars().count() + 1);
-        let inside = scalars
-            .iter()
-            .any(|&(start, end)| (start..end).contains(&at.start));
-        if inside || line.trim_start().starts_with('#') {
-            continue;
+        if !line.trim_start().starts_with('#') {
+            let at = lines.at(number + 1, line[..start].chars().count() + 1);
+            found.push(Span { len: 3, ..at });
         }
-        diagnostics.push(
-            Diagnostic::error(
-                Code::UnquotedTemplate,
-                Span { len: 3, ..at },
-                "YAML reads `#{{ …` as a comment, so this text is cut off",
-            )
-            .help("put quotes around the whole value: \"#{{ … }}\""),
-        );
     }
+    found
+}
+
+fn template_in_comment(at: Span) -> Diagnostic {
+    let message = "YAML reads `#{{ …` as a comment, so this text is cut off";
+    let help = "put quotes around the whole value: \"#{{ … }}\"";
+    Diagnostic::error(Code::UnquotedTemplate, at, message).help(help)
 }
 
 /// Collects the start and end of every text of a document.
@@ -59,31 +94,70 @@ fn spans(node: &Node, found: &mut Vec<(u32, u32)>) {
     }
 }
 
-pub fn syntax_error(error: &serde_yaml::Error, lines: &LineIndex<'_>) -> Diagnostic {
-    let at = error.location().map_or_else(
-        || Span {
-            file: lines.file,
-            line: lines.chunk.line + 1,
-            column: 1,
-            start: lines.chunk.start,
-            len: 0,
-        },
-        |location| lines.error_span(location),
-    );
-    let message = error.without_snippet().to_string();
-    if let Some(limit) = limit_error(&message, at) {
-        return limit;
+/// Adds the error after which a document could not be read.
+pub fn add_error(error: ReadError, lines: &LineIndex<'_>, found: &mut Vec<Diagnostic>) {
+    let error = match error {
+        ReadError::Scan(error) => error,
+        ReadError::Limit(limit) => return found.push(limit),
+    };
+    let at = lines.at(error.marker().line().max(1), error.marker().col() + 1);
+    // An unquoted `{{ … }}` or `*word` on this line was reported: the rest of the line causes this error.
+    let is_cause = |d: &Diagnostic| d.severity == Severity::Error && d.at.line + 1 >= at.line;
+    if found
+        .iter()
+        .any(|d| is_cause(d) && d.code != Code::DuplicateKey)
+    {
+        return;
+    }
+    match error.kind() {
+        ErrorKind::RecursionLimitExceeded => found.push(too_deep(at)),
+        _ => found.extend(syntax_errors(&error, at, lines)),
+    }
+}
+
+fn syntax_errors(error: &ScanError, at: Span, lines: &LineIndex<'_>) -> Vec<Diagnostic> {
+    // In brackets, the comment hides the closing bracket, which is reported on a later line.
+    let cut: Vec<Diagnostic> = comment_templates(lines)
+        .into_iter()
+        .filter(|cut| cut.line <= at.line && !is_quoted(lines, *cut))
+        .map(template_in_comment)
+        .collect();
+    if !cut.is_empty() {
+        return cut;
     }
     if let Some(error) = json_error(lines) {
-        return error;
+        return vec![error];
     }
     if let Some(template) = unquoted_near(lines, at) {
-        return unquoted_template(template);
+        return vec![unquoted_template(template)];
     }
-    let message = message.split(" at line ").next().unwrap_or(&message);
-    let first = message.lines().next().unwrap_or(message).trim();
-    Diagnostic::error(Code::Syntax, at, format!("not valid YAML: {first}"))
-        .maybe_help(syntax_help(first, lines, at))
+    let index = at.line.saturating_sub(lines.chunk.line + 1) as usize;
+    let mut text = lines.chunk.text.lines().skip(index.saturating_sub(1));
+    let (above, line) = match index {
+        0 => (None, text.next()),
+        _ => (text.next(), text.next()),
+    };
+    let (message, help) = message(error.kind(), line.unwrap_or_default(), above);
+    let error = Diagnostic::error(Code::Syntax, at, format!("not valid YAML: {message}"));
+    vec![error.help(help)]
+}
+
+/// Whether a position is within quotes, by the quotes before it on its line.
+fn is_quoted(lines: &LineIndex<'_>, at: Span) -> bool {
+    let start = (at.start - lines.chunk.start) as usize;
+    let before = &lines.chunk.text[..start];
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let mut open = None;
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        match (open, c) {
+            (None, '"' | '\'') => open = Some(c),
+            (Some('"'), '\\') => drop(chars.next()),
+            (Some(quote), c) if c == quote => open = None,
+            (_, _) => {}
+        }
+    }
+    open.is_some()
 }
 
 /// Returns the JSON error of a text that was meant as JSON: it begins with an object with a quoted key.
@@ -109,21 +183,6 @@ fn json_error(lines: &LineIndex<'_>) -> Option<Diagnostic> {
     Some(diagnostic.help(help))
 }
 
-fn limit_error(message: &str, at: Span) -> Option<Diagnostic> {
-    let text = message.to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    let (message, help) = if says(&["depth", "recursion"]) {
-        let help = "use fewer levels: a list means any of, `none` negates several";
-        ("this document is nested deeper than 48 levels", help)
-    } else if says(&["budget", "alias"]) {
-        let help = "write the values out; a few aliases are fine, aliases of aliases multiply";
-        ("this document exceeds the limit on size or aliases", help)
-    } else {
-        return None;
-    };
-    Some(Diagnostic::error(Code::Syntax, at, message).help(help))
-}
-
 /// Returns the unquoted template that caused the error, on this line or the one above:
 /// `url: {{ vars.base }}/path`.
 fn unquoted_near(lines: &LineIndex<'_>, at: Span) -> Option<Span> {
@@ -141,28 +200,4 @@ fn unquoted_near(lines: &LineIndex<'_>, at: Span) -> Option<Span> {
         Some(Span { len: 2, ..at })
     });
     found.next()
-}
-
-/// Whether a key is indented deeper than the `key: value` above it, which already has a value.
-fn is_deeper_key(line: &str, above: Option<&str>) -> bool {
-    let indent = |line: &str| line.len() - line.trim_start().len();
-    let one_colon = line.matches(": ").count() + usize::from(line.trim_end().ends_with(':')) == 1;
-    one_colon && above.is_some_and(|above| above.contains(": ") && indent(line) > indent(above))
-}
-
-fn syntax_help(message: &str, lines: &LineIndex<'_>, at: Span) -> Option<String> {
-    let index = at.line.saturating_sub(lines.chunk.line + 1) as usize;
-    let line = lines.chunk.text.lines().nth(index).unwrap_or_default();
-    if line.starts_with('\t') || line.trim_start_matches(' ').starts_with('\t') {
-        return Some("indent with spaces; YAML allows no tabs there".into());
-    }
-    if message.to_lowercase().contains("mapping values") {
-        if is_deeper_key(line, lines.chunk.text.lines().nth(index.wrapping_sub(1))) {
-            let help =
-                "indent this key like the one above; a key with a value cannot hold keys as well";
-            return Some(help.into());
-        }
-        return Some("put quotes around a text that contains `: `".into());
-    }
-    Some("check indentation, quotes and brackets on this line and the one above".into())
 }
