@@ -7,7 +7,7 @@ use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
 use serde_json::Value;
 
-use crate::path::{ENVELOPE, PathError, PathKind, PathSegment, Resolved, Root, cost};
+use crate::path::{ENVELOPE, PathError, PathKind, PathSegment, Resolved, Root, cost, syntax};
 
 pub fn parse(text: &str) -> Result<PathKind, PathError> {
     let help = "for a plain field write it dotted from the event's body: `ticket.id`";
@@ -40,11 +40,11 @@ pub fn parse_in_document(text: &str) -> Result<PathKind, PathError> {
 fn read(text: &str, help: &str) -> Result<JpQuery, PathError> {
     cost::check_text(text)?;
     let query = parse_json_path(text).map_err(|error| PathError {
-        message: format!(
-            "`{text}` is not JSONPath: {}",
-            first_line(&error.to_string())
-        ),
-        help: Some(help.into()),
+        message: syntax::message(text, &error.to_string()),
+        help: Some(syntax::corrected(text).map_or_else(
+            || help.to_owned(),
+            |corrected| format!("did you mean `{corrected}`?"),
+        )),
     })?;
     cost::check(text, &query)?;
     Ok(query)
@@ -53,6 +53,26 @@ fn read(text: &str, help: &str) -> Result<JpQuery, PathError> {
 /// Returns the keys before the first segment that can select several nodes.
 fn start(query: &JpQuery) -> Vec<PathSegment> {
     query.segments.iter().map_while(singular_key).collect()
+}
+
+/// Returns what to write instead of a dotted path with brackets, such as `alerts[0].x`.
+pub fn instead_of_brackets(text: &str) -> Option<String> {
+    let query = format!("$.input.ticket_event.{text}");
+    let query = match parse_json_path(&query) {
+        Ok(_) => Some(query),
+        Err(_) => syntax::corrected(&query),
+    };
+    let parsed = query
+        .as_deref()
+        .and_then(|query| parse_json_path(query).ok());
+    let keys = parsed.as_ref().and_then(singular);
+    let names = keys.iter().flatten().skip(2).map(|key| key.name.as_str());
+    let dotted = names.collect::<Vec<_>>().join(".");
+    match (query, dotted.is_empty()) {
+        (Some(query), false) => Some(format!("write `{dotted}`, or JSONPath: `{query}`")),
+        (Some(query), true) => Some(format!("write JSONPath: `{query}`")),
+        (None, _) => Some("write an index between dots: `alerts.0.name`".into()),
+    }
 }
 
 /// Returns the key below `$.input` that a query names.
@@ -68,15 +88,6 @@ pub fn body_key(text: &str) -> Option<String> {
 /// Returns the single location below which a query searches; `None` if it searches the whole event.
 pub fn below(query: &JpQuery) -> Option<PathKind> {
     path_in_event("", start(query)).ok()
-}
-
-fn first_line(message: &str) -> String {
-    let line = message
-        .lines()
-        .map(str::trim)
-        .rfind(|line| !line.is_empty());
-    let line = line.map(|line| line.trim_start_matches("= "));
-    line.unwrap_or("it cannot be read").to_owned()
 }
 
 /// Returns the keys of a singular query.

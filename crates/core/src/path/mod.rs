@@ -7,6 +7,7 @@ pub(crate) mod jsonpath;
 pub mod redact;
 pub mod scope;
 pub mod set;
+pub(crate) mod syntax;
 #[cfg(test)]
 mod tests;
 
@@ -374,13 +375,9 @@ fn check_spelling(text: &str) -> Result<(), PathError> {
         );
     }
     if text.contains('[') {
-        let dotted = text.replace('[', ".").replace([']', '"', '\''], "");
-        let dotted = dotted.trim_matches('.');
         return fail(
             format!("`{text}` is not a dotted path"),
-            Some(format!(
-                "write `{dotted}`, or JSONPath: `$.input.ticket_event.{dotted}`"
-            )),
+            jsonpath::instead_of_brackets(text),
         );
     }
     if text
