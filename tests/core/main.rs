@@ -11,3 +11,4 @@ mod hostile_input;
 mod many_rules;
 mod matching;
 mod mistakes;
+mod suggestions;

@@ -138,6 +138,11 @@ pub struct Span {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct FileId(pub u32);
 
+impl FileId {
+    /// Stands for the environment variables, which have no file.
+    pub const ENVIRONMENT: FileId = FileId(u32::MAX);
+}
+
 /// The files that spans point into.
 #[derive(Debug, Clone, Default)]
 pub struct Files {
@@ -169,7 +174,10 @@ impl Files {
     }
 
     pub fn name(&self, id: FileId) -> &str {
-        self.get(id).map_or("", |file| &file.name)
+        match id {
+            FileId::ENVIRONMENT => "environment",
+            id => self.get(id).map_or("", |file| &file.name),
+        }
     }
 
     /// `file:line:column`, which editors and terminals can open.

@@ -4,6 +4,7 @@
 mod public_listener;
 mod unset_secrets;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -74,13 +75,13 @@ fn read(places: &RulebookPaths) -> LoadedRulebook {
 
 fn summary(loaded: &LoadedRulebook) -> String {
     let (rulebook, diagnostics) = (&loaded.rulebook, &loaded.diagnostics);
-    let files = number(rulebook.rule_files.len(), "file");
     if diagnostics.has_errors() {
-        return match rulebook.rule_files.is_empty() {
-            true => counted(diagnostics),
-            false => format!("{} in {files}", counted(diagnostics)),
-        };
+        let named = diagnostics.iter().map(|found| found.at.file);
+        let named = named.filter(|file| rulebook.files.get(*file).is_some());
+        let files = number(named.collect::<BTreeSet<_>>().len(), "file");
+        return format!("{} in {files}", counted(diagnostics));
     }
+    let files = number(rulebook.rule_files.len(), "file");
     let rules = number(rulebook.rules.rules.len(), "rule");
     let found = match diagnostics.warnings() {
         0 => "no errors".to_owned(),

@@ -12,7 +12,7 @@ use crate::document::suggest;
 use crate::document::{Node, Yaml};
 use crate::event::catalogue::event_type::EventType;
 use crate::event::format::custom::TypeRule;
-use crate::language::event_fields::EventFields;
+use crate::language::event_fields::{EventFields, EventTypes};
 use crate::rule::event_pattern::TypePattern;
 
 pub fn lower_source(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {
@@ -103,9 +103,13 @@ fn lower_each(
     cx: &mut Compiler<'_>,
 ) -> Option<Vec<TypePattern>> {
     let (mut patterns, mut types, mut open) = (Vec::new(), Vec::new(), false);
+    let mut unknown = Vec::new();
     for node in nodes {
         let text = cx.text(node, "event_type");
-        match text.and_then(|text| lower_type(&text, node, source, cx)) {
+        match text
+            .as_deref()
+            .and_then(|text| lower_type(text, node, source, cx))
+        {
             Some((pattern, Some(more))) => {
                 patterns.push(pattern);
                 types.extend(more);
@@ -114,15 +118,39 @@ fn lower_each(
                 patterns.push(pattern);
                 open = true;
             }
-            // The intended type may have any field.
-            None => open = true,
+            None => unknown.extend(text),
         }
     }
-    cx.names.fields = match open {
-        true => EventFields::Open,
-        false => EventFields::Of(types.into_iter().collect()),
+    cx.names.fields = match (open, unknown.is_empty()) {
+        (true, _) => EventFields::Open,
+        (false, true) => EventFields::Of(types.into_iter().collect()),
+        (false, false) => assumed_fields(types, &unknown, source, cx),
     };
     (patterns.len() == nodes.len()).then_some(patterns)
+}
+
+/// Returns the fields of a rule with unknown types: what no type of their families has is a mistake in any
+/// case. The intended type may have any field if its family is not known either.
+fn assumed_fields(
+    mut types: Vec<EventType>,
+    unknown: &[String],
+    source: Option<&str>,
+    cx: &Compiler<'_>,
+) -> EventFields {
+    let catalogue = &cx.config.catalogue;
+    let mut families = BTreeSet::new();
+    for text in unknown {
+        let family = text.split('.').next().unwrap_or_default();
+        let pattern = format!("{family}.*");
+        let known = source.map(|source| catalogue.matching(source, &pattern));
+        match known.filter(|known| !known.is_empty()) {
+            Some(known) => types.extend(known.into_iter().cloned()),
+            None => return EventFields::Open,
+        }
+        families.insert(pattern);
+    }
+    let families = Vec::from_iter(families).join(", ");
+    EventFields::Of(EventTypes::assumed(types, families))
 }
 
 /// Lowers one type or family. Returns it with the known types it covers, or with None if events of any
@@ -290,6 +318,10 @@ fn resolve_type(
     }
     if let Some(help) = ticket_updated_help(source, text) {
         return Err(help);
+    }
+    let plain = text.strip_prefix("ticket.").unwrap_or(text);
+    if let Some(help) = suggest::for_event_type(plain).filter(|_| source == "support") {
+        return Err(help.into());
     }
     let webhook = text.strip_prefix("zen:event-type:").unwrap_or(text);
     let other = catalogue

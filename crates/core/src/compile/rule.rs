@@ -77,6 +77,11 @@ fn reject_other_documents(node: &Node, diagnostics: &mut Diagnostics) -> bool {
             Diagnostic::error(Code::WrongType, node.at, "this is an event, not a rule")
                 .help("pass it to `run` or `dry-run` as an event file; `--rules` takes rule files")
         }
+        Yaml::Map(entries) if wraps_rules(entries) => {
+            let at = entries.first().map_or(node.at, |entry| entry.key_at);
+            Diagnostic::error(Code::WrongType, at, "a document is one rule, found a list of rules")
+                .help("remove the first line and write each rule as a document of its own, not indented, with a line `---` between them")
+        }
         Yaml::Map(entries) if contains_flows(entries) => Diagnostic::error(
             Code::WrongType,
             node.at,
@@ -104,6 +109,20 @@ fn reject_other_documents(node: &Node, diagnostics: &mut Diagnostics) -> bool {
 fn is_event(entries: &[Entry]) -> bool {
     let has = |key: &str| entries.iter().any(|entry| entry.key == key);
     has("input") || has("webhook_event_id") || (has("detail") && !has("flow"))
+}
+
+/// Whether a document is a list of rules under one key: `rules: [ … ]`.
+fn wraps_rules(entries: &[Entry]) -> bool {
+    let is_rule = |node: &Node| {
+        ["event_type", "event_source", "flow", "when"]
+            .iter()
+            .any(|key| node.get(key).is_some())
+    };
+    let [only] = entries else {
+        return false;
+    };
+    let rules = only.value.as_list().unwrap_or_default();
+    JOBSPEC.get(&only.key).is_none() && rules.iter().any(is_rule)
 }
 
 /// Whether a document has named flows under `flow`, and no key that only a rule has:

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::config::mode::Mode;
 use crate::config::{Config, connection};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::document::suggest::nearest;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Span};
+use crate::document::suggest::{for_environment, nearest};
 use crate::secret::SecretSource;
 
 const PREFIX: &str = "FLOWTRIGGER_";
@@ -40,9 +40,12 @@ const COMMAND_VARIABLES: [&str; 5] = [
 pub fn overlay(
     environment: &BTreeMap<String, String>,
     config: &mut Config,
-    at: Span,
     diagnostics: &mut Diagnostics,
 ) {
+    let at = Span {
+        file: FileId::ENVIRONMENT,
+        ..Span::default()
+    };
     for (variable, value) in environment {
         let Some(setting) = variable.strip_prefix(PREFIX) else {
             continue;
@@ -82,6 +85,9 @@ fn is_known(variable: &str, setting: &str, config: &Config) -> bool {
 /// A warning, not an error: another program may use the variable.
 fn unknown(variable: &str, setting: &str, at: Span) -> Diagnostic {
     let message = format!("unknown environment variable `{variable}`");
+    if let Some(help) = for_environment(setting) {
+        return Diagnostic::warning(Code::UnknownKey, at, message).help(help);
+    }
     let head = setting.split('_').next().unwrap_or_default();
     let known = SETTINGS.iter().map(|known| known.trim_end_matches('_'));
     let near = nearest(head, known).and_then(|near| {
@@ -177,7 +183,7 @@ mod tests {
     fn reported(variable: &str, config: &mut Config) -> Vec<Diagnostic> {
         let mut diagnostics = Diagnostics::default();
         let environment = BTreeMap::from([(variable.to_owned(), "x".to_owned())]);
-        overlay(&environment, config, Span::default(), &mut diagnostics);
+        overlay(&environment, config, &mut diagnostics);
         diagnostics.sorted()
     }
 
@@ -188,12 +194,17 @@ mod tests {
             ("FLOWTRIGGER_MODES", "`FLOWTRIGGER_MODE`"),
             ("FLOWTRIGGER_VAR_DESK", "`FLOWTRIGGER_VARS_…`"),
             ("FLOWTRIGGER_SECRETS_X", "`FLOWTRIGGER_SECRET_…`"),
+            ("FLOWTRIGGER_PORT", "`FLOWTRIGGER_LISTEN`"),
+            ("FLOWTRIGGER_LOG", "`--log debug`"),
+            ("FLOWTRIGGER_LOG_FORMAT", "`--log-format json`"),
             (
-                "FLOWTRIGGER_PORT",
+                "FLOWTRIGGER_ZZZ",
                 "the known variables are `FLOWTRIGGER_MODE`",
             ),
         ] {
-            let help = reported(variable, &mut config)[0].help.clone();
+            let found = reported(variable, &mut config);
+            assert_eq!(found[0].at.file, FileId::ENVIRONMENT, "{variable}");
+            let help = found[0].help.clone();
             assert!(
                 help.as_ref().is_some_and(|help| help.contains(near)),
                 "{help:?}"
@@ -234,7 +245,7 @@ mod tests {
             let mut diagnostics = Diagnostics::default();
             let variable = format!("FLOWTRIGGER_VARS_{name}");
             let environment = BTreeMap::from([(variable.clone(), value.to_owned())]);
-            overlay(&environment, &mut config, Span::default(), &mut diagnostics);
+            overlay(&environment, &mut config, &mut diagnostics);
             match wanted {
                 Some(wanted) => assert_eq!(config.vars[name.to_lowercase()], wanted),
                 None => {

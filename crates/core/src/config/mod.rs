@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Report, Span};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Report};
 use crate::document;
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
@@ -205,16 +205,10 @@ pub fn parse(
         let message = "flowtrigger.yaml must be a single document";
         diagnostics.push(Diagnostic::error(Code::InvalidValue, second.at, message));
     }
-    let start = Span {
-        file,
-        line: 1,
-        column: 1,
-        ..Span::default()
-    };
     if let Some(document) = documents.first() {
         lower(document, &mut config, diagnostics);
     }
-    environment::overlay(environment, &mut config, start, diagnostics);
+    environment::overlay(environment, &mut config, diagnostics);
     integrations::check(&config, diagnostics);
     config.whole = diagnostics.errors() == before;
     config

@@ -26,6 +26,17 @@ struct Synonyms {
     bundle_keys: SuggestionTable,
     jq_names: SuggestionTable,
     template_filters: SuggestionTable,
+    /// Functions and methods of other template languages.
+    template_functions: SuggestionTable,
+    template_tests: SuggestionTable,
+    /// Statements of other template languages: `{% assign … %}`.
+    template_statements: SuggestionTable,
+    /// Operators of other languages in an expression that cannot be read.
+    template_spellings: SuggestionTable,
+    /// Names of events of other systems, by the type without its family.
+    event_types: SuggestionTable,
+    /// Environment variables without the prefix `FLOWTRIGGER_`.
+    environment: SuggestionTable,
     /// Keys of one mapping, by the name of its vocabulary: what `window` means depends on the mapping.
     mappings: FxHashMap<String, SuggestionTable>,
 }
@@ -82,6 +93,11 @@ pub fn for_key(word: &str, words: &Vocabulary) -> Option<String> {
     look_up(&SYNONYMS.keys, word).or_else(|| did_you_mean(near))
 }
 
+/// Returns what to write instead of a word in a mapping, by the name of its vocabulary.
+pub fn in_mapping(word: &str, mapping: &str) -> Option<String> {
+    look_up(SYNONYMS.mappings.get(mapping)?, word)
+}
+
 pub fn for_field(dotted: &str) -> Option<String> {
     for envelope in [
         "input.ticket_event.",
@@ -128,6 +144,41 @@ pub fn for_template_filter(name: &str) -> Option<&'static str> {
     find(&SYNONYMS.template_filters, name)
 }
 
+/// Returns what to write instead of a function or method of a template.
+pub fn for_template_function(name: &str) -> Option<&'static str> {
+    find(&SYNONYMS.template_functions, name)
+}
+
+pub fn for_template_test(name: &str) -> Option<&'static str> {
+    find(&SYNONYMS.template_tests, name)
+}
+
+pub fn for_template_statement(name: &str) -> Option<&'static str> {
+    find(&SYNONYMS.template_statements, name)
+}
+
+/// Returns what to write instead of the first operator of another language in an expression.
+pub fn for_template_spelling(expression: &str) -> Option<&'static str> {
+    let found = SYNONYMS.template_spellings.iter().find(|suggestion| {
+        let words = match &suggestion.words {
+            Words::Group(name) => &SYNONYMS.groups[name],
+            Words::List(words) => words,
+        };
+        words.iter().any(|word| expression.contains(word.as_str()))
+    });
+    found.map(|suggestion| suggestion.help.as_str())
+}
+
+/// Returns the event type for a name of another system, such as `ticket.solved`.
+pub fn for_event_type(name: &str) -> Option<&'static str> {
+    find(&SYNONYMS.event_types, &name.to_lowercase())
+}
+
+/// Returns the setting for an environment variable, without the prefix `FLOWTRIGGER_`.
+pub fn for_environment(variable: &str) -> Option<&'static str> {
+    find(&SYNONYMS.environment, variable)
+}
+
 /// Returns the known word that is most similar to a word, if any is similar enough.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
@@ -166,6 +217,12 @@ mod tests {
             &SYNONYMS.bundle_keys,
             &SYNONYMS.jq_names,
             &SYNONYMS.template_filters,
+            &SYNONYMS.template_functions,
+            &SYNONYMS.template_tests,
+            &SYNONYMS.template_statements,
+            &SYNONYMS.template_spellings,
+            &SYNONYMS.event_types,
+            &SYNONYMS.environment,
         ];
         let tables = SYNONYMS.mappings.values().chain(common);
         for suggestion in tables.flatten() {

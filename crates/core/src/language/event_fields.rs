@@ -1,5 +1,5 @@
 //! The fields that events of a rule's types have according to the catalogue.
-//! A field is known if at least one of the types has it. `resolver` reports unknown fields and
+//! A field is known if at least one of the types lists it. `resolver` reports unknown fields and
 //! comparisons that can never hold by it.
 
 use std::cell::RefCell;
@@ -32,8 +32,19 @@ pub struct EventTypes(Rc<EventTypesInner>);
 #[derive(Debug, Default)]
 struct EventTypesInner {
     types: Vec<EventType>,
+    /// The families of these types, if the rule's own types are not known.
+    assumed: Option<String>,
     checks: RefCell<HashMap<String, FieldCheck>>,
-    only: RefCell<HashMap<String, Option<String>>>,
+    absences: RefCell<HashMap<String, Option<Absence>>>,
+}
+
+/// Why events of a rule's types may lack a field that some of them have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absence {
+    /// Only some types or formats have it, as described.
+    Only(String),
+    /// No type lists it, but the described types may have fields that are not listed.
+    Unlisted(String),
 }
 
 /// Identifies an [`EventTypes`] by its address. It owns a clone, so that the address is not reused while
@@ -85,14 +96,37 @@ impl EventTypes {
         check
     }
 
+    /// Returns types whose names are not known: all types of these families.
+    pub fn assumed(types: Vec<EventType>, families: String) -> Self {
+        Self(Rc::new(EventTypesInner {
+            types,
+            assumed: Some(families),
+            ..EventTypesInner::default()
+        }))
+    }
+
     fn look_up(&self, dotted: &str) -> FieldCheck {
         let (mut known, mut suggestion) = (Vec::new(), None);
+        let (mut open, mut inside, mut lacking) = (Vec::new(), false, false);
         for event_type in self.types() {
             match event_type.field(dotted) {
-                FieldLookup::Open => return FieldCheck::Open,
+                FieldLookup::Open if event_type.lists_parent(dotted) => inside = true,
+                FieldLookup::Open => open.push(event_type),
                 FieldLookup::Known(field) => known.push(field.clone()),
-                FieldLookup::Unknown { nearest } => suggestion = suggestion.or(nearest),
+                FieldLookup::Unknown { nearest } => {
+                    lacking = true;
+                    suggestion = suggestion.or(nearest);
+                }
             }
+        }
+        if inside || (!open.is_empty() && (!known.is_empty() || !lacking)) {
+            return FieldCheck::Open;
+        }
+        if !open.is_empty() {
+            return FieldCheck::Unlisted {
+                nearest: suggestion,
+                types: describe_types(&open),
+            };
         }
         if known.is_empty() && !self.types().is_empty() {
             return FieldCheck::Unknown {
@@ -103,33 +137,47 @@ impl EventTypes {
         FieldCheck::Known(known)
     }
 
-    fn only(&self, dotted: &str) -> Option<String> {
-        if let Some(only) = self.0.only.borrow().get(dotted) {
-            return only.clone();
+    fn absence(&self, dotted: &str) -> Option<Absence> {
+        if let Some(known) = self.0.absences.borrow().get(dotted) {
+            return known.clone();
         }
-        let only = self.find_only(dotted);
-        let mut known = self.0.only.borrow_mut();
-        known.insert(dotted.to_owned(), only.clone());
-        only
+        let absence = self.find_absence(dotted);
+        let mut known = self.0.absences.borrow_mut();
+        known.insert(dotted.to_owned(), absence.clone());
+        absence
     }
 
-    fn find_only(&self, dotted: &str) -> Option<String> {
-        let (mut with_field, mut lacking) = (Vec::new(), false);
+    fn find_absence(&self, dotted: &str) -> Option<Absence> {
+        if self.0.assumed.is_some() {
+            return None;
+        }
+        let (mut with_field, mut open, mut lacking) = (Vec::new(), Vec::new(), false);
         for event_type in self.types() {
             match event_type.field(dotted) {
                 FieldLookup::Known(_) => with_field.push(event_type),
-                FieldLookup::Open => return None,
+                FieldLookup::Open => open.push(event_type),
                 FieldLookup::Unknown { .. } => lacking = true,
             }
         }
-        let first = with_field.first()?;
-        if lacking {
-            return Some(match with_field.len() {
-                1 => format!("`{}` only", first.tag),
-                n => format!("`{}` and {} more of its types only", first.tag, n - 1),
-            });
+        let Some(first) = with_field.first() else {
+            return (!open.is_empty()).then(|| Absence::Unlisted(describe_types(&open)));
+        };
+        if lacking || !open.is_empty() {
+            return Some(Absence::Only(format!(
+                "{} only",
+                describe_types(&with_field)
+            )));
         }
-        first.only_in(dotted).map(|shapes| format!("{shapes} only"))
+        let formats = first.only_in(dotted)?;
+        Some(Absence::Only(format!("{formats} only")))
+    }
+}
+
+fn describe_types(types: &[&EventType]) -> String {
+    match types {
+        [] => String::new(),
+        [one] => format!("`{}`", one.tag),
+        [first, rest @ ..] => format!("`{}` and {} more of its types", first.tag, rest.len()),
     }
 }
 
@@ -149,6 +197,11 @@ pub enum FieldCheck {
     Known(Vec<FieldType>),
     /// The field may exist and may have any type.
     Open,
+    /// No event type lists the field, and only some types may have fields that are not listed.
+    Unlisted {
+        nearest: Option<String>,
+        types: String,
+    },
     /// No event type has the field.
     Unknown { nearest: Option<String> },
 }
@@ -164,10 +217,10 @@ impl EventFields {
         }
     }
 
-    /// Describes the events that have the field, if some of the events lack it.
-    pub fn only(&self, dotted: &str) -> Option<String> {
+    /// Returns why some of the events may lack the field.
+    pub fn absence(&self, dotted: &str) -> Option<Absence> {
         match self {
-            EventFields::Of(types) => types.only(dotted),
+            EventFields::Of(types) => types.absence(dotted),
             EventFields::Open | EventFields::Any | EventFields::None => None,
         }
     }
@@ -193,6 +246,11 @@ impl EventFields {
 
     /// Describes the event types for messages.
     pub fn describe(&self) -> String {
+        if let EventFields::Of(EventTypes(inner)) = self
+            && let Some(families) = &inner.assumed
+        {
+            return format!("`{families}`");
+        }
         match self.types() {
             [one] => format!("`{}`", one.tag),
             [first, rest @ ..] => format!("`{}` (nor any of {} more types)", first.tag, rest.len()),

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
+use crate::document::suggest;
 use crate::document::vocabulary::{Vocabulary, keyword, text};
 use crate::document::{Entry, Node};
 
@@ -235,10 +236,13 @@ fn lower_basic(options: Option<&Node>, at: &Node, diagnostics: &mut Diagnostics)
 
 fn unknown<T>(node: &Node, name: &str, diagnostics: &mut Diagnostics) -> Option<T> {
     let message = "`verify` takes zendesk, upmind, standard_webhooks, github, bearer, none, or a mapping with hmac or basic";
-    let near = crate::document::suggest::nearest(name, PLAIN_SCHEMES.into_iter());
-    let help = match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "any other signature: `verify: { hmac: { header: X-Signature } }`".to_owned(),
+    let near = suggest::nearest(name, PLAIN_SCHEMES.into_iter());
+    let help = match (suggest::in_mapping(name, VERIFY.name), near) {
+        (Some(help), _) => help,
+        (None, Some(near)) => format!("did you mean `{near}`?"),
+        (None, None) => {
+            "any other signature: `verify: { hmac: { header: X-Signature } }`".to_owned()
+        }
     };
     diagnostics.error(Code::InvalidValue, node.at, message, &help);
     None

@@ -128,6 +128,11 @@ impl EventType {
         }
     }
 
+    /// Whether this type lists a field that contains the path.
+    pub fn lists_parent(&self, path: &str) -> bool {
+        self.known().any(|(known, _)| is_inside(path, known))
+    }
+
     /// The formats that include a field, described, if not all do: `ticket.subject` exists only in event
     /// webhooks.
     pub fn only_in(&self, path: &str) -> Option<&'static str> {

@@ -65,6 +65,21 @@ const UNSUPPORTED: [UnsupportedFunctions; 7] = [
     ),
 ];
 
+/// Functions of jq that jaq does not have.
+pub(super) const ONLY_IN_JQ: [&str; 11] = [
+    "tostream",
+    "fromstream",
+    "truncate_stream",
+    "GROUP_BY",
+    "UNIQUE_BY",
+    "have_literal_numbers",
+    "have_decnum",
+    "lgamma_r",
+    "isvalid",
+    "recurse_down",
+    "@base32d",
+];
+
 /// Why a name is not available, and what to write instead.
 pub(super) fn unsupported(name: &str) -> Option<(&'static str, &'static str)> {
     let row = UNSUPPORTED
@@ -90,6 +105,11 @@ pub(super) fn for_function(name: &str, arguments: usize) -> (String, String) {
             message,
             "separate arguments with `;`, as in `sub(\"a\"; \"b\")`".into(),
         );
+    }
+    if ONLY_IN_JQ.contains(&name) {
+        let message = format!("jaq, which runs these programs, has no `{name}`");
+        let help = "write it with the other functions: `path(..)`, `reduce`, `to_entries`, `map`, `select`";
+        return (message, help.to_owned());
     }
     let message = format!("unknown function `{name}`");
     let help = for_jq_name(name).map(str::to_owned);

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::flow::jq::suggest::ONLY_IN_JQ;
 
 fn made(program: &str, input: Value) -> Result<Value, String> {
     let compiled = JqProgram::compile(program).map_err(|mistake| mistake.message_in(program))?;
@@ -13,6 +14,51 @@ fn mistake(program: &str) -> JqError {
     match JqProgram::compile(program) {
         Ok(_) => panic!("`{program}` compiles"),
         Err(mistake) => mistake,
+    }
+}
+
+/// The differences to jq that the page on flows lists, and what it says to write instead.
+#[test]
+fn the_documented_differences_to_jq_exist() {
+    for (program, instead, expected) in [
+        (".a = 1", ". + {a: 1}", json!({"a": 1})),
+        (
+            "{} | .a.b = 1",
+            "{} | . + {a: {b: 1}}",
+            json!({"a": {"b": 1}}),
+        ),
+        (
+            "[{name: \"a\", value: 1}] | from_entries",
+            "[{name: \"a\", value: 1}] | map({key: .name, value}) | from_entries",
+            json!({"a": 1}),
+        ),
+        (
+            "ltrimstr(\"a\")",
+            "(. // \"\") | ltrimstr(\"a\")",
+            json!(""),
+        ),
+    ] {
+        assert!(made(program, json!(null)).is_err(), "{program}");
+        assert_eq!(made(instead, json!(null)), Ok(expected), "{instead}");
+    }
+    for (program, here) in [
+        ("[\"a\", null] | join(\",\")", json!("a,null")),
+        ("[\"a\", null] | map(. // \"\") | join(\",\")", json!("a,")),
+        ("[1, 2, 3] | del(.[0], .[1])", json!([2])),
+        ("[1, 2, 3] | del(.[1], .[0])", json!([3])),
+        (
+            "\"abc\" | [match(\"(a)|(x)\").captures[].string]",
+            json!(["a"]),
+        ),
+    ] {
+        assert_eq!(made(program, json!(null)), Ok(here), "{program}");
+    }
+    for name in ONLY_IN_JQ {
+        let message = mistake(name).message_in(name);
+        assert!(
+            message.contains(&format!("jaq, which runs these programs, has no `{name}`")),
+            "{message}"
+        );
     }
 }
 

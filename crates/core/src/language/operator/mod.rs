@@ -355,7 +355,7 @@ impl OperandContext<'_, '_> {
     pub fn known(&self) -> Option<&[FieldType]> {
         match &self.fields {
             FieldCheck::Known(types) => Some(types),
-            FieldCheck::Open | FieldCheck::Unknown { .. } => None,
+            FieldCheck::Open | FieldCheck::Unlisted { .. } | FieldCheck::Unknown { .. } => None,
         }
     }
 

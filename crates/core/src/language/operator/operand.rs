@@ -93,7 +93,9 @@ impl Operand {
         };
         match context.names.types_at(path) {
             FieldCheck::Known(types) => types,
-            FieldCheck::Open | FieldCheck::Unknown { .. } => Vec::new(),
+            FieldCheck::Open | FieldCheck::Unlisted { .. } | FieldCheck::Unknown { .. } => {
+                Vec::new()
+            }
         }
     }
 

@@ -135,7 +135,9 @@ impl OperatorImpl for TextComparison {
 /// Returns a help text for a field that is not text.
 pub fn instead(field: &FieldType) -> &'static str {
     match field {
-        FieldType::List(_) => "a list is searched with `has: VALUE`",
+        FieldType::List(_) => {
+            "a list is searched with `has: VALUE`; to test its texts, write the field as JSONPath over the elements: `$.input.ticket_event.ticket.tags[*]: { matches: ^vip }`"
+        }
         FieldType::Id | FieldType::Integer => "numbers compare with `is`, `lt`, `gt`, `between`",
         FieldType::Boolean => "compare with true or false",
         FieldType::Object => "name a field inside of it",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Code, Diagnostic, Report, Span};
 use crate::document::suggest;
 use crate::event::catalogue::event_type::FieldLookup;
-use crate::language::event_fields::{EventFields, FieldCheck};
+use crate::language::event_fields::{Absence, EventFields, FieldCheck};
 use crate::language::names::{ErrorScope, LocalType};
 use crate::language::resolver::NameResolver;
 use crate::language::resolver::locals::scope_of_name;
@@ -114,8 +114,13 @@ impl NameResolver<'_> {
         let Some(dotted) = path.dotted() else {
             return true;
         };
-        let FieldCheck::Unknown { nearest } = self.fields.check(&dotted) else {
-            return true;
+        let nearest = match self.fields.check(&dotted) {
+            FieldCheck::Known(_) | FieldCheck::Open => return true,
+            FieldCheck::Unlisted { nearest, types } => {
+                self.warn_of_unlisted(&dotted, nearest, &types, at);
+                return true;
+            }
+            FieldCheck::Unknown { nearest } => nearest,
         };
         let first = dotted.split('.').next().unwrap_or_default();
         if self.in_scope.out_of_scope.contains(first) && first != "item" {
@@ -145,6 +150,21 @@ impl NameResolver<'_> {
             .unwrap_or_else(|| self.fields.advice());
         self.error(Code::UnknownField, at, message, &help);
         false
+    }
+
+    /// Warns about a field that no type of the rule lists, and that only some of them may have.
+    fn warn_of_unlisted(&mut self, dotted: &str, nearest: Option<String>, types: &str, at: Span) {
+        let local = self
+            .suggest_item_name(dotted)
+            .or_else(|| self.suggest_step(dotted));
+        let help = local
+            .or_else(|| suggest::for_field(dotted))
+            .or_else(|| nearest.map(|name| format!("did you mean `{name}`?")))
+            .unwrap_or_else(|| {
+                "correct it, or list the field under `event_types` in flowtrigger.yaml".into()
+            });
+        let message = format!("no event type lists the field `{dotted}`; only {types} may have it");
+        self.warning(Code::UnknownField, at, message, help);
     }
 
     /// Checks that a JSONPath uses the body key of the rule's events; false after reporting an error.
@@ -211,14 +231,25 @@ impl NameResolver<'_> {
         };
         let tested =
             |tested: &String| dotted == *tested || dotted.starts_with(&format!("{tested}."));
-        let Some(only) = self.fields.only(&dotted) else {
+        // A field that no type lists was reported.
+        if matches!(self.fields.check(&dotted), FieldCheck::Unlisted { .. }) {
+            return;
+        }
+        let Some(absence) = self.fields.absence(&dotted) else {
             return;
         };
         if self.in_scope.tested_paths.iter().any(tested) {
             self.in_scope.absence_excused = true;
             return;
         }
-        let message = format!("`{dotted}` exists in {only}; runs for other events would fail here");
+        let message = match absence {
+            Absence::Only(only) => {
+                format!("`{dotted}` exists in {only}; runs for other events would fail here")
+            }
+            Absence::Unlisted(types) => format!(
+                "`{dotted}` is not among the listed fields of {types}; a run for an event without it would fail here"
+            ),
+        };
         let help = format!(
             "write `{dotted} | default('')`, or test it in `when`: {{ {dotted}: {{ exists: true }} }}"
         );

@@ -1,0 +1,342 @@
+//! What people write who know other tools, and the help that names what does it here: one row each, with the
+//! help of the first diagnostic that has one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use flowtrigger_core::compile::rule_set;
+use flowtrigger_core::config;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_testing::rules;
+
+/// Messages and help for a rule file.
+fn for_rule(text: &str) -> String {
+    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+    let file = files.add("rules/a.yaml", text);
+    let config = rules::config(
+        "connections: { chat: { base_url: 'outbox:chat' } }\nsources: { support: {}, am: { event_type: t } }\n",
+    );
+    rule_set::rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
+    lines(&diagnostics)
+}
+
+fn for_config(text: &str) -> String {
+    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+    let file = files.add("flowtrigger.yaml", text);
+    config::parse(file, text, &BTreeMap::new(), &mut diagnostics);
+    lines(&diagnostics)
+}
+
+fn lines(diagnostics: &Diagnostics) -> String {
+    let lines = diagnostics.sorted().into_iter();
+    let lines = lines.map(|d| format!("{} | {}\n", d.message, d.help.unwrap_or_default()));
+    lines.collect()
+}
+
+/// A rule with a line in place of one of its own keys.
+fn rule(change: &str) -> String {
+    let key = change.split(':').next().unwrap_or_default();
+    let own = [
+        "name: a",
+        "event_source: support",
+        "event_type: ticket.StatusChanged",
+        "flow: [ succeed: x ]",
+    ];
+    let own = own
+        .iter()
+        .filter(|line| !line.starts_with(&format!("{key}:")));
+    let mut lines: Vec<&str> = own.copied().collect();
+    lines.push(change);
+    lines.join("\n")
+}
+
+#[test]
+fn words_in_a_rule_name_what_does_it_here() {
+    for (change, help) in [
+        (
+            "event_type: ticket.solved",
+            "`event_type: ticket.StatusChanged` with `when: { current: solved }`",
+        ),
+        (
+            "event_type: ticket.Reopened",
+            "`event_type: ticket.StatusChanged`",
+        ),
+        (
+            "event_type: ticket.urgent",
+            "`event_type: ticket.PriorityChanged`",
+        ),
+        (
+            "event_type: ticket.assigned",
+            "`event_type: ticket.AgentAssignmentChanged`",
+        ),
+        (
+            "event_type: ticket.replied",
+            "`event_type: ticket.CommentAdded`",
+        ),
+        (
+            "event_type: ticket.tagged",
+            "`event_type: ticket.TagsChanged`",
+        ),
+        (
+            "event_type: ticket.deleted",
+            "`event_type: ticket.TicketSoftDeleted`",
+        ),
+        (
+            "event_type: ticket.updated",
+            "each change has a type of its own",
+        ),
+        (
+            "event_type: ticket.created",
+            "did you mean `ticket.TicketCreated`?",
+        ),
+        ("threshold: 3", "a rule cannot count events yet"),
+        ("connections: {}", "it belongs in flowtrigger.yaml"),
+        ("listen: 127.0.0.1:1", "it belongs in flowtrigger.yaml"),
+        ("retention: { for: 1d }", "it belongs in flowtrigger.yaml"),
+        (
+            "http: { url: 'https://a.example/' }",
+            "put it under `flow:`",
+        ),
+        ("retry: { attempts: 3 }", "it belongs in a step"),
+        ("current: solved", "it belongs under `when:`"),
+        ("connection: chat", "it belongs in a step"),
+        (
+            "flow: [ { url: 'https://a.example/' } ]",
+            "put it under `http:`",
+        ),
+        (
+            "flow: [ { succeed: x, dedupe: {} } ]",
+            "it belongs in the rule, beside `flow`",
+        ),
+        (
+            "flow: [ { http: { connection: chat, path: /x, timeout: 5s } } ]",
+            "write it beside `http`, in the step",
+        ),
+        (
+            "flow: [ { http: { connection: chat, path: /x, auth: {} } } ]",
+            "belong to a connection",
+        ),
+        (
+            "when: { ticket.tags: { matches: ^vip } }",
+            "`$.input.ticket_event.ticket.tags[*]: { matches: ^vip }`",
+        ),
+        (
+            "when: { ticket.tags: { starts_with: vip } }",
+            "JSONPath over the elements",
+        ),
+        (
+            "when: { 'ticket.tags[0]': vip }",
+            "write `ticket.tags.0`, or JSONPath: `$.input.ticket_event.ticket.tags[0]`",
+        ),
+        (
+            "when: { 'ticket.tags[*]': vip }",
+            "write JSONPath: `$.input.ticket_event.ticket.tags[*]`",
+        ),
+        (
+            "when: { \"ticket['custom-x']\": vip }",
+            "write `ticket.custom-x`, or JSONPath: `$.input.ticket_event.ticket['custom-x']`",
+        ),
+        (
+            "when: { $.raw.detail-type: x }",
+            "it cannot be read from character 13, `-type` | did you mean `$.raw['detail-type']`?",
+        ),
+        (
+            "when: { $.raw.alerts.0.name: x }",
+            "did you mean `$.raw.alerts[0].name`?",
+        ),
+        (
+            "when: { '$.raw.alerts[': x }",
+            "it ends where a name, a number or `]` is missing",
+        ),
+        (
+            "flow: [ { set: { jq: tostream } } ]",
+            "jaq, which runs these programs, has no `tostream`",
+        ),
+        (
+            "flow: [ { set: { jq: 'GROUP_BY(.a)' } } ]",
+            "jaq, which runs these programs, has no `GROUP_BY`",
+        ),
+    ] {
+        let text = rule(change);
+        let found = for_rule(&text);
+        assert!(found.contains(help), "{change}: {found}");
+    }
+}
+
+#[test]
+fn a_list_of_rules_under_one_key_is_one_error() {
+    let found = for_rule("rules:\n  - name: a\n    event_type: t\n    flow: []\n  - name: b\n");
+    assert_eq!(found.lines().count(), 1, "{found}");
+    assert!(
+        found.contains("remove the first line and write each rule as a document"),
+        "{found}"
+    );
+    for key in ["jobspecs", "triggers", "items"] {
+        let found = for_rule(&format!(
+            "{key}: [ {{ event_source: support, flow: [] }} ]\n"
+        ));
+        assert_eq!(found.lines().count(), 1, "{found}");
+    }
+}
+
+#[test]
+fn words_in_the_configuration_name_what_does_it_here() {
+    for (text, help) in [
+        ("data: /var/lib/x", "`--data`, or `FLOWTRIGGER_DATA`"),
+        ("database: x.db", "`--data`, or `FLOWTRIGGER_DATA`"),
+        ("log: json", "`--log-format json`"),
+        ("log_level: debug", "`--log debug`"),
+        ("rules: ./rules", "`--rules`, or `FLOWTRIGGER_RULES`"),
+        ("port: 80", "write `listen: 127.0.0.1:8321`"),
+        ("verify: github", "it belongs to a source"),
+        ("base_url: https://a.example", "it belongs to a connection"),
+        ("flow: []", "a file of the rules folder"),
+        ("dedupe: {}", "it belongs in a rule"),
+        ("listen: { port: 80 }", "write `address: 127.0.0.1:8321`"),
+        (
+            "connections: { a: { url: https://a.example } }",
+            "write `base_url: https://…`",
+        ),
+        (
+            "connections: { a: { base_url: 'outbox:a', token: x } }",
+            "auth: { bearer:",
+        ),
+        (
+            "connections: { a: { base_url: 'outbox:a', retry: 3 } }",
+            "it belongs in a step",
+        ),
+        (
+            "sources: { support: { verify: stripe } }",
+            "there is no preset for this sender",
+        ),
+        (
+            "sources: { support: { verify: { stripe: {} } } }",
+            "there is no preset for this sender",
+        ),
+        (
+            "sources: { support: { verify: ed25519 } }",
+            "public key are not supported",
+        ),
+        (
+            "sources: { support: { verify: { ed25519: { key: a } } } }",
+            "public key are not supported",
+        ),
+    ] {
+        let found = for_config(text);
+        assert!(found.contains(help), "{text}: {found}");
+    }
+}
+
+/// Rules with an unknown type report their fields in the same run, by what the type's family has.
+#[test]
+fn an_unknown_type_hides_no_unknown_field() {
+    let fields = "when: { ticket.stauts: x, current: y }\nflow: [ succeed: '{{ ticket.nope }}{{ comment.body }}' ]";
+    for types in [
+        "ticket.Nope",
+        "[ticket.Nope, ticket.StatusChanged]",
+        "[ticket.solved]",
+    ] {
+        let text = format!("name: a\nevent_source: support\nevent_type: {types}\n{fields}\n");
+        let found = for_rule(&text);
+        for wrong in [
+            "has no event type",
+            "the field `ticket.stauts`",
+            "the field `ticket.nope`",
+        ] {
+            assert!(found.contains(wrong), "{types}: {found}");
+        }
+        assert_eq!(found.lines().count(), 3, "{found}");
+    }
+    let text = format!("name: a\nevent_source: support\nevent_type: nothing.Known\n{fields}\n");
+    assert_eq!(for_rule(&text).lines().count(), 1, "any field is possible");
+}
+
+/// A field exists in at least one type of a family, and a name in a template in all of them.
+#[test]
+fn families_are_checked_like_single_types() {
+    let checked = |types: &str, rest: &str| {
+        let source = match types.starts_with("ticket_message") {
+            true => "upmind",
+            false => "support",
+        };
+        for_rule(&format!(
+            "name: a\nevent_source: {source}\nevent_type: '{types}'\n{rest}\n"
+        ))
+    };
+    let template = |text: &str| {
+        format!("flow: [ {{ http: {{ connection: chat, path: /x, body: '{text}' }} }} ]")
+    };
+    let succeed = "flow: [ succeed: x ]";
+    for (types, rest, found) in [
+        (
+            "ticket.*",
+            format!("when: {{ nonsense: {{ not: x }} }}\n{succeed}"),
+            "no event type lists the field `nonsense`; only `ticket.CsatReceived` and 5 more of its types may have it",
+        ),
+        (
+            "ticket.*",
+            format!("when: {{ comment.bdy: foo }}\n{succeed}"),
+            "did you mean `comment.body`?",
+        ),
+        (
+            "ticket.*",
+            template("{{ ticket.custom_fields }}"),
+            "custom field only when it changes",
+        ),
+        (
+            "ticket.*",
+            template("{{ comment.body }}"),
+            "`comment.body` exists in `ticket.CommentAdded` and 1 more of its types only",
+        ),
+        (
+            "ticket.*",
+            template("{{ current }}"),
+            "more of its types only; runs for other events would fail here",
+        ),
+        (
+            "ticket_message.*",
+            template("{{ actor.name }}"),
+            "`actor.name` is not among the listed fields",
+        ),
+        (
+            "ticket_message.ClientPosted",
+            template("{{ actor.name }}"),
+            "`actor.name | default",
+        ),
+        (
+            "ticket_message.*",
+            format!("when: {{ nonsense: x }}\n{succeed}"),
+            "has no field `nonsense`",
+        ),
+        (
+            "ticket.StatusChanged",
+            format!("when: {{ nonsense: x }}\n{succeed}"),
+            "has no field `nonsense`",
+        ),
+    ] {
+        let reported = checked(types, &rest);
+        assert!(reported.contains(found), "{types} {rest}: {reported}");
+    }
+    for (types, rest) in [
+        ("ticket.*", template("{{ comment.body | default(\"\") }}")),
+        (
+            "ticket.*",
+            template("{{ ticket.id }} {{ ticket.status }} {{ event.id }}"),
+        ),
+        (
+            "ticket.*",
+            format!("when: {{ comment.body: foo, current: solved }}\n{succeed}"),
+        ),
+        (
+            "ticket_message.*",
+            template("{{ actor.name | default(\"\") }} {{ ticket.subject }}"),
+        ),
+        (
+            "ticket_message.*",
+            format!("when: {{ actor.name: foo }}\n{succeed}"),
+        ),
+        ("user.*", format!("when: {{ anything: foo }}\n{succeed}")),
+    ] {
+        assert_eq!(checked(types, &rest), "", "{types} {rest}");
+    }
+}
