@@ -136,6 +136,51 @@ fn every_mistake_in_a_bundle_is_reported_as_expected() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A bundle whose action requests an address that its flow computes.
+const ADDRESS: &str = r#"
+zis_template_version: "2019-10-14"
+name: paged
+resources:
+  job:
+    type: ZIS::JobSpec
+    properties: { name: job, event_source: support, event_type: ticket.TicketCreated, flow_name: zis:acme_sync:flow:call }
+  call:
+    type: ZIS::Flow
+    properties:
+      name: call
+      definition:
+        StartAt: A
+        States:
+          A: { Type: Action, ActionName: "zis:acme_sync:action:page", Parameters: { url.$: $.input.ticket_event.ticket.external_id }, ResultPath: $.a, End: true }
+  page:
+    type: ZIS::Action::Http
+    properties: { name: page, definition: { method: GET, url.$: $.url, connectionName: crm } }
+"#;
+
+#[test]
+fn an_address_of_the_document_must_have_the_origin_of_its_connection() {
+    let config = rules::config("connections: { crm: { base_url: 'https://crm.example/v1' } }");
+    let (set, diagnostics) = compile("paged.yaml", ADDRESS, &config);
+    assert_eq!(said(&diagnostics), "");
+    let request = set.rules[0].steps().find_map(|step| step.action.request());
+    let url = &request.expect("a request").url;
+    let (event, vars) = (event(), json!({}));
+    for (address, is_sent) in [
+        ("https://crm.example/v2/x?after=a%2Bb", true),
+        ("https://evil.example/v2/x", false),
+        ("/v2/x", false),
+    ] {
+        let document = json!({ "url": address });
+        let scope = Scope {
+            document: &document,
+            ..Scope::new(&event, &vars)
+        };
+        let sent = url.render(&scope).map(|url| url.to_string());
+        assert_eq!(sent.is_ok(), is_sent, "{address}: {sent:?}");
+        assert!(!is_sent || sent.as_deref() == Ok(address));
+    }
+}
+
 #[test]
 fn a_rule_runs_a_flow_of_a_bundle_and_is_stored_with_it() {
     let config = configuration("examples/bundles/flowtrigger.yaml");

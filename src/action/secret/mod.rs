@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 
 pub use flowtrigger_core::secret::SecretValue;
@@ -30,6 +30,24 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// Everything except the characters of a path in RFC 3986, `/` and `%`.
+const NOT_IN_PATH: &AsciiSet = &RESERVED
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'/')
+    .remove(b'%');
+
 /// The secrets of the loaded rules with their values. Clones share them.
 #[derive(Clone)]
 pub struct SecretStore(Arc<SecretStoreInner>);
@@ -39,12 +57,35 @@ struct SecretStoreInner {
     redaction: Redactor,
 }
 
-fn encoded(value: &SecretValue, encoding: SecretEncoding) -> Cow<'_, str> {
+/// The value as it is inserted. `None` if it is inserted in a path and would change its structure.
+fn encoded(value: &SecretValue, encoding: SecretEncoding) -> Option<Cow<'_, str>> {
     match encoding {
-        SecretEncoding::Plain => Cow::Borrowed(value.expose()),
-        SecretEncoding::Percent => percent(value.expose()),
-        SecretEncoding::Base64 => Cow::Owned(STANDARD.encode(value.expose())),
+        SecretEncoding::Plain => Some(Cow::Borrowed(value.expose())),
+        SecretEncoding::Path => is_path(value.expose()).then(|| in_path(value.expose())),
+        SecretEncoding::Percent => Some(percent(value.expose())),
+        SecretEncoding::Base64 => Some(Cow::Owned(STANDARD.encode(value.expose()))),
     }
+}
+
+/// Whether a text is one or several segments of a path, none of which leads elsewhere.
+fn is_path(text: &str) -> bool {
+    let ends_path = |c: char| matches!(c, '?' | '#' | '\\') || c.is_control();
+    let is_escape = |rest: &str| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let leads_elsewhere = |segment: &str| {
+        let segment = percent_decode_str(segment).decode_utf8_lossy();
+        matches!(segment.as_ref(), "." | "..")
+    };
+    !text.contains(ends_path)
+        && text.split('%').skip(1).all(is_escape)
+        && !text.split('/').any(leads_elsewhere)
+}
+
+/// The value as in a path: unchanged, except for characters that no URL may contain.
+pub(super) fn in_path(value: &str) -> Cow<'_, str> {
+    utf8_percent_encode(value, NOT_IN_PATH).into()
 }
 
 /// The value as in a URL.
@@ -118,7 +159,8 @@ impl SecretStore {
             match piece {
                 TextPart::Text(text) => exposed.push_str(text),
                 TextPart::Secret { name, encoding } => {
-                    exposed.push_str(&encoded(self.value(name)?, *encoding));
+                    let value = encoded(self.value(name)?, *encoding);
+                    exposed.push_str(&value.ok_or_else(|| not_a_path(name))?);
                 }
             }
         }
@@ -170,6 +212,14 @@ impl SecretStore {
             ))
         })
     }
+}
+
+fn not_a_path(name: &str) -> CallFailure {
+    CallFailure::permanent(format!(
+        "secret `{name}` is not part of a path: it has a `?`, `#`, `\\`, control character or incomplete \
+         `%` escape, or a segment `.` or `..`; write `{{{{ secret.{name} | urlencode }}}}` to insert it encoded, or put it \
+         under `query`"
+    ))
 }
 
 #[cfg(test)]
@@ -241,6 +291,41 @@ mod tests {
             "key=a%2Fb%20%C3%BC"
         );
         assert_eq!(exposed(&secrets, SecretEncoding::Base64), "key=YS9iIMO8");
+    }
+
+    #[test]
+    fn a_secret_in_a_path_is_unchanged_and_must_be_a_path() {
+        let store = |value: &str| {
+            SecretStore::new(BTreeMap::from([(
+                "KEY".to_owned(),
+                SecretValue::new(value),
+            )]))
+        };
+        for value in [
+            "T0/B0/x-y_z",
+            "123456:AB-cd",
+            "a%2Fb",
+            "/a//b/",
+            "...",
+            "a=b&c",
+        ] {
+            assert_eq!(
+                exposed(&store(value), SecretEncoding::Path),
+                format!("key={value}")
+            );
+        }
+        assert_eq!(
+            exposed(&store("a b/\"ü\"+"), SecretEncoding::Path),
+            "key=a%20b/%22%C3%BC%22+"
+        );
+        for value in [
+            "a?b", "a#b", "a\\b", "a\nb", "..", "a/../b", "a/.", "%2e%2e/b", "a%b", "a%2",
+        ] {
+            let failure = store(value).expose_text(&text(SecretEncoding::Path));
+            let failure = failure.err().expect(value);
+            assert!(failure.message.contains("`KEY` is not part of a path"));
+            assert!(!failure.message.contains("a/") && !failure.retryable);
+        }
     }
 
     #[test]

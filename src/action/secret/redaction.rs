@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
-use super::percent;
+use super::{in_path, percent};
 use flowtrigger_core::secret::SecretValue;
 
 /// The texts to search, longest first, so that a part does not hide the whole.
@@ -130,7 +130,7 @@ impl Redactor {
     }
 }
 
-/// The forms of a value in text: as it is, as in a URL, a form or a JSON string, in base64, in hexadecimal, and
+/// The forms of a value in text: as it is, as in a URL or its path, a form or a JSON string, in base64, in hexadecimal, and
 /// in lower case as in a host name.
 fn forms(value: &str) -> impl Iterator<Item = String> {
     let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
@@ -138,6 +138,8 @@ fn forms(value: &str) -> impl Iterator<Item = String> {
         value.to_owned(),
         lower_hex(&percent(value)),
         percent(value).into_owned(),
+        lower_hex(&in_path(value)),
+        in_path(value).into_owned(),
         lower_hex(&form),
         form,
         escaped(&escaped(value)),

@@ -15,6 +15,7 @@ use flowtrigger_core::document::Node;
 use flowtrigger_core::document::suggest;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::flow::step::Step;
+use flowtrigger_core::language::condition::Condition;
 use flowtrigger_core::language::event_fields::EventFields;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::rule::event_pattern::TypePattern;
@@ -201,11 +202,29 @@ impl Suite {
         if !paths.contains(&path.as_str()) {
             paths.dedup();
             let message = format!("the rule `{}` does not test `{path}`", rule.name);
-            let help = format!("it tests {}", paths.join(", "));
+            let help = match (guards_that_test(path, rule).as_slice(), paths.as_slice()) {
+                ([], []) => "its `when` tests nothing; remove `because`".to_owned(),
+                ([], paths) => format!("it tests {}", paths.join(", ")),
+                (guards, _) => format!(
+                    "it is tested by the guard {}, and `because` names a predicate of the rule's `when`; write `expect: match` and `ends: skipped` instead",
+                    guards.join(", ")
+                ),
+            };
             self.diagnostics
                 .push(Diagnostic::error(Code::UndefinedName, *at, message).help(help));
         }
     }
+}
+
+/// The guards of a rule that test a path, quoted.
+fn guards_that_test(path: &str, rule: &Rule) -> Vec<String> {
+    let tests = |step: &&Step| {
+        let predicates = step.action.guard().map(Condition::predicates);
+        let mut predicates = predicates.unwrap_or_default().into_iter();
+        predicates.any(|predicate| predicate.path.text == path)
+    };
+    let guards = rule.flow.all_steps().into_iter().filter(tests);
+    guards.map(|step| format!("`{}`", step.name)).collect()
 }
 
 impl Suite {

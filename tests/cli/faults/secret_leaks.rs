@@ -10,7 +10,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::{Receiver, Response, dead_port};
 use flowtrigger_testing::sandbox::Sandbox;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -92,9 +92,13 @@ fn prepared(port: u16) -> Sandbox {
     sandbox.with_env("RUST_LOG", "trace")
 }
 
+/// The characters that are encoded in a path.
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'+');
+
 /// The encodings of a secret.
 fn forms(secret: &str) -> Vec<String> {
     let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+    let in_path = utf8_percent_encode(secret, IN_PATH).to_string();
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let json = Value::from(secret).to_string();
@@ -106,6 +110,8 @@ fn forms(secret: &str) -> Vec<String> {
         second.to_owned(),
         percent.to_lowercase(),
         percent,
+        in_path.to_lowercase(),
+        in_path,
         form.to_lowercase(),
         form,
         hex.to_uppercase(),

@@ -117,10 +117,11 @@ fn secrets_are_sent_and_written_nowhere_else() {
     assert_eq!(sandbox.read("got"), CANARY);
     let got = receiver.received();
     let percent = "c4nary%20%2F%20%22%C3%A9%22%2Bkey%261";
+    let in_path = "c4nary%20/%20%22%C3%A9%22+key&1";
     assert!(
         got[0]
             .head
-            .starts_with(&format!("POST /base/p/{percent}?q={percent} ")),
+            .starts_with(&format!("POST /base/p/{in_path}?q={percent} ")),
         "{got:?}"
     );
     let basic = STANDARD.encode(format!("bot:{PASSWORD}"));

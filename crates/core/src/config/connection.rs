@@ -35,7 +35,7 @@ pub const CONNECTION: Vocabulary = Vocabulary {
     words: &[
         keyword(
             "base_url",
-            "The URL to which the `path` of a step is added. `outbox:NAME` writes requests to a file instead of sending them.",
+            "The URL to which the `path` of a step is added. A secret part of the address belongs in the path: `https://chat.example/hooks/{{ secret.HOOK }}`. `outbox:NAME` writes requests to a file instead of sending them.",
             text,
         ),
         keyword(

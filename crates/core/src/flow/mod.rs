@@ -12,6 +12,7 @@ pub mod plan;
 pub(crate) mod render;
 pub mod simulate;
 pub mod step;
+pub mod url_template;
 pub mod vocabulary;
 pub(crate) mod walk;
 

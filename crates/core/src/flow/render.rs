@@ -127,7 +127,9 @@ fn percent_encoded(piece: TextPart) -> TextPart {
         TextPart::Secret { name, encoding } => TextPart::Secret {
             name,
             encoding: match encoding {
-                SecretEncoding::Plain | SecretEncoding::Percent => SecretEncoding::Percent,
+                SecretEncoding::Plain | SecretEncoding::Path | SecretEncoding::Percent => {
+                    SecretEncoding::Percent
+                }
                 SecretEncoding::Base64 => SecretEncoding::Base64,
             },
         },

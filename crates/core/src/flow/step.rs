@@ -9,7 +9,8 @@ use crate::diagnostic::Span;
 use crate::flow::call::{Call, ExpectedStatus, KeepOutput};
 use crate::flow::call_template::CallTemplate;
 use crate::flow::confinement::Confinement;
-use crate::flow::control::{Catch, Choose, FlowCall, ForEach, StatePaths, Wait};
+use crate::flow::control::{Catch, Choose, FlowCall, ForEach, JqInput, StatePaths, Wait};
+use crate::flow::url_template::UrlTemplate;
 use crate::language::condition::Condition;
 use crate::language::template::json::JsonTemplate;
 use crate::language::template::{RenderError, Template};
@@ -247,6 +248,30 @@ impl Action {
         }
     }
 
+    /// Whether it is a jq program that can read everything the step can read.
+    pub fn reads_everything(&self) -> bool {
+        match self.call() {
+            Some(CallTemplate::Jq(jq)) => matches!(jq.input, JqInput::Everything),
+            Some(CallTemplate::Http(_) | CallTemplate::Exec(_) | CallTemplate::Config(_))
+            | None => false,
+        }
+    }
+
+    /// The condition of a guard.
+    pub fn guard(&self) -> Option<&Condition> {
+        match self {
+            Action::When(condition) => Some(condition),
+            Action::Call(_)
+            | Action::Set(_)
+            | Action::Choose(_)
+            | Action::Each(_)
+            | Action::Wait(_)
+            | Action::Flow(_)
+            | Action::Succeed(_)
+            | Action::Fail(_) => None,
+        }
+    }
+
     /// The command that it runs.
     pub fn command(&self) -> Option<&ExecTemplate> {
         match self.call()? {
@@ -260,7 +285,7 @@ impl Action {
 pub struct HttpTemplate {
     pub method: &'static str,
     /// `url:`, or the connection's base URL joined with `path:`.
-    pub url: Template,
+    pub url: UrlTemplate,
     /// The connection whose credentials are sent with the request.
     pub connection: Option<String>,
     pub query: Vec<(String, Template)>,
@@ -320,8 +345,8 @@ impl HttpTemplate {
             .iter()
             .chain(&self.headers)
             .map(|(_, value)| value);
-        let texts = std::iter::once(&self.url).chain(pairs);
-        let mut names: Vec<&str> = texts.flat_map(Template::secrets).collect();
+        let mut names: Vec<&str> = self.url.secrets().collect();
+        names.extend(pairs.flat_map(Template::secrets));
         names.extend(self.body.iter().flat_map(BodyTemplate::secrets));
         names.extend(self.auth.iter().flat_map(AuthTemplate::secrets));
         names

@@ -22,6 +22,8 @@ pub enum TextPart {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretEncoding {
     Plain,
+    /// Unchanged, in the path of a URL: the value must be a valid part of a path.
+    Path,
     Percent,
     Base64,
 }

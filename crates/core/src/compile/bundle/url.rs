@@ -1,6 +1,7 @@
 //! Lowers the URL of a request.
 //! Credentials are sent only to the host of their connection. Event values cannot form a host: a host with
-//! a placeholder is replaced by that of the connection, or is an error.
+//! a placeholder is replaced by that of the connection, or is an error. An address that is one value must
+//! have the connection's origin.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::suggest;
+use crate::flow::url_template::UrlTemplate;
 use crate::language::template::placeholder::placeholders;
 use crate::language::template::{Escape, Template};
 
@@ -25,7 +27,7 @@ pub fn lower<'c>(
     constants: &Constants,
     bundle: &Bundle,
     cx: &mut Compiler<'c>,
-) -> Option<(Template, Option<&'c Connection>)> {
+) -> Option<(UrlTemplate, Option<&'c Connection>)> {
     let named = match &action.connection {
         Some(name) => Some(connection(name, bundle, cx)?),
         None => None,
@@ -38,11 +40,18 @@ pub fn lower<'c>(
             };
             let text = text(path, constants, "path", cx.diagnostics())?;
             let template = lower_path(&text, &path.node, connection, cx.diagnostics())?;
-            Some((template, Some(connection)))
+            Some((UrlTemplate::Written(template), Some(connection)))
         }
         RequestTarget::Url(url) => {
             let text = text(url, constants, "url", cx.diagnostics())?;
-            let template = lower_url(&text, &url.node, named, cx.diagnostics())?;
+            let template = match (named, is_placeholder(&text)) {
+                (Some(connection), true) => {
+                    lower_value(&text, &url.node, connection, cx.diagnostics())?
+                }
+                (_, _) => {
+                    UrlTemplate::Written(lower_url(&text, &url.node, named, cx.diagnostics())?)
+                }
+            };
             Some((template, named))
         }
     }
@@ -126,6 +135,25 @@ fn lower_path(
     }
     let base = connection.base_url.trim_end_matches('/');
     Template::in_document(base, text, node, Escape::Url, diagnostics)
+}
+
+/// Returns whether a text is exactly one placeholder.
+fn is_placeholder(text: &str) -> bool {
+    matches!(placeholders(text).as_slice(), [only] if only.whole == (0..text.len()))
+}
+
+/// Lowers an address that is one value of the document. It must have the origin of the connection.
+fn lower_value(
+    text: &str,
+    node: &Node,
+    connection: &Connection,
+    diagnostics: &mut Diagnostics,
+) -> Option<UrlTemplate> {
+    let address = Template::in_document("", text, node, Escape::None, diagnostics)?;
+    Some(UrlTemplate::Value {
+        address,
+        base: connection.base_url.as_str().into(),
+    })
 }
 
 fn lower_url(

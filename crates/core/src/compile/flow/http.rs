@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::compile::compiler::Compiler;
+use crate::compile::flow::request_url;
 use crate::config::connection::Connection;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
@@ -37,7 +38,7 @@ pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<HttpTemplate> {
     }
     cx.entries(node, &HTTP)?;
     let connection = lower_connection(node, cx);
-    let url = lower_url(node, connection.as_ref(), &mut cx.names);
+    let url = request_url::lower(node, connection.as_ref(), &mut cx.names);
     let body = lower_body(node, &mut cx.names);
     let method = lower_method(node, cx.diagnostics());
     let headers = lower_headers(node, &mut cx.names);
@@ -90,70 +91,6 @@ fn lower_connection<'c>(node: &Node, cx: &mut Compiler<'c>) -> Option<Option<&'c
     cx.names
         .not_configured(Code::UnknownConnection, node.at, message, &help);
     None
-}
-
-fn lower_url(
-    node: &Node,
-    connection: Option<&Option<&Connection>>,
-    names: &mut NameResolver<'_>,
-) -> Option<Template> {
-    match (node.get("url"), node.get("path"), node.get("connection")) {
-        (Some(url), None, None) => Template::lower(url, "url", Escape::Url, names),
-        (None, Some(path), Some(_)) => {
-            // The path is checked even if its connection is unknown.
-            let known = connection.copied().flatten();
-            let base = known.map_or("https://unknown.example", |c| c.base_url.as_str());
-            lower_path(path, base, names)
-        }
-        (Some(url), _, _) => {
-            Template::lower(url, "url", Escape::Url, names);
-            let help = "write `url` alone, or `connection` with `path`";
-            names.error(
-                Code::InvalidValue,
-                url.at,
-                "`url` beside `connection` or `path`",
-                help,
-            );
-            None
-        }
-        (None, Some(path), None) => {
-            let help =
-                "name a `connection` of flowtrigger.yaml, or write the complete URL as `url`";
-            names.error(
-                Code::MissingKey,
-                path.at,
-                "`path` needs a `connection`",
-                help,
-            );
-            None
-        }
-        (None, None, Some(connection)) => {
-            let help = "add `path: /…`; it is appended to the connection's base URL";
-            names.error(
-                Code::MissingKey,
-                connection.at,
-                "`connection` needs a `path`",
-                help,
-            );
-            None
-        }
-        (None, None, None) => {
-            let help = "add `url: \"https://…\"`, or `connection` and `path`";
-            names.error(Code::MissingKey, node.at, "`http` has no URL", help);
-            None
-        }
-    }
-}
-
-fn lower_path(node: &Node, base: &str, names: &mut NameResolver<'_>) -> Option<Template> {
-    let path = names.text(node, "path")?;
-    if !path.starts_with('/') {
-        let message = format!("invalid path `{path}`");
-        let help = "start it with `/`, or write a complete URL under `url`";
-        names.error(Code::InvalidValue, node.at, message, help);
-        return None;
-    }
-    Template::lower_behind(base.trim_end_matches('/'), node, "path", names)
 }
 
 /// Lowers `method`. The outer None follows after reporting an unknown one.

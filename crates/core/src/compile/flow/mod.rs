@@ -13,6 +13,7 @@ pub(crate) mod http;
 pub(crate) mod named_flows;
 pub mod on_dead;
 pub(crate) mod reachability;
+pub(crate) mod request_url;
 pub(crate) mod script;
 pub(crate) mod set;
 pub(crate) mod settings;

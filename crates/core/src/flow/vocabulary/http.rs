@@ -20,17 +20,17 @@ pub const HTTP: Vocabulary = Vocabulary {
         ),
         keyword(
             "url",
-            "The complete URL. Values are percent-encoded and can never form the host.",
+            "The complete URL. Values are percent-encoded and can never form the host. Beside `connection`: one value that is the whole address, `{{ steps.list.body.next_page }}`; the request fails before it is sent unless the address has the origin of the connection.",
             text,
         ),
         keyword(
             "connection",
-            "A connection of flowtrigger.yaml, which provides the base URL and the credentials. Requires `path`.",
+            "A connection of flowtrigger.yaml, which provides the base URL and the credentials. Requires `path`, or a `url` that is one value.",
             text,
         ),
         keyword(
             "path",
-            "The path below the connection's base URL; starts with `/`.",
+            "The path below the connection's base URL; starts with `/`. Values are percent-encoded; a secret is inserted unchanged.",
             path,
         ),
         keyword("headers", "Headers by name.", mapping),

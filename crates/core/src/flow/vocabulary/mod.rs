@@ -160,7 +160,11 @@ pub const WAIT: Vocabulary = Vocabulary {
 pub const JQ: Vocabulary = Vocabulary {
     name: "`set` with `jq`",
     words: &[
-        keyword("jq", "A jq program. Its one output is the result.", text),
+        keyword(
+            "jq",
+            "A jq program. Its output is the result; no output is null, several outputs are a failure.",
+            text,
+        ),
         keyword(
             "input",
             "The input of the program, made from templates. Default: the event with `vars` and `steps`.",

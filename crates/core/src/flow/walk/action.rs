@@ -1,6 +1,7 @@
 //! Walks a step that makes a call: its attempts, and when the next one is due.
 //! Renders the call, but does not execute it.
 
+use crate::flow::call::Call;
 use crate::flow::decide::StepCall;
 use crate::flow::plan::PlanStepKind;
 use crate::flow::step::{OnCrash, Step};
@@ -87,6 +88,11 @@ impl<'a, 'l> Walk<'a, 'l> {
             Ok(None) => return Ok(Transition::NextWithoutResult),
             Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
+        if self.reads_unknown_result(step, &call, variables) {
+            self.count_unknown();
+            self.plan_step(step, step_path, PlanStepKind::Later);
+            return Ok(Transition::NextWithoutResult);
+        }
         let (number, announce) = match (next, step.settings.on_crash) {
             (AttemptState::InProgress(number), _) => (number, false),
             (AttemptState::Number(number), OnCrash::Hold) => (number, true),
@@ -117,6 +123,21 @@ impl<'a, 'l> Walk<'a, 'l> {
         }
     }
 
+    /// Whether a jq program without `input` reads the result of an earlier call that a plan does not know.
+    fn reads_unknown_result(&self, step: &Step, call: &Call, variables: &Variables<'a>) -> bool {
+        let is_unknown = self
+            .recorder
+            .as_ref()
+            .is_some_and(|known| known.unknown > 0);
+        match (call, step.action.reads_everything()) {
+            (Call::Jq(jq), true) if is_unknown => {
+                let is_known = |name: &str| variables.scope().steps.get(name).is_some();
+                !steps_read_by(&jq.program).all(is_known)
+            }
+            (_, _) => false,
+        }
+    }
+
     /// Adds the call to the plan, with the outcome from the oracle.
     fn plan_call(
         &mut self,
@@ -133,6 +154,15 @@ impl<'a, 'l> Walk<'a, 'l> {
             self.plan_step(step, step_path, PlanStepKind::Call(Box::new(call), attempt));
         }
     }
+}
+
+/// The names of the steps that a jq program reads as `.steps.NAME`; an empty name for all of them.
+fn steps_read_by(program: &str) -> impl Iterator<Item = &str> {
+    program.split(".steps").skip(1).map(|rest| {
+        let name = rest.strip_prefix('.').unwrap_or_default();
+        let end = name.find(|c: char| !c.is_alphanumeric() && c != '_');
+        &name[..end.unwrap_or(name.len())]
+    })
 }
 
 /// The log has the start of the step but not its end, because the program ended in between. The command

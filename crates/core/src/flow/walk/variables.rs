@@ -57,9 +57,11 @@ impl<'a> Variables<'a> {
     pub fn may_be_unknown(&self, error: &RenderError) -> bool {
         match error {
             RenderError::Absent { name } => name.starts_with('$') && !self.unknown.is_empty(),
-            RenderError::TooMuch { .. }
+            RenderError::EmptyList { .. }
+            | RenderError::TooMuch { .. }
             | RenderError::EmptyInPath { .. }
             | RenderError::Climbing { .. }
+            | RenderError::ForeignAddress { .. }
             | RenderError::Failed { .. } => false,
         }
     }

@@ -70,7 +70,11 @@ fn write_plain(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Re
 
 fn write_in_url(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     if let Some(secret) = value.downcast_object_ref::<SecretReference>() {
-        return Ok(secret.write(SecretEncoding::Percent, out)?);
+        let encoding = match secret.encoding {
+            SecretEncoding::Plain => SecretEncoding::Path,
+            other => other,
+        };
+        return Ok(secret.write(encoding, out)?);
     }
     let text = text(value)?;
     if text.is_empty() {

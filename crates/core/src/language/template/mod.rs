@@ -10,9 +10,11 @@ pub mod json;
 pub(crate) mod location;
 pub(crate) mod placeholder;
 pub(crate) mod read_set;
+pub(crate) mod render_error;
 pub(crate) mod scan;
 pub(crate) mod secret;
 pub(crate) mod size_bound;
+pub(crate) mod syntax_help;
 #[cfg(test)]
 mod tests;
 pub(crate) mod url;
@@ -21,7 +23,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use minijinja::machinery::parse;
-use minijinja::{Environment, Error, ErrorKind};
+use minijinja::{Environment, Error};
 
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
@@ -40,6 +42,7 @@ pub use crate::language::template::cache::TemplateCache;
 pub use crate::language::template::engine::RESERVED;
 pub use crate::language::template::json::JsonTemplate;
 pub use crate::language::template::read_set::ReadSet;
+pub use crate::language::template::render_error::RenderError;
 
 /// How values are escaped when they are inserted in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -118,6 +121,12 @@ impl Template {
             TemplateBody::Literal => Some(&self.0.source),
             TemplateBody::Rendered(_) | TemplateBody::Filled(_) => None,
         }
+    }
+
+    /// Returns whether a text is exactly one `{{ … }}`.
+    pub fn is_one_value(text: &str) -> bool {
+        let text = text.trim();
+        matches!(scan(text).as_deref(), Ok([Segment::Expression { whole, .. }]) if whole.len() == text.len())
     }
 
     /// Returns the literal text before the first placeholder.
@@ -243,13 +252,15 @@ impl<'a> TemplateSource<'a> {
     }
 
     fn syntax_error(&self, error: &Error, diagnostics: &mut Diagnostics) {
-        let at = error.range().unwrap_or(0..self.text.len());
-        let at = self.location.span(&at);
+        let range = error.range().unwrap_or(0..self.text.len());
+        let at = self.location.span(&range);
         let why = error.detail().unwrap_or("it cannot be read");
         let message = format!("not a template: {why}");
-        let help =
-            "values are written `{{ ticket.id }}`, filters follow them: `{{ current | upper }}`";
-        diagnostics.error(Code::BadTemplate, at, message, help);
+        let help = syntax_help::find(&self.text, &range, why).unwrap_or_else(|| {
+            "values are written `{{ ticket.id }}`, filters follow them: `{{ current | upper }}`"
+                .into()
+        });
+        diagnostics.error(Code::BadTemplate, at, message, &help);
     }
 
     fn compile(self, names: &mut NameResolver<'_>) -> Option<Template> {
@@ -301,100 +312,4 @@ fn scalar_text(node: &Node) -> String {
         Yaml::Bool(_) | Yaml::Number(_) => node.to_json().to_string(),
         Yaml::Null | Yaml::List(_) | Yaml::Map(_) => String::new(),
     }
-}
-
-/// Why a text could not be rendered. It never contains the value of a secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RenderError {
-    #[error("`{name}` is not in {}; {}", container(name), absent_help(name))]
-    Absent { name: String },
-    #[error("a template runs too long: {why}; make it smaller")]
-    TooMuch { why: String },
-    #[error("a value in the path of `{url}` is null or empty; test it with a guard before")]
-    EmptyInPath { url: String },
-    #[error(
-        "a value in the path of `{url}` is `.` or `..`, which would change the path; test it with a guard before"
-    )]
-    Climbing { url: String },
-    #[error("`{expression}` cannot be rendered: {why}; check what the event holds there")]
-    Failed { expression: String, why: String },
-}
-
-impl RenderError {
-    /// Returns whether the missing value is the result of an earlier step.
-    pub fn reads_step(&self) -> bool {
-        match self {
-            RenderError::Absent { name } => name == "steps" || name.starts_with("steps."),
-            RenderError::TooMuch { .. }
-            | RenderError::EmptyInPath { .. }
-            | RenderError::Climbing { .. }
-            | RenderError::Failed { .. } => false,
-        }
-    }
-
-    /// Fails if the result of a step is read that has not run.
-    fn check_steps(reads: &ReadSet, scope: &Scope<'_>) -> Result<(), Self> {
-        match reads.missing_step(scope) {
-            Some(step) => Err(RenderError::Absent {
-                name: format!("steps.{step}"),
-            }),
-            None => Ok(()),
-        }
-    }
-
-    fn new(error: &Error, source: &str) -> Self {
-        let expression = error
-            .range()
-            .and_then(|range| source.get(range))
-            .unwrap_or(source)
-            .to_owned();
-        let detail = error.detail().unwrap_or_default();
-        match error.kind() {
-            ErrorKind::UndefinedError => RenderError::Absent {
-                name: undefined_name(detail).unwrap_or(expression),
-            },
-            ErrorKind::OutOfFuel => RenderError::TooMuch {
-                why: match detail {
-                    "" => "it takes more than 200,000 steps".into(),
-                    detail => detail.to_owned(),
-                },
-            },
-            _ => match undefined_name(detail) {
-                Some(name) => RenderError::Absent { name },
-                None => RenderError::Failed {
-                    expression,
-                    why: detail.to_owned(),
-                },
-            },
-        }
-    }
-}
-
-/// Describes where a name was expected.
-fn container(name: &str) -> &'static str {
-    match name.split(['.', '[']).next() {
-        Some("steps") => "the results of the steps before",
-        Some("vars") => "the variables",
-        Some("$") => "the flow's document",
-        _ => "this event",
-    }
-}
-
-/// Returns the help text for a name that may be absent.
-fn absent_help(name: &str) -> String {
-    match name.starts_with('$') {
-        true => "test it before with a `Choice` by `IsPresent`".into(),
-        false => {
-            format!("test it with a guard before, or write `{{{{ {name} | default('') }}}}`")
-        }
-    }
-}
-
-/// Extracts the name from the engine's message "`ticket.zip` is undefined".
-fn undefined_name(detail: &str) -> Option<String> {
-    let before = detail
-        .split("` is undefined")
-        .next()
-        .filter(|b| b.len() < detail.len())?;
-    before.rsplit('`').next().map(str::to_owned)
 }

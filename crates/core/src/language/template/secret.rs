@@ -51,6 +51,7 @@ impl SecretReference {
     pub fn write(&self, encoding: SecretEncoding, out: &mut impl fmt::Write) -> fmt::Result {
         let letter = match encoding {
             SecretEncoding::Plain => 'p',
+            SecretEncoding::Path => 'v',
             SecretEncoding::Percent => 'u',
             SecretEncoding::Base64 => 'b',
         };
@@ -107,6 +108,7 @@ fn secret(marked: String) -> TextPart {
     let (letter, name) = marked.split_at(marked.len().min(1));
     let encoding = match letter {
         "u" => SecretEncoding::Percent,
+        "v" => SecretEncoding::Path,
         "b" => SecretEncoding::Base64,
         _ => SecretEncoding::Plain,
     };

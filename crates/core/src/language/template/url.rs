@@ -1,7 +1,8 @@
 //! Checks templates of URLs, at load and after rendering.
 //! Variables are inserted before compiling, so that they can be base addresses.
-//! All other values are percent-encoded. An event value or a secret cannot be part of the scheme or host,
-//! and cannot change the structure of the path.
+//! All other values are percent-encoded, except secrets in the path, which may be several segments. An event
+//! value or a secret cannot be part of the scheme or host, and an event value cannot change the structure of
+//! the path.
 
 use std::sync::LazyLock;
 
@@ -10,7 +11,7 @@ use regex::{Captures, Regex};
 use serde_json::Value as Json;
 
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::language::rendered_text::{RenderedText, TextPart};
+use crate::language::rendered_text::{RenderedText, SecretEncoding, TextPart};
 use crate::language::resolver::NameResolver;
 use crate::language::template::RenderError;
 use crate::language::template::location::TextLocation;
@@ -103,6 +104,11 @@ pub fn check_host(text: &str, location: &TextLocation<'_>, diagnostics: &mut Dia
     false
 }
 
+const WRITTEN_HOST: &str =
+    "write scheme and host out, or take them from a variable: `{{ vars.base }}/path`";
+
+const ADDRESS_OF_VALUE: &str = "write scheme and host out, or take them from a variable: `{{ vars.base }}/path`; for a value that is the whole address, name beside `url` the `connection` to which it belongs";
+
 const WHOLE_ADDRESS: &str = "write the whole address, `https://host/path`; for a path alone name a `connection` and use `path`";
 
 fn host(prefix: &str, whole: bool) -> Result<(), (String, &'static str)> {
@@ -114,7 +120,10 @@ fn host(prefix: &str, whole: bool) -> Result<(), (String, &'static str)> {
     if !whole && !ends {
         return Err((
             "event values can never form the host".into(),
-            "write scheme and host out, or take them from a variable: `{{ vars.base }}/path`",
+            match prefix.is_empty() {
+                true => ADDRESS_OF_VALUE,
+                false => WRITTEN_HOST,
+            },
         ));
     }
     if after.is_none() {
@@ -165,7 +174,7 @@ fn begins_with_host(prefix: &str) -> bool {
 }
 
 fn outbox(rest: &str, whole: bool) -> Result<(), (String, &'static str)> {
-    let name = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let name = outbox_name(rest);
     let named = !name.is_empty()
         && name
             .chars()
@@ -209,7 +218,63 @@ pub fn check_rendered(text: RenderedText) -> Result<RenderedText, RenderError> {
     if has_dot_segment(path) {
         return Err(RenderError::Climbing { url });
     }
-    Ok(without_empty_marks(text))
+    Ok(encode_after_path(without_empty_marks(text)))
+}
+
+/// Encodes the secrets in the query and the fragment: only in the path are they inserted unchanged.
+fn encode_after_path(mut text: RenderedText) -> RenderedText {
+    let mut in_path = true;
+    for part in &mut text.0 {
+        match part {
+            TextPart::Text(plain) => in_path &= !plain.contains(['?', '#']),
+            TextPart::Secret { encoding, .. } => {
+                if !in_path && *encoding == SecretEncoding::Path {
+                    *encoding = SecretEncoding::Percent;
+                }
+            }
+        }
+    }
+    text
+}
+
+/// Checks that a value is an address with the origin of a base URL, and returns why it is not.
+pub fn check_origin(address: &str, base: &str) -> Result<(), &'static str> {
+    let same = match (
+        address.strip_prefix("outbox:"),
+        base.strip_prefix("outbox:"),
+    ) {
+        (Some(address), Some(base)) => outbox_name(address) == outbox_name(base),
+        (None, None) => return check_http_origin(address, base),
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    match same {
+        true => Ok(()),
+        false => Err("which has another origin"),
+    }
+}
+
+fn check_http_origin(address: &str, base: &str) -> Result<(), &'static str> {
+    let is_odd = |c: char| c == '\\' || c.is_whitespace() || c.is_control();
+    if !begins_with_host(address) || address.contains(is_odd) {
+        return Err("which is not a complete address");
+    }
+    let (Ok(url), Ok(base)) = (url::Url::parse(address), url::Url::parse(base)) else {
+        return Err("which is not a complete address");
+    };
+    if url.origin() != base.origin() {
+        return Err("which has another origin");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("which contains a user name or password");
+    }
+    match has_dot_segment(path_of(address)) {
+        true => Err("whose path has `.` or `..` as a segment"),
+        false => Ok(()),
+    }
+}
+
+fn outbox_name(rest: &str) -> &str {
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
 fn without_empty_marks(mut text: RenderedText) -> RenderedText {

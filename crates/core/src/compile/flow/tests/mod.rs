@@ -1,5 +1,6 @@
 //! Tests of flows from YAML to the rendered request or command, with secrets as names.
 
+pub mod addresses;
 pub mod crashes;
 pub mod language;
 pub mod mistakes;
@@ -66,12 +67,16 @@ fn config() -> Config {
 }
 
 fn lower(yaml: &str) -> (Option<Flow>, Diagnostics) {
-    let (mut diagnostics, config) = (Diagnostics::default(), config());
+    lower_with(yaml, &config())
+}
+
+fn lower_with(yaml: &str, config: &Config) -> (Option<Flow>, Diagnostics) {
+    let mut diagnostics = Diagnostics::default();
     let nodes = document::read(FileId(0), yaml, &mut diagnostics);
     assert!(diagnostics.is_empty(), "{yaml}: {diagnostics:?}");
     let mut cx = Compiler {
         folder: "rules".into(),
-        ..Compiler::new(&config, EventFields::Open, &mut diagnostics)
+        ..Compiler::new(config, EventFields::Open, &mut diagnostics)
     };
     cx.names.in_scope.vars = json!({"base": "https://pager.example"}).into();
     let flow = nodes[0]

@@ -10,7 +10,7 @@ use crate::document::suggest;
 use crate::language::template::attribute_chain::{chain, is_repeatable, range};
 use crate::language::template::check::Checker;
 use crate::language::template::filter;
-use crate::language::template::filter::{FILTERS, TESTS};
+use crate::language::template::filter::{FILTERS, TESTS, date, format};
 use crate::language::template::size_bound::is_number;
 
 impl Checker<'_, '_> {
@@ -95,8 +95,41 @@ impl Checker<'_, '_> {
         }
         self.keyword_arguments(filter);
         self.quoted_names(filter);
+        self.pattern(filter);
         self.expressions(filter.expr.as_ref());
         self.arguments(&filter.args);
+    }
+
+    /// Checks the literal pattern of `date` and `format`.
+    fn pattern(&mut self, filter: &Spanned<ast::Filter<'_>>) {
+        let literal = |expr: Option<&Expr<'_>>| match expr {
+            Some(Expr::Const(text)) => text.value.as_str().map(str::to_owned),
+            _ => None,
+        };
+        let first = filter.args.first().and_then(|argument| match argument {
+            CallArg::Pos(expr) => Some(expr),
+            CallArg::Kwarg(..) | CallArg::PosSplat(_) | CallArg::KwargSplat(_) => None,
+        });
+        let wrong = match filter.name {
+            "date" => literal(first).and_then(|pattern| date::check(&pattern).err()),
+            "format" => match (literal(filter.expr.as_ref()), literal(first)) {
+                (Some(pattern), _) => format::check(&pattern, filter.args.len()).err(),
+                (None, Some(pattern)) if pattern.contains('%') => {
+                    Some("the pattern comes before the value".to_owned())
+                }
+                (None, _) => None,
+            },
+            _ => None,
+        };
+        if let (Some(wrong), Some(known)) = (wrong, filter::find(filter.name)) {
+            let message = format!("`{}`: {wrong}", filter.name);
+            self.reject(
+                Code::BadTemplate,
+                range(filter.span()),
+                message,
+                known.summary,
+            );
+        }
     }
 
     fn keyword_arguments(&mut self, filter: &Spanned<ast::Filter<'_>>) {
@@ -137,7 +170,10 @@ impl Checker<'_, '_> {
 
     pub fn known_test(&mut self, name: &str, at: Range<usize>) {
         if TESTS.iter().all(|test| test.name != name) {
-            let help = nearest(name, TESTS.iter().map(|test| test.name), "the tests are");
+            let help = match suggest::for_template_test(name) {
+                Some(help) => help.to_owned(),
+                None => nearest(name, TESTS.iter().map(|test| test.name), "the tests are"),
+            };
             self.reject(
                 Code::BadTemplate,
                 at,
@@ -196,9 +232,15 @@ impl Checker<'_, '_> {
             CallType::Method(Expr::Var(var), "cycle" | "changed")
                 if var.id == "loop" && self.is_local("loop") => {}
             CallType::Function(name) | CallType::Method(_, name) | CallType::Block(name) => {
-                let help = match filter::find(name) {
-                    Some(filter) => format!("filters follow their value: {}", filter.summary),
-                    None => "use a filter: `{{ ticket.tags | join(', ') }}`".into(),
+                let help = match (filter::find(name), suggest::for_template_function(name)) {
+                    (Some(filter), _) => {
+                        format!("filters follow their value: {}", filter.summary)
+                    }
+                    (None, Some(help)) => help.to_owned(),
+                    (None, None) => suggest::for_template_filter(name).map_or_else(
+                        || "use a filter: `{{ ticket.tags | join(', ') }}`".to_owned(),
+                        str::to_owned,
+                    ),
                 };
                 self.reject(
                     Code::BadTemplate,

@@ -249,7 +249,12 @@ impl Checker<'_, '_> {
             .as_ref()
             .and_then(chain)
             .filter(|chain| self.is_secret(chain));
-        if self.escape == Escape::Url && (filter.name == "urlencode" || secret.is_some()) {
+        // A secret in a path is inserted unchanged, unless `urlencode` follows it.
+        let encodes_twice = match secret {
+            Some(_) => filter.name != "urlencode",
+            None => filter.name == "urlencode",
+        };
+        if self.escape == Escape::Url && encodes_twice {
             let message = format!(
                 "`{}` would encode twice: values in a URL are encoded already",
                 filter.name

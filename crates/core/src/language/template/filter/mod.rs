@@ -1,6 +1,9 @@
 //! Lists the filters and tests of templates, for the checks at load, the engine and the documentation.
-//! Filters of the engine that build very large values, print debugging data or escape HTML are left out.
+//! Filters of the engine that build very large values or print debugging data are left out.
 
+pub(crate) mod date;
+pub(crate) mod format;
+pub(crate) mod html;
 pub(crate) mod text;
 
 use std::ops::RangeInclusive;
@@ -56,6 +59,17 @@ pub const FILTERS: &[TemplateFilter] = filters! {
     "truncate" 1..=2, text::truncate =>
         "`x | truncate(80)`: at most 80 characters, the last one `…` if it was cut; `truncate(80, '')` adds none";
     "replace" 2..=2, text::replace => "`x | replace('a', 'b')`: every `a` replaced by `b`";
+    "indent" 0..=3, text::indent =>
+        "`x | indent(2)`: every line but the first indented by 2 spaces; `indent(2, first=true)` also the first";
+    "escape" 0..=0, html::escape =>
+        "`comment.body | escape`: safe in HTML: `&`, `<`, `>`, `\"` and `'` as character references";
+    "e" 0..=0, html::escape => "`x | e`: the same as `escape`";
+    "striptags" 0..=0, html::striptags =>
+        "`comment.html_body | striptags`: HTML as plain text, in one line; to put the result in HTML, add `| escape`";
+    "format" 1..=20, format::format =>
+        "`'%.2f' | format(x)`: values in a pattern as in `printf`: `%s`, `%d`, `%.2f`, `%8s`, `%-8s`, `%05d`, `%x`";
+    "date" 1..=1, date::date =>
+        "`event.time | date('%d.%m.%Y %H:%M')`: a time in a pattern as in `strftime`, in UTC";
     "split" 0..=1, text::split =>
         "`x | split(',')`: a list of the parts; `split` alone splits at white space";
     "lines" 0..=0, text::lines => "`x | lines`: a list of the lines";
@@ -81,7 +95,9 @@ pub const FILTERS: &[TemplateFilter] = filters! {
         "`x | rejectattr('status', 'eq', 'open')`: the items whose attribute does not pass a test";
     "min" 0..=0, filters::min => "`x | min`: the smallest item";
     "max" 0..=0, filters::max => "`x | max`: the largest item";
-    "sum" 0..=0, filters::sum => "`x | sum`: the sum of the items";
+    "sum" 0..=1, filters::sum => "`x | sum`: the sum of the items; `sum(attribute='price')` of one attribute";
+    "groupby" 0..=1, filters::groupby =>
+        "`{% for g in x | groupby('status') %}{{ g.grouper }}: {{ g.list | length }}{% endfor %}`: groups with an equal attribute";
     "items" 0..=0, filters::items => "`x | items`: a mapping as a list of key and value pairs";
     "list" 0..=0, filters::list => "`x | list`: as a list";
     "int" 0..=1, filters::int => "`x | int`: as an integer";
@@ -132,6 +148,9 @@ pub fn keyword_arguments(filter: &str) -> &'static [&'static str] {
         "sort" => &["attribute", "reverse", "case_sensitive"],
         "unique" => &["attribute", "case_sensitive"],
         "map" => &["attribute", "default"],
+        "sum" => &["attribute", "start"],
+        "groupby" => &["attribute", "default", "case_sensitive"],
+        "indent" => &["width", "first", "blank"],
         _ => &[],
     }
 }

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::Error;
-use minijinja::value::{Rest, Value};
+use minijinja::value::{Kwargs, Rest, Value};
 use percent_encoding::utf8_percent_encode;
 
 use crate::language::rendered_text::SecretEncoding;
@@ -88,6 +88,30 @@ fn check_size(bytes: usize) -> Result<(), Error> {
     }
 }
 
+pub fn indent(
+    value: &Value,
+    width: Option<usize>,
+    first: Option<bool>,
+    blank: Option<bool>,
+    named: Kwargs,
+) -> Result<String, Error> {
+    let width = width.or(named.get("width")?).unwrap_or(4);
+    let first = first.or(named.get("first")?).unwrap_or_default();
+    let blank = blank.or(named.get("blank")?).unwrap_or_default();
+    let text = text(value)?;
+    let lines = text.split('\n').count();
+    check_size(text.len().saturating_add(lines.saturating_mul(width)))?;
+    let margin = " ".repeat(width);
+    let lines = text.split('\n').enumerate().map(|(number, line)| {
+        let is_indented = (number > 0 || first) && (blank || !line.trim().is_empty());
+        match is_indented {
+            true => format!("{margin}{line}"),
+            false => line.to_owned(),
+        }
+    });
+    Ok(lines.collect::<Vec<_>>().join("\n"))
+}
+
 pub fn split(value: &Value, at: Option<String>) -> Result<Vec<String>, Error> {
     let text = text(value)?;
     match at.as_deref() {
@@ -117,7 +141,7 @@ pub fn tojson(value: &Value) -> Result<String, Error> {
 }
 
 /// Limits the size of a text: applied repeatedly, a filter that escapes or encodes grows it without end.
-fn limited_text(text: String) -> Result<String, Error> {
+pub fn limited_text(text: String) -> Result<String, Error> {
     check_size(text.len())?;
     Ok(text)
 }

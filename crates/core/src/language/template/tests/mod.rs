@@ -1,5 +1,6 @@
 //! Tests how templates write values, that absent fields are errors, and what is reported at load.
 
+pub mod filters;
 pub mod hostile;
 
 use serde_json::{Value as Json, json};
@@ -214,8 +215,8 @@ fn mistakes_are_reported_at_load() {
         ),
         (
             "{{ ticket.id | format }}",
-            "unknown filter `format`",
-            "`round`",
+            "`format` does not take 0 values",
+            "'%.2f' | format(x)",
         ),
         (
             "{% if false %}{{ x | nofilter }}{% endif %}",
@@ -253,8 +254,8 @@ fn mistakes_are_reported_at_load() {
             "`x | upper`",
         ),
         (
-            "{{ debug() }}",
-            "`debug()` is not available",
+            "{{ nothing_known() }}",
+            "`nothing_known()` is not available",
             "use a filter",
         ),
         (

@@ -1,0 +1,36 @@
+//! The filter `date`: a time in a pattern as in `strftime`, such as `event.time | date('%d.%m.%Y %H:%M')`.
+//! Times are written in UTC.
+
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use minijinja::value::Value;
+use minijinja::{Error, ErrorKind};
+
+use crate::language::operator::time::instant;
+use crate::language::template::engine::text;
+use crate::language::template::filter::text::limited_text;
+
+pub fn date(value: &Value, pattern: &str) -> Result<String, Error> {
+    let text = text(value)?;
+    // As for all filters of text, null is an empty text.
+    if text.is_empty() {
+        return Ok(text);
+    }
+    let invalid = |why: String| Error::new(ErrorKind::InvalidOperation, why);
+    let at = instant(&text).ok_or_else(|| invalid(format!("`{text}` is not a time")))?;
+    limited_text(write(at, pattern).map_err(invalid)?)
+}
+
+/// Checks a pattern.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check(pattern: &str) -> Result<(), String> {
+    write(Timestamp::UNIX_EPOCH, pattern).map(|_| ())
+}
+
+fn write(at: Timestamp, pattern: &str) -> Result<String, String> {
+    let zoned: Zoned = at.to_zoned(TimeZone::UTC);
+    strtime::format(pattern, &zoned).map_err(|error| format!("the pattern is not valid: {error}"))
+}

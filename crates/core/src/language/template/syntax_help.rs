@@ -1,0 +1,48 @@
+//! The help for a template that cannot be parsed, by the spelling of other template languages in it.
+
+use std::ops::Range;
+
+use crate::document::suggest;
+
+/// Returns what to write instead, if the text around the error is known from another language.
+pub fn find(text: &str, error: &Range<usize>, why: &str) -> Option<String> {
+    if let Some(statement) = why.strip_prefix("unknown statement ") {
+        return suggest::for_template_statement(statement.trim_matches('`')).map(str::to_owned);
+    }
+    let expression = expression_at(text, error.start);
+    arguments_after_colon(expression).or_else(|| {
+        let spelling = suggest::for_template_spelling(expression)?;
+        Some(spelling.to_owned())
+    })
+}
+
+/// Returns the text between the braces around a position.
+fn expression_at(text: &str, at: usize) -> &str {
+    let at = (0..=at.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at));
+    let at = at.unwrap_or_default();
+    let start = text[..at].rfind(['{', '%']).map_or(0, |open| open + 1);
+    let rest = &text[start..];
+    let end = ["}}", "%}"]
+        .into_iter()
+        .filter_map(|close| rest.find(close))
+        .min();
+    &rest[..end.unwrap_or(rest.len())]
+}
+
+/// `| truncate: 80`, as in Liquid: `truncate(80)`.
+fn arguments_after_colon(expression: &str) -> Option<String> {
+    expression.split('|').skip(1).find_map(|filter| {
+        let (name, arguments) = filter.split_once(':')?;
+        let name = name.trim();
+        let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+        is_name.then(|| {
+            let call = format!("`{name}({})`", arguments.trim());
+            match suggest::for_template_filter(name) {
+                Some(help) => format!("write the values of a filter in brackets: {call}; {help}"),
+                None => format!("write the values of a filter in brackets: {call}"),
+            }
+        })
+    })
+}
