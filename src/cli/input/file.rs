@@ -61,7 +61,7 @@ impl InputFile {
             reader.read_to_end(&mut bytes).map(|_| None)
         });
         match read {
-            Ok(_) if is_utf_16(&bytes) => self.part(0, Err(utf_16_error(&self.name))),
+            Ok(_) if is_utf_16(&bytes) => self.part(0, Err(utf_16_error())),
             Ok(Some(lines)) => {
                 self.state = FileState::Open(reader, lines);
                 self.part(0, Ok(bytes))
@@ -134,9 +134,9 @@ fn is_yaml(file: &Path) -> bool {
         .is_some_and(|end| end == "yaml" || end == "yml")
 }
 
-fn utf_16_error(name: &str) -> ReadEventError {
+fn utf_16_error() -> ReadEventError {
     ReadEventError {
-        message: format!("`{name}`: this file is UTF-16, and events are UTF-8"),
+        message: "this file is UTF-16, and events are UTF-8".into(),
         help: Some("save it as UTF-8; in PowerShell, write it with `-Encoding utf8`".into()),
     }
 }

@@ -57,10 +57,17 @@ fn steps_that_read_a_result_are_not_known_yet() {
         "- { set: '{{ steps.org.body.name }}' }",
         "- { set: '{{ steps.org.body.name | default(7) }}' }",
         "- { exec: [page, '{{ steps.org.body.name | default(7) }} x'] }",
+        "- { set: { jq: '.steps.org.body.items[] | .id' } }",
+        "- { set: { jq: '[.ticket.id, .steps.org.status]' } }",
+        "- { set: { jq: '.steps | keys' } }",
+        "- { set: { jq: '.a', input: '{{ steps.org.body }}' } }",
     ] {
         let steps = format!("{ORG}{step}\n- {{ succeed: done }}\n");
         assert_eq!(kinds(&steps), ["call", "later", "end"], "{step}");
     }
+    // A program that reads only the event can be run.
+    let steps = format!("{ORG}- {{ set: {{ jq: .ticket.id }} }}\n- {{ succeed: done }}\n");
+    assert_eq!(kinds(&steps), ["call", "call", "end"]);
 }
 
 #[test]
