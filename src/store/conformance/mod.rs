@@ -3,6 +3,7 @@
 mod clock;
 mod commands;
 mod debounce;
+mod debounce_model;
 mod gates;
 pub mod history;
 mod lanes;
@@ -167,7 +168,7 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     debounce::the_window_moves_with_the_clock(open()).await;
     debounce::gates_count_a_window_as_one_run(open()).await;
     debounce::a_suppressed_event_does_not_change_the_window(open()).await;
-    debounce::windows_match_the_reference_model(open()).await;
+    debounce_model::windows_match_the_reference_model(open()).await;
     debounce::an_array_joins_a_window_in_its_order(open()).await;
     settings::a_patch_sets_the_keys_that_it_names(open()).await;
     settings::settings_stay_small(open()).await;

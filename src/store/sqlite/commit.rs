@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::codec::event::encode_event;
-use super::codec::{encode_checks, micros};
+use super::codec::gate_checks::encode_checks;
+use super::codec::micros;
 use super::gates::causation::encode_actors;
 use super::gates::window::{OpenWindow, WindowMember};
 use super::transaction::WriteTransaction;

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use crate::event::body_key;
 use crate::event::catalogue::event_type::{EventType, FieldLookup};
 use crate::event::catalogue::field_type::FieldType;
+use crate::event::catalogue::unknown_field;
 
 /// The fields of the events that a condition or template reads.
 #[derive(Debug, Clone)]
@@ -189,6 +190,11 @@ impl EventFields {
             EventFields::Open => Some(EventTypesKey(None)),
             EventFields::Any | EventFields::None => None,
         }
+    }
+
+    /// Says that the events do not have a field.
+    pub fn unknown_field(&self, field: &str) -> String {
+        unknown_field::message(&self.describe(), field)
     }
 
     /// Describes the event types for messages.

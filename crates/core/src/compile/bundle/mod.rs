@@ -4,7 +4,7 @@
 pub(crate) mod action;
 pub(crate) mod builtin;
 pub(crate) mod check;
-pub(crate) mod choice;
+pub(crate) mod choice_condition;
 pub(crate) mod flow;
 pub(crate) mod named_flows;
 pub(crate) mod url;

@@ -4,6 +4,7 @@
 pub mod event_type;
 pub mod field_type;
 pub mod sample;
+pub mod unknown_field;
 pub(crate) mod write_effects;
 
 use std::sync::LazyLock;

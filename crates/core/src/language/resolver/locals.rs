@@ -40,9 +40,8 @@ impl NameResolver<'_> {
             ),
             LocalType::Events | LocalType::Event if unknown => (
                 format!(
-                    "{} has no field `{}`, which `{text}` reads",
-                    self.fields.describe(),
-                    event_field(below)
+                    "{}, which `{text}` reads",
+                    self.fields.unknown_field(&event_field(below))
                 ),
                 self.fields.advice(),
             ),

@@ -134,7 +134,7 @@ impl NameResolver<'_> {
             self.error(Code::UndefinedName, at, message, help);
             return false;
         }
-        let message = format!("{} has no field `{}`", self.fields.describe(), path.text);
+        let message = self.fields.unknown_field(&path.text);
         let help = self
             .suggest_step(&dotted)
             .or_else(|| self.suggest_local(&dotted))
