@@ -127,7 +127,7 @@ impl Rulebook {
                 .map(|file| (Arc::clone(&file.name), Arc::clone(&file.text)))
                 .collect(),
             config: Arc::clone(&self.config.source),
-            settings: StoreSettings::of(&self.config),
+            settings: StoreSettings::from_config(&self.config),
         }
     }
 }

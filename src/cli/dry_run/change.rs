@@ -66,13 +66,13 @@ fn apply(
         let known = book
             .config
             .catalogue
-            .by_tag(&event.source, &event.event_type);
+            .by_name(&event.source, &event.event_type);
         if let (Some(known), Some(dotted)) = (known, path.dotted())
             && let FieldLookup::Unknown { nearest } = known.field(&dotted)
         {
-            let message = unknown_field::message(&format!("`{}`", known.tag), &path.text);
+            let message = unknown_field::message(&format!("`{}`", known.name), &path.text);
             let help = nearest.map_or_else(
-                || format!("`flowtrigger events {}` lists its fields", known.tag),
+                || format!("`flowtrigger events {}` lists its fields", known.name),
                 |near| format!("did you mean `{near}`?"),
             );
             return Err(CommandError::usage(message).help(help));

@@ -35,7 +35,7 @@ pub(super) fn warnings(reading: &LoadedRulebook) {
     let mut warnings = reading.diagnostics.sorted();
     warnings.retain(|found| found.severity == Severity::Warning);
     for warning in warnings.iter().take(MAX_LOGGED) {
-        let at = reading.rulebook.files.place(warning.at);
+        let at = reading.rulebook.files.location(warning.at);
         warn!(%at, help = warning.help, "{}", warning.message);
     }
     if let Some(more) = more_than_logged(&warnings) {
@@ -55,7 +55,7 @@ pub(super) fn errors(reading: &LoadedRulebook) {
     let mut mistakes = reading.diagnostics.sorted();
     mistakes.retain(|found| found.severity == Severity::Error);
     for mistake in mistakes.iter().take(MAX_LOGGED) {
-        let at = reading.rulebook.files.place(mistake.at);
+        let at = reading.rulebook.files.location(mistake.at);
         error!(%at, help = mistake.help, "{}", mistake.message);
     }
     if let Some(more) = more_than_logged(&mistakes) {

@@ -40,7 +40,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// The options of a daemon.
 #[derive(Debug, Clone)]
 pub struct DaemonOptions {
-    pub places: RulebookPaths,
+    pub paths: RulebookPaths,
     /// Host and port. Default: those of the configuration, or [`DEFAULT_ADDRESS`]. Port 0 takes any free port
     /// and logs it.
     pub listen: Option<String>,
@@ -57,8 +57,8 @@ pub async fn daemon(
     mut on_progress: impl FnMut(Progress) + Send + 'static,
 ) -> Result<(), EngineError> {
     let mut signals = Signals::new()?;
-    let reading = read(daemon.places.clone(), move |places| {
-        places.load_with_progress(&mut on_progress)
+    let reading = read(daemon.paths.clone(), move |paths| {
+        paths.load_with_progress(&mut on_progress)
     });
     let reading = reading.await;
     log::warnings(&reading);
@@ -71,18 +71,18 @@ pub async fn daemon(
     let listener = daemon.listen(&rulebook.config).await?;
     let socket = source::admin::listen(&folder.socket())?;
     kill_orphans(folder.processes()).await;
-    let settings = StoreSettings::of(&rulebook.config);
+    let settings = StoreSettings::from_config(&rulebook.config);
     let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
     log::recovered(&recovered);
     let address = listener.local_addr().map_err(EngineError::Serve)?;
-    let open_at = Some(address).filter(|at| http::is_public(*at));
+    let public_address = Some(address).filter(|at| http::is_public(*at));
     let options = EngineOptions {
-        open_at,
-        ..EngineOptions::of(&rulebook.config)
+        public_address,
+        ..EngineOptions::from_config(&rulebook.config)
     };
     log::start(&rulebook, memory, address);
     endpoints::log_endpoints(&rulebook);
-    endpoints::warn_plaintext(&rulebook.config, open_at);
+    endpoints::warn_plaintext(&rulebook.config, public_address);
     let engine = Engine::open(store.clone(), performer, rulebook, options).await?;
     engine.metrics().extend(store.clone());
     let limits = daemon.limits.clone().with(&engine.rulebook().config.listen);
@@ -278,7 +278,7 @@ impl DaemonOptions {
     }
 
     async fn reload<S: Store>(&self, engine: &Engine<S, ReloadablePerformer>) {
-        let reloaded = reload(self.places.clone(), engine).await;
+        let reloaded = reload(self.paths.clone(), engine).await;
         engine.metrics().count_reload(match reloaded {
             Ok(_) => "ok",
             Err(_) => "failed",
@@ -298,15 +298,18 @@ impl DaemonOptions {
 
 /// Loads the rulebook again. New rules and their secrets take effect together or not at all.
 pub async fn reload<S: Store>(
-    places: RulebookPaths,
+    paths: RulebookPaths,
     engine: &Engine<S, ReloadablePerformer>,
 ) -> Result<usize, EngineError> {
-    let mut reading = read(places, |places| places.read()).await;
+    let mut reading = read(paths, |paths| paths.read()).await;
     if reading.diagnostics.has_errors() {
         return Err(EngineError::Rules(Box::new(reading)));
     }
     log::warnings(&reading);
-    endpoints::check_public_listener(&reading.rulebook.config, engine.shared.options.open_at)?;
+    endpoints::check_public_listener(
+        &reading.rulebook.config,
+        engine.shared.options.public_address,
+    )?;
     let secrets = load_all_secrets(&mut reading.rulebook)?;
     warn_of_fixed(&engine.rulebook().config, &reading.rulebook.config);
     let performer = engine
@@ -334,10 +337,10 @@ fn warn_of_fixed(before: &Config, after: &Config) {
 
 /// Reads files on a blocking thread, so that requests are still answered.
 async fn read(
-    places: RulebookPaths,
+    paths: RulebookPaths,
     read: impl FnOnce(&RulebookPaths) -> LoadedRulebook + Send + 'static,
 ) -> LoadedRulebook {
-    let read = tokio::task::spawn_blocking(move || read(&places));
+    let read = tokio::task::spawn_blocking(move || read(&paths));
     read.await
         .unwrap_or_else(|fault| match fault.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),

@@ -108,7 +108,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let mut accepted = Vec::with_capacity(events.len());
         for (matched, committed) in events.into_iter().zip(committed) {
             let submitted = SubmittedEvent {
-                event: EventSummary::of(&matched.event),
+                event: EventSummary::from_event(&matched.event),
                 matched: matched.names(),
                 committed,
             };

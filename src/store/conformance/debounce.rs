@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{claimed, in_lane, later, now, place, to};
+use super::{claimed, in_lane, later, now, submit, to};
 use crate::store::{ArrivalKind, ClaimedRun, IncomingEvent, RunStatus, Store};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::gate::debounce::MAX_WINDOW_EVENTS;
@@ -361,5 +361,5 @@ pub async fn an_array_joins_a_window_in_its_order<S: Store>(store: S) {
         (started.len(), ids(&started[0].events)),
         (1, vec!["1", "2", "3"])
     );
-    let _ = place(&store, coming("4", DebounceKeep::All, 61)).await;
+    let _ = submit(&store, coming("4", DebounceKeep::All, 61)).await;
 }

@@ -53,7 +53,7 @@ fn event(id: &str) -> Arc<Event> {
         body: json!({}),
         raw: json!({}),
         about: json!({}),
-        shape: "zis",
+        format: "zis",
         warnings: Vec::new(),
     })
 }
@@ -111,7 +111,7 @@ async fn claimed<S: Store>(store: &S, at: Timestamp) -> Vec<RunId> {
     runs.iter().map(|run| run.id).collect()
 }
 
-async fn place<S: Store>(store: &S, arrival: IncomingEvent) -> RunId {
+async fn submit<S: Store>(store: &S, arrival: IncomingEvent) -> RunId {
     store.commit(arrival).await.unwrap().runs[0].id
 }
 
@@ -193,7 +193,7 @@ async fn a_redelivery_runs_nothing_twice<S: Store>(store: S) {
 
 async fn the_same_id_of_another_source_is_another_event<S: Store>(store: S) {
     let rule = live_rule("a");
-    place(&store, arrival("e", &rule)).await;
+    submit(&store, arrival("e", &rule)).await;
     let mut other = arrival("e", &rule);
     Arc::make_mut(&mut other.event).source = "upmind".into();
     assert!(!store.commit(other).await.unwrap().redelivered);
@@ -225,7 +225,7 @@ async fn an_array_keeps_its_order<S: Store>(store: S) {
 async fn a_dead_run_queues_its_on_dead_run_once<S: Store>(store: S) {
     let mut rule = Rule::clone(&live_rule("a"));
     rule.on_dead = Some(Arc::new(rule.flow.clone()));
-    let run = place(&store, arrival("1", &Arc::new(rule))).await;
+    let run = submit(&store, arrival("1", &Arc::new(rule))).await;
     claimed(&store, now()).await;
     let lines = vec![attempt(1)];
     let dead = RunState::Dead {
@@ -259,7 +259,7 @@ async fn shadow_runs_are_recorded_and_never_claimed<S: Store>(store: S) {
 }
 
 async fn the_log_is_returned_with_the_claim<S: Store>(store: S) {
-    let run = place(&store, arrival("1", &live_rule("a"))).await;
+    let run = submit(&store, arrival("1", &live_rule("a"))).await;
     let first = store.claim(up_to(1, now())).await.unwrap();
     assert!(first[0].log.is_empty());
     assert_eq!((first[0].generation, first[0].rule.name.as_str()), (0, "a"));
@@ -275,7 +275,7 @@ async fn the_log_is_returned_with_the_claim<S: Store>(store: S) {
 }
 
 async fn a_final_state_is_final<S: Store>(store: S) {
-    let run = place(&store, arrival("1", &live_rule("a"))).await;
+    let run = submit(&store, arrival("1", &live_rule("a"))).await;
     claimed(&store, now()).await;
     to(&store, run, RunState::Done).await;
     let until = later(1);

@@ -1,4 +1,4 @@
-//! Commits events with their planned runs: recognises redeliveries, keeps to the limits, asks the gates. Several
+//! Commits events with their planned runs: recognises redeliveries, applies the limits, checks the gates. Several
 //! events are committed all or none.
 
 use std::collections::HashMap;
@@ -206,7 +206,7 @@ impl WriteTransaction<'_> {
         let now = incoming.received;
         let queue = self.queue(&planned.rule.name)?;
         let rule = self.version(&planned.rule)?;
-        // A replay asks no gate, counts at none, and starts a new chain.
+        // The gates of a replay are neither checked nor changed, and it starts a new chain.
         let (checks, loop_check, debounce) = match incoming.occasion {
             ArrivalKind::Delivery => (
                 planned.asks.as_slice(),

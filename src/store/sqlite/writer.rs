@@ -183,7 +183,7 @@ fn job<T: Send + 'static>(
     (Job { durability, work }, answer)
 }
 
-/// Without its thread the store would reject everything, and nobody would see why.
+/// Without its thread the store would reject everything, without a visible reason.
 struct EndOnPanic;
 
 impl Drop for EndOnPanic {

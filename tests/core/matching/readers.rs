@@ -16,12 +16,12 @@ use flowtrigger_testing::rules;
 use serde_json::{Value, json};
 
 /// Rules with their configuration.
-pub struct House {
+pub struct Readers {
     pub config: Config,
     pub rules: RuleSet,
 }
 
-impl House {
+impl Readers {
     /// Keeps the rules that load.
     pub fn new(config: Config, text: &str) -> Self {
         let (rules, _) = rules::compile(&[("rules.yaml", text)], &config);
@@ -150,7 +150,7 @@ fn events(config: &Config) -> Vec<Event> {
             let Ok(event) = read(value, told, Catalogue::built_in()) else {
                 continue;
             };
-            if seen.insert((event.event_type.clone(), event.shape)) {
+            if seen.insert((event.event_type.clone(), event.format)) {
                 events.push(event);
             }
         }

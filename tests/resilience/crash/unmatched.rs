@@ -195,7 +195,7 @@ fn why_and_dry_run_agree_on_unmatched_events() {
         let config = compiled(CONFIG);
         let event = read_event(value, config.sources.get(*source), &config).unwrap();
         let shape = (
-            event.shape,
+            event.format,
             event
                 .event_type
                 .split('.')

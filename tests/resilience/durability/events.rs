@@ -29,7 +29,7 @@ pub fn arrival(rule: &Arc<Rule>, id: &str, size: usize) -> IncomingEvent {
             body: json!({"text": "x".repeat(size)}),
             raw: json!({}),
             about: json!({}),
-            shape: "zis",
+            format: "zis",
             warnings: Vec::new(),
         }),
         received: Timestamp::now(),

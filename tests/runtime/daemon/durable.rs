@@ -1,5 +1,5 @@
-//! A store that outlives the engines that work with it, and notes what it is asked.
-//! It can be told to fail and to hold commits back; it is as durable as the test that holds it.
+//! A store that is used by several engines one after the other, and records its calls.
+//! Tests can make it fail and delay commits. Its content ends with the test.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -62,7 +62,7 @@ impl Durable {
         self.0.editions.lock().unwrap().len()
     }
 
-    /// Events that came with runs, and the edition that judged each.
+    /// Events that were received with runs, and the revision that evaluated each.
     pub fn arrived(&self) -> Vec<(String, RevisionId)> {
         self.0.arrived.lock().unwrap().clone()
     }

@@ -250,7 +250,7 @@ impl Data {
     }
 
     fn line(&self, run: i64, number: i64, line: &LogEntry) {
-        let row = codec::log_row(line).expect("a line that is kept");
+        let row = codec::log_entry::log_row(line).expect("a line that is kept");
         self.insert(
             "INSERT INTO log_entries (run, number, kind, step, attempt, at, took, outcome, detail)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",

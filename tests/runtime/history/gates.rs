@@ -1,4 +1,4 @@
-//! Gates in `dry-run`, which are told what the data folder knows.
+//! Gates in `dry-run`, which reads their history from the data folder.
 //! The charges here are an hour old or younger by the clock, with windows of a day.
 
 use flowtrigger::store::sqlite::codec::micros;

@@ -202,7 +202,7 @@ fn a_story_holds_all_that_is_known_of_a_run() {
     assert_eq!(story.arrived.head.redelivered, 2);
     let rule = story.rule.rule.as_ref().expect("it compiles");
     assert_eq!(*rule.vars, serde_json::json!({"a": 1}));
-    assert_eq!(story.rule.files.place(rule.at), "rules/page.yaml:1:7");
+    assert_eq!(story.rule.files.location(rule.at), "rules/page.yaml:1:7");
     assert_eq!(story.flow().map(|flow| flow.steps.len()), Some(2));
     assert_eq!(
         (story.told_by, story.behind, story.crashes),
@@ -220,7 +220,7 @@ fn a_second_rule_of_a_file_keeps_its_place() {
     let story = SqliteHistory::open(&data.path()).unwrap().run(run).unwrap();
     let kept = story.expect("the run").rule;
     assert_eq!(
-        kept.files.place(kept.rule.expect("it compiles").at),
+        kept.files.location(kept.rule.expect("it compiles").at),
         "rules/page.yaml:13:7"
     );
 }

@@ -1,5 +1,5 @@
 //! `runs retry`, `replay` and `cancel` with a daemon's socket at the other end, and without one.
-//! The socket here is a stand-in that notes what it is asked.
+//! The socket here is a stand-in that records its requests.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -142,7 +142,7 @@ fn what_the_store_wrote_is_read_and_explained() {
     archived(&history);
 }
 
-/// Events that lead to nothing are written behind: soon, and nobody is told when.
+/// Unmatched events are written soon, without an answer when.
 fn archived(history: &SqliteHistory) {
     let query = EventQuery {
         subject: EventSelector::Key("8".into()),

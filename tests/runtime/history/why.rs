@@ -220,7 +220,10 @@ fn a_recorded_outcome_that_this_version_contradicts_is_reported() {
     data.run(planned, &rules, "page-urgent", &RunState::Done, &[]);
     let scanned = priority(2, "urgent", MONDAY);
     let row = data.event(&scanned, MONDAY, &rules, 0);
-    let text = encode_scanned_event(&EventSummary::of(&scanned), &scanned.raw.to_string());
+    let text = encode_scanned_event(
+        &EventSummary::from_event(&scanned),
+        &scanned.raw.to_string(),
+    );
     data.sql
         .execute("UPDATE events SET body = ?2 WHERE id = ?1", (row, text))
         .unwrap();

@@ -17,8 +17,8 @@ impl Clause {
         Clause::Test(path.into(), test.into())
     }
 
-    pub fn is_type(tag: &str) -> Self {
-        Clause::test("event.type", tag)
+    pub fn is_type(event_type: &str) -> Self {
+        Clause::test("event.type", event_type)
     }
 
     pub fn all(clauses: impl IntoIterator<Item = Clause>) -> Self {

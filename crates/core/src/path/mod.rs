@@ -83,7 +83,7 @@ impl PathSegment {
     }
 
     /// Returns the value of the segment in a list or an object; `None` in null or a scalar.
-    pub fn of<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+    pub fn get<'a>(&self, value: &'a Value) -> Option<&'a Value> {
         match value {
             Value::Object(map) => map.get(&self.name),
             Value::Array(items) => items.get(self.index?),
@@ -130,10 +130,10 @@ pub struct PathError {
 const ENVELOPE: [&str; 4] = ["account_id", "subdomain", "integration_key", "actor_id"];
 
 /// The names below `error` in `on_dead`.
-pub const OF_DEATH: [&str; 4] = ["message", "run", "rule", "attempts"];
+pub const RUN_ERROR_FIELDS: [&str; 4] = ["message", "run", "rule", "attempts"];
 
 /// The names below `error` in `catch`.
-pub const OF_FAILURE: [&str; 4] = ["message", "step", "attempts", "status"];
+pub const STEP_ERROR_FIELDS: [&str; 4] = ["message", "step", "attempts", "status"];
 
 impl Path {
     pub fn parse(text: &str) -> Result<Self, PathError> {
@@ -332,7 +332,7 @@ impl Root {
 /// Follows keys from a value.
 fn walk<'a>(start: &'a Value, keys: &[PathSegment]) -> Resolved<'a> {
     let mut keys = keys.iter();
-    match keys.try_fold(start, |value, key| key.of(value)) {
+    match keys.try_fold(start, |value, key| key.get(value)) {
         Some(value) => Resolved::One(value),
         None => Resolved::Absent,
     }

@@ -82,7 +82,7 @@ fn holds(event: &Event, path: &Path) -> bool {
         | Root::Local
         | Root::Document => return false,
     };
-    let value = keys.iter().try_fold(start, |value, key| key.of(value));
+    let value = keys.iter().try_fold(start, |value, key| key.get(value));
     value.is_some_and(|value| !is_empty(value))
 }
 
@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn comment() -> Event {
-        let sample = SAMPLES.iter().find(|s| s.tag == "ticket.CommentAdded");
+        let sample = SAMPLES.iter().find(|s| s.name == "ticket.CommentAdded");
         let value = serde_json::from_str(sample.expect("a sample").text).expect("JSON");
         decode(value, Catalogue::built_in()).expect("an event")
     }

@@ -195,7 +195,7 @@ fn connect(database: &Path) -> rusqlite::Result<Connection> {
     let live = Connection::open_with_flags(uri(database, ""), flags).and_then(settled);
     match live {
         // Readers of a live file share memory beside it. In a folder that cannot be written to, and
-        // without a log beside the file, nobody writes: it can be read as it stands.
+        // without a log beside the file, no process writes: it can be read unchanged.
         Err(_) if !beside(database, "-wal").exists() => {
             Connection::open_with_flags(uri(database, "?immutable=1"), flags).and_then(settled)
         }

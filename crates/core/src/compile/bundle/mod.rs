@@ -168,7 +168,7 @@ fn warn_about_display_name(
     types: Option<&[TypePattern]>,
     diagnostics: &mut Diagnostics,
 ) {
-    let (Some(text), Some([TypePattern::Tag(tag)])) = (node.as_text(), types) else {
+    let (Some(text), Some([TypePattern::Name(tag)])) = (node.as_text(), types) else {
         return;
     };
     if text != tag {

@@ -186,7 +186,7 @@ impl NameResolver<'_> {
             let known = matches!(other.field(dotted), FieldLookup::Known(_));
             other.source == *source && other.owns(first) && known
         });
-        let tags: Vec<String> = others.map(|other| format!("`{}`", other.tag)).collect();
+        let tags: Vec<String> = others.map(|other| format!("`{}`", other.name)).collect();
         match tags.as_slice() {
             [] => None,
             [_, _, _, _, more @ ..] => {

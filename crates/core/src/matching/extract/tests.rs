@@ -56,7 +56,7 @@ fn both_agree(text: &str, told: FormatHint<'_>, paths: &[Path]) -> usize {
         return 0;
     };
     let event = head.event(catalogue);
-    let extraction = Extractor::new(paths, head.shape.decoder(), head.named.known);
+    let extraction = Extractor::new(paths, head.format.decoder(), head.named.known);
     let mut room = ExtractBuffers::default();
     let taken = extraction.take(&scanned, &head, &mut || &event, &mut room);
     let scope = Scope::new(&event, &Value::Null);
@@ -67,7 +67,13 @@ fn both_agree(text: &str, told: FormatHint<'_>, paths: &[Path]) -> usize {
             .resolve(&scope)
             .to_json()
             .map(|value| value.into_owned());
-        assert_eq!(taken, built, "{} of {} {text}", path.text, head.shape());
+        assert_eq!(
+            taken,
+            built,
+            "{} of {} {text}",
+            path.text,
+            head.format_name()
+        );
         there += usize::from(taken.is_some());
     }
     there
@@ -92,7 +98,7 @@ fn few_paths_need_the_built_event() {
         let built = extraction.origins.iter().zip(&paths);
         let built = built.filter(|(origin, _)| matches!(origin, ValueOrigin::Event(_)));
         let built: Vec<&str> = built.map(|(_, path)| path.text.as_str()).collect();
-        assert!(built.len() < 20, "{}: {built:?}", decoder.shape);
+        assert!(built.len() < 20, "{}: {built:?}", decoder.format);
         assert!(!built.contains(&"ticket.priority"));
     }
 }

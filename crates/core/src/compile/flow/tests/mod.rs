@@ -37,7 +37,7 @@ fn event() -> Event {
         body: json!({"current": "urgent", "previous": null, "ticket": {"id": 35436, "subject": "a\nb & c"}}),
         raw: Value::Null,
         about: json!({"type": "ticket.PriorityChanged", "id": "e1"}),
-        shape: "zis",
+        format: "zis",
         warnings: vec![],
     }
 }
