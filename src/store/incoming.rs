@@ -21,7 +21,7 @@ pub struct IncomingEvent {
     pub event: Arc<Event>,
     pub received: Timestamp,
     /// The revision that evaluated it.
-    pub edition: RevisionId,
+    pub revision: RevisionId,
     pub planned: Vec<PlannedRun>,
     pub occasion: ArrivalKind,
 }

@@ -174,7 +174,7 @@ fn paths(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn has_heading(path: &Path, wanted: &str) -> bool {
+fn has_heading(path: &Path, expected: &str) -> bool {
     read(path)
         .lines()
         .filter(|line| line.starts_with('#'))
@@ -183,7 +183,7 @@ fn has_heading(path: &Path, wanted: &str) -> bool {
             let kept = title
                 .chars()
                 .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-            kept.collect::<String>().replace(' ', "-") == wanted
+            kept.collect::<String>().replace(' ', "-") == expected
         })
 }
 

@@ -296,10 +296,10 @@ fn outcome(outcome: &CallResult) -> String {
             } else {
                 " (no further attempt)"
             };
-            let asked = retry_after
+            let requested = retry_after
                 .map(|after| format!(" (asked to wait {})", format_duration(after)))
                 .unwrap_or_default();
-            format!("failed: {message}{note}{asked}")
+            format!("failed: {message}{note}{requested}")
         }
     }
 }

@@ -67,7 +67,7 @@ fn in_lane(id: &str, rule: &Arc<Rule>, lane: Option<&str>) -> IncomingEvent {
     IncomingEvent {
         event: event(id),
         received: now(),
-        edition: RevisionId::default(),
+        revision: RevisionId::default(),
         occasion: ArrivalKind::Delivery,
         planned: vec![PlannedRun {
             rule: Arc::clone(rule),

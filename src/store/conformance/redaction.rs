@@ -18,7 +18,7 @@ const SAID: &str = "a customer's own words";
 /// A store that redacts comments.
 async fn adopted<S: Store>(store: S, redact: &[&str]) -> S {
     let paths = redact.iter().map(|path| Path::parse(path).unwrap());
-    let edition = Revision {
+    let revision = Revision {
         files: Vec::new(),
         config: Arc::new(config::ConfigSource::default()),
         settings: StoreSettings {
@@ -26,7 +26,7 @@ async fn adopted<S: Store>(store: S, redact: &[&str]) -> S {
             ..StoreSettings::default()
         },
     };
-    store.set_revision(edition).await.unwrap();
+    store.set_revision(revision).await.unwrap();
     store
 }
 

@@ -38,7 +38,7 @@ pub struct EventRow {
     pub id: String,
     pub key: Option<String>,
     pub received: Timestamp,
-    pub edition: RevisionId,
+    pub revision: RevisionId,
     /// Whether it led to runs.
     pub matched: bool,
     /// How often it was redelivered, and when last.

@@ -187,7 +187,7 @@ impl WriteTransaction<'_> {
                 event.id,
                 event.key,
                 micros(incoming.received),
-                incoming.edition.0 as i64,
+                incoming.revision.0 as i64,
                 body.len() as i64,
                 body,
             ])?;

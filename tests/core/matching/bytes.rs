@@ -63,9 +63,9 @@ impl Seen {
 
 /// The event and the rules that match it by the strict parser, the decoder and the evaluator alone, with
 /// whether the text needed repairs.
-fn expected(bytes: &[u8], told: FormatHint<'_>, loaded: &Readers) -> Option<(Seen, bool)> {
+fn expected(bytes: &[u8], hint: FormatHint<'_>, loaded: &Readers) -> Option<(Seen, bool)> {
     let accepted = parse(bytes).ok()?;
-    let mut event = read(accepted.value, told, &loaded.config.catalogue).ok()?;
+    let mut event = read(accepted.value, hint, &loaded.config.catalogue).ok()?;
     let repaired = !accepted.repairs.is_empty();
     event.warnings.extend(accepted.repairs);
     let matches = |rule: &Rule| {
@@ -98,7 +98,7 @@ fn add(count: &Cell<usize>, more: usize) {
 
 fn agree(
     bytes: &[u8],
-    told: FormatHint<'_>,
+    hint: FormatHint<'_>,
     loaded: &Readers,
     scratch: &mut MatchScratch,
     tally: &Tally,
@@ -106,9 +106,9 @@ fn agree(
     let text = String::from_utf8_lossy(bytes);
     let input = EventInput::Bytes {
         bytes,
-        format: told,
+        format: hint,
     };
-    let Some((expected, repaired)) = expected(bytes, told, loaded) else {
+    let Some((expected, repaired)) = expected(bytes, hint, loaded) else {
         let evaluated = loaded.rules.evaluate(input, scratch).is_ok();
         prop_assert!(!evaluated, "evaluated, and no event: {text}");
         add(&tally.unsound, 1);
@@ -135,10 +135,10 @@ fn agree(
             .collect::<Vec<_>>()
     };
     let names = (name(&seen.matches), name(&expected.matches));
-    prop_assert_eq!(names.0, names.1, "{:?} {}", told, text);
+    prop_assert_eq!(names.0, names.1, "{:?} {}", hint, text);
     let decoded = loaded.rules.evaluate_event(&expected.event, scratch);
-    prop_assert_eq!(decoded.numbers(), &expected.matches, "{:?} {}", told, text);
-    prop_assert_eq!(seen, expected, "{:?} {}", told, text);
+    prop_assert_eq!(decoded.numbers(), &expected.matches, "{:?} {}", hint, text);
+    prop_assert_eq!(seen, expected, "{:?} {}", hint, text);
     Ok(())
 }
 
@@ -185,8 +185,8 @@ fn every_sample_is_matched_by_some_rule() {
     let mut scratch = MatchScratch::default();
     for bytes in SAMPLES.iter() {
         let tally = Tally::default();
-        for told in READERS.all_told() {
-            agree(bytes, told, &READERS, &mut scratch, &tally).unwrap();
+        for hint in READERS.all_hints() {
+            agree(bytes, hint, &READERS, &mut scratch, &tally).unwrap();
         }
         let text = String::from_utf8_lossy(bytes);
         assert_eq!(tally.left.get(), 0, "needed the full parser: {text}");
@@ -206,8 +206,8 @@ fn damaged_bytes_match_as_if_fully_decoded() {
         let scratch = &mut scratch.borrow_mut();
         for loaded in all_readers {
             let described = described.select(loaded.config.descriptions());
-            for told in [FormatHint::Detect, FormatHint::Custom(described)] {
-                agree(&bytes, told, loaded, scratch, &tally)?;
+            for hint in [FormatHint::Detect, FormatHint::Custom(described)] {
+                agree(&bytes, hint, loaded, scratch, &tally)?;
             }
         }
         Ok(())
@@ -235,8 +235,8 @@ fn random_rules_match_random_events_in_their_bytes() {
         let scratch = &mut scratch.borrow_mut();
         for body in &bodies {
             for loaded in &all_readers {
-                for told in loaded.all_told() {
-                    agree(body.as_bytes(), told, loaded, scratch, &tally)?;
+                for hint in loaded.all_hints() {
+                    agree(body.as_bytes(), hint, loaded, scratch, &tally)?;
                 }
             }
         }

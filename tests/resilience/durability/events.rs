@@ -33,7 +33,7 @@ pub fn arrival(rule: &Arc<Rule>, id: &str, size: usize) -> IncomingEvent {
             warnings: Vec::new(),
         }),
         received: Timestamp::now(),
-        edition: RevisionId::default(),
+        revision: RevisionId::default(),
         planned: vec![PlannedRun {
             rule: Arc::clone(rule),
             mode: rule.mode,

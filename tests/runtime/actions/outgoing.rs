@@ -118,7 +118,7 @@ async fn internal_hosts_are_reached_only_if_allowed() {
         ("mapped.example", &[&["::ffff:127.0.0.1"]]),
     ]);
     let mut reached = 0;
-    for (entries, host, wanted) in [
+    for (entries, host, expected) in [
         (&[][..], "crm.internal", false),
         (&["127.0.0.0/8"], "crm.internal", true),
         (&["10.0.0.0/8"], "crm.internal", false),
@@ -134,14 +134,14 @@ async fn internal_hosts_are_reached_only_if_allowed() {
         let performer = sending(allowing(entries), &names);
         let url = format!("http://{host}:{}/", inside.port);
         let performed = perform_http(&performer, http("GET", url)).await;
-        match wanted {
+        match expected {
             true => drop(succeeded(performed)),
             false => assert!(
                 failed(performed).message.contains("connection denied"),
                 "{host}"
             ),
         }
-        reached += usize::from(wanted);
+        reached += usize::from(expected);
         assert_eq!(inside.count(), reached, "{entries:?} {host}");
     }
 }

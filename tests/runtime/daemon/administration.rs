@@ -1,4 +1,4 @@
-//! Orders over the Unix socket.
+//! Commands to runs over the admin socket.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Senders that ask for more than a sender needs: of heads, of bodies, of connections, of patience.
+//! Senders that exceed limits: headers, bodies, connections, time.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How events are taken in: in their order, whole, by the rules of the moment, and filed where none match.
+//! The intake of events: in their order, all or none, with the current rules; unmatched events are archived.
 
 use flowtrigger::engine::{EngineOptions, reload};
 use flowtrigger::source::Ingest;
@@ -65,7 +65,7 @@ async fn rules_and_their_edition_change_together_and_the_unmatched_are_filed() {
     let store = Durable::default();
     let options = (EngineOptions::default(), HttpLimits::default());
     let daemon = daemon_on_store(store.clone(), QUIET, options.0, options.1).await;
-    assert_eq!(store.editions(), 1, "at the start");
+    assert_eq!(store.revisions(), 1, "at the start");
     let mut unmatched = event(1, "a");
     unmatched["input"]["ticket_event"]["type"] = json!("Ticket Created");
     daemon.post(&json!([event(1, "a"), unmatched])).await;
@@ -73,16 +73,16 @@ async fn rules_and_their_edition_change_together_and_the_unmatched_are_filed() {
     let broken = telling("broken", receiver.address, "").replace("flow:", "folw:");
     std::fs::write(daemon.rules_file(), broken).unwrap();
     assert!(reload(daemon.paths.clone(), &daemon.engine).await.is_err());
-    assert_eq!(store.editions(), 1, "a broken one is none");
+    assert_eq!(store.revisions(), 1, "a broken one is none");
     std::fs::write(daemon.rules_file(), QUIET.replace("fine", "better")).unwrap();
     reload(daemon.paths.clone(), &daemon.engine).await.unwrap();
     daemon.post(&json!([event(1, "b"), unmatched])).await;
-    let editions = |filed: Vec<(String, RevisionId)>| {
-        let editions = filed.into_iter().map(|(_, edition)| edition.0);
-        editions.collect::<Vec<u64>>()
+    let revisions = |filed: Vec<(String, RevisionId)>| {
+        let revisions = filed.into_iter().map(|(_, revision)| revision.0);
+        revisions.collect::<Vec<u64>>()
     };
-    assert_eq!(editions(store.arrived()), [1, 1, 2]);
-    assert_eq!(editions(store.archived()), [1, 2]);
+    assert_eq!(revisions(store.arrived()), [1, 1, 2]);
+    assert_eq!(revisions(store.archived()), [1, 2]);
     assert!(store.archived()[0].0.contains("ticket.TicketCreated"));
 }
 

@@ -1,4 +1,4 @@
-//! Reloading: new rules whole, or the old ones still.
+//! Reloading: all new rules take effect, or the previous ones stay.
 
 use flowtrigger::engine::{EngineError, reload};
 use flowtrigger_testing::receiver::Receiver;

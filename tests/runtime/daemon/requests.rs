@@ -1,4 +1,4 @@
-//! What a sender is answered, status by status.
+//! The response to a sender, for each status.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Runs to their end: retries, lanes, guards, and a fault that takes nothing else with it.
+//! Runs from start to end: retries, lanes, guards, and a panic that ends only its own run.
 
 use flowtrigger::engine::{Perform, RunReport, act};
 use flowtrigger::store::Store;

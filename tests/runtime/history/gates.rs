@@ -1,5 +1,5 @@
 //! Gates in `dry-run`, which reads their history from the data folder.
-//! The charges here are an hour old or younger by the clock, with windows of a day.
+//! Admissions are at most an hour old, and windows last a day.
 
 use flowtrigger::store::sqlite::codec::micros;
 use jiff::Timestamp;

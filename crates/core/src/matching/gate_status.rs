@@ -131,8 +131,8 @@ mod tests {
         let value = parse(sample.text.as_bytes()).expect("JSON").value;
         let event = decode(value, Catalogue::built_in()).expect("an event");
         let views = gate_status(&set.rules[0], &event, |asks| {
-            let asked: Vec<&str> = asks.iter().map(|ask| ask.kind.as_str()).collect();
-            assert_eq!(asked, ["throttle"]);
+            let kinds: Vec<&str> = asks.iter().map(|ask| ask.kind.as_str()).collect();
+            assert_eq!(kinds, ["throttle"]);
             vec![GateDecision::Suppress { why: "full".into() }.into()]
         });
         let words: Vec<String> = views.iter().map(|view| view.state.describe()).collect();

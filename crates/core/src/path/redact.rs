@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn parents_and_children_of_a_redacted_value_read_it() {
         let redacted = ["comment.body".to_owned()];
-        for (text, wanted) in [
+        for (text, expected) in [
             ("comment.body", true),
             ("comment", true),
             ("comment.body.text", true),
@@ -201,7 +201,7 @@ mod tests {
             ("$.raw.x", true),
             ("$..body", true),
         ] {
-            assert_eq!(reads_redacted(&path(text), &redacted), wanted, "{text}");
+            assert_eq!(reads_redacted(&path(text), &redacted), expected, "{text}");
         }
     }
 }

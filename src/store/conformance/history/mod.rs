@@ -137,7 +137,7 @@ async fn every_filter_narrows_the_list<S: Store, H: History>((store, history): (
     let any = RunFilter::default;
     let event = history.events(&query(EventSelector::Id("third".into())));
     let third = event.unwrap()[0].row;
-    for (filter, wanted) in [
+    for (filter, expected) in [
         (any(), vec![queued, dead, done]),
         (
             RunFilter {
@@ -227,7 +227,7 @@ async fn every_filter_narrows_the_list<S: Store, H: History>((store, history): (
         ),
     ] {
         let found = history.runs(&filter, Page::first(9)).unwrap();
-        assert_eq!(ids(&found), wanted, "{filter:?}");
+        assert_eq!(ids(&found), expected, "{filter:?}");
     }
 }
 
@@ -328,12 +328,12 @@ async fn an_event_is_read_with_the_revision_that_evaluated_it<S: Store, H: Histo
     };
     let before = store.set_revision(revision("before")).await.unwrap();
     let mut old = arrival("1", &live_rule("before"));
-    old.edition = before;
+    old.revision = before;
     submit(&store, old).await;
     let after = store.set_revision(revision("after")).await.unwrap();
     assert_ne!(before, after);
     let row = history.events(&by_key("7")).unwrap().remove(0);
-    assert_eq!(row.edition, before);
+    assert_eq!(row.revision, before);
     let event = history.event(row.row).unwrap().expect("the event").event;
     let names = |id: RevisionId| {
         let past = history.revision(id, &event).unwrap().expect("it is kept");

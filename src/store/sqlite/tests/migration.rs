@@ -1,4 +1,4 @@
-//! A data folder of the version before: everything in it is found after the upgrade, as it was.
+//! A data folder of the previous version: the upgrade keeps its content unchanged.
 
 use jiff::SignedDuration;
 use rusqlite::params;
@@ -54,7 +54,7 @@ fn write_before(path: &std::path::Path) {
         &[],
     );
     insert(
-        "INSERT INTO editions VALUES (1, x'01', 1, '[[\"r.yaml\",2]]', ?1)",
+        "INSERT INTO revisions VALUES (1, x'01', 1, '[[\"r.yaml\",2]]', ?1)",
         &[&micros(-60)],
     );
     for (id, name, document) in [(1, "a", PLAIN), (2, "d", GATHERS), (3, "n", INCLUDES)] {
@@ -70,7 +70,7 @@ fn write_before(path: &std::path::Path) {
         let event = arrival(&format!("e{number}"), &live_rule("a")).event;
         let body = codec::event::encode_event(&event);
         insert(
-            "INSERT INTO events (id, source, type, event_id, key, received, edition, matched, redelivered,
+            "INSERT INTO events (id, source, type, event_id, key, received, revision, matched, redelivered,
                 last_came, size, body) VALUES (?1, ?2, ?3, ?4, '7', ?5, 1, ?6, 0, NULL, ?7, ?8)",
             params![
                 number,
@@ -196,8 +196,8 @@ async fn no_old_name_is_left_in_the_schema() {
     for old in [
         "charges",
         "lines",
-        "editions",
-        "edition",
+        "revisions",
+        "revision",
         "turn",
         "picked",
         "parts",
@@ -253,7 +253,7 @@ async fn events_are_found_with_their_revision_and_known_when_they_are_redelivere
     let first = find(&history, "e1");
     assert_eq!((first.redelivered, first.last_came), (2, Some(later(9))));
     let record = history.event(first.row).unwrap().expect("the event");
-    let past = history.revision(first.edition, &record.event).unwrap();
+    let past = history.revision(first.revision, &record.event).unwrap();
     let past = past.expect("the revision");
     assert_eq!(past.since, later(-60));
     assert_eq!(past.rules.rules[0].name, "a");

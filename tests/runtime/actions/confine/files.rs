@@ -51,7 +51,7 @@ async fn files_are_accessible_only_as_the_step_allows() {
         ..Confinement::default()
     };
     // The attempt, and whether it succeeds with: both, writing only, reading only, writing nowhere.
-    for (script, wanted) in [
+    for (script, expected) in [
         ("cat seen/file", [true, true, true, true]),
         ("cat hidden/file", [false, true, false, true]),
         ("cat /etc/shadow", [false, true, false, true]),
@@ -80,12 +80,12 @@ async fn files_are_accessible_only_as_the_step_allows() {
         ),
     ] {
         let confinements = [&both, &writing, &reading, &nothing];
-        for (confinement, wanted) in confinements.into_iter().zip(wanted) {
+        for (confinement, expected) in confinements.into_iter().zip(expected) {
             fs::remove_file(folder.path().join("made/true")).ok();
             fs::write(folder.path().join("made/new"), "").unwrap();
             if rustix::process::geteuid().is_root() || !script.contains("shadow") {
                 let went = tried(folder.path(), confinement, script).await;
-                assert_eq!(went, wanted, "{script} with {}", confinement.describe());
+                assert_eq!(went, expected, "{script} with {}", confinement.describe());
             }
         }
         for name in ["seen", "made", "hidden"] {

@@ -1,4 +1,4 @@
-//! Explanations of rules that match and of rules that do not.
+//! Tests of explanations of rules that match and of rules that do not.
 
 use proptest::prelude::*;
 use serde_json::json;

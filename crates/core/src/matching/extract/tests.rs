@@ -1,4 +1,4 @@
-//! Values extracted from the tape are those of the decoded event.
+//! Tests that values extracted from the tape equal those of the decoded event.
 
 use std::collections::BTreeSet;
 
@@ -46,13 +46,13 @@ fn description() -> CustomFormat {
 }
 
 /// Compares extracted values with those of the decoded event. Returns how many were present.
-fn both_agree(text: &str, told: FormatHint<'_>, paths: &[Path]) -> usize {
+fn both_agree(text: &str, hint: FormatHint<'_>, paths: &[Path]) -> usize {
     let catalogue = Catalogue::built_in();
     let mut tape = Tape::default();
     let Some(scanned) = tape.scan(text.as_bytes()) else {
         return 0;
     };
-    let Ok(head) = head(ValueRef::Taped(scanned.root()), told, catalogue) else {
+    let Ok(head) = head(ValueRef::Taped(scanned.root()), hint, catalogue) else {
         return 0;
     };
     let event = head.event(catalogue);

@@ -117,7 +117,7 @@ impl RuleIndex {
         }
         value_table::push(self.always, &mut scratch.spans);
         let spans = std::mem::take(&mut scratch.spans);
-        let mut judge = IndexEvaluation {
+        let mut evaluation = IndexEvaluation {
             index: self,
             slots,
             whole,
@@ -125,7 +125,7 @@ impl RuleIndex {
         };
         for span in &spans {
             for posting in span.slice(&self.postings) {
-                if holds(posting.check, &self.code, &mut judge) {
+                if holds(posting.check, &self.code, &mut evaluation) {
                     matches.push(posting.rule);
                 }
             }
@@ -177,7 +177,7 @@ impl<S: SlotValues, W: FnMut(u32, &Predicate) -> bool> PredicateEvaluator
     }
 }
 
-/// How often a residual condition that several values lead to is written in place; then it is shared.
+/// How often a residual condition that several values lead to is copied; then it is shared.
 const MAX_INLINE_COPIES: u32 = 4;
 
 /// An index under construction.

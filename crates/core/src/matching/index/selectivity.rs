@@ -26,10 +26,10 @@ struct PathUsage {
 
 impl Selectivity {
     pub fn new(facts: &[PredicateInfo], slots: usize) -> Self {
-        let mut asked: Vec<PathUsage> = (0..slots).map(|_| PathUsage::default()).collect();
+        let mut usage: Vec<PathUsage> = (0..slots).map(|_| PathUsage::default()).collect();
         let mut points: FxHashSet<(u32, bool, &EqualityKey)> = FxHashSet::default();
         for (slot, clue) in facts.iter().flat_map(clues) {
-            let here = &mut asked[slot as usize];
+            let here = &mut usage[slot as usize];
             match clue {
                 IndexKey::Equal(point) => {
                     here.values += usize::from(points.insert((slot, false, point)))
@@ -43,11 +43,11 @@ impl Selectivity {
                 IndexKey::Absent | IndexKey::Exists | IndexKey::Present => {}
             }
         }
-        for here in &mut asked {
+        for here in &mut usage {
             here.numbers.sort_unstable_by(f64::total_cmp);
             here.instants.sort_unstable_by(f64::total_cmp);
         }
-        Self { slots: asked }
+        Self { slots: usage }
     }
 
     pub fn estimate(&self, slot: u32, narrowing: &IndexCondition) -> f32 {

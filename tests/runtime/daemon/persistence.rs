@@ -1,4 +1,4 @@
-//! What was done is kept: with the state that follows, through a store that fails, over a stop.
+//! Results of steps are stored with the next state, also if the store fails or the daemon stops.
 
 use std::time::Duration;
 
