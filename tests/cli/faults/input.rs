@@ -158,7 +158,10 @@ fn a_bad_line_is_reported_with_its_number() {
     let sandbox = sandbox_with_flow(NOTE);
     let text = format!("{}\n{{\"bad\n\n{}\n", urgent(1), urgent(2));
     let output = sandbox.run_with_input(&RUN, &text);
-    output.expect_stderr(4, &["standard input:2: incomplete JSON"]);
+    output.expect_stderr(
+        4,
+        &["standard input:2:5: incomplete JSON (the text ends within a string)\n"],
+    );
     let keys: Vec<Value> = output
         .json_lines()
         .iter()
@@ -301,7 +304,7 @@ fn standard_input_that_is_closed_or_empty_is_a_bad_event() {
     let sandbox = sandbox_with_flow(NOTE);
     sandbox
         .run(&["run", "-"])
-        .expect_stderr(4, &["standard input:1: empty input"]);
+        .expect_stderr(4, &["standard input:1:1: empty input"]);
     sandbox.run(&["run"]).expect_stderr(2, &["<FILE>"]);
 }
 
@@ -350,5 +353,5 @@ fn the_locale_does_not_change_output() {
     };
     let plain = output("C");
     assert_eq!(plain, output("C.UTF-8"));
-    assert!(plain.2.contains("`gone-ö.json`"));
+    assert!(plain.2.contains("gone-ö.json: "));
 }

@@ -54,7 +54,7 @@ fn write_before(path: &std::path::Path) {
         &[],
     );
     insert(
-        "INSERT INTO revisions VALUES (1, x'01', 1, '[[\"r.yaml\",2]]', ?1)",
+        "INSERT INTO editions VALUES (1, x'01', 1, '[[\"r.yaml\",2]]', ?1)",
         &[&micros(-60)],
     );
     for (id, name, document) in [(1, "a", PLAIN), (2, "d", GATHERS), (3, "n", INCLUDES)] {
@@ -70,7 +70,7 @@ fn write_before(path: &std::path::Path) {
         let event = arrival(&format!("e{number}"), &live_rule("a")).event;
         let body = codec::event::encode_event(&event);
         insert(
-            "INSERT INTO events (id, source, type, event_id, key, received, revision, matched, redelivered,
+            "INSERT INTO events (id, source, type, event_id, key, received, edition, matched, redelivered,
                 last_came, size, body) VALUES (?1, ?2, ?3, ?4, '7', ?5, 1, ?6, 0, NULL, ?7, ?8)",
             params![
                 number,
@@ -196,8 +196,8 @@ async fn no_old_name_is_left_in_the_schema() {
     for old in [
         "charges",
         "lines",
-        "revisions",
-        "revision",
+        "editions",
+        "edition",
         "turn",
         "picked",
         "parts",
