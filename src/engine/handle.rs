@@ -41,7 +41,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         options: EngineOptions,
     ) -> Result<Self, StoreError> {
         let active = ActiveRulebook::new(rulebook);
-        active.edition(&store).await?;
+        active.revision(&store).await?;
         Ok(Self::start_with(active, store, perform, options))
     }
 
@@ -81,7 +81,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         prepare: impl FnOnce(&P),
     ) -> Result<Arc<Rulebook>, EngineError> {
         let active = ActiveRulebook::new(reading.accepted().map_err(EngineError::Rules)?);
-        active.edition(&self.shared.store).await?;
+        active.revision(&self.shared.store).await?;
         prepare(&self.shared.perform);
         let rulebook = Arc::clone(&active.rulebook);
         self.shared.active.store(Arc::new(active));
@@ -120,14 +120,14 @@ impl<S: Store, P: Perform> Engine<S, P> {
 
 impl Rulebook {
     /// The rule files and the configuration as text.
-    pub fn edition(&self) -> Revision {
+    pub fn revision(&self) -> Revision {
         let files = self.rule_files.iter().filter_map(|id| self.files.get(*id));
         Revision {
             files: files
                 .map(|file| (Arc::clone(&file.name), Arc::clone(&file.text)))
                 .collect(),
             config: Arc::clone(&self.config.source),
-            settings: StoreSettings::of(&self.config),
+            settings: StoreSettings::from_config(&self.config),
         }
     }
 }

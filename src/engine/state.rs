@@ -40,7 +40,7 @@ pub(in crate::engine) struct EngineState<S, P> {
 /// The rulebook in use, with its revision in the store.
 pub(in crate::engine) struct ActiveRulebook {
     pub rulebook: Arc<Rulebook>,
-    edition: OnceCell<RevisionId>,
+    revision: OnceCell<RevisionId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,13 +66,13 @@ impl ActiveRulebook {
     pub fn new(rulebook: Rulebook) -> Self {
         Self {
             rulebook: Arc::new(rulebook),
-            edition: OnceCell::new(),
+            revision: OnceCell::new(),
         }
     }
 
     /// The revision of the rulebook; stored on the first call.
-    pub async fn edition<S: Store>(&self, store: &S) -> Result<RevisionId, StoreError> {
-        let keep = || store.set_revision(self.rulebook.edition());
-        self.edition.get_or_try_init(keep).await.copied()
+    pub async fn revision<S: Store>(&self, store: &S) -> Result<RevisionId, StoreError> {
+        let keep = || store.set_revision(self.rulebook.revision());
+        self.revision.get_or_try_init(keep).await.copied()
     }
 }

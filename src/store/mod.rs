@@ -35,7 +35,7 @@ pub trait Store: Send + Sync + 'static {
     fn is_durable(&self) -> bool;
 
     /// Commits events with their planned runs, all or none, in this order. An event whose id is known from
-    /// its source is a redelivery: it gets its earlier runs, and nothing runs twice. Gates are asked within
+    /// its source is a redelivery: it gets its earlier runs, and nothing runs twice. Gates are checked in
     /// the same transaction, so that no two events pass a gate that admits one. An event without runs is not
     /// remembered, so that a rule written later can still match it.
     fn commit_all(
@@ -171,7 +171,7 @@ fn holds_lane(state: &RunState) -> bool {
     }
 }
 
-/// Whether a run in this state no longer needs its event: it is over, and nobody is expected to retry it.
+/// Whether a run in this state no longer needs its event: it has ended, and no retry is expected.
 fn is_redactable(state: &RunState) -> bool {
     match state {
         RunState::Done

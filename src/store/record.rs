@@ -20,7 +20,7 @@ pub struct RunRecord {
     pub event: Arc<Event>,
     pub rule: Arc<Rule>,
     pub received: Timestamp,
-    pub edition: RevisionId,
+    pub revision: RevisionId,
     pub lane: Option<String>,
     pub generation: u32,
     /// `error.…` of a run that reports on a dead one; null of any other.

@@ -165,7 +165,7 @@ fn event() -> Event {
         body: Value::Null,
         raw: Value::Null,
         about: Value::Null,
-        shape: "zis",
+        format: "zis",
         warnings: Vec::new(),
     }
 }

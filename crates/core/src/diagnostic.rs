@@ -173,7 +173,7 @@ impl Files {
     }
 
     /// `file:line:column`, which editors and terminals can open.
-    pub fn place(&self, at: Span) -> String {
+    pub fn location(&self, at: Span) -> String {
         format!("{}:{}:{}", self.name(at.file), at.line, at.column)
     }
 }

@@ -46,10 +46,10 @@ fn at<'a>(body: &'a Value, path: &str) -> Option<&'a Value> {
 
 fn evaluate_test(test: &Test, path: &str, body: &Value) -> TruthValue {
     match test {
-        Test::Value(wanted) => Some(same(at(body, path)?, wanted)),
-        Test::OneOf(wanted) => {
+        Test::Value(expected) => Some(same(at(body, path)?, expected)),
+        Test::OneOf(expected) => {
             let value = at(body, path)?;
-            Some(wanted.iter().any(|wanted| same(value, wanted)))
+            Some(expected.iter().any(|expected| same(value, expected)))
         }
         Test::SameAs(other) => Some(same(at(body, path)?, at(body, other)?)),
         Test::Not(test) => negate(evaluate_test(test, path, body)),
@@ -76,10 +76,10 @@ fn same(a: &Value, b: &Value) -> bool {
 fn holds(operator: &Operator, path: &str, body: &Value) -> TruthValue {
     let value = at(body, path);
     match operator {
-        Operator::Exists(wanted) => Some(value.is_some() == *wanted),
-        Operator::Present(wanted) => {
+        Operator::Exists(expected) => Some(value.is_some() == *expected),
+        Operator::Present(expected) => {
             let nothing = value.is_none_or(|v| v.is_null() || *v == json!("") || *v == json!([]));
-            Some(nothing != *wanted)
+            Some(nothing != *expected)
         }
         Operator::Lt(n) => number(value?, |value| value < *n as f64),
         Operator::Gte(n) => number(value?, |value| value >= *n as f64),
@@ -87,15 +87,15 @@ fn holds(operator: &Operator, path: &str, body: &Value) -> TruthValue {
             value >= *low as f64 && value <= *high as f64
         }),
         Operator::GtField(other) => greater(value?, at(body, other)?),
-        Operator::Has(wanted) => list(value?, |items| {
-            wanted
+        Operator::Has(expected) => list(value?, |items| {
+            expected
                 .iter()
-                .any(|wanted| items.iter().any(|item| same(item, wanted)))
+                .any(|expected| items.iter().any(|item| same(item, expected)))
         }),
-        Operator::HasAll(wanted) => list(value?, |items| {
-            wanted
+        Operator::HasAll(expected) => list(value?, |items| {
+            expected
                 .iter()
-                .all(|wanted| items.iter().any(|item| same(item, wanted)))
+                .all(|expected| items.iter().any(|item| same(item, expected)))
         }),
         Operator::Contains(part) => text(value?, |text| text.contains(part)),
         Operator::StartsWith(part) => text(value?, |text| text.starts_with(part)),

@@ -127,7 +127,7 @@ mod tests {
     fn a_program_is_identified_by_its_resolved_file() {
         let folder = programs_folder();
         let root = folder.path().canonicalize().unwrap();
-        for (allow, run, wanted) in [
+        for (allow, run, expected) in [
             (&["./bin/a"][..], "bin/a", true),
             (&["bin/a"], "bin/../bin/a", true),
             (&["bin/a"], "other/to-a", true),
@@ -147,7 +147,7 @@ mod tests {
             (&[], "bin/a", false),
         ] {
             let admitted = programs(&root, allow).admit(&root.join(run), run);
-            assert_eq!(admitted.is_ok(), wanted, "{allow:?} {run}");
+            assert_eq!(admitted.is_ok(), expected, "{allow:?} {run}");
             if let Ok(file) = admitted {
                 assert_eq!(file, root.join(run).canonicalize().unwrap());
             }

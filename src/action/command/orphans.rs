@@ -58,13 +58,13 @@ fn targets(key: &str, entry: Option<PidFileEntry>) -> BTreeSet<SignalTarget> {
     if entry.as_ref().is_some_and(|entry| entry.boot != boot()) {
         return targets;
     }
-    if let Some(entry) = entry.as_ref().filter(|entry| entry.lives()) {
+    if let Some(entry) = entry.as_ref().filter(|entry| entry.is_alive()) {
         targets.insert(target(entry.process, key, Some(entry.process)));
     }
     let leader = entry.map(|entry| entry.process);
     let carriers = living()
         .into_iter()
-        .filter(|process| carries(*process, key));
+        .filter(|process| has_key(*process, key));
     targets.extend(carriers.map(|process| target(process, key, leader)));
     targets
 }
@@ -75,7 +75,7 @@ fn target(process: i32, key: &str, leader: Option<i32>) -> SignalTarget {
     let Some(group) = group(process) else {
         return SignalTarget::One(process);
     };
-    let its_own = leader == Some(group) || carries(group, key);
+    let its_own = leader == Some(group) || has_key(group, key);
     match its_own && group != getpgrp().as_raw_nonzero().get() {
         true => SignalTarget::Group(group),
         false => SignalTarget::One(process),
@@ -108,7 +108,7 @@ impl SignalTarget {
 
     fn ends(self) -> bool {
         let until = Instant::now() + KILL_TIMEOUT;
-        while self.lives() {
+        while self.is_alive() {
             if Instant::now() >= until {
                 return false;
             }
@@ -117,7 +117,7 @@ impl SignalTarget {
         true
     }
 
-    fn lives(self) -> bool {
+    fn is_alive(self) -> bool {
         match self {
             SignalTarget::Group(id) => living().into_iter().any(|one| group(one) == Some(id)),
             SignalTarget::One(process) => is_alive(process),
@@ -147,11 +147,11 @@ fn group(process: i32) -> Option<i32> {
     stat(process)?.get(2)?.parse().ok()
 }
 
-fn carries(process: i32, key: &str) -> bool {
-    let wanted = format!("{KEY}={key}");
+fn has_key(process: i32, key: &str) -> bool {
+    let expected = format!("{KEY}={key}");
     environment(process)
         .split(|byte| *byte == 0)
-        .any(|variable| variable == wanted.as_bytes())
+        .any(|variable| variable == expected.as_bytes())
 }
 
 /// The environment, read again while it is empty: a process that is becoming another program has none for a
@@ -161,7 +161,7 @@ fn environment(process: i32) -> Vec<u8> {
     loop {
         let found = fs::read(format!("/proc/{process}/environ"));
         match found {
-            Ok(empty) if empty.is_empty() && Instant::now() < until && may_carry(process) => {
+            Ok(empty) if empty.is_empty() && Instant::now() < until && may_have_key(process) => {
                 std::thread::sleep(POLL_INTERVAL);
             }
             found => return found.unwrap_or_default(),
@@ -170,7 +170,7 @@ fn environment(process: i32) -> Vec<u8> {
 }
 
 /// Kernel threads never have one.
-fn may_carry(process: i32) -> bool {
+fn may_have_key(process: i32) -> bool {
     const KERNEL: u64 = 0x0020_0000;
     let flags = stat(process).and_then(|stat| stat.get(6)?.parse::<u64>().ok());
     flags.is_some_and(|flags| flags & KERNEL == 0) && is_alive(process)
@@ -245,7 +245,7 @@ mod tests {
             gone: true,
         };
         assert_eq!(killed, [all]);
-        assert!(!SignalTarget::Group(ours.id()).lives());
+        assert!(!SignalTarget::Group(ours.id()).is_alive());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         assert_eq!(kill(folder.path()), []);
     }
@@ -300,6 +300,6 @@ mod tests {
         let killed = kill(folder.path());
         assert_eq!((killed.len(), killed[0].gone), (1, true));
         assert_eq!(killed[0].process, entry.process);
-        assert!(!SignalTarget::Group(entry.process).lives());
+        assert!(!SignalTarget::Group(entry.process).is_alive());
     }
 }

@@ -80,7 +80,7 @@ impl PidFileEntry {
     }
 
     /// Whether the process is running and is the one of the file.
-    pub(super) fn lives(&self) -> bool {
+    pub(super) fn is_alive(&self) -> bool {
         self.boot == boot() && started(self.process) == Some(self.started)
     }
 }
@@ -119,17 +119,17 @@ mod tests {
         );
         record.fill(rustix::process::getpid());
         let entry = PidFileEntry::read(&fs::read_to_string(&path).unwrap()).unwrap();
-        assert!(entry.lives());
+        assert!(entry.is_alive());
         let later = PidFileEntry {
             started: entry.started + 1,
             ..entry.clone()
         };
-        assert!(!later.lives());
+        assert!(!later.is_alive());
         let elsewhere = PidFileEntry {
             boot: "another".into(),
             ..entry
         };
-        assert!(!elsewhere.lives());
+        assert!(!elsewhere.is_alive());
         drop(record);
         assert!(!path.exists());
     }

@@ -216,7 +216,7 @@ fn describe_error(
     if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
         return label.transient(format_args!(
             "no secure connection to `{peer}` ({}); check its certificate and that this port \
-             speaks https, or add its authority to this machine's (`SSL_CERT_FILE`)",
+             is an https port, or add its authority to this machine's (`SSL_CERT_FILE`)",
             secrets.redact(&tls.to_string())
         ));
     }

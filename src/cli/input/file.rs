@@ -32,12 +32,8 @@ enum FileState {
 
 impl InputFile {
     pub fn new(file: PathBuf) -> Self {
-        let name = match file.to_str() {
-            Some("-") => "standard input".into(),
-            _ => file.display().to_string(),
-        };
         Self {
-            name,
+            name: file_name(&file),
             state: FileState::Closed(file),
         }
     }
@@ -65,7 +61,7 @@ impl InputFile {
                 self.part(0, Ok(bytes))
             }
             Ok(None) => self.part(0, Ok(bytes)),
-            Err(error) => self.part(0, Err(read_error(&self.name, &error))),
+            Err(error) => self.part(0, Err(read_error(&error))),
         }
     }
 }
@@ -92,7 +88,7 @@ impl Iterator for InputFile {
                         return Some(self.part(above, Ok(line)));
                     }
                     Err(error) => {
-                        return Some(self.part(above, Err(read_error(&self.name, &error))));
+                        return Some(self.part(above, Err(read_error(&error))));
                     }
                 }
             },
@@ -127,6 +123,14 @@ fn is_complete(bytes: &[u8]) -> bool {
     matches!(text.get(start), Some(b'{' | b'[')) && parse(text).is_ok()
 }
 
+/// The name of a file in messages.
+pub fn file_name(file: &Path) -> String {
+    match file.to_str() {
+        Some("-") => "standard input".into(),
+        _ => file.display().to_string(),
+    }
+}
+
 fn is_yaml(file: &Path) -> bool {
     file.extension()
         .is_some_and(|end| end == "yaml" || end == "yml")
@@ -136,7 +140,7 @@ fn is_yaml(file: &Path) -> bool {
 fn yaml_error(file: &Path) -> ReadEventError {
     let file = file.display();
     ReadEventError {
-        message: format!("`{file}` is YAML, and events are JSON"),
+        message: "a YAML file, and events are JSON".into(),
         help: Some(format!(
             "pass a rule file as `--rules {file}`, in addition to the file of an event"
         )),
@@ -153,11 +157,11 @@ pub fn open(file: &Path) -> Result<Box<dyn BufRead + Send>, ReadEventError> {
     });
     match opened {
         Ok(file) => Ok(Box::new(BufReader::new(file))),
-        Err(error) => Err(open_error(file, &error)),
+        Err(error) => Err(open_error(&error)),
     }
 }
 
-fn open_error(file: &Path, error: &io::Error) -> ReadEventError {
+fn open_error(error: &io::Error) -> ReadEventError {
     let help = match error.kind() {
         io::ErrorKind::IsADirectory => "it is a folder; name the files in it",
         io::ErrorKind::NotFound => {
@@ -166,14 +170,14 @@ fn open_error(file: &Path, error: &io::Error) -> ReadEventError {
         _ => "check its permissions",
     };
     ReadEventError {
-        message: format!("failed to read `{}`: {error}", file.display()),
+        message: format!("failed to read this file: {error}"),
         help: Some(help.into()),
     }
 }
 
-pub fn read_error(name: &str, error: &io::Error) -> ReadEventError {
+pub fn read_error(error: &io::Error) -> ReadEventError {
     ReadEventError {
-        message: format!("failed to read {name}: {error}"),
+        message: format!("failed to read this file: {error}"),
         help: Some("write events to it, or name a file".into()),
     }
 }

@@ -19,7 +19,7 @@ use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::format::custom::CustomFormat;
 use flowtrigger_core::event::format::{DECODERS, DecodeError, FormatHint, head, read as read_as};
 use flowtrigger_core::event::json::parse::{JsonError, ParsedJson, parse};
-use flowtrigger_core::event::json::split::parse_many;
+use flowtrigger_core::event::json::split::{BatchItem, parse_many};
 use flowtrigger_core::event::json::tape::Tape;
 use flowtrigger_core::event::json::value_ref::ValueRef;
 use flowtrigger_core::matching::evaluation::EventInput;
@@ -29,7 +29,7 @@ const SAMPLE_HELP: &str = "`flowtrigger events TYPE --sample` prints a valid eve
 
 /// One event of the input, or the error, with its location.
 pub struct Input<'c> {
-    /// `file:line`, or the file if it cannot be read.
+    /// `file:line` of an event, `file:line:column` of a syntax error, or the file if it cannot be read.
     pub place: String,
     pub event: Result<InputEvent<'c>, ReadEventError>,
 }
@@ -150,13 +150,10 @@ impl Inputs<'_> {
             return;
         }
         for item in parse_many(&bytes) {
-            let place = format!("{}:{}", part.name, part.above + item.line);
-            let parsed = item.outcome.map_err(|error| JsonError {
-                line: part.above + error.line,
-                ..error
-            });
-            let event = parsed
-                .map_err(invalid_json)
+            let place = location(&part.name, part.above, &item);
+            let event = item
+                .outcome
+                .map_err(|error| invalid_json(error.reason))
                 .and_then(|parsed| event(parsed, &self.selection, self.config))
                 .map(|event| InputEvent::Event(Box::new(event)));
             self.ready.push_back(Input { place, event });
@@ -197,7 +194,7 @@ pub fn single(bytes: Vec<u8>, config: &Config) -> Result<InputEvent<'_>, ReadEve
     if let Some(format) = detect_format(&bytes, &selection, config, &mut Tape::default()) {
         return Ok(InputEvent::Bytes { bytes, format });
     }
-    let parsed = parse(&bytes).map_err(invalid_json)?;
+    let parsed = parse(&bytes).map_err(|error| invalid_json(error.to_string()))?;
     let event = event(parsed, &selection, config)?;
     Ok(InputEvent::Event(Box::new(event)))
 }
@@ -276,9 +273,17 @@ fn format_of<'c>(
     }
 }
 
-fn invalid_json(error: JsonError) -> ReadEventError {
+/// `file:line` of an event, or `file:line:column` of a syntax error. `above` is the number of lines before.
+fn location(file: &str, above: usize, item: &BatchItem) -> String {
+    match &item.outcome {
+        Ok(_) => format!("{file}:{}", above + item.line),
+        Err(JsonError { line, column, .. }) => format!("{file}:{}:{column}", above + line),
+    }
+}
+
+fn invalid_json(message: String) -> ReadEventError {
     ReadEventError {
-        message: error.to_string(),
+        message,
         help: Some(INPUT_HELP.into()),
     }
 }

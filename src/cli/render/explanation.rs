@@ -25,7 +25,7 @@ const MAX_VALUE: usize = 60;
 
 /// Prints the line of an event, its warnings and its redacted fields.
 pub fn event(out: &mut Output, event: &Event) -> io::Result<()> {
-    brief(out, &EventSummary::of(event))?;
+    brief(out, &EventSummary::from_event(event))?;
     let paths = redact::redacted_paths(event);
     if !paths.is_empty() {
         let label = Paint::new(out).tone(Tone::Yellow, "redacted:");
@@ -55,7 +55,7 @@ pub fn brief(out: &mut Output, event: &EventSummary) -> io::Result<()> {
     if let Some(time) = event.time {
         write!(out, "  {time}")?;
     }
-    writeln!(out, "  ({})", event.shape)?;
+    writeln!(out, "  ({})", event.format)?;
     for warning in &event.warnings {
         let label = paint.tone(Tone::Yellow, "warning:");
         writeln!(out, "  {label} {}", plain(warning))?;
@@ -89,7 +89,7 @@ pub fn rule(
         paint.tone(tone, word),
         paint.tone(Tone::Bold, &rule.name)
     )?;
-    write!(out, "  {}", paint.tone(Tone::Dim, &files.place(rule.at)))?;
+    write!(out, "  {}", paint.tone(Tone::Dim, &files.location(rule.at)))?;
     if rule.mode == Mode::Shadow {
         write!(out, "  (shadow: recorded, never executed)")?;
     }
@@ -222,13 +222,13 @@ pub fn rule_json(rule: &Rule, explanation: &Explanation, files: &Files) -> Value
         "name": rule.name,
         "verdict": explanation.truth.label(),
         "mode": rule.mode.as_str(),
-        "at": files.place(rule.at),
+        "at": files.location(rule.at),
         "predicates": trace_json(&explanation.trace, files),
         "near_misses": explanation.near_misses.iter().map(|near| json!({
             "path": near.path,
             "set": near.set,
             "words": near.words,
-            "at": files.place(near.at),
+            "at": files.location(near.at),
         })).collect::<Vec<_>>(),
         "gates": [],
     })
@@ -244,7 +244,7 @@ pub fn trace_json(trace: &Trace, files: &Files) -> Value {
             "want": line.want,
             "got": line.got,
             "verdict": line.verdict.describe(),
-            "at": files.place(line.at),
+            "at": files.location(line.at),
             "hint": line.hint,
         })
     };

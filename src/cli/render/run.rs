@@ -159,7 +159,7 @@ pub fn gate_lines(story: &RunDetail) -> Vec<String> {
             Some(admission) => format!("counts until {}", seconds(admission.until)),
             None => "no longer counts".to_owned(),
         };
-        lines.push(match DebounceCheck::of(ask) {
+        lines.push(match DebounceCheck::from_gate_check(ask) {
             Some(debounce) => format!("{label}  {}", gathers(&debounce, story.window.as_ref())),
             None => format!(
                 "{label}  open, window {}; {counts}",
@@ -296,10 +296,10 @@ fn outcome(outcome: &CallResult) -> String {
             } else {
                 " (no further attempt)"
             };
-            let asked = retry_after
+            let requested = retry_after
                 .map(|after| format!(" (asked to wait {})", format_duration(after)))
                 .unwrap_or_default();
-            format!("failed: {message}{note}{asked}")
+            format!("failed: {message}{note}{requested}")
         }
     }
 }

@@ -133,12 +133,12 @@ impl OfflineReplay {
             return Ok(Ok(Vec::new()));
         }
         Ok(store
-            .set_revision_blocking(self.edition())
-            .and_then(|edition| {
+            .set_revision_blocking(self.revision())
+            .and_then(|revision| {
                 let arrival = IncomingEvent {
                     event,
                     received: Timestamp::now(),
-                    edition,
+                    revision,
                     planned,
                     occasion: ArrivalKind::Replay,
                 };
@@ -149,15 +149,15 @@ impl OfflineReplay {
     }
 
     /// The current rules, with settings that delete nothing.
-    fn edition(&self) -> Revision {
-        let edition = self.book.edition();
+    fn revision(&self) -> Revision {
+        let revision = self.book.revision();
         let settings = StoreSettings {
-            redact: edition.settings.redact,
+            redact: revision.settings.redact,
             ..settings_without_retention()
         };
         Revision {
             settings,
-            ..edition
+            ..revision
         }
     }
 }

@@ -112,7 +112,7 @@ fn prepend_summary(summary: &str, mut schema: Value) -> Value {
 /// Known names for completion, or any text, for configured types.
 fn event_type(catalogue: &Catalogue) -> Value {
     let types: Vec<&EventType> = catalogue.types().collect();
-    let names = types.iter().map(|t| t.tag.clone());
+    let names = types.iter().map(|t| t.name.clone());
     let mut families: Vec<String> = types.iter().map(|t| format!("{}.*", t.family())).collect();
     families.dedup();
     let mut displayed: Vec<String> = types

@@ -153,7 +153,7 @@ fn failing_predicate(line: &TraceLine, files: &Files) -> String {
         line.path,
         line.operator,
         line.want,
-        files.place(line.at)
+        files.location(line.at)
     )
 }
 

@@ -79,11 +79,11 @@ pub struct RevisionCache(HashMap<(RevisionId, String, String), Option<Arc<PastRe
 
 impl RevisionCache {
     fn get(&mut self, head: &EventRow, event: &Event, history: &dyn History) -> RevisionResult {
-        let known = (head.edition, head.source.clone(), head.event_type.clone());
+        let known = (head.revision, head.source.clone(), head.event_type.clone());
         if let Some(past) = self.0.get(&known) {
             return Ok(past.clone());
         }
-        let past = history.revision(head.edition, event)?.map(Arc::new);
+        let past = history.revision(head.revision, event)?.map(Arc::new);
         self.0.insert(known, past.clone());
         Ok(past)
     }

@@ -163,7 +163,7 @@ pub fn json(evaluated: &EvaluatedEvent, found: usize) -> Value {
         "redelivered": head.redelivered,
         "last_came": head.last_came.map(|last| last.to_string()),
         "revision": {
-            "id": head.edition.0,
+            "id": head.revision.0,
             "since": evaluated.past.as_ref().map(|past| past.since.to_string()),
         },
         "matched": matched,

@@ -77,14 +77,14 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
 
     async fn receive(&self, source: &str, body: &[u8]) -> Result<IngestResponse, IngestError> {
         let received = self.ingest(source, body).await;
-        if let Err(refusal) = &received {
-            let known = match refusal {
+        if let Err(rejection) = &received {
+            let known = match rejection {
                 IngestError::UnknownSource { .. } => "",
                 IngestError::InvalidBody(_)
                 | IngestError::Busy { .. }
                 | IngestError::Unavailable { .. } => source,
             };
-            self.shared.metrics.count_rejected(known, refusal.code());
+            self.shared.metrics.count_rejected(known, rejection.code());
         }
         received
     }
@@ -108,14 +108,14 @@ impl<S: Store, P: Perform> Engine<S, P> {
         };
         self.ready()
             .map_err(|reason| IngestError::Unavailable { reason })?;
-        let refused = |error: StoreError| {
+        let rejected = |error: StoreError| {
             tracing::error!(%error, source, "request rejected");
-            refusal(&error)
+            ingest_error(&error)
         };
         let request = match rulebook.match_request(entrance, body) {
             Some(ByteMatch::Unmatched(brief, event)) => {
                 let archived = self.archive_unmatched(&active, &brief, event).await;
-                return archived.map_err(refused).map(|()| unmatched(*brief));
+                return archived.map_err(rejected).map(|()| unmatched(*brief));
             }
             Some(ByteMatch::Matched(event)) => RequestEvents {
                 events: vec![event],
@@ -127,7 +127,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         };
         let array = request.array;
         let submitted = self.submit_with(active, request.events, Some(intake)).await;
-        let submitted = submitted.map_err(refused)?;
+        let submitted = submitted.map_err(rejected)?;
         let mut answers: Vec<AcceptedEvent> = submitted.iter().map(answer).collect();
         Ok(match (array, answers.len()) {
             (false, 1) => IngestResponse::One(answers.remove(0)),
@@ -136,7 +136,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
     }
 }
 
-fn refusal(error: &StoreError) -> IngestError {
+fn ingest_error(error: &StoreError) -> IngestError {
     let reason = error.to_string();
     match error {
         StoreError::Full { .. } => IngestError::Busy { reason },
@@ -197,11 +197,11 @@ fn check_count(count: usize) -> Result<(), InvalidBody> {
     })
 }
 
-fn unsound(refused: JsonError) -> InvalidBody {
+fn unsound(error: JsonError) -> InvalidBody {
     InvalidBody {
-        error: refused.reason,
-        line: Some(refused.line),
-        column: Some(refused.column),
+        error: error.reason,
+        line: Some(error.line),
+        column: Some(error.column),
         ..InvalidBody::default()
     }
 }
@@ -268,31 +268,31 @@ mod tests {
 
     #[test]
     fn what_is_not_json_has_a_place() {
-        let refused = request("support", "{\n \"a\": }").expect_err("no JSON");
-        assert_eq!((refused.line, refused.column), (Some(2), Some(7)));
+        let rejected = request("support", "{\n \"a\": }").expect_err("no JSON");
+        assert_eq!((rejected.line, rejected.column), (Some(2), Some(7)));
     }
 
     #[test]
     fn what_is_no_event_has_an_index_and_a_path() {
         let text = format!("[{}, {}]", ticket("1"), ticket("{}"));
-        let refused = request("support", &text).expect_err("no event");
-        assert_eq!(refused.index, Some(1));
+        let rejected = request("support", &text).expect_err("no event");
+        assert_eq!(rejected.index, Some(1));
         assert_eq!(
-            refused.path.as_deref(),
+            rejected.path.as_deref(),
             Some("input.ticket_event.ticket.id")
         );
-        assert!(request("support", "7").is_err_and(|refused| refused.index.is_none()));
+        assert!(request("support", "7").is_err_and(|rejected| rejected.index.is_none()));
     }
 
     #[test]
     fn the_url_decides_and_the_content_must_agree() {
-        let refused = request("upmind", &ticket("1")).expect_err("another source");
+        let rejected = request("upmind", &ticket("1")).expect_err("another source");
         assert_eq!(
-            refused.error,
+            rejected.error,
             "this is an event of `support`, not of `upmind`"
         );
         assert_eq!(
-            refused.help.as_deref(),
+            rejected.help.as_deref(),
             Some("send it to `/events/support`")
         );
     }
@@ -303,8 +303,12 @@ mod tests {
         let most = vec![ticket("1"); MAX_EVENTS].join(",");
         assert!(request("support", &format!("[{most}]")).is_ok());
         let over = format!("[{most},{}]", ticket("1"));
-        let refused = request("support", &over).expect_err("too many");
-        assert!(refused.error.contains("at most 1000"), "{}", refused.error);
+        let rejected = request("support", &over).expect_err("too many");
+        assert!(
+            rejected.error.contains("at most 1000"),
+            "{}",
+            rejected.error
+        );
     }
 
     #[test]

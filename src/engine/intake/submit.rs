@@ -102,13 +102,13 @@ impl<S: Store, P: Perform> Engine<S, P> {
         active: &ActiveRulebook,
         events: Vec<MatchedEvent>,
     ) -> Result<Vec<SubmittedEvent>, StoreError> {
-        let edition = active.edition(&self.shared.store).await?;
+        let revision = active.revision(&self.shared.store).await?;
         let received = self.shared.clock().now();
-        let committed = self.commit(&events, edition, received).await?;
+        let committed = self.commit(&events, revision, received).await?;
         let mut accepted = Vec::with_capacity(events.len());
         for (matched, committed) in events.into_iter().zip(committed) {
             let submitted = SubmittedEvent {
-                event: EventSummary::of(&matched.event),
+                event: EventSummary::from_event(&matched.event),
                 matched: matched.names(),
                 committed,
             };
@@ -124,7 +124,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 let event = matched.event.into();
                 self.shared
                     .store
-                    .archive_unmatched(event, edition, received);
+                    .archive_unmatched(event, revision, received);
             }
             accepted.push(submitted);
         }
@@ -138,7 +138,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         brief: &EventSummary,
         event: UnmatchedEvent,
     ) -> Result<(), StoreError> {
-        let edition = active.edition(&self.shared.store).await?;
+        let revision = active.revision(&self.shared.store).await?;
         let received = self.shared.clock().now();
         log_unmatched(brief);
         self.shared
@@ -146,7 +146,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             .count_event(&brief.source, EventOutcome::Unmatched);
         self.shared
             .store
-            .archive_unmatched(event, edition, received);
+            .archive_unmatched(event, revision, received);
         Ok(())
     }
 
@@ -156,7 +156,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
     async fn commit(
         &self,
         events: &[MatchedEvent],
-        edition: RevisionId,
+        revision: RevisionId,
         received: Timestamp,
     ) -> Result<Vec<Committed>, StoreError> {
         let mut order: Vec<usize> = (0..events.len()).collect();
@@ -165,7 +165,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let arrivals = order.iter().map(|index| IncomingEvent {
             event: Arc::clone(&events[*index].event),
             received,
-            edition,
+            revision,
             planned: events[*index].planned.clone(),
             occasion: ArrivalKind::Delivery,
         });

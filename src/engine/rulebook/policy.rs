@@ -104,11 +104,11 @@ impl PolicyCheck<'_> {
             return known.clone();
         }
         let folder = std::path::absolute(&exec.cwd).unwrap_or_else(|_| exec.cwd.clone().into());
-        let refusal = programs.check(name.source(), &folder, path.as_deref());
+        let denial = programs.check(name.source(), &folder, path.as_deref());
         if own.is_none() {
-            self.denials.insert(key, refusal.clone());
+            self.denials.insert(key, denial.clone());
         }
-        refusal
+        denial
     }
 
     fn report_once(&mut self, found: Diagnostic) {

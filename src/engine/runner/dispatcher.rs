@@ -29,7 +29,7 @@ const FINAL_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(in crate::engine) async fn dispatch<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>) {
     let mut phase = shared.phase.subscribe();
     let mut dispatcher = Dispatcher {
-        clocks: ClockReading::of(shared.clock()),
+        clocks: ClockReading::now(shared.clock()),
         shared,
         tasks: JoinSet::new(),
     };
@@ -71,7 +71,7 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
 
     /// Moves all due times if the wall clock was set back, so that nothing waits longer.
     async fn check_clocks(&mut self) {
-        let now = ClockReading::of(self.shared.clock());
+        let now = ClockReading::now(self.shared.clock());
         if let Some(by) = self.clocks.set_back(&now) {
             let seconds = by.as_secs();
             warn!(seconds, "clock set back; due times are moved with it");

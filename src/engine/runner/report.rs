@@ -32,7 +32,7 @@ pub struct StepReport {
 }
 
 impl RunReport {
-    pub fn of(record: &RunRecord) -> Self {
+    pub fn from_record(record: &RunRecord) -> Self {
         Self {
             id: record.id.0,
             rule: record.rule.name.clone(),

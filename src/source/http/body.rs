@@ -90,14 +90,14 @@ impl BodyLimiter {
         }
     }
 
-    /// Acquires permits for `wanted` bytes. The permits of a body double each time, like the capacity of
+    /// Acquires permits for `needed` bytes. The permits of a body double each time, like the capacity of
     /// its `Vec`.
-    async fn reserve(&self, body: &mut LimitedBody, wanted: usize) -> Result<(), HttpError> {
+    async fn reserve(&self, body: &mut LimitedBody, needed: usize) -> Result<(), HttpError> {
         let has = body.permits.as_ref().map_or(0, |held| held.num_permits());
-        if wanted <= FREE_BYTES + has * BYTES_PER_PERMIT {
+        if needed <= FREE_BYTES + has * BYTES_PER_PERMIT {
             return Ok(());
         }
-        let whole = wanted.next_power_of_two().min(self.limit);
+        let whole = needed.next_power_of_two().min(self.limit);
         let more = whole.saturating_sub(FREE_BYTES).div_ceil(BYTES_PER_PERMIT) - has;
         let more = u32::try_from(more).unwrap_or(u32::MAX);
         let acquired = Arc::clone(&self.permits).acquire_many_owned(more);

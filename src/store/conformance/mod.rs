@@ -3,6 +3,7 @@
 mod clock;
 mod commands;
 mod debounce;
+mod debounce_model;
 mod gates;
 pub mod history;
 mod lanes;
@@ -52,7 +53,7 @@ fn event(id: &str) -> Arc<Event> {
         body: json!({}),
         raw: json!({}),
         about: json!({}),
-        shape: "zis",
+        format: "zis",
         warnings: Vec::new(),
     })
 }
@@ -66,7 +67,7 @@ fn in_lane(id: &str, rule: &Arc<Rule>, lane: Option<&str>) -> IncomingEvent {
     IncomingEvent {
         event: event(id),
         received: now(),
-        edition: RevisionId::default(),
+        revision: RevisionId::default(),
         occasion: ArrivalKind::Delivery,
         planned: vec![PlannedRun {
             rule: Arc::clone(rule),
@@ -110,7 +111,7 @@ async fn claimed<S: Store>(store: &S, at: Timestamp) -> Vec<RunId> {
     runs.iter().map(|run| run.id).collect()
 }
 
-async fn place<S: Store>(store: &S, arrival: IncomingEvent) -> RunId {
+async fn submit<S: Store>(store: &S, arrival: IncomingEvent) -> RunId {
     store.commit(arrival).await.unwrap().runs[0].id
 }
 
@@ -167,7 +168,7 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     debounce::the_window_moves_with_the_clock(open()).await;
     debounce::gates_count_a_window_as_one_run(open()).await;
     debounce::a_suppressed_event_does_not_change_the_window(open()).await;
-    debounce::windows_match_the_reference_model(open()).await;
+    debounce_model::windows_match_the_reference_model(open()).await;
     debounce::an_array_joins_a_window_in_its_order(open()).await;
     settings::a_patch_sets_the_keys_that_it_names(open()).await;
     settings::settings_stay_small(open()).await;
@@ -192,7 +193,7 @@ async fn a_redelivery_runs_nothing_twice<S: Store>(store: S) {
 
 async fn the_same_id_of_another_source_is_another_event<S: Store>(store: S) {
     let rule = live_rule("a");
-    place(&store, arrival("e", &rule)).await;
+    submit(&store, arrival("e", &rule)).await;
     let mut other = arrival("e", &rule);
     Arc::make_mut(&mut other.event).source = "upmind".into();
     assert!(!store.commit(other).await.unwrap().redelivered);
@@ -224,7 +225,7 @@ async fn an_array_keeps_its_order<S: Store>(store: S) {
 async fn a_dead_run_queues_its_on_dead_run_once<S: Store>(store: S) {
     let mut rule = Rule::clone(&live_rule("a"));
     rule.on_dead = Some(Arc::new(rule.flow.clone()));
-    let run = place(&store, arrival("1", &Arc::new(rule))).await;
+    let run = submit(&store, arrival("1", &Arc::new(rule))).await;
     claimed(&store, now()).await;
     let lines = vec![attempt(1)];
     let dead = RunState::Dead {
@@ -258,7 +259,7 @@ async fn shadow_runs_are_recorded_and_never_claimed<S: Store>(store: S) {
 }
 
 async fn the_log_is_returned_with_the_claim<S: Store>(store: S) {
-    let run = place(&store, arrival("1", &live_rule("a"))).await;
+    let run = submit(&store, arrival("1", &live_rule("a"))).await;
     let first = store.claim(up_to(1, now())).await.unwrap();
     assert!(first[0].log.is_empty());
     assert_eq!((first[0].generation, first[0].rule.name.as_str()), (0, "a"));
@@ -274,7 +275,7 @@ async fn the_log_is_returned_with_the_claim<S: Store>(store: S) {
 }
 
 async fn a_final_state_is_final<S: Store>(store: S) {
-    let run = place(&store, arrival("1", &live_rule("a"))).await;
+    let run = submit(&store, arrival("1", &live_rule("a"))).await;
     claimed(&store, now()).await;
     to(&store, run, RunState::Done).await;
     let until = later(1);

@@ -73,7 +73,7 @@ impl ArchiveBuffer {
             UnmatchedEvent::Built(event) => {
                 let redacted = redacted(event, &redact);
                 let event = redacted.as_ref().unwrap_or(event);
-                (EventSummary::of(event), encode_event(event))
+                (EventSummary::from_event(event), encode_event(event))
             }
             UnmatchedEvent::Scanned { brief, raw } => {
                 let text = encode_scanned_event(brief, raw);

@@ -1,4 +1,4 @@
-//! Commits events with their planned runs: recognises redeliveries, keeps to the limits, asks the gates. Several
+//! Commits events with their planned runs: recognises redeliveries, applies the limits, checks the gates. Several
 //! events are committed all or none.
 
 use std::collections::HashMap;
@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::codec::event::encode_event;
-use super::codec::{encode_checks, micros};
+use super::codec::gate_checks::encode_checks;
+use super::codec::micros;
 use super::gates::causation::encode_actors;
 use super::gates::window::{OpenWindow, WindowMember};
 use super::transaction::WriteTransaction;
@@ -186,7 +187,7 @@ impl WriteTransaction<'_> {
                 event.id,
                 event.key,
                 micros(incoming.received),
-                incoming.edition.0 as i64,
+                incoming.revision.0 as i64,
                 body.len() as i64,
                 body,
             ])?;
@@ -205,7 +206,7 @@ impl WriteTransaction<'_> {
         let now = incoming.received;
         let queue = self.queue(&planned.rule.name)?;
         let rule = self.version(&planned.rule)?;
-        // A replay asks no gate, counts at none, and starts a new chain.
+        // The gates of a replay are neither checked nor changed, and it starts a new chain.
         let (checks, loop_check, debounce) = match incoming.occasion {
             ArrivalKind::Delivery => (
                 planned.asks.as_slice(),

@@ -230,7 +230,7 @@ mod tests {
 
     use super::*;
 
-    fn place() -> (tempfile::TempDir, PathBuf) {
+    fn database_file() -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flowtrigger.db");
         (folder, path)
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_new_file_is_private_and_set_for_durability() {
-        let (_folder, path) = place();
+        let (_folder, path) = database_file();
         let connection = open(&path).unwrap();
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_newer_file_is_rejected_and_left_unchanged() {
-        let (_folder, path) = place();
+        let (_folder, path) = database_file();
         let connection = open(&path).unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         drop(connection);
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_damaged_file_is_set_aside_whole_and_the_next_start_is_empty() {
-        let (_folder, path) = place();
+        let (_folder, path) = database_file();
         let rubbish = vec![b'x'; 20_000];
         for number in 1..=2 {
             fs::write(&path, &rubbish).unwrap();
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_file_found_damaged_in_use_is_set_aside_at_the_next_start() {
-        let (_folder, path) = place();
+        let (_folder, path) = database_file();
         drop(open(&path).unwrap());
         mark_damaged(&path);
         assert!(matches!(
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_missing_folder_is_reported() {
-        let (_folder, path) = place();
+        let (_folder, path) = database_file();
         let error = open(&path.join("deeper/x.db")).unwrap_err().to_string();
         assert!(error.contains("check that the data folder"), "{error}");
     }

@@ -100,7 +100,7 @@ impl<'c> WriteTransaction<'c> {
         let (kept, config) = self
             .connection
             .query_row(codec::STORED_RULE, [row], codec::stored_rule)
-            .map_err(RowLoadError::of("rule of a run"))?;
+            .map_err(RowLoadError::in_part("rule of a run"))?;
         let config = self.compiled_config(config)?;
         let version = RuleVersion::kept(kept, Arc::clone(&config.source));
         let rule = compile_version(&version, &config).map_err(|_| RowError("rule of a run"))?;
@@ -129,7 +129,7 @@ impl<'c> WriteTransaction<'c> {
             .connection
             .prepare_cached("SELECT body FROM events WHERE id = ?1")
             .and_then(|mut statement| statement.query_row([row], |row| row.get(0)))
-            .map_err(RowLoadError::of("event"))?;
+            .map_err(RowLoadError::in_part("event"))?;
         let event = Arc::new(decode_event(&body)?);
         self.state.events.put(row, &event, body.len());
         Ok(event)

@@ -183,7 +183,7 @@ fn job<T: Send + 'static>(
     (Job { durability, work }, answer)
 }
 
-/// Without its thread the store would reject everything, and nobody would see why.
+/// Without its thread the store would reject everything, without a visible reason.
 struct EndOnPanic;
 
 impl Drop for EndOnPanic {
@@ -199,8 +199,8 @@ impl Drop for EndOnPanic {
 
 /// The strictest durability that a job of the batch asks for.
 fn durability_of(batch: &[Job]) -> Durability {
-    let wanted = batch.iter().map(|job| job.durability).max();
-    wanted.unwrap_or(Durability::Buffered)
+    let expected = batch.iter().map(|job| job.durability).max();
+    expected.unwrap_or(Durability::Buffered)
 }
 
 fn stopped() -> StoreError {

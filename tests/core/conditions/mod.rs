@@ -35,7 +35,7 @@ fn documents(name: &str, text: &str) -> Vec<Node> {
 fn expect_no_diagnostics(files: &Files, diagnostics: &Diagnostics) {
     let said: Vec<String> = diagnostics
         .iter()
-        .map(|d| format!("{}: {}", files.place(d.at), d.message))
+        .map(|d| format!("{}: {}", files.location(d.at), d.message))
         .collect();
     assert!(said.is_empty(), "{}", said.join("\n"));
 }
@@ -64,7 +64,7 @@ fn event(body: Value) -> Event {
         raw: body.clone(),
         body,
         about,
-        shape: "test",
+        format: "test",
         warnings: Vec::new(),
     }
 }

@@ -72,7 +72,7 @@ fn messages(conversion: &Conversion) -> Vec<String> {
         .map(|d| {
             format!(
                 "{}: {}: {} ({:?})",
-                set.files.place(d.at),
+                set.files.location(d.at),
                 d.code,
                 d.message,
                 d.help

@@ -148,8 +148,8 @@ impl World<'_> {
     }
 
     fn compare(&self, whole: &Ended, again: &Ended, when: &str) -> Result<(), String> {
-        let told = |what: &str, wanted: &dyn std::fmt::Debug, got: &dyn std::fmt::Debug| {
-            Err(format!("{when}: {what}: {got:#?}, not {wanted:#?}"))
+        let told = |what: &str, expected: &dyn std::fmt::Debug, got: &dyn std::fmt::Debug| {
+            Err(format!("{when}: {what}: {got:#?}, not {expected:#?}"))
         };
         if let Some(step) = repeats(&again.log) {
             return told("it ran again after it was done", &"nothing", &step);

@@ -60,7 +60,7 @@ fn event(parts: &Parts) -> Event {
         body: parts.body.clone(),
         raw: parts.raw.clone(),
         about: Event::about("support", "ticket.Anything", "e1", Some("7"), time),
-        shape: "zis",
+        format: "zis",
         warnings: Vec::new(),
     }
 }

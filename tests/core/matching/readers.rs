@@ -16,12 +16,12 @@ use flowtrigger_testing::rules;
 use serde_json::{Value, json};
 
 /// Rules with their configuration.
-pub struct House {
+pub struct Readers {
     pub config: Config,
     pub rules: RuleSet,
 }
 
-impl House {
+impl Readers {
     /// Keeps the rules that load.
     pub fn new(config: Config, text: &str) -> Self {
         let (rules, _) = rules::compile(&[("rules.yaml", text)], &config);
@@ -29,7 +29,7 @@ impl House {
     }
 
     /// By content, and by every custom format.
-    pub fn all_told(&self) -> impl Iterator<Item = FormatHint<'_>> {
+    pub fn all_hints(&self) -> impl Iterator<Item = FormatHint<'_>> {
         let described = self.config.descriptions().map(FormatHint::Custom);
         std::iter::once(FormatHint::Detect).chain(described)
     }
@@ -142,15 +142,15 @@ fn listening(n: usize) -> (&'static str, Value) {
 
 fn events(config: &Config) -> Vec<Event> {
     let (mut events, mut seen) = (Vec::new(), BTreeSet::new());
-    let told =
+    let hint =
         std::iter::once(FormatHint::Detect).chain(config.descriptions().map(FormatHint::Custom));
-    for told in told {
+    for hint in hint {
         for text in SAMPLES.iter().step_by(2) {
             let value = parse(text).expect("a sample").value;
-            let Ok(event) = read(value, told, Catalogue::built_in()) else {
+            let Ok(event) = read(value, hint, Catalogue::built_in()) else {
                 continue;
             };
-            if seen.insert((event.event_type.clone(), event.shape)) {
+            if seen.insert((event.event_type.clone(), event.format)) {
                 events.push(event);
             }
         }

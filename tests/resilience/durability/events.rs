@@ -29,11 +29,11 @@ pub fn arrival(rule: &Arc<Rule>, id: &str, size: usize) -> IncomingEvent {
             body: json!({"text": "x".repeat(size)}),
             raw: json!({}),
             about: json!({}),
-            shape: "zis",
+            format: "zis",
             warnings: Vec::new(),
         }),
         received: Timestamp::now(),
-        edition: RevisionId::default(),
+        revision: RevisionId::default(),
         planned: vec![PlannedRun {
             rule: Arc::clone(rule),
             mode: rule.mode,

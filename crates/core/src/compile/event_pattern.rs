@@ -171,7 +171,7 @@ fn lower_type_of_any(
         return Some((open_pattern(text), None));
     }
     let message = format!("no source has an event type `{text}`");
-    match near.map(|near| format!("did you mean `{}`?", near.tag)) {
+    match near.map(|near| format!("did you mean `{}`?", near.name)) {
         Some(help) => cx.error(Code::UnknownEventType, node.at, message, &help),
         None => cx
             .names
@@ -184,7 +184,7 @@ fn lower_type_of_any(
 fn open_pattern(text: &str) -> TypePattern {
     match text.strip_suffix('*') {
         Some(prefix) => TypePattern::Family(prefix.to_owned()),
-        None => TypePattern::Tag(text.to_owned()),
+        None => TypePattern::Name(text.to_owned()),
     }
 }
 
@@ -274,14 +274,14 @@ fn resolve_type(
         }
         return Ok((TypePattern::Family(prefix.to_owned()), types));
     }
-    if let Some(known) = catalogue.by_tag(source, text) {
-        return Ok((TypePattern::Tag(known.tag.clone()), vec![known.clone()]));
+    if let Some(known) = catalogue.by_name(source, text) {
+        return Ok((TypePattern::Name(known.name.clone()), vec![known.clone()]));
     }
     match catalogue.displayed(source, text).as_slice() {
-        [one] => return Ok((TypePattern::Tag(one.tag.clone()), vec![(*one).clone()])),
+        [one] => return Ok((TypePattern::Name(one.name.clone()), vec![(*one).clone()])),
         [] => {}
         several => {
-            let tags: Vec<_> = several.iter().map(|t| format!("`{}`", t.tag)).collect();
+            let tags: Vec<_> = several.iter().map(|t| format!("`{}`", t.name)).collect();
             return Err(format!(
                 "several types have this display name; write one of {}",
                 tags.join(", ")
@@ -304,7 +304,7 @@ fn resolve_type(
         ));
     }
     Err(match other.or_else(|| catalogue.nearest(source, text)) {
-        Some(near) => format!("did you mean `{}`?", near.tag),
+        Some(near) => format!("did you mean `{}`?", near.name),
         None => NO_TYPE.into(),
     })
 }

@@ -207,7 +207,7 @@ fn report_duplicate_name(
         let message = format!("duplicate rule name `{name}`");
         let help = format!(
             "the first one is at {}; names are unique across all files",
-            files.place(*first)
+            files.location(*first)
         );
         diagnostics.push(Diagnostic::error(Code::DuplicateName, at, message).help(help));
         return;

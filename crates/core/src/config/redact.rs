@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn paths_outside_the_fields_are_rejected() {
-        for (text, wanted) in [
+        for (text, expected) in [
             ("event.id", "cannot be removed"),
             ("vars.a", "cannot be removed"),
             ("$.raw.detail", "removed together with any field"),
@@ -132,7 +132,7 @@ mod tests {
             let (paths, reported) = read(text);
             assert!(paths.is_empty() || text == "7", "{text}: {paths:?}");
             assert!(
-                reported.contains(wanted) || text == "7",
+                reported.contains(expected) || text == "7",
                 "{text}: {reported}"
             );
         }

@@ -19,7 +19,7 @@ use crate::event::json::parse::{JsonError, parse};
 /// Why a text cannot be converted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConvertError {
-    #[error("not JSON: {0}")]
+    #[error("{0}")]
     NotJson(#[from] JsonError),
     #[error("{found}")]
     Other { found: String, help: &'static str },

@@ -11,8 +11,8 @@ use crate::document::{Entry, Node, Yaml, duration};
 
 /// Decodes nodes; implemented for everything that collects diagnostics.
 pub trait Decode: Report {
-    fn wrong_type(&mut self, node: &Node, key: &str, wanted: &str) {
-        let message = format!("`{key}` takes {wanted}, found {}", node.kind());
+    fn wrong_type(&mut self, node: &Node, key: &str, expected: &str) {
+        let message = format!("`{key}` takes {expected}, found {}", node.kind());
         self.error(Code::WrongType, node.at, message, "");
     }
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod decode;
 pub mod duration;
+pub mod json_error;
 pub(crate) mod plain_reader;
 pub(crate) mod size;
 pub mod split;

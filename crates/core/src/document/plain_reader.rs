@@ -45,9 +45,9 @@ impl<'a> FastReader<'a> {
         self.parser.next()?.ok()
     }
 
-    fn expect(&mut self, wanted: &Event<'_>) -> Option<()> {
+    fn expect(&mut self, expected: &Event<'_>) -> Option<()> {
         let (event, _) = self.next()?;
-        (event == *wanted).then_some(())
+        (event == *expected).then_some(())
     }
 
     /// Reads the node that starts with an event. Anchors and tags are outside the subset.
@@ -194,9 +194,9 @@ mod tests {
             return false;
         };
         let mut diagnostics = Diagnostics::default();
-        let wanted = read_any(&lines, &mut diagnostics);
+        let expected = read_any(&lines, &mut diagnostics);
         assert!(diagnostics.is_empty(), "{}: {diagnostics:?}", chunk.text);
-        assert_eq!(Some(node), wanted, "{}", chunk.text);
+        assert_eq!(Some(node), expected, "{}", chunk.text);
         true
     }
 

@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_number_and_a_unit_are_a_size() {
-        for (text, wanted) in [
+        for (text, expected) in [
             ("256MB", Some(256_000_000)),
             ("1GB", Some(1_000_000_000)),
             ("64KiB", Some(65_536)),
@@ -130,7 +130,7 @@ mod tests {
             ("1G", None),
             ("99999999999999TB", None),
         ] {
-            assert_eq!(bytes(text), wanted, "{text}");
+            assert_eq!(bytes(text), expected, "{text}");
         }
     }
 }

@@ -36,13 +36,13 @@ type SuggestionTable = Vec<Suggestion>;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Suggestion {
-    words: Words,
+    words: SynonymList,
     help: String,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Words {
+enum SynonymList {
     Group(String),
     List(Vec<String>),
 }
@@ -51,8 +51,8 @@ enum Words {
 fn find(table: &'static [Suggestion], word: &str) -> Option<&'static str> {
     let suggestion = table.iter().find(|suggestion| {
         let words = match &suggestion.words {
-            Words::Group(name) => &SYNONYMS.groups[name],
-            Words::List(words) => words,
+            SynonymList::Group(name) => &SYNONYMS.groups[name],
+            SynonymList::List(words) => words,
         };
         words.iter().any(|known| known == word)
     });
@@ -169,7 +169,7 @@ mod tests {
         ];
         let tables = SYNONYMS.mappings.values().chain(common);
         for suggestion in tables.flatten() {
-            if let Words::Group(name) = &suggestion.words {
+            if let SynonymList::Group(name) = &suggestion.words {
                 assert!(SYNONYMS.groups.contains_key(name), "{name}");
             }
         }

@@ -32,7 +32,7 @@ pub struct Event {
     /// `event.…` in paths: source, type, id, key and time.
     pub about: Value,
     /// The format, for example `zis`.
-    pub shape: &'static str,
+    pub format: &'static str,
     /// Warnings for the user, such as an unknown type or repaired text.
     pub warnings: Vec<String>,
 }

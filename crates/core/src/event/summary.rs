@@ -13,19 +13,19 @@ pub struct EventSummary {
     pub key: Option<String>,
     pub time: Option<Timestamp>,
     /// The format.
-    pub shape: &'static str,
+    pub format: &'static str,
     pub warnings: Vec<String>,
 }
 
 impl EventSummary {
-    pub fn of(event: &Event) -> Self {
+    pub fn from_event(event: &Event) -> Self {
         Self {
             source: event.source.clone(),
             event_type: event.event_type.clone(),
             id: event.id.clone(),
             key: event.key.clone(),
             time: event.time,
-            shape: event.shape,
+            format: event.format,
             warnings: event.warnings.clone(),
         }
     }

@@ -185,7 +185,7 @@ impl HttpCall {
             });
         }
         let empty = json!({"status": status, "headers": {}, "body": null});
-        Ok(self.keep.of(empty, reply))
+        Ok(self.keep.reply(empty, reply))
     }
 }
 
@@ -208,13 +208,13 @@ impl ExecCall {
             });
         }
         let empty = json!({"status": 0, "stdout": "", "stderr": ""});
-        Ok(self.keep.of(empty, reply))
+        Ok(self.keep.reply(empty, reply))
     }
 }
 
 impl KeepOutput {
     /// What is kept of a reply laid over an empty one.
-    fn of(self, mut value: Value, reply: &Value) -> Reply {
+    fn reply(self, mut value: Value, reply: &Value) -> Reply {
         for (key, part) in reply.as_object().into_iter().flatten() {
             value[key] = part.clone();
         }

@@ -50,7 +50,7 @@ pub enum DebounceAction {
 }
 
 impl<'a> DebounceCheck<'a> {
-    pub fn of(ask: &'a GateCheck) -> Option<Self> {
+    pub fn from_gate_check(ask: &'a GateCheck) -> Option<Self> {
         match ask.kind {
             GateKind::Debounce { at_most, keep } => Some(Self {
                 quiet: ask.window,

@@ -61,10 +61,10 @@ pub const THROTTLE: Vocabulary = Vocabulary {
 };
 
 /// The maximum `limit` of a `throttle`.
-pub const MOST_RUNS: u64 = 1_000_000;
+pub const MAX_RUNS: u64 = 1_000_000;
 
 fn limit() -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": MOST_RUNS})
+    json!({"type": "integer", "minimum": 1, "maximum": MAX_RUNS})
 }
 
 fn keep() -> Value {

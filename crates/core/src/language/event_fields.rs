@@ -10,6 +10,7 @@ use std::rc::Rc;
 use crate::event::body_key;
 use crate::event::catalogue::event_type::{EventType, FieldLookup};
 use crate::event::catalogue::field_type::FieldType;
+use crate::event::catalogue::unknown_field;
 
 /// The fields of the events that a condition or template reads.
 #[derive(Debug, Clone)]
@@ -125,8 +126,8 @@ impl EventTypes {
         let first = with_field.first()?;
         if lacking {
             return Some(match with_field.len() {
-                1 => format!("`{}` only", first.tag),
-                n => format!("`{}` and {} more of its types only", first.tag, n - 1),
+                1 => format!("`{}` only", first.name),
+                n => format!("`{}` and {} more of its types only", first.name, n - 1),
             });
         }
         first.only_in(dotted).map(|shapes| format!("{shapes} only"))
@@ -176,7 +177,7 @@ impl EventFields {
     /// are not known.
     pub fn body_keys(&self) -> Vec<&'static str> {
         let types = self.types().iter();
-        let mut keys: Vec<_> = types.map(|t| body_key(&t.source, &t.tag)).collect();
+        let mut keys: Vec<_> = types.map(|t| body_key(&t.source, &t.name)).collect();
         keys.dedup();
         keys
     }
@@ -191,11 +192,18 @@ impl EventFields {
         }
     }
 
+    /// Says that the events do not have a field.
+    pub fn unknown_field(&self, field: &str) -> String {
+        unknown_field::message(&self.describe(), field)
+    }
+
     /// Describes the event types for messages.
     pub fn describe(&self) -> String {
         match self.types() {
-            [one] => format!("`{}`", one.tag),
-            [first, rest @ ..] => format!("`{}` (nor any of {} more types)", first.tag, rest.len()),
+            [one] => format!("`{}`", one.name),
+            [first, rest @ ..] => {
+                format!("`{}` (nor any of {} more types)", first.name, rest.len())
+            }
             [] => match self {
                 EventFields::Any => "an event of any type".into(),
                 EventFields::Of(_) | EventFields::Open | EventFields::None => {
@@ -219,7 +227,7 @@ impl EventFields {
     /// Returns a help text that names the command that lists the fields.
     pub fn advice(&self) -> String {
         match self.types() {
-            [first, ..] => format!("`flowtrigger events {}` lists its fields", first.tag),
+            [first, ..] => format!("`flowtrigger events {}` lists its fields", first.name),
             [] => "`flowtrigger events` lists types and fields".into(),
         }
     }

@@ -32,7 +32,7 @@ const NON_HELP_DESK_FACTOR: u32 = 10;
 const MAX_NAMED_LINKS: usize = 3;
 
 /// Runs of a chain that [`LoopCheck::why`] needs: one more than it names, to show that there are more.
-pub const LINKS: usize = MAX_NAMED_LINKS + 1;
+pub const MAX_CHAIN_LINKS: usize = MAX_NAMED_LINKS + 1;
 
 /// The loop guard of a rule that writes to other systems.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -101,7 +101,7 @@ impl LoopGuard {
     pub fn ask(self: &Arc<Self>, event: &Event) -> LoopCheck {
         let key = event.key.as_deref();
         LoopCheck {
-            origin: ActorOrigin::of(event, &self.ours),
+            origin: ActorOrigin::from_event(event, &self.ours),
             about: key.map(|key| format!("{} {key}", event.source)),
             guard: Arc::clone(self),
         }

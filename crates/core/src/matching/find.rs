@@ -53,7 +53,7 @@ impl RuleSet {
         let event = OnceCell::new();
         let built = || event.get_or_init(|| head.event(catalogue));
         found.matches.clear();
-        for subscription in self.listeners.matching(head.source, &head.named.tag) {
+        for subscription in self.listeners.matching(head.source, &head.named.name) {
             let extraction = subscription.extraction(&head);
             let slots = extraction.take(scanned, &head, &mut || built(), &mut found.room);
             let mut whole =
@@ -62,7 +62,7 @@ impl RuleSet {
             subscription.index.find(&slots, &mut whole, index, some);
             merge(&mut found.matches, some);
         }
-        let decoder = head.shape.decoder();
+        let decoder = head.format.decoder();
         Some((decoder, event))
     }
 

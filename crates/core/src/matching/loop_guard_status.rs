@@ -19,7 +19,7 @@ pub struct LoopGuardStatus {
     pub counts: bool,
     /// None if it depends on earlier runs, which were not looked up.
     pub lineage: Option<Causation>,
-    pub standing: GateState,
+    pub state: GateState,
 }
 
 /// None if the guard does not apply: it is off, or the rule writes nothing.
@@ -38,14 +38,14 @@ pub fn loop_guard_status(
     Some(LoopGuardStatus {
         counts: ask.rate(now).is_some(),
         lineage: facts.as_ref().map(|(facts, _)| ask.lineage(facts)),
-        standing: standing(&ask, facts),
+        state: state(&ask, facts),
         guard: ask.guard,
         origin: ask.origin,
         about: ask.about,
     })
 }
 
-fn standing(ask: &LoopCheck, facts: Option<(LoopHistory, Vec<CausingRun>)>) -> GateState {
+fn state(ask: &LoopCheck, facts: Option<(LoopHistory, Vec<CausingRun>)>) -> GateState {
     if ask.about.is_none() {
         let lacking = "event.key".to_owned();
         return GateState::NeverSuppresses { lacking };
@@ -144,39 +144,36 @@ mod tests {
         let view = view.expect("a guard");
         (
             view.describe(),
-            view.standing.describe() + &view.describe_cause(),
+            view.state.describe() + &view.describe_cause(),
         )
     }
 
     #[test]
     fn what_was_not_looked_up_is_not_consulted_and_a_person_is_let_through() {
-        let (words, standing) = seen(json!(900), None);
+        let (words, state) = seen(json!(900), None);
         assert_eq!(words, "depth 5 at most, the event is our own (actor 900)");
-        assert_eq!(standing, "not consulted: depends on earlier runs");
-        let (words, standing) = seen(json!(12), None);
+        assert_eq!(state, "not consulted: depends on earlier runs");
+        let (words, state) = seen(json!(12), None);
         assert_eq!(
-            (words.as_str(), standing.as_str()),
+            (words.as_str(), state.as_str()),
             ("depth 0 of 5, actor 12 is not one of ours", "open")
         );
-        let (words, standing) = seen(json!(null), Some(4));
+        let (words, state) = seen(json!(null), Some(4));
         assert_eq!(
             words,
             "the event names no actor, 20 runs for support 90417 in 10m"
         );
-        assert_eq!(standing, "open, may be caused by run 9");
+        assert_eq!(state, "open, may be caused by run 9");
     }
 
     #[test]
-    fn depth_is_told_where_it_is_known() {
-        let (words, standing) = seen(json!(900), Some(4));
+    fn depth_is_described_if_it_is_known() {
+        let (words, state) = seen(json!(900), Some(4));
         assert_eq!(words, "depth 5 of 5, the event is our own (actor 900)");
-        assert_eq!(standing, "open, caused by run 9");
-        let (words, standing) = seen(json!(900), Some(5));
+        assert_eq!(state, "open, caused by run 9");
+        let (words, state) = seen(json!(900), Some(5));
         assert_eq!(words, "depth 6 of 5, the event is our own (actor 900)");
-        assert!(
-            standing.starts_with("closed: event 6 in a row"),
-            "{standing}"
-        );
+        assert!(state.starts_with("closed: event 6 in a row"), "{state}");
     }
 
     #[test]

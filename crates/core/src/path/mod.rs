@@ -3,6 +3,7 @@
 //! errors.
 
 pub(crate) mod cost;
+mod dotted;
 pub(crate) mod jsonpath;
 pub mod redact;
 pub mod scope;
@@ -82,7 +83,7 @@ impl PathSegment {
     }
 
     /// Returns the value of the segment in a list or an object; `None` in null or a scalar.
-    pub fn of<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+    pub fn get<'a>(&self, value: &'a Value) -> Option<&'a Value> {
         match value {
             Value::Object(map) => map.get(&self.name),
             Value::Array(items) => items.get(self.index?),
@@ -129,17 +130,17 @@ pub struct PathError {
 const ENVELOPE: [&str; 4] = ["account_id", "subdomain", "integration_key", "actor_id"];
 
 /// The names below `error` in `on_dead`.
-pub const OF_DEATH: [&str; 4] = ["message", "run", "rule", "attempts"];
+pub const RUN_ERROR_FIELDS: [&str; 4] = ["message", "run", "rule", "attempts"];
 
 /// The names below `error` in `catch`.
-pub const OF_FAILURE: [&str; 4] = ["message", "step", "attempts", "status"];
+pub const STEP_ERROR_FIELDS: [&str; 4] = ["message", "step", "attempts", "status"];
 
 impl Path {
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let route = if text.starts_with('$') {
             jsonpath::parse(text)?
         } else {
-            parse_dotted(text)?
+            dotted::parse(text)?
         };
         Ok(Self {
             text: text.to_owned(),
@@ -331,71 +332,8 @@ impl Root {
 /// Follows keys from a value.
 fn walk<'a>(start: &'a Value, keys: &[PathSegment]) -> Resolved<'a> {
     let mut keys = keys.iter();
-    match keys.try_fold(start, |value, key| key.of(value)) {
+    match keys.try_fold(start, |value, key| key.get(value)) {
         Some(value) => Resolved::One(value),
         None => Resolved::Absent,
     }
-}
-
-fn parse_dotted(text: &str) -> Result<PathKind, PathError> {
-    check_spelling(text)?;
-    let names: Vec<&str> = text.split('.').collect();
-    let (root, skip) = match names[0] {
-        "event" => (Root::Event, 1),
-        "vars" => (Root::Vars, 1),
-        "steps" => (Root::Steps, 1),
-        "secret" => {
-            return Err(PathError {
-                message: "a condition cannot read a secret".into(),
-                help: Some("secrets are for templates in steps: \"{{ secret.NAME }}\"".into()),
-            });
-        }
-        name if ENVELOPE.contains(&name) => (Root::Envelope, 0),
-        _ => (Root::Body, 0),
-    };
-    let keys = names[skip..]
-        .iter()
-        .map(|name| PathSegment::new(name))
-        .collect();
-    Ok(PathKind::Plain { root, keys })
-}
-
-fn check_spelling(text: &str) -> Result<(), PathError> {
-    let fail = |message: String, help: Option<String>| Err(PathError { message, help });
-    if text.trim().is_empty() {
-        let help = "write a field, such as `ticket.id`; `flowtrigger events TYPE` lists them";
-        return fail("the path is empty".into(), Some(help.into()));
-    }
-    if text.contains("{{") {
-        let help = "a path is written bare: `ticket.id`; templates belong in steps";
-        return fail(
-            format!("`{text}` is a template, not a path"),
-            Some(help.into()),
-        );
-    }
-    if text.contains('[') {
-        let dotted = text.replace('[', ".").replace([']', '"', '\''], "");
-        let dotted = dotted.trim_matches('.');
-        return fail(
-            format!("`{text}` is not a dotted path"),
-            Some(format!(
-                "write `{dotted}`, or JSONPath: `$.input.ticket_event.{dotted}`"
-            )),
-        );
-    }
-    if text
-        .split('.')
-        .any(|name| name.trim() != name || name.is_empty())
-    {
-        let dotted: Vec<_> = text
-            .split('.')
-            .map(str::trim)
-            .filter(|n| !n.is_empty())
-            .collect();
-        return fail(
-            format!("`{text}` has an empty or spaced part"),
-            Some(format!("write `{}`", dotted.join("."))),
-        );
-    }
-    Ok(())
 }

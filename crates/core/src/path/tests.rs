@@ -16,7 +16,7 @@ fn event() -> Event {
         body: json!({"current": "urgent", "ticket": {"tags": ["a", "b"], "via": null}}),
         raw: json!({"x": 1}),
         about: json!({"type": "ticket.PriorityChanged"}),
-        shape: "zis",
+        format: "zis",
         warnings: vec![],
     }
 }

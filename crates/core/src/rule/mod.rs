@@ -73,7 +73,7 @@ impl Rule {
     /// Whether the key of its events is a ticket.
     pub fn is_about_tickets(&self) -> bool {
         self.event_types.iter().all(|pattern| match pattern {
-            TypePattern::Tag(name) | TypePattern::Family(name) => name.starts_with("ticket"),
+            TypePattern::Name(name) | TypePattern::Family(name) => name.starts_with("ticket"),
         })
     }
 

@@ -18,7 +18,7 @@ use crate::path::Path;
 pub struct RuleTest {
     pub name: String,
     pub at: Span,
-    /// The rule under test. None stands for the only rule of the file.
+    /// The rule under test. `None` is the only rule of the file.
     pub rule: Option<String>,
     pub event: TestEvent,
     pub set: Vec<(Path, Value)>,

@@ -65,7 +65,7 @@ pub fn encode_event(event: &Event) -> String {
         id: &event.id,
         key: event.key.as_deref(),
         time: event.time,
-        shape: event.shape,
+        shape: event.format,
         envelope: Some(&event.envelope),
         body: Some(&event.body),
         raw: (event.raw != event.body).then_some(&event.raw),
@@ -83,7 +83,7 @@ pub fn encode_scanned_event(brief: &EventSummary, raw: &str) -> String {
         id: &brief.id,
         key: brief.key.as_deref(),
         time: brief.time,
-        shape: brief.shape,
+        shape: brief.format,
         envelope: None,
         body: None,
         raw: None,
@@ -108,7 +108,7 @@ pub fn raw_text(text: &str) -> Option<&str> {
 
 pub fn decode_event(text: &str) -> Result<Event, RowError> {
     let mut kept: StoredEvent = deep(text).ok_or(RowError("event"))?;
-    let shape = DECODERS.iter().map(|decoder| decoder.shape);
+    let shape = DECODERS.iter().map(|decoder| decoder.format);
     let body = match (kept.body.take(), &kept.raw) {
         (Some(body), _) => body,
         (None, Some(raw)) if kept.shape == "json" => raw.clone(),
@@ -129,7 +129,7 @@ pub fn decode_event(text: &str) -> Result<Event, RowError> {
     );
     Ok(Event {
         about,
-        shape: shape
+        format: shape
             .into_iter()
             .find(|name| *name == kept.shape)
             .unwrap_or("json"),
@@ -175,7 +175,7 @@ mod tests {
         let event = decode(value.expect("JSON").value, Catalogue::built_in()).expect("an event");
         let brief = EventSummary {
             id: r#"","raw":{}"#.into(),
-            ..EventSummary::of(&event)
+            ..EventSummary::from_event(&event)
         };
         assert_eq!(raw_text(&encode_scanned_event(&brief, raw)), Some(raw));
         assert_eq!(raw_text(&encode_event(&event)), None);

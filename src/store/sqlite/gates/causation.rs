@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use crate::store::sqlite::codec::{self, micros};
 use crate::store::sqlite::transaction::WriteTransaction;
 use flowtrigger_core::loop_guard::{
-    Causation, CauseQuery, CausingRun, GATE, LINKS, LoopCheck, LoopGuard, LoopHistory,
+    Causation, CauseQuery, CausingRun, GATE, LoopCheck, LoopGuard, LoopHistory, MAX_CHAIN_LINKS,
 };
 use flowtrigger_core::run::{RunId, RunState};
 
@@ -100,7 +100,7 @@ impl WriteTransaction<'_> {
             return Ok((lineage, None));
         };
         let chain = match lineage.cause {
-            Some(cause) => chain(self.connection, cause, LINKS)?,
+            Some(cause) => chain(self.connection, cause, MAX_CHAIN_LINKS)?,
             None => Vec::new(),
         };
         let state = RunState::Suppressed {

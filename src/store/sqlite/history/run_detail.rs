@@ -53,7 +53,7 @@ impl SqliteHistory {
             chain: self.chain_of(&line)?,
             behind: self.blocked_by(&rest)?,
             told_by: self.reported_by(run, rest.event)?,
-            asks: codec::decode_checks(rest.asks.as_deref())?,
+            asks: codec::gate_checks::decode_checks(rest.asks.as_deref())?,
             error: codec::error(rest.error.as_deref())?,
             row: line,
             arrived,
@@ -81,7 +81,7 @@ impl SqliteHistory {
     fn log(&self, run: RunId) -> Result<Vec<LogEntry>, HistoryError> {
         let sql = "SELECT kind, step, attempt, at, took, outcome, detail FROM log_entries
             WHERE run = ?1 ORDER BY number LIMIT 100000";
-        self.rows(sql, [row(run)], codec::log_entry)
+        self.rows(sql, [row(run)], codec::log_entry::log_entry)
     }
 
     fn admissions(&self, run: RunId) -> Result<Vec<GateAdmission>, HistoryError> {

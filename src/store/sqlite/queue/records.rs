@@ -105,7 +105,7 @@ impl WriteTransaction<'_> {
             event,
             rule,
             received: codec::time(received),
-            edition: RevisionId(revision as u64),
+            revision: RevisionId(revision as u64),
             lane,
             generation,
             error: codec::error(error.as_deref())?,

@@ -10,7 +10,7 @@ use crate::bundle::choice::ChoiceRule;
 use crate::bundle::name::ResourceName;
 use crate::bundle::state;
 use crate::bundle::state::{BundleState, Definition, PathField, StateKind};
-use crate::compile::bundle::{action, builtin, choice};
+use crate::compile::bundle::{action, builtin, choice_condition};
 use crate::compile::compiler::Compiler;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
 use crate::document::Node;
@@ -147,7 +147,7 @@ impl FlowLowering<'_> {
     ) -> Option<Action> {
         let mut branches: Vec<Option<Branch>> = Vec::with_capacity(choices.len() + 1);
         for choice in choices {
-            let when = choice::lower(&choice.test, names);
+            let when = choice_condition::lower(&choice.test, names);
             let then = self.positions.get(choice.next.text.as_str());
             branches.push(when.zip(then).map(|(when, then)| Branch {
                 at: choice.at,

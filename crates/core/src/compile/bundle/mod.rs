@@ -4,7 +4,7 @@
 pub(crate) mod action;
 pub(crate) mod builtin;
 pub(crate) mod check;
-pub(crate) mod choice;
+pub(crate) mod choice_condition;
 pub(crate) mod flow;
 pub(crate) mod named_flows;
 pub(crate) mod url;
@@ -168,7 +168,7 @@ fn warn_about_display_name(
     types: Option<&[TypePattern]>,
     diagnostics: &mut Diagnostics,
 ) {
-    let (Some(text), Some([TypePattern::Tag(tag)])) = (node.as_text(), types) else {
+    let (Some(text), Some([TypePattern::Name(tag)])) = (node.as_text(), types) else {
         return;
     };
     if text != tag {

@@ -52,7 +52,7 @@ impl NamedFlows {
             let message = format!("duplicate flow name `{}`", named.name);
             let help = format!(
                 "the first one is at {}; names are unique across all files",
-                files.place(first.at)
+                files.location(first.at)
             );
             let error = Diagnostic::error(Code::DuplicateName, named.at, message);
             diagnostics.push(error.help(help));

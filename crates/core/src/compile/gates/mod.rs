@@ -13,7 +13,7 @@ use crate::document::decode::Decode;
 use crate::document::duration;
 use crate::document::vocabulary::Vocabulary;
 use crate::document::{Entry, Node, Yaml};
-use crate::gate::vocabulary::MOST_RUNS;
+use crate::gate::vocabulary::MAX_RUNS;
 use crate::gate::{DebounceKeep, Gate, GateKind, format_duration};
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
@@ -62,7 +62,7 @@ fn lower_throttle(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
         None => Some(None),
     };
     let limit = match node.get("limit") {
-        Some(limit) => cx.whole_number(limit, "limit", 1..=MOST_RUNS),
+        Some(limit) => cx.whole_number(limit, "limit", 1..=MAX_RUNS),
         None => report_missing(node, &THROTTLE, "limit", cx.diagnostics()),
     };
     let window = lower_window(node, &THROTTLE, "in", cx);

@@ -135,7 +135,7 @@ fn triggering_write(
             body,
             catalogue: &config.catalogue,
         };
-        written.of == ticket
+        written.ticket == ticket
             && change.is_change()
             && guards.iter().all(|guard| change.may_pass(guard))
     })
@@ -233,7 +233,7 @@ impl PredictedChange<'_> {
 
     /// Whether events of that type do not have the field.
     fn lacks(&self, predicate: &Predicate) -> bool {
-        let known = self.catalogue.by_tag("support", &self.written.event_type);
+        let known = self.catalogue.by_name("support", &self.written.event_type);
         let path = match &predicate.path.route {
             PathKind::Plain {
                 root: Root::Body, ..
@@ -266,7 +266,7 @@ impl PredictedChange<'_> {
             },
             None => return PredictedValue::Unchanged,
         };
-        let default = || self.written.unless_given.get(field).cloned();
+        let default = || self.written.defaults.get(field).cloned();
         let value = match self.field(field) {
             Some(written) => written.constant(),
             None => default(),
@@ -297,7 +297,7 @@ fn empty_event(event_type: &str) -> Event {
         body: Value::Null,
         raw: Value::Null,
         about: Event::about("support", event_type, "", None, None),
-        shape: "",
+        format: "",
         warnings: Vec::new(),
     }
 }

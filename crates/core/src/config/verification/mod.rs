@@ -174,7 +174,7 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<Veri
     }
 }
 
-/// Reads the scheme; the inner `None` stands for `none`.
+/// Reads the scheme; the inner `None` is the value `none`.
 fn lower_scheme(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Scheme>> {
     let (name, options) = match node.as_map() {
         Some([one]) => {

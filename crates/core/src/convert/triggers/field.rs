@@ -9,7 +9,7 @@ pub struct Attribute {
     pub field: &'static str,
     pub path: &'static str,
     /// The event type of its changes.
-    pub tag: &'static str,
+    pub event_type: &'static str,
     pub holds: AttributeKind,
 }
 
@@ -110,13 +110,13 @@ const ATTRIBUTES: &[Attribute] = &[
 const fn attribute(
     field: &'static str,
     path: &'static str,
-    tag: &'static str,
+    event_type: &'static str,
     holds: AttributeKind,
 ) -> Attribute {
     Attribute {
         field,
         path,
-        tag,
+        event_type,
         holds,
     }
 }

@@ -42,7 +42,7 @@ pub enum Meaning {
 /// A change that is an event of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldChange {
-    pub tag: &'static str,
+    pub event_type: &'static str,
     /// The id of the custom field that changes.
     pub custom: Option<u64>,
     /// The condition on that event.
@@ -108,7 +108,9 @@ impl TriggerCondition {
     }
 
     fn of_attribute(&self, attribute: &'static Attribute) -> Option<Meaning> {
-        let Attribute { path, tag, .. } = *attribute;
+        let Attribute {
+            path, event_type, ..
+        } = *attribute;
         let operand = || attribute.operand(&self.value);
         let ranked =
             || operand().filter(|o| attribute.holds == AttributeKind::Rank && !o.is_null());
@@ -116,7 +118,7 @@ impl TriggerCondition {
         let state = |test: Value| Some(Meaning::State(Clause::test(path, test), only));
         let not = |value: Value| json!({ "not": value });
         let change = |then: Clause, created: Option<Clause>, after: Clause| FieldChange {
-            tag,
+            event_type,
             custom: None,
             then,
             created,
@@ -192,7 +194,7 @@ impl TriggerCondition {
         };
         let state = |test: Value| Meaning::State(Clause::test("ticket.tags", test), None);
         let change = |then: Clause, created: Clause| FieldChange {
-            tag: TAGS,
+            event_type: TAGS,
             custom: None,
             then,
             created: Some(created),
@@ -213,7 +215,7 @@ impl TriggerCondition {
     fn of_custom(&self, id: u64) -> Option<Meaning> {
         let operand = || field::custom_operand(&self.value);
         let change = |test: Clause| FieldChange {
-            tag: CUSTOM,
+            event_type: CUSTOM,
             custom: Some(id),
             then: Clause::all([Clause::test("custom_field.id", id), test]),
             created: None,
@@ -338,7 +340,7 @@ impl TriggerCondition {
 
 fn comment(then: Clause) -> FieldChange {
     FieldChange {
-        tag: COMMENT,
+        event_type: COMMENT,
         custom: None,
         then,
         created: None,

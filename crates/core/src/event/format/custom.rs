@@ -43,7 +43,7 @@ impl CustomFormat {
         }
         Ok(EventHeader {
             document,
-            shape: EventFormat::Described(self),
+            format: EventFormat::Described(self),
             source: &self.source,
             named: self.named(document, catalogue)?,
             id: self.id(document)?,

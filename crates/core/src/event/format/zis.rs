@@ -1,27 +1,27 @@
 //! The decoder tables of the ZIS envelope format, the input of ZIS flows.
 
-use crate::event::format::decoder::{Decoder, FieldMapping, IdRule, Marker, Requirement, place};
+use crate::event::format::decoder::{Decoder, FieldMapping, IdRule, Marker, Requirement, mapping};
 use crate::event::format::transform::Transform;
 use crate::event::format::type_name::TypeNameSource;
 use crate::event::json::lookup::{DocumentPath, at};
 
 const ENVELOPE: &[FieldMapping] = &[
-    place("account_id", at!["account_id"], Transform::Id),
-    place("subdomain", at!["subdomain"], Transform::AsIs),
-    place("integration_key", at!["integration_key"], Transform::AsIs),
+    mapping("account_id", at!["account_id"], Transform::Id),
+    mapping("subdomain", at!["subdomain"], Transform::AsIs),
+    mapping("integration_key", at!["integration_key"], Transform::AsIs),
 ];
 
 pub static TICKET: Decoder = Decoder {
-    shape: "zis",
+    format: "zis",
     source: "support",
-    sign: Marker::Has(DocumentPath::new("input.ticket_event")),
-    demands: &[
+    marker: Marker::Has(DocumentPath::new("input.ticket_event")),
+    requirements: &[
         Requirement::Object(DocumentPath::new("input.ticket_event")),
         Requirement::Text(DocumentPath::new("input.ticket_event.type")),
         Requirement::Object(DocumentPath::new("input.ticket_event.ticket")),
         Requirement::Id(DocumentPath::new("input.ticket_event.ticket.id")),
     ],
-    naming: TypeNameSource::Display {
+    type_name: TypeNameSource::Display {
         at: DocumentPath::new("input.ticket_event.type"),
         family: "ticket",
     },
@@ -32,13 +32,13 @@ pub static TICKET: Decoder = Decoder {
     time: at!["input.ticket_event.meta.occurred_at"],
     envelope: ENVELOPE,
     body: &[
-        place("", at!["input.ticket_event"], Transform::AsIs),
-        place(
+        mapping("", at!["input.ticket_event"], Transform::AsIs),
+        mapping(
             "ticket.id",
             at!["input.ticket_event.ticket.id"],
             Transform::Id,
         ),
-        place(
+        mapping(
             "ticket.tags",
             at!["input.ticket_event.ticket.tags"],
             Transform::Tags,
@@ -47,14 +47,14 @@ pub static TICKET: Decoder = Decoder {
 };
 
 pub static USER: Decoder = Decoder {
-    shape: "zis",
+    format: "zis",
     source: "support",
-    sign: Marker::Has(DocumentPath::new("input.user_event")),
-    demands: &[
+    marker: Marker::Has(DocumentPath::new("input.user_event")),
+    requirements: &[
         Requirement::Object(DocumentPath::new("input.user_event")),
         Requirement::ObjectIfThere(DocumentPath::new("input.user_event.user")),
     ],
-    naming: TypeNameSource::Display {
+    type_name: TypeNameSource::Display {
         at: DocumentPath::new("input.user_event.type"),
         family: "user",
     },
@@ -64,18 +64,18 @@ pub static USER: Decoder = Decoder {
     key: at!["input.user_event.user.id"],
     time: at!["input.user_event.meta.occurred_at"],
     envelope: ENVELOPE,
-    body: &[place("", at!["input.user_event"], Transform::AsIs)],
+    body: &[mapping("", at!["input.user_event"], Transform::AsIs)],
 };
 
 pub static ORGANIZATION: Decoder = Decoder {
-    shape: "zis",
+    format: "zis",
     source: "support",
-    sign: Marker::Has(DocumentPath::new("input.organization_event")),
-    demands: &[
+    marker: Marker::Has(DocumentPath::new("input.organization_event")),
+    requirements: &[
         Requirement::Object(DocumentPath::new("input.organization_event")),
         Requirement::ObjectIfThere(DocumentPath::new("input.organization_event.organization")),
     ],
-    naming: TypeNameSource::Display {
+    type_name: TypeNameSource::Display {
         at: DocumentPath::new("input.organization_event.type"),
         family: "organization",
     },
@@ -85,20 +85,24 @@ pub static ORGANIZATION: Decoder = Decoder {
     key: at!["input.organization_event.organization.id"],
     time: at!["input.organization_event.meta.occurred_at"],
     envelope: ENVELOPE,
-    body: &[place("", at!["input.organization_event"], Transform::AsIs)],
+    body: &[mapping(
+        "",
+        at!["input.organization_event"],
+        Transform::AsIs,
+    )],
 };
 
 pub static CUSTOM_OBJECT: Decoder = Decoder {
-    shape: "zis",
+    format: "zis",
     source: "support",
-    sign: Marker::Has(DocumentPath::new("input.custom_object_event")),
-    demands: &[
+    marker: Marker::Has(DocumentPath::new("input.custom_object_event")),
+    requirements: &[
         Requirement::Object(DocumentPath::new("input.custom_object_event")),
         Requirement::ObjectIfThere(DocumentPath::new(
             "input.custom_object_event.custom_object_record",
         )),
     ],
-    naming: TypeNameSource::Display {
+    type_name: TypeNameSource::Display {
         at: DocumentPath::new("input.custom_object_event.type"),
         family: "customobject",
     },
@@ -111,5 +115,9 @@ pub static CUSTOM_OBJECT: Decoder = Decoder {
     ],
     time: at!["input.custom_object_event.meta.occurred_at"],
     envelope: ENVELOPE,
-    body: &[place("", at!["input.custom_object_event"], Transform::AsIs)],
+    body: &[mapping(
+        "",
+        at!["input.custom_object_event"],
+        Transform::AsIs,
+    )],
 };

@@ -25,7 +25,7 @@ use crate::event::summary::EventSummary;
 #[derive(Debug)]
 pub struct EventHeader<'a> {
     pub document: ValueRef<'a>,
-    pub shape: EventFormat<'a>,
+    pub format: EventFormat<'a>,
     pub source: &'a str,
     pub named: ResolvedType<'a>,
     /// Text or a number.
@@ -68,7 +68,7 @@ impl<'a> EventHeader<'a> {
         match self.id {
             EventId::Given(id) => name(id).into_owned(),
             EventId::ContentHash => format!("sha256-{}", fingerprint(self.document)),
-            EventId::Sequence(of) => sequence_id(of, &self.named.tag),
+            EventId::Sequence(of) => sequence_id(of, &self.named.name),
         }
     }
 
@@ -95,19 +95,19 @@ impl<'a> EventHeader<'a> {
     pub fn brief(&self, catalogue: &Catalogue) -> EventSummary {
         EventSummary {
             source: self.source.to_owned(),
-            event_type: self.named.tag.clone().into_owned(),
+            event_type: self.named.name.clone().into_owned(),
             id: self.id(),
             key: self.key().map(Cow::into_owned),
             time: self.time(),
-            shape: self.shape(),
+            format: self.format_name(),
             warnings: self.warnings(catalogue),
         }
     }
 
     /// The name of the format: `zis`, `json`.
-    pub fn shape(&self) -> &'static str {
-        match self.shape {
-            EventFormat::BuiltIn(decoder) => decoder.shape,
+    pub fn format_name(&self) -> &'static str {
+        match self.format {
+            EventFormat::BuiltIn(decoder) => decoder.format,
             EventFormat::Described(_) => "json",
         }
     }
@@ -115,7 +115,7 @@ impl<'a> EventHeader<'a> {
     /// The event without `raw`.
     pub(super) fn event_without_raw(&self, catalogue: &Catalogue) -> Event {
         let brief = self.brief(catalogue);
-        let (envelope, body) = match self.shape {
+        let (envelope, body) = match self.format {
             EventFormat::BuiltIn(decoder) => (
                 decoder.envelope(self.document),
                 decoder.body(self.document, &self.named),
@@ -141,7 +141,7 @@ impl<'a> EventHeader<'a> {
             envelope,
             body,
             raw: Value::Null,
-            shape: brief.shape,
+            format: brief.format,
             warnings: brief.warnings,
         }
     }

@@ -8,6 +8,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use crate::document::json_error;
+
 /// A parsed document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParsedJson {
@@ -16,7 +18,7 @@ pub struct ParsedJson {
     pub repairs: Vec<String>,
 }
 
-/// A parse error with its place.
+/// A parse error with its location.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} at line {line}, column {column}")]
 pub struct JsonError {
@@ -84,9 +86,7 @@ fn parse_error(error: &serde_json::Error, text: &str) -> JsonError {
 }
 
 fn reason(error: &serde_json::Error) -> String {
-    let suffix = format!(" at line {} column {}", error.line(), error.column());
-    let message = error.to_string();
-    let message = message.strip_suffix(&suffix).unwrap_or(&message);
+    let message = json_error::reason(error);
     if message.starts_with("recursion limit") {
         return "nested more than 127 levels deep".into();
     }
@@ -97,7 +97,7 @@ fn reason(error: &serde_json::Error) -> String {
         return format!("incomplete JSON ({message})");
     }
     if error.is_data() {
-        return message.to_owned();
+        return message;
     }
     format!("invalid JSON ({message})")
 }

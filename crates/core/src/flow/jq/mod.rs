@@ -70,7 +70,7 @@ pub fn check_program(node: &Node, text: &str, diagnostics: &mut Diagnostics) -> 
     let Err(mistake) = JqProgram::compile(text) else {
         return true;
     };
-    let at = Template::place(node, &mistake.range);
+    let at = Template::span_of(node, &mistake.range);
     let message = match text.contains('\n') {
         true => mistake_in_lines(&mistake, text),
         false => mistake.message,

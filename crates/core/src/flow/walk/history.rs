@@ -40,7 +40,7 @@ pub enum LastEntry<'a> {
 }
 
 impl<'a> LogIndex<'a> {
-    pub fn of(lines: &'a [LogEntry]) -> Self {
+    pub fn new(lines: &'a [LogEntry]) -> Self {
         let mut log = Self {
             histories: HashMap::new(),
             over: None,

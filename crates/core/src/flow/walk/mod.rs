@@ -127,7 +127,7 @@ enum Transition {
 
 impl<'a, 'l> Walk<'a, 'l> {
     pub fn new(subject: RunInput<'a>, lines: &'l [LogEntry], now: Timestamp) -> Self {
-        let log = LogIndex::of(lines);
+        let log = LogIndex::new(lines);
         Self {
             subject,
             horizon: log.over.map_or(now, |over| over.max(now)),

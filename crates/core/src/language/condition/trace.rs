@@ -133,10 +133,10 @@ fn missing_hint(predicate: &Predicate, found: &Resolved<'_>, scope: &Scope<'_>) 
 /// Returns a note if the field exists for this event type, but not in the format of this event.
 fn other_formats(predicate: &Predicate, scope: &Scope<'_>) -> Option<String> {
     let event = scope.event;
-    let known = Catalogue::built_in().by_tag(&event.source, &event.event_type)?;
+    let known = Catalogue::built_in().by_name(&event.source, &event.event_type)?;
     let only = known.only_in(&predicate.path.dotted()?)?;
     Some(format!(
         "it exists only in {only}, and this event came as {}; ",
-        event.shape
+        event.format
     ))
 }

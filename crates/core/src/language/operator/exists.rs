@@ -42,7 +42,7 @@ fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> 
 impl Exists {
     fn index_conditions_if(wanted: bool) -> Vec<IndexCondition> {
         vec![IndexCondition::exactly(match wanted {
-            true => IndexKey::Standing,
+            true => IndexKey::Exists,
             false => IndexKey::Absent,
         })]
     }

@@ -196,7 +196,7 @@ impl OperatorImpl for Has {
     fn index_conditions(&self) -> Vec<IndexCondition> {
         let condition = self.operands.index_condition(self.case, IndexKey::Element);
         match condition.clues.as_slice() {
-            [IndexKey::Standing] => {
+            [IndexKey::Exists] => {
                 vec![IndexCondition::within(IndexKey::Equal(EqualityKey::List))]
             }
             _ => vec![condition],

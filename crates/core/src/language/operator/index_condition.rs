@@ -20,7 +20,7 @@ pub struct IndexCondition {
 pub enum IndexKey {
     Absent,
     /// The field is in the event, null included.
-    Standing,
+    Exists,
     /// The operator `present` holds.
     Present,
     Equal(EqualityKey),
@@ -89,8 +89,8 @@ impl IndexCondition {
     }
 
     /// The condition of every operator that never holds for an absent field.
-    pub fn standing() -> Self {
-        Self::within(IndexKey::Standing)
+    pub fn exists() -> Self {
+        Self::within(IndexKey::Exists)
     }
 
     /// The operator never holds.
@@ -108,8 +108,8 @@ impl IndexCondition {
             any.clues.extend(part.clues);
             any.exact &= part.exact;
         }
-        if any.clues.contains(&IndexKey::Standing) {
-            any.clues = vec![IndexKey::Standing];
+        if any.clues.contains(&IndexKey::Exists) {
+            any.clues = vec![IndexKey::Exists];
         }
         any
     }
@@ -117,7 +117,7 @@ impl IndexCondition {
 
 impl EqualityKey {
     /// Returns the key of a value, and whether all values with this key are equal.
-    pub fn of(value: &Value, case: CaseSensitivity) -> (Self, bool) {
+    pub fn new(value: &Value, case: CaseSensitivity) -> (Self, bool) {
         match value {
             Value::Null => (EqualityKey::Null, true),
             Value::Bool(value) => (EqualityKey::Bool(*value), true),
@@ -219,7 +219,7 @@ mod tests {
                 .flat_map(|a| values.iter().map(move |b| (a, b)))
             {
                 let ((left, exact), (right, _)) =
-                    (EqualityKey::of(a, case), EqualityKey::of(b, case));
+                    (EqualityKey::new(a, case), EqualityKey::new(b, case));
                 if equal(a, b, case) {
                     assert_eq!(left, right, "{a} {b}");
                 } else if exact {

@@ -159,7 +159,7 @@ impl Matches {
                 clues,
                 exact: false,
             },
-            None => IndexCondition::standing(),
+            None => IndexCondition::exists(),
         }
     }
 }

@@ -145,12 +145,12 @@ pub trait OperatorImpl {
 
     /// Returns conditions that are each true of every value for which the operator holds.
     fn index_conditions(&self) -> Vec<IndexCondition> {
-        vec![IndexCondition::standing()]
+        vec![IndexCondition::exists()]
     }
 
     /// Returns the same for the negated operator.
     fn negated_index_conditions(&self) -> Vec<IndexCondition> {
-        vec![IndexCondition::standing()]
+        vec![IndexCondition::exists()]
     }
 
     /// Describes the expected value; a path with the value that it has in `scope`.

@@ -77,9 +77,9 @@ impl Operand {
         to_index_key: fn(EqualityKey) -> IndexKey,
     ) -> IndexCondition {
         let Operand::Literal(value) = self else {
-            return IndexCondition::standing();
+            return IndexCondition::exists();
         };
-        let (key, exact) = EqualityKey::of(value, case);
+        let (key, exact) = EqualityKey::new(value, case);
         IndexCondition {
             clues: vec![to_index_key(key)],
             exact,

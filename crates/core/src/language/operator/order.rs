@@ -117,7 +117,7 @@ impl OrderComparison {
     fn index_condition(&self, operand: &Operand) -> IndexCondition {
         let value = match operand {
             Operand::Literal(value) if self.text_order.kind.is_none() => value,
-            Operand::Literal(_) | Operand::Path(_) => return IndexCondition::standing(),
+            Operand::Literal(_) | Operand::Path(_) => return IndexCondition::exists(),
         };
         match value {
             Value::Number(number) if is_exact(number) => {
@@ -138,7 +138,7 @@ impl OrderComparison {
         if let Some((ranks, operand)) = self.text_order.rank(text) {
             return match self.text_order.ranked_only {
                 true => self.rank_index_condition(ranks, operand),
-                false => IndexCondition::standing(),
+                false => IndexCondition::exists(),
             };
         }
         match instant(text) {
@@ -146,7 +146,7 @@ impl OrderComparison {
                 let interval = self.relation.closed_interval(milliseconds(at));
                 IndexCondition::within(IndexKey::Instant(interval))
             }
-            Some(_) | None => IndexCondition::standing(),
+            Some(_) | None => IndexCondition::exists(),
         }
     }
 
@@ -155,7 +155,7 @@ impl OrderComparison {
         let values = ranks.iter().enumerate();
         let values = values.filter(|(rank, _)| self.relation.holds(rank.cmp(&operand)));
         let key = |value: &str| {
-            IndexKey::Equal(EqualityKey::of(&Value::from(value), CaseSensitivity::Exact).0)
+            IndexKey::Equal(EqualityKey::new(&Value::from(value), CaseSensitivity::Exact).0)
         };
         IndexCondition::any(values.map(|(_, value)| IndexCondition::exactly(key(value))))
     }

@@ -32,7 +32,7 @@ fn event(field: &str, value: Option<&str>) -> Event {
         body,
         raw: Value::Null,
         about: json!({}),
-        shape: "zis",
+        format: "zis",
         warnings: vec![],
     }
 }
@@ -45,7 +45,7 @@ fn lower(field: &str, test: &str) -> Result<Condition, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let text = format!("{field}: {test}\n");
     let nodes = document::read(FileId(0), &text, &mut diagnostics);
-    let priority = Catalogue::built_in().by_tag("support", "ticket.PriorityChanged");
+    let priority = Catalogue::built_in().by_name("support", "ticket.PriorityChanged");
     let fields = match field {
         "field" => EventFields::Open,
         _ => EventFields::Of(priority.into_iter().cloned().collect()),

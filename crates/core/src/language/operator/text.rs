@@ -50,7 +50,7 @@ impl TextComparison {
         let text = match operand {
             Operand::Literal(Value::String(text)) if !text.is_empty() => text,
             Operand::Literal(Value::String(_)) | Operand::Path(_) => {
-                return IndexCondition::standing();
+                return IndexCondition::exists();
             }
             Operand::Literal(_) => return IndexCondition::never(),
         };

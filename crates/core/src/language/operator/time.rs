@@ -106,7 +106,7 @@ impl TimeComparison {
             TimeOperand::At(at, _) => Ok(*at),
             TimeOperand::Path(Operand::Literal(value)) => parse_value(value),
             TimeOperand::Relative(..) | TimeOperand::Path(Operand::Path(_)) => {
-                return IndexCondition::standing();
+                return IndexCondition::exists();
             }
         };
         match at {

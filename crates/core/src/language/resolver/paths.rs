@@ -134,7 +134,7 @@ impl NameResolver<'_> {
             self.error(Code::UndefinedName, at, message, help);
             return false;
         }
-        let message = format!("{} has no field `{}`", self.fields.describe(), path.text);
+        let message = self.fields.unknown_field(&path.text);
         let help = self
             .suggest_step(&dotted)
             .or_else(|| self.suggest_local(&dotted))
@@ -186,7 +186,7 @@ impl NameResolver<'_> {
             let known = matches!(other.field(dotted), FieldLookup::Known(_));
             other.source == *source && other.owns(first) && known
         });
-        let tags: Vec<String> = others.map(|other| format!("`{}`", other.tag)).collect();
+        let tags: Vec<String> = others.map(|other| format!("`{}`", other.name)).collect();
         match tags.as_slice() {
             [] => None,
             [_, _, _, _, more @ ..] => {

@@ -104,7 +104,7 @@ impl Template {
     }
 
     /// Returns the span of a range of the node's text; of the whole value if the position is uncertain.
-    pub fn place(node: &Node, range: &std::ops::Range<usize>) -> Span {
+    pub fn span_of(node: &Node, range: &std::ops::Range<usize>) -> Span {
         location_of(node).span(range)
     }
 

@@ -112,8 +112,8 @@ impl Evaluation<'_> {
             return Ok(());
         }
         let index = self.is_among(numbers, rule);
-        let wanted = truth == Truth::True && rule.listens_to(&event.source, &event.event_type);
-        if index == wanted || !self.holds_rule(rule) {
+        let expected = truth == Truth::True && rule.listens_to(&event.source, &event.event_type);
+        if index == expected || !self.holds_rule(rule) {
             return Ok(());
         }
         Err(Box::new(Disagreement {

@@ -264,7 +264,7 @@ impl<'a> Evaluation<'a> {
     pub fn brief(&self) -> EventSummary {
         match &self.source {
             Source::Tape(tape) => self.with_head(tape, |head| head.brief(self.rules.catalogue())),
-            Source::Event(_) | Source::Decoded => EventSummary::of(self.event()),
+            Source::Event(_) | Source::Decoded => EventSummary::from_event(self.event()),
         }
     }
 

@@ -37,7 +37,7 @@ fn ordinary_bytes_are_matched_on_the_tape_and_decoded_when_asked_for() {
     assert_eq!(evaluation.source(), "support");
     assert_eq!(evaluation.matched().count(), 1);
     assert_eq!(evaluation.text(), Some(BYTES));
-    assert_eq!(evaluation.brief(), EventSummary::of(&event()));
+    assert_eq!(evaluation.brief(), EventSummary::from_event(&event()));
     assert_eq!(*evaluation.event(), event());
     assert_eq!(evaluation.into_event(), event());
 }

@@ -1,4 +1,4 @@
-//! Explanations of rules that match and of rules that do not.
+//! Tests of explanations of rules that match and of rules that do not.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -39,7 +39,7 @@ fn suggestions(when: &str) -> Vec<(String, Option<Value>)> {
     near.map(|near| (near.path, near.set)).collect()
 }
 
-/// What is said of the whole event, and of one without its `current` and a tag.
+/// The truth values for the whole event, and for one without its `current` and a tag.
 fn truths(when: &str) -> (Truth, Truth) {
     let paths = ["current", "ticket.tags.0"].map(|path| Path::parse(path).expect(path));
     let kept = redact::redacted(&event(), &paths).expect("it holds both");

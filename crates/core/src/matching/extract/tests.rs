@@ -1,4 +1,4 @@
-//! Values extracted from the tape are those of the decoded event.
+//! Tests that values extracted from the tape equal those of the decoded event.
 
 use std::collections::BTreeSet;
 
@@ -46,17 +46,17 @@ fn description() -> CustomFormat {
 }
 
 /// Compares extracted values with those of the decoded event. Returns how many were present.
-fn both_agree(text: &str, told: FormatHint<'_>, paths: &[Path]) -> usize {
+fn both_agree(text: &str, hint: FormatHint<'_>, paths: &[Path]) -> usize {
     let catalogue = Catalogue::built_in();
     let mut tape = Tape::default();
     let Some(scanned) = tape.scan(text.as_bytes()) else {
         return 0;
     };
-    let Ok(head) = head(ValueRef::Taped(scanned.root()), told, catalogue) else {
+    let Ok(head) = head(ValueRef::Taped(scanned.root()), hint, catalogue) else {
         return 0;
     };
     let event = head.event(catalogue);
-    let extraction = Extractor::new(paths, head.shape.decoder(), head.named.known);
+    let extraction = Extractor::new(paths, head.format.decoder(), head.named.known);
     let mut room = ExtractBuffers::default();
     let taken = extraction.take(&scanned, &head, &mut || &event, &mut room);
     let scope = Scope::new(&event, &Value::Null);
@@ -67,7 +67,13 @@ fn both_agree(text: &str, told: FormatHint<'_>, paths: &[Path]) -> usize {
             .resolve(&scope)
             .to_json()
             .map(|value| value.into_owned());
-        assert_eq!(taken, built, "{} of {} {text}", path.text, head.shape());
+        assert_eq!(
+            taken,
+            built,
+            "{} of {} {text}",
+            path.text,
+            head.format_name()
+        );
         there += usize::from(taken.is_some());
     }
     there
@@ -92,7 +98,7 @@ fn few_paths_need_the_built_event() {
         let built = extraction.origins.iter().zip(&paths);
         let built = built.filter(|(origin, _)| matches!(origin, ValueOrigin::Event(_)));
         let built: Vec<&str> = built.map(|(_, path)| path.text.as_str()).collect();
-        assert!(built.len() < 20, "{}: {built:?}", decoder.shape);
+        assert!(built.len() < 20, "{}: {built:?}", decoder.format);
         assert!(!built.contains(&"ticket.priority"));
     }
 }

@@ -22,7 +22,7 @@ use crate::matching::index::value_table::{ValueTable, push};
 #[derive(Debug, Default)]
 pub struct PathTable {
     absent: PostingRange,
-    standing: PostingRange,
+    existing: PostingRange,
     present: PostingRange,
     equal: ValueTable,
     elements: Option<Box<ValueTable>>,
@@ -46,7 +46,7 @@ struct TextTables {
 #[derive(Debug, Default)]
 pub struct PathTableBuilder {
     absent: Vec<Posting>,
-    standing: Vec<Posting>,
+    existing: Vec<Posting>,
     present: Vec<Posting>,
     equal: FxHashMap<EqualityKey, Vec<Posting>>,
     elements: FxHashMap<EqualityKey, Vec<Posting>>,
@@ -67,7 +67,7 @@ impl PathTableBuilder {
     pub fn add(&mut self, clue: &IndexKey, posting: Posting) {
         match clue {
             IndexKey::Absent => self.absent.push(posting),
-            IndexKey::Standing => self.standing.push(posting),
+            IndexKey::Exists => self.existing.push(posting),
             IndexKey::Present => self.present.push(posting),
             IndexKey::Equal(point) => self.equal.entry(point.clone()).or_default().push(posting),
             IndexKey::Element(point) => self
@@ -77,9 +77,9 @@ impl PathTableBuilder {
                 .push(posting),
             IndexKey::Number(interval) => self.numbers.push((*interval, posting)),
             IndexKey::Instant(interval) => self.instants.push((*interval, posting)),
-            IndexKey::Text(stand, piece) => match piece.case {
-                CaseSensitivity::Exact => self.texts.add(*stand, piece, posting),
-                CaseSensitivity::Ignored => self.folded.add(*stand, piece, posting),
+            IndexKey::Text(position, piece) => match piece.case {
+                CaseSensitivity::Exact => self.texts.add(*position, piece, posting),
+                CaseSensitivity::Ignored => self.folded.add(*position, piece, posting),
             },
         }
     }
@@ -89,7 +89,7 @@ impl PathTableBuilder {
         let before = postings.add([]);
         let table = PathTable {
             absent: postings.add(self.absent),
-            standing: postings.add(self.standing),
+            existing: postings.add(self.existing),
             present: postings.add(self.present),
             equal: ValueTable::new(self.equal, postings),
             elements: (!self.elements.is_empty())
@@ -104,9 +104,9 @@ impl PathTableBuilder {
 }
 
 impl TextTablesBuilder {
-    fn add(&mut self, stand: TextPosition, piece: &TextFragment, posting: Posting) {
+    fn add(&mut self, position: TextPosition, piece: &TextFragment, posting: Posting) {
         let bytes = piece.bytes.iter().copied();
-        match stand {
+        match position {
             TextPosition::Start => self.starts.push((bytes.collect(), posting)),
             TextPosition::End => self.ends.push((bytes.rev().collect(), posting)),
             TextPosition::Anywhere => self.anywhere.push((bytes.collect(), posting)),
@@ -133,7 +133,7 @@ impl PathTable {
         let Some(datum) = datum else {
             return push(self.absent, found);
         };
-        push(self.standing, found);
+        push(self.existing, found);
         match datum.kind() {
             JsonKind::Null => self.equal.find(datum, &mut buffers.folded, found),
             JsonKind::Text => {
@@ -254,16 +254,16 @@ mod tests {
     use crate::matching::index::check_program::CheckStart;
 
     fn clues() -> Vec<IndexKey> {
-        let is = |value: Value, case| IndexKey::Equal(EqualityKey::of(&value, case).0);
-        let has = |value: Value, case| IndexKey::Element(EqualityKey::of(&value, case).0);
-        let piece = |stand, text: &str, case| {
+        let is = |value: Value, case| IndexKey::Equal(EqualityKey::new(&value, case).0);
+        let has = |value: Value, case| IndexKey::Element(EqualityKey::new(&value, case).0);
+        let piece = |position, text: &str, case| {
             let bytes = text.as_bytes().into();
-            IndexKey::Text(stand, TextFragment { bytes, case })
+            IndexKey::Text(position, TextFragment { bytes, case })
         };
         let interval = |low, high| Interval { low, high };
         vec![
             IndexKey::Absent,
-            IndexKey::Standing,
+            IndexKey::Exists,
             IndexKey::Present,
             is(json!("vip"), CaseSensitivity::Exact),
             is(json!("VIP"), CaseSensitivity::Ignored),

@@ -328,7 +328,7 @@ fn check_event(read: &PathRead, keys: &[PathSegment], names: &mut NameResolver<'
     }
     let dotted = rest.join(".");
     if let FieldCheck::Unknown { nearest } = names.fields.check(&dotted) {
-        let message = format!("{} has no field `{dotted}`", names.fields.describe());
+        let message = names.fields.unknown_field(&dotted);
         let help = match nearest {
             Some(near) => format!("did you mean `$.input.{body}.{near}`?"),
             None => suggest::for_field(&dotted).unwrap_or_else(|| names.fields.advice()),

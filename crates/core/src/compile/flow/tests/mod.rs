@@ -1,11 +1,11 @@
 //! Tests of flows from YAML to the rendered request or command, with secrets as names.
 
+pub mod control_flow;
 pub mod crashes;
+pub mod decisions;
 pub mod language;
 pub mod mistakes;
-pub mod moves;
 pub mod on_dead;
-pub mod ways;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -37,7 +37,7 @@ fn event() -> Event {
         body: json!({"current": "urgent", "previous": null, "ticket": {"id": 35436, "subject": "a\nb & c"}}),
         raw: Value::Null,
         about: json!({"type": "ticket.PriorityChanged", "id": "e1"}),
-        shape: "zis",
+        format: "zis",
         warnings: vec![],
     }
 }

@@ -33,7 +33,7 @@ pub struct EventCoverage {
 enum UpdateEvent {
     Created,
     Changed {
-        tag: &'static str,
+        event_type: &'static str,
         custom: Option<u64>,
     },
     /// Any event of the ticket.
@@ -66,15 +66,15 @@ impl EventCoverage {
 
     /// The value of `event_type` in the rule.
     pub fn event_type(&self) -> Value {
-        match self.tags().as_slice() {
+        match self.event_types().as_slice() {
             [one] => json!(one),
             many => json!(many),
         }
     }
 
     /// Whether the rule listens to this type only.
-    pub fn is_only(&self, tag: &str) -> bool {
-        self.tags() == [tag]
+    pub fn is_only(&self, event_type: &str) -> bool {
+        self.event_types() == [event_type]
     }
 
     /// The custom field, if every event is a change of it.
@@ -85,25 +85,28 @@ impl EventCoverage {
         }
     }
 
-    fn tags(&self) -> Vec<&'static str> {
-        let mut tags: Vec<&'static str> = self.events.iter().map(|event| event.tag()).collect();
-        tags.dedup();
-        tags
+    fn event_types(&self) -> Vec<&'static str> {
+        let mut types: Vec<&'static str> =
+            self.events.iter().map(|event| event.event_type()).collect();
+        types.dedup();
+        types
     }
 }
 
 impl UpdateEvent {
-    fn tag(self) -> &'static str {
+    fn event_type(self) -> &'static str {
         match self {
             UpdateEvent::Created => CREATED,
-            UpdateEvent::Changed { tag, .. } => tag,
+            UpdateEvent::Changed { event_type, .. } => event_type,
             UpdateEvent::Every => "ticket.*",
         }
     }
 
     fn is_of(self, change: &FieldChange) -> bool {
         match self {
-            UpdateEvent::Changed { tag, custom } => tag == change.tag && custom == change.custom,
+            UpdateEvent::Changed { event_type, custom } => {
+                event_type == change.event_type && custom == change.custom
+            }
             UpdateEvent::Created | UpdateEvent::Every => false,
         }
     }
@@ -192,7 +195,7 @@ fn with_created(mut events: Vec<UpdateEvent>, created: bool) -> Vec<UpdateEvent>
 
 fn changed(change: &FieldChange) -> UpdateEvent {
     UpdateEvent::Changed {
-        tag: change.tag,
+        event_type: change.event_type,
         custom: change.custom,
     }
 }
@@ -226,7 +229,7 @@ fn together(found: Vec<(UpdateEvent, Vec<Clause>)>) -> Clause {
         true => Clause::any(of_each.into_iter().map(|(event, clause)| {
             let event = match found.len() {
                 1 => Clause::Always,
-                _ => Clause::is_type(event.tag()),
+                _ => Clause::is_type(event.event_type()),
             };
             Clause::all([event, clause])
         })),

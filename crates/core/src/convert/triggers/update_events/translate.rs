@@ -164,7 +164,10 @@ impl ConditionTranslator {
     fn updated(&mut self, event: UpdateEvent) -> Clause {
         match event {
             UpdateEvent::Created => Clause::Never,
-            UpdateEvent::Changed { tag: COMMENT, .. } => self.later_than_created(),
+            UpdateEvent::Changed {
+                event_type: COMMENT,
+                ..
+            } => self.later_than_created(),
             UpdateEvent::Changed { .. } => Clause::Always,
             UpdateEvent::Every => Clause::all([
                 Clause::test("event.type", json!({ "not": CREATED })),
@@ -190,11 +193,13 @@ impl ConditionTranslator {
         }
         match (event, &change.created) {
             (UpdateEvent::Every, _) => Some(Clause::all([
-                Clause::is_type(change.tag),
+                Clause::is_type(change.event_type),
                 change.then.clone(),
             ])),
             (UpdateEvent::Created, Some(created)) => Some(created.clone()),
-            (UpdateEvent::Created, None) if change.tag == COMMENT || change.tag == CUSTOM => {
+            (UpdateEvent::Created, None)
+                if change.event_type == COMMENT || change.event_type == CUSTOM =>
+            {
                 self.change_elsewhere(condition, change)
             }
             (UpdateEvent::Created, None) => Some(Clause::Never),
@@ -216,7 +221,10 @@ impl ConditionTranslator {
                 "each change is a separate event; the rule tests the current value, not that it changed in the same update"
             }
         };
-        self.omit(condition, format!("{why} (its event is `{}`)", change.tag));
+        self.omit(
+            condition,
+            format!("{why} (its event is `{}`)", change.event_type),
+        );
         self.differs("a change of the same update is not seen");
         Some(change.after.clone()).filter(|after| *after != Clause::Always)
     }
@@ -235,12 +243,12 @@ impl ConditionTranslator {
         }
         self.omit(condition, format!(
             "each change is a separate event; the rule does not see whether the same update caused a `{}`",
-            change.tag
+            change.event_type
         ));
         self.differs("a change of the same update is not seen");
         match event {
             UpdateEvent::Every if change.custom.is_none() => Some(Clause::any([
-                Clause::test("event.type", json!({ "not": change.tag })),
+                Clause::test("event.type", json!({ "not": change.event_type })),
                 change.then.clone(),
             ])),
             UpdateEvent::Every | UpdateEvent::Created | UpdateEvent::Changed { .. } => None,
@@ -260,7 +268,7 @@ impl ConditionTranslator {
             condition,
             format!(
                 "only `{}` contains it, and the rule listens to other events",
-                change.tag
+                change.event_type
             ),
         );
         self.differs("a condition is missing");
@@ -271,7 +279,7 @@ impl ConditionTranslator {
         let events: Vec<UpdateEvent> = found.iter().map(|(event, _)| *event).collect();
         let several = events.len() > 1 || events.contains(&UpdateEvent::Every);
         if several {
-            self.note("an update is several events: `dedupe` keeps it to one run for each (event webhooks that carry no `meta.sequence` may bring more)");
+            self.note("an update is several events: `dedupe` keeps it to one run for each (event webhooks without `meta.sequence` may bring more)");
         }
         EventCoverage {
             never: found.is_empty(),

@@ -273,7 +273,7 @@ impl<'a> TapeDocument<'a> {
             .text
             .get(entry.start as usize - 1..entry.end as usize + 1);
         let read = quoted.map(serde_json::from_str);
-        let read = read.expect("quotes stand around a text");
+        let read = read.expect("a text is between quotes");
         Cow::Owned(read.expect("the scan checked the escapes"))
     }
 }

@@ -24,7 +24,7 @@ fn event(body: Json) -> Event {
         body,
         raw: Json::Null,
         about: json!({"type": "ticket.PriorityChanged"}),
-        shape: "zis",
+        format: "zis",
         warnings: vec![],
     }
 }
@@ -342,7 +342,7 @@ fn mistakes_are_reported_at_load() {
 #[test]
 fn fields_are_checked_against_the_types_of_the_rule() {
     let (mut diagnostics, config) = (Diagnostics::default(), Config::default());
-    let types = Catalogue::built_in().by_tag("support", "ticket.CommentAdded");
+    let types = Catalogue::built_in().by_name("support", "ticket.CommentAdded");
     let text = "{{ ticket }} {{ ticket.tags[0] }} {{ comment.body }} {{ meta }} {{ event.type }} \
                 {% for tag in ticket.tags %}{{ tag.x }}{{ ticket.idd }}{% endfor %}";
     let nodes = document::read(FileId(0), &quoted(text), &mut diagnostics);

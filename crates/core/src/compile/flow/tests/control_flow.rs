@@ -23,7 +23,7 @@ struct Run {
 }
 
 impl Run {
-    fn of(steps: &str) -> Self {
+    fn new(steps: &str) -> Self {
         let text = format!("name: r\nevent_source: support\nevent_type: ticket.*\n{steps}");
         let set = RuleSet::of_text(&text);
         Self {
@@ -131,7 +131,7 @@ const LIST: &str = "flow:
 
 #[test]
 fn items_run_concurrently_and_results_keep_their_order() {
-    let mut run = Run::of(&LIST.replace("POLICY", "stop"));
+    let mut run = Run::new(&LIST.replace("POLICY", "stop"));
     assert_eq!(run.tasks(), ["each[0].send", "each[1].send"]);
     run.gives("each[1].send", json!({"status": 201}));
     assert_eq!(run.tasks(), ["each[0].send", "each[2].send"]);
@@ -153,12 +153,12 @@ fn items_run_concurrently_and_results_keep_their_order() {
 
 #[test]
 fn a_failed_item_ends_the_list_or_becomes_a_result() {
-    let mut run = Run::of(&LIST.replace("POLICY", "stop"));
+    let mut run = Run::new(&LIST.replace("POLICY", "stop"));
     run.tasks();
     run.fails("each[1].send");
     let why = run.died();
     assert_eq!(why, "step `each[1].send` failed: answered 404");
-    let mut run = Run::of(&LIST.replace("POLICY", "continue"));
+    let mut run = Run::new(&LIST.replace("POLICY", "continue"));
     run.tasks();
     run.fails("each[1].send");
     for step in [
@@ -179,7 +179,7 @@ fn a_failed_item_ends_the_list_or_becomes_a_result() {
 #[test]
 fn the_number_of_items_is_limited() {
     let flow = "flow:\n- { name: each, for_each: ticket.tags, flow: [{ set: x }] }\n";
-    let mut run = Run::of(flow);
+    let mut run = Run::new(flow);
     run.event.body["ticket"]["tags"] = (0..1_001).map(|n| n.to_string()).collect();
     assert!(run.died().contains("has 1001 items, more than 1000"));
     run.event.body["ticket"]["tags"] = (0..1_000).map(|n| n.to_string()).collect();
@@ -188,7 +188,7 @@ fn the_number_of_items_is_limited() {
 
 #[test]
 fn an_absent_list_or_another_type_is_reported() {
-    let mut run = Run::of("flow:\n- { name: each, for_each: ticket.tags, flow: [{ set: x }] }\n");
+    let mut run = Run::new("flow:\n- { name: each, for_each: ticket.tags, flow: [{ set: x }] }\n");
     run.event.body["ticket"]["tags"] = json!("vip");
     assert!(
         run.died()
@@ -211,7 +211,7 @@ const CAUGHT: &str = "flow:
 
 #[test]
 fn after_a_catch_the_flow_continues_with_its_last_result() {
-    let mut run = Run::of(CAUGHT);
+    let mut run = Run::new(CAUGHT);
     run.tasks();
     run.fails("page");
     assert_eq!(run.tasks(), ["page.catch.chat"]);
@@ -222,7 +222,7 @@ fn after_a_catch_the_flow_continues_with_its_last_result() {
 
 #[test]
 fn a_retry_repeats_the_last_failure_but_not_a_caught_one() {
-    let mut run = Run::of(CAUGHT);
+    let mut run = Run::new(CAUGHT);
     run.tasks();
     run.fails("page");
     run.tasks();
@@ -235,7 +235,7 @@ fn a_retry_repeats_the_last_failure_but_not_a_caught_one() {
 
 #[test]
 fn the_catch_of_a_flow_sees_earlier_results() {
-    let mut run = Run::of(
+    let mut run = Run::new(
         "flow:\n- { name: org, set: { id: 7 } }\n- { name: page, http: { url: 'https://a.example' } }\n- { name: never, set: x }\ncatch:\n- { name: told, set: '{{ error.message }}' }\n",
     );
     run.tasks();
@@ -247,7 +247,7 @@ fn the_catch_of_a_flow_sees_earlier_results() {
 
 #[test]
 fn a_wait_ends_even_if_the_clock_changes() {
-    let mut run = Run::of("flow:\n- { name: rest, wait: 2h }\n- { name: late, set: x }\n");
+    let mut run = Run::new("flow:\n- { name: rest, wait: 2h }\n- { name: late, set: x }\n");
     let Decision::Wait { until } = run.ask() else {
         panic!("a wait");
     };
@@ -262,7 +262,7 @@ fn a_wait_ends_even_if_the_clock_changes() {
 
 #[test]
 fn the_end_of_one_wait_does_not_end_others() {
-    let mut run = Run::of(
+    let mut run = Run::new(
         "flow:\n- { name: two, set: ['1970-01-01T01:00:00Z', '1970-01-01T03:00:00Z'] }\n- name: each\n  for_each: steps.two\n  concurrency: 2\n  flow:\n    - wait: { until: item }\n    - { name: late, set: '{{ item }}' }\n",
     );
     assert!(matches!(run.ask(), Decision::Wait { .. }));
@@ -277,13 +277,13 @@ fn the_end_of_one_wait_does_not_end_others() {
 
 #[test]
 fn a_run_that_is_too_old_starts_nothing() {
-    let mut run = Run::of("flow:\n- { name: rest, wait: 89d }\n- { name: again, wait: 89d }\n");
+    let mut run = Run::new("flow:\n- { name: rest, wait: 89d }\n- { name: again, wait: 89d }\n");
     run.ask();
     run.now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 89);
     assert!(matches!(run.ask(), Decision::Wait { .. }));
     run.now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 178);
     run.done();
-    let mut run = Run::of("flow:\n- { name: rest, wait: 89d }\n- exec: [page]\n");
+    let mut run = Run::new("flow:\n- { name: rest, wait: 89d }\n- exec: [page]\n");
     run.ask();
     run.now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 91);
     assert!(run.died().contains("limit of 90 days"));
@@ -291,7 +291,7 @@ fn a_run_that_is_too_old_starts_nothing() {
 
 #[test]
 fn guards_and_ends_apply_to_the_item_or_in_a_branch_to_the_run() {
-    let mut run = Run::of(
+    let mut run = Run::new(
         "flow:\n- { name: each, for_each: ticket.tags, flow: [{ when: { item: vip } }, { set: '{{ item }}' }] }\n- choose:\n  - when: { current: { exists: true } }\n    flow: [{ succeed: early }]\n- { name: never, set: x }\n",
     );
     run.event.body["ticket"]["tags"] = json!(["vip", "test"]);

@@ -11,14 +11,14 @@ use crate::history::fixture::{Data, RULES, priority};
 #[test]
 fn an_event_is_judged_by_the_rules_of_its_time() {
     let data = Data::new();
-    let before = data.edition(&[("rules/page.yaml", RULES)], "", DAY);
+    let before = data.revision(&[("rules/page.yaml", RULES)], "", DAY);
     let changed = RULES.replace("urgent\n  ticket", "high\n  ticket");
-    let after = data.edition(&[("rules/page.yaml", &changed)], "vars: { a: 2 }", DAY);
+    let after = data.revision(&[("rules/page.yaml", &changed)], "vars: { a: 2 }", DAY);
     let history = SqliteHistory::open(&data.path()).unwrap();
     let urgent = priority(7, "urgent", DAY);
-    let names = |edition: i64| {
+    let names = |revision: i64| {
         let past = history
-            .revision(RevisionId(edition as u64), &urgent)
+            .revision(RevisionId(revision as u64), &urgent)
             .unwrap()
             .expect("kept");
         let mut scratch = MatchScratch::default();
@@ -45,7 +45,7 @@ fn of_very_many_rules_those_that_can_listen_keep_their_places() {
     let data = Data::new();
     let whole = format!("{many}{RULES}---\n{}", other.trim_end_matches("---\n"));
     let sql = "INSERT INTO texts (digest, text) VALUES (randomblob(16), ?1)";
-    let edition = data.edition(&[], "", DAY);
+    let revision = data.revision(&[], "", DAY);
     data.sql.execute(sql, [&whole]).unwrap();
     let list = format!("[[\"rules/all.yaml\", {}]]", data.sql.last_insert_rowid());
     data.sql
@@ -54,7 +54,7 @@ fn of_very_many_rules_those_that_can_listen_keep_their_places() {
     let history = SqliteHistory::open(&data.path()).unwrap();
     let event = priority(7, "urgent", DAY);
     let past = history
-        .revision(RevisionId(edition.row as u64), &event)
+        .revision(RevisionId(revision.row as u64), &event)
         .unwrap()
         .expect("kept");
     let listening = past.rules.subscribed(&event);

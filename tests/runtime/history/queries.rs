@@ -1,8 +1,8 @@
-//! The history on its own: every question about runs, events and gates.
-//! It looks at answers, never at statements.
+//! Every query of the history, about runs, events and gates.
+//! Tests compare results, not SQL statements.
 
-mod editions;
 mod file;
+mod revisions;
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ fn page(limit: usize) -> Page {
 /// Three events and their runs, on three days.
 fn three() -> Data {
     let data = Data::new();
-    let edition = data.edition(&[("rules/page.yaml", RULES)], "", "2026-01-01T00:00:00Z");
+    let revision = data.revision(&[("rules/page.yaml", RULES)], "", "2026-01-01T00:00:00Z");
     for (ticket, day, state, message) in [
         (7, "2026-01-05T09:00:00Z", RunState::Done, "answered 503"),
         (
@@ -50,9 +50,9 @@ fn three() -> Data {
             "Connection refused",
         ),
     ] {
-        let event = data.event(&priority(ticket, "urgent", day), day, &edition, 0);
+        let event = data.event(&priority(ticket, "urgent", day), day, &revision, 0);
         let log = [failed("page", 1, at(day), message)];
-        data.run(event, &edition, "page-urgent", &state, &log);
+        data.run(event, &revision, "page-urgent", &state, &log);
     }
     data
 }
@@ -180,8 +180,8 @@ fn every_filter_narrows() {
 #[test]
 fn a_story_holds_all_that_is_known_of_a_run() {
     let data = three();
-    let edition = data.edition(&[("rules/page.yaml", RULES)], "vars: { a: 1 }", DAY);
-    let event = data.event(&priority(9, "urgent", DAY), DAY, &edition, 2);
+    let revision = data.revision(&[("rules/page.yaml", RULES)], "vars: { a: 1 }", DAY);
+    let event = data.event(&priority(9, "urgent", DAY), DAY, &revision, 2);
     let log = [
         succeeded("org", at(DAY), serde_json::json!({"status": 200})),
         failed("page", 1, at("2026-01-07T09:02:01Z"), "answered 500"),
@@ -189,7 +189,7 @@ fn a_story_holds_all_that_is_known_of_a_run() {
     let until = at("2026-01-07T09:02:30Z");
     let run = data.run(
         event,
-        &edition,
+        &revision,
         "page-urgent",
         &RunState::Retrying { until },
         &log,
@@ -202,7 +202,7 @@ fn a_story_holds_all_that_is_known_of_a_run() {
     assert_eq!(story.arrived.head.redelivered, 2);
     let rule = story.rule.rule.as_ref().expect("it compiles");
     assert_eq!(*rule.vars, serde_json::json!({"a": 1}));
-    assert_eq!(story.rule.files.place(rule.at), "rules/page.yaml:1:7");
+    assert_eq!(story.rule.files.location(rule.at), "rules/page.yaml:1:7");
     assert_eq!(story.flow().map(|flow| flow.steps.len()), Some(2));
     assert_eq!(
         (story.told_by, story.behind, story.crashes),
@@ -214,13 +214,13 @@ fn a_story_holds_all_that_is_known_of_a_run() {
 #[test]
 fn a_second_rule_of_a_file_keeps_its_place() {
     let data = Data::new();
-    let edition = data.edition(&[("rules/page.yaml", RULES)], "", DAY);
-    let event = data.event(&priority(9, "low", DAY), DAY, &edition, 0);
-    let run = data.run(event, &edition, "note-calm", &RunState::Done, &[]);
+    let revision = data.revision(&[("rules/page.yaml", RULES)], "", DAY);
+    let event = data.event(&priority(9, "low", DAY), DAY, &revision, 0);
+    let run = data.run(event, &revision, "note-calm", &RunState::Done, &[]);
     let story = SqliteHistory::open(&data.path()).unwrap().run(run).unwrap();
     let kept = story.expect("the run").rule;
     assert_eq!(
-        kept.files.place(kept.rule.expect("it compiles").at),
+        kept.files.location(kept.rule.expect("it compiles").at),
         "rules/page.yaml:13:7"
     );
 }
@@ -228,9 +228,9 @@ fn a_second_rule_of_a_file_keeps_its_place() {
 #[test]
 fn runs_beside_a_run_are_found() {
     let data = Data::new();
-    let edition = data.edition(&[("rules/page.yaml", RULES)], "", DAY);
-    let event = data.event(&priority(9, "urgent", DAY), DAY, &edition, 0);
-    let run = |state: &RunState| data.run(event, &edition, "page-urgent", state, &[]);
+    let revision = data.revision(&[("rules/page.yaml", RULES)], "", DAY);
+    let event = data.event(&priority(9, "urgent", DAY), DAY, &revision, 0);
+    let run = |state: &RunState| data.run(event, &revision, "page-urgent", state, &[]);
     let (died, tells, waits) = (
         run(&dead("x")),
         run(&RunState::Running),
@@ -281,7 +281,7 @@ fn events_are_found_by_id_and_by_ticket_newest_or_nearest_first() {
     assert_eq!(rows(Some(at("2026-01-06T11:00:00Z"))), [2, 3]);
     let head = find(eight(), None).remove(0);
     assert!(head.matched);
-    assert_eq!(head.edition, RevisionId(1));
+    assert_eq!(head.revision, RevisionId(1));
     assert_eq!(
         find(EventSelector::Id(head.id.clone()), None),
         std::slice::from_ref(&head)
@@ -295,9 +295,9 @@ fn events_are_found_by_id_and_by_ticket_newest_or_nearest_first() {
 #[test]
 fn what_is_nearly_there_is_named() {
     let data = Data::new();
-    let edition = data.edition(&[], "", DAY);
+    let revision = data.revision(&[], "", DAY);
     for ticket in [90_417, 90_471, 12] {
-        data.event(&priority(ticket, "low", DAY), DAY, &edition, 0);
+        data.event(&priority(ticket, "low", DAY), DAY, &revision, 0);
     }
     let history = SqliteHistory::open(&data.path()).unwrap();
     let near = history.nearest("90714").unwrap();

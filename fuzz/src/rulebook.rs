@@ -21,7 +21,7 @@ use flowtrigger_core::path::scope::Scope;
 use flowtrigger_core::rule::Rule;
 
 pub static CONFIG: LazyLock<Config> = LazyLock::new(|| {
-    let text = include_str!("house.yaml");
+    let text = include_str!("rulebook.yaml");
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add("flowtrigger.yaml", text);
     let config = config::parse(file, text, &Default::default(), &mut diagnostics);

@@ -1,4 +1,4 @@
-//! What was done is kept: with the state that follows, through a store that fails, over a stop.
+//! Results of steps are stored with the next state, also if the store fails or the daemon stops.
 
 use std::time::Duration;
 
@@ -10,20 +10,22 @@ use flowtrigger_core::run::call_result::CallResult;
 use flowtrigger_core::run::{LogEntry, RunState};
 use flowtrigger_testing::clock::ManualClock;
 use flowtrigger_testing::receiver::Receiver;
-use flowtrigger_testing::test_daemon::{House, event, house_on, house_that, soon, telling, until};
+use flowtrigger_testing::test_daemon::{
+    TestDaemon, daemon_on_store, daemon_with_performer_and_options, event, soon, telling, until,
+};
 
 use super::durable::Durable;
 
-async fn house<P>(
+async fn daemon<P>(
     store: &Durable,
     rules: &str,
     options: P,
-) -> House<Durable, flowtrigger::engine::ReloadablePerformer>
+) -> TestDaemon<Durable, flowtrigger::engine::ReloadablePerformer>
 where
     P: Into<Option<EngineOptions>>,
 {
     let options = options.into().unwrap_or_default();
-    house_on(store.clone(), rules, options, HttpLimits::default()).await
+    daemon_on_store(store.clone(), rules, options, HttpLimits::default()).await
 }
 
 fn at_once() -> EngineOptions {
@@ -40,10 +42,10 @@ async fn the_last_attempt_and_the_end_are_kept_together() {
     let receiver = Receiver::ok();
     let store = Durable::default();
     let more = "- name: note\n  set: { seen: 1 }\n- name: again\n  exec: [\"true\"]\n";
-    let house = house(&store, &telling("tell", receiver.address, more), None).await;
-    let runs = house.accepted(&event(1, "a")).await;
-    assert_eq!(house.settled(&runs).await[0].state, RunState::Done);
-    // What was told, set and is about to start; then how that ended, with the run's own end.
+    let daemon = daemon(&store, &telling("tell", receiver.address, more), None).await;
+    let runs = daemon.accepted(&event(1, "a")).await;
+    assert_eq!(daemon.settled(&runs).await[0].state, RunState::Done);
+    // What was posted, set and is about to start; then the outcome, with the end of the run.
     assert_eq!(store.advanced(), [(3, None), (1, Some("done"))]);
 }
 
@@ -52,9 +54,9 @@ async fn an_outcome_is_kept_once_the_store_takes_it() {
     let receiver = Receiver::ok();
     let (store, clock) = (Durable::default(), ManualClock::default());
     let rules = telling("tell", receiver.address, "");
-    let house = house(&store, &rules, clock.options()).await;
+    let daemon = daemon(&store, &rules, clock.options()).await;
     store.fails(3);
-    let runs = house.accepted(&event(1, "a")).await;
+    let runs = daemon.accepted(&event(1, "a")).await;
     receiver.wait_for_async(1).await;
     until("the store has failed", || async {
         clock.advance(Duration::from_secs(1));
@@ -66,7 +68,7 @@ async fn an_outcome_is_kept_once_the_store_takes_it() {
         store.advanced() == [(1, Some("done"))]
     })
     .await;
-    assert_eq!(house.settled(&runs).await[0].state, RunState::Done);
+    assert_eq!(daemon.settled(&runs).await[0].state, RunState::Done);
     assert_eq!(receiver.received().len(), 1);
 }
 
@@ -76,13 +78,13 @@ async fn a_request_that_is_cut_off_by_a_stop_is_made_again_with_its_key() {
     receiver.hold("held");
     let store = Durable::default();
     let rules = telling("tell", receiver.address, "");
-    let first = house(&store, &rules, at_once()).await;
+    let first = daemon(&store, &rules, at_once()).await;
     let runs = first.accepted(&event(1, "held")).await;
     receiver.wait_for_async(1).await;
     let left = soon("it stops", first.engine.drain()).await;
     assert_eq!(left.runs[0].state, RunState::Queued);
     receiver.release(2);
-    let second = house(&store, &rules, None).await;
+    let second = daemon(&store, &rules, None).await;
     let record = second.settled(&runs).await.remove(0);
     assert_eq!((record.state, record.log.len()), (RunState::Done, 1));
     let got = receiver.received();
@@ -92,7 +94,7 @@ async fn a_request_that_is_cut_off_by_a_stop_is_made_again_with_its_key() {
 #[tokio::test]
 async fn a_command_that_is_cut_off_by_a_stop_is_held_by_the_next_start() {
     let store = Durable::default();
-    let first = house(&store, SLEEPING, at_once()).await;
+    let first = daemon(&store, SLEEPING, at_once()).await;
     let runs = first.accepted(&event(1, "a")).await;
     until("the command is about to start", || async {
         !store.advanced().is_empty()
@@ -100,7 +102,7 @@ async fn a_command_that_is_cut_off_by_a_stop_is_held_by_the_next_start() {
     .await;
     let left = soon("it stops", first.engine.drain()).await;
     assert_eq!(left.runs[0].state, RunState::Queued);
-    let second = house(&store, SLEEPING, None).await;
+    let second = daemon(&store, SLEEPING, None).await;
     let record = second.settled(&runs).await.remove(0);
     assert_eq!(record.state.as_str(), "held");
     assert!(matches!(record.log[..], [LogEntry::Started { .. }]));
@@ -111,16 +113,16 @@ async fn a_run_at_work_is_stopped_before_it_is_cancelled() {
     let receiver = Receiver::ok();
     receiver.hold("held");
     let store = Durable::default();
-    let house = house(&store, &telling("tell", receiver.address, ""), None).await;
-    let runs = house.accepted(&event(1, "held")).await;
-    let behind = house.accepted(&event(1, "behind it")).await;
+    let daemon = daemon(&store, &telling("tell", receiver.address, ""), None).await;
+    let runs = daemon.accepted(&event(1, "held")).await;
+    let behind = daemon.accepted(&event(1, "behind it")).await;
     receiver.wait_for_async(1).await;
-    let cancelled = soon("it is cancelled", house.engine.cancel(runs[0].id)).await;
+    let cancelled = soon("it is cancelled", daemon.engine.cancel(runs[0].id)).await;
     assert_eq!(cancelled.unwrap().state, RunState::Cancelled);
-    assert_eq!(house.settled(&behind).await[0].state, RunState::Done);
-    let record = house.settled(&runs).await.remove(0);
+    assert_eq!(daemon.settled(&behind).await[0].state, RunState::Done);
+    let record = daemon.settled(&runs).await.remove(0);
     assert_eq!((record.state, record.log.len()), (RunState::Cancelled, 0));
-    assert!(house.engine.cancel(runs[0].id).await.is_err());
+    assert!(daemon.engine.cancel(runs[0].id).await.is_err());
 }
 
 #[tokio::test]
@@ -133,14 +135,14 @@ async fn a_command_dies_with_the_run_that_is_cancelled() {
         pid.display(),
         end.display()
     );
-    let house = house(&store, &rules, None).await;
-    let runs = house.accepted(&event(1, "a")).await;
+    let daemon = daemon(&store, &rules, None).await;
+    let runs = daemon.accepted(&event(1, "a")).await;
     until("the command began", || async {
         std::fs::read_to_string(&pid).is_ok_and(|text| text.ends_with('\n'))
     })
     .await;
     let id = std::fs::read_to_string(&pid).unwrap();
-    house.engine.cancel(runs[0].id).await.unwrap();
+    daemon.engine.cancel(runs[0].id).await.unwrap();
     let stat = format!("/proc/{}/stat", id.trim());
     until("the command is gone", || async {
         let stat = std::fs::read_to_string(&stat).unwrap_or_default();
@@ -159,24 +161,24 @@ async fn a_dead_run_goes_on_and_a_done_one_is_acted_on_anew() {
         telling("tell", receiver.address, ""),
         telling("other", receiver.address, "").replace("SubjectChanged", "StatusChanged"),
     ];
-    let house = house(&store, &rules.join("---\n"), None).await;
-    let runs = house.accepted(&event(1, "a")).await;
-    assert_eq!(house.settled(&runs).await[0].state.as_str(), "dead");
-    let revived = house.engine.retry(runs[0].id).await.unwrap();
+    let daemon = daemon(&store, &rules.join("---\n"), None).await;
+    let runs = daemon.accepted(&event(1, "a")).await;
+    assert_eq!(daemon.settled(&runs).await[0].state.as_str(), "dead");
+    let revived = daemon.engine.retry(runs[0].id).await.unwrap();
     assert_eq!(revived.id, runs[0].id);
-    assert_eq!(house.settled(&runs).await[0].state, RunState::Done);
-    assert!(house.engine.retry(runs[0].id).await.is_err());
-    let replayed = house.engine.replay(runs[0].id, None).await.unwrap();
+    assert_eq!(daemon.settled(&runs).await[0].state, RunState::Done);
+    assert!(daemon.engine.retry(runs[0].id).await.is_err());
+    let replayed = daemon.engine.replay(runs[0].id, None).await.unwrap();
     assert_ne!(replayed[0].id, runs[0].id);
-    assert_eq!(house.settled(&replayed).await[0].generation, 1);
-    let none = house.engine.replay(runs[0].id, Some("other")).await;
+    assert_eq!(daemon.settled(&replayed).await[0].generation, 1);
+    let none = daemon.engine.replay(runs[0].id, Some("other")).await;
     assert_eq!(none.unwrap(), Vec::<RunStatus>::new());
     let keys: Vec<String> = receiver.received().into_iter().map(|got| got.key).collect();
     assert_eq!(keys[0], keys[1], "a revived run keeps its key");
     assert_ne!(keys[1], keys[2], "a replay has a key of its own");
     let unknown = flowtrigger_core::run::RunId(999);
-    assert!(house.engine.replay(unknown, None).await.is_err());
-    assert_eq!(house.engine.store().unfinished(9).await.unwrap(), []);
+    assert!(daemon.engine.replay(unknown, None).await.is_err());
+    assert_eq!(daemon.engine.store().unfinished(9).await.unwrap(), []);
 }
 
 /// Hands that let everything fall.
@@ -192,15 +194,16 @@ impl Perform for Clumsy {
 async fn a_run_that_panicked_is_buried_once_the_store_takes_it() {
     let (store, clock) = (Durable::default(), ManualClock::default());
     let rules = "name: sleeper\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n- name: it\n  exec: [\"true\"]\n  on_crash: rerun\n";
-    let house = house_that(rules, store.clone(), Clumsy, clock.options()).await;
+    let daemon =
+        daemon_with_performer_and_options(rules, store.clone(), Clumsy, clock.options()).await;
     store.fails(2);
-    let runs = house.accepted(&event(1, "a")).await;
+    let runs = daemon.accepted(&event(1, "a")).await;
     until("it is buried", || async {
         clock.advance(Duration::from_secs(1));
         store.advanced() == [(0, Some("dead"))]
     })
     .await;
-    let record = house.settled(&runs).await.remove(0);
+    let record = daemon.settled(&runs).await.remove(0);
     assert!(
         matches!(&record.state, RunState::Dead { why } if why.contains("dropped")),
         "{:?}",

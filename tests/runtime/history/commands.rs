@@ -1,5 +1,5 @@
 //! `runs retry`, `replay` and `cancel` with a daemon's socket at the other end, and without one.
-//! The socket here is a stand-in that notes what it is asked.
+//! The socket here is a stand-in that records its requests.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -56,7 +56,7 @@ fn daemon(folder: &Path) -> (tokio::runtime::Runtime, Asked) {
 /// Runs 1 and 3 are dead, 2 is done, 4 is queued.
 fn folder() -> Data {
     let data = Data::new();
-    let edition = data.edition(&[("rules/page.yaml", RULES)], "", DAY);
+    let revision = data.revision(&[("rules/page.yaml", RULES)], "", DAY);
     let dead = RunState::Dead {
         why: "answered 404".into(),
     };
@@ -66,8 +66,8 @@ fn folder() -> Data {
         (3, &dead),
         (4, &RunState::Queued),
     ] {
-        let event = data.event(&priority(ticket, "urgent", DAY), DAY, &edition, 0);
-        data.run(event, &edition, "page-urgent", state, &[]);
+        let event = data.event(&priority(ticket, "urgent", DAY), DAY, &revision, 0);
+        data.run(event, &revision, "page-urgent", state, &[]);
     }
     data
 }
@@ -101,9 +101,9 @@ fn orders_go_to_the_daemon_run_by_run() {
 #[test]
 fn a_replay_that_plans_nothing_is_no_success() {
     let data = folder();
-    let edition = data.edition(&[("rules/page.yaml", RULES)], "", DAY);
-    let event = data.event(&priority(5, "urgent", DAY), DAY, &edition, 0);
-    data.run(event, &edition, "page-urgent", &RunState::Done, &[]);
+    let revision = data.revision(&[("rules/page.yaml", RULES)], "", DAY);
+    let event = data.event(&priority(5, "urgent", DAY), DAY, &revision, 0);
+    data.run(event, &revision, "page-urgent", &RunState::Done, &[]);
     let (_daemon, _) = daemon(data.folder());
     let said = flowtrigger(data.folder(), &["runs", "replay", "5"]);
     assert_eq!(
