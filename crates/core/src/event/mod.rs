@@ -6,11 +6,12 @@ pub mod format;
 pub(crate) mod header;
 pub mod json;
 pub mod summary;
+pub mod time;
 
 pub use crate::event::summary::EventSummary;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// A normalised event. Paths in rules start at `body` (the ZIS `ticket_event` object).
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +54,16 @@ impl Event {
             "key": key,
             "time": time.map(|t| t.to_string()),
         })
+    }
+
+    /// `event` where a template or jq reads it: the header, with the fields that the sender has under `event`.
+    pub fn header_with_body(&self) -> Value {
+        let mut fields = match self.body.get("event") {
+            Some(Value::Object(fields)) => fields.clone(),
+            _ => Map::new(),
+        };
+        fields.extend(self.about.as_object().cloned().unwrap_or_default());
+        Value::Object(fields)
     }
 
     /// The event in the ZIS envelope format, which `$…` paths address, with the JSON as received in `raw`.

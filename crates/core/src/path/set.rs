@@ -22,7 +22,7 @@ pub fn set(event: &mut Event, path: &Path, value: Value) -> Result<(), SetError>
     let PathKind::Plain { root, keys } = &path.route else {
         return Err(SetError::Many(path.text.clone()));
     };
-    let start = match root {
+    let start = match root.in_event(event, keys) {
         Root::Body => &mut event.body,
         Root::Envelope => &mut event.envelope,
         Root::Event

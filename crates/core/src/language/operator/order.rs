@@ -10,16 +10,15 @@ use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::document::Node;
 use crate::document::suggest;
 use crate::event::catalogue::field_type::FieldType;
-use crate::language::operator::index_condition::{
-    EqualityKey, IndexCondition, IndexKey, is_exact, nearest,
-};
+use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey, is_exact};
 use crate::language::operator::operand::{Operand, Operands};
 use crate::language::operator::relation::OrderRelation;
 use crate::language::operator::time::{instant, milliseconds};
-use crate::language::operator::value_kind::{ValueKind, compare_numbers, number};
+use crate::language::operator::value_kind::{ValueKind, number};
 use crate::language::operator::{
     CaseSensitivity, OperandContext, OperatorImpl, Verdict, format_value,
 };
+use crate::number::{compare_numbers, double};
 use crate::path::Resolved;
 use crate::path::scope::Scope;
 
@@ -104,6 +103,10 @@ impl OrderComparison {
 
     /// Compares one value with one operand. Null has no order and never matches.
     pub fn compare(&self, value: &Value, operand: &Value) -> Verdict {
+        let has_no_order = |value: &Value| !value.is_null() && !is_orderable(value);
+        if has_no_order(value) || has_no_order(operand) {
+            return Verdict::WrongType;
+        }
         if value.is_null() || operand.is_null() {
             return Verdict::NoMatch;
         }
@@ -121,10 +124,10 @@ impl OrderComparison {
         };
         match value {
             Value::Number(number) if is_exact(number) => {
-                IndexCondition::exactly(IndexKey::Number(self.relation.interval(nearest(number))))
+                IndexCondition::exactly(IndexKey::Number(self.relation.interval(double(number))))
             }
             Value::Number(number) => {
-                let interval = self.relation.closed_interval(nearest(number));
+                let interval = self.relation.closed_interval(double(number));
                 IndexCondition::within(IndexKey::Number(interval))
             }
             Value::String(text) => self.text_index_condition(text),
@@ -230,15 +233,19 @@ impl OperatorImpl for OrderComparison {
     }
 }
 
+fn is_orderable(value: &Value) -> bool {
+    value.is_number() || value.is_string()
+}
+
 /// Compares two values; `None` if they have no common order. Text is a number only against a number.
 fn order(value: &Value, operand: &Value, text_order: &TextOrder) -> Option<Ordering> {
     if let Some(kind) = text_order.kind {
         return kind.order(value, operand);
     }
     match (value, operand) {
-        (Value::Number(a), Value::Number(b)) => compare_numbers(a, b),
-        (Value::String(a), Value::Number(b)) => compare_numbers(&number(a)?, b),
-        (Value::Number(a), Value::String(b)) => compare_numbers(a, &number(b)?),
+        (Value::Number(a), Value::Number(b)) => Some(compare_numbers(a, b)),
+        (Value::String(a), Value::Number(b)) => Some(compare_numbers(&number(a)?, b)),
+        (Value::Number(a), Value::String(b)) => Some(compare_numbers(a, &number(b)?)),
         (Value::String(a), Value::String(b)) => order_texts(a, b, text_order),
         _ => None,
     }
@@ -257,7 +264,7 @@ fn order_texts(a: &str, b: &str, text_order: &TextOrder) -> Option<Ordering> {
         return Some(instant(a)?.cmp(&b));
     }
     if let (Some(a), Some(b)) = (number(a), number(b)) {
-        return compare_numbers(&a, &b);
+        return Some(compare_numbers(&a, &b));
     }
     Some(a.cmp(b))
 }

@@ -1,7 +1,6 @@
 //! Compares times, for `before` and `after`, and parses times of events and rules.
 //! A time is written as RFC 3339, as a date, or relative to the event. A time without a zone is UTC.
 
-use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -10,6 +9,7 @@ use crate::diagnostic::{Code, Report};
 use crate::document::duration;
 use crate::document::{Node, Yaml};
 use crate::event::catalogue::field_type::FieldType;
+use crate::event::time::{read_calendar_time, time_of_value};
 use crate::language::operator::index_condition::{IndexCondition, IndexKey};
 use crate::language::operator::operand::Operand;
 use crate::language::operator::relation::OrderRelation;
@@ -32,23 +32,9 @@ enum TimeOperand {
     Path(Operand),
 }
 
-/// Parses a time or a date; a date is its first instant in UTC.
+/// Parses a time that is written as a date or a date and a time; one without a zone is UTC.
 pub fn instant(text: &str) -> Option<Timestamp> {
-    if let Ok(timestamp) = text.parse::<Timestamp>() {
-        return Some(timestamp);
-    }
-    let civil = match text.parse::<DateTime>() {
-        Ok(civil) if text.len() > 10 => civil,
-        _ => text
-            .parse::<Date>()
-            .ok()
-            .filter(|_| text.len() == 10)?
-            .to_datetime(jiff::civil::Time::midnight()),
-    };
-    civil
-        .to_zoned(TimeZone::UTC)
-        .ok()
-        .map(|zoned| zoned.timestamp())
+    read_calendar_time(text, &TimeZone::UTC)
 }
 
 /// Converts an instant for the rule index. The result is less precise, but has the same order.
@@ -123,7 +109,7 @@ impl TimeComparison {
         let at = match self.moments.first()? {
             TimeOperand::At(at, _) => *at,
             TimeOperand::Relative(span, _) => relative_to_event(*span, scope)?,
-            TimeOperand::Path(operand) => instant(operand.value(scope)?.as_str()?)?,
+            TimeOperand::Path(operand) => time_of_value(&operand.value(scope)?)?,
         };
         let at = at.checked_add(SignedDuration::from_secs(seconds)).ok()?;
         Some(Value::String(at.to_string()))
@@ -188,7 +174,7 @@ impl OperatorImpl for TimeComparison {
         }
         match found.values() {
             [Value::Null] | [] => None,
-            [Value::String(text)] if instant(text).is_some() => None,
+            [value] if time_of_value(value).is_some() => None,
             [value] => Some(format!("{} is not a time", format_value(value))),
             _ => None,
         }
@@ -207,11 +193,8 @@ impl OperatorImpl for TimeComparison {
 /// Parses a value as a time; returns the verdict if it is not a time. Null never matches.
 fn parse_value(value: &Value) -> Result<Timestamp, Verdict> {
     match value {
-        Value::String(text) => instant(text).ok_or(Verdict::WrongType),
         Value::Null => Err(Verdict::NoMatch),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            Err(Verdict::WrongType)
-        }
+        value => time_of_value(value).ok_or(Verdict::WrongType),
     }
 }
 
@@ -234,18 +217,18 @@ fn parse_operand(
     context: &mut OperandContext<'_, '_>,
 ) -> Option<TimeOperand> {
     let operand = Operand::parse(node, context)?;
-    let text = match &operand {
+    let value = match &operand {
         Operand::Path(_) => {
             let fits = operand.fits(node, context, |other| {
                 is_time(other) || *other == FieldType::Text
             });
             return fits.then_some(TimeOperand::Path(operand));
         }
-        Operand::Literal(Value::String(text)) => text,
-        Operand::Literal(_) => "",
+        Operand::Literal(value) => value,
     };
-    let moment =
-        parse_relative(text).or_else(|| instant(text).map(|at| TimeOperand::At(at, text.into())));
+    let relative = value.as_str().and_then(parse_relative);
+    let absolute = || time_of_value(value).map(|at| TimeOperand::At(at, written(value)));
+    let moment = relative.or_else(absolute);
     if moment.is_none() {
         let message = format!(
             "`{operator}` takes a time, found {}",
@@ -257,6 +240,12 @@ fn parse_operand(
             .error(Code::InvalidValue, node.at, message, help);
     }
     moment
+}
+
+fn written(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn parse_relative(text: &str) -> Option<TimeOperand> {

@@ -260,7 +260,8 @@ impl NameResolver<'_> {
             }
             (None, _) => {
                 let help = "define it under `vars` in the rule or in flowtrigger.yaml";
-                self.not_configured(Code::UndefinedName, at, message, help);
+                let help = format!("{help}; a field of the event is `body.{path}`");
+                self.not_configured(Code::UndefinedName, at, message, &help);
             }
         }
     }

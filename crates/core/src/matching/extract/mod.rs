@@ -94,7 +94,12 @@ impl Extractor {
         let origins = paths.iter().map(|path| match &path.route {
             PathKind::Plain { root, keys } => match root {
                 Root::Body => body(path, keys, shape, known, &mut trie),
-                Root::Envelope => envelope(path, keys, shape, &mut trie),
+                Root::Envelope => match shape {
+                    Some(decoder) if is_of_envelope(decoder, keys) => {
+                        envelope(path, keys, decoder, &mut trie)
+                    }
+                    Some(_) | None => body(path, keys, shape, known, &mut trie),
+                },
                 Root::Raw => ValueOrigin::Spot(trie.spot(keys)),
                 Root::Event => about(path, keys),
                 Root::Vars | Root::Steps | Root::Error | Root::Local | Root::Document => {
@@ -171,14 +176,13 @@ fn body(
     turned(path, keys, &places, known, trie)
 }
 
-fn envelope(
-    path: &Path,
-    keys: &[PathSegment],
-    shape: Option<&Decoder>,
-    trie: &mut Trie,
-) -> ValueOrigin {
-    let places = shape.map(|decoder| decoder.envelope).unwrap_or_default();
-    let places: Vec<&FieldMapping> = places.iter().collect();
+fn is_of_envelope(decoder: &Decoder, keys: &[PathSegment]) -> bool {
+    let first = keys.first();
+    first.is_some_and(|key| decoder.has_envelope_field(&key.name))
+}
+
+fn envelope(path: &Path, keys: &[PathSegment], decoder: &Decoder, trie: &mut Trie) -> ValueOrigin {
+    let places: Vec<&FieldMapping> = decoder.envelope.iter().collect();
     turned(path, keys, &places, None, trie)
 }
 
