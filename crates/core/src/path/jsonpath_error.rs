@@ -14,7 +14,10 @@ pub fn of_syntax(text: &str, marked: &MarkedQuery, reason: &str, help: &str) -> 
             format!("unexpected `{character}` at character {}", at + 1)
         }
         Some((_, None)) => format!("it ends too early, at character {}", characters.len()),
-        None => last_line(reason).to_owned(),
+        None => match misused_function(text, reason) {
+            Some(why) => why,
+            None => last_line(reason).to_owned(),
+        },
     };
     let help = match suggestion(text) {
         Some(meant) => format!("did you mean `{meant}`?"),
@@ -24,6 +27,17 @@ pub fn of_syntax(text: &str, marked: &MarkedQuery, reason: &str, help: &str) -> 
         message: format!("`{text}` is not JSONPath: {why}"),
         help: Some(help),
     }
+}
+
+/// Describes a function that the parser rejects by name, with its position.
+fn misused_function(text: &str, reason: &str) -> Option<String> {
+    let (_, name) = reason.split_once("the function `")?;
+    let (name, _) = name.split_once('`')?;
+    let before = text.split_once(&format!("{name}("))?.0;
+    let at = before.chars().count() + 1;
+    Some(format!(
+        "`{name}` has an argument of the wrong kind, at character {at}"
+    ))
 }
 
 /// The position of a blank within a name, which the library's parser accepts: `$.raw.a b`.
@@ -56,7 +70,10 @@ pub fn of_blank(text: &str, at: usize, help: &str) -> PathError {
         None => help.to_owned(),
     };
     PathError {
-        message: format!("`{text}` is not JSONPath: unexpected ` ` at character {}", at + 1),
+        message: format!(
+            "`{text}` is not JSONPath: unexpected ` ` at character {}",
+            at + 1
+        ),
         help: Some(help),
     }
 }

@@ -179,6 +179,49 @@ impl Path {
         self
     }
 
+    /// Returns the path of a list's element itself.
+    pub fn element() -> Self {
+        Self {
+            text: "element".into(),
+            route: PathKind::Plain {
+                root: Root::Local,
+                keys: Vec::new(),
+            },
+        }
+    }
+
+    /// Whether the path reads a field of the element where conditions test elements of a list.
+    pub fn is_of_element(&self) -> bool {
+        match &self.route {
+            PathKind::Plain { root, .. } => {
+                matches!(root, Root::Body | Root::Envelope | Root::Event)
+                    && !dotted::names_body(&self.text)
+            }
+            PathKind::Query(_) => false,
+        }
+    }
+
+    /// Returns the same path below the element of a list.
+    pub fn in_element(mut self) -> Self {
+        let keys = self.text.split('.').map(PathSegment::new).collect();
+        self.route = PathKind::Plain {
+            root: Root::Local,
+            keys,
+        };
+        self
+    }
+
+    /// Whether the path reads a local name or the element of a list.
+    pub fn is_local(&self) -> bool {
+        matches!(
+            self.route,
+            PathKind::Plain {
+                root: Root::Local,
+                ..
+            }
+        )
+    }
+
     /// Returns the value or values at the path.
     pub fn resolve<'a>(&self, scope: &Scope<'a>) -> Resolved<'a> {
         match &self.route {

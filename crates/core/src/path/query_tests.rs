@@ -188,8 +188,8 @@ fn a_mistake_is_reported_with_its_position_and_the_probable_path() {
         ),
         (
             "$.raw.l[?@.b && count(1) > 2]",
-            "`count` takes a path, at character",
-            "write the path of the nodes: `count(@.a)`",
+            "`count` has an argument of the wrong kind, at character 17",
+            "for a plain field write it dotted from the event's body: `ticket.id`",
         ),
         (
             "$.raw.l[?@.a == 9007199254740993 && length(@.b)]",

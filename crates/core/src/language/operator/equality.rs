@@ -8,6 +8,7 @@ use crate::document::suggest;
 use crate::event::catalogue::field_type::FieldType;
 use crate::language::operator::operand::Operand;
 use crate::language::operator::time::instant;
+use crate::language::operator::unseen;
 use crate::language::operator::{CaseSensitivity, OperandContext, Verdict, format_value};
 use crate::number::compare_numbers;
 
@@ -71,6 +72,11 @@ pub fn fold_into(text: &str, folded: &mut String) {
 
 /// Explains why two similar values are not equal.
 pub fn near_miss(got: &Value, expected: &Value) -> Option<String> {
+    if let (Value::String(got), Value::String(expected)) = (got, expected)
+        && let Some(difference) = unseen::difference(got, expected)
+    {
+        return Some(difference);
+    }
     match (got, expected) {
         (Value::String(got), Value::String(expected)) if fold(got) == fold(expected) => {
             Some("differs only in letter case; `ignore_case: true` ignores it".into())

@@ -142,6 +142,18 @@ impl OperatorImpl for TimeComparison {
         operands.collect()
     }
 
+    fn constants(&self, scope: &Scope<'_>) -> Vec<Value> {
+        let times = self.moments.iter().filter_map(|moment| match moment {
+            TimeOperand::At(at, _) => Some(*at),
+            TimeOperand::Relative(span, _) => relative_to_event(*span, scope),
+            TimeOperand::Path(operand) => match operand {
+                Operand::Literal(value) => time_of_value(value),
+                Operand::Path(_) => None,
+            },
+        });
+        times.map(|at| Value::String(at.to_string())).collect()
+    }
+
     fn reads_event(&self) -> bool {
         let mut moments = self.moments.iter();
         moments.any(|moment| match moment {

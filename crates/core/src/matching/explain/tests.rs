@@ -10,9 +10,13 @@ use crate::matching::find::MatchScratch;
 use crate::matching::rule_set::RuleSet;
 
 fn rules(when: &str) -> RuleSet {
-    RuleSet::of_text(&format!(
+    RuleSet::of_text(&text(when))
+}
+
+fn text(when: &str) -> String {
+    format!(
         "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nwhen: {when}\nflow: [{{ succeed: ok }}]\n"
-    ))
+    )
 }
 
 fn explain(when: &str, event: &Event) -> Explanation {
@@ -188,7 +192,10 @@ proptest! {
 
     #[test]
     fn every_suggested_value_makes_the_rule_match(when in condition()) {
-        let rules = rules(&when);
+        // A contradiction is an error.
+        let rules = RuleSet::of_valid_text(&text(&when));
+        prop_assume!(rules.is_ok());
+        let rules = rules.expect("valid rules");
         let mut scratch = MatchScratch::default();
         for near in explain(&when, &event()).near_misses {
             let Some(value) = near.set else { continue };
