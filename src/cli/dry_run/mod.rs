@@ -35,6 +35,7 @@ use flowtrigger_core::matching::gate_status::GateStatus;
 use flowtrigger_core::matching::loop_guard_status;
 use flowtrigger_core::matching::loop_guard_status::LoopGuardStatus;
 use flowtrigger_core::path::Path;
+use flowtrigger_core::path::set::set_described;
 use flowtrigger_core::rule::Rule;
 
 const AFTER_HELP: &str = "\
@@ -399,7 +400,8 @@ fn apply(
                 None => failure.help(format!("`flowtrigger events {}` lists them", known.tag)),
             });
         }
-        flowtrigger_core::path::set::set(event, path, value.clone())
+        let description = book.config.description_of(&event.source);
+        set_described(event, path, value.clone(), description)
             .map_err(|error| CommandError::usage(format!("failed to set a field: {error}")))?;
     }
     Ok(())

@@ -5,6 +5,7 @@
 pub(crate) mod cost;
 pub(crate) mod dotted;
 pub(crate) mod exact_literals;
+pub(crate) mod header_fields;
 pub(crate) mod jsonpath;
 pub(crate) mod jsonpath_error;
 pub(crate) mod query;

@@ -64,11 +64,13 @@ impl OrderComparison {
 
     /// Compares one value with one operand. Null has no order and never matches.
     pub fn compare(&self, value: &Value, operand: &Value) -> Verdict {
-        let has_no_order = |value: &Value| !value.is_null() && !is_orderable(value);
-        if has_no_order(value) || has_no_order(operand) {
+        if value.is_null() {
+            return Verdict::NoMatch;
+        }
+        if !is_orderable(value) {
             return Verdict::WrongType;
         }
-        if value.is_null() || operand.is_null() {
+        if operand.is_null() {
             return Verdict::NoMatch;
         }
         match order(value, operand, &self.text_order) {
