@@ -262,8 +262,7 @@ pub fn event_json(event: &Event) -> Value {
 
 /// The same from a summary.
 pub fn brief_json(event: &EventSummary) -> Value {
-    let key = event.key.as_deref();
-    Event::about(&event.source, &event.event_type, &event.id, key, event.time)
+    event.about()
 }
 
 #[cfg(test)]

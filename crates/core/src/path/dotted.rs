@@ -31,7 +31,9 @@ pub fn parse(text: &str) -> Result<PathKind, PathError> {
         "secret" => {
             return Err(PathError {
                 message: "a condition cannot read a secret".into(),
-                help: Some("secrets are for templates in steps: \"{{ secret.NAME }}\"".into()),
+                help: Some(format!(
+                    "secrets are for templates in steps: \"{{{{ secret.NAME }}}}\"; a field of the event is `body.{text}`"
+                )),
             });
         }
         name if ENVELOPE.contains(&name) => (Root::Envelope, 0),

@@ -1,16 +1,13 @@
 //! The fields of the body from which the event's time and key are read, so that a change of one is a change of
 //! the other.
 
-use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use crate::event::Event;
 use crate::event::format::DECODERS;
 use crate::event::format::custom::CustomFormat;
 use crate::event::format::decoder::Decoder;
 use crate::event::json::lookup::DocumentPath;
-use crate::event::json::value_ref::ValueRef;
-use crate::event::time::time_of;
+use crate::event::{Event, EventSummary};
 use crate::path::PathSegment;
 
 /// The fields of one event, as keys below the body.
@@ -30,7 +27,8 @@ impl HeaderFields {
             ),
             None => built_in(event.shape),
         };
-        let is_time = |value: Option<&Value>| value.and_then(time) == event.time;
+        let read = |value: &Value| event.read_time(value);
+        let is_time = |value: Option<&Value>| value.and_then(read) == event.time;
         let is_key = |value: Option<&Value>| value.and_then(key) == event.key;
         Self {
             time: chosen(&event.body, times, is_time),
@@ -41,18 +39,12 @@ impl HeaderFields {
     /// Reads time and key from the body again, after it has changed.
     pub fn read_back(&self, event: &mut Event) {
         if let Some(field) = &self.time {
-            event.time = found(&event.body, field).and_then(time);
+            event.time = found(&event.body, field).and_then(|value| event.read_time(value));
         }
         if let Some(field) = &self.key {
             event.key = found(&event.body, field).and_then(key);
         }
-        event.about = Event::about(
-            &event.source,
-            &event.event_type,
-            &event.id,
-            event.key.as_deref(),
-            event.time,
-        );
+        refresh_header(event);
     }
 
     /// The field of the body that a field of the header is read from.
@@ -65,9 +57,9 @@ impl HeaderFields {
     }
 }
 
-/// Reads a value as a time.
-pub fn time(value: &Value) -> Option<jiff::Timestamp> {
-    time_of(ValueRef::Built(value), &TimeZone::UTC)
+/// Makes `event.…` of the event's time and key.
+pub fn refresh_header(event: &mut Event) {
+    event.about = EventSummary::of(event).about();
 }
 
 /// Reads a value as a key.

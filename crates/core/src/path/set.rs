@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::event::Event;
 use crate::event::format::custom::CustomFormat;
-use crate::path::header_fields::{HeaderFields, key, time};
+use crate::path::header_fields::{HeaderFields, key, refresh_header};
 use crate::path::{Path, PathKind, PathSegment, Root};
 
 /// Why a value cannot be set.
@@ -73,7 +73,9 @@ fn set_header(
         found: value.to_string(),
     };
     match name {
-        Some("time") if value.is_null() || time(&value).is_some() => event.time = time(&value),
+        Some("time") if value.is_null() || event.read_time(&value).is_some() => {
+            event.time = event.read_time(&value);
+        }
         Some("time") => return Err(wrong("a time, such as 2026-03-01T09:00:00Z")),
         Some("key") if value.is_null() || key(&value).is_some() => event.key = key(&value),
         Some("key") => return Err(wrong("text or a number")),
@@ -86,13 +88,7 @@ fn set_header(
             through,
         })?;
     }
-    event.about = Event::about(
-        &event.source,
-        &event.event_type,
-        &event.id,
-        event.key.as_deref(),
-        event.time,
-    );
+    refresh_header(event);
     Ok(())
 }
 

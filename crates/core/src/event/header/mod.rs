@@ -78,7 +78,15 @@ impl<'a> EventHeader<'a> {
 
     pub fn time(&self) -> Option<Timestamp> {
         let (_, time) = self.time?;
-        time_of(time, &TimeZone::UTC)
+        time_of(time, self.time_zone().unwrap_or(&TimeZone::UTC))
+    }
+
+    /// The zone of the source's times without a zone; `None` is UTC.
+    pub fn time_zone(&self) -> Option<&'a TimeZone> {
+        match self.shape {
+            EventFormat::BuiltIn(_) => None,
+            EventFormat::Described(description) => description.time_zone.as_ref(),
+        }
     }
 
     /// Warnings for the user: an unknown type, an invalid time.
@@ -96,6 +104,10 @@ impl<'a> EventHeader<'a> {
             id: self.id(),
             key: self.key().map(Cow::into_owned),
             time: self.time(),
+            time_zone: self
+                .time_zone()
+                .and_then(TimeZone::iana_name)
+                .map(str::to_owned),
             shape: self.shape(),
             warnings: self.warnings(catalogue),
         }
@@ -123,13 +135,7 @@ impl<'a> EventHeader<'a> {
             ),
         };
         Event {
-            about: Event::about(
-                &brief.source,
-                &brief.event_type,
-                &brief.id,
-                brief.key.as_deref(),
-                brief.time,
-            ),
+            about: brief.about(),
             source: brief.source,
             event_type: brief.event_type,
             id: brief.id,

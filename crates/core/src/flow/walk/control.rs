@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use crate::event::time::time_of_value;
 use crate::flow::control::{BranchTarget, Choose, FlowCall, Wait};
 use crate::flow::plan::{PlanBranch, PlanStepKind};
 use crate::flow::step::Step;
@@ -285,7 +284,7 @@ impl<'a, 'l> Walk<'a, 'l> {
                         path.text
                     ));
                 };
-                time_of_value(&found).ok_or_else(|| {
+                variables.event.read_time(&found).ok_or_else(|| {
                     format!(
                         "expected a time for `wait` such as 2026-11-22T10:00:00Z, `{}` is {found}",
                         path.text

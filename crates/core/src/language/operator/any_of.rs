@@ -101,7 +101,35 @@ fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> 
         return None;
     };
     let condition = Condition::lower_for_element(node, context.case, context.names)?;
+    check_fields(node, &condition, context)?;
     Some(Operator::AnyOf(AnyOf { condition }))
+}
+
+/// Reports fields of elements that are single values; `None` after an error.
+fn check_fields(
+    node: &Node,
+    condition: &Condition,
+    context: &mut OperandContext<'_, '_>,
+) -> Option<()> {
+    let Some([FieldType::List(element)]) = context.known() else {
+        return Some(());
+    };
+    if matches!(
+        **element,
+        FieldType::Any | FieldType::Object | FieldType::List(_)
+    ) {
+        return Some(());
+    }
+    let predicates = condition.predicates().into_iter();
+    let mut fields = predicates.filter_map(|predicate| predicate.path.local());
+    let Some((field, _)) = fields.next() else {
+        return Some(());
+    };
+    let (path, kind) = (&context.path.text, element.describe());
+    let message = format!("an element of `{path}` is {kind}, which has no field `{field}`");
+    let help = "test the element itself: `any_of: { starts_with: vip }`";
+    context.never_holds(node, message, help);
+    None
 }
 
 impl AnyOf {

@@ -306,6 +306,14 @@ impl Operator {
         operands.chain(self.inner().inner_paths())
     }
 
+    /// Returns whether values without a time zone are read in that of the event's source.
+    pub fn reads_times(&self) -> bool {
+        matches!(
+            self,
+            Operator::Before(_) | Operator::After(_) | Operator::AnyOf(_)
+        )
+    }
+
     /// Returns the operands: values and paths.
     pub fn operands(&self) -> Vec<&Operand> {
         self.inner().operands()

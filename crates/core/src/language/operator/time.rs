@@ -10,7 +10,7 @@ use crate::document::duration;
 use crate::document::{Node, Yaml};
 use crate::event::catalogue::field_type::FieldType;
 use crate::event::time::{read_calendar_time, time_of_value};
-use crate::language::operator::index_condition::{IndexCondition, IndexKey};
+use crate::language::operator::index_condition::{IndexCondition, IndexKey, Interval};
 use crate::language::operator::operand::Operand;
 use crate::language::operator::relation::OrderRelation;
 use crate::language::operator::{OperandContext, OperatorImpl, Verdict, format_value};
@@ -43,6 +43,9 @@ pub fn milliseconds(at: Timestamp) -> f64 {
     // Exact, because no timestamp reaches 2^53 milliseconds.
     at.as_millisecond() as f64
 }
+
+/// No zone is further from UTC than this, in milliseconds.
+const MAX_ZONE: f64 = 26.0 * 3_600_000.0;
 
 impl TimeComparison {
     /// Parses one time, or a list of which one must hold.
@@ -79,7 +82,7 @@ impl TimeComparison {
                 None => Verdict::Missing,
             },
             TimeOperand::Path(operand) => {
-                operand.evaluate(scope, |expected| match parse_value(expected) {
+                operand.evaluate(scope, |expected| match parse_value(expected, scope) {
                     Ok(expected) => self.holds(at, expected),
                     Err(verdict) => verdict,
                 })
@@ -90,14 +93,21 @@ impl TimeComparison {
     fn index_condition(&self, moment: &TimeOperand) -> IndexCondition {
         let at = match moment {
             TimeOperand::At(at, _) => Ok(*at),
-            TimeOperand::Path(Operand::Literal(value)) => parse_value(value),
+            TimeOperand::Path(Operand::Literal(value)) => {
+                time_of_value(value).ok_or(Verdict::WrongType)
+            }
             TimeOperand::Relative(..) | TimeOperand::Path(Operand::Path(_)) => {
                 return IndexCondition::standing();
             }
         };
         match at {
             Ok(at) => {
+                // A value without a zone may be in any zone.
                 let interval = self.relation.closed_interval(milliseconds(at));
+                let interval = Interval {
+                    low: interval.low - MAX_ZONE,
+                    high: interval.high + MAX_ZONE,
+                };
                 IndexCondition::within(IndexKey::Instant(interval))
             }
             Err(_) => IndexCondition::never(),
@@ -109,7 +119,7 @@ impl TimeComparison {
         let at = match self.moments.first()? {
             TimeOperand::At(at, _) => *at,
             TimeOperand::Relative(span, _) => relative_to_event(*span, scope)?,
-            TimeOperand::Path(operand) => time_of_value(&operand.value(scope)?)?,
+            TimeOperand::Path(operand) => scope.event.read_time(&operand.value(scope)?)?,
         };
         let at = at.checked_add(SignedDuration::from_secs(seconds)).ok()?;
         Some(Value::String(at.to_string()))
@@ -118,7 +128,7 @@ impl TimeComparison {
 
 impl OperatorImpl for TimeComparison {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
-        let at = match parse_value(value) {
+        let at = match parse_value(value, scope) {
             Ok(at) => at,
             Err(verdict) => return verdict,
         };
@@ -203,10 +213,10 @@ impl OperatorImpl for TimeComparison {
 }
 
 /// Parses a value as a time; returns the verdict if it is not a time. Null never matches.
-fn parse_value(value: &Value) -> Result<Timestamp, Verdict> {
+fn parse_value(value: &Value, scope: &Scope<'_>) -> Result<Timestamp, Verdict> {
     match value {
         Value::Null => Err(Verdict::NoMatch),
-        value => time_of_value(value).ok_or(Verdict::WrongType),
+        value => scope.event.read_time(value).ok_or(Verdict::WrongType),
     }
 }
 

@@ -6,6 +6,7 @@
 mod tests;
 pub(crate) mod trie;
 
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::event::Event;
@@ -85,6 +86,7 @@ enum ExtractState {
 pub struct ExtractedValues<'a> {
     scanned: &'a TapeDocument<'a>,
     states: &'a [ExtractState],
+    zone: Option<&'a TimeZone>,
 }
 
 impl Extractor {
@@ -117,7 +119,7 @@ impl Extractor {
     pub fn take<'a>(
         &self,
         scanned: &'a TapeDocument<'a>,
-        head: &EventHeader<'_>,
+        head: &EventHeader<'a>,
         event: &mut impl FnMut() -> &'a Event,
         room: &'a mut ExtractBuffers,
     ) -> ExtractedValues<'a> {
@@ -138,11 +140,17 @@ impl Extractor {
         ExtractedValues {
             scanned,
             states: &room.states,
+            zone: head.time_zone(),
         }
     }
 }
 
 impl<'a> ExtractedValues<'a> {
+    /// Whether the event's source has a time zone.
+    pub fn has_zone(&self) -> bool {
+        self.zone.is_some()
+    }
+
     /// The value at the path with this number.
     pub fn get(&self, number: usize) -> Option<ValueRef<'a>> {
         match &self.states[number] {

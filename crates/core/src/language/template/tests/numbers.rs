@@ -110,6 +110,7 @@ proptest! {
             id: Some("id".into()),
             key: None,
             time: None,
+            time_zone: None,
         };
         let hint = FormatHint::Custom(&description);
         let value = parse(bytes.as_bytes()).expect("JSON").value;
