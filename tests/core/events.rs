@@ -312,6 +312,7 @@ fn custom_sources_read_their_samples() {
             id: id.map(str::to_owned),
             key: Some(key.to_owned()),
             time: Some(time.to_owned()),
+            time_zone: None,
         };
         let file = format!("json/{}.json", name.replace('_', "-"));
         decode_described(value(&file), &description, Catalogue::built_in()).expect(name)

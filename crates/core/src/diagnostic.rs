@@ -76,8 +76,10 @@ pub enum Code {
     UnknownOperator,
     /// The operator does not apply to the type of the field.
     OperatorMismatch,
-    /// The comparison can never be true.
+    /// The comparison can never be true, alone or together with others.
     NeverHolds,
+    /// The comparison is always true, alone or beside others.
+    AlwaysHolds,
     BadRegex,
     BadPath,
     BadTemplate,

@@ -10,6 +10,7 @@ use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::event_type::FieldLookup;
 use flowtrigger_core::event::catalogue::unknown_field;
 use flowtrigger_core::path::Path;
+use flowtrigger_core::path::set::set_described;
 
 /// Parses `path=value`. A value that is not JSON is text.
 pub fn parse(set: &str) -> Result<(Path, Value), CommandError> {
@@ -77,7 +78,8 @@ fn apply(
             );
             return Err(CommandError::usage(message).help(help));
         }
-        flowtrigger_core::path::set::set(event, path, value.clone())
+        let description = book.config.description_of(&event.source);
+        set_described(event, path, value.clone(), description)
             .map_err(|error| CommandError::usage(format!("failed to set a field: {error}")))?;
     }
     Ok(())

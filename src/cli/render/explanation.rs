@@ -16,7 +16,8 @@ use flowtrigger_core::language::condition::Polarity;
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::language::condition::trace::{Trace, TraceLine};
 use flowtrigger_core::language::operator::Verdict;
-use flowtrigger_core::matching::explain::{Explanation, NearMiss};
+use flowtrigger_core::language::operator::unseen::visible;
+use flowtrigger_core::matching::explain::{Explanation, NearMiss, SingleChange};
 use flowtrigger_core::path::redact;
 use flowtrigger_core::rule::Rule;
 
@@ -103,6 +104,9 @@ pub fn rule(
     for near in &explanation.near_misses {
         near_miss(out, near)?;
     }
+    if explanation.single_change == SingleChange::None {
+        writeln!(out, "  no single change makes it match")?;
+    }
     Ok(())
 }
 
@@ -161,7 +165,7 @@ fn columns(line: &TraceLine) -> [String; 4] {
         Polarity::Negated => format!("not {}", line.operator),
     };
     let got = match &line.got {
-        Some(value) => format!("got {}", cut(&value.to_string())),
+        Some(value) => format!("got {}", cut(&visible(&value.to_string()))),
         None => format!("got no {}", line.path),
     };
     [path, operator, cut(&line.want), got]
@@ -258,8 +262,7 @@ pub fn event_json(event: &Event) -> Value {
 
 /// The same from a summary.
 pub fn brief_json(event: &EventSummary) -> Value {
-    let key = event.key.as_deref();
-    Event::about(&event.source, &event.event_type, &event.id, key, event.time)
+    event.about()
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use flowtrigger_core::language::operator::Verdict;
 use flowtrigger_core::matching::explain::Explanation;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::path::set::set_described;
 use flowtrigger_core::rule::test::{Expected, TestEvent};
 
 /// Runs a test. Returns the lines that describe the failure, or none if it passed.
@@ -75,7 +76,8 @@ fn event<'c>(case: &TestCase, config: &'c Config) -> Result<InputEvent<'c>, Stri
     }
     let mut event = input.into_event(&config.catalogue);
     for (path, value) in &case.test.set {
-        flowtrigger_core::path::set::set(&mut event, path, value.clone())
+        let description = config.description_of(&event.source);
+        set_described(&mut event, path, value.clone(), description)
             .map_err(|e| format!("failed to set a field: {e}"))?;
     }
     Ok(InputEvent::Event(Box::new(event)))

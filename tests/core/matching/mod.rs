@@ -35,6 +35,7 @@ fn config() -> Config {
         id: None,
         key: None,
         time: None,
+        time_zone: None,
     };
     let mut config = Config::default();
     config

@@ -45,6 +45,7 @@ fn described(name: &str, source: &str, event_type: TypeRule, parts: [&str; 3]) -
         id,
         key,
         time,
+        time_zone: None,
     }
 }
 

@@ -67,13 +67,23 @@ pub fn stored_rules(
 impl RuleSet {
     /// Returns the rules of one text, compiled with the default configuration.
     pub fn of_text(text: &str) -> Self {
+        match Self::of_valid_text(text) {
+            Ok(set) => set,
+            Err(diagnostics) => panic!("{text}: {diagnostics:?}"),
+        }
+    }
+
+    /// The same; the diagnostics of a text with errors.
+    pub fn of_valid_text(text: &str) -> Result<Self, Diagnostics> {
         let mut files = Files::default();
         let file = files.add("r.yaml", text);
         let mut diagnostics = Diagnostics::default();
         let config = Config::default();
         let set = rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
-        assert!(!diagnostics.has_errors(), "{text}: {diagnostics:?}");
-        set
+        match diagnostics.has_errors() {
+            true => Err(diagnostics),
+            false => Ok(set),
+        }
     }
 }
 

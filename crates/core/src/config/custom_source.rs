@@ -1,8 +1,10 @@
 //! Reads the description of a custom source: the paths of event type, id, key and time in a body.
 
+use jiff::tz::TimeZone;
+
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::document::Entry;
 use crate::document::decode::Decode;
+use crate::document::{Entry, Node};
 use crate::event::format::custom::{CustomFormat, TypeRule};
 use crate::language::operator::operand::is_path;
 
@@ -29,6 +31,10 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<CustomForma
         }
         None => TypeRule::Constant(diagnostics.text(event_type, "event_type")?),
     };
+    let time_zone = match node.get("time_zone") {
+        Some(zone) => Some(lower_time_zone(zone, diagnostics)?),
+        None => None,
+    };
     let mut path = |key: &str| node.get(key).and_then(|value| diagnostics.text(value, key));
     Some(CustomFormat {
         name: entry.key.clone(),
@@ -37,5 +43,18 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<CustomForma
         id: path("id"),
         key: path("key"),
         time: path("time"),
+        time_zone,
     })
+}
+
+fn lower_time_zone(node: &Node, diagnostics: &mut Diagnostics) -> Option<TimeZone> {
+    let name = diagnostics.text(node, "time_zone")?;
+    let zone = TimeZone::get(&name).ok();
+    if zone.is_none() {
+        let message = format!("unknown time zone `{name}`");
+        let help =
+            "write the name of a zone of the IANA database, such as `Europe/Berlin` or `UTC`";
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
+    }
+    zone
 }

@@ -129,6 +129,12 @@ impl Config {
         self.sources.values().filter_map(EventSource::description)
     }
 
+    /// Returns the format of the custom source with this `event_source`.
+    pub fn description_of(&self, source: &str) -> Option<&CustomFormat> {
+        self.descriptions()
+            .find(|description| description.source == source)
+    }
+
     /// Returns a resolver for the event types and variables of this configuration.
     pub fn name_resolver<'a>(
         &'a self,

@@ -76,6 +76,11 @@ pub const SOURCE: Vocabulary = Vocabulary {
             text,
         ),
         keyword("time", "The path of the event's time.", text),
+        keyword(
+            "time_zone",
+            "The IANA name of the zone of times without one, such as `Europe/Berlin`. Default: UTC.",
+            text,
+        ),
     ],
 };
 
@@ -137,7 +142,14 @@ fn lower_format(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SourceFo
     let Some(source) = decoder else {
         return custom_source::lower(entry, diagnostics).map(SourceFormat::Custom);
     };
-    for key in ["event_source", "event_type", "id", "key", "time"] {
+    for key in [
+        "event_source",
+        "event_type",
+        "id",
+        "key",
+        "time",
+        "time_zone",
+    ] {
         let Some(found) = entry.value.as_map()?.iter().find(|found| found.key == key) else {
             continue;
         };

@@ -25,6 +25,7 @@ pub use crate::document::split::{DocumentText, chunks, only_documents};
 use crate::document::syntax_errors::{syntax_error, templates_in_comments};
 pub use crate::document::writer::write;
 use crate::document::yaml_reader::YamlReader;
+use crate::number::parse_number;
 
 /// A YAML value and its span.
 #[derive(Debug, Clone, PartialEq)]
@@ -226,6 +227,18 @@ impl<'a> LineIndex<'a> {
             start: self.chunk.start + number(offset),
             len: number(span.byte_len().unwrap_or(0)),
         }
+    }
+
+    /// Returns the number that is written at a span, with all its digits; `None` for another notation.
+    fn number_at(&self, at: Span) -> Option<Number> {
+        let start = usize::try_from(at.start.checked_sub(self.chunk.start)?).ok()?;
+        let len = usize::try_from(at.len).ok()?;
+        parse_number(
+            self.chunk
+                .text
+                .get(start..start.checked_add(len)?)?
+                .trim_end(),
+        )
     }
 
     /// Returns the span of an error, from its line and column; its byte offset is often wrong.

@@ -34,6 +34,9 @@ impl YamlReader<'_> {
     fn node(&mut self, value: ParsedNode, location: Location) -> Node {
         let mut at = self.lines.span(location);
         let value = match value {
+            ParsedNode::Plain(Yaml::Number(number)) => {
+                Yaml::Number(self.lines.number_at(at).unwrap_or(number))
+            }
             ParsedNode::Plain(value) => value,
             // An unquoted template was meant as text; a text causes no further error.
             ParsedNode::Template => {
@@ -125,6 +128,16 @@ impl<'de> Visitor<'de> for NodeVisitor<'_> {
 
     fn visit_u64<E>(self, v: u64) -> Result<ParsedNode, E> {
         Ok(ParsedNode::Plain(Yaml::Number(v.into())))
+    }
+
+    fn visit_i128<E: de::Error>(self, v: i128) -> Result<ParsedNode, E> {
+        let number = Number::from_i128(v).ok_or_else(|| E::custom("too large a number"))?;
+        Ok(ParsedNode::Plain(Yaml::Number(number)))
+    }
+
+    fn visit_u128<E: de::Error>(self, v: u128) -> Result<ParsedNode, E> {
+        let number = Number::from_u128(v).ok_or_else(|| E::custom("too large a number"))?;
+        Ok(ParsedNode::Plain(Yaml::Number(number)))
     }
 
     fn visit_f64<E: de::Error>(self, v: f64) -> Result<ParsedNode, E> {

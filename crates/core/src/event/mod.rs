@@ -6,11 +6,15 @@ pub mod format;
 pub(crate) mod header;
 pub mod json;
 pub mod summary;
+pub mod time;
 
+use crate::event::json::value_ref::ValueRef;
 pub use crate::event::summary::EventSummary;
+use crate::event::time::time_of;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value, json};
 
 /// A normalised event. Paths in rules start at `body` (the ZIS `ticket_event` object).
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +57,29 @@ impl Event {
             "key": key,
             "time": time.map(|t| t.to_string()),
         })
+    }
+
+    /// The IANA name of the zone of the source's times without a zone; `None` is UTC.
+    pub fn time_zone(&self) -> Option<&str> {
+        self.about.get("time_zone").and_then(Value::as_str)
+    }
+
+    /// Reads a time of this event's source.
+    pub fn read_time(&self, value: &Value) -> Option<Timestamp> {
+        let zone = self.time_zone().and_then(|name| TimeZone::get(name).ok());
+        time_of(ValueRef::Built(value), &zone.unwrap_or(TimeZone::UTC))
+    }
+
+    /// `event` where a template or jq reads it: the header, with the fields that the sender has under `event`.
+    pub fn header_with_body(&self) -> Value {
+        let mut fields = match self.body.get("event") {
+            Some(Value::Object(fields)) => fields.clone(),
+            _ => Map::new(),
+        };
+        let header = self.about.as_object().cloned().unwrap_or_default();
+        // The zone of the source is not documented as a field.
+        fields.extend(header.into_iter().filter(|(name, _)| name != "time_zone"));
+        Value::Object(fields)
     }
 
     /// The event in the ZIS envelope format, which `$…` paths address, with the JSON as received in `raw`.

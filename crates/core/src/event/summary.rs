@@ -2,6 +2,7 @@
 //! Contains no text that a customer of the help desk wrote.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::event::Event;
 
@@ -12,6 +13,8 @@ pub struct EventSummary {
     pub id: String,
     pub key: Option<String>,
     pub time: Option<Timestamp>,
+    /// The IANA name of the zone of the source's times without a zone; `None` is UTC.
+    pub time_zone: Option<String>,
     /// The format.
     pub format: &'static str,
     pub warnings: Vec<String>,
@@ -25,8 +28,19 @@ impl EventSummary {
             id: event.id.clone(),
             key: event.key.clone(),
             time: event.time,
+            time_zone: event.time_zone().map(str::to_owned),
             format: event.format,
             warnings: event.warnings.clone(),
         }
+    }
+
+    /// `event.…` in paths and templates.
+    pub fn about(&self) -> Value {
+        let key = self.key.as_deref();
+        let mut about = Event::about(&self.source, &self.event_type, &self.id, key, self.time);
+        if let (Some(zone), Some(fields)) = (&self.time_zone, about.as_object_mut()) {
+            fields.insert("time_zone".into(), zone.as_str().into());
+        }
+        about
     }
 }

@@ -23,10 +23,12 @@ pub fn jq(jq: &JqStep, scope: &Scope<'_>) -> Result<JqCall, RenderError> {
     })
 }
 
-/// The event's body, with everything else that a step can read added to its fields.
+/// The event's body, with everything else that a step can read added to its fields. `body` is the whole body,
+/// so that no name hides a field of the sender.
 fn everything(scope: &Scope<'_>) -> serde_json::Value {
     let mut all = scope.event.body.as_object().cloned().unwrap_or_default();
-    all.insert("event".into(), scope.event.about.clone());
+    all.insert("body".into(), scope.event.body.clone());
+    all.insert("event".into(), scope.event.header_with_body());
     all.insert("vars".into(), scope.vars.clone());
     all.insert("steps".into(), scope.steps.clone());
     all.extend(scope.locals.as_object().cloned().unwrap_or_default());

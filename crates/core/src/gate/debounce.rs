@@ -155,7 +155,7 @@ fn bodies<'e>(events: impl IntoIterator<Item = &'e Event>) -> Vec<Value> {
             | Value::String(_)
             | Value::Array(_) => Map::new(),
         };
-        body.insert("event".into(), event.about.clone());
+        body.insert("event".into(), event.header_with_body());
         Value::Object(body)
     });
     bodies.collect()

@@ -101,10 +101,15 @@ impl SlotValues for ExtractedValues<'_> {
     fn slot(&self, number: usize) -> Option<ValueRef<'_>> {
         self.get(number)
     }
+
+    fn has_time_zone(&self) -> bool {
+        self.has_zone()
+    }
 }
 
 /// The values at the paths of an index in a decoded event.
 struct BuiltValues<'a> {
+    event: &'a Event,
     values: Vec<Option<&'a Value>>,
 }
 
@@ -116,6 +121,7 @@ impl<'a> BuiltValues<'a> {
             Resolved::Absent | Resolved::Many(_) => None,
         });
         Self {
+            event,
             values: values.collect(),
         }
     }
@@ -124,5 +130,9 @@ impl<'a> BuiltValues<'a> {
 impl SlotValues for BuiltValues<'_> {
     fn slot(&self, number: usize) -> Option<ValueRef<'_>> {
         self.values[number].map(ValueRef::Built)
+    }
+
+    fn has_time_zone(&self) -> bool {
+        self.event.time_zone().is_some()
     }
 }

@@ -1,19 +1,40 @@
-//! Parses dotted paths. Errors say how to write the path.
+//! Parses dotted paths, such as `ticket.via.channel`.
+//! Names of the program never hide a field of the sender: `event.X` is the event's header only for the
+//! documented names, and `body.…` always reads the body.
 
-use crate::path::{ENVELOPE, PathError, PathKind, PathSegment, Root};
+use crate::path::{PathError, PathKind, PathSegment, Root};
+
+/// The names of the envelope.
+pub const ENVELOPE: [&str; 4] = ["account_id", "subdomain", "integration_key", "actor_id"];
+
+/// The names below `event` that are the event's header.
+pub const HEADER: [&str; 5] = ["source", "type", "id", "key", "time"];
+
+/// Whether the names below `event` are a field of the event's header.
+fn is_of_header(names: &[&str]) -> bool {
+    matches!(names, [name] if HEADER.contains(name))
+}
+
+/// Whether a path says that it starts at the body or at the whole event.
+pub fn names_body(text: &str) -> bool {
+    text.starts_with('$') || text.starts_with("body.")
+}
 
 /// Parses a path such as `ticket.via.channel`; its first name decides where it starts.
 pub fn parse(text: &str) -> Result<PathKind, PathError> {
     check_spelling(text)?;
     let names: Vec<&str> = text.split('.').collect();
     let (root, skip) = match names[0] {
-        "event" => (Root::Event, 1),
+        "event" if is_of_header(&names[1..]) => (Root::Event, 1),
+        "body" if names.len() > 1 => (Root::Body, 1),
         "vars" => (Root::Vars, 1),
         "steps" => (Root::Steps, 1),
         "secret" => {
             return Err(PathError {
                 message: "a condition cannot read a secret".into(),
-                help: Some("secrets are for templates in steps: \"{{ secret.NAME }}\"".into()),
+                help: Some(format!(
+                    "secrets are for templates in steps: \"{{{{ secret.NAME }}}}\"; a field of the event is `body.{text}`"
+                )),
             });
         }
         name if ENVELOPE.contains(&name) => (Root::Envelope, 0),
@@ -40,14 +61,11 @@ fn check_spelling(text: &str) -> Result<(), PathError> {
         );
     }
     if text.contains('[') {
-        let dotted = text.replace('[', ".").replace([']', '"', '\''], "");
-        let dotted = dotted.trim_matches('.');
-        return fail(
-            format!("`{text}` is not a dotted path"),
-            Some(format!(
-                "write `{dotted}`, or JSONPath: `$.input.ticket_event.{dotted}`"
-            )),
-        );
+        let help = match without_brackets(text) {
+            Some(dotted) => format!("write `{dotted}`"),
+            None => format!("write JSONPath: `$.input.ticket_event.{text}`"),
+        };
+        return fail(format!("`{text}` is not a dotted path"), Some(help));
     }
     if text
         .split('.')
@@ -64,4 +82,22 @@ fn check_spelling(text: &str) -> Result<(), PathError> {
         );
     }
     Ok(())
+}
+
+/// Replaces brackets with an index or a name by dots: `alerts[0].x` is `alerts.0.x`.
+fn without_brackets(text: &str) -> Option<String> {
+    let mut parts = text.split('[');
+    let mut dotted = parts.next()?.to_owned();
+    for part in parts {
+        let (inner, rest) = part.split_once(']')?;
+        let name = inner.trim_matches(['"', '\'']);
+        let is_name = |c: char| c.is_alphanumeric() || "_-".contains(c);
+        if name.is_empty() || !name.chars().all(is_name) {
+            return None;
+        }
+        for piece in [".", name, rest] {
+            dotted.push_str(piece);
+        }
+    }
+    Some(dotted.trim_start_matches('.').to_owned())
 }

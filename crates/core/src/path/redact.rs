@@ -71,7 +71,7 @@ fn holds(event: &Event, path: &Path) -> bool {
     let PathKind::Plain { root, keys } = &path.route else {
         return false;
     };
-    let start = match root {
+    let start = match root.in_event(event, keys) {
         Root::Body => &event.body,
         Root::Envelope => &event.envelope,
         Root::Event
@@ -101,7 +101,7 @@ fn value_mut<'e>(event: &'e mut Event, path: &Path) -> Option<&'e mut Value> {
     let PathKind::Plain { root, keys } = &path.route else {
         return None;
     };
-    let start = match root {
+    let start = match root.in_event(event, keys) {
         Root::Body => &mut event.body,
         Root::Envelope => &mut event.envelope,
         Root::Event

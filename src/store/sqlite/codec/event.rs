@@ -20,6 +20,7 @@ struct StoredEvent {
     id: String,
     key: Option<String>,
     time: Option<Timestamp>,
+    time_zone: Option<String>,
     shape: String,
     #[serde(default)]
     envelope: Value,
@@ -40,6 +41,8 @@ struct StoredEventRef<'e> {
     key: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<&'e str>,
     shape: &'e str,
     #[serde(skip_serializing_if = "Option::is_none")]
     envelope: Option<&'e Value>,
@@ -65,6 +68,7 @@ pub fn encode_event(event: &Event) -> String {
         id: &event.id,
         key: event.key.as_deref(),
         time: event.time,
+        time_zone: event.time_zone(),
         shape: event.format,
         envelope: Some(&event.envelope),
         body: Some(&event.body),
@@ -83,6 +87,7 @@ pub fn encode_scanned_event(brief: &EventSummary, raw: &str) -> String {
         id: &brief.id,
         key: brief.key.as_deref(),
         time: brief.time,
+        time_zone: brief.time_zone.as_deref(),
         shape: brief.format,
         envelope: None,
         body: None,
@@ -108,7 +113,7 @@ pub fn raw_text(text: &str) -> Option<&str> {
 
 pub fn decode_event(text: &str) -> Result<Event, RowError> {
     let mut kept: StoredEvent = deep(text).ok_or(RowError("event"))?;
-    let shape = DECODERS.iter().map(|decoder| decoder.format);
+    let mut formats = DECODERS.iter().map(|decoder| decoder.format);
     let body = match (kept.body.take(), &kept.raw) {
         (Some(body), _) => body,
         (None, Some(raw)) if kept.shape == "json" => raw.clone(),
@@ -120,31 +125,32 @@ pub fn decode_event(text: &str) -> Result<Event, RowError> {
         }
         (None, None) => return Err(RowError("event")),
     };
-    let about = Event::about(
-        &kept.source,
-        &kept.r#type,
-        &kept.id,
-        kept.key.as_deref(),
-        kept.time,
-    );
-    Ok(Event {
-        about,
-        format: shape
-            .into_iter()
-            .find(|name| *name == kept.shape)
-            .unwrap_or("json"),
-        raw: kept.raw.unwrap_or_else(|| body.clone()),
+    let format = formats.find(|name| *name == kept.shape).unwrap_or("json");
+    let summary = EventSummary {
         source: kept.source,
         event_type: kept.r#type,
         id: kept.id,
         key: kept.key,
         time: kept.time,
+        time_zone: kept.time_zone,
+        format,
+        warnings: kept.warnings,
+    };
+    Ok(Event {
+        about: summary.about(),
+        raw: kept.raw.unwrap_or_else(|| body.clone()),
+        source: summary.source,
+        event_type: summary.event_type,
+        id: summary.id,
+        key: summary.key,
+        time: summary.time,
         envelope: match kept.envelope {
             Value::Null => Value::Object(Map::new()),
             envelope => envelope,
         },
         body,
-        warnings: kept.warnings,
+        format,
+        warnings: summary.warnings,
     })
 }
 

@@ -11,7 +11,7 @@ use crate::compile::bundle::flow::path;
 use crate::diagnostic::{Diagnostics, Span};
 use crate::language::condition::{Condition, Polarity, Predicate};
 use crate::language::operator::exists::Exists;
-use crate::language::operator::is::Is;
+use crate::language::operator::is::{ContainerComparison, Is};
 use crate::language::operator::operand;
 use crate::language::operator::operand::Operands;
 use crate::language::operator::order::OrderComparison;
@@ -186,6 +186,7 @@ fn equals(operand: operand::Operand) -> Operator {
     Operator::Is(Is {
         operands: Operands(vec![operand]),
         case: CaseSensitivity::Exact,
+        containers: ContainerComparison::Unequal,
     })
 }
 

@@ -19,7 +19,8 @@ use crate::path::Path;
 const DEFAULT_ITEM_NAME: &str = "item";
 
 /// Names with a fixed meaning in every step.
-const RESERVED_NAMES: [&str; 11] = [
+const RESERVED_NAMES: [&str; 12] = [
+    "body",
     "event",
     "events",
     "vars",

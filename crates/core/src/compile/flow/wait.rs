@@ -85,5 +85,8 @@ fn reject_literal(until: &Node, diagnostics: &mut Diagnostics) -> Option<()> {
 }
 
 fn may_be_time(field: &FieldType) -> bool {
-    matches!(field, FieldType::Time | FieldType::Text | FieldType::Any)
+    matches!(
+        field,
+        FieldType::Time | FieldType::Date | FieldType::Text | FieldType::Any
+    )
 }

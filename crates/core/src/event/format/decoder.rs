@@ -186,6 +186,10 @@ impl Decoder {
         body
     }
 
+    pub fn has_envelope_field(&self, name: &str) -> bool {
+        self.envelope.iter().any(|place| place.to == name)
+    }
+
     pub fn envelope(&self, document: ValueRef<'_>) -> Value {
         built(self.envelope, document, None)
     }

@@ -94,6 +94,12 @@ pub fn head<'a>(
     }
 }
 
+/// Whether the envelope of a format has a field. Formats that the configuration describes have no envelope.
+pub fn has_envelope_field(format: &str, name: &str) -> bool {
+    let decoder = DECODERS.iter().find(|decoder| decoder.format == format);
+    decoder.is_some_and(|decoder| decoder.has_envelope_field(name))
+}
+
 /// Decodes a built document.
 pub fn read(
     raw: Value,

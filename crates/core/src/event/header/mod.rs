@@ -7,9 +7,8 @@ mod tests;
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use crate::event::Event;
 use crate::event::catalogue::Catalogue;
@@ -21,6 +20,7 @@ use crate::event::json::content_hash::fingerprint;
 use crate::event::json::tape::JsonKind;
 use crate::event::json::value_ref::ValueRef;
 use crate::event::summary::EventSummary;
+use crate::event::time::time_of;
 
 #[derive(Debug)]
 pub struct EventHeader<'a> {
@@ -78,9 +78,14 @@ impl<'a> EventHeader<'a> {
 
     pub fn time(&self) -> Option<Timestamp> {
         let (_, time) = self.time?;
-        match time.number() {
-            Some(number) => seconds(&number),
-            None => parse_time(&time.text()?),
+        time_of(time, self.time_zone().unwrap_or(&TimeZone::UTC))
+    }
+
+    /// The zone of the source's times without a zone; `None` is UTC.
+    pub fn time_zone(&self) -> Option<&'a TimeZone> {
+        match self.format {
+            EventFormat::BuiltIn(_) => None,
+            EventFormat::Described(description) => description.time_zone.as_ref(),
         }
     }
 
@@ -99,6 +104,10 @@ impl<'a> EventHeader<'a> {
             id: self.id(),
             key: self.key().map(Cow::into_owned),
             time: self.time(),
+            time_zone: self
+                .time_zone()
+                .and_then(TimeZone::iana_name)
+                .map(str::to_owned),
             format: self.format_name(),
             warnings: self.warnings(catalogue),
         }
@@ -126,13 +135,7 @@ impl<'a> EventHeader<'a> {
             ),
         };
         Event {
-            about: Event::about(
-                &brief.source,
-                &brief.event_type,
-                &brief.id,
-                brief.key.as_deref(),
-                brief.time,
-            ),
+            about: brief.about(),
             source: brief.source,
             event_type: brief.event_type,
             id: brief.id,
@@ -174,25 +177,6 @@ fn name(datum: ValueRef<'_>) -> Cow<'_, str> {
         (Some(text), _) => text,
         (None, Some(number)) => Cow::Owned(number.to_string()),
         (None, None) => Cow::Borrowed(""),
-    }
-}
-
-/// Parses a time. Times without a zone are UTC.
-fn parse_time(text: &str) -> Option<Timestamp> {
-    let text = text.trim();
-    text.parse::<Timestamp>().ok().or_else(|| {
-        let local: DateTime = text.parse().ok()?;
-        local.to_zoned(TimeZone::UTC).ok().map(|z| z.timestamp())
-    })
-}
-
-fn seconds(number: &Number) -> Option<Timestamp> {
-    match number.as_i64() {
-        Some(whole) => Timestamp::from_second(whole).ok(),
-        None => {
-            let duration = jiff::SignedDuration::try_from_secs_f64(number.as_f64()?).ok()?;
-            Timestamp::from_duration(duration).ok()
-        }
     }
 }
 

@@ -284,8 +284,7 @@ impl<'a, 'l> Walk<'a, 'l> {
                         path.text
                     ));
                 };
-                let time = found.as_str().and_then(|text| text.parse().ok());
-                time.ok_or_else(|| {
+                variables.event.read_time(&found).ok_or_else(|| {
                     format!(
                         "expected a time for `wait` such as 2026-11-22T10:00:00Z, `{}` is {found}",
                         path.text

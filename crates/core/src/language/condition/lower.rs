@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
-use crate::language::condition::{Condition, Polarity, Predicate};
+use crate::language::condition::{Condition, Polarity, Predicate, element};
+use crate::language::names::ElementScope;
 use crate::language::operator;
 use crate::language::operator::cache::OperatorKey;
 use crate::language::operator::{CaseSensitivity, OperandContext, Operator, OperatorSpec};
@@ -29,6 +30,10 @@ impl GroupContext {
             polarity: Polarity::Positive,
             case: CaseSensitivity::Exact,
         }
+    }
+
+    pub fn with_case(self, case: CaseSensitivity) -> Self {
+        Self { case, ..self }
     }
 
     fn child(&self, key: &str, index: usize) -> Self {
@@ -119,10 +124,19 @@ pub fn mapping(
             return None;
         }
     };
-    let parts: Vec<Option<Condition>> = entries
-        .iter()
-        .map(|entry| lower_entry(entry, context, names))
-        .collect();
+    let of_element = |entry: &&Entry| {
+        names.in_scope.element == ElementScope::Within && element::is_operator(&entry.key)
+    };
+    let (element, fields): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(of_element);
+    let mut parts: Vec<Option<Condition>> = Vec::with_capacity(entries.len());
+    if !element.is_empty() {
+        let element: Vec<Entry> = element.into_iter().cloned().collect();
+        let path = Arc::new(Path::element());
+        parts.push(lower_operators(&path, node, &element, context, names));
+    }
+    for entry in fields {
+        parts.push(lower_entry(entry, context, names));
+    }
     let parts: Option<Vec<Condition>> = parts.into_iter().collect();
     Some(context.all(parts?))
 }
@@ -134,6 +148,7 @@ fn lower_entry(
 ) -> Option<Condition> {
     match entry.key.as_str() {
         "all" | "any" | "none" => lower_group(entry, context, names),
+        "any_of" => element::lower(entry, context, names),
         "not" => {
             let help = "write `not` under a field: `current: { not: solved }`; \
                         to negate several tests write `none:` with a list";
@@ -290,7 +305,7 @@ fn unknown_operator(path: &Path, entry: &Entry, diagnostics: &mut Diagnostics) {
     diagnostics.error(Code::UnknownOperator, entry.key_at, message, &help);
 }
 
-fn predicate(
+pub(super) fn predicate(
     path: &Arc<Path>,
     name: &str,
     value: &Node,

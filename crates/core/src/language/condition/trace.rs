@@ -107,11 +107,14 @@ fn hint(
         return None;
     }
     match verdict {
-        Verdict::Match => None,
+        Verdict::Match => match predicate.polarity {
+            Polarity::Positive => predicate.operator.match_note(found, scope),
+            Polarity::Negated => None,
+        },
         Verdict::NoMatch => match predicate.polarity {
             Polarity::Positive => predicate.operator.hint(found, scope),
             // The operator holds; its hints explain why it does not.
-            Polarity::Negated => None,
+            Polarity::Negated => predicate.operator.match_note(found, scope),
         },
         Verdict::WrongType => predicate.operator.hint(found, scope),
         Verdict::Missing => missing_hint(predicate, found, scope),

@@ -43,6 +43,18 @@ const EXAMPLES: &[Example] = &[
         r#""2026-03-02""#,
         Verdict::Match,
     ),
+    example(
+        "field",
+        "{ after: 2026-03-01 }",
+        r#""Mon, 02 Mar 2026 10:00:00 GMT""#,
+        Verdict::Match,
+    ),
+    example(
+        "field",
+        "{ after: 2026-03-01 }",
+        "1772445600",
+        Verdict::Match,
+    ),
     example("field", "{ after: 2026-03-01 }", "null", Verdict::NoMatch),
     example(
         "field",

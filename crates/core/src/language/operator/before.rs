@@ -43,6 +43,18 @@ const EXAMPLES: &[Example] = &[
         r#""2026-02-28""#,
         Verdict::Match,
     ),
+    example(
+        "field",
+        "{ before: 2026-03-01 }",
+        r#""Mon, 02 Mar 2026 10:00:00 GMT""#,
+        Verdict::NoMatch,
+    ),
+    example(
+        "field",
+        "{ before: 2026-03-01 }",
+        "1772445600",
+        Verdict::NoMatch,
+    ),
     example("field", "{ before: 2026-03-01 }", "null", Verdict::NoMatch),
     example(
         "field",

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Code, Report};
 use crate::document::Node;
 use crate::event::catalogue::field_type::FieldType;
-use crate::language::operator::equality::{equal, near_miss};
+use crate::language::operator::equality::{compare, near_miss};
 use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey};
 use crate::language::operator::operand::{Operand, Operands};
 use crate::language::operator::{
@@ -65,6 +65,12 @@ const EXAMPLES: &[Example] = &[
     example("ticket.tags", "{ has: vip }", "null", Verdict::NoMatch),
     example("field", "{ has: 1 }", r#"["1"]"#, Verdict::NoMatch),
     example("field", "{ has: vip }", r#""vip emea""#, Verdict::WrongType),
+    example(
+        "field",
+        "{ not: { has: vip } }",
+        r#"[{"name": "vip"}]"#,
+        Verdict::WrongType,
+    ),
     absent("field", "{ not: { has: vip } }", Verdict::Missing),
 ];
 
@@ -180,7 +186,7 @@ impl OperatorImpl for Has {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         elements(value, |items| {
             self.operands.any(scope, |expected| {
-                Verdict::from_bool(items.iter().any(|item| equal(item, expected, self.case)))
+                Verdict::any(items.iter().map(|item| compare(item, expected, self.case)))
             })
         })
     }
@@ -224,7 +230,9 @@ impl OperatorImpl for Has {
     fn violating_value(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
         let unwanted: Vec<Value> = self.operands.values(scope).collect();
         let mut items = list_or_empty(found);
-        items.retain(|item| !unwanted.iter().any(|u| equal(item, u, self.case)));
+        let allows =
+            |item: &Value, unwanted| compare(item, unwanted, self.case) == Verdict::NoMatch;
+        items.retain(|item| unwanted.iter().all(|unwanted| allows(item, unwanted)));
         Some(Value::Array(items))
     }
 }

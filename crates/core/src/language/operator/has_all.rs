@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::document::Node;
-use crate::language::operator::equality::equal;
+use crate::language::operator::equality::{compare, equal};
 use crate::language::operator::has::{element_hint, elements, list_or_empty, parse_elements};
 use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey};
 use crate::language::operator::operand::{Operand, Operands};
@@ -69,7 +69,7 @@ impl OperatorImpl for HasAll {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         elements(value, |items| {
             self.operands.all(scope, |expected| {
-                Verdict::from_bool(items.iter().any(|item| equal(item, expected, self.case)))
+                Verdict::any(items.iter().map(|item| compare(item, expected, self.case)))
             })
         })
     }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::document::Node;
-use crate::language::operator::equality::{check_literal, equal, near_miss};
+use crate::language::operator::equality::{check_literal, compare, equal, near_miss};
 use crate::language::operator::index_condition::{IndexCondition, IndexKey};
 use crate::language::operator::operand::{Operand, Operands};
 use crate::language::operator::{
@@ -18,6 +18,15 @@ use crate::path::scope::Scope;
 pub struct Is {
     pub operands: Operands,
     pub case: CaseSensitivity,
+    pub containers: ContainerComparison,
+}
+
+/// The verdict on a list or object that is compared with a scalar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ContainerComparison {
+    WrongType,
+    /// They are not equal, as in the comparisons of bundles.
+    Unequal,
 }
 
 pub const SPEC: OperatorSpec = OperatorSpec {
@@ -47,6 +56,9 @@ const EXAMPLES: &[Example] = &[
         r#"[1, {"a": 2}]"#,
         Verdict::Match,
     ),
+    example("field", "{ not: vip }", r#"["vip"]"#, Verdict::WrongType),
+    example("field", "{ not: 1 }", r#"{"id": 1}"#, Verdict::WrongType),
+    example("field", "{ not: null }", r#"["vip"]"#, Verdict::Match),
     absent("field", "1", Verdict::Missing),
     absent("field", "{ not: 1 }", Verdict::Missing),
 ];
@@ -54,13 +66,18 @@ const EXAMPLES: &[Example] = &[
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let operands = Operands::parse(node, context, check_literal)?;
     let case = context.case;
-    Some(Operator::Is(Is { operands, case }))
+    Some(Operator::Is(Is {
+        operands,
+        case,
+        containers: ContainerComparison::WrongType,
+    }))
 }
 
 impl OperatorImpl for Is {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
-        self.operands.any(scope, |operand| {
-            Verdict::from_bool(equal(value, operand, self.case))
+        self.operands.any(scope, |operand| match self.containers {
+            ContainerComparison::WrongType => compare(value, operand, self.case),
+            ContainerComparison::Unequal => Verdict::from_bool(equal(value, operand, self.case)),
         })
     }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::Config;
+use crate::diagnostic::Code;
 use crate::diagnostic::{Diagnostics, FileId};
 use crate::document;
 use crate::event::Event;

@@ -7,7 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, Report, Span};
 use crate::document::suggest;
 use crate::event::catalogue::event_type::FieldLookup;
 use crate::language::event_fields::{EventFields, FieldCheck};
-use crate::language::names::{ErrorScope, LocalType};
+use crate::language::names::{ElementScope, ErrorScope, LocalType};
 use crate::language::resolver::NameResolver;
 use crate::language::resolver::locals::scope_of_name;
 use crate::path::{Path, PathKind, PathSegment, Root};
@@ -24,6 +24,9 @@ impl NameResolver<'_> {
             Some(path) => Arc::clone(path),
             None => self.parse_path(text, at)?,
         };
+        if self.in_scope.element == ElementScope::Within && path.is_of_element() {
+            return Some(Arc::new(Path::clone(&path).in_element()));
+        }
         let path = match (self.in_scope.error_scope, self.in_scope.locals.is_empty()) {
             (ErrorScope::None, true) => path,
             (_, _) => Arc::new(self.with_scope_root(Path::clone(&path))),
@@ -260,7 +263,8 @@ impl NameResolver<'_> {
             }
             (None, _) => {
                 let help = "define it under `vars` in the rule or in flowtrigger.yaml";
-                self.not_configured(Code::UndefinedName, at, message, help);
+                let help = format!("{help}; a field of the event is `body.{path}`");
+                self.not_configured(Code::UndefinedName, at, message, &help);
             }
         }
     }

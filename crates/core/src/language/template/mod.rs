@@ -5,6 +5,7 @@ pub(crate) mod attribute_chain;
 pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod engine;
+pub(crate) mod exact_number;
 pub mod filter;
 pub mod json;
 pub(crate) mod location;

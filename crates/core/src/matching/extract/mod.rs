@@ -6,6 +6,7 @@
 mod tests;
 pub(crate) mod trie;
 
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::event::Event;
@@ -85,6 +86,7 @@ enum ExtractState {
 pub struct ExtractedValues<'a> {
     scanned: &'a TapeDocument<'a>,
     states: &'a [ExtractState],
+    zone: Option<&'a TimeZone>,
 }
 
 impl Extractor {
@@ -94,7 +96,12 @@ impl Extractor {
         let origins = paths.iter().map(|path| match &path.route {
             PathKind::Plain { root, keys } => match root {
                 Root::Body => body(path, keys, decoder, known, &mut trie),
-                Root::Envelope => envelope(path, keys, decoder, &mut trie),
+                Root::Envelope => match decoder {
+                    Some(decoder) if is_of_envelope(decoder, keys) => {
+                        envelope(path, keys, decoder, &mut trie)
+                    }
+                    Some(_) | None => body(path, keys, decoder, known, &mut trie),
+                },
                 Root::Raw => ValueOrigin::Spot(trie.spot(keys)),
                 Root::Event => about(path, keys),
                 Root::Vars | Root::Steps | Root::Error | Root::Local | Root::Document => {
@@ -112,7 +119,7 @@ impl Extractor {
     pub fn take<'a>(
         &self,
         scanned: &'a TapeDocument<'a>,
-        head: &EventHeader<'_>,
+        head: &EventHeader<'a>,
         event: &mut impl FnMut() -> &'a Event,
         room: &'a mut ExtractBuffers,
     ) -> ExtractedValues<'a> {
@@ -133,11 +140,17 @@ impl Extractor {
         ExtractedValues {
             scanned,
             states: &room.states,
+            zone: head.time_zone(),
         }
     }
 }
 
 impl<'a> ExtractedValues<'a> {
+    /// Whether the event's source has a time zone.
+    pub fn has_zone(&self) -> bool {
+        self.zone.is_some()
+    }
+
     /// The value at the path with this number.
     pub fn get(&self, number: usize) -> Option<ValueRef<'a>> {
         match &self.states[number] {
@@ -171,14 +184,13 @@ fn body(
     turned(path, keys, &mappings, known, trie)
 }
 
-fn envelope(
-    path: &Path,
-    keys: &[PathSegment],
-    decoder: Option<&Decoder>,
-    trie: &mut Trie,
-) -> ValueOrigin {
-    let mappings = decoder.map(|decoder| decoder.envelope).unwrap_or_default();
-    let mappings: Vec<&FieldMapping> = mappings.iter().collect();
+fn is_of_envelope(decoder: &Decoder, keys: &[PathSegment]) -> bool {
+    let first = keys.first();
+    first.is_some_and(|key| decoder.has_envelope_field(&key.name))
+}
+
+fn envelope(path: &Path, keys: &[PathSegment], decoder: &Decoder, trie: &mut Trie) -> ValueOrigin {
+    let mappings: Vec<&FieldMapping> = decoder.envelope.iter().collect();
     turned(path, keys, &mappings, None, trie)
 }
 

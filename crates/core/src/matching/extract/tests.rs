@@ -42,6 +42,7 @@ fn description() -> CustomFormat {
         id: None,
         key: None,
         time: None,
+        time_zone: None,
     }
 }
 

@@ -7,10 +7,11 @@ use rustc_hash::FxHashMap;
 use crate::event::json::tape::JsonKind;
 use crate::event::json::value_ref::ValueRef;
 use crate::language::operator::index_condition::{
-    EqualityKey, IndexCondition, IndexKey, Interval, key_of, nearest,
+    EqualityKey, IndexCondition, IndexKey, Interval, key_of,
 };
 use crate::matching::index::posting::{PostingRange, number};
 use crate::matching::index::predicates::PredicateInfo;
+use crate::number::double;
 
 /// How a predicate is evaluated on the digest of its slot.
 #[derive(Debug, Clone, Copy)]
@@ -133,7 +134,7 @@ impl ValueInterner {
             JsonKind::Null => return NULL,
             JsonKind::Bool if datum.bool() == Some(true) => return YES,
             JsonKind::Bool => return NO,
-            JsonKind::Number => datum.number().and_then(|n| self.numbers.get(&key_of(&n))),
+            JsonKind::Number => datum.double().and_then(|n| self.numbers.get(&key_of(n))),
             JsonKind::Text => datum.text().and_then(|text| self.texts.get(&*text)),
             JsonKind::List | JsonKind::Object => None,
         };
@@ -169,14 +170,14 @@ impl ValueDigest {
             JsonKind::Bool | JsonKind::Object => self.empty = false,
             JsonKind::Number => {
                 self.empty = false;
-                self.number = datum.number().as_ref().map_or(f64::NAN, nearest);
+                self.number = datum.double().unwrap_or(f64::NAN);
             }
             JsonKind::Text => {
                 let text = datum.text().expect("a text has its text");
                 self.empty = text.is_empty();
                 self.number = crate::language::operator::value_kind::number(&text)
                     .as_ref()
-                    .map_or(f64::NAN, nearest);
+                    .map_or(f64::NAN, double);
             }
             JsonKind::List => {
                 self.elements

@@ -41,6 +41,11 @@ use crate::rule::Rule;
 pub trait SlotValues {
     /// None if the path is absent.
     fn slot(&self, number: usize) -> Option<ValueRef<'_>>;
+
+    /// Whether the event's source has a time zone, in which times without one are read.
+    fn has_time_zone(&self) -> bool {
+        false
+    }
 }
 
 /// The indexed rules of one event type or family.
@@ -55,6 +60,8 @@ pub struct RuleIndex {
     code: Box<[u32]>,
     leaves: Box<[IndexedPredicate]>,
     interner: ValueInterner,
+    /// The number of one of the rules.
+    any_rule: u32,
 }
 
 /// An empty event, for predicates that read one value only.
@@ -91,6 +98,7 @@ impl RuleIndex {
         let mut index = building.finish();
         index.paths = leaves.paths.into();
         index.leaves = leaves.leaves.into();
+        index.any_rule = rules.first().map_or(0, |(number, _)| *number);
         index
     }
 
@@ -154,6 +162,12 @@ impl<S: SlotValues, W: FnMut(u32, &Predicate) -> bool> PredicateEvaluator
         let leaf = &self.index.leaves[number as usize];
         let holds = match leaf.reads {
             PredicateInput::Whole(rule) => (self.whole)(rule, &leaf.predicate),
+            // The zone of a time is the event's. No variable is read, so any rule will do.
+            PredicateInput::Slot(_)
+                if self.slots.has_time_zone() && leaf.predicate.operator.reads_times() =>
+            {
+                (self.whole)(self.index.any_rule, &leaf.predicate)
+            }
             PredicateInput::Slot(slot) => {
                 let slot = slot as usize;
                 let found = match self.slots.slot(slot) {

@@ -1,16 +1,18 @@
 //! Finds the candidate rules for the value at one path. A candidate is still to be tested; a rule that is not
 //! found cannot match.
 
+use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
 
 use crate::event::json::tape::JsonKind;
 use crate::event::json::value_ref::ValueRef;
+use crate::event::time::{read_time, time_of};
 use crate::language::operator::CaseSensitivity;
 use crate::language::operator::equality::fold_into;
 use crate::language::operator::index_condition::{
-    EqualityKey, IndexKey, Interval, TextFragment, TextPosition, nearest,
+    EqualityKey, IndexKey, Interval, TextFragment, TextPosition,
 };
-use crate::language::operator::time::{instant, milliseconds};
+use crate::language::operator::time::milliseconds;
 use crate::language::operator::value_kind::number;
 use crate::matching::index::interval_tree::IntervalTree;
 use crate::matching::index::posting::{Posting, PostingRange, Postings};
@@ -18,6 +20,7 @@ use crate::matching::index::prefix_table::PrefixTable;
 use crate::matching::index::scratch::{Buffers, VisitedSet};
 use crate::matching::index::substring_table::Substrings;
 use crate::matching::index::value_table::{ValueTable, push};
+use crate::number::double;
 
 #[derive(Debug, Default)]
 pub struct PathTable {
@@ -144,9 +147,14 @@ impl PathTable {
                 push(self.present, found);
                 self.equal.find(datum, &mut buffers.folded, found);
                 if !self.numbers.is_empty() {
-                    let number = datum.number().as_ref().map(nearest);
+                    let number = datum.double();
                     let number = number.expect("a number has its number");
                     self.numbers.find(number, found);
+                }
+                if !self.instants.is_empty()
+                    && let Some(at) = time_of(datum, &TimeZone::UTC)
+                {
+                    self.instants.find(milliseconds(at), found);
                 }
             }
             JsonKind::Bool | JsonKind::Object => {
@@ -164,10 +172,10 @@ impl PathTable {
         if !self.numbers.is_empty()
             && let Some(number) = number(text)
         {
-            self.numbers.find(nearest(&number), found);
+            self.numbers.find(double(&number), found);
         }
         if !self.instants.is_empty()
-            && let Some(at) = instant(text)
+            && let Some(at) = read_time(text, &TimeZone::UTC)
         {
             self.instants.find(milliseconds(at), found);
         }

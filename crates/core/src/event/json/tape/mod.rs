@@ -12,6 +12,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Number, Value};
 
+use crate::number::nearest_double;
+
 /// The capacity that a tape keeps between texts: about a megabyte.
 const MAX_KEPT_ENTRIES: usize = 1 << 16;
 
@@ -211,6 +213,17 @@ impl<'a> TapeValue<'a> {
             },
             // serde_json as in the parser, so that both read the same number.
             EntryKind::Decimal => serde_json::from_str(text).ok(),
+            _ => None,
+        }
+    }
+
+    /// The nearest double of a number.
+    #[inline]
+    pub fn double(self) -> Option<f64> {
+        match self.entry().mark {
+            EntryKind::Integer | EntryKind::Decimal => {
+                Some(nearest_double(self.of.slice(self.entry())))
+            }
             _ => None,
         }
     }

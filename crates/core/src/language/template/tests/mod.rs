@@ -1,6 +1,7 @@
 //! Tests how templates write values, that absent fields are errors, and what is reported at load.
 
 pub mod hostile;
+mod numbers;
 
 use serde_json::{Value as Json, json};
 
