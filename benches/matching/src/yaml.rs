@@ -25,7 +25,7 @@ pub fn file(rules: &[Rule]) -> String {
 }
 
 fn document(number: usize, rule: &Rule, text: &mut String) {
-    let (name, tag) = (name(number), rule.event_type.name);
+    let (name, tag) = (name(number), rule.event_type.tag);
     let _ = write!(
         text,
         "---\nname: {name}\nevent_source: support\nevent_type: ticket.{tag}\nwhen:\n"
