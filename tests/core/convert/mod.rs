@@ -3,6 +3,7 @@
 mod bundles;
 mod samples;
 mod triggers;
+mod updates;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

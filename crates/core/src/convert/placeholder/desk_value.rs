@@ -169,7 +169,11 @@ impl TemplateWriter<'_> {
         attribute: &str,
     ) -> Result<TriggerExpression, String> {
         self.records.insert(DeskRecord::Comments);
-        let list = selection.list();
+        // A later comment may be private, and is not the one of the event.
+        let list = match selection.is_in(self.reading.comment) {
+            true => format!("{} | selectattr('id', 'eq', comment.id)", CommentSelection::All.list()),
+            false => selection.list(),
+        };
         Ok(nullable(format!("{list} | map(attribute='{attribute}') | first")))
     }
 

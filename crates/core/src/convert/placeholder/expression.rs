@@ -21,14 +21,7 @@ impl TemplateWriter<'_> {
             "ticket.status" => of("ticket.status", ExpressionKind::Status),
             "ticket.priority" => of("ticket.priority", ExpressionKind::Capitalized),
             "ticket.ticket_type" | "ticket.type" => of("ticket.type", ExpressionKind::Capitalized),
-            "ticket.tags" => {
-                let tags = match self.reading.written.response() {
-                    // The response lists the tags after all changes.
-                    Some(body) => format!("{body}.ticket.tags"),
-                    None => "ticket.tags".into(),
-                };
-                Ok(TriggerExpression::new(tags, ExpressionKind::List))
-            }
+            "ticket.tags" => of("ticket.tags", ExpressionKind::List),
             "current_user.id" => self.current_user_id(),
             "ticket.created_at" | "ticket.updated_at" => {
                 self.note(format!("`{name}` {TIME_FORMAT}"));

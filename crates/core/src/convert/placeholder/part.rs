@@ -34,8 +34,7 @@ pub(super) fn parts(text: &str) -> Vec<PayloadPart<'_>> {
         };
         let inside = &text[open + 2..close];
         // Braces with JSON between them are not a placeholder.
-        let begins = inside.trim_start_matches(['-', ' ', '\t', '\n', '\r']);
-        if end == "}}" && !begins.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        if end == "}}" && inside.contains('{') {
             at = open + 1;
             continue;
         }

@@ -44,7 +44,11 @@ impl WrittenFields {
 
     /// The path of the field's value after the actions.
     pub fn current_path(&self, path: &str) -> String {
-        match self.writes.iter().any(|write| write.path == path) {
+        // The options of some custom fields are tags, too.
+        let written = |write: &FieldWrite| {
+            write.path == path || (path == "ticket.tags" && write.custom.is_some())
+        };
+        match self.writes.iter().any(written) {
             true => format!("steps.{STEP}.body.{}", in_response(path)),
             false => path.to_owned(),
         }

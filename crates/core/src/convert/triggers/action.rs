@@ -48,6 +48,13 @@ impl TriggerSteps {
             steps.notification(action, at, coverage, &written);
         }
         steps.assemble(coverage, &written);
+        let repeats = !steps.notify.is_empty() || written.comment;
+        if repeats && own_change::starts_again(coverage, &written) {
+            let at = actions.first().map(|(_, at)| at.as_str()).unwrap_or_default();
+            let at = at.rsplit_once('[').map_or(at, |(list, _)| list);
+            let what = "the change of the ticket by the rule";
+            steps.omitted.push(Omission::new(what, STARTS_AGAIN, at));
+        }
         steps
     }
 
@@ -183,17 +190,11 @@ impl TriggerSteps {
             .collect();
         let after = self.records.difference(&fetched);
         list.extend(after.map(|record| record.step(written)));
-        list.append(&mut self.notify.clone());
+        list.extend(self.notify.iter().cloned());
         if change.is_some() || !fetched.is_empty() || !self.records.is_empty() {
             self.configure.push(format!(
                 "connections.{CONNECTION}: the address of the help desk (`base_url: https://SUBDOMAIN.zendesk.com`), its credentials, and the `actor_id` of their user"
             ));
-        }
-        let repeats = !self.notify.is_empty() || written.comment;
-        if repeats && own_change::starts_again(coverage, written) {
-            let what = "the change of the ticket by the rule";
-            self.omitted
-                .push(Omission::new(what, STARTS_AGAIN, "actions"));
         }
         self.list = list;
     }

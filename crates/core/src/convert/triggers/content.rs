@@ -37,6 +37,20 @@ impl TriggerCondition {
         Some(Meaning::Fetched(test))
     }
 
+    pub(super) fn of_recipient(&self) -> Option<Meaning> {
+        let address = self.value.as_str().map(str::trim)?;
+        let is = json!({"is": address, "ignore_case": true});
+        let test = match self.operator.as_str() {
+            "is" => is,
+            "is_not" => json!({ "not": is }),
+            "present" => json!({"present": true}),
+            "not_present" => json!({"present": false}),
+            _ => return None,
+        };
+        let test = FetchedTest::at(DeskRecord::Ticket, "ticket.recipient", test);
+        Some(Meaning::Fetched(test))
+    }
+
     pub(super) fn of_count(&self, name: &str) -> Option<Meaning> {
         let number = self.number()?;
         let test = match self.operator.as_str() {

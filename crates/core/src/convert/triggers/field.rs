@@ -34,6 +34,8 @@ pub enum TriggerField {
     UpdateType,
     CommentIsPublic,
     TicketIsPublic,
+    /// The address that the ticket was sent to.
+    Recipient,
     /// A count in the metrics of the ticket, by its name there.
     Count(&'static str),
     /// Words in the subject or the description of the ticket, or in a comment.
@@ -159,6 +161,7 @@ pub fn find(name: &str) -> TriggerField {
         "in_business_hours" | "within_schedule" | "schedule_id" | "holiday" => {
             TriggerField::NotInEvents(SCHEDULE)
         }
+        "recipient" => TriggerField::Recipient,
         "reopens" => TriggerField::Count("reopens"),
         "replies" => TriggerField::Count("replies"),
         "agent_stations" => TriggerField::Count("assignee_stations"),

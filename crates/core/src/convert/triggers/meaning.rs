@@ -97,6 +97,7 @@ impl TriggerCondition {
             TriggerField::UpdateType => self.of_update_type(),
             TriggerField::CommentIsPublic => self.of_comment(),
             TriggerField::TicketIsPublic => self.of_privacy(),
+            TriggerField::Recipient => self.of_recipient(),
             TriggerField::Count(name) => self.of_count(name),
             TriggerField::Text(text) => self.of_text(text),
             TriggerField::Channel => self.of_channel(),
