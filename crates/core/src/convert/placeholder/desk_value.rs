@@ -4,9 +4,10 @@ use crate::convert::placeholder::expression::{
     ExpressionKind, TIME_FORMAT, TriggerExpression, why_not,
 };
 use crate::convert::placeholder::record::DeskRecord;
-use crate::convert::placeholder::{EventComment, TemplateWriter};
+use crate::convert::placeholder::{EventActor, EventComment, TemplateWriter};
 
 const HEADER: &str = "is the text only, without the line with author and time";
+const ACTOR: &str = "only event webhooks and EventBridge contain who made the update; with these, fetch `/api/v2/users/{{ actor_id }}.json` with a step";
 const LAYOUT: &str = "the help desk makes its layout (authors, dates, pictures); write a text of your own with `{% for %}` over the comments that a step fetches (`/api/v2/tickets/{{ ticket.id }}/comments.json`)";
 const OWN_COMMENT: &str = "an action of the trigger adds a comment itself, so it is not certain which comment is the latest; fetch the comments with a step";
 const CHOICES: &str =
@@ -74,15 +75,21 @@ impl TemplateWriter<'_> {
             "ticket.requester" => DeskRecord::Requester,
             "ticket.submitter" => DeskRecord::Submitter,
             "ticket.assignee" => DeskRecord::Assignee,
-            "current_user" if self.reading.comment != EventComment::None => {
-                if attribute == "name" {
-                    let source = "comment.author.name".to_owned();
+            "current_user" => match (self.reading.actor, attribute) {
+                (EventActor::Author, "name") => {
+                    let source = "comment.author.name";
                     return Ok(TriggerExpression::new(source, ExpressionKind::Whole));
                 }
-                DeskRecord::Author
-            }
+                (EventActor::Author, _) => DeskRecord::Author,
+                (EventActor::Submitter, _) => DeskRecord::Submitter,
+                (EventActor::Unknown, _) => return Err(ACTOR.into()),
+            },
             "ticket.group" => return self.of_record(name, DeskRecord::Group, "group", attribute),
             "ticket.brand" => return self.of_record(name, DeskRecord::Brand, "brand", attribute),
+            "ticket.ticket_form" => {
+                let record = DeskRecord::Form;
+                return self.of_record(name, record, "ticket_form", attribute);
+            }
             "ticket.organization" => {
                 let record = DeskRecord::Organization;
                 return self.of_record(name, record, "organization", attribute);
@@ -109,6 +116,11 @@ impl TemplateWriter<'_> {
         let rest = match name {
             "ticket.title" | "ticket.subject" => "ticket.subject",
             "ticket.description" | "ticket.verbatim_description" => "ticket.description",
+            "satisfaction.current_comment" => "ticket.satisfaction_rating.comment",
+            "ticket.due_date" | "ticket.due_date_with_timestamp" => {
+                self.note(format!("`{name}` {TIME_FORMAT}"));
+                "ticket.due_at"
+            }
             "ticket.url" | "ticket.link" | "ticket.url_with_protocol" => {
                 // Responses contain the address of the ticket in the API.
                 let mut source = format!(
@@ -264,6 +276,10 @@ fn custom_key(attribute: &str) -> Option<&str> {
 }
 
 fn owner_and_attribute(name: &str) -> Option<(&str, &str)> {
+    // The form itself is written as its name.
+    if name == "ticket.ticket_form" {
+        return Some((name, "name"));
+    }
     let owners = [
         "ticket.requester",
         "ticket.submitter",

@@ -2,7 +2,7 @@
 //! For values that neither events nor records of the help desk contain, the error says how to get them.
 
 use crate::convert::placeholder::liquid::literal_argument;
-use crate::convert::placeholder::{EventComment, TemplateWriter};
+use crate::convert::placeholder::{EventActor, TemplateWriter};
 
 const PEOPLE: &str = "events contain no such value; fetch the person with a step (`/api/v2/users/{{ … }}.json`) and read `steps.NAME.body.user.…`";
 const ELSE: &str = "events do not contain it; fetch it with a step";
@@ -45,13 +45,14 @@ impl TemplateWriter<'_> {
     }
 
     fn current_user_id(&mut self) -> Result<TriggerExpression, String> {
-        let (path, kind) = match self.reading.comment {
-            EventComment::Any | EventComment::Public => ("comment.author.id", ExpressionKind::Id),
-            EventComment::None => {
+        let path = match self.reading.actor {
+            EventActor::Author => "comment.author.id",
+            EventActor::Submitter => "ticket.submitter_id",
+            EventActor::Unknown => {
                 return Err("only event webhooks and EventBridge contain who made the update; with these, write `actor_id | default('')`".into());
             }
         };
-        Ok(TriggerExpression::new(path, kind))
+        Ok(TriggerExpression::new(path, ExpressionKind::Id))
     }
 
     fn other_value(&mut self, name: &str) -> Result<TriggerExpression, String> {

@@ -22,6 +22,7 @@ use crate::convert::placeholder::written::WrittenFields;
 /// What the rule's events contain besides the ticket, and what its steps change.
 pub struct EventContents<'c> {
     pub comment: EventComment,
+    pub actor: EventActor,
     /// Every event is a change of this custom field.
     pub custom_field: Option<u64>,
     pub written: &'c WrittenFields,
@@ -36,6 +37,17 @@ pub enum EventComment {
     Any,
     /// Every event has a public one.
     Public,
+}
+
+/// Who made the update, according to the rule's events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventActor {
+    /// Only some formats say it.
+    Unknown,
+    /// The author of the comment.
+    Author,
+    /// The person who made the new ticket.
+    Submitter,
 }
 
 /// The body or form of a step.

@@ -23,6 +23,7 @@ pub enum DeskRecord {
     Group,
     Organization,
     Brand,
+    Form,
 }
 
 /// How the step finds its record.
@@ -55,6 +56,7 @@ impl DeskRecord {
             DeskRecord::Group => "group",
             DeskRecord::Organization => "organization",
             DeskRecord::Brand => "brand",
+            DeskRecord::Form => "form",
         }
     }
 
@@ -85,6 +87,9 @@ impl DeskRecord {
                 "ticket.organization_id",
             ),
             DeskRecord::Brand => nullable("/api/v2/brands/", "brand", "ticket.brand_id"),
+            DeskRecord::Form => {
+                nullable("/api/v2/ticket_forms/", "ticket_form", "ticket.form_id")
+            }
         }
     }
 

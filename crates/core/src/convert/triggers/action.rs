@@ -9,9 +9,9 @@ use crate::convert::conversion::Omission;
 use crate::convert::names::slug;
 use crate::convert::placeholder::record::{CONNECTION, DeskRecord};
 use crate::convert::placeholder::written::WrittenFields;
-use crate::convert::placeholder::{EventComment, EventContents, Payload};
+use crate::convert::placeholder::{EventActor, EventComment, EventContents, Payload};
 use crate::convert::triggers::fetched::guard_steps;
-use crate::convert::triggers::meaning::COMMENT;
+use crate::convert::triggers::meaning::{COMMENT, CREATED};
 use crate::convert::triggers::own_change;
 use crate::convert::triggers::ticket_change::TicketChange;
 use crate::convert::triggers::update_events::EventCoverage;
@@ -249,8 +249,14 @@ fn contents<'c>(coverage: &EventCoverage, written: &'c WrittenFields) -> EventCo
         (true, false) => EventComment::Any,
         (false, _) => EventComment::None,
     };
+    let actor = match coverage {
+        coverage if coverage.is_only(COMMENT) => EventActor::Author,
+        coverage if coverage.is_only(CREATED) => EventActor::Submitter,
+        _ => EventActor::Unknown,
+    };
     EventContents {
         comment,
+        actor,
         custom_field: coverage.custom_field(),
         written,
     }
