@@ -105,7 +105,9 @@ fn request(call: &Call) -> String {
     let body = match &http.body {
         Some(RequestBody::Json(tree)) => format!(" {}", tree.redacted()),
         Some(RequestBody::Form(fields)) => {
-            let fields = fields.iter().map(|(name, value)| format!(" {name}={value}"));
+            let fields = fields
+                .iter()
+                .map(|(name, value)| format!(" {name}={value}"));
             fields.collect()
         }
         Some(RequestBody::Raw(text)) => format!(" {text}"),

@@ -42,7 +42,7 @@ impl ConvertError {
 
 const EXPECTED: &str = "expected the JSON of Zendesk's Triggers API (`{\"triggers\": […]}`, one trigger, or a list of triggers), the requirements of an app, Terraform resources `zendesk_trigger`, or a ZIS bundle as JSON or YAML";
 
-const ALL_PAGES: &str = "no rule was written: fetch every page and put the triggers into one list; `curl` reads all pages of `next_page`, and `jq -s '{triggers: map(.triggers[])}' page*.json` joins them";
+const ALL_PAGES: &str = "no rule was written: fetch every page (follow `next_page`), join them with `jq -s '{triggers: map(.triggers[])}' page*.json`, and convert the result";
 
 /// Converts the text of a file. Rule names are unique within `names`; variables that `config` defines are not
 /// listed as missing.

@@ -154,9 +154,10 @@ impl TemplateWriter<'_> {
         match rest {
             "" | ".value" if in_event => whole("comment.body"),
             ".author.name" if in_event => whole("comment.author.name"),
-            ".author.id" if in_event => {
-                Ok(TriggerExpression::new("comment.author.id", ExpressionKind::Id))
-            }
+            ".author.id" if in_event => Ok(TriggerExpression::new(
+                "comment.author.id",
+                ExpressionKind::Id,
+            )),
             ".id" if in_event => Ok(TriggerExpression::new("comment.id", ExpressionKind::Id)),
             "" | ".value" => self.latest(selection, "body"),
             "_html" | "_rich" | ".value_rich" => self.latest(selection, "html_body"),
@@ -183,10 +184,15 @@ impl TemplateWriter<'_> {
         self.records.insert(DeskRecord::Comments);
         // A later comment may be private, and is not the one of the event.
         let list = match selection.is_in(self.reading.comment) {
-            true => format!("{} | selectattr('id', 'eq', comment.id)", CommentSelection::All.list()),
+            true => format!(
+                "{} | selectattr('id', 'eq', comment.id)",
+                CommentSelection::All.list()
+            ),
             false => selection.list(),
         };
-        Ok(nullable(format!("{list} | map(attribute='{attribute}') | first")))
+        Ok(nullable(format!(
+            "{list} | map(attribute='{attribute}') | first"
+        )))
     }
 
     /// An attribute of the author with the id, from the response with the comments.

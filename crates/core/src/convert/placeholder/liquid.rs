@@ -7,8 +7,7 @@ use crate::convert::placeholder::expression::{TypeContext, with_filters};
 use crate::convert::placeholder::record::DeskRecord;
 
 const UNBALANCED: &str = "its Liquid tags do not start and end in the same text";
-const MIXED: &str =
-    "Liquid reads `and` and `or` in one condition from right to left; write the condition with brackets";
+const MIXED: &str = "Liquid reads `and` and `or` in one condition from right to left; write the condition with brackets";
 
 /// The Liquid blocks that are open, outermost first.
 #[derive(Debug, Default)]

@@ -76,9 +76,7 @@ impl DeskRecord {
             DeskRecord::Submitter => {
                 RecordAddress::Path("/api/v2/users/{{ ticket.submitter_id }}.json")
             }
-            DeskRecord::Author => {
-                RecordAddress::Path("/api/v2/users/{{ comment.author.id }}.json")
-            }
+            DeskRecord::Author => RecordAddress::Path("/api/v2/users/{{ comment.author.id }}.json"),
             DeskRecord::Assignee => nullable("/api/v2/users/", "user", "ticket.assignee_id"),
             DeskRecord::Group => nullable("/api/v2/groups/", "group", "ticket.group_id"),
             DeskRecord::Organization => nullable(
@@ -87,9 +85,7 @@ impl DeskRecord {
                 "ticket.organization_id",
             ),
             DeskRecord::Brand => nullable("/api/v2/brands/", "brand", "ticket.brand_id"),
-            DeskRecord::Form => {
-                nullable("/api/v2/ticket_forms/", "ticket_form", "ticket.form_id")
-            }
+            DeskRecord::Form => nullable("/api/v2/ticket_forms/", "ticket_form", "ticket.form_id"),
         }
     }
 

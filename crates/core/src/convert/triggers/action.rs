@@ -50,7 +50,10 @@ impl TriggerSteps {
         steps.assemble(coverage, &written);
         let repeats = !steps.notify.is_empty() || written.comment;
         if repeats && own_change::starts_again(coverage, &written) {
-            let at = actions.first().map(|(_, at)| at.as_str()).unwrap_or_default();
+            let at = actions
+                .first()
+                .map(|(_, at)| at.as_str())
+                .unwrap_or_default();
             let at = at.rsplit_once('[').map_or(at, |(list, _)| list);
             let what = "the change of the ticket by the rule";
             steps.omitted.push(Omission::new(what, STARTS_AGAIN, at));
@@ -184,10 +187,7 @@ impl TriggerSteps {
                 .map(|record| record.step(&unchanged)),
         );
         list.extend(change.clone());
-        let fetched: BTreeSet<DeskRecord> = guarded
-            .union(&self.change.records)
-            .copied()
-            .collect();
+        let fetched: BTreeSet<DeskRecord> = guarded.union(&self.change.records).copied().collect();
         let after = self.records.difference(&fetched);
         list.extend(after.map(|record| record.step(written)));
         list.extend(self.notify.iter().cloned());

@@ -49,7 +49,8 @@ impl Trigger<'_> {
         let found = keys.filter(|key| self.body.get(*key).is_some_and(|value| !value.is_null()));
         found
             .map(|key| {
-                let why = "the Terraform resource stands for several triggers; the rule is one of them";
+                let why =
+                    "the Terraform resource stands for several triggers; the rule is one of them";
                 Omission::new(format!("`{key}`"), why, self.location(key))
             })
             .collect()
@@ -87,9 +88,9 @@ impl Trigger<'_> {
         let coverage = EventCoverage::new(&self.conditions("all"), &self.conditions("any"));
         let steps = TriggerSteps::new(&self.actions(), &coverage);
         let reason = match (&steps.list.is_empty(), coverage.never) {
-            (true, _) => {
-                Some("no action notifies a webhook or target or changes the ticket, so a rule would have nothing to run")
-            }
+            (true, _) => Some(
+                "no action notifies a webhook or target or changes the ticket, so a rule would have nothing to run",
+            ),
             (false, true) => Some("its conditions contradict each other"),
             (false, false) => None,
         };

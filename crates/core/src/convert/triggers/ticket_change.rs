@@ -86,11 +86,19 @@ impl TicketChange {
             }
             "current_tags" => {
                 let tags = tags_of(value)?;
-                self.write_tags("additional_tags", &tags, WrittenValue::TagsAdded(tags.clone()));
+                self.write_tags(
+                    "additional_tags",
+                    &tags,
+                    WrittenValue::TagsAdded(tags.clone()),
+                );
             }
             "remove_tags" => {
                 let tags = tags_of(value)?;
-                self.write_tags("remove_tags", &tags, WrittenValue::TagsRemoved(tags.clone()));
+                self.write_tags(
+                    "remove_tags",
+                    &tags,
+                    WrittenValue::TagsRemoved(tags.clone()),
+                );
             }
             "custom_field" => {
                 let id = action.get("custom_field_id").map(number_text);
@@ -102,8 +110,12 @@ impl TicketChange {
             "comment_value_html" => {
                 return self.comment(value, "html_body", self.audience, reading);
             }
-            "reply_public" => return self.comment(value, "body", Some(CommentAudience::Everyone), reading),
-            "reply_internal" => return self.comment(value, "body", Some(CommentAudience::Staff), reading),
+            "reply_public" => {
+                return self.comment(value, "body", Some(CommentAudience::Everyone), reading);
+            }
+            "reply_internal" => {
+                return self.comment(value, "body", Some(CommentAudience::Staff), reading);
+            }
             "comment_mode_is_public" => {}
             "follower" => self.member("followers", value)?,
             "cc" => self.member("email_ccs", value)?,

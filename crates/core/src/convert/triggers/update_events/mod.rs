@@ -10,9 +10,7 @@ use serde_json::{Value, json};
 use crate::convert::clause::Clause;
 use crate::convert::conversion::Omission;
 use crate::convert::triggers::fetched::FlowGuard;
-use crate::convert::triggers::meaning::{
-    COMMENT, CREATED, FieldChange, Meaning, TriggerCondition,
-};
+use crate::convert::triggers::meaning::{COMMENT, CREATED, FieldChange, Meaning, TriggerCondition};
 use crate::convert::triggers::update_events::translate::{
     ConditionTranslator, ReadConditions, TicketAge,
 };
