@@ -6,6 +6,9 @@ use crate::convert::placeholder::expression::{
 use crate::convert::placeholder::record::DeskRecord;
 use crate::convert::placeholder::{EventActor, EventComment, TemplateWriter};
 
+/// The variable for the name of the account, which is the same in every payload.
+const ACCOUNT: &str = "zendesk_account";
+
 const HEADER: &str = "is the text only, without the line with author and time";
 const ACTOR: &str = "only event webhooks and EventBridge contain who made the update; with these, fetch `/api/v2/users/{{ actor_id }}.json` with a step";
 const LAYOUT: &str = "the help desk makes its layout (authors, dates, pictures); write a text of your own with `{% for %}` over the comments that a step fetches (`/api/v2/tickets/{{ ticket.id }}/comments.json`)";
@@ -130,6 +133,14 @@ impl TemplateWriter<'_> {
                 if name == "ticket.url" {
                     source += " | replace('https://', '')";
                 }
+                return Ok(TriggerExpression::new(source, ExpressionKind::Whole));
+            }
+            "ticket.account" => {
+                let configure = format!("vars.{ACCOUNT}: the name of the account at the help desk");
+                if !self.configure.contains(&configure) {
+                    self.configure.push(configure);
+                }
+                let source = format!("vars.{ACCOUNT}");
                 return Ok(TriggerExpression::new(source, ExpressionKind::Whole));
             }
             _ => return Err(why_not(name).into()),

@@ -1,4 +1,4 @@
-//! Converts Liquid tags (`{% if %}`, `{% unless %}`, `{% for %}`) to statements of templates.
+//! Converts Liquid tags (`{% if %}`, `{% unless %}`, `{% case %}`, `{% for %}`) to statements of templates.
 //! Only tags with the same meaning in both languages are converted; others are an error with its reason.
 
 use crate::convert::placeholder::TemplateWriter;
@@ -14,11 +14,28 @@ const MIXED: &str = "Liquid reads `and` and `or` in one condition from right to 
 pub(super) struct LiquidBlocks(Vec<LiquidBlock>);
 
 #[derive(Debug)]
-struct LiquidBlock {
+enum LiquidBlock {
+    If,
+    Unless,
+    /// The variable of the loop in the payload.
+    For(String),
+    /// The value that the branches compare, and the number of branches so far.
+    Case {
+        value: String,
+        branches: usize,
+    },
+}
+
+impl LiquidBlock {
     /// The tag that ends it.
-    end: &'static str,
-    /// The variable of a loop in the payload.
-    variable: Option<String>,
+    fn end(&self) -> &'static str {
+        match self {
+            LiquidBlock::If => "endif",
+            LiquidBlock::Unless => "endunless",
+            LiquidBlock::For(_) => "endfor",
+            LiquidBlock::Case { .. } => "endcase",
+        }
+    }
 }
 
 impl LiquidBlocks {
@@ -26,8 +43,16 @@ impl LiquidBlocks {
     pub(super) fn loop_variable<'n>(&self, name: &'n str) -> Option<(String, &'n str)> {
         let (first, attribute) = name.split_once('.')?;
         let mut open = self.0.iter().rev();
-        let variable = open.find_map(|block| block.variable.as_deref().filter(|v| *v == first))?;
-        Some((local(variable), attribute))
+        let is_open = |block: &LiquidBlock| match block {
+            LiquidBlock::For(variable) => variable == first,
+            LiquidBlock::If | LiquidBlock::Unless | LiquidBlock::Case { .. } => false,
+        };
+        open.any(is_open).then(|| (local(first), attribute))
+    }
+
+    /// Whether Liquid discards the text here: between `case` and its first `when`.
+    pub(super) fn discards_text(&self) -> bool {
+        matches!(self.0.last(), Some(LiquidBlock::Case { branches: 0, .. }))
     }
 
     /// Checks that no block is open at the end of a text.
@@ -38,13 +63,14 @@ impl LiquidBlocks {
         }
     }
 
-    fn open(&mut self, end: &'static str, variable: Option<String>) {
-        self.0.push(LiquidBlock { end, variable });
-    }
-
-    fn end(&mut self, tag: &str) -> Result<(), String> {
+    /// The statement that ends the innermost block.
+    fn end(&mut self, tag: &str) -> Result<&'static str, String> {
         match self.0.pop() {
-            Some(block) if block.end == tag => Ok(()),
+            Some(block) if block.end() == tag => Ok(match block {
+                LiquidBlock::For(_) => "endfor",
+                LiquidBlock::Case { branches: 0, .. } => "",
+                LiquidBlock::If | LiquidBlock::Unless | LiquidBlock::Case { .. } => "endif",
+            }),
             Some(_) | None => Err(UNBALANCED.into()),
         }
     }
@@ -65,28 +91,61 @@ impl TemplateWriter<'_> {
         let statement = match name {
             "if" => {
                 let condition = self.condition(rest)?;
-                self.blocks.open("endif", None);
+                self.blocks.0.push(LiquidBlock::If);
                 format!("if {condition}")
             }
             "unless" => {
                 let condition = self.condition(rest)?;
-                self.blocks.open("endunless", None);
+                self.blocks.0.push(LiquidBlock::Unless);
                 format!("if not ({condition})")
+            }
+            "case" => {
+                let value = self.value(rest)?;
+                let value = with_filters(value, &[], TypeContext::Text)?;
+                self.blocks.0.push(LiquidBlock::Case { value, branches: 0 });
+                String::new()
+            }
+            "when" => self.when(rest)?,
+            "elsif" | "else" if self.blocks.0.is_empty() || self.blocks.discards_text() => {
+                return Err(UNBALANCED.into());
             }
             "elsif" => format!("elif {}", self.condition(rest)?),
             "else" => "else".into(),
             "for" => self.for_loop(rest)?,
-            "endif" | "endunless" | "endfor" => {
-                self.blocks.end(name)?;
-                match name {
-                    "endfor" => "endfor".into(),
-                    _ => "endif".into(),
-                }
-            }
+            "endif" | "endunless" | "endfor" | "endcase" => self.blocks.end(name)?.into(),
             _ => return Err(format!("the Liquid tag `{name}` has no counterpart here")),
         };
+        if statement.is_empty() {
+            return Ok(statement);
+        }
         let dash = |trims: bool| if trims { "-" } else { "" };
         Ok(format!("{{%{} {statement} {}%}}", dash(left), dash(right)))
+    }
+
+    /// A branch of a `case`.
+    fn when(&mut self, rest: &str) -> Result<String, String> {
+        let Some(LiquidBlock::Case { value, branches }) = self.blocks.0.last_mut() else {
+            return Err(UNBALANCED.into());
+        };
+        let words = words(rest).unwrap_or_default();
+        let literals = words
+            .iter()
+            .filter(|word| !matches!(word.as_str(), "or" | ","));
+        let literals: Option<Vec<String>> = literals
+            .map(|word| literal_argument(word.trim_matches(',')))
+            .collect();
+        let literals = literals.filter(|literals| !literals.is_empty());
+        let literals =
+            literals.ok_or_else(|| format!("the branch `when {rest}` has no counterpart here"))?;
+        let equal = literals
+            .iter()
+            .map(|literal| format!("({value}) == {literal}"));
+        let condition = equal.collect::<Vec<_>>().join(" or ");
+        *branches += 1;
+        Ok(match branches {
+            1 => format!("if {condition}"),
+            _ => format!("elif {condition}"),
+        })
     }
 
     fn for_loop(&mut self, rest: &str) -> Result<String, String> {
@@ -119,7 +178,7 @@ impl TemplateWriter<'_> {
             None => comments,
             Some(limit) => format!("({comments} | list)[:{limit}]"),
         };
-        self.blocks.open("endfor", Some(variable.to_owned()));
+        self.blocks.0.push(LiquidBlock::For(variable.to_owned()));
         Ok(format!("for {} in {comments}", local(variable)))
     }
 

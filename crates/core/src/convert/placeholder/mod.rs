@@ -60,6 +60,8 @@ pub struct Payload {
     pub notes: Vec<String>,
     /// What the templates read from the help desk.
     pub records: BTreeSet<DeskRecord>,
+    /// What the configuration must contain for the templates.
+    pub configure: Vec<String>,
 }
 
 /// A part of a payload that a step does not send as the trigger does.
@@ -75,6 +77,8 @@ const UNCONVERTED: &str = "[the payload of the trigger]";
 const GUESSED: &str = "the trigger does not say whether a list of names and values is sent as a form or in the address; the rule sends a form with POST; for an address, write `query` instead of `form`, and the method";
 
 const NOT_JSON: &str = "it is not JSON even with values in place of its placeholders; the rule sends it as text, and does not escape the values";
+
+const MARKUP: &str = "the help desk escapes values in XML and HTML; the template does not";
 
 impl Payload {
     /// Returns the reason if the payload cannot be converted at all.
@@ -100,6 +104,7 @@ impl Payload {
             omitted: Vec::new(),
             notes: Vec::new(),
             records: BTreeSet::new(),
+            configure: Vec::new(),
         }
     }
 }
@@ -111,6 +116,7 @@ pub(super) struct TemplateWriter<'r> {
     omitted: Vec<PayloadOmission>,
     notes: Vec<String>,
     records: BTreeSet<DeskRecord>,
+    configure: Vec<String>,
 }
 
 impl<'r> TemplateWriter<'r> {
@@ -121,6 +127,7 @@ impl<'r> TemplateWriter<'r> {
             omitted: Vec::new(),
             notes: Vec::new(),
             records: BTreeSet::new(),
+            configure: Vec::new(),
         }
     }
 
@@ -130,6 +137,7 @@ impl<'r> TemplateWriter<'r> {
             omitted: self.omitted,
             notes: self.notes,
             records: self.records,
+            configure: self.configure,
         }
     }
 
@@ -138,6 +146,9 @@ impl<'r> TemplateWriter<'r> {
         let like_json = begins.starts_with(['{', '['])
             && !begins.starts_with("{{")
             && !begins.starts_with("{%");
+        if begins.starts_with('<') && text.contains("{{") {
+            self.omit(format!("the payload `{text}` as markup"), MARKUP);
+        }
         if !like_json {
             return Ok((Some("body"), json!(self.template(text)?)));
         }
@@ -214,9 +225,17 @@ impl<'r> TemplateWriter<'r> {
         let mut template = String::new();
         for part in parts {
             match part {
+                PayloadPart::Text(_) | PayloadPart::Placeholder(_)
+                    if self.blocks.discards_text() => {}
                 PayloadPart::Text(text) => template += &literal(text),
                 PayloadPart::Placeholder(inside) => match self.expression(inside, typed) {
-                    Some(expression) => template += &format!("{{{{ {expression} }}}}"),
+                    Some(expression) => {
+                        // A dash removes the white space beside the value, in both languages.
+                        let dash = |trims: bool| if trims { "-" } else { "" };
+                        let left = dash(inside.starts_with('-'));
+                        let right = dash(inside.ends_with('-'));
+                        template += &format!("{{{{{left} {expression} {right}}}}}");
+                    }
                     None => template += &literal(&format!("[{}]", inside.trim())),
                 },
                 PayloadPart::Tag(inside) => template += &self.tag(inside)?,

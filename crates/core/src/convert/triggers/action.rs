@@ -13,6 +13,7 @@ use crate::convert::placeholder::{EventActor, EventComment, EventContents, Paylo
 use crate::convert::triggers::fetched::guard_steps;
 use crate::convert::triggers::meaning::{COMMENT, CREATED};
 use crate::convert::triggers::own_change;
+use crate::convert::triggers::terraform;
 use crate::convert::triggers::ticket_change::TicketChange;
 use crate::convert::triggers::update_events::EventCoverage;
 
@@ -115,7 +116,11 @@ impl TriggerSteps {
             let why = "a request has no subject; add it to the body of the step";
             self.omitted.push(Omission::new(what, why, at));
         }
-        let payload = match Payload::read(payload, &contents(coverage, written)) {
+        let read = match payload {
+            Some(payload) if terraform::refers(action, payload) => Err(terraform::REFERS.into()),
+            payload => Payload::read(payload, &contents(coverage, written)),
+        };
+        let payload = match read {
             Ok(payload) => payload,
             Err(why) => {
                 let text = payload.map(original).unwrap_or_default();
@@ -149,11 +154,23 @@ impl TriggerSteps {
         }
         self.note(payload.notes);
         self.records.extend(payload.records);
-        let configure = format!(
-            "vars.{variable}: the address of the {kind} `{id}` (if its method is not POST, also write `method` in the step)"
-        );
-        if !self.configure.contains(&configure) {
-            self.configure.push(configure);
+        let hint = match kind {
+            "target" => {
+                "a target may send the text as a parameter: then write `query` or `form` instead of `body`"
+            }
+            _ => "if its method is not POST, also write `method` in the step",
+        };
+        self.configure(format!(
+            "vars.{variable}: the address of the {kind} `{id}` ({hint})"
+        ));
+        for line in payload.configure {
+            self.configure(line);
+        }
+    }
+
+    fn configure(&mut self, line: String) {
+        if !self.configure.contains(&line) {
+            self.configure.push(line);
         }
     }
 
@@ -169,6 +186,9 @@ impl TriggerSteps {
     fn assemble(&mut self, coverage: &EventCoverage, written: &WrittenFields) {
         let notes = std::mem::take(&mut self.change.notes);
         self.note(notes);
+        for line in std::mem::take(&mut self.change.configure) {
+            self.configure(line);
+        }
         let change = self.change.step();
         if change.is_none() && self.notify.is_empty() {
             return;

@@ -133,8 +133,6 @@ const fn attribute(
 }
 
 const BY_STEP: &str = "events do not contain it; fetch it with a step (`http: { connection: zendesk, path: /api/v2/… }`) and stop with a guard (`- when: { steps.NAME.body.…: … }`)";
-const REFERENCE: &str =
-    "it refers to another resource of the Terraform file, whose id is not known here";
 const SCHEDULE: &str = "business hours are not supported yet";
 
 /// The field with the name.
@@ -167,7 +165,6 @@ pub fn find(name: &str) -> TriggerField {
         "agent_stations" => TriggerField::Count("assignee_stations"),
         "group_stations" => TriggerField::Count("group_stations"),
         "current_via_id" => TriggerField::UpdateChannel,
-        _ if name.contains("${") => TriggerField::NotInEvents(REFERENCE),
         _ => TriggerField::NotInEvents(BY_STEP),
     }
 }

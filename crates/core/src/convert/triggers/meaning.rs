@@ -7,14 +7,13 @@ use crate::convert::clause::Clause;
 use crate::convert::triggers::fetched::FetchedTest;
 use crate::convert::triggers::field;
 use crate::convert::triggers::field::{Attribute, AttributeKind, TriggerField};
+use crate::convert::triggers::terraform;
 use crate::convert::triggers::text_match;
 
 pub const COMMENT: &str = "ticket.CommentAdded";
 pub const CREATED: &str = "ticket.TicketCreated";
 pub const CUSTOM: &str = "ticket.CustomFieldChanged";
 pub const TAGS: &str = "ticket.TagsChanged";
-
-const REFERENCE: &str = "its value is a reference in the Terraform file; write the value there";
 
 /// A condition as written in the trigger.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +22,8 @@ pub struct TriggerCondition {
     pub operator: String,
     pub value: Value,
     pub at: String,
+    /// A part of it refers to another resource of a Terraform file.
+    is_reference: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +73,7 @@ impl TriggerCondition {
             operator: operator.to_owned(),
             value: value.cloned().unwrap_or(Value::Null),
             at,
+            is_reference: terraform::refers(item, item),
         }
     }
 
@@ -87,8 +89,8 @@ impl TriggerCondition {
     }
 
     pub fn meaning(&self) -> Meaning {
-        if self.value.to_string().contains("${") {
-            return Meaning::Unknown(REFERENCE.into());
+        if self.is_reference {
+            return Meaning::Unknown(terraform::REFERS.into());
         }
         let meaning = match field::find(&self.field) {
             TriggerField::Attribute(attribute) => self.of_attribute(attribute),

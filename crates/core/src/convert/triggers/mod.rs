@@ -43,17 +43,21 @@ pub fn convert(triggers: Triggers<'_>, names: &mut NameAllocator) -> Conversion 
 }
 
 impl Trigger<'_> {
-    /// What the trigger's resource has besides the trigger.
-    fn template_omissions(&self) -> Vec<Omission> {
-        let keys = ["count", "for_each", "dynamic"].into_iter();
-        let found = keys.filter(|key| self.body.get(*key).is_some_and(|value| !value.is_null()));
-        found
-            .map(|key| {
-                let why =
-                    "the Terraform resource stands for several triggers; the rule is one of them";
-                Omission::new(format!("`{key}`"), why, self.location(key))
-            })
-            .collect()
+    /// What the resource of a trigger in Terraform has that no rule can have.
+    fn resource_omissions(&self) -> Vec<Omission> {
+        let omission = |key: &str, why: &str| {
+            let has = self.body.get(key).is_some_and(|value| !value.is_null());
+            has.then(|| Omission::new(format!("`{key}`"), why, self.location(key)))
+        };
+        let several = "the Terraform resource is several triggers; the rule is one of them";
+        let mut omitted: Vec<Omission> = ["count", "for_each", "dynamic"]
+            .iter()
+            .filter_map(|key| omission(key, several))
+            .collect();
+        if self.body.get("active").is_some_and(Value::is_string) {
+            omitted.extend(omission("active", terraform::REFERS));
+        }
+        omitted
     }
 
     fn conditions(&self, list: &str) -> Vec<TriggerCondition> {
@@ -104,7 +108,7 @@ impl Trigger<'_> {
             return Err(omitted);
         }
         let name = names.allocate(self.title(), default);
-        let mut omitted = self.template_omissions();
+        let mut omitted = self.resource_omissions();
         omitted.extend(coverage.omitted.iter().cloned());
         omitted.extend(steps.omitted.iter().cloned());
         let mode = match (self.is_active(), omitted.is_empty()) {

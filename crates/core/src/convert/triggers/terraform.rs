@@ -11,6 +11,18 @@ pub const RESOURCE: &str = "zendesk_trigger";
 
 pub const SYNTAX: &str = "the file is read as Terraform because it has a resource `zendesk_trigger`; correct it with `terraform validate`";
 
+pub const REFERS: &str =
+    "it refers to another part of the Terraform configuration; write the value there";
+
+/// The key of a condition or action that refers to another part of the configuration. In other exports, `${` is
+/// plain text.
+const REFERENCE: &str = "terraform_reference";
+
+/// Whether a part of a condition or action of a Terraform file is a reference.
+pub fn refers(item: &Value, part: &Value) -> bool {
+    item.get(REFERENCE).is_some() && part.to_string().contains("${")
+}
+
 /// Whether the text is HCL with triggers.
 pub fn is_hcl(text: &str) -> bool {
     let begins = text.trim_start();
@@ -40,14 +52,30 @@ fn trigger(resource: &Value) -> Value {
         Value::Array(_) | Value::Null => value.clone(),
         single => json!([single]),
     };
+    let conditions = |value: &Value| match list(value) {
+        Value::Array(items) => items.iter().map(marked).collect(),
+        other => other,
+    };
     let mut trigger = Map::new();
     for (key, value) in body {
         match key.as_str() {
-            "all" | "any" => trigger.insert(key.clone(), list(value)),
+            "all" | "any" => trigger.insert(key.clone(), conditions(value)),
+            "conditions" => {
+                let mut lists = value.clone();
+                for key in ["all", "any"] {
+                    if let Some(list) = lists.get_mut(key) {
+                        *list = conditions(list);
+                    }
+                }
+                trigger.insert(key.clone(), lists)
+            }
             "action" | "actions" => {
                 let actions = list(value);
                 let actions = actions.as_array().into_iter().flatten().map(action);
-                trigger.insert("actions".into(), actions.collect())
+                trigger.insert(
+                    "actions".into(),
+                    actions.map(|action| marked(&action)).collect(),
+                )
             }
             _ => trigger.insert(key.clone(), value.clone()),
         };
@@ -56,6 +84,16 @@ fn trigger(resource: &Value) -> Value {
         trigger.entry("all").or_insert_with(|| json!([]));
     }
     Value::Object(trigger)
+}
+
+/// The item, marked if it refers to another part of the configuration.
+fn marked(item: &Value) -> Value {
+    let mut item = item.clone();
+    let refers = item.to_string().contains("${");
+    if let (true, Value::Object(map)) = (refers, &mut item) {
+        map.insert(REFERENCE.into(), Value::Bool(true));
+    }
+    item
 }
 
 /// An action whose list is written as JSON in a text.

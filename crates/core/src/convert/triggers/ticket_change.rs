@@ -9,6 +9,7 @@ use crate::convert::placeholder::written::{FieldWrite, STEP, WrittenFields, Writ
 use crate::convert::placeholder::{EventContents, PayloadOmission, TemplateWriter};
 use crate::convert::triggers::field::{self, AttributeKind, TriggerField};
 use crate::convert::triggers::meaning::{COMMENT, CUSTOM, TAGS};
+use crate::convert::triggers::terraform;
 
 const SECOND_COMMENT: &str = "one request adds one comment; write a second step";
 const AUDIENCE: &str =
@@ -24,6 +25,7 @@ pub struct TicketChange {
     /// What its templates read.
     pub records: BTreeSet<DeskRecord>,
     pub notes: Vec<String>,
+    pub configure: Vec<String>,
     /// Who reads the comments of the actions, where an action of its own says so.
     audience: Option<CommentAudience>,
 }
@@ -76,8 +78,8 @@ impl TicketChange {
         reading: &EventContents<'_>,
     ) -> Result<Vec<PayloadOmission>, String> {
         let value = action.get("value").unwrap_or(&Value::Null);
-        if value.to_string().contains("${") {
-            return Err("its value is a reference in the Terraform file".into());
+        if terraform::refers(action, action) {
+            return Err(terraform::REFERS.into());
         }
         match field {
             "set_tags" => {
@@ -275,6 +277,7 @@ impl TicketChange {
         let payload = writer.finish((None, Value::Null));
         self.records.extend(payload.records);
         self.notes.extend(payload.notes);
+        self.configure.extend(payload.configure);
         Ok((template, payload.omitted))
     }
 
