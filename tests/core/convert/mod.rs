@@ -3,6 +3,7 @@
 mod bundles;
 mod samples;
 mod triggers;
+mod updates;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -39,19 +40,21 @@ fn shown(conversion: &Conversion) -> String {
 fn configuration(conversion: &Conversion) -> Config {
     let wanted = conversion.rules.iter().flat_map(|rule| &rule.configure);
     let names: BTreeSet<&str> = wanted
-        .map(|line| {
-            let (name, _) = line.split_once(": ").expect("a name first");
-            name.strip_prefix("vars.").expect("a variable")
-        })
+        .map(|line| line.split_once(": ").expect("a name first").0)
         .collect();
-    let vars: String = names
-        .iter()
-        .map(|name| format!("  {name}: https://hook.example/a\n"))
-        .collect();
-    let text = match vars.as_str() {
-        "" => String::new(),
-        vars => format!("vars:\n{vars}"),
+    let of = |start: &str, value: &str| -> String {
+        let names = names.iter().filter_map(|name| name.strip_prefix(start));
+        let lines: String = names.map(|name| format!("  {name}: {value}\n")).collect();
+        match lines.as_str() {
+            "" => lines,
+            _ => format!("{}:\n{lines}", start.trim_end_matches('.')),
+        }
     };
+    let text = of("vars.", "https://hook.example/a")
+        + &of(
+            "connections.",
+            "{ base_url: https://desk.zendesk.example, actor_id: 361100 }",
+        );
     rules::config(&text)
 }
 

@@ -277,13 +277,6 @@ fn a_converted_trigger_fires_for_the_updates_that_it_was_made_for() {
             json!({"ticket.group_id": 2290114}),
             true,
         ),
-        (
-            "alternatives",
-            "group-or-customer-when-new",
-            "ticket-created",
-            json!({"ticket.group_id": 1}),
-            false,
-        ),
     ] {
         let (_, set) = sets.iter().find(|(name, _)| *name == case).expect("a case");
         let named = |found: &Arc<Rule>| found.name == rule;
