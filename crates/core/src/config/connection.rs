@@ -12,7 +12,7 @@ use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, duration, keyword, mapping, text};
 use crate::document::{Entry, Node};
-use crate::flow::step::AuthTemplate;
+use crate::flow::call::AuthTemplate;
 use crate::language::resolver::NameResolver;
 use crate::language::template::{Escape, Template};
 

@@ -4,17 +4,23 @@
 use std::sync::Arc;
 
 use crate::bundle::{Bundle, SpannedText};
+use crate::compile::flow::action::{ActionSpec, CallKeys};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::suggest;
-use crate::flow::control::{JqInput, JqStep, SettingsAccess};
+use crate::flow::call::{JqInput, JqStep, SettingsAccess};
 use crate::flow::jq::check_program;
 use crate::flow::step::Action;
 use crate::language::resolver::NameResolver;
 use crate::language::template::json::JsonTemplate;
 use crate::language::template::placeholder::placeholders;
 use crate::language::template::{Escape, Template};
+
+/// Only bundles access settings.
+impl CallKeys for SettingsAccess {
+    const ACTIONS: &'static [ActionSpec] = &[];
+}
 
 pub const JQ: &str = "zis:common:transform:Jq";
 pub const LOAD: &str = "zis:common:action:LoadConfig";

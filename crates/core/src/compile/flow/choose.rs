@@ -2,16 +2,31 @@
 //! Reports branches without steps, and warns about unreachable branches.
 
 use crate::compile::compiler::Compiler;
+use crate::compile::flow::action::ActionSpec;
 use crate::compile::flow::lower_steps;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
 use crate::document::decode::Decode;
+use crate::document::vocabulary::keyword;
 use crate::document::{Node, Yaml};
 use crate::flow::control::{Branch, BranchTarget, Choose};
-use crate::flow::step::Flow;
-use crate::flow::vocabulary::BRANCH;
+use crate::flow::step::{Action, Flow};
+use crate::flow::vocabulary::{BRANCH, choose};
 use crate::language::condition::Condition;
+use crate::language::names::StepOutput;
 
-pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Choose> {
+pub const CHOOSE: ActionSpec = ActionSpec {
+    output: |_| StepOutput::Inner,
+    ..ActionSpec::new(
+        &[keyword(
+            "choose",
+            "Runs the first branch whose `when` holds; if none does, the flow continues with the next step. The result is that of the last step that ran.",
+            choose,
+        )],
+        |node, _, cx| lower(node, cx).map(|choose| Action::Choose(Box::new(choose))),
+    )
+};
+
+fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Choose> {
     let items = match &node.value {
         Yaml::List(items) if !items.is_empty() => items,
         Yaml::List(_) | Yaml::Null => {

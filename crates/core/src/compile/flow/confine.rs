@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::size;
-use crate::flow::call_template::CallTemplate;
+use crate::flow::call::CallTemplate;
 use crate::flow::confinement::Confinement;
 use crate::flow::limits::MAX_PROCESSES;
 use crate::flow::step::Action;

@@ -4,16 +4,63 @@
 use std::path::Path;
 
 use crate::compile::compiler::Compiler;
+use crate::compile::flow::action::{
+    ActionSpec, AfterCrash, CallDefaults, CallKeys, Synonym, attempt_output,
+};
 use crate::compile::flow::script;
+use crate::compile::flow::settings::COMMAND_TIMEOUT;
 use crate::diagnostic::{Code, Report};
 use crate::document::decode::Decode;
+use crate::document::vocabulary::Keyword;
 use crate::document::{Node, Yaml};
-use crate::flow::step::ExecTemplate;
-use crate::flow::vocabulary::command::EXEC;
+use crate::flow::call::ExecTemplate;
+use crate::flow::step::{Action, OnCrash};
+use crate::flow::vocabulary::command::{EXEC, EXEC_ACTION, SHELL_ACTION};
 use crate::language::resolver::NameResolver;
 use crate::language::template::{Escape, Template};
+use crate::run::retry::RetryPolicy;
 
-pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
+impl CallKeys for ExecTemplate {
+    const ACTIONS: &'static [ActionSpec] = &[
+        ActionSpec {
+            inner: Some(&EXEC),
+            synonyms: &[Synonym {
+                keys: &["run", "cmd", "command", "program"],
+                help: "write `exec: [program, argument]`",
+            }],
+            ..command(&[EXEC_ACTION], |node, _, cx| {
+                lower(node, cx).map(Action::from)
+            })
+        },
+        ActionSpec {
+            synonyms: &[Synonym {
+                keys: &["script", "bash", "sh"],
+                help: "write `shell:` for a script, or `exec: [program, argument]`",
+            }],
+            ..command(&[SHELL_ACTION], |node, _, cx| {
+                lower_shell(node, cx).map(Action::from)
+            })
+        },
+    ];
+}
+
+/// What both ways to write a command have. A command has no protection against running twice.
+const fn command(
+    words: &'static [Keyword],
+    lower: fn(&Node, &Node, &mut Compiler<'_>) -> Option<Action>,
+) -> ActionSpec {
+    ActionSpec {
+        output: |keep| attempt_output(keep, &["status", "stdout", "stderr", "body", "truncated"]),
+        call: Some(CallDefaults {
+            retry: RetryPolicy::of_commands,
+            timeout: |_, _| COMMAND_TIMEOUT,
+            after_crash: AfterCrash::Chosen(OnCrash::Hold),
+        }),
+        ..ActionSpec::new(words, lower)
+    }
+}
+
+fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
     match &node.value {
         Yaml::List(_) => Some(ExecTemplate {
             argv: lower_argv(node, &mut cx.names)?,
@@ -139,7 +186,7 @@ fn lower_env(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String, T
 }
 
 /// Lowers `shell` to a command that runs `/bin/sh -c SCRIPT`.
-pub fn lower_shell(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
+fn lower_shell(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
     let script = match &node.value {
         Yaml::Text(script) if !script.trim().is_empty() => script.clone(),
         Yaml::Text(_) => {

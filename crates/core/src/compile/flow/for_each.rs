@@ -1,15 +1,19 @@
 //! Lowers `for_each` of a step with `as`, `concurrency`, `on_failure` and `flow`.
 //! Reports paths that are known not to be a list, and item names that are already in use.
 
+use serde_json::{Value, json};
+
 use crate::compile::compiler::Compiler;
+use crate::compile::flow::action::{ActionSpec, name};
 use crate::compile::flow::lower_steps;
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
+use crate::document::vocabulary::{keyword, steps, text};
 use crate::document::{Node, Yaml};
 use crate::event::catalogue::field_type::FieldType;
 use crate::flow::control::{ForEach, OnFailure};
 use crate::flow::limits::MAX_CONCURRENCY;
-use crate::flow::step::Flow;
+use crate::flow::step::{Action, Flow};
 use crate::language::event_fields::FieldCheck;
 use crate::language::names::{Local, LocalType, StepOutput};
 use crate::language::resolver::NameResolver;
@@ -38,7 +42,37 @@ const TEMPLATE_KEYWORDS: [&str; 10] = [
     "true", "false", "none", "not", "and", "or", "in", "is", "if", "else",
 ];
 
-pub fn lower(list: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<ForEach> {
+pub const FOR_EACH: ActionSpec = ActionSpec {
+    output: |_| StepOutput::List,
+    required: |key| json!({"required": [key, "flow"], "properties": {"flow": steps()}}),
+    ..ActionSpec::new(
+        &[
+            keyword(
+                "for_each",
+                "Runs the steps under `flow` for each item of the list at this path. The result is the list of their results.",
+                text,
+            ),
+            keyword(
+                "as",
+                "The name of the item in the steps of a `for_each`. Default: `item`.",
+                name,
+            ),
+            keyword(
+                "concurrency",
+                "The number of items of a `for_each` that are processed in parallel. Default: 1.",
+                concurrency,
+            ),
+            keyword(
+                "on_failure",
+                "Whether a `for_each` stops at the first item that fails (`stop`) or continues with the others (`continue`). Default: `stop`.",
+                on_failure,
+            ),
+        ],
+        |list, step, cx| lower(list, step, cx).map(|each| Action::Each(Box::new(each))),
+    )
+};
+
+fn lower(list: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<ForEach> {
     let items = lower_items(list, &mut cx.names);
     let name = lower_name(step, list.at, &mut cx.names);
     let concurrency = match step.get("concurrency") {
@@ -232,4 +266,12 @@ fn lower_flow(step: &Node, at: Span, local: Local, cx: &mut Compiler<'_>) -> Opt
         cx.names.in_scope.locals.push(local);
         lower_steps(flow, "flow", cx)
     })
+}
+
+fn concurrency() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": MAX_CONCURRENCY, "default": 1})
+}
+
+fn on_failure() -> Value {
+    json!({"enum": ["stop", "continue"], "default": "stop"})
 }

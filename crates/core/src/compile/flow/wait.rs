@@ -3,20 +3,36 @@
 
 use std::time::Duration;
 
+use crate::compile::flow::action::ActionSpec;
 use crate::compile::flow::for_each::lower_path;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::duration;
+use crate::document::vocabulary::keyword;
 use crate::document::{Node, Yaml};
 use crate::event::catalogue::field_type::FieldType;
 use crate::flow::control::Wait;
 use crate::flow::limits::MAX_RUN_TIME;
-use crate::flow::vocabulary::WAIT;
+use crate::flow::step::Action;
+use crate::flow::vocabulary::{WAIT, wait};
 use crate::language::event_fields::FieldCheck;
+use crate::language::names::StepOutput;
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
 
-pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Wait> {
+pub const ACTION: ActionSpec = ActionSpec {
+    output: |_| StepOutput::Keys(&[]),
+    ..ActionSpec::new(
+        &[keyword(
+            "wait",
+            "Waits for a duration, or until the time at a path. Other runs continue meanwhile.",
+            wait,
+        )],
+        |node, _, cx| lower(node, &mut cx.names).map(Action::Wait),
+    )
+};
+
+fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Wait> {
     match &node.value {
         Yaml::Map(_) => lower_until(node, names).map(Wait::Until),
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) => {

@@ -4,8 +4,22 @@
 use serde_json::{Value, json};
 
 use crate::document::size;
-use crate::document::vocabulary::{Vocabulary, boolean, duration, keyword, mapping, text};
+use crate::document::vocabulary::{Keyword, Vocabulary, boolean, duration, keyword, mapping, text};
 use crate::flow::limits::MAX_PROCESSES;
+
+/// The key of a program with arguments.
+pub const EXEC_ACTION: Keyword = keyword(
+    "exec",
+    "Runs a program with arguments, without a shell. The result has `status`, `stdout` and `stderr`.",
+    exec,
+);
+
+/// The key of a script.
+pub const SHELL_ACTION: Keyword = keyword(
+    "shell",
+    "Runs a shell script, which reads the event from its environment and standard input. The script must not contain templates.",
+    text,
+);
 
 /// The keys under `exec`, if it is not a list of arguments.
 pub const EXEC: Vocabulary = Vocabulary {
@@ -72,7 +86,7 @@ pub const CONFINE: Vocabulary = Vocabulary {
     ],
 };
 
-pub fn exec() -> Value {
+fn exec() -> Value {
     json!({"oneOf": [argv(), EXEC.schema(&["argv"])]})
 }
 

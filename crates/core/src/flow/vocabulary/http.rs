@@ -3,8 +3,15 @@
 
 use serde_json::{Value, json};
 
-use crate::document::vocabulary::{Vocabulary, anything, keyword, mapping, text};
+use crate::document::vocabulary::{Keyword, Vocabulary, anything, keyword, mapping, text};
 use crate::flow::limits::MAX_REDIRECTS;
+
+/// The key of the action.
+pub const ACTION: Keyword = keyword(
+    "http",
+    "Sends an HTTP request. The result has `status`, `headers` and `body`.",
+    http,
+);
 
 /// The methods that a request may have.
 pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -59,7 +66,7 @@ pub const HTTP: Vocabulary = Vocabulary {
     ],
 };
 
-pub fn http() -> Value {
+fn http() -> Value {
     let mut schema = HTTP.schema(&[]);
     schema["oneOf"] = json!([
         {"required": ["url"]},
