@@ -191,6 +191,11 @@ pub trait Report {
         });
     }
 
+    /// Reports a value that is not valid where it is written.
+    fn invalid(&mut self, at: Span, message: impl Into<String>, help: &str) {
+        self.error(Code::InvalidValue, at, message, help);
+    }
+
     fn warning(
         &mut self,
         code: Code,

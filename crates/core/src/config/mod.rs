@@ -332,7 +332,7 @@ fn lower_secret(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SecretSo
     let entries = diagnostics.entries(&entry.value, &SECRET)?;
     let [source] = entries else {
         let message = format!("the secret `{}` takes one of env, file", entry.key);
-        diagnostics.error(Code::InvalidValue, entry.value.at, message, help);
+        diagnostics.invalid(entry.value.at, message, help);
         return None;
     };
     let text = diagnostics.text(&source.value, &source.key)?;
@@ -355,7 +355,7 @@ fn lower_types(node: &Node, diagnostics: &mut Diagnostics) -> Vec<EventType> {
             Err(error) => {
                 let message = format!("not an event type: {error}");
                 let help = "a type has source, name, display, webhook, codes, groups, summary, fields, open";
-                diagnostics.error(Code::InvalidValue, item.at, message, help);
+                diagnostics.invalid(item.at, message, help);
             }
         }
     }

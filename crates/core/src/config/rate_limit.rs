@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, duration, keyword};
+use crate::document::vocabulary::{Vocabulary, duration, words};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
@@ -18,10 +18,10 @@ pub struct RateLimit {
 
 pub const RATE: Vocabulary = Vocabulary {
     name: "`rate_limit`",
-    words: &[
-        keyword("limit", "The number of requests that may be sent.", limit),
-        keyword("in", "The period in which they are counted.", duration),
-    ],
+    words: words! {
+        "limit" limit => "The number of requests that may be sent.";
+        "in" duration => "The period in which they are counted.";
+    },
 };
 
 const MAX_REQUESTS: u64 = 1_000_000;
@@ -55,7 +55,7 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<RateLimit> {
     let time = time?;
     if time < Duration::from_millis(100) || time / limit > MAX_INTERVAL {
         let message = "`in` is at least 100ms, and at most an hour for each request";
-        diagnostics.error(Code::InvalidValue, within.at, message, HELP);
+        diagnostics.invalid(within.at, message, HELP);
         return None;
     }
     Some(RateLimit {

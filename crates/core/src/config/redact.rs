@@ -32,7 +32,7 @@ fn path(node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) -> Op
     let help = "write paths such as `comment.body`; `flowtrigger events TYPE` lists them";
     let Ok(path) = Path::parse(&text) else {
         let message = format!("`{text}` is not a field");
-        diagnostics.error(Code::InvalidValue, node.at, message, help);
+        diagnostics.invalid(node.at, message, help);
         return None;
     };
     let message = match &path.route {
@@ -55,7 +55,7 @@ fn path(node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) -> Op
             format!("`{text}` can have several results, and `redact` takes single fields")
         }
     };
-    diagnostics.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.invalid(node.at, message, help);
     None
 }
 

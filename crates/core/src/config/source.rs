@@ -7,7 +7,7 @@ use crate::config::verification;
 use crate::config::verification::Verification;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, anything, keyword, text};
+use crate::document::vocabulary::{Vocabulary, anything, text, words};
 use crate::document::{Entry, Node};
 use crate::event::format::DECODERS;
 use crate::event::format::custom::CustomFormat;
@@ -34,49 +34,20 @@ pub enum SourceFormat {
 
 pub const SOURCE: Vocabulary = Vocabulary {
     name: "a source",
-    words: &[
-        keyword(
-            "path",
-            "The URL path to which its events are posted. Default: `/events/NAME`.",
-            text,
-        ),
-        keyword(
-            "verify",
-            "How senders are verified: `zendesk`, `upmind`, `standard_webhooks`, `github`, `bearer`, or a mapping. `none` accepts every sender.",
-            verification::schema,
-        ),
-        keyword(
-            "secrets",
-            "The names of the secrets that senders use; two while one is being replaced. `send` and `sign` use the first.",
-            verification::secrets_schema,
-        ),
-        keyword(
-            "decoder",
-            "The format of the events: `support` (Zendesk), `upmind`, or `json` for a body that you describe here.",
-            text,
-        ),
-        keyword(
-            "event_source",
-            "The name that rules use. Default: the name of the entry.",
-            text,
-        ),
-        keyword(
-            "event_type",
-            "The event type: a constant, or `{ path: … }` in the body.",
-            anything,
-        ),
-        keyword(
-            "id",
-            "The path of the event id. Default: a hash of the body, so equal bodies are one event.",
-            text,
-        ),
-        keyword(
-            "key",
-            "The path of the event's key, usually the ticket id.",
-            text,
-        ),
-        keyword("time", "The path of the event's time.", text),
-    ],
+    words: words! {
+        "path" text => "The URL path to which its events are posted. Default: `/events/NAME`.";
+        "verify" verification::schema =>
+            "How senders are verified: `zendesk`, `upmind`, `standard_webhooks`, `github`, `bearer`, or a mapping. `none` accepts every sender.";
+        "secrets" verification::secrets_schema =>
+            "The names of the secrets that senders use; two while one is being replaced. `send` and `sign` use the first.";
+        "decoder" text =>
+            "The format of the events: `support` (Zendesk), `upmind`, or `json` for a body that you describe here.";
+        "event_source" text => "The name that rules use. Default: the name of the entry.";
+        "event_type" anything => "The event type: a constant, or `{ path: … }` in the body.";
+        "id" text => "The path of the event id. Default: a hash of the body, so equal bodies are one event.";
+        "key" text => "The path of the event's key, usually the ticket id.";
+        "time" text => "The path of the event's time.";
+    },
 };
 
 impl EventSource {
@@ -143,7 +114,7 @@ fn lower_format(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SourceFo
         };
         let message = format!("`{key}` has no effect: the format of `{source}` is built in");
         let help = "remove it, or describe your own format with `decoder: json`";
-        diagnostics.error(Code::InvalidValue, found.key_at, message, help);
+        diagnostics.invalid(found.key_at, message, help);
     }
     Some(SourceFormat::BuiltIn(source))
 }
@@ -176,7 +147,7 @@ fn decoder(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<&'stat
                 "zendesk" | "zis" => "Zendesk's events are read by `decoder: support`",
                 _ => "with `json` you describe the body: `event_type`, `id`, `key`, `time`",
             };
-            diagnostics.error(Code::InvalidValue, node.at, message, help);
+            diagnostics.invalid(node.at, message, help);
             None
         }
     }
@@ -203,6 +174,6 @@ fn lower_path(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     } else {
         return Some(path);
     };
-    diagnostics.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.invalid(node.at, message, help);
     None
 }

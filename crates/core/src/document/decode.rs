@@ -63,8 +63,7 @@ pub trait Decode: Report {
         let parsed = node.as_text().and_then(duration::parse);
         if parsed.is_none() {
             let message = format!("`{key}` takes a duration");
-            self.error(
-                Code::InvalidValue,
+            self.invalid(
                 node.at,
                 message,
                 "write a number and a unit: 500ms, 30s, 5m, 24h, 4d",
@@ -81,7 +80,7 @@ pub trait Decode: Report {
         if number.is_none() {
             let (least, most) = (range.start(), range.end());
             let message = format!("`{key}` takes a whole number from {least} to {most}");
-            self.error(Code::InvalidValue, node.at, message, "");
+            self.invalid(node.at, message, "");
         }
         number
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, keyword, mapping, text};
+use crate::document::vocabulary::{Vocabulary, mapping, text, words};
 use crate::document::{Entry, Node, Yaml};
 use crate::flow::simulate::Mock;
 use crate::language::resolver::NameResolver;
@@ -52,46 +52,20 @@ pub enum TestEvent {
 /// The keys of a rule test.
 pub const TEST: Vocabulary = Vocabulary {
     name: "a test",
-    words: &[
-        keyword("name", "What the test shows, in one sentence.", text),
-        keyword(
-            "rule",
-            "The rule under test, if the file has several.",
-            text,
-        ),
-        keyword(
-            "event",
-            "The event: a path relative to this file, or the event itself.",
-            event,
-        ),
-        keyword("set", "Changes to the event, as path and value.", mapping),
-        keyword("expect", "`match` or `no match`.", expect),
-        keyword(
-            "because",
-            "The path of the predicate that prevents the match.",
-            text,
-        ),
-        keyword(
-            "now",
-            "The time at which the run starts. Default: the time of the event.",
-            text,
-        ),
-        keyword(
-            "mock",
-            "The result of each step, by step name: a reply, a failure, or a list with one entry per attempt.",
-            mapping,
-        ),
-        keyword(
-            "steps",
-            "What each step must send, by step name. Keys that are not listed may have any value.",
-            mapping,
-        ),
-        keyword(
-            "ends",
-            "How the run must end: `done`, `skipped` or `dead`.",
-            ends,
-        ),
-    ],
+    words: words! {
+        "name" text => "What the test shows, in one sentence.";
+        "rule" text => "The rule under test, if the file has several.";
+        "event" event => "The event: a path relative to this file, or the event itself.";
+        "set" mapping => "Changes to the event, as path and value.";
+        "expect" expect => "`match` or `no match`.";
+        "because" text => "The path of the predicate that prevents the match.";
+        "now" text => "The time at which the run starts. Default: the time of the event.";
+        "mock" mapping =>
+            "The result of each step, by step name: a reply, a failure, or a list with one entry per attempt.";
+        "steps" mapping =>
+            "What each step must send, by step name. Keys that are not listed may have any value.";
+        "ends" ends => "How the run must end: `done`, `skipped` or `dead`.";
+    },
 };
 
 fn event() -> Value {
@@ -122,12 +96,7 @@ pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<RuleTest> {
     if let (Some(Expected::Match), Some((_, at))) = (expect, &because) {
         let help =
             "`because` names the predicate that prevents the match; use it with `expect: no match`";
-        names.error(
-            Code::InvalidValue,
-            *at,
-            "`because` beside `expect: match`",
-            help,
-        );
+        names.invalid(*at, "`because` beside `expect: match`", help);
     }
     if expect == Some(Expected::NoMatch) {
         reject_run_keys(node, names.diagnostics);
@@ -172,7 +141,7 @@ fn reject_run_keys(node: &Node, diagnostics: &mut Diagnostics) {
         if matches!(entry.key.as_str(), "steps" | "mock" | "ends" | "now") {
             let message = format!("`{}` beside `expect: no match` tests nothing", entry.key);
             let help = "a rule that does not match runs no step; remove it, or expect a match";
-            diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
+            diagnostics.invalid(entry.key_at, message, help);
         }
     }
 }
@@ -214,12 +183,7 @@ fn lower_expect(node: &Node, diagnostics: &mut Diagnostics) -> Option<Expected> 
         Some("no match") => Some(Expected::NoMatch),
         _ => {
             let help = "write `expect: match` or `expect: no match`";
-            diagnostics.error(
-                Code::InvalidValue,
-                expect.at,
-                "`expect` takes match or no match",
-                help,
-            );
+            diagnostics.invalid(expect.at, "`expect` takes match or no match", help);
             None
         }
     }
@@ -232,7 +196,7 @@ fn lower_now(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Timest
     let parsed = now.as_text().and_then(|text| text.parse().ok());
     if parsed.is_none() {
         let help = "write it as 2026-03-01T09:00:00Z";
-        diagnostics.error(Code::InvalidValue, now.at, "`now` takes a time", help);
+        diagnostics.invalid(now.at, "`now` takes a time", help);
     }
     parsed.map(Some)
 }
@@ -245,12 +209,7 @@ fn lower_ends(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<(Stri
         Some(state @ ("done" | "skipped" | "dead")) => Some(Some((state.to_owned(), ends.at))),
         _ => {
             let message = "`ends` takes done, skipped or dead";
-            diagnostics.error(
-                Code::InvalidValue,
-                ends.at,
-                message,
-                "these are the final states of a run",
-            );
+            diagnostics.invalid(ends.at, message, "these are the final states of a run");
             None
         }
     }

@@ -79,7 +79,7 @@ fn lower_method(action: &HttpAction, diagnostics: &mut Diagnostics) -> Option<&'
     if known.is_none() {
         let message = format!("unknown HTTP method `{}`", name.text);
         let help = format!("use one of {}", METHODS.join(", "));
-        diagnostics.error(Code::InvalidValue, name.at, message, &help);
+        diagnostics.invalid(name.at, message, &help);
     }
     known
 }
@@ -92,7 +92,7 @@ fn lower_headers(
     for pair in pairs {
         if let Some(help) = reserved_header(&pair.key.text) {
             let message = format!("the header `{}` cannot be set", pair.key.text);
-            diagnostics.error(Code::InvalidValue, pair.key.at, message, help);
+            diagnostics.invalid(pair.key.at, message, help);
             valid = false;
         }
         warn_about_secret(pair, diagnostics);

@@ -177,12 +177,7 @@ fn access(
     if scope.beginning().contains('*') {
         let (node, _) = find(parameters, "scope")?;
         let message = "a scope must be named in full";
-        diagnostics.error(
-            Code::InvalidValue,
-            node.at,
-            message,
-            "write the scope without `*`",
-        );
+        diagnostics.invalid(node.at, message, "write the scope without `*`");
         return None;
     }
     Some(Action::from(SettingsAccess {

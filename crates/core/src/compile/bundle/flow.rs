@@ -279,8 +279,7 @@ fn lower_path(
     };
     let Some(text) = &field.path else {
         let message = format!("`{key}: null` would remove the whole document");
-        diagnostics.error(
-            Code::InvalidValue,
+        diagnostics.invalid(
             field.at,
             message,
             "write the path of a part, or remove the key",

@@ -121,7 +121,7 @@ fn lower_path(
     if !text.starts_with('/') {
         let message = format!("invalid path `{text}`");
         let help = "start it with `/`, or write a complete URL under `url`";
-        diagnostics.error(Code::InvalidValue, node.at, message, help);
+        diagnostics.invalid(node.at, message, help);
         return None;
     }
     let base = connection.base_url.trim_end_matches('/');
@@ -147,12 +147,7 @@ fn lower_url(
     }
     let Some(connection) = connection else {
         let help = "write the host literally, or add a `connectionName`: then the request goes to the host of that connection";
-        diagnostics.error(
-            Code::InvalidValue,
-            node.at,
-            "event values can never form the host",
-            help,
-        );
+        diagnostics.invalid(node.at, "event values can never form the host", help);
         return None;
     };
     let origin = origin(connection);
@@ -161,7 +156,7 @@ fn lower_url(
         let help = format!(
             "write its path literally: `{origin}/…/{{{{$.id}}}}`; a value can be one segment of a path"
         );
-        diagnostics.error(Code::InvalidValue, node.at, message, &help);
+        diagnostics.invalid(node.at, message, &help);
         return None;
     }
     let message = format!(

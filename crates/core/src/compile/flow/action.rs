@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::compile::compiler::Compiler;
 use crate::compile::flow::{choose, flow_call, for_each, outcome, set, wait};
 use crate::document::Node;
-use crate::document::vocabulary::{Keyword, Vocabulary, duration, keyword, steps};
+use crate::document::vocabulary::{Keyword, Vocabulary, duration, keyword, steps, words};
 use crate::flow::call::KeepOutput;
 use crate::flow::step::{Action, OnCrash};
 use crate::flow::vocabulary::command::confine;
@@ -144,38 +144,20 @@ const NAME: Keyword = keyword(
 );
 
 /// The keys that a step may have beside those of its action.
-const SETTINGS: &[Keyword] = &[
-    keyword(
-        "retry",
-        "How often and after which delays a failed `http`, `exec` or `shell` is attempted again.",
-        retry,
-    ),
-    keyword(
-        "timeout",
-        "The maximum duration of one attempt. Default: for `http` the connection's `timeout` or else 10s, for commands 30s.",
-        duration,
-    ),
-    keyword(
-        "keep",
-        "The part of the result that later steps can read: all of it (`body`), its `status`, or `none`. Default: `body`.",
-        keep,
-    ),
-    keyword(
-        "on_crash",
-        "What happens after a crash to an `exec` or `shell` that was running: `hold` the run for a person, or `rerun` the command. Default: `hold`.",
-        on_crash,
-    ),
-    keyword(
-        "confine",
-        "Limits on the resources and files of an `exec` or `shell`. If one of them cannot be enforced, the command does not start.",
-        confine,
-    ),
-    keyword(
-        "catch",
-        "The steps that run when this step fails; then the run continues. `error.message` holds the reason.",
-        steps,
-    ),
-];
+const SETTINGS: &[Keyword] = words! {
+    "retry" retry =>
+        "How often and after which delays a failed `http`, `exec` or `shell` is attempted again.";
+    "timeout" duration =>
+        "The maximum duration of one attempt. Default: for `http` the connection's `timeout` or else 10s, for commands 30s.";
+    "keep" keep =>
+        "The part of the result that later steps can read: all of it (`body`), its `status`, or `none`. Default: `body`.";
+    "on_crash" on_crash =>
+        "What happens after a crash to an `exec` or `shell` that was running: `hold` the run for a person, or `rerun` the command. Default: `hold`.";
+    "confine" confine =>
+        "Limits on the resources and files of an `exec` or `shell`. If one of them cannot be enforced, the command does not start.";
+    "catch" steps =>
+        "The steps that run when this step fails; then the run continues. `error.message` holds the reason.";
+};
 
 /// The JSON Schema of one step.
 pub fn step_schema() -> Value {

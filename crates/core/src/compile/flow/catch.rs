@@ -3,7 +3,7 @@
 
 use crate::compile::compiler::Compiler;
 use crate::compile::flow::{FoundAction, lower_steps};
-use crate::diagnostic::{Code, Report};
+use crate::diagnostic::Report;
 use crate::document::{Node, Yaml};
 use crate::flow::control::{BranchTarget, Catch, ResultPath};
 use crate::flow::step::Flow;
@@ -39,7 +39,7 @@ pub fn lower_step_catch(
         && let Some(help) = action.spec.uncaught
     {
         let message = format!("`catch` has no effect beside `{}`", action.spec.key());
-        cx.error(Code::InvalidValue, catch.at, message, help);
+        cx.invalid(catch.at, message, help);
         return None;
     }
     let catch = Catch {
@@ -52,7 +52,7 @@ pub fn lower_step_catch(
 fn lower_catch_steps(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     if matches!(&node.value, Yaml::List(items) if items.is_empty()) {
         let help = "add a step; to continue after any failure write `catch: [{ set: failed }]`";
-        cx.error(Code::InvalidValue, node.at, "`catch` has no step", help);
+        cx.invalid(node.at, "`catch` has no step", help);
         return None;
     }
     cx.within(node.at, |cx| {

@@ -6,7 +6,7 @@ use crate::compile::flow::action::ActionSpec;
 use crate::compile::flow::lower_steps;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
 use crate::document::decode::Decode;
-use crate::document::vocabulary::keyword;
+use crate::document::vocabulary::words;
 use crate::document::{Node, Yaml};
 use crate::flow::control::{Branch, BranchTarget, Choose};
 use crate::flow::step::{Action, Flow};
@@ -17,11 +17,10 @@ use crate::language::names::StepOutput;
 pub const CHOOSE: ActionSpec = ActionSpec {
     output: |_| StepOutput::Inner,
     ..ActionSpec::new(
-        &[keyword(
-            "choose",
-            "Runs the first branch whose `when` holds; if none does, the flow continues with the next step. The result is that of the last step that ran.",
-            choose,
-        )],
+        words! {
+            "choose" choose =>
+                "Runs the first branch whose `when` holds; if none does, the flow continues with the next step. The result is that of the last step that ran.";
+        },
         |node, _, cx| lower(node, cx).map(|choose| Action::Choose(Box::new(choose))),
     )
 };
@@ -31,7 +30,7 @@ fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Choose> {
         Yaml::List(items) if !items.is_empty() => items,
         Yaml::List(_) | Yaml::Null => {
             let help = "add one: `- { when: { … }, flow: [ … ] }`";
-            cx.error(Code::InvalidValue, node.at, "`choose` has no branch", help);
+            cx.invalid(node.at, "`choose` has no branch", help);
             return None;
         }
         Yaml::Map(_) | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {

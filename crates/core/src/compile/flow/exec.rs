@@ -119,7 +119,7 @@ fn lower_argv(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<Template>
     };
     let Some(program) = items.first() else {
         let help = "name a program and its arguments: `[./bin/notify, \"{{ ticket.id }}\"]`";
-        names.error(Code::InvalidValue, node.at, "the command is empty", help);
+        names.invalid(node.at, "the command is empty", help);
         return None;
     };
     if program
@@ -127,12 +127,7 @@ fn lower_argv(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<Template>
         .is_some_and(|text| text.trim().is_empty() || text.contains("{{"))
     {
         let message = "a program must be literal; event values can only be arguments";
-        names.error(
-            Code::InvalidValue,
-            program.at,
-            message,
-            "write its name or its path",
-        );
+        names.invalid(program.at, message, "write its name or its path");
         return None;
     }
     if !script::check(items, names.diagnostics) {
@@ -175,7 +170,7 @@ fn lower_env(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String, T
             let message = format!("the variable `{}` cannot be set", entry.key);
             let help =
                 "choose another name; names that start with `FLOWTRIGGER_` are set by flowtrigger";
-            names.error(Code::InvalidValue, entry.key_at, message, help);
+            names.invalid(entry.key_at, message, help);
             env.push(None);
             continue;
         }
@@ -190,12 +185,7 @@ fn lower_shell(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
     let script = match &node.value {
         Yaml::Text(script) if !script.trim().is_empty() => script.clone(),
         Yaml::Text(_) => {
-            cx.error(
-                Code::InvalidValue,
-                node.at,
-                "the script is empty",
-                "write what it should do",
-            );
+            cx.invalid(node.at, "the script is empty", "write what it should do");
             return None;
         }
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) | Yaml::Map(_) => {

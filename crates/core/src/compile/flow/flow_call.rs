@@ -18,7 +18,7 @@ use crate::compile::flow::{lower_steps, no_secret};
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::suggest;
-use crate::document::vocabulary::{anything, keyword, mapping};
+use crate::document::vocabulary::{anything, mapping, words};
 use crate::document::{Entry, Node, Yaml};
 use crate::flow::control::FlowCall;
 use crate::flow::step::{Action, Flow};
@@ -37,18 +37,10 @@ pub const ACTION: ActionSpec = ActionSpec {
         })
     },
     ..ActionSpec::new(
-        &[
-            keyword(
-                "flow",
-                "Runs the flow with this name. Beside `for_each`: the steps for each item.",
-                anything,
-            ),
-            keyword(
-                "vars",
-                "Values for the `vars` of a named flow; they override its own.",
-                mapping,
-            ),
-        ],
+        words! {
+            "flow" anything => "Runs the flow with this name. Beside `for_each`: the steps for each item.";
+            "vars" mapping => "Values for the `vars` of a named flow; they override its own.";
+        },
         |name, step, cx| lower(name, step, cx).map(|named| Action::Flow(Box::new(named))),
     )
 };

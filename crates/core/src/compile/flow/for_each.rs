@@ -8,7 +8,7 @@ use crate::compile::flow::action::{ActionSpec, name};
 use crate::compile::flow::lower_steps;
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{keyword, steps, text};
+use crate::document::vocabulary::{steps, text, words};
 use crate::document::{Node, Yaml};
 use crate::event::catalogue::field_type::FieldType;
 use crate::flow::control::{ForEach, OnFailure};
@@ -46,28 +46,15 @@ pub const FOR_EACH: ActionSpec = ActionSpec {
     output: |_| StepOutput::List,
     required: |key| json!({"required": [key, "flow"], "properties": {"flow": steps()}}),
     ..ActionSpec::new(
-        &[
-            keyword(
-                "for_each",
-                "Runs the steps under `flow` for each item of the list at this path. The result is the list of their results.",
-                text,
-            ),
-            keyword(
-                "as",
-                "The name of the item in the steps of a `for_each`. Default: `item`.",
-                name,
-            ),
-            keyword(
-                "concurrency",
-                "The number of items of a `for_each` that are processed in parallel. Default: 1.",
-                concurrency,
-            ),
-            keyword(
-                "on_failure",
-                "Whether a `for_each` stops at the first item that fails (`stop`) or continues with the others (`continue`). Default: `stop`.",
-                on_failure,
-            ),
-        ],
+        words! {
+            "for_each" text =>
+                "Runs the steps under `flow` for each item of the list at this path. The result is the list of their results.";
+            "as" name => "The name of the item in the steps of a `for_each`. Default: `item`.";
+            "concurrency" concurrency =>
+                "The number of items of a `for_each` that are processed in parallel. Default: 1.";
+            "on_failure" on_failure =>
+                "Whether a `for_each` stops at the first item that fails (`stop`) or continues with the others (`continue`). Default: `stop`.";
+        },
         |list, step, cx| lower(list, step, cx).map(|each| Action::Each(Box::new(each))),
     )
 };
@@ -205,7 +192,7 @@ fn lower_name(step: &Node, list: Span, names: &mut NameResolver<'_>) -> Option<S
         let help = format!(
             "write `{corrected}`: lower-case letters, digits and `_`, so that templates can read `{{{{ {corrected} }}}}`"
         );
-        names.error(Code::InvalidValue, at, message, &help);
+        names.invalid(at, message, &help);
         return None;
     }
     if let Some(conflict) = name_conflict(&name, names) {
@@ -244,7 +231,7 @@ fn lower_on_failure(node: &Node, diagnostics: &mut Diagnostics) -> Option<OnFail
         _ => {
             let message = "`on_failure` takes stop or continue";
             let help = "`stop` fails the step at the first item that fails; `continue` processes the others, and the failed item's result is `{ error: … }`";
-            diagnostics.error(Code::InvalidValue, node.at, message, help);
+            diagnostics.invalid(node.at, message, help);
             None
         }
     }

@@ -34,7 +34,7 @@ fn check_header_names(headers: &Node, diagnostics: &mut Diagnostics) -> bool {
         let mut before = entries[..number].iter().map(|entry| &entry.key);
         if let Some(help) = reserved_header(name) {
             let message = format!("the header `{name}` cannot be set");
-            diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
+            diagnostics.invalid(entry.key_at, message, help);
             valid = false;
         } else if let Some(first) = before.find(|first| first.eq_ignore_ascii_case(name)) {
             let message =

@@ -131,12 +131,7 @@ fn lower_url(
         (Some(url), _, _) => {
             Template::lower(url, "url", Escape::Url, names);
             let help = "write `url` alone, or `connection` with `path`";
-            names.error(
-                Code::InvalidValue,
-                url.at,
-                "`url` beside `connection` or `path`",
-                help,
-            );
+            names.invalid(url.at, "`url` beside `connection` or `path`", help);
             None
         }
         (None, Some(path), None) => {
@@ -173,7 +168,7 @@ fn lower_path(node: &Node, base: &str, names: &mut NameResolver<'_>) -> Option<T
     if !path.starts_with('/') {
         let message = format!("invalid path `{path}`");
         let help = "start it with `/`, or write a complete URL under `url`";
-        names.error(Code::InvalidValue, node.at, message, help);
+        names.invalid(node.at, message, help);
         return None;
     }
     Template::lower_behind(base.trim_end_matches('/'), node, "path", names)
@@ -190,8 +185,7 @@ fn lower_method(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<&'s
         .find(|known| known.eq_ignore_ascii_case(&method));
     if known.is_none() {
         let message = format!("unknown HTTP method `{method}`");
-        diagnostics.error(
-            Code::InvalidValue,
+        diagnostics.invalid(
             node.at,
             message,
             &format!("use one of {}", METHODS.join(", ")),
@@ -260,7 +254,7 @@ fn lower_body(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<BodyTe
     if let [(first, _), (second, at), ..] = found.as_slice() {
         let message =
             format!("a request must have at most one body, found `{first}` and `{second}`");
-        names.error(Code::InvalidValue, at.at, message, "keep one of them");
+        names.invalid(at.at, message, "keep one of them");
         return None;
     }
     match bodies.pop() {
@@ -329,7 +323,7 @@ fn lower_redirects(node: &Node, diagnostics: &mut Diagnostics) -> Option<u8> {
     if number.is_none() {
         let message = format!("`redirects` takes a number from 1 to {MAX_REDIRECTS}");
         let help = "it is the maximum number of redirects to follow; remove it to follow none";
-        diagnostics.error(Code::InvalidValue, node.at, message, help);
+        diagnostics.invalid(node.at, message, help);
     }
     number
 }
@@ -337,7 +331,7 @@ fn lower_redirects(node: &Node, diagnostics: &mut Diagnostics) -> Option<u8> {
 fn report_invalid_status(node: &Node, diagnostics: &mut Diagnostics) {
     let help = "write `200`, `2xx`, `200-299`, or a list of these";
     let message = "`expect` takes HTTP statuses";
-    diagnostics.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.invalid(node.at, message, help);
 }
 
 fn parse_statuses(node: &Node) -> Option<RangeInclusive<u16>> {

@@ -50,7 +50,7 @@ fn lower_steps(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<Flow> {
         Yaml::List(_) | Yaml::Null => {
             let help = "add a step, for example `- http: { url: … }`";
             let message = format!("`{key}` has no step");
-            cx.error(Code::InvalidValue, node.at, message, help);
+            cx.invalid(node.at, message, help);
             return None;
         }
         Yaml::Map(_) | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
@@ -137,7 +137,7 @@ fn report_stray_keys(step: &Node, diagnostics: &mut Diagnostics) {
                 "vars" => "it belongs beside `flow: NAME`; to set a value write `set: VALUE`, or for the whole rule `vars:` beside its `flow`".to_owned(),
                 _ => format!("it belongs beside `{beside}`; remove it here, or write `{beside}: PATH`"),
             };
-            diagnostics.error(Code::InvalidValue, stray.at, message, &help);
+            diagnostics.invalid(stray.at, message, &help);
         }
     }
 }
@@ -221,13 +221,13 @@ fn lower_name(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<String
         let help = format!(
             "write `{corrected}`: lower-case letters, digits and `_`, so that templates can read `steps.{corrected}`"
         );
-        names.error(Code::InvalidValue, node.at, message, &help);
+        names.invalid(node.at, message, &help);
         names.in_scope.steps.push(corrected.as_str().into());
         return None;
     }
     if name == "catch" {
         let message = "invalid step name `catch`: it is reserved for the steps under `catch`";
-        names.error(Code::InvalidValue, node.at, message, "choose another name");
+        names.invalid(node.at, message, "choose another name");
         return None;
     }
     if let Some(local) = names
@@ -305,7 +305,7 @@ fn find_action<'n>(
             }
             _ => format!("move `{second_key}` to its own step: start it with `- `"),
         };
-        cx.error(Code::InvalidValue, second.entry.key_at, message, &help);
+        cx.invalid(second.entry.key_at, message, &help);
         // Mistakes in the other actions are reported too.
         for surplus in found.iter().filter(|found| found.entry.key != *first_key) {
             surplus.lower(node, cx);

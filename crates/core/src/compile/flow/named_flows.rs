@@ -171,6 +171,6 @@ fn check_name(entry: &Entry, diagnostics: &mut Diagnostics) {
     if !starts || !name.chars().all(plain) || name.len() > 100 {
         let message = format!("invalid flow name `{name}`");
         let help = "use letters, digits, `.`, `_` and `-`, at most 100";
-        diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
+        diagnostics.invalid(entry.key_at, message, help);
     }
 }

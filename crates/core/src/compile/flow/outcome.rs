@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::compile::compiler::Compiler;
 use crate::compile::flow::action::{ActionSpec, Synonym};
 use crate::compile::flow::no_secret;
-use crate::document::vocabulary::{condition, keyword};
+use crate::document::vocabulary::{condition, words};
 use crate::document::{Node, Yaml};
 use crate::flow::step::Action;
 use crate::language::condition::Condition;
@@ -24,11 +24,9 @@ pub const WHEN: ActionSpec = ActionSpec {
     }],
     uncaught: Some(UNCAUGHT),
     ..ActionSpec::new(
-        &[keyword(
-            "when",
-            "A guard: if the condition does not hold, the run ends here as skipped.",
-            condition,
-        )],
+        words! {
+            "when" condition => "A guard: if the condition does not hold, the run ends here as skipped.";
+        },
         lower_guard,
     )
 };
@@ -37,11 +35,9 @@ pub const SUCCEED: ActionSpec = ActionSpec {
     output: |_| StepOutput::Keys(&[]),
     uncaught: Some(UNCAUGHT),
     ..ActionSpec::new(
-        &[keyword(
-            "succeed",
-            "Ends the run as done, with a message.",
-            message,
-        )],
+        words! {
+            "succeed" message => "Ends the run as done, with a message.";
+        },
         |node, _, cx| lower_message(node, "succeed", &mut cx.names).map(Action::Succeed),
     )
 };
@@ -50,11 +46,9 @@ pub const FAIL: ActionSpec = ActionSpec {
     output: |_| StepOutput::Keys(&[]),
     uncaught: Some("a `fail` is handled by the `catch` of its flow; remove this one"),
     ..ActionSpec::new(
-        &[keyword(
-            "fail",
-            "Fails with a message: the run ends as dead unless a `catch` handles the failure.",
-            message,
-        )],
+        words! {
+            "fail" message => "Fails with a message: the run ends as dead unless a `catch` handles the failure.";
+        },
         |node, _, cx| lower_message(node, "fail", &mut cx.names).map(Action::Fail),
     )
 };

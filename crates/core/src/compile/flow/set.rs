@@ -5,7 +5,7 @@ use crate::compile::flow::action::{ActionSpec, CallKeys};
 use crate::compile::flow::no_secret;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
-use crate::document::vocabulary::keyword;
+use crate::document::vocabulary::words;
 use crate::document::{Entry, Node};
 use crate::flow::call::{JqInput, JqStep};
 use crate::flow::jq::lower_program;
@@ -15,11 +15,10 @@ use crate::language::resolver::NameResolver;
 use crate::language::template::json::JsonTemplate;
 
 pub const SET: ActionSpec = ActionSpec::new(
-    &[keyword(
-        "set",
-        "Sets the step's result to a value made from templates, or to the output of `{ jq: PROGRAM }`.",
-        set,
-    )],
+    words! {
+        "set" set =>
+            "Sets the step's result to a value made from templates, or to the output of `{ jq: PROGRAM }`.";
+    },
     |node, _, cx| lower(node, &mut cx.names),
 );
 

@@ -79,7 +79,7 @@ fn lower_on_crash(
 ) -> Option<OnCrash> {
     if let (AfterCrash::Repeats(help), Some(action)) = (&defaults.after_crash, action) {
         let message = format!("`on_crash` has no effect beside `{}`", action.spec.key());
-        diagnostics.error(Code::InvalidValue, node.at, message, help);
+        diagnostics.invalid(node.at, message, help);
         return None;
     }
     match node.as_text() {
@@ -87,12 +87,7 @@ fn lower_on_crash(
         Some("hold") => Some(OnCrash::Hold),
         _ => {
             let help = "`rerun` runs an interrupted command again with the same key; `hold` holds the run for a person";
-            diagnostics.error(
-                Code::InvalidValue,
-                node.at,
-                "`on_crash` takes rerun or hold",
-                help,
-            );
+            diagnostics.invalid(node.at, "`on_crash` takes rerun or hold", help);
             None
         }
     }
@@ -106,7 +101,7 @@ fn reject_settings(node: &Node, action: &str, diagnostics: &mut Diagnostics) {
         };
         let message = format!("`{key}` has no effect beside `{action}`");
         let help = format!("it belongs to {}; remove it here", owners(key));
-        diagnostics.error(Code::InvalidValue, setting.at, message, &help);
+        diagnostics.invalid(setting.at, message, &help);
     }
 }
 
@@ -160,8 +155,7 @@ fn lower_retry(
     };
     if retry.backoff > retry.max_delay {
         let message = "`backoff` is longer than `max_delay`";
-        diagnostics.error(
-            Code::InvalidValue,
+        diagnostics.invalid(
             node.at,
             message,
             "the first delay is `backoff`; make `max_delay` at least as long",
@@ -178,8 +172,7 @@ fn lower_attempts(node: &Node, diagnostics: &mut Diagnostics) -> Option<u32> {
     };
     if number.is_none() {
         let message = "`attempts` takes a number from 1 to 100";
-        diagnostics.error(
-            Code::InvalidValue,
+        diagnostics.invalid(
             node.at,
             message,
             "the first attempt counts; 1 means no retry",
@@ -192,8 +185,7 @@ fn lower_timeout(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration>
     let timeout = diagnostics.duration(node, "timeout")?;
     if timeout.is_zero() || timeout > MAX_TIMEOUT {
         let help = "split longer work into several steps, or let the other side report back";
-        diagnostics.error(
-            Code::InvalidValue,
+        diagnostics.invalid(
             node.at,
             "`timeout` must be more than 0 and at most 10m",
             help,
@@ -210,12 +202,7 @@ fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<KeepOutput> 
         Some("none") => Some(KeepOutput::None),
         _ => {
             let help = "`body` keeps the whole result for later steps, `status` only its status, `none` nothing";
-            diagnostics.error(
-                Code::InvalidValue,
-                node.at,
-                "`keep` takes body, status or none",
-                help,
-            );
+            diagnostics.invalid(node.at, "`keep` takes body, status or none", help);
             None
         }
     }

@@ -8,7 +8,7 @@ use crate::compile::flow::for_each::lower_path;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::duration;
-use crate::document::vocabulary::keyword;
+use crate::document::vocabulary::words;
 use crate::document::{Node, Yaml};
 use crate::event::catalogue::field_type::FieldType;
 use crate::flow::control::Wait;
@@ -23,11 +23,9 @@ use crate::path::Path;
 pub const ACTION: ActionSpec = ActionSpec {
     output: |_| StepOutput::Keys(&[]),
     ..ActionSpec::new(
-        &[keyword(
-            "wait",
-            "Waits for a duration, or until the time at a path. Other runs continue meanwhile.",
-            wait,
-        )],
+        words! {
+            "wait" wait => "Waits for a duration, or until the time at a path. Other runs continue meanwhile.";
+        },
         |node, _, cx| lower(node, &mut cx.names).map(Action::Wait),
     )
 };
@@ -45,7 +43,7 @@ fn lower_for(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     let Some(length) = node.as_text().and_then(duration::parse) else {
         let help =
             "write a number and a unit, `wait: 4h`, or the path of a time, `wait: { until: PATH }`";
-        diagnostics.error(Code::InvalidValue, node.at, "`wait` takes a duration", help);
+        diagnostics.invalid(node.at, "`wait` takes a duration", help);
         return None;
     };
     let help = match (length.is_zero(), length > MAX_RUN_TIME) {
@@ -54,7 +52,7 @@ fn lower_for(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
         (false, true) => "let a later event start a new run",
     };
     let message = "`wait` must be more than 0 and at most 90d";
-    diagnostics.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.invalid(node.at, message, help);
     None
 }
 

@@ -173,7 +173,7 @@ fn lower_per(node: &Node, gate: &Vocabulary, names: &mut NameResolver<'_>) -> Op
     if duration::parse(text).is_some() {
         let message = format!("`per` takes a path, found the duration `{text}`");
         let help = "`per` is the field to compare, such as `ticket.id`; write the time under `for`, `quiet` or `in`";
-        names.error(Code::InvalidValue, node.at, message, help);
+        names.invalid(node.at, message, help);
         return None;
     }
     if text == "steps" || text.starts_with("steps.") {
@@ -214,7 +214,7 @@ fn lower_window(
             }
         );
         let message = format!("`{key}` must be more than 0");
-        cx.error(Code::InvalidValue, node.at, message, &help);
+        cx.invalid(node.at, message, &help);
         return None;
     }
     if window > kept {

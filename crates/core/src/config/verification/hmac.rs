@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, duration, keyword, text};
+use crate::document::vocabulary::{Vocabulary, duration, text, words};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HmacScheme {
@@ -94,44 +94,17 @@ pub enum KeyEncoding {
 
 pub const HMAC: Vocabulary = Vocabulary {
     name: "`hmac`",
-    words: &[
-        keyword("header", "The header that holds the signature.", text),
-        keyword(
-            "algorithm",
-            "`sha256`, `sha512` or `sha1`. Default: `sha256`.",
-            algorithm_schema,
-        ),
-        keyword(
-            "encoding",
-            "`hex` or `base64`. Default: `hex`.",
-            encoding_schema,
-        ),
-        keyword(
-            "prefix",
-            "The text before the signature in the header, such as `sha256=`. Default: none.",
-            text,
-        ),
-        keyword(
-            "signed",
-            "The signed content: `{body}`, `{trimmed_body}`, `{timestamp}`, `{header:NAME}` and text between them. Default: `{body}`.",
-            text,
-        ),
-        keyword(
-            "timestamp",
-            "The header with the time of signing, which must be part of the signed content.",
-            text,
-        ),
-        keyword(
-            "window",
-            "The maximum difference between the time of signing and now. Default: 5m.",
-            duration,
-        ),
-        keyword(
-            "key",
-            "`verbatim`, or `base64` to decode the secret first. Default: `verbatim`.",
-            key_schema,
-        ),
-    ],
+    words: words! {
+        "header" text => "The header that holds the signature.";
+        "algorithm" algorithm_schema => "`sha256`, `sha512` or `sha1`. Default: `sha256`.";
+        "encoding" encoding_schema => "`hex` or `base64`. Default: `hex`.";
+        "prefix" text => "The text before the signature in the header, such as `sha256=`. Default: none.";
+        "signed" text =>
+            "The signed content: `{body}`, `{trimmed_body}`, `{timestamp}`, `{header:NAME}` and text between them. Default: `{body}`.";
+        "timestamp" text => "The header with the time of signing, which must be part of the signed content.";
+        "window" duration => "The maximum difference between the time of signing and now. Default: 5m.";
+        "key" key_schema => "`verbatim`, or `base64` to decode the secret first. Default: `verbatim`.";
+    },
 };
 
 fn algorithm_schema() -> Value {
@@ -330,7 +303,7 @@ fn check_stamp(
             "add `timestamp: HEADER`",
         ),
     };
-    diagnostics.error(Code::InvalidValue, options.at, message, help);
+    diagnostics.invalid(options.at, message, help);
     None
 }
 
@@ -347,7 +320,7 @@ fn one_of<T>(
     let parsed = node.as_text().and_then(parse);
     if parsed.is_none() {
         let message = format!("`{key}` takes {wanted}");
-        diagnostics.error(Code::InvalidValue, node.at, message, "");
+        diagnostics.invalid(node.at, message, "");
     }
     parsed.map(Some)
 }
@@ -359,7 +332,7 @@ fn lower_header(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option
     }
     let message = format!("`{}` is not a header name", name.escape_debug());
     let help = "use letters, digits and `-`";
-    diagnostics.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.invalid(node.at, message, help);
     None
 }
 
@@ -372,7 +345,7 @@ fn lower_signed(options: &Node, diagnostics: &mut Diagnostics) -> Option<SignedC
         Err(why) => {
             let message = format!("invalid `signed`: {why}");
             let help = "write `{body}`, or `{timestamp}.{body}`";
-            diagnostics.error(Code::InvalidValue, node.at, message, help);
+            diagnostics.invalid(node.at, message, help);
             None
         }
     }

@@ -47,54 +47,41 @@ pub static TICKET: Decoder = Decoder {
     ],
 };
 
-pub static USER: Decoder = Decoder {
-    shape: "eventbridge",
-    source: "support",
-    sign: Marker::Has(DocumentPath::new("detail.user_event")),
-    demands: &[
-        Requirement::Object(DocumentPath::new("detail.user_event")),
-        Requirement::ObjectIfThere(DocumentPath::new("detail.user_event.user")),
-    ],
-    naming: TypeNameSource::Display {
-        at: DocumentPath::new("detail.user_event.type"),
-        family: "user",
-    },
-    id: IdRule::At(DocumentPath::new("id")),
-    key: at!["detail.user_event.user.id"],
-    time: at!["detail.user_event.meta.occurred_at", "time"],
-    envelope: &[
-        place("account_id", at!["source"], Transform::Part(2)),
-        place(
-            "actor_id",
-            at!["detail.user_event.meta.actor_id"],
-            Transform::Id,
-        ),
-    ],
-    body: &[place("", at!["detail.user_event"], Transform::AsIs)],
-};
+/// The decoder of a family whose object is under a key of its event.
+macro_rules! family {
+    ($family:literal, $event:literal, $object:literal) => {
+        Decoder {
+            sign: Marker::Has(DocumentPath::new($event)),
+            demands: &[
+                Requirement::Object(DocumentPath::new($event)),
+                Requirement::ObjectIfThere(DocumentPath::new(concat!($event, $object))),
+            ],
+            naming: TypeNameSource::Display {
+                at: DocumentPath::new(concat!($event, ".type")),
+                family: $family,
+            },
+            key: &[DocumentPath::new(concat!($event, $object, ".id"))],
+            time: &[
+                DocumentPath::new(concat!($event, ".meta.occurred_at")),
+                DocumentPath::new("time"),
+            ],
+            envelope: &[
+                place("account_id", at!["source"], Transform::Part(2)),
+                place(
+                    "actor_id",
+                    &[DocumentPath::new(concat!($event, ".meta.actor_id"))],
+                    Transform::Id,
+                ),
+            ],
+            body: &[place("", at![$event], Transform::AsIs)],
+            shape: "eventbridge",
+            source: "support",
+            id: IdRule::At(DocumentPath::new("id")),
+        }
+    };
+}
 
-pub static ORGANIZATION: Decoder = Decoder {
-    shape: "eventbridge",
-    source: "support",
-    sign: Marker::Has(DocumentPath::new("detail.organization_event")),
-    demands: &[
-        Requirement::Object(DocumentPath::new("detail.organization_event")),
-        Requirement::ObjectIfThere(DocumentPath::new("detail.organization_event.organization")),
-    ],
-    naming: TypeNameSource::Display {
-        at: DocumentPath::new("detail.organization_event.type"),
-        family: "organization",
-    },
-    id: IdRule::At(DocumentPath::new("id")),
-    key: at!["detail.organization_event.organization.id"],
-    time: at!["detail.organization_event.meta.occurred_at", "time"],
-    envelope: &[
-        place("account_id", at!["source"], Transform::Part(2)),
-        place(
-            "actor_id",
-            at!["detail.organization_event.meta.actor_id"],
-            Transform::Id,
-        ),
-    ],
-    body: &[place("", at!["detail.organization_event"], Transform::AsIs)],
-};
+pub static USER: Decoder = family!("user", "detail.user_event", ".user");
+
+pub static ORGANIZATION: Decoder =
+    family!("organization", "detail.organization_event", ".organization");

@@ -2,7 +2,7 @@
 //! Ids arrive as text, values of closed sets in upper case.
 
 use crate::event::format::decoder::{
-    Decoder, FieldMapping, IdRule, Marker, Requirement, own, place,
+    Decoder, FieldMapping, IdRule, Marker, Requirement, mappings, own, place,
 };
 use crate::event::format::transform::Transform;
 use crate::event::format::type_name::TypeNameSource;
@@ -66,118 +66,42 @@ pub static TICKET: Decoder = Decoder {
         Requirement::Id(DocumentPath::new("detail.id")),
         Requirement::ObjectIfThere(DocumentPath::new("event")),
     ],
-    body: &[
-        EVENT,
-        OCCURRED_AT,
-        place("ticket", at!["detail"], Transform::AsIs),
-        place("ticket.id", at!["detail.id"], Transform::Id),
-        place("ticket.type", at!["detail.type"], Transform::Lower),
-        place("ticket.priority", at!["detail.priority"], Transform::Lower),
-        place("ticket.status", at!["detail.status"], Transform::Lower),
-        place(
-            "ticket.requester_id",
-            at!["detail.requester_id"],
-            Transform::Id,
-        ),
-        place(
-            "ticket.submitter_id",
-            at!["detail.submitter_id"],
-            Transform::Id,
-        ),
-        place(
-            "ticket.assignee_id",
-            at!["detail.assignee_id"],
-            Transform::Id,
-        ),
-        place(
-            "ticket.organization_id",
-            at!["detail.organization_id"],
-            Transform::Id,
-        ),
-        place("ticket.group_id", at!["detail.group_id"], Transform::Id),
-        place("ticket.brand_id", at!["detail.brand_id"], Transform::Id),
-        place("ticket.form_id", at!["detail.form_id"], Transform::Id),
-        place("ticket.tags", at!["detail.tags"], Transform::Tags),
-        place("ticket.actor_id", at!["detail.actor_id"], Transform::Id),
-        place(
-            "ticket.custom_status",
-            at!["detail.custom_status"],
-            Transform::Id,
-        ),
-        PREVIOUS,
-        CURRENT,
-        own(
-            "custom_field",
-            at!["event.custom_field"],
-            Transform::Emptied,
-        ),
-        CUSTOM_FIELD_ID,
-        place(
-            "custom_field.raw_title",
-            at!["event.custom_field.raw_title", "event.custom_field.title"],
-            Transform::AsIs,
-        ),
-        place(
-            "custom_field.field_type",
-            at!["event.custom_field.field_type", "event.custom_field.type"],
-            Transform::Lower,
-        ),
-        place("comment.id", at!["event.comment.id"], Transform::Id),
-        place(
-            "comment.author.id",
-            at!["event.comment.author.id"],
-            Transform::Id,
-        ),
+    body: mappings! {
+        [EVENT, OCCURRED_AT]
+        place "ticket" <- "detail" => AsIs;
+        place "ticket.id" <- "detail.id" => Id;
+        place "ticket.type" <- "detail.type" => Lower;
+        place "ticket.priority" <- "detail.priority" => Lower;
+        place "ticket.status" <- "detail.status" => Lower;
+        place "ticket.requester_id" <- "detail.requester_id" => Id;
+        place "ticket.submitter_id" <- "detail.submitter_id" => Id;
+        place "ticket.assignee_id" <- "detail.assignee_id" => Id;
+        place "ticket.organization_id" <- "detail.organization_id" => Id;
+        place "ticket.group_id" <- "detail.group_id" => Id;
+        place "ticket.brand_id" <- "detail.brand_id" => Id;
+        place "ticket.form_id" <- "detail.form_id" => Id;
+        place "ticket.tags" <- "detail.tags" => Tags;
+        place "ticket.actor_id" <- "detail.actor_id" => Id;
+        place "ticket.custom_status" <- "detail.custom_status" => Id;
+        own "custom_field" <- "event.custom_field" => Emptied;
+        place "custom_field.id" <- "event.custom_field.id" => Id;
+        place "custom_field.raw_title" <- "event.custom_field.raw_title", "event.custom_field.title" => AsIs;
+        place "custom_field.field_type" <- "event.custom_field.field_type", "event.custom_field.type" => Lower;
+        place "comment.id" <- "event.comment.id" => Id;
+        place "comment.author.id" <- "event.comment.author.id" => Id;
         // An attachment is nested in its comment.
-        own(
-            "attachment",
-            at!["event.attachment", "event.comment.attachment"],
-            Transform::AsIs,
-        ),
-        own(
-            "attachment.id",
-            at!["event.attachment.id", "event.comment.attachment.id"],
-            Transform::Id,
-        ),
-        own(
-            "attachment.comment_id",
-            at!["event.attachment.comment_id", "event.comment.id"],
-            Transform::Id,
-        ),
-        own(
-            "attachment_id",
-            at![
-                "event.attachment_id",
-                "event.attachment.id",
-                "event.comment.attachment.id",
-            ],
-            Transform::Id,
-        ),
-        own(
-            "comment_id",
-            at!["event.comment_id", "event.comment.id"],
-            Transform::Id,
-        ),
-        own(
-            "target_ticket_id",
-            at!["event.target_ticket_id"],
-            Transform::Id,
-        ),
-        TAGS_ADDED,
-        TAGS_REMOVED,
+        own "attachment" <- "event.attachment", "event.comment.attachment" => AsIs;
+        own "attachment.id" <- "event.attachment.id", "event.comment.attachment.id" => Id;
+        own "attachment.comment_id" <- "event.attachment.comment_id", "event.comment.id" => Id;
+        own "attachment_id" <- "event.attachment_id", "event.attachment.id", "event.comment.attachment.id" => Id;
+        own "comment_id" <- "event.comment_id", "event.comment.id" => Id;
+        own "target_ticket_id" <- "event.target_ticket_id" => Id;
         // No public documentation confirms `added.user_ids`, or `comment_id` and `attachment_id` within an
         // object as above. They are read only if the plain key is absent.
-        own(
-            "users_added",
-            at!["event.users_added", "event.added.user_ids"],
-            Transform::Typed,
-        ),
-        own(
-            "users_removed",
-            at!["event.users_removed", "event.removed.user_ids"],
-            Transform::Typed,
-        ),
-    ],
+        own "users_added" <- "event.users_added", "event.added.user_ids" => Typed;
+        own "users_removed" <- "event.users_removed", "event.removed.user_ids" => Typed;
+        [PREVIOUS, CURRENT, TAGS_ADDED, TAGS_REMOVED]
+    },
     ..DECODER
 };
 
@@ -190,28 +114,15 @@ pub static USER: Decoder = Decoder {
         Requirement::Object(DocumentPath::new("detail")),
         Requirement::ObjectIfThere(DocumentPath::new("event")),
     ],
-    body: &[
-        EVENT,
-        OCCURRED_AT,
-        place("user", at!["detail"], Transform::AsIs),
-        place("user.id", at!["detail.id"], Transform::Id),
-        place(
-            "user.organization_id",
-            at!["detail.organization_id"],
-            Transform::Id,
-        ),
-        place(
-            "user.default_group_id",
-            at!["detail.default_group_id"],
-            Transform::Id,
-        ),
-        place("user.role", at!["detail.role"], Transform::Lower),
-        PREVIOUS,
-        CURRENT,
-        CUSTOM_FIELD_ID,
-        TAGS_ADDED,
-        TAGS_REMOVED,
-    ],
+    body: mappings! {
+        [EVENT, OCCURRED_AT]
+        place "user" <- "detail" => AsIs;
+        place "user.id" <- "detail.id" => Id;
+        place "user.organization_id" <- "detail.organization_id" => Id;
+        place "user.default_group_id" <- "detail.default_group_id" => Id;
+        place "user.role" <- "detail.role" => Lower;
+        [PREVIOUS, CURRENT, CUSTOM_FIELD_ID, TAGS_ADDED, TAGS_REMOVED]
+    },
     ..DECODER
 };
 
@@ -227,22 +138,13 @@ pub static ORGANIZATION: Decoder = Decoder {
         Requirement::Object(DocumentPath::new("detail")),
         Requirement::ObjectIfThere(DocumentPath::new("event")),
     ],
-    body: &[
-        EVENT,
-        OCCURRED_AT,
-        place("organization", at!["detail"], Transform::AsIs),
-        place("organization.id", at!["detail.id"], Transform::Id),
-        place(
-            "organization.group_id",
-            at!["detail.group_id"],
-            Transform::Id,
-        ),
-        PREVIOUS,
-        CURRENT,
-        CUSTOM_FIELD_ID,
-        TAGS_ADDED,
-        TAGS_REMOVED,
-    ],
+    body: mappings! {
+        [EVENT, OCCURRED_AT]
+        place "organization" <- "detail" => AsIs;
+        place "organization.id" <- "detail.id" => Id;
+        place "organization.group_id" <- "detail.group_id" => Id;
+        [PREVIOUS, CURRENT, CUSTOM_FIELD_ID, TAGS_ADDED, TAGS_REMOVED]
+    },
     ..DECODER
 };
 
@@ -256,10 +158,10 @@ pub static OTHER: Decoder = Decoder {
         Requirement::ObjectIfThere(DocumentPath::new("detail")),
         Requirement::ObjectIfThere(DocumentPath::new("event")),
     ],
-    body: &[
-        EVENT,
-        OCCURRED_AT,
-        place("detail", at!["detail"], Transform::AsIs),
-    ],
+    body: mappings! {
+        [EVENT, OCCURRED_AT]
+        place "detail" <- "detail" => AsIs;
+        []
+    },
     ..DECODER
 };

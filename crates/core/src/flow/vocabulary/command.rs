@@ -4,7 +4,9 @@
 use serde_json::{Value, json};
 
 use crate::document::size;
-use crate::document::vocabulary::{Keyword, Vocabulary, boolean, duration, keyword, mapping, text};
+use crate::document::vocabulary::{
+    Keyword, Vocabulary, boolean, duration, keyword, mapping, text, words,
+};
 use crate::flow::limits::MAX_PROCESSES;
 
 /// The key of a program with arguments.
@@ -24,66 +26,29 @@ pub const SHELL_ACTION: Keyword = keyword(
 /// The keys under `exec`, if it is not a list of arguments.
 pub const EXEC: Vocabulary = Vocabulary {
     name: "`exec`",
-    words: &[
-        keyword("argv", "The program and its arguments.", argv),
-        keyword(
-            "stdin",
-            "The standard input of the program. Default: the event as JSON.",
-            text,
-        ),
-        keyword(
-            "cwd",
-            "The working directory. Default: the folder of the rule file.",
-            text,
-        ),
-        keyword(
-            "env",
-            "Environment variables by name, in addition to `FLOWTRIGGER_EVENT_…`.",
-            mapping,
-        ),
-    ],
+    words: words! {
+        "argv" argv => "The program and its arguments.";
+        "stdin" text => "The standard input of the program. Default: the event as JSON.";
+        "cwd" text => "The working directory. Default: the folder of the rule file.";
+        "env" mapping => "Environment variables by name, in addition to `FLOWTRIGGER_EVENT_…`.";
+    },
 };
 
 /// The keys under `confine`.
 pub const CONFINE: Vocabulary = Vocabulary {
     name: "`confine`",
-    words: &[
-        keyword(
-            "cpu",
-            "CPU time of each process, in whole seconds.",
-            duration,
-        ),
-        keyword(
-            "memory",
-            "Address space of each process; at least 16MiB.",
-            size::schema,
-        ),
-        keyword(
-            "file_size",
-            "Size of each file that it writes. Pipes are not counted as files.",
-            size::schema,
-        ),
-        keyword(
-            "processes",
-            "The number of processes of its user, including those not started by the step. If flowtrigger runs as root, this also requires `user`.",
-            processes,
-        ),
-        keyword(
-            "user",
-            "The user in /etc/passwd that it runs as, with that user's group and home directory and no supplementary groups. Requires that flowtrigger runs as root.",
-            text,
-        ),
-        keyword(
-            "read",
-            "Paths where it may read files and run programs, in addition to the program itself and what system programs need. With `read`, it may write only to the paths under `write`. Relative paths start at the folder of the rule file, for `write` as well.",
-            paths,
-        ),
-        keyword(
-            "write",
-            "Paths where it may write, in addition to devices such as /dev/null; `[]` for none.",
-            paths,
-        ),
-    ],
+    words: words! {
+        "cpu" duration => "CPU time of each process, in whole seconds.";
+        "memory" size::schema => "Address space of each process; at least 16MiB.";
+        "file_size" size::schema => "Size of each file that it writes. Pipes are not counted as files.";
+        "processes" processes =>
+            "The number of processes of its user, including those not started by the step. If flowtrigger runs as root, this also requires `user`.";
+        "user" text =>
+            "The user in /etc/passwd that it runs as, with that user's group and home directory and no supplementary groups. Requires that flowtrigger runs as root.";
+        "read" paths =>
+            "Paths where it may read files and run programs, in addition to the program itself and what system programs need. With `read`, it may write only to the paths under `write`. Relative paths start at the folder of the rule file, for `write` as well.";
+        "write" paths => "Paths where it may write, in addition to devices such as /dev/null; `[]` for none.";
+    },
 };
 
 fn exec() -> Value {

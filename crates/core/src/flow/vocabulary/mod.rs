@@ -7,93 +7,64 @@ pub mod http;
 use serde_json::{Value, json};
 
 use crate::document::vocabulary::{
-    Vocabulary, anything, condition, duration, keyword, mapping, number, steps, text,
+    Vocabulary, anything, condition, duration, mapping, number, steps, text, words,
 };
 /// The keys of one item under `choose`.
 pub const BRANCH: Vocabulary = Vocabulary {
     name: "a branch",
-    words: &[
-        keyword(
-            "when",
-            "The condition of the branch. Only the last branch may omit it.",
-            condition,
-        ),
-        keyword("flow", "The steps to run if the condition holds.", steps),
-    ],
+    words: words! {
+        "when" condition => "The condition of the branch. Only the last branch may omit it.";
+        "flow" steps => "The steps to run if the condition holds.";
+    },
 };
 
 /// The keys under `wait`, if it is not a duration.
 pub const WAIT: Vocabulary = Vocabulary {
     name: "`wait`",
-    words: &[keyword(
-        "until",
-        "The path of a time in the event or in a step's result.",
-        text,
-    )],
+    words: words! {
+        "until" text => "The path of a time in the event or in a step's result.";
+    },
 };
 
 /// The keys under `set`, if it runs a jq program.
 pub const JQ: Vocabulary = Vocabulary {
     name: "`set` with `jq`",
-    words: &[
-        keyword("jq", "A jq program. Its one output is the result.", text),
-        keyword(
-            "input",
-            "The input of the program, made from templates. Default: the event with `vars` and `steps`.",
-            anything,
-        ),
-    ],
+    words: words! {
+        "jq" text => "A jq program. Its one output is the result.";
+        "input" anything =>
+            "The input of the program, made from templates. Default: the event with `vars` and `steps`.";
+    },
 };
 
 /// The keys of a document with named flows.
 pub const FLOWS: Vocabulary = Vocabulary {
     name: "a document of flows",
-    words: &[keyword("flows", "Flows by name, for rules to run.", flows)],
+    words: words! {
+        "flows" flows => "Flows by name, for rules to run.";
+    },
 };
 
 /// The keys of a flow under `flows`.
 pub const FLOW: Vocabulary = Vocabulary {
     name: "a flow",
-    words: &[
-        keyword(
-            "description",
-            "The purpose of the flow, in one sentence.",
-            text,
-        ),
-        keyword(
-            "vars",
-            "The variables of the flow with their default values. The caller can override each.",
-            mapping,
-        ),
-        keyword("flow", "The steps to run, in order.", steps),
-        keyword(
-            "catch",
-            "The steps that run when a step of the flow fails; then the flow ends.",
-            steps,
-        ),
-    ],
+    words: words! {
+        "description" text => "The purpose of the flow, in one sentence.";
+        "vars" mapping =>
+            "The variables of the flow with their default values. The caller can override each.";
+        "flow" steps => "The steps to run, in order.";
+        "catch" steps => "The steps that run when a step of the flow fails; then the flow ends.";
+    },
 };
 
 /// The keys under `retry`.
 pub const RETRY: Vocabulary = Vocabulary {
     name: "`retry`",
-    words: &[
-        keyword(
-            "attempts",
-            "The maximum number of attempts. Default: 5 for `http`, 1 for commands.",
-            number,
-        ),
-        keyword(
-            "backoff",
-            "The delay before the second attempt; it doubles with each further attempt. Default: 1s.",
-            duration,
-        ),
-        keyword(
-            "max_delay",
-            "The maximum delay between two attempts. Default: 5m.",
-            duration,
-        ),
-    ],
+    words: words! {
+        "attempts" number => "The maximum number of attempts. Default: 5 for `http`, 1 for commands.";
+        "backoff" duration =>
+            "The delay before the second attempt; it doubles with each further attempt. Default: 1s.";
+        "max_delay" duration => "The maximum delay between two attempts. Default: 5m.";
+    },
 };
 
 /// The JSON Schema of a document with named flows.

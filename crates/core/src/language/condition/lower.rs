@@ -98,12 +98,7 @@ pub fn mapping(
         Yaml::Map(entries) if !entries.is_empty() => entries,
         Yaml::Map(_) => {
             let help = "name a field and its test, or leave the key out";
-            names.error(
-                Code::InvalidValue,
-                node.at,
-                "an empty condition tests nothing",
-                help,
-            );
+            names.invalid(node.at, "an empty condition tests nothing", help);
             return None;
         }
         Yaml::List(_) => {
@@ -170,12 +165,7 @@ fn lower_group(
     };
     if items.is_empty() {
         let message = format!("`{key}` has no condition");
-        names.error(
-            Code::InvalidValue,
-            entry.value.at,
-            message,
-            "add one, or leave the key out",
-        );
+        names.invalid(entry.value.at, message, "add one, or leave the key out");
         return None;
     }
     let mut parts = Vec::with_capacity(items.len());
@@ -259,8 +249,7 @@ fn lower_operators(
     }
     if parts.is_empty() && case.is_some() {
         let message = format!("`{}` has no test", path.text);
-        names.error(
-            Code::InvalidValue,
+        names.invalid(
             node.at,
             message,
             "write a value, or an operator and its value",

@@ -32,18 +32,14 @@ impl Operand {
                 let message = "operators are not allowed inside a value or a list";
                 let help = "write them beside the field, `current: { not: solved, gt: low }`; \
                             for alternatives write `any:` above the fields";
-                context
-                    .names
-                    .error(Code::InvalidValue, node.at, message, help);
+                context.names.invalid(node.at, message, help);
                 None
             }
             Yaml::Text(text) if text.contains("{{") => {
                 let message = format!("`{text}` is a template, which a condition does not render");
                 let help = "compare with another field as { path: ticket.id }, with a variable \
                             as { path: vars.NAME }";
-                context
-                    .names
-                    .error(Code::InvalidValue, node.at, message, help);
+                context.names.invalid(node.at, message, help);
                 None
             }
             Yaml::Null

@@ -90,7 +90,7 @@ fn check_flow_name(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagno
             let short = ResourceName::short(&name.text);
             let message = format!("`{}` is not a full flow name", name.text);
             let help = format!("write `zis:{}:flow:{short}`", bundle.integration);
-            diagnostics.error(Code::InvalidValue, name.at, message, &help);
+            diagnostics.invalid(name.at, message, &help);
         }
     }
 }
@@ -116,7 +116,7 @@ fn check_action_name(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diag
             let short = ResourceName::short(&name.text);
             let message = format!("`{}` is not a full action name", name.text);
             let help = format!("write `zis:{}:action:{short}`", bundle.integration);
-            diagnostics.error(Code::InvalidValue, name.at, message, &help);
+            diagnostics.invalid(name.at, message, &help);
         }
     }
 }
