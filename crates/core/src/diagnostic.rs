@@ -196,6 +196,23 @@ pub trait Report {
         self.error(Code::InvalidValue, at, message, help);
     }
 
+    /// Reports an error in place of a value: returns `None`.
+    fn reject<T>(
+        &mut self,
+        code: Code,
+        at: Span,
+        message: impl Into<String>,
+        help: &str,
+    ) -> Option<T> {
+        self.error(code, at, message, help);
+        None
+    }
+
+    /// Reports an invalid value: returns `None`.
+    fn reject_value<T>(&mut self, at: Span, message: impl Into<String>, help: &str) -> Option<T> {
+        self.reject(Code::InvalidValue, at, message, help)
+    }
+
     fn warning(
         &mut self,
         code: Code,

@@ -59,8 +59,7 @@ impl<'a> Compiler<'a> {
         if self.depth == MAX_NESTING {
             let message = format!("more than {MAX_NESTING} nested flows");
             let help = "move the inner flows to a separate rule, or run some of the steps one after the other";
-            self.invalid(at, message, help);
-            return None;
+            return self.reject_value(at, message, help);
         }
         let outer = self.names.in_scope.enter();
         self.depth += 1;

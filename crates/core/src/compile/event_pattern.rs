@@ -65,8 +65,7 @@ pub fn lower_types(
     let nodes = match &node.value {
         Yaml::List(items) if items.is_empty() => {
             let help = "name at least one type, or `ticket.*` for all of a family";
-            cx.invalid(node.at, "`event_type` is an empty list", help);
-            return None;
+            return cx.reject_value(node.at, "`event_type` is an empty list", help);
         }
         Yaml::List(items) => items.as_slice(),
         _ => std::slice::from_ref(node),
@@ -138,8 +137,7 @@ fn lower_type(
             Some(known) => {
                 let message = format!("source `{source}` has no event type `{text}`");
                 let help = known.unwrap_or(help);
-                cx.error(Code::UnknownEventType, node.at, message, &help);
-                None
+                cx.reject(Code::UnknownEventType, node.at, message, &help)
             }
         },
     }

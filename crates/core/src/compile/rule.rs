@@ -220,8 +220,7 @@ fn lower_name(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     if !starts || !name.chars().all(plain) || name.len() > 100 {
         let message = format!("invalid rule name `{name}`");
         let help = "use letters, digits, `.`, `_` and `-`, at most 100; write anything else in `description`";
-        diagnostics.invalid(node.at, message, help);
-        return None;
+        return diagnostics.reject_value(node.at, message, help);
     }
     Some(name)
 }

@@ -74,6 +74,5 @@ fn lower_program(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
             )
         }
     };
-    diagnostics.invalid(node.at, message, &help);
-    None
+    diagnostics.reject_value(node.at, message, &help)
 }

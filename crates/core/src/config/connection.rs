@@ -64,18 +64,16 @@ pub fn lower(entry: &Entry, names: &mut NameResolver<'_>) -> Option<Connection> 
     names.entries(node, &CONNECTION)?;
     let Some(url) = node.get("base_url") else {
         let message = format!("the connection `{}` has no `base_url`", entry.key);
-        names.error(
+        return names.reject(
             Code::MissingKey,
             entry.key_at,
             message,
             "add `base_url: https://…`",
         );
-        return None;
     };
-    let auth = match node.get("auth") {
-        Some(auth) => lower_auth(auth, names).map(Some),
-        None => Some(None),
-    };
+    let auth = node
+        .get("auth")
+        .map_or(Some(None), |auth| lower_auth(auth, names).map(Some));
     let mut headers = Vec::new();
     for header in section(node, "headers", names.diagnostics) {
         let value = Template::lower(&header.value, &header.key, Escape::None, names);
@@ -112,8 +110,7 @@ fn lower_actor(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
         None => id.as_str().unwrap_or_default().trim().to_owned(),
     };
     if id.is_empty() {
-        diagnostics.wrong_type(node, "actor_id", "a user's id, a number or text");
-        return None;
+        return diagnostics.reject_type(node, "actor_id", "a user's id, a number or text");
     }
     Some(id)
 }
@@ -123,8 +120,7 @@ fn base_url(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     if let Err(reason) = check_base_url(&text) {
         let message = format!("`{text}` is not a base URL: {reason}");
         let help = "write https://host/path, or outbox:NAME to write requests to a file";
-        diagnostics.invalid(node.at, message, help);
-        return None;
+        return diagnostics.reject_value(node.at, message, help);
     }
     Some(text)
 }
@@ -164,8 +160,7 @@ fn lower_auth(node: &Node, names: &mut NameResolver<'_>) -> Option<AuthTemplate>
             entries.len()
         );
         let help = "keep the one that the server requires";
-        names.invalid(node.at, message, help);
-        return None;
+        return names.reject_value(node.at, message, help);
     };
     let mut part = |key: &str| {
         let found = entry.value.get(key);

@@ -148,8 +148,7 @@ fn named(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Connec
 
 fn settings(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<(String, Value)> {
     if entry.value.as_map().is_none() {
-        diagnostics.wrong_type(&entry.value, &entry.key, "a mapping of settings");
-        return None;
+        return diagnostics.reject_type(&entry.value, &entry.key, "a mapping of settings");
     }
     Some((entry.key.clone(), entry.value.to_json()))
 }

@@ -103,8 +103,7 @@ fn within(
     let message = format!("`{key}` is {part}, more than `{name}`, which is {whole}");
     let help = format!("lower `{key}`, or raise `{name}` to {part} at least");
     let at = node.get(key).map_or(node.at, |node| node.at);
-    diagnostics.invalid(at, message, &help);
-    None
+    diagnostics.reject_value(at, message, &help)
 }
 
 #[cfg(test)]

@@ -99,6 +99,5 @@ fn lower_time(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     }
     let message = "`request` is at least 1s and at most 5m";
     let help = "senders stop waiting after 10 to 12 s";
-    diagnostics.invalid(node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }

@@ -73,8 +73,7 @@ fn lower_allowed(node: &Node, diagnostics: &mut Diagnostics) -> Option<EgressAll
     let message = format!("`{text}` is not an address, a network or a host");
     let help =
         "write `10.1.0.0/16`, `127.0.0.1`, `crm.internal` or `*.internal`; a port cannot be given";
-    diagnostics.invalid(node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }
 
 fn lower_proxy(node: &Node, diagnostics: &mut Diagnostics) -> Option<EgressProxy> {
@@ -89,8 +88,7 @@ fn lower_proxy(node: &Node, diagnostics: &mut Diagnostics) -> Option<EgressProxy
         Ok(_) | Err(_) => {
             let message = "`proxy` takes the URL of a proxy, or `environment`";
             let help = "write `http://proxy.internal:3128`, without credentials in it";
-            diagnostics.invalid(node.at, message, help);
-            None
+            diagnostics.reject_value(node.at, message, help)
         }
     }
 }

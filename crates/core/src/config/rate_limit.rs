@@ -40,14 +40,12 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<RateLimit> {
     const HELP: &str = "write `rate_limit: { limit: 400, in: 1m }`";
     if node.as_map().is_none() {
         let message = format!("`rate_limit` takes a mapping, found {}", node.kind());
-        diagnostics.error(Code::WrongType, node.at, message, HELP);
-        return None;
+        return diagnostics.reject(Code::WrongType, node.at, message, HELP);
     }
     diagnostics.entries(node, &RATE)?;
     let (Some(limit), Some(within)) = (node.get("limit"), node.get("in")) else {
         let message = "`rate_limit` needs `limit` and `in`";
-        diagnostics.error(Code::MissingKey, node.at, message, HELP);
-        return None;
+        return diagnostics.reject(Code::MissingKey, node.at, message, HELP);
     };
     let limit = diagnostics.whole_number(limit, "limit", 1..=MAX_REQUESTS);
     let time = diagnostics.duration(within, "in");
@@ -55,8 +53,7 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<RateLimit> {
     let time = time?;
     if time < Duration::from_millis(100) || time / limit > MAX_INTERVAL {
         let message = "`in` is at least 100ms, and at most an hour for each request";
-        diagnostics.invalid(within.at, message, HELP);
-        return None;
+        return diagnostics.reject_value(within.at, message, HELP);
     }
     Some(RateLimit {
         limit,

@@ -65,8 +65,7 @@ pub fn lower_age(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration>
     let age = diagnostics.duration(node, "for")?;
     if age < MIN_RETENTION {
         let help = "senders repeat events for up to an hour, and redeliveries must be recognised";
-        diagnostics.invalid(node.at, "`for` is at least 1h", help);
-        return None;
+        return diagnostics.reject_value(node.at, "`for` is at least 1h", help);
     }
     Some(age)
 }

@@ -133,13 +133,12 @@ fn decoder(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<&'stat
         (None, None) if named == "json" => Some(None),
         (_, Some(own)) => {
             let message = format!("the source `{own}` is built in and has its own decoder");
-            diagnostics.error(
+            diagnostics.reject(
                 Code::DuplicateName,
                 node.at,
                 message,
                 "choose another name for your source",
-            );
-            None
+            )
         }
         (None, None) => {
             let message = "`decoder` takes support, upmind or json";
@@ -147,8 +146,7 @@ fn decoder(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<&'stat
                 "zendesk" | "zis" => "Zendesk's events are read by `decoder: support`",
                 _ => "with `json` you describe the body: `event_type`, `id`, `key`, `time`",
             };
-            diagnostics.invalid(node.at, message, help);
-            None
+            diagnostics.reject_value(node.at, message, help)
         }
     }
 }
@@ -174,6 +172,5 @@ fn lower_path(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     } else {
         return Some(path);
     };
-    diagnostics.invalid(node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }

@@ -16,6 +16,12 @@ pub trait Decode: Report {
         self.error(Code::WrongType, node.at, message, "");
     }
 
+    /// Reports a value of another type: returns `None`.
+    fn reject_type<T>(&mut self, node: &Node, key: &str, wanted: &str) -> Option<T> {
+        self.wrong_type(node, key, wanted);
+        None
+    }
+
     /// Returns the entries of a mapping; reports keys that are unknown or not supported yet.
     fn entries<'n>(&mut self, node: &'n Node, words: &Vocabulary) -> Option<&'n [Entry]> {
         let Yaml::Map(entries) = &node.value else {
@@ -24,8 +30,7 @@ pub trait Decode: Report {
                 Yaml::Null => "indent its keys deeper than the key itself",
                 _ => &format!("its keys are: {}", words.listed()),
             };
-            self.error(Code::WrongType, node.at, message, help);
-            return None;
+            return self.reject(Code::WrongType, node.at, message, help);
         };
         for entry in entries {
             self.check_key(entry, words);

@@ -57,8 +57,7 @@ pub fn lower(
                 .unwrap_or("write a number and a unit: 64KiB, 256MB, 1GB".into()),
         ),
     };
-    diagnostics.invalid(node.at, message, &help);
-    None
+    diagnostics.reject_value(node.at, message, &help)
 }
 
 /// Writes a size in the largest unit that gives an integer.

@@ -159,15 +159,13 @@ fn section<'n>(node: &'n Node, key: &str, diagnostics: &mut Diagnostics) -> &'n 
 fn lower_event(node: &Node, diagnostics: &mut Diagnostics) -> Option<TestEvent> {
     let Some(event) = node.get("event") else {
         let help = "add `event: ../examples/events/zis/priority-changed.json`, or the event itself";
-        diagnostics.error(Code::MissingKey, node.at, "this test has no `event`", help);
-        return None;
+        return diagnostics.reject(Code::MissingKey, node.at, "this test has no `event`", help);
     };
     match &event.value {
         Yaml::Text(file) => Some(TestEvent::File(file.clone(), event.at)),
         Yaml::Map(_) => Some(TestEvent::Inline(event.to_json(), event.at)),
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) => {
-            diagnostics.wrong_type(event, "event", "a file name or an event");
-            None
+            diagnostics.reject_type(event, "event", "a file name or an event")
         }
     }
 }
@@ -175,16 +173,14 @@ fn lower_event(node: &Node, diagnostics: &mut Diagnostics) -> Option<TestEvent> 
 fn lower_expect(node: &Node, diagnostics: &mut Diagnostics) -> Option<Expected> {
     let Some(expect) = node.get("expect") else {
         let help = "add `expect: match` or `expect: no match`";
-        diagnostics.error(Code::MissingKey, node.at, "this test has no `expect`", help);
-        return None;
+        return diagnostics.reject(Code::MissingKey, node.at, "this test has no `expect`", help);
     };
     match expect.as_text() {
         Some("match") => Some(Expected::Match),
         Some("no match") => Some(Expected::NoMatch),
         _ => {
             let help = "write `expect: match` or `expect: no match`";
-            diagnostics.invalid(expect.at, "`expect` takes match or no match", help);
-            None
+            diagnostics.reject_value(expect.at, "`expect` takes match or no match", help)
         }
     }
 }
@@ -209,8 +205,7 @@ fn lower_ends(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<(Stri
         Some(state @ ("done" | "skipped" | "dead")) => Some(Some((state.to_owned(), ends.at))),
         _ => {
             let message = "`ends` takes done, skipped or dead";
-            diagnostics.invalid(ends.at, message, "these are the final states of a run");
-            None
+            diagnostics.reject_value(ends.at, message, "these are the final states of a run")
         }
     }
 }
@@ -230,8 +225,11 @@ fn lower_mocks(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<Mock>> 
 
 fn lower_mock(node: &Node, diagnostics: &mut Diagnostics) -> Option<Mock> {
     let Yaml::Map(entries) = &node.value else {
-        diagnostics.wrong_type(node, "mock", "a reply such as { status: 200, body: { … } }");
-        return None;
+        return diagnostics.reject_type(
+            node,
+            "mock",
+            "a reply such as { status: 200, body: { … } }",
+        );
     };
     if let [only] = entries.as_slice()
         && only.key == "fails"

@@ -143,8 +143,7 @@ fn lower_text(
     diagnostics: &mut Diagnostics,
 ) -> Option<Template> {
     if matches!(value.node.value, Yaml::Null | Yaml::List(_) | Yaml::Map(_)) {
-        diagnostics.wrong_type(&value.node, key, "text");
-        return None;
+        return diagnostics.reject_type(&value.node, key, "text");
     }
     let written = value
         .node

@@ -113,8 +113,7 @@ fn required<'n>(
         let message = format!("`{}` has no parameter `{first}`", name.text);
         let help = format!("add `Parameters: {{ {} }}`", keys.join(", "));
         let at = parameters.map_or(name.at, |parameters| parameters.at);
-        diagnostics.error(Code::MissingKey, at, message, &help);
-        return None;
+        return diagnostics.reject(Code::MissingKey, at, message, &help);
     }
     parameters
 }
@@ -177,8 +176,7 @@ fn access(
     if scope.beginning().contains('*') {
         let (node, _) = find(parameters, "scope")?;
         let message = "a scope must be named in full";
-        diagnostics.invalid(node.at, message, "write the scope without `*`");
-        return None;
+        return diagnostics.reject_value(node.at, message, "write the scope without `*`");
     }
     Some(Action::from(SettingsAccess {
         integration: bundle.integration.as_str().into(),

@@ -39,8 +39,7 @@ pub fn lower_step_catch(
         && let Some(help) = action.spec.uncaught
     {
         let message = format!("`catch` has no effect beside `{}`", action.spec.key());
-        cx.invalid(catch.at, message, help);
-        return None;
+        return cx.reject_value(catch.at, message, help);
     }
     let catch = Catch {
         then: BranchTarget::Flow(flow?),
@@ -52,8 +51,7 @@ pub fn lower_step_catch(
 fn lower_catch_steps(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     if matches!(&node.value, Yaml::List(items) if items.is_empty()) {
         let help = "add a step; to continue after any failure write `catch: [{ set: failed }]`";
-        cx.invalid(node.at, "`catch` has no step", help);
-        return None;
+        return cx.reject_value(node.at, "`catch` has no step", help);
     }
     cx.within(node.at, |cx| {
         cx.names.in_scope.error_scope = ErrorScope::StepFailed;

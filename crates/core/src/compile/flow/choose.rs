@@ -30,14 +30,12 @@ fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Choose> {
         Yaml::List(items) if !items.is_empty() => items,
         Yaml::List(_) | Yaml::Null => {
             let help = "add one: `- { when: { … }, flow: [ … ] }`";
-            cx.invalid(node.at, "`choose` has no branch", help);
-            return None;
+            return cx.reject_value(node.at, "`choose` has no branch", help);
         }
         Yaml::Map(_) | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
             let message = format!("`choose` takes a list of branches, found {}", node.kind());
             let help = "start each branch with `- `: `- { when: { … }, flow: [ … ] }`";
-            cx.error(Code::WrongType, node.at, message, help);
-            return None;
+            return cx.reject(Code::WrongType, node.at, message, help);
         }
     };
     warn_about_unreachable(items, cx.diagnostics());
@@ -67,8 +65,7 @@ fn lower_flow(branch: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
         Some(flow) if flow.as_text().is_some() => {
             let message = "`flow` of a branch takes a list of steps, found text";
             let help = "to run a named flow write `flow: [{ flow: NAME }]`";
-            cx.error(Code::WrongType, flow.at, message, help);
-            None
+            cx.reject(Code::WrongType, flow.at, message, help)
         }
         Some(flow) => lower_steps(flow, "flow", cx),
         None => {

@@ -41,8 +41,7 @@ fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Confinement> {
     let entries = cx.entries(node, &CONFINE)?;
     if entries.is_empty() {
         let help = "write the limits, `confine: { cpu: 10s, memory: 256MiB }`, or remove it";
-        cx.invalid(node.at, "`confine` limits nothing", help);
-        return None;
+        return cx.reject_value(node.at, "`confine` limits nothing", help);
     }
     let before = cx.diagnostics().errors();
     let confinement = Confinement {
@@ -79,8 +78,7 @@ fn lower_cpu(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     }
     let message = "`cpu` takes whole seconds from 1s to 1h";
     let help = "it limits processor time; `timeout` limits the elapsed time of a step";
-    diagnostics.invalid(node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }
 
 fn lower_user(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
@@ -92,8 +90,7 @@ fn lower_user(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     }
     let message = format!("invalid user name `{user}`");
     let help = "write a name from /etc/passwd, such as `nobody`; the user's group applies too";
-    diagnostics.invalid(node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }
 
 fn lower_paths(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<Vec<String>> {
@@ -116,6 +113,5 @@ fn lower_path(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<String> {
         }
     };
     let message = format!("`{key}` takes folders and files, not `{path}`");
-    cx.invalid(node.at, message, help);
-    None
+    cx.reject_value(node.at, message, help)
 }

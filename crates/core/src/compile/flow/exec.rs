@@ -74,8 +74,7 @@ fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
             let message = format!("`exec` takes a list, found {}", node.kind());
             let help = "write each argument as an item, `exec: [program, argument]`, or a script under `shell:`";
-            cx.error(Code::WrongType, node.at, message, help);
-            None
+            cx.reject(Code::WrongType, node.at, message, help)
         }
     }
 }
@@ -86,22 +85,19 @@ fn lower_mapping(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
         Some(argv) => lower_argv(argv, &mut cx.names),
         None => {
             let help = "add `argv: [program, argument]`";
-            cx.error(Code::MissingKey, node.at, "`exec` has no `argv`", help);
-            None
+            cx.reject(Code::MissingKey, node.at, "`exec` has no `argv`", help)
         }
     };
     let stdin = match node.get("stdin") {
         Some(stdin) => Template::lower(stdin, "stdin", Escape::None, &mut cx.names).map(Some),
         None => Some(None),
     };
-    let cwd = match node.get("cwd") {
-        Some(cwd) => lower_cwd(cwd, cx),
-        None => Some(cx.folder.clone()),
-    };
-    let env = match node.get("env") {
-        Some(env) => lower_env(env, &mut cx.names),
-        None => Some(Vec::new()),
-    };
+    let cwd = node
+        .get("cwd")
+        .map_or(Some(cx.folder.clone()), |cwd| lower_cwd(cwd, cx));
+    let env = node
+        .get("env")
+        .map_or(Some(Vec::new()), |env| lower_env(env, &mut cx.names));
     Some(ExecTemplate {
         argv: argv?,
         stdin: stdin?,
@@ -114,21 +110,18 @@ fn lower_mapping(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
 
 fn lower_argv(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<Template>> {
     let Some(items) = node.as_list() else {
-        names.wrong_type(node, "argv", "a list");
-        return None;
+        return names.reject_type(node, "argv", "a list");
     };
     let Some(program) = items.first() else {
         let help = "name a program and its arguments: `[./bin/notify, \"{{ ticket.id }}\"]`";
-        names.invalid(node.at, "the command is empty", help);
-        return None;
+        return names.reject_value(node.at, "the command is empty", help);
     };
     if program
         .as_text()
         .is_some_and(|text| text.trim().is_empty() || text.contains("{{"))
     {
         let message = "a program must be literal; event values can only be arguments";
-        names.invalid(program.at, message, "write its name or its path");
-        return None;
+        return names.reject_value(program.at, message, "write its name or its path");
     }
     if !script::check(items, names.diagnostics) {
         return None;
@@ -144,13 +137,12 @@ fn lower_cwd(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {
     let cwd = cx.text(node, "cwd")?;
     if cwd.contains("{{") {
         let message = "`cwd` takes no template";
-        cx.error(
+        return cx.reject(
             Code::BadTemplate,
             node.at,
             message,
             "write the folder literally, or pass the value as an argument",
         );
-        return None;
     }
     let joined = Path::new(&cx.folder).join(cwd);
     Some(joined.to_string_lossy().into_owned())
@@ -158,8 +150,7 @@ fn lower_cwd(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {
 
 fn lower_env(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String, Template)>> {
     let Some(entries) = node.as_map() else {
-        names.wrong_type(node, "env", "a mapping");
-        return None;
+        return names.reject_type(node, "env", "a mapping");
     };
     let mut env = Vec::new();
     for entry in entries {
@@ -185,26 +176,23 @@ fn lower_shell(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
     let script = match &node.value {
         Yaml::Text(script) if !script.trim().is_empty() => script.clone(),
         Yaml::Text(_) => {
-            cx.invalid(node.at, "the script is empty", "write what it should do");
-            return None;
+            return cx.reject_value(node.at, "the script is empty", "write what it should do");
         }
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) | Yaml::Map(_) => {
             let message = format!("`shell` takes text, found {}", node.kind());
-            cx.error(
+            return cx.reject(
                 Code::WrongType,
                 node.at,
                 message,
                 "write the script, or `exec:` with a list",
             );
-            return None;
         }
     };
     if script.contains("{{") || script.contains("{%") {
         let message = "a script takes no template: the event's text would become part of it";
         let help = "the event is on standard input as JSON, and in `$FLOWTRIGGER_EVENT_TYPE`, `…_ID`, \
                     `…_SOURCE` and `$FLOWTRIGGER_KEY`; or use `exec: [program, \"{{ … }}\"]`";
-        cx.error(Code::TemplateInShell, node.at, message, help);
-        return None;
+        return cx.reject(Code::TemplateInShell, node.at, message, help);
     }
     Some(ExecTemplate {
         argv: ["/bin/sh", "-c", &script].map(Template::literal).into(),

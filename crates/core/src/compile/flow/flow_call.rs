@@ -132,8 +132,7 @@ fn find<'c>(node: &Node, key: &str, cx: &mut Compiler<'c>) -> Option<&'c NamedFl
                 }
                 _ => "write the steps under `flow:`",
             };
-            cx.error(Code::WrongType, node.at, message, help);
-            return None;
+            return cx.reject(Code::WrongType, node.at, message, help);
         }
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => cx.text(node, key)?,
     };
@@ -170,8 +169,7 @@ fn lower_arguments(
     names: &mut NameResolver<'_>,
 ) -> Option<JsonTemplate> {
     let Yaml::Map(entries) = &node.value else {
-        names.wrong_type(node, "vars", "a mapping");
-        return None;
+        return names.reject_type(node, "vars", "a mapping");
     };
     let tree = JsonTemplate::lower(node, names);
     let valid = named.is_none_or(|named| check_arguments(entries, named, names.diagnostics));
@@ -352,8 +350,7 @@ fn lower_body(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
         Some(flow) => lower_steps(flow, "flow", cx),
         None => {
             let help = "add `flow:` with a list of steps";
-            cx.error(Code::MissingKey, node.at, "this flow has no `flow`", help);
-            None
+            cx.reject(Code::MissingKey, node.at, "this flow has no `flow`", help)
         }
     };
     let catch = lower_catch(node, cx);

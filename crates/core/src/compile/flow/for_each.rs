@@ -106,8 +106,7 @@ fn lower_items(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
     let message = format!("`for_each` takes a list, and `{}` is {known}", path.text);
     let help =
         "name a list: a field such as `ticket.tags`, one under `vars`, or one in a step's result";
-    names.error(Code::OperatorMismatch, node.at, message, help);
-    None
+    names.reject(Code::OperatorMismatch, node.at, message, help)
 }
 
 /// Lowers a key that takes a path. Returns None after an error.
@@ -121,8 +120,7 @@ pub fn lower_path(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Optio
             ("for_each", _) => "write the path of a list, such as `for_each: ticket.tags`",
             (_, _) => "write the path of a time, such as `until: ticket.due_at`",
         };
-        names.error(Code::WrongType, node.at, message, help);
-        return None;
+        return names.reject(Code::WrongType, node.at, message, help);
     };
     let bare = text
         .trim()
@@ -131,8 +129,7 @@ pub fn lower_path(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Optio
     if let Some(bare) = bare {
         let message = format!("`{key}` takes a path, found a template");
         let help = format!("write it without braces: `{key}: {}`", bare.trim());
-        names.error(Code::BadPath, node.at, message, &help);
-        return None;
+        return names.reject(Code::BadPath, node.at, message, &help);
     }
     names.path(text, node.at)
 }
@@ -192,14 +189,12 @@ fn lower_name(step: &Node, list: Span, names: &mut NameResolver<'_>) -> Option<S
         let help = format!(
             "write `{corrected}`: lower-case letters, digits and `_`, so that templates can read `{{{{ {corrected} }}}}`"
         );
-        names.invalid(at, message, &help);
-        return None;
+        return names.reject_value(at, message, &help);
     }
     if let Some(conflict) = name_conflict(&name, names) {
         let message = format!("invalid item name `{name}`: {conflict}");
         let help = "choose another name, `as: NAME`";
-        names.error(Code::DuplicateName, at, message, help);
-        return None;
+        return names.reject(Code::DuplicateName, at, message, help);
     }
     Some(name)
 }
@@ -231,8 +226,7 @@ fn lower_on_failure(node: &Node, diagnostics: &mut Diagnostics) -> Option<OnFail
         _ => {
             let message = "`on_failure` takes stop or continue";
             let help = "`stop` fails the step at the first item that fails; `continue` processes the others, and the failed item's result is `{ error: … }`";
-            diagnostics.invalid(node.at, message, help);
-            None
+            diagnostics.reject_value(node.at, message, help)
         }
     }
 }
@@ -240,14 +234,12 @@ fn lower_on_failure(node: &Node, diagnostics: &mut Diagnostics) -> Option<OnFail
 fn lower_flow(step: &Node, at: Span, local: Local, cx: &mut Compiler<'_>) -> Option<Flow> {
     let Some(flow) = step.get("flow") else {
         let help = "add `flow:` beside it, with the steps for each item";
-        cx.error(Code::MissingKey, at, "`for_each` has no `flow`", help);
-        return None;
+        return cx.reject(Code::MissingKey, at, "`for_each` has no `flow`", help);
     };
     if let Some(name) = flow.as_text() {
         let message = "`flow` beside `for_each` takes a list of steps, found text";
         let help = format!("to run a named flow for each item write `flow: [{{ flow: {name} }}]`");
-        cx.error(Code::WrongType, flow.at, message, &help);
-        return None;
+        return cx.reject(Code::WrongType, flow.at, message, &help);
     }
     cx.within(flow.at, |cx| {
         cx.names.in_scope.locals.push(local);

@@ -50,13 +50,12 @@ impl CallKeys for HttpTemplate {
 fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<HttpTemplate> {
     if node.as_text().is_some() {
         let message = "`http` takes a mapping, found text";
-        cx.error(
+        return cx.reject(
             Code::WrongType,
             node.at,
             message,
             "write `http: { url: \"https://…\" }`",
         );
-        return None;
     }
     cx.entries(node, &HTTP)?;
     let connection = lower_connection(node, cx);
@@ -131,34 +130,30 @@ fn lower_url(
         (Some(url), _, _) => {
             Template::lower(url, "url", Escape::Url, names);
             let help = "write `url` alone, or `connection` with `path`";
-            names.invalid(url.at, "`url` beside `connection` or `path`", help);
-            None
+            names.reject_value(url.at, "`url` beside `connection` or `path`", help)
         }
         (None, Some(path), None) => {
             let help =
                 "name a `connection` of flowtrigger.yaml, or write the complete URL as `url`";
-            names.error(
+            names.reject(
                 Code::MissingKey,
                 path.at,
                 "`path` needs a `connection`",
                 help,
-            );
-            None
+            )
         }
         (None, None, Some(connection)) => {
             let help = "add `path: /…`; it is appended to the connection's base URL";
-            names.error(
+            names.reject(
                 Code::MissingKey,
                 connection.at,
                 "`connection` needs a `path`",
                 help,
-            );
-            None
+            )
         }
         (None, None, None) => {
             let help = "add `url: \"https://…\"`, or `connection` and `path`";
-            names.error(Code::MissingKey, node.at, "`http` has no URL", help);
-            None
+            names.reject(Code::MissingKey, node.at, "`http` has no URL", help)
         }
     }
 }
@@ -168,8 +163,7 @@ fn lower_path(node: &Node, base: &str, names: &mut NameResolver<'_>) -> Option<T
     if !path.starts_with('/') {
         let message = format!("invalid path `{path}`");
         let help = "start it with `/`, or write a complete URL under `url`";
-        names.invalid(node.at, message, help);
-        return None;
+        return names.reject_value(node.at, message, help);
     }
     Template::lower_behind(base.trim_end_matches('/'), node, "path", names)
 }
@@ -211,8 +205,7 @@ pub(super) fn pairs<'n>(
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<(String, &'n Node)>> {
     let Yaml::Map(entries) = &node.value else {
-        diagnostics.wrong_type(node, key, "a mapping");
-        return None;
+        return diagnostics.reject_type(node, key, "a mapping");
     };
     let pairs = entries.iter().flat_map(|entry| {
         let values = entry
@@ -254,8 +247,7 @@ fn lower_body(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<BodyTe
     if let [(first, _), (second, at), ..] = found.as_slice() {
         let message =
             format!("a request must have at most one body, found `{first}` and `{second}`");
-        names.invalid(at.at, message, "keep one of them");
-        return None;
+        return names.reject_value(at.at, message, "keep one of them");
     }
     match bodies.pop() {
         Some(body) => body.map(Some),
@@ -277,13 +269,12 @@ fn lower_one_body(key: &str, node: &Node, names: &mut NameResolver<'_>) -> Optio
 fn lower_raw(node: &Node, names: &mut NameResolver<'_>) -> Option<Template> {
     if matches!(node.value, Yaml::Map(_) | Yaml::List(_)) {
         let message = format!("`body` takes text, found {}", node.kind());
-        names.error(
+        return names.reject(
             Code::WrongType,
             node.at,
             message,
             "write `json:` or `form:` for structured data",
         );
-        return None;
     }
     Template::lower(node, "body", Escape::None, names)
 }

@@ -50,18 +50,16 @@ fn lower_steps(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<Flow> {
         Yaml::List(_) | Yaml::Null => {
             let help = "add a step, for example `- http: { url: … }`";
             let message = format!("`{key}` has no step");
-            cx.invalid(node.at, message, help);
-            return None;
+            return cx.reject_value(node.at, message, help);
         }
         Yaml::Map(_) | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
             let message = format!("`{key}` takes a list of steps, found {}", node.kind());
-            cx.error(
+            return cx.reject(
                 Code::WrongType,
                 node.at,
                 message,
                 "start each step with `- `",
             );
-            return None;
         }
     };
     let mut steps: Vec<Option<Step>> = Vec::with_capacity(items.len());
@@ -77,8 +75,7 @@ fn lower_step(node: &Node, number: usize, cx: &mut Compiler<'_>) -> Option<Step>
     let Yaml::Map(entries) = &node.value else {
         let message = format!("a step takes a mapping, found {}", node.kind());
         let help = "write its action as a key: `- http: { url: … }`";
-        cx.error(Code::WrongType, node.at, message, help);
-        return None;
+        return cx.reject(Code::WrongType, node.at, message, help);
     };
     let misplaced: Vec<&Entry> = entries
         .iter()
@@ -227,8 +224,7 @@ fn lower_name(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<String
     }
     if name == "catch" {
         let message = "invalid step name `catch`: it is reserved for the steps under `catch`";
-        names.invalid(node.at, message, "choose another name");
-        return None;
+        return names.reject_value(node.at, message, "choose another name");
     }
     if let Some(local) = names
         .in_scope
@@ -240,13 +236,11 @@ fn lower_name(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<String
             "invalid step name `{name}`: it is the name of the item",
             name = local.name
         );
-        names.error(Code::DuplicateName, node.at, message, "choose another name");
-        return None;
+        return names.reject(Code::DuplicateName, node.at, message, "choose another name");
     }
     if names.in_scope.steps.iter().any(|step| step.name == name) {
         let message = format!("duplicate step name `{name}`");
-        names.error(Code::DuplicateName, node.at, message, "choose another name");
-        return None;
+        return names.reject(Code::DuplicateName, node.at, message, "choose another name");
     }
     Some(Some(name))
 }
@@ -326,11 +320,10 @@ fn find_action<'n>(
 
 fn no_secret<T>(node: &Node, why: &str, diagnostics: &mut Diagnostics) -> Option<T> {
     let message = format!("{why}, so it cannot hold a secret");
-    diagnostics.error(
+    diagnostics.reject(
         Code::BadTemplate,
         node.at,
         message,
         "use the secret in the step that needs it",
-    );
-    None
+    )
 }

@@ -79,16 +79,14 @@ fn lower_on_crash(
 ) -> Option<OnCrash> {
     if let (AfterCrash::Repeats(help), Some(action)) = (&defaults.after_crash, action) {
         let message = format!("`on_crash` has no effect beside `{}`", action.spec.key());
-        diagnostics.invalid(node.at, message, help);
-        return None;
+        return diagnostics.reject_value(node.at, message, help);
     }
     match node.as_text() {
         Some("rerun") => Some(OnCrash::Rerun),
         Some("hold") => Some(OnCrash::Hold),
         _ => {
             let help = "`rerun` runs an interrupted command again with the same key; `hold` holds the run for a person";
-            diagnostics.invalid(node.at, "`on_crash` takes rerun or hold", help);
-            None
+            diagnostics.reject_value(node.at, "`on_crash` takes rerun or hold", help)
         }
     }
 }
@@ -127,13 +125,12 @@ fn lower_retry(
 ) -> Option<RetryPolicy> {
     if node.as_map().is_none() {
         let message = format!("`retry` takes a mapping, found {}", node.kind());
-        diagnostics.error(
+        return diagnostics.reject(
             Code::WrongType,
             node.at,
             message,
             "write `retry: { attempts: 3, backoff: 1s }`",
         );
-        return None;
     }
     diagnostics.entries(node, &RETRY)?;
     let attempts = match node.get("attempts") {
@@ -155,12 +152,11 @@ fn lower_retry(
     };
     if retry.backoff > retry.max_delay {
         let message = "`backoff` is longer than `max_delay`";
-        diagnostics.invalid(
+        return diagnostics.reject_value(
             node.at,
             message,
             "the first delay is `backoff`; make `max_delay` at least as long",
         );
-        return None;
     }
     Some(retry)
 }
@@ -185,12 +181,11 @@ fn lower_timeout(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration>
     let timeout = diagnostics.duration(node, "timeout")?;
     if timeout.is_zero() || timeout > MAX_TIMEOUT {
         let help = "split longer work into several steps, or let the other side report back";
-        diagnostics.invalid(
+        return diagnostics.reject_value(
             node.at,
             "`timeout` must be more than 0 and at most 10m",
             help,
         );
-        return None;
     }
     Some(timeout)
 }
@@ -202,8 +197,7 @@ fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<KeepOutput> 
         Some("none") => Some(KeepOutput::None),
         _ => {
             let help = "`body` keeps the whole result for later steps, `status` only its status, `none` nothing";
-            diagnostics.invalid(node.at, "`keep` takes body, status or none", help);
-            None
+            diagnostics.reject_value(node.at, "`keep` takes body, status or none", help)
         }
     }
 }

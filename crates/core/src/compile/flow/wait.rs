@@ -43,8 +43,7 @@ fn lower_for(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     let Some(length) = node.as_text().and_then(duration::parse) else {
         let help =
             "write a number and a unit, `wait: 4h`, or the path of a time, `wait: { until: PATH }`";
-        diagnostics.invalid(node.at, "`wait` takes a duration", help);
-        return None;
+        return diagnostics.reject_value(node.at, "`wait` takes a duration", help);
     };
     let help = match (length.is_zero(), length > MAX_RUN_TIME) {
         (false, false) => return Some(length),
@@ -52,8 +51,7 @@ fn lower_for(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
         (false, true) => "let a later event start a new run",
     };
     let message = "`wait` must be more than 0 and at most 90d";
-    diagnostics.invalid(node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }
 
 fn lower_until(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
@@ -76,8 +74,7 @@ fn lower_until(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
     let known = types.first().map_or_else(String::new, FieldType::describe);
     let message = format!("`until` takes a time, and `{}` is {known}", path.text);
     let help = "name a field that contains one, such as `event.time`; to wait for a duration write `wait: 4h`";
-    names.error(Code::OperatorMismatch, until.at, message, help);
-    None
+    names.reject(Code::OperatorMismatch, until.at, message, help)
 }
 
 /// Reports a literal time or duration where a path is expected. Returns None after an error.
@@ -94,8 +91,7 @@ fn reject_literal(until: &Node, diagnostics: &mut Diagnostics) -> Option<()> {
         return Some(());
     };
     let message = format!("`until` takes a path to a time, found {found}");
-    diagnostics.error(Code::BadPath, until.at, message, &help);
-    None
+    diagnostics.reject(Code::BadPath, until.at, message, &help)
 }
 
 fn may_be_time(field: &FieldType) -> bool {

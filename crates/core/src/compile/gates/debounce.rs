@@ -54,8 +54,7 @@ fn check_at_most(
     let help = format!(
         "`at_most` limits how long `quiet` can be extended: write more than {quiet}, or `quiet: {at_most}` alone"
     );
-    diagnostics.invalid(at, message, &help);
-    None
+    diagnostics.reject_value(at, message, &help)
 }
 
 fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<DebounceKeep> {
@@ -73,6 +72,5 @@ fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<DebounceKeep
         },
     };
     let message = "`keep` takes first, last or all";
-    diagnostics.invalid(node.at, message, &help);
-    None
+    diagnostics.reject_value(node.at, message, &help)
 }

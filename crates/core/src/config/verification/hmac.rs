@@ -239,8 +239,7 @@ pub fn lower(
     let options = options.filter(|options| options.as_map().is_some());
     let Some(header) = options.and_then(|options| options.get("header")) else {
         let help = "write `verify: { hmac: { header: X-Signature } }`";
-        diagnostics.error(Code::MissingKey, at.at, "`hmac` needs a `header`", help);
-        return None;
+        return diagnostics.reject(Code::MissingKey, at.at, "`hmac` needs a `header`", help);
     };
     let options = options?;
     diagnostics.entries(options, &HMAC)?;
@@ -303,8 +302,7 @@ fn check_stamp(
             "add `timestamp: HEADER`",
         ),
     };
-    diagnostics.invalid(options.at, message, help);
-    None
+    diagnostics.reject_value(options.at, message, help)
 }
 
 fn one_of<T>(
@@ -332,8 +330,7 @@ fn lower_header(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option
     }
     let message = format!("`{}` is not a header name", name.escape_debug());
     let help = "use letters, digits and `-`";
-    diagnostics.invalid(node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }
 
 fn lower_signed(options: &Node, diagnostics: &mut Diagnostics) -> Option<SignedContent> {
@@ -345,8 +342,7 @@ fn lower_signed(options: &Node, diagnostics: &mut Diagnostics) -> Option<SignedC
         Err(why) => {
             let message = format!("invalid `signed`: {why}");
             let help = "write `{body}`, or `{timestamp}.{body}`";
-            diagnostics.invalid(node.at, message, help);
-            None
+            diagnostics.reject_value(node.at, message, help)
         }
     }
 }
@@ -366,8 +362,7 @@ fn lower_stamp(options: &Node, diagnostics: &mut Diagnostics) -> Option<Option<T
         None if options.get("window").is_some() => {
             let help = "add `timestamp: HEADER`, or remove `window`";
             let message = "a `window` needs the time of signing";
-            diagnostics.error(Code::MissingKey, options.at, message, help);
-            None
+            diagnostics.reject(Code::MissingKey, options.at, message, help)
         }
         None => Some(None),
     }

@@ -138,6 +138,5 @@ pub fn window(options: Option<&Node>, diagnostics: &mut Diagnostics) -> Option<D
     }
     let message = "`window` is at least 1s and at most 1d";
     let help = "a recorded request could be sent again within this time; 5m is usual";
-    diagnostics.invalid(node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }

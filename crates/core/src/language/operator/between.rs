@@ -45,16 +45,14 @@ const EXAMPLES: &[Example] = examples! {
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let Yaml::List(ends) = &node.value else {
-        context
+        return context
             .names
-            .wrong_type(node, SPEC.name, "a list of two ends");
-        return None;
+            .reject_type(node, SPEC.name, "a list of two ends");
     };
     let [low, high] = ends.as_slice() else {
         let message = format!("`between` takes two ends, found {}", ends.len());
         let help = "write `between: [LOW, HIGH]`; for any of several values write the list alone";
-        context.names.invalid(node.at, message, help);
-        return None;
+        return context.names.reject_value(node.at, message, help);
     };
     let low = parse_end(low, OrderRelation::GreaterOrEqual, context);
     let high = parse_end(high, OrderRelation::LessOrEqual, context);
@@ -76,10 +74,9 @@ fn parse_end(
     context: &mut OperandContext<'_, '_>,
 ) -> Option<OrderComparison> {
     if node.as_list().is_some() {
-        context
+        return context
             .names
-            .wrong_type(node, "between", "a single value at each end");
-        return None;
+            .reject_type(node, "between", "a single value at each end");
     }
     OrderComparison::parse(node, SPEC.name, relation, context)
 }

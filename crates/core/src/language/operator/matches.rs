@@ -64,10 +64,9 @@ fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> 
 
 fn parse_pattern(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Pattern> {
     let Some(pattern) = node.as_text() else {
-        context
+        return context
             .names
-            .wrong_type(node, SPEC.name, "a regular expression");
-        return None;
+            .reject_type(node, SPEC.name, "a regular expression");
     };
     if pattern.is_empty() {
         let help = "to test for any text write `present: true`";
@@ -78,15 +77,13 @@ fn parse_pattern(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Pa
         let message = format!("`{pattern}` is a template, which a condition does not render");
         let help = "write the pattern itself; to look for what another field holds write \
                     `contains: { path: ticket.id }`";
-        context.names.invalid(node.at, message, help);
-        return None;
+        return context.names.reject_value(node.at, message, help);
     }
     match context.names.interner.patterns.share(pattern, context.case) {
         Ok(pattern) => Some(pattern),
         Err(error) => {
             let (message, help) = explain(pattern, &error);
-            context.names.error(Code::BadRegex, node.at, message, help);
-            None
+            context.names.reject(Code::BadRegex, node.at, message, help)
         }
     }
 }

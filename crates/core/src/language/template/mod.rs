@@ -173,10 +173,7 @@ impl fmt::Debug for Template {
 fn require_scalar(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<()> {
     match node.value {
         Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => Some(()),
-        Yaml::Null | Yaml::List(_) | Yaml::Map(_) => {
-            diagnostics.wrong_type(node, key, "text");
-            None
-        }
+        Yaml::Null | Yaml::List(_) | Yaml::Map(_) => diagnostics.reject_type(node, key, "text"),
     }
 }
 
@@ -228,8 +225,7 @@ impl<'a> TemplateSource<'a> {
             }),
             Err(error) => {
                 let at = location.span(&error.at);
-                diagnostics.error(Code::BadTemplate, at, error.message, error.help);
-                None
+                diagnostics.reject(Code::BadTemplate, at, error.message, error.help)
             }
         }
     }
