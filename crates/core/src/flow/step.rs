@@ -218,17 +218,10 @@ impl Action {
     }
 
     fn call(&self) -> Option<&dyn CallRendering> {
-        match self {
-            Action::Call(call) => Some(call.get()),
-            Action::When(_)
-            | Action::Set(_)
-            | Action::Choose(_)
-            | Action::Each(_)
-            | Action::Wait(_)
-            | Action::Flow(_)
-            | Action::Succeed(_)
-            | Action::Fail(_) => None,
-        }
+        let Action::Call(call) = self else {
+            return None;
+        };
+        Some(call.get())
     }
 
     /// Whether it makes a call, which has a reply.

@@ -151,20 +151,10 @@ impl RunState {
 
     /// The gate that suppressed the run.
     pub fn gate(&self) -> Option<&str> {
-        match self {
-            RunState::Suppressed { gate, .. } => Some(gate),
-            RunState::Queued
-            | RunState::Debouncing { .. }
-            | RunState::Running
-            | RunState::Retrying { .. }
-            | RunState::Waiting { .. }
-            | RunState::Done
-            | RunState::Skipped { .. }
-            | RunState::Shadow
-            | RunState::Dead { .. }
-            | RunState::Held { .. }
-            | RunState::Cancelled => None,
-        }
+        let RunState::Suppressed { gate, .. } = self else {
+            return None;
+        };
+        Some(gate)
     }
 
     /// The time when a waiting run continues.
@@ -244,14 +234,10 @@ pub enum LogEntry {
 
 impl LogEntry {
     pub fn attempt(&self) -> Option<&Attempt> {
-        match self {
-            LogEntry::Attempt(attempt) => Some(attempt),
-            LogEntry::Started { .. }
-            | LogEntry::Waiting { .. }
-            | LogEntry::Caught { .. }
-            | LogEntry::Revived { .. }
-            | LogEntry::Claimed { .. } => None,
-        }
+        let LogEntry::Attempt(attempt) = self else {
+            return None;
+        };
+        Some(attempt)
     }
 }
 

@@ -319,13 +319,10 @@ pub enum RenderError {
 impl RenderError {
     /// Returns whether the missing value is the result of an earlier step.
     pub fn reads_step(&self) -> bool {
-        match self {
-            RenderError::Absent { name } => name == "steps" || name.starts_with("steps."),
-            RenderError::TooMuch { .. }
-            | RenderError::EmptyInPath { .. }
-            | RenderError::Climbing { .. }
-            | RenderError::Failed { .. } => false,
-        }
+        let RenderError::Absent { name } = self else {
+            return false;
+        };
+        name == "steps" || name.starts_with("steps.")
     }
 
     /// Fails if the result of a step is read that has not run.

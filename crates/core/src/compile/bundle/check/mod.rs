@@ -206,18 +206,13 @@ fn warn_about_same_events(
 }
 
 fn warn_about_long_waits(definition: &Definition, diagnostics: &mut Diagnostics) {
-    let waits = definition
-        .every_state()
-        .into_iter()
-        .filter_map(|state| match &state.does {
-            StateKind::Wait { seconds, at } => Some((*seconds, *at)),
-            StateKind::Action { .. }
-            | StateKind::Choice { .. }
-            | StateKind::Map { .. }
-            | StateKind::Pass { .. }
-            | StateKind::Succeed { .. }
-            | StateKind::Fail { .. } => None,
-        });
+    let states = definition.every_state().into_iter();
+    let waits = states.filter_map(|state| {
+        let StateKind::Wait { seconds, at } = &state.does else {
+            return None;
+        };
+        Some((*seconds, *at))
+    });
     let mut total = 0_u64;
     for (seconds, at) in waits {
         total = total.saturating_add(seconds);
