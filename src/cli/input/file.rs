@@ -20,7 +20,7 @@ pub struct InputFile {
 pub type InputParts = FlatMap<IntoIter<PathBuf>, InputFile, fn(PathBuf) -> InputFile>;
 
 pub fn parts(files: &[PathBuf]) -> InputParts {
-    files.to_vec().into_iter().flat_map(InputFile::new)
+    Vec::from(files).into_iter().flat_map(InputFile::new)
 }
 
 /// A part and its location.
