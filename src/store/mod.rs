@@ -154,37 +154,3 @@ pub struct ClaimRequest {
     pub per_rule: usize,
     pub now: Timestamp,
 }
-
-/// Whether a run in this state holds its lane, and counts for the backlog.
-fn holds_lane(state: &RunState) -> bool {
-    match state {
-        RunState::Queued | RunState::Running | RunState::Retrying { .. } => true,
-        RunState::Debouncing { .. }
-        | RunState::Waiting { .. }
-        | RunState::Done
-        | RunState::Skipped { .. }
-        | RunState::Shadow
-        | RunState::Dead { .. }
-        | RunState::Held { .. }
-        | RunState::Suppressed { .. }
-        | RunState::Cancelled => false,
-    }
-}
-
-/// Whether a run in this state no longer needs its event: it has ended, and no retry is expected.
-fn is_redactable(state: &RunState) -> bool {
-    match state {
-        RunState::Done
-        | RunState::Skipped { .. }
-        | RunState::Suppressed { .. }
-        | RunState::Shadow
-        | RunState::Cancelled => true,
-        RunState::Queued
-        | RunState::Debouncing { .. }
-        | RunState::Running
-        | RunState::Retrying { .. }
-        | RunState::Waiting { .. }
-        | RunState::Held { .. }
-        | RunState::Dead { .. } => false,
-    }
-}

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use flowtrigger_core::compile::flow::action::STEP;
 use flowtrigger_core::config::archive::ARCHIVE;
 use flowtrigger_core::config::commands::COMMANDS;
 use flowtrigger_core::config::connection::CONNECTION;
@@ -17,7 +18,7 @@ use flowtrigger_core::config::vocabulary::CONFIG;
 use flowtrigger_core::document::vocabulary::{Support, Vocabulary};
 use flowtrigger_core::flow::vocabulary::command::{CONFINE, EXEC};
 use flowtrigger_core::flow::vocabulary::http::HTTP;
-use flowtrigger_core::flow::vocabulary::{BRANCH, FLOW, JQ, RETRY, STEP, WAIT};
+use flowtrigger_core::flow::vocabulary::{BRANCH, FLOW, JQ, RETRY, WAIT};
 use flowtrigger_core::gate::vocabulary::{DEBOUNCE, DEDUPE, THROTTLE};
 use flowtrigger_core::language::operator::SPECS;
 use flowtrigger_core::language::template::filter::FILTERS;

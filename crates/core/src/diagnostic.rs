@@ -193,6 +193,28 @@ pub trait Report {
         });
     }
 
+    /// Reports a value that is not valid where it is written.
+    fn invalid(&mut self, at: Span, message: impl Into<String>, help: &str) {
+        self.error(Code::InvalidValue, at, message, help);
+    }
+
+    /// Reports an error in place of a value: returns `None`.
+    fn reject<T>(
+        &mut self,
+        code: Code,
+        at: Span,
+        message: impl Into<String>,
+        help: &str,
+    ) -> Option<T> {
+        self.error(code, at, message, help);
+        None
+    }
+
+    /// Reports an invalid value: returns `None`.
+    fn reject_value<T>(&mut self, at: Span, message: impl Into<String>, help: &str) -> Option<T> {
+        self.reject(Code::InvalidValue, at, message, help)
+    }
+
     fn warning(
         &mut self,
         code: Code,

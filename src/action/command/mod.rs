@@ -20,9 +20,9 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::action::secret::SecretStore;
-use crate::action::{PerformerOptions, excerpt};
+use crate::action::{PerformCall, Performer, PerformerOptions, excerpt};
 use flowtrigger_core::flow::call::{ExecCall, KeepOutput};
-use flowtrigger_core::run::call_result::{CallFailure, Reply};
+use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use pid_file::{KEY, PidFile};
 use process::{ProcessLimits, ProcessOutput, Termination};
 use sandbox::launcher::{LaunchError, NOT_STARTED, SandboxSpec};
@@ -34,7 +34,19 @@ const MAX_ARGUMENT_BYTES: usize = 128 * 1024;
 /// Characters of standard error in a message.
 const MAX_SHOWN_CHARS: usize = 500;
 
-pub(super) async fn perform(
+impl PerformCall for ExecCall {
+    async fn perform(&self, performer: &Performer, idempotency_key: &str) -> CallResult {
+        execute(
+            self,
+            idempotency_key,
+            &performer.secrets,
+            &performer.options,
+        )
+        .await
+    }
+}
+
+async fn execute(
     call: &ExecCall,
     idempotency_key: &str,
     secrets: &SecretStore,

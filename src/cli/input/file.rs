@@ -3,7 +3,9 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::iter::FlatMap;
 use std::path::{Path, PathBuf};
+use std::vec::IntoIter;
 
 use crate::cli::input::ReadEventError;
 use flowtrigger_core::event::json::parse::parse;
@@ -12,6 +14,13 @@ use flowtrigger_core::event::json::parse::parse;
 pub struct InputFile {
     name: String,
     state: FileState,
+}
+
+/// The parts of several files, in order. A file is opened when the one before it has ended.
+pub type InputParts = FlatMap<IntoIter<PathBuf>, InputFile, fn(PathBuf) -> InputFile>;
+
+pub fn parts(files: &[PathBuf]) -> InputParts {
+    Vec::from(files).into_iter().flat_map(InputFile::new)
 }
 
 /// A part and its location.
@@ -31,7 +40,7 @@ enum FileState {
 }
 
 impl InputFile {
-    pub fn new(file: PathBuf) -> Self {
+    fn new(file: PathBuf) -> Self {
         Self {
             name: file_name(&file),
             state: FileState::Closed(file),

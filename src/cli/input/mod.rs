@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::cli::exit::CommandError;
-use crate::cli::input::file::{InputFile, InputPart};
+use crate::cli::input::file::{InputPart, InputParts, parts};
 use crate::engine::sources;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::SourceFormat;
@@ -80,10 +80,9 @@ pub struct ReadEventError {
 /// The events of files in order. Input with one event per line is read line by line, so that it may be
 /// long or endless.
 pub struct Inputs<'c> {
-    files: VecDeque<PathBuf>,
+    parts: InputParts,
     selection: SourceSelection<'c>,
     config: &'c Config,
-    open: Option<InputFile>,
     ready: VecDeque<Input<'c>>,
     tape: Tape,
 }
@@ -100,10 +99,9 @@ pub fn read<'c>(
         Some(name) => named(name, config)?,
     };
     Ok(Inputs {
-        files: files.iter().cloned().collect(),
+        parts: parts(files),
         selection,
         config,
-        open: None,
         ready: VecDeque::new(),
         tape: Tape::default(),
     })
@@ -117,13 +115,8 @@ impl<'c> Iterator for Inputs<'c> {
             if let Some(input) = self.ready.pop_front() {
                 return Some(input);
             }
-            match &mut self.open {
-                Some(file) => match file.next() {
-                    Some(part) => self.read_part(part),
-                    None => self.open = None,
-                },
-                None => self.open = Some(InputFile::new(self.files.pop_front()?)),
-            }
+            let part = self.parts.next()?;
+            self.read_part(part);
         }
     }
 }

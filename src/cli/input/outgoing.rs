@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::cli::exit::CommandError;
-use crate::cli::input::file::{InputFile, InputPart, file_name, open, read_error};
+use crate::cli::input::file::{InputPart, InputParts, file_name, open, parts, read_error};
 use crate::cli::input::{ReadEventError, SourceSelection, event, invalid_json, location};
 use crate::engine::sources;
 use flowtrigger_core::config::Config;
@@ -36,8 +36,7 @@ pub struct SourceRouter<'c> {
 /// The events of files in order. Files are read only as far as the iterator advances.
 pub struct OutgoingEvents<'c> {
     router: SourceRouter<'c>,
-    files: VecDeque<PathBuf>,
-    open: Option<InputFile>,
+    parts: InputParts,
     ready: VecDeque<OutgoingInput<'c>>,
 }
 
@@ -63,8 +62,7 @@ impl<'c> SourceRouter<'c> {
     pub fn events(self, files: &[PathBuf]) -> OutgoingEvents<'c> {
         OutgoingEvents {
             router: self,
-            files: files.iter().cloned().collect(),
-            open: None,
+            parts: parts(files),
             ready: VecDeque::new(),
         }
     }
@@ -148,13 +146,8 @@ impl<'c> Iterator for OutgoingEvents<'c> {
             if let Some(input) = self.ready.pop_front() {
                 return Some(input);
             }
-            match &mut self.open {
-                Some(file) => match file.next() {
-                    Some(part) => self.read_part(part),
-                    None => self.open = None,
-                },
-                None => self.open = Some(InputFile::new(self.files.pop_front()?)),
-            }
+            let part = self.parts.next()?;
+            self.read_part(part);
         }
     }
 }

@@ -284,9 +284,7 @@ fn print_results(
             }
             (Err(why), Format::Text) => {
                 out.flush()?;
-                let mut stderr = Output::stderr(global.color);
-                message::error(&mut stderr, why, None)?;
-                stderr.finish()?;
+                message::error_to_stderr(global.color, why, None)?;
             }
         }
         rejected += usize::from(result.is_err());

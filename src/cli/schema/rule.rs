@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use flowtrigger_core::compile::flow::action::step_schema;
 use flowtrigger_core::document::vocabulary::Vocabulary;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::catalogue::event_type::EventType;
-use flowtrigger_core::flow::vocabulary::{flows_schema, step_schema};
+use flowtrigger_core::flow::vocabulary::flows_schema;
 use flowtrigger_core::language::condition::schema as condition;
 use flowtrigger_core::language::operator::SPECS;
 use flowtrigger_core::rule::test::TEST;

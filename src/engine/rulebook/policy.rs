@@ -11,7 +11,8 @@ use flowtrigger_core::config::Config;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use flowtrigger_core::egress::EgressForecast;
-use flowtrigger_core::flow::step::{ExecTemplate, HttpTemplate, Step};
+use flowtrigger_core::flow::call::{ExecTemplate, HttpTemplate};
+use flowtrigger_core::flow::step::Step;
 use flowtrigger_core::matching::rule_set::RuleSet;
 
 /// The programs that may run; None if all may.

@@ -64,16 +64,11 @@ fn message(record: &RunRecord) -> Option<String> {
                 locals: &record.locals(),
                 seed: "",
             };
-            match decide(record.flow(), &subject, &record.log, Timestamp::MAX) {
-                Decision::Done { message } => message,
-                Decision::Perform { .. }
-                | Decision::Record(_)
-                | Decision::Retry { .. }
-                | Decision::Wait { .. }
-                | Decision::Skipped { .. }
-                | Decision::Dead { .. }
-                | Decision::Hold { .. } => None,
-            }
+            let decision = decide(record.flow(), &subject, &record.log, Timestamp::MAX);
+            let Decision::Done { message } = decision else {
+                return None;
+            };
+            message
         }
         state => state.why().map(str::to_owned),
     }

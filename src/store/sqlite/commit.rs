@@ -12,10 +12,7 @@ use super::codec::micros;
 use super::gates::causation::encode_actors;
 use super::gates::window::{OpenWindow, WindowMember};
 use super::transaction::WriteTransaction;
-use crate::store::{
-    ArrivalKind, Committed, IncomingEvent, PlannedRun, RunStatus, StoreError, holds_lane,
-    is_redactable,
-};
+use crate::store::{ArrivalKind, Committed, IncomingEvent, PlannedRun, RunStatus, StoreError};
 use flowtrigger_core::gate::debounce::DebounceCheck;
 use flowtrigger_core::loop_guard::Causation;
 use flowtrigger_core::run::{RunId, RunState};
@@ -147,7 +144,7 @@ impl WriteTransaction<'_> {
         for planned in &incoming.planned {
             runs.push(self.plan(planned, incoming, event, generation)?);
         }
-        if runs.iter().all(|run| is_redactable(&run.state)) {
+        if runs.iter().all(|run| run.state.is_redactable()) {
             self.redact_event(event)?;
         }
         Ok(Committed {
@@ -321,7 +318,7 @@ impl WriteTransaction<'_> {
         let id = self.connection.last_insert_rowid();
         self.state
             .count_transition(run.queue, None, run.state.as_str());
-        if holds_lane(run.state) {
+        if run.state.holds_lane() {
             self.enqueue(id, run.queue, run.lane)?;
         }
         Ok(RunId(id as u64))

@@ -27,7 +27,7 @@ pub fn lower_source(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {
     }
     let message = format!("unknown source `{source}`");
     match suggest::for_source(&source, known.iter().map(String::as_str)) {
-        Some(help) => cx.error(Code::InvalidValue, node.at, message, &help),
+        Some(help) => cx.invalid(node.at, message, &help),
         None => {
             let known = known.join(", ");
             let help = format!(
@@ -65,13 +65,7 @@ pub fn lower_types(
     let nodes = match &node.value {
         Yaml::List(items) if items.is_empty() => {
             let help = "name at least one type, or `ticket.*` for all of a family";
-            cx.error(
-                Code::InvalidValue,
-                node.at,
-                "`event_type` is an empty list",
-                help,
-            );
-            return None;
+            return cx.reject_value(node.at, "`event_type` is an empty list", help);
         }
         Yaml::List(items) => items.as_slice(),
         _ => std::slice::from_ref(node),
@@ -143,8 +137,7 @@ fn lower_type(
             Some(known) => {
                 let message = format!("source `{source}` has no event type `{text}`");
                 let help = known.unwrap_or(help);
-                cx.error(Code::UnknownEventType, node.at, message, &help);
-                None
+                cx.reject(Code::UnknownEventType, node.at, message, &help)
             }
         },
     }

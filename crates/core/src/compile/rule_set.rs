@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::compile::cache::CompileCache;
 use crate::compile::compiler::Compiler;
-use crate::compile::flow::flow_call::{lower_document, lower_unused};
-use crate::compile::flow::named_flows::{NamedFlowBody, NamedFlows};
+use crate::compile::flow::flow_call::lower_unused;
+use crate::compile::flow::named_flows::{NamedFlowBody, NamedFlows, lower_document};
 use crate::compile::rule_files;
 use crate::compile::rule_files::Content;
 use crate::config::Config;

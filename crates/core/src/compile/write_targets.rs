@@ -7,7 +7,8 @@ use url::Url;
 
 use crate::compile::compiler::Compiler;
 use crate::config::Config;
-use crate::flow::step::{BodyTemplate, Flow, HttpTemplate, Step};
+use crate::flow::call::{BodyTemplate, HttpTemplate};
+use crate::flow::step::{Flow, Step};
 use crate::loop_guard::LoopGuard;
 
 /// The path of the Zendesk API, on any host.

@@ -13,21 +13,19 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<CustomForma
     let node = &entry.value;
     let Some(event_type) = node.get("event_type") else {
         let message = format!("the source `{}` has no `event_type`", entry.key);
-        diagnostics.error(
+        return diagnostics.reject(
             Code::MissingKey,
             entry.key_at,
             message,
             "write a constant, or { path: … }; or name a built-in decoder: `decoder: support`",
         );
-        return None;
     };
     let event_type = match event_type.as_map() {
         Some(entries) if is_path(entries) => {
             TypeRule::Path(diagnostics.text(&entries[0].value, "path")?)
         }
         Some(_) => {
-            diagnostics.wrong_type(event_type, "event_type", "a constant, or { path: … }");
-            return None;
+            return diagnostics.reject_type(event_type, "event_type", "a constant, or { path: … }");
         }
         None => TypeRule::Constant(diagnostics.text(event_type, "event_type")?),
     };

@@ -8,7 +8,7 @@ use crate::config::{Config, section};
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::suggest;
-use crate::document::vocabulary::{Vocabulary, keyword, mapping, text};
+use crate::document::vocabulary::{Vocabulary, mapping, text, words};
 use crate::document::{Entry, Node};
 use crate::flow::call::Call;
 use crate::run::call_result::{CallResult, Reply};
@@ -33,23 +33,13 @@ pub struct ConnectionRef {
 
 pub const INTEGRATION: Vocabulary = Vocabulary {
     name: "an integration",
-    words: &[
-        keyword(
-            "connections",
-            "Connection names in the bundles, each with the connection to use. Default: the connection of the same name.",
-            connections,
-        ),
-        keyword(
-            "zendesk",
-            "The connection for actions that have a `path` only. Default: `zendesk`.",
-            text,
-        ),
-        keyword(
-            "configs",
-            "The settings that `LoadConfig` returns for each scope until `PatchConfig` changes them.",
-            configs,
-        ),
-    ],
+    words: words! {
+        "connections" connections =>
+            "Connection names in the bundles, each with the connection to use. Default: the connection of the same name.";
+        "zendesk" text => "The connection for actions that have a `path` only. Default: `zendesk`.";
+        "configs" configs =>
+            "The settings that `LoadConfig` returns for each scope until `PatchConfig` changes them.";
+    },
 };
 
 fn connections() -> Value {
@@ -158,8 +148,7 @@ fn named(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Connec
 
 fn settings(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<(String, Value)> {
     if entry.value.as_map().is_none() {
-        diagnostics.wrong_type(&entry.value, &entry.key, "a mapping of settings");
-        return None;
+        return diagnostics.reject_type(&entry.value, &entry.key, "a mapping of settings");
     }
     Some((entry.key.clone(), entry.value.to_json()))
 }

@@ -7,10 +7,10 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::config::network;
-use crate::diagnostic::{Code, Diagnostics, Report, Span};
+use crate::diagnostic::{Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::size;
-use crate::document::vocabulary::{Vocabulary, duration, keyword, text};
+use crate::document::vocabulary::{Vocabulary, duration, text, words};
 use crate::document::{Node, Yaml};
 
 /// The value of `listen`. `None` leaves a setting to the command line or its default.
@@ -33,38 +33,17 @@ pub struct Listen {
 
 pub const LISTEN: Vocabulary = Vocabulary {
     name: "`listen`",
-    words: &[
-        keyword(
-            "address",
-            "Host and port; `--listen` overrides it. Default: 127.0.0.1:8080. An address that other machines can reach requires `verify` for every source.",
-            text,
-        ),
-        keyword(
-            "trusted_proxies",
-            "Proxies whose forwarded client address is trusted: addresses or networks.",
-            network::list_schema,
-        ),
-        keyword(
-            "connections",
-            "The maximum number of open connections. Default: 1000.",
-            connections,
-        ),
-        keyword(
-            "connections_per_address",
-            "The maximum number of open connections per client address, except trusted proxies and loopback. Default: 100.",
-            connections,
-        ),
-        keyword(
-            "body",
-            "The maximum size of a body. Default: 1MiB.",
-            size::schema,
-        ),
-        keyword(
-            "request",
-            "The maximum time to receive a request. Default: 15s.",
-            duration,
-        ),
-    ],
+    words: words! {
+        "address" text =>
+            "Host and port; `--listen` overrides it. Default: 127.0.0.1:8080. An address that other machines can reach requires `verify` for every source.";
+        "trusted_proxies" network::list_schema =>
+            "Proxies whose forwarded client address is trusted: addresses or networks.";
+        "connections" connections => "The maximum number of open connections. Default: 1000.";
+        "connections_per_address" connections =>
+            "The maximum number of open connections per client address, except trusted proxies and loopback. Default: 100.";
+        "body" size::schema => "The maximum size of a body. Default: 1MiB.";
+        "request" duration => "The maximum time to receive a request. Default: 15s.";
+    },
 };
 
 const MAX_CONNECTIONS: u64 = 100_000;
@@ -120,6 +99,5 @@ fn lower_time(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     }
     let message = "`request` is at least 1s and at most 5m";
     let help = "senders stop waiting after 10 to 12 s";
-    diagnostics.error(Code::InvalidValue, node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }

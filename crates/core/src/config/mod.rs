@@ -332,14 +332,12 @@ fn lower_secret(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SecretSo
     let help = "write { env: VARIABLE } or { file: PATH }; never write the value itself";
     if entry.value.as_map().is_none() {
         let message = format!("the secret `{}` takes a mapping with its source", entry.key);
-        diagnostics.error(Code::SecretInFile, entry.value.at, message, help);
-        return None;
+        return diagnostics.reject(Code::SecretInFile, entry.value.at, message, help);
     }
     let entries = diagnostics.entries(&entry.value, &SECRET)?;
     let [source] = entries else {
         let message = format!("the secret `{}` takes one of env, file", entry.key);
-        diagnostics.error(Code::InvalidValue, entry.value.at, message, help);
-        return None;
+        return diagnostics.reject_value(entry.value.at, message, help);
     };
     let text = diagnostics.text(&source.value, &source.key)?;
     match source.key.as_str() {
@@ -361,7 +359,7 @@ fn lower_types(node: &Node, diagnostics: &mut Diagnostics) -> Vec<EventType> {
             Err(error) => {
                 let message = format!("not an event type: {error}");
                 let help = "a type has source, name, display, webhook, codes, groups, summary, fields, open";
-                diagnostics.error(Code::InvalidValue, item.at, message, help);
+                diagnostics.invalid(item.at, message, help);
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::config::verification;
 use crate::config::verification::Verification;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, anything, keyword, text};
+use crate::document::vocabulary::{Vocabulary, anything, text, words};
 use crate::document::{Entry, Node};
 use crate::event::format::DECODERS;
 use crate::event::format::custom::CustomFormat;
@@ -34,54 +34,22 @@ pub enum SourceFormat {
 
 pub const SOURCE: Vocabulary = Vocabulary {
     name: "a source",
-    words: &[
-        keyword(
-            "path",
-            "The URL path to which its events are posted. Default: `/events/NAME`.",
-            text,
-        ),
-        keyword(
-            "verify",
-            "How senders are verified: `zendesk`, `upmind`, `standard_webhooks`, `github`, `bearer`, or a mapping. `none` accepts every sender.",
-            verification::schema,
-        ),
-        keyword(
-            "secrets",
-            "The names of the secrets that senders use; two while one is being replaced. `send` and `sign` use the first.",
-            verification::secrets_schema,
-        ),
-        keyword(
-            "decoder",
-            "The format of the events: `support` (Zendesk), `upmind`, or `json` for a body that you describe here.",
-            text,
-        ),
-        keyword(
-            "event_source",
-            "The name that rules use. Default: the name of the entry.",
-            text,
-        ),
-        keyword(
-            "event_type",
-            "The event type: a constant, or `{ path: … }` in the body.",
-            anything,
-        ),
-        keyword(
-            "id",
-            "The path of the event id. Default: a hash of the body, so equal bodies are one event.",
-            text,
-        ),
-        keyword(
-            "key",
-            "The path of the event's key, usually the ticket id.",
-            text,
-        ),
-        keyword("time", "The path of the event's time.", text),
-        keyword(
-            "time_zone",
-            "The IANA name of the zone of times without one, such as `Europe/Berlin`. Default: UTC.",
-            text,
-        ),
-    ],
+    words: words! {
+        "path" text => "The URL path to which its events are posted. Default: `/events/NAME`.";
+        "verify" verification::schema =>
+            "How senders are verified: `zendesk`, `upmind`, `standard_webhooks`, `github`, `bearer`, or a mapping. `none` accepts every sender.";
+        "secrets" verification::secrets_schema =>
+            "The names of the secrets that senders use; two while one is being replaced. `send` and `sign` use the first.";
+        "decoder" text =>
+            "The format of the events: `support` (Zendesk), `upmind`, or `json` for a body that you describe here.";
+        "event_source" text => "The name that rules use. Default: the name of the entry.";
+        "event_type" anything => "The event type: a constant, or `{ path: … }` in the body.";
+        "id" text => "The path of the event id. Default: a hash of the body, so equal bodies are one event.";
+        "key" text => "The path of the event's key, usually the ticket id.";
+        "time" text => "The path of the event's time.";
+        "time_zone" text =>
+            "The IANA name of the zone of times without one, such as `Europe/Berlin`. Default: UTC.";
+    },
 };
 
 impl EventSource {
@@ -155,7 +123,7 @@ fn lower_format(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SourceFo
         };
         let message = format!("`{key}` has no effect: the format of `{source}` is built in");
         let help = "remove it, or describe your own format with `decoder: json`";
-        diagnostics.error(Code::InvalidValue, found.key_at, message, help);
+        diagnostics.invalid(found.key_at, message, help);
     }
     Some(SourceFormat::BuiltIn(source))
 }
@@ -174,13 +142,12 @@ fn decoder(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<&'stat
         (None, None) if named == "json" => Some(None),
         (_, Some(own)) => {
             let message = format!("the source `{own}` is built in and has its own decoder");
-            diagnostics.error(
+            diagnostics.reject(
                 Code::DuplicateName,
                 node.at,
                 message,
                 "choose another name for your source",
-            );
-            None
+            )
         }
         (None, None) => {
             let message = "`decoder` takes support, upmind or json";
@@ -188,8 +155,7 @@ fn decoder(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<&'stat
                 "zendesk" | "zis" => "Zendesk's events are read by `decoder: support`",
                 _ => "with `json` you describe the body: `event_type`, `id`, `key`, `time`",
             };
-            diagnostics.error(Code::InvalidValue, node.at, message, help);
-            None
+            diagnostics.reject_value(node.at, message, help)
         }
     }
 }
@@ -215,6 +181,5 @@ fn lower_path(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     } else {
         return Some(path);
     };
-    diagnostics.error(Code::InvalidValue, node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
-use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::diagnostic::{Diagnostics, Report};
 use crate::document::Node;
 
 const UNITS: [(&str, u64); 10] = [
@@ -57,8 +57,7 @@ pub fn lower(
                 .unwrap_or("write a number and a unit: 64KiB, 256MB, 1GB".into()),
         ),
     };
-    diagnostics.error(Code::InvalidValue, node.at, message, &help);
-    None
+    diagnostics.reject_value(node.at, message, &help)
 }
 
 /// Writes a size in the largest unit that gives an integer.

@@ -104,17 +104,12 @@ pub fn decide(flow: &Flow, subject: &RunInput<'_>, log: &[LogEntry], now: Timest
 /// The failure that the flow's `catch` handled, if any.
 fn caught_message(flow: &Flow, log: &[LogEntry]) -> Option<String> {
     flow.catch.as_ref()?;
-    log.iter().find_map(|line| match line {
-        LogEntry::Caught { step, error, .. } if step == "catch" => {
-            let message = error["message"].as_str().unwrap_or_default();
-            Some(format!("caught: {message}"))
-        }
-        LogEntry::Caught { .. }
-        | LogEntry::Started { .. }
-        | LogEntry::Waiting { .. }
-        | LogEntry::Attempt(_)
-        | LogEntry::Revived { .. }
-        | LogEntry::Claimed { .. } => None,
+    log.iter().find_map(|line| {
+        let LogEntry::Caught { step, error, .. } = line else {
+            return None;
+        };
+        let message = error["message"].as_str().unwrap_or_default();
+        (step == "catch").then(|| format!("caught: {message}"))
     })
 }
 

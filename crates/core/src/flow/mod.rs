@@ -2,14 +2,12 @@
 //! `decide` computes what a run does next; the engine executes it.
 
 pub mod call;
-pub(crate) mod call_template;
 pub mod confinement;
 pub mod control;
 pub mod decide;
 pub mod jq;
 pub(crate) mod limits;
 pub mod plan;
-pub(crate) mod render;
 pub mod simulate;
 pub mod step;
 pub mod vocabulary;

@@ -71,6 +71,17 @@ pub const STATES: [&str; 12] = [
     "cancelled",
 ];
 
+/// What can be true of a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StateProperty {
+    Final,
+    CanRevive,
+    CanCancel,
+    Releases,
+    HoldsLane,
+    Redactable,
+}
+
 impl RunState {
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -89,90 +100,61 @@ impl RunState {
         }
     }
 
+    fn properties(&self) -> &'static [StateProperty] {
+        use StateProperty::{CanCancel, CanRevive, Final, HoldsLane, Redactable, Releases};
+        match self {
+            RunState::Queued | RunState::Running | RunState::Retrying { .. } => {
+                &[HoldsLane, CanCancel]
+            }
+            RunState::Debouncing { .. } | RunState::Waiting { .. } => &[CanCancel],
+            RunState::Done | RunState::Shadow | RunState::Suppressed { .. } => &[Final, Redactable],
+            RunState::Skipped { .. } => &[Final, Releases, Redactable],
+            RunState::Dead { .. } => &[Final, CanRevive, Releases],
+            RunState::Held { .. } => &[Final, CanRevive, CanCancel],
+            RunState::Cancelled => &[Final, CanRevive, Releases, Redactable],
+        }
+    }
+
+    fn has(&self, property: StateProperty) -> bool {
+        self.properties().contains(&property)
+    }
+
     /// Whether the run stays as it is unless an operator acts.
     pub fn is_final(&self) -> bool {
-        match self {
-            RunState::Queued
-            | RunState::Debouncing { .. }
-            | RunState::Running
-            | RunState::Retrying { .. }
-            | RunState::Waiting { .. } => false,
-            RunState::Done
-            | RunState::Skipped { .. }
-            | RunState::Shadow
-            | RunState::Dead { .. }
-            | RunState::Held { .. }
-            | RunState::Suppressed { .. }
-            | RunState::Cancelled => true,
-        }
+        self.has(StateProperty::Final)
     }
 
     /// Whether `runs retry` applies.
     pub fn can_revive(&self) -> bool {
-        match self {
-            RunState::Dead { .. } | RunState::Held { .. } | RunState::Cancelled => true,
-            RunState::Queued
-            | RunState::Debouncing { .. }
-            | RunState::Running
-            | RunState::Retrying { .. }
-            | RunState::Waiting { .. }
-            | RunState::Done
-            | RunState::Skipped { .. }
-            | RunState::Shadow
-            | RunState::Suppressed { .. } => false,
-        }
+        self.has(StateProperty::CanRevive)
     }
 
     /// Whether `runs cancel` applies.
     pub fn can_cancel(&self) -> bool {
-        match self {
-            RunState::Queued
-            | RunState::Debouncing { .. }
-            | RunState::Running
-            | RunState::Retrying { .. }
-            | RunState::Waiting { .. }
-            | RunState::Held { .. } => true,
-            RunState::Done
-            | RunState::Skipped { .. }
-            | RunState::Shadow
-            | RunState::Dead { .. }
-            | RunState::Suppressed { .. }
-            | RunState::Cancelled => false,
-        }
+        self.has(StateProperty::CanCancel)
     }
 
     /// Whether the run's admission by a `dedupe` is released, because it did not do its work.
     pub fn gives_back(&self) -> bool {
-        match self {
-            RunState::Dead { .. } | RunState::Cancelled | RunState::Skipped { .. } => true,
-            RunState::Queued
-            | RunState::Debouncing { .. }
-            | RunState::Running
-            | RunState::Retrying { .. }
-            | RunState::Waiting { .. }
-            | RunState::Done
-            | RunState::Shadow
-            | RunState::Held { .. }
-            | RunState::Suppressed { .. } => false,
-        }
+        self.has(StateProperty::Releases)
+    }
+
+    /// Whether the run holds its lane, and counts for the backlog.
+    pub fn holds_lane(&self) -> bool {
+        self.has(StateProperty::HoldsLane)
+    }
+
+    /// Whether the run no longer needs its event: it is over, and nobody is expected to retry it.
+    pub fn is_redactable(&self) -> bool {
+        self.has(StateProperty::Redactable)
     }
 
     /// The gate that suppressed the run.
     pub fn gate(&self) -> Option<&str> {
-        match self {
-            RunState::Suppressed { gate, .. } => Some(gate),
-            RunState::Queued
-            | RunState::Debouncing { .. }
-            | RunState::Running
-            | RunState::Retrying { .. }
-            | RunState::Waiting { .. }
-            | RunState::Done
-            | RunState::Skipped { .. }
-            | RunState::Shadow
-            | RunState::Dead { .. }
-            | RunState::Held { .. }
-            | RunState::Cancelled => None,
-        }
+        let RunState::Suppressed { gate, .. } = self else {
+            return None;
+        };
+        Some(gate)
     }
 
     /// The time when a waiting run continues.
@@ -252,14 +234,10 @@ pub enum LogEntry {
 
 impl LogEntry {
     pub fn attempt(&self) -> Option<&Attempt> {
-        match self {
-            LogEntry::Attempt(attempt) => Some(attempt),
-            LogEntry::Started { .. }
-            | LogEntry::Waiting { .. }
-            | LogEntry::Caught { .. }
-            | LogEntry::Revived { .. }
-            | LogEntry::Claimed { .. } => None,
-        }
+        let LogEntry::Attempt(attempt) = self else {
+            return None;
+        };
+        Some(attempt)
     }
 }
 

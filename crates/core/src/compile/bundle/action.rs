@@ -9,12 +9,11 @@ use crate::bundle::Bundle;
 use crate::bundle::http::{HttpAction, NameValue, TemplatedValue};
 use crate::compile::bundle::url;
 use crate::compile::compiler::Compiler;
-use crate::compile::flow::http::{inherit, reserved_header};
+use crate::compile::flow::headers::{inherit, reserved_header};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
-use crate::flow::call::ExpectedStatus;
-use crate::flow::step::{BodyTemplate, HttpTemplate};
+use crate::flow::call::{BodyTemplate, ExpectedStatus, HttpTemplate};
 use crate::flow::vocabulary::http::METHODS;
 use crate::language::resolver::NameResolver;
 use crate::language::template::json::JsonTemplate;
@@ -80,7 +79,7 @@ fn lower_method(action: &HttpAction, diagnostics: &mut Diagnostics) -> Option<&'
     if known.is_none() {
         let message = format!("unknown HTTP method `{}`", name.text);
         let help = format!("use one of {}", METHODS.join(", "));
-        diagnostics.error(Code::InvalidValue, name.at, message, &help);
+        diagnostics.invalid(name.at, message, &help);
     }
     known
 }
@@ -93,7 +92,7 @@ fn lower_headers(
     for pair in pairs {
         if let Some(help) = reserved_header(&pair.key.text) {
             let message = format!("the header `{}` cannot be set", pair.key.text);
-            diagnostics.error(Code::InvalidValue, pair.key.at, message, help);
+            diagnostics.invalid(pair.key.at, message, help);
             valid = false;
         }
         warn_about_secret(pair, diagnostics);
@@ -144,8 +143,7 @@ fn lower_text(
     diagnostics: &mut Diagnostics,
 ) -> Option<Template> {
     if matches!(value.node.value, Yaml::Null | Yaml::List(_) | Yaml::Map(_)) {
-        diagnostics.wrong_type(&value.node, key, "text");
-        return None;
+        return diagnostics.reject_type(&value.node, key, "text");
     }
     let written = value
         .node

@@ -4,17 +4,23 @@
 use std::sync::Arc;
 
 use crate::bundle::{Bundle, SpannedText};
+use crate::compile::flow::action::{ActionSpec, CallKeys};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::suggest;
-use crate::flow::control::{JqInput, JqStep, SettingsAccess};
+use crate::flow::call::{JqInput, JqStep, SettingsAccess};
 use crate::flow::jq::check_program;
 use crate::flow::step::Action;
 use crate::language::resolver::NameResolver;
 use crate::language::template::json::JsonTemplate;
 use crate::language::template::placeholder::placeholders;
 use crate::language::template::{Escape, Template};
+
+/// Only bundles access settings.
+impl CallKeys for SettingsAccess {
+    const ACTIONS: &'static [ActionSpec] = &[];
+}
 
 pub const JQ: &str = "zis:common:transform:Jq";
 pub const LOAD: &str = "zis:common:action:LoadConfig";
@@ -107,8 +113,7 @@ fn required<'n>(
         let message = format!("`{}` has no parameter `{first}`", name.text);
         let help = format!("add `Parameters: {{ {} }}`", keys.join(", "));
         let at = parameters.map_or(name.at, |parameters| parameters.at);
-        diagnostics.error(Code::MissingKey, at, message, &help);
-        return None;
+        return diagnostics.reject(Code::MissingKey, at, message, &help);
     }
     parameters
 }
@@ -171,13 +176,7 @@ fn access(
     if scope.beginning().contains('*') {
         let (node, _) = find(parameters, "scope")?;
         let message = "a scope must be named in full";
-        diagnostics.error(
-            Code::InvalidValue,
-            node.at,
-            message,
-            "write the scope without `*`",
-        );
-        return None;
+        return diagnostics.reject_value(node.at, message, "write the scope without `*`");
     }
     Some(Action::from(SettingsAccess {
         integration: bundle.integration.as_str().into(),

@@ -279,13 +279,11 @@ fn lower_path(
     };
     let Some(text) = &field.path else {
         let message = format!("`{key}: null` would remove the whole document");
-        diagnostics.error(
-            Code::InvalidValue,
+        return diagnostics.reject_value(
             field.at,
             message,
             "write the path of a part, or remove the key",
         );
-        return None;
     };
     path(text, field.at, diagnostics).map(Some)
 }
@@ -308,8 +306,7 @@ fn result_path(
         PathKind::Plain { .. } | PathKind::Query(_) => {
             let message = format!("`{text}` is not a single location for a result");
             let help = "use only keys: `$.lookup.order`";
-            diagnostics.error(Code::BadPath, field.at, message, help);
-            None
+            diagnostics.reject(Code::BadPath, field.at, message, help)
         }
     }
 }

@@ -121,8 +121,7 @@ fn lower_path(
     if !text.starts_with('/') {
         let message = format!("invalid path `{text}`");
         let help = "start it with `/`, or write a complete URL under `url`";
-        diagnostics.error(Code::InvalidValue, node.at, message, help);
-        return None;
+        return diagnostics.reject_value(node.at, message, help);
     }
     let base = connection.base_url.trim_end_matches('/');
     Template::in_document(base, text, node, Escape::Url, diagnostics)
@@ -147,13 +146,7 @@ fn lower_url(
     }
     let Some(connection) = connection else {
         let help = "write the host literally, or add a `connectionName`: then the request goes to the host of that connection";
-        diagnostics.error(
-            Code::InvalidValue,
-            node.at,
-            "event values can never form the host",
-            help,
-        );
-        return None;
+        return diagnostics.reject_value(node.at, "event values can never form the host", help);
     };
     let origin = origin(connection);
     if rest.is_empty() {
@@ -161,8 +154,7 @@ fn lower_url(
         let help = format!(
             "write its path literally: `{origin}/…/{{{{$.id}}}}`; a value can be one segment of a path"
         );
-        diagnostics.error(Code::InvalidValue, node.at, message, &help);
-        return None;
+        return diagnostics.reject_value(node.at, message, &help);
     }
     let message = format!(
         "the host is a template, so the request goes to `{origin}`, the host of the connection `{}`",
@@ -212,6 +204,5 @@ fn check_origin(
         origin(connection)
     );
     let help = format!("name a connection with the `base_url` `{host}`");
-    diagnostics.error(Code::RefusedTarget, at, message, &help);
-    None
+    diagnostics.reject(Code::RefusedTarget, at, message, &help)
 }

@@ -27,8 +27,7 @@ pub fn lower_on_dead(node: &Node, cx: &mut Compiler<'_>) -> Option<Option<Arc<Fl
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
             let message = format!("`on_dead` takes a list of steps, found {}", node.kind());
             let help = "write each step as an item: `- http: { … }`; `on_dead: []` runs none";
-            cx.error(Code::WrongType, node.at, message, help);
-            return None;
+            return cx.reject(Code::WrongType, node.at, message, help);
         }
         Yaml::List(_) | Yaml::Map(_) => {}
     }

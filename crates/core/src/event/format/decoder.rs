@@ -85,6 +85,23 @@ pub enum IdRule {
     Sequence { of: DocumentPath },
 }
 
+/// Makes a table of mappings: those in the first brackets, the rows `place|own "to" <- "from", … => Transform;`,
+/// those in the last brackets.
+macro_rules! mappings {
+    ([$($before:expr),*] $($when:ident $to:literal <- $($from:literal),+ => $leaf:ident;)* [$($after:expr),*]) => {
+        &[
+            $($before,)*
+            $($crate::event::format::decoder::$when(
+                $to,
+                $crate::event::json::lookup::at![$($from),+],
+                $crate::event::format::transform::Transform::$leaf,
+            ),)*
+            $($after,)*
+        ]
+    };
+}
+pub(crate) use mappings;
+
 /// A mapping for every event type.
 pub const fn mapping(
     to: &'static str,

@@ -47,58 +47,41 @@ pub static TICKET: Decoder = Decoder {
     ],
 };
 
-pub static USER: Decoder = Decoder {
-    format: "eventbridge",
-    source: "support",
-    marker: Marker::Has(DocumentPath::new("detail.user_event")),
-    requirements: &[
-        Requirement::Object(DocumentPath::new("detail.user_event")),
-        Requirement::ObjectIfThere(DocumentPath::new("detail.user_event.user")),
-    ],
-    type_name: TypeNameSource::Display {
-        at: DocumentPath::new("detail.user_event.type"),
-        family: "user",
-    },
-    id: IdRule::At(DocumentPath::new("id")),
-    key: at!["detail.user_event.user.id"],
-    time: at!["detail.user_event.meta.occurred_at", "time"],
-    envelope: &[
-        mapping("account_id", at!["source"], Transform::Part(2)),
-        mapping(
-            "actor_id",
-            at!["detail.user_event.meta.actor_id"],
-            Transform::Id,
-        ),
-    ],
-    body: &[mapping("", at!["detail.user_event"], Transform::AsIs)],
-};
+/// The decoder of a family whose object is under a key of its event.
+macro_rules! family {
+    ($family:literal, $event:literal, $object:literal) => {
+        Decoder {
+            marker: Marker::Has(DocumentPath::new($event)),
+            requirements: &[
+                Requirement::Object(DocumentPath::new($event)),
+                Requirement::ObjectIfThere(DocumentPath::new(concat!($event, $object))),
+            ],
+            type_name: TypeNameSource::Display {
+                at: DocumentPath::new(concat!($event, ".type")),
+                family: $family,
+            },
+            key: &[DocumentPath::new(concat!($event, $object, ".id"))],
+            time: &[
+                DocumentPath::new(concat!($event, ".meta.occurred_at")),
+                DocumentPath::new("time"),
+            ],
+            envelope: &[
+                mapping("account_id", at!["source"], Transform::Part(2)),
+                mapping(
+                    "actor_id",
+                    &[DocumentPath::new(concat!($event, ".meta.actor_id"))],
+                    Transform::Id,
+                ),
+            ],
+            body: &[mapping("", at![$event], Transform::AsIs)],
+            format: "eventbridge",
+            source: "support",
+            id: IdRule::At(DocumentPath::new("id")),
+        }
+    };
+}
 
-pub static ORGANIZATION: Decoder = Decoder {
-    format: "eventbridge",
-    source: "support",
-    marker: Marker::Has(DocumentPath::new("detail.organization_event")),
-    requirements: &[
-        Requirement::Object(DocumentPath::new("detail.organization_event")),
-        Requirement::ObjectIfThere(DocumentPath::new("detail.organization_event.organization")),
-    ],
-    type_name: TypeNameSource::Display {
-        at: DocumentPath::new("detail.organization_event.type"),
-        family: "organization",
-    },
-    id: IdRule::At(DocumentPath::new("id")),
-    key: at!["detail.organization_event.organization.id"],
-    time: at!["detail.organization_event.meta.occurred_at", "time"],
-    envelope: &[
-        mapping("account_id", at!["source"], Transform::Part(2)),
-        mapping(
-            "actor_id",
-            at!["detail.organization_event.meta.actor_id"],
-            Transform::Id,
-        ),
-    ],
-    body: &[mapping(
-        "",
-        at!["detail.organization_event"],
-        Transform::AsIs,
-    )],
-};
+pub static USER: Decoder = family!("user", "detail.user_event", ".user");
+
+pub static ORGANIZATION: Decoder =
+    family!("organization", "detail.organization_event", ".organization");

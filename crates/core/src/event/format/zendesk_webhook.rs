@@ -2,7 +2,7 @@
 //! Ids arrive as text, values of closed sets in upper case.
 
 use crate::event::format::decoder::{
-    Decoder, FieldMapping, IdRule, Marker, Requirement, declared, mapping,
+    Decoder, FieldMapping, IdRule, Marker, Requirement, declared, mapping, mappings,
 };
 use crate::event::format::transform::Transform;
 use crate::event::format::type_name::TypeNameSource;
@@ -66,118 +66,42 @@ pub static TICKET: Decoder = Decoder {
         Requirement::Id(DocumentPath::new("detail.id")),
         Requirement::ObjectIfThere(DocumentPath::new("event")),
     ],
-    body: &[
-        EVENT,
-        OCCURRED_AT,
-        mapping("ticket", at!["detail"], Transform::AsIs),
-        mapping("ticket.id", at!["detail.id"], Transform::Id),
-        mapping("ticket.type", at!["detail.type"], Transform::Lower),
-        mapping("ticket.priority", at!["detail.priority"], Transform::Lower),
-        mapping("ticket.status", at!["detail.status"], Transform::Lower),
-        mapping(
-            "ticket.requester_id",
-            at!["detail.requester_id"],
-            Transform::Id,
-        ),
-        mapping(
-            "ticket.submitter_id",
-            at!["detail.submitter_id"],
-            Transform::Id,
-        ),
-        mapping(
-            "ticket.assignee_id",
-            at!["detail.assignee_id"],
-            Transform::Id,
-        ),
-        mapping(
-            "ticket.organization_id",
-            at!["detail.organization_id"],
-            Transform::Id,
-        ),
-        mapping("ticket.group_id", at!["detail.group_id"], Transform::Id),
-        mapping("ticket.brand_id", at!["detail.brand_id"], Transform::Id),
-        mapping("ticket.form_id", at!["detail.form_id"], Transform::Id),
-        mapping("ticket.tags", at!["detail.tags"], Transform::Tags),
-        mapping("ticket.actor_id", at!["detail.actor_id"], Transform::Id),
-        mapping(
-            "ticket.custom_status",
-            at!["detail.custom_status"],
-            Transform::Id,
-        ),
-        PREVIOUS,
-        CURRENT,
-        declared(
-            "custom_field",
-            at!["event.custom_field"],
-            Transform::Emptied,
-        ),
-        CUSTOM_FIELD_ID,
-        mapping(
-            "custom_field.raw_title",
-            at!["event.custom_field.raw_title", "event.custom_field.title"],
-            Transform::AsIs,
-        ),
-        mapping(
-            "custom_field.field_type",
-            at!["event.custom_field.field_type", "event.custom_field.type"],
-            Transform::Lower,
-        ),
-        mapping("comment.id", at!["event.comment.id"], Transform::Id),
-        mapping(
-            "comment.author.id",
-            at!["event.comment.author.id"],
-            Transform::Id,
-        ),
+    body: mappings! {
+        [EVENT, OCCURRED_AT]
+        mapping "ticket" <- "detail" => AsIs;
+        mapping "ticket.id" <- "detail.id" => Id;
+        mapping "ticket.type" <- "detail.type" => Lower;
+        mapping "ticket.priority" <- "detail.priority" => Lower;
+        mapping "ticket.status" <- "detail.status" => Lower;
+        mapping "ticket.requester_id" <- "detail.requester_id" => Id;
+        mapping "ticket.submitter_id" <- "detail.submitter_id" => Id;
+        mapping "ticket.assignee_id" <- "detail.assignee_id" => Id;
+        mapping "ticket.organization_id" <- "detail.organization_id" => Id;
+        mapping "ticket.group_id" <- "detail.group_id" => Id;
+        mapping "ticket.brand_id" <- "detail.brand_id" => Id;
+        mapping "ticket.form_id" <- "detail.form_id" => Id;
+        mapping "ticket.tags" <- "detail.tags" => Tags;
+        mapping "ticket.actor_id" <- "detail.actor_id" => Id;
+        mapping "ticket.custom_status" <- "detail.custom_status" => Id;
+        declared "custom_field" <- "event.custom_field" => Emptied;
+        mapping "custom_field.id" <- "event.custom_field.id" => Id;
+        mapping "custom_field.raw_title" <- "event.custom_field.raw_title", "event.custom_field.title" => AsIs;
+        mapping "custom_field.field_type" <- "event.custom_field.field_type", "event.custom_field.type" => Lower;
+        mapping "comment.id" <- "event.comment.id" => Id;
+        mapping "comment.author.id" <- "event.comment.author.id" => Id;
         // An attachment is nested in its comment.
-        declared(
-            "attachment",
-            at!["event.attachment", "event.comment.attachment"],
-            Transform::AsIs,
-        ),
-        declared(
-            "attachment.id",
-            at!["event.attachment.id", "event.comment.attachment.id"],
-            Transform::Id,
-        ),
-        declared(
-            "attachment.comment_id",
-            at!["event.attachment.comment_id", "event.comment.id"],
-            Transform::Id,
-        ),
-        declared(
-            "attachment_id",
-            at![
-                "event.attachment_id",
-                "event.attachment.id",
-                "event.comment.attachment.id",
-            ],
-            Transform::Id,
-        ),
-        declared(
-            "comment_id",
-            at!["event.comment_id", "event.comment.id"],
-            Transform::Id,
-        ),
-        declared(
-            "target_ticket_id",
-            at!["event.target_ticket_id"],
-            Transform::Id,
-        ),
-        TAGS_ADDED,
-        TAGS_REMOVED,
+        declared "attachment" <- "event.attachment", "event.comment.attachment" => AsIs;
+        declared "attachment.id" <- "event.attachment.id", "event.comment.attachment.id" => Id;
+        declared "attachment.comment_id" <- "event.attachment.comment_id", "event.comment.id" => Id;
+        declared "attachment_id" <- "event.attachment_id", "event.attachment.id", "event.comment.attachment.id" => Id;
+        declared "comment_id" <- "event.comment_id", "event.comment.id" => Id;
+        declared "target_ticket_id" <- "event.target_ticket_id" => Id;
         // No public documentation confirms `added.user_ids`, or `comment_id` and `attachment_id` within an
         // object as above. They are read only if the plain key is absent.
-        declared(
-            "users_added",
-            at!["event.users_added", "event.added.user_ids"],
-            Transform::Typed,
-        ),
-        declared(
-            "users_removed",
-            at!["event.users_removed", "event.removed.user_ids"],
-            Transform::Typed,
-        ),
-    ],
+        declared "users_added" <- "event.users_added", "event.added.user_ids" => Typed;
+        declared "users_removed" <- "event.users_removed", "event.removed.user_ids" => Typed;
+        [PREVIOUS, CURRENT, TAGS_ADDED, TAGS_REMOVED]
+    },
     ..DECODER
 };
 
@@ -190,28 +114,15 @@ pub static USER: Decoder = Decoder {
         Requirement::Object(DocumentPath::new("detail")),
         Requirement::ObjectIfThere(DocumentPath::new("event")),
     ],
-    body: &[
-        EVENT,
-        OCCURRED_AT,
-        mapping("user", at!["detail"], Transform::AsIs),
-        mapping("user.id", at!["detail.id"], Transform::Id),
-        mapping(
-            "user.organization_id",
-            at!["detail.organization_id"],
-            Transform::Id,
-        ),
-        mapping(
-            "user.default_group_id",
-            at!["detail.default_group_id"],
-            Transform::Id,
-        ),
-        mapping("user.role", at!["detail.role"], Transform::Lower),
-        PREVIOUS,
-        CURRENT,
-        CUSTOM_FIELD_ID,
-        TAGS_ADDED,
-        TAGS_REMOVED,
-    ],
+    body: mappings! {
+        [EVENT, OCCURRED_AT]
+        mapping "user" <- "detail" => AsIs;
+        mapping "user.id" <- "detail.id" => Id;
+        mapping "user.organization_id" <- "detail.organization_id" => Id;
+        mapping "user.default_group_id" <- "detail.default_group_id" => Id;
+        mapping "user.role" <- "detail.role" => Lower;
+        [PREVIOUS, CURRENT, CUSTOM_FIELD_ID, TAGS_ADDED, TAGS_REMOVED]
+    },
     ..DECODER
 };
 
@@ -227,22 +138,13 @@ pub static ORGANIZATION: Decoder = Decoder {
         Requirement::Object(DocumentPath::new("detail")),
         Requirement::ObjectIfThere(DocumentPath::new("event")),
     ],
-    body: &[
-        EVENT,
-        OCCURRED_AT,
-        mapping("organization", at!["detail"], Transform::AsIs),
-        mapping("organization.id", at!["detail.id"], Transform::Id),
-        mapping(
-            "organization.group_id",
-            at!["detail.group_id"],
-            Transform::Id,
-        ),
-        PREVIOUS,
-        CURRENT,
-        CUSTOM_FIELD_ID,
-        TAGS_ADDED,
-        TAGS_REMOVED,
-    ],
+    body: mappings! {
+        [EVENT, OCCURRED_AT]
+        mapping "organization" <- "detail" => AsIs;
+        mapping "organization.id" <- "detail.id" => Id;
+        mapping "organization.group_id" <- "detail.group_id" => Id;
+        [PREVIOUS, CURRENT, CUSTOM_FIELD_ID, TAGS_ADDED, TAGS_REMOVED]
+    },
     ..DECODER
 };
 
@@ -256,10 +158,10 @@ pub static OTHER: Decoder = Decoder {
         Requirement::ObjectIfThere(DocumentPath::new("detail")),
         Requirement::ObjectIfThere(DocumentPath::new("event")),
     ],
-    body: &[
-        EVENT,
-        OCCURRED_AT,
-        mapping("detail", at!["detail"], Transform::AsIs),
-    ],
+    body: mappings! {
+        [EVENT, OCCURRED_AT]
+        mapping "detail" <- "detail" => AsIs;
+        []
+    },
     ..DECODER
 };

@@ -46,78 +46,45 @@ pub static TICKET: Decoder = Decoder {
     ],
 };
 
-pub static USER: Decoder = Decoder {
-    format: "zis",
-    source: "support",
-    marker: Marker::Has(DocumentPath::new("input.user_event")),
-    requirements: &[
-        Requirement::Object(DocumentPath::new("input.user_event")),
-        Requirement::ObjectIfThere(DocumentPath::new("input.user_event.user")),
-    ],
-    type_name: TypeNameSource::Display {
-        at: DocumentPath::new("input.user_event.type"),
-        family: "user",
-    },
-    id: IdRule::Sequence {
-        of: DocumentPath::new("input.user_event"),
-    },
-    key: at!["input.user_event.user.id"],
-    time: at!["input.user_event.meta.occurred_at"],
-    envelope: ENVELOPE,
-    body: &[mapping("", at!["input.user_event"], Transform::AsIs)],
-};
+/// The decoder of a family whose object is under a key of its event.
+macro_rules! family {
+    ($family:literal, $event:literal, $object:literal, $($key:literal),+) => {
+        Decoder {
+            format: "zis",
+            source: "support",
+            marker: Marker::Has(DocumentPath::new($event)),
+            requirements: &[
+                Requirement::Object(DocumentPath::new($event)),
+                Requirement::ObjectIfThere(DocumentPath::new(concat!($event, $object))),
+            ],
+            type_name: TypeNameSource::Display {
+                at: DocumentPath::new(concat!($event, ".type")),
+                family: $family,
+            },
+            id: IdRule::Sequence {
+                of: DocumentPath::new($event),
+            },
+            key: &[$(DocumentPath::new(concat!($event, $key))),+],
+            time: &[DocumentPath::new(concat!($event, ".meta.occurred_at"))],
+            envelope: ENVELOPE,
+            body: &[mapping("", at![$event], Transform::AsIs)],
+        }
+    };
+}
 
-pub static ORGANIZATION: Decoder = Decoder {
-    format: "zis",
-    source: "support",
-    marker: Marker::Has(DocumentPath::new("input.organization_event")),
-    requirements: &[
-        Requirement::Object(DocumentPath::new("input.organization_event")),
-        Requirement::ObjectIfThere(DocumentPath::new("input.organization_event.organization")),
-    ],
-    type_name: TypeNameSource::Display {
-        at: DocumentPath::new("input.organization_event.type"),
-        family: "organization",
-    },
-    id: IdRule::Sequence {
-        of: DocumentPath::new("input.organization_event"),
-    },
-    key: at!["input.organization_event.organization.id"],
-    time: at!["input.organization_event.meta.occurred_at"],
-    envelope: ENVELOPE,
-    body: &[mapping(
-        "",
-        at!["input.organization_event"],
-        Transform::AsIs,
-    )],
-};
+pub static USER: Decoder = family!("user", "input.user_event", ".user", ".user.id");
 
-pub static CUSTOM_OBJECT: Decoder = Decoder {
-    format: "zis",
-    source: "support",
-    marker: Marker::Has(DocumentPath::new("input.custom_object_event")),
-    requirements: &[
-        Requirement::Object(DocumentPath::new("input.custom_object_event")),
-        Requirement::ObjectIfThere(DocumentPath::new(
-            "input.custom_object_event.custom_object_record",
-        )),
-    ],
-    type_name: TypeNameSource::Display {
-        at: DocumentPath::new("input.custom_object_event.type"),
-        family: "customobject",
-    },
-    id: IdRule::Sequence {
-        of: DocumentPath::new("input.custom_object_event"),
-    },
-    key: at![
-        "input.custom_object_event.custom_object_record.id",
-        "input.custom_object_event.object_id",
-    ],
-    time: at!["input.custom_object_event.meta.occurred_at"],
-    envelope: ENVELOPE,
-    body: &[mapping(
-        "",
-        at!["input.custom_object_event"],
-        Transform::AsIs,
-    )],
-};
+pub static ORGANIZATION: Decoder = family!(
+    "organization",
+    "input.organization_event",
+    ".organization",
+    ".organization.id"
+);
+
+pub static CUSTOM_OBJECT: Decoder = family!(
+    "customobject",
+    "input.custom_object_event",
+    ".custom_object_record",
+    ".custom_object_record.id",
+    ".object_id"
+);

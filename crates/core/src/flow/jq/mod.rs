@@ -59,8 +59,7 @@ pub fn lower_program(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> O
     if text.contains("{{") || text.contains("{%") {
         let message = "a jq program cannot contain a template: text of the event would become code";
         let help = "read the event directly, `.ticket.id`; pass other values with `input: { … }`";
-        diagnostics.error(Code::BadTemplate, node.at, message, help);
-        return None;
+        return diagnostics.reject(Code::BadTemplate, node.at, message, help);
     }
     check_program(node, &text, diagnostics).then(|| Template::literal(text))
 }

@@ -55,13 +55,10 @@ impl<'a> Variables<'a> {
 
     /// Whether the absent value of an error may become known later.
     pub fn may_be_unknown(&self, error: &RenderError) -> bool {
-        match error {
-            RenderError::Absent { name } => name.starts_with('$') && !self.unknown.is_empty(),
-            RenderError::TooMuch { .. }
-            | RenderError::EmptyInPath { .. }
-            | RenderError::Climbing { .. }
-            | RenderError::Failed { .. } => false,
-        }
+        let RenderError::Absent { name } = error else {
+            return false;
+        };
+        name.starts_with('$') && !self.unknown.is_empty()
     }
 
     /// Stores the result of a step for later steps.

@@ -103,25 +103,17 @@ pub fn mapping(
         Yaml::Map(entries) if !entries.is_empty() => entries,
         Yaml::Map(_) => {
             let help = "name a field and its test, or leave the key out";
-            names.error(
-                Code::InvalidValue,
-                node.at,
-                "an empty condition tests nothing",
-                help,
-            );
-            return None;
+            return names.reject_value(node.at, "an empty condition tests nothing", help);
         }
         Yaml::List(_) => {
             let message = "a condition takes a mapping, found a list";
             let help = "write `all:` or `any:` above the list";
-            names.error(Code::WrongType, node.at, message, help);
-            return None;
+            return names.reject(Code::WrongType, node.at, message, help);
         }
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
             let message = format!("a condition takes a mapping, found {}", node.kind());
             let help = "write `field: value`, for example `current: urgent`";
-            names.error(Code::WrongType, node.at, message, help);
-            return None;
+            return names.reject(Code::WrongType, node.at, message, help);
         }
     };
     let of_element = |entry: &&Entry| {
@@ -152,13 +144,12 @@ fn lower_entry(
         "not" => {
             let help = "write `not` under a field: `current: { not: solved }`; \
                         to negate several tests write `none:` with a list";
-            names.error(
+            names.reject(
                 Code::UnknownKey,
                 entry.key_at,
                 "`not` is not allowed here",
                 help,
-            );
-            None
+            )
         }
         _ => lower_field(entry, context, names),
     }
@@ -175,23 +166,16 @@ fn lower_group(
             "`{key}` takes a list of conditions, found {}",
             entry.value.kind()
         );
-        names.error(
+        return names.reject(
             Code::WrongType,
             entry.value.at,
             message,
             "start each condition with `- `",
         );
-        return None;
     };
     if items.is_empty() {
         let message = format!("`{key}` has no condition");
-        names.error(
-            Code::InvalidValue,
-            entry.value.at,
-            message,
-            "add one, or leave the key out",
-        );
-        return None;
+        return names.reject_value(entry.value.at, message, "add one, or leave the key out");
     }
     let mut parts = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
@@ -212,8 +196,7 @@ fn lower_field(
 ) -> Option<Condition> {
     if let Some(help) = misplaced_operator(entry) {
         let message = format!("`{}` is an operator, not a field", entry.key);
-        names.error(Code::UnknownField, entry.key_at, message, &help);
-        return None;
+        return names.reject(Code::UnknownField, entry.key_at, message, &help);
     }
     let path = names.shared_path(&entry.key, entry.key_at);
     // The test of an unknown field is checked too, as far as it does not depend on the field's type.
@@ -274,13 +257,11 @@ fn lower_operators(
     }
     if parts.is_empty() && case.is_some() {
         let message = format!("`{}` has no test", path.text);
-        names.error(
-            Code::InvalidValue,
+        return names.reject_value(
             node.at,
             message,
             "write a value, or an operator and its value",
         );
-        return None;
     }
     let parts: Vec<Condition> = parts.into_iter().collect::<Option<_>>()?;
     case.map(|_| context.all(parts))
@@ -364,14 +345,12 @@ fn read_ignore_case(
         return Some(context.case);
     };
     let Yaml::Bool(ignore) = flag.value else {
-        diagnostics.wrong_type(flag, "ignore_case", "true or false");
-        return None;
+        return diagnostics.reject_type(flag, "ignore_case", "true or false");
     };
     if !compares_text(node) {
         let help = "it applies only to operators that compare text, such as `contains`";
         let message = "`ignore_case` does nothing here";
-        diagnostics.error(Code::OperatorMismatch, flag.at, message, help);
-        return None;
+        return diagnostics.reject(Code::OperatorMismatch, flag.at, message, help);
     }
     Some(if ignore {
         CaseSensitivity::Ignored

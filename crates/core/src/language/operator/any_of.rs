@@ -17,8 +17,7 @@ use crate::language::operator::has::elements;
 use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey};
 use crate::language::operator::operand::Operand;
 use crate::language::operator::{
-    Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict, absent, example,
-    format_value,
+    Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict, examples, format_value,
 };
 use crate::path::scope::Scope;
 use crate::path::{Path, Resolved};
@@ -38,51 +37,16 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example(
-        "field",
-        "{ any_of: { id: 1, value: { starts_with: gold } } }",
-        r#"[{"id": 2, "value": "gold"}, {"id": 1, "value": "gold plan"}]"#,
-        Verdict::Match,
-    ),
-    example(
-        "field",
-        "{ any_of: { id: 1, value: { starts_with: gold } } }",
-        r#"[{"id": 2, "value": "gold"}, {"id": 1, "value": "silver"}]"#,
-        Verdict::NoMatch,
-    ),
-    example(
-        "ticket.tags",
-        "{ any_of: { starts_with: vip, not: vip_test } }",
-        r#"["vip_test", "vip_gold"]"#,
-        Verdict::Match,
-    ),
-    example(
-        "field",
-        "{ any_of: { lines: { any_of: { sku: A1 } } } }",
-        r#"[{"lines": [{"sku": "B2"}]}, {"lines": [{"sku": "A1"}]}]"#,
-        Verdict::Match,
-    ),
-    example(
-        "field",
-        "{ not: { any_of: { id: 1 } } }",
-        "[]",
-        Verdict::Match,
-    ),
-    example(
-        "field",
-        "{ not: { any_of: { id: 1 } } }",
-        r#"[{"name": "x"}]"#,
-        Verdict::Missing,
-    ),
-    example(
-        "field",
-        "{ any_of: { id: 1 } }",
-        r#"{"id": 1}"#,
-        Verdict::WrongType,
-    ),
-    absent("field", "{ not: { any_of: { id: 1 } } }", Verdict::Missing),
-];
+const EXAMPLES: &[Example] = examples! {
+    "field", "{ any_of: { id: 1, value: { starts_with: gold } } }", r#"[{"id": 2, "value": "gold"}, {"id": 1, "value": "gold plan"}]"# => Match;
+    "field", "{ any_of: { id: 1, value: { starts_with: gold } } }", r#"[{"id": 2, "value": "gold"}, {"id": 1, "value": "silver"}]"# => NoMatch;
+    "ticket.tags", "{ any_of: { starts_with: vip, not: vip_test } }", r#"["vip_test", "vip_gold"]"# => Match;
+    "field", "{ any_of: { lines: { any_of: { sku: A1 } } } }", r#"[{"lines": [{"sku": "B2"}]}, {"lines": [{"sku": "A1"}]}]"# => Match;
+    "field", "{ not: { any_of: { id: 1 } } }", "[]" => Match;
+    "field", "{ not: { any_of: { id: 1 } } }", r#"[{"name": "x"}]"# => Missing;
+    "field", "{ any_of: { id: 1 } }", r#"{"id": 1}"# => WrongType;
+    "field", "{ not: { any_of: { id: 1 } } }", absent => Missing;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let is_list = |field: &FieldType| matches!(field, FieldType::List(_) | FieldType::Any);

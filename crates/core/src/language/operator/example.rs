@@ -13,27 +13,17 @@ pub struct Example {
     pub verdict: Verdict,
 }
 
-/// Creates an example with a value.
-pub const fn example(
-    field: &'static str,
-    test: &'static str,
-    value: &'static str,
-    verdict: Verdict,
-) -> Example {
-    Example {
-        field,
-        test,
-        value: Some(value),
-        verdict,
-    }
+/// Makes a table of examples: `field, test, value => verdict;`, where the value can be `absent`.
+macro_rules! examples {
+    (@value absent) => { None };
+    (@value $value:literal) => { Some($value) };
+    ($($field:literal, $test:literal, $value:tt => $verdict:ident;)*) => {
+        &[$($crate::language::operator::example::Example {
+            field: $field,
+            test: $test,
+            value: $crate::language::operator::example::examples!(@value $value),
+            verdict: $crate::language::operator::Verdict::$verdict,
+        }),*]
+    };
 }
-
-/// Creates an example with an absent field.
-pub const fn absent(field: &'static str, test: &'static str, verdict: Verdict) -> Example {
-    Example {
-        field,
-        test,
-        value: None,
-        verdict,
-    }
-}
+pub(crate) use examples;

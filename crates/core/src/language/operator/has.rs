@@ -11,7 +11,7 @@ use crate::language::operator::index_condition::{EqualityKey, IndexCondition, In
 use crate::language::operator::operand::{Operand, Operands};
 use crate::language::operator::{
     CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
-    absent, example, format_value,
+    examples, format_value,
 };
 use crate::path::Resolved;
 use crate::path::scope::Scope;
@@ -31,48 +31,18 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example(
-        "ticket.tags",
-        "{ has: vip }",
-        r#"["vip", "emea"]"#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.tags",
-        "{ has: [vip, gold] }",
-        r#"["gold"]"#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.tags",
-        "{ not: { has: [internal, test] } }",
-        r#"["gold"]"#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.tags",
-        "{ has: VIP }",
-        r#"["vip"]"#,
-        Verdict::NoMatch,
-    ),
-    example(
-        "ticket.tags",
-        "{ has: VIP, ignore_case: true }",
-        r#"["vip"]"#,
-        Verdict::Match,
-    ),
-    example("ticket.tags", "{ has: vip }", "null", Verdict::NoMatch),
-    example("field", "{ has: 1 }", r#"["1"]"#, Verdict::NoMatch),
-    example("field", "{ has: vip }", r#""vip emea""#, Verdict::WrongType),
-    example(
-        "field",
-        "{ not: { has: vip } }",
-        r#"[{"name": "vip"}]"#,
-        Verdict::WrongType,
-    ),
-    absent("field", "{ not: { has: vip } }", Verdict::Missing),
-];
+const EXAMPLES: &[Example] = examples! {
+    "ticket.tags", "{ has: vip }", r#"["vip", "emea"]"# => Match;
+    "ticket.tags", "{ has: [vip, gold] }", r#"["gold"]"# => Match;
+    "ticket.tags", "{ not: { has: [internal, test] } }", r#"["gold"]"# => Match;
+    "ticket.tags", "{ has: VIP }", r#"["vip"]"# => NoMatch;
+    "ticket.tags", "{ has: VIP, ignore_case: true }", r#"["vip"]"# => Match;
+    "ticket.tags", "{ has: vip }", "null" => NoMatch;
+    "field", "{ has: 1 }", r#"["1"]"# => NoMatch;
+    "field", "{ has: vip }", r#""vip emea""# => WrongType;
+    "field", "{ not: { has: vip } }", r#"[{"name": "vip"}]"# => WrongType;
+    "field", "{ not: { has: vip } }", absent => Missing;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let operands = parse_elements(node, SPEC.name, context)?;

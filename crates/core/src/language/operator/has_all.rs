@@ -10,7 +10,7 @@ use crate::language::operator::index_condition::{EqualityKey, IndexCondition, In
 use crate::language::operator::operand::{Operand, Operands};
 use crate::language::operator::{
     CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
-    absent, example,
+    examples,
 };
 use crate::path::Resolved;
 use crate::path::scope::Scope;
@@ -30,34 +30,14 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example(
-        "ticket.tags",
-        "{ has_all: [vip, emea] }",
-        r#"["emea", "x", "vip"]"#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.tags",
-        "{ has_all: [vip, emea] }",
-        r#"["emea"]"#,
-        Verdict::NoMatch,
-    ),
-    example(
-        "ticket.tags",
-        "{ has_all: [VIP], ignore_case: true }",
-        r#"["vip"]"#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.tags",
-        "{ has_all: [vip] }",
-        "null",
-        Verdict::NoMatch,
-    ),
-    example("field", "{ has_all: [vip] }", "7", Verdict::WrongType),
-    absent("field", "{ not: { has_all: [vip] } }", Verdict::Missing),
-];
+const EXAMPLES: &[Example] = examples! {
+    "ticket.tags", "{ has_all: [vip, emea] }", r#"["emea", "x", "vip"]"# => Match;
+    "ticket.tags", "{ has_all: [vip, emea] }", r#"["emea"]"# => NoMatch;
+    "ticket.tags", "{ has_all: [VIP], ignore_case: true }", r#"["vip"]"# => Match;
+    "ticket.tags", "{ has_all: [vip] }", "null" => NoMatch;
+    "field", "{ has_all: [vip] }", "7" => WrongType;
+    "field", "{ not: { has_all: [vip] } }", absent => Missing;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let operands = parse_elements(node, SPEC.name, context)?;

@@ -9,7 +9,7 @@ use crate::language::operator::index_condition::{IndexCondition, IndexKey};
 use crate::language::operator::operand::{Operand, Operands};
 use crate::language::operator::{
     CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
-    absent, example,
+    examples,
 };
 use crate::path::Resolved;
 use crate::path::scope::Scope;
@@ -38,30 +38,20 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example("current", "urgent", r#""urgent""#, Verdict::Match),
-    example("current", "[high, urgent]", r#""urgent""#, Verdict::Match),
-    example("current", "{ is: null }", "null", Verdict::Match),
-    example("field", "1", "1.0", Verdict::Match),
-    example("field", "1", r#""1""#, Verdict::NoMatch),
-    example(
-        "current",
-        "{ is: URGENT, ignore_case: true }",
-        r#""urgent""#,
-        Verdict::Match,
-    ),
-    example(
-        "field",
-        "{ path: field }",
-        r#"[1, {"a": 2}]"#,
-        Verdict::Match,
-    ),
-    example("field", "{ not: vip }", r#"["vip"]"#, Verdict::WrongType),
-    example("field", "{ not: 1 }", r#"{"id": 1}"#, Verdict::WrongType),
-    example("field", "{ not: null }", r#"["vip"]"#, Verdict::Match),
-    absent("field", "1", Verdict::Missing),
-    absent("field", "{ not: 1 }", Verdict::Missing),
-];
+const EXAMPLES: &[Example] = examples! {
+    "current", "urgent", r#""urgent""# => Match;
+    "current", "[high, urgent]", r#""urgent""# => Match;
+    "current", "{ is: null }", "null" => Match;
+    "field", "1", "1.0" => Match;
+    "field", "1", r#""1""# => NoMatch;
+    "current", "{ is: URGENT, ignore_case: true }", r#""urgent""# => Match;
+    "field", "{ path: field }", r#"[1, {"a": 2}]"# => Match;
+    "field", "{ not: vip }", r#"["vip"]"# => WrongType;
+    "field", "{ not: 1 }", r#"{"id": 1}"# => WrongType;
+    "field", "{ not: null }", r#"["vip"]"# => Match;
+    "field", "1", absent => Missing;
+    "field", "{ not: 1 }", absent => Missing;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let operands = Operands::parse(node, context, check_literal)?;

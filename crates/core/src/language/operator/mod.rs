@@ -51,7 +51,8 @@ use crate::language::operator::time::TimeComparison;
 use crate::path::scope::Scope;
 use crate::path::{Path, Resolved};
 
-pub use crate::language::operator::example::{Example, absent, example};
+pub use crate::language::operator::example::Example;
+pub(crate) use crate::language::operator::example::examples;
 pub use crate::language::operator::operand_context::OperandContext;
 
 /// The result of evaluating one predicate.

@@ -235,9 +235,7 @@ fn check_operand(node: &Node, operand: &Operand, context: &mut OperandContext<'_
     if !matches!(value, Value::String(_) | Value::Number(_)) {
         let message = format!("{} has no order", format_value(&value));
         let help = "an ordering operator takes a number, a time, text or { path: … }";
-        context
-            .names
-            .error(Code::InvalidValue, node.at, message, help);
+        context.names.invalid(node.at, message, help);
         return false;
     }
     if let Some(first) = types.first()

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::diagnostic::{Code, Report};
+use crate::diagnostic::Report;
 use crate::document::duration;
 use crate::document::{Node, Yaml};
 use crate::event::catalogue::field_type::FieldType;
@@ -257,9 +257,7 @@ fn parse_operand(
             format_value(&node.to_json())
         );
         let help = "write 2026-03-01, 2026-03-01T09:00:00Z, or -2h to count from the event's time";
-        context
-            .names
-            .error(Code::InvalidValue, node.at, message, help);
+        context.names.invalid(node.at, message, help);
     }
     moment
 }

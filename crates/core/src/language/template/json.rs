@@ -163,8 +163,7 @@ fn lower_entry(entry: &Entry, names: &mut NameResolver<'_>) -> Option<LoweredEnt
     if entry.key.contains("{{") || entry.key.contains("{%") {
         let help = "templates are allowed only in values";
         let message = format!("the key `{}` is a template", entry.key);
-        names.error(Code::BadTemplate, entry.key_at, message, help);
-        return None;
+        return names.reject(Code::BadTemplate, entry.key_at, message, help);
     }
     let value = JsonTemplate::lower(&entry.value, names)?;
     Some((names.interner.words.share(entry.key.as_str()), value))
@@ -208,10 +207,7 @@ fn lower_uncached_leaf(
             source: text.into(),
             reads: names.interner.reads.share(reading.reads),
         }))),
-        Err(error) => {
-            names.error(Code::BadTemplate, node.at, error.to_string(), "");
-            None
-        }
+        Err(error) => names.reject(Code::BadTemplate, node.at, error.to_string(), ""),
     }
 }
 

@@ -174,10 +174,7 @@ impl fmt::Debug for Template {
 fn require_scalar(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<()> {
     match node.value {
         Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => Some(()),
-        Yaml::Null | Yaml::List(_) | Yaml::Map(_) => {
-            diagnostics.wrong_type(node, key, "text");
-            None
-        }
+        Yaml::Null | Yaml::List(_) | Yaml::Map(_) => diagnostics.reject_type(node, key, "text"),
     }
 }
 
@@ -229,8 +226,7 @@ impl<'a> TemplateSource<'a> {
             }),
             Err(error) => {
                 let at = location.span(&error.at);
-                diagnostics.error(Code::BadTemplate, at, error.message, error.help);
-                None
+                diagnostics.reject(Code::BadTemplate, at, error.message, error.help)
             }
         }
     }
@@ -324,13 +320,10 @@ pub enum RenderError {
 impl RenderError {
     /// Returns whether the missing value is the result of an earlier step.
     pub fn reads_step(&self) -> bool {
-        match self {
-            RenderError::Absent { name } => name == "steps" || name.starts_with("steps."),
-            RenderError::TooMuch { .. }
-            | RenderError::EmptyInPath { .. }
-            | RenderError::Climbing { .. }
-            | RenderError::Failed { .. } => false,
-        }
+        let RenderError::Absent { name } = self else {
+            return false;
+        };
+        name == "steps" || name.starts_with("steps.")
     }
 
     /// Fails if the result of a step is read that has not run.

@@ -90,7 +90,7 @@ fn check_flow_name(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagno
             let short = ResourceName::short(&name.text);
             let message = format!("`{}` is not a full flow name", name.text);
             let help = format!("write `zis:{}:flow:{short}`", bundle.integration);
-            diagnostics.error(Code::InvalidValue, name.at, message, &help);
+            diagnostics.invalid(name.at, message, &help);
         }
     }
 }
@@ -116,7 +116,7 @@ fn check_action_name(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diag
             let short = ResourceName::short(&name.text);
             let message = format!("`{}` is not a full action name", name.text);
             let help = format!("write `zis:{}:action:{short}`", bundle.integration);
-            diagnostics.error(Code::InvalidValue, name.at, message, &help);
+            diagnostics.invalid(name.at, message, &help);
         }
     }
 }
@@ -206,18 +206,13 @@ fn warn_about_same_events(
 }
 
 fn warn_about_long_waits(definition: &Definition, diagnostics: &mut Diagnostics) {
-    let waits = definition
-        .every_state()
-        .into_iter()
-        .filter_map(|state| match &state.does {
-            StateKind::Wait { seconds, at } => Some((*seconds, *at)),
-            StateKind::Action { .. }
-            | StateKind::Choice { .. }
-            | StateKind::Map { .. }
-            | StateKind::Pass { .. }
-            | StateKind::Succeed { .. }
-            | StateKind::Fail { .. } => None,
-        });
+    let states = definition.every_state().into_iter();
+    let waits = states.filter_map(|state| {
+        let StateKind::Wait { seconds, at } = &state.does else {
+            return None;
+        };
+        Some((*seconds, *at))
+    });
     let mut total = 0_u64;
     for (seconds, at) in waits {
         total = total.saturating_add(seconds);

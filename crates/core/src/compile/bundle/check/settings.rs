@@ -39,17 +39,14 @@ pub fn check(bundle: &Bundle, cx: &mut Compiler<'_>) {
 fn scopes(bundle: &Bundle, action: &str) -> Vec<ScopeName> {
     let flows = bundle.flows.iter();
     let states = flows.flat_map(|flow| flow.definition.every_state());
-    let found = states.filter_map(|state| match &state.does {
-        StateKind::Action {
+    let found = states.filter_map(|state| {
+        let StateKind::Action {
             name, parameters, ..
-        } if name.text == action => scope(parameters.as_ref()?),
-        StateKind::Action { .. }
-        | StateKind::Choice { .. }
-        | StateKind::Map { .. }
-        | StateKind::Wait { .. }
-        | StateKind::Pass { .. }
-        | StateKind::Succeed { .. }
-        | StateKind::Fail { .. } => None,
+        } = &state.does
+        else {
+            return None;
+        };
+        scope(parameters.as_ref().filter(|_| name.text == action)?)
     });
     found.collect()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::document::vocabulary::{Vocabulary, duration, keyword, text};
+use crate::document::vocabulary::{Vocabulary, duration, text, words};
 
 pub use crate::config::verification::hmac::lower::lower;
 
@@ -95,44 +95,17 @@ pub enum KeyEncoding {
 
 pub const HMAC: Vocabulary = Vocabulary {
     name: "`hmac`",
-    words: &[
-        keyword("header", "The header that holds the signature.", text),
-        keyword(
-            "algorithm",
-            "`sha256`, `sha512` or `sha1`. Default: `sha256`.",
-            algorithm_schema,
-        ),
-        keyword(
-            "encoding",
-            "`hex` or `base64`. Default: `hex`.",
-            encoding_schema,
-        ),
-        keyword(
-            "prefix",
-            "The text before the signature in the header, such as `sha256=`. Default: none.",
-            text,
-        ),
-        keyword(
-            "signed",
-            "The signed content: `{body}`, `{trimmed_body}`, `{timestamp}`, `{header:NAME}` and text between them. Default: `{body}`.",
-            text,
-        ),
-        keyword(
-            "timestamp",
-            "The header with the time of signing, which must be part of the signed content.",
-            text,
-        ),
-        keyword(
-            "window",
-            "The maximum difference between the time of signing and now. Default: 5m.",
-            duration,
-        ),
-        keyword(
-            "key",
-            "`verbatim`, or `base64` to decode the secret first. Default: `verbatim`.",
-            key_schema,
-        ),
-    ],
+    words: words! {
+        "header" text => "The header that holds the signature.";
+        "algorithm" algorithm_schema => "`sha256`, `sha512` or `sha1`. Default: `sha256`.";
+        "encoding" encoding_schema => "`hex` or `base64`. Default: `hex`.";
+        "prefix" text => "The text before the signature in the header, such as `sha256=`. Default: none.";
+        "signed" text =>
+            "The signed content: `{body}`, `{trimmed_body}`, `{timestamp}`, `{header:NAME}` and text between them. Default: `{body}`.";
+        "timestamp" text => "The header with the time of signing, which must be part of the signed content.";
+        "window" duration => "The maximum difference between the time of signing and now. Default: 5m.";
+        "key" key_schema => "`verbatim`, or `base64` to decode the secret first. Default: `verbatim`.";
+    },
 };
 
 fn algorithm_schema() -> Value {

@@ -241,14 +241,12 @@ impl JsonTemplate {
         let Some(text) = node.as_text() else {
             let message = format!("`{key}` takes a path, found {}", node.kind());
             let help = "a key that ends in `.$` names a path: `\"id.$\": \"$.input.ticket_event.ticket.id\"`; without `.$` the value is used unchanged";
-            diagnostics.error(Code::WrongType, node.at, message, help);
-            return None;
+            return diagnostics.reject(Code::WrongType, node.at, message, help);
         };
         if let Some(name) = intrinsic(text) {
             let message = format!("ZIS has no functions, such as `{name}`");
             let help = "make the value with a jq transform before: `zis:common:transform:Jq`";
-            diagnostics.error(Code::BadPath, node.at, message, help);
-            return None;
+            return diagnostics.reject(Code::BadPath, node.at, message, help);
         }
         if text.starts_with('$') {
             let location = TextLocation::new(node, text);
