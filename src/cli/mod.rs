@@ -9,6 +9,7 @@ mod dry_run;
 mod events;
 mod exit;
 mod input;
+mod log_writer;
 mod logging;
 mod options;
 mod output;

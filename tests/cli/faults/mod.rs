@@ -3,12 +3,14 @@
 
 mod actions;
 mod configuration;
+mod confinement;
 mod contracts;
 mod daemon;
 mod data_folder;
 mod egress;
 mod input;
 mod limits;
+mod log_output;
 mod payload;
 mod redact;
 mod rules;

@@ -27,6 +27,13 @@ pub struct InFlight<'a> {
     under_way: HashMap<(String, u32), bool>,
 }
 
+/// Whether a command is in flight that must not run twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldCommand {
+    InFlight,
+    None,
+}
+
 /// A call that has finished.
 struct FinishedCall {
     call: Call,
@@ -45,9 +52,11 @@ impl InFlight<'_> {
         self.under_way.is_empty()
     }
 
-    /// Whether a command is in flight that must not run twice.
-    pub fn holds_command(&self) -> bool {
-        self.under_way.values().any(|held| *held)
+    pub fn held_command(&self) -> HeldCommand {
+        match self.under_way.values().any(|held| *held) {
+            true => HeldCommand::InFlight,
+            false => HeldCommand::None,
+        }
     }
 
     fn has(&self, task: &StepCall) -> bool {
