@@ -12,6 +12,7 @@ use rusqlite::{Connection, ffi};
 use tokio::sync::{mpsc, oneshot};
 
 use super::database::{self, Location};
+use super::file_identity::FileIdentity;
 use super::job_outcome::JobOutcome;
 use super::transaction::WriteTransaction;
 use super::writer_state::WriterState;
@@ -89,7 +90,12 @@ impl Writer {
     pub fn start(connection: Connection, state: WriterState) -> Self {
         let (jobs, inbox) = mpsc::channel(QUEUE_CAPACITY);
         let commits = Arc::new(Commits::default());
+        let identity = match &state.location {
+            Location::File(path) => Some(FileIdentity::of(path)),
+            Location::Memory => None,
+        };
         let writer = WriterThread {
+            identity,
             connection,
             state,
             commits: Arc::clone(&commits),
@@ -214,6 +220,8 @@ enum ArchiveResult {
 
 struct WriterThread {
     connection: Connection,
+    /// `None` in memory.
+    identity: Option<FileIdentity>,
     state: WriterState,
     commits: Arc<Commits>,
 }
@@ -256,6 +264,7 @@ impl WriterThread {
             self.statement("COMMIT")
         });
         let result = done.map_err(|error| self.roll_back(&error));
+        self.end_if_lost();
         self.count_archived(match result {
             Ok(()) => ArchiveResult::Written,
             Err(_) => ArchiveResult::Lost,
@@ -368,6 +377,19 @@ impl WriterThread {
         }
         if database::is_damage(error) {
             self.end_damaged();
+        }
+    }
+
+    /// A file without a name takes every write, and nothing of it can be read again: such a commit must not be
+    /// answered. The periodic work commits too, so that an idle process ends as well.
+    fn end_if_lost(&mut self) {
+        let lost = self.identity.as_mut().and_then(FileIdentity::lost);
+        if let Some(file) = lost {
+            tracing::error!(
+                file = %file.display(),
+                "the database was deleted, moved or replaced while it was in use; the process ends, because nothing that it accepts could be kept: restore the file, and start again"
+            );
+            std::process::exit(5);
         }
     }
 
