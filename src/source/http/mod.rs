@@ -34,7 +34,7 @@ use tracing::debug;
 use super::signature::Rejection;
 use super::{Endpoint, Ingest, IngestError, IngestResponse};
 use authenticate::SenderCheck;
-use body::BodyLimiter;
+use body::{BodyLimiter, LimitedBody};
 use connection::{Acceptor, TimedConnection};
 use rejection_log::RejectionLog;
 use response::HttpError;
@@ -199,7 +199,7 @@ async fn events<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Reque
 }
 
 async fn receive_events<I: Ingest>(
-    state: &AppState<I>,
+    state: &Arc<AppState<I>>,
     endpoint: &Endpoint,
     request: Request,
 ) -> Result<IngestResponse, HttpError> {
@@ -213,12 +213,34 @@ async fn receive_events<I: Ingest>(
         return Err(error);
     }
     check_media_type(request.headers())?;
-    let bytes = state.bodies.read(request).await?;
+    let mut bytes = state.bodies.read(request).await?;
     check
         .check_body(&bytes)
         .map_err(|rejection| state.reject(&check, &rejection, &bytes))?;
-    let received = state.ingest.receive(&endpoint.source, &bytes).await;
+    state.bodies.admit_values(&mut bytes).await?;
+    let received = match bytes.is_large() {
+        true => receive_large(Arc::clone(state), Arc::clone(&endpoint.source), bytes).await,
+        false => state.ingest.receive(&endpoint.source, &bytes).await,
+    };
     received.map_err(HttpError::Ingest)
+}
+
+/// A task of its own: if the sender disconnects, the permits of the body are held until its values are stored.
+async fn receive_large<I: Ingest>(
+    state: Arc<AppState<I>>,
+    source: Arc<str>,
+    bytes: LimitedBody,
+) -> Result<IngestResponse, IngestError> {
+    let received = tokio::spawn(async move { state.ingest.receive(&source, &bytes).await });
+    match received.await {
+        Ok(received) => received,
+        Err(fault) => match fault.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(IngestError::Unavailable {
+                reason: "stopping; send the events again after the restart".into(),
+            }),
+        },
+    }
 }
 
 impl<I: Ingest> AppState<I> {

@@ -25,6 +25,9 @@ pub enum HttpError {
     TooLarge {
         limit: usize,
     },
+    TooManyValues {
+        limit: usize,
+    },
     /// The connection ended within the body.
     IncompleteBody,
     /// Other bodies use all the memory.
@@ -54,6 +57,10 @@ pub fn http_error(http_error: &HttpError) -> Response {
             &format!("unsupported {header}; {expected}"),
         ),
         HttpError::TooLarge { limit } => too_large(*limit),
+        HttpError::TooManyValues { limit } => error(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            &format!("the body has more than {limit} JSON values; send fewer events per request"),
+        ),
         HttpError::IncompleteBody => error(
             StatusCode::BAD_REQUEST,
             "incomplete body; send the whole body",

@@ -15,6 +15,7 @@ use crate::store::{
     ArrivalKind, Committed, IncomingEvent, PlannedRun, RunStatus, StoreError, holds_lane,
     is_redactable,
 };
+use flowtrigger_core::event::json::size::JsonSize;
 use flowtrigger_core::gate::debounce::DebounceCheck;
 use flowtrigger_core::loop_guard::Causation;
 use flowtrigger_core::run::{RunId, RunState};
@@ -26,12 +27,16 @@ const PARKED_FACTOR: i64 = 10;
 pub struct EncodedEvent {
     incoming: IncomingEvent,
     body: String,
+    /// The estimated memory of the event.
+    memory: usize,
 }
 
 impl EncodedEvent {
     pub fn new(incoming: IncomingEvent) -> Self {
+        let body = encode_event(&incoming.event);
         Self {
-            body: encode_event(&incoming.event),
+            memory: JsonSize::of(body.as_bytes()).memory(),
+            body,
             incoming,
         }
     }
@@ -173,7 +178,11 @@ impl WriteTransaction<'_> {
     }
 
     fn write_event(&mut self, encoded: &EncodedEvent) -> Result<i64, StoreError> {
-        let EncodedEvent { incoming, body } = encoded;
+        let EncodedEvent {
+            incoming,
+            body,
+            memory,
+        } = encoded;
         let event = &incoming.event;
         self.connection
             .prepare_cached(
@@ -191,7 +200,7 @@ impl WriteTransaction<'_> {
                 body,
             ])?;
         let row = self.connection.last_insert_rowid();
-        self.state.events.put(row, event, body.len());
+        self.state.events.put(row, event, *memory);
         Ok(row)
     }
 
