@@ -21,6 +21,7 @@ mod schema;
 mod send;
 mod sign;
 mod signer;
+mod terminal_filter;
 mod test;
 mod time_argument;
 mod why;

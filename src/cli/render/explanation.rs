@@ -196,7 +196,11 @@ fn near_miss(out: &mut Output, near: &NearMiss) -> io::Result<()> {
     match &near.set {
         Some(value) => {
             let set = format!("--set {}={}", near.path, shell_quoted(value));
-            writeln!(out, "  would match with  {}", paint.tone(Tone::Cyan, &set))
+            writeln!(
+                out,
+                "  would match with  {}",
+                paint.tone(Tone::Cyan, &plain(&set))
+            )
         }
         None => writeln!(out, "  would match if    {} {}", near.path, near.words),
     }
@@ -258,8 +262,7 @@ pub fn event_json(event: &Event) -> Value {
 
 /// The same from a summary.
 pub fn brief_json(event: &EventSummary) -> Value {
-    let key = event.key.as_deref();
-    Event::about(&event.source, &event.event_type, &event.id, key, event.time)
+    event.about()
 }
 
 #[cfg(test)]

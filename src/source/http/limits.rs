@@ -38,6 +38,8 @@ pub struct HttpLimits {
     pub idle: Duration,
     /// Proxies whose `X-Forwarded-For` header is trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// Names under which clients reach this program, in lower case.
+    pub hosts: Vec<String>,
 }
 
 impl Default for HttpLimits {
@@ -54,6 +56,7 @@ impl Default for HttpLimits {
             request: Duration::from_secs(15),
             idle: Duration::from_secs(75),
             trusted_proxies: Vec::new(),
+            hosts: Vec::new(),
         }
     }
 }
@@ -71,6 +74,7 @@ impl HttpLimits {
             values: self.values.max(body / MIN_BYTES_PER_VALUE),
             request: listen.request.unwrap_or(self.request),
             trusted_proxies: listen.trusted_proxies.clone(),
+            hosts: listen.hosts.clone(),
             ..self
         }
     }

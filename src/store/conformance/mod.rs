@@ -44,6 +44,7 @@ pub fn live_rule(name: &str) -> Arc<Rule> {
 fn event(id: &str) -> Arc<Event> {
     Arc::new(Event {
         source: "support".into(),
+        endpoint: "support".into(),
         event_type: "ticket.TicketCreated".into(),
         id: id.into(),
         key: Some("7".into()),

@@ -84,9 +84,9 @@ impl WriteTransaction<'_> {
             .connection
             .prepare_cached(
                 "SELECT id FROM events INDEXED BY events_by_id
-                 WHERE event_id = ?2 AND source = ?1 AND matched = 1",
+                 WHERE event_id = ?2 AND endpoint = ?1 AND matched = 1",
             )?
-            .query_row([&incoming.event.source, &incoming.event.id], |row| {
+            .query_row([&incoming.event.endpoint, &incoming.event.id], |row| {
                 row.get(0)
             })
             .optional()?)
@@ -186,8 +186,8 @@ impl WriteTransaction<'_> {
         let event = &incoming.event;
         self.connection
             .prepare_cached(
-                "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8)",
+                "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body, endpoint)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9)",
             )?
             .execute(params![
                 event.source,
@@ -198,6 +198,7 @@ impl WriteTransaction<'_> {
                 incoming.edition.0 as i64,
                 body.len() as i64,
                 body,
+                event.endpoint,
             ])?;
         let row = self.connection.last_insert_rowid();
         self.state.events.put(row, event, *memory);

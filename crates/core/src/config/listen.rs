@@ -21,6 +21,8 @@ pub struct Listen {
     pub at: Span,
     /// The proxies whose forwarded client address is trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// Host names under which clients reach the daemon, in lower case.
+    pub hosts: Vec<String>,
     /// The maximum number of open connections.
     pub connections: Option<usize>,
     /// The maximum number of open connections per client address.
@@ -43,6 +45,11 @@ pub const LISTEN: Vocabulary = Vocabulary {
             "trusted_proxies",
             "Proxies whose forwarded client address is trusted: addresses or networks.",
             network::list_schema,
+        ),
+        keyword(
+            "hosts",
+            "Host names of this listener. Sources without verification, and `/metrics`, reject requests to other names with a dot, as web pages could send them. Default: none; addresses, `localhost` and names without a dot are always accepted.",
+            hosts_schema,
         ),
         keyword(
             "connections",
@@ -69,6 +76,10 @@ pub const LISTEN: Vocabulary = Vocabulary {
 
 const MAX_CONNECTIONS: u64 = 100_000;
 
+fn hosts_schema() -> Value {
+    json!({"type": "array", "items": {"type": "string"}, "examples": [["hooks.example.com"]]})
+}
+
 fn connections() -> Value {
     json!({"type": "integer", "minimum": 1, "maximum": MAX_CONNECTIONS})
 }
@@ -94,6 +105,9 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Listen {
     if let Some(proxies) = node.get("trusted_proxies") {
         listen.trusted_proxies = network::lower_list(proxies, "trusted_proxies", diagnostics);
     }
+    if let Some(hosts) = node.get("hosts") {
+        listen.hosts = lower_hosts(hosts, diagnostics);
+    }
     let mut count = |key: &str| {
         let number = diagnostics.whole_number(node.get(key)?, key, 1..=MAX_CONNECTIONS)?;
         Some(usize::try_from(number).expect("the range fits"))
@@ -108,6 +122,26 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Listen {
         .get("request")
         .and_then(|node| lower_time(node, diagnostics));
     listen
+}
+
+/// Reports and leaves out what is not a host name.
+fn lower_hosts(node: &Node, diagnostics: &mut Diagnostics) -> Vec<String> {
+    let nodes: &[Node] = node.as_list().unwrap_or(std::slice::from_ref(node));
+    let mut hosts = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let Some(name) = diagnostics.text(node, "hosts") else {
+            continue;
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        if !name.is_empty() && name.chars().all(is_name) {
+            hosts.push(name.to_ascii_lowercase());
+            continue;
+        }
+        let message = format!("`{name}` is not a host name");
+        let help = "write the name alone, without scheme, port and `*`: `hooks.example.com`";
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
+    }
+    hosts
 }
 
 /// The largest events of a help desk have about 100 KB; above 64 MiB a few senders could exhaust the memory.

@@ -52,7 +52,7 @@ pub enum Root {
     Body,
     /// `account_id`, `subdomain`, `integration_key`, `actor_id`.
     Envelope,
-    /// `event.type`, `event.id`, `event.time`, `event.source`, `event.key`.
+    /// `event.type`, `event.id`, `event.time`, `event.source`, `event.endpoint`, `event.key`.
     Event,
     /// `$.raw…`: the body as received.
     Raw,

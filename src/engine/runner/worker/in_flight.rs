@@ -17,7 +17,7 @@ use crate::engine::runner::performer::Perform;
 use crate::store::{ClaimedRun, Store};
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::flow::decide::StepCall;
-use flowtrigger_core::run::{Attempt, LogEntry, idempotency_key};
+use flowtrigger_core::run::{Attempt, EventIdentity, LogEntry, idempotency_key};
 
 /// The calls in flight.
 #[derive(Default)]
@@ -249,7 +249,8 @@ pub(super) fn key(run: &ClaimedRun, step: &str) -> String {
         true => step.to_owned(),
         false => format!("on_dead/{}/{step}", run.id.0),
     };
-    idempotency_key(&run.event.id, &run.rule.name, &step, run.generation)
+    let event = EventIdentity::of(&run.event);
+    idempotency_key(event, &run.rule.name, &step, run.generation)
 }
 
 fn before(now: Timestamp, time: Duration) -> Timestamp {

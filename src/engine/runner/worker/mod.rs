@@ -74,7 +74,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         signals: watch::Receiver<WorkerSignal>,
     ) -> Self {
         let mut worker = Self {
-            seed: format!("{}/{}/{}", run.event.source, run.event.id, run.rule.name),
+            seed: format!("{}/{}/{}", run.event.endpoint, run.event.id, run.rule.name),
             locals: run.locals(),
             shared,
             run,

@@ -16,6 +16,8 @@ use flowtrigger_core::event::summary::EventSummary;
 #[derive(Deserialize)]
 struct StoredEvent {
     source: String,
+    /// Left out if it is the source, and by earlier versions.
+    endpoint: Option<String>,
     r#type: String,
     id: String,
     key: Option<String>,
@@ -34,6 +36,8 @@ struct StoredEvent {
 struct StoredEventRef<'e> {
     v: u32,
     source: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<&'e str>,
     r#type: &'e str,
     id: &'e str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +65,7 @@ pub fn encode_event(event: &Event) -> String {
     let kept = StoredEventRef {
         v: 1,
         source: &event.source,
+        endpoint: (event.endpoint != event.source).then_some(&event.endpoint),
         r#type: &event.event_type,
         id: &event.id,
         key: event.key.as_deref(),
@@ -79,6 +84,7 @@ pub fn encode_scanned_event(brief: &EventSummary, raw: &str) -> String {
     let kept = StoredEventRef {
         v: 2,
         source: &brief.source,
+        endpoint: (brief.endpoint != brief.source).then_some(&brief.endpoint),
         r#type: &brief.event_type,
         id: &brief.id,
         key: brief.key.as_deref(),
@@ -120,31 +126,33 @@ pub fn decode_event(text: &str) -> Result<Event, RowError> {
         }
         (None, None) => return Err(RowError("event")),
     };
-    let about = Event::about(
-        &kept.source,
-        &kept.r#type,
-        &kept.id,
-        kept.key.as_deref(),
-        kept.time,
-    );
-    Ok(Event {
-        about,
-        shape: shape
-            .into_iter()
-            .find(|name| *name == kept.shape)
-            .unwrap_or("json"),
-        raw: kept.raw.unwrap_or_else(|| body.clone()),
+    let mut shape = shape.into_iter();
+    let brief = EventSummary {
+        endpoint: kept.endpoint.unwrap_or_else(|| kept.source.clone()),
         source: kept.source,
         event_type: kept.r#type,
         id: kept.id,
         key: kept.key,
         time: kept.time,
+        shape: shape.find(|name| *name == kept.shape).unwrap_or("json"),
+        warnings: kept.warnings,
+    };
+    Ok(Event {
+        about: brief.about(),
+        shape: brief.shape,
+        raw: kept.raw.unwrap_or_else(|| body.clone()),
+        source: brief.source,
+        endpoint: brief.endpoint,
+        event_type: brief.event_type,
+        id: brief.id,
+        key: brief.key,
+        time: brief.time,
         envelope: match kept.envelope {
             Value::Null => Value::Object(Map::new()),
             envelope => envelope,
         },
         body,
-        warnings: kept.warnings,
+        warnings: brief.warnings,
     })
 }
 
@@ -152,6 +160,7 @@ pub fn decode_event(text: &str) -> Result<Event, RowError> {
 mod tests {
     use super::*;
     use flowtrigger_core::event::catalogue::sample;
+    use flowtrigger_core::event::format::{FormatHint, read};
     use flowtrigger_core::event::json::parse::parse;
 
     #[test]
@@ -159,7 +168,9 @@ mod tests {
         for tag in ["ticket.PriorityChanged", "ticket.CommentAdded"] {
             let sample = sample::sample("support", tag).expect("a sample");
             let value = parse(sample.text.as_bytes()).expect("JSON").value;
-            let event = decode(value, Catalogue::built_in()).expect("an event");
+            let endpoint = FormatHint::Endpoint("north");
+            let event = read(value, endpoint, Catalogue::built_in()).expect("an event");
+            assert_eq!(event.about["endpoint"], "north");
             assert_eq!(
                 decode_event(&encode_event(&event)).expect("readable"),
                 event

@@ -45,6 +45,7 @@ impl CustomFormat {
             document,
             shape: EventFormat::Described(self),
             source: &self.source,
+            endpoint: &self.name,
             named: self.named(document, catalogue)?,
             id: self.id(document)?,
             key: self.key(document)?,

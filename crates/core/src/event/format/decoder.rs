@@ -136,6 +136,7 @@ impl Decoder {
             document,
             shape: EventFormat::BuiltIn(self),
             source: self.source,
+            endpoint: self.source,
             named,
             key: self.key(walk)?,
             time: self.time(walk)?,

@@ -60,6 +60,7 @@ pub struct RuleIndex {
 /// An empty event, for predicates that read one value only.
 static BLANK: Event = Event {
     source: String::new(),
+    endpoint: String::new(),
     event_type: String::new(),
     id: String::new(),
     key: None,
