@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod http;
+pub mod log_budget;
 pub mod signature;
 
 use std::future::Future;

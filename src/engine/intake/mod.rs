@@ -94,6 +94,16 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
+    /// Every request is rejected while the backlog is full, and senders repeat them.
+    fn log_rejection(&self, error: &StoreError, source: &str) {
+        let budget = self.shared.rejections.lock();
+        let mut budget = budget.unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(omitted) = budget.admit(std::time::Instant::now()) {
+            let omitted = (omitted > 0).then_some(omitted);
+            tracing::error!(%error, source, omitted, "request rejected");
+        }
+    }
+
     /// The source is looked up here alone: a reload may have closed it since the request began.
     async fn ingest(&self, source: &str, body: &[u8]) -> Result<IngestResponse, IngestError> {
         let intake = Arc::clone(&self.shared.intake).read_owned().await;
@@ -105,7 +115,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         self.ready()
             .map_err(|reason| IngestError::Unavailable { reason })?;
         let refused = |error: StoreError| {
-            tracing::error!(%error, source, "request rejected");
+            self.log_rejection(&error, source);
             refusal(&error)
         };
         let request = match rulebook.match_request(entrance, body) {

@@ -14,6 +14,7 @@ mod web_page;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::body::Body;
@@ -151,10 +152,17 @@ fn spawn_connection(
     shutdown: &GracefulShutdown,
 ) {
     let routes = TowerToHyperService::new(routes.clone());
+    let handled = connection.service();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        routes.call(request)
+        let (response, handled) = (routes.call(request), Arc::clone(&handled));
+        async move {
+            handled.store(true, Ordering::Relaxed);
+            let response = response.await;
+            handled.store(false, Ordering::Relaxed);
+            response
+        }
     });
     let served = server.serve_connection(TokioIo::new(connection), service);
     let served = shutdown.watch(served);

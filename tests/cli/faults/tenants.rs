@@ -59,7 +59,7 @@ fn equal_events_of_two_accounts_are_two_events() {
 fn gates_count_each_account_alone() {
     for gate in [
         "dedupe: { per: ticket.id, for: 1h }\n",
-        "throttle: { per: ticket.id, limit: 1, within: 1h }\n",
+        "throttle: { per: ticket.id, limit: 1, in: 1h }\n",
     ] {
         let receiver = Receiver::ok();
         let sandbox = accounts(&rule("tell", gate, &receiver));

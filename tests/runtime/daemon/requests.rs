@@ -250,6 +250,7 @@ async fn a_sender_that_dribbles_is_hung_up_on() {
         "",
         "POST /events/support HT",
         "POST /events/support HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n{",
+        "POST /events/support HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n",
     ] {
         let mut sender = tokio::net::TcpStream::connect(house.address())
             .await
