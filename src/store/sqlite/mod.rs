@@ -6,6 +6,7 @@ pub mod codec;
 mod commit;
 mod database;
 mod event_cache;
+mod fatal;
 mod file_identity;
 mod gates;
 mod history;
