@@ -83,8 +83,8 @@ mod tests {
     };
 
     fn line(on_terminal: bool, delay: Duration) -> String {
-        let (out, written) = Output::captured();
-        let mut line = ProgressLine::over(Box::new(out), on_terminal, delay);
+        let (_, written) = Output::captured();
+        let mut line = ProgressLine::over(Box::new(written.clone()), on_terminal, delay);
         line.update(PROGRESS);
         drop(line);
         written.text()

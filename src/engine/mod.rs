@@ -33,7 +33,7 @@ pub use intake::batch::{EventReport, act};
 pub use intake::match_bytes::{Matcher, ReceivedEvent};
 pub use intake::submit::SubmittedEvent;
 pub use intake::{read_event, sources};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, lost_log_lines};
 pub use rulebook::endpoints::{Endpoints, WeakSecret, unverified_sources};
 pub use rulebook::secrets;
 pub use rulebook::{ConfigFile, LoadedRulebook, Progress, ProgressFn, Rulebook, RulebookPaths};

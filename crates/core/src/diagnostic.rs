@@ -101,6 +101,8 @@ pub enum Code {
     Unconfinable,
     /// A secret that is accepted but probably not intended.
     WeakSecret,
+    /// A secret in the arguments of a command, which other users of the machine can read.
+    SecretInArguments,
     /// The value of a secret instead of its source. The line is not shown.
     SecretInFile,
     /// A rule whose action causes an event that the same rule matches.

@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::code_variables::loads_code;
 use super::find_program;
 use crate::action::preflight::PreflightIssue;
 use flowtrigger_core::config::commands::Commands;
@@ -58,6 +59,24 @@ impl ProgramAllowlist {
             }),
         };
         Ok(self.0.iter().any(admits).then_some(real))
+    }
+
+    /// Rejects a variable of a step with which an allowed program would run other code.
+    pub(super) fn admit_variable(&self, name: &str) -> Result<(), CallFailure> {
+        match self.check_variable(name) {
+            Some(issue) => Err(CallFailure::permanent(issue.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns why a step may not set a variable.
+    pub fn check_variable(&self, name: &str) -> Option<PreflightIssue> {
+        loads_code(name).then(|| {
+            PreflightIssue::new(
+                format!("`{name}` under `env` can make an allowed program run other code"),
+                "remove it, because `commands.allow` limits the programs; an allowed script can set it",
+            )
+        })
     }
 
     /// Returns why a program of a rule may not run. One that does not exist on this machine is checked by its

@@ -18,6 +18,7 @@ use crate::cli::input::{self, Input};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::escape::plain;
 use crate::cli::render::{explanation, gates, message, plan};
 use crate::engine::Rulebook;
 use flowtrigger_core::config::Config;
@@ -307,11 +308,11 @@ fn summary_without_match(
     args: &Args,
     book: &Rulebook,
 ) -> String {
-    let event_type = &event.event_type;
+    let event_type = plain(&event.event_type);
     match (answers.len(), args.explain) {
         (0, _) => format!(
             "no rule listens to {}/{event_type}; {} to other types",
-            event.source,
+            plain(&event.source),
             match book.rules.rules.len() {
                 1 => "1 rule listens".to_owned(),
                 n => format!("{n} rules listen"),

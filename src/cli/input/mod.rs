@@ -157,8 +157,11 @@ impl Inputs<'_> {
 /// How the source of an event is found.
 enum SourceSelection<'c> {
     ByContent,
-    /// A built-in source; the content must be of this source.
-    BuiltIn(&'c str),
+    /// An entry that a built-in decoder reads; the content must be of this source.
+    BuiltIn {
+        entry: &'c str,
+        source: &'c str,
+    },
     Described(&'c CustomFormat),
 }
 
@@ -169,13 +172,21 @@ fn named<'c>(name: &'c str, config: &'c Config) -> Result<SourceSelection<'c>, C
         Some(SourceFormat::Custom(description)) => {
             return Ok(SourceSelection::Described(description));
         }
-        Some(SourceFormat::BuiltIn(source)) => return Ok(SourceSelection::BuiltIn(source)),
+        Some(SourceFormat::BuiltIn(source)) => {
+            return Ok(SourceSelection::BuiltIn {
+                entry: name,
+                source,
+            });
+        }
         None => {}
     }
     // Built-in sources are known even if the configuration does not list them.
     let mut decoders = DECODERS.iter();
     if let Some(decoder) = decoders.find(|decoder| decoder.source == name) {
-        return Ok(SourceSelection::BuiltIn(decoder.source));
+        return Ok(SourceSelection::BuiltIn {
+            entry: name,
+            source: decoder.source,
+        });
     }
     let failure = CommandError::usage(format!("no source is called `{name}`"));
     Err(failure.help(format!("the sources are {}", known.join(", "))))
@@ -238,12 +249,15 @@ fn format_of<'c>(
             head(document, format, catalogue).map_err(not_an_event)?;
             Ok(format)
         }
-        SourceSelection::BuiltIn(name) => {
+        SourceSelection::BuiltIn {
+            entry,
+            source: name,
+        } => {
             let source = head(document, FormatHint::Detect, catalogue)
                 .map_err(not_an_event)?
                 .source;
             match source == *name {
-                true => Ok(FormatHint::Detect),
+                true => Ok(FormatHint::Endpoint(entry)),
                 false => Err(ReadEventError {
                     message: format!("this is an event of `{source}`, not of `{name}`"),
                     help: Some(format!("read it with `--source {source}`, or leave it out")),

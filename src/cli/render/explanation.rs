@@ -200,7 +200,11 @@ fn near_miss(out: &mut Output, near: &NearMiss) -> io::Result<()> {
     match &near.set {
         Some(value) => {
             let set = format!("--set {}={}", near.path, shell_quoted(value));
-            writeln!(out, "  would match with  {}", paint.tone(Tone::Cyan, &set))
+            writeln!(
+                out,
+                "  would match with  {}",
+                paint.tone(Tone::Cyan, &plain(&set))
+            )
         }
         None => writeln!(out, "  would match if    {} {}", near.path, near.words),
     }

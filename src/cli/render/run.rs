@@ -205,7 +205,7 @@ pub fn chain(out: &mut Output, story: &RunDetail) -> io::Result<()> {
             row.state.as_str().to_owned(),
             row.rule.clone(),
             seconds(row.planned),
-            format!("← event {} {}", row.event_type, plain(&row.event)),
+            format!("← event {} {}", plain(&row.event_type), plain(&row.event)),
         ]);
     }
     table.write(out)?;

@@ -148,7 +148,7 @@ fn sort(command: RunCommand, mut runs: Vec<RunRow>, ids: &[u64]) -> Vec<RunRow> 
         let mut seen = HashSet::new();
         runs.retain(|run| {
             let rule = (which == ReplayRules::ItsRule).then(|| run.rule.clone());
-            seen.insert((run.source.clone(), run.event.clone(), rule))
+            seen.insert((run.endpoint.clone(), run.event.clone(), rule))
         });
     }
     runs.reverse();

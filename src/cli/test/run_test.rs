@@ -10,6 +10,7 @@ use crate::action::jq;
 use crate::cli::exit::CommandError;
 use crate::cli::input;
 use crate::cli::input::InputEvent;
+use crate::cli::render::escape::plain;
 use crate::cli::test::suite::{TestCase, differences};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::integrations::SimulatedSettings;
@@ -89,7 +90,8 @@ fn not_listening(case: &TestCase, event: &Event) -> Vec<String> {
         Expected::NoMatch if case.test.because.is_none() => Vec::new(),
         Expected::NoMatch | Expected::Match => vec![format!(
             "the rule does not listen to {}/{}: no predicate was evaluated",
-            event.source, event.event_type
+            plain(&event.source),
+            plain(&event.event_type)
         )],
     }
 }

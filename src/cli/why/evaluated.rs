@@ -12,6 +12,7 @@ use crate::store::{History, RevisionId};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::event::Event;
+use flowtrigger_core::event::format::FormatHint;
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::matching::evaluation::explain::explain_stored;
 use flowtrigger_core::matching::evaluation::{Evaluation, EventInput};
@@ -153,7 +154,10 @@ fn evaluate<'a>(
 ) -> Evaluation<'a> {
     match arrived.raw_text.as_deref() {
         Some(text) if decodes_to(rules, text, &arrived.event) => {
-            let input = EventInput::bytes(text.as_bytes());
+            let input = EventInput::Bytes {
+                bytes: text.as_bytes(),
+                format: FormatHint::Endpoint(&arrived.event.endpoint),
+            };
             let evaluation = rules.evaluate(input, scratch);
             evaluation.expect("this text was read before")
         }

@@ -28,6 +28,7 @@ use crate::engine::{
 };
 use crate::source::{self, http};
 use crate::store::{SqliteStore, Store, StoreSettings};
+use data_folder::FolderAccess;
 use flowtrigger_core::config::Config;
 use shutdown::{DaemonSignal, Signals};
 
@@ -67,6 +68,7 @@ pub async fn daemon(
     let secrets = load_all_secrets(&mut rulebook)?;
     let mut folder = DataFolder::open(&daemon.data)?;
     folder.lock(Timestamp::now())?;
+    warn_of_access(&folder);
     let performer = daemon.performer(&rulebook.config, secrets, &folder)?;
     let listener = daemon.listen(&rulebook.config).await?;
     let socket = source::admin::listen(&folder.socket())?;
@@ -91,6 +93,18 @@ pub async fn daemon(
     drop(std::fs::remove_file(folder.socket()));
     flush_archive(&store).await;
     served
+}
+
+/// The folder contains what customers wrote.
+fn warn_of_access(folder: &DataFolder) {
+    match folder.access() {
+        FolderAccess::Private => {}
+        FolderAccess::Shared(mode) => warn!(
+            folder = %folder.path().display(),
+            mode = %format_args!("{mode:o}"),
+            "other users of this machine can enter the data folder; run `chmod 700` on it"
+        ),
+    }
 }
 
 /// Writes the archive buffer to disk, within a time limit.

@@ -16,8 +16,9 @@ use crate::source::{
 };
 use crate::store::{Store, StoreError};
 use flowtrigger_core::config::Config;
+use flowtrigger_core::config::source::{EventSource, SourceFormat};
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::format::{DecodeError, decode, decode_described};
+use flowtrigger_core::event::format::{DecodeError, FormatHint, read};
 use flowtrigger_core::event::json::parse::{JsonError, parse};
 use flowtrigger_core::event::summary::EventSummary;
 use match_bytes::ByteMatch;
@@ -34,15 +35,15 @@ pub fn sources(config: &Config) -> Vec<String> {
 /// Decodes an event of the named source, or of the source that its content shows.
 pub fn read_event(
     value: Value,
-    source: Option<&flowtrigger_core::config::source::EventSource>,
+    source: Option<&EventSource>,
     config: &Config,
 ) -> Result<Event, DecodeError> {
-    if let Some(description) =
-        source.and_then(flowtrigger_core::config::source::EventSource::description)
-    {
-        return decode_described(value, description, &config.catalogue);
-    }
-    let event = decode(value, &config.catalogue)?;
+    let format = match source.map(|source| (&source.reads, &source.name)) {
+        Some((SourceFormat::Custom(description), _)) => FormatHint::Custom(description),
+        Some((SourceFormat::BuiltIn(_), name)) => FormatHint::Endpoint(name),
+        None => FormatHint::Detect,
+    };
+    let event = read(value, format, &config.catalogue)?;
     let Some(source) = source.filter(|source| event.source != source.source()) else {
         return Ok(event);
     };
@@ -60,10 +61,6 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
         active.rulebook.entrances.at(path).cloned()
     }
 
-    fn paths(&self) -> Vec<String> {
-        self.rulebook().entrances.paths()
-    }
-
     fn count_rejection(&self, source: &str, reason: &'static str) {
         self.shared.metrics.count_rejected(source, reason);
     }
@@ -79,7 +76,7 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
         let received = self.ingest(source, body).await;
         if let Err(rejection) = &received {
             let known = match rejection {
-                IngestError::UnknownSource { .. } => "",
+                IngestError::UnknownSource => "",
                 IngestError::InvalidBody(_)
                 | IngestError::Busy { .. }
                 | IngestError::Unavailable { .. } => source,
@@ -97,19 +94,28 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
+    /// Every request is rejected while the backlog is full, and senders repeat them.
+    fn log_rejection(&self, error: &StoreError, source: &str) {
+        let budget = self.shared.rejections.lock();
+        let mut budget = budget.unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(omitted) = budget.admit(std::time::Instant::now()) {
+            let omitted = (omitted > 0).then_some(omitted);
+            tracing::error!(%error, source, omitted, "request rejected");
+        }
+    }
+
     /// The source is looked up here alone: a reload may have closed it since the request began.
     async fn ingest(&self, source: &str, body: &[u8]) -> Result<IngestResponse, IngestError> {
         let intake = Arc::clone(&self.shared.intake).read_owned().await;
         let active = self.shared.active.load_full();
         let rulebook = &active.rulebook;
         let Some(entrance) = rulebook.config.sources.get(source) else {
-            let known = Vec::new();
-            return Err(IngestError::UnknownSource { known });
+            return Err(IngestError::UnknownSource);
         };
         self.ready()
             .map_err(|reason| IngestError::Unavailable { reason })?;
         let rejected = |error: StoreError| {
-            tracing::error!(%error, source, "request rejected");
+            self.log_rejection(&error, source);
             ingest_error(&error)
         };
         let request = match rulebook.match_request(entrance, body) {
@@ -159,11 +165,7 @@ struct RequestEvents {
 }
 
 impl RequestEvents {
-    fn read(
-        source: &flowtrigger_core::config::source::EventSource,
-        body: &[u8],
-        rulebook: &Rulebook,
-    ) -> Result<Self, InvalidBody> {
+    fn read(source: &EventSource, body: &[u8], rulebook: &Rulebook) -> Result<Self, InvalidBody> {
         let accepted = parse(body).map_err(unsound)?;
         let (values, array) = match accepted.value {
             Value::Array(values) => (values, true),

@@ -116,7 +116,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             let outcome = submitted.outcome();
             self.shared
                 .metrics
-                .count_event(&submitted.event.source, outcome);
+                .count_event(&submitted.event.endpoint, outcome);
             for (gate, _, _) in submitted.suppressed() {
                 self.shared.metrics.count_suppressed(gate);
             }
@@ -143,7 +143,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         log_unmatched(brief);
         self.shared
             .metrics
-            .count_event(&brief.source, EventOutcome::Unmatched);
+            .count_event(&brief.endpoint, EventOutcome::Unmatched);
         self.shared
             .store
             .archive_unmatched(event, revision, received);

@@ -1,5 +1,6 @@
 //! The Prometheus metrics. Labels are bounded: no rule, run, ticket or host is a label.
 
+pub mod lost_log_lines;
 pub mod process_memory;
 mod store;
 
@@ -166,6 +167,11 @@ impl Metrics {
             "Loads of rules and configuration, by result",
             self.reloads.clone(),
         );
+        registry.register(
+            name("log_lines_lost"),
+            "Log lines that could not be written",
+            lost_log_lines::counter().clone(),
+        );
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Registry) -> T) -> T {
@@ -272,6 +278,7 @@ mod tests {
             "flowtrigger_oldest_queued_age_seconds 0.0",
             "flowtrigger_commit_duration_seconds_count 1",
             "flowtrigger_reloads_total{result=\"ok\"} 1",
+            "# TYPE flowtrigger_log_lines_lost counter",
             "# EOF",
         ] {
             assert!(text.lines().any(|known| known == line), "{line}: {text}");

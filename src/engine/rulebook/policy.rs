@@ -78,6 +78,18 @@ impl PolicyCheck<'_> {
         if let Some(PreflightIssue { what, help }) = self.program_refusal(exec) {
             self.report_once(Diagnostic::error(Code::RefusedProgram, step.at, what).help(help));
         }
+        let names = exec.env.iter().map(|(name, _)| name);
+        let programs = self.programs.iter();
+        let denied: Vec<_> = programs
+            .flat_map(|programs| {
+                names
+                    .clone()
+                    .filter_map(|name| programs.check_variable(name))
+            })
+            .collect();
+        for PreflightIssue { what, help } in denied {
+            self.report_once(Diagnostic::error(Code::RefusedProgram, step.at, what).help(help));
+        }
         let confinement = exec.confine.as_deref();
         for PreflightIssue { what, help } in confinement.map(sandbox::warnings).unwrap_or_default()
         {

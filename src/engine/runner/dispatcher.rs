@@ -185,11 +185,6 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
 /// Marks a run as dead whose worker is gone, and repeats until the store accepts it: the run would otherwise
 /// stay `running`.
 async fn mark_dead<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>, run: RunId, why: String) {
-    error!(
-        run = run.0,
-        state = "dead",
-        "run stopped by an internal error"
-    );
     let mut attempts_left = MAX_SHUTDOWN_ATTEMPTS;
     let dead = RunState::Dead { why };
     while let Err(error) = shared
@@ -206,6 +201,11 @@ async fn mark_dead<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>, run: Ru
         }
         shared.clock().sleep(STORE_RETRY_DELAY).await;
     }
+    error!(
+        run = run.0,
+        state = "dead",
+        "run stopped by an internal error"
+    );
 }
 
 async fn shutdown_deadline(phase: EnginePhase) {

@@ -45,6 +45,7 @@ pub fn live_rule(name: &str) -> Arc<Rule> {
 fn event(id: &str) -> Arc<Event> {
     Arc::new(Event {
         source: "support".into(),
+        endpoint: "support".into(),
         event_type: "ticket.TicketCreated".into(),
         id: id.into(),
         key: Some("7".into()),
@@ -195,7 +196,8 @@ async fn the_same_id_of_another_source_is_another_event<S: Store>(store: S) {
     let rule = live_rule("a");
     submit(&store, arrival("e", &rule)).await;
     let mut other = arrival("e", &rule);
-    Arc::make_mut(&mut other.event).source = "upmind".into();
+    // Ids belong to the entry that received the event, not to the source.
+    Arc::make_mut(&mut other.event).endpoint = "north".into();
     assert!(!store.commit(other).await.unwrap().redelivered);
 }
 

@@ -13,6 +13,7 @@ use super::gates::causation::encode_actors;
 use super::gates::window::{OpenWindow, WindowMember};
 use super::transaction::WriteTransaction;
 use crate::store::{ArrivalKind, Committed, IncomingEvent, PlannedRun, RunStatus, StoreError};
+use flowtrigger_core::event::json::size::JsonSize;
 use flowtrigger_core::gate::debounce::DebounceCheck;
 use flowtrigger_core::loop_guard::Causation;
 use flowtrigger_core::run::{RunId, RunState};
@@ -24,12 +25,16 @@ const PARKED_FACTOR: i64 = 10;
 pub struct EncodedEvent {
     incoming: IncomingEvent,
     body: String,
+    /// The estimated memory of the event.
+    memory: usize,
 }
 
 impl EncodedEvent {
     pub fn new(incoming: IncomingEvent) -> Self {
+        let body = encode_event(&incoming.event);
         Self {
-            body: encode_event(&incoming.event),
+            memory: JsonSize::of(body.as_bytes()).memory(),
+            body,
             incoming,
         }
     }
@@ -77,9 +82,9 @@ impl WriteTransaction<'_> {
             .connection
             .prepare_cached(
                 "SELECT id FROM events INDEXED BY events_by_id
-                 WHERE event_id = ?2 AND source = ?1 AND matched = 1",
+                 WHERE event_id = ?2 AND endpoint = ?1 AND matched = 1",
             )?
-            .query_row([&incoming.event.source, &incoming.event.id], |row| {
+            .query_row([&incoming.event.endpoint, &incoming.event.id], |row| {
                 row.get(0)
             })
             .optional()?)
@@ -171,12 +176,16 @@ impl WriteTransaction<'_> {
     }
 
     fn write_event(&mut self, encoded: &EncodedEvent) -> Result<i64, StoreError> {
-        let EncodedEvent { incoming, body } = encoded;
+        let EncodedEvent {
+            incoming,
+            body,
+            memory,
+        } = encoded;
         let event = &incoming.event;
         self.connection
             .prepare_cached(
-                "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8)",
+                "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body, endpoint)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9)",
             )?
             .execute(params![
                 event.source,
@@ -187,9 +196,10 @@ impl WriteTransaction<'_> {
                 incoming.revision.0 as i64,
                 body.len() as i64,
                 body,
+                event.endpoint,
             ])?;
         let row = self.connection.last_insert_rowid();
-        self.state.events.put(row, event, body.len());
+        self.state.events.put(row, event, *memory);
         Ok(row)
     }
 

@@ -9,11 +9,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 /// The migrations, oldest first: version N is the result of the first N on an empty file.
-pub(super) const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_loops.sql"),
     include_str!("migrations/0003_flows.sql"),
     include_str!("migrations/0004_names.sql"),
+    include_str!("migrations/0005_endpoints.sql"),
 ];
 
 /// The version that this program reads and writes.
@@ -101,6 +102,18 @@ impl From<rusqlite::Error> for OpenFailure {
 }
 
 impl OpenFailure {
+    /// Whether the disk is full or failed. SQLite reports a full disk as one of several input and output errors.
+    fn is_disk_failure(&self) -> bool {
+        match self {
+            OpenFailure::Sql(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
+            ),
+            OpenFailure::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
+            OpenFailure::Newer(_) => false,
+        }
+    }
+
     fn into_error(self, path: &Path) -> DatabaseOpenError {
         if let OpenFailure::Sql(error) = &self
             && is_damage(error)
@@ -108,7 +121,10 @@ impl OpenFailure {
             return set_aside(path);
         }
         let path = path.to_owned();
-        let help = "check that the data folder exists and can be written to";
+        let help = match self.is_disk_failure() {
+            true => "free space on the disk, and check the disk",
+            false => "check that the data folder exists and can be written to",
+        };
         match self {
             OpenFailure::Newer(found) => DatabaseOpenError::Newer { path, found },
             OpenFailure::Sql(error) => DatabaseOpenError::Unusable {
@@ -304,6 +320,18 @@ mod tests {
             Err(DatabaseOpenError::Damaged { .. })
         ));
         assert!(open(&path).is_ok());
+    }
+
+    #[test]
+    fn a_full_disk_is_named() {
+        let (_folder, path) = database_file();
+        let failure = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_WRITE);
+        let error = open_error(&path, rusqlite::Error::SqliteFailure(failure, None));
+        let error = error.to_string();
+        assert!(
+            error.ends_with("free space on the disk, and check the disk"),
+            "{error}"
+        );
     }
 
     #[test]

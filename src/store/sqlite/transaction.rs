@@ -17,6 +17,7 @@ use flowtrigger_core::compile::rule_version::compile_version;
 use flowtrigger_core::config;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::event::Event;
+use flowtrigger_core::event::json::size::JsonSize;
 use flowtrigger_core::fingerprint::{Fingerprint, fingerprint};
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::rule::version::RuleVersion;
@@ -131,7 +132,8 @@ impl<'c> WriteTransaction<'c> {
             .and_then(|mut statement| statement.query_row([row], |row| row.get(0)))
             .map_err(RowLoadError::in_part("event"))?;
         let event = Arc::new(decode_event(&body)?);
-        self.state.events.put(row, &event, body.len());
+        let memory = JsonSize::of(body.as_bytes()).memory();
+        self.state.events.put(row, &event, memory);
         Ok(event)
     }
 

@@ -59,9 +59,13 @@ fn lower(node: &Node) -> Condition {
 
 fn event(body: Value) -> Event {
     let time = "2026-03-08T12:00:00Z".parse().ok();
-    let about = Event::about("support", "ticket.Anything", "e1", Some("1"), time);
+    let about = json!({
+        "source": "support", "endpoint": "support", "type": "ticket.Anything", "id": "e1", "key": "1",
+        "time": time.map(|time: jiff::Timestamp| time.to_string()),
+    });
     Event {
         source: "support".into(),
+        endpoint: "support".into(),
         event_type: "ticket.Anything".into(),
         id: "e1".into(),
         key: Some("1".into()),

@@ -21,6 +21,7 @@ pub fn arrival(rule: &Arc<Rule>, id: &str, size: usize) -> IncomingEvent {
     IncomingEvent {
         event: Arc::new(Event {
             source: "support".into(),
+            endpoint: "support".into(),
             event_type: "ticket.TicketCreated".into(),
             id: id.into(),
             key: Some(id.into()),

@@ -20,11 +20,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-const SCHEMA: [&str; 4] = [
+const SCHEMA: [&str; 5] = [
     include_str!("../../../src/store/sqlite/migrations/0001_start.sql"),
     include_str!("../../../src/store/sqlite/migrations/0002_loops.sql"),
     include_str!("../../../src/store/sqlite/migrations/0003_flows.sql"),
     include_str!("../../../src/store/sqlite/migrations/0004_names.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0005_endpoints.sql"),
 ];
 
 /// A rule that pages when an important ticket turns urgent; a file holds a second one after it.
@@ -171,7 +172,7 @@ impl Data {
         let last = (again > 0).then_some(received + 60_000_000);
         self.insert(
             "INSERT INTO events (source, type, event_id, key, received, revision, matched,
-                redelivered, last_received, body, size) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10)",
+                redelivered, last_received, body, size, endpoint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10, ?11)",
             params![
                 event.source,
                 event.event_type,
@@ -183,6 +184,7 @@ impl Data {
                 last,
                 body,
                 body.len() as i64,
+                event.endpoint,
             ],
         )
     }

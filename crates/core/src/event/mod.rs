@@ -21,6 +21,9 @@ use serde_json::{Map, Value, json};
 pub struct Event {
     /// `event_source` in rules: `support`, `upmind`, or the name that a configured source sets.
     pub source: String,
+    /// The entry under `sources` that received it. An id, a key and a ticket number are those of this entry
+    /// alone: two entries can be two accounts.
+    pub endpoint: String,
     /// The event type, for example `ticket.PriorityChanged`.
     pub event_type: String,
     pub id: String,
@@ -33,7 +36,7 @@ pub struct Event {
     pub body: Value,
     /// The body as received.
     pub raw: Value,
-    /// `event.…` in paths: source, type, id, key and time.
+    /// `event.…` in paths: source, endpoint, type, id, key and time.
     pub about: Value,
     /// The format, for example `zis`.
     pub format: &'static str,
@@ -42,21 +45,13 @@ pub struct Event {
 }
 
 impl Event {
-    /// `event.…` in paths, templates and the output of commands.
-    pub fn about(
-        source: &str,
-        event_type: &str,
-        id: &str,
-        key: Option<&str>,
-        time: Option<Timestamp>,
-    ) -> Value {
-        json!({
-            "source": source,
-            "type": event_type,
-            "id": id,
-            "key": key,
-            "time": time.map(|t| t.to_string()),
-        })
+    /// A value of the event, such as its key, as one of its endpoint. Values of the entry that has the name of the
+    /// source stay as they are; no other value can be mistaken for one of another endpoint.
+    pub fn scoped(&self, value: String) -> String {
+        match self.endpoint == self.source && !value.contains(" at ") {
+            true => value,
+            false => format!("{value} at {}", self.endpoint),
+        }
     }
 
     /// The IANA name of the zone of the source's times without a zone; `None` is UTC.

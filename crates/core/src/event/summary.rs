@@ -2,13 +2,15 @@
 //! Contains no text that a customer of the help desk wrote.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::event::Event;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventSummary {
     pub source: String,
+    /// The entry under `sources` that received it.
+    pub endpoint: String,
     pub event_type: String,
     pub id: String,
     pub key: Option<String>,
@@ -24,6 +26,7 @@ impl EventSummary {
     pub fn from_event(event: &Event) -> Self {
         Self {
             source: event.source.clone(),
+            endpoint: event.endpoint.clone(),
             event_type: event.event_type.clone(),
             id: event.id.clone(),
             key: event.key.clone(),
@@ -34,10 +37,16 @@ impl EventSummary {
         }
     }
 
-    /// `event.…` in paths and templates.
+    /// `event.…` in paths, templates and the output of commands.
     pub fn about(&self) -> Value {
-        let key = self.key.as_deref();
-        let mut about = Event::about(&self.source, &self.event_type, &self.id, key, self.time);
+        let mut about = json!({
+            "source": self.source,
+            "endpoint": self.endpoint,
+            "type": self.event_type,
+            "id": self.id,
+            "key": self.key,
+            "time": self.time.map(|time| time.to_string()),
+        });
         if let (Some(zone), Some(fields)) = (&self.time_zone, about.as_object_mut()) {
             fields.insert("time_zone".into(), zone.as_str().into());
         }

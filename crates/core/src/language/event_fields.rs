@@ -135,8 +135,9 @@ impl EventTypes {
 }
 
 /// The fields that every event has.
-const COMMON_FIELDS: [&str; 5] = [
+const COMMON_FIELDS: [&str; 6] = [
     "event.source",
+    "event.endpoint",
     "event.type",
     "event.id",
     "event.key",

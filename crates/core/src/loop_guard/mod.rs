@@ -51,7 +51,7 @@ pub struct LoopGuard {
 pub struct LoopCheck {
     pub guard: Arc<LoopGuard>,
     pub origin: ActorOrigin,
-    /// The source and key together. `None` without a key; such an event is never suppressed.
+    /// The source and key together, and the endpoint if it is another one. `None` without a key; such an event is never suppressed.
     pub about: Option<String>,
 }
 
@@ -102,7 +102,7 @@ impl LoopGuard {
         let key = event.key.as_deref();
         LoopCheck {
             origin: ActorOrigin::from_event(event, &self.ours),
-            about: key.map(|key| format!("{} {key}", event.source)),
+            about: key.map(|key| event.scoped(format!("{} {key}", event.source))),
             guard: Arc::clone(self),
         }
     }

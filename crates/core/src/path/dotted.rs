@@ -8,7 +8,7 @@ use crate::path::{PathError, PathKind, PathSegment, Root};
 pub const ENVELOPE: [&str; 4] = ["account_id", "subdomain", "integration_key", "actor_id"];
 
 /// The names below `event` that are the event's header.
-pub const HEADER: [&str; 5] = ["source", "type", "id", "key", "time"];
+pub const HEADER: [&str; 6] = ["source", "endpoint", "type", "id", "key", "time"];
 
 /// Whether the names below `event` are a field of the event's header.
 fn is_of_header(names: &[&str]) -> bool {

@@ -11,6 +11,7 @@ use crate::path::scope::Scope;
 fn selected(query: &str, raw: &str) -> Value {
     let event = Event {
         source: "desk".into(),
+        endpoint: "desk".into(),
         event_type: "t".into(),
         id: "e1".into(),
         key: None,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::event::Event;
 pub use crate::run::call_result::{CallFailure, CallResult, Reply};
 pub use crate::run::retry::RetryPolicy;
 
@@ -261,11 +262,36 @@ impl Attempt {
     }
 }
 
+/// What distinguishes an event from all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventIdentity<'a> {
+    pub id: &'a str,
+    /// The entry under `sources` that received it; `None` for the entry with the name of the source.
+    pub endpoint: Option<&'a str>,
+}
+
+impl<'a> EventIdentity<'a> {
+    pub fn of(event: &'a Event) -> Self {
+        Self {
+            id: &event.id,
+            endpoint: (event.endpoint != event.source).then_some(&*event.endpoint),
+        }
+    }
+}
+
 /// Returns the idempotency key of a step's request, the same for every attempt and after every restart.
 /// `step` is the step's path in the flow, so that each item of a list has its own key. Replaying an event
 /// increases the generation and thereby changes the key.
-pub fn idempotency_key(event_id: &str, rule: &str, step: &str, generation: u32) -> String {
-    let hash = hash(&[event_id, rule, step, &generation.to_string()]);
+pub fn idempotency_key(
+    event: EventIdentity<'_>,
+    rule: &str,
+    step: &str,
+    generation: u32,
+) -> String {
+    let generation = generation.to_string();
+    let mut parts = vec![event.id, rule, step, &generation];
+    parts.extend(event.endpoint);
+    let hash = hash(&parts);
     hash[..16]
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -288,17 +314,25 @@ mod tests {
 
     #[test]
     fn the_key_depends_on_each_part() {
-        let key = idempotency_key("e", "r", "s", 0);
-        assert_eq!(key.len(), 32);
-        assert_eq!(key, idempotency_key("e", "r", "s", 0));
+        let event = |id| EventIdentity { id, endpoint: None };
+        let at = |endpoint| EventIdentity {
+            id: "e",
+            endpoint: Some(endpoint),
+        };
+        let key = idempotency_key;
+        let one = key(event("e"), "r", "s", 0);
+        assert_eq!(one.len(), 32);
+        assert_eq!(one, key(event("e"), "r", "s", 0));
         for other in [
-            idempotency_key("f", "r", "s", 0),
-            idempotency_key("e", "q", "s", 0),
-            idempotency_key("e", "r", "t", 0),
-            idempotency_key("e", "r", "s", 1),
-            idempotency_key("er", "", "s", 0),
+            key(event("f"), "r", "s", 0),
+            key(event("e"), "q", "s", 0),
+            key(event("e"), "r", "t", 0),
+            key(event("e"), "r", "s", 1),
+            key(event("er"), "", "s", 0),
+            key(at("north"), "r", "s", 0),
+            key(at("south"), "r", "s", 0),
         ] {
-            assert_ne!(key, other);
+            assert_ne!(one, other);
         }
     }
 }

@@ -16,6 +16,8 @@ use flowtrigger_core::event::summary::EventSummary;
 #[derive(Deserialize)]
 struct StoredEvent {
     source: String,
+    /// Left out if it is the source, and by earlier versions.
+    endpoint: Option<String>,
     r#type: String,
     id: String,
     key: Option<String>,
@@ -35,6 +37,8 @@ struct StoredEvent {
 struct StoredEventRef<'e> {
     v: u32,
     source: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<&'e str>,
     r#type: &'e str,
     id: &'e str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,6 +68,7 @@ pub fn encode_event(event: &Event) -> String {
     let kept = StoredEventRef {
         v: 1,
         source: &event.source,
+        endpoint: (event.endpoint != event.source).then_some(&event.endpoint),
         r#type: &event.event_type,
         id: &event.id,
         key: event.key.as_deref(),
@@ -83,6 +88,7 @@ pub fn encode_scanned_event(brief: &EventSummary, raw: &str) -> String {
     let kept = StoredEventRef {
         v: 2,
         source: &brief.source,
+        endpoint: (brief.endpoint != brief.source).then_some(&brief.endpoint),
         r#type: &brief.event_type,
         id: &brief.id,
         key: brief.key.as_deref(),
@@ -127,6 +133,7 @@ pub fn decode_event(text: &str) -> Result<Event, RowError> {
     };
     let format = formats.find(|name| *name == kept.shape).unwrap_or("json");
     let summary = EventSummary {
+        endpoint: kept.endpoint.unwrap_or_else(|| kept.source.clone()),
         source: kept.source,
         event_type: kept.r#type,
         id: kept.id,
@@ -140,6 +147,7 @@ pub fn decode_event(text: &str) -> Result<Event, RowError> {
         about: summary.about(),
         raw: kept.raw.unwrap_or_else(|| body.clone()),
         source: summary.source,
+        endpoint: summary.endpoint,
         event_type: summary.event_type,
         id: summary.id,
         key: summary.key,
@@ -158,6 +166,7 @@ pub fn decode_event(text: &str) -> Result<Event, RowError> {
 mod tests {
     use super::*;
     use flowtrigger_core::event::catalogue::sample;
+    use flowtrigger_core::event::format::{FormatHint, read};
     use flowtrigger_core::event::json::parse::parse;
 
     #[test]
@@ -165,7 +174,9 @@ mod tests {
         for tag in ["ticket.PriorityChanged", "ticket.CommentAdded"] {
             let sample = sample::sample("support", tag).expect("a sample");
             let value = parse(sample.text.as_bytes()).expect("JSON").value;
-            let event = decode(value, Catalogue::built_in()).expect("an event");
+            let endpoint = FormatHint::Endpoint("north");
+            let event = read(value, endpoint, Catalogue::built_in()).expect("an event");
+            assert_eq!(event.about["endpoint"], "north");
             assert_eq!(
                 decode_event(&encode_event(&event)).expect("readable"),
                 event

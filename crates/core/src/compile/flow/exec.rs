@@ -9,7 +9,7 @@ use crate::compile::flow::action::{
 };
 use crate::compile::flow::script;
 use crate::compile::flow::settings::COMMAND_TIMEOUT;
-use crate::diagnostic::{Code, Report};
+use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::document::decode::Decode;
 use crate::document::vocabulary::Keyword;
 use crate::document::{Node, Yaml};
@@ -128,9 +128,26 @@ fn lower_argv(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<Template>
     }
     let argv: Vec<_> = items
         .iter()
-        .map(|item| Template::lower(item, "exec", Escape::None, names))
+        .map(|item| {
+            let argument = Template::lower(item, "exec", Escape::None, names)?;
+            warn_of_secret(item, &argument, names);
+            Some(argument)
+        })
         .collect();
     argv.into_iter().collect()
+}
+
+/// Every user of the machine can list the arguments of all processes.
+fn warn_of_secret(item: &Node, argument: &Template, names: &mut NameResolver<'_>) {
+    let Some(secret) = argument.secrets().next() else {
+        return;
+    };
+    let message = format!(
+        "the value of `secret.{secret}` is visible in the list of processes as an argument"
+    );
+    let help = "pass it under `env`, or through `stdin`";
+    let warning = Diagnostic::warning(Code::SecretInArguments, item.at, message);
+    names.diagnostics.push(warning.help(help));
 }
 
 fn lower_cwd(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {

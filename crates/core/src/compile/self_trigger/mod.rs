@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::compile::write_targets;
 use crate::config::Config;
@@ -271,6 +271,7 @@ impl PredictedChange<'_> {
 fn empty_event(event_type: &str) -> Event {
     Event {
         source: "support".into(),
+        endpoint: "support".into(),
         event_type: event_type.to_owned(),
         id: String::new(),
         key: None,
@@ -278,7 +279,7 @@ fn empty_event(event_type: &str) -> Event {
         envelope: Value::Null,
         body: Value::Null,
         raw: Value::Null,
-        about: Event::about("support", event_type, "", None, None),
+        about: json!({"source": "support", "endpoint": "support", "type": event_type}),
         format: "",
         warnings: Vec::new(),
     }

@@ -49,6 +49,7 @@ impl CustomFormat {
             document,
             format: EventFormat::Described(self),
             source: &self.source,
+            endpoint: &self.name,
             named: self.named(document, catalogue)?,
             id: self.id(document)?,
             key: self.key(document)?,

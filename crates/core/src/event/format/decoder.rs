@@ -157,6 +157,7 @@ impl Decoder {
             document,
             format: EventFormat::BuiltIn(self),
             source: self.source,
+            endpoint: self.source,
             named,
             key: self.key(walk)?,
             time: self.time(walk)?,

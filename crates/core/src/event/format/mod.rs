@@ -75,6 +75,8 @@ impl DecodeError {
 pub enum FormatHint<'a> {
     /// By its content.
     Detect,
+    /// By its content, as an event that the entry of this name under `sources` received.
+    Endpoint(&'a str),
     /// By the configuration.
     Custom(&'a CustomFormat),
 }
@@ -87,10 +89,12 @@ pub fn head<'a>(
 ) -> Result<EventHeader<'a>, DecodeError> {
     match format {
         FormatHint::Custom(description) => description.head(document, catalogue),
-        FormatHint::Detect => match DECODERS.iter().find(|decoder| decoder.matches(document)) {
-            Some(decoder) => decoder.head(document, catalogue),
-            None => Err(unknown_format(&document.value())),
-        },
+        FormatHint::Detect | FormatHint::Endpoint(_) => {
+            match DECODERS.iter().find(|decoder| decoder.matches(document)) {
+                Some(decoder) => Ok(decoder.head(document, catalogue)?.received_at(format)),
+                None => Err(unknown_format(&document.value())),
+            }
+        }
     }
 }
 

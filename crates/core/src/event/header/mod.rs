@@ -12,10 +12,10 @@ use serde_json::{Map, Value};
 
 use crate::event::Event;
 use crate::event::catalogue::Catalogue;
-use crate::event::format::DecodeError;
 use crate::event::format::custom::CustomFormat;
 use crate::event::format::decoder::{Decoder, sequence_id};
 use crate::event::format::type_name::ResolvedType;
+use crate::event::format::{DecodeError, FormatHint};
 use crate::event::json::content_hash::fingerprint;
 use crate::event::json::tape::JsonKind;
 use crate::event::json::value_ref::ValueRef;
@@ -27,6 +27,8 @@ pub struct EventHeader<'a> {
     pub document: ValueRef<'a>,
     pub format: EventFormat<'a>,
     pub source: &'a str,
+    /// The entry under `sources` that received the event.
+    pub endpoint: &'a str,
     pub named: ResolvedType<'a>,
     /// Text or a number.
     pub key: Option<ValueRef<'a>>,
@@ -64,6 +66,14 @@ impl EventFormat<'_> {
 }
 
 impl<'a> EventHeader<'a> {
+    /// The header of an event that an entry received.
+    pub fn received_at(self, format: FormatHint<'a>) -> Self {
+        match format {
+            FormatHint::Endpoint(endpoint) => Self { endpoint, ..self },
+            FormatHint::Detect | FormatHint::Custom(_) => self,
+        }
+    }
+
     pub fn id(&self) -> String {
         match self.id {
             EventId::Given(id) => name(id).into_owned(),
@@ -100,6 +110,7 @@ impl<'a> EventHeader<'a> {
     pub fn brief(&self, catalogue: &Catalogue) -> EventSummary {
         EventSummary {
             source: self.source.to_owned(),
+            endpoint: self.endpoint.to_owned(),
             event_type: self.named.name.clone().into_owned(),
             id: self.id(),
             key: self.key().map(Cow::into_owned),
@@ -137,6 +148,7 @@ impl<'a> EventHeader<'a> {
         Event {
             about: brief.about(),
             source: brief.source,
+            endpoint: brief.endpoint,
             event_type: brief.event_type,
             id: brief.id,
             key: brief.key,

@@ -17,6 +17,7 @@ use crate::path::{Path, PathKind};
 /// An event with only a time, for comparisons that count from it.
 pub static EVENT: LazyLock<Event> = LazyLock::new(|| Event {
     source: String::new(),
+    endpoint: String::new(),
     event_type: String::new(),
     id: String::new(),
     key: None,

@@ -25,6 +25,7 @@ fn event(field: &str, value: Option<&str>) -> Event {
     }
     Event {
         source: "support".into(),
+        endpoint: "support".into(),
         event_type: "ticket.PriorityChanged".into(),
         id: "e1".into(),
         key: None,

@@ -58,6 +58,7 @@ struct FieldSource {
 #[derive(Debug, Clone, Copy)]
 enum HeaderField {
     Source,
+    Endpoint,
     Type,
     Id,
     Key,
@@ -267,6 +268,7 @@ fn about(path: &Path, keys: &[PathSegment]) -> ValueOrigin {
     };
     match key.name.as_str() {
         "source" => ValueOrigin::About(HeaderField::Source),
+        "endpoint" => ValueOrigin::About(HeaderField::Endpoint),
         "type" => ValueOrigin::About(HeaderField::Type),
         "id" => ValueOrigin::About(HeaderField::Id),
         "key" => ValueOrigin::About(HeaderField::Key),
@@ -279,6 +281,7 @@ impl HeaderField {
     fn state(self, head: &EventHeader<'_>) -> ExtractState {
         ExtractState::Built(match self {
             HeaderField::Source => head.source.into(),
+            HeaderField::Endpoint => head.endpoint.into(),
             HeaderField::Type => Value::from(&*head.named.name),
             HeaderField::Display => Value::from(&*head.named.display),
             HeaderField::Id => head.id().into(),

@@ -23,7 +23,7 @@ fn paths() -> Vec<Path> {
         custom_field.title custom_field.0 custom_field.type comment comment.0 comment.author \
         attachment.id attachment.comment_id users_added.0 users_removed tags_added.1 detail \
         detail.id object object.ticket.id object.0 user.id user.role organization.id \
-        custom_object_record.id event.nothing event.id.x event.key event.type event.source \
+        custom_object_record.id event.nothing event.id.x event.key event.type event.source event.endpoint \
         event.time event.id account_id account_id.0 subdomain integration_key actor_id $.raw $.raw.type \
         $.raw.detail $.raw.detail.tags[0] $.raw.input.ticket_event.ticket.id $.input.ticket_event \
         $.input.ticket_event.type $.account_id";

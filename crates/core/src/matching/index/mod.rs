@@ -67,6 +67,7 @@ pub struct RuleIndex {
 /// An empty event, for predicates that read one value only.
 static EMPTY_EVENT: Event = Event {
     source: String::new(),
+    endpoint: String::new(),
     event_type: String::new(),
     id: String::new(),
     key: None,

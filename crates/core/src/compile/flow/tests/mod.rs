@@ -29,6 +29,7 @@ use crate::path::scope::Scope;
 fn event() -> Event {
     Event {
         source: "support".into(),
+        endpoint: "support".into(),
         event_type: "ticket.PriorityChanged".into(),
         id: "e1".into(),
         key: Some("35436".into()),

@@ -357,7 +357,7 @@ impl Scanner<'_> {
 
 /// The position of the next quote, backslash or control character, searched eight bytes at a time.
 #[inline]
-fn plain(bytes: &[u8], start: usize) -> usize {
+pub(in crate::event::json) fn plain(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let special = special(u64::from_le_bytes(*chunk));

@@ -12,6 +12,7 @@ use crate::language::event_fields::EventFields;
 fn event() -> Event {
     Event {
         source: "support".into(),
+        endpoint: "support".into(),
         event_type: "ticket.TicketCreated".into(),
         id: "1".into(),
         key: None,

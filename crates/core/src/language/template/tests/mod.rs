@@ -17,6 +17,7 @@ use crate::language::rendered_text::RenderedJson;
 fn event(body: Json) -> Event {
     Event {
         source: "support".into(),
+        endpoint: "support".into(),
         event_type: "ticket.PriorityChanged".into(),
         id: "e1".into(),
         key: None,
