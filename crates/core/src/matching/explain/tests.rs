@@ -225,9 +225,7 @@ fn every_element_of_a_list_is_explained() {
             .unwrap_or_default()
     };
     assert_eq!(
-        hint(
-            "{ any_of: { in: $.raw.fields, when: { id: 1, value: { starts_with: gold } } } }"
-        ),
+        hint("{ any_of: { in: $.raw.fields, when: { id: 1, value: { starts_with: gold } } } }"),
         "[0] value is \"silver\", want starts_with \"gold\"; [1] id is 2, want is 1; [2] id is absent, want is 1"
     );
     assert_eq!(
