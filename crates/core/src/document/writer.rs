@@ -61,8 +61,12 @@ impl Block<'_> {
 impl Serialize for Block<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.value {
-            Value::Object(_) if self.is_short() => FlowMap(Flow(self.value)).serialize(serializer),
-            Value::Array(_) if self.is_short() => FlowSeq(Flow(self.value)).serialize(serializer),
+            Value::Object(_) if self.is_short() => {
+                FlowMap(WrittenValue(self.value)).serialize(serializer)
+            }
+            Value::Array(_) if self.is_short() => {
+                FlowSeq(WrittenValue(self.value)).serialize(serializer)
+            }
             Value::Object(entries) => {
                 let mut map = serializer.serialize_map(Some(entries.len()))?;
                 for (key, value) in entries {
@@ -78,29 +82,29 @@ impl Serialize for Block<'_> {
                 list.end()
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                Flow(self.value).serialize(serializer)
+                WrittenValue(self.value).serialize(serializer)
             }
         }
     }
 }
 
 /// A value whose numbers are written as the YAML crate writes them.
-struct Flow<'v>(&'v Value);
+struct WrittenValue<'v>(&'v Value);
 
-impl Serialize for Flow<'_> {
+impl Serialize for WrittenValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Value::Object(entries) => {
                 let mut map = serializer.serialize_map(Some(entries.len()))?;
                 for (key, value) in entries {
-                    map.serialize_entry(key, &Flow(value))?;
+                    map.serialize_entry(key, &WrittenValue(value))?;
                 }
                 map.end()
             }
             Value::Array(items) => {
                 let mut list = serializer.serialize_seq(Some(items.len()))?;
                 for item in items {
-                    list.serialize_element(&Flow(item))?;
+                    list.serialize_element(&WrittenValue(item))?;
                 }
                 list.end()
             }

@@ -2,6 +2,7 @@
 //! Names of the program never hide a field of the sender: `event.X` is the event's header only for the
 //! documented names, and `body.…` always reads the body.
 
+use crate::path::jsonpath::is_valid;
 use crate::path::{PathError, PathKind, PathSegment, Root};
 
 /// The names of the envelope.
@@ -61,9 +62,14 @@ fn check_spelling(text: &str) -> Result<(), PathError> {
         );
     }
     if text.contains('[') {
-        let help = match without_brackets(text) {
-            Some(dotted) => format!("write `{dotted}`"),
-            None => format!("write JSONPath: `$.input.ticket_event.{text}`"),
+        let query = format!("$.input.ticket_event.{text}");
+        let help = match (without_brackets(text), is_valid(&query)) {
+            (Some(dotted), _) => format!("write `{dotted}`"),
+            (None, Ok(())) => format!("write JSONPath: `{query}`"),
+            (None, Err(_)) => {
+                let name = text.split('[').next().unwrap_or_default();
+                format!("write `{name}`, or with an index `{name}.0`")
+            }
         };
         return fail(format!("`{text}` is not a dotted path"), Some(help));
     }

@@ -9,12 +9,13 @@ use crate::event::format::decoder::Decoder;
 use crate::event::json::lookup::DocumentPath;
 use crate::event::{Event, EventSummary};
 use crate::path::PathSegment;
+use crate::path::set::put;
 
 /// The fields of one event, as keys below the body.
 #[derive(Debug, Default)]
 pub struct HeaderFields {
-    time: Option<Vec<PathSegment>>,
-    key: Option<Vec<PathSegment>>,
+    time: Fields,
+    key: Fields,
 }
 
 impl HeaderFields {
@@ -36,24 +37,46 @@ impl HeaderFields {
         }
     }
 
-    /// Reads time and key from the body again, after it has changed.
+    /// Reads time and key from the body again, after one of their fields has changed, and changes the others.
     pub fn read_back(&self, event: &mut Event) {
-        if let Some(field) = &self.time {
-            event.time = found(&event.body, field).and_then(|value| event.read_time(value));
+        let time = |event: &Event, value: &Value| event.read_time(value);
+        if let Some(value) = changed(&self.time, event, |value| time(event, value) != event.time) {
+            event.time = time(event, &value);
+            write(&self.time, &mut event.body, &value);
         }
-        if let Some(field) = &self.key {
-            event.key = found(&event.body, field).and_then(key);
+        if let Some(value) = changed(&self.key, event, |value| key(value) != event.key) {
+            event.key = key(&value);
+            write(&self.key, &mut event.body, &value);
         }
         refresh_header(event);
     }
 
-    /// The field of the body that a field of the header is read from.
-    pub fn of_header(&self, name: &str) -> Option<&[PathSegment]> {
+    /// The fields of the body that have the value of a field of the header.
+    pub fn of_header(&self, name: &str) -> &[Vec<PathSegment>] {
         match name {
-            "time" => self.time.as_deref(),
-            "key" => self.key.as_deref(),
-            _ => None,
+            "time" => &self.time,
+            "key" => &self.key,
+            _ => &[],
         }
+    }
+}
+
+/// The first value of the fields that differs from the header.
+fn changed(fields: &Fields, event: &Event, differs: impl Fn(&Value) -> bool) -> Option<Value> {
+    let values = fields.iter().filter_map(|field| found(&event.body, field));
+    let mut changed = values.filter(|value| differs(value));
+    changed.next().cloned()
+}
+
+fn write(fields: &Fields, body: &mut Value, value: &Value) {
+    for field in fields
+        .iter()
+        .filter(|field| found(body, field).is_some())
+        .cloned()
+        .collect::<Vec<_>>()
+    {
+        // The field is there, so nothing on its way holds no fields.
+        let _ = put(body, &field, value.clone());
     }
 }
 
@@ -73,23 +96,17 @@ pub fn key(value: &Value) -> Option<String> {
 
 type Fields = Vec<Vec<PathSegment>>;
 
-/// The first field that is in the body and has the value of the header; without one in the body, the first.
-fn chosen(
-    body: &Value,
-    fields: Fields,
-    is_it: impl Fn(Option<&Value>) -> bool,
-) -> Option<Vec<PathSegment>> {
+/// The fields that are in the body and have the value of the header; without one in the body, the first.
+fn chosen(body: &Value, fields: Fields, is_it: impl Fn(Option<&Value>) -> bool) -> Fields {
     let present =
-        |field: &&Vec<PathSegment>| found(body, field).is_some_and(|value| !value.is_null());
-    let current = fields
-        .iter()
-        .find(|field| present(field) && is_it(found(body, field)));
-    let absent = || {
-        fields
-            .first()
-            .filter(|_| !fields.iter().any(|field| present(&field)))
-    };
-    current.or_else(absent).cloned()
+        |field: &Vec<PathSegment>| found(body, field).is_some_and(|value| !value.is_null());
+    match fields.iter().any(present) {
+        true => {
+            let current = |field: &Vec<PathSegment>| present(field) && is_it(found(body, field));
+            fields.into_iter().filter(current).collect()
+        }
+        false => fields.into_iter().take(1).collect(),
+    }
 }
 
 fn found<'v>(body: &'v Value, field: &[PathSegment]) -> Option<&'v Value> {
@@ -104,28 +121,28 @@ fn built_in(format: &str) -> (Fields, Fields) {
             decoder
                 .time
                 .iter()
-                .filter_map(|path| in_body(decoder, path)),
+                .flat_map(|path| in_body(decoder, path)),
         );
-        keys.extend(decoder.key.iter().filter_map(|path| in_body(decoder, path)));
+        keys.extend(decoder.key.iter().flat_map(|path| in_body(decoder, path)));
     }
     (times, keys)
 }
 
-/// The field of the body that a place of the document becomes.
-fn in_body(decoder: &Decoder, path: &DocumentPath) -> Option<Vec<PathSegment>> {
-    let places = decoder.body.iter().rev();
-    let fields = places.filter_map(|place| {
-        place.from.iter().find_map(|from| {
+/// The fields of the body that a place of the document becomes.
+fn in_body(decoder: &Decoder, path: &DocumentPath) -> Fields {
+    let places = decoder.body.iter();
+    let fields = places.flat_map(|place| {
+        place.from.iter().filter_map(|from| {
             let below = match from.text {
-                "" => Some(path.text),
-                from if from == path.text => Some(""),
-                from => path.text.strip_prefix(from)?.strip_prefix('.'),
+                "" => path.text,
+                from if from == path.text => "",
+                from => path.text.strip_prefix(from)?.strip_prefix('.')?,
             };
-            Some(join(place.to, below?))
+            Some(join(place.to, below))
         })
     });
-    let mut fields = fields.filter(|field| !field.is_empty());
-    fields.next().map(|field| segments(&field))
+    let fields = fields.filter(|field| !field.is_empty());
+    fields.map(|field| segments(&field)).collect()
 }
 
 fn join(above: &str, below: &str) -> String {

@@ -99,8 +99,8 @@ fn position(reason: &str) -> Option<usize> {
 }
 
 fn last_line(message: &str) -> &str {
-    let lines = message.lines().map(str::trim);
-    let line = lines.filter(|line| !line.is_empty()).next_back();
+    let mut lines = message.lines().map(str::trim);
+    let line = lines.rfind(|line| !line.is_empty());
     line.map_or("it cannot be read", |line| line.trim_start_matches("= "))
 }
 

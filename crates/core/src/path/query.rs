@@ -15,36 +15,36 @@ use crate::path::exact_literals::EXACT_NUMBER;
 
 /// Selects the nodes of a query, in document order of its segments.
 pub fn select<'v>(query: &JpQuery, root: &'v Value) -> Vec<&'v Value> {
-    Evaluation { root }.segments(&query.segments, root)
+    QueryEvaluation { root }.segments(&query.segments, root)
 }
 
 #[derive(Clone, Copy)]
-struct Evaluation<'v> {
+struct QueryEvaluation<'v> {
     root: &'v Value,
 }
 
 /// One side of a comparison.
-enum Operand<'v> {
+enum QueryOperand<'v> {
     Nothing,
     Node(&'v Value),
     Computed(Value),
 }
 
-impl<'v> Operand<'v> {
+impl<'v> QueryOperand<'v> {
     fn of_node(node: Option<&'v Value>) -> Self {
-        node.map_or(Operand::Nothing, Operand::Node)
+        node.map_or(QueryOperand::Nothing, QueryOperand::Node)
     }
 
     fn value(&self) -> Option<&Value> {
         match self {
-            Operand::Nothing => None,
-            Operand::Node(node) => Some(node),
-            Operand::Computed(value) => Some(value),
+            QueryOperand::Nothing => None,
+            QueryOperand::Node(node) => Some(node),
+            QueryOperand::Computed(value) => Some(value),
         }
     }
 }
 
-impl<'v> Evaluation<'v> {
+impl<'v> QueryEvaluation<'v> {
     fn segments(self, segments: &[Segment], start: &'v Value) -> Vec<&'v Value> {
         segments.iter().fold(vec![start], |nodes, segment| {
             let selected = nodes.into_iter().map(|node| self.segment(segment, node));
@@ -112,8 +112,8 @@ impl<'v> Evaluation<'v> {
             Test::RelQuery(segments) => self.segments(segments, node),
             Test::AbsQuery(query) => self.segments(&query.segments, self.root),
             Test::Function(function) => match self.function(function, node) {
-                Operand::Node(node) => vec![node],
-                Operand::Nothing | Operand::Computed(_) => Vec::new(),
+                QueryOperand::Node(node) => vec![node],
+                QueryOperand::Nothing | QueryOperand::Computed(_) => Vec::new(),
             },
         }
     }
@@ -133,55 +133,55 @@ impl<'v> Evaluation<'v> {
         }
     }
 
-    fn operand(self, side: &Comparable, node: &'v Value) -> Operand<'v> {
+    fn operand(self, side: &Comparable, node: &'v Value) -> QueryOperand<'v> {
         match side {
-            Comparable::Literal(literal) => Operand::Computed(value(literal)),
+            Comparable::Literal(literal) => QueryOperand::Computed(value(literal)),
             Comparable::Function(function) => self.function(function, node),
             Comparable::SingularQuery(SingularQuery::Current(segments)) => {
-                Operand::of_node(single(segments, node))
+                QueryOperand::of_node(single(segments, node))
             }
             Comparable::SingularQuery(SingularQuery::Root(segments)) => {
-                Operand::of_node(single(segments, self.root))
+                QueryOperand::of_node(single(segments, self.root))
             }
         }
     }
 
-    fn function(self, function: &TestFunction, node: &'v Value) -> Operand<'v> {
+    fn function(self, function: &TestFunction, node: &'v Value) -> QueryOperand<'v> {
         match function {
             TestFunction::Length(argument) => {
                 let argument = self.argument(argument, node);
                 match argument.value().and_then(length) {
-                    Some(length) => Operand::Computed(length.into()),
-                    None => Operand::Nothing,
+                    Some(length) => QueryOperand::Computed(length.into()),
+                    None => QueryOperand::Nothing,
                 }
             }
             TestFunction::Count(FnArg::Test(test)) => {
-                Operand::Computed(self.nodes(test, node).len().into())
+                QueryOperand::Computed(self.nodes(test, node).len().into())
             }
             TestFunction::Value(FnArg::Test(test)) => match self.nodes(test, node).as_slice() {
-                [node] => Operand::Node(node),
-                _ => Operand::Nothing,
+                [node] => QueryOperand::Node(node),
+                _ => QueryOperand::Nothing,
             },
             // `well_typed` and `cost` reject these.
             TestFunction::Count(_)
             | TestFunction::Value(_)
             | TestFunction::Custom(..)
             | TestFunction::Search(..)
-            | TestFunction::Match(..) => Operand::Nothing,
+            | TestFunction::Match(..) => QueryOperand::Nothing,
         }
     }
 
     /// The value of an argument: a literal, the node of a singular query, or the result of a function.
-    fn argument(self, argument: &FnArg, node: &'v Value) -> Operand<'v> {
+    fn argument(self, argument: &FnArg, node: &'v Value) -> QueryOperand<'v> {
         match argument {
-            FnArg::Literal(literal) => Operand::Computed(value(literal)),
+            FnArg::Literal(literal) => QueryOperand::Computed(value(literal)),
             FnArg::Test(test) => match &**test {
                 Test::Function(function) => self.function(function, node),
                 Test::RelQuery(_) | Test::AbsQuery(_) => {
-                    Operand::of_node(self.nodes(test, node).first().copied())
+                    QueryOperand::of_node(self.nodes(test, node).first().copied())
                 }
             },
-            FnArg::Filter(_) => Operand::Nothing,
+            FnArg::Filter(_) => QueryOperand::Nothing,
         }
     }
 }

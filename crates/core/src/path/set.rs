@@ -81,8 +81,8 @@ fn set_header(
         Some("key") => return Err(wrong("text or a number")),
         _ => return Err(SetError::Elsewhere(path.text.clone())),
     }
-    if let Some(field) = name.and_then(|name| fields.of_header(name)) {
-        let set = put(&mut event.body, field, value);
+    for field in fields.of_header(name.unwrap_or_default()) {
+        let set = put(&mut event.body, field, value.clone());
         set.map_err(|through| SetError::Through {
             path: path.text.clone(),
             through,
@@ -92,7 +92,8 @@ fn set_header(
     Ok(())
 }
 
-fn put(target: &mut Value, keys: &[PathSegment], value: Value) -> Result<(), String> {
+/// Sets a value below a value, and creates missing objects on the way. The error is what holds no fields.
+pub fn put(target: &mut Value, keys: &[PathSegment], value: Value) -> Result<(), String> {
     let Some((key, rest)) = keys.split_first() else {
         *target = value;
         return Ok(());

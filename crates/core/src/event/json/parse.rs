@@ -189,6 +189,11 @@ impl Visitor<'_> for NumberText {
         write!(f, "no key `{RESERVED_KEY}`, which is reserved")
     }
 
+    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Value, E> {
+        let message = format!("the key `{RESERVED_KEY}` is reserved");
+        Err(E::custom(message))
+    }
+
     fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Value, E> {
         let number = parse_number(&text).ok_or_else(|| E::custom("invalid number"))?;
         Ok(Value::Number(number))

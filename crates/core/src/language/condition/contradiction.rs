@@ -1,7 +1,7 @@
 //! Finds conditions that can never hold, and comparisons that always hold, from all comparisons of one field.
 //! Comparisons with other fields count as possible, so that nothing is reported that could happen.
 
-use crate::diagnostic::{Code, Diagnostic, Report};
+use crate::diagnostic::{Code, Diagnostic, Report, Span};
 use crate::event::catalogue::field_type::FieldType;
 use crate::language::condition::candidates::verdict;
 use crate::language::condition::proof::{EVENT, FieldPredicates, Proof, fields, is_presence};
@@ -13,42 +13,56 @@ use crate::path::scope::Scope;
 
 /// Reports contradictions as errors and comparisons that always hold as warnings.
 pub fn check(condition: &Condition, names: &mut NameResolver<'_>) {
-    let before = names.diagnostics.errors();
-    match condition {
-        Condition::All(parts) => {
-            let groups = parts
-                .iter()
-                .filter(|part| !matches!(part, Condition::Predicate(_)));
-            groups.for_each(|part| check(part, names));
-        }
-        Condition::Any(parts) => parts.iter().for_each(|part| check(part, names)),
-        Condition::Predicate(_) => {}
-    }
-    if names.diagnostics.errors() > before {
-        return;
-    }
-    for field in fields(condition) {
-        check_field(condition, &field, names);
-    }
+    check_part(condition, names);
 }
 
-fn check_field(condition: &Condition, field: &FieldPredicates<'_>, names: &mut NameResolver<'_>) {
+/// Returns the places of the reported contradictions. A field with one is not checked again further out.
+fn check_part(condition: &Condition, names: &mut NameResolver<'_>) -> Vec<Span> {
+    let mut reported = Vec::new();
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => {
+            let alone = matches!(condition, Condition::Any(_));
+            for part in parts {
+                if alone || !matches!(part, Condition::Predicate(_)) {
+                    reported.extend(check_part(part, names));
+                }
+            }
+        }
+        Condition::Predicate(_) => {}
+    }
+    for field in fields(condition) {
+        let known = field
+            .predicates
+            .iter()
+            .any(|predicate| reported.contains(&predicate.at));
+        if !known {
+            reported.extend(check_field(condition, &field, names));
+        }
+    }
+    reported
+}
+
+/// Returns the place of a contradiction.
+fn check_field(
+    condition: &Condition,
+    field: &FieldPredicates<'_>,
+    names: &mut NameResolver<'_>,
+) -> Option<Span> {
     let types = match names.types_at(field.path()) {
         FieldCheck::Known(types) => types,
         FieldCheck::Open | FieldCheck::Unknown { .. } => Vec::new(),
     };
     // One comparison of a field with any value can hold, and can fail.
     if field.predicates.len() == 1 && !types.iter().any(|known| known.values().is_some()) {
-        return;
+        return None;
     }
     let vars = names.in_scope.vars.clone();
     let scope = Scope::new(&EVENT, &vars);
-    let Some(proof) = Proof::new(field, &types, &scope) else {
-        return;
-    };
+    let proof = Proof::new(field, &types, &scope)?;
     let all: Vec<&Predicate> = field.predicates.clone();
     if proof.can_hold(condition, &all) {
-        return warn_if_always(condition, field, &proof, &scope, names);
+        warn_if_always(condition, field, &proof, &scope, names);
+        return None;
     }
     // Leaves out every comparison without which the condition still cannot hold.
     let mut needed = all.clone();
@@ -63,6 +77,7 @@ fn check_field(condition: &Condition, field: &FieldPredicates<'_>, names: &mut N
         }
     }
     report(&needed, &types, &scope, names);
+    needed.last().map(|last| last.at)
 }
 
 /// Describes a comparison with its place.

@@ -61,6 +61,7 @@ fn contradictions_are_errors_with_both_places() {
 fn every_kind_of_contradiction_is_found() {
     for when in [
         "{ ticket.id: { gt: 1, lt: 2 } }",
+        "{ ticket.id: { gt: 10 }, any: [{ ticket.id: 7 }, { ticket.id: { lt: 5 }, current: low }] }",
         "{ ticket.id: { gt: 10 }, all: [{ ticket.id: { lt: 5 } }] }",
         "{ ticket.id: { gt: { path: vars.limit } }, body.ticket.id: 3 }",
         "{ all: [{ ticket.status: new }, { all: [{ ticket.status: open }] }] }",

@@ -315,10 +315,10 @@ pub fn group<'n>(node: &'n Node, report: &mut impl Report) -> Option<ElementGrou
         report.error(Code::WrongType, node.at, message, help);
         return None;
     };
-    for entry in entries
+    let mut unknown = entries
         .iter()
-        .filter(|entry| !matches!(entry.key.as_str(), "in" | "when"))
-    {
+        .filter(|entry| !matches!(entry.key.as_str(), "in" | "when"));
+    if let Some(entry) = unknown.next() {
         let message = format!("unknown key `{}` of `any_of`", entry.key);
         report.error(Code::UnknownKey, entry.key_at, message, help);
         return None;

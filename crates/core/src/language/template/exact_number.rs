@@ -34,6 +34,9 @@ impl Object for ExactNumber {
 
 /// Converts a number to a value of the engine.
 pub fn from_number(number: &Number, form: NumberForm) -> Value {
+    if form == NumberForm::Exact && number.as_str() == "-0" {
+        return Value::from_object(ExactNumber(number.clone()));
+    }
     if let Some(n) = number.as_i64() {
         return Value::from(n);
     }

@@ -154,15 +154,22 @@ fn a_stored_rule_is_explained_alone() {
 fn times_without_a_zone_are_read_in_the_zone_of_their_source() {
     use crate::event::format::custom::{CustomFormat, TypeRule};
 
-    let rules = RuleSet::of_text(
-        "name: r\nevent_source: desk\nevent_type: t\nwhen: { at: { after: '2026-03-06T09:30:00Z' } }\nflow: [{ succeed: ok }]\n\
-         ---\nname: s\nevent_source: desk\nevent_type: t\nwhen: { at: { before: '2026-03-06T09:30:00Z' } }\nflow: [{ succeed: ok }]\n\
-         ---\nname: u\nevent_source: desk\nevent_type: t\nwhen: { any_of: { in: l, when: { before: '2026-03-06T09:30:00Z' } } }\nflow: [{ succeed: ok }]\n",
+    let rule = |name: &str, when: &str| {
+        format!(
+            "---\nname: {name}\nevent_source: support\nevent_type: ticket.PriorityChanged\nwhen: {when}\nflow: [{{ succeed: ok }}]\n"
+        )
+    };
+    let after = rule("r", "{ $.raw.at: { after: '2026-03-06T09:30:00Z' } }");
+    let before = rule("s", "{ $.raw.at: { before: '2026-03-06T09:30:00Z' } }");
+    let within = rule(
+        "u",
+        "{ any_of: { in: $.raw.l, when: { before: '2026-03-06T09:30:00Z' } } }",
     );
+    let rules = RuleSet::of_text(&[after, before, within].concat());
     let description = |zone: Option<&str>| CustomFormat {
         name: "desk".into(),
-        source: "desk".into(),
-        event_type: TypeRule::Constant("t".into()),
+        source: "support".into(),
+        event_type: TypeRule::Constant("ticket.PriorityChanged".into()),
         id: None,
         key: None,
         time: Some("at".into()),
