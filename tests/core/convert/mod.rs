@@ -139,6 +139,47 @@ fn input_without_triggers_is_rejected_with_help() {
 }
 
 #[test]
+fn invalid_terraform_is_an_error_with_its_line() {
+    let refused = |text: &str| {
+        let converted = convert(text, &mut NameAllocator::default(), &Config::default());
+        converted.expect_err(text).to_string()
+    };
+    let resource =
+        |title: &str| format!("resource \"zendesk_trigger\" \"a\" {{\n  title = {title}\n}}\n");
+    let message = refused(&resource(""));
+    assert!(
+        message.starts_with("not valid HCL: line 2, column 11: "),
+        "{message}"
+    );
+    // Deep nesting is an error, not the end of the program.
+    for title in [
+        "[".repeat(100_000),
+        "!".repeat(100_000),
+        "\"${".repeat(5_000),
+    ] {
+        let message = refused(&resource(&title));
+        assert!(message.starts_with("not valid HCL: line 2"), "{message}");
+    }
+}
+
+#[test]
+fn connections_of_the_configuration_are_not_listed_as_missing() {
+    let config =
+        rules::config("connections:\n  zendesk: { base_url: https://d.zendesk.example }\n");
+    let case = "tests/cases/triggers/assign-mail/export.json";
+    let case = repository::read(repository::path(case));
+    let configure = |config: &Config| {
+        let conversion = convert(&case, &mut NameAllocator::default(), config);
+        let rules = conversion
+            .unwrap_or_else(|refused| panic!("{refused}"))
+            .rules;
+        rules.into_iter().flat_map(|rule| rule.configure).count()
+    };
+    assert_eq!(configure(&Config::default()), 1);
+    assert_eq!(configure(&config), 0);
+}
+
+#[test]
 fn variables_of_the_configuration_are_not_listed_as_missing() {
     let text = |config: &str| {
         let config = rules::config(config);

@@ -117,7 +117,7 @@ fn request(call: &Call) -> String {
 }
 
 fn writes(call: &Call) -> bool {
-    matches!(call, Call::Http(http) if http.method.to_string() != "GET")
+    matches!(call, Call::Http(http) if http.method != "GET")
 }
 
 /// What the rules do on the updates; panics where a trigger would do something else.

@@ -110,11 +110,7 @@ fn action(action: &Value) -> Value {
 
 /// The document in Terraform's JSON form, with the conditions and actions as lists.
 pub fn read(text: &str) -> Result<Value, String> {
-    let body = hcl::parse(text).map_err(|error| {
-        let text = error.to_string();
-        let lines: Vec<&str> = text.lines().map(str::trim).collect();
-        format!("not valid HCL: {}", lines.join(" "))
-    })?;
+    let body = hcl::parse(text).map_err(|error| problem(&error))?;
     let mut triggers = Map::new();
     for block in blocks(&body) {
         let labels: Vec<&str> = block.labels().iter().map(|label| label.as_str()).collect();
@@ -123,6 +119,21 @@ pub fn read(text: &str) -> Result<Value, String> {
         }
     }
     Ok(json!({"resource": {RESOURCE: triggers}}))
+}
+
+/// The error on one line, without the excerpt of the parser.
+fn problem(error: &hcl::Error) -> String {
+    match error {
+        hcl::Error::Parse(error) => {
+            let (at, message) = (error.location(), error.message().replace('\n', " "));
+            format!(
+                "not valid HCL: line {}, column {}: {message}",
+                at.line(),
+                at.column()
+            )
+        }
+        other => format!("not valid HCL: {other}"),
+    }
 }
 
 fn blocks(body: &Body) -> impl Iterator<Item = &Block> {
