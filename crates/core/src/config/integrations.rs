@@ -31,6 +31,19 @@ pub struct ConnectionRef {
     pub at: Span,
 }
 
+impl ConnectionRef {
+    /// Reports that no connection has this name.
+    pub(super) fn report_unknown(&self, config: &Config, diagnostics: &mut Diagnostics) {
+        let message = format!("no connection is called `{}`", self.name);
+        let known = config.connections.keys().map(String::as_str);
+        let help = match suggest::nearest(&self.name, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "define it under `connections`".into(),
+        };
+        diagnostics.error(Code::UnknownConnection, self.at, message, &help);
+    }
+}
+
 pub const INTEGRATION: Vocabulary = Vocabulary {
     name: "an integration",
     words: &[
@@ -169,13 +182,7 @@ pub fn check(config: &Config, diagnostics: &mut Diagnostics) {
     for integration in config.integrations.values() {
         let named = integration.connections.values().chain(&integration.zendesk);
         for named in named.filter(|named| !config.connections.contains_key(&named.name)) {
-            let message = format!("no connection is called `{}`", named.name);
-            let known = config.connections.keys().map(String::as_str);
-            let help = match suggest::nearest(&named.name, known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "define it under `connections`".into(),
-            };
-            diagnostics.error(Code::UnknownConnection, named.at, message, &help);
+            named.report_unknown(config, diagnostics);
         }
     }
 }

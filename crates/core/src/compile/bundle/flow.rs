@@ -12,8 +12,10 @@ use crate::bundle::state;
 use crate::bundle::state::{BundleState, Definition, PathField, StateKind};
 use crate::compile::bundle::{action, builtin, choice};
 use crate::compile::compiler::Compiler;
+use crate::config::Config;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
 use crate::document::Node;
+use crate::flow::bundle_document::BundleOrigin;
 use crate::flow::call::KeepOutput;
 use crate::flow::control::{
     Branch, BranchTarget, Catch, Choose, ForEach, OnFailure, ResultPath, StatePaths, Wait,
@@ -51,7 +53,18 @@ pub fn lower(definition: &Definition, bundle: &Bundle, cx: &mut Compiler<'_>) ->
         .collect();
     let mut steps: Vec<Step> = steps.into_iter().collect::<Option<_>>()?;
     steps.extend(lowering.fallbacks);
-    start.map(|_| Flow { steps, catch: None })
+    start.map(|_| Flow {
+        steps,
+        catch: None,
+        bundle: Some(origin(bundle, cx.config)),
+    })
+}
+
+fn origin(bundle: &Bundle, config: &Config) -> Arc<BundleOrigin> {
+    Arc::new(BundleOrigin {
+        integration: bundle.integration.as_str().into(),
+        accounts: config.accounts().collect(),
+    })
 }
 
 struct FlowLowering<'b> {

@@ -272,8 +272,17 @@ impl<'a, 'l> Walk<'a, 'l> {
             Action::Flow(named) => self.named(step, step_path, named, with_input),
             Action::Call(_) => self.perform(step, step_path, history, with_input),
         }?;
-        if matches!(pass, Transition::NextWithoutResult) {
-            variables.mark_unknown(step);
+        match &pass {
+            Transition::NextWithoutResult => variables.mark_unknown(step),
+            // What a `Map` gets from an item that ends here.
+            Transition::End(FlowEnd::Succeeded { .. }) => {
+                let input = with_input.document.clone();
+                variables.end_with(step, input);
+            }
+            Transition::To(_) => {
+                variables.select_output(step.data.as_ref().and_then(|data| data.output.as_ref()));
+            }
+            Transition::Next(_) | Transition::End(_) => {}
         }
         Ok(pass)
     }

@@ -99,6 +99,14 @@ impl<'a> Variables<'a> {
         }
     }
 
+    /// Sets the document of a bundle's flow that ends at a `Succeed`: the state's input, as its output.
+    pub fn end_with(&mut self, step: &Step, input: Value) {
+        if let Some(data) = &step.data {
+            self.document = input;
+            self.select_output(data.output.as_ref());
+        }
+    }
+
     /// Whether a condition reads a result that is not known yet.
     pub fn depends_on_unknown(&self, condition: &Condition) -> bool {
         let predicates = condition.predicates();
