@@ -98,6 +98,16 @@ pub struct FlowCall {
 pub struct JqStep {
     pub program: Template,
     pub input: JqInput,
+    pub clock: JqClock,
+}
+
+/// Whether a jq program has the function `now`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JqClock {
+    /// No: the result depends on the input alone.
+    Absent,
+    /// `now` is the time of the run, the same in all attempts.
+    RunTime,
 }
 
 #[derive(Debug, Clone)]

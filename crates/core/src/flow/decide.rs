@@ -156,6 +156,7 @@ impl<'a> RunInput<'a> {
                 Some(origin) => origin.document(self.event),
                 None => Value::Null,
             },
+            now: None,
             unknown: Vec::new(),
         }
     }

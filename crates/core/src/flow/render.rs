@@ -6,7 +6,8 @@ use serde_json::json;
 
 use crate::event::Event;
 use crate::flow::call::{Auth, ExecCall, HttpCall, JqCall, RequestBody, SettingsCall};
-use crate::flow::control::{JqInput, JqStep, SettingsAccess};
+use crate::flow::control::{JqClock, JqInput, JqStep, SettingsAccess};
+use crate::flow::jq::with_now;
 use crate::flow::step::{AuthTemplate, BodyTemplate, ExecTemplate, HttpTemplate, StepSettings};
 use crate::language::rendered_text::{RenderedText, SecretEncoding, TextPart};
 use crate::language::template::engine::RESERVED;
@@ -14,8 +15,12 @@ use crate::language::template::{RenderError, Template};
 use crate::path::scope::Scope;
 
 pub fn jq(jq: &JqStep, scope: &Scope<'_>) -> Result<JqCall, RenderError> {
+    let program = jq.program.render(scope)?.to_string();
     Ok(JqCall {
-        program: jq.program.render(scope)?.to_string(),
+        program: match (jq.clock, scope.now) {
+            (JqClock::RunTime, Some(now)) => with_now(&program, now),
+            (JqClock::RunTime, None) | (JqClock::Absent, _) => program,
+        },
         input: match &jq.input {
             JqInput::Tree(tree) => tree.render(scope)?.redacted(),
             JqInput::Everything => everything(scope),

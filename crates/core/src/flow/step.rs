@@ -25,6 +25,8 @@ pub struct Flow {
     pub catch: Option<Box<Flow>>,
     /// The bundle that it comes from. `None` for flows of rules.
     pub bundle: Option<Arc<BundleOrigin>>,
+    /// How long a run of it may take, waits included. `None` has only the limit of every run.
+    pub time_limit: Option<Duration>,
 }
 
 #[derive(Debug, Clone)]

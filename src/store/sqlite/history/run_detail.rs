@@ -85,7 +85,8 @@ impl SqliteHistory {
     }
 
     fn admissions(&self, run: RunId) -> Result<Vec<GateAdmission>, HistoryError> {
-        let sql = "SELECT gate, value, at, until FROM gate_admissions WHERE run = ?1 ORDER BY gate LIMIT 100";
+        let sql = "SELECT gate, value, at, until FROM gate_admissions
+            WHERE run = ?1 AND gate NOT IN ('loop_update', 'loop_notice') ORDER BY gate LIMIT 100";
         self.rows(sql, [row(run)], |row| {
             Ok(GateAdmission {
                 gate: row.get(0)?,

@@ -10,7 +10,7 @@ use crate::bundle::choice::ChoiceRule;
 use crate::bundle::name::ResourceName;
 use crate::bundle::state;
 use crate::bundle::state::{BundleState, Definition, PathField, StateKind};
-use crate::compile::bundle::{action, builtin, choice};
+use crate::compile::bundle::{action, builtin, choice, token};
 use crate::compile::compiler::Compiler;
 use crate::config::Config;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
@@ -57,6 +57,7 @@ pub fn lower(definition: &Definition, bundle: &Bundle, cx: &mut Compiler<'_>) ->
         steps,
         catch: None,
         bundle: Some(origin(bundle, cx.config)),
+        time_limit: definition.timeout,
     })
 }
 
@@ -89,6 +90,7 @@ impl FlowLowering<'_> {
             state::NextState::End => Some(None),
         };
         let (action, timeout) = action?;
+        let timeout = state.timeout.unwrap_or(timeout);
         Some(Step {
             name: state.name.text.clone(),
             at: state.name.at,
@@ -242,9 +244,9 @@ fn data(state: &BundleState, names: &mut NameResolver<'_>) -> Option<StatePaths>
             name, parameters, ..
         } => {
             let common = ResourceName::parse(&name.text).is_some_and(|full| full.is_common());
-            // The parameters of a built-in action are part of the action.
+            // The parameters of a built-in action are part of the action, and access tokens of the request.
             let own = parameters.as_ref().filter(|_| !common);
-            own.map(|node| JsonTemplate::in_document(node, names))
+            own.map(|node| JsonTemplate::in_document(&token::split(node).1, names))
         }
         StateKind::Pass { parameters, .. } => parameters
             .as_ref()

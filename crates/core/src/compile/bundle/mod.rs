@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod choice;
 pub(crate) mod flow;
 pub(crate) mod named_flows;
+pub(crate) mod token;
 pub(crate) mod url;
 
 use std::mem::take;
@@ -106,7 +107,7 @@ fn lower_bundle(
     let mut rules = Vec::with_capacity(triggers.len());
     for trigger in triggers {
         let started = trigger.flow.and_then(|place| flows.get(place)).cloned();
-        if let Some(flow) = trigger.flow.and_then(|place| bundle.flows.get(place)) {
+        if let Some(flow) = trigger.meant.and_then(|place| bundle.flows.get(place)) {
             cx.cache.flows.mark_used(&bundle.name_of(flow).into());
         }
         if let Some(flow) = started.flatten() {
@@ -276,15 +277,16 @@ fn rule(
 ) -> Option<Rule> {
     let name = rule_name(&bundle.integration, &trigger.spec.name.text);
     let on_dead = cx.cache.default_on_dead.clone();
+    let source = trigger.source?;
     let rule = Rule {
         at: trigger.spec.name.at,
-        event_source: trigger.source?,
         event_types: trigger.types?,
         mode: Mode::Live.min(cx.config.mode),
         when: Condition::always(),
         vars: Arc::clone(&cx.names.in_scope.vars),
         lane: Lane::Key,
-        guard: write_targets::guard(Some(&flow), on_dead.as_deref(), cx),
+        guard: write_targets::guard(&source, Some(&flow), on_dead.as_deref(), cx),
+        event_source: source,
         gates: Vec::new(),
         flow,
         on_dead,

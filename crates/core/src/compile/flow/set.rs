@@ -5,7 +5,7 @@ use crate::compile::flow::no_secret;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node};
-use crate::flow::control::{JqInput, JqStep};
+use crate::flow::control::{JqClock, JqInput, JqStep};
 use crate::flow::jq::lower_program;
 use crate::flow::step::Action;
 use crate::flow::vocabulary::JQ;
@@ -66,5 +66,6 @@ fn lower_jq(node: &Node, program: &Node, names: &mut NameResolver<'_>) -> Option
     Some(JqStep {
         program: program?,
         input: input?,
+        clock: JqClock::Absent,
     })
 }

@@ -11,6 +11,7 @@ pub(crate) mod state_data;
 pub(crate) mod variables;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -42,6 +43,8 @@ pub struct Walk<'a, 'l> {
     transitions: u32,
     /// The nesting depth of the current flow.
     depth: usize,
+    /// The time limit of the run's flow.
+    time_limit: Option<Duration>,
     /// Records a plan instead of making calls.
     pub recorder: Option<PlanRecorder<'a>>,
 }
@@ -137,13 +140,23 @@ impl<'a, 'l> Walk<'a, 'l> {
             waits: Vec::new(),
             transitions: 0,
             depth: 0,
+            time_limit: None,
             recorder: None,
         }
     }
 
     pub fn run(&mut self, flow: &'a Flow) -> Result<FlowEnd, Interrupt> {
-        let mut variables = self.subject.variables(flow);
+        self.time_limit = flow.time_limit;
+        let mut variables = self.variables(flow);
         self.flow(flow, "", &mut variables)
+    }
+
+    /// The variables at the start of a flow.
+    fn variables(&self, flow: &Flow) -> Variables<'a> {
+        Variables {
+            now: Some(self.log.since.unwrap_or(self.now)),
+            ..self.subject.variables(flow)
+        }
     }
 
     /// Runs the flow for a plan: all waits count as over.
@@ -350,13 +363,27 @@ impl<'a, 'l> Walk<'a, 'l> {
 
     /// Checks the age of the run before something new starts.
     fn check_age(&self) -> Result<(), Interrupt> {
-        let longest = SignedDuration::try_from(limits::MAX_RUN_TIME).unwrap_or(SignedDuration::MAX);
-        match self.log.since {
-            Some(since) if self.now.duration_since(since) > longest => {
-                let why = limits::time();
-                Err(Interrupt::Exceeded { why })
-            }
-            Some(_) | None => Ok(()),
+        self.check_age_at(self.now)
+    }
+
+    /// Checks the age that the run will have at a time.
+    fn check_age_at(&self, at: Timestamp) -> Result<(), Interrupt> {
+        let Some(since) = self.log.since else {
+            return Ok(());
+        };
+        let is_over = |limit: Duration| {
+            let limit = SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX);
+            at.duration_since(since) > limit
+        };
+        if let Some(limit) = self.time_limit.filter(|limit| is_over(*limit)) {
+            let why = limits::time_of_flow(limit);
+            return Err(Interrupt::Exceeded { why });
+        }
+        match is_over(limits::MAX_RUN_TIME) {
+            true => Err(Interrupt::Exceeded {
+                why: limits::time(),
+            }),
+            false => Ok(()),
         }
     }
 

@@ -127,11 +127,12 @@ impl Template {
 
     /// Returns the names of the secrets that it contains.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        let reads = match &self.0.body {
-            TemplateBody::Literal | TemplateBody::Filled(_) => None,
-            TemplateBody::Rendered(reads) => Some(reads.secrets()),
+        let (read, inserted) = match &self.0.body {
+            TemplateBody::Literal => (None, Vec::new()),
+            TemplateBody::Filled(parts) => (None, parts.secrets()),
+            TemplateBody::Rendered(reads) => (Some(reads.secrets()), Vec::new()),
         };
-        reads.into_iter().flatten()
+        read.into_iter().flatten().chain(inserted)
     }
 
     /// Renders the template with the values in `scope`.

@@ -14,6 +14,7 @@ use crate::compile::bundle::check::path_reads::{PathRead, of_action, of_state};
 use crate::compile::bundle::check::shape::{DOCUMENT_KEYS, Presence, Shape};
 use crate::compile::bundle::check::{event_reads, never_written, unsatisfiable};
 use crate::compile::bundle::flow::default_result_path;
+use crate::compile::bundle::token;
 use crate::diagnostic::{Code, Report, Span};
 use crate::event::catalogue::field_type::FieldType;
 use crate::flow::control::ResultPath;
@@ -66,6 +67,7 @@ impl DocumentCheck<'_, '_> {
             if let Some(documents) = before.get(state.name.text.as_str()) {
                 let place = StatePlace {
                     state,
+                    definition,
                     start,
                     written: &written,
                 };
@@ -103,8 +105,15 @@ impl DocumentCheck<'_, '_> {
             reads.extend(of_action(action));
         }
         for read in reads {
-            if self.seen.insert((read.at, read.path.clone())) {
-                self.read(&read, &inputs, &base, place);
+            let is_new = self.seen.insert((read.at, read.path.clone()));
+            match token::connection_of(&read.path) {
+                _ if !is_new => {}
+                Some(connection) if !takes_tokens(state, self.bundle) => {
+                    token::report_outside_request(&read, &connection, self.names);
+                }
+                // Checked when the request is lowered.
+                Some(_) => {}
+                None => self.read(&read, &inputs, &base, place),
             }
         }
         match &state.does {
@@ -217,9 +226,16 @@ impl DocumentCheck<'_, '_> {
 /// A state with what its messages need.
 pub struct StatePlace<'s> {
     pub state: &'s BundleState,
+    pub definition: &'s Definition,
     pub start: InitialDocument,
     /// The top-level keys that any state writes.
     pub written: &'s BTreeSet<String>,
+}
+
+/// Whether the state calls an action of the bundle, whose request can contain access tokens.
+fn takes_tokens(state: &BundleState, bundle: &Bundle) -> bool {
+    let own = |name: &SpannedText| bundle.action(&name.text).is_some();
+    state.action().is_some_and(own)
 }
 
 /// Whether the state sees the whole document.
@@ -307,7 +323,7 @@ fn after<'s>(state: &'s BundleState, document: &Shape) -> Vec<(&'s str, Shape)> 
         ResultPath::Nowhere => document.clone(),
     };
     if is_unsupported(state) {
-        done = Shape::Any;
+        done = document.clone();
     }
     if let Some(path) = state
         .output
@@ -330,6 +346,9 @@ fn after<'s>(state: &'s BundleState, document: &Shape) -> Vec<(&'s str, Shape)> 
         | StateKind::Wait { .. }
         | StateKind::Pass { .. } => {
             if let NextState::Next(next) = &state.then {
+                if is_unsupported(state) {
+                    next_states.push((next.text.as_str(), Shape::Any));
+                }
                 next_states.push((next.text.as_str(), done));
             }
         }

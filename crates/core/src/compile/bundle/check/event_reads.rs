@@ -7,6 +7,20 @@ use crate::event::catalogue::field_type::FieldType;
 use crate::language::event_fields::{EventFields, FieldCheck};
 use crate::language::resolver::NameResolver;
 
+/// Names that rules read beside the body. A bundle reads some of them at the top of its document.
+const NOT_IN_BODY: [&str; 5] = [
+    "event",
+    "account_id",
+    "subdomain",
+    "integration_key",
+    "actor_id",
+];
+
+fn is_beside_body(dotted: &str) -> bool {
+    let first = dotted.split('.').next().unwrap_or_default();
+    NOT_IN_BODY.contains(&first)
+}
+
 /// Checks a read of the event. `route` starts at the document; `input` is the part of it that the state
 /// sees by its `InputPath`.
 pub fn check(read: &PathRead, route: &[String], input: &[String], names: &mut NameResolver<'_>) {
@@ -40,8 +54,13 @@ pub fn check(read: &PathRead, route: &[String], input: &[String], names: &mut Na
         return;
     }
     let dotted = rest.join(".");
-    match names.fields.check(&dotted) {
+    let found = match NOT_IN_BODY.contains(&rest[0]) {
+        true => FieldCheck::Unknown { nearest: None },
+        false => names.fields.check(&dotted),
+    };
+    match found {
         FieldCheck::Unknown { nearest } => {
+            let nearest = nearest.filter(|near| !is_beside_body(near));
             let message = format!("{} has no field `{dotted}`", names.fields.describe());
             let help = match nearest {
                 Some(near) => format!(

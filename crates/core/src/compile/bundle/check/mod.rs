@@ -6,6 +6,7 @@ pub(crate) mod event_reads;
 pub(crate) mod never_written;
 pub(crate) mod parameters;
 pub(crate) mod path_reads;
+pub(crate) mod placeholder_keys;
 pub(crate) mod reachability;
 pub(crate) mod settings;
 pub(crate) mod shape;
@@ -64,6 +65,7 @@ pub fn names(bundle: &Bundle, triggers: &[JobSpecTrigger<'_>], cx: &mut Compiler
 pub fn flow(flow: &BundleFlow, bundle: &Bundle, gaps: &AccountGaps, names: &mut NameResolver<'_>) {
     reachability::check(&flow.definition, "the flow", names.diagnostics);
     for state in flow.definition.every_state() {
+        placeholder_keys::check(state, names.diagnostics);
         if let StateKind::Action {
             name, parameters, ..
         } = &state.does

@@ -44,6 +44,9 @@ fn top_level_help(absent: &AbsentPath<'_>, place: &StatePlace<'_>) -> String {
     let first = absent.keys[0].name.as_str();
     let written = place.written.iter().map(String::as_str);
     match suggest::nearest(first, written.chain(DOCUMENT_KEYS)) {
+        Some(near) if near == first && narrows(place) => {
+            "an `OutputPath` or a `ResultPath` of an earlier state removed it, or the state that writes it runs later".into()
+        }
         Some(near) if near == first => {
             "the state that writes it runs later; move it before this one".into()
         }
@@ -55,6 +58,12 @@ fn top_level_help(absent: &AbsentPath<'_>, place: &StatePlace<'_>) -> String {
         }
         None => "no state writes it with `ResultPath`; the event is `$.input`".into(),
     }
+}
+
+/// Whether a state of the flow passes on a part of its document.
+fn narrows(place: &StatePlace<'_>) -> bool {
+    let mut states = place.definition.states.iter();
+    states.any(|state| state.output.is_some())
 }
 
 /// The help for a path that is absent within a written value.
