@@ -21,7 +21,7 @@ pub const LOOP_GUARD: Vocabulary = Vocabulary {
         ),
         keyword(
             "runs",
-            "How many runs one rule may have for one ticket within the time `in`, if its events name no actor. Default: 20.",
+            "How many runs one rule may have for one ticket within the time `in`, if its events name no actor and it writes to the system that sent them. More are held. Default: 20.",
             runs,
         ),
         keyword(

@@ -3,6 +3,7 @@
 //! end. A walk keeps no state for the next one.
 
 pub(crate) mod action;
+pub(crate) mod age;
 pub(crate) mod control;
 pub(crate) mod for_each;
 pub(crate) mod history;
@@ -13,7 +14,7 @@ pub(crate) mod variables;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use crate::flow::walk::recorder::PlanRecorder;
@@ -359,32 +360,6 @@ impl<'a, 'l> Walk<'a, 'l> {
         let end = walk_nested(self);
         self.depth -= 1;
         end
-    }
-
-    /// Checks the age of the run before something new starts.
-    fn check_age(&self) -> Result<(), Interrupt> {
-        self.check_age_at(self.now)
-    }
-
-    /// Checks the age that the run will have at a time.
-    fn check_age_at(&self, at: Timestamp) -> Result<(), Interrupt> {
-        let Some(since) = self.log.since else {
-            return Ok(());
-        };
-        let is_over = |limit: Duration| {
-            let limit = SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX);
-            at.duration_since(since) > limit
-        };
-        if let Some(limit) = self.time_limit.filter(|limit| is_over(*limit)) {
-            let why = limits::time_of_flow(limit);
-            return Err(Interrupt::Exceeded { why });
-        }
-        match is_over(limits::MAX_RUN_TIME) {
-            true => Err(Interrupt::Exceeded {
-                why: limits::time(),
-            }),
-            false => Ok(()),
-        }
     }
 
     /// In a plan: counts an unknown result.

@@ -127,12 +127,11 @@ impl Template {
 
     /// Returns the names of the secrets that it contains.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        let (read, inserted) = match &self.0.body {
-            TemplateBody::Literal => (None, Vec::new()),
-            TemplateBody::Filled(parts) => (None, parts.secrets()),
-            TemplateBody::Rendered(reads) => (Some(reads.secrets()), Vec::new()),
-        };
-        read.into_iter().flatten().chain(inserted)
+        match &self.0.body {
+            TemplateBody::Literal => Vec::new().into_iter(),
+            TemplateBody::Filled(parts) => parts.secrets().into_iter(),
+            TemplateBody::Rendered(reads) => reads.secrets().collect::<Vec<_>>().into_iter(),
+        }
     }
 
     /// Renders the template with the values in `scope`.

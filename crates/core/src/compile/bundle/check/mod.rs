@@ -7,6 +7,7 @@ pub(crate) mod never_written;
 pub(crate) mod parameters;
 pub(crate) mod path_reads;
 pub(crate) mod placeholder_keys;
+pub(crate) mod possible_documents;
 pub(crate) mod reachability;
 pub(crate) mod settings;
 pub(crate) mod shape;
