@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use crate::event::catalogue::event_type::in_zis;
 use crate::event::{Event, body_key};
 
 /// The integration of a bundle, and the accounts whose events it receives.
@@ -26,26 +27,6 @@ pub struct SourceAccount {
 
 /// The families of `support` whose events ZIS wraps in an object of their own.
 const WRAPPED: [&str; 4] = ["ticket", "user", "organization", "customobject"];
-
-/// The keys of `ticket` in a ZIS event. Event webhooks send more.
-const TICKET_KEYS: [&str; 16] = [
-    "id",
-    "created_at",
-    "updated_at",
-    "type",
-    "priority",
-    "status",
-    "requester_id",
-    "submitter_id",
-    "assignee_id",
-    "organization_id",
-    "group_id",
-    "brand_id",
-    "form_id",
-    "external_id",
-    "tags",
-    "via",
-];
 
 impl BundleOrigin {
     /// The document of an event: `input`, `account_id`, `subdomain` and `integration_key`.
@@ -111,17 +92,21 @@ fn input(event: &Event) -> Value {
     }
 }
 
-/// The body without the keys that only other formats have.
+/// The body without the keys that only other formats have: event webhooks send more of a ticket than ZIS.
 fn wrapped(event: &Event) -> Value {
     let mut body = event.body.clone();
-    if event.shape == "zis" {
-        return body;
-    }
-    if let Some(ticket) = body.get_mut("ticket").and_then(Value::as_object_mut) {
-        ticket.retain(|key, _| TICKET_KEYS.contains(&key.as_str()));
-    }
-    if let Some(meta) = body.get_mut("meta").and_then(Value::as_object_mut) {
-        meta.remove("actor_id");
+    let family = event.event_type.split('.').next().unwrap_or_default();
+    let objects = match (&mut body, event.shape) {
+        (Value::Object(objects), "eventbridge" | "zendesk_webhook") => objects,
+        _ => return body,
+    };
+    for (object, value) in objects {
+        let Value::Object(keys) = value else {
+            continue;
+        };
+        // The object of the family has the listed keys only; others have keys that no family lists.
+        let unlisted = object != family;
+        keys.retain(|key, _| in_zis(family, &format!("{object}.{key}")).unwrap_or(unlisted));
     }
     body
 }
@@ -156,7 +141,8 @@ mod tests {
         json!({
             "type": kind, "id": "e1", "time": "2026-01-05T09:00:00Z", "account_id": 77,
             "subject": "zen:x:1", "zendesk_event_version": "2022-11-06",
-            "event": {"current": "OPEN", "previous": "NEW", "meta": {"actor_id": 5}},
+            "event": {"current": "OPEN", "previous": "NEW", "meta": {"actor_id": 5},
+                      "comment": {"id": "3", "body": "b", "html_body": "h"}},
             "detail": {"id": "7", "subject": "s", "status": "OPEN", "actor_id": "5", "tags": ["a"]},
         })
     }
@@ -185,11 +171,17 @@ mod tests {
     }
 
     #[test]
-    fn the_input_of_an_agent_event_is_the_event_webhook() {
+    fn families_that_zis_does_not_wrap_are_the_event_webhook() {
         let body = webhook("zen:event-type:agent.state_changed");
         let document = origin(&[]).document(&event(body.clone()));
         assert_eq!(document["input"], body);
         assert_eq!(document["account_id"], 77);
+        let mut user = webhook("zen:event-type:user.role_changed");
+        user["detail"] = json!({"id": "7", "role": "ADMIN", "phone": "1", "tags": ["a"]});
+        assert_eq!(
+            origin(&[]).document(&event(user))["input"]["user_event"]["user"],
+            json!({"id": 7, "role": "admin"})
+        );
         let body = webhook("zen:event-type:custom_object_record.created");
         assert_eq!(
             origin(&[]).document(&event(body))["input"]["detail"]["id"],
@@ -208,6 +200,7 @@ mod tests {
                 "input": {"ticket_event": {
                     "type": "Status Changed", "current": "open", "previous": "new",
                     "meta": {"occurred_at": "2026-01-05T09:00:00Z"},
+                    "comment": {"id": 3, "body": "b"},
                     "ticket": {"id": 7, "status": "open", "tags": ["a"]},
                 }},
             })
