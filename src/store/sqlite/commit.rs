@@ -224,7 +224,7 @@ impl WriteTransaction<'_> {
                 decision: LoopDecision::Admit,
             },
         };
-        let is_held = matches!(decision, LoopDecision::Hold { .. });
+        let is_held = matches!(decision, LoopDecision::Hold(_));
         // A held run joins no window.
         let debounce = debounce.filter(|_| !is_held);
         let window = match debounce {
@@ -233,14 +233,14 @@ impl WriteTransaction<'_> {
         };
         let suppressed = match &decision {
             LoopDecision::Suppress(state) => Some(state.clone()),
-            LoopDecision::Admit | LoopDecision::AdmitHighRate | LoopDecision::Hold { .. } => {
+            LoopDecision::Admit | LoopDecision::AdmitHighRate | LoopDecision::Hold(_) => {
                 self.suppressing_gate(queue, checks, (debounce, window.as_ref()), now)?
             }
         };
         let passed = suppressed.is_none();
         let state = match (suppressed, decision.clone()) {
             (Some(state), _) => state,
-            (None, LoopDecision::Hold { why }) => RunState::Held { why },
+            (None, LoopDecision::Hold(held)) => held,
             (
                 None,
                 LoopDecision::Admit | LoopDecision::AdmitHighRate | LoopDecision::Suppress(_),
@@ -274,15 +274,12 @@ impl WriteTransaction<'_> {
                 self.trace(counting, check, run, now)?;
             }
             match (&decision, loop_check) {
-                (LoopDecision::Hold { .. }, Some(check)) => {
+                (LoopDecision::Hold(_), Some(check)) => {
                     loops.held.push(run);
                     self.notify_about_held(queue, check, run, now)?;
                 }
                 (LoopDecision::AdmitHighRate, _) => loops.admitted.push(run),
-                (
-                    LoopDecision::Hold { .. } | LoopDecision::Admit | LoopDecision::Suppress(_),
-                    _,
-                ) => {}
+                (LoopDecision::Hold(_) | LoopDecision::Admit | LoopDecision::Suppress(_), _) => {}
             }
         }
         Ok(RunStatus {

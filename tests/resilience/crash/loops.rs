@@ -198,7 +198,7 @@ fn a_loop_without_an_actor_ends_at_the_rate() {
     happens(&daemon, &event(Format::Zis, "status", 7, PERSON));
     assert_eq!(desk.receiver.count(), 8);
     let why = said(&sandbox, &["why", "7"]);
-    assert!(why.contains("loop_guard: limit of 8 runs for support 7 within 1h reached, which may be a loop; possibly caused by run 8 (close-again) ← run 7"), "{why}");
+    assert!(why.contains("loop_guard  closed: limit of 8 runs for support 7 within 1h reached, which may be a loop; possibly caused by run 8 (close-again) ← run 7"), "{why}");
     assert_eq!(
         why.matches("← event ticket.StatusChanged").count(),
         9,
@@ -227,17 +227,16 @@ fn a_high_rate_of_a_rule_that_posts_elsewhere_drops_and_holds_nothing() {
     let desk = Desk::that(|_, _| ());
     let port = desk.receiver.port;
     let rules = format!(
-        "name: tell\nevent_source: shop\nevent_type: order\nflow:\n- http: {{ url: \"http://127.0.0.1:{port}/chat\", method: POST, json: {{ order: \"{{{{ order }}}}\" }} }}\n"
+        "name: tell\nevent_source: desk\nevent_type: order\nflow:\n- http: {{ url: \"http://127.0.0.1:{port}/chat\", method: POST, json: {{ order: \"{{{{ id }}}}\" }} }}\n"
     );
-    let sandbox = desk.sandbox(
-        &rules,
-        "loop_guard: { runs: 2, in: 1h }\nsources:\n  shop: { event_type: order, key: shop, id: order }\n",
-    );
+    let sandbox = desk::sandbox(&rules);
+    desk::configure(&sandbox, "loop_guard: { runs: 2, in: 1h }\n");
     let daemon = DaemonProcess::start(&sandbox);
+    // All orders have the key of their shop.
     for order in 0..60 {
         let mut connection = Connection::open(&daemon.address).unwrap();
-        let body = json!({"shop": "north", "order": order}).to_string();
-        let answer = connection.send("POST", "/events/shop", &body).unwrap();
+        let body = json!({"kind": "order", "ticket": "north", "id": order}).to_string();
+        let answer = connection.send("POST", "/events/desk", &body).unwrap();
         assert_eq!(answer.status(), 200);
     }
     daemon.wait_until_idle();

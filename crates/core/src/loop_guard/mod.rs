@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::event::Event;
 use crate::gate::{GateHistory, format_duration};
-use crate::run::RunId;
+use crate::run::{RunId, RunState};
 
 pub use crate::loop_guard::limits::LoopLimits;
 pub use crate::loop_guard::origin::ActorOrigin;
@@ -126,6 +126,32 @@ pub enum LoopConsequence {
     Hold,
     /// It starts, and is counted.
     Count,
+}
+
+/// The state of a run that the guard holds for this reason.
+pub fn held(why: &str) -> RunState {
+    RunState::Held {
+        why: format!("{GATE}: {why}; `flowtrigger runs retry` continues it"),
+    }
+}
+
+/// The reason of a run that the guard suppressed or holds; `None` for any other.
+pub fn stopped(state: &RunState) -> Option<&str> {
+    match state {
+        RunState::Suppressed { gate, why } if gate == GATE => Some(why),
+        RunState::Held { why } => why.strip_prefix(GATE)?.strip_prefix(": "),
+        RunState::Suppressed { .. }
+        | RunState::Queued
+        | RunState::Debouncing { .. }
+        | RunState::Running
+        | RunState::Retrying { .. }
+        | RunState::Waiting { .. }
+        | RunState::Done
+        | RunState::Skipped { .. }
+        | RunState::Shadow
+        | RunState::Dead { .. }
+        | RunState::Cancelled => None,
+    }
 }
 
 /// A run in a chain, which lists the latest run first.

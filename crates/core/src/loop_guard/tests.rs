@@ -157,3 +157,15 @@ fn an_event_without_a_key_is_never_suppressed() {
         assert_eq!(ask.decide(&after(50)), None);
     }
 }
+
+#[test]
+fn a_held_run_is_recognised_by_its_reason() {
+    let state = held("limit of 20 runs reached");
+    let why = stopped(&state).expect("stopped by the guard");
+    assert!(why.starts_with("limit of 20 runs reached; "), "{why}");
+    let other = RunState::Held {
+        why: "a command was interrupted".into(),
+    };
+    assert_eq!(stopped(&other), None);
+    assert_eq!(stopped(&RunState::Done), None);
+}

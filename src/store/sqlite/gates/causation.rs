@@ -11,7 +11,7 @@ use crate::store::sqlite::codec::{self, micros};
 use crate::store::sqlite::transaction::WriteTransaction;
 use flowtrigger_core::loop_guard::{
     Causation, CauseQuery, CausingRun, GATE, LINKS, LoopCheck, LoopConsequence, LoopGuard,
-    LoopHistory,
+    LoopHistory, held,
 };
 use flowtrigger_core::run::{RunId, RunState};
 
@@ -28,9 +28,7 @@ pub enum LoopDecision {
     Admit,
     /// Admitted at a high rate.
     AdmitHighRate,
-    Hold {
-        why: String,
-    },
+    Hold(RunState),
     Suppress(RunState),
 }
 
@@ -161,9 +159,7 @@ impl WriteTransaction<'_> {
                 gate: GATE.to_owned(),
                 why,
             }),
-            LoopConsequence::Hold => LoopDecision::Hold {
-                why: format!("{GATE}: {why}; `flowtrigger runs retry` continues it"),
-            },
+            LoopConsequence::Hold => LoopDecision::Hold(held(&why)),
             LoopConsequence::Count => LoopDecision::AdmitHighRate,
         };
         Ok(LoopOutcome { lineage, decision })

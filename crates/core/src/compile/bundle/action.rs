@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::bundle::Bundle;
 use crate::bundle::http::{HttpAction, NameValue, TemplatedValue};
 use crate::compile::bundle::check::path_reads::of_action;
-use crate::compile::bundle::token::{RequestTokens, TokenPlace, UsedToken};
+use crate::compile::bundle::token::{RequestTokens, TokenPosition, UsedToken};
 use crate::compile::bundle::url;
 use crate::compile::compiler::Compiler;
 use crate::compile::flow::http::{inherit, reserved_header};
@@ -45,7 +45,7 @@ pub fn lower(
     let method = lower_method(action, cx.diagnostics());
     let mut pairs: Vec<NameValue> = action.headers.clone();
     let place = token.as_ref().map(|token| token.place);
-    if place == Some(TokenPlace::BearerHeader) {
+    if place == Some(TokenPosition::BearerHeader) {
         pairs.retain(|header| !tokens.is_bearer_header(header));
     }
     let headers = lower_headers(&pairs, cx.diagnostics());
@@ -61,7 +61,7 @@ pub fn lower(
     }
     let auth = match place {
         // The request has the token where the bundle puts it.
-        Some(TokenPlace::Elsewhere) if named.is_none() => None,
+        Some(TokenPosition::Elsewhere) if named.is_none() => None,
         Some(_) | None => connection.and_then(|connection| connection.auth.clone()),
     };
     let http = HttpTemplate {

@@ -81,11 +81,11 @@ pub struct RequestTokens<'b> {
 pub struct UsedToken<'c> {
     pub connection: &'c Connection,
     pub bearer: Template,
-    pub place: TokenPlace,
+    pub place: TokenPosition,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenPlace {
+pub enum TokenPosition {
     /// `Authorization: Bearer TOKEN`, which the connection adds by itself.
     BearerHeader,
     Elsewhere,
@@ -140,8 +140,8 @@ impl<'b> RequestTokens<'b> {
             .filter(|read| self.connection(&read.path).is_some());
         let in_header = headers.iter().any(|header| self.is_bearer_header(header));
         let place = match tokens.count() == 1 && in_header {
-            true => TokenPlace::BearerHeader,
-            false => TokenPlace::Elsewhere,
+            true => TokenPosition::BearerHeader,
+            false => TokenPosition::Elsewhere,
         };
         Some(Some(UsedToken {
             connection,

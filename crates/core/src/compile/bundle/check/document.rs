@@ -43,7 +43,7 @@ impl DocumentCheck<'_, '_> {
         let written = written_keys(&before);
         for state in &definition.states {
             if let Some(documents) = before.get(state.name.text.as_str()) {
-                let place = StatePlace {
+                let place = StateContext {
                     state,
                     definition,
                     start,
@@ -57,7 +57,7 @@ impl DocumentCheck<'_, '_> {
         }
     }
 
-    fn state(&mut self, place: &StatePlace<'_>, documents: &PossibleDocuments) {
+    fn state(&mut self, place: &StateContext<'_>, documents: &PossibleDocuments) {
         let state = place.state;
         let inputs = match state.input.as_ref().and_then(|input| input.path.as_ref()) {
             None => documents.0.clone(),
@@ -110,7 +110,13 @@ impl DocumentCheck<'_, '_> {
         }
     }
 
-    fn read(&mut self, read: &PathRead, inputs: &[Shape], base: &[String], place: &StatePlace<'_>) {
+    fn read(
+        &mut self,
+        read: &PathRead,
+        inputs: &[Shape],
+        base: &[String],
+        place: &StateContext<'_>,
+    ) {
         // An invalid path is reported when it is lowered.
         let Ok(Path {
             route: PathKind::Plain { keys, .. },
@@ -161,7 +167,7 @@ impl DocumentCheck<'_, '_> {
         never_written::report(&absent, place, inputs, self.names.diagnostics);
     }
 
-    fn warn_about_replaced(&mut self, read: &PathRead, place: &StatePlace<'_>) {
+    fn warn_about_replaced(&mut self, read: &PathRead, place: &StateContext<'_>) {
         let (message, help) = match place.start {
             InitialDocument::Item => (
                 format!(
@@ -202,7 +208,7 @@ impl DocumentCheck<'_, '_> {
 }
 
 /// A state with what its messages need.
-pub struct StatePlace<'s> {
+pub struct StateContext<'s> {
     pub state: &'s BundleState,
     pub definition: &'s Definition,
     pub start: InitialDocument,
@@ -217,7 +223,7 @@ fn takes_tokens(state: &BundleState, bundle: &Bundle) -> bool {
 }
 
 /// Whether the state sees the whole document.
-fn sees_whole_document(place: &StatePlace<'_>) -> bool {
+fn sees_whole_document(place: &StateContext<'_>) -> bool {
     let path = place
         .state
         .input

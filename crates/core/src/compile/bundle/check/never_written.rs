@@ -1,6 +1,6 @@
 //! Reports paths that no state writes before they are read.
 
-use crate::compile::bundle::check::document::StatePlace;
+use crate::compile::bundle::check::document::StateContext;
 use crate::compile::bundle::check::path_reads::PathRead;
 use crate::compile::bundle::check::shape::{DOCUMENT_KEYS, Presence, Shape};
 use crate::diagnostic::{Code, Diagnostics, Report};
@@ -19,7 +19,7 @@ pub struct AbsentPath<'a> {
 
 pub fn report(
     absent: &AbsentPath<'_>,
-    place: &StatePlace<'_>,
+    place: &StateContext<'_>,
     inputs: &[Shape],
     diagnostics: &mut Diagnostics,
 ) {
@@ -39,7 +39,7 @@ pub fn report(
     }
 }
 
-fn top_level_help(absent: &AbsentPath<'_>, place: &StatePlace<'_>) -> String {
+fn top_level_help(absent: &AbsentPath<'_>, place: &StateContext<'_>) -> String {
     let path = absent.read.path.as_str();
     let first = absent.keys[0].name.as_str();
     let written = place.written.iter().map(String::as_str);
@@ -61,7 +61,7 @@ fn top_level_help(absent: &AbsentPath<'_>, place: &StatePlace<'_>) -> String {
 }
 
 /// Whether a state of the flow passes on a part of its document.
-fn narrows(place: &StatePlace<'_>) -> bool {
+fn narrows(place: &StateContext<'_>) -> bool {
     let mut states = place.definition.states.iter();
     states.any(|state| state.output.is_some())
 }
