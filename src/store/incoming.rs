@@ -13,7 +13,7 @@ use flowtrigger_core::gate::GateCheck;
 use flowtrigger_core::gate::debounce::DebounceCheck;
 use flowtrigger_core::loop_guard::LoopCheck;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::RunState;
+use flowtrigger_core::run::{RunId, RunState};
 
 /// An event with the runs that are planned for it.
 #[derive(Debug, Clone)]
@@ -71,6 +71,16 @@ pub struct Committed {
     /// The event was known: `runs` are its earlier runs.
     pub redelivered: bool,
     pub runs: Vec<RunStatus>,
+    pub loops: LoopFindings,
+}
+
+/// The runs of an event at which the loop guard found a high rate.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoopFindings {
+    /// Held until an operator decides.
+    pub held: Vec<RunId>,
+    /// Started, because the rule does not write to the system that sent the event.
+    pub admitted: Vec<RunId>,
 }
 
 /// An event that matched no rule.

@@ -23,7 +23,9 @@ use record::{flow, on_dead_run};
 
 pub use error::{RowError, StoreError};
 pub use history::History;
-pub use incoming::{ArrivalKind, Committed, IncomingEvent, PlannedRun, UnmatchedEvent};
+pub use incoming::{
+    ArrivalKind, Committed, IncomingEvent, LoopFindings, PlannedRun, UnmatchedEvent,
+};
 pub use integration_settings::SettingsError;
 pub use record::{ClaimedRun, RunRecord, RunStatus};
 pub use revision::{Revision, RevisionId, StoreSettings};
@@ -125,6 +127,12 @@ pub trait Store: Send + Sync + 'static {
         &self,
         revision: Revision,
     ) -> impl Future<Output = Result<RevisionId, StoreError>> + Send;
+
+    /// The scopes in which an integration has settings.
+    fn integration_scopes(
+        &self,
+        integration: &str,
+    ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
 
     /// The settings of an integration in a scope; `None` if there are none.
     fn integration_settings(

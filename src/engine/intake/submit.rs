@@ -120,6 +120,9 @@ impl<S: Store, P: Perform> Engine<S, P> {
             for (gate, _, _) in submitted.suppressed() {
                 self.shared.metrics.count_suppressed(gate);
             }
+            self.shared
+                .metrics
+                .count_high_rate(&submitted.committed.loops);
             if outcome == EventOutcome::Unmatched {
                 let event = matched.event.into();
                 self.shared
@@ -275,6 +278,11 @@ impl SubmittedEvent {
                 run = run.id.0,
                 rule, event, gate, why, "run suppressed by loop guard"
             );
+        }
+        let held = |run: &&RunStatus| self.committed.loops.held.contains(&run.id);
+        for run in self.committed.runs.iter().filter(held) {
+            let (rule, why) = (&*run.rule, run.state.why());
+            warn!(run = run.id.0, rule, event, why, "run held by loop guard");
         }
         log_warnings(event, &self.event.warnings);
     }

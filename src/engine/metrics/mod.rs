@@ -16,7 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{LoopFindings, SqliteStore, Store, StoreError};
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::{Attempt, STATES};
 use store::StoreCollector;
@@ -28,6 +28,7 @@ pub struct Metrics {
     rejected: Family<RejectedLabels, Counter>,
     runs: Family<StateLabels, Gauge<i64, AtomicI64>>,
     suppressed: Family<GateLabels, Counter>,
+    high_rate: Family<HighRateLabels, Counter>,
     oldest: Gauge<f64, AtomicU64>,
     attempts: Family<AttemptLabels, Counter>,
     attempt_seconds: Family<KindLabels, Histogram, fn() -> Histogram>,
@@ -55,6 +56,11 @@ struct StateLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct GateLabels {
     gate: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HighRateLabels {
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -99,6 +105,7 @@ impl Default for Metrics {
             rejected: Family::default(),
             runs: Family::default(),
             suppressed: Family::default(),
+            high_rate: Family::default(),
             oldest: Gauge::default(),
             attempts: Family::default(),
             attempt_seconds: Family::new_with_constructor(attempt_buckets),
@@ -138,6 +145,11 @@ impl Metrics {
             name("suppressed"),
             "Runs that a gate suppressed, by gate",
             self.suppressed.clone(),
+        );
+        registry.register(
+            name("loop_guard_high_rate"),
+            "Runs at a rate that may be a loop, by outcome",
+            self.high_rate.clone(),
         );
         registry.register_with_unit(
             name("oldest_queued_age"),
@@ -206,6 +218,18 @@ impl Metrics {
         self.suppressed.get_or_create(&GateLabels { gate }).inc();
     }
 
+    /// Counts the runs at which the loop guard found a high rate.
+    pub fn count_high_rate(&self, found: &LoopFindings) {
+        for (outcome, runs) in [("held", &found.held), ("admitted", &found.admitted)] {
+            let count = u64::try_from(runs.len()).unwrap_or(u64::MAX);
+            if count > 0 {
+                self.high_rate
+                    .get_or_create(&HighRateLabels { outcome })
+                    .inc_by(count);
+            }
+        }
+    }
+
     pub fn observe_commit(&self, took: Duration) {
         self.commit_seconds.observe(took.as_secs_f64());
     }
@@ -258,6 +282,7 @@ pub(super) async fn oldest_queued<S: Store>(
 mod tests {
     use super::*;
     use crate::store::StoreSettings;
+    use flowtrigger_core::run::RunId;
 
     #[tokio::test]
     async fn names_have_their_endings_and_every_state_its_gauge() {
@@ -267,6 +292,10 @@ mod tests {
         metrics.observe_commit(Duration::from_millis(3));
         metrics.count_reload("ok");
         metrics.count_suppressed("loop_guard");
+        metrics.count_high_rate(&LoopFindings {
+            held: vec![RunId(1), RunId(2)],
+            admitted: Vec::new(),
+        });
         let store = SqliteStore::in_memory(StoreSettings::in_memory()).unwrap();
         let text = metrics.text(&store, Timestamp::UNIX_EPOCH).await.unwrap();
         for line in [
@@ -275,6 +304,7 @@ mod tests {
             "flowtrigger_runs{state=\"queued\"} 0",
             "flowtrigger_runs{state=\"suppressed\"} 0",
             "flowtrigger_suppressed_total{gate=\"loop_guard\"} 1",
+            "flowtrigger_loop_guard_high_rate_total{outcome=\"held\"} 2",
             "flowtrigger_oldest_queued_age_seconds 0.0",
             "flowtrigger_commit_duration_seconds_count 1",
             "flowtrigger_reloads_total{result=\"ok\"} 1",

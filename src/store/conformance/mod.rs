@@ -140,6 +140,10 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     loops::without_an_actor_the_rate_of_the_rule_decides(open()).await;
     loops::a_replay_starts_a_new_chain_and_counts_in_no_rate(open()).await;
     loops::the_guard_moves_with_the_clock(open()).await;
+    loops::events_of_one_update_are_no_loop(open()).await;
+    loops::parts_of_a_ticket_are_counted_apart(open()).await;
+    loops::a_rule_that_writes_elsewhere_is_never_stopped_by_its_rate(open()).await;
+    loops::held_runs_give_one_notice(open()).await;
     commands::a_retried_run_is_last_in_its_lane(open()).await;
     commands::a_cancelled_run_releases_its_lane(open()).await;
     commands::a_replay_is_a_new_run_of_a_new_generation(open()).await;

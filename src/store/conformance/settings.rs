@@ -40,6 +40,9 @@ pub async fn a_patch_sets_the_keys_that_it_names<S: Store>(store: S) {
         (nothing, read("sync", "eu").await),
         (json!({}), Some(json!({})))
     );
+    let scopes = store.integration_scopes("sync").await.unwrap();
+    assert_eq!(scopes, ["eu", "us"]);
+    assert_eq!(store.integration_scopes("other").await.unwrap(), [""; 0]);
 }
 
 pub async fn settings_stay_small<S: Store>(store: S) {

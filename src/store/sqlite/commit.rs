@@ -9,10 +9,12 @@ use rusqlite::{OptionalExtension, params};
 use super::codec::event::encode_event;
 use super::codec::gate_checks::encode_checks;
 use super::codec::micros;
-use super::gates::causation::encode_actors;
+use super::gates::causation::{LoopDecision, LoopOutcome, encode_actors};
 use super::gates::window::{OpenWindow, WindowMember};
 use super::transaction::WriteTransaction;
-use crate::store::{ArrivalKind, Committed, IncomingEvent, PlannedRun, RunStatus, StoreError};
+use crate::store::{
+    ArrivalKind, Committed, IncomingEvent, LoopFindings, PlannedRun, RunStatus, StoreError,
+};
 use flowtrigger_core::event::json::size::JsonSize;
 use flowtrigger_core::gate::debounce::DebounceCheck;
 use flowtrigger_core::loop_guard::Causation;
@@ -146,8 +148,9 @@ impl WriteTransaction<'_> {
             (None, ArrivalKind::Replay) => (self.write_event(encoded)?, 1),
         };
         let mut runs = Vec::with_capacity(incoming.planned.len());
+        let mut loops = LoopFindings::default();
         for planned in &incoming.planned {
-            runs.push(self.plan(planned, incoming, event, generation)?);
+            runs.push(self.plan(planned, incoming, (event, generation), &mut loops)?);
         }
         if runs.iter().all(|run| run.state.is_redactable()) {
             self.redact_event(event)?;
@@ -155,6 +158,7 @@ impl WriteTransaction<'_> {
         Ok(Committed {
             redelivered: false,
             runs,
+            loops,
         })
     }
 
@@ -167,6 +171,7 @@ impl WriteTransaction<'_> {
         Ok(Committed {
             redelivered: true,
             runs: self.statuses_of(event)?,
+            loops: LoopFindings::default(),
         })
     }
 
@@ -207,8 +212,8 @@ impl WriteTransaction<'_> {
         &mut self,
         planned: &PlannedRun,
         incoming: &IncomingEvent,
-        event: i64,
-        generation: u32,
+        (event, generation): (i64, u32),
+        loops: &mut LoopFindings,
     ) -> Result<RunStatus, StoreError> {
         let now = incoming.received;
         let queue = self.queue(&planned.rule.name)?;
@@ -222,21 +227,35 @@ impl WriteTransaction<'_> {
             ),
             ArrivalKind::Replay => (&[][..], None, None),
         };
-        let (lineage, looping) = match loop_check {
+        let LoopOutcome { lineage, decision } = match loop_check {
             Some(check) => self.check_loop(queue, check, now)?,
-            None => (Causation::default(), None),
+            None => LoopOutcome {
+                lineage: Causation::default(),
+                decision: LoopDecision::Admit,
+            },
         };
+        let is_held = matches!(decision, LoopDecision::Hold(_));
+        // A held run joins no window.
+        let debounce = debounce.filter(|_| !is_held);
         let window = match debounce {
             Some(debounce) => self.window(queue, debounce.value, now)?,
             None => None,
         };
-        let suppressed = match looping {
-            Some(state) => Some(state),
-            None => self.suppressing_gate(queue, checks, (debounce, window.as_ref()), now)?,
+        let suppressed = match &decision {
+            LoopDecision::Suppress(state) => Some(state.clone()),
+            LoopDecision::Admit | LoopDecision::AdmitHighRate | LoopDecision::Hold(_) => {
+                self.suppressing_gate(queue, checks, (debounce, window.as_ref()), now)?
+            }
         };
         let passed = suppressed.is_none();
-        let first = || self.first_state(planned, (debounce, window.as_ref()), queue, now);
-        let state = suppressed.unwrap_or_else(first);
+        let state = match (suppressed, decision.clone()) {
+            (Some(state), _) => state,
+            (None, LoopDecision::Hold(held)) => held,
+            (
+                None,
+                LoopDecision::Admit | LoopDecision::AdmitHighRate | LoopDecision::Suppress(_),
+            ) => self.first_state(planned, (debounce, window.as_ref()), queue, now),
+        };
         let guard = planned.loop_ask.as_ref().map(|check| &check.guard);
         let run = self.write_run(&NewRun {
             event,
@@ -261,7 +280,16 @@ impl WriteTransaction<'_> {
         if passed {
             self.admit(queue, checks, run, now)?;
             if let Some(check) = &planned.loop_ask {
-                self.trace(loop_check.map(|_| queue), check, run, now)?;
+                let counting = loop_check.filter(|_| !is_held).map(|_| queue);
+                self.trace(counting, check, run, now)?;
+            }
+            match (&decision, loop_check) {
+                (LoopDecision::Hold(_), Some(check)) => {
+                    loops.held.push(run);
+                    self.notify_about_held(queue, check, run, now)?;
+                }
+                (LoopDecision::AdmitHighRate, _) => loops.admitted.push(run),
+                (LoopDecision::Hold(_) | LoopDecision::Admit | LoopDecision::Suppress(_), _) => {}
             }
         }
         Ok(RunStatus {

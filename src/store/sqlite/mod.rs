@@ -240,6 +240,14 @@ impl Store for SqliteStore {
         self.writer.submit(Durability::Synced, set).await
     }
 
+    async fn integration_scopes(&self, integration: &str) -> Result<Vec<String>, StoreError> {
+        let integration = integration.to_owned();
+        let read = move |transaction: &mut WriteTransaction<'_>| {
+            transaction.integration_scopes(&integration)
+        };
+        self.writer.submit(Durability::Buffered, read).await
+    }
+
     async fn integration_settings(
         &self,
         integration: &str,

@@ -156,6 +156,10 @@ impl Store for Durable {
         Ok(RevisionId(revisions.len() as u64))
     }
 
+    async fn integration_scopes(&self, integration: &str) -> Result<Vec<String>, StoreError> {
+        self.0.store.integration_scopes(integration).await
+    }
+
     async fn integration_settings(
         &self,
         integration: &str,

@@ -309,6 +309,10 @@ impl Store for Broken {
         Ok(RevisionId::default())
     }
 
+    async fn integration_scopes(&self, _: &str) -> Result<Vec<String>, StoreError> {
+        Err(self.0.clone())
+    }
+
     async fn integration_settings(&self, _: &str, _: &str) -> Result<Option<Value>, StoreError> {
         Err(self.0.clone())
     }

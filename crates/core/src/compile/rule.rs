@@ -154,7 +154,8 @@ fn lower_rule(node: &Node, version: RuleVersion, cx: &mut Compiler<'_>) -> Optio
         None => Some(cx.cache.default_on_dead.clone()),
     };
     let on_dead_flow = on_dead.as_ref().and_then(Option::as_deref);
-    let guard = write_targets::guard(flow.as_ref(), on_dead_flow, cx);
+    let sender = source.as_deref().unwrap_or_default();
+    let guard = write_targets::guard(sender, flow.as_ref(), on_dead_flow, cx);
     let has_tests = check_tests(node, cx.diagnostics());
     if let Some(description) = node.get("description") {
         cx.text(description, "description");

@@ -17,7 +17,7 @@ pub const LOOP_GUARD: Vocabulary = Vocabulary {
         "depth" depth =>
             "How many events in a row may be caused by flowtrigger's own actions (their actor is the `actor_id` of a connection). Default: 5.";
         "runs" runs =>
-            "How many runs one rule may have for one ticket within the time `in`, if its events name no actor. Default: 20.";
+            "How many runs one rule may have for one ticket within the time `in`, if its events name no actor and it writes to the system that sent them. More are held. Default: 20.";
         "in" duration =>
             "The period for `runs`, and the maximum age of a run that can be the cause of an event. Default: 10m.";
     },

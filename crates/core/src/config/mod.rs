@@ -34,6 +34,7 @@ use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::EventType;
 use crate::event::format::custom::CustomFormat;
 use crate::fingerprint::{Fingerprint, fingerprint};
+use crate::flow::bundle_document::SourceAccount;
 use crate::language::event_fields::EventFields;
 use crate::language::resolver::NameResolver;
 use crate::loop_guard::limits::LoopLimits;
@@ -135,6 +136,11 @@ impl Config {
             .find(|description| description.source == source)
     }
 
+    /// Returns the accounts of the sources.
+    pub fn accounts(&self) -> impl Iterator<Item = SourceAccount> {
+        self.sources.values().map(EventSource::account)
+    }
+
     /// Returns a resolver for the event types and variables of this configuration.
     pub fn name_resolver<'a>(
         &'a self,
@@ -222,6 +228,7 @@ pub fn parse(
     }
     environment::overlay(environment, &mut config, start, diagnostics);
     integrations::check(&config, diagnostics);
+    source::check_connections(&config, diagnostics);
     config.whole = diagnostics.errors() == before;
     config
 }

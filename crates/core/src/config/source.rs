@@ -2,15 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
+
+use crate::config::Config;
 use crate::config::custom_source;
+use crate::config::integrations::ConnectionRef;
 use crate::config::verification;
 use crate::config::verification::Verification;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, anything, text, words};
-use crate::document::{Entry, Node};
+use crate::document::{Entry, Node, Yaml};
 use crate::event::format::DECODERS;
 use crate::event::format::custom::CustomFormat;
+use crate::flow::bundle_document::SourceAccount;
 
 /// One source, built in or custom.
 #[derive(Debug, Clone)]
@@ -22,6 +27,11 @@ pub struct EventSource {
     pub reads: SourceFormat,
     /// `None` accepts every sender.
     pub verification: Option<Verification>,
+    /// The Zendesk account of its events, as far as it is configured.
+    pub account_id: Option<u64>,
+    pub subdomain: Option<String>,
+    /// The connection to the system that sends the events.
+    pub connection: Option<ConnectionRef>,
 }
 
 /// How the events of a source are read.
@@ -49,8 +59,18 @@ pub const SOURCE: Vocabulary = Vocabulary {
         "time" text => "The path of the event's time.";
         "time_zone" text =>
             "The IANA name of the zone of times without one, such as `Europe/Berlin`. Default: UTC.";
+        "account_id" account_id =>
+            "The id of the Zendesk account whose events it receives: `$.account_id` in ZIS bundles, if the event has none.";
+        "subdomain" text =>
+            "The subdomain of that account: `$.subdomain` in ZIS bundles, if the event has none.";
+        "connection" text =>
+            "The connection to the system that sends the events, by which the loop guard recognises rules that write back to it. Default: the connection of the same name.";
     },
 };
+
+fn account_id() -> Value {
+    json!({"type": "integer", "minimum": 1})
+}
 
 impl EventSource {
     /// The `event_source` of its events.
@@ -80,6 +100,18 @@ impl EventSource {
             path: format!("/events/{name}"),
             reads,
             verification: None,
+            account_id: None,
+            subdomain: None,
+            connection: None,
+        }
+    }
+
+    /// The account of its events, for bundles.
+    pub fn account(&self) -> SourceAccount {
+        SourceAccount {
+            source: self.source().to_owned(),
+            id: self.account_id,
+            subdomain: self.subdomain.clone(),
         }
     }
 }
@@ -102,7 +134,56 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<EventSource
         source.path = path?;
     }
     source.verification = verification?;
+    if let Some(node) = node.get("account_id") {
+        source.account_id = Some(lower_account_id(node, diagnostics)?);
+    }
+    if let Some(node) = node.get("subdomain") {
+        source.subdomain = Some(lower_subdomain(node, diagnostics)?);
+    }
+    if let Some(node) = node.get("connection") {
+        let name = diagnostics.text(node, "connection")?;
+        source.connection = Some(ConnectionRef { name, at: node.at });
+    }
     Some(source)
+}
+
+fn lower_account_id(node: &Node, diagnostics: &mut Diagnostics) -> Option<u64> {
+    let id = match &node.value {
+        Yaml::Number(number) => number.as_u64().filter(|id| *id > 0),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => None,
+    };
+    if id.is_none() {
+        diagnostics.wrong_type(node, "account_id", "the number of the account");
+    }
+    id
+}
+
+fn lower_subdomain(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let text = diagnostics.text(node, "subdomain")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if !text.is_empty() && text.chars().all(plain) {
+        return Some(text);
+    }
+    let host = text.trim_start_matches("https://");
+    let name = host.split(['.', '/']).next().unwrap_or_default();
+    let help = match name.is_empty() || !name.chars().all(plain) {
+        true => "write the part before `.zendesk.com`".to_owned(),
+        false => format!("write the part before `.zendesk.com`: `{name}`"),
+    };
+    let message = format!("`{text}` is not a subdomain");
+    diagnostics.error(Code::InvalidValue, node.at, message, &help);
+    None
+}
+
+/// Reports connections that are not defined.
+pub fn check_connections(config: &Config, diagnostics: &mut Diagnostics) {
+    let named = config
+        .sources
+        .values()
+        .filter_map(|s| s.connection.as_ref());
+    for named in named.filter(|named| !config.connections.contains_key(&named.name)) {
+        named.report_unknown(config, diagnostics);
+    }
 }
 
 fn lower_format(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SourceFormat> {

@@ -147,10 +147,11 @@ impl<'a> RunInput<'a> {
             error: Cow::Borrowed(self.error),
             steps: Value::Object(Map::new()),
             locals: self.locals.clone(),
-            document: match flow.is_from_bundle() {
-                true => self.event.document(),
-                false => Value::Null,
+            document: match &flow.bundle {
+                Some(origin) => origin.document(self.event),
+                None => Value::Null,
             },
+            now: None,
             unknown: Vec::new(),
         }
     }

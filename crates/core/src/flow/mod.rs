@@ -1,6 +1,7 @@
 //! Flows: their steps, control flow and data.
 //! `decide` computes what a run does next; the engine executes it.
 
+pub mod bundle_document;
 pub mod call;
 pub mod confinement;
 pub mod control;

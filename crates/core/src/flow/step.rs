@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Span;
+use crate::flow::bundle_document::BundleOrigin;
 use crate::flow::call::{
     Call, CallRendering, CallTemplate, ExecTemplate, HttpTemplate, KeepOutput,
 };
@@ -22,6 +23,10 @@ pub struct Flow {
     pub steps: Vec<Step>,
     /// Runs after the failure of a step without its own `catch`; the failed flow does not continue.
     pub catch: Option<Box<Flow>>,
+    /// The bundle that it comes from. `None` for flows of rules.
+    pub bundle: Option<Arc<BundleOrigin>>,
+    /// How long a run of it may take, waits included. `None` has only the limit of every run.
+    pub time_limit: Option<Duration>,
 }
 
 #[derive(Debug, Clone)]
@@ -65,12 +70,15 @@ impl Flow {
         for (step, next) in steps.iter_mut().zip(1..) {
             step.next = (next < count).then_some(next);
         }
-        Self { steps, catch: None }
+        Self {
+            steps,
+            ..Self::default()
+        }
     }
 
     /// Whether it comes from a bundle and so has a document.
     pub fn is_from_bundle(&self) -> bool {
-        self.steps.iter().any(|step| step.data.is_some())
+        self.bundle.is_some()
     }
 
     /// All steps in it and in nested flows, each before the steps nested in it.

@@ -174,6 +174,12 @@ impl EventFields {
         }
     }
 
+    /// Returns whether all events are known and of this source.
+    pub fn is_of(&self, source: &str) -> bool {
+        let types = self.types();
+        !types.is_empty() && types.iter().all(|known| known.source == source)
+    }
+
     /// Returns the keys of the ZIS envelope under which these types have their bodies; empty if the types
     /// are not known.
     pub fn body_keys(&self) -> Vec<&'static str> {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::event::Event;
 use crate::loop_guard::origin::ActorOrigin;
-use crate::loop_guard::{Causation, CausingRun, LoopCheck, LoopGuard, LoopHistory};
+use crate::loop_guard::{
+    Causation, CausingRun, LoopCheck, LoopConsequence, LoopGuard, LoopHistory, WriteTarget,
+};
 use crate::matching::gate_status::GateState;
 use crate::rule::Rule;
 
@@ -15,7 +17,9 @@ pub struct LoopGuardStatus {
     pub origin: ActorOrigin,
     /// The source and the key of the event.
     pub about: Option<String>,
-    /// Whether runs are counted.
+    /// What the rate counts for: the same, or a part of it.
+    pub counted: Option<String>,
+    /// Whether the rate of runs is limited.
     pub counts: bool,
     /// None if it depends on earlier runs, which were not looked up.
     pub lineage: Option<Causation>,
@@ -36,12 +40,13 @@ pub fn loop_guard_status(
         false => consult(&ask),
     };
     Some(LoopGuardStatus {
-        counts: ask.rate(now).is_some(),
+        counts: ask.rate(now).is_some() && ask.guard.writes_to == WriteTarget::Sender,
         lineage: facts.as_ref().map(|(facts, _)| ask.lineage(facts)),
         state: state(&ask, facts),
         guard: ask.guard,
         origin: ask.origin,
         about: ask.about,
+        counted: ask.counted,
     })
 }
 
@@ -53,11 +58,16 @@ fn state(ask: &LoopCheck, facts: Option<(LoopHistory, Vec<CausingRun>)>) -> Gate
     let Some((facts, chain)) = facts else {
         return GateState::NotConsulted;
     };
-    match ask.decide(&facts) {
-        None => GateState::Open,
-        Some(tripped) => GateState::Closed {
-            why: ask.why(tripped, &facts, &chain),
+    let Some(tripped) = ask.decide(&facts) else {
+        return GateState::Open;
+    };
+    let why = ask.why(tripped, &facts, &chain);
+    match ask.consequence(tripped) {
+        LoopConsequence::Suppress => GateState::Closed { why },
+        LoopConsequence::Hold => GateState::Closed {
+            why: format!("{why}; the run is held"),
         },
+        LoopConsequence::Count => GateState::Open,
     }
 }
 
@@ -76,7 +86,7 @@ impl LoopGuardStatus {
             ActorOrigin::Other { actor } => depth(&format!("actor {actor} is not one of ours")),
             ActorOrigin::Unknown => "the event names no actor".to_owned(),
         };
-        if let Some(about) = self.about.as_ref().filter(|_| self.counts) {
+        if let Some(about) = self.counted.as_ref().filter(|_| self.counts) {
             let (runs, within) = (
                 self.guard.most_runs(),
                 crate::gate::format_duration(limits.within),

@@ -117,12 +117,7 @@ fn found<'v>(body: &'v Value, field: &[PathSegment]) -> Option<&'v Value> {
 fn built_in(format: &str) -> (Fields, Fields) {
     let (mut times, mut keys) = (Fields::new(), Fields::new());
     for decoder in DECODERS.iter().filter(|decoder| decoder.format == format) {
-        times.extend(
-            decoder
-                .time
-                .iter()
-                .flat_map(|path| in_body(decoder, path)),
-        );
+        times.extend(decoder.time.iter().flat_map(|path| in_body(decoder, path)));
         keys.extend(decoder.key.iter().flat_map(|path| in_body(decoder, path)));
     }
     (times, keys)

@@ -11,7 +11,7 @@ use crate::store::history::{
 };
 use crate::store::sqlite::codec::{self, time};
 use crate::store::sqlite::transaction::config_source;
-use flowtrigger_core::loop_guard::GATE;
+use flowtrigger_core::loop_guard::stopped;
 use flowtrigger_core::run::{LogEntry, RunId};
 
 /// Runs of a chain that are read.
@@ -65,9 +65,9 @@ impl SqliteHistory {
     }
 
     fn chain_of(&self, run: &RunRow) -> Result<Vec<RunRow>, HistoryError> {
-        match run.state.gate() {
-            Some(GATE) => self.causes(run.lineage, MAX_CHAIN_ROWS),
-            Some(_) | None => Ok(Vec::new()),
+        match stopped(&run.state) {
+            Some(_) => self.causes(run.lineage, MAX_CHAIN_ROWS),
+            None => Ok(Vec::new()),
         }
     }
 
@@ -85,7 +85,8 @@ impl SqliteHistory {
     }
 
     fn admissions(&self, run: RunId) -> Result<Vec<GateAdmission>, HistoryError> {
-        let sql = "SELECT gate, value, at, until FROM gate_admissions WHERE run = ?1 ORDER BY gate LIMIT 100";
+        let sql = "SELECT gate, value, at, until FROM gate_admissions
+            WHERE run = ?1 AND gate NOT IN ('loop_update', 'loop_notice') ORDER BY gate LIMIT 100";
         self.rows(sql, [row(run)], |row| {
             Ok(GateAdmission {
                 gate: row.get(0)?,

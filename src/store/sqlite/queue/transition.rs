@@ -102,8 +102,8 @@ impl WriteTransaction<'_> {
         self.redact_after(run, to)
     }
 
-    /// Queues the `on_dead` run of a dead run if its rule has that flow.
-    fn queue_on_dead(&mut self, run: RunId, now: Timestamp) -> Result<(), StoreError> {
+    /// Queues the `on_dead` run of a dead run, or of one that the loop guard holds, if its rule has that flow.
+    pub fn queue_on_dead(&mut self, run: RunId, now: Timestamp) -> Result<(), StoreError> {
         let Some(on_dead) = self.record(run)?.as_ref().and_then(on_dead_run) else {
             return Ok(());
         };

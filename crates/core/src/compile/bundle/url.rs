@@ -14,22 +14,20 @@ use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::suggest;
-use crate::language::template::placeholder::placeholders;
+use crate::language::template::placeholder::{placeholders, warn_about_literal_path};
 use crate::language::template::{Escape, Template};
 
 type Constants = BTreeMap<String, String>;
 
-/// Lowers the URL. Returns it with the connection whose credentials the request has.
+/// Lowers the URL. Returns it with the connection to which the request goes: the `named` one, or that of the
+/// account's own Zendesk.
 pub fn lower<'c>(
     action: &HttpAction,
     constants: &Constants,
+    named: Option<&'c Connection>,
     bundle: &Bundle,
     cx: &mut Compiler<'c>,
 ) -> Option<(Template, Option<&'c Connection>)> {
-    let named = match &action.connection {
-        Some(name) => Some(connection(name, bundle, cx)?),
-        None => None,
-    };
     match &action.address {
         RequestTarget::Path(path) => {
             let connection = match named {
@@ -49,7 +47,7 @@ pub fn lower<'c>(
 }
 
 /// Finds the connection for a name in the bundle. Reports an unknown one.
-fn connection<'c>(
+pub fn connection<'c>(
     name: &SpannedText,
     bundle: &Bundle,
     cx: &mut Compiler<'c>,
@@ -92,6 +90,9 @@ fn text(
     diagnostics: &mut Diagnostics,
 ) -> Option<String> {
     let written = diagnostics.text(&value.node, key)?;
+    if !value.reference {
+        warn_about_literal_path(key, &value.node, diagnostics);
+    }
     let written = match value.reference && written.starts_with('$') {
         true => format!("{{{{{written}}}}}"),
         false => written,

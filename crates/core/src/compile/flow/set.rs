@@ -7,6 +7,7 @@ use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::vocabulary::words;
 use crate::document::{Entry, Node};
+use crate::flow::call::JqClock;
 use crate::flow::call::{JqInput, JqStep};
 use crate::flow::jq::lower_program;
 use crate::flow::step::Action;
@@ -81,5 +82,6 @@ fn lower_jq(node: &Node, program: &Node, names: &mut NameResolver<'_>) -> Option
     Some(JqStep {
         program: program?,
         input: input?,
+        clock: JqClock::Absent,
     })
 }

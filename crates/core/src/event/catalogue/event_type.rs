@@ -238,6 +238,17 @@ impl Serialize for TypeFields {
     }
 }
 
+/// Whether ZIS sends a field, or a field in it, with events of a family of `support`: `None` if the catalogue
+/// does not list it. `ticket.subject` is in event webhooks only.
+pub fn in_zis(family: &str, path: &str) -> Option<bool> {
+    let families = BUILT_IN.families.iter();
+    let of_family = families.filter(|f| f.source == "support" && f.family == family);
+    let fields = of_family.flat_map(|f| &f.fields);
+    let fields = fields.filter(|field| field.path == path || is_inside(&field.path, path));
+    let sent = |field: &FieldInfo| field.only.as_ref().is_none_or(|only| only.contains("ZIS"));
+    fields.map(sent).reduce(|one, other| one || other)
+}
+
 fn is_inside(path: &str, parent: &str) -> bool {
     path.strip_prefix(parent)
         .is_some_and(|rest| rest.starts_with('.'))

@@ -105,6 +105,12 @@ impl<'a> ResolvedType<'a> {
         }
     }
 
+    /// The name in rules of an event webhook's type: `agent.StateChanged` for
+    /// `zen:event-type:agent.state_changed`.
+    pub fn webhook_tag(word: &str) -> String {
+        camel_case(suffix(word))
+    }
+
     /// The warning for an unknown type.
     pub fn warning(&self, source: &str, catalogue: &Catalogue) -> Option<String> {
         let (word, name) = (self.unknown.as_ref()?, &self.name);

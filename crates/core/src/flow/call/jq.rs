@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::flow::call::{Call, CallRendering, RenderedCall};
+use crate::flow::jq::with_now;
 use crate::flow::step::StepSettings;
 use crate::language::template::json::JsonTemplate;
 use crate::language::template::{RenderError, Template};
@@ -13,6 +14,16 @@ use crate::path::scope::Scope;
 pub struct JqStep {
     pub program: Template,
     pub input: JqInput,
+    pub clock: JqClock,
+}
+
+/// Whether a jq program has the function `now`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JqClock {
+    /// No: the result depends on the input alone.
+    Absent,
+    /// `now` is the time of the run, the same in all attempts.
+    RunTime,
 }
 
 #[derive(Debug, Clone)]
@@ -42,8 +53,12 @@ impl CallRendering for JqStep {
     }
 
     fn render(&self, _: &StepSettings, scope: &Scope<'_>) -> Result<Call, RenderError> {
+        let program = self.program.render(scope)?.to_string();
         Ok(Call::Jq(JqCall {
-            program: self.program.render(scope)?.to_string(),
+            program: match (self.clock, scope.now) {
+                (JqClock::RunTime, Some(now)) => with_now(&program, now),
+                (JqClock::RunTime, None) | (JqClock::Absent, _) => program,
+            },
             input: match &self.input {
                 JqInput::Tree(tree) => tree.render(scope)?.redacted(),
                 JqInput::Everything => everything(scope),

@@ -20,7 +20,7 @@ pub use crate::flow::call::http::{
     Auth, AuthTemplate, BodyTemplate, ExpectedStatus, HttpCall, HttpTemplate, RequestBody,
     is_transient,
 };
-pub use crate::flow::call::jq::{JqCall, JqInput, JqStep};
+pub use crate::flow::call::jq::{JqCall, JqClock, JqInput, JqStep};
 pub use crate::flow::call::settings::{SettingsAccess, SettingsCall};
 
 /// The list of the calls: each with its name, its template and its rendered form. Expands to the macro in

@@ -148,6 +148,30 @@ impl JsonTemplate {
         }
     }
 
+    /// Replaces the placeholders for which `find` has another text.
+    pub fn with_parts(&self, find: &dyn Fn(&Path) -> Option<Template>) -> Self {
+        match self {
+            Self::Field(path) => match find(path) {
+                Some(template) => Self::Text(template),
+                None => self.clone(),
+            },
+            Self::Text(template) => Self::Text(template.with_parts(find)),
+            Self::List(items) => {
+                let items = items.iter().map(|item| item.with_parts(find));
+                Self::List(Arc::new(items.collect()))
+            }
+            Self::Map(mapping) => Self::Map(Arc::new(Mapping {
+                keys: Arc::clone(&mapping.keys),
+                values: mapping
+                    .values
+                    .iter()
+                    .map(|value| value.with_parts(find))
+                    .collect(),
+            })),
+            Self::Value(_) | Self::Typed(_) => self.clone(),
+        }
+    }
+
     /// Returns the names of the secrets that it contains.
     pub fn secrets(&self) -> Vec<&str> {
         match self {

@@ -128,11 +128,11 @@ impl Template {
 
     /// Returns the names of the secrets that it contains.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        let reads = match &self.0.body {
-            TemplateBody::Literal | TemplateBody::Filled(_) => None,
-            TemplateBody::Rendered(reads) => Some(reads.secrets()),
-        };
-        reads.into_iter().flatten()
+        match &self.0.body {
+            TemplateBody::Literal => Vec::new().into_iter(),
+            TemplateBody::Filled(parts) => parts.secrets().into_iter(),
+            TemplateBody::Rendered(reads) => reads.secrets().collect::<Vec<_>>().into_iter(),
+        }
     }
 
     /// Renders the template with the values in `scope`.
