@@ -49,7 +49,7 @@ fn arrival(event: &Event, rule: &Arc<Rule>, id: String, lane: Option<String>) ->
             ..event.clone()
         }),
         received: Timestamp::now(),
-        edition: RevisionId::default(),
+        revision: RevisionId::default(),
         planned: vec![PlannedRun {
             rule: Arc::clone(rule),
             mode: rule.mode,

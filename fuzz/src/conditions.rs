@@ -14,7 +14,7 @@ use flowtrigger_core::path::{Path, PathKind, Resolved};
 use flowtrigger_core::rule::Rule;
 use serde_json::{Value, json};
 
-use super::house::{CONFIG, EVENTS, agree, described, load, text};
+use super::rulebook::{CONFIG, EVENTS, agree, described, load, text};
 use super::rules::evaluate_samples;
 
 /// The value of `when`, in a rule for the help desk and in one for a custom source.

@@ -7,7 +7,7 @@ use flowtrigger_core::config;
 use flowtrigger_core::config::ConfigSource;
 use flowtrigger_core::diagnostic::{Diagnostics, FileId, Files};
 
-use super::house::text;
+use super::rulebook::text;
 
 /// `flowtrigger.yaml`; after a NUL, environment variables, one per line.
 pub fn config(bytes: &[u8]) {

@@ -12,7 +12,7 @@ use flowtrigger_core::event::json::value_ref::ValueRef;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 
-use super::house::{CONFIG, agree, described as hint, load};
+use super::rulebook::{CONFIG, agree, described as hint, load};
 
 /// Rules that read common fields, so that events are matched from their bytes.
 static READERS: LazyLock<RuleSet> = LazyLock::new(|| {

@@ -12,7 +12,7 @@ pub fn json(bytes: &[u8]) {
     let unmarked = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let strict: Result<Value, _> = serde_json::from_slice(unmarked);
     match (&parsed, &strict) {
-        (Ok(read), Ok(wanted)) => assert_eq!(read.value.to_string(), wanted.to_string()),
+        (Ok(read), Ok(expected)) => assert_eq!(read.value.to_string(), expected.to_string()),
         (Ok(read), Err(why)) => assert!(
             !read.repairs.is_empty(),
             "accepted, but invalid JSON: {why}"

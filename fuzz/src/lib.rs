@@ -4,8 +4,8 @@
 mod conditions;
 mod config;
 mod events;
-mod house;
 mod json;
+mod rulebook;
 mod rules;
 mod signatures;
 mod signed;

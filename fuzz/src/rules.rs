@@ -14,7 +14,7 @@ use flowtrigger_core::rule::Rule;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::house::{EVENTS, agree, load, text};
+use super::rulebook::{EVENTS, agree, load, text};
 
 /// A file of rules.
 pub fn rules(bytes: &[u8]) {

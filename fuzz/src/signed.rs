@@ -7,7 +7,7 @@ use flowtrigger_core::config::verification::hmac::SignedPart;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use serde_json::json;
 
-use super::house::text;
+use super::rulebook::text;
 
 /// The name of the signature header and, after a line break, the signed content.
 pub fn signed(bytes: &[u8]) {

@@ -13,7 +13,7 @@ use flowtrigger_core::path::scope::Scope;
 use serde_json::json;
 use url::Url;
 
-use super::house::{CONFIG, EVENTS, text};
+use super::rulebook::{CONFIG, EVENTS, text};
 
 /// Above the limit of a leaf that is one value; JSON writes a NUL with six characters.
 const MAX_LEAF: usize = 6 * (5 << 20);

@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use command::allowlist::ProgramAllowlist;
 use flowtrigger_core::egress::policy::EgressPolicy;
-use flowtrigger_core::flow::call::{Call, JqCall};
-use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
+use flowtrigger_core::flow::call::{Call, SettingsCall};
+use flowtrigger_core::match_call;
+use flowtrigger_core::run::call_result::{CallFailure, CallResult};
 use http::egress_guard::{Resolver, SystemResolver};
 use secret::SecretStore;
 
@@ -121,36 +122,19 @@ impl Performer {
     ///
     /// `idempotency_key` is the same for all attempts of one step of one run.
     pub async fn perform(&self, call: &Call, idempotency_key: &str) -> CallResult {
-        match call {
-            Call::Http(call) => match outbox::Outbox::from_call(call) {
-                Some(outbox) => outbox.append(call, idempotency_key, &self.options).await,
-                None => {
-                    http::perform(
-                        &self.http,
-                        call,
-                        idempotency_key,
-                        &self.secrets,
-                        &self.options,
-                    )
-                    .await
-                }
-            },
-            Call::Exec(call) => {
-                command::perform(call, idempotency_key, &self.secrets, &self.options).await
-            }
-            Call::Jq(call) => self.run_jq(call).await,
-            Call::Config(_) => Err(CallFailure::permanent(
-                "settings cannot be accessed by an action; this is a bug, please report it",
-            )),
-        }
+        match_call!(call, call => call.perform(self, idempotency_key).await)
     }
+}
 
-    async fn run_jq(&self, call: &JqCall) -> Result<Reply, CallFailure> {
-        let result = self.jq.run(call).await;
-        let result = result.map(|value| Reply { value });
-        result.map_err(|failure| CallFailure {
-            message: self.secrets.redact(&failure.message),
-            ..failure
-        })
+/// Implemented by every rendered call.
+trait PerformCall {
+    async fn perform(&self, performer: &Performer, idempotency_key: &str) -> CallResult;
+}
+
+impl PerformCall for SettingsCall {
+    async fn perform(&self, _: &Performer, _: &str) -> CallResult {
+        Err(CallFailure::permanent(
+            "settings cannot be accessed by an action; this is a bug, please report it",
+        ))
     }
 }

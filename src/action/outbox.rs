@@ -3,7 +3,7 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -144,20 +144,44 @@ fn add(map: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
-/// Appends the line with one write, so that lines of several writers never mix. Only the owner may read the
-/// file: it contains what customers wrote.
+/// Appends the line alone, so that lines of several writers never mix, and completely or not at all. A part of a
+/// line that a crash left is ended first. Only the owner may read the file: it contains what customers wrote.
 fn write(folder: &Path, path: &Path, line: &str) -> io::Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)?;
     let mut options = OpenOptions::new();
-    let mut file = options.create(true).append(true).mode(0o600).open(path)?;
-    match file.write(line.as_bytes())? {
-        written if written == line.len() => Ok(()),
-        _ => Err(io::Error::new(
-            io::ErrorKind::WriteZero,
-            "only part of the line was written",
-        )),
+    options.create(true).read(true).append(true).mode(0o600);
+    let mut file = options.open(path)?;
+    file.lock()?;
+    let length = file.metadata()?.len();
+    let mut last = [b'\n'];
+    if let Some(at) = length.checked_sub(1) {
+        file.read_exact_at(&mut last, at)?;
+    }
+    let written = match last {
+        [b'\n'] => file.write_all(line.as_bytes()),
+        _ => file.write_all(format!("\n{line}").as_bytes()),
+    };
+    written.inspect_err(|_| {
+        // If this fails too, the next line starts after a line end.
+        drop(file.set_len(length));
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_line_is_never_joined_to_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.ndjson");
+        std::fs::write(&path, "{\"a\":1}\n{\"b").unwrap();
+        write(folder.path(), &path, "{\"c\":2}\n").unwrap();
+        write(folder.path(), &path, "{\"d\":3}\n").unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "{\"a\":1}\n{\"b\n{\"c\":2}\n{\"d\":3}\n");
     }
 }

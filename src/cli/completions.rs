@@ -1,7 +1,5 @@
 //! `completions`: prints a script that completes commands and options in a shell.
 
-use std::io::Write;
-
 use clap::CommandFactory;
 use clap_complete::Shell;
 
@@ -26,7 +24,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, _global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
-    out.write_all(&script(args.shell))?;
+    out.write_unchanged(&script(args.shell))?;
     Ok(Exit::Fine)
 }
 

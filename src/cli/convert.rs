@@ -24,8 +24,8 @@ Examples:
                                                       NOT-CONVERTED.txt; nothing is overwritten
   flowtrigger convert bundle.json --format json | jq -r '.omitted[] | \"\\(.at): \\(.why)\"'
 
-FILE is a reply of Zendesk's Triggers API (`/api/v2/triggers.json`), one trigger, or a ZIS bundle as JSON or
-YAML; `-` is standard input.
+FILE is a response of Zendesk's Triggers API (`/api/v2/triggers.json`), one trigger, the requirements.json of an
+app, Terraform with `zendesk_trigger` resources, or a ZIS bundle as JSON or YAML; `-` is standard input.
 
 Exit codes: 0 everything was converted, 1 something was not, 4 no trigger or bundle found.";
 

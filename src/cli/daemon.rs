@@ -36,7 +36,7 @@ pub struct Args {
 
 pub fn run(args: Args, global: &GlobalOptions, _: &mut Output) -> Result<Exit, CommandError> {
     let options = DaemonOptions {
-        places: global.places(None),
+        paths: global.rulebook_paths(None),
         listen: args.listen,
         data: global.data.clone(),
         outbox: global.outbox(),

@@ -1,9 +1,8 @@
 //! Configures logging to standard error, as text or JSON, with the level of `--log`.
 
-use std::io;
-
 use tracing_subscriber::EnvFilter;
 
+use super::log_writer::LogWriter;
 use super::output::Output;
 use crate::cli::options::{GlobalOptions, LogFormat};
 
@@ -12,7 +11,9 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 pub fn start(global: &GlobalOptions, default: &'static str) {
     let level = global.log.as_deref().unwrap_or(default);
     let lines = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
+        .with_writer(LogWriter::stderr())
+        // The subscriber would print its own errors to the stderr that just failed, and panic.
+        .log_internal_errors(false)
         .with_target(false)
         .with_env_filter(EnvFilter::new(directives(level)));
     // Fails only if it was called before in this process.

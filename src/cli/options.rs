@@ -74,7 +74,7 @@ pub enum LogFormat {
 
 impl GlobalOptions {
     /// The paths of rules and configuration; `path` of a command overrides `--rules`.
-    pub fn places(&self, path: Option<&Path>) -> RulebookPaths {
+    pub fn rulebook_paths(&self, path: Option<&Path>) -> RulebookPaths {
         let config = match &self.config {
             Some(path) => ConfigFile::Named(path.clone()),
             None => ConfigFile::IfThere(CONFIG.into()),
@@ -110,7 +110,9 @@ impl GlobalOptions {
     pub fn config(&self) -> Result<Config, CommandError> {
         let mut files = Files::default();
         let mut diagnostics = Diagnostics::default();
-        let config = self.places(None).read_config(&mut files, &mut diagnostics);
+        let config = self
+            .rulebook_paths(None)
+            .read_config(&mut files, &mut diagnostics);
         lower_default_on_dead(&config, &mut diagnostics);
         match diagnostics.has_errors() {
             true => Err(CommandError::invalid(Arc::new(files), diagnostics)),
@@ -122,7 +124,7 @@ impl GlobalOptions {
     pub fn rulebook(&self, path: Option<&Path>) -> Result<Rulebook, CommandError> {
         let mut line = ProgressLine::new();
         let loaded = self
-            .places(path)
+            .rulebook_paths(path)
             .load_with_progress(&mut |progress| line.update(progress));
         drop(line);
         if !loaded.diagnostics.has_errors() {

@@ -1,5 +1,5 @@
 //! Standard output and standard error of a command, with the colour and width of the terminal.
-//! A closed reader (`| head`) is not an error: further output is discarded, so that a command with effects
+//! Nothing that is written to it can control a terminal. A closed reader (`| head`) is not an error: further output is discarded, so that a command with effects
 //! still finishes.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -7,6 +7,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use clap::ValueEnum;
 
 use super::exit::CommandError;
+use super::terminal_filter::{ColorSequences, TerminalFilter};
 
 /// The line width without a terminal.
 const WIDTH: usize = 100;
@@ -32,6 +33,7 @@ pub struct Output {
     /// Whether nothing of the current line was written yet.
     at_start: bool,
     reader: ReaderState,
+    filter: TerminalFilter,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,14 +56,20 @@ impl Output {
     }
 
     fn over(to: Box<dyn Write + Send>, color: Color, terminal: bool, width: Option<usize>) -> Self {
+        let color = color.is_enabled(terminal);
+        let colors = match color {
+            true => ColorSequences::Keep,
+            false => ColorSequences::Escape,
+        };
         Self {
             to,
-            color: color.is_enabled(terminal),
+            color,
             terminal,
             width: width.unwrap_or(WIDTH),
             indent: 0,
             at_start: true,
             reader: ReaderState::Open,
+            filter: TerminalFilter::new(colors),
         }
     }
 
@@ -76,6 +84,20 @@ impl Output {
         let written = write(self);
         self.indent -= by;
         written
+    }
+
+    /// Writes what is no text for a person, such as a shell script, without a change.
+    pub fn write_unchanged(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self.is_closed() {
+            true => Ok(()),
+            false => self.write_lines(bytes),
+        }
+    }
+
+    fn write_lines(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        let result = lines.try_for_each(|line| self.write_line(line));
+        self.ignore_closed(result, ())
     }
 
     /// Writes a line, or a part of one.
@@ -108,9 +130,14 @@ impl Write for Output {
         if self.is_closed() {
             return Ok(bytes.len());
         }
-        let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
-        let result = lines.try_for_each(|line| self.write_line(line));
-        self.ignore_closed(result, ())?;
+        if !self.filter.is_needed(bytes) {
+            self.write_lines(bytes)?;
+            return Ok(bytes.len());
+        }
+        let mut text = String::with_capacity(bytes.len() + 16);
+        self.filter
+            .filter(&String::from_utf8_lossy(bytes), &mut text);
+        self.write_lines(text.as_bytes())?;
         Ok(bytes.len())
     }
 
@@ -118,6 +145,9 @@ impl Write for Output {
         if self.is_closed() {
             return Ok(());
         }
+        let mut rest = String::new();
+        self.filter.finish(&mut rest);
+        self.write_lines(rest.as_bytes())?;
         let result = self.to.flush();
         self.ignore_closed(result, ())
     }
@@ -215,6 +245,14 @@ mod tests {
         writeln!(out, "two").unwrap();
         assert!(out.is_closed());
         assert!(out.finish().is_ok());
+    }
+
+    #[test]
+    fn no_text_controls_the_terminal() {
+        let (mut out, written) = Output::captured();
+        writeln!(out, "type {}\u{202e}", "\u{1b}[2J").unwrap();
+        out.finish().unwrap();
+        assert_eq!(written.text(), "type \\u001b[2J\\u202e\n");
     }
 
     #[test]

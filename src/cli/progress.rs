@@ -8,8 +8,8 @@ use super::render::diagnostics::grouped;
 use crate::engine::Progress;
 
 /// The delay before the line appears.
-const LATE: Duration = Duration::from_millis(500);
-const EVERY: Duration = Duration::from_millis(100);
+const PROGRESS_DELAY: Duration = Duration::from_millis(500);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The line. Dropping it erases it.
 pub struct ProgressLine {
@@ -25,7 +25,7 @@ impl ProgressLine {
     pub fn new() -> Self {
         let to = io::stderr();
         let on_terminal = to.is_terminal();
-        Self::over(Box::new(to), on_terminal, LATE)
+        Self::over(Box::new(to), on_terminal, PROGRESS_DELAY)
     }
 
     fn over(to: Box<dyn Write + Send>, on_terminal: bool, delay: Duration) -> Self {
@@ -41,7 +41,7 @@ impl ProgressLine {
         if !self.on_terminal || Instant::now() < self.next {
             return;
         }
-        self.next = Instant::now() + EVERY;
+        self.next = Instant::now() + PROGRESS_INTERVAL;
         self.write(&describe(progress));
     }
 
@@ -83,8 +83,8 @@ mod tests {
     };
 
     fn line(on_terminal: bool, delay: Duration) -> String {
-        let (out, written) = Output::captured();
-        let mut line = ProgressLine::over(Box::new(out), on_terminal, delay);
+        let (_, written) = Output::captured();
+        let mut line = ProgressLine::over(Box::new(written.clone()), on_terminal, delay);
         line.update(PROGRESS);
         drop(line);
         written.text()

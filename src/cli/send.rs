@@ -137,10 +137,8 @@ impl<'p> Post<'p> {
     }
 
     fn print_invalid(&self, place: &str, error: &ReadEventError) -> Result<Exit, CommandError> {
-        let mut stderr = Output::stderr(self.global.color);
         let text = format!("{place}: {}", error.message);
-        message::error(&mut stderr, &text, error.help.as_deref())?;
-        stderr.finish()?;
+        message::error_to_stderr(self.global.color, &text, error.help.as_deref())?;
         Ok(Exit::BadEvent)
     }
 

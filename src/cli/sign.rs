@@ -59,9 +59,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let OutgoingEvent { source, body } = match router.whole_file(&args.file) {
         Ok(event) => event,
         Err(error) => {
-            let mut stderr = Output::stderr(global.color);
-            message::error(&mut stderr, &error.message, error.help.as_deref())?;
-            stderr.finish()?;
+            message::error_to_stderr(global.color, &error.message, error.help.as_deref())?;
             return Ok(Exit::BadEvent);
         }
     };

@@ -55,7 +55,7 @@ pub(super) struct ClockReading {
 }
 
 impl ClockReading {
-    pub fn of(clock: &dyn Clock) -> Self {
+    pub fn now(clock: &dyn Clock) -> Self {
         Self {
             wall: clock.now(),
             steady: clock.elapsed(),

@@ -73,7 +73,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             return Ok(Vec::new());
         }
         let arrival = IncomingEvent {
-            edition: active.edition(&self.shared.store).await?,
+            revision: active.revision(&self.shared.store).await?,
             received: self.shared.clock().now(),
             event: record.event,
             planned,

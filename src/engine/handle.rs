@@ -2,6 +2,7 @@
 //! stops, it rejects events; accepted events are never dropped.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify, watch};
@@ -12,6 +13,7 @@ use super::metrics::Metrics;
 use super::runner::dispatcher::dispatch;
 use super::state::{ActiveRulebook, EnginePhase, EngineState};
 use super::{EngineError, EngineOptions, LoadedRulebook, Perform, Rulebook};
+use crate::source::log_budget::LogBudget;
 use crate::store::{Revision, RunRecord, RunStatus, Store, StoreError, StoreSettings};
 
 /// A running engine. Clones are handles to the same engine.
@@ -41,7 +43,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         options: EngineOptions,
     ) -> Result<Self, StoreError> {
         let active = ActiveRulebook::new(rulebook);
-        active.edition(&store).await?;
+        active.revision(&store).await?;
         Ok(Self::start_with(active, store, perform, options))
     }
 
@@ -61,6 +63,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             phase: watch::Sender::new(EnginePhase::Accepting),
             intake: Arc::default(),
             dispatcher: Mutex::new(None),
+            rejections: LogBudget::new(Instant::now()).into(),
         });
         let dispatcher = tokio::spawn(dispatch(Arc::clone(&shared)));
         if let Ok(mut place) = shared.dispatcher.try_lock() {
@@ -81,7 +84,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         prepare: impl FnOnce(&P),
     ) -> Result<Arc<Rulebook>, EngineError> {
         let active = ActiveRulebook::new(reading.accepted().map_err(EngineError::Rules)?);
-        active.edition(&self.shared.store).await?;
+        active.revision(&self.shared.store).await?;
         prepare(&self.shared.perform);
         let rulebook = Arc::clone(&active.rulebook);
         self.shared.active.store(Arc::new(active));
@@ -120,14 +123,14 @@ impl<S: Store, P: Perform> Engine<S, P> {
 
 impl Rulebook {
     /// The rule files and the configuration as text.
-    pub fn edition(&self) -> Revision {
+    pub fn revision(&self) -> Revision {
         let files = self.rule_files.iter().filter_map(|id| self.files.get(*id));
         Revision {
             files: files
                 .map(|file| (Arc::clone(&file.name), Arc::clone(&file.text)))
                 .collect(),
             config: Arc::clone(&self.config.source),
-            settings: StoreSettings::of(&self.config),
+            settings: StoreSettings::from_config(&self.config),
         }
     }
 }

@@ -33,7 +33,7 @@ pub use intake::batch::{EventReport, act};
 pub use intake::match_bytes::{Matcher, ReceivedEvent};
 pub use intake::submit::SubmittedEvent;
 pub use intake::{read_event, sources};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, lost_log_lines};
 pub use rulebook::endpoints::{Endpoints, WeakSecret, unverified_sources};
 pub use rulebook::secrets;
 pub use rulebook::{ConfigFile, LoadedRulebook, Progress, ProgressFn, Rulebook, RulebookPaths};
@@ -54,7 +54,7 @@ pub struct EngineOptions {
     pub grace: Duration,
     pub clock: Arc<dyn Clock>,
     /// The listening address, if other machines can reach it.
-    pub open_at: Option<SocketAddr>,
+    pub public_address: Option<SocketAddr>,
 }
 
 impl Default for EngineOptions {
@@ -65,14 +65,14 @@ impl Default for EngineOptions {
             per_host: 8,
             grace: Duration::from_secs(30),
             clock: Arc::new(SystemClock::default()),
-            open_at: None,
+            public_address: None,
         }
     }
 }
 
 impl EngineOptions {
     /// The limits of a configuration.
-    pub fn of(config: &Config) -> Self {
+    pub fn from_config(config: &Config) -> Self {
         Self {
             concurrency: config.limits.runs,
             per_rule: config.limits.per_rule,

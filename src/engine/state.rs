@@ -14,6 +14,7 @@ use super::limits::concurrency::ConcurrencyLimits;
 use super::limits::rate_limit::RateLimiter;
 use super::metrics::Metrics;
 use super::{EngineOptions, Rulebook};
+use crate::source::log_budget::LogBudget;
 use crate::store::{RevisionId, Store, StoreError};
 
 /// What the dispatcher, the workers and the handles share.
@@ -35,12 +36,14 @@ pub(in crate::engine) struct EngineState<S, P> {
     /// Read-locked while events are accepted, so that a shutdown waits for them.
     pub intake: Arc<RwLock<()>>,
     pub dispatcher: Mutex<Option<JoinHandle<()>>>,
+    /// The log lines about requests that the store rejects.
+    pub rejections: std::sync::Mutex<LogBudget>,
 }
 
 /// The rulebook in use, with its revision in the store.
 pub(in crate::engine) struct ActiveRulebook {
     pub rulebook: Arc<Rulebook>,
-    edition: OnceCell<RevisionId>,
+    revision: OnceCell<RevisionId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,13 +69,13 @@ impl ActiveRulebook {
     pub fn new(rulebook: Rulebook) -> Self {
         Self {
             rulebook: Arc::new(rulebook),
-            edition: OnceCell::new(),
+            revision: OnceCell::new(),
         }
     }
 
     /// The revision of the rulebook; stored on the first call.
-    pub async fn edition<S: Store>(&self, store: &S) -> Result<RevisionId, StoreError> {
-        let keep = || store.set_revision(self.rulebook.edition());
-        self.edition.get_or_try_init(keep).await.copied()
+    pub async fn revision<S: Store>(&self, store: &S) -> Result<RevisionId, StoreError> {
+        let keep = || store.set_revision(self.rulebook.revision());
+        self.revision.get_or_try_init(keep).await.copied()
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod http;
+pub mod log_budget;
 pub mod signature;
 
 use std::future::Future;
@@ -17,9 +18,6 @@ use signature::Verifier;
 pub trait Ingest: Send + Sync + 'static {
     /// The endpoint at a path, if there is one.
     fn endpoint(&self, path: &str) -> Option<Endpoint>;
-
-    /// The paths of all endpoints.
-    fn paths(&self) -> Vec<String>;
 
     /// Counts a request that failed verification.
     fn count_rejection(&self, source: &str, reason: &'static str);
@@ -76,10 +74,8 @@ pub struct AcceptedRun {
 /// Why no event of a request was accepted.
 #[derive(Debug, Clone, PartialEq)]
 pub enum IngestError {
-    UnknownSource {
-        /// The paths of all endpoints; empty for callers who must not learn them.
-        known: Vec<String>,
-    },
+    /// The paths of other sources are not told: a path can be a secret.
+    UnknownSource,
     /// The body is not JSON, or not an event.
     InvalidBody(InvalidBody),
     /// Too many runs are unfinished.
@@ -92,7 +88,7 @@ impl IngestError {
     /// The value of the metric label `reason`.
     pub fn code(&self) -> &'static str {
         match self {
-            IngestError::UnknownSource { .. } => "unknown_source",
+            IngestError::UnknownSource => "unknown_source",
             IngestError::InvalidBody(_) => "unsound",
             IngestError::Busy { .. } => "busy",
             IngestError::Unavailable { .. } => "unavailable",

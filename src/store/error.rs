@@ -14,11 +14,11 @@ pub enum StoreError {
     Busy,
     #[error("failed to find run {0}; retention may have deleted it")]
     UnknownRun(u64),
-    #[error("run {run} is {state}, and only {wanted} can be {command}")]
+    #[error("run {run} is {state}, and only {expected} can be {command}")]
     WrongState {
         run: u64,
         state: &'static str,
-        wanted: &'static str,
+        expected: &'static str,
         command: &'static str,
     },
     #[error("run {0} reports on a dead run and has no event of its own; replay the dead run")]
@@ -45,7 +45,7 @@ impl StoreError {
         StoreError::WrongState {
             run: run.0,
             state: state.as_str(),
-            wanted: "dead, held and cancelled runs",
+            expected: "dead, held and cancelled runs",
             command: "retried",
         }
     }
@@ -54,7 +54,7 @@ impl StoreError {
         StoreError::WrongState {
             run: run.0,
             state: state.as_str(),
-            wanted: "unfinished and held runs",
+            expected: "unfinished and held runs",
             command: "cancelled",
         }
     }

@@ -13,7 +13,7 @@ use flowtrigger_core::gate::GateCheck;
 use flowtrigger_core::gate::debounce::DebounceCheck;
 use flowtrigger_core::loop_guard::LoopCheck;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::RunState;
+use flowtrigger_core::run::{RunId, RunState};
 
 /// An event with the runs that are planned for it.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub struct IncomingEvent {
     pub event: Arc<Event>,
     pub received: Timestamp,
     /// The revision that evaluated it.
-    pub edition: RevisionId,
+    pub revision: RevisionId,
     pub planned: Vec<PlannedRun>,
     pub occasion: ArrivalKind,
 }
@@ -30,7 +30,7 @@ pub struct IncomingEvent {
 pub enum ArrivalKind {
     /// The event was received from its sender.
     Delivery,
-    /// A person replays a known event: its runs get a new generation, and no gate is asked.
+    /// A person replays a known event: its runs get a new generation, and its gates are not checked.
     Replay,
 }
 
@@ -52,7 +52,7 @@ impl PlannedRun {
     /// The debounce that collects its event; none for a run that is never executed.
     pub(super) fn debounce(&self) -> Option<DebounceCheck<'_>> {
         let live = (self.mode == Mode::Live).then_some(&self.asks)?;
-        live.iter().find_map(DebounceCheck::of)
+        live.iter().find_map(DebounceCheck::from_gate_check)
     }
 
     /// The state of the run if every gate admits it.
@@ -71,6 +71,16 @@ pub struct Committed {
     /// The event was known: `runs` are its earlier runs.
     pub redelivered: bool,
     pub runs: Vec<RunStatus>,
+    pub loops: LoopFindings,
+}
+
+/// The runs of an event at which the loop guard found a high rate.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoopFindings {
+    /// Held until an operator decides.
+    pub held: Vec<RunId>,
+    /// Started, because the rule does not write to the system that sent the event.
+    pub admitted: Vec<RunId>,
 }
 
 /// An event that matched no rule.

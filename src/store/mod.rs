@@ -23,7 +23,9 @@ use record::{flow, on_dead_run};
 
 pub use error::{RowError, StoreError};
 pub use history::History;
-pub use incoming::{ArrivalKind, Committed, IncomingEvent, PlannedRun, UnmatchedEvent};
+pub use incoming::{
+    ArrivalKind, Committed, IncomingEvent, LoopFindings, PlannedRun, UnmatchedEvent,
+};
 pub use integration_settings::SettingsError;
 pub use record::{ClaimedRun, RunRecord, RunStatus};
 pub use revision::{Revision, RevisionId, StoreSettings};
@@ -35,7 +37,7 @@ pub trait Store: Send + Sync + 'static {
     fn is_durable(&self) -> bool;
 
     /// Commits events with their planned runs, all or none, in this order. An event whose id is known from
-    /// its source is a redelivery: it gets its earlier runs, and nothing runs twice. Gates are asked within
+    /// its source is a redelivery: it gets its earlier runs, and nothing runs twice. Gates are checked in
     /// the same transaction, so that no two events pass a gate that admits one. An event without runs is not
     /// remembered, so that a rule written later can still match it.
     fn commit_all(
@@ -126,6 +128,12 @@ pub trait Store: Send + Sync + 'static {
         revision: Revision,
     ) -> impl Future<Output = Result<RevisionId, StoreError>> + Send;
 
+    /// The scopes in which an integration has settings.
+    fn integration_scopes(
+        &self,
+        integration: &str,
+    ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+
     /// The settings of an integration in a scope; `None` if there are none.
     fn integration_settings(
         &self,
@@ -153,38 +161,4 @@ pub struct ClaimRequest {
     /// Running runs of one rule.
     pub per_rule: usize,
     pub now: Timestamp,
-}
-
-/// Whether a run in this state holds its lane, and counts for the backlog.
-fn holds_lane(state: &RunState) -> bool {
-    match state {
-        RunState::Queued | RunState::Running | RunState::Retrying { .. } => true,
-        RunState::Debouncing { .. }
-        | RunState::Waiting { .. }
-        | RunState::Done
-        | RunState::Skipped { .. }
-        | RunState::Shadow
-        | RunState::Dead { .. }
-        | RunState::Held { .. }
-        | RunState::Suppressed { .. }
-        | RunState::Cancelled => false,
-    }
-}
-
-/// Whether a run in this state no longer needs its event: it is over, and nobody is expected to retry it.
-fn is_redactable(state: &RunState) -> bool {
-    match state {
-        RunState::Done
-        | RunState::Skipped { .. }
-        | RunState::Suppressed { .. }
-        | RunState::Shadow
-        | RunState::Cancelled => true,
-        RunState::Queued
-        | RunState::Debouncing { .. }
-        | RunState::Running
-        | RunState::Retrying { .. }
-        | RunState::Waiting { .. }
-        | RunState::Held { .. }
-        | RunState::Dead { .. } => false,
-    }
 }

@@ -20,7 +20,7 @@ pub struct RunRecord {
     pub event: Arc<Event>,
     pub rule: Arc<Rule>,
     pub received: Timestamp,
-    pub edition: RevisionId,
+    pub revision: RevisionId,
     pub lane: Option<String>,
     pub generation: u32,
     /// `error.…` of a run that reports on a dead one; null of any other.
@@ -85,9 +85,9 @@ pub(super) fn flow<'r>(rule: &'r Rule, error: &Value) -> &'r Flow {
     }
 }
 
-/// The `on_dead` run of a dead run, if its rule has that flow. A dead `on_dead` run has none.
+/// The `on_dead` run of a dead or held run, if its rule has that flow. An `on_dead` run has none.
 pub(super) fn on_dead_run(dead: &RunRecord) -> Option<RunRecord> {
-    let RunState::Dead { why } = &dead.state else {
+    let (RunState::Dead { why } | RunState::Held { why }) = &dead.state else {
         return None;
     };
     if dead.rule.on_dead.is_none() || !dead.error.is_null() {

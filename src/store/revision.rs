@@ -38,7 +38,7 @@ pub struct StoreSettings {
 }
 
 impl StoreSettings {
-    pub fn of(config: &Config) -> Self {
+    pub fn from_config(config: &Config) -> Self {
         Self {
             limits: config.limits,
             retention: config.retention,

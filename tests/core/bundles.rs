@@ -202,6 +202,7 @@ fn a_rule_runs_a_flow_of_a_bundle_and_is_stored_with_it() {
 fn event() -> Event {
     Event {
         source: "support".into(),
+        endpoint: "support".into(),
         event_type: "ticket.TicketCreated".into(),
         id: "1".into(),
         key: None,
@@ -210,7 +211,7 @@ fn event() -> Event {
         body: Value::Null,
         raw: Value::Null,
         about: Value::Null,
-        shape: "zis",
+        format: "zis",
         warnings: Vec::new(),
     }
 }

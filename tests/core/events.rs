@@ -58,7 +58,7 @@ fn expect_tags(folder: &str, shape: &str) {
     for (name, tag) in table {
         let event = event(&format!("{folder}/{name}.json"));
         assert_eq!(event.event_type, tag, "{folder}/{name}");
-        assert_eq!(event.shape, shape, "{folder}/{name}");
+        assert_eq!(event.format, shape, "{folder}/{name}");
         assert_eq!(event.warnings, Vec::<String>::new(), "{folder}/{name}");
         assert!(event.time.is_some(), "{folder}/{name}");
         assert!(event.key.is_some(), "{folder}/{name}");
@@ -78,7 +78,7 @@ fn the_catalogue_is_complete_and_every_ticket_type_has_a_zis_sample() {
     let all = Catalogue::built_in();
     let sampled: BTreeSet<String> = tags("zis").into_iter().map(|(_, tag)| tag).collect();
     let with_sample = all.matching("support", "ticket.*");
-    let with_sample = with_sample.iter().filter(|t| sampled.contains(&t.tag));
+    let with_sample = with_sample.iter().filter(|t| sampled.contains(&t.name));
     assert_eq!(with_sample.count(), 30);
     assert_eq!(all.matching("support", "ticket.*").len(), 37);
     assert_eq!(all.matching("support", "user.*").len(), 24);
@@ -93,7 +93,7 @@ fn the_upmind_types_are_grouped_as_by_the_vendor() {
     let groups = Catalogue::built_in().groups("upmind");
     let group = |name: &str| -> Vec<&str> {
         let (_, types) = groups.iter().find(|(n, _)| *n == name).expect(name);
-        let short = types.iter().map(|t| t.tag.split_once('.').unwrap().1);
+        let short = types.iter().map(|t| t.name.split_once('.').unwrap().1);
         short.collect()
     };
     assert_eq!(groups.len(), 5);
@@ -133,7 +133,7 @@ fn every_field_of_every_sample_is_in_the_catalogue_with_its_type() {
         for (name, _) in tags(folder) {
             let event = event(&format!("{folder}/{name}.json"));
             let all = Catalogue::built_in();
-            let known = all.by_tag(&event.source, &event.event_type).unwrap();
+            let known = all.by_name(&event.source, &event.event_type).unwrap();
             let mut found = Vec::new();
             leaves(&event.body, "", &mut found);
             leaves(&event.envelope, "", &mut found);
@@ -312,6 +312,7 @@ fn custom_sources_read_their_samples() {
             id: id.map(str::to_owned),
             key: Some(key.to_owned()),
             time: Some(time.to_owned()),
+            time_zone: None,
         };
         let file = format!("json/{}.json", name.replace('_', "-"));
         decode_described(value(&file), &description, Catalogue::built_in()).expect(name)

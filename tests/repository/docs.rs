@@ -1,44 +1,22 @@
-//! Keeps the documents consistent with the code and with each other: generated tables, dependencies, metrics, links, the
+//! Keeps the documents consistent with the code and with each other: dependencies, metrics, links, the
 //! JSON Schema, the tests named in SECURITY.md, and the language.
 //!
-//! `UPDATE_CASES=1` rewrites the tables. `tests/repository/readme.rs` executes the code blocks.
+//! `doc_tables.rs` checks the generated tables, `readme.rs` executes the code blocks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use flowtrigger_core::config::archive::ARCHIVE;
-use flowtrigger_core::config::commands::COMMANDS;
-use flowtrigger_core::config::connection::CONNECTION;
-use flowtrigger_core::config::limits::LIMITS;
-use flowtrigger_core::config::listen::LISTEN;
-use flowtrigger_core::config::loop_guard::LOOP_GUARD;
-use flowtrigger_core::config::outgoing::OUTGOING;
-use flowtrigger_core::config::retention::RETENTION;
-use flowtrigger_core::config::source::SOURCE;
-use flowtrigger_core::config::verification::VERIFY;
-use flowtrigger_core::config::verification::hmac::HMAC;
-use flowtrigger_core::config::vocabulary::CONFIG;
-use flowtrigger_core::document::vocabulary::{Support, Vocabulary};
-use flowtrigger_core::flow::vocabulary::command::{CONFINE, EXEC};
-use flowtrigger_core::flow::vocabulary::http::HTTP;
-use flowtrigger_core::flow::vocabulary::{BRANCH, FLOW, JQ, RETRY, STEP, WAIT};
-use flowtrigger_core::gate::vocabulary::{DEBOUNCE, DEDUPE, THROTTLE};
-use flowtrigger_core::language::operator::SPECS;
-use flowtrigger_core::language::template::filter::FILTERS;
-use flowtrigger_core::rule::test::TEST;
-use flowtrigger_core::rule::vocabulary::JOBSPEC;
-
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(path: impl AsRef<Path>) -> String {
+pub fn read(path: impl AsRef<Path>) -> String {
     let path = path.as_ref();
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// README.md and the other documents at the root, then those under `docs/`.
-fn documents() -> Vec<PathBuf> {
+pub fn documents() -> Vec<PathBuf> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(root()).expect("a readable folder") {
         paths.push(entry.expect("an entry").path());
@@ -64,127 +42,11 @@ fn is_markdown(path: &Path) -> bool {
 }
 
 /// The path of a document relative to the root.
-fn name(document: &Path) -> &str {
+pub fn name(document: &Path) -> &str {
     let relative = document
         .strip_prefix(root())
         .expect("a path below the root");
     relative.to_str().expect("UTF-8")
-}
-
-fn keys(vocabulary: &Vocabulary) -> String {
-    let built = vocabulary
-        .words
-        .iter()
-        .filter(|word| word.built == Support::Supported);
-    let rows = built.map(|word| format!("| `{}` | {} |\n", word.name, word.summary));
-    table("key", rows)
-}
-
-fn operators() -> String {
-    let rows = SPECS.iter().map(|spec| {
-        let case = if spec.compares_text {
-            " Takes `ignore_case`."
-        } else {
-            ""
-        };
-        format!("| `{}` | {}{case} |\n", spec.name, spec.summary)
-    });
-    table("operator", rows)
-}
-
-fn filters() -> String {
-    let rows = FILTERS.iter().map(|filter| {
-        let summary = filter.summary.replace('|', "\\|");
-        format!("| `{}` | {summary} |\n", filter.name)
-    });
-    table("filter", rows)
-}
-
-fn table(first: &str, rows: impl Iterator<Item = String>) -> String {
-    let rows: String = rows.collect();
-    format!("| {first} | description |\n|---|---|\n{rows}")
-}
-
-/// Page, name and content of every generated table. It is between `<!-- NAME -->` and `<!-- end of NAME -->`.
-fn tables() -> Vec<(&'static str, &'static str, String)> {
-    vec![
-        ("docs/rules.md", "rule", keys(&JOBSPEC)),
-        ("docs/rules.md", "operators", operators()),
-        ("docs/gates.md", "dedupe", keys(&DEDUPE)),
-        ("docs/gates.md", "debounce", keys(&DEBOUNCE)),
-        ("docs/gates.md", "throttle", keys(&THROTTLE)),
-        ("docs/steps.md", "step", keys(&STEP)),
-        ("docs/steps.md", "http", keys(&HTTP)),
-        ("docs/steps.md", "exec", keys(&EXEC)),
-        ("docs/steps.md", "confine", keys(&CONFINE)),
-        ("docs/steps.md", "retry", keys(&RETRY)),
-        ("docs/flows.md", "branch", keys(&BRANCH)),
-        ("docs/flows.md", "wait", keys(&WAIT)),
-        ("docs/flows.md", "jq", keys(&JQ)),
-        ("docs/flows.md", "flow", keys(&FLOW)),
-        ("docs/templates.md", "filters", filters()),
-        ("docs/testing.md", "test", keys(&TEST)),
-        ("docs/configuration.md", "config", keys(&CONFIG)),
-        ("docs/configuration.md", "connection", keys(&CONNECTION)),
-        ("docs/sources.md", "source", keys(&SOURCE)),
-        ("docs/sources.md", "verify", keys(&VERIFY)),
-        ("docs/sources.md", "hmac", keys(&HMAC)),
-        ("docs/network.md", "listen", keys(&LISTEN)),
-        ("docs/network.md", "outgoing", keys(&OUTGOING)),
-        ("docs/network.md", "commands", keys(&COMMANDS)),
-        ("docs/loop-guard.md", "loop_guard", keys(&LOOP_GUARD)),
-        ("docs/operations.md", "archive", keys(&ARCHIVE)),
-        ("docs/operations.md", "retention", keys(&RETENTION)),
-        ("docs/operations.md", "limits", keys(&LIMITS)),
-    ]
-}
-
-#[test]
-fn tables_equal_those_of_the_code() {
-    for (page, name, wanted) in tables() {
-        let path = root().join(page);
-        let mut text = read(&path);
-        let open = format!("<!-- {name} -->\n");
-        let close = format!("<!-- end of {name} -->");
-        let start = text
-            .find(&open)
-            .unwrap_or_else(|| panic!("{page}: no {open}"))
-            + open.len();
-        let end = text[start..].find(&close);
-        let end = start + end.unwrap_or_else(|| panic!("{page}: no {close}"));
-        if text[start..end] == wanted {
-            continue;
-        }
-        let update = std::env::var_os("UPDATE_CASES").is_some();
-        assert!(
-            update,
-            "the table `{name}` of {page} is out of date; it should be\n{wanted}"
-        );
-        text.replace_range(start..end, &wanted);
-        fs::write(&path, &text).expect("a writable page");
-    }
-}
-
-#[test]
-fn each_table_is_on_one_page() {
-    let tables = tables();
-    for document in documents() {
-        let text = read(&document);
-        let ends = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("<!-- end of "));
-        for table in ends.map(|end| end.trim_end_matches(" -->")) {
-            let listed = table == "threats"
-                || tables
-                    .iter()
-                    .any(|(page, name, _)| (*page, *name) == (self::name(&document), table));
-            assert!(
-                listed,
-                "{}: the table `{table}` is not generated",
-                name(&document)
-            );
-        }
-    }
 }
 
 #[test]
@@ -312,7 +174,7 @@ fn paths(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn has_heading(path: &Path, wanted: &str) -> bool {
+fn has_heading(path: &Path, expected: &str) -> bool {
     read(path)
         .lines()
         .filter(|line| line.starts_with('#'))
@@ -321,7 +183,7 @@ fn has_heading(path: &Path, wanted: &str) -> bool {
             let kept = title
                 .chars()
                 .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-            kept.collect::<String>().replace(' ', "-") == wanted
+            kept.collect::<String>().replace(' ', "-") == expected
         })
 }
 

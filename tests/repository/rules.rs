@@ -33,7 +33,7 @@ fn load() -> (Config, RuleSet, Vec<String>) {
     let messages = diagnostics.sorted().into_iter().map(|found| {
         format!(
             "{}: {} ({:?})",
-            set.files.place(found.at),
+            set.files.location(found.at),
             found.message,
             found.help
         )

@@ -121,8 +121,8 @@ impl Test {
         let value = value?;
         match self {
             Self::Exists => Some(true),
-            Self::Is(wanted) => Some(value == wanted),
-            Self::OneOf(wanted) => Some(wanted.contains(value)),
+            Self::Is(expected) => Some(value == expected),
+            Self::OneOf(expected) => Some(expected.contains(value)),
             Self::Not(test) => test.holds(Some(value)).map(|holds| !holds),
             Self::Has(_)
             | Self::Below(_)
@@ -135,8 +135,8 @@ impl Test {
             {
                 Some(false)
             }
-            Self::Has(wanted) => {
-                let has = |tag: &Value| wanted.iter().any(|w| tag.as_str() == Some(w));
+            Self::Has(expected) => {
+                let has = |tag: &Value| expected.iter().any(|w| tag.as_str() == Some(w));
                 Some(value.as_array()?.iter().any(has))
             }
             Self::Below(end) => Some(value.as_i64()? < *end),

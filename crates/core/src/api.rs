@@ -59,7 +59,7 @@ impl fmt::Display for LoadError {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
             };
-            let (place, message) = (self.files.place(found.at), &found.message);
+            let (place, message) = (self.files.location(found.at), &found.message);
             write!(f, "{place}: {severity}[{}]: {message}", found.code)?;
             if let Some(help) = &found.help {
                 write!(f, "\n  help: {help}")?;

@@ -76,8 +76,10 @@ pub enum Code {
     UnknownOperator,
     /// The operator does not apply to the type of the field.
     OperatorMismatch,
-    /// The comparison can never be true.
+    /// The comparison can never be true, alone or together with others.
     NeverHolds,
+    /// The comparison is always true, alone or beside others.
+    AlwaysHolds,
     BadRegex,
     BadPath,
     BadTemplate,
@@ -99,6 +101,8 @@ pub enum Code {
     Unconfinable,
     /// A secret that is accepted but probably not intended.
     WeakSecret,
+    /// A secret in the arguments of a command, which other users of the machine can read.
+    SecretInArguments,
     /// The value of a secret instead of its source. The line is not shown.
     SecretInFile,
     /// A rule whose action causes an event that the same rule matches.
@@ -181,7 +185,7 @@ impl Files {
     }
 
     /// `file:line:column`, which editors and terminals can open.
-    pub fn place(&self, at: Span) -> String {
+    pub fn location(&self, at: Span) -> String {
         format!("{}:{}:{}", self.name(at.file), at.line, at.column)
     }
 }
@@ -197,6 +201,28 @@ pub trait Report {
             "" => diagnostic,
             help => diagnostic.help(help),
         });
+    }
+
+    /// Reports a value that is not valid where it is written.
+    fn invalid(&mut self, at: Span, message: impl Into<String>, help: &str) {
+        self.error(Code::InvalidValue, at, message, help);
+    }
+
+    /// Reports an error in place of a value: returns `None`.
+    fn reject<T>(
+        &mut self,
+        code: Code,
+        at: Span,
+        message: impl Into<String>,
+        help: &str,
+    ) -> Option<T> {
+        self.error(code, at, message, help);
+        None
+    }
+
+    /// Reports an invalid value: returns `None`.
+    fn reject_value<T>(&mut self, at: Span, message: impl Into<String>, help: &str) -> Option<T> {
+        self.reject(Code::InvalidValue, at, message, help)
     }
 
     fn warning(

@@ -37,6 +37,8 @@ pub mod loop_guard;
 #[doc(hidden)]
 pub mod matching;
 #[doc(hidden)]
+pub mod number;
+#[doc(hidden)]
 pub mod path;
 #[doc(hidden)]
 pub mod rule;

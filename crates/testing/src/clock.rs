@@ -9,7 +9,7 @@ use flowtrigger::engine::{Clock, EngineOptions};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-/// Wall time and steady time; both stand still until the test moves them.
+/// Wall time and steady time; both change only when the test changes them.
 #[derive(Debug, Clone)]
 pub struct ManualClock(Arc<watch::Sender<(Timestamp, Duration)>>);
 

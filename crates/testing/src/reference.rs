@@ -46,12 +46,9 @@ fn at<'a>(body: &'a Value, path: &str) -> Option<&'a Value> {
 
 fn evaluate_test(test: &Test, path: &str, body: &Value) -> TruthValue {
     match test {
-        Test::Value(wanted) => Some(same(at(body, path)?, wanted)),
-        Test::OneOf(wanted) => {
-            let value = at(body, path)?;
-            Some(wanted.iter().any(|wanted| same(value, wanted)))
-        }
-        Test::SameAs(other) => Some(same(at(body, path)?, at(body, other)?)),
+        Test::Value(expected) => equal(at(body, path)?, expected),
+        Test::OneOf(expected) => one_of(at(body, path)?, expected),
+        Test::SameAs(other) => equal(at(body, path)?, at(body, other)?),
         Test::Not(test) => negate(evaluate_test(test, path, body)),
         Test::Operators(operators) => every(
             &operators
@@ -60,6 +57,24 @@ fn evaluate_test(test: &Test, path: &str, body: &Value) -> TruthValue {
                 .collect::<Vec<_>>(),
         ),
     }
+}
+
+/// Compares two values: unknown for a scalar and a list or object, except for null.
+fn equal(value: &Value, wanted: &Value) -> TruthValue {
+    let scalar = |value: &Value| !value.is_array() && !value.is_object();
+    let comparable = value.is_null() || wanted.is_null() || scalar(value) == scalar(wanted);
+    comparable.then(|| same(value, wanted))
+}
+
+fn one_of(value: &Value, wanted: &[Value]) -> TruthValue {
+    let truths: Vec<TruthValue> = wanted.iter().map(|wanted| equal(value, wanted)).collect();
+    some(&truths)
+}
+
+/// Whether a list contains a value.
+fn contains(items: &[Value], wanted: &Value) -> TruthValue {
+    let truths: Vec<TruthValue> = items.iter().map(|item| equal(item, wanted)).collect();
+    some(&truths)
 }
 
 /// Compares numbers by value, in lists too: `[2]` equals `[2.0]`.
@@ -76,10 +91,10 @@ fn same(a: &Value, b: &Value) -> bool {
 fn holds(operator: &Operator, path: &str, body: &Value) -> TruthValue {
     let value = at(body, path);
     match operator {
-        Operator::Exists(wanted) => Some(value.is_some() == *wanted),
-        Operator::Present(wanted) => {
+        Operator::Exists(expected) => Some(value.is_some() == *expected),
+        Operator::Present(expected) => {
             let nothing = value.is_none_or(|v| v.is_null() || *v == json!("") || *v == json!([]));
-            Some(nothing != *wanted)
+            Some(nothing != *expected)
         }
         Operator::Lt(n) => number(value?, |value| value < *n as f64),
         Operator::Gte(n) => number(value?, |value| value >= *n as f64),
@@ -87,15 +102,13 @@ fn holds(operator: &Operator, path: &str, body: &Value) -> TruthValue {
             value >= *low as f64 && value <= *high as f64
         }),
         Operator::GtField(other) => greater(value?, at(body, other)?),
-        Operator::Has(wanted) => list(value?, |items| {
-            wanted
-                .iter()
-                .any(|wanted| items.iter().any(|item| same(item, wanted)))
+        Operator::Has(expected) => list(value?, |items| {
+            let truths = expected.iter().map(|expected| contains(items, expected));
+            some(&truths.collect::<Vec<_>>())
         }),
-        Operator::HasAll(wanted) => list(value?, |items| {
-            wanted
-                .iter()
-                .all(|wanted| items.iter().any(|item| same(item, wanted)))
+        Operator::HasAll(expected) => list(value?, |items| {
+            let truths = expected.iter().map(|expected| contains(items, expected));
+            every(&truths.collect::<Vec<_>>())
         }),
         Operator::Contains(part) => text(value?, |text| text.contains(part)),
         Operator::StartsWith(part) => text(value?, |text| text.starts_with(part)),
@@ -121,7 +134,7 @@ fn greater(value: &Value, other: &Value) -> TruthValue {
     };
     match (value, other) {
         (Value::Null, _) => Some(false),
-        (_, Value::Null) => Some(false),
+        (Value::Number(_) | Value::String(_), Value::Null) => Some(false),
         (Value::String(a), Value::String(b)) if read(value).is_none() || read(other).is_none() => {
             Some(a > b)
         }
@@ -132,10 +145,10 @@ fn greater(value: &Value, other: &Value) -> TruthValue {
     }
 }
 
-fn list(value: &Value, test: impl Fn(&[Value]) -> bool) -> TruthValue {
+fn list(value: &Value, test: impl Fn(&[Value]) -> TruthValue) -> TruthValue {
     match value {
         Value::Null => Some(false),
-        Value::Array(items) => Some(test(items)),
+        Value::Array(items) => test(items),
         _ => None,
     }
 }

@@ -25,15 +25,15 @@ pub fn client() -> reqwest::Client {
 }
 
 /// An engine behind a port, with a folder for its rules.
-pub struct House<S, P> {
+pub struct TestDaemon<S, P> {
     pub engine: Engine<S, P>,
-    pub places: RulebookPaths,
+    pub paths: RulebookPaths,
     _folder: tempfile::TempDir,
     address: SocketAddr,
     client: reqwest::Client,
 }
 
-/// What a sender is answered.
+/// The answer to a sender.
 #[derive(Debug)]
 pub struct Answered {
     pub status: u16,
@@ -58,77 +58,77 @@ pub fn memory_store() -> SqliteStore {
     SqliteStore::in_memory(StoreSettings::in_memory()).unwrap()
 }
 
-pub async fn house(rules: &str) -> House<SqliteStore, ReloadablePerformer> {
-    house_with(rules, EngineOptions::default(), HttpLimits::default()).await
+pub async fn daemon(rules: &str) -> TestDaemon<SqliteStore, ReloadablePerformer> {
+    daemon_with(rules, EngineOptions::default(), HttpLimits::default()).await
 }
 
-pub async fn house_with(
+pub async fn daemon_with(
     rules: &str,
     options: EngineOptions,
     limits: HttpLimits,
-) -> House<SqliteStore, ReloadablePerformer> {
-    house_on(memory_store(), rules, options, limits).await
+) -> TestDaemon<SqliteStore, ReloadablePerformer> {
+    daemon_on_store(memory_store(), rules, options, limits).await
 }
 
-/// A house whose store the test brings.
-pub async fn house_on<S: Store>(
+/// A daemon with the store of the test.
+pub async fn daemon_on_store<S: Store>(
     store: S,
     rules: &str,
     options: EngineOptions,
     limits: HttpLimits,
-) -> House<S, ReloadablePerformer> {
+) -> TestDaemon<S, ReloadablePerformer> {
     client();
-    let (folder, places) = places(rules);
-    let rulebook = read(&places);
-    let hands = engine::performer(&rulebook, &folder.path().join("outbox")).unwrap();
-    let engine = Engine::open(store, hands, rulebook, options).await;
-    open(engine.unwrap(), places, folder, limits).await
+    let (folder, paths) = paths(rules);
+    let rulebook = read(&paths);
+    let performer = engine::performer(&rulebook, &folder.path().join("outbox")).unwrap();
+    let engine = Engine::open(store, performer, rulebook, options).await;
+    open(engine.unwrap(), paths, folder, limits).await
 }
 
-/// A house whose store and hands the test brings.
-pub async fn house_of<S: Store, P: Perform>(rules: &str, store: S, perform: P) -> House<S, P> {
-    house_that(rules, store, perform, EngineOptions::default()).await
+/// A daemon with the store and the performer of the test.
+pub async fn daemon_with_performer<S: Store, P: Perform>(
+    rules: &str,
+    store: S,
+    perform: P,
+) -> TestDaemon<S, P> {
+    daemon_with_performer_and_options(rules, store, perform, EngineOptions::default()).await
 }
 
-pub async fn house_that<S: Store, P: Perform>(
+pub async fn daemon_with_performer_and_options<S: Store, P: Perform>(
     rules: &str,
     store: S,
     perform: P,
     options: EngineOptions,
-) -> House<S, P> {
-    let (folder, places) = places(rules);
-    let engine = Engine::start(store, perform, read(&places), options);
-    open(engine, places, folder, HttpLimits::default()).await
+) -> TestDaemon<S, P> {
+    let (folder, paths) = paths(rules);
+    let engine = Engine::start(store, perform, read(&paths), options);
+    open(engine, paths, folder, HttpLimits::default()).await
 }
 
-fn read(places: &RulebookPaths) -> engine::Rulebook {
-    let reading = places.read();
-    assert!(
-        !reading.diagnostics.has_errors(),
-        "{:?}",
-        reading.diagnostics
-    );
-    reading.rulebook
+fn read(paths: &RulebookPaths) -> engine::Rulebook {
+    let loaded = paths.read();
+    assert!(!loaded.diagnostics.has_errors(), "{:?}", loaded.diagnostics);
+    loaded.rulebook
 }
 
-fn places(rules: &str) -> (tempfile::TempDir, RulebookPaths) {
+fn paths(rules: &str) -> (tempfile::TempDir, RulebookPaths) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rules");
     std::fs::create_dir(&path).unwrap();
     std::fs::write(path.join("rules.yaml"), rules).unwrap();
-    let places = RulebookPaths {
+    let paths = RulebookPaths {
         config: ConfigFile::IfThere(folder.path().join("flowtrigger.yaml")),
         ..RulebookPaths::new(path)
     };
-    (folder, places)
+    (folder, paths)
 }
 
 async fn open<S: Store, P: Perform>(
     engine: Engine<S, P>,
-    places: RulebookPaths,
+    paths: RulebookPaths,
     folder: tempfile::TempDir,
     limits: HttpLimits,
-) -> House<S, P> {
+) -> TestDaemon<S, P> {
     let listener = http::listen("127.0.0.1:0", &[]).await.unwrap();
     let address = listener.local_addr().unwrap();
     let ingest = Arc::new(engine.clone());
@@ -138,16 +138,16 @@ async fn open<S: Store, P: Perform>(
         limits,
         std::future::pending(),
     ));
-    House {
+    TestDaemon {
         engine,
-        places,
+        paths,
         _folder: folder,
         address,
         client: client(),
     }
 }
 
-impl<S: Store, P: Perform> House<S, P> {
+impl<S: Store, P: Perform> TestDaemon<S, P> {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -182,7 +182,7 @@ impl<S: Store, P: Perform> House<S, P> {
     }
 
     pub fn rules_file(&self) -> PathBuf {
-        self.places.rules.join("rules.yaml")
+        self.paths.rules.join("rules.yaml")
     }
 }
 
@@ -229,7 +229,7 @@ pub fn event(ticket: u64, change: &str) -> Value {
     }}})
 }
 
-/// A rule that tells the receiver of every change.
+/// A rule that posts every change to the receiver.
 pub fn telling(name: &str, receiver: SocketAddr, more: &str) -> String {
     format!(
         "name: {name}\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n\

@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::code_variables::loads_code;
 use super::find_program;
 use crate::action::preflight::PreflightIssue;
 use flowtrigger_core::config::commands::Commands;
@@ -58,6 +59,24 @@ impl ProgramAllowlist {
             }),
         };
         Ok(self.0.iter().any(admits).then_some(real))
+    }
+
+    /// Rejects a variable of a step with which an allowed program would run other code.
+    pub(super) fn admit_variable(&self, name: &str) -> Result<(), CallFailure> {
+        match self.check_variable(name) {
+            Some(issue) => Err(CallFailure::permanent(issue.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns why a step may not set a variable.
+    pub fn check_variable(&self, name: &str) -> Option<PreflightIssue> {
+        loads_code(name).then(|| {
+            PreflightIssue::new(
+                format!("`{name}` under `env` can make an allowed program run other code"),
+                "remove it, because `commands.allow` limits the programs; an allowed script can set it",
+            )
+        })
     }
 
     /// Returns why a program of a rule may not run. One that does not exist on this machine is checked by its
@@ -127,7 +146,7 @@ mod tests {
     fn a_program_is_identified_by_its_resolved_file() {
         let folder = programs_folder();
         let root = folder.path().canonicalize().unwrap();
-        for (allow, run, wanted) in [
+        for (allow, run, expected) in [
             (&["./bin/a"][..], "bin/a", true),
             (&["bin/a"], "bin/../bin/a", true),
             (&["bin/a"], "other/to-a", true),
@@ -147,7 +166,7 @@ mod tests {
             (&[], "bin/a", false),
         ] {
             let admitted = programs(&root, allow).admit(&root.join(run), run);
-            assert_eq!(admitted.is_ok(), wanted, "{allow:?} {run}");
+            assert_eq!(admitted.is_ok(), expected, "{allow:?} {run}");
             if let Ok(file) = admitted {
                 assert_eq!(file, root.join(run).canonicalize().unwrap());
             }

@@ -2,6 +2,7 @@
 //! No shell is involved: each argument stays one argument.
 
 pub mod allowlist;
+mod code_variables;
 mod find_program;
 pub mod orphans;
 mod pid_file;
@@ -20,12 +21,12 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::action::secret::SecretStore;
-use crate::action::{PerformerOptions, excerpt};
+use crate::action::{PerformCall, Performer, PerformerOptions, excerpt};
 use flowtrigger_core::flow::call::{ExecCall, KeepOutput};
-use flowtrigger_core::run::call_result::{CallFailure, Reply};
+use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use pid_file::{KEY, PidFile};
 use process::{ProcessLimits, ProcessOutput, Termination};
-use sandbox::launcher::{LaunchError, NOT_STARTED, SandboxSpec};
+use sandbox::launcher::{self, LaunchError, NOT_STARTED, SandboxSpec};
 
 /// The variables that a command inherits.
 const INHERITED: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
@@ -34,7 +35,19 @@ const MAX_ARGUMENT_BYTES: usize = 128 * 1024;
 /// Characters of standard error in a message.
 const MAX_SHOWN_CHARS: usize = 500;
 
-pub(super) async fn perform(
+impl PerformCall for ExecCall {
+    async fn perform(&self, performer: &Performer, idempotency_key: &str) -> CallResult {
+        execute(
+            self,
+            idempotency_key,
+            &performer.secrets,
+            &performer.options,
+        )
+        .await
+    }
+}
+
+async fn execute(
     call: &ExecCall,
     idempotency_key: &str,
     secrets: &SecretStore,
@@ -116,6 +129,9 @@ fn prepare(
     let mut program = find_program::find(name, shown, &folder, path).map_err(redacted)?;
     if let Some(programs) = &options.programs {
         program = programs.admit(&program, shown).map_err(redacted)?;
+        for (name, _) in &call.env {
+            programs.admit_variable(name)?;
+        }
     }
     let confinement = call.confine.as_deref();
     let found = confinement.map(|confinement| sandbox::find(confinement, &program, shown));
@@ -133,11 +149,18 @@ fn prepare(
         }
         Some(sandbox) => launcher_command(&options.launcher, sandbox, name)?,
     };
+    command.env_clear();
+    match &sandbox {
+        None => command.envs(environment),
+        // The variables take effect when the launcher becomes the command. Only the key is set from the start:
+        // it identifies the process.
+        Some(_) => command
+            .env(KEY, idempotency_key)
+            .envs(launcher::deferred(environment)),
+    };
     command
         .args(arguments)
         .current_dir(folder)
-        .env_clear()
-        .envs(environment)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

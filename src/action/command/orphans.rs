@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process, kill_process_group};
 
-use super::pid_file::{KEY, PidFileEntry, boot, stat};
+use super::pid_file::{KEY, PidFileEntry, ProcessIdentity, boot, is_alive, stat};
 
 /// The time from SIGTERM to SIGKILL, and from there to giving up.
 const KILL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,8 +27,8 @@ pub struct Killed {
     pub gone: bool,
 }
 
-/// Kills the remaining processes of the commands with PID files in the folder, and removes the files. Nothing
-/// else may use the folder meanwhile.
+/// Kills the remaining processes of the commands with PID files in the folder, and removes the files. A command
+/// whose daemon is alive is left alone: its file is a copy. Nothing else may use the folder meanwhile.
 pub fn kill(folder: &Path) -> Vec<Killed> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
@@ -37,7 +37,9 @@ pub fn kill(folder: &Path) -> Vec<Killed> {
     for entry in entries.flatten() {
         let key = entry.file_name().to_string_lossy().into_owned();
         let text = fs::read_to_string(entry.path()).unwrap_or_default();
-        for target in targets(&key, PidFileEntry::read(&text)) {
+        // A file that names no daemon was written before its command could start.
+        let orphan = PidFileEntry::read(&text).filter(|entry| !entry.daemon.is_alive());
+        for target in orphan.iter().flat_map(|entry| targets(&key, entry)) {
             killed.push(target.kill(&key));
         }
         drop(fs::remove_file(entry.path()));
@@ -53,18 +55,19 @@ enum SignalTarget {
 }
 
 /// The remaining processes of a command. None survives a restart of the machine.
-fn targets(key: &str, entry: Option<PidFileEntry>) -> BTreeSet<SignalTarget> {
+fn targets(key: &str, entry: &PidFileEntry) -> BTreeSet<SignalTarget> {
     let mut targets = BTreeSet::new();
-    if entry.as_ref().is_some_and(|entry| entry.boot != boot()) {
+    if entry.daemon.boot != boot() {
         return targets;
     }
-    if let Some(entry) = entry.as_ref().filter(|entry| entry.lives()) {
-        targets.insert(target(entry.process, key, Some(entry.process)));
+    let command = entry.command.as_ref();
+    if let Some(command) = command.filter(|command| command.is_alive()) {
+        targets.insert(target(command.process, key, Some(command.process)));
     }
-    let leader = entry.map(|entry| entry.process);
+    let leader = command.map(|command: &ProcessIdentity| command.process);
     let carriers = living()
         .into_iter()
-        .filter(|process| carries(*process, key));
+        .filter(|process| has_key(*process, key));
     targets.extend(carriers.map(|process| target(process, key, leader)));
     targets
 }
@@ -75,7 +78,7 @@ fn target(process: i32, key: &str, leader: Option<i32>) -> SignalTarget {
     let Some(group) = group(process) else {
         return SignalTarget::One(process);
     };
-    let its_own = leader == Some(group) || carries(group, key);
+    let its_own = leader == Some(group) || has_key(group, key);
     match its_own && group != getpgrp().as_raw_nonzero().get() {
         true => SignalTarget::Group(group),
         false => SignalTarget::One(process),
@@ -108,7 +111,7 @@ impl SignalTarget {
 
     fn ends(self) -> bool {
         let until = Instant::now() + KILL_TIMEOUT;
-        while self.lives() {
+        while self.is_alive() {
             if Instant::now() >= until {
                 return false;
             }
@@ -117,7 +120,7 @@ impl SignalTarget {
         true
     }
 
-    fn lives(self) -> bool {
+    fn is_alive(self) -> bool {
         match self {
             SignalTarget::Group(id) => living().into_iter().any(|one| group(one) == Some(id)),
             SignalTarget::One(process) => is_alive(process),
@@ -138,20 +141,15 @@ fn living() -> Vec<i32> {
         .collect()
 }
 
-/// Whether the process runs; a zombie does not.
-fn is_alive(process: i32) -> bool {
-    stat(process).is_some_and(|stat| !matches!(stat[0].as_str(), "Z" | "X"))
-}
-
 fn group(process: i32) -> Option<i32> {
     stat(process)?.get(2)?.parse().ok()
 }
 
-fn carries(process: i32, key: &str) -> bool {
-    let wanted = format!("{KEY}={key}");
+fn has_key(process: i32, key: &str) -> bool {
+    let expected = format!("{KEY}={key}");
     environment(process)
         .split(|byte| *byte == 0)
-        .any(|variable| variable == wanted.as_bytes())
+        .any(|variable| variable == expected.as_bytes())
 }
 
 /// The environment, read again while it is empty: a process that is becoming another program has none for a
@@ -161,7 +159,7 @@ fn environment(process: i32) -> Vec<u8> {
     loop {
         let found = fs::read(format!("/proc/{process}/environ"));
         match found {
-            Ok(empty) if empty.is_empty() && Instant::now() < until && may_carry(process) => {
+            Ok(empty) if empty.is_empty() && Instant::now() < until && may_have_key(process) => {
                 std::thread::sleep(POLL_INTERVAL);
             }
             found => return found.unwrap_or_default(),
@@ -170,7 +168,7 @@ fn environment(process: i32) -> Vec<u8> {
 }
 
 /// Kernel threads never have one.
-fn may_carry(process: i32) -> bool {
+fn may_have_key(process: i32) -> bool {
     const KERNEL: u64 = 0x0020_0000;
     let flags = stat(process).and_then(|stat| stat.get(6)?.parse::<u64>().ok());
     flags.is_some_and(|flags| flags & KERNEL == 0) && is_alive(process)
@@ -183,7 +181,6 @@ mod tests {
     use std::process::{Child, Command, Stdio};
 
     use super::*;
-    use crate::action::command::pid_file::started;
 
     /// A command of ours, killed at the end of its test whatever happens.
     struct Ours(Child);
@@ -211,9 +208,8 @@ mod tests {
 
         fn entry(&self) -> PidFileEntry {
             PidFileEntry {
-                process: self.id(),
-                started: started(self.id()).unwrap(),
-                boot: boot(),
+                daemon: gone_daemon(),
+                command: ProcessIdentity::of(Pid::from_child(&self.0)),
             }
         }
     }
@@ -225,8 +221,20 @@ mod tests {
         }
     }
 
-    fn folder_with(key: &str, text: &str) -> tempfile::TempDir {
+    /// A daemon that had our process id before us.
+    fn gone_daemon() -> ProcessIdentity {
+        let own = ProcessIdentity::of(getpid()).unwrap();
+        ProcessIdentity {
+            started: own.started - 1,
+            ..own
+        }
+    }
+
+    fn folder_with(key: &str, entry: &PidFileEntry) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
+        let command = entry.command.as_ref();
+        let command = command.map(|command| command.line("command"));
+        let text = entry.daemon.line("daemon") + &command.unwrap_or_default();
         fs::write(folder.path().join(key), text).unwrap();
         folder
     }
@@ -237,7 +245,7 @@ mod tests {
     fn what_was_left_running_is_killed_with_its_group() {
         let key = "orphan-test-group";
         let ours = Ours::start("sleep 60 & echo x; sleep 60", key);
-        let folder = folder_with(key, &ours.entry().text());
+        let folder = folder_with(key, &ours.entry());
         let killed = kill(folder.path());
         let all = Killed {
             key: key.into(),
@@ -245,7 +253,7 @@ mod tests {
             gone: true,
         };
         assert_eq!(killed, [all]);
-        assert!(!SignalTarget::Group(ours.id()).lives());
+        assert!(!SignalTarget::Group(ours.id()).is_alive());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         assert_eq!(kill(folder.path()), []);
     }
@@ -254,7 +262,7 @@ mod tests {
     fn one_that_ignores_sigterm_is_killed_all_the_same() {
         let key = "orphan-test-stubborn";
         let ours = Ours::start("trap '' TERM; echo x; while :; do sleep 0.05; done", key);
-        let folder = folder_with(key, &ours.entry().text());
+        let folder = folder_with(key, &ours.entry());
         assert!(kill(folder.path())[0].gone);
         assert!(!is_alive(ours.id()));
     }
@@ -262,18 +270,22 @@ mod tests {
     #[test]
     fn a_process_that_only_has_the_number_is_left_alone() {
         let ours = Ours::start(WAITING, "somebody-else");
-        let (real, key) = (ours.entry(), "orphan-test-reused");
-        for entry in [
-            PidFileEntry {
+        let real = ProcessIdentity::of(Pid::from_child(&ours.0)).unwrap();
+        for command in [
+            ProcessIdentity {
                 started: real.started - 1,
                 ..real.clone()
             },
-            PidFileEntry {
+            ProcessIdentity {
                 boot: "another".into(),
                 ..real
             },
         ] {
-            let folder = folder_with(key, &entry.text());
+            let entry = PidFileEntry {
+                daemon: gone_daemon(),
+                command: Some(command),
+            };
+            let folder = folder_with("orphan-test-reused", &entry);
             assert_eq!(kill(folder.path()), []);
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         }
@@ -281,10 +293,28 @@ mod tests {
     }
 
     #[test]
-    fn a_note_without_a_process_is_followed_by_its_key() {
+    fn a_command_of_a_living_daemon_is_left_alone() {
+        let key = "orphan-test-copy";
+        let ours = Ours::start(WAITING, key);
+        let entry = PidFileEntry {
+            daemon: ProcessIdentity::of(getpid()).unwrap(),
+            ..ours.entry()
+        };
+        let folder = folder_with(key, &entry);
+        assert_eq!(kill(folder.path()), []);
+        assert!(is_alive(ours.id()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_without_a_command_is_followed_by_its_key() {
         let key = "orphan-test-key";
         let ours = Ours::start(WAITING, key);
-        let folder = folder_with(key, "");
+        let entry = PidFileEntry {
+            command: None,
+            ..ours.entry()
+        };
+        let folder = folder_with(key, &entry);
         assert_eq!(kill(folder.path())[0].process, ours.id());
         assert!(!is_alive(ours.id()));
     }
@@ -296,10 +326,10 @@ mod tests {
         let entry = ours.entry();
         let _ = kill_process(Pid::from_child(&ours.0), Signal::KILL);
         ours.0.wait().unwrap();
-        let folder = folder_with(key, &entry.text());
+        let folder = folder_with(key, &entry);
         let killed = kill(folder.path());
         assert_eq!((killed.len(), killed[0].gone), (1, true));
-        assert_eq!(killed[0].process, entry.process);
-        assert!(!SignalTarget::Group(entry.process).lives());
+        assert_eq!(killed[0].process, ours.id());
+        assert!(!SignalTarget::Group(ours.id()).is_alive());
     }
 }

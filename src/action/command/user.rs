@@ -1,5 +1,5 @@
 //! Looks up a user of this machine in `/etc/passwd`: user id, group id and home.
-//! Directory servers are not asked: their answers may change.
+//! Directory servers are not queried: their answers may change.
 
 use std::fs;
 

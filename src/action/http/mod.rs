@@ -16,12 +16,13 @@ use std::sync::Arc;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Request, Response};
 
+use crate::action::outbox::Outbox;
 use crate::action::secret::SecretStore;
-use crate::action::{PerformerOptions, excerpt};
+use crate::action::{PerformCall, Performer, PerformerOptions, excerpt};
 use egress_guard::{EgressGuard, Resolver};
 use flowtrigger_core::egress::policy::{EgressPolicy, EgressProxy};
 use flowtrigger_core::flow::call::HttpCall;
-use flowtrigger_core::run::call_result::{CallFailure, Reply};
+use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use label::RequestLabel;
 use request::PreparedRequest;
 use response::ReceivedResponse;
@@ -81,7 +82,22 @@ fn client_builder(proxy: Option<&EgressProxy>) -> Result<ClientBuilder, reqwest:
     })
 }
 
-pub(super) async fn perform(
+impl PerformCall for HttpCall {
+    async fn perform(&self, performer: &Performer, idempotency_key: &str) -> CallResult {
+        let Performer {
+            http,
+            secrets,
+            options,
+            ..
+        } = performer;
+        match Outbox::from_call(self) {
+            Some(outbox) => outbox.append(self, idempotency_key, options).await,
+            None => send(http, self, idempotency_key, secrets, options).await,
+        }
+    }
+}
+
+async fn send(
     client: &HttpClient,
     call: &HttpCall,
     idempotency_key: &str,
@@ -216,7 +232,7 @@ fn describe_error(
     if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
         return label.transient(format_args!(
             "no secure connection to `{peer}` ({}); check its certificate and that this port \
-             speaks https, or add its authority to this machine's (`SSL_CERT_FILE`)",
+             is an https port, or add its authority to this machine's (`SSL_CERT_FILE`)",
             secrets.redact(&tls.to_string())
         ));
     }

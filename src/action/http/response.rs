@@ -11,6 +11,7 @@ use super::label::RequestLabel;
 use super::retry_after;
 use crate::action::excerpt;
 use crate::action::secret::SecretStore;
+use flowtrigger_core::event::json::size::{JsonSize, MAX_VALUES};
 use flowtrigger_core::flow::call::{HttpCall, KeepOutput, is_transient};
 use flowtrigger_core::run::call_result::{CallFailure, Reply};
 
@@ -56,18 +57,18 @@ impl ReceivedResponse {
             return Err(self.failure(label, secrets));
         }
         let value = match call.keep {
-            KeepOutput::Body => secrets.redact_value(self.value(secrets)),
+            KeepOutput::Body => secrets.redact_value(self.value(label, secrets)?),
             KeepOutput::Status => json!({ "status": self.status.as_u16() }),
             KeepOutput::None => json!({}),
         };
         Ok(Reply { value })
     }
 
-    fn value(&self, secrets: &SecretStore) -> Value {
+    fn value(&self, label: &RequestLabel, secrets: &SecretStore) -> Result<Value, CallFailure> {
         let mut value = json!({
             "status": self.status.as_u16(),
             "headers": self.headers(),
-            "body": self.body(),
+            "body": self.body(label)?,
         });
         if let Some(text) = value["body"].as_str().filter(|_| self.truncated) {
             value["body"] = secrets.redact_head(text).into();
@@ -75,7 +76,7 @@ impl ReceivedResponse {
         if self.truncated {
             value["truncated"] = true.into();
         }
-        value
+        Ok(value)
     }
 
     /// Names are in lower case; repeated headers are joined with commas.
@@ -93,14 +94,23 @@ impl ReceivedResponse {
             .collect()
     }
 
-    fn body(&self) -> Value {
+    fn body(&self, label: &RequestLabel) -> Result<Value, CallFailure> {
         if !self.is_json() {
-            return self.text().into();
+            return Ok(self.text().into());
         }
         if self.body.is_empty() {
-            return Value::Null;
+            return Ok(Value::Null);
         }
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| self.text().into())
+        if JsonSize::of(&self.body).values > MAX_VALUES {
+            return Err(CallFailure {
+                status: Some(self.status.as_u16()),
+                ..CallFailure::permanent(format!(
+                    "the answer of {} has more than {MAX_VALUES} JSON values; request fewer items or fields, or set `keep: status`",
+                    label.shown
+                ))
+            });
+        }
+        Ok(serde_json::from_slice(&self.body).unwrap_or_else(|_| self.text().into()))
     }
 
     fn is_json(&self) -> bool {

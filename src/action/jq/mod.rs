@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use crate::action::excerpt;
+use crate::action::{PerformCall, Performer, excerpt};
 use flowtrigger_core::flow::call::{Call, JqCall};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 
@@ -36,6 +36,17 @@ struct PoolState {
     program: PathBuf,
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<JqWorker>>,
+}
+
+impl PerformCall for JqCall {
+    async fn perform(&self, performer: &Performer, _: &str) -> CallResult {
+        let result = performer.jq.run(self).await;
+        let result = result.map(|value| Reply { value });
+        result.map_err(|failure| CallFailure {
+            message: performer.secrets.redact(&failure.message),
+            ..failure
+        })
+    }
 }
 
 /// The pool for callers without a `Performer`.

@@ -37,7 +37,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
-    let loaded = read(&global.places(args.path.as_deref()));
+    let loaded = read(&global.rulebook_paths(args.path.as_deref()));
     match args.format {
         Format::Text => {
             diagnostics::text(out, &loaded.rulebook.files, &loaded.diagnostics)?;

@@ -77,12 +77,12 @@ impl GateHistorySource {
         rule: &Rule,
         checks: &[GateCheck],
     ) -> Result<Vec<GateState>, HistoryError> {
-        let debounce = checks.iter().find_map(DebounceCheck::of);
+        let debounce = checks.iter().find_map(DebounceCheck::from_gate_check);
         let open = match debounce.filter(|_| rule.mode == Mode::Live) {
             Some(debounce) => history.open_window(&rule.name, debounce.value, self.now)?,
             None => None,
         };
-        let state = |check| match DebounceCheck::of(check) {
+        let state = |check| match DebounceCheck::from_gate_check(check) {
             Some(_) if rule.mode != Mode::Live => Ok(GateState::Open),
             Some(debounce) => Ok(GateState::of_debounce(&debounce, open.as_ref(), self.now)),
             None => {

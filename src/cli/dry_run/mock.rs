@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::cli::exit::CommandError;
 use crate::engine::Rulebook;
+use flowtrigger_core::document::json_error;
 use flowtrigger_core::document::suggest::nearest;
 use flowtrigger_core::flow::simulate::Mock;
 use flowtrigger_core::flow::simulate::Mocks;
@@ -63,7 +64,9 @@ fn replies(file: &str) -> Result<Vec<Mock>, CommandError> {
         failure.help("write --mock STEP=FILE, with the reply in the file")
     })?;
     let value: Value = serde_json::from_str(&text).map_err(|error| {
-        CommandError::usage(format!("`{file}` is not JSON: {error}")).help(HELP)
+        let (line, column) = (error.line(), error.column());
+        let reason = json_error::reason(&error);
+        CommandError::usage(format!("{file}:{line}:{column}: not JSON: {reason}")).help(HELP)
     })?;
     let values = match value {
         Value::Array(values) if !values.is_empty() => values,

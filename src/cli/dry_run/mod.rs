@@ -1,6 +1,7 @@
 //! `dry-run`: shows which rules match, why, and exactly what would be sent, without sending anything.
 //! Uses the same evaluation of the same bytes as the daemon.
 
+mod change;
 mod gate_history;
 mod mock;
 mod unmatched;
@@ -15,7 +16,7 @@ use crate::action::jq;
 use crate::cli::dry_run::gate_history::GateHistorySource;
 use crate::cli::dry_run::unmatched::UnmatchedSummary;
 use crate::cli::exit::{CommandError, Exit};
-use crate::cli::input::{self, Input, InputEvent};
+use crate::cli::input::{self, Input};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
@@ -25,7 +26,6 @@ use flowtrigger_core::config::Config;
 use flowtrigger_core::config::integrations::SimulatedSettings;
 use flowtrigger_core::document::suggest::nearest;
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::catalogue::event_type::FieldLookup;
 use flowtrigger_core::flow::plan::PlanStep;
 use flowtrigger_core::flow::simulate::{Mocks, answer};
 use flowtrigger_core::language::condition::evaluate::Truth;
@@ -36,7 +36,6 @@ use flowtrigger_core::matching::gate_status;
 use flowtrigger_core::matching::gate_status::GateStatus;
 use flowtrigger_core::matching::loop_guard_status;
 use flowtrigger_core::matching::loop_guard_status::LoopGuardStatus;
-use flowtrigger_core::path::Path;
 use flowtrigger_core::rule::Rule;
 
 const AFTER_HELP: &str = "\
@@ -94,7 +93,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let changes = args
         .set
         .iter()
-        .map(|set| parse_change(set))
+        .map(|set| change::parse(set))
         .collect::<Result<Vec<_>, _>>()?;
     let mocks = mock::read(&args.mock, &args.rule, &book)?;
     let inputs = input::read(&args.files, args.source.as_deref(), &book.config)?;
@@ -103,7 +102,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     for Input { place, event } in inputs {
         match event {
             Ok(event) => {
-                let event = changed(event, &changes, &book)?;
+                let event = change::changed(event, &changes, &book)?;
                 let evaluation = book.rules.evaluate(event.as_input(), &mut scratch);
                 let evaluation = evaluation.expect("the input was read as an event before");
                 summary.events += 1;
@@ -169,21 +168,21 @@ fn answer_event(
     out: &mut Output,
 ) -> Result<bool, CommandError> {
     let event = evaluation.event();
-    let asked = |rule: &Rule| args.rule.is_empty() || args.rule.contains(&rule.name);
+    let is_selected = |rule: &Rule| args.rule.is_empty() || args.rule.contains(&rule.name);
     let subscribed = evaluation.subscribed().into_iter().map(|rule| &**rule);
     let listening = evaluation.subscribed().len();
-    let judged = subscribed
-        .filter(|rule| asked(rule))
+    let answers = subscribed
+        .filter(|rule| is_selected(rule))
         .map(|rule| answer_for_rule(rule, evaluation, history, (mocks, &book.config)))
         .collect::<Result<Vec<RuleAnswer<'_>>, CommandError>>()?;
-    let matched = judged.iter().any(|judged| judged.matched);
+    let matched = answers.iter().any(|answer| answer.matched);
     match args.format {
         Format::Json => {
-            let mut answer = answer_json(event, &judged, args, book);
+            let mut answer = answer_json(event, &answers, args, book);
             answer["read"] = evaluation.read().as_str().into();
             writeln!(out, "{answer}")?;
         }
-        Format::Text => answer_text(event, (&judged, listening), args, book, out)?,
+        Format::Text => answer_text(event, (&answers, listening), args, book, out)?,
     }
     Ok(matched)
 }
@@ -236,14 +235,14 @@ impl RuleAnswer<'_> {
     }
 }
 
-fn answer_json(event: &Event, judged: &[RuleAnswer<'_>], args: &Args, book: &Rulebook) -> Value {
+fn answer_json(event: &Event, answers: &[RuleAnswer<'_>], args: &Args, book: &Rulebook) -> Value {
     let files = &book.rules.files;
-    let matched: Vec<&str> = judged
+    let matched: Vec<&str> = answers
         .iter()
         .filter(|j| j.matched)
         .map(|j| j.rule.name.as_str())
         .collect();
-    let rules: Vec<Value> = judged
+    let rules: Vec<Value> = answers
         .iter()
         .filter(|j| args.explain || j.matched)
         .map(|j| {
@@ -264,28 +263,28 @@ fn answer_json(event: &Event, judged: &[RuleAnswer<'_>], args: &Args, book: &Rul
 
 fn answer_text(
     event: &Event,
-    (judged, listening): (&[RuleAnswer<'_>], usize),
+    (answers, listening): (&[RuleAnswer<'_>], usize),
     args: &Args,
     book: &Rulebook,
     out: &mut Output,
 ) -> io::Result<()> {
     let files = &book.rules.files;
     explanation::event(out, event)?;
-    for j in judged.iter().filter(|j| args.explain || j.matched) {
+    for j in answers.iter().filter(|j| args.explain || j.matched) {
         explanation::rule(out, j.rule, &j.explanation, files)?;
         gates::text(out, j.loops.as_ref(), &j.gates)?;
         plan::text(out, &j.plan, j.rule, (&book.config.outgoing, files))?;
     }
-    if !judged.iter().any(|j| j.matched) {
-        let holds = judged.iter().filter(|judged| judged.holds());
+    if !answers.iter().any(|j| j.matched) {
+        let holds = answers.iter().filter(|answers| answers.holds());
         let summary = UnmatchedSummary {
             source: &event.source,
             event_type: &event.event_type,
             named: args.rule.len(),
-            judged: judged.len(),
+            judged: answers.len(),
             listening,
             rules: book.rules.rules.len(),
-            disabled: holds.map(|judged| judged.rule.name.as_str()).collect(),
+            disabled: holds.map(|answers| answers.rule.name.as_str()).collect(),
             explained: args.explain,
         };
         writeln!(out, "\n{summary}")?;
@@ -309,77 +308,6 @@ fn known_rules(names: &[String], book: &Rulebook) -> Result<(), CommandError> {
             None => failure,
         },
     )
-}
-
-/// Parses `path=value`. A value that is not JSON is text.
-fn parse_change(set: &str) -> Result<(Path, Value), CommandError> {
-    let Some((path, value)) = set.split_once('=') else {
-        let failure = CommandError::usage(format!("`--set {set}` has no `=`"));
-        return Err(failure.help("write --set ticket.priority=urgent"));
-    };
-    let path = Path::parse(path.trim()).map_err(|error| {
-        let failure = CommandError::usage(format!("`--set {set}`: {}", error.message));
-        match error.help {
-            Some(help) => failure.help(help),
-            None => failure.help("write --set ticket.priority=urgent"),
-        }
-    })?;
-    Ok((path, parse_value(value)?))
-}
-
-/// Parses JSON or text. Invalid JSON is an error if it starts like JSON.
-fn parse_value(value: &str) -> Result<Value, CommandError> {
-    match serde_json::from_str(value) {
-        Ok(json) => Ok(json),
-        Err(error) if value.trim_start().starts_with(['[', '{', '"']) => {
-            let failure = CommandError::usage(format!(
-                "the value `{value}` starts like JSON but is invalid: {error}"
-            ));
-            let quoted = Value::from(value);
-            Err(failure.help(format!("correct it, or write {quoted} for a text")))
-        }
-        Err(_) => Ok(Value::from(value)),
-    }
-}
-
-/// Applies the changes. An unknown field is a usage error.
-fn changed<'c>(
-    input: InputEvent<'c>,
-    changes: &[(Path, Value)],
-    book: &Rulebook,
-) -> Result<InputEvent<'c>, CommandError> {
-    if changes.is_empty() {
-        return Ok(input);
-    }
-    let mut event = input.into_event(&book.config.catalogue);
-    apply(changes, &mut event, book)?;
-    Ok(InputEvent::Event(Box::new(event)))
-}
-
-fn apply(
-    changes: &[(Path, Value)],
-    event: &mut Event,
-    book: &Rulebook,
-) -> Result<(), CommandError> {
-    for (path, value) in changes {
-        let known = book
-            .config
-            .catalogue
-            .by_tag(&event.source, &event.event_type);
-        if let (Some(known), Some(dotted)) = (known, path.dotted())
-            && let FieldLookup::Unknown { nearest } = known.field(&dotted)
-        {
-            let failure =
-                CommandError::usage(format!("`{}` has no field `{}`", known.tag, path.text));
-            return Err(match nearest {
-                Some(near) => failure.help(format!("did you mean `{near}`?")),
-                None => failure.help(format!("`flowtrigger events {}` lists them", known.tag)),
-            });
-        }
-        flowtrigger_core::path::set::set(event, path, value.clone())
-            .map_err(|error| CommandError::usage(format!("failed to set a field: {error}")))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

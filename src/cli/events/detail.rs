@@ -37,7 +37,7 @@ fn type_json(event_type: &EventType, sample: Option<&TypeSample>) -> Value {
 }
 
 fn text(event_type: &EventType, sample: Option<&TypeSample>, out: &mut Output) -> io::Result<()> {
-    writeln!(out, "{}", event_type.tag)?;
+    writeln!(out, "{}", event_type.name)?;
     writeln!(out, "  {}\n", event_type.summary)?;
     names(event_type).write(out)?;
     writeln!(out)?;
@@ -57,7 +57,7 @@ fn text(event_type: &EventType, sample: Option<&TypeSample>, out: &mut Output) -
 fn names(event_type: &EventType) -> Table {
     let mut table = Table::default();
     table.row(["event_source", &event_type.source]);
-    table.row(["event_type", &event_type.tag]);
+    table.row(["event_type", &event_type.name]);
     if let Some(display) = &event_type.display {
         table.row(["display name", display]);
     }

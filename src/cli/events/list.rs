@@ -57,7 +57,7 @@ fn row(event_type: &EventType) -> [String; 4] {
     let other = event_type.webhook.as_ref().or(code);
     let own = event_type.fields.0.iter().map(|(path, _)| path.as_str());
     [
-        event_type.tag.clone(),
+        event_type.name.clone(),
         event_type.display.clone().unwrap_or_default(),
         other.cloned().unwrap_or_default(),
         own.collect::<Vec<_>>().join(", "),

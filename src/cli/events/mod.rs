@@ -66,7 +66,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
 fn family<'a>(name: &str, catalogue: &'a Catalogue) -> Vec<&'a EventType> {
     let types = catalogue.types();
     match name.strip_suffix('*') {
-        Some(start) => types.filter(|t| t.tag.starts_with(start)).collect(),
+        Some(start) => types.filter(|t| t.name.starts_with(start)).collect(),
         None => types.filter(|t| t.source == name).collect(),
     }
 }
@@ -79,7 +79,7 @@ fn find<'a>(name: &str, catalogue: &'a Catalogue) -> Result<&'a EventType, Comma
         .map_or(name, |rest| rest.trim_start_matches([':', '/']));
     let exact = |t: &&EventType| {
         let codes = t.codes.iter().any(|code| code == name);
-        t.tag == name || t.webhook.as_deref() == Some(suffix) || codes
+        t.name == name || t.webhook.as_deref() == Some(suffix) || codes
     };
     let mut found: Vec<&EventType> = catalogue.types().filter(exact).collect();
     if found.is_empty() {
@@ -90,7 +90,7 @@ fn find<'a>(name: &str, catalogue: &'a Catalogue) -> Result<&'a EventType, Comma
         [one] => Ok(one),
         [] => Err(unknown(name, catalogue)),
         several => {
-            let names: Vec<String> = several.iter().map(|t| format!("`{}`", t.tag)).collect();
+            let names: Vec<String> = several.iter().map(|t| format!("`{}`", t.name)).collect();
             Err(
                 CommandError::usage(format!("several types are called `{name}`"))
                     .help(format!("write one of {}", names.join(", "))),
@@ -103,7 +103,7 @@ fn unknown(name: &str, catalogue: &Catalogue) -> CommandError {
     let sources = catalogue.sources().into_iter();
     let near = sources
         .filter_map(|source| catalogue.nearest(source, name))
-        .map(|t| t.tag.as_str());
+        .map(|t| t.name.as_str());
     let help = match suggest::nearest(name, near.clone()).or_else(|| near.clone().next()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`flowtrigger events` lists all types".to_owned(),
@@ -117,7 +117,7 @@ fn print_sample(
     out: &mut Output,
 ) -> Result<(), CommandError> {
     let Some(sample) = TypeSample::new(event_type, catalogue) else {
-        let message = format!("there is no sample of `{}`", event_type.tag);
+        let message = format!("there is no sample of `{}`", event_type.name);
         let help = "the type is from your configuration; store one of its events as a file";
         return Err(CommandError::usage(message).help(help));
     };
@@ -131,7 +131,7 @@ mod tests {
 
     fn found(name: &str) -> Result<String, String> {
         match find(name, Catalogue::built_in()) {
-            Ok(found) => Ok(found.tag.clone()),
+            Ok(found) => Ok(found.name.clone()),
             Err(CommandError::Usage(error)) => Err(error.help.unwrap_or_default()),
             Err(other) => panic!("{other}"),
         }

@@ -27,7 +27,7 @@ pub enum SampleOrigin {
 
 impl TypeSample {
     pub fn new(event_type: &EventType, catalogue: &Catalogue) -> Option<Self> {
-        if let Some(shipped) = sample(&event_type.source, &event_type.tag) {
+        if let Some(shipped) = sample(&event_type.source, &event_type.name) {
             return Some(Self {
                 text: shipped.text.to_owned(),
                 file: shipped.file,
@@ -35,7 +35,7 @@ impl TypeSample {
             });
         }
         let sibling = sibling(event_type)?;
-        let like = catalogue.by_tag(sibling.source, sibling.tag)?;
+        let like = catalogue.by_name(sibling.source, sibling.name)?;
         let event = derive(sibling, like, event_type)?;
         Some(Self {
             text: format!("{event:#}"),
@@ -51,7 +51,7 @@ fn sibling(event_type: &EventType) -> Option<&'static Shipped> {
     let family = format!("{}.", event_type.family());
     let mut siblings = SAMPLES
         .iter()
-        .filter(|s| s.source == event_type.source && s.tag.starts_with(&family));
+        .filter(|s| s.source == event_type.source && s.name.starts_with(&family));
     let first = siblings.clone().next();
     let webhook = siblings.find(|s| s.file.contains("/webhook/"));
     webhook.filter(|_| event_type.webhook.is_some()).or(first)
@@ -118,14 +118,14 @@ mod tests {
     fn every_sample_decodes_as_its_type() {
         let all = Catalogue::built_in();
         for event_type in all.types() {
-            let tag = &event_type.tag;
+            let name = &event_type.name;
             let sample =
-                TypeSample::new(event_type, all).unwrap_or_else(|| panic!("{tag} has none"));
-            let value = serde_json::from_str(&sample.text).expect(tag);
-            let event = decode(value, all).unwrap_or_else(|error| panic!("{tag}: {error:?}"));
-            assert_eq!(&event.event_type, tag);
+                TypeSample::new(event_type, all).unwrap_or_else(|| panic!("{name} has none"));
+            let value = serde_json::from_str(&sample.text).expect(name);
+            let event = decode(value, all).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            assert_eq!(&event.event_type, name);
             assert_eq!(event.source, event_type.source);
-            assert_eq!(event.warnings, [""; 0], "{tag}");
+            assert_eq!(event.warnings, [""; 0], "{name}");
         }
     }
 
@@ -140,10 +140,10 @@ mod tests {
             let value = serde_json::from_str(&sample.text).expect("JSON");
             let event = decode(value, all).expect("an event");
             for (path, _) in &event_type.fields.0 {
-                let tag = &event_type.tag;
+                let name = &event_type.name;
                 assert!(
                     find(ValueRef::Built(&event.body), path).is_some(),
-                    "{tag} lacks {path}"
+                    "{name} lacks {path}"
                 );
             }
         }

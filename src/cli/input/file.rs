@@ -3,7 +3,9 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::iter::FlatMap;
 use std::path::{Path, PathBuf};
+use std::vec::IntoIter;
 
 use crate::cli::input::ReadEventError;
 use flowtrigger_core::event::json::parse::parse;
@@ -13,6 +15,13 @@ use flowtrigger_core::event::json::utf16::is_utf_16;
 pub struct InputFile {
     name: String,
     state: FileState,
+}
+
+/// The parts of several files, in order. A file is opened when the one before it has ended.
+pub type InputParts = FlatMap<IntoIter<PathBuf>, InputFile, fn(PathBuf) -> InputFile>;
+
+pub fn parts(files: &[PathBuf]) -> InputParts {
+    Vec::from(files).into_iter().flat_map(InputFile::new)
 }
 
 /// A part and its location.
@@ -32,13 +41,9 @@ enum FileState {
 }
 
 impl InputFile {
-    pub fn new(file: PathBuf) -> Self {
-        let name = match file.to_str() {
-            Some("-") => "standard input".into(),
-            _ => file.display().to_string(),
-        };
+    fn new(file: PathBuf) -> Self {
         Self {
-            name,
+            name: file_name(&file),
             state: FileState::Closed(file),
         }
     }
@@ -67,7 +72,7 @@ impl InputFile {
                 self.part(0, Ok(bytes))
             }
             Ok(None) => self.part(0, Ok(bytes)),
-            Err(error) => self.part(0, Err(read_error(&self.name, &error))),
+            Err(error) => self.part(0, Err(read_error(&error))),
         }
     }
 }
@@ -94,7 +99,7 @@ impl Iterator for InputFile {
                         return Some(self.part(above, Ok(line)));
                     }
                     Err(error) => {
-                        return Some(self.part(above, Err(read_error(&self.name, &error))));
+                        return Some(self.part(above, Err(read_error(&error))));
                     }
                 }
             },
@@ -129,6 +134,14 @@ fn is_complete(bytes: &[u8]) -> bool {
     matches!(text.get(start), Some(b'{' | b'[')) && parse(text).is_ok()
 }
 
+/// The name of a file in messages.
+pub fn file_name(file: &Path) -> String {
+    match file.to_str() {
+        Some("-") => "standard input".into(),
+        _ => file.display().to_string(),
+    }
+}
+
 fn is_yaml(file: &Path) -> bool {
     file.extension()
         .is_some_and(|end| end == "yaml" || end == "yml")
@@ -145,7 +158,7 @@ fn utf_16_error() -> ReadEventError {
 fn yaml_error(file: &Path) -> ReadEventError {
     let file = file.display();
     ReadEventError {
-        message: format!("`{file}` is YAML, and events are JSON"),
+        message: "a YAML file, and events are JSON".into(),
         help: Some(format!(
             "pass a rule file as `--rules {file}`, in addition to the file of an event"
         )),
@@ -162,11 +175,11 @@ pub fn open(file: &Path) -> Result<Box<dyn BufRead + Send>, ReadEventError> {
     });
     match opened {
         Ok(file) => Ok(Box::new(BufReader::new(file))),
-        Err(error) => Err(open_error(file, &error)),
+        Err(error) => Err(open_error(&error)),
     }
 }
 
-fn open_error(file: &Path, error: &io::Error) -> ReadEventError {
+fn open_error(error: &io::Error) -> ReadEventError {
     let help = match error.kind() {
         io::ErrorKind::IsADirectory => "it is a folder; name the files in it",
         io::ErrorKind::NotFound => {
@@ -175,14 +188,14 @@ fn open_error(file: &Path, error: &io::Error) -> ReadEventError {
         _ => "check its permissions",
     };
     ReadEventError {
-        message: format!("failed to read `{}`: {error}", file.display()),
+        message: format!("failed to read this file: {error}"),
         help: Some(help.into()),
     }
 }
 
-pub fn read_error(name: &str, error: &io::Error) -> ReadEventError {
+pub fn read_error(error: &io::Error) -> ReadEventError {
     ReadEventError {
-        message: format!("failed to read {name}: {error}"),
+        message: format!("failed to read this file: {error}"),
         help: Some("write events to it, or name a file".into()),
     }
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::cli::exit::CommandError;
-use crate::cli::input::file::{InputFile, InputPart};
+use crate::cli::input::file::{InputPart, InputParts, parts};
 use crate::engine::sources;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::SourceFormat;
@@ -19,7 +19,7 @@ use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::format::custom::CustomFormat;
 use flowtrigger_core::event::format::{DECODERS, DecodeError, FormatHint, head, read as read_as};
 use flowtrigger_core::event::json::parse::{JsonError, ParsedJson, parse};
-use flowtrigger_core::event::json::split::parse_many;
+use flowtrigger_core::event::json::split::{BatchItem, parse_many};
 use flowtrigger_core::event::json::tape::Tape;
 use flowtrigger_core::event::json::value_ref::ValueRef;
 use flowtrigger_core::matching::evaluation::EventInput;
@@ -29,7 +29,7 @@ const SAMPLE_HELP: &str = "`flowtrigger events TYPE --sample` prints a valid eve
 
 /// One event of the input, or the error, with its location.
 pub struct Input<'c> {
-    /// `file:line`, or the file if it cannot be read.
+    /// `file:line` of an event, `file:line:column` of a syntax error, or the file if it cannot be read.
     pub place: String,
     pub event: Result<InputEvent<'c>, ReadEventError>,
 }
@@ -80,10 +80,9 @@ pub struct ReadEventError {
 /// The events of files in order. Input with one event per line is read line by line, so that it may be
 /// long or endless.
 pub struct Inputs<'c> {
-    files: VecDeque<PathBuf>,
+    parts: InputParts,
     selection: SourceSelection<'c>,
     config: &'c Config,
-    open: Option<InputFile>,
     ready: VecDeque<Input<'c>>,
     tape: Tape,
 }
@@ -100,10 +99,9 @@ pub fn read<'c>(
         Some(name) => named(name, config)?,
     };
     Ok(Inputs {
-        files: files.iter().cloned().collect(),
+        parts: parts(files),
         selection,
         config,
-        open: None,
         ready: VecDeque::new(),
         tape: Tape::default(),
     })
@@ -117,13 +115,8 @@ impl<'c> Iterator for Inputs<'c> {
             if let Some(input) = self.ready.pop_front() {
                 return Some(input);
             }
-            match &mut self.open {
-                Some(file) => match file.next() {
-                    Some(part) => self.read_part(part),
-                    None => self.open = None,
-                },
-                None => self.open = Some(InputFile::new(self.files.pop_front()?)),
-            }
+            let part = self.parts.next()?;
+            self.read_part(part);
         }
     }
 }
@@ -150,13 +143,10 @@ impl Inputs<'_> {
             return;
         }
         for item in parse_many(&bytes) {
-            let place = format!("{}:{}", part.name, part.above + item.line);
-            let parsed = item.outcome.map_err(|error| JsonError {
-                line: part.above + error.line,
-                ..error
-            });
-            let event = parsed
-                .map_err(invalid_json)
+            let place = location(&part.name, part.above, &item);
+            let event = item
+                .outcome
+                .map_err(|error| invalid_json(error.reason))
                 .and_then(|parsed| event(parsed, &self.selection, self.config))
                 .map(|event| InputEvent::Event(Box::new(event)));
             self.ready.push_back(Input { place, event });
@@ -167,8 +157,11 @@ impl Inputs<'_> {
 /// How the source of an event is found.
 enum SourceSelection<'c> {
     ByContent,
-    /// A built-in source; the content must be of this source.
-    BuiltIn(&'c str),
+    /// An entry that a built-in decoder reads; the content must be of this source.
+    BuiltIn {
+        entry: &'c str,
+        source: &'c str,
+    },
     Described(&'c CustomFormat),
 }
 
@@ -179,13 +172,21 @@ fn named<'c>(name: &'c str, config: &'c Config) -> Result<SourceSelection<'c>, C
         Some(SourceFormat::Custom(description)) => {
             return Ok(SourceSelection::Described(description));
         }
-        Some(SourceFormat::BuiltIn(source)) => return Ok(SourceSelection::BuiltIn(source)),
+        Some(SourceFormat::BuiltIn(source)) => {
+            return Ok(SourceSelection::BuiltIn {
+                entry: name,
+                source,
+            });
+        }
         None => {}
     }
     // Built-in sources are known even if the configuration does not list them.
     let mut decoders = DECODERS.iter();
     if let Some(decoder) = decoders.find(|decoder| decoder.source == name) {
-        return Ok(SourceSelection::BuiltIn(decoder.source));
+        return Ok(SourceSelection::BuiltIn {
+            entry: name,
+            source: decoder.source,
+        });
     }
     let failure = CommandError::usage(format!("no source is called `{name}`"));
     Err(failure.help(format!("the sources are {}", known.join(", "))))
@@ -197,7 +198,7 @@ pub fn single(bytes: Vec<u8>, config: &Config) -> Result<InputEvent<'_>, ReadEve
     if let Some(format) = detect_format(&bytes, &selection, config, &mut Tape::default()) {
         return Ok(InputEvent::Bytes { bytes, format });
     }
-    let parsed = parse(&bytes).map_err(invalid_json)?;
+    let parsed = parse(&bytes).map_err(|error| invalid_json(error.to_string()))?;
     let event = event(parsed, &selection, config)?;
     Ok(InputEvent::Event(Box::new(event)))
 }
@@ -248,12 +249,15 @@ fn format_of<'c>(
             head(document, format, catalogue).map_err(not_an_event)?;
             Ok(format)
         }
-        SourceSelection::BuiltIn(name) => {
+        SourceSelection::BuiltIn {
+            entry,
+            source: name,
+        } => {
             let source = head(document, FormatHint::Detect, catalogue)
                 .map_err(not_an_event)?
                 .source;
             match source == *name {
-                true => Ok(FormatHint::Detect),
+                true => Ok(FormatHint::Endpoint(entry)),
                 false => Err(ReadEventError {
                     message: format!("this is an event of `{source}`, not of `{name}`"),
                     help: Some(format!("read it with `--source {source}`, or leave it out")),
@@ -276,9 +280,17 @@ fn format_of<'c>(
     }
 }
 
-fn invalid_json(error: JsonError) -> ReadEventError {
+/// `file:line` of an event, or `file:line:column` of a syntax error. `above` is the number of lines before.
+fn location(file: &str, above: usize, item: &BatchItem) -> String {
+    match &item.outcome {
+        Ok(_) => format!("{file}:{}", above + item.line),
+        Err(JsonError { line, column, .. }) => format!("{file}:{}:{column}", above + line),
+    }
+}
+
+fn invalid_json(message: String) -> ReadEventError {
     ReadEventError {
-        message: error.to_string(),
+        message,
         help: Some(INPUT_HELP.into()),
     }
 }

@@ -6,12 +6,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::cli::exit::CommandError;
-use crate::cli::input::file::{InputFile, InputPart, open, read_error};
-use crate::cli::input::{ReadEventError, SourceSelection, event, invalid_json};
+use crate::cli::input::file::{InputPart, InputParts, file_name, open, parts, read_error};
+use crate::cli::input::{ReadEventError, SourceSelection, event, invalid_json, location};
 use crate::engine::sources;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
-use flowtrigger_core::event::json::split::{BatchItem, parse_many};
+use flowtrigger_core::event::json::parse::ParsedJson;
+use flowtrigger_core::event::json::split::parse_many;
 
 /// One event, ready to be posted.
 pub struct OutgoingEvent<'c> {
@@ -35,8 +36,7 @@ pub struct SourceRouter<'c> {
 /// The events of files in order. Files are read only as far as the iterator advances.
 pub struct OutgoingEvents<'c> {
     router: SourceRouter<'c>,
-    files: VecDeque<PathBuf>,
-    open: Option<InputFile>,
+    parts: InputParts,
     ready: VecDeque<OutgoingInput<'c>>,
 }
 
@@ -62,26 +62,35 @@ impl<'c> SourceRouter<'c> {
     pub fn events(self, files: &[PathBuf]) -> OutgoingEvents<'c> {
         OutgoingEvents {
             router: self,
-            files: files.iter().cloned().collect(),
-            open: None,
+            parts: parts(files),
             ready: VecDeque::new(),
         }
     }
 
-    /// Reads a whole file, unchanged, as one request body.
+    /// Reads a whole file, unchanged, as one request body. The error names the file.
     pub fn whole_file(self, file: &Path) -> Result<OutgoingEvent<'c>, ReadEventError> {
+        self.read_file(file).map_err(|error| ReadEventError {
+            message: format!("{}: {}", file_name(file), error.message),
+            ..error
+        })
+    }
+
+    fn read_file(self, file: &Path) -> Result<OutgoingEvent<'c>, ReadEventError> {
         let mut body = Vec::new();
-        let name = file.display().to_string();
         let read = open(file)?.read_to_end(&mut body);
-        read.map_err(|error| read_error(&name, &error))?;
+        read.map_err(|error| read_error(&error))?;
         if let Some(source) = self.named {
             return Ok(OutgoingEvent { source, body });
         }
         let mut items = parse_many(&body);
         match (items.pop(), items.len()) {
-            (Some(item), 0) => self.outgoing(item, |_| body),
+            (Some(item), 0) => {
+                let parsed = item.outcome;
+                let parsed = parsed.map_err(|error| invalid_json(error.to_string()))?;
+                self.outgoing(parsed, body)
+            }
             _ => Err(ReadEventError {
-                message: format!("`{name}` has several events, but only one request is signed"),
+                message: "several events, but only one request is signed".into(),
                 help: Some(
                     "`flowtrigger send` sends each; or name the source with `--source` to sign all of it as one body".into(),
                 ),
@@ -91,11 +100,9 @@ impl<'c> SourceRouter<'c> {
 
     fn outgoing(
         self,
-        item: BatchItem,
-        body: impl FnOnce(&serde_json::Value) -> Vec<u8>,
+        parsed: ParsedJson,
+        body: Vec<u8>,
     ) -> Result<OutgoingEvent<'c>, ReadEventError> {
-        let parsed = item.outcome.map_err(invalid_json)?;
-        let body = body(&parsed.value);
         let source = match self.named {
             Some(source) => source,
             None => self.accepting_source(
@@ -139,13 +146,8 @@ impl<'c> Iterator for OutgoingEvents<'c> {
             if let Some(input) = self.ready.pop_front() {
                 return Some(input);
             }
-            match &mut self.open {
-                Some(file) => match file.next() {
-                    Some(part) => self.read_part(part),
-                    None => self.open = None,
-                },
-                None => self.open = Some(InputFile::new(self.files.pop_front()?)),
-            }
+            let part = self.parts.next()?;
+            self.read_part(part);
         }
     }
 }
@@ -166,10 +168,14 @@ impl OutgoingEvents<'_> {
         // A single event is sent unchanged; an element of a list is serialized again.
         let single = items.len() == 1 && !bytes.trim_ascii_start().starts_with(b"[");
         for item in items {
-            let place = format!("{}:{}", part.name, part.above + item.line);
-            let event = self.router.outgoing(item, |value| match single {
-                true => bytes.clone(),
-                false => value.to_string().into_bytes(),
+            let place = location(&part.name, part.above, &item);
+            let parsed = item.outcome.map_err(|error| invalid_json(error.reason));
+            let event = parsed.and_then(|parsed| {
+                let body = match single {
+                    true => bytes.clone(),
+                    false => parsed.value.to_string().into_bytes(),
+                };
+                self.router.outgoing(parsed, body)
             });
             self.ready.push_back(OutgoingInput { place, event });
         }

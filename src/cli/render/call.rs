@@ -11,52 +11,100 @@ use flowtrigger_core::egress::policy::EgressPolicy;
 use flowtrigger_core::flow::call::{Call, ExecCall, HttpCall, JqCall, RequestBody, SettingsCall};
 use flowtrigger_core::flow::step::{OnCrash, Step};
 use flowtrigger_core::language::rendered_text::RenderedText;
+use flowtrigger_core::match_call;
 
 /// The prefix of the variables that every command gets.
 const STANDARD_PREFIX: &str = "FLOWTRIGGER_";
 /// The maximum number of characters of a body or a script.
 const MAX_BODY: usize = 2_000;
 
+/// Implemented by every rendered call.
+trait PrintCall {
+    /// Prints it as text, its first line without indentation.
+    fn print(&self, out: &mut Output, step: &Step, outgoing: &EgressPolicy) -> io::Result<()>;
+
+    /// Adds to its JSON what is known before it is performed.
+    fn add_forecast(&self, _value: &mut Value, _outgoing: &EgressPolicy) {}
+}
+
 pub fn text(out: &mut Output, call: &Call, step: &Step, outgoing: &EgressPolicy) -> io::Result<()> {
-    match call {
-        Call::Http(call) => http(out, call, step, outgoing),
-        Call::Exec(call) => exec(out, call, step),
-        Call::Jq(call) => jq(out, call),
-        Call::Config(call) => config(out, call),
+    match_call!(call, call => call.print(out, step, outgoing))
+}
+
+impl PrintCall for JqCall {
+    fn print(&self, out: &mut Output, _: &Step, _: &EgressPolicy) -> io::Result<()> {
+        writeln!(out, "jq {}", cut(&self.program))
     }
 }
 
-fn jq(out: &mut Output, call: &JqCall) -> io::Result<()> {
-    writeln!(out, "jq {}", cut(&call.program))
+impl PrintCall for SettingsCall {
+    fn print(&self, out: &mut Output, _: &Step, _: &EgressPolicy) -> io::Result<()> {
+        let target = format!("{} {}", plain(&self.integration), plain(&self.scope));
+        match &self.patch {
+            None => writeln!(out, "settings of {target}"),
+            Some(patch) => writeln!(
+                out,
+                "settings of {target}, changed by {}",
+                cut(&patch.to_string())
+            ),
+        }
+    }
 }
 
-fn config(out: &mut Output, call: &SettingsCall) -> io::Result<()> {
-    let target = format!("{} {}", plain(&call.integration), plain(&call.scope));
-    match &call.patch {
-        None => writeln!(out, "settings of {target}"),
-        Some(patch) => writeln!(
+impl PrintCall for HttpCall {
+    fn print(&self, out: &mut Output, step: &Step, outgoing: &EgressPolicy) -> io::Result<()> {
+        writeln!(out, "{} {}", self.method, plain(&self.url.to_string()))?;
+        for (name, value) in &self.headers {
+            writeln!(out, "       {name}: {}", plain(&value.to_string()))?;
+        }
+        if let Some(auth) = &self.auth {
+            writeln!(out, "       {}", auth)?;
+        }
+        if let Some(body) = &self.body {
+            writeln!(out, "       {}", cut(&body_text(body)))?;
+        }
+        if let Some(egress) = egress(self, outgoing) {
+            writeln!(out, "       egress: {egress}")?;
+        }
+        schedule(out, step)
+    }
+
+    fn add_forecast(&self, value: &mut Value, outgoing: &EgressPolicy) {
+        if let Some(egress) = egress(self, outgoing) {
+            value["egress"] = egress.into();
+        }
+    }
+}
+
+impl PrintCall for ExecCall {
+    fn print(&self, out: &mut Output, step: &Step, _: &EgressPolicy) -> io::Result<()> {
+        let argv: Vec<String> = self.argv.iter().map(RenderedText::to_string).collect();
+        writeln!(
             out,
-            "settings of {target}, changed by {}",
-            cut(&patch.to_string())
-        ),
+            "{} {}  in {}",
+            step.action.kind(),
+            cut(&json!(argv).to_string()),
+            self.cwd
+        )?;
+        // The variables of every command are in the documentation.
+        let own = self
+            .env
+            .iter()
+            .filter(|(name, _)| !name.starts_with(STANDARD_PREFIX));
+        for (name, value) in own {
+            writeln!(out, "       {name}={}", plain(&value.to_string()))?;
+        }
+        if let Some(confinement) = &self.confine {
+            writeln!(out, "       confined: {}", plain(&confinement.describe()))?;
+        }
+        schedule(out, step)
     }
-}
 
-fn http(out: &mut Output, call: &HttpCall, step: &Step, outgoing: &EgressPolicy) -> io::Result<()> {
-    writeln!(out, "{} {}", call.method, plain(&call.url.to_string()))?;
-    for (name, value) in &call.headers {
-        writeln!(out, "       {name}: {}", plain(&value.to_string()))?;
+    fn add_forecast(&self, value: &mut Value, _: &EgressPolicy) {
+        if let Some(confinement) = &self.confine {
+            value["confined"] = confinement.describe().into();
+        }
     }
-    if let Some(auth) = &call.auth {
-        writeln!(out, "       {}", auth)?;
-    }
-    if let Some(body) = &call.body {
-        writeln!(out, "       {}", cut(&body_text(body)))?;
-    }
-    if let Some(egress) = egress(call, outgoing) {
-        writeln!(out, "       egress: {egress}")?;
-    }
-    schedule(out, step)
 }
 
 /// Where the egress policy lets the request go. `None` for an outbox.
@@ -69,29 +117,6 @@ fn egress(call: &HttpCall, outgoing: &EgressPolicy) -> Option<String> {
         1 => format!("{words}; one redirect is followed, checked again"),
         many => format!("{words}; {many} redirects are followed, each checked again"),
     })
-}
-
-fn exec(out: &mut Output, call: &ExecCall, step: &Step) -> io::Result<()> {
-    let argv: Vec<String> = call.argv.iter().map(RenderedText::to_string).collect();
-    writeln!(
-        out,
-        "{} {}  in {}",
-        step.action.kind(),
-        cut(&json!(argv).to_string()),
-        call.cwd
-    )?;
-    // The variables of every command are in the documentation.
-    let own = call
-        .env
-        .iter()
-        .filter(|(name, _)| !name.starts_with(STANDARD_PREFIX));
-    for (name, value) in own {
-        writeln!(out, "       {name}={}", plain(&value.to_string()))?;
-    }
-    if let Some(confinement) = &call.confine {
-        writeln!(out, "       confined: {}", plain(&confinement.describe()))?;
-    }
-    schedule(out, step)
 }
 
 fn schedule(out: &mut Output, step: &Step) -> io::Result<()> {
@@ -146,16 +171,7 @@ fn plain_lines(text: &str) -> String {
 /// A call with its secrets redacted and its schedule.
 pub fn json_of(call: &Call, step: &Step, outgoing: &EgressPolicy) -> Value {
     let mut value = call.to_json();
-    if let Call::Http(call) = call
-        && let Some(egress) = egress(call, outgoing)
-    {
-        value["egress"] = egress.into();
-    }
-    if let Call::Exec(call) = call
-        && let Some(confinement) = &call.confine
-    {
-        value["confined"] = confinement.describe().into();
-    }
+    match_call!(call, call => call.add_forecast(&mut value, outgoing));
     value["timeout"] = json!(step.settings.timeout.as_secs_f64());
     value["retry"] = json!(step.settings.retry.describe());
     if let Some(word) = on_crash(step) {

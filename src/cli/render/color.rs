@@ -1,4 +1,4 @@
-//! Colours words of the output if colour is enabled. Colour never carries meaning that the text lacks.
+//! Colours words of the output if colour is enabled. The text alone has the same meaning.
 
 use std::fmt;
 

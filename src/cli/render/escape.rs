@@ -19,9 +19,9 @@ pub fn plain(text: &str) -> Cow<'_, str> {
 }
 
 /// Control characters, and characters that change the text direction.
-fn is_control(letter: char) -> bool {
+pub fn is_control(letter: char) -> bool {
     letter.is_control()
-        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(letter, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use flowtrigger_core::language::condition::Polarity;
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::language::condition::trace::{Trace, TraceLine};
 use flowtrigger_core::language::operator::Verdict;
-use flowtrigger_core::matching::explain::{Explanation, NearMiss};
+use flowtrigger_core::language::operator::unseen::visible;
+use flowtrigger_core::matching::explain::{Explanation, NearMiss, SingleChange};
 use flowtrigger_core::path::redact;
 use flowtrigger_core::rule::Rule;
 
@@ -25,7 +26,7 @@ const MAX_VALUE: usize = 60;
 
 /// Prints the line of an event, its warnings and its redacted fields.
 pub fn event(out: &mut Output, event: &Event) -> io::Result<()> {
-    brief(out, &EventSummary::of(event))?;
+    brief(out, &EventSummary::from_event(event))?;
     let paths = redact::redacted_paths(event);
     if !paths.is_empty() {
         let label = Paint::new(out).tone(Tone::Yellow, "redacted:");
@@ -55,7 +56,7 @@ pub fn brief(out: &mut Output, event: &EventSummary) -> io::Result<()> {
     if let Some(time) = event.time {
         write!(out, "  {time}")?;
     }
-    writeln!(out, "  ({})", event.shape)?;
+    writeln!(out, "  ({})", event.format)?;
     for warning in &event.warnings {
         let label = paint.tone(Tone::Yellow, "warning:");
         writeln!(out, "  {label} {}", plain(warning))?;
@@ -89,7 +90,7 @@ pub fn rule(
         paint.tone(tone, word),
         paint.tone(Tone::Bold, &rule.name)
     )?;
-    write!(out, "  {}", paint.tone(Tone::Dim, &files.place(rule.at)))?;
+    write!(out, "  {}", paint.tone(Tone::Dim, &files.location(rule.at)))?;
     if rule.mode == Mode::Shadow {
         write!(out, "  (shadow: recorded, never executed)")?;
     }
@@ -102,6 +103,9 @@ pub fn rule(
     lines(out, trace, files)?;
     for near in &explanation.near_misses {
         near_miss(out, near)?;
+    }
+    if explanation.single_change == SingleChange::None {
+        writeln!(out, "  no single change makes it match")?;
     }
     Ok(())
 }
@@ -161,7 +165,7 @@ fn columns(line: &TraceLine) -> [String; 4] {
         Polarity::Negated => format!("not {}", line.operator),
     };
     let got = match &line.got {
-        Some(value) => format!("got {}", cut(&value.to_string())),
+        Some(value) => format!("got {}", cut(&visible(&value.to_string()))),
         None => format!("got no {}", line.path),
     };
     [path, operator, cut(&line.want), got]
@@ -196,7 +200,11 @@ fn near_miss(out: &mut Output, near: &NearMiss) -> io::Result<()> {
     match &near.set {
         Some(value) => {
             let set = format!("--set {}={}", near.path, shell_quoted(value));
-            writeln!(out, "  would match with  {}", paint.tone(Tone::Cyan, &set))
+            writeln!(
+                out,
+                "  would match with  {}",
+                paint.tone(Tone::Cyan, &plain(&set))
+            )
         }
         None => writeln!(out, "  would match if    {} {}", near.path, near.words),
     }
@@ -222,13 +230,13 @@ pub fn rule_json(rule: &Rule, explanation: &Explanation, files: &Files) -> Value
         "name": rule.name,
         "verdict": explanation.truth.label(),
         "mode": rule.mode.as_str(),
-        "at": files.place(rule.at),
+        "at": files.location(rule.at),
         "predicates": trace_json(&explanation.trace, files),
         "near_misses": explanation.near_misses.iter().map(|near| json!({
             "path": near.path,
             "set": near.set,
             "words": near.words,
-            "at": files.place(near.at),
+            "at": files.location(near.at),
         })).collect::<Vec<_>>(),
         "gates": [],
     })
@@ -244,7 +252,7 @@ pub fn trace_json(trace: &Trace, files: &Files) -> Value {
             "want": line.want,
             "got": line.got,
             "verdict": line.verdict.describe(),
-            "at": files.place(line.at),
+            "at": files.location(line.at),
             "hint": line.hint,
         })
     };
@@ -258,8 +266,7 @@ pub fn event_json(event: &Event) -> Value {
 
 /// The same from a summary.
 pub fn brief_json(event: &EventSummary) -> Value {
-    let key = event.key.as_deref();
-    Event::about(&event.source, &event.event_type, &event.id, key, event.time)
+    event.about()
 }
 
 #[cfg(test)]

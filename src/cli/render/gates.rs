@@ -19,16 +19,16 @@ pub fn text(
     views: &[GateStatus<'_>],
 ) -> io::Result<()> {
     if let Some(view) = loops {
-        let state = view.standing.describe() + &view.describe_cause();
-        line(out, GATE, &view.describe(), (&view.standing, &state))?;
+        let state = view.state.describe() + &view.describe_cause();
+        line(out, GATE, &view.describe(), (&view.state, &state))?;
     }
     for view in views {
-        let words = view.standing.describe();
+        let words = view.state.describe();
         line(
             out,
             view.gate.kind.as_str(),
             &rule(view),
-            (&view.standing, &words),
+            (&view.state, &words),
         )?;
     }
     Ok(())
@@ -102,9 +102,9 @@ fn loop_guard_json(view: &LoopGuardStatus) -> Value {
         "depth": view.lineage.map(|lineage| lineage.depth),
         "depth_limit": limits.depth,
         "caused_by": view.lineage.and_then(|lineage| lineage.cause).map(|run| run.0),
-        "state": view.standing.as_str(),
+        "state": view.state.as_str(),
     });
-    if let GateState::Closed { why } = &view.standing {
+    if let GateState::Closed { why } = &view.state {
         gate["why"] = why.as_str().into();
     }
     gate
@@ -121,7 +121,7 @@ fn gate_json(view: &GateStatus<'_>) -> Value {
         "per": per.as_ref().map(|per| &per.text),
         "value": value,
         "window": window.as_secs_f64(),
-        "state": view.standing.as_str(),
+        "state": view.state.as_str(),
     });
     match kind {
         GateKind::Dedupe => {}
@@ -131,7 +131,7 @@ fn gate_json(view: &GateStatus<'_>) -> Value {
             gate["at_most"] = json!(at_most.map(|at_most| at_most.as_secs_f64()));
         }
     }
-    if let GateState::Closed { why } | GateState::Gathers { outlook: why } = &view.standing {
+    if let GateState::Closed { why } | GateState::Gathers { outlook: why } = &view.state {
         gate["why"] = why.as_str().into();
     }
     gate

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::cli::output::Output;
+use crate::cli::output::{Color, Output};
 
 const RED: &str = "\u{1b}[1;31m";
 const CYAN: &str = "\u{1b}[36m";
@@ -11,6 +11,13 @@ const PLAIN: &str = "\u{1b}[0m";
 /// `error: …` and the indented help line.
 pub fn error(out: &mut Output, message: &str, help: Option<&str>) -> io::Result<()> {
     labelled(out, ("error", RED), message, help)
+}
+
+/// The same on standard error.
+pub fn error_to_stderr(color: Color, message: &str, help: Option<&str>) -> io::Result<()> {
+    let mut stderr = Output::stderr(color);
+    error(&mut stderr, message, help)?;
+    stderr.flush()
 }
 
 /// `note: …`, for information.

@@ -76,7 +76,7 @@ fn on_dead(out: &mut Output, rule: &Rule, files: &Files) -> io::Result<()> {
         "    {}  {}  {}",
         paint.tone(Tone::Bold, "if it dies"),
         names.join(", "),
-        paint.tone(Tone::Dim, &files.place(first.at))
+        paint.tone(Tone::Dim, &files.location(first.at))
     )
 }
 
@@ -87,7 +87,7 @@ pub fn on_dead_json(rule: &Rule, files: &Files) -> Value {
         json!({
             "step": step.name,
             "kind": step.action.kind(),
-            "at": files.place(step.at),
+            "at": files.location(step.at),
         })
     };
     steps.map(step).collect()
@@ -178,7 +178,7 @@ fn branches(out: &mut Output, evaluated: &[PlanBranch], files: &Files) -> io::Re
             Truth::True => "holds",
             Truth::False | Truth::Unknown => "does not hold",
         };
-        let (paint, place) = (Paint::new(out), files.place(branch.at));
+        let (paint, place) = (Paint::new(out), files.location(branch.at));
         let place = paint.tone(Tone::Dim, &place);
         writeln!(out, "  branch {} {words}  {place}", number + 1)?;
         out.indented(2, |out| lines(out, &branch.trace, files))?;
@@ -198,7 +198,7 @@ fn step_json(planned: &PlanStep<'_>, outgoing: &EgressPolicy, files: &Files) -> 
         "step": step.name,
         "place": planned.step_path,
         "kind": step.action.kind(),
-        "at": files.place(step.at),
+        "at": files.location(step.at),
     });
     let details = match &planned.what {
         PlanStepKind::Call(call, simulated) => {
@@ -253,7 +253,7 @@ fn call_json(
 fn branches_json(evaluated: &[PlanBranch], files: &Files) -> Value {
     let branch = |branch: &PlanBranch| {
         json!({
-            "at": files.place(branch.at),
+            "at": files.location(branch.at),
             "verdict": branch.truth.label(),
             "predicates": trace_json(&branch.trace, files),
         })

@@ -14,7 +14,7 @@ use crate::cli::time_argument::seconds;
 use crate::store::history::{EventRecord, RunDetail, RunRow};
 use flowtrigger_core::gate::debounce::DebounceCheck;
 use flowtrigger_core::gate::format_duration;
-use flowtrigger_core::loop_guard::{Causation, GATE};
+use flowtrigger_core::loop_guard::{Causation, GATE, stopped};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 
@@ -133,10 +133,8 @@ pub fn describe_received(arrived: &EventRecord) -> String {
 /// The state of each gate when the run was planned. Gates after a closed one were not checked.
 pub fn gate_lines(story: &RunDetail) -> Vec<String> {
     let mut lines = Vec::new();
-    if let RunState::Suppressed { gate, why } = &story.row.state
-        && gate == GATE
-    {
-        return vec![format!("{gate}  closed: {}", plain(why))];
+    if let Some(why) = stopped(&story.row.state) {
+        return vec![format!("{GATE}  closed: {}", plain(why))];
     }
     if let Some(causation) = describe_causation(&story.row) {
         lines.push(format!("{GATE}  open; {causation}"));
@@ -159,7 +157,7 @@ pub fn gate_lines(story: &RunDetail) -> Vec<String> {
             Some(admission) => format!("counts until {}", seconds(admission.until)),
             None => "no longer counts".to_owned(),
         };
-        lines.push(match DebounceCheck::of(ask) {
+        lines.push(match DebounceCheck::from_gate_check(ask) {
             Some(debounce) => format!("{label}  {}", gathers(&debounce, story.window.as_ref())),
             None => format!(
                 "{label}  open, window {}; {counts}",
@@ -186,7 +184,7 @@ pub fn describe_causation(row: &RunRow) -> Option<String> {
     }
 }
 
-/// Prints the chain of a suppressed run: each run with its event, which the run below it caused.
+/// Prints the chain of a run that the loop guard stopped: each run with its event, which the run below it caused.
 pub fn chain(out: &mut Output, story: &RunDetail) -> io::Result<()> {
     if story.chain.is_empty() {
         return Ok(());
@@ -205,7 +203,7 @@ pub fn chain(out: &mut Output, story: &RunDetail) -> io::Result<()> {
             row.state.as_str().to_owned(),
             row.rule.clone(),
             seconds(row.planned),
-            format!("← event {} {}", row.event_type, plain(&row.event)),
+            format!("← event {} {}", plain(&row.event_type), plain(&row.event)),
         ]);
     }
     table.write(out)?;
@@ -296,10 +294,10 @@ fn outcome(outcome: &CallResult) -> String {
             } else {
                 " (no further attempt)"
             };
-            let asked = retry_after
+            let requested = retry_after
                 .map(|after| format!(" (asked to wait {})", format_duration(after)))
                 .unwrap_or_default();
-            format!("failed: {message}{note}{asked}")
+            format!("failed: {message}{note}{requested}")
         }
     }
 }

@@ -30,7 +30,7 @@ pub fn gathers(debounce: &DebounceCheck<'_>, window: Option<&WindowDetail>) -> S
 }
 
 /// The maximum number of events that are listed.
-const LISTED: usize = 20;
+const MAX_LISTED: usize = 20;
 
 /// Lists the events of a run that collected several.
 pub fn gathered(out: &mut Output, story: &RunDetail) -> io::Result<()> {
@@ -40,7 +40,7 @@ pub fn gathered(out: &mut Output, story: &RunDetail) -> io::Result<()> {
     };
     writeln!(out, "  {}", Paint::new(out).tone(Tone::Bold, "events"))?;
     let mut table = Table::default();
-    let left_out = window.gathered.len().saturating_sub(LISTED);
+    let left_out = window.gathered.len().saturating_sub(MAX_LISTED);
     for one in window.gathered.iter().skip(left_out) {
         let event = plain(&one.event).into_owned();
         table.row([format!("    {}", seconds(one.came)), event]);

@@ -116,10 +116,8 @@ impl InputReader {
                 }
                 Err(ReadEventError { message, help }) => {
                     bad += 1;
-                    let mut stderr = Output::stderr(self.color);
                     let text = format!("{}: {message}", input.place);
-                    message::error(&mut stderr, &text, help.as_deref())?;
-                    stderr.finish()?;
+                    message::error_to_stderr(self.color, &text, help.as_deref())?;
                 }
             }
         }

@@ -148,7 +148,7 @@ fn sort(command: RunCommand, mut runs: Vec<RunRow>, ids: &[u64]) -> Vec<RunRow> 
         let mut seen = HashSet::new();
         runs.retain(|run| {
             let rule = (which == ReplayRules::ItsRule).then(|| run.rule.clone());
-            seen.insert((run.source.clone(), run.event.clone(), rule))
+            seen.insert((run.endpoint.clone(), run.event.clone(), rule))
         });
     }
     runs.reverse();
@@ -284,9 +284,7 @@ fn print_results(
             }
             (Err(why), Format::Text) => {
                 out.flush()?;
-                let mut stderr = Output::stderr(global.color);
-                message::error(&mut stderr, why, None)?;
-                stderr.finish()?;
+                message::error_to_stderr(global.color, why, None)?;
             }
         }
         rejected += usize::from(result.is_err());

@@ -1,6 +1,7 @@
 //! Executes commands on the runs of a data folder that no daemon uses.
 //! The folder is locked meanwhile. Nothing is deleted, however old it is.
 
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 use crate::cli::exit::CommandError;
 use crate::cli::options::GlobalOptions;
 use crate::cli::runs::command::{ReplayRules, RunCommand, RunCommandResult, RunStatusRow};
-use crate::engine::{DataFolder, EngineError, Rulebook};
+use crate::engine::{DataFolder, EngineError, FolderError, Rulebook};
 use crate::store::history::RunRow;
 use crate::store::{
     self, ArrivalKind, History, IncomingEvent, Revision, SqliteStore, StoreError, StoreSettings,
@@ -23,7 +24,9 @@ pub fn execute(
 ) -> Result<Vec<RunCommandResult>, CommandError> {
     // Locked to the end, so that no daemon starts meanwhile.
     let mut folder = DataFolder::open(&global.data).map_err(EngineError::from)?;
-    folder.lock(Timestamp::now()).map_err(EngineError::from)?;
+    folder
+        .lock(Timestamp::now())
+        .map_err(|error| locked(error, &folder.socket()))?;
     let replay = match command {
         RunCommand::Replay(which) => Some(OfflineReplay {
             which,
@@ -47,6 +50,20 @@ pub fn execute(
         results.push(RunCommandResult::new(run, split_error(done)?));
     }
     Ok(results)
+}
+
+/// A daemon that uses the folder, but whose socket is gone, must not be stopped for a command.
+fn locked(error: FolderError, socket: &Path) -> CommandError {
+    match &error {
+        FolderError::Locked { holder, .. } if !socket.exists() => CommandError::runtime(format!(
+            "failed to reach the daemon: {holder} uses the data folder, and its socket `{}` does not exist",
+            socket.display()
+        ))
+        .help("restart the daemon, which creates the socket again, and repeat the command"),
+        FolderError::Locked { .. } | FolderError::Unusable { .. } | FolderError::File { .. } => {
+            EngineError::from(error).into()
+        }
+    }
 }
 
 /// The settings with the configured redaction, if the configuration can be read.
@@ -133,12 +150,12 @@ impl OfflineReplay {
             return Ok(Ok(Vec::new()));
         }
         Ok(store
-            .set_revision_blocking(self.edition())
-            .and_then(|edition| {
+            .set_revision_blocking(self.revision())
+            .and_then(|revision| {
                 let arrival = IncomingEvent {
                     event,
                     received: Timestamp::now(),
-                    edition,
+                    revision,
                     planned,
                     occasion: ArrivalKind::Replay,
                 };
@@ -149,15 +166,15 @@ impl OfflineReplay {
     }
 
     /// The current rules, with settings that delete nothing.
-    fn edition(&self) -> Revision {
-        let edition = self.book.edition();
+    fn revision(&self) -> Revision {
+        let revision = self.book.revision();
         let settings = StoreSettings {
-            redact: edition.settings.redact,
+            redact: revision.settings.redact,
             ..settings_without_retention()
         };
         Revision {
             settings,
-            ..edition
+            ..revision
         }
     }
 }

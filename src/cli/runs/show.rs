@@ -195,16 +195,11 @@ fn guard(detail: &RunDetail) -> Option<Trace> {
         locals: &rule.locals_of(&detail.arrived.event),
         seed: "",
     };
-    match decide(detail.flow()?, &input, &detail.log, Timestamp::MIN) {
-        Decision::Skipped { trace, .. } => Some(trace),
-        Decision::Perform { .. }
-        | Decision::Record(_)
-        | Decision::Retry { .. }
-        | Decision::Wait { .. }
-        | Decision::Done { .. }
-        | Decision::Dead { .. }
-        | Decision::Hold { .. } => None,
-    }
+    let decision = decide(detail.flow()?, &input, &detail.log, Timestamp::MIN);
+    let Decision::Skipped { trace, .. } = decision else {
+        return None;
+    };
+    Some(trace)
 }
 
 fn detail_json(detail: &RunDetail) -> Result<Value, CommandError> {

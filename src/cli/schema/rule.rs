@@ -2,10 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use flowtrigger_core::compile::flow::action::step_schema;
 use flowtrigger_core::document::vocabulary::Vocabulary;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::catalogue::event_type::EventType;
-use flowtrigger_core::flow::vocabulary::{flows_schema, step_schema};
+use flowtrigger_core::flow::vocabulary::flows_schema;
+use flowtrigger_core::language::condition::schema as condition;
 use flowtrigger_core::language::operator::SPECS;
 use flowtrigger_core::rule::test::TEST;
 use flowtrigger_core::rule::vocabulary::JOBSPEC;
@@ -37,7 +39,8 @@ pub fn schema() -> Value {
 /// The schemas of a step and of the parts that it refers to.
 pub fn step_parts() -> Value {
     json!({
-        "condition": flowtrigger_core::language::condition::schema::schema(),
+        "condition": condition::schema(),
+        "element_condition": condition::element_schema(&operator_properties()),
         "test_of_field": test_of_field(),
         "operators": operators(),
         "step": step_schema(),
@@ -76,6 +79,15 @@ fn test_of_field() -> Value {
 }
 
 fn operators() -> Value {
+    json!({
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": false,
+        "properties": operator_properties(),
+    })
+}
+
+fn operator_properties() -> Map<String, Value> {
     let mut properties: Map<String, Value> = SPECS
         .iter()
         .map(|spec| {
@@ -91,12 +103,7 @@ fn operators() -> Value {
         "ignore_case".into(),
         json!({"type": "boolean", "description": "Whether upper and lower case are equal. Default: false."}),
     );
-    json!({
-        "type": "object",
-        "minProperties": 1,
-        "additionalProperties": false,
-        "properties": properties,
-    })
+    properties
 }
 
 /// Puts the summary of an operator before the description of its operand.
@@ -112,7 +119,7 @@ fn prepend_summary(summary: &str, mut schema: Value) -> Value {
 /// Known names for completion, or any text, for configured types.
 fn event_type(catalogue: &Catalogue) -> Value {
     let types: Vec<&EventType> = catalogue.types().collect();
-    let names = types.iter().map(|t| t.tag.clone());
+    let names = types.iter().map(|t| t.name.clone());
     let mut families: Vec<String> = types.iter().map(|t| format!("{}.*", t.family())).collect();
     families.dedup();
     let mut displayed: Vec<String> = types

@@ -108,7 +108,7 @@ fn run_case(
     Ok(TestResult {
         rule: case.rule.name.clone(),
         name: case.test.name.clone(),
-        place: files.place(case.test.at),
+        place: files.location(case.test.at),
         failure: run_test::run(case, &book.rules, &book.config, files)?,
     })
 }

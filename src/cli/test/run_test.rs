@@ -10,6 +10,7 @@ use crate::action::jq;
 use crate::cli::exit::CommandError;
 use crate::cli::input;
 use crate::cli::input::InputEvent;
+use crate::cli::render::escape::plain;
 use crate::cli::test::suite::{TestCase, differences};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::integrations::SimulatedSettings;
@@ -25,6 +26,7 @@ use flowtrigger_core::language::operator::Verdict;
 use flowtrigger_core::matching::explain::Explanation;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::path::set::set_described;
 use flowtrigger_core::rule::test::{Expected, TestEvent};
 
 /// Runs a test. Returns the lines that describe the failure, or none if it passed.
@@ -75,7 +77,8 @@ fn event<'c>(case: &TestCase, config: &'c Config) -> Result<InputEvent<'c>, Stri
     }
     let mut event = input.into_event(&config.catalogue);
     for (path, value) in &case.test.set {
-        flowtrigger_core::path::set::set(&mut event, path, value.clone())
+        let description = config.description_of(&event.source);
+        set_described(&mut event, path, value.clone(), description)
             .map_err(|e| format!("failed to set a field: {e}"))?;
     }
     Ok(InputEvent::Event(Box::new(event)))
@@ -87,7 +90,8 @@ fn not_listening(case: &TestCase, event: &Event) -> Vec<String> {
         Expected::NoMatch if case.test.because.is_none() => Vec::new(),
         Expected::NoMatch | Expected::Match => vec![format!(
             "the rule does not listen to {}/{}: no predicate was evaluated",
-            event.source, event.event_type
+            plain(&event.source),
+            plain(&event.event_type)
         )],
     }
 }
@@ -153,7 +157,7 @@ fn failing_predicate(line: &TraceLine, files: &Files) -> String {
         line.path,
         line.operator,
         line.want,
-        files.place(line.at)
+        files.location(line.at)
     )
 }
 

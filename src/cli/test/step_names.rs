@@ -52,8 +52,8 @@ impl<'r> FlowSteps<'r> {
         for step in &flow.steps {
             let path = format!("{prefix}{}", step.name);
             self.known.push((path.clone(), step));
-            for (suffix, flow) in step.action.inner_flows() {
-                self.add(flow, &format!("{path}{suffix}"));
+            for inner in step.action.inner_flows() {
+                self.add(inner.flow, &format!("{path}{}", inner.suffix));
             }
             if let Some(catch) = &step.catch {
                 self.add_target(&catch.then, &format!("{path}.catch."));

@@ -261,7 +261,7 @@ fn fields(rule: &Rule, catalogue: &Catalogue) -> EventFields {
     let mut types = Vec::new();
     for pattern in rule.event_types.iter() {
         match pattern {
-            TypePattern::Tag(tag) => match catalogue.by_tag(&rule.event_source, tag) {
+            TypePattern::Name(name) => match catalogue.by_name(&rule.event_source, name) {
                 Some(known) => types.push(known.clone()),
                 None => return EventFields::Open,
             },

@@ -12,6 +12,7 @@ use crate::store::{History, RevisionId};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::event::Event;
+use flowtrigger_core::event::format::FormatHint;
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::matching::evaluation::explain::explain_stored;
 use flowtrigger_core::matching::evaluation::{Evaluation, EventInput};
@@ -79,11 +80,11 @@ pub struct RevisionCache(HashMap<(RevisionId, String, String), Option<Arc<PastRe
 
 impl RevisionCache {
     fn get(&mut self, head: &EventRow, event: &Event, history: &dyn History) -> RevisionResult {
-        let known = (head.edition, head.source.clone(), head.event_type.clone());
+        let known = (head.revision, head.source.clone(), head.event_type.clone());
         if let Some(past) = self.0.get(&known) {
             return Ok(past.clone());
         }
-        let past = history.revision(head.edition, event)?.map(Arc::new);
+        let past = history.revision(head.revision, event)?.map(Arc::new);
         self.0.insert(known, past.clone());
         Ok(past)
     }
@@ -153,7 +154,10 @@ fn evaluate<'a>(
 ) -> Evaluation<'a> {
     match arrived.raw_text.as_deref() {
         Some(text) if decodes_to(rules, text, &arrived.event) => {
-            let input = EventInput::bytes(text.as_bytes());
+            let input = EventInput::Bytes {
+                bytes: text.as_bytes(),
+                format: FormatHint::Endpoint(&arrived.event.endpoint),
+            };
             let evaluation = rules.evaluate(input, scratch);
             evaluation.expect("this text was read before")
         }

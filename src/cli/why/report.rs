@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::output::Output;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::escape::plain;
 use crate::cli::render::explanation;
 use crate::cli::render::run::{chain, describe_received, describe_run, gate_lines, row_json, tone};
 use crate::cli::time_argument::seconds;
@@ -52,7 +53,7 @@ fn describe_rules(evaluated: &EvaluatedEvent) -> String {
     let listened = format!(
         "{} listened to {}",
         number(evaluated.listening, "rule"),
-        evaluated.arrived.event.event_type
+        plain(&evaluated.arrived.event.event_type)
     );
     let errors = match past.diagnostics.errors() {
         0 => String::new(),
@@ -115,7 +116,7 @@ fn run_line(out: &mut Output, run: &RunDetail) -> io::Result<()> {
 /// The summary if no rule matched. `None` if one did.
 fn summary_without_match(evaluated: &EvaluatedEvent, only: &[String]) -> Option<String> {
     let event = &evaluated.arrived.event;
-    let event_type = &event.event_type;
+    let event_type = plain(&event.event_type);
     if let (true, Some(requested)) = (evaluated.rules.is_empty(), only.first()) {
         let names = evaluated.past.iter().flat_map(|past| &past.rules.rules);
         let near = nearest(requested, names.map(|rule| rule.name.as_str()));
@@ -163,7 +164,7 @@ pub fn json(evaluated: &EvaluatedEvent, found: usize) -> Value {
         "redelivered": head.redelivered,
         "last_came": head.last_came.map(|last| last.to_string()),
         "revision": {
-            "id": head.edition.0,
+            "id": head.revision.0,
             "since": evaluated.past.as_ref().map(|past| past.since.to_string()),
         },
         "matched": matched,

@@ -26,7 +26,7 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
     async fn status(&self) -> Result<Status, AdminError> {
         let shared = &self.shared;
         let oldest = oldest_queued(&shared.store, shared.clock().now()).await;
-        let oldest = oldest.map_err(|error| refused(&error))?;
+        let oldest = oldest.map_err(|error| admin_error(&error))?;
         Ok(Status {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
@@ -37,7 +37,7 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
                 .store
                 .counts()
                 .await
-                .map_err(|error| refused(&error))?,
+                .map_err(|error| admin_error(&error))?,
             oldest_queued_seconds: oldest.map(|age| age.as_secs()),
         })
     }
@@ -48,7 +48,7 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
 }
 
 fn answer(placed: Result<Vec<RunStatus>, StoreError>) -> RunStatuses {
-    let placed = placed.map_err(|error| refused(&error))?;
+    let placed = placed.map_err(|error| admin_error(&error))?;
     let runs = placed.into_iter().map(|run| AcceptedRun {
         id: run.id.0,
         rule: run.rule.to_string(),
@@ -57,7 +57,7 @@ fn answer(placed: Result<Vec<RunStatus>, StoreError>) -> RunStatuses {
     Ok(runs.collect())
 }
 
-fn refused(error: &StoreError) -> AdminError {
+fn admin_error(error: &StoreError) -> AdminError {
     let why = error.to_string();
     match error {
         StoreError::UnknownRun(_) => AdminError::NotFound(why),

@@ -1,9 +1,9 @@
 //! The data folder and its lock: one daemon at a time. The error for a second daemon names the process that
-//! holds the lock.
+//! holds the lock. The folder itself is locked: deleting a file in it admits no second daemon.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -13,6 +13,15 @@ use jiff::Timestamp;
 pub struct DataFolder {
     path: PathBuf,
     lock: Option<File>,
+    access: FolderAccess,
+}
+
+/// Who can enter the folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FolderAccess {
+    Private,
+    /// Other users of the machine, with this mode.
+    Shared(u32),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +48,16 @@ impl DataFolder {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, FolderError> {
         let path = path.into();
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
-        match made.and_then(|()| path.canonicalize()) {
-            Ok(path) => Ok(Self { path, lock: None }),
+        let found = made.and_then(|()| Ok((path.canonicalize()?, path.metadata()?.mode() & 0o777)));
+        match found {
+            Ok((path, mode)) => Ok(Self {
+                path,
+                lock: None,
+                access: match mode & 0o077 {
+                    0 => FolderAccess::Private,
+                    _ => FolderAccess::Shared(mode),
+                },
+            }),
             Err(_) if path.is_file() => Err(FolderError::File { path }),
             Err(why) => Err(FolderError::Unusable { path, why }),
         }
@@ -48,8 +65,9 @@ impl DataFolder {
 
     /// Locks the folder for this process. The lock ends with the process, however it ends.
     pub fn lock(&mut self, now: Timestamp) -> Result<(), FolderError> {
+        let folder = File::open(&self.path).map_err(|why| self.unusable(why))?;
         let mut file = self.lock_file().map_err(|why| self.unusable(why))?;
-        match file.try_lock() {
+        match folder.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(FolderError::Locked {
@@ -60,8 +78,12 @@ impl DataFolder {
             Err(TryLockError::Error(why)) => return Err(self.unusable(why)),
         }
         sign(&mut file, now).map_err(|why| self.unusable(why))?;
-        self.lock = Some(file);
+        self.lock = Some(folder);
         Ok(())
+    }
+
+    pub fn access(&self) -> FolderAccess {
+        self.access
     }
 
     pub fn path(&self) -> &Path {
@@ -137,6 +159,30 @@ mod tests {
         assert!(error.ends_with("with `--data`"), "{error}");
         drop(first);
         second.lock(Timestamp::UNIX_EPOCH).unwrap();
+    }
+
+    #[test]
+    fn a_deleted_lock_file_admits_no_second_daemon() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = DataFolder::open(folder.path()).unwrap();
+        first.lock(Timestamp::UNIX_EPOCH).unwrap();
+        fs::remove_file(folder.path().join("lock")).unwrap();
+        let mut second = DataFolder::open(folder.path()).unwrap();
+        let error = second.lock(Timestamp::UNIX_EPOCH).unwrap_err().to_string();
+        assert!(error.contains("another daemon uses it"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_that_others_can_enter_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        for (mode, access) in [
+            (0o700, FolderAccess::Private),
+            (0o750, FolderAccess::Shared(0o750)),
+            (0o777, FolderAccess::Shared(0o777)),
+        ] {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(DataFolder::open(folder.path()).unwrap().access(), access);
+        }
     }
 
     #[test]

@@ -3,8 +3,9 @@
 
 mod admin;
 pub mod data_folder;
+mod log;
 pub mod shutdown;
-use std::net::SocketAddr;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,10 +27,9 @@ use crate::engine::{
     Rulebook, RulebookPaths,
 };
 use crate::source::{self, http};
-use crate::store::sqlite::RecoveryReport;
 use crate::store::{SqliteStore, Store, StoreSettings};
+use data_folder::FolderAccess;
 use flowtrigger_core::config::Config;
-use flowtrigger_core::diagnostic::{Diagnostic, Severity};
 use shutdown::{DaemonSignal, Signals};
 
 /// The default listening address.
@@ -41,7 +41,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// The options of a daemon.
 #[derive(Debug, Clone)]
 pub struct DaemonOptions {
-    pub places: RulebookPaths,
+    pub paths: RulebookPaths,
     /// Host and port. Default: those of the configuration, or [`DEFAULT_ADDRESS`]. Port 0 takes any free port
     /// and logs it.
     pub listen: Option<String>,
@@ -55,35 +55,36 @@ pub struct DaemonOptions {
 /// Runs until a signal ends it.
 pub async fn daemon(
     daemon: DaemonOptions,
-    mut tell: impl FnMut(Progress) + Send + 'static,
+    mut on_progress: impl FnMut(Progress) + Send + 'static,
 ) -> Result<(), EngineError> {
     let mut signals = Signals::new()?;
-    let reading = read(daemon.places.clone(), move |places| {
-        places.load_with_progress(&mut tell)
+    let reading = read(daemon.paths.clone(), move |paths| {
+        paths.load_with_progress(&mut on_progress)
     });
     let reading = reading.await;
-    log_warnings(&reading);
+    log::warnings(&reading);
     let memory = reading.memory_per_rule();
     let mut rulebook = reading.accepted().map_err(EngineError::Rules)?;
     let secrets = load_all_secrets(&mut rulebook)?;
     let mut folder = DataFolder::open(&daemon.data)?;
     folder.lock(Timestamp::now())?;
+    warn_of_access(&folder);
     let performer = daemon.performer(&rulebook.config, secrets, &folder)?;
     let listener = daemon.listen(&rulebook.config).await?;
     let socket = source::admin::listen(&folder.socket())?;
     kill_orphans(folder.processes()).await;
-    let settings = StoreSettings::of(&rulebook.config);
+    let settings = StoreSettings::from_config(&rulebook.config);
     let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
-    log_recovered(&recovered);
+    log::recovered(&recovered);
     let address = listener.local_addr().map_err(EngineError::Serve)?;
-    let open_at = Some(address).filter(|at| http::is_public(*at));
+    let public_address = Some(address).filter(|at| http::is_public(*at));
     let options = EngineOptions {
-        open_at,
-        ..EngineOptions::of(&rulebook.config)
+        public_address,
+        ..EngineOptions::from_config(&rulebook.config)
     };
-    log_start(&rulebook, memory, address);
+    log::start(&rulebook, memory, address);
     endpoints::log_endpoints(&rulebook);
-    endpoints::warn_plaintext(&rulebook.config, open_at);
+    endpoints::warn_plaintext(&rulebook.config, public_address);
     let engine = Engine::open(store.clone(), performer, rulebook, options).await?;
     engine.metrics().extend(store.clone());
     let limits = daemon.limits.clone().with(&engine.rulebook().config.listen);
@@ -92,6 +93,18 @@ pub async fn daemon(
     drop(std::fs::remove_file(folder.socket()));
     flush_archive(&store).await;
     served
+}
+
+/// The folder contains what customers wrote.
+fn warn_of_access(folder: &DataFolder) {
+    match folder.access() {
+        FolderAccess::Private => {}
+        FolderAccess::Shared(mode) => warn!(
+            folder = %folder.path().display(),
+            mode = %format_args!("{mode:o}"),
+            "other users of this machine can enter the data folder; run `chmod 700` on it"
+        ),
+    }
 }
 
 /// Writes the archive buffer to disk, within a time limit.
@@ -166,7 +179,7 @@ fn load_all_secrets(rulebook: &mut Rulebook) -> Result<SecretStore, EngineError>
 /// The two listeners of a daemon: HTTP for events, the admin socket for commands.
 struct Listeners {
     events: JoinHandle<std::io::Result<()>>,
-    orders: JoinHandle<std::io::Result<()>>,
+    commands: JoinHandle<std::io::Result<()>>,
     close: watch::Sender<bool>,
 }
 
@@ -184,10 +197,10 @@ impl Listeners {
         };
         let engine = Arc::new(engine.clone());
         let events = http::serve(listener, Arc::clone(&engine), limits, closed());
-        let orders = source::admin::serve(socket, engine, closed());
+        let commands = source::admin::serve(socket, engine, closed());
         Self {
             events: tokio::spawn(events),
-            orders: tokio::spawn(orders),
+            commands: tokio::spawn(commands),
             close,
         }
     }
@@ -196,7 +209,7 @@ impl Listeners {
     async fn ended(&mut self) -> Result<(), EngineError> {
         let ended = tokio::select! {
             ended = &mut self.events => ended,
-            ended = &mut self.orders => ended,
+            ended = &mut self.commands => ended,
         };
         ended.unwrap_or(Ok(())).map_err(EngineError::Serve)
     }
@@ -204,10 +217,10 @@ impl Listeners {
     /// Stops listening; pending responses may finish.
     async fn close(mut self) {
         self.close.send_replace(true);
-        let both = async { tokio::join!(&mut self.events, &mut self.orders) };
+        let both = async { tokio::join!(&mut self.events, &mut self.commands) };
         if tokio::time::timeout(DRAIN_TIMEOUT, both).await.is_err() {
             self.events.abort();
-            self.orders.abort();
+            self.commands.abort();
         }
     }
 }
@@ -279,14 +292,14 @@ impl DaemonOptions {
     }
 
     async fn reload<S: Store>(&self, engine: &Engine<S, ReloadablePerformer>) {
-        let reloaded = reload(self.places.clone(), engine).await;
+        let reloaded = reload(self.paths.clone(), engine).await;
         engine.metrics().count_reload(match reloaded {
             Ok(_) => "ok",
             Err(_) => "failed",
         });
         match reloaded {
             Ok(rules) => return info!(rules, "reloaded"),
-            Err(EngineError::Rules(reading)) => log_errors(&reading),
+            Err(EngineError::Rules(reading)) => log::errors(&reading),
             Err(EngineError::Listen(error)) => error!("{error}"),
             Err(EngineError::Secrets(missing)) => {
                 missing.iter().for_each(|secret| error!("{secret}"));
@@ -299,15 +312,18 @@ impl DaemonOptions {
 
 /// Loads the rulebook again. New rules and their secrets take effect together or not at all.
 pub async fn reload<S: Store>(
-    places: RulebookPaths,
+    paths: RulebookPaths,
     engine: &Engine<S, ReloadablePerformer>,
 ) -> Result<usize, EngineError> {
-    let mut reading = read(places, |places| places.read()).await;
+    let mut reading = read(paths, |paths| paths.read()).await;
     if reading.diagnostics.has_errors() {
         return Err(EngineError::Rules(Box::new(reading)));
     }
-    log_warnings(&reading);
-    endpoints::check_public_listener(&reading.rulebook.config, engine.shared.options.open_at)?;
+    log::warnings(&reading);
+    endpoints::check_public_listener(
+        &reading.rulebook.config,
+        engine.shared.options.public_address,
+    )?;
     let secrets = load_all_secrets(&mut reading.rulebook)?;
     warn_of_fixed(&engine.rulebook().config, &reading.rulebook.config);
     let performer = engine
@@ -335,67 +351,13 @@ fn warn_of_fixed(before: &Config, after: &Config) {
 
 /// Reads files on a blocking thread, so that requests are still answered.
 async fn read(
-    places: RulebookPaths,
+    paths: RulebookPaths,
     read: impl FnOnce(&RulebookPaths) -> LoadedRulebook + Send + 'static,
 ) -> LoadedRulebook {
-    let read = tokio::task::spawn_blocking(move || read(&places));
+    let read = tokio::task::spawn_blocking(move || read(&paths));
     read.await
         .unwrap_or_else(|fault| match fault.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => LoadedRulebook::default(),
         })
-}
-
-fn log_recovered(recovered: &RecoveryReport) {
-    let runs = recovered.suspects.len();
-    if runs > 0 {
-        warn!(
-            runs,
-            "runs were executing when the program was killed; they continue one at a time"
-        );
-    }
-    for run in &recovered.quarantined {
-        error!(
-            run = run.0,
-            "the program was killed three times while only this run was executing; it is held"
-        );
-    }
-}
-
-fn log_start(rulebook: &Rulebook, bytes_per_rule: Option<u64>, address: SocketAddr) {
-    let rules = rulebook.rules.rules.len();
-    info!(rules, bytes_per_rule, %address, "listening");
-    policy::log_policy(&rulebook.config);
-}
-
-fn log_warnings(reading: &LoadedRulebook) {
-    let mut warnings = reading.diagnostics.sorted();
-    warnings.retain(|found| found.severity == Severity::Warning);
-    for warning in warnings.iter().take(MAX_LOGGED) {
-        let at = reading.rulebook.files.place(warning.at);
-        warn!(%at, help = warning.help, "{}", warning.message);
-    }
-    if let Some(more) = more_than_logged(&warnings) {
-        warn!("{more} more warnings; `flowtrigger check --format json` lists all");
-    }
-}
-
-/// More diagnostics than this are counted, not logged.
-const MAX_LOGGED: usize = 100;
-
-fn more_than_logged(found: &[Diagnostic]) -> Option<usize> {
-    let more = found.len().saturating_sub(MAX_LOGGED);
-    (more > 0).then_some(more)
-}
-
-fn log_errors(reading: &LoadedRulebook) {
-    let mut mistakes = reading.diagnostics.sorted();
-    mistakes.retain(|found| found.severity == Severity::Error);
-    for mistake in mistakes.iter().take(MAX_LOGGED) {
-        let at = reading.rulebook.files.place(mistake.at);
-        error!(%at, help = mistake.help, "{}", mistake.message);
-    }
-    if let Some(more) = more_than_logged(&mistakes) {
-        error!("{more} more errors; `flowtrigger check --format json` lists all");
-    }
 }

@@ -83,7 +83,7 @@ async fn settle<S: Store, P: Perform>(
 fn reports(runs: &[RunStatus], records: &[RunRecord]) -> Vec<RunReport> {
     let report = |placed: &RunStatus| {
         let record = records.iter().find(|record| record.id == placed.id);
-        record.map_or_else(|| RunReport::without_log(placed), RunReport::of)
+        record.map_or_else(|| RunReport::without_log(placed), RunReport::from_record)
     };
     runs.iter().map(report).collect()
 }

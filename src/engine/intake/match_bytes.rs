@@ -70,13 +70,14 @@ impl Matcher {
 impl Rulebook {
     /// Matches the body of a request to a configured source. None if it has to be parsed in full: a list of
     /// events, damaged text, an event of another source.
-    pub fn match_request(&self, source: &EventSource, body: &[u8]) -> Option<ByteMatch> {
-        match &source.reads {
+    pub fn match_request(&self, entry: &EventSource, body: &[u8]) -> Option<ByteMatch> {
+        match &entry.reads {
             SourceFormat::Custom(description) => {
                 self.match_bytes(body, FormatHint::Custom(description), None)
             }
             SourceFormat::BuiltIn(source) => {
-                self.match_bytes(body, FormatHint::Detect, Some(source))
+                let endpoint = FormatHint::Endpoint(&entry.name);
+                self.match_bytes(body, endpoint, Some(source))
             }
         }
     }

@@ -16,8 +16,9 @@ use crate::source::{
 };
 use crate::store::{Store, StoreError};
 use flowtrigger_core::config::Config;
+use flowtrigger_core::config::source::{EventSource, SourceFormat};
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::format::{DecodeError, decode, decode_described};
+use flowtrigger_core::event::format::{DecodeError, FormatHint, read};
 use flowtrigger_core::event::json::parse::{JsonError, parse};
 use flowtrigger_core::event::summary::EventSummary;
 use match_bytes::ByteMatch;
@@ -34,15 +35,15 @@ pub fn sources(config: &Config) -> Vec<String> {
 /// Decodes an event of the named source, or of the source that its content shows.
 pub fn read_event(
     value: Value,
-    source: Option<&flowtrigger_core::config::source::EventSource>,
+    source: Option<&EventSource>,
     config: &Config,
 ) -> Result<Event, DecodeError> {
-    if let Some(description) =
-        source.and_then(flowtrigger_core::config::source::EventSource::description)
-    {
-        return decode_described(value, description, &config.catalogue);
-    }
-    let event = decode(value, &config.catalogue)?;
+    let format = match source.map(|source| (&source.reads, &source.name)) {
+        Some((SourceFormat::Custom(description), _)) => FormatHint::Custom(description),
+        Some((SourceFormat::BuiltIn(_), name)) => FormatHint::Endpoint(name),
+        None => FormatHint::Detect,
+    };
+    let event = read(value, format, &config.catalogue)?;
     let Some(source) = source.filter(|source| event.source != source.source()) else {
         return Ok(event);
     };
@@ -60,10 +61,6 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
         active.rulebook.entrances.at(path).cloned()
     }
 
-    fn paths(&self) -> Vec<String> {
-        self.rulebook().entrances.paths()
-    }
-
     fn count_rejection(&self, source: &str, reason: &'static str) {
         self.shared.metrics.count_rejected(source, reason);
     }
@@ -77,14 +74,14 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
 
     async fn receive(&self, source: &str, body: &[u8]) -> Result<IngestResponse, IngestError> {
         let received = self.ingest(source, body).await;
-        if let Err(refusal) = &received {
-            let known = match refusal {
-                IngestError::UnknownSource { .. } => "",
+        if let Err(rejection) = &received {
+            let known = match rejection {
+                IngestError::UnknownSource => "",
                 IngestError::InvalidBody(_)
                 | IngestError::Busy { .. }
                 | IngestError::Unavailable { .. } => source,
             };
-            self.shared.metrics.count_rejected(known, refusal.code());
+            self.shared.metrics.count_rejected(known, rejection.code());
         }
         received
     }
@@ -97,25 +94,34 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
+    /// Every request is rejected while the backlog is full, and senders repeat them.
+    fn log_rejection(&self, error: &StoreError, source: &str) {
+        let budget = self.shared.rejections.lock();
+        let mut budget = budget.unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(omitted) = budget.admit(std::time::Instant::now()) {
+            let omitted = (omitted > 0).then_some(omitted);
+            tracing::error!(%error, source, omitted, "request rejected");
+        }
+    }
+
     /// The source is looked up here alone: a reload may have closed it since the request began.
     async fn ingest(&self, source: &str, body: &[u8]) -> Result<IngestResponse, IngestError> {
         let intake = Arc::clone(&self.shared.intake).read_owned().await;
         let active = self.shared.active.load_full();
         let rulebook = &active.rulebook;
         let Some(entrance) = rulebook.config.sources.get(source) else {
-            let known = Vec::new();
-            return Err(IngestError::UnknownSource { known });
+            return Err(IngestError::UnknownSource);
         };
         self.ready()
             .map_err(|reason| IngestError::Unavailable { reason })?;
-        let refused = |error: StoreError| {
-            tracing::error!(%error, source, "request rejected");
-            refusal(&error)
+        let rejected = |error: StoreError| {
+            self.log_rejection(&error, source);
+            ingest_error(&error)
         };
         let request = match rulebook.match_request(entrance, body) {
             Some(ByteMatch::Unmatched(brief, event)) => {
                 let archived = self.archive_unmatched(&active, &brief, event).await;
-                return archived.map_err(refused).map(|()| unmatched(*brief));
+                return archived.map_err(rejected).map(|()| unmatched(*brief));
             }
             Some(ByteMatch::Matched(event)) => RequestEvents {
                 events: vec![event],
@@ -127,7 +133,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         };
         let array = request.array;
         let submitted = self.submit_with(active, request.events, Some(intake)).await;
-        let submitted = submitted.map_err(refused)?;
+        let submitted = submitted.map_err(rejected)?;
         let mut answers: Vec<AcceptedEvent> = submitted.iter().map(answer).collect();
         Ok(match (array, answers.len()) {
             (false, 1) => IngestResponse::One(answers.remove(0)),
@@ -136,7 +142,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
     }
 }
 
-fn refusal(error: &StoreError) -> IngestError {
+fn ingest_error(error: &StoreError) -> IngestError {
     let reason = error.to_string();
     match error {
         StoreError::Full { .. } => IngestError::Busy { reason },
@@ -159,11 +165,7 @@ struct RequestEvents {
 }
 
 impl RequestEvents {
-    fn read(
-        source: &flowtrigger_core::config::source::EventSource,
-        body: &[u8],
-        rulebook: &Rulebook,
-    ) -> Result<Self, InvalidBody> {
+    fn read(source: &EventSource, body: &[u8], rulebook: &Rulebook) -> Result<Self, InvalidBody> {
         let accepted = parse(body).map_err(unsound)?;
         let (values, array) = match accepted.value {
             Value::Array(values) => (values, true),
@@ -197,11 +199,11 @@ fn check_count(count: usize) -> Result<(), InvalidBody> {
     })
 }
 
-fn unsound(refused: JsonError) -> InvalidBody {
+fn unsound(error: JsonError) -> InvalidBody {
     InvalidBody {
-        error: refused.reason,
-        line: Some(refused.line),
-        column: Some(refused.column),
+        error: error.reason,
+        line: Some(error.line),
+        column: Some(error.column),
         ..InvalidBody::default()
     }
 }
@@ -268,31 +270,31 @@ mod tests {
 
     #[test]
     fn what_is_not_json_has_a_place() {
-        let refused = request("support", "{\n \"a\": }").expect_err("no JSON");
-        assert_eq!((refused.line, refused.column), (Some(2), Some(7)));
+        let rejected = request("support", "{\n \"a\": }").expect_err("no JSON");
+        assert_eq!((rejected.line, rejected.column), (Some(2), Some(7)));
     }
 
     #[test]
     fn what_is_no_event_has_an_index_and_a_path() {
         let text = format!("[{}, {}]", ticket("1"), ticket("{}"));
-        let refused = request("support", &text).expect_err("no event");
-        assert_eq!(refused.index, Some(1));
+        let rejected = request("support", &text).expect_err("no event");
+        assert_eq!(rejected.index, Some(1));
         assert_eq!(
-            refused.path.as_deref(),
+            rejected.path.as_deref(),
             Some("input.ticket_event.ticket.id")
         );
-        assert!(request("support", "7").is_err_and(|refused| refused.index.is_none()));
+        assert!(request("support", "7").is_err_and(|rejected| rejected.index.is_none()));
     }
 
     #[test]
     fn the_url_decides_and_the_content_must_agree() {
-        let refused = request("upmind", &ticket("1")).expect_err("another source");
+        let rejected = request("upmind", &ticket("1")).expect_err("another source");
         assert_eq!(
-            refused.error,
+            rejected.error,
             "this is an event of `support`, not of `upmind`"
         );
         assert_eq!(
-            refused.help.as_deref(),
+            rejected.help.as_deref(),
             Some("send it to `/events/support`")
         );
     }
@@ -303,8 +305,12 @@ mod tests {
         let most = vec![ticket("1"); MAX_EVENTS].join(",");
         assert!(request("support", &format!("[{most}]")).is_ok());
         let over = format!("[{most},{}]", ticket("1"));
-        let refused = request("support", &over).expect_err("too many");
-        assert!(refused.error.contains("at most 1000"), "{}", refused.error);
+        let rejected = request("support", &over).expect_err("too many");
+        assert!(
+            rejected.error.contains("at most 1000"),
+            "{}",
+            rejected.error
+        );
     }
 
     #[test]

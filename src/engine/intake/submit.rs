@@ -102,13 +102,13 @@ impl<S: Store, P: Perform> Engine<S, P> {
         active: &ActiveRulebook,
         events: Vec<MatchedEvent>,
     ) -> Result<Vec<SubmittedEvent>, StoreError> {
-        let edition = active.edition(&self.shared.store).await?;
+        let revision = active.revision(&self.shared.store).await?;
         let received = self.shared.clock().now();
-        let committed = self.commit(&events, edition, received).await?;
+        let committed = self.commit(&events, revision, received).await?;
         let mut accepted = Vec::with_capacity(events.len());
         for (matched, committed) in events.into_iter().zip(committed) {
             let submitted = SubmittedEvent {
-                event: EventSummary::of(&matched.event),
+                event: EventSummary::from_event(&matched.event),
                 matched: matched.names(),
                 committed,
             };
@@ -116,15 +116,18 @@ impl<S: Store, P: Perform> Engine<S, P> {
             let outcome = submitted.outcome();
             self.shared
                 .metrics
-                .count_event(&submitted.event.source, outcome);
+                .count_event(&submitted.event.endpoint, outcome);
             for (gate, _, _) in submitted.suppressed() {
                 self.shared.metrics.count_suppressed(gate);
             }
+            self.shared
+                .metrics
+                .count_high_rate(&submitted.committed.loops);
             if outcome == EventOutcome::Unmatched {
                 let event = matched.event.into();
                 self.shared
                     .store
-                    .archive_unmatched(event, edition, received);
+                    .archive_unmatched(event, revision, received);
             }
             accepted.push(submitted);
         }
@@ -138,15 +141,15 @@ impl<S: Store, P: Perform> Engine<S, P> {
         brief: &EventSummary,
         event: UnmatchedEvent,
     ) -> Result<(), StoreError> {
-        let edition = active.edition(&self.shared.store).await?;
+        let revision = active.revision(&self.shared.store).await?;
         let received = self.shared.clock().now();
         log_unmatched(brief);
         self.shared
             .metrics
-            .count_event(&brief.source, EventOutcome::Unmatched);
+            .count_event(&brief.endpoint, EventOutcome::Unmatched);
         self.shared
             .store
-            .archive_unmatched(event, edition, received);
+            .archive_unmatched(event, revision, received);
         Ok(())
     }
 
@@ -156,7 +159,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
     async fn commit(
         &self,
         events: &[MatchedEvent],
-        edition: RevisionId,
+        revision: RevisionId,
         received: Timestamp,
     ) -> Result<Vec<Committed>, StoreError> {
         let mut order: Vec<usize> = (0..events.len()).collect();
@@ -165,7 +168,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let arrivals = order.iter().map(|index| IncomingEvent {
             event: Arc::clone(&events[*index].event),
             received,
-            edition,
+            revision,
             planned: events[*index].planned.clone(),
             occasion: ArrivalKind::Delivery,
         });
@@ -275,6 +278,11 @@ impl SubmittedEvent {
                 run = run.id.0,
                 rule, event, gate, why, "run suppressed by loop guard"
             );
+        }
+        let held = |run: &&RunStatus| self.committed.loops.held.contains(&run.id);
+        for run in self.committed.runs.iter().filter(held) {
+            let (rule, why) = (&*run.rule, run.state.why());
+            warn!(run = run.id.0, rule, event, why, "run held by loop guard");
         }
         log_warnings(event, &self.event.warnings);
     }

@@ -144,13 +144,13 @@ mod tests {
 
     #[test]
     fn a_host_is_known_by_name_and_port() {
-        for (url, wanted) in [
+        for (url, expected) in [
             ("https://A.example/x", Some("a.example:443")),
             ("http://u:p@a.example:81/x@y", Some("a.example:81")),
             ("http://[::1]/", Some("[::1]:80")),
             ("outbox:note", None),
         ] {
-            assert_eq!(host(&to(url)).as_deref(), wanted, "{url}");
+            assert_eq!(host(&to(url)).as_deref(), expected, "{url}");
         }
         let secret = TextPart::Secret {
             name: "HOOK".into(),

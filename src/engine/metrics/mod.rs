@@ -1,5 +1,6 @@
 //! The Prometheus metrics. Labels are bounded: no rule, run, ticket or host is a label.
 
+pub mod lost_log_lines;
 pub mod process_memory;
 mod store;
 
@@ -15,7 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{LoopFindings, SqliteStore, Store, StoreError};
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::{Attempt, STATES};
 use store::StoreCollector;
@@ -27,6 +28,7 @@ pub struct Metrics {
     rejected: Family<RejectedLabels, Counter>,
     runs: Family<StateLabels, Gauge<i64, AtomicI64>>,
     suppressed: Family<GateLabels, Counter>,
+    high_rate: Family<HighRateLabels, Counter>,
     oldest: Gauge<f64, AtomicU64>,
     attempts: Family<AttemptLabels, Counter>,
     attempt_seconds: Family<KindLabels, Histogram, fn() -> Histogram>,
@@ -54,6 +56,11 @@ struct StateLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct GateLabels {
     gate: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HighRateLabels {
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -98,6 +105,7 @@ impl Default for Metrics {
             rejected: Family::default(),
             runs: Family::default(),
             suppressed: Family::default(),
+            high_rate: Family::default(),
             oldest: Gauge::default(),
             attempts: Family::default(),
             attempt_seconds: Family::new_with_constructor(attempt_buckets),
@@ -138,6 +146,11 @@ impl Metrics {
             "Runs that a gate suppressed, by gate",
             self.suppressed.clone(),
         );
+        registry.register(
+            name("loop_guard_high_rate"),
+            "Runs at a rate that may be a loop, by outcome",
+            self.high_rate.clone(),
+        );
         registry.register_with_unit(
             name("oldest_queued_age"),
             "Age of the oldest queued run",
@@ -165,6 +178,11 @@ impl Metrics {
             name("reloads"),
             "Loads of rules and configuration, by result",
             self.reloads.clone(),
+        );
+        registry.register(
+            name("log_lines_lost"),
+            "Log lines that could not be written",
+            lost_log_lines::counter().clone(),
         );
     }
 
@@ -198,6 +216,18 @@ impl Metrics {
     pub fn count_suppressed(&self, gate: &str) {
         let gate = gate.to_owned();
         self.suppressed.get_or_create(&GateLabels { gate }).inc();
+    }
+
+    /// Counts the runs at which the loop guard found a high rate.
+    pub fn count_high_rate(&self, found: &LoopFindings) {
+        for (outcome, runs) in [("held", &found.held), ("admitted", &found.admitted)] {
+            let count = u64::try_from(runs.len()).unwrap_or(u64::MAX);
+            if count > 0 {
+                self.high_rate
+                    .get_or_create(&HighRateLabels { outcome })
+                    .inc_by(count);
+            }
+        }
     }
 
     pub fn observe_commit(&self, took: Duration) {
@@ -252,6 +282,7 @@ pub(super) async fn oldest_queued<S: Store>(
 mod tests {
     use super::*;
     use crate::store::StoreSettings;
+    use flowtrigger_core::run::RunId;
 
     #[tokio::test]
     async fn names_have_their_endings_and_every_state_its_gauge() {
@@ -261,6 +292,10 @@ mod tests {
         metrics.observe_commit(Duration::from_millis(3));
         metrics.count_reload("ok");
         metrics.count_suppressed("loop_guard");
+        metrics.count_high_rate(&LoopFindings {
+            held: vec![RunId(1), RunId(2)],
+            admitted: Vec::new(),
+        });
         let store = SqliteStore::in_memory(StoreSettings::in_memory()).unwrap();
         let text = metrics.text(&store, Timestamp::UNIX_EPOCH).await.unwrap();
         for line in [
@@ -269,9 +304,11 @@ mod tests {
             "flowtrigger_runs{state=\"queued\"} 0",
             "flowtrigger_runs{state=\"suppressed\"} 0",
             "flowtrigger_suppressed_total{gate=\"loop_guard\"} 1",
+            "flowtrigger_loop_guard_high_rate_total{outcome=\"held\"} 2",
             "flowtrigger_oldest_queued_age_seconds 0.0",
             "flowtrigger_commit_duration_seconds_count 1",
             "flowtrigger_reloads_total{result=\"ok\"} 1",
+            "# TYPE flowtrigger_log_lines_lost counter",
             "# EOF",
         ] {
             assert!(text.lines().any(|known| known == line), "{line}: {text}");

@@ -126,22 +126,23 @@ pub fn unverified_sources(config: &Config) -> Vec<String> {
 
 /// The sources whose senders transmit the secret itself.
 fn sends_in_clear(config: &Config) -> Vec<&str> {
-    let tells = |verification: &Verification| match verification.scheme {
+    let is_unverified = |verification: &Verification| match verification.scheme {
         Scheme::Bearer | Scheme::Basic { .. } => true,
         Scheme::Hmac(_) => false,
     };
     let sources = config.sources.values();
-    let sources = sources.filter(|entrance| entrance.verification.as_ref().is_some_and(tells));
+    let sources =
+        sources.filter(|entrance| entrance.verification.as_ref().is_some_and(is_unverified));
     sources.map(|entrance| entrance.name.as_str()).collect()
 }
 
 /// Rejects a public listener if any source has no verification.
 pub fn check_public_listener(
     config: &Config,
-    open_at: Option<SocketAddr>,
+    public_address: Option<SocketAddr>,
 ) -> Result<(), ListenError> {
     let unverified = unverified_sources(config);
-    match open_at {
+    match public_address {
         Some(address) if !unverified.is_empty() => Err(ListenError::NotLoopback {
             address,
             unverified,
@@ -168,9 +169,9 @@ pub fn log_endpoints(rulebook: &Rulebook) {
 }
 
 /// Warns if tokens or passwords are transmitted over plain HTTP.
-pub fn warn_plaintext(config: &Config, open_at: Option<SocketAddr>) {
+pub fn warn_plaintext(config: &Config, public_address: Option<SocketAddr>) {
     let sources = sends_in_clear(config).join(", ");
-    if open_at.is_some() && !sources.is_empty() {
+    if public_address.is_some() && !sources.is_empty() {
         warn!(
             sources,
             "tokens and passwords are sent over plain HTTP; put a TLS proxy in front, and listen on an address that only the proxy reaches"

@@ -89,11 +89,11 @@ impl RulebookPaths {
     }
 
     /// The same, with progress.
-    pub fn load_with_progress(&self, tell: ProgressFn<'_>) -> LoadedRulebook {
-        self.read_with(Some(tell))
+    pub fn load_with_progress(&self, on_progress: ProgressFn<'_>) -> LoadedRulebook {
+        self.read_with(Some(on_progress))
     }
 
-    fn read_with(&self, mut tell: Option<ProgressFn<'_>>) -> LoadedRulebook {
+    fn read_with(&self, mut on_progress: Option<ProgressFn<'_>>) -> LoadedRulebook {
         let before = process_memory::resident();
         let mut files = Files::default();
         let mut diagnostics = Diagnostics::default();
@@ -102,25 +102,25 @@ impl RulebookPaths {
         let mut rule_files = Vec::new();
         for (read, path) in found.rules.iter().enumerate() {
             rule_files.extend(read_file::read(path, &mut files, &mut diagnostics));
-            if let Some(tell) = &mut tell {
+            if let Some(on_progress) = &mut on_progress {
                 let of = found.rules.len();
-                tell(Progress::Files { read: read + 1, of });
+                on_progress(Progress::Files { read: read + 1, of });
             }
         }
         for error in &found.errors {
             error.report(&mut files, &mut diagnostics);
         }
         let files = Arc::new(files);
-        let rules = match tell {
+        let rules = match on_progress {
             None => rule_set::rule_set(&files, &rule_files, &config, &mut diagnostics),
-            Some(tell) => {
-                let mut tell = |read, of| tell(Progress::Rules { read, of });
+            Some(on_progress) => {
+                let mut on_progress = |read, of| on_progress(Progress::Rules { read, of });
                 rule_set::rule_set_with_progress(
                     &files,
                     &rule_files,
                     &config,
                     &mut diagnostics,
-                    &mut tell,
+                    &mut on_progress,
                 )
             }
         };

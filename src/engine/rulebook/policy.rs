@@ -11,7 +11,8 @@ use flowtrigger_core::config::Config;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use flowtrigger_core::egress::EgressForecast;
-use flowtrigger_core::flow::step::{ExecTemplate, HttpTemplate, Step};
+use flowtrigger_core::flow::call::{ExecTemplate, HttpTemplate};
+use flowtrigger_core::flow::step::Step;
 use flowtrigger_core::matching::rule_set::RuleSet;
 
 /// The programs that may run; None if all may.
@@ -77,6 +78,18 @@ impl PolicyCheck<'_> {
         if let Some(PreflightIssue { what, help }) = self.program_refusal(exec) {
             self.report_once(Diagnostic::error(Code::RefusedProgram, step.at, what).help(help));
         }
+        let names = exec.env.iter().map(|(name, _)| name);
+        let programs = self.programs.iter();
+        let denied: Vec<_> = programs
+            .flat_map(|programs| {
+                names
+                    .clone()
+                    .filter_map(|name| programs.check_variable(name))
+            })
+            .collect();
+        for PreflightIssue { what, help } in denied {
+            self.report_once(Diagnostic::error(Code::RefusedProgram, step.at, what).help(help));
+        }
         let confinement = exec.confine.as_deref();
         for PreflightIssue { what, help } in confinement.map(sandbox::warnings).unwrap_or_default()
         {
@@ -104,11 +117,11 @@ impl PolicyCheck<'_> {
             return known.clone();
         }
         let folder = std::path::absolute(&exec.cwd).unwrap_or_else(|_| exec.cwd.clone().into());
-        let refusal = programs.check(name.source(), &folder, path.as_deref());
+        let denial = programs.check(name.source(), &folder, path.as_deref());
         if own.is_none() {
-            self.denials.insert(key, refusal.clone());
+            self.denials.insert(key, denial.clone());
         }
-        refusal
+        denial
     }
 
     fn report_once(&mut self, found: Diagnostic) {

@@ -29,7 +29,7 @@ const FINAL_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(in crate::engine) async fn dispatch<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>) {
     let mut phase = shared.phase.subscribe();
     let mut dispatcher = Dispatcher {
-        clocks: ClockReading::of(shared.clock()),
+        clocks: ClockReading::now(shared.clock()),
         shared,
         tasks: JoinSet::new(),
     };
@@ -71,7 +71,7 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
 
     /// Moves all due times if the wall clock was set back, so that nothing waits longer.
     async fn check_clocks(&mut self) {
-        let now = ClockReading::of(self.shared.clock());
+        let now = ClockReading::now(self.shared.clock());
         if let Some(by) = self.clocks.set_back(&now) {
             let seconds = by.as_secs();
             warn!(seconds, "clock set back; due times are moved with it");
@@ -185,11 +185,6 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
 /// Marks a run as dead whose worker is gone, and repeats until the store accepts it: the run would otherwise
 /// stay `running`.
 async fn mark_dead<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>, run: RunId, why: String) {
-    error!(
-        run = run.0,
-        state = "dead",
-        "run stopped by an internal error"
-    );
     let mut attempts_left = MAX_SHUTDOWN_ATTEMPTS;
     let dead = RunState::Dead { why };
     while let Err(error) = shared
@@ -206,6 +201,11 @@ async fn mark_dead<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>, run: Ru
         }
         shared.clock().sleep(STORE_RETRY_DELAY).await;
     }
+    error!(
+        run = run.0,
+        state = "dead",
+        "run stopped by an internal error"
+    );
 }
 
 async fn shutdown_deadline(phase: EnginePhase) {

@@ -32,7 +32,7 @@ pub struct StepReport {
 }
 
 impl RunReport {
-    pub fn of(record: &RunRecord) -> Self {
+    pub fn from_record(record: &RunRecord) -> Self {
         Self {
             id: record.id.0,
             rule: record.rule.name.clone(),
@@ -64,16 +64,11 @@ fn message(record: &RunRecord) -> Option<String> {
                 locals: &record.locals(),
                 seed: "",
             };
-            match decide(record.flow(), &subject, &record.log, Timestamp::MAX) {
-                Decision::Done { message } => message,
-                Decision::Perform { .. }
-                | Decision::Record(_)
-                | Decision::Retry { .. }
-                | Decision::Wait { .. }
-                | Decision::Skipped { .. }
-                | Decision::Dead { .. }
-                | Decision::Hold { .. } => None,
-            }
+            let decision = decide(record.flow(), &subject, &record.log, Timestamp::MAX);
+            let Decision::Done { message } = decision else {
+                return None;
+            };
+            message
         }
         state => state.why().map(str::to_owned),
     }

@@ -1,6 +1,7 @@
 //! Administration over a Unix socket: the routes for commands on runs, status and metrics.
 //! The engine implements [`AdminApi`].
 
+mod peer;
 mod socket;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ use tokio::net::UnixListener;
 
 use super::AcceptedRun;
 use super::http::response;
+
+use peer::CheckedListener;
 
 pub use socket::{SocketError, listen};
 
@@ -71,7 +74,7 @@ pub async fn serve<A: AdminApi>(
     admin: Arc<A>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, routes(admin))
+    axum::serve(CheckedListener::new(listener)?, routes(admin))
         .with_graceful_shutdown(stop)
         .await
 }

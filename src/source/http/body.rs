@@ -1,4 +1,5 @@
-//! Reads request bodies within a limit per body and a memory limit for all bodies.
+//! Reads request bodies within a limit per body and memory limits for all bodies: of their bytes while they are
+//! received, and of the values in them while they are accepted.
 //! Reads on for a while beyond the limit of a body without keeping it, so that the sender receives the 413.
 
 use std::future::poll_fn;
@@ -15,6 +16,7 @@ use tokio::time::timeout;
 
 use super::HttpLimits;
 use super::response::HttpError;
+use flowtrigger_core::event::json::size::JsonSize;
 
 /// The most that is read of a body over the limit. Beyond it the connection is closed.
 const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
@@ -22,6 +24,10 @@ const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
 const FREE_BYTES: usize = 16 * 1024;
 /// How long a body waits for memory permits before its sender gets a 503.
 const BODY_MEMORY_TIMEOUT: Duration = Duration::from_secs(3);
+/// The estimated memory of values that needs no permit. An ordinary event takes less.
+const FREE_VALUE_BYTES: usize = 128 * 1024;
+/// An event keeps its values as received and normalised.
+const COPIES: usize = 2;
 /// The bytes of memory per permit.
 const BYTES_PER_PERMIT: usize = 1024;
 
@@ -29,6 +35,12 @@ const BYTES_PER_PERMIT: usize = 1024;
 pub struct BodyLimiter {
     limit: usize,
     permits: Arc<Semaphore>,
+    /// The maximum number of JSON values of a body.
+    values: usize,
+    /// Permits for the estimated memory of values, and their number. They are acquired at once, so that bodies
+    /// that wait for them do not block each other.
+    value_permits: Arc<Semaphore>,
+    value_capacity: usize,
     timeout: Duration,
 }
 
@@ -36,6 +48,22 @@ pub struct BodyLimiter {
 pub struct LimitedBody {
     bytes: Vec<u8>,
     permits: Option<OwnedSemaphorePermit>,
+    value_permits: Option<OwnedSemaphorePermit>,
+}
+
+impl LimitedBody {
+    fn with_capacity(bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            permits: None,
+            value_permits: None,
+        }
+    }
+
+    /// Whether its values hold permits for memory, which must be kept as long as the values.
+    pub fn is_large(&self) -> bool {
+        self.value_permits.is_some()
+    }
 }
 
 impl Deref for LimitedBody {
@@ -48,9 +76,13 @@ impl Deref for LimitedBody {
 
 impl BodyLimiter {
     pub fn new(limits: &HttpLimits) -> Self {
+        let value_capacity = limits.value_memory.div_ceil(BYTES_PER_PERMIT);
         Self {
             limit: limits.body,
             permits: Arc::new(Semaphore::new(limits.bodies.div_ceil(BYTES_PER_PERMIT))),
+            values: limits.values,
+            value_permits: Arc::new(Semaphore::new(value_capacity)),
+            value_capacity,
             timeout: BODY_MEMORY_TIMEOUT,
         }
     }
@@ -63,10 +95,7 @@ impl BodyLimiter {
             return Err(HttpError::TooLarge { limit });
         }
         let mut body = request.into_body();
-        let mut kept = LimitedBody {
-            bytes: Vec::with_capacity(length.unwrap_or_default().min(FREE_BYTES)),
-            permits: None,
-        };
+        let mut kept = LimitedBody::with_capacity(length.unwrap_or_default().min(FREE_BYTES));
         let mut received = 0;
         while let Some(chunk) = next_chunk(&mut body).await? {
             received += chunk.len();
@@ -78,10 +107,7 @@ impl BodyLimiter {
                 kept.bytes.extend_from_slice(&chunk);
             } else {
                 // Frees the memory while the rest is read.
-                kept = LimitedBody {
-                    bytes: Vec::new(),
-                    permits: None,
-                };
+                kept = LimitedBody::with_capacity(0);
             }
         }
         match received > limit {
@@ -90,14 +116,34 @@ impl BodyLimiter {
         }
     }
 
-    /// Acquires permits for `wanted` bytes. The permits of a body double each time, like the capacity of
-    /// its `Vec`.
-    async fn reserve(&self, body: &mut LimitedBody, wanted: usize) -> Result<(), HttpError> {
-        let has = body.permits.as_ref().map_or(0, |held| held.num_permits());
-        if wanted <= FREE_BYTES + has * BYTES_PER_PERMIT {
+    /// Counts the JSON values of a body, and acquires permits for the memory that they will take.
+    pub async fn admit_values(&self, body: &mut LimitedBody) -> Result<(), HttpError> {
+        let size = JsonSize::of(&body.bytes);
+        if size.values > self.values {
+            return Err(HttpError::TooManyValues { limit: self.values });
+        }
+        let memory = size.memory() * COPIES;
+        if memory <= FREE_VALUE_BYTES {
             return Ok(());
         }
-        let whole = wanted.next_power_of_two().min(self.limit);
+        let permits = memory.div_ceil(BYTES_PER_PERMIT).min(self.value_capacity);
+        let permits = u32::try_from(permits).unwrap_or(u32::MAX);
+        let acquired = Arc::clone(&self.value_permits).acquire_many_owned(permits);
+        let Ok(Ok(acquired)) = timeout(self.timeout, acquired).await else {
+            return Err(HttpError::NoBodyMemory);
+        };
+        body.value_permits = Some(acquired);
+        Ok(())
+    }
+
+    /// Acquires permits for `needed` bytes. The permits of a body double each time, like the capacity of
+    /// its `Vec`.
+    async fn reserve(&self, body: &mut LimitedBody, needed: usize) -> Result<(), HttpError> {
+        let has = body.permits.as_ref().map_or(0, |held| held.num_permits());
+        if needed <= FREE_BYTES + has * BYTES_PER_PERMIT {
+            return Ok(());
+        }
+        let whole = needed.next_power_of_two().min(self.limit);
         let more = whole.saturating_sub(FREE_BYTES).div_ceil(BYTES_PER_PERMIT) - has;
         let more = u32::try_from(more).unwrap_or(u32::MAX);
         let acquired = Arc::clone(&self.permits).acquire_many_owned(more);
@@ -164,6 +210,34 @@ mod tests {
             read(&limiter, MAX_DRAINED_BYTES + 1).await,
             Err(HttpError::TooLarge { limit: 10 })
         );
+    }
+
+    async fn admit(limiter: &BodyLimiter, text: String) -> Result<LimitedBody, HttpError> {
+        let mut body = limiter.read(Request::new(Body::from(text))).await?;
+        limiter.admit_values(&mut body).await.map(|()| body)
+    }
+
+    #[tokio::test]
+    async fn values_are_limited_and_share_the_memory() {
+        let limits = HttpLimits {
+            values: 10_001,
+            value_memory: 8 << 20,
+            ..HttpLimits::default()
+        };
+        let limiter = BodyLimiter {
+            timeout: Duration::ZERO,
+            ..BodyLimiter::new(&limits)
+        };
+        let list = |objects: usize| format!("[{}]", vec!["{\"\":0}"; objects].join(","));
+        let refused = admit(&limiter, list(5_001)).await.map(drop);
+        assert_eq!(refused, Err(HttpError::TooManyValues { limit: 10_001 }));
+        let large = admit(&limiter, list(5_000)).await.unwrap();
+        assert!(large.is_large());
+        let second = admit(&limiter, list(5_000)).await.map(drop);
+        assert_eq!(second, Err(HttpError::NoBodyMemory));
+        assert!(!admit(&limiter, list(50)).await.unwrap().is_large());
+        drop(large);
+        assert!(admit(&limiter, list(5_000)).await.is_ok());
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -62,6 +63,7 @@ impl Acceptor {
                 phase: ConnectionPhase::Idle,
                 request: self.request,
                 idle: self.idle,
+                service: Arc::default(),
                 _permit: permit.ok(),
                 _address_permit: address_permit,
             };
@@ -95,6 +97,7 @@ pub struct TimedConnection {
     phase: ConnectionPhase,
     request: Duration,
     idle: Duration,
+    service: Arc<AtomicBool>,
     _permit: Option<OwnedSemaphorePermit>,
     _address_permit: Option<AddressPermit>,
 }
@@ -110,6 +113,12 @@ enum ConnectionPhase {
 }
 
 impl TimedConnection {
+    /// True while a request is handled. What is written then is no response, but `100 Continue`: the rest of
+    /// the request is still expected in time.
+    pub fn service(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.service)
+    }
+
     fn start(&mut self, phase: ConnectionPhase, time: Duration) {
         self.phase = phase;
         self.deadline.as_mut().reset(Instant::now() + time);
@@ -145,6 +154,9 @@ impl AsyncWrite for TimedConnection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.service.load(Ordering::Relaxed) {
+            return Pin::new(&mut self.stream).poll_write(cx, bytes);
+        }
         if self.phase != ConnectionPhase::Response {
             let request = self.request;
             self.start(ConnectionPhase::Response, request);

@@ -5,6 +5,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use flowtrigger_core::config::listen::Listen;
+use flowtrigger_core::event::json::size::MAX_VALUES;
+
+/// With a larger `listen.body`, a body may have more values: one per this many bytes.
+const MIN_BYTES_PER_VALUE: usize = 16;
 
 #[derive(Debug, Clone)]
 pub struct HttpLimits {
@@ -22,6 +26,11 @@ pub struct HttpLimits {
     pub body: usize,
     /// Bytes of all bodies that are being read, without the first 16 KiB of each.
     pub bodies: usize,
+    /// JSON values of a body.
+    pub values: usize,
+    /// Estimated bytes of memory of the values of all bodies that are being accepted, without those of ordinary
+    /// events.
+    pub value_memory: usize,
     /// Time from the first to the last byte of a request, and of a response. Senders time out after
     /// 10 to 12 s.
     pub request: Duration,
@@ -29,6 +38,8 @@ pub struct HttpLimits {
     pub idle: Duration,
     /// Proxies whose `X-Forwarded-For` header is trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// Names under which clients reach this program, in lower case.
+    pub hosts: Vec<String>,
 }
 
 impl Default for HttpLimits {
@@ -40,9 +51,12 @@ impl Default for HttpLimits {
             headers: 100,
             body: 1024 * 1024,
             bodies: 64 * 1024 * 1024,
+            values: MAX_VALUES,
+            value_memory: 128 * 1024 * 1024,
             request: Duration::from_secs(15),
             idle: Duration::from_secs(75),
             trusted_proxies: Vec::new(),
+            hosts: Vec::new(),
         }
     }
 }
@@ -57,8 +71,10 @@ impl HttpLimits {
             body,
             // One body of the maximum size must always fit.
             bodies: self.bodies.max(body),
+            values: self.values.max(body / MIN_BYTES_PER_VALUE),
             request: listen.request.unwrap_or(self.request),
             trusted_proxies: listen.trusted_proxies.clone(),
+            hosts: listen.hosts.clone(),
             ..self
         }
     }

@@ -9,10 +9,12 @@ mod peer;
 mod per_address;
 mod rejection_log;
 pub(super) mod response;
+mod web_page;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::body::Body;
@@ -34,10 +36,11 @@ use tracing::debug;
 use super::signature::Rejection;
 use super::{Endpoint, Ingest, IngestError, IngestResponse};
 use authenticate::SenderCheck;
-use body::BodyLimiter;
+use body::{BodyLimiter, LimitedBody};
 use connection::{Acceptor, TimedConnection};
 use rejection_log::RejectionLog;
 use response::HttpError;
+use web_page::WebPageSign;
 
 pub use limits::HttpLimits;
 pub use peer::Peer;
@@ -149,10 +152,17 @@ fn spawn_connection(
     shutdown: &GracefulShutdown,
 ) {
     let routes = TowerToHyperService::new(routes.clone());
+    let handled = connection.service();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        routes.call(request)
+        let (response, handled) = (routes.call(request), Arc::clone(&handled));
+        async move {
+            handled.store(true, Ordering::Relaxed);
+            let response = response.await;
+            handled.store(false, Ordering::Relaxed);
+            response
+        }
     });
     let served = server.serve_connection(TokioIo::new(connection), service);
     let served = shutdown.watch(served);
@@ -168,6 +178,7 @@ struct AppState<I> {
     ingest: Arc<I>,
     bodies: BodyLimiter,
     trusted_proxies: Vec<IpNet>,
+    hosts: Vec<String>,
     rejections: RejectionLog,
 }
 
@@ -181,6 +192,7 @@ fn routes<I: Ingest>(ingest: Arc<I>, limits: HttpLimits) -> Router {
             ingest,
             bodies: BodyLimiter::new(&limits),
             trusted_proxies: limits.trusted_proxies,
+            hosts: limits.hosts,
             rejections: RejectionLog::default(),
         }))
 }
@@ -190,7 +202,7 @@ async fn events<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Reque
     let path = percent_decode_str(request.uri().path()).decode_utf8_lossy();
     let result = match state.ingest.endpoint(&path) {
         Some(endpoint) => receive_events(&state, &endpoint, request).await,
-        None => Err(not_found(&state, &request)),
+        None => Err(not_found(&request)),
     };
     match result {
         Ok(accepted) => response::accepted(&accepted),
@@ -199,12 +211,19 @@ async fn events<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Reque
 }
 
 async fn receive_events<I: Ingest>(
-    state: &AppState<I>,
+    state: &Arc<AppState<I>>,
     endpoint: &Endpoint,
     request: Request,
 ) -> Result<IngestResponse, HttpError> {
     if request.method() != Method::POST {
         return Err(HttpError::Method { allowed: "POST" });
+    }
+    if endpoint.verifier.is_none()
+        && let Some(sign) = WebPageSign::find(&request, &state.hosts)
+    {
+        state.ingest.count_rejection(&endpoint.source, sign.code());
+        authenticate::drain(request).await;
+        return Err(HttpError::WebPage(sign));
     }
     let mut check = SenderCheck::new(endpoint, &request, &state.trusted_proxies);
     if let Err(rejection) = check.check_headers(request.headers()) {
@@ -213,12 +232,34 @@ async fn receive_events<I: Ingest>(
         return Err(error);
     }
     check_media_type(request.headers())?;
-    let bytes = state.bodies.read(request).await?;
+    let mut bytes = state.bodies.read(request).await?;
     check
         .check_body(&bytes)
         .map_err(|rejection| state.reject(&check, &rejection, &bytes))?;
-    let received = state.ingest.receive(&endpoint.source, &bytes).await;
+    state.bodies.admit_values(&mut bytes).await?;
+    let received = match bytes.is_large() {
+        true => receive_large(Arc::clone(state), Arc::clone(&endpoint.source), bytes).await,
+        false => state.ingest.receive(&endpoint.source, &bytes).await,
+    };
     received.map_err(HttpError::Ingest)
+}
+
+/// A task of its own: if the sender disconnects, the permits of the body are held until its values are stored.
+async fn receive_large<I: Ingest>(
+    state: Arc<AppState<I>>,
+    source: Arc<str>,
+    bytes: LimitedBody,
+) -> Result<IngestResponse, IngestError> {
+    let received = tokio::spawn(async move { state.ingest.receive(&source, &bytes).await });
+    match received.await {
+        Ok(received) => received,
+        Err(fault) => match fault.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(IngestError::Unavailable {
+                reason: "stopping; send the events again after the restart".into(),
+            }),
+        },
+    }
 }
 
 impl<I: Ingest> AppState<I> {
@@ -285,22 +326,27 @@ const PROXY_HEADERS: [&str; 3] = ["forwarded", "via", "x-real-ip"];
 async fn metrics<I: Ingest>(
     State(state): State<Arc<AppState<I>>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
-    method: Method,
-    headers: HeaderMap,
+    request: Request,
 ) -> Response {
-    if !is_get(&method) {
+    if !is_get(request.method()) {
         return response::http_error(&GET_ONLY);
     }
-    match is_local(peer, &headers) {
-        true => response::metrics(state.ingest.metrics().await),
-        false => response::http_error(&HttpError::NotLocal),
+    if !is_local(peer, request.headers(), &state.trusted_proxies) {
+        return response::http_error(&HttpError::NotLocal);
+    }
+    match WebPageSign::find(&request, &state.hosts) {
+        None => response::metrics(state.ingest.metrics().await),
+        Some(sign) => response::http_error(&HttpError::WebPage(sign)),
     }
 }
 
-fn is_local(peer: Peer, headers: &HeaderMap) -> bool {
+/// A trusted proxy is never local, whatever it sends: it passes on requests of others.
+fn is_local(peer: Peer, headers: &HeaderMap, proxies: &[IpNet]) -> bool {
     let is_proxy_header =
         |name: &str| PROXY_HEADERS.contains(&name) || name.starts_with("x-forwarded-");
-    peer.address().is_loopback() && !headers.keys().any(|name| is_proxy_header(name.as_str()))
+    peer.address().is_loopback()
+        && !peer.is_among(proxies)
+        && !headers.keys().any(|name| is_proxy_header(name.as_str()))
 }
 
 const GET_ONLY: HttpError = HttpError::Method {
@@ -311,19 +357,12 @@ fn is_get(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-/// Lists the endpoints only for local clients: a path can be a secret.
-fn not_found<I: Ingest>(state: &AppState<I>, request: &Request) -> HttpError {
+fn not_found(request: &Request) -> HttpError {
     let path = request.uri().path();
-    if path != "/events" && !path.starts_with("/events/") {
-        return HttpError::NotFound;
+    match path == "/events" || path.starts_with("/events/") {
+        true => HttpError::Ingest(IngestError::UnknownSource),
+        false => HttpError::NotFound,
     }
-    let peer = request.extensions().get::<ConnectInfo<Peer>>();
-    let local = peer.is_some_and(|ConnectInfo(peer)| is_local(*peer, request.headers()));
-    let known = match local {
-        true => state.ingest.paths(),
-        false => Vec::new(),
-    };
-    HttpError::Ingest(IngestError::UnknownSource { known })
 }
 
 #[cfg(test)]
@@ -360,12 +399,14 @@ mod tests {
         };
         let none = HeaderMap::new();
         for local in ["127.0.0.1:9", "[::1]:9", "[::ffff:127.0.0.1]:9"] {
-            assert!(is_local(peer(local), &none), "{local}");
+            assert!(is_local(peer(local), &none, &[]), "{local}");
         }
-        assert!(!is_local(peer("192.0.2.1:9"), &none));
-        assert!(is_local(peer("127.0.0.1:9"), &with("accept")));
+        assert!(!is_local(peer("192.0.2.1:9"), &none, &[]));
+        let proxies = ["127.0.0.0/8".parse().unwrap()];
+        assert!(!is_local(peer("127.0.0.1:9"), &none, &proxies));
+        assert!(is_local(peer("127.0.0.1:9"), &with("accept"), &[]));
         for name in ["forwarded", "x-forwarded-for", "x-forwarded-user", "via"] {
-            assert!(!is_local(peer("127.0.0.1:9"), &with(name)), "{name}");
+            assert!(!is_local(peer("127.0.0.1:9"), &with(name), &[]), "{name}");
         }
     }
 

@@ -3,28 +3,17 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tracing::warn;
 
 use super::authenticate::SenderCheck;
+use crate::source::log_budget::LogBudget;
 use crate::source::signature::Rejection;
-
-/// Lines of one source without delay, enough for a person who experiments.
-const LOG_BURST: u32 = 10;
-/// After the burst, one line per interval: about 5 MB a day at most.
-const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 pub struct RejectionLog {
     by_source: Mutex<HashMap<Arc<str>, LogBudget>>,
-}
-
-/// The lines that one source may still write.
-struct LogBudget {
-    left: u32,
-    since: Instant,
-    omitted: u64,
 }
 
 impl RejectionLog {
@@ -47,29 +36,10 @@ impl RejectionLog {
             .by_source
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let budget = by_source.entry(Arc::clone(source)).or_insert(LogBudget {
-            left: LOG_BURST,
-            since: now,
-            omitted: 0,
-        });
-        budget.refill(now);
-        if budget.left == 0 {
-            budget.omitted += 1;
-            return None;
-        }
-        budget.left -= 1;
-        Some(std::mem::take(&mut budget.omitted))
-    }
-}
-
-impl LogBudget {
-    fn refill(&mut self, now: Instant) {
-        let passed = now.saturating_duration_since(self.since);
-        let more = u32::try_from(passed.as_secs() / LOG_INTERVAL.as_secs()).unwrap_or(LOG_BURST);
-        if more > 0 {
-            self.left = self.left.saturating_add(more).min(LOG_BURST);
-            self.since = now;
-        }
+        let budget = by_source
+            .entry(Arc::clone(source))
+            .or_insert_with(|| LogBudget::new(now));
+        budget.admit(now)
     }
 }
 
@@ -96,6 +66,7 @@ fn help(check: &SenderCheck<'_>, rejection: &Rejection, body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::log_budget::LOG_INTERVAL;
 
     #[test]
     fn a_flood_is_logged_in_few_lines_and_counted() {

@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use super::web_page::WebPageSign;
 use crate::source::{IngestError, IngestResponse, InvalidBody};
 
 /// Why a request does not get a 200.
@@ -25,10 +26,15 @@ pub enum HttpError {
     TooLarge {
         limit: usize,
     },
+    TooManyValues {
+        limit: usize,
+    },
     /// The connection ended within the body.
     IncompleteBody,
     /// Other bodies use all the memory.
     NoBodyMemory,
+    /// A web page may have sent it.
+    WebPage(WebPageSign),
     /// Only local clients may read this.
     NotLocal,
     /// The sender failed verification.
@@ -54,6 +60,10 @@ pub fn http_error(http_error: &HttpError) -> Response {
             &format!("unsupported {header}; {expected}"),
         ),
         HttpError::TooLarge { limit } => too_large(*limit),
+        HttpError::TooManyValues { limit } => error(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            &format!("the body has more than {limit} JSON values; send fewer events per request"),
+        ),
         HttpError::IncompleteBody => error(
             StatusCode::BAD_REQUEST,
             "incomplete body; send the whole body",
@@ -62,12 +72,23 @@ pub fn http_error(http_error: &HttpError) -> Response {
             StatusCode::SERVICE_UNAVAILABLE,
             "too many large bodies at the same time; send the request again later",
         ),
+        HttpError::WebPage(WebPageSign::CrossSite) => error(
+            StatusCode::FORBIDDEN,
+            "a web page of another site sent this request; set `verify` for the source if that is intended",
+        ),
+        HttpError::WebPage(WebPageSign::UnknownHost) => error(
+            StatusCode::MISDIRECTED_REQUEST,
+            "unknown name in the `Host` header; add it to `listen.hosts` in flowtrigger.yaml, or set `verify` for the source",
+        ),
         HttpError::NotLocal => error(
             StatusCode::FORBIDDEN,
             "available only on this machine and without a proxy; send the request from here, or use the Unix socket in the data folder",
         ),
         HttpError::Unverified { challenge } => unauthorized(challenge),
-        HttpError::Ingest(IngestError::UnknownSource { known }) => unknown_source(known),
+        HttpError::Ingest(IngestError::UnknownSource) => error(
+            StatusCode::NOT_FOUND,
+            "unknown source; the log of this program lists the paths of its sources",
+        ),
         HttpError::Ingest(IngestError::InvalidBody(invalid)) => invalid_body(invalid),
         HttpError::Ingest(IngestError::Busy { reason }) => {
             retry_later(StatusCode::TOO_MANY_REQUESTS, reason)
@@ -90,18 +111,6 @@ fn invalid_body(invalid: &InvalidBody) -> Response {
 
 fn error(status: StatusCode, error: &str) -> Response {
     body(status, &json!({ "accepted": false, "error": error }))
-}
-
-fn unknown_source(known: &[String]) -> Response {
-    let known: Vec<String> = known.iter().map(|path| format!("`{path}`")).collect();
-    let error = match known.as_slice() {
-        [] => "unknown source".into(),
-        known => format!(
-            "unknown source; send to one of {}, or add a source under `sources` in flowtrigger.yaml",
-            known.join(", ")
-        ),
-    };
-    self::error(StatusCode::NOT_FOUND, &error)
 }
 
 /// The same for every failed check, so that an attacker learns nothing; the log has the reason.

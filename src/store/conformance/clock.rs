@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{arrival, claimed, later, live_rule, now, place, to};
+use super::{arrival, claimed, later, live_rule, now, submit, to};
 use crate::store::Store;
 use flowtrigger_core::gate::{GateCheck, GateKind};
 use flowtrigger_core::run::RunState;
 
 pub async fn retries_move_with_the_clock<S: Store>(store: S) {
-    let run = place(&store, arrival("1", &live_rule("a"))).await;
+    let run = submit(&store, arrival("1", &live_rule("a"))).await;
     claimed(&store, now()).await;
     to(&store, run, RunState::Retrying { until: later(60) }).await;
     let hour = SignedDuration::from_secs(3_600);
@@ -36,7 +36,7 @@ pub async fn gates_move_with_the_clock<S: Store>(store: S) {
         asking.planned[0].asks = vec![ask.clone()];
         asking
     };
-    place(&store, asking("1", 0)).await;
+    submit(&store, asking("1", 0)).await;
     store
         .shift_clock(SignedDuration::from_secs(-3_600))
         .await

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::{arrival, claimed, everything, later, live_rule, now, place, to};
+use super::{arrival, claimed, everything, later, live_rule, now, submit, to};
 use crate::store::{ArrivalKind, Store};
 use flowtrigger_core::gate::{GateCheck, GateKind};
 use flowtrigger_core::run::{LogEntry, RunState};
 
 pub async fn a_retried_run_is_last_in_its_lane<S: Store>(store: S) {
     let rule = live_rule("a");
-    let first = place(&store, arrival("1", &rule)).await;
-    let second = place(&store, arrival("2", &rule)).await;
+    let first = submit(&store, arrival("1", &rule)).await;
+    let second = submit(&store, arrival("2", &rule)).await;
     claimed(&store, now()).await;
     to(&store, first, RunState::Dead { why: "x".into() }).await;
     let revived = store.retry(first, now()).await.unwrap();
@@ -30,10 +30,10 @@ pub async fn a_retried_run_is_last_in_its_lane<S: Store>(store: S) {
 pub async fn a_cancelled_run_releases_its_lane<S: Store>(store: S) {
     let rule = live_rule("a");
     let runs = [
-        place(&store, arrival("1", &rule)).await,
-        place(&store, arrival("2", &rule)).await,
-        place(&store, arrival("3", &rule)).await,
-        place(&store, arrival("4", &rule)).await,
+        submit(&store, arrival("1", &rule)).await,
+        submit(&store, arrival("2", &rule)).await,
+        submit(&store, arrival("3", &rule)).await,
+        submit(&store, arrival("4", &rule)).await,
     ];
     assert_eq!(
         store.cancel(runs[1]).await.unwrap().state,
@@ -53,7 +53,7 @@ pub async fn a_cancelled_run_releases_its_lane<S: Store>(store: S) {
 
 pub async fn a_replay_is_a_new_run_of_a_new_generation<S: Store>(store: S) {
     let rule = live_rule("a");
-    let first = place(&store, arrival("e", &rule)).await;
+    let first = submit(&store, arrival("e", &rule)).await;
     let mut replay = arrival("e", &rule);
     replay.occasion = ArrivalKind::Replay;
     replay.planned[0].asks = vec![GateCheck {

@@ -5,16 +5,15 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{claimed, in_lane, later, now, place, to};
+use super::{claimed, in_lane, later, now, submit, to};
 use crate::store::{ArrivalKind, ClaimedRun, IncomingEvent, RunStatus, Store};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::gate::debounce::MAX_WINDOW_EVENTS;
 use flowtrigger_core::gate::{DebounceKeep, GateCheck, GateKind};
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::{RunId, RunState};
-use flowtrigger_testing::debounce_model::naive;
 
-const QUIET: i64 = 60;
+pub(super) const QUIET: i64 = 60;
 
 pub fn rule(keep: DebounceKeep) -> Arc<Rule> {
     let text = format!(
@@ -64,14 +63,14 @@ async fn state<S: Store>(store: &S, run: RunId) -> RunState {
     store.run(run).await.unwrap().unwrap().state
 }
 
-async fn starts<S: Store>(store: &S, seconds: i64) -> Vec<ClaimedRun> {
+pub(super) async fn starts<S: Store>(store: &S, seconds: i64) -> Vec<ClaimedRun> {
     store
         .claim(super::up_to(100, later(seconds)))
         .await
         .unwrap()
 }
 
-fn ids(events: &[Arc<flowtrigger_core::event::Event>]) -> Vec<&str> {
+pub(super) fn ids(events: &[Arc<flowtrigger_core::event::Event>]) -> Vec<&str> {
     events.iter().map(|event| event.id.as_str()).collect()
 }
 
@@ -349,55 +348,6 @@ pub async fn a_suppressed_event_does_not_change_the_window<S: Store>(store: S) {
     assert_eq!(state(&store, first.id).await, until(100));
 }
 
-/// Random events of three tickets; the store is read now and then, and never exactly when a run is due.
-pub async fn windows_match_the_reference_model<S: Store>(store: S) {
-    for (round, keep) in [DebounceKeep::First, DebounceKeep::Last, DebounceKeep::All]
-        .into_iter()
-        .enumerate()
-    {
-        let (mut second, mut events, mut dice) = (0, Vec::new(), 7_u64);
-        let one = coming("", keep, 0);
-        let mut started = Vec::new();
-        for number in 0..40 {
-            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let thrown = dice >> 33;
-            second += i64::try_from(thrown % 45).unwrap();
-            let about = u8::try_from(thrown % 3).unwrap();
-            let mut arrival = one.clone();
-            Arc::make_mut(&mut arrival.event).id = format!("{round}-{number}");
-            arrival.received = later(second);
-            arrival.planned[0].lane = None;
-            arrival.planned[0].asks[0].value = format!("ticket.id {about}");
-            events.push((second, about));
-            store.commit(arrival).await.unwrap();
-            if thrown % 7 == 0 {
-                started.extend(starts(&store, second).await);
-            }
-        }
-        started.extend(starts(&store, second + QUIET).await);
-        let mut acted: Vec<String> = started.iter().map(|run| run.event.id.clone()).collect();
-        let naive = naive(&events, QUIET, Some(100), second + QUIET);
-        let acts = naive.iter().filter_map(|window| match keep {
-            DebounceKeep::First => window.events.first(),
-            DebounceKeep::Last | DebounceKeep::All => window.events.last(),
-        });
-        let mut wanted: Vec<String> = acts.map(|number| format!("{round}-{number}")).collect();
-        acted.sort();
-        wanted.sort();
-        assert_eq!(acted, wanted, "{keep:?}");
-        for run in started {
-            let last = format!("{round}-");
-            let read: Vec<usize> = ids(&run.events)
-                .iter()
-                .map(|id| id.trim_start_matches(&last).parse().unwrap())
-                .collect();
-            let known = naive.iter().any(|window| window.events == read);
-            assert_eq!(known, keep == DebounceKeep::All, "{read:?}");
-            to(&store, run.id, RunState::Done).await;
-        }
-    }
-}
-
 pub async fn an_array_joins_a_window_in_its_order<S: Store>(store: S) {
     let array = ["1", "2", "3"].map(|id| coming(id, DebounceKeep::All, 0));
     let committed = store.commit_all(array.to_vec()).await.unwrap();
@@ -411,5 +361,5 @@ pub async fn an_array_joins_a_window_in_its_order<S: Store>(store: S) {
         (started.len(), ids(&started[0].events)),
         (1, vec!["1", "2", "3"])
     );
-    let _ = place(&store, coming("4", DebounceKeep::All, 61)).await;
+    let _ = submit(&store, coming("4", DebounceKeep::All, 61)).await;
 }

@@ -1,14 +1,14 @@
 //! The order of claims: one run of a lane at a time, rules in turn, each within its limit.
 
-use super::{arrival, claimed, everything, in_lane, later, live_rule, now, place, to, up_to};
+use super::{arrival, claimed, everything, in_lane, later, live_rule, now, submit, to, up_to};
 use crate::store::{ClaimRequest, ClaimedRun, Store};
 use flowtrigger_core::run::{RunId, RunState};
 
 pub async fn runs_of_a_lane_are_executed_one_at_a_time<S: Store>(store: S) {
     let rule = live_rule("a");
-    let first = place(&store, arrival("1", &rule)).await;
-    let second = place(&store, arrival("2", &rule)).await;
-    let third = place(&store, arrival("3", &rule)).await;
+    let first = submit(&store, arrival("1", &rule)).await;
+    let second = submit(&store, arrival("2", &rule)).await;
+    let third = submit(&store, arrival("3", &rule)).await;
     for (owner, end) in [
         (first, RunState::Done),
         (second, RunState::Dead { why: "x".into() }),
@@ -28,12 +28,12 @@ pub async fn runs_of_a_lane_are_executed_one_at_a_time<S: Store>(store: S) {
 
 pub async fn lanes_do_not_wait_for_each_other<S: Store>(store: S) {
     let (a, b) = (live_rule("a"), live_rule("b"));
-    let first = place(&store, in_lane("1", &a, Some("7"))).await;
-    place(&store, in_lane("2", &a, Some("7"))).await;
-    let other_ticket = place(&store, in_lane("3", &a, Some("8"))).await;
-    let other_rule = place(&store, in_lane("4", &b, Some("7"))).await;
-    let without = place(&store, in_lane("5", &a, None)).await;
-    let also_without = place(&store, in_lane("6", &a, None)).await;
+    let first = submit(&store, in_lane("1", &a, Some("7"))).await;
+    submit(&store, in_lane("2", &a, Some("7"))).await;
+    let other_ticket = submit(&store, in_lane("3", &a, Some("8"))).await;
+    let other_rule = submit(&store, in_lane("4", &b, Some("7"))).await;
+    let without = submit(&store, in_lane("5", &a, None)).await;
+    let also_without = submit(&store, in_lane("6", &a, None)).await;
     let limited = store.claim(up_to(2, now())).await.unwrap();
     let limited: Vec<RunId> = limited.iter().map(|run| run.id).collect();
     assert_eq!(limited, [first, other_rule], "rules take turns");
@@ -48,9 +48,9 @@ pub async fn a_rule_has_a_limit_of_running_runs<S: Store>(store: S) {
     let (a, b) = (live_rule("a"), live_rule("b"));
     let mut of_a = Vec::new();
     for n in 0..5 {
-        of_a.push(place(&store, in_lane(&format!("a{n}"), &a, None)).await);
+        of_a.push(submit(&store, in_lane(&format!("a{n}"), &a, None)).await);
     }
-    let of_b = place(&store, in_lane("b", &b, None)).await;
+    let of_b = submit(&store, in_lane("b", &b, None)).await;
     let two = ClaimRequest {
         per_rule: 2,
         ..everything()
@@ -66,8 +66,8 @@ pub async fn a_rule_has_a_limit_of_running_runs<S: Store>(store: S) {
 
 pub async fn a_retrying_run_keeps_its_lane_until_it_is_due<S: Store>(store: S) {
     let rule = live_rule("a");
-    let first = place(&store, arrival("1", &rule)).await;
-    let second = place(&store, arrival("2", &rule)).await;
+    let first = submit(&store, arrival("1", &rule)).await;
+    let second = submit(&store, arrival("2", &rule)).await;
     assert_eq!(store.next_due().await.unwrap(), None);
     claimed(&store, now()).await;
     let until = later(60);

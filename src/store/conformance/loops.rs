@@ -9,7 +9,8 @@ use super::{arrival, everything, in_lane, later, live_rule, to};
 use crate::store::{ArrivalKind, IncomingEvent, RunStatus, Store};
 use flowtrigger_core::loop_guard::limits::LoopLimits;
 use flowtrigger_core::loop_guard::origin::ActorOrigin;
-use flowtrigger_core::loop_guard::{Causation, LoopCheck, LoopGuard};
+use flowtrigger_core::loop_guard::{Causation, LoopCheck, LoopGuard, WriteTarget};
+use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::{RunId, RunState};
 
 const LIMITS: LoopLimits = LoopLimits {
@@ -39,9 +40,12 @@ pub(super) fn wrote(rule: &str, acts_as: &str, origin: ActorOrigin, seconds: i64
             ours: vec!["900".into(), "901".into()],
             acts_as: vec![acts_as.to_owned()],
             unnamed: false,
+            writes_to: WriteTarget::Sender,
         }),
         origin,
         about: Some("support 7".into()),
+        counted: Some("support 7".into()),
+        update: None,
     });
     arrival
 }
@@ -73,6 +77,110 @@ fn why(placed: &RunStatus) -> &str {
         RunState::Suppressed { gate, why } if gate == "loop_guard" => why,
         other => panic!("not suppressed by the guard: {other:?}"),
     }
+}
+
+#[track_caller]
+fn held_why(placed: &RunStatus) -> &str {
+    match &placed.state {
+        RunState::Held { why } if why.starts_with("loop_guard: ") => why,
+        other => panic!("not held by the guard: {other:?}"),
+    }
+}
+
+/// Changes the loop check of an arrival.
+fn with_check(mut arrival: IncomingEvent, change: impl Fn(&mut LoopCheck)) -> IncomingEvent {
+    change(arrival.planned[0].loop_ask.as_mut().expect("a check"));
+    arrival
+}
+
+fn without_actor(seconds: i64) -> IncomingEvent {
+    wrote("a", "900", ActorOrigin::Unknown, seconds)
+}
+
+pub async fn events_of_one_update_are_no_loop<S: Store>(store: S) {
+    let of_update = |update: &'static str, origin: ActorOrigin, seconds: i64| {
+        with_check(wrote("a", "900", origin, seconds), |check| {
+            check.update = Some(format!("support 7 {update}"));
+        })
+    };
+    for seconds in 0..10 {
+        let placed = acts(&store, of_update("U", ActorOrigin::Unknown, seconds)).await;
+        assert_eq!(placed.state, RunState::Queued, "{seconds}");
+    }
+    // The update counts as one run.
+    for (number, seconds) in (0..4).zip(10..) {
+        let update = ["V", "W", "X", "Y"][number];
+        let placed = acts(&store, of_update(update, ActorOrigin::Unknown, seconds)).await;
+        assert_eq!(placed.state == RunState::Queued, number < 2, "{update}");
+    }
+    // Events of one update of ours follow from the same run, not from each other.
+    let first = acts(&store, wrote("b", "900", person(), 20)).await;
+    for seconds in 21..30 {
+        let placed = acts(
+            &store,
+            with_check(wrote("b", "900", ours(), seconds), |check| {
+                check.about = Some("support 8".into());
+                check.counted = check.about.clone();
+                check.update = Some("support 8 Z".into());
+            }),
+        )
+        .await;
+        assert_eq!(placed.state, RunState::Queued, "{seconds}");
+        assert_eq!(lineage(&store, placed.id).await.0, 1, "{seconds}");
+        assert_ne!(placed.id, first.id);
+    }
+}
+
+pub async fn parts_of_a_ticket_are_counted_apart<S: Store>(store: S) {
+    for seconds in 0..10 {
+        let attachment = with_check(without_actor(seconds), |check| {
+            check.counted = Some(format!("support 7 attachment {seconds}"));
+        });
+        assert_eq!(acts(&store, attachment).await.state, RunState::Queued);
+    }
+}
+
+pub async fn a_rule_that_writes_elsewhere_is_never_stopped_by_its_rate<S: Store>(store: S) {
+    let mut admitted = 0;
+    for seconds in 0..50 {
+        let arrival = with_check(without_actor(seconds), |check| {
+            check.guard = Arc::new(LoopGuard {
+                writes_to: WriteTarget::Others,
+                acts_as: Vec::new(),
+                ..(*check.guard).clone()
+            });
+        });
+        let committed = store.commit(arrival).await.unwrap();
+        assert_eq!(committed.runs[0].state, RunState::Queued, "{seconds}");
+        admitted += committed.loops.admitted.len();
+    }
+    // From the thirtieth run on, the rate counts as high.
+    assert_eq!(admitted, 20);
+}
+
+pub async fn held_runs_give_one_notice<S: Store>(store: S) {
+    let mut rule = Rule::clone(&live_rule("a"));
+    rule.on_dead = Some(Arc::new(rule.flow.clone()));
+    let rule = Arc::new(rule);
+    let (mut held, mut waiting) = (Vec::new(), 0);
+    for seconds in 0..8 {
+        let mut arrival = without_actor(seconds);
+        arrival.planned[0].rule = Arc::clone(&rule);
+        let committed = store.commit(arrival).await.unwrap();
+        held.extend(committed.loops.held.clone());
+        waiting += committed
+            .runs
+            .iter()
+            .filter(|run| run.state == RunState::Queued)
+            .count();
+    }
+    assert_eq!((held.len(), waiting), (5, 3));
+    let claimed = store.claim(everything()).await.unwrap();
+    let notices: Vec<_> = claimed.iter().filter(|run| !run.error.is_null()).collect();
+    assert_eq!(notices.len(), 1, "{claimed:?}");
+    assert_eq!(notices[0].error["run"], held[0].0);
+    let message = notices[0].error["message"].as_str().unwrap();
+    assert!(message.contains("which may be a loop"), "{message}");
 }
 
 pub async fn a_chain_of_our_own_events_ends_at_its_depth<S: Store>(store: S) {
@@ -153,10 +261,13 @@ pub async fn without_an_actor_the_rate_of_the_rule_decides<S: Store>(store: S) {
     }
     assert_eq!(lineage(&store, runs[0].id).await, (0, None));
     assert_eq!(lineage(&store, runs[2].id).await, (0, Some(runs[1].id)));
-    let suppressed = acts(&store, unnamed("a", 3)).await;
+    let held = acts(&store, unnamed("a", 3)).await;
     let may = format!("; possibly caused by run {} (a)", runs[2].id.0);
-    assert!(why(&suppressed).contains(&may), "{}", why(&suppressed));
+    assert!(held_why(&held).contains(&may), "{}", held_why(&held));
     assert_eq!(acts(&store, unnamed("b", 4)).await.state, RunState::Queued);
+    // A held run is not lost, and counts in no rate.
+    let retried = store.retry(held.id, later(5)).await.unwrap();
+    assert_eq!(retried.state, RunState::Queued);
     assert_eq!(
         acts(&store, unnamed("a", 101)).await.state,
         RunState::Queued

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{arrival, claimed, live_rule, now, place, to};
+use super::{arrival, claimed, live_rule, now, submit, to};
 use crate::store::{IncomingEvent, Revision, Store, StoreError, StoreSettings};
 use flowtrigger_core::config;
 use flowtrigger_core::config::mode::Mode;
@@ -18,7 +18,7 @@ const SAID: &str = "a customer's own words";
 /// A store that redacts comments.
 async fn adopted<S: Store>(store: S, redact: &[&str]) -> S {
     let paths = redact.iter().map(|path| Path::parse(path).unwrap());
-    let edition = Revision {
+    let revision = Revision {
         files: Vec::new(),
         config: Arc::new(config::ConfigSource::default()),
         settings: StoreSettings {
@@ -26,7 +26,7 @@ async fn adopted<S: Store>(store: S, redact: &[&str]) -> S {
             ..StoreSettings::default()
         },
     };
-    store.set_revision(edition).await.unwrap();
+    store.set_revision(revision).await.unwrap();
     store
 }
 
@@ -91,7 +91,7 @@ pub async fn events_of_a_window_are_redacted_with_the_run_that_reads_them<S: Sto
         Arc::make_mut(&mut gathered.event).id = id.into();
         gathered.planned[0].rule = super::debounce::rule(DebounceKeep::All);
         gathered.planned[0].asks = vec![super::debounce::debounce(DebounceKeep::All)];
-        ids.push(place(&store, gathered).await);
+        ids.push(submit(&store, gathered).await);
     }
     let [first, acts] = [ids[0], ids[1]];
     let run = store
@@ -117,7 +117,7 @@ pub async fn events_of_a_window_are_redacted_with_the_run_that_reads_them<S: Sto
 
 pub async fn a_run_with_a_redacted_event_cannot_be_retried<S: Store>(store: S) {
     let store = adopted(store, &["comment.body"]).await;
-    let run = place(&store, said(&["a"])).await;
+    let run = submit(&store, said(&["a"])).await;
     store.cancel(run).await.unwrap();
     assert!(!is_whole(&store, run).await);
     let rejected = store.retry(run, now()).await;
@@ -129,13 +129,13 @@ pub async fn an_event_without_unfinished_runs_is_redacted_at_once<S: Store>(stor
     let store = adopted(store, &["comment.body"]).await;
     let mut arrival = said(&["a"]);
     arrival.planned[0].mode = Mode::Shadow;
-    let run = place(&store, arrival).await;
+    let run = submit(&store, arrival).await;
     assert!(!is_whole(&store, run).await);
 }
 
 pub async fn without_redact_everything_is_kept<S: Store>(store: S) {
     let store = adopted(store, &["comment.author", "ticket.subject"]).await;
-    let run = place(&store, said(&["a"])).await;
+    let run = submit(&store, said(&["a"])).await;
     claimed(&store, now()).await;
     to(&store, run, RunState::Done).await;
     assert!(is_whole(&store, run).await);

@@ -27,9 +27,9 @@ pub async fn a_patch_sets_the_keys_that_it_names<S: Store>(store: S) {
         .patch_integration_settings("sync", "us", over)
         .await
         .unwrap();
-    let wanted = json!({"limit": 4, "map": {"c": 3}, "off": null, "new": [1]});
-    assert_eq!(second, wanted, "key by key at the top, and no deeper");
-    assert_eq!(read("sync", "us").await, Some(wanted));
+    let expected = json!({"limit": 4, "map": {"c": 3}, "off": null, "new": [1]});
+    assert_eq!(second, expected, "key by key at the top, and no deeper");
+    assert_eq!(read("sync", "us").await, Some(expected));
     assert_eq!(read("sync", "eu").await, None);
     assert_eq!(read("other", "us").await, None);
     let nothing = store
@@ -40,6 +40,9 @@ pub async fn a_patch_sets_the_keys_that_it_names<S: Store>(store: S) {
         (nothing, read("sync", "eu").await),
         (json!({}), Some(json!({})))
     );
+    let scopes = store.integration_scopes("sync").await.unwrap();
+    assert_eq!(scopes, ["eu", "us"]);
+    assert_eq!(store.integration_scopes("other").await.unwrap(), [""; 0]);
 }
 
 pub async fn settings_stay_small<S: Store>(store: S) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, place, to};
+use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, submit, to};
 use crate::store::Store;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::{RunId, RunState};
@@ -15,7 +15,7 @@ const DAYS: i64 = 4 * 86_400;
 async fn one_waits<S: Store>(store: &S, rule: &Arc<Rule>, runs: usize) -> Vec<RunId> {
     let mut ids = Vec::new();
     for number in 0..runs {
-        ids.push(place(store, arrival(&number.to_string(), rule)).await);
+        ids.push(submit(store, arrival(&number.to_string(), rule)).await);
     }
     assert_eq!(claimed(store, now()).await, ids[..1]);
     let until = later(DAYS);
@@ -30,7 +30,7 @@ pub async fn a_waiting_run_delays_no_other<S: Store>(store: S) {
     assert_eq!(record.state, RunState::Waiting { until: later(DAYS) });
     assert_eq!(claimed(&store, now()).await, [runs[1]], "its lane is free");
     to(&store, runs[1], RunState::Done).await;
-    let third = place(&store, arrival("third", &rule)).await;
+    let third = submit(&store, arrival("third", &rule)).await;
     assert_eq!(claimed(&store, later(DAYS - 1)).await, [third]);
     to(&store, third, RunState::Done).await;
     assert_eq!(store.next_due().await.unwrap(), Some(later(DAYS)));
@@ -54,7 +54,7 @@ pub async fn a_run_that_is_due_waits_for_the_owner_of_its_lane<S: Store>(store: 
     let runs = one_waits(&store, &rule, 3).await;
     assert_eq!(claimed(&store, now()).await, [runs[1]]);
     let due = later(DAYS);
-    let fourth = place(&store, arrival("fourth", &rule)).await;
+    let fourth = submit(&store, arrival("fourth", &rule)).await;
     assert!(
         claimed(&store, due).await.is_empty(),
         "the owner is at work"
@@ -94,10 +94,10 @@ pub async fn runs_due_together_are_claimed_by_age<S: Store>(store: S) {
 
 pub async fn a_run_without_a_lane_waits_for_no_other<S: Store>(store: S) {
     let rule = live_rule("a");
-    let run = place(&store, in_lane("1", &rule, None)).await;
+    let run = submit(&store, in_lane("1", &rule, None)).await;
     claimed(&store, now()).await;
     to(&store, run, RunState::Waiting { until: later(60) }).await;
-    let other = place(&store, in_lane("2", &rule, None)).await;
+    let other = submit(&store, in_lane("2", &rule, None)).await;
     assert_eq!(claimed(&store, later(60)).await, [run, other]);
 }
 

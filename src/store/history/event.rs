@@ -38,7 +38,7 @@ pub struct EventRow {
     pub id: String,
     pub key: Option<String>,
     pub received: Timestamp,
-    pub edition: RevisionId,
+    pub revision: RevisionId,
     /// Whether it led to runs.
     pub matched: bool,
     /// How often it was redelivered, and when last.
@@ -62,7 +62,7 @@ pub struct EventNames {
     pub key: Option<String>,
 }
 
-/// A name that resembles the one asked for.
+/// A name that resembles the requested one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NearestEvent {
     Id(String),
@@ -109,10 +109,10 @@ impl NearestEvent {
 }
 
 /// People copy a part of an id, or mistype letters.
-fn similarity(wanted: &str, name: &str) -> f64 {
-    let (wanted, name) = (wanted.to_lowercase(), name.to_lowercase());
-    match wanted.len() >= 3 && name.contains(&wanted) {
+fn similarity(requested: &str, name: &str) -> f64 {
+    let (requested, name) = (requested.to_lowercase(), name.to_lowercase());
+    match requested.len() >= 3 && name.contains(&requested) {
         true => 1.0,
-        false => strsim::normalized_damerau_levenshtein(&wanted, &name),
+        false => strsim::normalized_damerau_levenshtein(&requested, &name),
     }
 }

@@ -67,16 +67,16 @@ impl PastRevision {
 
 /// The names that a rule can use for an event's type.
 struct TypeNames {
-    tag: String,
+    name: String,
     /// In lower case; several types of other sources may share it.
     display: Option<String>,
 }
 
 impl TypeNames {
     fn new(event: &Event, config: &Config) -> Self {
-        let known = config.catalogue.by_tag(&event.source, &event.event_type);
+        let known = config.catalogue.by_name(&event.source, &event.event_type);
         Self {
-            tag: event.event_type.clone(),
+            name: event.event_type.clone(),
             display: known.and_then(|known| known.display.as_deref()).map(plain),
         }
     }
@@ -86,7 +86,7 @@ impl TypeNames {
     /// spells it in no other way. A rule that is compiled in vain only costs time.
     fn may_occur_in(&self, document: &str) -> bool {
         let shown = |display: &str| display.contains('\'') || plain(document).contains(display);
-        document.contains(&self.tag)
+        document.contains(&self.name)
             || document.contains(['*', '\\'])
             || self.display.as_deref().is_some_and(shown)
     }
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_document_is_left_out_only_when_it_cannot_listen() {
         let names = TypeNames {
-            tag: "ticket.TagsChanged".into(),
+            name: "ticket.TagsChanged".into(),
             display: Some(plain("Tags Changed")),
         };
         for listens in [

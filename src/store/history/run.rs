@@ -44,6 +44,8 @@ pub struct RunRow {
     /// When its state changed last.
     pub changed: Timestamp,
     pub source: String,
+    /// The entry under `sources` that received its event.
+    pub endpoint: String,
     pub event_type: String,
     pub event: String,
     pub key: Option<String>,

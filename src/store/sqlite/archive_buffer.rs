@@ -73,7 +73,7 @@ impl ArchiveBuffer {
             UnmatchedEvent::Built(event) => {
                 let redacted = redacted(event, &redact);
                 let event = redacted.as_ref().unwrap_or(event);
-                (EventSummary::of(event), encode_event(event))
+                (EventSummary::from_event(event), encode_event(event))
             }
             UnmatchedEvent::Scanned { brief, raw } => {
                 let text = encode_scanned_event(brief, raw);
@@ -111,8 +111,8 @@ impl WriteTransaction<'_> {
         self.state.archiving += events.len() as u64;
         self.state.retention.archived += events.len() as i64;
         let mut insert = self.connection.prepare_cached(
-            "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8)",
+            "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body, endpoint)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9)",
         )?;
         for event in events {
             let size = event.body.len() as i64;
@@ -125,6 +125,7 @@ impl WriteTransaction<'_> {
                 event.revision.0 as i64,
                 size,
                 event.body,
+                event.brief.endpoint,
             ])?;
             self.state.archived += size;
         }

@@ -1,4 +1,4 @@
-//! Commits events with their planned runs: recognises redeliveries, keeps to the limits, asks the gates. Several
+//! Commits events with their planned runs: recognises redeliveries, applies the limits, checks the gates. Several
 //! events are committed all or none.
 
 use std::collections::HashMap;
@@ -7,14 +7,15 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::codec::event::encode_event;
-use super::codec::{encode_checks, micros};
-use super::gates::causation::encode_actors;
+use super::codec::gate_checks::encode_checks;
+use super::codec::micros;
+use super::gates::causation::{LoopDecision, LoopOutcome, encode_actors};
 use super::gates::window::{OpenWindow, WindowMember};
 use super::transaction::WriteTransaction;
 use crate::store::{
-    ArrivalKind, Committed, IncomingEvent, PlannedRun, RunStatus, StoreError, holds_lane,
-    is_redactable,
+    ArrivalKind, Committed, IncomingEvent, LoopFindings, PlannedRun, RunStatus, StoreError,
 };
+use flowtrigger_core::event::json::size::JsonSize;
 use flowtrigger_core::gate::debounce::DebounceCheck;
 use flowtrigger_core::loop_guard::Causation;
 use flowtrigger_core::run::{RunId, RunState};
@@ -26,12 +27,16 @@ const PARKED_FACTOR: i64 = 10;
 pub struct EncodedEvent {
     incoming: IncomingEvent,
     body: String,
+    /// The estimated memory of the event.
+    memory: usize,
 }
 
 impl EncodedEvent {
     pub fn new(incoming: IncomingEvent) -> Self {
+        let body = encode_event(&incoming.event);
         Self {
-            body: encode_event(&incoming.event),
+            memory: JsonSize::of(body.as_bytes()).memory(),
+            body,
             incoming,
         }
     }
@@ -79,9 +84,9 @@ impl WriteTransaction<'_> {
             .connection
             .prepare_cached(
                 "SELECT id FROM events INDEXED BY events_by_id
-                 WHERE event_id = ?2 AND source = ?1 AND matched = 1",
+                 WHERE event_id = ?2 AND endpoint = ?1 AND matched = 1",
             )?
-            .query_row([&incoming.event.source, &incoming.event.id], |row| {
+            .query_row([&incoming.event.endpoint, &incoming.event.id], |row| {
                 row.get(0)
             })
             .optional()?)
@@ -143,15 +148,17 @@ impl WriteTransaction<'_> {
             (None, ArrivalKind::Replay) => (self.write_event(encoded)?, 1),
         };
         let mut runs = Vec::with_capacity(incoming.planned.len());
+        let mut loops = LoopFindings::default();
         for planned in &incoming.planned {
-            runs.push(self.plan(planned, incoming, event, generation)?);
+            runs.push(self.plan(planned, incoming, (event, generation), &mut loops)?);
         }
-        if runs.iter().all(|run| is_redactable(&run.state)) {
+        if runs.iter().all(|run| run.state.is_redactable()) {
             self.redact_event(event)?;
         }
         Ok(Committed {
             redelivered: false,
             runs,
+            loops,
         })
     }
 
@@ -164,6 +171,7 @@ impl WriteTransaction<'_> {
         Ok(Committed {
             redelivered: true,
             runs: self.statuses_of(event)?,
+            loops: LoopFindings::default(),
         })
     }
 
@@ -173,12 +181,16 @@ impl WriteTransaction<'_> {
     }
 
     fn write_event(&mut self, encoded: &EncodedEvent) -> Result<i64, StoreError> {
-        let EncodedEvent { incoming, body } = encoded;
+        let EncodedEvent {
+            incoming,
+            body,
+            memory,
+        } = encoded;
         let event = &incoming.event;
         self.connection
             .prepare_cached(
-                "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8)",
+                "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body, endpoint)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9)",
             )?
             .execute(params![
                 event.source,
@@ -186,12 +198,13 @@ impl WriteTransaction<'_> {
                 event.id,
                 event.key,
                 micros(incoming.received),
-                incoming.edition.0 as i64,
+                incoming.revision.0 as i64,
                 body.len() as i64,
                 body,
+                event.endpoint,
             ])?;
         let row = self.connection.last_insert_rowid();
-        self.state.events.put(row, event, body.len());
+        self.state.events.put(row, event, *memory);
         Ok(row)
     }
 
@@ -199,13 +212,13 @@ impl WriteTransaction<'_> {
         &mut self,
         planned: &PlannedRun,
         incoming: &IncomingEvent,
-        event: i64,
-        generation: u32,
+        (event, generation): (i64, u32),
+        loops: &mut LoopFindings,
     ) -> Result<RunStatus, StoreError> {
         let now = incoming.received;
         let queue = self.queue(&planned.rule.name)?;
         let rule = self.version(&planned.rule)?;
-        // A replay asks no gate, counts at none, and starts a new chain.
+        // The gates of a replay are neither checked nor changed, and it starts a new chain.
         let (checks, loop_check, debounce) = match incoming.occasion {
             ArrivalKind::Delivery => (
                 planned.asks.as_slice(),
@@ -214,21 +227,35 @@ impl WriteTransaction<'_> {
             ),
             ArrivalKind::Replay => (&[][..], None, None),
         };
-        let (lineage, looping) = match loop_check {
+        let LoopOutcome { lineage, decision } = match loop_check {
             Some(check) => self.check_loop(queue, check, now)?,
-            None => (Causation::default(), None),
+            None => LoopOutcome {
+                lineage: Causation::default(),
+                decision: LoopDecision::Admit,
+            },
         };
+        let is_held = matches!(decision, LoopDecision::Hold(_));
+        // A held run joins no window.
+        let debounce = debounce.filter(|_| !is_held);
         let window = match debounce {
             Some(debounce) => self.window(queue, debounce.value, now)?,
             None => None,
         };
-        let suppressed = match looping {
-            Some(state) => Some(state),
-            None => self.suppressing_gate(queue, checks, (debounce, window.as_ref()), now)?,
+        let suppressed = match &decision {
+            LoopDecision::Suppress(state) => Some(state.clone()),
+            LoopDecision::Admit | LoopDecision::AdmitHighRate | LoopDecision::Hold(_) => {
+                self.suppressing_gate(queue, checks, (debounce, window.as_ref()), now)?
+            }
         };
         let passed = suppressed.is_none();
-        let first = || self.first_state(planned, (debounce, window.as_ref()), queue, now);
-        let state = suppressed.unwrap_or_else(first);
+        let state = match (suppressed, decision.clone()) {
+            (Some(state), _) => state,
+            (None, LoopDecision::Hold(held)) => held,
+            (
+                None,
+                LoopDecision::Admit | LoopDecision::AdmitHighRate | LoopDecision::Suppress(_),
+            ) => self.first_state(planned, (debounce, window.as_ref()), queue, now),
+        };
         let guard = planned.loop_ask.as_ref().map(|check| &check.guard);
         let run = self.write_run(&NewRun {
             event,
@@ -253,7 +280,16 @@ impl WriteTransaction<'_> {
         if passed {
             self.admit(queue, checks, run, now)?;
             if let Some(check) = &planned.loop_ask {
-                self.trace(loop_check.map(|_| queue), check, run, now)?;
+                let counting = loop_check.filter(|_| !is_held).map(|_| queue);
+                self.trace(counting, check, run, now)?;
+            }
+            match (&decision, loop_check) {
+                (LoopDecision::Hold(_), Some(check)) => {
+                    loops.held.push(run);
+                    self.notify_about_held(queue, check, run, now)?;
+                }
+                (LoopDecision::AdmitHighRate, _) => loops.admitted.push(run),
+                (LoopDecision::Hold(_) | LoopDecision::Admit | LoopDecision::Suppress(_), _) => {}
             }
         }
         Ok(RunStatus {
@@ -320,7 +356,7 @@ impl WriteTransaction<'_> {
         let id = self.connection.last_insert_rowid();
         self.state
             .count_transition(run.queue, None, run.state.as_str());
-        if holds_lane(run.state) {
+        if run.state.holds_lane() {
             self.enqueue(id, run.queue, run.lane)?;
         }
         Ok(RunId(id as u64))

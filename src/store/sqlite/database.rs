@@ -9,11 +9,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 /// The migrations, oldest first: version N is the result of the first N on an empty file.
-pub(super) const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_loops.sql"),
     include_str!("migrations/0003_flows.sql"),
     include_str!("migrations/0004_names.sql"),
+    include_str!("migrations/0005_endpoints.sql"),
 ];
 
 /// The version that this program reads and writes.
@@ -101,6 +102,18 @@ impl From<rusqlite::Error> for OpenFailure {
 }
 
 impl OpenFailure {
+    /// Whether the disk is full or failed. SQLite reports a full disk as one of several input and output errors.
+    fn is_disk_failure(&self) -> bool {
+        match self {
+            OpenFailure::Sql(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
+            ),
+            OpenFailure::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
+            OpenFailure::Newer(_) => false,
+        }
+    }
+
     fn into_error(self, path: &Path) -> DatabaseOpenError {
         if let OpenFailure::Sql(error) = &self
             && is_damage(error)
@@ -108,7 +121,10 @@ impl OpenFailure {
             return set_aside(path);
         }
         let path = path.to_owned();
-        let help = "check that the data folder exists and can be written to";
+        let help = match self.is_disk_failure() {
+            true => "free space on the disk, and check the disk",
+            false => "check that the data folder exists and can be written to",
+        };
         match self {
             OpenFailure::Newer(found) => DatabaseOpenError::Newer { path, found },
             OpenFailure::Sql(error) => DatabaseOpenError::Unusable {
@@ -230,7 +246,7 @@ mod tests {
 
     use super::*;
 
-    fn place() -> (tempfile::TempDir, PathBuf) {
+    fn database_file() -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flowtrigger.db");
         (folder, path)
@@ -245,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_new_file_is_private_and_set_for_durability() {
-        let (_folder, path) = place();
+        let (_folder, path) = database_file();
         let connection = open(&path).unwrap();
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
@@ -261,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_newer_file_is_rejected_and_left_unchanged() {
-        let (_folder, path) = place();
+        let (_folder, path) = database_file();
         let connection = open(&path).unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         drop(connection);
@@ -276,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_damaged_file_is_set_aside_whole_and_the_next_start_is_empty() {
-        let (_folder, path) = place();
+        let (_folder, path) = database_file();
         let rubbish = vec![b'x'; 20_000];
         for number in 1..=2 {
             fs::write(&path, &rubbish).unwrap();
@@ -296,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_file_found_damaged_in_use_is_set_aside_at_the_next_start() {
-        let (_folder, path) = place();
+        let (_folder, path) = database_file();
         drop(open(&path).unwrap());
         mark_damaged(&path);
         assert!(matches!(
@@ -307,8 +323,20 @@ mod tests {
     }
 
     #[test]
+    fn a_full_disk_is_named() {
+        let (_folder, path) = database_file();
+        let failure = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_WRITE);
+        let error = open_error(&path, rusqlite::Error::SqliteFailure(failure, None));
+        let error = error.to_string();
+        assert!(
+            error.ends_with("free space on the disk, and check the disk"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn a_missing_folder_is_reported() {
-        let (_folder, path) = place();
+        let (_folder, path) = database_file();
         let error = open(&path.join("deeper/x.db")).unwrap_err().to_string();
         assert!(error.contains("check that the data folder"), "{error}");
     }

@@ -1,5 +1,5 @@
 //! Caches the events that were committed or claimed last, because their runs usually start at once. Limited
-//! by number and by size.
+//! by number and by estimated memory.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use flowtrigger_core::event::Event;
 
 const CACHE_EVENTS: usize = 128;
-/// Bytes of their JSON. In memory an event takes several times that.
-const CACHE_BYTES: usize = 4 * 1024 * 1024;
+/// Their estimated bytes of memory.
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Row, size and event, the oldest first.
+/// Row, estimated memory and event, the oldest first.
 #[derive(Debug, Default)]
 pub struct EventCache {
     events: VecDeque<(i64, usize, Arc<Event>)>,
@@ -32,10 +32,9 @@ impl EventCache {
         });
     }
 
-    /// `size` is that of the event's JSON.
-    pub fn put(&mut self, row: i64, event: &Arc<Event>, size: usize) {
-        self.bytes += size;
-        self.events.push_back((row, size, Arc::clone(event)));
+    pub fn put(&mut self, row: i64, event: &Arc<Event>, memory: usize) {
+        self.bytes += memory;
+        self.events.push_back((row, memory, Arc::clone(event)));
         while self.events.len() > CACHE_EVENTS || self.bytes > CACHE_BYTES {
             let Some((_, size, _)) = self.events.pop_front() else {
                 return;

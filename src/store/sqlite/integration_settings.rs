@@ -9,6 +9,14 @@ use crate::store::StoreError;
 use crate::store::integration_settings::SettingsScope;
 
 impl WriteTransaction<'_> {
+    pub fn integration_scopes(&self, integration: &str) -> Result<Vec<String>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT scope FROM settings WHERE integration = ?1 ORDER BY scope")?;
+        let scopes = statement.query_map([integration], |row| row.get(0))?;
+        Ok(scopes.collect::<Result<_, _>>()?)
+    }
+
     pub fn integration_settings(&self, scope: &SettingsScope) -> Result<Option<Value>, StoreError> {
         let text: Option<String> = self
             .connection

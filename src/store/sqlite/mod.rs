@@ -6,6 +6,8 @@ pub mod codec;
 mod commit;
 mod database;
 mod event_cache;
+mod fatal;
+mod file_identity;
 mod gates;
 mod history;
 mod integration_settings;
@@ -206,10 +208,10 @@ impl Store for SqliteStore {
         self.writer.submit(Durability::Buffered, read).await
     }
 
-    async fn runs_of(&self, source: &str, event: &str) -> Result<Vec<RunRecord>, StoreError> {
-        let (source, event) = (source.to_owned(), event.to_owned());
+    async fn runs_of(&self, endpoint: &str, event: &str) -> Result<Vec<RunRecord>, StoreError> {
+        let (endpoint, event) = (endpoint.to_owned(), event.to_owned());
         let read =
-            move |transaction: &mut WriteTransaction<'_>| transaction.runs_of(&source, &event);
+            move |transaction: &mut WriteTransaction<'_>| transaction.runs_of(&endpoint, &event);
         self.writer.submit(Durability::Buffered, read).await
     }
 
@@ -236,6 +238,14 @@ impl Store for SqliteStore {
     async fn set_revision(&self, revision: Revision) -> Result<RevisionId, StoreError> {
         let set = move |transaction: &mut WriteTransaction<'_>| transaction.set_revision(&revision);
         self.writer.submit(Durability::Synced, set).await
+    }
+
+    async fn integration_scopes(&self, integration: &str) -> Result<Vec<String>, StoreError> {
+        let integration = integration.to_owned();
+        let read = move |transaction: &mut WriteTransaction<'_>| {
+            transaction.integration_scopes(&integration)
+        };
+        self.writer.submit(Durability::Buffered, read).await
     }
 
     async fn integration_settings(

@@ -6,14 +6,14 @@ use rusqlite::params;
 use super::codec::event::{decode_event, encode_event};
 use super::codec::load_error::RowLoadError;
 use super::transaction::WriteTransaction;
-use crate::store::{StoreError, is_redactable};
+use crate::store::StoreError;
 use flowtrigger_core::path::redact::{is_redacted, redacted};
 use flowtrigger_core::run::{RunId, RunState};
 
 impl WriteTransaction<'_> {
     /// Redacts the events of a run that has come to this state.
     pub fn redact_after(&mut self, run: RunId, state: &RunState) -> Result<(), StoreError> {
-        if self.state.settings.redact.is_empty() || !is_redactable(state) {
+        if self.state.settings.redact.is_empty() || !state.is_redactable() {
             return Ok(());
         }
         let sql = "SELECT event FROM runs WHERE id = ?1";

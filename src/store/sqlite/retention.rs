@@ -263,10 +263,10 @@ impl WriteTransaction<'_> {
 /// Moves by one step at most, and never back.
 fn next_cutoff(before: Option<i64>, now: Timestamp, keep: Duration) -> i64 {
     let keep = i64::try_from(keep.as_micros()).unwrap_or(i64::MAX);
-    let wanted = micros(now).saturating_sub(keep);
+    let expected = micros(now).saturating_sub(keep);
     match before {
-        None => wanted,
-        Some(before) => wanted.min(before.saturating_add(CUTOFF_STEP)).max(before),
+        None => expected,
+        Some(before) => expected.min(before.saturating_add(CUTOFF_STEP)).max(before),
     }
 }
 

@@ -17,6 +17,7 @@ use flowtrigger_core::compile::rule_version::compile_version;
 use flowtrigger_core::config;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::event::Event;
+use flowtrigger_core::event::json::size::JsonSize;
 use flowtrigger_core::fingerprint::{Fingerprint, fingerprint};
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::rule::version::RuleVersion;
@@ -100,7 +101,7 @@ impl<'c> WriteTransaction<'c> {
         let (kept, config) = self
             .connection
             .query_row(codec::STORED_RULE, [row], codec::stored_rule)
-            .map_err(RowLoadError::of("rule of a run"))?;
+            .map_err(RowLoadError::in_part("rule of a run"))?;
         let config = self.compiled_config(config)?;
         let version = RuleVersion::kept(kept, Arc::clone(&config.source));
         let rule = compile_version(&version, &config).map_err(|_| RowError("rule of a run"))?;
@@ -129,9 +130,10 @@ impl<'c> WriteTransaction<'c> {
             .connection
             .prepare_cached("SELECT body FROM events WHERE id = ?1")
             .and_then(|mut statement| statement.query_row([row], |row| row.get(0)))
-            .map_err(RowLoadError::of("event"))?;
+            .map_err(RowLoadError::in_part("event"))?;
         let event = Arc::new(decode_event(&body)?);
-        self.state.events.put(row, &event, body.len());
+        let memory = JsonSize::of(body.as_bytes()).memory();
+        self.state.events.put(row, &event, memory);
         Ok(event)
     }
 

@@ -12,6 +12,8 @@ use rusqlite::{Connection, ffi};
 use tokio::sync::{mpsc, oneshot};
 
 use super::database::{self, Location};
+use super::fatal::{self, EndOnPanic};
+use super::file_identity::FileIdentity;
 use super::job_outcome::JobOutcome;
 use super::transaction::WriteTransaction;
 use super::writer_state::WriterState;
@@ -89,7 +91,12 @@ impl Writer {
     pub fn start(connection: Connection, state: WriterState) -> Self {
         let (jobs, inbox) = mpsc::channel(QUEUE_CAPACITY);
         let commits = Arc::new(Commits::default());
+        let identity = match &state.location {
+            Location::File(path) => Some(FileIdentity::of(path)),
+            Location::Memory => None,
+        };
         let writer = WriterThread {
+            identity,
             connection,
             state,
             commits: Arc::clone(&commits),
@@ -183,24 +190,10 @@ fn job<T: Send + 'static>(
     (Job { durability, work }, answer)
 }
 
-/// Without its thread the store would reject everything, and nobody would see why.
-struct EndOnPanic;
-
-impl Drop for EndOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!(
-                "the store stopped because of a bug; the process ends, and the next start continues from what is on disk: please report it"
-            );
-            std::process::exit(5);
-        }
-    }
-}
-
 /// The strictest durability that a job of the batch asks for.
 fn durability_of(batch: &[Job]) -> Durability {
-    let wanted = batch.iter().map(|job| job.durability).max();
-    wanted.unwrap_or(Durability::Buffered)
+    let expected = batch.iter().map(|job| job.durability).max();
+    expected.unwrap_or(Durability::Buffered)
 }
 
 fn stopped() -> StoreError {
@@ -214,6 +207,8 @@ enum ArchiveResult {
 
 struct WriterThread {
     connection: Connection,
+    /// `None` in memory.
+    identity: Option<FileIdentity>,
     state: WriterState,
     commits: Arc<Commits>,
 }
@@ -256,6 +251,7 @@ impl WriterThread {
             self.statement("COMMIT")
         });
         let result = done.map_err(|error| self.roll_back(&error));
+        self.end_if_lost();
         self.count_archived(match result {
             Ok(()) => ArchiveResult::Written,
             Err(_) => ArchiveResult::Lost,
@@ -301,7 +297,7 @@ impl WriterThread {
         let result = (job.work)(&mut transaction);
         match result.outcome {
             JobOutcome::Failed => {}
-            JobOutcome::Damaged => self.end_damaged(),
+            JobOutcome::Damaged => fatal::damaged(&self.state.location),
             JobOutcome::Done => {
                 self.statement("RELEASE job")?;
                 return Ok(result.reply);
@@ -361,31 +357,18 @@ impl WriterThread {
             ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC | ffi::SQLITE_IOERR_TRUNCATE
         );
         if unsynced {
-            tracing::error!(
-                "the disk failed to store what was written to it; the process ends, so that the next start reads what is really there: check the disk first"
-            );
-            std::process::exit(5);
+            fatal::unsynced();
         }
         if database::is_damage(error) {
-            self.end_damaged();
+            fatal::damaged(&self.state.location);
         }
     }
 
-    fn end_damaged(&self) -> ! {
-        match &self.state.location {
-            Location::File(path) => {
-                database::mark_damaged(path);
-                tracing::error!(
-                    database = %path.display(),
-                    "the database is damaged; the process ends, and the next start sets the file aside"
-                );
-            }
-            Location::Memory => {
-                tracing::error!(
-                    "the database in memory is damaged; the process ends: please report it"
-                );
-            }
+    /// A commit to a lost file must not be answered. The periodic work commits too, so that an idle process ends
+    /// as well.
+    fn end_if_lost(&mut self) {
+        if let Some(file) = self.identity.as_mut().and_then(FileIdentity::lost) {
+            fatal::lost(file);
         }
-        std::process::exit(5);
     }
 }

@@ -131,7 +131,10 @@ fn every_event_has_one_line_that_names_it() {
                 .keys()
                 .map(String::as_str)
                 .collect();
-            assert_eq!(keys, ["id", "key", "source", "time", "type"].into());
+            assert_eq!(
+                keys,
+                ["endpoint", "id", "key", "source", "time", "type"].into()
+            );
             assert_eq!(event["source"], "support");
             assert_eq!(event["type"], format!("ticket.{kind}"));
             assert_eq!(event["key"], key);

@@ -71,7 +71,7 @@ fn what_is_not_an_event_is_rejected_with_reason_and_position() {
     let sandbox = sandbox_with_flow(NOTE);
     let daemon = DaemonProcess::start(&sandbox);
     let deep = "[".repeat(1_000);
-    let deeper = format!("{}1{}", "{\"a\":".repeat(150_000), "}".repeat(150_000));
+    let deeper = format!("{}1{}", "{\"a\":".repeat(30_000), "}".repeat(30_000));
     let no_id = urgent(1).to_string().replace("\"id\":1,", "\"id\":{},");
     let array = format!("[{},{}]", urgent(1), no_id);
     for (body, parts) in [
@@ -124,10 +124,10 @@ fn wrong_requests_are_rejected_by_status() {
     let json = "content-type: application/json\r\n";
     daemon
         .post("/events/nope", &event)
-        .expect_rejected(404, &["unknown source", "/events/support"]);
+        .expect_rejected(404, &["unknown source", "the log"]);
     daemon
         .post("/events", &event)
-        .expect_rejected(404, &["/events/support"]);
+        .expect_rejected(404, &["unknown source"]);
     daemon
         .post("/else", &event)
         .expect_rejected(404, &["send events to"]);

@@ -5,6 +5,7 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 
 use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::http_wire::Connection;
 use flowtrigger_testing::program::has_ended;
 use flowtrigger_testing::wait::TIMEOUT;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
@@ -83,6 +84,76 @@ fn a_command_that_outlived_its_daemon_is_killed_before_the_next_starts() {
     assert_eq!(left.count(), 0);
     next.signal(Signal::TERM);
     assert_eq!(next.wait_for_exit(), Some(0));
+}
+
+#[test]
+fn a_copy_of_a_data_folder_leaves_the_commands_of_the_original_alone() {
+    let sandbox = sandbox_with_flow(LONG);
+    let daemon = DaemonProcess::start(&sandbox);
+    daemon.post("/events/support", &urgent(1).to_string());
+    sandbox.wait_for_file("rules/began");
+    std::fs::create_dir_all(sandbox.path("copy/processes")).unwrap();
+    for record in std::fs::read_dir(sandbox.path("data/processes")).unwrap() {
+        let record = record.unwrap();
+        let to = sandbox.path("copy/processes").join(record.file_name());
+        std::fs::copy(record.path(), to).unwrap();
+    }
+    let beside = ["--listen", "127.0.0.1:0", "--data", "copy"];
+    let other = DaemonProcess::start_with(&sandbox, &beside);
+    let command = sandbox.read("rules/pid").trim().parse().unwrap();
+    let alive = test_kill_process(Pid::from_raw(command).unwrap()).is_ok();
+    assert!(alive, "{}", other.log());
+    let left = std::fs::read_dir(sandbox.path("copy/processes")).unwrap();
+    assert_eq!(left.count(), 0);
+    other.stop();
+    assert_eq!(daemon.count("running"), 1);
+}
+
+#[test]
+fn a_deleted_lock_file_admits_no_second_daemon() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let daemon = DaemonProcess::start(&sandbox);
+    std::fs::remove_file(sandbox.path("data/lock")).unwrap();
+    let second = sandbox.run_daemon();
+    second.expect_stderr(5, &["another daemon uses it", "--data"]);
+    daemon.stop();
+}
+
+#[test]
+fn a_deleted_database_is_not_written_to() {
+    for files in [
+        &["flowtrigger.db", "flowtrigger.db-wal", "flowtrigger.db-shm"][..],
+        &["flowtrigger.db-wal"],
+        &["flowtrigger.db"],
+    ] {
+        let sandbox = sandbox_with_flow(NOTE);
+        let mut daemon = DaemonProcess::start(&sandbox);
+        assert_eq!(
+            daemon
+                .post("/events/support", &urgent(1).to_string())
+                .status(),
+            200
+        );
+        daemon.wait_until_idle();
+        for file in files {
+            std::fs::remove_file(sandbox.path("data").join(file)).unwrap();
+        }
+        let mut connection = Connection::open(&daemon.address).unwrap();
+        let event = urgent(2).to_string();
+        let answer = connection.send("POST", "/events/support", &event);
+        let accepted = answer.is_ok_and(|answer| answer.status() == 200);
+        assert!(!accepted, "{files:?}");
+        assert_eq!(daemon.wait_for_exit(), Some(5), "{}", daemon.log());
+        daemon.expect_message("the database was deleted, moved or replaced");
+    }
+}
+
+#[test]
+fn a_database_that_is_deleted_under_an_idle_daemon_ends_it() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let mut daemon = DaemonProcess::start(&sandbox);
+    std::fs::rename(sandbox.path("data"), sandbox.path("elsewhere")).unwrap();
+    assert_eq!(daemon.wait_for_exit(), Some(5), "{}", daemon.log());
 }
 
 /// Overwrites the first page of a table.

@@ -40,29 +40,37 @@ fn invalid_json_is_reported_with_its_position_and_others_continue() {
     let object = format!("{}1{}", "{\"a\":".repeat(1_000_000), "}".repeat(1_000_000));
     let list = "[".repeat(1_000);
     let cases: [(&str, &str, &str); 8] = [
-        ("empty.json", "", "empty.json:1: empty input"),
-        ("blank.json", " \n\n", "blank.json:1: empty input"),
-        ("text.json", "hello", "text.json:1: invalid JSON"),
-        ("cut.json", "{\"a\": [1,", "cut.json:1: incomplete JSON"),
+        ("empty.json", "", "empty.json:1:1: empty input"),
+        ("blank.json", " \n\n", "blank.json:1:1: empty input"),
+        (
+            "text.json",
+            "hello",
+            "text.json:1:1: invalid JSON (expected value)\n",
+        ),
+        (
+            "cut.json",
+            "{\"a\": [1,",
+            "cut.json:1:9: incomplete JSON (the text ends within a value)\n",
+        ),
         (
             "none.json",
             "[]",
-            "none.json:1: empty array, expected at least one event",
+            "none.json:1:1: empty array, expected at least one event",
         ),
         (
             "deep.json",
             &list,
-            "nested more than 127 levels deep at line 1, column 128",
+            "deep.json:1:128: nested more than 127 levels deep\n",
         ),
         (
             "deeper.json",
             &object,
-            "nested more than 127 levels deep at line 1, column",
+            ": nested more than 127 levels deep\n",
         ),
         (
             "twice.json",
             "{\"a\":{\"b\":1,\"b\":2}}",
-            "duplicate key `b` at line 1, column",
+            ": duplicate key `b`\n",
         ),
     ];
     for (name, text, told) in cases {
@@ -114,7 +122,7 @@ fn an_unreadable_file_is_reported_and_others_continue() {
         ("folder", "it is a folder; name the files in it"),
         ("dangling.json", "flowtrigger events TYPE --sample"),
     ] {
-        let named = format!("failed to read `{name}`");
+        let named = format!("{name}: failed to read this file: ");
         for command in ["run", "dry-run"] {
             let output = sandbox.run(&[command, "--format", "json", name, "good.json"]);
             output.expect_stderr(4, &[&named, help]);
@@ -129,7 +137,13 @@ fn a_rule_file_given_as_an_event_is_reported_once() {
     let sandbox = sandbox_with_flow(NOTE);
     sandbox.write("rule.yaml", "name: {a}\nwhen: {b}\n");
     let output = sandbox.run(&["dry-run", "rule.yaml"]);
-    output.expect_stderr(4, &["`rule.yaml` is YAML", "`--rules rule.yaml`"]);
+    output.expect_stderr(
+        4,
+        &[
+            "rule.yaml: a YAML file, and events are JSON",
+            "`--rules rule.yaml`",
+        ],
+    );
     assert_eq!(output.stderr.matches("error").count(), 1, "{output:?}");
     let output = sandbox.run_with_input(&RUN, "name: {a}\nwhen: {b}\n");
     assert_eq!(
@@ -144,7 +158,10 @@ fn a_bad_line_is_reported_with_its_number() {
     let sandbox = sandbox_with_flow(NOTE);
     let text = format!("{}\n{{\"bad\n\n{}\n", urgent(1), urgent(2));
     let output = sandbox.run_with_input(&RUN, &text);
-    output.expect_stderr(4, &["standard input:2: incomplete JSON"]);
+    output.expect_stderr(
+        4,
+        &["standard input:2:5: incomplete JSON (the text ends within a string)\n"],
+    );
     let keys: Vec<Value> = output
         .json_lines()
         .iter()
@@ -287,7 +304,7 @@ fn standard_input_that_is_closed_or_empty_is_a_bad_event() {
     let sandbox = sandbox_with_flow(NOTE);
     sandbox
         .run(&["run", "-"])
-        .expect_stderr(4, &["standard input:1: empty input"]);
+        .expect_stderr(4, &["standard input:1:1: empty input"]);
     sandbox.run(&["run"]).expect_stderr(2, &["<FILE>"]);
 }
 
@@ -336,5 +353,5 @@ fn the_locale_does_not_change_output() {
     };
     let plain = output("C");
     assert_eq!(plain, output("C.UTF-8"));
-    assert!(plain.2.contains("`gone-ö.json`"));
+    assert!(plain.2.contains("gone-ö.json: "));
 }

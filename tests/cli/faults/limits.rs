@@ -38,13 +38,13 @@ fn when(condition: &Value) -> String {
 
 /// Checks that rule files are rejected with these messages.
 fn refused(rules: &[(String, &str)]) {
-    for (text, wanted) in rules {
+    for (text, expected) in rules {
         let sandbox = sandbox();
         sandbox.write("rules/r.yaml", text);
         let output = bounded(&sandbox, &["check"]);
         let shown: String = text.chars().take(200).collect();
         assert_eq!(output.code, 3, "{shown}: {output:?}");
-        assert!(output.stdout.contains(wanted), "{shown}: {output:?}");
+        assert!(output.stdout.contains(expected), "{shown}: {output:?}");
     }
 }
 
@@ -67,7 +67,7 @@ fn with(key: &str, value: Value) -> Value {
 /// The limits are in force: a process that allocates too much is killed.
 #[test]
 fn more_than_the_limits_is_killed() {
-    for (kibibytes, wanted) in [("300000", false), ("3000000", true)] {
+    for (kibibytes, expected) in [("300000", false), ("3000000", true)] {
         let bounds = BOUNDS.replace("300000", kibibytes);
         let mut shell = Command::new("sh");
         let dd = ["dd", "if=/dev/zero", "of=/dev/null", "bs=500M", "count=1"];
@@ -75,7 +75,7 @@ fn more_than_the_limits_is_killed() {
             .args(["-c", &bounds, "sh"])
             .args(dd)
             .stderr(Stdio::null());
-        assert_eq!(shell.status().expect("a shell").success(), wanted);
+        assert_eq!(shell.status().expect("a shell").success(), expected);
     }
 }
 

@@ -3,12 +3,15 @@
 
 mod actions;
 mod configuration;
+mod confinement;
 mod contracts;
 mod daemon;
 mod data_folder;
 mod egress;
 mod input;
 mod limits;
+mod log_output;
+mod many_values;
 mod payload;
 mod redact;
 mod rules;
@@ -18,3 +21,5 @@ mod sending;
 mod setup;
 mod signed;
 mod sources;
+mod tenants;
+mod web_pages;

@@ -83,10 +83,10 @@ fn arrives(texts: &[String]) {
         })
         .map(|(_, text)| text)
         .collect();
-    let mut wanted = texts.to_vec();
+    let mut expected = texts.to_vec();
     forms.sort_unstable();
-    wanted.sort_unstable();
-    assert_eq!(forms, wanted);
+    expected.sort_unstable();
+    assert_eq!(forms, expected);
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn yaml_bombs_are_rejected_with_their_position() {
     sandbox.write("rules/regex.yaml", regex("(a{1000}){1000}"));
     sandbox.write("rules/unclosed.yaml", regex("((("));
     let found = places(&sandbox);
-    for wanted in [
+    for expected in [
         "syntax rules/aliases.yaml:",
         "syntax rules/deep.yaml:1:",
         "syntax rules/maps.yaml:1:",
@@ -142,8 +142,8 @@ fn yaml_bombs_are_rejected_with_their_position() {
         "bad-regex rules/unclosed.yaml:4:40",
     ] {
         assert!(
-            found.iter().any(|f| f.starts_with(wanted)),
-            "{wanted}: {found:?}"
+            found.iter().any(|f| f.starts_with(expected)),
+            "{expected}: {found:?}"
         );
     }
     refused(
@@ -178,11 +178,11 @@ fn all_mistakes_of_all_files_are_reported() {
     );
     sandbox.write("rules/c.yaml", rule("c", "- exec: [echo, '{{ nope }}']\n- shell: echo {{ current }}\n- http: { url: {{ current }} }"));
     let found = checked(&sandbox);
-    for wanted in ["did you mean `current`?", "ticket.PriorityChanged", "nope"] {
+    for expected in ["did you mean `current`?", "ticket.PriorityChanged", "nope"] {
         let told = |d: &Value| d["message"].to_string() + &d["help"].to_string();
         assert!(
-            found.iter().any(|d| told(d).contains(wanted)),
-            "{wanted}: {found:#?}"
+            found.iter().any(|d| told(d).contains(expected)),
+            "{expected}: {found:#?}"
         );
     }
     for file in ["rules/a.yaml", "rules/b.yaml", "rules/c.yaml"] {

@@ -72,7 +72,7 @@ fn the_source_is_chosen_by_content_if_only_one_fits() {
     let output = send(&sandbox, &daemon, &["event.json"]);
     output.expect_stdout(
         1,
-        &["rejected with 404: unknown source; send to one of `/events/upmind`, `/n`"],
+        &["rejected with 404: unknown source; the log of this program lists"],
     );
     output.expect_stderr(
         1,

@@ -43,7 +43,13 @@ fn load(sources: &[(&str, &str)], config: &Config) -> (RuleSet, Vec<String>) {
         .sorted()
         .into_iter()
         .filter(|diagnostic| diagnostic.code != Code::StartsItself)
-        .map(|diagnostic| format!("{}: {}", set.files.place(diagnostic.at), diagnostic.message))
+        .map(|diagnostic| {
+            format!(
+                "{}: {}",
+                set.files.location(diagnostic.at),
+                diagnostic.message
+            )
+        })
         .collect();
     (set, messages)
 }

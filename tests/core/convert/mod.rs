@@ -3,6 +3,7 @@
 mod bundles;
 mod samples;
 mod triggers;
+mod updates;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -39,19 +40,21 @@ fn shown(conversion: &Conversion) -> String {
 fn configuration(conversion: &Conversion) -> Config {
     let wanted = conversion.rules.iter().flat_map(|rule| &rule.configure);
     let names: BTreeSet<&str> = wanted
-        .map(|line| {
-            let (name, _) = line.split_once(": ").expect("a name first");
-            name.strip_prefix("vars.").expect("a variable")
-        })
+        .map(|line| line.split_once(": ").expect("a name first").0)
         .collect();
-    let vars: String = names
-        .iter()
-        .map(|name| format!("  {name}: https://hook.example/a\n"))
-        .collect();
-    let text = match vars.as_str() {
-        "" => String::new(),
-        vars => format!("vars:\n{vars}"),
+    let of = |start: &str, value: &str| -> String {
+        let names = names.iter().filter_map(|name| name.strip_prefix(start));
+        let lines: String = names.map(|name| format!("  {name}: {value}\n")).collect();
+        match lines.as_str() {
+            "" => lines,
+            _ => format!("{}:\n{lines}", start.trim_end_matches('.')),
+        }
     };
+    let text = of("vars.", "https://hook.example/a")
+        + &of(
+            "connections.",
+            "{ base_url: https://desk.zendesk.example, actor_id: 361100 }",
+        );
     rules::config(&text)
 }
 
@@ -72,7 +75,7 @@ fn messages(conversion: &Conversion) -> Vec<String> {
         .map(|d| {
             format!(
                 "{}: {}: {} ({:?})",
-                set.files.place(d.at),
+                set.files.location(d.at),
                 d.code,
                 d.message,
                 d.help
@@ -133,6 +136,47 @@ fn input_without_triggers_is_rejected_with_help() {
         convert("nothing", &mut NameAllocator::default(), &Config::default()),
         Err(ConvertError::NotJson(_) | ConvertError::Other { .. })
     ));
+}
+
+#[test]
+fn invalid_terraform_is_an_error_with_its_line() {
+    let refused = |text: &str| {
+        let converted = convert(text, &mut NameAllocator::default(), &Config::default());
+        converted.expect_err(text).to_string()
+    };
+    let resource =
+        |title: &str| format!("resource \"zendesk_trigger\" \"a\" {{\n  title = {title}\n}}\n");
+    let message = refused(&resource(""));
+    assert!(
+        message.starts_with("not valid HCL: line 2, column 11: "),
+        "{message}"
+    );
+    // Deep nesting is an error, not the end of the program.
+    for title in [
+        "[".repeat(100_000),
+        "!".repeat(100_000),
+        "\"${".repeat(5_000),
+    ] {
+        let message = refused(&resource(&title));
+        assert!(message.starts_with("not valid HCL: line 2"), "{message}");
+    }
+}
+
+#[test]
+fn connections_of_the_configuration_are_not_listed_as_missing() {
+    let config =
+        rules::config("connections:\n  zendesk: { base_url: https://d.zendesk.example }\n");
+    let case = "tests/cases/triggers/assign-mail/export.json";
+    let case = repository::read(repository::path(case));
+    let configure = |config: &Config| {
+        let conversion = convert(&case, &mut NameAllocator::default(), config);
+        let rules = conversion
+            .unwrap_or_else(|refused| panic!("{refused}"))
+            .rules;
+        rules.into_iter().flat_map(|rule| rule.configure).count()
+    };
+    assert_eq!(configure(&Config::default()), 1);
+    assert_eq!(configure(&config), 0);
 }
 
 #[test]

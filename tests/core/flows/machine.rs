@@ -13,7 +13,7 @@ use flowtrigger_core::flow::decide::{Decision, RunInput, StepCall, claimed_entry
 use flowtrigger_core::flow::jq::JqProgram;
 use flowtrigger_core::flow::step::Flow;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
-use flowtrigger_core::run::{Attempt, LogEntry, idempotency_key};
+use flowtrigger_core::run::{Attempt, EventIdentity, LogEntry, idempotency_key};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -62,7 +62,8 @@ impl World<'_> {
                 Decision::Perform { tasks, .. } => match started(&tasks, now) {
                     lines if lines.is_empty() => {
                         let task = &tasks[self.pick(&log, tasks.len())];
-                        let key = idempotency_key(&self.event.id, "rule", &task.step, 0);
+                        let key =
+                            idempotency_key(EventIdentity::of(self.event), "rule", &task.step, 0);
                         called.push((key, task.call.clone()));
                         log.push(self.attempt(task, now));
                         now += SignedDuration::from_millis(20);
@@ -148,8 +149,8 @@ impl World<'_> {
     }
 
     fn compare(&self, whole: &Ended, again: &Ended, when: &str) -> Result<(), String> {
-        let told = |what: &str, wanted: &dyn std::fmt::Debug, got: &dyn std::fmt::Debug| {
-            Err(format!("{when}: {what}: {got:#?}, not {wanted:#?}"))
+        let told = |what: &str, expected: &dyn std::fmt::Debug, got: &dyn std::fmt::Debug| {
+            Err(format!("{when}: {what}: {got:#?}, not {expected:#?}"))
         };
         if let Some(step) = repeats(&again.log) {
             return told("it ran again after it was done", &"nothing", &step);

@@ -12,6 +12,8 @@ use flowtrigger_core::event::format::decode;
 use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_testing::repository;
 
+pub use machine::calculated;
+
 pub fn event(text: &str) -> Option<Event> {
     let value = parse(text.as_bytes()).ok()?.value;
     decode(value, Catalogue::built_in()).ok()

@@ -24,13 +24,14 @@ use proptest::sample::Selector;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use super::readers::{House, config, extended, readers};
+use super::readers::{Readers, config, extended, readers};
 
-static READERS: LazyLock<House> = LazyLock::new(|| House::new(config(), &readers(&config(), 18)));
+static READERS: LazyLock<Readers> =
+    LazyLock::new(|| Readers::new(config(), &readers(&config(), 18)));
 
 /// The same rules with a catalogue that knows other types.
-static EXTENDED: LazyLock<House> =
-    LazyLock::new(|| House::new(extended(), &readers(&extended(), 60)));
+static EXTENDED: LazyLock<Readers> =
+    LazyLock::new(|| Readers::new(extended(), &readers(&extended(), 60)));
 
 /// What was read of an event: its summary and all of it.
 #[derive(Debug, PartialEq)]
@@ -54,7 +55,7 @@ impl Seen {
         }
     }
 
-    fn of(evaluation: Evaluation<'_>) -> Self {
+    fn from_evaluation(evaluation: Evaluation<'_>) -> Self {
         let (brief, matches) = (evaluation.brief(), evaluation.numbers().to_vec());
         Self::new(brief, evaluation.into_event(), matches)
     }
@@ -62,9 +63,9 @@ impl Seen {
 
 /// The event and the rules that match it by the strict parser, the decoder and the evaluator alone, with
 /// whether the text needed repairs.
-fn expected(bytes: &[u8], told: FormatHint<'_>, house: &House) -> Option<(Seen, bool)> {
+fn expected(bytes: &[u8], hint: FormatHint<'_>, loaded: &Readers) -> Option<(Seen, bool)> {
     let accepted = parse(bytes).ok()?;
-    let mut event = read(accepted.value, told, &house.config.catalogue).ok()?;
+    let mut event = read(accepted.value, hint, &loaded.config.catalogue).ok()?;
     let repaired = !accepted.repairs.is_empty();
     event.warnings.extend(accepted.repairs);
     let matches = |rule: &Rule| {
@@ -72,11 +73,11 @@ fn expected(bytes: &[u8], told: FormatHint<'_>, house: &House) -> Option<(Seen, 
             && rule.listens_to(&event.source, &event.event_type)
             && evaluate(&rule.when, &Scope::new(&event, &rule.vars), &mut NoTrace) == Truth::True
     };
-    let numbered = (0u32..).zip(&house.rules.rules);
+    let numbered = (0u32..).zip(&loaded.rules.rules);
     let matches = numbered.filter(|(_, rule)| matches(rule)).map(|(n, _)| n);
     let matches = matches.collect();
     Some((
-        Seen::new(EventSummary::of(&event), event, matches),
+        Seen::new(EventSummary::from_event(&event), event, matches),
         repaired,
     ))
 }
@@ -97,23 +98,23 @@ fn add(count: &Cell<usize>, more: usize) {
 
 fn agree(
     bytes: &[u8],
-    told: FormatHint<'_>,
-    house: &House,
+    hint: FormatHint<'_>,
+    loaded: &Readers,
     scratch: &mut MatchScratch,
     tally: &Tally,
 ) -> Result<(), TestCaseError> {
     let text = String::from_utf8_lossy(bytes);
     let input = EventInput::Bytes {
         bytes,
-        format: told,
+        format: hint,
     };
-    let Some((expected, repaired)) = expected(bytes, told, house) else {
-        let evaluated = house.rules.evaluate(input, scratch).is_ok();
+    let Some((expected, repaired)) = expected(bytes, hint, loaded) else {
+        let evaluated = loaded.rules.evaluate(input, scratch).is_ok();
         prop_assert!(!evaluated, "evaluated, and no event: {text}");
         add(&tally.unsound, 1);
         return Ok(());
     };
-    let evaluation = house.rules.evaluate(input, scratch);
+    let evaluation = loaded.rules.evaluate(input, scratch);
     let evaluation = evaluation.map_err(|error| TestCaseError::fail(format!("{error}: {text}")))?;
     let count = match evaluation.read() {
         ReadBy::Tape => {
@@ -126,18 +127,18 @@ fn agree(
     add(count, 1);
     add(&tally.matches, expected.matches.len());
     explained(&evaluation, bytes)?;
-    let seen = Seen::of(evaluation);
+    let seen = Seen::from_evaluation(evaluation);
     let name = |numbers: &[u32]| {
-        let rules = numbers.iter().map(|n| &house.rules.rules[*n as usize]);
+        let rules = numbers.iter().map(|n| &loaded.rules.rules[*n as usize]);
         rules
             .map(|rule| rule.version.document().to_owned())
             .collect::<Vec<_>>()
     };
     let names = (name(&seen.matches), name(&expected.matches));
-    prop_assert_eq!(names.0, names.1, "{:?} {}", told, text);
-    let decoded = house.rules.evaluate_event(&expected.event, scratch);
-    prop_assert_eq!(decoded.numbers(), &expected.matches, "{:?} {}", told, text);
-    prop_assert_eq!(seen, expected, "{:?} {}", told, text);
+    prop_assert_eq!(names.0, names.1, "{:?} {}", hint, text);
+    let decoded = loaded.rules.evaluate_event(&expected.event, scratch);
+    prop_assert_eq!(decoded.numbers(), &expected.matches, "{:?} {}", hint, text);
+    prop_assert_eq!(seen, expected, "{:?} {}", hint, text);
     Ok(())
 }
 
@@ -168,12 +169,12 @@ fn runner(per: u32) -> TestRunner {
 }
 
 /// A set of random rules.
-fn random_house(runner: &mut TestRunner) -> House {
+fn random_readers(runner: &mut TestRunner) -> Readers {
     let rules = (strategy::rules(40..60), strategy::tests(40..60));
     let (whole, single) = rules.new_tree(runner).expect("rules").current();
     // Names are unique in a set.
     let single = single.replace("\"name\":\"r", "\"name\":\"s");
-    House::new(config(), &format!("{whole}---\n{single}"))
+    Readers::new(config(), &format!("{whole}---\n{single}"))
 }
 
 /// Every sample is matched in its bytes, without the full parser.
@@ -184,8 +185,8 @@ fn every_sample_is_matched_by_some_rule() {
     let mut scratch = MatchScratch::default();
     for bytes in SAMPLES.iter() {
         let tally = Tally::default();
-        for told in READERS.all_told() {
-            agree(bytes, told, &READERS, &mut scratch, &tally).unwrap();
+        for hint in READERS.all_hints() {
+            agree(bytes, hint, &READERS, &mut scratch, &tally).unwrap();
         }
         let text = String::from_utf8_lossy(bytes);
         assert_eq!(tally.left.get(), 0, "needed the full parser: {text}");
@@ -198,15 +199,15 @@ fn every_sample_is_matched_by_some_rule() {
 fn damaged_bytes_match_as_if_fully_decoded() {
     let (mut runner, tally) = (runner(4), Tally::default());
     let scratch = RefCell::new(MatchScratch::default());
-    let random = random_house(&mut runner);
-    let houses = [&*READERS, &random, &*EXTENDED];
+    let random = random_readers(&mut runner);
+    let all_readers = [&*READERS, &random, &*EXTENDED];
     let strategy = (texts(), any::<Selector>());
     let result = runner.run(&strategy, |(bytes, described)| {
         let scratch = &mut scratch.borrow_mut();
-        for house in houses {
-            let described = described.select(house.config.descriptions());
-            for told in [FormatHint::Detect, FormatHint::Custom(described)] {
-                agree(&bytes, told, house, scratch, &tally)?;
+        for loaded in all_readers {
+            let described = described.select(loaded.config.descriptions());
+            for hint in [FormatHint::Detect, FormatHint::Custom(described)] {
+                agree(&bytes, hint, loaded, scratch, &tally)?;
             }
         }
         Ok(())
@@ -230,12 +231,12 @@ fn random_rules_match_random_events_in_their_bytes() {
         vec(bodies(), EVENTS as usize),
     );
     let result = runner(EVENTS * 2).run(&strategy, |(whole, single, bodies)| {
-        let houses = [whole, single].map(|text| House::new(config(), &text));
+        let all_readers = [whole, single].map(|text| Readers::new(config(), &text));
         let scratch = &mut scratch.borrow_mut();
         for body in &bodies {
-            for house in &houses {
-                for told in house.all_told() {
-                    agree(body.as_bytes(), told, house, scratch, &tally)?;
+            for loaded in &all_readers {
+                for hint in loaded.all_hints() {
+                    agree(body.as_bytes(), hint, loaded, scratch, &tally)?;
                 }
             }
         }

@@ -35,6 +35,7 @@ fn config() -> Config {
         id: None,
         key: None,
         time: None,
+        time_zone: None,
     };
     let mut config = Config::default();
     config
@@ -52,6 +53,7 @@ fn event(parts: &Parts) -> Event {
     let time = parts.time.and_then(|time| time.parse().ok());
     Event {
         source: "support".into(),
+        endpoint: "support".into(),
         event_type: "ticket.Anything".into(),
         id: "e1".into(),
         key: Some("7".into()),
@@ -59,8 +61,8 @@ fn event(parts: &Parts) -> Event {
         envelope: parts.envelope.clone(),
         body: parts.body.clone(),
         raw: parts.raw.clone(),
-        about: Event::about("support", "ticket.Anything", "e1", Some("7"), time),
-        shape: "zis",
+        about: json!({"source": "support", "endpoint": "support", "type": "ticket.Anything", "id": "e1", "key": "7", "time": time.map(|time: jiff::Timestamp| time.to_string())}),
+        format: "zis",
         warnings: Vec::new(),
     }
 }

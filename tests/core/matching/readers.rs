@@ -16,12 +16,12 @@ use flowtrigger_testing::rules;
 use serde_json::{Value, json};
 
 /// Rules with their configuration.
-pub struct House {
+pub struct Readers {
     pub config: Config,
     pub rules: RuleSet,
 }
 
-impl House {
+impl Readers {
     /// Keeps the rules that load.
     pub fn new(config: Config, text: &str) -> Self {
         let (rules, _) = rules::compile(&[("rules.yaml", text)], &config);
@@ -29,7 +29,7 @@ impl House {
     }
 
     /// By content, and by every custom format.
-    pub fn all_told(&self) -> impl Iterator<Item = FormatHint<'_>> {
+    pub fn all_hints(&self) -> impl Iterator<Item = FormatHint<'_>> {
         let described = self.config.descriptions().map(FormatHint::Custom);
         std::iter::once(FormatHint::Detect).chain(described)
     }
@@ -45,6 +45,7 @@ fn described(name: &str, source: &str, event_type: TypeRule, parts: [&str; 3]) -
         id,
         key,
         time,
+        time_zone: None,
     }
 }
 
@@ -142,15 +143,15 @@ fn listening(n: usize) -> (&'static str, Value) {
 
 fn events(config: &Config) -> Vec<Event> {
     let (mut events, mut seen) = (Vec::new(), BTreeSet::new());
-    let told =
+    let hint =
         std::iter::once(FormatHint::Detect).chain(config.descriptions().map(FormatHint::Custom));
-    for told in told {
+    for hint in hint {
         for text in SAMPLES.iter().step_by(2) {
             let value = parse(text).expect("a sample").value;
-            let Ok(event) = read(value, told, Catalogue::built_in()) else {
+            let Ok(event) = read(value, hint, Catalogue::built_in()) else {
                 continue;
             };
-            if seen.insert((event.event_type.clone(), event.shape)) {
+            if seen.insert((event.event_type.clone(), event.format)) {
                 events.push(event);
             }
         }
@@ -318,6 +319,13 @@ fn elsewhere() -> Vec<Value> {
         json!({ "ticket.tags": { "has": ["VIP", "a"], "ignore_case": true } }),
         json!({ "ticket.tags": { "present": false } }),
         json!({ "ticket.created_at": { "after": "-30d" }, "ticket.updated_at": { "before": "+1h" } }),
+        json!({ "any_of": { "in": "ticket.tags", "when": { "starts_with": ["v", "c"], "not": "vip" } } }),
+        json!({ "none": [{ "any_of": { "in": "$.raw.detail.tags", "when": { "is": "vip" } } }] }),
+        json!({ "$.raw.detail": { "any_of": { "id": 1 } } }),
+        json!({ "$.raw.detail.tags": { "not": "vip" } }),
+        json!({ "$.raw.time": { "after": 1_700_000_000 } }),
+        json!({ "body.ticket.id": { "gt": 7 }, "body.account_id": { "exists": false } }),
+        json!({ "event.data.id": { "exists": false }, "event": { "exists": false } }),
         json!({ "ticket.priority": { "gte": "high" } }),
         json!({ "ticket.status": { "between": ["open", "hold"] } }),
         json!({ "ticket.subject": { "exists": false } }),

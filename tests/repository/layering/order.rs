@@ -22,6 +22,7 @@ const fn layer_except(names: &'static [&'static str], except: &'static [&'static
 pub const CORE: &[Layer] = &[
     layer(&["diagnostic"]),
     layer(&["fingerprint"]),
+    layer(&["number"]),
     layer(&["secret"]),
     layer(&["document"]),
     layer(&["event"]),

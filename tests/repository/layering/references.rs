@@ -244,7 +244,7 @@ fn use_tree(tree: &[Token], prefix: &[String], depth: usize, uses: &mut Vec<Impo
                 }
                 return;
             }
-            // Nothing tells which names this imports; the module itself is referred to.
+            // The names that this imports are unknown; the module itself is referred to.
             Kind::Punct('*') => break,
             Kind::Punct(_) | Kind::Text(_) | Kind::Other => {}
         }

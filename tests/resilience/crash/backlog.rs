@@ -45,7 +45,7 @@ fn arrival(number: u64, rulebook: &Rulebook) -> IncomingEvent {
         planned: rulebook.plan(&event),
         event: event.into(),
         received: Timestamp::now(),
-        edition: RevisionId::default(),
+        revision: RevisionId::default(),
         occasion: ArrivalKind::Delivery,
     }
 }

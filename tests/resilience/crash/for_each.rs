@@ -85,8 +85,8 @@ fn after_a_kill_for_each_runs_only_the_unfinished_items() {
     assert_eq!(after.len(), ITEMS);
     for (item, count) in &after {
         let again = count - before.get(item).copied().unwrap_or_default();
-        let wanted = usize::from(!finished.contains(item));
-        assert_eq!(again, wanted, "{item}");
+        let expected = usize::from(!finished.contains(item));
+        assert_eq!(again, expected, "{item}");
     }
     let keys: BTreeSet<String> = receiver.received().into_iter().map(|got| got.key).collect();
     assert_eq!(

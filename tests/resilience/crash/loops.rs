@@ -198,14 +198,54 @@ fn a_loop_without_an_actor_ends_at_the_rate() {
     happens(&daemon, &event(Format::Zis, "status", 7, PERSON));
     assert_eq!(desk.receiver.count(), 8);
     let why = said(&sandbox, &["why", "7"]);
-    assert!(why.contains("loop_guard  closed: limit of 8 runs for support 7 within 1h reached; possibly caused by run 8 (close-again) ← run 7"), "{why}");
+    assert!(why.contains("loop_guard  closed: limit of 8 runs for support 7 within 1h reached, which may be a loop; possibly caused by run 8 (close-again) ← run 7"), "{why}");
     assert_eq!(
         why.matches("← event ticket.StatusChanged").count(),
         9,
         "{why}"
     );
+    let line = daemon.expect_message("run held by loop guard");
+    assert_eq!(line["rule"], "close-again");
+    let metrics = daemon.admin("GET", "/metrics").body;
+    assert!(
+        metrics.contains("flowtrigger_loop_guard_high_rate_total{outcome=\"held\"} 1\n"),
+        "{metrics}"
+    );
+    // The held run is not lost: a retry executes it.
+    let held = runs(&sandbox, "7")[0].clone();
+    assert_eq!(held["state"], "held");
+    said(&sandbox, &["runs", "retry", &held["id"].to_string()]);
+    daemon.wait_until_idle();
+    assert_eq!(desk.receiver.count(), 9);
     happens(&daemon, &event(Format::Zis, "status", 8, PERSON));
-    assert_eq!(desk.receiver.count(), 16);
+    assert_eq!(desk.receiver.count(), 17);
+    daemon.stop();
+}
+
+#[test]
+fn a_high_rate_of_a_rule_that_posts_elsewhere_drops_and_holds_nothing() {
+    let desk = Desk::that(|_, _| ());
+    let port = desk.receiver.port;
+    let rules = format!(
+        "name: tell\nevent_source: desk\nevent_type: order\nflow:\n- http: {{ url: \"http://127.0.0.1:{port}/chat\", method: POST, json: {{ order: \"{{{{ id }}}}\" }} }}\n"
+    );
+    let sandbox = desk::sandbox(&rules);
+    desk::configure(&sandbox, "loop_guard: { runs: 2, in: 1h }\n");
+    let daemon = DaemonProcess::start(&sandbox);
+    // All orders have the key of their shop.
+    for order in 0..60 {
+        let mut connection = Connection::open(&daemon.address).unwrap();
+        let body = json!({"kind": "order", "ticket": "north", "id": order}).to_string();
+        let answer = connection.send("POST", "/events/desk", &body).unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+    daemon.wait_until_idle();
+    assert_eq!(desk.receiver.count(), 60);
+    let metrics = daemon.admin("GET", "/metrics").body;
+    assert!(
+        metrics.contains("flowtrigger_loop_guard_high_rate_total{outcome=\"admitted\"} 40\n"),
+        "{metrics}"
+    );
     daemon.stop();
 }
 

@@ -1,4 +1,4 @@
-//! More events than the daemon can process, and a blocked disk: senders are told when to retry, unmatched
+//! More events than the daemon can process, and a blocked disk: senders receive a `Retry-After`, unmatched
 //! events are still accepted, memory stays limited and no accepted event is lost.
 
 use std::collections::BTreeSet;

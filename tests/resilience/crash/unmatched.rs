@@ -168,17 +168,17 @@ fn scanned_and_decoded_events_are_stored_and_read_alike() {
     let filed = filed(&sandbox);
     assert_eq!(filed.len(), 2 * sent.len());
     for (pair, sent) in filed.chunks(2).zip(&sent) {
-        let wanted = read(sent, &config);
-        let mut answer = json!({ "accepted": true, "event": wanted.id, "runs": [] });
-        if !wanted.warnings.is_empty() {
-            answer["warnings"] = json!(wanted.warnings);
+        let expected = read(sent, &config);
+        let mut answer = json!({ "accepted": true, "event": expected.id, "runs": [] });
+        if !expected.warnings.is_empty() {
+            answer["warnings"] = json!(expected.warnings);
         }
         assert_eq!(sent.answer, answer, "{}", sent.text);
-        assert_eq!((pair[0].0, &pair[0].1), (1, &wanted), "{}", sent.text);
-        assert_eq!((pair[1].0, &pair[1].1), (2, &wanted), "{}", sent.text);
+        assert_eq!((pair[0].0, &pair[0].1), (1, &expected), "{}", sent.text);
+        assert_eq!((pair[1].0, &pair[1].1), (2, &expected), "{}", sent.text);
         assert_eq!(
             pair[1].1.body.to_string(),
-            wanted.body.to_string(),
+            expected.body.to_string(),
             "{}",
             sent.text
         );
@@ -195,7 +195,7 @@ fn why_and_dry_run_agree_on_unmatched_events() {
         let config = compiled(CONFIG);
         let event = read_event(value, config.sources.get(*source), &config).unwrap();
         let shape = (
-            event.shape,
+            event.format,
             event
                 .event_type
                 .split('.')

@@ -21,6 +21,7 @@ pub fn arrival(rule: &Arc<Rule>, id: &str, size: usize) -> IncomingEvent {
     IncomingEvent {
         event: Arc::new(Event {
             source: "support".into(),
+            endpoint: "support".into(),
             event_type: "ticket.TicketCreated".into(),
             id: id.into(),
             key: Some(id.into()),
@@ -29,11 +30,11 @@ pub fn arrival(rule: &Arc<Rule>, id: &str, size: usize) -> IncomingEvent {
             body: json!({"text": "x".repeat(size)}),
             raw: json!({}),
             about: json!({}),
-            shape: "zis",
+            format: "zis",
             warnings: Vec::new(),
         }),
         received: Timestamp::now(),
-        edition: RevisionId::default(),
+        revision: RevisionId::default(),
         planned: vec![PlannedRun {
             rule: Arc::clone(rule),
             mode: rule.mode,

@@ -215,15 +215,17 @@ async fn a_confined_command_keeps_its_recorded_process() {
     let folder = tempfile::tempdir().unwrap();
     let performer = with(|options| options.processes = Some(folder.path().to_owned()));
     let note = text(&folder.path().join(super::KEY));
-    let script = format!("while ! [ -s {note} ]; do sleep 0.01; done; cat {note} /proc/$$/stat");
+    let script = format!(
+        "until grep -q ^command {note}; do sleep 0.01; done; grep ^command {note}; cat /proc/$$/stat"
+    );
     let value = succeeded(perform_exec(&performer, shell(&script, as_small())).await);
     let (noted, stat) = stdout(&value).split_once('\n').unwrap();
     let noted: Vec<&str> = noted.split(' ').collect();
     let (before, after) = stat.rsplit_once(')').unwrap();
-    assert_eq!(before.split(' ').next(), Some(noted[0]));
+    assert_eq!(before.split(' ').next(), Some(noted[1]));
     assert_eq!(
         after.split_whitespace().nth(19),
-        Some(noted[1]),
+        Some(noted[2]),
         "the same start"
     );
 }
@@ -259,4 +261,34 @@ async fn a_confined_command_that_never_ends_is_killed() {
     let performer = with(|options| options.grace = Duration::from_millis(100));
     let message = failed(perform_exec(&performer, call).await).message;
     assert!(message.contains("did not end within 300ms"), "{message}");
+}
+
+/// Whether this kernel can keep a process from sending signals to others.
+fn can_restrict_signals() -> bool {
+    use landlock::{CompatLevel, Compatible, Ruleset, RulesetAttr, Scope};
+    let rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    rules
+        .scope(Scope::Signal)
+        .and_then(|rules| rules.create())
+        .is_ok()
+}
+
+#[tokio::test]
+async fn a_confined_command_sends_no_signal_to_other_processes() {
+    let mut other = std::process::Command::new("sleep")
+        .arg("60")
+        .spawn()
+        .unwrap();
+    let script = format!("kill -0 {}", other.id());
+    let free = exec(&["/bin/sh", "-c", &script]);
+    succeeded(perform_exec(&performer(), free).await);
+    let confined = perform_exec(&performer(), shell(&script, as_small())).await;
+    let own = "sleep 60 & kill $! && wait $! || true";
+    succeeded(perform_exec(&performer(), shell(own, as_small())).await);
+    other.kill().unwrap();
+    other.wait().unwrap();
+    match can_restrict_signals() {
+        true => assert!(failed(confined).message.contains("ot permitted")),
+        false => drop(succeeded(confined)),
+    }
 }

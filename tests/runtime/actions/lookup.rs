@@ -16,7 +16,7 @@ pub struct Names {
 
 impl Names {
     /// One answer after the other; the last one is repeated.
-    pub fn of(names: &[(&str, &[&[&str]])]) -> Arc<Self> {
+    pub fn new(names: &[(&str, &[&[&str]])]) -> Arc<Self> {
         let parsed = |answer: &&[&str]| answer.iter().map(|a| a.parse().unwrap()).collect();
         let answers = names.iter().map(|(name, answers)| {
             let answers = answers.iter().map(parsed).collect();

@@ -33,7 +33,7 @@ async fn two() -> (Receiver, Receiver) {
 async fn dns_rebinding_connects_to_the_checked_address() {
     let (outside, inside) = two().await;
     // 127.0.0.2 is the public host, 127.0.0.1 the one that must not be reached.
-    let names = Names::of(&[("desk.example", &[&["127.0.0.2"], &["127.0.0.1"]])]);
+    let names = Names::new(&[("desk.example", &[&["127.0.0.2"], &["127.0.0.1"]])]);
     let performer = sending(allowing(&["127.0.0.2"]), &names);
     let call = || http("POST", format!("http://desk.example:{}/x", outside.port));
     succeeded(perform_http(&performer, call()).await);
@@ -61,7 +61,7 @@ async fn dns_rebinding_connects_to_the_checked_address() {
 #[tokio::test]
 async fn only_allowed_addresses_of_a_name_are_tried() {
     let (outside, inside) = two().await;
-    let names = Names::of(&[("desk.example", &[&["127.0.0.1", "10.0.0.1", "127.0.0.2"]])]);
+    let names = Names::new(&[("desk.example", &[&["127.0.0.1", "10.0.0.1", "127.0.0.2"]])]);
     let performer = sending(allowing(&["127.0.0.2"]), &names);
     let url = format!("http://desk.example:{}/x", outside.port);
     succeeded(perform_http(&performer, http("GET", url)).await);
@@ -71,7 +71,7 @@ async fn only_allowed_addresses_of_a_name_are_tried() {
 #[tokio::test]
 async fn a_denied_address_is_denied_in_every_spelling() {
     let inside = Receiver::always(Response::raw(FINE, Then::Close));
-    let names = Names::of(&[]);
+    let names = Names::new(&[]);
     let performer = sending(EgressPolicy::default(), &names);
     for host in [
         "127.0.0.1",
@@ -113,12 +113,12 @@ async fn a_denied_address_is_denied_in_every_spelling() {
 #[tokio::test]
 async fn internal_hosts_are_reached_only_if_allowed() {
     let inside = Receiver::always(Response::raw(FINE, Then::Close));
-    let names = Names::of(&[
+    let names = Names::new(&[
         ("crm.internal", &[&["127.0.0.1"]]),
         ("mapped.example", &[&["::ffff:127.0.0.1"]]),
     ]);
     let mut reached = 0;
-    for (entries, host, wanted) in [
+    for (entries, host, expected) in [
         (&[][..], "crm.internal", false),
         (&["127.0.0.0/8"], "crm.internal", true),
         (&["10.0.0.0/8"], "crm.internal", false),
@@ -134,14 +134,14 @@ async fn internal_hosts_are_reached_only_if_allowed() {
         let performer = sending(allowing(entries), &names);
         let url = format!("http://{host}:{}/", inside.port);
         let performed = perform_http(&performer, http("GET", url)).await;
-        match wanted {
+        match expected {
             true => drop(succeeded(performed)),
             false => assert!(
                 failed(performed).message.contains("connection denied"),
                 "{host}"
             ),
         }
-        reached += usize::from(wanted);
+        reached += usize::from(expected);
         assert_eq!(inside.count(), reached, "{entries:?} {host}");
     }
 }
@@ -171,7 +171,7 @@ async fn a_denied_secret_host_is_not_shown() {
 #[tokio::test]
 async fn a_configured_proxy_resolves_names_itself() {
     let proxy = Receiver::always(Response::raw(FINE, Then::Close));
-    let names = Names::of(&[("proxy.internal", &[&["127.0.0.1"]])]);
+    let names = Names::new(&[("proxy.internal", &[&["127.0.0.1"]])]);
     for host in ["127.0.0.1", "proxy.internal"] {
         let through = EgressPolicy {
             proxy: Some(EgressProxy::Address(format!(
@@ -212,7 +212,7 @@ async fn an_unreachable_proxy_is_reported() {
         proxy: Some(EgressProxy::Address("http://127.0.0.1:9".into())),
         ..EgressPolicy::default()
     };
-    let performer = sending(through, &Names::of(&[]));
+    let performer = sending(through, &Names::new(&[]));
     let failure = failed(perform_http(&performer, http("GET", "http://desk.example/x")).await);
     assert!(
         failure
@@ -228,7 +228,7 @@ async fn a_new_policy_applies_to_open_connections() {
     // Keeps the connection open: a body with a length, and no `connection: close`.
     let kept = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
     let receiver = Receiver::always(Response::raw(kept, Then::Hang));
-    let names = Names::of(&[("desk.example", &[&["127.0.0.1"]])]);
+    let names = Names::new(&[("desk.example", &[&["127.0.0.1"]])]);
     let before = sending(allowing(&["desk.example"]), &names);
     let call = || http("GET", format!("http://desk.example:{}/x", receiver.port));
     succeeded(perform_http(&before, call()).await);

@@ -19,7 +19,7 @@ fn allowing(paths: &[&str]) -> Performer {
 async fn only_listed_programs_run() {
     let folder = tempfile::tempdir().unwrap();
     let mark = folder.path().join("mark").display().to_string();
-    for (allow, argv, wanted) in [
+    for (allow, argv, expected) in [
         (&["/bin/echo"][..], &["echo", "x"][..], true),
         (&["/usr/bin/*"], &["echo", "x"], true),
         (&["bin/echo"], &["/bin/echo", "x"], true),
@@ -33,7 +33,7 @@ async fn only_listed_programs_run() {
         (&[], &["touch", &mark], false),
     ] {
         let performed = perform_exec(&allowing(allow), exec(argv)).await;
-        if wanted {
+        if expected {
             succeeded(performed);
             continue;
         }

@@ -135,7 +135,7 @@ async fn a_body_that_holds_a_secret_goes_to_no_other_origin() {
 async fn every_hop_is_checked_again() {
     let inside = last().await;
     let port = inside.port;
-    let names = Names::of(&[
+    let names = Names::new(&[
         ("desk.example", &[&["127.0.0.1"]]),
         ("rebound.example", &[&["127.0.0.1"]]),
         ("mapped.example", &[&["::ffff:127.0.0.1"]]),

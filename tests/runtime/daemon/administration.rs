@@ -1,4 +1,4 @@
-//! Orders over the Unix socket.
+//! Commands to runs over the admin socket.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use flowtrigger::source::admin;
 use flowtrigger_core::run::RunState;
 use flowtrigger_testing::receiver::Receiver;
-use flowtrigger_testing::test_daemon::{event, house, soon, telling};
+use flowtrigger_testing::test_daemon::{daemon, event, soon, telling};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -45,16 +45,16 @@ fn serve<A: admin::AdminApi>(engine: A) -> (tempfile::TempDir, PathBuf) {
 async fn runs_are_retried_replayed_and_cancelled() {
     let receiver = Receiver::ok();
     receiver.next_statuses(&[404]);
-    let house = house(&telling("tell", receiver.address, "")).await;
-    let (_folder, socket) = serve(house.engine.clone());
-    let runs = house.accepted(&event(1, "a")).await;
-    house.settled(&runs).await;
+    let daemon = daemon(&telling("tell", receiver.address, "")).await;
+    let (_folder, socket) = serve(daemon.engine.clone());
+    let runs = daemon.accepted(&event(1, "a")).await;
+    daemon.settled(&runs).await;
     let run = |state: &str, id: u64| json!({"runs": [{"id": id, "rule": "tell", "state": state}]});
     assert_eq!(
         order(&socket, "/runs/1/retry").await,
         (200, run("queued", 1))
     );
-    assert_eq!(house.settled(&runs).await[0].state, RunState::Done);
+    assert_eq!(daemon.settled(&runs).await[0].state, RunState::Done);
     assert_eq!(
         order(&socket, "/runs/1/replay").await,
         (200, run("queued", 2))
@@ -62,7 +62,7 @@ async fn runs_are_retried_replayed_and_cancelled() {
     let none = order(&socket, "/runs/1/replay?rule=other%20one").await;
     assert_eq!(none, (200, json!({"runs": []})));
     receiver.hold("held");
-    let held = house.accepted(&event(2, "held")).await;
+    let held = daemon.accepted(&event(2, "held")).await;
     let path = format!("/runs/{}/cancel", held[0].id.0);
     let cancelled = order(&socket, &path).await;
     assert_eq!(cancelled, (200, run("cancelled", held[0].id.0)));
@@ -84,10 +84,10 @@ async fn runs_are_retried_replayed_and_cancelled() {
 #[tokio::test]
 async fn status_and_metrics_are_told() {
     let receiver = Receiver::ok();
-    let house = house(&telling("tell", receiver.address, "")).await;
-    let (_folder, socket) = serve(house.engine.clone());
-    let runs = house.accepted(&event(1, "a")).await;
-    house.settled(&runs).await;
+    let daemon = daemon(&telling("tell", receiver.address, "")).await;
+    let (_folder, socket) = serve(daemon.engine.clone());
+    let runs = daemon.accepted(&event(1, "a")).await;
+    daemon.settled(&runs).await;
     let (status, text) = ask(&socket, "GET", "/status").await;
     let told: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(

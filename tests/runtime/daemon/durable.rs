@@ -1,5 +1,5 @@
-//! A store that outlives the engines that work with it, and notes what it is asked.
-//! It can be told to fail and to hold commits back; it is as durable as the test that holds it.
+//! A store that is used by several engines one after the other, and records its calls.
+//! Tests can make it fail and delay commits. Its content ends with the test.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +25,7 @@ struct Inner {
     failures: AtomicUsize,
     /// Lines and state's word of each advance that was taken.
     advanced: Mutex<Vec<(usize, Option<&'static str>)>>,
-    editions: Mutex<Vec<Revision>>,
+    revisions: Mutex<Vec<Revision>>,
     arrived: Mutex<Vec<(String, RevisionId)>>,
     archived: Mutex<Vec<(String, RevisionId)>>,
     held: Mutex<Option<Arc<Semaphore>>>,
@@ -37,7 +37,7 @@ impl Default for Durable {
             store: memory_store(),
             failures: AtomicUsize::default(),
             advanced: Mutex::default(),
-            editions: Mutex::default(),
+            revisions: Mutex::default(),
             arrived: Mutex::default(),
             archived: Mutex::default(),
             held: Mutex::default(),
@@ -58,11 +58,11 @@ impl Durable {
         self.0.advanced.lock().unwrap().clone()
     }
 
-    pub fn editions(&self) -> usize {
-        self.0.editions.lock().unwrap().len()
+    pub fn revisions(&self) -> usize {
+        self.0.revisions.lock().unwrap().len()
     }
 
-    /// Events that came with runs, and the edition that judged each.
+    /// Events that were received with runs, and the revision that evaluated each.
     pub fn arrived(&self) -> Vec<(String, RevisionId)> {
         self.0.arrived.lock().unwrap().clone()
     }
@@ -89,7 +89,7 @@ impl Store for Durable {
         if let Some(gate) = held {
             gate.acquire().await.unwrap().forget();
         }
-        let came = arrivals.iter().map(|a| (a.event.id.clone(), a.edition));
+        let came = arrivals.iter().map(|a| (a.event.id.clone(), a.revision));
         self.0.arrived.lock().unwrap().extend(came);
         self.0.store.commit_all(arrivals).await
     }
@@ -150,10 +150,14 @@ impl Store for Durable {
         self.0.store.counts().await
     }
 
-    async fn set_revision(&self, edition: Revision) -> Result<RevisionId, StoreError> {
-        let mut editions = self.0.editions.lock().unwrap();
-        editions.push(edition);
-        Ok(RevisionId(editions.len() as u64))
+    async fn set_revision(&self, revision: Revision) -> Result<RevisionId, StoreError> {
+        let mut revisions = self.0.revisions.lock().unwrap();
+        revisions.push(revision);
+        Ok(RevisionId(revisions.len() as u64))
+    }
+
+    async fn integration_scopes(&self, integration: &str) -> Result<Vec<String>, StoreError> {
+        self.0.store.integration_scopes(integration).await
     }
 
     async fn integration_settings(
@@ -176,12 +180,12 @@ impl Store for Durable {
             .await
     }
 
-    fn archive_unmatched(&self, event: UnmatchedEvent, edition: RevisionId, _: Timestamp) {
+    fn archive_unmatched(&self, event: UnmatchedEvent, revision: RevisionId, _: Timestamp) {
         let id = match event {
             UnmatchedEvent::Built(event) => event.id.clone(),
             UnmatchedEvent::Scanned { brief, .. } => brief.id,
         };
-        let filed = (id, edition);
+        let filed = (id, revision);
         self.0.archived.lock().unwrap().push(filed);
     }
 }

@@ -1,29 +1,29 @@
-//! Senders that ask for more than a sender needs: of heads, of bodies, of connections, of patience.
+//! Senders that exceed limits: headers, bodies, connections, time.
 
 use std::time::Duration;
 
 use flowtrigger::engine::{EngineOptions, ReloadablePerformer};
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::SqliteStore;
-use flowtrigger_testing::test_daemon::{event, house_with, soon};
+use flowtrigger_testing::test_daemon::{daemon_with, event, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-type House = flowtrigger_testing::test_daemon::House<SqliteStore, ReloadablePerformer>;
+type TestDaemon = flowtrigger_testing::test_daemon::TestDaemon<SqliteStore, ReloadablePerformer>;
 
 const QUIET: &str = "name: quiet\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n- succeed: fine\n";
 
-async fn house(limits: HttpLimits) -> House {
-    house_with(QUIET, EngineOptions::default(), limits).await
+async fn daemon(limits: HttpLimits) -> TestDaemon {
+    daemon_with(QUIET, EngineOptions::default(), limits).await
 }
 
-async fn connected(house: &House) -> TcpStream {
-    TcpStream::connect(house.address()).await.unwrap()
+async fn connected(daemon: &TestDaemon) -> TcpStream {
+    TcpStream::connect(daemon.address()).await.unwrap()
 }
 
 /// What is answered until the server hangs up.
-async fn said(house: &House, request: &[u8]) -> String {
-    let mut sender = connected(house).await;
+async fn said(daemon: &TestDaemon, request: &[u8]) -> String {
+    let mut sender = connected(daemon).await;
     // The server may hang up before it has all of it.
     let _ = sender.write_all(request).await;
     let mut said = Vec::new();
@@ -31,22 +31,22 @@ async fn said(house: &House, request: &[u8]) -> String {
     String::from_utf8_lossy(&said).into_owned()
 }
 
-async fn still_serves(house: &House) {
-    assert_eq!(house.post(&event(1, "a")).await.status, 200);
+async fn still_serves(daemon: &TestDaemon) {
+    assert_eq!(daemon.post(&event(1, "a")).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_head_that_is_too_long_is_refused_before_its_end() {
-    let house = house(HttpLimits::default()).await;
+    let daemon = daemon(HttpLimits::default()).await;
     let endless = format!("POST /events/support HTTP/1.1\r\nx: {}", "a".repeat(40_000));
     let many = "x: a\r\n".repeat(101);
     let many = format!("POST /events/support HTTP/1.1\r\n{many}\r\n");
     let long = format!("POST /events/{} HTTP/1.1\r\n\r\n", "a".repeat(70_000));
     for (request, status) in [(endless, "431"), (many, "431"), (long, "4")] {
-        let said = said(&house, request.as_bytes()).await;
+        let said = said(&daemon, request.as_bytes()).await;
         assert!(said.starts_with(&format!("HTTP/1.1 {status}")), "{said}");
     }
-    still_serves(&house).await;
+    still_serves(&daemon).await;
 }
 
 #[tokio::test]
@@ -55,27 +55,27 @@ async fn a_body_in_chunks_is_bounded_like_any_other() {
         body: 1_000,
         ..HttpLimits::default()
     };
-    let house = house(limits).await;
+    let daemon = daemon(limits).await;
     let head = "POST /events/support HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
     let chunk = format!("64\r\n{}\r\n", "{".repeat(100));
-    let one = said(&house, format!("{head}{chunk}0\r\n\r\n").as_bytes()).await;
+    let one = said(&daemon, format!("{head}{chunk}0\r\n\r\n").as_bytes()).await;
     assert!(one.starts_with("HTTP/1.1 400"), "{one}");
     let many = format!("{head}{}0\r\n\r\n", chunk.repeat(11));
-    let many = said(&house, many.as_bytes()).await;
+    let many = said(&daemon, many.as_bytes()).await;
     assert!(many.starts_with("HTTP/1.1 413"), "{many}");
     let unclear = format!("{head}zz\r\nabc\r\n0\r\n\r\n");
-    let unclear = said(&house, unclear.as_bytes()).await;
+    let unclear = said(&daemon, unclear.as_bytes()).await;
     assert!(!unclear.contains("200 OK"), "{unclear}");
-    still_serves(&house).await;
+    still_serves(&daemon).await;
 }
 
 #[tokio::test]
 async fn two_lengths_are_no_length() {
-    let house = house(HttpLimits::default()).await;
+    let daemon = daemon(HttpLimits::default()).await;
     let request = "POST /events/support HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\ncontent-length: 9\r\n\r\n{}";
-    let said = said(&house, request.as_bytes()).await;
+    let said = said(&daemon, request.as_bytes()).await;
     assert!(said.starts_with("HTTP/1.1 400"), "{said}");
-    still_serves(&house).await;
+    still_serves(&daemon).await;
 }
 
 #[tokio::test]
@@ -84,13 +84,13 @@ async fn who_does_not_read_the_answers_is_hung_up_on() {
         request: Duration::from_millis(200),
         ..HttpLimits::default()
     };
-    let house = house(limits).await;
-    let mut sender = connected(&house).await;
+    let daemon = daemon(limits).await;
+    let mut sender = connected(&daemon).await;
     let asked = "GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n".repeat(100);
     // The buffers of both ends fill up, then nothing moves any more.
     let asking = async { while sender.write_all(asked.as_bytes()).await.is_ok() {} };
     soon("the server hangs up", asking).await;
-    still_serves(&house).await;
+    still_serves(&daemon).await;
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn who_has_no_place_waits_until_an_idle_one_is_gone() {
         request: Duration::from_millis(200),
         ..HttpLimits::default()
     };
-    let house = house(limits).await;
-    let _idle = connected(&house).await;
-    soon("a place", still_serves(&house)).await;
+    let daemon = daemon(limits).await;
+    let _idle = connected(&daemon).await;
+    soon("a place", still_serves(&daemon)).await;
 }

@@ -1,11 +1,11 @@
-//! How events are taken in: in their order, whole, by the rules of the moment, and filed where none match.
+//! The intake of events: in their order, all or none, with the current rules; unmatched events are archived.
 
 use flowtrigger::engine::{EngineOptions, reload};
 use flowtrigger::source::Ingest;
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{RevisionId, Store};
 use flowtrigger_testing::receiver::Receiver;
-use flowtrigger_testing::test_daemon::{answered, event, house, house_on, telling, until};
+use flowtrigger_testing::test_daemon::{answered, daemon, daemon_on_store, event, telling, until};
 use serde_json::{Value, json};
 
 use super::durable::Durable;
@@ -20,7 +20,7 @@ fn at(position: Value, change: &str) -> Value {
 
 #[tokio::test]
 async fn an_array_is_committed_in_the_order_of_its_update_and_answered_as_it_came() {
-    let house = house(QUIET).await;
+    let daemon = daemon(QUIET).await;
     let sent = json!([
         at(json!(3), "c"),
         at(json!("2"), "b"),
@@ -28,7 +28,7 @@ async fn an_array_is_committed_in_the_order_of_its_update_and_answered_as_it_cam
         at(json!(1), "a"),
         at(json!(3), "c again"),
     ]);
-    let answered = house.post(&sent).await;
+    let answered = daemon.post(&sent).await;
     let id = |index: usize| answered.body[index]["runs"][0]["id"].as_u64().unwrap();
     assert_eq!([id(0), id(1), id(2), id(3), id(4)], [3, 2, 5, 1, 4]);
 }
@@ -37,7 +37,7 @@ async fn an_array_is_committed_in_the_order_of_its_update_and_answered_as_it_cam
 async fn a_sender_that_hangs_up_cannot_stop_it_half_way() {
     let store = Durable::default();
     let gate = store.holds_commits();
-    let house = house_on(
+    let daemon = daemon_on_store(
         store.clone(),
         QUIET,
         EngineOptions::default(),
@@ -45,7 +45,7 @@ async fn a_sender_that_hangs_up_cannot_stop_it_half_way() {
     )
     .await;
     let body = event(1, "a").to_string();
-    let mut receiving = Box::pin(house.engine.receive("support", body.as_bytes()));
+    let mut receiving = Box::pin(daemon.engine.receive("support", body.as_bytes()));
     tokio::select! {
         biased;
         _ = &mut receiving => panic!("the store holds it back"),
@@ -64,35 +64,35 @@ async fn rules_and_their_edition_change_together_and_the_unmatched_are_filed() {
     let receiver = Receiver::ok();
     let store = Durable::default();
     let options = (EngineOptions::default(), HttpLimits::default());
-    let house = house_on(store.clone(), QUIET, options.0, options.1).await;
-    assert_eq!(store.editions(), 1, "at the start");
+    let daemon = daemon_on_store(store.clone(), QUIET, options.0, options.1).await;
+    assert_eq!(store.revisions(), 1, "at the start");
     let mut unmatched = event(1, "a");
     unmatched["input"]["ticket_event"]["type"] = json!("Ticket Created");
-    house.post(&json!([event(1, "a"), unmatched])).await;
-    house.post(&event(1, "a")).await;
+    daemon.post(&json!([event(1, "a"), unmatched])).await;
+    daemon.post(&event(1, "a")).await;
     let broken = telling("broken", receiver.address, "").replace("flow:", "folw:");
-    std::fs::write(house.rules_file(), broken).unwrap();
-    assert!(reload(house.places.clone(), &house.engine).await.is_err());
-    assert_eq!(store.editions(), 1, "a broken one is none");
-    std::fs::write(house.rules_file(), QUIET.replace("fine", "better")).unwrap();
-    reload(house.places.clone(), &house.engine).await.unwrap();
-    house.post(&json!([event(1, "b"), unmatched])).await;
-    let editions = |filed: Vec<(String, RevisionId)>| {
-        let editions = filed.into_iter().map(|(_, edition)| edition.0);
-        editions.collect::<Vec<u64>>()
+    std::fs::write(daemon.rules_file(), broken).unwrap();
+    assert!(reload(daemon.paths.clone(), &daemon.engine).await.is_err());
+    assert_eq!(store.revisions(), 1, "a broken one is none");
+    std::fs::write(daemon.rules_file(), QUIET.replace("fine", "better")).unwrap();
+    reload(daemon.paths.clone(), &daemon.engine).await.unwrap();
+    daemon.post(&json!([event(1, "b"), unmatched])).await;
+    let revisions = |filed: Vec<(String, RevisionId)>| {
+        let revisions = filed.into_iter().map(|(_, revision)| revision.0);
+        revisions.collect::<Vec<u64>>()
     };
-    assert_eq!(editions(store.arrived()), [1, 1, 2]);
-    assert_eq!(editions(store.archived()), [1, 2]);
+    assert_eq!(revisions(store.arrived()), [1, 1, 2]);
+    assert_eq!(revisions(store.archived()), [1, 2]);
     assert!(store.archived()[0].0.contains("ticket.TicketCreated"));
 }
 
 #[tokio::test]
 async fn what_came_is_counted() {
-    let house = house(QUIET).await;
-    house.post(&event(1, "a")).await;
-    house.post(&event(1, "a")).await;
-    house.post(&json!({})).await;
-    let metrics = answered(house.request("GET", "/metrics")).await;
+    let daemon = daemon(QUIET).await;
+    daemon.post(&event(1, "a")).await;
+    daemon.post(&event(1, "a")).await;
+    daemon.post(&json!({})).await;
+    let metrics = answered(daemon.request("GET", "/metrics")).await;
     assert_eq!(metrics.status, 200);
     assert!(
         metrics
@@ -108,7 +108,7 @@ async fn what_came_is_counted() {
     ] {
         assert!(text.lines().any(|known| known == line), "{line}: {text}");
     }
-    let passed_on = house.request("GET", "/metrics");
+    let passed_on = daemon.request("GET", "/metrics");
     let passed_on = passed_on.header("x-forwarded-for", "192.0.2.1");
     assert_eq!(answered(passed_on).await.status, 403);
 }

@@ -1,4 +1,4 @@
-//! How much goes on at a time: over all, of one rule, at one host.
+//! Concurrency limits: in total, for one rule, for one host.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use flowtrigger::store::{RunStatus, Store};
 use flowtrigger_core::run::RunState;
 use flowtrigger_testing::clock::ManualClock;
 use flowtrigger_testing::receiver::Receiver;
-use flowtrigger_testing::test_daemon::{event, house_with, telling, until};
+use flowtrigger_testing::test_daemon::{daemon_with, event, telling, until};
 
 #[tokio::test]
 async fn a_host_that_does_not_answer_holds_up_no_other() {
@@ -24,13 +24,13 @@ async fn a_host_that_does_not_answer_holds_up_no_other() {
         per_host: 1,
         ..EngineOptions::default()
     };
-    let house = house_with(&rules.join("---\n"), options, HttpLimits::default()).await;
-    let runs = house.accepted(&event(1, "x")).await;
+    let daemon = daemon_with(&rules.join("---\n"), options, HttpLimits::default()).await;
+    let runs = daemon.accepted(&event(1, "x")).await;
     let (to_dead, to_alive) = runs.split_at(4);
-    assert_eq!(house.settled(to_alive).await[0].state, RunState::Done);
+    assert_eq!(daemon.settled(to_alive).await[0].state, RunState::Done);
     assert_eq!(dead.wait_for_async(1).await.len(), 1, "one at a time");
     dead.release(4);
-    for record in house.settled(to_dead).await {
+    for record in daemon.settled(to_dead).await {
         assert_eq!(record.state, RunState::Done);
     }
     assert_eq!(dead.received().len(), 4);
@@ -48,19 +48,19 @@ async fn one_rule_takes_no_more_than_its_share() {
         per_rule: 2,
         ..EngineOptions::default()
     };
-    let house = house_with(&rules.join("---\n"), options, HttpLimits::default()).await;
+    let daemon = daemon_with(&rules.join("---\n"), options, HttpLimits::default()).await;
     let mut runs = Vec::new();
     for ticket in 0..5 {
         runs.extend(
-            house
+            daemon
                 .accepted(&event(ticket, &format!("many {ticket}")))
                 .await,
         );
     }
     receiver.wait_for_async(2).await;
-    let both = house.accepted(&event(9, "one")).await;
+    let both = daemon.accepted(&event(9, "one")).await;
     assert_eq!(&*both[1].rule, "modest");
-    house.settled(&both[1..]).await;
+    daemon.settled(&both[1..]).await;
     let greedy = receiver
         .received()
         .iter()
@@ -68,7 +68,7 @@ async fn one_rule_takes_no_more_than_its_share() {
         .count();
     assert_eq!(greedy, 2);
     receiver.release(5);
-    house.settled(&runs).await;
+    daemon.settled(&runs).await;
 }
 
 /// The state of each run, and how many lines its log has.
@@ -93,12 +93,12 @@ async fn no_more_runs_wait_for_a_host_in_memory_than_are_allowed() {
         ..clock.options()
     };
     let rules = telling("tell", receiver.address, "");
-    let house = house_with(&rules, options, HttpLimits::default()).await;
+    let daemon = daemon_with(&rules, options, HttpLimits::default()).await;
     let mut runs = Vec::new();
     for ticket in 0..70 {
-        runs.extend(house.accepted(&event(ticket, &format!("x{ticket}"))).await);
+        runs.extend(daemon.accepted(&event(ticket, &format!("x{ticket}"))).await);
     }
-    let store = house.engine.store();
+    let store = daemon.engine.store();
     until("one is at work, 64 wait, five come back", || async {
         let standing = standing(store, &runs).await;
         let in_state = |word| standing.iter().filter(|at| **at == (word, 0)).count();

@@ -1,12 +1,12 @@
-//! A daemon with real HTTP on both sides: events in on one port, actions out to another.
-//! Nothing here waits for time to pass; what must happen is waited for, what must not is ruled out.
+//! A daemon with real HTTP: it receives events on one port and sends requests to another.
+//! No test waits for a fixed time: tests wait for the expected state, and check that no other one is possible.
 
 mod administration;
 mod durable;
 mod floods;
 mod intake;
-mod keeping;
 mod limits;
+mod persistence;
 mod reload;
 mod requests;
 mod runs;

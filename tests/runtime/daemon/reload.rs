@@ -1,47 +1,47 @@
-//! Reloading: new rules whole, or the old ones still.
+//! Reloading: all new rules take effect, or the previous ones stay.
 
 use flowtrigger::engine::{EngineError, reload};
 use flowtrigger_testing::receiver::Receiver;
-use flowtrigger_testing::test_daemon::{event, house, telling};
+use flowtrigger_testing::test_daemon::{daemon, event, telling};
 
 #[tokio::test]
 async fn a_broken_file_keeps_the_old_rules() {
     let receiver = Receiver::ok();
-    let house = house(&telling("before", receiver.address, "")).await;
+    let daemon = daemon(&telling("before", receiver.address, "")).await;
     let broken = telling("broken", receiver.address, "").replace("event_type", "event_tipe");
-    std::fs::write(house.rules_file(), broken).unwrap();
-    let kept = reload(house.places.clone(), &house.engine).await;
+    std::fs::write(daemon.rules_file(), broken).unwrap();
+    let kept = reload(daemon.paths.clone(), &daemon.engine).await;
     let Err(EngineError::Rules(reading)) = kept else {
         panic!("{kept:?}");
     };
     assert!(reading.diagnostics.has_errors());
-    let answered = house.post(&event(1, "a")).await;
+    let answered = daemon.post(&event(1, "a")).await;
     assert_eq!(answered.body["runs"][0]["rule"], "before");
     let after = telling("after", receiver.address, "");
-    std::fs::write(house.rules_file(), after).unwrap();
+    std::fs::write(daemon.rules_file(), after).unwrap();
     assert_eq!(
-        reload(house.places.clone(), &house.engine).await.unwrap(),
+        reload(daemon.paths.clone(), &daemon.engine).await.unwrap(),
         1
     );
-    let answered = house.post(&event(1, "b")).await;
+    let answered = daemon.post(&event(1, "b")).await;
     assert_eq!(answered.body["runs"][0]["rule"], "after");
 }
 
 #[tokio::test]
 async fn a_missing_secret_keeps_the_old_rules() {
     let receiver = Receiver::ok();
-    let house = house(&telling("before", receiver.address, "")).await;
+    let daemon = daemon(&telling("before", receiver.address, "")).await;
     let needing = telling("needing", receiver.address, "  \n").replace(
         "json:",
         "headers: { X-Key: \"{{ secret.A_SECRET_THAT_NOBODY_SET }}\" }\n    json:",
     );
-    std::fs::write(house.rules_file(), needing).unwrap();
-    let kept = reload(house.places.clone(), &house.engine).await;
+    std::fs::write(daemon.rules_file(), needing).unwrap();
+    let kept = reload(daemon.paths.clone(), &daemon.engine).await;
     let Err(error @ EngineError::Secrets(_)) = kept else {
         panic!("{kept:?}");
     };
     assert!(error.to_string().contains("A_SECRET_THAT_NOBODY_SET"));
-    let answered = house.post(&event(1, "a")).await;
+    let answered = daemon.post(&event(1, "a")).await;
     assert_eq!(answered.body["runs"][0]["rule"], "before");
 }
 
@@ -49,17 +49,17 @@ async fn a_missing_secret_keeps_the_old_rules() {
 async fn work_in_flight_keeps_the_rule_it_was_planned_with() {
     let receiver = Receiver::ok();
     receiver.hold("held");
-    let house = house(&telling("tell", receiver.address, "")).await;
-    let first = house.accepted(&event(1, "held")).await;
+    let daemon = daemon(&telling("tell", receiver.address, "")).await;
+    let first = daemon.accepted(&event(1, "held")).await;
     receiver.wait_for_async(1).await;
-    let second = house.accepted(&event(1, "waiting")).await;
+    let second = daemon.accepted(&event(1, "waiting")).await;
     let moved = telling("tell", receiver.address, "").replace("/tell", "/moved");
-    std::fs::write(house.rules_file(), moved).unwrap();
-    reload(house.places.clone(), &house.engine).await.unwrap();
-    let third = house.accepted(&event(1, "new")).await;
+    std::fs::write(daemon.rules_file(), moved).unwrap();
+    reload(daemon.paths.clone(), &daemon.engine).await.unwrap();
+    let third = daemon.accepted(&event(1, "new")).await;
     receiver.release(1);
     for runs in [first, second, third] {
-        house.settled(&runs).await;
+        daemon.settled(&runs).await;
     }
     let paths: Vec<String> = receiver
         .received()

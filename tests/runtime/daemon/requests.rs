@@ -1,4 +1,4 @@
-//! What a sender is answered, status by status.
+//! The response to a sender, for each status.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use flowtrigger_core::run::call_result::{CallResult, Reply};
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{
-    answered, event, house, house_of, house_with, soon, telling,
+    answered, daemon, daemon_with, daemon_with_performer, event, soon, telling,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -24,16 +24,16 @@ const QUIET: &str = "name: quiet\nevent_source: support\nevent_type: ticket.Subj
 #[tokio::test]
 async fn an_event_is_accepted_and_acted_on() {
     let receiver = Receiver::ok();
-    let house = house(&telling("tell", receiver.address, "")).await;
-    let answered = house.post(&event(1, "hello")).await;
+    let daemon = daemon(&telling("tell", receiver.address, "")).await;
+    let answered = daemon.post(&event(1, "hello")).await;
     assert_eq!(answered.status, 200);
     let id = answered.body["event"].as_str().unwrap().to_owned();
     assert_eq!(
         answered.body,
         json!({"accepted": true, "event": id, "runs": [{"id": 1, "rule": "tell", "state": "queued"}]})
     );
-    let runs = house.accepted(&event(1, "hello")).await;
-    assert_eq!(house.settled(&runs).await[0].state, RunState::Done);
+    let runs = daemon.accepted(&event(1, "hello")).await;
+    assert_eq!(daemon.settled(&runs).await[0].state, RunState::Done);
     let got = receiver.received();
     assert_eq!(got.len(), 1);
     assert_eq!(got[0].path, "/tell");
@@ -44,47 +44,47 @@ async fn an_event_is_accepted_and_acted_on() {
 #[tokio::test]
 async fn an_event_that_comes_again_runs_nothing_twice() {
     let receiver = Receiver::ok();
-    let house = house(&telling("tell", receiver.address, "")).await;
-    let runs = house.accepted(&event(1, "hello")).await;
-    house.settled(&runs).await;
-    let again = house.post(&event(1, "hello")).await;
+    let daemon = daemon(&telling("tell", receiver.address, "")).await;
+    let runs = daemon.accepted(&event(1, "hello")).await;
+    daemon.settled(&runs).await;
+    let again = daemon.post(&event(1, "hello")).await;
     assert_eq!(again.status, 200);
     assert_eq!(again.body["redelivered"], true);
     assert_eq!(
         again.body["runs"],
         json!([{"id": runs[0].id.0, "rule": "tell", "state": "done"}])
     );
-    let other = house.accepted(&event(1, "other")).await;
-    house.settled(&other).await;
+    let other = daemon.accepted(&event(1, "other")).await;
+    daemon.settled(&other).await;
     assert_eq!(receiver.received().len(), 2);
 }
 
 #[tokio::test]
 async fn an_array_is_taken_whole_or_not_at_all() {
     let receiver = Receiver::ok();
-    let house = house(&telling("tell", receiver.address, "")).await;
+    let daemon = daemon(&telling("tell", receiver.address, "")).await;
     let mut broken = event(2, "b");
     broken["input"]["ticket_event"]["ticket"]["id"] = json!([]);
-    let refused = house.post(&json!([event(1, "a"), broken])).await;
+    let refused = daemon.post(&json!([event(1, "a"), broken])).await;
     assert_eq!(refused.status, 400);
     assert_eq!(refused.body["accepted"], false);
     assert_eq!(refused.body["index"], 1);
     assert_eq!(refused.body["path"], "input.ticket_event.ticket.id");
-    assert!(house.engine.store().counts().await.unwrap().is_empty());
-    let taken = house.post(&json!([event(1, "a"), event(2, "b")])).await;
+    assert!(daemon.engine.store().counts().await.unwrap().is_empty());
+    let taken = daemon.post(&json!([event(1, "a"), event(2, "b")])).await;
     assert_eq!(taken.status, 200);
     assert_eq!(taken.body[1]["runs"][0]["rule"], "tell");
     assert_eq!(receiver.wait_for_async(2).await.len(), 2);
-    let one = house.post(&json!([event(3, "c")])).await;
+    let one = daemon.post(&json!([event(3, "c")])).await;
     assert!(one.body.is_array(), "{}", one.body);
 }
 
 #[tokio::test]
 async fn what_matches_nothing_is_accepted_all_the_same() {
-    let house = house(QUIET).await;
+    let daemon = daemon(QUIET).await;
     let mut unknown = event(1, "a");
     unknown["input"]["ticket_event"]["type"] = json!("Subjekt Changed");
-    let answered = house.post(&unknown).await;
+    let answered = daemon.post(&unknown).await;
     assert_eq!(answered.status, 200);
     assert_eq!(answered.body["runs"], json!([]));
     let warning = answered.body["warnings"][0].as_str().unwrap();
@@ -99,20 +99,20 @@ async fn a_shadow_rule_is_recorded_and_never_acts() {
         telling("shadowed", receiver.address, ""),
         telling("live", receiver.address, "")
     );
-    let house = house(&rules).await;
-    let answered = house.post(&event(1, "a")).await;
+    let daemon = daemon(&rules).await;
+    let answered = daemon.post(&event(1, "a")).await;
     assert_eq!(answered.body["runs"][0]["state"], "shadow");
     assert_eq!(answered.body["runs"][1]["state"], "queued");
-    let runs = house.accepted(&event(1, "a")).await;
-    house.settled(&runs).await;
+    let runs = daemon.accepted(&event(1, "a")).await;
+    daemon.settled(&runs).await;
     assert_eq!(receiver.received().len(), 1);
     assert_eq!(receiver.received()[0].path, "/live");
 }
 
 #[tokio::test]
 async fn what_is_no_event_is_refused_with_its_place() {
-    let house = house(QUIET).await;
-    let post = |body: &'static str| answered(house.request("POST", "/events/support").body(body));
+    let daemon = daemon(QUIET).await;
+    let post = |body: &'static str| answered(daemon.request("POST", "/events/support").body(body));
     let broken = post("{\n  \"a\": }").await;
     assert_eq!(broken.status, 400);
     assert_eq!(broken.body["accepted"], false);
@@ -126,26 +126,23 @@ async fn what_is_no_event_is_refused_with_its_place() {
         assert!(!refused.error().is_empty(), "{body}");
     }
     let deep = "[".repeat(1_000);
-    let deep = answered(house.request("POST", "/events/support").body(deep)).await;
+    let deep = answered(daemon.request("POST", "/events/support").body(deep)).await;
     assert_eq!(deep.status, 400);
     assert!(deep.error().contains("127 levels"), "{}", deep.error());
 }
 
 #[tokio::test]
 async fn the_urls_source_must_be_known_and_agree() {
-    let house = house(QUIET).await;
-    let request = house.request("POST", "/events/zendesk");
+    let daemon = daemon(QUIET).await;
+    let request = daemon.request("POST", "/events/zendesk");
     let unknown = answered(request.body("{}")).await;
     assert_eq!(unknown.status, 404);
-    assert!(
-        unknown
-            .error()
-            .contains("`/events/support`, `/events/upmind`")
-    );
-    let nameless = answered(house.request("POST", "/events/").body("{}")).await;
+    assert!(unknown.error().starts_with("unknown source;"));
+    assert!(!unknown.error().contains("/events/"));
+    let nameless = answered(daemon.request("POST", "/events/").body("{}")).await;
     assert_eq!(nameless.status, 404);
     assert!(nameless.error().contains("`/events/support`"));
-    let request = house.request("POST", "/events/upmind");
+    let request = daemon.request("POST", "/events/upmind");
     let other = answered(request.body(event(1, "a").to_string())).await;
     assert_eq!(other.status, 400);
     assert_eq!(other.body["help"], "send it to `/events/support`");
@@ -153,15 +150,15 @@ async fn the_urls_source_must_be_known_and_agree() {
 
 #[tokio::test]
 async fn other_methods_are_refused_with_those_that_are_allowed() {
-    let house = house(QUIET).await;
-    let read = answered(house.request("GET", "/events/support")).await;
+    let daemon = daemon(QUIET).await;
+    let read = answered(daemon.request("GET", "/events/support")).await;
     assert_eq!((read.status, read.header("allow")), (405, "POST"));
-    let written = answered(house.request("POST", "/readyz")).await;
+    let written = answered(daemon.request("POST", "/readyz")).await;
     assert_eq!(
         (written.status, written.header("allow")),
         (405, "GET, HEAD")
     );
-    let elsewhere = answered(house.request("GET", "/")).await;
+    let elsewhere = answered(daemon.request("GET", "/")).await;
     assert_eq!(elsewhere.status, 404);
     assert!(elsewhere.error().contains("/events/{source}"));
 }
@@ -169,10 +166,10 @@ async fn other_methods_are_refused_with_those_that_are_allowed() {
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_and_one_at_it_is_read() {
     let limits = HttpLimits::default();
-    let house = house(QUIET).await;
+    let daemon = daemon(QUIET).await;
     let post = |size: usize| {
         let body = " ".repeat(size);
-        answered(house.request("POST", "/events/support").body(body))
+        answered(daemon.request("POST", "/events/support").body(body))
     };
     assert_eq!(post(limits.body).await.status, 400);
     let over = post(limits.body + 1).await;
@@ -183,7 +180,7 @@ async fn a_body_over_the_limit_is_refused_and_one_at_it_is_read() {
 
 #[tokio::test]
 async fn only_plain_json_is_taken() {
-    let house = house(QUIET).await;
+    let daemon = daemon(QUIET).await;
     let body = event(1, "a").to_string();
     for (media, status) in [
         ("application/json; charset=utf-8", 200),
@@ -192,25 +189,25 @@ async fn only_plain_json_is_taken() {
         ("application/x-www-form-urlencoded", 415),
         ("", 415),
     ] {
-        let request = house.request("POST", "/events/support");
+        let request = daemon.request("POST", "/events/support");
         let request = request.header("content-type", media).body(body.clone());
         assert_eq!(answered(request).await.status, status, "{media}");
     }
-    let request = house.request("POST", "/events/support");
+    let request = daemon.request("POST", "/events/support");
     let packed = request
         .header("content-encoding", "gzip")
         .body(body.clone());
     assert_eq!(answered(packed).await.status, 415);
-    let silent = house.request("POST", "/events/support").body(body);
+    let silent = daemon.request("POST", "/events/support").body(body);
     assert_eq!(answered(silent).await.status, 200);
 }
 
 #[tokio::test]
 async fn health_and_readiness() {
-    let house = house(QUIET).await;
+    let daemon = daemon(QUIET).await;
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(answered(house.request("GET", path)).await.status, 200);
-        assert_eq!(answered(house.request("HEAD", path)).await.status, 200);
+        assert_eq!(answered(daemon.request("GET", path)).await.status, 200);
+        assert_eq!(answered(daemon.request("HEAD", path)).await.status, 200);
     }
 }
 
@@ -225,17 +222,17 @@ async fn a_store_that_takes_nothing_asks_the_sender_to_come_back() {
         (StoreError::Busy, 503, "send it again later"),
         (StoreError::Broken("no room".into()), 503, "no room"),
     ] {
-        let house = house_of(QUIET, Broken(why), Idle).await;
-        let refused = house.post(&event(1, "a")).await;
+        let daemon = daemon_with_performer(QUIET, Broken(why), Idle).await;
+        let refused = daemon.post(&event(1, "a")).await;
         assert_eq!(refused.status, status);
         let seconds: u64 = refused.header("retry-after").parse().unwrap();
         assert!((5..=30).contains(&seconds), "{seconds}");
         assert!(refused.error().contains(error), "{}", refused.error());
         let mut unmatched = event(1, "a");
         unmatched["input"]["ticket_event"]["type"] = json!("Ticket Created");
-        assert_eq!(house.post(&unmatched).await.status, 200);
+        assert_eq!(daemon.post(&unmatched).await.status, 200);
         let many = json!([unmatched, event(1, "a")]);
-        assert_eq!(house.post(&many).await.status, status);
+        assert_eq!(daemon.post(&many).await.status, status);
     }
 }
 
@@ -245,13 +242,14 @@ async fn a_sender_that_dribbles_is_hung_up_on() {
         request: std::time::Duration::from_millis(20),
         ..HttpLimits::default()
     };
-    let house = house_with(QUIET, EngineOptions::default(), limits).await;
+    let daemon = daemon_with(QUIET, EngineOptions::default(), limits).await;
     for start in [
         "",
         "POST /events/support HT",
         "POST /events/support HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n{",
+        "POST /events/support HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n",
     ] {
-        let mut sender = tokio::net::TcpStream::connect(house.address())
+        let mut sender = tokio::net::TcpStream::connect(daemon.address())
             .await
             .unwrap();
         sender.write_all(start.as_bytes()).await.unwrap();
@@ -309,6 +307,10 @@ impl Store for Broken {
 
     async fn set_revision(&self, _: Revision) -> Result<RevisionId, StoreError> {
         Ok(RevisionId::default())
+    }
+
+    async fn integration_scopes(&self, _: &str) -> Result<Vec<String>, StoreError> {
+        Err(self.0.clone())
     }
 
     async fn integration_settings(&self, _: &str, _: &str) -> Result<Option<Value>, StoreError> {

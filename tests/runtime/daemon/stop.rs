@@ -1,4 +1,4 @@
-//! Stopping: what is in flight ends, new work is refused, and what could not end is named.
+//! Stopping: work in flight ends, new events are rejected, and unfinished runs are reported.
 
 use std::time::Duration;
 
@@ -6,26 +6,29 @@ use flowtrigger::engine::{EngineOptions, UnfinishedWork};
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger_core::run::RunState;
 use flowtrigger_testing::receiver::Receiver;
-use flowtrigger_testing::test_daemon::{answered, event, house, house_with, soon, telling};
+use flowtrigger_testing::test_daemon::{answered, daemon, daemon_with, event, soon, telling};
 
 #[tokio::test]
 async fn work_in_flight_ends_and_new_work_is_refused() {
     let receiver = Receiver::ok();
     receiver.hold("held");
-    let house = house(&telling("tell", receiver.address, "")).await;
-    let runs = house.accepted(&event(1, "held")).await;
-    let behind = house.accepted(&event(1, "behind it")).await;
+    let daemon = daemon(&telling("tell", receiver.address, "")).await;
+    let runs = daemon.accepted(&event(1, "held")).await;
+    let behind = daemon.accepted(&event(1, "behind it")).await;
     receiver.wait_for_async(1).await;
-    let engine = house.engine.clone();
+    let engine = daemon.engine.clone();
     let drained = tokio::spawn(async move { engine.drain().await });
     let refusing = async {
-        while answered(house.request("GET", "/readyz")).await.status == 200 {
+        while answered(daemon.request("GET", "/readyz")).await.status == 200 {
             tokio::task::yield_now().await;
         }
     };
-    soon("the house says that it is not ready", refusing).await;
-    assert_eq!(answered(house.request("GET", "/healthz")).await.status, 200);
-    let refused = house.post(&event(2, "new")).await;
+    soon("the daemon says that it is not ready", refusing).await;
+    assert_eq!(
+        answered(daemon.request("GET", "/healthz")).await.status,
+        200
+    );
+    let refused = daemon.post(&event(2, "new")).await;
     assert_eq!(refused.status, 503);
     let seconds: u64 = refused.header("retry-after").parse().unwrap();
     assert!((5..=30).contains(&seconds), "{seconds}");
@@ -36,7 +39,7 @@ async fn work_in_flight_ends_and_new_work_is_refused() {
         UnfinishedWork::default()
     );
     for runs in [runs, behind] {
-        assert_eq!(house.settled(&runs).await[0].state, RunState::Done);
+        assert_eq!(daemon.settled(&runs).await[0].state, RunState::Done);
     }
     assert_eq!(receiver.received().len(), 2);
 }
@@ -49,16 +52,16 @@ async fn what_does_not_end_in_time_is_named() {
         grace: Duration::from_millis(1),
         ..EngineOptions::default()
     };
-    let house = house_with(
+    let daemon = daemon_with(
         &telling("tell", receiver.address, ""),
         options,
         HttpLimits::default(),
     )
     .await;
-    house.accepted(&event(1, "held")).await;
-    house.accepted(&event(1, "behind it")).await;
+    daemon.accepted(&event(1, "held")).await;
+    daemon.accepted(&event(1, "behind it")).await;
     receiver.wait_for_async(1).await;
-    let left = soon("it gives up waiting", house.engine.drain()).await;
+    let left = soon("it stops waiting", daemon.engine.drain()).await;
     let states: Vec<&str> = left.runs.iter().map(|run| run.state.as_str()).collect();
     assert_eq!(states, ["running", "queued"]);
     assert_eq!(&*left.runs[0].rule, "tell");
@@ -69,9 +72,9 @@ async fn a_try_that_comes_too_late_is_not_waited_for() {
     let receiver = Receiver::ok();
     receiver.next_statuses(&[503]);
     let slowly = "  retry: { attempts: 2, backoff: 1h, max_delay: 1h }\n";
-    let house = house(&telling("tell", receiver.address, slowly)).await;
-    house.accepted(&event(1, "a")).await;
+    let daemon = daemon(&telling("tell", receiver.address, slowly)).await;
+    daemon.accepted(&event(1, "a")).await;
     receiver.wait_for_async(1).await;
-    let left = soon("it does not wait", house.engine.drain()).await;
+    let left = soon("it does not wait", daemon.engine.drain()).await;
     assert_eq!(left.runs[0].state.as_str(), "retrying");
 }

@@ -1,4 +1,4 @@
-//! Time that jumps, and time that nobody waits for.
+//! Changes of the wall clock, and waits that a test clock shortens.
 
 use std::time::Duration;
 
@@ -8,7 +8,9 @@ use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger_core::run::{LogEntry, RunState};
 use flowtrigger_testing::clock::ManualClock;
-use flowtrigger_testing::test_daemon::{House, event, house_that, memory_store, telling, until};
+use flowtrigger_testing::test_daemon::{
+    TestDaemon, daemon_with_performer_and_options, event, memory_store, telling, until,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -29,17 +31,17 @@ impl Perform for Until {
 async fn failing(
     retry: &str,
     recovers: SignedDuration,
-) -> (House<SqliteStore, Until>, ManualClock) {
+) -> (TestDaemon<SqliteStore, Until>, ManualClock) {
     let clock = ManualClock::default();
     let options = clock.options();
     let until = Until(clock.clone(), clock.now() + recovers);
     let rules = telling("tell", "127.0.0.1:9".parse().unwrap(), retry);
-    let house = house_that(&rules, memory_store(), until, options).await;
-    (house, clock)
+    let daemon = daemon_with_performer_and_options(&rules, memory_store(), until, options).await;
+    (daemon, clock)
 }
 
-async fn state(house: &House<SqliteStore, Until>, run: &RunStatus) -> RunState {
-    house
+async fn state(daemon: &TestDaemon<SqliteStore, Until>, run: &RunStatus) -> RunState {
+    daemon
         .engine
         .store()
         .run(run.id)
@@ -49,12 +51,12 @@ async fn state(house: &House<SqliteStore, Until>, run: &RunStatus) -> RunState {
         .state
 }
 
-async fn parks(house: &House<SqliteStore, Until>, run: &RunStatus) -> Timestamp {
+async fn parks(daemon: &TestDaemon<SqliteStore, Until>, run: &RunStatus) -> Timestamp {
     until("the run waits for its next try", || async {
-        matches!(state(house, run).await, RunState::Retrying { .. })
+        matches!(state(daemon, run).await, RunState::Retrying { .. })
     })
     .await;
-    match state(house, run).await {
+    match state(daemon, run).await {
         RunState::Retrying { until } => until,
         other => panic!("{other:?}"),
     }
@@ -64,19 +66,19 @@ async fn parks(house: &House<SqliteStore, Until>, run: &RunStatus) -> Timestamp 
 async fn a_receiver_that_fails_for_an_hour_gets_its_request_afterwards() {
     let retry = "  retry: { attempts: 100, backoff: 1s, max_delay: 1m }\n";
     let hour = SignedDuration::from_secs(3_600);
-    let (house, clock) = failing(retry, hour).await;
+    let (daemon, clock) = failing(retry, hour).await;
     let start = clock.now();
-    let run = house.accepted(&event(1, "a")).await.remove(0);
+    let run = daemon.accepted(&event(1, "a")).await.remove(0);
     while clock.now() < start + hour {
-        let due = parks(&house, &run).await;
+        let due = parks(&daemon, &run).await;
         let wait = due.duration_since(clock.now());
         clock.advance(Duration::try_from(wait).unwrap());
         until("it is tried when it is due", || async {
-            state(&house, &run).await != RunState::Retrying { until: due }
+            state(&daemon, &run).await != RunState::Retrying { until: due }
         })
         .await;
     }
-    let record = house.settled(&[run]).await.remove(0);
+    let record = daemon.settled(&[run]).await.remove(0);
     assert_eq!(record.state, RunState::Done);
     let attempts: Vec<_> = record.log.iter().filter_map(LogEntry::attempt).collect();
     // 63 s for the first six tries, then between 48 s and 72 s each.
@@ -88,16 +90,16 @@ async fn a_receiver_that_fails_for_an_hour_gets_its_request_afterwards() {
 #[tokio::test]
 async fn an_hour_back_delays_no_try_by_an_hour() {
     let retry = "  retry: { attempts: 3, backoff: 10s, max_delay: 10s }\n";
-    let (house, clock) = failing(retry, SignedDuration::from_secs(-3_500)).await;
+    let (daemon, clock) = failing(retry, SignedDuration::from_secs(-3_500)).await;
     clock.set_by(SignedDuration::from_secs(-3_550));
-    let run = house.accepted(&event(1, "a")).await.remove(0);
-    let before = parks(&house, &run).await;
+    let run = daemon.accepted(&event(1, "a")).await.remove(0);
+    let before = parks(&daemon, &run).await;
     let hour = SignedDuration::from_secs(-3_600);
     clock.set_by(hour);
     // It is noticed at the next look at the clock, which comes with any event.
-    house.accepted(&event(2, "b")).await;
+    daemon.accepted(&event(2, "b")).await;
     until("what waits is moved", || async {
-        state(&house, &run).await
+        state(&daemon, &run).await
             == RunState::Retrying {
                 until: before + hour,
             }
@@ -107,24 +109,24 @@ async fn an_hour_back_delays_no_try_by_an_hour() {
     for _ in 0..12 {
         clock.advance(SECOND);
     }
-    assert_eq!(house.settled(&[run]).await[0].state, RunState::Done);
+    assert_eq!(daemon.settled(&[run]).await[0].state, RunState::Done);
 }
 
 #[tokio::test]
 async fn an_hour_ahead_makes_a_try_early() {
     let retry = "  retry: { attempts: 2, backoff: 30m, max_delay: 30m }\n";
-    let (house, clock) = failing(retry, SignedDuration::from_secs(60)).await;
-    let run = house.accepted(&event(1, "a")).await.remove(0);
-    let due = parks(&house, &run).await;
+    let (daemon, clock) = failing(retry, SignedDuration::from_secs(60)).await;
+    let run = daemon.accepted(&event(1, "a")).await.remove(0);
+    let due = parks(&daemon, &run).await;
     clock.set_by(SignedDuration::from_secs(3_600));
     // The dispatcher looks at the wall clock at least every 30 seconds.
     let steady = clock.elapsed();
     until("the attempt is made", || async {
         clock.advance(SECOND);
-        state(&house, &run).await != RunState::Retrying { until: due }
+        state(&daemon, &run).await != RunState::Retrying { until: due }
     })
     .await;
     let waited = clock.elapsed() - steady;
     assert!(waited < Duration::from_secs(20 * 60), "{waited:?}");
-    assert_eq!(house.settled(&[run]).await[0].state, RunState::Done);
+    assert_eq!(daemon.settled(&[run]).await[0].state, RunState::Done);
 }

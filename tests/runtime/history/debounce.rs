@@ -1,4 +1,4 @@
-//! What a debounce gathered, as the commands tell it: everything here went through the store.
+//! Collected events of debounce windows in the output of commands. The store wrote all data.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ async fn two_events(store: &SqliteStore) {
             planned,
             event,
             received: Timestamp::now(),
-            edition: RevisionId::default(),
+            revision: RevisionId::default(),
             occasion: ArrivalKind::Delivery,
         };
         store.commit(arrival).await.unwrap();
@@ -59,14 +59,14 @@ fn a_window_is_told_by_the_run_that_gave_way_the_one_that_acts_and_the_next() {
     runtime.block_on(two_events(&store));
     drop(store);
     let shown = flowtrigger(data, &["runs", "show", "1", "2"]);
-    for wanted in [
+    for expected in [
         "debounce: replaced by run 2 of a later event",
         "debounce  ticket.id 7  closed: replaced by run 2 of a later event",
         "debouncing",
         "debounce  ticket.id 7  open, quiet 4h; gathers 2 events since",
         "if no other event arrives before",
     ] {
-        assert!(shown.out.contains(wanted), "{wanted}\n{}", shown.out);
+        assert!(shown.out.contains(expected), "{expected}\n{}", shown.out);
     }
     let json = flowtrigger(data, &["runs", "show", "2", "--format", "json"]);
     let story: serde_json::Value = serde_json::from_str(&json.out).unwrap();

@@ -20,11 +20,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-const SCHEMA: [&str; 4] = [
+const SCHEMA: [&str; 5] = [
     include_str!("../../../src/store/sqlite/migrations/0001_start.sql"),
     include_str!("../../../src/store/sqlite/migrations/0002_loops.sql"),
     include_str!("../../../src/store/sqlite/migrations/0003_flows.sql"),
     include_str!("../../../src/store/sqlite/migrations/0004_names.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0005_endpoints.sql"),
 ];
 
 /// A rule that pages when an important ticket turns urgent; a file holds a second one after it.
@@ -54,7 +55,7 @@ pub struct Data {
     pub sql: Connection,
 }
 
-/// An edition with its compiled rules.
+/// An revision with its compiled rules.
 pub struct Edition {
     pub row: i64,
     pub rules: RuleSet,
@@ -132,7 +133,7 @@ impl Data {
         self.sql.last_insert_rowid()
     }
 
-    pub fn edition(&self, files: &[(&str, &str)], config: &str, since: &str) -> Edition {
+    pub fn revision(&self, files: &[(&str, &str)], config: &str, since: &str) -> Edition {
         let source =
             ConfigSource::new("flowtrigger.yaml".into(), config.into(), Default::default());
         let insert = "INSERT OR IGNORE INTO configs (digest, file, text, environment)
@@ -165,24 +166,25 @@ impl Data {
     }
 
     /// An event that came, and how often it came again.
-    pub fn event(&self, event: &Event, received: &str, edition: &Edition, again: u32) -> i64 {
+    pub fn event(&self, event: &Event, received: &str, revision: &Edition, again: u32) -> i64 {
         let body = encode_event(event);
         let received = codec::micros(at(received));
         let last = (again > 0).then_some(received + 60_000_000);
         self.insert(
             "INSERT INTO events (source, type, event_id, key, received, revision, matched,
-                redelivered, last_received, body, size) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10)",
+                redelivered, last_received, body, size, endpoint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10, ?11)",
             params![
                 event.source,
                 event.event_type,
                 event.id,
                 event.key,
                 received,
-                edition.row,
+                revision.row,
                 again,
                 last,
                 body,
                 body.len() as i64,
+                event.endpoint,
             ],
         )
     }
@@ -191,12 +193,12 @@ impl Data {
     pub fn run(
         &self,
         event: i64,
-        edition: &Edition,
+        revision: &Edition,
         rule: &str,
         state: &RunState,
         log: &[LogEntry],
     ) -> RunId {
-        let rules = &edition.rules.rules;
+        let rules = &revision.rules.rules;
         let rule = rules.iter().find(|r| r.name == rule).expect("a rule");
         let queue = "INSERT OR IGNORE INTO queues (rule) VALUES (?1)";
         self.insert(queue, [&rule.name]);
@@ -211,7 +213,7 @@ impl Data {
                     &**version.file(),
                     version.line,
                     version.document(),
-                    edition.config
+                    revision.config
                 ],
             )
             .expect("a rule's row");
@@ -250,7 +252,7 @@ impl Data {
     }
 
     fn line(&self, run: i64, number: i64, line: &LogEntry) {
-        let row = codec::log_row(line).expect("a line that is kept");
+        let row = codec::log_entry::log_row(line).expect("a line that is kept");
         self.insert(
             "INSERT INTO log_entries (run, number, kind, step, attempt, at, took, outcome, detail)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",

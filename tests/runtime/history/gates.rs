@@ -1,5 +1,5 @@
-//! Gates in `dry-run`, which are told what the data folder knows.
-//! The charges here are an hour old or younger by the clock, with windows of a day.
+//! Gates in `dry-run`, which reads their history from the data folder.
+//! Admissions are at most an hour old, and windows last a day.
 
 use flowtrigger::store::sqlite::codec::micros;
 use jiff::Timestamp;

@@ -1,12 +1,12 @@
-//! What a data folder remembers, asked from outside: the journal, `runs` and `why`.
+//! Reads data folders from outside: the history, `runs` and `why`.
 //! The database is made here with the schema and the codec of the store; nothing is read from the clock.
 
+mod commands;
 mod debounce;
 mod fixture;
 mod gates;
-mod journal;
-mod orders;
 mod program;
+mod queries;
 mod runs;
 mod store;
 mod why;

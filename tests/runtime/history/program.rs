@@ -1,5 +1,5 @@
 //! The built program on a data folder.
-//! The environment of the test run is not passed on to it.
+//! It does not inherit the environment of the test run.
 
 use std::path::Path;
 

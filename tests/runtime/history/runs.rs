@@ -1,5 +1,5 @@
-//! `runs list` and `runs show` on a folder at rest.
-//! What they print is compared whole where people read it, and by its parts where programs do.
+//! `runs list` and `runs show` on a folder without a daemon.
+//! Text output is compared as a whole, JSON key by key.
 
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use rusqlite::params;
@@ -12,19 +12,19 @@ const DAY: &str = "2026-01-07T09:02:00Z";
 
 fn urgent(
     data: &Data,
-    edition: &Edition,
+    revision: &Edition,
     ticket: u64,
     state: &RunState,
     log: &[LogEntry],
 ) -> RunId {
-    let event = data.event(&priority(ticket, "urgent", DAY), DAY, edition, 1);
-    data.run(event, edition, "page-urgent", state, log)
+    let event = data.event(&priority(ticket, "urgent", DAY), DAY, revision, 1);
+    data.run(event, revision, "page-urgent", state, log)
 }
 
 fn folder() -> (Data, Edition) {
     let data = Data::new();
-    let edition = data.edition(&[("rules/page.yaml", RULES)], "", "2026-01-01T00:00:00Z");
-    (data, edition)
+    let revision = data.revision(&[("rules/page.yaml", RULES)], "", "2026-01-01T00:00:00Z");
+    (data, revision)
 }
 
 fn dead() -> RunState {
@@ -47,9 +47,9 @@ fn log() -> [LogEntry; 2] {
 
 #[test]
 fn a_list_is_a_table_and_says_how_to_see_more() {
-    let (data, edition) = folder();
-    urgent(&data, &edition, 7, &RunState::Done, &[]);
-    urgent(&data, &edition, 90_417, &dead(), &log());
+    let (data, revision) = folder();
+    urgent(&data, &revision, 7, &RunState::Done, &[]);
+    urgent(&data, &revision, 90_417, &dead(), &log());
     let said = flowtrigger(data.folder(), &["runs", "list"]);
     assert_eq!(
         said.out,
@@ -78,9 +78,9 @@ fn a_list_is_a_table_and_says_how_to_see_more() {
 
 #[test]
 fn filters_narrow_and_nothing_found_is_an_answer() {
-    let (data, edition) = folder();
-    urgent(&data, &edition, 7, &RunState::Done, &[]);
-    urgent(&data, &edition, 8, &dead(), &log());
+    let (data, revision) = folder();
+    urgent(&data, &revision, 7, &RunState::Done, &[]);
+    urgent(&data, &revision, 8, &dead(), &log());
     for (filter, found) in [
         (&["--state", "dead,held"][..], "8"),
         (&["--ticket", "7"], "7"),
@@ -125,10 +125,10 @@ fn a_folder_without_runs_says_how_to_begin() {
 
 #[test]
 fn a_run_is_shown_with_the_rule_as_it_was() {
-    let (data, edition) = folder();
-    let run = urgent(&data, &edition, 90_417, &dead(), &log());
+    let (data, revision) = folder();
+    let run = urgent(&data, &revision, 90_417, &dead(), &log());
     // Another rule of the same name judges by now.
-    data.edition(
+    data.revision(
         &[("rules/page.yaml", &RULES.replace("vip", "gold"))],
         "",
         DAY,
@@ -175,7 +175,7 @@ MATCH  page-urgent  rules/page.yaml:1:7
 
 #[test]
 fn what_comes_next_is_said_for_every_state() {
-    let (data, edition) = folder();
+    let (data, revision) = folder();
     let until = at("2026-01-07T10:00:00Z");
     let why = |why: &str| why.to_owned();
     let mut ticket = 0;
@@ -207,7 +207,7 @@ fn what_comes_next_is_said_for_every_state() {
         (RunState::Cancelled, "continues it"),
     ] {
         ticket += 1;
-        let run = urgent(&data, &edition, ticket, &state, &[]);
+        let run = urgent(&data, &revision, ticket, &state, &[]);
         let said = flowtrigger(data.folder(), &["runs", "show", &run.0.to_string()]);
         assert!(said.out.contains(says), "{}: {}", state.as_str(), said.out);
         assert_eq!(said.code, 0);
@@ -218,15 +218,15 @@ fn what_comes_next_is_said_for_every_state() {
 fn the_guard_that_ended_a_run_is_shown_with_what_it_saw() {
     let rules = "name: guarded\nevent_source: support\nevent_type: ticket.PriorityChanged\nflow:\n  - name: org\n    http: { url: 'https://a.example' }\n  - name: only_gold\n    when: { steps.org.body.plan: gold }\n  - succeed: fine\n";
     let data = Data::new();
-    let edition = data.edition(&[("rules/g.yaml", rules)], "", DAY);
-    let event = data.event(&priority(7, "urgent", DAY), DAY, &edition, 0);
+    let revision = data.revision(&[("rules/g.yaml", rules)], "", DAY);
+    let event = data.event(&priority(7, "urgent", DAY), DAY, &revision, 0);
     let state = RunState::Skipped {
         why: "the guard `only_gold` was not true".into(),
     };
     let result = json!({"status": 200, "body": {"plan": "free"}});
     let run = data.run(
         event,
-        &edition,
+        &revision,
         "guarded",
         &state,
         &[succeeded("org", at(DAY), result)],
@@ -242,8 +242,8 @@ fn the_guard_that_ended_a_run_is_shown_with_what_it_saw() {
 
 #[test]
 fn a_rule_that_cannot_be_read_any_more_hides_nothing_else() {
-    let (data, edition) = folder();
-    let run = urgent(&data, &edition, 7, &RunState::Done, &log());
+    let (data, revision) = folder();
+    let run = urgent(&data, &revision, 7, &RunState::Done, &log());
     data.sql
         .execute(
             "UPDATE rules SET document = replace(document, 'has:', 'holds:')",
@@ -268,15 +268,15 @@ fn a_rule_that_cannot_be_read_any_more_hides_nothing_else() {
 
 #[test]
 fn nothing_that_came_from_outside_reaches_the_terminal_as_a_command() {
-    let (data, edition) = folder();
+    let (data, revision) = folder();
     let evil = "x\u{1b}[2J\u{1b}]0;t\u{7}\r\nrun 9  done\u{9b}1m\u{202e}";
     let mut event = priority(7, "urgent", DAY);
     event.id = format!("id{evil}");
     event.key = Some(format!("key{evil}"));
-    let event = data.event(&event, DAY, &edition, 1);
+    let event = data.event(&event, DAY, &revision, 1);
     let why = RunState::Dead { why: evil.into() };
     let log = [failed("page", 1, at("2026-01-07T09:02:01Z"), evil)];
-    data.run(event, &edition, "page-urgent", &why, &log);
+    data.run(event, &revision, "page-urgent", &why, &log);
     let key = format!("key{evil}");
     for arguments in [
         ["runs", "list"].as_slice(),

@@ -1,5 +1,5 @@
 //! The history reads what the store wrote: a gate that suppresses, a run that dies with a notice, an event
-//! without a run. No row is made by hand.
+//! without a run. No test writes rows itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ fn rules() -> RuleSet {
     set
 }
 
-fn edition(rules: &RuleSet) -> Revision {
+fn revision(rules: &RuleSet) -> Revision {
     let version = &rules.rules[0].version;
     let file = rules.files.get(rules.rules[0].at.file).expect("a file");
     Revision {
@@ -48,7 +48,7 @@ fn edition(rules: &RuleSet) -> Revision {
 /// Two urgent changes of ticket 7, of which the second meets a closed gate; the run of the first dies.
 /// Then one that no rule matches.
 async fn week(store: &SqliteStore, rules: &RuleSet) {
-    let edition = store.set_revision(edition(rules)).await.unwrap();
+    let revision = store.set_revision(revision(rules)).await.unwrap();
     let now = Timestamp::now();
     for time in [TIME, "2026-01-07T09:03:00Z"] {
         let event = Arc::new(priority(7, "urgent", time));
@@ -66,7 +66,7 @@ async fn week(store: &SqliteStore, rules: &RuleSet) {
             planned,
             event,
             received: now,
-            edition,
+            revision,
             occasion: ArrivalKind::Delivery,
         };
         store.commit(arrival).await.unwrap();
@@ -84,7 +84,7 @@ async fn week(store: &SqliteStore, rules: &RuleSet) {
         .advance(RunId(1), lines, Some(RunState::Dead { why }))
         .await
         .unwrap();
-    store.archive_unmatched(Arc::new(priority(8, "high", TIME)).into(), edition, now);
+    store.archive_unmatched(Arc::new(priority(8, "high", TIME)).into(), revision, now);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn what_the_store_wrote_is_read_and_explained() {
     let now = Timestamp::now();
     let facts = history.gate_history("page-urgent", ask, None, now).unwrap();
     assert_eq!(ask.decide(&facts), GateDecision::Admit);
-    let past = history.revision(suppressed.arrived.head.edition, &suppressed.arrived.event);
+    let past = history.revision(suppressed.arrived.head.revision, &suppressed.arrived.event);
     assert_eq!(past.unwrap().expect("kept").rules.rules.len(), 2);
     let why = flowtrigger(folder.path(), &["why", "7", "--all"]);
     assert!(
@@ -142,7 +142,7 @@ fn what_the_store_wrote_is_read_and_explained() {
     archived(&history);
 }
 
-/// Events that lead to nothing are written behind: soon, and nobody is told when.
+/// Unmatched events are written soon, without an answer when.
 fn archived(history: &SqliteHistory) {
     let query = EventQuery {
         subject: EventSelector::Key("8".into()),

@@ -1,5 +1,5 @@
-//! `why` on a folder at rest: by id and by ticket, with the rules of the time, and where nothing came.
-//! Every answer is read as a person reads it; one is compared whole.
+//! `why` on a folder without a daemon: by id and by ticket, with the rules of that time, and without an event.
+//! Tests check lines of the text output; one test compares all of it.
 
 use flowtrigger::store::sqlite::codec::event::encode_scanned_event;
 use flowtrigger_core::event::summary::EventSummary;
@@ -17,7 +17,7 @@ const WEDNESDAY: &str = "2026-01-07T09:00:00Z";
 /// urgent again on Wednesday, under rules that had changed.
 fn week() -> Data {
     let data = Data::new();
-    let first = data.edition(&[("rules/page.yaml", RULES)], "", "2026-01-01T00:00:00Z");
+    let first = data.revision(&[("rules/page.yaml", RULES)], "", "2026-01-01T00:00:00Z");
     let changed = RULES.replace("has: vip", "has: gold");
     let monday = data.event(&priority(90_417, "urgent", MONDAY), MONDAY, &first, 1);
     let dead = RunState::Dead {
@@ -31,7 +31,7 @@ fn week() -> Data {
         &[failed("page", 1, at(MONDAY), "answered 404")],
     );
     data.event(&priority(90_417, "high", TUESDAY), TUESDAY, &first, 0);
-    let second = data.edition(&[("rules/page.yaml", &changed)], "", "2026-01-07T00:00:00Z");
+    let second = data.revision(&[("rules/page.yaml", &changed)], "", "2026-01-07T00:00:00Z");
     data.event(
         &priority(90_417, "urgent", WEDNESDAY),
         WEDNESDAY,
@@ -143,13 +143,13 @@ fn one_rule_can_be_asked_about() {
 #[test]
 fn a_closed_gate_is_said_beside_the_run_that_it_kept_from_beginning() {
     let data = week();
-    let edition = data.edition(&[("rules/page.yaml", RULES)], "", "2026-01-07T00:00:00Z");
-    let event = data.event(&priority(5, "urgent", WEDNESDAY), WEDNESDAY, &edition, 0);
+    let revision = data.revision(&[("rules/page.yaml", RULES)], "", "2026-01-07T00:00:00Z");
+    let event = data.event(&priority(5, "urgent", WEDNESDAY), WEDNESDAY, &revision, 0);
     let state = RunState::Suppressed {
         gate: "dedupe".into(),
         why: "earlier run 1 for ticket.id 5; opens again at 2026-01-05T11:00:00Z".into(),
     };
-    data.run(event, &edition, "page-urgent", &state, &[]);
+    data.run(event, &revision, "page-urgent", &state, &[]);
     data.sql
         .execute(r#"UPDATE runs SET asks = '[{"gate":"dedupe","window":86400000000,"value":"ticket.id 5"}]' WHERE id = 2"#, [])
         .unwrap();
@@ -201,7 +201,7 @@ fn rules_that_are_gone_are_taken_from_the_runs() {
 #[test]
 fn an_archive_that_is_off_is_said() {
     let data = Data::new();
-    data.edition(&[("rules/page.yaml", RULES)], "archive: off", MONDAY);
+    data.revision(&[("rules/page.yaml", RULES)], "archive: off", MONDAY);
     let said = flowtrigger(data.folder(), &["why", "5"]);
     assert!(
         said.out
@@ -215,12 +215,15 @@ fn an_archive_that_is_off_is_said() {
 #[test]
 fn a_recorded_outcome_that_this_version_contradicts_is_reported() {
     let data = Data::new();
-    let rules = data.edition(&[("rules/page.yaml", RULES)], "", MONDAY);
+    let rules = data.revision(&[("rules/page.yaml", RULES)], "", MONDAY);
     let planned = data.event(&priority(1, "high", MONDAY), MONDAY, &rules, 0);
     data.run(planned, &rules, "page-urgent", &RunState::Done, &[]);
     let scanned = priority(2, "urgent", MONDAY);
     let row = data.event(&scanned, MONDAY, &rules, 0);
-    let text = encode_scanned_event(&EventSummary::of(&scanned), &scanned.raw.to_string());
+    let text = encode_scanned_event(
+        &EventSummary::from_event(&scanned),
+        &scanned.raw.to_string(),
+    );
     data.sql
         .execute("UPDATE events SET body = ?2 WHERE id = ?1", (row, text))
         .unwrap();

@@ -1,6 +1,8 @@
 //! Models the states of a bundle's flow as written.
 //! Nothing is resolved: next states are names, and paths are texts.
 
+use std::time::Duration;
+
 use crate::bundle::SpannedText;
 use crate::bundle::choice::ChoiceRule;
 use crate::diagnostic::Span;
@@ -15,6 +17,8 @@ pub struct Definition {
     pub states: Vec<BundleState>,
     /// The names of invalid states.
     pub broken: Vec<String>,
+    /// `TimeoutSeconds`: how long the flow may take.
+    pub timeout: Option<Duration>,
 }
 
 #[derive(Debug, Clone)]
@@ -28,6 +32,8 @@ pub struct BundleState {
     pub output: Option<PathField>,
     /// `ResultPath`, if present.
     pub result: Option<PathField>,
+    /// `TimeoutSeconds`: how long an attempt of its request may take.
+    pub timeout: Option<Duration>,
     /// The next state. Always `End` for `Choice`, `Succeed` and `Fail`.
     pub then: NextState,
 }

@@ -47,7 +47,7 @@ pub const PROPERTIES: KeySet = KeySet {
 
 pub const DEFINITION: KeySet = KeySet {
     name: "a flow's definition",
-    words: &["StartAt", "States", "Comment"],
+    words: &["StartAt", "States", "Comment", "TimeoutSeconds"],
 };
 
 pub const HTTP: KeySet = KeySet {
@@ -90,6 +90,7 @@ pub const ACTION: KeySet = KeySet {
         "Comment",
         "ActionName",
         "Parameters",
+        "TimeoutSeconds",
         "InputPath",
         "ResultPath",
         "OutputPath",

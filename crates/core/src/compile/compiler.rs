@@ -4,7 +4,7 @@ use crate::compile::cache::CompileCache;
 use crate::compile::flow::call_stack::FlowStack;
 use crate::compile::flow::named_flows::NamedFlows;
 use crate::config::Config;
-use crate::diagnostic::{Code, Diagnostics, Report, Span};
+use crate::diagnostic::{Diagnostics, Report, Span};
 use crate::flow::limits::MAX_NESTING;
 use crate::language::event_fields::EventFields;
 use crate::language::resolver::NameResolver;
@@ -59,8 +59,7 @@ impl<'a> Compiler<'a> {
         if self.depth == MAX_NESTING {
             let message = format!("more than {MAX_NESTING} nested flows");
             let help = "move the inner flows to a separate rule, or run some of the steps one after the other";
-            self.error(Code::InvalidValue, at, message, help);
-            return None;
+            return self.reject_value(at, message, help);
         }
         let outer = self.names.in_scope.enter();
         self.depth += 1;

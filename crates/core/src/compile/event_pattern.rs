@@ -27,7 +27,7 @@ pub fn lower_source(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {
     }
     let message = format!("unknown source `{source}`");
     match suggest::for_source(&source, known.iter().map(String::as_str)) {
-        Some(help) => cx.error(Code::InvalidValue, node.at, message, &help),
+        Some(help) => cx.invalid(node.at, message, &help),
         None => {
             let known = known.join(", ");
             let help = format!(
@@ -65,13 +65,7 @@ pub fn lower_types(
     let nodes = match &node.value {
         Yaml::List(items) if items.is_empty() => {
             let help = "name at least one type, or `ticket.*` for all of a family";
-            cx.error(
-                Code::InvalidValue,
-                node.at,
-                "`event_type` is an empty list",
-                help,
-            );
-            return None;
+            return cx.reject_value(node.at, "`event_type` is an empty list", help);
         }
         Yaml::List(items) => items.as_slice(),
         _ => std::slice::from_ref(node),
@@ -171,8 +165,7 @@ fn lower_type(
             Some(known) => {
                 let message = format!("source `{source}` has no event type `{text}`");
                 let help = known.unwrap_or(help);
-                cx.error(Code::UnknownEventType, node.at, message, &help);
-                None
+                cx.reject(Code::UnknownEventType, node.at, message, &help)
             }
         },
     }
@@ -199,7 +192,7 @@ fn lower_type_of_any(
         return Some((open_pattern(text), None));
     }
     let message = format!("no source has an event type `{text}`");
-    match near.map(|near| format!("did you mean `{}`?", near.tag)) {
+    match near.map(|near| format!("did you mean `{}`?", near.name)) {
         Some(help) => cx.error(Code::UnknownEventType, node.at, message, &help),
         None => cx
             .names
@@ -212,7 +205,7 @@ fn lower_type_of_any(
 fn open_pattern(text: &str) -> TypePattern {
     match text.strip_suffix('*') {
         Some(prefix) => TypePattern::Family(prefix.to_owned()),
-        None => TypePattern::Tag(text.to_owned()),
+        None => TypePattern::Name(text.to_owned()),
     }
 }
 
@@ -302,14 +295,14 @@ fn resolve_type(
         }
         return Ok((TypePattern::Family(prefix.to_owned()), types));
     }
-    if let Some(known) = catalogue.by_tag(source, text) {
-        return Ok((TypePattern::Tag(known.tag.clone()), vec![known.clone()]));
+    if let Some(known) = catalogue.by_name(source, text) {
+        return Ok((TypePattern::Name(known.name.clone()), vec![known.clone()]));
     }
     match catalogue.displayed(source, text).as_slice() {
-        [one] => return Ok((TypePattern::Tag(one.tag.clone()), vec![(*one).clone()])),
+        [one] => return Ok((TypePattern::Name(one.name.clone()), vec![(*one).clone()])),
         [] => {}
         several => {
-            let tags: Vec<_> = several.iter().map(|t| format!("`{}`", t.tag)).collect();
+            let tags: Vec<_> = several.iter().map(|t| format!("`{}`", t.name)).collect();
             return Err(format!(
                 "several types have this display name; write one of {}",
                 tags.join(", ")
@@ -336,7 +329,7 @@ fn resolve_type(
         ));
     }
     Err(match other.or_else(|| catalogue.nearest(source, text)) {
-        Some(near) => format!("did you mean `{}`?", near.tag),
+        Some(near) => format!("did you mean `{}`?", near.name),
         None => NO_TYPE.into(),
     })
 }

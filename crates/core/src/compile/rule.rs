@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::compile::cache::CompileCache;
 use crate::compile::compiler::Compiler;
 use crate::compile::event_pattern::{lower_source, lower_types};
+use crate::compile::flow::action::STEP;
 use crate::compile::flow::catch::lower_catch;
 use crate::compile::flow::flow_call::lower_flow_name;
 use crate::compile::flow::lower_flow;
@@ -24,7 +25,6 @@ use crate::document::decode::Decode;
 use crate::document::suggest;
 use crate::document::{Entry, Node, Yaml};
 use crate::flow::step::Flow;
-use crate::flow::vocabulary::STEP;
 use crate::language::condition::Condition;
 use crate::language::event_fields::EventFields;
 use crate::language::names::{Local, LocalType};
@@ -173,7 +173,8 @@ fn lower_rule(node: &Node, version: RuleVersion, cx: &mut Compiler<'_>) -> Optio
         None => Some(cx.cache.default_on_dead.clone()),
     };
     let on_dead_flow = on_dead.as_ref().and_then(Option::as_deref);
-    let guard = write_targets::guard(flow.as_ref(), on_dead_flow, cx);
+    let sender = source.as_deref().unwrap_or_default();
+    let guard = write_targets::guard(sender, flow.as_ref(), on_dead_flow, cx);
     let has_tests = check_tests(node, cx.diagnostics());
     if let Some(description) = node.get("description") {
         cx.text(description, "description");
@@ -239,8 +240,7 @@ fn lower_name(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     if !starts || !name.chars().all(plain) || name.len() > 100 {
         let message = format!("invalid rule name `{name}`");
         let help = "use letters, digits, `.`, `_` and `-`, at most 100; write anything else in `description`";
-        diagnostics.error(Code::InvalidValue, node.at, message, help);
-        return None;
+        return diagnostics.reject_value(node.at, message, help);
     }
     Some(name)
 }
@@ -279,12 +279,7 @@ fn lower_steps_to_run(rule: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
             required(rule, "flow", cx.diagnostics()).and_then(|(flow, _)| lower_flow(flow, cx));
         if let Some(name) = rule.get("flow_name") {
             let help = "keep one; to run the named flow among other steps write `- flow: NAME`";
-            cx.error(
-                Code::InvalidValue,
-                name.at,
-                "`flow_name` beside `flow`",
-                help,
-            );
+            cx.invalid(name.at, "`flow_name` beside `flow`", help);
         }
         let catch = lower_catch(rule, cx);
         let mut flow = flow?;
@@ -294,7 +289,7 @@ fn lower_steps_to_run(rule: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     if let Some(catch) = rule.get("catch") {
         let message = "`catch` has no effect beside `flow_name`: the flow has its own";
         let help = "move it to the flow, or write `flow: [{ flow: NAME, catch: [ … ] }]`";
-        cx.error(Code::InvalidValue, catch.at, message, help);
+        cx.invalid(catch.at, message, help);
     }
     lower_flow_name(name, cx)
 }

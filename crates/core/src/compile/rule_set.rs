@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::compile::cache::CompileCache;
 use crate::compile::compiler::Compiler;
-use crate::compile::flow::flow_call::{lower_document, lower_unused};
-use crate::compile::flow::named_flows::{NamedFlowBody, NamedFlows};
+use crate::compile::flow::flow_call::lower_unused;
+use crate::compile::flow::named_flows::{NamedFlowBody, NamedFlows, lower_document};
 use crate::compile::rule_files;
 use crate::compile::rule_files::Content;
 use crate::config::Config;
@@ -67,13 +67,23 @@ pub fn stored_rules(
 impl RuleSet {
     /// Returns the rules of one text, compiled with the default configuration.
     pub fn of_text(text: &str) -> Self {
+        match Self::of_valid_text(text) {
+            Ok(set) => set,
+            Err(diagnostics) => panic!("{text}: {diagnostics:?}"),
+        }
+    }
+
+    /// The same; the diagnostics of a text with errors.
+    pub fn of_valid_text(text: &str) -> Result<Self, Diagnostics> {
         let mut files = Files::default();
         let file = files.add("r.yaml", text);
         let mut diagnostics = Diagnostics::default();
         let config = Config::default();
         let set = rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
-        assert!(!diagnostics.has_errors(), "{text}: {diagnostics:?}");
-        set
+        match diagnostics.has_errors() {
+            true => Err(diagnostics),
+            false => Ok(set),
+        }
     }
 }
 
@@ -207,7 +217,7 @@ fn report_duplicate_name(
         let message = format!("duplicate rule name `{name}`");
         let help = format!(
             "the first one is at {}; names are unique across all files",
-            files.place(*first)
+            files.location(*first)
         );
         diagnostics.push(Diagnostic::error(Code::DuplicateName, at, message).help(help));
         return;

@@ -47,7 +47,7 @@ fn about_condition(when: &str) -> Vec<String> {
 #[track_caller]
 fn assert_reported(found: &[String], parts: &[&str]) {
     let fit = found.len() == parts.len() && found.iter().zip(parts).all(|(l, p)| l.contains(p));
-    assert!(fit, "wanted {parts:#?}\nfound {found:#?}");
+    assert!(fit, "expected {parts:#?}\nfound {found:#?}");
 }
 
 #[test]

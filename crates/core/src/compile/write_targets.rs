@@ -7,16 +7,18 @@ use url::Url;
 
 use crate::compile::compiler::Compiler;
 use crate::config::Config;
-use crate::flow::step::{BodyTemplate, Flow, HttpTemplate, Step};
-use crate::loop_guard::LoopGuard;
+use crate::flow::call::{BodyTemplate, HttpTemplate};
+use crate::flow::step::{Flow, Step};
+use crate::loop_guard::{LoopGuard, WriteTarget};
 
 /// The path of the Zendesk API, on any host.
 const API: &str = "/api/v2/";
 const HOST: &str = ".zendesk.com";
 
-/// Returns the data of the loop guard for a rule. None if the guard is off, or if the rule writes nothing
+/// Returns the data of the loop guard for a rule of an event source. None if the guard is off, or if the rule writes nothing
 /// and so cannot cause events.
 pub fn guard(
+    source: &str,
     flow: Option<&Flow>,
     on_dead: Option<&Flow>,
     cx: &mut Compiler<'_>,
@@ -30,7 +32,11 @@ pub fn guard(
     }
     let mut acts_as: Vec<String> = Vec::new();
     let mut unnamed = false;
+    let mut writes_to = WriteTarget::Others;
     for http in writes {
+        if to_help_desk(http, cx.config) || to_sender(http, source, cx.config) {
+            writes_to = WriteTarget::Sender;
+        }
         match actor(http, cx.config) {
             Some(actor) => {
                 // A comment can be written as another user.
@@ -47,6 +53,7 @@ pub fn guard(
         ours: our_actors(cx.config),
         acts_as,
         unnamed,
+        writes_to,
     };
     Some(cx.cache.guards.share(guard))
 }
@@ -67,6 +74,25 @@ pub fn write(step: &Step) -> Option<&HttpTemplate> {
 /// Whether a request goes to a help desk: its connection has an `actor_id`, or its address is that of one.
 pub fn to_help_desk(http: &HttpTemplate, config: &Config) -> bool {
     actor(http, config).is_some() || is_help_desk(http)
+}
+
+/// Whether a request goes to the system that sends the events of a source: through its connection, or to the
+/// same server.
+fn to_sender(http: &HttpTemplate, source: &str, config: &Config) -> bool {
+    let of_source = config.sources.values().filter(|s| s.source() == source);
+    let mut senders = of_source.filter_map(|of| match &of.connection {
+        Some(named) => config.connections.get(&named.name),
+        None => config
+            .connections
+            .get(&of.name)
+            .or_else(|| config.connections.get(of.source())),
+    });
+    let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin());
+    senders.any(|sender| {
+        let same_server = origin(&sender.base_url)
+            .is_some_and(|sender| sender.is_tuple() && origin(http.url.source()) == Some(sender));
+        http.connection.as_ref() == Some(&sender.name) || same_server
+    })
 }
 
 /// Returns the user as which a request acts, if its connection names one.
@@ -160,6 +186,38 @@ mod tests {
                 "{step}"
             );
             assert_eq!(guard.ours, ["7c1e", "900"]);
+        }
+    }
+
+    #[test]
+    fn a_rule_writes_to_its_sender_through_the_connection_of_the_source() {
+        let config = "connections:\n  shop: { base_url: https://shop.example/api }\n  other: { base_url: https://other.example }\n  chat: { base_url: https://chat.example }\nsources:\n  shop: { event_type: order, key: shop }\n  mail: { event_type: order, connection: other }\n";
+        let target = |source: &str, step: &str| {
+            let diagnostics = &mut Diagnostics::default();
+            let config = config::parse(FileId::default(), config, &BTreeMap::new(), diagnostics);
+            let mut files = Files::default();
+            let text =
+                format!("name: r\nevent_source: {source}\nevent_type: order\nflow: [{step}]\n");
+            let file = files.add("r.yaml", text);
+            let set = rule_set::rule_set(&Arc::new(files), &[file], &config, diagnostics);
+            assert!(!diagnostics.has_errors(), "{diagnostics:?}");
+            set.rules[0].guard.as_ref().expect("a guard").writes_to
+        };
+        let chat = "{ http: { connection: chat, path: /t, method: POST } }";
+        let shop = "{ http: { connection: shop, path: /t, method: POST } }";
+        let server = "{ http: { url: 'https://shop.example/other', method: PUT } }";
+        let other = "{ http: { connection: other, path: /t, method: PUT } }";
+        let desk = "{ http: { url: 'https://acme.zendesk.com/api/v2/tickets/1', method: PUT } }";
+        assert_eq!(target("shop", chat), WriteTarget::Others);
+        assert_eq!(target("shop", other), WriteTarget::Others);
+        assert_eq!(target("mail", shop), WriteTarget::Others);
+        for (source, step) in [
+            ("shop", shop),
+            ("shop", server),
+            ("mail", other),
+            ("shop", desk),
+        ] {
+            assert_eq!(target(source, step), WriteTarget::Sender, "{source} {step}");
         }
     }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::config::retention::lower_age;
-use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::diagnostic::{Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::size;
-use crate::document::vocabulary::{Vocabulary, duration, keyword};
+use crate::document::vocabulary::{Vocabulary, duration, words};
 use crate::document::{Node, Yaml};
 
 /// The settings of the archive.
@@ -42,19 +42,13 @@ impl Default for Archive {
 
 pub const ARCHIVE: Vocabulary = Vocabulary {
     name: "`archive`",
-    words: &[
-        keyword(
-            "events",
-            "`full` keeps every event, `unmatched` those that no rule matched, `off` none. Default: `full`.",
-            events,
-        ),
-        keyword("for", "How long events are kept. Default: 7d.", duration),
-        keyword(
-            "at_most",
-            "The maximum size on disk; the oldest events are deleted first. Default: 256MB.",
-            size::schema,
-        ),
-    ],
+    words: words! {
+        "events" events =>
+            "`full` keeps every event, `unmatched` those that no rule matched, `off` none. Default: `full`.";
+        "for" duration => "How long events are kept. Default: 7d.";
+        "at_most" size::schema =>
+            "The maximum size on disk; the oldest events are deleted first. Default: 256MB.";
+    },
 };
 
 impl ArchiveScope {
@@ -99,7 +93,7 @@ fn lower_events(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option
                 "write `archive: unmatched`, or `archive: { events: full, for: 7d, at_most: 256MB }`"
             }
         };
-        diagnostics.error(Code::InvalidValue, node.at, message, help);
+        diagnostics.invalid(node.at, message, help);
     }
     events
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::diagnostic::{Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, keyword};
+use crate::document::vocabulary::{Vocabulary, words};
 
 /// The value of `commands`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,11 +16,10 @@ pub struct Commands {
 
 pub const COMMANDS: Vocabulary = Vocabulary {
     name: "`commands`",
-    words: &[keyword(
-        "allow",
-        "The programs that steps may run: absolute paths, or paths relative to this file. `/*` at the end allows a whole folder. Default: any program.",
-        allow,
-    )],
+    words: words! {
+        "allow" allow =>
+            "The programs that steps may run: absolute paths, or paths relative to this file. `/*` at the end allows a whole folder. Default: any program.";
+    },
 };
 
 fn allow() -> Value {
@@ -43,7 +42,7 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Commands {
         let message = "`allow` takes a list of programs";
         let help =
             "write `allow: [/usr/bin/curl, ./bin/*]`, or remove `allow` to allow every program";
-        diagnostics.error(Code::InvalidValue, allow.at, message, help);
+        diagnostics.invalid(allow.at, message, help);
         // The author wanted a limit: an invalid list allows no program.
         return Commands {
             allow: Some(Vec::new()),
@@ -75,6 +74,5 @@ fn lower_program(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
             )
         }
     };
-    diagnostics.error(Code::InvalidValue, node.at, message, &help);
-    None
+    diagnostics.reject_value(node.at, message, &help)
 }

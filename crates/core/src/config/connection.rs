@@ -10,9 +10,9 @@ use crate::config::rate_limit::RateLimit;
 use crate::config::section;
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, duration, keyword, mapping, text};
+use crate::document::vocabulary::{Vocabulary, duration, mapping, text, words};
 use crate::document::{Entry, Node};
-use crate::flow::step::AuthTemplate;
+use crate::flow::call::AuthTemplate;
 use crate::language::resolver::NameResolver;
 use crate::language::template::{Escape, Template};
 
@@ -32,34 +32,16 @@ pub struct Connection {
 
 pub const CONNECTION: Vocabulary = Vocabulary {
     name: "a connection",
-    words: &[
-        keyword(
-            "base_url",
-            "The URL to which the `path` of a step is added. A secret part of the address belongs in the path: `https://chat.example/hooks/{{ secret.HOOK }}`. `outbox:NAME` writes requests to a file instead of sending them.",
-            text,
-        ),
-        keyword(
-            "auth",
-            "Credentials: `bearer`, `basic` or `header`.",
-            mapping,
-        ),
-        keyword("headers", "Headers of every request.", mapping),
-        keyword(
-            "timeout",
-            "The maximum duration of a request if the step has no `timeout`. Default: 10s.",
-            duration,
-        ),
-        keyword(
-            "actor_id",
-            "The id of the help desk user whose credentials the connection uses. The loop guard recognises flowtrigger's own changes by it.",
-            user,
-        ),
-        keyword(
-            "rate_limit",
-            "The maximum rate of requests, evenly spread. Default: no limit.",
-            rate_limit::schema,
-        ),
-    ],
+    words: words! {
+        "base_url" text =>
+            "The URL to which the `path` of a step is added. A secret part of the address belongs in the path: `https://chat.example/hooks/{{ secret.HOOK }}`. `outbox:NAME` writes requests to a file instead of sending them.";
+        "auth" mapping => "Credentials: `bearer`, `basic` or `header`.";
+        "headers" mapping => "Headers of every request.";
+        "timeout" duration => "The maximum duration of a request if the step has no `timeout`. Default: 10s.";
+        "actor_id" user =>
+            "The id of the help desk user whose credentials the connection uses. The loop guard recognises flowtrigger's own changes by it.";
+        "rate_limit" rate_limit::schema => "The maximum rate of requests, evenly spread. Default: no limit.";
+    },
 };
 
 fn user() -> Value {
@@ -69,11 +51,11 @@ fn user() -> Value {
 /// The keys of `auth`; exactly one is required.
 pub const AUTH: Vocabulary = Vocabulary {
     name: "`auth`",
-    words: &[
-        keyword("bearer", "A bearer token.", text),
-        keyword("basic", "A user name and a password.", mapping),
-        keyword("header", "The name and the value of a header.", mapping),
-    ],
+    words: words! {
+        "bearer" text => "A bearer token.";
+        "basic" mapping => "A user name and a password.";
+        "header" mapping => "The name and the value of a header.";
+    },
 };
 
 /// Reads the connection of an entry; `None` after an error was reported.
@@ -82,18 +64,16 @@ pub fn lower(entry: &Entry, names: &mut NameResolver<'_>) -> Option<Connection> 
     names.entries(node, &CONNECTION)?;
     let Some(url) = node.get("base_url") else {
         let message = format!("the connection `{}` has no `base_url`", entry.key);
-        names.error(
+        return names.reject(
             Code::MissingKey,
             entry.key_at,
             message,
             "add `base_url: https://…`",
         );
-        return None;
     };
-    let auth = match node.get("auth") {
-        Some(auth) => lower_auth(auth, names).map(Some),
-        None => Some(None),
-    };
+    let auth = node
+        .get("auth")
+        .map_or(Some(None), |auth| lower_auth(auth, names).map(Some));
     let mut headers = Vec::new();
     for header in section(node, "headers", names.diagnostics) {
         let value = Template::lower(&header.value, &header.key, Escape::None, names);
@@ -130,8 +110,7 @@ fn lower_actor(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
         None => id.as_str().unwrap_or_default().trim().to_owned(),
     };
     if id.is_empty() {
-        diagnostics.wrong_type(node, "actor_id", "a user's id, a number or text");
-        return None;
+        return diagnostics.reject_type(node, "actor_id", "a user's id, a number or text");
     }
     Some(id)
 }
@@ -141,8 +120,7 @@ fn base_url(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     if let Err(reason) = check_base_url(&text) {
         let message = format!("`{text}` is not a base URL: {reason}");
         let help = "write https://host/path, or outbox:NAME to write requests to a file";
-        diagnostics.error(Code::InvalidValue, node.at, message, help);
-        return None;
+        return diagnostics.reject_value(node.at, message, help);
     }
     Some(text)
 }
@@ -182,8 +160,7 @@ fn lower_auth(node: &Node, names: &mut NameResolver<'_>) -> Option<AuthTemplate>
             entries.len()
         );
         let help = "keep the one that the server requires";
-        names.error(Code::InvalidValue, node.at, message, help);
-        return None;
+        return names.reject_value(node.at, message, help);
     };
     let mut part = |key: &str| {
         let found = entry.value.get(key);

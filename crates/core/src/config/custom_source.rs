@@ -1,8 +1,10 @@
 //! Reads the description of a custom source: the paths of event type, id, key and time in a body.
 
+use jiff::tz::TimeZone;
+
 use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::document::Entry;
 use crate::document::decode::Decode;
+use crate::document::{Entry, Node};
 use crate::event::format::custom::{CustomFormat, TypeRule};
 use crate::language::operator::operand::is_path;
 
@@ -11,23 +13,25 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<CustomForma
     let node = &entry.value;
     let Some(event_type) = node.get("event_type") else {
         let message = format!("the source `{}` has no `event_type`", entry.key);
-        diagnostics.error(
+        return diagnostics.reject(
             Code::MissingKey,
             entry.key_at,
             message,
             "write a constant, or { path: … }; or name a built-in decoder: `decoder: support`",
         );
-        return None;
     };
     let event_type = match event_type.as_map() {
         Some(entries) if is_path(entries) => {
             TypeRule::Path(diagnostics.text(&entries[0].value, "path")?)
         }
         Some(_) => {
-            diagnostics.wrong_type(event_type, "event_type", "a constant, or { path: … }");
-            return None;
+            return diagnostics.reject_type(event_type, "event_type", "a constant, or { path: … }");
         }
         None => TypeRule::Constant(diagnostics.text(event_type, "event_type")?),
+    };
+    let time_zone = match node.get("time_zone") {
+        Some(zone) => Some(lower_time_zone(zone, diagnostics)?),
+        None => None,
     };
     let mut path = |key: &str| node.get(key).and_then(|value| diagnostics.text(value, key));
     Some(CustomFormat {
@@ -37,5 +41,18 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<CustomForma
         id: path("id"),
         key: path("key"),
         time: path("time"),
+        time_zone,
     })
+}
+
+fn lower_time_zone(node: &Node, diagnostics: &mut Diagnostics) -> Option<TimeZone> {
+    let name = diagnostics.text(node, "time_zone")?;
+    let zone = TimeZone::get(&name).ok();
+    if zone.is_none() {
+        let message = format!("unknown time zone `{name}`");
+        let help =
+            "write the name of a zone of the IANA database, such as `Europe/Berlin` or `UTC`";
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
+    }
+    zone
 }

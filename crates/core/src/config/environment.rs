@@ -224,7 +224,7 @@ mod tests {
         let written = serde_json::json!({
             "most": 3, "open": true, "groups": [1], "by": {"a": 1}, "team": "one", "none": null
         });
-        for (name, value, wanted) in [
+        for (name, value, expected) in [
             ("MOST", "4.5", Some(serde_json::json!(4.5))),
             ("MOST", "four", None),
             ("MOST", "", None),
@@ -246,8 +246,8 @@ mod tests {
             let variable = format!("FLOWTRIGGER_VARS_{name}");
             let environment = BTreeMap::from([(variable.clone(), value.to_owned())]);
             overlay(&environment, &mut config, &mut diagnostics);
-            match wanted {
-                Some(wanted) => assert_eq!(config.vars[name.to_lowercase()], wanted),
+            match expected {
+                Some(expected) => assert_eq!(config.vars[name.to_lowercase()], expected),
                 None => {
                     let reported = diagnostics.sorted();
                     assert!(reported[0].message.contains(&variable), "{reported:?}");

@@ -8,9 +8,9 @@ use crate::config::{Config, section};
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::suggest;
-use crate::document::vocabulary::{Vocabulary, keyword, mapping, text};
+use crate::document::vocabulary::{Vocabulary, mapping, text, words};
 use crate::document::{Entry, Node};
-use crate::flow::call::Call;
+use crate::flow::call::{Call, SettingsCall};
 use crate::run::call_result::{CallResult, Reply};
 
 /// One integration, by its key.
@@ -31,25 +31,28 @@ pub struct ConnectionRef {
     pub at: Span,
 }
 
+impl ConnectionRef {
+    /// Reports that no connection has this name.
+    pub(super) fn report_unknown(&self, config: &Config, diagnostics: &mut Diagnostics) {
+        let message = format!("no connection is called `{}`", self.name);
+        let known = config.connections.keys().map(String::as_str);
+        let help = match suggest::nearest(&self.name, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "define it under `connections`".into(),
+        };
+        diagnostics.error(Code::UnknownConnection, self.at, message, &help);
+    }
+}
+
 pub const INTEGRATION: Vocabulary = Vocabulary {
     name: "an integration",
-    words: &[
-        keyword(
-            "connections",
-            "Connection names in the bundles, each with the connection to use. Default: the connection of the same name.",
-            connections,
-        ),
-        keyword(
-            "zendesk",
-            "The connection for actions that have a `path` only. Default: `zendesk`.",
-            text,
-        ),
-        keyword(
-            "configs",
-            "The settings that `LoadConfig` returns for each scope until `PatchConfig` changes them.",
-            configs,
-        ),
-    ],
+    words: words! {
+        "connections" connections =>
+            "Connection names in the bundles, each with the connection to use. Default: the connection of the same name.";
+        "zendesk" text => "The connection for actions that have a `path` only. Default: `zendesk`.";
+        "configs" configs =>
+            "The settings that `LoadConfig` returns for each scope until `PatchConfig` changes them.";
+    },
 };
 
 fn connections() -> Value {
@@ -75,10 +78,47 @@ impl Config {
         named.map_or_else(|| "zendesk".to_owned(), |named| named.name.clone())
     }
 
+    /// Returns the scope of an integration that `LoadConfig` loads by a name with `*`: the first by name of
+    /// those that match. `changed` are the scopes that `PatchConfig` has set.
+    pub fn matching_scope(
+        &self,
+        integration: &str,
+        pattern: &str,
+        changed: impl IntoIterator<Item = String>,
+    ) -> Option<String> {
+        let configured = self.integrations.get(integration);
+        let configured = configured
+            .into_iter()
+            .flat_map(|of| of.configs.keys().cloned());
+        let scopes = configured.chain(changed);
+        scopes.filter(|scope| matches_pattern(pattern, scope)).min()
+    }
+
     /// Returns the initial settings of a scope; an object.
     pub fn settings_of(&self, integration: &str, scope: &str) -> Option<&Value> {
         self.integrations.get(integration)?.configs.get(scope)
     }
+}
+
+/// Whether a text matches a pattern in which each `*` stands for any text.
+pub fn matches_pattern(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(mut text) = text.strip_prefix(start) else {
+        return false;
+    };
+    let (middle, end) = match rest.rsplit_once('*') {
+        Some((middle, end)) => (middle, end),
+        None => ("", rest),
+    };
+    for part in middle.split('*') {
+        match text.find(part) {
+            Some(at) => text = &text[at + part.len()..],
+            None => return false,
+        }
+    }
+    text.ends_with(end)
 }
 
 /// The settings of bundles in a plan or a test: those of the configuration, overridden by changes so far.
@@ -95,17 +135,31 @@ impl<'c> SimulatedSettings<'c> {
         }
     }
 
+    fn matching_scope(&self, call: &SettingsCall) -> Option<String> {
+        let changed = self.changed.keys();
+        let changed = changed.filter(|(integration, _)| *integration == call.integration);
+        let changed = changed.map(|(_, scope)| scope.clone());
+        self.config
+            .matching_scope(&call.integration, &call.scope, changed)
+    }
+
     /// Returns the result of reading or changing settings; `None` for other calls.
     pub fn outcome(&mut self, call: &Call) -> Option<CallResult> {
         let Call::Config(call) = call else {
             return None;
         };
-        let scope = (call.integration.clone(), call.scope.clone());
+        let name = match call.scope.contains('*') {
+            true => self
+                .matching_scope(call)
+                .unwrap_or_else(|| call.scope.clone()),
+            false => call.scope.clone(),
+        };
+        let first = self.config.settings_of(&call.integration, &name);
+        let scope = (call.integration.clone(), name);
         let changed = self.changed.entry(scope).or_default();
         if let Some(Value::Object(patch)) = &call.patch {
             changed.extend(patch.clone());
         }
-        let first = self.config.settings_of(&call.integration, &call.scope);
         let mut settings = first
             .and_then(Value::as_object)
             .cloned()
@@ -158,8 +212,7 @@ fn named(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Connec
 
 fn settings(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<(String, Value)> {
     if entry.value.as_map().is_none() {
-        diagnostics.wrong_type(&entry.value, &entry.key, "a mapping of settings");
-        return None;
+        return diagnostics.reject_type(&entry.value, &entry.key, "a mapping of settings");
     }
     Some((entry.key.clone(), entry.value.to_json()))
 }
@@ -169,13 +222,30 @@ pub fn check(config: &Config, diagnostics: &mut Diagnostics) {
     for integration in config.integrations.values() {
         let named = integration.connections.values().chain(&integration.zendesk);
         for named in named.filter(|named| !config.connections.contains_key(&named.name)) {
-            let message = format!("no connection is called `{}`", named.name);
-            let known = config.connections.keys().map(String::as_str);
-            let help = match suggest::nearest(&named.name, known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "define it under `connections`".into(),
-            };
-            diagnostics.error(Code::UnknownConnection, named.at, message, &help);
+            named.report_unknown(config, diagnostics);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, text, matches) in [
+            ("a*", "a", true),
+            ("a*", "abc", true),
+            ("a*", "ba", false),
+            ("*", "", true),
+            ("*/name", "acme:1/name", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c", false),
+            ("ab*ba", "aba", false),
+            ("exact", "exact", true),
+            ("exact", "exactly", false),
+        ] {
+            assert_eq!(matches_pattern(pattern, text), matches, "{pattern} {text}");
         }
     }
 }

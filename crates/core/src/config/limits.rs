@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::diagnostic::{Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, keyword, number};
+use crate::document::vocabulary::{Vocabulary, number, words};
 
 /// Limits on active and unfinished runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,33 +37,15 @@ impl Default for RunLimits {
 
 pub const LIMITS: Vocabulary = Vocabulary {
     name: "`limits`",
-    words: &[
-        keyword(
-            "runs",
-            "The number of runs that execute at the same time. Default: 16.",
-            active,
-        ),
-        keyword(
-            "per_rule",
-            "The number of runs of one rule that execute at the same time. Default: 8.",
-            active,
-        ),
-        keyword(
-            "per_host",
-            "The number of concurrent requests to one host. Default: 8.",
-            active,
-        ),
-        keyword(
-            "backlog",
-            "The number of unfinished runs. Above it, events that match are answered with 429. Default: 100000.",
-            number,
-        ),
-        keyword(
-            "per_rule_backlog",
-            "The number of unfinished runs of one rule. Above it, further runs are held. Default: 10000.",
-            number,
-        ),
-    ],
+    words: words! {
+        "runs" active => "The number of runs that execute at the same time. Default: 16.";
+        "per_rule" active => "The number of runs of one rule that execute at the same time. Default: 8.";
+        "per_host" active => "The number of concurrent requests to one host. Default: 8.";
+        "backlog" number =>
+            "The number of unfinished runs. Above it, events that match are answered with 429. Default: 100000.";
+        "per_rule_backlog" number =>
+            "The number of unfinished runs of one rule. Above it, further runs are held. Default: 10000.";
+    },
 };
 
 const MAX_ACTIVE: u64 = 1_000;
@@ -121,8 +103,7 @@ fn within(
     let message = format!("`{key}` is {part}, more than `{name}`, which is {whole}");
     let help = format!("lower `{key}`, or raise `{name}` to {part} at least");
     let at = node.get(key).map_or(node.at, |node| node.at);
-    diagnostics.error(Code::InvalidValue, at, message, &help);
-    None
+    diagnostics.reject_value(at, message, &help)
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::config::network;
-use crate::diagnostic::{Code, Diagnostics, Report, Span};
+use crate::diagnostic::{Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::size;
-use crate::document::vocabulary::{Vocabulary, duration, keyword, text};
+use crate::document::vocabulary::{Vocabulary, duration, text, words};
 use crate::document::{Node, Yaml};
 
 /// The value of `listen`. `None` leaves a setting to the command line or its default.
@@ -21,6 +21,8 @@ pub struct Listen {
     pub at: Span,
     /// The proxies whose forwarded client address is trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// Host names under which clients reach the daemon, in lower case.
+    pub hosts: Vec<String>,
     /// The maximum number of open connections.
     pub connections: Option<usize>,
     /// The maximum number of open connections per client address.
@@ -33,41 +35,26 @@ pub struct Listen {
 
 pub const LISTEN: Vocabulary = Vocabulary {
     name: "`listen`",
-    words: &[
-        keyword(
-            "address",
-            "Host and port; `--listen` overrides it. Default: 127.0.0.1:8080. An address that other machines can reach requires `verify` for every source.",
-            text,
-        ),
-        keyword(
-            "trusted_proxies",
-            "Proxies whose forwarded client address is trusted: addresses or networks.",
-            network::list_schema,
-        ),
-        keyword(
-            "connections",
-            "The maximum number of open connections. Default: 1000.",
-            connections,
-        ),
-        keyword(
-            "connections_per_address",
-            "The maximum number of open connections per client address, except trusted proxies and loopback. Default: 100.",
-            connections,
-        ),
-        keyword(
-            "body",
-            "The maximum size of a body. Default: 1MiB.",
-            size::schema,
-        ),
-        keyword(
-            "request",
-            "The maximum time to receive a request. Default: 15s.",
-            duration,
-        ),
-    ],
+    words: words! {
+        "address" text =>
+            "Host and port; `--listen` overrides it. Default: 127.0.0.1:8080. An address that other machines can reach requires `verify` for every source.";
+        "trusted_proxies" network::list_schema =>
+            "Proxies whose forwarded client address is trusted: addresses or networks.";
+        "hosts" hosts_schema =>
+            "Host names of this listener. Sources without verification, and `/metrics`, reject requests to other names with a dot, as web pages could send them. Default: none; addresses, `localhost` and names without a dot are always accepted.";
+        "connections" connections => "The maximum number of open connections. Default: 1000.";
+        "connections_per_address" connections =>
+            "The maximum number of open connections per client address, except trusted proxies and loopback. Default: 100.";
+        "body" size::schema => "The maximum size of a body. Default: 1MiB.";
+        "request" duration => "The maximum time to receive a request. Default: 15s.";
+    },
 };
 
 const MAX_CONNECTIONS: u64 = 100_000;
+
+fn hosts_schema() -> Value {
+    json!({"type": "array", "items": {"type": "string"}, "examples": [["hooks.example.com"]]})
+}
 
 fn connections() -> Value {
     json!({"type": "integer", "minimum": 1, "maximum": MAX_CONNECTIONS})
@@ -94,6 +81,9 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Listen {
     if let Some(proxies) = node.get("trusted_proxies") {
         listen.trusted_proxies = network::lower_list(proxies, "trusted_proxies", diagnostics);
     }
+    if let Some(hosts) = node.get("hosts") {
+        listen.hosts = lower_hosts(hosts, diagnostics);
+    }
     let mut count = |key: &str| {
         let number = diagnostics.whole_number(node.get(key)?, key, 1..=MAX_CONNECTIONS)?;
         Some(usize::try_from(number).expect("the range fits"))
@@ -110,6 +100,26 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Listen {
     listen
 }
 
+/// Reports and leaves out what is not a host name.
+fn lower_hosts(node: &Node, diagnostics: &mut Diagnostics) -> Vec<String> {
+    let nodes: &[Node] = node.as_list().unwrap_or(std::slice::from_ref(node));
+    let mut hosts = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let Some(name) = diagnostics.text(node, "hosts") else {
+            continue;
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        if !name.is_empty() && name.chars().all(is_name) {
+            hosts.push(name.to_ascii_lowercase());
+            continue;
+        }
+        let message = format!("`{name}` is not a host name");
+        let help = "write the name alone, without scheme, port and `*`: `hooks.example.com`";
+        diagnostics.invalid(node.at, message, help);
+    }
+    hosts
+}
+
 /// The largest events of a help desk have about 100 KB; above 64 MiB a few senders could exhaust the memory.
 const BODY_RANGE: std::ops::RangeInclusive<u64> = 16 * 1024..=64 * 1024 * 1024;
 
@@ -120,6 +130,5 @@ fn lower_time(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     }
     let message = "`request` is at least 1s and at most 5m";
     let help = "senders stop waiting after 10 to 12 s";
-    diagnostics.error(Code::InvalidValue, node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }

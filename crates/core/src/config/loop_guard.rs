@@ -5,31 +5,22 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::diagnostic::{Diagnostics, Report};
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, duration, keyword};
+use crate::document::vocabulary::{Vocabulary, duration, words};
 use crate::document::{Node, Yaml};
 use crate::loop_guard::limits::LoopLimits;
 
 pub const LOOP_GUARD: Vocabulary = Vocabulary {
     name: "`loop_guard`",
-    words: &[
-        keyword(
-            "depth",
-            "How many events in a row may be caused by flowtrigger's own actions (their actor is the `actor_id` of a connection). Default: 5.",
-            depth,
-        ),
-        keyword(
-            "runs",
-            "How many runs one rule may have for one ticket within the time `in`, if its events name no actor. Default: 20.",
-            runs,
-        ),
-        keyword(
-            "in",
-            "The period for `runs`, and the maximum age of a run that can be the cause of an event. Default: 10m.",
-            duration,
-        ),
-    ],
+    words: words! {
+        "depth" depth =>
+            "How many events in a row may be caused by flowtrigger's own actions (their actor is the `actor_id` of a connection). Default: 5.";
+        "runs" runs =>
+            "How many runs one rule may have for one ticket within the time `in`, if its events name no actor and it writes to the system that sent them. More are held. Default: 20.";
+        "in" duration =>
+            "The period for `runs`, and the maximum age of a run that can be the cause of an event. Default: 10m.";
+    },
 };
 
 fn depth() -> Value {
@@ -66,7 +57,7 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<LoopLimits> {
         match within > Duration::from_secs(86_400) || within < Duration::from_secs(1) {
             true => {
                 let message = "`in` is at least 1s and at most 1d";
-                diagnostics.error(Code::InvalidValue, node.at, message, "");
+                diagnostics.invalid(node.at, message, "");
             }
             false => guard.within = within,
         }

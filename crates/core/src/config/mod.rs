@@ -34,6 +34,7 @@ use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::EventType;
 use crate::event::format::custom::CustomFormat;
 use crate::fingerprint::{Fingerprint, fingerprint};
+use crate::flow::bundle_document::SourceAccount;
 use crate::language::event_fields::EventFields;
 use crate::language::resolver::NameResolver;
 use crate::loop_guard::limits::LoopLimits;
@@ -129,6 +130,17 @@ impl Config {
         self.sources.values().filter_map(EventSource::description)
     }
 
+    /// Returns the format of the custom source with this `event_source`.
+    pub fn description_of(&self, source: &str) -> Option<&CustomFormat> {
+        self.descriptions()
+            .find(|description| description.source == source)
+    }
+
+    /// Returns the accounts of the sources.
+    pub fn accounts(&self) -> impl Iterator<Item = SourceAccount> {
+        self.sources.values().map(EventSource::account)
+    }
+
     /// Returns a resolver for the event types and variables of this configuration.
     pub fn name_resolver<'a>(
         &'a self,
@@ -210,6 +222,7 @@ pub fn parse(
     }
     environment::overlay(environment, &mut config, diagnostics);
     integrations::check(&config, diagnostics);
+    source::check_connections(&config, diagnostics);
     config.whole = diagnostics.errors() == before;
     config
 }
@@ -320,14 +333,12 @@ fn lower_secret(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SecretSo
     let help = "write { env: VARIABLE } or { file: PATH }; never write the value itself";
     if entry.value.as_map().is_none() {
         let message = format!("the secret `{}` takes a mapping with its source", entry.key);
-        diagnostics.error(Code::SecretInFile, entry.value.at, message, help);
-        return None;
+        return diagnostics.reject(Code::SecretInFile, entry.value.at, message, help);
     }
     let entries = diagnostics.entries(&entry.value, &SECRET)?;
     let [source] = entries else {
         let message = format!("the secret `{}` takes one of env, file", entry.key);
-        diagnostics.error(Code::InvalidValue, entry.value.at, message, help);
-        return None;
+        return diagnostics.reject_value(entry.value.at, message, help);
     };
     let text = diagnostics.text(&source.value, &source.key)?;
     match source.key.as_str() {
@@ -349,7 +360,7 @@ fn lower_types(node: &Node, diagnostics: &mut Diagnostics) -> Vec<EventType> {
             Err(error) => {
                 let message = format!("not an event type: {error}");
                 let help = "a type has source, name, display, webhook, codes, groups, summary, fields, open";
-                diagnostics.error(Code::InvalidValue, item.at, message, help);
+                diagnostics.invalid(item.at, message, help);
             }
         }
     }

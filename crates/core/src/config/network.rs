@@ -4,7 +4,7 @@
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::diagnostic::{Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
 
@@ -35,14 +35,12 @@ fn lower(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<IpNet>
     let Some(network) = parse(&text) else {
         let message = format!("`{text}` is not an address or a network");
         let help = "write `192.0.2.7`, `10.0.0.0/8`, `::1` or `fd00::/8`";
-        diagnostics.error(Code::InvalidValue, node.at, message, help);
-        return None;
+        return diagnostics.reject_value(node.at, message, help);
     };
     if network.trunc() == network {
         return Some(network);
     }
     let message = format!("`{text}` has host bits set");
     let help = format!("write `{}`", network.trunc());
-    diagnostics.error(Code::InvalidValue, node.at, message, &help);
-    None
+    diagnostics.reject_value(node.at, message, &help)
 }

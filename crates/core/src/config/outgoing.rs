@@ -3,26 +3,19 @@
 use serde_json::{Value, json};
 
 use crate::config::network;
-use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::diagnostic::{Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, keyword, text};
+use crate::document::vocabulary::{Vocabulary, text, words};
 use crate::egress::policy::{EgressAllow, EgressPolicy, EgressProxy};
 
 pub const OUTGOING: Vocabulary = Vocabulary {
     name: "`outgoing`",
-    words: &[
-        keyword(
-            "allow",
-            "Destinations that requests may reach although they are not public: addresses, networks (`10.1.0.0/16`), hosts (`crm.internal`, `*.internal`).",
-            allow,
-        ),
-        keyword(
-            "proxy",
-            "The proxy for requests: its URL, or `environment`. Default: none.",
-            text,
-        ),
-    ],
+    words: words! {
+        "allow" allow =>
+            "Destinations that requests may reach although they are not public: addresses, networks (`10.1.0.0/16`), hosts (`crm.internal`, `*.internal`).";
+        "proxy" text => "The proxy for requests: its URL, or `environment`. Default: none.";
+    },
 };
 
 fn allow() -> Value {
@@ -80,8 +73,7 @@ fn lower_allowed(node: &Node, diagnostics: &mut Diagnostics) -> Option<EgressAll
     let message = format!("`{text}` is not an address, a network or a host");
     let help =
         "write `10.1.0.0/16`, `127.0.0.1`, `crm.internal` or `*.internal`; a port cannot be given";
-    diagnostics.error(Code::InvalidValue, node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }
 
 fn lower_proxy(node: &Node, diagnostics: &mut Diagnostics) -> Option<EgressProxy> {
@@ -96,8 +88,7 @@ fn lower_proxy(node: &Node, diagnostics: &mut Diagnostics) -> Option<EgressProxy
         Ok(_) | Err(_) => {
             let message = "`proxy` takes the URL of a proxy, or `environment`";
             let help = "write `http://proxy.internal:3128`, without credentials in it";
-            diagnostics.error(Code::InvalidValue, node.at, message, help);
-            None
+            diagnostics.reject_value(node.at, message, help)
         }
     }
 }

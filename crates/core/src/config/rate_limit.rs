@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, duration, keyword};
+use crate::document::vocabulary::{Vocabulary, duration, words};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
@@ -18,10 +18,10 @@ pub struct RateLimit {
 
 pub const RATE: Vocabulary = Vocabulary {
     name: "`rate_limit`",
-    words: &[
-        keyword("limit", "The number of requests that may be sent.", limit),
-        keyword("in", "The period in which they are counted.", duration),
-    ],
+    words: words! {
+        "limit" limit => "The number of requests that may be sent.";
+        "in" duration => "The period in which they are counted.";
+    },
 };
 
 const MAX_REQUESTS: u64 = 1_000_000;
@@ -40,14 +40,12 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<RateLimit> {
     const HELP: &str = "write `rate_limit: { limit: 400, in: 1m }`";
     if node.as_map().is_none() {
         let message = format!("`rate_limit` takes a mapping, found {}", node.kind());
-        diagnostics.error(Code::WrongType, node.at, message, HELP);
-        return None;
+        return diagnostics.reject(Code::WrongType, node.at, message, HELP);
     }
     diagnostics.entries(node, &RATE)?;
     let (Some(limit), Some(within)) = (node.get("limit"), node.get("in")) else {
         let message = "`rate_limit` needs `limit` and `in`";
-        diagnostics.error(Code::MissingKey, node.at, message, HELP);
-        return None;
+        return diagnostics.reject(Code::MissingKey, node.at, message, HELP);
     };
     let limit = diagnostics.whole_number(limit, "limit", 1..=MAX_REQUESTS);
     let time = diagnostics.duration(within, "in");
@@ -55,8 +53,7 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<RateLimit> {
     let time = time?;
     if time < Duration::from_millis(100) || time / limit > MAX_INTERVAL {
         let message = "`in` is at least 100ms, and at most an hour for each request";
-        diagnostics.error(Code::InvalidValue, within.at, message, HELP);
-        return None;
+        return diagnostics.reject_value(within.at, message, HELP);
     }
     Some(RateLimit {
         limit,

@@ -32,8 +32,7 @@ fn path(node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) -> Op
     let help = "write paths such as `comment.body`; `flowtrigger events TYPE` lists them";
     let Ok(path) = Path::parse(&text) else {
         let message = format!("`{text}` is not a field");
-        diagnostics.error(Code::InvalidValue, node.at, message, help);
-        return None;
+        return diagnostics.reject_value(node.at, message, help);
     };
     let message = match &path.route {
         PathKind::Plain {
@@ -55,8 +54,7 @@ fn path(node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) -> Op
             format!("`{text}` can have several results, and `redact` takes single fields")
         }
     };
-    diagnostics.error(Code::InvalidValue, node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }
 
 /// Warns of a field that no event type has, if a similar name exists. The fields of custom sources are
@@ -121,7 +119,7 @@ mod tests {
 
     #[test]
     fn paths_outside_the_fields_are_rejected() {
-        for (text, wanted) in [
+        for (text, expected) in [
             ("event.id", "cannot be removed"),
             ("vars.a", "cannot be removed"),
             ("$.raw.detail", "removed together with any field"),
@@ -132,7 +130,7 @@ mod tests {
             let (paths, reported) = read(text);
             assert!(paths.is_empty() || text == "7", "{text}: {paths:?}");
             assert!(
-                reported.contains(wanted) || text == "7",
+                reported.contains(expected) || text == "7",
                 "{text}: {reported}"
             );
         }

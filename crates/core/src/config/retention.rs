@@ -7,7 +7,7 @@ use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::size;
-use crate::document::vocabulary::{Vocabulary, duration, keyword};
+use crate::document::vocabulary::{Vocabulary, duration, words};
 
 /// How long finished runs and their events are kept. Unfinished, held and dead runs are always kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,18 +29,12 @@ impl Default for Retention {
 
 pub const RETENTION: Vocabulary = Vocabulary {
     name: "`retention`",
-    words: &[
-        keyword(
-            "for",
-            "How long finished runs and their events are kept, and how long a redelivery is recognised. Default: 7d.",
-            duration,
-        ),
-        keyword(
-            "at_most",
-            "The maximum size on disk; the oldest runs are deleted first. Default: 1GB.",
-            size::schema,
-        ),
-    ],
+    words: words! {
+        "for" duration =>
+            "How long finished runs and their events are kept, and how long a redelivery is recognised. Default: 7d.";
+        "at_most" size::schema =>
+            "The maximum size on disk; the oldest runs are deleted first. Default: 1GB.";
+    },
 };
 
 /// Senders repeat an event for about one hour.
@@ -71,8 +65,7 @@ pub fn lower_age(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration>
     let age = diagnostics.duration(node, "for")?;
     if age < MIN_RETENTION {
         let help = "senders repeat events for up to an hour, and redeliveries must be recognised";
-        diagnostics.error(Code::InvalidValue, node.at, "`for` is at least 1h", help);
-        return None;
+        return diagnostics.reject_value(node.at, "`for` is at least 1h", help);
     }
     Some(age)
 }

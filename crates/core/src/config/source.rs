@@ -2,15 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
+
+use crate::config::Config;
 use crate::config::custom_source;
+use crate::config::integrations::ConnectionRef;
 use crate::config::verification;
 use crate::config::verification::Verification;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, anything, keyword, text};
-use crate::document::{Entry, Node};
+use crate::document::vocabulary::{Vocabulary, anything, text, words};
+use crate::document::{Entry, Node, Yaml};
 use crate::event::format::DECODERS;
 use crate::event::format::custom::CustomFormat;
+use crate::flow::bundle_document::SourceAccount;
 
 /// One source, built in or custom.
 #[derive(Debug, Clone)]
@@ -22,6 +27,11 @@ pub struct EventSource {
     pub reads: SourceFormat,
     /// `None` accepts every sender.
     pub verification: Option<Verification>,
+    /// The Zendesk account of its events, as far as it is configured.
+    pub account_id: Option<u64>,
+    pub subdomain: Option<String>,
+    /// The connection to the system that sends the events.
+    pub connection: Option<ConnectionRef>,
 }
 
 /// How the events of a source are read.
@@ -34,50 +44,33 @@ pub enum SourceFormat {
 
 pub const SOURCE: Vocabulary = Vocabulary {
     name: "a source",
-    words: &[
-        keyword(
-            "path",
-            "The URL path to which its events are posted. Default: `/events/NAME`.",
-            text,
-        ),
-        keyword(
-            "verify",
-            "How senders are verified: `zendesk`, `upmind`, `standard_webhooks`, `github`, `bearer`, or a mapping. `none` accepts every sender.",
-            verification::schema,
-        ),
-        keyword(
-            "secrets",
-            "The names of the secrets that senders use; two while one is being replaced. `send` and `sign` use the first.",
-            verification::secrets_schema,
-        ),
-        keyword(
-            "decoder",
-            "The format of the events: `support` (Zendesk), `upmind`, or `json` for a body that you describe here.",
-            text,
-        ),
-        keyword(
-            "event_source",
-            "The name that rules use. Default: the name of the entry.",
-            text,
-        ),
-        keyword(
-            "event_type",
-            "The event type: a constant, or `{ path: … }` in the body.",
-            anything,
-        ),
-        keyword(
-            "id",
-            "The path of the event id. Default: a hash of the body, so equal bodies are one event.",
-            text,
-        ),
-        keyword(
-            "key",
-            "The path of the event's key, usually the ticket id.",
-            text,
-        ),
-        keyword("time", "The path of the event's time.", text),
-    ],
+    words: words! {
+        "path" text => "The URL path to which its events are posted. Default: `/events/NAME`.";
+        "verify" verification::schema =>
+            "How senders are verified: `zendesk`, `upmind`, `standard_webhooks`, `github`, `bearer`, or a mapping. `none` accepts every sender.";
+        "secrets" verification::secrets_schema =>
+            "The names of the secrets that senders use; two while one is being replaced. `send` and `sign` use the first.";
+        "decoder" text =>
+            "The format of the events: `support` (Zendesk), `upmind`, or `json` for a body that you describe here.";
+        "event_source" text => "The name that rules use. Default: the name of the entry.";
+        "event_type" anything => "The event type: a constant, or `{ path: … }` in the body.";
+        "id" text => "The path of the event id. Default: a hash of the body, so equal bodies are one event.";
+        "key" text => "The path of the event's key, usually the ticket id.";
+        "time" text => "The path of the event's time.";
+        "time_zone" text =>
+            "The IANA name of the zone of times without one, such as `Europe/Berlin`. Default: UTC.";
+        "account_id" account_id =>
+            "The id of the Zendesk account whose events it receives: `$.account_id` in ZIS bundles, if the event has none.";
+        "subdomain" text =>
+            "The subdomain of that account: `$.subdomain` in ZIS bundles, if the event has none.";
+        "connection" text =>
+            "The connection to the system that sends the events, by which the loop guard recognises rules that write back to it. Default: the connection of the same name.";
+    },
 };
+
+fn account_id() -> Value {
+    json!({"type": "integer", "minimum": 1})
+}
 
 impl EventSource {
     /// The `event_source` of its events.
@@ -107,6 +100,18 @@ impl EventSource {
             path: format!("/events/{name}"),
             reads,
             verification: None,
+            account_id: None,
+            subdomain: None,
+            connection: None,
+        }
+    }
+
+    /// The account of its events, for bundles.
+    pub fn account(&self) -> SourceAccount {
+        SourceAccount {
+            source: self.source().to_owned(),
+            id: self.account_id,
+            subdomain: self.subdomain.clone(),
         }
     }
 }
@@ -129,7 +134,56 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<EventSource
         source.path = path?;
     }
     source.verification = verification?;
+    if let Some(node) = node.get("account_id") {
+        source.account_id = Some(lower_account_id(node, diagnostics)?);
+    }
+    if let Some(node) = node.get("subdomain") {
+        source.subdomain = Some(lower_subdomain(node, diagnostics)?);
+    }
+    if let Some(node) = node.get("connection") {
+        let name = diagnostics.text(node, "connection")?;
+        source.connection = Some(ConnectionRef { name, at: node.at });
+    }
     Some(source)
+}
+
+fn lower_account_id(node: &Node, diagnostics: &mut Diagnostics) -> Option<u64> {
+    let id = match &node.value {
+        Yaml::Number(number) => number.as_u64().filter(|id| *id > 0),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => None,
+    };
+    if id.is_none() {
+        diagnostics.wrong_type(node, "account_id", "the number of the account");
+    }
+    id
+}
+
+fn lower_subdomain(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let text = diagnostics.text(node, "subdomain")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if !text.is_empty() && text.chars().all(plain) {
+        return Some(text);
+    }
+    let host = text.trim_start_matches("https://");
+    let name = host.split(['.', '/']).next().unwrap_or_default();
+    let help = match name.is_empty() || !name.chars().all(plain) {
+        true => "write the part before `.zendesk.com`".to_owned(),
+        false => format!("write the part before `.zendesk.com`: `{name}`"),
+    };
+    let message = format!("`{text}` is not a subdomain");
+    diagnostics.error(Code::InvalidValue, node.at, message, &help);
+    None
+}
+
+/// Reports connections that are not defined.
+pub fn check_connections(config: &Config, diagnostics: &mut Diagnostics) {
+    let named = config
+        .sources
+        .values()
+        .filter_map(|s| s.connection.as_ref());
+    for named in named.filter(|named| !config.connections.contains_key(&named.name)) {
+        named.report_unknown(config, diagnostics);
+    }
 }
 
 fn lower_format(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SourceFormat> {
@@ -137,13 +191,20 @@ fn lower_format(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SourceFo
     let Some(source) = decoder else {
         return custom_source::lower(entry, diagnostics).map(SourceFormat::Custom);
     };
-    for key in ["event_source", "event_type", "id", "key", "time"] {
+    for key in [
+        "event_source",
+        "event_type",
+        "id",
+        "key",
+        "time",
+        "time_zone",
+    ] {
         let Some(found) = entry.value.as_map()?.iter().find(|found| found.key == key) else {
             continue;
         };
         let message = format!("`{key}` has no effect: the format of `{source}` is built in");
         let help = "remove it, or describe your own format with `decoder: json`";
-        diagnostics.error(Code::InvalidValue, found.key_at, message, help);
+        diagnostics.invalid(found.key_at, message, help);
     }
     Some(SourceFormat::BuiltIn(source))
 }
@@ -162,13 +223,12 @@ fn decoder(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<&'stat
         (None, None) if named == "json" => Some(None),
         (_, Some(own)) => {
             let message = format!("the source `{own}` is built in and has its own decoder");
-            diagnostics.error(
+            diagnostics.reject(
                 Code::DuplicateName,
                 node.at,
                 message,
                 "choose another name for your source",
-            );
-            None
+            )
         }
         (None, None) => {
             let message = "`decoder` takes support, upmind or json";
@@ -176,8 +236,7 @@ fn decoder(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<&'stat
                 "zendesk" | "zis" => "Zendesk's events are read by `decoder: support`",
                 _ => "with `json` you describe the body: `event_type`, `id`, `key`, `time`",
             };
-            diagnostics.error(Code::InvalidValue, node.at, message, help);
-            None
+            diagnostics.reject_value(node.at, message, help)
         }
     }
 }
@@ -203,6 +262,5 @@ fn lower_path(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     } else {
         return Some(path);
     };
-    diagnostics.error(Code::InvalidValue, node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }

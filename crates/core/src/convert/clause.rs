@@ -17,8 +17,8 @@ impl Clause {
         Clause::Test(path.into(), test.into())
     }
 
-    pub fn is_type(tag: &str) -> Self {
-        Clause::test("event.type", tag)
+    pub fn is_type(event_type: &str) -> Self {
+        Clause::test("event.type", event_type)
     }
 
     pub fn all(clauses: impl IntoIterator<Item = Clause>) -> Self {
@@ -230,7 +230,7 @@ mod tests {
     fn alternatives_of_one_field_are_a_list() {
         let test = |value: &str| Clause::test("current", value);
         let any = Clause::any([test("open"), test("hold"), Clause::test("previous", "new")]);
-        let wanted = json!({"any": [{"current": ["open", "hold"]}, {"previous": "new"}]});
-        assert_eq!(Value::Object(any.to_map()), wanted);
+        let expected = json!({"any": [{"current": ["open", "hold"]}, {"previous": "new"}]});
+        assert_eq!(Value::Object(any.to_map()), expected);
     }
 }

@@ -19,7 +19,7 @@ use crate::event::json::parse::{JsonError, parse};
 /// Why a text cannot be converted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConvertError {
-    #[error("not JSON: {0}")]
+    #[error("{0}")]
     NotJson(#[from] JsonError),
     #[error("{found}")]
     Other { found: String, help: &'static str },
@@ -40,7 +40,9 @@ impl ConvertError {
     }
 }
 
-const EXPECTED: &str = "expected the JSON of Zendesk's Triggers API (`{\"triggers\": […]}`, one trigger, or a list of triggers), or a ZIS bundle as JSON or YAML";
+const EXPECTED: &str = "expected the JSON of Zendesk's Triggers API (`{\"triggers\": […]}`, one trigger, or a list of triggers), the requirements of an app, Terraform resources `zendesk_trigger`, or a ZIS bundle as JSON or YAML";
+
+const ALL_PAGES: &str = "no rule was written: fetch every page (follow `next_page`), join them with `jq -s '{triggers: map(.triggers[])}' page*.json`, and convert the result";
 
 /// Converts the text of a file. Rule names are unique within `names`; variables that `config` defines are not
 /// listed as missing.
@@ -51,15 +53,18 @@ pub fn convert(
 ) -> Result<Conversion, ConvertError> {
     let mut conversion = read(text, names)?;
     for rule in &mut conversion.rules {
-        rule.configure.retain(|line| !has_variable(config, line));
+        rule.configure.retain(|line| !is_configured(config, line));
     }
     Ok(conversion)
 }
 
-fn has_variable(config: &Config, line: &str) -> bool {
+fn is_configured(config: &Config, line: &str) -> bool {
     let setting = line.split_once(": ").map_or(line, |(setting, _)| setting);
-    let name = setting.strip_prefix("vars.");
-    name.is_some_and(|name| config.vars.get(name).is_some())
+    match setting.split_once('.') {
+        Some(("vars", name)) => config.vars.get(name).is_some(),
+        Some(("connections", name)) => config.connections.contains_key(name),
+        Some(_) | None => false,
+    }
 }
 
 fn read(text: &str, names: &mut NameAllocator) -> Result<Conversion, ConvertError> {
@@ -73,15 +78,26 @@ fn read(text: &str, names: &mut NameAllocator) -> Result<Conversion, ConvertErro
         conversion.omitted.extend(found.omitted);
         return Ok(conversion);
     }
-    let document = parse(text.as_bytes())?.value;
+    let document = match triggers::terraform::is_hcl(text) {
+        true => triggers::terraform::read(text)
+            .map_err(|found| ConvertError::other(found, triggers::terraform::SYNTAX))?,
+        false => parse(text.as_bytes())?.value,
+    };
+    let document = triggers::terraform::triggers(&document).unwrap_or(document);
     if document.get("automations").is_some() || document.get("automation").is_some() {
         return Err(ConvertError::other(
             "automations cannot be converted: they run on a schedule, not for an event",
             "write a rule for the event that comes before, and wait in it: `- wait: 4d`, then a guard",
         ));
     }
-    match triggers::find(&document) {
-        Some(found) => Ok(triggers::convert(found, names)),
+    match triggers::export::find(&document) {
+        Some(found) => match triggers::export::missing(&document, found.len()) {
+            Some(missing) => {
+                let incomplete = format!("the export is incomplete: {}", missing.found);
+                Err(ConvertError::other(incomplete, ALL_PAGES))
+            }
+            None => Ok(triggers::convert(found, names)),
+        },
         None => Err(ConvertError::other(kind(&document), EXPECTED)),
     }
 }

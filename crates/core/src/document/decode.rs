@@ -11,9 +11,15 @@ use crate::document::{Entry, Node, Yaml, duration};
 
 /// Decodes nodes; implemented for everything that collects diagnostics.
 pub trait Decode: Report {
-    fn wrong_type(&mut self, node: &Node, key: &str, wanted: &str) {
-        let message = format!("`{key}` takes {wanted}, found {}", node.kind());
+    fn wrong_type(&mut self, node: &Node, key: &str, expected: &str) {
+        let message = format!("`{key}` takes {expected}, found {}", node.kind());
         self.error(Code::WrongType, node.at, message, "");
+    }
+
+    /// Reports a value of another type: returns `None`.
+    fn reject_type<T>(&mut self, node: &Node, key: &str, wanted: &str) -> Option<T> {
+        self.wrong_type(node, key, wanted);
+        None
     }
 
     /// Returns the entries of a mapping; reports keys that are unknown or not supported yet.
@@ -24,8 +30,7 @@ pub trait Decode: Report {
                 Yaml::Null => "indent its keys deeper than the key itself",
                 _ => &format!("its keys are: {}", words.listed()),
             };
-            self.error(Code::WrongType, node.at, message, help);
-            return None;
+            return self.reject(Code::WrongType, node.at, message, help);
         };
         for entry in entries {
             self.check_key(entry, words);
@@ -63,8 +68,7 @@ pub trait Decode: Report {
         let parsed = node.as_text().and_then(duration::parse);
         if parsed.is_none() {
             let message = format!("`{key}` takes a duration");
-            self.error(
-                Code::InvalidValue,
+            self.invalid(
                 node.at,
                 message,
                 "write a number and a unit: 500ms, 30s, 5m, 24h, 4d",
@@ -81,7 +85,7 @@ pub trait Decode: Report {
         if number.is_none() {
             let (least, most) = (range.start(), range.end());
             let message = format!("`{key}` takes a whole number from {least} to {most}");
-            self.error(Code::InvalidValue, node.at, message, "");
+            self.invalid(node.at, message, "");
         }
         number
     }

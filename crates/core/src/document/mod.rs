@@ -6,6 +6,7 @@ pub(crate) mod anchors;
 pub(crate) mod decode;
 pub mod duration;
 pub(crate) mod entries;
+pub mod json_error;
 pub(crate) mod reader;
 pub(crate) mod scalar;
 pub(crate) mod size;

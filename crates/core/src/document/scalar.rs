@@ -5,6 +5,7 @@
 use serde_json::Number;
 
 use crate::document::Yaml;
+use crate::number::parse_number;
 
 /// A number that JSON does not have: not finite, or too large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +56,10 @@ fn number(text: &str) -> Result<Option<Number>, NotFinite> {
     if let Ok(number) = text.parse::<u64>() {
         return Ok(Some(number.into()));
     }
-    let number = text.parse::<f64>().ok().and_then(Number::from_f64);
-    number.map(Some).ok_or(NotFinite)
+    let double = text.parse::<f64>().ok().and_then(Number::from_f64);
+    let double = double.ok_or(NotFinite)?;
+    // Keeps the digits that a double cannot hold. `.5` and `5.` are no numbers in JSON.
+    Ok(Some(parse_number(text).unwrap_or(double)))
 }
 
 /// `0x1F` and `0o17`.

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
-use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::diagnostic::{Diagnostics, Report};
 use crate::document::Node;
 
 const UNITS: [(&str, u64); 10] = [
@@ -57,8 +57,7 @@ pub fn lower(
                 .unwrap_or("write a number and a unit: 64KiB, 256MB, 1GB".into()),
         ),
     };
-    diagnostics.error(Code::InvalidValue, node.at, message, &help);
-    None
+    diagnostics.reject_value(node.at, message, &help)
 }
 
 /// Writes a size in the largest unit that gives an integer.
@@ -113,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_number_and_a_unit_are_a_size() {
-        for (text, wanted) in [
+        for (text, expected) in [
             ("256MB", Some(256_000_000)),
             ("1GB", Some(1_000_000_000)),
             ("64KiB", Some(65_536)),
@@ -130,7 +129,7 @@ mod tests {
             ("1G", None),
             ("99999999999999TB", None),
         ] {
-            assert_eq!(bytes(text), wanted, "{text}");
+            assert_eq!(bytes(text), expected, "{text}");
         }
     }
 }

@@ -17,7 +17,7 @@ pub struct DocumentText<'a> {
 
 impl<'a> DocumentText<'a> {
     /// Returns a document of the file again, by the range and line of an earlier split.
-    pub fn of(file: &'a str, range: Range<usize>, line: u32) -> Self {
+    pub fn new(file: &'a str, range: Range<usize>, line: u32) -> Self {
         let mark = file.len() - without_byte_order_mark(file).len();
         Self {
             line,

@@ -47,13 +47,13 @@ type SuggestionTable = Vec<Suggestion>;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Suggestion {
-    words: Words,
+    words: SynonymList,
     help: String,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Words {
+enum SynonymList {
     Group(String),
     List(Vec<String>),
 }
@@ -62,8 +62,8 @@ enum Words {
 fn find(table: &'static [Suggestion], word: &str) -> Option<&'static str> {
     let suggestion = table.iter().find(|suggestion| {
         let words = match &suggestion.words {
-            Words::Group(name) => &SYNONYMS.groups[name],
-            Words::List(words) => words,
+            SynonymList::Group(name) => &SYNONYMS.groups[name],
+            SynonymList::List(words) => words,
         };
         words.iter().any(|known| known == word)
     });
@@ -161,8 +161,8 @@ pub fn for_template_statement(name: &str) -> Option<&'static str> {
 pub fn for_template_spelling(expression: &str) -> Option<&'static str> {
     let found = SYNONYMS.template_spellings.iter().find(|suggestion| {
         let words = match &suggestion.words {
-            Words::Group(name) => &SYNONYMS.groups[name],
-            Words::List(words) => words,
+            SynonymList::Group(name) => &SYNONYMS.groups[name],
+            SynonymList::List(words) => words,
         };
         words.iter().any(|word| expression.contains(word.as_str()))
     });
@@ -226,7 +226,7 @@ mod tests {
         ];
         let tables = SYNONYMS.mappings.values().chain(common);
         for suggestion in tables.flatten() {
-            if let Words::Group(name) = &suggestion.words {
+            if let SynonymList::Group(name) = &suggestion.words {
                 assert!(SYNONYMS.groups.contains_key(name), "{name}");
             }
         }

@@ -1,12 +1,11 @@
 //! Diagnostics for YAML errors: invalid syntax, limits, aliases, and misread templates.
 //! The help depends on the text near the error.
 
-use granit_parser::{ErrorKind, ScanError};
-
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Span};
 use crate::document::reader::ReadError;
 use crate::document::syntax_messages::message;
-use crate::document::{LineIndex, Node, Yaml};
+use crate::document::{LineIndex, Node, Yaml, json_error};
+use granit_parser::{ErrorKind, ScanError};
 
 pub fn unquoted_template(at: Span) -> Diagnostic {
     Diagnostic::error(
@@ -170,9 +169,8 @@ fn json_error(lines: &LineIndex<'_>) -> Option<Diagnostic> {
     let error = serde_json::from_str::<serde::de::IgnoredAny>(text).err()?;
     let (line, column) = (error.line().max(1), error.column().max(1));
     let at = lines.at(line, column);
-    let message = error.to_string();
-    let message = message.split(" at line ").next().unwrap_or(&message);
-    let help = match message {
+    let message = json_error::reason(&error);
+    let help = match message.as_str() {
         "expected `,` or `}`" | "expected `,` or `]`" => {
             "put a comma after the previous value, or close the open bracket"
         }

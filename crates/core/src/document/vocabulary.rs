@@ -76,6 +76,14 @@ fn described(mut schema: Value, summary: &str) -> Value {
     schema
 }
 
+/// Makes a table of keys: `"name" schema => "description";`.
+macro_rules! words {
+    ($($name:literal $schema:expr => $summary:literal;)*) => {
+        &[$($crate::document::vocabulary::keyword($name, $summary, $schema)),*]
+    };
+}
+pub(crate) use words;
+
 pub const fn keyword(name: &'static str, summary: &'static str, schema: fn() -> Value) -> Keyword {
     Keyword {
         name,

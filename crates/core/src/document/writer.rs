@@ -4,6 +4,8 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
 use serde_yaml::{FlowMap, FlowSeq};
 
+use crate::number::double;
+
 /// Collections longer than this are written over several lines.
 const MAX_LINE_CHARS: usize = 96;
 
@@ -59,8 +61,12 @@ impl Block<'_> {
 impl Serialize for Block<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.value {
-            Value::Object(entries) if self.is_short() => FlowMap(entries).serialize(serializer),
-            Value::Array(items) if self.is_short() => FlowSeq(items).serialize(serializer),
+            Value::Object(_) if self.is_short() => {
+                FlowMap(WrittenValue(self.value)).serialize(serializer)
+            }
+            Value::Array(_) if self.is_short() => {
+                FlowSeq(WrittenValue(self.value)).serialize(serializer)
+            }
             Value::Object(entries) => {
                 let mut map = serializer.serialize_map(Some(entries.len()))?;
                 for (key, value) in entries {
@@ -76,8 +82,38 @@ impl Serialize for Block<'_> {
                 list.end()
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                self.value.serialize(serializer)
+                WrittenValue(self.value).serialize(serializer)
             }
+        }
+    }
+}
+
+/// A value whose numbers are written as the YAML crate writes them.
+struct WrittenValue<'v>(&'v Value);
+
+impl Serialize for WrittenValue<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Object(entries) => {
+                let mut map = serializer.serialize_map(Some(entries.len()))?;
+                for (key, value) in entries {
+                    map.serialize_entry(key, &WrittenValue(value))?;
+                }
+                map.end()
+            }
+            Value::Array(items) => {
+                let mut list = serializer.serialize_seq(Some(items.len()))?;
+                for item in items {
+                    list.serialize_element(&WrittenValue(item))?;
+                }
+                list.end()
+            }
+            Value::Number(number) => match (number.as_i64(), number.as_i128()) {
+                (Some(whole), _) => serializer.serialize_i64(whole),
+                (None, Some(whole)) => serializer.serialize_i128(whole),
+                (None, None) => serializer.serialize_f64(double(number)),
+            },
+            Value::Null | Value::Bool(_) | Value::String(_) => self.0.serialize(serializer),
         }
     }
 }

@@ -38,26 +38,30 @@ pub enum EgressForecast {
     Refused(EgressDenied),
 }
 
-/// Names with the same special address everywhere.
-const NAMES: [(&str, Ipv4Addr); 2] = [
-    ("localhost", Ipv4Addr::LOCALHOST),
-    (
-        "metadata.google.internal",
-        Ipv4Addr::new(169, 254, 169, 254),
-    ),
+/// The address of most metadata services.
+const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+
+/// Names of the metadata services of clouds, which have the machine's credentials.
+const METADATA_NAMES: [&str; 9] = [
+    "metadata",
+    "metadata.google.internal",
+    "metadata.goog",
+    "instance-data",
+    "instance-data.ec2.internal",
+    "metadata.azure.internal",
+    "metadata.tencentyun.com",
+    "metadata.platformequinix.com",
+    "api.metadata.cloud.ibm.com",
 ];
 
 impl EgressPolicy {
     /// Checks whether a request for this host may be sent to this address.
     pub fn check(&self, host: &str, address: IpAddr) -> Result<(), EgressDenied> {
         let host = normalized(host);
-        if self.allows_name(&host) {
-            return Ok(());
-        }
         let special = reached(address).into_iter();
         let special = special.filter_map(|inner| Some((inner, range(inner)?)));
         for (inner, range) in special {
-            if !self.allows_address(address, inner, range) {
+            if !self.allows_name(&host, range) && !self.allows_address(address, inner, range) {
                 return Err(EgressDenied {
                     host,
                     address,
@@ -103,7 +107,9 @@ impl EgressPolicy {
                 Some(_) => EgressForecast::Allowed,
                 None => EgressForecast::Public,
             },
-            (None, Host::Domain(name)) if self.allows_name(&normalized(name)) => {
+            (None, Host::Domain(name))
+                if self.allows_name(&normalized(name), AddressRange::Private) =>
+            {
                 EgressForecast::Allowed
             }
             (None, _) if self.proxy.is_some() => EgressForecast::NameAtProxy,
@@ -126,12 +132,19 @@ impl EgressPolicy {
         }
     }
 
-    /// Whether a host is allowed by its name, independent of its address.
-    fn allows_name(&self, host: &str) -> bool {
+    /// Whether a host is allowed by its name at an address of this range. A metadata service must be named: no
+    /// wildcard includes it, and no other name leads to it.
+    fn allows_name(&self, host: &str, range: AddressRange) -> bool {
+        let is_metadata = is_metadata_name(host);
         self.allow.iter().any(|allowed| match allowed {
             EgressAllow::Network(_) => false,
-            EgressAllow::Host(name) => host == name,
-            EgressAllow::Under(end) => host.ends_with(end) && host.len() > end.len(),
+            EgressAllow::Host(name) => {
+                host == name && (is_metadata || range != AddressRange::Metadata)
+            }
+            EgressAllow::Under(end) => {
+                let is_under = host.ends_with(end) && host.len() > end.len();
+                is_under && !is_metadata && range != AddressRange::Metadata
+            }
         })
     }
 
@@ -158,14 +171,29 @@ fn known_address(host: &Host<&str>) -> Option<(String, IpAddr)> {
         Host::Ipv6(address) => Some((address.to_string(), IpAddr::V6(*address))),
         Host::Domain(name) => {
             let name = normalized(name);
-            let is_name = |(known, _): &&(&str, Ipv4Addr)| {
-                let before = name.strip_suffix(known);
-                before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+            let address = match () {
+                () if is_within(&name, "localhost") => Ipv4Addr::LOCALHOST,
+                () if is_metadata_name(&name) => METADATA,
+                () => return None,
             };
-            let (_, address) = NAMES.iter().find(is_name)?;
-            Some((name, IpAddr::V4(*address)))
+            Some((name, IpAddr::V4(address)))
         }
     }
+}
+
+/// A single label is found through the search domain, where any machine may have the name.
+fn is_metadata_name(name: &str) -> bool {
+    METADATA_NAMES
+        .iter()
+        .any(|known| match known.contains('.') {
+            true => is_within(name, known),
+            false => name == *known,
+        })
+}
+
+fn is_within(name: &str, domain: &str) -> bool {
+    let before = name.strip_suffix(domain);
+    before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
 /// Normalizes a host name for comparison: lower case, without the final dot.

@@ -6,17 +6,24 @@ pub mod format;
 pub(crate) mod header;
 pub mod json;
 pub mod summary;
+pub mod time;
 
+use crate::event::json::value_ref::ValueRef;
 pub use crate::event::summary::EventSummary;
+use crate::event::time::time_of;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value, json};
 
 /// A normalised event. Paths in rules start at `body` (the ZIS `ticket_event` object).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// `event_source` in rules: `support`, `upmind`, or the name that a configured source sets.
     pub source: String,
+    /// The entry under `sources` that received it. An id, a key and a ticket number are those of this entry
+    /// alone: two entries can be two accounts.
+    pub endpoint: String,
     /// The event type, for example `ticket.PriorityChanged`.
     pub event_type: String,
     pub id: String,
@@ -29,30 +36,45 @@ pub struct Event {
     pub body: Value,
     /// The body as received.
     pub raw: Value,
-    /// `event.…` in paths: source, type, id, key and time.
+    /// `event.…` in paths: source, endpoint, type, id, key and time.
     pub about: Value,
     /// The format, for example `zis`.
-    pub shape: &'static str,
+    pub format: &'static str,
     /// Warnings for the user, such as an unknown type or repaired text.
     pub warnings: Vec<String>,
 }
 
 impl Event {
-    /// `event.…` in paths, templates and the output of commands.
-    pub fn about(
-        source: &str,
-        event_type: &str,
-        id: &str,
-        key: Option<&str>,
-        time: Option<Timestamp>,
-    ) -> Value {
-        json!({
-            "source": source,
-            "type": event_type,
-            "id": id,
-            "key": key,
-            "time": time.map(|t| t.to_string()),
-        })
+    /// A value of the event, such as its key, as one of its endpoint. Values of the entry that has the name of the
+    /// source stay as they are; no other value can be mistaken for one of another endpoint.
+    pub fn scoped(&self, value: String) -> String {
+        match self.endpoint == self.source && !value.contains(" at ") {
+            true => value,
+            false => format!("{value} at {}", self.endpoint),
+        }
+    }
+
+    /// The IANA name of the zone of the source's times without a zone; `None` is UTC.
+    pub fn time_zone(&self) -> Option<&str> {
+        self.about.get("time_zone").and_then(Value::as_str)
+    }
+
+    /// Reads a time of this event's source.
+    pub fn read_time(&self, value: &Value) -> Option<Timestamp> {
+        let zone = self.time_zone().and_then(|name| TimeZone::get(name).ok());
+        time_of(ValueRef::Built(value), &zone.unwrap_or(TimeZone::UTC))
+    }
+
+    /// `event` where a template or jq reads it: the header, with the fields that the sender has under `event`.
+    pub fn header_with_body(&self) -> Value {
+        let mut fields = match self.body.get("event") {
+            Some(Value::Object(fields)) => fields.clone(),
+            _ => Map::new(),
+        };
+        let header = self.about.as_object().cloned().unwrap_or_default();
+        // The zone of the source is not documented as a field.
+        fields.extend(header.into_iter().filter(|(name, _)| name != "time_zone"));
+        Value::Object(fields)
     }
 
     /// The event in the ZIS envelope format, which `$…` paths address, with the JSON as received in `raw`.

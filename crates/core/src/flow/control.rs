@@ -9,7 +9,6 @@ use serde_json::Value;
 use crate::diagnostic::Span;
 use crate::flow::step::Flow;
 use crate::language::condition::Condition;
-use crate::language::template::Template;
 use crate::language::template::json::JsonTemplate;
 use crate::path::{Path, PathSegment};
 
@@ -91,38 +90,6 @@ pub struct FlowCall {
     pub vars: Arc<Value>,
     /// The variables that the caller passes, which override `vars`.
     pub given: Option<JsonTemplate>,
-}
-
-/// A jq program over a value.
-#[derive(Debug, Clone)]
-pub struct JqStep {
-    pub program: Template,
-    pub input: JqInput,
-}
-
-#[derive(Debug, Clone)]
-pub enum JqInput {
-    /// The event's body, with `event`, `vars` and `steps` added to its fields.
-    Everything,
-    Tree(JsonTemplate),
-}
-
-impl JqStep {
-    pub fn secrets(&self) -> Vec<&str> {
-        match &self.input {
-            JqInput::Everything => Vec::new(),
-            JqInput::Tree(tree) => tree.secrets(),
-        }
-    }
-}
-
-/// Access to the integration settings of a bundle: `LoadConfig` and `PatchConfig`.
-#[derive(Debug, Clone)]
-pub struct SettingsAccess {
-    pub integration: Arc<str>,
-    pub scope: Template,
-    /// The keys to set. `None` only reads.
-    pub patch: Option<JsonTemplate>,
 }
 
 /// The paths of a bundle's state, as in the States Language.

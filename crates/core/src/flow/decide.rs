@@ -104,17 +104,12 @@ pub fn decide(flow: &Flow, subject: &RunInput<'_>, log: &[LogEntry], now: Timest
 /// The failure that the flow's `catch` handled, if any.
 fn caught_message(flow: &Flow, log: &[LogEntry]) -> Option<String> {
     flow.catch.as_ref()?;
-    log.iter().find_map(|line| match line {
-        LogEntry::Caught { step, error, .. } if step == "catch" => {
-            let message = error["message"].as_str().unwrap_or_default();
-            Some(format!("caught: {message}"))
-        }
-        LogEntry::Caught { .. }
-        | LogEntry::Started { .. }
-        | LogEntry::Waiting { .. }
-        | LogEntry::Attempt(_)
-        | LogEntry::Revived { .. }
-        | LogEntry::Claimed { .. } => None,
+    log.iter().find_map(|line| {
+        let LogEntry::Caught { step, error, .. } = line else {
+            return None;
+        };
+        let message = error["message"].as_str().unwrap_or_default();
+        (step == "catch").then(|| format!("caught: {message}"))
     })
 }
 
@@ -152,10 +147,11 @@ impl<'a> RunInput<'a> {
             error: Cow::Borrowed(self.error),
             steps: Value::Object(Map::new()),
             locals: self.locals.clone(),
-            document: match flow.is_from_bundle() {
-                true => self.event.document(),
-                false => Value::Null,
+            document: match &flow.bundle {
+                Some(origin) => origin.document(self.event),
+                None => Value::Null,
             },
+            now: None,
             unknown: Vec::new(),
         }
     }

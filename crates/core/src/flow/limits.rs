@@ -38,3 +38,10 @@ pub fn nesting(step: &str) -> String {
 pub fn time() -> String {
     "limit of 90 days reached; let an event start a new run".into()
 }
+
+pub fn time_of_flow(limit: Duration) -> String {
+    format!(
+        "limit of {} seconds reached, the `TimeoutSeconds` of the flow",
+        limit.as_secs()
+    )
+}

@@ -1,15 +1,14 @@
 //! Flows: their steps, control flow and data.
 //! `decide` computes what a run does next; the engine executes it.
 
+pub mod bundle_document;
 pub mod call;
-pub(crate) mod call_template;
 pub mod confinement;
 pub mod control;
 pub mod decide;
 pub mod jq;
 pub(crate) mod limits;
 pub mod plan;
-pub(crate) mod render;
 pub mod simulate;
 pub mod step;
 pub mod url_template;

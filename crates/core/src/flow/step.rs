@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Span;
-use crate::flow::call::{Call, ExpectedStatus, KeepOutput};
-use crate::flow::call_template::CallTemplate;
-use crate::flow::confinement::Confinement;
-use crate::flow::control::{Catch, Choose, FlowCall, ForEach, JqInput, StatePaths, Wait};
-use crate::flow::url_template::UrlTemplate;
+use crate::flow::bundle_document::BundleOrigin;
+use crate::flow::call::{
+    Call, CallRendering, CallTemplate, ExecTemplate, HttpTemplate, KeepOutput,
+};
+use crate::flow::control::{Catch, Choose, FlowCall, ForEach, StatePaths, Wait};
 use crate::language::condition::Condition;
 use crate::language::template::json::JsonTemplate;
 use crate::language::template::{RenderError, Template};
@@ -23,6 +23,10 @@ pub struct Flow {
     pub steps: Vec<Step>,
     /// Runs after the failure of a step without its own `catch`; the failed flow does not continue.
     pub catch: Option<Box<Flow>>,
+    /// The bundle that it comes from. `None` for flows of rules.
+    pub bundle: Option<Arc<BundleOrigin>>,
+    /// How long a run of it may take, waits included. `None` has only the limit of every run.
+    pub time_limit: Option<Duration>,
 }
 
 #[derive(Debug, Clone)]
@@ -66,12 +70,15 @@ impl Flow {
         for (step, next) in steps.iter_mut().zip(1..) {
             step.next = (next < count).then_some(next);
         }
-        Self { steps, catch: None }
+        Self {
+            steps,
+            ..Self::default()
+        }
     }
 
     /// Whether it comes from a bundle and so has a document.
     pub fn is_from_bundle(&self) -> bool {
-        self.steps.iter().any(|step| step.data.is_some())
+        self.bundle.is_some()
     }
 
     /// All steps in it and in nested flows, each before the steps nested in it.
@@ -106,7 +113,11 @@ impl Step {
 
     /// The flows nested in the step.
     fn nested_flows(&self) -> Vec<&Flow> {
-        let inner = self.action.inner_flows().into_iter().map(|(_, flow)| flow);
+        let inner = self
+            .action
+            .inner_flows()
+            .into_iter()
+            .map(|inner| inner.flow);
         let caught = self.catch.iter().filter_map(|catch| catch.then.flow());
         inner.chain(caught).collect()
     }
@@ -135,34 +146,42 @@ pub enum Action {
     Fail(Option<Template>),
 }
 
+/// A flow within an action.
+pub struct InnerFlow<'f> {
+    /// What the paths of its steps have after that of the step: `.1.` for a branch, `[].` for items, `.` for a
+    /// named flow.
+    pub suffix: String,
+    /// The condition under which it runs.
+    pub when: Option<&'f Condition>,
+    pub flow: &'f Flow,
+}
+
 impl Action {
     fn secrets(&self) -> Vec<&str> {
-        match self {
-            Action::Call(call) => call.secrets(),
-            Action::When(_)
-            | Action::Set(_)
-            | Action::Choose(_)
-            | Action::Each(_)
-            | Action::Wait(_)
-            | Action::Flow(_)
-            | Action::Succeed(_)
-            | Action::Fail(_) => Vec::new(),
-        }
+        self.call().map_or_else(Vec::new, CallRendering::secrets)
     }
 
-    /// The flows within it, each with what their steps' places have behind that of the step: `.1.` for
-    /// a branch, `[].` for items, `.` for a named flow.
-    pub fn inner_flows(&self) -> Vec<(String, &Flow)> {
+    /// The flows within it.
+    pub fn inner_flows(&self) -> Vec<InnerFlow<'_>> {
+        let always = |suffix: &str, flow| InnerFlow {
+            suffix: suffix.to_owned(),
+            when: None,
+            flow,
+        };
         match self {
             Action::Choose(choose) => {
                 let branches = choose.branches.iter().zip(1..);
                 let flows = branches.filter_map(|(branch, number)| {
-                    Some((format!(".{number}."), branch.then.flow()?))
+                    Some(InnerFlow {
+                        suffix: format!(".{number}."),
+                        when: branch.when.as_ref(),
+                        flow: branch.then.flow()?,
+                    })
                 });
                 flows.collect()
             }
-            Action::Each(each) => vec![("[].".into(), &each.flow)],
-            Action::Flow(named) => vec![(".".into(), &*named.flow)],
+            Action::Each(each) => vec![always("[].", &each.flow)],
+            Action::Flow(named) => vec![always(".", &named.flow)],
             Action::Call(_)
             | Action::When(_)
             | Action::Set(_)
@@ -194,7 +213,7 @@ impl Action {
     /// The key that names this action in a rule.
     pub fn kind(&self) -> &'static str {
         match self {
-            Action::Call(call) => call.kind(),
+            Action::Call(call) => call.get().kind(),
             Action::When(_) => "when",
             Action::Set(_) => "set",
             Action::Choose(_) => "choose",
@@ -206,18 +225,11 @@ impl Action {
         }
     }
 
-    fn call(&self) -> Option<&CallTemplate> {
-        match self {
-            Action::Call(call) => Some(call),
-            Action::When(_)
-            | Action::Set(_)
-            | Action::Choose(_)
-            | Action::Each(_)
-            | Action::Wait(_)
-            | Action::Flow(_)
-            | Action::Succeed(_)
-            | Action::Fail(_) => None,
-        }
+    fn call(&self) -> Option<&dyn CallRendering> {
+        let Action::Call(call) = self else {
+            return None;
+        };
+        Some(call.get())
     }
 
     /// Whether it makes a call, which has a reply.
@@ -227,7 +239,7 @@ impl Action {
 
     /// Whether it sends something, which a rule test can look at.
     pub fn sends(&self) -> bool {
-        self.call().is_some_and(CallTemplate::sends)
+        self.call().is_some_and(CallRendering::sends)
     }
 
     /// The call that the action makes; None of one that makes none.
@@ -242,19 +254,12 @@ impl Action {
 
     /// The HTTP request that it sends.
     pub fn request(&self) -> Option<&HttpTemplate> {
-        match self.call()? {
-            CallTemplate::Http(http) => Some(http),
-            CallTemplate::Exec(_) | CallTemplate::Jq(_) | CallTemplate::Config(_) => None,
-        }
+        self.call()?.request()
     }
 
     /// Whether it is a jq program that can read everything the step can read.
     pub fn reads_everything(&self) -> bool {
-        match self.call() {
-            Some(CallTemplate::Jq(jq)) => matches!(jq.input, JqInput::Everything),
-            Some(CallTemplate::Http(_) | CallTemplate::Exec(_) | CallTemplate::Config(_))
-            | None => false,
-        }
+        self.call().is_some_and(CallRendering::reads_everything)
     }
 
     /// The condition of a guard.
@@ -274,106 +279,6 @@ impl Action {
 
     /// The command that it runs.
     pub fn command(&self) -> Option<&ExecTemplate> {
-        match self.call()? {
-            CallTemplate::Exec(exec) => Some(exec),
-            CallTemplate::Http(_) | CallTemplate::Jq(_) | CallTemplate::Config(_) => None,
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-pub struct HttpTemplate {
-    pub method: &'static str,
-    /// `url:`, or the connection's base URL joined with `path:`.
-    pub url: UrlTemplate,
-    /// The connection whose credentials are sent with the request.
-    pub connection: Option<String>,
-    pub query: Vec<(String, Template)>,
-    pub headers: Vec<(String, Template)>,
-    pub body: Option<BodyTemplate>,
-    pub auth: Option<AuthTemplate>,
-    pub expect: ExpectedStatus,
-    /// The maximum number of redirects.
-    pub redirects: u8,
-}
-
-#[derive(Debug, Clone)]
-pub enum BodyTemplate {
-    Json(JsonTemplate),
-    Form(Vec<(String, Template)>),
-    Raw(Template),
-}
-
-#[derive(Debug, Clone)]
-pub enum AuthTemplate {
-    Bearer(Template),
-    Basic {
-        username: Template,
-        password: Template,
-    },
-    Header {
-        name: String,
-        value: Template,
-    },
-}
-
-#[derive(Debug, Clone)]
-pub struct ExecTemplate {
-    pub argv: Vec<Template>,
-    /// The standard input of the command. `None` is the whole event as JSON.
-    pub stdin: Option<Template>,
-    pub cwd: String,
-    pub env: Vec<(String, Template)>,
-    /// The limits of the command. Boxed because few steps have them.
-    pub confine: Option<Box<Confinement>>,
-    /// Written as `shell:`: argv is `/bin/sh -c SCRIPT`.
-    pub shell: bool,
-}
-
-impl ExecTemplate {
-    pub(super) fn secrets(&self) -> Vec<&str> {
-        let env = self.env.iter().map(|(_, value)| value);
-        let texts = self.argv.iter().chain(&self.stdin).chain(env);
-        texts.flat_map(Template::secrets).collect()
-    }
-}
-
-impl HttpTemplate {
-    pub(super) fn secrets(&self) -> Vec<&str> {
-        let pairs = self
-            .query
-            .iter()
-            .chain(&self.headers)
-            .map(|(_, value)| value);
-        let mut names: Vec<&str> = self.url.secrets().collect();
-        names.extend(pairs.flat_map(Template::secrets));
-        names.extend(self.body.iter().flat_map(BodyTemplate::secrets));
-        names.extend(self.auth.iter().flat_map(AuthTemplate::secrets));
-        names
-    }
-}
-
-impl BodyTemplate {
-    fn secrets(&self) -> Vec<&str> {
-        match self {
-            BodyTemplate::Json(tree) => tree.secrets(),
-            BodyTemplate::Form(fields) => fields
-                .iter()
-                .flat_map(|(_, value)| value.secrets())
-                .collect(),
-            BodyTemplate::Raw(text) => text.secrets().collect(),
-        }
-    }
-}
-
-impl AuthTemplate {
-    pub fn secrets(&self) -> Vec<&str> {
-        match self {
-            AuthTemplate::Bearer(token) => token.secrets().collect(),
-            AuthTemplate::Basic { username, password } => {
-                username.secrets().chain(password.secrets()).collect()
-            }
-            AuthTemplate::Header { value, .. } => value.secrets().collect(),
-        }
+        self.call()?.command()
     }
 }

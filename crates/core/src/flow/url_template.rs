@@ -4,6 +4,7 @@
 use crate::language::rendered_text::RenderedText;
 use crate::language::template::url::check_origin;
 use crate::language::template::{RenderError, Template};
+use crate::path::Path;
 use crate::path::scope::Scope;
 
 /// How the address of a request is formed.
@@ -45,6 +46,17 @@ impl UrlTemplate {
             UrlTemplate::Value { address, .. } => address,
         };
         template.secrets()
+    }
+
+    /// Replaces the placeholders for which `find` has another text.
+    pub fn with_parts(&self, find: &dyn Fn(&Path) -> Option<Template>) -> Self {
+        match self {
+            UrlTemplate::Written(text) => UrlTemplate::Written(text.with_parts(find)),
+            UrlTemplate::Value { address, base } => UrlTemplate::Value {
+                address: address.with_parts(find),
+                base: base.clone(),
+            },
+        }
     }
 
     pub fn render(&self, scope: &Scope<'_>) -> Result<RenderedText, RenderError> {

@@ -50,7 +50,7 @@ pub enum DebounceAction {
 }
 
 impl<'a> DebounceCheck<'a> {
-    pub fn of(ask: &'a GateCheck) -> Option<Self> {
+    pub fn from_gate_check(ask: &'a GateCheck) -> Option<Self> {
         match ask.kind {
             GateKind::Debounce { at_most, keep } => Some(Self {
                 quiet: ask.window,
@@ -155,7 +155,7 @@ fn bodies<'e>(events: impl IntoIterator<Item = &'e Event>) -> Vec<Value> {
             | Value::String(_)
             | Value::Array(_) => Map::new(),
         };
-        body.insert("event".into(), event.about.clone());
+        body.insert("event".into(), event.header_with_body());
         Value::Object(body)
     });
     bodies.collect()

@@ -2,69 +2,44 @@
 
 use serde_json::{Value, json};
 
-use crate::document::vocabulary::{Vocabulary, duration, keyword, text};
+use crate::document::vocabulary::{Vocabulary, duration, text, words};
 use crate::gate::DebounceKeep;
 
 pub const DEDUPE: Vocabulary = Vocabulary {
     name: "`dedupe`",
-    words: &[
-        keyword(
-            "per",
-            "The path whose value identifies equal events, such as `ticket.id`.",
-            text,
-        ),
-        keyword(
-            "for",
-            "How long further events with the same value start no run.",
-            duration,
-        ),
-    ],
+    words: words! {
+        "per" text => "The path whose value identifies equal events, such as `ticket.id`.";
+        "for" duration => "How long further events with the same value start no run.";
+    },
 };
 
 pub const DEBOUNCE: Vocabulary = Vocabulary {
     name: "`debounce`",
-    words: &[
-        keyword(
-            "per",
-            "The path whose values are collected separately, such as `ticket.id`. Default: one window for all events of the rule.",
-            text,
-        ),
-        keyword(
-            "quiet",
-            "The run starts when no further event has arrived for this time.",
-            duration,
-        ),
-        keyword(
-            "at_most",
-            "The longest delay, counted from the first event. Default: no limit, so a steady stream of events can delay the run indefinitely.",
-            duration,
-        ),
-        keyword(
-            "keep",
-            "The event of the run: the `first`, the `last`, or `all`, which is the last with the list of all as `events`. Default: `last`.",
-            keep,
-        ),
-    ],
+    words: words! {
+        "per" text =>
+            "The path whose values are collected separately, such as `ticket.id`. Default: one window for all events of the rule.";
+        "quiet" duration => "The run starts when no further event has arrived for this time.";
+        "at_most" duration =>
+            "The longest delay, counted from the first event. Default: no limit, so a steady stream of events can delay the run indefinitely.";
+        "keep" keep =>
+            "The event of the run: the `first`, the `last`, or `all`, which is the last with the list of all as `events`. Default: `last`.";
+    },
 };
 
 pub const THROTTLE: Vocabulary = Vocabulary {
     name: "`throttle`",
-    words: &[
-        keyword(
-            "per",
-            "The path whose values are counted separately. Default: one count for the rule.",
-            text,
-        ),
-        keyword("limit", "The number of runs that may start.", limit),
-        keyword("in", "The period in which they are counted.", duration),
-    ],
+    words: words! {
+        "per" text => "The path whose values are counted separately. Default: one count for the rule.";
+        "limit" limit => "The number of runs that may start.";
+        "in" duration => "The period in which they are counted.";
+    },
 };
 
 /// The maximum `limit` of a `throttle`.
-pub const MOST_RUNS: u64 = 1_000_000;
+pub const MAX_RUNS: u64 = 1_000_000;
 
 fn limit() -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": MOST_RUNS})
+    json!({"type": "integer", "minimum": 1, "maximum": MAX_RUNS})
 }
 
 fn keep() -> Value {

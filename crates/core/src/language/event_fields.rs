@@ -10,6 +10,7 @@ use std::rc::Rc;
 use crate::event::body_key;
 use crate::event::catalogue::event_type::{EventType, FieldLookup};
 use crate::event::catalogue::field_type::FieldType;
+use crate::event::catalogue::unknown_field;
 
 /// The fields of the events that a condition or template reads.
 #[derive(Debug, Clone)]
@@ -176,14 +177,15 @@ impl EventTypes {
 fn describe_types(types: &[&EventType]) -> String {
     match types {
         [] => String::new(),
-        [one] => format!("`{}`", one.tag),
-        [first, rest @ ..] => format!("`{}` and {} more of its types", first.tag, rest.len()),
+        [one] => format!("`{}`", one.name),
+        [first, rest @ ..] => format!("`{}` and {} more of its types", first.name, rest.len()),
     }
 }
 
 /// The fields that every event has.
-const COMMON_FIELDS: [&str; 5] = [
+const COMMON_FIELDS: [&str; 6] = [
     "event.source",
+    "event.endpoint",
     "event.type",
     "event.id",
     "event.key",
@@ -225,11 +227,17 @@ impl EventFields {
         }
     }
 
+    /// Returns whether all events are known and of this source.
+    pub fn is_of(&self, source: &str) -> bool {
+        let types = self.types();
+        !types.is_empty() && types.iter().all(|known| known.source == source)
+    }
+
     /// Returns the keys of the ZIS envelope under which these types have their bodies; empty if the types
     /// are not known.
     pub fn body_keys(&self) -> Vec<&'static str> {
         let types = self.types().iter();
-        let mut keys: Vec<_> = types.map(|t| body_key(&t.source, &t.tag)).collect();
+        let mut keys: Vec<_> = types.map(|t| body_key(&t.source, &t.name)).collect();
         keys.dedup();
         keys
     }
@@ -244,6 +252,11 @@ impl EventFields {
         }
     }
 
+    /// Says that the events do not have a field.
+    pub fn unknown_field(&self, field: &str) -> String {
+        unknown_field::message(&self.describe(), field)
+    }
+
     /// Describes the event types for messages.
     pub fn describe(&self) -> String {
         if let EventFields::Of(EventTypes(inner)) = self
@@ -252,8 +265,10 @@ impl EventFields {
             return format!("`{families}`");
         }
         match self.types() {
-            [one] => format!("`{}`", one.tag),
-            [first, rest @ ..] => format!("`{}` (nor any of {} more types)", first.tag, rest.len()),
+            [one] => format!("`{}`", one.name),
+            [first, rest @ ..] => {
+                format!("`{}` (nor any of {} more types)", first.name, rest.len())
+            }
             [] => match self {
                 EventFields::Any => "an event of any type".into(),
                 EventFields::Of(_) | EventFields::Open | EventFields::None => {
@@ -277,7 +292,7 @@ impl EventFields {
     /// Returns a help text that names the command that lists the fields.
     pub fn advice(&self) -> String {
         match self.types() {
-            [first, ..] => format!("`flowtrigger events {}` lists its fields", first.tag),
+            [first, ..] => format!("`flowtrigger events {}` lists its fields", first.name),
             [] => "`flowtrigger events` lists types and fields".into(),
         }
     }

@@ -22,6 +22,8 @@ pub struct Names {
     /// Names of steps and items inside an earlier step, which are no longer in scope.
     pub out_of_scope: BTreeSet<String>,
     pub error_scope: ErrorScope,
+    /// Whether fields are those of a list's element.
+    pub element: ElementScope,
     /// Whether the steps belong to a named flow, which can read only its own steps.
     pub in_named_flow: bool,
     /// Paths that an earlier condition has tested: the author knows that they may be absent.
@@ -48,6 +50,7 @@ impl Names {
             locals: Vec::new(),
             out_of_scope: BTreeSet::new(),
             error_scope: ErrorScope::None,
+            element: ElementScope::Outside,
             in_named_flow: false,
             tested_paths: BTreeSet::new(),
             absence_excused: false,
@@ -73,6 +76,15 @@ impl Names {
             .extend(steps.chain(locals.map(|local| local.name)));
         (self.tested_paths, self.error_scope) = (outer.tested_paths, outer.error_scope);
     }
+}
+
+/// What a field without a root is a field of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ElementScope {
+    /// The event's body.
+    Outside,
+    /// The element of a list, in `any_of`.
+    Within,
 }
 
 /// Which `error.…` is in scope, by what makes the steps run.

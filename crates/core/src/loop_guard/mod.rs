@@ -1,8 +1,10 @@
-//! The loop guard: suppresses runs of rules that trigger themselves, by causation depth and by rate.
+//! The loop guard: stops rules that trigger themselves. A chain of own actions beyond its depth is suppressed;
+//! a rate that only may be a loop holds runs, and drops none.
 //! Decides on the history that the store supplies. An event that another user caused has depth 0.
 
 pub mod limits;
 pub mod origin;
+pub(crate) mod subject;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::event::Event;
 use crate::gate::{GateHistory, format_duration};
-use crate::run::RunId;
+use crate::run::{RunId, RunState};
 
 pub use crate::loop_guard::limits::LoopLimits;
 pub use crate::loop_guard::origin::ActorOrigin;
@@ -24,15 +26,15 @@ pub const GATE: &str = "loop_guard";
 /// For an event without actor: how long before it an own run counts as a possible cause.
 const POSSIBLE_CAUSE_WINDOW: Duration = Duration::from_secs(60);
 
-/// The factor on `runs` for rules that write to other systems than a help desk: forwarding a busy chat
-/// is not a loop, but a loop through a third system must still end.
-const NON_HELP_DESK_FACTOR: u32 = 10;
+/// The factor on `runs` for rules that write to another system than the one that sent the event: forwarding
+/// a busy chat is no loop, so that a high rate of these is only counted.
+const OTHER_SYSTEM_FACTOR: u32 = 10;
 
 /// Runs of a chain that a reason names.
 const MAX_NAMED_LINKS: usize = 3;
 
 /// Runs of a chain that [`LoopCheck::why`] needs: one more than it names, to show that there are more.
-pub const LINKS: usize = MAX_NAMED_LINKS + 1;
+pub const MAX_CHAIN_LINKS: usize = MAX_NAMED_LINKS + 1;
 
 /// The loop guard of a rule that writes to other systems.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -44,6 +46,17 @@ pub struct LoopGuard {
     pub acts_as: Vec<String>,
     /// Whether the rule writes to a help desk through a connection without `actor_id`.
     pub unnamed: bool,
+    /// Where the rule writes, seen from its event source.
+    pub writes_to: WriteTarget,
+}
+
+/// Where a rule writes, seen from the system that sends its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WriteTarget {
+    /// To the system that sends the events, or to a help desk: its own writes can start it again.
+    Sender,
+    /// Only to other systems.
+    Others,
 }
 
 /// The loop guard of a rule with one event.
@@ -51,8 +64,12 @@ pub struct LoopGuard {
 pub struct LoopCheck {
     pub guard: Arc<LoopGuard>,
     pub origin: ActorOrigin,
-    /// The source and key together. `None` without a key; such an event is never suppressed.
+    /// The source and key together. `None` without a key; such an event is never stopped.
     pub about: Option<String>,
+    /// What the rate counts for: `about`, and the part of it that the event is about, such as an attachment.
+    pub counted: Option<String>,
+    /// The update that the event is part of. Events of one update count once, and do not cause each other.
+    pub update: Option<String>,
 }
 
 /// A query for an earlier run that may have caused an event.
@@ -61,6 +78,17 @@ pub struct CauseQuery<'a> {
     pub about: &'a str,
     /// Only runs that write as this actor.
     pub actor: Option<&'a str>,
+    /// No runs of events of this update.
+    pub except: Option<&'a str>,
+    pub since: Timestamp,
+}
+
+/// A query for the runs of the rule that count in the rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateQuery<'a> {
+    pub counted: &'a str,
+    /// The update of the event, which counts already if an earlier event of it was admitted.
+    pub update: Option<&'a str>,
     pub since: Timestamp,
 }
 
@@ -69,7 +97,7 @@ pub struct CauseQuery<'a> {
 pub struct LoopHistory {
     /// The latest run that [`CauseQuery`] finds, with its depth.
     pub cause: Option<(RunId, u32)>,
-    /// The runs of the rule for the same key.
+    /// The runs of the rule for the same key, each update once. Empty if the event's update counts already.
     pub rate: GateHistory,
 }
 
@@ -89,6 +117,43 @@ pub enum LoopViolation {
     Rate { oldest: Option<Timestamp> },
 }
 
+/// What becomes of a run that exceeds a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoopConsequence {
+    /// It never starts: its event is proved to follow from our own actions.
+    Suppress,
+    /// It waits for an operator, because a loop is only a guess.
+    Hold,
+    /// It starts, and is counted.
+    Count,
+}
+
+/// The state of a run that the guard holds for this reason.
+pub fn held(why: &str) -> RunState {
+    RunState::Held {
+        why: format!("{GATE}: {why}; `flowtrigger runs retry` continues it"),
+    }
+}
+
+/// The reason of a run that the guard suppressed or holds; `None` for any other.
+pub fn stopped(state: &RunState) -> Option<&str> {
+    match state {
+        RunState::Suppressed { gate, why } if gate == GATE => Some(why),
+        RunState::Held { why } => why.strip_prefix(GATE)?.strip_prefix(": "),
+        RunState::Suppressed { .. }
+        | RunState::Queued
+        | RunState::Debouncing { .. }
+        | RunState::Running
+        | RunState::Retrying { .. }
+        | RunState::Waiting { .. }
+        | RunState::Done
+        | RunState::Skipped { .. }
+        | RunState::Shadow
+        | RunState::Dead { .. }
+        | RunState::Cancelled => None,
+    }
+}
+
 /// A run in a chain, which lists the latest run first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CausingRun {
@@ -101,8 +166,17 @@ impl LoopGuard {
     pub fn ask(self: &Arc<Self>, event: &Event) -> LoopCheck {
         let key = event.key.as_deref();
         LoopCheck {
-            origin: ActorOrigin::of(event, &self.ours),
-            about: key.map(|key| format!("{} {key}", event.source)),
+            origin: ActorOrigin::from_event(event, &self.ours),
+            about: key.map(|key| event.scoped(format!("{} {key}", event.source))),
+            counted: key.map(|key| {
+                event.scoped(match subject::part(event) {
+                    Some(part) => format!("{} {key} {part}", event.source),
+                    None => format!("{} {key}", event.source),
+                })
+            }),
+            update: key
+                .zip(subject::update(event))
+                .map(|(key, update)| event.scoped(format!("{} {key} {update}", event.source))),
             guard: Arc::clone(self),
         }
     }
@@ -111,11 +185,11 @@ impl LoopGuard {
         self.unnamed || !self.acts_as.is_empty()
     }
 
-    /// The limit of runs for one key within `within`.
+    /// The number of runs for one key within `within` from which on a rate counts as high.
     pub fn most_runs(&self) -> u32 {
-        match self.writes_to_a_help_desk() {
-            true => self.limits.runs,
-            false => self.limits.runs.saturating_mul(NON_HELP_DESK_FACTOR),
+        match self.writes_to {
+            WriteTarget::Sender => self.limits.runs,
+            WriteTarget::Others => self.limits.runs.saturating_mul(OTHER_SYSTEM_FACTOR),
         }
     }
 }
@@ -134,12 +208,13 @@ impl LoopCheck {
         Some(CauseQuery {
             about,
             actor,
+            except: self.update.as_deref(),
             since,
         })
     }
 
     /// What the runs of this rule are counted for, and since when. `None` if the rate is not limited.
-    pub fn rate(&self, now: Timestamp) -> Option<(&str, Timestamp)> {
+    pub fn rate(&self, now: Timestamp) -> Option<RateQuery<'_>> {
         let counts = match self.origin {
             ActorOrigin::Unknown => true,
             ActorOrigin::Other { .. } => self.guard.unnamed,
@@ -147,14 +222,21 @@ impl LoopCheck {
                 self.guard.unnamed || self.guard.acts_as.is_empty()
             }
         };
-        let about = self.about.as_deref().filter(|_| counts)?;
-        Some((about, before(now, self.guard.limits.within)))
+        let counted = self.counted.as_deref().filter(|_| counts)?;
+        Some(RateQuery {
+            counted,
+            update: self.update.as_deref(),
+            since: before(now, self.guard.limits.within),
+        })
     }
 
     /// The key to store with the run, so that later events can be attributed to it.
     pub fn trace(&self) -> Option<&str> {
         let counts = match self.origin {
-            ActorOrigin::Other { .. } => self.guard.writes_to_a_help_desk(),
+            ActorOrigin::Other { .. } => match self.guard.writes_to {
+                WriteTarget::Sender => true,
+                WriteTarget::Others => self.guard.writes_to_a_help_desk(),
+            },
             ActorOrigin::OurConnection { .. } | ActorOrigin::Unknown => true,
         };
         self.about.as_deref().filter(|_| counts)
@@ -172,7 +254,16 @@ impl LoopCheck {
         Causation { depth, cause }
     }
 
-    /// Why the run must not start, or `None`. A chain of `depth` events is allowed, and `runs` runs.
+    /// What follows from an exceeded limit.
+    pub fn consequence(&self, violation: LoopViolation) -> LoopConsequence {
+        match (violation, self.guard.writes_to) {
+            (LoopViolation::Depth, _) => LoopConsequence::Suppress,
+            (LoopViolation::Rate { .. }, WriteTarget::Sender) => LoopConsequence::Hold,
+            (LoopViolation::Rate { .. }, WriteTarget::Others) => LoopConsequence::Count,
+        }
+    }
+
+    /// The limit that the run exceeds, or `None`. A chain of `depth` events is allowed, and `runs` runs.
     pub fn decide(&self, facts: &LoopHistory) -> Option<LoopViolation> {
         // Without a key no cause can be found.
         self.about.as_ref()?;
@@ -194,9 +285,9 @@ impl LoopCheck {
                 describe_chain("; caused by", chain)
             ),
             LoopViolation::Rate { oldest } => format!(
-                "limit of {} runs for {} within {} reached{}{}{}",
+                "limit of {} runs for {} within {} reached, which may be a loop{}{}{}",
                 self.guard.most_runs(),
-                self.about.as_deref().expect("runs are counted for a key"),
+                self.counted.as_deref().expect("runs are counted for a key"),
                 format_duration(limits.within),
                 self.unnamed_connection(),
                 describe_chain("; possibly caused by", chain),

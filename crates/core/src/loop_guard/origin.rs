@@ -15,7 +15,7 @@ pub enum ActorOrigin {
 }
 
 impl ActorOrigin {
-    pub fn of(event: &Event, ours: &[String]) -> Self {
+    pub fn from_event(event: &Event, ours: &[String]) -> Self {
         match actor(event) {
             None => ActorOrigin::Unknown,
             Some(actor) if ours.contains(&actor) => ActorOrigin::OurConnection { actor },
@@ -85,12 +85,15 @@ mod tests {
             let event = event(&text.to_string());
             let actor = actor.to_owned();
             assert_eq!(
-                ActorOrigin::of(&event, &ours()),
+                ActorOrigin::from_event(&event, &ours()),
                 ActorOrigin::OurConnection {
                     actor: actor.clone()
                 }
             );
-            assert_eq!(ActorOrigin::of(&event, &[]), ActorOrigin::Other { actor });
+            assert_eq!(
+                ActorOrigin::from_event(&event, &[]),
+                ActorOrigin::Other { actor }
+            );
         }
     }
 
@@ -98,20 +101,26 @@ mod tests {
     fn the_zis_envelope_has_only_the_author_of_a_comment() {
         let sample_event = |tag| event(sample("support", tag).expect("a sample").text);
         let status = sample_event("ticket.StatusChanged");
-        assert_eq!(ActorOrigin::of(&status, &ours()), ActorOrigin::Unknown);
+        assert_eq!(
+            ActorOrigin::from_event(&status, &ours()),
+            ActorOrigin::Unknown
+        );
         let mut comment = sample_event("ticket.CommentAdded");
         assert!(matches!(
-            ActorOrigin::of(&comment, &ours()),
+            ActorOrigin::from_event(&comment, &ours()),
             ActorOrigin::Other { .. }
         ));
         comment.body["comment"]["author"]["id"] = json!(900);
         assert!(matches!(
-            ActorOrigin::of(&comment, &ours()),
+            ActorOrigin::from_event(&comment, &ours()),
             ActorOrigin::OurConnection { .. }
         ));
         // The author of a comment is not necessarily the user who redacts it.
         comment.event_type = "ticket.CommentRedacted".into();
-        assert_eq!(ActorOrigin::of(&comment, &ours()), ActorOrigin::Unknown);
+        assert_eq!(
+            ActorOrigin::from_event(&comment, &ours()),
+            ActorOrigin::Unknown
+        );
     }
 
     #[test]
@@ -130,7 +139,10 @@ mod tests {
             json!([]),
         ] {
             event.envelope["actor_id"] = actor;
-            assert_eq!(ActorOrigin::of(&event, &ours()), ActorOrigin::Unknown);
+            assert_eq!(
+                ActorOrigin::from_event(&event, &ours()),
+                ActorOrigin::Unknown
+            );
         }
     }
 }

@@ -12,6 +12,10 @@ fn guard(acts_as: &[&str], unnamed: bool) -> LoopGuard {
         ours: vec!["900".into()],
         acts_as: acts_as.iter().map(|&actor| actor.to_owned()).collect(),
         unnamed,
+        writes_to: match acts_as.is_empty() && !unnamed {
+            true => WriteTarget::Others,
+            false => WriteTarget::Sender,
+        },
     }
 }
 
@@ -20,6 +24,8 @@ fn ask(guard: LoopGuard, origin: ActorOrigin) -> LoopCheck {
         guard: Arc::new(guard),
         origin,
         about: Some("support 7".into()),
+        counted: Some("support 7".into()),
+        update: None,
     }
 }
 
@@ -94,12 +100,18 @@ fn without_an_actor_the_rate_decides_and_the_cause_is_only_possible() {
     let ask = ask(guard(&["900"], false), ActorOrigin::Unknown);
     let cause = ask.cause(at(100)).expect("a search");
     assert_eq!((cause.actor, cause.since), (None, at(40)));
-    assert_eq!(ask.rate(at(1_000)), Some(("support 7", at(400))));
+    let rate = RateQuery {
+        counted: "support 7",
+        update: None,
+        since: at(400),
+    };
+    assert_eq!(ask.rate(at(1_000)), Some(rate));
     assert_eq!(ask.decide(&runs(19)), None);
     let tripped = ask.decide(&runs(20)).expect("tripped");
+    assert_eq!(ask.consequence(tripped), LoopConsequence::Hold);
     assert_eq!(
         ask.why(tripped, &runs(20), &chain(&[20])),
-        "limit of 20 runs for support 7 within 10m reached; possibly caused by run 20 (ping); \
+        "limit of 20 runs for support 7 within 10m reached, which may be a loop; possibly caused by run 20 (ping); \
          opens again at 1970-01-01T00:10:00Z"
     );
     // A possible cause does not increase the depth.
@@ -108,10 +120,11 @@ fn without_an_actor_the_rate_decides_and_the_cause_is_only_possible() {
 }
 
 #[test]
-fn rules_that_write_elsewhere_have_a_higher_rate() {
+fn a_high_rate_of_a_rule_that_writes_elsewhere_is_only_counted() {
     let elsewhere = ask(guard(&[], false), ActorOrigin::Unknown);
     assert_eq!(elsewhere.decide(&runs(199)), None);
-    assert!(elsewhere.decide(&runs(200)).is_some());
+    let tripped = elsewhere.decide(&runs(200)).expect("a high rate");
+    assert_eq!(elsewhere.consequence(tripped), LoopConsequence::Count);
     let person = ask(guard(&[], false), person());
     assert_eq!((person.rate(at(0)), person.trace()), (None, None));
     // An own event through a third system has no known cause.
@@ -136,10 +149,23 @@ fn an_event_without_a_key_is_never_suppressed() {
     for origin in [ours(), ActorOrigin::Unknown] {
         let ask = LoopCheck {
             about: None,
+            counted: None,
             ..ask(guard(&["900"], true), origin)
         };
         assert_eq!((ask.cause(at(0)), ask.rate(at(0))), (None, None));
         assert_eq!(ask.trace(), None);
         assert_eq!(ask.decide(&after(50)), None);
     }
+}
+
+#[test]
+fn a_held_run_is_recognised_by_its_reason() {
+    let state = held("limit of 20 runs reached");
+    let why = stopped(&state).expect("stopped by the guard");
+    assert!(why.starts_with("limit of 20 runs reached; "), "{why}");
+    let other = RunState::Held {
+        why: "a command was interrupted".into(),
+    };
+    assert_eq!(stopped(&other), None);
+    assert_eq!(stopped(&RunState::Done), None);
 }

@@ -53,7 +53,7 @@ impl RuleSet {
         let event = OnceCell::new();
         let built = || event.get_or_init(|| head.event(catalogue));
         found.matches.clear();
-        for subscription in self.listeners.matching(head.source, &head.named.tag) {
+        for subscription in self.listeners.matching(head.source, &head.named.name) {
             let extraction = subscription.extraction(&head);
             let slots = extraction.take(scanned, &head, &mut || built(), &mut found.room);
             let mut whole =
@@ -62,7 +62,7 @@ impl RuleSet {
             subscription.index.find(&slots, &mut whole, index, some);
             merge(&mut found.matches, some);
         }
-        let decoder = head.shape.decoder();
+        let decoder = head.format.decoder();
         Some((decoder, event))
     }
 
@@ -101,10 +101,15 @@ impl SlotValues for ExtractedValues<'_> {
     fn slot(&self, number: usize) -> Option<ValueRef<'_>> {
         self.get(number)
     }
+
+    fn has_time_zone(&self) -> bool {
+        self.has_zone()
+    }
 }
 
 /// The values at the paths of an index in a decoded event.
 struct BuiltValues<'a> {
+    event: &'a Event,
     values: Vec<Option<&'a Value>>,
 }
 
@@ -116,6 +121,7 @@ impl<'a> BuiltValues<'a> {
             Resolved::Absent | Resolved::Many(_) => None,
         });
         Self {
+            event,
             values: values.collect(),
         }
     }
@@ -124,5 +130,9 @@ impl<'a> BuiltValues<'a> {
 impl SlotValues for BuiltValues<'_> {
     fn slot(&self, number: usize) -> Option<ValueRef<'_>> {
         self.values[number].map(ValueRef::Built)
+    }
+
+    fn has_time_zone(&self) -> bool {
+        self.event.time_zone().is_some()
     }
 }

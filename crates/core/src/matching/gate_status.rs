@@ -13,7 +13,7 @@ pub struct GateStatus<'r> {
     pub gate: &'r Gate,
     /// The path and its value in this event; empty if the gate counts all events of the rule together.
     pub value: String,
-    pub standing: GateState,
+    pub state: GateState,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,17 +41,17 @@ pub fn gate_status<'r>(
     event: &Event,
     consult: impl FnOnce(&[GateCheck]) -> Vec<GateState>,
 ) -> Vec<GateStatus<'r>> {
-    let mut standings = consult(&rule.asks_of(event)).into_iter();
+    let mut states = consult(&rule.asks_of(event)).into_iter();
     let mut view = |gate: &'r Gate| match rule.ask_of(gate, event) {
         Some(ask) => GateStatus {
             gate,
-            standing: standings.next().unwrap_or(GateState::NotConsulted),
+            state: states.next().unwrap_or(GateState::NotConsulted),
             value: ask.value,
         },
         None => GateStatus {
             gate,
             value: String::new(),
-            standing: GateState::NeverSuppresses {
+            state: GateState::NeverSuppresses {
                 lacking: gate.per.as_ref().map_or("", |per| &per.text).to_owned(),
             },
         },
@@ -131,11 +131,11 @@ mod tests {
         let value = parse(sample.text.as_bytes()).expect("JSON").value;
         let event = decode(value, Catalogue::built_in()).expect("an event");
         let views = gate_status(&set.rules[0], &event, |asks| {
-            let asked: Vec<&str> = asks.iter().map(|ask| ask.kind.as_str()).collect();
-            assert_eq!(asked, ["throttle"]);
+            let kinds: Vec<&str> = asks.iter().map(|ask| ask.kind.as_str()).collect();
+            assert_eq!(kinds, ["throttle"]);
             vec![GateDecision::Suppress { why: "full".into() }.into()]
         });
-        let words: Vec<String> = views.iter().map(|view| view.standing.describe()).collect();
+        let words: Vec<String> = views.iter().map(|view| view.state.describe()).collect();
         assert_eq!(
             words,
             [
@@ -144,6 +144,6 @@ mod tests {
             ]
         );
         let without = gate_status(&set.rules[0], &event, |_| Vec::new());
-        assert_eq!(without[1].standing, GateState::NotConsulted);
+        assert_eq!(without[1].state, GateState::NotConsulted);
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::event::Event;
 use crate::loop_guard::origin::ActorOrigin;
-use crate::loop_guard::{Causation, CausingRun, LoopCheck, LoopGuard, LoopHistory};
+use crate::loop_guard::{
+    Causation, CausingRun, LoopCheck, LoopConsequence, LoopGuard, LoopHistory, WriteTarget,
+};
 use crate::matching::gate_status::GateState;
 use crate::rule::Rule;
 
@@ -15,11 +17,13 @@ pub struct LoopGuardStatus {
     pub origin: ActorOrigin,
     /// The source and the key of the event.
     pub about: Option<String>,
-    /// Whether runs are counted.
+    /// What the rate counts for: the same, or a part of it.
+    pub counted: Option<String>,
+    /// Whether the rate of runs is limited.
     pub counts: bool,
     /// None if it depends on earlier runs, which were not looked up.
     pub lineage: Option<Causation>,
-    pub standing: GateState,
+    pub state: GateState,
 }
 
 /// None if the guard does not apply: it is off, or the rule writes nothing.
@@ -36,16 +40,17 @@ pub fn loop_guard_status(
         false => consult(&ask),
     };
     Some(LoopGuardStatus {
-        counts: ask.rate(now).is_some(),
+        counts: ask.rate(now).is_some() && ask.guard.writes_to == WriteTarget::Sender,
         lineage: facts.as_ref().map(|(facts, _)| ask.lineage(facts)),
-        standing: standing(&ask, facts),
+        state: state(&ask, facts),
         guard: ask.guard,
         origin: ask.origin,
         about: ask.about,
+        counted: ask.counted,
     })
 }
 
-fn standing(ask: &LoopCheck, facts: Option<(LoopHistory, Vec<CausingRun>)>) -> GateState {
+fn state(ask: &LoopCheck, facts: Option<(LoopHistory, Vec<CausingRun>)>) -> GateState {
     if ask.about.is_none() {
         let lacking = "event.key".to_owned();
         return GateState::NeverSuppresses { lacking };
@@ -53,11 +58,16 @@ fn standing(ask: &LoopCheck, facts: Option<(LoopHistory, Vec<CausingRun>)>) -> G
     let Some((facts, chain)) = facts else {
         return GateState::NotConsulted;
     };
-    match ask.decide(&facts) {
-        None => GateState::Open,
-        Some(tripped) => GateState::Closed {
-            why: ask.why(tripped, &facts, &chain),
+    let Some(tripped) = ask.decide(&facts) else {
+        return GateState::Open;
+    };
+    let why = ask.why(tripped, &facts, &chain);
+    match ask.consequence(tripped) {
+        LoopConsequence::Suppress => GateState::Closed { why },
+        LoopConsequence::Hold => GateState::Closed {
+            why: format!("{why}; the run is held"),
         },
+        LoopConsequence::Count => GateState::Open,
     }
 }
 
@@ -76,7 +86,7 @@ impl LoopGuardStatus {
             ActorOrigin::Other { actor } => depth(&format!("actor {actor} is not one of ours")),
             ActorOrigin::Unknown => "the event names no actor".to_owned(),
         };
-        if let Some(about) = self.about.as_ref().filter(|_| self.counts) {
+        if let Some(about) = self.counted.as_ref().filter(|_| self.counts) {
             let (runs, within) = (
                 self.guard.most_runs(),
                 crate::gate::format_duration(limits.within),
@@ -144,39 +154,36 @@ mod tests {
         let view = view.expect("a guard");
         (
             view.describe(),
-            view.standing.describe() + &view.describe_cause(),
+            view.state.describe() + &view.describe_cause(),
         )
     }
 
     #[test]
     fn what_was_not_looked_up_is_not_consulted_and_a_person_is_let_through() {
-        let (words, standing) = seen(json!(900), None);
+        let (words, state) = seen(json!(900), None);
         assert_eq!(words, "depth 5 at most, the event is our own (actor 900)");
-        assert_eq!(standing, "not consulted: depends on earlier runs");
-        let (words, standing) = seen(json!(12), None);
+        assert_eq!(state, "not consulted: depends on earlier runs");
+        let (words, state) = seen(json!(12), None);
         assert_eq!(
-            (words.as_str(), standing.as_str()),
+            (words.as_str(), state.as_str()),
             ("depth 0 of 5, actor 12 is not one of ours", "open")
         );
-        let (words, standing) = seen(json!(null), Some(4));
+        let (words, state) = seen(json!(null), Some(4));
         assert_eq!(
             words,
             "the event names no actor, 20 runs for support 90417 in 10m"
         );
-        assert_eq!(standing, "open, may be caused by run 9");
+        assert_eq!(state, "open, may be caused by run 9");
     }
 
     #[test]
-    fn depth_is_told_where_it_is_known() {
-        let (words, standing) = seen(json!(900), Some(4));
+    fn depth_is_described_if_it_is_known() {
+        let (words, state) = seen(json!(900), Some(4));
         assert_eq!(words, "depth 5 of 5, the event is our own (actor 900)");
-        assert_eq!(standing, "open, caused by run 9");
-        let (words, standing) = seen(json!(900), Some(5));
+        assert_eq!(state, "open, caused by run 9");
+        let (words, state) = seen(json!(900), Some(5));
         assert_eq!(words, "depth 6 of 5, the event is our own (actor 900)");
-        assert!(
-            standing.starts_with("closed: event 6 in a row"),
-            "{standing}"
-        );
+        assert!(state.starts_with("closed: event 6 in a row"), "{state}");
     }
 
     #[test]

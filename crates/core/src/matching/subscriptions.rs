@@ -24,7 +24,7 @@ pub struct Subscriptions {
 
 #[derive(Debug, Default)]
 struct SourceSubscriptions {
-    tags: FxHashMap<String, Subscription>,
+    by_name: FxHashMap<String, Subscription>,
     families: FxHashMap<String, Subscription>,
     /// The lengths of the family names, so that a type is looked up by each of its prefixes.
     lengths: Vec<usize>,
@@ -51,7 +51,7 @@ impl Subscriptions {
                 let types = known(source, pattern, catalogue);
                 let subscription = Subscription::new(rules, numbers, types);
                 match pattern {
-                    TypePattern::Tag(tag) => of.tags.insert(tag.clone(), subscription),
+                    TypePattern::Name(name) => of.by_name.insert(name.clone(), subscription),
                     TypePattern::Family(family) => {
                         of.lengths.push(family.len());
                         of.families.insert(family.clone(), subscription)
@@ -72,12 +72,12 @@ impl Subscriptions {
         event_type: &'l str,
     ) -> impl Iterator<Item = &'l Subscription> {
         let of = self.sources.get(source);
-        let tag = of.and_then(|of| of.tags.get(event_type));
+        let named = of.and_then(|of| of.by_name.get(event_type));
         let families = of.into_iter().flat_map(move |of| {
             let beginnings = of.lengths.iter().filter_map(|len| event_type.get(..*len));
             beginnings.filter_map(|beginning| of.families.get(beginning))
         });
-        tag.into_iter().chain(families)
+        named.into_iter().chain(families)
     }
 }
 
@@ -104,15 +104,15 @@ fn gather(rules: &[Arc<Rule>]) -> BTreeMap<&str, SubscribedPatterns<'_>> {
 
 fn is_covered(pattern: &TypePattern, rule: &Rule) -> bool {
     rule.event_types.iter().any(|other| match (pattern, other) {
-        (TypePattern::Tag(tag), TypePattern::Family(_)) => other.covers(tag),
-        (TypePattern::Tag(_) | TypePattern::Family(_), _) => false,
+        (TypePattern::Name(name), TypePattern::Family(_)) => other.covers(name),
+        (TypePattern::Name(_) | TypePattern::Family(_), _) => false,
     })
 }
 
 fn known(source: &str, pattern: &TypePattern, catalogue: &Catalogue) -> Vec<String> {
     let types = catalogue.types();
-    let covered = types.filter(|t| t.source == source && pattern.covers(&t.tag));
-    covered.map(|t| t.tag.clone()).collect()
+    let covered = types.filter(|t| t.source == source && pattern.covers(&t.name));
+    covered.map(|t| t.name.clone()).collect()
 }
 
 impl Subscription {
@@ -135,15 +135,15 @@ impl Subscription {
 
     /// How the values of the index are extracted from documents of this format and type.
     pub fn extraction(&self, head: &EventHeader<'_>) -> &Extractor {
-        let (decoder, known) = (head.shape.decoder(), head.named.known);
-        let place = self.shape(decoder) * (self.types.len() + 1) + self.known(known);
-        self.extractions[place].get_or_init(|| {
-            let known = known.filter(|known| self.types.contains(&known.tag));
+        let (decoder, known) = (head.format.decoder(), head.named.known);
+        let index = self.format_index(decoder) * (self.types.len() + 1) + self.known(known);
+        self.extractions[index].get_or_init(|| {
+            let known = known.filter(|known| self.types.contains(&known.name));
             Extractor::new(self.index.paths(), decoder, known)
         })
     }
 
-    fn shape(&self, decoder: Option<&'static Decoder>) -> usize {
+    fn format_index(&self, decoder: Option<&'static Decoder>) -> usize {
         let mut shapes = DECODERS.iter();
         decoder
             .and_then(|decoder| shapes.position(|known| std::ptr::eq(*known, decoder)))
@@ -152,7 +152,7 @@ impl Subscription {
 
     fn known(&self, known: Option<&EventType>) -> usize {
         known
-            .and_then(|known| self.types.iter().position(|tag| *tag == known.tag))
+            .and_then(|known| self.types.iter().position(|name| *name == known.name))
             .unwrap_or(self.types.len())
     }
 }

@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn nested_calls_are_counted_outside_of_strings() {
-        for (text, wanted) in [
+        for (text, expected) in [
             ("$.a", 0),
             ("$[?length(@.a) == 1]", 1),
             ("$[?length(@.a) == length(@.b)]", 1),
@@ -243,7 +243,7 @@ mod tests {
             ("$[?f(f(f(f(x", 4),
             (")))f(", 1),
         ] {
-            assert_eq!(nested_calls(text), wanted, "{text}");
+            assert_eq!(nested_calls(text), expected, "{text}");
         }
     }
 }

@@ -1,13 +1,18 @@
-//! Parses and evaluates JSONPath.
-//! A singular query becomes a plain path; others run through the library. Queries outside of an event, and
-//! queries that `cost` rejects, are errors.
+//! Parses JSONPath.
+//! A singular query becomes a plain path; others are evaluated by `query`. Queries outside of an event, queries
+//! with a misused function, and queries that `cost` rejects, are errors.
 
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
-use jsonpath_rust::query::js_path_process;
 use serde_json::Value;
 
-use crate::path::{ENVELOPE, PathError, PathKind, PathSegment, Resolved, Root, cost, syntax};
+use crate::path::dotted::ENVELOPE;
+use crate::path::exact_literals::mark;
+use crate::path::jsonpath_error::{
+    blank_in_name, error_position, of_blank, of_function, of_syntax,
+};
+use crate::path::query::select;
+use crate::path::{PathError, PathKind, PathSegment, Resolved, Root, cost, well_typed};
 
 pub fn parse(text: &str) -> Result<PathKind, PathError> {
     let help = "for a plain field write it dotted from the event's body: `ticket.id`";
@@ -39,15 +44,31 @@ pub fn parse_in_document(text: &str) -> Result<PathKind, PathError> {
 
 fn read(text: &str, help: &str) -> Result<JpQuery, PathError> {
     cost::check_text(text)?;
-    let query = parse_json_path(text).map_err(|error| PathError {
-        message: syntax::message(text, &error.to_string()),
-        help: Some(syntax::corrected(text).map_or_else(
-            || help.to_owned(),
-            |corrected| format!("did you mean `{corrected}`?"),
-        )),
-    })?;
+    if let Some(at) = blank_in_name(text) {
+        return Err(of_blank(text, at, help));
+    }
+    let marked = mark(text);
+    let query = parse_json_path(&marked.text)
+        .map_err(|error| of_syntax(text, &marked, &error.to_string(), help))?;
+    well_typed::check(&query).map_err(|misused| of_function(text, misused))?;
     cost::check(text, &query)?;
     Ok(query)
+}
+
+/// Whether a text has the syntax of JSONPath.
+///
+/// # Errors
+/// The position of the mistake in characters, if the parser names one.
+pub fn is_valid(text: &str) -> Result<(), Option<usize>> {
+    cost::check_text(text).map_err(|_| None)?;
+    if let Some(at) = blank_in_name(text) {
+        return Err(Some(at));
+    }
+    let marked = mark(text);
+    match parse_json_path(&marked.text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error_position(&marked, &error.to_string())),
+    }
 }
 
 /// Returns the keys before the first segment that can select several nodes.
@@ -55,30 +76,10 @@ fn start(query: &JpQuery) -> Vec<PathSegment> {
     query.segments.iter().map_while(singular_key).collect()
 }
 
-/// Returns what to write instead of a dotted path with brackets, such as `alerts[0].x`.
-pub fn instead_of_brackets(text: &str) -> Option<String> {
-    let query = format!("$.input.ticket_event.{text}");
-    let query = match parse_json_path(&query) {
-        Ok(_) => Some(query),
-        Err(_) => syntax::corrected(&query),
-    };
-    let parsed = query
-        .as_deref()
-        .and_then(|query| parse_json_path(query).ok());
-    let keys = parsed.as_ref().and_then(singular);
-    let names = keys.iter().flatten().skip(2).map(|key| key.name.as_str());
-    let dotted = names.collect::<Vec<_>>().join(".");
-    match (query, dotted.is_empty()) {
-        (Some(query), false) => Some(format!("write `{dotted}`, or JSONPath: `{query}`")),
-        (Some(query), true) => Some(format!("write JSONPath: `{query}`")),
-        (None, _) => Some("write an index between dots: `alerts.0.name`".into()),
-    }
-}
-
 /// Returns the key below `$.input` that a query names.
 pub fn body_key(text: &str) -> Option<String> {
     cost::check_text(text).ok()?;
-    let keys = start(&parse_json_path(text).ok()?);
+    let keys = start(&parse_json_path(&mark(text).text).ok()?);
     match keys.as_slice() {
         [input, key, ..] if input.name == "input" => Some(key.name.clone()),
         _ => None,
@@ -109,7 +110,7 @@ fn singular_key(segment: &Segment) -> Option<PathSegment> {
 fn selector_key(selector: &Selector) -> Option<PathSegment> {
     match selector {
         Selector::Name(name) => Some(PathSegment {
-            name: unquote(name).to_owned(),
+            name: name.clone(),
             index: None,
         }),
         Selector::Index(index) => usize::try_from(*index).ok().map(|index| PathSegment {
@@ -118,15 +119,6 @@ fn selector_key(selector: &Selector) -> Option<PathSegment> {
         }),
         Selector::Wildcard | Selector::Slice(..) | Selector::Filter(_) => None,
     }
-}
-
-fn unquote(name: &str) -> &str {
-    for quote in ['\'', '"'] {
-        if let Some(inner) = name.strip_prefix(quote).and_then(|n| n.strip_suffix(quote)) {
-            return inner;
-        }
-    }
-    name
 }
 
 /// Converts the keys of a singular query to a plain path into the part of the event that they name.
@@ -160,9 +152,9 @@ fn path_in_event(text: &str, mut keys: Vec<PathSegment>) -> Result<PathKind, Pat
 
 /// Evaluates a query.
 pub fn many<'a>(query: &JpQuery, document: &Value) -> Resolved<'a> {
-    let nodes = js_path_process(query, document).unwrap_or_default();
+    let nodes = select(query, document);
     if nodes.is_empty() {
         return Resolved::Absent;
     }
-    Resolved::Many(nodes.into_iter().map(|node| node.val.clone()).collect())
+    Resolved::Many(nodes.into_iter().cloned().collect())
 }

@@ -3,13 +3,21 @@
 //! errors.
 
 pub(crate) mod cost;
+pub(crate) mod dotted;
+pub(crate) mod exact_literals;
+pub(crate) mod header_fields;
 pub(crate) mod jsonpath;
+pub(crate) mod jsonpath_error;
+pub(crate) mod query;
+#[cfg(test)]
+mod query_tests;
 pub mod redact;
+pub(crate) mod root;
 pub mod scope;
 pub mod set;
-pub(crate) mod syntax;
 #[cfg(test)]
 mod tests;
+pub(crate) mod well_typed;
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
@@ -20,6 +28,7 @@ use serde_json::Value;
 use crate::document::suggest;
 use crate::path::scope::Scope;
 
+pub use crate::path::root::Root;
 pub use crate::path::set::{SetError, set};
 
 /// A compiled path. Hashing and `text` use the author's spelling.
@@ -46,27 +55,6 @@ pub enum PathKind {
     Query(Box<JpQuery>),
 }
 
-/// Where a plain path starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Root {
-    /// The `ticket_event` object.
-    Body,
-    /// `account_id`, `subdomain`, `integration_key`, `actor_id`.
-    Envelope,
-    /// `event.type`, `event.id`, `event.time`, `event.source`, `event.key`.
-    Event,
-    /// `$.raw…`: the body as received.
-    Raw,
-    Vars,
-    Steps,
-    /// `error.message`, `error.run`, `error.rule`, `error.attempts`: the failure of a run or step.
-    Error,
-    /// A local name of the flow: the item of a `for_each`, the `events` that a debounce collected.
-    Local,
-    /// `$` in a bundle's flow.
-    Document,
-}
-
 /// One segment of a plain path. A number is an index into a list, or a key of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PathSegment {
@@ -83,7 +71,7 @@ impl PathSegment {
     }
 
     /// Returns the value of the segment in a list or an object; `None` in null or a scalar.
-    pub fn of<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+    pub fn get<'a>(&self, value: &'a Value) -> Option<&'a Value> {
         match value {
             Value::Object(map) => map.get(&self.name),
             Value::Array(items) => items.get(self.index?),
@@ -127,20 +115,18 @@ pub struct PathError {
     pub help: Option<String>,
 }
 
-const ENVELOPE: [&str; 4] = ["account_id", "subdomain", "integration_key", "actor_id"];
-
 /// The names below `error` in `on_dead`.
-pub const OF_DEATH: [&str; 4] = ["message", "run", "rule", "attempts"];
+pub const RUN_ERROR_FIELDS: [&str; 4] = ["message", "run", "rule", "attempts"];
 
 /// The names below `error` in `catch`.
-pub const OF_FAILURE: [&str; 4] = ["message", "step", "attempts", "status"];
+pub const STEP_ERROR_FIELDS: [&str; 4] = ["message", "step", "attempts", "status"];
 
 impl Path {
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let route = if text.starts_with('$') {
             jsonpath::parse(text)?
         } else {
-            parse_dotted(text)?
+            dotted::parse(text)?
         };
         Ok(Self {
             text: text.to_owned(),
@@ -173,7 +159,7 @@ impl Path {
     pub fn of_error(mut self) -> Self {
         if let PathKind::Plain { root, keys } = &mut self.route
             && *root == Root::Body
-            && !self.text.starts_with('$')
+            && !dotted::names_body(&self.text)
             && keys.first().is_some_and(|key| key.name == "error")
         {
             *root = Root::Error;
@@ -186,7 +172,7 @@ impl Path {
     pub fn of_local(mut self, is_local: impl Fn(&str) -> bool) -> Self {
         if let PathKind::Plain { root, keys } = &mut self.route
             && *root == Root::Body
-            && !self.text.starts_with('$')
+            && !dotted::names_body(&self.text)
             && keys.first().is_some_and(|key| is_local(&key.name))
         {
             *root = Root::Local;
@@ -194,10 +180,53 @@ impl Path {
         self
     }
 
+    /// Returns the path of a list's element itself.
+    pub fn element() -> Self {
+        Self {
+            text: "element".into(),
+            route: PathKind::Plain {
+                root: Root::Local,
+                keys: Vec::new(),
+            },
+        }
+    }
+
+    /// Whether the path reads a field of the element where conditions test elements of a list.
+    pub fn is_of_element(&self) -> bool {
+        match &self.route {
+            PathKind::Plain { root, .. } => {
+                matches!(root, Root::Body | Root::Envelope | Root::Event)
+                    && !dotted::names_body(&self.text)
+            }
+            PathKind::Query(_) => false,
+        }
+    }
+
+    /// Returns the same path below the element of a list.
+    pub fn in_element(mut self) -> Self {
+        let keys = self.text.split('.').map(PathSegment::new).collect();
+        self.route = PathKind::Plain {
+            root: Root::Local,
+            keys,
+        };
+        self
+    }
+
+    /// Whether the path reads a local name or the element of a list.
+    pub fn is_local(&self) -> bool {
+        matches!(
+            self.route,
+            PathKind::Plain {
+                root: Root::Local,
+                ..
+            }
+        )
+    }
+
     /// Returns the value or values at the path.
     pub fn resolve<'a>(&self, scope: &Scope<'a>) -> Resolved<'a> {
         match &self.route {
-            PathKind::Plain { root, keys } => walk(root.value(scope), keys),
+            PathKind::Plain { root, keys } => walk(root.value(scope, keys), keys),
             PathKind::Query(query) if scope.document.is_null() => {
                 jsonpath::many(query, &scope.event.document())
             }
@@ -280,8 +309,9 @@ impl Path {
         };
         let depth = (0..keys.len())
             .rev()
-            .find(|depth| walk(root.value(scope), &keys[..*depth]) != Resolved::Absent)?;
-        let Resolved::One(Value::Object(map)) = walk(root.value(scope), &keys[..depth]) else {
+            .find(|depth| walk(root.value(scope, keys), &keys[..*depth]) != Resolved::Absent)?;
+        let Resolved::One(Value::Object(map)) = walk(root.value(scope, keys), &keys[..depth])
+        else {
             return None;
         };
         let near = suggest::nearest(&keys[depth].name, map.keys().map(String::as_str))?;
@@ -313,86 +343,11 @@ impl Path {
     }
 }
 
-impl Root {
-    fn value<'a>(self, scope: &Scope<'a>) -> &'a Value {
-        match self {
-            Root::Body => &scope.event.body,
-            Root::Envelope => &scope.event.envelope,
-            Root::Event => &scope.event.about,
-            Root::Raw => &scope.event.raw,
-            Root::Vars => scope.vars,
-            Root::Steps => scope.steps,
-            Root::Error => scope.error,
-            Root::Local => scope.locals,
-            Root::Document => scope.document,
-        }
-    }
-}
-
 /// Follows keys from a value.
 fn walk<'a>(start: &'a Value, keys: &[PathSegment]) -> Resolved<'a> {
     let mut keys = keys.iter();
-    match keys.try_fold(start, |value, key| key.of(value)) {
+    match keys.try_fold(start, |value, key| key.get(value)) {
         Some(value) => Resolved::One(value),
         None => Resolved::Absent,
     }
-}
-
-fn parse_dotted(text: &str) -> Result<PathKind, PathError> {
-    check_spelling(text)?;
-    let names: Vec<&str> = text.split('.').collect();
-    let (root, skip) = match names[0] {
-        "event" => (Root::Event, 1),
-        "vars" => (Root::Vars, 1),
-        "steps" => (Root::Steps, 1),
-        "secret" => {
-            return Err(PathError {
-                message: "a condition cannot read a secret".into(),
-                help: Some("secrets are for templates in steps: \"{{ secret.NAME }}\"".into()),
-            });
-        }
-        name if ENVELOPE.contains(&name) => (Root::Envelope, 0),
-        _ => (Root::Body, 0),
-    };
-    let keys = names[skip..]
-        .iter()
-        .map(|name| PathSegment::new(name))
-        .collect();
-    Ok(PathKind::Plain { root, keys })
-}
-
-fn check_spelling(text: &str) -> Result<(), PathError> {
-    let fail = |message: String, help: Option<String>| Err(PathError { message, help });
-    if text.trim().is_empty() {
-        let help = "write a field, such as `ticket.id`; `flowtrigger events TYPE` lists them";
-        return fail("the path is empty".into(), Some(help.into()));
-    }
-    if text.contains("{{") {
-        let help = "a path is written bare: `ticket.id`; templates belong in steps";
-        return fail(
-            format!("`{text}` is a template, not a path"),
-            Some(help.into()),
-        );
-    }
-    if text.contains('[') {
-        return fail(
-            format!("`{text}` is not a dotted path"),
-            jsonpath::instead_of_brackets(text),
-        );
-    }
-    if text
-        .split('.')
-        .any(|name| name.trim() != name || name.is_empty())
-    {
-        let dotted: Vec<_> = text
-            .split('.')
-            .map(str::trim)
-            .filter(|n| !n.is_empty())
-            .collect();
-        return fail(
-            format!("`{text}` has an empty or spaced part"),
-            Some(format!("write `{}`", dotted.join("."))),
-        );
-    }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! The values that a path or template can read: event, variables, step results, error and locals.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::event::Event;
@@ -21,6 +22,8 @@ pub struct Scope<'a> {
     pub locals: &'a Value,
     /// `$` in a bundle's flow: the document that its states change. Null in any other flow.
     pub document: &'a Value,
+    /// The time of the run, for jq programs of bundles. `None` before a run.
+    pub now: Option<Timestamp>,
 }
 
 impl<'a> Scope<'a> {
@@ -33,6 +36,7 @@ impl<'a> Scope<'a> {
             error: &NONE,
             locals: &NONE,
             document: &NONE,
+            now: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::event::Event;
 fn event() -> Event {
     Event {
         source: "support".into(),
+        endpoint: "support".into(),
         event_type: "ticket.PriorityChanged".into(),
         id: "e1".into(),
         key: None,
@@ -16,7 +17,7 @@ fn event() -> Event {
         body: json!({"current": "urgent", "ticket": {"tags": ["a", "b"], "via": null}}),
         raw: json!({"x": 1}),
         about: json!({"type": "ticket.PriorityChanged"}),
-        shape: "zis",
+        format: "zis",
         warnings: vec![],
     }
 }
@@ -130,5 +131,74 @@ fn invalid_and_costly_paths_are_errors_with_help() {
         let error = Path::parse(text).expect_err(text);
         let help = error.help.unwrap_or_default();
         assert!(help.contains(advice), "{text}: {help}");
+    }
+}
+
+#[test]
+fn names_of_the_program_never_hide_a_field_of_the_sender() {
+    let event = Event {
+        envelope: json!({}),
+        body: json!({
+            "account_id": 7, "actor_id": 5, "integration_key": "k", "subdomain": "acme",
+            "event": {"id": "sender", "data": {"title": "Shop is down"}, "time": {"zone": "UTC"}},
+            "vars": {"brand": "own"}, "steps": 3, "error": "e", "body": {"x": 1}, "type": "t",
+        }),
+        about: json!({"id": "e1", "type": "t"}),
+        format: "json",
+        ..event()
+    };
+    let vars = json!({"brand": 9});
+    let scope = Scope::new(&event, &vars);
+    let found = |path: &str| {
+        let path = Path::parse(path).expect("a path");
+        path.resolve(&scope).to_json().map(Cow::into_owned)
+    };
+    for (path, expected) in [
+        ("account_id", Some(json!(7))),
+        ("actor_id", Some(json!(5))),
+        ("integration_key", Some(json!("k"))),
+        ("subdomain", Some(json!("acme"))),
+        ("$.account_id", Some(json!(7))),
+        ("event.id", Some(json!("e1"))),
+        ("event.data.title", Some(json!("Shop is down"))),
+        ("event.time.zone", Some(json!("UTC"))),
+        ("event", Some(event.body["event"].clone())),
+        ("body.event.id", Some(json!("sender"))),
+        ("vars.brand", Some(json!(9))),
+        ("body.vars.brand", Some(json!("own"))),
+        ("body.steps", Some(json!(3))),
+        ("body.account_id", Some(json!(7))),
+        ("body.body.x", Some(json!(1))),
+        ("body", Some(json!({"x": 1}))),
+        ("body.type", Some(json!("t"))),
+    ] {
+        assert_eq!(found(path), expected, "{path}");
+    }
+    let error = Path::parse("body.error").expect("a path").of_error();
+    assert_eq!(
+        error.resolve(&scope).to_json(),
+        Some(Cow::Owned(json!("e")))
+    );
+}
+
+#[test]
+fn brackets_are_replaced_by_dots_where_that_is_a_path() {
+    for (text, help) in [
+        ("alerts[0].x", "write `alerts.0.x`"),
+        ("a['b'][2]", "write `a.b.2`"),
+        ("tags[*]", "write JSONPath: `$.input.ticket_event.tags[*]`"),
+        (
+            "a['b.c']",
+            "write JSONPath: `$.input.ticket_event.a['b.c']`",
+        ),
+        (
+            "l[?@.id == 1].v",
+            "write JSONPath: `$.input.ticket_event.l[?@.id == 1].v`",
+        ),
+    ] {
+        assert_eq!(
+            Path::parse(text).expect_err(text).help.as_deref(),
+            Some(help)
+        );
     }
 }

@@ -3,7 +3,7 @@
 /// The event types that a rule listens to: one by name, or a family.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TypePattern {
-    Tag(String),
+    Name(String),
     /// `ticket.*`, kept with its dot: `ticket.`. Empty for `*`.
     Family(String),
 }
@@ -11,7 +11,7 @@ pub enum TypePattern {
 impl TypePattern {
     pub fn covers(&self, event_type: &str) -> bool {
         match self {
-            TypePattern::Tag(tag) => tag == event_type,
+            TypePattern::Name(tag) => tag == event_type,
             TypePattern::Family(prefix) => event_type.starts_with(prefix.as_str()),
         }
     }

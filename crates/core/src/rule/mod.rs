@@ -73,7 +73,7 @@ impl Rule {
     /// Whether the key of its events is a ticket.
     pub fn is_about_tickets(&self) -> bool {
         self.event_types.iter().all(|pattern| match pattern {
-            TypePattern::Tag(name) | TypePattern::Family(name) => name.starts_with("ticket"),
+            TypePattern::Name(name) | TypePattern::Family(name) => name.starts_with("ticket"),
         })
     }
 
@@ -102,8 +102,8 @@ impl Rule {
     pub fn lane_of(&self, event: &Event) -> Option<String> {
         match &self.lane {
             Lane::None => None,
-            Lane::Key => event.key.clone(),
-            Lane::Per(path) => self.value_at(path, event),
+            Lane::Key => event.key.clone().map(|key| event.scoped(key)),
+            Lane::Per(path) => self.value_at(path, event).map(|value| event.scoped(value)),
         }
     }
 
@@ -128,7 +128,10 @@ impl Rule {
     /// Returns the check of one gate for an event. None if its `per` field is absent.
     pub fn ask_of(&self, gate: &Gate, event: &Event) -> Option<GateCheck> {
         let value = match &gate.per {
-            Some(path) => format!("{} {}", path.text, self.value_at(path, event)?),
+            Some(path) => {
+                let value = self.value_at(path, event)?;
+                event.scoped(format!("{} {value}", path.text))
+            }
             None => String::new(),
         };
         // Shadow runs count separately, so that they never suppress a live run.

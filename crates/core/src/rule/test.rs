@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, keyword, mapping, text};
+use crate::document::vocabulary::{Vocabulary, mapping, text, words};
 use crate::document::{Entry, Node, Yaml};
 use crate::flow::simulate::Mock;
 use crate::language::resolver::NameResolver;
@@ -18,7 +18,7 @@ use crate::path::Path;
 pub struct RuleTest {
     pub name: String,
     pub at: Span,
-    /// The rule under test. None stands for the only rule of the file.
+    /// The rule under test. `None` is the only rule of the file.
     pub rule: Option<String>,
     pub event: TestEvent,
     pub set: Vec<(Path, Value)>,
@@ -52,46 +52,20 @@ pub enum TestEvent {
 /// The keys of a rule test.
 pub const TEST: Vocabulary = Vocabulary {
     name: "a test",
-    words: &[
-        keyword("name", "What the test shows, in one sentence.", text),
-        keyword(
-            "rule",
-            "The rule under test, if the file has several.",
-            text,
-        ),
-        keyword(
-            "event",
-            "The event: a path relative to this file, or the event itself.",
-            event,
-        ),
-        keyword("set", "Changes to the event, as path and value.", mapping),
-        keyword("expect", "`match` or `no match`.", expect),
-        keyword(
-            "because",
-            "The path of the predicate that prevents the match.",
-            text,
-        ),
-        keyword(
-            "now",
-            "The time at which the run starts. Default: the time of the event.",
-            text,
-        ),
-        keyword(
-            "mock",
-            "The result of each step, by step name: a reply, a failure, or a list with one entry per attempt.",
-            mapping,
-        ),
-        keyword(
-            "steps",
-            "What each step must send, by step name. Keys that are not listed may have any value.",
-            mapping,
-        ),
-        keyword(
-            "ends",
-            "How the run must end: `done`, `skipped` or `dead`.",
-            ends,
-        ),
-    ],
+    words: words! {
+        "name" text => "What the test shows, in one sentence.";
+        "rule" text => "The rule under test, if the file has several.";
+        "event" event => "The event: a path relative to this file, or the event itself.";
+        "set" mapping => "Changes to the event, as path and value.";
+        "expect" expect => "`match` or `no match`.";
+        "because" text => "The path of the predicate that prevents the match.";
+        "now" text => "The time at which the run starts. Default: the time of the event.";
+        "mock" mapping =>
+            "The result of each step, by step name: a reply, a failure, or a list with one entry per attempt.";
+        "steps" mapping =>
+            "What each step must send, by step name. Keys that are not listed may have any value.";
+        "ends" ends => "How the run must end: `done`, `skipped` or `dead`.";
+    },
 };
 
 fn event() -> Value {
@@ -122,12 +96,7 @@ pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<RuleTest> {
     if let (Some(Expected::Match), Some((_, at))) = (expect, &because) {
         let help =
             "`because` names the predicate that prevents the match; use it with `expect: no match`";
-        names.error(
-            Code::InvalidValue,
-            *at,
-            "`because` beside `expect: match`",
-            help,
-        );
+        names.invalid(*at, "`because` beside `expect: match`", help);
     }
     if expect == Some(Expected::NoMatch) {
         reject_run_keys(node, names.diagnostics);
@@ -172,7 +141,7 @@ fn reject_run_keys(node: &Node, diagnostics: &mut Diagnostics) {
         if matches!(entry.key.as_str(), "steps" | "mock" | "ends" | "now") {
             let message = format!("`{}` beside `expect: no match` tests nothing", entry.key);
             let help = "a rule that does not match runs no step; remove it, or expect a match";
-            diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
+            diagnostics.invalid(entry.key_at, message, help);
         }
     }
 }
@@ -190,15 +159,13 @@ fn section<'n>(node: &'n Node, key: &str, diagnostics: &mut Diagnostics) -> &'n 
 fn lower_event(node: &Node, diagnostics: &mut Diagnostics) -> Option<TestEvent> {
     let Some(event) = node.get("event") else {
         let help = "add `event: ../examples/events/zis/priority-changed.json`, or the event itself";
-        diagnostics.error(Code::MissingKey, node.at, "this test has no `event`", help);
-        return None;
+        return diagnostics.reject(Code::MissingKey, node.at, "this test has no `event`", help);
     };
     match &event.value {
         Yaml::Text(file) => Some(TestEvent::File(file.clone(), event.at)),
         Yaml::Map(_) => Some(TestEvent::Inline(event.to_json(), event.at)),
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) => {
-            diagnostics.wrong_type(event, "event", "a file name or an event");
-            None
+            diagnostics.reject_type(event, "event", "a file name or an event")
         }
     }
 }
@@ -206,21 +173,14 @@ fn lower_event(node: &Node, diagnostics: &mut Diagnostics) -> Option<TestEvent> 
 fn lower_expect(node: &Node, diagnostics: &mut Diagnostics) -> Option<Expected> {
     let Some(expect) = node.get("expect") else {
         let help = "add `expect: match` or `expect: no match`";
-        diagnostics.error(Code::MissingKey, node.at, "this test has no `expect`", help);
-        return None;
+        return diagnostics.reject(Code::MissingKey, node.at, "this test has no `expect`", help);
     };
     match expect.as_text() {
         Some("match") => Some(Expected::Match),
         Some("no match") => Some(Expected::NoMatch),
         _ => {
             let help = "write `expect: match` or `expect: no match`";
-            diagnostics.error(
-                Code::InvalidValue,
-                expect.at,
-                "`expect` takes match or no match",
-                help,
-            );
-            None
+            diagnostics.reject_value(expect.at, "`expect` takes match or no match", help)
         }
     }
 }
@@ -232,7 +192,7 @@ fn lower_now(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Timest
     let parsed = now.as_text().and_then(|text| text.parse().ok());
     if parsed.is_none() {
         let help = "write it as 2026-03-01T09:00:00Z";
-        diagnostics.error(Code::InvalidValue, now.at, "`now` takes a time", help);
+        diagnostics.invalid(now.at, "`now` takes a time", help);
     }
     parsed.map(Some)
 }
@@ -245,13 +205,7 @@ fn lower_ends(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<(Stri
         Some(state @ ("done" | "skipped" | "dead")) => Some(Some((state.to_owned(), ends.at))),
         _ => {
             let message = "`ends` takes done, skipped or dead";
-            diagnostics.error(
-                Code::InvalidValue,
-                ends.at,
-                message,
-                "these are the final states of a run",
-            );
-            None
+            diagnostics.reject_value(ends.at, message, "these are the final states of a run")
         }
     }
 }
@@ -271,8 +225,11 @@ fn lower_mocks(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<Mock>> 
 
 fn lower_mock(node: &Node, diagnostics: &mut Diagnostics) -> Option<Mock> {
     let Yaml::Map(entries) = &node.value else {
-        diagnostics.wrong_type(node, "mock", "a reply such as { status: 200, body: { … } }");
-        return None;
+        return diagnostics.reject_type(
+            node,
+            "mock",
+            "a reply such as { status: 200, body: { … } }",
+        );
     };
     if let [only] = entries.as_slice()
         && only.key == "fails"

@@ -131,7 +131,7 @@ impl RuleVersion {
 
     /// Returns the document with its position in the file.
     pub fn chunk(&self) -> DocumentText<'_> {
-        DocumentText::of(&self.origin.text, self.range.clone(), self.line)
+        DocumentText::new(&self.origin.text, self.range.clone(), self.line)
     }
 
     /// Returns its documents, each at its original line. The positions in the compiled rule refer to them.

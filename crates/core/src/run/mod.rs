@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::event::Event;
 pub use crate::run::call_result::{CallFailure, CallResult, Reply};
 pub use crate::run::retry::RetryPolicy;
 
@@ -71,6 +72,17 @@ pub const STATES: [&str; 12] = [
     "cancelled",
 ];
 
+/// What can be true of a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StateProperty {
+    Final,
+    CanRevive,
+    CanCancel,
+    Releases,
+    HoldsLane,
+    Redactable,
+}
+
 impl RunState {
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -89,90 +101,61 @@ impl RunState {
         }
     }
 
+    fn properties(&self) -> &'static [StateProperty] {
+        use StateProperty::{CanCancel, CanRevive, Final, HoldsLane, Redactable, Releases};
+        match self {
+            RunState::Queued | RunState::Running | RunState::Retrying { .. } => {
+                &[HoldsLane, CanCancel]
+            }
+            RunState::Debouncing { .. } | RunState::Waiting { .. } => &[CanCancel],
+            RunState::Done | RunState::Shadow | RunState::Suppressed { .. } => &[Final, Redactable],
+            RunState::Skipped { .. } => &[Final, Releases, Redactable],
+            RunState::Dead { .. } => &[Final, CanRevive, Releases],
+            RunState::Held { .. } => &[Final, CanRevive, CanCancel],
+            RunState::Cancelled => &[Final, CanRevive, Releases, Redactable],
+        }
+    }
+
+    fn has(&self, property: StateProperty) -> bool {
+        self.properties().contains(&property)
+    }
+
     /// Whether the run stays as it is unless an operator acts.
     pub fn is_final(&self) -> bool {
-        match self {
-            RunState::Queued
-            | RunState::Debouncing { .. }
-            | RunState::Running
-            | RunState::Retrying { .. }
-            | RunState::Waiting { .. } => false,
-            RunState::Done
-            | RunState::Skipped { .. }
-            | RunState::Shadow
-            | RunState::Dead { .. }
-            | RunState::Held { .. }
-            | RunState::Suppressed { .. }
-            | RunState::Cancelled => true,
-        }
+        self.has(StateProperty::Final)
     }
 
     /// Whether `runs retry` applies.
     pub fn can_revive(&self) -> bool {
-        match self {
-            RunState::Dead { .. } | RunState::Held { .. } | RunState::Cancelled => true,
-            RunState::Queued
-            | RunState::Debouncing { .. }
-            | RunState::Running
-            | RunState::Retrying { .. }
-            | RunState::Waiting { .. }
-            | RunState::Done
-            | RunState::Skipped { .. }
-            | RunState::Shadow
-            | RunState::Suppressed { .. } => false,
-        }
+        self.has(StateProperty::CanRevive)
     }
 
     /// Whether `runs cancel` applies.
     pub fn can_cancel(&self) -> bool {
-        match self {
-            RunState::Queued
-            | RunState::Debouncing { .. }
-            | RunState::Running
-            | RunState::Retrying { .. }
-            | RunState::Waiting { .. }
-            | RunState::Held { .. } => true,
-            RunState::Done
-            | RunState::Skipped { .. }
-            | RunState::Shadow
-            | RunState::Dead { .. }
-            | RunState::Suppressed { .. }
-            | RunState::Cancelled => false,
-        }
+        self.has(StateProperty::CanCancel)
     }
 
     /// Whether the run's admission by a `dedupe` is released, because it did not do its work.
     pub fn gives_back(&self) -> bool {
-        match self {
-            RunState::Dead { .. } | RunState::Cancelled | RunState::Skipped { .. } => true,
-            RunState::Queued
-            | RunState::Debouncing { .. }
-            | RunState::Running
-            | RunState::Retrying { .. }
-            | RunState::Waiting { .. }
-            | RunState::Done
-            | RunState::Shadow
-            | RunState::Held { .. }
-            | RunState::Suppressed { .. } => false,
-        }
+        self.has(StateProperty::Releases)
+    }
+
+    /// Whether the run holds its lane, and counts for the backlog.
+    pub fn holds_lane(&self) -> bool {
+        self.has(StateProperty::HoldsLane)
+    }
+
+    /// Whether the run no longer needs its event: it is over, and nobody is expected to retry it.
+    pub fn is_redactable(&self) -> bool {
+        self.has(StateProperty::Redactable)
     }
 
     /// The gate that suppressed the run.
     pub fn gate(&self) -> Option<&str> {
-        match self {
-            RunState::Suppressed { gate, .. } => Some(gate),
-            RunState::Queued
-            | RunState::Debouncing { .. }
-            | RunState::Running
-            | RunState::Retrying { .. }
-            | RunState::Waiting { .. }
-            | RunState::Done
-            | RunState::Skipped { .. }
-            | RunState::Shadow
-            | RunState::Dead { .. }
-            | RunState::Held { .. }
-            | RunState::Cancelled => None,
-        }
+        let RunState::Suppressed { gate, .. } = self else {
+            return None;
+        };
+        Some(gate)
     }
 
     /// The time when a waiting run continues.
@@ -252,14 +235,10 @@ pub enum LogEntry {
 
 impl LogEntry {
     pub fn attempt(&self) -> Option<&Attempt> {
-        match self {
-            LogEntry::Attempt(attempt) => Some(attempt),
-            LogEntry::Started { .. }
-            | LogEntry::Waiting { .. }
-            | LogEntry::Caught { .. }
-            | LogEntry::Revived { .. }
-            | LogEntry::Claimed { .. } => None,
-        }
+        let LogEntry::Attempt(attempt) = self else {
+            return None;
+        };
+        Some(attempt)
     }
 }
 
@@ -283,11 +262,36 @@ impl Attempt {
     }
 }
 
+/// What distinguishes an event from all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventIdentity<'a> {
+    pub id: &'a str,
+    /// The entry under `sources` that received it; `None` for the entry with the name of the source.
+    pub endpoint: Option<&'a str>,
+}
+
+impl<'a> EventIdentity<'a> {
+    pub fn of(event: &'a Event) -> Self {
+        Self {
+            id: &event.id,
+            endpoint: (event.endpoint != event.source).then_some(&*event.endpoint),
+        }
+    }
+}
+
 /// Returns the idempotency key of a step's request, the same for every attempt and after every restart.
 /// `step` is the step's path in the flow, so that each item of a list has its own key. Replaying an event
 /// increases the generation and thereby changes the key.
-pub fn idempotency_key(event_id: &str, rule: &str, step: &str, generation: u32) -> String {
-    let hash = hash(&[event_id, rule, step, &generation.to_string()]);
+pub fn idempotency_key(
+    event: EventIdentity<'_>,
+    rule: &str,
+    step: &str,
+    generation: u32,
+) -> String {
+    let generation = generation.to_string();
+    let mut parts = vec![event.id, rule, step, &generation];
+    parts.extend(event.endpoint);
+    let hash = hash(&parts);
     hash[..16]
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -310,17 +314,25 @@ mod tests {
 
     #[test]
     fn the_key_depends_on_each_part() {
-        let key = idempotency_key("e", "r", "s", 0);
-        assert_eq!(key.len(), 32);
-        assert_eq!(key, idempotency_key("e", "r", "s", 0));
+        let event = |id| EventIdentity { id, endpoint: None };
+        let at = |endpoint| EventIdentity {
+            id: "e",
+            endpoint: Some(endpoint),
+        };
+        let key = idempotency_key;
+        let one = key(event("e"), "r", "s", 0);
+        assert_eq!(one.len(), 32);
+        assert_eq!(one, key(event("e"), "r", "s", 0));
         for other in [
-            idempotency_key("f", "r", "s", 0),
-            idempotency_key("e", "q", "s", 0),
-            idempotency_key("e", "r", "t", 0),
-            idempotency_key("e", "r", "s", 1),
-            idempotency_key("er", "", "s", 0),
+            key(event("f"), "r", "s", 0),
+            key(event("e"), "q", "s", 0),
+            key(event("e"), "r", "t", 0),
+            key(event("e"), "r", "s", 1),
+            key(event("er"), "", "s", 0),
+            key(at("north"), "r", "s", 0),
+            key(at("south"), "r", "s", 0),
         ] {
-            assert_ne!(key, other);
+            assert_ne!(one, other);
         }
     }
 }

@@ -21,7 +21,7 @@ pub struct RetryPolicy {
 const MAX_SERVER_DELAY: Duration = Duration::from_secs(3_600);
 
 impl RetryPolicy {
-    /// The default of HTTP steps. Retries carry the same idempotency key, so a receiver can detect them.
+    /// The default of HTTP steps. Retries have the same idempotency key, so a receiver can detect them.
     pub fn of_requests() -> Self {
         Self {
             attempts: 5,

@@ -63,8 +63,8 @@ fn operator_json(operator: &Operator) -> (String, Value) {
         Operator::HasAll(values) => ("has_all", json!(values)),
         Operator::Contains(text) => ("contains", json!(text)),
         Operator::StartsWith(text) => ("starts_with", json!(text)),
-        Operator::Exists(wanted) => ("exists", json!(wanted)),
-        Operator::Present(wanted) => ("present", json!(wanted)),
+        Operator::Exists(expected) => ("exists", json!(expected)),
+        Operator::Present(expected) => ("present", json!(expected)),
         Operator::GtField(path) => ("gt", json!({ "path": path })),
         Operator::Not(test) => ("not", test_json(test)),
     };

@@ -4,13 +4,14 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
-    RulesetCreated, RulesetCreatedAttr,
+    RulesetCreated, RulesetCreatedAttr, Scope,
 };
 use rustix::io::Errno;
 use rustix::process::{Gid, Resource, Rlimit, Uid, setrlimit};
@@ -19,6 +20,8 @@ use serde::{Deserialize, Serialize};
 
 /// The first argument that starts the launcher; no command has this name.
 const ARGUMENT: &str = "--become-confined";
+/// Starts the name of a variable that the command gets.
+const DEFERRED: &str = "CONFINED_";
 /// The exit status if the command did not start.
 pub(in crate::action::command) const NOT_STARTED: i32 = 125;
 
@@ -128,9 +131,27 @@ pub fn become_command(mut arguments: impl Iterator<Item = OsString>) -> Option<E
     Some(ExitCode::from(u8::try_from(NOT_STARTED).unwrap_or(1)))
 }
 
+/// The variables of a command under names that mean nothing to the launcher and to its dynamic loader.
+pub(in crate::action::command) fn deferred(
+    environment: Vec<(String, String)>,
+) -> impl Iterator<Item = (String, String)> {
+    let deferred = |(name, value)| (format!("{DEFERRED}{name}"), value);
+    environment.into_iter().map(deferred)
+}
+
+/// The variables that the command gets.
+fn environment() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.as_bytes().strip_prefix(DEFERRED.as_bytes())?;
+        Some((OsStr::from_bytes(name).to_owned(), value))
+    })
+}
+
 /// Becomes the command. Returns only the kernel's error.
 fn execute(program: &Path, name: &OsStr, arguments: impl Iterator<Item = OsString>) -> String {
-    let error = Command::new(program).arg0(name).args(arguments).exec();
+    let mut command = Command::new(program);
+    command.arg0(name).args(arguments);
+    let error = command.env_clear().envs(environment()).exec();
     match error.raw_os_error() {
         Some(code) => format!("errno {code}"),
         None => error.to_string(),
@@ -171,6 +192,7 @@ impl SandboxSpec {
                 .restrict_self()
                 .map_err(|error| MissingRestriction::file_access(&error))?;
         }
+        restrict_signals()?;
         self.limit()
     }
 
@@ -201,6 +223,20 @@ impl SandboxSpec {
         }
         Ok(())
     }
+}
+
+/// Prevents signals to processes that the command did not start, and connections to their abstract sockets. A
+/// kernel before Linux 6.12 cannot do this.
+fn restrict_signals() -> Result<(), MissingRestriction> {
+    let scope = Scope::Signal | Scope::AbstractUnixSocket;
+    let rules = Ruleset::default().set_compatibility(CompatLevel::BestEffort);
+    let restricted = rules.scope(scope).and_then(|rules| rules.create());
+    let restricted = restricted.and_then(|rules| rules.restrict_self());
+    restricted.map(drop).map_err(|error| MissingRestriction {
+        what: "it cannot be prevented from sending signals to other processes",
+        why: error.to_string(),
+        help: "check the kernel's Landlock support, or remove `confine`",
+    })
 }
 
 /// Changes groups first: the new user cannot.

@@ -32,11 +32,13 @@ pub(super) fn find(
     }
     let user = confinement.user.as_deref().and_then(User::find);
     let changes = user.as_ref().filter(|user| user.uid != geteuid().as_raw());
-    let paths = |paths: &[String]| paths.iter().map(PathBuf::from).collect();
-    let files = confinement.limits_files().then(|| FileAccess {
-        read: confinement.read.as_deref().map(paths),
-        write: confinement.write.as_deref().map(paths).unwrap_or_default(),
-    });
+    let files = match confinement.limits_files() {
+        true => Some(FileAccess {
+            read: confinement.read.as_deref().map(absolute).transpose()?,
+            write: absolute(confinement.write.as_deref().unwrap_or_default())?,
+        }),
+        false => None,
+    };
     let spec = SandboxSpec {
         mark: mark(),
         program: program.to_owned(),
@@ -50,6 +52,16 @@ pub(super) fn find(
     Ok(ResolvedSandbox {
         spec,
         home: user.map(|user| user.home),
+    })
+}
+
+/// The launcher runs in the folder of the rule, where a path relative to this process would be resolved again.
+fn absolute(paths: &[String]) -> Result<Vec<PathBuf>, CallFailure> {
+    let absolute = paths.iter().map(std::path::absolute);
+    absolute.collect::<Result<_, _>>().map_err(|error| {
+        CallFailure::transient(format!(
+            "a path of `confine` cannot be resolved ({error}); try again"
+        ))
     })
 }
 

@@ -17,7 +17,7 @@ use crate::engine::runner::performer::Perform;
 use crate::store::{ClaimedRun, Store};
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::flow::decide::StepCall;
-use flowtrigger_core::run::{Attempt, LogEntry, idempotency_key};
+use flowtrigger_core::run::{Attempt, EventIdentity, LogEntry, idempotency_key};
 
 /// The calls in flight.
 #[derive(Default)]
@@ -25,6 +25,13 @@ pub struct InFlight<'a> {
     calls: FuturesUnordered<Pin<Box<dyn Future<Output = FinishedCall> + Send + 'a>>>,
     /// By step location and attempt: whether it is a command that must not run twice.
     under_way: HashMap<(String, u32), bool>,
+}
+
+/// Whether a command is in flight that must not run twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldCommand {
+    InFlight,
+    None,
 }
 
 /// A call that has finished.
@@ -45,9 +52,11 @@ impl InFlight<'_> {
         self.under_way.is_empty()
     }
 
-    /// Whether a command is in flight that must not run twice.
-    pub fn holds_command(&self) -> bool {
-        self.under_way.values().any(|held| *held)
+    pub fn held_command(&self) -> HeldCommand {
+        match self.under_way.values().any(|held| *held) {
+            true => HeldCommand::InFlight,
+            false => HeldCommand::None,
+        }
     }
 
     fn has(&self, task: &StepCall) -> bool {
@@ -240,7 +249,8 @@ pub(super) fn key(run: &ClaimedRun, step: &str) -> String {
         true => step.to_owned(),
         false => format!("on_dead/{}/{step}", run.id.0),
     };
-    idempotency_key(&run.event.id, &run.rule.name, &step, run.generation)
+    let event = EventIdentity::of(&run.event);
+    idempotency_key(event, &run.rule.name, &step, run.generation)
 }
 
 fn before(now: Timestamp, time: Duration) -> Timestamp {

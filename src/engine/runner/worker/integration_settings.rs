@@ -10,7 +10,15 @@ use flowtrigger_core::flow::call::SettingsCall;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 
 pub async fn access<S: Store>(store: &S, config: &Config, call: &SettingsCall) -> CallResult {
-    let (integration, scope) = (call.integration.as_str(), call.scope.as_str());
+    let integration = call.integration.as_str();
+    let scope = match call.scope.contains('*') {
+        true => match store.integration_scopes(integration).await {
+            Ok(changed) => config.matching_scope(integration, &call.scope, changed),
+            Err(error) => return Err(failure(&error)),
+        },
+        false => None,
+    };
+    let scope = scope.as_deref().unwrap_or(&call.scope);
     let changed = match &call.patch {
         Some(patch) => store
             .patch_integration_settings(integration, scope, patch.clone())

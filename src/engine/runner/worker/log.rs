@@ -4,6 +4,7 @@
 use tracing::{error, info, warn};
 
 use super::Worker;
+use super::in_flight::HeldCommand;
 use crate::engine::limits::active_runs::WorkerSignal;
 use crate::store::{Store, StoreError};
 use flowtrigger_core::run::call_result::CallFailure;
@@ -51,16 +52,16 @@ impl<S: Store, P> Worker<'_, S, P> {
         }
     }
 
-    pub(super) fn log_exit(&self, signal: WorkerSignal) {
+    pub(super) fn log_exit(&self, signal: WorkerSignal, held_command: HeldCommand) {
         let (run, rule) = (self.run.id.0, self.run.rule.name.as_str());
-        match (signal, self.in_flight.holds_command()) {
+        match (signal, held_command) {
             (WorkerSignal::Cancel, _) => info!(run, rule, "run stopped for cancellation"),
-            (WorkerSignal::Stop, true) => warn!(
+            (WorkerSignal::Stop, HeldCommand::InFlight) => warn!(
                 run,
                 rule,
                 "run stopped during a command that must not run twice: the next start marks it held"
             ),
-            (WorkerSignal::Stop, false) if self.shared.store.is_durable() => {
+            (WorkerSignal::Stop, HeldCommand::None) if self.shared.store.is_durable() => {
                 info!(run, rule, "run stopped; the next start continues it");
             }
             (WorkerSignal::Stop | WorkerSignal::Continue, _) => {}

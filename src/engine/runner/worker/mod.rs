@@ -74,7 +74,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         signals: watch::Receiver<WorkerSignal>,
     ) -> Self {
         let mut worker = Self {
-            seed: format!("{}/{}/{}", run.event.source, run.event.id, run.rule.name),
+            seed: format!("{}/{}/{}", run.event.endpoint, run.event.id, run.rule.name),
             locals: run.locals(),
             shared,
             run,
@@ -122,8 +122,9 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 self.await_call(None).await?;
                 continue;
             }
+            self.save(Some(state.clone())).await?;
             self.log_state(&state);
-            return self.save(Some(state)).await;
+            return Ok(());
         }
     }
 
@@ -177,9 +178,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
 
     /// Leaves the run in the state from which it continues best.
     async fn exit(&mut self, reason: WorkerExit) {
-        if let WorkerExit::Signalled(signal) = reason {
-            self.log_exit(signal);
-        }
+        let held_command = self.in_flight.held_command();
         // Stops the calls in flight: closes their connections, kills their commands.
         self.in_flight = InFlight::default();
         let state = match reason {
@@ -201,7 +200,10 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             WorkerExit::Signalled(WorkerSignal::Cancel | WorkerSignal::Continue) => None,
         };
         // A failure is logged by `save`.
-        drop(self.save(state).await);
+        let saved = self.save(state).await;
+        if let (WorkerExit::Signalled(signal), Ok(())) = (reason, saved) {
+            self.log_exit(signal, held_command);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::ids;
 use crate::store::conformance::debounce::{comes, coming};
 use crate::store::conformance::loops::{acts, loop_check, ours, person, wrote};
-use crate::store::conformance::{claimed, everything, in_lane, later, live_rule, now, place, to};
+use crate::store::conformance::{claimed, everything, in_lane, later, live_rule, now, submit, to};
 use crate::store::{History, Store};
 use flowtrigger_core::gate::{DebounceKeep, GateCheck, GateDecision, GateKind};
 use flowtrigger_core::run::RunState;
@@ -27,7 +27,7 @@ pub async fn gates_are_read_as_the_store_decides<S: Store, H: History>((store, h
         check.decide(&facts.unwrap())
     };
     assert_eq!(opening(0, None), GateDecision::Admit);
-    let run = place(&store, gated("1", 0)).await;
+    let run = submit(&store, gated("1", 0)).await;
     assert!(matches!(opening(30, None), GateDecision::Suppress { .. }));
     assert_eq!(opening(30, Some(run)), GateDecision::Admit);
     assert_eq!(opening(61, None), GateDecision::Admit);
@@ -39,7 +39,7 @@ pub async fn gates_are_read_as_the_store_decides<S: Store, H: History>((store, h
         ("dedupe", "ticket.id 7")
     );
     assert_eq!((admission.at, admission.until), (now(), later(60)));
-    let suppressed = place(&store, gated("2", 30)).await;
+    let suppressed = submit(&store, gated("2", 30)).await;
     let detail = history.run(suppressed).unwrap().expect("the run");
     assert_eq!(detail.row.state.gate(), Some("dedupe"));
     assert!(detail.charges.is_empty());

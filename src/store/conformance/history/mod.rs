@@ -6,7 +6,7 @@ mod gates;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, place, to};
+use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, submit, to};
 use crate::store::history::{EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow};
 use crate::store::{
     ArrivalKind, History, IncomingEvent, Revision, RevisionId, Store, StoreSettings,
@@ -73,8 +73,8 @@ fn of_ticket(id: &str, ticket: &str, rule: &Arc<Rule>, seconds: i64) -> Incoming
 /// A run that is done, one that died and one that is queued.
 async fn three<S: Store>(store: &S) -> [RunId; 3] {
     let (a, b) = (live_rule("a"), live_rule("b"));
-    let done = place(store, of_ticket("first", "7", &a, 0)).await;
-    let dead = place(store, of_ticket("second", "8", &a, 10)).await;
+    let done = submit(store, of_ticket("first", "7", &a, 0)).await;
+    let dead = submit(store, of_ticket("second", "8", &a, 10)).await;
     claimed(store, later(10)).await;
     store
         .advance(done, vec![attempt(1)], Some(RunState::Done))
@@ -86,7 +86,7 @@ async fn three<S: Store>(store: &S) -> [RunId; 3] {
         .advance(dead, vec![failed("Not Found")], state)
         .await
         .unwrap();
-    let queued = place(store, of_ticket("third", "8", &b, 20)).await;
+    let queued = submit(store, of_ticket("third", "8", &b, 20)).await;
     [done, dead, queued]
 }
 
@@ -137,7 +137,7 @@ async fn every_filter_narrows_the_list<S: Store, H: History>((store, history): (
     let any = RunFilter::default;
     let event = history.events(&query(EventSelector::Id("third".into())));
     let third = event.unwrap()[0].row;
-    for (filter, wanted) in [
+    for (filter, expected) in [
         (any(), vec![queued, dead, done]),
         (
             RunFilter {
@@ -227,7 +227,7 @@ async fn every_filter_narrows_the_list<S: Store, H: History>((store, history): (
         ),
     ] {
         let found = history.runs(&filter, Page::first(9)).unwrap();
-        assert_eq!(ids(&found), wanted, "{filter:?}");
+        assert_eq!(ids(&found), expected, "{filter:?}");
     }
 }
 
@@ -255,8 +255,8 @@ async fn the_runs_beside_a_run_are_named<S: Store, H: History>((store, history):
     let text = "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\n\
         on_dead: [{ succeed: reported }]\nflow:\n  - succeed: fine\n";
     let rule = Arc::clone(&flowtrigger_testing::rules::from_text(text).rules[0]);
-    let first = place(&store, arrival("1", &rule)).await;
-    let second = place(&store, arrival("2", &rule)).await;
+    let first = submit(&store, arrival("1", &rule)).await;
+    let second = submit(&store, arrival("2", &rule)).await;
     claimed(&store, now()).await;
     let detail = |run| history.run(run).unwrap().expect("the run");
     assert_eq!(detail(second).behind, Some(first));
@@ -270,7 +270,7 @@ async fn the_runs_beside_a_run_are_named<S: Store, H: History>((store, history):
         occasion: ArrivalKind::Replay,
         ..arrival("1", &rule)
     };
-    let again = place(&store, replay).await;
+    let again = submit(&store, replay).await;
     assert_eq!(detail(again).generation, 1);
 }
 
@@ -306,7 +306,7 @@ async fn events_are_found_by_id_and_by_key<S: Store, H: History>((store, history
 async fn names_that_are_nearly_right_are_suggested<S: Store, H: History>((store, history): (S, H)) {
     let rule = live_rule("a");
     for (id, ticket) in [("01J9Z6V8Q0", "90417"), ("other", "12")] {
-        place(&store, of_ticket(id, ticket, &rule, 0)).await;
+        submit(&store, of_ticket(id, ticket, &rule, 0)).await;
     }
     let near = history.nearest("90714").unwrap();
     assert_eq!(near, [NearestEvent::Key("90417".into())]);
@@ -328,12 +328,12 @@ async fn an_event_is_read_with_the_revision_that_evaluated_it<S: Store, H: Histo
     };
     let before = store.set_revision(revision("before")).await.unwrap();
     let mut old = arrival("1", &live_rule("before"));
-    old.edition = before;
-    place(&store, old).await;
+    old.revision = before;
+    submit(&store, old).await;
     let after = store.set_revision(revision("after")).await.unwrap();
     assert_ne!(before, after);
     let row = history.events(&by_key("7")).unwrap().remove(0);
-    assert_eq!(row.edition, before);
+    assert_eq!(row.revision, before);
     let event = history.event(row.row).unwrap().expect("the event").event;
     let names = |id: RevisionId| {
         let past = history.revision(id, &event).unwrap().expect("it is kept");

@@ -16,10 +16,13 @@ use flowtrigger_core::event::summary::EventSummary;
 #[derive(Deserialize)]
 struct StoredEvent {
     source: String,
+    /// Left out if it is the source, and by earlier versions.
+    endpoint: Option<String>,
     r#type: String,
     id: String,
     key: Option<String>,
     time: Option<Timestamp>,
+    time_zone: Option<String>,
     shape: String,
     #[serde(default)]
     envelope: Value,
@@ -34,12 +37,16 @@ struct StoredEvent {
 struct StoredEventRef<'e> {
     v: u32,
     source: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<&'e str>,
     r#type: &'e str,
     id: &'e str,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<&'e str>,
     shape: &'e str,
     #[serde(skip_serializing_if = "Option::is_none")]
     envelope: Option<&'e Value>,
@@ -61,11 +68,13 @@ pub fn encode_event(event: &Event) -> String {
     let kept = StoredEventRef {
         v: 1,
         source: &event.source,
+        endpoint: (event.endpoint != event.source).then_some(&event.endpoint),
         r#type: &event.event_type,
         id: &event.id,
         key: event.key.as_deref(),
         time: event.time,
-        shape: event.shape,
+        time_zone: event.time_zone(),
+        shape: event.format,
         envelope: Some(&event.envelope),
         body: Some(&event.body),
         raw: (event.raw != event.body).then_some(&event.raw),
@@ -79,11 +88,13 @@ pub fn encode_scanned_event(brief: &EventSummary, raw: &str) -> String {
     let kept = StoredEventRef {
         v: 2,
         source: &brief.source,
+        endpoint: (brief.endpoint != brief.source).then_some(&brief.endpoint),
         r#type: &brief.event_type,
         id: &brief.id,
         key: brief.key.as_deref(),
         time: brief.time,
-        shape: brief.shape,
+        time_zone: brief.time_zone.as_deref(),
+        shape: brief.format,
         envelope: None,
         body: None,
         raw: None,
@@ -108,7 +119,7 @@ pub fn raw_text(text: &str) -> Option<&str> {
 
 pub fn decode_event(text: &str) -> Result<Event, RowError> {
     let mut kept: StoredEvent = deep(text).ok_or(RowError("event"))?;
-    let shape = DECODERS.iter().map(|decoder| decoder.shape);
+    let mut formats = DECODERS.iter().map(|decoder| decoder.format);
     let body = match (kept.body.take(), &kept.raw) {
         (Some(body), _) => body,
         (None, Some(raw)) if kept.shape == "json" => raw.clone(),
@@ -120,31 +131,34 @@ pub fn decode_event(text: &str) -> Result<Event, RowError> {
         }
         (None, None) => return Err(RowError("event")),
     };
-    let about = Event::about(
-        &kept.source,
-        &kept.r#type,
-        &kept.id,
-        kept.key.as_deref(),
-        kept.time,
-    );
-    Ok(Event {
-        about,
-        shape: shape
-            .into_iter()
-            .find(|name| *name == kept.shape)
-            .unwrap_or("json"),
-        raw: kept.raw.unwrap_or_else(|| body.clone()),
+    let format = formats.find(|name| *name == kept.shape).unwrap_or("json");
+    let summary = EventSummary {
+        endpoint: kept.endpoint.unwrap_or_else(|| kept.source.clone()),
         source: kept.source,
         event_type: kept.r#type,
         id: kept.id,
         key: kept.key,
         time: kept.time,
+        time_zone: kept.time_zone,
+        format,
+        warnings: kept.warnings,
+    };
+    Ok(Event {
+        about: summary.about(),
+        raw: kept.raw.unwrap_or_else(|| body.clone()),
+        source: summary.source,
+        endpoint: summary.endpoint,
+        event_type: summary.event_type,
+        id: summary.id,
+        key: summary.key,
+        time: summary.time,
         envelope: match kept.envelope {
             Value::Null => Value::Object(Map::new()),
             envelope => envelope,
         },
         body,
-        warnings: kept.warnings,
+        format,
+        warnings: summary.warnings,
     })
 }
 
@@ -152,6 +166,7 @@ pub fn decode_event(text: &str) -> Result<Event, RowError> {
 mod tests {
     use super::*;
     use flowtrigger_core::event::catalogue::sample;
+    use flowtrigger_core::event::format::{FormatHint, read};
     use flowtrigger_core::event::json::parse::parse;
 
     #[test]
@@ -159,7 +174,9 @@ mod tests {
         for tag in ["ticket.PriorityChanged", "ticket.CommentAdded"] {
             let sample = sample::sample("support", tag).expect("a sample");
             let value = parse(sample.text.as_bytes()).expect("JSON").value;
-            let event = decode(value, Catalogue::built_in()).expect("an event");
+            let endpoint = FormatHint::Endpoint("north");
+            let event = read(value, endpoint, Catalogue::built_in()).expect("an event");
+            assert_eq!(event.about["endpoint"], "north");
             assert_eq!(
                 decode_event(&encode_event(&event)).expect("readable"),
                 event
@@ -175,7 +192,7 @@ mod tests {
         let event = decode(value.expect("JSON").value, Catalogue::built_in()).expect("an event");
         let brief = EventSummary {
             id: r#"","raw":{}"#.into(),
-            ..EventSummary::of(&event)
+            ..EventSummary::from_event(&event)
         };
         assert_eq!(raw_text(&encode_scanned_event(&brief, raw)), Some(raw));
         assert_eq!(raw_text(&encode_event(&event)), None);

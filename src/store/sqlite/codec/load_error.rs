@@ -12,7 +12,7 @@ pub enum RowLoadError {
 
 impl RowLoadError {
     /// Converts the error of a query for one row.
-    pub fn of(part: &'static str) -> impl Fn(rusqlite::Error) -> Self {
+    pub fn in_part(part: &'static str) -> impl Fn(rusqlite::Error) -> Self {
         move |error| match error.sqlite_error_code() {
             Some(_) => RowLoadError::Unavailable(error),
             None => RowLoadError::Corrupt(RowError(part)),

@@ -10,12 +10,34 @@ use crate::store::StoreError;
 use crate::store::sqlite::codec::{self, micros};
 use crate::store::sqlite::transaction::WriteTransaction;
 use flowtrigger_core::loop_guard::{
-    Causation, CauseQuery, CausingRun, GATE, LINKS, LoopCheck, LoopGuard, LoopHistory,
+    Causation, CauseQuery, CausingRun, GATE, LoopCheck, LoopConsequence, LoopGuard, LoopHistory,
+    MAX_CHAIN_LINKS, held,
 };
 use flowtrigger_core::run::{RunId, RunState};
 
 /// The queue of runs that count in no rate.
 const NO_QUEUE: i64 = 0;
+
+/// The rows under which a run names the update of its event, and a rule its notice about held runs.
+const UPDATE: &str = "loop_update";
+const NOTICE: &str = "loop_notice";
+
+/// What becomes of a run at the loop guard.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LoopDecision {
+    Admit,
+    /// Admitted at a high rate.
+    AdmitHighRate,
+    Hold(RunState),
+    Suppress(RunState),
+}
+
+/// The causation of a run, and what becomes of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoopOutcome {
+    pub lineage: Causation,
+    pub decision: LoopDecision,
+}
 
 /// What the guard decides on; `queue` is that of the rule, if it ever had a run.
 pub fn loop_history(
@@ -29,13 +51,33 @@ pub fn loop_history(
         None => None,
     };
     let rate = match queue.zip(check.rate(now)) {
-        Some((queue, (about, since))) => count(connection, queue, (GATE, about), None, since)?,
+        Some((queue, rate)) => match rate.update {
+            Some(update) if is_noted(connection, queue, (UPDATE, update), rate.since)? => {
+                Default::default()
+            }
+            Some(_) | None => count(connection, queue, (GATE, rate.counted), None, rate.since)?,
+        },
         None => Default::default(),
     };
     Ok(LoopHistory { cause, rate })
 }
 
-/// The latest run that wrote about something.
+/// Whether a queue has a row with this gate and value since a time.
+fn is_noted(
+    connection: &Connection,
+    queue: i64,
+    (gate, value): (&str, &str),
+    since: Timestamp,
+) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT 1 FROM gate_admissions WHERE queue = ?1 AND gate = ?2 AND value = ?3 AND at > ?4
+             LIMIT 1",
+        )?
+        .exists(params![queue, gate, value, micros(since)])
+}
+
+/// The latest run that wrote about something, and whose event is of another update.
 pub const CAUSE: &str = "
     SELECT c.run, r.depth FROM gate_admissions c INDEXED BY gate_admissions_of_loop_guard
         CROSS JOIN runs r ON r.id = c.run
@@ -44,6 +86,8 @@ pub const CAUSE: &str = "
         -- A run that has not begun has written nothing.
         AND (r.state NOT IN ('queued', 'debouncing', 'held', 'skipped', 'cancelled')
             OR EXISTS (SELECT 1 FROM log_entries WHERE run = r.id))
+        AND (?4 IS NULL OR NOT EXISTS (SELECT 1 FROM gate_admissions m
+            WHERE m.run = c.run AND m.gate = 'loop_update' AND m.value = ?4))
     ORDER BY c.at DESC, c.run DESC LIMIT 1";
 
 fn cause(
@@ -53,7 +97,12 @@ fn cause(
     connection
         .prepare_cached(CAUSE)?
         .query_row(
-            params![search.about, micros(search.since), search.actor],
+            params![
+                search.about,
+                micros(search.since),
+                search.actor,
+                search.except
+            ],
             |row| Ok((RunId(row.get::<_, i64>(0)? as u64), row.get(1)?)),
         )
         .optional()
@@ -87,30 +136,37 @@ pub fn chain(
 }
 
 impl WriteTransaction<'_> {
-    /// The causation of a run, and its state if the guard suppresses it.
+    /// The causation of a run, and what the guard decides on it.
     pub fn check_loop(
         &self,
         queue: i64,
         check: &LoopCheck,
         now: Timestamp,
-    ) -> Result<(Causation, Option<RunState>), StoreError> {
+    ) -> Result<LoopOutcome, StoreError> {
         let history = loop_history(self.connection, Some(queue), check, now)?;
         let lineage = check.lineage(&history);
         let Some(tripped) = check.decide(&history) else {
-            return Ok((lineage, None));
+            let decision = LoopDecision::Admit;
+            return Ok(LoopOutcome { lineage, decision });
         };
         let chain = match lineage.cause {
-            Some(cause) => chain(self.connection, cause, LINKS)?,
+            Some(cause) => chain(self.connection, cause, MAX_CHAIN_LINKS)?,
             None => Vec::new(),
         };
-        let state = RunState::Suppressed {
-            gate: GATE.to_owned(),
-            why: check.why(tripped, &history, &chain),
+        let why = check.why(tripped, &history, &chain);
+        let decision = match check.consequence(tripped) {
+            LoopConsequence::Suppress => LoopDecision::Suppress(RunState::Suppressed {
+                gate: GATE.to_owned(),
+                why,
+            }),
+            LoopConsequence::Hold => LoopDecision::Hold(held(&why)),
+            LoopConsequence::Count => LoopDecision::AdmitHighRate,
         };
-        Ok((lineage, Some(state)))
+        Ok(LoopOutcome { lineage, decision })
     }
 
-    /// Records that a run writes about something, so that later events can be traced to it.
+    /// Records that a run writes about something, so that later events can be traced to it. `queue` is that
+    /// of a run that counts in the rate.
     pub fn trace(
         &self,
         queue: Option<i64>,
@@ -122,17 +178,67 @@ impl WriteTransaction<'_> {
             return Ok(());
         };
         let within = codec::duration_micros(check.guard.limits.within);
+        let until = micros(now).saturating_add(within);
+        let note = |queue: i64, gate: &str, value: &str| -> Result<(), StoreError> {
+            self.connection
+                .prepare_cached("INSERT INTO gate_admissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+                .execute(params![
+                    queue,
+                    gate,
+                    value,
+                    micros(now),
+                    run.0 as i64,
+                    until
+                ])?;
+            Ok(())
+        };
+        // An update counts with its first event.
+        let counting = match (queue, check.update.as_deref(), check.rate(now)) {
+            (Some(queue), Some(update), Some(rate)) => {
+                let known = is_noted(self.connection, queue, (UPDATE, update), rate.since)?;
+                (!known).then_some(queue)
+            }
+            (queue, _, _) => queue,
+        };
+        if let Some(update) = &check.update {
+            note(queue.unwrap_or(NO_QUEUE), UPDATE, update)?;
+        }
+        match (counting, check.counted.as_deref()) {
+            (Some(queue), Some(counted)) if counted != about => {
+                note(queue, GATE, counted)?;
+                note(NO_QUEUE, GATE, about)
+            }
+            (counting, _) => note(counting.unwrap_or(NO_QUEUE), GATE, about),
+        }
+    }
+
+    /// Queues the notice about runs that the guard holds: one for each rule and key within the guard's
+    /// window.
+    pub fn notify_about_held(
+        &mut self,
+        queue: i64,
+        check: &LoopCheck,
+        run: RunId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Some(rate) = check.rate(now) else {
+            return Ok(());
+        };
+        if is_noted(self.connection, queue, (NOTICE, rate.counted), rate.since)? {
+            return Ok(());
+        }
+        let within = codec::duration_micros(check.guard.limits.within);
         self.connection
             .prepare_cached("INSERT INTO gate_admissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
             .execute(params![
-                queue.unwrap_or(NO_QUEUE),
-                GATE,
-                about,
+                queue,
+                NOTICE,
+                rate.counted,
                 micros(now),
                 run.0 as i64,
                 micros(now).saturating_add(within)
             ])?;
-        Ok(())
+        self.queue_on_dead(run, now)
     }
 }
 

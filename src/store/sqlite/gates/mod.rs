@@ -58,7 +58,7 @@ impl WriteTransaction<'_> {
     ) -> Result<(), StoreError> {
         for check in checks
             .iter()
-            .filter(|check| DebounceCheck::of(check).is_none())
+            .filter(|check| DebounceCheck::from_gate_check(check).is_none())
         {
             let until = micros(now).saturating_add(codec::duration_micros(check.window));
             self.connection

@@ -198,7 +198,7 @@ impl WriteTransaction<'_> {
         }
         let rows = self
             .window_events(run)
-            .map_err(RowLoadError::of("events of a run"))?;
+            .map_err(RowLoadError::in_part("events of a run"))?;
         if rows.is_empty() {
             return Ok(vec![Arc::clone(own)]);
         }

@@ -90,7 +90,7 @@ fn head(row: &Row<'_>) -> rusqlite::Result<EventRow> {
         id: row.get(3)?,
         key: row.get(4)?,
         received: time(row.get(5)?),
-        edition: RevisionId(number(row.get(6)?)),
+        revision: RevisionId(number(row.get(6)?)),
         matched: row.get(7)?,
         redelivered: number(row.get(8)?),
         last_came: row.get::<_, Option<i64>>(9)?.map(time),

@@ -9,7 +9,7 @@ use crate::store::sqlite::gates::gate_history;
 use crate::store::sqlite::gates::window::window;
 use flowtrigger_core::gate::debounce::DebounceWindow;
 use flowtrigger_core::gate::{GateCheck, GateHistory};
-use flowtrigger_core::loop_guard::{CausingRun, LINKS, LoopCheck, LoopHistory};
+use flowtrigger_core::loop_guard::{CausingRun, LoopCheck, LoopHistory, MAX_CHAIN_LINKS};
 use flowtrigger_core::run::RunId;
 
 impl SqliteHistory {
@@ -51,7 +51,7 @@ impl SqliteHistory {
     ) -> Result<(LoopHistory, Vec<CausingRun>), HistoryError> {
         let facts = loop_history(&self.connection, self.queue(rule)?, check, now)?;
         let chain = match facts.cause {
-            Some((cause, _)) => chain(&self.connection, cause, LINKS)?,
+            Some((cause, _)) => chain(&self.connection, cause, MAX_CHAIN_LINKS)?,
             None => Vec::new(),
         };
         Ok((facts, chain))

@@ -30,7 +30,7 @@ use flowtrigger_core::run::RunId;
 
 /// How long a writer that is just finishing may delay us.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Steps of SQLite's machine between looks at the clock: well under a millisecond.
+/// Steps of SQLite's machine between checks of the clock: well under a millisecond.
 const STEPS: i32 = 10_000;
 
 /// The read side of a data folder's database.
@@ -195,7 +195,7 @@ fn connect(database: &Path) -> rusqlite::Result<Connection> {
     let live = Connection::open_with_flags(uri(database, ""), flags).and_then(settled);
     match live {
         // Readers of a live file share memory beside it. In a folder that cannot be written to, and
-        // without a log beside the file, nobody writes: it can be read as it stands.
+        // without a log beside the file, no process writes: it can be read unchanged.
         Err(_) if !beside(database, "-wal").exists() => {
             Connection::open_with_flags(uri(database, "?immutable=1"), flags).and_then(settled)
         }
@@ -263,8 +263,8 @@ mod tests {
         history.max_query_time = Duration::from_millis(1);
         let endless = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)
             SELECT max(x) FROM n";
-        let asked = history.first(endless, [], |row| row.get::<_, i64>(0));
-        assert!(matches!(asked, Err(HistoryError::Timeout)), "{asked:?}");
+        let answer = history.first(endless, [], |row| row.get::<_, i64>(0));
+        assert!(matches!(answer, Err(HistoryError::Timeout)), "{answer:?}");
         history.max_query_time = MAX_QUERY_TIME;
         assert_eq!(history.counts().unwrap(), []);
     }

@@ -11,7 +11,7 @@ use crate::store::history::{
 };
 use crate::store::sqlite::codec::{self, time};
 use crate::store::sqlite::transaction::config_source;
-use flowtrigger_core::loop_guard::GATE;
+use flowtrigger_core::loop_guard::stopped;
 use flowtrigger_core::run::{LogEntry, RunId};
 
 /// Runs of a chain that are read.
@@ -53,7 +53,7 @@ impl SqliteHistory {
             chain: self.chain_of(&line)?,
             behind: self.blocked_by(&rest)?,
             told_by: self.reported_by(run, rest.event)?,
-            asks: codec::decode_checks(rest.asks.as_deref())?,
+            asks: codec::gate_checks::decode_checks(rest.asks.as_deref())?,
             error: codec::error(rest.error.as_deref())?,
             row: line,
             arrived,
@@ -65,9 +65,9 @@ impl SqliteHistory {
     }
 
     fn chain_of(&self, run: &RunRow) -> Result<Vec<RunRow>, HistoryError> {
-        match run.state.gate() {
-            Some(GATE) => self.causes(run.lineage, MAX_CHAIN_ROWS),
-            Some(_) | None => Ok(Vec::new()),
+        match stopped(&run.state) {
+            Some(_) => self.causes(run.lineage, MAX_CHAIN_ROWS),
+            None => Ok(Vec::new()),
         }
     }
 
@@ -81,11 +81,12 @@ impl SqliteHistory {
     fn log(&self, run: RunId) -> Result<Vec<LogEntry>, HistoryError> {
         let sql = "SELECT kind, step, attempt, at, took, outcome, detail FROM log_entries
             WHERE run = ?1 ORDER BY number LIMIT 100000";
-        self.rows(sql, [row(run)], codec::log_entry)
+        self.rows(sql, [row(run)], codec::log_entry::log_entry)
     }
 
     fn admissions(&self, run: RunId) -> Result<Vec<GateAdmission>, HistoryError> {
-        let sql = "SELECT gate, value, at, until FROM gate_admissions WHERE run = ?1 ORDER BY gate LIMIT 100";
+        let sql = "SELECT gate, value, at, until FROM gate_admissions
+            WHERE run = ?1 AND gate NOT IN ('loop_update', 'loop_notice') ORDER BY gate LIMIT 100";
         self.rows(sql, [row(run)], |row| {
             Ok(GateAdmission {
                 gate: row.get(0)?,

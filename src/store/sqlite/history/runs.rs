@@ -63,7 +63,7 @@ const ERROR: &str = "(instr(lower(r.why), lower(?)) > 0 OR EXISTS (
 
 const COLUMNS: &str = "r.id, q.rule, r.state, r.why, r.gate, r.due, r.planned, r.changed,
     e.source, e.type, e.event_id, e.key,
-    r.attempts, r.failed, json_extract(r.error, '$.run'), r.depth, r.cause";
+    r.attempts, r.failed, json_extract(r.error, '$.run'), r.depth, r.cause, e.endpoint";
 
 impl SqliteHistory {
     pub(super) fn list_runs(
@@ -124,6 +124,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<RunRow, HistoryError>> {
         planned: time(row.get(6)?),
         changed: time(row.get(7)?),
         source: row.get(8)?,
+        endpoint: row.get(17)?,
         event_type: row.get(9)?,
         event: row.get(10)?,
         key: row.get(11)?,

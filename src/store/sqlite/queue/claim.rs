@@ -177,7 +177,7 @@ impl WriteTransaction<'_> {
     }
 
     fn load(&mut self, run: i64) -> Result<ClaimedRun, RowLoadError> {
-        let load_error = RowLoadError::of("run");
+        let load_error = RowLoadError::in_part("run");
         let (event, rule, generation, error): (i64, i64, u32, Option<String>) = self
             .connection
             .prepare_cached("SELECT event, rule, generation, error FROM runs WHERE id = ?1")

@@ -105,7 +105,7 @@ impl WriteTransaction<'_> {
             event,
             rule,
             received: codec::time(received),
-            edition: RevisionId(revision as u64),
+            revision: RevisionId(revision as u64),
             lane,
             generation,
             error: codec::error(error.as_deref())?,
@@ -115,11 +115,11 @@ impl WriteTransaction<'_> {
         }))
     }
 
-    pub fn runs_of(&mut self, source: &str, event: &str) -> Result<Vec<RunRecord>, StoreError> {
+    pub fn runs_of(&mut self, endpoint: &str, event: &str) -> Result<Vec<RunRecord>, StoreError> {
         let runs = self.ids(
             "SELECT runs.id FROM events JOIN runs ON runs.event = events.id
-             WHERE source = ?1 AND event_id = ?2 AND matched = 1 ORDER BY runs.id",
-            params![source, event],
+             WHERE endpoint = ?1 AND event_id = ?2 AND matched = 1 ORDER BY runs.id",
+            params![endpoint, event],
         )?;
         let mut records = Vec::with_capacity(runs.len());
         for run in runs {

@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use crate::store::StoreError;
-use crate::store::sqlite::codec::{self, log_row};
+use crate::store::sqlite::codec::log_entry::{log_entry, log_row};
 use crate::store::sqlite::transaction::WriteTransaction;
 use flowtrigger_core::run::call_result::CallFailure;
 use flowtrigger_core::run::{LogEntry, RunId};
@@ -14,7 +14,7 @@ impl WriteTransaction<'_> {
             "SELECT kind, step, attempt, at, took, outcome, detail FROM log_entries
              WHERE run = ?1 ORDER BY number",
         )?;
-        let entries = statement.query_map([run], codec::log_entry)?;
+        let entries = statement.query_map([run], log_entry)?;
         entries.collect()
     }
 

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 use crate::store::sqlite::codec::micros;
 use crate::store::sqlite::commit::NewRun;
 use crate::store::sqlite::transaction::WriteTransaction;
-use crate::store::{self, RunStatus, StoreError, on_dead_run};
+use crate::store::{RunStatus, StoreError, on_dead_run};
 use flowtrigger_core::run::{LogEntry, RunId, RunState, STATES};
 
 /// What a transition needs to know of a run.
@@ -85,7 +85,7 @@ impl WriteTransaction<'_> {
         self.state
             .count_transition(position.queue, Some(from), to.as_str());
         let lane = position.lane.as_deref();
-        match (holds_lane(from), store::holds_lane(to)) {
+        match (holds_lane(from), to.holds_lane()) {
             (true, false) if !position.blocked => self.release_lane(id, position.queue, lane)?,
             (false, true) => self.enqueue(id, position.queue, lane)?,
             (true, _) | (false, false) => {}
@@ -102,8 +102,8 @@ impl WriteTransaction<'_> {
         self.redact_after(run, to)
     }
 
-    /// Queues the `on_dead` run of a dead run if its rule has that flow.
-    fn queue_on_dead(&mut self, run: RunId, now: Timestamp) -> Result<(), StoreError> {
+    /// Queues the `on_dead` run of a dead run, or of one that the loop guard holds, if its rule has that flow.
+    pub fn queue_on_dead(&mut self, run: RunId, now: Timestamp) -> Result<(), StoreError> {
         let Some(on_dead) = self.record(run)?.as_ref().and_then(on_dead_run) else {
             return Ok(());
         };

@@ -7,7 +7,7 @@ async fn tick(store: &SqliteStore) {
     store.writer.submit(Durability::Synced, tick).await.unwrap();
 }
 
-fn edition(text: &str) -> Revision {
+fn revision(text: &str) -> Revision {
     Revision {
         files: vec![("a.yaml".into(), text.into())],
         config: Arc::default(),
@@ -37,10 +37,10 @@ async fn rolled_back(
 async fn the_active_revision_is_kept_if_the_next_one_fails() {
     let folder = Folder::new();
     let (store, _) = folder.open();
-    store.set_revision(edition("one")).await.unwrap();
-    let activate_revision = store.set_revision(edition("two")).await.unwrap();
+    store.set_revision(revision("one")).await.unwrap();
+    let activate_revision = store.set_revision(revision("two")).await.unwrap();
     rolled_back(&store, |transaction| {
-        transaction.set_revision(&edition("three")).map(drop)
+        transaction.set_revision(&revision("three")).map(drop)
     })
     .await;
     for _ in 0..MANY_TICKS {
@@ -64,19 +64,19 @@ const MANY_TICKS: u32 = 61;
 async fn an_unreferenced_revision_is_deleted_with_its_texts() {
     let folder = Folder::new();
     let (store, _) = folder.open();
-    let old = store.set_revision(edition("old")).await.unwrap();
+    let old = store.set_revision(revision("old")).await.unwrap();
     for number in 0..20 {
         store
-            .set_revision(edition(&number.to_string()))
+            .set_revision(revision(&number.to_string()))
             .await
             .unwrap();
     }
     let event = arrival("1", &live_rule("a")).event;
-    let used = store.set_revision(edition("used")).await.unwrap();
+    let used = store.set_revision(revision("used")).await.unwrap();
     store.archive_unmatched(event.into(), used, Timestamp::now());
     for number in 20..40 {
         store
-            .set_revision(edition(&number.to_string()))
+            .set_revision(revision(&number.to_string()))
             .await
             .unwrap();
     }

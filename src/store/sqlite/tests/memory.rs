@@ -1,4 +1,4 @@
-//! A store in memory: it keeps every promise of the trait, and its memory stays bounded.
+//! A store in memory: it passes the conformance suite, and its memory is limited.
 
 use super::*;
 
@@ -49,16 +49,16 @@ async fn a_full_backlog_accepts_nothing_of_an_array() {
 #[tokio::test]
 async fn configured_limits_and_texts_do_not_apply_in_memory() {
     let store = in_memory(StoreSettings::in_memory());
-    let mut edition = Revision {
+    let mut revision = Revision {
         files: vec![("a.yaml".into(), "text".into())],
         config: Arc::default(),
         settings: StoreSettings::default(),
     };
     (
-        edition.settings.limits.backlog,
-        edition.settings.limits.per_rule_backlog,
+        revision.settings.limits.backlog,
+        revision.settings.limits.per_rule_backlog,
     ) = (1, 1);
-    store.set_revision(edition).await.unwrap();
+    store.set_revision(revision).await.unwrap();
     let rule = live_rule("a");
     for n in 0..3 {
         let committed = store.commit(arrival(&n.to_string(), &rule)).await.unwrap();

@@ -1,4 +1,4 @@
-//! A data folder of the version before: everything in it is found after the upgrade, as it was.
+//! A data folder of the previous version: the upgrade keeps its content unchanged.
 
 use jiff::SignedDuration;
 use rusqlite::params;
@@ -253,7 +253,7 @@ async fn events_are_found_with_their_revision_and_known_when_they_are_redelivere
     let first = find(&history, "e1");
     assert_eq!((first.redelivered, first.last_came), (2, Some(later(9))));
     let record = history.event(first.row).unwrap().expect("the event");
-    let past = history.revision(first.edition, &record.event).unwrap();
+    let past = history.revision(first.revision, &record.event).unwrap();
     let past = past.expect("the revision");
     assert_eq!(past.since, later(-60));
     assert_eq!(past.rules.rules[0].name, "a");

@@ -279,7 +279,7 @@ async fn dropping_the_last_handle_leaves_one_file() {
 async fn equal_revisions_are_stored_once() {
     let folder = Folder::new();
     let (store, _) = folder.open();
-    let edition = |text: &str| Revision {
+    let revision = |text: &str| Revision {
         files: vec![
             ("a.yaml".into(), text.into()),
             ("b.yaml".into(), "same".into()),
@@ -287,10 +287,10 @@ async fn equal_revisions_are_stored_once() {
         config: Arc::default(),
         settings: StoreSettings::default(),
     };
-    let first = store.set_revision(edition("one")).await.unwrap();
-    let second = store.set_revision(edition("two")).await.unwrap();
+    let first = store.set_revision(revision("one")).await.unwrap();
+    let second = store.set_revision(revision("two")).await.unwrap();
     assert_ne!(first, second);
-    assert_eq!(store.set_revision(edition("one")).await.unwrap(), first);
+    assert_eq!(store.set_revision(revision("one")).await.unwrap(), first);
     assert_eq!(
         folder.rows("SELECT count(*) FROM texts"),
         4,

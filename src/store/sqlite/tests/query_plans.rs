@@ -13,7 +13,9 @@ async fn finding_a_cause_uses_an_index() {
     let mut plan = connection
         .prepare(&format!("EXPLAIN QUERY PLAN {}", gates::causation::CAUSE))
         .unwrap();
-    let steps = plan.query_map(["support 7", "0", "900"], |row| row.get::<_, String>(3));
+    let steps = plan.query_map(["support 7", "0", "900", "U"], |row| {
+        row.get::<_, String>(3)
+    });
     let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
     let steps = steps.join("\n");
     assert!(

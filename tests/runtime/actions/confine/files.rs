@@ -10,26 +10,26 @@ use super::{can, shell, text};
 use crate::actions::{perform_exec, performer};
 
 /// A folder with a file in each of `seen`, `made` and `hidden`.
-fn house() -> tempfile::TempDir {
-    let house = tempfile::tempdir().unwrap();
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
     for name in ["seen", "made", "hidden"] {
-        fs::create_dir(house.path().join(name)).unwrap();
-        fs::write(house.path().join(name).join("file"), name).unwrap();
+        fs::create_dir(folder.path().join(name)).unwrap();
+        fs::write(folder.path().join(name).join("file"), name).unwrap();
     }
-    house
+    folder
 }
 
-async fn tried(house: &Path, confinement: &Confinement, script: &str) -> bool {
+async fn tried(folder: &Path, confinement: &Confinement, script: &str) -> bool {
     let mut call = shell(script, confinement.clone());
-    call.cwd = text(house);
+    call.cwd = text(folder);
     let performed = perform_exec(&performer(), call).await;
     performed.is_ok()
 }
 
 #[tokio::test]
 async fn files_are_accessible_only_as_the_step_allows() {
-    let house = house();
-    let at = |name: &str| text(&house.path().join(name));
+    let folder = folder();
+    let at = |name: &str| text(&folder.path().join(name));
     let both = Confinement {
         read: Some(vec![at("seen")]),
         write: Some(vec![at("made")]),
@@ -51,7 +51,7 @@ async fn files_are_accessible_only_as_the_step_allows() {
         ..Confinement::default()
     };
     // The attempt, and whether it succeeds with: both, writing only, reading only, writing nowhere.
-    for (script, wanted) in [
+    for (script, expected) in [
         ("cat seen/file", [true, true, true, true]),
         ("cat hidden/file", [false, true, false, true]),
         ("cat /etc/shadow", [false, true, false, true]),
@@ -80,16 +80,16 @@ async fn files_are_accessible_only_as_the_step_allows() {
         ),
     ] {
         let confinements = [&both, &writing, &reading, &nothing];
-        for (confinement, wanted) in confinements.into_iter().zip(wanted) {
-            fs::remove_file(house.path().join("made/true")).ok();
-            fs::write(house.path().join("made/new"), "").unwrap();
+        for (confinement, expected) in confinements.into_iter().zip(expected) {
+            fs::remove_file(folder.path().join("made/true")).ok();
+            fs::write(folder.path().join("made/new"), "").unwrap();
             if rustix::process::geteuid().is_root() || !script.contains("shadow") {
-                let went = tried(house.path(), confinement, script).await;
-                assert_eq!(went, wanted, "{script} with {}", confinement.describe());
+                let went = tried(folder.path(), confinement, script).await;
+                assert_eq!(went, expected, "{script} with {}", confinement.describe());
             }
         }
         for name in ["seen", "made", "hidden"] {
-            let file = house.path().join(name).join("file");
+            let file = folder.path().join(name).join("file");
             assert_eq!(fs::read_to_string(file).unwrap(), name, "after {script}");
         }
     }

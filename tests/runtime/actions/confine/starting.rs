@@ -1,5 +1,5 @@
-//! Confined commands that cannot start: each reports why, and none of it has run. A command that fails by
-//! itself is not taken for one that did not start.
+//! Confined commands that cannot start: each reports why, and none of it has run. A command that starts and
+//! fails is not reported as one that did not start.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,6 +1,8 @@
 //! Reads the states of a flow.
 //! Reports state types of the Amazon States Language that ZIS does not have.
 
+use std::time::Duration;
+
 use crate::bundle::read::{check_keys, map, non_empty_text, optional};
 use crate::bundle::state::{BundleState, Catcher, Definition, NextState, PathField, StateKind};
 use crate::bundle::vocabulary::{
@@ -42,6 +44,7 @@ pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Definition> {
         start_at: start_at?,
         states: Vec::with_capacity(states.len()),
         broken: Vec::new(),
+        timeout: read_timeout(node, diagnostics),
     };
     for entry in states {
         match read_state(entry, diagnostics) {
@@ -80,9 +83,36 @@ fn read_state(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<BundleStat
         input,
         output,
         result,
+        timeout: read_timeout(node, diagnostics),
         then,
     };
     valid.then_some(state)
+}
+
+/// Reads `TimeoutSeconds`.
+fn read_timeout(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    let found = node.get("TimeoutSeconds")?;
+    let seconds = whole_seconds(found, "TimeoutSeconds", diagnostics)?;
+    if seconds == 0 {
+        let help = "write how many seconds it may take, at least 1";
+        let message = "`TimeoutSeconds` must be more than 0";
+        diagnostics.error(Code::InvalidValue, found.at, message, help);
+        return None;
+    }
+    Some(Duration::from_secs(seconds))
+}
+
+fn whole_seconds(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<u64> {
+    let seconds = match &node.value {
+        Yaml::Number(number) => number.as_u64(),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => None,
+    };
+    if seconds.is_none() {
+        let message = format!("`{key}` takes a whole number, found {}", node.kind());
+        let help = "write how many seconds, without quotes";
+        diagnostics.error(Code::WrongType, node.at, message, help);
+    }
+    seconds
 }
 
 fn keys(kind: &str) -> &'static KeySet {
@@ -226,22 +256,8 @@ fn read_choices(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Op
 }
 
 fn read_wait(node: &Node, diagnostics: &mut Diagnostics) -> Option<StateKind> {
-    let seconds = match &node.value {
-        Yaml::Number(number) => number.as_u64(),
-        Yaml::Null | Yaml::Bool(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => None,
-    };
-    let Some(seconds) = seconds else {
-        let message = format!("`Seconds` takes a whole number, found {}", node.kind());
-        diagnostics.error(
-            Code::WrongType,
-            node.at,
-            message,
-            "write how many seconds, without quotes",
-        );
-        return None;
-    };
     Some(StateKind::Wait {
-        seconds,
+        seconds: whole_seconds(node, "Seconds", diagnostics)?,
         at: node.at,
     })
 }

@@ -7,19 +7,22 @@ use std::time::Duration;
 
 use crate::bundle::Bundle;
 use crate::bundle::http::{HttpAction, NameValue, TemplatedValue};
+use crate::compile::bundle::check::path_reads::of_action;
+use crate::compile::bundle::token::{RequestTokens, TokenPosition, UsedToken};
 use crate::compile::bundle::url;
 use crate::compile::compiler::Compiler;
-use crate::compile::flow::http::{inherit, reserved_header};
+use crate::compile::flow::headers::{inherit, reserved_header};
+use crate::config::Connection;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
-use crate::flow::call::ExpectedStatus;
-use crate::flow::step::{BodyTemplate, HttpTemplate};
+use crate::flow::call::{BodyTemplate, ExpectedStatus, HttpTemplate};
 use crate::flow::vocabulary::http::METHODS;
 use crate::language::resolver::NameResolver;
 use crate::language::template::json::JsonTemplate;
-use crate::language::template::placeholder::placeholders;
+use crate::language::template::placeholder::{placeholders, warn_about_literal_path};
 use crate::language::template::{Escape, Template};
+use crate::path::Path;
 
 /// Lowers the request. Returns it with the timeout of its connection, if that has one.
 pub fn lower(
@@ -29,9 +32,22 @@ pub fn lower(
     cx: &mut Compiler<'_>,
 ) -> Option<(HttpTemplate, Option<Duration>)> {
     let constants = constants(parameters);
-    let address = url::lower(action, &constants, bundle, cx);
+    let tokens = RequestTokens::new(bundle, parameters);
+    let named = match &action.connection {
+        Some(name) => url::connection(name, bundle, cx).map(Some),
+        None => Some(None),
+    };
+    let token = tokens.used(&of_action(action), &action.headers, cx);
+    let (named, token) = (named?, token?);
+    let destination = destination(action, named, token.as_ref(), cx)?;
+    let address = url::lower(action, &constants, destination, bundle, cx);
     let method = lower_method(action, cx.diagnostics());
-    let headers = lower_headers(&action.headers, cx.diagnostics());
+    let mut pairs: Vec<NameValue> = action.headers.clone();
+    let place = token.as_ref().map(|token| token.place);
+    if place == Some(TokenPosition::BearerHeader) {
+        pairs.retain(|header| !tokens.is_bearer_header(header));
+    }
+    let headers = lower_headers(&pairs, cx.diagnostics());
     let query = lower_pairs(&action.query, cx.diagnostics());
     let body = match &action.body {
         Some(body) => lower_body(body, &mut cx.names).map(Some),
@@ -42,6 +58,11 @@ pub fn lower(
     if let Some(connection) = connection {
         inherit(&mut headers, &connection.headers);
     }
+    let auth = match place {
+        // The request has the token where the bundle puts it.
+        Some(TokenPosition::Elsewhere) if named.is_none() => None,
+        Some(_) | None => connection.and_then(|connection| connection.auth.clone()),
+    };
     let http = HttpTemplate {
         method: method?,
         url,
@@ -49,11 +70,60 @@ pub fn lower(
         query: query?,
         headers,
         body: body?,
-        auth: connection.and_then(|connection| connection.auth.clone()),
+        auth,
         expect: ExpectedStatus::default(),
         redirects: 0,
     };
+    let http = match &token {
+        Some(token) => with_token(http, &tokens, &token.bearer),
+        None => http,
+    };
     Some((http, connection.and_then(|connection| connection.timeout)))
+}
+
+/// The connection to which the request goes: the one of `connectionName`, or of the token that it contains.
+fn destination<'c>(
+    action: &HttpAction,
+    named: Option<&'c Connection>,
+    token: Option<&UsedToken<'c>>,
+    cx: &mut Compiler<'_>,
+) -> Option<Option<&'c Connection>> {
+    match (named, token) {
+        (Some(named), Some(token)) if named.name != token.connection.name => {
+            let message = format!(
+                "the token of the connection `{}` in a request of the connection `{}`",
+                token.connection.name, named.name
+            );
+            let help = "remove the token: `connectionName` adds the credentials of its connection";
+            let at = action
+                .connection
+                .as_ref()
+                .map_or(action.name.at, |name| name.at);
+            cx.error(Code::RefusedTarget, at, message, help);
+            None
+        }
+        (Some(named), _) => Some(Some(named)),
+        (None, token) => Some(token.map(|token| token.connection)),
+    }
+}
+
+/// Inserts the token where the request reads it.
+fn with_token(
+    mut http: HttpTemplate,
+    tokens: &RequestTokens<'_>,
+    bearer: &Template,
+) -> HttpTemplate {
+    let find = |path: &Path| tokens.connection(&path.text).map(|_| bearer.clone());
+    http.url = http.url.with_parts(&find);
+    for (_, template) in http.query.iter_mut().chain(&mut http.headers) {
+        *template = template.with_parts(&find);
+    }
+    http.body = http.body.map(|body| match body {
+        BodyTemplate::Json(tree) => BodyTemplate::Json(tree.with_parts(&find)),
+        BodyTemplate::Raw(text) => BodyTemplate::Raw(text.with_parts(&find)),
+        form @ BodyTemplate::Form(_) => form,
+    });
+    http
 }
 
 /// Returns the parameters of a state that are the same for every event.
@@ -80,7 +150,7 @@ fn lower_method(action: &HttpAction, diagnostics: &mut Diagnostics) -> Option<&'
     if known.is_none() {
         let message = format!("unknown HTTP method `{}`", name.text);
         let help = format!("use one of {}", METHODS.join(", "));
-        diagnostics.error(Code::InvalidValue, name.at, message, &help);
+        diagnostics.invalid(name.at, message, &help);
     }
     known
 }
@@ -93,7 +163,7 @@ fn lower_headers(
     for pair in pairs {
         if let Some(help) = reserved_header(&pair.key.text) {
             let message = format!("the header `{}` cannot be set", pair.key.text);
-            diagnostics.error(Code::InvalidValue, pair.key.at, message, help);
+            diagnostics.invalid(pair.key.at, message, help);
             valid = false;
         }
         warn_about_secret(pair, diagnostics);
@@ -131,21 +201,20 @@ fn lower_pairs(
         .map(|pair| {
             Some((
                 pair.key.text.clone(),
-                lower_text(&pair.value, &pair.key.text, diagnostics)?,
+                lower_value(&pair.value, diagnostics)?,
             ))
         })
         .collect();
     lowered.into_iter().collect()
 }
 
-fn lower_text(
-    value: &TemplatedValue,
-    key: &str,
-    diagnostics: &mut Diagnostics,
-) -> Option<Template> {
+/// Lowers the `value` of a header or query parameter.
+fn lower_value(value: &TemplatedValue, diagnostics: &mut Diagnostics) -> Option<Template> {
     if matches!(value.node.value, Yaml::Null | Yaml::List(_) | Yaml::Map(_)) {
-        diagnostics.wrong_type(&value.node, key, "text");
-        return None;
+        return diagnostics.reject_type(&value.node, "value", "text");
+    }
+    if !value.reference {
+        warn_about_literal_path("value", &value.node, diagnostics);
     }
     let written = value
         .node
@@ -162,7 +231,10 @@ fn lower_text(
 fn lower_body(value: &TemplatedValue, names: &mut NameResolver<'_>) -> Option<BodyTemplate> {
     let tree = match value.reference {
         true => JsonTemplate::reference(&value.node, "requestBody.$", names.diagnostics)?,
-        false => JsonTemplate::in_document(&value.node, names)?,
+        false => {
+            warn_about_literal_path("requestBody", &value.node, names.diagnostics);
+            JsonTemplate::in_document(&value.node, names)?
+        }
     };
     Some(match tree {
         JsonTemplate::Text(text) => BodyTemplate::Raw(text),

@@ -4,17 +4,24 @@
 use std::sync::Arc;
 
 use crate::bundle::{Bundle, SpannedText};
+use crate::compile::flow::action::{ActionSpec, CallKeys};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::suggest;
-use crate::flow::control::{JqInput, JqStep, SettingsAccess};
+use crate::flow::call::JqClock;
+use crate::flow::call::{JqInput, JqStep, SettingsAccess};
 use crate::flow::jq::check_program;
 use crate::flow::step::Action;
 use crate::language::resolver::NameResolver;
 use crate::language::template::json::JsonTemplate;
-use crate::language::template::placeholder::placeholders;
+use crate::language::template::placeholder::{placeholders, warn_about_literal_path};
 use crate::language::template::{Escape, Template};
+
+/// Only bundles access settings.
+impl CallKeys for SettingsAccess {
+    const ACTIONS: &'static [ActionSpec] = &[];
+}
 
 pub const JQ: &str = "zis:common:transform:Jq";
 pub const LOAD: &str = "zis:common:action:LoadConfig";
@@ -42,6 +49,7 @@ pub fn lower(
             Some(Action::from(JqStep {
                 program: program?,
                 input: input?,
+                clock: JqClock::RunTime,
             }))
         }
         LOAD => {
@@ -107,8 +115,7 @@ fn required<'n>(
         let message = format!("`{}` has no parameter `{first}`", name.text);
         let help = format!("add `Parameters: {{ {} }}`", keys.join(", "));
         let at = parameters.map_or(name.at, |parameters| parameters.at);
-        diagnostics.error(Code::MissingKey, at, message, &help);
-        return None;
+        return diagnostics.reject(Code::MissingKey, at, message, &help);
     }
     parameters
 }
@@ -122,13 +129,19 @@ fn find<'n>(parameters: &'n Node, key: &str) -> Option<(&'n Node, bool)> {
 fn lower_value(parameters: &Node, key: &str, names: &mut NameResolver<'_>) -> Option<JsonTemplate> {
     match find(parameters, key)? {
         (node, true) => JsonTemplate::reference(node, &format!("{key}.$"), names.diagnostics),
-        (node, false) => JsonTemplate::in_document(node, names),
+        (node, false) => {
+            warn_about_literal_path(key, node, names.diagnostics);
+            JsonTemplate::in_document(node, names)
+        }
     }
 }
 
 fn lower_text(parameters: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Template> {
     let (node, reference) = find(parameters, key)?;
     let text = diagnostics.text(node, key)?;
+    if !reference && key != "expr" {
+        warn_about_literal_path(key, node, diagnostics);
+    }
     let text = match reference && text.starts_with('$') {
         true => format!("{{{{{text}}}}}"),
         false => text,
@@ -145,7 +158,7 @@ fn lower_program(parameters: &Node, diagnostics: &mut Diagnostics) -> Option<Tem
         diagnostics.warning(Code::BadTemplate, node.at, message, help);
         return Some(program);
     }
-    check_program(node, program.source(), diagnostics).then_some(program)
+    check_program(node, program.source(), JqClock::RunTime, diagnostics).then_some(program)
 }
 
 /// Lowers the input of the program. A text that contains JSON is parsed.
@@ -168,16 +181,10 @@ fn access(
     diagnostics: &mut Diagnostics,
 ) -> Option<Action> {
     let scope = lower_text(parameters, "scope", diagnostics)?;
-    if scope.beginning().contains('*') {
+    if patch.is_some() && scope.source().contains('*') {
         let (node, _) = find(parameters, "scope")?;
-        let message = "a scope must be named in full";
-        diagnostics.error(
-            Code::InvalidValue,
-            node.at,
-            message,
-            "write the scope without `*`",
-        );
-        return None;
+        let message = "`PatchConfig` changes one scope, which must be named in full";
+        return diagnostics.reject_value(node.at, message, "write the scope without `*`");
     }
     Some(Action::from(SettingsAccess {
         integration: bundle.integration.as_str().into(),

@@ -10,10 +10,12 @@ use crate::bundle::choice::ChoiceRule;
 use crate::bundle::name::ResourceName;
 use crate::bundle::state;
 use crate::bundle::state::{BundleState, Definition, PathField, StateKind};
-use crate::compile::bundle::{action, builtin, choice};
+use crate::compile::bundle::{action, builtin, choice_condition, token};
 use crate::compile::compiler::Compiler;
+use crate::config::Config;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
 use crate::document::Node;
+use crate::flow::bundle_document::BundleOrigin;
 use crate::flow::call::KeepOutput;
 use crate::flow::control::{
     Branch, BranchTarget, Catch, Choose, ForEach, OnFailure, ResultPath, StatePaths, Wait,
@@ -51,7 +53,19 @@ pub fn lower(definition: &Definition, bundle: &Bundle, cx: &mut Compiler<'_>) ->
         .collect();
     let mut steps: Vec<Step> = steps.into_iter().collect::<Option<_>>()?;
     steps.extend(lowering.fallbacks);
-    start.map(|_| Flow { steps, catch: None })
+    start.map(|_| Flow {
+        steps,
+        catch: None,
+        bundle: Some(origin(bundle, cx.config)),
+        time_limit: definition.timeout,
+    })
+}
+
+fn origin(bundle: &Bundle, config: &Config) -> Arc<BundleOrigin> {
+    Arc::new(BundleOrigin {
+        integration: bundle.integration.as_str().into(),
+        accounts: config.accounts().collect(),
+    })
 }
 
 struct FlowLowering<'b> {
@@ -76,6 +90,7 @@ impl FlowLowering<'_> {
             state::NextState::End => Some(None),
         };
         let (action, timeout) = action?;
+        let timeout = state.timeout.unwrap_or(timeout);
         Some(Step {
             name: state.name.text.clone(),
             at: state.name.at,
@@ -147,7 +162,7 @@ impl FlowLowering<'_> {
     ) -> Option<Action> {
         let mut branches: Vec<Option<Branch>> = Vec::with_capacity(choices.len() + 1);
         for choice in choices {
-            let when = choice::lower(&choice.test, names);
+            let when = choice_condition::lower(&choice.test, names);
             let then = self.positions.get(choice.next.text.as_str());
             branches.push(when.zip(then).map(|(when, then)| Branch {
                 at: choice.at,
@@ -229,9 +244,9 @@ fn data(state: &BundleState, names: &mut NameResolver<'_>) -> Option<StatePaths>
             name, parameters, ..
         } => {
             let common = ResourceName::parse(&name.text).is_some_and(|full| full.is_common());
-            // The parameters of a built-in action are part of the action.
+            // The parameters of a built-in action are part of the action, and access tokens of the request.
             let own = parameters.as_ref().filter(|_| !common);
-            own.map(|node| JsonTemplate::in_document(node, names))
+            own.map(|node| JsonTemplate::in_document(&token::split(node).1, names))
         }
         StateKind::Pass { parameters, .. } => parameters
             .as_ref()
@@ -279,13 +294,11 @@ fn lower_path(
     };
     let Some(text) = &field.path else {
         let message = format!("`{key}: null` would remove the whole document");
-        diagnostics.error(
-            Code::InvalidValue,
+        return diagnostics.reject_value(
             field.at,
             message,
             "write the path of a part, or remove the key",
         );
-        return None;
     };
     path(text, field.at, diagnostics).map(Some)
 }
@@ -308,8 +321,7 @@ fn result_path(
         PathKind::Plain { .. } | PathKind::Query(_) => {
             let message = format!("`{text}` is not a single location for a result");
             let help = "use only keys: `$.lookup.order`";
-            diagnostics.error(Code::BadPath, field.at, message, help);
-            None
+            diagnostics.reject(Code::BadPath, field.at, message, help)
         }
     }
 }

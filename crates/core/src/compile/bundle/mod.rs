@@ -4,9 +4,10 @@
 pub(crate) mod action;
 pub(crate) mod builtin;
 pub(crate) mod check;
-pub(crate) mod choice;
+pub(crate) mod choice_condition;
 pub(crate) mod flow;
 pub(crate) mod named_flows;
+pub(crate) mod token;
 pub(crate) mod url;
 
 use std::mem::take;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use crate::bundle::name::ResourceName;
 use crate::bundle::read::read;
 use crate::bundle::{Bundle, JobSpec, ResourceKind};
+use crate::compile::bundle::check::accounts::AccountGaps;
 use crate::compile::bundle::named_flows::named_flows;
 use crate::compile::cache::CompileCache;
 use crate::compile::compiler::Compiler;
@@ -24,8 +26,11 @@ use crate::compile::{self_trigger, write_targets};
 use crate::config::Config;
 use crate::config::mode::Mode;
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
+use crate::document::suggest;
 use crate::document::{Node, Yaml};
 use crate::event::catalogue::event_type::EventType;
+use crate::event::format::type_name::ResolvedType;
+use crate::flow::bundle_document::is_wrapped;
 use crate::flow::step;
 use crate::language::condition::Condition;
 use crate::language::event_fields::EventFields;
@@ -72,6 +77,8 @@ pub struct JobSpecTrigger<'b> {
     pub spec: &'b JobSpec,
     /// The position of the flow that it starts.
     flow: Option<usize>,
+    /// The position of the flow that it probably means, for the checks of that flow.
+    meant: Option<usize>,
     pub source: Option<String>,
     pub types: Option<Arc<[TypePattern]>>,
     fields: EventFields,
@@ -90,13 +97,17 @@ fn lower_bundle(
     let mut flows: Vec<Option<step::Flow>> = Vec::with_capacity(bundle.flows.len());
     for (place, flow) in bundle.flows.iter().enumerate() {
         cx.names.fields = flow_fields(place, &triggers);
-        check::flow(flow, bundle, &mut cx.names);
+        let starting = triggers
+            .iter()
+            .filter(|trigger| trigger.meant == Some(place));
+        let gaps = AccountGaps::of(starting, cx.config);
+        check::flow(flow, bundle, &gaps, &mut cx.names);
         flows.push(flow::lower(&flow.definition, bundle, cx));
     }
     let mut rules = Vec::with_capacity(triggers.len());
     for trigger in triggers {
         let started = trigger.flow.and_then(|place| flows.get(place)).cloned();
-        if let Some(flow) = trigger.flow.and_then(|place| bundle.flows.get(place)) {
+        if let Some(flow) = trigger.meant.and_then(|place| bundle.flows.get(place)) {
             cx.cache.flows.mark_used(&bundle.name_of(flow).into());
         }
         if let Some(flow) = started.flatten() {
@@ -113,7 +124,10 @@ fn lower_bundle(
 /// Returns the fields of the events that can start a flow: those of all its job specs.
 fn flow_fields(flow: usize, triggers: &[JobSpecTrigger<'_>]) -> EventFields {
     let mut types: Vec<EventType> = Vec::new();
-    for trigger in triggers.iter().filter(|trigger| trigger.flow == Some(flow)) {
+    for trigger in triggers
+        .iter()
+        .filter(|trigger| trigger.meant == Some(flow))
+    {
         match &trigger.fields {
             EventFields::Of(known) => types.extend(known.types().iter().cloned()),
             EventFields::Open | EventFields::Any | EventFields::None => return EventFields::Open,
@@ -131,21 +145,64 @@ fn lower_trigger<'b>(
     cx: &mut Compiler<'_>,
 ) -> JobSpecTrigger<'b> {
     let source = lower_source(&spec.event_source, cx);
-    let types = check_single_type(&spec.event_type, cx.diagnostics())
-        .then(|| lower_types(&spec.event_type, source.as_deref(), cx))
-        .flatten();
+    let types = match check_single_type(&spec.event_type, cx.diagnostics()) {
+        true => lower_unlisted(&spec.event_type, source.as_deref(), cx)
+            .or_else(|| lower_types(&spec.event_type, source.as_deref(), cx)),
+        false => None,
+    };
     let fields = match &types {
-        Some(_) => cx.names.fields.clone(),
-        None => EventFields::Open,
+        Some(types) => known_fields(types, cx),
+        None => meant_fields(&spec.event_type, source.as_deref(), cx),
     };
     warn_about_display_name(&spec.event_type, types.as_deref(), cx.diagnostics());
     let name = ResourceName::short(&spec.flow_name.text);
+    let position = |name: &str| bundle.flows.iter().position(|flow| flow.name.text == name);
+    let near = || {
+        suggest::nearest(
+            name,
+            bundle.flows.iter().map(|flow| flow.name.text.as_str()),
+        )
+    };
     JobSpecTrigger {
         spec,
-        flow: bundle.flows.iter().position(|flow| flow.name.text == name),
+        flow: position(name),
+        meant: position(name)
+            .or_else(|| near().and_then(position))
+            .or_else(|| only_flow(bundle)),
         source,
         types,
         fields,
+    }
+}
+
+/// The flow of a bundle that has only one.
+fn only_flow(bundle: &Bundle) -> Option<usize> {
+    (bundle.flows.len() == 1).then_some(0)
+}
+
+/// The fields of types that ZIS wraps. Other events are the body as posted, which may have any field.
+fn known_fields(types: &[TypePattern], cx: &Compiler<'_>) -> EventFields {
+    let wrapped = types.iter().all(|pattern| match pattern {
+        TypePattern::Name(tag) => is_wrapped("support", tag),
+        TypePattern::Family(_) => false,
+    });
+    let of_support = cx.names.fields.is_of("support");
+    match wrapped && of_support {
+        true => cx.names.fields.clone(),
+        false => EventFields::Open,
+    }
+}
+
+/// The fields of the type that was probably meant, so that the paths of the flow are checked as well.
+fn meant_fields(node: &Node, source: Option<&str>, cx: &Compiler<'_>) -> EventFields {
+    let text = node.as_text().unwrap_or_default();
+    let catalogue = &cx.config.catalogue;
+    let near = catalogue.nearest("support", text);
+    match near
+        .filter(|near| source.is_none_or(|s| s == "support") && is_wrapped("support", &near.name))
+    {
+        Some(near) => EventFields::Of([near.clone()].into_iter().collect()),
+        None => EventFields::Open,
     }
 }
 
@@ -162,16 +219,44 @@ fn check_single_type(node: &Node, diagnostics: &mut Diagnostics) -> bool {
     false
 }
 
+/// Returns the pattern of a Zendesk type whose family is not in the catalogue, such as
+/// `zen:event-type:agent.state_changed`. ZIS has more families than the catalogue.
+fn lower_unlisted(
+    node: &Node,
+    source: Option<&str>,
+    cx: &mut Compiler<'_>,
+) -> Option<Arc<[TypePattern]>> {
+    let text = node.as_text().filter(|_| source == Some("support"))?;
+    let tag = ResolvedType::webhook_tag(text);
+    let (family, name) = tag.split_once('.')?;
+    let catalogue = &cx.config.catalogue;
+    let listed = catalogue
+        .types()
+        .any(|known| known.source == "support" && known.family() == family);
+    if listed || name.is_empty() || catalogue.nearest("support", text).is_some() {
+        return None;
+    }
+    cx.names.fields = EventFields::Open;
+    let message = format!(
+        "`{family}` is not in the catalogue, so the name of the type and its fields are not checked"
+    );
+    let help = format!(
+        "it starts for the event webhook type that rules call `{tag}`; `$.input` is the body of the webhook"
+    );
+    cx.warning(Code::UnknownEventType, node.at, message, help);
+    Some([TypePattern::Name(tag)].into())
+}
+
 /// Warns about a display name: it works here, but ZIS does not recognise it.
 fn warn_about_display_name(
     node: &Node,
     types: Option<&[TypePattern]>,
     diagnostics: &mut Diagnostics,
 ) {
-    let (Some(text), Some([TypePattern::Tag(tag)])) = (node.as_text(), types) else {
+    let (Some(text), Some([TypePattern::Name(tag)])) = (node.as_text(), types) else {
         return;
     };
-    if text != tag {
+    if text != tag && ResolvedType::webhook_tag(text) != *tag {
         let message =
             format!("`{text}` is a display name: it starts the flow here, but not on ZIS");
         diagnostics.warning(
@@ -192,15 +277,16 @@ fn rule(
 ) -> Option<Rule> {
     let name = rule_name(&bundle.integration, &trigger.spec.name.text);
     let on_dead = cx.cache.default_on_dead.clone();
+    let source = trigger.source?;
     let rule = Rule {
         at: trigger.spec.name.at,
-        event_source: trigger.source?,
         event_types: trigger.types?,
         mode: Mode::Live.min(cx.config.mode),
         when: Condition::always(),
         vars: Arc::clone(&cx.names.in_scope.vars),
         lane: Lane::Key,
-        guard: write_targets::guard(Some(&flow), on_dead.as_deref(), cx),
+        guard: write_targets::guard(&source, Some(&flow), on_dead.as_deref(), cx),
+        event_source: source,
         gates: Vec::new(),
         flow,
         on_dead,
@@ -238,8 +324,6 @@ pub fn report_unknown_name(
     known: &[&str],
     diagnostics: &mut Diagnostics,
 ) {
-    use crate::document::suggest;
-
     let message = format!("no {what} is called `{name}`");
     let help = match suggest::nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),

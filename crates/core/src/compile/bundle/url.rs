@@ -16,22 +16,20 @@ use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::suggest;
 use crate::flow::url_template::UrlTemplate;
-use crate::language::template::placeholder::placeholders;
+use crate::language::template::placeholder::{placeholders, warn_about_literal_path};
 use crate::language::template::{Escape, Template};
 
 type Constants = BTreeMap<String, String>;
 
-/// Lowers the URL. Returns it with the connection whose credentials the request has.
+/// Lowers the URL. Returns it with the connection to which the request goes: the `named` one, or that of the
+/// account's own Zendesk.
 pub fn lower<'c>(
     action: &HttpAction,
     constants: &Constants,
+    named: Option<&'c Connection>,
     bundle: &Bundle,
     cx: &mut Compiler<'c>,
 ) -> Option<(UrlTemplate, Option<&'c Connection>)> {
-    let named = match &action.connection {
-        Some(name) => Some(connection(name, bundle, cx)?),
-        None => None,
-    };
     match &action.address {
         RequestTarget::Path(path) => {
             let connection = match named {
@@ -58,7 +56,7 @@ pub fn lower<'c>(
 }
 
 /// Finds the connection for a name in the bundle. Reports an unknown one.
-fn connection<'c>(
+pub fn connection<'c>(
     name: &SpannedText,
     bundle: &Bundle,
     cx: &mut Compiler<'c>,
@@ -101,6 +99,9 @@ fn text(
     diagnostics: &mut Diagnostics,
 ) -> Option<String> {
     let written = diagnostics.text(&value.node, key)?;
+    if !value.reference {
+        warn_about_literal_path(key, &value.node, diagnostics);
+    }
     let written = match value.reference && written.starts_with('$') {
         true => format!("{{{{{written}}}}}"),
         false => written,
@@ -130,8 +131,7 @@ fn lower_path(
     if !text.starts_with('/') {
         let message = format!("invalid path `{text}`");
         let help = "start it with `/`, or write a complete URL under `url`";
-        diagnostics.error(Code::InvalidValue, node.at, message, help);
-        return None;
+        return diagnostics.reject_value(node.at, message, help);
     }
     let base = connection.base_url.trim_end_matches('/');
     Template::in_document(base, text, node, Escape::Url, diagnostics)
@@ -175,13 +175,7 @@ fn lower_url(
     }
     let Some(connection) = connection else {
         let help = "write the host literally, or add a `connectionName`: then the request goes to the host of that connection";
-        diagnostics.error(
-            Code::InvalidValue,
-            node.at,
-            "event values can never form the host",
-            help,
-        );
-        return None;
+        return diagnostics.reject_value(node.at, "event values can never form the host", help);
     };
     let origin = origin(connection);
     if rest.is_empty() {
@@ -189,8 +183,7 @@ fn lower_url(
         let help = format!(
             "write its path literally: `{origin}/…/{{{{$.id}}}}`; a value can be one segment of a path"
         );
-        diagnostics.error(Code::InvalidValue, node.at, message, &help);
-        return None;
+        return diagnostics.reject_value(node.at, message, &help);
     }
     let message = format!(
         "the host is a template, so the request goes to `{origin}`, the host of the connection `{}`",
@@ -240,6 +233,5 @@ fn check_origin(
         origin(connection)
     );
     let help = format!("name a connection with the `base_url` `{host}`");
-    diagnostics.error(Code::RefusedTarget, at, message, &help);
-    None
+    diagnostics.reject(Code::RefusedTarget, at, message, &help)
 }

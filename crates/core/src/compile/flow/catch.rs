@@ -2,16 +2,13 @@
 //! Reports a `catch` beside a step that cannot fail.
 
 use crate::compile::compiler::Compiler;
-use crate::compile::flow::lower_steps;
-use crate::diagnostic::{Code, Report};
-use crate::document::{Entry, Node, Yaml};
+use crate::compile::flow::{FoundAction, lower_steps};
+use crate::diagnostic::Report;
+use crate::document::{Node, Yaml};
 use crate::flow::control::{BranchTarget, Catch, ResultPath};
 use crate::flow::step::Flow;
 use crate::language::names::ErrorScope;
 use crate::language::names::Execution;
-
-/// Actions that end a flow; their failures are not caught by the step.
-const ENDING_ACTIONS: [&str; 3] = ["when", "succeed", "fail"];
 
 /// Lowers the `catch` of a flow. The outer None follows after an error.
 pub fn lower_catch(node: &Node, cx: &mut Compiler<'_>) -> Option<Option<Box<Flow>>> {
@@ -31,21 +28,18 @@ pub fn lower_catch(node: &Node, cx: &mut Compiler<'_>) -> Option<Option<Box<Flow
 /// Lowers the `catch` of a step. The outer None follows after an error.
 pub fn lower_step_catch(
     step: &Node,
-    action: Option<&Entry>,
+    action: Option<FoundAction<'_>>,
     cx: &mut Compiler<'_>,
 ) -> Option<Option<Box<Catch>>> {
     let Some(catch) = step.get("catch") else {
         return Some(None);
     };
     let flow = lower_catch_steps(catch, cx);
-    if let Some(action) = action.filter(|action| ENDING_ACTIONS.contains(&action.key.as_str())) {
-        let message = format!("`catch` has no effect beside `{}`", action.key);
-        let help = match action.key.as_str() {
-            "fail" => "a `fail` is handled by the `catch` of its flow; remove this one",
-            _ => "it belongs to a step that can fail, such as `http`; remove it here",
-        };
-        cx.error(Code::InvalidValue, catch.at, message, help);
-        return None;
+    if let Some(action) = action
+        && let Some(help) = action.spec.uncaught
+    {
+        let message = format!("`catch` has no effect beside `{}`", action.spec.key());
+        return cx.reject_value(catch.at, message, help);
     }
     let catch = Catch {
         then: BranchTarget::Flow(flow?),
@@ -57,8 +51,7 @@ pub fn lower_step_catch(
 fn lower_catch_steps(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     if matches!(&node.value, Yaml::List(items) if items.is_empty()) {
         let help = "add a step; to continue after any failure write `catch: [{ set: failed }]`";
-        cx.error(Code::InvalidValue, node.at, "`catch` has no step", help);
-        return None;
+        return cx.reject_value(node.at, "`catch` has no step", help);
     }
     cx.within(node.at, |cx| {
         cx.names.in_scope.error_scope = ErrorScope::StepFailed;

@@ -2,28 +2,40 @@
 //! Reports branches without steps, and warns about unreachable branches.
 
 use crate::compile::compiler::Compiler;
+use crate::compile::flow::action::ActionSpec;
 use crate::compile::flow::lower_steps;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
 use crate::document::decode::Decode;
+use crate::document::vocabulary::words;
 use crate::document::{Node, Yaml};
 use crate::flow::control::{Branch, BranchTarget, Choose};
-use crate::flow::step::Flow;
-use crate::flow::vocabulary::BRANCH;
+use crate::flow::step::{Action, Flow};
+use crate::flow::vocabulary::{BRANCH, choose};
 use crate::language::condition::Condition;
+use crate::language::names::StepOutput;
 
-pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Choose> {
+pub const CHOOSE: ActionSpec = ActionSpec {
+    output: |_| StepOutput::Inner,
+    ..ActionSpec::new(
+        words! {
+            "choose" choose =>
+                "Runs the first branch whose `when` holds; if none does, the flow continues with the next step. The result is that of the last step that ran.";
+        },
+        |node, _, cx| lower(node, cx).map(|choose| Action::Choose(Box::new(choose))),
+    )
+};
+
+fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Choose> {
     let items = match &node.value {
         Yaml::List(items) if !items.is_empty() => items,
         Yaml::List(_) | Yaml::Null => {
             let help = "add one: `- { when: { … }, flow: [ … ] }`";
-            cx.error(Code::InvalidValue, node.at, "`choose` has no branch", help);
-            return None;
+            return cx.reject_value(node.at, "`choose` has no branch", help);
         }
         Yaml::Map(_) | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
             let message = format!("`choose` takes a list of branches, found {}", node.kind());
             let help = "start each branch with `- `: `- { when: { … }, flow: [ … ] }`";
-            cx.error(Code::WrongType, node.at, message, help);
-            return None;
+            return cx.reject(Code::WrongType, node.at, message, help);
         }
     };
     warn_about_unreachable(items, cx.diagnostics());
@@ -53,8 +65,7 @@ fn lower_flow(branch: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
         Some(flow) if flow.as_text().is_some() => {
             let message = "`flow` of a branch takes a list of steps, found text";
             let help = "to run a named flow write `flow: [{ flow: NAME }]`";
-            cx.error(Code::WrongType, flow.at, message, help);
-            None
+            cx.reject(Code::WrongType, flow.at, message, help)
         }
         Some(flow) => lower_steps(flow, "flow", cx),
         None => {

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::compile::compiler::Compiler;
-use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::diagnostic::{Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::size;
-use crate::flow::call_template::CallTemplate;
+use crate::flow::call::CallTemplate;
 use crate::flow::confinement::Confinement;
 use crate::flow::limits::MAX_PROCESSES;
 use crate::flow::step::Action;
@@ -28,7 +28,7 @@ pub fn lower_into(action: &mut Action, step: &Node, cx: &mut Compiler<'_>) -> bo
     let Action::Call(CallTemplate::Exec(exec)) = action else {
         let message = format!("`confine` has no effect beside `{}`", action.kind());
         let help = "it belongs to `exec` and `shell`; remove it here";
-        cx.error(Code::InvalidValue, node.at, message, help);
+        cx.invalid(node.at, message, help);
         return false;
     };
     let confinement = lower(node, cx);
@@ -41,13 +41,7 @@ fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Confinement> {
     let entries = cx.entries(node, &CONFINE)?;
     if entries.is_empty() {
         let help = "write the limits, `confine: { cpu: 10s, memory: 256MiB }`, or remove it";
-        cx.error(
-            Code::InvalidValue,
-            node.at,
-            "`confine` limits nothing",
-            help,
-        );
-        return None;
+        return cx.reject_value(node.at, "`confine` limits nothing", help);
     }
     let before = cx.diagnostics().errors();
     let confinement = Confinement {
@@ -84,8 +78,7 @@ fn lower_cpu(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     }
     let message = "`cpu` takes whole seconds from 1s to 1h";
     let help = "it limits processor time; `timeout` limits the elapsed time of a step";
-    diagnostics.error(Code::InvalidValue, node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }
 
 fn lower_user(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
@@ -97,8 +90,7 @@ fn lower_user(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     }
     let message = format!("invalid user name `{user}`");
     let help = "write a name from /etc/passwd, such as `nobody`; the user's group applies too";
-    diagnostics.error(Code::InvalidValue, node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }
 
 fn lower_paths(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<Vec<String>> {
@@ -121,6 +113,5 @@ fn lower_path(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<String> {
         }
     };
     let message = format!("`{key}` takes folders and files, not `{path}`");
-    cx.error(Code::InvalidValue, node.at, message, help);
-    None
+    cx.reject_value(node.at, message, help)
 }

@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use std::mem::{replace, take};
 use std::sync::Arc;
 
+use serde_json::json;
+
 use crate::compile::compiler::Compiler;
+use crate::compile::flow::action::ActionSpec;
 use crate::compile::flow::cache::{CachedFlow, FlowInputs};
 use crate::compile::flow::call_stack::FlowStack;
 use crate::compile::flow::catch::lower_catch;
@@ -15,17 +18,35 @@ use crate::compile::flow::{lower_steps, no_secret};
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::suggest;
+use crate::document::vocabulary::{anything, mapping, words};
 use crate::document::{Entry, Node, Yaml};
 use crate::flow::control::FlowCall;
-use crate::flow::step::Flow;
-use crate::flow::vocabulary::{FLOW, FLOWS};
-use crate::language::names::{Local, LocalType, Names};
+use crate::flow::step::{Action, Flow};
+use crate::flow::vocabulary::FLOW;
+use crate::language::names::{Local, LocalType, Names, StepOutput};
 use crate::language::resolver::NameResolver;
 use crate::language::template::json::JsonTemplate;
 use crate::rule::version::IncludedDocument;
 
+pub const ACTION: ActionSpec = ActionSpec {
+    output: |_| StepOutput::Inner,
+    required: |key| {
+        json!({
+            "required": [key],
+            "properties": {"flow": {"type": "string"}, "for_each": false},
+        })
+    },
+    ..ActionSpec::new(
+        words! {
+            "flow" anything => "Runs the flow with this name. Beside `for_each`: the steps for each item.";
+            "vars" mapping => "Values for the `vars` of a named flow; they override its own.";
+        },
+        |name, step, cx| lower(name, step, cx).map(|named| Action::Flow(Box::new(named))),
+    )
+};
+
 /// Lowers `flow: NAME` with the `vars` beside it.
-pub fn lower(name: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<FlowCall> {
+fn lower(name: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<FlowCall> {
     let named = find(name, "flow", cx);
     let arguments = match step.get("vars") {
         Some(vars) => lower_arguments(vars, named, &mut cx.names).map(Some),
@@ -111,8 +132,7 @@ fn find<'c>(node: &Node, key: &str, cx: &mut Compiler<'c>) -> Option<&'c NamedFl
                 }
                 _ => "write the steps under `flow:`",
             };
-            cx.error(Code::WrongType, node.at, message, help);
-            return None;
+            return cx.reject(Code::WrongType, node.at, message, help);
         }
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => cx.text(node, key)?,
     };
@@ -149,8 +169,7 @@ fn lower_arguments(
     names: &mut NameResolver<'_>,
 ) -> Option<JsonTemplate> {
     let Yaml::Map(entries) = &node.value else {
-        names.wrong_type(node, "vars", "a mapping");
-        return None;
+        return names.reject_type(node, "vars", "a mapping");
     };
     let tree = JsonTemplate::lower(node, names);
     let valid = named.is_none_or(|named| check_arguments(entries, named, names.diagnostics));
@@ -331,47 +350,11 @@ fn lower_body(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
         Some(flow) => lower_steps(flow, "flow", cx),
         None => {
             let help = "add `flow:` with a list of steps";
-            cx.error(Code::MissingKey, node.at, "this flow has no `flow`", help);
-            None
+            cx.reject(Code::MissingKey, node.at, "this flow has no `flow`", help)
         }
     };
     let catch = lower_catch(node, cx);
     let mut flow = flow.filter(|_| vars)?;
     flow.catch = catch?;
     Some(flow)
-}
-
-/// Checks the keys and names of a document of flows. The flows are checked where they are run.
-pub fn lower_document(node: &Node, diagnostics: &mut Diagnostics) {
-    if diagnostics.entries(node, &FLOWS).is_none() {
-        return;
-    }
-    let Some(flows) = node.get("flows") else {
-        return;
-    };
-    match flows.as_map() {
-        Some([]) | None => {
-            let help = "write each flow under its name: `page-oncall: { flow: [ … ] }`";
-            let found = match &flows.value {
-                Yaml::Map(_) | Yaml::Null => "none",
-                Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) => flows.kind(),
-            };
-            let message = format!("`flows` takes flows by name, found {found}");
-            diagnostics.error(Code::WrongType, flows.at, message, help);
-        }
-        Some(entries) => entries
-            .iter()
-            .for_each(|entry| check_name(entry, diagnostics)),
-    }
-}
-
-fn check_name(entry: &Entry, diagnostics: &mut Diagnostics) {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    let name = &entry.key;
-    let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if !starts || !name.chars().all(plain) || name.len() > 100 {
-        let message = format!("invalid flow name `{name}`");
-        let help = "use letters, digits, `.`, `_` and `-`, at most 100";
-        diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
-    }
 }

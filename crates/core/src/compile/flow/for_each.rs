@@ -1,15 +1,19 @@
 //! Lowers `for_each` of a step with `as`, `concurrency`, `on_failure` and `flow`.
 //! Reports paths that are known not to be a list, and item names that are already in use.
 
+use serde_json::{Value, json};
+
 use crate::compile::compiler::Compiler;
+use crate::compile::flow::action::{ActionSpec, name};
 use crate::compile::flow::lower_steps;
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
+use crate::document::vocabulary::{steps, text, words};
 use crate::document::{Node, Yaml};
 use crate::event::catalogue::field_type::FieldType;
 use crate::flow::control::{ForEach, OnFailure};
 use crate::flow::limits::MAX_CONCURRENCY;
-use crate::flow::step::Flow;
+use crate::flow::step::{Action, Flow};
 use crate::language::event_fields::FieldCheck;
 use crate::language::names::{Local, LocalType, StepOutput};
 use crate::language::resolver::NameResolver;
@@ -19,7 +23,8 @@ use crate::path::Path;
 const DEFAULT_ITEM_NAME: &str = "item";
 
 /// Names with a fixed meaning in every step.
-const RESERVED_NAMES: [&str; 11] = [
+const RESERVED_NAMES: [&str; 12] = [
+    "body",
     "event",
     "events",
     "vars",
@@ -38,7 +43,24 @@ const TEMPLATE_KEYWORDS: [&str; 10] = [
     "true", "false", "none", "not", "and", "or", "in", "is", "if", "else",
 ];
 
-pub fn lower(list: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<ForEach> {
+pub const FOR_EACH: ActionSpec = ActionSpec {
+    output: |_| StepOutput::List,
+    required: |key| json!({"required": [key, "flow"], "properties": {"flow": steps()}}),
+    ..ActionSpec::new(
+        words! {
+            "for_each" text =>
+                "Runs the steps under `flow` for each item of the list at this path. The result is the list of their results.";
+            "as" name => "The name of the item in the steps of a `for_each`. Default: `item`.";
+            "concurrency" concurrency =>
+                "The number of items of a `for_each` that are processed in parallel. Default: 1.";
+            "on_failure" on_failure =>
+                "Whether a `for_each` stops at the first item that fails (`stop`) or continues with the others (`continue`). Default: `stop`.";
+        },
+        |list, step, cx| lower(list, step, cx).map(|each| Action::Each(Box::new(each))),
+    )
+};
+
+fn lower(list: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<ForEach> {
     let items = lower_items(list, &mut cx.names);
     let name = lower_name(step, list.at, &mut cx.names);
     let concurrency = match step.get("concurrency") {
@@ -85,8 +107,7 @@ fn lower_items(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
     let message = format!("`for_each` takes a list, and `{}` is {known}", path.text);
     let help =
         "name a list: a field such as `ticket.tags`, one under `vars`, or one in a step's result";
-    names.error(Code::OperatorMismatch, node.at, message, help);
-    None
+    names.reject(Code::OperatorMismatch, node.at, message, help)
 }
 
 /// Lowers a key that takes a path. Returns None after an error.
@@ -100,8 +121,7 @@ pub fn lower_path(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Optio
             ("for_each", _) => "write the path of a list, such as `for_each: ticket.tags`",
             (_, _) => "write the path of a time, such as `until: ticket.due_at`",
         };
-        names.error(Code::WrongType, node.at, message, help);
-        return None;
+        return names.reject(Code::WrongType, node.at, message, help);
     };
     let bare = text
         .trim()
@@ -110,8 +130,7 @@ pub fn lower_path(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Optio
     if let Some(bare) = bare {
         let message = format!("`{key}` takes a path, found a template");
         let help = format!("write it without braces: `{key}: {}`", bare.trim());
-        names.error(Code::BadPath, node.at, message, &help);
-        return None;
+        return names.reject(Code::BadPath, node.at, message, &help);
     }
     names.path(text, node.at)
 }
@@ -173,14 +192,12 @@ fn lower_name(step: &Node, list: Span, names: &mut NameResolver<'_>) -> Option<S
         let help = format!(
             "write `{corrected}`: lower-case letters, digits and `_`, so that templates can read `{{{{ {corrected} }}}}`"
         );
-        names.error(Code::InvalidValue, at, message, &help);
-        return None;
+        return names.reject_value(at, message, &help);
     }
     if let Some(conflict) = name_conflict(&name, names) {
         let message = format!("invalid item name `{name}`: {conflict}");
         let help = "choose another name, `as: NAME`";
-        names.error(Code::DuplicateName, at, message, help);
-        return None;
+        return names.reject(Code::DuplicateName, at, message, help);
     }
     Some(name)
 }
@@ -212,8 +229,7 @@ fn lower_on_failure(node: &Node, diagnostics: &mut Diagnostics) -> Option<OnFail
         _ => {
             let message = "`on_failure` takes stop or continue";
             let help = "`stop` fails the step at the first item that fails; `continue` processes the others, and the failed item's result is `{ error: … }`";
-            diagnostics.error(Code::InvalidValue, node.at, message, help);
-            None
+            diagnostics.reject_value(node.at, message, help)
         }
     }
 }
@@ -221,17 +237,23 @@ fn lower_on_failure(node: &Node, diagnostics: &mut Diagnostics) -> Option<OnFail
 fn lower_flow(step: &Node, at: Span, local: Local, cx: &mut Compiler<'_>) -> Option<Flow> {
     let Some(flow) = step.get("flow") else {
         let help = "add `flow:` beside it, with the steps for each item";
-        cx.error(Code::MissingKey, at, "`for_each` has no `flow`", help);
-        return None;
+        return cx.reject(Code::MissingKey, at, "`for_each` has no `flow`", help);
     };
     if let Some(name) = flow.as_text() {
         let message = "`flow` beside `for_each` takes a list of steps, found text";
         let help = format!("to run a named flow for each item write `flow: [{{ flow: {name} }}]`");
-        cx.error(Code::WrongType, flow.at, message, &help);
-        return None;
+        return cx.reject(Code::WrongType, flow.at, message, &help);
     }
     cx.within(flow.at, |cx| {
         cx.names.in_scope.locals.push(local);
         lower_steps(flow, "flow", cx)
     })
+}
+
+fn concurrency() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": MAX_CONCURRENCY, "default": 1})
+}
+
+fn on_failure() -> Value {
+    json!({"enum": ["stop", "continue"], "default": "stop"})
 }

@@ -5,36 +5,58 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::compile::compiler::Compiler;
+use crate::compile::flow::action::{
+    ActionSpec, AfterCrash, CallDefaults, CallKeys, Synonym, attempt_output,
+};
+use crate::compile::flow::headers::{inherit, lower_headers};
 use crate::compile::flow::request_url;
 use crate::config::connection::Connection;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::suggest;
 use crate::document::{Node, Yaml};
-use crate::flow::call::ExpectedStatus;
+use crate::flow::call::{BodyTemplate, ExpectedStatus, HttpTemplate};
 use crate::flow::limits::MAX_REDIRECTS;
-use crate::flow::step::{BodyTemplate, HttpTemplate};
-use crate::flow::vocabulary::http::{HTTP, METHODS};
+use crate::flow::step::Action;
+use crate::flow::vocabulary::http::{ACTION, HTTP, METHODS};
 use crate::language::resolver::NameResolver;
 use crate::language::template::json::JsonTemplate;
 use crate::language::template::{Escape, Template};
+use crate::run::retry::RetryPolicy;
 
 /// The default timeout of one attempt.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Headers that the HTTP client sets.
-const RESERVED_HEADERS: [&str; 4] = ["host", "content-length", "transfer-encoding", "connection"];
+impl CallKeys for HttpTemplate {
+    const ACTIONS: &'static [ActionSpec] = &[ActionSpec {
+        output: |keep| attempt_output(keep, &["status", "headers", "body", "truncated"]),
+        call: Some(CallDefaults {
+            retry: RetryPolicy::of_requests,
+            timeout,
+            after_crash: AfterCrash::Repeats(
+                "a request always runs again after a crash, with the same `Idempotency-Key`; remove it here",
+            ),
+        }),
+        inner: Some(&HTTP),
+        synonyms: &[Synonym {
+            keys: &[
+                "webhook", "request", "post", "get", "put", "patch", "delete", "curl", "call",
+            ],
+            help: "write `http: { method: …, url: … }`",
+        }],
+        ..ActionSpec::new(&[ACTION], |node, _, cx| lower(node, cx).map(Action::from))
+    }];
+}
 
-pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<HttpTemplate> {
+fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<HttpTemplate> {
     if node.as_text().is_some() {
         let message = "`http` takes a mapping, found text";
-        cx.error(
+        return cx.reject(
             Code::WrongType,
             node.at,
             message,
             "write `http: { url: \"https://…\" }`",
         );
-        return None;
     }
     cx.entries(node, &HTTP)?;
     let connection = lower_connection(node, cx);
@@ -65,7 +87,7 @@ pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<HttpTemplate> {
 }
 
 /// Returns the default timeout of one attempt: that of the connection, or 10s.
-pub fn timeout(node: &Node, cx: &Compiler<'_>) -> Duration {
+fn timeout(node: &Node, cx: &Compiler<'_>) -> Duration {
     let name = node.get("connection").and_then(Node::as_text);
     let connection = name.and_then(|name| cx.config.connections.get(name));
     connection
@@ -104,75 +126,13 @@ fn lower_method(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<&'s
         .find(|known| known.eq_ignore_ascii_case(&method));
     if known.is_none() {
         let message = format!("unknown HTTP method `{method}`");
-        diagnostics.error(
-            Code::InvalidValue,
+        diagnostics.invalid(
             node.at,
             message,
             &format!("use one of {}", METHODS.join(", ")),
         );
     }
     known.map(Some)
-}
-
-fn lower_headers(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String, Template)>> {
-    let Some(node) = node.get("headers") else {
-        return Some(Vec::new());
-    };
-    let entries = pairs(node, "headers", names.diagnostics)?;
-    let valid = check_header_names(node, names.diagnostics);
-    let headers = templates(entries, names)?;
-    valid.then_some(headers)
-}
-
-/// Whether each header name can be set and occurs once, ignoring case. Reports those that do not.
-fn check_header_names(headers: &Node, diagnostics: &mut Diagnostics) -> bool {
-    let Yaml::Map(entries) = &headers.value else {
-        return false;
-    };
-    let mut valid = true;
-    for (number, entry) in entries.iter().enumerate() {
-        let name = &entry.key;
-        let mut before = entries[..number].iter().map(|entry| &entry.key);
-        if let Some(help) = reserved_header(name) {
-            let message = format!("the header `{name}` cannot be set");
-            diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
-            valid = false;
-        } else if let Some(first) = before.find(|first| first.eq_ignore_ascii_case(name)) {
-            let message =
-                format!("duplicate header `{name}`: same name as `{first}`, ignoring case");
-            let help = "keep one; to send a header several times give it a list of values";
-            diagnostics.error(Code::DuplicateKey, entry.key_at, message, help);
-            valid = false;
-        }
-    }
-    valid
-}
-
-/// Returns the help for a header that no rule can set.
-pub fn reserved_header(name: &str) -> Option<&'static str> {
-    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    if RESERVED_HEADERS
-        .iter()
-        .any(|reserved| reserved.eq_ignore_ascii_case(name))
-    {
-        return Some("remove it: it is set from the URL and the body");
-    }
-    let valid = !name.is_empty() && name.chars().all(token);
-    (!valid).then_some("write a name such as `X-Request-Source`")
-}
-
-/// Adds the connection's headers. A header of the step takes precedence.
-pub fn inherit(headers: &mut Vec<(String, Template)>, from: &[(String, Template)]) {
-    let missing: Vec<_> = from
-        .iter()
-        .filter(|(name, _)| {
-            !headers
-                .iter()
-                .any(|(own, _)| own.eq_ignore_ascii_case(name))
-        })
-        .cloned()
-        .collect();
-    headers.splice(0..0, missing);
 }
 
 fn lower_query(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String, Template)>> {
@@ -186,14 +146,13 @@ fn lower_query(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String,
 }
 
 /// Returns names and values of a mapping. A list repeats its name for each item.
-fn pairs<'n>(
+pub(super) fn pairs<'n>(
     node: &'n Node,
     key: &str,
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<(String, &'n Node)>> {
     let Yaml::Map(entries) = &node.value else {
-        diagnostics.wrong_type(node, key, "a mapping");
-        return None;
+        return diagnostics.reject_type(node, key, "a mapping");
     };
     let pairs = entries.iter().flat_map(|entry| {
         let values = entry
@@ -205,7 +164,7 @@ fn pairs<'n>(
     Some(pairs.collect())
 }
 
-fn templates(
+pub(super) fn templates(
     pairs: Vec<(String, &Node)>,
     names: &mut NameResolver<'_>,
 ) -> Option<Vec<(String, Template)>> {
@@ -235,8 +194,7 @@ fn lower_body(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<BodyTe
     if let [(first, _), (second, at), ..] = found.as_slice() {
         let message =
             format!("a request must have at most one body, found `{first}` and `{second}`");
-        names.error(Code::InvalidValue, at.at, message, "keep one of them");
-        return None;
+        return names.reject_value(at.at, message, "keep one of them");
     }
     match bodies.pop() {
         Some(body) => body.map(Some),
@@ -258,13 +216,12 @@ fn lower_one_body(key: &str, node: &Node, names: &mut NameResolver<'_>) -> Optio
 fn lower_raw(node: &Node, names: &mut NameResolver<'_>) -> Option<Template> {
     if matches!(node.value, Yaml::Map(_) | Yaml::List(_)) {
         let message = format!("`body` takes text, found {}", node.kind());
-        names.error(
+        return names.reject(
             Code::WrongType,
             node.at,
             message,
             "write `json:` or `form:` for structured data",
         );
-        return None;
     }
     Template::lower(node, "body", Escape::None, names)
 }
@@ -304,7 +261,7 @@ fn lower_redirects(node: &Node, diagnostics: &mut Diagnostics) -> Option<u8> {
     if number.is_none() {
         let message = format!("`redirects` takes a number from 1 to {MAX_REDIRECTS}");
         let help = "it is the maximum number of redirects to follow; remove it to follow none";
-        diagnostics.error(Code::InvalidValue, node.at, message, help);
+        diagnostics.invalid(node.at, message, help);
     }
     number
 }
@@ -312,7 +269,7 @@ fn lower_redirects(node: &Node, diagnostics: &mut Diagnostics) -> Option<u8> {
 fn report_invalid_status(node: &Node, diagnostics: &mut Diagnostics) {
     let help = "write `200`, `2xx`, `200-299`, or a list of these";
     let message = "`expect` takes HTTP statuses";
-    diagnostics.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.invalid(node.at, message, help);
 }
 
 fn parse_statuses(node: &Node) -> Option<RangeInclusive<u16>> {

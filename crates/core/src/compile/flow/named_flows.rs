@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Files, Span};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Files, Report, Span};
+use crate::document::decode::Decode;
 use crate::document::split::DocumentText;
 use crate::document::suggest;
 use crate::document::{Entry, Node, Yaml};
 use crate::flow::step::Flow;
+use crate::flow::vocabulary::FLOWS;
 use crate::rule::version::IncludedDocument;
 
 #[derive(Debug, Clone, Default)]
@@ -52,7 +54,7 @@ impl NamedFlows {
             let message = format!("duplicate flow name `{}`", named.name);
             let help = format!(
                 "the first one is at {}; names are unique across all files",
-                files.place(first.at)
+                files.location(first.at)
             );
             let error = Diagnostic::error(Code::DuplicateName, named.at, message);
             diagnostics.push(error.help(help));
@@ -135,5 +137,40 @@ pub fn part(file: &Arc<str>, chunk: &DocumentText<'_>) -> IncludedDocument {
         file: Arc::clone(file),
         line: chunk.line,
         text: chunk.text.into(),
+    }
+}
+
+/// Checks the keys and names of a document of flows. The flows are checked where they are run.
+pub fn lower_document(node: &Node, diagnostics: &mut Diagnostics) {
+    if diagnostics.entries(node, &FLOWS).is_none() {
+        return;
+    }
+    let Some(flows) = node.get("flows") else {
+        return;
+    };
+    match flows.as_map() {
+        Some([]) | None => {
+            let help = "write each flow under its name: `page-oncall: { flow: [ … ] }`";
+            let found = match &flows.value {
+                Yaml::Map(_) | Yaml::Null => "none",
+                Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) => flows.kind(),
+            };
+            let message = format!("`flows` takes flows by name, found {found}");
+            diagnostics.error(Code::WrongType, flows.at, message, help);
+        }
+        Some(entries) => entries
+            .iter()
+            .for_each(|entry| check_name(entry, diagnostics)),
+    }
+}
+
+fn check_name(entry: &Entry, diagnostics: &mut Diagnostics) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let name = &entry.key;
+    let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if !starts || !name.chars().all(plain) || name.len() > 100 {
+        let message = format!("invalid flow name `{name}`");
+        let help = "use letters, digits, `.`, `_` and `-`, at most 100";
+        diagnostics.invalid(entry.key_at, message, help);
     }
 }

@@ -20,15 +20,14 @@ pub fn lower_default_on_dead(config: &Config, diagnostics: &mut Diagnostics) -> 
     lower_on_dead(node, &mut cx).flatten()
 }
 
-/// Lowers the flow. The inner None stands for `[]`, no steps; the outer None follows after an error.
+/// Lowers the flow. The inner `None` is `[]`, no steps; the outer `None` means that an error was reported.
 pub fn lower_on_dead(node: &Node, cx: &mut Compiler<'_>) -> Option<Option<Arc<Flow>>> {
     match &node.value {
         Yaml::List(items) if items.is_empty() => return Some(None),
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
             let message = format!("`on_dead` takes a list of steps, found {}", node.kind());
             let help = "write each step as an item: `- http: { … }`; `on_dead: []` runs none";
-            cx.error(Code::WrongType, node.at, message, help);
-            return None;
+            return cx.reject(Code::WrongType, node.at, message, help);
         }
         Yaml::List(_) | Yaml::Map(_) => {}
     }

@@ -1,18 +1,34 @@
 //! Lowers `set` of a step: a tree of templates, or a jq program with its input.
 //! Reports secrets, because results are stored, and templates in a program.
 
+use crate::compile::flow::action::{ActionSpec, CallKeys};
 use crate::compile::flow::no_secret;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
+use crate::document::vocabulary::words;
 use crate::document::{Entry, Node};
-use crate::flow::control::{JqInput, JqStep};
+use crate::flow::call::JqClock;
+use crate::flow::call::{JqInput, JqStep};
 use crate::flow::jq::lower_program;
 use crate::flow::step::Action;
-use crate::flow::vocabulary::JQ;
+use crate::flow::vocabulary::{JQ, set};
 use crate::language::resolver::NameResolver;
 use crate::language::template::json::JsonTemplate;
 
-pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Action> {
+pub const SET: ActionSpec = ActionSpec::new(
+    words! {
+        "set" set =>
+            "Sets the step's result to a value made from templates, or to the output of `{ jq: PROGRAM }`.";
+    },
+    |node, _, cx| lower(node, &mut cx.names),
+);
+
+/// A jq program is written as the value of `set`.
+impl CallKeys for JqStep {
+    const ACTIONS: &'static [ActionSpec] = &[];
+}
+
+fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Action> {
     match node.get("jq") {
         Some(program) => lower_jq(node, program, names).map(Action::from),
         None => {
@@ -66,5 +82,6 @@ fn lower_jq(node: &Node, program: &Node, names: &mut NameResolver<'_>) -> Option
     Some(JqStep {
         program: program?,
         input: input?,
+        clock: JqClock::Absent,
     })
 }

@@ -4,29 +4,40 @@
 use std::time::Duration;
 
 use crate::compile::compiler::Compiler;
-use crate::compile::flow::http;
+use crate::compile::flow::FoundAction;
+use crate::compile::flow::action::{ActionSpec, AfterCrash, CallDefaults, actions};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
-use crate::document::{Entry, Node, Yaml};
+use crate::document::{Node, Yaml};
 use crate::flow::call::KeepOutput;
 use crate::flow::step::{OnCrash, StepSettings};
 use crate::flow::vocabulary::RETRY;
 use crate::run::retry::RetryPolicy;
 
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
+/// The default timeout of a command.
+pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_TIMEOUT: Duration = Duration::from_secs(600);
 const MAX_ATTEMPTS: u64 = 100;
 
+/// The settings of a step without a call, which have no effect.
+const NO_CALL: CallDefaults = CallDefaults {
+    retry: RetryPolicy::of_commands,
+    timeout: |_, _| COMMAND_TIMEOUT,
+    after_crash: AfterCrash::Chosen(OnCrash::Rerun),
+};
+
 pub fn lower(
     node: &Node,
-    action: Option<&Entry>,
-    performs: bool,
+    action: Option<FoundAction<'_>>,
     cx: &mut Compiler<'_>,
 ) -> Option<StepSettings> {
-    if let (Some(action), false) = (action, performs) {
-        reject_settings(node, &action.key, cx.diagnostics());
+    let call = action.and_then(|action| action.spec.call.as_ref());
+    if let (Some(action), None) = (action, call) {
+        reject_settings(node, action.spec.key(), cx.diagnostics());
     }
-    let (retry, timeout) = defaults(action, cx);
+    let defaults = call.unwrap_or(&NO_CALL);
+    let value = action.map_or(node, |action| &action.entry.value);
+    let (retry, timeout) = ((defaults.retry)(), (defaults.timeout)(value, cx));
     let retry = match node.get("retry") {
         Some(node) => lower_retry(node, retry, cx.diagnostics()),
         None => Some(retry),
@@ -40,8 +51,8 @@ pub fn lower(
         None => Some(KeepOutput::default()),
     };
     let on_crash = match node.get("on_crash") {
-        Some(node) => lower_on_crash(node, action, cx.diagnostics()),
-        None => Some(default_on_crash(action)),
+        Some(node) => lower_on_crash(node, defaults, action, cx.diagnostics()),
+        None => Some(defaults.on_crash()),
     };
     Some(StepSettings {
         on_crash: on_crash?,
@@ -51,62 +62,59 @@ pub fn lower(
     })
 }
 
-/// Returns the default. A repeated request has the same idempotency key; a command has no such protection.
-fn default_on_crash(action: Option<&Entry>) -> OnCrash {
-    match action {
-        Some(entry) if matches!(entry.key.as_str(), "exec" | "shell") => OnCrash::Hold,
-        Some(_) | None => OnCrash::Rerun,
+impl CallDefaults {
+    fn on_crash(&self) -> OnCrash {
+        match self.after_crash {
+            AfterCrash::Repeats(_) => OnCrash::Rerun,
+            AfterCrash::Chosen(default) => default,
+        }
     }
 }
 
 fn lower_on_crash(
     node: &Node,
-    action: Option<&Entry>,
+    defaults: &CallDefaults,
+    action: Option<FoundAction<'_>>,
     diagnostics: &mut Diagnostics,
 ) -> Option<OnCrash> {
-    if action.is_some_and(|action| action.key == "http") {
-        let message = "`on_crash` has no effect beside `http`";
-        let help = "a request always runs again after a crash, with the same `Idempotency-Key`; remove it here";
-        diagnostics.error(Code::InvalidValue, node.at, message, help);
-        return None;
+    if let (AfterCrash::Repeats(help), Some(action)) = (&defaults.after_crash, action) {
+        let message = format!("`on_crash` has no effect beside `{}`", action.spec.key());
+        return diagnostics.reject_value(node.at, message, help);
     }
     match node.as_text() {
         Some("rerun") => Some(OnCrash::Rerun),
         Some("hold") => Some(OnCrash::Hold),
         _ => {
             let help = "`rerun` runs an interrupted command again with the same key; `hold` holds the run for a person";
-            diagnostics.error(
-                Code::InvalidValue,
-                node.at,
-                "`on_crash` takes rerun or hold",
-                help,
-            );
-            None
+            diagnostics.reject_value(node.at, "`on_crash` takes rerun or hold", help)
         }
     }
 }
 
+/// Reports the settings of calls beside an action that makes none.
 fn reject_settings(node: &Node, action: &str, diagnostics: &mut Diagnostics) {
-    for key in ["retry", "timeout", "keep"] {
-        if let Some(setting) = node.get(key) {
-            let message = format!("`{key}` has no effect beside `{action}`");
-            let help = "it belongs to `http`, `exec` and `shell`; remove it here";
-            diagnostics.error(Code::InvalidValue, setting.at, message, help);
-        }
-    }
-    if let Some(setting) = node.get("on_crash") {
-        let message = format!("`on_crash` has no effect beside `{action}`");
-        let help = "it belongs to `exec` and `shell`; remove it here";
-        diagnostics.error(Code::InvalidValue, setting.at, message, help);
+    for key in ["retry", "timeout", "keep", "on_crash"] {
+        let Some(setting) = node.get(key) else {
+            continue;
+        };
+        let message = format!("`{key}` has no effect beside `{action}`");
+        let help = format!("it belongs to {}; remove it here", owners(key));
+        diagnostics.invalid(setting.at, message, &help);
     }
 }
 
-fn defaults(action: Option<&Entry>, cx: &Compiler<'_>) -> (RetryPolicy, Duration) {
-    match action {
-        Some(entry) if entry.key == "http" => {
-            (RetryPolicy::of_requests(), http::timeout(&entry.value, cx))
-        }
-        _ => (RetryPolicy::of_commands(), COMMAND_TIMEOUT),
+/// Lists the actions that have a setting.
+fn owners(setting: &str) -> String {
+    let has_setting = |action: &&ActionSpec| match &action.call {
+        None => false,
+        Some(call) => setting != "on_crash" || matches!(call.after_crash, AfterCrash::Chosen(_)),
+    };
+    let owners = actions().filter(has_setting);
+    let mut keys: Vec<String> = owners.map(|action| format!("`{}`", action.key())).collect();
+    let last = keys.pop().unwrap_or_default();
+    match keys.is_empty() {
+        true => last,
+        false => format!("{} and {last}", keys.join(", ")),
     }
 }
 
@@ -117,13 +125,12 @@ fn lower_retry(
 ) -> Option<RetryPolicy> {
     if node.as_map().is_none() {
         let message = format!("`retry` takes a mapping, found {}", node.kind());
-        diagnostics.error(
+        return diagnostics.reject(
             Code::WrongType,
             node.at,
             message,
             "write `retry: { attempts: 3, backoff: 1s }`",
         );
-        return None;
     }
     diagnostics.entries(node, &RETRY)?;
     let attempts = match node.get("attempts") {
@@ -145,13 +152,11 @@ fn lower_retry(
     };
     if retry.backoff > retry.max_delay {
         let message = "`backoff` is longer than `max_delay`";
-        diagnostics.error(
-            Code::InvalidValue,
+        return diagnostics.reject_value(
             node.at,
             message,
             "the first delay is `backoff`; make `max_delay` at least as long",
         );
-        return None;
     }
     Some(retry)
 }
@@ -163,8 +168,7 @@ fn lower_attempts(node: &Node, diagnostics: &mut Diagnostics) -> Option<u32> {
     };
     if number.is_none() {
         let message = "`attempts` takes a number from 1 to 100";
-        diagnostics.error(
-            Code::InvalidValue,
+        diagnostics.invalid(
             node.at,
             message,
             "the first attempt counts; 1 means no retry",
@@ -177,13 +181,11 @@ fn lower_timeout(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration>
     let timeout = diagnostics.duration(node, "timeout")?;
     if timeout.is_zero() || timeout > MAX_TIMEOUT {
         let help = "split longer work into several steps, or let the other side report back";
-        diagnostics.error(
-            Code::InvalidValue,
+        return diagnostics.reject_value(
             node.at,
             "`timeout` must be more than 0 and at most 10m",
             help,
         );
-        return None;
     }
     Some(timeout)
 }
@@ -195,13 +197,7 @@ fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<KeepOutput> 
         Some("none") => Some(KeepOutput::None),
         _ => {
             let help = "`body` keeps the whole result for later steps, `status` only its status, `none` nothing";
-            diagnostics.error(
-                Code::InvalidValue,
-                node.at,
-                "`keep` takes body, status or none",
-                help,
-            );
-            None
+            diagnostics.reject_value(node.at, "`keep` takes body, status or none", help)
         }
     }
 }

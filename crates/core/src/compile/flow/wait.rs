@@ -3,20 +3,34 @@
 
 use std::time::Duration;
 
+use crate::compile::flow::action::ActionSpec;
 use crate::compile::flow::for_each::lower_path;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::duration;
+use crate::document::vocabulary::words;
 use crate::document::{Node, Yaml};
 use crate::event::catalogue::field_type::FieldType;
 use crate::flow::control::Wait;
 use crate::flow::limits::MAX_RUN_TIME;
-use crate::flow::vocabulary::WAIT;
+use crate::flow::step::Action;
+use crate::flow::vocabulary::{WAIT, wait};
 use crate::language::event_fields::FieldCheck;
+use crate::language::names::StepOutput;
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
 
-pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Wait> {
+pub const ACTION: ActionSpec = ActionSpec {
+    output: |_| StepOutput::Keys(&[]),
+    ..ActionSpec::new(
+        words! {
+            "wait" wait => "Waits for a duration, or until the time at a path. Other runs continue meanwhile.";
+        },
+        |node, _, cx| lower(node, &mut cx.names).map(Action::Wait),
+    )
+};
+
+fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Wait> {
     match &node.value {
         Yaml::Map(_) => lower_until(node, names).map(Wait::Until),
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) => {
@@ -29,8 +43,7 @@ fn lower_for(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
     let Some(length) = node.as_text().and_then(duration::parse) else {
         let help =
             "write a number and a unit, `wait: 4h`, or the path of a time, `wait: { until: PATH }`";
-        diagnostics.error(Code::InvalidValue, node.at, "`wait` takes a duration", help);
-        return None;
+        return diagnostics.reject_value(node.at, "`wait` takes a duration", help);
     };
     let help = match (length.is_zero(), length > MAX_RUN_TIME) {
         (false, false) => return Some(length),
@@ -38,8 +51,7 @@ fn lower_for(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
         (false, true) => "let a later event start a new run",
     };
     let message = "`wait` must be more than 0 and at most 90d";
-    diagnostics.error(Code::InvalidValue, node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }
 
 fn lower_until(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
@@ -62,8 +74,7 @@ fn lower_until(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
     let known = types.first().map_or_else(String::new, FieldType::describe);
     let message = format!("`until` takes a time, and `{}` is {known}", path.text);
     let help = "name a field that contains one, such as `event.time`; to wait for a duration write `wait: 4h`";
-    names.error(Code::OperatorMismatch, until.at, message, help);
-    None
+    names.reject(Code::OperatorMismatch, until.at, message, help)
 }
 
 /// Reports a literal time or duration where a path is expected. Returns None after an error.
@@ -80,10 +91,12 @@ fn reject_literal(until: &Node, diagnostics: &mut Diagnostics) -> Option<()> {
         return Some(());
     };
     let message = format!("`until` takes a path to a time, found {found}");
-    diagnostics.error(Code::BadPath, until.at, message, &help);
-    None
+    diagnostics.reject(Code::BadPath, until.at, message, &help)
 }
 
 fn may_be_time(field: &FieldType) -> bool {
-    matches!(field, FieldType::Time | FieldType::Text | FieldType::Any)
+    matches!(
+        field,
+        FieldType::Time | FieldType::Date | FieldType::Text | FieldType::Any
+    )
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::compile::compiler::Compiler;
 use crate::compile::gates::{check_entries, lower_per, lower_window};
-use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::diagnostic::{Diagnostics, Report};
 use crate::document::Node;
 use crate::document::suggest;
 use crate::gate::vocabulary::DEBOUNCE;
@@ -54,8 +54,7 @@ fn check_at_most(
     let help = format!(
         "`at_most` limits how long `quiet` can be extended: write more than {quiet}, or `quiet: {at_most}` alone"
     );
-    diagnostics.error(Code::InvalidValue, at, message, &help);
-    None
+    diagnostics.reject_value(at, message, &help)
 }
 
 fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<DebounceKeep> {
@@ -73,6 +72,5 @@ fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<DebounceKeep
         },
     };
     let message = "`keep` takes first, last or all";
-    diagnostics.error(Code::InvalidValue, node.at, message, &help);
-    None
+    diagnostics.reject_value(node.at, message, &help)
 }

@@ -13,7 +13,7 @@ use crate::document::decode::Decode;
 use crate::document::duration;
 use crate::document::vocabulary::Vocabulary;
 use crate::document::{Entry, Node, Yaml};
-use crate::gate::vocabulary::MOST_RUNS;
+use crate::gate::vocabulary::MAX_RUNS;
 use crate::gate::{DebounceKeep, Gate, GateKind, format_duration};
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
@@ -62,7 +62,7 @@ fn lower_throttle(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
         None => Some(None),
     };
     let limit = match node.get("limit") {
-        Some(limit) => cx.whole_number(limit, "limit", 1..=MOST_RUNS),
+        Some(limit) => cx.whole_number(limit, "limit", 1..=MAX_RUNS),
         None => report_missing(node, &THROTTLE, "limit", cx.diagnostics()),
     };
     let window = lower_window(node, &THROTTLE, "in", cx);
@@ -81,13 +81,12 @@ fn check_entries(node: &Node, gate: &Vocabulary, diagnostics: &mut Diagnostics) 
         return diagnostics.entries(node, gate).map(|_| ());
     }
     let message = format!("{} takes a mapping, found {}", gate.name, node.kind());
-    diagnostics.error(
+    diagnostics.reject(
         Code::WrongType,
         node.at,
         message,
         &suggest_mapping(node, gate),
-    );
-    None
+    )
 }
 
 /// Returns the help for a gate written as a single value.
@@ -156,8 +155,7 @@ fn report_missing<T>(
         }
         _ => "add the time, such as `in: 1h`",
     };
-    diagnostics.error(Code::MissingKey, node.at, message, help);
-    None
+    diagnostics.reject(Code::MissingKey, node.at, message, help)
 }
 
 fn lower_per(node: &Node, gate: &Vocabulary, names: &mut NameResolver<'_>) -> Option<Arc<Path>> {
@@ -166,21 +164,18 @@ fn lower_per(node: &Node, gate: &Vocabulary, names: &mut NameResolver<'_>) -> Op
         None => {
             let message = format!("`per` takes a path, found {}", node.kind());
             let help = "write one field, such as `per: ticket.id`";
-            names.error(Code::WrongType, node.at, message, help);
-            return None;
+            return names.reject(Code::WrongType, node.at, message, help);
         }
     };
     if duration::parse(text).is_some() {
         let message = format!("`per` takes a path, found the duration `{text}`");
         let help = "`per` is the field to compare, such as `ticket.id`; write the time under `for`, `quiet` or `in`";
-        names.error(Code::InvalidValue, node.at, message, help);
-        return None;
+        return names.reject_value(node.at, message, help);
     }
     if text == "steps" || text.starts_with("steps.") {
         let message = "a gate is checked before any step has run";
         let help = "use a field of the event, such as `ticket.id`";
-        names.error(Code::UndefinedName, node.at, message, help);
-        return None;
+        return names.reject(Code::UndefinedName, node.at, message, help);
     }
     let path = names.shared_path(text, node.at)?;
     if path.text == "event.id" {
@@ -214,8 +209,7 @@ fn lower_window(
             }
         );
         let message = format!("`{key}` must be more than 0");
-        cx.error(Code::InvalidValue, node.at, message, &help);
-        return None;
+        return cx.reject_value(node.at, message, &help);
     }
     if window > kept {
         let (window, kept) = (format_duration(window), format_duration(kept));

@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::compile::write_targets;
 use crate::config::Config;
@@ -14,8 +14,8 @@ use crate::event::Event;
 use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::FieldLookup;
 use crate::event::catalogue::write_effects::{TargetTicket, WriteEffect};
-use crate::flow::control::BranchTarget;
-use crate::flow::step::{Action, BodyTemplate, Flow, HttpTemplate, Step};
+use crate::flow::call::{BodyTemplate, HttpTemplate};
+use crate::flow::step::{Action, Flow, Step};
 use crate::gate::GateKind;
 use crate::language::condition::evaluate::Truth;
 use crate::language::condition::{Condition, Polarity, Predicate};
@@ -66,40 +66,22 @@ impl<'s> SelfTriggerCheck<'s> {
     }
 
     fn step<'f>(&mut self, step: &'f Step, guards: &mut Vec<&'f Condition>) {
-        match &step.action {
-            Action::When(guard) => guards.push(guard),
-            Action::Call(_) => {
-                if let Some(http) = step.action.request() {
-                    self.http(step, http, guards);
-                }
-            }
-            Action::Choose(choose) => {
-                for branch in &choose.branches {
-                    let mut guards = guards.clone();
-                    guards.extend(&branch.when);
-                    self.target(&branch.then, guards);
-                }
-            }
-            Action::Each(each) => self.flow(&each.flow, guards.clone()),
-            Action::Flow(named) if !named.flow.is_from_bundle() => {
-                self.flow(&named.flow, guards.clone());
-            }
-            Action::Set(_)
-            | Action::Flow(_)
-            | Action::Wait(_)
-            | Action::Succeed(_)
-            | Action::Fail(_) => {}
+        if let Action::When(guard) = &step.action {
+            guards.push(guard);
         }
-        if let Some(catch) = &step.catch {
-            self.target(&catch.then, guards.clone());
+        if let Some(http) = step.action.request() {
+            self.http(step, http, guards);
         }
-    }
-
-    fn target<'f>(&mut self, target: &'f BranchTarget, guards: Vec<&'f Condition>) {
-        match target {
-            BranchTarget::Flow(flow) => self.flow(flow, guards),
-            // The target is a step of the flow and is visited there.
-            BranchTarget::Goto(_) => {}
+        for inner in step.action.inner_flows() {
+            if !inner.flow.is_from_bundle() {
+                let mut guards = guards.clone();
+                guards.extend(inner.when);
+                self.flow(inner.flow, guards);
+            }
+        }
+        // The target of a bundle's catcher is a step of the flow and is visited there.
+        if let Some(caught) = step.catch.as_ref().and_then(|catch| catch.then.flow()) {
+            self.flow(caught, guards.clone());
         }
     }
 
@@ -135,7 +117,7 @@ fn triggering_write(
             body,
             catalogue: &config.catalogue,
         };
-        written.of == ticket
+        written.ticket == ticket
             && change.is_change()
             && guards.iter().all(|guard| change.may_pass(guard))
     })
@@ -233,7 +215,7 @@ impl PredictedChange<'_> {
 
     /// Whether events of that type do not have the field.
     fn lacks(&self, predicate: &Predicate) -> bool {
-        let known = self.catalogue.by_tag("support", &self.written.event_type);
+        let known = self.catalogue.by_name("support", &self.written.event_type);
         let path = match &predicate.path.route {
             PathKind::Plain {
                 root: Root::Body, ..
@@ -266,7 +248,7 @@ impl PredictedChange<'_> {
             },
             None => return PredictedValue::Unchanged,
         };
-        let default = || self.written.unless_given.get(field).cloned();
+        let default = || self.written.defaults.get(field).cloned();
         let value = match self.field(field) {
             Some(written) => written.constant(),
             None => default(),
@@ -289,6 +271,7 @@ impl PredictedChange<'_> {
 fn empty_event(event_type: &str) -> Event {
     Event {
         source: "support".into(),
+        endpoint: "support".into(),
         event_type: event_type.to_owned(),
         id: String::new(),
         key: None,
@@ -296,8 +279,8 @@ fn empty_event(event_type: &str) -> Event {
         envelope: Value::Null,
         body: Value::Null,
         raw: Value::Null,
-        about: Event::about("support", event_type, "", None, None),
-        shape: "",
+        about: json!({"source": "support", "endpoint": "support", "type": event_type}),
+        format: "",
         warnings: Vec::new(),
     }
 }

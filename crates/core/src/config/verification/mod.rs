@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::suggest;
-use crate::document::vocabulary::{Vocabulary, keyword, text};
+use crate::document::vocabulary::{Vocabulary, text, words};
 use crate::document::{Entry, Node};
 
 pub use crate::config::verification::hmac::{
@@ -56,44 +56,24 @@ pub const WINDOW: Duration = Duration::from_secs(300);
 /// The schemes that `verify` names; a mapping holds one of them with its own keys.
 pub const VERIFY: Vocabulary = Vocabulary {
     name: "`verify`",
-    words: &[
-        keyword(
-            "zendesk",
-            "The signature of Zendesk webhooks, over time and body.",
-            preset::schema,
-        ),
-        keyword(
-            "upmind",
-            "The signature of Upmind hooks, over the body.",
-            empty,
-        ),
-        keyword(
-            "standard_webhooks",
-            "The signature of Standard Webhooks, over id, time and body.",
-            preset::schema,
-        ),
-        keyword(
-            "github",
-            "The signature of GitHub webhooks, over the body: `X-Hub-Signature-256` with `sha256=` and hexadecimal digits.",
-            empty,
-        ),
-        keyword(
-            "hmac",
-            "Any other HMAC signature, described by its header, signed content and encoding.",
-            hmac::schema,
-        ),
-        keyword("bearer", "A token in `Authorization: Bearer …`.", empty),
-        keyword(
-            "basic",
-            "HTTP basic authentication with a user name and the secret as password.",
-            basic_schema,
-        ),
-    ],
+    words: words! {
+        "zendesk" preset::schema => "The signature of Zendesk webhooks, over time and body.";
+        "upmind" empty => "The signature of Upmind hooks, over the body.";
+        "standard_webhooks" preset::schema => "The signature of Standard Webhooks, over id, time and body.";
+        "github" empty =>
+            "The signature of GitHub webhooks, over the body: `X-Hub-Signature-256` with `sha256=` and hexadecimal digits.";
+        "hmac" hmac::schema =>
+            "Any other HMAC signature, described by its header, signed content and encoding.";
+        "bearer" empty => "A token in `Authorization: Bearer …`.";
+        "basic" basic_schema => "HTTP basic authentication with a user name and the secret as password.";
+    },
 };
 
 pub const BASIC: Vocabulary = Vocabulary {
     name: "`basic`",
-    words: &[keyword("username", "The user name that senders use.", text)],
+    words: words! {
+        "username" text => "The user name that senders use.";
+    },
 };
 
 const NO_OPTIONS: Vocabulary = Vocabulary {
@@ -145,8 +125,7 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<Veri
         };
         let message = format!("the source `{}` has secrets but no `verify`", entry.key);
         let help = "write how senders use them: `verify: zendesk`, `verify: bearer`, …";
-        diagnostics.error(Code::MissingKey, secrets.at, message, help);
-        return None;
+        return diagnostics.reject(Code::MissingKey, secrets.at, message, help);
     };
     let scheme = lower_scheme(verify, diagnostics);
     let names = secrets.map(|secrets| lower_secrets(secrets, diagnostics));
@@ -158,14 +137,12 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<Veri
                 entry.key
             );
             let help = "name a scheme, or remove the secrets";
-            diagnostics.error(Code::InvalidValue, verify.at, message, help);
-            None
+            diagnostics.reject_value(verify.at, message, help)
         }
         (Some(_), None) => {
             let message = format!("the source `{}` has no `secrets`", entry.key);
             let help = "add `secrets: [NAME]`; its value comes from the environment variable FLOWTRIGGER_SECRET_NAME, or from the source under `secrets:` in this file";
-            diagnostics.error(Code::MissingKey, verify.at, message, help);
-            None
+            diagnostics.reject(Code::MissingKey, verify.at, message, help)
         }
         (Some(scheme), Some(secrets)) => Some(Some(Verification {
             scheme,
@@ -175,7 +152,7 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<Veri
     }
 }
 
-/// Reads the scheme; the inner `None` stands for `none`.
+/// Reads the scheme; the inner `None` is the value `none`.
 fn lower_scheme(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Scheme>> {
     let (name, options) = match node.as_map() {
         Some([one]) => {
@@ -185,8 +162,7 @@ fn lower_scheme(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Sch
         Some(_) => {
             let message = "`verify` takes one scheme";
             let help = "one of zendesk, upmind, standard_webhooks, github, hmac, bearer, basic";
-            diagnostics.error(Code::InvalidValue, node.at, message, help);
-            return None;
+            return diagnostics.reject_value(node.at, message, help);
         }
         None => (node.as_text().unwrap_or_default(), None),
     };
@@ -222,14 +198,12 @@ fn lower_basic(options: Option<&Node>, at: &Node, diagnostics: &mut Diagnostics)
     });
     let Some(username) = username else {
         let help = "write `verify: { basic: { username: NAME } }`; the secret is the password";
-        diagnostics.error(Code::MissingKey, at.at, "`basic` needs a `username`", help);
-        return None;
+        return diagnostics.reject(Code::MissingKey, at.at, "`basic` needs a `username`", help);
     };
     let username = diagnostics.text(username, "username")?;
     if username.is_empty() || username.contains(':') {
         let message = "`username` is text without a colon";
-        diagnostics.error(Code::InvalidValue, at.at, message, "");
-        return None;
+        return diagnostics.reject_value(at.at, message, "");
     }
     Some(Scheme::Basic { username })
 }
@@ -244,8 +218,7 @@ fn unknown<T>(node: &Node, name: &str, diagnostics: &mut Diagnostics) -> Option<
             "any other signature: `verify: { hmac: { header: X-Signature } }`".to_owned()
         }
     };
-    diagnostics.error(Code::InvalidValue, node.at, message, &help);
-    None
+    diagnostics.reject_value(node.at, message, &help)
 }
 
 fn lower_secrets(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<String>> {
@@ -256,8 +229,7 @@ fn lower_secrets(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<Strin
     if nodes.is_empty() || nodes.len() > MAX_SECRETS {
         let message = format!("`secrets` takes 1 to {MAX_SECRETS} names");
         let help = "list two while one is being replaced";
-        diagnostics.error(Code::InvalidValue, node.at, message, help);
-        return None;
+        return diagnostics.reject_value(node.at, message, help);
     }
     let names = nodes.into_iter().map(|node| lower_name(node, diagnostics));
     let names: Vec<_> = names.collect();
@@ -273,8 +245,7 @@ fn lower_name(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     // The text may be the value of the secret, so the message does not repeat it.
     let message = "`secrets` takes names of letters, digits and `_`, never the value";
     let help = "write a name such as ZENDESK_KEY, and put the value into the environment variable FLOWTRIGGER_SECRET_ZENDESK_KEY";
-    diagnostics.error(Code::SecretInFile, node.at, message, help);
-    None
+    diagnostics.reject(Code::SecretInFile, node.at, message, help)
 }
 
 /// Whether a name looks like a key or token: it has a long part that mixes letters and digits.

@@ -10,19 +10,17 @@ use crate::config::verification::hmac::{
     Algorithm, HmacScheme, KeyEncoding, SignatureCount, SignatureEncoding, SignedContent,
     SignedPart, TimestampFormat, TimestampHeader,
 };
-use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::diagnostic::{Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, duration, keyword};
+use crate::document::vocabulary::{Vocabulary, duration, words};
 
 /// The keys of a scheme with a signed timestamp.
 pub const PRESET: Vocabulary = Vocabulary {
     name: "this scheme",
-    words: &[keyword(
-        "window",
-        "The maximum difference between the time of signing and now. Default: 5m.",
-        duration,
-    )],
+    words: words! {
+        "window" duration => "The maximum difference between the time of signing and now. Default: 5m.";
+    },
 };
 
 pub fn schema() -> Value {
@@ -140,6 +138,5 @@ pub fn window(options: Option<&Node>, diagnostics: &mut Diagnostics) -> Option<D
     }
     let message = "`window` is at least 1s and at most 1d";
     let help = "a recorded request could be sent again within this time; 5m is usual";
-    diagnostics.error(Code::InvalidValue, node.at, message, help);
-    None
+    diagnostics.reject_value(node.at, message, help)
 }

@@ -1,139 +1,81 @@
 //! Converts one placeholder with its filters to a template expression.
-//! For values that events do not contain, the error says how to get them.
+//! For values that neither events nor records of the help desk contain, the error says how to get them.
 
-use crate::convert::placeholder::TemplateWriter;
+use crate::convert::placeholder::liquid::literal_argument;
+use crate::convert::placeholder::{EventActor, TemplateWriter};
 
-const DESK: &str = "write `https://SUBDOMAIN.zendesk.com/agent/tickets/{{ ticket.id }}`";
-const COMMENTS: &str = "the rule's events do not contain it; listen to `ticket.CommentAdded` (`comment.body`), or fetch the comments with a step (`/api/v2/tickets/{{ ticket.id }}/comments.json`)";
-const PEOPLE: &str = "events contain only the id; fetch the person with a step (`/api/v2/users/{{ … }}.json`) and read `steps.NAME.body.user.…`";
-const CUSTOM: &str = "events do not contain custom fields; fetch the ticket with a step (`/api/v2/tickets/{{ ticket.id }}.json`)";
+const PEOPLE: &str = "events contain no such value; fetch the person with a step (`/api/v2/users/{{ … }}.json`) and read `steps.NAME.body.user.…`";
 const ELSE: &str = "events do not contain it; fetch it with a step";
-
-const FORMATS: &str = "only event webhooks contain it; in other formats the text is empty";
-const TIME_FORMAT: &str = "is in the form 2026-03-02T09:41:31Z, not a date in words";
+pub(super) const TIME_FORMAT: &str = "is in the form 2026-03-02T09:41:31Z, not a date in words";
 const CHANNEL: &str =
     "`ticket.via`: the channel is its short name in events (`email`, `web`), not its title";
-const ON_HOLD: &str = "`ticket.status`: \"hold\" is written \"Hold\", not \"On-hold\"";
 
 impl TemplateWriter<'_> {
     pub(super) fn value(&mut self, name: &str) -> Result<TriggerExpression, String> {
-        let whole = |path: &str| Ok(TriggerExpression::new(path, ExpressionKind::Whole));
-        let nullable = |path: &str| Ok(TriggerExpression::new(path, ExpressionKind::Nullable));
-        let word = |path: &str| Ok(TriggerExpression::new(path, ExpressionKind::Capitalized));
+        let reading = self.reading;
+        let of = |path: &str, kind| Ok(TriggerExpression::new(current(path, reading), kind));
+        let id = |path: &str| of(path, ExpressionKind::Id);
         match name {
-            "ticket.id" => whole("ticket.id"),
-            "ticket.external_id" => nullable("ticket.external_id"),
-            "ticket.status" => {
-                self.note(ON_HOLD);
-                word("ticket.status")
-            }
-            "ticket.priority" => word("ticket.priority"),
-            "ticket.ticket_type" | "ticket.type" => word("ticket.type"),
-            "ticket.tags" => Ok(TriggerExpression::new("ticket.tags", ExpressionKind::List)),
-            "ticket.title" | "ticket.subject" => self.in_webhooks(name, "ticket.subject"),
-            "ticket.description" => self.in_webhooks(name, "ticket.description"),
-            "current_user.id" => {
-                self.note("`{{current_user.id}}`: only event webhooks and EventBridge contain it; in a ZIS envelope the text is empty");
-                nullable("actor_id")
-            }
+            "ticket.id" => id("ticket.id"),
+            "ticket.external_id" => of("ticket.external_id", ExpressionKind::Nullable),
+            "ticket.status" => of("ticket.status", ExpressionKind::Status),
+            "ticket.priority" => of("ticket.priority", ExpressionKind::Capitalized),
+            "ticket.ticket_type" | "ticket.type" => of("ticket.type", ExpressionKind::Capitalized),
+            "ticket.tags" => of("ticket.tags", ExpressionKind::List),
+            "current_user.id" => self.current_user_id(),
             "ticket.created_at" | "ticket.updated_at" => {
                 self.note(format!("`{name}` {TIME_FORMAT}"));
-                whole(name)
+                of(name, ExpressionKind::Whole)
             }
-            "ticket.created_at_with_timestamp" => whole("ticket.created_at"),
-            "ticket.updated_at_with_timestamp" => whole("ticket.updated_at"),
-            "ticket.requester.id" | "ticket.requester_id" => nullable("ticket.requester_id"),
-            "ticket.submitter.id" | "ticket.submitter_id" => nullable("ticket.submitter_id"),
-            "ticket.assignee.id" | "ticket.assignee_id" => nullable("ticket.assignee_id"),
-            "ticket.organization.id" | "ticket.organization_id" => {
-                nullable("ticket.organization_id")
-            }
-            "ticket.group.id" | "ticket.group_id" => nullable("ticket.group_id"),
-            "ticket.brand.id" | "ticket.brand_id" => nullable("ticket.brand_id"),
-            "ticket.form_id" | "ticket.ticket_form_id" => nullable("ticket.form_id"),
+            "ticket.created_at_with_timestamp" => of("ticket.created_at", ExpressionKind::Whole),
+            "ticket.updated_at_with_timestamp" => of("ticket.updated_at", ExpressionKind::Whole),
+            "ticket.requester.id" | "ticket.requester_id" => id("ticket.requester_id"),
+            "ticket.submitter.id" | "ticket.submitter_id" => id("ticket.submitter_id"),
+            "ticket.assignee.id" | "ticket.assignee_id" => id("ticket.assignee_id"),
+            "ticket.organization.id" | "ticket.organization_id" => id("ticket.organization_id"),
+            "ticket.group.id" | "ticket.group_id" => id("ticket.group_id"),
+            "ticket.brand.id" | "ticket.brand_id" => id("ticket.brand_id"),
+            "ticket.form_id" | "ticket.ticket_form_id" => id("ticket.form_id"),
             "ticket.via" | "ticket.via.channel" => {
                 self.note(CHANNEL);
-                nullable("ticket.via.channel")
+                of("ticket.via.channel", ExpressionKind::Nullable)
             }
-            _ => self.comment_or_field(name),
+            _ => self.other_value(name),
         }
     }
 
-    fn comment_or_field(&mut self, name: &str) -> Result<TriggerExpression, String> {
-        let comment = ["ticket.latest_comment", "ticket.latest_public_comment"];
-        let of_comment = |rest: &str| {
-            comment
-                .iter()
-                .any(|start| name.strip_prefix(start) == Some(rest))
+    fn current_user_id(&mut self) -> Result<TriggerExpression, String> {
+        let path = match self.reading.actor {
+            EventActor::Author => "comment.author.id",
+            EventActor::Submitter => "ticket.submitter_id",
+            EventActor::Unknown => {
+                return Err("only event webhooks and EventBridge contain who made the update; with these, write `actor_id | default('')`".into());
+            }
         };
-        let custom = name.strip_prefix("ticket.ticket_field_");
-        if self.reading.comment {
-            if name == "current_user.name" {
-                self.note("`{{current_user.name}}` is the author of the comment, not always the person who made the update");
-                return Ok(TriggerExpression::new(
-                    "comment.author.name",
-                    ExpressionKind::Whole,
-                ));
-            }
-            if of_comment("") {
-                self.note(format!(
-                    "`{name}` is the text only, without the line with author and time"
-                ));
-                return Ok(TriggerExpression::new(
-                    "comment.body",
-                    ExpressionKind::Whole,
-                ));
-            }
-            if of_comment(".value") || of_comment("_html") || of_comment("_rich") {
-                return Ok(TriggerExpression::new(
-                    "comment.body",
-                    ExpressionKind::Whole,
-                ));
-            }
-            if of_comment(".author.name") {
-                return Ok(TriggerExpression::new(
-                    "comment.author.name",
-                    ExpressionKind::Whole,
-                ));
-            }
-            if of_comment(".author.id") {
-                return Ok(TriggerExpression::new(
-                    "comment.author.id",
-                    ExpressionKind::Whole,
-                ));
-            }
-            if of_comment(".id") {
-                return Ok(TriggerExpression::new("comment.id", ExpressionKind::Whole));
-            }
-        }
-        let known = self.reading.custom_field.map(|id| id.to_string());
-        if custom.is_some() && custom == known.as_deref() {
-            return Ok(TriggerExpression::new("current", ExpressionKind::Nullable));
-        }
-        Err(why_not(name).into())
+        Ok(TriggerExpression::new(path, ExpressionKind::Id))
     }
 
-    fn in_webhooks(&mut self, name: &str, path: &str) -> Result<TriggerExpression, String> {
-        self.note(format!("`{{{{{name}}}}}`: {FORMATS}"));
-        Ok(TriggerExpression::new(path, ExpressionKind::Nullable))
+    fn other_value(&mut self, name: &str) -> Result<TriggerExpression, String> {
+        let custom = name.strip_prefix("ticket.ticket_field_");
+        let custom = custom.and_then(|id| id.parse::<u64>().ok());
+        if custom.is_some() && custom == self.reading.custom_field {
+            let kind = ExpressionKind::Custom;
+            return Ok(TriggerExpression::new("current", kind));
+        }
+        match self.blocks.loop_variable(name) {
+            Some((variable, attribute)) => self.of_loop(&variable, attribute),
+            None => self.of_desk(name, custom),
+        }
     }
 }
 
-fn why_not(name: &str) -> &'static str {
-    let begins = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
-    if begins(&["ticket.url", "ticket.link"]) {
-        return DESK;
-    }
-    if begins(&[
-        "ticket.latest_",
-        "ticket.comments",
-        "ticket.public_comments",
-    ]) {
-        return COMMENTS;
-    }
-    if begins(&["ticket.ticket_field_", "ticket.custom_field"]) {
-        return CUSTOM;
-    }
+/// The path of a field after the trigger's own changes.
+fn current(path: &str, reading: &super::EventContents<'_>) -> String {
+    reading.written.current_path(path)
+}
+
+/// Why there is no value with the name.
+pub(super) fn why_not(name: &str) -> &'static str {
     let people = [
         "ticket.requester",
         "ticket.assignee",
@@ -142,7 +84,8 @@ fn why_not(name: &str) -> &'static str {
         "ticket.follower",
         "current_user",
     ];
-    if begins(&people) { PEOPLE } else { ELSE }
+    let of_person = people.iter().any(|start| name.starts_with(start));
+    if of_person { PEOPLE } else { ELSE }
 }
 
 /// Whether a value keeps its type or becomes part of a text.
@@ -155,26 +98,37 @@ pub(super) enum TypeContext {
 }
 
 pub(super) struct TriggerExpression {
-    path: String,
-    kind: ExpressionKind,
+    pub(super) source: String,
+    pub(super) kind: ExpressionKind,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum ExpressionKind {
+pub(super) enum ExpressionKind {
     /// Always present.
     Whole,
     /// Sometimes null or absent; a trigger writes nothing then.
     Nullable,
+    /// A number, sometimes null.
+    Id,
+    /// The value of a custom field: of any type, or null.
+    Custom,
     /// A value that a trigger writes with a capital letter.
     Capitalized,
+    /// The status, which has a name of two words.
+    Status,
     /// A list that a trigger writes with spaces between the items.
     List,
 }
 
 impl TriggerExpression {
-    fn new(path: &str, kind: ExpressionKind) -> Self {
-        let path = path.to_owned();
-        Self { path, kind }
+    pub(super) fn new(source: impl Into<String>, kind: ExpressionKind) -> Self {
+        let source = source.into();
+        Self { source, kind }
+    }
+
+    /// A condition that holds if there is a value.
+    pub(super) fn exists(&self) -> String {
+        format!("({} | default(none)) is not none", self.source)
     }
 }
 
@@ -185,38 +139,72 @@ pub(super) fn with_filters(
 ) -> Result<String, String> {
     let mut ours = Vec::new();
     for filter in filters {
-        ours.push(match *filter {
-            "downcase" => "lower",
-            "upcase" => "upper",
-            "capitalize" => "capitalize",
-            "strip" => "trim",
-            "size" => "length",
-            "json" => "tojson",
-            "url_encode" => "urlencode",
-            other => return Err(format!("the filter `{other}` has no counterpart here")),
-        });
+        ours.push(counterpart(filter)?);
     }
-    let mut expression = value.path;
-    let number =
-        expression == "current" || expression.ends_with("id") && expression != "ticket.external_id";
+    let mut expression = value.source;
+    let keeps_null = typed == TypeContext::Kept && ours.is_empty();
+    let default = match keeps_null {
+        true => " | default(none)",
+        false => " | default('')",
+    };
     match value.kind {
         ExpressionKind::Whole => {}
-        ExpressionKind::Nullable if typed == TypeContext::Kept => expression += " | default(none)",
-        ExpressionKind::Nullable => expression += " | default('')",
+        // Every ticket event has the ticket's id.
+        ExpressionKind::Id if expression == "ticket.id" => {}
+        ExpressionKind::Nullable | ExpressionKind::Id | ExpressionKind::Custom => {
+            expression += default;
+        }
         ExpressionKind::Capitalized => {
             expression += " | default('')";
             // Not before a filter that changes the case anyway.
-            if !matches!(ours.first(), Some(&("lower" | "upper"))) {
-                ours.insert(0, "capitalize");
+            let cased = ours.first().map(String::as_str);
+            if !matches!(cased, Some("lower" | "upper")) {
+                ours.insert(0, "capitalize".into());
             }
         }
-        ExpressionKind::List => ours.insert(0, "join(' ')"),
+        ExpressionKind::Status => {
+            expression =
+                format!("('On-hold' if {expression} == 'hold' else {expression} | capitalize)");
+        }
+        ExpressionKind::List => ours.insert(0, "join(' ')".into()),
     }
-    if typed == TypeContext::Lone && number && ours.is_empty() {
-        ours.push("string");
+    let as_text = matches!(value.kind, ExpressionKind::Id | ExpressionKind::Custom);
+    if typed == TypeContext::Lone && as_text && ours.is_empty() {
+        ours.push("string".into());
     }
     for filter in ours {
         expression += &format!(" | {filter}");
     }
     Ok(expression)
+}
+
+/// The filter of templates that does the same.
+fn counterpart(filter: &str) -> Result<String, String> {
+    let (name, arguments) = match filter.split_once(':') {
+        Some((name, arguments)) => (name.trim(), arguments.trim()),
+        None => (filter, ""),
+    };
+    let plain = match name {
+        "downcase" => "lower",
+        "upcase" => "upper",
+        "capitalize" => "capitalize",
+        "strip" => "trim",
+        "size" => "length",
+        "json" => "tojson",
+        "url_encode" => "urlencode",
+        _ => "",
+    };
+    let arguments: Option<Vec<String>> = match arguments {
+        "" => Some(Vec::new()),
+        some => some
+            .split(',')
+            .map(|argument| literal_argument(argument.trim()))
+            .collect(),
+    };
+    match (name, plain, arguments.as_deref()) {
+        (_, plain, Some([])) if !plain.is_empty() => Ok(plain.into()),
+        ("default", _, Some([value])) => Ok(format!("default({value}, true)")),
+        ("replace", _, Some([from, to])) => Ok(format!("replace({from}, {to})")),
+        _ => Err(format!("the filter `{filter}` has no counterpart here")),
+    }
 }

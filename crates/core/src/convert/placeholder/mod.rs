@@ -1,65 +1,100 @@
 //! Converts the payload of a notification with its placeholders (`{{ticket.id}}`) to templates.
 //! A placeholder without a counterpart is sent as its name in brackets and listed as an omission.
 
+pub(crate) mod desk_value;
 pub(crate) mod expression;
+pub(crate) mod liquid;
 pub(crate) mod part;
+pub(crate) mod record;
+pub(crate) mod written;
+
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
 use crate::convert::placeholder::expression::{TypeContext, with_filters};
+use crate::convert::placeholder::liquid::LiquidBlocks;
 pub use crate::convert::placeholder::part::literal;
-use crate::convert::placeholder::part::{BARE, PayloadPart, mask, parts};
+use crate::convert::placeholder::part::{HeldParts, PayloadPart, is_bare, mask, parts};
+use crate::convert::placeholder::record::DeskRecord;
+use crate::convert::placeholder::written::WrittenFields;
 
-/// What the rule's events contain besides the ticket.
-pub struct EventContents {
-    /// Every event is about a comment.
-    pub comment: bool,
+/// What the rule's events contain besides the ticket, and what its steps change.
+pub struct EventContents<'c> {
+    pub comment: EventComment,
+    pub actor: EventActor,
     /// Every event is a change of this custom field.
     pub custom_field: Option<u64>,
+    pub written: &'c WrittenFields,
 }
 
-/// The body or query of a step.
+/// The comment in a rule's events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventComment {
+    /// Not every event has one.
+    None,
+    /// Every event has one, public or private.
+    Any,
+    /// Every event has a public one.
+    Public,
+}
+
+/// Who made the update, according to the rule's events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventActor {
+    /// Only some formats say it.
+    Unknown,
+    /// The author of the comment.
+    Author,
+    /// The person who made the new ticket.
+    Submitter,
+}
+
+/// The body or form of a step.
 #[derive(Debug, PartialEq)]
 pub struct Payload {
     /// The key under `http` and its value; `None` without a body.
     pub body: (Option<&'static str>, Value),
-    /// Placeholders that were not converted, each with the reason.
-    pub omitted: Vec<(String, String)>,
+    /// What was not converted, each with the reason.
+    pub omitted: Vec<PayloadOmission>,
     pub notes: Vec<String>,
+    /// What the templates read from the help desk.
+    pub records: BTreeSet<DeskRecord>,
+    /// What the configuration must contain for the templates.
+    pub configure: Vec<String>,
+}
+
+/// A part of a payload that a step does not send as the trigger does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayloadOmission {
+    pub what: String,
+    pub why: String,
 }
 
 /// The body that replaces a payload that cannot be converted.
 const UNCONVERTED: &str = "[the payload of the trigger]";
 
-const GUESSED: &str = "the payload is a list of names and values, and the trigger does not say how they are sent: `query` with GET is an assumption; for a form, write `method: POST` and `form`";
+const GUESSED: &str = "the trigger does not say whether a list of names and values is sent as a form or in the address; the rule sends a form with POST; for an address, write `query` instead of `form`, and the method";
 
-const BLOCKS: &str =
-    "it contains Liquid tags (`{% … %}`); rewrite the body of the step as a template";
+const NOT_JSON: &str = "it is not JSON even with values in place of its placeholders; the rule sends it as text, and does not escape the values";
+
+const MARKUP: &str = "the help desk escapes values in XML and HTML; the template does not";
 
 impl Payload {
     /// Returns the reason if the payload cannot be converted at all.
-    pub fn read(payload: Option<&Value>, reading: &EventContents) -> Result<Self, String> {
-        let mut writer = TemplateWriter {
-            reading,
-            omitted: Vec::new(),
-            notes: Vec::new(),
-        };
+    pub fn read(payload: Option<&Value>, reading: &EventContents<'_>) -> Result<Self, String> {
+        let mut writer = TemplateWriter::new(reading);
         let body = match payload {
             None | Some(Value::Null) => (None, Value::Null),
             Some(Value::String(text)) if text.trim().is_empty() => (None, Value::Null),
             Some(Value::String(text)) => writer.text_body(text)?,
-            Some(Value::Array(pairs)) => (Some("query"), writer.pairs(pairs)?),
-            Some(Value::Object(_)) => (
-                Some("json"),
-                writer.tree(payload.unwrap_or(&Value::Null), &[])?,
-            ),
+            Some(Value::Array(pairs)) => (Some("form"), writer.pairs(pairs)?),
+            Some(tree @ Value::Object(_)) => {
+                (Some("json"), writer.tree(tree, &HeldParts::default())?)
+            }
             Some(Value::Bool(_) | Value::Number(_)) => return Err("it is not text".into()),
         };
-        Ok(Self {
-            body,
-            omitted: writer.omitted,
-            notes: writer.notes,
-        })
+        Ok(writer.finish(body))
     }
 
     /// Replaces a payload that cannot be converted.
@@ -68,70 +103,95 @@ impl Payload {
             body: (Some("body"), json!(UNCONVERTED)),
             omitted: Vec::new(),
             notes: Vec::new(),
+            records: BTreeSet::new(),
+            configure: Vec::new(),
         }
     }
 }
 
-struct TemplateWriter<'r> {
-    reading: &'r EventContents,
-    omitted: Vec<(String, String)>,
+/// Writes templates, and collects what they omit and what they read.
+pub(super) struct TemplateWriter<'r> {
+    reading: &'r EventContents<'r>,
+    blocks: LiquidBlocks,
+    omitted: Vec<PayloadOmission>,
     notes: Vec<String>,
+    records: BTreeSet<DeskRecord>,
+    configure: Vec<String>,
 }
 
-impl TemplateWriter<'_> {
-    fn text_body(&mut self, text: &str) -> Result<(Option<&'static str>, Value), String> {
-        if text.contains("{%") {
-            return Err(BLOCKS.into());
+impl<'r> TemplateWriter<'r> {
+    pub(super) fn new(reading: &'r EventContents<'r>) -> Self {
+        Self {
+            reading,
+            blocks: LiquidBlocks::default(),
+            omitted: Vec::new(),
+            notes: Vec::new(),
+            records: BTreeSet::new(),
+            configure: Vec::new(),
         }
-        let (masked, bare) = mask(text);
+    }
+
+    pub(super) fn finish(self, body: (Option<&'static str>, Value)) -> Payload {
+        Payload {
+            body,
+            omitted: self.omitted,
+            notes: self.notes,
+            records: self.records,
+            configure: self.configure,
+        }
+    }
+
+    fn text_body(&mut self, text: &str) -> Result<(Option<&'static str>, Value), String> {
+        let begins = text.trim_start();
+        let like_json = begins.starts_with(['{', '['])
+            && !begins.starts_with("{{")
+            && !begins.starts_with("{%");
+        if begins.starts_with('<') && text.contains("{{") {
+            self.omit(format!("the payload `{text}` as markup"), MARKUP);
+        }
+        if !like_json {
+            return Ok((Some("body"), json!(self.template(text)?)));
+        }
+        let (masked, held) = mask(text)?;
         match serde_json::from_str::<Value>(&masked) {
-            Ok(tree) if tree.is_object() || tree.is_array() => {
-                Ok((Some("json"), self.tree(&tree, &bare)?))
-            }
-            _ => {
-                let begins = text.trim_start();
-                if begins.starts_with(['{', '[']) && !begins.starts_with("{{") {
-                    self.note("the payload is not JSON even with values in place of its placeholders; it is sent as text");
-                }
-                Ok((Some("body"), json!(self.template(text))))
+            Ok(tree) => Ok((Some("json"), self.tree(&tree, &held)?)),
+            Err(_) => {
+                self.omit(format!("the payload `{text}` as JSON"), NOT_JSON);
+                Ok((Some("body"), json!(self.template(text)?)))
             }
         }
     }
 
     fn pairs(&mut self, pairs: &[Value]) -> Result<Value, String> {
-        self.note(GUESSED);
-        let mut query = Map::new();
+        let mut form = Map::new();
         for pair in pairs {
             let parts = pair.as_array().map(Vec::as_slice);
             let Some([Value::String(name), Value::String(value)]) = parts else {
                 return Err("it is neither text nor a list of names and values".into());
             };
-            if value.contains("{%") {
-                return Err(BLOCKS.into());
-            }
-            query.insert(name.clone(), json!(self.template(value)));
+            form.insert(name.clone(), json!(self.template(value)?));
         }
-        Ok(Value::Object(query))
+        let text = Value::Array(pairs.to_vec()).to_string();
+        self.omit(format!("how the values `{text}` are sent"), GUESSED);
+        Ok(Value::Object(form))
     }
 
-    fn tree(&mut self, value: &Value, bare: &[String]) -> Result<Value, String> {
+    fn tree(&mut self, value: &Value, held: &HeldParts) -> Result<Value, String> {
         Ok(match value {
-            Value::String(text) if text.starts_with(BARE) => self.bare(text, bare),
-            Value::String(text) if text.contains("{%") => return Err(BLOCKS.into()),
-            Value::String(text) => json!(self.template(text)),
+            Value::String(text) if is_bare(text) => self.bare(&held.restore(text))?,
+            Value::String(text) => json!(self.template(&held.restore(text))?),
             Value::Array(items) => {
-                let items = items.iter().map(|item| self.tree(item, bare));
+                let items = items.iter().map(|item| self.tree(item, held));
                 Value::Array(items.collect::<Result<_, _>>()?)
             }
             Value::Object(entries) => {
                 let mut tree = Map::new();
                 for (key, value) in entries {
-                    if key.contains("{{") || key.starts_with(BARE) {
-                        return Err(
-                            "a key in it is a placeholder; rewrite the body of the step".into()
-                        );
+                    let key = held.restore(key);
+                    if key.contains("{{") || key.contains("{%") {
+                        return Err("a key in it is a placeholder".into());
                     }
-                    tree.insert(key.clone(), self.tree(value, bare)?);
+                    tree.insert(key, self.tree(value, held)?);
                 }
                 Value::Object(tree)
             }
@@ -140,17 +200,23 @@ impl TemplateWriter<'_> {
     }
 
     /// A placeholder without quotes: the value keeps its type.
-    fn bare(&mut self, text: &str, bare: &[String]) -> Value {
-        let number: Option<usize> = text.trim_matches(BARE).parse().ok();
-        let inside = number.and_then(|number| bare.get(number));
-        let inside = inside.map(String::as_str).unwrap_or_default();
-        match self.expression(inside, TypeContext::Kept) {
-            Some(expression) => json!(format!("{{{{ {expression} }}}}")),
-            None => Value::Null,
+    fn bare(&mut self, text: &str) -> Result<Value, String> {
+        match parts(text).as_slice() {
+            [PayloadPart::Placeholder(inside)] => {
+                Ok(match self.expression(inside, TypeContext::Kept) {
+                    Some(expression) => json!(format!("{{{{ {expression} }}}}")),
+                    None => Value::Null,
+                })
+            }
+            _ => Err(
+                "Liquid tags outside the quotes of JSON have no counterpart; write each branch as a step in a `choose`"
+                    .into(),
+            ),
         }
     }
 
-    fn template(&mut self, text: &str) -> String {
+    /// The template for a text; the reason if its Liquid tags cannot be converted.
+    pub(super) fn template(&mut self, text: &str) -> Result<String, String> {
         let parts = parts(text);
         let typed = match parts.as_slice() {
             [PayloadPart::Placeholder(_)] => TypeContext::Lone,
@@ -159,14 +225,24 @@ impl TemplateWriter<'_> {
         let mut template = String::new();
         for part in parts {
             match part {
+                PayloadPart::Text(_) | PayloadPart::Placeholder(_)
+                    if self.blocks.discards_text() => {}
                 PayloadPart::Text(text) => template += &literal(text),
                 PayloadPart::Placeholder(inside) => match self.expression(inside, typed) {
-                    Some(expression) => template += &format!("{{{{ {expression} }}}}"),
+                    Some(expression) => {
+                        // A dash removes the white space beside the value, in both languages.
+                        let dash = |trims: bool| if trims { "-" } else { "" };
+                        let left = dash(inside.starts_with('-'));
+                        let right = dash(inside.ends_with('-'));
+                        template += &format!("{{{{{left} {expression} {right}}}}}");
+                    }
                     None => template += &literal(&format!("[{}]", inside.trim())),
                 },
+                PayloadPart::Tag(inside) => template += &self.tag(inside)?,
             }
         }
-        template
+        self.blocks.close()?;
+        Ok(template)
     }
 
     fn note(&mut self, note: impl Into<String>) {
@@ -176,9 +252,18 @@ impl TemplateWriter<'_> {
         }
     }
 
+    fn omit(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        let (what, why) = (what.into(), why.into());
+        let omission = PayloadOmission { what, why };
+        if !self.omitted.contains(&omission) {
+            self.omitted.push(omission);
+        }
+    }
+
     /// The template expression for a placeholder with its filters; `None` after listing the omission.
     fn expression(&mut self, inside: &str, typed: TypeContext) -> Option<String> {
-        let mut steps = inside.split('|').map(str::trim);
+        let plain = inside.trim().trim_matches('-');
+        let mut steps = plain.split('|').map(str::trim);
         let name = steps.next().unwrap_or_default();
         let filters: Vec<&str> = steps.collect();
         let found = self
@@ -187,10 +272,7 @@ impl TemplateWriter<'_> {
         match found {
             Ok(expression) => Some(expression),
             Err(why) => {
-                let omission = (format!("{{{{{inside}}}}}"), why);
-                if !self.omitted.contains(&omission) {
-                    self.omitted.push(omission);
-                }
+                self.omit(format!("the placeholder `{{{{{inside}}}}}`"), why);
                 None
             }
         }

@@ -3,13 +3,18 @@
 
 use serde_json::{Value, json};
 
+use crate::convert::clause::Clause;
+use crate::convert::placeholder::record::DeskRecord;
+use crate::convert::triggers::fetched::FetchedTest;
+use crate::convert::triggers::meaning::Meaning;
+
 /// A field of the ticket that every ticket event contains.
 #[derive(Debug, PartialEq)]
 pub struct Attribute {
     pub field: &'static str,
     pub path: &'static str,
     /// The event type of its changes.
-    pub tag: &'static str,
+    pub event_type: &'static str,
     pub holds: AttributeKind,
 }
 
@@ -29,9 +34,15 @@ pub enum TriggerField {
     UpdateType,
     CommentIsPublic,
     TicketIsPublic,
+    /// The address that the ticket was sent to.
+    Recipient,
+    /// A count in the metrics of the ticket, by its name there.
+    Count(&'static str),
     /// Words in the subject or the description of the ticket, or in a comment.
     Text(TextField),
     Channel,
+    /// The channel of the update.
+    UpdateChannel,
     Role,
     /// No event contains it.
     NotInEvents(&'static str),
@@ -110,20 +121,19 @@ const ATTRIBUTES: &[Attribute] = &[
 const fn attribute(
     field: &'static str,
     path: &'static str,
-    tag: &'static str,
+    event_type: &'static str,
     holds: AttributeKind,
 ) -> Attribute {
     Attribute {
         field,
         path,
-        tag,
+        event_type,
         holds,
     }
 }
 
 const BY_STEP: &str = "events do not contain it; fetch it with a step (`http: { connection: zendesk, path: /api/v2/… }`) and stop with a guard (`- when: { steps.NAME.body.…: … }`)";
 const SCHEDULE: &str = "business hours are not supported yet";
-const COUNTED: &str = "events do not contain the counts; fetch the ticket's metrics with a step and stop with a guard";
 
 /// The field with the name.
 pub fn find(name: &str) -> TriggerField {
@@ -149,12 +159,12 @@ pub fn find(name: &str) -> TriggerField {
         "in_business_hours" | "within_schedule" | "schedule_id" | "holiday" => {
             TriggerField::NotInEvents(SCHEDULE)
         }
-        "reopens" | "replies" | "agent_stations" | "group_stations" | "number_of_incidents" => {
-            TriggerField::NotInEvents(COUNTED)
-        }
-        "current_via_id" => TriggerField::NotInEvents(
-            "events contain the channel of the ticket (`ticket.via.channel`), not that of the update",
-        ),
+        "recipient" => TriggerField::Recipient,
+        "reopens" => TriggerField::Count("reopens"),
+        "replies" => TriggerField::Count("replies"),
+        "agent_stations" => TriggerField::Count("assignee_stations"),
+        "group_stations" => TriggerField::Count("group_stations"),
+        "current_via_id" => TriggerField::UpdateChannel,
         _ => TriggerField::NotInEvents(BY_STEP),
     }
 }
@@ -177,7 +187,41 @@ pub fn channel(value: &Value) -> Option<&'static str> {
     }
 }
 
+/// The tags of a value: words, or a list of them.
+pub fn tags(value: &Value) -> Vec<String> {
+    let texts: Vec<&str> = match value {
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+        single => single.as_str().into_iter().collect(),
+    };
+    let words = texts.into_iter().flat_map(str::split_whitespace);
+    words.map(str::to_owned).collect()
+}
+
 impl Attribute {
+    /// The condition on the field's value.
+    pub fn state(&self, test: Value) -> Meaning {
+        match self.field {
+            // Only event webhooks contain it.
+            "custom_status_id" => {
+                let record = DeskRecord::Ticket;
+                Meaning::Fetched(FetchedTest::at(record, "ticket.custom_status_id", test))
+            }
+            _ => Meaning::State(Clause::test(self.path, test)),
+        }
+    }
+
+    /// The operands of a list; `None` if the value is not a list of operands.
+    pub fn operands(&self, value: &Value) -> Option<Value> {
+        let items = value.as_array().filter(|items| !items.is_empty())?;
+        let operands = items.iter().map(|item| self.operand(item));
+        let operands = operands.collect::<Option<Vec<_>>>()?;
+        // A list of operands has no paths.
+        operands
+            .iter()
+            .all(|operand| !operand.is_object())
+            .then(|| json!(operands))
+    }
+
     /// The operand as events write it; `None` if events do not contain what it refers to.
     pub fn operand(&self, value: &Value) -> Option<Value> {
         let text = match value {
@@ -200,7 +244,8 @@ impl Attribute {
     }
 }
 
-/// The values of a custom field in events: a number or a checkbox may also be text.
+/// The values of a custom field in events: a number or a checkbox may also be text, and a checkbox that was
+/// never set is null.
 pub fn custom_operand(value: &Value) -> Option<Value> {
     let text = match value {
         Value::Null => return Some(Value::Null),
@@ -214,6 +259,7 @@ pub fn custom_operand(value: &Value) -> Option<Value> {
     let typed = serde_json::from_str::<Value>(&text).ok();
     let typed = typed.filter(|typed| typed.is_number() || typed.is_boolean());
     Some(match typed {
+        Some(Value::Bool(false)) => json!([false, text, null]),
         Some(typed) => json!([typed, text]),
         None => json!(text),
     })

@@ -4,8 +4,10 @@
 use serde_json::{Value, json};
 
 use crate::convert::clause::Clause;
+use crate::convert::triggers::fetched::FetchedTest;
 use crate::convert::triggers::field;
-use crate::convert::triggers::field::{Attribute, AttributeKind, TextField, TriggerField};
+use crate::convert::triggers::field::{Attribute, AttributeKind, TriggerField};
+use crate::convert::triggers::terraform;
 use crate::convert::triggers::text_match;
 
 pub const COMMENT: &str = "ticket.CommentAdded";
@@ -20,17 +22,21 @@ pub struct TriggerCondition {
     pub operator: String,
     pub value: Value,
     pub at: String,
+    /// A part of it refers to another resource of a Terraform file.
+    is_reference: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Meaning {
-    /// Every event of the ticket contains it, or only events of the named formats.
-    State(Clause, Option<&'static str>),
+    /// Every event of the ticket contains it.
+    State(Clause),
+    /// A record of the help desk contains it.
+    Fetched(FetchedTest),
     Change(FieldChange),
     /// Something did not change in the update.
     Unchanged(FieldChange),
-    /// Only events of one type contain it.
-    OnlyIn(FieldChange),
+    /// Only events of one type contain it; for others, a record may.
+    OnlyIn(FieldChange, Option<FetchedTest>),
     /// The ticket is new.
     Created,
     /// The ticket is not new.
@@ -42,7 +48,7 @@ pub enum Meaning {
 /// A change that is an event of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldChange {
-    pub tag: &'static str,
+    pub event_type: &'static str,
     /// The id of the custom field that changes.
     pub custom: Option<u64>,
     /// The condition on that event.
@@ -53,11 +59,11 @@ pub struct FieldChange {
     pub after: Clause,
 }
 
-const WEBHOOKS: &str = "event webhooks";
-
 impl TriggerCondition {
     pub fn new(item: &Value, at: String) -> Self {
         let text = |key: &str| item.get(key).and_then(Value::as_str).unwrap_or_default();
+        // A provider of Terraform writes a list under `values`.
+        let value = item.get("value").or(item.get("values"));
         let operator = match text("operator") {
             "" => "is",
             operator => operator,
@@ -65,8 +71,9 @@ impl TriggerCondition {
         Self {
             field: text("field").to_owned(),
             operator: operator.to_owned(),
-            value: item.get("value").cloned().unwrap_or(Value::Null),
+            value: value.cloned().unwrap_or(Value::Null),
             at,
+            is_reference: terraform::refers(item, item),
         }
     }
 
@@ -82,6 +89,9 @@ impl TriggerCondition {
     }
 
     pub fn meaning(&self) -> Meaning {
+        if self.is_reference {
+            return Meaning::Unknown(terraform::REFERS.into());
+        }
         let meaning = match field::find(&self.field) {
             TriggerField::Attribute(attribute) => self.of_attribute(attribute),
             TriggerField::Tags => self.of_tags(),
@@ -89,8 +99,11 @@ impl TriggerCondition {
             TriggerField::UpdateType => self.of_update_type(),
             TriggerField::CommentIsPublic => self.of_comment(),
             TriggerField::TicketIsPublic => self.of_privacy(),
+            TriggerField::Recipient => self.of_recipient(),
+            TriggerField::Count(name) => self.of_count(name),
             TriggerField::Text(text) => self.of_text(text),
             TriggerField::Channel => self.of_channel(),
+            TriggerField::UpdateChannel => self.of_update_channel(),
             TriggerField::Role => self.of_role(),
             TriggerField::NotInEvents(why) => return Meaning::Unknown(why.into()),
         };
@@ -108,15 +121,25 @@ impl TriggerCondition {
     }
 
     fn of_attribute(&self, attribute: &'static Attribute) -> Option<Meaning> {
-        let Attribute { path, tag, .. } = *attribute;
+        let Attribute {
+            path, event_type, ..
+        } = *attribute;
         let operand = || attribute.operand(&self.value);
         let ranked =
             || operand().filter(|o| attribute.holds == AttributeKind::Rank && !o.is_null());
-        let only = (attribute.field == "custom_status_id").then_some(WEBHOOKS);
-        let state = |test: Value| Some(Meaning::State(Clause::test(path, test), only));
+        let state = |test: Value| Some(attribute.state(test));
+        // A ticket without a priority is below every priority.
+        let below = |test: Value| match attribute.field {
+            "priority" => {
+                let clauses = [Clause::test(path, test), Clause::test(path, Value::Null)];
+                Some(Meaning::State(Clause::any(clauses)))
+            }
+            _ => state(test),
+        };
+        let listed = || attribute.operands(&self.value);
         let not = |value: Value| json!({ "not": value });
         let change = |then: Clause, created: Option<Clause>, after: Clause| FieldChange {
-            tag,
+            event_type,
             custom: None,
             then,
             created,
@@ -126,8 +149,10 @@ impl TriggerCondition {
         match self.operator.as_str() {
             "is" => state(operand()?),
             "is_not" => state(not(operand()?)),
-            "less_than" => state(json!({"lt": ranked()?})),
-            "less_than_equal" => state(json!({"lte": ranked()?})),
+            "includes" => state(listed()?),
+            "not_includes" => state(not(listed()?)),
+            "less_than" => below(json!({"lt": ranked()?})),
+            "less_than_equal" => below(json!({"lte": ranked()?})),
             "greater_than" => state(json!({"gt": ranked()?})),
             "greater_than_equal" => state(json!({"gte": ranked()?})),
             "present" => state(json!({"present": true})),
@@ -179,20 +204,15 @@ impl TriggerCondition {
     }
 
     fn of_tags(&self) -> Option<Meaning> {
-        let tags: Vec<&str> = self
-            .value
-            .as_str()
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect();
+        let tags = field::tags(&self.value);
         let listed = || match tags.as_slice() {
             [] => None,
             [one] => Some(json!(one)),
             many => Some(json!(many)),
         };
-        let state = |test: Value| Meaning::State(Clause::test("ticket.tags", test), None);
+        let state = |test: Value| Meaning::State(Clause::test("ticket.tags", test));
         let change = |then: Clause, created: Clause| FieldChange {
-            tag: TAGS,
+            event_type: TAGS,
             custom: None,
             then,
             created: Some(created),
@@ -213,14 +233,17 @@ impl TriggerCondition {
     fn of_custom(&self, id: u64) -> Option<Meaning> {
         let operand = || field::custom_operand(&self.value);
         let change = |test: Clause| FieldChange {
-            tag: CUSTOM,
+            event_type: CUSTOM,
             custom: Some(id),
             then: Clause::all([Clause::test("custom_field.id", id), test]),
             created: None,
             after: Clause::Always,
         };
         let current = |test: Value| Clause::test("current", test);
-        let only_in = |test: Value| Some(Meaning::OnlyIn(change(current(test))));
+        let only_in = |test: Value| {
+            let fetched = FetchedTest::custom_field(id, |path| Clause::test(path, test.clone()));
+            Some(Meaning::OnlyIn(change(current(test)), Some(fetched)))
+        };
         let not = |value: Value| json!({ "not": value });
         let unchanged = |test: Clause| {
             let created = Some(Clause::Always);
@@ -248,13 +271,28 @@ impl TriggerCondition {
             "present" => only_in(json!({"present": true})),
             "not_present" => only_in(json!({"present": false})),
             "includes" | "not_includes" | "includes_string" | "not_includes_string" => {
-                only_in(text_match::test(&self.operator, &self.value)?)
+                let test = text_match::test(&self.operator, &self.value)?;
+                // A field with several options is a list.
+                let options = field::tags(&self.value);
+                let listed = match self.operator.starts_with("not_") {
+                    true => json!({"not": {"has": options}}),
+                    false => json!({ "has": options }),
+                };
+                let both = |path: &str| {
+                    Clause::any([
+                        Clause::test(path, test.clone()),
+                        Clause::test(path, listed.clone()),
+                    ])
+                };
+                let then = change(both("current"));
+                let fetched = FetchedTest::custom_field(id, both);
+                Some(Meaning::OnlyIn(then, Some(fetched)))
             }
             _ => None,
         }
     }
 
-    fn number(&self) -> Option<Value> {
+    pub(super) fn number(&self) -> Option<Value> {
         let text = match &self.value {
             Value::String(text) => text.clone(),
             other => other.to_string(),
@@ -274,74 +312,5 @@ impl TriggerCondition {
         } else {
             Meaning::Updated
         })
-    }
-
-    fn of_comment(&self) -> Option<Meaning> {
-        let value = match &self.value {
-            Value::Bool(public) => public.to_string(),
-            Value::String(text) => text.clone(),
-            _ => return None,
-        };
-        let public = |public: bool| Clause::test("comment.is_public", public);
-        let then = match (self.operator.as_str(), value.as_str()) {
-            ("is", "true") | ("is_not", "false") => public(true),
-            ("is", "false") | ("is_not", "true") => public(false),
-            ("is", "not_relevant") => Clause::Always,
-            _ => return None,
-        };
-        Some(Meaning::Change(comment(then)))
-    }
-
-    fn of_privacy(&self) -> Option<Meaning> {
-        let public = match (self.operator.as_str(), self.value.as_str()?) {
-            ("is", "public") | ("is_not", "private") => true,
-            ("is", "private") | ("is_not", "public") => false,
-            _ => return None,
-        };
-        let clause = Clause::test("ticket.is_public", public);
-        Some(Meaning::State(clause, Some(WEBHOOKS)))
-    }
-
-    fn of_text(&self, text: TextField) -> Option<Meaning> {
-        let test = text_match::test(&self.operator, &self.value)?;
-        let state = |path: &str| Meaning::State(Clause::test(path, test.clone()), Some(WEBHOOKS));
-        Some(match text {
-            TextField::Subject => state("ticket.subject"),
-            TextField::Description => state("ticket.description"),
-            TextField::Comment => Meaning::Change(comment(Clause::test("comment.body", test))),
-        })
-    }
-
-    fn of_channel(&self) -> Option<Meaning> {
-        let channel = field::channel(&self.value)?;
-        let test = match self.operator.as_str() {
-            "is" => json!(channel),
-            "is_not" => json!({ "not": channel }),
-            _ => return None,
-        };
-        Some(Meaning::State(
-            Clause::test("ticket.via.channel", test),
-            None,
-        ))
-    }
-
-    fn of_role(&self) -> Option<Meaning> {
-        let staff = match (self.operator.as_str(), self.value.as_str()?) {
-            ("is", "agent") | ("is_not", "end_user" | "end-user") => true,
-            ("is", "end_user" | "end-user") | ("is_not", "agent") => false,
-            _ => return None,
-        };
-        let then = Clause::test("comment.author.is_staff", staff);
-        Some(Meaning::OnlyIn(comment(then)))
-    }
-}
-
-fn comment(then: Clause) -> FieldChange {
-    FieldChange {
-        tag: COMMENT,
-        custom: None,
-        then,
-        created: None,
-        after: Clause::Always,
     }
 }

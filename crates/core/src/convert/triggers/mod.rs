@@ -1,11 +1,17 @@
 //! Converts an export of Zendesk triggers, one rule per trigger.
-//! A trigger without a webhook or target becomes no rule; a rule that differs from its trigger has
-//! `mode: shadow`.
+//! A trigger that neither notifies a webhook or target nor changes the ticket becomes no rule; a rule that
+//! omits a part of its trigger has `mode: shadow`.
 
 pub(crate) mod action;
+pub(crate) mod content;
+pub(crate) mod export;
+pub(crate) mod fetched;
 pub(crate) mod field;
 pub(crate) mod meaning;
+pub(crate) mod own_change;
+pub(crate) mod terraform;
 pub(crate) mod text_match;
+pub(crate) mod ticket_change;
 pub(crate) mod update_events;
 
 use serde_json::{Map, Value, json};
@@ -13,106 +19,11 @@ use serde_json::{Map, Value, json};
 use crate::convert::conversion::{Conversion, ConvertedRule, Omission};
 use crate::convert::names::NameAllocator;
 use crate::convert::triggers::action::TriggerSteps;
+use crate::convert::triggers::export::{Trigger, Triggers};
 use crate::convert::triggers::meaning::TriggerCondition;
 use crate::convert::triggers::update_events::EventCoverage;
 
-/// The triggers of an export.
-#[derive(Default)]
-pub struct Triggers<'v> {
-    read: Vec<Trigger<'v>>,
-    /// Items that are not valid triggers.
-    invalid: Vec<Omission>,
-}
-
-/// A trigger and its location in the export.
-struct Trigger<'v> {
-    body: &'v Map<String, Value>,
-    at: String,
-}
-
-/// The triggers of a document: an export, a page of the API, one trigger, or a list; `None` if there are none.
-pub fn find(document: &Value) -> Option<Triggers<'_>> {
-    match document {
-        Value::Object(_) if is_trigger(document) => Some(one(document, "")),
-        Value::Object(map) => match (map.get("triggers"), map.get("trigger")) {
-            (Some(Value::Array(items)), _) if items.is_empty() || items.iter().any(is_like_one) => {
-                Some(many(items, "triggers"))
-            }
-            (_, Some(trigger)) if is_like_one(trigger) => Some(one(trigger, "trigger")),
-            _ => None,
-        },
-        Value::Array(items) if items.iter().any(is_trigger) => Some(many(items, "")),
-        Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            None
-        }
-    }
-}
-
-fn one<'v>(item: &'v Value, at: &str) -> Triggers<'v> {
-    let mut triggers = Triggers::default();
-    triggers.add(item, at.to_owned());
-    triggers
-}
-
-fn many<'v>(items: &'v [Value], at: &str) -> Triggers<'v> {
-    let mut triggers = Triggers::default();
-    for (number, item) in items.iter().enumerate() {
-        triggers.add(item, format!("{at}[{number}]"));
-    }
-    triggers
-}
-
-fn is_trigger(value: &Value) -> bool {
-    let listed = |key: &str| value.get(key).is_some_and(Value::is_array);
-    let conditions = value.get("conditions").is_some_and(Value::is_object);
-    (conditions || listed("all") || listed("any")) && value.get("actions").is_some()
-}
-
-/// Whether the value is meant as a trigger, where triggers are expected.
-fn is_like_one(value: &Value) -> bool {
-    let keys = ["title", "conditions", "actions"];
-    keys.iter().any(|key| value.get(key).is_some())
-}
-
-/// Why the mapping is not a valid trigger.
-fn problem(body: &Map<String, Value>) -> Option<String> {
-    let lists = match body.get("conditions") {
-        Some(Value::Object(lists)) => lists,
-        Some(other) => {
-            return Some(format!(
-                "`conditions` must be a mapping of `all` and `any`, found {}",
-                brief(other)
-            ));
-        }
-        None => body,
-    };
-    let listed = ["all", "any"].map(|key| lists.get(key).filter(|list| !list.is_null()));
-    if !body.contains_key("conditions") && listed == [None, None] {
-        return Some("missing `conditions`".into());
-    }
-    if let Some(other) = listed.into_iter().flatten().find(|list| !list.is_array()) {
-        return Some(format!(
-            "`all` and `any` must be lists of conditions, found {}",
-            brief(other)
-        ));
-    }
-    match body.get("actions") {
-        Some(Value::Array(_)) => None,
-        Some(other) => Some(format!("`actions` must be a list, found {}", brief(other))),
-        None => Some("missing `actions`".into()),
-    }
-}
-
-fn brief(value: &Value) -> String {
-    match value {
-        Value::Object(_) => "a mapping".into(),
-        Value::Array(_) => "a list".into(),
-        Value::String(_) => "text".into(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => format!("`{value}`"),
-    }
-}
-
-/// One rule for each trigger that notifies a webhook or target.
+/// One rule for each trigger that notifies a webhook or target, or changes the ticket.
 pub fn convert(triggers: Triggers<'_>, names: &mut NameAllocator) -> Conversion {
     let mut conversion = Conversion {
         omitted: triggers.invalid,
@@ -131,47 +42,22 @@ pub fn convert(triggers: Triggers<'_>, names: &mut NameAllocator) -> Conversion 
     conversion
 }
 
-impl<'v> Triggers<'v> {
-    fn add(&mut self, item: &'v Value, at: String) {
-        let Some(body) = item.as_object() else {
-            let why = format!("expected a mapping, found {}", brief(item));
-            return self
-                .invalid
-                .push(Omission::new("an item among the triggers", why, at));
-        };
-        let location = match at.as_str() {
-            "" => "the whole file".to_owned(),
-            at => at.to_owned(),
-        };
-        let trigger = Trigger { body, at };
-        match problem(body) {
-            None => self.read.push(trigger),
-            Some(why) => self
-                .invalid
-                .push(Omission::new(trigger.describe(), why, location)),
-        }
-    }
-}
-
 impl Trigger<'_> {
-    fn title(&self) -> &str {
-        let title = self.body.get("title").or(self.body.get("raw_title"));
-        title.and_then(Value::as_str).unwrap_or_default().trim()
-    }
-
-    /// The trigger as text for lists.
-    fn describe(&self) -> String {
-        match self.title() {
-            "" => "a trigger without a title".into(),
-            title => format!("the trigger \"{title}\""),
+    /// What the resource of a trigger in Terraform has that no rule can have.
+    fn resource_omissions(&self) -> Vec<Omission> {
+        let omission = |key: &str, why: &str| {
+            let has = self.body.get(key).is_some_and(|value| !value.is_null());
+            has.then(|| Omission::new(format!("`{key}`"), why, self.location(key)))
+        };
+        let several = "the Terraform resource is several triggers; the rule is one of them";
+        let mut omitted: Vec<Omission> = ["count", "for_each", "dynamic"]
+            .iter()
+            .filter_map(|key| omission(key, several))
+            .collect();
+        if self.body.get("active").is_some_and(Value::is_string) {
+            omitted.extend(omission("active", terraform::REFERS));
         }
-    }
-
-    fn location(&self, rest: &str) -> String {
-        match self.at.as_str() {
-            "" => rest.to_owned(),
-            at => format!("{at}.{rest}"),
-        }
+        omitted
     }
 
     fn conditions(&self, list: &str) -> Vec<TriggerCondition> {
@@ -206,9 +92,9 @@ impl Trigger<'_> {
         let coverage = EventCoverage::new(&self.conditions("all"), &self.conditions("any"));
         let steps = TriggerSteps::new(&self.actions(), &coverage);
         let reason = match (&steps.list.is_empty(), coverage.never) {
-            (true, _) => {
-                Some("no action notifies a webhook or target, so a rule would have nothing to run")
-            }
+            (true, _) => Some(
+                "no action notifies a webhook or target or changes the ticket, so a rule would have nothing to run",
+            ),
             (false, true) => Some("its conditions contradict each other"),
             (false, false) => None,
         };
@@ -222,15 +108,15 @@ impl Trigger<'_> {
             return Err(omitted);
         }
         let name = names.allocate(self.title(), default);
-        let same = coverage.differs.is_none() && !steps.gaps;
-        let mode = match (self.is_active(), same) {
+        let mut omitted = self.resource_omissions();
+        omitted.extend(coverage.omitted.iter().cloned());
+        omitted.extend(steps.omitted.iter().cloned());
+        let mode = match (self.is_active(), omitted.is_empty()) {
             (false, _) => Some("disabled"),
             (true, false) => Some("shadow"),
             (true, true) => None,
         };
         let document = self.document(&name, &coverage, &steps, mode);
-        let mut omitted = coverage.omitted;
-        omitted.extend(steps.omitted);
         let mut notes = coverage.notes;
         notes.extend(steps.notes);
         if mode == Some("shadow") {

@@ -58,11 +58,13 @@ impl AddressRange {
 }
 
 /// Narrower ranges come before wider ones, because the first match counts.
-const V4: [(Ipv4Addr, u32, AddressRange); 22] = [
+const V4: [(Ipv4Addr, u32, AddressRange); 24] = [
     (Ipv4Addr::new(169, 254, 169, 254), 32, Metadata),
     // Credentials of containers and virtual machines, some outside of the link-local range.
     (Ipv4Addr::new(169, 254, 170, 2), 32, Metadata),
     (Ipv4Addr::new(169, 254, 170, 23), 32, Metadata),
+    (Ipv4Addr::new(169, 254, 0, 23), 32, Metadata),
+    (Ipv4Addr::new(169, 254, 42, 42), 32, Metadata),
     (Ipv4Addr::new(100, 100, 100, 200), 32, Metadata),
     (Ipv4Addr::new(168, 63, 129, 16), 32, Metadata),
     (Ipv4Addr::new(192, 0, 0, 192), 32, Metadata),
@@ -84,11 +86,31 @@ const V4: [(Ipv4Addr, u32, AddressRange); 22] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4, Reserved),
 ];
 
-const V6: [(Ipv6Addr, u32, AddressRange); 18] = [
+const V6: [(Ipv6Addr, u32, AddressRange); 22] = [
     (v6(0, 0, 0, 0), 128, Unspecified),
     (Ipv6Addr::LOCALHOST, 128, Loopback),
     (
         Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+        128,
+        Metadata,
+    ),
+    (
+        Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
+        128,
+        Metadata,
+    ),
+    (
+        Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+        128,
+        Metadata,
+    ),
+    (
+        Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+        128,
+        Metadata,
+    ),
+    (
+        Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
         128,
         Metadata,
     ),
@@ -137,8 +159,13 @@ pub fn range(address: IpAddr) -> Option<AddressRange> {
 }
 
 /// The addresses that a connection to an address reaches: the embedded IPv4 addresses if there are any,
-/// else the address itself.
+/// else the address itself. An ISATAP address, in any network, can reach both.
 pub fn reached(address: IpAddr) -> Vec<IpAddr> {
+    if let IpAddr::V6(v6) = address
+        && let [_, _, _, _, 0 | 0x200, 0x5efe, high, low] = v6.segments()
+    {
+        return vec![address, IpAddr::V4(v4(high, low))];
+    }
     let embedded = match address {
         IpAddr::V4(_) => Vec::new(),
         IpAddr::V6(address) => embedded(address),
@@ -149,8 +176,11 @@ pub fn reached(address: IpAddr) -> Vec<IpAddr> {
     }
 }
 
+fn v4(high: u16, low: u16) -> Ipv4Addr {
+    Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))
+}
+
 fn embedded(address: Ipv6Addr) -> Vec<Ipv4Addr> {
-    let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
     match address.segments() {
         // The unspecified address and loopback embed nothing.
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => Vec::new(),

@@ -16,7 +16,7 @@ pub struct EventType {
     pub source: String,
     /// The name in rules: `ticket.PriorityChanged`. `tag` is the former key, which stored configurations use.
     #[serde(rename = "name", alias = "tag")]
-    pub tag: String,
+    pub name: String,
     /// The name in the ZIS envelope and in EventBridge: `Priority Changed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display: Option<String>,
@@ -94,7 +94,7 @@ pub(crate) static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
 impl EventType {
     /// The part of the name before the first dot: `ticket`.
     pub fn family(&self) -> &str {
-        self.tag.split('.').next().unwrap_or_default()
+        self.name.split('.').next().unwrap_or_default()
     }
 
     /// All fields of events of this type, its own fields first.
@@ -154,7 +154,7 @@ impl EventType {
 
     /// All names of this type.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.tag.as_str())
+        std::iter::once(self.name.as_str())
             .chain(self.display.as_deref())
             .chain(self.webhook.as_deref())
             .chain(self.codes.iter().map(String::as_str))
@@ -243,6 +243,17 @@ impl Serialize for TypeFields {
     }
 }
 
+/// Whether ZIS sends a field, or a field in it, with events of a family of `support`: `None` if the catalogue
+/// does not list it. `ticket.subject` is in event webhooks only.
+pub fn in_zis(family: &str, path: &str) -> Option<bool> {
+    let families = BUILT_IN.families.iter();
+    let of_family = families.filter(|f| f.source == "support" && f.family == family);
+    let fields = of_family.flat_map(|f| &f.fields);
+    let fields = fields.filter(|field| field.path == path || is_inside(&field.path, path));
+    let sent = |field: &FieldInfo| field.only.as_ref().is_none_or(|only| only.contains("ZIS"));
+    fields.map(sent).reduce(|one, other| one || other)
+}
+
 fn is_inside(path: &str, parent: &str) -> bool {
     path.strip_prefix(parent)
         .is_some_and(|rest| rest.starts_with('.'))
@@ -286,12 +297,12 @@ mod tests {
     use super::*;
     use crate::event::catalogue::Catalogue;
 
-    fn event_type(tag: &str) -> &'static EventType {
-        Catalogue::built_in().by_tag("support", tag).expect(tag)
+    fn event_type(name: &str) -> &'static EventType {
+        Catalogue::built_in().by_name("support", name).expect(name)
     }
 
-    fn nearest(tag: &str, path: &str) -> Option<String> {
-        match event_type(tag).field(path) {
+    fn nearest(name: &str, path: &str) -> Option<String> {
+        match event_type(name).field(path) {
             FieldLookup::Unknown { nearest } => nearest,
             other => panic!("{path}: {other:?}"),
         }
@@ -320,17 +331,17 @@ mod tests {
 
     #[test]
     fn an_unknown_field_suggests_the_most_similar_one() {
-        let tag = "ticket.PriorityChanged";
+        let name = "ticket.PriorityChanged";
         assert_eq!(
-            nearest(tag, "ticket.prioritty").as_deref(),
+            nearest(name, "ticket.prioritty").as_deref(),
             Some("ticket.priority")
         );
-        assert_eq!(nearest(tag, "status").as_deref(), Some("ticket.status"));
+        assert_eq!(nearest(name, "status").as_deref(), Some("ticket.status"));
         assert_eq!(
-            nearest(tag, "ticket.via.chanel").as_deref(),
+            nearest(name, "ticket.via.chanel").as_deref(),
             Some("ticket.via.channel")
         );
-        assert_eq!(nearest(tag, "zzzzzzzzzz"), None);
+        assert_eq!(nearest(name, "zzzzzzzzzz"), None);
         assert_eq!(nearest("ticket.TicketCreated", "previous"), None);
     }
 

@@ -4,6 +4,7 @@
 pub mod event_type;
 pub mod field_type;
 pub mod sample;
+pub mod unknown_field;
 pub(crate) mod write_effects;
 
 use std::sync::LazyLock;
@@ -35,7 +36,7 @@ struct TypeIndex {
 
 #[derive(Debug, Clone, Default, PartialEq)]
 struct SourceIndex {
-    tags: FxHashMap<String, usize>,
+    by_name: FxHashMap<String, usize>,
     codes: FxHashMap<String, usize>,
     /// The display names as written and in lower case, with an index into `shown`.
     displays: FxHashMap<String, usize>,
@@ -66,7 +67,7 @@ impl Catalogue {
     pub fn extended(&self, types: Vec<EventType>) -> Catalogue {
         let mut all = self.types.clone();
         for added in types {
-            let same = |t: &EventType| t.source == added.source && t.tag == added.tag;
+            let same = |t: &EventType| t.source == added.source && t.name == added.name;
             match all.iter().position(same) {
                 Some(index) => all[index] = added,
                 None => all.push(added),
@@ -101,7 +102,7 @@ impl Catalogue {
     /// The groups of a source with their types, in the order of the catalogue. A type can be in several.
     pub fn groups(&self, source: &str) -> Vec<(&str, Vec<&EventType>)> {
         let mut groups: Vec<(&str, Vec<&EventType>)> = Vec::new();
-        for event_type in self.of(source) {
+        for event_type in self.of_source(source) {
             for name in &event_type.groups {
                 match groups.iter_mut().find(|(known, _)| known == name) {
                     Some((_, types)) => types.push(event_type),
@@ -112,8 +113,8 @@ impl Catalogue {
         groups
     }
 
-    pub fn by_tag(&self, source: &str, tag: &str) -> Option<&EventType> {
-        let index = self.names.sources.get(source)?.tags.get(tag)?;
+    pub fn by_name(&self, source: &str, name: &str) -> Option<&EventType> {
+        let index = self.names.sources.get(source)?.by_name.get(name)?;
         self.types.get(*index)
     }
 
@@ -164,7 +165,7 @@ impl Catalogue {
     /// The type whose name in any format is most similar to a word. `None` without a similar one.
     pub fn nearest(&self, source: &str, word: &str) -> Option<&EventType> {
         let word = letters_of(word);
-        self.of(source)
+        self.of_source(source)
             .map(|t| (similarity(t, &word), t))
             .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
             .fold(None, |best: Option<(f64, &EventType)>, next| match best {
@@ -178,14 +179,14 @@ impl Catalogue {
     pub fn matching(&self, source: &str, pattern: &str) -> Vec<&EventType> {
         match pattern.strip_suffix('*') {
             Some(start) => self
-                .of(source)
-                .filter(|t| t.tag.starts_with(start))
+                .of_source(source)
+                .filter(|t| t.name.starts_with(start))
                 .collect(),
-            None => self.by_tag(source, pattern).into_iter().collect(),
+            None => self.by_name(source, pattern).into_iter().collect(),
         }
     }
 
-    fn of(&self, source: &str) -> impl Iterator<Item = &EventType> {
+    fn of_source(&self, source: &str) -> impl Iterator<Item = &EventType> {
         self.types.iter().filter(move |t| t.source == source)
     }
 }
@@ -197,7 +198,7 @@ impl TypeIndex {
             self.webhooks.entry(webhook.clone()).or_insert(index);
         }
         let of = self.sources.entry(event_type.source.clone()).or_default();
-        of.tags.entry(event_type.tag.clone()).or_insert(index);
+        of.by_name.entry(event_type.name.clone()).or_insert(index);
         for code in &event_type.codes {
             of.codes.entry(code.clone()).or_insert(index);
         }
@@ -220,7 +221,7 @@ fn lower(display: &str) -> String {
 // Ignores case, blanks and punctuation: `ticket.CommentCreated`, derived from the display name
 // `Comment Created`, must find `ticket.CommentAdded`.
 fn similarity(event_type: &EventType, word: &str) -> f64 {
-    let short = event_type.tag.split_once('.').map(|(_, short)| short);
+    let short = event_type.name.split_once('.').map(|(_, short)| short);
     let derived = event_type
         .display
         .as_ref()
@@ -242,8 +243,8 @@ fn letters_of(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn tag(found: Option<&EventType>) -> Option<&str> {
-        found.map(|t| t.tag.as_str())
+    fn name(found: Option<&EventType>) -> Option<&str> {
+        found.map(|t| t.name.as_str())
     }
 
     #[test]
@@ -272,8 +273,8 @@ mod tests {
             ),
             ("Ticket Created", "ticket.created", "ticket.TicketCreated"),
         ] {
-            assert_eq!(tag(all.by_display("support", display)), Some(expected));
-            assert_eq!(tag(all.by_webhook(suffix)), Some(expected));
+            assert_eq!(name(all.by_display("support", display)), Some(expected));
+            assert_eq!(name(all.by_webhook(suffix)), Some(expected));
         }
     }
 
@@ -281,7 +282,7 @@ mod tests {
     fn display_names_ignore_case_and_must_be_unique() {
         let all = Catalogue::built_in();
         let posted = all.by_display("upmind", "client posted ticket message");
-        assert_eq!(tag(posted), Some("ticket_message.ClientPosted"));
+        assert_eq!(name(posted), Some("ticket_message.ClientPosted"));
         assert_eq!(all.by_display("support", "Tags Changed"), None);
         assert_eq!(all.displayed("support", "Tags Changed").len(), 3);
         assert_eq!(
@@ -319,7 +320,7 @@ mod tests {
             ("support", "xyzzy", None),
             ("elsewhere", "ticket.PriorityChanged", None),
         ] {
-            assert_eq!(tag(all.nearest(source, word)), expected, "{word}");
+            assert_eq!(name(all.nearest(source, word)), expected, "{word}");
         }
     }
 
@@ -345,7 +346,7 @@ mod tests {
             Catalogue::built_in().types().count() + 1
         );
         assert_eq!(
-            tag(all.by_code("upmind", "mine")),
+            name(all.by_code("upmind", "mine")),
             Some("ticket_message.ClientPosted")
         );
         assert_eq!(
@@ -359,14 +360,14 @@ mod tests {
     fn unique_names_are_unique() {
         let all = Catalogue::built_in();
         for t in all.types() {
-            assert_eq!(tag(all.by_tag(&t.source, &t.tag)), Some(t.tag.as_str()));
+            assert_eq!(name(all.by_name(&t.source, &t.name)), Some(t.name.as_str()));
             if let Some(suffix) = &t.webhook {
-                assert_eq!(tag(all.by_webhook(suffix)), Some(t.tag.as_str()));
+                assert_eq!(name(all.by_webhook(suffix)), Some(t.name.as_str()));
             }
             for code in &t.codes {
-                assert_eq!(tag(all.by_code(&t.source, code)), Some(t.tag.as_str()));
+                assert_eq!(name(all.by_code(&t.source, code)), Some(t.name.as_str()));
             }
-            assert!(!t.summary.is_empty() && !t.groups.is_empty(), "{}", t.tag);
+            assert!(!t.summary.is_empty() && !t.groups.is_empty(), "{}", t.name);
         }
     }
 }

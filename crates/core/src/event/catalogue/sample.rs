@@ -1,10 +1,10 @@
 //! Sample events by type, as the help desk sends them: the files of `examples/events/`.
 
 macro_rules! sample {
-    ($source:literal, $tag:literal, $file:literal) => {
+    ($source:literal, $name:literal, $file:literal) => {
         Sample {
             source: $source,
-            tag: $tag,
+            name: $name,
             file: concat!("examples/events/", $file, ".json"),
             text: include_str!(concat!("../../../../../examples/events/", $file, ".json")),
         }
@@ -15,15 +15,17 @@ macro_rules! sample {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
     pub source: &'static str,
-    pub tag: &'static str,
+    pub name: &'static str,
     /// The path from the root of the project.
     pub file: &'static str,
     pub text: &'static str,
 }
 
 /// The sample of an event type, if there is one.
-pub fn sample(source: &str, tag: &str) -> Option<&'static Sample> {
-    SAMPLES.iter().find(|s| s.source == source && s.tag == tag)
+pub fn sample(source: &str, name: &str) -> Option<&'static Sample> {
+    SAMPLES
+        .iter()
+        .find(|s| s.source == source && s.name == name)
 }
 
 #[rustfmt::skip]
@@ -88,7 +90,7 @@ mod tests {
             let value = serde_json::from_str(sample.text).expect(sample.file);
             let event = decode(value, Catalogue::built_in()).expect(sample.file);
             assert_eq!(event.source, sample.source, "{}", sample.file);
-            assert_eq!(event.event_type, sample.tag, "{}", sample.file);
+            assert_eq!(event.event_type, sample.name, "{}", sample.file);
         }
     }
 }

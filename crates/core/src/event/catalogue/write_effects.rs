@@ -15,15 +15,15 @@ pub struct WriteEffect {
     pub event_type: String,
     /// The ticket that the request writes.
     #[serde(default)]
-    pub of: TargetTicket,
+    pub ticket: TargetTicket,
     /// The dotted path of the field in the request body.
     pub writes: String,
     /// Paths of the event, with the request field that sets each. Null: the value depends on the ticket
     /// before.
-    pub carries: BTreeMap<String, Option<String>>,
+    pub sets: BTreeMap<String, Option<String>>,
     /// The defaults of fields that the body omits.
     #[serde(default)]
-    pub unless_given: BTreeMap<String, Value>,
+    pub defaults: BTreeMap<String, Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -51,7 +51,7 @@ impl WriteEffect {
             let rest = path.strip_prefix(known);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        let listed = self.carries.iter().filter(|(known, _)| contains(known));
+        let listed = self.sets.iter().filter(|(known, _)| contains(known));
         let (known, field) = listed.max_by_key(|(known, _)| known.len())?;
         let exact = known == path;
         Some(field.as_deref().filter(|_| exact))
@@ -68,9 +68,9 @@ mod tests {
     fn every_entry_has_a_known_event_type_and_paths() {
         assert_eq!(WriteEffect::all().len(), 23);
         for written in WriteEffect::all() {
-            let known = Catalogue::built_in().by_tag("support", &written.event_type);
+            let known = Catalogue::built_in().by_name("support", &written.event_type);
             let known = known.unwrap_or_else(|| panic!("{}", written.event_type));
-            for path in written.carries.keys() {
+            for path in written.sets.keys() {
                 let unknown = matches!(known.field(path), FieldLookup::Unknown { .. });
                 assert!(!unknown, "{} has no {path}", written.event_type);
             }

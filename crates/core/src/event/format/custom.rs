@@ -1,6 +1,8 @@
 //! Custom formats: the configuration describes the paths of type, id, key and time.
 //! The body stays unchanged.
 
+use jiff::tz::TimeZone;
+
 use crate::event::catalogue::Catalogue;
 use crate::event::format::DecodeError;
 use crate::event::format::type_name::{ResolvedType, by_any_name};
@@ -20,8 +22,10 @@ pub struct CustomFormat {
     /// `None` uses the content hash as id: the second of two equal bodies is a redelivery.
     pub id: Option<String>,
     pub key: Option<String>,
-    /// The path of a time: text, or Unix seconds.
+    /// The path of a time.
     pub time: Option<String>,
+    /// The zone of times without one. `None` is UTC.
+    pub time_zone: Option<TimeZone>,
 }
 
 /// Where the event type comes from.
@@ -43,8 +47,9 @@ impl CustomFormat {
         }
         Ok(EventHeader {
             document,
-            shape: EventFormat::Described(self),
+            format: EventFormat::Described(self),
             source: &self.source,
+            endpoint: &self.name,
             named: self.named(document, catalogue)?,
             id: self.id(document)?,
             key: self.key(document)?,
@@ -160,6 +165,7 @@ mod tests {
             id: Some("meta.id".into()),
             key: Some("deal.number".into()),
             time: Some("meta.at".into()),
+            time_zone: None,
         }
     }
 

@@ -20,14 +20,14 @@ use crate::event::json::value_ref::ValueRef;
 #[derive(Debug)]
 pub struct Decoder {
     /// The name of the format: `zis`, `zendesk_webhook`, `eventbridge`, `upmind`.
-    pub shape: &'static str,
+    pub format: &'static str,
     pub source: &'static str,
     /// Distinguishes the format from the others.
-    pub sign: Marker,
+    pub marker: Marker,
     /// What a document of this format must have.
-    pub demands: &'static [Requirement],
+    pub requirements: &'static [Requirement],
     /// Where the event type is, and by which kind of name.
-    pub naming: TypeNameSource,
+    pub type_name: TypeNameSource,
     pub id: IdRule,
     /// What the event is about: the first path that is present and not null.
     pub key: &'static [DocumentPath],
@@ -63,8 +63,8 @@ pub struct FieldMapping {
     pub to: &'static str,
     /// The first of these that is present.
     pub from: &'static [DocumentPath],
-    pub leaf: Transform,
-    pub when: AppliesTo,
+    pub transform: Transform,
+    pub applies_to: AppliesTo,
 }
 
 /// Which event types a mapping applies to.
@@ -85,34 +85,55 @@ pub enum IdRule {
     Sequence { of: DocumentPath },
 }
 
+/// Makes a table of mappings: those in the first brackets, the rows `place|own "to" <- "from", … => Transform;`,
+/// those in the last brackets.
+macro_rules! mappings {
+    ([$($before:expr),*] $($when:ident $to:literal <- $($from:literal),+ => $leaf:ident;)* [$($after:expr),*]) => {
+        &[
+            $($before,)*
+            $($crate::event::format::decoder::$when(
+                $to,
+                $crate::event::json::lookup::at![$($from),+],
+                $crate::event::format::transform::Transform::$leaf,
+            ),)*
+            $($after,)*
+        ]
+    };
+}
+pub(crate) use mappings;
+
 /// A mapping for every event type.
-pub const fn place(
+pub const fn mapping(
     to: &'static str,
     from: &'static [DocumentPath],
-    leaf: Transform,
+    transform: Transform,
 ) -> FieldMapping {
     FieldMapping {
         to,
         from,
-        leaf,
-        when: AppliesTo::Always,
+        transform,
+        applies_to: AppliesTo::Always,
     }
 }
 
 /// A mapping for the types that declare the field.
-pub const fn own(to: &'static str, from: &'static [DocumentPath], leaf: Transform) -> FieldMapping {
+pub const fn declared(
+    to: &'static str,
+    from: &'static [DocumentPath],
+    transform: Transform,
+) -> FieldMapping {
     FieldMapping {
         to,
         from,
-        leaf,
-        when: AppliesTo::Own,
+        transform,
+        applies_to: AppliesTo::Own,
     }
 }
 
 impl Decoder {
     /// Whether a document has this format.
     pub fn matches(&self, document: ValueRef<'_>) -> bool {
-        match &self.sign {
+        match &self.marker {
             Marker::Has(at) => at.find(document).is_some(),
             Marker::Starts(at, starts) => at
                 .find(document)
@@ -128,14 +149,15 @@ impl Decoder {
         catalogue: &'a Catalogue,
     ) -> Result<EventHeader<'a>, DecodeError> {
         let walk = &mut PathCursor::new(document);
-        for demand in self.demands {
-            demand.check(walk)?;
+        for requirement in self.requirements {
+            requirement.check(walk)?;
         }
-        let named = self.naming.name(walk, self.source, catalogue)?;
+        let named = self.type_name.name(walk, self.source, catalogue)?;
         Ok(EventHeader {
             document,
-            shape: EventFormat::BuiltIn(self),
+            format: EventFormat::BuiltIn(self),
             source: self.source,
+            endpoint: self.source,
             named,
             key: self.key(walk)?,
             time: self.time(walk)?,
@@ -145,27 +167,30 @@ impl Decoder {
 
     /// All paths that it reads.
     #[cfg(test)]
-    pub fn places(&'static self) -> Vec<&'static DocumentPath> {
-        let (Marker::Has(sign) | Marker::Starts(sign, _)) = &self.sign;
-        let (TypeNameSource::Display { at: naming, .. }
-        | TypeNameSource::Webhook { at: naming }
-        | TypeNameSource::Code { at: naming }) = &self.naming;
+    pub fn paths(&'static self) -> Vec<&'static DocumentPath> {
+        let (Marker::Has(marker) | Marker::Starts(marker, _)) = &self.marker;
+        let (TypeNameSource::Display { at: type_name, .. }
+        | TypeNameSource::Webhook { at: type_name }
+        | TypeNameSource::Code { at: type_name }) = &self.type_name;
         let (IdRule::At(id) | IdRule::Sequence { of: id }) = &self.id;
-        let demands = self.demands.iter().map(|demand| match demand {
-            Requirement::Object(at)
-            | Requirement::ObjectIfThere(at)
-            | Requirement::Text(at)
-            | Requirement::Id(at) => at,
-        });
+        let requirements = self
+            .requirements
+            .iter()
+            .map(|requirement| match requirement {
+                Requirement::Object(at)
+                | Requirement::ObjectIfThere(at)
+                | Requirement::Text(at)
+                | Requirement::Id(at) => at,
+            });
         let body = self.body.iter().chain(self.envelope);
         let lists = self
             .key
             .iter()
             .chain(self.time)
-            .chain(body.flat_map(|place| place.from));
-        [sign, naming, id]
+            .chain(body.flat_map(|mapping| mapping.from));
+        [marker, type_name, id]
             .into_iter()
-            .chain(demands)
+            .chain(requirements)
             .chain(lists)
             .collect()
     }
@@ -177,6 +202,10 @@ impl Decoder {
             body.insert("type".into(), Value::from(&*named.display));
         }
         body
+    }
+
+    pub fn has_envelope_field(&self, name: &str) -> bool {
+        self.envelope.iter().any(|place| place.to == name)
     }
 
     pub fn envelope(&self, document: ValueRef<'_>) -> Value {
@@ -261,7 +290,7 @@ fn is_id(datum: ValueRef<'_>) -> bool {
 }
 
 /// The id of an event within an update: its sequence id and position, type and hash.
-pub fn sequence_id(body: ValueRef<'_>, tag: &str) -> String {
+pub fn sequence_id(body: ValueRef<'_>, event_type: &str) -> String {
     let part = |path| match find(body, path) {
         Some(part) => match part.number() {
             Some(number) => Some(Cow::Owned(number.to_string())),
@@ -273,7 +302,7 @@ pub fn sequence_id(body: ValueRef<'_>, tag: &str) -> String {
     [
         part("meta.sequence.id"),
         part("meta.sequence.position"),
-        Some(Cow::Borrowed(tag)),
+        Some(Cow::Borrowed(event_type)),
         Some(Cow::Borrowed(hash)),
     ]
     .into_iter()
@@ -282,16 +311,18 @@ pub fn sequence_id(body: ValueRef<'_>, tag: &str) -> String {
     .join("-")
 }
 
-fn built(places: &[FieldMapping], document: ValueRef<'_>, known: Option<&EventType>) -> Value {
+fn built(mappings: &[FieldMapping], document: ValueRef<'_>, known: Option<&EventType>) -> Value {
     let mut object = Map::new();
-    for place in places {
-        if place.when == AppliesTo::Own && !known.is_some_and(|t| t.owns(place.to)) {
+    for mapping in mappings {
+        if mapping.applies_to == AppliesTo::Own && !known.is_some_and(|t| t.owns(mapping.to)) {
             continue;
         }
-        if let Some((_, found)) = first(document, place.from) {
+        if let Some((_, found)) = first(document, mapping.from) {
             let value = found.value().into_owned();
-            let value = place.leaf.apply(value, known.map(|t| (t, place.to)));
-            put(&mut object, place.to, value);
+            let value = mapping
+                .transform
+                .apply(value, known.map(|t| (t, mapping.to)));
+            put(&mut object, mapping.to, value);
         }
     }
     Value::Object(object)

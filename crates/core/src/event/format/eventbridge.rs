@@ -1,22 +1,22 @@
 //! The decoder tables of the EventBridge format: Amazon EventBridge partner events of Zendesk.
 //! Values are the same as in the ZIS envelope.
 
-use crate::event::format::decoder::{Decoder, IdRule, Marker, Requirement, place};
+use crate::event::format::decoder::{Decoder, IdRule, Marker, Requirement, mapping};
 use crate::event::format::transform::Transform;
 use crate::event::format::type_name::TypeNameSource;
 use crate::event::json::lookup::{DocumentPath, at};
 
 pub static TICKET: Decoder = Decoder {
-    shape: "eventbridge",
+    format: "eventbridge",
     source: "support",
-    sign: Marker::Has(DocumentPath::new("detail.ticket_event")),
-    demands: &[
+    marker: Marker::Has(DocumentPath::new("detail.ticket_event")),
+    requirements: &[
         Requirement::Object(DocumentPath::new("detail.ticket_event")),
         Requirement::Text(DocumentPath::new("detail.ticket_event.type")),
         Requirement::Object(DocumentPath::new("detail.ticket_event.ticket")),
         Requirement::Id(DocumentPath::new("detail.ticket_event.ticket.id")),
     ],
-    naming: TypeNameSource::Display {
+    type_name: TypeNameSource::Display {
         at: DocumentPath::new("detail.ticket_event.type"),
         family: "ticket",
     },
@@ -25,21 +25,21 @@ pub static TICKET: Decoder = Decoder {
     time: at!["detail.ticket_event.meta.occurred_at", "time"],
     // The partner source is `aws.partner/zendesk.com/ACCOUNT/default`.
     envelope: &[
-        place("account_id", at!["source"], Transform::Part(2)),
-        place(
+        mapping("account_id", at!["source"], Transform::Part(2)),
+        mapping(
             "actor_id",
             at!["detail.ticket_event.meta.actor_id"],
             Transform::Id,
         ),
     ],
     body: &[
-        place("", at!["detail.ticket_event"], Transform::AsIs),
-        place(
+        mapping("", at!["detail.ticket_event"], Transform::AsIs),
+        mapping(
             "ticket.id",
             at!["detail.ticket_event.ticket.id"],
             Transform::Id,
         ),
-        place(
+        mapping(
             "ticket.tags",
             at!["detail.ticket_event.ticket.tags"],
             Transform::Tags,
@@ -47,54 +47,41 @@ pub static TICKET: Decoder = Decoder {
     ],
 };
 
-pub static USER: Decoder = Decoder {
-    shape: "eventbridge",
-    source: "support",
-    sign: Marker::Has(DocumentPath::new("detail.user_event")),
-    demands: &[
-        Requirement::Object(DocumentPath::new("detail.user_event")),
-        Requirement::ObjectIfThere(DocumentPath::new("detail.user_event.user")),
-    ],
-    naming: TypeNameSource::Display {
-        at: DocumentPath::new("detail.user_event.type"),
-        family: "user",
-    },
-    id: IdRule::At(DocumentPath::new("id")),
-    key: at!["detail.user_event.user.id"],
-    time: at!["detail.user_event.meta.occurred_at", "time"],
-    envelope: &[
-        place("account_id", at!["source"], Transform::Part(2)),
-        place(
-            "actor_id",
-            at!["detail.user_event.meta.actor_id"],
-            Transform::Id,
-        ),
-    ],
-    body: &[place("", at!["detail.user_event"], Transform::AsIs)],
-};
+/// The decoder of a family whose object is under a key of its event.
+macro_rules! family {
+    ($family:literal, $event:literal, $object:literal) => {
+        Decoder {
+            marker: Marker::Has(DocumentPath::new($event)),
+            requirements: &[
+                Requirement::Object(DocumentPath::new($event)),
+                Requirement::ObjectIfThere(DocumentPath::new(concat!($event, $object))),
+            ],
+            type_name: TypeNameSource::Display {
+                at: DocumentPath::new(concat!($event, ".type")),
+                family: $family,
+            },
+            key: &[DocumentPath::new(concat!($event, $object, ".id"))],
+            time: &[
+                DocumentPath::new(concat!($event, ".meta.occurred_at")),
+                DocumentPath::new("time"),
+            ],
+            envelope: &[
+                mapping("account_id", at!["source"], Transform::Part(2)),
+                mapping(
+                    "actor_id",
+                    &[DocumentPath::new(concat!($event, ".meta.actor_id"))],
+                    Transform::Id,
+                ),
+            ],
+            body: &[mapping("", at![$event], Transform::AsIs)],
+            format: "eventbridge",
+            source: "support",
+            id: IdRule::At(DocumentPath::new("id")),
+        }
+    };
+}
 
-pub static ORGANIZATION: Decoder = Decoder {
-    shape: "eventbridge",
-    source: "support",
-    sign: Marker::Has(DocumentPath::new("detail.organization_event")),
-    demands: &[
-        Requirement::Object(DocumentPath::new("detail.organization_event")),
-        Requirement::ObjectIfThere(DocumentPath::new("detail.organization_event.organization")),
-    ],
-    naming: TypeNameSource::Display {
-        at: DocumentPath::new("detail.organization_event.type"),
-        family: "organization",
-    },
-    id: IdRule::At(DocumentPath::new("id")),
-    key: at!["detail.organization_event.organization.id"],
-    time: at!["detail.organization_event.meta.occurred_at", "time"],
-    envelope: &[
-        place("account_id", at!["source"], Transform::Part(2)),
-        place(
-            "actor_id",
-            at!["detail.organization_event.meta.actor_id"],
-            Transform::Id,
-        ),
-    ],
-    body: &[place("", at!["detail.organization_event"], Transform::AsIs)],
-};
+pub static USER: Decoder = family!("user", "detail.user_event", ".user");
+
+pub static ORGANIZATION: Decoder =
+    family!("organization", "detail.organization_event", ".organization");

@@ -75,6 +75,8 @@ impl DecodeError {
 pub enum FormatHint<'a> {
     /// By its content.
     Detect,
+    /// By its content, as an event that the entry of this name under `sources` received.
+    Endpoint(&'a str),
     /// By the configuration.
     Custom(&'a CustomFormat),
 }
@@ -87,11 +89,19 @@ pub fn head<'a>(
 ) -> Result<EventHeader<'a>, DecodeError> {
     match format {
         FormatHint::Custom(description) => description.head(document, catalogue),
-        FormatHint::Detect => match DECODERS.iter().find(|decoder| decoder.matches(document)) {
-            Some(decoder) => decoder.head(document, catalogue),
-            None => Err(unknown_format(&document.value())),
-        },
+        FormatHint::Detect | FormatHint::Endpoint(_) => {
+            match DECODERS.iter().find(|decoder| decoder.matches(document)) {
+                Some(decoder) => Ok(decoder.head(document, catalogue)?.received_at(format)),
+                None => Err(unknown_format(&document.value())),
+            }
+        }
     }
+}
+
+/// Whether the envelope of a format has a field. Formats that the configuration describes have no envelope.
+pub fn has_envelope_field(format: &str, name: &str) -> bool {
+    let decoder = DECODERS.iter().find(|decoder| decoder.format == format);
+    decoder.is_some_and(|decoder| decoder.has_envelope_field(name))
 }
 
 /// Decodes a built document.

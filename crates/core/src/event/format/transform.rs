@@ -186,8 +186,8 @@ mod tests {
 
     #[test]
     fn the_catalogue_decides_the_type_of_previous() {
-        let typed = |tag: &str, path: &str, value| {
-            let known = Catalogue::built_in().by_tag("support", tag).expect(tag);
+        let typed = |name: &str, path: &str, value| {
+            let known = Catalogue::built_in().by_name("support", name).expect(name);
             Transform::Typed.apply(value, Some((known, path)))
         };
         assert_eq!(

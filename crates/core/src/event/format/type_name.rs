@@ -26,7 +26,7 @@ pub enum TypeNameSource {
 /// A resolved event type.
 #[derive(Debug)]
 pub struct ResolvedType<'a> {
-    pub tag: Cow<'a, str>,
+    pub name: Cow<'a, str>,
     /// The value of `type` in the normalised body.
     pub display: Cow<'a, str>,
     pub known: Option<&'a EventType>,
@@ -72,7 +72,7 @@ pub fn by_any_name<'a>(
     catalogue: &'a Catalogue,
 ) -> ResolvedType<'a> {
     let known = catalogue
-        .by_tag(source, &word)
+        .by_name(source, &word)
         .or_else(|| catalogue.by_code(source, &word))
         .or_else(|| catalogue.by_display(source, &word));
     named(known, word)
@@ -89,31 +89,37 @@ impl<'a> ResolvedType<'a> {
     fn known(known: &'a EventType, word: &str) -> Self {
         let display = known.display.as_deref().map(Cow::Borrowed);
         Self {
-            tag: Cow::Borrowed(&known.tag),
+            name: Cow::Borrowed(&known.name),
             display: display.unwrap_or_else(|| Cow::Owned(word.to_owned())),
             known: Some(known),
             unknown: None,
         }
     }
 
-    fn unknown(word: Cow<'a, str>, tag: Cow<'a, str>) -> Self {
+    fn unknown(word: Cow<'a, str>, name: Cow<'a, str>) -> Self {
         Self {
-            tag,
+            name,
             display: word.clone(),
             known: None,
             unknown: Some(word),
         }
     }
 
+    /// The name in rules of an event webhook's type: `agent.StateChanged` for
+    /// `zen:event-type:agent.state_changed`.
+    pub fn webhook_tag(word: &str) -> String {
+        camel_case(suffix(word))
+    }
+
     /// The warning for an unknown type.
     pub fn warning(&self, source: &str, catalogue: &Catalogue) -> Option<String> {
-        let (word, tag) = (self.unknown.as_ref()?, &self.tag);
+        let (word, name) = (self.unknown.as_ref()?, &self.name);
         let nearest = match catalogue.nearest(source, word) {
-            Some(near) => format!("the most similar known type is `{}`", near.tag),
+            Some(near) => format!("the most similar known type is `{}`", near.name),
             None => "no known type is similar".to_owned(),
         };
         Some(format!(
-            "unknown event type `{word}` of `{source}`: {nearest}; its name in rules is `{tag}`"
+            "unknown event type `{word}` of `{source}`: {nearest}; its name in rules is `{name}`"
         ))
     }
 }
@@ -175,7 +181,7 @@ mod tests {
             "client posted ticket message",
         ] {
             let named = by_any_name(word.into(), "upmind", all);
-            assert_eq!(named.tag, "ticket_message.ClientPosted");
+            assert_eq!(named.name, "ticket_message.ClientPosted");
             assert_eq!(named.warning("upmind", all), None);
         }
     }

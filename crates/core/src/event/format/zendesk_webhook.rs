@@ -2,7 +2,7 @@
 //! Ids arrive as text, values of closed sets in upper case.
 
 use crate::event::format::decoder::{
-    Decoder, FieldMapping, IdRule, Marker, Requirement, own, place,
+    Decoder, FieldMapping, IdRule, Marker, Requirement, declared, mapping, mappings,
 };
 use crate::event::format::transform::Transform;
 use crate::event::format::type_name::TypeNameSource;
@@ -10,256 +10,158 @@ use crate::event::json::lookup::{DocumentPath, at};
 
 /// What the decoders of all families share.
 const DECODER: Decoder = Decoder {
-    shape: "zendesk_webhook",
+    format: "zendesk_webhook",
     source: "support",
-    sign: Marker::Has(DocumentPath::new("type")),
-    demands: &[],
-    naming: TypeNameSource::Webhook {
+    marker: Marker::Has(DocumentPath::new("type")),
+    requirements: &[],
+    type_name: TypeNameSource::Webhook {
         at: DocumentPath::new("type"),
     },
     id: IdRule::At(DocumentPath::new("id")),
     key: at!["detail.id"],
     time: at!["time", "event.meta.occurred_at"],
     envelope: &[
-        place("account_id", at!["account_id"], Transform::Id),
-        place("actor_id", at!["detail.actor_id"], Transform::Id),
+        mapping("account_id", at!["account_id"], Transform::Id),
+        mapping("actor_id", at!["detail.actor_id"], Transform::Id),
     ],
     body: &[],
 };
 
-const EVENT: FieldMapping = place("", at!["event"], Transform::AsIs);
-const OCCURRED_AT: FieldMapping = place("meta.occurred_at", at!["time"], Transform::AsIs);
+const EVENT: FieldMapping = mapping("", at!["event"], Transform::AsIs);
+const OCCURRED_AT: FieldMapping = mapping("meta.occurred_at", at!["time"], Transform::AsIs);
 // A custom field's value is wrapped, except where it is a lookup's target.
-const PREVIOUS: FieldMapping = place(
+const PREVIOUS: FieldMapping = mapping(
     "previous",
     at!["event.previous.value", "event.previous"],
     Transform::Typed,
 );
-const CURRENT: FieldMapping = place(
+const CURRENT: FieldMapping = mapping(
     "current",
     at!["event.current.value", "event.current"],
     Transform::Typed,
 );
-const CUSTOM_FIELD_ID: FieldMapping = place(
+const CUSTOM_FIELD_ID: FieldMapping = mapping(
     "custom_field.id",
     at!["event.custom_field.id"],
     Transform::Id,
 );
-const TAGS_ADDED: FieldMapping = own(
+const TAGS_ADDED: FieldMapping = declared(
     "tags_added",
     at!["event.tags_added", "event.added.tags"],
     Transform::Typed,
 );
-const TAGS_REMOVED: FieldMapping = own(
+const TAGS_REMOVED: FieldMapping = declared(
     "tags_removed",
     at!["event.tags_removed", "event.removed.tags"],
     Transform::Typed,
 );
 
 pub static TICKET: Decoder = Decoder {
-    sign: Marker::Starts(
+    marker: Marker::Starts(
         DocumentPath::new("type"),
         &["zen:event-type:ticket.", "zen:event-type/ticket."],
     ),
-    demands: &[
+    requirements: &[
         Requirement::Object(DocumentPath::new("detail")),
         Requirement::Id(DocumentPath::new("detail.id")),
         Requirement::ObjectIfThere(DocumentPath::new("event")),
     ],
-    body: &[
-        EVENT,
-        OCCURRED_AT,
-        place("ticket", at!["detail"], Transform::AsIs),
-        place("ticket.id", at!["detail.id"], Transform::Id),
-        place("ticket.type", at!["detail.type"], Transform::Lower),
-        place("ticket.priority", at!["detail.priority"], Transform::Lower),
-        place("ticket.status", at!["detail.status"], Transform::Lower),
-        place(
-            "ticket.requester_id",
-            at!["detail.requester_id"],
-            Transform::Id,
-        ),
-        place(
-            "ticket.submitter_id",
-            at!["detail.submitter_id"],
-            Transform::Id,
-        ),
-        place(
-            "ticket.assignee_id",
-            at!["detail.assignee_id"],
-            Transform::Id,
-        ),
-        place(
-            "ticket.organization_id",
-            at!["detail.organization_id"],
-            Transform::Id,
-        ),
-        place("ticket.group_id", at!["detail.group_id"], Transform::Id),
-        place("ticket.brand_id", at!["detail.brand_id"], Transform::Id),
-        place("ticket.form_id", at!["detail.form_id"], Transform::Id),
-        place("ticket.tags", at!["detail.tags"], Transform::Tags),
-        place("ticket.actor_id", at!["detail.actor_id"], Transform::Id),
-        place(
-            "ticket.custom_status",
-            at!["detail.custom_status"],
-            Transform::Id,
-        ),
-        PREVIOUS,
-        CURRENT,
-        own(
-            "custom_field",
-            at!["event.custom_field"],
-            Transform::Emptied,
-        ),
-        CUSTOM_FIELD_ID,
-        place(
-            "custom_field.raw_title",
-            at!["event.custom_field.raw_title", "event.custom_field.title"],
-            Transform::AsIs,
-        ),
-        place(
-            "custom_field.field_type",
-            at!["event.custom_field.field_type", "event.custom_field.type"],
-            Transform::Lower,
-        ),
-        place("comment.id", at!["event.comment.id"], Transform::Id),
-        place(
-            "comment.author.id",
-            at!["event.comment.author.id"],
-            Transform::Id,
-        ),
+    body: mappings! {
+        [EVENT, OCCURRED_AT]
+        mapping "ticket" <- "detail" => AsIs;
+        mapping "ticket.id" <- "detail.id" => Id;
+        mapping "ticket.type" <- "detail.type" => Lower;
+        mapping "ticket.priority" <- "detail.priority" => Lower;
+        mapping "ticket.status" <- "detail.status" => Lower;
+        mapping "ticket.requester_id" <- "detail.requester_id" => Id;
+        mapping "ticket.submitter_id" <- "detail.submitter_id" => Id;
+        mapping "ticket.assignee_id" <- "detail.assignee_id" => Id;
+        mapping "ticket.organization_id" <- "detail.organization_id" => Id;
+        mapping "ticket.group_id" <- "detail.group_id" => Id;
+        mapping "ticket.brand_id" <- "detail.brand_id" => Id;
+        mapping "ticket.form_id" <- "detail.form_id" => Id;
+        mapping "ticket.tags" <- "detail.tags" => Tags;
+        mapping "ticket.actor_id" <- "detail.actor_id" => Id;
+        mapping "ticket.custom_status" <- "detail.custom_status" => Id;
+        declared "custom_field" <- "event.custom_field" => Emptied;
+        mapping "custom_field.id" <- "event.custom_field.id" => Id;
+        mapping "custom_field.raw_title" <- "event.custom_field.raw_title", "event.custom_field.title" => AsIs;
+        mapping "custom_field.field_type" <- "event.custom_field.field_type", "event.custom_field.type" => Lower;
+        mapping "comment.id" <- "event.comment.id" => Id;
+        mapping "comment.author.id" <- "event.comment.author.id" => Id;
         // An attachment is nested in its comment.
-        own(
-            "attachment",
-            at!["event.attachment", "event.comment.attachment"],
-            Transform::AsIs,
-        ),
-        own(
-            "attachment.id",
-            at!["event.attachment.id", "event.comment.attachment.id"],
-            Transform::Id,
-        ),
-        own(
-            "attachment.comment_id",
-            at!["event.attachment.comment_id", "event.comment.id"],
-            Transform::Id,
-        ),
-        own(
-            "attachment_id",
-            at![
-                "event.attachment_id",
-                "event.attachment.id",
-                "event.comment.attachment.id",
-            ],
-            Transform::Id,
-        ),
-        own(
-            "comment_id",
-            at!["event.comment_id", "event.comment.id"],
-            Transform::Id,
-        ),
-        own(
-            "target_ticket_id",
-            at!["event.target_ticket_id"],
-            Transform::Id,
-        ),
-        TAGS_ADDED,
-        TAGS_REMOVED,
+        declared "attachment" <- "event.attachment", "event.comment.attachment" => AsIs;
+        declared "attachment.id" <- "event.attachment.id", "event.comment.attachment.id" => Id;
+        declared "attachment.comment_id" <- "event.attachment.comment_id", "event.comment.id" => Id;
+        declared "attachment_id" <- "event.attachment_id", "event.attachment.id", "event.comment.attachment.id" => Id;
+        declared "comment_id" <- "event.comment_id", "event.comment.id" => Id;
+        declared "target_ticket_id" <- "event.target_ticket_id" => Id;
         // No public documentation confirms `added.user_ids`, or `comment_id` and `attachment_id` within an
         // object as above. They are read only if the plain key is absent.
-        own(
-            "users_added",
-            at!["event.users_added", "event.added.user_ids"],
-            Transform::Typed,
-        ),
-        own(
-            "users_removed",
-            at!["event.users_removed", "event.removed.user_ids"],
-            Transform::Typed,
-        ),
-    ],
+        declared "users_added" <- "event.users_added", "event.added.user_ids" => Typed;
+        declared "users_removed" <- "event.users_removed", "event.removed.user_ids" => Typed;
+        [PREVIOUS, CURRENT, TAGS_ADDED, TAGS_REMOVED]
+    },
     ..DECODER
 };
 
 pub static USER: Decoder = Decoder {
-    sign: Marker::Starts(
+    marker: Marker::Starts(
         DocumentPath::new("type"),
         &["zen:event-type:user.", "zen:event-type/user."],
     ),
-    demands: &[
+    requirements: &[
         Requirement::Object(DocumentPath::new("detail")),
         Requirement::ObjectIfThere(DocumentPath::new("event")),
     ],
-    body: &[
-        EVENT,
-        OCCURRED_AT,
-        place("user", at!["detail"], Transform::AsIs),
-        place("user.id", at!["detail.id"], Transform::Id),
-        place(
-            "user.organization_id",
-            at!["detail.organization_id"],
-            Transform::Id,
-        ),
-        place(
-            "user.default_group_id",
-            at!["detail.default_group_id"],
-            Transform::Id,
-        ),
-        place("user.role", at!["detail.role"], Transform::Lower),
-        PREVIOUS,
-        CURRENT,
-        CUSTOM_FIELD_ID,
-        TAGS_ADDED,
-        TAGS_REMOVED,
-    ],
+    body: mappings! {
+        [EVENT, OCCURRED_AT]
+        mapping "user" <- "detail" => AsIs;
+        mapping "user.id" <- "detail.id" => Id;
+        mapping "user.organization_id" <- "detail.organization_id" => Id;
+        mapping "user.default_group_id" <- "detail.default_group_id" => Id;
+        mapping "user.role" <- "detail.role" => Lower;
+        [PREVIOUS, CURRENT, CUSTOM_FIELD_ID, TAGS_ADDED, TAGS_REMOVED]
+    },
     ..DECODER
 };
 
 pub static ORGANIZATION: Decoder = Decoder {
-    sign: Marker::Starts(
+    marker: Marker::Starts(
         DocumentPath::new("type"),
         &[
             "zen:event-type:organization.",
             "zen:event-type/organization.",
         ],
     ),
-    demands: &[
+    requirements: &[
         Requirement::Object(DocumentPath::new("detail")),
         Requirement::ObjectIfThere(DocumentPath::new("event")),
     ],
-    body: &[
-        EVENT,
-        OCCURRED_AT,
-        place("organization", at!["detail"], Transform::AsIs),
-        place("organization.id", at!["detail.id"], Transform::Id),
-        place(
-            "organization.group_id",
-            at!["detail.group_id"],
-            Transform::Id,
-        ),
-        PREVIOUS,
-        CURRENT,
-        CUSTOM_FIELD_ID,
-        TAGS_ADDED,
-        TAGS_REMOVED,
-    ],
+    body: mappings! {
+        [EVENT, OCCURRED_AT]
+        mapping "organization" <- "detail" => AsIs;
+        mapping "organization.id" <- "detail.id" => Id;
+        mapping "organization.group_id" <- "detail.group_id" => Id;
+        [PREVIOUS, CURRENT, CUSTOM_FIELD_ID, TAGS_ADDED, TAGS_REMOVED]
+    },
     ..DECODER
 };
 
 /// Families that are not in the catalogue, with `detail` unchanged.
 pub static OTHER: Decoder = Decoder {
-    sign: Marker::Starts(
+    marker: Marker::Starts(
         DocumentPath::new("type"),
         &["zen:event-type:", "zen:event-type/"],
     ),
-    demands: &[
+    requirements: &[
         Requirement::ObjectIfThere(DocumentPath::new("detail")),
         Requirement::ObjectIfThere(DocumentPath::new("event")),
     ],
-    body: &[
-        EVENT,
-        OCCURRED_AT,
-        place("detail", at!["detail"], Transform::AsIs),
-    ],
+    body: mappings! {
+        [EVENT, OCCURRED_AT]
+        mapping "detail" <- "detail" => AsIs;
+        []
+    },
     ..DECODER
 };

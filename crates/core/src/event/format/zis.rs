@@ -1,27 +1,27 @@
 //! The decoder tables of the ZIS envelope format, the input of ZIS flows.
 
-use crate::event::format::decoder::{Decoder, FieldMapping, IdRule, Marker, Requirement, place};
+use crate::event::format::decoder::{Decoder, FieldMapping, IdRule, Marker, Requirement, mapping};
 use crate::event::format::transform::Transform;
 use crate::event::format::type_name::TypeNameSource;
 use crate::event::json::lookup::{DocumentPath, at};
 
 const ENVELOPE: &[FieldMapping] = &[
-    place("account_id", at!["account_id"], Transform::Id),
-    place("subdomain", at!["subdomain"], Transform::AsIs),
-    place("integration_key", at!["integration_key"], Transform::AsIs),
+    mapping("account_id", at!["account_id"], Transform::Id),
+    mapping("subdomain", at!["subdomain"], Transform::AsIs),
+    mapping("integration_key", at!["integration_key"], Transform::AsIs),
 ];
 
 pub static TICKET: Decoder = Decoder {
-    shape: "zis",
+    format: "zis",
     source: "support",
-    sign: Marker::Has(DocumentPath::new("input.ticket_event")),
-    demands: &[
+    marker: Marker::Has(DocumentPath::new("input.ticket_event")),
+    requirements: &[
         Requirement::Object(DocumentPath::new("input.ticket_event")),
         Requirement::Text(DocumentPath::new("input.ticket_event.type")),
         Requirement::Object(DocumentPath::new("input.ticket_event.ticket")),
         Requirement::Id(DocumentPath::new("input.ticket_event.ticket.id")),
     ],
-    naming: TypeNameSource::Display {
+    type_name: TypeNameSource::Display {
         at: DocumentPath::new("input.ticket_event.type"),
         family: "ticket",
     },
@@ -32,13 +32,13 @@ pub static TICKET: Decoder = Decoder {
     time: at!["input.ticket_event.meta.occurred_at"],
     envelope: ENVELOPE,
     body: &[
-        place("", at!["input.ticket_event"], Transform::AsIs),
-        place(
+        mapping("", at!["input.ticket_event"], Transform::AsIs),
+        mapping(
             "ticket.id",
             at!["input.ticket_event.ticket.id"],
             Transform::Id,
         ),
-        place(
+        mapping(
             "ticket.tags",
             at!["input.ticket_event.ticket.tags"],
             Transform::Tags,
@@ -46,70 +46,45 @@ pub static TICKET: Decoder = Decoder {
     ],
 };
 
-pub static USER: Decoder = Decoder {
-    shape: "zis",
-    source: "support",
-    sign: Marker::Has(DocumentPath::new("input.user_event")),
-    demands: &[
-        Requirement::Object(DocumentPath::new("input.user_event")),
-        Requirement::ObjectIfThere(DocumentPath::new("input.user_event.user")),
-    ],
-    naming: TypeNameSource::Display {
-        at: DocumentPath::new("input.user_event.type"),
-        family: "user",
-    },
-    id: IdRule::Sequence {
-        of: DocumentPath::new("input.user_event"),
-    },
-    key: at!["input.user_event.user.id"],
-    time: at!["input.user_event.meta.occurred_at"],
-    envelope: ENVELOPE,
-    body: &[place("", at!["input.user_event"], Transform::AsIs)],
-};
+/// The decoder of a family whose object is under a key of its event.
+macro_rules! family {
+    ($family:literal, $event:literal, $object:literal, $($key:literal),+) => {
+        Decoder {
+            format: "zis",
+            source: "support",
+            marker: Marker::Has(DocumentPath::new($event)),
+            requirements: &[
+                Requirement::Object(DocumentPath::new($event)),
+                Requirement::ObjectIfThere(DocumentPath::new(concat!($event, $object))),
+            ],
+            type_name: TypeNameSource::Display {
+                at: DocumentPath::new(concat!($event, ".type")),
+                family: $family,
+            },
+            id: IdRule::Sequence {
+                of: DocumentPath::new($event),
+            },
+            key: &[$(DocumentPath::new(concat!($event, $key))),+],
+            time: &[DocumentPath::new(concat!($event, ".meta.occurred_at"))],
+            envelope: ENVELOPE,
+            body: &[mapping("", at![$event], Transform::AsIs)],
+        }
+    };
+}
 
-pub static ORGANIZATION: Decoder = Decoder {
-    shape: "zis",
-    source: "support",
-    sign: Marker::Has(DocumentPath::new("input.organization_event")),
-    demands: &[
-        Requirement::Object(DocumentPath::new("input.organization_event")),
-        Requirement::ObjectIfThere(DocumentPath::new("input.organization_event.organization")),
-    ],
-    naming: TypeNameSource::Display {
-        at: DocumentPath::new("input.organization_event.type"),
-        family: "organization",
-    },
-    id: IdRule::Sequence {
-        of: DocumentPath::new("input.organization_event"),
-    },
-    key: at!["input.organization_event.organization.id"],
-    time: at!["input.organization_event.meta.occurred_at"],
-    envelope: ENVELOPE,
-    body: &[place("", at!["input.organization_event"], Transform::AsIs)],
-};
+pub static USER: Decoder = family!("user", "input.user_event", ".user", ".user.id");
 
-pub static CUSTOM_OBJECT: Decoder = Decoder {
-    shape: "zis",
-    source: "support",
-    sign: Marker::Has(DocumentPath::new("input.custom_object_event")),
-    demands: &[
-        Requirement::Object(DocumentPath::new("input.custom_object_event")),
-        Requirement::ObjectIfThere(DocumentPath::new(
-            "input.custom_object_event.custom_object_record",
-        )),
-    ],
-    naming: TypeNameSource::Display {
-        at: DocumentPath::new("input.custom_object_event.type"),
-        family: "customobject",
-    },
-    id: IdRule::Sequence {
-        of: DocumentPath::new("input.custom_object_event"),
-    },
-    key: at![
-        "input.custom_object_event.custom_object_record.id",
-        "input.custom_object_event.object_id",
-    ],
-    time: at!["input.custom_object_event.meta.occurred_at"],
-    envelope: ENVELOPE,
-    body: &[place("", at!["input.custom_object_event"], Transform::AsIs)],
-};
+pub static ORGANIZATION: Decoder = family!(
+    "organization",
+    "input.organization_event",
+    ".organization",
+    ".organization.id"
+);
+
+pub static CUSTOM_OBJECT: Decoder = family!(
+    "customobject",
+    "input.custom_object_event",
+    ".custom_object_record",
+    ".custom_object_record.id",
+    ".object_id"
+);

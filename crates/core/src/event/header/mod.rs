@@ -7,26 +7,28 @@ mod tests;
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use crate::event::Event;
 use crate::event::catalogue::Catalogue;
-use crate::event::format::DecodeError;
 use crate::event::format::custom::CustomFormat;
 use crate::event::format::decoder::{Decoder, sequence_id};
 use crate::event::format::type_name::ResolvedType;
+use crate::event::format::{DecodeError, FormatHint};
 use crate::event::json::content_hash::fingerprint;
 use crate::event::json::tape::JsonKind;
 use crate::event::json::value_ref::ValueRef;
 use crate::event::summary::EventSummary;
+use crate::event::time::time_of;
 
 #[derive(Debug)]
 pub struct EventHeader<'a> {
     pub document: ValueRef<'a>,
-    pub shape: EventFormat<'a>,
+    pub format: EventFormat<'a>,
     pub source: &'a str,
+    /// The entry under `sources` that received the event.
+    pub endpoint: &'a str,
     pub named: ResolvedType<'a>,
     /// Text or a number.
     pub key: Option<ValueRef<'a>>,
@@ -64,11 +66,19 @@ impl EventFormat<'_> {
 }
 
 impl<'a> EventHeader<'a> {
+    /// The header of an event that an entry received.
+    pub fn received_at(self, format: FormatHint<'a>) -> Self {
+        match format {
+            FormatHint::Endpoint(endpoint) => Self { endpoint, ..self },
+            FormatHint::Detect | FormatHint::Custom(_) => self,
+        }
+    }
+
     pub fn id(&self) -> String {
         match self.id {
             EventId::Given(id) => name(id).into_owned(),
             EventId::ContentHash => format!("sha256-{}", fingerprint(self.document)),
-            EventId::Sequence(of) => sequence_id(of, &self.named.tag),
+            EventId::Sequence(of) => sequence_id(of, &self.named.name),
         }
     }
 
@@ -78,9 +88,14 @@ impl<'a> EventHeader<'a> {
 
     pub fn time(&self) -> Option<Timestamp> {
         let (_, time) = self.time?;
-        match time.number() {
-            Some(number) => seconds(&number),
-            None => parse_time(&time.text()?),
+        time_of(time, self.time_zone().unwrap_or(&TimeZone::UTC))
+    }
+
+    /// The zone of the source's times without a zone; `None` is UTC.
+    pub fn time_zone(&self) -> Option<&'a TimeZone> {
+        match self.format {
+            EventFormat::BuiltIn(_) => None,
+            EventFormat::Described(description) => description.time_zone.as_ref(),
         }
     }
 
@@ -95,19 +110,24 @@ impl<'a> EventHeader<'a> {
     pub fn brief(&self, catalogue: &Catalogue) -> EventSummary {
         EventSummary {
             source: self.source.to_owned(),
-            event_type: self.named.tag.clone().into_owned(),
+            endpoint: self.endpoint.to_owned(),
+            event_type: self.named.name.clone().into_owned(),
             id: self.id(),
             key: self.key().map(Cow::into_owned),
             time: self.time(),
-            shape: self.shape(),
+            time_zone: self
+                .time_zone()
+                .and_then(TimeZone::iana_name)
+                .map(str::to_owned),
+            format: self.format_name(),
             warnings: self.warnings(catalogue),
         }
     }
 
     /// The name of the format: `zis`, `json`.
-    pub fn shape(&self) -> &'static str {
-        match self.shape {
-            EventFormat::BuiltIn(decoder) => decoder.shape,
+    pub fn format_name(&self) -> &'static str {
+        match self.format {
+            EventFormat::BuiltIn(decoder) => decoder.format,
             EventFormat::Described(_) => "json",
         }
     }
@@ -115,7 +135,7 @@ impl<'a> EventHeader<'a> {
     /// The event without `raw`.
     pub(super) fn event_without_raw(&self, catalogue: &Catalogue) -> Event {
         let brief = self.brief(catalogue);
-        let (envelope, body) = match self.shape {
+        let (envelope, body) = match self.format {
             EventFormat::BuiltIn(decoder) => (
                 decoder.envelope(self.document),
                 decoder.body(self.document, &self.named),
@@ -126,14 +146,9 @@ impl<'a> EventHeader<'a> {
             ),
         };
         Event {
-            about: Event::about(
-                &brief.source,
-                &brief.event_type,
-                &brief.id,
-                brief.key.as_deref(),
-                brief.time,
-            ),
+            about: brief.about(),
             source: brief.source,
+            endpoint: brief.endpoint,
             event_type: brief.event_type,
             id: brief.id,
             key: brief.key,
@@ -141,7 +156,7 @@ impl<'a> EventHeader<'a> {
             envelope,
             body,
             raw: Value::Null,
-            shape: brief.shape,
+            format: brief.format,
             warnings: brief.warnings,
         }
     }
@@ -174,25 +189,6 @@ fn name(datum: ValueRef<'_>) -> Cow<'_, str> {
         (Some(text), _) => text,
         (None, Some(number)) => Cow::Owned(number.to_string()),
         (None, None) => Cow::Borrowed(""),
-    }
-}
-
-/// Parses a time. Times without a zone are UTC.
-fn parse_time(text: &str) -> Option<Timestamp> {
-    let text = text.trim();
-    text.parse::<Timestamp>().ok().or_else(|| {
-        let local: DateTime = text.parse().ok()?;
-        local.to_zoned(TimeZone::UTC).ok().map(|z| z.timestamp())
-    })
-}
-
-fn seconds(number: &Number) -> Option<Timestamp> {
-    match number.as_i64() {
-        Some(whole) => Timestamp::from_second(whole).ok(),
-        None => {
-            let duration = jiff::SignedDuration::try_from_secs_f64(number.as_f64()?).ok()?;
-            Timestamp::from_duration(duration).ok()
-        }
     }
 }
 

@@ -32,6 +32,7 @@ fn description() -> CustomFormat {
         id: Some("id".into()),
         key: Some("detail.id".into()),
         time: Some("time".into()),
+        time_zone: None,
     }
 }
 

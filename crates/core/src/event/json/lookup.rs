@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn names_in_the_tables_have_different_hashes() {
         let mut names = std::collections::BTreeMap::new();
-        for at in DECODERS.iter().flat_map(|decoder| decoder.places()) {
+        for at in DECODERS.iter().flat_map(|decoder| decoder.paths()) {
             for step in 0..at.count {
                 let name = names.entry(at.steps[step].hash).or_insert(at.name(step));
                 assert_eq!(*name, at.name(step));

@@ -6,6 +6,7 @@ pub mod lookup;
 pub(crate) mod mutate;
 pub mod parse;
 pub(crate) mod repair;
+pub mod size;
 pub mod split;
 pub mod tape;
 pub mod utf16;

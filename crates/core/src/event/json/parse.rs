@@ -1,13 +1,14 @@
 //! Strict JSON parser for incoming bodies. Invalid UTF-8 and lone surrogates are replaced and reported as
-//! warnings; invalid JSON, nesting over 127 levels, numbers outside `f64` and duplicate keys are errors
-//! with line and column. The result never depends on the loaded rules.
+//! warnings; invalid JSON, nesting over 127 levels and duplicate keys are errors with line and column.
+//! Numbers keep all their digits. The result never depends on the loaded rules.
 
-use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use crate::document::json_error;
+use crate::number::{RESERVED_KEY, parse_number};
 /// A parsed document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParsedJson {
@@ -16,7 +17,7 @@ pub struct ParsedJson {
     pub repairs: Vec<String>,
 }
 
-/// A parse error with its place.
+/// A parse error with its location.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} at line {line}, column {column}")]
 pub struct JsonError {
@@ -32,20 +33,16 @@ pub fn parse(bytes: &[u8]) -> Result<ParsedJson, JsonError> {
     if text.trim().is_empty() {
         return Err(empty_input());
     }
-    let rounded = Cell::new(false);
-    let value = match parse_text(&text, &rounded) {
+    let value = match parse_text(&text) {
         Ok(value) => value,
         // Only invalid input is parsed a second time.
         Err(error) => match crate::event::json::repair::lone_surrogates(&text, &mut repairs) {
             Some(repaired) => {
-                parse_text(&repaired, &rounded).map_err(|error| parse_error(&error, &repaired))?
+                parse_text(&repaired).map_err(|error| parse_error(&error, &repaired))?
             }
             None => return Err(parse_error(&error, &text)),
         },
     };
-    if rounded.get() {
-        repairs.push("integer outside 64 bits rounded".into());
-    }
     Ok(ParsedJson { value, repairs })
 }
 
@@ -57,9 +54,9 @@ fn empty_input() -> JsonError {
     }
 }
 
-fn parse_text(text: &str, rounded: &Cell<bool>) -> Result<Value, serde_json::Error> {
+fn parse_text(text: &str) -> Result<Value, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Strict { rounded }.deserialize(&mut deserializer)?;
+    let value = Strict.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
@@ -84,31 +81,24 @@ fn parse_error(error: &serde_json::Error, text: &str) -> JsonError {
 }
 
 fn reason(error: &serde_json::Error) -> String {
-    let suffix = format!(" at line {} column {}", error.line(), error.column());
-    let message = error.to_string();
-    let message = message.strip_suffix(&suffix).unwrap_or(&message);
+    let message = json_error::reason(error);
     if message.starts_with("recursion limit") {
         return "nested more than 127 levels deep".into();
-    }
-    if message.starts_with("number out of range") {
-        return "number outside the range of 64-bit floating point".into();
     }
     if error.is_eof() {
         return format!("incomplete JSON ({message})");
     }
     if error.is_data() {
-        return message.to_owned();
+        return message;
     }
     format!("invalid JSON ({message})")
 }
 
 /// Builds a [`Value`], with the checks that `serde_json` does not make.
 #[derive(Clone, Copy)]
-struct Strict<'a> {
-    rounded: &'a Cell<bool>,
-}
+struct Strict;
 
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
+impl<'de> DeserializeSeed<'de> for Strict {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -116,7 +106,7 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Strict<'_> {
+impl<'de> Visitor<'de> for Strict {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -136,9 +126,6 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        if value.fract() == 0.0 && value.abs() >= 2f64.powi(63) {
-            self.rounded.set(true);
-        }
         let number = Number::from_f64(value).ok_or_else(|| E::custom("number out of range"))?;
         Ok(Value::Number(number))
     }
@@ -166,6 +153,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
+            if key == RESERVED_KEY {
+                return number(entries);
+            }
             if object.contains_key(&key) {
                 return Err(A::Error::custom(format!("duplicate key `{key}`")));
             }
@@ -173,6 +163,40 @@ impl<'de> Visitor<'de> for Strict<'_> {
             object.insert(key, value);
         }
         Ok(Value::Object(object))
+    }
+}
+
+/// Reads the text of a number, which `serde_json` passes as an object with one reserved key.
+fn number<'de, A: MapAccess<'de>>(mut entries: A) -> Result<Value, A::Error> {
+    entries.next_value_seed(NumberText)
+}
+
+/// The text of a number is passed as an owned text, never as a part of the input.
+struct NumberText;
+
+impl<'de> DeserializeSeed<'de> for NumberText {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for NumberText {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "no key `{RESERVED_KEY}`, which is reserved")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Value, E> {
+        let message = format!("the key `{RESERVED_KEY}` is reserved");
+        Err(E::custom(message))
+    }
+
+    fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Value, E> {
+        let number = parse_number(&text).ok_or_else(|| E::custom("invalid number"))?;
+        Ok(Value::Number(number))
     }
 }
 
@@ -213,10 +237,6 @@ mod tests {
         assert_eq!(
             error(br#"{"a":"\u0062","\u0061":2}"#),
             at("duplicate key `a`", 1, 22)
-        );
-        assert_eq!(
-            error(b"[1e999]"),
-            at("number outside the range of 64-bit floating point", 1, 6)
         );
         assert_eq!(
             error(b"{} x"),
@@ -269,9 +289,30 @@ mod tests {
     }
 
     #[test]
-    fn an_integer_outside_64_bits_is_reported() {
-        let read = parse(b"39313930383633353634323835").unwrap();
-        assert_eq!(read.repairs, ["integer outside 64 bits rounded"]);
-        assert!(parse(b"18446744073709551615").unwrap().repairs.is_empty());
+    fn numbers_keep_their_digits() {
+        for text in [
+            "39313930383633353634323835",
+            "-18446744073709551616",
+            "12345678901234567.89",
+            "37.807807921694092",
+            "1.10",
+            "1e+999",
+            "-0",
+        ] {
+            let read = parse(format!("[{text}]").as_bytes()).unwrap();
+            assert_eq!(read.value.to_string(), format!("[{text}]"));
+            assert_eq!(read.repairs, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn an_object_is_never_read_as_a_number() {
+        for text in [
+            r#"{"$serde_json::private::Number":"1"}"#,
+            r#"{"$serde_json::private::Number":1}"#,
+            r#"[{"a":1,"$serde_json::private::Number":"\u0031"}]"#,
+        ] {
+            assert!(error(text.as_bytes()).contains("reserved"), "{text}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use serde_json::{Number, Value};
 
 use crate::event::json::tape::{JsonKind, TapeValue};
+use crate::number::double;
 
 #[derive(Debug, Clone, Copy)]
 pub enum ValueRef<'a> {
@@ -109,6 +110,15 @@ impl<'a> ValueRef<'a> {
         match self {
             ValueRef::Built(value) => value.as_number().cloned(),
             ValueRef::Taped(item) => item.number(),
+        }
+    }
+
+    /// The nearest double of a number.
+    #[inline]
+    pub fn double(self) -> Option<f64> {
+        match self {
+            ValueRef::Built(value) => value.as_number().map(double),
+            ValueRef::Taped(item) => item.double(),
         }
     }
 

@@ -20,9 +20,12 @@ use crate::flow::jq::disabled as program;
 
 use std::ops::Range;
 
+use jiff::Timestamp;
+
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
+use crate::flow::call::JqClock;
 use crate::language::template::Template;
 
 pub use crate::flow::jq::program::JqProgram;
@@ -59,18 +62,54 @@ pub fn lower_program(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> O
     if text.contains("{{") || text.contains("{%") {
         let message = "a jq program cannot contain a template: text of the event would become code";
         let help = "read the event directly, `.ticket.id`; pass other values with `input: { … }`";
-        diagnostics.error(Code::BadTemplate, node.at, message, help);
-        return None;
+        return diagnostics.reject(Code::BadTemplate, node.at, message, help);
     }
-    check_program(node, &text, diagnostics).then(|| Template::literal(text))
+    check_program(node, &text, JqClock::Absent, diagnostics).then(|| Template::literal(text))
+}
+
+/// Returns the program with `now` defined as this time, if it uses it.
+pub fn with_now(program: &str, now: Timestamp) -> String {
+    let seconds = now.as_duration().as_secs_f64();
+    match uses_now(program) {
+        true => format!("{}{program}", definition_of_now(seconds)),
+        false => program.to_owned(),
+    }
+}
+
+fn definition_of_now(seconds: f64) -> String {
+    format!("def now: {seconds}; ")
+}
+
+/// Whether a program contains the word `now`.
+fn uses_now(program: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_.$".contains(c);
+    program.match_indices("now").any(|(at, word)| {
+        let before = program[..at].chars().next_back();
+        let after = program[at + word.len()..].chars().next();
+        !before.is_some_and(is_name) && !after.is_some_and(|c| is_name(c) && c != '.')
+    })
 }
 
 /// Whether a program compiles; reports its error otherwise. `text` is the text of the node.
-pub fn check_program(node: &Node, text: &str, diagnostics: &mut Diagnostics) -> bool {
-    let Err(mistake) = JqProgram::compile(text) else {
+pub fn check_program(
+    node: &Node,
+    text: &str,
+    clock: JqClock,
+    diagnostics: &mut Diagnostics,
+) -> bool {
+    let prefix = match clock {
+        JqClock::RunTime if uses_now(text) => definition_of_now(0.0),
+        JqClock::RunTime | JqClock::Absent => String::new(),
+    };
+    let Err(mistake) = JqProgram::compile(&format!("{prefix}{text}")) else {
         return true;
     };
-    let at = Template::place(node, &mistake.range);
+    let shifted = |at: usize| at.saturating_sub(prefix.len());
+    let mistake = JqError {
+        range: shifted(mistake.range.start)..shifted(mistake.range.end),
+        ..mistake
+    };
+    let at = Template::span_of(node, &mistake.range);
     let message = match text.contains('\n') {
         true => mistake_in_lines(&mistake, text),
         false => mistake.message,

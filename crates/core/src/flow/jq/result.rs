@@ -4,6 +4,8 @@
 use jaq_json::{Num, Val};
 use serde_json::{Map, Number, Value};
 
+use crate::number::{RESERVED_KEY, parse_number};
+
 /// The maximum depth of an event.
 const MAX_DEPTH: usize = 126;
 
@@ -29,6 +31,9 @@ fn nested(value: &Val, depth: usize) -> Result<Value, String> {
             let entries = entries.iter().map(|(key, value)| match key {
                 Val::TStr(key) => {
                     let key = String::from_utf8_lossy(key).into_owned();
+                    if key == RESERVED_KEY {
+                        return Err(format!("its result has the key {key}, which is reserved"));
+                    }
                     Ok((key, nested(value, depth + 1)?))
                 }
                 other => Err(format!("its result has the key {other}, which is not text")),
@@ -44,9 +49,8 @@ fn number(number: &Num) -> Result<Value, String> {
         Num::Int(whole) => Ok(Value::from(*whole)),
         Num::BigInt(_) | Num::Dec(_) => {
             let text = number.to_string();
-            let whole = text.parse::<u64>().map(Number::from).ok();
-            let number = whole.or_else(|| Number::from_f64(text.parse().ok()?));
-            number.map(Value::Number).ok_or_else(|| infinite(&text))
+            let number = parse_number(&text).map(Value::Number);
+            number.ok_or_else(|| infinite(&text))
         }
         // jq writes NaN as null.
         Num::Float(number) if number.is_nan() => Ok(Value::Null),

@@ -22,7 +22,7 @@ use crate::language::condition::trace::Trace;
 use crate::run::call_result::CallResult;
 use crate::run::{Attempt, LogEntry};
 
-/// The most calls that the oracle is asked for. The results of further calls count as unknown.
+/// The maximum number of calls whose results the oracle gives. The results of further calls count as unknown.
 const MAX_ORACLE_CALLS: usize = 200;
 /// The most steps of a plan. Further steps are not shown.
 pub const MAX_PLANNED_STEPS: usize = 1_000;
@@ -114,7 +114,7 @@ pub fn plan<'f>(
     oracle: &mut dyn FnMut(&StepCall) -> Option<CallResult>,
 ) -> Vec<PlanStep<'f>> {
     let (mut log, mut unknown) = (Vec::new(), HashSet::new());
-    let mut asked = 0;
+    let mut answered = 0;
     loop {
         let mut walk = Walk::new(*subject, &log, now);
         walk.recorder = Some(PlanRecorder::new(unknown.clone()));
@@ -132,8 +132,10 @@ pub fn plan<'f>(
             }
             return planned;
         };
-        asked += 1;
-        let known = (asked <= MAX_ORACLE_CALLS).then(|| oracle(&task)).flatten();
+        answered += 1;
+        let known = (answered <= MAX_ORACLE_CALLS)
+            .then(|| oracle(&task))
+            .flatten();
         match known {
             Some(outcome) => log.push(LogEntry::Attempt(Attempt {
                 step: task.step,

@@ -1,4 +1,4 @@
-//! Tests of what a plan knows before any step has run.
+//! Tests of plans: which values are known before any step has run.
 
 use serde_json::Value;
 

@@ -218,7 +218,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         };
         let mut inner = Variables {
             vars,
-            ..self.subject.variables(&named.flow)
+            ..self.variables(&named.flow)
         };
         let end = self.enter(step_path, |walk| {
             walk.flow(&named.flow, &format!("{step_path}."), &mut inner)
@@ -263,6 +263,9 @@ impl<'a, 'l> Walk<'a, 'l> {
             return Ok(Transition::NextWithoutResult);
         }
         self.check_age()?;
+        if self.time_limit.is_some() {
+            self.check_age_at(until)?;
+        }
         Err(Interrupt::Record(Box::new(LogEntry::Waiting {
             step: step_path.to_owned(),
             at: self.now,
@@ -284,8 +287,7 @@ impl<'a, 'l> Walk<'a, 'l> {
                         path.text
                     ));
                 };
-                let time = found.as_str().and_then(|text| text.parse().ok());
-                time.ok_or_else(|| {
+                variables.event.read_time(&found).ok_or_else(|| {
                     format!(
                         "expected a time for `wait` such as 2026-11-22T10:00:00Z, `{}` is {found}",
                         path.text

@@ -123,6 +123,8 @@ impl<'a, 'l> Walk<'a, 'l> {
         });
         let result = match end {
             Ok(FlowEnd::Finished(result)) => result,
+            // In a bundle the item's document is the result, however its flow ends.
+            Ok(FlowEnd::Succeeded { .. }) if each.name.is_none() => inner.document.take(),
             Ok(FlowEnd::Succeeded { .. } | FlowEnd::Skipped { .. }) => Value::Null,
             Ok(FlowEnd::Failed(failure)) => {
                 return self.item_failed(step_path, each, failure, progress);

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::run::call_result::Reply;
 use crate::run::{Attempt, LogEntry};
 
 /// The log by step path.
@@ -40,7 +39,7 @@ pub enum LastEntry<'a> {
 }
 
 impl<'a> LogIndex<'a> {
-    pub fn of(lines: &'a [LogEntry]) -> Self {
+    pub fn new(lines: &'a [LogEntry]) -> Self {
         let mut log = Self {
             histories: HashMap::new(),
             over: None,
@@ -113,15 +112,9 @@ const EMPTY: StepHistory<'static> = StepHistory {
 
 impl<'a> StepHistory<'a> {
     pub fn result(&self) -> Option<&'a Value> {
-        match self.last {
-            LastEntry::Attempt(Attempt {
-                outcome: Ok(Reply { value: result }),
-                ..
-            }) => Some(result),
-            LastEntry::Attempt(_)
-            | LastEntry::Nothing
-            | LastEntry::Started { .. }
-            | LastEntry::Waiting { .. } => None,
-        }
+        let LastEntry::Attempt(attempt) = self.last else {
+            return None;
+        };
+        attempt.outcome.as_ref().ok().map(|reply| &reply.value)
     }
 }

@@ -3,6 +3,7 @@
 //! end. A walk keeps no state for the next one.
 
 pub(crate) mod action;
+pub(crate) mod age;
 pub(crate) mod control;
 pub(crate) mod for_each;
 pub(crate) mod history;
@@ -11,8 +12,9 @@ pub(crate) mod state_data;
 pub(crate) mod variables;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use crate::flow::walk::recorder::PlanRecorder;
@@ -42,6 +44,8 @@ pub struct Walk<'a, 'l> {
     transitions: u32,
     /// The nesting depth of the current flow.
     depth: usize,
+    /// The time limit of the run's flow.
+    time_limit: Option<Duration>,
     /// Records a plan instead of making calls.
     pub recorder: Option<PlanRecorder<'a>>,
 }
@@ -127,7 +131,7 @@ enum Transition {
 
 impl<'a, 'l> Walk<'a, 'l> {
     pub fn new(subject: RunInput<'a>, lines: &'l [LogEntry], now: Timestamp) -> Self {
-        let log = LogIndex::of(lines);
+        let log = LogIndex::new(lines);
         Self {
             subject,
             horizon: log.over.map_or(now, |over| over.max(now)),
@@ -137,13 +141,23 @@ impl<'a, 'l> Walk<'a, 'l> {
             waits: Vec::new(),
             transitions: 0,
             depth: 0,
+            time_limit: None,
             recorder: None,
         }
     }
 
     pub fn run(&mut self, flow: &'a Flow) -> Result<FlowEnd, Interrupt> {
-        let mut variables = self.subject.variables(flow);
+        self.time_limit = flow.time_limit;
+        let mut variables = self.variables(flow);
         self.flow(flow, "", &mut variables)
+    }
+
+    /// The variables at the start of a flow.
+    fn variables(&self, flow: &Flow) -> Variables<'a> {
+        Variables {
+            now: Some(self.log.since.unwrap_or(self.now)),
+            ..self.subject.variables(flow)
+        }
     }
 
     /// Runs the flow for a plan: all waits count as over.
@@ -272,8 +286,17 @@ impl<'a, 'l> Walk<'a, 'l> {
             Action::Flow(named) => self.named(step, step_path, named, with_input),
             Action::Call(_) => self.perform(step, step_path, history, with_input),
         }?;
-        if matches!(pass, Transition::NextWithoutResult) {
-            variables.mark_unknown(step);
+        match &pass {
+            Transition::NextWithoutResult => variables.mark_unknown(step),
+            // What a `Map` gets from an item that ends here.
+            Transition::End(FlowEnd::Succeeded { .. }) => {
+                let input = with_input.document.clone();
+                variables.end_with(step, input);
+            }
+            Transition::To(_) => {
+                variables.select_output(step.data.as_ref().and_then(|data| data.output.as_ref()));
+            }
+            Transition::Next(_) | Transition::End(_) => {}
         }
         Ok(pass)
     }
@@ -337,18 +360,6 @@ impl<'a, 'l> Walk<'a, 'l> {
         let end = walk_nested(self);
         self.depth -= 1;
         end
-    }
-
-    /// Checks the age of the run before something new starts.
-    fn check_age(&self) -> Result<(), Interrupt> {
-        let longest = SignedDuration::try_from(limits::MAX_RUN_TIME).unwrap_or(SignedDuration::MAX);
-        match self.log.since {
-            Some(since) if self.now.duration_since(since) > longest => {
-                let why = limits::time();
-                Err(Interrupt::Exceeded { why })
-            }
-            Some(_) | None => Ok(()),
-        }
     }
 
     /// In a plan: counts an unknown result.

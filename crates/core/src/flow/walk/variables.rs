@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::event::Event;
@@ -25,6 +26,8 @@ pub struct Variables<'a> {
     pub locals: Value,
     /// The document of a bundle's flow. Null in any other flow.
     pub document: Value,
+    /// The time of the run, for jq programs of bundles.
+    pub now: Option<Timestamp>,
     /// In a plan: the parts of the document that are not known yet.
     pub unknown: Vec<Vec<PathSegment>>,
 }
@@ -36,6 +39,7 @@ impl<'a> Variables<'a> {
             error: &self.error,
             locals: &self.locals,
             document: &self.document,
+            now: self.now,
             ..Scope::new(self.event, &self.vars)
         }
     }
@@ -49,21 +53,17 @@ impl<'a> Variables<'a> {
             error: self.error.clone(),
             steps: self.steps.clone(),
             locals: self.locals.clone(),
+            now: self.now,
             unknown: self.unknown.clone(),
         })
     }
 
     /// Whether the absent value of an error may become known later.
     pub fn may_be_unknown(&self, error: &RenderError) -> bool {
-        match error {
-            RenderError::Absent { name } => name.starts_with('$') && !self.unknown.is_empty(),
-            RenderError::EmptyList { .. }
-            | RenderError::TooMuch { .. }
-            | RenderError::EmptyInPath { .. }
-            | RenderError::Climbing { .. }
-            | RenderError::ForeignAddress { .. }
-            | RenderError::Failed { .. } => false,
-        }
+        let RenderError::Absent { name } = error else {
+            return false;
+        };
+        name.starts_with('$') && !self.unknown.is_empty()
     }
 
     /// Stores the result of a step for later steps.
@@ -98,6 +98,14 @@ impl<'a> Variables<'a> {
         if let Some(path) = output {
             let output = path.resolve(&self.scope()).to_json().map(Cow::into_owned);
             self.document = output.unwrap_or_else(|| Value::Object(Map::new()));
+        }
+    }
+
+    /// Sets the document of a bundle's flow that ends at a `Succeed`: the state's input, as its output.
+    pub fn end_with(&mut self, step: &Step, input: Value) {
+        if let Some(data) = &step.data {
+            self.document = input;
+            self.select_output(data.output.as_ref());
         }
     }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
-use crate::language::condition::{Condition, Polarity, Predicate};
+use crate::language::condition::{Condition, Polarity, Predicate, element};
+use crate::language::names::ElementScope;
 use crate::language::operator;
 use crate::language::operator::cache::OperatorKey;
 use crate::language::operator::{CaseSensitivity, OperandContext, Operator, OperatorSpec};
@@ -29,6 +30,10 @@ impl GroupContext {
             polarity: Polarity::Positive,
             case: CaseSensitivity::Exact,
         }
+    }
+
+    pub fn with_case(self, case: CaseSensitivity) -> Self {
+        Self { case, ..self }
     }
 
     fn child(&self, key: &str, index: usize) -> Self {
@@ -98,31 +103,32 @@ pub fn mapping(
         Yaml::Map(entries) if !entries.is_empty() => entries,
         Yaml::Map(_) => {
             let help = "name a field and its test, or leave the key out";
-            names.error(
-                Code::InvalidValue,
-                node.at,
-                "an empty condition tests nothing",
-                help,
-            );
-            return None;
+            return names.reject_value(node.at, "an empty condition tests nothing", help);
         }
         Yaml::List(_) => {
             let message = "a condition takes a mapping, found a list";
             let help = "write `all:` or `any:` above the list";
-            names.error(Code::WrongType, node.at, message, help);
-            return None;
+            return names.reject(Code::WrongType, node.at, message, help);
         }
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
             let message = format!("a condition takes a mapping, found {}", node.kind());
             let help = "write `field: value`, for example `current: urgent`";
-            names.error(Code::WrongType, node.at, message, help);
-            return None;
+            return names.reject(Code::WrongType, node.at, message, help);
         }
     };
-    let parts: Vec<Option<Condition>> = entries
-        .iter()
-        .map(|entry| lower_entry(entry, context, names))
-        .collect();
+    let of_element = |entry: &&Entry| {
+        names.in_scope.element == ElementScope::Within && element::is_operator(&entry.key)
+    };
+    let (element, fields): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(of_element);
+    let mut parts: Vec<Option<Condition>> = Vec::with_capacity(entries.len());
+    if !element.is_empty() {
+        let element: Vec<Entry> = element.into_iter().cloned().collect();
+        let path = Arc::new(Path::element());
+        parts.push(lower_operators(&path, node, &element, context, names));
+    }
+    for entry in fields {
+        parts.push(lower_entry(entry, context, names));
+    }
     let parts: Option<Vec<Condition>> = parts.into_iter().collect();
     Some(context.all(parts?))
 }
@@ -134,16 +140,16 @@ fn lower_entry(
 ) -> Option<Condition> {
     match entry.key.as_str() {
         "all" | "any" | "none" => lower_group(entry, context, names),
+        "any_of" => element::lower(entry, context, names),
         "not" => {
             let help = "write `not` under a field: `current: { not: solved }`; \
                         to negate several tests write `none:` with a list";
-            names.error(
+            names.reject(
                 Code::UnknownKey,
                 entry.key_at,
                 "`not` is not allowed here",
                 help,
-            );
-            None
+            )
         }
         _ => lower_field(entry, context, names),
     }
@@ -160,23 +166,16 @@ fn lower_group(
             "`{key}` takes a list of conditions, found {}",
             entry.value.kind()
         );
-        names.error(
+        return names.reject(
             Code::WrongType,
             entry.value.at,
             message,
             "start each condition with `- `",
         );
-        return None;
     };
     if items.is_empty() {
         let message = format!("`{key}` has no condition");
-        names.error(
-            Code::InvalidValue,
-            entry.value.at,
-            message,
-            "add one, or leave the key out",
-        );
-        return None;
+        return names.reject_value(entry.value.at, message, "add one, or leave the key out");
     }
     let mut parts = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
@@ -197,8 +196,7 @@ fn lower_field(
 ) -> Option<Condition> {
     if let Some(help) = misplaced_operator(entry) {
         let message = format!("`{}` is an operator, not a field", entry.key);
-        names.error(Code::UnknownField, entry.key_at, message, &help);
-        return None;
+        return names.reject(Code::UnknownField, entry.key_at, message, &help);
     }
     let path = names.shared_path(&entry.key, entry.key_at);
     // The test of an unknown field is checked too, as far as it does not depend on the field's type.
@@ -259,13 +257,11 @@ fn lower_operators(
     }
     if parts.is_empty() && case.is_some() {
         let message = format!("`{}` has no test", path.text);
-        names.error(
-            Code::InvalidValue,
+        return names.reject_value(
             node.at,
             message,
             "write a value, or an operator and its value",
         );
-        return None;
     }
     let parts: Vec<Condition> = parts.into_iter().collect::<Option<_>>()?;
     case.map(|_| context.all(parts))
@@ -290,7 +286,7 @@ fn unknown_operator(path: &Path, entry: &Entry, diagnostics: &mut Diagnostics) {
     diagnostics.error(Code::UnknownOperator, entry.key_at, message, &help);
 }
 
-fn predicate(
+pub(super) fn predicate(
     path: &Arc<Path>,
     name: &str,
     value: &Node,
@@ -349,14 +345,12 @@ fn read_ignore_case(
         return Some(context.case);
     };
     let Yaml::Bool(ignore) = flag.value else {
-        diagnostics.wrong_type(flag, "ignore_case", "true or false");
-        return None;
+        return diagnostics.reject_type(flag, "ignore_case", "true or false");
     };
     if !compares_text(node) {
         let help = "it applies only to operators that compare text, such as `contains`";
         let message = "`ignore_case` does nothing here";
-        diagnostics.error(Code::OperatorMismatch, flag.at, message, help);
-        return None;
+        return diagnostics.reject(Code::OperatorMismatch, flag.at, message, help);
     }
     Some(if ignore {
         CaseSensitivity::Ignored

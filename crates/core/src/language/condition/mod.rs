@@ -1,8 +1,14 @@
 //! The condition under `when`: a tree of predicates, combined by `all`, `any` and `none`.
 //! Negation is pushed down to the predicates at load, so that an explanation shows what is evaluated.
 
+pub mod candidates;
+pub(crate) mod contradiction;
+#[cfg(test)]
+mod contradiction_tests;
+pub(crate) mod element;
 pub mod evaluate;
 pub(crate) mod lower;
+pub(crate) mod proof;
 pub mod schema;
 pub mod trace;
 
@@ -11,7 +17,8 @@ use std::sync::Arc;
 use crate::diagnostic::Span;
 use crate::document::Node;
 use crate::language::condition::lower::GroupContext;
-use crate::language::operator::Operator;
+use crate::language::names::ElementScope;
+use crate::language::operator::{CaseSensitivity, Operator};
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
 
@@ -75,9 +82,11 @@ impl Condition {
         Condition::All(Vec::new())
     }
 
-    /// Lowers the value of `when`. Its paths then count as tested; `None` after an error was reported.
+    /// Lowers the value of `when`. Its paths then count as tested; `None` after an error was reported,
+    /// except for a contradiction, after which the condition can still be evaluated.
     pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
         let condition = lower::mapping(node, &GroupContext::root(), names)?;
+        contradiction::check(&condition, names);
         let tested = condition.predicates().into_iter();
         names
             .in_scope
@@ -87,6 +96,20 @@ impl Condition {
                 path.dotted()
                     .or_else(|| path.step().map(|_| path.text.clone()))
             }));
+        Some(condition)
+    }
+
+    /// Lowers the condition of a list's element, whose fields are those of the element.
+    pub fn lower_for_element(
+        node: &Node,
+        case: CaseSensitivity,
+        names: &mut NameResolver<'_>,
+    ) -> Option<Self> {
+        let outer = std::mem::replace(&mut names.in_scope.element, ElementScope::Within);
+        let condition = lower::mapping(node, &GroupContext::root().with_case(case), names);
+        names.in_scope.element = outer;
+        let condition = condition?;
+        contradiction::check(&condition, names);
         Some(condition)
     }
 

@@ -107,11 +107,14 @@ fn hint(
         return None;
     }
     match verdict {
-        Verdict::Match => None,
+        Verdict::Match => match predicate.polarity {
+            Polarity::Positive => predicate.operator.match_note(found, scope),
+            Polarity::Negated => None,
+        },
         Verdict::NoMatch => match predicate.polarity {
             Polarity::Positive => predicate.operator.hint(found, scope),
             // The operator holds; its hints explain why it does not.
-            Polarity::Negated => None,
+            Polarity::Negated => predicate.operator.match_note(found, scope),
         },
         Verdict::WrongType => predicate.operator.hint(found, scope),
         Verdict::Missing => missing_hint(predicate, found, scope),
@@ -133,10 +136,10 @@ fn missing_hint(predicate: &Predicate, found: &Resolved<'_>, scope: &Scope<'_>) 
 /// Returns a note if the field exists for this event type, but not in the format of this event.
 fn other_formats(predicate: &Predicate, scope: &Scope<'_>) -> Option<String> {
     let event = scope.event;
-    let known = Catalogue::built_in().by_tag(&event.source, &event.event_type)?;
+    let known = Catalogue::built_in().by_name(&event.source, &event.event_type)?;
     let only = known.only_in(&predicate.path.dotted()?)?;
     Some(format!(
         "it exists only in {only}, and this event came as {}; ",
-        event.shape
+        event.format
     ))
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::diagnostic::{Code, Report};
+use crate::diagnostic::Report;
 use crate::document::decode::Decode;
 use crate::document::{Node, Yaml};
 use crate::language::operator::index_condition::{IndexCondition, IndexKey};
@@ -11,7 +11,7 @@ use crate::language::operator::operand::Operand;
 use crate::language::operator::order::OrderComparison;
 use crate::language::operator::relation::OrderRelation;
 use crate::language::operator::{
-    Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict, absent, example,
+    Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict, examples,
 };
 use crate::path::Resolved;
 use crate::path::scope::Scope;
@@ -31,52 +31,28 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example(
-        "current",
-        "{ between: [normal, high] }",
-        r#""high""#,
-        Verdict::Match,
-    ),
-    example(
-        "current",
-        "{ between: [normal, high] }",
-        r#""urgent""#,
-        Verdict::NoMatch,
-    ),
-    example("field", "{ between: [1, 10] }", "1", Verdict::Match),
-    example("field", "{ between: [1, 10] }", r#""10.0""#, Verdict::Match),
-    example("field", "{ between: [1, 10] }", "10.5", Verdict::NoMatch),
-    example(
-        "field",
-        "{ between: [2026-03-01, 2026-03-31] }",
-        r#""2026-03-08""#,
-        Verdict::Match,
-    ),
-    example("field", "{ between: [1, 10] }", "null", Verdict::NoMatch),
-    example(
-        "field",
-        "{ not: { between: [1, 10] } }",
-        r#""ten""#,
-        Verdict::WrongType,
-    ),
-    absent("field", "{ not: { between: [1, 10] } }", Verdict::Missing),
-];
+const EXAMPLES: &[Example] = examples! {
+    "current", "{ between: [normal, high] }", r#""high""# => Match;
+    "current", "{ between: [normal, high] }", r#""urgent""# => NoMatch;
+    "field", "{ between: [1, 10] }", "1" => Match;
+    "field", "{ between: [1, 10] }", r#""10.0""# => Match;
+    "field", "{ between: [1, 10] }", "10.5" => NoMatch;
+    "field", "{ between: [2026-03-01, 2026-03-31] }", r#""2026-03-08""# => Match;
+    "field", "{ between: [1, 10] }", "null" => NoMatch;
+    "field", "{ not: { between: [1, 10] } }", r#""ten""# => WrongType;
+    "field", "{ not: { between: [1, 10] } }", absent => Missing;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let Yaml::List(ends) = &node.value else {
-        context
+        return context
             .names
-            .wrong_type(node, SPEC.name, "a list of two ends");
-        return None;
+            .reject_type(node, SPEC.name, "a list of two ends");
     };
     let [low, high] = ends.as_slice() else {
         let message = format!("`between` takes two ends, found {}", ends.len());
         let help = "write `between: [LOW, HIGH]`; for any of several values write the list alone";
-        context
-            .names
-            .error(Code::InvalidValue, node.at, message, help);
-        return None;
+        return context.names.reject_value(node.at, message, help);
     };
     let low = parse_end(low, OrderRelation::GreaterOrEqual, context);
     let high = parse_end(high, OrderRelation::LessOrEqual, context);
@@ -98,10 +74,9 @@ fn parse_end(
     context: &mut OperandContext<'_, '_>,
 ) -> Option<OrderComparison> {
     if node.as_list().is_some() {
-        context
+        return context
             .names
-            .wrong_type(node, "between", "a single value at each end");
-        return None;
+            .reject_type(node, "between", "a single value at each end");
     }
     OrderComparison::parse(node, SPEC.name, relation, context)
 }

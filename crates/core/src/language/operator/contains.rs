@@ -6,9 +6,7 @@ use serde_json::json;
 use crate::document::Node;
 use crate::language::operator::index_condition::TextPosition;
 use crate::language::operator::text::TextComparison;
-use crate::language::operator::{
-    Example, OperandContext, Operator, OperatorSpec, Verdict, absent, example,
-};
+use crate::language::operator::{Example, OperandContext, Operator, OperatorSpec, examples};
 
 pub const SPEC: OperatorSpec = OperatorSpec {
     name: "contains",
@@ -19,41 +17,16 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example(
-        "ticket.subject",
-        "{ contains: outage }",
-        r#""EU outage since 9""#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.subject",
-        "{ contains: [down, outage] }",
-        r#""EU outage""#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.subject",
-        "{ contains: OUTAGE }",
-        r#""EU outage""#,
-        Verdict::NoMatch,
-    ),
-    example(
-        "ticket.subject",
-        "{ contains: OUTAGE, ignore_case: true }",
-        r#""EU outage""#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.subject",
-        "{ contains: outage }",
-        "null",
-        Verdict::NoMatch,
-    ),
-    example("field", "{ contains: a }", r#"["a"]"#, Verdict::WrongType),
-    example("field", "{ not: { contains: a } }", "7", Verdict::WrongType),
-    absent("field", "{ contains: a }", Verdict::Missing),
-];
+const EXAMPLES: &[Example] = examples! {
+    "ticket.subject", "{ contains: outage }", r#""EU outage since 9""# => Match;
+    "ticket.subject", "{ contains: [down, outage] }", r#""EU outage""# => Match;
+    "ticket.subject", "{ contains: OUTAGE }", r#""EU outage""# => NoMatch;
+    "ticket.subject", "{ contains: OUTAGE, ignore_case: true }", r#""EU outage""# => Match;
+    "ticket.subject", "{ contains: outage }", "null" => NoMatch;
+    "field", "{ contains: a }", r#"["a"]"# => WrongType;
+    "field", "{ not: { contains: a } }", "7" => WrongType;
+    "field", "{ contains: a }", absent => Missing;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     TextComparison::parse(node, SPEC.name, TextPosition::Anywhere, context).map(Operator::Contains)

@@ -1,20 +1,22 @@
 //! Compares two values for equality. Any two values can be compared.
 //! Types are not converted: `1` equals `1.0`, but not `"1"`.
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use crate::document::Node;
 use crate::document::suggest;
 use crate::event::catalogue::field_type::FieldType;
 use crate::language::operator::operand::Operand;
 use crate::language::operator::time::instant;
-use crate::language::operator::{CaseSensitivity, OperandContext, format_value};
+use crate::language::operator::unseen;
+use crate::language::operator::{CaseSensitivity, OperandContext, Verdict, format_value};
+use crate::number::compare_numbers;
 
 /// Returns whether two values are equal.
 pub fn equal(a: &Value, b: &Value, case: CaseSensitivity) -> bool {
     match (a, b) {
         (Value::String(a), Value::String(b)) => same_text(a, b, case),
-        (Value::Number(a), Value::Number(b)) => same_number(a, b),
+        (Value::Number(a), Value::Number(b)) => compare_numbers(a, b).is_eq(),
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b, case))
         }
@@ -24,6 +26,21 @@ pub fn equal(a: &Value, b: &Value, case: CaseSensitivity) -> bool {
         }
         (a, b) => a == b,
     }
+}
+
+/// Compares a value with an operand. Null and values of one kind always compare; a scalar compared with a list
+/// or an object is a wrong type, so that no negation holds by mistake.
+pub fn compare(value: &Value, operand: &Value, case: CaseSensitivity) -> Verdict {
+    let comparable =
+        value.is_null() || operand.is_null() || is_container(value) == is_container(operand);
+    match comparable {
+        true => Verdict::from_bool(equal(value, operand, case)),
+        false => Verdict::WrongType,
+    }
+}
+
+fn is_container(value: &Value) -> bool {
+    value.is_array() || value.is_object()
 }
 
 /// Returns whether two texts are equal.
@@ -53,18 +70,13 @@ pub fn fold_into(text: &str, folded: &mut String) {
     }
 }
 
-fn same_number(a: &Number, b: &Number) -> bool {
-    if a == b {
-        return true;
-    }
-    if a.is_f64() || b.is_f64() {
-        return a.as_f64() == b.as_f64();
-    }
-    false
-}
-
 /// Explains why two similar values are not equal.
 pub fn near_miss(got: &Value, expected: &Value) -> Option<String> {
+    if let (Value::String(got), Value::String(expected)) = (got, expected)
+        && let Some(difference) = unseen::difference(got, expected)
+    {
+        return Some(difference);
+    }
     match (got, expected) {
         (Value::String(got), Value::String(expected)) if fold(got) == fold(expected) => {
             Some("differs only in letter case; `ignore_case: true` ignores it".into())
@@ -81,15 +93,17 @@ pub fn near_miss(got: &Value, expected: &Value) -> Option<String> {
                 "only the type differs: \"{text}\" is text, {scalar} is not"
             ))
         }
-        (Value::Array(items), expected)
-            if items
-                .iter()
-                .any(|i| equal(i, expected, CaseSensitivity::Exact)) =>
-        {
+        (Value::Array(_), expected) if !is_container(expected) && !expected.is_null() => {
             Some(format!(
                 "the value is a list; `has: {}` looks inside of it",
                 format_value(expected)
             ))
+        }
+        (Value::Object(_), expected) if !is_container(expected) && !expected.is_null() => {
+            Some("the value is an object; name a field inside of it".into())
+        }
+        (got, Value::Array(_) | Value::Object(_)) if !is_container(got) && !got.is_null() => {
+            Some("a single value is compared with a list or an object".into())
         }
         (Value::Null, Value::String(text)) if text == "null" => {
             Some("null is written without quotes".into())

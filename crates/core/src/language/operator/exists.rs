@@ -7,7 +7,7 @@ use crate::document::Node;
 use crate::language::operator::index_condition::{IndexCondition, IndexKey};
 use crate::language::operator::operand::boolean;
 use crate::language::operator::{
-    Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict, absent, example,
+    Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict, examples,
 };
 use crate::path::Resolved;
 use crate::path::scope::Scope;
@@ -26,13 +26,13 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example("field", "{ exists: true }", "null", Verdict::Match),
-    example("field", "{ exists: false }", "0", Verdict::NoMatch),
-    absent("field", "{ exists: false }", Verdict::Match),
-    absent("field", "{ exists: true }", Verdict::NoMatch),
-    absent("field", "{ not: { exists: true } }", Verdict::Match),
-];
+const EXAMPLES: &[Example] = examples! {
+    "field", "{ exists: true }", "null" => Match;
+    "field", "{ exists: false }", "0" => NoMatch;
+    "field", "{ exists: false }", absent => Match;
+    "field", "{ exists: true }", absent => NoMatch;
+    "field", "{ not: { exists: true } }", absent => Match;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let wanted = boolean(node, SPEC.name, context)?;
@@ -42,7 +42,7 @@ fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> 
 impl Exists {
     fn index_conditions_if(wanted: bool) -> Vec<IndexCondition> {
         vec![IndexCondition::exactly(match wanted {
-            true => IndexKey::Standing,
+            true => IndexKey::Exists,
             false => IndexKey::Absent,
         })]
     }

@@ -5,9 +5,7 @@ use crate::document::Node;
 use crate::language::operator::order;
 use crate::language::operator::order::OrderComparison;
 use crate::language::operator::relation::OrderRelation;
-use crate::language::operator::{
-    Example, OperandContext, Operator, OperatorSpec, Verdict, absent, example,
-};
+use crate::language::operator::{Example, OperandContext, Operator, OperatorSpec, examples};
 
 pub const SPEC: OperatorSpec = OperatorSpec {
     name: "gt",
@@ -18,17 +16,17 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example("current", "{ gt: normal }", r#""high""#, Verdict::Match),
-    example("current", "{ gt: normal }", r#""normal""#, Verdict::NoMatch),
-    example("field", "{ gt: 10 }", "11", Verdict::Match),
-    example("field", "{ gt: 10 }", "10", Verdict::NoMatch),
-    example("field", "{ gt: 10 }", r#""11.00""#, Verdict::Match),
-    example("field", "{ gt: 10 }", "null", Verdict::NoMatch),
-    example("field", "{ gt: 10 }", r#""ten""#, Verdict::WrongType),
-    example("field", "{ not: { gt: 10 } }", "true", Verdict::WrongType),
-    absent("field", "{ not: { gt: 10 } }", Verdict::Missing),
-];
+const EXAMPLES: &[Example] = examples! {
+    "current", "{ gt: normal }", r#""high""# => Match;
+    "current", "{ gt: normal }", r#""normal""# => NoMatch;
+    "field", "{ gt: 10 }", "11" => Match;
+    "field", "{ gt: 10 }", "10" => NoMatch;
+    "field", "{ gt: 10 }", r#""11.00""# => Match;
+    "field", "{ gt: 10 }", "null" => NoMatch;
+    "field", "{ gt: 10 }", r#""ten""# => WrongType;
+    "field", "{ not: { gt: 10 } }", "true" => WrongType;
+    "field", "{ not: { gt: 10 } }", absent => Missing;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     OrderComparison::parse(node, SPEC.name, OrderRelation::Greater, context).map(Operator::Gt)

@@ -5,9 +5,7 @@ use crate::document::Node;
 use crate::language::operator::order;
 use crate::language::operator::order::OrderComparison;
 use crate::language::operator::relation::OrderRelation;
-use crate::language::operator::{
-    Example, OperandContext, Operator, OperatorSpec, Verdict, absent, example,
-};
+use crate::language::operator::{Example, OperandContext, Operator, OperatorSpec, examples};
 
 pub const SPEC: OperatorSpec = OperatorSpec {
     name: "gte",
@@ -18,17 +16,17 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example("current", "{ gte: high }", r#""high""#, Verdict::Match),
-    example("current", "{ gte: high }", r#""normal""#, Verdict::NoMatch),
-    example("field", "{ gte: 10 }", "10", Verdict::Match),
-    example("field", "{ gte: 10 }", "9", Verdict::NoMatch),
-    example("field", "{ gte: 10 }", r#""10.00""#, Verdict::Match),
-    example("field", "{ gte: 10 }", "null", Verdict::NoMatch),
-    example("field", "{ gte: 10 }", r#""ten""#, Verdict::WrongType),
-    example("field", "{ not: { gte: 10 } }", "true", Verdict::WrongType),
-    absent("field", "{ not: { gte: 10 } }", Verdict::Missing),
-];
+const EXAMPLES: &[Example] = examples! {
+    "current", "{ gte: high }", r#""high""# => Match;
+    "current", "{ gte: high }", r#""normal""# => NoMatch;
+    "field", "{ gte: 10 }", "10" => Match;
+    "field", "{ gte: 10 }", "9" => NoMatch;
+    "field", "{ gte: 10 }", r#""10.00""# => Match;
+    "field", "{ gte: 10 }", "null" => NoMatch;
+    "field", "{ gte: 10 }", r#""ten""# => WrongType;
+    "field", "{ not: { gte: 10 } }", "true" => WrongType;
+    "field", "{ not: { gte: 10 } }", absent => Missing;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     OrderComparison::parse(node, SPEC.name, OrderRelation::GreaterOrEqual, context)

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Code, Report};
 use crate::document::Node;
 use crate::event::catalogue::field_type::FieldType;
-use crate::language::operator::equality::{equal, near_miss};
+use crate::language::operator::equality::{compare, near_miss};
 use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey};
 use crate::language::operator::operand::{Operand, Operands};
 use crate::language::operator::{
     CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
-    absent, example, format_value,
+    examples, format_value,
 };
 use crate::path::Resolved;
 use crate::path::scope::Scope;
@@ -31,42 +31,18 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example(
-        "ticket.tags",
-        "{ has: vip }",
-        r#"["vip", "emea"]"#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.tags",
-        "{ has: [vip, gold] }",
-        r#"["gold"]"#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.tags",
-        "{ not: { has: [internal, test] } }",
-        r#"["gold"]"#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.tags",
-        "{ has: VIP }",
-        r#"["vip"]"#,
-        Verdict::NoMatch,
-    ),
-    example(
-        "ticket.tags",
-        "{ has: VIP, ignore_case: true }",
-        r#"["vip"]"#,
-        Verdict::Match,
-    ),
-    example("ticket.tags", "{ has: vip }", "null", Verdict::NoMatch),
-    example("field", "{ has: 1 }", r#"["1"]"#, Verdict::NoMatch),
-    example("field", "{ has: vip }", r#""vip emea""#, Verdict::WrongType),
-    absent("field", "{ not: { has: vip } }", Verdict::Missing),
-];
+const EXAMPLES: &[Example] = examples! {
+    "ticket.tags", "{ has: vip }", r#"["vip", "emea"]"# => Match;
+    "ticket.tags", "{ has: [vip, gold] }", r#"["gold"]"# => Match;
+    "ticket.tags", "{ not: { has: [internal, test] } }", r#"["gold"]"# => Match;
+    "ticket.tags", "{ has: VIP }", r#"["vip"]"# => NoMatch;
+    "ticket.tags", "{ has: VIP, ignore_case: true }", r#"["vip"]"# => Match;
+    "ticket.tags", "{ has: vip }", "null" => NoMatch;
+    "field", "{ has: 1 }", r#"["1"]"# => NoMatch;
+    "field", "{ has: vip }", r#""vip emea""# => WrongType;
+    "field", "{ not: { has: vip } }", r#"[{"name": "vip"}]"# => WrongType;
+    "field", "{ not: { has: vip } }", absent => Missing;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let operands = parse_elements(node, SPEC.name, context)?;
@@ -180,7 +156,7 @@ impl OperatorImpl for Has {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         elements(value, |items| {
             self.operands.any(scope, |expected| {
-                Verdict::from_bool(items.iter().any(|item| equal(item, expected, self.case)))
+                Verdict::any(items.iter().map(|item| compare(item, expected, self.case)))
             })
         })
     }
@@ -196,7 +172,7 @@ impl OperatorImpl for Has {
     fn index_conditions(&self) -> Vec<IndexCondition> {
         let condition = self.operands.index_condition(self.case, IndexKey::Element);
         match condition.clues.as_slice() {
-            [IndexKey::Standing] => {
+            [IndexKey::Exists] => {
                 vec![IndexCondition::within(IndexKey::Equal(EqualityKey::List))]
             }
             _ => vec![condition],
@@ -224,7 +200,9 @@ impl OperatorImpl for Has {
     fn violating_value(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
         let unwanted: Vec<Value> = self.operands.values(scope).collect();
         let mut items = list_or_empty(found);
-        items.retain(|item| !unwanted.iter().any(|u| equal(item, u, self.case)));
+        let allows =
+            |item: &Value, unwanted| compare(item, unwanted, self.case) == Verdict::NoMatch;
+        items.retain(|item| unwanted.iter().all(|unwanted| allows(item, unwanted)));
         Some(Value::Array(items))
     }
 }

@@ -4,13 +4,13 @@
 use serde_json::{Value, json};
 
 use crate::document::Node;
-use crate::language::operator::equality::equal;
+use crate::language::operator::equality::{compare, equal};
 use crate::language::operator::has::{element_hint, elements, list_or_empty, parse_elements};
 use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey};
 use crate::language::operator::operand::{Operand, Operands};
 use crate::language::operator::{
     CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
-    absent, example,
+    examples,
 };
 use crate::path::Resolved;
 use crate::path::scope::Scope;
@@ -30,34 +30,14 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example(
-        "ticket.tags",
-        "{ has_all: [vip, emea] }",
-        r#"["emea", "x", "vip"]"#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.tags",
-        "{ has_all: [vip, emea] }",
-        r#"["emea"]"#,
-        Verdict::NoMatch,
-    ),
-    example(
-        "ticket.tags",
-        "{ has_all: [VIP], ignore_case: true }",
-        r#"["vip"]"#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.tags",
-        "{ has_all: [vip] }",
-        "null",
-        Verdict::NoMatch,
-    ),
-    example("field", "{ has_all: [vip] }", "7", Verdict::WrongType),
-    absent("field", "{ not: { has_all: [vip] } }", Verdict::Missing),
-];
+const EXAMPLES: &[Example] = examples! {
+    "ticket.tags", "{ has_all: [vip, emea] }", r#"["emea", "x", "vip"]"# => Match;
+    "ticket.tags", "{ has_all: [vip, emea] }", r#"["emea"]"# => NoMatch;
+    "ticket.tags", "{ has_all: [VIP], ignore_case: true }", r#"["vip"]"# => Match;
+    "ticket.tags", "{ has_all: [vip] }", "null" => NoMatch;
+    "field", "{ has_all: [vip] }", "7" => WrongType;
+    "field", "{ not: { has_all: [vip] } }", absent => Missing;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let operands = parse_elements(node, SPEC.name, context)?;
@@ -69,7 +49,7 @@ impl OperatorImpl for HasAll {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         elements(value, |items| {
             self.operands.all(scope, |expected| {
-                Verdict::from_bool(items.iter().any(|item| equal(item, expected, self.case)))
+                Verdict::any(items.iter().map(|item| compare(item, expected, self.case)))
             })
         })
     }

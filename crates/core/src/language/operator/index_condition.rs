@@ -6,6 +6,7 @@ use serde_json::{Number, Value};
 
 use crate::language::operator::CaseSensitivity;
 use crate::language::operator::equality::fold;
+use crate::number::{double, is_integer};
 
 /// For every value for which the operator holds, at least one of the keys is true.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +21,7 @@ pub struct IndexCondition {
 pub enum IndexKey {
     Absent,
     /// The field is in the event, null included.
-    Standing,
+    Exists,
     /// The operator `present` holds.
     Present,
     Equal(EqualityKey),
@@ -89,8 +90,8 @@ impl IndexCondition {
     }
 
     /// The condition of every operator that never holds for an absent field.
-    pub fn standing() -> Self {
-        Self::within(IndexKey::Standing)
+    pub fn exists() -> Self {
+        Self::within(IndexKey::Exists)
     }
 
     /// The operator never holds.
@@ -108,8 +109,8 @@ impl IndexCondition {
             any.clues.extend(part.clues);
             any.exact &= part.exact;
         }
-        if any.clues.contains(&IndexKey::Standing) {
-            any.clues = vec![IndexKey::Standing];
+        if any.clues.contains(&IndexKey::Exists) {
+            any.clues = vec![IndexKey::Exists];
         }
         any
     }
@@ -117,11 +118,14 @@ impl IndexCondition {
 
 impl EqualityKey {
     /// Returns the key of a value, and whether all values with this key are equal.
-    pub fn of(value: &Value, case: CaseSensitivity) -> (Self, bool) {
+    pub fn new(value: &Value, case: CaseSensitivity) -> (Self, bool) {
         match value {
             Value::Null => (EqualityKey::Null, true),
             Value::Bool(value) => (EqualityKey::Bool(*value), true),
-            Value::Number(number) => (EqualityKey::Number(key_of(number)), is_exact(number)),
+            Value::Number(number) => (
+                EqualityKey::Number(key_of(double(number))),
+                is_exact(number),
+            ),
             Value::String(text) => match case {
                 CaseSensitivity::Exact => (EqualityKey::Text(text.as_str().into()), true),
                 CaseSensitivity::Ignored => (EqualityKey::Folded(fold(text).into()), true),
@@ -162,23 +166,18 @@ impl TextPosition {
     }
 }
 
-/// Returns a key that is the same for equal numbers, such as `1` and `1.0`.
-pub fn key_of(number: &Number) -> u64 {
+/// Returns a key that is the same for equal numbers, such as `1` and `1.0`, given the nearest double.
+pub fn key_of(double: f64) -> u64 {
     // Adding 0.0 turns -0.0 into 0.0.
-    (nearest(number) + 0.0).to_bits()
+    (double + 0.0).to_bits()
 }
 
-/// Returns the number as `f64`, rounded if necessary.
-pub fn nearest(number: &Number) -> f64 {
-    number.as_f64().expect("a JSON number has a nearest float")
-}
-
-/// Returns whether comparing the `f64` forms gives the same result as comparing the numbers. Integers from
-/// 2^53 on share their `f64` form with others.
+/// Returns whether comparing the nearest doubles gives the same result as comparing the numbers. Integers from
+/// 2^53 on share their nearest double with others, as do numbers beyond the range of doubles.
 pub fn is_exact(number: &Number) -> bool {
     const LIMIT: u64 = 1 << 53;
-    if number.is_f64() {
-        return true;
+    if !is_integer(number) {
+        return double(number).is_finite();
     }
     let size = number.as_u64().or(number.as_i64().map(i64::unsigned_abs));
     size.is_some_and(|size| size < LIMIT)
@@ -209,6 +208,10 @@ mod tests {
             json!(9_007_199_254_740_992.0),
             json!(u64::MAX),
             json!(i64::MIN),
+            serde_json::from_str("18446744073709551616").unwrap(),
+            serde_json::from_str("18446744073709551617").unwrap(),
+            serde_json::from_str("1e400").unwrap(),
+            serde_json::from_str("1e401").unwrap(),
             json!([1]),
             json!([2]),
             json!({}),
@@ -219,7 +222,7 @@ mod tests {
                 .flat_map(|a| values.iter().map(move |b| (a, b)))
             {
                 let ((left, exact), (right, _)) =
-                    (EqualityKey::of(a, case), EqualityKey::of(b, case));
+                    (EqualityKey::new(a, case), EqualityKey::new(b, case));
                 if equal(a, b, case) {
                     assert_eq!(left, right, "{a} {b}");
                 } else if exact {

@@ -4,12 +4,12 @@
 use serde_json::{Value, json};
 
 use crate::document::Node;
-use crate::language::operator::equality::{check_literal, equal, near_miss};
+use crate::language::operator::equality::{check_literal, compare, equal, near_miss};
 use crate::language::operator::index_condition::{IndexCondition, IndexKey};
 use crate::language::operator::operand::{Operand, Operands};
 use crate::language::operator::{
     CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
-    absent, example,
+    examples,
 };
 use crate::path::Resolved;
 use crate::path::scope::Scope;
@@ -18,6 +18,15 @@ use crate::path::scope::Scope;
 pub struct Is {
     pub operands: Operands,
     pub case: CaseSensitivity,
+    pub containers: ContainerComparison,
+}
+
+/// The verdict on a list or object that is compared with a scalar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ContainerComparison {
+    WrongType,
+    /// They are not equal, as in the comparisons of bundles.
+    Unequal,
 }
 
 pub const SPEC: OperatorSpec = OperatorSpec {
@@ -29,38 +38,36 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example("current", "urgent", r#""urgent""#, Verdict::Match),
-    example("current", "[high, urgent]", r#""urgent""#, Verdict::Match),
-    example("current", "{ is: null }", "null", Verdict::Match),
-    example("field", "1", "1.0", Verdict::Match),
-    example("field", "1", r#""1""#, Verdict::NoMatch),
-    example(
-        "current",
-        "{ is: URGENT, ignore_case: true }",
-        r#""urgent""#,
-        Verdict::Match,
-    ),
-    example(
-        "field",
-        "{ path: field }",
-        r#"[1, {"a": 2}]"#,
-        Verdict::Match,
-    ),
-    absent("field", "1", Verdict::Missing),
-    absent("field", "{ not: 1 }", Verdict::Missing),
-];
+const EXAMPLES: &[Example] = examples! {
+    "current", "urgent", r#""urgent""# => Match;
+    "current", "[high, urgent]", r#""urgent""# => Match;
+    "current", "{ is: null }", "null" => Match;
+    "field", "1", "1.0" => Match;
+    "field", "1", r#""1""# => NoMatch;
+    "current", "{ is: URGENT, ignore_case: true }", r#""urgent""# => Match;
+    "field", "{ path: field }", r#"[1, {"a": 2}]"# => Match;
+    "field", "{ not: vip }", r#"["vip"]"# => WrongType;
+    "field", "{ not: 1 }", r#"{"id": 1}"# => WrongType;
+    "field", "{ not: null }", r#"["vip"]"# => Match;
+    "field", "1", absent => Missing;
+    "field", "{ not: 1 }", absent => Missing;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let operands = Operands::parse(node, context, check_literal)?;
     let case = context.case;
-    Some(Operator::Is(Is { operands, case }))
+    Some(Operator::Is(Is {
+        operands,
+        case,
+        containers: ContainerComparison::WrongType,
+    }))
 }
 
 impl OperatorImpl for Is {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
-        self.operands.any(scope, |operand| {
-            Verdict::from_bool(equal(value, operand, self.case))
+        self.operands.any(scope, |operand| match self.containers {
+            ContainerComparison::WrongType => compare(value, operand, self.case),
+            ContainerComparison::Unequal => Verdict::from_bool(equal(value, operand, self.case)),
         })
     }
 

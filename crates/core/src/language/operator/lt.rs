@@ -5,9 +5,7 @@ use crate::document::Node;
 use crate::language::operator::order;
 use crate::language::operator::order::OrderComparison;
 use crate::language::operator::relation::OrderRelation;
-use crate::language::operator::{
-    Example, OperandContext, Operator, OperatorSpec, Verdict, absent, example,
-};
+use crate::language::operator::{Example, OperandContext, Operator, OperatorSpec, examples};
 
 pub const SPEC: OperatorSpec = OperatorSpec {
     name: "lt",
@@ -18,17 +16,17 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example("current", "{ lt: high }", r#""normal""#, Verdict::Match),
-    example("current", "{ lt: high }", r#""urgent""#, Verdict::NoMatch),
-    example("field", "{ lt: 10 }", "9", Verdict::Match),
-    example("field", "{ lt: 10 }", "10", Verdict::NoMatch),
-    example("field", "{ lt: 10 }", r#""9.00""#, Verdict::Match),
-    example("field", "{ lt: 10 }", "null", Verdict::NoMatch),
-    example("field", "{ lt: 10 }", r#""ten""#, Verdict::WrongType),
-    example("field", "{ not: { lt: 10 } }", "true", Verdict::WrongType),
-    absent("field", "{ not: { lt: 10 } }", Verdict::Missing),
-];
+const EXAMPLES: &[Example] = examples! {
+    "current", "{ lt: high }", r#""normal""# => Match;
+    "current", "{ lt: high }", r#""urgent""# => NoMatch;
+    "field", "{ lt: 10 }", "9" => Match;
+    "field", "{ lt: 10 }", "10" => NoMatch;
+    "field", "{ lt: 10 }", r#""9.00""# => Match;
+    "field", "{ lt: 10 }", "null" => NoMatch;
+    "field", "{ lt: 10 }", r#""ten""# => WrongType;
+    "field", "{ not: { lt: 10 } }", "true" => WrongType;
+    "field", "{ not: { lt: 10 } }", absent => Missing;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     OrderComparison::parse(node, SPEC.name, OrderRelation::Less, context).map(Operator::Lt)

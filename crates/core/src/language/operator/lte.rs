@@ -5,9 +5,7 @@ use crate::document::Node;
 use crate::language::operator::order;
 use crate::language::operator::order::OrderComparison;
 use crate::language::operator::relation::OrderRelation;
-use crate::language::operator::{
-    Example, OperandContext, Operator, OperatorSpec, Verdict, absent, example,
-};
+use crate::language::operator::{Example, OperandContext, Operator, OperatorSpec, examples};
 
 pub const SPEC: OperatorSpec = OperatorSpec {
     name: "lte",
@@ -18,17 +16,17 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example("current", "{ lte: high }", r#""high""#, Verdict::Match),
-    example("current", "{ lte: high }", r#""urgent""#, Verdict::NoMatch),
-    example("field", "{ lte: 10 }", "10", Verdict::Match),
-    example("field", "{ lte: 10 }", "11", Verdict::NoMatch),
-    example("field", "{ lte: 10 }", r#""10.00""#, Verdict::Match),
-    example("field", "{ lte: 10 }", "null", Verdict::NoMatch),
-    example("field", "{ lte: 10 }", r#""ten""#, Verdict::WrongType),
-    example("field", "{ not: { lte: 10 } }", "true", Verdict::WrongType),
-    absent("field", "{ not: { lte: 10 } }", Verdict::Missing),
-];
+const EXAMPLES: &[Example] = examples! {
+    "current", "{ lte: high }", r#""high""# => Match;
+    "current", "{ lte: high }", r#""urgent""# => NoMatch;
+    "field", "{ lte: 10 }", "10" => Match;
+    "field", "{ lte: 10 }", "11" => NoMatch;
+    "field", "{ lte: 10 }", r#""10.00""# => Match;
+    "field", "{ lte: 10 }", "null" => NoMatch;
+    "field", "{ lte: 10 }", r#""ten""# => WrongType;
+    "field", "{ not: { lte: 10 } }", "true" => WrongType;
+    "field", "{ not: { lte: 10 } }", absent => Missing;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     OrderComparison::parse(node, SPEC.name, OrderRelation::LessOrEqual, context).map(Operator::Lte)

@@ -16,7 +16,7 @@ use crate::language::operator::required_literals;
 use crate::language::operator::text::instead;
 use crate::language::operator::{
     CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
-    absent, example, format_value,
+    examples, format_value,
 };
 use crate::path::Resolved;
 use crate::path::scope::Scope;
@@ -36,34 +36,14 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example(
-        "ticket.subject",
-        r"{ matches: 'out(age)?\b' }",
-        r#""EU outage""#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.subject",
-        "{ matches: '^outage' }",
-        r#""EU outage""#,
-        Verdict::NoMatch,
-    ),
-    example(
-        "ticket.subject",
-        "{ matches: ['^x', 'OUTAGE$'], ignore_case: true }",
-        r#""EU outage""#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.subject",
-        "{ matches: '.' }",
-        "null",
-        Verdict::NoMatch,
-    ),
-    example("field", "{ matches: '7' }", "7", Verdict::WrongType),
-    absent("field", "{ not: { matches: '7' } }", Verdict::Missing),
-];
+const EXAMPLES: &[Example] = examples! {
+    "ticket.subject", r"{ matches: 'out(age)?\b' }", r#""EU outage""# => Match;
+    "ticket.subject", "{ matches: '^outage' }", r#""EU outage""# => NoMatch;
+    "ticket.subject", "{ matches: ['^x', 'OUTAGE$'], ignore_case: true }", r#""EU outage""# => Match;
+    "ticket.subject", "{ matches: '.' }", "null" => NoMatch;
+    "field", "{ matches: '7' }", "7" => WrongType;
+    "field", "{ not: { matches: '7' } }", absent => Missing;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     if !context.applies(node, SPEC.name, FieldType::is_text, instead) {
@@ -84,10 +64,9 @@ fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> 
 
 fn parse_pattern(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Pattern> {
     let Some(pattern) = node.as_text() else {
-        context
+        return context
             .names
-            .wrong_type(node, SPEC.name, "a regular expression");
-        return None;
+            .reject_type(node, SPEC.name, "a regular expression");
     };
     if pattern.is_empty() {
         let help = "to test for any text write `present: true`";
@@ -98,17 +77,13 @@ fn parse_pattern(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Pa
         let message = format!("`{pattern}` is a template, which a condition does not render");
         let help = "write the pattern itself; to look for what another field holds write \
                     `contains: { path: ticket.id }`";
-        context
-            .names
-            .error(Code::InvalidValue, node.at, message, help);
-        return None;
+        return context.names.reject_value(node.at, message, help);
     }
     match context.names.interner.patterns.share(pattern, context.case) {
         Ok(pattern) => Some(pattern),
         Err(error) => {
             let (message, help) = explain(pattern, &error);
-            context.names.error(Code::BadRegex, node.at, message, help);
-            None
+            context.names.reject(Code::BadRegex, node.at, message, help)
         }
     }
 }
@@ -159,7 +134,7 @@ impl Matches {
                 clues,
                 exact: false,
             },
-            None => IndexCondition::standing(),
+            None => IndexCondition::exists(),
         }
     }
 }

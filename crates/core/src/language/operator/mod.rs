@@ -3,12 +3,14 @@
 //! A comparison that can never hold is reported at load.
 
 pub(crate) mod after;
+pub(crate) mod any_of;
 pub(crate) mod before;
 pub(crate) mod between;
 pub(crate) mod cache;
 pub(crate) mod contains;
 pub(crate) mod ends_with;
 pub mod equality;
+pub mod example;
 pub(crate) mod exists;
 pub(crate) mod gt;
 pub(crate) mod gte;
@@ -20,6 +22,7 @@ pub(crate) mod lt;
 pub(crate) mod lte;
 pub(crate) mod matches;
 pub(crate) mod operand;
+pub(crate) mod operand_context;
 pub(crate) mod order;
 pub(crate) mod pattern;
 pub(crate) mod present;
@@ -29,26 +32,28 @@ pub(crate) mod starts_with;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
+pub(crate) mod text_order;
 pub mod time;
+pub mod unseen;
 pub(crate) mod value_kind;
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Code, Report};
 use crate::document::Node;
-use crate::event::catalogue::field_type::FieldType;
 use crate::language::condition::Polarity;
-use crate::language::event_fields::FieldCheck;
 use crate::language::operator::index_condition::IndexCondition;
 use crate::language::operator::operand::Operand;
 use crate::language::operator::order::OrderComparison;
 use crate::language::operator::text::TextComparison;
 use crate::language::operator::time::TimeComparison;
-use crate::language::resolver::NameResolver;
 use crate::path::scope::Scope;
 use crate::path::{Path, Resolved};
+
+pub use crate::language::operator::example::Example;
+pub(crate) use crate::language::operator::example::examples;
+pub use crate::language::operator::operand_context::OperandContext;
 
 /// The result of evaluating one predicate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -138,6 +143,21 @@ pub trait OperatorImpl {
         Vec::new()
     }
 
+    /// Returns the values in the rule at which the verdict can change.
+    fn constants(&self, _scope: &Scope<'_>) -> Vec<Value> {
+        let operands = self.operands().into_iter();
+        let literals = operands.filter_map(|operand| match operand {
+            Operand::Literal(value) => Some(value.clone()),
+            Operand::Path(_) => None,
+        });
+        literals.collect()
+    }
+
+    /// Returns the paths that the operator reads beside its operands, outside of the value.
+    fn inner_paths(&self) -> Vec<&Path> {
+        Vec::new()
+    }
+
     /// Returns whether the verdict depends on more of the event than the value at the path.
     fn reads_event(&self) -> bool {
         self.operands().into_iter().any(Operand::is_path)
@@ -145,12 +165,12 @@ pub trait OperatorImpl {
 
     /// Returns conditions that are each true of every value for which the operator holds.
     fn index_conditions(&self) -> Vec<IndexCondition> {
-        vec![IndexCondition::standing()]
+        vec![IndexCondition::exists()]
     }
 
     /// Returns the same for the negated operator.
     fn negated_index_conditions(&self) -> Vec<IndexCondition> {
-        vec![IndexCondition::standing()]
+        vec![IndexCondition::exists()]
     }
 
     /// Describes the expected value; a path with the value that it has in `scope`.
@@ -158,6 +178,11 @@ pub trait OperatorImpl {
 
     /// Explains why a value did not match, if the value alone does not show it.
     fn hint(&self, _found: &Resolved<'_>, _scope: &Scope<'_>) -> Option<String> {
+        None
+    }
+
+    /// Explains what in the value makes the operator hold, if the value alone does not show it.
+    fn match_note(&self, _found: &Resolved<'_>, _scope: &Scope<'_>) -> Option<String> {
         None
     }
 
@@ -182,42 +207,6 @@ pub struct OperatorSpec {
     pub parse: fn(&Node, &mut OperandContext<'_, '_>) -> Option<Operator>,
     pub schema: fn() -> Value,
     pub examples: &'static [Example],
-}
-
-/// One example in an operator's documentation; also a test.
-pub struct Example {
-    /// `field` has an unknown type; other names are fields of `ticket.PriorityChanged`.
-    pub field: &'static str,
-    /// The test of the field, as YAML.
-    pub test: &'static str,
-    /// The field's value as JSON; `None` if the field is absent.
-    pub value: Option<&'static str>,
-    pub verdict: Verdict,
-}
-
-/// Creates an example with a value.
-pub const fn example(
-    field: &'static str,
-    test: &'static str,
-    value: &'static str,
-    verdict: Verdict,
-) -> Example {
-    Example {
-        field,
-        test,
-        value: Some(value),
-        verdict,
-    }
-}
-
-/// Creates an example with an absent field.
-pub const fn absent(field: &'static str, test: &'static str, verdict: Verdict) -> Example {
-    Example {
-        field,
-        test,
-        value: None,
-        verdict,
-    }
 }
 
 /// Generates the enum of all operators from their modules and their compiled types.
@@ -262,6 +251,7 @@ operators! {
     Between(between: between::Between),
     Has(has: has::Has),
     HasAll(has_all: has_all::HasAll),
+    AnyOf(any_of: any_of::AnyOf),
     Contains(contains: TextComparison),
     StartsWith(starts_with: TextComparison),
     EndsWith(ends_with: TextComparison),
@@ -310,10 +300,39 @@ impl Operator {
     /// Returns the paths among the operands.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         let operands = self.inner().operands().into_iter();
-        operands.filter_map(|operand| match operand {
+        let operands = operands.filter_map(|operand| match operand {
             Operand::Literal(_) => None,
             Operand::Path(path) => Some(path),
-        })
+        });
+        operands.chain(self.inner().inner_paths())
+    }
+
+    /// Returns whether values without a time zone are read in that of the event's source.
+    pub fn reads_times(&self) -> bool {
+        matches!(
+            self,
+            Operator::Before(_) | Operator::After(_) | Operator::AnyOf(_)
+        )
+    }
+
+    /// Returns the operands: values and paths.
+    pub fn operands(&self) -> Vec<&Operand> {
+        self.inner().operands()
+    }
+
+    pub fn operands_mut(&mut self) -> Vec<&mut Operand> {
+        self.inner_mut().operands_mut()
+    }
+
+    /// Returns whether the verdict changes only at the operator's constants.
+    pub fn is_decided_by_constants(&self) -> bool {
+        let has_condition = matches!(self, Operator::Matches(_) | Operator::AnyOf(_));
+        !has_condition && self.paths().next().is_none()
+    }
+
+    /// Returns the values in the rule at which the verdict can change.
+    pub fn constants(&self, scope: &Scope<'_>) -> Vec<Value> {
+        self.inner().constants(scope)
     }
 
     /// Describes the expected value; a path with the value that it has in `scope`.
@@ -324,6 +343,11 @@ impl Operator {
     /// Explains why a value did not match, if the value alone does not show it.
     pub fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
         self.inner().hint(found, scope)
+    }
+
+    /// Explains what in the value makes the operator hold, if the value alone does not show it.
+    pub fn match_note(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
+        self.inner().match_note(found, scope)
     }
 
     /// Returns values for which the operator holds, close to the given one.
@@ -342,59 +366,12 @@ pub fn find(name: &str) -> Option<&'static OperatorSpec> {
     SPECS.iter().find(|spec| spec.name == name)
 }
 
-/// The context in which an operator parses its operand.
-pub struct OperandContext<'p, 'a> {
-    pub path: &'p Path,
-    pub fields: FieldCheck,
-    pub case: CaseSensitivity,
-    pub names: &'p mut NameResolver<'a>,
-}
-
-impl OperandContext<'_, '_> {
-    /// Returns the known types of the field; `None` if it may have any type.
-    pub fn known(&self) -> Option<&[FieldType]> {
-        match &self.fields {
-            FieldCheck::Known(types) => Some(types),
-            FieldCheck::Open | FieldCheck::Unlisted { .. } | FieldCheck::Unknown { .. } => None,
-        }
-    }
-
-    /// Reports an operator that supports none of the field's types. `instead` returns the help text.
-    pub fn applies(
-        &mut self,
-        node: &Node,
-        operator: &str,
-        reads: fn(&FieldType) -> bool,
-        instead: fn(&FieldType) -> &'static str,
-    ) -> bool {
-        let Some(types) = self.known() else {
-            return true;
-        };
-        if types.is_empty() || types.iter().any(reads) {
-            return true;
-        }
-        let (path, first) = (&self.path.text, &types[0]);
-        let message = format!(
-            "`{operator}` cannot read `{path}`, which is {}",
-            first.describe()
-        );
-        let help = instead(first);
-        self.names
-            .error(Code::OperatorMismatch, node.at, message, help);
-        false
-    }
-
-    /// Reports a comparison that can never hold.
-    pub fn never_holds(&mut self, node: &Node, message: String, help: &str) {
-        self.names.error(Code::NeverHolds, node.at, message, help);
-    }
-}
-
-/// Formats a value as JSON, truncated to 80 characters.
+/// Formats a value as JSON with unseen characters escaped, truncated to 80 characters.
 pub fn format_value(value: &Value) -> String {
     let text = value.to_string();
+    let text = unseen::visible(&text);
     match text.char_indices().nth(80) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+        None => text.into_owned(),
     }
 }

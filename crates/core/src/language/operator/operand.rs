@@ -32,19 +32,13 @@ impl Operand {
                 let message = "operators are not allowed inside a value or a list";
                 let help = "write them beside the field, `current: { not: solved, gt: low }`; \
                             for alternatives write `any:` above the fields";
-                context
-                    .names
-                    .error(Code::InvalidValue, node.at, message, help);
-                None
+                context.names.reject_value(node.at, message, help)
             }
             Yaml::Text(text) if text.contains("{{") => {
                 let message = format!("`{text}` is a template, which a condition does not render");
                 let help = "compare with another field as { path: ticket.id }, with a variable \
                             as { path: vars.NAME }";
-                context
-                    .names
-                    .error(Code::InvalidValue, node.at, message, help);
-                None
+                context.names.reject_value(node.at, message, help)
             }
             Yaml::Null
             | Yaml::Bool(_)
@@ -77,9 +71,9 @@ impl Operand {
         to_index_key: fn(EqualityKey) -> IndexKey,
     ) -> IndexCondition {
         let Operand::Literal(value) = self else {
-            return IndexCondition::standing();
+            return IndexCondition::exists();
         };
-        let (key, exact) = EqualityKey::of(value, case);
+        let (key, exact) = EqualityKey::new(value, case);
         IndexCondition {
             clues: vec![to_index_key(key)],
             exact,
@@ -266,8 +260,7 @@ pub fn boolean(node: &Node, operator: &str, context: &mut OperandContext<'_, '_>
     match node.value {
         Yaml::Bool(expected) => Some(expected),
         Yaml::Null | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => {
-            context.names.wrong_type(node, operator, "true or false");
-            None
+            context.names.reject_type(node, operator, "true or false")
         }
     }
 }

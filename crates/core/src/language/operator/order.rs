@@ -2,29 +2,24 @@
 //! Numbers are ordered by value, times by instant, priority and status by rank, other text by its
 //! characters. Reports operands without an order; a value of another type is a wrong type.
 
-use std::cmp::Ordering;
-
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::document::Node;
 use crate::document::suggest;
 use crate::event::catalogue::field_type::FieldType;
-use crate::language::operator::index_condition::{
-    EqualityKey, IndexCondition, IndexKey, is_exact, nearest,
-};
+use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey, is_exact};
 use crate::language::operator::operand::{Operand, Operands};
 use crate::language::operator::relation::OrderRelation;
+use crate::language::operator::text_order::{Ranks, TextOrder, is_orderable, order};
 use crate::language::operator::time::{instant, milliseconds};
-use crate::language::operator::value_kind::{ValueKind, compare_numbers, number};
+use crate::language::operator::value_kind::{ValueKind, number};
 use crate::language::operator::{
     CaseSensitivity, OperandContext, OperatorImpl, Verdict, format_value,
 };
+use crate::number::double;
 use crate::path::Resolved;
 use crate::path::scope::Scope;
-
-/// The values of a field from low to high.
-type Ranks = &'static [&'static str];
 
 /// An ordering operator: its operands, the order of texts, and the required relation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,41 +27,6 @@ pub struct OrderComparison {
     pub operands: Operands,
     text_order: TextOrder,
     relation: OrderRelation,
-}
-
-/// How texts are ordered.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct TextOrder {
-    /// The ranks of the field's types. A value has a rank in at most one of them.
-    ranks: Vec<Ranks>,
-    /// Whether every type of the field has ranks, so that other texts have no order.
-    ranked_only: bool,
-    /// The only kind of values that is compared, in bundles.
-    kind: Option<ValueKind>,
-}
-
-impl TextOrder {
-    fn new(types: &[FieldType]) -> Self {
-        let mut ranks: Vec<Ranks> = types.iter().filter_map(FieldType::ranks).collect();
-        ranks.dedup();
-        let ranked_only = !types.is_empty() && types.iter().all(|field| field.ranks().is_some());
-        Self {
-            ranks,
-            ranked_only,
-            kind: None,
-        }
-    }
-
-    /// Returns the ranks that contain a value, and its rank.
-    fn rank(&self, text: &str) -> Option<(Ranks, usize)> {
-        let find = |ranks: &Ranks| Some((*ranks, rank(text, ranks)?));
-        self.ranks.iter().find_map(find)
-    }
-
-    fn describe(&self) -> String {
-        let orders: Vec<_> = self.ranks.iter().map(|ranks| ranks.join(" < ")).collect();
-        orders.join(", or ")
-    }
 }
 
 impl OrderComparison {
@@ -104,7 +64,13 @@ impl OrderComparison {
 
     /// Compares one value with one operand. Null has no order and never matches.
     pub fn compare(&self, value: &Value, operand: &Value) -> Verdict {
-        if value.is_null() || operand.is_null() {
+        if value.is_null() {
+            return Verdict::NoMatch;
+        }
+        if !is_orderable(value) {
+            return Verdict::WrongType;
+        }
+        if operand.is_null() {
             return Verdict::NoMatch;
         }
         match order(value, operand, &self.text_order) {
@@ -117,14 +83,14 @@ impl OrderComparison {
     fn index_condition(&self, operand: &Operand) -> IndexCondition {
         let value = match operand {
             Operand::Literal(value) if self.text_order.kind.is_none() => value,
-            Operand::Literal(_) | Operand::Path(_) => return IndexCondition::standing(),
+            Operand::Literal(_) | Operand::Path(_) => return IndexCondition::exists(),
         };
         match value {
             Value::Number(number) if is_exact(number) => {
-                IndexCondition::exactly(IndexKey::Number(self.relation.interval(nearest(number))))
+                IndexCondition::exactly(IndexKey::Number(self.relation.interval(double(number))))
             }
             Value::Number(number) => {
-                let interval = self.relation.closed_interval(nearest(number));
+                let interval = self.relation.closed_interval(double(number));
                 IndexCondition::within(IndexKey::Number(interval))
             }
             Value::String(text) => self.text_index_condition(text),
@@ -138,7 +104,7 @@ impl OrderComparison {
         if let Some((ranks, operand)) = self.text_order.rank(text) {
             return match self.text_order.ranked_only {
                 true => self.rank_index_condition(ranks, operand),
-                false => IndexCondition::standing(),
+                false => IndexCondition::exists(),
             };
         }
         match instant(text) {
@@ -146,7 +112,7 @@ impl OrderComparison {
                 let interval = self.relation.closed_interval(milliseconds(at));
                 IndexCondition::within(IndexKey::Instant(interval))
             }
-            Some(_) | None => IndexCondition::standing(),
+            Some(_) | None => IndexCondition::exists(),
         }
     }
 
@@ -155,7 +121,7 @@ impl OrderComparison {
         let values = ranks.iter().enumerate();
         let values = values.filter(|(rank, _)| self.relation.holds(rank.cmp(&operand)));
         let key = |value: &str| {
-            IndexKey::Equal(EqualityKey::of(&Value::from(value), CaseSensitivity::Exact).0)
+            IndexKey::Equal(EqualityKey::new(&Value::from(value), CaseSensitivity::Exact).0)
         };
         IndexCondition::any(values.map(|(_, value)| IndexCondition::exactly(key(value))))
     }
@@ -230,42 +196,6 @@ impl OperatorImpl for OrderComparison {
     }
 }
 
-/// Compares two values; `None` if they have no common order. Text is a number only against a number.
-fn order(value: &Value, operand: &Value, text_order: &TextOrder) -> Option<Ordering> {
-    if let Some(kind) = text_order.kind {
-        return kind.order(value, operand);
-    }
-    match (value, operand) {
-        (Value::Number(a), Value::Number(b)) => compare_numbers(a, b),
-        (Value::String(a), Value::Number(b)) => compare_numbers(&number(a)?, b),
-        (Value::Number(a), Value::String(b)) => compare_numbers(a, &number(b)?),
-        (Value::String(a), Value::String(b)) => order_texts(a, b, text_order),
-        _ => None,
-    }
-}
-
-fn order_texts(a: &str, b: &str, text_order: &TextOrder) -> Option<Ordering> {
-    if let Some((ranks, b)) = text_order.rank(b)
-        && let Some(a) = rank(a, ranks)
-    {
-        return Some(a.cmp(&b));
-    }
-    if text_order.ranked_only {
-        return None;
-    }
-    if let Some(b) = instant(b) {
-        return Some(instant(a)?.cmp(&b));
-    }
-    if let (Some(a), Some(b)) = (number(a), number(b)) {
-        return compare_numbers(&a, &b);
-    }
-    Some(a.cmp(b))
-}
-
-fn rank(text: &str, ranks: Ranks) -> Option<usize> {
-    ranks.iter().position(|known| *known == text)
-}
-
 fn has_order(field: &FieldType) -> bool {
     match field {
         FieldType::Id
@@ -305,9 +235,7 @@ fn check_operand(node: &Node, operand: &Operand, context: &mut OperandContext<'_
     if !matches!(value, Value::String(_) | Value::Number(_)) {
         let message = format!("{} has no order", format_value(&value));
         let help = "an ordering operator takes a number, a time, text or { path: … }";
-        context
-            .names
-            .error(Code::InvalidValue, node.at, message, help);
+        context.names.invalid(node.at, message, help);
         return false;
     }
     if let Some(first) = types.first()

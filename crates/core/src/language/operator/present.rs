@@ -7,7 +7,7 @@ use crate::document::Node;
 use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey};
 use crate::language::operator::operand::boolean;
 use crate::language::operator::{
-    Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict, absent, example,
+    Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict, examples,
 };
 use crate::path::Resolved;
 use crate::path::scope::Scope;
@@ -26,15 +26,15 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example("field", "{ present: true }", "0", Verdict::Match),
-    example("field", "{ present: true }", "null", Verdict::NoMatch),
-    example("field", "{ present: true }", r#""""#, Verdict::NoMatch),
-    example("field", "{ present: false }", "[]", Verdict::Match),
-    example("field", "{ present: true }", "false", Verdict::Match),
-    absent("field", "{ present: false }", Verdict::Match),
-    absent("field", "{ present: true }", Verdict::NoMatch),
-];
+const EXAMPLES: &[Example] = examples! {
+    "field", "{ present: true }", "0" => Match;
+    "field", "{ present: true }", "null" => NoMatch;
+    "field", "{ present: true }", r#""""# => NoMatch;
+    "field", "{ present: false }", "[]" => Match;
+    "field", "{ present: true }", "false" => Match;
+    "field", "{ present: false }", absent => Match;
+    "field", "{ present: true }", absent => NoMatch;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     let wanted = boolean(node, SPEC.name, context)?;

@@ -6,9 +6,7 @@ use serde_json::json;
 use crate::document::Node;
 use crate::language::operator::index_condition::TextPosition;
 use crate::language::operator::text::TextComparison;
-use crate::language::operator::{
-    Example, OperandContext, Operator, OperatorSpec, Verdict, absent, example,
-};
+use crate::language::operator::{Example, OperandContext, Operator, OperatorSpec, examples};
 
 pub const SPEC: OperatorSpec = OperatorSpec {
     name: "starts_with",
@@ -19,40 +17,15 @@ pub const SPEC: OperatorSpec = OperatorSpec {
     examples: EXAMPLES,
 };
 
-const EXAMPLES: &[Example] = &[
-    example(
-        "ticket.subject",
-        "{ starts_with: 'EU out' }",
-        r#""EU outage since 9""#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.subject",
-        "{ starts_with: ['x', 'EU out'] }",
-        r#""EU outage since 9""#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.subject",
-        "{ starts_with: outage }",
-        r#""EU outage since 9""#,
-        Verdict::NoMatch,
-    ),
-    example(
-        "ticket.subject",
-        "{ starts_with: 'EU out', ignore_case: true }",
-        r#""eu OUTAGE SINCE 9""#,
-        Verdict::Match,
-    ),
-    example(
-        "ticket.subject",
-        "{ starts_with: x }",
-        "null",
-        Verdict::NoMatch,
-    ),
-    example("field", "{ starts_with: x }", "[]", Verdict::WrongType),
-    absent("field", "{ not: { starts_with: x } }", Verdict::Missing),
-];
+const EXAMPLES: &[Example] = examples! {
+    "ticket.subject", "{ starts_with: 'EU out' }", r#""EU outage since 9""# => Match;
+    "ticket.subject", "{ starts_with: ['x', 'EU out'] }", r#""EU outage since 9""# => Match;
+    "ticket.subject", "{ starts_with: outage }", r#""EU outage since 9""# => NoMatch;
+    "ticket.subject", "{ starts_with: 'EU out', ignore_case: true }", r#""eu OUTAGE SINCE 9""# => Match;
+    "ticket.subject", "{ starts_with: x }", "null" => NoMatch;
+    "field", "{ starts_with: x }", "[]" => WrongType;
+    "field", "{ not: { starts_with: x } }", absent => Missing;
+};
 
 fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> {
     TextComparison::parse(node, SPEC.name, TextPosition::Start, context).map(Operator::StartsWith)

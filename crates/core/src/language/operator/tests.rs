@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::Config;
+use crate::diagnostic::Code;
 use crate::diagnostic::{Diagnostics, FileId};
 use crate::document;
 use crate::event::Event;
@@ -24,6 +25,7 @@ fn event(field: &str, value: Option<&str>) -> Event {
     }
     Event {
         source: "support".into(),
+        endpoint: "support".into(),
         event_type: "ticket.PriorityChanged".into(),
         id: "e1".into(),
         key: None,
@@ -32,7 +34,7 @@ fn event(field: &str, value: Option<&str>) -> Event {
         body,
         raw: Value::Null,
         about: json!({}),
-        shape: "zis",
+        format: "zis",
         warnings: vec![],
     }
 }
@@ -45,7 +47,7 @@ fn lower(field: &str, test: &str) -> Result<Condition, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let text = format!("{field}: {test}\n");
     let nodes = document::read(FileId(0), &text, &mut diagnostics);
-    let priority = Catalogue::built_in().by_tag("support", "ticket.PriorityChanged");
+    let priority = Catalogue::built_in().by_name("support", "ticket.PriorityChanged");
     let fields = match field {
         "field" => EventFields::Open,
         _ => EventFields::Of(priority.into_iter().cloned().collect()),

@@ -10,6 +10,7 @@ use crate::language::operator::index_condition::{
     IndexCondition, IndexKey, TextFragment, TextPosition,
 };
 use crate::language::operator::operand::{Operand, Operands, text_only};
+use crate::language::operator::unseen::part_difference;
 use crate::language::operator::{
     CaseSensitivity, OperandContext, OperatorImpl, Verdict, format_value,
 };
@@ -50,7 +51,7 @@ impl TextComparison {
         let text = match operand {
             Operand::Literal(Value::String(text)) if !text.is_empty() => text,
             Operand::Literal(Value::String(_)) | Operand::Path(_) => {
-                return IndexCondition::standing();
+                return IndexCondition::exists();
             }
             Operand::Literal(_) => return IndexCondition::never(),
         };
@@ -120,6 +121,15 @@ impl OperatorImpl for TextComparison {
                 let mut texts = self.operands.values(scope);
                 let holds = |part: &str| self.position.holds(&folded, &fold(part));
                 let near = texts.any(|part| part.as_str().is_some_and(holds));
+                let mut parts = self.operands.values(scope);
+                let unseen = parts.find_map(|part| {
+                    let holds =
+                        |text: &str, part: &str| self.position.holds(&fold(text), &fold(part));
+                    part_difference(text, part.as_str()?, holds)
+                });
+                if !near && unseen.is_some() {
+                    return unseen;
+                }
                 near.then(|| "differs only in letter case; `ignore_case: true` ignores it".into())
             }
             [value] => wrong_type_hint(value),

@@ -1,16 +1,16 @@
 //! Compares times, for `before` and `after`, and parses times of events and rules.
 //! A time is written as RFC 3339, as a date, or relative to the event. A time without a zone is UTC.
 
-use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::diagnostic::{Code, Report};
+use crate::diagnostic::Report;
 use crate::document::duration;
 use crate::document::{Node, Yaml};
 use crate::event::catalogue::field_type::FieldType;
-use crate::language::operator::index_condition::{IndexCondition, IndexKey};
+use crate::event::time::{read_calendar_time, time_of_value};
+use crate::language::operator::index_condition::{IndexCondition, IndexKey, Interval};
 use crate::language::operator::operand::Operand;
 use crate::language::operator::relation::OrderRelation;
 use crate::language::operator::{OperandContext, OperatorImpl, Verdict, format_value};
@@ -32,23 +32,9 @@ enum TimeOperand {
     Path(Operand),
 }
 
-/// Parses a time or a date; a date is its first instant in UTC.
+/// Parses a time that is written as a date or a date and a time; one without a zone is UTC.
 pub fn instant(text: &str) -> Option<Timestamp> {
-    if let Ok(timestamp) = text.parse::<Timestamp>() {
-        return Some(timestamp);
-    }
-    let civil = match text.parse::<DateTime>() {
-        Ok(civil) if text.len() > 10 => civil,
-        _ => text
-            .parse::<Date>()
-            .ok()
-            .filter(|_| text.len() == 10)?
-            .to_datetime(jiff::civil::Time::midnight()),
-    };
-    civil
-        .to_zoned(TimeZone::UTC)
-        .ok()
-        .map(|zoned| zoned.timestamp())
+    read_calendar_time(text, &TimeZone::UTC)
 }
 
 /// Converts an instant for the rule index. The result is less precise, but has the same order.
@@ -57,6 +43,9 @@ pub fn milliseconds(at: Timestamp) -> f64 {
     // Exact, because no timestamp reaches 2^53 milliseconds.
     at.as_millisecond() as f64
 }
+
+/// No zone is further from UTC than this, in milliseconds.
+const MAX_ZONE: f64 = 26.0 * 3_600_000.0;
 
 impl TimeComparison {
     /// Parses one time, or a list of which one must hold.
@@ -93,7 +82,7 @@ impl TimeComparison {
                 None => Verdict::Missing,
             },
             TimeOperand::Path(operand) => {
-                operand.evaluate(scope, |expected| match parse_value(expected) {
+                operand.evaluate(scope, |expected| match parse_value(expected, scope) {
                     Ok(expected) => self.holds(at, expected),
                     Err(verdict) => verdict,
                 })
@@ -104,14 +93,21 @@ impl TimeComparison {
     fn index_condition(&self, moment: &TimeOperand) -> IndexCondition {
         let at = match moment {
             TimeOperand::At(at, _) => Ok(*at),
-            TimeOperand::Path(Operand::Literal(value)) => parse_value(value),
+            TimeOperand::Path(Operand::Literal(value)) => {
+                time_of_value(value).ok_or(Verdict::WrongType)
+            }
             TimeOperand::Relative(..) | TimeOperand::Path(Operand::Path(_)) => {
-                return IndexCondition::standing();
+                return IndexCondition::exists();
             }
         };
         match at {
             Ok(at) => {
+                // A value without a zone may be in any zone.
                 let interval = self.relation.closed_interval(milliseconds(at));
+                let interval = Interval {
+                    low: interval.low - MAX_ZONE,
+                    high: interval.high + MAX_ZONE,
+                };
                 IndexCondition::within(IndexKey::Instant(interval))
             }
             Err(_) => IndexCondition::never(),
@@ -123,7 +119,7 @@ impl TimeComparison {
         let at = match self.moments.first()? {
             TimeOperand::At(at, _) => *at,
             TimeOperand::Relative(span, _) => relative_to_event(*span, scope)?,
-            TimeOperand::Path(operand) => instant(operand.value(scope)?.as_str()?)?,
+            TimeOperand::Path(operand) => scope.event.read_time(&operand.value(scope)?)?,
         };
         let at = at.checked_add(SignedDuration::from_secs(seconds)).ok()?;
         Some(Value::String(at.to_string()))
@@ -132,7 +128,7 @@ impl TimeComparison {
 
 impl OperatorImpl for TimeComparison {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
-        let at = match parse_value(value) {
+        let at = match parse_value(value, scope) {
             Ok(at) => at,
             Err(verdict) => return verdict,
         };
@@ -154,6 +150,18 @@ impl OperatorImpl for TimeComparison {
             TimeOperand::Path(operand) => Some(operand),
         });
         operands.collect()
+    }
+
+    fn constants(&self, scope: &Scope<'_>) -> Vec<Value> {
+        let times = self.moments.iter().filter_map(|moment| match moment {
+            TimeOperand::At(at, _) => Some(*at),
+            TimeOperand::Relative(span, _) => relative_to_event(*span, scope),
+            TimeOperand::Path(operand) => match operand {
+                Operand::Literal(value) => time_of_value(value),
+                Operand::Path(_) => None,
+            },
+        });
+        times.map(|at| Value::String(at.to_string())).collect()
     }
 
     fn reads_event(&self) -> bool {
@@ -188,7 +196,7 @@ impl OperatorImpl for TimeComparison {
         }
         match found.values() {
             [Value::Null] | [] => None,
-            [Value::String(text)] if instant(text).is_some() => None,
+            [value] if time_of_value(value).is_some() => None,
             [value] => Some(format!("{} is not a time", format_value(value))),
             _ => None,
         }
@@ -205,13 +213,10 @@ impl OperatorImpl for TimeComparison {
 }
 
 /// Parses a value as a time; returns the verdict if it is not a time. Null never matches.
-fn parse_value(value: &Value) -> Result<Timestamp, Verdict> {
+fn parse_value(value: &Value, scope: &Scope<'_>) -> Result<Timestamp, Verdict> {
     match value {
-        Value::String(text) => instant(text).ok_or(Verdict::WrongType),
         Value::Null => Err(Verdict::NoMatch),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            Err(Verdict::WrongType)
-        }
+        value => scope.event.read_time(value).ok_or(Verdict::WrongType),
     }
 }
 
@@ -234,29 +239,33 @@ fn parse_operand(
     context: &mut OperandContext<'_, '_>,
 ) -> Option<TimeOperand> {
     let operand = Operand::parse(node, context)?;
-    let text = match &operand {
+    let value = match &operand {
         Operand::Path(_) => {
             let fits = operand.fits(node, context, |other| {
                 is_time(other) || *other == FieldType::Text
             });
             return fits.then_some(TimeOperand::Path(operand));
         }
-        Operand::Literal(Value::String(text)) => text,
-        Operand::Literal(_) => "",
+        Operand::Literal(value) => value,
     };
-    let moment =
-        parse_relative(text).or_else(|| instant(text).map(|at| TimeOperand::At(at, text.into())));
+    let relative = value.as_str().and_then(parse_relative);
+    let absolute = || time_of_value(value).map(|at| TimeOperand::At(at, written(value)));
+    let moment = relative.or_else(absolute);
     if moment.is_none() {
         let message = format!(
             "`{operator}` takes a time, found {}",
             format_value(&node.to_json())
         );
         let help = "write 2026-03-01, 2026-03-01T09:00:00Z, or -2h to count from the event's time";
-        context
-            .names
-            .error(Code::InvalidValue, node.at, message, help);
+        context.names.invalid(node.at, message, help);
     }
     moment
+}
+
+fn written(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn parse_relative(text: &str) -> Option<TimeOperand> {

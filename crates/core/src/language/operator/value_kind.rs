@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use serde_json::{Number, Value};
 
 use crate::language::operator::time::instant;
+use crate::number::{compare_numbers, parse_number};
 
 /// The kind of both values of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,7 +21,7 @@ impl ValueKind {
     pub fn order(self, value: &Value, operand: &Value) -> Option<Ordering> {
         match (self, value, operand) {
             (ValueKind::Text, Value::String(a), Value::String(b)) => Some(a.cmp(b)),
-            (ValueKind::Number, Value::Number(a), Value::Number(b)) => compare_numbers(a, b),
+            (ValueKind::Number, Value::Number(a), Value::Number(b)) => Some(compare_numbers(a, b)),
             (ValueKind::Time, Value::String(a), Value::String(b)) => {
                 Some(instant(a)?.cmp(&instant(b)?))
             }
@@ -29,30 +30,15 @@ impl ValueKind {
     }
 }
 
-/// Compares two numbers; integers are compared exactly.
-pub fn compare_numbers(a: &Number, b: &Number) -> Option<Ordering> {
-    if let (Some(a), Some(b)) = (a.as_i64(), b.as_i64()) {
-        return Some(a.cmp(&b));
-    }
-    if let (Some(a), Some(b)) = (a.as_u64(), b.as_u64()) {
-        return Some(a.cmp(&b));
-    }
-    a.as_f64()?.partial_cmp(&b.as_f64()?)
-}
-
-/// Parses a number in JSON notation: `99.99`, but not ` 99`, `1_000` or `0x1f`.
+/// Parses a number in JSON notation: `99.99`, but not ` 99`, `1_000` or `0x1f`. Leading zeros are allowed.
 pub fn number(text: &str) -> Option<Number> {
-    let starts = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-    let plain = text
-        .bytes()
-        .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
-    if !starts || !plain {
-        return None;
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let significant = digits.trim_start_matches('0');
+    if significant.len() == digits.len() || !significant.starts_with(|c: char| c.is_ascii_digit()) {
+        return parse_number(text);
     }
-    if let Ok(integer) = text.parse::<i64>() {
-        return Some(integer.into());
-    }
-    Number::from_f64(text.parse().ok()?)
+    let sign = &text[..text.len() - digits.len()];
+    parse_number(&format!("{sign}{significant}"))
 }
 
 #[cfg(test)]

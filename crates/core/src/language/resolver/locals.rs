@@ -8,7 +8,7 @@ use crate::language::event_fields::FieldCheck;
 use crate::language::names::{ErrorScope, Local, LocalType};
 use crate::language::resolver::NameResolver;
 use crate::language::resolver::paths::join_keys;
-use crate::path::{OF_DEATH, OF_FAILURE, Path, PathSegment};
+use crate::path::{Path, PathSegment, RUN_ERROR_FIELDS, STEP_ERROR_FIELDS};
 
 impl NameResolver<'_> {
     /// Checks the keys of a local against its type; false after reporting an error.
@@ -40,9 +40,8 @@ impl NameResolver<'_> {
             ),
             LocalType::Events | LocalType::Event if unknown => (
                 format!(
-                    "{} has no field `{}`, which `{text}` reads",
-                    self.fields.describe(),
-                    event_field(below)
+                    "{}, which `{text}` reads",
+                    self.fields.unknown_field(&event_field(below))
                 ),
                 self.fields.advice(),
             ),
@@ -89,8 +88,8 @@ impl NameResolver<'_> {
             return false;
         };
         let known = match self.in_scope.error_scope {
-            ErrorScope::None | ErrorScope::RunDied => OF_DEATH,
-            ErrorScope::StepFailed => OF_FAILURE,
+            ErrorScope::None | ErrorScope::RunDied => RUN_ERROR_FIELDS,
+            ErrorScope::StepFailed => STEP_ERROR_FIELDS,
         };
         if known.contains(name) {
             return true;

@@ -7,7 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, Report, Span};
 use crate::document::suggest;
 use crate::event::catalogue::event_type::FieldLookup;
 use crate::language::event_fields::{Absence, EventFields, FieldCheck};
-use crate::language::names::{ErrorScope, LocalType};
+use crate::language::names::{ElementScope, ErrorScope, LocalType};
 use crate::language::resolver::NameResolver;
 use crate::language::resolver::locals::scope_of_name;
 use crate::path::{Path, PathKind, PathSegment, Root};
@@ -24,6 +24,9 @@ impl NameResolver<'_> {
             Some(path) => Arc::clone(path),
             None => self.parse_path(text, at)?,
         };
+        if self.in_scope.element == ElementScope::Within && path.is_of_element() {
+            return Some(Arc::new(Path::clone(&path).in_element()));
+        }
         let path = match (self.in_scope.error_scope, self.in_scope.locals.is_empty()) {
             (ErrorScope::None, true) => path,
             (_, _) => Arc::new(self.with_scope_root(Path::clone(&path))),
@@ -139,7 +142,7 @@ impl NameResolver<'_> {
             self.error(Code::UndefinedName, at, message, help);
             return false;
         }
-        let message = format!("{} has no field `{}`", self.fields.describe(), path.text);
+        let message = self.fields.unknown_field(&path.text);
         let help = self
             .suggest_step(&dotted)
             .or_else(|| self.suggest_local(&dotted))
@@ -206,7 +209,7 @@ impl NameResolver<'_> {
             let known = matches!(other.field(dotted), FieldLookup::Known(_));
             other.source == *source && other.owns(first) && known
         });
-        let tags: Vec<String> = others.map(|other| format!("`{}`", other.tag)).collect();
+        let tags: Vec<String> = others.map(|other| format!("`{}`", other.name)).collect();
         match tags.as_slice() {
             [] => None,
             [_, _, _, _, more @ ..] => {
@@ -291,7 +294,8 @@ impl NameResolver<'_> {
             }
             (None, _) => {
                 let help = "define it under `vars` in the rule or in flowtrigger.yaml";
-                self.not_configured(Code::UndefinedName, at, message, help);
+                let help = format!("{help}; a field of the event is `body.{path}`");
+                self.not_configured(Code::UndefinedName, at, message, &help);
             }
         }
     }

@@ -24,8 +24,12 @@ impl AttributeChain<'_> {
         Path::parse(&names.join(".")).ok()
     }
 
-    /// Returns the whole chain as a path; `None` for a secret, or if a path cannot contain a name.
+    /// Returns the whole chain as a path; `None` for a secret, for `event` and `body` alone, which read the
+    /// header or the body where the sender has no such field, or if a path cannot contain a name.
     pub fn path(&self) -> Option<Path> {
+        if matches!(self.names.as_slice(), ["event" | "body"]) {
+            return None;
+        }
         let path = self.prefix()?;
         (path.text == self.names.join(".") && self.names[0] != "secret").then_some(path)
     }

@@ -148,6 +148,30 @@ impl JsonTemplate {
         }
     }
 
+    /// Replaces the placeholders for which `find` has another text.
+    pub fn with_parts(&self, find: &dyn Fn(&Path) -> Option<Template>) -> Self {
+        match self {
+            Self::Field(path) => match find(path) {
+                Some(template) => Self::Text(template),
+                None => self.clone(),
+            },
+            Self::Text(template) => Self::Text(template.with_parts(find)),
+            Self::List(items) => {
+                let items = items.iter().map(|item| item.with_parts(find));
+                Self::List(Arc::new(items.collect()))
+            }
+            Self::Map(mapping) => Self::Map(Arc::new(Mapping {
+                keys: Arc::clone(&mapping.keys),
+                values: mapping
+                    .values
+                    .iter()
+                    .map(|value| value.with_parts(find))
+                    .collect(),
+            })),
+            Self::Value(_) | Self::Typed(_) => self.clone(),
+        }
+    }
+
     /// Returns the names of the secrets that it contains.
     pub fn secrets(&self) -> Vec<&str> {
         match self {
@@ -163,8 +187,7 @@ fn lower_entry(entry: &Entry, names: &mut NameResolver<'_>) -> Option<LoweredEnt
     if entry.key.contains("{{") || entry.key.contains("{%") {
         let help = "templates are allowed only in values";
         let message = format!("the key `{}` is a template", entry.key);
-        names.error(Code::BadTemplate, entry.key_at, message, help);
-        return None;
+        return names.reject(Code::BadTemplate, entry.key_at, message, help);
     }
     let value = JsonTemplate::lower(&entry.value, names)?;
     Some((names.interner.words.share(entry.key.as_str()), value))
@@ -208,10 +231,7 @@ fn lower_uncached_leaf(
             source: text.into(),
             reads: names.interner.reads.share(reading.reads),
         }))),
-        Err(error) => {
-            names.error(Code::BadTemplate, node.at, error.to_string(), "");
-            None
-        }
+        Err(error) => names.reject(Code::BadTemplate, node.at, error.to_string(), ""),
     }
 }
 

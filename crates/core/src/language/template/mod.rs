@@ -5,6 +5,7 @@ pub(crate) mod attribute_chain;
 pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod engine;
+pub(crate) mod exact_number;
 pub mod filter;
 pub mod json;
 pub(crate) mod location;
@@ -107,7 +108,7 @@ impl Template {
     }
 
     /// Returns the span of a range of the node's text; of the whole value if the position is uncertain.
-    pub fn place(node: &Node, range: &std::ops::Range<usize>) -> Span {
+    pub fn span_of(node: &Node, range: &std::ops::Range<usize>) -> Span {
         location_of(node).span(range)
     }
 
@@ -136,11 +137,11 @@ impl Template {
 
     /// Returns the names of the secrets that it contains.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        let reads = match &self.0.body {
-            TemplateBody::Literal | TemplateBody::Filled(_) => None,
-            TemplateBody::Rendered(reads) => Some(reads.secrets()),
-        };
-        reads.into_iter().flatten()
+        match &self.0.body {
+            TemplateBody::Literal => Vec::new().into_iter(),
+            TemplateBody::Filled(parts) => parts.secrets().into_iter(),
+            TemplateBody::Rendered(reads) => reads.secrets().collect::<Vec<_>>().into_iter(),
+        }
     }
 
     /// Renders the template with the values in `scope`.
@@ -182,10 +183,7 @@ impl fmt::Debug for Template {
 fn require_scalar(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<()> {
     match node.value {
         Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => Some(()),
-        Yaml::Null | Yaml::List(_) | Yaml::Map(_) => {
-            diagnostics.wrong_type(node, key, "text");
-            None
-        }
+        Yaml::Null | Yaml::List(_) | Yaml::Map(_) => diagnostics.reject_type(node, key, "text"),
     }
 }
 
@@ -237,8 +235,7 @@ impl<'a> TemplateSource<'a> {
             }),
             Err(error) => {
                 let at = location.span(&error.at);
-                diagnostics.error(Code::BadTemplate, at, error.message, error.help);
-                None
+                diagnostics.reject(Code::BadTemplate, at, error.message, error.help)
             }
         }
     }

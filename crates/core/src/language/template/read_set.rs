@@ -7,8 +7,11 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, ErrorKind};
 use serde_json::Value as Json;
 
+use crate::event::format::has_envelope_field;
 use crate::language::template::engine::undefined;
+use crate::language::template::exact_number::{ExactNumber, NumberForm, from_number};
 use crate::language::template::secret::{SecretNamespace, SecretReference};
+use crate::number::parse_number;
 use crate::path::scope::Scope;
 
 /// The values that a template reads, as a tree of names.
@@ -16,6 +19,8 @@ use crate::path::scope::Scope;
 pub struct ReadSet {
     /// Whether the value itself is read, not only the values below it.
     whole: bool,
+    /// How the template receives numbers; set at the root.
+    pub numbers: NumberForm,
     below: BTreeMap<String, ReadSet>,
 }
 
@@ -44,7 +49,7 @@ impl ReadSet {
     /// Returns the values in scope, reduced to those that are read.
     pub fn context(&self, scope: &Scope<'_>) -> Value {
         let values = self.below.iter().filter_map(|(name, reads)| {
-            let value = reads.root(name, scope)?;
+            let value = reads.root(name, scope, self.numbers)?;
             Some((name.clone(), value))
         });
         Value::from_pairs(values)
@@ -58,63 +63,62 @@ impl ReadSet {
         names.find(|name| scope.steps.get(*name).is_none())
     }
 
-    fn root(&self, name: &str, scope: &Scope<'_>) -> Option<Value> {
+    fn root(&self, name: &str, scope: &Scope<'_>, form: NumberForm) -> Option<Value> {
         if let Some(local) = scope.locals.get(name) {
-            return self.pick(Some(local));
+            return self.pick(Some(local), form);
         }
         match name {
             "secret" => Some(Value::from_object(SecretNamespace)),
-            "event" => self.pick(Some(&scope.event.about)),
-            "vars" => self.pick(Some(scope.vars)),
-            "steps" => self.pick(Some(scope.steps)),
-            // Without an error in scope, `error` is an ordinary field of the event.
-            "error" if !scope.error.is_null() => self.pick(Some(scope.error)),
-            "account_id" | "subdomain" | "integration_key" | "actor_id" => {
-                self.pick(scope.event.envelope.get(name))
+            // `event` alone is the sender's field, if there is one.
+            "event" if self.below.is_empty() && scope.event.body.get(name).is_some() => {
+                self.pick(scope.event.body.get(name), form)
             }
-            _ => self.pick(scope.event.body.get(name)),
+            "event" => self.pick(Some(&scope.event.header_with_body()), form),
+            // `body` alone is a field of that name, if there is one.
+            "body" if self.below.is_empty() && scope.event.body.get(name).is_some() => {
+                self.pick(scope.event.body.get(name), form)
+            }
+            "body" => self.pick(Some(&scope.event.body), form),
+            "vars" => self.pick(Some(scope.vars), form),
+            "steps" => self.pick(Some(scope.steps), form),
+            // Without an error in scope, `error` is an ordinary field of the event.
+            "error" if !scope.error.is_null() => self.pick(Some(scope.error), form),
+            name if has_envelope_field(scope.event.format, name) => {
+                self.pick(scope.event.envelope.get(name), form)
+            }
+            _ => self.pick(scope.event.body.get(name), form),
         }
     }
 
     /// Copies what is read of a value. An absent value that is read only through names below becomes an
     /// empty mapping, so that `default` and `is defined` work for each of these names.
-    fn pick(&self, found: Option<&Json>) -> Option<Value> {
+    fn pick(&self, found: Option<&Json>, form: NumberForm) -> Option<Value> {
         match found {
             None if self.whole => None,
             None => Some(Value::from_pairs(std::iter::empty::<(String, Value)>())),
             Some(Json::Object(map)) if !self.whole => {
                 let values = self.below.iter().filter_map(|(name, reads)| {
-                    let value = reads.pick(map.get(name))?;
+                    let value = reads.pick(map.get(name), form)?;
                     Some((name.clone(), value))
                 });
                 Some(Value::from_pairs(values))
             }
-            Some(value) => Some(from_json(value)),
+            Some(value) => Some(from_json(value, form)),
         }
     }
 }
 
-fn from_json(value: &Json) -> Value {
+fn from_json(value: &Json, form: NumberForm) -> Value {
     match value {
         Json::Null => Value::from(()),
         Json::Bool(b) => Value::from(*b),
-        Json::Number(number) => from_number(number),
+        Json::Number(number) => from_number(number, form),
         Json::String(text) => Value::from(text.as_str()),
-        Json::Array(items) => items.iter().map(from_json).collect(),
+        Json::Array(items) => items.iter().map(|item| from_json(item, form)).collect(),
         Json::Object(map) => Value::from_pairs(
             map.iter()
-                .map(|(key, value)| (key.clone(), from_json(value))),
+                .map(|(key, value)| (key.clone(), from_json(value, form))),
         ),
-    }
-}
-
-fn from_number(number: &serde_json::Number) -> Value {
-    if let Some(n) = number.as_i64() {
-        return Value::from(n);
-    }
-    match number.as_u64() {
-        Some(n) => Value::from(n),
-        None => Value::from(number.as_f64().expect("a JSON number has a nearest float")),
     }
 }
 
@@ -175,7 +179,10 @@ fn json(value: &Value, budget: &mut OutputBudget) -> Result<Json, Error> {
             let items = value.try_iter()?.map(|item| json(&item, budget));
             Ok(Json::Array(items.collect::<Result<_, _>>()?))
         }
-        _ => Err(not_json(value)),
+        _ => match value.downcast_object_ref::<ExactNumber>() {
+            Some(ExactNumber(number)) => Ok(Json::Number(number.clone())),
+            None => Err(not_json(value)),
+        },
     }
 }
 
@@ -184,8 +191,8 @@ fn number(value: &Value) -> Result<Json, Error> {
         if let Some(n) = value.as_i64() {
             return Ok(n.into());
         }
-        if let Ok(n) = u64::try_from(value.clone()) {
-            return Ok(n.into());
+        if let Some(n) = parse_number(&value.to_string()) {
+            return Ok(Json::Number(n));
         }
     }
     let float = f64::try_from(value.clone())?;

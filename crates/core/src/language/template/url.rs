@@ -100,7 +100,7 @@ pub fn check_host(text: &str, location: &TextLocation<'_>, diagnostics: &mut Dia
         true => location.span(&(0..text.len())),
         false => location.span(&(prefix.len()..text.len())),
     };
-    diagnostics.error(Code::InvalidValue, at, message, help);
+    diagnostics.invalid(at, message, help);
     false
 }
 

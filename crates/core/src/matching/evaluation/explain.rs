@@ -11,7 +11,7 @@ use crate::language::condition::evaluate::Truth;
 use crate::language::condition::trace::NoTrace;
 use crate::matching::evaluation::{Evaluation, ReadBy};
 use crate::matching::explain;
-use crate::matching::explain::Explanation;
+use crate::matching::explain::{Explanation, NearMissSearch, SingleChange};
 use crate::matching::find::MatchScratch;
 use crate::matching::rule_set::{RuleSet, evaluate_rule};
 use crate::path::redact;
@@ -67,8 +67,11 @@ impl Evaluation<'_> {
             return Ok(explain::of_kept_values(rule, event, trace));
         }
         self.compare(rule, event, truth, (self.numbers, self.read()))?;
-        let near_misses = match truth {
-            Truth::True => Vec::new(),
+        let search = match truth {
+            Truth::True => NearMissSearch {
+                near_misses: Vec::new(),
+                single_change: SingleChange::Known,
+            },
             Truth::False | Truth::Unknown => {
                 let mut scratch = MatchScratch::default();
                 explain::near_misses(rule, event, &trace, &mut |changed| {
@@ -83,7 +86,8 @@ impl Evaluation<'_> {
         Ok(Explanation {
             truth,
             trace,
-            near_misses,
+            near_misses: search.near_misses,
+            single_change: search.single_change,
         })
     }
 
@@ -112,8 +116,8 @@ impl Evaluation<'_> {
             return Ok(());
         }
         let index = self.is_among(numbers, rule);
-        let wanted = truth == Truth::True && rule.listens_to(&event.source, &event.event_type);
-        if index == wanted || !self.holds_rule(rule) {
+        let expected = truth == Truth::True && rule.listens_to(&event.source, &event.event_type);
+        if index == expected || !self.holds_rule(rule) {
             return Ok(());
         }
         Err(Box::new(Disagreement {

@@ -223,7 +223,7 @@ impl<'a> Evaluation<'a> {
             Source::Tape(tape) => match (tape.decoder, tape.format) {
                 (Some(decoder), _) => decoder.source,
                 (None, FormatHint::Custom(description)) => &description.source,
-                (None, FormatHint::Detect) => &self.event().source,
+                (None, FormatHint::Detect | FormatHint::Endpoint(_)) => &self.event().source,
             },
             Source::Event(_) | Source::Decoded => &self.event().source,
         }
@@ -264,7 +264,7 @@ impl<'a> Evaluation<'a> {
     pub fn brief(&self) -> EventSummary {
         match &self.source {
             Source::Tape(tape) => self.with_head(tape, |head| head.brief(self.rules.catalogue())),
-            Source::Event(_) | Source::Decoded => EventSummary::of(self.event()),
+            Source::Event(_) | Source::Decoded => EventSummary::from_event(self.event()),
         }
     }
 
@@ -276,7 +276,9 @@ impl<'a> Evaluation<'a> {
         let document = ValueRef::Taped(tape.scanned.root());
         let catalogue = self.rules.catalogue();
         let head = match tape.decoder {
-            Some(decoder) => decoder.head(document, catalogue),
+            Some(decoder) => decoder
+                .head(document, catalogue)
+                .map(|head| head.received_at(tape.format)),
             None => head(document, tape.format, catalogue),
         };
         then(head.expect("the header of these bytes was read before"))

@@ -37,7 +37,7 @@ fn ordinary_bytes_are_matched_on_the_tape_and_decoded_when_asked_for() {
     assert_eq!(evaluation.source(), "support");
     assert_eq!(evaluation.matched().count(), 1);
     assert_eq!(evaluation.text(), Some(BYTES));
-    assert_eq!(evaluation.brief(), EventSummary::of(&event()));
+    assert_eq!(evaluation.brief(), EventSummary::from_event(&event()));
     assert_eq!(*evaluation.event(), event());
     assert_eq!(evaluation.into_event(), event());
 }
@@ -148,4 +148,57 @@ fn a_stored_rule_is_explained_alone() {
     let explanation = explain_stored(rule, &set.files, &event()).expect("agreement");
     assert_eq!(explanation.truth, Truth::False);
     assert_eq!(explanation.near_misses.len(), 1);
+}
+
+#[test]
+fn times_without_a_zone_are_read_in_the_zone_of_their_source() {
+    use crate::event::format::custom::{CustomFormat, TypeRule};
+
+    let rule = |name: &str, when: &str| {
+        format!(
+            "---\nname: {name}\nevent_source: support\nevent_type: ticket.PriorityChanged\nwhen: {when}\nflow: [{{ succeed: ok }}]\n"
+        )
+    };
+    let after = rule("r", "{ $.raw.at: { after: '2026-03-06T09:30:00Z' } }");
+    let before = rule("s", "{ $.raw.at: { before: '2026-03-06T09:30:00Z' } }");
+    let within = rule(
+        "u",
+        "{ any_of: { in: $.raw.l, when: { before: '2026-03-06T09:30:00Z' } } }",
+    );
+    let rules = RuleSet::of_text(&[after, before, within].concat());
+    let description = |zone: Option<&str>| CustomFormat {
+        name: "desk".into(),
+        source: "support".into(),
+        event_type: TypeRule::Constant("ticket.PriorityChanged".into()),
+        id: None,
+        key: None,
+        time: Some("at".into()),
+        time_zone: zone.map(|name| jiff::tz::TimeZone::get(name).expect(name)),
+    };
+    let bytes = br#"{"at":"2026-03-06 10:00:00","l":["2026-03-06 10:00:00"]}"#;
+    for (zone, time, matching) in [
+        (None, "2026-03-06T10:00:00Z", &["r"][..]),
+        (Some("Europe/Berlin"), "2026-03-06T09:00:00Z", &["s", "u"]),
+    ] {
+        let (description, mut scratch) = (description(zone), MatchScratch::default());
+        let format = FormatHint::Custom(&description);
+        let input = EventInput::Bytes { bytes, format };
+        let evaluation = rules.evaluate(input, &mut scratch).expect("an event");
+        let names: Vec<&str> = evaluation
+            .matched()
+            .map(|rule| rule.name.as_str())
+            .collect();
+        assert_eq!(names, matching, "{zone:?}");
+        assert_eq!(evaluation.read(), ReadBy::Tape);
+        evaluation.verify().expect("index and evaluator agree");
+        let event = evaluation.event().clone();
+        assert_eq!(
+            event.time.map(|time| time.to_string()).as_deref(),
+            Some(time)
+        );
+        let mut scratch = MatchScratch::default();
+        let again = rules.evaluate_event(&event, &mut scratch);
+        let names: Vec<&str> = again.matched().map(|rule| rule.name.as_str()).collect();
+        assert_eq!(names, matching, "{zone:?}");
+    }
 }

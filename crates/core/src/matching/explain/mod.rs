@@ -1,6 +1,7 @@
 //! Explains why one rule matches an event or does not: the verdict of each predicate, and single changes to
 //! the event that make the rule match. Every change with a value is evaluated before it is proposed.
 
+pub(crate) mod single_change;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use crate::language::condition::evaluate::Truth;
 use crate::language::condition::trace::{Trace, TraceReplay};
 use crate::language::condition::{Polarity, Predicate};
 use crate::language::operator::{Operator, Verdict};
+use crate::matching::explain::single_change::SingleChangeSearch;
 use crate::matching::rule_set::evaluate_rule;
 use crate::path::scope::Scope;
 use crate::path::{Path, redact};
@@ -23,6 +25,18 @@ pub struct Explanation {
     pub trace: Trace,
     /// Empty for a rule that matches.
     pub near_misses: Vec<NearMiss>,
+    pub single_change: SingleChange,
+}
+
+/// Whether a single change to the event makes the rule match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SingleChange {
+    /// The rule matches, or such changes are known.
+    Known,
+    /// None does, which was checked.
+    None,
+    /// None is known; there may be one.
+    Unknown,
 }
 
 /// A single change to the event with which the rule matches.
@@ -61,6 +75,7 @@ pub(super) fn of_kept_values(rule: &Rule, event: &Event, mut trace: Trace) -> Ex
         truth,
         trace,
         near_misses: Vec::new(),
+        single_change: SingleChange::Unknown,
     }
 }
 
@@ -81,7 +96,7 @@ fn reads_redacted_value(predicate: &Predicate, places: &[String]) -> bool {
 }
 
 /// Whether the rule matches a changed event; an error where the index and the evaluator disagree on it.
-type Confirm<'c, E> = &'c mut dyn FnMut(&Event) -> Result<bool, E>;
+pub(super) type Confirm<'c, E> = &'c mut dyn FnMut(&Event) -> Result<bool, E>;
 
 /// Returns every failing predicate whose field can be changed so that the rule matches. A value that
 /// `confirm` accepts is proof enough, also if it satisfies several predicates at once; without a value, the
@@ -91,14 +106,16 @@ pub(super) fn near_misses<E>(
     event: &Event,
     trace: &Trace,
     confirm: Confirm<'_, E>,
-) -> Result<Vec<NearMiss>, E> {
+) -> Result<NearMissSearch, E> {
     let mut found: Vec<NearMiss> = Vec::new();
+    let search = SingleChangeSearch { rule, event, trace };
     for (index, predicate) in rule.when.predicates().into_iter().enumerate() {
         if trace.lines[index].verdict == Verdict::Match {
             continue;
         }
         let near = near_miss(rule, event, predicate, confirm)?;
-        let works = near.set.is_some() || would_match(rule, event, trace, index);
+        let alone = || single_change::is_alone(rule, predicate);
+        let works = near.set.is_some() || (alone() && would_match(rule, event, trace, index));
         let known = found
             .iter()
             .any(|f| near.set.is_some() && f.path == near.path && f.set == near.set);
@@ -106,7 +123,29 @@ pub(super) fn near_misses<E>(
             found.push(near);
         }
     }
-    Ok(found)
+    match found.is_empty() {
+        true => search.all_fields(confirm),
+        false => Ok(NearMissSearch {
+            near_misses: found,
+            single_change: SingleChange::Known,
+        }),
+    }
+}
+
+/// What a search for single changes found.
+pub(super) struct NearMissSearch {
+    pub near_misses: Vec<NearMiss>,
+    pub single_change: SingleChange,
+}
+
+/// Describes what must hold at a predicate's path.
+fn words(predicate: &Predicate, scope: &Scope<'_>) -> String {
+    let not = match predicate.polarity {
+        Polarity::Positive => "",
+        Polarity::Negated => "not ",
+    };
+    let (operator, want) = (predicate.operator.name(), predicate.operator.want(scope));
+    format!("{not}{operator} {want}")
 }
 
 /// Whether the rule matches once the predicate of the given number holds.
@@ -126,18 +165,10 @@ fn near_miss<E>(
     confirm: Confirm<'_, E>,
 ) -> Result<NearMiss, E> {
     let scope = Scope::new(event, &rule.vars);
-    let not = match predicate.polarity {
-        Polarity::Positive => "",
-        Polarity::Negated => "not ",
-    };
     Ok(NearMiss {
         path: predicate.path.text.clone(),
         set: working_value(rule, &scope, predicate, confirm)?,
-        words: format!(
-            "{not}{} {}",
-            predicate.operator.name(),
-            predicate.operator.want(&scope)
-        ),
+        words: words(predicate, &scope),
         at: predicate.at,
     })
 }

@@ -1,4 +1,4 @@
-//! Explanations of rules that match and of rules that do not.
+//! Tests of explanations of rules that match and of rules that do not.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -10,9 +10,13 @@ use crate::matching::find::MatchScratch;
 use crate::matching::rule_set::RuleSet;
 
 fn rules(when: &str) -> RuleSet {
-    RuleSet::of_text(&format!(
+    RuleSet::of_text(&text(when))
+}
+
+fn text(when: &str) -> String {
+    format!(
         "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nwhen: {when}\nflow: [{{ succeed: ok }}]\n"
-    ))
+    )
 }
 
 fn explain(when: &str, event: &Event) -> Explanation {
@@ -39,7 +43,7 @@ fn suggestions(when: &str) -> Vec<(String, Option<Value>)> {
     near.map(|near| (near.path, near.set)).collect()
 }
 
-/// What is said of the whole event, and of one without its `current` and a tag.
+/// The truth values for the whole event, and for one without its `current` and a tag.
 fn truths(when: &str) -> (Truth, Truth) {
     let paths = ["current", "ticket.tags.0"].map(|path| Path::parse(path).expect(path));
     let kept = redact::redacted(&event(), &paths).expect("it holds both");
@@ -183,12 +187,66 @@ fn condition() -> impl Strategy<Value = String> {
     })
 }
 
+#[test]
+fn a_change_is_suggested_only_if_it_makes_the_rule_match() {
+    for (when, change) in [
+        ("{ current: urgent, previous: high }", SingleChange::None),
+        ("{ ticket.id: { gt: 8, lt: 10 } }", SingleChange::Known),
+        (
+            "{ ticket.id: { gt: 8, not: { between: [9, 20] } } }",
+            SingleChange::Known,
+        ),
+        (
+            "{ ticket.subject: { matches: '^a', not: ab } }",
+            SingleChange::Unknown,
+        ),
+        ("{ ticket.subject: { matches: '^a' } }", SingleChange::Known),
+    ] {
+        let explanation = explain(when, &event());
+        assert_eq!(explanation.single_change, change, "{when}");
+        assert_eq!(
+            explanation.near_misses.is_empty(),
+            change != SingleChange::Known,
+            "{when}"
+        );
+    }
+}
+
+#[test]
+fn every_element_of_a_list_is_explained() {
+    let mut event = event();
+    event.raw["fields"] = json!([
+        {"id": 1, "value": "silver"}, {"id": 2, "value": "gold"}, {"value": "gold"}
+    ]);
+    let hint = |when: &str| {
+        explain(when, &event).trace.lines[0]
+            .hint
+            .clone()
+            .unwrap_or_default()
+    };
+    assert_eq!(
+        hint("{ any_of: { in: $.raw.fields, when: { id: 1, value: { starts_with: gold } } } }"),
+        "[0] value is \"silver\", want starts_with \"gold\"; [1] id is 2, want is 1; [2] id is absent, want is 1"
+    );
+    assert_eq!(
+        hint("{ any_of: { in: $.raw.fields, when: { id: 2 } } }"),
+        "[1] fulfils it: {\"id\":2,\"value\":\"gold\"}"
+    );
+    assert_eq!(
+        hint("{ ticket.tags: { any_of: { starts_with: gold } } }"),
+        "[0] element is \"vip\", want starts_with \"gold\"; [1] element is \"test\", want starts_with \"gold\""
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_suggested_value_makes_the_rule_match(when in condition()) {
-        let rules = rules(&when);
+        // A contradiction is an error.
+        let rules = RuleSet::of_valid_text(&text(&when));
+        prop_assume!(rules.is_ok());
+        let rules = rules.expect("valid rules");
         let mut scratch = MatchScratch::default();
         for near in explain(&when, &event()).near_misses {
             let Some(value) = near.set else { continue };

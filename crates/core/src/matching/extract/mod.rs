@@ -6,6 +6,7 @@
 mod tests;
 pub(crate) mod trie;
 
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::event::Event;
@@ -36,7 +37,7 @@ enum ValueOrigin {
     /// Several lines of the table, the most specific first; the first that is present has the value.
     Sources(Vec<FieldSource>),
     About(HeaderField),
-    /// Composed from several places, so that the event has to be decoded.
+    /// Composed from several mappings, so that the event has to be decoded.
     Event(Path),
 }
 
@@ -57,6 +58,7 @@ struct FieldSource {
 #[derive(Debug, Clone, Copy)]
 enum HeaderField {
     Source,
+    Endpoint,
     Type,
     Id,
     Key,
@@ -85,16 +87,22 @@ enum ExtractState {
 pub struct ExtractedValues<'a> {
     scanned: &'a TapeDocument<'a>,
     states: &'a [ExtractState],
+    zone: Option<&'a TimeZone>,
 }
 
 impl Extractor {
     /// For a built-in format, or None for one that the configuration describes.
-    pub fn new(paths: &[Path], shape: Option<&Decoder>, known: Option<&EventType>) -> Self {
+    pub fn new(paths: &[Path], decoder: Option<&Decoder>, known: Option<&EventType>) -> Self {
         let mut trie = Trie::default();
         let origins = paths.iter().map(|path| match &path.route {
             PathKind::Plain { root, keys } => match root {
-                Root::Body => body(path, keys, shape, known, &mut trie),
-                Root::Envelope => envelope(path, keys, shape, &mut trie),
+                Root::Body => body(path, keys, decoder, known, &mut trie),
+                Root::Envelope => match decoder {
+                    Some(decoder) if is_of_envelope(decoder, keys) => {
+                        envelope(path, keys, decoder, &mut trie)
+                    }
+                    Some(_) | None => body(path, keys, decoder, known, &mut trie),
+                },
                 Root::Raw => ValueOrigin::Spot(trie.spot(keys)),
                 Root::Event => about(path, keys),
                 Root::Vars | Root::Steps | Root::Error | Root::Local | Root::Document => {
@@ -112,7 +120,7 @@ impl Extractor {
     pub fn take<'a>(
         &self,
         scanned: &'a TapeDocument<'a>,
-        head: &EventHeader<'_>,
+        head: &EventHeader<'a>,
         event: &mut impl FnMut() -> &'a Event,
         room: &'a mut ExtractBuffers,
     ) -> ExtractedValues<'a> {
@@ -133,11 +141,17 @@ impl Extractor {
         ExtractedValues {
             scanned,
             states: &room.states,
+            zone: head.time_zone(),
         }
     }
 }
 
 impl<'a> ExtractedValues<'a> {
+    /// Whether the event's source has a time zone.
+    pub fn has_zone(&self) -> bool {
+        self.zone.is_some()
+    }
+
     /// The value at the path with this number.
     pub fn get(&self, number: usize) -> Option<ValueRef<'a>> {
         match &self.states[number] {
@@ -151,11 +165,11 @@ impl<'a> ExtractedValues<'a> {
 fn body(
     path: &Path,
     keys: &[PathSegment],
-    shape: Option<&Decoder>,
+    decoder: Option<&Decoder>,
     known: Option<&EventType>,
     trie: &mut Trie,
 ) -> ValueOrigin {
-    let Some(decoder) = shape else {
+    let Some(decoder) = decoder else {
         return ValueOrigin::Spot(trie.spot(keys));
     };
     match keys {
@@ -163,62 +177,61 @@ fn body(
         [key, ..] if key.name == "type" => return ValueOrigin::Nowhere,
         _ => {}
     }
-    let owned = |place: &&FieldMapping| match place.when {
+    let owned = |mapping: &&FieldMapping| match mapping.applies_to {
         AppliesTo::Always => true,
-        AppliesTo::Own => known.is_some_and(|known| known.owns(place.to)),
+        AppliesTo::Own => known.is_some_and(|known| known.owns(mapping.to)),
     };
-    let places: Vec<&FieldMapping> = decoder.body.iter().filter(owned).collect();
-    turned(path, keys, &places, known, trie)
+    let mappings: Vec<&FieldMapping> = decoder.body.iter().filter(owned).collect();
+    turned(path, keys, &mappings, known, trie)
 }
 
-fn envelope(
-    path: &Path,
-    keys: &[PathSegment],
-    shape: Option<&Decoder>,
-    trie: &mut Trie,
-) -> ValueOrigin {
-    let places = shape.map(|decoder| decoder.envelope).unwrap_or_default();
-    let places: Vec<&FieldMapping> = places.iter().collect();
-    turned(path, keys, &places, None, trie)
+fn is_of_envelope(decoder: &Decoder, keys: &[PathSegment]) -> bool {
+    let first = keys.first();
+    first.is_some_and(|key| decoder.has_envelope_field(&key.name))
+}
+
+fn envelope(path: &Path, keys: &[PathSegment], decoder: &Decoder, trie: &mut Trie) -> ValueOrigin {
+    let mappings: Vec<&FieldMapping> = decoder.envelope.iter().collect();
+    turned(path, keys, &mappings, None, trie)
 }
 
 /// The lines that fill a path or a place above it, the last one first, since it overrides the lines before it.
 fn turned(
     path: &Path,
     keys: &[PathSegment],
-    places: &[&FieldMapping],
+    mappings: &[&FieldMapping],
     known: Option<&EventType>,
     trie: &mut Trie,
 ) -> ValueOrigin {
-    if is_composed(keys, places) {
+    if is_composed(keys, mappings) {
         return ValueOrigin::Event(path.clone());
     }
-    let sources = places.iter().rev().filter_map(|place| {
-        let rest = keys.get(steps(place.to).count()..)?;
-        if !starts_with(keys, place.to) {
+    let sources = mappings.iter().rev().filter_map(|mapping| {
+        let rest = keys.get(steps(mapping.to).count()..)?;
+        if !starts_with(keys, mapping.to) {
             return None;
         }
-        let field = known.map(|known| (known, place.to));
-        Some((place, rest, place.leaf.field_type(field).cloned()))
+        let field = known.map(|known| (known, mapping.to));
+        Some((mapping, rest, mapping.transform.field_type(field).cloned()))
     });
     let sources: Vec<_> = sources.collect();
     // For a single unchanged place, only the path's own line counts.
-    if let [(place, rest, _)] = sources.as_slice()
-        && place.leaf == Transform::AsIs
-        && let [from] = place.from
+    if let [(mapping, rest, _)] = sources.as_slice()
+        && mapping.transform == Transform::AsIs
+        && let [from] = mapping.from
     {
         let from: Vec<PathSegment> = steps(from.text).map(PathSegment::new).collect();
         return ValueOrigin::Spot(trie.spot(&[from, rest.to_vec()].concat()));
     }
-    let sources = sources.into_iter().map(|(place, rest, field_type)| {
-        let from = place.from.iter();
+    let sources = sources.into_iter().map(|(mapping, rest, field_type)| {
+        let from = mapping.from.iter();
         FieldSource {
             from: from
                 .map(|from| trie.spot(&steps(from.text).map(PathSegment::new).collect::<Vec<_>>()))
                 .collect(),
-            leaf: place.leaf,
+            leaf: mapping.transform,
             field_type,
-            object: place.to.is_empty(),
+            object: mapping.to.is_empty(),
             rest: rest.to_vec(),
         }
     });
@@ -226,13 +239,13 @@ fn turned(
 }
 
 /// Whether other lines write into the value, or could turn a list on the path into an object.
-fn is_composed(keys: &[PathSegment], places: &[&FieldMapping]) -> bool {
+fn is_composed(keys: &[PathSegment], mappings: &[&FieldMapping]) -> bool {
     let is_below = |above: &[PathSegment]| {
-        let below = |place: &&&FieldMapping| {
-            let names: Vec<&str> = steps(place.to).collect();
+        let below = |mapping: &&&FieldMapping| {
+            let names: Vec<&str> = steps(mapping.to).collect();
             names.len() > above.len() && above.iter().zip(names).all(|(key, name)| key.name == name)
         };
-        places.iter().any(|place| below(&place))
+        mappings.iter().any(|mapping| below(&mapping))
     };
     let through = |(at, key): (usize, &PathSegment)| key.index.is_some() && is_below(&keys[..at]);
     is_below(keys) || keys.iter().enumerate().any(through)
@@ -255,6 +268,7 @@ fn about(path: &Path, keys: &[PathSegment]) -> ValueOrigin {
     };
     match key.name.as_str() {
         "source" => ValueOrigin::About(HeaderField::Source),
+        "endpoint" => ValueOrigin::About(HeaderField::Endpoint),
         "type" => ValueOrigin::About(HeaderField::Type),
         "id" => ValueOrigin::About(HeaderField::Id),
         "key" => ValueOrigin::About(HeaderField::Key),
@@ -267,7 +281,8 @@ impl HeaderField {
     fn state(self, head: &EventHeader<'_>) -> ExtractState {
         ExtractState::Built(match self {
             HeaderField::Source => head.source.into(),
-            HeaderField::Type => Value::from(&*head.named.tag),
+            HeaderField::Endpoint => head.endpoint.into(),
+            HeaderField::Type => Value::from(&*head.named.name),
             HeaderField::Display => Value::from(&*head.named.display),
             HeaderField::Id => head.id().into(),
             HeaderField::Key => head.key().as_deref().into(),
@@ -305,7 +320,7 @@ impl FieldSource {
         }
         let value = self.leaf.apply_type(item.value(), field_type);
         let mut rest = self.rest.iter();
-        let found = rest.try_fold(&value, |value, key| key.of(value));
+        let found = rest.try_fold(&value, |value, key| key.get(value));
         match found {
             None => ExtractState::Absent,
             Some(_) if self.rest.is_empty() => ExtractState::Built(value),

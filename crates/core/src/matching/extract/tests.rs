@@ -1,4 +1,4 @@
-//! Values extracted from the tape are those of the decoded event.
+//! Tests that values extracted from the tape equal those of the decoded event.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ fn paths() -> Vec<Path> {
         custom_field.title custom_field.0 custom_field.type comment comment.0 comment.author \
         attachment.id attachment.comment_id users_added.0 users_removed tags_added.1 detail \
         detail.id object object.ticket.id object.0 user.id user.role organization.id \
-        custom_object_record.id event.nothing event.id.x event.key event.type event.source \
+        custom_object_record.id event.nothing event.id.x event.key event.type event.source event.endpoint \
         event.time event.id account_id account_id.0 subdomain integration_key actor_id $.raw $.raw.type \
         $.raw.detail $.raw.detail.tags[0] $.raw.input.ticket_event.ticket.id $.input.ticket_event \
         $.input.ticket_event.type $.account_id";
@@ -42,21 +42,22 @@ fn description() -> CustomFormat {
         id: None,
         key: None,
         time: None,
+        time_zone: None,
     }
 }
 
 /// Compares extracted values with those of the decoded event. Returns how many were present.
-fn both_agree(text: &str, told: FormatHint<'_>, paths: &[Path]) -> usize {
+fn both_agree(text: &str, hint: FormatHint<'_>, paths: &[Path]) -> usize {
     let catalogue = Catalogue::built_in();
     let mut tape = Tape::default();
     let Some(scanned) = tape.scan(text.as_bytes()) else {
         return 0;
     };
-    let Ok(head) = head(ValueRef::Taped(scanned.root()), told, catalogue) else {
+    let Ok(head) = head(ValueRef::Taped(scanned.root()), hint, catalogue) else {
         return 0;
     };
     let event = head.event(catalogue);
-    let extraction = Extractor::new(paths, head.shape.decoder(), head.named.known);
+    let extraction = Extractor::new(paths, head.format.decoder(), head.named.known);
     let mut room = ExtractBuffers::default();
     let taken = extraction.take(&scanned, &head, &mut || &event, &mut room);
     let scope = Scope::new(&event, &Value::Null);
@@ -67,7 +68,13 @@ fn both_agree(text: &str, told: FormatHint<'_>, paths: &[Path]) -> usize {
             .resolve(&scope)
             .to_json()
             .map(|value| value.into_owned());
-        assert_eq!(taken, built, "{} of {} {text}", path.text, head.shape());
+        assert_eq!(
+            taken,
+            built,
+            "{} of {} {text}",
+            path.text,
+            head.format_name()
+        );
         there += usize::from(taken.is_some());
     }
     there
@@ -92,7 +99,7 @@ fn few_paths_need_the_built_event() {
         let built = extraction.origins.iter().zip(&paths);
         let built = built.filter(|(origin, _)| matches!(origin, ValueOrigin::Event(_)));
         let built: Vec<&str> = built.map(|(_, path)| path.text.as_str()).collect();
-        assert!(built.len() < 20, "{}: {built:?}", decoder.shape);
+        assert!(built.len() < 20, "{}: {built:?}", decoder.format);
         assert!(!built.contains(&"ticket.priority"));
     }
 }

@@ -33,7 +33,7 @@ pub struct TrieValues(Vec<u32>);
 const NOTHING: u32 = u32::MAX;
 
 /// Up to this many keys are looked up one by one; for more, the object is walked.
-const FEW: usize = 2;
+const MAX_LOOKUPS: usize = 2;
 
 impl Default for Trie {
     fn default() -> Self {
@@ -85,7 +85,7 @@ impl Trie {
             return;
         }
         match item.kind() {
-            JsonKind::Object if node.below.len() <= FEW => self.look_up(node, item, spots),
+            JsonKind::Object if node.below.len() <= MAX_LOOKUPS => self.look_up(node, item, spots),
             JsonKind::Object => self.pass(node, item, spots),
             JsonKind::List => self.pick(node, item, spots),
             JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Text => {}

@@ -25,14 +25,14 @@ pub struct AccessPlanner<'f> {
 }
 
 /// Above this share of all events, a lookup saves nothing.
-const MOST: f32 = 0.95;
+const MAX_USEFUL_SHARE: f32 = 0.95;
 
 type AccessPlan<'f> = Vec<AccessPath<'f>>;
 
 impl<'f> AccessPlanner<'f> {
     /// The condition can only be true if a key of one of these is.
     pub fn plan(self, tree: &IndexedCondition) -> Option<AccessPlan<'f>> {
-        self.way(tree).filter(|way| share(way) < MOST)
+        self.way(tree).filter(|way| share(way) < MAX_USEFUL_SHARE)
     }
 
     fn way(self, tree: &IndexedCondition) -> Option<AccessPlan<'f>> {
@@ -156,10 +156,10 @@ mod tests {
                 1,
                 IndexCondition::exactly(IndexKey::Equal(EqualityKey::Bool(true))),
             ),
-            facts(2, IndexCondition::standing()),
+            facts(2, IndexCondition::exists()),
             PredicateInfo {
                 slot: None,
-                narrowings: vec![IndexCondition::standing()],
+                narrowings: vec![IndexCondition::exists()],
             },
         ];
         all.extend((0..40).map(|n| facts(0, at_least(f64::from(n)))));

@@ -17,17 +17,17 @@ pub struct CheckProgram {
 
 /// Evaluates predicates.
 pub trait PredicateEvaluator {
-    fn asked(&mut self, predicate: u32) -> bool;
-    fn quick(&mut self, looks: u32, wanted: &[u32]) -> bool;
+    fn evaluate(&mut self, predicate: u32) -> bool;
+    fn fast_check(&mut self, check: u32, operands: &[u32]) -> bool;
 }
 
-const ASKED: u32 = 0;
+const PREDICATE: u32 = 0;
 const ALL: u32 = 1 << 30;
 const ANY: u32 = 2 << 30;
-const QUICK: u32 = 3 << 30;
+const FAST_CHECK: u32 = 3 << 30;
 const MARK: u32 = 3 << 30;
 /// In a fast check: how many words follow.
-const WANTED: u32 = 15;
+const MAX_OPERANDS: u32 = 15;
 
 impl CheckStart {
     pub const NOTHING: Self = Self(u32::MAX);
@@ -39,9 +39,11 @@ impl CheckProgram {
         self.words.len()
     }
 
-    pub fn write(&mut self, tree: &IndexedCondition, quick: &[FastCheck], asked: &[u32]) {
+    pub fn write(&mut self, tree: &IndexedCondition, checks: &[FastCheck], operands: &[u32]) {
         let (mark, parts) = match tree {
-            IndexedCondition::Leaf(leaf) => return self.leaf(*leaf, quick[*leaf as usize], asked),
+            IndexedCondition::Leaf(leaf) => {
+                return self.leaf(*leaf, checks[*leaf as usize], operands);
+            }
             IndexedCondition::All(parts) => (ALL, parts.as_slice()),
             IndexedCondition::Any(parts) => (ANY, parts.as_slice()),
             // An empty `all` is true, an empty `any` is false.
@@ -51,22 +53,22 @@ impl CheckProgram {
         let at = self.words.len();
         self.words.push(mark);
         for part in parts {
-            self.write(part, quick, asked);
+            self.write(part, checks, operands);
         }
         let spanned = self.words.len() - at - 1;
         self.words[at] |= crate::matching::index::posting::number(spanned) & !MARK;
     }
 
-    fn leaf(&mut self, leaf: u32, quick: FastCheck, asked: &[u32]) {
-        let Some((looks, wanted)) = quick.written(asked) else {
+    fn leaf(&mut self, leaf: u32, check: FastCheck, operands: &[u32]) {
+        let Some((check, operands)) = check.encode(operands) else {
             return self.words.push(leaf);
         };
-        let length = crate::matching::index::posting::number(wanted.len());
-        if length > WANTED || looks > (!MARK >> 4) {
+        let length = crate::matching::index::posting::number(operands.len());
+        if length > MAX_OPERANDS || check > (!MARK >> 4) {
             return self.words.push(leaf);
         }
-        self.words.push(QUICK | (looks << 4) | length);
-        self.words.extend(wanted);
+        self.words.push(FAST_CHECK | (check << 4) | length);
+        self.words.extend(operands);
     }
 
     pub fn finish(self) -> Box<[u32]> {
@@ -76,26 +78,26 @@ impl CheckProgram {
 
 /// Whether a residual condition holds.
 #[inline]
-pub fn holds(check: CheckStart, code: &[u32], judge: &mut impl PredicateEvaluator) -> bool {
+pub fn holds(check: CheckStart, code: &[u32], evaluator: &mut impl PredicateEvaluator) -> bool {
     match check {
         CheckStart::NOTHING => true,
-        CheckStart(at) => node_holds(&code[at as usize..], judge),
+        CheckStart(at) => node_holds(&code[at as usize..], evaluator),
     }
 }
 
-fn node_holds(code: &[u32], judge: &mut impl PredicateEvaluator) -> bool {
+fn node_holds(code: &[u32], evaluator: &mut impl PredicateEvaluator) -> bool {
     let word = code[0];
     let decisive = match word & MARK {
-        ASKED => return judge.asked(word),
-        QUICK => {
-            let wanted = &code[1..=(word & WANTED) as usize];
-            return judge.quick((word & !MARK) >> 4, wanted);
+        PREDICATE => return evaluator.evaluate(word),
+        FAST_CHECK => {
+            let operands = &code[1..=(word & MAX_OPERANDS) as usize];
+            return evaluator.fast_check((word & !MARK) >> 4, operands);
         }
         mark => mark == ANY,
     };
     let mut parts = &code[1..=(word & !MARK) as usize];
     while let Some(word) = parts.first() {
-        if node_holds(parts, judge) == decisive {
+        if node_holds(parts, evaluator) == decisive {
             return decisive;
         }
         parts = &parts[length(*word)..];
@@ -106,8 +108,8 @@ fn node_holds(code: &[u32], judge: &mut impl PredicateEvaluator) -> bool {
 /// The words of the condition that begins here.
 fn length(word: u32) -> usize {
     match word & MARK {
-        ASKED => 1,
-        QUICK => 1 + (word & WANTED) as usize,
+        PREDICATE => 1,
+        FAST_CHECK => 1 + (word & MAX_OPERANDS) as usize,
         _ => 1 + (word & !MARK) as usize,
     }
 }
@@ -121,12 +123,12 @@ mod tests {
     struct Bits(u32);
 
     impl PredicateEvaluator for Bits {
-        fn asked(&mut self, predicate: u32) -> bool {
+        fn evaluate(&mut self, predicate: u32) -> bool {
             self.0 & (1 << predicate) != 0
         }
 
-        fn quick(&mut self, looks: u32, _: &[u32]) -> bool {
-            let slot = looks >> 3;
+        fn fast_check(&mut self, check: u32, _: &[u32]) -> bool {
+            let slot = check >> 3;
             self.0 & (1 << slot) != 0
         }
     }
@@ -139,17 +141,17 @@ mod tests {
             IndexedCondition::Any(vec![leaf(1), IndexedCondition::All(vec![leaf(2), leaf(3)])]),
             leaf(4),
         ]);
-        let quick = [
-            FastCheck::Asked,
-            FastCheck::Standing(1),
+        let checks = [
+            FastCheck::None,
+            FastCheck::Exists(1),
             FastCheck::Number(2, Interval::ALL),
-            FastCheck::Asked,
+            FastCheck::None,
             FastCheck::Present(4),
         ];
         let mut code = CheckProgram::default();
-        code.write(&leaf(4), &quick, &[]);
+        code.write(&leaf(4), &checks, &[]);
         let check = CheckStart(crate::matching::index::posting::number(code.length()));
-        code.write(&tree, &quick, &[]);
+        code.write(&tree, &checks, &[]);
         let code = code.finish();
         for bits in 0..32_u32 {
             let is = |leaf: u32| bits & (1 << leaf) != 0;

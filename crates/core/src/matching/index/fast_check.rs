@@ -7,18 +7,19 @@ use rustc_hash::FxHashMap;
 use crate::event::json::tape::JsonKind;
 use crate::event::json::value_ref::ValueRef;
 use crate::language::operator::index_condition::{
-    EqualityKey, IndexCondition, IndexKey, Interval, key_of, nearest,
+    EqualityKey, IndexCondition, IndexKey, Interval, key_of,
 };
 use crate::matching::index::posting::{PostingRange, number};
 use crate::matching::index::predicates::PredicateInfo;
+use crate::number::double;
 
 /// How a predicate is evaluated on the digest of its slot.
 #[derive(Debug, Clone, Copy)]
 pub enum FastCheck {
     /// Not possible: the operator is called.
-    Asked,
+    None,
     Absent(u32),
-    Standing(u32),
+    Exists(u32),
     Present(u32),
     Number(u32, Interval),
     Equal(u32, PostingRange),
@@ -31,7 +32,7 @@ pub struct ValueInterner {
     numbers: FxHashMap<u64, u32>,
     texts: FxHashMap<Box<str>, u32>,
     /// The words of each predicate, until they are written into conditions.
-    asked: Vec<u32>,
+    operands: Vec<u32>,
 }
 
 const NULL: u32 = 0;
@@ -53,18 +54,18 @@ pub struct ValueDigest {
 }
 
 impl ValueInterner {
-    pub fn take_asked(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.asked)
+    pub fn take_operands(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.operands)
     }
 
-    pub fn quick(&mut self, facts: &PredicateInfo) -> FastCheck {
+    pub fn fast_check(&mut self, facts: &PredicateInfo) -> FastCheck {
         let exact = facts.narrowings.iter().find(|narrowing| narrowing.exact);
         let (Some(slot), Some(IndexCondition { clues, .. })) = (facts.slot, exact) else {
-            return FastCheck::Asked;
+            return FastCheck::None;
         };
         match clues.as_slice() {
             [IndexKey::Absent] => FastCheck::Absent(slot),
-            [IndexKey::Standing] => FastCheck::Standing(slot),
+            [IndexKey::Exists] => FastCheck::Exists(slot),
             [IndexKey::Present] => FastCheck::Present(slot),
             [IndexKey::Number(interval)] => FastCheck::Number(slot, *interval),
             clues => {
@@ -81,7 +82,7 @@ impl ValueInterner {
                 });
                 match elements.collect::<Option<Vec<_>>>() {
                     Some(points) => self.intern(&points, |span| FastCheck::Element(slot, span)),
-                    None => FastCheck::Asked,
+                    None => FastCheck::None,
                 }
             }
         }
@@ -90,24 +91,24 @@ impl ValueInterner {
     fn intern(
         &mut self,
         points: &[&EqualityKey],
-        quick: impl FnOnce(PostingRange) -> FastCheck,
+        check: impl FnOnce(PostingRange) -> FastCheck,
     ) -> FastCheck {
-        let told = |point: &&&EqualityKey| {
+        let needs_operator = |point: &&&EqualityKey| {
             matches!(
                 point,
                 EqualityKey::Folded(_) | EqualityKey::List | EqualityKey::Object
             )
         };
-        if points.iter().any(|point| told(&point)) {
-            return FastCheck::Asked;
+        if points.iter().any(|point| needs_operator(&point)) {
+            return FastCheck::None;
         }
-        let start = number(self.asked.len());
+        let start = number(self.operands.len());
         for point in points {
             let word = self.word(point);
-            self.asked.push(word);
+            self.operands.push(word);
         }
         let length = number(points.len());
-        quick(PostingRange { start, length })
+        check(PostingRange { start, length })
     }
 
     fn word(&mut self, point: &EqualityKey) -> u32 {
@@ -128,12 +129,12 @@ impl ValueInterner {
         }
     }
 
-    fn of(&self, datum: ValueRef<'_>) -> u32 {
+    fn number_of(&self, datum: ValueRef<'_>) -> u32 {
         let word = match datum.kind() {
             JsonKind::Null => return NULL,
             JsonKind::Bool if datum.bool() == Some(true) => return YES,
             JsonKind::Bool => return NO,
-            JsonKind::Number => datum.number().and_then(|n| self.numbers.get(&key_of(&n))),
+            JsonKind::Number => datum.double().and_then(|n| self.numbers.get(&key_of(n))),
             JsonKind::Text => datum.text().and_then(|text| self.texts.get(&*text)),
             JsonKind::List | JsonKind::Object => None,
         };
@@ -154,7 +155,7 @@ impl Default for ValueDigest {
 }
 
 impl ValueDigest {
-    pub fn compute(&mut self, datum: Option<ValueRef<'_>>, words: &ValueInterner) {
+    pub fn compute(&mut self, datum: Option<ValueRef<'_>>, interner: &ValueInterner) {
         self.kind = datum.map(ValueRef::kind);
         self.empty = true;
         self.number = f64::NAN;
@@ -163,24 +164,24 @@ impl ValueDigest {
         let Some(datum) = datum else {
             return;
         };
-        self.word = words.of(datum);
+        self.word = interner.number_of(datum);
         match datum.kind() {
             JsonKind::Null => {}
             JsonKind::Bool | JsonKind::Object => self.empty = false,
             JsonKind::Number => {
                 self.empty = false;
-                self.number = datum.number().as_ref().map_or(f64::NAN, nearest);
+                self.number = datum.double().unwrap_or(f64::NAN);
             }
             JsonKind::Text => {
                 let text = datum.text().expect("a text has its text");
                 self.empty = text.is_empty();
                 self.number = crate::language::operator::value_kind::number(&text)
                     .as_ref()
-                    .map_or(f64::NAN, nearest);
+                    .map_or(f64::NAN, double);
             }
             JsonKind::List => {
                 self.elements
-                    .extend(datum.elements().map(|element| words.of(element)));
+                    .extend(datum.elements().map(|element| interner.number_of(element)));
                 self.empty = self.elements.is_empty();
             }
         }
@@ -188,7 +189,7 @@ impl ValueDigest {
 }
 
 const ABSENT: u32 = 0;
-const STANDING: u32 = 1;
+const EXISTS: u32 = 1;
 const PRESENT: u32 = 2;
 const NUMBER: u32 = 3;
 const EQUAL: u32 = 4;
@@ -196,44 +197,44 @@ const ELEMENT: u32 = 5;
 
 impl FastCheck {
     /// The slot and question of the check, and the words that it compares with.
-    pub fn written(self, asked: &[u32]) -> Option<(u32, Vec<u32>)> {
-        let looks = |slot: u32, question: u32| slot << 3 | question;
+    pub fn encode(self, operands: &[u32]) -> Option<(u32, Vec<u32>)> {
+        let check = |slot: u32, question: u32| slot << 3 | question;
         Some(match self {
-            FastCheck::Asked => return None,
-            FastCheck::Absent(slot) => (looks(slot, ABSENT), Vec::new()),
-            FastCheck::Standing(slot) => (looks(slot, STANDING), Vec::new()),
-            FastCheck::Present(slot) => (looks(slot, PRESENT), Vec::new()),
+            FastCheck::None => return None,
+            FastCheck::Absent(slot) => (check(slot, ABSENT), Vec::new()),
+            FastCheck::Exists(slot) => (check(slot, EXISTS), Vec::new()),
+            FastCheck::Present(slot) => (check(slot, PRESENT), Vec::new()),
             FastCheck::Number(slot, Interval { low, high }) => {
                 let words = [low, high].map(f64::to_bits).map(halves);
-                (looks(slot, NUMBER), words.concat())
+                (check(slot, NUMBER), words.concat())
             }
-            FastCheck::Equal(slot, span) => (looks(slot, EQUAL), span.slice(asked).to_vec()),
-            FastCheck::Element(slot, span) => (looks(slot, ELEMENT), span.slice(asked).to_vec()),
+            FastCheck::Equal(slot, span) => (check(slot, EQUAL), span.slice(operands).to_vec()),
+            FastCheck::Element(slot, span) => (check(slot, ELEMENT), span.slice(operands).to_vec()),
         })
     }
 }
 
 /// The slot of an encoded check.
-pub fn slot(looks: u32) -> u32 {
-    looks >> 3
+pub fn slot(check: u32) -> u32 {
+    check >> 3
 }
 
 #[inline]
-pub fn holds(looks: u32, wanted: &[u32], digest: &ValueDigest) -> bool {
-    match looks & 7 {
+pub fn holds(check: u32, operands: &[u32], digest: &ValueDigest) -> bool {
+    match check & 7 {
         ABSENT => digest.kind.is_none(),
-        STANDING => digest.kind.is_some(),
+        EXISTS => digest.kind.is_some(),
         PRESENT => !digest.empty,
-        NUMBER => lies_within(digest.number, wanted),
-        EQUAL => digest.word != UNKNOWN && wanted.contains(&digest.word),
+        NUMBER => is_within(digest.number, operands),
+        EQUAL => digest.word != UNKNOWN && operands.contains(&digest.word),
         _ => {
             let mut elements = digest.elements.iter();
-            elements.any(|word| *word != UNKNOWN && wanted.contains(word))
+            elements.any(|word| *word != UNKNOWN && operands.contains(word))
         }
     }
 }
 
-fn lies_within(number: f64, ends: &[u32]) -> bool {
+fn is_within(number: f64, ends: &[u32]) -> bool {
     let end = |high: u32, low: u32| f64::from_bits(u64::from(high) << 32 | u64::from(low));
     match *ends {
         [a, b, c, d] => end(a, b) <= number && number <= end(c, d),

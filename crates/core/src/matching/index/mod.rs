@@ -41,6 +41,11 @@ use crate::rule::Rule;
 pub trait SlotValues {
     /// None if the path is absent.
     fn slot(&self, number: usize) -> Option<ValueRef<'_>>;
+
+    /// Whether the event's source has a time zone, in which times without one are read.
+    fn has_time_zone(&self) -> bool {
+        false
+    }
 }
 
 /// The indexed rules of one event type or family.
@@ -54,12 +59,15 @@ pub struct RuleIndex {
     postings: Box<[Posting]>,
     code: Box<[u32]>,
     leaves: Box<[IndexedPredicate]>,
-    words: ValueInterner,
+    interner: ValueInterner,
+    /// The number of one of the rules.
+    any_rule: u32,
 }
 
 /// An empty event, for predicates that read one value only.
-static BLANK: Event = Event {
+static EMPTY_EVENT: Event = Event {
     source: String::new(),
+    endpoint: String::new(),
     event_type: String::new(),
     id: String::new(),
     key: None,
@@ -68,12 +76,12 @@ static BLANK: Event = Event {
     body: Value::Null,
     raw: Value::Null,
     about: Value::Null,
-    shape: "",
+    format: "",
     warnings: Vec::new(),
 };
 
 /// The scope of a predicate that reads one value only.
-static ALONE: Scope<'static> = Scope::new(&BLANK, &Value::Null);
+static EMPTY_SCOPE: Scope<'static> = Scope::new(&EMPTY_EVENT, &Value::Null);
 
 impl RuleIndex {
     /// Indexes rules, given with their numbers in the set.
@@ -91,6 +99,7 @@ impl RuleIndex {
         let mut index = building.finish();
         index.paths = leaves.paths.into();
         index.leaves = leaves.leaves.into();
+        index.any_rule = rules.first().map_or(0, |(number, _)| *number);
         index
     }
 
@@ -117,7 +126,7 @@ impl RuleIndex {
         }
         value_table::push(self.always, &mut scratch.spans);
         let spans = std::mem::take(&mut scratch.spans);
-        let mut judge = IndexEvaluation {
+        let mut evaluation = IndexEvaluation {
             index: self,
             slots,
             whole,
@@ -125,7 +134,7 @@ impl RuleIndex {
         };
         for span in &spans {
             for posting in span.slice(&self.postings) {
-                if holds(posting.check, &self.code, &mut judge) {
+                if holds(posting.check, &self.code, &mut evaluation) {
                     matches.push(posting.rule);
                 }
             }
@@ -147,20 +156,26 @@ struct IndexEvaluation<'a, S, W> {
 impl<S: SlotValues, W: FnMut(u32, &Predicate) -> bool> PredicateEvaluator
     for IndexEvaluation<'_, S, W>
 {
-    fn asked(&mut self, number: u32) -> bool {
+    fn evaluate(&mut self, number: u32) -> bool {
         if let Some(holds) = self.scratch.verdicts.get(number) {
             return holds;
         }
         let leaf = &self.index.leaves[number as usize];
         let holds = match leaf.reads {
             PredicateInput::Whole(rule) => (self.whole)(rule, &leaf.predicate),
+            // The zone of a time is the event's. No variable is read, so any rule will do.
+            PredicateInput::Slot(_)
+                if self.slots.has_time_zone() && leaf.predicate.operator.reads_times() =>
+            {
+                (self.whole)(self.index.any_rule, &leaf.predicate)
+            }
             PredicateInput::Slot(slot) => {
                 let slot = slot as usize;
                 let found = match self.slots.slot(slot) {
                     None => Resolved::Absent,
                     Some(datum) => Resolved::One(self.scratch.rooms.value(slot, datum)),
                 };
-                leaf.predicate.verdict(&found, &ALONE) == Verdict::Match
+                leaf.predicate.verdict(&found, &EMPTY_SCOPE) == Verdict::Match
             }
         };
         self.scratch.verdicts.set(number, holds);
@@ -168,17 +183,17 @@ impl<S: SlotValues, W: FnMut(u32, &Predicate) -> bool> PredicateEvaluator
     }
 
     #[inline]
-    fn quick(&mut self, looks: u32, wanted: &[u32]) -> bool {
-        let (slot, words) = (fast_check::slot(looks), &self.index.words);
+    fn fast_check(&mut self, check: u32, operands: &[u32]) -> bool {
+        let (slot, interner) = (fast_check::slot(check), &self.index.interner);
         let datum = || self.slots.slot(slot as usize);
         let digests = &mut self.scratch.digests;
-        let digest = digests.get(slot, |digest| digest.compute(datum(), words));
-        fast_check::holds(looks, wanted, digest)
+        let digest = digests.get(slot, |digest| digest.compute(datum(), interner));
+        fast_check::holds(check, operands, digest)
     }
 }
 
-/// How often a residual condition that several values lead to is written in place; then it is shared.
-const COPIES: u32 = 4;
+/// How often a residual condition that several values lead to is copied; then it is shared.
+const MAX_INLINE_COPIES: u32 = 4;
 
 /// An index under construction.
 struct IndexBuilder<'f> {
@@ -234,7 +249,7 @@ impl<'f> IndexBuilder<'f> {
                 let check = CheckStart(number(self.rests.len()));
                 self.rests.push(ResidualCondition {
                     tree,
-                    copies: COPIES,
+                    copies: MAX_INLINE_COPIES,
                     written: CheckStart::NOTHING,
                 });
                 Some(check)
@@ -264,10 +279,10 @@ impl<'f> IndexBuilder<'f> {
     }
 
     fn finish(self) -> RuleIndex {
-        let mut words = ValueInterner::default();
+        let mut interner = ValueInterner::default();
         let facts = self.ways.facts.iter();
-        let quick: Vec<FastCheck> = facts.map(|facts| words.quick(facts)).collect();
-        let mut postings = Postings::new(self.rests, quick, words.take_asked());
+        let checks: Vec<FastCheck> = facts.map(|facts| interner.fast_check(facts)).collect();
+        let mut postings = Postings::new(self.rests, checks, interner.take_operands());
         let tables = self.tables.into_iter().enumerate();
         let tables = tables
             .filter_map(|(slot, filling)| Some((number(slot), filling.finish(&mut postings)?)));
@@ -279,7 +294,7 @@ impl<'f> IndexBuilder<'f> {
             always,
             postings,
             code,
-            words,
+            interner,
             ..RuleIndex::default()
         }
     }

@@ -1,16 +1,18 @@
 //! Finds the candidate rules for the value at one path. A candidate is still to be tested; a rule that is not
 //! found cannot match.
 
+use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
 
 use crate::event::json::tape::JsonKind;
 use crate::event::json::value_ref::ValueRef;
+use crate::event::time::{read_time, time_of};
 use crate::language::operator::CaseSensitivity;
 use crate::language::operator::equality::fold_into;
 use crate::language::operator::index_condition::{
-    EqualityKey, IndexKey, Interval, TextFragment, TextPosition, nearest,
+    EqualityKey, IndexKey, Interval, TextFragment, TextPosition,
 };
-use crate::language::operator::time::{instant, milliseconds};
+use crate::language::operator::time::milliseconds;
 use crate::language::operator::value_kind::number;
 use crate::matching::index::interval_tree::IntervalTree;
 use crate::matching::index::posting::{Posting, PostingRange, Postings};
@@ -18,11 +20,12 @@ use crate::matching::index::prefix_table::PrefixTable;
 use crate::matching::index::scratch::{Buffers, VisitedSet};
 use crate::matching::index::substring_table::Substrings;
 use crate::matching::index::value_table::{ValueTable, push};
+use crate::number::double;
 
 #[derive(Debug, Default)]
 pub struct PathTable {
     absent: PostingRange,
-    standing: PostingRange,
+    existing: PostingRange,
     present: PostingRange,
     equal: ValueTable,
     elements: Option<Box<ValueTable>>,
@@ -46,7 +49,7 @@ struct TextTables {
 #[derive(Debug, Default)]
 pub struct PathTableBuilder {
     absent: Vec<Posting>,
-    standing: Vec<Posting>,
+    existing: Vec<Posting>,
     present: Vec<Posting>,
     equal: FxHashMap<EqualityKey, Vec<Posting>>,
     elements: FxHashMap<EqualityKey, Vec<Posting>>,
@@ -67,7 +70,7 @@ impl PathTableBuilder {
     pub fn add(&mut self, clue: &IndexKey, posting: Posting) {
         match clue {
             IndexKey::Absent => self.absent.push(posting),
-            IndexKey::Standing => self.standing.push(posting),
+            IndexKey::Exists => self.existing.push(posting),
             IndexKey::Present => self.present.push(posting),
             IndexKey::Equal(point) => self.equal.entry(point.clone()).or_default().push(posting),
             IndexKey::Element(point) => self
@@ -77,9 +80,9 @@ impl PathTableBuilder {
                 .push(posting),
             IndexKey::Number(interval) => self.numbers.push((*interval, posting)),
             IndexKey::Instant(interval) => self.instants.push((*interval, posting)),
-            IndexKey::Text(stand, piece) => match piece.case {
-                CaseSensitivity::Exact => self.texts.add(*stand, piece, posting),
-                CaseSensitivity::Ignored => self.folded.add(*stand, piece, posting),
+            IndexKey::Text(position, piece) => match piece.case {
+                CaseSensitivity::Exact => self.texts.add(*position, piece, posting),
+                CaseSensitivity::Ignored => self.folded.add(*position, piece, posting),
             },
         }
     }
@@ -89,7 +92,7 @@ impl PathTableBuilder {
         let before = postings.add([]);
         let table = PathTable {
             absent: postings.add(self.absent),
-            standing: postings.add(self.standing),
+            existing: postings.add(self.existing),
             present: postings.add(self.present),
             equal: ValueTable::new(self.equal, postings),
             elements: (!self.elements.is_empty())
@@ -104,9 +107,9 @@ impl PathTableBuilder {
 }
 
 impl TextTablesBuilder {
-    fn add(&mut self, stand: TextPosition, piece: &TextFragment, posting: Posting) {
+    fn add(&mut self, position: TextPosition, piece: &TextFragment, posting: Posting) {
         let bytes = piece.bytes.iter().copied();
-        match stand {
+        match position {
             TextPosition::Start => self.starts.push((bytes.collect(), posting)),
             TextPosition::End => self.ends.push((bytes.rev().collect(), posting)),
             TextPosition::Anywhere => self.anywhere.push((bytes.collect(), posting)),
@@ -133,7 +136,7 @@ impl PathTable {
         let Some(datum) = datum else {
             return push(self.absent, found);
         };
-        push(self.standing, found);
+        push(self.existing, found);
         match datum.kind() {
             JsonKind::Null => self.equal.find(datum, &mut buffers.folded, found),
             JsonKind::Text => {
@@ -144,9 +147,14 @@ impl PathTable {
                 push(self.present, found);
                 self.equal.find(datum, &mut buffers.folded, found);
                 if !self.numbers.is_empty() {
-                    let number = datum.number().as_ref().map(nearest);
+                    let number = datum.double();
                     let number = number.expect("a number has its number");
                     self.numbers.find(number, found);
+                }
+                if !self.instants.is_empty()
+                    && let Some(at) = time_of(datum, &TimeZone::UTC)
+                {
+                    self.instants.find(milliseconds(at), found);
                 }
             }
             JsonKind::Bool | JsonKind::Object => {
@@ -164,10 +172,10 @@ impl PathTable {
         if !self.numbers.is_empty()
             && let Some(number) = number(text)
         {
-            self.numbers.find(nearest(&number), found);
+            self.numbers.find(double(&number), found);
         }
         if !self.instants.is_empty()
-            && let Some(at) = instant(text)
+            && let Some(at) = read_time(text, &TimeZone::UTC)
         {
             self.instants.find(milliseconds(at), found);
         }
@@ -254,16 +262,16 @@ mod tests {
     use crate::matching::index::check_program::CheckStart;
 
     fn clues() -> Vec<IndexKey> {
-        let is = |value: Value, case| IndexKey::Equal(EqualityKey::of(&value, case).0);
-        let has = |value: Value, case| IndexKey::Element(EqualityKey::of(&value, case).0);
-        let piece = |stand, text: &str, case| {
+        let is = |value: Value, case| IndexKey::Equal(EqualityKey::new(&value, case).0);
+        let has = |value: Value, case| IndexKey::Element(EqualityKey::new(&value, case).0);
+        let piece = |position, text: &str, case| {
             let bytes = text.as_bytes().into();
-            IndexKey::Text(stand, TextFragment { bytes, case })
+            IndexKey::Text(position, TextFragment { bytes, case })
         };
         let interval = |low, high| Interval { low, high };
         vec![
             IndexKey::Absent,
-            IndexKey::Standing,
+            IndexKey::Exists,
             IndexKey::Present,
             is(json!("vip"), CaseSensitivity::Exact),
             is(json!("VIP"), CaseSensitivity::Ignored),

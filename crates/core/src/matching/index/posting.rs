@@ -25,8 +25,8 @@ pub struct Postings {
     list: Vec<Posting>,
     code: CheckProgram,
     rests: Vec<ResidualCondition>,
-    quick: Vec<FastCheck>,
-    asked: Vec<u32>,
+    checks: Vec<FastCheck>,
+    operands: Vec<u32>,
 }
 
 /// A residual condition, to be written where it is first tested.
@@ -39,11 +39,11 @@ pub struct ResidualCondition {
 }
 
 impl Postings {
-    pub fn new(rests: Vec<ResidualCondition>, quick: Vec<FastCheck>, asked: Vec<u32>) -> Self {
+    pub fn new(rests: Vec<ResidualCondition>, checks: Vec<FastCheck>, operands: Vec<u32>) -> Self {
         Self {
             rests,
-            quick,
-            asked,
+            checks,
+            operands,
             ..Self::default()
         }
     }
@@ -69,7 +69,7 @@ impl Postings {
         if rest.copies > 0 {
             rest.copies -= 1;
             rest.written = CheckStart(number(self.code.length()));
-            self.code.write(&rest.tree, &self.quick, &self.asked);
+            self.code.write(&rest.tree, &self.checks, &self.operands);
         }
         rest.written
     }

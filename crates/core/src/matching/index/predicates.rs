@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::language::condition::{Condition, Polarity, Predicate};
 use crate::language::operator::index_condition::IndexCondition;
 use crate::language::operator::{Operator, Verdict};
-use crate::matching::index::BLANK;
+use crate::matching::index::EMPTY_EVENT;
 use crate::matching::index::condition::IndexedCondition;
 use crate::matching::index::posting::number;
 use crate::path::scope::Scope;
@@ -52,7 +52,7 @@ pub struct PredicateTable<'r> {
 /// Predicates with equal keys are the same predicate.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct PredicateKey<'r> {
-    place: PredicateTarget<'r>,
+    target: PredicateTarget<'r>,
     polarity: Polarity,
     operator: Cow<'r, Operator>,
 }
@@ -91,12 +91,12 @@ impl<'r> PredicateTable<'r> {
         predicate: &'r Arc<Predicate>,
     ) -> IndexedCondition {
         let operator = predicate.operator.settled(&rule.vars);
-        let place = self.place(number, &predicate.path);
-        if matches!(place, PredicateTarget::Rule(..)) && !operator.reads_event() {
+        let target = self.target(number, &predicate.path);
+        if matches!(target, PredicateTarget::Rule(..)) && !operator.reads_event() {
             return constant(predicate, &rule.vars);
         }
         let identity = PredicateKey {
-            place,
+            target,
             polarity: predicate.polarity,
             operator,
         };
@@ -115,7 +115,7 @@ impl<'r> PredicateTable<'r> {
     }
 
     fn add(&mut self, rule: u32, predicate: &Arc<Predicate>, identity: PredicateKey<'r>) -> u32 {
-        let slot = match identity.place {
+        let slot = match identity.target {
             PredicateTarget::Slot(slot) => Some(slot),
             PredicateTarget::Event(_) | PredicateTarget::Rule(..) => None,
         };
@@ -140,7 +140,7 @@ impl<'r> PredicateTable<'r> {
         leaf
     }
 
-    fn place(&mut self, rule: u32, path: &'r Path) -> PredicateTarget<'r> {
+    fn target(&mut self, rule: u32, path: &'r Path) -> PredicateTarget<'r> {
         let (root, keys) = match &path.route {
             PathKind::Plain { root, keys } => (*root, keys.as_slice()),
             PathKind::Query(_) => return PredicateTarget::Event(&path.text),
@@ -166,7 +166,7 @@ impl<'r> PredicateTable<'r> {
 
 /// Evaluates a predicate on a variable, which is the same for every event.
 fn constant(predicate: &Predicate, vars: &Value) -> IndexedCondition {
-    let scope = Scope::new(&BLANK, vars);
+    let scope = Scope::new(&EMPTY_EVENT, vars);
     match predicate.evaluate(&scope) {
         Verdict::Match => IndexedCondition::True,
         Verdict::NoMatch | Verdict::Missing | Verdict::WrongType => IndexedCondition::False,

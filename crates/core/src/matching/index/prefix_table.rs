@@ -55,13 +55,13 @@ impl PrefixTable {
     }
 
     pub fn find(&self, text: &[u8], found: &mut Vec<PostingRange>) {
-        let follows = |piece: &PrefixEntry| piece.of(&self.bytes) <= text;
+        let follows = |piece: &PrefixEntry| piece.text(&self.bytes) <= text;
         let after = self.pieces.partition_point(follows);
         // The last entry that sorts at or before the text shares all of the text's prefixes.
         let mut next = after.checked_sub(1);
         while let Some(at) = next {
             let piece = &self.pieces[at];
-            if text.starts_with(piece.of(&self.bytes)) {
+            if text.starts_with(piece.text(&self.bytes)) {
                 found.push(piece.span);
             }
             next = piece.within.map(|at| at as usize);
@@ -70,7 +70,7 @@ impl PrefixTable {
 }
 
 impl PrefixEntry {
-    fn of<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+    fn text<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
         &bytes[self.start as usize..self.end as usize]
     }
 }
@@ -79,7 +79,7 @@ impl PrefixEntry {
 fn outer(text: &[u8], pieces: &[PrefixEntry], bytes: &[u8]) -> Option<u32> {
     let mut next = pieces.len().checked_sub(1);
     while let Some(at) = next {
-        if text.starts_with(pieces[at].of(bytes)) {
+        if text.starts_with(pieces[at].text(bytes)) {
             return Some(number(at));
         }
         next = pieces[at].within.map(|at| at as usize);

@@ -1,5 +1,5 @@
 //! Buffers of a lookup, reused from one event to the next. They grow to the size of the largest index and are
-//! never cleared: every entry carries the stamp of the event that it belongs to.
+//! never cleared: every entry has the stamp of the event that it belongs to.
 
 use serde_json::Value;
 

@@ -26,10 +26,10 @@ struct PathUsage {
 
 impl Selectivity {
     pub fn new(facts: &[PredicateInfo], slots: usize) -> Self {
-        let mut asked: Vec<PathUsage> = (0..slots).map(|_| PathUsage::default()).collect();
+        let mut usage: Vec<PathUsage> = (0..slots).map(|_| PathUsage::default()).collect();
         let mut points: FxHashSet<(u32, bool, &EqualityKey)> = FxHashSet::default();
         for (slot, clue) in facts.iter().flat_map(clues) {
-            let here = &mut asked[slot as usize];
+            let here = &mut usage[slot as usize];
             match clue {
                 IndexKey::Equal(point) => {
                     here.values += usize::from(points.insert((slot, false, point)))
@@ -40,14 +40,14 @@ impl Selectivity {
                 IndexKey::Text(..) => here.pieces += 1,
                 IndexKey::Number(interval) => here.numbers.extend(ends(*interval)),
                 IndexKey::Instant(interval) => here.instants.extend(ends(*interval)),
-                IndexKey::Absent | IndexKey::Standing | IndexKey::Present => {}
+                IndexKey::Absent | IndexKey::Exists | IndexKey::Present => {}
             }
         }
-        for here in &mut asked {
+        for here in &mut usage {
             here.numbers.sort_unstable_by(f64::total_cmp);
             here.instants.sort_unstable_by(f64::total_cmp);
         }
-        Self { slots: asked }
+        Self { slots: usage }
     }
 
     pub fn estimate(&self, slot: u32, narrowing: &IndexCondition) -> f32 {
@@ -62,7 +62,7 @@ impl Selectivity {
         let here = &self.slots[slot as usize];
         match clue {
             IndexKey::Absent => 0.4,
-            IndexKey::Standing => 0.8,
+            IndexKey::Exists => 0.8,
             IndexKey::Present => 0.7,
             IndexKey::Equal(EqualityKey::Null) => 0.25,
             IndexKey::Equal(EqualityKey::Bool(_)) => 0.5,
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rarer_is_told_from_the_more_frequent() {
+    fn a_rarer_value_has_a_smaller_share() {
         let is = |text: &str| IndexKey::Equal(EqualityKey::Text(text.into()));
         let between = |low, high| IndexKey::Number(Interval { low, high });
         let mut all: Vec<PredicateInfo> = (0..50).map(|n| facts(0, is(&n.to_string()))).collect();
@@ -136,6 +136,6 @@ mod tests {
         assert!(share(1, is("low")) < share(1, IndexKey::Present));
         assert!(share(2, between(3.0, 4.0)) < share(2, between(3.0, 15.0)));
         assert!(share(2, between(18.0, f64::INFINITY)) < share(2, between(2.0, f64::INFINITY)));
-        assert!(share(2, between(2.0, f64::INFINITY)) < share(2, IndexKey::Standing));
+        assert!(share(2, between(2.0, f64::INFINITY)) < share(2, IndexKey::Exists));
     }
 }

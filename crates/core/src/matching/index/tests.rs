@@ -11,13 +11,13 @@ use crate::matching::rule_set::RuleSet;
 struct RecordingSlots<'i> {
     paths: &'i [Path],
     body: Value,
-    looks: RefCell<Vec<String>>,
+    lookups: RefCell<Vec<String>>,
 }
 
 impl SlotValues for RecordingSlots<'_> {
     fn slot(&self, number: usize) -> Option<ValueRef<'_>> {
         let name = &self.paths[number].text;
-        self.looks.borrow_mut().push(name.clone());
+        self.lookups.borrow_mut().push(name.clone());
         self.body.get(name).map(ValueRef::Built)
     }
 }
@@ -41,11 +41,11 @@ fn find(index: &RuleIndex, body: Value) -> (Vec<u32>, Vec<String>, Vec<String>) 
     let slots = RecordingSlots {
         paths: index.paths(),
         body,
-        looks: RefCell::default(),
+        lookups: RefCell::default(),
     };
-    let (mut matches, mut asked) = (Vec::new(), Vec::new());
+    let (mut matches, mut evaluated) = (Vec::new(), Vec::new());
     let mut whole = |_: u32, predicate: &Predicate| {
-        asked.push(predicate.path.text.clone());
+        evaluated.push(predicate.path.text.clone());
         true
     };
     index.find(
@@ -54,15 +54,15 @@ fn find(index: &RuleIndex, body: Value) -> (Vec<u32>, Vec<String>, Vec<String>) 
         &mut IndexScratch::default(),
         &mut matches,
     );
-    (matches, asked, slots.looks.into_inner())
+    (matches, evaluated, slots.lookups.into_inner())
 }
 
 #[test]
 fn a_rule_whose_way_in_is_exact_needs_no_further_look() {
     let index = index(&["{ current: urgent }", "{ current: [low, high] }"]);
-    let (matches, asked, looks) = find(&index, json!({"current": "high"}));
-    assert_eq!((matches, looks), (vec![1], vec!["current".to_owned()]));
-    assert!(asked.is_empty());
+    let (matches, evaluated, lookups) = find(&index, json!({"current": "high"}));
+    assert_eq!((matches, lookups), (vec![1], vec!["current".to_owned()]));
+    assert!(evaluated.is_empty());
 }
 
 #[test]
@@ -74,16 +74,16 @@ fn equal_predicates_are_judged_once() {
         &format!("{{ any: [{{ current: low, {rest} }}, {{ previous: low, {rest} }}] }}"),
     ]);
     let body = json!({"current": "low", "previous": "low", "ticket.subject": "slow"});
-    let (matches, asked, _) = find(&index, body);
+    let (matches, evaluated, _) = find(&index, body);
     assert_eq!(matches, [0, 1, 2]);
-    assert_eq!(asked, ["ticket.subject"]);
+    assert_eq!(evaluated, ["ticket.subject"]);
 }
 
 #[test]
 fn what_can_not_match_is_not_judged() {
     let index = index(&["{ current: low, ticket.subject: { contains: { path: previous } } }"]);
-    let (matches, asked, _) = find(&index, json!({"current": "high", "ticket.subject": "x"}));
-    assert!(matches.is_empty() && asked.is_empty());
+    let (matches, evaluated, _) = find(&index, json!({"current": "high", "ticket.subject": "x"}));
+    assert!(matches.is_empty() && evaluated.is_empty());
 }
 
 #[test]
@@ -97,8 +97,8 @@ fn a_variable_is_as_good_as_its_value() {
     ]);
     assert_eq!(index.leaves.len(), 2, "{:?}", index.leaves);
     assert!(index.always.is_empty());
-    let (matches, asked, _) = find(&index, json!({"current": "low"}));
-    assert_eq!((matches, asked), (vec![0, 1, 2, 3], vec![]));
+    let (matches, evaluated, _) = find(&index, json!({"current": "low"}));
+    assert_eq!((matches, evaluated), (vec![0, 1, 2, 3], vec![]));
 }
 
 #[test]
@@ -108,6 +108,6 @@ fn a_rule_without_a_way_in_is_tried_for_every_event() {
         "{ any: [{ ticket.id: { gt: 7 } }, { '$.input.ticket_event.ticket.tags[*]': vip }] }",
     ]);
     assert_eq!(index.always.length, 2);
-    let (matches, asked, _) = find(&index, json!({"ticket.id": 3}));
-    assert_eq!((matches, asked.len()), (vec![0, 1], 1));
+    let (matches, evaluated, _) = find(&index, json!({"ticket.id": 3}));
+    assert_eq!((matches, evaluated.len()), (vec![0, 1], 1));
 }

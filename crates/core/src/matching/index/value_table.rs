@@ -86,8 +86,8 @@ impl ValueTable {
             return PostingRange::default();
         }
         let span = datum
-            .number()
-            .and_then(|number| self.numbers.get(&key_of(&number)));
+            .double()
+            .and_then(|number| self.numbers.get(&key_of(number)));
         span.copied().unwrap_or_default()
     }
 }

@@ -1,20 +1,24 @@
 //! Checks the paths that states read against what the document can contain when each state starts.
-//! Reports paths that are absent on every route to a state. Replies may contain anything.
+//! Follows `InputPath`, `Parameters`, `ResultPath` and `OutputPath` as the runtime does, on every route to a
+//! state. Reports paths that are absent on all of them. Replies may contain anything.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use crate::bundle::name::ResourceName;
-use crate::bundle::state::{BundleState, Definition, NextState, PathField, StateKind};
-use crate::compile::bundle::builtin::is_known;
-use crate::compile::bundle::check::path_reads::{PathRead, of_state};
-use crate::compile::bundle::check::unsatisfiable;
-use crate::compile::bundle::flow::default_result_path;
-use crate::diagnostic::{Code, Diagnostics, Report};
-use crate::document::suggest;
-use crate::flow::control::ResultPath;
-use crate::language::event_fields::FieldCheck;
+use crate::bundle::state::{BundleState, Definition, StateKind};
+use crate::bundle::{Bundle, SpannedText};
+use crate::compile::bundle::check::accounts::AccountGaps;
+use crate::compile::bundle::check::never_written::AbsentPath;
+use crate::compile::bundle::check::path_reads::{PathRead, of_action, of_state};
+use crate::compile::bundle::check::possible_documents::{
+    PossibleDocuments, documents_before, inputs, written_keys,
+};
+use crate::compile::bundle::check::shape::{DOCUMENT_KEYS, Presence, Shape};
+use crate::compile::bundle::check::{event_reads, never_written, unsatisfiable};
+use crate::compile::bundle::token;
+use crate::diagnostic::{Code, Report, Span};
+use crate::event::catalogue::field_type::FieldType;
 use crate::language::resolver::NameResolver;
-use crate::path::{Path, PathKind, PathSegment};
+use crate::path::{Path, PathKind};
 
 /// The document before the first state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,318 +28,219 @@ pub enum InitialDocument {
     Item,
 }
 
-/// The keys of an event in its envelope.
-const ENVELOPE: [&str; 6] = [
-    "input",
-    "account_id",
-    "subdomain",
-    "integration_key",
-    "actor_id",
-    "raw",
-];
-
-/// What a document may contain.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct DocumentShape {
-    /// The top-level keys written on some route.
-    keys: BTreeSet<String>,
-    /// Whether it may still contain the event.
-    event: bool,
-    /// Whether it may have been replaced by an unknown value.
-    anything: bool,
+/// The check of one flow.
+pub struct DocumentCheck<'c, 'n> {
+    pub bundle: &'c Bundle,
+    pub gaps: &'c AccountGaps,
+    /// Reads that were checked before: several states can call one action.
+    pub seen: BTreeSet<(Span, String)>,
+    pub names: &'c mut NameResolver<'n>,
 }
 
-impl DocumentShape {
-    fn join(&mut self, other: &DocumentShape) -> bool {
-        let before = self.clone();
-        self.keys.extend(other.keys.iter().cloned());
-        self.event |= other.event;
-        self.anything |= other.anything;
-        *self != before
-    }
-
-    /// Returns the document after a result was written.
-    fn with_result(mut self, result: &ResultPath) -> Self {
-        match result {
-            ResultPath::Nowhere => self,
-            ResultPath::At(keys) => match keys.first() {
-                Some(first) => {
-                    self.keys.insert(first.name.clone());
-                    self
-                }
-                None => DocumentShape {
-                    anything: true,
-                    ..DocumentShape::default()
-                },
-            },
-        }
-    }
-}
-
-pub fn check(definition: &Definition, start: InitialDocument, names: &mut NameResolver<'_>) {
-    let before = documents_before(definition, start);
-    let written: BTreeSet<String> = before.values().flat_map(|doc| doc.keys.clone()).collect();
-    for state in &definition.states {
-        if let Some(held) = before.get(state.name.text.as_str()) {
-            for read in of_state(state) {
-                check_read(&read, state, held, &written, start, names);
+impl DocumentCheck<'_, '_> {
+    pub fn check(&mut self, definition: &Definition, start: InitialDocument) {
+        let before = documents_before(definition, start);
+        let written = written_keys(&before);
+        for state in &definition.states {
+            if let Some(documents) = before.get(state.name.text.as_str()) {
+                let place = StateContext {
+                    state,
+                    definition,
+                    start,
+                    written: &written,
+                };
+                self.state(&place, documents);
             }
-            if let StateKind::Choice { choices, .. } = &state.does
-                && held.event
-                && !held.keys.contains("input")
-            {
-                choices
-                    .iter()
-                    .for_each(|choice| unsatisfiable::check(&choice.test, names));
+            if let StateKind::Map { each, .. } = &state.does {
+                self.check(each, InitialDocument::Item);
             }
         }
-        if let StateKind::Map { each, .. } = &state.does {
-            check(each, InitialDocument::Item, names);
-        }
     }
-}
 
-/// Returns what the document may contain before each reachable state.
-fn documents_before(
-    definition: &Definition,
-    start: InitialDocument,
-) -> HashMap<&str, DocumentShape> {
-    let first = DocumentShape {
-        event: start == InitialDocument::Event,
-        anything: start == InitialDocument::Item,
-        ..DocumentShape::default()
-    };
-    let mut before: HashMap<&str, DocumentShape> = HashMap::new();
-    let mut open: Vec<(&str, DocumentShape)> = vec![(definition.start_at.text.as_str(), first)];
-    while let Some((name, held)) = open.pop() {
-        let Some(state) = definition.state(name) else {
-            continue;
-        };
-        let known = before.contains_key(name);
-        let joined = before.entry(name).or_default();
-        if joined.join(&held) || !known {
-            open.extend(after(state, joined));
-        }
-    }
-    before
-}
-
-/// Returns the possible next states with the document that each receives.
-fn after<'s>(state: &'s BundleState, held: &DocumentShape) -> Vec<(&'s str, DocumentShape)> {
-    let mut next_states = Vec::new();
-    if let Some(catch) = state.catch() {
-        let result = result_path(catch.result.as_ref()).unwrap_or(ResultPath::At(Vec::new()));
-        next_states.push((catch.next.text.as_str(), held.clone().with_result(&result)));
-    }
-    let result = result_path(state.result.as_ref()).unwrap_or_else(|| default_result_path(state));
-    let mut done = match shape(state, &result) {
-        Some(shape) => shape,
-        None => held.clone().with_result(&result),
-    };
-    if is_unsupported(state) {
-        done = DocumentShape {
-            anything: true,
-            ..held.clone()
-        };
-    }
-    if state.output.is_some() {
-        done = DocumentShape {
-            anything: true,
-            ..DocumentShape::default()
-        };
-    }
-    match &state.does {
-        StateKind::Choice { choices, default } => {
-            let next = choices.iter().map(|choice| &choice.next).chain(default);
-            next_states.extend(next.map(|next| (next.text.as_str(), done.clone())));
-        }
-        StateKind::Action { .. }
-        | StateKind::Map { .. }
-        | StateKind::Wait { .. }
-        | StateKind::Pass { .. } => {
-            if let NextState::Next(next) = &state.then {
-                next_states.push((next.text.as_str(), done));
+    fn state(&mut self, place: &StateContext<'_>, documents: &PossibleDocuments) {
+        let state = place.state;
+        let inputs = match state.input.as_ref().and_then(|input| input.path.as_ref()) {
+            None => documents.0.clone(),
+            Some(path) => {
+                let read =
+                    PathRead::new(path, state.input.as_ref().map_or(state.name.at, |i| i.at));
+                self.read(&read, &documents.0, &[], place);
+                inputs(&documents.0, path)
             }
-        }
-        StateKind::Succeed { .. } | StateKind::Fail { .. } => {}
-    }
-    next_states
-}
-
-/// Whether the state calls a built-in action that is not supported, so that its result is unknown.
-fn is_unsupported(state: &BundleState) -> bool {
-    state.action().is_some_and(|name| {
-        let common = ResourceName::parse(&name.text).is_some_and(|full| full.is_common());
-        common && !is_known(&name.text)
-    })
-}
-
-/// Returns the document after a `Pass` that replaces it. None if that is not known.
-fn shape(state: &BundleState, written: &ResultPath) -> Option<DocumentShape> {
-    let StateKind::Pass { result, parameters } = &state.does else {
-        return None;
-    };
-    if *written != ResultPath::At(Vec::new()) {
-        return None;
-    }
-    match (result, parameters) {
-        (Some(result), _) => {
-            let entries = result.as_map()?;
-            Some(DocumentShape {
-                keys: entries.iter().map(|entry| entry.key.clone()).collect(),
-                ..DocumentShape::default()
-            })
-        }
-        (None, Some(parameters)) => {
-            let entries = parameters.as_map()?.iter();
-            let keys = entries.map(|entry| {
-                entry
-                    .key
-                    .strip_suffix(".$")
-                    .unwrap_or(&entry.key)
-                    .to_owned()
-            });
-            Some(DocumentShape {
-                keys: keys.collect(),
-                ..DocumentShape::default()
-            })
-        }
-        (None, None) => None,
-    }
-}
-
-fn result_path(field: Option<&PathField>) -> Option<ResultPath> {
-    let Some(path) = &field?.path else {
-        return Some(ResultPath::Nowhere);
-    };
-    match Path::in_document(path).ok()?.route {
-        PathKind::Plain { keys, .. } => Some(ResultPath::At(keys)),
-        PathKind::Query(_) => Some(ResultPath::Nowhere),
-    }
-}
-
-fn check_read(
-    read: &PathRead,
-    state: &BundleState,
-    held: &DocumentShape,
-    written: &BTreeSet<String>,
-    start: InitialDocument,
-    names: &mut NameResolver<'_>,
-) {
-    // An invalid path is reported when it is lowered.
-    let Ok(path) = Path::in_document(&read.path) else {
-        return;
-    };
-    let PathKind::Plain { keys, .. } = &path.route else {
-        return;
-    };
-    let Some(first) = keys.first() else {
-        return;
-    };
-    if held.keys.contains(&first.name) {
-        return;
-    }
-    let of_event = ENVELOPE.contains(&first.name.as_str());
-    if of_event && held.event {
-        check_event(read, keys, names);
-    } else if of_event && start == InitialDocument::Item {
-        let message = format!(
-            "inside a `Map`, `$` is the item: `{}` is not the event",
-            read.path
-        );
-        let help = "add what the items need to the list in an earlier jq transform";
-        names.warning(Code::BadPath, read.at, message, help);
-    } else if of_event && held.anything {
-        let message = format!(
-            "`{}` no longer exists: a result replaced the whole document before `{}`",
-            read.path, state.name.text
-        );
-        let help = "add a `ResultPath` to the earlier states, such as `$.result`";
-        names.warning(Code::BadPath, read.at, message, help);
-    } else if !held.anything {
-        report_never_written(read, first, state, written, names.diagnostics);
-    }
-}
-
-fn report_never_written(
-    read: &PathRead,
-    first: &PathSegment,
-    state: &BundleState,
-    written: &BTreeSet<String>,
-    diagnostics: &mut Diagnostics,
-) {
-    let name = &state.name.text;
-    let message = format!("`{}` does not exist when `{name}` starts", read.path);
-    let near = suggest::nearest(
-        &first.name,
-        written.iter().map(String::as_str).chain(ENVELOPE),
-    );
-    let help = match near {
-        Some(near) if near == first.name => {
-            "the state that writes it runs later; move it before this one".into()
-        }
-        Some(near) => format!(
-            "did you mean `{}`?",
-            read.path.replacen(&first.name, near, 1)
-        ),
-        None if matches!(
-            first.name.as_str(),
-            "ticket" | "ticket_event" | "comment" | "current" | "previous"
-        ) =>
+        };
+        let base = match inputs.as_slice() {
+            [Shape::Event(route)] => route.clone(),
+            _ => Vec::new(),
+        };
+        let mut reads = of_state(state);
+        if let StateKind::Action {
+            name,
+            parameters: None,
+            ..
+        } = &state.does
+            && let Some(action) = self.bundle.action(&name.text)
         {
-            let rest = read.path.trim_start_matches("$.");
-            let rest = rest.strip_prefix("ticket_event.").unwrap_or(rest);
-            format!("did you mean `$.input.ticket_event.{rest}`?")
+            reads.extend(of_action(action));
         }
-        None => "no state writes it with `ResultPath`; the event is `$.input`".into(),
-    };
-    match read.may_be_absent {
-        true => diagnostics.warning(Code::UndefinedName, read.at, message, help),
-        false => diagnostics.error(Code::UndefinedName, read.at, message, &help),
+        for read in reads {
+            let is_new = self.seen.insert((read.at, read.path.clone()));
+            match token::connection_of(&read.path) {
+                _ if !is_new => {}
+                Some(connection) if !takes_tokens(state, self.bundle) => {
+                    token::report_outside_request(&read, &connection, self.names);
+                }
+                // Checked when the request is lowered.
+                Some(_) => {}
+                None => self.read(&read, &inputs, &base, place),
+            }
+        }
+        match &state.does {
+            StateKind::Choice { choices, .. } => {
+                let locate = |path: &str| event_route(&inputs, path);
+                for choice in choices {
+                    unsatisfiable::check(&choice.test, &locate, self.names);
+                }
+            }
+            StateKind::Map { items, .. } => self.warn_about_scalar_items(items, &inputs),
+            StateKind::Action { .. }
+            | StateKind::Wait { .. }
+            | StateKind::Pass { .. }
+            | StateKind::Succeed { .. }
+            | StateKind::Fail { .. } => {}
+        }
+    }
+
+    fn read(
+        &mut self,
+        read: &PathRead,
+        inputs: &[Shape],
+        base: &[String],
+        place: &StateContext<'_>,
+    ) {
+        // An invalid path is reported when it is lowered.
+        let Ok(Path {
+            route: PathKind::Plain { keys, .. },
+            ..
+        }) = Path::in_document(&read.path)
+        else {
+            return;
+        };
+        let Some(first) = keys.first() else {
+            return;
+        };
+        let found: Vec<Presence> = inputs.iter().map(|input| input.at(&keys)).collect();
+        let event = found.iter().find_map(|presence| match presence {
+            Presence::Present(Shape::Event(route)) => Some(route),
+            Presence::Present(_) | Presence::Possible | Presence::Absent => None,
+        });
+        if let Some(route) = event {
+            if let Some(key) = route.first() {
+                self.gaps.check(read, key, self.names);
+            }
+            event_reads::check(read, route, base, self.names);
+            return;
+        }
+        if found
+            .iter()
+            .any(|found| matches!(found, Presence::Present(_)))
+            || found.is_empty()
+        {
+            return;
+        }
+        if found.contains(&Presence::Possible) {
+            if DOCUMENT_KEYS.contains(&first.name.as_str()) && sees_whole_document(place) {
+                self.warn_about_replaced(read, place);
+            }
+            return;
+        }
+        let depth = keys.iter().enumerate().find_map(|(depth, _)| {
+            let reached = inputs
+                .iter()
+                .any(|input| input.at(&keys[..=depth]) != Presence::Absent);
+            (!reached).then_some(depth)
+        });
+        let absent = AbsentPath {
+            read,
+            keys: &keys,
+            depth: depth.unwrap_or_default(),
+        };
+        never_written::report(&absent, place, inputs, self.names.diagnostics);
+    }
+
+    fn warn_about_replaced(&mut self, read: &PathRead, place: &StateContext<'_>) {
+        let (message, help) = match place.start {
+            InitialDocument::Item => (
+                format!(
+                    "inside a `Map`, `$` is the item: `{}` is not the event",
+                    read.path
+                ),
+                "add what the items need to the list in an earlier jq transform",
+            ),
+            InitialDocument::Event => (
+                format!(
+                    "`{}` no longer exists: a result replaced the whole document before `{}`",
+                    read.path, place.state.name.text
+                ),
+                "add a `ResultPath` to the earlier states, such as `$.result`",
+            ),
+        };
+        self.names.warning(Code::BadPath, read.at, message, help);
+    }
+
+    /// ZIS accepts lists of objects only.
+    fn warn_about_scalar_items(&mut self, items: &SpannedText, inputs: &[Shape]) {
+        let scalar = inputs.iter().any(|input| match input.at_path(&items.text) {
+            Presence::Present(Shape::List(items)) => items
+                .iter()
+                .any(|item| matches!(item, Shape::Scalar | Shape::List(_))),
+            Presence::Present(Shape::Event(route)) => {
+                let item = event_reads::item_type(&route, self.names);
+                item.is_some_and(|item| !matches!(item, FieldType::Object | FieldType::Any))
+            }
+            Presence::Present(_) | Presence::Possible | Presence::Absent => false,
+        });
+        if scalar {
+            let message = format!("the items of `{}` are not objects", items.text);
+            let help = "it works here, but ZIS accepts only a list of objects; make objects in an earlier jq transform: `map({ value: . })`";
+            self.names.warning(Code::WrongType, items.at, message, help);
+        }
     }
 }
 
-/// Checks a path into the event against the fields of the events that start the flow.
-fn check_event(read: &PathRead, keys: &[PathSegment], names: &mut NameResolver<'_>) {
-    let route: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
-    let known = names.fields.body_keys();
-    let ["input", key, rest @ ..] = route.as_slice() else {
-        return;
-    };
-    let Some(body) = known.first() else {
-        return;
-    };
-    if !known.contains(key) {
-        let rest = match key.ends_with("_event") {
-            true => rest,
-            false => &route[1..],
-        };
-        let mut meant = vec!["$", "input", body];
-        meant.extend(rest);
-        let message = format!("{} has no `{}`", names.fields.describe(), read.path);
-        let help = format!("did you mean `{}`?", meant.join("."));
-        names.error(Code::BadPath, read.at, message, &help);
-        return;
-    }
-    // Fields of list items are unknown.
-    let rest: Vec<&str> = rest
-        .iter()
-        .copied()
-        .take_while(|name| name.parse::<usize>().is_err())
-        .collect();
-    if rest.is_empty() {
-        return;
-    }
-    let dotted = rest.join(".");
-    if let FieldCheck::Unknown { nearest } = names.fields.check(&dotted) {
-        let message = format!("{} has no field `{dotted}`", names.fields.describe());
-        let help = match nearest {
-            Some(near) => format!("did you mean `$.input.{body}.{near}`?"),
-            None => suggest::for_field(&dotted).unwrap_or_else(|| names.fields.advice()),
-        };
-        match read.may_be_absent {
-            true => names.warning(Code::UnknownField, read.at, message, help),
-            false => names.error(Code::UnknownField, read.at, message, &help),
+/// A state with what its messages need.
+pub struct StateContext<'s> {
+    pub state: &'s BundleState,
+    pub definition: &'s Definition,
+    pub start: InitialDocument,
+    /// The top-level keys that any state writes.
+    pub written: &'s BTreeSet<String>,
+}
+
+/// Whether the state calls an action of the bundle, whose request can contain access tokens.
+fn takes_tokens(state: &BundleState, bundle: &Bundle) -> bool {
+    let own = |name: &SpannedText| bundle.action(&name.text).is_some();
+    state.action().is_some_and(own)
+}
+
+/// Whether the state sees the whole document.
+fn sees_whole_document(place: &StateContext<'_>) -> bool {
+    let path = place
+        .state
+        .input
+        .as_ref()
+        .and_then(|input| input.path.as_deref());
+    path.is_none_or(|path| path.trim() == "$")
+}
+
+/// The place in the event that a path reads, if it can read nothing else.
+fn event_route(inputs: &[Shape], path: &str) -> Option<Vec<String>> {
+    let found: Vec<Presence> = inputs.iter().map(|input| input.at_path(path)).collect();
+    match found.as_slice() {
+        [Presence::Present(Shape::Event(route)), rest @ ..]
+            if rest.iter().all(|other| *other == found[0]) =>
+        {
+            Some(route.clone())
         }
+        _ => None,
     }
 }

@@ -1,16 +1,26 @@
 //! Checks valid bundles for unknown names, unreachable states, absent paths and the limits of ZIS.
 
+pub(crate) mod accounts;
 pub(crate) mod document;
+pub(crate) mod event_reads;
+pub(crate) mod never_written;
 pub(crate) mod parameters;
 pub(crate) mod path_reads;
+pub(crate) mod placeholder_keys;
+pub(crate) mod possible_documents;
 pub(crate) mod reachability;
 pub(crate) mod settings;
+pub(crate) mod shape;
 pub(crate) mod termination;
 pub(crate) mod unsatisfiable;
+
+use std::collections::BTreeSet;
 
 use crate::bundle::name::ResourceName;
 use crate::bundle::state::{Definition, StateKind};
 use crate::bundle::{Bundle, BundleFlow, ResourceKind, SpannedText};
+use crate::compile::bundle::check::accounts::AccountGaps;
+use crate::compile::bundle::check::document::{DocumentCheck, InitialDocument};
 use crate::compile::bundle::{JobSpecTrigger, is_reported, report_unknown_name};
 use crate::compile::compiler::Compiler;
 use crate::diagnostic::{Code, Diagnostics, Report};
@@ -52,10 +62,11 @@ pub fn names(bundle: &Bundle, triggers: &[JobSpecTrigger<'_>], cx: &mut Compiler
     settings::check(bundle, cx);
 }
 
-/// Checks one flow.
-pub fn flow(flow: &BundleFlow, bundle: &Bundle, names: &mut NameResolver<'_>) {
+/// Checks one flow. `gaps` are what the events that start it may lack.
+pub fn flow(flow: &BundleFlow, bundle: &Bundle, gaps: &AccountGaps, names: &mut NameResolver<'_>) {
     reachability::check(&flow.definition, "the flow", names.diagnostics);
     for state in flow.definition.every_state() {
+        placeholder_keys::check(state, names.diagnostics);
         if let StateKind::Action {
             name, parameters, ..
         } = &state.does
@@ -67,7 +78,13 @@ pub fn flow(flow: &BundleFlow, bundle: &Bundle, names: &mut NameResolver<'_>) {
         }
     }
     warn_about_long_waits(&flow.definition, names.diagnostics);
-    document::check(&flow.definition, document::InitialDocument::Event, names);
+    let mut documents = DocumentCheck {
+        bundle,
+        gaps,
+        seen: BTreeSet::new(),
+        names,
+    };
+    documents.check(&flow.definition, InitialDocument::Event);
 }
 
 fn check_flow_name(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
@@ -90,7 +107,7 @@ fn check_flow_name(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagno
             let short = ResourceName::short(&name.text);
             let message = format!("`{}` is not a full flow name", name.text);
             let help = format!("write `zis:{}:flow:{short}`", bundle.integration);
-            diagnostics.error(Code::InvalidValue, name.at, message, &help);
+            diagnostics.invalid(name.at, message, &help);
         }
     }
 }
@@ -116,7 +133,7 @@ fn check_action_name(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diag
             let short = ResourceName::short(&name.text);
             let message = format!("`{}` is not a full action name", name.text);
             let help = format!("write `zis:{}:action:{short}`", bundle.integration);
-            diagnostics.error(Code::InvalidValue, name.at, message, &help);
+            diagnostics.invalid(name.at, message, &help);
         }
     }
 }
@@ -206,18 +223,13 @@ fn warn_about_same_events(
 }
 
 fn warn_about_long_waits(definition: &Definition, diagnostics: &mut Diagnostics) {
-    let waits = definition
-        .every_state()
-        .into_iter()
-        .filter_map(|state| match &state.does {
-            StateKind::Wait { seconds, at } => Some((*seconds, *at)),
-            StateKind::Action { .. }
-            | StateKind::Choice { .. }
-            | StateKind::Map { .. }
-            | StateKind::Pass { .. }
-            | StateKind::Succeed { .. }
-            | StateKind::Fail { .. } => None,
-        });
+    let states = definition.every_state().into_iter();
+    let waits = states.filter_map(|state| {
+        let StateKind::Wait { seconds, at } = &state.does else {
+            return None;
+        };
+        Some((*seconds, *at))
+    });
     let mut total = 0_u64;
     for (seconds, at) in waits {
         total = total.saturating_add(seconds);

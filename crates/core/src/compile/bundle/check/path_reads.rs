@@ -3,7 +3,7 @@
 
 use crate::bundle::choice::{ChoiceRule, ChoiceTest, Comparison, ComparisonOperand};
 use crate::bundle::http::{HttpAction, RequestTarget, TemplatedValue};
-use crate::bundle::state::{BundleState, PathField, StateKind};
+use crate::bundle::state::{BundleState, StateKind};
 use crate::diagnostic::Span;
 use crate::document::{Node, Yaml};
 use crate::language::template::placeholder::placeholders;
@@ -18,7 +18,7 @@ pub struct PathRead {
 }
 
 impl PathRead {
-    fn new(path: &str, at: Span) -> Self {
+    pub fn new(path: &str, at: Span) -> Self {
         Self {
             path: path.trim().to_owned(),
             at,
@@ -27,9 +27,9 @@ impl PathRead {
     }
 }
 
-/// Returns the paths that a state reads in the document.
+/// Returns the paths that a state reads in its input.
 pub fn of_state(state: &BundleState) -> Vec<PathRead> {
-    let mut reads: Vec<PathRead> = read_field(state.input.as_ref()).into_iter().collect();
+    let mut reads: Vec<PathRead> = Vec::new();
     match &state.does {
         StateKind::Action { parameters, .. } | StateKind::Pass { parameters, .. } => {
             parameters
@@ -69,11 +69,6 @@ pub fn of_action(action: &HttpAction) -> Vec<PathRead> {
         of_templated(value, &mut reads);
     }
     reads
-}
-
-fn read_field(field: Option<&PathField>) -> Option<PathRead> {
-    let field = field?;
-    Some(PathRead::new(field.path.as_ref()?, field.at))
 }
 
 fn of_templated(value: &TemplatedValue, reads: &mut Vec<PathRead>) {

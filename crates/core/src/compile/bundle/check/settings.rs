@@ -7,6 +7,7 @@ use crate::bundle::state::StateKind;
 use crate::bundle::{Bundle, SpannedText};
 use crate::compile::bundle::builtin::{LOAD, PATCH};
 use crate::compile::compiler::Compiler;
+use crate::config::integrations::matches_pattern;
 use crate::diagnostic::{Code, Report};
 use crate::document::Node;
 use crate::language::template::placeholder::placeholders;
@@ -29,7 +30,7 @@ pub fn check(bundle: &Bundle, cx: &mut Compiler<'_>) {
     }
     for scope in scopes(bundle, LOAD) {
         if let ScopeName::Fixed(scope) = scope
-            && !written.contains(&scope.text)
+            && !written.iter().any(|set| matches_pattern(&scope.text, set))
         {
             warn_about_unset(&scope, bundle, cx);
         }
@@ -39,17 +40,14 @@ pub fn check(bundle: &Bundle, cx: &mut Compiler<'_>) {
 fn scopes(bundle: &Bundle, action: &str) -> Vec<ScopeName> {
     let flows = bundle.flows.iter();
     let states = flows.flat_map(|flow| flow.definition.every_state());
-    let found = states.filter_map(|state| match &state.does {
-        StateKind::Action {
+    let found = states.filter_map(|state| {
+        let StateKind::Action {
             name, parameters, ..
-        } if name.text == action => scope(parameters.as_ref()?),
-        StateKind::Action { .. }
-        | StateKind::Choice { .. }
-        | StateKind::Map { .. }
-        | StateKind::Wait { .. }
-        | StateKind::Pass { .. }
-        | StateKind::Succeed { .. }
-        | StateKind::Fail { .. } => None,
+        } = &state.does
+        else {
+            return None;
+        };
+        scope(parameters.as_ref().filter(|_| name.text == action)?)
     });
     found.collect()
 }
@@ -60,16 +58,19 @@ fn scope(parameters: &Node) -> Option<ScopeName> {
     }
     let node = parameters.get("scope")?;
     let text = node.scalar_text()?;
-    Some(match placeholders(&text).is_empty() {
-        true => ScopeName::Fixed(SpannedText { text, at: node.at }),
-        false => ScopeName::Dynamic,
-    })
+    // A path here is reported as literal text.
+    Some(
+        match placeholders(&text).is_empty() && !text.starts_with('$') {
+            true => ScopeName::Fixed(SpannedText { text, at: node.at }),
+            false => ScopeName::Dynamic,
+        },
+    )
 }
 
 fn warn_about_unset(scope: &SpannedText, bundle: &Bundle, cx: &mut Compiler<'_>) {
     let (integration, name) = (&bundle.integration, &scope.text);
-    let known = cx.config.settings_of(integration, name).is_some();
-    if known || !cx.config.whole || name.contains('*') {
+    let known = cx.config.matching_scope(integration, name, []).is_some();
+    if known || !cx.config.whole {
         return;
     }
     let message =

@@ -15,33 +15,38 @@ use crate::language::operator::equality::check_literal;
 use crate::language::operator::operand;
 use crate::language::operator::{CaseSensitivity, OperandContext};
 use crate::language::resolver::NameResolver;
-use crate::path::{Path, PathKind};
+use crate::path::Path;
 
-/// Checks the tests of a choice whose `$.input` is the event.
-pub fn check(test: &ChoiceTest, names: &mut NameResolver<'_>) {
+/// Finds the place in the event's document that a path reads; `None` if it may read something else.
+pub type Locate<'l> = dyn Fn(&str) -> Option<Vec<String>> + 'l;
+
+/// Checks the tests of a choice that read the event.
+pub fn check(test: &ChoiceTest, locate: &Locate<'_>, names: &mut NameResolver<'_>) {
     match test {
         ChoiceTest::And(parts) | ChoiceTest::Or(parts) => {
-            parts.iter().for_each(|part| check(part, names))
+            parts.iter().for_each(|part| check(part, locate, names))
         }
-        ChoiceTest::Not(part) => check(part, names),
+        ChoiceTest::Not(part) => check(part, locate, names),
         ChoiceTest::One {
             variable,
             comparison,
             at,
-        } => check_one(variable, comparison, *at, names),
+        } => {
+            if let Some(field) = in_event(&variable.text, locate, names) {
+                check_one(variable, &field, comparison, *at, names);
+            }
+        }
     }
 }
 
 fn check_one(
     variable: &SpannedText,
+    field: &EventField,
     comparison: &Comparison,
     at: Span,
     names: &mut NameResolver<'_>,
 ) {
-    let Some((path, dotted)) = in_event(&variable.text, names) else {
-        return;
-    };
-    let FieldCheck::Known(types) = names.fields.check(&dotted) else {
+    let FieldCheck::Known(types) = names.fields.check(&field.dotted) else {
         return;
     };
     let value = match comparison {
@@ -63,7 +68,7 @@ fn check_one(
         names.warning(Code::NeverHolds, at, message, help);
         return;
     }
-    report_as_warnings(at, &path, types, value, names);
+    report_as_warnings(at, &field.path, types, value, names);
 }
 
 /// Returns the help for a comparison with a value of another kind than the field.
@@ -127,17 +132,20 @@ fn report_as_warnings(
     }
 }
 
-/// Parses a path into the body of the event. Returns it with the path below the body, as in the catalogue.
-fn in_event(text: &str, names: &NameResolver<'_>) -> Option<(Path, String)> {
+/// A path into the body of the event.
+struct EventField {
+    path: Path,
+    /// The path below the body, as in the catalogue.
+    dotted: String,
+}
+
+fn in_event(text: &str, locate: &Locate<'_>, names: &NameResolver<'_>) -> Option<EventField> {
     let path = Path::in_document(text.trim()).ok()?;
-    let PathKind::Plain { keys, .. } = &path.route else {
+    let route = locate(text)?;
+    let [input, key, rest @ ..] = route.as_slice() else {
         return None;
     };
-    let route: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
-    let ["input", key, rest @ ..] = route.as_slice() else {
-        return None;
-    };
+    let known = input == "input" && names.fields.body_keys().contains(&key.as_str());
     let dotted = rest.join(".");
-    let known = names.fields.body_keys().contains(key) && !rest.is_empty();
-    known.then_some((path, dotted))
+    (known && !rest.is_empty()).then_some(EventField { path, dotted })
 }

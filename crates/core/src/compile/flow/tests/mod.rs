@@ -1,12 +1,12 @@
 //! Tests of flows from YAML to the rendered request or command, with secrets as names.
 
 pub mod addresses;
+pub mod control_flow;
 pub mod crashes;
+pub mod decisions;
 pub mod language;
 pub mod mistakes;
-pub mod moves;
 pub mod on_dead;
-pub mod ways;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,8 +20,8 @@ use crate::config::connection::Connection;
 use crate::diagnostic::{Diagnostics, FileId, Span};
 use crate::document;
 use crate::event::Event;
-use crate::flow::call::{Auth, Call, HttpCall, KeepOutput, RequestBody};
-use crate::flow::step::{AuthTemplate, Flow};
+use crate::flow::call::{Auth, AuthTemplate, Call, HttpCall, KeepOutput, RequestBody};
+use crate::flow::step::Flow;
 use crate::language::event_fields::EventFields;
 use crate::language::rendered_text::{SecretEncoding, TextPart};
 use crate::language::template::Template;
@@ -30,6 +30,7 @@ use crate::path::scope::Scope;
 fn event() -> Event {
     Event {
         source: "support".into(),
+        endpoint: "support".into(),
         event_type: "ticket.PriorityChanged".into(),
         id: "e1".into(),
         key: Some("35436".into()),
@@ -38,7 +39,7 @@ fn event() -> Event {
         body: json!({"current": "urgent", "previous": null, "ticket": {"id": 35436, "subject": "a\nb & c"}}),
         raw: Value::Null,
         about: json!({"type": "ticket.PriorityChanged", "id": "e1"}),
-        shape: "zis",
+        format: "zis",
         warnings: vec![],
     }
 }

@@ -2,15 +2,17 @@
 //! trigger sees a whole update of a ticket, a rule one change of it.
 //! What a single change does not show is listed as an omission.
 
+pub(crate) mod guards;
 pub(crate) mod translate;
 
 use serde_json::{Value, json};
 
 use crate::convert::clause::Clause;
 use crate::convert::conversion::Omission;
-use crate::convert::triggers::meaning::{CREATED, FieldChange, Meaning, TriggerCondition};
+use crate::convert::triggers::fetched::FlowGuard;
+use crate::convert::triggers::meaning::{COMMENT, CREATED, FieldChange, Meaning, TriggerCondition};
 use crate::convert::triggers::update_events::translate::{
-    ConditionList, ConditionTranslator, ReadConditions,
+    ConditionTranslator, ReadConditions, TicketAge,
 };
 
 /// The events of a rule that replaces a trigger, and its condition.
@@ -22,8 +24,8 @@ pub struct EventCoverage {
     pub several: bool,
     /// No event can match.
     pub never: bool,
-    /// Why the rule and its trigger do not match the same updates.
-    pub differs: Option<String>,
+    /// The conditions that the flow tests, on values that it fetches.
+    pub guards: Vec<FlowGuard>,
     pub omitted: Vec<Omission>,
     pub notes: Vec<String>,
 }
@@ -33,7 +35,7 @@ pub struct EventCoverage {
 enum UpdateEvent {
     Created,
     Changed {
-        tag: &'static str,
+        event_type: &'static str,
         custom: Option<u64>,
     },
     /// Any event of the ticket.
@@ -43,16 +45,17 @@ enum UpdateEvent {
 impl EventCoverage {
     pub fn new(all: &[TriggerCondition], any: &[TriggerCondition]) -> Self {
         let mut translator = ConditionTranslator::default();
-        let required = translator.read(all, ConditionList::All);
-        let mut alternatives = translator.read(any, ConditionList::Any);
-        if alternatives.is_empty() && !any.is_empty() {
-            translator.differs("no alternative under `any` could be converted");
-            alternatives.clear();
-        }
+        let mut required = translator.read(all);
+        let mut alternatives = translator.read(any);
         if is_always(&alternatives) {
             alternatives.clear();
         }
+        translator.age = age(&required);
+        let mut guards: Vec<FlowGuard> = guards::of_alternatives(&required, &mut alternatives)
+            .into_iter()
+            .collect();
         let events = update_events(&required, &alternatives);
+        guards.extend(guards::of_required(&mut required, &events));
         let mut found = Vec::new();
         for event in events.iter().copied() {
             let alternatives = alternatives_for(&alternatives, event, &events);
@@ -61,20 +64,20 @@ impl EventCoverage {
                 found.push((event, conjuncts));
             }
         }
-        translator.finish(found)
+        translator.finish(found, guards)
     }
 
     /// The value of `event_type` in the rule.
     pub fn event_type(&self) -> Value {
-        match self.tags().as_slice() {
+        match self.event_types().as_slice() {
             [one] => json!(one),
             many => json!(many),
         }
     }
 
     /// Whether the rule listens to this type only.
-    pub fn is_only(&self, tag: &str) -> bool {
-        self.tags() == [tag]
+    pub fn is_only(&self, event_type: &str) -> bool {
+        self.event_types() == [event_type]
     }
 
     /// The custom field, if every event is a change of it.
@@ -85,27 +88,59 @@ impl EventCoverage {
         }
     }
 
-    fn tags(&self) -> Vec<&'static str> {
-        let mut tags: Vec<&'static str> = self.events.iter().map(|event| event.tag()).collect();
-        tags.dedup();
-        tags
+    /// Whether every event that matches has this value.
+    pub fn requires(&self, path: &str, value: &Value) -> bool {
+        let clauses = self.when.clone().conjuncts();
+        clauses.contains(&Clause::test(path, value.clone()))
+    }
+
+    /// Whether the rule listens to the change of the field.
+    pub fn listens_to(&self, event_type: &str, custom: Option<u64>) -> bool {
+        self.events.iter().any(|event| match event {
+            UpdateEvent::Created => false,
+            UpdateEvent::Changed {
+                event_type: known,
+                custom: id,
+            } => *known == event_type && (id.is_none() || *id == custom),
+            UpdateEvent::Every => true,
+        })
+    }
+
+    fn event_types(&self) -> Vec<&'static str> {
+        let mut types: Vec<&'static str> =
+            self.events.iter().map(|event| event.event_type()).collect();
+        types.dedup();
+        types
     }
 }
 
 impl UpdateEvent {
-    fn tag(self) -> &'static str {
+    fn event_type(self) -> &'static str {
         match self {
             UpdateEvent::Created => CREATED,
-            UpdateEvent::Changed { tag, .. } => tag,
+            UpdateEvent::Changed { event_type, .. } => event_type,
             UpdateEvent::Every => "ticket.*",
         }
     }
 
     fn is_of(self, change: &FieldChange) -> bool {
         match self {
-            UpdateEvent::Changed { tag, custom } => tag == change.tag && custom == change.custom,
-            UpdateEvent::Created | UpdateEvent::Every => false,
+            UpdateEvent::Changed { event_type, custom } => {
+                event_type == change.event_type && custom == change.custom
+            }
+            UpdateEvent::Created => change.event_type == CREATED,
+            UpdateEvent::Every => false,
         }
+    }
+}
+
+/// Which tickets the conditions allow.
+fn age(required: &ReadConditions<'_>) -> TicketAge {
+    let has = |meaning: &Meaning| required.iter().any(|(_, known)| known == meaning);
+    match (has(&Meaning::Created), has(&Meaning::Updated)) {
+        (true, _) => TicketAge::New,
+        (false, true) => TicketAge::Existing,
+        (false, false) => TicketAge::Any,
     }
 }
 
@@ -142,10 +177,6 @@ fn update_events(
     alternatives: &ReadConditions<'_>,
 ) -> Vec<UpdateEvent> {
     let has = |meaning: &Meaning| required.iter().any(|(_, known)| known == meaning);
-    if has(&Meaning::Created) {
-        return vec![UpdateEvent::Created];
-    }
-    let updated = has(&Meaning::Updated);
     let changes = |list: &ReadConditions<'_>| -> Vec<FieldChange> {
         let changes = list.iter().filter_map(|(_, meaning)| match meaning {
             Meaning::Change(change) => Some(change.clone()),
@@ -154,6 +185,12 @@ fn update_events(
         changes.collect()
     };
     let must = changes(required);
+    if has(&Meaning::Created) {
+        // The first comment of a new ticket is an event of its own.
+        let comment = must.iter().find(|change| change.event_type == COMMENT);
+        return vec![comment.map_or(UpdateEvent::Created, changed)];
+    }
+    let updated = has(&Meaning::Updated);
     if let Some(anchor) = must.iter().min_by_key(|change| visibility(change)) {
         let created = must.iter().all(|change| change.created.is_some()) && !updated;
         return with_created(vec![changed(anchor)], created);
@@ -192,7 +229,7 @@ fn with_created(mut events: Vec<UpdateEvent>, created: bool) -> Vec<UpdateEvent>
 
 fn changed(change: &FieldChange) -> UpdateEvent {
     UpdateEvent::Changed {
-        tag: change.tag,
+        event_type: change.event_type,
         custom: change.custom,
     }
 }
@@ -226,7 +263,7 @@ fn together(found: Vec<(UpdateEvent, Vec<Clause>)>) -> Clause {
         true => Clause::any(of_each.into_iter().map(|(event, clause)| {
             let event = match found.len() {
                 1 => Clause::Always,
-                _ => Clause::is_type(event.tag()),
+                _ => Clause::is_type(event.event_type()),
             };
             Clause::all([event, clause])
         })),

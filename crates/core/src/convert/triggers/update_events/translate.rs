@@ -1,10 +1,11 @@
 //! Translates the conditions of a trigger to a condition on one event type.
 //! What only other events of the same update show is listed as an omission.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::convert::clause::Clause;
 use crate::convert::conversion::Omission;
+use crate::convert::triggers::fetched::FlowGuard;
 use crate::convert::triggers::meaning::{
     COMMENT, CREATED, CUSTOM, FieldChange, Meaning, TriggerCondition,
 };
@@ -19,27 +20,25 @@ const NO_UPDATES: [&str; 5] = [
     "ticket.TicketMerged",
 ];
 
-/// Whether a condition must hold or is an alternative.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum ConditionList {
-    All,
+/// Which tickets the conditions of a trigger allow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum TicketAge {
+    #[default]
     Any,
+    New,
+    Existing,
 }
 
 #[derive(Default)]
 pub(super) struct ConditionTranslator {
+    pub(super) age: TicketAge,
     omitted: Vec<Omission>,
     notes: Vec<String>,
-    differs: Option<String>,
 }
 
 pub(super) type ReadConditions<'c> = Vec<(&'c TriggerCondition, Meaning)>;
 
 impl ConditionTranslator {
-    pub(super) fn differs(&mut self, why: &str) {
-        self.differs.get_or_insert_with(|| why.to_owned());
-    }
-
     fn omit(&mut self, condition: &TriggerCondition, why: impl Into<String>) {
         let omitted = Omission::new(condition.describe(), why, &condition.at);
         if !self.omitted.contains(&omitted) {
@@ -55,21 +54,11 @@ impl ConditionTranslator {
     }
 
     /// Interprets the conditions; those without a counterpart are listed as omissions.
-    pub(super) fn read<'c>(
-        &mut self,
-        conditions: &'c [TriggerCondition],
-        listed: ConditionList,
-    ) -> ReadConditions<'c> {
+    pub(super) fn read<'c>(&mut self, conditions: &'c [TriggerCondition]) -> ReadConditions<'c> {
         let mut read = Vec::new();
         for condition in conditions {
             match condition.meaning() {
-                Meaning::Unknown(why) => {
-                    self.omit(condition, why);
-                    self.differs(match listed {
-                        ConditionList::All => "a condition is missing",
-                        ConditionList::Any => "an alternative is missing",
-                    });
-                }
+                Meaning::Unknown(why) => self.omit(condition, why),
                 meaning => read.push((condition, meaning)),
             }
         }
@@ -125,47 +114,72 @@ impl ConditionTranslator {
         meaning: &Meaning,
     ) -> Option<Clause> {
         match meaning {
-            Meaning::State(clause, only) => {
-                if let Some(formats) = only {
-                    self.note(format!(
-                        "{}: only {formats} contain it; in events of other formats it is missing, and the rule does not match",
-                        condition.describe()
-                    ));
-                }
-                self.actor(clause);
-                Some(clause.clone())
-            }
+            Meaning::State(clause) => Some(self.state(event, condition, clause)),
+            Meaning::Fetched(_) => self.not_fetched(condition),
             Meaning::Created => Some(self.created(event)),
             Meaning::Updated => Some(self.updated(event)),
             Meaning::Change(change) => self.change(event, condition, change),
             Meaning::Unchanged(change) => self.unchanged(event, condition, change),
-            Meaning::OnlyIn(change) => self.only_in(event, condition, change),
+            Meaning::OnlyIn(change, _) => self.only_in(event, condition, change),
             Meaning::Unknown(_) => None,
         }
     }
 
-    fn actor(&mut self, clause: &Clause) {
-        let Clause::Test(_, test) = clause else {
-            return;
+    /// A condition on the ticket. The person who made the update has another name in each event.
+    fn state(
+        &mut self,
+        event: UpdateEvent,
+        condition: &TriggerCondition,
+        clause: &Clause,
+    ) -> Clause {
+        let Clause::Test(path, test) = clause else {
+            return clause.clone();
         };
-        if test.to_string().contains("actor_id") {
-            self.note("`actor_id`: only event webhooks and EventBridge contain it; in a ZIS envelope it is missing, and the rule does not match");
+        let text = test.to_string();
+        if !text.contains("\"actor_id\"") {
+            return clause.clone();
+        }
+        let actor = match event {
+            UpdateEvent::Created => "ticket.submitter_id",
+            UpdateEvent::Changed {
+                event_type: COMMENT,
+                ..
+            } => "comment.author.id",
+            UpdateEvent::Changed { .. } | UpdateEvent::Every => {
+                self.omit(condition, "only event webhooks and EventBridge contain who made the update (`actor_id`); with these, the rule is complete");
+                "actor_id"
+            }
+        };
+        let test = text.replace("\"actor_id\"", &format!("\"{actor}\""));
+        match serde_json::from_str::<Value>(&test) {
+            Ok(test) => Clause::test(path.clone(), test),
+            Err(_) => clause.clone(),
         }
     }
 
-    fn created(&self, event: UpdateEvent) -> Clause {
-        match event {
-            UpdateEvent::Created => Clause::Always,
-            UpdateEvent::Changed { .. } => Clause::Never,
-            UpdateEvent::Every => Clause::is_type(CREATED),
+    fn not_fetched(&mut self, condition: &TriggerCondition) -> Option<Clause> {
+        self.omit(condition, "events do not contain it, and a guard in the flow cannot be an alternative to the change of another field");
+        None
+    }
+
+    fn created(&mut self, event: UpdateEvent) -> Clause {
+        match (event, self.age) {
+            (UpdateEvent::Created, _) => Clause::Always,
+            // The conditions require a new ticket, and the event is its first comment.
+            (UpdateEvent::Changed { .. }, TicketAge::New) => {
+                self.note("the first comment of a new ticket is an event of its own, with the time of the ticket");
+                let created = json!({"path": "ticket.created_at"});
+                Clause::test("ticket.updated_at", created)
+            }
+            (UpdateEvent::Changed { .. }, TicketAge::Any | TicketAge::Existing) => Clause::Never,
+            (UpdateEvent::Every, _) => Clause::is_type(CREATED),
         }
     }
 
     fn updated(&mut self, event: UpdateEvent) -> Clause {
         match event {
             UpdateEvent::Created => Clause::Never,
-            UpdateEvent::Changed { tag: COMMENT, .. } => self.later_than_created(),
-            UpdateEvent::Changed { .. } => Clause::Always,
+            UpdateEvent::Changed { .. } => self.later_than_created(),
             UpdateEvent::Every => Clause::all([
                 Clause::test("event.type", json!({ "not": CREATED })),
                 self.later_than_created(),
@@ -174,7 +188,7 @@ impl ConditionTranslator {
     }
 
     fn later_than_created(&mut self) -> Clause {
-        self.note("the first comment of a new ticket is also an event; the ticket's times tell it apart from later comments");
+        self.note("the first comment and the first values of a new ticket are also events; the ticket's times tell them apart from later updates");
         let created = json!({"after": {"path": "ticket.created_at"}});
         Clause::test("ticket.updated_at", created)
     }
@@ -188,13 +202,21 @@ impl ConditionTranslator {
         if event.is_of(change) {
             return Some(change.then.clone());
         }
+        let then = || Clause::all([Clause::is_type(change.event_type), change.then.clone()]);
         match (event, &change.created) {
-            (UpdateEvent::Every, _) => Some(Clause::all([
-                Clause::is_type(change.tag),
-                change.then.clone(),
-            ])),
+            // On a new ticket, a field that has a value has changed.
+            (UpdateEvent::Every, Some(created)) if self.age == TicketAge::Any => {
+                let new = Clause::all([Clause::is_type(CREATED), created.clone()]);
+                Some(Clause::any([then(), new]))
+            }
+            (UpdateEvent::Every, _) => Some(then()),
+            (UpdateEvent::Changed { .. }, Some(created)) if self.age == TicketAge::New => {
+                Some(created.clone())
+            }
             (UpdateEvent::Created, Some(created)) => Some(created.clone()),
-            (UpdateEvent::Created, None) if change.tag == COMMENT || change.tag == CUSTOM => {
+            (UpdateEvent::Created, None)
+                if change.event_type == COMMENT || change.event_type == CUSTOM =>
+            {
                 self.change_elsewhere(condition, change)
             }
             (UpdateEvent::Created, None) => Some(Clause::Never),
@@ -216,8 +238,10 @@ impl ConditionTranslator {
                 "each change is a separate event; the rule tests the current value, not that it changed in the same update"
             }
         };
-        self.omit(condition, format!("{why} (its event is `{}`)", change.tag));
-        self.differs("a change of the same update is not seen");
+        self.omit(
+            condition,
+            format!("{why} (its event is `{}`)", change.event_type),
+        );
         Some(change.after.clone()).filter(|after| *after != Clause::Always)
     }
 
@@ -230,17 +254,17 @@ impl ConditionTranslator {
         if event.is_of(change) {
             return Some(change.then.clone());
         }
-        if let (UpdateEvent::Created, Some(created)) = (event, &change.created) {
+        let new = event == UpdateEvent::Created || self.age == TicketAge::New;
+        if let (true, Some(created)) = (new, &change.created) {
             return Some(created.clone());
         }
         self.omit(condition, format!(
             "each change is a separate event; the rule does not see whether the same update caused a `{}`",
-            change.tag
+            change.event_type
         ));
-        self.differs("a change of the same update is not seen");
         match event {
             UpdateEvent::Every if change.custom.is_none() => Some(Clause::any([
-                Clause::test("event.type", json!({ "not": change.tag })),
+                Clause::test("event.type", json!({ "not": change.event_type })),
                 change.then.clone(),
             ])),
             UpdateEvent::Every | UpdateEvent::Created | UpdateEvent::Changed { .. } => None,
@@ -260,25 +284,28 @@ impl ConditionTranslator {
             condition,
             format!(
                 "only `{}` contains it, and the rule listens to other events",
-                change.tag
+                change.event_type
             ),
         );
-        self.differs("a condition is missing");
         None
     }
 
-    pub(super) fn finish(mut self, found: Vec<(UpdateEvent, Vec<Clause>)>) -> EventCoverage {
+    pub(super) fn finish(
+        mut self,
+        found: Vec<(UpdateEvent, Vec<Clause>)>,
+        guards: Vec<FlowGuard>,
+    ) -> EventCoverage {
         let events: Vec<UpdateEvent> = found.iter().map(|(event, _)| *event).collect();
         let several = events.len() > 1 || events.contains(&UpdateEvent::Every);
         if several {
-            self.note("an update is several events: `dedupe` keeps it to one run for each (event webhooks that carry no `meta.sequence` may bring more)");
+            self.note("an update is several events: `dedupe` keeps it to one run for each (event webhooks without `meta.sequence` may bring more)");
         }
         EventCoverage {
             never: found.is_empty(),
             when: together(found),
             events,
             several,
-            differs: self.differs,
+            guards,
             omitted: self.omitted,
             notes: self.notes,
         }

@@ -12,6 +12,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Number, Value};
 
+use crate::number::nearest_double;
+
 /// The capacity that a tape keeps between texts: about a megabyte.
 const MAX_KEPT_ENTRIES: usize = 1 << 16;
 
@@ -215,6 +217,17 @@ impl<'a> TapeValue<'a> {
         }
     }
 
+    /// The nearest double of a number.
+    #[inline]
+    pub fn double(self) -> Option<f64> {
+        match self.entry().mark {
+            EntryKind::Integer | EntryKind::Decimal => {
+                Some(nearest_double(self.of.slice(self.entry())))
+            }
+            _ => None,
+        }
+    }
+
     /// Builds the value.
     pub fn value(self) -> Value {
         match self.entry().mark {
@@ -273,7 +286,7 @@ impl<'a> TapeDocument<'a> {
             .text
             .get(entry.start as usize - 1..entry.end as usize + 1);
         let read = quoted.map(serde_json::from_str);
-        let read = read.expect("quotes stand around a text");
+        let read = read.expect("a text is between quotes");
         Cow::Owned(read.expect("the scan checked the escapes"))
     }
 }

@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use crate::event::json::tape::{EntryKind, TapeEntry};
+use crate::number::RESERVED_KEY;
 
 /// The maximum nesting depth, as in the parser.
 const MAX_DEPTH: usize = 127;
@@ -14,6 +15,9 @@ const MAX_KEYS: usize = 256;
 const MAX_DIGITS: usize = 18;
 /// The maximum length of a decimal number.
 const MAX_DECIMAL_BYTES: usize = 40;
+
+/// The parser rejects the key with this hash.
+const RESERVED_HASH: u32 = hash(RESERVED_KEY.as_bytes(), 0, RESERVED_KEY.len());
 
 pub fn scan(bytes: &[u8], entries: &mut Vec<TapeEntry>, hashes: &mut Vec<u32>) -> Option<()> {
     entries.clear();
@@ -196,6 +200,9 @@ impl Scanner<'_> {
             return None;
         }
         let hash = self.hash(at + 1, end);
+        if hash == RESERVED_HASH && &self.bytes[at + 1..end] == RESERVED_KEY.as_bytes() {
+            return None;
+        }
         let bit = 1 << (hash % 64);
         if keys.bits & bit != 0 && self.repeats(hash, at + 1..end, keys) {
             return None;
@@ -350,7 +357,7 @@ impl Scanner<'_> {
 
 /// The position of the next quote, backslash or control character, searched eight bytes at a time.
 #[inline]
-fn plain(bytes: &[u8], start: usize) -> usize {
+pub(in crate::event::json) fn plain(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let special = special(u64::from_le_bytes(*chunk));

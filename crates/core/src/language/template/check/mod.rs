@@ -15,6 +15,7 @@ use crate::language::template::Escape;
 use crate::language::template::attribute_chain::{
     AttributeChain, chain, is_secret_name, range, single,
 };
+use crate::language::template::exact_number::number_form;
 use crate::language::template::filter::OF_SECRETS;
 use crate::language::template::location::TextLocation;
 use crate::language::template::read_set::ReadSet;
@@ -46,6 +47,7 @@ pub fn check(
         if_depth: 0,
     };
     checker.statement(template);
+    checker.reading.reads.numbers = number_form(template);
     let single = single(template).and_then(|chain| chain.path());
     checker.reading.single = single.map(|path| checker.names.with_scope_root(path));
     checker.valid.then_some(checker.reading)

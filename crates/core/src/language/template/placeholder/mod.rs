@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
 use crate::document::{Entry, Node};
-use crate::language::rendered_text::RenderedText;
+use crate::language::rendered_text::{RenderedText, SecretEncoding, TextPart};
 use crate::language::resolver::NameResolver;
 use crate::language::template::engine::{MAX_OUTPUT_BYTES, RESERVED};
 use crate::language::template::json::JsonTemplate;
@@ -26,10 +26,12 @@ use crate::path::{Path, Resolved};
 #[derive(Debug)]
 pub struct PlaceholderText(Box<[PlaceholderPart]>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum PlaceholderPart {
     Text(Box<str>),
     Path(Arc<Path>),
+    /// A text that is not in the document, such as an access token.
+    Inserted(Template),
 }
 
 /// One `{{$.path}}` of a text.
@@ -122,13 +124,51 @@ impl Template {
     }
 }
 
+impl Template {
+    /// Replaces the placeholders for which `find` has another text.
+    pub fn with_parts(&self, find: &dyn Fn(&Path) -> Option<Template>) -> Self {
+        let TemplateBody::Filled(PlaceholderText(parts)) = &self.0.body else {
+            return self.clone();
+        };
+        let parts = parts.iter().map(|part| match part {
+            PlaceholderPart::Path(path) => match find(path) {
+                Some(template) => PlaceholderPart::Inserted(template),
+                None => part.clone(),
+            },
+            PlaceholderPart::Text(_) | PlaceholderPart::Inserted(_) => part.clone(),
+        });
+        Self::from_parts(self.0.source.to_string(), self.0.escape, parts.collect())
+    }
+}
+
 impl PlaceholderText {
+    /// Returns the names of the secrets in inserted texts.
+    pub fn secrets(&self) -> Vec<&str> {
+        let inserted = self.0.iter().filter_map(|part| match part {
+            PlaceholderPart::Inserted(template) => Some(template.secrets().collect::<Vec<_>>()),
+            PlaceholderPart::Text(_) | PlaceholderPart::Path(_) => None,
+        });
+        inserted.flatten().collect()
+    }
+
     pub fn render(&self, escape: Escape, scope: &Scope<'_>) -> Result<RenderedText, RenderError> {
-        let mut output = String::new();
+        let (mut done, mut output) = (Vec::new(), String::new());
         for part in &self.0 {
             match part {
                 PlaceholderPart::Text(text) => output.push_str(text),
                 PlaceholderPart::Path(path) => write(&value(path, scope)?, escape, &mut output),
+                PlaceholderPart::Inserted(template) => {
+                    for part in template.render(scope)?.0 {
+                        match part {
+                            TextPart::Text(text) => write(&text.into(), escape, &mut output),
+                            TextPart::Secret { name, encoding } => {
+                                done.push(TextPart::Text(std::mem::take(&mut output)));
+                                let encoding = encoded(encoding, escape);
+                                done.push(TextPart::Secret { name, encoding });
+                            }
+                        }
+                    }
+                }
             }
             if output.len() > MAX_OUTPUT_BYTES {
                 return Err(RenderError::TooMuch {
@@ -136,11 +176,24 @@ impl PlaceholderText {
                 });
             }
         }
-        let text = RenderedText::plain(output);
+        done.push(TextPart::Text(output));
+        done.retain(|part| !matches!(part, TextPart::Text(text) if text.is_empty()));
+        let text = match done.is_empty() {
+            true => RenderedText::plain(""),
+            false => RenderedText(done),
+        };
         match escape {
             Escape::None => Ok(text),
             Escape::Url => url::check_rendered(text),
         }
+    }
+}
+
+/// The encoding of a secret in a text with this escape.
+fn encoded(encoding: SecretEncoding, escape: Escape) -> SecretEncoding {
+    match (encoding, escape) {
+        (SecretEncoding::Plain, Escape::Url) => SecretEncoding::Percent,
+        (encoding, Escape::Url | Escape::None) => encoding,
     }
 }
 
@@ -241,14 +294,12 @@ impl JsonTemplate {
         let Some(text) = node.as_text() else {
             let message = format!("`{key}` takes a path, found {}", node.kind());
             let help = "a key that ends in `.$` names a path: `\"id.$\": \"$.input.ticket_event.ticket.id\"`; without `.$` the value is used unchanged";
-            diagnostics.error(Code::WrongType, node.at, message, help);
-            return None;
+            return diagnostics.reject(Code::WrongType, node.at, message, help);
         };
         if let Some(name) = intrinsic(text) {
             let message = format!("ZIS has no functions, such as `{name}`");
             let help = "make the value with a jq transform before: `zis:common:transform:Jq`";
-            diagnostics.error(Code::BadPath, node.at, message, help);
-            return None;
+            return diagnostics.reject(Code::BadPath, node.at, message, help);
         }
         if text.starts_with('$') {
             let location = TextLocation::new(node, text);
@@ -282,7 +333,7 @@ fn entry_in_document(
             Some((names.interner.words.share(key), value))
         }
         None => {
-            warn_about_literal_path(entry, names.diagnostics);
+            warn_about_literal_path(&entry.key, &entry.value, names.diagnostics);
             let value = JsonTemplate::in_document(&entry.value, names)?;
             Some((names.interner.words.share(entry.key.as_str()), value))
         }
@@ -290,16 +341,14 @@ fn entry_in_document(
 }
 
 /// Warns about `"id": "$.ticket.id"`, which sends the path as text.
-fn warn_about_literal_path(entry: &Entry, diagnostics: &mut Diagnostics) {
-    let Some(text) = entry.value.as_text().filter(|text| text.starts_with("$.")) else {
+pub fn warn_about_literal_path(key: &str, node: &Node, diagnostics: &mut Diagnostics) {
+    let is_path = |text: &&str| *text == "$" || text.starts_with("$.") || text.starts_with("$[");
+    let Some(text) = node.as_text().filter(is_path) else {
         return;
     };
     let message = format!("\"{text}\" is sent as literal text");
-    let help = format!(
-        "to send the value at this path, name the key `{}.$`",
-        entry.key
-    );
-    diagnostics.warning(Code::BadPath, entry.value.at, message, help);
+    let help = format!("to send the value at this path, name the key `{key}.$`");
+    diagnostics.warning(Code::BadPath, node.at, message, help);
 }
 
 fn text_in_document(

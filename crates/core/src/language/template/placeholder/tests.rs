@@ -12,6 +12,7 @@ use crate::language::event_fields::EventFields;
 fn event() -> Event {
     Event {
         source: "support".into(),
+        endpoint: "support".into(),
         event_type: "ticket.TicketCreated".into(),
         id: "1".into(),
         key: None,
@@ -20,7 +21,7 @@ fn event() -> Event {
         body: Value::Null,
         raw: Value::Null,
         about: Value::Null,
-        shape: "zis",
+        format: "zis",
         warnings: Vec::new(),
     }
 }

@@ -147,7 +147,7 @@ fn expressions_that_could_become_too_large_are_reported_at_load() {
     }
 }
 
-/// The size of a name that a loop sets is limited by one iteration, because each iteration starts anew.
+/// The size of a name that a loop sets is limited by one iteration, because each iteration starts with new variables.
 #[test]
 fn a_name_set_in_a_loop_is_reset_in_the_next_iteration() {
     let text = "{% set a = 'x' %}{% for i in range(3) %}{{ a }},{% set a = a + a %}{% endfor %}";

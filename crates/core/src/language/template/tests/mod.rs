@@ -2,6 +2,7 @@
 
 pub mod filters;
 pub mod hostile;
+mod numbers;
 
 use serde_json::{Value as Json, json};
 
@@ -17,6 +18,7 @@ use crate::language::rendered_text::RenderedJson;
 fn event(body: Json) -> Event {
     Event {
         source: "support".into(),
+        endpoint: "support".into(),
         event_type: "ticket.PriorityChanged".into(),
         id: "e1".into(),
         key: None,
@@ -25,7 +27,7 @@ fn event(body: Json) -> Event {
         body,
         raw: Json::Null,
         about: json!({"type": "ticket.PriorityChanged"}),
-        shape: "zis",
+        format: "zis",
         warnings: vec![],
     }
 }
@@ -343,7 +345,7 @@ fn mistakes_are_reported_at_load() {
 #[test]
 fn fields_are_checked_against_the_types_of_the_rule() {
     let (mut diagnostics, config) = (Diagnostics::default(), Config::default());
-    let types = Catalogue::built_in().by_tag("support", "ticket.CommentAdded");
+    let types = Catalogue::built_in().by_name("support", "ticket.CommentAdded");
     let text = "{{ ticket }} {{ ticket.tags[0] }} {{ comment.body }} {{ meta }} {{ event.type }} \
                 {% for tag in ticket.tags %}{{ tag.x }}{{ ticket.idd }}{% endfor %}";
     let nodes = document::read(FileId(0), &quoted(text), &mut diagnostics);

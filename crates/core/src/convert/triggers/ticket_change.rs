@@ -1,0 +1,323 @@
+//! Converts the actions of a trigger that change the ticket to one request of the help desk's API.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::convert::placeholder::record::{CONNECTION, DeskRecord};
+use crate::convert::placeholder::written::{FieldWrite, STEP, WrittenFields, WrittenValue};
+use crate::convert::placeholder::{EventContents, PayloadOmission, TemplateWriter};
+use crate::convert::triggers::field::{self, AttributeKind, TriggerField};
+use crate::convert::triggers::meaning::{COMMENT, CUSTOM, TAGS};
+use crate::convert::triggers::terraform;
+
+const SECOND_COMMENT: &str = "one request adds one comment; write a second step";
+const AUDIENCE: &str =
+    "it does not say whether the comment is public; write `comment: { body: …, public: … }`";
+const MEMBERS: &str = "events do not contain who is meant; write the id";
+
+/// The request that changes the ticket, and what it omits.
+#[derive(Debug, Default)]
+pub struct TicketChange {
+    /// The value of `ticket` in the request.
+    fields: Map<String, Value>,
+    pub written: WrittenFields,
+    /// What its templates read.
+    pub records: BTreeSet<DeskRecord>,
+    pub notes: Vec<String>,
+    pub configure: Vec<String>,
+    /// Who reads the comments of the actions, where an action of its own says so.
+    audience: Option<CommentAudience>,
+}
+
+/// Who reads a comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CommentAudience {
+    Everyone,
+    Staff,
+}
+
+impl TicketChange {
+    /// Whether an action with the field changes the ticket.
+    pub fn is_of(field: &str) -> bool {
+        let attribute = matches!(field::find(field), TriggerField::Attribute(_));
+        let known = [
+            "set_tags",
+            "current_tags",
+            "remove_tags",
+            "subject",
+            "custom_field",
+            "comment_value",
+            "comment_value_html",
+            "comment_mode_is_public",
+            "reply_public",
+            "reply_internal",
+            "follower",
+            "cc",
+        ];
+        attribute || custom_id(field).is_some() || known.contains(&field)
+    }
+
+    /// Reads whether comments are public before the comments, which may come first.
+    pub fn read_audience(&mut self, action: &Value) {
+        if text(action.get("field")) == "comment_mode_is_public" {
+            let value = action.get("value").map(number_text);
+            self.audience = match value.as_deref() {
+                Some("true") => Some(CommentAudience::Everyone),
+                Some("false") => Some(CommentAudience::Staff),
+                Some(_) | None => None,
+            };
+        }
+    }
+
+    /// Adds an action; the reason if the request cannot do the same.
+    pub fn add(
+        &mut self,
+        field: &str,
+        action: &Value,
+        reading: &EventContents<'_>,
+    ) -> Result<Vec<PayloadOmission>, String> {
+        let value = action.get("value").unwrap_or(&Value::Null);
+        if terraform::refers(action, action) {
+            return Err(terraform::REFERS.into());
+        }
+        match field {
+            "set_tags" => {
+                let tags = field::tags(value);
+                self.write_tags("tags", &tags, WrittenValue::Is(json!(tags)));
+            }
+            "current_tags" => {
+                let tags = tags_of(value)?;
+                self.write_tags(
+                    "additional_tags",
+                    &tags,
+                    WrittenValue::TagsAdded(tags.clone()),
+                );
+            }
+            "remove_tags" => {
+                let tags = tags_of(value)?;
+                self.write_tags(
+                    "remove_tags",
+                    &tags,
+                    WrittenValue::TagsRemoved(tags.clone()),
+                );
+            }
+            "custom_field" => {
+                let id = action.get("custom_field_id").map(number_text);
+                let id = id.and_then(|id| id.parse().ok());
+                self.custom_field(id.ok_or("it has no id of a custom field")?, value);
+            }
+            "subject" => return self.subject(value, reading),
+            "comment_value" => return self.comment(value, "body", self.audience, reading),
+            "comment_value_html" => {
+                return self.comment(value, "html_body", self.audience, reading);
+            }
+            "reply_public" => {
+                return self.comment(value, "body", Some(CommentAudience::Everyone), reading);
+            }
+            "reply_internal" => {
+                return self.comment(value, "body", Some(CommentAudience::Staff), reading);
+            }
+            "comment_mode_is_public" => {}
+            "follower" => self.member("followers", value)?,
+            "cc" => self.member("email_ccs", value)?,
+            _ => match custom_id(field) {
+                Some(id) => self.custom_field(id, value),
+                None => self.attribute(field, value)?,
+            },
+        }
+        Ok(Vec::new())
+    }
+
+    fn attribute(&mut self, field: &str, value: &Value) -> Result<(), String> {
+        let TriggerField::Attribute(attribute) = field::find(field) else {
+            return Err("no field of the API has this name".into());
+        };
+        let operand = attribute.operand(value);
+        let operand = operand.ok_or_else(|| MEMBERS.to_owned())?;
+        let (sent, known) = match &operand {
+            Value::Object(path) => {
+                let path = text(path.get("path"));
+                if path == "actor_id" {
+                    return Err(MEMBERS.into());
+                }
+                (json!(format!("{{{{ {path} }}}}")), WrittenValue::Unknown)
+            }
+            Value::Null if attribute.holds == AttributeKind::Rank && field == "status" => {
+                return Err("a ticket always has a status".into());
+            }
+            plain => (plain.clone(), WrittenValue::Is(plain.clone())),
+        };
+        self.fields.insert(field.to_owned(), sent);
+        self.written.writes.push(FieldWrite {
+            path: attribute.path.to_owned(),
+            event_type: attribute.event_type,
+            custom: None,
+            value: known,
+        });
+        Ok(())
+    }
+
+    fn write_tags(&mut self, key: &str, tags: &[String], value: WrittenValue) {
+        let mut all = match self.fields.remove(key) {
+            Some(Value::Array(earlier)) if key != "tags" => earlier,
+            _ => Vec::new(),
+        };
+        all.extend(tags.iter().map(|tag| json!(tag)));
+        self.fields.insert(key.to_owned(), Value::Array(all));
+        self.written.writes.push(FieldWrite {
+            path: "ticket.tags".into(),
+            event_type: TAGS,
+            custom: None,
+            value,
+        });
+    }
+
+    fn custom_field(&mut self, id: u64, value: &Value) {
+        let value = match value.as_str() {
+            Some("true") => json!(true),
+            Some("false") => json!(false),
+            Some("") => Value::Null,
+            _ => value.clone(),
+        };
+        let entry = json!({"id": id, "value": value});
+        match self.fields.get_mut("custom_fields") {
+            Some(Value::Array(fields)) => fields.push(entry),
+            _ => {
+                self.fields.insert("custom_fields".into(), json!([entry]));
+            }
+        }
+        self.written.writes.push(FieldWrite {
+            path: format!("steps.fields.field_{id}"),
+            event_type: CUSTOM,
+            custom: Some(id),
+            value: WrittenValue::Is(value),
+        });
+    }
+
+    fn member(&mut self, key: &str, value: &Value) -> Result<(), String> {
+        let id = number_text(value).parse::<u64>();
+        let id = id.map_err(|_| MEMBERS.to_owned())?;
+        let entry = json!({"user_id": id, "action": "put"});
+        match self.fields.get_mut(key) {
+            Some(Value::Array(members)) => members.push(entry),
+            _ => {
+                self.fields.insert(key.to_owned(), json!([entry]));
+            }
+        }
+        let event_type = match key {
+            "followers" => "ticket.FollowersChanged",
+            _ => "ticket.CcsChanged",
+        };
+        self.written.writes.push(FieldWrite {
+            path: key.to_owned(),
+            event_type,
+            custom: None,
+            value: WrittenValue::Unknown,
+        });
+        Ok(())
+    }
+
+    fn subject(
+        &mut self,
+        value: &Value,
+        reading: &EventContents<'_>,
+    ) -> Result<Vec<PayloadOmission>, String> {
+        let (template, omitted) = self.template(value, reading)?;
+        self.fields.insert("subject".into(), json!(template));
+        self.written.writes.push(FieldWrite {
+            path: "ticket.subject".into(),
+            event_type: "ticket.SubjectChanged",
+            custom: None,
+            value: WrittenValue::Unknown,
+        });
+        Ok(omitted)
+    }
+
+    fn comment(
+        &mut self,
+        value: &Value,
+        key: &str,
+        audience: Option<CommentAudience>,
+        reading: &EventContents<'_>,
+    ) -> Result<Vec<PayloadOmission>, String> {
+        if self.fields.contains_key("comment") {
+            return Err(SECOND_COMMENT.into());
+        }
+        let public = match audience.ok_or(AUDIENCE)? {
+            CommentAudience::Everyone => true,
+            CommentAudience::Staff => false,
+        };
+        // A list is the channel and the text.
+        let text = match value {
+            Value::Array(parts) => parts.last().unwrap_or(&Value::Null),
+            single => single,
+        };
+        let (template, omitted) = self.template(text, reading)?;
+        let comment = json!({key: template, "public": public});
+        self.fields.insert("comment".into(), comment);
+        self.written.comment = true;
+        self.written.writes.push(FieldWrite {
+            path: "comment.is_public".into(),
+            event_type: COMMENT,
+            custom: None,
+            value: WrittenValue::Is(json!(public)),
+        });
+        Ok(omitted)
+    }
+
+    fn template(
+        &mut self,
+        value: &Value,
+        reading: &EventContents<'_>,
+    ) -> Result<(String, Vec<PayloadOmission>), String> {
+        let text = value.as_str().ok_or("its value is not text")?;
+        let mut writer = TemplateWriter::new(reading);
+        let template = writer.template(text)?;
+        let payload = writer.finish((None, Value::Null));
+        self.records.extend(payload.records);
+        self.notes.extend(payload.notes);
+        self.configure.extend(payload.configure);
+        Ok((template, payload.omitted))
+    }
+
+    /// The step; `None` if no action changes the ticket.
+    pub fn step(&self) -> Option<Value> {
+        if self.fields.is_empty() {
+            return None;
+        }
+        Some(json!({"name": STEP, "http": {
+            "method": "PUT",
+            "connection": CONNECTION,
+            "path": "/api/v2/tickets/{{ ticket.id }}.json",
+            "json": {"ticket": self.fields},
+        }}))
+    }
+}
+
+fn custom_id(field: &str) -> Option<u64> {
+    match field::find(field) {
+        TriggerField::Custom(id) => Some(id),
+        _ => None,
+    }
+}
+
+fn tags_of(value: &Value) -> Result<Vec<String>, String> {
+    let tags = field::tags(value);
+    match tags.is_empty() {
+        true => Err("it names no tags".into()),
+        false => Ok(tags),
+    }
+}
+
+fn text(value: Option<&Value>) -> &str {
+    value.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A number that is also written as text.
+fn number_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.trim().to_owned(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,242 @@
+//! Finds conditions that can never hold, and comparisons that always hold, from all comparisons of one field.
+//! Comparisons with other fields count as possible, so that nothing is reported that could happen.
+
+use crate::diagnostic::{Code, Diagnostic, Report, Span};
+use crate::event::catalogue::field_type::FieldType;
+use crate::language::condition::candidates::verdict;
+use crate::language::condition::proof::{EVENT, FieldPredicates, Proof, fields, is_presence};
+use crate::language::condition::{Condition, Polarity, Predicate};
+use crate::language::event_fields::FieldCheck;
+use crate::language::operator::Verdict;
+use crate::language::resolver::NameResolver;
+use crate::path::scope::Scope;
+
+/// Reports contradictions as errors and comparisons that always hold as warnings.
+pub fn check(condition: &Condition, names: &mut NameResolver<'_>) {
+    check_part(condition, names);
+}
+
+/// Returns the places of the reported contradictions. A field with one is not checked again further out.
+fn check_part(condition: &Condition, names: &mut NameResolver<'_>) -> Vec<Span> {
+    let mut reported = Vec::new();
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => {
+            let alone = matches!(condition, Condition::Any(_));
+            for part in parts {
+                if alone || !matches!(part, Condition::Predicate(_)) {
+                    reported.extend(check_part(part, names));
+                }
+            }
+        }
+        Condition::Predicate(_) => {}
+    }
+    for field in fields(condition) {
+        let known = field
+            .predicates
+            .iter()
+            .any(|predicate| reported.contains(&predicate.at));
+        if !known {
+            reported.extend(check_field(condition, &field, names));
+        }
+    }
+    reported
+}
+
+/// Returns the place of a contradiction.
+fn check_field(
+    condition: &Condition,
+    field: &FieldPredicates<'_>,
+    names: &mut NameResolver<'_>,
+) -> Option<Span> {
+    let types = match names.types_at(field.path()) {
+        FieldCheck::Known(types) => types,
+        FieldCheck::Open | FieldCheck::Unlisted { .. } | FieldCheck::Unknown { .. } => Vec::new(),
+    };
+    // One comparison of a field with any value can hold, and can fail.
+    if field.predicates.len() == 1 && !types.iter().any(|known| known.values().is_some()) {
+        return None;
+    }
+    let vars = names.in_scope.vars.clone();
+    let scope = Scope::new(&EVENT, &vars);
+    let proof = Proof::new(field, &types, &scope)?;
+    let all: Vec<&Predicate> = field.predicates.clone();
+    if proof.can_hold(condition, &all) {
+        warn_if_always(condition, field, &proof, &scope, names);
+        return None;
+    }
+    // Leaves out every comparison without which the condition still cannot hold.
+    let mut needed = all.clone();
+    for predicate in &all {
+        let without: Vec<&Predicate> = needed
+            .iter()
+            .copied()
+            .filter(|other| !std::ptr::eq(*other, *predicate))
+            .collect();
+        if !proof.can_hold(condition, &without) {
+            needed = without;
+        }
+    }
+    report(&needed, &types, &scope, names);
+    needed.last().map(|last| last.at)
+}
+
+/// Describes a comparison with its place.
+fn described(predicate: &Predicate, scope: &Scope<'_>) -> String {
+    let not = match predicate.polarity {
+        Polarity::Positive => "",
+        Polarity::Negated => "not ",
+    };
+    let (operator, want) = (predicate.operator.name(), predicate.operator.want(scope));
+    format!("`{not}{operator} {want}`")
+}
+
+fn with_place(predicate: &Predicate, scope: &Scope<'_>) -> String {
+    let at = predicate.at;
+    format!(
+        "{} (line {}, column {})",
+        described(predicate, scope),
+        at.line,
+        at.column
+    )
+}
+
+fn report(
+    needed: &[&Predicate],
+    types: &[FieldType],
+    scope: &Scope<'_>,
+    names: &mut NameResolver<'_>,
+) {
+    let Some((last, others)) = needed.split_last() else {
+        return;
+    };
+    let path = &last.path.text;
+    let (message, help) = match others {
+        [] => {
+            let values = types.iter().find_map(FieldType::values).unwrap_or_default();
+            let message = format!("`{path}` can never fulfil {}", described(last, scope));
+            (message, format!("its values are {}", values.join(", ")))
+        }
+        others => {
+            let others: Vec<String> = others
+                .iter()
+                .map(|other| with_place(other, scope))
+                .collect();
+            let both = if others.len() == 1 { "both" } else { "all of" };
+            let message = format!(
+                "`{path}` can never fulfil {both} {} and {}",
+                described(last, scope),
+                others.join(" and ")
+            );
+            (
+                message,
+                "remove one of them, or write alternatives under `any:`".to_owned(),
+            )
+        }
+    };
+    names.error(Code::NeverHolds, last.at, message, &help);
+}
+
+/// Warns about comparisons of a group that hold for every value for which the others of the group hold.
+fn warn_if_always(
+    condition: &Condition,
+    field: &FieldPredicates<'_>,
+    proof: &Proof<'_>,
+    scope: &Scope<'_>,
+    names: &mut NameResolver<'_>,
+) {
+    if !proof.unknown.is_empty() {
+        return;
+    }
+    match condition {
+        Condition::All(parts) => {
+            let direct: Vec<&Predicate> = parts
+                .iter()
+                .filter_map(|part| match part {
+                    Condition::Predicate(predicate) => Some(&**predicate),
+                    Condition::All(_) | Condition::Any(_) => None,
+                })
+                .filter(|predicate| {
+                    field
+                        .predicates
+                        .iter()
+                        .any(|other| std::ptr::eq(*other, *predicate))
+                })
+                .collect();
+            for (number, predicate) in direct
+                .iter()
+                .enumerate()
+                .filter(|(_, predicate)| !is_presence(predicate))
+            {
+                let others = direct
+                    .iter()
+                    .enumerate()
+                    .filter(|(at, other)| *at != number && !is_presence(other));
+                let stronger = others.map(|(_, other)| *other).find(|other| {
+                    implies(other, predicate, proof, scope)
+                        && !(implies(predicate, other, proof, scope) && is_before(predicate, other))
+                });
+                if let Some(stronger) = stronger {
+                    always(predicate, Some(stronger), scope, names);
+                    return;
+                }
+            }
+        }
+        Condition::Any(parts) => {
+            let whole = parts
+                .iter()
+                .all(|part| matches!(part, Condition::Predicate(_)))
+                && parts.len() == field.predicates.len();
+            let mut present = proof.candidates.iter().filter(Option::is_some);
+            if whole && present.all(|value| proof.holds(condition, &field.predicates, value, 0)) {
+                let last = field.predicates[field.predicates.len() - 1];
+                let message = format!(
+                    "one of these comparisons of `{}` always holds",
+                    last.path.text
+                );
+                let help = "remove the group, or write `exists: true` if the field must be there";
+                names
+                    .diagnostics
+                    .push(Diagnostic::warning(Code::AlwaysHolds, last.at, message).help(help));
+            }
+        }
+        Condition::Predicate(predicate) => {
+            let mut present = proof.candidates.iter().filter(Option::is_some);
+            if !is_presence(predicate)
+                && present.all(|value| verdict(predicate, value, scope) == Verdict::Match)
+            {
+                always(predicate, None, scope, names);
+            }
+        }
+    }
+}
+
+fn is_before(a: &Predicate, b: &Predicate) -> bool {
+    a.at < b.at
+}
+
+fn implies(stronger: &Predicate, weaker: &Predicate, proof: &Proof<'_>, scope: &Scope<'_>) -> bool {
+    let holds = |predicate: &Predicate, value| verdict(predicate, value, scope) == Verdict::Match;
+    let mut values = proof.candidates.iter();
+    values.all(|value| !holds(stronger, value) || holds(weaker, value))
+}
+
+fn always(
+    predicate: &Predicate,
+    beside: Option<&Predicate>,
+    scope: &Scope<'_>,
+    names: &mut NameResolver<'_>,
+) {
+    let beside = match beside {
+        Some(stronger) => format!(" beside {}", with_place(stronger, scope)),
+        None => String::new(),
+    };
+    let message = format!(
+        "`{}` always fulfils {}{beside}",
+        predicate.path.text,
+        described(predicate, scope)
+    );
+    let diagnostic = Diagnostic::warning(Code::AlwaysHolds, predicate.at, message);
+    names
+        .diagnostics
+        .push(diagnostic.help("remove it, or correct the value"));
+}

@@ -1,0 +1,131 @@
+//! Tests of contradictions and of comparisons that always hold.
+
+use serde_json::json;
+
+use crate::diagnostic::{Diagnostics, FileId, Severity};
+use crate::document;
+use crate::event::catalogue::Catalogue;
+use crate::language::condition::Condition;
+use crate::language::event_fields::{EventFields, EventTypes};
+use crate::language::resolver::NameResolver;
+
+/// The messages for a condition on `ticket.PriorityChanged`, errors before warnings.
+fn messages(when: &str) -> Vec<String> {
+    let mut diagnostics = Diagnostics::default();
+    let nodes = document::read(FileId::default(), when, &mut diagnostics);
+    let catalogue = Catalogue::built_in();
+    let known = catalogue
+        .by_name("support", "ticket.PriorityChanged")
+        .cloned();
+    let types: EventTypes = known.into_iter().collect();
+    let fields = EventFields::Of(types);
+    let vars = json!({"limit": 5}).into();
+    let mut names = NameResolver::new(catalogue, vars, fields, &mut diagnostics);
+    let condition = Condition::lower(&nodes[0], &mut names);
+    assert!(condition.is_some(), "{when}: {diagnostics:?}");
+    let word = |severity| match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let messages = diagnostics
+        .iter()
+        .map(|d| format!("{}: {}", word(d.severity), d.message));
+    messages.collect()
+}
+
+#[test]
+fn contradictions_are_errors_with_both_places() {
+    for (when, message) in [
+        (
+            "{ ticket.status: { is: solved, not: solved } }",
+            "error: `ticket.status` can never fulfil both `not is \"solved\"` and `is \"solved\"` (line 1, column 24)",
+        ),
+        (
+            "{ previous: { gt: urgent } }",
+            "error: `previous` can never fulfil `gt \"urgent\"`",
+        ),
+        (
+            "{ ticket.status: { gt: open, lt: pending } }",
+            "error: `ticket.status` can never fulfil both `lt \"pending\"` and `gt \"open\"` (line 1, column 24)",
+        ),
+        (
+            "{ ticket.created_at: { after: -2h, before: -4h } }",
+            "error: `ticket.created_at` can never fulfil both `before -4h from the event's time` and `after -2h from the event's time` (line 1, column 31)",
+        ),
+    ] {
+        assert_eq!(messages(when), [message], "{when}");
+    }
+}
+
+#[test]
+fn every_kind_of_contradiction_is_found() {
+    for when in [
+        "{ ticket.id: { gt: 1, lt: 2 } }",
+        "{ ticket.id: { gt: 10 }, any: [{ ticket.id: 7 }, { ticket.id: { lt: 5 }, current: low }] }",
+        "{ ticket.id: { gt: 10 }, all: [{ ticket.id: { lt: 5 } }] }",
+        "{ ticket.id: { gt: { path: vars.limit } }, body.ticket.id: 3 }",
+        "{ all: [{ ticket.status: new }, { all: [{ ticket.status: open }] }] }",
+        "{ ticket.status: new, any: [{ ticket.status: open }, { ticket.status: pending }] }",
+        "{ any: [{ previous: low }, { ticket.status: { is: new, not: [new, open] } }] }",
+        "{ current: { is: [low, normal], not: { not: [high, urgent] } } }",
+        "{ none: [{ ticket.status: { not: open } }, { ticket.status: open }] }",
+        "{ ticket.tags: { has: vip, not: { has: [vip, gold] } } }",
+        "{ ticket.tags: { has_all: [a, b], not: { has: b } } }",
+        "{ ticket.subject: { starts_with: A, not: { contains: a, ignore_case: true } } }",
+        "{ ticket.subject: { starts_with: ab, ends_with: c, is: abd } }",
+        "{ ticket.subject: { present: false, contains: a } }",
+        "{ ticket.subject: { exists: false, not: x } }",
+        "{ ticket.subject: { exists: false, present: true } }",
+        "{ ticket.created_at: { after: 2026-03-01, before: 2026-02-01 } }",
+        "{ ticket.created_at: { between: [2026-01-01, 2026-02-01], after: 2026-02-01 } }",
+        "{ current: { path: previous }, any: [{ current: { not: { path: previous } } }] }",
+        "{ ticket.subject: { matches: '^a', not: { matches: '^a' } } }",
+        "{ '$..tags[*]': { is: vip, not: vip } }",
+    ] {
+        let found = messages(when);
+        assert!(
+            found.iter().any(|message| message.starts_with("error")),
+            "{when}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn what_can_happen_is_no_contradiction() {
+    for when in [
+        "{ ticket.id: { gt: 1, lt: 3 } }",
+        "{ ticket.status: { gte: open, lte: pending } }",
+        "{ ticket.status: { not: [solved, closed] } }",
+        "{ ticket.tags: { has: vip, not: { has: [internal, test] } } }",
+        "{ ticket.subject: { starts_with: ab, ends_with: b, contains: x } }",
+        "{ ticket.subject: { gt: a, lt: b, matches: x } }",
+        "{ ticket.created_at: { after: -4h, before: -2h } }",
+        "{ ticket.created_at: { after: -2h, before: 2026-01-01 } }",
+        "{ current: { path: previous }, previous: { not: low } }",
+        "{ any: [{ current: low }, { current: high }] }",
+        "{ '$..tags[*]': { is: vip, not: gold } }",
+        "{ ticket.subject: { is: VIP, ignore_case: true }, all: [{ ticket.subject: { not: VIP } }] }",
+    ] {
+        assert_eq!(messages(when), [""; 0], "{when}");
+    }
+}
+
+#[test]
+fn comparisons_that_always_hold_are_warnings() {
+    for when in [
+        "{ current: { is: urgent, not: low } }",
+        "{ ticket.id: { gt: 5, gte: 3 } }",
+        "{ current: [low, normal, high, urgent, null] }",
+        "{ any: [{ ticket.status: open }, { ticket.status: { not: open } }] }",
+    ] {
+        let found = messages(when);
+        assert!(
+            found.iter().any(|message| message.starts_with("warning")),
+            "{when}: {found:?}"
+        );
+        assert!(
+            !found.iter().any(|message| message.starts_with("error")),
+            "{when}: {found:?}"
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! Proves from the values of one field whether a condition can hold. Comparisons with other fields count as
+//! possible.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::event::Event;
+use crate::event::catalogue::field_type::FieldType;
+use crate::language::condition::candidates::{Candidates, verdict};
+use crate::language::condition::{Condition, Polarity, Predicate};
+use crate::language::operator::{Operator, Verdict};
+use crate::path::scope::Scope;
+use crate::path::{Path, PathKind};
+
+/// An event with only a time, for comparisons that count from it.
+pub static EVENT: LazyLock<Event> = LazyLock::new(|| Event {
+    source: String::new(),
+    endpoint: String::new(),
+    event_type: String::new(),
+    id: String::new(),
+    key: None,
+    time: Timestamp::from_second(1_772_791_200).ok(),
+    envelope: Value::Null,
+    body: Value::Null,
+    raw: Value::Null,
+    about: Value::Null,
+    format: "",
+    warnings: Vec::new(),
+});
+
+/// More different comparisons with other fields than this are not combined.
+const MAX_UNKNOWN: usize = 4;
+
+/// The predicates of one field.
+pub struct FieldPredicates<'c> {
+    pub predicates: Vec<&'c Predicate>,
+}
+
+impl FieldPredicates<'_> {
+    pub fn path(&self) -> &Path {
+        &self.predicates[0].path
+    }
+}
+
+/// Groups the predicates of a condition by the place that they read.
+pub fn fields(condition: &Condition) -> Vec<FieldPredicates<'_>> {
+    let mut fields: Vec<FieldPredicates<'_>> = Vec::new();
+    for predicate in condition.predicates() {
+        match fields
+            .iter_mut()
+            .find(|field| same_place(field.path(), &predicate.path))
+        {
+            Some(field) => field.predicates.push(predicate),
+            None => fields.push(FieldPredicates {
+                predicates: vec![predicate],
+            }),
+        }
+    }
+    fields
+}
+
+/// Whether two paths read the same place, also in different notations.
+fn same_place(a: &Path, b: &Path) -> bool {
+    match (&a.route, &b.route) {
+        (PathKind::Plain { .. }, PathKind::Plain { .. }) => a.route == b.route,
+        (PathKind::Query(_), PathKind::Query(_)) => a.text == b.text,
+        (PathKind::Plain { .. }, PathKind::Query(_))
+        | (PathKind::Query(_), PathKind::Plain { .. }) => false,
+    }
+}
+
+/// The values with which a condition on one field is tried.
+pub struct Proof<'c> {
+    scope: Scope<'c>,
+    pub candidates: Candidates,
+    /// Different comparisons whose result is not known: each may hold or not.
+    pub unknown: Vec<Operator>,
+}
+
+impl<'c> Proof<'c> {
+    pub fn new(
+        field: &FieldPredicates<'_>,
+        types: &[FieldType],
+        scope: &Scope<'c>,
+    ) -> Option<Self> {
+        let is_query = matches!(field.path().route, PathKind::Query(_));
+        let (known, unknown): (Vec<&Predicate>, Vec<&Predicate>) = field
+            .predicates
+            .iter()
+            .partition(|predicate| !is_query && is_known(predicate, scope.vars));
+        if mixes_times(&known, scope.vars) {
+            return None;
+        }
+        let mut operators: Vec<Operator> = Vec::new();
+        for predicate in unknown {
+            if !operators.contains(&predicate.operator) {
+                operators.push(Operator::clone(&predicate.operator));
+            }
+        }
+        if operators.len() > MAX_UNKNOWN {
+            return None;
+        }
+        Some(Self {
+            scope: *scope,
+            candidates: Candidates::of(&known, types, scope)?,
+            unknown: operators,
+        })
+    }
+
+    /// Whether some value fulfils the condition, as far as these predicates decide it.
+    pub fn can_hold(&self, condition: &Condition, deciding: &[&Predicate]) -> bool {
+        let choices = 0..(1_usize << self.unknown.len());
+        choices.into_iter().any(|choice| {
+            let mut values = self.candidates.iter();
+            values.any(|value| self.holds(condition, deciding, value, choice))
+        })
+    }
+
+    pub fn holds(
+        &self,
+        condition: &Condition,
+        deciding: &[&Predicate],
+        value: Option<&Value>,
+        choice: usize,
+    ) -> bool {
+        match condition {
+            Condition::All(parts) => parts
+                .iter()
+                .all(|part| self.holds(part, deciding, value, choice)),
+            Condition::Any(parts) => parts
+                .iter()
+                .any(|part| self.holds(part, deciding, value, choice)),
+            Condition::Predicate(predicate) => {
+                let decides = deciding
+                    .iter()
+                    .any(|other| std::ptr::eq(*other, &**predicate));
+                !decides || self.predicate_holds(predicate, value, choice)
+            }
+        }
+    }
+
+    fn predicate_holds(&self, predicate: &Predicate, value: Option<&Value>, choice: usize) -> bool {
+        match self
+            .unknown
+            .iter()
+            .position(|operator| *operator == *predicate.operator)
+        {
+            Some(number) => {
+                (choice & (1 << number) != 0) == (predicate.polarity == Polarity::Positive)
+            }
+            None => verdict(predicate, value, &self.scope) == Verdict::Match,
+        }
+    }
+}
+
+/// Whether the verdict on a value is known when the rule is loaded.
+fn is_known(predicate: &Predicate, vars: &Value) -> bool {
+    let operator = predicate.operator.settled(vars);
+    operator.is_decided_by_constants()
+}
+
+/// Whether some times count from the event and others do not: which is earlier depends on the event.
+fn mixes_times(predicates: &[&Predicate], vars: &Value) -> bool {
+    let relative = |predicate: &&&Predicate| predicate.operator.settled(vars).reads_event();
+    let counted = predicates.iter().filter(relative).count();
+    counted > 0
+        && counted
+            < predicates
+                .iter()
+                .filter(|predicate| !is_presence(predicate))
+                .count()
+}
+
+pub fn is_presence(predicate: &Predicate) -> bool {
+    matches!(
+        *predicate.operator,
+        Operator::Exists(_) | Operator::Present(_)
+    )
+}
