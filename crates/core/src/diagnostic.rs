@@ -97,6 +97,8 @@ pub enum Code {
     RefusedProgram,
     /// Limits for a command that this machine cannot enforce.
     Unconfinable,
+    /// A source whose events are identified by their bodies alone.
+    NoEventId,
     /// A secret that is accepted but probably not intended.
     WeakSecret,
     /// The value of a secret instead of its source. The line is not shown.

@@ -2,6 +2,7 @@
 //! array, and an event of another source is rejected.
 
 pub mod batch;
+mod identity;
 pub mod match_bytes;
 pub mod submit;
 
@@ -12,19 +13,23 @@ use serde_json::Value;
 use crate::engine::handle::Engine;
 use crate::engine::{Perform, Rulebook};
 use crate::source::{
-    AcceptedEvent, AcceptedRun, Endpoint, Ingest, IngestError, IngestResponse, InvalidBody,
+    AcceptedEvent, AcceptedRun, Endpoint, EventDelivery, Ingest, IngestError, IngestResponse,
+    InvalidBody, RejectedRequest,
 };
-use crate::store::{Store, StoreError};
+use crate::store::{RejectedDelivery, Store, StoreError};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::format::{DecodeError, decode, decode_described};
+use flowtrigger_core::event::format::{DecodeError, FormatHint, read};
 use flowtrigger_core::event::json::parse::{JsonError, parse};
 use flowtrigger_core::event::summary::EventSummary;
+use identity::RequestIdentity;
 use match_bytes::ByteMatch;
 use submit::{MatchedEvent, SubmittedEvent};
 
 /// The most elements of an array. A body of the maximum size has fewer real events.
 const MAX_EVENTS: usize = 1_000;
+
+const STOPPING: &str = "stopping; send the events again after the restart";
 
 /// The names of all configured sources.
 pub fn sources(config: &Config) -> Vec<String> {
@@ -37,12 +42,18 @@ pub fn read_event(
     source: Option<&flowtrigger_core::config::source::EventSource>,
     config: &Config,
 ) -> Result<Event, DecodeError> {
-    if let Some(description) =
-        source.and_then(flowtrigger_core::config::source::EventSource::description)
-    {
-        return decode_described(value, description, &config.catalogue);
-    }
-    let event = decode(value, &config.catalogue)?;
+    let custom = source.and_then(flowtrigger_core::config::source::EventSource::description);
+    let hint = custom.map_or(FormatHint::Detect, FormatHint::Custom);
+    read_as(value, source, hint, config)
+}
+
+fn read_as(
+    value: Value,
+    source: Option<&flowtrigger_core::config::source::EventSource>,
+    hint: FormatHint<'_>,
+    config: &Config,
+) -> Result<Event, DecodeError> {
+    let event = read(value, hint, &config.catalogue)?;
     let Some(source) = source.filter(|source| event.source != source.source()) else {
         return Ok(event);
     };
@@ -64,29 +75,32 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
         self.rulebook().entrances.paths()
     }
 
-    fn count_rejection(&self, source: &str, reason: &'static str) {
-        self.shared.metrics.count_rejected(source, reason);
+    fn record_rejection(&self, request: RejectedRequest) {
+        let source = request.source.as_deref().unwrap_or_default();
+        self.shared.metrics.count_rejected(source, request.reason);
+        let received = self.shared.clock().now();
+        self.shared.store.record_rejected(RejectedDelivery {
+            received,
+            source: request.source,
+            method: request.method,
+            path: request.path,
+            peer: request.peer,
+            reason: request.reason.to_owned(),
+            status: request.status,
+            size: request.size,
+            detail: request.detail,
+        });
     }
 
     fn ready(&self) -> Result<(), String> {
         match self.shared.accepting() {
-            true => Ok(()),
-            false => Err("stopping; send the events again after the restart".into()),
+            true => self.shared.store.health(),
+            false => Err(STOPPING.into()),
         }
     }
 
-    async fn receive(&self, source: &str, body: &[u8]) -> Result<IngestResponse, IngestError> {
-        let received = self.ingest(source, body).await;
-        if let Err(rejection) = &received {
-            let known = match rejection {
-                IngestError::UnknownSource { .. } => "",
-                IngestError::InvalidBody(_)
-                | IngestError::Busy { .. }
-                | IngestError::Unavailable { .. } => source,
-            };
-            self.shared.metrics.count_rejected(known, rejection.code());
-        }
-        received
+    async fn receive(&self, delivery: EventDelivery<'_>) -> Result<IngestResponse, IngestError> {
+        self.ingest(delivery).await
     }
 
     async fn metrics(&self) -> Result<String, String> {
@@ -98,7 +112,8 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
 
 impl<S: Store, P: Perform> Engine<S, P> {
     /// The source is looked up here alone: a reload may have closed it since the request began.
-    async fn ingest(&self, source: &str, body: &[u8]) -> Result<IngestResponse, IngestError> {
+    async fn ingest(&self, delivery: EventDelivery<'_>) -> Result<IngestResponse, IngestError> {
+        let EventDelivery { source, id, body } = delivery;
         let intake = Arc::clone(&self.shared.intake).read_owned().await;
         let active = self.shared.active.load_full();
         let rulebook = &active.rulebook;
@@ -106,13 +121,15 @@ impl<S: Store, P: Perform> Engine<S, P> {
             let known = Vec::new();
             return Err(IngestError::UnknownSource { known });
         };
-        self.ready()
-            .map_err(|reason| IngestError::Unavailable { reason })?;
-        let rejected = |error: StoreError| {
-            tracing::error!(%error, source, "request rejected");
-            ingest_error(&error)
-        };
-        let request = match rulebook.match_request(entrance, body) {
+        // Whether the store can write is found out by the attempt: it may have recovered.
+        if !self.shared.accepting() {
+            let reason = STOPPING.to_owned();
+            return Err(IngestError::Unavailable { reason });
+        }
+        let rejected = |error: StoreError| ingest_error(&error);
+        let identity = RequestIdentity::new(entrance, id, self.shared.clock().now());
+        let identity = identity.map_err(IngestError::InvalidBody)?;
+        let request = match rulebook.match_request(entrance, &identity.request(entrance), body) {
             Some(ByteMatch::Unmatched(brief, event)) => {
                 let archived = self.archive_unmatched(&active, &brief, event).await;
                 return archived.map_err(rejected).map(|()| unmatched(*brief));
@@ -122,7 +139,8 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 array: false,
             },
             None => {
-                RequestEvents::read(entrance, body, rulebook).map_err(IngestError::InvalidBody)?
+                RequestEvents::read(entrance, &identity, body, rulebook)
+                    .map_err(IngestError::InvalidBody)?
             }
         };
         let array = request.array;
@@ -161,6 +179,7 @@ struct RequestEvents {
 impl RequestEvents {
     fn read(
         source: &flowtrigger_core::config::source::EventSource,
+        identity: &RequestIdentity,
         body: &[u8],
         rulebook: &Rulebook,
     ) -> Result<Self, InvalidBody> {
@@ -172,7 +191,13 @@ impl RequestEvents {
         check_count(values.len())?;
         let mut events = Vec::with_capacity(values.len());
         for (index, value) in values.into_iter().enumerate() {
-            let read = read_event(value, Some(source), &rulebook.config);
+            let identity = match array {
+                true => identity.element(index),
+                false => identity.clone(),
+            };
+            let request = identity.request(source);
+            let hint = FormatHint::Request(&request);
+            let read = read_as(value, Some(source), hint, &rulebook.config);
             let mut event = read.map_err(|error| no_event(error, array.then_some(index)))?;
             event.warnings.extend(accepted.repairs.iter().cloned());
             events.push(MatchedEvent::new(event, rulebook));
@@ -234,7 +259,7 @@ fn answer(submitted: &SubmittedEvent) -> AcceptedEvent {
     });
     AcceptedEvent {
         accepted: true,
-        event: submitted.event.id.clone(),
+        event: submitted.id().to_owned(),
         runs: runs.collect(),
         redelivered: submitted.committed.redelivered,
         warnings: submitted.event.warnings.clone(),
@@ -248,7 +273,8 @@ mod tests {
     fn request(source: &str, text: &str) -> Result<RequestEvents, InvalidBody> {
         let rulebook = Rulebook::default();
         let source = &rulebook.config.sources[source];
-        RequestEvents::read(source, text.as_bytes(), &rulebook)
+        let identity = RequestIdentity::new(source, None, jiff::Timestamp::UNIX_EPOCH);
+        RequestEvents::read(source, &identity?, text.as_bytes(), &rulebook)
     }
 
     fn ticket(id: &str) -> String {

@@ -34,6 +34,9 @@ pub enum HttpError {
     /// The sender failed verification.
     Unverified {
         challenge: &'static str,
+        /// The failed check, for the metrics and the list of deliveries.
+        code: &'static str,
+        detail: String,
     },
     Ingest(IngestError),
 }
@@ -45,35 +48,56 @@ pub fn accepted(response: &IngestResponse) -> Response {
 pub fn http_error(http_error: &HttpError) -> Response {
     match http_error {
         HttpError::NotFound => error(
-            StatusCode::NOT_FOUND,
+            status(http_error),
             "not found; send events to `/events/{source}`; `/healthz` and `/readyz` report the state of this program",
         ),
         HttpError::Method { allowed } => method_not_allowed(allowed),
         HttpError::Media { header, expected } => error(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            status(http_error),
             &format!("unsupported {header}; {expected}"),
         ),
         HttpError::TooLarge { limit } => too_large(*limit),
         HttpError::IncompleteBody => error(
-            StatusCode::BAD_REQUEST,
+            status(http_error),
             "incomplete body; send the whole body",
         ),
         HttpError::NoBodyMemory => retry_later(
-            StatusCode::SERVICE_UNAVAILABLE,
+            status(http_error),
             "too many large bodies at the same time; send the request again later",
         ),
         HttpError::NotLocal => error(
-            StatusCode::FORBIDDEN,
+            status(http_error),
             "available only on this machine and without a proxy; send the request from here, or use the Unix socket in the data folder",
         ),
-        HttpError::Unverified { challenge } => unauthorized(challenge),
+        HttpError::Unverified { challenge, .. } => unauthorized(challenge),
         HttpError::Ingest(IngestError::UnknownSource { known }) => unknown_source(known),
         HttpError::Ingest(IngestError::InvalidBody(invalid)) => invalid_body(invalid),
         HttpError::Ingest(IngestError::Busy { reason }) => {
-            retry_later(StatusCode::TOO_MANY_REQUESTS, reason)
+            retry_later(status(http_error), reason)
         }
         HttpError::Ingest(IngestError::Unavailable { reason }) => {
-            retry_later(StatusCode::SERVICE_UNAVAILABLE, reason)
+            retry_later(status(http_error), reason)
+        }
+    }
+}
+
+/// The status code of an error.
+pub fn status(http_error: &HttpError) -> StatusCode {
+    match http_error {
+        HttpError::NotFound | HttpError::Ingest(IngestError::UnknownSource { .. }) => {
+            StatusCode::NOT_FOUND
+        }
+        HttpError::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+        HttpError::Media { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        HttpError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        HttpError::IncompleteBody | HttpError::Ingest(IngestError::InvalidBody(_)) => {
+            StatusCode::BAD_REQUEST
+        }
+        HttpError::NotLocal => StatusCode::FORBIDDEN,
+        HttpError::Unverified { .. } => StatusCode::UNAUTHORIZED,
+        HttpError::Ingest(IngestError::Busy { .. }) => StatusCode::TOO_MANY_REQUESTS,
+        HttpError::NoBodyMemory | HttpError::Ingest(IngestError::Unavailable { .. }) => {
+            StatusCode::SERVICE_UNAVAILABLE
         }
     }
 }

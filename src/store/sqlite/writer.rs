@@ -207,6 +207,8 @@ fn stopped() -> StoreError {
     StoreError::Broken("the store has stopped; see the log".into())
 }
 
+const WRITE_FAILED: &str = "the disk rejected a write";
+
 enum ArchiveResult {
     Written,
     Lost,
@@ -263,6 +265,7 @@ impl WriterThread {
         if result.is_ok() {
             if self.connection.total_changes() != changes {
                 self.state.unsynced = durability == Durability::Buffered;
+                self.state.health.recover();
             }
             let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.commits.count.fetch_add(1, Ordering::Relaxed);
@@ -300,7 +303,7 @@ impl WriterThread {
         let mut transaction = WriteTransaction::new(&self.connection, &mut self.state);
         let result = (job.work)(&mut transaction);
         match result.outcome {
-            JobOutcome::Failed => {}
+            JobOutcome::Failed => self.state.health.fail(WRITE_FAILED),
             JobOutcome::Damaged => self.end_damaged(),
             JobOutcome::Done => {
                 self.statement("RELEASE job")?;
@@ -311,7 +314,7 @@ impl WriterThread {
             // The failure rolled the whole transaction back: no job of this batch is kept.
             return Err(rusqlite::Error::SqliteFailure(
                 ffi::Error::new(ffi::SQLITE_IOERR),
-                Some("the disk rejected a write".into()),
+                Some(WRITE_FAILED.into()),
             ));
         }
         self.connection
@@ -338,6 +341,7 @@ impl WriterThread {
 
     fn roll_back(&mut self, error: &rusqlite::Error) -> StoreError {
         tracing::error!(%error, "store commit failed");
+        self.state.health.fail(&error.to_string());
         self.end_if_unrecoverable(error);
         if !self.connection.is_autocommit() {
             drop(self.connection.execute_batch("ROLLBACK"));

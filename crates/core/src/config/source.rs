@@ -22,6 +22,31 @@ pub struct EventSource {
     pub reads: SourceFormat,
     /// `None` accepts every sender.
     pub verification: Option<Verification>,
+    pub identity: EventIdentity,
+}
+
+/// What identifies an event whose body has no id, or whose source has no `id` path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventIdentity {
+    /// The body: equal bodies within ten minutes are one event.
+    Body,
+    /// This header, which every request must have.
+    Header(String),
+    /// The delivery id that the verification scheme's senders add; the body if a request has none.
+    Delivery(&'static str),
+    /// The request: every one is an event of its own.
+    Request,
+}
+
+impl EventIdentity {
+    /// The header that identifies the event.
+    pub fn header(&self) -> Option<&str> {
+        match self {
+            EventIdentity::Header(name) => Some(name),
+            EventIdentity::Delivery(name) => Some(name),
+            EventIdentity::Body | EventIdentity::Request => None,
+        }
+    }
 }
 
 /// How the events of a source are read.
@@ -67,8 +92,8 @@ pub const SOURCE: Vocabulary = Vocabulary {
         ),
         keyword(
             "id",
-            "The path of the event id. Default: a hash of the body, so equal bodies are one event.",
-            text,
+            "The event id: a path in the body, `header.NAME` for a header, or `none` if every request is an event of its own. Default: the delivery id of the `verify` scheme, or else the body: equal bodies within 10 minutes are one event.",
+            custom_source::id_schema,
         ),
         keyword(
             "key",
@@ -107,6 +132,7 @@ impl EventSource {
             path: format!("/events/{name}"),
             reads,
             verification: None,
+            identity: EventIdentity::Body,
         }
     }
 }
@@ -129,6 +155,7 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<EventSource
         source.path = path?;
     }
     source.verification = verification?;
+    source.identity = custom_source::identity(entry, &source, diagnostics)?;
     Some(source)
 }
 

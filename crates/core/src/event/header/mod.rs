@@ -51,6 +51,10 @@ pub enum EventId<'a> {
     ContentHash,
     /// The position in its update and a hash of this part.
     Sequence(ValueRef<'a>),
+    /// The sender's id of the delivery, which is not in the document.
+    Delivery(&'a str),
+    /// A hash of the whole document, and a text that no other request has.
+    RequestHash(&'a str),
 }
 
 impl EventFormat<'_> {
@@ -68,6 +72,10 @@ impl<'a> EventHeader<'a> {
         match self.id {
             EventId::Given(id) => name(id).into_owned(),
             EventId::ContentHash => format!("sha256-{}", fingerprint(self.document)),
+            EventId::RequestHash(unique) => {
+                format!("sha256-{}-{unique}", fingerprint(self.document))
+            }
+            EventId::Delivery(id) => id.to_owned(),
             EventId::Sequence(of) => sequence_id(of, &self.named.name),
         }
     }

@@ -1,0 +1,108 @@
+//! Recognises redeliveries: an id of the sender that is known, or a body without an id that was received within the
+//! last ten minutes. Compares the bodies, because some senders name an object and not an event.
+
+use jiff::SignedDuration;
+use rusqlite::{OptionalExtension, params};
+
+use super::codec::event::decode_event;
+use super::codec::micros;
+use super::transaction::WriteTransaction;
+use crate::store::{
+    ArrivalKind, BodyComparison, Committed, FirstDelivery, IncomingEvent, StoreError,
+};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::format::request::body_hash;
+use flowtrigger_core::path::redact::is_redacted;
+
+/// Equal bodies without an id are one event for this time: longer than a sender repeats a delivery, shorter than
+/// the same thing usually takes to happen again.
+const EQUAL_BODIES_WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
+impl WriteTransaction<'_> {
+    /// The row of an event that led to runs before.
+    pub fn known(&self, incoming: &IncomingEvent) -> Result<Option<i64>, StoreError> {
+        let event = &incoming.event;
+        let mut same_id = self.connection.prepare_cached(
+            "SELECT id FROM events INDEXED BY events_by_id
+             WHERE event_id = ?2 AND source = ?1 AND matched = 1",
+        )?;
+        let known = same_id.query_row([&event.source, &event.id], |row| row.get(0));
+        match (known.optional()?, body_hash(&event.id), incoming.occasion) {
+            (Some(known), _, _) => Ok(Some(known)),
+            (None, Some(hash), ArrivalKind::Delivery) => self.with_equal_body(incoming, hash),
+            (None, Some(_) | None, ArrivalKind::Delivery | ArrivalKind::Replay) => Ok(None),
+        }
+    }
+
+    /// The first event with this hash within the window before now. A row from the future counts too: the clock may
+    /// have been set back since.
+    fn with_equal_body(
+        &self,
+        incoming: &IncomingEvent,
+        hash: &str,
+    ) -> Result<Option<i64>, StoreError> {
+        let window = i64::try_from(EQUAL_BODIES_WINDOW.as_micros()).unwrap_or(i64::MAX);
+        let now = micros(incoming.received);
+        // Ids with this hash are the hash itself, and the hash with `-` and a text behind it.
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT id FROM events INDEXED BY events_by_id
+                 WHERE event_id >= ?2 AND event_id < ?3 AND source = ?1 AND matched = 1
+                     AND received > ?4 AND received < ?5
+                 ORDER BY received LIMIT 1",
+            )?
+            .query_row(
+                params![
+                    incoming.event.source,
+                    hash,
+                    format!("{hash}."),
+                    now.saturating_sub(window),
+                    now.saturating_add(window),
+                ],
+                |row| row.get(0),
+            )
+            .optional()?)
+    }
+
+    /// Counts a redelivery and returns the runs of the first delivery.
+    pub fn redelivered(
+        &mut self,
+        event: i64,
+        incoming: &IncomingEvent,
+    ) -> Result<Committed, StoreError> {
+        let sql = "SELECT event_id, body FROM events WHERE id = ?1";
+        let (id, text): (String, String) = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row([event], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        // A row of another version that cannot be read is no reason to reject a repeat.
+        let body = match decode_event(&text) {
+            Ok(stored) => compare(&stored, &incoming.event),
+            Err(_) => BodyComparison::Unknown,
+        };
+        self.connection
+            .prepare_cached(
+                "UPDATE events SET redelivered = redelivered + 1, last_received = ?2,
+                     differed = differed + ?3 WHERE id = ?1",
+            )?
+            .execute(params![
+                event,
+                micros(incoming.received),
+                i64::from(body == BodyComparison::Different)
+            ])?;
+        Ok(Committed {
+            redelivered: true,
+            first: Some(FirstDelivery { id, body }),
+            runs: self.statuses_of(event)?,
+        })
+    }
+}
+
+fn compare(stored: &Event, received: &Event) -> BodyComparison {
+    match (stored.raw == received.raw, is_redacted(stored)) {
+        (true, _) => BodyComparison::Equal,
+        (false, true) => BodyComparison::Unknown,
+        (false, false) => BodyComparison::Different,
+    }
+}
