@@ -179,7 +179,10 @@ pub struct ClaimRequest {
 /// Whether a run in this state holds its lane, and counts for the backlog.
 fn holds_lane(state: &RunState) -> bool {
     match state {
-        RunState::Queued | RunState::Running | RunState::Retrying { .. } => true,
+        RunState::Queued
+        | RunState::Running
+        | RunState::Retrying { .. }
+        | RunState::Limited { .. } => true,
         RunState::Debouncing { .. }
         | RunState::Waiting { .. }
         | RunState::Done
@@ -204,6 +207,7 @@ fn is_redactable(state: &RunState) -> bool {
         | RunState::Debouncing { .. }
         | RunState::Running
         | RunState::Retrying { .. }
+        | RunState::Limited { .. }
         | RunState::Waiting { .. }
         | RunState::Held { .. }
         | RunState::Dead { .. } => false,

@@ -92,14 +92,20 @@ mod tests {
             let ids = [0, 1].map(|_| {
                 let identity = RequestIdentity::new(&source, header, at).unwrap();
                 let request = identity.request(&source);
-                (request.delivery.map(str::to_owned), request.unique.to_owned())
+                (
+                    request.delivery.map(str::to_owned),
+                    request.unique.to_owned(),
+                )
             });
             assert_ne!(ids[0].1, ids[1].1);
             [ids[0].0.clone(), ids[1].0.clone()]
         };
         let [one, two] = ids(EventIdentity::Request, Some("d"));
         assert!(one.is_some() && one != two);
-        for identity in [EventIdentity::Header("x-id".into()), EventIdentity::Delivery("x-id")] {
+        for identity in [
+            EventIdentity::Header("x-id".into()),
+            EventIdentity::Delivery("x-id"),
+        ] {
             let [one, two] = ids(identity, Some("d"));
             assert!(one.as_deref() == Some("d") && one == two);
         }

@@ -138,10 +138,8 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 events: vec![event],
                 array: false,
             },
-            None => {
-                RequestEvents::read(entrance, &identity, body, rulebook)
-                    .map_err(IngestError::InvalidBody)?
-            }
+            None => RequestEvents::read(entrance, &identity, body, rulebook)
+                .map_err(IngestError::InvalidBody)?,
         };
         let array = request.array;
         let submitted = self.submit_with(active, request.events, Some(intake)).await;

@@ -13,8 +13,8 @@ use crate::engine::metrics::EventOutcome;
 use crate::engine::state::ActiveRulebook;
 use crate::engine::{Perform, Rulebook};
 use crate::store::{
-    ArrivalKind, BodyComparison, Committed, IncomingEvent, PlannedRun, RevisionId, RunStatus, Store, StoreError,
-    UnmatchedEvent,
+    ArrivalKind, BodyComparison, Committed, IncomingEvent, PlannedRun, RevisionId, RunStatus,
+    Store, StoreError, UnmatchedEvent,
 };
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::summary::EventSummary;

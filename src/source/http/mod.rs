@@ -150,7 +150,10 @@ async fn answer<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Reque
     };
     result.unwrap_or_else(|error| {
         let mut rejected = summary.rejected(&error);
-        rejected.source = state.ingest.endpoint(&decoded(&path)).map(|endpoint| endpoint.source);
+        rejected.source = state
+            .ingest
+            .endpoint(&decoded(&path))
+            .map(|endpoint| endpoint.source);
         state.record(rejected);
         response::http_error(&error)
     })

@@ -92,9 +92,9 @@ fn describe(error: &HttpError) -> String {
         HttpError::Unverified { detail, .. } => detail.clone(),
         HttpError::Ingest(IngestError::UnknownSource { .. }) => "no source has this path".into(),
         HttpError::Ingest(IngestError::InvalidBody(invalid)) => invalid.describe(),
-        HttpError::Ingest(
-            IngestError::Busy { reason } | IngestError::Unavailable { reason },
-        ) => reason.clone(),
+        HttpError::Ingest(IngestError::Busy { reason } | IngestError::Unavailable { reason }) => {
+            reason.clone()
+        }
     }
 }
 

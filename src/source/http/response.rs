@@ -57,10 +57,9 @@ pub fn http_error(http_error: &HttpError) -> Response {
             &format!("unsupported {header}; {expected}"),
         ),
         HttpError::TooLarge { limit } => too_large(*limit),
-        HttpError::IncompleteBody => error(
-            status(http_error),
-            "incomplete body; send the whole body",
-        ),
+        HttpError::IncompleteBody => {
+            error(status(http_error), "incomplete body; send the whole body")
+        }
         HttpError::NoBodyMemory => retry_later(
             status(http_error),
             "too many large bodies at the same time; send the request again later",
@@ -72,9 +71,7 @@ pub fn http_error(http_error: &HttpError) -> Response {
         HttpError::Unverified { challenge, .. } => unauthorized(challenge),
         HttpError::Ingest(IngestError::UnknownSource { known }) => unknown_source(known),
         HttpError::Ingest(IngestError::InvalidBody(invalid)) => invalid_body(invalid),
-        HttpError::Ingest(IngestError::Busy { reason }) => {
-            retry_later(status(http_error), reason)
-        }
+        HttpError::Ingest(IngestError::Busy { reason }) => retry_later(status(http_error), reason),
         HttpError::Ingest(IngestError::Unavailable { reason }) => {
             retry_later(status(http_error), reason)
         }

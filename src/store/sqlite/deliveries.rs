@@ -37,7 +37,9 @@ impl DeliveryBuffer {
             return;
         }
         let omitted = std::mem::take(&mut buffer.omitted);
-        buffer.deliveries.push(BufferedDelivery { delivery, omitted });
+        buffer
+            .deliveries
+            .push(BufferedDelivery { delivery, omitted });
     }
 
     fn take(&self) -> Vec<BufferedDelivery> {
@@ -67,7 +69,9 @@ impl WriteTransaction<'_> {
                 delivery.peer.map(|peer| peer.to_string()),
                 delivery.reason,
                 delivery.status,
-                delivery.size.map(|size| i64::try_from(size).unwrap_or(i64::MAX)),
+                delivery
+                    .size
+                    .map(|size| i64::try_from(size).unwrap_or(i64::MAX)),
                 delivery.detail,
                 i64::try_from(omitted).unwrap_or(i64::MAX),
             ])?;

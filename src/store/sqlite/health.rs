@@ -17,7 +17,10 @@ impl StoreHealth {
     }
 
     pub fn is_failed(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
     }
 
     /// The reason of the last failure, unless a later write succeeded.

@@ -42,6 +42,8 @@ type JobReply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 struct JobResult {
     outcome: JobOutcome,
+    /// Why it failed.
+    failure: Option<String>,
     reply: JobReply,
 }
 
@@ -174,6 +176,7 @@ fn job<T: Send + 'static>(
         let result = work(transaction);
         JobResult {
             outcome: JobOutcome::of(&result),
+            failure: result.as_ref().err().map(ToString::to_string),
             reply: Box::new(move |committed| {
                 // The caller may have stopped waiting; the change is kept all the same.
                 drop(sender.send(committed.and(result)));
@@ -302,8 +305,9 @@ impl WriterThread {
         let before = self.state.archiving;
         let mut transaction = WriteTransaction::new(&self.connection, &mut self.state);
         let result = (job.work)(&mut transaction);
+        let failure = result.failure.as_deref().unwrap_or(WRITE_FAILED);
         match result.outcome {
-            JobOutcome::Failed => self.state.health.fail(WRITE_FAILED),
+            JobOutcome::Failed => self.state.health.fail(failure),
             JobOutcome::Damaged => self.end_damaged(),
             JobOutcome::Done => {
                 self.statement("RELEASE job")?;
@@ -314,7 +318,7 @@ impl WriterThread {
             // The failure rolled the whole transaction back: no job of this batch is kept.
             return Err(rusqlite::Error::SqliteFailure(
                 ffi::Error::new(ffi::SQLITE_IOERR),
-                Some(WRITE_FAILED.into()),
+                Some(failure.to_owned()),
             ));
         }
         self.connection

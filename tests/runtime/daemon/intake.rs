@@ -1,8 +1,8 @@
 //! The intake of events: in their order, all or none, with the current rules; unmatched events are archived.
 
 use flowtrigger::engine::{EngineOptions, reload};
-use flowtrigger::source::{EventDelivery, Ingest};
 use flowtrigger::source::http::HttpLimits;
+use flowtrigger::source::{EventDelivery, Ingest};
 use flowtrigger::store::{RevisionId, Store};
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{answered, daemon, daemon_on_store, event, telling, until};

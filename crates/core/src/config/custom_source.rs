@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::config::source::{EventIdentity, EventSource};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report, Span};
-use crate::document::{Entry, Node};
 use crate::document::decode::Decode;
+use crate::document::{Entry, Node};
 use crate::event::format::custom::{CustomFormat, TypeRule};
 use crate::language::operator::operand::is_path;
 
@@ -63,9 +63,7 @@ enum IdSource {
 const HEADER_PREFIX: &str = "header.";
 
 pub fn id_schema() -> Value {
-    let one = |key: &str| {
-        json!({"type": "object", "properties": {key: {"type": "string"}}, "required": [key], "additionalProperties": false})
-    };
+    let one = |key: &str| json!({"type": "object", "properties": {key: {"type": "string"}}, "required": [key], "additionalProperties": false});
     json!({"oneOf": [{"type": "string"}, one("path"), one("header")]})
 }
 

@@ -29,6 +29,12 @@ pub enum RunState {
     Retrying {
         until: Timestamp,
     },
+    /// Waiting until a limit lets the next attempt start: nothing failed. It is a kind of `retrying`.
+    Limited {
+        until: Timestamp,
+        /// The limit, as `waits for the rate limit of connection …`.
+        why: String,
+    },
     /// At a `wait` step. Other runs of its lane do not wait for it.
     Waiting {
         until: Timestamp,
@@ -77,7 +83,7 @@ impl RunState {
             RunState::Queued => "queued",
             RunState::Debouncing { .. } => "debouncing",
             RunState::Running => "running",
-            RunState::Retrying { .. } => "retrying",
+            RunState::Retrying { .. } | RunState::Limited { .. } => "retrying",
             RunState::Waiting { .. } => "waiting",
             RunState::Done => "done",
             RunState::Skipped { .. } => "skipped",
@@ -96,6 +102,7 @@ impl RunState {
             | RunState::Debouncing { .. }
             | RunState::Running
             | RunState::Retrying { .. }
+            | RunState::Limited { .. }
             | RunState::Waiting { .. } => false,
             RunState::Done
             | RunState::Skipped { .. }
@@ -115,6 +122,7 @@ impl RunState {
             | RunState::Debouncing { .. }
             | RunState::Running
             | RunState::Retrying { .. }
+            | RunState::Limited { .. }
             | RunState::Waiting { .. }
             | RunState::Done
             | RunState::Skipped { .. }
@@ -130,6 +138,7 @@ impl RunState {
             | RunState::Debouncing { .. }
             | RunState::Running
             | RunState::Retrying { .. }
+            | RunState::Limited { .. }
             | RunState::Waiting { .. }
             | RunState::Held { .. } => true,
             RunState::Done
@@ -149,6 +158,7 @@ impl RunState {
             | RunState::Debouncing { .. }
             | RunState::Running
             | RunState::Retrying { .. }
+            | RunState::Limited { .. }
             | RunState::Waiting { .. }
             | RunState::Done
             | RunState::Shadow
@@ -165,6 +175,7 @@ impl RunState {
             | RunState::Debouncing { .. }
             | RunState::Running
             | RunState::Retrying { .. }
+            | RunState::Limited { .. }
             | RunState::Waiting { .. }
             | RunState::Done
             | RunState::Skipped { .. }
@@ -180,6 +191,7 @@ impl RunState {
         match self {
             RunState::Debouncing { until }
             | RunState::Retrying { until }
+            | RunState::Limited { until, .. }
             | RunState::Waiting { until } => Some(*until),
             RunState::Queued
             | RunState::Running
@@ -197,6 +209,7 @@ impl RunState {
     pub fn why(&self) -> Option<&str> {
         match self {
             RunState::Skipped { why }
+            | RunState::Limited { why, .. }
             | RunState::Dead { why }
             | RunState::Held { why }
             | RunState::Suppressed { why, .. } => Some(why),

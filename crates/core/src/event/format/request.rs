@@ -68,7 +68,8 @@ mod tests {
     use crate::event::format::read;
 
     const ORDER: &str = r#"{"order": 7}"#;
-    const UPDATE: &str = r#"{"input":{"ticket_event":{"type":"Ticket Created","ticket":{"id":1}}}}"#;
+    const UPDATE: &str =
+        r#"{"input":{"ticket_event":{"type":"Ticket Created","ticket":{"id":1}}}}"#;
     const PART: &str = r#"{"input":{"ticket_event":{"type":"Ticket Created","ticket":{"id":1},"meta":{"sequence":{"id":"u1","position":1}}}}}"#;
 
     fn custom(id: Option<&str>) -> CustomFormat {
@@ -82,7 +83,12 @@ mod tests {
         }
     }
 
-    fn id(text: &str, custom: Option<&CustomFormat>, delivery: Option<&str>, unique: &str) -> String {
+    fn id(
+        text: &str,
+        custom: Option<&CustomFormat>,
+        delivery: Option<&str>,
+        unique: &str,
+    ) -> String {
         let request = EventRequest {
             custom,
             delivery,
@@ -119,7 +125,14 @@ mod tests {
         let hash = format!("sha256-{}", "a1".repeat(32));
         assert_eq!(body_hash(&hash), Some(&*hash));
         assert_eq!(body_hash(&format!("{hash}-17")), Some(&*hash));
-        for other in ["", "sha256-", "sha256-é", &hash[1..], &format!("{hash}0"), &hash[..70]] {
+        for other in [
+            "",
+            "sha256-",
+            "sha256-é",
+            &hash[1..],
+            &format!("{hash}0"),
+            &hash[..70],
+        ] {
             assert_eq!(body_hash(other), None, "{other}");
         }
     }
