@@ -82,7 +82,7 @@ fn describe_start(daemon: &DaemonState) -> String {
 fn condition(daemon: &DaemonState) -> &'static str {
     match daemon {
         DaemonState::Ready => "",
-        DaemonState::NotReady(_) => ", if the daemon can write its data by then,",
-        DaemonState::Absent | DaemonState::Unknown(_) => ", if a daemon runs by then,",
+        DaemonState::NotReady(_) => " (if the daemon can write its data by then)",
+        DaemonState::Absent | DaemonState::Unknown(_) => " (if a daemon runs by then)",
     }
 }

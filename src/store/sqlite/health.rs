@@ -34,3 +34,50 @@ impl StoreHealth {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::conformance::{arrival, live_rule};
+    use crate::store::sqlite::transaction::WriteTransaction;
+    use crate::store::sqlite::writer::Durability;
+    use crate::store::{SqliteStore, Store, StoreSettings};
+
+    #[tokio::test]
+    async fn a_full_disk_is_unhealthy_until_a_change_can_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flowtrigger.db");
+        let (store, _) = SqliteStore::open(&path, StoreSettings::default()).unwrap();
+        let limit = async |pages: i64| {
+            let set = move |transaction: &mut WriteTransaction<'_>| {
+                let sql = format!("PRAGMA max_page_count = {pages}");
+                transaction
+                    .connection
+                    .query_row(&sql, [], |row| row.get::<_, i64>(0))?;
+                Ok(())
+            };
+            store
+                .writer
+                .submit(Durability::Buffered, set)
+                .await
+                .unwrap();
+        };
+        assert_eq!(store.health(), Ok(()));
+        limit(1).await;
+        let mut number = 0;
+        while store.health().is_ok() {
+            number += 1;
+            assert!(number < 10_000, "the database has no limit");
+            let _ = store
+                .commit(arrival(&format!("e{number}"), &live_rule("a")))
+                .await;
+        }
+        let why = store.health().unwrap_err();
+        assert!(why.contains("database or disk is full"), "{why}");
+        limit(1_000_000).await;
+        store
+            .commit(arrival("after", &live_rule("a")))
+            .await
+            .unwrap();
+        assert_eq!(store.health(), Ok(()));
+    }
+}

@@ -106,3 +106,77 @@ fn compare(stored: &Event, received: &Event) -> BodyComparison {
         (false, false) => BodyComparison::Different,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::conformance::{arrival, live_rule, now};
+    use crate::store::{SqliteStore, Store, StoreSettings};
+
+    fn hashed(hash: &str, unique: &str, received: Timestamp) -> IncomingEvent {
+        let id = format!("sha256-{}-{unique}", hash.repeat(64));
+        IncomingEvent {
+            received,
+            ..arrival(&id, &live_rule("a"))
+        }
+    }
+
+    fn later(seconds: i64) -> Timestamp {
+        now() + SignedDuration::from_secs(seconds)
+    }
+
+    #[tokio::test]
+    async fn equal_bodies_are_one_event_for_ten_minutes_and_then_two_with_their_own_ids() {
+        let store = SqliteStore::in_memory(StoreSettings::in_memory()).unwrap();
+        let commit = async |hash, unique, seconds| {
+            let event = hashed(hash, unique, later(seconds));
+            store.commit(event).await.unwrap()
+        };
+        assert!(!commit("a", "1", 0).await.redelivered);
+        let repeat = commit("a", "2", 599).await;
+        assert!(repeat.redelivered);
+        let first = repeat.first.unwrap();
+        assert!(first.id.ends_with("-1"), "{}", first.id);
+        assert_eq!(first.body, BodyComparison::Equal);
+        assert!(!commit("b", "3", 599).await.redelivered, "another body");
+        let second = commit("a", "4", 601).await;
+        assert!(!second.redelivered);
+        assert_ne!(second.runs[0].id, repeat.runs[0].id);
+        assert!(
+            commit("a", "5", 700)
+                .await
+                .first
+                .unwrap()
+                .id
+                .ends_with("-4")
+        );
+        // The clock was set back by an hour since.
+        assert!(commit("a", "6", 601 - 300).await.redelivered);
+    }
+
+    #[tokio::test]
+    async fn an_id_of_the_sender_is_known_however_long_ago_and_its_body_is_compared() {
+        let store = SqliteStore::in_memory(StoreSettings::in_memory()).unwrap();
+        let with = |body: serde_json::Value, seconds| {
+            let mut incoming = arrival("7", &live_rule("a"));
+            let mut event = (*incoming.event).clone();
+            event.raw = body;
+            incoming.event = Arc::new(event);
+            incoming.received = later(seconds);
+            incoming
+        };
+        store.commit(with(json!({"n": 1}), 0)).await.unwrap();
+        for (body, comparison) in [(1, BodyComparison::Equal), (2, BodyComparison::Different)] {
+            let repeat = store
+                .commit(with(json!({"n": body}), 86_400))
+                .await
+                .unwrap();
+            assert_eq!(repeat.first.unwrap().body, comparison);
+        }
+    }
+}

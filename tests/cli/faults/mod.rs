@@ -2,15 +2,18 @@
 //! the correction, no lost event and no silence.
 
 mod actions;
+mod answers;
 mod configuration;
 mod contracts;
 mod daemon;
 mod data_folder;
 mod egress;
+mod identity;
 mod input;
 mod limits;
 mod payload;
 mod redact;
+mod rejected;
 mod rules;
 mod secret_leaks;
 mod secrets;
