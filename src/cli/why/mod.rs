@@ -27,12 +27,12 @@ const AFTER_HELP: &str = "\
 Examples:
   flowtrigger why 90417                              the newest event of a ticket
   flowtrigger why 90417 --at 2026-01-07T09:02        the one nearest to that time
-  flowtrigger why 90417 --rule page-urgent           one rule, for the newest event that it listened to
+  flowtrigger why 90417 --rule page-urgent           one rule, for its newest event
   flowtrigger why 90417 --rule page-urgent --all     one rule, for every event of the ticket
   flowtrigger why 01J9Z6V8Q0RM2T3K4N5P6Q7R8S         one event, by its id
 
-Times are UTC. Exit codes: 0 the event was found, 1 it was not, the nearest to `--at` is more than an
-hour away, or `--rule` did not listen to it.";
+Times are UTC. Exit codes: 0 the event was found, 1 it was not, `--rule` did not listen to it, or
+the nearest to `--at` is more than an hour away.";
 
 /// Explain what happened to an event and why, with the rules of that time
 #[derive(Debug, clap::Args)]

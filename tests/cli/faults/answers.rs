@@ -64,7 +64,7 @@ fn the_distance_to_the_asked_time_is_said_and_beyond_an_hour_is_no_answer() {
     let sandbox = sandbox_with_flow(NOTE);
     let daemon = DaemonProcess::start(&sandbox);
     daemon.accept("support", &urgent(7));
-    let output = sandbox.run(&["why", "7", "--at", "-34h"]);
+    let output = sandbox.run(&["why", "7", "--at", "-34.5h"]);
     output.expect_stdout(
         1,
         &[
@@ -73,7 +73,7 @@ fn the_distance_to_the_asked_time_is_said_and_beyond_an_hour_is_no_answer() {
             "MATCH  on-urgent",
         ],
     );
-    let output = sandbox.run(&["why", "7", "--at", "-10m"]);
+    let output = sandbox.run(&["why", "7", "--at", "-10.5m"]);
     output.expect_stdout(0, &["the nearest stored event was received 10m", "after"]);
     let json = sandbox.run(&["why", "7", "--at", "-2h", "--format", "json"]);
     assert_eq!(json.code, 1);
