@@ -14,7 +14,7 @@ use crate::cli::render::diagnostics::number;
 use crate::cli::render::message;
 use crate::cli::render::run::row_json;
 use crate::cli::runs::admin_client::AdminClient;
-use crate::cli::runs::confirm::{self, Confirmation, Reply};
+use crate::cli::runs::confirm::{self, Confirmation, Consent};
 use crate::cli::runs::{RunCommandArgs, list, offline};
 use crate::store::History;
 use crate::store::history::{Page, RunFilter, RunRow};
@@ -142,7 +142,7 @@ pub fn run(
     if args.dry_run {
         return preview(command, &runs, args.format, out);
     }
-    if confirmation == Confirmation::Ask && confirm::ask(&runs, global)? == Reply::No {
+    if confirmation == Confirmation::Ask && confirm::ask(&runs, global)? == Consent::No {
         if args.format == Format::Text {
             writeln!(out, "nothing was done")?;
         }

@@ -19,7 +19,7 @@ pub enum Confirmation {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reply {
+pub enum Consent {
     Yes,
     No,
 }
@@ -28,7 +28,7 @@ pub enum Reply {
 ///
 /// # Errors
 /// If there is no terminal to ask on.
-pub fn ask(runs: &[RunRow], global: &GlobalOptions) -> Result<Reply, CommandError> {
+pub fn ask(runs: &[RunRow], global: &GlobalOptions) -> Result<Consent, CommandError> {
     let summary = summary(runs);
     if !io::stdin().is_terminal() {
         let failure = CommandError::usage(format!(
@@ -48,10 +48,10 @@ pub fn ask(runs: &[RunRow], global: &GlobalOptions) -> Result<Reply, CommandErro
     Ok(parse(&line))
 }
 
-fn parse(line: &str) -> Reply {
+fn parse(line: &str) -> Consent {
     match line.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" => Reply::Yes,
-        _ => Reply::No,
+        "y" | "yes" => Consent::Yes,
+        _ => Consent::No,
     }
 }
 
@@ -76,10 +76,10 @@ mod tests {
     #[test]
     fn only_a_clear_yes_agrees() {
         for yes in ["y\n", "Y", " yes \n"] {
-            assert_eq!(parse(yes), Reply::Yes, "{yes}");
+            assert_eq!(parse(yes), Consent::Yes, "{yes}");
         }
         for no in ["", "\n", "n", "yess", "no"] {
-            assert_eq!(parse(no), Reply::No, "{no}");
+            assert_eq!(parse(no), Consent::No, "{no}");
         }
     }
 }

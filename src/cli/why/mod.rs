@@ -71,10 +71,11 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         return Ok(Exit::Negative);
     }
     let mut revisions = RevisionCache::default();
-    let chosen = choose(&found, &args.rule, &mut revisions, &*history)?;
+    let choice = choose(&found, &args.rule, &mut revisions, &*history)?;
+    let chosen = choice.event;
     let nearest = at.map(|at| Distance::new(at, chosen.received));
     if args.format == Format::Text && found.len() > 1 {
-        list(&found, &args, &*history, out)?;
+        list(&found, &args, &choice, &*history, out)?;
     }
     if let (Format::Text, Some(nearest)) = (args.format, &nearest) {
         writeln!(out, "{}", nearest.describe())?;
@@ -120,22 +121,35 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     Ok(exit)
 }
 
+/// The event that is explained.
+struct Choice<'a> {
+    event: &'a EventRow,
+    /// Whether one of the rules that were asked about listened to it.
+    listened: bool,
+}
+
 /// The first event that one of the rules listened to, or the first one of all.
 fn choose<'a>(
     found: &'a [EventRow],
     rules: &[String],
     revisions: &mut RevisionCache,
     history: &dyn History,
-) -> Result<&'a EventRow, CommandError> {
+) -> Result<Choice<'a>, CommandError> {
     if !rules.is_empty() {
         for head in found {
             let event = reevaluate(head, rules, revisions, history)?;
             if event.as_ref().is_some_and(listened) {
-                return Ok(head);
+                return Ok(Choice {
+                    event: head,
+                    listened: true,
+                });
             }
         }
     }
-    Ok(&found[0])
+    Ok(Choice {
+        event: &found[0],
+        listened: false,
+    })
 }
 
 /// Whether one of the rules that were asked about listened, or has a run.
@@ -229,6 +243,7 @@ fn find(
 fn list(
     found: &[EventRow],
     args: &Args,
+    choice: &Choice<'_>,
     history: &dyn History,
     out: &mut Output,
 ) -> Result<(), CommandError> {
@@ -260,19 +275,15 @@ fn list(
         0..=MAX_LISTED => String::new(),
         _ => format!(", {MAX_LISTED} shown; `--at TIME` selects older ones"),
     };
-    let which = match (args.all, args.at) {
-        (true, _) => "all of them",
-        (false, None) => "the newest, with `--all` all of them",
-        (false, Some(_)) => "the nearest to that time, with `--all` all of them",
+    let which = match (args.all, args.at, choice.listened) {
+        (true, _, _) => "all of them",
+        (false, None, false) => "the newest, with `--all` all of them",
+        (false, None, true) => "the newest that the rule listened to, with `--all` all of them",
+        (false, Some(_), false) => "the nearest to that time, with `--all` all of them",
+        (false, Some(_), true) => {
+            "the nearest to that time that the rule listened to, with `--all` all of them"
+        }
     };
-    let that_listens = match (args.all, args.rule.is_empty()) {
-        (false, false) => " If the rule listened to any, it is the first of those",
-        (true, _) | (false, true) => "",
-    };
-    let end = if that_listens.is_empty() { "" } else { "." };
-    writeln!(
-        out,
-        "\n{all} events{shown}. Explained: {which}{end}{that_listens}"
-    )?;
+    writeln!(out, "\n{all} events{shown}. Explained: {which}")?;
     Ok(())
 }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::config::source::{EventIdentity, EventSource};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report, Span};
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node};
 use crate::event::format::custom::{CustomFormat, TypeRule};
@@ -105,25 +105,18 @@ fn header(name: &str, at: Span, diagnostics: &mut Diagnostics) -> Option<IdSourc
 }
 
 /// What identifies the events of a source besides a path in their bodies; `None` after an error was reported.
-pub fn identity(
-    entry: &Entry,
-    source: &EventSource,
-    diagnostics: &mut Diagnostics,
-) -> Option<EventIdentity> {
+pub fn identity(entry: &Entry, source: &EventSource) -> Option<EventIdentity> {
     let scheme = source.verification.as_ref();
     let delivery = scheme.and_then(|verification| verification.scheme.delivery_id());
-    let Some(description) = source.description() else {
+    if source.description().is_none() {
         return Some(delivery.map_or(EventIdentity::Body, EventIdentity::Delivery));
-    };
+    }
     let id = match entry.value.get("id") {
         // Reported when the description was read.
         Some(id) => lower_id(id, &mut Diagnostics::default())?,
         None => match delivery {
             Some(header) => return Some(EventIdentity::Delivery(header)),
-            None => {
-                warn_of_equal_bodies(entry, description.name.as_str(), diagnostics);
-                return Some(EventIdentity::Body);
-            }
+            None => return Some(EventIdentity::Body),
         },
     };
     Some(match id {
@@ -131,12 +124,4 @@ pub fn identity(
         IdSource::Header(name) => EventIdentity::Header(name),
         IdSource::None => EventIdentity::Request,
     })
-}
-
-fn warn_of_equal_bodies(entry: &Entry, name: &str, diagnostics: &mut Diagnostics) {
-    let message = format!(
-        "the source `{name}` has no `id`: of equal bodies within 10 minutes, only the first is an event"
-    );
-    let help = "name what identifies an event: `id: PATH` in the body, `id: header.NAME` for a header, or `id: none` if every request is an event of its own";
-    diagnostics.push(Diagnostic::warning(Code::NoEventId, entry.key_at, message).help(help));
 }

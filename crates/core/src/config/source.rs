@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::config::custom_source;
 use crate::config::verification;
 use crate::config::verification::Verification;
-use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, anything, keyword, text};
 use crate::document::{Entry, Node};
@@ -23,6 +23,8 @@ pub struct EventSource {
     /// `None` accepts every sender.
     pub verification: Option<Verification>,
     pub identity: EventIdentity,
+    /// Its entry; none for a source that exists without one.
+    pub at: Span,
 }
 
 /// What identifies an event whose body has no id, or whose source has no `id` path.
@@ -120,6 +122,12 @@ impl EventSource {
         }
     }
 
+    /// Whether nothing but its body identifies an event.
+    pub fn has_no_event_id(&self) -> bool {
+        let no_path = self.description().is_some_and(|custom| custom.id.is_none());
+        no_path && self.identity == EventIdentity::Body
+    }
+
     /// Creates a custom source with the default path and without verification.
     pub fn described(description: CustomFormat) -> Self {
         let name = description.name.clone();
@@ -133,6 +141,7 @@ impl EventSource {
             reads,
             verification: None,
             identity: EventIdentity::Body,
+            at: Span::default(),
         }
     }
 }
@@ -155,7 +164,8 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<EventSource
         source.path = path?;
     }
     source.verification = verification?;
-    source.identity = custom_source::identity(entry, &source, diagnostics)?;
+    source.at = entry.key_at;
+    source.identity = custom_source::identity(entry, &source)?;
     Some(source)
 }
 
