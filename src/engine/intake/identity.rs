@@ -68,6 +68,7 @@ fn missing(source: &EventSource, header: &str) -> InvalidBody {
             "the source `{}` reads the id of its events from this header",
             source.name
         )),
+        path: Some(format!("header.{header}")),
         ..InvalidBody::default()
     }
 }

@@ -99,16 +99,17 @@ fn describe(error: &HttpError) -> String {
 }
 
 impl InvalidBody {
-    /// The error with its location.
+    /// Where the body is wrong. The error itself can repeat keys of the body, which are not kept: the sender has it.
     fn describe(&self) -> String {
         let element = self.index.map(|index| format!("element {index}: "));
         let element = element.unwrap_or_default();
-        let error = &self.error;
-        match (self.line, self.column) {
-            (Some(line), Some(column)) => {
-                format!("{element}{error} at line {line}, column {column}")
+        let what = match (self.line, self.column, &self.path) {
+            (Some(line), Some(column), _) => {
+                format!("the body cannot be read at line {line}, column {column}")
             }
-            (Some(_) | None, _) => format!("{element}{error}"),
-        }
+            (_, _, Some(path)) => format!("the value at `{path}` is absent or not as expected"),
+            (_, _, None) => "the body is not an event of this source".into(),
+        };
+        format!("{element}{what}; the answer to the sender says why")
     }
 }
