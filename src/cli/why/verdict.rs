@@ -158,7 +158,13 @@ mod tests {
     fn every_sentence_needs_its_facts() {
         use RevisionFacts::{Complete, Deleted, WithErrors};
         use RuleOutcome::{Disabled, Matched, NotMatched, Unknown};
-        let cases: [(&[&str], RevisionFacts, &[RuleOutcome], Option<&str>); 17] = [
+        type Case<'a> = (
+            &'a [&'a str],
+            RevisionFacts,
+            &'a [RuleOutcome],
+            Option<&'a str>,
+        );
+        let cases: [Case<'_>; 17] = [
             (&[], Complete, &[Matched, NotMatched], None),
             (
                 &[],
