@@ -5,6 +5,8 @@ mod check;
 mod completions;
 mod convert;
 mod daemon;
+mod daemon_state;
+mod deliveries;
 mod dry_run;
 mod events;
 mod exit;
@@ -70,6 +72,7 @@ enum Command {
     Convert(convert::Args),
     Why(why::Args),
     Runs(runs::Args),
+    Deliveries(deliveries::Args),
     Send(send::Args),
     Sign(sign::Args),
     Schema(schema::Args),
@@ -120,6 +123,7 @@ impl Command {
             Command::Convert(args) => convert::run(args, global, out),
             Command::Why(args) => why::run(args, global, out),
             Command::Runs(args) => runs::run(args, global, out),
+            Command::Deliveries(args) => deliveries::run(args, global, out),
             Command::Send(args) => send::run(args, global, out),
             Command::Sign(args) => sign::run(args, global, out),
             Command::Schema(args) => schema::run(args, global, out),
@@ -140,6 +144,7 @@ impl Command {
             | Command::Convert(_)
             | Command::Why(_)
             | Command::Runs(_)
+            | Command::Deliveries(_)
             | Command::Send(_)
             | Command::Sign(_)
             | Command::Schema(_)

@@ -2,7 +2,6 @@
 //! stops, it rejects events; accepted events are never dropped.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify, watch};
@@ -13,7 +12,6 @@ use super::metrics::Metrics;
 use super::runner::dispatcher::dispatch;
 use super::state::{ActiveRulebook, EnginePhase, EngineState};
 use super::{EngineError, EngineOptions, LoadedRulebook, Perform, Rulebook};
-use crate::source::log_budget::LogBudget;
 use crate::store::{Revision, RunRecord, RunStatus, Store, StoreError, StoreSettings};
 
 /// A running engine. Clones are handles to the same engine.
@@ -63,7 +61,6 @@ impl<S: Store, P: Perform> Engine<S, P> {
             phase: watch::Sender::new(EnginePhase::Accepting),
             intake: Arc::default(),
             dispatcher: Mutex::new(None),
-            rejections: LogBudget::new(Instant::now()).into(),
         });
         let dispatcher = tokio::spawn(dispatch(Arc::clone(&shared)));
         if let Ok(mut place) = shared.dispatcher.try_lock() {

@@ -14,7 +14,6 @@ use super::limits::concurrency::ConcurrencyLimits;
 use super::limits::rate_limit::RateLimiter;
 use super::metrics::Metrics;
 use super::{EngineOptions, Rulebook};
-use crate::source::log_budget::LogBudget;
 use crate::store::{RevisionId, Store, StoreError};
 
 /// What the dispatcher, the workers and the handles share.
@@ -36,8 +35,6 @@ pub(in crate::engine) struct EngineState<S, P> {
     /// Read-locked while events are accepted, so that a shutdown waits for them.
     pub intake: Arc<RwLock<()>>,
     pub dispatcher: Mutex<Option<JoinHandle<()>>>,
-    /// The log lines about requests that the store rejects.
-    pub rejections: std::sync::Mutex<LogBudget>,
 }
 
 /// The rulebook in use, with its revision in the store.

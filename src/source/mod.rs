@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod http;
 pub mod log_budget;
+mod rejected;
 pub mod signature;
 
 use std::future::Future;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+pub use rejected::RejectedRequest;
 use signature::Verifier;
 
 /// Accepts events. Implemented by the engine.
@@ -19,17 +21,16 @@ pub trait Ingest: Send + Sync + 'static {
     /// The endpoint at a path, if there is one.
     fn endpoint(&self, path: &str) -> Option<Endpoint>;
 
-    /// Counts a request that failed verification.
-    fn count_rejection(&self, source: &str, reason: &'static str);
+    /// Counts a request that was not accepted, and keeps what is known about it.
+    fn record_rejection(&self, request: RejectedRequest);
 
     /// Whether events are accepted now; otherwise the reason why not.
     fn ready(&self) -> Result<(), String>;
 
-    /// Accepts the bytes of one event or of an array of events. All events are accepted, or none.
+    /// Accepts one event or an array of events. All events are accepted, or none.
     fn receive(
         &self,
-        source: &str,
-        body: &[u8],
+        delivery: EventDelivery<'_>,
     ) -> impl Future<Output = Result<IngestResponse, IngestError>> + Send;
 
     /// The metrics as OpenMetrics text; otherwise the reason why they are not available.
@@ -42,6 +43,17 @@ pub struct Endpoint {
     pub source: Arc<str>,
     /// `None` accepts requests from any sender.
     pub verifier: Option<Arc<Verifier>>,
+    /// The header that identifies an event, if the source has one.
+    pub id_header: Option<Arc<str>>,
+}
+
+/// A verified request to a source.
+#[derive(Debug, Clone, Copy)]
+pub struct EventDelivery<'a> {
+    pub source: &'a str,
+    /// The value of the header that identifies the event, if it occurs once and is text.
+    pub id: Option<&'a str>,
+    pub body: &'a [u8],
 }
 
 /// The result for one event, or for each element of an array.

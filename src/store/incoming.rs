@@ -70,6 +70,8 @@ impl PlannedRun {
 pub struct Committed {
     /// The event was known: `runs` are its earlier runs.
     pub redelivered: bool,
+    /// The first delivery of a redelivered event.
+    pub first: Option<FirstDelivery>,
     pub runs: Vec<RunStatus>,
     pub loops: LoopFindings,
 }
@@ -81,6 +83,22 @@ pub struct LoopFindings {
     pub held: Vec<RunId>,
     /// Started, because the rule does not write to the system that sent the event.
     pub admitted: Vec<RunId>,
+}
+
+/// An event as it was received first, compared with a redelivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstDelivery {
+    pub id: String,
+    pub body: BodyComparison,
+}
+
+/// Whether a redelivery has the body of the first delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyComparison {
+    Equal,
+    Different,
+    /// Fields of the first one were redacted.
+    Unknown,
 }
 
 /// An event that matched no rule.

@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod delivery;
 mod error;
 pub mod history;
 mod incoming;
@@ -21,10 +22,12 @@ use serde_json::Value;
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use record::{flow, on_dead_run};
 
+pub use delivery::{MAX_DELIVERIES, RejectedDelivery};
 pub use error::{RowError, StoreError};
 pub use history::History;
 pub use incoming::{
-    ArrivalKind, Committed, IncomingEvent, LoopFindings, PlannedRun, UnmatchedEvent,
+    ArrivalKind, BodyComparison, Committed, FirstDelivery, IncomingEvent, LoopFindings, PlannedRun,
+    UnmatchedEvent,
 };
 pub use integration_settings::SettingsError;
 pub use record::{ClaimedRun, RunRecord, RunStatus};
@@ -152,6 +155,22 @@ pub trait Store: Send + Sync + 'static {
     /// Archives an event that led to no run, for later questions. Never waits: an event that cannot be
     /// written soon is lost, and counted.
     fn archive_unmatched(&self, event: UnmatchedEvent, revision: RevisionId, received: Timestamp);
+
+    /// Keeps a rejected request for later questions. Never waits, and keeps only the newest ones. The default is
+    /// for stores that keep none.
+    fn record_rejected(&self, _delivery: RejectedDelivery) {}
+
+    /// Writes what was buffered by [`Self::archive_unmatched`] and [`Self::record_rejected`]. The default is for
+    /// stores that buffer nothing.
+    fn flush(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Whether the last change could be written; otherwise the reason why not. The default is for stores that
+    /// cannot tell.
+    fn health(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// How many runs to claim.

@@ -99,6 +99,8 @@ pub enum Code {
     RefusedProgram,
     /// Limits for a command that this machine cannot enforce.
     Unconfinable,
+    /// A source whose events are identified by their bodies alone.
+    NoEventId,
     /// A secret that is accepted but probably not intended.
     WeakSecret,
     /// A secret in the arguments of a command, which other users of the machine can read.

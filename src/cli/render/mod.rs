@@ -7,6 +7,7 @@ pub mod escape;
 pub mod explanation;
 pub mod gates;
 pub mod message;
+pub mod next_step;
 pub mod plan;
 pub mod run;
 pub mod table;

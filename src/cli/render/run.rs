@@ -25,6 +25,7 @@ pub fn tone(state: &RunState) -> Tone {
         | RunState::Debouncing { .. }
         | RunState::Running
         | RunState::Retrying { .. }
+        | RunState::Limited { .. }
         | RunState::Waiting { .. } => Tone::Cyan,
         RunState::Done => Tone::Green,
         RunState::Skipped { .. }
@@ -39,10 +40,11 @@ pub fn tone(state: &RunState) -> Tone {
 /// Describes why a run is in its state. Empty if the state needs no reason.
 pub fn why(row: &RunRow) -> String {
     match &row.state {
-        RunState::Retrying { until } => {
-            let error = row.error.as_deref().unwrap_or("a step failed");
-            format!("{}; again at {}", plain(error), seconds(*until))
-        }
+        RunState::Retrying { until } => match row.error.as_deref() {
+            Some(error) => format!("{}; again at {}", plain(error), seconds(*until)),
+            None => format!("again at {}", seconds(*until)),
+        },
+        RunState::Limited { until, why } => format!("{} until {}", plain(why), seconds(*until)),
         RunState::Suppressed { gate, why } => format!("{gate}: {}", plain(why)),
         RunState::Skipped { why } | RunState::Dead { why } | RunState::Held { why } => {
             plain(why).into_owned()
@@ -70,51 +72,6 @@ pub fn describe_run(row: &RunRow) -> String {
     }
 }
 
-/// Describes what happens next, and which commands are possible.
-pub fn next(row: &RunRow, blocked_by: Option<RunId>) -> String {
-    let RunId(id) = row.id;
-    match &row.state {
-        RunState::Queued => match blocked_by {
-            Some(RunId(first)) => {
-                format!("waits for run {first}, which is before it in its lane")
-            }
-            None => "it starts when the limits of the daemon allow it".into(),
-        },
-        RunState::Running => {
-            "a daemon executes it; after a crash the next start continues it".into()
-        }
-        RunState::Retrying { until } => format!(
-            "next attempt at {}; `flowtrigger runs cancel {id}` cancels it",
-            seconds(*until)
-        ),
-        RunState::Waiting { until } => format!(
-            "continues at {} and blocks no other run until then; `flowtrigger runs cancel {id}` cancels it",
-            seconds(*until)
-        ),
-        RunState::Debouncing { until } => format!(
-            "starts at {} if no other event arrives before; `flowtrigger runs cancel {id}` cancels it",
-            seconds(*until)
-        ),
-        RunState::Done => "nothing".into(),
-        RunState::Skipped { .. } => format!(
-            "nothing; if the guard is wrong, correct the rule and write `flowtrigger runs replay {id}`"
-        ),
-        RunState::Shadow => format!(
-            "nothing: its rule is in shadow mode; set `mode: live`, then `flowtrigger runs replay {id}` acts"
-        ),
-        RunState::Suppressed { .. } => {
-            format!("nothing; `flowtrigger runs replay {id}` runs it without gates")
-        }
-        RunState::Held { .. } => format!(
-            "nothing until you decide: `flowtrigger runs retry {id}` continues it, `flowtrigger runs cancel {id}` cancels it"
-        ),
-        RunState::Dead { .. } => format!(
-            "nothing; after the cause is fixed, `flowtrigger runs retry {id}` continues where it stopped, `flowtrigger runs replay {id}` starts again with the current rules"
-        ),
-        RunState::Cancelled => format!("nothing; `flowtrigger runs retry {id}` continues it"),
-    }
-}
-
 /// Describes when an event was received, and how often again.
 pub fn describe_received(arrived: &EventRecord) -> String {
     let head = &arrived.head;
@@ -122,11 +79,22 @@ pub fn describe_received(arrived: &EventRecord) -> String {
     match (head.redelivered, head.last_came) {
         (0, _) => format!("received {first}"),
         (again, Some(last)) => format!(
-            "received {first}; redelivered {}, last {}: nothing ran twice",
+            "received {first}; redelivered {}, last {}: no repeat started a run{}",
             number(usize::try_from(again).unwrap_or(usize::MAX), "time"),
-            seconds(last)
+            seconds(last),
+            describe_differing(head.differed)
         ),
         (again, None) => format!("received {first}; redelivered {again} times"),
+    }
+}
+
+/// A sender that names an object with its `id` loses events.
+fn describe_differing(differed: u64) -> String {
+    match differed {
+        0 => String::new(),
+        count => format!(
+            "; {count} of them had the same id and a different body: if the id names an object and not an event, set another `id` for the source"
+        ),
     }
 }
 
@@ -329,7 +297,9 @@ pub fn log_json(story: &RunDetail) -> Value {
         LogEntry::Attempt(attempt) => {
             let (outcome, status, error) = match &attempt.outcome {
                 Ok(Reply { value: result }) => ("succeeded", result["status"].clone(), None),
-                Err(CallFailure { message, .. }) => ("failed", Value::Null, Some(message)),
+                Err(CallFailure {
+                    message, status, ..
+                }) => ("failed", json!(status), Some(message)),
             };
             Some(json!({
                 "step": attempt.step,

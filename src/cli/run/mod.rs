@@ -273,6 +273,7 @@ fn run_text(run: &RunReport, out: &mut Output) -> io::Result<()> {
         | RunState::Debouncing { .. }
         | RunState::Running
         | RunState::Retrying { .. }
+        | RunState::Limited { .. }
         | RunState::Waiting { .. }
         | RunState::Skipped { .. }
         | RunState::Shadow

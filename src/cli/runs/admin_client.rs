@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use url::form_urlencoded;
@@ -17,6 +17,9 @@ use crate::store::history::RunRow;
 
 /// The time-out of a request. A daemon with a full commit queue answers late.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The time-out of a question that a command can do without.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub struct AdminClient {
     client: Client,
@@ -54,6 +57,37 @@ impl AdminClient {
         let client = client.build().map_err(|e| unreachable(e.to_string()))?;
         let runtime = Runtime::new().map_err(|e| unreachable(e.to_string()))?;
         Ok(Some(Self { client, runtime }))
+    }
+
+    /// Why the daemon accepts no events now; `None` if it accepts them.
+    pub fn readiness(&self) -> Result<Option<String>, String> {
+        let status = self.ask(self.client.get("http://flowtrigger/status"))?;
+        match (status["ready"].as_bool(), status["reason"].as_str()) {
+            (Some(true), _) => Ok(None),
+            (Some(false), reason) => Ok(Some(reason.unwrap_or("it is stopping").to_owned())),
+            (None, _) => Err("the answer of the daemon is invalid; is it another version?".into()),
+        }
+    }
+
+    /// Makes the daemon write what it has received to the database.
+    pub fn flush(&self) -> Result<(), String> {
+        self.ask(self.client.post("http://flowtrigger/flush"))
+            .map(drop)
+    }
+
+    fn ask(&self, request: RequestBuilder) -> Result<Value, String> {
+        self.runtime.block_on(async {
+            let response = request.timeout(QUESTION_TIMEOUT).send().await;
+            let response = response.map_err(|error| error.without_url().to_string())?;
+            let status = response.status();
+            let body = response.bytes().await.map_err(|error| error.to_string())?;
+            let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+            match (status, body["error"].as_str()) {
+                (StatusCode::OK, _) => Ok(body),
+                (_, Some(why)) => Err(why.to_owned()),
+                (other, None) => Err(format!("the daemon answers {other}")),
+            }
+        })
     }
 
     /// Sends the command for each run. A rejected run does not affect the others.

@@ -14,6 +14,7 @@ use crate::cli::render::diagnostics::number;
 use crate::cli::render::message;
 use crate::cli::render::run::row_json;
 use crate::cli::runs::admin_client::AdminClient;
+use crate::cli::runs::confirm::{self, Confirmation, Consent};
 use crate::cli::runs::{RunCommandArgs, list, offline};
 use crate::store::History;
 use crate::store::history::{Page, RunFilter, RunRow};
@@ -54,7 +55,7 @@ impl RunCommandResult {
     pub fn new(run: &RunRow, result: Result<Vec<RunStatusRow>, String>) -> Self {
         let result = result.and_then(|placed| match placed.is_empty() {
             true => Err(format!(
-                "run {}: `{}` does not match its event now, so nothing runs; `flowtrigger dry-run --explain` shows why",
+                "run {}: no enabled rule `{}` matches its event now, so nothing runs; `flowtrigger dry-run --explain` shows why",
                 run.id.0, run.rule
             )),
             false => Ok(placed),
@@ -98,11 +99,21 @@ impl RunCommand {
     fn default_states(self) -> &'static [&'static str] {
         match self {
             RunCommand::Retry => &["dead", "held"],
-            RunCommand::Replay(_) => &[],
+            RunCommand::Replay(_) => &ENDED_WITHOUT_RESULT,
             RunCommand::Cancel => &CANCELLABLE,
         }
     }
 }
+
+/// The states of runs that have ended and did not do their work.
+const ENDED_WITHOUT_RESULT: [&str; 6] = [
+    "skipped",
+    "shadow",
+    "suppressed",
+    "held",
+    "dead",
+    "cancelled",
+];
 
 /// The states that can be cancelled.
 const CANCELLABLE: [&str; 6] = [
@@ -116,6 +127,7 @@ const CANCELLABLE: [&str; 6] = [
 
 pub fn run(
     command: RunCommand,
+    confirmation: Confirmation,
     args: RunCommandArgs,
     global: &GlobalOptions,
     out: &mut Output,
@@ -129,6 +141,12 @@ pub fn run(
     }
     if args.dry_run {
         return preview(command, &runs, args.format, out);
+    }
+    if confirmation == Confirmation::Ask && confirm::ask(&runs, global)? == Consent::No {
+        if args.format == Format::Text {
+            writeln!(out, "nothing was done")?;
+        }
+        return Ok(Exit::Negative);
     }
     let results = match AdminClient::connect(&global.socket())? {
         Some(admin) => admin.execute(command, &runs)?,
@@ -182,6 +200,10 @@ fn select(
     }
     check_states(command, &filter)?;
     filter.ids = args.ids.iter().copied().map(RunId).collect();
+    let history = global.history()?;
+    if let (RunCommand::Replay(_), true, true) = (command, args.all, filter.states.is_empty()) {
+        return Ok(newest_without_result(all_runs(&*history, &filter)?));
+    }
     if args.all && filter.states.is_empty() {
         filter.states = command
             .default_states()
@@ -190,12 +212,21 @@ fn select(
             .map(str::to_owned)
             .collect();
     }
-    let history = global.history()?;
     let runs = all_runs(&*history, &filter)?;
     match args.all || runs.len() == filter.ids.len() {
         true => Ok(runs),
         false => Err(unknown(&filter.ids, &runs)),
     }
+}
+
+/// The newest run of each event and rule, if it ended without its result: a run whose replay is done needs none.
+fn newest_without_result(mut runs: Vec<RunRow>) -> Vec<RunRow> {
+    let mut seen = HashSet::new();
+    // A run that reports on a dead one has the same event and rule, and cannot be replayed.
+    runs.retain(|run| run.tells_of.is_none());
+    runs.retain(|run| seen.insert((run.source.clone(), run.event.clone(), run.rule.clone())));
+    runs.retain(|run| ENDED_WITHOUT_RESULT.contains(&run.state.as_str()));
+    runs
 }
 
 /// Rejects states in which the command is not possible.
@@ -250,7 +281,10 @@ fn preview(
             .try_for_each(|run| writeln!(out, "{}", row_json(run)))?,
         Format::Text => {
             list::table(runs).write(out)?;
-            let count = number(runs.len(), "run");
+            let count = match command {
+                RunCommand::Replay(_) => confirm::summary(runs),
+                RunCommand::Retry | RunCommand::Cancel => number(runs.len(), "run"),
+            };
             writeln!(out, "\n{count} to {}; nothing was done", command.as_str())?;
         }
     }

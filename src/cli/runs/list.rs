@@ -87,7 +87,7 @@ fn no_runs(
     let counts = history.counts()?;
     let all: u64 = counts.iter().map(|(_, count)| count).sum();
     if all == 0 {
-        writeln!(out, "no runs: no event has matched a rule yet")?;
+        writeln!(out, "no runs are stored")?;
         return Ok(());
     }
     let counts: Vec<String> = counts

@@ -1,8 +1,9 @@
 //! `runs`: lists runs, shows one in full, and retries, replays or cancels runs.
 //! Reading uses only the database. A command goes to the daemon, or changes the data folder if no daemon runs.
 
-mod admin_client;
+pub mod admin_client;
 mod command;
+mod confirm;
 mod list;
 mod offline;
 mod selection;
@@ -14,6 +15,7 @@ use super::exit::{CommandError, Exit};
 use super::output::Output;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::runs::command::{ReplayRules, RunCommand};
+use crate::cli::runs::confirm::Confirmation;
 use selection::Selection;
 
 const AFTER_HELP: &str = "\
@@ -23,7 +25,7 @@ Examples:
   flowtrigger runs show 4711
   flowtrigger runs retry 4711
   flowtrigger runs retry --all --rule page-urgent --error 'answered 503' --dry-run
-  flowtrigger runs replay --all --state skipped --since 2026-01-07T09:00
+  flowtrigger runs replay --all --state skipped --since 2026-01-07T09:00 --yes
   flowtrigger runs cancel --all --rule page-urgent --state queued
 
 States: queued, debouncing, running, retrying, waiting, done, skipped, shadow, suppressed, held,
@@ -109,6 +111,9 @@ struct Replay {
     /// Plan every rule that matches the event now, not only the rule of the run.
     #[arg(long)]
     every_rule: bool,
+    /// Do not ask before runs that `--all` selects are replayed.
+    #[arg(long, requires = "all")]
+    yes: bool,
     #[command(flatten)]
     command: RunCommandArgs,
 }
@@ -118,7 +123,7 @@ fn id(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| help.to_owned())
 }
 
-fn count(text: &str) -> Result<NonZeroUsize, String> {
+pub fn count(text: &str) -> Result<NonZeroUsize, String> {
     let help = "write a number from 1";
     text.parse().map_err(|_| help.to_owned())
 }
@@ -127,14 +132,31 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     match args.command {
         RunsCommand::List(list) => list::run(list, global, out),
         RunsCommand::Show(show) => show::run(show, global, out),
-        RunsCommand::Retry(args) => command::run(RunCommand::Retry, args, global, out),
+        RunsCommand::Retry(args) => command::run(
+            RunCommand::Retry,
+            Confirmation::NotNeeded,
+            args,
+            global,
+            out,
+        ),
         RunsCommand::Replay(replay) => {
             let rules = match replay.every_rule {
                 true => ReplayRules::EveryRule,
                 false => ReplayRules::ItsRule,
             };
-            command::run(RunCommand::Replay(rules), replay.command, global, out)
+            let confirmation = match (replay.command.all, replay.yes) {
+                (true, false) => Confirmation::Ask,
+                (true, true) | (false, _) => Confirmation::NotNeeded,
+            };
+            let command = RunCommand::Replay(rules);
+            command::run(command, confirmation, replay.command, global, out)
         }
-        RunsCommand::Cancel(args) => command::run(RunCommand::Cancel, args, global, out),
+        RunsCommand::Cancel(args) => command::run(
+            RunCommand::Cancel,
+            Confirmation::NotNeeded,
+            args,
+            global,
+            out,
+        ),
     }
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Show;
+use crate::cli::daemon_state::DaemonState;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
@@ -15,7 +16,7 @@ use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::escape::plain;
 use crate::cli::render::explanation::recorded_otherwise;
-use crate::cli::render::{diagnostics, explanation, message, run, window};
+use crate::cli::render::{diagnostics, explanation, message, next_step, run, window};
 use crate::cli::time_argument::seconds;
 use crate::store::history::{RuleAtPlanning, RunDetail};
 use flowtrigger_core::flow::decide::{Decision, RunInput, decide};
@@ -28,31 +29,32 @@ use flowtrigger_core::run::{RunId, RunState};
 
 pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let history = global.history()?;
+    let daemon = DaemonState::ask(&global.socket());
     let mut exit = Exit::Fine;
     for (number, id) in args.ids.into_iter().enumerate() {
         let Some(detail) = history.run(RunId(id))? else {
             out.flush()?;
             let mut stderr = Output::stderr(global.color);
             let help = "`flowtrigger runs list` lists the stored runs; old runs are deleted";
-            message::error(&mut stderr, &format!("there is no run {id}"), Some(help))?;
+            message::error(&mut stderr, &format!("no run {id} is stored"), Some(help))?;
             stderr.finish()?;
             exit = Exit::Negative;
             continue;
         };
         match args.format {
-            Format::Json => writeln!(out, "{}", detail_json(&detail)?)?,
+            Format::Json => writeln!(out, "{}", detail_json(&detail, &daemon)?)?,
             Format::Text => {
                 if number > 0 {
                     writeln!(out)?;
                 }
-                text(&detail, out)?;
+                text(&detail, &daemon, out)?;
             }
         }
     }
     Ok(exit)
 }
 
-fn text(detail: &RunDetail, out: &mut Output) -> Result<(), CommandError> {
+fn text(detail: &RunDetail, daemon: &DaemonState, out: &mut Output) -> Result<(), CommandError> {
     heading(detail, out)?;
     explanation::event(out, &detail.arrived.event)?;
     writeln!(out, "  {}", run::describe_received(&detail.arrived))?;
@@ -67,7 +69,11 @@ fn text(detail: &RunDetail, out: &mut Output) -> Result<(), CommandError> {
         explanation::lines(out, &trace, &detail.rule.files)?;
     }
     label(out, "next")?;
-    writeln!(out, "{}", run::next(&detail.row, detail.behind))?;
+    writeln!(
+        out,
+        "{}",
+        next_step::next(&detail.row, detail.behind, daemon)
+    )?;
     Ok(())
 }
 
@@ -202,7 +208,7 @@ fn guard(detail: &RunDetail) -> Option<Trace> {
     Some(trace)
 }
 
-fn detail_json(detail: &RunDetail) -> Result<Value, CommandError> {
+fn detail_json(detail: &RunDetail, daemon: &DaemonState) -> Result<Value, CommandError> {
     let mut value = run::row_json(&detail.row);
     let head = &detail.arrived.head;
     let files = &detail.rule.files;
@@ -232,6 +238,6 @@ fn detail_json(detail: &RunDetail) -> Result<Value, CommandError> {
     value["reported_by"] = json!(run(detail.told_by));
     value["crashes"] = json!(detail.crashes);
     value["guard"] = json!(guard(detail).map(|trace| explanation::trace_json(&trace, files)));
-    value["next"] = json!(run::next(&detail.row, detail.behind));
+    value["next"] = json!(next_step::next(&detail.row, detail.behind, daemon));
     Ok(value)
 }

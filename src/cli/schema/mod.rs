@@ -1,4 +1,4 @@
-//! `schema`: prints the JSON Schema of rule files and of the configuration, for editors.
+//! `schema`: prints the JSON Schema of rule files and of the configuration, for editors, and of rejected requests.
 //! It is generated from the vocabulary tables that the loader uses.
 
 mod config;
@@ -11,17 +11,19 @@ use serde_json::Value;
 
 use super::exit::{CommandError, Exit};
 use super::output::Output;
+use crate::cli::deliveries;
 use crate::cli::options::GlobalOptions;
 
 const AFTER_HELP: &str = "\
 Examples:
   flowtrigger schema > schema/rule.schema.json
   flowtrigger schema --of config > schema/config.schema.json
+  flowtrigger schema --of delivery > schema/delivery.schema.json
 
 An editor with a YAML language server completes a rule whose first line is
   # yaml-language-server: $schema=../schema/rule.schema.json";
 
-/// Print the JSON Schema of a rule file or of the configuration.
+/// Print the JSON Schema of a rule file, of the configuration or of a list of rejected requests.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -36,6 +38,8 @@ enum SchemaKind {
     Rule,
     /// flowtrigger.yaml.
     Config,
+    /// A line of `deliveries --format json`.
+    Delivery,
 }
 
 impl SchemaKind {
@@ -43,6 +47,7 @@ impl SchemaKind {
         match self {
             SchemaKind::Rule => rule::schema(),
             SchemaKind::Config => config::schema(),
+            SchemaKind::Delivery => deliveries::schema(),
         }
     }
 }

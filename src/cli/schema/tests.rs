@@ -69,6 +69,7 @@ fn the_committed_schemas_are_current() {
         let name = match kind {
             SchemaKind::Rule => "rule",
             SchemaKind::Config => "config",
+            SchemaKind::Delivery => "delivery",
         };
         let path = root().join(format!("schema/{name}.schema.json"));
         let committed = fs::read_to_string(&path).unwrap_or_default();

@@ -5,8 +5,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::cli::exit::CommandError;
 use crate::cli::render::explanation::recorded_otherwise;
+use crate::cli::why::verdict::RuleOutcome;
 use crate::store::history::{EventRecord, EventRow, PastRevision, RunDetail};
 use crate::store::{History, RevisionId};
 use flowtrigger_core::config::mode::Mode;
@@ -24,6 +27,8 @@ use flowtrigger_core::rule::Rule;
 
 pub struct EvaluatedEvent {
     pub arrived: EventRecord,
+    /// When its rules came into force: with the last start or reload before it.
+    pub in_force: Option<Timestamp>,
     /// `None` if the rules of that time were deleted.
     pub past: Option<Arc<PastRevision>>,
     pub rules: Vec<EvaluatedRule>,
@@ -59,17 +64,30 @@ impl EvaluatedRule {
     }
 
     pub fn matches(&self) -> bool {
-        let matched = match self.explanation.truth {
+        self.holds() && self.rule.mode != Mode::Disabled
+    }
+
+    /// Whether its predicates hold.
+    fn holds(&self) -> bool {
+        match self.explanation.truth {
             Truth::True => true,
             Truth::False => false,
             // Cannot be evaluated again, but a run shows that it matched.
             Truth::Unknown => self.redacted && !self.runs.is_empty(),
-        };
-        matched && self.rule.mode != Mode::Disabled
+        }
+    }
+
+    pub fn outcome(&self) -> RuleOutcome {
+        match (self.is_unknown(), self.holds(), self.rule.mode) {
+            (true, _, _) => RuleOutcome::Unknown,
+            (false, true, Mode::Disabled) => RuleOutcome::Disabled,
+            (false, true, Mode::Live | Mode::Shadow) => RuleOutcome::Matched,
+            (false, false, _) => RuleOutcome::NotMatched,
+        }
     }
 
     /// Whether it is unknown if the rule matched.
-    pub fn is_unknown(&self) -> bool {
+    fn is_unknown(&self) -> bool {
         self.redacted && self.explanation.truth == Truth::Unknown && self.runs.is_empty()
     }
 }
@@ -137,8 +155,10 @@ pub fn reevaluate(
     }
     drop(evaluation);
     runs.retain(|run| only.is_empty() || only.contains(&run.row.rule));
+    let in_force = history.in_force_since(head.revision, head.received)?;
     Ok(Some(EvaluatedEvent {
         arrived,
+        in_force,
         past,
         rules,
         listening,

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::output::Output;
@@ -12,12 +13,18 @@ use crate::cli::render::explanation;
 use crate::cli::render::run::{chain, describe_received, describe_run, gate_lines, row_json, tone};
 use crate::cli::time_argument::seconds;
 use crate::cli::why::evaluated::{EvaluatedEvent, EvaluatedRule};
+use crate::cli::why::verdict::{EventFacts, RevisionFacts, RuleFacts, RuleOutcome};
 use crate::store::history::{PastRevision, RunDetail};
 use flowtrigger_core::document::suggest::nearest;
 use flowtrigger_core::path::redact;
 use flowtrigger_core::run::RunId;
 
-pub fn text(evaluated: &EvaluatedEvent, only: &[String], out: &mut Output) -> io::Result<()> {
+pub fn text(
+    evaluated: &EvaluatedEvent,
+    only: &[String],
+    types: &[String],
+    out: &mut Output,
+) -> io::Result<()> {
     let event = &evaluated.arrived.event;
     explanation::event(out, event)?;
     writeln!(out, "  {}", describe_received(&evaluated.arrived))?;
@@ -26,6 +33,12 @@ pub fn text(evaluated: &EvaluatedEvent, only: &[String], out: &mut Output) -> io
         explanation::rule(out, &rule.rule, &rule.explanation, &rule.files)?;
         if let Some(contradiction) = rule.contradiction() {
             explanation::contradiction(out, &contradiction)?;
+        }
+        if rule.outcome() == RuleOutcome::Disabled && rule.runs.is_empty() {
+            writeln!(
+                out,
+                "  matches, but is disabled: no run was made; with `mode: shadow` a run would be recorded and nothing executed"
+            )?;
         }
         runs(out, rule)?;
     }
@@ -39,8 +52,8 @@ pub fn text(evaluated: &EvaluatedEvent, only: &[String], out: &mut Output) -> io
             .iter()
             .try_for_each(|run| run_line(out, run))?;
     }
-    match summary_without_match(evaluated, only) {
-        Some(summary) => writeln!(out, "\n{summary}"),
+    match facts(evaluated, only, types).sentence() {
+        Some(sentence) => writeln!(out, "\n{sentence}"),
         None => Ok(()),
     }
 }
@@ -64,12 +77,19 @@ fn describe_rules(evaluated: &EvaluatedEvent) -> String {
     };
     format!(
         "evaluated by {}; {listened}{errors}",
-        describe_revision(past)
+        describe_revision(past, evaluated.in_force)
     )
 }
 
-fn describe_revision(past: &PastRevision) -> String {
-    format!("the rules in force since {}", seconds(past.since))
+/// The last start or reload before the event, and the first one with the same texts.
+fn describe_revision(past: &PastRevision, in_force: Option<Timestamp>) -> String {
+    let first = seconds(past.since);
+    match in_force.map(seconds).filter(|last| *last != first) {
+        None => format!("the rules in force since {first}"),
+        Some(last) => format!(
+            "the rules loaded last at {last}, with the same text as those in force since {first}"
+        ),
+    }
 }
 
 fn runs(out: &mut Output, rule: &EvaluatedRule) -> io::Result<()> {
@@ -113,47 +133,36 @@ fn run_line(out: &mut Output, run: &RunDetail) -> io::Result<()> {
     writeln!(out, "; `flowtrigger runs show {}`", row.id.0)
 }
 
-/// The summary if no rule matched. `None` if one did.
-fn summary_without_match(evaluated: &EvaluatedEvent, only: &[String]) -> Option<String> {
+/// What is known about an event, for the last sentence. `types` are those of the events that were looked through.
+fn facts(evaluated: &EvaluatedEvent, asked: &[String], types: &[String]) -> EventFacts {
     let event = &evaluated.arrived.event;
-    let event_type = plain(&event.event_type);
-    if let (true, Some(requested)) = (evaluated.rules.is_empty(), only.first()) {
-        let names = evaluated.past.iter().flat_map(|past| &past.rules.rules);
-        let near = nearest(requested, names.map(|rule| rule.name.as_str()));
-        let near = near.filter(|near| near != requested);
-        let hint = near.map(|near| format!("; did you mean `{near}`?"));
-        return Some(format!(
-            "no rule called `{requested}` listened to {event_type}{}",
-            hint.unwrap_or_default()
-        ));
+    let names = evaluated.past.iter().flat_map(|past| &past.rules.rules);
+    let similar = asked.first().and_then(|asked| {
+        let near = nearest(asked, names.map(|rule| rule.name.as_str()));
+        near.filter(|near| near != asked).map(str::to_owned)
+    });
+    let rules = evaluated.rules.iter().map(|rule| RuleFacts {
+        name: rule.rule.name.clone(),
+        outcome: rule.outcome(),
+    });
+    EventFacts {
+        source: event.source.clone(),
+        event_types: types.to_vec(),
+        asked: asked.to_vec(),
+        similar,
+        revision: match &evaluated.past {
+            None => RevisionFacts::Deleted,
+            Some(past) => match past.diagnostics.errors() {
+                0 => RevisionFacts::Complete,
+                errors => RevisionFacts::WithErrors(errors),
+            },
+        },
+        rules: rules.collect(),
+        has_other_runs: !evaluated.others.is_empty(),
     }
-    if evaluated.rules.iter().any(EvaluatedRule::matches) || !evaluated.others.is_empty() {
-        return None;
-    }
-    let unknown = evaluated
-        .rules
-        .iter()
-        .filter(|rule| rule.is_unknown())
-        .count();
-    if unknown > 0 {
-        return Some(format!(
-            "nothing happened; for {} the reason is unknown, because fields of this event were redacted",
-            number(unknown, "rule")
-        ));
-    }
-    Some(match evaluated.rules.len() {
-        0 => format!(
-            "nothing happened: no rule listened to {}/{event_type}",
-            event.source
-        ),
-        1 => format!("nothing happened: the one rule that listened to {event_type} did not match"),
-        n => {
-            format!("nothing happened: none of the {n} rules that listened to {event_type} matched")
-        }
-    })
 }
 
-pub fn json(evaluated: &EvaluatedEvent, found: usize) -> Value {
+pub fn json(evaluated: &EvaluatedEvent, only: &[String], types: &[String], found: usize) -> Value {
     let head = &evaluated.arrived.head;
     let event = &evaluated.arrived.event;
     let matched = evaluated.rules.iter().filter(|rule| rule.matches());
@@ -162,15 +171,18 @@ pub fn json(evaluated: &EvaluatedEvent, found: usize) -> Value {
         "event": explanation::event_json(event),
         "received": head.received.to_string(),
         "redelivered": head.redelivered,
+        "redelivered_with_another_body": head.differed,
         "last_came": head.last_came.map(|last| last.to_string()),
         "revision": {
             "id": head.revision.0,
             "since": evaluated.past.as_ref().map(|past| past.since.to_string()),
+            "loaded": evaluated.in_force.map(|loaded| loaded.to_string()),
         },
         "matched": matched,
         "rules": evaluated.rules.iter().map(rule_json).collect::<Vec<_>>(),
         "other_runs": evaluated.others.iter().map(run_json).collect::<Vec<_>>(),
         "found": found,
+        "summary": facts(evaluated, only, types).sentence(),
         "warnings": event.warnings,
         "redacted": redact::redacted_paths(event),
     })

@@ -27,11 +27,13 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
         let shared = &self.shared;
         let oldest = oldest_queued(&shared.store, shared.clock().now()).await;
         let oldest = oldest.map_err(|error| admin_error(&error))?;
+        let ready = Ingest::ready(self);
         Ok(Status {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
             since: format!("{:.0}", shared.since),
-            ready: shared.accepting(),
+            ready: ready.is_ok(),
+            reason: ready.err(),
             rules: self.rulebook().rules.rules.len(),
             runs: shared
                 .store
@@ -40,6 +42,11 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
                 .map_err(|error| admin_error(&error))?,
             oldest_queued_seconds: oldest.map(|age| age.as_secs()),
         })
+    }
+
+    async fn flush(&self) -> Result<(), AdminError> {
+        let flushed = self.shared.store.flush().await;
+        flushed.map_err(|error| admin_error(&error))
     }
 
     async fn metrics(&self) -> Result<String, String> {

@@ -11,6 +11,7 @@ use crate::store::UnmatchedEvent;
 use flowtrigger_core::config::source::{EventSource, SourceFormat};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::format::FormatHint;
+use flowtrigger_core::event::format::request::EventRequest;
 use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::matching::evaluation::Evaluation;
 use flowtrigger_core::matching::find::MatchScratch;
@@ -70,16 +71,17 @@ impl Matcher {
 impl Rulebook {
     /// Matches the body of a request to a configured source. None if it has to be parsed in full: a list of
     /// events, damaged text, an event of another source.
-    pub fn match_request(&self, entry: &EventSource, body: &[u8]) -> Option<ByteMatch> {
-        match &entry.reads {
-            SourceFormat::Custom(description) => {
-                self.match_bytes(body, FormatHint::Custom(description), None)
-            }
-            SourceFormat::BuiltIn(source) => {
-                let endpoint = FormatHint::Endpoint(&entry.name);
-                self.match_bytes(body, endpoint, Some(source))
-            }
-        }
+    pub fn match_request(
+        &self,
+        entry: &EventSource,
+        request: &EventRequest<'_>,
+        body: &[u8],
+    ) -> Option<ByteMatch> {
+        let only = match &entry.reads {
+            SourceFormat::Custom(_) => None,
+            SourceFormat::BuiltIn(source) => Some(*source),
+        };
+        self.match_bytes(body, FormatHint::Request(request), only)
     }
 
     /// Matches an event in its bytes, which must be of the given `event_source`, if any.

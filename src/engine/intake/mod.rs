@@ -2,6 +2,7 @@
 //! array, and an event of another source is rejected.
 
 pub mod batch;
+mod identity;
 pub mod match_bytes;
 pub mod submit;
 
@@ -12,20 +13,24 @@ use serde_json::Value;
 use crate::engine::handle::Engine;
 use crate::engine::{Perform, Rulebook};
 use crate::source::{
-    AcceptedEvent, AcceptedRun, Endpoint, Ingest, IngestError, IngestResponse, InvalidBody,
+    AcceptedEvent, AcceptedRun, Endpoint, EventDelivery, Ingest, IngestError, IngestResponse,
+    InvalidBody, RejectedRequest,
 };
-use crate::store::{Store, StoreError};
+use crate::store::{RejectedDelivery, Store, StoreError};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::{EventSource, SourceFormat};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::format::{DecodeError, FormatHint, read};
 use flowtrigger_core::event::json::parse::{JsonError, parse};
 use flowtrigger_core::event::summary::EventSummary;
+use identity::RequestIdentity;
 use match_bytes::ByteMatch;
 use submit::{MatchedEvent, SubmittedEvent};
 
 /// The most elements of an array. A body of the maximum size has fewer real events.
 const MAX_EVENTS: usize = 1_000;
+
+const STOPPING: &str = "stopping; send the events again after the restart";
 
 /// The names of all configured sources.
 pub fn sources(config: &Config) -> Vec<String> {
@@ -43,6 +48,15 @@ pub fn read_event(
         Some((SourceFormat::BuiltIn(_), name)) => FormatHint::Endpoint(name),
         None => FormatHint::Detect,
     };
+    read_as(value, source, format, config)
+}
+
+fn read_as(
+    value: Value,
+    source: Option<&EventSource>,
+    format: FormatHint<'_>,
+    config: &Config,
+) -> Result<Event, DecodeError> {
     let event = read(value, format, &config.catalogue)?;
     let Some(source) = source.filter(|source| event.source != source.source()) else {
         return Ok(event);
@@ -61,29 +75,32 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
         active.rulebook.entrances.at(path).cloned()
     }
 
-    fn count_rejection(&self, source: &str, reason: &'static str) {
-        self.shared.metrics.count_rejected(source, reason);
+    fn record_rejection(&self, request: RejectedRequest) {
+        let source = request.source.as_deref().unwrap_or_default();
+        self.shared.metrics.count_rejected(source, request.reason);
+        let received = self.shared.clock().now();
+        self.shared.store.record_rejected(RejectedDelivery {
+            received,
+            source: request.source,
+            method: request.method,
+            path: request.path,
+            peer: request.peer,
+            reason: request.reason.to_owned(),
+            status: request.status,
+            size: request.size,
+            detail: request.detail,
+        });
     }
 
     fn ready(&self) -> Result<(), String> {
         match self.shared.accepting() {
-            true => Ok(()),
-            false => Err("stopping; send the events again after the restart".into()),
+            true => self.shared.store.health(),
+            false => Err(STOPPING.into()),
         }
     }
 
-    async fn receive(&self, source: &str, body: &[u8]) -> Result<IngestResponse, IngestError> {
-        let received = self.ingest(source, body).await;
-        if let Err(rejection) = &received {
-            let known = match rejection {
-                IngestError::UnknownSource => "",
-                IngestError::InvalidBody(_)
-                | IngestError::Busy { .. }
-                | IngestError::Unavailable { .. } => source,
-            };
-            self.shared.metrics.count_rejected(known, rejection.code());
-        }
-        received
+    async fn receive(&self, delivery: EventDelivery<'_>) -> Result<IngestResponse, IngestError> {
+        self.ingest(delivery).await
     }
 
     async fn metrics(&self) -> Result<String, String> {
@@ -94,31 +111,24 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
-    /// Every request is rejected while the backlog is full, and senders repeat them.
-    fn log_rejection(&self, error: &StoreError, source: &str) {
-        let budget = self.shared.rejections.lock();
-        let mut budget = budget.unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(omitted) = budget.admit(std::time::Instant::now()) {
-            let omitted = (omitted > 0).then_some(omitted);
-            tracing::error!(%error, source, omitted, "request rejected");
-        }
-    }
-
     /// The source is looked up here alone: a reload may have closed it since the request began.
-    async fn ingest(&self, source: &str, body: &[u8]) -> Result<IngestResponse, IngestError> {
+    async fn ingest(&self, delivery: EventDelivery<'_>) -> Result<IngestResponse, IngestError> {
+        let EventDelivery { source, id, body } = delivery;
         let intake = Arc::clone(&self.shared.intake).read_owned().await;
         let active = self.shared.active.load_full();
         let rulebook = &active.rulebook;
         let Some(entrance) = rulebook.config.sources.get(source) else {
             return Err(IngestError::UnknownSource);
         };
-        self.ready()
-            .map_err(|reason| IngestError::Unavailable { reason })?;
-        let rejected = |error: StoreError| {
-            self.log_rejection(&error, source);
-            ingest_error(&error)
-        };
-        let request = match rulebook.match_request(entrance, body) {
+        // Whether the store can write is found out by the attempt: it may have recovered.
+        if !self.shared.accepting() {
+            let reason = STOPPING.to_owned();
+            return Err(IngestError::Unavailable { reason });
+        }
+        let rejected = |error: StoreError| ingest_error(&error);
+        let identity = RequestIdentity::new(entrance, id, self.shared.clock().now());
+        let identity = identity.map_err(IngestError::InvalidBody)?;
+        let request = match rulebook.match_request(entrance, &identity.request(entrance), body) {
             Some(ByteMatch::Unmatched(brief, event)) => {
                 let archived = self.archive_unmatched(&active, &brief, event).await;
                 return archived.map_err(rejected).map(|()| unmatched(*brief));
@@ -127,9 +137,8 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 events: vec![event],
                 array: false,
             },
-            None => {
-                RequestEvents::read(entrance, body, rulebook).map_err(IngestError::InvalidBody)?
-            }
+            None => RequestEvents::read(entrance, &identity, body, rulebook)
+                .map_err(IngestError::InvalidBody)?,
         };
         let array = request.array;
         let submitted = self.submit_with(active, request.events, Some(intake)).await;
@@ -165,7 +174,12 @@ struct RequestEvents {
 }
 
 impl RequestEvents {
-    fn read(source: &EventSource, body: &[u8], rulebook: &Rulebook) -> Result<Self, InvalidBody> {
+    fn read(
+        source: &EventSource,
+        identity: &RequestIdentity,
+        body: &[u8],
+        rulebook: &Rulebook,
+    ) -> Result<Self, InvalidBody> {
         let accepted = parse(body).map_err(unsound)?;
         let (values, array) = match accepted.value {
             Value::Array(values) => (values, true),
@@ -174,7 +188,13 @@ impl RequestEvents {
         check_count(values.len())?;
         let mut events = Vec::with_capacity(values.len());
         for (index, value) in values.into_iter().enumerate() {
-            let read = read_event(value, Some(source), &rulebook.config);
+            let identity = match array {
+                true => identity.element(index),
+                false => identity.clone(),
+            };
+            let request = identity.request(source);
+            let hint = FormatHint::Request(&request);
+            let read = read_as(value, Some(source), hint, &rulebook.config);
             let mut event = read.map_err(|error| no_event(error, array.then_some(index)))?;
             event.warnings.extend(accepted.repairs.iter().cloned());
             events.push(MatchedEvent::new(event, rulebook));
@@ -236,7 +256,7 @@ fn answer(submitted: &SubmittedEvent) -> AcceptedEvent {
     });
     AcceptedEvent {
         accepted: true,
-        event: submitted.event.id.clone(),
+        event: submitted.id().to_owned(),
         runs: runs.collect(),
         redelivered: submitted.committed.redelivered,
         warnings: submitted.event.warnings.clone(),
@@ -250,7 +270,8 @@ mod tests {
     fn request(source: &str, text: &str) -> Result<RequestEvents, InvalidBody> {
         let rulebook = Rulebook::default();
         let source = &rulebook.config.sources[source];
-        RequestEvents::read(source, text.as_bytes(), &rulebook)
+        let identity = RequestIdentity::new(source, None, jiff::Timestamp::UNIX_EPOCH);
+        RequestEvents::read(source, &identity?, text.as_bytes(), &rulebook)
     }
 
     fn ticket(id: &str) -> String {

@@ -13,8 +13,8 @@ use crate::engine::metrics::EventOutcome;
 use crate::engine::state::ActiveRulebook;
 use crate::engine::{Perform, Rulebook};
 use crate::store::{
-    ArrivalKind, Committed, IncomingEvent, PlannedRun, RevisionId, RunStatus, Store, StoreError,
-    UnmatchedEvent,
+    ArrivalKind, BodyComparison, Committed, IncomingEvent, PlannedRun, RevisionId, RunStatus,
+    Store, StoreError, UnmatchedEvent,
 };
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::summary::EventSummary;
@@ -241,6 +241,27 @@ fn position(event: &Event) -> Option<i64> {
 }
 
 impl SubmittedEvent {
+    /// The id under which the event is stored: that of its first delivery.
+    pub fn id(&self) -> &str {
+        let first = self.committed.first.as_ref();
+        first.map_or(self.event.id.as_str(), |first| &first.id)
+    }
+
+    fn log_redelivery(&self, runs: &[u64]) {
+        let (event, r#type) = (self.id(), self.event.event_type.as_str());
+        match self.committed.first.as_ref().map(|first| first.body) {
+            Some(BodyComparison::Different) => warn!(
+                event,
+                r#type,
+                ?runs,
+                "event redelivered: same id, different body; nothing ran for it. If the id names an object and not an event, set another `id` for the source"
+            ),
+            Some(BodyComparison::Equal | BodyComparison::Unknown) | None => {
+                info!(event, r#type, ?runs, "event redelivered");
+            }
+        }
+    }
+
     fn outcome(&self) -> EventOutcome {
         match (self.committed.redelivered, self.matched.is_empty()) {
             (true, _) => EventOutcome::Redelivered,
@@ -267,7 +288,7 @@ impl SubmittedEvent {
         let runs: Vec<u64> = runs.collect();
         let matched = self.matched.join(",");
         match self.outcome() {
-            EventOutcome::Redelivered => info!(event, r#type, ?runs, "event redelivered"),
+            EventOutcome::Redelivered => self.log_redelivery(&runs),
             EventOutcome::Accepted | EventOutcome::Unmatched => {
                 info!(event, r#type, matched, ?runs, "event accepted");
             }

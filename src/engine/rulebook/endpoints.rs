@@ -70,7 +70,12 @@ impl Endpoints {
         let entrances = config.sources.values().map(|entrance| {
             let verifier = with(entrance).map(Arc::new);
             let source = entrance.name.as_str().into();
-            (entrance.path.clone(), Endpoint { source, verifier })
+            let endpoint = Endpoint {
+                source,
+                verifier,
+                id_header: entrance.identity.header().map(Into::into),
+            };
+            (entrance.path.clone(), endpoint)
         });
         Self(entrances.collect())
     }

@@ -124,6 +124,7 @@ impl RulebookPaths {
                 )
             }
         };
+        policy::check_sources(&config, &mut diagnostics);
         policy::check_rules(&rules, &config, &mut diagnostics);
         let grown = |after: u64| Some(after.saturating_sub(before?));
         LoadedRulebook {

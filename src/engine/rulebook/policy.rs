@@ -1,4 +1,4 @@
-//! Checks at load time which targets and programs of the rules the configuration would deny. No name is resolved:
+//! Checks at load time which sources have no event id, and which targets and programs of the rules the configuration would deny. No name is resolved:
 //! it may resolve differently when the request is sent.
 
 use std::collections::{BTreeSet, HashMap};
@@ -29,6 +29,19 @@ pub fn log_policy(config: &Config) {
             "there is no flowtrigger.yaml yet: requests may reach this machine itself; with one, \
              only what `outgoing.allow` lists beside the public internet"
         );
+    }
+}
+
+/// Reports sources of whose equal bodies only the first is an event.
+pub fn check_sources(config: &Config, diagnostics: &mut Diagnostics) {
+    let sources = config.sources.values();
+    for source in sources.filter(|source| source.has_no_event_id()) {
+        let message = format!(
+            "the source `{}` has no `id`: of equal bodies within 10 minutes, only the first is an event",
+            source.name
+        );
+        let help = "name what identifies an event: `id: PATH` in the body, `id: header.NAME` for a header, or `id: none` if every request is an event of its own";
+        diagnostics.push(Diagnostic::warning(Code::NoEventId, source.at, message).help(help));
     }
 }
 

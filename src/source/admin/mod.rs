@@ -35,6 +35,9 @@ pub trait AdminApi: Send + Sync + 'static {
 
     fn status(&self) -> impl Future<Output = Result<Status, AdminError>> + Send;
 
+    /// Writes what was received to the database, so that readers of it see everything.
+    fn flush(&self) -> impl Future<Output = Result<(), AdminError>> + Send;
+
     fn metrics(&self) -> impl Future<Output = Result<String, String>> + Send;
 }
 
@@ -61,6 +64,9 @@ pub struct Status {
     pub since: String,
     /// Whether events are accepted.
     pub ready: bool,
+    /// Why none are accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     pub rules: usize,
     /// The number of runs in each state.
     pub runs: BTreeMap<&'static str, u64>,
@@ -84,6 +90,7 @@ fn routes<A: AdminApi>(admin: Arc<A>) -> Router {
         .route("/runs/{id}/retry", post(retry::<A>))
         .route("/runs/{id}/cancel", post(cancel::<A>))
         .route("/runs/{id}/replay", post(replay::<A>))
+        .route("/flush", post(flush::<A>))
         .route("/status", get(status::<A>))
         .route("/metrics", get(metrics::<A>))
         .fallback(not_found)
@@ -127,6 +134,13 @@ async fn status<A: AdminApi>(State(admin): State<Arc<A>>) -> Response {
     }
 }
 
+async fn flush<A: AdminApi>(State(admin): State<Arc<A>>) -> Response {
+    match admin.flush().await {
+        Ok(()) => response::body(StatusCode::OK, &json!({ "flushed": true })),
+        Err(error) => error_response(&error),
+    }
+}
+
 async fn metrics<A: AdminApi>(State(admin): State<Arc<A>>) -> Response {
     response::metrics(admin.metrics().await)
 }
@@ -134,7 +148,7 @@ async fn metrics<A: AdminApi>(State(admin): State<Arc<A>>) -> Response {
 async fn not_found() -> Response {
     error_body(
         StatusCode::NOT_FOUND,
-        "not found; send commands to `/runs/{id}/retry`, `/runs/{id}/replay` and `/runs/{id}/cancel`; read `/status` and `/metrics`",
+        "not found; send commands to `/runs/{id}/retry`, `/runs/{id}/replay`, `/runs/{id}/cancel` and `/flush`; read `/status` and `/metrics`",
     )
 }
 

@@ -5,14 +5,15 @@ mod authenticate;
 mod body;
 mod connection;
 mod limits;
+mod listen;
 mod peer;
 mod per_address;
 mod rejection_log;
+mod requests;
 pub(super) mod response;
 mod web_page;
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -21,7 +22,6 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
-use axum::routing::any;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -34,79 +34,18 @@ use tokio::net::TcpListener;
 use tracing::debug;
 
 use super::signature::Rejection;
-use super::{Endpoint, Ingest, IngestError, IngestResponse};
+use super::{Endpoint, EventDelivery, Ingest, IngestError, IngestResponse, RejectedRequest};
 use authenticate::SenderCheck;
 use body::{BodyLimiter, LimitedBody};
 use connection::{Acceptor, TimedConnection};
 use rejection_log::RejectionLog;
+use requests::RequestSummary;
 use response::HttpError;
 use web_page::WebPageSign;
 
 pub use limits::HttpLimits;
+pub use listen::{ListenError, is_public, listen};
 pub use peer::Peer;
-
-/// Why the program does not listen.
-#[derive(Debug, thiserror::Error)]
-pub enum ListenError {
-    #[error("invalid address `{address}`: {why}; write it as `127.0.0.1:8080`")]
-    Address { address: String, why: String },
-    #[error(
-        "cannot listen on `{address}`: other machines can reach it, and these sources accept any sender: {}; set `verify` and `secrets` for each under `sources` in flowtrigger.yaml (if `sources` is present, sources that it does not name are closed), or listen on 127.0.0.1",
-        quoted(.unverified)
-    )]
-    NotLoopback {
-        address: SocketAddr,
-        unverified: Vec<String>,
-    },
-    #[error(
-        "failed to listen on `{address}`: the port is in use; stop the program that uses it, or choose another port with `--listen`"
-    )]
-    AddressInUse { address: SocketAddr },
-    #[error("failed to listen on `{address}`: {why}; choose another address with `--listen`")]
-    Other { address: SocketAddr, why: String },
-}
-
-fn quoted(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    names.join(", ")
-}
-
-/// Whether other machines can reach an address.
-pub fn is_public(address: SocketAddr) -> bool {
-    !address.ip().to_canonical().is_loopback()
-}
-
-/// Binds the address. Only a loopback address is allowed if any source accepts unverified senders.
-///
-/// # Errors
-/// If the address is invalid, public with unverified sources, in use or otherwise not available.
-pub async fn listen(address: &str, unverified: &[String]) -> Result<TcpListener, ListenError> {
-    let invalid = |why: String| ListenError::Address {
-        address: address.to_owned(),
-        why,
-    };
-    let found = tokio::net::lookup_host(address).await;
-    let found: Vec<SocketAddr> = found.map_err(|e| invalid(e.to_string()))?.collect();
-    let public = found.iter().find(|address| is_public(**address));
-    if let (Some(&address), false) = (public, unverified.is_empty()) {
-        let unverified = unverified.to_vec();
-        return Err(ListenError::NotLoopback {
-            address,
-            unverified,
-        });
-    }
-    let Some(&address) = found.first() else {
-        return Err(invalid("the name has no address".into()));
-    };
-    let listener = TcpListener::bind(address).await;
-    listener.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => ListenError::AddressInUse { address },
-        _ => ListenError::Other {
-            address,
-            why: error.to_string(),
-        },
-    })
-}
 
 /// Serves until `stop` completes, then waits for the requests in progress.
 pub async fn serve<I: Ingest>(
@@ -117,13 +56,13 @@ pub async fn serve<I: Ingest>(
 ) -> std::io::Result<()> {
     let mut acceptor = Acceptor::new(listener, &limits);
     let server = server(&limits);
-    let routes = routes(ingest, limits);
+    let state = Arc::new(AppState::new(ingest, limits));
     let shutdown = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
         tokio::select! {
             (connection, peer) = acceptor.accept() => {
-                spawn_connection(connection, peer, &server, &routes, &shutdown);
+                spawn_connection(connection, peer, &server, &state, &shutdown);
             }
             () = &mut stop => break,
         }
@@ -144,14 +83,14 @@ fn server(limits: &HttpLimits) -> http1::Builder {
     server
 }
 
-fn spawn_connection(
+fn spawn_connection<I: Ingest>(
     connection: TimedConnection,
     peer: Peer,
     server: &http1::Builder,
-    routes: &Router,
+    state: &Arc<AppState<I>>,
     shutdown: &GracefulShutdown,
 ) {
-    let routes = TowerToHyperService::new(routes.clone());
+    let routes = TowerToHyperService::new(routes(Arc::clone(state)));
     let handled = connection.service();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
@@ -166,10 +105,13 @@ fn spawn_connection(
     });
     let served = server.serve_connection(TokioIo::new(connection), service);
     let served = shutdown.watch(served);
+    let state = Arc::clone(state);
     tokio::spawn(async move {
-        // Closed connections and timeouts are normal.
-        if let Err(error) = served.await {
-            debug!(peer = %peer.0, %error, "connection failed");
+        let Err(error) = served.await else { return };
+        match RequestSummary::unreadable(&error, peer) {
+            Some(rejected) => state.record(rejected),
+            // Closed connections and timeouts are normal.
+            None => debug!(peer = %peer.0, %error, "connection failed"),
         }
     });
 }
@@ -182,31 +124,65 @@ struct AppState<I> {
     rejections: RejectionLog,
 }
 
-fn routes<I: Ingest>(ingest: Arc<I>, limits: HttpLimits) -> Router {
-    Router::new()
-        .route("/healthz", any(healthz))
-        .route("/readyz", any(readyz::<I>))
-        .route("/metrics", any(metrics::<I>))
-        .fallback(events::<I>)
-        .with_state(Arc::new(AppState {
+impl<I: Ingest> AppState<I> {
+    fn new(ingest: Arc<I>, limits: HttpLimits) -> Self {
+        Self {
             ingest,
             bodies: BodyLimiter::new(&limits),
             trusted_proxies: limits.trusted_proxies,
             hosts: limits.hosts,
             rejections: RejectionLog::default(),
-        }))
+        }
+    }
+
+    /// Logs a rejected request, and passes it on to be counted and kept.
+    fn record(&self, rejected: RejectedRequest) {
+        self.rejections.record(&rejected);
+        self.ingest.record_rejection(rejected);
+    }
 }
 
-/// A fallback, not a route: each source has its own path, and a reload can change the paths.
-async fn events<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Request) -> Response {
-    let path = percent_decode_str(request.uri().path()).decode_utf8_lossy();
-    let result = match state.ingest.endpoint(&path) {
-        Some(endpoint) => receive_events(&state, &endpoint, request).await,
-        None => Err(not_found(&request)),
+/// One fallback and no routes: each source has its own path, and a reload can change the paths.
+fn routes<I: Ingest>(state: Arc<AppState<I>>) -> Router {
+    Router::new().fallback(answer::<I>).with_state(state)
+}
+
+async fn answer<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Request) -> Response {
+    let summary = RequestSummary::new(&request, &state.trusted_proxies);
+    let path = request.uri().path().to_owned();
+    let result = match path.as_str() {
+        "/healthz" => healthz(request.method()),
+        "/readyz" => readyz(&*state.ingest, request.method()),
+        "/metrics" => {
+            let allowed = check_metrics(&state, &request);
+            drop(request);
+            metrics(&*state.ingest, allowed).await
+        }
+        _ => events(&state, request).await,
     };
-    match result {
-        Ok(accepted) => response::accepted(&accepted),
-        Err(error) => response::http_error(&error),
+    result.unwrap_or_else(|error| {
+        let mut rejected = summary.rejected(&error);
+        rejected.source = state
+            .ingest
+            .endpoint(&decoded(&path))
+            .map(|endpoint| endpoint.source);
+        state.record(rejected);
+        response::http_error(&error)
+    })
+}
+
+fn decoded(path: &str) -> std::borrow::Cow<'_, str> {
+    percent_decode_str(path).decode_utf8_lossy()
+}
+
+async fn events<I: Ingest>(
+    state: &Arc<AppState<I>>,
+    request: Request,
+) -> Result<Response, HttpError> {
+    let endpoint = state.ingest.endpoint(&decoded(request.uri().path()));
+    match endpoint {
+        Some(endpoint) => receive_events(state, &endpoint, request).await,
+        None => Err(not_found(&request)),
     }
 }
 
@@ -214,14 +190,13 @@ async fn receive_events<I: Ingest>(
     state: &Arc<AppState<I>>,
     endpoint: &Endpoint,
     request: Request,
-) -> Result<IngestResponse, HttpError> {
+) -> Result<Response, HttpError> {
     if request.method() != Method::POST {
         return Err(HttpError::Method { allowed: "POST" });
     }
     if endpoint.verifier.is_none()
         && let Some(sign) = WebPageSign::find(&request, &state.hosts)
     {
-        state.ingest.count_rejection(&endpoint.source, sign.code());
         authenticate::drain(request).await;
         return Err(HttpError::WebPage(sign));
     }
@@ -232,25 +207,56 @@ async fn receive_events<I: Ingest>(
         return Err(error);
     }
     check_media_type(request.headers())?;
+    let id = id_of(endpoint, request.headers());
     let mut bytes = state.bodies.read(request).await?;
     check
         .check_body(&bytes)
         .map_err(|rejection| state.reject(&check, &rejection, &bytes))?;
     state.bodies.admit_values(&mut bytes).await?;
     let received = match bytes.is_large() {
-        true => receive_large(Arc::clone(state), Arc::clone(&endpoint.source), bytes).await,
-        false => state.ingest.receive(&endpoint.source, &bytes).await,
+        true => receive_large(Arc::clone(state), Arc::clone(&endpoint.source), id, bytes).await,
+        false => {
+            let delivery = EventDelivery {
+                source: &endpoint.source,
+                id: id.as_deref(),
+                body: &bytes,
+            };
+            state.ingest.receive(delivery).await
+        }
     };
-    received.map_err(HttpError::Ingest)
+    received
+        .map(|accepted| response::accepted(&accepted))
+        .map_err(HttpError::Ingest)
+}
+
+/// The longest id that is read from a header.
+const MAX_ID_BYTES: usize = 200;
+
+/// The value of the header that identifies the event. A header that occurs twice identifies nothing.
+fn id_of(endpoint: &Endpoint, headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all(&**endpoint.id_header.as_ref()?).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let id = value.to_str().ok()?.trim();
+    (!id.is_empty() && id.len() <= MAX_ID_BYTES).then(|| id.to_owned())
 }
 
 /// A task of its own: if the sender disconnects, the permits of the body are held until its values are stored.
 async fn receive_large<I: Ingest>(
     state: Arc<AppState<I>>,
     source: Arc<str>,
+    id: Option<String>,
     bytes: LimitedBody,
 ) -> Result<IngestResponse, IngestError> {
-    let received = tokio::spawn(async move { state.ingest.receive(&source, &bytes).await });
+    let received = tokio::spawn(async move {
+        let delivery = EventDelivery {
+            source: &source,
+            id: id.as_deref(),
+            body: &bytes,
+        };
+        state.ingest.receive(delivery).await
+    });
     match received.await {
         Ok(received) => received,
         Err(fault) => match fault.try_into_panic() {
@@ -264,13 +270,12 @@ async fn receive_large<I: Ingest>(
 
 impl<I: Ingest> AppState<I> {
     fn reject(&self, check: &SenderCheck<'_>, rejection: &Rejection, body: &[u8]) -> HttpError {
-        let endpoint = check.endpoint;
-        self.ingest
-            .count_rejection(&endpoint.source, rejection.code());
-        self.rejections.record(check, rejection, body);
-        let challenge = endpoint.verifier.as_ref();
+        self.rejections.record_sender(check, rejection, body);
+        let challenge = check.endpoint.verifier.as_ref();
         HttpError::Unverified {
             challenge: challenge.map_or("", |verifier| verifier.challenge()),
+            code: rejection.code(),
+            detail: rejection.to_string(),
         }
     }
 }
@@ -302,42 +307,50 @@ fn is_json(media: &str) -> bool {
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-async fn healthz(method: Method) -> Response {
-    match is_get(&method) {
-        true => response::plain(StatusCode::OK, "ok"),
-        false => response::http_error(&GET_ONLY),
+fn healthz(method: &Method) -> Result<Response, HttpError> {
+    match is_get(method) {
+        true => Ok(response::plain(StatusCode::OK, "ok")),
+        false => Err(GET_ONLY),
     }
 }
 
-async fn readyz<I: Ingest>(State(state): State<Arc<AppState<I>>>, method: Method) -> Response {
-    if !is_get(&method) {
-        return response::http_error(&GET_ONLY);
+fn readyz(ingest: &impl Ingest, method: &Method) -> Result<Response, HttpError> {
+    if !is_get(method) {
+        return Err(GET_ONLY);
     }
-    match state.ingest.ready() {
+    Ok(match ingest.ready() {
         Ok(()) => response::plain(StatusCode::OK, "ready"),
         Err(reason) => response::plain(StatusCode::SERVICE_UNAVAILABLE, &reason),
-    }
+    })
 }
 
 /// Headers that proxies add, besides `X-Forwarded-*`.
 const PROXY_HEADERS: [&str; 3] = ["forwarded", "via", "x-real-ip"];
 
 /// For local clients only: a public proxy in front of the endpoints must not expose the metrics.
-async fn metrics<I: Ingest>(
-    State(state): State<Arc<AppState<I>>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    request: Request,
-) -> Response {
+fn check_metrics<I>(state: &AppState<I>, request: &Request) -> Result<(), HttpError> {
     if !is_get(request.method()) {
-        return response::http_error(&GET_ONLY);
+        return Err(GET_ONLY);
     }
-    if !is_local(peer, request.headers(), &state.trusted_proxies) {
-        return response::http_error(&HttpError::NotLocal);
+    let peer = request.extensions().get::<ConnectInfo<Peer>>();
+    let is_local = peer.is_some_and(|ConnectInfo(peer)| {
+        is_local(*peer, request.headers(), &state.trusted_proxies)
+    });
+    if !is_local {
+        return Err(HttpError::NotLocal);
     }
-    match WebPageSign::find(&request, &state.hosts) {
-        None => response::metrics(state.ingest.metrics().await),
-        Some(sign) => response::http_error(&HttpError::WebPage(sign)),
+    match WebPageSign::find(request, &state.hosts) {
+        None => Ok(()),
+        Some(sign) => Err(HttpError::WebPage(sign)),
     }
+}
+
+async fn metrics(
+    ingest: &impl Ingest,
+    allowed: Result<(), HttpError>,
+) -> Result<Response, HttpError> {
+    allowed?;
+    Ok(response::metrics(ingest.metrics().await))
 }
 
 /// A trusted proxy is never local, whatever it sends: it passes on requests of others.
@@ -408,32 +421,5 @@ mod tests {
         for name in ["forwarded", "x-forwarded-for", "x-forwarded-user", "via"] {
             assert!(!is_local(peer("127.0.0.1:9"), &with(name), &[]), "{name}");
         }
-    }
-
-    #[tokio::test]
-    async fn unverified_sources_need_loopback() {
-        let message = |error: ListenError| error.to_string();
-        let unverified = ["support".to_owned()];
-        for address in ["0.0.0.0:0", "[::]:0", "[::ffff:0.0.0.0]:0"] {
-            let public = message(listen(address, &unverified).await.unwrap_err());
-            assert!(public.starts_with("cannot listen on `"), "{public}");
-            assert!(
-                public.contains("accept any sender: `support`; set"),
-                "{public}"
-            );
-        }
-        assert!(listen("0.0.0.0:0", &[]).await.is_ok());
-        let invalid = message(listen("nonsense", &unverified).await.unwrap_err());
-        assert!(
-            invalid.ends_with("write it as `127.0.0.1:8080`"),
-            "{invalid}"
-        );
-        let first = listen("127.0.0.1:0", &unverified)
-            .await
-            .expect("a free port");
-        let address = first.local_addr().unwrap().to_string();
-        let taken = message(listen(&address, &[]).await.unwrap_err());
-        assert!(taken.contains("the port is in use"), "{taken}");
-        assert!(taken.contains(&address), "{taken}");
     }
 }

@@ -40,6 +40,9 @@ pub enum HttpError {
     /// The sender failed verification.
     Unverified {
         challenge: &'static str,
+        /// The failed check, for the metrics and the list of deliveries.
+        code: &'static str,
+        detail: String,
     },
     Ingest(IngestError),
 }
@@ -51,50 +54,71 @@ pub fn accepted(response: &IngestResponse) -> Response {
 pub fn http_error(http_error: &HttpError) -> Response {
     match http_error {
         HttpError::NotFound => error(
-            StatusCode::NOT_FOUND,
+            status(http_error),
             "not found; send events to `/events/{source}`; `/healthz` and `/readyz` report the state of this program",
         ),
         HttpError::Method { allowed } => method_not_allowed(allowed),
         HttpError::Media { header, expected } => error(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            status(http_error),
             &format!("unsupported {header}; {expected}"),
         ),
         HttpError::TooLarge { limit } => too_large(*limit),
         HttpError::TooManyValues { limit } => error(
-            StatusCode::PAYLOAD_TOO_LARGE,
+            status(http_error),
             &format!("the body has more than {limit} JSON values; send fewer events per request"),
         ),
-        HttpError::IncompleteBody => error(
-            StatusCode::BAD_REQUEST,
-            "incomplete body; send the whole body",
-        ),
+        HttpError::IncompleteBody => {
+            error(status(http_error), "incomplete body; send the whole body")
+        }
         HttpError::NoBodyMemory => retry_later(
-            StatusCode::SERVICE_UNAVAILABLE,
+            status(http_error),
             "too many large bodies at the same time; send the request again later",
         ),
         HttpError::WebPage(WebPageSign::CrossSite) => error(
-            StatusCode::FORBIDDEN,
+            status(http_error),
             "a web page of another site sent this request; set `verify` for the source if that is intended",
         ),
         HttpError::WebPage(WebPageSign::UnknownHost) => error(
-            StatusCode::MISDIRECTED_REQUEST,
+            status(http_error),
             "unknown name in the `Host` header; add it to `listen.hosts` in flowtrigger.yaml, or set `verify` for the source",
         ),
         HttpError::NotLocal => error(
-            StatusCode::FORBIDDEN,
+            status(http_error),
             "available only on this machine and without a proxy; send the request from here, or use the Unix socket in the data folder",
         ),
-        HttpError::Unverified { challenge } => unauthorized(challenge),
+        HttpError::Unverified { challenge, .. } => unauthorized(challenge),
         HttpError::Ingest(IngestError::UnknownSource) => error(
-            StatusCode::NOT_FOUND,
+            status(http_error),
             "unknown source; the log of this program lists the paths of its sources",
         ),
         HttpError::Ingest(IngestError::InvalidBody(invalid)) => invalid_body(invalid),
-        HttpError::Ingest(IngestError::Busy { reason }) => {
-            retry_later(StatusCode::TOO_MANY_REQUESTS, reason)
-        }
+        HttpError::Ingest(IngestError::Busy { reason }) => retry_later(status(http_error), reason),
         HttpError::Ingest(IngestError::Unavailable { reason }) => {
-            retry_later(StatusCode::SERVICE_UNAVAILABLE, reason)
+            retry_later(status(http_error), reason)
+        }
+    }
+}
+
+/// The status code of an error.
+pub fn status(http_error: &HttpError) -> StatusCode {
+    match http_error {
+        HttpError::NotFound | HttpError::Ingest(IngestError::UnknownSource) => {
+            StatusCode::NOT_FOUND
+        }
+        HttpError::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+        HttpError::Media { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        HttpError::TooLarge { .. } | HttpError::TooManyValues { .. } => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
+        HttpError::IncompleteBody | HttpError::Ingest(IngestError::InvalidBody(_)) => {
+            StatusCode::BAD_REQUEST
+        }
+        HttpError::NotLocal | HttpError::WebPage(WebPageSign::CrossSite) => StatusCode::FORBIDDEN,
+        HttpError::WebPage(WebPageSign::UnknownHost) => StatusCode::MISDIRECTED_REQUEST,
+        HttpError::Unverified { .. } => StatusCode::UNAUTHORIZED,
+        HttpError::Ingest(IngestError::Busy { .. }) => StatusCode::TOO_MANY_REQUESTS,
+        HttpError::NoBodyMemory | HttpError::Ingest(IngestError::Unavailable { .. }) => {
+            StatusCode::SERVICE_UNAVAILABLE
         }
     }
 }

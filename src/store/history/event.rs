@@ -43,6 +43,8 @@ pub struct EventRow {
     pub matched: bool,
     /// How often it was redelivered, and when last.
     pub redelivered: u64,
+    /// How many of those had another body.
+    pub differed: u64,
     pub last_came: Option<Timestamp>,
 }
 

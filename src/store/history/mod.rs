@@ -1,6 +1,7 @@
 //! The read side of a store, as one trait for every backend: events, runs with their logs, gates, and the
 //! rules of an earlier time. Commands and pages read through it; nothing here names a database.
 
+mod delivery;
 mod error;
 mod event;
 mod revision;
@@ -19,6 +20,7 @@ use flowtrigger_core::gate::{GateCheck, GateHistory};
 use flowtrigger_core::loop_guard::{Causation, CausingRun, LoopCheck, LoopHistory};
 use flowtrigger_core::run::RunId;
 
+pub use delivery::{DeliveryFilter, DeliveryRange, DeliveryRow};
 pub use error::{HistoryError, HistoryOpenError};
 pub use event::{
     EventNames, EventQuery, EventRecord, EventRow, EventRowId, EventSelector, NearestEvent,
@@ -54,6 +56,22 @@ pub trait History: Send {
 
     /// How far back events are kept.
     fn retained(&self) -> Result<RetainedRange, HistoryError>;
+
+    /// Rejected requests, the newest first, at most `limit`.
+    fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        limit: usize,
+    ) -> Result<Vec<DeliveryRow>, HistoryError>;
+
+    fn delivery_range(&self) -> Result<DeliveryRange, HistoryError>;
+
+    /// When a revision came into force last before a time: with a start or a reload.
+    fn in_force_since(
+        &self,
+        revision: RevisionId,
+        at: Timestamp,
+    ) -> Result<Option<Timestamp>, HistoryError>;
 
     /// Runs that pass the filter, the newest first.
     fn runs(&self, filter: &RunFilter, page: Page) -> Result<Vec<RunRow>, HistoryError>;

@@ -1,10 +1,10 @@
-//! Commits events with their planned runs: recognises redeliveries, applies the limits, checks the gates. Several
+//! Commits events with their planned runs: answers redeliveries, applies the limits, checks the gates. Several
 //! events are committed all or none.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::codec::event::encode_event;
 use super::codec::gate_checks::encode_checks;
@@ -78,20 +78,6 @@ impl WriteTransaction<'_> {
         Ok(committed)
     }
 
-    /// The row of an event that led to runs before.
-    fn known(&self, incoming: &IncomingEvent) -> Result<Option<i64>, StoreError> {
-        Ok(self
-            .connection
-            .prepare_cached(
-                "SELECT id FROM events INDEXED BY events_by_id
-                 WHERE event_id = ?2 AND endpoint = ?1 AND matched = 1",
-            )?
-            .query_row([&incoming.event.endpoint, &incoming.event.id], |row| {
-                row.get(0)
-            })
-            .optional()?)
-    }
-
     /// Rejects the events as a whole, before anything is written, if there is no room for all their runs.
     fn check_limits(
         &mut self,
@@ -140,7 +126,7 @@ impl WriteTransaction<'_> {
         let incoming = &encoded.incoming;
         let (event, generation) = match (known, incoming.occasion) {
             (Some(event), ArrivalKind::Delivery) => {
-                return self.redelivered(event, incoming.received);
+                return self.redelivered(event, incoming);
             }
             (Some(event), ArrivalKind::Replay) => (event, self.next_generation(event)?),
             (None, _) if incoming.planned.is_empty() => return Ok(Committed::default()),
@@ -157,21 +143,9 @@ impl WriteTransaction<'_> {
         }
         Ok(Committed {
             redelivered: false,
+            first: None,
             runs,
             loops,
-        })
-    }
-
-    fn redelivered(&mut self, event: i64, now: Timestamp) -> Result<Committed, StoreError> {
-        self.connection
-            .prepare_cached(
-                "UPDATE events SET redelivered = redelivered + 1, last_received = ?2 WHERE id = ?1",
-            )?
-            .execute(params![event, micros(now)])?;
-        Ok(Committed {
-            redelivered: true,
-            runs: self.statuses_of(event)?,
-            loops: LoopFindings::default(),
         })
     }
 

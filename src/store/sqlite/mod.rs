@@ -5,15 +5,18 @@ mod archive_buffer;
 pub mod codec;
 mod commit;
 mod database;
+mod deliveries;
 mod event_cache;
 mod fatal;
 mod file_identity;
 mod gates;
+mod health;
 mod history;
 mod integration_settings;
 mod job_outcome;
 mod queue;
 mod redaction;
+mod redelivery;
 mod retention;
 mod revisions;
 #[cfg(test)]
@@ -32,13 +35,15 @@ use serde_json::Value;
 
 use crate::store::integration_settings::SettingsScope;
 use crate::store::{
-    ClaimRequest, ClaimedRun, Committed, IncomingEvent, Revision, RevisionId, RunRecord, RunStatus,
-    Store, StoreError, StoreSettings, UnmatchedEvent,
+    ClaimRequest, ClaimedRun, Committed, IncomingEvent, RejectedDelivery, Revision, RevisionId,
+    RunRecord, RunStatus, Store, StoreError, StoreSettings, UnmatchedEvent,
 };
 use archive_buffer::ArchiveBuffer;
 use commit::EncodedEvent;
 use database::Location;
+use deliveries::DeliveryBuffer;
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
+use health::StoreHealth;
 use queue::recovery::recover;
 use transaction::WriteTransaction;
 use writer::{Durability, Writer};
@@ -54,6 +59,8 @@ pub use writer::Commits;
 pub struct SqliteStore {
     writer: Arc<Writer>,
     archive_buffer: Arc<ArchiveBuffer>,
+    deliveries: Arc<DeliveryBuffer>,
+    health: Arc<StoreHealth>,
     location: Location,
 }
 
@@ -88,9 +95,12 @@ impl SqliteStore {
         let recovered = recover(&mut connection, Timestamp::now())?;
         let buffer = Arc::clone(&archive_buffer);
         let state = WriterState::new(&connection, location.clone(), settings, buffer)?;
+        let (deliveries, health) = (Arc::clone(&state.deliveries), Arc::clone(&state.health));
         let store = Self {
             writer: Arc::new(Writer::start(connection, state)),
             archive_buffer,
+            deliveries,
+            health,
             location,
         };
         Ok((store, recovered))
@@ -112,12 +122,6 @@ impl SqliteStore {
     /// Bytes of the archived events.
     pub fn archive_size(&self) -> u64 {
         self.archive_buffer.size.get()
-    }
-
-    /// Writes the buffered unmatched events, before an orderly shutdown.
-    pub async fn flush(&self) -> Result<(), StoreError> {
-        let write = |transaction: &mut WriteTransaction<'_>| transaction.write_archive_buffer();
-        self.writer.submit(Durability::Synced, write).await
     }
 
     /// [`Store::retry`] for commands on a folder that no daemon uses.
@@ -277,5 +281,26 @@ impl Store for SqliteStore {
             Location::File(_) => self.archive_buffer.put(&event, revision, received),
             Location::Memory => {}
         }
+    }
+
+    fn record_rejected(&self, delivery: RejectedDelivery) {
+        match self.location {
+            Location::File(_) => self.deliveries.put(delivery),
+            Location::Memory => {}
+        }
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        let write = |transaction: &mut WriteTransaction<'_>| {
+            transaction.write_archive_buffer()?;
+            transaction.write_deliveries()
+        };
+        self.writer
+            .submit_with_timeout(Durability::Synced, write)
+            .await
+    }
+
+    fn health(&self) -> Result<(), String> {
+        self.health.check()
     }
 }

@@ -16,6 +16,10 @@ use flowtrigger_core::config::archive::ArchiveScope;
 
 /// How far the age limit moves at most, in microseconds.
 const CUTOFF_STEP: i64 = 3_600 * 1_000_000;
+/// How long rejected requests are kept.
+const KEEP_DELIVERIES: Duration = Duration::from_secs(7 * 86_400);
+/// Starts and reloads that are kept: the newest.
+const MAX_ACTIVATIONS: i64 = 10_000;
 /// Ticks between two moves of the age limit.
 const TICKS_PER_MOVE: u32 = 60;
 /// Rows that one job deletes, so that other jobs wait only a little. If more rows were inserted since the
@@ -70,6 +74,7 @@ impl WriteTransaction<'_> {
         if moves {
             self.move_cutoffs(now)?;
             self.delete_unreferenced()?;
+            self.delete_old_deliveries()?;
         }
         let deleted = self.delete_old(now, batch)?;
         self.state.retention.behind = deleted >= ROWS_PER_JOB;
@@ -88,6 +93,7 @@ impl WriteTransaction<'_> {
         for (name, keep) in [
             ("runs until", settings.retention.keep_for),
             ("archive until", settings.archive.keep_for),
+            ("deliveries until", KEEP_DELIVERIES),
         ] {
             let cutoff = next_cutoff(self.fact(name)?, now, keep);
             self.connection.execute(
@@ -95,6 +101,18 @@ impl WriteTransaction<'_> {
                 params![name, cutoff],
             )?;
         }
+        Ok(())
+    }
+
+    fn delete_old_deliveries(&self) -> Result<(), StoreError> {
+        let until = self.fact("deliveries until")?.unwrap_or(i64::MIN);
+        let sql = "DELETE FROM deliveries WHERE received < ?1";
+        self.connection.prepare_cached(sql)?.execute([until])?;
+        let sql = "DELETE FROM activations WHERE revision NOT IN (SELECT id FROM revisions)
+            OR id <= (SELECT max(id) FROM activations) - ?1";
+        self.connection
+            .prepare_cached(sql)?
+            .execute([MAX_ACTIVATIONS])?;
         Ok(())
     }
 

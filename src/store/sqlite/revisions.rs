@@ -50,6 +50,10 @@ impl WriteTransaction<'_> {
                 self.connection.last_insert_rowid()
             }
         };
+        self.connection.execute(
+            "INSERT INTO activations (revision, at) VALUES (?1, ?2)",
+            params![id, micros(self.now())],
+        )?;
         self.state.activate_revision(id);
         Ok(RevisionId(id as u64))
     }

@@ -173,9 +173,11 @@ impl<'c> WriteTransaction<'c> {
     /// Periodic work: writes the archive buffer, deletes old rows and syncs what was only buffered.
     pub fn tick(&mut self) -> Result<(), StoreError> {
         self.write_archive_buffer()?;
+        self.write_deliveries()?;
         self.run_maintenance()?;
-        if self.state.unsynced && self.state.location != Location::Memory {
-            // The commit of any change also syncs the commits before it.
+        let is_due = self.state.unsynced || self.state.health.is_failed();
+        if is_due && self.state.location != Location::Memory {
+            // The commit of any change also syncs the commits before it, and shows that the disk takes changes.
             self.connection.execute(
                 "INSERT INTO facts VALUES ('clock', ?1) ON CONFLICT DO UPDATE SET value = ?1",
                 [codec::micros(self.now())],

@@ -44,6 +44,8 @@ type JobReply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 struct JobResult {
     outcome: JobOutcome,
+    /// Why it failed.
+    failure: Option<String>,
     reply: JobReply,
 }
 
@@ -181,6 +183,7 @@ fn job<T: Send + 'static>(
         let result = work(transaction);
         JobResult {
             outcome: JobOutcome::of(&result),
+            failure: result.as_ref().err().map(ToString::to_string),
             reply: Box::new(move |committed| {
                 // The caller may have stopped waiting; the change is kept all the same.
                 drop(sender.send(committed.and(result)));
@@ -199,6 +202,8 @@ fn durability_of(batch: &[Job]) -> Durability {
 fn stopped() -> StoreError {
     StoreError::Broken("the store has stopped; see the log".into())
 }
+
+const WRITE_FAILED: &str = "the disk rejected a write";
 
 enum ArchiveResult {
     Written,
@@ -259,6 +264,7 @@ impl WriterThread {
         if result.is_ok() {
             if self.connection.total_changes() != changes {
                 self.state.unsynced = durability == Durability::Buffered;
+                self.state.health.recover();
             }
             let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.commits.count.fetch_add(1, Ordering::Relaxed);
@@ -295,8 +301,9 @@ impl WriterThread {
         let before = self.state.archiving;
         let mut transaction = WriteTransaction::new(&self.connection, &mut self.state);
         let result = (job.work)(&mut transaction);
+        let failure = result.failure.as_deref().unwrap_or(WRITE_FAILED);
         match result.outcome {
-            JobOutcome::Failed => {}
+            JobOutcome::Failed => self.state.health.fail(failure),
             JobOutcome::Damaged => fatal::damaged(&self.state.location),
             JobOutcome::Done => {
                 self.statement("RELEASE job")?;
@@ -307,7 +314,7 @@ impl WriterThread {
             // The failure rolled the whole transaction back: no job of this batch is kept.
             return Err(rusqlite::Error::SqliteFailure(
                 ffi::Error::new(ffi::SQLITE_IOERR),
-                Some("the disk rejected a write".into()),
+                Some(failure.to_owned()),
             ));
         }
         self.connection
@@ -334,6 +341,7 @@ impl WriterThread {
 
     fn roll_back(&mut self, error: &rusqlite::Error) -> StoreError {
         tracing::error!(%error, "store commit failed");
+        self.state.health.fail(&error.to_string());
         self.end_if_unrecoverable(error);
         if !self.connection.is_autocommit() {
             drop(self.connection.execute_batch("ROLLBACK"));

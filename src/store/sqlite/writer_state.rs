@@ -9,7 +9,9 @@ use rusqlite::Connection;
 
 use super::archive_buffer::ArchiveBuffer;
 use super::database::Location;
+use super::deliveries::DeliveryBuffer;
 use super::event_cache::EventCache;
+use super::health::StoreHealth;
 use super::queue::transition::holds_lane;
 use super::retention::TickCounter;
 use crate::store::StoreSettings;
@@ -26,6 +28,8 @@ pub struct WriterState {
     pub location: Location,
     pub settings: StoreSettings,
     pub archive_buffer: Arc<ArchiveBuffer>,
+    pub deliveries: Arc<DeliveryBuffer>,
+    pub health: Arc<StoreHealth>,
     /// The position of the newest run.
     pub last_position: i64,
     /// The queue that a run was claimed from last.
@@ -66,6 +70,8 @@ impl WriterState {
             location,
             settings,
             archive_buffer,
+            deliveries: Arc::default(),
+            health: Arc::default(),
             last_position: 0,
             last_served: 0,
             counts: HashMap::new(),

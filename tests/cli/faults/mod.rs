@@ -2,18 +2,21 @@
 //! the correction, no lost event and no silence.
 
 mod actions;
+mod answers;
 mod configuration;
 mod confinement;
 mod contracts;
 mod daemon;
 mod data_folder;
 mod egress;
+mod identity;
 mod input;
 mod limits;
 mod log_output;
 mod many_values;
 mod payload;
 mod redact;
+mod rejected;
 mod rules;
 mod secret_leaks;
 mod secrets;

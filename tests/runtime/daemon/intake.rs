@@ -1,8 +1,8 @@
 //! The intake of events: in their order, all or none, with the current rules; unmatched events are archived.
 
 use flowtrigger::engine::{EngineOptions, reload};
-use flowtrigger::source::Ingest;
 use flowtrigger::source::http::HttpLimits;
+use flowtrigger::source::{EventDelivery, Ingest};
 use flowtrigger::store::{RevisionId, Store};
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{answered, daemon, daemon_on_store, event, telling, until};
@@ -45,7 +45,12 @@ async fn a_sender_that_hangs_up_cannot_stop_it_half_way() {
     )
     .await;
     let body = event(1, "a").to_string();
-    let mut receiving = Box::pin(daemon.engine.receive("support", body.as_bytes()));
+    let delivery = EventDelivery {
+        source: "support",
+        id: None,
+        body: body.as_bytes(),
+    };
+    let mut receiving = Box::pin(daemon.engine.receive(delivery));
     tokio::select! {
         biased;
         _ = &mut receiving => panic!("the store holds it back"),

@@ -228,6 +228,8 @@ async fn a_store_that_takes_nothing_asks_the_sender_to_come_back() {
         let seconds: u64 = refused.header("retry-after").parse().unwrap();
         assert!((5..=30).contains(&seconds), "{seconds}");
         assert!(refused.error().contains(error), "{}", refused.error());
+        let ready = answered(daemon.request("GET", "/readyz")).await;
+        assert_eq!(ready.status, 503, "a store that cannot write is not ready");
         let mut unmatched = event(1, "a");
         unmatched["input"]["ticket_event"]["type"] = json!("Ticket Created");
         assert_eq!(daemon.post(&unmatched).await.status, 200);
@@ -327,6 +329,10 @@ impl Store for Broken {
     }
 
     fn archive_unmatched(&self, _: UnmatchedEvent, _: RevisionId, _: Timestamp) {}
+
+    fn health(&self) -> Result<(), String> {
+        Err(self.0.to_string())
+    }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         Err(self.0.clone())

@@ -112,7 +112,7 @@ fn a_replay_that_plans_nothing_is_no_success() {
     );
     assert!(
         said.err
-            .contains("run 5: `page-urgent` does not match its event now"),
+            .contains("run 5: no enabled rule `page-urgent` matches its event now"),
         "{said:?}"
     );
 }
@@ -150,7 +150,9 @@ fn all_takes_what_the_filters_take_the_oldest_first() {
     order(&["cancel", "--all", "--ticket", "4"]);
     assert_eq!(asked(&desk), ["cancel 4"]);
     assert_eq!(order(&["cancel", "--all", "--state", "held"]).code, 1);
-    order(&["replay", "--all", "--state", "dead", "--error", "404"]);
+    order(&[
+        "replay", "--all", "--state", "dead", "--error", "404", "--yes",
+    ]);
     assert_eq!(
         asked(&desk),
         ["replay 1 rule=page-urgent", "replay 3 rule=page-urgent"]
@@ -234,7 +236,8 @@ fn a_replay_on_the_folder_plans_with_the_rules_of_today() {
     let said = flowtrigger(data.folder(), &["runs", "replay", "3", "--rules", rules]);
     assert_eq!(said.code, 1);
     assert!(
-        said.err.contains("does not match its event now"),
+        said.err
+            .contains("no enabled rule `page-urgent` matches its event now"),
         "{said:?}"
     );
 }

@@ -117,10 +117,7 @@ fn a_folder_without_runs_says_how_to_begin() {
         "{said:?}"
     );
     let said = flowtrigger(Data::new().folder(), &["runs", "list"]);
-    assert_eq!(
-        (said.code, said.out.as_str()),
-        (1, "no runs: no event has matched a rule yet\n")
-    );
+    assert_eq!((said.code, said.out.as_str()), (1, "no runs are stored\n"));
 }
 
 #[test]
@@ -142,7 +139,7 @@ fn a_run_is_shown_with_the_rule_as_it_was() {
   page: POST https://pager.example/page answered 404
   planned 2026-01-07T09:02:00Z; one at a time with runs of this rule for 90417
 event support/ticket.PriorityChanged  id {id}  key 90417  2026-01-07T09:02:00Z  (zis)
-  received 2026-01-07T09:02:00Z; redelivered 1 time, last 2026-01-07T09:03:00Z: nothing ran twice
+  received 2026-01-07T09:02:00Z; redelivered 1 time, last 2026-01-07T09:03:00Z: no repeat started a run
 
 MATCH  page-urgent  rules/page.yaml:1:7
   2 of 2 predicates hold
@@ -160,7 +157,7 @@ MATCH  page-urgent  rules/page.yaml:1:7
         &["runs", "show", "1", "99", "--format", "json"],
     );
     assert_eq!(said.code, 1);
-    assert!(said.err.contains("there is no run 99"), "{said:?}");
+    assert!(said.err.contains("no run 99 is stored"), "{said:?}");
     let shown: Value = serde_json::from_str(&said.out).expect("one line of JSON");
     assert_eq!(shown["judged"]["predicates"][1]["got"], json!(["vip"]));
     assert_eq!(
@@ -182,9 +179,12 @@ fn what_comes_next_is_said_for_every_state() {
     for (state, says) in [
         (
             RunState::Queued,
-            "it starts when the limits of the daemon allow it",
+            "it waits: no daemon uses this data folder; the next start executes it",
         ),
-        (RunState::Running, "a daemon executes it"),
+        (
+            RunState::Running,
+            "no daemon uses this data folder: the next start continues it",
+        ),
         (
             RunState::Retrying { until },
             "next attempt at 2026-01-07T10:00:00Z",

@@ -50,7 +50,7 @@ fn an_event_is_explained_with_the_rules_of_its_time() {
         said.out,
         format!(
             "event support/ticket.PriorityChanged  id {id}  key 90417  2026-01-05T09:00:00Z  (zis)
-  received 2026-01-05T09:00:00Z; redelivered 1 time, last 2026-01-05T09:01:00Z: nothing ran twice
+  received 2026-01-05T09:00:00Z; redelivered 1 time, last 2026-01-05T09:01:00Z: no repeat started a run
   evaluated by the rules in force since 2026-01-01T00:00:00Z; 2 rules listened to ticket.PriorityChanged
 
 MATCH  page-urgent  rules/page.yaml:1:7
@@ -104,6 +104,13 @@ fn a_ticket_lists_its_events_and_explains_the_newest_or_the_nearest() {
         said.out
     );
     let said = flowtrigger(data.folder(), &["why", "90417", "--at", "2026-01-06T10:00"]);
+    assert!(
+        said.out
+            .contains("\nthe nearest stored event was received 1h before 2026-01-06T10:00:00Z\n"),
+        "{}",
+        said.out
+    );
+    assert_eq!(said.code, 0);
     assert!(
         said.out.contains("  received 2026-01-06T09:00:00Z\n"),
         "{}",
@@ -167,8 +174,9 @@ fn that_no_such_event_came_is_an_answer_with_the_nearest() {
         "no event with the id or the ticket `90714` is stored here
   near   ticket 90417
   kept   events with runs, from 2026-01-05T09:00:00Z to 2026-01-05T09:00:00Z
-         events without runs, from 2026-01-06T09:00:00Z to 2026-01-07T09:00:00Z; a crash loses the newest second of these
-  else   it was rejected (see the log of the daemon), was never sent, or is older
+         events without runs, from 2026-01-06T09:00:00Z to 2026-01-07T09:00:00Z; a crash or a flood can lose some of these
+  reject no rejected request is stored; they are kept for 7 days, at most 10,000
+  else   an older event was deleted, and whether a sender sent anything is not known here
 "
     );
     assert_eq!((said.code, said.err.as_str()), (1, ""));
@@ -193,6 +201,14 @@ fn rules_that_are_gone_are_taken_from_the_runs() {
     );
     assert!(
         said.out.contains("MATCH  page-urgent") && said.out.contains("run  1 dead"),
+        "{}",
+        said.out
+    );
+    // Without a run either, nothing is claimed.
+    let id = priority(90_417, "high", TUESDAY).id;
+    let said = flowtrigger(data.folder(), &["why", &id]);
+    assert!(
+        said.out.ends_with("what happened is unknown: the rules of that time are not stored, and no run that matched is\n"),
         "{}",
         said.out
     );

@@ -1,12 +1,14 @@
-//! Reads the description of a custom source: the paths of event type, id, key and time in a body.
+//! Reads the description of a custom source: the paths of event type, id, key and time in a body, or the header
+//! that holds the id.
 
-use jiff::tz::TimeZone;
-
-use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::config::source::{EventIdentity, EventSource};
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node};
 use crate::event::format::custom::{CustomFormat, TypeRule};
 use crate::language::operator::operand::is_path;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
 
 /// Reads the description of an entry; `None` after an error was reported.
 pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<CustomFormat> {
@@ -33,12 +35,19 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<CustomForma
         Some(zone) => Some(lower_time_zone(zone, diagnostics)?),
         None => None,
     };
+    let id = match node.get("id") {
+        Some(id) => match lower_id(id, diagnostics)? {
+            IdSource::Path(path) => Some(path),
+            IdSource::Header(_) | IdSource::None => None,
+        },
+        None => None,
+    };
     let mut path = |key: &str| node.get(key).and_then(|value| diagnostics.text(value, key));
     Some(CustomFormat {
         name: entry.key.clone(),
         source: path("event_source").unwrap_or_else(|| entry.key.clone()),
         event_type,
-        id: path("id"),
+        id,
         key: path("key"),
         time: path("time"),
         time_zone,
@@ -55,4 +64,79 @@ fn lower_time_zone(node: &Node, diagnostics: &mut Diagnostics) -> Option<TimeZon
         diagnostics.error(Code::InvalidValue, node.at, message, help);
     }
     zone
+}
+
+/// The value of `id`.
+enum IdSource {
+    /// A path in the body.
+    Path(String),
+    Header(String),
+    None,
+}
+
+/// What a path in the body may start with instead of a header.
+const HEADER_PREFIX: &str = "header.";
+
+pub fn id_schema() -> Value {
+    let one = |key: &str| json!({"type": "object", "properties": {key: {"type": "string"}}, "required": [key], "additionalProperties": false});
+    json!({"oneOf": [{"type": "string"}, one("path"), one("header")]})
+}
+
+fn lower_id(node: &Node, diagnostics: &mut Diagnostics) -> Option<IdSource> {
+    let expected = "a path in the body, `header.NAME`, or `none`";
+    let Some(entries) = node.as_map() else {
+        let text = diagnostics.text(node, "id")?;
+        return match (text.as_str(), text.strip_prefix(HEADER_PREFIX)) {
+            ("none", _) => Some(IdSource::None),
+            (_, Some(name)) => header(name, node.at, diagnostics),
+            (_, None) => Some(IdSource::Path(text)),
+        };
+    };
+    match entries {
+        [entry] if entry.key == "path" => {
+            let path = diagnostics.text(&entry.value, "path")?;
+            Some(IdSource::Path(path))
+        }
+        [entry] if entry.key == "header" => {
+            let name = diagnostics.text(&entry.value, "header")?;
+            header(&name, entry.value.at, diagnostics)
+        }
+        _ => {
+            diagnostics.wrong_type(node, "id", expected);
+            None
+        }
+    }
+}
+
+fn header(name: &str, at: Span, diagnostics: &mut Diagnostics) -> Option<IdSource> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if !name.is_empty() && name.chars().all(is_name) {
+        return Some(IdSource::Header(name.to_ascii_lowercase()));
+    }
+    let message = format!("`{name}` is not the name of a header");
+    let help = "write the name of one header, as `header.webhook-id`; a path in the body that starts with `header` is written `$.header.…`";
+    diagnostics.error(Code::InvalidValue, at, message, help);
+    None
+}
+
+/// What identifies the events of a source besides a path in their bodies; `None` after an error was reported.
+pub fn identity(entry: &Entry, source: &EventSource) -> Option<EventIdentity> {
+    let scheme = source.verification.as_ref();
+    let delivery = scheme.and_then(|verification| verification.scheme.delivery_id());
+    if source.description().is_none() {
+        return Some(delivery.map_or(EventIdentity::Body, EventIdentity::Delivery));
+    }
+    let id = match entry.value.get("id") {
+        // Reported when the description was read.
+        Some(id) => lower_id(id, &mut Diagnostics::default())?,
+        None => match delivery {
+            Some(header) => return Some(EventIdentity::Delivery(header)),
+            None => return Some(EventIdentity::Body),
+        },
+    };
+    Some(match id {
+        IdSource::Path(_) => EventIdentity::Body,
+        IdSource::Header(name) => EventIdentity::Header(name),
+        IdSource::None => EventIdentity::Request,
+    })
 }

@@ -9,7 +9,7 @@ use crate::config::custom_source;
 use crate::config::integrations::ConnectionRef;
 use crate::config::verification;
 use crate::config::verification::Verification;
-use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, anything, text, words};
 use crate::document::{Entry, Node, Yaml};
@@ -32,6 +32,33 @@ pub struct EventSource {
     pub subdomain: Option<String>,
     /// The connection to the system that sends the events.
     pub connection: Option<ConnectionRef>,
+    pub identity: EventIdentity,
+    /// Its entry; none for a source that exists without one.
+    pub at: Span,
+}
+
+/// What identifies an event whose body has no id, or whose source has no `id` path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventIdentity {
+    /// The body: equal bodies within ten minutes are one event.
+    Body,
+    /// This header, which every request must have.
+    Header(String),
+    /// The delivery id that the verification scheme's senders add; the body if a request has none.
+    Delivery(&'static str),
+    /// The request: every one is an event of its own.
+    Request,
+}
+
+impl EventIdentity {
+    /// The header that identifies the event.
+    pub fn header(&self) -> Option<&str> {
+        match self {
+            EventIdentity::Header(name) => Some(name),
+            EventIdentity::Delivery(name) => Some(name),
+            EventIdentity::Body | EventIdentity::Request => None,
+        }
+    }
 }
 
 /// How the events of a source are read.
@@ -54,7 +81,8 @@ pub const SOURCE: Vocabulary = Vocabulary {
             "The format of the events: `support` (Zendesk), `upmind`, or `json` for a body that you describe here.";
         "event_source" text => "The name that rules use. Default: the name of the entry.";
         "event_type" anything => "The event type: a constant, or `{ path: … }` in the body.";
-        "id" text => "The path of the event id. Default: a hash of the body, so equal bodies are one event.";
+        "id" custom_source::id_schema =>
+            "The event id: a path in the body, `header.NAME` for a header, or `none` if every request is an event of its own. Default: the delivery id of the `verify` scheme, or else the body: equal bodies within 10 minutes are one event.";
         "key" text => "The path of the event's key, usually the ticket id.";
         "time" text => "The path of the event's time.";
         "time_zone" text =>
@@ -88,6 +116,12 @@ impl EventSource {
         }
     }
 
+    /// Whether nothing but its body identifies an event.
+    pub fn has_no_event_id(&self) -> bool {
+        let no_path = self.description().is_some_and(|custom| custom.id.is_none());
+        no_path && self.identity == EventIdentity::Body
+    }
+
     /// Creates a custom source with the default path and without verification.
     pub fn described(description: CustomFormat) -> Self {
         let name = description.name.clone();
@@ -100,6 +134,8 @@ impl EventSource {
             path: format!("/events/{name}"),
             reads,
             verification: None,
+            identity: EventIdentity::Body,
+            at: Span::default(),
             account_id: None,
             subdomain: None,
             connection: None,
@@ -144,6 +180,8 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<EventSource
         let name = diagnostics.text(node, "connection")?;
         source.connection = Some(ConnectionRef { name, at: node.at });
     }
+    source.at = entry.key_at;
+    source.identity = custom_source::identity(entry, &source)?;
     Some(source)
 }
 

@@ -145,6 +145,7 @@ pub fn stopped(state: &RunState) -> Option<&str> {
         | RunState::Debouncing { .. }
         | RunState::Running
         | RunState::Retrying { .. }
+        | RunState::Limited { .. }
         | RunState::Waiting { .. }
         | RunState::Done
         | RunState::Skipped { .. }

@@ -30,6 +30,12 @@ pub enum RunState {
     Retrying {
         until: Timestamp,
     },
+    /// Waiting until a limit lets the next attempt start: nothing failed. It is a kind of `retrying`.
+    Limited {
+        until: Timestamp,
+        /// The limit, as `waits for the rate limit of connection …`.
+        why: String,
+    },
     /// At a `wait` step. Other runs of its lane do not wait for it.
     Waiting {
         until: Timestamp,
@@ -89,7 +95,7 @@ impl RunState {
             RunState::Queued => "queued",
             RunState::Debouncing { .. } => "debouncing",
             RunState::Running => "running",
-            RunState::Retrying { .. } => "retrying",
+            RunState::Retrying { .. } | RunState::Limited { .. } => "retrying",
             RunState::Waiting { .. } => "waiting",
             RunState::Done => "done",
             RunState::Skipped { .. } => "skipped",
@@ -104,9 +110,10 @@ impl RunState {
     fn properties(&self) -> &'static [StateProperty] {
         use StateProperty::{CanCancel, CanRevive, Final, HoldsLane, Redactable, Releases};
         match self {
-            RunState::Queued | RunState::Running | RunState::Retrying { .. } => {
-                &[HoldsLane, CanCancel]
-            }
+            RunState::Queued
+            | RunState::Running
+            | RunState::Retrying { .. }
+            | RunState::Limited { .. } => &[HoldsLane, CanCancel],
             RunState::Debouncing { .. } | RunState::Waiting { .. } => &[CanCancel],
             RunState::Done | RunState::Shadow | RunState::Suppressed { .. } => &[Final, Redactable],
             RunState::Skipped { .. } => &[Final, Releases, Redactable],
@@ -163,6 +170,7 @@ impl RunState {
         match self {
             RunState::Debouncing { until }
             | RunState::Retrying { until }
+            | RunState::Limited { until, .. }
             | RunState::Waiting { until } => Some(*until),
             RunState::Queued
             | RunState::Running
@@ -180,6 +188,7 @@ impl RunState {
     pub fn why(&self) -> Option<&str> {
         match self {
             RunState::Skipped { why }
+            | RunState::Limited { why, .. }
             | RunState::Dead { why }
             | RunState::Held { why }
             | RunState::Suppressed { why, .. } => Some(why),

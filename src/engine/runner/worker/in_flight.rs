@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::debug;
 
 use super::integration_settings::access;
-use super::{Worker, WorkerExit, signalled};
+use super::{LimitedRequest, Worker, WorkerExit, signalled};
 use crate::engine::limits::concurrency::{HostAdmission, HostQueue, Permit};
 use crate::engine::runner::performer::Perform;
 use crate::store::{ClaimedRun, Store};
@@ -78,11 +78,11 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 continue;
             }
             let alone = self.in_flight.is_empty() && ready.is_empty();
-            if let Some(wait) = self.rate_limit_wait(&task.call) {
+            if let Some(limited) = self.rate_limit_wait(&task.call) {
                 if alone {
-                    return Err(WorkerExit::RateLimited(wait));
+                    return Err(WorkerExit::RateLimited(limited));
                 }
-                let turn = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+                let turn = SignedDuration::try_from(limited.wait).unwrap_or(SignedDuration::MAX);
                 let turn = self.shared.clock().now().checked_add(turn).ok();
                 wake = wake.into_iter().chain(turn).min();
                 continue;
@@ -222,7 +222,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     }
 
     /// How long the rate limit of its connection delays a request.
-    fn rate_limit_wait(&self, call: &Call) -> Option<Duration> {
+    fn rate_limit_wait(&self, call: &Call) -> Option<LimitedRequest> {
         let Call::Http(call) = call else { return None };
         let name = call.connection.as_deref()?;
         let active = self.shared.active.load();
@@ -239,7 +239,10 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             wait_ms,
             "request delayed by rate limit"
         );
-        Some(wait)
+        Some(LimitedRequest {
+            connection: name.to_owned(),
+            wait,
+        })
     }
 }
 

@@ -38,6 +38,9 @@ impl<S: Store, P> Worker<'_, S, P> {
             | RunState::Debouncing { until } => {
                 info!(run, rule, event, state = word, %until, "run")
             }
+            RunState::Limited { until, why } => {
+                info!(run, rule, event, state = word, why, %until, "run")
+            }
             RunState::Held { why } | RunState::Suppressed { why, .. } => {
                 warn!(run, rule, event, state = word, why, "run");
             }

@@ -55,13 +55,19 @@ struct Worker<'a, S, P> {
     in_flight: InFlight<'a>,
 }
 
+/// A request that its connection's rate limit allows after a time.
+struct LimitedRequest {
+    connection: String,
+    wait: Duration,
+}
+
 /// Why a worker leaves a run that has neither ended nor waits.
 enum WorkerExit {
     Signalled(WorkerSignal),
     /// Too many runs wait for the host.
     NoPermit,
-    /// The rate limit of its connection allows it after this time.
-    RateLimited(Duration),
+    /// The rate limit of its connection does not allow its request yet.
+    RateLimited(LimitedRequest),
     /// The store does not accept the log.
     StoreFailed,
 }
@@ -181,18 +187,23 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         let held_command = self.in_flight.held_command();
         // Stops the calls in flight: closes their connections, kills their commands.
         self.in_flight = InFlight::default();
-        let state = match reason {
+        let state = match &reason {
             WorkerExit::StoreFailed => return,
-            WorkerExit::NoPermit => Some(RunState::Retrying {
+            WorkerExit::NoPermit => Some(RunState::Limited {
                 until: after(self.shared.clock().now(), REQUEUE_DELAY),
+                why: "waits for other requests to its host, of which `limits.per_host` allows no more,"
+                    .into(),
             }),
             // A store in memory loses the run anyway, and it is reported in its current state.
-            WorkerExit::RateLimited(wait) => Some(RunState::Retrying {
-                until: after(
-                    self.shared.clock().now(),
-                    SignedDuration::try_from(wait).unwrap_or(REQUEUE_DELAY),
-                ),
-            }),
+            WorkerExit::RateLimited(LimitedRequest { connection, wait }) => {
+                Some(RunState::Limited {
+                    until: after(
+                        self.shared.clock().now(),
+                        SignedDuration::try_from(*wait).unwrap_or(REQUEUE_DELAY),
+                    ),
+                    why: format!("waits for the rate limit of connection `{connection}`"),
+                })
+            }
             WorkerExit::Signalled(WorkerSignal::Stop) => {
                 let durable = self.shared.store.is_durable();
                 durable.then_some(RunState::Queued)

@@ -61,6 +61,12 @@ pub fn state(
     gate: Option<String>,
     due: Option<i64>,
 ) -> Result<RunState, RowError> {
+    if let ("retrying", Some(why), Some(due)) = (word, &why, due) {
+        return Ok(RunState::Limited {
+            until: time(due),
+            why: why.clone(),
+        });
+    }
     let why = why.unwrap_or_default();
     let until = due.map_or(Timestamp::UNIX_EPOCH, time);
     Ok(match word {

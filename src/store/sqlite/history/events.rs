@@ -16,7 +16,7 @@ use crate::store::sqlite::codec::event::{decode_event, raw_text};
 use crate::store::sqlite::codec::{micros, time};
 
 const HEAD: &str = "e.id, e.source, e.type, e.event_id, e.key, e.received, e.revision, e.matched,
-    e.redelivered, e.last_received";
+    e.redelivered, e.last_received, e.differed";
 
 impl SqliteHistory {
     pub(super) fn find_events(&self, query: &EventQuery) -> Result<Vec<EventRow>, HistoryError> {
@@ -40,7 +40,7 @@ impl SqliteHistory {
         EventRowId(row): EventRowId,
     ) -> Result<Option<EventRecord>, HistoryError> {
         let sql = format!("SELECT {HEAD}, e.body FROM events e WHERE e.id = ?1");
-        let found = self.first(&sql, [row], |row| Ok((head(row)?, row.get(10)?)))?;
+        let found = self.first(&sql, [row], |row| Ok((head(row)?, row.get(11)?)))?;
         let read = |(head, body): (EventRow, String)| {
             Ok(EventRecord {
                 head,
@@ -93,6 +93,7 @@ fn head(row: &Row<'_>) -> rusqlite::Result<EventRow> {
         revision: RevisionId(number(row.get(6)?)),
         matched: row.get(7)?,
         redelivered: number(row.get(8)?),
+        differed: number(row.get(10)?),
         last_came: row.get::<_, Option<i64>>(9)?.map(time),
     })
 }

@@ -1,6 +1,7 @@
 //! The read side of the database file. It opens a connection of its own, read-only, beside a daemon that
 //! writes or without one; it takes no lock that a writer waits for, and interrupts a question that takes long.
 
+mod deliveries;
 mod events;
 mod gates;
 mod revision;
@@ -18,9 +19,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row};
 use super::{VERSION, version};
 use crate::store::RevisionId;
 use crate::store::history::{
-    EventNames, EventQuery, EventRecord, EventRow, EventRowId, History, HistoryError,
-    HistoryOpenError, MAX_QUERY_TIME, Page, RetainedRange, RevisionTexts, RunDetail, RunFilter,
-    RunRow,
+    DeliveryFilter, DeliveryRange, DeliveryRow, EventNames, EventQuery, EventRecord, EventRow,
+    EventRowId, History, HistoryError, HistoryOpenError, MAX_QUERY_TIME, Page, RetainedRange,
+    RevisionTexts, RunDetail, RunFilter, RunRow,
 };
 use flowtrigger_core::config::Config;
 use flowtrigger_core::gate::debounce::DebounceWindow;
@@ -127,6 +128,26 @@ impl History for SqliteHistory {
 
     fn retained(&self) -> Result<RetainedRange, HistoryError> {
         self.retained_range()
+    }
+
+    fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        limit: usize,
+    ) -> Result<Vec<DeliveryRow>, HistoryError> {
+        self.list_deliveries(filter, limit)
+    }
+
+    fn delivery_range(&self) -> Result<DeliveryRange, HistoryError> {
+        self.find_delivery_range()
+    }
+
+    fn in_force_since(
+        &self,
+        revision: RevisionId,
+        at: Timestamp,
+    ) -> Result<Option<Timestamp>, HistoryError> {
+        self.find_activation(revision, at)
     }
 
     fn runs(&self, filter: &RunFilter, page: Page) -> Result<Vec<RunRow>, HistoryError> {

@@ -1,8 +1,10 @@
 //! The texts of a revision and of a configuration.
 
+use jiff::Timestamp;
+
 use super::SqliteHistory;
 use crate::store::history::{HistoryError, RevisionTexts};
-use crate::store::sqlite::codec::time;
+use crate::store::sqlite::codec::{micros, time};
 use crate::store::sqlite::transaction::config_source;
 use crate::store::{RevisionId, RowError};
 use flowtrigger_core::config::Config;
@@ -25,6 +27,18 @@ impl SqliteHistory {
             config: config_source(&self.connection, config)?,
             files: self.texts(&files)?,
         }))
+    }
+
+    /// The last activation before a time.
+    pub(super) fn find_activation(
+        &self,
+        revision: RevisionId,
+        at: Timestamp,
+    ) -> Result<Option<Timestamp>, HistoryError> {
+        let sql = "SELECT max(at) FROM activations WHERE revision = ?1 AND at <= ?2";
+        let id = i64::try_from(revision.0).unwrap_or(i64::MAX);
+        let found = self.first(sql, [id, micros(at)], |row| row.get::<_, Option<i64>>(0))?;
+        Ok(found.flatten().map(time))
     }
 
     pub(super) fn newest_config(&self) -> Result<Option<Config>, HistoryError> {

@@ -48,6 +48,14 @@ impl Scheme {
             Scheme::Basic { .. } => "basic",
         }
     }
+
+    /// The header with the id of a delivery, the same in every attempt, that senders of this scheme add.
+    pub fn delivery_id(&self) -> Option<&'static str> {
+        match self {
+            Scheme::Hmac(hmac) => preset::delivery_id(hmac.name),
+            Scheme::Bearer | Scheme::Basic { .. } => None,
+        }
+    }
 }
 
 /// The default for the maximum difference between the time of signing and now.

@@ -89,6 +89,16 @@ pub fn github() -> HmacScheme {
     }
 }
 
+/// The header with the id of a delivery, by the name of the scheme.
+pub fn delivery_id(scheme: &str) -> Option<&'static str> {
+    match scheme {
+        "zendesk" => Some("x-zendesk-webhook-invocation-id"),
+        "standard_webhooks" => Some("webhook-id"),
+        "github" => Some("x-github-delivery"),
+        _ => None,
+    }
+}
+
 fn stamp(header: &str, form: TimestampFormat, window: Duration) -> Option<TimestampHeader> {
     Some(TimestampHeader {
         header: header.to_owned(),

@@ -3,6 +3,7 @@
 pub mod custom;
 pub(crate) mod decoder;
 pub(crate) mod eventbridge;
+pub mod request;
 pub(crate) mod transform;
 pub(crate) mod type_name;
 pub(crate) mod upmind;
@@ -15,6 +16,7 @@ use crate::event::Event;
 use crate::event::catalogue::Catalogue;
 use crate::event::format::custom::CustomFormat;
 use crate::event::format::decoder::Decoder;
+use crate::event::format::request::EventRequest;
 use crate::event::header::EventHeader;
 use crate::event::json::value_ref::ValueRef;
 
@@ -79,6 +81,8 @@ pub enum FormatHint<'a> {
     Endpoint(&'a str),
     /// By the configuration.
     Custom(&'a CustomFormat),
+    /// As the request says, which also identifies the event.
+    Request(&'a EventRequest<'a>),
 }
 
 /// Reads the event header of a document.
@@ -89,6 +93,10 @@ pub fn head<'a>(
 ) -> Result<EventHeader<'a>, DecodeError> {
     match format {
         FormatHint::Custom(description) => description.head(document, catalogue),
+        FormatHint::Request(request) => {
+            let header = head(document, request.format(), catalogue)?;
+            Ok(request.identify(header))
+        }
         FormatHint::Detect | FormatHint::Endpoint(_) => {
             match DECODERS.iter().find(|decoder| decoder.matches(document)) {
                 Some(decoder) => Ok(decoder.head(document, catalogue)?.received_at(format)),

@@ -53,6 +53,10 @@ pub enum EventId<'a> {
     ContentHash,
     /// The position in its update and a hash of this part.
     Sequence(ValueRef<'a>),
+    /// The sender's id of the delivery, which is not in the document.
+    Delivery(&'a str),
+    /// A hash of the whole document, and a text that no other request has.
+    RequestHash(&'a str),
 }
 
 impl EventFormat<'_> {
@@ -70,7 +74,7 @@ impl<'a> EventHeader<'a> {
     pub fn received_at(self, format: FormatHint<'a>) -> Self {
         match format {
             FormatHint::Endpoint(endpoint) => Self { endpoint, ..self },
-            FormatHint::Detect | FormatHint::Custom(_) => self,
+            FormatHint::Detect | FormatHint::Custom(_) | FormatHint::Request(_) => self,
         }
     }
 
@@ -78,6 +82,10 @@ impl<'a> EventHeader<'a> {
         match self.id {
             EventId::Given(id) => name(id).into_owned(),
             EventId::ContentHash => format!("sha256-{}", fingerprint(self.document)),
+            EventId::RequestHash(unique) => {
+                format!("sha256-{}-{unique}", fingerprint(self.document))
+            }
+            EventId::Delivery(id) => id.to_owned(),
             EventId::Sequence(of) => sequence_id(of, &self.named.name),
         }
     }

@@ -224,6 +224,10 @@ impl<'a> Evaluation<'a> {
                 (Some(decoder), _) => decoder.source,
                 (None, FormatHint::Custom(description)) => &description.source,
                 (None, FormatHint::Detect | FormatHint::Endpoint(_)) => &self.event().source,
+                (None, FormatHint::Request(request)) => match request.custom {
+                    Some(description) => &description.source,
+                    None => &self.event().source,
+                },
             },
             Source::Event(_) | Source::Decoded => &self.event().source,
         }

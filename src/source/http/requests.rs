@@ -1,0 +1,121 @@
+//! Describes a request for the case that it is rejected, and names the reason.
+
+use axum::extract::{ConnectInfo, Request};
+use axum::http::header;
+use ipnet::IpNet;
+
+use super::peer::Peer;
+use super::response::{self, HttpError};
+use super::web_page::WebPageSign;
+use crate::source::{IngestError, InvalidBody, RejectedRequest};
+
+/// A request without its headers and its body.
+pub struct RequestSummary(RejectedRequest);
+
+impl RequestSummary {
+    pub fn new(request: &Request, proxies: &[IpNet]) -> Self {
+        let peer = request.extensions().get::<ConnectInfo<Peer>>();
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        Self(RejectedRequest {
+            source: None,
+            method: request.method().to_string(),
+            path: request.uri().path().to_owned(),
+            peer: peer.map(|ConnectInfo(peer)| peer.sender(request.headers(), proxies)),
+            reason: "",
+            status: 0,
+            size: length.and_then(|value| value.to_str().ok()?.parse().ok()),
+            detail: String::new(),
+        })
+    }
+
+    /// The summary of a request that the server itself answered, because it is not HTTP or has a head over the
+    /// limits. `None` for other failures: a connection may end at any time.
+    pub fn unreadable(error: &hyper::Error, peer: Peer) -> Option<RejectedRequest> {
+        let (reason, status, detail) = if error.is_parse_too_large() {
+            let detail = "the request line and the headers are over the limits";
+            ("head_too_large", 431, detail)
+        } else if error.is_parse() {
+            let detail = "this is not HTTP/1.1; does the sender use TLS on this port?";
+            ("not_http", 400, detail)
+        } else {
+            return None;
+        };
+        Some(RejectedRequest {
+            source: None,
+            method: String::new(),
+            path: String::new(),
+            peer: Some(peer.address()),
+            reason,
+            status,
+            size: None,
+            detail: detail.to_owned(),
+        })
+    }
+
+    pub fn rejected(self, error: &HttpError) -> RejectedRequest {
+        RejectedRequest {
+            reason: code(error),
+            status: response::status(error).as_u16(),
+            detail: describe(error),
+            ..self.0
+        }
+        .shortened()
+    }
+}
+
+/// The value of the metric label `reason`.
+fn code(error: &HttpError) -> &'static str {
+    match error {
+        HttpError::NotFound => "unknown_path",
+        HttpError::Method { .. } => "method",
+        HttpError::Media { .. } => "media_type",
+        HttpError::TooLarge { .. } => "too_large",
+        HttpError::TooManyValues { .. } => "too_many_values",
+        HttpError::WebPage(sign) => sign.code(),
+        HttpError::IncompleteBody => "incomplete",
+        HttpError::NoBodyMemory => "no_memory",
+        HttpError::NotLocal => "not_local",
+        HttpError::Unverified { code, .. } => code,
+        HttpError::Ingest(error) => error.code(),
+    }
+}
+
+/// What is wrong, in one sentence.
+fn describe(error: &HttpError) -> String {
+    match error {
+        HttpError::NotFound => "no source has this path".into(),
+        HttpError::Method { allowed } => format!("the method is not allowed; use {allowed}"),
+        HttpError::Media { header, expected } => format!("unsupported {header}; {expected}"),
+        HttpError::TooLarge { limit } => {
+            format!("the body is larger than `listen.body`, {limit} bytes")
+        }
+        HttpError::TooManyValues { limit } => format!("the body has more than {limit} JSON values"),
+        HttpError::WebPage(WebPageSign::CrossSite) => "a web page of another site sent it".into(),
+        HttpError::WebPage(WebPageSign::UnknownHost) => "unknown name in the `Host` header".into(),
+        HttpError::IncompleteBody => "the connection ended within the body".into(),
+        HttpError::NoBodyMemory => "too many large bodies at the same time".into(),
+        HttpError::NotLocal => "available only on this machine and without a proxy".into(),
+        HttpError::Unverified { detail, .. } => detail.clone(),
+        HttpError::Ingest(IngestError::UnknownSource) => "no source has this path".into(),
+        HttpError::Ingest(IngestError::InvalidBody(invalid)) => invalid.describe(),
+        HttpError::Ingest(IngestError::Busy { reason } | IngestError::Unavailable { reason }) => {
+            reason.clone()
+        }
+    }
+}
+
+impl InvalidBody {
+    /// Where the body is wrong. The error itself can repeat keys of the body, which are not kept: the sender has it.
+    fn describe(&self) -> String {
+        let element = self.index.map(|index| format!("element {index}: "));
+        let element = element.unwrap_or_default();
+        let what = match (self.line, self.column, &self.path) {
+            (Some(line), Some(column), _) => {
+                format!("the body cannot be read at line {line}, column {column}")
+            }
+            (_, _, Some(path)) => format!("the value at `{path}` is absent or not as expected"),
+            (_, _, None) => "the body is not an event of this source".into(),
+        };
+        format!("{element}{what}; the answer to the sender says why")
+    }
+}

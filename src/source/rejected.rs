@@ -1,0 +1,46 @@
+//! A request that was not accepted: who sent what where, and why it was rejected. Has no part of its body.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What is known about a rejected request. Text from outside is shortened, and has no query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedRequest {
+    /// The source at its path, if there is one.
+    pub source: Option<Arc<str>>,
+    pub method: String,
+    /// Empty if the request could not be read.
+    pub path: String,
+    /// The sender's address, if it is known.
+    pub peer: Option<IpAddr>,
+    /// The value of the metric label `reason`.
+    pub reason: &'static str,
+    pub status: u16,
+    /// Bytes of the body, if the sender announced them.
+    pub size: Option<u64>,
+    /// What is wrong, in one sentence.
+    pub detail: String,
+}
+
+const MAX_METHOD_CHARS: usize = 20;
+const MAX_PATH_CHARS: usize = 200;
+const MAX_DETAIL_CHARS: usize = 300;
+
+impl RejectedRequest {
+    /// Shortens what a sender can make as long as it likes.
+    pub fn shortened(self) -> Self {
+        Self {
+            method: shortened(self.method, MAX_METHOD_CHARS),
+            path: shortened(self.path, MAX_PATH_CHARS),
+            detail: shortened(self.detail, MAX_DETAIL_CHARS),
+            ..self
+        }
+    }
+}
+
+fn shortened(text: String, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

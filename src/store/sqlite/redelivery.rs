@@ -1,0 +1,183 @@
+//! Recognises redeliveries: an id of the sender that is known, or a body without an id that was received within the
+//! last ten minutes. Compares the bodies, because some senders name an object and not an event.
+
+use jiff::SignedDuration;
+use rusqlite::{OptionalExtension, params};
+
+use super::codec::event::decode_event;
+use super::codec::micros;
+use super::transaction::WriteTransaction;
+use crate::store::{
+    ArrivalKind, BodyComparison, Committed, FirstDelivery, IncomingEvent, LoopFindings, StoreError,
+};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::format::request::body_hash;
+use flowtrigger_core::path::redact::is_redacted;
+
+/// Equal bodies without an id are one event for this time: longer than a sender repeats a delivery, shorter than
+/// the same thing usually takes to happen again.
+const EQUAL_BODIES_WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
+impl WriteTransaction<'_> {
+    /// The row of an event that led to runs before.
+    pub fn known(&self, incoming: &IncomingEvent) -> Result<Option<i64>, StoreError> {
+        let event = &incoming.event;
+        let mut same_id = self.connection.prepare_cached(
+            "SELECT id FROM events INDEXED BY events_by_id
+             WHERE event_id = ?2 AND endpoint = ?1 AND matched = 1",
+        )?;
+        let known = same_id.query_row([&event.endpoint, &event.id], |row| row.get(0));
+        match (known.optional()?, body_hash(&event.id), incoming.occasion) {
+            (Some(known), _, _) => Ok(Some(known)),
+            (None, Some(hash), ArrivalKind::Delivery) => self.with_equal_body(incoming, hash),
+            (None, Some(_) | None, ArrivalKind::Delivery | ArrivalKind::Replay) => Ok(None),
+        }
+    }
+
+    /// The first event with this hash within the window before now. A row from the future counts too: the clock may
+    /// have been set back since.
+    fn with_equal_body(
+        &self,
+        incoming: &IncomingEvent,
+        hash: &str,
+    ) -> Result<Option<i64>, StoreError> {
+        let window = i64::try_from(EQUAL_BODIES_WINDOW.as_micros()).unwrap_or(i64::MAX);
+        let now = micros(incoming.received);
+        // Ids with this hash are the hash itself, and the hash with `-` and a text behind it.
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT id FROM events INDEXED BY events_by_id
+                 WHERE event_id >= ?2 AND event_id < ?3 AND endpoint = ?1 AND matched = 1
+                     AND received > ?4 AND received < ?5
+                 ORDER BY received LIMIT 1",
+            )?
+            .query_row(
+                params![
+                    incoming.event.endpoint,
+                    hash,
+                    format!("{hash}."),
+                    now.saturating_sub(window),
+                    now.saturating_add(window),
+                ],
+                |row| row.get(0),
+            )
+            .optional()?)
+    }
+
+    /// Counts a redelivery and returns the runs of the first delivery.
+    pub fn redelivered(
+        &mut self,
+        event: i64,
+        incoming: &IncomingEvent,
+    ) -> Result<Committed, StoreError> {
+        let sql = "SELECT event_id, body FROM events WHERE id = ?1";
+        let (id, text): (String, String) = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row([event], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        // A row of another version that cannot be read is no reason to reject a repeat.
+        let body = match decode_event(&text) {
+            Ok(stored) => compare(&stored, &incoming.event),
+            Err(_) => BodyComparison::Unknown,
+        };
+        self.connection
+            .prepare_cached(
+                "UPDATE events SET redelivered = redelivered + 1, last_received = ?2,
+                     differed = differed + ?3 WHERE id = ?1",
+            )?
+            .execute(params![
+                event,
+                micros(incoming.received),
+                i64::from(body == BodyComparison::Different)
+            ])?;
+        Ok(Committed {
+            redelivered: true,
+            first: Some(FirstDelivery { id, body }),
+            runs: self.statuses_of(event)?,
+            loops: LoopFindings::default(),
+        })
+    }
+}
+
+fn compare(stored: &Event, received: &Event) -> BodyComparison {
+    match (stored.raw == received.raw, is_redacted(stored)) {
+        (true, _) => BodyComparison::Equal,
+        (false, true) => BodyComparison::Unknown,
+        (false, false) => BodyComparison::Different,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::conformance::{arrival, live_rule, now};
+    use crate::store::{SqliteStore, Store, StoreSettings};
+
+    fn hashed(hash: &str, unique: &str, received: Timestamp) -> IncomingEvent {
+        let id = format!("sha256-{}-{unique}", hash.repeat(64));
+        IncomingEvent {
+            received,
+            ..arrival(&id, &live_rule("a"))
+        }
+    }
+
+    fn later(seconds: i64) -> Timestamp {
+        now() + SignedDuration::from_secs(seconds)
+    }
+
+    #[tokio::test]
+    async fn equal_bodies_are_one_event_for_ten_minutes_and_then_two_with_their_own_ids() {
+        let store = SqliteStore::in_memory(StoreSettings::in_memory()).unwrap();
+        let commit = async |hash, unique, seconds| {
+            let event = hashed(hash, unique, later(seconds));
+            store.commit(event).await.unwrap()
+        };
+        assert!(!commit("a", "1", 0).await.redelivered);
+        let repeat = commit("a", "2", 599).await;
+        assert!(repeat.redelivered);
+        let first = repeat.first.unwrap();
+        assert!(first.id.ends_with("-1"), "{}", first.id);
+        assert_eq!(first.body, BodyComparison::Equal);
+        assert!(!commit("b", "3", 599).await.redelivered, "another body");
+        let second = commit("a", "4", 601).await;
+        assert!(!second.redelivered);
+        assert_ne!(second.runs[0].id, repeat.runs[0].id);
+        assert!(
+            commit("a", "5", 700)
+                .await
+                .first
+                .unwrap()
+                .id
+                .ends_with("-4")
+        );
+        // The clock was set back by an hour since.
+        assert!(commit("a", "6", 601 - 300).await.redelivered);
+    }
+
+    #[tokio::test]
+    async fn an_id_of_the_sender_is_known_however_long_ago_and_its_body_is_compared() {
+        let store = SqliteStore::in_memory(StoreSettings::in_memory()).unwrap();
+        let with = |body: serde_json::Value, seconds| {
+            let mut incoming = arrival("7", &live_rule("a"));
+            let mut event = (*incoming.event).clone();
+            event.raw = body;
+            incoming.event = Arc::new(event);
+            incoming.received = later(seconds);
+            incoming
+        };
+        store.commit(with(json!({"n": 1}), 0)).await.unwrap();
+        for (body, comparison) in [(1, BodyComparison::Equal), (2, BodyComparison::Different)] {
+            let repeat = store
+                .commit(with(json!({"n": body}), 86_400))
+                .await
+                .unwrap();
+            assert_eq!(repeat.first.unwrap().body, comparison);
+        }
+    }
+}
