@@ -35,7 +35,7 @@ impl<'a> EventRequest<'a> {
 
     /// An id in the body always wins. Without one, the delivery id identifies the event, or else the body
     /// together with the request.
-    pub(super) fn identify(&'a self, mut header: EventHeader<'a>) -> EventHeader<'a> {
+    pub(crate) fn identify<'h>(&'h self, mut header: EventHeader<'h>) -> EventHeader<'h> {
         header.id = match header.id {
             EventId::Given(id) => EventId::Given(id),
             EventId::Sequence(of) if has_sequence(of) => EventId::Sequence(of),

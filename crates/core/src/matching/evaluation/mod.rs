@@ -279,9 +279,15 @@ impl<'a> Evaluation<'a> {
     fn with_head<R>(&self, tape: &TapeSource<'_>, then: impl FnOnce(EventHeader<'_>) -> R) -> R {
         let document = ValueRef::Taped(tape.scanned.root());
         let catalogue = self.rules.catalogue();
-        let head = match tape.decoder {
-            Some(decoder) => decoder.head(document, catalogue),
-            None => head(document, tape.format, catalogue),
+        let head = match (tape.decoder, tape.format) {
+            (Some(decoder), FormatHint::Request(request)) => {
+                let header = decoder.head(document, catalogue);
+                header.map(|header| request.identify(header))
+            }
+            (Some(decoder), FormatHint::Detect | FormatHint::Custom(_)) => {
+                decoder.head(document, catalogue)
+            }
+            (None, format) => head(document, format, catalogue),
         };
         then(head.expect("the header of these bytes was read before"))
     }
