@@ -94,8 +94,7 @@ pub fn head<'a>(
     match format {
         FormatHint::Custom(description) => description.head(document, catalogue),
         FormatHint::Request(request) => {
-            let header = head(document, request.format(), catalogue)?;
-            Ok(request.identify(header))
+            Ok(head(document, request.format(), catalogue)?.received_at(format))
         }
         FormatHint::Detect | FormatHint::Endpoint(_) => {
             match DECODERS.iter().find(|decoder| decoder.matches(document)) {

@@ -6,6 +6,7 @@ use crate::event::format::FormatHint;
 use crate::event::format::custom::CustomFormat;
 use crate::event::header::{EventHeader, EventId};
 use crate::event::json::lookup::find;
+use crate::event::json::value_ref::ValueRef;
 
 /// The format of a request and its identity.
 #[derive(Debug, Clone, Copy)]
@@ -36,12 +37,10 @@ impl<'a> EventRequest<'a> {
 
     /// An id in the body always wins. Without one, the delivery id identifies the event, or else the body
     /// together with the request.
-    pub(super) fn identify(&'a self, mut header: EventHeader<'a>) -> EventHeader<'a> {
+    pub(crate) fn identify<'h>(&'h self, mut header: EventHeader<'h>) -> EventHeader<'h> {
         header.id = match header.id {
             EventId::Given(id) => EventId::Given(id),
-            EventId::Sequence(of) if find(of, "meta.sequence.id").is_some() => {
-                EventId::Sequence(of)
-            }
+            EventId::Sequence(of) if has_sequence(of) => EventId::Sequence(of),
             EventId::ContentHash
             | EventId::Sequence(_)
             | EventId::Delivery(_)
@@ -52,6 +51,12 @@ impl<'a> EventRequest<'a> {
         };
         header
     }
+}
+
+/// Whether a part of an update names it: by a text or a number.
+fn has_sequence(part: ValueRef<'_>) -> bool {
+    let id = find(part, "meta.sequence.id");
+    id.is_some_and(|id| id.text().is_some() || id.number().is_some())
 }
 
 /// The hash in an id that was made from a body, with its prefix: events with the same one have equal bodies.

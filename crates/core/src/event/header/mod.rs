@@ -70,11 +70,15 @@ impl EventFormat<'_> {
 }
 
 impl<'a> EventHeader<'a> {
-    /// The header of an event that an entry received.
+    /// The header of an event that an entry received, with the identity that its request gives.
     pub fn received_at(self, format: FormatHint<'a>) -> Self {
         match format {
             FormatHint::Endpoint(endpoint) => Self { endpoint, ..self },
-            FormatHint::Detect | FormatHint::Custom(_) | FormatHint::Request(_) => self,
+            FormatHint::Request(request) => request.identify(Self {
+                endpoint: request.endpoint,
+                ..self
+            }),
+            FormatHint::Detect | FormatHint::Custom(_) => self,
         }
     }
 
