@@ -70,7 +70,7 @@ fn what_cannot_be_read_is_told_and_left_as_it_is() {
         .expect_err("rejected")
         .to_string();
     assert!(
-        told.contains("newer flowtrigger (file version 99, this program knows 4)"),
+        told.contains("newer flowtrigger (file version 99, this program knows 5)"),
         "{told}"
     );
     fs::write(&path, vec![b'x'; 9_000]).unwrap();
