@@ -4,6 +4,7 @@
 mod authenticate;
 mod body;
 mod connection;
+mod health;
 mod limits;
 mod peer;
 mod per_address;
@@ -19,7 +20,7 @@ use std::sync::atomic::Ordering;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
 use axum::routing::any;
 use hyper::body::Incoming;
@@ -38,6 +39,7 @@ use super::{Endpoint, Ingest, IngestError, IngestResponse};
 use authenticate::SenderCheck;
 use body::{BodyLimiter, LimitedBody};
 use connection::{Acceptor, TimedConnection};
+use health::{healthz, metrics, readyz};
 use rejection_log::RejectionLog;
 use response::HttpError;
 use web_page::WebPageSign;
@@ -302,61 +304,6 @@ fn is_json(media: &str) -> bool {
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-async fn healthz(method: Method) -> Response {
-    match is_get(&method) {
-        true => response::plain(StatusCode::OK, "ok"),
-        false => response::http_error(&GET_ONLY),
-    }
-}
-
-async fn readyz<I: Ingest>(State(state): State<Arc<AppState<I>>>, method: Method) -> Response {
-    if !is_get(&method) {
-        return response::http_error(&GET_ONLY);
-    }
-    match state.ingest.ready() {
-        Ok(()) => response::plain(StatusCode::OK, "ready"),
-        Err(reason) => response::plain(StatusCode::SERVICE_UNAVAILABLE, &reason),
-    }
-}
-
-/// Headers that proxies add, besides `X-Forwarded-*`.
-const PROXY_HEADERS: [&str; 3] = ["forwarded", "via", "x-real-ip"];
-
-/// For local clients only: a public proxy in front of the endpoints must not expose the metrics.
-async fn metrics<I: Ingest>(
-    State(state): State<Arc<AppState<I>>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    request: Request,
-) -> Response {
-    if !is_get(request.method()) {
-        return response::http_error(&GET_ONLY);
-    }
-    if !is_local(peer, request.headers(), &state.trusted_proxies) {
-        return response::http_error(&HttpError::NotLocal);
-    }
-    match WebPageSign::find(&request, &state.hosts) {
-        None => response::metrics(state.ingest.metrics().await),
-        Some(sign) => response::http_error(&HttpError::WebPage(sign)),
-    }
-}
-
-/// A trusted proxy is never local, whatever it sends: it passes on requests of others.
-fn is_local(peer: Peer, headers: &HeaderMap, proxies: &[IpNet]) -> bool {
-    let is_proxy_header =
-        |name: &str| PROXY_HEADERS.contains(&name) || name.starts_with("x-forwarded-");
-    peer.address().is_loopback()
-        && !peer.is_among(proxies)
-        && !headers.keys().any(|name| is_proxy_header(name.as_str()))
-}
-
-const GET_ONLY: HttpError = HttpError::Method {
-    allowed: "GET, HEAD",
-};
-
-fn is_get(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD)
-}
-
 fn not_found(request: &Request) -> HttpError {
     let path = request.uri().path();
     match path == "/events" || path.starts_with("/events/") {
@@ -386,27 +333,6 @@ mod tests {
             "text/x+json",
         ] {
             assert!(!is_json(media), "{media}");
-        }
-    }
-
-    #[test]
-    fn metrics_are_local_only() {
-        let peer = |address: &str| Peer(address.parse().unwrap());
-        let with = |name: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, header::HeaderValue::from_static("192.0.2.1"));
-            headers
-        };
-        let none = HeaderMap::new();
-        for local in ["127.0.0.1:9", "[::1]:9", "[::ffff:127.0.0.1]:9"] {
-            assert!(is_local(peer(local), &none, &[]), "{local}");
-        }
-        assert!(!is_local(peer("192.0.2.1:9"), &none, &[]));
-        let proxies = ["127.0.0.0/8".parse().unwrap()];
-        assert!(!is_local(peer("127.0.0.1:9"), &none, &proxies));
-        assert!(is_local(peer("127.0.0.1:9"), &with("accept"), &[]));
-        for name in ["forwarded", "x-forwarded-for", "x-forwarded-user", "via"] {
-            assert!(!is_local(peer("127.0.0.1:9"), &with(name), &[]), "{name}");
         }
     }
 
