@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn no_text_controls_the_terminal() {
         let (mut out, written) = Output::captured();
-        writeln!(out, "type {}\u{202e}", "\u{1b}[2J").unwrap();
+        writeln!(out, "type \u{1b}[2J\u{202e}").unwrap();
         out.finish().unwrap();
         assert_eq!(written.text(), "type \\u001b[2J\\u202e\n");
     }

@@ -12,8 +12,16 @@ use jiff::Timestamp;
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
-    lock: Option<File>,
+    lock: Option<FolderLock>,
     access: FolderAccess,
+}
+
+/// The folder and the file `lock` in it, both locked: deleting the file admits no second daemon, and a daemon of
+/// an earlier version locks only the file.
+#[derive(Debug)]
+struct FolderLock {
+    _folder: File,
+    _file: File,
 }
 
 /// Who can enter the folder.
@@ -67,7 +75,7 @@ impl DataFolder {
     pub fn lock(&mut self, now: Timestamp) -> Result<(), FolderError> {
         let folder = File::open(&self.path).map_err(|why| self.unusable(why))?;
         let mut file = self.lock_file().map_err(|why| self.unusable(why))?;
-        match folder.try_lock() {
+        match folder.try_lock().and_then(|()| file.try_lock()) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(FolderError::Locked {
@@ -78,7 +86,10 @@ impl DataFolder {
             Err(TryLockError::Error(why)) => return Err(self.unusable(why)),
         }
         sign(&mut file, now).map_err(|why| self.unusable(why))?;
-        self.lock = Some(folder);
+        self.lock = Some(FolderLock {
+            _folder: folder,
+            _file: file,
+        });
         Ok(())
     }
 

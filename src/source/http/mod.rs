@@ -4,6 +4,7 @@
 mod authenticate;
 mod body;
 mod connection;
+mod health;
 mod limits;
 mod listen;
 mod peer;
@@ -20,7 +21,7 @@ use std::sync::atomic::Ordering;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -38,6 +39,7 @@ use super::{Endpoint, EventDelivery, Ingest, IngestError, IngestResponse, Reject
 use authenticate::SenderCheck;
 use body::{BodyLimiter, LimitedBody};
 use connection::{Acceptor, TimedConnection};
+use health::{check_metrics, healthz, metrics, readyz};
 use rejection_log::RejectionLog;
 use requests::RequestSummary;
 use response::HttpError;
@@ -307,69 +309,6 @@ fn is_json(media: &str) -> bool {
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-fn healthz(method: &Method) -> Result<Response, HttpError> {
-    match is_get(method) {
-        true => Ok(response::plain(StatusCode::OK, "ok")),
-        false => Err(GET_ONLY),
-    }
-}
-
-fn readyz(ingest: &impl Ingest, method: &Method) -> Result<Response, HttpError> {
-    if !is_get(method) {
-        return Err(GET_ONLY);
-    }
-    Ok(match ingest.ready() {
-        Ok(()) => response::plain(StatusCode::OK, "ready"),
-        Err(reason) => response::plain(StatusCode::SERVICE_UNAVAILABLE, &reason),
-    })
-}
-
-/// Headers that proxies add, besides `X-Forwarded-*`.
-const PROXY_HEADERS: [&str; 3] = ["forwarded", "via", "x-real-ip"];
-
-/// For local clients only: a public proxy in front of the endpoints must not expose the metrics.
-fn check_metrics<I>(state: &AppState<I>, request: &Request) -> Result<(), HttpError> {
-    if !is_get(request.method()) {
-        return Err(GET_ONLY);
-    }
-    let peer = request.extensions().get::<ConnectInfo<Peer>>();
-    let is_local = peer.is_some_and(|ConnectInfo(peer)| {
-        is_local(*peer, request.headers(), &state.trusted_proxies)
-    });
-    if !is_local {
-        return Err(HttpError::NotLocal);
-    }
-    match WebPageSign::find(request, &state.hosts) {
-        None => Ok(()),
-        Some(sign) => Err(HttpError::WebPage(sign)),
-    }
-}
-
-async fn metrics(
-    ingest: &impl Ingest,
-    allowed: Result<(), HttpError>,
-) -> Result<Response, HttpError> {
-    allowed?;
-    Ok(response::metrics(ingest.metrics().await))
-}
-
-/// A trusted proxy is never local, whatever it sends: it passes on requests of others.
-fn is_local(peer: Peer, headers: &HeaderMap, proxies: &[IpNet]) -> bool {
-    let is_proxy_header =
-        |name: &str| PROXY_HEADERS.contains(&name) || name.starts_with("x-forwarded-");
-    peer.address().is_loopback()
-        && !peer.is_among(proxies)
-        && !headers.keys().any(|name| is_proxy_header(name.as_str()))
-}
-
-const GET_ONLY: HttpError = HttpError::Method {
-    allowed: "GET, HEAD",
-};
-
-fn is_get(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD)
-}
-
 fn not_found(request: &Request) -> HttpError {
     let path = request.uri().path();
     match path == "/events" || path.starts_with("/events/") {
@@ -399,27 +338,6 @@ mod tests {
             "text/x+json",
         ] {
             assert!(!is_json(media), "{media}");
-        }
-    }
-
-    #[test]
-    fn metrics_are_local_only() {
-        let peer = |address: &str| Peer(address.parse().unwrap());
-        let with = |name: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, header::HeaderValue::from_static("192.0.2.1"));
-            headers
-        };
-        let none = HeaderMap::new();
-        for local in ["127.0.0.1:9", "[::1]:9", "[::ffff:127.0.0.1]:9"] {
-            assert!(is_local(peer(local), &none, &[]), "{local}");
-        }
-        assert!(!is_local(peer("192.0.2.1:9"), &none, &[]));
-        let proxies = ["127.0.0.0/8".parse().unwrap()];
-        assert!(!is_local(peer("127.0.0.1:9"), &none, &proxies));
-        assert!(is_local(peer("127.0.0.1:9"), &with("accept"), &[]));
-        for name in ["forwarded", "x-forwarded-for", "x-forwarded-user", "via"] {
-            assert!(!is_local(peer("127.0.0.1:9"), &with(name), &[]), "{name}");
         }
     }
 }

@@ -119,7 +119,7 @@ fn bodies(body: &str) -> Vec<Attack> {
         signed(
             "signed, 100,000 brackets deep",
             &deep,
-            Expected::Status(400),
+            Expected::Status(413),
         ),
         signed(
             "signed, a key twice",

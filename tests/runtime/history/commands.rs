@@ -249,6 +249,9 @@ fn a_folder_that_a_daemon_has_is_left_alone() {
     lock.try_lock().unwrap();
     let said = flowtrigger(data.folder(), &["runs", "retry", "1"]);
     assert_eq!(said.code, 5);
-    assert!(said.err.contains("another daemon uses it"), "{said:?}");
+    assert!(
+        said.err.contains("another daemon uses the data folder"),
+        "{said:?}"
+    );
     assert_eq!(states(&data), ["dead", "done", "dead", "queued"]);
 }
