@@ -124,21 +124,18 @@ fn words_in_a_rule_name_what_does_it_here() {
             "when: { ticket.tags: { starts_with: vip } }",
             "JSONPath over the elements",
         ),
-        (
-            "when: { 'ticket.tags[0]': vip }",
-            "write `ticket.tags.0`, or JSONPath: `$.input.ticket_event.ticket.tags[0]`",
-        ),
+        ("when: { 'ticket.tags[0]': vip }", "write `ticket.tags.0`"),
         (
             "when: { 'ticket.tags[*]': vip }",
             "write JSONPath: `$.input.ticket_event.ticket.tags[*]`",
         ),
         (
             "when: { \"ticket['custom-x']\": vip }",
-            "write `ticket.custom-x`, or JSONPath: `$.input.ticket_event.ticket['custom-x']`",
+            "write `ticket.custom-x`",
         ),
         (
             "when: { $.raw.detail-type: x }",
-            "it cannot be read from character 13, `-type` | did you mean `$.raw['detail-type']`?",
+            "unexpected `-` at character 13 | did you mean `$.raw['detail-type']`?",
         ),
         (
             "when: { $.raw.alerts.0.name: x }",
@@ -146,7 +143,7 @@ fn words_in_a_rule_name_what_does_it_here() {
         ),
         (
             "when: { '$.raw.alerts[': x }",
-            "it ends where a name, a number or `]` is missing",
+            "it ends too early, at character 13",
         ),
         (
             "flow: [ { set: { jq: tostream } } ]",

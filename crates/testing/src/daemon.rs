@@ -188,7 +188,7 @@ impl DaemonProcess {
     pub fn send(&self, source: &str, event: &Value) -> Message {
         let mut connection = Connection::open(&self.address).expect("the daemon listens");
         let response = connection.send("POST", &format!("/events/{source}"), &event.to_string());
-        response.unwrap_or_else(|error| panic!("no response: {error}"))
+        response.unwrap_or_else(|error| panic!("no response: {error}; {}", self.log()))
     }
 
     /// Posts an event that must be accepted; returns the response.
@@ -216,7 +216,7 @@ impl DaemonProcess {
         let bytes = request(method, path, &headers, body);
         let mut connection = Connection::open(&self.address).expect("the daemon listens");
         let response = connection.send_bytes(&bytes);
-        response.unwrap_or_else(|error| panic!("no response: {error}"))
+        response.unwrap_or_else(|error| panic!("no response: {error}; {}", self.log()))
     }
 
     /// Sends a request over the admin socket.

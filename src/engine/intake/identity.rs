@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::Timestamp;
 
 use crate::source::InvalidBody;
-use flowtrigger_core::config::source::{EventIdentity, EventSource};
+use flowtrigger_core::config::source::{DeliveryIdentity, EventSource};
 use flowtrigger_core::event::format::request::EventRequest;
 
 /// The identity of one request, or of one element of its array.
@@ -33,12 +33,12 @@ impl RequestIdentity {
         let (micros, process) = (now.as_microsecond(), *PROCESS);
         let unique = format!("{micros:x}-{process:x}-{number:x}");
         let delivery = match (&source.identity, delivery) {
-            (EventIdentity::Header(name), None) => return Err(missing(source, name)),
-            (EventIdentity::Header(_) | EventIdentity::Delivery(_), given) => {
+            (DeliveryIdentity::Header(name), None) => return Err(missing(source, name)),
+            (DeliveryIdentity::Header(_) | DeliveryIdentity::Delivery(_), given) => {
                 given.map(str::to_owned)
             }
-            (EventIdentity::Request, _) => Some(format!("request-{unique}")),
-            (EventIdentity::Body, _) => None,
+            (DeliveryIdentity::Request, _) => Some(format!("request-{unique}")),
+            (DeliveryIdentity::Body, _) => None,
         };
         Ok(Self { delivery, unique })
     }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use flowtrigger_core::config::Config;
 
-    fn source(identity: EventIdentity) -> EventSource {
+    fn source(identity: DeliveryIdentity) -> EventSource {
         EventSource {
             identity,
             ..Config::default().sources["support"].clone()
@@ -102,22 +102,22 @@ mod tests {
             assert_ne!(ids[0].1, ids[1].1);
             [ids[0].0.clone(), ids[1].0.clone()]
         };
-        let [one, two] = ids(EventIdentity::Request, Some("d"));
+        let [one, two] = ids(DeliveryIdentity::Request, Some("d"));
         assert!(one.is_some() && one != two);
         for identity in [
-            EventIdentity::Header("x-id".into()),
-            EventIdentity::Delivery("x-id"),
+            DeliveryIdentity::Header("x-id".into()),
+            DeliveryIdentity::Delivery("x-id"),
         ] {
             let [one, two] = ids(identity, Some("d"));
             assert!(one.as_deref() == Some("d") && one == two);
         }
-        assert_eq!(ids(EventIdentity::Body, Some("d")), [None, None]);
-        assert_eq!(ids(EventIdentity::Delivery("x-id"), None), [None, None]);
+        assert_eq!(ids(DeliveryIdentity::Body, Some("d")), [None, None]);
+        assert_eq!(ids(DeliveryIdentity::Delivery("x-id"), None), [None, None]);
     }
 
     #[test]
     fn a_required_header_is_missed_and_elements_of_an_array_differ() {
-        let required = source(EventIdentity::Header("x-id".into()));
+        let required = source(DeliveryIdentity::Header("x-id".into()));
         let at = Timestamp::UNIX_EPOCH;
         let error = RequestIdentity::new(&required, None, at).unwrap_err();
         assert!(error.error.contains("`x-id` is absent"), "{}", error.error);

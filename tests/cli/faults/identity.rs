@@ -68,7 +68,8 @@ fn a_delivery_id_separates_equal_bodies_and_joins_attempts() {
         ("id: { header: x-own }", &own),
     ];
     for (source, headers) in cases {
-        let daemon = DaemonProcess::start(&desk(source));
+        let sandbox = desk(source);
+        let daemon = DaemonProcess::start(&sandbox);
         let first = post(&daemon, &headers("d-1"), body);
         let second = post(&daemon, &headers("d-2"), body);
         let again = post(&daemon, &headers("d-1"), body);
@@ -81,7 +82,8 @@ fn a_delivery_id_separates_equal_bodies_and_joins_attempts() {
 
 #[test]
 fn every_request_is_an_event_if_the_source_says_so() {
-    let daemon = DaemonProcess::start(&desk("id: none"));
+    let sandbox = desk("id: none");
+    let daemon = DaemonProcess::start(&sandbox);
     let body = r#"{"number":1}"#;
     let answers = [0, 1, 2].map(|_| post(&daemon, "", body));
     let ids: Vec<&Value> = answers.iter().map(|answer| &answer["event"]).collect();
@@ -124,7 +126,8 @@ fn without_an_id_an_equal_body_is_a_repeat_and_check_warns() {
 
 #[test]
 fn a_missing_header_is_an_error_that_names_it() {
-    let daemon = DaemonProcess::start(&desk("id: header.x-own"));
+    let sandbox = desk("id: header.x-own");
+    let daemon = DaemonProcess::start(&sandbox);
     let response = daemon.post("/events/desk", r#"{"number":1}"#);
     response.expect_rejected(400, &["the header `x-own` is absent"]);
     let twice = "content-type: application/json\r\nx-own: 1\r\nx-own: 2\r\n";

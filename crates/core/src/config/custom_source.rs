@@ -1,7 +1,7 @@
 //! Reads the description of a custom source: the paths of event type, id, key and time in a body, or the header
 //! that holds the id.
 
-use crate::config::source::{EventIdentity, EventSource};
+use crate::config::source::{DeliveryIdentity, EventSource};
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node};
@@ -120,23 +120,23 @@ fn header(name: &str, at: Span, diagnostics: &mut Diagnostics) -> Option<IdSourc
 }
 
 /// What identifies the events of a source besides a path in their bodies; `None` after an error was reported.
-pub fn identity(entry: &Entry, source: &EventSource) -> Option<EventIdentity> {
+pub fn identity(entry: &Entry, source: &EventSource) -> Option<DeliveryIdentity> {
     let scheme = source.verification.as_ref();
     let delivery = scheme.and_then(|verification| verification.scheme.delivery_id());
     if source.description().is_none() {
-        return Some(delivery.map_or(EventIdentity::Body, EventIdentity::Delivery));
+        return Some(delivery.map_or(DeliveryIdentity::Body, DeliveryIdentity::Delivery));
     }
     let id = match entry.value.get("id") {
         // Reported when the description was read.
         Some(id) => lower_id(id, &mut Diagnostics::default())?,
         None => match delivery {
-            Some(header) => return Some(EventIdentity::Delivery(header)),
-            None => return Some(EventIdentity::Body),
+            Some(header) => return Some(DeliveryIdentity::Delivery(header)),
+            None => return Some(DeliveryIdentity::Body),
         },
     };
     Some(match id {
-        IdSource::Path(_) => EventIdentity::Body,
-        IdSource::Header(name) => EventIdentity::Header(name),
-        IdSource::None => EventIdentity::Request,
+        IdSource::Path(_) => DeliveryIdentity::Body,
+        IdSource::Header(name) => DeliveryIdentity::Header(name),
+        IdSource::None => DeliveryIdentity::Request,
     })
 }

@@ -32,14 +32,14 @@ pub struct EventSource {
     pub subdomain: Option<String>,
     /// The connection to the system that sends the events.
     pub connection: Option<ConnectionRef>,
-    pub identity: EventIdentity,
+    pub identity: DeliveryIdentity,
     /// Its entry; none for a source that exists without one.
     pub at: Span,
 }
 
 /// What identifies an event whose body has no id, or whose source has no `id` path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EventIdentity {
+pub enum DeliveryIdentity {
     /// The body: equal bodies within ten minutes are one event.
     Body,
     /// This header, which every request must have.
@@ -50,13 +50,13 @@ pub enum EventIdentity {
     Request,
 }
 
-impl EventIdentity {
+impl DeliveryIdentity {
     /// The header that identifies the event.
     pub fn header(&self) -> Option<&str> {
         match self {
-            EventIdentity::Header(name) => Some(name),
-            EventIdentity::Delivery(name) => Some(name),
-            EventIdentity::Body | EventIdentity::Request => None,
+            DeliveryIdentity::Header(name) => Some(name),
+            DeliveryIdentity::Delivery(name) => Some(name),
+            DeliveryIdentity::Body | DeliveryIdentity::Request => None,
         }
     }
 }
@@ -119,7 +119,7 @@ impl EventSource {
     /// Whether nothing but its body identifies an event.
     pub fn has_no_event_id(&self) -> bool {
         let no_path = self.description().is_some_and(|custom| custom.id.is_none());
-        no_path && self.identity == EventIdentity::Body
+        no_path && self.identity == DeliveryIdentity::Body
     }
 
     /// Creates a custom source with the default path and without verification.
@@ -134,7 +134,7 @@ impl EventSource {
             path: format!("/events/{name}"),
             reads,
             verification: None,
-            identity: EventIdentity::Body,
+            identity: DeliveryIdentity::Body,
             at: Span::default(),
             account_id: None,
             subdomain: None,

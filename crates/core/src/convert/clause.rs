@@ -32,10 +32,46 @@ impl Clause {
                 other => kept.push(other),
             }
         }
+        let equal: Vec<(String, Value)> = kept.iter().filter_map(Clause::equality).collect();
+        for (path, value) in &equal {
+            if kept
+                .iter()
+                .any(|clause| clause.excludes(path, value) == Some(true))
+            {
+                return Clause::Never;
+            }
+            kept.retain(|clause| clause.excludes(path, value).is_none());
+        }
         match kept.len() {
             0 => Clause::Always,
             1 => kept.remove(0),
             _ => Clause::All(kept),
+        }
+    }
+
+    /// The field and the value of a comparison with one scalar.
+    fn equality(&self) -> Option<(String, Value)> {
+        match self {
+            Clause::Test(path, value) if !value.is_object() && !value.is_array() => {
+                Some((path.clone(), value.clone()))
+            }
+            Clause::Test(..) | Clause::Always | Clause::Never | Clause::All(_) | Clause::Any(_) => {
+                None
+            }
+        }
+    }
+
+    /// Whether the clause excludes this value of a field; `None` if it is not just a list of values that the
+    /// field must not have.
+    fn excludes(&self, path: &str, value: &Value) -> Option<bool> {
+        let Clause::Test(own, Value::Object(test)) = self else {
+            return None;
+        };
+        let excluded = test.get("not").filter(|_| own == path && test.len() == 1)?;
+        match excluded {
+            Value::Array(values) => Some(values.contains(value)),
+            Value::Object(_) => None,
+            one => Some(one == value),
         }
     }
 
@@ -196,6 +232,18 @@ mod tests {
     }
 
     #[test]
+    fn excluded_values_are_left_out_beside_a_value() {
+        let is = || Clause::test("event.type", "b");
+        let not = |values: Value| Clause::test("event.type", json!({"not": values}));
+        assert_eq!(Clause::all([not(json!(["a", "c"])), is()]), is());
+        assert_eq!(Clause::all([is(), not(json!("a"))]), is());
+        assert_eq!(Clause::all([is(), not(json!(["a", "b"]))]), Clause::Never);
+        let other = Clause::test("current", json!({"not": ["b"]}));
+        let both = Clause::All(vec![is(), other.clone()]);
+        assert_eq!(Clause::all([is(), other]), both);
+    }
+
+    #[test]
     fn two_tests_of_one_field_are_merged() {
         let tags = |test: Value| Clause::test("ticket.tags", test);
         let map = |clauses: Vec<Clause>| Value::Object(Clause::all(clauses).to_map());
@@ -215,7 +263,7 @@ mod tests {
         );
         assert_eq!(
             map(vec![tags(json!("x")), tags(json!({"not": "y"}))]),
-            json!({"ticket.tags": {"is": "x", "not": "y"}})
+            json!({"ticket.tags": "x"})
         );
         assert_eq!(
             map(vec![

@@ -5,7 +5,7 @@
 use serde_json::Number;
 
 use crate::document::Yaml;
-use crate::number::parse_number;
+use crate::number::{fits_double, parse_number};
 
 /// A number that JSON does not have: not finite, or too large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,8 @@ fn number(text: &str) -> Result<Option<Number>, NotFinite> {
     let double = text.parse::<f64>().ok().and_then(Number::from_f64);
     let double = double.ok_or(NotFinite)?;
     // Keeps the digits that a double cannot hold. `.5` and `5.` are no numbers in JSON.
-    Ok(Some(parse_number(text).unwrap_or(double)))
+    let exact = parse_number(text).filter(|number| !fits_double(number));
+    Ok(Some(exact.unwrap_or(double)))
 }
 
 /// `0x1F` and `0o17`.

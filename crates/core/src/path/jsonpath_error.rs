@@ -187,7 +187,11 @@ fn corrected(text: &str, at: usize) -> Option<String> {
     {
         return None;
     }
-    let quoted: Vec<char> = format!("'{}'", name.trim()).chars().collect();
+    let is_index = characters[start] == '.' && name.chars().all(|c| c.is_ascii_digit());
+    let quoted: Vec<char> = match is_index {
+        true => name.chars().collect(),
+        false => format!("'{}'", name.trim()).chars().collect(),
+    };
     match characters[start] {
         '.' => Some(joined(&[
             &characters[..start],

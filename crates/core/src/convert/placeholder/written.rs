@@ -9,7 +9,7 @@ pub const STEP: &str = "change_ticket";
 
 /// What a write does to the value of a field.
 #[derive(Debug, Clone, PartialEq)]
-pub enum WrittenValue {
+pub enum NewValue {
     Is(Value),
     /// A value that is not known before the step runs.
     Unknown,
@@ -26,7 +26,7 @@ pub struct FieldWrite {
     pub event_type: &'static str,
     /// The id, if it is a custom field.
     pub custom: Option<u64>,
-    pub value: WrittenValue,
+    pub value: NewValue,
 }
 
 /// All fields that the actions of one trigger write.

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::convert::clause::Clause;
-use crate::convert::placeholder::written::{FieldWrite, WrittenFields, WrittenValue};
+use crate::convert::placeholder::written::{FieldWrite, NewValue, WrittenFields};
 use crate::convert::triggers::meaning::COMMENT;
 use crate::convert::triggers::update_events::EventCoverage;
 
@@ -56,10 +56,8 @@ impl ChangeFacts<'_> {
             // The change comes after the ticket was created.
             "ticket.updated_at" => Some(test.get("after").is_some()),
             "current" => match &self.write.value {
-                WrittenValue::Is(value) => holds_for(value, test),
-                WrittenValue::Unknown
-                | WrittenValue::TagsAdded(_)
-                | WrittenValue::TagsRemoved(_) => None,
+                NewValue::Is(value) => holds_for(value, test),
+                NewValue::Unknown | NewValue::TagsAdded(_) | NewValue::TagsRemoved(_) => None,
             },
             "comment.author.is_staff" if self.write.event_type == COMMENT => {
                 holds_for(&Value::Bool(true), test)
@@ -74,14 +72,14 @@ impl ChangeFacts<'_> {
     }
 }
 
-fn value_holds(value: &WrittenValue, test: &Value) -> Option<bool> {
+fn value_holds(value: &NewValue, test: &Value) -> Option<bool> {
     match value {
-        WrittenValue::Is(value) => holds_for(value, test),
-        WrittenValue::Unknown => None,
-        WrittenValue::TagsAdded(tags) => tags_hold(test, |asked| {
+        NewValue::Is(value) => holds_for(value, test),
+        NewValue::Unknown => None,
+        NewValue::TagsAdded(tags) => tags_hold(test, |asked| {
             asked.iter().any(|tag| tags.contains(tag)).then_some(true)
         }),
-        WrittenValue::TagsRemoved(tags) => tags_hold(test, |asked| {
+        NewValue::TagsRemoved(tags) => tags_hold(test, |asked| {
             asked.iter().all(|tag| tags.contains(tag)).then_some(false)
         }),
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::convert::placeholder::record::{CONNECTION, DeskRecord};
-use crate::convert::placeholder::written::{FieldWrite, STEP, WrittenFields, WrittenValue};
+use crate::convert::placeholder::written::{FieldWrite, NewValue, STEP, WrittenFields};
 use crate::convert::placeholder::{EventContents, PayloadOmission, TemplateWriter};
 use crate::convert::triggers::field::{self, AttributeKind, TriggerField};
 use crate::convert::triggers::meaning::{COMMENT, CUSTOM, TAGS};
@@ -84,23 +84,15 @@ impl TicketChange {
         match field {
             "set_tags" => {
                 let tags = field::tags(value);
-                self.write_tags("tags", &tags, WrittenValue::Is(json!(tags)));
+                self.write_tags("tags", &tags, NewValue::Is(json!(tags)));
             }
             "current_tags" => {
                 let tags = tags_of(value)?;
-                self.write_tags(
-                    "additional_tags",
-                    &tags,
-                    WrittenValue::TagsAdded(tags.clone()),
-                );
+                self.write_tags("additional_tags", &tags, NewValue::TagsAdded(tags.clone()));
             }
             "remove_tags" => {
                 let tags = tags_of(value)?;
-                self.write_tags(
-                    "remove_tags",
-                    &tags,
-                    WrittenValue::TagsRemoved(tags.clone()),
-                );
+                self.write_tags("remove_tags", &tags, NewValue::TagsRemoved(tags.clone()));
             }
             "custom_field" => {
                 let id = action.get("custom_field_id").map(number_text);
@@ -141,12 +133,12 @@ impl TicketChange {
                 if path == "actor_id" {
                     return Err(MEMBERS.into());
                 }
-                (json!(format!("{{{{ {path} }}}}")), WrittenValue::Unknown)
+                (json!(format!("{{{{ {path} }}}}")), NewValue::Unknown)
             }
             Value::Null if attribute.holds == AttributeKind::Rank && field == "status" => {
                 return Err("a ticket always has a status".into());
             }
-            plain => (plain.clone(), WrittenValue::Is(plain.clone())),
+            plain => (plain.clone(), NewValue::Is(plain.clone())),
         };
         self.fields.insert(field.to_owned(), sent);
         self.written.writes.push(FieldWrite {
@@ -158,7 +150,7 @@ impl TicketChange {
         Ok(())
     }
 
-    fn write_tags(&mut self, key: &str, tags: &[String], value: WrittenValue) {
+    fn write_tags(&mut self, key: &str, tags: &[String], value: NewValue) {
         let mut all = match self.fields.remove(key) {
             Some(Value::Array(earlier)) if key != "tags" => earlier,
             _ => Vec::new(),
@@ -191,7 +183,7 @@ impl TicketChange {
             path: format!("steps.fields.field_{id}"),
             event_type: CUSTOM,
             custom: Some(id),
-            value: WrittenValue::Is(value),
+            value: NewValue::Is(value),
         });
     }
 
@@ -213,7 +205,7 @@ impl TicketChange {
             path: key.to_owned(),
             event_type,
             custom: None,
-            value: WrittenValue::Unknown,
+            value: NewValue::Unknown,
         });
         Ok(())
     }
@@ -229,7 +221,7 @@ impl TicketChange {
             path: "ticket.subject".into(),
             event_type: "ticket.SubjectChanged",
             custom: None,
-            value: WrittenValue::Unknown,
+            value: NewValue::Unknown,
         });
         Ok(omitted)
     }
@@ -261,7 +253,7 @@ impl TicketChange {
             path: "comment.is_public".into(),
             event_type: COMMENT,
             custom: None,
-            value: WrittenValue::Is(json!(public)),
+            value: NewValue::Is(json!(public)),
         });
         Ok(omitted)
     }
