@@ -9,6 +9,7 @@ mod debounce;
 mod events;
 mod flows;
 mod hostile_input;
+mod json_conformance;
 mod many_rules;
 mod matching;
 mod mistakes;
