@@ -24,7 +24,7 @@ use crate::action::secret::SecretStore;
 use crate::action::{PerformCall, Performer, PerformerOptions, excerpt};
 use flowtrigger_core::flow::call::{ExecCall, KeepOutput};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
-use pid_file::{KEY, PidFile};
+use pid_file::{DAEMON_VARIABLE, KEY, PidFile, ProcessIdentity};
 use process::{ProcessLimits, ProcessOutput, Termination};
 use sandbox::launcher::{self, LaunchError, NOT_STARTED, SandboxSpec};
 
@@ -152,10 +152,11 @@ fn prepare(
     command.env_clear();
     match &sandbox {
         None => command.envs(environment),
-        // The variables take effect when the launcher becomes the command. Only the key is set from the start:
-        // it identifies the process.
+        // The variables take effect when the launcher becomes the command. Only the key and the daemon are set from
+        // the start: they identify the process.
         Some(_) => command
             .env(KEY, idempotency_key)
+            .envs(ProcessIdentity::own().map(|daemon| (DAEMON_VARIABLE, daemon.short())))
             .envs(launcher::deferred(environment)),
     };
     command
@@ -259,6 +260,9 @@ fn environment(
         .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
         .collect();
     environment.push((KEY.into(), idempotency_key.into()));
+    if let Some(daemon) = ProcessIdentity::own() {
+        environment.push((DAEMON_VARIABLE.into(), daemon.short()));
+    }
     for (name, text) in &call.env {
         if name.is_empty() || name.contains(['=', '\0']) {
             return Err(CallFailure::permanent(format!(

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process, kill_process_group};
 
-use super::pid_file::{KEY, PidFileEntry, ProcessIdentity, boot, is_alive, stat};
+use super::pid_file::{DAEMON_VARIABLE, KEY, PidFileEntry, ProcessIdentity, boot, is_alive, stat};
 
 /// The time from SIGTERM to SIGKILL, and from there to giving up.
 const KILL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -145,11 +145,19 @@ fn group(process: i32) -> Option<i32> {
     stat(process)?.get(2)?.parse().ok()
 }
 
+/// Whether a process has the key and its daemon, if it names one, is gone: the same run in a copy of the data
+/// folder has the same key.
 fn has_key(process: i32, key: &str) -> bool {
-    let expected = format!("{KEY}={key}");
-    environment(process)
-        .split(|byte| *byte == 0)
-        .any(|variable| variable == expected.as_bytes())
+    let environment = environment(process);
+    let value = |name: &str| {
+        let mut variables = environment.split(|byte| *byte == 0);
+        variables.find_map(|variable| {
+            let value = variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+            Some(String::from_utf8_lossy(value).into_owned())
+        })
+    };
+    value(KEY).is_some_and(|found| found == key)
+        && !value(DAEMON_VARIABLE).is_some_and(|daemon| ProcessIdentity::names_running(&daemon))
 }
 
 /// The environment, read again while it is empty: a process that is becoming another program has none for a
@@ -187,8 +195,14 @@ mod tests {
 
     impl Ours {
         fn start(script: &str, key: &str) -> Self {
+            Self::start_for(script, key, "")
+        }
+
+        /// Starts a command of a daemon.
+        fn start_for(script: &str, key: &str, daemon: &str) -> Self {
             let mut command = Command::new("/bin/sh");
             command.args(["-c", script]).env(KEY, key).process_group(0);
+            command.env(DAEMON_VARIABLE, daemon);
             command.stdout(Stdio::piped());
             let mut child = command.spawn().unwrap();
             // Its first word says that it is past its first line.
@@ -265,6 +279,19 @@ mod tests {
         let folder = folder_with(key, &ours.entry());
         assert!(kill(folder.path())[0].gone);
         assert!(!is_alive(ours.id()));
+    }
+
+    #[test]
+    fn the_same_key_of_a_living_daemon_is_left_alone() {
+        let key = "orphan-test-copy";
+        let living = ProcessIdentity::own().unwrap().short();
+        let gone = gone_daemon();
+        let own = Ours::start_for(WAITING, key, &gone.short());
+        let others = Ours::start_for(WAITING, key, &living);
+        let folder = folder_with(key, &own.entry());
+        let killed = kill(folder.path());
+        assert_eq!((killed.len(), killed[0].process), (1, own.id()));
+        assert!(is_alive(others.id()));
     }
 
     #[test]

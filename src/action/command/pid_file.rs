@@ -11,6 +11,8 @@ use rustix::process::Pid;
 
 /// The variable that identifies a command and its child processes.
 pub(super) const KEY: &str = "FLOWTRIGGER_IDEMPOTENCY_KEY";
+/// The variable that identifies the daemon of a command: keys are equal in copies of a data folder.
+pub(super) const DAEMON_VARIABLE: &str = "FLOWTRIGGER_DAEMON";
 
 /// A PID file, which is removed when this is dropped.
 #[derive(Debug)]
@@ -45,8 +47,7 @@ impl PidFile {
             .recursive(true)
             .mode(0o700)
             .create(folder)?;
-        let own = rustix::process::getpid();
-        let daemon = ProcessIdentity::of(own)
+        let daemon = ProcessIdentity::own()
             .ok_or_else(|| io::Error::other("/proc has no entry for this process"))?;
         let path = folder.join(key);
         fs::write(&path, daemon.line(DAEMON))?;
@@ -100,6 +101,24 @@ impl ProcessIdentity {
             started: started(process)?,
             boot: boot(),
         })
+    }
+
+    /// This process; `None` if `/proc` has no entry for it.
+    pub(super) fn own() -> Option<Self> {
+        Self::of(rustix::process::getpid())
+    }
+
+    /// The value of [`DAEMON_VARIABLE`]. No process outlives a boot, so it does not name it.
+    pub(super) fn short(&self) -> String {
+        format!("{}-{}", self.process, self.started)
+    }
+
+    /// Whether a value of [`DAEMON_VARIABLE`] names a running process.
+    pub(super) fn names_running(short: &str) -> bool {
+        let identity = short
+            .split_once('-')
+            .and_then(|(process, at)| Some((process.parse().ok()?, at.parse::<u64>().ok()?)));
+        identity.is_some_and(|(process, at)| started(process) == Some(at) && is_alive(process))
     }
 
     pub(super) fn line(&self, word: &str) -> String {

@@ -79,6 +79,7 @@ async fn the_environment_is_clean() {
         "TMPDIR",
         "MINE",
         "FLOWTRIGGER_IDEMPOTENCY_KEY",
+        "FLOWTRIGGER_DAEMON",
     ];
     for line in lines {
         assert!(allowed.contains(&line.split('=').next().unwrap()), "{line}");
