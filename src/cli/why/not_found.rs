@@ -91,7 +91,7 @@ fn text(
 
 /// What this program cannot know.
 const ELSE: &str =
-    "an older event was deleted, and whether a sender sent anything is not known here";
+    "older events may have been deleted, and whether a sender sent anything is not known here";
 /// Rejected requests that are listed.
 const MAX_LISTED: usize = 5;
 

@@ -176,7 +176,7 @@ fn that_no_such_event_came_is_an_answer_with_the_nearest() {
   kept   events with runs, from 2026-01-05T09:00:00Z to 2026-01-05T09:00:00Z
          events without runs, from 2026-01-06T09:00:00Z to 2026-01-07T09:00:00Z; a crash or a flood can lose some of these
   reject no rejected request is stored; they are kept for 7 days, at most 10,000
-  else   an older event was deleted, and whether a sender sent anything is not known here
+  else   older events may have been deleted, and whether a sender sent anything is not known here
 "
     );
     assert_eq!((said.code, said.err.as_str()), (1, ""));

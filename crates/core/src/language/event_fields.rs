@@ -178,7 +178,7 @@ fn describe_types(types: &[&EventType]) -> String {
     match types {
         [] => String::new(),
         [one] => format!("`{}`", one.name),
-        [first, rest @ ..] => format!("`{}` and {} more of its types", first.name, rest.len()),
+        [first, rest @ ..] => format!("`{}` and {} more", first.name, rest.len()),
     }
 }
 
@@ -267,7 +267,12 @@ impl EventFields {
         match self.types() {
             [one] => format!("`{}`", one.name),
             [first, rest @ ..] => {
-                format!("`{}` (nor any of {} more types)", first.name, rest.len())
+                let noun = if rest.len() == 1 { "type" } else { "types" };
+                format!(
+                    "`{}` (like {} more {noun} of the rule)",
+                    first.name,
+                    rest.len()
+                )
             }
             [] => match self {
                 EventFields::Any => "an event of any type".into(),

@@ -255,8 +255,11 @@ pub fn check_origin(address: &str, base: &str) -> Result<(), &'static str> {
 
 fn check_http_origin(address: &str, base: &str) -> Result<(), &'static str> {
     let is_odd = |c: char| c == '\\' || c.is_whitespace() || c.is_control();
-    if !begins_with_host(address) || address.contains(is_odd) {
+    if !begins_with_host(address) {
         return Err("which is not a complete address");
+    }
+    if address.contains(is_odd) {
+        return Err("which contains a space, a backslash or a control character");
     }
     let (Ok(url), Ok(base)) = (url::Url::parse(address), url::Url::parse(base)) else {
         return Err("which is not a complete address");
