@@ -137,8 +137,13 @@ fn rules(converted: &[FileConversion]) -> impl Iterator<Item = &ConvertedRule> {
 /// All omissions, one line each.
 fn omissions(converted: &[FileConversion]) -> impl Iterator<Item = String> {
     converted.iter().flat_map(|found| {
-        let omitted = found.conversion.all_omitted();
-        omitted.map(|omission| format!("{}: {}", found.file, omission.line()))
+        let of_rules = found.conversion.rules.iter().flat_map(|rule| {
+            let lines = rule.omitted.iter().map(Omission::line);
+            lines.map(|line| format!("{}: {line}", rule.from))
+        });
+        let others = found.conversion.omitted.iter().map(Omission::line);
+        let lines = of_rules.chain(others);
+        lines.map(|line| format!("{}: {line}", found.file))
     })
 }
 
@@ -214,7 +219,11 @@ fn print_omissions(
         return Ok(writeln!(out, "{rules}, nothing omitted")?);
     }
     let copy = folder.map(|folder| format!(" (also in {})", folder.join(OMISSIONS_FILE).display()));
-    writeln!(out, "{rules}, not converted{}:", copy.unwrap_or_default())?;
+    writeln!(
+        out,
+        "{rules}; parts that are not converted{}:",
+        copy.unwrap_or_default()
+    )?;
     for line in omissions(converted) {
         writeln!(out, "  {line}")?;
     }

@@ -12,6 +12,7 @@ const ACCOUNT: &str = "zendesk_account";
 const HEADER: &str = "is the text only, without the line with author and time";
 const ACTOR: &str = "only event webhooks and EventBridge contain who made the update; with these, fetch `/api/v2/users/{{ actor_id }}.json` with a step";
 const LAYOUT: &str = "the help desk makes its layout (authors, dates, pictures); write a text of your own with `{% for %}` over the comments that a step fetches (`/api/v2/tickets/{{ ticket.id }}/comments.json`)";
+const PART: &str = "neither events nor generated steps contain this part of the comments; fetch the comments with a step (`/api/v2/tickets/{{ ticket.id }}/comments.json`) and read it in the response";
 const OWN_COMMENT: &str = "an action of the trigger adds a comment itself, so it is not certain which comment is the latest; fetch the comments with a step";
 const CHOICES: &str =
     "a checkbox or a field with several options may be written in another form than by a trigger";
@@ -69,7 +70,7 @@ impl TemplateWriter<'_> {
         }
         let lists = ["ticket.comments", "ticket.public_comments"];
         if lists.iter().any(|list| name.starts_with(list)) {
-            return Err(LAYOUT.into());
+            return Err(without_layout(name).into());
         }
         let Some((owner, attribute)) = owner_and_attribute(name) else {
             return self.of_ticket(name);
@@ -183,7 +184,9 @@ impl TemplateWriter<'_> {
                 let attribute = rest.rsplit('.').next().unwrap_or_default();
                 Ok(self.user_of_comments(&format!("({author} | default(0))"), attribute))
             }
-            _ => Err(LAYOUT.into()),
+            ".is_public" if in_event => whole("comment.is_public"),
+            ".is_public" => self.latest(selection, "public"),
+            _ => Err(without_layout(name).into()),
         }
     }
 
@@ -277,6 +280,15 @@ impl TemplateWriter<'_> {
             },
         };
         Ok(nullable(format!("{}.{key}.{of}", self.body(record))))
+    }
+}
+
+/// Why a placeholder for comments has no counterpart.
+fn without_layout(name: &str) -> &'static str {
+    let list = ["ticket.comments", "ticket.public_comments"].contains(&name);
+    match list || name.contains("formatted") {
+        true => LAYOUT,
+        false => PART,
     }
 }
 

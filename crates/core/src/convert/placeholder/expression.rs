@@ -95,6 +95,8 @@ pub(super) enum TypeContext {
     Text,
     /// The only placeholder of a string value, which must stay a string.
     Lone,
+    /// Part of HTML or XML, where its characters must not be read as tags.
+    Markup,
 }
 
 pub(super) struct TriggerExpression {
@@ -126,9 +128,14 @@ impl TriggerExpression {
         Self { source, kind }
     }
 
-    /// A condition that holds if there is a value.
+    /// A condition that holds if there is a value, also `false` or an empty one.
     pub(super) fn exists(&self) -> String {
         format!("({} | default(none)) is not none", self.source)
+    }
+
+    /// A condition that holds where Liquid finds the value true: for all but `nil` and `false`.
+    pub(super) fn is_truthy(&self) -> String {
+        format!("({} | default(false)) is not false", self.source)
     }
 }
 
@@ -168,6 +175,9 @@ pub(super) fn with_filters(
         }
         ExpressionKind::List => ours.insert(0, "join(' ')".into()),
     }
+    if typed == TypeContext::Markup && !ours.iter().any(|filter| filter == "escape") {
+        ours.push("escape".into());
+    }
     let as_text = matches!(value.kind, ExpressionKind::Id | ExpressionKind::Custom);
     if typed == TypeContext::Lone && as_text && ours.is_empty() {
         ours.push("string".into());
@@ -192,6 +202,7 @@ fn counterpart(filter: &str) -> Result<String, String> {
         "size" => "length",
         "json" => "tojson",
         "url_encode" => "urlencode",
+        "escape" => "escape",
         _ => "",
     };
     let arguments: Option<Vec<String>> = match arguments {

@@ -201,7 +201,12 @@ impl TemplateWriter<'_> {
             format!("the condition `{text}` has no counterpart here")
         };
         let (left, operator, right) = match words {
-            [left] => return Ok(self.value(left)?.exists()),
+            [left] => {
+                return match left.as_str() {
+                    "true" | "false" => Ok(left.clone()),
+                    left => Ok(self.value(left)?.is_truthy()),
+                };
+            }
             [left, operator, right] => (left, operator.as_str(), right.as_str()),
             _ => return Err(unsupported()),
         };

@@ -78,7 +78,7 @@ const GUESSED: &str = "the trigger does not say whether a list of names and valu
 
 const NOT_JSON: &str = "it is not JSON even with values in place of its placeholders; the rule sends it as text, and does not escape the values";
 
-const MARKUP: &str = "the help desk escapes values in XML and HTML; the template does not";
+const HTML_VALUE: &str = "its value is HTML, which the rule inserts without escaping it; the trigger may escape it in this payload";
 
 impl Payload {
     /// Returns the reason if the payload cannot be converted at all.
@@ -146,8 +146,15 @@ impl<'r> TemplateWriter<'r> {
         let like_json = begins.starts_with(['{', '['])
             && !begins.starts_with("{{")
             && !begins.starts_with("{%");
-        if begins.starts_with('<') && text.contains("{{") {
-            self.omit(format!("the payload `{text}` as markup"), MARKUP);
+        if begins.starts_with('<') {
+            let names = parts(text).into_iter().filter_map(|part| match part {
+                PayloadPart::Placeholder(inside) if is_html(inside) => Some(inside.to_owned()),
+                PayloadPart::Placeholder(_) | PayloadPart::Text(_) | PayloadPart::Tag(_) => None,
+            });
+            for inside in names {
+                self.omit(format!("the placeholder `{{{{{inside}}}}}`"), HTML_VALUE);
+            }
+            return Ok((Some("body"), json!(self.markup(text)?)));
         }
         if !like_json {
             return Ok((Some("body"), json!(self.template(text)?)));
@@ -217,11 +224,20 @@ impl<'r> TemplateWriter<'r> {
 
     /// The template for a text; the reason if its Liquid tags cannot be converted.
     pub(super) fn template(&mut self, text: &str) -> Result<String, String> {
-        let parts = parts(text);
-        let typed = match parts.as_slice() {
+        let typed = match parts(text).as_slice() {
             [PayloadPart::Placeholder(_)] => TypeContext::Lone,
             _ => TypeContext::Text,
         };
+        self.filled(text, typed)
+    }
+
+    /// The template for HTML or XML, which escapes the values.
+    pub(super) fn markup(&mut self, text: &str) -> Result<String, String> {
+        self.filled(text, TypeContext::Markup)
+    }
+
+    fn filled(&mut self, text: &str, typed: TypeContext) -> Result<String, String> {
+        let parts = parts(text);
         let mut template = String::new();
         for part in parts {
             match part {
@@ -266,6 +282,10 @@ impl<'r> TemplateWriter<'r> {
         let mut steps = plain.split('|').map(str::trim);
         let name = steps.next().unwrap_or_default();
         let filters: Vec<&str> = steps.collect();
+        let typed = match typed {
+            TypeContext::Markup if is_html(name) => TypeContext::Text,
+            typed => typed,
+        };
         let found = self
             .value(name)
             .and_then(|value| with_filters(value, &filters, typed));
@@ -277,4 +297,13 @@ impl<'r> TemplateWriter<'r> {
             }
         }
     }
+}
+
+/// Whether the value of a placeholder is HTML itself.
+fn is_html(inside: &str) -> bool {
+    let name = inside.split('|').next().unwrap_or_default();
+    let name = name.trim().trim_matches('-').trim();
+    ["_html", "_rich", ".html_body"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }

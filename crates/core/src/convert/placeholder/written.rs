@@ -7,6 +7,10 @@ use serde_json::Value;
 /// The name of the step that writes.
 pub const STEP: &str = "change_ticket";
 
+/// The names of the steps that add and remove tags, which run before it.
+pub const ADD_TAGS: &str = "add_tags";
+pub const REMOVE_TAGS: &str = "remove_tags";
+
 /// What a write does to the value of a field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NewValue {
@@ -32,6 +36,7 @@ pub struct FieldWrite {
 /// All fields that the actions of one trigger write.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct WrittenFields {
+    /// In the order of their requests: each change of tags, then all others.
     pub writes: Vec<FieldWrite>,
     /// The actions add a comment.
     pub comment: bool,
@@ -48,15 +53,27 @@ impl WrittenFields {
         let written = |write: &FieldWrite| {
             write.path == path || (path == "ticket.tags" && write.custom.is_some())
         };
-        match self.writes.iter().any(written) {
-            true => format!("steps.{STEP}.body.{}", in_response(path)),
-            false => path.to_owned(),
+        match (self.writes.iter().any(written), self.tag_step()) {
+            (false, _) => path.to_owned(),
+            (true, Some(step)) => format!("steps.{step}.body.tags"),
+            (true, None) => format!("steps.{STEP}.body.{}", in_response(path)),
         }
+    }
+
+    /// The last step, if it adds or removes tags.
+    fn tag_step(&self) -> Option<&'static str> {
+        let steps = self.writes.iter().map(|write| match &write.value {
+            NewValue::TagsAdded(_) => Some(ADD_TAGS),
+            NewValue::TagsRemoved(_) => Some(REMOVE_TAGS),
+            NewValue::Is(_) | NewValue::Unknown => None,
+        });
+        steps.last().flatten()
     }
 
     /// The body of a response with the complete ticket, if the actions write.
     pub fn response(&self) -> Option<String> {
-        (!self.is_empty()).then(|| format!("steps.{STEP}.body"))
+        let is_last = !self.is_empty() && self.tag_step().is_none();
+        is_last.then(|| format!("steps.{STEP}.body"))
     }
 }
 

@@ -32,7 +32,7 @@ pub struct TriggerSteps {
 const SENDS_MAIL: &str =
     "flowtrigger does not send mail or messages; call a service that does with an `http` step";
 const CHANGES_TICKET: &str = "it changes the ticket; use a step: `http: { method: PUT, connection: zendesk, path: \"/api/v2/tickets/{{ ticket.id }}.json\", json: { ticket: { … } } }`";
-const STARTS_AGAIN: &str = "it is an update that starts the rule again, and a trigger does not run for its own change: the rule would send its notifications twice; exclude the change in `when` by the new value or by `actor_id`";
+const STARTS_AGAIN: &str = "the step that changes the ticket is in the flow, but its change is an update that may start the rule again, which would act twice; exclude the change in `when` by the new value or by `actor_id`";
 
 impl TriggerSteps {
     pub fn new(actions: &[(&Value, String)], coverage: &EventCoverage) -> Self {
@@ -44,6 +44,7 @@ impl TriggerSteps {
         for (action, at) in actions.iter().filter(|(action, _)| !notifies(action)) {
             steps.change(action, at, coverage);
         }
+        steps.change.finish();
         let written = steps.change.written.clone();
         for (action, at) in actions.iter().filter(|(action, _)| notifies(action)) {
             steps.notification(action, at, coverage, &written);
@@ -56,7 +57,7 @@ impl TriggerSteps {
                 .map(|(_, at)| at.as_str())
                 .unwrap_or_default();
             let at = at.rsplit_once('[').map_or(at, |(list, _)| list);
-            let what = "the change of the ticket by the rule";
+            let what = "that a trigger does not run for its own change";
             steps.omitted.push(Omission::new(what, STARTS_AGAIN, at));
         }
         steps
@@ -189,8 +190,8 @@ impl TriggerSteps {
         for line in std::mem::take(&mut self.change.configure) {
             self.configure(line);
         }
-        let change = self.change.step();
-        if change.is_none() && self.notify.is_empty() {
+        let change = self.change.steps();
+        if change.is_empty() && self.notify.is_empty() {
             return;
         }
         let unchanged = WrittenFields::default();
@@ -211,7 +212,7 @@ impl TriggerSteps {
         let after = self.records.difference(&fetched);
         list.extend(after.map(|record| record.step(written)));
         list.extend(self.notify.iter().cloned());
-        if change.is_some() || !fetched.is_empty() || !self.records.is_empty() {
+        if !change.is_empty() || !fetched.is_empty() || !self.records.is_empty() {
             self.configure.push(format!(
                 "connections.{CONNECTION}: the address of the help desk (`base_url: https://SUBDOMAIN.zendesk.com`), its credentials, and the `actor_id` of their user"
             ));

@@ -194,7 +194,8 @@ pub fn tags(value: &Value) -> Vec<String> {
         single => single.as_str().into_iter().collect(),
     };
     let words = texts.into_iter().flat_map(str::split_whitespace);
-    words.map(str::to_owned).collect()
+    // The help desk stores tags in lower case.
+    words.map(str::to_lowercase).collect()
 }
 
 impl Attribute {

@@ -9,6 +9,7 @@ pub(crate) mod fetched;
 pub(crate) mod field;
 pub(crate) mod meaning;
 pub(crate) mod own_change;
+pub(crate) mod tag_change;
 pub(crate) mod terraform;
 pub(crate) mod text_match;
 pub(crate) mod ticket_change;
@@ -92,9 +93,9 @@ impl Trigger<'_> {
         let coverage = EventCoverage::new(&self.conditions("all"), &self.conditions("any"));
         let steps = TriggerSteps::new(&self.actions(), &coverage);
         let reason = match (&steps.list.is_empty(), coverage.never) {
-            (true, _) => Some(
-                "no action notifies a webhook or target or changes the ticket, so a rule would have nothing to run",
-            ),
+            (true, _) => {
+                Some("no action of it could become a step, so a rule would have nothing to run")
+            }
             (false, true) => Some("its conditions contradict each other"),
             (false, false) => None,
         };

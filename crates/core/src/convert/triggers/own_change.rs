@@ -10,19 +10,25 @@ use crate::convert::triggers::update_events::EventCoverage;
 
 /// Whether an event of the rule's own change may match the rule.
 pub fn starts_again(coverage: &EventCoverage, written: &WrittenFields) -> bool {
-    written.writes.iter().any(|write| {
+    let writes = &written.writes;
+    writes.iter().enumerate().any(|(number, write)| {
         let listens = coverage.listens_to(write.event_type, write.custom);
-        let facts = ChangeFacts { write, written };
+        let done = match write.value {
+            NewValue::TagsAdded(_) | NewValue::TagsRemoved(_) => &writes[..=number],
+            NewValue::Is(_) | NewValue::Unknown => writes.as_slice(),
+        };
+        let facts = ChangeFacts { write, done };
         let guards = coverage.guards.iter().map(|guard| &guard.clause);
         let mut clauses = std::iter::once(&coverage.when).chain(guards);
         listens && clauses.all(|clause| facts.holds(clause) != Some(false))
     })
 }
 
-/// What is known about the event of one write. All writes of a step are one update.
+/// What is known about the event of one write.
 struct ChangeFacts<'w> {
     write: &'w FieldWrite,
-    written: &'w WrittenFields,
+    /// The writes before the event: those of earlier requests and of its own.
+    done: &'w [FieldWrite],
 }
 
 impl ChangeFacts<'_> {
@@ -63,7 +69,7 @@ impl ChangeFacts<'_> {
                 holds_for(&Value::Bool(true), test)
             }
             path => {
-                let writes = self.written.writes.iter();
+                let writes = self.done.iter();
                 let known = writes.filter(|write| write.path == path);
                 let holds = known.map(|write| value_holds(&write.value, test));
                 holds.flatten().last()

@@ -8,12 +8,14 @@ use crate::convert::placeholder::record::{CONNECTION, DeskRecord};
 use crate::convert::placeholder::written::{FieldWrite, NewValue, STEP, WrittenFields};
 use crate::convert::placeholder::{EventContents, PayloadOmission, TemplateWriter};
 use crate::convert::triggers::field::{self, AttributeKind, TriggerField};
-use crate::convert::triggers::meaning::{COMMENT, CUSTOM, TAGS};
+use crate::convert::triggers::meaning::{COMMENT, CUSTOM};
+use crate::convert::triggers::tag_change::TagChange;
 use crate::convert::triggers::terraform;
 
 const SECOND_COMMENT: &str = "one request adds one comment; write a second step";
 const AUDIENCE: &str =
     "it does not say whether the comment is public; write `comment: { body: …, public: … }`";
+const SEPARATE: &str = "the help desk adds and removes tags by requests of their own, so one update of the trigger is several updates, the tags first";
 const MEMBERS: &str = "events do not contain who is meant; write the id";
 
 /// The request that changes the ticket, and what it omits.
@@ -21,6 +23,7 @@ const MEMBERS: &str = "events do not contain who is meant; write the id";
 pub struct TicketChange {
     /// The value of `ticket` in the request.
     fields: Map<String, Value>,
+    tags: TagChange,
     pub written: WrittenFields,
     /// What its templates read.
     pub records: BTreeSet<DeskRecord>,
@@ -28,6 +31,13 @@ pub struct TicketChange {
     pub configure: Vec<String>,
     /// Who reads the comments of the actions, where an action of its own says so.
     audience: Option<CommentAudience>,
+}
+
+/// How the text of an action is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TextFormat {
+    Plain,
+    Html,
 }
 
 /// Who reads a comment.
@@ -82,33 +92,36 @@ impl TicketChange {
             return Err(terraform::REFERS.into());
         }
         match field {
-            "set_tags" => {
-                let tags = field::tags(value);
-                self.write_tags("tags", &tags, NewValue::Is(json!(tags)));
-            }
-            "current_tags" => {
-                let tags = tags_of(value)?;
-                self.write_tags("additional_tags", &tags, NewValue::TagsAdded(tags.clone()));
-            }
-            "remove_tags" => {
-                let tags = tags_of(value)?;
-                self.write_tags("remove_tags", &tags, NewValue::TagsRemoved(tags.clone()));
-            }
+            "set_tags" => self.tags.set(field::tags(value)),
+            "current_tags" => self.tags.add(tags_of(value)?),
+            "remove_tags" => self.tags.remove(&tags_of(value)?),
             "custom_field" => {
                 let id = action.get("custom_field_id").map(number_text);
                 let id = id.and_then(|id| id.parse().ok());
                 self.custom_field(id.ok_or("it has no id of a custom field")?, value);
             }
             "subject" => return self.subject(value, reading),
-            "comment_value" => return self.comment(value, "body", self.audience, reading),
+            "comment_value" => {
+                return self.comment(value, TextFormat::Plain, self.audience, reading);
+            }
             "comment_value_html" => {
-                return self.comment(value, "html_body", self.audience, reading);
+                return self.comment(value, TextFormat::Html, self.audience, reading);
             }
             "reply_public" => {
-                return self.comment(value, "body", Some(CommentAudience::Everyone), reading);
+                return self.comment(
+                    value,
+                    TextFormat::Plain,
+                    Some(CommentAudience::Everyone),
+                    reading,
+                );
             }
             "reply_internal" => {
-                return self.comment(value, "body", Some(CommentAudience::Staff), reading);
+                return self.comment(
+                    value,
+                    TextFormat::Plain,
+                    Some(CommentAudience::Staff),
+                    reading,
+                );
             }
             "comment_mode_is_public" => {}
             "follower" => self.member("followers", value)?,
@@ -148,21 +161,6 @@ impl TicketChange {
             value: known,
         });
         Ok(())
-    }
-
-    fn write_tags(&mut self, key: &str, tags: &[String], value: NewValue) {
-        let mut all = match self.fields.remove(key) {
-            Some(Value::Array(earlier)) if key != "tags" => earlier,
-            _ => Vec::new(),
-        };
-        all.extend(tags.iter().map(|tag| json!(tag)));
-        self.fields.insert(key.to_owned(), Value::Array(all));
-        self.written.writes.push(FieldWrite {
-            path: "ticket.tags".into(),
-            event_type: TAGS,
-            custom: None,
-            value,
-        });
     }
 
     fn custom_field(&mut self, id: u64, value: &Value) {
@@ -215,7 +213,7 @@ impl TicketChange {
         value: &Value,
         reading: &EventContents<'_>,
     ) -> Result<Vec<PayloadOmission>, String> {
-        let (template, omitted) = self.template(value, reading)?;
+        let (template, omitted) = self.template(value, TextFormat::Plain, reading)?;
         self.fields.insert("subject".into(), json!(template));
         self.written.writes.push(FieldWrite {
             path: "ticket.subject".into(),
@@ -229,7 +227,7 @@ impl TicketChange {
     fn comment(
         &mut self,
         value: &Value,
-        key: &str,
+        format: TextFormat,
         audience: Option<CommentAudience>,
         reading: &EventContents<'_>,
     ) -> Result<Vec<PayloadOmission>, String> {
@@ -245,7 +243,11 @@ impl TicketChange {
             Value::Array(parts) => parts.last().unwrap_or(&Value::Null),
             single => single,
         };
-        let (template, omitted) = self.template(text, reading)?;
+        let (template, omitted) = self.template(text, format, reading)?;
+        let key = match format {
+            TextFormat::Plain => "body",
+            TextFormat::Html => "html_body",
+        };
         let comment = json!({key: template, "public": public});
         self.fields.insert("comment".into(), comment);
         self.written.comment = true;
@@ -261,11 +263,15 @@ impl TicketChange {
     fn template(
         &mut self,
         value: &Value,
+        format: TextFormat,
         reading: &EventContents<'_>,
     ) -> Result<(String, Vec<PayloadOmission>), String> {
         let text = value.as_str().ok_or("its value is not text")?;
         let mut writer = TemplateWriter::new(reading);
-        let template = writer.template(text)?;
+        let template = match format {
+            TextFormat::Plain => writer.template(text)?,
+            TextFormat::Html => writer.markup(text)?,
+        };
         let payload = writer.finish((None, Value::Null));
         self.records.extend(payload.records);
         self.notes.extend(payload.notes);
@@ -273,17 +279,32 @@ impl TicketChange {
         Ok((template, payload.omitted))
     }
 
-    /// The step; `None` if no action changes the ticket.
-    pub fn step(&self) -> Option<Value> {
-        if self.fields.is_empty() {
-            return None;
+    /// Takes over the changes of tags, after the last action.
+    pub fn finish(&mut self) {
+        if let Some(tags) = self.tags.replaced() {
+            self.fields.insert("tags".into(), json!(tags));
         }
-        Some(json!({"name": STEP, "http": {
-            "method": "PUT",
-            "connection": CONNECTION,
-            "path": "/api/v2/tickets/{{ ticket.id }}.json",
-            "json": {"ticket": self.fields},
-        }}))
+        let others = std::mem::take(&mut self.written.writes);
+        self.written.writes = self.tags.writes();
+        self.written.writes.extend(others);
+        let requests = self.tags.steps().len() + usize::from(!self.fields.is_empty());
+        if requests > 1 {
+            self.notes.push(SEPARATE.into());
+        }
+    }
+
+    /// The steps; none if no action changes the ticket.
+    pub fn steps(&self) -> Vec<Value> {
+        let mut steps = self.tags.steps();
+        if !self.fields.is_empty() {
+            steps.push(json!({"name": STEP, "http": {
+                "method": "PUT",
+                "connection": CONNECTION,
+                "path": "/api/v2/tickets/{{ ticket.id }}.json",
+                "json": {"ticket": self.fields},
+            }}));
+        }
+        steps
     }
 }
 

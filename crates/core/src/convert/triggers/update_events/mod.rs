@@ -163,7 +163,10 @@ fn alternatives_for<'c>(
         (Meaning::Change(change), UpdateEvent::Changed { .. }) => {
             !event.is_of(change) && events.iter().any(|other| other.is_of(change))
         }
-        (Meaning::Change(change), UpdateEvent::Created) => change.created.is_none(),
+        (Meaning::Change(change), UpdateEvent::Created) => {
+            change.created.is_none() && events.iter().any(|other| other.is_of(change))
+        }
+        (Meaning::Created, UpdateEvent::Changed { .. }) => events.contains(&UpdateEvent::Created),
         _ => false,
     };
     let kept = alternatives.iter();
@@ -188,7 +191,14 @@ fn update_events(
     if has(&Meaning::Created) {
         // The first comment of a new ticket is an event of its own.
         let comment = must.iter().find(|change| change.event_type == COMMENT);
-        return vec![comment.map_or(UpdateEvent::Created, changed)];
+        if let Some(comment) = comment {
+            return vec![changed(comment)];
+        }
+        let alternatives = changes(alternatives);
+        let comment = alternatives
+            .iter()
+            .find(|change| change.event_type == COMMENT);
+        return with_created(comment.map(changed).into_iter().collect(), true);
     }
     let updated = has(&Meaning::Updated);
     if let Some(anchor) = must.iter().min_by_key(|change| visibility(change)) {

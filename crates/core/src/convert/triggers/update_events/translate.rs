@@ -59,7 +59,12 @@ impl ConditionTranslator {
         for condition in conditions {
             match condition.meaning() {
                 Meaning::Unknown(why) => self.omit(condition, why),
-                meaning => read.push((condition, meaning)),
+                meaning => {
+                    if condition.field == "current_tags" && has_capitals(&condition.value) {
+                        self.note("the help desk stores tags in lower case, so the rule tests them in lower case");
+                    }
+                    read.push((condition, meaning));
+                }
             }
         }
         read
@@ -101,7 +106,7 @@ impl ConditionTranslator {
 
     fn updates_alone(&mut self) -> Option<Clause> {
         self.note(
-            "no condition tests a change, so the rule listens to `ticket.*`, except events that are not updates to a trigger",
+            "the conditions can hold at any update, so the rule listens to `ticket.*`, except events that are not updates to a trigger",
         );
         Some(Clause::test("event.type", json!({ "not": NO_UPDATES })))
     }
@@ -165,13 +170,13 @@ impl ConditionTranslator {
     fn created(&mut self, event: UpdateEvent) -> Clause {
         match (event, self.age) {
             (UpdateEvent::Created, _) => Clause::Always,
-            // The conditions require a new ticket, and the event is its first comment.
-            (UpdateEvent::Changed { .. }, TicketAge::New) => {
+            // The event is the first comment of a new ticket, or one of its first values.
+            (UpdateEvent::Changed { .. }, TicketAge::New | TicketAge::Any) => {
                 self.note("the first comment of a new ticket is an event of its own, with the time of the ticket");
                 let created = json!({"path": "ticket.created_at"});
                 Clause::test("ticket.updated_at", created)
             }
-            (UpdateEvent::Changed { .. }, TicketAge::Any | TicketAge::Existing) => Clause::Never,
+            (UpdateEvent::Changed { .. }, TicketAge::Existing) => Clause::Never,
             (UpdateEvent::Every, _) => Clause::is_type(CREATED),
         }
     }
@@ -310,4 +315,8 @@ impl ConditionTranslator {
             notes: self.notes,
         }
     }
+}
+
+fn has_capitals(value: &Value) -> bool {
+    value.to_string().chars().any(char::is_uppercase)
 }
