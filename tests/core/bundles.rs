@@ -138,16 +138,12 @@ fn every_mistake_in_a_bundle_is_reported_as_expected() {
 
 /// A job spec for an agent event, whose flow reads the body of the webhook.
 const AGENT: &str = r#"{"zis_template_version": "2019-10-14", "name": "agents", "resources": {
-  "job": {"type": "ZIS::JobSpec", "properties": {"name": "job", "event_source": "support",
-    "event_type": "TYPE", "flow_name": "zis:acme_sync:flow:go"}},
-  "go": {"type": "ZIS::Flow", "properties": {"name": "go", "definition": {"StartAt": "A", "States": {
-    "A": {"Type": "Succeed", "Message": "$.input.detail.new_state"}}}}}}}"#;
+  "job": {"type": "ZIS::JobSpec", "properties": {"name": "job", "event_source": "support", "event_type": "TYPE", "flow_name": "zis:acme_sync:flow:go"}},
+  "go": {"type": "ZIS::Flow", "properties": {"name": "go", "definition": {"StartAt": "A", "States": {"A": {"Type": "Succeed", "Message": "$.input.detail.new_state"}}}}}}}"#;
 
 #[test]
 fn a_declared_agent_type_is_recognised_and_an_undeclared_one_says_how_to_declare_it() {
-    let body = json!({"type": "zen:event-type:agent.state_changed", "id": "e1", "account_id": 1,
-        "time": "2026-03-02T09:41:30Z", "subject": "zen:agent:7", "zendesk_event_version": "2022-11-06",
-        "detail": {"agent_id": "7", "new_state": "online"}, "event": {}});
+    let body = json!({"type": "zen:event-type:agent.state_changed", "id": "e1", "account_id": 1, "time": "2026-03-02T09:41:30Z", "subject": "zen:agent:7", "zendesk_event_version": "2022-11-06", "detail": {"agent_id": "7", "new_state": "online"}, "event": {}});
     for word in ["agent.state_changed", "zen:event-type:agent.state_changed"] {
         let text = AGENT.replace("TYPE", word);
         let config = rules::config("event_types: [{ source: support, name: agent.state_changed }]");
