@@ -90,6 +90,8 @@ pub enum IngestError {
     UnknownSource,
     /// The body is not JSON, or not an event.
     InvalidBody(InvalidBody),
+    /// The header that identifies the events of the source is absent, repeated or not a short text.
+    InvalidId(InvalidBody),
     /// Too many runs are unfinished.
     Busy { reason: String },
     /// A later attempt can succeed.
@@ -102,6 +104,7 @@ impl IngestError {
         match self {
             IngestError::UnknownSource => "unknown_source",
             IngestError::InvalidBody(_) => "unsound",
+            IngestError::InvalidId(_) => "id_header",
             IngestError::Busy { .. } => "busy",
             IngestError::Unavailable { .. } => "unavailable",
         }

@@ -258,6 +258,32 @@ fn an_access_token_is_the_bearer_token_of_its_connection() {
 }
 
 #[test]
+fn an_access_token_does_not_depend_on_the_parameters_of_the_state() {
+    let direct = "{{$.connections.crm_oauth.access_token}}";
+    for (parameters, text) in [
+        (json!({"n.$": "$.input.ticket_event.ticket.id"}), direct),
+        (json!({"n": 1, "connections.$": "$.connections"}), direct),
+        (
+            json!({"n": 1, "all.$": "$.connections"}),
+            "{{$.all.crm_oauth.access_token}}",
+        ),
+        (
+            json!({"n": 1, "crm": "{{$.connections.crm_oauth}}"}),
+            "{{$.crm.access_token}}",
+        ),
+    ] {
+        let states = json!({"Send": {"Type": "Action", "ActionName": "zis:acme_sync:action:send",
+            "Parameters": parameters, "End": true}});
+        let mut bundle = Bundle::new("support", "ticket.PriorityChanged", states);
+        bundle.send = json!({"method": "POST", "url": "https://a.example/notes", "requestBody": {"n": "{{$.n}}"},
+            "headers": [{"key": "X-Token", "value": text}]});
+        let run = bundle.run(&config(TOKENS), &sample("zis/priority-changed.json"));
+        let request = run.calls[0].call.to_json();
+        assert_eq!(request["headers"]["X-Token"], "abc-[secret CRM]", "{text}");
+    }
+}
+
+#[test]
 fn now_in_a_jq_program_is_the_time_of_the_run() {
     let states = json!({
         "A": {"Type": "Action", "ActionName": "zis:common:transform:Jq",

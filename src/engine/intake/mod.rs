@@ -127,7 +127,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         }
         let rejected = |error: StoreError| ingest_error(&error);
         let identity = RequestIdentity::new(entrance, id, self.shared.clock().now());
-        let identity = identity.map_err(IngestError::InvalidBody)?;
+        let identity = identity.map_err(IngestError::InvalidId)?;
         let request = match rulebook.match_request(entrance, &identity.request(entrance), body) {
             Some(ByteMatch::Unmatched(brief, event)) => {
                 let archived = self.archive_unmatched(&active, &brief, event).await;

@@ -98,6 +98,11 @@ fn describe(error: &HttpError) -> String {
         HttpError::Unverified { detail, .. } => detail.clone(),
         HttpError::Ingest(IngestError::UnknownSource) => "no source has this path".into(),
         HttpError::Ingest(IngestError::InvalidBody(invalid)) => invalid.describe(),
+        // Names a header of the configuration and nothing of the request.
+        HttpError::Ingest(IngestError::InvalidId(invalid)) => match &invalid.help {
+            Some(help) => format!("{}; {help}", invalid.error),
+            None => invalid.error.clone(),
+        },
         HttpError::Ingest(IngestError::Busy { reason } | IngestError::Unavailable { reason }) => {
             reason.clone()
         }
@@ -117,5 +122,24 @@ impl InvalidBody {
             (_, _, None) => "the body is not an event of this source".into(),
         };
         format!("{element}{what}; the answer to the sender says why")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_id_header_is_named_with_a_reason_of_its_own() {
+        let error = HttpError::Ingest(IngestError::InvalidId(InvalidBody {
+            error: "the header `x-id` is absent".into(),
+            help: Some("the source `shop` reads the id of its events from it".into()),
+            ..InvalidBody::default()
+        }));
+        assert_eq!(code(&error), "id_header");
+        assert_eq!(
+            describe(&error),
+            "the header `x-id` is absent; the source `shop` reads the id of its events from it"
+        );
     }
 }

@@ -91,7 +91,9 @@ pub fn http_error(http_error: &HttpError) -> Response {
             status(http_error),
             "unknown source; the log of this program lists the paths of its sources",
         ),
-        HttpError::Ingest(IngestError::InvalidBody(invalid)) => invalid_body(invalid),
+        HttpError::Ingest(IngestError::InvalidBody(invalid) | IngestError::InvalidId(invalid)) => {
+            invalid_body(invalid)
+        }
         HttpError::Ingest(IngestError::Busy { reason }) => retry_later(status(http_error), reason),
         HttpError::Ingest(IngestError::Unavailable { reason }) => {
             retry_later(status(http_error), reason)
@@ -110,7 +112,8 @@ pub fn status(http_error: &HttpError) -> StatusCode {
         HttpError::TooLarge { .. } | HttpError::TooManyValues { .. } => {
             StatusCode::PAYLOAD_TOO_LARGE
         }
-        HttpError::IncompleteBody | HttpError::Ingest(IngestError::InvalidBody(_)) => {
+        HttpError::IncompleteBody
+        | HttpError::Ingest(IngestError::InvalidBody(_) | IngestError::InvalidId(_)) => {
             StatusCode::BAD_REQUEST
         }
         HttpError::NotLocal | HttpError::WebPage(WebPageSign::CrossSite) => StatusCode::FORBIDDEN,

@@ -33,6 +33,7 @@ use crate::egress::policy::EgressPolicy;
 use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::EventType;
 use crate::event::format::custom::CustomFormat;
+use crate::event::format::type_name;
 use crate::fingerprint::{Fingerprint, fingerprint};
 use crate::flow::bundle_document::SourceAccount;
 use crate::language::event_fields::EventFields;
@@ -355,8 +356,8 @@ fn lower_types(node: &Node, diagnostics: &mut Diagnostics) -> Vec<EventType> {
     };
     let mut types = Vec::new();
     for item in items {
-        match serde_json::from_value(item.to_json()) {
-            Ok(event_type) => types.push(event_type),
+        match serde_json::from_value::<EventType>(item.to_json()) {
+            Ok(event_type) => types.push(type_name::with_webhook(event_type)),
             Err(error) => {
                 let message = format!("not an event type: {error}");
                 let help = "a type has source, name, display, webhook, codes, groups, summary, fields, open";

@@ -198,6 +198,8 @@ fn meant_fields(node: &Node, source: Option<&str>, cx: &Compiler<'_>) -> EventFi
     let text = node.as_text().unwrap_or_default();
     let catalogue = &cx.config.catalogue;
     let near = catalogue.nearest("support", text);
+    let family = text.split('.').next().unwrap_or_default();
+    let near = near.filter(|near| near.family() == family || !text.contains('.'));
     match near
         .filter(|near| source.is_none_or(|s| s == "support") && is_wrapped("support", &near.name))
     {
@@ -230,10 +232,22 @@ fn lower_unlisted(
     let tag = ResolvedType::webhook_tag(text);
     let (family, name) = tag.split_once('.')?;
     let catalogue = &cx.config.catalogue;
-    let listed = catalogue
-        .types()
-        .any(|known| known.source == "support" && known.family() == family);
-    if listed || name.is_empty() || catalogue.nearest("support", text).is_some() {
+    let webhook = ResolvedType::webhook_name(text);
+    if let Some(declared) = catalogue.by_webhook(webhook)
+        && !is_wrapped("support", &declared.name)
+    {
+        cx.names.fields = EventFields::Open;
+        return Some([TypePattern::Name(declared.name.clone())].into());
+    }
+    let of_support = catalogue.matching("support", "*").into_iter();
+    let families: Vec<&str> = of_support.map(EventType::family).collect();
+    let near = catalogue.nearest("support", text);
+    let same_name = near.is_some_and(|near| {
+        let short = near.name.split_once('.').map(|(_, short)| short);
+        short.is_some_and(|short| short.eq_ignore_ascii_case(name))
+    });
+    let meant = suggest::nearest(family, families.iter().copied()).is_some() || same_name;
+    if meant || name.is_empty() || text.contains(' ') {
         return None;
     }
     cx.names.fields = EventFields::Open;
@@ -241,7 +255,7 @@ fn lower_unlisted(
         "`{family}` is not in the catalogue, so the name of the type and its fields are not checked"
     );
     let help = format!(
-        "it starts for the event webhook type that rules call `{tag}`; `$.input` is the body of the webhook"
+        "it starts for the event webhook type that rules call `{tag}`; `$.input` is the body of the webhook; to declare the type, add `{{ source: support, name: {webhook} }}` to `event_types` in flowtrigger.yaml"
     );
     cx.warning(Code::UnknownEventType, node.at, message, help);
     Some([TypePattern::Name(tag)].into())
@@ -256,7 +270,8 @@ fn warn_about_display_name(
     let (Some(text), Some([TypePattern::Name(tag)])) = (node.as_text(), types) else {
         return;
     };
-    if text != tag && ResolvedType::webhook_tag(text) != *tag {
+    let is_webhook = ResolvedType::webhook_name(text) != text;
+    if text != tag && !is_webhook && ResolvedType::webhook_tag(text) != *tag {
         let message =
             format!("`{text}` is a display name: it starts the flow here, but not on ZIS");
         diagnostics.warning(

@@ -19,15 +19,40 @@ use crate::path::{Path, PathKind};
 
 /// Returns the connection whose token a path names.
 pub fn connection_of(path: &str) -> Option<String> {
-    let PathKind::Plain { keys, .. } = Path::in_document(path.trim()).ok()?.route else {
-        return None;
-    };
-    match keys.as_slice() {
-        [first, name, last] if first.name == "connections" && last.name == "access_token" => {
-            Some(name.name.clone())
+    connection_at(&keys_of(path)?)
+}
+
+fn connection_at(keys: &[String]) -> Option<String> {
+    match keys {
+        [first, name, last] if first == "connections" && last == "access_token" => {
+            Some(name.clone())
         }
         _ => None,
     }
+}
+
+/// The keys of a path without indexes and queries.
+fn keys_of(path: &str) -> Option<Vec<String>> {
+    match Path::in_document(path.trim()).ok()?.route {
+        PathKind::Plain { keys, .. } if keys.iter().all(|key| key.index.is_none()) => {
+            Some(keys.into_iter().map(|key| key.name).collect())
+        }
+        PathKind::Plain { .. } | PathKind::Query(_) => None,
+    }
+}
+
+/// Whether keys are `connections`, a connection in it, or the token of a connection.
+fn leads_to_token(keys: &[String]) -> bool {
+    match keys {
+        [first] | [first, _] => first == "connections",
+        longer => connection_at(longer).is_some(),
+    }
+}
+
+/// Whether a state passes a path as a parameter that consists of tokens only.
+pub fn is_passed(path: &str, parameters: Option<&Node>) -> bool {
+    let passed = parameters.map(|node| split(node).0).unwrap_or_default();
+    keys_of(path).is_some_and(|keys| passed.values().any(|of| *of == keys))
 }
 
 /// Reports a token that is read elsewhere than in a request, where it would be stored.
@@ -39,18 +64,15 @@ pub fn report_outside_request(read: &PathRead, connection: &str, names: &mut Nam
     names.error(Code::BadPath, read.at, message, &help);
 }
 
-/// Splits the parameters of a state into those that are access tokens, by name, and the others.
-pub fn split(parameters: &Node) -> (BTreeMap<String, SpannedText>, Node) {
+/// Splits the parameters of a state into those that lead to access tokens, with their keys in the document, and the
+/// others.
+pub fn split(parameters: &Node) -> (BTreeMap<String, Vec<String>>, Node) {
     let entries = parameters.as_map().unwrap_or_default();
     let (tokens, others): (Vec<&Entry>, Vec<&Entry>) =
         entries.iter().partition(|entry| token(entry).is_some());
     let tokens = tokens.into_iter().filter_map(|entry| {
-        let connection = SpannedText {
-            text: token(entry)?,
-            at: entry.value.at,
-        };
         let key = entry.key.strip_suffix(".$").unwrap_or(&entry.key);
-        Some((key.to_owned(), connection))
+        Some((key.to_owned(), token(entry)?))
     });
     let others = others.into_iter().cloned().collect();
     let rest = Node {
@@ -60,21 +82,22 @@ pub fn split(parameters: &Node) -> (BTreeMap<String, SpannedText>, Node) {
     (tokens.collect(), rest)
 }
 
-/// The connection of a parameter that is exactly a token.
-fn token(entry: &Entry) -> Option<String> {
+/// The keys of a parameter that is exactly a token, or a value that contains tokens.
+fn token(entry: &Entry) -> Option<Vec<String>> {
     let text = entry.value.as_text()?;
-    match placeholders(text).as_slice() {
-        [only] if only.whole == (0..text.len()) => connection_of(&text[only.path.clone()]),
-        [] if entry.key.ends_with(".$") => connection_of(text),
+    let keys = match placeholders(text).as_slice() {
+        [only] if only.whole == (0..text.len()) => keys_of(&text[only.path.clone()]),
+        [] if entry.key.ends_with(".$") => keys_of(text),
         _ => None,
-    }
+    };
+    keys.filter(|keys| leads_to_token(keys))
 }
 
 /// The tokens that the request of a state can contain.
 pub struct RequestTokens<'b> {
     bundle: &'b Bundle,
-    /// Parameters of the state that are tokens.
-    parameters: BTreeMap<String, SpannedText>,
+    /// Parameters of the state that lead to tokens, with their keys in the document.
+    parameters: BTreeMap<String, Vec<String>>,
 }
 
 /// The token that a request contains.
@@ -101,11 +124,14 @@ impl<'b> RequestTokens<'b> {
 
     /// The connection whose token a path of the request reads.
     pub fn connection(&self, path: &str) -> Option<String> {
-        if let Some(connection) = connection_of(path) {
+        let keys = keys_of(path)?;
+        if let Some(connection) = connection_at(&keys) {
             return Some(connection);
         }
-        let key = path.trim().strip_prefix("$.")?;
-        Some(self.parameters.get(key)?.text.clone())
+        let (first, rest) = keys.split_first()?;
+        let mut keys = self.parameters.get(first)?.clone();
+        keys.extend_from_slice(rest);
+        connection_at(&keys)
     }
 
     /// Finds the token that the request contains. The outer None follows after an error.

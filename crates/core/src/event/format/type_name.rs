@@ -111,6 +111,11 @@ impl<'a> ResolvedType<'a> {
         camel_case(suffix(word))
     }
 
+    /// The type of an event webhook without `zen:event-type:`.
+    pub fn webhook_name(word: &str) -> &str {
+        suffix(word)
+    }
+
     /// The warning for an unknown type.
     pub fn warning(&self, source: &str, catalogue: &Catalogue) -> Option<String> {
         let (word, name) = (self.unknown.as_ref()?, &self.name);
@@ -155,6 +160,22 @@ fn camel_case(suffix: &str) -> String {
         first.chain(letters).collect::<String>()
     });
     format!("{family}.{}", words.collect::<String>())
+}
+
+/// Adds the type of the event webhook to a Zendesk type without one: `agent.state_changed` for
+/// `agent.state_changed` and for `agent.StateChanged`.
+pub fn with_webhook(mut event_type: EventType) -> EventType {
+    if event_type.source == "support" && event_type.webhook.is_none() {
+        let mut webhook = String::new();
+        for letter in suffix(&event_type.name).chars() {
+            if letter.is_ascii_uppercase() && !webhook.is_empty() && !webhook.ends_with('.') {
+                webhook.push('_');
+            }
+            webhook.push(letter.to_ascii_lowercase());
+        }
+        event_type.webhook = Some(webhook);
+    }
+    event_type
 }
 
 #[cfg(test)]

@@ -84,8 +84,19 @@ impl DocumentCheck<'_, '_> {
         }
         for read in reads {
             let is_new = self.seen.insert((read.at, read.path.clone()));
+            let parameters = match &state.does {
+                StateKind::Action { parameters, .. } => parameters.as_ref(),
+                StateKind::Choice { .. }
+                | StateKind::Map { .. }
+                | StateKind::Wait { .. }
+                | StateKind::Pass { .. }
+                | StateKind::Succeed { .. }
+                | StateKind::Fail { .. } => None,
+            };
             match token::connection_of(&read.path) {
                 _ if !is_new => {}
+                None if takes_tokens(state, self.bundle)
+                    && token::is_passed(&read.path, parameters) => {}
                 Some(connection) if !takes_tokens(state, self.bundle) => {
                     token::report_outside_request(&read, &connection, self.names);
                 }

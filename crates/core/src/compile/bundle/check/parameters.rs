@@ -3,13 +3,15 @@
 use crate::bundle::SpannedText;
 use crate::bundle::http::HttpAction;
 use crate::bundle::name::ResourceName;
-use crate::compile::bundle::check::path_reads::of_action;
+use crate::compile::bundle::check::path_reads::{PathRead, of_action};
+use crate::compile::bundle::token::connection_of;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::Node;
 use crate::document::suggest;
 use crate::path::{Path, PathKind};
 
-/// Reports missing and unused parameters. Without `Parameters`, an action reads the document.
+/// Reports missing and unused parameters. Without `Parameters`, an action reads the document. Access tokens are
+/// no parameters: they exist whatever a state passes.
 pub fn check(
     action: &HttpAction,
     call: &SpannedText,
@@ -24,11 +26,17 @@ pub fn check(
         .iter()
         .map(|entry| entry.key.strip_suffix(".$").unwrap_or(&entry.key))
         .collect();
-    let Some(used) = used(action) else {
+    let mut reads = of_action(action);
+    let Some(used) = used(&reads) else {
         return;
     };
+    reads.retain(|read| connection_of(&read.path).is_none());
+    let required = self::used(&reads).unwrap_or_default();
     let name = ResourceName::short(&call.text);
-    for key in used.iter().filter(|key| !passed.contains(&key.as_str())) {
+    for key in required
+        .iter()
+        .filter(|key| !passed.contains(&key.as_str()))
+    {
         let message =
             format!("the action `{name}` reads `$.{key}`, which this state does not pass");
         let help = match suggest::nearest(key, passed.iter().copied()) {
@@ -49,9 +57,9 @@ pub fn check(
 }
 
 /// Returns the parameters that an action reads. None if it may read all of them.
-fn used(action: &HttpAction) -> Option<Vec<String>> {
+fn used(reads: &[PathRead]) -> Option<Vec<String>> {
     let mut used: Vec<String> = Vec::new();
-    for read in of_action(action) {
+    for read in reads {
         let Ok(path) = Path::in_document(&read.path) else {
             continue;
         };
