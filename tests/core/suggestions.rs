@@ -286,7 +286,7 @@ fn words_in_the_configuration_name_what_does_it_here() {
         ),
         (
             "sources: { support: { verify: { stripe: {} } } }",
-            "there is no preset for this sender",
+            "which cannot be described yet",
         ),
         (
             "sources: { support: { verify: ed25519 } }",
