@@ -71,7 +71,12 @@ impl TerminalFilter {
 
 fn escape(letter: char, to: &mut String) {
     match is_control(letter) && !matches!(letter, '\n' | '\t') {
-        true => to.push_str(&format!("\\u{:04x}", u32::from(letter))),
+        true => {
+            let mut units = [0; 2];
+            for unit in letter.encode_utf16(&mut units) {
+                to.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
         false => to.push(letter),
     }
 }
@@ -103,7 +108,7 @@ mod tests {
         ] {
             assert_eq!(filtered(ColorSequences::Escape, &[text]), expected);
         }
-        let json = serde_json::json!({"a": "\u{9b}\u{7f}\u{202e}\u{1b}"});
+        let json = serde_json::json!({"a": "\u{9b}\u{7f}\u{202e}\u{1b}\u{200b}\u{feff}\u{e0041}"});
         let text = filtered(ColorSequences::Escape, &[&json.to_string()]);
         assert!(text.is_ascii(), "{text}");
         assert_eq!(

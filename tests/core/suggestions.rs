@@ -51,6 +51,84 @@ fn rule(change: &str) -> String {
 }
 
 #[test]
+fn rules_under_a_key_are_one_error() {
+    let rule = "name: a\n    event_source: support\n    event_type: ticket.StatusChanged\n    flow: [ succeed: x ]\n";
+    for text in [
+        format!("rules:\n  - {rule}"),
+        format!("rules:\n  a:\n    {rule}"),
+        format!("version: 1\nrules:\n  - {rule}"),
+        format!("rule:\n    {rule}"),
+        "rules: []\n".to_owned(),
+    ] {
+        let lines = for_rule(&text);
+        assert_eq!(lines.lines().count(), 1, "{text}: {lines}");
+        assert!(lines.contains("a document of its own"), "{text}: {lines}");
+    }
+}
+
+#[test]
+fn paths_of_a_source_are_checked() {
+    for (path, help) in [
+        ("a..b", "write `a.b`"),
+        ("a[0]", "write `a.0`"),
+        ("items[*].price", "write `items.0.price`"),
+        ("events[0].type", "write `events.0.type`"),
+        ("$.raw.x-y", "write `x-y`"),
+        ("$['a']", "write `a`"),
+    ] {
+        for line in [
+            format!("event_type: t, key: \"{path}\""),
+            format!("event_type: t, id: \"{path}\""),
+            format!("event_type: t, time: \"{path}\""),
+            format!("event_type: {{ path: \"{path}\" }}"),
+            format!("event_type: t, id: {{ path: \"{path}\" }}"),
+        ] {
+            let lines = for_config(&format!("sources: {{ am: {{ {line} }} }}\n"));
+            assert!(lines.contains(help), "{line}: {lines}");
+        }
+    }
+    for path in ["a.0.b", "$.header.id", "x-y", "$.a.b"] {
+        let lines = for_config(&format!(
+            "sources: {{ am: {{ event_type: t, key: {path} }} }}\n"
+        ));
+        assert!(!lines.contains("path"), "{path}: {lines}");
+    }
+}
+
+#[test]
+fn schemes_of_other_senders_name_what_can_be_done() {
+    for (scheme, help) in [
+        ("stripe", "cannot be described yet"),
+        ("svix", "write `standard_webhooks`"),
+        ("gitlab", "plain text in the header `X-Gitlab-Token`"),
+        ("token", "write `bearer`"),
+    ] {
+        let lines = for_config(&format!(
+            "sources: {{ am: {{ event_type: t, verify: {scheme}, secrets: [K] }} }}\n"
+        ));
+        assert!(lines.contains(help), "{scheme}: {lines}");
+    }
+}
+
+#[test]
+fn words_of_templates_name_what_does_it_here() {
+    for (template, help) in [
+        (
+            "{{ ticket.id | plus: 2 }}",
+            "write the operator: `{{ ticket.id + 2 }}`",
+        ),
+        (
+            "{{ event.time | date('YYYY-MM-DD') }}",
+            "the pattern has no `%`",
+        ),
+        ("{{ ticket.subject | wordwrap(20) }}", "does not wrap lines"),
+    ] {
+        let lines = for_rule(&rule(&format!("flow: [ succeed: \"{template}\" ]")));
+        assert!(lines.contains(help), "{template}: {lines}");
+    }
+}
+
+#[test]
 fn words_in_a_rule_name_what_does_it_here() {
     for (change, help) in [
         (
@@ -59,7 +137,7 @@ fn words_in_a_rule_name_what_does_it_here() {
         ),
         (
             "event_type: ticket.Reopened",
-            "`event_type: ticket.StatusChanged`",
+            "`event_type: ticket.StatusChanged` with `when: { previous: solved }`",
         ),
         (
             "event_type: ticket.urgent",
@@ -204,11 +282,11 @@ fn words_in_the_configuration_name_what_does_it_here() {
         ),
         (
             "sources: { support: { verify: stripe } }",
-            "there is no preset for this sender",
+            "which cannot be described yet",
         ),
         (
             "sources: { support: { verify: { stripe: {} } } }",
-            "there is no preset for this sender",
+            "which cannot be described yet",
         ),
         (
             "sources: { support: { verify: ed25519 } }",

@@ -186,9 +186,14 @@ impl Files {
         }
     }
 
-    /// `file:line:column`, which editors and terminals can open.
+    /// `file:line:column`, which editors and terminals can open. Control characters in the file's name are escaped.
     pub fn location(&self, at: Span) -> String {
-        format!("{}:{}:{}", self.name(at.file), at.line, at.column)
+        let name = self.name(at.file);
+        let (line, column) = (at.line, at.column);
+        match name.chars().any(char::is_control) {
+            true => format!("{}:{line}:{column}", name.escape_debug()),
+            false => format!("{name}:{line}:{column}"),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::escape::plain;
 
 /// What is known about the rules for an event.
 pub struct UnmatchedSummary<'a> {
@@ -25,7 +26,7 @@ pub struct UnmatchedSummary<'a> {
 
 impl fmt::Display for UnmatchedSummary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (source, event_type) = (self.source, self.event_type);
+        let (source, event_type) = (plain(self.source), plain(self.event_type));
         match (self.judged, self.named) {
             (0, 0) => write!(
                 f,
@@ -134,6 +135,12 @@ mod tests {
                 explained: false,
             };
             assert_eq!(summary.to_string(), sentence);
+            let forged = UnmatchedSummary {
+                event_type: "t\nMATCH  r",
+                disabled: Vec::new(),
+                ..summary
+            };
+            assert_eq!(forged.to_string().lines().count(), 1, "{forged}");
             let disabled = UnmatchedSummary {
                 disabled: vec!["a", "b"],
                 ..summary

@@ -45,7 +45,7 @@ impl PrintCall for SettingsCall {
             Some(patch) => writeln!(
                 out,
                 "settings of {target}, changed by {}",
-                cut(&patch.to_string())
+                cut_line(&patch.to_string())
             ),
         }
     }
@@ -58,10 +58,10 @@ impl PrintCall for HttpCall {
             writeln!(out, "       {name}: {}", plain(&value.to_string()))?;
         }
         if let Some(auth) = &self.auth {
-            writeln!(out, "       {}", auth)?;
+            writeln!(out, "       {}", plain(&auth.to_string()))?;
         }
         if let Some(body) = &self.body {
-            writeln!(out, "       {}", cut(&body_text(body)))?;
+            writeln!(out, "       {}", cut_line(&body_text(body)))?;
         }
         if let Some(egress) = egress(self, outgoing) {
             writeln!(out, "       egress: {egress}")?;
@@ -83,7 +83,7 @@ impl PrintCall for ExecCall {
             out,
             "{} {}  in {}",
             step.action.kind(),
-            cut(&json!(argv).to_string()),
+            cut_line(&json!(argv).to_string()),
             self.cwd
         )?;
         // The variables of every command are in the documentation.
@@ -155,14 +155,23 @@ fn body_text(body: &RequestBody) -> String {
     }
 }
 
-pub fn cut(text: &str) -> String {
+/// A text from outside, in one line.
+pub fn cut_line(text: &str) -> String {
+    match text.char_indices().nth(MAX_BODY) {
+        Some((end, _)) => format!("{}…", plain(&text[..end])),
+        None => plain(text).into_owned(),
+    }
+}
+
+/// A program that the author of the rule wrote, with its lines.
+fn cut(text: &str) -> String {
     match text.char_indices().nth(MAX_BODY) {
         Some((end, _)) => format!("{}…", plain_lines(&text[..end])),
         None => plain_lines(text),
     }
 }
 
-/// Escapes each line of a body or a script.
+/// Escapes each line.
 fn plain_lines(text: &str) -> String {
     let lines: Vec<_> = text.split('\n').map(plain).collect();
     lines.join("\n")

@@ -8,6 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use serde_json::{Value, json};
 
 use crate::cli::output::Output;
+use crate::cli::render::escape::plain;
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Severity, Span};
 
 /// The maximum number of bytes of a line before and after the location. A generated file may be one line
@@ -119,7 +120,7 @@ fn report<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Group<'a> {
     let at = diagnostic.at;
     let group = match diagnostic.code == Code::SecretInFile {
         true => group.element(
-            Origin::path(files.name(at.file))
+            Origin::path(plain(files.name(at.file)))
                 .line(at.line as usize)
                 .char_column(at.column as usize),
         ),
@@ -133,7 +134,7 @@ fn report<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Group<'a> {
 
 /// Adds `file:line:column` and the source line, if there is a text.
 fn with_location<'a>(group: Group<'a>, files: &'a Files, at: Span) -> Group<'a> {
-    let name = files.name(at.file);
+    let name = plain(files.name(at.file));
     let Some(excerpt) = files
         .get(at.file)
         .and_then(|file| Excerpt::new(&file.text, at))

@@ -1,5 +1,6 @@
-//! Escapes control characters in foreign text, so that it cannot control the terminal.
-//! All other characters stay, so that the text can be copied.
+//! Escapes control characters and characters without width in text from outside: an event, a reply, a file name.
+//! Every such text is written with [`plain`], so that it stays on its line and hides nothing. All other characters
+//! stay, so that the text can be copied.
 
 use std::borrow::Cow;
 
@@ -18,10 +19,13 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     plain.into()
 }
 
-/// Control characters, and characters that change the text direction.
+/// Control characters, and characters that change the text direction or are not seen. The joiners of letters and
+/// emoji are among them: they are escaped too, because a reader cannot see them.
 pub fn is_control(letter: char) -> bool {
     letter.is_control()
-        || matches!(letter, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(letter,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -33,5 +37,9 @@ mod tests {
         assert_eq!(plain("Grüße, 7 €"), "Grüße, 7 €");
         assert_eq!(plain("a\u{1b}[2Jb\r\nc"), "a\\u{1b}[2Jb\\r\\nc");
         assert_eq!(plain("\u{9b}1m\u{202e}x"), "\\u{9b}1m\\u{202e}x");
+        assert_eq!(
+            plain("v\u{200b}i\u{2060}p\u{feff}"),
+            "v\\u{200b}i\\u{2060}p\\u{feff}"
+        );
     }
 }

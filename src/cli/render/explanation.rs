@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::output::Output;
 use crate::cli::render::color::{Paint, Tone};
-use crate::cli::render::escape::plain;
+use crate::cli::render::escape::{is_control, plain};
 use crate::cli::render::width::{padded, width};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
@@ -46,9 +46,12 @@ pub fn brief(out: &mut Output, event: &EventSummary) -> io::Result<()> {
         out,
         "{} {}/{}",
         paint.tone(Tone::Bold, "event"),
-        event.source,
+        plain(&event.source),
         plain(&event.event_type)
     )?;
+    if event.endpoint != event.source {
+        write!(out, " at {}", plain(&event.endpoint))?;
+    }
     write!(out, "  id {}", plain(&event.id))?;
     if let Some(key) = &event.key {
         write!(out, "  key {}", plain(key))?;
@@ -113,7 +116,7 @@ pub fn rule(
 /// Prints a warning about a recorded outcome that differs from this evaluation's.
 pub fn contradiction(out: &mut Output, text: &str) -> io::Result<()> {
     let label = Paint::new(out).tone(Tone::Yellow, "warning:");
-    writeln!(out, "  {label} {text}")
+    writeln!(out, "  {label} {}", plain(text))
 }
 
 /// Describes a recorded outcome that differs from this evaluation's.
@@ -149,7 +152,7 @@ pub fn lines(out: &mut Output, trace: &Trace, files: &Files) -> io::Result<()> {
             paint.tone(Tone::Dim, &line_and_column(line, files)),
         )?;
         if let Some(hint) = &line.hint {
-            writeln!(out, "          {}", paint.tone(Tone::Cyan, hint))?;
+            writeln!(out, "          {}", paint.tone(Tone::Cyan, &plain(hint)))?;
         }
     }
     Ok(())
@@ -197,7 +200,7 @@ fn line_and_column(line: &TraceLine, files: &Files) -> String {
 
 fn near_miss(out: &mut Output, near: &NearMiss) -> io::Result<()> {
     let paint = Paint::new(out);
-    match &near.set {
+    match near.set.as_ref().filter(|value| can_be_typed(value)) {
         Some(value) => {
             let set = format!("--set {}={}", near.path, shell_quoted(value));
             writeln!(
@@ -206,7 +209,21 @@ fn near_miss(out: &mut Output, near: &NearMiss) -> io::Result<()> {
                 paint.tone(Tone::Cyan, &plain(&set))
             )
         }
-        None => writeln!(out, "  would match if    {} {}", near.path, near.words),
+        None => writeln!(
+            out,
+            "  would match if    {} {}",
+            plain(&near.path),
+            plain(&near.words)
+        ),
+    }
+}
+
+/// Whether a person can copy the value as a part of a command: an escaped character would be another value.
+fn can_be_typed(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.chars().any(is_control),
+        // Its JSON escapes control characters, but not the others.
+        other => !other.to_string().chars().any(is_control),
     }
 }
 
@@ -278,6 +295,30 @@ mod tests {
         assert_eq!(padded("緊急", 6), "緊急  ");
         assert_eq!(padded("a", 3), "a  ");
         assert_eq!(padded("longer", 3), "longer");
+    }
+
+    #[test]
+    fn a_command_is_suggested_only_if_its_text_can_be_typed() {
+        for (value, suggested) in [
+            (json!("urgent"), true),
+            (json!("two words"), true),
+            (json!("two\nlines"), false),
+            (json!("vi\u{200b}p"), false),
+            (json!(["two\nlines"]), true),
+            (json!(["vi\u{200b}p"]), false),
+        ] {
+            let near = NearMiss {
+                path: "t".into(),
+                set: Some(value.clone()),
+                words: format!("is {value}"),
+                at: flowtrigger_core::diagnostic::Span::default(),
+            };
+            let (mut out, written) = Output::captured();
+            near_miss(&mut out, &near).unwrap();
+            out.finish().unwrap();
+            assert_eq!(written.text().contains("--set"), suggested, "{value}");
+            assert_eq!(written.text().lines().count(), 1, "{value}");
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! Prints an error or a note that has no location in a file, with its help line.
+//! Prints an error or a note that has no location in a file, with its help line. Both may contain text from outside,
+//! so that each is one line.
 
 use std::io::{self, Write};
 
 use crate::cli::output::{Color, Output};
+use crate::cli::render::escape::plain;
 
 const RED: &str = "\u{1b}[1;31m";
 const CYAN: &str = "\u{1b}[36m";
@@ -31,12 +33,13 @@ fn labelled(
     message: &str,
     help: Option<&str>,
 ) -> io::Result<()> {
+    let message = plain(message);
     match out.color {
         true => writeln!(out, "{tone}{label}{PLAIN}: {message}")?,
         false => writeln!(out, "{label}: {message}")?,
     }
     match help {
-        Some(help) => writeln!(out, "  help: {help}"),
+        Some(help) => writeln!(out, "  help: {}", plain(help)),
         None => Ok(()),
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::cli::output::Output;
-use crate::cli::render::call::{self, cut};
+use crate::cli::render::call::{self, cut_line};
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::escape::plain;
@@ -130,7 +130,7 @@ fn step(
             )?;
             out.indented(5, |out| branches(out, evaluated, files))
         }
-        PlanStepKind::Set(value) => writeln!(out, "{kind}  {}", cut(&value.to_string())),
+        PlanStepKind::Set(value) => writeln!(out, "{kind}  {}", cut_line(&value.to_string())),
         PlanStepKind::Items(0) => writeln!(out, "{kind}  the list is empty"),
         PlanStepKind::Items(items) => writeln!(out, "{kind}  {}", number(*items, "item")),
         PlanStepKind::More => writeln!(out, "the same for the remaining items"),
@@ -140,7 +140,7 @@ fn step(
         PlanStepKind::Enters(flow) => writeln!(out, "{kind}  {}", plain(flow)),
         PlanStepKind::Caught(why) => writeln!(out, "caught  {}", plain(why)),
         PlanStepKind::End(message) => {
-            let message = message.as_deref().map(cut).unwrap_or_default();
+            let message = message.as_deref().map(cut_line).unwrap_or_default();
             writeln!(out, "{kind}  {message}")
         }
         PlanStepKind::Later => writeln!(
@@ -160,7 +160,9 @@ const MOCK_HINT: &str = "simulate it with `--mock STEP=FILE`";
 /// The simulated outcome of a call.
 fn outcome(out: &mut Output, result: &CallResult) -> io::Result<()> {
     match result {
-        Ok(Reply { value: result }) => writeln!(out, "       gives {}", cut(&result.to_string())),
+        Ok(Reply { value: result }) => {
+            writeln!(out, "       gives {}", cut_line(&result.to_string()))
+        }
         Err(CallFailure { message, .. }) => writeln!(out, "       fails: {}", plain(message)),
     }
 }

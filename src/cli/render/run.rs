@@ -279,7 +279,7 @@ pub fn row_json(row: &RunRow) -> Value {
         "state": row.state.as_str(),
         "why": row.state.why(),
         "gate": row.state.gate(),
-        "event": {"source": row.source, "type": row.event_type, "id": row.event, "key": row.key},
+        "event": {"source": row.source, "endpoint": row.endpoint, "type": row.event_type, "id": row.event, "key": row.key},
         "planned": row.planned.to_string(),
         "changed": row.changed.to_string(),
         "due": due,

@@ -62,13 +62,21 @@ pub fn table(runs: &[RunRow]) -> Table {
             run.state.as_str().to_owned(),
             describe_rule(run),
             run.key.clone().unwrap_or_default(),
-            run.event_type.clone(),
+            describe_event(run),
             seconds(run.planned),
             run.attempts.to_string(),
             describe_run(run),
         ]);
     }
     table
+}
+
+/// The type of the event, and the entry that received it if that is not the one with the name of the source.
+fn describe_event(run: &RunRow) -> String {
+    match run.endpoint == run.source {
+        true => run.event_type.clone(),
+        false => format!("{} at {}", run.event_type, run.endpoint),
+    }
 }
 
 /// The rule of a run, and the dead run that it reports on, if any.

@@ -16,6 +16,7 @@ use crate::cli::options::GlobalOptions;
 use crate::cli::output::Output;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::escape::plain;
 use crate::engine::Rulebook;
 use flowtrigger_core::diagnostic::Files;
 
@@ -105,11 +106,16 @@ fn run_case(
     book: &Rulebook,
     files: &Files,
 ) -> Result<TestResult, CommandError> {
+    let failure = run_test::run(case, &book.rules, &book.config, files)?;
+    // A line holds values of the event.
     Ok(TestResult {
         rule: case.rule.name.clone(),
-        name: case.test.name.clone(),
+        name: plain(&case.test.name).into_owned(),
         place: files.location(case.test.at),
-        failure: run_test::run(case, &book.rules, &book.config, files)?,
+        failure: failure
+            .iter()
+            .map(|line| plain(line).into_owned())
+            .collect(),
     })
 }
 

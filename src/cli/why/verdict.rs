@@ -91,6 +91,7 @@ impl EventFacts {
     fn not_listening(&self) -> String {
         let asked = &self.asked[0];
         let types = self.event_types.join(", ");
+        let types = plain(&types);
         match self.revision {
             RevisionFacts::Deleted => format!(
                 "whether a rule called `{asked}` listened to {types} is unknown: the rules of that time are not stored, and no run of it is"

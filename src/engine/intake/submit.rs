@@ -247,17 +247,24 @@ impl SubmittedEvent {
         first.map_or(self.event.id.as_str(), |first| &first.id)
     }
 
+    /// The entry that received the event, if it is not the one with the name of the source.
+    fn entry(&self) -> Option<&str> {
+        let endpoint = self.event.endpoint.as_str();
+        (endpoint != self.event.source).then_some(endpoint)
+    }
+
     fn log_redelivery(&self, runs: &[u64]) {
         let (event, r#type) = (self.id(), self.event.event_type.as_str());
         match self.committed.first.as_ref().map(|first| first.body) {
             Some(BodyComparison::Different) => warn!(
                 event,
+                at = self.entry(),
                 r#type,
                 ?runs,
                 "event redelivered: same id, different body; nothing ran for it. If the id names an object and not an event, set another `id` for the source"
             ),
             Some(BodyComparison::Equal | BodyComparison::Unknown) | None => {
-                info!(event, r#type, ?runs, "event redelivered");
+                info!(event, at = self.entry(), r#type, ?runs, "event redelivered");
             }
         }
     }
@@ -290,7 +297,14 @@ impl SubmittedEvent {
         match self.outcome() {
             EventOutcome::Redelivered => self.log_redelivery(&runs),
             EventOutcome::Accepted | EventOutcome::Unmatched => {
-                info!(event, r#type, matched, ?runs, "event accepted");
+                info!(
+                    event,
+                    at = self.entry(),
+                    r#type,
+                    matched,
+                    ?runs,
+                    "event accepted"
+                );
             }
         }
         for (gate, run, why) in self.suppressed().filter(|(gate, _, _)| *gate == GATE) {

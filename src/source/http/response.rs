@@ -76,15 +76,15 @@ pub fn http_error(http_error: &HttpError) -> Response {
         ),
         HttpError::WebPage(WebPageSign::CrossSite) => error(
             status(http_error),
-            "a web page of another site sent this request; set `verify` for the source if that is intended",
+            "a web page of another site sent this request; only a source with `verify` accepts that",
         ),
         HttpError::WebPage(WebPageSign::UnknownHost) => error(
             status(http_error),
-            "unknown name in the `Host` header; add it to `listen.hosts` in flowtrigger.yaml, or set `verify` for the source",
+            "unknown name in the `Host` header; add it to `listen.hosts` in flowtrigger.yaml; a source with `verify` accepts every name",
         ),
         HttpError::NotLocal => error(
             status(http_error),
-            "available only on this machine and without a proxy; send the request from here, or use the Unix socket in the data folder",
+            "available only on this machine and without a proxy; send the request from here, or use the Unix socket in the data folder, which is the only way if this machine is under `trusted_proxies`",
         ),
         HttpError::Unverified { challenge, .. } => unauthorized(challenge),
         HttpError::Ingest(IngestError::UnknownSource) => error(

@@ -78,7 +78,8 @@ fn reject_other_documents(node: &Node, diagnostics: &mut Diagnostics) -> bool {
                 .help("pass it to `run` or `dry-run` as an event file; `--rules` takes rule files")
         }
         Yaml::Map(entries) if wraps_rules(entries) => {
-            let at = entries.first().map_or(node.at, |entry| entry.key_at);
+            let at = entries.iter().find(|entry| is_wrapper(entry));
+            let at = at.or(entries.first()).map_or(node.at, |entry| entry.key_at);
             Diagnostic::error(Code::WrongType, at, "a document is one rule, found a list of rules")
                 .help("remove the first line and write each rule as a document of its own, not indented, with a line `---` between them")
         }
@@ -111,6 +112,11 @@ fn is_event(entries: &[Entry]) -> bool {
     has("input") || has("webhook_event_id") || (has("detail") && !has("flow"))
 }
 
+/// Whether a key is what other tools write above their rules.
+fn is_wrapper(entry: &Entry) -> bool {
+    ["rules", "rule"].contains(&entry.key.as_str())
+}
+
 /// Whether a document is a list of rules under one key: `rules: [ … ]`.
 fn wraps_rules(entries: &[Entry]) -> bool {
     let is_rule = |node: &Node| {
@@ -118,6 +124,10 @@ fn wraps_rules(entries: &[Entry]) -> bool {
             .iter()
             .any(|key| node.get(key).is_some())
     };
+    let is_of_wrapper = |entry: &Entry| is_wrapper(entry) || entry.key == "version";
+    if entries.iter().any(is_wrapper) && entries.iter().all(is_of_wrapper) {
+        return true;
+    }
     let [only] = entries else {
         return false;
     };

@@ -7,6 +7,7 @@ use crate::document::decode::Decode;
 use crate::document::{Entry, Node};
 use crate::event::format::custom::{CustomFormat, TypeRule};
 use crate::language::operator::operand::is_path;
+use crate::path::dotted::check_in_body;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<CustomForma
     };
     let event_type = match event_type.as_map() {
         Some(entries) if is_path(entries) => {
-            TypeRule::Path(diagnostics.text(&entries[0].value, "path")?)
+            TypeRule::Path(body_path(&entries[0].value, "path", diagnostics)?)
         }
         Some(_) => {
             return diagnostics.reject_type(event_type, "event_type", "a constant, or { path: … }");
@@ -42,16 +43,34 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<CustomForma
         },
         None => None,
     };
-    let mut path = |key: &str| node.get(key).and_then(|value| diagnostics.text(value, key));
+    let event_source = match node.get("event_source") {
+        Some(name) => Some(diagnostics.text(name, "event_source")?),
+        None => None,
+    };
+    let mut path = |key: &str| {
+        let value = node.get(key)?;
+        body_path(value, key, diagnostics)
+    };
     Some(CustomFormat {
         name: entry.key.clone(),
-        source: path("event_source").unwrap_or_else(|| entry.key.clone()),
+        source: event_source.unwrap_or_else(|| entry.key.clone()),
         event_type,
         id,
         key: path("key"),
         time: path("time"),
         time_zone,
     })
+}
+
+/// Reads a path in the body. An invalid one is an error.
+fn body_path(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<String> {
+    let text = diagnostics.text(node, key)?;
+    let Err(error) = check_in_body(&text) else {
+        return Some(text);
+    };
+    let help = error.help.unwrap_or_default();
+    diagnostics.error(Code::InvalidValue, node.at, error.message, &help);
+    None
 }
 
 fn lower_time_zone(node: &Node, diagnostics: &mut Diagnostics) -> Option<TimeZone> {
@@ -89,12 +108,12 @@ fn lower_id(node: &Node, diagnostics: &mut Diagnostics) -> Option<IdSource> {
         return match (text.as_str(), text.strip_prefix(HEADER_PREFIX)) {
             ("none", _) => Some(IdSource::None),
             (_, Some(name)) => header(name, node.at, diagnostics),
-            (_, None) => Some(IdSource::Path(text)),
+            (_, None) => Some(IdSource::Path(body_path(node, "id", diagnostics)?)),
         };
     };
     match entries {
         [entry] if entry.key == "path" => {
-            let path = diagnostics.text(&entry.value, "path")?;
+            let path = body_path(&entry.value, "path", diagnostics)?;
             Some(IdSource::Path(path))
         }
         [entry] if entry.key == "header" => {

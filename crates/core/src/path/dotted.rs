@@ -48,6 +48,43 @@ pub fn parse(text: &str) -> Result<PathKind, PathError> {
     Ok(PathKind::Plain { root, keys })
 }
 
+/// Checks a path of a source, which selects one value of the body: dotted, also after `$.`, with numbers as indexes.
+pub fn check_in_body(text: &str) -> Result<(), PathError> {
+    if let Some(below) = text.strip_prefix("$.raw.") {
+        return Err(PathError {
+            message: format!("`{text}` leads nowhere: the paths of a source start at the body"),
+            help: Some(format!("write `{}`", of_one_value(below))),
+        });
+    }
+    let dotted = text.strip_prefix("$.").unwrap_or(text);
+    if dotted.contains('[') || dotted.split('.').any(|name| name == "*") {
+        return Err(PathError {
+            message: format!("`{text}` is not a dotted path"),
+            help: Some(format!(
+                "a source reads one value, by names and numbers: write `{}`",
+                of_one_value(dotted)
+            )),
+        });
+    }
+    check_spelling(dotted)
+}
+
+/// The dotted path that is probably meant; the first element of a list for several or for the last.
+fn of_one_value(text: &str) -> String {
+    let is_name = |name: &&str| !name.is_empty() && *name != "$";
+    let one = |name: &str| match name.trim().trim_matches(['"', '\'']) {
+        "*" => "0".to_owned(),
+        name if name.starts_with(['-', '?', ':']) => "0".to_owned(),
+        name => name.to_owned(),
+    };
+    let names: Vec<String> = text
+        .split(['.', '[', ']'])
+        .filter(is_name)
+        .map(one)
+        .collect();
+    names.join(".")
+}
+
 fn check_spelling(text: &str) -> Result<(), PathError> {
     let fail = |message: String, help: Option<String>| Err(PathError { message, help });
     if text.trim().is_empty() {
@@ -62,7 +99,7 @@ fn check_spelling(text: &str) -> Result<(), PathError> {
         );
     }
     if text.contains('[') {
-        let query = format!("$.input.ticket_event.{text}");
+        let query = format!("$.input.ticket_event.{}", text.replace(".[", "["));
         let help = match (without_brackets(text), is_valid(&query)) {
             (Some(dotted), _) => format!("write `{dotted}`"),
             (None, Ok(())) => format!("write JSONPath: `{query}`"),
@@ -98,9 +135,12 @@ fn without_brackets(text: &str) -> Option<String> {
         let (inner, rest) = part.split_once(']')?;
         let name = inner.trim_matches(['"', '\'']);
         let is_name = |c: char| c.is_alphanumeric() || "_-".contains(c);
-        if name.is_empty() || !name.chars().all(is_name) {
+        // A negative index counts from the end, which only JSONPath can.
+        let is_from_end = name.parse::<i64>().is_ok_and(|index| index < 0);
+        if name.is_empty() || is_from_end || !name.chars().all(is_name) {
             return None;
         }
+        dotted.truncate(dotted.trim_end_matches('.').len());
         for piece in [".", name, rest] {
             dotted.push_str(piece);
         }

@@ -6,7 +6,7 @@ use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
 use serde_json::Value;
 
-use crate::path::dotted::ENVELOPE;
+use crate::path::dotted::{self, ENVELOPE};
 use crate::path::exact_literals::mark;
 use crate::path::jsonpath_error::{
     blank_in_name, error_position, of_blank, of_function, of_syntax,
@@ -16,7 +16,7 @@ use crate::path::{PathError, PathKind, PathSegment, Resolved, Root, cost, well_t
 
 pub fn parse(text: &str) -> Result<PathKind, PathError> {
     let help = "for a plain field write it dotted from the event's body: `ticket.id`";
-    let query = read(text, help)?;
+    let query = read(text, help).map_err(|error| without_dollar(text).unwrap_or(error))?;
     match singular(&query) {
         Some(keys) => path_in_event(text, keys),
         None => {
@@ -27,6 +27,23 @@ pub fn parse(text: &str) -> Result<PathKind, PathError> {
             Ok(PathKind::Query(Box::new(query)))
         }
     }
+}
+
+/// The error of `$ticket.id` and `$body.list`, which are dotted paths after a `$`.
+fn without_dollar(text: &str) -> Option<PathError> {
+    let dotted = text.strip_prefix('$')?;
+    let first = dotted.split(['.', '[']).next()?;
+    let is_part = ["raw", "input"].contains(&first) || ENVELOPE.contains(&first);
+    if is_part || !first.starts_with(char::is_alphabetic) || dotted::parse(dotted).is_err() {
+        return None;
+    }
+    Some(PathError {
+        message: format!(
+            "`{text}` is not JSONPath: unexpected `{}` at character 2",
+            first.chars().next()?
+        ),
+        help: Some(format!("did you mean `{dotted}`?")),
+    })
 }
 
 /// Parses a query over the document of a bundle's flow.
@@ -128,8 +145,9 @@ fn path_in_event(text: &str, mut keys: Vec<PathSegment>) -> Result<PathKind, Pat
         ["input", event, ..] if event.ends_with("_event") => (Root::Body, 2),
         ["raw", ..] => (Root::Raw, 1),
         [name, ..] if ENVELOPE.contains(name) => (Root::Envelope, 0),
-        ["input", rest @ ..] => {
-            let meant = ["$.input.ticket_event", &rest.join(".")].join(".");
+        ["input", ..] => {
+            let below = keys[1..].iter().map(PathSegment::in_query);
+            let meant = format!("$.input.ticket_event{}", below.collect::<String>());
             return Err(PathError {
                 message: format!("`{text}` leads nowhere: the event is `$.input.ticket_event`"),
                 help: Some(format!("did you mean `{meant}`?")),

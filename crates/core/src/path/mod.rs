@@ -70,6 +70,19 @@ impl PathSegment {
         }
     }
 
+    /// Returns the segment as JSONPath: `.name`, `[0]` or `['a b']`.
+    pub(crate) fn in_query(&self) -> String {
+        let is_name = |c: char| c.is_alphanumeric() || c == '_';
+        match self.index {
+            Some(index) => format!("[{index}]"),
+            None if self.name.chars().all(is_name) => format!(".{}", self.name),
+            None => format!(
+                "['{}']",
+                self.name.replace('\\', "\\\\").replace('\'', "\\'")
+            ),
+        }
+    }
+
     /// Returns the value of the segment in a list or an object; `None` in null or a scalar.
     pub fn get<'a>(&self, value: &'a Value) -> Option<&'a Value> {
         match value {

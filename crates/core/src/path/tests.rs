@@ -185,6 +185,18 @@ fn names_of_the_program_never_hide_a_field_of_the_sender() {
 fn brackets_are_replaced_by_dots_where_that_is_a_path() {
     for (text, help) in [
         ("alerts[0].x", "write `alerts.0.x`"),
+        ("a.[0].c", "write `a.0.c`"),
+        (
+            "items[-1].price",
+            "write JSONPath: `$.input.ticket_event.items[-1].price`",
+        ),
+        (
+            "$.input.items[0].price",
+            "did you mean `$.input.ticket_event.items[0].price`?",
+        ),
+        ("$body.list", "did you mean `body.list`?"),
+        ("$ticket.id", "did you mean `ticket.id`?"),
+        ("$raw.id", "did you mean `$.raw.id`?"),
         ("a['b'][2]", "write `a.b.2`"),
         ("tags[*]", "write JSONPath: `$.input.ticket_event.tags[*]`"),
         (

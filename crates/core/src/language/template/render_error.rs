@@ -88,6 +88,10 @@ impl RenderError {
             },
             _ => match undefined_name(detail) {
                 Some(name) => RenderError::Absent { name },
+                // The engine's filters of numbers name only the kind of the value.
+                None if detail.contains("(undefined)") => {
+                    Self::without_name(error, source, expression)
+                }
                 None => RenderError::Failed {
                     expression,
                     why: detail.to_owned(),
@@ -103,7 +107,9 @@ const OF_ONE_ITEM: [&str; 4] = ["first", "last", "min", "max"];
 /// Returns the last filter before a position of a template that has no result for an empty list.
 fn filter_before(source: &str, at: usize) -> Option<&'static str> {
     let before = source.get(..at)?;
-    let open = before.rfind("{{").or_else(|| before.rfind("{%"))?;
+    // An expression that is a whole value comes without its braces.
+    let open = before.rfind("{{").or_else(|| before.rfind("{%"));
+    let open = open.unwrap_or_default();
     let is_around = |c: char| c.is_whitespace() || matches!(c, '(' | ')');
     let filters = before[open..].split('|').skip(1);
     let filters = filters.map(|filter| filter.trim_matches(is_around));

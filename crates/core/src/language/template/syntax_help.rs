@@ -38,6 +38,11 @@ fn arguments_after_colon(expression: &str) -> Option<String> {
         let name = name.trim();
         let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
         is_name.then(|| {
+            if let Some(operator) = operator(name) {
+                let value = expression.split('|').next().unwrap_or_default().trim();
+                let right = arguments.trim();
+                return format!("write the operator: `{{{{ {value} {operator} {right} }}}}`");
+            }
             let call = format!("`{name}({})`", arguments.trim());
             match suggest::for_template_filter(name) {
                 Some(help) => format!("write the values of a filter in brackets: {call}; {help}"),
@@ -45,4 +50,16 @@ fn arguments_after_colon(expression: &str) -> Option<String> {
             }
         })
     })
+}
+
+/// The operator that does what a filter of Liquid does.
+fn operator(filter: &str) -> Option<char> {
+    match filter {
+        "plus" => Some('+'),
+        "minus" => Some('-'),
+        "times" => Some('*'),
+        "divided_by" => Some('/'),
+        "modulo" => Some('%'),
+        _ => None,
+    }
 }

@@ -27,6 +27,10 @@ pub fn date(value: &Value, pattern: &str) -> Result<String, Error> {
 /// # Errors
 /// What is wrong with it.
 pub fn check(pattern: &str) -> Result<(), String> {
+    if !pattern.contains('%') {
+        let why = "the pattern has no `%`, so that it writes no part of the time; write for example `%Y-%m-%d %H:%M`";
+        return Err(why.to_owned());
+    }
     write(Timestamp::UNIX_EPOCH, pattern).map(|_| ())
 }
 

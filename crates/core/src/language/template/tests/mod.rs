@@ -200,10 +200,24 @@ fn a_typed_leaf_with_an_absent_field_is_an_error() {
         "{{ [ticket.zip] }}",
         "{{ {'a': ticket.zip} }}",
         "{{ ticket.zip | upper }}",
-        "{{ [] | first }}",
     ] {
         let error = tree(&quoted(leaf)).expect_err(leaf).to_string();
         assert!(error.contains("is not in this event"), "{leaf}: {error}");
+    }
+}
+
+#[test]
+fn a_typed_leaf_names_the_filter_of_an_empty_list() {
+    for leaf in [
+        "{{ [] | first }}",
+        "{{ [] | first | float }}",
+        "{{ [] | last | upper }}",
+        "{{ [] | min | round }}",
+        "{{ ([] | max) | int }}",
+    ] {
+        let error = tree(&quoted(leaf)).expect_err(leaf).to_string();
+        let expected = "found nothing, because the list is empty";
+        assert!(error.contains(expected), "{leaf}: {error}");
     }
 }
 
