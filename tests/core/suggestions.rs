@@ -122,7 +122,7 @@ fn words_in_a_rule_name_what_does_it_here() {
         ),
         (
             "when: { ticket.tags: { starts_with: vip } }",
-            "JSONPath over the elements",
+            "tests the elements of a list",
         ),
         ("when: { 'ticket.tags[0]': vip }", "write `ticket.tags.0`"),
         (
