@@ -118,7 +118,7 @@ fn words_in_a_rule_name_what_does_it_here() {
         ),
         (
             "when: { ticket.tags: { matches: ^vip } }",
-            "`$.input.ticket_event.ticket.tags[*]: { matches: ^vip }`",
+            "`any_of: { starts_with: vip }`",
         ),
         (
             "when: { ticket.tags: { starts_with: vip } }",
