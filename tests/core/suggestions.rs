@@ -196,11 +196,11 @@ fn words_in_a_rule_name_what_does_it_here() {
         ),
         (
             "when: { ticket.tags: { matches: ^vip } }",
-            "`$.input.ticket_event.ticket.tags[*]: { matches: ^vip }`",
+            "`any_of: { starts_with: vip }`",
         ),
         (
             "when: { ticket.tags: { starts_with: vip } }",
-            "JSONPath over the elements",
+            "tests the elements of a list",
         ),
         ("when: { 'ticket.tags[0]': vip }", "write `ticket.tags.0`"),
         (

@@ -10,12 +10,10 @@ use crate::document::decode::Decode;
 use crate::document::duration;
 use crate::document::vocabulary::words;
 use crate::document::{Node, Yaml};
-use crate::event::catalogue::field_type::FieldType;
 use crate::flow::control::Wait;
 use crate::flow::limits::MAX_RUN_TIME;
 use crate::flow::step::Action;
 use crate::flow::vocabulary::{WAIT, wait};
-use crate::language::event_fields::FieldCheck;
 use crate::language::names::StepOutput;
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
@@ -65,14 +63,10 @@ fn lower_until(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
     };
     reject_literal(until, names.diagnostics)?;
     let path = lower_path(until, "until", names)?;
-    let FieldCheck::Known(types) = names.types_at(&path) else {
+    let Some(found) = names.never_a_time(&path) else {
         return Some(path);
     };
-    if types.iter().any(may_be_time) {
-        return Some(path);
-    }
-    let known = types.first().map_or_else(String::new, FieldType::describe);
-    let message = format!("`until` takes a time, and `{}` is {known}", path.text);
+    let message = format!("`until` takes a time, and `{}` is {found}", path.text);
     let help = "name a field that contains one, such as `event.time`; to wait for a duration write `wait: 4h`";
     names.reject(Code::OperatorMismatch, until.at, message, help)
 }
@@ -92,11 +86,4 @@ fn reject_literal(until: &Node, diagnostics: &mut Diagnostics) -> Option<()> {
     };
     let message = format!("`until` takes a path to a time, found {found}");
     diagnostics.reject(Code::BadPath, until.at, message, &help)
-}
-
-fn may_be_time(field: &FieldType) -> bool {
-    matches!(
-        field,
-        FieldType::Time | FieldType::Date | FieldType::Text | FieldType::Any
-    )
 }

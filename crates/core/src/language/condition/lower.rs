@@ -269,19 +269,24 @@ fn lower_operators(
 
 fn unknown_operator(path: &Path, entry: &Entry, diagnostics: &mut Diagnostics) {
     let message = format!("unknown operator `{}`", entry.key);
+    // The path `element` is ours: the rule has only the fields of an element.
+    let inside = match path.route == Path::element().route {
+        true => format!(
+            "write the field of an element, as `{}`, beside the operators",
+            entry.key
+        ),
+        false => format!(
+            "for a field inside of `{0}` write `{0}.{1}`",
+            path.text, entry.key
+        ),
+    };
     let names = operator::SPECS
         .iter()
         .map(|spec| spec.name)
         .chain(["not", "ignore_case"]);
     let help = crate::document::suggest::for_operator(&entry.key, names).unwrap_or_else(|| {
         let names: Vec<_> = operator::SPECS.iter().map(|spec| spec.name).collect();
-        format!(
-            "the operators are {} and not; for a field inside of `{}` write `{}.{}`",
-            names.join(", "),
-            path.text,
-            path.text,
-            entry.key
-        )
+        format!("the operators are {} and not; {inside}", names.join(", "))
     });
     diagnostics.error(Code::UnknownOperator, entry.key_at, message, &help);
 }

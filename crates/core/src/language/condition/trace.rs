@@ -116,7 +116,14 @@ fn hint(
             // The operator holds; its hints explain why it does not.
             Polarity::Negated => predicate.operator.match_note(found, scope),
         },
-        Verdict::WrongType => predicate.operator.hint(found, scope),
+        Verdict::WrongType => {
+            let hint = predicate.operator.hint(found, scope)?;
+            let is_list = matches!(found.values(), [Value::Array(_)]);
+            Some(match (predicate.polarity, is_list) {
+                (Polarity::Negated, true) => format!("{hint}; keep the `not` around it"),
+                (Polarity::Positive | Polarity::Negated, _) => hint,
+            })
+        }
         Verdict::Missing => missing_hint(predicate, found, scope),
     }
 }

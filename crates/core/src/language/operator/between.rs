@@ -10,6 +10,7 @@ use crate::language::operator::index_condition::{IndexCondition, IndexKey};
 use crate::language::operator::operand::Operand;
 use crate::language::operator::order::OrderComparison;
 use crate::language::operator::relation::OrderRelation;
+use crate::language::operator::text_order::TimeZones;
 use crate::language::operator::{
     Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict, examples,
 };
@@ -89,7 +90,7 @@ impl Between {
             self.high.operands.0.as_slice(),
         ) {
             ([Operand::Literal(low)], [Operand::Literal(high)]) => {
-                self.high.compare(low, high) != Verdict::Match
+                self.high.compare(low, high, TimeZones::UTC) != Verdict::Match
             }
             ([_], [_]) => false,
             // An end must be one value, not a variable whose value is a list.

@@ -311,7 +311,14 @@ impl Operator {
     pub fn reads_times(&self) -> bool {
         matches!(
             self,
-            Operator::Before(_) | Operator::After(_) | Operator::AnyOf(_)
+            Operator::Lt(_)
+                | Operator::Lte(_)
+                | Operator::Gt(_)
+                | Operator::Gte(_)
+                | Operator::Between(_)
+                | Operator::Before(_)
+                | Operator::After(_)
+                | Operator::AnyOf(_)
         )
     }
 

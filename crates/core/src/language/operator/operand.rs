@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
+use crate::event::Event;
 use crate::event::catalogue::field_type::FieldType;
 use crate::language::event_fields::FieldCheck;
 use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey};
@@ -132,6 +133,14 @@ impl Operand {
                 Resolved::One(value) => test(value),
                 Resolved::Many(values) => Verdict::any(values.iter().map(test)),
             },
+        }
+    }
+
+    /// Returns the event whose source sets the zone of times without one. Times in the configuration are UTC.
+    pub fn time_source<'e>(&self, scope: &Scope<'e>) -> Option<&'e Event> {
+        match self {
+            Operand::Path(path) if path.in_variables(scope.vars).is_none() => Some(scope.event),
+            Operand::Path(_) | Operand::Literal(_) => None,
         }
     }
 

@@ -8,11 +8,12 @@ use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::document::Node;
 use crate::document::suggest;
 use crate::event::catalogue::field_type::FieldType;
+use crate::event::time::{time_of_value, unix_time};
 use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey, is_exact};
 use crate::language::operator::operand::{Operand, Operands};
 use crate::language::operator::relation::OrderRelation;
-use crate::language::operator::text_order::{Ranks, TextOrder, is_orderable, order};
-use crate::language::operator::time::{instant, milliseconds};
+use crate::language::operator::text_order::{Ranks, TextOrder, TimeZones, is_orderable, order};
+use crate::language::operator::time::{instant, within_any_zone};
 use crate::language::operator::value_kind::{ValueKind, number};
 use crate::language::operator::{
     CaseSensitivity, OperandContext, OperatorImpl, Verdict, format_value,
@@ -63,7 +64,7 @@ impl OrderComparison {
     }
 
     /// Compares one value with one operand. Null has no order and never matches.
-    pub fn compare(&self, value: &Value, operand: &Value) -> Verdict {
+    pub fn compare(&self, value: &Value, operand: &Value, zones: TimeZones<'_>) -> Verdict {
         if value.is_null() {
             return Verdict::NoMatch;
         }
@@ -73,7 +74,7 @@ impl OrderComparison {
         if operand.is_null() {
             return Verdict::NoMatch;
         }
-        match order(value, operand, &self.text_order) {
+        match order(value, operand, &self.text_order, zones) {
             Some(ordering) => Verdict::from_bool(self.relation.holds(ordering)),
             None => Verdict::WrongType,
         }
@@ -86,6 +87,13 @@ impl OrderComparison {
             Operand::Literal(_) | Operand::Path(_) => return IndexCondition::exists(),
         };
         match value {
+            // Times that are written as a date are compared with Unix time.
+            Value::Number(number) if unix_time(number).is_some() => {
+                let near = self.relation.closed_interval(double(number));
+                let numbers = IndexCondition::within(IndexKey::Number(near));
+                let times = time_of_value(value).map(|at| within_any_zone(self.relation, at));
+                IndexCondition::any(std::iter::once(numbers).chain(times))
+            }
             Value::Number(number) if is_exact(number) => {
                 IndexCondition::exactly(IndexKey::Number(self.relation.interval(double(number))))
             }
@@ -109,8 +117,7 @@ impl OrderComparison {
         }
         match instant(text) {
             Some(at) if !self.text_order.ranked_only && number(text).is_none() => {
-                let interval = self.relation.closed_interval(milliseconds(at));
-                IndexCondition::within(IndexKey::Instant(interval))
+                within_any_zone(self.relation, at)
             }
             Some(_) | None => IndexCondition::exists(),
         }
@@ -146,8 +153,14 @@ impl OrderComparison {
 
 impl OperatorImpl for OrderComparison {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
-        self.operands
-            .any(scope, |operand| self.compare(value, operand))
+        let verdicts = self.operands.0.iter().map(|operand| {
+            let zones = TimeZones {
+                value: Some(scope.event),
+                operand: operand.time_source(scope),
+            };
+            operand.evaluate(scope, |other| self.compare(value, other, zones))
+        });
+        Verdict::any(verdicts)
     }
 
     fn operands(&self) -> Vec<&Operand> {
@@ -180,7 +193,8 @@ impl OperatorImpl for OrderComparison {
         if operand.is_null() {
             return Some("the other field is null, which has no order".into());
         }
-        order(value, &operand, &self.text_order).is_none().then(|| {
+        let common = order(value, &operand, &self.text_order, TimeZones::UTC);
+        common.is_none().then(|| {
             let (value, operand) = (format_value(value), format_value(&operand));
             format!("{value} and {operand} have no common order")
         })
@@ -215,7 +229,7 @@ fn has_order(field: &FieldType) -> bool {
 
 fn instead(field: &FieldType) -> &'static str {
     match field {
-        FieldType::List(_) => "a list has no order; `has: VALUE` looks inside of it",
+        FieldType::List(_) => "a list has no order; `any_of: { gt: 1 }` tests its elements",
         _ => "it has no order; compare with `is`",
     }
 }
@@ -260,7 +274,7 @@ fn is_ordered_against(field: &FieldType, value: &Value) -> bool {
         FieldType::Id | FieldType::Integer | FieldType::Decimal => {
             text.is_none_or(|text| number(text).is_some())
         }
-        FieldType::Time | FieldType::Date => text.is_some_and(|text| instant(text).is_some()),
+        FieldType::Time | FieldType::Date => time_of_value(value).is_some(),
         FieldType::Text | FieldType::Any => true,
         FieldType::TicketType | FieldType::Boolean | FieldType::List(_) | FieldType::Object => {
             false

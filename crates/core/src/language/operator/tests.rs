@@ -172,7 +172,13 @@ fn hints_explain_near_misses() {
             "field",
             "{ contains: VIP }",
             r#"["VIP"]"#,
-            "`has: VALUE` looks inside",
+            "`any_of: { OPERATOR: TEXT }` tests its elements",
+        ),
+        (
+            "field",
+            "{ not: { starts_with: VIP } }",
+            r#"["VIP"]"#,
+            "`any_of: { OPERATOR: TEXT }` tests its elements; keep the `not` around it",
         ),
         (
             "field",
@@ -249,7 +255,7 @@ fn impossible_comparisons_are_reported_with_a_suggestion() {
             "ticket.tags",
             "{ gt: 3 }",
             Code::OperatorMismatch,
-            "`has: VALUE`",
+            "`any_of: { gt: 1 }`",
         ),
         ("ticket.tags", "{ has: 3 }", Code::NeverHolds, "in quotes"),
         (

@@ -146,7 +146,7 @@ impl OperatorImpl for TextComparison {
 pub fn instead(field: &FieldType) -> &'static str {
     match field {
         FieldType::List(_) => {
-            "a list is searched with `has: VALUE`; to test its texts, write the field as JSONPath over the elements: `$.input.ticket_event.ticket.tags[*]: { matches: ^vip }`"
+            "`any_of: { starts_with: vip }` tests the elements of a list, `has: VALUE` finds one that is equal"
         }
         FieldType::Id | FieldType::Integer => "numbers compare with `is`, `lt`, `gt`, `between`",
         FieldType::Boolean => "compare with true or false",
@@ -164,7 +164,9 @@ pub fn instead(field: &FieldType) -> &'static str {
 
 fn wrong_type_hint(value: &Value) -> Option<String> {
     match value {
-        Value::Array(_) => Some("the value is a list; `has: VALUE` looks inside of it".into()),
+        Value::Array(_) => {
+            Some("the value is a list; `any_of: { OPERATOR: TEXT }` tests its elements".into())
+        }
         Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
             Some(format!("the value is not text but {}", format_value(value)))
         }

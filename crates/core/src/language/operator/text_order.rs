@@ -3,10 +3,12 @@
 
 use std::cmp::Ordering;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::event::Event;
 use crate::event::catalogue::field_type::FieldType;
-use crate::language::operator::time::instant;
+use crate::event::time::{read_calendar_time, time_of_value};
 use crate::language::operator::value_kind::{ValueKind, number};
 use crate::number::compare_numbers;
 
@@ -48,41 +50,86 @@ impl TextOrder {
     }
 }
 
+/// The events in whose time zone times without a zone are read; `None` is UTC.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeZones<'e> {
+    pub value: Option<&'e Event>,
+    pub operand: Option<&'e Event>,
+}
+
+impl TimeZones<'_> {
+    pub const UTC: Self = Self {
+        value: None,
+        operand: None,
+    };
+
+    /// Orders two values as times; `None` if one of them is no time.
+    fn order(self, value: &Value, operand: &Value) -> Option<Ordering> {
+        Some(read(value, self.value)?.cmp(&read(operand, self.operand)?))
+    }
+}
+
+fn read(value: &Value, event: Option<&Event>) -> Option<Timestamp> {
+    match event {
+        Some(event) => event.read_time(value),
+        None => time_of_value(value),
+    }
+}
+
+/// Whether a text is a time that is written as a date, in any zone.
+fn is_calendar_time(text: &str) -> bool {
+    read_calendar_time(text, &jiff::tz::TimeZone::UTC).is_some()
+}
+
 /// Whether values of this type have an order.
 pub fn is_orderable(value: &Value) -> bool {
     value.is_number() || value.is_string()
 }
 
-/// Compares two values; `None` if they have no common order. Text is a number only against a number.
-pub fn order(value: &Value, operand: &Value, text_order: &TextOrder) -> Option<Ordering> {
+/// Compares two values; `None` if they have no common order. Text is a number only against a number. If one value is a
+/// time that is written as a date, both are read as times.
+pub fn order(
+    value: &Value,
+    operand: &Value,
+    text_order: &TextOrder,
+    zones: TimeZones<'_>,
+) -> Option<Ordering> {
     if let Some(kind) = text_order.kind {
         return kind.order(value, operand);
     }
     match (value, operand) {
         (Value::Number(a), Value::Number(b)) => Some(compare_numbers(a, b)),
-        (Value::String(a), Value::Number(b)) => Some(compare_numbers(&number(a)?, b)),
-        (Value::Number(a), Value::String(b)) => Some(compare_numbers(a, &number(b)?)),
-        (Value::String(a), Value::String(b)) => order_texts(a, b, text_order),
+        (Value::String(a), Value::Number(b)) => match number(a) {
+            Some(a) => Some(compare_numbers(&a, b)),
+            None => zones.order(value, operand),
+        },
+        (Value::Number(a), Value::String(b)) => match number(b) {
+            Some(b) => Some(compare_numbers(a, &b)),
+            None => zones.order(value, operand),
+        },
+        (Value::String(a), Value::String(b)) => match order_ranks(a, b, text_order) {
+            Some(ordering) => Some(ordering),
+            None if text_order.ranked_only => None,
+            None if is_calendar_time(b) => zones.order(value, operand),
+            None => order_texts(a, b, || zones.order(value, operand)),
+        },
         _ => None,
     }
 }
 
-fn order_texts(a: &str, b: &str, text_order: &TextOrder) -> Option<Ordering> {
-    if let Some((ranks, b)) = text_order.rank(b)
-        && let Some(a) = rank(a, ranks)
-    {
-        return Some(a.cmp(&b));
+fn order_ranks(a: &str, b: &str, text_order: &TextOrder) -> Option<Ordering> {
+    let (ranks, b) = text_order.rank(b)?;
+    Some(rank(a, ranks)?.cmp(&b))
+}
+
+/// Orders two texts of which the second is not written as a date.
+fn order_texts(a: &str, b: &str, as_times: impl Fn() -> Option<Ordering>) -> Option<Ordering> {
+    match (number(a), number(b)) {
+        (Some(a), Some(b)) => Some(compare_numbers(&a, &b)),
+        // `b` may be Unix time in digits.
+        (None, Some(_)) if is_calendar_time(a) => as_times(),
+        (Some(_) | None, Some(_) | None) => Some(a.cmp(b)),
     }
-    if text_order.ranked_only {
-        return None;
-    }
-    if let Some(b) = instant(b) {
-        return Some(instant(a)?.cmp(&b));
-    }
-    if let (Some(a), Some(b)) = (number(a), number(b)) {
-        return Some(compare_numbers(&a, &b));
-    }
-    Some(a.cmp(b))
 }
 
 fn rank(text: &str, ranks: Ranks) -> Option<usize> {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::diagnostic::Report;
 use crate::document::duration;
 use crate::document::{Node, Yaml};
+use crate::event::Event;
 use crate::event::catalogue::field_type::FieldType;
 use crate::event::time::{read_calendar_time, time_of_value};
 use crate::language::operator::index_condition::{IndexCondition, IndexKey, Interval};
@@ -42,6 +43,16 @@ pub fn instant(text: &str) -> Option<Timestamp> {
 pub fn milliseconds(at: Timestamp) -> f64 {
     // Exact, because no timestamp reaches 2^53 milliseconds.
     at.as_millisecond() as f64
+}
+
+/// Returns the condition of a time with this relation to `at`. A value without a zone may be in any zone.
+pub fn within_any_zone(relation: OrderRelation, at: Timestamp) -> IndexCondition {
+    let interval = relation.closed_interval(milliseconds(at));
+    let interval = Interval {
+        low: interval.low - MAX_ZONE,
+        high: interval.high + MAX_ZONE,
+    };
+    IndexCondition::within(IndexKey::Instant(interval))
 }
 
 /// No zone is further from UTC than this, in milliseconds.
@@ -82,7 +93,8 @@ impl TimeComparison {
                 None => Verdict::Missing,
             },
             TimeOperand::Path(operand) => {
-                operand.evaluate(scope, |expected| match parse_value(expected, scope) {
+                let source = operand.time_source(scope);
+                operand.evaluate(scope, |expected| match parse_value(expected, source) {
                     Ok(expected) => self.holds(at, expected),
                     Err(verdict) => verdict,
                 })
@@ -101,15 +113,7 @@ impl TimeComparison {
             }
         };
         match at {
-            Ok(at) => {
-                // A value without a zone may be in any zone.
-                let interval = self.relation.closed_interval(milliseconds(at));
-                let interval = Interval {
-                    low: interval.low - MAX_ZONE,
-                    high: interval.high + MAX_ZONE,
-                };
-                IndexCondition::within(IndexKey::Instant(interval))
-            }
+            Ok(at) => within_any_zone(self.relation, at),
             Err(_) => IndexCondition::never(),
         }
     }
@@ -128,7 +132,7 @@ impl TimeComparison {
 
 impl OperatorImpl for TimeComparison {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
-        let at = match parse_value(value, scope) {
+        let at = match parse_value(value, Some(scope.event)) {
             Ok(at) => at,
             Err(verdict) => return verdict,
         };
@@ -213,11 +217,13 @@ impl OperatorImpl for TimeComparison {
 }
 
 /// Parses a value as a time; returns the verdict if it is not a time. Null never matches.
-fn parse_value(value: &Value, scope: &Scope<'_>) -> Result<Timestamp, Verdict> {
-    match value {
-        Value::Null => Err(Verdict::NoMatch),
-        value => scope.event.read_time(value).ok_or(Verdict::WrongType),
-    }
+fn parse_value(value: &Value, source: Option<&Event>) -> Result<Timestamp, Verdict> {
+    let at = match source {
+        _ if value.is_null() => return Err(Verdict::NoMatch),
+        Some(event) => event.read_time(value),
+        None => time_of_value(value),
+    };
+    at.ok_or(Verdict::WrongType)
 }
 
 /// Adds a duration to the event's time; `None` if the event has no time.

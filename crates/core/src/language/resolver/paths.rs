@@ -6,8 +6,11 @@ use std::sync::Arc;
 use crate::diagnostic::{Code, Diagnostic, Report, Span};
 use crate::document::suggest;
 use crate::event::catalogue::event_type::FieldLookup;
+use crate::event::catalogue::field_type::FieldType;
+use crate::event::time::time_of_value;
 use crate::language::event_fields::{Absence, EventFields, FieldCheck};
 use crate::language::names::{ElementScope, ErrorScope, LocalType};
+use crate::language::operator::format_value;
 use crate::language::resolver::NameResolver;
 use crate::language::resolver::locals::scope_of_name;
 use crate::path::{Path, PathKind, PathSegment, Root};
@@ -76,6 +79,20 @@ impl NameResolver<'_> {
             }
             (_, _) => FieldCheck::Open,
         }
+    }
+
+    /// Describes what a path has if it is never a time.
+    pub fn never_a_time(&self, path: &Path) -> Option<String> {
+        if let Some(value) = path.in_variables(&self.in_scope.vars) {
+            return time_of_value(value).is_none().then(|| format_value(value));
+        }
+        let FieldCheck::Known(types) = self.types_at(path) else {
+            return None;
+        };
+        let may_be_time =
+            |field: &FieldType| matches!(field, FieldType::Time | FieldType::Date | FieldType::Any);
+        let first = types.first()?;
+        (!types.iter().any(may_be_time)).then(|| first.describe())
     }
 
     /// Checks that the path can have a value; false after reporting an error.

@@ -1,4 +1,5 @@
-//! Numbers in templates that a double cannot hold: they keep their digits where a template only passes them on.
+//! Numbers in templates whose digits a double does not keep, such as `1.10`: they keep them where a template only
+//! passes them on.
 //! A template that calculates or compares gets the nearest double instead.
 
 use std::fmt;
@@ -8,9 +9,9 @@ use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Stmt};
 use minijinja::value::{Object, ObjectRepr, Value};
 use serde_json::Number;
 
-use crate::number::{double, fits_double};
+use crate::number::double;
 
-/// How a template receives numbers that a double cannot hold.
+/// How a template receives numbers whose digits a double does not keep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum NumberForm {
     #[default]
@@ -25,6 +26,10 @@ pub struct ExactNumber(pub Number);
 impl Object for ExactNumber {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Plain
+    }
+
+    fn is_true(self: &Arc<Self>) -> bool {
+        double(&self.0) != 0.0
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,11 +48,12 @@ pub fn from_number(number: &Number, form: NumberForm) -> Value {
     if let Some(n) = number.as_i128() {
         return Value::from(n);
     }
+    let nearest = double(number);
+    let keeps_digits =
+        || Number::from_f64(nearest).is_some_and(|same| same.as_str() == number.as_str());
     match form {
-        NumberForm::Exact if !fits_double(number) => {
-            Value::from_object(ExactNumber(number.clone()))
-        }
-        NumberForm::Exact | NumberForm::NearestDouble => Value::from(double(number)),
+        NumberForm::Exact if !keeps_digits() => Value::from_object(ExactNumber(number.clone())),
+        NumberForm::Exact | NumberForm::NearestDouble => Value::from(nearest),
     }
 }
 
@@ -60,8 +66,10 @@ pub fn number_form(template: &Stmt<'_>) -> NumberForm {
 }
 
 /// Filters that calculate with numbers or order them.
-const CALCULATING: [&str; 14] = [
+const CALCULATING: [&str; 16] = [
     "sort",
+    "groupby",
+    "format",
     "unique",
     "map",
     "select",

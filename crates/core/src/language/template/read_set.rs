@@ -14,6 +14,9 @@ use crate::language::template::secret::{SecretNamespace, SecretReference};
 use crate::number::parse_number;
 use crate::path::scope::Scope;
 
+/// The name of the zone of times without one, for the filter `date`. No template can read this name.
+pub const TIME_ZONE: &str = "time zone";
+
 /// The values that a template reads, as a tree of names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ReadSet {
@@ -52,7 +55,9 @@ impl ReadSet {
             let value = reads.root(name, scope, self.numbers)?;
             Some((name.clone(), value))
         });
-        Value::from_pairs(values)
+        let zone = scope.event.time_zone();
+        let zone = zone.map(|name| (TIME_ZONE.to_owned(), Value::from(name)));
+        Value::from_pairs(values.chain(zone))
     }
 
     /// Returns a step whose result is read but does not exist. `default` replaces values that a result

@@ -165,7 +165,11 @@ fn times_without_a_zone_are_read_in_the_zone_of_their_source() {
         "u",
         "{ any_of: { in: $.raw.l, when: { before: '2026-03-06T09:30:00Z' } } }",
     );
-    let rules = RuleSet::of_text(&[after, before, within].concat());
+    let later = rule("gt", "{ $.raw.at: { gt: '2026-03-06T09:30:00Z' } }");
+    let seconds = rule("lte", "{ $.raw.unix: { lte: { path: $.raw.at } } }");
+    let unix = rule("number", "{ $.raw.at: { lt: 1772789400 } }");
+    let rules = [after, before, within, later, seconds, unix];
+    let rules = RuleSet::of_text(&rules.concat());
     let description = |zone: Option<&str>| CustomFormat {
         name: "desk".into(),
         source: "support".into(),
@@ -175,10 +179,14 @@ fn times_without_a_zone_are_read_in_the_zone_of_their_source() {
         time: Some("at".into()),
         time_zone: zone.map(|name| jiff::tz::TimeZone::get(name).expect(name)),
     };
-    let bytes = br#"{"at":"2026-03-06 10:00:00","l":["2026-03-06 10:00:00"]}"#;
+    let bytes = br#"{"at":"2026-03-06 10:00:00","unix":1772789400,"l":["2026-03-06 10:00:00"]}"#;
     for (zone, time, matching) in [
-        (None, "2026-03-06T10:00:00Z", &["r"][..]),
-        (Some("Europe/Berlin"), "2026-03-06T09:00:00Z", &["s", "u"]),
+        (None, "2026-03-06T10:00:00Z", &["r", "gt", "lte"][..]),
+        (
+            Some("Europe/Berlin"),
+            "2026-03-06T09:00:00Z",
+            &["s", "u", "number"],
+        ),
     ] {
         let (description, mut scratch) = (description(zone), MatchScratch::default());
         let format = FormatHint::Custom(&description);

@@ -114,7 +114,9 @@ pub(super) fn near_misses<E>(
             continue;
         }
         let near = near_miss(rule, event, predicate, confirm)?;
-        let alone = || single_change::is_alone(rule, predicate);
+        // For a value of a wrong type, the words would only repeat the predicate; the hint says what to change.
+        let is_advice = trace.lines[index].verdict != Verdict::WrongType;
+        let alone = || is_advice && single_change::is_alone(rule, predicate);
         let works = near.set.is_some() || (alone() && would_match(rule, event, trace, index));
         let known = found
             .iter()

@@ -96,6 +96,7 @@ impl Checker<'_, '_> {
         self.keyword_arguments(filter);
         self.quoted_names(filter);
         self.pattern(filter);
+        self.time(filter);
         self.expressions(filter.expr.as_ref());
         self.arguments(&filter.args);
     }
@@ -129,6 +130,23 @@ impl Checker<'_, '_> {
                 message,
                 known.summary,
             );
+        }
+    }
+
+    /// Checks that the value of `date` can be a time.
+    fn time(&mut self, filter: &Spanned<ast::Filter<'_>>) {
+        let dated = filter.expr.as_ref().filter(|_| filter.name == "date");
+        let Some(chain) = dated.and_then(chain) else {
+            return;
+        };
+        let Some(path) = chain.path().filter(|_| !self.is_local(chain.names[0])) else {
+            return;
+        };
+        let path = self.names.with_scope_root(path);
+        if let Some(found) = self.names.never_a_time(&path) {
+            let message = format!("`date` takes a time, and `{}` is {found}", path.text);
+            let help = "name a field that contains one, such as `event.time`";
+            self.reject(Code::OperatorMismatch, chain.span, message, help);
         }
     }
 

@@ -5,20 +5,29 @@ use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use minijinja::value::Value;
-use minijinja::{Error, ErrorKind};
+use minijinja::{Error, ErrorKind, State};
 
-use crate::language::operator::time::instant;
+use crate::event::json::value_ref::ValueRef;
+use crate::event::time::{FORMATS, time_of};
 use crate::language::template::engine::text;
 use crate::language::template::filter::text::limited_text;
+use crate::language::template::read_set::{TIME_ZONE, to_json};
 
-pub fn date(value: &Value, pattern: &str) -> Result<String, Error> {
+pub fn date(state: &State<'_, '_>, value: &Value, pattern: &str) -> Result<String, Error> {
     let text = text(value)?;
     // As for all filters of text, null is an empty text.
     if text.is_empty() {
         return Ok(text);
     }
     let invalid = |why: String| Error::new(ErrorKind::InvalidOperation, why);
-    let at = instant(&text).ok_or_else(|| invalid(format!("`{text}` is not a time")))?;
+    // A time without a zone is in that of the event's source.
+    let zone = state.lookup(TIME_ZONE);
+    let zone = zone.and_then(|name| TimeZone::get(name.as_str()?).ok());
+    let at = time_of(
+        ValueRef::Built(&to_json(value)?),
+        &zone.unwrap_or(TimeZone::UTC),
+    );
+    let at = at.ok_or_else(|| invalid(format!("`{text}` is not a time; write {FORMATS}")))?;
     limited_text(write(at, pattern).map_err(invalid)?)
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A text rendered with an event that has these fields.
-fn with(fields: Json, text: &str) -> String {
+pub fn with(fields: Json, text: &str) -> String {
     let event = event(fields);
     let rendered = scoped(&event, |scope| template(text, Escape::None).render(scope));
     rendered.map_or_else(|error| format!("error: {error}"), |text| text.to_string())
@@ -130,6 +130,29 @@ fn date_writes_a_time_in_a_pattern() {
     assert!(error.contains("`tomorrow` is not a time"), "{error}");
     let (message, _) = mistake("{{ event.time | date('%!') }}", Escape::None);
     assert!(message.contains("the pattern is not valid"), "{message}");
+}
+
+#[test]
+fn date_reads_every_format_in_the_zone_of_the_source() {
+    for (zone, expected) in [(None, "10:00"), (Some("Europe/Berlin"), "09:00")] {
+        let mut event = event(json!({"t": "2026-03-06 10:00:00"}));
+        if let Some(zone) = zone {
+            event.about = json!({"time_zone": zone});
+        }
+        let text = template("{{ t | date('%H:%M') }}", Escape::None);
+        let text = scoped(&event, |scope| text.render(scope)).expect("a text");
+        assert_eq!(text.to_string(), expected);
+    }
+    for time in [
+        json!(1_772_791_200),
+        json!("1772791200"),
+        json!(1_772_791_200_000_i64),
+        json!("Fri, 06 Mar 2026 10:00:00 GMT"),
+        json!("2026-03-06 10:00:00 +0000"),
+    ] {
+        let text = with(json!({ "t": time }), "{{ t | date('%F %H:%M') }}");
+        assert_eq!(text, "2026-03-06 10:00", "{time}");
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn numbers() -> impl Strategy<Value = String> {
 
 /// The bodies that a rule sends of the number `n` of an event.
 fn forwarded(event: &Event) -> Vec<String> {
-    let yaml = "text: { field: '{{ n }}', or: '{{ n | default(0) }}', in: '{{ [n] }}', whole: '{{ body.o }}', text: 'x{{ n }}' }\n";
+    let yaml = "text: { field: '{{ n }}', or: '{{ n | default(0) }}', in: '{{ [n] }}', whole: '{{ body.o }}', body: '{{ body }}', first: '{{ [n] | first }}', json: '{{ body.o | tojson }}', text: 'x{{ n }}' }\n";
     let (tree, diagnostics) = lower(yaml, JsonTemplate::lower);
     let tree = tree.unwrap_or_else(|| panic!("{diagnostics:?}"));
     let body = scoped(event, |scope| tree.render(scope))
@@ -32,13 +32,38 @@ fn forwarded(event: &Event) -> Vec<String> {
         &body["or"],
         &body["in"][0],
         &body["whole"]["n"],
+        &body["body"]["n"],
+        &body["first"],
     ]
     .map(Json::to_string);
     let written = body["text"]
         .as_str()
         .and_then(|text| text.strip_prefix('x'))
         .expect("text");
-    texts.into_iter().chain([written.to_owned()]).collect()
+    let json = body["json"]
+        .as_str()
+        .and_then(|text| text.strip_prefix("{\"n\":"));
+    let json = json
+        .and_then(|text| text.strip_suffix('}'))
+        .expect("an object");
+    let written = [written, json].map(str::to_owned);
+    texts.into_iter().chain(written).collect()
+}
+
+#[test]
+fn a_number_that_keeps_its_digits_is_still_a_number() {
+    let fields = "{\"n\":1.10,\"z\":0.00}";
+    let value = parse(fields.as_bytes()).expect("JSON").value;
+    for (text, expected) in [
+        ("{% if z %}yes{% else %}no{% endif %}", "no"),
+        ("{{ z | default('none', true) }}", "none"),
+        ("{{ '%.2f' | format(n) }}", "1.10"),
+        ("{{ n + 1 }}", "2.1"),
+        ("{{ n | round(1) }}", "1.1"),
+        ("{{ n }}", "1.10"),
+    ] {
+        assert_eq!(filters::with(value.clone(), text), expected, "{text}");
+    }
 }
 
 #[test]
@@ -51,11 +76,15 @@ fn long_numbers_are_forwarded_with_all_their_digits() {
         "123456789012345678901234567890",
         "-98765432109876543210987654321098765432109876543210",
         "0.1000000000000000000000001",
+        "1.10",
+        "2.50",
+        "1e+5",
+        "0.00",
     ] {
         let value = parse(format!("{{\"n\":{text},\"o\":{{\"n\":{text}}}}}").as_bytes())
             .expect("JSON")
             .value;
-        assert_eq!(forwarded(&event(value)), [text; 5]);
+        assert_eq!(forwarded(&event(value)), [text; 8]);
     }
 }
 
