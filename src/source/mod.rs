@@ -89,9 +89,9 @@ pub enum IngestError {
     /// The paths of other sources are not told: a path can be a secret.
     UnknownSource,
     /// The body is not JSON, or not an event.
-    InvalidBody(InvalidBody),
+    InvalidBody(Box<InvalidBody>),
     /// The header that identifies the events of the source is absent, repeated or not a short text.
-    InvalidId(InvalidBody),
+    InvalidId(Box<InvalidBody>),
     /// Too many runs are unfinished.
     Busy { reason: String },
     /// A later attempt can succeed.

@@ -127,7 +127,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         }
         let rejected = |error: StoreError| ingest_error(&error);
         let identity = RequestIdentity::new(entrance, id, self.shared.clock().now());
-        let identity = identity.map_err(IngestError::InvalidId)?;
+        let identity = identity.map_err(|invalid| IngestError::InvalidId(Box::new(invalid)))?;
         let request = match rulebook.match_request(entrance, &identity.request(entrance), body) {
             Some(ByteMatch::Unmatched(brief, event)) => {
                 let archived = self.archive_unmatched(&active, &brief, event).await;
@@ -138,7 +138,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 array: false,
             },
             None => RequestEvents::read(entrance, &identity, body, rulebook)
-                .map_err(IngestError::InvalidBody)?,
+                .map_err(|invalid| IngestError::InvalidBody(Box::new(invalid)))?,
         };
         let array = request.array;
         let submitted = self.submit_with(active, request.events, Some(intake)).await;

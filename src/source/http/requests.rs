@@ -131,11 +131,11 @@ mod tests {
 
     #[test]
     fn a_missing_id_header_is_named_with_a_reason_of_its_own() {
-        let error = HttpError::Ingest(IngestError::InvalidId(InvalidBody {
+        let error = HttpError::Ingest(IngestError::InvalidId(Box::new(InvalidBody {
             error: "the header `x-id` is absent".into(),
             help: Some("the source `shop` reads the id of its events from it".into()),
             ..InvalidBody::default()
-        }));
+        })));
         assert_eq!(code(&error), "id_header");
         assert_eq!(
             describe(&error),

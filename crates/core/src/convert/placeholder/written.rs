@@ -62,12 +62,12 @@ impl WrittenFields {
 
     /// The last step, if it adds or removes tags.
     fn tag_step(&self) -> Option<&'static str> {
-        let steps = self.writes.iter().map(|write| match &write.value {
+        let mut steps = self.writes.iter().map(|write| match &write.value {
             NewValue::TagsAdded(_) => Some(ADD_TAGS),
             NewValue::TagsRemoved(_) => Some(REMOVE_TAGS),
             NewValue::Is(_) | NewValue::Unknown => None,
         });
-        steps.last().flatten()
+        steps.next_back().flatten()
     }
 
     /// The body of a response with the complete ticket, if the actions write.
