@@ -7,6 +7,7 @@ mod conditions;
 mod convert;
 mod debounce;
 mod events;
+mod field_presence;
 mod flows;
 mod hostile_input;
 mod json_conformance;
