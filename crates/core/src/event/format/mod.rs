@@ -97,10 +97,9 @@ pub fn head<'a>(
             Ok(head(document, request.format(), catalogue)?.received_at(format))
         }
         FormatHint::Detect | FormatHint::Endpoint(_) => {
-            match DECODERS.iter().find(|decoder| decoder.matches(document)) {
-                Some(decoder) => Ok(decoder.head(document, catalogue)?.received_at(format)),
-                None => Err(unknown_format(&document.value())),
-            }
+            let decoder = DECODERS.iter().find(|decoder| decoder.matches(document));
+            let decoder = decoder.ok_or_else(|| unknown_format(&document.value()))?;
+            Ok(decoder.head(document, catalogue)?.received_at(format))
         }
     }
 }
