@@ -105,7 +105,7 @@ impl ExpectedStatus {
     }
 }
 
-/// Whether a refused request may be accepted later.
+/// Whether a request that was answered with this status may be accepted later.
 pub fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 409 | 425 | 429 | 500..=599)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::compile::flow::tests::event;
+use crate::compile::flow::tests::{event, run_input};
 use crate::event::Event;
 use crate::flow::decide::{Decision, RunInput, claimed_entry, decide};
 use crate::flow::step::Flow;
@@ -36,13 +36,7 @@ impl Run {
     }
 
     fn subject(&self) -> RunInput<'_> {
-        RunInput {
-            event: &self.event,
-            vars: &self.vars,
-            error: &Value::Null,
-            locals: &Value::Null,
-            seed: "seed",
-        }
+        run_input(&self.event, &self.vars)
     }
 
     /// The next decision, after recording all entries that need no call.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::compile::flow::tests::{event, flow};
-use crate::flow::decide::{Decision, RunInput, StepCall, claimed_entry, decide};
+use crate::compile::flow::tests::{event, flow, run_input};
+use crate::flow::decide::{Decision, StepCall, claimed_entry, decide};
 use crate::flow::step::{Flow, OnCrash};
 use crate::run::call_result::{CallFailure, CallResult, Reply};
 use crate::run::{Attempt, LogEntry};
@@ -58,13 +58,7 @@ impl CrashedRun {
 /// retried.
 fn finish(flow: &Flow, kept: &[LogEntry], outcomes: &[bool]) -> CrashedRun {
     let (event, vars) = (event(), json!({}));
-    let subject = RunInput {
-        event: &event,
-        vars: &vars,
-        error: &Value::Null,
-        locals: &Value::Null,
-        seed: "seed",
-    };
+    let subject = run_input(&event, &vars);
     let mut log = kept.to_vec();
     let mut now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
     let mut held = 0;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::compile::flow::tests::{event, flow};
+use crate::compile::flow::tests::{event, flow, run_input};
 use crate::flow::call::{Call, RequestBody};
-use crate::flow::decide::{Decision, RunInput, StepCall, claimed_entry, decide};
+use crate::flow::decide::{Decision, StepCall, claimed_entry, decide};
 use crate::flow::step::Flow;
 use crate::run::call_result::{CallFailure, CallResult, Reply};
 use crate::run::{Attempt, LogEntry};
@@ -27,26 +27,14 @@ fn at(seconds: i64) -> Timestamp {
 
 fn ask(flow: &Flow, log: &[LogEntry], now: Timestamp) -> Decision {
     let (event, vars) = (event(), json!({}));
-    let subject = RunInput {
-        event: &event,
-        vars: &vars,
-        error: &Value::Null,
-        locals: &Value::Null,
-        seed: "seed",
-    };
+    let subject = run_input(&event, &vars);
     decide(flow, &subject, log, now)
 }
 
 /// Continues the run.
 fn take_up(flow: &Flow, log: &mut Vec<LogEntry>) {
     let (event, vars) = (event(), json!({}));
-    let subject = RunInput {
-        event: &event,
-        vars: &vars,
-        error: &Value::Null,
-        locals: &Value::Null,
-        seed: "seed",
-    };
+    let subject = run_input(&event, &vars);
     let line = claimed_entry(flow, &subject, log);
     log.push(line);
 }

@@ -20,6 +20,7 @@ use crate::config::connection::Connection;
 use crate::diagnostic::{Diagnostics, FileId, Span};
 use crate::document;
 use crate::event::Event;
+use crate::flow::RunInput;
 use crate::flow::call::{Auth, AuthTemplate, Call, HttpCall, KeepOutput, RequestBody};
 use crate::flow::step::Flow;
 use crate::language::event_fields::EventFields;
@@ -41,6 +42,17 @@ fn event() -> Event {
         about: json!({"type": "ticket.PriorityChanged", "id": "e1"}),
         format: "zis",
         warnings: vec![],
+    }
+}
+
+/// The input of a run for this event.
+fn run_input<'a>(event: &'a Event, vars: &'a Value) -> RunInput<'a> {
+    RunInput {
+        event,
+        vars,
+        error: &Value::Null,
+        locals: &Value::Null,
+        seed: "seed",
     }
 }
 
