@@ -66,7 +66,7 @@ fn each_rule_file_has_tests_and_a_schema_line() {
     }
 }
 
-/// Whoever reads a rule can see it match: `flowtrigger dry-run --explain EXAMPLE`.
+/// A reader can see each rule match with `flowtrigger dry-run --explain EXAMPLE`.
 #[test]
 fn each_rule_matches_a_shipped_example() {
     let (_, set, _) = load();
