@@ -101,7 +101,7 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Listen {
 }
 
 /// Reports and leaves out what is not a host name.
-fn lower_hosts(node: &Node, diagnostics: &mut Diagnostics) -> Vec<String> {
+pub(super) fn lower_hosts(node: &Node, diagnostics: &mut Diagnostics) -> Vec<String> {
     let nodes: &[Node] = node.as_list().unwrap_or(std::slice::from_ref(node));
     let mut hosts = Vec::with_capacity(nodes.len());
     for node in nodes {

@@ -13,6 +13,7 @@ pub mod loop_guard;
 pub mod mode;
 pub(crate) mod network;
 pub mod outgoing;
+pub mod page;
 pub mod rate_limit;
 pub(crate) mod redact;
 pub mod retention;
@@ -60,6 +61,7 @@ pub struct Config {
     pub retention: Retention,
     pub limits: RunLimits,
     pub listen: Listen,
+    pub page: PageSettings,
     pub outgoing: EgressPolicy,
     pub commands: Commands,
     /// `None` if it is off.
@@ -84,6 +86,7 @@ pub use crate::config::listen::{LISTEN, Listen};
 pub use crate::config::loop_guard::LOOP_GUARD;
 pub use crate::config::mode::Mode;
 pub use crate::config::outgoing::OUTGOING;
+pub use crate::config::page::{PAGE, PageAddress, PageSettings, UserHeader};
 pub use crate::config::rate_limit::{RATE, RateLimit};
 pub use crate::config::retention::{RETENTION, Retention};
 pub use crate::config::source::{EventSource, SOURCE, SourceFormat};
@@ -109,6 +112,7 @@ impl Default for Config {
             retention: Retention::default(),
             limits: RunLimits::default(),
             listen: Listen::default(),
+            page: PageSettings::default(),
             outgoing: EgressPolicy::default(),
             commands: Commands::default(),
             loop_guard: Some(LoopLimits::default()),
@@ -263,6 +267,9 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
     }
     if let Some(node) = node.get("listen") {
         config.listen = listen::lower(node, diagnostics);
+    }
+    if let Some(node) = node.get("page") {
+        config.page = page::lower(node, diagnostics);
     }
     if let Some(node) = node.get("outgoing") {
         config.outgoing = outgoing::lower(node, diagnostics);

@@ -229,7 +229,7 @@ fn unknown<T>(node: &Node, name: &str, diagnostics: &mut Diagnostics) -> Option<
     diagnostics.reject_value(node.at, message, &help)
 }
 
-fn lower_secrets(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<String>> {
+pub(super) fn lower_secrets(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<String>> {
     let nodes = match node.as_list() {
         Some(list) => list.iter().collect(),
         None => vec![node],
