@@ -4,5 +4,6 @@
 pub mod action;
 pub mod cli;
 pub mod engine;
+pub mod page;
 pub mod source;
 pub mod store;

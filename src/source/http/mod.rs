@@ -43,7 +43,7 @@ use health::{check_metrics, healthz, metrics, readyz};
 use rejection_log::RejectionLog;
 use requests::RequestSummary;
 use response::HttpError;
-use web_page::WebPageSign;
+pub use web_page::WebPageSign;
 
 pub use limits::HttpLimits;
 pub use listen::{ListenError, is_public, listen};
