@@ -1,0 +1,188 @@
+//! Counts what happens in the current minute, and keeps the last day of minutes in memory. Counting takes no lock.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::metrics::EventOutcome;
+use crate::store::{Minute, Percentiles};
+
+/// Minutes that are kept in memory: one day.
+pub const MINUTES_IN_MEMORY: usize = 1_440;
+
+/// The minutes of the last day, and the current one.
+#[derive(Debug, Default)]
+pub struct Series {
+    current: CurrentMinute,
+    past: Mutex<VecDeque<Minute>>,
+}
+
+#[derive(Debug, Default)]
+struct CurrentMinute {
+    matched: AtomicU64,
+    unmatched: AtomicU64,
+    redelivered: AtomicU64,
+    rejected: AtomicU64,
+    succeeded: AtomicU64,
+    failed: AtomicU64,
+    attempts: Durations,
+    commits: Durations,
+}
+
+impl Series {
+    pub fn count_event(&self, outcome: EventOutcome) {
+        let counter = match outcome {
+            EventOutcome::Accepted => &self.current.matched,
+            EventOutcome::Unmatched => &self.current.unmatched,
+            EventOutcome::Redelivered => &self.current.redelivered,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn count_rejected(&self) {
+        self.current.rejected.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn observe_attempt(&self, took: Duration, succeeded: bool) {
+        let counter = match succeeded {
+            true => &self.current.succeeded,
+            false => &self.current.failed,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        self.current.attempts.observe(took);
+    }
+
+    pub fn observe_commit(&self, took: Duration) {
+        self.current.commits.observe(took);
+    }
+
+    /// Ends the minute with this number, and returns it. `runs` are the unfinished runs by state.
+    pub fn end_minute(&self, minute: i64, runs: impl IntoIterator<Item = (String, u64)>) -> Minute {
+        let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
+        let current = &self.current;
+        let ended = Minute {
+            minute,
+            matched: take(&current.matched),
+            unmatched: take(&current.unmatched),
+            redelivered: take(&current.redelivered),
+            rejected: take(&current.rejected),
+            succeeded: take(&current.succeeded),
+            failed: take(&current.failed),
+            attempts: current.attempts.take(),
+            commits: current.commits.take(),
+            runs: runs.into_iter().collect(),
+        };
+        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        if past.len() == MINUTES_IN_MEMORY {
+            past.pop_front();
+        }
+        past.push_back(ended.clone());
+        ended
+    }
+
+    /// The minutes from this one on, the oldest first.
+    pub fn since(&self, minute: i64) -> Vec<Minute> {
+        let past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = past.iter().filter(|kept| kept.minute >= minute);
+        kept.cloned().collect()
+    }
+}
+
+/// Two buckets for each doubling, from 1 µs to more than an hour: a percentile is at most 41 % too high.
+const BUCKETS: usize = 64;
+
+/// How long things took, as counts in buckets.
+#[derive(Debug)]
+struct Durations([AtomicU64; BUCKETS]);
+
+impl Default for Durations {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
+
+impl Durations {
+    fn observe(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
+        self.0[bucket(micros)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> Option<Percentiles> {
+        let counts: Vec<u64> = self
+            .0
+            .iter()
+            .map(|count| count.swap(0, Ordering::Relaxed))
+            .collect();
+        let total: u64 = counts.iter().sum();
+        let percentile = |percent: u64| {
+            let rank = (total * percent).div_ceil(100).max(1);
+            let mut seen = 0;
+            let found = counts.iter().position(|count| {
+                seen += count;
+                seen >= rank
+            });
+            upper_limit(found.unwrap_or(BUCKETS - 1))
+        };
+        (total > 0).then(|| Percentiles {
+            p50: percentile(50),
+            p99: percentile(99),
+        })
+    }
+}
+
+/// The bucket of a time: twice its base-2 logarithm.
+fn bucket(micros: u64) -> usize {
+    let whole = micros.ilog2();
+    let half = micros as f64 >= 2f64.powi(whole as i32) * std::f64::consts::SQRT_2;
+    (2 * whole as usize + usize::from(half)).min(BUCKETS - 1)
+}
+
+/// The longest time of a bucket.
+fn upper_limit(bucket: usize) -> u64 {
+    2f64.powf((bucket as f64 + 1.0) / 2.0).round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minute_has_its_counts_and_percentiles() {
+        let series = Series::default();
+        series.count_event(EventOutcome::Accepted);
+        series.count_rejected();
+        for _ in 0..99 {
+            series.observe_attempt(Duration::from_millis(10), true);
+        }
+        series.observe_attempt(Duration::from_secs(3), false);
+        let minute = series.end_minute(7, [("queued".to_owned(), 3)]);
+        assert_eq!((minute.matched, minute.rejected), (1, 1));
+        assert_eq!((minute.succeeded, minute.failed), (99, 1));
+        let attempts = minute.attempts.unwrap();
+        assert!((10_000..=14_200).contains(&attempts.p50), "{attempts:?}");
+        assert!((10_000..=14_200).contains(&attempts.p99), "{attempts:?}");
+        assert_eq!(minute.commits, None);
+        let next = series.end_minute(8, []);
+        assert_eq!((next.matched, next.attempts), (0, None));
+        assert_eq!(series.since(8), [next]);
+    }
+
+    #[test]
+    fn the_last_day_is_kept() {
+        let series = Series::default();
+        for minute in 0..=MINUTES_IN_MEMORY as i64 {
+            series.end_minute(minute, []);
+        }
+        let kept = series.since(0);
+        assert_eq!((kept.len(), kept[0].minute), (MINUTES_IN_MEMORY, 1));
+    }
+
+    #[test]
+    fn buckets_hold_their_times() {
+        for micros in [1, 2, 3, 5, 1_000, 1_000_000, u64::MAX] {
+            let limit = upper_limit(bucket(micros));
+            assert!(limit >= micros || bucket(micros) == BUCKETS - 1, "{micros}");
+        }
+    }
+}
