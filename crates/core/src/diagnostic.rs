@@ -256,9 +256,37 @@ pub struct Diagnostics {
     items: Vec<Diagnostic>,
     /// The number of errors. Counted here because lowering compares it before and after each rule.
     errors: usize,
+    origin: RuleOrigin,
+}
+
+/// Where the compiled text comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RuleOrigin {
+    /// An author, who can correct it: everything that is probably a mistake is reported.
+    #[default]
+    Author,
+    /// The store, which keeps it for a run: it was valid for the version that stored it. What a later version
+    /// checks in addition must not stop the run.
+    Store,
 }
 
 impl Diagnostics {
+    /// Collects the diagnostics of rules that the store kept.
+    pub fn of_stored_rules() -> Self {
+        Self {
+            origin: RuleOrigin::Store,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the text was stored, so that comparisons and names in it are not judged again.
+    pub fn is_of_stored_rules(&self) -> bool {
+        match self.origin {
+            RuleOrigin::Author => false,
+            RuleOrigin::Store => true,
+        }
+    }
+
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.errors += usize::from(diagnostic.severity == Severity::Error);
         self.items.push(diagnostic);

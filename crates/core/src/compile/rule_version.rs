@@ -14,7 +14,7 @@ use crate::rule::version::RuleVersion;
 /// Returns the diagnostics if the documents have errors or do not contain the rule.
 pub fn compile_version(version: &RuleVersion, config: &Config) -> Result<Arc<Rule>, Diagnostics> {
     let files = version.files();
-    let mut diagnostics = Diagnostics::default();
+    let mut diagnostics = Diagnostics::of_stored_rules();
     let rules = rule_set::stored_rules(&files, config, &mut diagnostics);
     let mut rules = rules.iter();
     let rule = match version.picked() {
@@ -138,5 +138,42 @@ mod tests {
             .replace("first", "alone")
             .replace("{ flow: outer }", "{ set: 1 }");
         assert_eq!(compiled(&without_flow).version.parts(), []);
+    }
+
+    #[test]
+    fn a_stored_rule_compiles_although_a_later_version_rejects_it() {
+        // Each of these is an error when it is loaded.
+        for when in [
+            "{ current: { is: urgent, not: urgent } }",
+            "{ current: { gt: { path: current } } }",
+            "{ current: zork }",
+            "{ current: [] }",
+            "{ ticket.id: { between: [5, 3] } }",
+            "{ ticket.tags: { any_of: { has: x } } }",
+            "{ currnt: urgent }",
+            "{ ticket.tags: { gt: 3 } }",
+        ] {
+            for place in ["when", "guard"] {
+                let (condition, step) = match place {
+                    "when" => (format!("when: {when}\n"), String::new()),
+                    _ => (String::new(), format!("  - when: {when}\n")),
+                };
+                let document = format!(
+                    "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\n{condition}flow:\n{step}  - exec: [echo, '{{{{ previuos }}}} {{{{ ticket.tags | groupby }}}}']\n"
+                );
+                assert!(RuleSet::of_valid_text(&document).is_err(), "{document}");
+                let kept = StoredRuleVersion {
+                    file: "r.yaml".into(),
+                    document,
+                    line: 0,
+                    picked: None,
+                    parts: Vec::new(),
+                };
+                let config = Config::default();
+                let kept = RuleVersion::kept(kept, Arc::clone(&config.source));
+                let rule = compile_version(&kept, &config);
+                assert!(rule.is_ok(), "{place} {when}: {rule:?}");
+            }
+        }
     }
 }

@@ -58,6 +58,12 @@ pub fn check(read: &PathRead, route: &[String], input: &[String], names: &mut Na
         true => FieldCheck::Unknown { nearest: None },
         false => names.fields.check(&dotted),
     };
+    let found = match found {
+        FieldCheck::Misspelt { meant } => FieldCheck::Unknown {
+            nearest: Some(meant),
+        },
+        found => found,
+    };
     match found {
         FieldCheck::Unknown { nearest } => {
             let nearest = nearest.filter(|near| !is_beside_body(near));
@@ -75,7 +81,7 @@ pub fn check(read: &PathRead, route: &[String], input: &[String], names: &mut Na
             }
         }
         FieldCheck::Known(_) => warn_about_other_format(read, &dotted, body, names),
-        FieldCheck::Open | FieldCheck::Unlisted { .. } => {}
+        FieldCheck::Open | FieldCheck::Unlisted { .. } | FieldCheck::Misspelt { .. } => {}
     }
 }
 
@@ -131,6 +137,9 @@ pub fn item_type(route: &[String], names: &NameResolver<'_>) -> Option<FieldType
             };
             Some(*element)
         }),
-        FieldCheck::Open | FieldCheck::Unlisted { .. } | FieldCheck::Unknown { .. } => None,
+        FieldCheck::Open
+        | FieldCheck::Unlisted { .. }
+        | FieldCheck::Misspelt { .. }
+        | FieldCheck::Unknown { .. } => None,
     }
 }
