@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::lookalike;
+
 /// One problem in a rule file, a configuration or a rule test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -287,7 +289,14 @@ impl Diagnostics {
         }
     }
 
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    /// Adds a diagnostic. Its help names a letter of another alphabet that looks like a Latin one.
+    pub fn push(&mut self, mut diagnostic: Diagnostic) {
+        if let Some(note) = lookalike::in_mixed_word(&diagnostic.message) {
+            diagnostic.help = Some(match diagnostic.help {
+                Some(help) => format!("{help}; {note}"),
+                None => note,
+            });
+        }
         self.errors += usize::from(diagnostic.severity == Severity::Error);
         self.items.push(diagnostic);
     }

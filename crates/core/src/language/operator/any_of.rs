@@ -365,12 +365,16 @@ pub fn group<'n>(node: &'n Node, report: &mut impl Report) -> Option<ElementGrou
         report.error(Code::WrongType, node.at, message, help);
         return None;
     };
-    let mut unknown = entries
+    let unknown = entries
         .iter()
         .filter(|entry| !matches!(entry.key.as_str(), "in" | "when"));
-    if let Some(entry) = unknown.next() {
+    let mut all_known = true;
+    for entry in unknown {
         let message = format!("unknown key `{}` of `any_of`", entry.key);
         report.error(Code::UnknownKey, entry.key_at, message, help);
+        all_known = false;
+    }
+    if !all_known {
         return None;
     }
     for key in ["in", "when"] {

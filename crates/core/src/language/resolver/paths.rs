@@ -101,6 +101,29 @@ impl NameResolver<'_> {
         (!types.iter().any(may_be_time)).then(|| first.describe())
     }
 
+    /// Describes the elements of a list that are single values; `None` if they may have fields.
+    pub fn scalar_element(&self, path: &Path) -> Option<String> {
+        let FieldCheck::Known(types) = self.types_at(path) else {
+            return None;
+        };
+        match types.as_slice() {
+            [FieldType::List(element)] => match **element {
+                FieldType::Any | FieldType::Object | FieldType::List(_) => None,
+                FieldType::Id
+                | FieldType::Integer
+                | FieldType::Decimal
+                | FieldType::Text
+                | FieldType::Boolean
+                | FieldType::Time
+                | FieldType::Date
+                | FieldType::Priority
+                | FieldType::Status
+                | FieldType::TicketType => Some(element.describe()),
+            },
+            _ => None,
+        }
+    }
+
     /// Checks that the path can have a value; false after reporting an error. Paths of stored rules are not
     /// checked again.
     pub fn check_path(&mut self, path: &Path, at: Span) -> bool {
@@ -346,7 +369,17 @@ impl NameResolver<'_> {
                         "the results of the dead run's steps are not available; `error.message` is the reason of its failure"
                     }
                 };
-                self.error(Code::UndefinedName, at, message, help);
+                let below = path.strip_prefix("$.").unwrap_or(path);
+                let help = match self.fields.check(below) {
+                    FieldCheck::Unknown { .. } => help.to_owned(),
+                    FieldCheck::Known(_)
+                    | FieldCheck::Open
+                    | FieldCheck::Unlisted { .. }
+                    | FieldCheck::Misspelt { .. } => {
+                        format!("{help}; a field of the event is `body.{below}`")
+                    }
+                };
+                self.error(Code::UndefinedName, at, message, &help);
             }
             (None, _) => {
                 let help = "define it under `vars` in the rule or in flowtrigger.yaml";

@@ -252,7 +252,7 @@ impl<'a> TemplateSource<'a> {
         let range = error.range().unwrap_or(0..self.text.len());
         let at = self.location.span(&range);
         let why = error.detail().unwrap_or("it cannot be read");
-        let message = format!("not a template: {why}");
+        let message = format!("not a template: {}", syntax_help::reason(why));
         let help = syntax_help::find(&self.text, &range, why).unwrap_or_else(|| {
             "values are written `{{ ticket.id }}`, filters follow them: `{{ current | upper }}`"
                 .into()
