@@ -281,6 +281,20 @@ impl Diagnostics {
         }
     }
 
+    /// Returns an empty collection for the same rules.
+    pub fn empty(&self) -> Self {
+        Self {
+            origin: self.origin,
+            ..Self::default()
+        }
+    }
+
+    /// Takes all diagnostics. What is reported after it is of the same rules.
+    pub fn take(&mut self) -> Self {
+        let rest = self.empty();
+        std::mem::replace(self, rest)
+    }
+
     /// Whether the text was stored, so that comparisons and names in it are not judged again.
     pub fn is_of_stored_rules(&self) -> bool {
         match self.origin {
@@ -293,6 +307,7 @@ impl Diagnostics {
     pub fn push(&mut self, mut diagnostic: Diagnostic) {
         if let Some(note) = lookalike::in_mixed_word(&diagnostic.message) {
             diagnostic.help = Some(match diagnostic.help {
+                Some(help) if help.ends_with('?') => format!("{help} {note}"),
                 Some(help) => format!("{help}; {note}"),
                 None => note,
             });

@@ -1,6 +1,8 @@
 //! Letters of other alphabets that look like Latin letters, such as the Cyrillic `а`.
 //! Diagnostics and explanations name them, because a reader cannot see the difference.
 
+use std::borrow::Cow;
+
 /// The pairs of a letter and the Latin letter that it looks like.
 const CYRILLIC: &str = "аaеeоoрpсcуyхxіiјjѕsһhԁdԛqԝwАAВBЕEКKМMНHОOРPСCТTУYХXІIЈJЅS";
 const GREEK: &str = "οoνvρpΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧX";
@@ -47,6 +49,17 @@ pub fn of(letter: char) -> Option<Lookalike> {
     let number = u32::from(letter).checked_sub(FULL_WIDTH)? + u32::from('!');
     let latin = char::from_u32(number).filter(char::is_ascii_alphabetic)?;
     Some(found(latin, "full-width"))
+}
+
+/// Returns the text with Latin letters in place of those that look like them.
+pub fn latin(text: &str) -> Cow<'_, str> {
+    match text.is_ascii() {
+        true => text.into(),
+        false => text
+            .chars()
+            .map(|c| of(c).map_or(c, |found| found.latin))
+            .collect(),
+    }
 }
 
 /// Names such a letter in a word that also has Latin letters: nobody writes that on purpose.

@@ -79,7 +79,7 @@ pub fn named_flows(
             if !MARKERS.iter().any(|marker| text.contains(marker)) {
                 continue;
             }
-            let mut found = Diagnostics::default();
+            let mut found = diagnostics.empty();
             let (content, named) = file.read(&document.chunk, config, cache, &mut found);
             for named in named {
                 flows.add(named, files, diagnostics);

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
     use crate::diagnostic::Files;
     use crate::matching::rule_set::RuleSet;
-    use crate::rule::version::StoredRuleVersion;
+    use crate::rule::version::{IncludedDocument, StoredRuleVersion};
 
     const TWO: &str = "name: first\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: one\n---\nname: second\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: two\n";
 
@@ -175,5 +175,26 @@ mod tests {
                 assert!(rule.is_ok(), "{place} {when}: {rule:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_stored_rule_with_a_contradiction_in_a_named_flow_compiles() {
+        let document = "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nflow: [{ flow: page }]\n";
+        let part = "flows:\n  page:\n    flow:\n      - when: { current: { is: urgent, not: urgent } }\n      - exec: [page]\n";
+        assert!(RuleSet::of_valid_text(&format!("{document}---\n{part}")).is_err());
+        let kept = StoredRuleVersion {
+            file: "r.yaml".into(),
+            document: document.into(),
+            line: 0,
+            picked: None,
+            parts: vec![IncludedDocument {
+                file: "r.yaml".into(),
+                line: 4,
+                text: part.into(),
+            }],
+        };
+        let config = Config::default();
+        let kept = RuleVersion::kept(kept, Arc::clone(&config.source));
+        assert_eq!(program(&compile_version(&kept, &config).unwrap()), "page");
     }
 }

@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use crate::document::vocabulary::{Support, Vocabulary};
+use crate::lookalike;
 
 static SYNONYMS: LazyLock<Synonyms> = LazyLock::new(|| {
     serde_json::from_str(include_str!("suggestions.json")).expect("`suggestions.json` is valid")
@@ -181,7 +182,7 @@ pub fn for_environment(variable: &str) -> Option<&'static str> {
 
 /// Returns the known word that is most similar to a word, if any is similar enough.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = word.to_lowercase();
+    let lower = lookalike::latin(word).to_lowercase();
     known
         .map(|candidate| {
             (

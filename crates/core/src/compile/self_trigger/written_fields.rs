@@ -100,11 +100,7 @@ fn own_object<'h>(
         ("POST", true) => (set, vec!["tags"]),
         ("PUT" | "PATCH", true) => (add, vec!["tags"]),
         ("DELETE", true) => (remove, vec!["tags"]),
-        ("PUT" | "POST" | "PATCH", false) => match address.contains("/requests/") {
-            // A request is the ticket as its requester sees it.
-            true => (kind.name, vec!["request"]),
-            false => (kind.name, vec![kind.name]),
-        },
+        ("PUT" | "POST" | "PATCH", false) => (kind.name, vec![root(kind, body)]),
         (_, _) => return Vec::new(),
     };
     vec![WrittenFields {
@@ -161,18 +157,24 @@ fn new_ticket<'h>(
     if http.method != "POST" || kind.name != "ticket" {
         return None;
     }
-    let key = match (is_of(address, "tickets"), is_of(address, "requests")) {
-        (true, _) => "ticket",
-        (false, true) => "request",
-        (false, false) => return None,
-    };
+    if !is_of(address, "tickets") && !is_of(address, "requests") {
+        return None;
+    }
     Some(WrittenFields {
         object: kind.name,
         target: TargetObject::New,
         body,
         field: kind.name,
-        keys: vec![key],
+        keys: vec![root(kind, body)],
     })
+}
+
+/// The key of the object in a body. A request is the ticket as its requester sees it.
+fn root(kind: &ObjectKind, body: &JsonTemplate) -> &'static str {
+    match kind.name == "ticket" && body.at(&["request"]).is_some() {
+        true => "request",
+        false => kind.name,
+    }
 }
 
 /// Whether an address ends with this collection.

@@ -1,7 +1,6 @@
 //! The operator `any_of`: one element of the list fulfils a condition. Its fields are those of the element; an
 //! operator without a field tests the element itself. Reports fields that are not lists.
 
-use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -348,59 +347,4 @@ impl Hash for AnyOf {
             predicate.operator.hash(state);
         }
     }
-}
-
-/// The two keys of the group `any_of`: the list, and the condition of an element.
-pub struct ElementGroup<'n> {
-    pub list: &'n Node,
-    pub when: &'n Node,
-    pub path: Cow<'n, str>,
-}
-
-/// Reads `any_of: { in: PATH, when: { … } }`; `None` after an error was reported.
-pub fn group<'n>(node: &'n Node, report: &mut impl Report) -> Option<ElementGroup<'n>> {
-    let help = "write `any_of: { in: ticket.tags, when: { starts_with: vip } }`";
-    let Some(entries) = node.as_map() else {
-        let message = format!("`any_of` takes `in` and `when`, found {}", node.kind());
-        report.error(Code::WrongType, node.at, message, help);
-        return None;
-    };
-    let unknown = entries
-        .iter()
-        .filter(|entry| !matches!(entry.key.as_str(), "in" | "when"));
-    let mut all_known = true;
-    for entry in unknown {
-        let message = format!("unknown key `{}` of `any_of`", entry.key);
-        report.error(Code::UnknownKey, entry.key_at, message, help);
-        all_known = false;
-    }
-    if !all_known {
-        return None;
-    }
-    for key in ["in", "when"] {
-        if node.get(key).is_none() {
-            report.error(
-                Code::MissingKey,
-                node.at,
-                format!("`any_of` has no `{key}`"),
-                help,
-            );
-            return None;
-        }
-    }
-    let (list, when) = (node.get("in")?, node.get("when")?);
-    let Some(path) = list.as_text() else {
-        report.error(
-            Code::WrongType,
-            list.at,
-            "`in` takes the path of a list",
-            help,
-        );
-        return None;
-    };
-    Some(ElementGroup {
-        list,
-        when,
-        path: path.into(),
-    })
 }
