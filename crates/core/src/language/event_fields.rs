@@ -154,7 +154,7 @@ impl EventTypes {
     fn expects_unlisted(&self, open: &[&EventType]) -> bool {
         let is_own =
             |of: &&EventType| Catalogue::built_in().by_name(&of.source, &of.name) != Some(of);
-        open.len() == self.types().len() && open.iter().all(|of| is_own(&of))
+        open.len() == self.types().len() && open.iter().all(is_own)
     }
 
     fn absence(&self, dotted: &str) -> Option<Absence> {
