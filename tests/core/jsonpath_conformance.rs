@@ -17,11 +17,16 @@ fn result(query: &str, document: &Value) -> String {
         Err(error) if error.message.contains("is not JSONPath") => return "error".to_owned(),
         // It is valid, but not supported here.
         Err(error) => {
-            let help = error.help.map(|help| format!(" | {help}")).unwrap_or_default();
+            let help = error
+                .help
+                .map(|help| format!(" | {help}"))
+                .unwrap_or_default();
             return format!("error: {}{help}", error.message);
         }
     };
-    let sample = repository::read(repository::path("examples/events/zis/priority-changed.json"));
+    let sample = repository::read(repository::path(
+        "examples/events/zis/priority-changed.json",
+    ));
     let sample = serde_json::from_str(&sample).expect("JSON");
     let event = decode(sample, Catalogue::built_in()).expect("an event");
     let scope = Scope {

@@ -10,9 +10,9 @@ const MARKS: [(&str, &str); 3] = [("→", "\t"), ("␣", " "), ("∎\n", "")];
 
 /// The values of the documents, then the errors and warnings.
 fn results(text: &str) -> String {
-    let text = MARKS
-        .iter()
-        .fold(text.to_owned(), |text, (mark, meant)| text.replace(mark, meant));
+    let text = MARKS.iter().fold(text.to_owned(), |text, (mark, meant)| {
+        text.replace(mark, meant)
+    });
     let mut diagnostics = Diagnostics::default();
     let values: Vec<String> = read(FileId(0), &text, &mut diagnostics)
         .iter()

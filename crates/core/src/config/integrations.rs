@@ -132,7 +132,9 @@ pub fn unset_scope(integration: &str, scope: &str) -> String {
             "load settings of `{integration}`: no scope matches `{scope}`; write one {write}"
         ),
         false => {
-            format!("load the settings `{scope}` of `{integration}`: there are none; write them {write}")
+            format!(
+                "load the settings `{scope}` of `{integration}`: there are none; write them {write}"
+            )
         }
     }
 }

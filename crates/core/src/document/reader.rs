@@ -7,7 +7,9 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::document::anchors::Anchors;
 use crate::document::entries::{Entries, Key};
 use crate::document::scalar::{NotFinite, plain};
-use crate::document::syntax_errors::{is_template, nameless_key, too_deep, too_large, unknown_alias, unquoted_template};
+use crate::document::syntax_errors::{
+    is_template, nameless_key, too_deep, too_large, unknown_alias, unquoted_template,
+};
 use crate::document::{LineIndex, Node, Yaml};
 
 /// The maximum depth of a document.

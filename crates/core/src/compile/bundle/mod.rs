@@ -139,7 +139,10 @@ fn fields_of<'t>(triggers: impl Iterator<Item = &'t JobSpecTrigger<'t>>) -> Even
         }
     }
     if assumed {
-        let families: BTreeSet<String> = types.iter().map(|known| format!("{}.*", known.family())).collect();
+        let families: BTreeSet<String> = types
+            .iter()
+            .map(|known| format!("{}.*", known.family()))
+            .collect();
         let families = Vec::from_iter(families).join(", ");
         return EventFields::Of(EventTypes::assumed(types, families));
     }

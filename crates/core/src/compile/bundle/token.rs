@@ -70,7 +70,10 @@ pub fn report_inside_parameter(read: &PathRead, names: &mut NameResolver<'_>) {
 
 /// Reports a token whose key in the document was overwritten, so that it is not known which of the two is meant.
 pub fn report_overwritten(read: &PathRead, names: &mut NameResolver<'_>) {
-    let message = format!("a result replaced `$.connections` before `{}` is read", read.path);
+    let message = format!(
+        "a result replaced `$.connections` before `{}` is read",
+        read.path
+    );
     let help = "`$.connections` holds the access tokens; write the result to another key with `ResultPath`";
     names.error(Code::BadPath, read.at, message, help);
 }

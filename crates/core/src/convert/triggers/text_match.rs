@@ -26,7 +26,10 @@ pub fn has_separators(operator: &str, value: &Value) -> bool {
     let separators = [',', ';', '|'];
     let words = value.as_str().unwrap_or_default().split_whitespace();
     let is_list = matches!(operator, "includes" | "not_includes");
-    is_list && words.into_iter().any(|word| word.starts_with(separators) || word.ends_with(separators))
+    is_list
+        && words
+            .into_iter()
+            .any(|word| word.starts_with(separators) || word.ends_with(separators))
 }
 
 /// A pattern for any of the words, as a whole word.

@@ -124,11 +124,7 @@ pub(super) fn unsupported(name: &str) -> Option<(&'static str, &'static str)> {
 
 /// The message and help for an unknown function or a wrong number of arguments.
 /// `around` is the text before and after the name.
-pub(super) fn for_function(
-    name: &str,
-    arguments: usize,
-    around: (&str, &str),
-) -> (String, String) {
+pub(super) fn for_function(name: &str, arguments: usize, around: (&str, &str)) -> (String, String) {
     if let Some((why, help)) = unsupported(name) {
         return (format!("`{name}` is not available: {why}"), help.to_owned());
     }
@@ -149,7 +145,9 @@ pub(super) fn for_function(
         let message = format!("jaq, which runs these programs, has no `{name}`");
         let help = match name.starts_with("@base32") {
             true => "let the receiver do it, or use `@base64` if it accepts that",
-            false => "write it with the other functions: `path(..)`, `reduce`, `to_entries`, `map`, `select`",
+            false => {
+                "write it with the other functions: `path(..)`, `reduce`, `to_entries`, `map`, `select`"
+            }
         };
         return (message, help.to_owned());
     }

@@ -29,7 +29,10 @@ fn the_documented_differences_to_jq_exist() {
         ),
     ] {
         let failed = made(program, json!(null)).unwrap_err();
-        assert!(failed.contains("write `. + {a: {b: 1}}`"), "{program}: {failed}");
+        assert!(
+            failed.contains("write `. + {a: {b: 1}}`"),
+            "{program}: {failed}"
+        );
         assert_eq!(made(instead, json!(null)), Ok(expected), "{instead}");
     }
     let groups = "\"abc\" | [match(\"(a)|(x)\").captures[].string]";
@@ -61,7 +64,10 @@ fn what_jaq_does_in_another_way_is_done_as_in_jq() {
             json!({"a": false, "1": null}),
         ),
         ("{a: 1} | with_entries(.key |= \"x\" + .)", json!({"xa": 1})),
-        ("null | ltrimstr(\"a\"), rtrimstr(1) | select(. != null)", json!(null)),
+        (
+            "null | ltrimstr(\"a\"), rtrimstr(1) | select(. != null)",
+            json!(null),
+        ),
         ("\"äaä\" | ltrimstr(\"ä\") | rtrimstr(\"ä\")", json!("a")),
         ("\"ab\" | rtrimstr(\"\") | ltrimstr(\"b\")", json!("ab")),
         (

@@ -49,7 +49,11 @@ fn top_level_help(absent: &AbsentPath<'_>, place: &StateContext<'_>) -> String {
             let causes = ReplacingStates::before(place.state, place.definition);
             match causes.is_empty() {
                 true => "the state that writes it runs later; move it before this one".into(),
-                false => format!("{} the whole document; {}", causes.describe(), causes.help()),
+                false => format!(
+                    "{} the whole document; {}",
+                    causes.describe(),
+                    causes.help()
+                ),
             }
         }
         Some(near) => format!("did you mean `{}`?", path.replacen(first, near, 1)),

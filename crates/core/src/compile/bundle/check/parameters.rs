@@ -10,11 +10,7 @@ use crate::path::{Path, PathKind};
 
 /// Reports missing and unused parameters. Without `Parameters`, an action reads the document. Access tokens are
 /// no parameters: they exist whatever a state passes.
-pub fn check(
-    action: &HttpAction,
-    parameters: Option<&Node>,
-    diagnostics: &mut Diagnostics,
-) {
+pub fn check(action: &HttpAction, parameters: Option<&Node>, diagnostics: &mut Diagnostics) {
     let Some(parameters) = parameters else {
         return;
     };

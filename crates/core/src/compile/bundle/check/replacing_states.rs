@@ -41,8 +41,10 @@ impl<'d> ReplacingStates<'d> {
 
     /// The subject and the verb of a sentence about the document.
     pub fn describe(&self) -> String {
-        let results = (!self.results.is_empty()).then(|| format!("the result of {}", list(&self.results)));
-        let outputs = (!self.outputs.is_empty()).then(|| format!("the `OutputPath` of {}", list(&self.outputs)));
+        let results =
+            (!self.results.is_empty()).then(|| format!("the result of {}", list(&self.results)));
+        let outputs = (!self.outputs.is_empty())
+            .then(|| format!("the `OutputPath` of {}", list(&self.outputs)));
         let causes: Vec<String> = results.into_iter().chain(outputs).collect();
         match causes.is_empty() {
             true => "a result replaced".to_owned(),
@@ -63,7 +65,10 @@ impl<'d> ReplacingStates<'d> {
 
 /// Whether a state passes on only a part of its document.
 fn narrows(state: &BundleState) -> bool {
-    let path = state.output.as_ref().and_then(|output| output.path.as_deref());
+    let path = state
+        .output
+        .as_ref()
+        .and_then(|output| output.path.as_deref());
     path.is_some_and(|path| path.trim() != "$")
 }
 
