@@ -195,6 +195,11 @@ pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .map(|(_, candidate)| candidate)
 }
 
+/// Whether two words differ by one or two letters.
+pub fn is_misspelt(word: &str, known: &str) -> bool {
+    strsim::damerau_levenshtein(word, known) <= 2
+}
+
 fn did_you_mean(word: Option<&str>) -> Option<String> {
     word.map(|word| format!("did you mean `{word}`?"))
 }

@@ -108,6 +108,11 @@ impl EventTypes {
         }))
     }
 
+    /// Whether these are the types of a family because the name of a type is not known.
+    pub fn are_assumed(&self) -> bool {
+        self.0.assumed.is_some()
+    }
+
     fn look_up(&self, dotted: &str) -> FieldCheck {
         let (mut known, mut suggestion) = (Vec::new(), None);
         let (mut open, mut inside, mut misspelling) = (Vec::new(), false, None::<String>);
