@@ -125,6 +125,28 @@ fn without_an_id_an_equal_body_is_a_repeat_and_check_warns() {
 }
 
 #[test]
+fn equal_elements_of_one_array_are_events_of_their_own_and_the_array_again_is_a_repeat() {
+    let sandbox = desk("key: number");
+    let daemon = DaemonProcess::start(&sandbox);
+    let outcomes = |body: &str| -> Vec<(Value, bool)> {
+        let answer = post(&daemon, "", body);
+        answer.as_array().unwrap().iter().map(outcome).collect()
+    };
+    let three = r#"[{"number":1},{"number":2},{"number":1}]"#;
+    let runs = [1, 2, 3].map(|run| json!(run));
+    assert_eq!(outcomes(three), runs.clone().map(|run| (run, false)));
+    assert_eq!(outcomes(three), runs.clone().map(|run| (run, true)));
+    // One more of them is one more event, whatever the order of its keys.
+    let four = r#"[{"number":1},{"number":1},{"number":1},{"number":2}]"#;
+    let again = |run: i32| (json!(run), true);
+    assert_eq!(outcomes(four), [again(1), again(3), (json!(4), false), again(2)]);
+    // A single body is the first of the equal elements.
+    assert_eq!(outcome(&post(&daemon, "", r#"{"number":1}"#)), again(1));
+    let second = post(&daemon, "", three)[2]["event"].as_str().unwrap().to_owned();
+    sandbox.run(&["why", &second]).expect_stdout(0, &[&second]);
+}
+
+#[test]
 fn a_missing_header_is_an_error_that_names_it() {
     let sandbox = desk("id: header.x-own");
     let daemon = DaemonProcess::start(&sandbox);
