@@ -31,7 +31,10 @@ pub(super) struct ElementCounter {
 impl ElementCounter {
     /// How many elements before this one are equal to it.
     fn count(&mut self, element: &Value) -> usize {
-        let seen = self.seen.entry(fingerprint(ValueRef::Built(element))).or_default();
+        let seen = self
+            .seen
+            .entry(fingerprint(ValueRef::Built(element)))
+            .or_default();
         let before = *seen;
         *seen += 1;
         before

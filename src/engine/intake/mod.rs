@@ -57,7 +57,10 @@ fn read_as(
     format: FormatHint<'_>,
     config: &Config,
 ) -> Result<Event, DecodeError> {
-    let event = read(value, format, &config.catalogue)?;
+    let mut event = read(value, format, &config.catalogue)?;
+    if let Some(entry) = source.or_else(|| config.sources.get(&event.endpoint)) {
+        event.warnings.extend(entry.account_warnings(&event));
+    }
     let Some(source) = source.filter(|source| event.source != source.source()) else {
         return Ok(event);
     };
@@ -205,7 +208,7 @@ impl RequestEvents {
 }
 
 fn check_count(count: usize) -> Result<(), InvalidBody> {
-    let error = match count {
+    let error: String = match count {
         0 => "an empty array has no event; send at least one".into(),
         count if count > MAX_EVENTS => {
             format!("{count} events in one array; send at most {MAX_EVENTS}")
@@ -213,6 +216,7 @@ fn check_count(count: usize) -> Result<(), InvalidBody> {
         _ => return Ok(()),
     };
     Err(InvalidBody {
+        kind: Some(error.clone()),
         error,
         line: Some(1),
         column: Some(1),
@@ -222,6 +226,7 @@ fn check_count(count: usize) -> Result<(), InvalidBody> {
 
 fn unsound(error: JsonError) -> InvalidBody {
     InvalidBody {
+        kind: Some(error.kind().to_owned()),
         error: error.reason,
         line: Some(error.line),
         column: Some(error.column),

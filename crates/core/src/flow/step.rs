@@ -45,6 +45,13 @@ pub struct Step {
     pub data: Option<Box<StatePaths>>,
 }
 
+/// A step and its path in the flow, in which the number of an item is left out: `each[].page`.
+#[derive(Debug, Clone)]
+pub struct PlacedStep<'f> {
+    pub path: String,
+    pub step: &'f Step,
+}
+
 /// The settings that apply to every kind of step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StepSettings {
@@ -89,6 +96,33 @@ impl Flow {
         });
         let caught = self.catch.iter().flat_map(|flow| flow.all_steps());
         own.chain(caught).collect()
+    }
+
+    /// All steps with their paths, in the order of [`Flow::all_steps`].
+    pub fn placed_steps(&self) -> Vec<PlacedStep<'_>> {
+        let mut placed = Vec::new();
+        self.place_steps("", &mut placed);
+        placed
+    }
+
+    fn place_steps<'f>(&'f self, prefix: &str, placed: &mut Vec<PlacedStep<'f>>) {
+        for step in &self.steps {
+            let path = format!("{prefix}{}", step.name);
+            placed.push(PlacedStep {
+                path: path.clone(),
+                step,
+            });
+            for inner in step.action.inner_flows() {
+                let prefix = format!("{path}{}", inner.suffix);
+                inner.flow.place_steps(&prefix, placed);
+            }
+            if let Some(caught) = step.catch.as_ref().and_then(|catch| catch.then.flow()) {
+                caught.place_steps(&format!("{path}.catch."), placed);
+            }
+        }
+        if let Some(caught) = &self.catch {
+            caught.place_steps(&format!("{prefix}catch."), placed);
+        }
     }
 
     /// The names of the secrets that its steps use, each with its step.

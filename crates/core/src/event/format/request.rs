@@ -157,7 +157,10 @@ mod tests {
         assert_eq!(body_hash(&format!("{hash}-17")), Some(&*hash));
         let second = format!("{hash}.2");
         assert_eq!(body_hash(&format!("{second}-17")), Some(&*second));
-        assert_eq!(id_from_hash(&"a1".repeat(32), "17", 1), format!("{second}-17"));
+        assert_eq!(
+            id_from_hash(&"a1".repeat(32), "17", 1),
+            format!("{second}-17")
+        );
         for other in [
             "",
             "sha256-",
