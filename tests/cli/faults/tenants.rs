@@ -151,7 +151,7 @@ fn runs_of_one_account_are_selected_by_its_entry() {
             "json",
         ];
         let runs = sandbox.run(&args).json_lines();
-        runs.into_iter().map(|run| run["run"].clone()).collect()
+        runs.into_iter().map(|run| run["id"].clone()).collect()
     };
     assert_eq!(
         (of("support"), of("north")),
