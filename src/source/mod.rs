@@ -115,9 +115,6 @@ impl IngestError {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct InvalidBody {
     pub error: String,
-    /// The error without any text of the body, for the log; `None` if the error cannot be said without it.
-    #[serde(skip)]
-    pub kind: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -208,7 +208,7 @@ impl RequestEvents {
 }
 
 fn check_count(count: usize) -> Result<(), InvalidBody> {
-    let error: String = match count {
+    let error = match count {
         0 => "an empty array has no event; send at least one".into(),
         count if count > MAX_EVENTS => {
             format!("{count} events in one array; send at most {MAX_EVENTS}")
@@ -216,7 +216,6 @@ fn check_count(count: usize) -> Result<(), InvalidBody> {
         _ => return Ok(()),
     };
     Err(InvalidBody {
-        kind: Some(error.clone()),
         error,
         line: Some(1),
         column: Some(1),
@@ -226,7 +225,6 @@ fn check_count(count: usize) -> Result<(), InvalidBody> {
 
 fn unsound(error: JsonError) -> InvalidBody {
     InvalidBody {
-        kind: Some(error.kind().to_owned()),
         error: error.reason,
         line: Some(error.line),
         column: Some(error.column),

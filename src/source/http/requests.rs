@@ -8,6 +8,7 @@ use super::peer::Peer;
 use super::response::{self, HttpError};
 use super::web_page::WebPageSign;
 use crate::source::{IngestError, InvalidBody, RejectedRequest};
+use flowtrigger_core::event::json::parse::without_input;
 
 /// A request without its headers and its body.
 pub struct RequestSummary(RejectedRequest);
@@ -119,11 +120,9 @@ impl InvalidBody {
         let element = element.unwrap_or_default();
         let what = match (self.line, self.column, &self.path) {
             (Some(line), Some(column), _) => {
-                let place = format!("the body cannot be read at line {line}, column {column}");
-                if let Some(kind) = &self.kind {
-                    return format!("{place}: {kind}");
-                }
-                place
+                // An error with a place is one of the JSON, not of a value.
+                let why = without_input(&self.error);
+                return format!("the body cannot be read at line {line}, column {column}: {why}");
             }
             (_, _, Some(path)) => format!("the value at `{path}` is absent or not as expected"),
             (_, _, None) => "the body is not an event of this source".into(),
@@ -142,7 +141,6 @@ mod tests {
         let text = "{\"hunter2\": 1,\n \"hunter2\": 2}";
         let error = parse(text.as_bytes()).expect_err("an error");
         let invalid = InvalidBody {
-            kind: Some(error.kind().to_owned()),
             error: error.reason,
             line: Some(error.line),
             column: Some(error.column),

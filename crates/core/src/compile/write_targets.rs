@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::config::connection::Connection;
 use crate::config::source::EventSource;
 use crate::flow::call::{BodyTemplate, HttpTemplate};
-use crate::flow::step::{Flow, PlacedStep, Step};
+use crate::flow::step::{Flow, LocatedStep, Step};
 use crate::loop_guard::{LoopGuard, SenderWrite, WriteTarget, WritingFlow};
 
 /// The path of the Zendesk API. Other systems use it too, so that on other hosts the resource decides.
@@ -46,7 +46,7 @@ pub fn guard(
     let notifications = writes(on_dead, WritingFlow::OnDead);
     let notifications = notifications.filter(|write| to_help_desk(write.http, cx.config));
     let writes = writes(flow, WritingFlow::Rule).chain(notifications);
-    let writes: Vec<PlacedWrite<'_>> = writes.collect();
+    let writes: Vec<FlowWrite<'_>> = writes.collect();
     if writes.is_empty() {
         return None;
     }
@@ -54,7 +54,7 @@ pub fn guard(
     let mut unnamed = false;
     let mut writes_to = WriteTarget::Others;
     let mut sender_writes = Vec::new();
-    for PlacedWrite { path, http, flow } in writes {
+    for FlowWrite { path, http, flow } in writes {
         let (to_help_desk, to_sender) = (
             to_help_desk(http, cx.config),
             to_sender(http, source, cx.config),
@@ -93,17 +93,17 @@ pub fn guard(
 }
 
 /// A request of a flow that can change something at its receiver.
-struct PlacedWrite<'f> {
+struct FlowWrite<'f> {
     path: String,
     http: &'f HttpTemplate,
     flow: WritingFlow,
 }
 
-fn writes(flow: Option<&Flow>, of: WritingFlow) -> impl Iterator<Item = PlacedWrite<'_>> {
-    let steps = flow.into_iter().flat_map(Flow::placed_steps);
-    steps.filter_map(move |PlacedStep { path, step }| {
+fn writes(flow: Option<&Flow>, of: WritingFlow) -> impl Iterator<Item = FlowWrite<'_>> {
+    let steps = flow.into_iter().flat_map(Flow::steps_with_paths);
+    steps.filter_map(move |LocatedStep { path, step }| {
         let http = write(step)?;
-        Some(PlacedWrite {
+        Some(FlowWrite {
             path,
             http,
             flow: of,

@@ -47,7 +47,7 @@ pub struct Step {
 
 /// A step and its path in the flow, in which the number of an item is left out: `each[].page`.
 #[derive(Debug, Clone)]
-pub struct PlacedStep<'f> {
+pub struct LocatedStep<'f> {
     pub path: String,
     pub step: &'f Step,
 }
@@ -99,29 +99,29 @@ impl Flow {
     }
 
     /// All steps with their paths, in the order of [`Flow::all_steps`].
-    pub fn placed_steps(&self) -> Vec<PlacedStep<'_>> {
-        let mut placed = Vec::new();
-        self.place_steps("", &mut placed);
-        placed
+    pub fn steps_with_paths(&self) -> Vec<LocatedStep<'_>> {
+        let mut found = Vec::new();
+        self.add_steps("", &mut found);
+        found
     }
 
-    fn place_steps<'f>(&'f self, prefix: &str, placed: &mut Vec<PlacedStep<'f>>) {
+    fn add_steps<'f>(&'f self, prefix: &str, found: &mut Vec<LocatedStep<'f>>) {
         for step in &self.steps {
             let path = format!("{prefix}{}", step.name);
-            placed.push(PlacedStep {
+            found.push(LocatedStep {
                 path: path.clone(),
                 step,
             });
             for inner in step.action.inner_flows() {
                 let prefix = format!("{path}{}", inner.suffix);
-                inner.flow.place_steps(&prefix, placed);
+                inner.flow.add_steps(&prefix, found);
             }
             if let Some(caught) = step.catch.as_ref().and_then(|catch| catch.then.flow()) {
-                caught.place_steps(&format!("{path}.catch."), placed);
+                caught.add_steps(&format!("{path}.catch."), found);
             }
         }
         if let Some(caught) = &self.catch {
-            caught.place_steps(&format!("{prefix}catch."), placed);
+            caught.add_steps(&format!("{prefix}catch."), found);
         }
     }
 
