@@ -256,6 +256,7 @@ fn outcome(outcome: &CallResult) -> String {
             retryable,
             retry_after,
             status: _,
+            effect: _,
         }) => {
             let note = if *retryable {
                 ""

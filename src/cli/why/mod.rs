@@ -4,6 +4,7 @@
 
 mod evaluated;
 mod not_found;
+mod repeats;
 mod report;
 mod verdict;
 
@@ -44,6 +45,9 @@ pub struct Args {
     /// The event received nearest to this time: 2026-01-07T09:02 in UTC, or -2h. Default: the newest.
     #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
     at: Option<TimeArgument>,
+    /// Only events that this entry of `sources` received: tickets of two accounts can have the same id.
+    #[arg(long, value_name = "ENTRY")]
+    endpoint: Option<String>,
     /// Explain only this rule, for the newest event that it listened to.
     #[arg(long, value_name = "NAME")]
     rule: Vec<String>,
@@ -228,6 +232,7 @@ fn find(
     ] {
         let query = EventQuery {
             subject,
+            endpoint: args.endpoint.clone(),
             at,
             limit: MAX_EVENTS,
         };
