@@ -52,21 +52,3 @@ fn failure(error: &StoreError) -> CallFailure {
         false => CallFailure::permanent(message),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use flowtrigger_core::config::integrations::matches_pattern;
-
-    #[test]
-    fn the_suggested_scope_matches_the_pattern() {
-        assert_eq!(matching_name("zeta*"), "zeta_1");
-        for pattern in ["zeta*", "*", "*/name", "a*b*", "zeta_*"] {
-            let name = matching_name(pattern);
-            assert!(
-                !name.contains('*') && matches_pattern(pattern, &name),
-                "{pattern} {name}"
-            );
-        }
-    }
-}
