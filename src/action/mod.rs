@@ -2,6 +2,7 @@
 //! A failure is returned as data; `flowtrigger_core::flow` decides whether there is another attempt.
 
 pub mod command;
+pub mod exchange;
 mod excerpt;
 pub mod http;
 pub mod jq;
@@ -19,6 +20,7 @@ use flowtrigger_core::egress::policy::EgressPolicy;
 use flowtrigger_core::flow::call::{Call, SettingsCall};
 use flowtrigger_core::match_call;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult};
+use exchange::ExchangeRecorder;
 use http::egress_guard::{Resolver, SystemResolver};
 use secret::SecretStore;
 
@@ -122,17 +124,33 @@ impl Performer {
     ///
     /// `idempotency_key` is the same for all attempts of one step of one run.
     pub async fn perform(&self, call: &Call, idempotency_key: &str) -> CallResult {
-        match_call!(call, call => call.perform(self, idempotency_key).await)
+        let recorder = ExchangeRecorder::none();
+        self.perform_recorded(call, idempotency_key, &recorder).await
+    }
+
+    /// Like [`Self::perform`]; what is sent and received is recorded while it happens.
+    pub async fn perform_recorded(
+        &self,
+        call: &Call,
+        idempotency_key: &str,
+        recorder: &ExchangeRecorder,
+    ) -> CallResult {
+        match_call!(call, call => call.perform(self, idempotency_key, recorder).await)
     }
 }
 
 /// Implemented by every rendered call.
 trait PerformCall {
-    async fn perform(&self, performer: &Performer, idempotency_key: &str) -> CallResult;
+    async fn perform(
+        &self,
+        performer: &Performer,
+        idempotency_key: &str,
+        recorder: &ExchangeRecorder,
+    ) -> CallResult;
 }
 
 impl PerformCall for SettingsCall {
-    async fn perform(&self, _: &Performer, _: &str) -> CallResult {
+    async fn perform(&self, _: &Performer, _: &str, _: &ExchangeRecorder) -> CallResult {
         Err(CallFailure::permanent(
             "settings cannot be accessed by an action; this is a bug, please report it",
         ))

@@ -6,7 +6,7 @@ mod code_variables;
 mod find_program;
 pub mod orphans;
 mod pid_file;
-mod process;
+pub(in crate::action) mod process;
 pub mod sandbox;
 mod user;
 
@@ -20,6 +20,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+use crate::action::exchange::ExchangeRecorder;
 use crate::action::secret::SecretStore;
 use crate::action::{PerformCall, Performer, PerformerOptions, excerpt};
 use flowtrigger_core::flow::call::{ExecCall, KeepOutput};
@@ -36,22 +37,23 @@ const MAX_ARGUMENT_BYTES: usize = 128 * 1024;
 const MAX_SHOWN_CHARS: usize = 500;
 
 impl PerformCall for ExecCall {
-    async fn perform(&self, performer: &Performer, idempotency_key: &str) -> CallResult {
-        execute(
-            self,
-            idempotency_key,
-            &performer.secrets,
-            &performer.options,
-        )
-        .await
+    async fn perform(
+        &self,
+        performer: &Performer,
+        idempotency_key: &str,
+        recorder: &ExchangeRecorder,
+    ) -> CallResult {
+        execute(self, idempotency_key, performer, recorder).await
     }
 }
 
 async fn execute(
     call: &ExecCall,
     idempotency_key: &str,
-    secrets: &SecretStore,
-    options: &PerformerOptions,
+    Performer {
+        secrets, options, ..
+    }: &Performer,
+    recorder: &ExchangeRecorder,
 ) -> Result<Reply, CallFailure> {
     let shown = call
         .argv
@@ -67,9 +69,12 @@ async fn execute(
         output: options.output_cap,
     };
     let pid_file = pid_file(&shown, idempotency_key, options)?;
+    let size = input.expose().len() as u64;
+    recorder.command(call, variables(call), (secrets, size));
     let ended = process::run(command, input.expose().as_bytes(), &limits, pid_file)
         .await
         .map_err(|error| start_failure(&shown, &error))?;
+    recorder.command_ended(&ended, secrets);
     if let Some(failure) = sandbox.and_then(|sandbox| not_started(&shown, &sandbox, &ended)) {
         return Err(failure);
     }
@@ -79,6 +84,20 @@ async fn execute(
             Err(failure(&shown, &ended, call, secrets))
         }
     }
+}
+
+/// The names of the variables that the command gets, without those that identify its process.
+fn variables(call: &ExecCall) -> Vec<String> {
+    let inherited = INHERITED.into_iter();
+    let inherited = inherited.filter(|name| std::env::var_os(name).is_some());
+    let own = call.env.iter().map(|(name, _)| name.as_str());
+    let mut names: Vec<String> = Vec::new();
+    for name in inherited.chain(own) {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }
 
 /// Creates the PID file before the command starts, so that no command runs without one.
