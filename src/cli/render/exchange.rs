@@ -143,7 +143,7 @@ fn http_text(out: &mut Output, http: &HttpExchange) -> io::Result<()> {
 
 fn command_text(out: &mut Output, command: &CommandExchange) -> io::Result<()> {
     label(out, "command")?;
-    writeln!(out, "{}", plain_lines(&argv(command)))?;
+    writeln!(out, "{}", plain(&argv(command)))?;
     writeln!(out, "    in {}", plain(&command.cwd))?;
     let names: Vec<_> = command.environment.iter().map(|name| plain(name)).collect();
     writeln!(out, "    environment {}", names.join(" "))?;
@@ -201,7 +201,8 @@ fn content(out: &mut Output, body: &CapturedBody) -> io::Result<()> {
     let lines = text.strip_suffix('\n').unwrap_or(&text);
     if !lines.is_empty() {
         for line in lines.split('\n') {
-            writeln!(out, "      {}", plain(line))?;
+            // The mark keeps a line of a body from passing for one of ours.
+            writeln!(out, "      | {}", plain(line))?;
         }
     }
     match body.cut {
@@ -230,6 +231,11 @@ pub fn json(recorded: &RecordedExchange) -> Value {
             "kept": "target",
             "method": recorded.target.as_ref().map(|target| &target.method),
             "url": recorded.target.as_ref().map(|target| &target.url),
+            "request": null,
+            "redirects": [],
+            "response": null,
+            "address": null,
+            "timing": null,
         }),
     }
 }
@@ -323,11 +329,6 @@ fn cut(text: &str) -> String {
         Some((end, _)) => format!("{}…", plain(&text[..end])),
         None => plain(text).into_owned(),
     }
-}
-
-fn plain_lines(text: &str) -> String {
-    let lines: Vec<_> = text.split('\n').map(plain).collect();
-    lines.join("\n    ")
 }
 
 fn bytes(size: u64) -> String {

@@ -1,8 +1,9 @@
 //! The command that repeats an attempt by hand: `curl` for a request, the command itself for a command. What was
 //! not stored completely is not repeated: a wrong request would be worse than none.
 
-use crate::cli::render::escape::plain;
-use crate::cli::render::shell::{SECRET_PREFIX, argument, printed, quoted, secrets, word};
+use crate::cli::render::shell::{
+    SECRET_PREFIX, argument, printed, quoted, secrets, with_line_break, word,
+};
 use flowtrigger_core::run::exchange::{
     BodyContent, CommandExchange, Exchange, ExchangeHeader, ExchangeText, HttpExchange,
     RequestChanges,
@@ -24,10 +25,11 @@ pub fn command(exchange: &Exchange) -> Result<String, &'static str> {
             "values of what was sent were removed when it was stored, because `redact` or a secret has them",
         );
     }
-    match exchange {
-        Exchange::Http(http) => curl(http),
-        Exchange::Command(command) => Ok(by_hand(command)),
-    }
+    let command = match exchange {
+        Exchange::Http(http) => curl(http)?,
+        Exchange::Command(command) => by_hand(command),
+    };
+    Ok(with_line_break(command))
 }
 
 fn curl(http: &HttpExchange) -> Result<String, &'static str> {
@@ -71,9 +73,7 @@ fn header(header: &ExchangeHeader) -> String {
         true => text.push(";"),
         false => {
             text.push(": ");
-            for part in &header.value.0 {
-                text.0.push(part.clone());
-            }
+            text.0.extend(header.value.0.iter().cloned());
         }
     }
     format!("--header {}", word(&text))
@@ -85,10 +85,7 @@ fn by_hand(command: &CommandExchange) -> String {
     let stdin = &command.stdin;
     let note = match stdin.size {
         0 => String::new(),
-        size => format!(
-            "# its standard input is not stored: {size} bytes, SHA-256 {}\n",
-            plain(&stdin.sha256)
-        ),
+        size => format!("# its standard input of {size} bytes is not stored\n"),
     };
     let cwd = argument(&ExchangeText::plain(command.cwd.as_str()));
     format!("{note}{}cd {cwd} && {}", guards(&texts), argv.join(" "))

@@ -7,9 +7,27 @@ use flowtrigger_core::run::exchange::{ExchangePart, ExchangeText, SecretForm};
 /// The prefix of the variables with the values of secrets.
 pub const SECRET_PREFIX: &str = "FLOWTRIGGER_SECRET_";
 
+/// The commands that define the variable with a line break, if a text uses it. A line break is never written as it
+/// is, so that no text can pass for a line of its own.
+pub fn with_line_break(command: String) -> String {
+    match command.contains(LINE_BREAK) {
+        true => format!("nl=$(printf '\n.') && nl=${{nl%.}} &&\n{command}"),
+        false => command,
+    }
+}
+
+const LINE_BREAK: &str = "\"$nl\"";
+
 /// One word. A text must not contain NUL, which no argument can.
 pub fn word(text: &ExchangeText) -> String {
-    let written: String = text.0.iter().map(part).collect();
+    let mut merged = ExchangeText::default();
+    for part in &text.0 {
+        match part {
+            ExchangePart::Text(text) => merged.push(text),
+            ExchangePart::Secret { .. } | ExchangePart::Base64 { .. } => merged.0.push(part.clone()),
+        }
+    }
+    let written: String = merged.0.iter().map(part).collect();
     match written.is_empty() {
         true => "''".to_owned(),
         false => written,
@@ -107,7 +125,16 @@ fn pipe(form: SecretForm) -> &'static str {
 fn literal(text: &str) -> String {
     let is_hidden = |c: char| c != '\n' && is_control(c);
     let mut written = String::new();
-    let mut rest = text;
+    for (index, line) in text.split('\n').enumerate() {
+        written.push_str(if index == 0 { "" } else { LINE_BREAK });
+        written.push_str(&line_literal(line, &is_hidden));
+    }
+    written
+}
+
+fn line_literal(line: &str, is_hidden: &dyn Fn(char) -> bool) -> String {
+    let mut written = String::new();
+    let mut rest = line;
     while !rest.is_empty() {
         let shown = rest.find(is_hidden).unwrap_or(rest.len());
         if shown > 0 {
@@ -143,7 +170,7 @@ mod tests {
     /// What `sh` makes of a text.
     fn shell(text: &ExchangeText) -> Vec<u8> {
         let output = Command::new("sh")
-            .args(["-c", &printed(text)])
+            .args(["-c", &with_line_break(printed(text))])
             .env("FLOWTRIGGER_SECRET_KEY", "a \"b\"\\/é'$x")
             .output()
             .unwrap();
@@ -166,8 +193,7 @@ mod tests {
         ] {
             let written = printed(&ExchangeText::plain(text));
             assert_eq!(shell(&ExchangeText::plain(text)), text.as_bytes(), "{written}");
-            let hidden = |c: char| c != '\n' && is_control(c);
-            assert!(!written.contains(hidden), "{written:?}");
+            assert!(!written.contains(is_control), "{written:?}");
         }
     }
 

@@ -8,7 +8,7 @@ use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
 use crate::cli::render::attempts::LogLine;
 use crate::cli::render::color::{Paint, Tone};
-use crate::cli::render::{exchange, message, repeat, run};
+use crate::cli::render::{exchange, message, repeat, run as run_render};
 use flowtrigger_core::run::RunId;
 
 /// What to show of an attempt.
@@ -49,7 +49,8 @@ pub fn show(
     };
     match view {
         AttemptView::Whole(Format::Json) => {
-            if let Some(json) = run::line_json(line) {
+            if let Some(mut json) = run_render::line_json(line) {
+                json["run"] = run.0.into();
                 writeln!(out, "{json}")?;
             }
             Ok(Exit::Fine)
@@ -63,7 +64,7 @@ fn whole(RunId(id): RunId, line: &LogLine<'_>, out: &mut Output) -> Result<Exit,
     let paint = Paint::new(out);
     let heading = format!("run {id}, attempt {}", line.number().unwrap_or_default());
     writeln!(out, "{}", paint.tone(Tone::Bold, &heading))?;
-    run::line_table(line).write(out)?;
+    run_render::line_table(line).write(out)?;
     match line.exchange() {
         Some(recorded) => exchange::text(out, recorded)?,
         None => writeln!(out, "  no exchange: {NO_EXCHANGE}")?,

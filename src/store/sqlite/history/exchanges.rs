@@ -55,7 +55,7 @@ fn read(
 }
 
 /// The term of a filter by a part of a URL, with its parameters as `?` in order. Case does not matter.
-pub(super) fn sent_to(text: &str) -> (String, Vec<Sql>) {
+pub(in crate::store::sqlite) fn sent_to(text: &str) -> (String, Vec<Sql>) {
     let compared = "instr(lower(url), lower(?)) > 0";
     let (urls, values) = match trigrams(text) {
         Some(query) => {

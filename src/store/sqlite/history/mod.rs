@@ -3,7 +3,7 @@
 
 mod deliveries;
 mod events;
-mod exchanges;
+pub(in crate::store::sqlite) mod exchanges;
 mod gates;
 mod revision;
 mod run_detail;
