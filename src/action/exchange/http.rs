@@ -1,5 +1,7 @@
 //! Records a request from its rendered call, in which secrets are names, and the response from what arrived.
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use reqwest::Url;
 use reqwest::header::HeaderMap;
 
 use super::clean::{ReceivedBytes, TextCleaner, TextEnd, lossy};
@@ -40,7 +42,7 @@ impl ExchangeRecorder {
             budget: TextBudget::new(limit),
             redacted: false,
         };
-        let url = request.text(ExchangeText::from_rendered(&call.url));
+        let url = request.text(sent_url(ExchangeText::from_rendered(&call.url)));
         let (mut headers, mut body) = (Vec::new(), None);
         if self.keeps_content() {
             headers = request.headers(call, kind, idempotency_key);
@@ -269,6 +271,50 @@ impl KeptRequest<'_> {
         }
     }
 }
+
+/// The address as it is sent: with escapes for what an address cannot contain.
+fn sent_url(mut url: ExchangeText) -> ExchangeText {
+    if !url.has_secrets() {
+        let parsed = Url::parse(&url.to_string());
+        let is_sent = |parsed: &Url| matches!(parsed.scheme(), "http" | "https");
+        return match parsed.ok().filter(is_sent) {
+            Some(parsed) => ExchangeText::plain(parsed.as_str()),
+            None => url,
+        };
+    }
+    let mut before_path = true;
+    for part in &mut url.0 {
+        let ExchangePart::Text(text) = part else {
+            continue;
+        };
+        let path = match before_path {
+            true => path_start(text),
+            false => 0,
+        };
+        before_path = path == text.len();
+        let escaped = utf8_percent_encode(&text[path..], NOT_IN_URL);
+        *text = format!("{}{escaped}", &text[..path]);
+    }
+    url
+}
+
+/// Where the path or the query starts: the host has other rules.
+fn path_start(text: &str) -> usize {
+    let host = text.find("://").map_or(0, |at| at + 3);
+    let found = text[host..].find(['/', '?']);
+    found.map_or(text.len(), |at| host + at)
+}
+
+/// What a parser of URLs encodes in a path or a query.
+const NOT_IN_URL: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
 
 fn bearer(token: &RenderedText) -> ExchangeText {
     let mut text = ExchangeText::plain("Bearer ");

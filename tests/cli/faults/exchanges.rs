@@ -123,7 +123,7 @@ fn what_was_not_stored_whole_is_not_repeated() {
 #[test]
 fn hostile_text_stays_in_its_place_wherever_an_exchange_is_shown() {
     let receiver = Receiver::responding(|_, _| {
-        Response::new("500 Oops", "x-note: \u{1b}[31m\u{202e}\r\n", HOSTILE)
+        Response::new("500 Oops", "x-note: \u{202e}\r\n", HOSTILE)
     });
     let flow = "- http: { url: 'http://127.0.0.1:PORT/', json: { text: '{{ current }}' } }\n  retry: { attempts: 1 }";
     let sandbox = prepared("", &on_subject(flow), receiver.port);
@@ -221,5 +221,5 @@ fn a_shadow_run_shows_the_plan_that_dry_run_prints() {
     assert_eq!(expected.as_array().map(Vec::len), Some(3), "{planned}");
     assert_eq!(&run["plan"], expected);
     let text = sandbox.run(&["runs", "show", "1"]);
-    text.expect_stdout(0, &["nothing would be sent", "GET https://pager.example/7", "[secret KEY]"]);
+    text.expect_stdout(0, &["nothing would be sent", "POST https://pager.example/7", "[secret KEY]"]);
 }

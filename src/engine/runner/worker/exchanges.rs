@@ -58,6 +58,9 @@ impl<S: Store, P> Worker<'_, S, P> {
             ExchangeScope::Off => false,
         };
         let target = exchange.target();
+        if target.is_none() && !has_content {
+            return;
+        }
         self.unsaved_exchanges.push(RecordedExchange {
             run: self.run.id,
             step: attempt.step.clone(),
