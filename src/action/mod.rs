@@ -2,8 +2,8 @@
 //! A failure is returned as data; `flowtrigger_core::flow` decides whether there is another attempt.
 
 pub mod command;
-pub mod exchange;
 mod excerpt;
+pub mod exchange;
 pub mod http;
 pub mod jq;
 mod outbox;
@@ -16,11 +16,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use command::allowlist::ProgramAllowlist;
+use exchange::ExchangeRecorder;
 use flowtrigger_core::egress::policy::EgressPolicy;
 use flowtrigger_core::flow::call::{Call, SettingsCall};
 use flowtrigger_core::match_call;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult};
-use exchange::ExchangeRecorder;
 use http::egress_guard::{Resolver, SystemResolver};
 use secret::SecretStore;
 
@@ -125,7 +125,8 @@ impl Performer {
     /// `idempotency_key` is the same for all attempts of one step of one run.
     pub async fn perform(&self, call: &Call, idempotency_key: &str) -> CallResult {
         let recorder = ExchangeRecorder::none();
-        self.perform_recorded(call, idempotency_key, &recorder).await
+        self.perform_recorded(call, idempotency_key, &recorder)
+            .await
     }
 
     /// Like [`Self::perform`]; what is sent and received is recorded while it happens.

@@ -30,7 +30,8 @@ use process::{ProcessLimits, ProcessOutput, Termination};
 use sandbox::launcher::{self, LaunchError, NOT_STARTED, SandboxSpec};
 
 /// The variables that a command inherits.
-const INHERITED: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+pub(in crate::action) const INHERITED: [&str; 6] =
+    ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 /// The kernel's limit for one argument or one variable, including its final NUL.
 const MAX_ARGUMENT_BYTES: usize = 128 * 1024;
 /// Characters of standard error in a message.
@@ -70,7 +71,7 @@ async fn execute(
     };
     let pid_file = pid_file(&shown, idempotency_key, options)?;
     let size = input.expose().len() as u64;
-    recorder.command(call, variables(call), (secrets, size));
+    recorder.command(call, (secrets, size));
     let ended = process::run(command, input.expose().as_bytes(), &limits, pid_file)
         .await
         .map_err(|error| start_failure(&shown, &error))?;
@@ -84,20 +85,6 @@ async fn execute(
             Err(failure(&shown, &ended, call, secrets))
         }
     }
-}
-
-/// The names of the variables that the command gets, without those that identify its process.
-fn variables(call: &ExecCall) -> Vec<String> {
-    let inherited = INHERITED.into_iter();
-    let inherited = inherited.filter(|name| std::env::var_os(name).is_some());
-    let own = call.env.iter().map(|(name, _)| name.as_str());
-    let mut names: Vec<String> = Vec::new();
-    for name in inherited.chain(own) {
-        if !names.iter().any(|known| known == name) {
-            names.push(name.to_owned());
-        }
-    }
-    names
 }
 
 /// Creates the PID file before the command starts, so that no command runs without one.

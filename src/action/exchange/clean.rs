@@ -5,9 +5,7 @@ use std::borrow::Cow;
 
 use super::field_mask::FieldMask;
 use crate::action::secret::SecretStore;
-use flowtrigger_core::run::exchange::{
-    BodyContent, CapturedBody, ExchangeText, TextBudget,
-};
+use flowtrigger_core::run::exchange::{BodyContent, CapturedBody, ExchangeText, TextBudget};
 
 /// Whether a text has its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,13 +100,7 @@ impl TextCleaner<'_> {
     }
 
     /// Bytes that are not text, unless a secret or a redacted value is among them.
-    fn bytes(
-        &self,
-        head: &[u8],
-        end: TextEnd,
-        size: u64,
-        budget: &mut TextBudget,
-    ) -> CapturedBody {
+    fn bytes(&self, head: &[u8], end: TextEnd, size: u64, budget: &mut TextBudget) -> CapturedBody {
         let lossy = String::from_utf8_lossy(head);
         let clean = match end {
             TextEnd::Whole => self.text(&lossy),

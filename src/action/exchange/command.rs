@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::clean::{ReceivedBytes, TextCleaner, TextEnd};
 use super::{ExchangeRecorder, RecordScope};
+use crate::action::command::INHERITED;
 use crate::action::command::process::{CapturedOutput, ProcessOutput, Termination};
 use crate::action::secret::SecretStore;
 use flowtrigger_core::flow::call::ExecCall;
@@ -18,12 +19,7 @@ use flowtrigger_core::run::exchange::{
 
 impl ExchangeRecorder {
     /// Records the command before it starts. `size` is the size of its input with the values of its secrets.
-    pub(in crate::action) fn command(
-        &self,
-        call: &ExecCall,
-        environment: Vec<String>,
-        (secrets, size): (&SecretStore, u64),
-    ) {
+    pub(in crate::action) fn command(&self, call: &ExecCall, (secrets, size): (&SecretStore, u64)) {
         let RecordScope::Content { limit } = self.scope else {
             return;
         };
@@ -52,7 +48,7 @@ impl ExchangeRecorder {
         self.start(Exchange::Command(Box::new(CommandExchange {
             argv,
             cwd: call.cwd.clone(),
-            environment,
+            environment: variables(call),
             stdin: StdinDigest {
                 size,
                 sha256: self.digest(&call.stdin, &cleaner),
@@ -100,6 +96,20 @@ impl ExchangeRecorder {
         let digest = Sha256::digest(clean.as_bytes());
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// The names of the variables that the command gets, without those that identify its process.
+fn variables(call: &ExecCall) -> Vec<String> {
+    let inherited = INHERITED.into_iter();
+    let inherited = inherited.filter(|name| std::env::var_os(name).is_some());
+    let own = call.env.iter().map(|(name, _)| name.as_str());
+    let mut names: Vec<String> = Vec::new();
+    for name in inherited.chain(own) {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }
 
 fn received<'b>(output: &CapturedOutput, bytes: &'b [u8]) -> ReceivedBytes<'b> {

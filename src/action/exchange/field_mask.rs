@@ -36,7 +36,9 @@ impl FieldMask {
     /// A mask of these values, and of the leaves of those that are lists or objects.
     pub fn new(values: &[&Value]) -> Self {
         let mut leaves = Vec::new();
-        values.iter().for_each(|value| add_leaves(value, &mut leaves));
+        values
+            .iter()
+            .for_each(|value| add_leaves(value, &mut leaves));
         if leaves.is_empty() {
             return Self::default();
         }
@@ -111,7 +113,9 @@ impl MaskedValues {
     fn mask(&self, value: &mut Value) -> bool {
         match value {
             Value::Array(items) => {
-                let masked = items.iter_mut().filter_map(|item| self.mask(item).then_some(()));
+                let masked = items
+                    .iter_mut()
+                    .filter_map(|item| self.mask(item).then_some(()));
                 masked.count() > 0
             }
             Value::Object(entries) => {
@@ -143,7 +147,9 @@ impl MaskedValues {
                 found
             }
             RenderedJson::List(items) => {
-                let masked = items.iter_mut().filter_map(|item| self.mask_tree(item).then_some(()));
+                let masked = items
+                    .iter_mut()
+                    .filter_map(|item| self.mask_tree(item).then_some(()));
                 masked.count() > 0
             }
             RenderedJson::Map(entries) => {
@@ -205,7 +211,8 @@ mod tests {
         let mask = FieldMask::new(&[&value]);
         let text = value.as_str().unwrap();
         let form: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
-        let percent = percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC);
+        let percent =
+            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC);
         for found in [
             text.to_owned(),
             text.trim().to_owned(),
@@ -218,7 +225,10 @@ mod tests {
         ] {
             let clean = mask.text(&format!("a{found}b")).into_owned();
             assert!(clean.contains(REDACTED), "{found}: {clean}");
-            assert!(!clean.contains("said") && !clean.contains("left"), "{clean}");
+            assert!(
+                !clean.contains("said") && !clean.contains("left"),
+                "{clean}"
+            );
         }
     }
 

@@ -4,8 +4,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 
-use super::clean::{ReceivedBytes, TextCleaner, TextEnd, lossy};
 use super::ExchangeRecorder;
+use super::clean::{ReceivedBytes, TextCleaner, TextEnd, lossy};
 use crate::action::http::request::{AGENT, content_type};
 use crate::action::secret::SecretStore;
 use flowtrigger_core::flow::call::{Auth, HttpCall, RequestBody};
@@ -195,7 +195,9 @@ impl KeptRequest<'_> {
             .map(|(name, value)| (name.clone(), self.whole_or_parts(value)))
             .collect();
         let mut default = |name: &str, value: ExchangeText| {
-            let is_set = headers.iter().any(|(set, _)| set.eq_ignore_ascii_case(name));
+            let is_set = headers
+                .iter()
+                .any(|(set, _)| set.eq_ignore_ascii_case(name));
             if !is_set {
                 headers.push((name.to_owned(), value));
             }

@@ -20,7 +20,9 @@ pub(in crate::action) use http::RequestKind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordScope {
     /// Texts up to so many bytes in each direction.
-    Content { limit: usize },
+    Content {
+        limit: usize,
+    },
     /// Only method and address of a request, for lists.
     Target,
     Nothing,

@@ -95,7 +95,11 @@ impl PerformCall for HttpCall {
         recorder: &ExchangeRecorder,
     ) -> CallResult {
         match Outbox::from_call(self) {
-            Some(outbox) => outbox.append(self, idempotency_key, performer, recorder).await,
+            Some(outbox) => {
+                outbox
+                    .append(self, idempotency_key, performer, recorder)
+                    .await
+            }
             None => send(self, idempotency_key, performer, recorder).await,
         }
     }

@@ -8,7 +8,7 @@ use flowtrigger_core::run::{Attempt, LogEntry};
 
 /// One line of the log.
 #[derive(Debug)]
-pub enum LogLine<'d> {
+pub enum RunLogLine<'d> {
     /// An attempt with its number in the run.
     Attempt {
         number: usize,
@@ -23,20 +23,22 @@ pub enum LogLine<'d> {
     Other(&'d LogEntry),
 }
 
-impl<'d> LogLine<'d> {
+impl<'d> RunLogLine<'d> {
     /// The number of an attempt, by which `--attempt` selects it.
     pub fn number(&self) -> Option<usize> {
         match self {
-            LogLine::Attempt { number, .. } | LogLine::Interrupted { number, .. } => Some(*number),
-            LogLine::Other(_) => None,
+            RunLogLine::Attempt { number, .. } | RunLogLine::Interrupted { number, .. } => {
+                Some(*number)
+            }
+            RunLogLine::Other(_) => None,
         }
     }
 
     pub fn exchange(&self) -> Option<&'d RecordedExchange> {
         match self {
-            LogLine::Attempt { exchange, .. } => *exchange,
-            LogLine::Interrupted { exchange, .. } => Some(exchange),
-            LogLine::Other(_) => None,
+            RunLogLine::Attempt { exchange, .. } => *exchange,
+            RunLogLine::Interrupted { exchange, .. } => Some(exchange),
+            RunLogLine::Other(_) => None,
         }
     }
 }
@@ -45,7 +47,7 @@ impl<'d> LogLine<'d> {
 pub fn log_lines<'d>(
     log: &'d [LogEntry],
     exchanges: &'d [RecordedExchange],
-) -> Vec<LogLine<'d>> {
+) -> Vec<RunLogLine<'d>> {
     let attempts: Vec<&Attempt> = log.iter().filter_map(LogEntry::attempt).collect();
     let mut interrupted: Vec<&RecordedExchange> = exchanges
         .iter()
@@ -57,24 +59,24 @@ pub fn log_lines<'d>(
         let at = started(entry);
         while let Some(exchange) = interrupted.pop_if(|exchange| Some(exchange.started) < at) {
             number += 1;
-            lines.push(LogLine::Interrupted { number, exchange });
+            lines.push(RunLogLine::Interrupted { number, exchange });
         }
         match entry.attempt().filter(|attempt| !attempt.ends_an_item()) {
             Some(attempt) => {
                 number += 1;
                 let exchange = exchanges.iter().find(|exchange| belongs(exchange, attempt));
-                lines.push(LogLine::Attempt {
+                lines.push(RunLogLine::Attempt {
                     number,
                     attempt,
                     exchange,
                 });
             }
-            None => lines.push(LogLine::Other(entry)),
+            None => lines.push(RunLogLine::Other(entry)),
         }
     }
     for exchange in interrupted.into_iter().rev() {
         number += 1;
-        lines.push(LogLine::Interrupted { number, exchange });
+        lines.push(RunLogLine::Interrupted { number, exchange });
     }
     lines
 }
@@ -150,7 +152,7 @@ mod tests {
             .iter()
             .map(|line| {
                 let second = line.exchange().map(|found| found.started.as_second());
-                let is_interrupted = matches!(line, LogLine::Interrupted { .. });
+                let is_interrupted = matches!(line, RunLogLine::Interrupted { .. });
                 (line.number(), second, is_interrupted)
             })
             .collect();

@@ -10,8 +10,8 @@ use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::plain;
 use crate::cli::render::shell::argument;
 use flowtrigger_core::run::exchange::{
-    BodyContent, CapturedBody, CommandEnd, CommandExchange, Exchange, ExchangeHeader,
-    ExchangeText, ExchangeTiming, HttpAnswer, HttpExchange, RecordedExchange, RequestChanges,
+    BodyContent, CapturedBody, CommandEnd, CommandExchange, Exchange, ExchangeHeader, ExchangeText,
+    ExchangeTiming, HttpAnswer, HttpExchange, RecordedExchange, RequestChanges,
 };
 
 /// Characters of an address or a command in a list.
@@ -36,19 +36,20 @@ fn http_summary(http: &HttpExchange) -> String {
         Some(last) => format!(", redirected to {}", cut(&last.url)),
         None => String::new(),
     };
-    let status = match &http.response {
-        Some(response) => response.status.to_string(),
-        None => "no response".to_owned(),
+    let sent = bytes(http.body.as_ref().map_or(0, |body| body.size));
+    let outcome = match (&http.response, &http.address) {
+        (Some(response), _) => {
+            let received = response.body.as_ref().map_or(0, |body| body.size);
+            let (status, received) = (response.status, bytes(received));
+            format!("{status}; sent {sent}, received {received}")
+        }
+        (None, Some(_)) => format!("no response; sent {sent}"),
+        (None, None) => "no connection; nothing sent".to_owned(),
     };
-    let sent = http.body.as_ref().map_or(0, |body| body.size);
-    let received = http.response.as_ref().and_then(|response| response.body.as_ref());
-    let received = received.map_or(0, |body| body.size);
     format!(
-        "{} {}{redirects}  {status}; sent {}, received {}; {}",
+        "{} {}{redirects}  {outcome}; {}",
         plain(&http.method),
         cut(&http.url.to_string()),
-        bytes(sent),
-        bytes(received),
         times(http)
     )
 }
@@ -125,6 +126,7 @@ fn http_text(out: &mut Output, http: &HttpExchange) -> io::Result<()> {
     }
     label(out, "response")?;
     match &http.response {
+        None if http.address.is_none() => writeln!(out, "none: no connection was opened")?,
         None => writeln!(out, "none")?,
         Some(response) => {
             writeln!(out, "{}", response.status)?;
@@ -302,7 +304,8 @@ fn command_json(command: &CommandExchange) -> Value {
 }
 
 fn headers_json(headers: &[ExchangeHeader]) -> Value {
-    let header = |header: &ExchangeHeader| json!({"name": header.name, "value": header.value.to_string()});
+    let header =
+        |header: &ExchangeHeader| json!({"name": header.name, "value": header.value.to_string()});
     headers.iter().map(header).collect()
 }
 

@@ -2,7 +2,7 @@
 //! not stored completely is not repeated: a wrong request would be worse than none.
 
 use crate::cli::render::shell::{
-    SECRET_PREFIX, argument, printed, quoted, secrets, with_line_break, word,
+    SECRET_PREFIX, argument, printed, quote, quote_text, secrets, with_line_break,
 };
 use flowtrigger_core::run::exchange::{
     BodyContent, CommandExchange, Exchange, ExchangeHeader, ExchangeText, HttpExchange,
@@ -43,7 +43,7 @@ fn curl(http: &HttpExchange) -> Result<String, &'static str> {
         match http.method.as_str() {
             // `--request HEAD` would wait for a body.
             "HEAD" => "--head".to_owned(),
-            method => format!("--request {}", quoted(method)),
+            method => format!("--request {}", quote_text(method)),
         },
     ];
     options.extend(http.headers.iter().map(header));
@@ -58,10 +58,10 @@ fn curl(http: &HttpExchange) -> Result<String, &'static str> {
             input = format!("{} | ", printed(text));
             options.push("--data-binary @-".to_owned());
         } else {
-            options.push(format!("--data-raw {}", word(text)));
+            options.push(format!("--data-raw {}", quote(text)));
         }
     }
-    options.push(word(&http.url));
+    options.push(quote(&http.url));
     let guards = guards(&texts);
     Ok(format!("{guards}{input}{}", options.join(" \\\n  ")))
 }
@@ -76,7 +76,7 @@ fn header(header: &ExchangeHeader) -> String {
             text.0.extend(header.value.0.iter().cloned());
         }
     }
-    format!("--header {}", word(&text))
+    format!("--header {}", quote(&text))
 }
 
 fn by_hand(command: &CommandExchange) -> String {

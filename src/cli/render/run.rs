@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::output::Output;
-use crate::cli::render::attempts::LogLine;
+use crate::cli::render::attempts::RunLogLine;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::escape::plain;
@@ -186,7 +186,7 @@ pub fn chain(out: &mut Output, story: &RunDetail) -> io::Result<()> {
 }
 
 /// Prints the run log, with the exchange of each attempt below it.
-pub fn log(out: &mut Output, lines: &[LogLine<'_>]) -> io::Result<()> {
+pub fn log(out: &mut Output, lines: &[RunLogLine<'_>]) -> io::Result<()> {
     let mut table = Table::default();
     for line in lines {
         add_line(&mut table, line);
@@ -205,45 +205,45 @@ pub fn log(out: &mut Output, lines: &[LogLine<'_>]) -> io::Result<()> {
 }
 
 /// One line of the log without its exchange.
-pub fn line_table(line: &LogLine<'_>) -> Table {
+pub fn line_table(line: &RunLogLine<'_>) -> Table {
     let mut table = Table::default();
     add_line(&mut table, line);
     table
 }
 
-fn add_line(table: &mut Table, line: &LogLine<'_>) {
+fn add_line(table: &mut Table, line: &RunLogLine<'_>) {
     match line {
-        LogLine::Attempt { attempt, .. } => table.row(attempt_cells(attempt)),
-        LogLine::Interrupted { exchange, .. } => table.row([
+        RunLogLine::Attempt { attempt, .. } => table.row(attempt_cells(attempt)),
+        RunLogLine::Interrupted { exchange, .. } => table.row([
             format!("  {}", exchange.step),
             format!("attempt {}", exchange.attempt),
             millis(exchange.started),
             String::new(),
             "interrupted".to_owned(),
         ]),
-        LogLine::Other(LogEntry::Attempt(attempt)) => table.row(attempt_cells(attempt)),
-        LogLine::Other(LogEntry::Started { step, number, at }) => table.row([
+        RunLogLine::Other(LogEntry::Attempt(attempt)) => table.row(attempt_cells(attempt)),
+        RunLogLine::Other(LogEntry::Started { step, number, at }) => table.row([
             format!("  {step}"),
             format!("attempt {number}"),
             at.to_string(),
             String::new(),
             "started".to_owned(),
         ]),
-        LogLine::Other(LogEntry::Revived { at }) => table.row([
+        RunLogLine::Other(LogEntry::Revived { at }) => table.row([
             "  (command)".to_owned(),
             String::new(),
             at.to_string(),
             String::new(),
             "retried by command: attempts count from 1 again".to_owned(),
         ]),
-        LogLine::Other(LogEntry::Waiting { step, at, until }) => table.row([
+        RunLogLine::Other(LogEntry::Waiting { step, at, until }) => table.row([
             format!("  {step}"),
             String::new(),
             at.to_string(),
             String::new(),
             format!("waits until {}", seconds(*until)),
         ]),
-        LogLine::Other(LogEntry::Caught { step, at, error }) => table.row([
+        RunLogLine::Other(LogEntry::Caught { step, at, error }) => table.row([
             format!("  {step}"),
             String::new(),
             at.to_string(),
@@ -253,7 +253,7 @@ fn add_line(table: &mut Table, line: &LogLine<'_>) {
                 plain(error["message"].as_str().unwrap_or_default())
             ),
         ]),
-        LogLine::Other(LogEntry::Claimed { .. }) => {}
+        RunLogLine::Other(LogEntry::Claimed { .. }) => {}
     }
 }
 
@@ -320,14 +320,14 @@ pub fn row_json(row: &RunRow) -> Value {
 }
 
 /// The run log as JSON.
-pub fn log_json(lines: &[LogLine<'_>]) -> Value {
+pub fn log_json(lines: &[RunLogLine<'_>]) -> Value {
     lines.iter().filter_map(line_json).collect()
 }
 
 /// One line of the log; `None` for an entry that is never stored.
-pub fn line_json(line: &LogLine<'_>) -> Option<Value> {
+pub fn line_json(line: &RunLogLine<'_>) -> Option<Value> {
     match line {
-        LogLine::Attempt {
+        RunLogLine::Attempt {
             number,
             attempt,
             exchange,
@@ -337,7 +337,7 @@ pub fn line_json(line: &LogLine<'_>) -> Option<Value> {
             value["exchange"] = json!(exchange.map(exchange::json));
             Some(value)
         }
-        LogLine::Interrupted { number, exchange } => Some(json!({
+        RunLogLine::Interrupted { number, exchange } => Some(json!({
             "step": exchange.step,
             "attempt": exchange.attempt,
             "at": exchange.started.to_string(),
@@ -345,26 +345,26 @@ pub fn line_json(line: &LogLine<'_>) -> Option<Value> {
             "number": number,
             "exchange": exchange::json(exchange),
         })),
-        LogLine::Other(LogEntry::Attempt(attempt)) => Some(attempt_json(attempt)),
-        LogLine::Other(LogEntry::Started { step, number, at }) => Some(
+        RunLogLine::Other(LogEntry::Attempt(attempt)) => Some(attempt_json(attempt)),
+        RunLogLine::Other(LogEntry::Started { step, number, at }) => Some(
             json!({"step": step, "attempt": number, "at": at.to_string(), "outcome": "started"}),
         ),
-        LogLine::Other(LogEntry::Revived { at }) => {
+        RunLogLine::Other(LogEntry::Revived { at }) => {
             Some(json!({"at": at.to_string(), "outcome": "retried"}))
         }
-        LogLine::Other(LogEntry::Waiting { step, at, until }) => Some(json!({
+        RunLogLine::Other(LogEntry::Waiting { step, at, until }) => Some(json!({
             "step": step,
             "at": at.to_string(),
             "outcome": "waits",
             "until": until.to_string(),
         })),
-        LogLine::Other(LogEntry::Caught { step, at, error }) => Some(json!({
+        RunLogLine::Other(LogEntry::Caught { step, at, error }) => Some(json!({
             "step": step,
             "at": at.to_string(),
             "outcome": "caught",
             "error": error["message"],
         })),
-        LogLine::Other(LogEntry::Claimed { .. }) => None,
+        RunLogLine::Other(LogEntry::Claimed { .. }) => None,
     }
 }
 

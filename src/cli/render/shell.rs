@@ -19,12 +19,14 @@ pub fn with_line_break(command: String) -> String {
 const LINE_BREAK: &str = "\"$nl\"";
 
 /// One word. A text must not contain NUL, which no argument can.
-pub fn word(text: &ExchangeText) -> String {
+pub fn quote(text: &ExchangeText) -> String {
     let mut merged = ExchangeText::default();
     for part in &text.0 {
         match part {
             ExchangePart::Text(text) => merged.push(text),
-            ExchangePart::Secret { .. } | ExchangePart::Base64 { .. } => merged.0.push(part.clone()),
+            ExchangePart::Secret { .. } | ExchangePart::Base64 { .. } => {
+                merged.0.push(part.clone())
+            }
         }
     }
     let written: String = merged.0.iter().map(part).collect();
@@ -35,8 +37,8 @@ pub fn word(text: &ExchangeText) -> String {
 }
 
 /// One word without secrets.
-pub fn quoted(text: &str) -> String {
-    word(&ExchangeText::plain(text))
+pub fn quote_text(text: &str) -> String {
+    quote(&ExchangeText::plain(text))
 }
 
 /// A word that is only quoted if it has to be.
@@ -45,7 +47,7 @@ pub fn argument(text: &ExchangeText) -> String {
     let shown = text.to_string();
     match !text.has_secrets() && !shown.is_empty() && shown.chars().all(is_plain) {
         true => shown,
-        false => word(text),
+        false => quote(text),
     }
 }
 
@@ -55,7 +57,7 @@ pub fn printed(text: &ExchangeText) -> String {
     let mut current = ExchangeText::default();
     let flush = |current: &mut ExchangeText, commands: &mut Vec<String>| {
         if !current.is_empty() {
-            commands.push(format!("printf %s {}", word(current)));
+            commands.push(format!("printf %s {}", quote(current)));
         }
         *current = ExchangeText::default();
     };
@@ -107,7 +109,7 @@ fn part(part: &ExchangePart) -> String {
             format!("\"$(printf %s \"${SECRET_PREFIX}{secret}\"{steps})\"")
         }
         ExchangePart::Base64 { base64 } => {
-            let inner = word(&ExchangeText(base64.clone()));
+            let inner = quote(&ExchangeText(base64.clone()));
             format!("\"$(printf %s {inner}{})\"", pipe(SecretForm::Base64))
         }
     }
@@ -192,7 +194,11 @@ mod tests {
             "é—🎉",
         ] {
             let written = printed(&ExchangeText::plain(text));
-            assert_eq!(shell(&ExchangeText::plain(text)), text.as_bytes(), "{written}");
+            assert_eq!(
+                shell(&ExchangeText::plain(text)),
+                text.as_bytes(),
+                "{written}"
+            );
             assert!(!written.contains(is_control), "{written:?}");
         }
     }
@@ -205,7 +211,10 @@ mod tests {
             (&[Json], "a \\\"b\\\"\\\\/é'$x"),
             (&[Base64], "YSAiYiJcL8OpJyR4"),
             (&[Percent], "%61%20%22%62%22%5c%2f%c3%a9%27%24%78"),
-            (&[Base64, Percent], "%59%53%41%69%59%69%4a%63%4c%38%4f%70%4a%79%52%34"),
+            (
+                &[Base64, Percent],
+                "%59%53%41%69%59%69%4a%63%4c%38%4f%70%4a%79%52%34",
+            ),
         ] {
             let text = ExchangeText(vec![
                 ExchangePart::Text("'<".into()),

@@ -6,7 +6,7 @@ use std::io::Write;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
-use crate::cli::render::attempts::LogLine;
+use crate::cli::render::attempts::RunLogLine;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::{exchange, message, repeat, run as run_render};
 use flowtrigger_core::run::RunId;
@@ -29,7 +29,7 @@ pub enum AttemptChoice {
 
 pub fn show(
     run: RunId,
-    lines: &[LogLine<'_>],
+    lines: &[RunLogLine<'_>],
     (choice, view): (AttemptChoice, AttemptView),
     global: &GlobalOptions,
     out: &mut Output,
@@ -60,7 +60,7 @@ pub fn show(
     }
 }
 
-fn whole(RunId(id): RunId, line: &LogLine<'_>, out: &mut Output) -> Result<Exit, CommandError> {
+fn whole(RunId(id): RunId, line: &RunLogLine<'_>, out: &mut Output) -> Result<Exit, CommandError> {
     let paint = Paint::new(out);
     let heading = format!("run {id}, attempt {}", line.number().unwrap_or_default());
     writeln!(out, "{}", paint.tone(Tone::Bold, &heading))?;
@@ -73,11 +73,12 @@ fn whole(RunId(id): RunId, line: &LogLine<'_>, out: &mut Output) -> Result<Exit,
 }
 
 /// Why an attempt has no exchange.
-const NO_EXCHANGE: &str = "the attempt sent nothing, or a crash or an overload lost it, or an earlier version made it";
+const NO_EXCHANGE: &str =
+    "the attempt sent nothing, or a crash or an overload lost it, or an earlier version made it";
 
 fn repeated(
     RunId(id): RunId,
-    line: &LogLine<'_>,
+    line: &RunLogLine<'_>,
     global: &GlobalOptions,
     out: &mut Output,
 ) -> Result<Exit, CommandError> {
@@ -85,7 +86,9 @@ fn repeated(
     let stored = line.exchange().map(|recorded| recorded.exchange.as_ref());
     let command = match stored {
         Some(Some(exchange)) => repeat::command(exchange),
-        Some(None) => Err("only its method and address are kept; set `archive: { exchanges: full }` to keep more"),
+        Some(None) => Err(
+            "only its method and address are kept; set `archive: { exchanges: full }` to keep more",
+        ),
         None => Err(NO_EXCHANGE),
     };
     match command {
@@ -95,7 +98,8 @@ fn repeated(
         }
         Err(why) => {
             let text = format!("attempt {number} of run {id} cannot be repeated: {why}");
-            let help = format!("`flowtrigger runs show {id} --attempt {number}` shows what is stored");
+            let help =
+                format!("`flowtrigger runs show {id} --attempt {number}` shows what is stored");
             rejected(&text, &help, global, out)
         }
     }
@@ -103,12 +107,12 @@ fn repeated(
 
 fn not_found(
     RunId(id): RunId,
-    lines: &[LogLine<'_>],
+    lines: &[RunLogLine<'_>],
     choice: AttemptChoice,
     global: &GlobalOptions,
     out: &mut Output,
 ) -> Result<Exit, CommandError> {
-    let last = lines.iter().filter_map(LogLine::number).max();
+    let last = lines.iter().filter_map(RunLogLine::number).max();
     let text = match (choice, last) {
         (_, None) => format!("run {id} has no attempts"),
         (AttemptChoice::Number(number), Some(last)) => {

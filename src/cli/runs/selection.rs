@@ -28,7 +28,7 @@ pub struct Selection {
     /// Runs planned before this time.
     #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
     pub until: Option<TimeArgument>,
-    /// Runs that sent a request to an address with this text: part of a host or a path.
+    /// Runs with a request to an address with this text: part of a host or a path.
     #[arg(long, value_name = "TEXT")]
     pub sent_to: Option<String>,
     /// Runs with this text in the reason of their state or in the error of an attempt.

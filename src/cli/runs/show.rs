@@ -13,7 +13,7 @@ use crate::cli::daemon_state::{ArchiveState, DaemonState};
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
-use crate::cli::render::attempts::{LogLine, log_lines};
+use crate::cli::render::attempts::{RunLogLine, log_lines};
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::escape::plain;
@@ -62,7 +62,11 @@ pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
                 }
                 text(&detail, &lines, &daemon, out)?;
                 if let Some(why) = archive.behind() {
-                    writeln!(out, "  exchanges of the last moment may be missing: {}", plain(why))?;
+                    writeln!(
+                        out,
+                        "  exchanges of the last moment may be missing: {}",
+                        plain(why)
+                    )?;
                 }
             }
         }
@@ -85,7 +89,7 @@ fn chosen(args: &Show) -> Option<(AttemptChoice, AttemptView)> {
 
 fn text(
     detail: &RunDetail,
-    lines: &[LogLine<'_>],
+    lines: &[RunLogLine<'_>],
     daemon: &DaemonState,
     out: &mut Output,
 ) -> Result<(), CommandError> {
@@ -245,7 +249,7 @@ fn guard(detail: &RunDetail) -> Option<Trace> {
 
 fn detail_json(
     detail: &RunDetail,
-    lines: &[LogLine<'_>],
+    lines: &[RunLogLine<'_>],
     daemon: &DaemonState,
 ) -> Result<Value, CommandError> {
     let mut value = run::row_json(&detail.row);

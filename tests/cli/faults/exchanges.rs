@@ -17,7 +17,10 @@ const HOSTILE: &str = "it's \"$HOME\" `id` $(id) \\ %s\nMATCH  forged-rule\t\u{1
 fn prepared(config: &str, rules: &str, port: u16) -> Sandbox {
     let sandbox = sandbox().with_env("FLOWTRIGGER_SECRET_KEY", SECRET);
     let config = format!("outgoing: {{ allow: [127.0.0.1] }}\n{config}");
-    sandbox.write("flowtrigger.yaml", config.replace("PORT", &port.to_string()));
+    sandbox.write(
+        "flowtrigger.yaml",
+        config.replace("PORT", &port.to_string()),
+    );
     sandbox.write_rules(&rules.replace("PORT", &port.to_string()));
     sandbox
 }
@@ -60,16 +63,28 @@ fn an_attempt_repeated_by_hand_sends_the_same_request() {
         assert_eq!(command.code, 0, "{command:?}");
         let text = &command.stdout;
         assert!(!text.contains(SECRET) && !text.contains("s3cr"), "{text}");
-        assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{0}', '\t']), "{text}");
+        assert!(
+            !text.contains(['\u{1b}', '\u{202e}', '\u{0}', '\t']),
+            "{text}"
+        );
         assert_eq!(text.lines().find(|line| line.starts_with("MATCH")), None);
         let without = Command::new("sh").args(["-c", text]).output().unwrap();
         let needs_secret = text.contains("FLOWTRIGGER_SECRET_KEY");
-        assert_eq!(without.status.success(), !needs_secret, "{without:?}\n{text}");
+        assert_eq!(
+            without.status.success(),
+            !needs_secret,
+            "{without:?}\n{text}"
+        );
         if needs_secret {
             let mut repeated = Command::new("sh");
-            repeated.args(["-c", text]).env("FLOWTRIGGER_SECRET_KEY", SECRET);
+            repeated
+                .args(["-c", text])
+                .env("FLOWTRIGGER_SECRET_KEY", SECRET);
             let repeated = repeated.output().expect("a shell");
-            assert!(repeated.status.success(), "`curl` is needed: {repeated:?}\n{text}");
+            assert!(
+                repeated.status.success(),
+                "`curl` is needed: {repeated:?}\n{text}"
+            );
         }
     }
     let all = receiver.received();
@@ -111,20 +126,32 @@ fn what_was_not_stored_whole_is_not_repeated() {
     let config = "archive: { exchange_size: 1KiB }\n";
     let sandbox = prepared(config, &on_subject(flow), receiver.port);
     settled(&sandbox, &subject(7, &"long ".repeat(1_000)));
-    let repeat = |attempt: &str| sandbox.run(&["runs", "show", "1", "--attempt", attempt, "--curl"]);
-    repeat("1").expect_stderr(1, &["attempt 1 of run 1 cannot be repeated", "exchange_size"]);
+    let repeat =
+        |attempt: &str| sandbox.run(&["runs", "show", "1", "--attempt", attempt, "--curl"]);
+    repeat("1").expect_stderr(
+        1,
+        &["attempt 1 of run 1 cannot be repeated", "exchange_size"],
+    );
     repeat("2").expect_stderr(1, &["written to an outbox"]);
-    repeat("3").expect_stdout(0, &["is not stored\n", "cd rules && sh -c 'exit 0' sh 'it'\\''s 7'\n"]);
+    repeat("3").expect_stdout(
+        0,
+        &[
+            "is not stored\n",
+            "cd rules && sh -c 'exit 0' sh 'it'\\''s 7'\n",
+        ],
+    );
     repeat("4").expect_stderr(1, &["run 1 has no attempt 4; its attempts are 1 to 3"]);
     let whole = sandbox.run(&["runs", "show", "1", "--attempt", "1"]);
-    whole.expect_stdout(0, &["(cut; the rest is not kept)", "(stored without its end)"]);
+    whole.expect_stdout(
+        0,
+        &["(cut; the rest is not kept)", "(stored without its end)"],
+    );
 }
 
 #[test]
 fn hostile_text_stays_in_its_place_wherever_an_exchange_is_shown() {
-    let receiver = Receiver::responding(|_, _| {
-        Response::new("500 Oops", "x-note: \u{202e}\r\n", HOSTILE)
-    });
+    let receiver =
+        Receiver::responding(|_, _| Response::new("500 Oops", "x-note: \u{202e}\r\n", HOSTILE));
     let flow = "- http: { url: 'http://127.0.0.1:PORT/', json: { text: '{{ current }}' } }\n  retry: { attempts: 1 }";
     let sandbox = prepared("", &on_subject(flow), receiver.port);
     settled(&sandbox, &subject(7, HOSTILE));
@@ -133,7 +160,9 @@ fn hostile_text_stays_in_its_place_wherever_an_exchange_is_shown() {
         assert_eq!(output.code, 0, "{output:?}");
         let text = &output.stdout;
         assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{0}']), "{text}");
-        let forged = text.lines().find(|line| line.trim_start().starts_with("MATCH  forged"));
+        let forged = text
+            .lines()
+            .find(|line| line.trim_start().starts_with("MATCH  forged"));
         assert_eq!(forged, None, "{text}");
     }
     let body = &shown(&sandbox, "1")["log"][0]["exchange"]["response"]["body"];
@@ -151,7 +180,8 @@ fn the_scope_decides_what_is_kept_and_addresses_are_always_found() {
             true => 500,
             false => 200,
         });
-        let flow = "- http: { url: 'http://127.0.0.1:PORT/tickets/{{ ticket.id }}', json: { a: canary } }
+        let flow =
+            "- http: { url: 'http://127.0.0.1:PORT/tickets/{{ ticket.id }}', json: { a: canary } }
 - exec: [echo, canary]
 - http: { url: 'http://127.0.0.1:PORT/fails', json: { a: canary } }\n  retry: { attempts: 1 }";
         let config = format!("archive: {{ exchanges: {scope} }}\n");
@@ -189,12 +219,20 @@ fn an_interrupted_attempt_shows_its_request() {
     let daemon = DaemonProcess::start(&sandbox);
     daemon.accept("support", &urgent(1));
     receiver.wait_until_held();
-    sandbox.run(&["runs", "cancel", "1"]).expect_stdout(0, &["cancelled"]);
+    sandbox
+        .run(&["runs", "cancel", "1"])
+        .expect_stdout(0, &["cancelled"]);
     // The daemon writes what it has before the run is shown.
     let run = shown(&sandbox, "1");
     let line = &run["log"][0];
-    assert_eq!((&line["outcome"], &line["number"]), (&json!("interrupted"), &json!(1)));
-    assert_eq!(line["exchange"]["request"]["body"]["text"], "{\"a\":\"slow\"}");
+    assert_eq!(
+        (&line["outcome"], &line["number"]),
+        (&json!("interrupted"), &json!(1))
+    );
+    assert_eq!(
+        line["exchange"]["request"]["body"]["text"],
+        "{\"a\":\"slow\"}"
+    );
     assert_eq!(line["exchange"]["response"], json!(null));
     let address = receiver.address.to_string();
     assert_eq!(line["exchange"]["address"], address.as_str());
@@ -221,5 +259,12 @@ fn a_shadow_run_shows_the_plan_that_dry_run_prints() {
     assert_eq!(expected.as_array().map(Vec::len), Some(3), "{planned}");
     assert_eq!(&run["plan"], expected);
     let text = sandbox.run(&["runs", "show", "1"]);
-    text.expect_stdout(0, &["nothing would be sent", "POST https://pager.example/7", "[secret KEY]"]);
+    text.expect_stdout(
+        0,
+        &[
+            "nothing would be sent",
+            "POST https://pager.example/7",
+            "[secret KEY]",
+        ],
+    );
 }

@@ -227,13 +227,27 @@ fn clean_commands(sandbox: &Sandbox) {
 /// A control: exchanges with secrets by name are stored and shown.
 fn exchanges_are_kept(sandbox: &Sandbox) {
     let shown: String = (1..=steps().len())
-        .map(|run| sandbox.run(&["runs", "show", &run.to_string(), "--format", "json"]).stdout)
+        .map(|run| {
+            sandbox
+                .run(&["runs", "show", &run.to_string(), "--format", "json"])
+                .stdout
+        })
         .collect();
-    for name in NAMES.iter().filter(|name| !["SIGNS", "ASKS"].contains(name)) {
-        assert!(shown.contains(&format!("[secret {name}]")), "{name}: {shown}");
+    for name in NAMES
+        .iter()
+        .filter(|name| !["SIGNS", "ASKS"].contains(name))
+    {
+        assert!(
+            shown.contains(&format!("[secret {name}]")),
+            "{name}: {shown}"
+        );
     }
     let commands: String = (1..=3)
-        .map(|run| sandbox.run(&["runs", "show", &run.to_string(), "--attempt", "1", "--curl"]).stdout)
+        .map(|run| {
+            sandbox
+                .run(&["runs", "show", &run.to_string(), "--attempt", "1", "--curl"])
+                .stdout
+        })
         .collect();
     for name in ["BEARER", "BASIC", "PATH", "QUERY", "JSON", "FORM", "HEADER"] {
         let variable = format!("$FLOWTRIGGER_SECRET_{name}");

@@ -90,7 +90,10 @@ async fn a_request_is_recorded_with_its_response_and_its_connection() {
     let response = exchange.response.unwrap();
     assert_eq!(response.status, 200);
     assert_eq!(text(&response.body), r#"{"said":"[secret TOKEN] \"hi\""}"#);
-    let echo = response.headers.iter().find(|header| header.name == "x-echo");
+    let echo = response
+        .headers
+        .iter()
+        .find(|header| header.name == "x-echo");
     assert_eq!(echo.unwrap().value.to_string(), "[secret TOKEN]");
     assert_eq!(exchange.address, Some(receiver.address.to_string()));
     let timing = exchange.timing;
@@ -169,10 +172,16 @@ async fn redirects_are_recorded_with_the_last_response() {
         .iter()
         .map(|redirect| (redirect.status, redirect.url.as_str()))
         .collect();
-    assert_eq!(followed, [(307, target.url("/there?k=[secret TOKEN]").as_str())]);
+    assert_eq!(
+        followed,
+        [(307, target.url("/there?k=[secret TOKEN]").as_str())]
+    );
     assert_eq!(exchange.address, Some(target.address.to_string()));
     let response = exchange.response.unwrap();
-    assert_eq!((response.status, text(&response.body).as_str()), (200, "end"));
+    assert_eq!(
+        (response.status, text(&response.body).as_str()),
+        (200, "end")
+    );
 }
 
 #[tokio::test]
@@ -207,7 +216,10 @@ async fn bytes_that_are_not_text_are_kept_in_base64() {
     let call = Call::Http(http("GET", receiver.url("/")));
     let reply = performer().perform_recorded(&call, KEY, &recorder).await;
     assert!(reply.is_ok(), "{reply:?}");
-    assert_eq!(text(&taken(&recorder).response.unwrap().body), "base64 /wD+");
+    assert_eq!(
+        text(&taken(&recorder).response.unwrap().body),
+        "base64 /wD+"
+    );
 }
 
 #[tokio::test]
@@ -241,7 +253,10 @@ async fn values_of_redacted_fields_are_in_no_part_of_an_exchange() {
         ("X-Short".into(), RenderedText::plain("yes")),
     ];
     call.body = Some(RequestBody::Json(RenderedJson::Map(vec![
-        ("said".into(), RenderedJson::Text(RenderedText::plain(WORDS))),
+        (
+            "said".into(),
+            RenderedJson::Text(RenderedText::plain(WORDS)),
+        ),
         ("short".into(), RenderedJson::Value(json!("yes"))),
         ("number".into(), RenderedJson::Value(json!(7))),
         ("other".into(), RenderedJson::Value(json!("yes or no"))),
@@ -254,7 +269,8 @@ async fn values_of_redacted_fields_are_in_no_part_of_an_exchange() {
         .await;
     assert!(reply.is_err(), "{reply:?}");
     let exchange = taken(&recorder);
-    let masked = r#"{"said":"[redacted]","short":"[redacted]","number":"[redacted]","other":"yes or no"}"#;
+    let masked =
+        r#"{"said":"[redacted]","short":"[redacted]","number":"[redacted]","other":"yes or no"}"#;
     assert_eq!(text(&exchange.body), masked);
     assert!(exchange.changes.redacted);
     assert_eq!(exchange.url.to_string(), receiver.url("/[redacted]"));
@@ -277,7 +293,10 @@ async fn an_outbox_has_an_exchange_without_a_connection() {
     assert!(reply.is_ok(), "{reply:?}");
     let exchange = taken(&recorder);
     assert_eq!(exchange.url.to_string(), "outbox:paper/x");
-    assert_eq!(exchange.response.as_ref().map(|answer| answer.status), Some(202));
+    assert_eq!(
+        exchange.response.as_ref().map(|answer| answer.status),
+        Some(202)
+    );
     assert_eq!((exchange.address, exchange.timing.connect), (None, None));
     assert!(text(&exchange.body).contains("[secret TOKEN]"));
 }
@@ -336,7 +355,12 @@ async fn a_command_shares_the_limit_between_its_outputs() {
         panic!("no command");
     };
     let (out, err) = (text(&command.stdout), text(&command.stderr));
-    assert!(out.len() + err.len() <= 1_024, "{} {}", out.len(), err.len());
+    assert!(
+        out.len() + err.len() <= 1_024,
+        "{} {}",
+        out.len(),
+        err.len()
+    );
     assert!(out.starts_with("oo") && err.ends_with("end\n"));
     assert_eq!(command.stdout.unwrap().size, 9_000);
     let stderr = command.stderr.unwrap();

@@ -55,7 +55,9 @@ pub fn exchange(run: RunId, seconds: i64, url: &str) -> RecordedExchange {
     }
 }
 
-pub(super) async fn exchanges_are_read_with_their_run<S: Store, H: History>((store, history): (S, H)) {
+pub(super) async fn exchanges_are_read_with_their_run<S: Store, H: History>(
+    (store, history): (S, H),
+) {
     let rule = live_rule("a");
     let run = submit(&store, of_ticket("first", "7", &rule, 0)).await;
     let other = submit(&store, of_ticket("second", "8", &rule, 0)).await;
@@ -80,7 +82,9 @@ pub(super) async fn exchanges_are_read_with_their_run<S: Store, H: History>((sto
     assert_eq!(history.exchanges(RunId(99)).unwrap(), []);
 }
 
-pub(super) async fn a_run_is_found_by_a_part_of_an_address<S: Store, H: History>((store, history): (S, H)) {
+pub(super) async fn a_run_is_found_by_a_part_of_an_address<S: Store, H: History>(
+    (store, history): (S, H),
+) {
     let rule = live_rule("a");
     let urls = [
         "https://acme.example/api/v2/tickets/90388.json?\"q\"=50%25",

@@ -32,10 +32,7 @@ impl SqliteHistory {
     }
 }
 
-fn read(
-    run: RunId,
-    row: &Row<'_>,
-) -> rusqlite::Result<Result<RecordedExchange, HistoryError>> {
+fn read(run: RunId, row: &Row<'_>) -> rusqlite::Result<Result<RecordedExchange, HistoryError>> {
     let (method, url): (Option<String>, Option<String>) = (row.get(3)?, row.get(4)?);
     let content: Option<String> = row.get(5)?;
     let exchange = match content.as_deref().map(decode_exchange).transpose() {
@@ -47,9 +44,7 @@ fn read(
         step: row.get(0)?,
         attempt: row.get(1)?,
         started: time(row.get(2)?),
-        target: method
-            .zip(url)
-            .map(|(method, url)| SentTo { method, url }),
+        target: method.zip(url).map(|(method, url)| SentTo { method, url }),
         exchange,
     }))
 }

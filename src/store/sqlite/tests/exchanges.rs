@@ -49,7 +49,11 @@ async fn exchanges_and_addresses_are_deleted_with_their_run() {
         let delete = move |transaction: &mut WriteTransaction<'_>| {
             transaction.delete_exchanges(run.0 as i64)
         };
-        store.writer.submit(Durability::Synced, delete).await.unwrap();
+        store
+            .writer
+            .submit(Durability::Synced, delete)
+            .await
+            .unwrap();
         assert_eq!(TABLES.map(count), left);
     }
     // The run itself is gone: its last exchange may come later, and is dropped.
@@ -76,5 +80,8 @@ async fn searching_addresses_uses_the_index() {
             && steps.contains("exchanges_by_url"),
         "{steps}"
     );
-    assert!(!steps.contains("SCAN exchanges") && !steps.contains("SCAN r\n"), "{steps}");
+    assert!(
+        !steps.contains("SCAN exchanges") && !steps.contains("SCAN r\n"),
+        "{steps}"
+    );
 }

@@ -24,7 +24,9 @@ pub enum ExchangePart {
         forms: Vec<SecretForm>,
     },
     /// These parts in base64: the credentials of `Basic`.
-    Base64 { base64: Vec<ExchangePart> },
+    Base64 {
+        base64: Vec<ExchangePart>,
+    },
 }
 
 /// How a value is changed before it is inserted.
