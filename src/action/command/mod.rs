@@ -51,11 +51,10 @@ impl PerformCall for ExecCall {
 async fn execute(
     call: &ExecCall,
     idempotency_key: &str,
-    Performer {
-        secrets, options, ..
-    }: &Performer,
+    performer: &Performer,
     recorder: &ExchangeRecorder,
 ) -> Result<Reply, CallFailure> {
+    let (secrets, options) = (&performer.secrets, &performer.options);
     let shown = call
         .argv
         .first()
@@ -70,8 +69,7 @@ async fn execute(
         output: options.output_cap,
     };
     let pid_file = pid_file(&shown, idempotency_key, options)?;
-    let size = input.expose().len() as u64;
-    recorder.command(call, (secrets, size));
+    recorder.command(call, (secrets, input.expose().len() as u64));
     let ended = process::run(command, input.expose().as_bytes(), &limits, pid_file)
         .await
         .map_err(|error| start_failure(&shown, &error))?;
