@@ -268,3 +268,15 @@ fn a_shadow_run_shows_the_plan_that_dry_run_prints() {
         ],
     );
 }
+
+#[test]
+fn the_plan_of_a_shadow_run_says_that_its_event_was_redacted() {
+    let flow = "- http: { url: 'https://pager.example/', json: { said: '{{ current }}' } }";
+    let rules = on_subject(flow).replacen("flow:", "mode: shadow\nflow:", 1);
+    let sandbox = prepared("redact: [current]\n", &rules, 1);
+    let daemon = DaemonProcess::start(&sandbox);
+    daemon.accept("support", &subject(7, "the customer's words"));
+    daemon.stop();
+    let text = sandbox.run(&["runs", "show", "1"]);
+    text.expect_stdout(0, &["were redacted since", "{\"said\":\"[redacted]\"}"]);
+}
