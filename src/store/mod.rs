@@ -19,6 +19,7 @@ use std::future::Future;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use record::{flow, on_dead_run};
 
@@ -160,7 +161,11 @@ pub trait Store: Send + Sync + 'static {
     /// for stores that keep none.
     fn record_rejected(&self, _delivery: RejectedDelivery) {}
 
-    /// Writes what was buffered by [`Self::archive_unmatched`] and [`Self::record_rejected`]. The default is for
+    /// Keeps the exchange of an attempt for later questions. Never waits: an exchange that cannot be written soon
+    /// is lost, and counted. The default is for stores that keep none.
+    fn record_exchange(&self, _exchange: RecordedExchange) {}
+
+    /// Writes what was buffered by [`Self::archive_unmatched`], [`Self::record_exchange`] and [`Self::record_rejected`]. The default is for
     /// stores that buffer nothing.
     fn flush(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
         async { Ok(()) }

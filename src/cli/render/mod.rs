@@ -1,15 +1,19 @@
 //! Formats results as text and as JSON: messages, diagnostics, tables, runs, plans.
 
+pub mod attempts;
 pub mod call;
 pub mod color;
 pub mod diagnostics;
 pub mod escape;
+pub mod exchange;
 pub mod explanation;
 pub mod gates;
 pub mod message;
 pub mod next_step;
 pub mod plan;
+pub mod repeat;
 pub mod run;
+pub mod shell;
 pub mod table;
 pub mod width;
 pub mod window;

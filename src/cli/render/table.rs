@@ -16,6 +16,8 @@ pub struct Table {
 enum TableLine {
     Heading(String),
     Row(Vec<String>),
+    /// Belongs to the row before it.
+    Note(String),
 }
 
 const BOLD: &str = "\u{1b}[1m";
@@ -37,6 +39,11 @@ impl Table {
         self.lines.push(TableLine::Row(cells.collect()));
     }
 
+    /// Adds a line without columns below the row before it.
+    pub fn note(&mut self, text: &str) {
+        self.lines.push(TableLine::Note(plain(text).into_owned()));
+    }
+
     /// Writes the rows with two spaces before each column.
     pub fn write(&self, out: &mut Output) -> io::Result<()> {
         let widths = self.widths();
@@ -49,6 +56,7 @@ impl Table {
                         false => writeln!(out, "{gap}{text}")?,
                     }
                 }
+                TableLine::Note(text) => writeln!(out, "{}", fit(text, out))?,
                 TableLine::Row(cells) => writeln!(out, "{}", fit(&join(cells, &widths), out))?,
             }
         }
@@ -70,7 +78,7 @@ impl Table {
 impl TableLine {
     fn cells(&self) -> Option<&[String]> {
         match self {
-            TableLine::Heading(_) => None,
+            TableLine::Heading(_) | TableLine::Note(_) => None,
             TableLine::Row(cells) => Some(cells),
         }
     }

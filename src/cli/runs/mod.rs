@@ -2,11 +2,13 @@
 //! Reading uses only the database. A command goes to the daemon, or changes the data folder if no daemon runs.
 
 pub mod admin_client;
+mod attempt;
 mod command;
 mod confirm;
 mod list;
 mod offline;
 mod selection;
+mod shadow_plan;
 mod show;
 
 use std::num::NonZeroUsize;
@@ -22,7 +24,9 @@ const AFTER_HELP: &str = "\
 Examples:
   flowtrigger runs list --state dead,held --since -1d
   flowtrigger runs list --ticket 90417
+  flowtrigger runs list --sent-to tickets/90388
   flowtrigger runs show 4711
+  flowtrigger runs show 4711 --attempt 2 --curl
   flowtrigger runs retry 4711
   flowtrigger runs retry --all --rule page-urgent --error 'answered 503' --dry-run
   flowtrigger runs replay --all --state skipped --since 2026-01-07T09:00 --yes
@@ -83,6 +87,12 @@ struct Show {
     /// Ids of runs.
     #[arg(required = true, value_name = "ID", value_parser = id)]
     ids: Vec<u64>,
+    /// Show one attempt with all that was sent and received, by its number in the run.
+    #[arg(long, value_name = "N", value_parser = count)]
+    attempt: Option<NonZeroUsize>,
+    /// Print the command that repeats an attempt by hand, by default the last one. Secrets are shell variables.
+    #[arg(long, conflicts_with = "format")]
+    curl: bool,
     /// Output format; json prints one line per run.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,

@@ -31,6 +31,9 @@ pub struct Selection {
     /// Runs planned before this time.
     #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
     pub until: Option<TimeArgument>,
+    /// Runs with a request to an address with this text: part of a host or a path.
+    #[arg(long, value_name = "TEXT")]
+    pub sent_to: Option<String>,
     /// Runs with this text in the reason of their state or in the error of an attempt.
     #[arg(long, value_name = "TEXT")]
     pub error: Option<String>,
@@ -47,6 +50,7 @@ impl Selection {
             since: self.since.map(|since| since.from(now)),
             until: self.until.map(|until| until.from(now)),
             error: self.error.clone(),
+            sent_to: self.sent_to.clone(),
             ..RunFilter::default()
         }
     }

@@ -19,6 +19,7 @@ use flowtrigger_core::gate::debounce::DebounceWindow;
 use flowtrigger_core::gate::{GateCheck, GateHistory};
 use flowtrigger_core::loop_guard::{Causation, CausingRun, LoopCheck, LoopHistory};
 use flowtrigger_core::run::RunId;
+use flowtrigger_core::run::exchange::RecordedExchange;
 
 pub use delivery::{DeliveryFilter, DeliveryRange, DeliveryRow};
 pub use error::{HistoryError, HistoryOpenError};
@@ -78,6 +79,10 @@ pub trait History: Send {
 
     /// Everything that is known of one run; `None` if there is no such run, or no longer.
     fn run(&self, run: RunId) -> Result<Option<RunDetail>, HistoryError>;
+
+    /// The exchanges of a run's attempts, the oldest first. Those of the last moment may be missing, and those that
+    /// the configuration does not keep have no content.
+    fn exchanges(&self, run: RunId) -> Result<Vec<RecordedExchange>, HistoryError>;
 
     /// How many runs are in each state, by the state's name.
     fn counts(&self) -> Result<Vec<(String, u64)>, HistoryError>;

@@ -24,6 +24,8 @@ pub struct RunFilter {
     pub until: Option<Timestamp>,
     /// Part of the reason for its state, or of the message of a failed attempt; case does not matter.
     pub error: Option<String>,
+    /// Part of the address of a request that it sent; case does not matter.
+    pub sent_to: Option<String>,
     /// The stored event.
     pub row: Option<EventRowId>,
 }

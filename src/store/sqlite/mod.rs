@@ -7,6 +7,7 @@ mod commit;
 mod database;
 mod deliveries;
 mod event_cache;
+mod exchanges;
 mod fatal;
 mod file_identity;
 mod gates;
@@ -42,6 +43,8 @@ use archive_buffer::ArchiveBuffer;
 use commit::EncodedEvent;
 use database::Location;
 use deliveries::DeliveryBuffer;
+use exchanges::ExchangeBuffer;
+use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use health::StoreHealth;
 use queue::recovery::recover;
@@ -60,6 +63,7 @@ pub struct SqliteStore {
     writer: Arc<Writer>,
     archive_buffer: Arc<ArchiveBuffer>,
     deliveries: Arc<DeliveryBuffer>,
+    exchanges: Arc<ExchangeBuffer>,
     health: Arc<StoreHealth>,
     location: Location,
 }
@@ -96,10 +100,12 @@ impl SqliteStore {
         let buffer = Arc::clone(&archive_buffer);
         let state = WriterState::new(&connection, location.clone(), settings, buffer)?;
         let (deliveries, health) = (Arc::clone(&state.deliveries), Arc::clone(&state.health));
+        let exchanges = Arc::clone(&state.exchanges);
         let store = Self {
             writer: Arc::new(Writer::start(connection, state)),
             archive_buffer,
             deliveries,
+            exchanges,
             health,
             location,
         };
@@ -117,6 +123,11 @@ impl SqliteStore {
             self.archive_buffer.written.get(),
             self.archive_buffer.lost.get(),
         )
+    }
+
+    /// Exchanges of attempts that were written, and those that were lost.
+    pub fn recorded(&self) -> (u64, u64) {
+        (self.exchanges.written.get(), self.exchanges.lost.get())
     }
 
     /// Bytes of the archived events.
@@ -290,9 +301,17 @@ impl Store for SqliteStore {
         }
     }
 
+    fn record_exchange(&self, exchange: RecordedExchange) {
+        match self.location {
+            Location::File(_) => self.exchanges.put(exchange),
+            Location::Memory => {}
+        }
+    }
+
     async fn flush(&self) -> Result<(), StoreError> {
         let write = |transaction: &mut WriteTransaction<'_>| {
             transaction.write_archive_buffer()?;
+            transaction.write_exchanges()?;
             transaction.write_deliveries()
         };
         self.writer

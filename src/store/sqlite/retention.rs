@@ -194,6 +194,7 @@ impl WriteTransaction<'_> {
             let delete = |sql: &str, id: &i64| self.connection.prepare_cached(sql)?.execute([id]);
             let collected = self.window_events(*run)?;
             delete("DELETE FROM log_entries WHERE run = ?1", run)?;
+            self.delete_exchanges(*run)?;
             delete("DELETE FROM runs WHERE id = ?1", run)?;
             self.delete_window(*run)?;
             self.delete_event(*event)?;

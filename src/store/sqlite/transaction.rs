@@ -173,6 +173,7 @@ impl<'c> WriteTransaction<'c> {
     /// Periodic work: writes the archive buffer, deletes old rows and syncs what was only buffered.
     pub fn tick(&mut self) -> Result<(), StoreError> {
         self.write_archive_buffer()?;
+        self.write_exchanges()?;
         self.write_deliveries()?;
         self.run_maintenance()?;
         let is_due = self.state.unsynced || self.state.health.is_failed();

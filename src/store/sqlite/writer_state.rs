@@ -11,6 +11,7 @@ use super::archive_buffer::ArchiveBuffer;
 use super::database::Location;
 use super::deliveries::DeliveryBuffer;
 use super::event_cache::EventCache;
+use super::exchanges::ExchangeBuffer;
 use super::health::StoreHealth;
 use super::queue::transition::holds_lane;
 use super::retention::TickCounter;
@@ -29,6 +30,7 @@ pub struct WriterState {
     pub settings: StoreSettings,
     pub archive_buffer: Arc<ArchiveBuffer>,
     pub deliveries: Arc<DeliveryBuffer>,
+    pub exchanges: Arc<ExchangeBuffer>,
     pub health: Arc<StoreHealth>,
     /// The position of the newest run.
     pub last_position: i64,
@@ -51,6 +53,8 @@ pub struct WriterState {
     pub revisions: VecDeque<i64>,
     /// Unmatched events that the current transaction writes, or loses if it fails.
     pub archiving: u64,
+    /// Exchanges that the current transaction writes, or loses if it fails.
+    pub recording: u64,
     pub retention: TickCounter,
     pub queues: HashMap<String, i64>,
     pub versions: HashMap<Fingerprint, i64>,
@@ -71,6 +75,7 @@ impl WriterState {
             settings,
             archive_buffer,
             deliveries: Arc::default(),
+            exchanges: Arc::default(),
             health: Arc::default(),
             last_position: 0,
             last_served: 0,
@@ -83,6 +88,7 @@ impl WriterState {
             unsynced: false,
             revisions: VecDeque::new(),
             archiving: 0,
+            recording: 0,
             retention: TickCounter::default(),
             queues: HashMap::new(),
             versions: HashMap::new(),

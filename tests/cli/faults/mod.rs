@@ -9,6 +9,7 @@ mod contracts;
 mod daemon;
 mod data_folder;
 mod egress;
+mod exchanges;
 mod foreign_text;
 mod identity;
 mod input;

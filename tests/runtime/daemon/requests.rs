@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use flowtrigger::action::exchange::ExchangeRecorder;
 use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{
@@ -265,7 +266,7 @@ async fn a_sender_that_dribbles_is_hung_up_on() {
 struct Idle;
 
 impl Perform for Idle {
-    async fn perform(&self, _: &Call, _: &str) -> CallResult {
+    async fn perform(&self, _: &Call, _: &str, _: &ExchangeRecorder) -> CallResult {
         Ok(Reply { value: Value::Null })
     }
 }

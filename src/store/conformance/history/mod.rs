@@ -1,7 +1,10 @@
 //! What every read side must answer about what its store was given. It reads while the store is open, as the
 //! commands do beside a daemon.
 
+mod exchanges;
 mod gates;
+
+pub use exchanges::exchange;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +29,8 @@ pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
     events_are_found_by_id_and_by_key(open()).await;
     names_that_are_nearly_right_are_suggested(open()).await;
     an_event_is_read_with_the_revision_that_evaluated_it(open()).await;
+    exchanges::exchanges_are_read_with_their_run(open()).await;
+    exchanges::a_run_is_found_by_a_part_of_an_address(open()).await;
     gates::gates_are_read_as_the_store_decides(open()).await;
     gates::an_open_window_is_read_with_its_events(open()).await;
     gates::a_chain_is_read_from_its_end(open()).await;

@@ -3,6 +3,7 @@
 
 mod deliveries;
 mod events;
+pub(in crate::store::sqlite) mod exchanges;
 mod gates;
 mod revision;
 mod run_detail;
@@ -28,6 +29,7 @@ use flowtrigger_core::gate::debounce::DebounceWindow;
 use flowtrigger_core::gate::{GateCheck, GateHistory};
 use flowtrigger_core::loop_guard::{CausingRun, LoopCheck, LoopHistory};
 use flowtrigger_core::run::RunId;
+use flowtrigger_core::run::exchange::RecordedExchange;
 
 /// How long a writer that is just finishing may delay us.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -156,6 +158,10 @@ impl History for SqliteHistory {
 
     fn run(&self, run: RunId) -> Result<Option<RunDetail>, HistoryError> {
         self.run_detail(run)
+    }
+
+    fn exchanges(&self, run: RunId) -> Result<Vec<RecordedExchange>, HistoryError> {
+        self.exchanges_of(run)
     }
 
     fn counts(&self) -> Result<Vec<(String, u64)>, HistoryError> {

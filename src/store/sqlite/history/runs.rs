@@ -5,6 +5,7 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Row, params_from_iter};
 
 use super::SqliteHistory;
+use super::exchanges::sent_to;
 use crate::store::history::{EventRowId, HistoryError, Page, RunFilter, RunRow};
 use crate::store::sqlite::codec::{self, micros, time};
 use flowtrigger_core::run::RunId;
@@ -60,6 +61,18 @@ fn conditions(filter: &RunFilter) -> (Vec<String>, Vec<Sql>) {
         let ids: Vec<u64> = filter.ids.iter().map(|id| id.0).collect();
         let ids = serde_json::to_string(&ids).unwrap_or_default();
         term("r.id IN (SELECT value FROM json_each(?))", ids.into());
+    }
+    if let Some(text) = &filter.sent_to {
+        let (term, parameters) = sent_to(text);
+        let mut numbered = String::new();
+        for (index, part) in term.split('?').enumerate() {
+            if index > 0 {
+                numbered.push_str(&format!("?{}", values.len() + index));
+            }
+            numbered.push_str(part);
+        }
+        values.extend(parameters);
+        terms.push(numbered);
     }
     (terms, values)
 }

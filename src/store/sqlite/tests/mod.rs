@@ -1,6 +1,7 @@
 //! Tests of the SQLite store beyond the conformance suite: restarts, limits, damage. They read rows from the
 //! file, and nothing from the inside of the store.
 
+mod exchanges;
 mod maintenance;
 mod memory;
 mod migration;
@@ -311,8 +312,12 @@ async fn old_runs_are_deleted_and_held_ones_are_kept() {
     for n in 0..4 {
         let mut arrival = arrival(&n.to_string(), &rule);
         (arrival.planned[0].lane, arrival.received) = (None, Timestamp::now());
-        runs.push(store.commit(arrival).await.unwrap().runs[0].id);
+        let run = store.commit(arrival).await.unwrap().runs[0].id;
+        let url = format!("https://a.example/{n}");
+        store.record_exchange(conformance::history::exchange(run, 0, &url));
+        runs.push(run);
     }
+    store.flush().await.unwrap();
     claimed(&store).await;
     to(&store, runs[0], RunState::Done).await;
     to(&store, runs[1], RunState::Dead { why: "x".into() }).await;
@@ -337,6 +342,8 @@ async fn old_runs_are_deleted_and_held_ones_are_kept() {
     );
     assert_eq!(folder.rows("SELECT count(*) FROM runs"), 2);
     assert_eq!(folder.rows("SELECT count(*) FROM events"), 2);
+    assert_eq!(folder.rows("SELECT count(*) FROM exchanges"), 2);
+    assert_eq!(folder.rows("SELECT count(*) FROM request_urls"), 2);
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.get("done"), counts["held"]), (None, 1));
 }
