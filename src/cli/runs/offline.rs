@@ -12,7 +12,7 @@ use crate::cli::runs::command::{ReplayRules, RunCommand, RunCommandResult, RunSt
 use crate::engine::{DataFolder, EngineError, FolderError, Rulebook};
 use crate::store::history::RunRow;
 use crate::store::{
-    self, ArrivalKind, History, IncomingEvent, Revision, SqliteStore, StoreError, StoreSettings,
+    self, ArrivalKind, History, IncomingEvent, ReplayMark, Revision, SqliteStore, StoreError, StoreSettings,
 };
 use flowtrigger_core::path::redact::is_redacted;
 
@@ -95,6 +95,7 @@ fn split_error(
         Ok(placed) => Ok(Ok(placed.into_iter().map(RunStatusRow::new).collect())),
         Err(
             error @ (StoreError::UnknownRun(_)
+            | StoreError::UnknownEvent
             | StoreError::OnlyTells(_)
             | StoreError::Redacted(_)
             | StoreError::WrongState { .. }),
@@ -157,7 +158,7 @@ impl OfflineReplay {
                     received: Timestamp::now(),
                     revision,
                     planned,
-                    occasion: ArrivalKind::Replay,
+                    occasion: ArrivalKind::Replay(ReplayMark::default()),
                 };
                 store
                     .commit_blocking(arrival)

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::EventRowId;
+use crate::store::ReplayId;
 use flowtrigger_core::loop_guard::Causation;
 use flowtrigger_core::run::{RunId, RunState};
 
@@ -24,6 +25,8 @@ pub struct RunFilter {
     pub error: Option<String>,
     /// The stored event.
     pub row: Option<EventRowId>,
+    /// The replay that planned it.
+    pub replay: Option<ReplayId>,
 }
 
 /// Which part of the list.

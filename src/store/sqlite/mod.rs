@@ -17,6 +17,7 @@ mod job_outcome;
 mod queue;
 mod redaction;
 mod redelivery;
+mod replay;
 mod retention;
 mod revisions;
 #[cfg(test)]
@@ -34,6 +35,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::store::integration_settings::SettingsScope;
+use crate::store::history::EventRowId;
 use crate::store::{
     ClaimRequest, ClaimedRun, Committed, IncomingEvent, RejectedDelivery, Revision, RevisionId,
     RunRecord, RunStatus, Store, StoreError, StoreSettings, UnmatchedEvent,
@@ -42,6 +44,7 @@ use archive_buffer::ArchiveBuffer;
 use commit::EncodedEvent;
 use database::Location;
 use deliveries::DeliveryBuffer;
+use flowtrigger_core::event::Event;
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use health::StoreHealth;
 use queue::recovery::recover;
@@ -204,6 +207,11 @@ impl Store for SqliteStore {
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         let read = |transaction: &mut WriteTransaction<'_>| transaction.next_due();
+        self.writer.submit(Durability::Buffered, read).await
+    }
+
+    async fn stored_event(&self, event: EventRowId) -> Result<Option<Arc<Event>>, StoreError> {
+        let read = move |transaction: &mut WriteTransaction<'_>| transaction.stored_event(event);
         self.writer.submit(Durability::Buffered, read).await
     }
 

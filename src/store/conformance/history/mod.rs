@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, submit, to};
 use crate::store::history::{EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow};
 use crate::store::{
-    ArrivalKind, History, IncomingEvent, Revision, RevisionId, Store, StoreSettings,
+    ArrivalKind, History, IncomingEvent, ReplayMark, Revision, RevisionId, Store, StoreSettings,
 };
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::rule::Rule;
@@ -267,7 +267,7 @@ async fn the_runs_beside_a_run_are_named<S: Store, H: History>((store, history):
     assert_eq!(detail(reporter).error["message"], "x");
     assert_eq!(detail(second).behind, None);
     let replay = IncomingEvent {
-        occasion: ArrivalKind::Replay,
+        occasion: ArrivalKind::Replay(ReplayMark::default()),
         ..arrival("1", &rule)
     };
     let again = submit(&store, replay).await;

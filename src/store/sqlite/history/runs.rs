@@ -5,6 +5,7 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Row, params_from_iter};
 
 use super::SqliteHistory;
+use crate::store::ReplayId;
 use crate::store::history::{EventRowId, HistoryError, Page, RunFilter, RunRow};
 use crate::store::sqlite::codec::{self, micros, time};
 use flowtrigger_core::run::RunId;
@@ -36,6 +37,9 @@ fn conditions(filter: &RunFilter) -> (Vec<String>, Vec<Sql>) {
     }
     if let Some(EventRowId(row)) = filter.row {
         term("r.event = ?", row.into());
+    }
+    if let Some(ReplayId(replay)) = filter.replay {
+        term("r.replay = ?", (replay as i64).into());
     }
     if let Some(since) = filter.since {
         term("r.planned >= ?", micros(since).into());

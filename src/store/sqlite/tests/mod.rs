@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::*;
-use crate::store::ArrivalKind;
+use crate::store::{ArrivalKind, ReplayMark};
 use crate::store::conformance::{self, arrival, everything, live_rule, now};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::Attempt;
@@ -352,7 +352,7 @@ async fn blocking_commands_work_on_a_folder_that_no_daemon_uses() {
         store.retry_blocking(run, now()).unwrap();
         store.cancel_blocking(run).unwrap();
         let replay = IncomingEvent {
-            occasion: ArrivalKind::Replay,
+            occasion: ArrivalKind::Replay(ReplayMark::default()),
             ..arrival("1", &rule)
         };
         store.commit_blocking(replay).unwrap().runs[0].id
