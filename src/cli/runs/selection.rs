@@ -1,9 +1,10 @@
-//! The options that select runs: rule, state, ticket, event, time and error text.
+//! The options that select runs: rule, state, ticket, event, time, replay and error text.
 
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
 use crate::cli::time_argument::TimeArgument;
+use crate::store::ReplayId;
 use crate::store::history::RunFilter;
 use flowtrigger_core::run::STATES;
 
@@ -28,6 +29,9 @@ pub struct Selection {
     /// Runs planned before this time.
     #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
     pub until: Option<TimeArgument>,
+    /// Runs that this replay started.
+    #[arg(long, value_name = "ID")]
+    pub replay: Option<ReplayId>,
     /// Runs with this text in the reason of their state or in the error of an attempt.
     #[arg(long, value_name = "TEXT")]
     pub error: Option<String>,
@@ -43,6 +47,7 @@ impl Selection {
             since: self.since.map(|since| since.from(now)),
             until: self.until.map(|until| until.from(now)),
             error: self.error.clone(),
+            replay: self.replay,
             ..RunFilter::default()
         }
     }

@@ -79,6 +79,8 @@ pub enum AdminError {
     NotFound(String),
     /// The command does not apply to the run's state.
     Conflict(String),
+    /// The event can never be replayed.
+    Unprocessable(String),
     /// A later attempt can succeed.
     Unavailable(String),
 }
@@ -215,6 +217,7 @@ fn error_response(error: &AdminError) -> Response {
     match error {
         AdminError::NotFound(why) => error_body(StatusCode::NOT_FOUND, why),
         AdminError::Conflict(why) => error_body(StatusCode::CONFLICT, why),
+        AdminError::Unprocessable(why) => error_body(StatusCode::UNPROCESSABLE_ENTITY, why),
         AdminError::Unavailable(why) => error_body(StatusCode::SERVICE_UNAVAILABLE, why),
     }
 }
