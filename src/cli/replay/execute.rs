@@ -22,7 +22,7 @@ use crate::cli::replay::targets::{ReplayTarget, ReplayTargets};
 use crate::cli::runs::command::RunStatusRow;
 
 /// Between two saves of the progress. What is replayed again after a crash starts no second run.
-const SAVE_INTERVAL: Duration = Duration::from_secs(1);
+const SAVE_INTERVAL: Duration = Duration::from_millis(200);
 /// How long a busy daemon is asked again, and how often.
 const BUSY_LIMIT: Duration = Duration::from_secs(300);
 const BUSY_INTERVAL: Duration = Duration::from_secs(1);

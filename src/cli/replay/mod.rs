@@ -230,7 +230,7 @@ fn replay(
         scratch: MatchScratch::default(),
     };
     let summary = survey(&mut assessor, &file.progress)?;
-    if file.progress == ReplayProgress::default() {
+    if !file.continued {
         file.total = summary.events;
     }
     let report = ReplayReport {

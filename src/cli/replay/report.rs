@@ -40,7 +40,7 @@ impl ReplayReport<'_> {
     pub fn text(&self, out: &mut Output) -> Result<(), CommandError> {
         let summary = self.summary;
         let progress = &self.file.progress;
-        if progress.events > 0 {
+        if self.file.continued {
             writeln!(
                 out,
                 "continues replay {} of {}: {} of {} were read, {} started",
@@ -205,7 +205,7 @@ impl ReplayReport<'_> {
             "version": VERSION,
             "kind": "summary",
             "replay": self.file.id().to_string(),
-            "continued": self.file.progress.events > 0,
+            "continued": self.file.continued,
             "selection": scope,
             "events": summary.events,
             "first_received": first.map(|at| at.to_string()),
@@ -270,6 +270,10 @@ pub fn result_json(file: &ReplayFile, outcome: &str) -> Value {
 /// The number of runs by the state of the earlier ones.
 pub fn describe_runs(summary: &ReplaySummary) -> String {
     let states = describe_states(&summary.earlier);
+    let states = match summary.earlier.contains_key(NONE) {
+        true => states.replacen(NONE, "without an earlier run", 1),
+        false => states,
+    };
     format!("{}: {states}", number(summary.runs, "run"))
 }
 
@@ -299,8 +303,10 @@ fn describe_left_out(count: &LeftOutCount) -> String {
         .iter()
         .map(|(rule, count)| format!("{} {rule}", grouped(*count)))
         .collect();
-    let more = if count.count > count.events.len() { ", …" } else { "" };
-    names.push(format!("events {}{more}", count.events.join(", ")));
+    if let Some(first) = count.events.first() {
+        let first_of = if count.count > 1 { "the first: " } else { "" };
+        names.push(format!("{first_of}{first}"));
+    }
     plain(&names.join("; ")).into_owned()
 }
 

@@ -28,6 +28,9 @@ pub struct ReplayFile {
     /// Events in all, as counted at the start.
     pub total: usize,
     pub progress: ReplayProgress,
+    /// Whether it was read from its file, so that an interrupted replay continues.
+    #[serde(skip)]
+    pub continued: bool,
 }
 
 /// How far a replay has come.
@@ -66,6 +69,7 @@ impl ReplayFile {
             scope,
             total: 0,
             progress: ReplayProgress::default(),
+            continued: false,
         }
     }
 
@@ -153,8 +157,9 @@ fn unfinished(data: &Path) -> Result<Vec<ReplayFile>, CommandError> {
 
 fn read(path: &Path) -> Result<ReplayFile, CommandError> {
     let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error.to_string()))?;
-    let file: ReplayFile =
+    let mut file: ReplayFile =
         serde_json::from_str(&text).map_err(|error| unreadable(path, &error.to_string()))?;
+    file.continued = true;
     let named = path.file_stem().is_some_and(|stem| stem == file.id.as_str());
     match (file.v, named, file.id.parse::<ReplayId>()) {
         (VERSION, true, Ok(_)) => Ok(file),
@@ -185,7 +190,7 @@ mod tests {
     fn an_unfinished_replay_is_found_by_its_id_and_by_its_command() {
         let data = tempfile::tempdir().unwrap();
         assert_eq!(ReplayFile::find(data.path(), "a").unwrap(), None);
-        let (old, mut new) = (file(1, "a"), file(2, "a"));
+        let (mut old, mut new) = (file(1, "a"), file(2, "a"));
         new.progress.events = 7;
         new.progress.set_position(ArchivePosition {
             received: Timestamp::UNIX_EPOCH,
@@ -194,6 +199,7 @@ mod tests {
         for file in [&old, &new, &file(3, "b")] {
             file.save(data.path()).unwrap();
         }
+        (old.continued, new.continued) = (true, true);
         assert_eq!(ReplayFile::find(data.path(), "a").unwrap().as_ref(), Some(&new));
         assert_eq!(ReplayFile::load(data.path(), old.id()).unwrap(), old);
         new.delete(data.path()).unwrap();

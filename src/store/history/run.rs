@@ -57,6 +57,8 @@ pub struct RunRow {
     pub error: Option<String>,
     /// The dead run that it reports on.
     pub tells_of: Option<RunId>,
+    /// The replay that planned it.
+    pub replay: Option<ReplayId>,
     pub lineage: Causation,
 }
 

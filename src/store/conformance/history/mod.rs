@@ -1,6 +1,7 @@
 //! What every read side must answer about what its store was given. It reads while the store is open, as the
 //! commands do beside a daemon.
 
+mod archive;
 mod gates;
 
 use std::sync::Arc;
@@ -26,6 +27,9 @@ pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
     events_are_found_by_id_and_by_key(open()).await;
     names_that_are_nearly_right_are_suggested(open()).await;
     an_event_is_read_with_the_revision_that_evaluated_it(open()).await;
+    archive::events_are_read_in_the_order_of_their_receipt(open()).await;
+    archive::a_filter_narrows_the_archive(open()).await;
+    archive::a_replayed_event_has_its_run_from_then_on(open()).await;
     gates::gates_are_read_as_the_store_decides(open()).await;
     gates::an_open_window_is_read_with_its_events(open()).await;
     gates::a_chain_is_read_from_its_end(open()).await;

@@ -45,6 +45,9 @@ pub struct SqliteHistory {
     deadline: Arc<Mutex<Instant>>,
 }
 
+#[cfg(test)]
+pub(in crate::store::sqlite) use archive::page_query;
+
 impl From<rusqlite::Error> for HistoryError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {

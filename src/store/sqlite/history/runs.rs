@@ -67,7 +67,7 @@ const ERROR: &str = "(instr(lower(r.why), lower(?)) > 0 OR EXISTS (
 
 const COLUMNS: &str = "r.id, q.rule, r.state, r.why, r.gate, r.due, r.planned, r.changed,
     e.source, e.type, e.event_id, e.key,
-    r.attempts, r.failed, json_extract(r.error, '$.run'), r.depth, r.cause, e.endpoint";
+    r.attempts, r.failed, json_extract(r.error, '$.run'), r.depth, r.cause, e.endpoint, r.replay";
 
 impl SqliteHistory {
     pub(super) fn list_runs(
@@ -135,6 +135,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<RunRow, HistoryError>> {
         attempts: number(row.get(12)?),
         error: row.get(13)?,
         tells_of: row.get::<_, Option<i64>>(14)?.map(|run| RunId(number(run))),
+        replay: row.get::<_, Option<i64>>(18)?.map(|replay| ReplayId(number(replay))),
         lineage: codec::lineage(row.get(15)?, row.get(16)?),
     }))
 }

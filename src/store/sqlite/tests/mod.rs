@@ -6,6 +6,7 @@ mod memory;
 mod migration;
 mod query_plans;
 mod recovery;
+mod replay;
 mod waiting;
 
 use std::path::PathBuf;
