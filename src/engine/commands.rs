@@ -6,8 +6,8 @@ use tracing::{error, info};
 
 use super::Perform;
 use super::handle::Engine;
-use super::state::ActiveRulebook;
 use super::runner::worker::is_transient;
+use super::state::ActiveRulebook;
 use crate::store::history::EventRowId;
 use crate::store::{
     ArrivalKind, Committed, IncomingEvent, PlannedRun, ReplayId, ReplayMark, RevisionId, RunStatus,
@@ -30,7 +30,9 @@ pub struct ReplayPart {
 /// Why an event was not replayed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
-    #[error("fields of the event are no longer kept (`redact` in flowtrigger.yaml); have it sent again")]
+    #[error(
+        "fields of the event are no longer kept (`redact` in flowtrigger.yaml); have it sent again"
+    )]
     Redacted,
     #[error("the daemon has loaded other rules since the summary")]
     OtherRules,

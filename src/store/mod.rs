@@ -34,8 +34,8 @@ pub use incoming::{
     UnmatchedEvent,
 };
 pub use integration_settings::SettingsError;
-pub use replay::{InvalidReplayId, ReplayId, ReplayMark};
 pub use record::{ClaimedRun, RunRecord, RunStatus};
+pub use replay::{InvalidReplayId, ReplayId, ReplayMark};
 pub use revision::{Revision, RevisionId, StoreSettings};
 pub use sqlite::{SqliteHistory, SqliteStore};
 

@@ -58,7 +58,17 @@ mod tests {
     fn an_id_has_one_text() {
         let id = ReplayId::starting_at(Timestamp::from_second(1_800_000_000).unwrap());
         assert_eq!(id.to_string().parse(), Ok(id));
-        for text in ["", "r", "63f", "r-1", "r+1", "R1", "r01", "rffffffffffffffff", "r../x"] {
+        for text in [
+            "",
+            "r",
+            "63f",
+            "r-1",
+            "r+1",
+            "R1",
+            "r01",
+            "rffffffffffffffff",
+            "r../x",
+        ] {
             assert_eq!(text.parse::<ReplayId>(), Err(InvalidReplayId), "{text}");
         }
     }

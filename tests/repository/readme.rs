@@ -176,7 +176,9 @@ fn without_times(text: &str) -> String {
         let day = now + jiff::SignedDuration::from_hours(hours);
         day.strftime("%Y-%m-%d").to_string()
     });
-    let time = format!(r"\b({today}|{tomorrow})T\d\d:\d\d:\d\d(\.\d+)?Z|\b\d+(\.\d+)?ms\b|\br[0-9a-f]{{13}}\b");
+    let time = format!(
+        r"\b({today}|{tomorrow})T\d\d:\d\d:\d\d(\.\d+)?Z|\b\d+(\.\d+)?ms\b|\br[0-9a-f]{{13}}\b"
+    );
     let time = regex::Regex::new(&time).expect("a pattern");
     in_console(text, |line| time.replace_all(line, "[..]").into_owned())
 }

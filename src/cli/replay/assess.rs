@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use crate::cli::exit::CommandError;
-use crate::cli::replay::scope::{ArchiveScope, DELETED, EarlierStates, NONE, ReplayRules, ReplayScope};
+use crate::cli::replay::scope::{
+    DELETED, EarlierStates, EventScope, NONE, ReplayRules, ReplayScope,
+};
 use crate::cli::replay::targets::{ReplayTarget, RunOfEvent};
 use crate::engine::Rulebook;
 use crate::store::History;
@@ -154,7 +156,7 @@ impl Assessor<'_> {
         &mut self,
         head: &ArchivedEvent,
         event: &Event,
-        scope: &ArchiveScope,
+        scope: &EventScope,
     ) -> Result<Assessment, CommandError> {
         let is_selected = |rule: &Rule| scope.rules.is_empty() || scope.rules.contains(&rule.name);
         let mut assessment = Assessment::default();

@@ -41,7 +41,9 @@ impl RulesOrigin {
 
     pub fn describe(self) -> String {
         match self {
-            RulesOrigin::Daemon { since: None, .. } => "the rules that the daemon has loaded".into(),
+            RulesOrigin::Daemon { since: None, .. } => {
+                "the rules that the daemon has loaded".into()
+            }
             RulesOrigin::Daemon {
                 since: Some(since), ..
             } => format!("the rules that the daemon loaded at {}", seconds(since)),
@@ -129,12 +131,11 @@ impl<'a> ReplayDestination<'a> {
     }
 }
 
-fn ask_daemon(
-    admin: &AdminClient,
-    request: &ReplayRequest,
-) -> Result<ReplayedRuns, ReplayFailure> {
+fn ask_daemon(admin: &AdminClient, request: &ReplayRequest) -> Result<ReplayedRuns, ReplayFailure> {
     const OTHER_VERSION: &str = "the answer of the daemon is invalid; is it another version?";
-    let (status, body) = admin.replay_event(request).map_err(ReplayFailure::Stopped)?;
+    let (status, body) = admin
+        .replay_event(request)
+        .map_err(ReplayFailure::Stopped)?;
     let why = body["error"].as_str();
     match (status, why) {
         (StatusCode::OK, _) => {
@@ -184,7 +185,9 @@ impl ReplayFolder<'_> {
                 started: rows(committed.runs),
                 repeated: rows(committed.repeated),
             }),
-            Err(error @ StoreError::UnknownEvent) => Err(ReplayFailure::Rejected(error.to_string())),
+            Err(error @ StoreError::UnknownEvent) => {
+                Err(ReplayFailure::Rejected(error.to_string()))
+            }
             Err(StoreError::Full { unfinished }) => Err(ReplayFailure::Stopped(format!(
                 "{unfinished} runs are unfinished, the limit; start the daemon, which executes them"
             ))),

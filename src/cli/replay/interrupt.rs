@@ -18,7 +18,8 @@ pub struct InterruptFlag(Arc<AtomicBool>);
 impl InterruptFlag {
     /// Listens for signals until the program ends.
     pub fn listen() -> Result<Self, CommandError> {
-        let failed = |error| CommandError::runtime(format!("failed to listen for signals: {error}"));
+        let failed =
+            |error| CommandError::runtime(format!("failed to listen for signals: {error}"));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -46,7 +46,7 @@ use flowtrigger_core::run::STATES;
 use interrupt::InterruptFlag;
 use rate::ReplayRate;
 use report::{ReplayReport, describe_runs, result_json};
-use scope::{ArchiveScope, DELETED, EarlierStates, NONE, ReplayScope};
+use scope::{DELETED, EarlierStates, EventScope, NONE, ReplayScope};
 use state_file::{ReplayFile, ReplayProgress};
 use summary::ReplaySummary;
 use targets::ReplayTargets;
@@ -184,14 +184,14 @@ pub fn begin(
 }
 
 impl EventSelection {
-    fn scope(&self, now: Timestamp) -> Result<ArchiveScope, CommandError> {
+    fn scope(&self, now: Timestamp) -> Result<EventScope, CommandError> {
         if self.since.is_none() && self.ticket.is_none() {
             let failure = CommandError::usage("a replay needs `--since`, `--ticket` or `--resume`");
             return Err(failure.help(
                 "name the time from which events are replayed: `flowtrigger replay --since -1h --dry-run`",
             ));
         }
-        Ok(ArchiveScope {
+        Ok(EventScope {
             since: self.since.map(|since| since.from(now)),
             until: self.until.map_or(now, |until| until.from(now)),
             rules: self.rule.clone(),
@@ -258,7 +258,11 @@ fn replay(
     }
     if options.dry_run {
         if options.format == Format::Text {
-            writeln!(out, "{} to replay; nothing was done", describe_runs(&summary))?;
+            writeln!(
+                out,
+                "{} to replay; nothing was done",
+                describe_runs(&summary)
+            )?;
         }
         return Ok(Exit::Fine);
     }

@@ -42,7 +42,8 @@ impl FromStr for ReplayRate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let help = || "write a number of runs and a unit, up to 1000/s: 10/s, 600/m, 3600/h".to_owned();
+        let help =
+            || "write a number of runs and a unit, up to 1000/s: 10/s, 600/m, 3600/h".to_owned();
         let (runs, unit) = text.split_once('/').ok_or_else(help)?;
         let unit = match unit {
             "s" => RateUnit::Second,
@@ -103,7 +104,9 @@ mod tests {
             assert_eq!(rate.time_for(10), Duration::from_secs(seconds), "{text}");
             assert_eq!(rate.to_string(), text);
         }
-        for text in ["10", "0/s", "-1/s", "1001/s", "60001/m", "10/d", "1.5/s", "/s", ""] {
+        for text in [
+            "10", "0/s", "-1/s", "1001/s", "60001/m", "10/d", "1.5/s", "/s", "",
+        ] {
             assert!(text.parse::<ReplayRate>().is_err(), "{text}");
         }
     }

@@ -61,7 +61,10 @@ impl ReplayReport<'_> {
         counts(out, &summary.by_type)?;
         let entries = &summary.unknown_entries;
         if !entries.is_empty() {
-            writeln!(out, "received at entries that are no longer configured, and included")?;
+            writeln!(
+                out,
+                "received at entries that are no longer configured, and included"
+            )?;
             counts(out, entries)?;
         }
         writeln!(
@@ -139,7 +142,12 @@ impl ReplayReport<'_> {
 
     fn first_runs(&self, out: &mut Output) -> Result<(), CommandError> {
         let first = &self.summary.first;
-        writeln!(out, "\nthe first {} of {}", first.len(), number(self.summary.runs, "run"))?;
+        writeln!(
+            out,
+            "\nthe first {} of {}",
+            first.len(),
+            number(self.summary.runs, "run")
+        )?;
         let book = &self.rules.book;
         let mut scratch = MatchScratch::default();
         for FirstRun { event, rule } in first {
@@ -156,7 +164,12 @@ impl ReplayReport<'_> {
             };
             let evaluation = book.rules.evaluate_event(&record.event, &mut scratch);
             let steps = first_plan(rule, &evaluation, &book.config);
-            plan::text(out, &steps, rule, (&book.config.outgoing, &book.rules.files))?;
+            plan::text(
+                out,
+                &steps,
+                rule,
+                (&book.config.outgoing, &book.rules.files),
+            )?;
         }
         Ok(())
     }
@@ -281,10 +294,15 @@ fn describe_states(states: &BTreeMap<&'static str, usize>) -> String {
     let first = [NONE];
     let known = first.into_iter().chain(ENDED_WITHOUT_RESULT);
     let mut known: Vec<&str> = known.filter(|state| states.contains_key(state)).collect();
-    known.extend(states.keys().copied().filter(|state| {
-        *state != NONE && !ENDED_WITHOUT_RESULT.contains(state)
-    }));
-    let counts = known.into_iter().map(|state| format!("{} {state}", grouped(states[state])));
+    known.extend(
+        states
+            .keys()
+            .copied()
+            .filter(|state| *state != NONE && !ENDED_WITHOUT_RESULT.contains(state)),
+    );
+    let counts = known
+        .into_iter()
+        .map(|state| format!("{} {state}", grouped(states[state])));
     counts.collect::<Vec<_>>().join(", ")
 }
 

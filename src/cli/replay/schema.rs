@@ -19,7 +19,11 @@ fn object(kind: &str, description: &str, properties: Value) -> Value {
     if let (Some(all), Value::Object(properties)) = (all.as_object_mut(), properties) {
         all.extend(properties);
     }
-    let required: Vec<&String> = all.as_object().into_iter().flat_map(|map| map.keys()).collect();
+    let required: Vec<&String> = all
+        .as_object()
+        .into_iter()
+        .flat_map(|map| map.keys())
+        .collect();
     json!({
         "title": description,
         "type": "object",
@@ -30,9 +34,7 @@ fn object(kind: &str, description: &str, properties: Value) -> Value {
 }
 
 fn summary() -> Value {
-    let names = |description: &str| {
-        json!({"type": "object", "additionalProperties": {"type": "integer"}, "description": description})
-    };
+    let names = |description: &str| json!({"type": "object", "additionalProperties": {"type": "integer"}, "description": description});
     let rule = json!({
         "type": "object",
         "required": ["rule", "mode", "runs", "has_gates", "earlier"],

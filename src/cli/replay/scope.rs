@@ -10,13 +10,13 @@ use crate::store::history::{ArchiveFilter, ArchivedEvents};
 #[serde(rename_all = "snake_case")]
 pub enum ReplayScope {
     /// Events of the archive, by a filter.
-    Archive(ArchiveScope),
+    Archive(EventScope),
     /// The events of selected runs.
     Runs(SelectedRuns),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ArchiveScope {
+pub struct EventScope {
     pub since: Option<Timestamp>,
     /// Fixed when the replay begins, so that it never meets events that are received meanwhile.
     pub until: Timestamp,
@@ -72,7 +72,7 @@ pub const ENDED_WITHOUT_RESULT: [&str; 6] = [
     "cancelled",
 ];
 
-impl ArchiveScope {
+impl EventScope {
     pub fn filter(&self) -> ArchiveFilter {
         ArchiveFilter {
             since: self.since,

@@ -74,7 +74,9 @@ impl ReplayFile {
     }
 
     pub fn id(&self) -> ReplayId {
-        self.id.parse().expect("ids of files are checked when they are read")
+        self.id
+            .parse()
+            .expect("ids of files are checked when they are read")
     }
 
     /// Writes the file, so that a crash leaves either this text or the one before.
@@ -87,7 +89,10 @@ impl ReplayFile {
 
     fn write(&self, path: &Path) -> io::Result<()> {
         let folder = path.parent().unwrap_or(path);
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
         let new = path.with_extension("new");
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
@@ -147,8 +152,13 @@ fn unfinished(data: &Path) -> Result<Vec<ReplayFile>, CommandError> {
     };
     let mut files = Vec::new();
     for entry in entries {
-        let path = entry.map_err(|error| unreadable(&folder, &error.to_string()))?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
+        let path = entry
+            .map_err(|error| unreadable(&folder, &error.to_string()))?
+            .path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
             files.push(read(&path)?);
         }
     }
@@ -160,7 +170,9 @@ fn read(path: &Path) -> Result<ReplayFile, CommandError> {
     let mut file: ReplayFile =
         serde_json::from_str(&text).map_err(|error| unreadable(path, &error.to_string()))?;
     file.continued = true;
-    let named = path.file_stem().is_some_and(|stem| stem == file.id.as_str());
+    let named = path
+        .file_stem()
+        .is_some_and(|stem| stem == file.id.as_str());
     match (file.v, named, file.id.parse::<ReplayId>()) {
         (VERSION, true, Ok(_)) => Ok(file),
         (_, _, _) => Err(unreadable(path, "it is of another version")),
@@ -183,7 +195,12 @@ mod tests {
             runs: vec![3, 1],
             rules: ReplayRules::ItsRule,
         });
-        ReplayFile::new(ReplayId::starting_at(started), started, command.into(), scope)
+        ReplayFile::new(
+            ReplayId::starting_at(started),
+            started,
+            command.into(),
+            scope,
+        )
     }
 
     #[test]
@@ -200,13 +217,19 @@ mod tests {
             file.save(data.path()).unwrap();
         }
         (old.continued, new.continued) = (true, true);
-        assert_eq!(ReplayFile::find(data.path(), "a").unwrap().as_ref(), Some(&new));
+        assert_eq!(
+            ReplayFile::find(data.path(), "a").unwrap().as_ref(),
+            Some(&new)
+        );
         assert_eq!(ReplayFile::load(data.path(), old.id()).unwrap(), old);
         new.delete(data.path()).unwrap();
         new.delete(data.path()).unwrap();
         assert_eq!(ReplayFile::find(data.path(), "a").unwrap(), Some(old));
         let unknown = ReplayFile::load(data.path(), new.id()).unwrap_err();
-        assert!(unknown.to_string().contains("no unfinished replay"), "{unknown}");
+        assert!(
+            unknown.to_string().contains("no unfinished replay"),
+            "{unknown}"
+        );
     }
 
     #[test]

@@ -96,8 +96,14 @@ impl AdminClient {
     pub fn replay_event(&self, request: &ReplayRequest) -> Result<(StatusCode, Value), String> {
         self.runtime.block_on(async {
             let body = json!(request).to_string();
-            let sent = self.client.post("http://flowtrigger/replay").body(body).send();
-            let response = sent.await.map_err(|error| error.without_url().to_string())?;
+            let sent = self
+                .client
+                .post("http://flowtrigger/replay")
+                .body(body)
+                .send();
+            let response = sent
+                .await
+                .map_err(|error| error.without_url().to_string())?;
             let status = response.status();
             let body = response.bytes().await.map_err(|error| error.to_string())?;
             Ok((status, serde_json::from_slice(&body).unwrap_or_default()))

@@ -22,7 +22,9 @@ pub fn ask(summary: &str, global: &GlobalOptions) -> Result<Consent, CommandErro
         let failure = CommandError::usage(format!(
             "{summary} would be replayed, and there is no terminal to ask on; nothing was done"
         ));
-        return Err(failure.help("add `--yes` to replay them, or `--dry-run` to see only the summary"));
+        return Err(
+            failure.help("add `--yes` to replay them, or `--dry-run` to see only the summary")
+        );
     }
     let mut stderr = Output::stderr(global.color);
     write!(

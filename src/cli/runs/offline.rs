@@ -13,7 +13,8 @@ use crate::cli::runs::command::{RunCommand, RunCommandResult, RunStatusRow};
 use crate::engine::{DataFolder, EngineError, FolderError, Rulebook};
 use crate::store::history::RunRow;
 use crate::store::{
-    self, ArrivalKind, History, IncomingEvent, ReplayMark, Revision, RevisionId, SqliteStore, StoreError, StoreSettings,
+    self, ArrivalKind, History, IncomingEvent, ReplayMark, Revision, RevisionId, SqliteStore,
+    StoreError, StoreSettings,
 };
 use flowtrigger_core::path::redact::is_redacted;
 

@@ -129,7 +129,10 @@ fn notes(detail: &RunDetail) -> Vec<String> {
         lines.push(format!("run {reporting} reports that it is dead"));
     }
     if detail.generation > 0 {
-        let part = detail.row.replay.map(|replay| format!(", a part of replay {replay}"));
+        let part = detail
+            .row
+            .replay
+            .map(|replay| format!(", a part of replay {replay}"));
         let part = part.unwrap_or_default();
         lines.push(format!("a replay, generation {}{part}", detail.generation));
     }

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::exit::{CommandError, Exit};
 use super::output::Output;
-use crate::cli::{deliveries, replay};
 use crate::cli::options::GlobalOptions;
+use crate::cli::{deliveries, replay};
 
 const AFTER_HELP: &str = "\
 Examples:

@@ -46,9 +46,7 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
                 repeated: accepted(committed.repeated),
             }),
             Err(ReplayError::Store(error)) => Err(admin_error(&error)),
-            Err(error @ ReplayError::Redacted) => {
-                Err(AdminError::Unprocessable(error.to_string()))
-            }
+            Err(error @ ReplayError::Redacted) => Err(AdminError::Unprocessable(error.to_string())),
             Err(error @ ReplayError::OtherRules) => Err(AdminError::Conflict(error.to_string())),
             Err(error @ ReplayError::Stopping) => Err(AdminError::Unavailable(error.to_string())),
         }

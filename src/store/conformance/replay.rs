@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{arrival, claimed, live_rule, now, submit, to};
-use crate::store::{ArrivalKind, IncomingEvent, ReplayId, ReplayMark, Store, StoreError};
 use crate::store::history::EventRowId;
+use crate::store::{ArrivalKind, IncomingEvent, ReplayId, ReplayMark, Store, StoreError};
 use flowtrigger_core::run::RunState;
 
 /// The event of a replay.

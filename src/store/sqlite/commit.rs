@@ -13,7 +13,8 @@ use super::gates::causation::{LoopDecision, LoopOutcome, encode_actors};
 use super::gates::window::{OpenWindow, WindowMember};
 use super::transaction::WriteTransaction;
 use crate::store::{
-    ArrivalKind, Committed, IncomingEvent, LoopFindings, PlannedRun, ReplayId, RunStatus, StoreError,
+    ArrivalKind, Committed, IncomingEvent, LoopFindings, PlannedRun, ReplayId, RunStatus,
+    StoreError,
 };
 use flowtrigger_core::event::json::size::JsonSize;
 use flowtrigger_core::gate::debounce::DebounceCheck;

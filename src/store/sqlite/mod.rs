@@ -34,8 +34,8 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::store::integration_settings::SettingsScope;
 use crate::store::history::EventRowId;
+use crate::store::integration_settings::SettingsScope;
 use crate::store::{
     ClaimRequest, ClaimedRun, Committed, IncomingEvent, RejectedDelivery, Revision, RevisionId,
     RunRecord, RunStatus, Store, StoreError, StoreSettings, UnmatchedEvent,

@@ -37,7 +37,7 @@ impl WriteTransaction<'_> {
 
     /// A generation that no run of the event has or had.
     pub fn next_generation(&self, event: i64) -> Result<u32, StoreError> {
-        let sql = "SELECT max(generation, coalesce(
+        let sql = "SELECT max(last_generation, coalesce(
                 (SELECT max(generation) FROM runs WHERE event = ?1), 0)) + 1
             FROM events WHERE id = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;

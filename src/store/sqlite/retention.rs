@@ -210,7 +210,7 @@ impl WriteTransaction<'_> {
 
     /// A later replay of the event must not use the keys of a deleted one again.
     fn keep_generation(&self, event: i64, generation: i64) -> Result<(), StoreError> {
-        let sql = "UPDATE events SET generation = ?2 WHERE id = ?1 AND generation < ?2";
+        let sql = "UPDATE events SET last_generation = ?2 WHERE id = ?1 AND last_generation < ?2";
         self.connection
             .prepare_cached(sql)?
             .execute([event, generation])?;
@@ -226,7 +226,8 @@ impl WriteTransaction<'_> {
             self.connection.prepare_cached(&sql)?.execute([event])?;
             return Ok(());
         }
-        let sql = format!("UPDATE events SET matched = 0, had_runs = 1 WHERE {free} RETURNING size");
+        let sql =
+            format!("UPDATE events SET matched = 0, had_runs = 1 WHERE {free} RETURNING size");
         let size: Option<i64> = self
             .connection
             .prepare_cached(&sql)?

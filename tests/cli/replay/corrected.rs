@@ -7,7 +7,7 @@ use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::Receiver;
 use serde_json::Value;
 
-use super::{corrected, keys, reload, rule, sandbox, tell, tickets, urgent};
+use super::{keys, reload, rule, sandbox, tell, tickets, urgent};
 
 #[test]
 fn events_that_matched_nothing_run_after_the_rule_was_corrected() {
@@ -28,7 +28,7 @@ fn events_that_matched_nothing_run_after_the_rule_was_corrected() {
             "nothing to replay",
         ],
     );
-    reload(&daemon, &sandbox, &rule("urgent", &flow));
+    reload(&daemon, &sandbox, &rule("urgent", &flow), 1);
     let output = sandbox.run(&["replay", "--since", "-1h"]);
     output.expect_stderr(
         2,
@@ -61,7 +61,15 @@ fn events_that_matched_nothing_run_after_the_rule_was_corrected() {
     daemon.wait_until_idle();
     let output = sandbox.run(&["replay", "--since", "-1h", "--yes"]);
     output.expect_stdout(1, &["4 runs: the earlier run is done; `--include-done`"]);
-    let again = ["replay", "--since", "-1h", "--include-done", "--yes", "--rate", "1000/s"];
+    let again = [
+        "replay",
+        "--since",
+        "-1h",
+        "--include-done",
+        "--yes",
+        "--rate",
+        "1000/s",
+    ];
     sandbox.run(&again).expect_stdout(0, &["4 runs replayed"]);
     let both = receiver.wait_for(8);
     assert_eq!(keys(&both).len(), 8, "every replay has keys of its own");
@@ -96,8 +104,12 @@ fn dead_runs_are_replayed_after_an_outage_and_the_lines_are_as_described() {
             "2 runs: 2 dead to replay; nothing was done",
         ],
     );
-    let of_archive = ["replay", "--since", "-1h", "--ticket", "1", "--yes", "--format", "json"];
-    let of_runs = ["runs", "replay", "--all", "--state", "dead", "--ticket", "3", "--yes", "--format", "json"];
+    let of_archive = [
+        "replay", "--since", "-1h", "--ticket", "1", "--yes", "--format", "json",
+    ];
+    let of_runs = [
+        "runs", "replay", "--all", "--state", "dead", "--ticket", "3", "--yes", "--format", "json",
+    ];
     let mut lines: Vec<Value> = Vec::new();
     for arguments in [&of_archive[..], &of_runs] {
         let output = sandbox.run(arguments);
@@ -106,15 +118,28 @@ fn dead_runs_are_replayed_after_an_outage_and_the_lines_are_as_described() {
         let kinds: Vec<&Value> = printed.iter().map(|line| &line["kind"]).collect();
         assert_eq!(kinds, ["summary", "run", "result"]);
         assert_eq!(printed[0]["earlier"]["dead"], 1);
-        assert_eq!(printed[0]["first"][0]["plan"][0]["json"]["id"], printed[0]["first"][0]["key"].as_str().map(|key| format!("ticket {key}")).unwrap());
+        assert_eq!(
+            printed[0]["first"][0]["plan"][0]["json"]["id"],
+            printed[0]["first"][0]["key"]
+                .as_str()
+                .map(|key| format!("ticket {key}"))
+                .unwrap()
+        );
         assert_eq!(printed[2]["outcome"], "complete");
         lines.extend(printed);
     }
-    assert_eq!((&lines[1]["of"], &lines[4]["of"]), (&Value::Null, &Value::from(3)));
+    assert_eq!(
+        (&lines[1]["of"], &lines[4]["of"]),
+        (&Value::Null, &Value::from(3))
+    );
     let received = receiver.wait_for(5);
     assert_eq!(tickets(&received[3..]), ["ticket 1", "ticket 3"]);
     assert_eq!(keys(&received).len(), 5);
-    lines.extend(sandbox.run(&["replay", "--since", "-1h", "--yes", "--format", "json"]).json_lines());
+    lines.extend(
+        sandbox
+            .run(&["replay", "--since", "-1h", "--yes", "--format", "json"])
+            .json_lines(),
+    );
     let schema = sandbox.run(&["schema", "--of", "replay"]);
     accepted(serde_json::from_str(&schema.stdout).unwrap(), &lines);
     daemon.stop();

@@ -13,7 +13,7 @@ fn disabled_rules_are_named_and_shadow_runs_are_recorded() {
     let sandbox = sandbox();
     let daemon = corrected(&sandbox, 2, NOTE);
     let disabled = format!("{}mode: disabled\n", rule("urgent", NOTE));
-    reload(&daemon, &sandbox, &disabled);
+    reload(&daemon, &sandbox, &disabled, 2);
     let output = sandbox.run(&["replay", "--since", "-1h", "--yes"]);
     output.expect_stdout(1, &["2 runs: the rule matches and is disabled; 2 page"]);
     sandbox.write_rules(&format!("{}mode: shadow\n", rule("urgent", NOTE)));
@@ -28,7 +28,8 @@ fn disabled_rules_are_named_and_shadow_runs_are_recorded() {
 #[test]
 fn redacted_events_and_entries_that_are_gone_are_named() {
     let sandbox = sandbox();
-    let sources = "sources: { support: { verify: none }, north: { decoder: support, verify: none } }\n";
+    let sources =
+        "sources: { support: { verify: none }, north: { decoder: support, verify: none } }\n";
     sandbox.write("flowtrigger.yaml", sources);
     sandbox.write_rules(&rule("normal", NOTE));
     let daemon = DaemonProcess::start(&sandbox);
@@ -37,7 +38,10 @@ fn redacted_events_and_entries_that_are_gone_are_named() {
         assert_eq!(daemon.post(&path, &urgent(1).to_string()).status(), 200);
     }
     daemon.stop();
-    sandbox.write("flowtrigger.yaml", "sources: { support: { verify: none } }\n");
+    sandbox.write(
+        "flowtrigger.yaml",
+        "sources: { support: { verify: none } }\n",
+    );
     sandbox.write_rules(&rule("urgent", NOTE));
     let output = sandbox.run(&["replay", "--since", "-1h", "--dry-run"]);
     output.expect_stdout(
@@ -47,13 +51,29 @@ fn redacted_events_and_entries_that_are_gone_are_named() {
             "2 runs: 2 without an earlier run to replay",
         ],
     );
-    let one = ["replay", "--since", "-1h", "--endpoint", "north", "--dry-run"];
+    let one = [
+        "replay",
+        "--since",
+        "-1h",
+        "--endpoint",
+        "north",
+        "--dry-run",
+    ];
     sandbox.run(&one).expect_stdout(0, &["1 run: 1 without"]);
     sandbox.write("flowtrigger.yaml", "redact: [previous]\n");
     let daemon = DaemonProcess::start(&sandbox);
-    assert_eq!(daemon.post("/events/support", &json!({"input": {"ticket_event": {
-        "type": "Subject Changed", "previous": "a", "current": "b", "ticket": {"id": 7}
-    }}}).to_string()).status(), 200);
+    assert_eq!(
+        daemon
+            .post(
+                "/events/support",
+                &json!({"input": {"ticket_event": {
+                    "type": "Subject Changed", "previous": "a", "current": "b", "ticket": {"id": 7}
+                }}})
+                .to_string()
+            )
+            .status(),
+        200
+    );
     let output = sandbox.run(&["replay", "--since", "-1h", "--ticket", "7", "--yes"]);
     output.expect_stdout(1, &["1 event: fields were redacted"]);
     daemon.stop();

@@ -53,14 +53,15 @@ fn corrected(sandbox: &Sandbox, tickets: u64, flow: &str) -> DaemonProcess {
     for ticket in 1..=tickets {
         daemon.accept("support", &urgent(ticket));
     }
-    reload(&daemon, sandbox, &rule("urgent", flow));
+    reload(&daemon, sandbox, &rule("urgent", flow), 1);
     daemon
 }
 
-fn reload(daemon: &DaemonProcess, sandbox: &Sandbox, rules: &str) {
+/// Loads these rules; it is the reload with this number.
+fn reload(daemon: &DaemonProcess, sandbox: &Sandbox, rules: &str, number: usize) {
     sandbox.write_rules(rules);
     daemon.signal(Signal::HUP);
-    daemon.expect_message("reloaded");
+    daemon.expect_logs(number, |line| line["message"] == "reloaded");
 }
 
 fn keys(received: &[Received]) -> BTreeSet<&str> {

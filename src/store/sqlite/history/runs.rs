@@ -135,7 +135,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<RunRow, HistoryError>> {
         attempts: number(row.get(12)?),
         error: row.get(13)?,
         tells_of: row.get::<_, Option<i64>>(14)?.map(|run| RunId(number(run))),
-        replay: row.get::<_, Option<i64>>(18)?.map(|replay| ReplayId(number(replay))),
+        replay: row
+            .get::<_, Option<i64>>(18)?
+            .map(|replay| ReplayId(number(replay))),
         lineage: codec::lineage(row.get(15)?, row.get(16)?),
     }))
 }

@@ -19,8 +19,8 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::*;
-use crate::store::{ArrivalKind, ReplayMark};
 use crate::store::conformance::{self, arrival, everything, live_rule, now};
+use crate::store::{ArrivalKind, ReplayMark};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::Attempt;
 use flowtrigger_core::run::call_result::CallFailure;

@@ -42,7 +42,10 @@ async fn a_key_is_not_used_again_after_retention_and_the_event_says_that_it_had_
     };
     store.commit(arrival("e", &rule)).await.unwrap();
     let row = events(ArchivedEvents::All)[0].position.row;
-    store.commit(part(1, row, arrival("e", &rule))).await.unwrap();
+    store
+        .commit(part(1, row, arrival("e", &rule)))
+        .await
+        .unwrap();
     for run in claimed(&store).await {
         to(&store, run, RunState::Done).await;
     }
@@ -56,7 +59,10 @@ async fn a_key_is_not_used_again_after_retention_and_the_event_says_that_it_had_
     let event = events(ArchivedEvents::All).remove(0);
     assert!(event.had_runs && !event.matched);
     assert_eq!(events(ArchivedEvents::Unmatched), []);
-    let again = store.commit(part(2, row, arrival("e", &rule))).await.unwrap();
+    let again = store
+        .commit(part(2, row, arrival("e", &rule)))
+        .await
+        .unwrap();
     let record = store.run(again.runs[0].id).await.unwrap().unwrap();
     assert_eq!(record.generation, 2);
     assert!(!events(ArchivedEvents::All)[0].had_runs);
@@ -97,9 +103,17 @@ async fn a_page_of_the_archive_uses_an_index() {
         row: EventRowId(1),
     });
     for (part, key, index) in [
-        ("matched = 0", None, "USING INDEX events_unmatched (received>"),
+        (
+            "matched = 0",
+            None,
+            "USING INDEX events_unmatched (received>",
+        ),
         ("matched = 1", None, "USING INDEX events_matched (received>"),
-        ("matched = 1", Some("7"), "USING INDEX events_by_key (key=? AND received>"),
+        (
+            "matched = 1",
+            Some("7"),
+            "USING INDEX events_by_key (key=? AND received>",
+        ),
     ] {
         let filter = ArchiveFilter {
             since: time,
@@ -117,6 +131,11 @@ async fn a_page_of_the_archive_uses_an_index() {
         let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
         let steps = steps.join("\n");
         assert!(steps.contains(index), "{steps}");
-        assert!(!steps.contains("SCAN") && !steps.contains("TEMP B-TREE"), "{steps}");
+        // Only events of one moment are sorted.
+        let sorted = steps.replace("USE TEMP B-TREE FOR LAST TERM OF ORDER BY", "");
+        assert!(
+            !sorted.contains("SCAN") && !sorted.contains("TEMP B-TREE"),
+            "{steps}"
+        );
     }
 }
