@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 
 use crate::cli::exit::CommandError;
 use crate::cli::options::GlobalOptions;
-use crate::cli::replay::CurrentRules;
+use crate::cli::replay::current_rules::CurrentRules;
 use crate::cli::runs::admin_client::{AdminClient, run_statuses};
 use crate::cli::runs::command::RunStatusRow;
 use crate::cli::runs::offline::OfflineStore;

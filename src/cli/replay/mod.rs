@@ -2,6 +2,7 @@
 //! would do and asks, keeps an order and a rate, and continues after an interruption.
 
 mod assess;
+mod current_rules;
 mod destination;
 mod execute;
 mod interrupt;
@@ -9,18 +10,17 @@ pub mod rate;
 mod report;
 pub mod schema;
 pub mod scope;
+mod selection;
 mod state_file;
 mod summary;
 mod targets;
 
 use std::io::Write;
-use std::sync::Arc;
 
-use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
 use crate::cli::daemon_state::ArchiveState;
-use crate::cli::dry_run::{known_rules, plan_flow};
+use crate::cli::dry_run::known_rules;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
@@ -29,24 +29,17 @@ use crate::cli::render::diagnostics::{grouped, number};
 use crate::cli::render::message;
 use crate::cli::runs::admin_client::AdminClient;
 use crate::cli::runs::confirm::{self, Consent};
-use crate::cli::time_argument::TimeArgument;
-use crate::engine::Rulebook;
-use crate::store::history::PastRevision;
-use crate::store::{History, ReplayId};
+use crate::store::ReplayId;
 use assess::Assessor;
+use current_rules::CurrentRules;
 use destination::{ReplayDestination, RulesOrigin};
 use execute::{ReplayEnd, ReplayExecution};
-use flowtrigger_core::config::Config;
-use flowtrigger_core::flow::plan::PlanStep;
-use flowtrigger_core::flow::simulate::Mocks;
-use flowtrigger_core::matching::evaluation::Evaluation;
 use flowtrigger_core::matching::find::MatchScratch;
-use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::STATES;
 use interrupt::InterruptFlag;
 use rate::ReplayRate;
 use report::{ReplayReport, describe_runs, result_json};
-use scope::{DELETED, EarlierStates, EventScope, NONE, ReplayScope};
+use scope::ReplayScope;
+use selection::{EventSelection, SELECTION};
 use state_file::{ReplayFile, ReplayProgress};
 use summary::ReplaySummary;
 use targets::ReplayTargets;
@@ -76,50 +69,6 @@ pub struct Args {
     options: ReplayOptions,
 }
 
-const SELECTION: [&str; 9] = [
-    "since",
-    "until",
-    "rule",
-    "ticket",
-    "source",
-    "endpoint",
-    "unmatched",
-    "include_done",
-    "earlier",
-];
-
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Which events")]
-struct EventSelection {
-    /// Events received at this time or later: 2026-01-07T09:02 in UTC, or -2h.
-    #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
-    since: Option<TimeArgument>,
-    /// Events received before this time. Default: now.
-    #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
-    until: Option<TimeArgument>,
-    /// Plan only runs of this rule. Repeat it for several rules.
-    #[arg(long, value_name = "NAME")]
-    rule: Vec<String>,
-    /// Events of this ticket.
-    #[arg(long, value_name = "ID")]
-    ticket: Option<String>,
-    /// Events of this source, as rules name it.
-    #[arg(long, value_name = "NAME")]
-    source: Option<String>,
-    /// Events that this entry under `sources` received.
-    #[arg(long, value_name = "NAME")]
-    endpoint: Option<String>,
-    /// Only events that matched no rule.
-    #[arg(long)]
-    unmatched: bool,
-    /// Also where the newest earlier run of the event and rule is done.
-    #[arg(long, conflicts_with = "earlier")]
-    include_done: bool,
-    /// Only where the newest earlier run is in one of these states; none: there is no run.
-    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = earlier_states(), hide_possible_values = true)]
-    earlier: Vec<String>,
-}
-
 /// How a replay is shown and executed.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ReplayOptions {
@@ -138,16 +87,6 @@ pub struct ReplayOptions {
     /// Output format; json prints the summary, each run and the result as one line each.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
-}
-
-/// The rules that a replay plans with.
-pub struct CurrentRules {
-    pub book: Rulebook,
-    pub origin: RulesOrigin,
-}
-
-fn earlier_states() -> PossibleValuesParser {
-    PossibleValuesParser::new(STATES.into_iter().chain([NONE, DELETED]))
 }
 
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
@@ -183,31 +122,6 @@ pub fn begin(
     replay(file, options, global, out)
 }
 
-impl EventSelection {
-    fn scope(&self, now: Timestamp) -> Result<EventScope, CommandError> {
-        if self.since.is_none() && self.ticket.is_none() {
-            let failure = CommandError::usage("a replay needs `--since`, `--ticket` or `--resume`");
-            return Err(failure.help(
-                "name the time from which events are replayed: `flowtrigger replay --since -1h --dry-run`",
-            ));
-        }
-        Ok(EventScope {
-            since: self.since.map(|since| since.from(now)),
-            until: self.until.map_or(now, |until| until.from(now)),
-            rules: self.rule.clone(),
-            ticket: self.ticket.clone(),
-            source: self.source.clone(),
-            endpoint: self.endpoint.clone(),
-            unmatched: self.unmatched,
-            earlier: match (self.earlier.is_empty(), self.include_done) {
-                (false, _) => EarlierStates::Only(self.earlier.clone()),
-                (true, true) => EarlierStates::WithDone,
-                (true, false) => EarlierStates::WithoutResult,
-            },
-        })
-    }
-}
-
 /// Shows what a replay would do from where it is, asks, and executes it.
 fn replay(
     mut file: ReplayFile,
@@ -218,7 +132,7 @@ fn replay(
     let history = global.history()?;
     let archive = ArchiveState::flush(&global.socket());
     let daemon = AdminClient::connect(&global.socket())?;
-    let rules = current_rules(daemon.as_ref(), &*history, global)?;
+    let rules = CurrentRules::load(daemon.as_ref(), &*history, global)?;
     if let ReplayScope::Archive(scope) = &file.scope {
         known_rules(&scope.rules, &rules.book)?;
     }
@@ -349,55 +263,6 @@ fn finish(
         0 => Exit::Fine,
         _ => Exit::Negative,
     })
-}
-
-/// The rules of the running daemon, or those of the files.
-fn current_rules(
-    daemon: Option<&AdminClient>,
-    history: &dyn History,
-    global: &GlobalOptions,
-) -> Result<CurrentRules, CommandError> {
-    if daemon.is_none() {
-        return Ok(CurrentRules {
-            book: global.rulebook(None)?,
-            origin: RulesOrigin::Files,
-        });
-    }
-    let revision = history.latest_revision()?;
-    let texts = match revision {
-        Some(revision) => history.revision_texts(revision)?,
-        None => None,
-    };
-    let (Some(revision), Some(texts)) = (revision, texts) else {
-        let failure = CommandError::runtime("the rules of the daemon are not stored");
-        return Err(failure.help("restart the daemon, and repeat the command"));
-    };
-    let past = PastRevision::compile_all(texts);
-    if past.diagnostics.has_errors() {
-        // Another version of the program has loaded them.
-        return Err(CommandError::invalid(past.rules.files, past.diagnostics));
-    }
-    Ok(CurrentRules {
-        origin: RulesOrigin::Daemon {
-            revision,
-            since: history.in_force_since(revision, Timestamp::now())?,
-        },
-        book: Rulebook {
-            files: Arc::clone(&past.rules.files),
-            config: past.config,
-            rules: past.rules,
-            ..Rulebook::default()
-        },
-    })
-}
-
-/// What a run would send, as `dry-run` plans it.
-fn first_plan<'r>(
-    rule: &'r Rule,
-    evaluation: &'r Evaluation<'_>,
-    config: &Config,
-) -> Vec<PlanStep<'r>> {
-    plan_flow(rule, evaluation, (&Mocks::new(), config))
 }
 
 /// Reads everything that is left of a replay.
