@@ -60,13 +60,13 @@ Times are UTC. Exit codes: 0 success, 1 nothing to replay or an event was reject
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    #[command(flatten)]
-    selection: EventSelection,
     /// Continue an interrupted replay.
     #[arg(long, value_name = "ID", conflicts_with_all = SELECTION)]
     resume: Option<ReplayId>,
     #[command(flatten)]
     options: ReplayOptions,
+    #[command(flatten)]
+    selection: EventSelection,
 }
 
 /// How a replay is shown and executed.
