@@ -36,12 +36,13 @@ fuzz seconds="600" *targets:
 attack:
     cargo test --test resilience -- --nocapture attack::
 
-# Write the JSON Schemas of rules, configuration and rejected requests.
+# Write the JSON Schemas of rules, configuration, rejected requests and replays.
 schema:
     mkdir -p schema
     cargo run --quiet -- schema > schema/rule.schema.json
     cargo run --quiet -- schema --of config > schema/config.schema.json
     cargo run --quiet -- schema --of delivery > schema/delivery.schema.json
+    cargo run --quiet -- schema --of replay > schema/replay.schema.json
 
 # Explain every sample event with the rules of this repository.
 samples:

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{RevisionId, RunStatus};
+use super::{ReplayId, ReplayMark, RevisionId, RunStatus};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::summary::EventSummary;
@@ -31,7 +31,17 @@ pub enum ArrivalKind {
     /// The event was received from its sender.
     Delivery,
     /// A person replays a known event: its runs get a new generation, and its gates are not checked.
-    Replay,
+    Replay(ReplayMark),
+}
+
+impl ArrivalKind {
+    /// The replay that the event is a part of.
+    pub(super) fn replay(self) -> Option<ReplayId> {
+        match self {
+            ArrivalKind::Delivery => None,
+            ArrivalKind::Replay(mark) => mark.replay,
+        }
+    }
 }
 
 /// A run of one rule that matched.
@@ -73,6 +83,8 @@ pub struct Committed {
     /// The first delivery of a redelivered event.
     pub first: Option<FirstDelivery>,
     pub runs: Vec<RunStatus>,
+    /// Earlier runs of the same replay, in place of new ones.
+    pub repeated: Vec<RunStatus>,
     pub loops: LoopFindings,
 }
 

@@ -10,17 +10,21 @@ pub mod history;
 mod incoming;
 mod integration_settings;
 mod record;
+mod replay;
 mod revision;
 pub mod sqlite;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use flowtrigger_core::run::exchange::RecordedExchange;
+use flowtrigger_core::event::Event;
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
+use history::EventRowId;
 use record::{flow, on_dead_run};
 
 pub use delivery::{MAX_DELIVERIES, RejectedDelivery};
@@ -32,6 +36,7 @@ pub use incoming::{
 };
 pub use integration_settings::SettingsError;
 pub use record::{ClaimedRun, RunRecord, RunStatus};
+pub use replay::{InvalidReplayId, ReplayId, ReplayMark};
 pub use revision::{Revision, RevisionId, StoreSettings};
 pub use sqlite::{SqliteHistory, SqliteStore};
 
@@ -91,6 +96,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// When the next run is due that waits for a time.
     fn next_due(&self) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
+
+    /// The event of a row; `None` if it has been deleted.
+    fn stored_event(
+        &self,
+        event: EventRowId,
+    ) -> impl Future<Output = Result<Option<Arc<Event>>, StoreError>> + Send;
 
     fn run(&self, run: RunId)
     -> impl Future<Output = Result<Option<RunRecord>, StoreError>> + Send;

@@ -3,4 +3,5 @@
 mod convert;
 mod faults;
 mod many_rules;
+mod replay;
 mod transcripts;

@@ -315,6 +315,7 @@ pub fn row_json(row: &RunRow) -> Value {
         "attempts": row.attempts,
         "error": row.error,
         "reports_on": row.tells_of.map(|run| run.0),
+        "replay": row.replay.map(|replay| replay.to_string()),
         "depth": row.lineage.depth,
         "caused_by": row.lineage.cause.map(|run| run.0),
     })

@@ -3,10 +3,10 @@
 
 pub mod admin_client;
 mod attempt;
-mod command;
-mod confirm;
+pub mod command;
+pub mod confirm;
 mod list;
-mod offline;
+pub mod offline;
 mod selection;
 mod shadow_plan;
 mod show;
@@ -16,8 +16,11 @@ use std::num::NonZeroUsize;
 use super::exit::{CommandError, Exit};
 use super::output::Output;
 use crate::cli::options::{Format, GlobalOptions};
-use crate::cli::runs::command::{ReplayRules, RunCommand};
-use crate::cli::runs::confirm::Confirmation;
+use crate::cli::replay;
+use crate::cli::replay::ReplayOptions;
+use crate::cli::replay::rate::ReplayRate;
+use crate::cli::replay::scope::{ReplayRules, ReplayScope, SelectedRuns};
+use crate::cli::runs::command::RunCommand;
 use selection::Selection;
 
 const AFTER_HELP: &str = "\
@@ -99,7 +102,7 @@ struct Show {
 }
 
 #[derive(Debug, clap::Args)]
-struct RunCommandArgs {
+pub struct RunCommandArgs {
     /// Ids of runs.
     #[arg(value_name = "ID", required_unless_present = "all", value_parser = id)]
     ids: Vec<u64>,
@@ -124,6 +127,12 @@ struct Replay {
     /// Do not ask before runs that `--all` selects are replayed.
     #[arg(long, requires = "all")]
     yes: bool,
+    /// Runs to start in a time, at most, of those that `--all` selects: 10/s, 600/m or 3600/h.
+    #[arg(long, value_name = "RATE", default_value = "10/s")]
+    rate: ReplayRate,
+    /// Begin a new replay, even if the same command was interrupted before.
+    #[arg(long, requires = "all")]
+    new: bool,
     #[command(flatten)]
     command: RunCommandArgs,
 }
@@ -142,31 +151,43 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     match args.command {
         RunsCommand::List(list) => list::run(list, global, out),
         RunsCommand::Show(show) => show::run(show, global, out),
-        RunsCommand::Retry(args) => command::run(
-            RunCommand::Retry,
-            Confirmation::NotNeeded,
-            args,
-            global,
-            out,
-        ),
-        RunsCommand::Replay(replay) => {
-            let rules = match replay.every_rule {
-                true => ReplayRules::EveryRule,
-                false => ReplayRules::ItsRule,
-            };
-            let confirmation = match (replay.command.all, replay.yes) {
-                (true, false) => Confirmation::Ask,
-                (true, true) | (false, _) => Confirmation::NotNeeded,
-            };
-            let command = RunCommand::Replay(rules);
-            command::run(command, confirmation, replay.command, global, out)
-        }
-        RunsCommand::Cancel(args) => command::run(
-            RunCommand::Cancel,
-            Confirmation::NotNeeded,
-            args,
-            global,
-            out,
-        ),
+        RunsCommand::Retry(args) => command::run(RunCommand::Retry, args, global, out),
+        RunsCommand::Replay(args) => replay_runs(args, global, out),
+        RunsCommand::Cancel(args) => command::run(RunCommand::Cancel, args, global, out),
     }
+}
+
+/// Named runs are replayed at once. For all others `replay` shows what it would do and asks.
+fn replay_runs(
+    args: Replay,
+    global: &GlobalOptions,
+    out: &mut Output,
+) -> Result<Exit, CommandError> {
+    let rules = match args.every_rule {
+        true => ReplayRules::EveryRule,
+        false => ReplayRules::ItsRule,
+    };
+    if !args.command.all && !args.command.dry_run {
+        return command::run(RunCommand::Replay(rules), args.command, global, out);
+    }
+    let RunCommandArgs { ids, selection, .. } = &args.command;
+    let options = ReplayOptions {
+        rate: args.rate,
+        yes: args.yes,
+        new: args.new,
+        dry_run: args.command.dry_run,
+        format: args.command.format,
+    };
+    let command = format!("runs replay {rules:?} {ids:?} {selection:?}");
+    replay::begin(
+        command,
+        || {
+            let runs = command::select_replay(rules, &args.command, global)?;
+            let runs = runs.into_iter().map(|run| run.id.0).collect();
+            Ok(ReplayScope::Runs(SelectedRuns { runs, rules }))
+        },
+        &options,
+        global,
+        out,
+    )
 }

@@ -168,7 +168,12 @@ fn notes(detail: &RunDetail) -> Vec<String> {
         lines.push(format!("run {reporting} reports that it is dead"));
     }
     if detail.generation > 0 {
-        lines.push(format!("a replay, generation {}", detail.generation));
+        let part = detail
+            .row
+            .replay
+            .map(|replay| format!(", a part of replay {replay}"));
+        let part = part.unwrap_or_default();
+        lines.push(format!("a replay, generation {}{part}", detail.generation));
     }
     if detail.suspect {
         lines.push("was running when the daemon ended without shutdown".into());

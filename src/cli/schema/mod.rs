@@ -1,4 +1,4 @@
-//! `schema`: prints the JSON Schema of rule files and of the configuration, for editors, and of rejected requests.
+//! `schema`: prints the JSON Schema of rule files and of the configuration, for editors, and of JSON outputs.
 //! It is generated from the vocabulary tables that the loader uses.
 
 mod config;
@@ -11,19 +11,20 @@ use serde_json::Value;
 
 use super::exit::{CommandError, Exit};
 use super::output::Output;
-use crate::cli::deliveries;
 use crate::cli::options::GlobalOptions;
+use crate::cli::{deliveries, replay};
 
 const AFTER_HELP: &str = "\
 Examples:
   flowtrigger schema > schema/rule.schema.json
   flowtrigger schema --of config > schema/config.schema.json
   flowtrigger schema --of delivery > schema/delivery.schema.json
+  flowtrigger schema --of replay > schema/replay.schema.json
 
 An editor with a YAML language server completes a rule whose first line is
   # yaml-language-server: $schema=../schema/rule.schema.json";
 
-/// Print the JSON Schema of a rule file, of the configuration or of a list of rejected requests.
+/// Print the JSON Schema of a rule file, of the configuration, of rejected requests or of a replay.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -40,6 +41,8 @@ enum SchemaKind {
     Config,
     /// A line of `deliveries --format json`.
     Delivery,
+    /// A line of `replay --format json`.
+    Replay,
 }
 
 impl SchemaKind {
@@ -48,6 +51,7 @@ impl SchemaKind {
             SchemaKind::Rule => rule::schema(),
             SchemaKind::Config => config::schema(),
             SchemaKind::Delivery => deliveries::schema(),
+            SchemaKind::Replay => replay::schema::schema(),
         }
     }
 }

@@ -70,6 +70,7 @@ fn the_committed_schemas_are_current() {
             SchemaKind::Rule => "rule",
             SchemaKind::Config => "config",
             SchemaKind::Delivery => "delivery",
+            SchemaKind::Replay => "replay",
         };
         let path = root().join(format!("schema/{name}.schema.json"));
         let committed = fs::read_to_string(&path).unwrap_or_default();

@@ -51,6 +51,14 @@ pub struct EvaluatedRule {
     pub runs: Vec<RunDetail>,
 }
 
+impl EvaluatedEvent {
+    /// Whether a rule that did not match then has runs: later rules replayed the event.
+    pub fn has_replays(&self) -> bool {
+        let mut rules = self.rules.iter();
+        rules.any(|rule| !rule.matches() && !rule.runs.is_empty())
+    }
+}
+
 impl EvaluatedRule {
     pub fn recorded(&self) -> Option<&'static str> {
         let recorded = self.recorded?;

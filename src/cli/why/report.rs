@@ -162,7 +162,7 @@ fn facts(evaluated: &EvaluatedEvent, asked: &[String], types: &[String]) -> Even
             },
         },
         rules: rules.collect(),
-        has_other_runs: !evaluated.others.is_empty(),
+        has_other_runs: !evaluated.others.is_empty() || evaluated.has_replays(),
     }
 }
 

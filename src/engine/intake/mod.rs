@@ -162,6 +162,7 @@ fn ingest_error(error: &StoreError) -> IngestError {
         | StoreError::Broken(_)
         | StoreError::Damaged(_)
         | StoreError::UnknownRun(_)
+        | StoreError::UnknownEvent
         | StoreError::OnlyTells(_)
         | StoreError::Redacted(_)
         | StoreError::Settings(_)

@@ -1,6 +1,7 @@
 //! The read side of a store, as one trait for every backend: events, runs with their logs, gates, and the
 //! rules of an earlier time. Commands and pages read through it; nothing here names a database.
 
+mod archive;
 mod delivery;
 mod error;
 mod event;
@@ -21,6 +22,7 @@ use flowtrigger_core::loop_guard::{Causation, CausingRun, LoopCheck, LoopHistory
 use flowtrigger_core::run::RunId;
 use flowtrigger_core::run::exchange::RecordedExchange;
 
+pub use archive::{ArchiveFilter, ArchivePosition, ArchivedEvent, ArchivedEvents};
 pub use delivery::{DeliveryFilter, DeliveryRange, DeliveryRow};
 pub use error::{HistoryError, HistoryOpenError};
 pub use event::{
@@ -51,6 +53,21 @@ pub trait History: Send {
 
     /// The event of a row; `None` if it has been deleted.
     fn event(&self, row: EventRowId) -> Result<Option<EventRecord>, HistoryError>;
+
+    /// Stored events in the order of their receipt, the oldest first, at most `limit`.
+    fn archive(
+        &self,
+        filter: &ArchiveFilter,
+        after: Option<ArchivePosition>,
+        limit: usize,
+    ) -> Result<Vec<ArchivedEvent>, HistoryError>;
+
+    /// The event whose runs are those of a stored event: itself, or the one that it repeats. `None` if there is none
+    /// with runs.
+    fn original(&self, event: &ArchivedEvent) -> Result<Option<EventRowId>, HistoryError>;
+
+    /// The revision that came into force last.
+    fn latest_revision(&self) -> Result<Option<RevisionId>, HistoryError>;
 
     /// Id and key of the newest events, at most `limit`.
     fn recent_names(&self, limit: usize) -> Result<Vec<EventNames>, HistoryError>;

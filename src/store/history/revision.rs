@@ -44,14 +44,27 @@ impl PastRevision {
         let config = texts.config.compile();
         let size: usize = texts.files.iter().map(|(_, text)| text.len()).sum();
         let names = TypeNames::new(event, &config);
+        Self::compile_with(texts, config, |text| match size > SMALL {
+            true => only_documents(&text, |document| names.may_occur_in(document)),
+            false => text,
+        })
+    }
+
+    /// Compiles all rules.
+    pub fn compile_all(texts: RevisionTexts) -> Self {
+        let config = texts.config.compile();
+        Self::compile_with(texts, config, |text| text)
+    }
+
+    fn compile_with(
+        texts: RevisionTexts,
+        config: Config,
+        select: impl Fn(String) -> String,
+    ) -> Self {
         let mut files = Files::default();
         let mut rule_files = Vec::with_capacity(texts.files.len());
         for (name, text) in texts.files {
-            let text = match size > SMALL {
-                true => only_documents(&text, |document| names.may_occur_in(document)),
-                false => text,
-            };
-            rule_files.push(files.add(name, text));
+            rule_files.push(files.add(name, select(text)));
         }
         let files = Arc::new(files);
         let mut diagnostics = Diagnostics::default();

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::EventRowId;
+use crate::store::ReplayId;
 use flowtrigger_core::loop_guard::Causation;
 use flowtrigger_core::run::{RunId, RunState};
 
@@ -28,6 +29,8 @@ pub struct RunFilter {
     pub sent_to: Option<String>,
     /// The stored event.
     pub row: Option<EventRowId>,
+    /// The replay that planned it.
+    pub replay: Option<ReplayId>,
 }
 
 /// Which part of the list.
@@ -58,6 +61,8 @@ pub struct RunRow {
     pub error: Option<String>,
     /// The dead run that it reports on.
     pub tells_of: Option<RunId>,
+    /// The replay that planned it.
+    pub replay: Option<ReplayId>,
     pub lineage: Causation,
 }
 

@@ -18,6 +18,7 @@ mod job_outcome;
 mod queue;
 mod redaction;
 mod redelivery;
+mod replay;
 mod retention;
 mod revisions;
 #[cfg(test)]
@@ -34,6 +35,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use serde_json::Value;
 
+use crate::store::history::EventRowId;
 use crate::store::integration_settings::SettingsScope;
 use crate::store::{
     ClaimRequest, ClaimedRun, Committed, IncomingEvent, RejectedDelivery, Revision, RevisionId,
@@ -45,6 +47,7 @@ use database::Location;
 use deliveries::DeliveryBuffer;
 use exchanges::ExchangeBuffer;
 use flowtrigger_core::run::exchange::RecordedExchange;
+use flowtrigger_core::event::Event;
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use health::StoreHealth;
 use queue::recovery::recover;
@@ -215,6 +218,11 @@ impl Store for SqliteStore {
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         let read = |transaction: &mut WriteTransaction<'_>| transaction.next_due();
+        self.writer.submit(Durability::Buffered, read).await
+    }
+
+    async fn stored_event(&self, event: EventRowId) -> Result<Option<Arc<Event>>, StoreError> {
+        let read = move |transaction: &mut WriteTransaction<'_>| transaction.stored_event(event);
         self.writer.submit(Durability::Buffered, read).await
     }
 

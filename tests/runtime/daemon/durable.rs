@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use flowtrigger::store::history::EventRowId;
 use flowtrigger::store::{
     ClaimRequest, ClaimedRun, Committed, IncomingEvent, Revision, RevisionId, RunRecord, RunStatus,
     SqliteStore, Store, StoreError, UnmatchedEvent,
 };
+use flowtrigger_core::event::Event;
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -128,6 +130,10 @@ impl Store for Durable {
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.0.store.next_due().await
+    }
+
+    async fn stored_event(&self, event: EventRowId) -> Result<Option<Arc<Event>>, StoreError> {
+        self.0.store.stored_event(event).await
     }
 
     async fn run(&self, run: RunId) -> Result<Option<RunRecord>, StoreError> {

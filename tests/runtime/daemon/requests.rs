@@ -1,14 +1,17 @@
 //! The response to a sender, for each status.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use flowtrigger::action::exchange::ExchangeRecorder;
 use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::HttpLimits;
+use flowtrigger::store::history::EventRowId;
 use flowtrigger::store::{
     ClaimRequest, ClaimedRun, Committed, IncomingEvent, Revision, RevisionId, RunRecord, RunStatus,
     Store, StoreError, UnmatchedEvent,
 };
+use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::call_result::{CallResult, Reply};
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
@@ -336,6 +339,10 @@ impl Store for Broken {
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        Err(self.0.clone())
+    }
+
+    async fn stored_event(&self, _: EventRowId) -> Result<Option<Arc<Event>>, StoreError> {
         Err(self.0.clone())
     }
 

@@ -20,14 +20,16 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-const SCHEMA: [&str; 7] = [
+const SCHEMA: [&str; 9] = [
     include_str!("../../../src/store/sqlite/migrations/0001_start.sql"),
     include_str!("../../../src/store/sqlite/migrations/0002_loops.sql"),
     include_str!("../../../src/store/sqlite/migrations/0003_flows.sql"),
     include_str!("../../../src/store/sqlite/migrations/0004_names.sql"),
     include_str!("../../../src/store/sqlite/migrations/0005_endpoints.sql"),
     include_str!("../../../src/store/sqlite/migrations/0006_deliveries.sql"),
-    include_str!("../../../src/store/sqlite/migrations/0007_exchanges.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0007_writes.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0008_exchanges.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0009_replays.sql"),
 ];
 
 /// A rule that pages when an important ticket turns urgent; a file holds a second one after it.
@@ -155,6 +157,10 @@ impl Data {
         let row = self.insert(
             "INSERT INTO revisions (digest, config, files, since) VALUES (randomblob(16), ?1, ?2, ?3)",
             params![config, Value::from(list).to_string(), codec::micros(at(since))],
+        );
+        self.insert(
+            "INSERT INTO activations (revision, at) VALUES (?1, ?2)",
+            params![row, codec::micros(at(since))],
         );
         Edition {
             row,

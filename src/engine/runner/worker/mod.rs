@@ -243,6 +243,7 @@ pub(in crate::engine) fn is_transient(error: &StoreError) -> bool {
         StoreError::Busy | StoreError::Broken(_) | StoreError::Damaged(_) => true,
         StoreError::Full { .. }
         | StoreError::UnknownRun(_)
+        | StoreError::UnknownEvent
         | StoreError::OnlyTells(_)
         | StoreError::Redacted(_)
         | StoreError::Settings(_)

@@ -1,6 +1,7 @@
 //! What every read side must answer about what its store was given. It reads while the store is open, as the
 //! commands do beside a daemon.
 
+mod archive;
 mod exchanges;
 mod gates;
 
@@ -12,7 +13,7 @@ use std::time::Duration;
 use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, submit, to};
 use crate::store::history::{EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow};
 use crate::store::{
-    ArrivalKind, History, IncomingEvent, Revision, RevisionId, Store, StoreSettings,
+    ArrivalKind, History, IncomingEvent, ReplayMark, Revision, RevisionId, Store, StoreSettings,
 };
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::rule::Rule;
@@ -31,6 +32,9 @@ pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
     an_event_is_read_with_the_revision_that_evaluated_it(open()).await;
     exchanges::exchanges_are_read_with_their_run(open()).await;
     exchanges::a_run_is_found_by_a_part_of_an_address(open()).await;
+    archive::events_are_read_in_the_order_of_their_receipt(open()).await;
+    archive::a_filter_narrows_the_archive(open()).await;
+    archive::a_replayed_event_has_its_run_from_then_on(open()).await;
     gates::gates_are_read_as_the_store_decides(open()).await;
     gates::an_open_window_is_read_with_its_events(open()).await;
     gates::a_chain_is_read_from_its_end(open()).await;
@@ -274,7 +278,7 @@ async fn the_runs_beside_a_run_are_named<S: Store, H: History>((store, history):
     assert_eq!(detail(reporter).error["message"], "x");
     assert_eq!(detail(second).behind, None);
     let replay = IncomingEvent {
-        occasion: ArrivalKind::Replay,
+        occasion: ArrivalKind::Replay(ReplayMark::default()),
         ..arrival("1", &rule)
     };
     let again = submit(&store, replay).await;

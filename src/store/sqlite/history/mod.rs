@@ -1,6 +1,7 @@
 //! The read side of the database file. It opens a connection of its own, read-only, beside a daemon that
 //! writes or without one; it takes no lock that a writer waits for, and interrupts a question that takes long.
 
+mod archive;
 mod deliveries;
 mod events;
 pub(in crate::store::sqlite) mod exchanges;
@@ -20,9 +21,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row};
 use super::{VERSION, version};
 use crate::store::RevisionId;
 use crate::store::history::{
-    DeliveryFilter, DeliveryRange, DeliveryRow, EventNames, EventQuery, EventRecord, EventRow,
-    EventRowId, History, HistoryError, HistoryOpenError, MAX_QUERY_TIME, Page, RetainedRange,
-    RevisionTexts, RunDetail, RunFilter, RunRow,
+    ArchiveFilter, ArchivePosition, ArchivedEvent, DeliveryFilter, DeliveryRange, DeliveryRow,
+    EventNames, EventQuery, EventRecord, EventRow, EventRowId, History, HistoryError,
+    HistoryOpenError, MAX_QUERY_TIME, Page, RetainedRange, RevisionTexts, RunDetail, RunFilter,
+    RunRow,
 };
 use flowtrigger_core::config::Config;
 use flowtrigger_core::gate::debounce::DebounceWindow;
@@ -45,6 +47,9 @@ pub struct SqliteHistory {
     /// When the current question is interrupted.
     deadline: Arc<Mutex<Instant>>,
 }
+
+#[cfg(test)]
+pub(in crate::store::sqlite) use archive::page_query;
 
 impl From<rusqlite::Error> for HistoryError {
     fn from(error: rusqlite::Error) -> Self {
@@ -122,6 +127,23 @@ impl History for SqliteHistory {
 
     fn event(&self, row: EventRowId) -> Result<Option<EventRecord>, HistoryError> {
         self.find_event(row)
+    }
+
+    fn archive(
+        &self,
+        filter: &ArchiveFilter,
+        after: Option<ArchivePosition>,
+        limit: usize,
+    ) -> Result<Vec<ArchivedEvent>, HistoryError> {
+        self.list_archive(filter, after, limit)
+    }
+
+    fn original(&self, event: &ArchivedEvent) -> Result<Option<EventRowId>, HistoryError> {
+        self.find_original_of(event)
+    }
+
+    fn latest_revision(&self) -> Result<Option<RevisionId>, HistoryError> {
+        self.find_latest_revision()
     }
 
     fn recent_names(&self, limit: usize) -> Result<Vec<EventNames>, HistoryError> {

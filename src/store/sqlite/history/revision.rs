@@ -41,6 +41,13 @@ impl SqliteHistory {
         Ok(found.flatten().map(time))
     }
 
+    pub(super) fn find_latest_revision(&self) -> Result<Option<RevisionId>, HistoryError> {
+        let sql = "SELECT a.revision FROM activations a JOIN revisions r ON r.id = a.revision
+            ORDER BY a.id DESC LIMIT 1";
+        let found = self.first(sql, [], |row| row.get::<_, i64>(0))?;
+        Ok(found.map(|id| RevisionId(id.unsigned_abs())))
+    }
+
     pub(super) fn newest_config(&self) -> Result<Option<Config>, HistoryError> {
         let sql = "SELECT config FROM revisions ORDER BY since DESC, id DESC LIMIT 1";
         let Some(row) = self.first(sql, [], |row| row.get(0))? else {

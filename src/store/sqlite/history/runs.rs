@@ -6,6 +6,7 @@ use rusqlite::{Row, params_from_iter};
 
 use super::SqliteHistory;
 use super::exchanges::sent_to;
+use crate::store::ReplayId;
 use crate::store::history::{EventRowId, HistoryError, Page, RunFilter, RunRow};
 use crate::store::sqlite::codec::{self, micros, time};
 use flowtrigger_core::run::RunId;
@@ -43,6 +44,9 @@ fn conditions(filter: &RunFilter) -> (Vec<String>, Vec<Sql>) {
     }
     if let Some(EventRowId(row)) = filter.row {
         term("r.event = ?", row.into());
+    }
+    if let Some(ReplayId(replay)) = filter.replay {
+        term("r.replay = ?", (replay as i64).into());
     }
     if let Some(since) = filter.since {
         term("r.planned >= ?", micros(since).into());
@@ -82,7 +86,7 @@ const ERROR: &str = "(instr(lower(r.why), lower(?)) > 0 OR EXISTS (
 
 const COLUMNS: &str = "r.id, q.rule, r.state, r.why, r.gate, r.due, r.planned, r.changed,
     e.source, e.type, e.event_id, e.key,
-    r.attempts, r.failed, json_extract(r.error, '$.run'), r.depth, r.cause, e.endpoint";
+    r.attempts, r.failed, json_extract(r.error, '$.run'), r.depth, r.cause, e.endpoint, r.replay";
 
 impl SqliteHistory {
     pub(super) fn list_runs(
@@ -150,6 +154,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<RunRow, HistoryError>> {
         attempts: number(row.get(12)?),
         error: row.get(13)?,
         tells_of: row.get::<_, Option<i64>>(14)?.map(|run| RunId(number(run))),
+        replay: row
+            .get::<_, Option<i64>>(18)?
+            .map(|replay| ReplayId(number(replay))),
         lineage: codec::lineage(row.get(15)?, row.get(16)?),
     }))
 }

@@ -6,7 +6,7 @@ use rusqlite::params;
 use super::*;
 use crate::store::History;
 use crate::store::conformance::loop_check;
-use crate::store::history::{EventQuery, EventRow, EventSelector};
+use crate::store::history::{ArchiveFilter, EventQuery, EventRow, EventSelector};
 use flowtrigger_core::gate::{GateCheck, GateDecision, GateKind};
 use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 
@@ -271,6 +271,9 @@ async fn events_are_found_with_their_revision_and_known_when_they_are_redelivere
         assert_eq!(past.since, later(-60));
         assert_eq!(past.rules.rules[0].name, "a");
         assert!(!find(&history, "e6").matched);
+        let archive = history.archive(&ArchiveFilter::default(), None, 99).unwrap();
+        assert_eq!((archive[0].id.as_str(), archive.len()), ("e1", 6));
+        assert!(archive.iter().all(|event| !event.had_runs));
         let again = store.commit(arrival("e1", &live_rule("a"))).await.unwrap();
         assert!(again.redelivered);
         assert_eq!(again.runs[0].id, RunId(1));

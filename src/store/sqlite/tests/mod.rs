@@ -7,6 +7,7 @@ mod memory;
 mod migration;
 mod query_plans;
 mod recovery;
+mod replay;
 mod waiting;
 
 use std::path::PathBuf;
@@ -19,8 +20,8 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::*;
-use crate::store::ArrivalKind;
 use crate::store::conformance::{self, arrival, everything, live_rule, now};
+use crate::store::{ArrivalKind, ReplayMark};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::Attempt;
 use flowtrigger_core::run::call_result::{CallEffect, CallFailure};
@@ -360,7 +361,7 @@ async fn blocking_commands_work_on_a_folder_that_no_daemon_uses() {
         store.retry_blocking(run, now()).unwrap();
         store.cancel_blocking(run).unwrap();
         let replay = IncomingEvent {
-            occasion: ArrivalKind::Replay,
+            occasion: ArrivalKind::Replay(ReplayMark::default()),
             ..arrival("1", &rule)
         };
         store.commit_blocking(replay).unwrap().runs[0].id

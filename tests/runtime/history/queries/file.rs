@@ -70,8 +70,12 @@ fn what_cannot_be_read_is_told_and_left_as_it_is() {
     let told = SqliteHistory::open(&data.path())
         .expect_err("rejected")
         .to_string();
-    let versions = format!("newer flowtrigger (file version 99, this program knows {VERSION})");
-    assert!(told.contains(&versions), "{told}");
+    assert!(
+        told.contains(&format!(
+            "newer flowtrigger (file version 99, this program knows {VERSION})"
+        )),
+        "{told}"
+    );
     fs::write(&path, vec![b'x'; 9_000]).unwrap();
     assert!(matches!(
         SqliteHistory::open(&path),
