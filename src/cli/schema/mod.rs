@@ -1,7 +1,9 @@
-//! `schema`: prints the JSON Schema of rule files and of the configuration, for editors, and of rejected requests.
+//! `schema`: prints the JSON Schema of rule files, test files and the configuration, for editors, and of rejected
+//! requests.
 //! It is generated from the vocabulary tables that the loader uses.
 
 mod config;
+mod event_fields;
 mod rule;
 
 use std::io::Write;
@@ -17,13 +19,14 @@ use crate::cli::options::GlobalOptions;
 const AFTER_HELP: &str = "\
 Examples:
   flowtrigger schema > schema/rule.schema.json
+  flowtrigger schema --of test > schema/test.schema.json
   flowtrigger schema --of config > schema/config.schema.json
   flowtrigger schema --of delivery > schema/delivery.schema.json
 
 An editor with a YAML language server completes a rule whose first line is
   # yaml-language-server: $schema=../schema/rule.schema.json";
 
-/// Print the JSON Schema of a rule file, of the configuration or of a list of rejected requests.
+/// Print the JSON Schema of a rule file, of a test file, of the configuration or of a list of rejected requests.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -36,6 +39,8 @@ pub struct Args {
 enum SchemaKind {
     /// A rule file.
     Rule,
+    /// A test file.
+    Test,
     /// flowtrigger.yaml.
     Config,
     /// A line of `deliveries --format json`.
@@ -46,6 +51,7 @@ impl SchemaKind {
     fn schema(self) -> Value {
         match self {
             SchemaKind::Rule => rule::schema(),
+            SchemaKind::Test => rule::test_file(),
             SchemaKind::Config => config::schema(),
             SchemaKind::Delivery => deliveries::schema(),
         }
