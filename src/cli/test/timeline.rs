@@ -15,6 +15,7 @@ use crate::cli::test::expectation::{Comparison, why};
 use crate::cli::test::run_test::{EvaluatedEvent, TestOutcome, TestRunner};
 use crate::cli::test::suite::TestCase;
 use crate::engine::EngineError;
+use crate::store::sqlite::VirtualClock;
 use crate::store::{
     ArrivalKind, ClaimRequest, ClaimedRun, IncomingEvent, PlannedRun, Revision, SqliteStore, Store,
     StoreError, StoreSettings,
@@ -44,7 +45,8 @@ pub struct Timeline<'t> {
     store: SqliteStore,
     settings: SimulatedSettings<'t>,
     start: Timestamp,
-    now: Timestamp,
+    /// The time of the store, which stands still between events and waits.
+    clock: VirtualClock,
     /// The runs of the events, in the order of the events.
     plays: Vec<EventPlay>,
     /// The number of the event of each run, from 0.
@@ -67,7 +69,8 @@ struct EventPlay {
 
 impl<'t> Timeline<'t> {
     pub fn new(case: &'t TestCase, runner: &'t TestRunner<'_>) -> Result<Self, CommandError> {
-        let store = SqliteStore::in_memory(StoreSettings::in_memory());
+        let clock = VirtualClock::default();
+        let store = SqliteStore::in_virtual_time(&clock);
         let plays = case.test.entries.iter().map(|entry| EventPlay {
             mocks: entry.mocks(),
             ..EventPlay::default()
@@ -82,8 +85,8 @@ impl<'t> Timeline<'t> {
             }),
             store: store.map_err(EngineError::from)?,
             settings: SimulatedSettings::new(&runner.book.config),
-            start: Timestamp::UNIX_EPOCH,
-            now: Timestamp::UNIX_EPOCH,
+            start: clock.now(),
+            clock,
             plays: plays.collect(),
             events: HashMap::new(),
             ended: Vec::new(),
@@ -100,7 +103,7 @@ impl<'t> Timeline<'t> {
         let first = events.iter().find_map(|first| first.event.time);
         let start = self.case.test.now.or(first);
         self.start = start.unwrap_or(Timestamp::UNIX_EPOCH);
-        self.now = self.start;
+        self.clock.set(self.start);
         let revision = Revision {
             files: Vec::new(),
             config: Arc::default(),
@@ -111,7 +114,7 @@ impl<'t> Timeline<'t> {
         for (number, event) in events.into_iter().enumerate() {
             let time = after(self.start, self.case.test.entries[number].offset);
             self.run_until(time).await?;
-            self.now = time;
+            self.clock.set(time);
             let Some(event) = event else { continue };
             let planned = PlannedRun::new(&self.rule, &event);
             let committed = self.store.commit(IncomingEvent {
@@ -138,7 +141,7 @@ impl<'t> Timeline<'t> {
             let Some(due) = due.filter(|due| *due <= time) else {
                 return Ok(());
             };
-            self.now = self.now.max(due);
+            self.clock.set(self.clock.now().max(due));
             self.run_ready().await?;
         }
         Ok(())
@@ -150,7 +153,7 @@ impl<'t> Timeline<'t> {
             let claimed = self.store.claim(ClaimRequest {
                 limit: CLAIMED_AT_ONCE,
                 per_rule: CLAIMED_AT_ONCE,
-                now: self.now,
+                now: self.clock.now(),
             });
             let claimed = claimed.await?;
             if claimed.is_empty() {
@@ -168,7 +171,8 @@ impl<'t> Timeline<'t> {
             return Ok(());
         };
         let play = &mut self.plays[number];
-        play.started.get_or_insert(self.now);
+        let now = self.clock.now();
+        play.started.get_or_insert(now);
         play.locals = claimed.locals();
         let seed = format!(
             "{}/{}/{}",
@@ -192,7 +196,7 @@ impl<'t> Timeline<'t> {
             mocks: &play.mocks,
             execute: &mut |call| jq::outcome(call).or_else(|| settings.outcome(call)),
         };
-        simulator.advance(&mut play.run, self.now);
+        simulator.advance(&mut play.run, now);
         let new = play.run.log[before..].to_vec();
         let state = play.run.state.clone();
         if state.due().is_none() {
@@ -323,7 +327,7 @@ impl<'t> Timeline<'t> {
             locals: &play.locals,
             seed: "",
         };
-        observed.run(rule, &subject, &play.run.log, self.now);
+        observed.run(rule, &subject, &play.run.log, self.clock.now());
     }
 }
 
