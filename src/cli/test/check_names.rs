@@ -8,7 +8,7 @@ use flowtrigger_core::language::condition::Condition;
 use flowtrigger_core::loop_guard;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::rule::test::entry::{Expected, TestEntry};
-use flowtrigger_core::rule::test::{RuleTest, TestForm, TestWord};
+use flowtrigger_core::rule::test::{RuleTest, TestForm, TestName};
 
 pub fn check(test: &RuleTest, rule: &Rule, diagnostics: &mut Diagnostics) {
     let mut report =
@@ -71,7 +71,7 @@ fn step_error(name: &str, at: Span, rule: &Rule) -> Option<Diagnostic> {
     Some(Diagnostic::error(Code::UndefinedName, at, message).help(help))
 }
 
-fn predicate_error(because: &TestWord, rule: &Rule) -> Option<Diagnostic> {
+fn predicate_error(because: &TestName, rule: &Rule) -> Option<Diagnostic> {
     let path = &because.text;
     let predicates = rule.when.predicates();
     let mut paths: Vec<&str> = predicates.iter().map(|p| p.path.text.as_str()).collect();
@@ -102,7 +102,7 @@ fn guards_that_test(path: &str, rule: &Rule) -> Vec<String> {
     guards.map(|step| format!("`{}`", step.name)).collect()
 }
 
-fn guard_error(guard: &TestWord, rule: &Rule) -> Option<Diagnostic> {
+fn guard_error(guard: &TestName, rule: &Rule) -> Option<Diagnostic> {
     let steps = FlowSteps::new(&rule.flow);
     let is_guard = |step: &Step| step.action.guard().is_some();
     let name = &guard.text;

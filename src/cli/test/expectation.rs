@@ -15,12 +15,12 @@ use flowtrigger_core::run::RunState;
 
 /// One event of a test, which is compared.
 #[derive(Clone, Copy)]
-pub struct Comparison<'c> {
+pub struct EntryComparison<'c> {
     pub entry: &'c TestEntry,
     pub files: &'c Files,
 }
 
-impl Comparison<'_> {
+impl EntryComparison<'_> {
     /// A line about something expected, with its place.
     pub fn wanted(&self, text: &str, at: Span) -> String {
         format!("- {text}  {}", self.files.location(at))

@@ -10,6 +10,7 @@ mod step_names;
 mod suite;
 mod timeline;
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -103,9 +104,9 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         return Err(no_tests(&suite, rules, only));
     }
     let mut coverage = measured.then(|| {
-        let rules = book.rules.rules.iter().map(|rule| &**rule);
-        let tested = |rule: &&Rule| chosen.iter().any(|case| case.rule.name == rule.name);
-        let shown = rules.filter(|rule| only.is_empty() || tested(rule));
+        let tested: HashSet<&str> = chosen.iter().map(|case| case.rule.name.as_str()).collect();
+        let is_shown = |rule: &&Rule| only.is_empty() || tested.contains(rule.name.as_str());
+        let shown = book.rules.rules.iter().map(|rule| &**rule).filter(is_shown);
         Coverage::new(shown, &suite.files)
     });
     let runner = TestRunner::new(&book, &suite.files)?;

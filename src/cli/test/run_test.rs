@@ -10,7 +10,7 @@ use crate::cli::input;
 use crate::cli::input::InputEvent;
 use crate::cli::render::escape::plain;
 use crate::cli::test::coverage::observed::{GateResult, Observed};
-use crate::cli::test::expectation::Comparison;
+use crate::cli::test::expectation::EntryComparison;
 use crate::cli::test::suite::TestCase;
 use crate::cli::test::timeline::Timeline;
 use crate::engine::Rulebook;
@@ -43,7 +43,7 @@ pub struct TestOutcome {
 }
 
 /// An event of a test with the explanation of its rule; `None` if the rule does not listen to it.
-pub struct EvaluatedEvent {
+pub struct TestedEvent {
     pub event: Event,
     pub explanation: Option<Explanation>,
 }
@@ -89,7 +89,7 @@ impl<'r> TestRunner<'r> {
     }
 
     /// The evaluated events of a test; a line that describes the failure if one cannot be read.
-    fn events(&self, case: &TestCase) -> Result<Result<Vec<EvaluatedEvent>, String>, CommandError> {
+    fn events(&self, case: &TestCase) -> Result<Result<Vec<TestedEvent>, String>, CommandError> {
         let mut events = Vec::with_capacity(case.test.entries.len());
         let mut scratch = MatchScratch::default();
         for entry in &case.test.entries {
@@ -104,7 +104,7 @@ impl<'r> TestRunner<'r> {
                 true => Some(evaluation.explain(&case.rule)?),
                 false => None,
             };
-            events.push(EvaluatedEvent {
+            events.push(TestedEvent {
                 event: event.clone(),
                 explanation,
             });
@@ -116,10 +116,10 @@ impl<'r> TestRunner<'r> {
         &self,
         case: &TestCase,
         entry: &TestEntry,
-        evaluated: &EvaluatedEvent,
+        evaluated: &TestedEvent,
         outcome: &mut TestOutcome,
     ) {
-        let comparison = Comparison {
+        let comparison = EntryComparison {
             entry,
             files: self.files,
         };
@@ -163,14 +163,14 @@ impl<'r> TestRunner<'r> {
     }
 }
 
-impl EvaluatedEvent {
+impl TestedEvent {
     pub fn matches(&self) -> bool {
         let explanation = self.explanation.as_ref();
         explanation.is_some_and(|explanation| explanation.truth == Truth::True)
     }
 
     /// Compares whether the rule matches.
-    pub fn compare(&self, comparison: &Comparison<'_>) -> Vec<String> {
+    pub fn compare(&self, comparison: &EntryComparison<'_>) -> Vec<String> {
         let entry = comparison.entry;
         match &self.explanation {
             Some(explanation) => comparison.matching(explanation),

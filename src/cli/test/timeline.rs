@@ -11,8 +11,8 @@ use crate::action::jq;
 use crate::cli::exit::CommandError;
 use crate::cli::render::escape::plain;
 use crate::cli::test::coverage::observed::{GateResult, Observed};
-use crate::cli::test::expectation::{Comparison, why};
-use crate::cli::test::run_test::{EvaluatedEvent, TestOutcome, TestRunner};
+use crate::cli::test::expectation::{EntryComparison, why};
+use crate::cli::test::run_test::{TestOutcome, TestRunner, TestedEvent};
 use crate::cli::test::suite::TestCase;
 use crate::engine::EngineError;
 use crate::store::sqlite::VirtualClock;
@@ -94,12 +94,12 @@ impl<'t> Timeline<'t> {
     }
 
     /// Plays all events, until the last run has ended.
-    pub async fn play(&mut self, events: &[EvaluatedEvent]) -> Result<(), CommandError> {
+    pub async fn play(&mut self, events: &[TestedEvent]) -> Result<(), CommandError> {
         let played = self.play_all(events).await;
         played.map_err(|error| CommandError::runtime(format!("failed to play a test: {error}")))
     }
 
-    async fn play_all(&mut self, events: &[EvaluatedEvent]) -> Result<(), StoreError> {
+    async fn play_all(&mut self, events: &[TestedEvent]) -> Result<(), StoreError> {
         let first = events.iter().find_map(|first| first.event.time);
         let start = self.case.test.now.or(first);
         self.start = start.unwrap_or(Timestamp::UNIX_EPOCH);
@@ -216,10 +216,10 @@ impl<'t> Timeline<'t> {
     }
 
     /// Compares what happened with what the test expects.
-    pub fn compare(&self, events: &[EvaluatedEvent], outcome: &mut TestOutcome) {
+    pub fn compare(&self, events: &[TestedEvent], outcome: &mut TestOutcome) {
         let entries = self.case.test.entries.iter().zip(events).zip(&self.plays);
         for (number, ((entry, evaluated), play)) in entries.enumerate() {
-            let comparison = Comparison {
+            let comparison = EntryComparison {
                 entry,
                 files: self.files,
             };
@@ -236,7 +236,7 @@ impl<'t> Timeline<'t> {
         outcome.failure.extend(self.compare_whole());
     }
 
-    fn compare_play(&self, comparison: &Comparison<'_>, play: &EventPlay) -> Vec<String> {
+    fn compare_play(&self, comparison: &EntryComparison<'_>, play: &EventPlay) -> Vec<String> {
         let entry = comparison.entry;
         let state = play.state.as_ref();
         let happened = match state {
@@ -269,7 +269,7 @@ impl<'t> Timeline<'t> {
         lines
     }
 
-    fn compare_start(&self, comparison: &Comparison<'_>, play: &EventPlay) -> Vec<String> {
+    fn compare_start(&self, comparison: &EntryComparison<'_>, play: &EventPlay) -> Vec<String> {
         let Some(starts) = &comparison.entry.run.starts else {
             return Vec::new();
         };
@@ -309,7 +309,7 @@ impl<'t> Timeline<'t> {
         lines
     }
 
-    fn observe(&self, evaluated: &EvaluatedEvent, play: &EventPlay, observed: &mut Observed) {
+    fn observe(&self, evaluated: &TestedEvent, play: &EventPlay, observed: &mut Observed) {
         let rule = &self.case.rule;
         let result = match &play.state {
             None => return observed.without_run(rule),
@@ -332,7 +332,7 @@ impl<'t> Timeline<'t> {
 }
 
 /// The events that match, each with an id of its own: the same file twice means two events.
-fn distinct(events: &[EvaluatedEvent]) -> Vec<Option<Event>> {
+fn distinct(events: &[TestedEvent]) -> Vec<Option<Event>> {
     let mut ids: Vec<String> = Vec::new();
     let mut distinct = Vec::with_capacity(events.len());
     for (number, evaluated) in events.iter().enumerate() {

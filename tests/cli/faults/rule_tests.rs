@@ -243,7 +243,7 @@ fn a_loop_is_suppressed_in_a_test() {
     );
     let tests = |last: &str| {
         format!(
-            "- name: t\n  event: {{ input: {{ ticket_event: {{ type: Comment Added, comment: {{ id: 1, author: {{ id: 900 }} }}, ticket: {{ id: 7 }} }} }} }}\n  events:\n    - {{ at: 0s, expect: match }}\n    - {{ at: 1s, expect: match }}\n    - {{ at: 2s, expect: {last} }}\n"
+            "- name: t\n  event: {{ input: {{ ticket_event: {{ type: Comment Created, comment: {{ id: 1, author: {{ id: 900 }} }}, ticket: {{ id: 7 }} }} }} }}\n  events:\n    - {{ at: 0s, expect: match }}\n    - {{ at: 1s, expect: match }}\n    - {{ at: 2s, expect: {last} }}\n"
         )
     };
     sandbox.write("rules/r.test.yaml", tests("suppressed, gate: loop_guard"));
@@ -255,6 +255,32 @@ fn a_loop_is_suppressed_in_a_test() {
             "event 3",
             "+ expect: suppressed by loop_guard: event 3 in a row",
         ],
+    );
+}
+
+#[test]
+fn a_high_rate_is_held_in_a_test() {
+    let sandbox: Sandbox = sandbox();
+    sandbox.write(
+        "flowtrigger.yaml",
+        "connections: { desk: { base_url: https://desk.zendesk.com } }\nloop_guard: { runs: 2 }\n",
+    );
+    sandbox.write(
+        "rules/r.yaml",
+        "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nflow: [{ name: put, http: { connection: desk, path: /t, method: PUT } }]\n",
+    );
+    let tests = |third: &str| {
+        let event = event(7, "vip");
+        format!(
+            "- name: t\n  event: {event}\n  runs: 3\n  events:\n    - {{ at: 0s, expect: match }}\n    - {{ at: 1s, expect: match }}\n    - {{ at: 2s, expect: {third} }}\n    - {{ at: 20m, expect: match }}\n"
+        )
+    };
+    sandbox.write("rules/r.test.yaml", tests("held"));
+    sandbox.run(&["test"]).expect_stdout(0, &["1 passed"]);
+    sandbox.write("rules/r.test.yaml", tests("suppressed"));
+    sandbox.run(&["test"]).expect_stdout(
+        1,
+        &["event 3", "+ expect: held: loop_guard: limit of 2 runs"],
     );
 }
 

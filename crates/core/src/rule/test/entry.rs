@@ -14,7 +14,7 @@ use crate::rule::test::expected::ExpectedValue;
 use crate::rule::test::mock::StepMock;
 use crate::rule::test::vocabulary::TEST_EVENT;
 use crate::rule::test::{
-    ENDS, GATES, TestWord, lower_event, mock, optional, section, without_event,
+    ENDS, GATES, TestName, lower_event, mock, optional, section, without_event,
 };
 
 /// One event of a test.
@@ -28,9 +28,9 @@ pub struct TestEntry {
     pub expect: Expected,
     pub expect_at: Span,
     /// The path of the predicate that must prevent the match.
-    pub because: Option<TestWord>,
+    pub because: Option<TestName>,
     /// The gate that must suppress the run.
-    pub gate: Option<TestWord>,
+    pub gate: Option<TestName>,
     pub mocks: Vec<StepMock>,
     pub run: ExpectedRun,
 }
@@ -58,15 +58,15 @@ pub struct ExpectedRun {
     pub steps: Vec<ExpectedStep>,
     pub attempts: Vec<ExpectedAttempts>,
     /// The state in which it must end.
-    pub ends: Option<TestWord>,
+    pub ends: Option<TestName>,
     /// The guard that must end it.
-    pub guard: Option<TestWord>,
+    pub guard: Option<TestName>,
     pub starts: Option<ExpectedStart>,
 }
 
 #[derive(Debug, Clone)]
 pub struct ExpectedStep {
-    pub step: TestWord,
+    pub step: TestName,
     pub sent: ExpectedSent,
 }
 
@@ -79,7 +79,7 @@ pub enum ExpectedSent {
 
 #[derive(Debug, Clone)]
 pub struct ExpectedAttempts {
-    pub step: TestWord,
+    pub step: TestName,
     pub count: u64,
 }
 
@@ -184,7 +184,7 @@ fn lower(
         without_event::<()>(node.at, names.diagnostics);
     }
     let expect = lower_expect(node, allowed, names.diagnostics);
-    let because = lower_word(node, "because", names);
+    let because = lower_name(node, "because", names);
     let gate = node.get("gate").map(|gate| lower_gate(gate, names));
     if let Some(expect) = expect {
         check_keys(node, expect, names.diagnostics);
@@ -246,12 +246,12 @@ fn lower_set(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(Path, Val
     set.into_iter().collect()
 }
 
-fn lower_word(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Option<Option<TestWord>> {
-    let word = node.get(key).map(|word| {
-        let text = names.text(word, key)?;
-        Some(TestWord { text, at: word.at })
+fn lower_name(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Option<Option<TestName>> {
+    let name = node.get(key).map(|name| {
+        let text = names.text(name, key)?;
+        Some(TestName { text, at: name.at })
     });
-    optional(word)
+    optional(name)
 }
 
 fn lower_expect(
@@ -287,9 +287,9 @@ fn lower_expect(
     }
 }
 
-fn lower_gate(gate: &Node, names: &mut NameResolver<'_>) -> Option<TestWord> {
+fn lower_gate(gate: &Node, names: &mut NameResolver<'_>) -> Option<TestName> {
     match gate.as_text() {
-        Some(text) if GATES.contains(&text) => Some(TestWord {
+        Some(text) if GATES.contains(&text) => Some(TestName {
             text: text.to_owned(),
             at: gate.at,
         }),
@@ -312,7 +312,7 @@ fn lower_run(node: &Node, names: &mut NameResolver<'_>) -> Option<ExpectedRun> {
     });
     let attempts: Vec<_> = attempts.collect();
     let ends = lower_ends(node, names.diagnostics);
-    let guard = lower_word(node, "guard", names);
+    let guard = lower_name(node, "guard", names);
     let starts = node.get("starts").map(|starts| {
         Some(ExpectedStart {
             offset: names.duration(starts, "starts")?,
@@ -335,8 +335,8 @@ fn lower_run(node: &Node, names: &mut NameResolver<'_>) -> Option<ExpectedRun> {
     })
 }
 
-fn key_of(entry: &Entry) -> TestWord {
-    TestWord {
+fn key_of(entry: &Entry) -> TestName {
+    TestName {
         text: entry.key.clone(),
         at: entry.key_at,
     }
@@ -357,12 +357,12 @@ fn lower_step(entry: &Entry, names: &mut NameResolver<'_>) -> Option<ExpectedSte
     })
 }
 
-fn lower_ends(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<TestWord>> {
+fn lower_ends(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<TestName>> {
     let Some(ends) = node.get("ends") else {
         return Some(None);
     };
     match ends.as_text() {
-        Some(state) if ENDS.contains(&state) => Some(Some(TestWord {
+        Some(state) if ENDS.contains(&state) => Some(Some(TestName {
             text: state.to_owned(),
             at: ends.at,
         })),

@@ -67,9 +67,9 @@ pub struct ExpectedOrder {
     pub at: Span,
 }
 
-/// A word of a test and where it is written.
+/// A name or keyword in a test and where it is written.
 #[derive(Debug, Clone)]
-pub struct TestWord {
+pub struct TestName {
     pub text: String,
     pub at: Span,
 }
