@@ -11,7 +11,7 @@ mod suite;
 mod timeline;
 
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -120,31 +120,24 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         results.push(result);
     }
     let named = args.point.as_deref().unwrap_or_default();
-    match (args.format, &coverage) {
-        (ReportFormat::Text, None) => report::text(&results, out)?,
-        (ReportFormat::Text, Some(coverage)) if named.is_empty() => {
-            report::text(&results, out)?;
-            coverage::report::text(coverage, out)?;
-        }
-        (ReportFormat::Text, Some(coverage)) => {
-            report::text_of_failures(&results, out)?;
-            if coverage::report::text_of_points(coverage, named, out)? == 0 {
-                let error = CommandError::nothing(format!("no rule has a point with `{named}`"));
-                return Err(
-                    error.help("`flowtrigger test --coverage --format json` lists all points")
-                );
-            }
-        }
-        (ReportFormat::Json, None) => writeln!(out, "{}", report::json(&results))?,
-        (ReportFormat::Json, Some(coverage)) => {
-            let value = json!({
-                "version": REPORT_VERSION,
-                "tests": report::json(&results),
-                "coverage": coverage::report::json(coverage, named),
+    if coverage
+        .as_ref()
+        .is_some_and(|coverage| !coverage.has(named))
+    {
+        let error = CommandError::nothing(format!("no rule has a point with `{named}`"));
+        return Err(error.help("`flowtrigger test --coverage --format json` lists all points"));
+    }
+    match args.format {
+        ReportFormat::Text => text(&results, coverage.as_ref(), named, out)?,
+        ReportFormat::Json => {
+            let tests = report::json(&results);
+            let value = coverage.as_ref().map(|coverage| {
+                let coverage = coverage::report::json(coverage, named);
+                json!({ "version": REPORT_VERSION, "tests": &tests, "coverage": coverage })
             });
-            writeln!(out, "{value}")?;
+            writeln!(out, "{}", value.as_ref().unwrap_or(&tests))?;
         }
-        (ReportFormat::Junit, _) => report::junit(&results, out)?,
+        ReportFormat::Junit => report::junit(&results, out)?,
     }
     let passed = results.iter().all(TestResult::passed);
     let share = coverage.map_or(100, |coverage| coverage.count().percent());
@@ -153,6 +146,25 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         true => Exit::Fine,
         false => Exit::Negative,
     })
+}
+
+fn text(
+    results: &[TestResult],
+    coverage: Option<&Coverage>,
+    named: &str,
+    out: &mut Output,
+) -> io::Result<()> {
+    match coverage {
+        None => report::text(results, out),
+        Some(coverage) if named.is_empty() => {
+            report::text(results, out)?;
+            coverage::report::text(coverage, out)
+        }
+        Some(coverage) => {
+            report::text_of_failures(results, out)?;
+            coverage::report::text_of_points(coverage, named, out)
+        }
+    }
 }
 
 /// The error of a run without tests.

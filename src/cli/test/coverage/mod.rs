@@ -130,6 +130,15 @@ impl Coverage {
         }
     }
 
+    /// Whether a text names any point. An empty text names all.
+    pub fn has(&self, named: &str) -> bool {
+        let is_named = |rule: &RuleCoverage| {
+            let mut points = rule.points.iter();
+            points.any(|point| point.is_named(&rule.name, named))
+        };
+        named.is_empty() || self.rules.iter().any(is_named)
+    }
+
     pub fn count(&self) -> CoverageCount {
         let counts = self.rules.iter().map(RuleCoverage::count);
         counts.fold(CoverageCount::default(), CoverageCount::plus)

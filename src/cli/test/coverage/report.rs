@@ -58,16 +58,14 @@ fn row(name: &str, count: CoverageCount) -> [String; 4] {
     ]
 }
 
-/// Writes the points that a text names, with their tests. Returns how many there are.
-pub fn text_of_points(coverage: &Coverage, named: &str, out: &mut Output) -> io::Result<usize> {
-    let mut count = 0;
+/// Writes the points that a text names, with their tests.
+pub fn text_of_points(coverage: &Coverage, named: &str, out: &mut Output) -> io::Result<()> {
     for rule in &coverage.rules {
         for point in rule
             .points
             .iter()
             .filter(|point| point.is_named(&rule.name, named))
         {
-            count += 1;
             let (kind, name) = (point.id.kind(), &point.name);
             writeln!(out, "\n{}  {}  {kind}  {name}", point.place, rule.name)?;
             let mut table = Table::default();
@@ -84,7 +82,7 @@ pub fn text_of_points(coverage: &Coverage, named: &str, out: &mut Output) -> io:
             table.write(out)?;
         }
     }
-    Ok(count)
+    Ok(())
 }
 
 /// The coverage as JSON; only the points that a text names, if there is one.
