@@ -40,6 +40,7 @@ attack:
 schema:
     mkdir -p schema
     cargo run --quiet -- schema > schema/rule.schema.json
+    cargo run --quiet -- schema --of test > schema/test.schema.json
     cargo run --quiet -- schema --of config > schema/config.schema.json
     cargo run --quiet -- schema --of delivery > schema/delivery.schema.json
     cargo run --quiet -- schema --of replay > schema/replay.schema.json

@@ -59,6 +59,17 @@ pub struct PlannedRun {
 }
 
 impl PlannedRun {
+    /// The run of a rule that matches an event.
+    pub fn new(rule: &Arc<Rule>, event: &Event) -> Self {
+        Self {
+            rule: Arc::clone(rule),
+            mode: rule.mode,
+            lane: rule.lane_of(event),
+            loop_ask: rule.loop_ask_of(event),
+            asks: rule.asks_of(event),
+        }
+    }
+
     /// The debounce that collects its event; none for a run that is never executed.
     pub(super) fn debounce(&self) -> Option<DebounceCheck<'_>> {
         let live = (self.mode == Mode::Live).then_some(&self.asks)?;

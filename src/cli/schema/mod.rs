@@ -1,7 +1,8 @@
-//! `schema`: prints the JSON Schema of rule files and of the configuration, for editors, and of JSON outputs.
+//! `schema`: prints the JSON Schema of rule files, test files and the configuration, for editors, and of JSON outputs.
 //! It is generated from the vocabulary tables that the loader uses.
 
 mod config;
+mod event_fields;
 mod rule;
 
 use std::io::Write;
@@ -17,6 +18,7 @@ use crate::cli::{deliveries, replay};
 const AFTER_HELP: &str = "\
 Examples:
   flowtrigger schema > schema/rule.schema.json
+  flowtrigger schema --of test > schema/test.schema.json
   flowtrigger schema --of config > schema/config.schema.json
   flowtrigger schema --of delivery > schema/delivery.schema.json
   flowtrigger schema --of replay > schema/replay.schema.json
@@ -24,7 +26,7 @@ Examples:
 An editor with a YAML language server completes a rule whose first line is
   # yaml-language-server: $schema=../schema/rule.schema.json";
 
-/// Print the JSON Schema of a rule file, of the configuration, of rejected requests or of a replay.
+/// Print the JSON Schema of a rule file, a test file, the configuration or a JSON output.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -37,6 +39,8 @@ pub struct Args {
 enum SchemaKind {
     /// A rule file.
     Rule,
+    /// A test file.
+    Test,
     /// flowtrigger.yaml.
     Config,
     /// A line of `deliveries --format json`.
@@ -49,6 +53,7 @@ impl SchemaKind {
     fn schema(self) -> Value {
         match self {
             SchemaKind::Rule => rule::schema(),
+            SchemaKind::Test => rule::test_file(),
             SchemaKind::Config => config::schema(),
             SchemaKind::Delivery => deliveries::schema(),
             SchemaKind::Replay => replay::schema::schema(),

@@ -205,7 +205,10 @@ impl MatchedEvent {
     /// An event with the rules that match it.
     pub fn with_rules(rules: Vec<Arc<Rule>>, event: Event) -> Self {
         Self {
-            planned: rules.iter().map(|rule| planned(rule, &event)).collect(),
+            planned: rules
+                .iter()
+                .map(|rule| PlannedRun::new(rule, &event))
+                .collect(),
             event: Arc::new(event),
         }
     }
@@ -219,17 +222,10 @@ impl Rulebook {
     /// Plans the runs of the rules that match.
     pub fn plan(&self, event: &Event) -> Vec<PlannedRun> {
         let rules = self.matching(event);
-        rules.iter().map(|rule| planned(rule, event)).collect()
-    }
-}
-
-fn planned(rule: &Arc<Rule>, event: &Event) -> PlannedRun {
-    PlannedRun {
-        rule: Arc::clone(rule),
-        mode: rule.mode,
-        lane: rule.lane_of(event),
-        loop_ask: rule.loop_ask_of(event),
-        asks: rule.asks_of(event),
+        rules
+            .iter()
+            .map(|rule| PlannedRun::new(rule, event))
+            .collect()
     }
 }
 

@@ -2,6 +2,7 @@
 //! one fsync among the changes that arrive together. Nothing is answered before it is on disk.
 
 mod archive_buffer;
+mod clock;
 pub mod codec;
 mod commit;
 mod database;
@@ -42,6 +43,7 @@ use crate::store::{
     RunRecord, RunStatus, Store, StoreError, StoreSettings, UnmatchedEvent,
 };
 use archive_buffer::ArchiveBuffer;
+use clock::StoreClock;
 use commit::EncodedEvent;
 use database::Location;
 use deliveries::DeliveryBuffer;
@@ -55,6 +57,7 @@ use transaction::WriteTransaction;
 use writer::{Durability, Writer};
 use writer_state::WriterState;
 
+pub use clock::VirtualClock;
 pub use database::{DatabaseOpenError, VERSION, version};
 pub use history::SqliteHistory;
 pub use queue::recovery::RecoveryReport;
@@ -79,7 +82,8 @@ impl SqliteStore {
         settings: StoreSettings,
     ) -> Result<(Self, RecoveryReport), DatabaseOpenError> {
         let connection = database::open(path)?;
-        Self::start(connection, Location::File(path.to_owned()), settings)
+        let location = Location::File(path.to_owned());
+        Self::start(connection, location, settings, StoreClock::Machine)
             .map_err(|error| database::open_error(path, error))
     }
 
@@ -87,7 +91,17 @@ impl SqliteStore {
     /// whatever the configuration says, and no unmatched events; see [`StoreSettings::in_memory`].
     pub fn in_memory(settings: StoreSettings) -> Result<Self, DatabaseOpenError> {
         let connection = database::open_in_memory()?;
-        let started = Self::start(connection, Location::Memory, settings);
+        let started = Self::start(connection, Location::Memory, settings, StoreClock::Machine);
+        let (store, _) = started.map_err(database::memory_error)?;
+        Ok(store)
+    }
+
+    /// An empty store in memory whose time is that of a simulation, so that nothing expires before its time there.
+    pub fn in_virtual_time(clock: &VirtualClock) -> Result<Self, DatabaseOpenError> {
+        let connection = database::open_in_memory()?;
+        let settings = StoreSettings::in_memory();
+        let clock = StoreClock::Virtual(clock.clone());
+        let started = Self::start(connection, Location::Memory, settings, clock);
         let (store, _) = started.map_err(database::memory_error)?;
         Ok(store)
     }
@@ -96,12 +110,14 @@ impl SqliteStore {
         mut connection: Connection,
         location: Location,
         settings: StoreSettings,
+        clock: StoreClock,
     ) -> rusqlite::Result<(Self, RecoveryReport)> {
         let archive_buffer = Arc::new(ArchiveBuffer::default());
         archive_buffer.redact(&settings.redact);
-        let recovered = recover(&mut connection, Timestamp::now())?;
+        let recovered = recover(&mut connection, clock.now())?;
         let buffer = Arc::clone(&archive_buffer);
-        let state = WriterState::new(&connection, location.clone(), settings, buffer)?;
+        let mut state = WriterState::new(&connection, location.clone(), settings, buffer)?;
+        state.clock = clock;
         let (deliveries, health) = (Arc::clone(&state.deliveries), Arc::clone(&state.health));
         let exchanges = Arc::clone(&state.exchanges);
         let store = Self {

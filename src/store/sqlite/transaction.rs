@@ -40,7 +40,7 @@ impl<'c> WriteTransaction<'c> {
     }
 
     pub fn now(&self) -> Timestamp {
-        Timestamp::now()
+        self.state.clock.now()
     }
 
     /// The row of a rule's queue, inserted if it is new.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::Connection;
 
 use super::archive_buffer::ArchiveBuffer;
+use super::clock::StoreClock;
 use super::database::Location;
 use super::deliveries::DeliveryBuffer;
 use super::event_cache::EventCache;
@@ -27,6 +28,7 @@ const MAX_REVISIONS: usize = 16;
 #[derive(Debug)]
 pub struct WriterState {
     pub location: Location,
+    pub clock: StoreClock,
     pub settings: StoreSettings,
     pub archive_buffer: Arc<ArchiveBuffer>,
     pub deliveries: Arc<DeliveryBuffer>,
@@ -72,6 +74,7 @@ impl WriterState {
     ) -> rusqlite::Result<Self> {
         let mut state = Self {
             location,
+            clock: StoreClock::default(),
             settings,
             archive_buffer,
             deliveries: Arc::default(),

@@ -19,6 +19,7 @@ mod many_values;
 mod payload;
 mod redact;
 mod rejected;
+mod rule_tests;
 mod rules;
 mod secret_leaks;
 mod secrets;

@@ -123,7 +123,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 }
                 Decision::Retry { until } => RunState::Retrying { until },
                 Decision::Wait { until } => RunState::Waiting { until },
-                Decision::Skipped { why, trace: _ } => RunState::Skipped { why },
+                Decision::Skipped { why, .. } => RunState::Skipped { why },
                 Decision::Done { message: _ } => RunState::Done,
                 Decision::Dead { why } => RunState::Dead { why },
                 Decision::Hold { why } => RunState::Held { why },
