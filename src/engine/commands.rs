@@ -78,6 +78,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             event: record.event,
             planned,
             occasion: ArrivalKind::Replay,
+            delivery: None,
         };
         let mut committed = self.commit_all(vec![arrival]).await?;
         let committed = committed.pop().expect("one arrival has one result");

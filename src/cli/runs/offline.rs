@@ -158,6 +158,7 @@ impl OfflineReplay {
                     revision,
                     planned,
                     occasion: ArrivalKind::Replay,
+                    delivery: None,
                 };
                 store
                     .commit_blocking(arrival)

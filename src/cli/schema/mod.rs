@@ -1,4 +1,4 @@
-//! `schema`: prints the JSON Schema of rule files and of the configuration, for editors, and of rejected requests.
+//! `schema`: prints the JSON Schema of rule files and of the configuration, for editors, and of requests of senders.
 //! It is generated from the vocabulary tables that the loader uses.
 
 mod config;
@@ -23,7 +23,7 @@ Examples:
 An editor with a YAML language server completes a rule whose first line is
   # yaml-language-server: $schema=../schema/rule.schema.json";
 
-/// Print the JSON Schema of a rule file, of the configuration or of a list of rejected requests.
+/// Print the JSON Schema of a rule file, of the configuration or of a list of requests.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::cli::exit::CommandError;
 use crate::cli::render::explanation::recorded_otherwise;
 use crate::cli::why::verdict::RuleOutcome;
-use crate::store::history::{EventRecord, EventRow, PastRevision, RunDetail};
+use crate::store::history::{EventDeliveryRow, EventRecord, EventRow, PastRevision, RunDetail};
 use crate::store::{History, RevisionId};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
@@ -27,6 +27,8 @@ use flowtrigger_core::rule::Rule;
 
 pub struct EvaluatedEvent {
     pub arrived: EventRecord,
+    /// The request that delivered it, if it is kept.
+    pub delivery: Option<EventDeliveryRow>,
     /// When its rules came into force: with the last start or reload before it.
     pub in_force: Option<Timestamp>,
     /// `None` if the rules of that time were deleted.
@@ -157,6 +159,7 @@ pub fn reevaluate(
     runs.retain(|run| only.is_empty() || only.contains(&run.row.rule));
     let in_force = history.in_force_since(head.revision, head.received)?;
     Ok(Some(EvaluatedEvent {
+        delivery: history.delivery_of(head.row)?,
         arrived,
         in_force,
         past,

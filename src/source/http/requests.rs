@@ -116,7 +116,8 @@ impl InvalidBody {
         let element = element.unwrap_or_default();
         let what = match (self.line, self.column, &self.path) {
             (Some(line), Some(column), _) => {
-                format!("the body cannot be read at line {line}, column {column}")
+                let summary = self.summary.unwrap_or("the body cannot be read");
+                format!("{summary}: line {line}, column {column}")
             }
             (_, _, Some(path)) => format!("the value at `{path}` is absent or not as expected"),
             (_, _, None) => "the body is not an event of this source".into(),

@@ -9,7 +9,8 @@ use rusqlite::Connection;
 
 use super::archive_buffer::ArchiveBuffer;
 use super::database::Location;
-use super::deliveries::DeliveryBuffer;
+use super::deliveries::DeliveryRows;
+use super::delivery_buffer::DeliveryBuffer;
 use super::event_cache::EventCache;
 use super::health::StoreHealth;
 use super::queue::transition::holds_lane;
@@ -29,6 +30,7 @@ pub struct WriterState {
     pub settings: StoreSettings,
     pub archive_buffer: Arc<ArchiveBuffer>,
     pub deliveries: Arc<DeliveryBuffer>,
+    pub delivery_rows: DeliveryRows,
     pub health: Arc<StoreHealth>,
     /// The position of the newest run.
     pub last_position: i64,
@@ -71,6 +73,7 @@ impl WriterState {
             settings,
             archive_buffer,
             deliveries: Arc::default(),
+            delivery_rows: DeliveryRows::default(),
             health: Arc::default(),
             last_position: 0,
             last_served: 0,
@@ -100,6 +103,7 @@ impl WriterState {
         self.last_position = number("SELECT coalesce(max(position), 0) FROM runs")?;
         self.suspects = number("SELECT count(*) FROM runs WHERE suspect = 1")?;
         self.archived = number("SELECT coalesce(sum(size), 0) FROM events WHERE matched = 0")?;
+        self.delivery_rows = DeliveryRows::count(connection)?;
         self.counts.clear();
         for state in STATES {
             let sql = format!("SELECT count(*) FROM runs WHERE state = '{state}'");

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{
-    ClaimRequest, ClaimedRun, Committed, IncomingEvent, Revision, RevisionId, RunRecord, RunStatus,
-    Store, StoreError, UnmatchedEvent,
+    ClaimRequest, ClaimedRun, Committed, DeliveryId, DeliveryPart, IncomingEvent, Revision,
+    RevisionId, RunRecord, RunStatus, Store, StoreError, UnmatchedEvent,
 };
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::call_result::{CallResult, Reply};
@@ -328,7 +328,18 @@ impl Store for Broken {
         Err(self.0.clone())
     }
 
-    fn archive_unmatched(&self, _: UnmatchedEvent, _: RevisionId, _: Timestamp) {}
+    fn archive_unmatched(
+        &self,
+        _: UnmatchedEvent,
+        _: RevisionId,
+        _: Timestamp,
+        _: Option<DeliveryPart>,
+    ) {
+    }
+
+    fn next_delivery(&self) -> DeliveryId {
+        DeliveryId::default()
+    }
 
     fn health(&self) -> Result<(), String> {
         Err(self.0.to_string())

@@ -1,6 +1,7 @@
 //! What every read side must answer about what its store was given. It reads while the store is open, as the
 //! commands do beside a daemon.
 
+pub mod deliveries;
 mod gates;
 
 use std::sync::Arc;
@@ -26,6 +27,10 @@ pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
     events_are_found_by_id_and_by_key(open()).await;
     names_that_are_nearly_right_are_suggested(open()).await;
     an_event_is_read_with_the_revision_that_evaluated_it(open()).await;
+    deliveries::requests_are_listed_newest_first_and_filtered(open()).await;
+    deliveries::a_flood_is_counted_and_hides_nothing_else(open()).await;
+    deliveries::an_event_names_the_request_that_delivered_it(open()).await;
+    deliveries::an_event_of_a_flood_names_the_request_that_counts_its_own(open()).await;
     gates::gates_are_read_as_the_store_decides(open()).await;
     gates::an_open_window_is_read_with_its_events(open()).await;
     gates::a_chain_is_read_from_its_end(open()).await;
