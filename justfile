@@ -41,7 +41,7 @@ fuzz seconds="600" *targets:
 attack:
     cargo test --test resilience -- --nocapture attack::
 
-# Write the JSON Schemas of rules, configuration and rejected requests.
+# Write the JSON Schemas of rules, configuration and requests.
 schema:
     mkdir -p schema
     cargo run --quiet -- schema > schema/rule.schema.json

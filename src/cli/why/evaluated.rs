@@ -99,6 +99,18 @@ impl EvaluatedRule {
 pub struct RevisionCache(HashMap<(RevisionId, String, String), Option<Arc<PastRevision>>>);
 
 impl RevisionCache {
+    /// Reads the event only if none of its type was asked for before.
+    fn of(&mut self, head: &EventRow, history: &dyn History) -> RevisionResult {
+        let known = (head.revision, head.source.clone(), head.event_type.clone());
+        if let Some(past) = self.0.get(&known) {
+            return Ok(past.clone());
+        }
+        match history.event(head.row)? {
+            Some(arrived) => self.get(head, &arrived.event, history),
+            None => Ok(None),
+        }
+    }
+
     fn get(&mut self, head: &EventRow, event: &Event, history: &dyn History) -> RevisionResult {
         let known = (head.revision, head.source.clone(), head.event_type.clone());
         if let Some(past) = self.0.get(&known) {
@@ -108,6 +120,23 @@ impl RevisionCache {
         self.0.insert(known, past.clone());
         Ok(past)
     }
+}
+
+/// Whether one of the rules listened to an event or has a run for it. Evaluates nothing: a ticket can have many events.
+pub fn has_listener(
+    head: &EventRow,
+    rules: &[String],
+    revisions: &mut RevisionCache,
+    history: &dyn History,
+) -> Result<bool, CommandError> {
+    if let Some(past) = revisions.of(head, history)? {
+        let listened = past.rules.subscribed_to(&head.source, &head.event_type);
+        if listened.iter().any(|rule| rules.contains(&rule.name)) {
+            return Ok(true);
+        }
+    }
+    let runs = history.runs_of(head.row)?;
+    Ok(runs.iter().any(|run| rules.contains(&run.rule)))
 }
 
 type RevisionResult = Result<Option<Arc<PastRevision>>, CommandError>;

@@ -19,7 +19,7 @@ use super::render::table::Table;
 use crate::cli::daemon_state::ArchiveState;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::time_argument::{TimeArgument, seconds};
-use crate::cli::why::evaluated::{EvaluatedEvent, RevisionCache, reevaluate};
+use crate::cli::why::evaluated::{EvaluatedEvent, RevisionCache, has_listener, reevaluate};
 use crate::cli::why::rejected::{RejectedRequests, rejected_since};
 use crate::store::History;
 use crate::store::history::{EventQuery, EventRow, EventSelector};
@@ -162,8 +162,7 @@ fn choose<'a>(
 ) -> Result<Choice<'a>, CommandError> {
     if !rules.is_empty() {
         for head in found {
-            let event = reevaluate(head, rules, revisions, history)?;
-            if event.as_ref().is_some_and(listened) {
+            if has_listener(head, rules, revisions, history)? {
                 return Ok(Choice {
                     event: head,
                     listened: true,

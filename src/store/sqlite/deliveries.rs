@@ -14,6 +14,9 @@ const RETENTION_PART: u64 = 20;
 /// Bytes of a row with its entries in the indexes, estimated.
 const ROW_BYTES: u64 = 200;
 
+/// Rows that one call deletes because of their age, so that other jobs wait only a little.
+const MAX_DELETED: i64 = 5_000;
+
 /// Rows by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DeliveryRows {
@@ -145,10 +148,12 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Deletes the rows of requests that were received before a time.
+    /// Deletes rows of requests that were received before a time; the next call deletes the rest.
     pub fn delete_deliveries_before(&mut self, until: i64) -> Result<(), StoreError> {
-        let sql = "DELETE FROM deliveries WHERE received < ?1";
-        let deleted = self.connection.prepare_cached(sql)?.execute([until])?;
+        let deleted = self
+            .connection
+            .prepare_cached(DELETE_OLD)?
+            .execute([until, MAX_DELETED])?;
         if deleted > 0 {
             self.state.delivery_rows = DeliveryRows::count(self.connection)?;
         }
@@ -156,6 +161,8 @@ impl WriteTransaction<'_> {
     }
 }
 
+pub const DELETE_OLD: &str = "DELETE FROM deliveries WHERE id IN
+    (SELECT id FROM deliveries WHERE received < ?1 LIMIT ?2)";
 pub const DELETE_OLDEST: &str = "DELETE FROM deliveries WHERE id IN
     (SELECT id FROM deliveries WHERE accepted = ?1 ORDER BY id LIMIT ?2)";
 

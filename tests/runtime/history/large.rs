@@ -58,8 +58,16 @@ fn questions(written: &Written) -> Vec<Question> {
             1,
             "no rule called `no-such`",
         ),
-        question(&format!("why {BUSY_TICKET}"), 0, "evaluated by the rules in force"),
-        question(&format!("why {BUSY_TICKET} --rule no-such"), 1, "no rule called `no-such`"),
+        question(
+            &format!("why {BUSY_TICKET}"),
+            0,
+            "evaluated by the rules in force",
+        ),
+        question(
+            &format!("why {BUSY_TICKET} --rule no-such"),
+            1,
+            "no rule called `no-such`",
+        ),
         question(&format!("why {misspelt}"), 1, "is stored here"),
         question("why 99", 1, "is stored here"),
         question("runs list", 0, "older runs"),

@@ -88,7 +88,14 @@ async fn the_range_of_events_and_the_oldest_requests_are_found_without_a_scan() 
     let connection = database::open(&folder.path).unwrap();
     let [first, last] = history::MATCHED_ENDS;
     let [oldest, newest] = history::UNMATCHED_ENDS;
-    for sql in [first, last, oldest, newest, deliveries::DELETE_OLDEST] {
+    for sql in [
+        first,
+        last,
+        oldest,
+        newest,
+        deliveries::DELETE_OLDEST,
+        deliveries::DELETE_OLD,
+    ] {
         let mut plan = connection
             .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
             .unwrap();
