@@ -154,6 +154,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             event,
             planned,
             occasion: ArrivalKind::Replay(mark),
+            delivery: None,
         };
         let mut committed = self.commit_all(vec![arrival]).await?;
         Ok(committed.pop().expect("one arrival has one result"))

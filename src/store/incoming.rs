@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{ReplayId, ReplayMark, RevisionId, RunStatus};
+use super::{DeliveryPart, ReplayId, ReplayMark, RevisionId, RunStatus};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::summary::EventSummary;
@@ -24,6 +24,8 @@ pub struct IncomingEvent {
     pub revision: RevisionId,
     pub planned: Vec<PlannedRun>,
     pub occasion: ArrivalKind,
+    /// The request that delivered it; `None` if none did.
+    pub delivery: Option<DeliveryPart>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use crate::cli::output::Output;
+use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::plain;
 use crate::cli::render::width::{cut, padded, width};
 
@@ -15,7 +16,10 @@ pub struct Table {
 #[derive(Debug)]
 enum TableLine {
     Heading(String),
-    Row(Vec<String>),
+    Row {
+        cells: Vec<String>,
+        tone: Option<Tone>,
+    },
     /// Belongs to the row before it.
     Note(String),
 }
@@ -33,10 +37,18 @@ impl Table {
         &mut self,
         cells: impl IntoIterator<Item = impl Into<std::borrow::Cow<'a, str>>>,
     ) {
-        let cells = cells
-            .into_iter()
-            .map(|cell| plain(&cell.into()).into_owned());
-        self.lines.push(TableLine::Row(cells.collect()));
+        let (cells, tone) = (escaped(cells), None);
+        self.lines.push(TableLine::Row { cells, tone });
+    }
+
+    /// Adds a row in a colour.
+    pub fn row_in<'a>(
+        &mut self,
+        tone: Tone,
+        cells: impl IntoIterator<Item = impl Into<std::borrow::Cow<'a, str>>>,
+    ) {
+        let (cells, tone) = (escaped(cells), Some(tone));
+        self.lines.push(TableLine::Row { cells, tone });
     }
 
     /// Adds a line without columns below the row before it.
@@ -57,7 +69,16 @@ impl Table {
                     }
                 }
                 TableLine::Note(text) => writeln!(out, "{}", fit(text, out))?,
-                TableLine::Row(cells) => writeln!(out, "{}", fit(&join(cells, &widths), out))?,
+                TableLine::Row { cells, tone } => {
+                    let line = fit(&join(cells, &widths), out);
+                    match tone {
+                        Some(tone) => {
+                            let painted = Paint::new(out).tone(*tone, &line).to_string();
+                            writeln!(out, "{painted}")?;
+                        }
+                        None => writeln!(out, "{line}")?,
+                    }
+                }
             }
         }
         Ok(())
@@ -79,9 +100,16 @@ impl TableLine {
     fn cells(&self) -> Option<&[String]> {
         match self {
             TableLine::Heading(_) | TableLine::Note(_) => None,
-            TableLine::Row(cells) => Some(cells),
+            TableLine::Row { cells, .. } => Some(cells),
         }
     }
+}
+
+fn escaped<'a>(
+    cells: impl IntoIterator<Item = impl Into<std::borrow::Cow<'a, str>>>,
+) -> Vec<String> {
+    let cells = cells.into_iter();
+    cells.map(|cell| plain(&cell.into()).into_owned()).collect()
 }
 
 fn join(cells: &[String], widths: &[usize]) -> String {

@@ -184,6 +184,7 @@ impl OfflineReplay {
                     revision,
                     planned,
                     occasion: ArrivalKind::Replay(ReplayMark::default()),
+                    delivery: None,
                 };
                 store
                     .commit_blocking(arrival)

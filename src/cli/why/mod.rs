@@ -4,6 +4,7 @@
 
 mod evaluated;
 mod not_found;
+mod rejected;
 mod repeats;
 mod report;
 mod verdict;
@@ -19,7 +20,8 @@ use super::render::table::Table;
 use crate::cli::daemon_state::ArchiveState;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::time_argument::{TimeArgument, seconds};
-use crate::cli::why::evaluated::{EvaluatedEvent, RevisionCache, reevaluate};
+use crate::cli::why::evaluated::{EvaluatedEvent, RevisionCache, has_listener, reevaluate};
+use crate::cli::why::rejected::{RejectedRequests, rejected_since};
 use crate::store::History;
 use crate::store::history::{EventQuery, EventRow, EventSelector};
 use flowtrigger_core::gate::format_duration;
@@ -71,7 +73,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let at = args.at.map(|at| at.from(Timestamp::now()));
     let found = find(&args, at, &*history)?;
     if found.is_empty() {
-        not_found::print(&args.subject, args.format, &archive, &*history, out)?;
+        not_found::print(&args.subject, at, args.format, &archive, &*history, out)?;
         return Ok(Exit::Negative);
     }
     let mut revisions = RevisionCache::default();
@@ -83,6 +85,19 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     }
     if let (Format::Text, Some(nearest)) = (args.format, &nearest) {
         writeln!(out, "{}", nearest.describe())?;
+    }
+    // The event that was meant may have been rejected.
+    let rejected = match &nearest {
+        Some(nearest) if !nearest.is_near() => {
+            RejectedRequests::read(&*history, Some(&chosen.source), at).map(Some)?
+        }
+        Some(_) | None => None,
+    };
+    if let (Format::Text, Some(rejected)) = (args.format, &rejected)
+        && !rejected.is_empty()
+    {
+        writeln!(out, "{}", rejected.describe())?;
+        rejected.write("  ", out)?;
     }
     let explained = match args.all {
         true => found.as_slice(),
@@ -110,6 +125,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
             Format::Json => {
                 let mut answer = report::json(&event, &args.rule, &types, found.len());
                 answer["seconds_from_asked_time"] = json!(nearest.as_ref().map(Distance::seconds));
+                answer["rejected"] = json!(rejected.as_ref().map(RejectedRequests::json));
                 answer["archive_behind"] = json!(archive.behind());
                 writeln!(out, "{answer}")?;
             }
@@ -118,6 +134,15 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         if out.is_closed() {
             break;
         }
+    }
+    // The newest event of a ticket: a later one may have been rejected.
+    if args.format == Format::Text
+        && at.is_none()
+        && !args.all
+        && chosen.id != args.subject
+        && let Some(later) = rejected_since(&*history, &chosen.source, chosen.received)?
+    {
+        writeln!(out, "\n{later}")?;
     }
     if let (Format::Text, Some(note)) = (args.format, archive.note()) {
         writeln!(out, "\n{note}")?;
@@ -141,8 +166,7 @@ fn choose<'a>(
 ) -> Result<Choice<'a>, CommandError> {
     if !rules.is_empty() {
         for head in found {
-            let event = reevaluate(head, rules, revisions, history)?;
-            if event.as_ref().is_some_and(listened) {
+            if has_listener(head, rules, revisions, history)? {
                 return Ok(Choice {
                     event: head,
                     listened: true,

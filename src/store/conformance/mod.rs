@@ -72,6 +72,7 @@ fn in_lane(id: &str, rule: &Arc<Rule>, lane: Option<&str>) -> IncomingEvent {
         received: now(),
         revision: RevisionId::default(),
         occasion: ArrivalKind::Delivery,
+        delivery: None,
         planned: vec![PlannedRun {
             rule: Arc::clone(rule),
             mode: Mode::Live,

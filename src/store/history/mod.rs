@@ -23,7 +23,9 @@ use flowtrigger_core::run::RunId;
 use flowtrigger_core::run::exchange::RecordedExchange;
 
 pub use archive::{ArchiveFilter, ArchivePosition, ArchivedEvent, ArchivedEvents};
-pub use delivery::{DeliveryFilter, DeliveryRange, DeliveryRow};
+pub use delivery::{
+    DeliveryCount, DeliveryFilter, DeliveryMatch, DeliveryRow, DeliveryTotals, EventDeliveryRow,
+};
 pub use error::{HistoryError, HistoryOpenError};
 pub use event::{
     EventNames, EventQuery, EventRecord, EventRow, EventRowId, EventSelector, NearestEvent,
@@ -75,14 +77,18 @@ pub trait History: Send {
     /// How far back events are kept.
     fn retained(&self) -> Result<RetainedRange, HistoryError>;
 
-    /// Rejected requests, the newest first, at most `limit`.
+    /// Requests of senders, the newest first, at most `limit`.
     fn deliveries(
         &self,
         filter: &DeliveryFilter,
         limit: usize,
     ) -> Result<Vec<DeliveryRow>, HistoryError>;
 
-    fn delivery_range(&self) -> Result<DeliveryRange, HistoryError>;
+    /// How many requests a filter selects.
+    fn delivery_totals(&self, filter: &DeliveryFilter) -> Result<DeliveryTotals, HistoryError>;
+
+    /// The request that delivered an event first; `None` if it is not kept.
+    fn delivery_of(&self, row: EventRowId) -> Result<Option<EventDeliveryRow>, HistoryError>;
 
     /// When a revision came into force last before a time: with a start or a reload.
     fn in_force_since(

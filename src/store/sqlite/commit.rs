@@ -9,6 +9,7 @@ use rusqlite::params;
 use super::codec::event::encode_event;
 use super::codec::gate_checks::encode_checks;
 use super::codec::micros;
+use super::deliveries;
 use super::gates::causation::{LoopDecision, LoopOutcome, encode_actors, encode_writes};
 use super::gates::window::{OpenWindow, WindowMember};
 use super::transaction::WriteTransaction;
@@ -177,8 +178,9 @@ impl WriteTransaction<'_> {
         let event = &incoming.event;
         self.connection
             .prepare_cached(
-                "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body, endpoint)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9)",
+                "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body, endpoint,
+                     delivery, delivery_index)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9, ?10, ?11)",
             )?
             .execute(params![
                 event.source,
@@ -190,6 +192,8 @@ impl WriteTransaction<'_> {
                 body.len() as i64,
                 body,
                 event.endpoint,
+                incoming.delivery.map(|part| deliveries::id(part.delivery)),
+                incoming.delivery.and_then(deliveries::index),
             ])?;
         let row = self.connection.last_insert_rowid();
         self.state.events.put(row, event, *memory);

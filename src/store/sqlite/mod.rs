@@ -7,6 +7,7 @@ pub mod codec;
 mod commit;
 mod database;
 mod deliveries;
+mod delivery_buffer;
 mod event_cache;
 mod exchanges;
 mod fatal;
@@ -39,14 +40,14 @@ use serde_json::Value;
 use crate::store::history::EventRowId;
 use crate::store::integration_settings::SettingsScope;
 use crate::store::{
-    ClaimRequest, ClaimedRun, Committed, IncomingEvent, RejectedDelivery, Revision, RevisionId,
-    RunRecord, RunStatus, Store, StoreError, StoreSettings, UnmatchedEvent,
+    ClaimRequest, ClaimedRun, Committed, Delivery, DeliveryId, DeliveryPart, IncomingEvent,
+    Revision, RevisionId, RunRecord, RunStatus, Store, StoreError, StoreSettings, UnmatchedEvent,
 };
 use archive_buffer::ArchiveBuffer;
 use clock::StoreClock;
 use commit::EncodedEvent;
 use database::Location;
-use deliveries::DeliveryBuffer;
+use delivery_buffer::DeliveryBuffer;
 use exchanges::ExchangeBuffer;
 use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::event::Event;
@@ -120,6 +121,7 @@ impl SqliteStore {
         state.clock = clock;
         let (deliveries, health) = (Arc::clone(&state.deliveries), Arc::clone(&state.health));
         let exchanges = Arc::clone(&state.exchanges);
+        deliveries.continue_after(deliveries::last_delivery(&connection)?);
         let store = Self {
             writer: Arc::new(Writer::start(connection, state)),
             archive_buffer,
@@ -311,14 +313,26 @@ impl Store for SqliteStore {
         self.writer.submit(Durability::Synced, change).await
     }
 
-    fn archive_unmatched(&self, event: UnmatchedEvent, revision: RevisionId, received: Timestamp) {
+    fn archive_unmatched(
+        &self,
+        event: UnmatchedEvent,
+        revision: RevisionId,
+        received: Timestamp,
+        delivery: Option<DeliveryPart>,
+    ) {
         match self.location {
-            Location::File(_) => self.archive_buffer.put(&event, revision, received),
+            Location::File(_) => self
+                .archive_buffer
+                .put(&event, revision, received, delivery),
             Location::Memory => {}
         }
     }
 
-    fn record_rejected(&self, delivery: RejectedDelivery) {
+    fn next_delivery(&self) -> DeliveryId {
+        self.deliveries.next_id()
+    }
+
+    fn record_delivery(&self, delivery: Delivery) {
         match self.location {
             Location::File(_) => self.deliveries.put(delivery),
             Location::Memory => {}

@@ -16,7 +16,7 @@ use flowtrigger_core::config::archive::ArchiveScope;
 
 /// How far the age limit moves at most, in microseconds.
 const CUTOFF_STEP: i64 = 3_600 * 1_000_000;
-/// How long rejected requests are kept.
+/// How long requests are kept.
 const KEEP_DELIVERIES: Duration = Duration::from_secs(7 * 86_400);
 /// Starts and reloads that are kept: the newest.
 const MAX_ACTIVATIONS: i64 = 10_000;
@@ -104,10 +104,9 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    fn delete_old_deliveries(&self) -> Result<(), StoreError> {
+    fn delete_old_deliveries(&mut self) -> Result<(), StoreError> {
         let until = self.fact("deliveries until")?.unwrap_or(i64::MIN);
-        let sql = "DELETE FROM deliveries WHERE received < ?1";
-        self.connection.prepare_cached(sql)?.execute([until])?;
+        self.delete_deliveries_before(until)?;
         let sql = "DELETE FROM activations WHERE revision NOT IN (SELECT id FROM revisions)
             OR id <= (SELECT max(id) FROM activations) - ?1";
         self.connection

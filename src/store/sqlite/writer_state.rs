@@ -10,7 +10,8 @@ use rusqlite::Connection;
 use super::archive_buffer::ArchiveBuffer;
 use super::clock::StoreClock;
 use super::database::Location;
-use super::deliveries::DeliveryBuffer;
+use super::deliveries::DeliveryRows;
+use super::delivery_buffer::DeliveryBuffer;
 use super::event_cache::EventCache;
 use super::exchanges::ExchangeBuffer;
 use super::health::StoreHealth;
@@ -33,6 +34,7 @@ pub struct WriterState {
     pub archive_buffer: Arc<ArchiveBuffer>,
     pub deliveries: Arc<DeliveryBuffer>,
     pub exchanges: Arc<ExchangeBuffer>,
+    pub delivery_rows: DeliveryRows,
     pub health: Arc<StoreHealth>,
     /// The position of the newest run.
     pub last_position: i64,
@@ -79,6 +81,7 @@ impl WriterState {
             archive_buffer,
             deliveries: Arc::default(),
             exchanges: Arc::default(),
+            delivery_rows: DeliveryRows::default(),
             health: Arc::default(),
             last_position: 0,
             last_served: 0,
@@ -109,6 +112,7 @@ impl WriterState {
         self.last_position = number("SELECT coalesce(max(position), 0) FROM runs")?;
         self.suspects = number("SELECT count(*) FROM runs WHERE suspect = 1")?;
         self.archived = number("SELECT coalesce(sum(size), 0) FROM events WHERE matched = 0")?;
+        self.delivery_rows = DeliveryRows::count(connection)?;
         self.counts.clear();
         for state in STATES {
             let sql = format!("SELECT count(*) FROM runs WHERE state = '{state}'");

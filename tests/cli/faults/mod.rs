@@ -8,6 +8,7 @@ mod confinement;
 mod contracts;
 mod daemon;
 mod data_folder;
+mod deliveries;
 mod egress;
 mod exchanges;
 mod foreign_text;

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use flowtrigger::store::history::EventRowId;
 use flowtrigger::store::{
-    ClaimRequest, ClaimedRun, Committed, IncomingEvent, Revision, RevisionId, RunRecord, RunStatus,
-    SqliteStore, Store, StoreError, UnmatchedEvent,
+    ClaimRequest, ClaimedRun, Committed, DeliveryId, DeliveryPart, IncomingEvent, Revision,
+    RevisionId, RunRecord, RunStatus, SqliteStore, Store, StoreError, UnmatchedEvent,
 };
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
@@ -186,7 +186,17 @@ impl Store for Durable {
             .await
     }
 
-    fn archive_unmatched(&self, event: UnmatchedEvent, revision: RevisionId, _: Timestamp) {
+    fn next_delivery(&self) -> DeliveryId {
+        self.0.store.next_delivery()
+    }
+
+    fn archive_unmatched(
+        &self,
+        event: UnmatchedEvent,
+        revision: RevisionId,
+        _: Timestamp,
+        _: Option<DeliveryPart>,
+    ) {
         let id = match event {
             UnmatchedEvent::Built(event) => event.id.clone(),
             UnmatchedEvent::Scanned { brief, .. } => brief.id,

@@ -8,8 +8,8 @@ use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::history::EventRowId;
 use flowtrigger::store::{
-    ClaimRequest, ClaimedRun, Committed, IncomingEvent, Revision, RevisionId, RunRecord, RunStatus,
-    Store, StoreError, UnmatchedEvent,
+    ClaimRequest, ClaimedRun, Committed, DeliveryId, DeliveryPart, IncomingEvent, Revision,
+    RevisionId, RunRecord, RunStatus, Store, StoreError, UnmatchedEvent,
 };
 use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::call::Call;
@@ -332,7 +332,18 @@ impl Store for Broken {
         Err(self.0.clone())
     }
 
-    fn archive_unmatched(&self, _: UnmatchedEvent, _: RevisionId, _: Timestamp) {}
+    fn archive_unmatched(
+        &self,
+        _: UnmatchedEvent,
+        _: RevisionId,
+        _: Timestamp,
+        _: Option<DeliveryPart>,
+    ) {
+    }
+
+    fn next_delivery(&self) -> DeliveryId {
+        DeliveryId::default()
+    }
 
     fn health(&self) -> Result<(), String> {
         Err(self.0.to_string())

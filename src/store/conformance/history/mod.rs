@@ -3,6 +3,7 @@
 
 mod archive;
 mod exchanges;
+pub mod deliveries;
 mod gates;
 
 pub use exchanges::exchange;
@@ -35,6 +36,10 @@ pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
     archive::events_are_read_in_the_order_of_their_receipt(open()).await;
     archive::a_filter_narrows_the_archive(open()).await;
     archive::a_replayed_event_has_its_run_from_then_on(open()).await;
+    deliveries::requests_are_listed_newest_first_and_filtered(open()).await;
+    deliveries::a_flood_is_counted_and_hides_nothing_else(open()).await;
+    deliveries::an_event_names_the_request_that_delivered_it(open()).await;
+    deliveries::an_event_of_a_flood_names_the_request_that_counts_its_own(open()).await;
     gates::gates_are_read_as_the_store_decides(open()).await;
     gates::an_open_window_is_read_with_its_events(open()).await;
     gates::a_chain_is_read_from_its_end(open()).await;

@@ -21,7 +21,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row};
 use super::{VERSION, version};
 use crate::store::RevisionId;
 use crate::store::history::{
-    ArchiveFilter, ArchivePosition, ArchivedEvent, DeliveryFilter, DeliveryRange, DeliveryRow,
+    ArchiveFilter, ArchivePosition, ArchivedEvent, DeliveryFilter, DeliveryRow, DeliveryTotals, EventDeliveryRow,
     EventNames, EventQuery, EventRecord, EventRow, EventRowId, History, HistoryError,
     HistoryOpenError, MAX_QUERY_TIME, Page, RetainedRange, RevisionTexts, RunDetail, RunFilter,
     RunRow,
@@ -32,6 +32,9 @@ use flowtrigger_core::gate::{GateCheck, GateHistory};
 use flowtrigger_core::loop_guard::{CausingRun, LoopCheck, LoopHistory};
 use flowtrigger_core::run::RunId;
 use flowtrigger_core::run::exchange::RecordedExchange;
+
+#[cfg(test)]
+pub use events::{MATCHED_ENDS, UNMATCHED_ENDS};
 
 /// How long a writer that is just finishing may delay us.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -162,8 +165,12 @@ impl History for SqliteHistory {
         self.list_deliveries(filter, limit)
     }
 
-    fn delivery_range(&self) -> Result<DeliveryRange, HistoryError> {
-        self.find_delivery_range()
+    fn delivery_totals(&self, filter: &DeliveryFilter) -> Result<DeliveryTotals, HistoryError> {
+        self.count_deliveries(filter)
+    }
+
+    fn delivery_of(&self, row: EventRowId) -> Result<Option<EventDeliveryRow>, HistoryError> {
+        self.find_delivery_of(row)
     }
 
     fn in_force_since(

@@ -161,7 +161,7 @@ async fn unfinished_runs_and_the_newest_events_are_kept_whatever_the_size() {
 async fn an_unmatched_event_is_not_archived() {
     let store = in_memory(StoreSettings::in_memory());
     let event = arrival("1", &live_rule("a")).event;
-    store.archive_unmatched(event.into(), RevisionId::default(), now());
+    store.archive_unmatched(event.into(), RevisionId::default(), now(), None);
     store.flush().await.unwrap();
     assert_eq!(store.archived(), (0, 0));
 }

@@ -248,10 +248,10 @@ async fn unmatched_events_are_archived_soon_and_lost_ones_are_counted() {
     let folder = Folder::new();
     let (store, _) = folder.open();
     let event = arrival("1", &live_rule("a")).event;
-    store.archive_unmatched(Arc::clone(&event).into(), RevisionId(1), now());
+    store.archive_unmatched(Arc::clone(&event).into(), RevisionId(1), now(), None);
     let mut large = Event::clone(&event);
     large.body = json!({"text": "x".repeat(3 << 20)});
-    store.archive_unmatched(Arc::new(large).into(), RevisionId(1), now());
+    store.archive_unmatched(Arc::new(large).into(), RevisionId(1), now(), None);
     for _ in 0..100 {
         if store.archived() == (1, 1) {
             break;
@@ -324,7 +324,7 @@ async fn old_runs_are_deleted_and_held_ones_are_kept() {
     to(&store, runs[1], RunState::Dead { why: "x".into() }).await;
     to(&store, runs[2], RunState::Held { why: "y".into() }).await;
     let event = arrival("9", &rule).event;
-    store.archive_unmatched(event.into(), RevisionId(1), Timestamp::now());
+    store.archive_unmatched(event.into(), RevisionId(1), Timestamp::now(), None);
     for _ in 0..200 {
         if folder.rows("SELECT count(*) FROM runs") == 2 {
             break;
