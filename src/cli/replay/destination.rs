@@ -178,6 +178,7 @@ impl ReplayFolder<'_> {
             revision: self.revision,
             planned,
             occasion: ArrivalKind::Replay(mark),
+            delivery: None,
         });
         let rows = |runs: Vec<_>| runs.into_iter().map(RunStatusRow::new).collect();
         match committed {

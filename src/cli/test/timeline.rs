@@ -123,6 +123,7 @@ impl<'t> Timeline<'t> {
                 revision,
                 planned: vec![planned],
                 occasion: ArrivalKind::Delivery,
+                delivery: None,
             });
             for run in committed.await?.runs {
                 self.events.insert(run.id, number);
