@@ -258,7 +258,9 @@ async fn events_are_found_with_their_revision_and_known_when_they_are_redelivere
     assert_eq!(past.since, later(-60));
     assert_eq!(past.rules.rules[0].name, "a");
     assert!(!find(&history, "e6").matched);
-    let archive = history.archive(&ArchiveFilter::default(), None, 99).unwrap();
+    let archive = history
+        .archive(&ArchiveFilter::default(), None, 99)
+        .unwrap();
     assert_eq!((archive[0].id.as_str(), archive.len()), ("e1", 6));
     assert!(archive.iter().all(|event| !event.had_runs));
     let again = store.commit(arrival("e1", &live_rule("a"))).await.unwrap();
