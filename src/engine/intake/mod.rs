@@ -119,7 +119,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         }
         let rejected = |error: StoreError| ingest_error(&error);
         let identity = RequestIdentity::new(entrance, id, self.shared.clock().now());
-        let identity = identity.map_err(|invalid| IngestError::InvalidId(Box::new(invalid)))?;
+        let identity = identity.map_err(IngestError::InvalidId)?;
         let incoming =
             IncomingDelivery::new(self.shared.store.next_delivery(), entrance, &delivery);
         let request = match rulebook.match_request(entrance, &identity.request(entrance), body) {
@@ -134,7 +134,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 array: false,
             },
             None => RequestEvents::read(entrance, &identity, body, rulebook, incoming.id)
-                .map_err(|invalid| IngestError::InvalidBody(Box::new(invalid)))?,
+                .map_err(IngestError::InvalidBody)?,
         };
         let array = request.array;
         let context = RequestContext {
@@ -183,7 +183,7 @@ impl RequestEvents {
         body: &[u8],
         rulebook: &Rulebook,
         delivery: DeliveryId,
-    ) -> Result<Self, InvalidBody> {
+    ) -> Result<Self, Box<InvalidBody>> {
         let accepted = parse(body).map_err(unsound)?;
         let (values, array) = match accepted.value {
             Value::Array(values) => (values, true),
@@ -212,7 +212,7 @@ impl RequestEvents {
     }
 }
 
-fn check_count(count: usize) -> Result<(), InvalidBody> {
+fn check_count(count: usize) -> Result<(), Box<InvalidBody>> {
     let (summary, error) = match count {
         0 => (
             "an empty array",
@@ -224,33 +224,33 @@ fn check_count(count: usize) -> Result<(), InvalidBody> {
         ),
         _ => return Ok(()),
     };
-    Err(InvalidBody {
+    Err(Box::new(InvalidBody {
         error,
         summary: Some(summary),
         line: Some(1),
         column: Some(1),
         ..InvalidBody::default()
-    })
+    }))
 }
 
-fn unsound(error: JsonError) -> InvalidBody {
-    InvalidBody {
+fn unsound(error: JsonError) -> Box<InvalidBody> {
+    Box::new(InvalidBody {
         summary: Some(error.fault.summary()),
         error: error.reason,
         line: Some(error.line),
         column: Some(error.column),
         ..InvalidBody::default()
-    }
+    })
 }
 
-fn no_event(error: DecodeError, index: Option<usize>) -> InvalidBody {
-    InvalidBody {
+fn no_event(error: DecodeError, index: Option<usize>) -> Box<InvalidBody> {
+    Box::new(InvalidBody {
         error: error.message,
         help: error.help,
         path: error.path,
         index,
         ..InvalidBody::default()
-    }
+    })
 }
 
 fn unmatched(event: EventSummary) -> IngestResponse {
@@ -282,7 +282,7 @@ fn answer(submitted: &SubmittedEvent) -> AcceptedEvent {
 mod tests {
     use super::*;
 
-    fn request(source: &str, text: &str) -> Result<RequestEvents, InvalidBody> {
+    fn request(source: &str, text: &str) -> Result<RequestEvents, Box<InvalidBody>> {
         let rulebook = Rulebook::default();
         let source = &rulebook.config.sources[source];
         let identity = RequestIdentity::new(source, None, jiff::Timestamp::UNIX_EPOCH);

@@ -143,7 +143,7 @@ fn kind(accepted: i64) -> DeliveryKind {
 
 fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
     let peer: Option<String> = row.get(6)?;
-    let text = |column: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<String>>(column)?);
+    let text = |column: usize| row.get::<_, Option<String>>(column);
     let count = |column: usize| {
         let count = row.get::<_, Option<i64>>(column)?;
         Ok::<_, rusqlite::Error>(number(count.unwrap_or_default()))
