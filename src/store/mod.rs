@@ -21,8 +21,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::event::Event;
+use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use history::EventRowId;
 use record::{flow, on_dead_run};

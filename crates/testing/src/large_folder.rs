@@ -17,7 +17,7 @@ use flowtrigger_core::event::format::decode;
 use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::matching::rule_set::RuleSet;
-use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
+use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 use flowtrigger_core::run::{Attempt, LogEntry, RunState};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -312,6 +312,7 @@ fn end(run: usize, dies: bool) -> (Vec<LogEntry>, RunState) {
             retryable: true,
             retry_after: None,
             status: Some(503),
+            effect: CallEffect::Possible,
         })
     };
     let answer = json!({"status": 200, "body": {"text": "x".repeat(400)}});

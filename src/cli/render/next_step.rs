@@ -121,6 +121,7 @@ mod tests {
             attempts: 0,
             error: None,
             tells_of: None,
+            replay: None,
             lineage: Causation::default(),
         }
     }

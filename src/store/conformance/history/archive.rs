@@ -21,7 +21,7 @@ async fn ten<S: Store>(store: &S) {
             0 => {
                 let received = event.received;
                 let event = UnmatchedEvent::from(event.event);
-                store.archive_unmatched(event, RevisionId::default(), received);
+                store.archive_unmatched(event, RevisionId::default(), received, None);
             }
             _ => drop(submit(store, event).await),
         }

@@ -259,6 +259,7 @@ pub async fn an_event_of_a_flood_names_the_request_that_counts_its_own<S: Store,
     store.flush().await.unwrap();
     let query = EventQuery {
         subject: EventSelector::Id("unmatched".into()),
+        endpoint: None,
         at: None,
         limit: 1,
     };

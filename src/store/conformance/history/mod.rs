@@ -2,8 +2,8 @@
 //! commands do beside a daemon.
 
 mod archive;
-mod exchanges;
 pub mod deliveries;
+mod exchanges;
 mod gates;
 
 pub use exchanges::exchange;

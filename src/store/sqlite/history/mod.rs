@@ -21,10 +21,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row};
 use super::{VERSION, version};
 use crate::store::RevisionId;
 use crate::store::history::{
-    ArchiveFilter, ArchivePosition, ArchivedEvent, DeliveryFilter, DeliveryRow, DeliveryTotals, EventDeliveryRow,
-    EventNames, EventQuery, EventRecord, EventRow, EventRowId, History, HistoryError,
-    HistoryOpenError, MAX_QUERY_TIME, Page, RetainedRange, RevisionTexts, RunDetail, RunFilter,
-    RunRow,
+    ArchiveFilter, ArchivePosition, ArchivedEvent, DeliveryFilter, DeliveryRow, DeliveryTotals,
+    EventDeliveryRow, EventNames, EventQuery, EventRecord, EventRow, EventRowId, History,
+    HistoryError, HistoryOpenError, MAX_QUERY_TIME, Page, RetainedRange, RevisionTexts, RunDetail,
+    RunFilter, RunRow,
 };
 use flowtrigger_core::config::Config;
 use flowtrigger_core::gate::debounce::DebounceWindow;

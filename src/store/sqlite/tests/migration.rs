@@ -6,7 +6,9 @@ use rusqlite::params;
 use super::*;
 use crate::store::conformance::history::deliveries::rejected;
 use crate::store::conformance::loop_check;
-use crate::store::history::{ArchiveFilter, DeliveryFilter, EventQuery, EventRow, EventRowId, EventSelector};
+use crate::store::history::{
+    ArchiveFilter, DeliveryFilter, EventQuery, EventRow, EventRowId, EventSelector,
+};
 use crate::store::{Delivery, History};
 use flowtrigger_core::gate::{GateCheck, GateDecision, GateKind};
 use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
@@ -272,7 +274,9 @@ async fn events_are_found_with_their_revision_and_known_when_they_are_redelivere
         assert_eq!(past.since, later(-60));
         assert_eq!(past.rules.rules[0].name, "a");
         assert!(!find(&history, "e6").matched);
-        let archive = history.archive(&ArchiveFilter::default(), None, 99).unwrap();
+        let archive = history
+            .archive(&ArchiveFilter::default(), None, 99)
+            .unwrap();
         assert_eq!((archive[0].id.as_str(), archive.len()), ("e1", 6));
         assert!(archive.iter().all(|event| !event.had_runs));
         let again = store.commit(arrival("e1", &live_rule("a"))).await.unwrap();

@@ -78,7 +78,7 @@ async fn equal_bodies_within_ten_minutes_are_one_event_in_a_replay_too() {
     for (unique, second) in [(1, 0), (2, 300), (3, 4_000)] {
         let event = UnmatchedEvent::from(hashed(unique).event);
         let received = now() + SignedDuration::from_secs(second);
-        store.archive_unmatched(event, RevisionId::default(), received);
+        store.archive_unmatched(event, RevisionId::default(), received, None);
     }
     store.flush().await.unwrap();
     let events = history.archive(&ArchiveFilter::default(), None, 9).unwrap();
