@@ -1,5 +1,7 @@
 //! Formats results as text and as JSON: messages, diagnostics, tables, runs, plans.
 
+pub mod document;
+pub mod gate_line;
 pub mod call;
 pub mod color;
 pub mod diagnostics;
@@ -10,6 +12,7 @@ pub mod message;
 pub mod next_step;
 pub mod plan;
 pub mod run;
+pub mod shell;
 pub mod table;
 pub mod width;
 pub mod window;

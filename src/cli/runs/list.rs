@@ -9,6 +9,7 @@ use super::List;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
+use crate::cli::render::document::versioned;
 use crate::cli::render::run::{describe_run, row_json};
 use crate::cli::render::table::Table;
 use crate::cli::time_argument::seconds;
@@ -31,7 +32,7 @@ pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     match args.format {
         Format::Json => runs
             .iter()
-            .try_for_each(|run| writeln!(out, "{}", row_json(run)))?,
+            .try_for_each(|run| writeln!(out, "{}", versioned(row_json(run))))?,
         Format::Text if runs.is_empty() => no_runs(&filter, &*history, out)?,
         Format::Text => {
             table(&runs).write(out)?;

@@ -1,6 +1,7 @@
-//! `schema`: prints the JSON Schema of rule files and of the configuration, for editors, and of rejected requests.
-//! It is generated from the vocabulary tables that the loader uses.
+//! `schema`: prints the JSON Schema of rule files and of the configuration, for editors, and of the JSON that commands
+//! print. Those of files are generated from the vocabulary tables that the loader uses.
 
+mod answers;
 mod config;
 mod rule;
 
@@ -19,16 +20,17 @@ Examples:
   flowtrigger schema > schema/rule.schema.json
   flowtrigger schema --of config > schema/config.schema.json
   flowtrigger schema --of delivery > schema/delivery.schema.json
+  flowtrigger schema --of why > schema/why.schema.json
 
 An editor with a YAML language server completes a rule whose first line is
   # yaml-language-server: $schema=../schema/rule.schema.json";
 
-/// Print the JSON Schema of a rule file, of the configuration or of a list of rejected requests.
+/// Print the JSON Schema of a rule file, of the configuration or of what a command prints as JSON.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// The file to describe.
-    #[arg(long, value_name = "FILE", default_value = "rule")]
+    /// What to describe.
+    #[arg(long, value_name = "WHAT", default_value = "rule")]
     of: SchemaKind,
 }
 
@@ -40,6 +42,14 @@ enum SchemaKind {
     Config,
     /// A line of `deliveries --format json`.
     Delivery,
+    /// A line of `why --format json`.
+    Why,
+    /// A line of `runs --format json`.
+    Runs,
+    /// A line of `dry-run --format json`.
+    DryRun,
+    /// The output of `check --format json`.
+    Check,
 }
 
 impl SchemaKind {
@@ -48,6 +58,10 @@ impl SchemaKind {
             SchemaKind::Rule => rule::schema(),
             SchemaKind::Config => config::schema(),
             SchemaKind::Delivery => deliveries::schema(),
+            SchemaKind::Why => answers::why(),
+            SchemaKind::Runs => answers::runs(),
+            SchemaKind::DryRun => answers::dry_run(),
+            SchemaKind::Check => answers::check(),
         }
     }
 }

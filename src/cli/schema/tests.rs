@@ -70,6 +70,10 @@ fn the_committed_schemas_are_current() {
             SchemaKind::Rule => "rule",
             SchemaKind::Config => "config",
             SchemaKind::Delivery => "delivery",
+            SchemaKind::Why => "why",
+            SchemaKind::Runs => "runs",
+            SchemaKind::DryRun => "dry-run",
+            SchemaKind::Check => "check",
         };
         let path = root().join(format!("schema/{name}.schema.json"));
         let committed = fs::read_to_string(&path).unwrap_or_default();

@@ -2,7 +2,7 @@
 //! Having no test to run is a negative result.
 
 mod run_test;
-mod step_names;
+pub mod step_names;
 mod suite;
 
 use std::io::{self, Write};

@@ -12,8 +12,10 @@ use crate::cli::exit::CommandError;
 use crate::cli::options::Format;
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::document::versioned;
 use crate::cli::render::escape::plain;
 use crate::cli::time_argument::seconds;
+use crate::cli::why::rule;
 use crate::store::History;
 use crate::store::history::{
     DeliveryFilter, DeliveryRange, DeliveryRow, NearestEvent, RetainedRange,
@@ -29,6 +31,7 @@ pub fn print(
     out: &mut Output,
 ) -> Result<(), CommandError> {
     let (near, range) = (history.nearest(subject)?, history.retained()?);
+    let near_rules = rule::nearest(subject, history)?;
     let rejected = RejectedRequests::read(history)?;
     match format {
         Format::Json => {
@@ -40,6 +43,7 @@ pub fn print(
                 "event": null,
                 "asked": subject,
                 "nearest": near,
+                "nearest_rules": near_rules,
                 "kept": {
                     "events": range.events,
                     "matched": ends(range.matched),
@@ -48,9 +52,12 @@ pub fn print(
                 "rejected": rejected.json(),
                 "archive_behind": archive.behind(),
             });
-            writeln!(out, "{answer}")?;
+            writeln!(out, "{}", versioned(answer))?;
         }
         Format::Text => {
+            let near = near.iter().map(describe_near);
+            let rules = near_rules.iter().map(|rule| format!("rule {}", plain(rule)));
+            let near: Vec<String> = near.chain(rules).collect();
             text(subject, &near, &range, history, out)?;
             writeln!(out, "  reject {}", rejected.describe())?;
             if !rejected.newest.is_empty() {
@@ -67,17 +74,16 @@ pub fn print(
 
 fn text(
     subject: &str,
-    near: &[NearestEvent],
+    near: &[String],
     range: &RetainedRange,
     history: &dyn History,
     out: &mut Output,
 ) -> Result<(), CommandError> {
     writeln!(
         out,
-        "no event with the id or the ticket `{subject}` is stored here"
+        "no event with the id or the ticket `{subject}` is stored here, and no rule has this name"
     )?;
     if !near.is_empty() {
-        let near: Vec<String> = near.iter().map(describe_near).collect();
         writeln!(out, "  near   {}", near.join(", "))?;
     }
     writeln!(out, "  kept   {}", describe_matched(range))?;

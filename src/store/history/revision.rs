@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::store::RevisionId;
+use flowtrigger_core::compile::rule_files::may_define_flows;
 use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config;
 use flowtrigger_core::config::Config;
@@ -21,6 +23,13 @@ pub struct RevisionTexts {
     /// Name and text of each rule file.
     pub files: Vec<(String, String)>,
     pub config: config::ConfigSource,
+}
+
+/// A revision, and when it came into force last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RevisionInForce {
+    pub id: RevisionId,
+    pub at: Timestamp,
 }
 
 /// What evaluated an event.
@@ -42,13 +51,32 @@ impl PastRevision {
     /// Compiles what can listen to the event.
     pub fn compile(texts: RevisionTexts, event: &Event) -> Self {
         let config = texts.config.compile();
-        let size: usize = texts.files.iter().map(|(_, text)| text.len()).sum();
         let names = TypeNames::new(event, &config);
+        Self::compile_documents(texts, config, |document| names.may_occur_in(document))
+    }
+
+    /// Compiles the documents that can define a rule of this name.
+    pub fn compile_rule(texts: RevisionTexts, rule: &str) -> Self {
+        let config = texts.config.compile();
+        Self::compile_documents(texts, config, |document| {
+            document.contains(rule) || document.contains(['*', '\\'])
+        })
+    }
+
+    /// Of a large revision, compiles only the documents that `keep` accepts, and those whose flows they may run.
+    fn compile_documents(
+        texts: RevisionTexts,
+        config: Config,
+        keep: impl Fn(&str) -> bool,
+    ) -> Self {
+        let size: usize = texts.files.iter().map(|(_, text)| text.len()).sum();
         let mut files = Files::default();
         let mut rule_files = Vec::with_capacity(texts.files.len());
         for (name, text) in texts.files {
             let text = match size > SMALL {
-                true => only_documents(&text, |document| names.may_occur_in(document)),
+                true => only_documents(&text, |document| {
+                    may_define_flows(document) || keep(document)
+                }),
                 false => text,
             };
             rule_files.push(files.add(name, text));

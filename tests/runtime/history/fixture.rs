@@ -154,6 +154,10 @@ impl Data {
             "INSERT INTO revisions (digest, config, files, since) VALUES (randomblob(16), ?1, ?2, ?3)",
             params![config, Value::from(list).to_string(), codec::micros(at(since))],
         );
+        self.insert(
+            "INSERT INTO activations (revision, at) VALUES (?1, ?2)",
+            params![row, codec::micros(at(since))],
+        );
         Edition {
             row,
             rules: compiled(files, &source.compile()),

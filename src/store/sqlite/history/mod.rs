@@ -20,8 +20,8 @@ use super::{VERSION, version};
 use crate::store::RevisionId;
 use crate::store::history::{
     DeliveryFilter, DeliveryRange, DeliveryRow, EventNames, EventQuery, EventRecord, EventRow,
-    EventRowId, History, HistoryError, HistoryOpenError, MAX_QUERY_TIME, Page, RetainedRange,
-    RevisionTexts, RunDetail, RunFilter, RunRow,
+    EventRowId, History, HistoryError, HistoryOpenError, MAX_QUERY_TIME, Page, RecentEvent,
+    RetainedRange, RevisionInForce, RevisionTexts, RunDetail, RunFilter, RunRow,
 };
 use flowtrigger_core::config::Config;
 use flowtrigger_core::gate::debounce::DebounceWindow;
@@ -122,6 +122,14 @@ impl History for SqliteHistory {
         self.find_event(row)
     }
 
+    fn recent_events(
+        &self,
+        limit: usize,
+        since: Timestamp,
+    ) -> Result<Vec<RecentEvent>, HistoryError> {
+        self.newest_events(limit, since)
+    }
+
     fn recent_names(&self, limit: usize) -> Result<Vec<EventNames>, HistoryError> {
         self.newest_names(limit)
     }
@@ -162,6 +170,14 @@ impl History for SqliteHistory {
         self.count_runs()
     }
 
+    fn rule_counts(
+        &self,
+        rule: &str,
+        since: Timestamp,
+    ) -> Result<Vec<(String, u64)>, HistoryError> {
+        self.count_runs_of(rule, since)
+    }
+
     fn rules_with_runs(&self) -> Result<Vec<String>, HistoryError> {
         self.rows("SELECT rule FROM queues ORDER BY rule", [], |row| {
             row.get(0)
@@ -170,6 +186,10 @@ impl History for SqliteHistory {
 
     fn revision_texts(&self, id: RevisionId) -> Result<Option<RevisionTexts>, HistoryError> {
         self.find_revision(id)
+    }
+
+    fn latest_revision(&self) -> Result<Option<RevisionInForce>, HistoryError> {
+        self.newest_revision()
     }
 
     fn latest_config(&self) -> Result<Option<Config>, HistoryError> {

@@ -176,6 +176,17 @@ pub trait OperatorImpl {
     /// Describes the expected value; a path with the value that it has in `scope`.
     fn expected(&self, scope: &Scope<'_>) -> String;
 
+    /// Returns the operand as a rule writes it: one value, or a list of several. A path has its value in `scope`.
+    fn operand_json(&self, scope: &Scope<'_>) -> Value {
+        let operands = self.operands().into_iter();
+        one_or_list(operands.map(|operand| operand.to_json(scope)).collect())
+    }
+
+    /// Returns whether upper and lower case letters differ.
+    fn case(&self) -> CaseSensitivity {
+        CaseSensitivity::Exact
+    }
+
     /// Explains why a value did not match, if the value alone does not show it.
     fn hint(&self, _found: &Resolved<'_>, _scope: &Scope<'_>) -> Option<String> {
         None
@@ -347,6 +358,15 @@ impl Operator {
         self.inner().expected(scope)
     }
 
+    /// Returns the operand as a rule writes it: one value, or a list of several. A path has its value in `scope`.
+    pub fn operand_json(&self, scope: &Scope<'_>) -> Value {
+        self.inner().operand_json(scope)
+    }
+
+    pub fn case(&self) -> CaseSensitivity {
+        self.inner().case()
+    }
+
     /// Explains why a value did not match, if the value alone does not show it.
     pub fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
         self.inner().hint(found, scope)
@@ -365,6 +385,14 @@ impl Operator {
     /// Returns a value for which the operator does not hold, close to the given one.
     pub fn violating(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
         self.inner().violating_value(found, scope)
+    }
+}
+
+/// One value alone, or a list of several.
+fn one_or_list(mut values: Vec<Value>) -> Value {
+    match values.len() {
+        1 => values.swap_remove(0),
+        _ => Value::Array(values),
     }
 }
 
