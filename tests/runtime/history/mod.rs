@@ -10,3 +10,4 @@ mod queries;
 mod runs;
 mod store;
 mod why;
+mod why_rule;
