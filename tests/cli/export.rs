@@ -34,7 +34,10 @@ fn examples() -> Vec<(&'static str, Value)> {
     let mut examples = Vec::new();
     for path in repository::files_below(repository::path("examples/events")) {
         let folder = path.parent().and_then(|folder| folder.file_name());
-        let source = match (folder.and_then(|name| name.to_str()), repository::file_name(&path).as_str()) {
+        let source = match (
+            folder.and_then(|name| name.to_str()),
+            repository::file_name(&path).as_str(),
+        ) {
             (Some("json"), "monitoring.json") => "monitoring",
             (Some("json"), _) => "zendesk_trigger",
             (Some("upmind"), _) => "upmind",
@@ -103,7 +106,10 @@ fn every_example_comes_back_as_received_and_as_a_test_that_passes() {
         rules.extend(named.filter_map(|line| line.strip_prefix("  rule: ").map(str::to_owned)));
         tests.push_str(&output.stdout);
     }
-    assert!(with_match >= 12 && rules.len() >= 12, "{with_match} {rules:?}");
+    assert!(
+        with_match >= 12 && rules.len() >= 12,
+        "{with_match} {rules:?}"
+    );
     sandbox.write("rules/printed.test.yaml", &tests);
     let output = sandbox.run(&["test"]);
     assert_eq!(output.code, 0, "{output:?}\n{tests}");
@@ -168,10 +174,15 @@ fn a_run_becomes_a_test_with_the_replies_that_its_steps_read() {
     ] {
         assert!(test.contains(part), "no `{part}` in\n{test}");
     }
-    assert!(!test.contains("note: {status"), "no step reads this reply:\n{test}");
+    assert!(
+        !test.contains("note: {status"),
+        "no step reads this reply:\n{test}"
+    );
     assert!(!test.contains("c4nary"), "{test}");
     sandbox.write("rules/printed.test.yaml", &test);
-    sandbox.run(&["test"]).expect_stdout(0, &["1 passed, 0 failed"]);
+    sandbox
+        .run(&["test"])
+        .expect_stdout(0, &["1 passed, 0 failed"]);
     // The advice of the dead run is this command.
     let shown = sandbox.run(&["runs", "show", "1"]);
     let advice = format!("`flowtrigger why {id} --rule page --as-test` makes a test of its event");
@@ -186,7 +197,11 @@ fn a_run_becomes_a_test_with_the_replies_that_its_steps_read() {
 #[test]
 fn what_a_person_should_know_of_an_exported_event_goes_to_standard_error() {
     let sandbox = sandbox();
-    sandbox.write_rules(&RULES.replace("desk, ", "desk, ").replace("ticket.subject", "ticket.id"));
+    sandbox.write_rules(
+        &RULES
+            .replace("desk, ", "desk, ")
+            .replace("ticket.subject", "ticket.id"),
+    );
     sandbox.write(
         "flowtrigger.yaml",
         "connections: { desk: { base_url: outbox:desk } }\nredact: [ticket.subject]\nsources: { support: {}, first: { event_type: { path: kind } }, second: { event_type: { path: kind } } }\nsecrets: {}\n",
@@ -199,12 +214,19 @@ fn what_a_person_should_know_of_an_exported_event_goes_to_standard_error() {
     let other = json!({"kind": "opened", "id": "one"});
     let id = daemon.accept("first", &other)["event"].clone();
     let output = sandbox.run(&["why", "8", "--event"]);
-    output.expect_stderr(0, &["note: fields of this event were redacted: ticket.subject"]);
+    output.expect_stderr(
+        0,
+        &["note: fields of this event were redacted: ticket.subject"],
+    );
     assert!(output.stdout.contains("[redacted]"), "{output:?}");
     let dry = sandbox.run_with_input(&["dry-run", "--format", "json", "-"], &output.stdout);
-    assert_eq!(dry.json_lines()[0]["event"]["type"], "ticket.PriorityChanged");
+    assert_eq!(
+        dry.json_lines()[0]["event"]["type"],
+        "ticket.PriorityChanged"
+    );
     let test = sandbox.run(&["why", "8", "--as-test"]);
-    test.expect_stderr(0, &["redacted"]).expect_stdout(0, &["because: current"]);
+    test.expect_stderr(0, &["redacted"])
+        .expect_stdout(0, &["because: current"]);
     sandbox.write("rules/printed.test.yaml", &test.stdout);
     sandbox.run(&["test"]).expect_stdout(0, &["1 passed"]);
     let id = id.as_str().expect("an id");

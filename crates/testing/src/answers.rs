@@ -27,8 +27,12 @@ impl Validator {
         let text = std::fs::read_to_string(&path).expect("a schema");
         let schema = serde_json::from_str(&text).expect("JSON");
         let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
-        compiler.add_resource("answer.json", schema).expect("a schema");
-        let index = compiler.compile("answer.json", &mut schemas).expect("a valid schema");
+        compiler
+            .add_resource("answer.json", schema)
+            .expect("a schema");
+        let index = compiler
+            .compile("answer.json", &mut schemas)
+            .expect("a valid schema");
         Self { schemas, index }
     }
 }
@@ -37,10 +41,13 @@ impl Validator {
 #[track_caller]
 pub fn assert_documented(arguments: &[&str], stdout: &str) {
     let mut words = arguments.iter();
-    let Some(command) = words.find_map(|word| COMMANDS.into_iter().find(|name| name == word)) else {
+    let Some(command) = words.find_map(|word| COMMANDS.into_iter().find(|name| name == word))
+    else {
         return;
     };
-    let is_json = arguments.windows(2).any(|pair| pair == ["--format", "json"]);
+    let is_json = arguments
+        .windows(2)
+        .any(|pair| pair == ["--format", "json"]);
     if !is_json {
         return;
     }

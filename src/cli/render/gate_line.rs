@@ -110,7 +110,8 @@ pub fn gate_lines(story: &RunDetail) -> Vec<GateLine> {
 fn admitted(check: &GateCheck, story: &RunDetail) -> GateLine {
     let gate = check.kind.as_str();
     let mut admissions = story.charges.iter();
-    let admission = admissions.find(|admission| admission.gate == gate && admission.value == check.value);
+    let admission =
+        admissions.find(|admission| admission.gate == gate && admission.value == check.value);
     let until = admission.map(|admission| admission.until);
     let (state, description) = match DebounceCheck::from_gate_check(check) {
         Some(debounce) => (

@@ -1,12 +1,12 @@
 //! Formats results as text and as JSON: messages, diagnostics, tables, runs, plans.
 
-pub mod document;
-pub mod gate_line;
 pub mod call;
 pub mod color;
 pub mod diagnostics;
+pub mod document;
 pub mod escape;
 pub mod explanation;
+pub mod gate_line;
 pub mod gates;
 pub mod message;
 pub mod next_step;

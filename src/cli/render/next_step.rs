@@ -59,7 +59,10 @@ pub fn next(row: &RunRow, blocked_by: Option<RunId>, daemon: &DaemonState) -> St
         ),
         RunState::Dead { .. } => format!(
             "nothing; after the cause is fixed, `flowtrigger runs retry {id}` continues where it stopped, `flowtrigger runs replay {id}` starts again with the current rules; `{}` makes a test of its event",
-            shell::why(&row.event, &format!("--rule {} --as-test", shell::argument(&row.rule)))
+            shell::why(
+                &row.event,
+                &format!("--rule {} --as-test", shell::argument(&row.rule))
+            )
         ),
         RunState::Cancelled => format!("nothing; `flowtrigger runs retry {id}` continues it"),
     }

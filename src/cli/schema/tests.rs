@@ -252,3 +252,26 @@ fn mistakes_that_loading_rejects_are_rejected() {
         assert!(config.accepts(&bad).is_err(), "{bad}");
     }
 }
+
+/// A key that is not described, and one that is left out, are found at every level.
+#[test]
+fn an_answer_that_differs_from_its_schema_is_rejected() {
+    let check = Validator::new(SchemaKind::Check.schema());
+    let problem = json!({
+        "code": "syntax", "severity": "error", "file": "a.yaml", "line": 1, "column": 2,
+        "message": "invalid", "help": null,
+    });
+    let good = json!({
+        "version": 1, "rules": 0, "files": 1, "errors": 1, "warnings": 0, "diagnostics": [problem],
+    });
+    assert_eq!(check.accepts(&good), Ok(()));
+    let mut bad = vec![good.clone(); 5];
+    bad[0]["other"] = 1.into();
+    bad[1]["version"] = 2.into();
+    bad[2]["diagnostics"][0]["other"] = 1.into();
+    bad[3]["diagnostics"][0]["line"] = "1".into();
+    bad[4].as_object_mut().unwrap().remove("rules");
+    for bad in bad {
+        assert!(check.accepts(&bad).is_err(), "{bad}");
+    }
+}

@@ -188,15 +188,18 @@ pub fn list(
 }
 
 /// Which of several events was chosen, for an answer that is only the event.
-pub fn describe_choice(found: &[EventRow], nearest: Option<&Distance>) -> Vec<String> {
-    let mut notes = Vec::new();
+pub fn describe_choice(
+    found: &[EventRow],
+    choice: &Choice<'_>,
+    nearest: Option<&Distance>,
+) -> Vec<String> {
     if let Some(nearest) = nearest {
-        notes.push(nearest.describe());
-    } else if found.len() > 1 {
-        let count = found.len();
-        notes.push(format!(
-            "the newest of {count} events; `--at TIME` selects another one"
-        ));
+        return vec![nearest.describe()];
     }
-    notes
+    let which = match (found.len(), choice.listened) {
+        (0 | 1, _) => return Vec::new(),
+        (count, false) => format!("the newest of {count} events"),
+        (count, true) => format!("of {count} events the newest that the rule listened to"),
+    };
+    vec![format!("{which}; `--at TIME` selects another one")]
 }

@@ -228,10 +228,11 @@ impl Asked<'_> {
         history: &dyn History,
         out: &mut Output,
     ) -> Result<Exit, CommandError> {
-        let Some(event) = reevaluate(self.choice.event, &self.args.rule, revisions, history)? else {
+        let Some(event) = reevaluate(self.choice.event, &self.args.rule, revisions, history)?
+        else {
             return Err(CommandError::nothing("the event was deleted meanwhile"));
         };
-        let mut notes = lookup::describe_choice(self.found, self.nearest.as_ref());
+        let mut notes = lookup::describe_choice(self.found, &self.choice, self.nearest.as_ref());
         let exported = export::export(export, &event, history)?;
         notes.extend(exported.notes);
         let mut stderr = Output::stderr(global.color);

@@ -56,7 +56,9 @@ pub fn print(
         }
         Format::Text => {
             let near = near.iter().map(describe_near);
-            let rules = near_rules.iter().map(|rule| format!("rule {}", plain(rule)));
+            let rules = near_rules
+                .iter()
+                .map(|rule| format!("rule {}", plain(rule)));
             let near: Vec<String> = near.chain(rules).collect();
             text(subject, &near, &range, history, out)?;
             writeln!(out, "  reject {}", rejected.describe())?;

@@ -90,11 +90,8 @@ pub trait History: Send {
     fn counts(&self) -> Result<Vec<(String, u64)>, HistoryError>;
 
     /// The same for the runs of one rule that were planned at a time or later.
-    fn rule_counts(
-        &self,
-        rule: &str,
-        since: Timestamp,
-    ) -> Result<Vec<(String, u64)>, HistoryError>;
+    fn rule_counts(&self, rule: &str, since: Timestamp)
+    -> Result<Vec<(String, u64)>, HistoryError>;
 
     /// The names of all rules that ever had a run, in alphabetical order.
     fn rules_with_runs(&self) -> Result<Vec<String>, HistoryError>;

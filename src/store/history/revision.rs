@@ -149,4 +149,50 @@ mod tests {
         }
         assert!(!names.may_occur_in("event_type: ticket.TicketCreated\nwhen: { current: a }"));
     }
+
+    /// A large revision in which a rule runs a flow that another document defines.
+    fn large() -> RevisionTexts {
+        let flow = "flows: { page: { flow: [{ succeed: done }] } }\n";
+        let rule = "name: wanted\nevent_source: support\nevent_type: ticket.TagsChanged\nflow_name: page\n";
+        let other = |number: usize| {
+            format!(
+                "name: other-{number}\nevent_source: support\nevent_type: ticket.TicketCreated\nflow: [{{ succeed: {} }}]\n",
+                "x".repeat(200)
+            )
+        };
+        let mut documents = vec![flow.to_owned(), rule.to_owned()];
+        documents.extend((0..5_000).map(other));
+        let text = documents.join("---\n");
+        assert!(text.len() > SMALL);
+        RevisionTexts {
+            since: Timestamp::UNIX_EPOCH,
+            files: vec![("rules.yaml".into(), text)],
+            config: config::ConfigSource::default(),
+        }
+    }
+
+    #[test]
+    fn a_rule_of_a_large_revision_keeps_the_flow_of_another_document() {
+        let names = |past: &PastRevision| {
+            let rules = past.rules.rules.iter().map(|rule| rule.name.clone());
+            rules.collect::<Vec<_>>()
+        };
+        let sample =
+            flowtrigger_core::event::catalogue::sample::sample("support", "ticket.TagsChanged");
+        let text = sample.expect("a sample").text;
+        let value = flowtrigger_core::event::json::parse::parse(text.as_bytes())
+            .expect("JSON")
+            .value;
+        let catalogue = flowtrigger_core::event::catalogue::Catalogue::built_in();
+        let event = flowtrigger_core::event::format::decode(value, catalogue).expect("an event");
+        for past in [
+            PastRevision::compile(large(), &event),
+            PastRevision::compile_rule(large(), "wanted"),
+        ] {
+            assert!(!past.diagnostics.has_errors(), "{:?}", past.diagnostics);
+            assert_eq!(names(&past), ["wanted"]);
+        }
+        let other = PastRevision::compile_rule(large(), "other-4999");
+        assert_eq!(names(&other), ["other-4999"]);
+    }
 }

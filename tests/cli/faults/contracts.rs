@@ -311,7 +311,10 @@ fn check_prints_a_list_even_without_diagnostics() {
     let output = sandbox.run(&["check", "--format", "json"]);
     let found: Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!((output.code, &found["diagnostics"]), (0, &json!([])));
-    assert_eq!((&found["version"], &found["errors"]), (&json!(1), &json!(0)));
+    assert_eq!(
+        (&found["version"], &found["errors"]),
+        (&json!(1), &json!(0))
+    );
     sandbox.write("rules/bad.yaml", "name: bad\n");
     let output = sandbox.run(&["check", "--format", "json"]);
     let found: Value = serde_json::from_str(&output.stdout).unwrap();

@@ -77,7 +77,10 @@ fn a_rule_says_what_it_did_and_what_it_missed() {
     // The time of the question.
     by_name["events"]["since"] = answer["events"]["since"].clone();
     assert_eq!(answer, by_name);
-    assert_eq!(answer["runs"], json!({"last_day": {}, "last_week": {"dead": 1}}));
+    assert_eq!(
+        answer["runs"],
+        json!({"last_day": {}, "last_week": {"dead": 1}})
+    );
     assert_eq!(answer["last_match"]["state"], "dead");
     let near = &answer["near_misses"][0];
     assert_eq!(
@@ -90,24 +93,44 @@ fn a_rule_says_what_it_did_and_what_it_missed() {
 #[test]
 fn a_rule_says_whether_it_is_loaded_and_acts() {
     for (text, mode, said) in [
-        (RULES.replacen("when:", "mode: shadow\nwhen:", 1), "shadow", "in shadow mode"),
-        (RULES.replacen("when:", "mode: disabled\nwhen:", 1), "disabled", "no run of it is made"),
+        (
+            RULES.replacen("when:", "mode: shadow\nwhen:", 1),
+            "shadow",
+            "in shadow mode",
+        ),
+        (
+            RULES.replacen("when:", "mode: disabled\nwhen:", 1),
+            "disabled",
+            "no run of it is made",
+        ),
     ] {
         let data = day();
         data.revision(&[("rules/page.yaml", &text)], "", "2026-01-03T00:00:00Z");
         let answer = ask(&data, &["page-urgent"]);
         assert_eq!(answer["rule"]["mode"], mode);
         let summary = answer["summary"].as_str().expect("a summary");
-        assert!(summary.contains(said) && summary.contains("2026-01-03"), "{summary}");
+        assert!(
+            summary.contains(said) && summary.contains("2026-01-03"),
+            "{summary}"
+        );
     }
     let data = day();
     let gone = RULES.split("---\n").nth(1).expect("two rules");
     data.revision(&[("rules/page.yaml", gone)], "", "2026-01-03T00:00:00Z");
     let answer = ask(&data, &["page-urgent"]);
-    assert_eq!((&answer["rule"]["loaded"], &answer["events"]), (&json!(false), &Value::Null));
-    assert_eq!(answer["summary"], "not in the rules loaded last at 2026-01-03T00:00:00Z");
+    assert_eq!(
+        (&answer["rule"]["loaded"], &answer["events"]),
+        (&json!(false), &Value::Null)
+    );
+    assert_eq!(
+        answer["summary"],
+        "not in the rules loaded last at 2026-01-03T00:00:00Z"
+    );
     let calm = ask(&data, &["note-calm"]);
-    assert_eq!((&calm["last_match"], &calm["near_misses"][0]["events"]), (&Value::Null, &json!(5)));
+    assert_eq!(
+        (&calm["last_match"], &calm["near_misses"][0]["events"]),
+        (&Value::Null, &json!(5))
+    );
 }
 
 #[test]
@@ -126,7 +149,10 @@ fn a_name_that_no_rule_has_gets_the_nearest_and_one_that_is_a_ticket_too_is_said
     let note = "`note-calm` is also the name of a rule: `flowtrigger why --rule note-calm` explains it\n\nevent support";
     assert!(said.out.starts_with(note), "{said:?}");
     assert_eq!(ask(&data, &["note-calm"])["also_rule"], true);
-    assert_eq!(ask(&data, &["--rule", "note-calm"])["rule"]["name"], "note-calm");
+    assert_eq!(
+        ask(&data, &["--rule", "note-calm"])["rule"]["name"],
+        "note-calm"
+    );
 }
 
 #[test]
@@ -135,8 +161,17 @@ fn a_redacted_event_is_not_judged() {
     let body = "UPDATE events SET body = json_set(body, '$.raw', '[redacted]', '$.body.ticket.tags', '[redacted]') WHERE id = 3";
     data.sql.execute(body, []).unwrap();
     let said = flowtrigger(data.folder(), &["why", "page-urgent"]);
-    assert!(said.out.contains("0 matched, 1 not judged because fields were redacted"), "{}", said.out);
-    assert!(said.out.contains("got [\"gold\"], []\n") || said.out.contains("got [], [\"gold\"]\n"), "{}", said.out);
+    assert!(
+        said.out
+            .contains("0 matched, 1 not judged because fields were redacted"),
+        "{}",
+        said.out
+    );
+    assert!(
+        said.out.contains("got [\"gold\"], []\n") || said.out.contains("got [], [\"gold\"]\n"),
+        "{}",
+        said.out
+    );
 }
 
 /// The search and the judging are bounded, and the answer says how far they went.
@@ -152,8 +187,17 @@ fn a_flood_of_events_is_judged_up_to_a_bound() {
     let said = flowtrigger(data.folder(), &["why", "page-urgent"]);
     let line = "  events  20,000 events of its types among the newest 20,000 stored events, which reach back to ";
     assert!(said.out.contains(line), "{}", said.out);
-    assert!(said.out.contains("; of the newest 2,000 events; 0 matched\n"), "{}", said.out);
-    assert!(said.out.contains("near misses  2,000 events"), "{}", said.out);
+    assert!(
+        said.out
+            .contains("; of the newest 2,000 events; 0 matched\n"),
+        "{}",
+        said.out
+    );
+    assert!(
+        said.out.contains("near misses  2,000 events"),
+        "{}",
+        said.out
+    );
     // Debug builds are many times slower than the program that people use.
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
 }

@@ -10,8 +10,15 @@ pub fn schema() -> Value {
         .with("files", count("Rule files."))
         .with("errors", count("Errors."))
         .with("warnings", count("Warnings."))
-        .with("diagnostics", list(part("diagnostic"), "Every problem, by file and line."))
+        .with(
+            "diagnostics",
+            list(part("diagnostic"), "Every problem, by file and line."),
+        )
         .object("What `check` found.");
     let parts = json!({"answer": answer, "diagnostic": parts::diagnostic()});
-    document("The output of `flowtrigger check --format json`", &["answer"], parts)
+    document(
+        "The output of `flowtrigger check --format json`",
+        &["answer"],
+        parts,
+    )
 }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Keys, any, count, flag, list, maybe_count, maybe_number, maybe_text, maybe_time, number, part, text,
-    time, words,
+    Keys, any, count, flag, list, maybe_count, maybe_number, maybe_text, maybe_time, number, part,
+    text, time, words,
 };
 use flowtrigger_core::run::STATES;
 
@@ -12,12 +12,21 @@ use flowtrigger_core::run::STATES;
 pub fn event() -> Value {
     Keys::new()
         .with("source", text("`event_source` in rules."))
-        .with("endpoint", text("The entry under `sources` that received it."))
+        .with(
+            "endpoint",
+            text("The entry under `sources` that received it."),
+        )
         .with("type", text("The event type."))
         .with("id", text("The event's id."))
         .with("key", maybe_text("What it is about: the ticket."))
-        .with("time", maybe_time("The time of the event, as its sender says."))
-        .may_have("time_zone", text("The zone of the source's times without a zone."))
+        .with(
+            "time",
+            maybe_time("The time of the event, as its sender says."),
+        )
+        .may_have(
+            "time_zone",
+            text("The zone of the source's times without a zone."),
+        )
         .object("The header of an event.")
 }
 
@@ -44,7 +53,10 @@ pub fn predicate() -> Value {
 pub fn near_miss() -> Value {
     Keys::new()
         .with("path", text("The path to change."))
-        .with("set", any("A value with which the rule matches, for `--set`; null if none is known."))
+        .with(
+            "set",
+            any("A value with which the rule matches, for `--set`; null if none is known."),
+        )
         .with("words", text("What must hold at the path."))
         .with("at", text("The place of the predicate."))
         .object("A single change to the event with which the rule matches.")
@@ -106,7 +118,10 @@ pub fn run() -> Keys {
             "event",
             Keys::new()
                 .with("source", text("`event_source` in rules."))
-                .with("endpoint", text("The entry under `sources` that received it."))
+                .with(
+                    "endpoint",
+                    text("The entry under `sources` that received it."),
+                )
                 .with("type", text("The event type."))
                 .with("id", text("The event's id."))
                 .with("key", maybe_text("What it is about: the ticket."))
@@ -116,8 +131,14 @@ pub fn run() -> Keys {
         .with("changed", time("When its state changed last."))
         .with("due", maybe_time("When it continues."))
         .with("attempts", count("How many attempts it made."))
-        .with("error", maybe_text("The message of the last failed attempt."))
-        .with("reports_on", maybe_count("The dead run that it reports on."))
+        .with(
+            "error",
+            maybe_text("The message of the last failed attempt."),
+        )
+        .with(
+            "reports_on",
+            maybe_count("The dead run that it reports on."),
+        )
         .with("depth", count("How many of our own actions led to it."))
         .with("caused_by", maybe_count("The run that caused its event."))
 }
@@ -126,7 +147,20 @@ pub fn run() -> Keys {
 pub fn log_entry() -> Value {
     Keys::new()
         .with("at", time("When."))
-        .with("outcome", words("What happened.", &["succeeded", "failed", "started", "retried", "waits", "caught"]))
+        .with(
+            "outcome",
+            words(
+                "What happened.",
+                &[
+                    "succeeded",
+                    "failed",
+                    "started",
+                    "retried",
+                    "waits",
+                    "caught",
+                ],
+            ),
+        )
         .may_have("step", text("The step's path in the flow."))
         .may_have("attempt", count("The number of the attempt, from 1."))
         .may_have("seconds", number("How long the attempt took."))
@@ -139,7 +173,10 @@ pub fn log_entry() -> Value {
 pub fn diagnostic() -> Value {
     Keys::new()
         .with("code", text("The kind of the problem."))
-        .with("severity", words("Errors prevent loading.", &["error", "warning"]))
+        .with(
+            "severity",
+            words("Errors prevent loading.", &["error", "warning"]),
+        )
         .with("file", text("The file."))
         .with("line", count("The line, from 1."))
         .with("column", count("The column, from 1."))

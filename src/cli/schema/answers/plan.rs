@@ -22,14 +22,23 @@ fn call() -> Keys {
     Keys::new()
         .may_have("method", text("The HTTP method."))
         .may_have("url", text("The URL."))
-        .may_have("query", json!({"type": "object", "description": "The parameters of the URL."}))
-        .may_have("headers", texts("The headers that the rule and the connection set."))
+        .may_have(
+            "query",
+            json!({"type": "object", "description": "The parameters of the URL."}),
+        )
+        .may_have(
+            "headers",
+            texts("The headers that the rule and the connection set."),
+        )
         .may_have("json", any("The body as JSON."))
         .may_have("form", texts("The fields of a form."))
         .may_have("body", text("The body as text."))
         .may_have("auth", text("The authentication of the connection."))
         .may_have("egress", text("Where the request may go."))
-        .may_have("argv", list(json!({"type": "string"}), "The command and its arguments."))
+        .may_have(
+            "argv",
+            list(json!({"type": "string"}), "The command and its arguments."),
+        )
         .may_have("stdin", text("The standard input."))
         .may_have("cwd", text("The folder of the command."))
         .may_have("env", texts("The environment variables that are set."))
@@ -38,10 +47,19 @@ fn call() -> Keys {
         .may_have("input", any("Its input."))
         .may_have("integration", text("The integration of the settings."))
         .may_have("scope", text("The scope of the settings."))
-        .may_have("patch", any("What is changed in the settings; null if they are only read."))
+        .may_have(
+            "patch",
+            any("What is changed in the settings; null if they are only read."),
+        )
         .may_have("timeout", number("The time limit in seconds."))
         .may_have("retry", text("The attempts and their delays."))
-        .may_have("on_crash", words("What happens to the command after a crash.", &["hold", "rerun"]))
+        .may_have(
+            "on_crash",
+            words(
+                "What happens to the command after a crash.",
+                &["hold", "rerun"],
+            ),
+        )
         .may_have("gives", any("The simulated result."))
 }
 
@@ -68,7 +86,13 @@ fn control() -> Keys {
 pub fn branch() -> Value {
     Keys::new()
         .with("at", text("Its place in the rule."))
-        .with("verdict", words("The result of its condition.", &["match", "no match", "missing"]))
+        .with(
+            "verdict",
+            words(
+                "The result of its condition.",
+                &["match", "no match", "missing"],
+            ),
+        )
         .with("predicates", list(part("predicate"), "Its predicates."))
         .object("A branch of `choose`.")
 }

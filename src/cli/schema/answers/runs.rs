@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Keys, count, document, flag, list, maybe_count, maybe_text, part, part_or_null, parts, text, time, words,
+    Keys, count, document, flag, list, maybe_count, maybe_text, part, part_or_null, parts, text,
+    time, words,
 };
 use flowtrigger_core::run::STATES;
 
@@ -17,9 +18,17 @@ pub fn schema() -> Value {
         .with("recorded", recorded())
         .object("The rule that it was planned with, evaluated again.");
     parts["invalid_rule"] = Keys::new()
-        .with("errors", list(part("diagnostic"), "What this version of the program finds."))
+        .with(
+            "errors",
+            list(
+                part("diagnostic"),
+                "What this version of the program finds.",
+            ),
+        )
         .object("The rule that it was planned with is invalid for this version of the program.");
-    parts["listed"] = Keys::of_document().and(parts::run()).object("A run of `runs list`.");
+    parts["listed"] = Keys::of_document()
+        .and(parts::run())
+        .object("A run of `runs list`.");
     parts["shown"] = shown();
     parts["changed"] = Keys::of_document()
         .with("id", count("The run; of a replay the new one."))

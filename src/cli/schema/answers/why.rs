@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::runs::recorded;
 use super::{
-    Keys, any, count, document, flag, list, maybe_count, maybe_text, maybe_time, part, part_or_null, parts,
-    text, time,
+    Keys, any, count, document, flag, list, maybe_count, maybe_text, maybe_time, part,
+    part_or_null, parts, text, time,
 };
 
 pub fn schema() -> Value {
@@ -14,7 +14,13 @@ pub fn schema() -> Value {
     parts["rejected_request"] = parts::rejected();
     parts["run_of_chain"] = parts::run().object("A run of a chain.");
     parts["run"] = parts::run()
-        .with("chain", list(part("run_of_chain"), "The runs that led to it, if the loop guard stopped it."))
+        .with(
+            "chain",
+            list(
+                part("run_of_chain"),
+                "The runs that led to it, if the loop guard stopped it.",
+            ),
+        )
         .object("A run that the event led to.");
     parts["rule"] = parts::rule()
         .with("recorded", recorded())
@@ -22,8 +28,14 @@ pub fn schema() -> Value {
         .object("A rule that listened to the event.");
     parts["revision"] = Keys::new()
         .with("id", count("The revision."))
-        .with("since", maybe_time("When these texts came into force first; null if they were deleted."))
-        .with("loaded", maybe_time("The last start or reload before the event."))
+        .with(
+            "since",
+            maybe_time("When these texts came into force first; null if they were deleted."),
+        )
+        .with(
+            "loaded",
+            maybe_time("The last start or reload before the event."),
+        )
         .object("The rules of that time.");
     parts["event_answer"] = event_answer();
     parts["nothing"] = nothing();
@@ -87,8 +99,17 @@ fn nothing() -> Value {
     Keys::of_document()
         .with("event", json!({"type": "null"}))
         .with("asked", text("What was asked about."))
-        .with("nearest", list(text("An id or a ticket."), "Similar names of stored events."))
-        .with("nearest_rules", list(text("A rule's name."), "Similar names of rules."))
+        .with(
+            "nearest",
+            list(
+                text("An id or a ticket."),
+                "Similar names of stored events.",
+            ),
+        )
+        .with(
+            "nearest_rules",
+            list(text("A rule's name."), "Similar names of rules."),
+        )
         .with("kept", kept)
         .with("rejected", rejected)
         .with("archive_behind", archive_behind())
@@ -119,8 +140,17 @@ fn rule_answer() -> Value {
         .with("last_match", part_or_null("last_match"))
         .with("runs", runs)
         .with("events", part_or_null("rule_events"))
-        .with("near_misses", list(part("rule_near_miss"), "The predicates that alone kept events from matching, the most frequent first."))
-        .with("summary", text("Whether it is loaded, and what its mode means."))
+        .with(
+            "near_misses",
+            list(
+                part("rule_near_miss"),
+                "The predicates that alone kept events from matching, the most frequent first.",
+            ),
+        )
+        .with(
+            "summary",
+            text("Whether it is loaded, and what its mode means."),
+        )
         .with("archive_behind", archive_behind())
         .object("What is known of a rule.")
 }

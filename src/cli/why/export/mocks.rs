@@ -19,7 +19,9 @@ pub fn of_log(log: &[LogEntry], steps: &FlowSteps<'_>) -> Mocks {
     let mut mocks = Mocks::new();
     for (path, replies) in &by_path {
         let name = simulate::name(path);
-        let mut same_name = by_path.iter().filter(|(other, _)| simulate::name(other) == name);
+        let mut same_name = by_path
+            .iter()
+            .filter(|(other, _)| simulate::name(other) == name);
         let key = match same_name.all(|(_, others)| others == replies) {
             true => name,
             false => path,

@@ -37,7 +37,9 @@ pub fn unreadable(event: &Event, text: &str, config: &Config) -> Option<String> 
     let value = serde_json::from_str(text).unwrap_or(Value::Null);
     let endpoint = &event.endpoint;
     (!names_event(event, &value, config)).then(|| {
-        format!("its content does not say which source it is of: read it with `--source {endpoint}`")
+        format!(
+            "its content does not say which source it is of: read it with `--source {endpoint}`"
+        )
     })
 }
 

@@ -58,7 +58,8 @@ pub fn entries(evaluated: &EvaluatedEvent, config: &Config) -> Result<Exported, 
         .collect();
     if selected.is_empty() {
         let message = format!("no rule listened to {}", event.event_type);
-        return Err(CommandError::nothing(message).help("there is no rule to test; without `--as-test`, `why` says more"));
+        return Err(CommandError::nothing(message)
+            .help("there is no rule to test; without `--as-test`, `why` says more"));
     }
     let mut text = String::new();
     for evaluated in selected {
@@ -103,7 +104,10 @@ impl EventTest<'_> {
         entry.insert("rule".into(), rule.name.as_str().into());
         entry.insert("event".into(), event);
         let matches = explanation.truth == Truth::True;
-        entry.insert("expect".into(), if matches { "match" } else { "no match" }.into());
+        entry.insert(
+            "expect".into(),
+            if matches { "match" } else { "no match" }.into(),
+        );
         if matches {
             self.add_run(&mut entry, notes);
         } else if let Some(path) = because(rule, &explanation) {
@@ -221,7 +225,9 @@ impl EventTest<'_> {
         if let Some(window) = gathered {
             let events = usize::try_from(window.events).unwrap_or(usize::MAX);
             let events = number(events, "event");
-            notes.push(format!("a debounce collected {events} for run {id}; the test has one"));
+            notes.push(format!(
+                "a debounce collected {events} for run {id}; the test has one"
+            ));
         }
         notes
     }
@@ -264,10 +270,15 @@ fn because(rule: &Rule, explanation: &Explanation) -> Option<String> {
     let lines = explanation.trace.lines.iter();
     let failing = lines.filter(|line| line.verdict != Verdict::Match);
     let failing: Vec<_> = failing.collect();
-    let near = explanation.near_misses.iter().map(|near| near.path.as_str());
+    let near = explanation
+        .near_misses
+        .iter()
+        .map(|near| near.path.as_str());
     let mut alone = near.filter(|path| failing.iter().any(|line| line.path == *path));
     let must_hold = failing.iter().find(|line| line.group == "all");
-    let path = alone.next().or(must_hold.or(failing.first()).map(|line| line.path.as_str()))?;
+    let path = alone
+        .next()
+        .or(must_hold.or(failing.first()).map(|line| line.path.as_str()))?;
     let is_of_rule = |path: &str| rule.when.predicates().iter().any(|p| p.path.text == path);
     is_of_rule(path).then(|| path.to_owned())
 }

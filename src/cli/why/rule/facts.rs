@@ -129,7 +129,11 @@ pub fn nearest(text: &str, history: &dyn History) -> Result<Vec<String>, Command
         && let Some(texts) = history.revision_texts(revision.id)?
     {
         let files = texts.files.iter();
-        names.extend(files.flat_map(|(_, text)| written_names(text)).map(str::to_owned));
+        names.extend(
+            files
+                .flat_map(|(_, text)| written_names(text))
+                .map(str::to_owned),
+        );
     }
     let near = suggest::nearest(text, names.iter().map(String::as_str));
     Ok(near.map(str::to_owned).into_iter().collect())

@@ -34,7 +34,8 @@ pub fn explain_all(
         if explain(rule, format, archive, history, out)? {
             continue;
         }
-        let error = CommandError::nothing(format!("no rule called `{rule}` is loaded or has a run"));
+        let error =
+            CommandError::nothing(format!("no rule called `{rule}` is loaded or has a run"));
         let near = nearest(rule, history)?;
         return Err(match near.as_slice() {
             [] => error.help("`flowtrigger check` lists the rules of the folder by their files"),

@@ -9,8 +9,8 @@ use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::escape::plain;
 use crate::cli::render::explanation::{brief_json, cut, predicate_json, predicate_text};
-use crate::cli::render::shell;
 use crate::cli::render::run::{describe_run, log, log_json, row_json, tone};
+use crate::cli::render::shell;
 use crate::cli::time_argument::seconds;
 use crate::cli::why::rule::facts::{LoadedRule, RuleHistory};
 use crate::cli::why::rule::near_misses::{EventSample, MAX_JUDGED, NearMissGroup, SeenValue};
@@ -25,7 +25,11 @@ pub fn text(found: &RuleHistory, out: &mut Output) -> io::Result<()> {
     heading(found, out)?;
     match &found.last_match {
         Some(run) => last_match(run, out)?,
-        None => writeln!(out, "  {}  no run of it is stored", label(out, "last match"))?,
+        None => writeln!(
+            out,
+            "  {}  no run of it is stored",
+            label(out, "last match")
+        )?,
     }
     writeln!(
         out,
@@ -127,7 +131,9 @@ fn describe_counts(counts: &[(String, u64)]) -> String {
     if counts.is_empty() {
         return "none".into();
     }
-    let counts = counts.iter().map(|(state, count)| format!("{count} {state}"));
+    let counts = counts
+        .iter()
+        .map(|(state, count)| format!("{count} {state}"));
     counts.collect::<Vec<_>>().join(", ")
 }
 
@@ -140,7 +146,10 @@ fn events(sample: &EventSample, found: &RuleHistory, out: &mut Output) -> io::Re
     let heading = label(out, "near misses");
     let now = "judged by the rule as it is loaded now";
     match sample.near_misses.is_empty() {
-        true => writeln!(out, "  {heading}  none: no predicate alone kept one from matching; {now}"),
+        true => writeln!(
+            out,
+            "  {heading}  none: no predicate alone kept one from matching; {now}"
+        ),
         false => {
             writeln!(
                 out,
@@ -194,7 +203,11 @@ fn near_miss(group: &NearMissGroup, found: &RuleHistory, out: &mut Output) -> io
     let values = group.values.iter().map(describe_value);
     writeln!(out, "       got {}", values.collect::<Vec<_>>().join(", "))?;
     let rule = format!("--rule {}", shell::argument(&found.name));
-    writeln!(out, "       `{}`", shell::why(&group.example.head.id, &rule))
+    writeln!(
+        out,
+        "       `{}`",
+        shell::why(&group.example.head.id, &rule)
+    )
 }
 
 fn describe_value(seen: &SeenValue) -> String {

@@ -2,6 +2,7 @@
 //! commands do beside a daemon.
 
 mod gates;
+mod recent;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,9 @@ pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
     events_are_found_by_id_and_by_key(open()).await;
     names_that_are_nearly_right_are_suggested(open()).await;
     an_event_is_read_with_the_revision_that_evaluated_it(open()).await;
+    recent::the_newest_events_are_read_up_to_a_limit_and_a_time(open()).await;
+    recent::the_runs_of_a_rule_are_counted_by_state(open()).await;
+    recent::the_revision_in_force_is_the_one_that_was_set_last(open()).await;
     gates::gates_are_read_as_the_store_decides(open()).await;
     gates::an_open_window_is_read_with_its_events(open()).await;
     gates::a_chain_is_read_from_its_end(open()).await;

@@ -17,7 +17,8 @@ use crate::language::operator::has::elements;
 use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey};
 use crate::language::operator::operand::Operand;
 use crate::language::operator::{
-    CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict, examples, format_value,
+    CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
+    examples, format_value,
 };
 use crate::path::scope::Scope;
 use crate::path::{Path, Resolved};
