@@ -197,11 +197,7 @@ fn a_run_becomes_a_test_with_the_replies_that_its_steps_read() {
 #[test]
 fn what_a_person_should_know_of_an_exported_event_goes_to_standard_error() {
     let sandbox = sandbox();
-    sandbox.write_rules(
-        &RULES
-            .replace("desk, ", "desk, ")
-            .replace("ticket.subject", "ticket.id"),
-    );
+    sandbox.write_rules(RULES);
     sandbox.write(
         "flowtrigger.yaml",
         "connections: { desk: { base_url: outbox:desk } }\nredact: [ticket.subject]\nsources: { support: {}, first: { event_type: { path: kind } }, second: { event_type: { path: kind } } }\nsecrets: {}\n",
