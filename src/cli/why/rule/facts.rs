@@ -115,11 +115,17 @@ pub fn is_known(name: &str, history: &dyn History) -> Result<bool, CommandError>
     if history.rules_with_runs()?.iter().any(|rule| rule == name) {
         return Ok(true);
     }
-    let in_force = history.latest_revision()?;
-    Ok(matches!(
-        loaded(name, in_force, history)?,
-        LoadedRule::Loaded { .. }
-    ))
+    let Some(in_force) = history.latest_revision()? else {
+        return Ok(false);
+    };
+    // Most texts that are asked about are in no rule, which is known without compiling any.
+    let texts = history.revision_texts(in_force.id)?;
+    let is_written = texts.is_some_and(|texts| {
+        let mut files = texts.files.iter();
+        files.any(|(_, text)| text.contains(name))
+    });
+    let has_rule = |loaded| matches!(loaded, LoadedRule::Loaded { .. });
+    Ok(is_written && has_rule(loaded(name, Some(in_force), history)?))
 }
 
 /// Names of rules that resemble a text, the most similar first.
