@@ -11,8 +11,10 @@
 //! | signed requests, HTTP by hand | [`sender`], [`http_wire`] |
 //! | rules and configurations from texts | [`rules`] |
 //! | files of the repository, expected output | [`repository`], [`expected`] |
+//! | the JSON of commands against its schema | [`answers`] |
 //! | random and mutated input, a reference evaluator and a model of debounce | [`strategy`], [`mutate`], [`reference`], [`debounce_model`] |
 
+pub mod answers;
 pub mod clock;
 pub mod daemon;
 pub mod data_folder;

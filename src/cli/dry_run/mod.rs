@@ -20,6 +20,7 @@ use crate::cli::input::{self, Input};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::document::versioned;
 use crate::cli::render::{explanation, gates, message, plan};
 use crate::engine::Rulebook;
 use flowtrigger_core::config::Config;
@@ -180,7 +181,7 @@ fn answer_event(
         Format::Json => {
             let mut answer = answer_json(event, &answers, args, book);
             answer["read"] = evaluation.read().as_str().into();
-            writeln!(out, "{answer}")?;
+            writeln!(out, "{}", versioned(answer))?;
         }
         Format::Text => answer_text(event, (&answers, listening), args, book, out)?,
     }

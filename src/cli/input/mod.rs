@@ -215,12 +215,14 @@ pub fn single<'c>(
     Ok(InputEvent::Event(Box::new(event)))
 }
 
-/// Reads one event from a JSON value, for the test of a rule that listens to a source.
-pub fn from_value(value: Value, listening: &str, config: &Config) -> Result<Event, ReadEventError> {
+/// Reads one event from a JSON value. For a test, `listening` is the source that its rule listens to.
+pub fn from_value(
+    value: Value,
+    listening: Option<&str>,
+    config: &Config,
+) -> Result<Event, ReadEventError> {
     let repairs = Vec::new();
-    let selection = SourceSelection::ByContent {
-        listening: Some(listening),
-    };
+    let selection = SourceSelection::ByContent { listening };
     event(ParsedJson { value, repairs }, &selection, config)
 }
 

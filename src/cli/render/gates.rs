@@ -103,6 +103,9 @@ fn loop_guard_json(view: &LoopGuardStatus) -> Value {
         "depth_limit": limits.depth,
         "caused_by": view.lineage.and_then(|lineage| lineage.cause).map(|run| run.0),
         "state": view.state.as_str(),
+        "until": null,
+        "counts": null,
+        "text": format!("{GATE}  {}  {}{}", view.describe(), view.state.describe(), view.describe_cause()),
     });
     if let GateState::Closed { why } = &view.state {
         gate["why"] = why.as_str().into();
@@ -122,6 +125,9 @@ fn gate_json(view: &GateStatus<'_>) -> Value {
         "value": value,
         "window": window.as_secs_f64(),
         "state": view.state.as_str(),
+        "until": null,
+        "counts": null,
+        "text": format!("{}  {}  {}", kind.as_str(), rule(view), view.state.describe()),
     });
     match kind {
         GateKind::Dedupe => {}

@@ -3,6 +3,7 @@
 
 use crate::cli::daemon_state::DaemonState;
 use crate::cli::render::escape::plain;
+use crate::cli::render::suggested_command;
 use crate::cli::time_argument::seconds;
 use crate::store::history::RunRow;
 use flowtrigger_core::run::{RunId, RunState};
@@ -61,7 +62,14 @@ pub fn next(row: &RunRow, blocked_by: Option<RunId>, daemon: &DaemonState) -> St
             "nothing until you decide: `flowtrigger runs retry {id}` continues it, `flowtrigger runs cancel {id}` cancels it"
         ),
         RunState::Dead { .. } => format!(
-            "nothing; after the cause is fixed, `flowtrigger runs retry {id}` continues where it stopped, `flowtrigger runs replay {id}` starts again with the current rules"
+            "nothing; after the cause is fixed, `flowtrigger runs retry {id}` continues where it stopped, `flowtrigger runs replay {id}` starts again with the current rules; `{}` makes a test of its event",
+            suggested_command::why(
+                &row.event,
+                &format!(
+                    "--rule {} --as-test",
+                    suggested_command::argument(&row.rule)
+                )
+            )
         ),
         RunState::Cancelled => format!("nothing; `flowtrigger runs retry {id}` continues it"),
     }

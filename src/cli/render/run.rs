@@ -12,12 +12,10 @@ use crate::cli::render::diagnostics::number;
 use crate::cli::render::escape::plain;
 use crate::cli::render::exchange;
 use crate::cli::render::table::Table;
-use crate::cli::render::window::gathers;
 use crate::cli::time_argument::seconds;
 use crate::store::history::{EventRecord, RunDetail, RunRow};
-use flowtrigger_core::gate::debounce::DebounceCheck;
 use flowtrigger_core::gate::format_duration;
-use flowtrigger_core::loop_guard::{Causation, GATE, stopped};
+use flowtrigger_core::loop_guard::Causation;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 
@@ -99,47 +97,6 @@ fn describe_differing(differed: u64) -> String {
             "; {count} of them had the same id and a different body: if the id names an object and not an event, set another `id` for the source"
         ),
     }
-}
-
-/// The state of each gate when the run was planned. Gates after a closed one were not checked.
-pub fn gate_lines(story: &RunDetail) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(why) = stopped(&story.row.state) {
-        return vec![format!("{GATE}  closed: {}", plain(why))];
-    }
-    if let Some(causation) = describe_causation(&story.row) {
-        lines.push(format!("{GATE}  open; {causation}"));
-    }
-    for ask in &story.asks {
-        let gate = ask.kind.as_str();
-        let label = format!("{gate}  {}", plain(&ask.value));
-        let label = label.trim_end();
-        if let RunState::Suppressed { gate: closed, why } = &story.row.state
-            && closed == gate
-        {
-            lines.push(format!("{label}  closed: {}", plain(why)));
-            return lines;
-        }
-        let admission = story
-            .charges
-            .iter()
-            .find(|charge| charge.gate == gate && charge.value == ask.value);
-        let counts = match admission {
-            Some(admission) => format!("counts until {}", seconds(admission.until)),
-            None => "no longer counts".to_owned(),
-        };
-        lines.push(match DebounceCheck::from_gate_check(ask) {
-            Some(debounce) => format!("{label}  {}", gathers(&debounce, story.window.as_ref())),
-            None => format!(
-                "{label}  open, window {}; {counts}",
-                format_duration(ask.window)
-            ),
-        });
-    }
-    if let (RunState::Suppressed { gate, why }, true) = (&story.row.state, story.asks.is_empty()) {
-        lines.push(format!("{gate}  closed: {}", plain(why)));
-    }
-    lines
 }
 
 /// Describes the cause of a run in a chain of our own actions. `None` if no run caused it.

@@ -37,7 +37,7 @@ impl CurrentRules {
                 origin: RulesOrigin::Files,
             });
         }
-        let revision = history.latest_revision()?;
+        let revision = history.latest_revision()?.map(|found| found.id);
         let texts = match revision {
             Some(revision) => history.revision_texts(revision)?,
             None => None,

@@ -11,6 +11,7 @@ use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::document::versioned;
 use crate::cli::render::message;
 use crate::cli::render::run::row_json;
 use crate::cli::replay::scope::{ENDED_WITHOUT_RESULT, ReplayRules};
@@ -263,7 +264,7 @@ fn preview(
     match format {
         Format::Json => runs
             .iter()
-            .try_for_each(|run| writeln!(out, "{}", row_json(run)))?,
+            .try_for_each(|run| writeln!(out, "{}", versioned(row_json(run))))?,
         Format::Text => {
             list::table(runs).write(out)?;
             let count = number(runs.len(), "run");
@@ -288,7 +289,7 @@ fn print_results(
                 writeln!(
                     out,
                     "{}",
-                    json!({"id": id, "rule": rule, "state": state, "of": run.0})
+                    versioned(json!({"id": id, "rule": rule, "state": state, "of": run.0}))
                 )
             })?,
             (Ok(placed), Format::Text) => placed.iter().try_for_each(|placed| {
@@ -296,7 +297,7 @@ fn print_results(
                 writeln!(out, "  run {id}  {state}  {rule}")
             })?,
             (Err(why), Format::Json) => {
-                writeln!(out, "{}", json!({"id": run.0, "error": why}))?;
+                writeln!(out, "{}", versioned(json!({"id": run.0, "error": why})))?;
             }
             (Err(why), Format::Text) => {
                 out.flush()?;

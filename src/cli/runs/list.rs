@@ -13,6 +13,7 @@ use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::document::versioned;
 use crate::cli::render::escape::plain;
 use crate::cli::render::next_step;
 use crate::cli::render::run::{describe_run, row_json};
@@ -44,7 +45,7 @@ pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         Format::Json => runs.iter().try_for_each(|run| {
             let mut value = row_json(run);
             value["obstacle"] = json!(obstacle.filter(|_| !run.state.is_final()));
-            writeln!(out, "{value}")
+            writeln!(out, "{}", versioned(value))
         })?,
         Format::Text if runs.is_empty() => no_runs(&filter, &*history, out)?,
         Format::Text => {

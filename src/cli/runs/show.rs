@@ -16,8 +16,10 @@ use crate::cli::output::Output;
 use crate::cli::render::attempts::{RunLogLine, log_lines};
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::document::versioned;
 use crate::cli::render::escape::plain;
 use crate::cli::render::explanation::recorded_otherwise;
+use crate::cli::render::gate_line::{GateLine, gate_lines};
 use crate::cli::render::{diagnostics, explanation, message, next_step, run, window};
 use crate::cli::time_argument::seconds;
 use crate::store::history::{RuleAtPlanning, RunDetail};
@@ -55,7 +57,7 @@ pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
             continue;
         }
         match args.format {
-            Format::Json => writeln!(out, "{}", detail_json(&detail, &lines, &daemon)?)?,
+            Format::Json => writeln!(out, "{}", versioned(detail_json(&detail, &lines, &daemon)?))?,
             Format::Text => {
                 if number > 0 {
                     writeln!(out)?;
@@ -222,7 +224,7 @@ fn contradiction(detail: &RunDetail, explanation: &Explanation) -> Option<String
 }
 
 fn gates(detail: &RunDetail, out: &mut Output) -> io::Result<()> {
-    let lines = run::gate_lines(detail);
+    let lines = gate_lines(detail);
     if lines.is_empty() {
         return Ok(());
     }
@@ -276,7 +278,7 @@ fn detail_json(
     value["received"] = json!(head.received.to_string());
     value["redelivered"] = json!(head.redelivered);
     value["judged"] = judged;
-    value["gates"] = run::gate_lines(detail).into_iter().collect();
+    value["gates"] = gate_lines(detail).iter().map(GateLine::json).collect();
     value["gathered"] = window::gathered_json(detail);
     value["chain"] = detail.chain.iter().map(run::row_json).collect();
     value["log"] = run::log_json(lines);

@@ -1,6 +1,7 @@
-//! `schema`: prints the JSON Schema of rule files, test files and the configuration, for editors, and of JSON outputs.
-//! It is generated from the vocabulary tables that the loader uses.
+//! `schema`: prints the JSON Schema of rule files, test files and the configuration, for editors, and of the JSON that
+//! commands print. Those of files are generated from the vocabulary tables that the loader uses.
 
+mod answers;
 mod config;
 mod event_fields;
 mod rule;
@@ -22,6 +23,7 @@ Examples:
   flowtrigger schema --of config > schema/config.schema.json
   flowtrigger schema --of delivery > schema/delivery.schema.json
   flowtrigger schema --of replay > schema/replay.schema.json
+  flowtrigger schema --of why > schema/why.schema.json
 
 An editor with a YAML language server completes a rule whose first line is
   # yaml-language-server: $schema=../schema/rule.schema.json";
@@ -30,8 +32,8 @@ An editor with a YAML language server completes a rule whose first line is
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// The file to describe.
-    #[arg(long, value_name = "FILE", default_value = "rule")]
+    /// What to describe.
+    #[arg(long, value_name = "WHAT", default_value = "rule")]
     of: SchemaKind,
 }
 
@@ -47,6 +49,14 @@ enum SchemaKind {
     Delivery,
     /// A line of `replay --format json`.
     Replay,
+    /// A line of `why --format json`.
+    Why,
+    /// A line of `runs --format json`.
+    Runs,
+    /// A line of `dry-run --format json`.
+    DryRun,
+    /// The output of `check --format json`.
+    Check,
 }
 
 impl SchemaKind {
@@ -57,6 +67,10 @@ impl SchemaKind {
             SchemaKind::Config => config::schema(),
             SchemaKind::Delivery => deliveries::schema(),
             SchemaKind::Replay => replay::schema::schema(),
+            SchemaKind::Why => answers::why(),
+            SchemaKind::Runs => answers::runs(),
+            SchemaKind::DryRun => answers::dry_run(),
+            SchemaKind::Check => answers::check(),
         }
     }
 }

@@ -72,6 +72,10 @@ fn the_committed_schemas_are_current() {
             SchemaKind::Config => "config",
             SchemaKind::Delivery => "delivery",
             SchemaKind::Replay => "replay",
+            SchemaKind::Why => "why",
+            SchemaKind::Runs => "runs",
+            SchemaKind::DryRun => "dry-run",
+            SchemaKind::Check => "check",
         };
         let path = root().join(format!("schema/{name}.schema.json"));
         let committed = fs::read_to_string(&path).unwrap_or_default();
@@ -338,4 +342,27 @@ fn the_schema_knows_the_fields_of_each_event_type() {
     let unknown =
         with_when(json!({"any": [{"ticket.color": "red"}], "ticket.tag": {"has": "vip"}}));
     assert_eq!(rule.accepts(&unknown), Ok(()));
+}
+
+/// A key that is not described, and one that is left out, are found at every level.
+#[test]
+fn an_answer_that_differs_from_its_schema_is_rejected() {
+    let check = Validator::new(SchemaKind::Check.schema());
+    let problem = json!({
+        "code": "syntax", "severity": "error", "file": "a.yaml", "line": 1, "column": 2,
+        "message": "invalid", "help": null,
+    });
+    let good = json!({
+        "version": 1, "rules": 0, "files": 1, "errors": 1, "warnings": 0, "diagnostics": [problem],
+    });
+    assert_eq!(check.accepts(&good), Ok(()));
+    let mut bad = vec![good.clone(); 5];
+    bad[0]["other"] = 1.into();
+    bad[1]["version"] = 2.into();
+    bad[2]["diagnostics"][0]["other"] = 1.into();
+    bad[3]["diagnostics"][0]["line"] = "1".into();
+    bad[4].as_object_mut().unwrap().remove("rules");
+    for bad in bad {
+        assert!(check.accepts(&bad).is_err(), "{bad}");
+    }
 }

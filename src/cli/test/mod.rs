@@ -6,7 +6,7 @@ mod coverage;
 mod expectation;
 mod report;
 mod run_test;
-mod step_names;
+pub mod step_names;
 mod suite;
 mod timeline;
 

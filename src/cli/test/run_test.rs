@@ -202,7 +202,7 @@ fn event<'c>(
             (input::single(bytes, listening, config), shown)
         }
         TestEvent::Inline(value, _) => (
-            input::from_value(value.clone(), listening, config)
+            input::from_value(value.clone(), Some(listening), config)
                 .map(|event| InputEvent::Event(Box::new(event))),
             "the inline event".into(),
         ),

@@ -10,9 +10,11 @@ use crate::cli::daemon_state::ArchiveState;
 use crate::cli::exit::CommandError;
 use crate::cli::options::Format;
 use crate::cli::output::Output;
+use crate::cli::render::document::versioned;
 use crate::cli::render::escape::plain;
 use crate::cli::time_argument::seconds;
 use crate::cli::why::rejected::RejectedRequests;
+use crate::cli::why::rule;
 use crate::store::History;
 use crate::store::history::{NearestEvent, RetainedRange};
 use flowtrigger_core::config::Config;
@@ -27,6 +29,7 @@ pub fn print(
     out: &mut Output,
 ) -> Result<(), CommandError> {
     let (near, range) = (history.nearest(subject)?, history.retained()?);
+    let near_rules = rule::nearest(subject, history)?;
     let rejected = RejectedRequests::read(history, None, at)?;
     match format {
         Format::Json => {
@@ -38,6 +41,7 @@ pub fn print(
                 "event": null,
                 "asked": subject,
                 "nearest": near,
+                "nearest_rules": near_rules,
                 "kept": {
                     "events": range.events,
                     "matched": ends(range.matched),
@@ -46,9 +50,14 @@ pub fn print(
                 "rejected": rejected.json(),
                 "archive_behind": archive.behind(),
             });
-            writeln!(out, "{answer}")?;
+            writeln!(out, "{}", versioned(answer))?;
         }
         Format::Text => {
+            let near = near.iter().map(describe_near);
+            let rules = near_rules
+                .iter()
+                .map(|rule| format!("rule {}", plain(rule)));
+            let near: Vec<String> = near.chain(rules).collect();
             text(subject, &near, &range, history, out)?;
             writeln!(out, "  reject {}", rejected.describe())?;
             rejected.write("         ", out)?;
@@ -63,17 +72,16 @@ pub fn print(
 
 fn text(
     subject: &str,
-    near: &[NearestEvent],
+    near: &[String],
     range: &RetainedRange,
     history: &dyn History,
     out: &mut Output,
 ) -> Result<(), CommandError> {
     writeln!(
         out,
-        "no event with the id or the ticket `{subject}` is stored here"
+        "no event with the id or the ticket `{subject}` is stored here, and no rule has this name"
     )?;
     if !near.is_empty() {
-        let near: Vec<String> = near.iter().map(describe_near).collect();
         writeln!(out, "  near   {}", near.join(", "))?;
     }
     writeln!(out, "  kept   {}", describe_matched(range))?;

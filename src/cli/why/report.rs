@@ -12,7 +12,8 @@ use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::escape::plain;
 use crate::cli::render::explanation;
-use crate::cli::render::run::{chain, describe_received, describe_run, gate_lines, row_json, tone};
+use crate::cli::render::gate_line::{GateLine, gate_lines};
+use crate::cli::render::run::{chain, describe_received, describe_run, row_json, tone};
 use crate::cli::time_argument::seconds;
 use crate::cli::why::evaluated::{EvaluatedEvent, EvaluatedRule};
 use crate::cli::why::repeats::UnmatchedRepeats;
@@ -215,7 +216,8 @@ fn delivery_json(delivered: &EventDeliveryRow) -> Value {
 fn rule_json(rule: &EvaluatedRule) -> Value {
     let mut value = explanation::rule_json(&rule.rule, &rule.explanation, &rule.files);
     value["recorded"] = json!(rule.recorded());
-    value["gates"] = rule.runs.iter().flat_map(gate_lines).collect();
+    let gates = rule.runs.iter().flat_map(gate_lines);
+    value["gates"] = gates.map(|gate| GateLine::json(&gate)).collect();
     value["runs"] = rule.runs.iter().map(run_json).collect();
     value
 }

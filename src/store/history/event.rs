@@ -59,6 +59,15 @@ pub struct EventRecord {
     pub raw_text: Option<Box<str>>,
 }
 
+/// One of the newest events, without what takes long to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecentEvent {
+    pub row: EventRowId,
+    pub source: String,
+    pub event_type: String,
+    pub received: Timestamp,
+}
+
 /// The names of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventNames {

@@ -29,9 +29,9 @@ pub use delivery::{
 pub use error::{HistoryError, HistoryOpenError};
 pub use event::{
     EventNames, EventQuery, EventRecord, EventRow, EventRowId, EventSelector, NearestEvent,
-    RetainedRange,
+    RecentEvent, RetainedRange,
 };
-pub use revision::{PastRevision, RevisionTexts};
+pub use revision::{PastRevision, RevisionInForce, RevisionTexts};
 pub use run::{Page, RunFilter, RunRow};
 pub use run_detail::{GateAdmission, RuleAtPlanning, RunDetail, WindowDetail, WindowEvent};
 
@@ -68,8 +68,12 @@ pub trait History: Send {
     /// with runs.
     fn original(&self, event: &ArchivedEvent) -> Result<Option<EventRowId>, HistoryError>;
 
-    /// The revision that came into force last.
-    fn latest_revision(&self) -> Result<Option<RevisionId>, HistoryError>;
+    /// Which of the newest `limit` stored events were received at a time or later, the newest first.
+    fn recent_events(
+        &self,
+        limit: usize,
+        since: Timestamp,
+    ) -> Result<Vec<RecentEvent>, HistoryError>;
 
     /// Id and key of the newest events, at most `limit`.
     fn recent_names(&self, limit: usize) -> Result<Vec<EventNames>, HistoryError>;
@@ -110,11 +114,18 @@ pub trait History: Send {
     /// How many runs are in each state, by the state's name.
     fn counts(&self) -> Result<Vec<(String, u64)>, HistoryError>;
 
+    /// The same for the runs of one rule that were planned at a time or later.
+    fn rule_counts(&self, rule: &str, since: Timestamp)
+    -> Result<Vec<(String, u64)>, HistoryError>;
+
     /// The names of all rules that ever had a run, in alphabetical order.
     fn rules_with_runs(&self) -> Result<Vec<String>, HistoryError>;
 
     /// Rules and configuration as they were written; `None` if the revision is not kept.
     fn revision_texts(&self, id: RevisionId) -> Result<Option<RevisionTexts>, HistoryError>;
+
+    /// The revision that came into force last; `None` before the first start of a daemon.
+    fn latest_revision(&self) -> Result<Option<RevisionInForce>, HistoryError>;
 
     /// The configuration that came into force last.
     fn latest_config(&self) -> Result<Option<Config>, HistoryError>;

@@ -106,7 +106,7 @@ fn orders_go_to_the_daemon_run_by_run() {
     let answer: Value = serde_json::from_str(&said.out).expect("JSON");
     assert_eq!(
         answer,
-        json!({"id": 4, "rule": "page-urgent", "state": "queued", "of": 4})
+        json!({"version": 1, "id": 4, "rule": "page-urgent", "state": "queued", "of": 4})
     );
     assert_eq!(asked(&desk), ["replay 4 rule=page-urgent"]);
     flowtrigger(data.folder(), &["runs", "replay", "4", "--every-rule"]);

@@ -11,3 +11,4 @@ mod queries;
 mod runs;
 mod store;
 mod why;
+mod why_rule;

@@ -5,6 +5,7 @@ mod archive;
 pub mod deliveries;
 mod exchanges;
 mod gates;
+mod recent;
 
 pub use exchanges::exchange;
 
@@ -40,6 +41,9 @@ pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
     deliveries::a_flood_is_counted_and_hides_nothing_else(open()).await;
     deliveries::an_event_names_the_request_that_delivered_it(open()).await;
     deliveries::an_event_of_a_flood_names_the_request_that_counts_its_own(open()).await;
+    recent::the_newest_events_are_read_up_to_a_limit_and_a_time(open()).await;
+    recent::the_runs_of_a_rule_are_counted_by_state(open()).await;
+    recent::the_revision_in_force_is_the_one_that_was_set_last(open()).await;
     gates::gates_are_read_as_the_store_decides(open()).await;
     gates::an_open_window_is_read_with_its_events(open()).await;
     gates::a_chain_is_read_from_its_end(open()).await;

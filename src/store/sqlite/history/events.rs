@@ -10,7 +10,7 @@ use super::runs::number;
 use crate::store::RevisionId;
 use crate::store::history::{
     EventNames, EventQuery, EventRecord, EventRow, EventRowId, EventSelector, HistoryError,
-    RetainedRange,
+    RecentEvent, RetainedRange,
 };
 use crate::store::sqlite::codec::event::{decode_event, raw_text};
 use crate::store::sqlite::codec::{micros, time};
@@ -51,6 +51,26 @@ impl SqliteHistory {
             })
         };
         found.map(read).transpose()
+    }
+
+    pub(super) fn newest_events(
+        &self,
+        limit: usize,
+        since: Timestamp,
+    ) -> Result<Vec<RecentEvent>, HistoryError> {
+        // Only columns that are stored before the body, which may take several pages.
+        let sql = "SELECT id, source, type, received FROM
+                (SELECT id, source, type, received FROM events ORDER BY id DESC LIMIT ?1)
+            WHERE received >= ?2 ORDER BY id DESC";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.rows(sql, [limit, micros(since)], |row| {
+            Ok(RecentEvent {
+                row: EventRowId(row.get(0)?),
+                source: row.get(1)?,
+                event_type: row.get(2)?,
+                received: time(row.get(3)?),
+            })
+        })
     }
 
     pub(super) fn newest_names(&self, limit: usize) -> Result<Vec<EventNames>, HistoryError> {

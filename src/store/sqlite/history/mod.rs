@@ -23,8 +23,8 @@ use crate::store::RevisionId;
 use crate::store::history::{
     ArchiveFilter, ArchivePosition, ArchivedEvent, DeliveryFilter, DeliveryRow, DeliveryTotals,
     EventDeliveryRow, EventNames, EventQuery, EventRecord, EventRow, EventRowId, History,
-    HistoryError, HistoryOpenError, MAX_QUERY_TIME, Page, RetainedRange, RevisionTexts, RunDetail,
-    RunFilter, RunRow,
+    HistoryError, HistoryOpenError, MAX_QUERY_TIME, Page, RecentEvent, RetainedRange,
+    RevisionInForce, RevisionTexts, RunDetail, RunFilter, RunRow,
 };
 use flowtrigger_core::config::Config;
 use flowtrigger_core::gate::debounce::DebounceWindow;
@@ -145,8 +145,12 @@ impl History for SqliteHistory {
         self.find_original_of(event)
     }
 
-    fn latest_revision(&self) -> Result<Option<RevisionId>, HistoryError> {
-        self.find_latest_revision()
+    fn recent_events(
+        &self,
+        limit: usize,
+        since: Timestamp,
+    ) -> Result<Vec<RecentEvent>, HistoryError> {
+        self.newest_events(limit, since)
     }
 
     fn recent_names(&self, limit: usize) -> Result<Vec<EventNames>, HistoryError> {
@@ -197,6 +201,14 @@ impl History for SqliteHistory {
         self.count_runs()
     }
 
+    fn rule_counts(
+        &self,
+        rule: &str,
+        since: Timestamp,
+    ) -> Result<Vec<(String, u64)>, HistoryError> {
+        self.count_runs_of(rule, since)
+    }
+
     fn rules_with_runs(&self) -> Result<Vec<String>, HistoryError> {
         self.rows("SELECT rule FROM queues ORDER BY rule", [], |row| {
             row.get(0)
@@ -205,6 +217,10 @@ impl History for SqliteHistory {
 
     fn revision_texts(&self, id: RevisionId) -> Result<Option<RevisionTexts>, HistoryError> {
         self.find_revision(id)
+    }
+
+    fn latest_revision(&self) -> Result<Option<RevisionInForce>, HistoryError> {
+        self.newest_revision()
     }
 
     fn latest_config(&self) -> Result<Option<Config>, HistoryError> {

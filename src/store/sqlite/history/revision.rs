@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::SqliteHistory;
-use crate::store::history::{HistoryError, RevisionTexts};
+use super::runs::number;
+use crate::store::history::{HistoryError, RevisionInForce, RevisionTexts};
 use crate::store::sqlite::codec::{micros, time};
 use crate::store::sqlite::transaction::config_source;
 use crate::store::{RevisionId, RowError};
@@ -41,11 +42,15 @@ impl SqliteHistory {
         Ok(found.flatten().map(time))
     }
 
-    pub(super) fn find_latest_revision(&self) -> Result<Option<RevisionId>, HistoryError> {
-        let sql = "SELECT a.revision FROM activations a JOIN revisions r ON r.id = a.revision
+    pub(super) fn newest_revision(&self) -> Result<Option<RevisionInForce>, HistoryError> {
+        let sql = "SELECT a.revision, a.at FROM activations a JOIN revisions r ON r.id = a.revision
             ORDER BY a.id DESC LIMIT 1";
-        let found = self.first(sql, [], |row| row.get::<_, i64>(0))?;
-        Ok(found.map(|id| RevisionId(id.unsigned_abs())))
+        self.first(sql, [], |row| {
+            Ok(RevisionInForce {
+                id: RevisionId(number(row.get(0)?)),
+                at: time(row.get(1)?),
+            })
+        })
     }
 
     pub(super) fn newest_config(&self) -> Result<Option<Config>, HistoryError> {

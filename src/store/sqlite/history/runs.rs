@@ -1,6 +1,7 @@
 //! Runs as a list. The rows of a page are selected before anything is joined to them, so that a page costs
 //! the same however many runs there are.
 
+use jiff::Timestamp;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Row, params_from_iter};
 
@@ -122,6 +123,21 @@ impl SqliteHistory {
             [],
             |row| Ok((row.get(0)?, number(row.get(1)?))),
         )
+    }
+}
+
+impl SqliteHistory {
+    pub(super) fn count_runs_of(
+        &self,
+        rule: &str,
+        since: Timestamp,
+    ) -> Result<Vec<(String, u64)>, HistoryError> {
+        let sql = "SELECT state, count(*) FROM runs
+            WHERE queue = (SELECT id FROM queues WHERE rule = ?1) AND planned >= ?2
+            GROUP BY state ORDER BY state";
+        self.rows(sql, (rule, micros(since)), |row| {
+            Ok((row.get(0)?, number(row.get(1)?)))
+        })
     }
 }
 

@@ -16,7 +16,8 @@ use crate::language::operator::has::elements;
 use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey};
 use crate::language::operator::operand::Operand;
 use crate::language::operator::{
-    Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict, examples, format_value,
+    CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
+    examples, format_value,
 };
 use crate::path::scope::Scope;
 use crate::path::{Path, Resolved};
@@ -154,6 +155,14 @@ impl OperatorImpl for AnyOf {
 
     fn index_conditions(&self) -> Vec<IndexCondition> {
         vec![IndexCondition::within(IndexKey::Equal(EqualityKey::List))]
+    }
+
+    fn operand_json(&self, scope: &Scope<'_>) -> Value {
+        let inner = Scope {
+            locals: &Value::Null,
+            ..*scope
+        };
+        condition_json(&self.condition, &inner)
     }
 
     fn expected(&self, scope: &Scope<'_>) -> String {
@@ -305,6 +314,25 @@ fn described(condition: &Condition, scope: &Scope<'_>) -> String {
                 predicate.operator.name()
             )
         }
+    }
+}
+
+/// The condition of an element: groups of predicates, each with its operand.
+fn condition_json(condition: &Condition, scope: &Scope<'_>) -> Value {
+    let group = |parts: &[Condition]| -> Value {
+        let parts = parts.iter().map(|part| condition_json(part, scope));
+        parts.collect()
+    };
+    match condition {
+        Condition::All(parts) => json!({"all": group(parts)}),
+        Condition::Any(parts) => json!({"any": group(parts)}),
+        Condition::Predicate(predicate) => json!({
+            "path": predicate.path.text,
+            "operator": predicate.operator.name(),
+            "polarity": predicate.polarity.as_str(),
+            "want": predicate.operator.operand_json(scope),
+            "ignore_case": predicate.operator.case() == CaseSensitivity::Ignored,
+        }),
     }
 }
 

@@ -83,6 +83,10 @@ impl OperatorImpl for Is {
         vec![self.operands.index_condition(self.case, IndexKey::Equal)]
     }
 
+    fn case(&self) -> CaseSensitivity {
+        self.case
+    }
+
     fn expected(&self, scope: &Scope<'_>) -> String {
         self.operands.describe(" | ", scope)
     }

@@ -16,7 +16,7 @@ use crate::language::operator::required_literals;
 use crate::language::operator::text::instead;
 use crate::language::operator::{
     CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
-    examples, format_value,
+    examples, format_value, one_or_list,
 };
 use crate::path::Resolved;
 use crate::path::scope::Scope;
@@ -159,6 +159,15 @@ impl OperatorImpl for Matches {
         vec![IndexCondition::any(
             patterns.map(|pattern| self.index_condition(pattern)),
         )]
+    }
+
+    fn operand_json(&self, _: &Scope<'_>) -> Value {
+        let patterns = self.patterns.iter();
+        one_or_list(patterns.map(|pattern| pattern.as_str().into()).collect())
+    }
+
+    fn case(&self) -> CaseSensitivity {
+        self.case
     }
 
     fn expected(&self, _: &Scope<'_>) -> String {

@@ -1,7 +1,7 @@
 //! The operands of predicates: values in the rule, or paths to other values.
 //! Reports templates and operators inside a value, and paths whose type can never match.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::document::decode::Decode;
@@ -62,6 +62,17 @@ impl Operand {
         match self {
             Operand::Literal(_) => false,
             Operand::Path(_) => true,
+        }
+    }
+
+    /// Returns the operand as JSON: a literal as it is, a path as `{"path", "value"}`, without `value` if there is none.
+    pub fn to_json(&self, scope: &Scope<'_>) -> Value {
+        match self {
+            Operand::Literal(value) => value.clone(),
+            Operand::Path(path) => match path.resolve(scope).to_json() {
+                Some(value) => json!({"path": path.text, "value": value}),
+                None => json!({"path": path.text}),
+            },
         }
     }
 

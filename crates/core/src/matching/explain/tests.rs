@@ -6,6 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::event::catalogue::Catalogue;
 use crate::event::format::decode;
+use crate::language::operator::CaseSensitivity;
 use crate::matching::find::MatchScratch;
 use crate::matching::rule_set::RuleSet;
 
@@ -271,6 +272,48 @@ fn every_element_of_a_list_is_explained() {
         suggestions("{ none: [{ ticket.tags: { any_of: { starts_with: te } } }] }"),
         [("ticket.tags".into(), Some(json!(["vip"])))]
     );
+}
+
+#[test]
+fn operands_are_values_as_a_rule_writes_them() {
+    for (when, operand) in [
+        ("{ current: urgent }", json!("urgent")),
+        ("{ current: [high, null] }", json!(["high", null])),
+        ("{ ticket.id: { between: [8, 9] } }", json!([8, 9])),
+        ("{ ticket.tags: { has_all: [a, b] } }", json!(["a", "b"])),
+        ("{ ticket.subject: { matches: '^EU' } }", json!("^EU")),
+        (
+            "{ ticket.subject: { contains: [a, B] } }",
+            json!(["a", "B"]),
+        ),
+        ("{ ticket.created_at: { before: -2h } }", json!("-2h")),
+        (
+            "{ ticket.created_at: { after: [2026-01-07, { path: ticket.updated_at }] } }",
+            json!(["2026-01-07", {"path": "ticket.updated_at"}]),
+        ),
+        (
+            "{ previous: { path: current } }",
+            json!({"path": "current", "value": "high"}),
+        ),
+        ("{ ticket.external_id: { exists: true } }", json!(true)),
+        ("{ ticket.external_id: { present: false } }", json!(false)),
+        (
+            "{ ticket.tags: { any_of: { starts_with: gold, not: x } } }",
+            json!({"all": [
+                {"path": "element", "operator": "starts_with", "polarity": "positive", "want": "gold", "ignore_case": false},
+                {"path": "element", "operator": "is", "polarity": "negated", "want": "x", "ignore_case": false},
+            ]}),
+        ),
+    ] {
+        let explanation = explain(when, &event());
+        assert_eq!(explanation.trace.lines[0].operand, operand, "{when}");
+    }
+    let case = |when: &str| explain(when, &event()).trace.lines[0].case;
+    assert_eq!(
+        case("{ ticket.subject: { is: EU, ignore_case: true } }"),
+        CaseSensitivity::Ignored
+    );
+    assert_eq!(case("{ ticket.subject: EU }"), CaseSensitivity::Exact);
 }
 
 proptest! {
