@@ -22,7 +22,7 @@ use crate::action::{PerformCall, Performer, PerformerOptions, excerpt};
 use egress_guard::{EgressGuard, Resolver};
 use flowtrigger_core::egress::policy::{EgressPolicy, EgressProxy};
 use flowtrigger_core::flow::call::HttpCall;
-use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
+use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 use label::RequestLabel;
 use request::PreparedRequest;
 use response::ReceivedResponse;
@@ -106,7 +106,8 @@ async fn send(
 ) -> Result<Reply, CallFailure> {
     let label = RequestLabel::new(call);
     let PreparedRequest { request, secrets } =
-        request::prepare(&client.client, call, idempotency_key, secrets, &label)?;
+        request::prepare(&client.client, call, idempotency_key, secrets, &label)
+            .map_err(CallFailure::without_effect)?;
     let hops = RedirectedRequest {
         client,
         call,
@@ -143,7 +144,12 @@ impl RedirectedRequest<'_> {
         loop {
             let label = hop.as_ref().unwrap_or(first);
             let repeat = (self.call.redirects > 0).then(|| request.try_clone());
-            let response = self.send(request, label).await?;
+            let response = self.send(request, label).await;
+            // The request before the redirect arrived.
+            let response = match &hop {
+                Some(_) => response.map_err(after_a_redirect)?,
+                None => response?,
+            };
             let next = match repeat.flatten() {
                 Some(sent) => self.follow(sent, &response, left, label)?,
                 None => None,
@@ -222,8 +228,28 @@ impl RedirectedRequest<'_> {
     }
 }
 
+fn after_a_redirect(failure: CallFailure) -> CallFailure {
+    CallFailure {
+        effect: CallEffect::Possible,
+        ..failure
+    }
+}
+
 /// Describes why no response arrived. All of these may be temporary.
 fn describe_error(
+    error: &reqwest::Error,
+    label: &RequestLabel,
+    secrets: &SecretStore,
+) -> CallFailure {
+    let failure = describe_connection_error(error, label, secrets);
+    // Without a connection nothing was sent.
+    match error.is_connect() {
+        true => failure.without_effect(),
+        false => failure,
+    }
+}
+
+fn describe_connection_error(
     error: &reqwest::Error,
     label: &RequestLabel,
     secrets: &SecretStore,

@@ -13,7 +13,7 @@ use crate::action::excerpt;
 use crate::action::secret::SecretStore;
 use flowtrigger_core::event::json::size::{JsonSize, MAX_VALUES};
 use flowtrigger_core::flow::call::{HttpCall, KeepOutput, is_transient};
-use flowtrigger_core::run::call_result::{CallFailure, Reply};
+use flowtrigger_core::run::call_result::{CallEffect, CallFailure, Reply};
 
 /// Characters of a body in a message.
 const MAX_SHOWN_CHARS: usize = 200;
@@ -23,6 +23,15 @@ pub(super) struct ReceivedResponse {
     headers: HeaderMap,
     body: Vec<u8>,
     truncated: bool,
+}
+
+/// A request that the receiver rejects had no effect there. Behind any other status it may have had one: a gateway
+/// may answer 502 for a request that was executed, and 408 comes after a part of it.
+fn effect_of(status: StatusCode) -> CallEffect {
+    match status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT {
+        true => CallEffect::None,
+        false => CallEffect::Possible,
+    }
 }
 
 impl ReceivedResponse {
@@ -147,6 +156,7 @@ impl ReceivedResponse {
                 .header(RETRY_AFTER.as_str())
                 .and_then(|value| retry_after::parse(value, Timestamp::now())),
             status: Some(status.as_u16()),
+            effect: effect_of(status),
         }
     }
 

@@ -47,7 +47,7 @@ pub fn text(
         "  {}  {effect}; {lane}",
         paint.tone(Tone::Bold, "plan")
     )?;
-    let mut number = 0;
+    let (mut number, mut unknown) = (0, Vec::new());
     for planned in plan {
         number += usize::from(planned.depth == 0 && !planned.what.continues_previous());
         let heading = match planned.depth {
@@ -57,8 +57,11 @@ pub fn text(
         let heading = paint.tone(Tone::Bold, &plain(&heading)).to_string();
         out.indented(2 * planned.depth, |out| {
             write!(out, "    {heading}  ")?;
-            step(out, planned, outgoing, files)
+            step(out, planned, &unknown, (outgoing, files))
         })?;
+        if is_unknown(planned) && !unknown.contains(&planned.step.name.as_str()) {
+            unknown.push(&planned.step.name);
+        }
     }
     on_dead(out, rule, files)
 }
@@ -93,11 +96,32 @@ pub fn on_dead_json(rule: &Rule, files: &Files) -> Value {
     steps.map(step).collect()
 }
 
+/// Whether the result of the step is not known in the plan, and can be simulated.
+fn is_unknown(planned: &PlanStep<'_>) -> bool {
+    match &planned.what {
+        PlanStepKind::Call(_, None) | PlanStepKind::Later => planned.step.action.has_reply(),
+        PlanStepKind::Call(_, Some(_))
+        | PlanStepKind::Guard { .. }
+        | PlanStepKind::Choice { .. }
+        | PlanStepKind::Undecided(_)
+        | PlanStepKind::Set(_)
+        | PlanStepKind::Items(_)
+        | PlanStepKind::More
+        | PlanStepKind::Wait { .. }
+        | PlanStepKind::Enters(_)
+        | PlanStepKind::Caught(_)
+        | PlanStepKind::End(_)
+        | PlanStepKind::Fails(_)
+        | PlanStepKind::Stops(_) => false,
+    }
+}
+
+/// `unknown` are the steps before this one whose results are not known.
 fn step(
     out: &mut Output,
     planned: &PlanStep<'_>,
-    outgoing: &EgressPolicy,
-    files: &Files,
+    unknown: &[&str],
+    (outgoing, files): (&EgressPolicy, &Files),
 ) -> io::Result<()> {
     let kind = planned.step.action.kind();
     match &planned.what {
@@ -126,7 +150,8 @@ fn step(
             let open = evaluated.len() + 1;
             writeln!(
                 out,
-                "{kind}  branch {open} reads the result of an earlier step; {MOCK_HINT}"
+                "{kind}  branch {open} reads the result of an earlier step; {}",
+                mock_hint(unknown)
             )?;
             out.indented(5, |out| branches(out, evaluated, files))
         }
@@ -145,7 +170,8 @@ fn step(
         }
         PlanStepKind::Later => writeln!(
             out,
-            "{kind}  reads the result of an earlier step; {MOCK_HINT}"
+            "{kind}  reads the result of an earlier step; {}",
+            mock_hint(unknown)
         ),
         PlanStepKind::Fails(why) => {
             writeln!(out, "{kind}  would end the run as dead: {}", plain(why))
@@ -154,8 +180,23 @@ fn step(
     }
 }
 
-/// The hint for values that only an executed step has.
-const MOCK_HINT: &str = "simulate it with `--mock STEP=FILE`";
+/// The hint for values that only one of these steps has when it is executed.
+fn mock_hint(unknown: &[&str]) -> String {
+    match unknown {
+        [] => "simulate it with `--mock STEP=FILE`".into(),
+        [only] => format!("simulate it with `--mock {}=FILE`", plain(only)),
+        steps => {
+            let steps: Vec<String> = steps
+                .iter()
+                .map(|step| format!("`{}`", plain(step)))
+                .collect();
+            format!(
+                "simulate it with `--mock STEP=FILE` for {}",
+                steps.join(" or ")
+            )
+        }
+    }
+}
 
 /// The simulated outcome of a call.
 fn outcome(out: &mut Output, result: &CallResult) -> io::Result<()> {

@@ -213,6 +213,7 @@ fn outcome(outcome: &CallResult) -> String {
             retryable,
             retry_after,
             status: _,
+            effect: _,
         }) => {
             let note = if *retryable {
                 ""

@@ -5,11 +5,17 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
+use serde_json::json;
+
 use super::List;
+use crate::cli::daemon_state::DaemonState;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
+use crate::cli::render::diagnostics::number;
 use crate::cli::render::document::versioned;
+use crate::cli::render::escape::plain;
+use crate::cli::render::next_step;
 use crate::cli::render::run::{describe_run, row_json};
 use crate::cli::render::table::Table;
 use crate::cli::time_argument::seconds;
@@ -29,13 +35,25 @@ pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let mut runs = history.runs(&filter, page)?;
     let more = runs.len() > limit;
     runs.truncate(limit);
+    let unfinished = runs.iter().filter(|run| !run.state.is_final()).count();
+    let daemon = match unfinished {
+        0 => DaemonState::Ready,
+        _ => DaemonState::ask(&global.socket()),
+    };
+    let obstacle = next_step::obstacle(&daemon);
     match args.format {
-        Format::Json => runs
-            .iter()
-            .try_for_each(|run| writeln!(out, "{}", versioned(row_json(run))))?,
+        Format::Json => runs.iter().try_for_each(|run| {
+            let mut value = row_json(run);
+            value["obstacle"] = json!(obstacle.filter(|_| !run.state.is_final()));
+            writeln!(out, "{}", versioned(value))
+        })?,
         Format::Text if runs.is_empty() => no_runs(&filter, &*history, out)?,
         Format::Text => {
             table(&runs).write(out)?;
+            if let Some(obstacle) = obstacle {
+                let runs = number(unfinished, "unfinished run");
+                writeln!(out, "\n{runs} cannot continue now: {}", plain(obstacle))?;
+            }
             if let Some(last) = runs.last().filter(|_| more) {
                 let RunId(last) = last.id;
                 writeln!(

@@ -1,4 +1,4 @@
-//! The options that select runs: rule, state, ticket, event, time and error text.
+//! The options that select runs: rule, state, ticket, event, receiving entry, time and error text.
 
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
@@ -22,6 +22,9 @@ pub struct Selection {
     /// Runs for this event.
     #[arg(long, value_name = "ID")]
     pub event: Option<String>,
+    /// Runs for events that this entry of `sources` received: tickets of two accounts can have the same id.
+    #[arg(long, value_name = "ENTRY")]
+    pub endpoint: Option<String>,
     /// Runs planned at this time or later: 2026-01-07T09:02 in UTC, or -2h.
     #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
     pub since: Option<TimeArgument>,
@@ -40,6 +43,7 @@ impl Selection {
             states: self.state.clone(),
             key: self.ticket.clone(),
             event: self.event.clone(),
+            endpoint: self.endpoint.clone(),
             since: self.since.map(|since| since.from(now)),
             until: self.until.map(|until| until.from(now)),
             error: self.error.clone(),

@@ -240,6 +240,8 @@ fn detail_json(detail: &RunDetail, daemon: &DaemonState) -> Result<Value, Comman
     value["reported_by"] = json!(run(detail.told_by));
     value["crashes"] = json!(detail.crashes);
     value["guard"] = json!(guard(detail).map(|trace| explanation::trace_json(&trace, files)));
+    let obstacle = next_step::obstacle(daemon).filter(|_| !detail.row.state.is_final());
+    value["obstacle"] = json!(obstacle);
     value["next"] = json!(next_step::next(&detail.row, detail.behind, daemon));
     Ok(value)
 }

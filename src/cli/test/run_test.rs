@@ -55,7 +55,8 @@ pub fn run(
     Ok(lines)
 }
 
-fn event<'c>(case: &TestCase, config: &'c Config) -> Result<InputEvent<'c>, String> {
+fn event<'c>(case: &'c TestCase, config: &'c Config) -> Result<InputEvent<'c>, String> {
+    let listening = case.rule.event_source.as_str();
     let (event, name) = match &case.test.event {
         TestEvent::File(file, _) => {
             let path = case.folder.join(file);
@@ -63,10 +64,10 @@ fn event<'c>(case: &TestCase, config: &'c Config) -> Result<InputEvent<'c>, Stri
             let help = "`event` is a path from the folder of the test";
             let bytes = std::fs::read(&path)
                 .map_err(|e| format!("failed to read `{shown}`: {e}; {help}"))?;
-            (input::single(bytes, config), shown)
+            (input::single(bytes, listening, config), shown)
         }
         TestEvent::Inline(value, _) => (
-            input::from_value(value.clone(), config)
+            input::from_value(value.clone(), listening, config)
                 .map(|event| InputEvent::Event(Box::new(event))),
             "the inline event".into(),
         ),

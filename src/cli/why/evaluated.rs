@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::cli::exit::CommandError;
 use crate::cli::render::explanation::recorded_otherwise;
+use crate::cli::why::repeats::UnmatchedRepeats;
 use crate::cli::why::verdict::RuleOutcome;
 use crate::store::history::{EventRecord, EventRow, PastRevision, RunDetail};
 use crate::store::{History, RevisionId};
@@ -27,6 +28,7 @@ use flowtrigger_core::rule::Rule;
 
 pub struct EvaluatedEvent {
     pub arrived: EventRecord,
+    pub repeats: Option<UnmatchedRepeats>,
     /// When its rules came into force: with the last start or reload before it.
     pub in_force: Option<Timestamp>,
     /// `None` if the rules of that time were deleted.
@@ -157,6 +159,7 @@ pub fn reevaluate(
     runs.retain(|run| only.is_empty() || only.contains(&run.row.rule));
     let in_force = history.in_force_since(head.revision, head.received)?;
     Ok(Some(EvaluatedEvent {
+        repeats: UnmatchedRepeats::find(&arrived, history)?,
         arrived,
         in_force,
         past,

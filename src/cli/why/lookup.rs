@@ -117,6 +117,7 @@ impl Distance {
 /// Finds events by id, or by ticket if no event has this id.
 pub fn find(
     subject: &str,
+    endpoint: Option<&str>,
     at: Option<Timestamp>,
     history: &dyn History,
 ) -> Result<Vec<EventRow>, CommandError> {
@@ -127,6 +128,7 @@ pub fn find(
     ] {
         let query = EventQuery {
             subject,
+            endpoint: endpoint.map(str::to_owned),
             at,
             limit: MAX_EVENTS,
         };

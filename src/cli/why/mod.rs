@@ -6,6 +6,7 @@ mod evaluated;
 mod export;
 mod lookup;
 mod not_found;
+mod repeats;
 mod report;
 mod rule;
 mod verdict;
@@ -54,6 +55,9 @@ pub struct Args {
     /// The event received nearest to this time: 2026-01-07T09:02 in UTC, or -2h. Default: the newest.
     #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true, requires = "subject")]
     at: Option<TimeArgument>,
+    /// Only events that this entry of `sources` received: tickets of two accounts can have the same id.
+    #[arg(long, value_name = "ENTRY", requires = "subject")]
+    endpoint: Option<String>,
     /// Explain only this rule, for the newest event that it listened to. Without an event: the rule.
     #[arg(long, value_name = "NAME")]
     rule: Vec<String>,
@@ -100,7 +104,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         return rule::explain_all(&args.rule, args.format, &archive, &*history, out);
     };
     let at = args.at.map(|at| at.from(Timestamp::now()));
-    let found = find(subject, at, &*history)?;
+    let found = find(subject, args.endpoint.as_deref(), at, &*history)?;
     if found.is_empty() {
         let export = args.export.selected();
         if export.is_none() && rule::explain(subject, args.format, &archive, &*history, out)? {

@@ -14,6 +14,7 @@ use crate::cli::render::gate_line::{GateLine, gate_lines};
 use crate::cli::render::run::{chain, describe_received, describe_run, row_json, tone};
 use crate::cli::time_argument::seconds;
 use crate::cli::why::evaluated::{EvaluatedEvent, EvaluatedRule};
+use crate::cli::why::repeats::UnmatchedRepeats;
 use crate::cli::why::verdict::{EventFacts, RevisionFacts, RuleFacts, RuleOutcome};
 use crate::store::history::{PastRevision, RunDetail};
 use flowtrigger_core::document::suggest::nearest;
@@ -29,6 +30,9 @@ pub fn text(
     let event = &evaluated.arrived.event;
     explanation::event(out, event)?;
     writeln!(out, "  {}", describe_received(&evaluated.arrived))?;
+    if let Some(repeats) = &evaluated.repeats {
+        writeln!(out, "  {}", repeats.describe())?;
+    }
     writeln!(out, "  {}", describe_rules(evaluated))?;
     for rule in &evaluated.rules {
         explanation::rule(out, &rule.rule, &rule.explanation, &rule.files)?;
@@ -173,6 +177,7 @@ pub fn json(evaluated: &EvaluatedEvent, only: &[String], types: &[String], found
         "received": head.received.to_string(),
         "redelivered": head.redelivered,
         "redelivered_with_another_body": head.differed,
+        "unmatched_repeats": evaluated.repeats.as_ref().map(UnmatchedRepeats::json),
         "last_came": head.last_came.map(|last| last.to_string()),
         "revision": {
             "id": head.revision.0,

@@ -23,7 +23,7 @@ use flowtrigger_core::event::Event;
 use flowtrigger_core::event::format::{DecodeError, FormatHint, read};
 use flowtrigger_core::event::json::parse::{JsonError, parse};
 use flowtrigger_core::event::summary::EventSummary;
-use identity::RequestIdentity;
+use identity::{ElementCounter, RequestIdentity};
 use match_bytes::ByteMatch;
 use submit::{MatchedEvent, SubmittedEvent};
 
@@ -57,7 +57,10 @@ fn read_as(
     format: FormatHint<'_>,
     config: &Config,
 ) -> Result<Event, DecodeError> {
-    let event = read(value, format, &config.catalogue)?;
+    let mut event = read(value, format, &config.catalogue)?;
+    if let Some(entry) = source.or_else(|| config.sources.get(&event.endpoint)) {
+        event.warnings.extend(entry.account_warnings(&event));
+    }
     let Some(source) = source.filter(|source| event.source != source.source()) else {
         return Ok(event);
     };
@@ -187,9 +190,10 @@ impl RequestEvents {
         };
         check_count(values.len())?;
         let mut events = Vec::with_capacity(values.len());
+        let mut counter = ElementCounter::default();
         for (index, value) in values.into_iter().enumerate() {
             let identity = match array {
-                true => identity.element(index),
+                true => identity.element(index, &value, &mut counter),
                 false => identity.clone(),
             };
             let request = identity.request(source);

@@ -196,6 +196,11 @@ async fn receive_events<I: Ingest>(
     if request.method() != Method::POST {
         return Err(HttpError::Method { allowed: "POST" });
     }
+    // Also of a verified sender: a proxy before this one may have routed by the other name.
+    if web_page::is_repeated(request.headers(), header::HOST.as_str()) {
+        authenticate::drain(request).await;
+        return Err(HttpError::WebPage(WebPageSign::RepeatedHeader));
+    }
     if endpoint.verifier.is_none()
         && let Some(sign) = WebPageSign::find(&request, &state.hosts)
     {
@@ -282,12 +287,12 @@ impl<I: Ingest> AppState<I> {
     }
 }
 
-/// A `Content-Type`, if present, must be JSON.
+/// A `Content-Type`, if present, must be JSON, and there must be only one.
 fn check_media_type(headers: &HeaderMap) -> Result<(), HttpError> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    if let Some(media) = text(header::CONTENT_TYPE)
-        && !is_json(media)
-    {
+    let is_repeated = web_page::is_repeated(headers, header::CONTENT_TYPE.as_str());
+    let is_accepted = text(header::CONTENT_TYPE).is_none_or(is_json) && !is_repeated;
+    if !is_accepted {
         return Err(HttpError::Media {
             header: "Content-Type",
             expected: "send `application/json` (with curl: -H 'content-type: application/json')",

@@ -8,6 +8,7 @@ use super::peer::Peer;
 use super::response::{self, HttpError};
 use super::web_page::WebPageSign;
 use crate::source::{IngestError, InvalidBody, RejectedRequest};
+use flowtrigger_core::event::json::parse::without_input;
 
 /// A request without its headers and its body.
 pub struct RequestSummary(RejectedRequest);
@@ -92,6 +93,9 @@ fn describe(error: &HttpError) -> String {
         HttpError::TooManyValues { limit } => format!("the body has more than {limit} JSON values"),
         HttpError::WebPage(WebPageSign::CrossSite) => "a web page of another site sent it".into(),
         HttpError::WebPage(WebPageSign::UnknownHost) => "unknown name in the `Host` header".into(),
+        HttpError::WebPage(WebPageSign::RepeatedHeader) => {
+            "`Host`, `Origin` or `Sec-Fetch-Site` occurs more than once".into()
+        }
         HttpError::IncompleteBody => "the connection ended within the body".into(),
         HttpError::NoBodyMemory => "too many large bodies at the same time".into(),
         HttpError::NotLocal => "available only on this machine and without a proxy".into(),
@@ -110,13 +114,15 @@ fn describe(error: &HttpError) -> String {
 }
 
 impl InvalidBody {
-    /// Where the body is wrong. The error itself can repeat keys of the body, which are not kept: the sender has it.
+    /// Where the body is wrong, and why. What can repeat a text of the body is not kept: the sender has it.
     fn describe(&self) -> String {
         let element = self.index.map(|index| format!("element {index}: "));
         let element = element.unwrap_or_default();
         let what = match (self.line, self.column, &self.path) {
             (Some(line), Some(column), _) => {
-                format!("the body cannot be read at line {line}, column {column}")
+                // An error with a place is one of the JSON, not of a value.
+                let why = without_input(&self.error);
+                return format!("the body cannot be read at line {line}, column {column}: {why}");
             }
             (_, _, Some(path)) => format!("the value at `{path}` is absent or not as expected"),
             (_, _, None) => "the body is not an event of this source".into(),
@@ -128,6 +134,25 @@ impl InvalidBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flowtrigger_core::event::json::parse::parse;
+
+    #[test]
+    fn invalid_json_is_described_with_its_place_and_without_its_text() {
+        let text = "{\"hunter2\": 1,\n \"hunter2\": 2}";
+        let error = parse(text.as_bytes()).expect_err("an error");
+        let invalid = InvalidBody {
+            error: error.reason,
+            line: Some(error.line),
+            column: Some(error.column),
+            ..InvalidBody::default()
+        };
+        assert!(invalid.error.contains("hunter2"), "the sender gets the key");
+        let error = HttpError::Ingest(IngestError::InvalidBody(Box::new(invalid)));
+        assert_eq!(
+            describe(&error),
+            "the body cannot be read at line 2, column 10: duplicate key"
+        );
+    }
 
     #[test]
     fn a_missing_id_header_is_named_with_a_reason_of_its_own() {

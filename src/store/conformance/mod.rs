@@ -1,5 +1,6 @@
 //! The suite that every backend must pass. It uses the traits only, and no test waits for time to pass.
 
+mod causes;
 mod clock;
 mod commands;
 mod debounce;
@@ -144,6 +145,8 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     loops::parts_of_a_ticket_are_counted_apart(open()).await;
     loops::a_rule_that_writes_elsewhere_is_never_stopped_by_its_rate(open()).await;
     loops::held_runs_give_one_notice(open()).await;
+    causes::only_an_attempt_to_write_to_the_sender_is_a_cause(open()).await;
+    causes::a_run_is_the_cause_of_what_its_on_dead_steps_wrote(open()).await;
     commands::a_retried_run_is_last_in_its_lane(open()).await;
     commands::a_cancelled_run_releases_its_lane(open()).await;
     commands::a_replay_is_a_new_run_of_a_new_generation(open()).await;

@@ -20,6 +20,8 @@ pub enum EventSelector {
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventQuery {
     pub subject: EventSelector,
+    /// Only those that this entry under `sources` received.
+    pub endpoint: Option<String>,
     /// The nearest to this time first. Default: the newest first.
     pub at: Option<Timestamp>,
     pub limit: usize,

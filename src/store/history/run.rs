@@ -17,6 +17,8 @@ pub struct RunFilter {
     pub key: Option<String>,
     /// The event's id.
     pub event: Option<String>,
+    /// The entry under `sources` that received the event.
+    pub endpoint: Option<String>,
     /// When it was planned: from this time on, and before that one.
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,

@@ -9,7 +9,7 @@ use rusqlite::params;
 use super::codec::event::encode_event;
 use super::codec::gate_checks::encode_checks;
 use super::codec::micros;
-use super::gates::causation::{LoopDecision, LoopOutcome, encode_actors};
+use super::gates::causation::{LoopDecision, LoopOutcome, encode_actors, encode_writes};
 use super::gates::window::{OpenWindow, WindowMember};
 use super::transaction::WriteTransaction;
 use crate::store::{
@@ -56,6 +56,8 @@ pub struct NewRun<'a> {
     pub lineage: Causation,
     /// The actors that it writes as, as JSON.
     pub actors: Option<String>,
+    /// The steps that write to the sender's system, as JSON.
+    pub writes: Option<String>,
     pub now: Timestamp,
 }
 
@@ -242,6 +244,7 @@ impl WriteTransaction<'_> {
             checks: encode_checks(&planned.asks),
             lineage,
             actors: guard.and_then(|guard| encode_actors(guard)),
+            writes: guard.map(|guard| encode_writes(guard)),
             now,
         })?;
         if let Some(debounce) = debounce {
@@ -306,8 +309,8 @@ impl WriteTransaction<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO runs (event, rule, queue, generation, lane, state, why, gate, error, asks,
-                                   planned, changed, position, depth, cause, actors, due)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16)",
+                                   planned, changed, position, depth, cause, actors, due, writes)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
             )?
             .execute(params![
                 run.event,
@@ -326,6 +329,7 @@ impl WriteTransaction<'_> {
                 run.lineage.cause.map(|cause| cause.0 as i64),
                 run.actors,
                 run.state.due().map(micros),
+                run.writes,
             ])?;
         let id = self.connection.last_insert_rowid();
         self.state

@@ -199,3 +199,37 @@ fn a_flood_of_rejected_requests_is_counted_beyond_what_is_kept() {
             .contains("reason=\"unknown_source\"} 400\n")
     );
 }
+
+#[test]
+fn invalid_json_is_listed_and_logged_with_its_place_and_without_its_text() {
+    let sandbox = sandbox();
+    sandbox.write(
+        "flowtrigger.yaml",
+        "sources: { desk: { event_type: order } }\n",
+    );
+    sandbox.write_rules("");
+    let daemon = DaemonProcess::start(&sandbox);
+    for (body, detail) in [
+        (
+            "{\"hunter2\": 1,\n \"hunter2\": 2}",
+            "the body cannot be read at line 2, column 10: duplicate key",
+        ),
+        (
+            "{\"a\": hunter2}",
+            "the body cannot be read at line 1, column 7: invalid JSON (expected value)",
+        ),
+        (
+            "[]",
+            "the body cannot be read at line 1, column 1: an empty array has no event; send at least one",
+        ),
+    ] {
+        let response = daemon.request("POST", "/events/desk", JSON, body.as_bytes());
+        assert_eq!(response.status(), 400, "{response:?}");
+        daemon.expect_log(|line| line["detail"] == detail);
+        let listed = sandbox
+            .run(&["deliveries", "--format", "json"])
+            .json_lines();
+        assert_eq!(listed[0]["detail"], detail);
+    }
+    assert!(!daemon.log().contains("hunter2"));
+}

@@ -14,7 +14,7 @@ use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::format::decode;
 use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_core::matching::rule_set::RuleSet;
-use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
+use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -90,6 +90,7 @@ pub fn failed(step: &str, number: u32, at: Timestamp, message: &str) -> LogEntry
             retryable: true,
             retry_after: None,
             status: None,
+            effect: CallEffect::Possible,
         }),
     )
 }

@@ -146,6 +146,7 @@ fn what_the_store_wrote_is_read_and_explained() {
 fn archived(history: &SqliteHistory) {
     let query = EventQuery {
         subject: EventSelector::Key("8".into()),
+        endpoint: None,
         at: None,
         limit: 1,
     };

@@ -84,7 +84,7 @@ pub fn named_flows(
             if !may_define_flows(text) {
                 continue;
             }
-            let mut found = Diagnostics::default();
+            let mut found = diagnostics.empty();
             let (content, named) = file.read(&document.chunk, config, cache, &mut found);
             for named in named {
                 flows.add(named, files, diagnostics);

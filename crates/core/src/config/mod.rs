@@ -17,6 +17,7 @@ pub mod rate_limit;
 pub(crate) mod redact;
 pub mod retention;
 pub mod source;
+pub(crate) mod variables;
 pub mod verification;
 pub mod vocabulary;
 
@@ -240,7 +241,10 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
     }
     if let Some(vars) = node.get("vars") {
         match &vars.value {
-            Yaml::Map(_) => config.vars = Arc::new(vars.to_json()),
+            Yaml::Map(entries) => {
+                variables::check(entries, diagnostics);
+                config.vars = Arc::new(vars.to_json());
+            }
             _ => diagnostics.wrong_type(vars, "vars", "a mapping"),
         }
     }

@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use crate::document::vocabulary::{Support, Vocabulary};
+use crate::lookalike;
 
 static SYNONYMS: LazyLock<Synonyms> = LazyLock::new(|| {
     serde_json::from_str(include_str!("suggestions.json")).expect("`suggestions.json` is valid")
@@ -181,7 +182,7 @@ pub fn for_environment(variable: &str) -> Option<&'static str> {
 
 /// Returns the known word that is most similar to a word, if any is similar enough.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = word.to_lowercase();
+    let lower = lookalike::latin(word).to_lowercase();
     known
         .map(|candidate| {
             (
@@ -192,6 +193,11 @@ pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
+}
+
+/// Whether two words differ by one or two letters.
+pub fn is_misspelt(word: &str, known: &str) -> bool {
+    strsim::damerau_levenshtein(word, known) <= 2
 }
 
 fn did_you_mean(word: Option<&str>) -> Option<String> {

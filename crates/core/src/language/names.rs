@@ -79,12 +79,22 @@ impl Names {
 }
 
 /// What a field without a root is a field of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ElementScope {
     /// The event's body.
     Outside,
-    /// The element of a list, in `any_of`.
-    Within,
+    /// The element of a list, in `any_of`, of this type.
+    Within(FieldType),
+}
+
+impl ElementScope {
+    /// Returns the type of the element; `None` outside of `any_of`.
+    pub fn element(&self) -> Option<&FieldType> {
+        match self {
+            ElementScope::Outside => None,
+            ElementScope::Within(element) => Some(element),
+        }
+    }
 }
 
 /// Which `error.…` is in scope, by what makes the steps run.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::event::Event;
-pub use crate::run::call_result::{CallFailure, CallResult, Reply};
+pub use crate::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 pub use crate::run::retry::RetryPolicy;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -26,7 +26,8 @@ pub fn value(event: &Event, config: &Config) -> Value {
     if let Some(entries) = document.as_object_mut() {
         entries.shift_remove("raw");
     }
-    match names_event(event, &document, config) {
+    let read = input::from_value(document.clone(), &event.source, config);
+    match read.is_ok_and(|read| is_same(&read, event)) {
         true => document,
         false => event.body.clone(),
     }
@@ -35,18 +36,16 @@ pub fn value(event: &Event, config: &Config) -> Value {
 /// The note for an event whose content alone does not tell the source.
 pub fn unreadable(event: &Event, text: &str, config: &Config) -> Option<String> {
     let value = serde_json::from_str(text).unwrap_or(Value::Null);
+    let read = input::by_content(value, config);
     let endpoint = &event.endpoint;
-    (!names_event(event, &value, config)).then(|| {
+    (!read.is_ok_and(|read| is_same(&read, event) && read.endpoint == *endpoint)).then(|| {
         format!(
             "its content does not say which source it is of: read it with `--source {endpoint}`"
         )
     })
 }
 
-/// Whether a JSON value is read as this event without the name of its source.
-pub fn names_event(event: &Event, value: &Value, config: &Config) -> bool {
-    input::from_value(value.clone(), config).is_ok_and(|read| {
-        (&read.source, &read.endpoint, &read.event_type)
-            == (&event.source, &event.endpoint, &event.event_type)
-    })
+/// Whether two events are of the same source and type.
+pub fn is_same(read: &Event, event: &Event) -> bool {
+    (&read.source, &read.event_type) == (&event.source, &event.event_type)
 }

@@ -41,11 +41,11 @@ pub fn entries(evaluated: &EvaluatedEvent, config: &Config) -> Result<Exported, 
     let event = &arrived.event;
     let value = received::value(event, config);
     let mut notes = Vec::new();
-    let read = match input::from_value(value.clone(), config) {
-        Ok(read) if received::names_event(event, &value, config) => read,
+    let read = match input::from_value(value.clone(), &event.source, config) {
+        Ok(read) if received::is_same(&read, event) => read,
         Ok(_) | Err(_) => {
             notes.push(format!(
-                "a test cannot name the source of its event, and the content of this one does not say that it is of `{}`: the test will not read it as the same event",
+                "the content of this event does not say that it is of `{}`, so a test does not read it as the same event",
                 event.endpoint
             ));
             Event::clone(event)

@@ -14,7 +14,7 @@ use crate::store::{
 };
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::call_result::CallFailure;
+use flowtrigger_core::run::call_result::{CallEffect, CallFailure};
 use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 
 /// Runs the suite; `open` returns an empty store and what reads it.
@@ -50,6 +50,7 @@ fn failed(message: &str) -> LogEntry {
             retryable: false,
             retry_after: None,
             status: Some(404),
+            effect: CallEffect::Possible,
         }),
     })
 }
@@ -57,6 +58,7 @@ fn failed(message: &str) -> LogEntry {
 fn query(subject: EventSelector) -> EventQuery {
     EventQuery {
         subject,
+        endpoint: None,
         at: None,
         limit: 9,
     }

@@ -29,10 +29,12 @@ impl SqliteHistory {
             None => "e.received DESC".to_owned(),
         };
         let sql = format!(
-            "SELECT {HEAD} FROM events e WHERE e.{column} = ?1 ORDER BY {order}, e.id DESC LIMIT ?2"
+            "SELECT {HEAD} FROM events e
+             WHERE e.{column} = ?1 AND (?3 IS NULL OR e.endpoint = ?3)
+             ORDER BY {order}, e.id DESC LIMIT ?2"
         );
         let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
-        self.rows(&sql, params![text, limit], head)
+        self.rows(&sql, params![text, limit, query.endpoint], head)
     }
 
     pub(super) fn find_event(

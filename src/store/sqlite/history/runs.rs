@@ -35,6 +35,12 @@ fn conditions(filter: &RunFilter) -> (Vec<String>, Vec<Sql>) {
             event.clone().into(),
         );
     }
+    if let Some(endpoint) = &filter.endpoint {
+        term(
+            "(SELECT endpoint FROM events WHERE id = r.event) = ?",
+            endpoint.clone().into(),
+        );
+    }
     if let Some(EventRowId(row)) = filter.row {
         term("r.event = ?", row.into());
     }

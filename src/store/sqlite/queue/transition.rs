@@ -123,6 +123,7 @@ impl WriteTransaction<'_> {
             checks: None,
             lineage: on_dead.lineage,
             actors: None,
+            writes: None,
             now,
         })?;
         Ok(())

@@ -22,7 +22,7 @@ use crate::store::ArrivalKind;
 use crate::store::conformance::{self, arrival, everything, live_rule, now};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::Attempt;
-use flowtrigger_core::run::call_result::CallFailure;
+use flowtrigger_core::run::call_result::{CallEffect, CallFailure};
 
 struct Folder {
     _folder: tempfile::TempDir,
@@ -113,6 +113,7 @@ async fn everything_is_there_after_a_restart() {
             retryable: true,
             retry_after: Some(Duration::from_secs(9)),
             status: None,
+            effect: CallEffect::Possible,
         }),
     });
     let until = now() + Duration::from_secs(5);

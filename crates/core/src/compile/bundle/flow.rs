@@ -112,8 +112,9 @@ impl FlowLowering<'_> {
                 if common {
                     builtin::lower(name, parameters.as_ref(), self.bundle, &mut cx.names)?
                 } else {
-                    let own = self.bundle.action(&name.text)?;
-                    let (http, timeout) = action::lower(own, parameters.as_ref(), self.bundle, cx)?;
+                    let own = self.bundle.meant_action(&name.text)?;
+                    let lowered = action::lower(own, parameters.as_ref(), self.bundle, cx);
+                    let (http, timeout) = lowered.filter(|_| own.is_called(name))?;
                     return Some((Action::from(http), timeout.unwrap_or(DEFAULT_TIMEOUT)));
                 }
             }

@@ -32,6 +32,7 @@ pub struct TriggerSteps {
 const SENDS_MAIL: &str =
     "flowtrigger does not send mail or messages; call a service that does with an `http` step";
 const CHANGES_TICKET: &str = "it changes the ticket; use a step: `http: { method: PUT, connection: zendesk, path: \"/api/v2/tickets/{{ ticket.id }}.json\", json: { ticket: { … } } }`";
+const SIDE_CONVERSATION: &str = "it starts a side conversation; use a step: `http: { method: POST, connection: zendesk, path: \"/api/v2/tickets/{{ ticket.id }}/side_conversations.json\", json: { message: { … } } }`";
 const STARTS_AGAIN: &str = "the step that changes the ticket is in the flow, but its change is an update that may start the rule again, which would act twice; exclude the change in `when` by the new value or by `actor_id`";
 
 impl TriggerSteps {
@@ -325,6 +326,7 @@ fn why_not(field: &str) -> &'static str {
         {
             SENDS_MAIL
         }
+        _ if field.starts_with("side_conversation") => SIDE_CONVERSATION,
         _ => CHANGES_TICKET,
     }
 }

@@ -271,18 +271,25 @@ impl TriggerCondition {
             "present" => only_in(json!({"present": true})),
             "not_present" => only_in(json!({"present": false})),
             "includes" | "not_includes" | "includes_string" | "not_includes_string" => {
+                if text_match::has_separators(&self.operator, &self.value) {
+                    return Some(Meaning::Unknown(text_match::SEPARATORS.into()));
+                }
                 let test = text_match::test(&self.operator, &self.value)?;
+                let is_negative = self.operator.starts_with("not_");
                 // A field with several options is a list.
                 let options = field::tags(&self.value);
-                let listed = match self.operator.starts_with("not_") {
+                let listed = match is_negative {
                     true => json!({"not": {"has": options}}),
                     false => json!({ "has": options }),
                 };
                 let both = |path: &str| {
-                    Clause::any([
+                    // A field without a value contains none of the words.
+                    let empty = is_negative.then(|| Clause::test(path, Value::Null));
+                    let tests = [
                         Clause::test(path, test.clone()),
                         Clause::test(path, listed.clone()),
-                    ])
+                    ];
+                    Clause::any(tests.into_iter().chain(empty))
                 };
                 let then = change(both("current"));
                 let fetched = FetchedTest::custom_field(id, both);

@@ -94,6 +94,17 @@ fn reason(error: &serde_json::Error) -> String {
     format!("invalid JSON ({message})")
 }
 
+/// What starts the only reason that repeats a text of the input.
+const DUPLICATE_KEY: &str = "duplicate key";
+
+/// The reason of a [`JsonError`] without any text of the input, for logs.
+pub fn without_input(reason: &str) -> &str {
+    match reason.starts_with(DUPLICATE_KEY) {
+        true => DUPLICATE_KEY,
+        false => reason,
+    }
+}
+
 /// Builds a [`Value`], with the checks that `serde_json` does not make.
 #[derive(Clone, Copy)]
 struct Strict;
@@ -157,7 +168,7 @@ impl<'de> Visitor<'de> for Strict {
                 return number(entries);
             }
             if object.contains_key(&key) {
-                return Err(A::Error::custom(format!("duplicate key `{key}`")));
+                return Err(A::Error::custom(format!("{DUPLICATE_KEY} `{key}`")));
             }
             let value = entries.next_value_seed(self)?;
             object.insert(key, value);
@@ -249,6 +260,28 @@ mod tests {
         assert!(error(br#"{"a": "#).starts_with("incomplete JSON"));
         assert!(error(b"hello").starts_with("invalid JSON (expected value)"));
         assert!(error(b"{\"a\": NaN}").starts_with("invalid JSON"));
+    }
+
+    #[test]
+    fn the_kind_of_an_error_repeats_nothing_of_the_input() {
+        let kind = |text: &str| {
+            let error = parse(text.as_bytes()).expect_err("an error");
+            without_input(&error.reason).to_owned()
+        };
+        for (text, expected) in [
+            ("", "empty input, expected a JSON event"),
+            (r#"{"hunter2":1,"hunter2":2}"#, "duplicate key"),
+            ("{\"a\": hunter2}", "invalid JSON (expected value)"),
+            ("{\"hunter2\" 1}", "invalid JSON (expected `:`)"),
+            ("{hunter2: 1}", "invalid JSON (key must be a string)"),
+            ("[1 hunter2]", "invalid JSON (expected `,` or `]`)"),
+            (
+                "{\"hunter2",
+                "incomplete JSON (the text ends within a string)",
+            ),
+        ] {
+            assert_eq!(kind(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -10,10 +10,11 @@ use serde_json::{Number, Value, json};
 use crate::event::catalogue::field_type::FieldType;
 use crate::event::time::{read_calendar_time, time_of_value};
 use crate::language::condition::Predicate;
+use crate::language::operator::operand::Operand;
 use crate::language::operator::{Operator, Verdict};
 use crate::number::{compare_numbers, double};
-use crate::path::Resolved;
 use crate::path::scope::Scope;
+use crate::path::{Path, Resolved};
 
 /// The values to try; `None` is an absent field.
 #[derive(Debug)]
@@ -34,10 +35,22 @@ impl Candidates {
     /// Returns the candidates of the predicates' field; `None` if there may be more than can be tried.
     /// `types` are the known types of the field.
     pub fn of(predicates: &[&Predicate], types: &[FieldType], scope: &Scope<'_>) -> Option<Self> {
-        let constants: Vec<Value> = predicates
-            .iter()
-            .flat_map(|predicate| predicate.operator.settled(scope.vars).constants(scope))
-            .collect();
+        Self::with_values(predicates, Vec::new(), types, scope)
+    }
+
+    /// The same, where verdicts can also differ at these values.
+    pub fn with_values(
+        predicates: &[&Predicate],
+        values: Vec<Value>,
+        types: &[FieldType],
+        scope: &Scope<'_>,
+    ) -> Option<Self> {
+        let mut constants = values;
+        constants.extend(
+            predicates
+                .iter()
+                .flat_map(|predicate| predicate.operator.settled(scope.vars).constants(scope)),
+        );
         if constants.len() > MAX_CONSTANTS {
             return None;
         }
@@ -85,10 +98,22 @@ pub fn readable(value: &Value) -> Value {
     }
 }
 
-/// Evaluates a predicate for one value of its field.
+/// Evaluates a predicate for one value of its field. Operands that read the same field have that value too.
 pub fn verdict(predicate: &Predicate, value: Option<&Value>, scope: &Scope<'_>) -> Verdict {
     let found = value.map_or(Resolved::Absent, Resolved::One);
-    predicate.verdict(&found, scope)
+    match value.filter(|_| compares_with(predicate, &predicate.path)) {
+        Some(value) => {
+            let operator = predicate.operator.with_value_at(&predicate.path, value);
+            predicate.polarity.apply(operator.evaluate(&found, scope))
+        }
+        None => predicate.verdict(&found, scope),
+    }
+}
+
+/// Whether an operand of the predicate is the value at the path.
+pub fn compares_with(predicate: &Predicate, path: &Path) -> bool {
+    let mut operands = predicate.operator.operands().into_iter();
+    operands.any(|operand| matches!(operand, Operand::Path(read) if read.route == path.route))
 }
 
 fn of_every_type() -> Vec<Value> {
@@ -108,9 +133,13 @@ fn of_every_type() -> Vec<Value> {
     ]
 }
 
-/// Whether a field of these types can have the value. Null is possible for every type.
+/// Whether a field of these types can have the value. Null is possible for every type but a status: every
+/// ticket has one.
 fn fits(value: &Value, types: &[FieldType]) -> bool {
-    types.is_empty() || value.is_null() || types.iter().any(|field| is_of(value, field))
+    let may_be_null = || types.iter().any(|field| *field != FieldType::Status);
+    types.is_empty()
+        || (value.is_null() && may_be_null())
+        || types.iter().any(|field| is_of(value, field))
 }
 
 fn is_of(value: &Value, field: &FieldType) -> bool {

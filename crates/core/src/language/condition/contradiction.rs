@@ -3,7 +3,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, Report, Span};
 use crate::event::catalogue::field_type::FieldType;
-use crate::language::condition::candidates::verdict;
+use crate::language::condition::candidates::{compares_with, verdict};
 use crate::language::condition::proof::{EVENT, FieldPredicates, Proof, fields, is_presence};
 use crate::language::condition::{Condition, Polarity, Predicate};
 use crate::language::event_fields::FieldCheck;
@@ -13,7 +13,9 @@ use crate::path::scope::Scope;
 
 /// Reports contradictions as errors and comparisons that always hold as warnings.
 pub fn check(condition: &Condition, names: &mut NameResolver<'_>) {
-    check_part(condition, names);
+    if !names.diagnostics.is_of_stored_rules() {
+        check_part(condition, names);
+    }
 }
 
 /// Returns the places of the reported contradictions. A field with one is not checked again further out.
@@ -50,10 +52,17 @@ fn check_field(
 ) -> Option<Span> {
     let types = match names.types_at(field.path()) {
         FieldCheck::Known(types) => types,
-        FieldCheck::Open | FieldCheck::Unlisted { .. } | FieldCheck::Unknown { .. } => Vec::new(),
+        FieldCheck::Open
+        | FieldCheck::Unlisted { .. }
+        | FieldCheck::Misspelt { .. }
+        | FieldCheck::Unknown { .. } => Vec::new(),
     };
     // One comparison of a field with any value can hold, and can fail.
-    if field.predicates.len() == 1 && !types.iter().any(|known| known.values().is_some()) {
+    let [first, rest @ ..] = field.predicates.as_slice() else {
+        return None;
+    };
+    let has_values = types.iter().any(|known| known.values().is_some());
+    if rest.is_empty() && !has_values && !compares_with(first, &first.path) {
         return None;
     }
     let vars = names.in_scope.vars.clone();
@@ -86,7 +95,11 @@ fn described(predicate: &Predicate, scope: &Scope<'_>) -> String {
         Polarity::Positive => "",
         Polarity::Negated => "not ",
     };
-    let (operator, want) = (predicate.operator.name(), predicate.operator.want(scope));
+    let (operator, mut want) = (predicate.operator.name(), predicate.operator.want(scope));
+    for path in predicate.operator.paths() {
+        // There is no event whose value could be shown.
+        want = want.replace(&format!("{} (absent)", path.text), &path.text);
+    }
     format!("`{not}{operator} {want}`")
 }
 
@@ -114,7 +127,11 @@ fn report(
         [] => {
             let values = types.iter().find_map(FieldType::values).unwrap_or_default();
             let message = format!("`{path}` can never fulfil {}", described(last, scope));
-            (message, format!("its values are {}", values.join(", ")))
+            let help = match compares_with(last, &last.path) {
+                true => "it compares the field with itself; name another field".to_owned(),
+                false => format!("its values are {}", values.join(", ")),
+            };
+            (message, help)
         }
         others => {
             let others: Vec<String> = others

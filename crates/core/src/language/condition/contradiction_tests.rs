@@ -41,6 +41,18 @@ fn contradictions_are_errors_with_both_places() {
             "error: `ticket.status` can never fulfil both `not is \"solved\"` and `is \"solved\"` (line 1, column 24)",
         ),
         (
+            "{ current: { gt: { path: current } } }",
+            "error: `current` can never fulfil `gt current`",
+        ),
+        (
+            "{ none: [{ ticket.status: { gte: new } }] }",
+            "error: `ticket.status` can never fulfil `not gte \"new\"`",
+        ),
+        (
+            "{ ticket.subject: { is: foo, matches: '^bar' } }",
+            "error: `ticket.subject` can never fulfil both `matches /^bar/` and `is \"foo\"` (line 1, column 25)",
+        ),
+        (
             "{ previous: { gt: urgent } }",
             "error: `previous` can never fulfil `gt \"urgent\"`",
         ),
@@ -80,6 +92,12 @@ fn every_kind_of_contradiction_is_found() {
         "{ ticket.created_at: { between: [2026-01-01, 2026-02-01], after: 2026-02-01 } }",
         "{ current: { path: previous }, any: [{ current: { not: { path: previous } } }] }",
         "{ ticket.subject: { matches: '^a', not: { matches: '^a' } } }",
+        "{ ticket.subject: { matches: '^a', is: [b, c] } }",
+        "{ ticket.subject: { matches: '^a', exists: false } }",
+        "{ ticket.id: { lt: { path: ticket.id } } }",
+        "{ ticket.id: { not: { path: ticket.id } } }",
+        "{ ticket.id: { not: { path: body.ticket.id } } }",
+        "{ ticket.tags: { any_of: { is: vip, not: vip } } }",
         "{ '$..tags[*]': { is: vip, not: vip } }",
     ] {
         let found = messages(when);
@@ -94,6 +112,13 @@ fn every_kind_of_contradiction_is_found() {
 fn what_can_happen_is_no_contradiction() {
     for when in [
         "{ ticket.id: { gt: 1, lt: 3 } }",
+        "{ ticket.subject: { matches: '^a', is: [ab, c] } }",
+        "{ ticket.subject: { matches: '^F', is: foo, ignore_case: true } }",
+        "{ ticket.subject: { matches: '^Fo$', is: [FO, fo], ignore_case: true } }",
+        "{ ticket.subject: { matches: '^a', not: ab } }",
+        "{ none: [{ ticket.priority: { gte: low } }] }",
+        "{ previous: { gt: { path: current } } }",
+        "{ ticket.tags: { any_of: { starts_with: vip, not: vip_test } } }",
         "{ ticket.status: { gte: open, lte: pending } }",
         "{ ticket.status: { not: [solved, closed] } }",
         "{ ticket.tags: { has: vip, not: { has: [internal, test] } } }",

@@ -7,7 +7,6 @@ use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
 use crate::language::condition::{Condition, Polarity, Predicate, element};
-use crate::language::names::ElementScope;
 use crate::language::operator;
 use crate::language::operator::cache::OperatorKey;
 use crate::language::operator::{CaseSensitivity, OperandContext, Operator, OperatorSpec};
@@ -117,7 +116,7 @@ pub fn mapping(
         }
     };
     let of_element = |entry: &&Entry| {
-        names.in_scope.element == ElementScope::Within && element::is_operator(&entry.key)
+        names.in_scope.element.element().is_some() && element::is_operator(&entry.key)
     };
     let (element, fields): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(of_element);
     let mut parts: Vec<Option<Condition>> = Vec::with_capacity(entries.len());

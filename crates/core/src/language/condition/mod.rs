@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::Span;
 use crate::document::Node;
+use crate::event::catalogue::FieldType;
 use crate::language::condition::lower::GroupContext;
 use crate::language::names::ElementScope;
 use crate::language::operator::{CaseSensitivity, Operator};
@@ -102,15 +103,17 @@ impl Condition {
     /// Lowers the condition of a list's element, whose fields are those of the element.
     pub fn lower_for_element(
         node: &Node,
+        element: FieldType,
         case: CaseSensitivity,
         names: &mut NameResolver<'_>,
     ) -> Option<Self> {
-        let outer = std::mem::replace(&mut names.in_scope.element, ElementScope::Within);
+        let outer = std::mem::replace(&mut names.in_scope.element, ElementScope::Within(element));
         let condition = lower::mapping(node, &GroupContext::root().with_case(case), names);
+        if let Some(condition) = &condition {
+            contradiction::check(condition, names);
+        }
         names.in_scope.element = outer;
-        let condition = condition?;
-        contradiction::check(&condition, names);
-        Some(condition)
+        condition
     }
 
     /// Returns all predicates, in the order of the rule.

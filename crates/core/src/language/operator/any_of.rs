@@ -1,7 +1,6 @@
 //! The operator `any_of`: one element of the list fulfils a condition. Its fields are those of the element; an
 //! operator without a field tests the element itself. Reports fields that are not lists.
 
-use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -65,7 +64,11 @@ fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> 
         context.names.error(Code::WrongType, node.at, message, help);
         return None;
     };
-    let condition = Condition::lower_for_element(node, context.case, context.names)?;
+    let element = match context.known() {
+        Some([FieldType::List(element)]) => FieldType::clone(element),
+        Some(_) | None => FieldType::Any,
+    };
+    let condition = Condition::lower_for_element(node, element, context.case, context.names)?;
     check_fields(node, &condition, context)?;
     Some(Operator::AnyOf(AnyOf { condition }))
 }
@@ -93,8 +96,7 @@ fn check_fields(
     let (path, kind) = (&context.path.text, element.describe());
     let message = format!("an element of `{path}` is {kind}, which has no field `{field}`");
     let help = "test the element itself: `any_of: { starts_with: vip }`";
-    context.never_holds(node, message, help);
-    None
+    context.never_holds(node, message, help).then_some(())
 }
 
 impl AnyOf {
@@ -173,39 +175,86 @@ impl OperatorImpl for AnyOf {
 
     fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
         match found.values() {
-            [Value::Array(items)] if items.is_empty() => Some("the list is empty".into()),
-            [Value::Array(items)] => {
-                let shown = items.iter().enumerate().take(MAX_SHOWN);
-                let mut parts: Vec<String> = shown
-                    .map(|(index, item)| {
-                        format!("[{index}] {}", failures(&self.trace(item, scope)))
-                    })
-                    .collect();
-                if items.len() > MAX_SHOWN {
-                    parts.push(format!("and {} more", items.len() - MAX_SHOWN));
-                }
-                Some(parts.join("; "))
-            }
+            [Value::Array(items)] => Some(self.failing_elements(items, scope)),
             [Value::Null] | [] => None,
             [value] => Some(format!(
                 "the value is not a list but {}",
                 format_value(value)
             )),
-            _ => None,
+            values => Some(self.failing_lists(values, scope)),
         }
     }
 
     fn match_note(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
+        let values = found.values();
+        let fulfils = |item: &Value| self.truth(item, scope) == Truth::True;
+        let elements = values.iter().enumerate().filter_map(|(number, value)| {
+            let items = value.as_array()?;
+            let index = items.iter().position(fulfils)?;
+            Some((number, index, &items[index]))
+        });
+        let (number, index, item) = elements.into_iter().next()?;
+        let list = match values {
+            [_] => String::new(),
+            _ => format!("list {}: ", number + 1),
+        };
+        Some(format!(
+            "{list}[{index}] fulfils it: {}",
+            format_value(item)
+        ))
+    }
+
+    /// The list without the elements that fulfil the condition.
+    fn violating_value(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
         let [Value::Array(items)] = found.values() else {
             return None;
         };
-        let index = items
-            .iter()
-            .position(|item| self.truth(item, scope) == Truth::True)?;
-        Some(format!(
-            "[{index}] fulfils it: {}",
-            format_value(&items[index])
-        ))
+        let fails = |item: &&Value| self.truth(item, scope) == Truth::False;
+        Some(items.iter().filter(fails).cloned().collect())
+    }
+}
+
+impl AnyOf {
+    /// Names what each element lacks.
+    fn failing_elements(&self, items: &[Value], scope: &Scope<'_>) -> String {
+        if items.is_empty() {
+            return "the list is empty".into();
+        }
+        let shown = items.iter().enumerate().take(MAX_SHOWN);
+        let mut parts: Vec<String> = shown
+            .map(|(index, item)| format!("[{index}] {}", failures(&self.trace(item, scope))))
+            .collect();
+        if items.len() > MAX_SHOWN {
+            parts.push(format!("and {} more", items.len() - MAX_SHOWN));
+        }
+        parts.join("; ")
+    }
+
+    /// The same for a path that finds several values.
+    fn failing_lists(&self, values: &[Value], scope: &Scope<'_>) -> String {
+        if !values.iter().any(Value::is_array) {
+            return format!(
+                "the path finds {} values, and none of them is a list; \
+                 name the list itself, without `[*]` at the end, or test the values without `any_of`",
+                values.len()
+            );
+        }
+        let shown = values.iter().enumerate().take(MAX_SHOWN);
+        let mut parts: Vec<String> = shown
+            .map(|(number, value)| {
+                let list = format!("list {}", number + 1);
+                match value {
+                    Value::Array(items) => {
+                        format!("{list}: {}", self.failing_elements(items, scope))
+                    }
+                    other => format!("{list} is {}, not a list", format_value(other)),
+                }
+            })
+            .collect();
+        if values.len() > MAX_SHOWN {
+            parts.push(format!("and {} more lists", values.len() - MAX_SHOWN));
+        }
+        parts.join("; ")
     }
 }
 
@@ -326,55 +375,4 @@ impl Hash for AnyOf {
             predicate.operator.hash(state);
         }
     }
-}
-
-/// The two keys of the group `any_of`: the list, and the condition of an element.
-pub struct ElementGroup<'n> {
-    pub list: &'n Node,
-    pub when: &'n Node,
-    pub path: Cow<'n, str>,
-}
-
-/// Reads `any_of: { in: PATH, when: { … } }`; `None` after an error was reported.
-pub fn group<'n>(node: &'n Node, report: &mut impl Report) -> Option<ElementGroup<'n>> {
-    let help = "write `any_of: { in: ticket.tags, when: { starts_with: vip } }`";
-    let Some(entries) = node.as_map() else {
-        let message = format!("`any_of` takes `in` and `when`, found {}", node.kind());
-        report.error(Code::WrongType, node.at, message, help);
-        return None;
-    };
-    let mut unknown = entries
-        .iter()
-        .filter(|entry| !matches!(entry.key.as_str(), "in" | "when"));
-    if let Some(entry) = unknown.next() {
-        let message = format!("unknown key `{}` of `any_of`", entry.key);
-        report.error(Code::UnknownKey, entry.key_at, message, help);
-        return None;
-    }
-    for key in ["in", "when"] {
-        if node.get(key).is_none() {
-            report.error(
-                Code::MissingKey,
-                node.at,
-                format!("`any_of` has no `{key}`"),
-                help,
-            );
-            return None;
-        }
-    }
-    let (list, when) = (node.get("in")?, node.get("when")?);
-    let Some(path) = list.as_text() else {
-        report.error(
-            Code::WrongType,
-            list.at,
-            "`in` takes the path of a list",
-            help,
-        );
-        return None;
-    };
-    Some(ElementGroup {
-        list,
-        when,
-        path: path.into(),
-    })
 }

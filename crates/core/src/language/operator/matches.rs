@@ -70,8 +70,9 @@ fn parse_pattern(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Pa
     };
     if pattern.is_empty() {
         let help = "to test for any text write `present: true`";
-        context.never_holds(node, "an empty pattern matches every text".into(), help);
-        return None;
+        if !context.never_holds(node, "an empty pattern matches every text".into(), help) {
+            return None;
+        }
     }
     if pattern.contains("{{") {
         let message = format!("`{pattern}` is a template, which a condition does not render");

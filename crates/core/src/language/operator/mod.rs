@@ -252,6 +252,17 @@ impl Operator {
         Cow::Owned(settled)
     }
 
+    /// Returns the operator with the value in place of operands that read the path.
+    pub fn with_value_at(&self, path: &Path, value: &Value) -> Operator {
+        let mut operator = self.clone();
+        for operand in operator.inner_mut().operands_mut() {
+            if matches!(operand, Operand::Path(read) if read.route == path.route) {
+                *operand = Operand::Literal(value.clone());
+            }
+        }
+        operator
+    }
+
     /// Returns the paths among the operands.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         let operands = self.inner().operands().into_iter();
@@ -286,10 +297,10 @@ impl Operator {
         self.inner_mut().operands_mut()
     }
 
-    /// Returns whether the verdict changes only at the operator's constants.
-    pub fn is_decided_by_constants(&self) -> bool {
+    /// Returns whether the verdict on a value of this path changes only at the operator's constants.
+    pub fn is_decided_by_constants(&self, path: &Path) -> bool {
         let has_condition = matches!(self, Operator::Matches(_) | Operator::AnyOf(_));
-        !has_condition && self.paths().next().is_none()
+        !has_condition && self.paths().all(|read| read.route == path.route)
     }
 
     /// Returns the values in the rule at which the verdict can change.

@@ -99,9 +99,10 @@ impl Operand {
         };
         match context.names.types_at(path) {
             FieldCheck::Known(types) => types,
-            FieldCheck::Open | FieldCheck::Unlisted { .. } | FieldCheck::Unknown { .. } => {
-                Vec::new()
-            }
+            FieldCheck::Open
+            | FieldCheck::Unlisted { .. }
+            | FieldCheck::Misspelt { .. }
+            | FieldCheck::Unknown { .. } => Vec::new(),
         }
     }
 
@@ -131,8 +132,7 @@ impl Operand {
             first.describe()
         );
         let help = "name a field of the same kind, or write the value";
-        context.never_holds(node, message, help);
-        false
+        context.never_holds(node, message, help)
     }
 
     /// Evaluates `test` with the operand's value; `Missing` if it has none.
@@ -189,8 +189,10 @@ impl Operands {
         let nodes = match &node.value {
             Yaml::List(items) if items.is_empty() => {
                 let help = "name at least one value; a list means any of";
-                context.never_holds(node, "an empty list never matches".into(), help);
-                return None;
+                if !context.never_holds(node, "an empty list never matches".into(), help) {
+                    return None;
+                }
+                &[]
             }
             Yaml::List(items) => items.as_slice(),
             Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::Map(_) => {
@@ -290,8 +292,7 @@ pub fn text_only(node: &Node, operand: &Operand, context: &mut OperandContext<'_
     match operand.constant(context) {
         Some(Value::String(text)) if text.is_empty() => {
             let help = "every text contains it; to test for any text write `present: true`";
-            context.never_holds(node, "an empty text tests nothing".into(), help);
-            false
+            context.never_holds(node, "an empty text tests nothing".into(), help)
         }
         Some(Value::String(_)) => true,
         None => operand.fits(node, context, FieldType::is_text),

@@ -202,6 +202,18 @@ fn a_change_is_suggested_only_if_it_makes_the_rule_match() {
             SingleChange::Unknown,
         ),
         ("{ ticket.subject: { matches: '^a' } }", SingleChange::Known),
+        (
+            "{ previous: urgent, current: { gt: { path: previous } } }",
+            SingleChange::None,
+        ),
+        (
+            "{ ticket.id: { gt: 8, lt: { path: ticket.external_id } } }",
+            SingleChange::None,
+        ),
+        (
+            "{ ticket.id: { gt: 3, lt: { path: ticket.external_id } } }",
+            SingleChange::Known,
+        ),
     ] {
         let explanation = explain(when, &event());
         assert_eq!(explanation.single_change, change, "{when}");
@@ -236,6 +248,29 @@ fn every_element_of_a_list_is_explained() {
     assert_eq!(
         hint("{ ticket.tags: { any_of: { starts_with: gold } } }"),
         "[0] element is \"vip\", want starts_with \"gold\"; [1] element is \"test\", want starts_with \"gold\""
+    );
+    assert_eq!(
+        hint("{ any_of: { in: '$.raw.fields[*]', when: { id: 1 } } }"),
+        "the path finds 3 values, and none of them is a list; name the list itself, without `[*]` at the end, or test the values without `any_of`"
+    );
+    event.raw["deep"] = json!([{"kids": [{"a": 1}]}, {"kids": [{"a": 2}, {"a": 3}]}, {"kids": 7}]);
+    let hint = |when: &str| {
+        explain(when, &event).trace.lines[0]
+            .hint
+            .clone()
+            .unwrap_or_default()
+    };
+    assert_eq!(
+        hint("{ any_of: { in: '$.raw.deep[*].kids', when: { a: 9 } } }"),
+        "list 1: [0] a is 1, want is 9; list 2: [0] a is 2, want is 9; [1] a is 3, want is 9; list 3 is 7, not a list"
+    );
+    assert_eq!(
+        hint("{ none: [{ any_of: { in: '$.raw.deep[*].kids', when: { a: 3 } } }] }"),
+        "list 2: [1] fulfils it: {\"a\":3}"
+    );
+    assert_eq!(
+        suggestions("{ none: [{ ticket.tags: { any_of: { starts_with: te } } }] }"),
+        [("ticket.tags".into(), Some(json!(["vip"])))]
     );
 }
 

@@ -7,7 +7,7 @@ use crate::bundle::state::StateKind;
 use crate::bundle::{Bundle, SpannedText};
 use crate::compile::bundle::builtin::{LOAD, PATCH};
 use crate::compile::compiler::Compiler;
-use crate::config::integrations::matches_pattern;
+use crate::config::integrations::{matches_pattern, scope_example};
 use crate::diagnostic::{Code, Report};
 use crate::document::Node;
 use crate::language::template::placeholder::placeholders;
@@ -74,7 +74,12 @@ fn warn_about_unset(scope: &SpannedText, bundle: &Bundle, cx: &mut Compiler<'_>)
         return;
     }
     let message =
-        format!("the scope `{name}` of `{integration}` is never set, so it loads as `{{}}`");
+        format!("the scope `{name}` of `{integration}` is never set, so `LoadConfig` fails");
+    let message = match name.contains('*') {
+        true => format!("no scope of `{integration}` matches `{name}`, so `LoadConfig` fails"),
+        false => message,
+    };
+    let name = scope_example(name);
     let help = format!(
         "write `integrations: {{ {integration}: {{ configs: {{ {name}: {{ KEY: VALUE }} }} }} }}` in flowtrigger.yaml, or set it by `PatchConfig`"
     );

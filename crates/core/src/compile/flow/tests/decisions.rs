@@ -9,7 +9,7 @@ use crate::compile::flow::tests::{event, flow, run_input};
 use crate::flow::call::{Call, RequestBody};
 use crate::flow::decide::{Decision, StepCall, claimed_entry, decide};
 use crate::flow::step::Flow;
-use crate::run::call_result::{CallFailure, CallResult, Reply};
+use crate::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 use crate::run::{Attempt, LogEntry};
 
 const STORY: &str = "flow:
@@ -73,6 +73,7 @@ fn down(retryable: bool) -> CallResult {
         retryable,
         retry_after: None,
         status: None,
+        effect: CallEffect::Possible,
     })
 }
 
