@@ -23,7 +23,7 @@ pub struct RejectedRequest {
 }
 
 const MAX_METHOD_CHARS: usize = 20;
-const MAX_PATH_CHARS: usize = 200;
+pub const MAX_PATH_CHARS: usize = 200;
 const MAX_DETAIL_CHARS: usize = 300;
 
 impl RejectedRequest {
@@ -38,7 +38,7 @@ impl RejectedRequest {
     }
 }
 
-fn shortened(text: String, chars: usize) -> String {
+pub fn shortened(text: String, chars: usize) -> String {
     match text.char_indices().nth(chars) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

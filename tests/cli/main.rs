@@ -4,4 +4,5 @@ mod convert;
 mod export;
 mod faults;
 mod many_rules;
+mod replay;
 mod transcripts;

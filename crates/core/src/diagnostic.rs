@@ -305,7 +305,7 @@ impl Diagnostics {
 
     /// Adds a diagnostic. Its help names a letter of another alphabet that looks like a Latin one.
     pub fn push(&mut self, mut diagnostic: Diagnostic) {
-        if let Some(note) = lookalike::in_mixed_word(&diagnostic.message) {
+        if let Some(note) = lookalike::in_mixed_text(&diagnostic.message) {
             diagnostic.help = Some(match diagnostic.help {
                 Some(help) if help.ends_with('?') => format!("{help} {note}"),
                 Some(help) => format!("{help}; {note}"),

@@ -63,7 +63,7 @@ pub fn latin(text: &str) -> Cow<'_, str> {
 }
 
 /// Names such a letter in a word that also has Latin letters: nobody writes that on purpose.
-pub fn in_mixed_word(text: &str) -> Option<String> {
+pub fn in_mixed_text(text: &str) -> Option<String> {
     if text.is_ascii() {
         return None;
     }
@@ -103,7 +103,7 @@ mod tests {
             ("Größe 7 €", None),
             ("plain", None),
         ] {
-            assert_eq!(in_mixed_word(text).as_deref(), named, "{text}");
+            assert_eq!(in_mixed_text(text).as_deref(), named, "{text}");
         }
     }
 }

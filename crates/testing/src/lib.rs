@@ -3,6 +3,7 @@
 //! | need | module |
 //! |---|---|
 //! | a folder with rules, configuration and data; a data folder alone | [`sandbox`], [`data_folder`] |
+//! | a data folder with very many events | [`large_folder`] |
 //! | the program: start, output, exit code | [`program`] |
 //! | a daemon as a process, or in the test's process | [`daemon`], [`test_daemon`] |
 //! | a clock that a test sets | [`clock`] |
@@ -20,6 +21,7 @@ pub mod data_folder;
 pub mod debounce_model;
 pub mod expected;
 pub mod http_wire;
+pub mod large_folder;
 pub mod mutate;
 pub mod program;
 pub mod receiver;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::label::RequestLabel;
 use super::retry_after;
 use crate::action::excerpt;
+use crate::action::exchange::ExchangeRecorder;
 use crate::action::secret::SecretStore;
 use flowtrigger_core::event::json::size::{JsonSize, MAX_VALUES};
 use flowtrigger_core::flow::call::{HttpCall, KeepOutput, is_transient};
@@ -23,6 +24,8 @@ pub(super) struct ReceivedResponse {
     headers: HeaderMap,
     body: Vec<u8>,
     truncated: bool,
+    /// Bytes of the body that the receiver announced.
+    announced: Option<u64>,
 }
 
 /// A request that the receiver rejects had no effect there. Behind any other status it may have had one: a gateway
@@ -42,6 +45,7 @@ impl ReceivedResponse {
             headers: std::mem::take(response.headers_mut()),
             body: Vec::new(),
             truncated: false,
+            announced: response.content_length(),
         };
         while let Some(chunk) = response.chunk().await? {
             let room = cap - received.body.len();
@@ -54,6 +58,12 @@ impl ReceivedResponse {
             }
         }
         Ok(received)
+    }
+
+    pub(super) fn record(&self, recorder: &ExchangeRecorder, secrets: &SecretStore) {
+        let read = self.body.len() as u64;
+        let whole = self.truncated.then(|| self.announced.unwrap_or(read));
+        recorder.response_body(&self.body, whole, secrets);
     }
 
     pub(super) fn into_result(

@@ -12,24 +12,32 @@ use super::{in_path, percent};
 use flowtrigger_core::secret::SecretValue;
 
 /// The texts to search, longest first, so that a part does not hide the whole.
-pub(super) struct Redactor(Vec<Needle>);
+pub(in crate::action) struct Redactor(Vec<RedactedValue>);
 
-struct Needle {
-    text: String,
-    label: String,
+/// A value and what replaces it.
+pub(in crate::action) struct RedactedValue {
+    pub(in crate::action) text: String,
+    pub(in crate::action) label: String,
 }
 
 impl Redactor {
     pub(super) fn new(values: &BTreeMap<String, SecretValue>) -> Self {
-        let mut needles: Vec<Needle> = values
-            .iter()
-            .flat_map(|(name, value)| {
-                forms(value.expose())
-                    .filter(|text| !text.is_empty())
-                    .map(move |text| Needle {
-                        text,
-                        label: format!("[secret {name}]"),
-                    })
+        Self::from_values(values.iter().map(|(name, value)| RedactedValue {
+            text: value.expose().to_owned(),
+            label: format!("[secret {name}]"),
+        }))
+    }
+
+    /// Replaces these values, in every form, by their labels.
+    pub(in crate::action) fn from_values(values: impl Iterator<Item = RedactedValue>) -> Self {
+        let mut needles: Vec<RedactedValue> = values
+            .flat_map(|RedactedValue { text, label }| {
+                let forms: Vec<String> = forms(&text).filter(|text| !text.is_empty()).collect();
+                let needle = move |text| RedactedValue {
+                    text,
+                    label: label.clone(),
+                };
+                forms.into_iter().map(needle)
             })
             .collect();
         needles.sort_by(|a, b| {
@@ -43,7 +51,7 @@ impl Redactor {
     }
 
     /// Replaces the values in the text. Each needle is searched once through the text.
-    pub(super) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    pub(in crate::action) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut positions: Vec<Option<usize>> = self
             .0
             .iter()
@@ -69,10 +77,11 @@ impl Redactor {
     }
 
     /// Like `text`, for a text whose end was cut off, perhaps within a secret.
-    pub(super) fn without_end(&self, text: &str) -> String {
+    pub(in crate::action) fn without_end(&self, text: &str) -> String {
         let whole = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
-        let cut =
-            self.cut(|form, length| form.get(..length).is_some_and(|part| whole.ends_with(part)));
+        let cut = self.cut(whole.len(), |form, length| {
+            form.get(..length).is_some_and(|part| whole.ends_with(part))
+        });
         match cut {
             Some((length, label)) => {
                 format!("{}{label}", self.text(&whole[..whole.len() - length]))
@@ -82,9 +91,9 @@ impl Redactor {
     }
 
     /// Like `text`, for a text whose beginning was cut off.
-    pub(super) fn without_start(&self, text: &str) -> String {
+    pub(in crate::action) fn without_start(&self, text: &str) -> String {
         let whole = text.trim_start_matches(char::REPLACEMENT_CHARACTER);
-        let cut = self.cut(|form, length| {
+        let cut = self.cut(whole.len(), |form, length| {
             let part = form.get(form.len() - length..);
             part.is_some_and(|part| whole.starts_with(part))
         });
@@ -94,10 +103,10 @@ impl Redactor {
         }
     }
 
-    /// The longest part of a needle, in bytes, at the cut; at least three bytes.
-    fn cut(&self, is_there: impl Fn(&str, usize) -> bool) -> Option<(usize, &str)> {
+    /// The longest part of a needle, in bytes, at the cut of a text of `limit` bytes; at least three bytes.
+    fn cut(&self, limit: usize, is_there: impl Fn(&str, usize) -> bool) -> Option<(usize, &str)> {
         let parts = self.0.iter().filter_map(|needle| {
-            let mut lengths = (3..needle.text.len()).rev();
+            let mut lengths = (3..needle.text.len().min(limit + 1)).rev();
             let length = lengths.find(|length| is_there(&needle.text, *length))?;
             Some((length, needle.label.as_str()))
         });
@@ -122,7 +131,7 @@ impl Redactor {
     }
 
     /// The first match in the text; the longer one if two start at one position.
-    fn next(&self, positions: &[Option<usize>]) -> Option<(usize, &Needle)> {
+    fn next(&self, positions: &[Option<usize>]) -> Option<(usize, &RedactedValue)> {
         let found = positions.iter().zip(&self.0);
         found
             .filter_map(|(position, needle)| Some(((*position)?, needle)))

@@ -216,7 +216,8 @@ fn answer_for_rule<'r>(
     })
 }
 
-fn plan_flow<'r>(
+/// Plans the flow of a rule for an event, with known replies.
+pub fn plan_flow<'r>(
     rule: &'r Rule,
     evaluation: &'r Evaluation<'_>,
     (mocks, config): (&Mocks, &Config),
@@ -294,7 +295,7 @@ fn answer_text(
 }
 
 /// Checks that every name is the name of a rule.
-fn known_rules(names: &[String], book: &Rulebook) -> Result<(), CommandError> {
+pub fn known_rules(names: &[String], book: &Rulebook) -> Result<(), CommandError> {
     let rules = &book.rules.rules;
     let Some(unknown) = names
         .iter()

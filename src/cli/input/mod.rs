@@ -215,19 +215,14 @@ pub fn single<'c>(
     Ok(InputEvent::Event(Box::new(event)))
 }
 
-/// Reads one event from a JSON value, for the test of a rule that listens to a source.
-pub fn from_value(value: Value, listening: &str, config: &Config) -> Result<Event, ReadEventError> {
+/// Reads one event from a JSON value. For a test, `listening` is the source that its rule listens to.
+pub fn from_value(
+    value: Value,
+    listening: Option<&str>,
+    config: &Config,
+) -> Result<Event, ReadEventError> {
     let repairs = Vec::new();
-    let selection = SourceSelection::ByContent {
-        listening: Some(listening),
-    };
-    event(ParsedJson { value, repairs }, &selection, config)
-}
-
-/// Reads one event from a JSON value by its content alone, as from a file.
-pub fn by_content(value: Value, config: &Config) -> Result<Event, ReadEventError> {
-    let repairs = Vec::new();
-    let selection = SourceSelection::ByContent { listening: None };
+    let selection = SourceSelection::ByContent { listening };
     event(ParsedJson { value, repairs }, &selection, config)
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::output::Output;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::{is_control, plain};
-use crate::cli::render::shell;
+use crate::cli::render::suggested_command;
 use crate::cli::render::width::{padded, width};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
@@ -236,7 +236,7 @@ fn shell_quoted(value: &Value) -> String {
         Value::String(text) if serde_json::from_str::<Value>(text).is_err() => text.clone(),
         other => other.to_string(),
     };
-    shell::quoted(&text)
+    suggested_command::quoted(&text)
 }
 
 /// The verdict of a rule as JSON.

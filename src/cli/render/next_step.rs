@@ -3,7 +3,7 @@
 
 use crate::cli::daemon_state::DaemonState;
 use crate::cli::render::escape::plain;
-use crate::cli::render::shell;
+use crate::cli::render::suggested_command;
 use crate::cli::time_argument::seconds;
 use crate::store::history::RunRow;
 use flowtrigger_core::run::{RunId, RunState};
@@ -63,9 +63,12 @@ pub fn next(row: &RunRow, blocked_by: Option<RunId>, daemon: &DaemonState) -> St
         ),
         RunState::Dead { .. } => format!(
             "nothing; after the cause is fixed, `flowtrigger runs retry {id}` continues where it stopped, `flowtrigger runs replay {id}` starts again with the current rules; `{}` makes a test of its event",
-            shell::why(
+            suggested_command::why(
                 &row.event,
-                &format!("--rule {} --as-test", shell::argument(&row.rule))
+                &format!(
+                    "--rule {} --as-test",
+                    suggested_command::argument(&row.rule)
+                )
             )
         ),
         RunState::Cancelled => format!("nothing; `flowtrigger runs retry {id}` continues it"),
@@ -126,6 +129,7 @@ mod tests {
             attempts: 0,
             error: None,
             tells_of: None,
+            replay: None,
             lineage: Causation::default(),
         }
     }

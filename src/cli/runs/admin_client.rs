@@ -7,12 +7,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use url::form_urlencoded;
 
 use crate::cli::exit::CommandError;
-use crate::cli::runs::command::{ReplayRules, RunCommand, RunCommandResult, RunStatusRow};
+use crate::cli::replay::scope::ReplayRules;
+use crate::cli::runs::command::{RunCommand, RunCommandResult, RunStatusRow};
+use crate::source::admin::ReplayRequest;
 use crate::store::history::RunRow;
 
 /// The time-out of a request. A daemon with a full commit queue answers late.
@@ -90,6 +92,24 @@ impl AdminClient {
         })
     }
 
+    /// Replays a stored event. Returns the status and the body of the answer.
+    pub fn replay_event(&self, request: &ReplayRequest) -> Result<(StatusCode, Value), String> {
+        self.runtime.block_on(async {
+            let body = json!(request).to_string();
+            let sent = self
+                .client
+                .post("http://flowtrigger/replay")
+                .body(body)
+                .send();
+            let response = sent
+                .await
+                .map_err(|error| error.without_url().to_string())?;
+            let status = response.status();
+            let body = response.bytes().await.map_err(|error| error.to_string())?;
+            Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
+        })
+    }
+
     /// Sends the command for each run. A rejected run does not affect the others.
     pub fn execute(
         &self,
@@ -132,7 +152,7 @@ impl AdminClient {
         let body = response.bytes().await.map_err(|error| error.to_string())?;
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         match status {
-            StatusCode::OK => run_statuses(&body).map(Ok).ok_or_else(|| {
+            StatusCode::OK => run_statuses(&body["runs"]).map(Ok).ok_or_else(|| {
                 "the answer of the daemon is invalid; is it another version?".into()
             }),
             StatusCode::NOT_FOUND | StatusCode::CONFLICT if body["error"].is_string() => {
@@ -146,7 +166,8 @@ impl AdminClient {
     }
 }
 
-fn run_statuses(body: &Value) -> Option<Vec<RunStatusRow>> {
+/// Reads a list of runs with their states.
+pub fn run_statuses(runs: &Value) -> Option<Vec<RunStatusRow>> {
     let status = |run: &Value| {
         Some(RunStatusRow {
             id: run["id"].as_u64()?,
@@ -154,5 +175,5 @@ fn run_statuses(body: &Value) -> Option<Vec<RunStatusRow>> {
             state: run["state"].as_str()?.to_owned(),
         })
     };
-    body["runs"].as_array()?.iter().map(status).collect()
+    runs.as_array()?.iter().map(status).collect()
 }

@@ -14,8 +14,8 @@ use crate::cli::render::diagnostics::number;
 use crate::cli::render::document::versioned;
 use crate::cli::render::message;
 use crate::cli::render::run::row_json;
+use crate::cli::replay::scope::{ENDED_WITHOUT_RESULT, ReplayRules};
 use crate::cli::runs::admin_client::AdminClient;
-use crate::cli::runs::confirm::{self, Confirmation, Consent};
 use crate::cli::runs::{RunCommandArgs, list, offline};
 use crate::store::History;
 use crate::store::history::{Page, RunFilter, RunRow};
@@ -26,14 +26,6 @@ pub enum RunCommand {
     Retry,
     Replay(ReplayRules),
     Cancel,
-}
-
-/// The rules that a replay plans.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReplayRules {
-    ItsRule,
-    /// All rules that match the event now.
-    EveryRule,
 }
 
 /// The result of a command for one run.
@@ -106,16 +98,6 @@ impl RunCommand {
     }
 }
 
-/// The states of runs that have ended and did not do their work.
-const ENDED_WITHOUT_RESULT: [&str; 6] = [
-    "skipped",
-    "shadow",
-    "suppressed",
-    "held",
-    "dead",
-    "cancelled",
-];
-
 /// The states that can be cancelled.
 const CANCELLABLE: [&str; 6] = [
     "queued",
@@ -128,7 +110,6 @@ const CANCELLABLE: [&str; 6] = [
 
 pub fn run(
     command: RunCommand,
-    confirmation: Confirmation,
     args: RunCommandArgs,
     global: &GlobalOptions,
     out: &mut Output,
@@ -143,17 +124,21 @@ pub fn run(
     if args.dry_run {
         return preview(command, &runs, args.format, out);
     }
-    if confirmation == Confirmation::Ask && confirm::ask(&runs, global)? == Consent::No {
-        if args.format == Format::Text {
-            writeln!(out, "nothing was done")?;
-        }
-        return Ok(Exit::Negative);
-    }
     let results = match AdminClient::connect(&global.socket())? {
         Some(admin) => admin.execute(command, &runs)?,
         None => offline::execute(command, &runs, global)?,
     };
     print_results(command, &results, args.format, global, out)
+}
+
+/// The runs that a replay takes, in its order.
+pub fn select_replay(
+    rules: ReplayRules,
+    args: &RunCommandArgs,
+    global: &GlobalOptions,
+) -> Result<Vec<RunRow>, CommandError> {
+    let command = RunCommand::Replay(rules);
+    Ok(sort(command, select(command, args, global)?, &args.ids))
 }
 
 /// Sorts the runs: as named, or oldest first, because each goes to the end of its lane.
@@ -282,10 +267,7 @@ fn preview(
             .try_for_each(|run| writeln!(out, "{}", versioned(row_json(run))))?,
         Format::Text => {
             list::table(runs).write(out)?;
-            let count = match command {
-                RunCommand::Replay(_) => confirm::summary(runs),
-                RunCommand::Retry | RunCommand::Cancel => number(runs.len(), "run"),
-            };
+            let count = number(runs.len(), "run");
             writeln!(out, "\n{count} to {}; nothing was done", command.as_str())?;
         }
     }

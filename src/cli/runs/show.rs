@@ -7,11 +7,13 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Show;
-use crate::cli::daemon_state::DaemonState;
+use super::attempt::{AttemptChoice, AttemptView};
+use super::{Show, attempt, shadow_plan};
+use crate::cli::daemon_state::{ArchiveState, DaemonState};
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
+use crate::cli::render::attempts::{RunLogLine, log_lines};
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::document::versioned;
@@ -30,7 +32,9 @@ use flowtrigger_core::path::redact::is_redacted;
 use flowtrigger_core::run::{RunId, RunState};
 
 pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
+    let archive = ArchiveState::flush(&global.socket());
     let history = global.history()?;
+    let chosen = chosen(&args);
     let daemon = DaemonState::ask(&global.socket());
     let mut exit = Exit::Fine;
     for (number, id) in args.ids.into_iter().enumerate() {
@@ -43,20 +47,54 @@ pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
             exit = Exit::Negative;
             continue;
         };
+        let exchanges = history.exchanges(RunId(id))?;
+        let lines = log_lines(&detail.log, &exchanges);
+        if let Some(chosen) = chosen {
+            match attempt::show(RunId(id), &lines, chosen, global, out)? {
+                Exit::Fine => {}
+                other => exit = other,
+            }
+            continue;
+        }
         match args.format {
-            Format::Json => writeln!(out, "{}", versioned(detail_json(&detail, &daemon)?))?,
+            Format::Json => writeln!(out, "{}", versioned(detail_json(&detail, &lines, &daemon)?))?,
             Format::Text => {
                 if number > 0 {
                     writeln!(out)?;
                 }
-                text(&detail, &daemon, out)?;
+                text(&detail, &lines, &daemon, out)?;
+                if let Some(why) = archive.behind() {
+                    writeln!(
+                        out,
+                        "  exchanges of the last moment may be missing: {}",
+                        plain(why)
+                    )?;
+                }
             }
         }
     }
     Ok(exit)
 }
 
-fn text(detail: &RunDetail, daemon: &DaemonState, out: &mut Output) -> Result<(), CommandError> {
+/// Which attempt to show, and how; `None` shows the whole run.
+fn chosen(args: &Show) -> Option<(AttemptChoice, AttemptView)> {
+    let choice = match args.attempt {
+        Some(number) => AttemptChoice::Number(number.get()),
+        None => AttemptChoice::Last,
+    };
+    match (args.curl, args.attempt) {
+        (true, _) => Some((choice, AttemptView::Repeat)),
+        (false, Some(_)) => Some((choice, AttemptView::Whole(args.format))),
+        (false, None) => None,
+    }
+}
+
+fn text(
+    detail: &RunDetail,
+    lines: &[RunLogLine<'_>],
+    daemon: &DaemonState,
+    out: &mut Output,
+) -> Result<(), CommandError> {
     heading(detail, out)?;
     explanation::event(out, &detail.arrived.event)?;
     writeln!(out, "  {}", run::describe_received(&detail.arrived))?;
@@ -64,7 +102,8 @@ fn text(detail: &RunDetail, daemon: &DaemonState, out: &mut Output) -> Result<()
     gates(detail, out)?;
     window::gathered(out, detail)?;
     run::chain(out, detail)?;
-    run::log(out, &detail.log)?;
+    shadow_plan::text(out, detail)?;
+    run::log(out, lines)?;
     if let Some(trace) = guard(detail) {
         label(out, "guard")?;
         writeln!(out, "did not hold")?;
@@ -131,7 +170,12 @@ fn notes(detail: &RunDetail) -> Vec<String> {
         lines.push(format!("run {reporting} reports that it is dead"));
     }
     if detail.generation > 0 {
-        lines.push(format!("a replay, generation {}", detail.generation));
+        let part = detail
+            .row
+            .replay
+            .map(|replay| format!(", a part of replay {replay}"));
+        let part = part.unwrap_or_default();
+        lines.push(format!("a replay, generation {}{part}", detail.generation));
     }
     if detail.suspect {
         lines.push("was running when the daemon ended without shutdown".into());
@@ -210,7 +254,11 @@ fn guard(detail: &RunDetail) -> Option<Trace> {
     Some(trace)
 }
 
-fn detail_json(detail: &RunDetail, daemon: &DaemonState) -> Result<Value, CommandError> {
+fn detail_json(
+    detail: &RunDetail,
+    lines: &[RunLogLine<'_>],
+    daemon: &DaemonState,
+) -> Result<Value, CommandError> {
     let mut value = run::row_json(&detail.row);
     let head = &detail.arrived.head;
     let files = &detail.rule.files;
@@ -233,7 +281,8 @@ fn detail_json(detail: &RunDetail, daemon: &DaemonState) -> Result<Value, Comman
     value["gates"] = gate_lines(detail).iter().map(GateLine::json).collect();
     value["gathered"] = window::gathered_json(detail);
     value["chain"] = detail.chain.iter().map(run::row_json).collect();
-    value["log"] = run::log_json(detail);
+    value["log"] = run::log_json(lines);
+    value["plan"] = shadow_plan::json(detail);
     value["lane"] = json!(detail.lane);
     value["generation"] = json!(detail.generation);
     value["blocked_by"] = json!(run(detail.behind));

@@ -68,8 +68,10 @@ fn the_committed_schemas_are_current() {
     for kind in SchemaKind::value_variants() {
         let name = match kind {
             SchemaKind::Rule => "rule",
+            SchemaKind::Test => "test",
             SchemaKind::Config => "config",
             SchemaKind::Delivery => "delivery",
+            SchemaKind::Replay => "replay",
             SchemaKind::Why => "why",
             SchemaKind::Runs => "runs",
             SchemaKind::DryRun => "dry-run",
@@ -97,10 +99,7 @@ fn every_shipped_rule_and_its_tests_are_valid() {
                 .unwrap_or_else(|why| panic!("{}: {why}", path.display()));
         }
     }
-    let mut schema = SchemaKind::Rule.schema();
-    let defs = schema["$defs"].take();
-    let test = json!({"$defs": defs, "type": "array", "items": {"$ref": "#/$defs/test"}});
-    let test = Validator::new(test);
+    let test = Validator::new(SchemaKind::Test.schema());
     for (path, text) in shipped(is_test) {
         for value in documents(&text) {
             test.accepts(&value)
@@ -251,6 +250,98 @@ fn mistakes_that_loading_rejects_are_rejected() {
     ] {
         assert!(config.accepts(&bad).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn tests_are_accepted_as_they_are_loaded() {
+    let test = Validator::new(SchemaKind::Test.schema());
+    let rule = Validator::new(SchemaKind::Rule.schema());
+    let both = |one: &Value| {
+        let of_file = test.accepts(&json!([one]));
+        let mut with_test = with_when(json!({"current": "urgent"}));
+        with_test["tests"] = json!([one]);
+        assert_eq!(of_file.is_ok(), rule.accepts(&with_test).is_ok(), "{one}");
+        of_file
+    };
+    let run = json!({"event": "a.json", "expect": "match"});
+    let of = |key: &str, value: Value| {
+        let mut changed = run.clone();
+        changed[key] = value;
+        changed
+    };
+    let events = |events: Value| json!({"event": "a.json", "events": events});
+    for good in [
+        run.clone(),
+        of("event", json!({"input": {}})),
+        of(
+            "steps",
+            json!({"page": {"json": {"text": {"contains": "x"}}}, "note": "not sent"}),
+        ),
+        of(
+            "mock",
+            json!({"page": [{"fails": "off"}, {"status": 200, "body": [1]}]}),
+        ),
+        of("attempts", json!({"page": 3})),
+        of("guard", json!("vip")),
+        json!({"event": "a.json", "expect": "no match", "because": "current"}),
+        events(json!([{"at": "0s", "expect": "match", "starts": "5m", "ends": "done"}])),
+        json!({"runs": 1, "order": [2, 1], "mock": {}, "events": [
+            {"at": "0s", "event": "a.json", "expect": "match"},
+            {"at": "1m", "event": {}, "expect": "suppressed", "gate": "dedupe"},
+            {"at": "2m", "event": {}, "expect": "held"},
+        ]}),
+    ] {
+        assert_eq!(both(&good), Ok(()), "{good}");
+    }
+    for bad in [
+        json!({"expect": "match"}),
+        json!({"event": "a.json"}),
+        of("expect", json!("suppressed")),
+        of("expects", json!("match")),
+        of("because", json!("current")),
+        of("steps", json!({"page": "sent"})),
+        of("mock", json!({"page": {"code": 200}})),
+        of("mock", json!({"page": {"fails": "off", "status": 200}})),
+        of("ends", json!("waiting")),
+        of("runs", json!(1)),
+        json!({"event": "a.json", "expect": "match", "guard": "g", "ends": "done"}),
+        json!({"event": "a.json", "expect": "no match", "ends": "done"}),
+        json!({"event": "a.json", "expect": "match", "events": [{"at": "0s", "expect": "match"}]}),
+        events(json!([])),
+        events(json!([{"expect": "match"}])),
+        events(json!([{"at": "0s"}])),
+        events(json!([{"at": "0s", "expect": "match", "gate": "dedupe"}])),
+        events(json!([{"at": "0s", "expect": "suppressed", "gate": "lane"}])),
+        events(json!([{"at": "0s", "expect": "held", "ends": "dead"}])),
+        events(json!([{"at": "soon", "expect": "match"}])),
+    ] {
+        assert!(both(&bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn the_schema_knows_the_fields_of_each_event_type() {
+    let schema = SchemaKind::Rule.schema();
+    let text = format!("{schema:#}");
+    assert!(text.len() < 300_000, "{} bytes", text.len());
+    let fields = event_fields::names(&schema, "ticket.PriorityChanged");
+    for field in [
+        "current",
+        "previous",
+        "ticket.tags",
+        "ticket.priority",
+        "meta.sequence.id",
+    ] {
+        assert!(fields.contains(&field), "{field}: {fields:?}");
+    }
+    assert!(!fields.contains(&"comment.body"), "{fields:?}");
+    assert!(event_fields::names(&schema, "ticket.CommentAdded").contains(&"comment.body"));
+    assert!(event_fields::names(&schema, "ticket.*").contains(&"ticket.id"));
+    // Unknown fields are for `check`, because families and configured types are open.
+    let rule = Validator::new(schema);
+    let unknown =
+        with_when(json!({"any": [{"ticket.color": "red"}], "ticket.tag": {"has": "vip"}}));
+    assert_eq!(rule.accepts(&unknown), Ok(()));
 }
 
 /// A key that is not described, and one that is left out, are found at every level.

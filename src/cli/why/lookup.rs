@@ -10,7 +10,7 @@ use crate::cli::output::Output;
 use crate::cli::render::table::Table;
 use crate::cli::time_argument::seconds;
 use crate::cli::why::Args;
-use crate::cli::why::evaluated::{EvaluatedEvent, RevisionCache, reevaluate};
+use crate::cli::why::evaluated::{EvaluatedEvent, RevisionCache, has_listener};
 use crate::store::History;
 use crate::store::history::{EventQuery, EventRow, EventSelector};
 use flowtrigger_core::gate::format_duration;
@@ -36,8 +36,7 @@ pub fn choose<'a>(
 ) -> Result<Choice<'a>, CommandError> {
     if !rules.is_empty() {
         for head in found {
-            let event = reevaluate(head, rules, revisions, history)?;
-            if event.as_ref().is_some_and(listened) {
+            if has_listener(head, rules, revisions, history)? {
                 return Ok(Choice {
                     event: head,
                     listened: true,

@@ -6,6 +6,7 @@ mod evaluated;
 mod export;
 mod lookup;
 mod not_found;
+mod rejected;
 mod repeats;
 mod report;
 mod rule;
@@ -26,6 +27,7 @@ use crate::cli::time_argument::TimeArgument;
 use crate::cli::why::evaluated::{RevisionCache, reevaluate};
 use crate::cli::why::export::Export;
 use crate::cli::why::lookup::{Choice, Distance, choose, find, listened, types_of};
+use crate::cli::why::rejected::{RejectedRequests, rejected_since};
 use crate::store::History;
 use crate::store::history::EventRow;
 
@@ -110,7 +112,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         if export.is_none() && rule::explain(subject, args.format, &archive, &*history, out)? {
             return Ok(Exit::Fine);
         }
-        not_found::print(subject, args.format, &archive, &*history, out)?;
+        not_found::print(subject, at, args.format, &archive, &*history, out)?;
         return Ok(Exit::Negative);
     }
     let mut revisions = RevisionCache::default();
@@ -119,6 +121,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let asked = Asked {
         args: &args,
         subject,
+        at,
         found: &found,
         choice,
         nearest,
@@ -134,6 +137,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
 struct Asked<'a> {
     args: &'a Args,
     subject: &'a str,
+    at: Option<Timestamp>,
     found: &'a [EventRow],
     choice: Choice<'a>,
     /// How far the chosen event is from the time that was asked for.
@@ -154,8 +158,13 @@ impl Asked<'_> {
     ) -> Result<Exit, CommandError> {
         let (args, found) = (self.args, self.found);
         let is_rule = rule::is_known(self.subject, history)?;
+        let rejected = self.rejected(history)?;
         if args.format == Format::Text {
             self.introduce(is_rule, history, out)?;
+            if let Some(rejected) = rejected.as_ref().filter(|rejected| !rejected.is_empty()) {
+                writeln!(out, "{}", rejected.describe())?;
+                rejected.write("  ", out)?;
+            }
         }
         let explained = match args.all {
             true => found,
@@ -184,6 +193,7 @@ impl Asked<'_> {
                     let mut answer = report::json(&event, &args.rule, &types, found.len());
                     let distance = self.nearest.as_ref().map(Distance::seconds);
                     answer["seconds_from_asked_time"] = json!(distance);
+                    answer["rejected"] = json!(rejected.as_ref().map(RejectedRequests::json));
                     answer["archive_behind"] = json!(self.archive.behind());
                     answer["also_rule"] = json!(is_rule);
                     writeln!(out, "{}", versioned(answer))?;
@@ -194,10 +204,31 @@ impl Asked<'_> {
                 break;
             }
         }
+        // The newest event of a ticket: a later one may have been rejected.
+        let chosen = self.choice.event;
+        if args.format == Format::Text
+            && self.at.is_none()
+            && !args.all
+            && chosen.id != self.subject
+            && let Some(later) = rejected_since(history, &chosen.source, chosen.received)?
+        {
+            writeln!(out, "\n{later}")?;
+        }
         if let (Format::Text, Some(note)) = (args.format, self.archive.note()) {
             writeln!(out, "\n{note}")?;
         }
         Ok(exit)
+    }
+
+    /// The event that was meant may have been rejected: the requests near the time that was asked for.
+    fn rejected(&self, history: &dyn History) -> Result<Option<RejectedRequests>, CommandError> {
+        match self.is_near() {
+            true => Ok(None),
+            false => {
+                let source = &self.choice.event.source;
+                RejectedRequests::read(history, Some(source), self.at).map(Some)
+            }
+        }
     }
 
     /// Prints what was found, and what of it is explained.

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::cli::deliveries;
+use crate::cli::deliveries::row::describe_delivery;
 use crate::cli::output::Output;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
@@ -16,7 +18,7 @@ use crate::cli::time_argument::seconds;
 use crate::cli::why::evaluated::{EvaluatedEvent, EvaluatedRule};
 use crate::cli::why::repeats::UnmatchedRepeats;
 use crate::cli::why::verdict::{EventFacts, RevisionFacts, RuleFacts, RuleOutcome};
-use crate::store::history::{PastRevision, RunDetail};
+use crate::store::history::{DeliveryMatch, EventDeliveryRow, PastRevision, RunDetail};
 use flowtrigger_core::document::suggest::nearest;
 use flowtrigger_core::path::redact;
 use flowtrigger_core::run::RunId;
@@ -32,6 +34,9 @@ pub fn text(
     writeln!(out, "  {}", describe_received(&evaluated.arrived))?;
     if let Some(repeats) = &evaluated.repeats {
         writeln!(out, "  {}", repeats.describe())?;
+    }
+    if let Some(delivered) = &evaluated.delivery {
+        writeln!(out, "  {}", describe_delivery(delivered))?;
     }
     writeln!(out, "  {}", describe_rules(evaluated))?;
     for rule in &evaluated.rules {
@@ -163,7 +168,7 @@ fn facts(evaluated: &EvaluatedEvent, asked: &[String], types: &[String]) -> Even
             },
         },
         rules: rules.collect(),
-        has_other_runs: !evaluated.others.is_empty(),
+        has_other_runs: !evaluated.others.is_empty() || evaluated.has_replays(),
     }
 }
 
@@ -175,6 +180,7 @@ pub fn json(evaluated: &EvaluatedEvent, only: &[String], types: &[String], found
     json!({
         "event": explanation::event_json(event),
         "received": head.received.to_string(),
+        "delivery": evaluated.delivery.as_ref().map(delivery_json),
         "redelivered": head.redelivered,
         "redelivered_with_another_body": head.differed,
         "unmatched_repeats": evaluated.repeats.as_ref().map(UnmatchedRepeats::json),
@@ -191,6 +197,19 @@ pub fn json(evaluated: &EvaluatedEvent, only: &[String], types: &[String], found
         "summary": facts(evaluated, only, types).sentence(),
         "warnings": event.warnings,
         "redacted": redact::redacted_paths(event),
+    })
+}
+
+/// The request as `deliveries` prints it, and the position of the event in its array.
+fn delivery_json(delivered: &EventDeliveryRow) -> Value {
+    let (row, counted) = match &delivered.request {
+        DeliveryMatch::Listed(row) => (row, false),
+        DeliveryMatch::Counted(row) => (row, true),
+    };
+    json!({
+        "request": deliveries::row_json(row),
+        "only_counted": counted,
+        "index": delivered.index,
     })
 }
 

@@ -52,7 +52,7 @@ impl RequestIdentity {
         source: &EventSource,
         delivery: Option<&str>,
         now: Timestamp,
-    ) -> Result<Self, InvalidBody> {
+    ) -> Result<Self, Box<InvalidBody>> {
         let number = REQUESTS.fetch_add(1, Ordering::Relaxed);
         let (micros, process) = (now.as_microsecond(), *PROCESS);
         let unique = format!("{micros:x}-{process:x}-{number:x}");
@@ -97,8 +97,8 @@ impl RequestIdentity {
     }
 }
 
-fn missing(source: &EventSource, header: &str) -> InvalidBody {
-    InvalidBody {
+fn missing(source: &EventSource, header: &str) -> Box<InvalidBody> {
+    Box::new(InvalidBody {
         error: format!("the header `{header}` is absent, is repeated or is not a short text"),
         help: Some(format!(
             "the source `{}` reads the id of its events from this header",
@@ -106,7 +106,7 @@ fn missing(source: &EventSource, header: &str) -> InvalidBody {
         )),
         path: Some(format!("header.{header}")),
         ..InvalidBody::default()
-    }
+    })
 }
 
 #[cfg(test)]

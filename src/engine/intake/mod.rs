@@ -2,6 +2,7 @@
 //! array, and an event of another source is rejected.
 
 pub mod batch;
+mod delivery;
 mod identity;
 pub mod match_bytes;
 pub mod submit;
@@ -16,7 +17,8 @@ use crate::source::{
     AcceptedEvent, AcceptedRun, Endpoint, EventDelivery, Ingest, IngestError, IngestResponse,
     InvalidBody, RejectedRequest,
 };
-use crate::store::{RejectedDelivery, Store, StoreError};
+use crate::store::{DeliveryId, DeliveryPart, Store, StoreError};
+use delivery::IncomingDelivery;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::{EventSource, SourceFormat};
 use flowtrigger_core::event::Event;
@@ -25,7 +27,7 @@ use flowtrigger_core::event::json::parse::{JsonError, parse};
 use flowtrigger_core::event::summary::EventSummary;
 use identity::{ElementCounter, RequestIdentity};
 use match_bytes::ByteMatch;
-use submit::{MatchedEvent, SubmittedEvent};
+use submit::{MatchedEvent, RequestContext, SubmittedEvent};
 
 /// The most elements of an array. A body of the maximum size has fewer real events.
 const MAX_EVENTS: usize = 1_000;
@@ -79,20 +81,7 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
     }
 
     fn record_rejection(&self, request: RejectedRequest) {
-        let source = request.source.as_deref().unwrap_or_default();
-        self.shared.metrics.count_rejected(source, request.reason);
-        let received = self.shared.clock().now();
-        self.shared.store.record_rejected(RejectedDelivery {
-            received,
-            source: request.source,
-            method: request.method,
-            path: request.path,
-            peer: request.peer,
-            reason: request.reason.to_owned(),
-            status: request.status,
-            size: request.size,
-            detail: request.detail,
-        });
+        self.record_rejected_request(request);
     }
 
     fn ready(&self) -> Result<(), String> {
@@ -116,11 +105,11 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
 impl<S: Store, P: Perform> Engine<S, P> {
     /// The source is looked up here alone: a reload may have closed it since the request began.
     async fn ingest(&self, delivery: EventDelivery<'_>) -> Result<IngestResponse, IngestError> {
-        let EventDelivery { source, id, body } = delivery;
+        let EventDelivery { id, body, .. } = delivery;
         let intake = Arc::clone(&self.shared.intake).read_owned().await;
         let active = self.shared.active.load_full();
         let rulebook = &active.rulebook;
-        let Some(entrance) = rulebook.config.sources.get(source) else {
+        let Some(entrance) = rulebook.config.sources.get(&**delivery.endpoint) else {
             return Err(IngestError::UnknownSource);
         };
         // Whether the store can write is found out by the attempt: it may have recovered.
@@ -130,21 +119,31 @@ impl<S: Store, P: Perform> Engine<S, P> {
         }
         let rejected = |error: StoreError| ingest_error(&error);
         let identity = RequestIdentity::new(entrance, id, self.shared.clock().now());
-        let identity = identity.map_err(|invalid| IngestError::InvalidId(Box::new(invalid)))?;
+        let identity = identity.map_err(IngestError::InvalidId)?;
+        let incoming =
+            IncomingDelivery::new(self.shared.store.next_delivery(), entrance, &delivery);
         let request = match rulebook.match_request(entrance, &identity.request(entrance), body) {
             Some(ByteMatch::Unmatched(brief, event)) => {
-                let archived = self.archive_unmatched(&active, &brief, event).await;
+                let archived = self
+                    .archive_delivered(&active, &brief, event, incoming)
+                    .await;
                 return archived.map_err(rejected).map(|()| unmatched(*brief));
             }
             Some(ByteMatch::Matched(event)) => RequestEvents {
-                events: vec![event],
+                events: vec![event.delivered_by(incoming.whole())],
                 array: false,
             },
-            None => RequestEvents::read(entrance, &identity, body, rulebook)
-                .map_err(|invalid| IngestError::InvalidBody(Box::new(invalid)))?,
+            None => RequestEvents::read(entrance, &identity, body, rulebook, incoming.id)
+                .map_err(IngestError::InvalidBody)?,
         };
         let array = request.array;
-        let submitted = self.submit_with(active, request.events, Some(intake)).await;
+        let context = RequestContext {
+            intake,
+            delivery: incoming,
+        };
+        let submitted = self
+            .submit_with(active, request.events, Some(context))
+            .await;
         let submitted = submitted.map_err(rejected)?;
         let mut answers: Vec<AcceptedEvent> = submitted.iter().map(answer).collect();
         Ok(match (array, answers.len()) {
@@ -162,6 +161,7 @@ fn ingest_error(error: &StoreError) -> IngestError {
         | StoreError::Broken(_)
         | StoreError::Damaged(_)
         | StoreError::UnknownRun(_)
+        | StoreError::UnknownEvent
         | StoreError::OnlyTells(_)
         | StoreError::Redacted(_)
         | StoreError::Settings(_)
@@ -182,7 +182,8 @@ impl RequestEvents {
         identity: &RequestIdentity,
         body: &[u8],
         rulebook: &Rulebook,
-    ) -> Result<Self, InvalidBody> {
+        delivery: DeliveryId,
+    ) -> Result<Self, Box<InvalidBody>> {
         let accepted = parse(body).map_err(unsound)?;
         let (values, array) = match accepted.value {
             Value::Array(values) => (values, true),
@@ -201,45 +202,55 @@ impl RequestEvents {
             let read = read_as(value, Some(source), hint, &rulebook.config);
             let mut event = read.map_err(|error| no_event(error, array.then_some(index)))?;
             event.warnings.extend(accepted.repairs.iter().cloned());
-            events.push(MatchedEvent::new(event, rulebook));
+            let part = DeliveryPart {
+                delivery,
+                index: array.then_some(index),
+            };
+            events.push(MatchedEvent::new(event, rulebook).delivered_by(part));
         }
         Ok(Self { events, array })
     }
 }
 
-fn check_count(count: usize) -> Result<(), InvalidBody> {
-    let error = match count {
-        0 => "an empty array has no event; send at least one".into(),
-        count if count > MAX_EVENTS => {
-            format!("{count} events in one array; send at most {MAX_EVENTS}")
-        }
+fn check_count(count: usize) -> Result<(), Box<InvalidBody>> {
+    let (summary, error) = match count {
+        0 => (
+            "an empty array",
+            "an empty array has no event; send at least one".into(),
+        ),
+        count if count > MAX_EVENTS => (
+            "too many events in one array",
+            format!("{count} events in one array; send at most {MAX_EVENTS}"),
+        ),
         _ => return Ok(()),
     };
-    Err(InvalidBody {
+    Err(Box::new(InvalidBody {
         error,
+        summary: Some(summary),
         line: Some(1),
         column: Some(1),
         ..InvalidBody::default()
-    })
+    }))
 }
 
-fn unsound(error: JsonError) -> InvalidBody {
-    InvalidBody {
+fn unsound(error: JsonError) -> Box<InvalidBody> {
+    Box::new(InvalidBody {
+        summary: Some(error.fault.summary()),
         error: error.reason,
         line: Some(error.line),
         column: Some(error.column),
         ..InvalidBody::default()
-    }
+    })
 }
 
-fn no_event(error: DecodeError, index: Option<usize>) -> InvalidBody {
-    InvalidBody {
+fn no_event(error: DecodeError, index: Option<usize>) -> Box<InvalidBody> {
+    Box::new(InvalidBody {
         error: error.message,
         help: error.help,
         path: error.path,
         index,
         ..InvalidBody::default()
-    }
+    })
 }
 
 fn unmatched(event: EventSummary) -> IngestResponse {
@@ -271,11 +282,17 @@ fn answer(submitted: &SubmittedEvent) -> AcceptedEvent {
 mod tests {
     use super::*;
 
-    fn request(source: &str, text: &str) -> Result<RequestEvents, InvalidBody> {
+    fn request(source: &str, text: &str) -> Result<RequestEvents, Box<InvalidBody>> {
         let rulebook = Rulebook::default();
         let source = &rulebook.config.sources[source];
         let identity = RequestIdentity::new(source, None, jiff::Timestamp::UNIX_EPOCH);
-        RequestEvents::read(source, &identity?, text.as_bytes(), &rulebook)
+        RequestEvents::read(
+            source,
+            &identity?,
+            text.as_bytes(),
+            &rulebook,
+            DeliveryId(1),
+        )
     }
 
     fn ticket(id: &str) -> String {

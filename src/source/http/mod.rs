@@ -15,6 +15,7 @@ pub(super) mod response;
 mod web_page;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -34,6 +35,7 @@ use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
 use tracing::debug;
 
+use super::rejected::{MAX_PATH_CHARS, shortened};
 use super::signature::Rejection;
 use super::{Endpoint, EventDelivery, Ingest, IngestError, IngestResponse, RejectedRequest};
 use authenticate::SenderCheck;
@@ -214,26 +216,44 @@ async fn receive_events<I: Ingest>(
         return Err(error);
     }
     check_media_type(request.headers())?;
-    let id = id_of(endpoint, request.headers());
+    let parts = DeliveryParts {
+        endpoint: Arc::clone(&endpoint.source),
+        path: shortened(request.uri().path().to_owned(), MAX_PATH_CHARS),
+        peer: check.address,
+        id: id_of(endpoint, request.headers()),
+    };
     let mut bytes = state.bodies.read(request).await?;
     check
         .check_body(&bytes)
         .map_err(|rejection| state.reject(&check, &rejection, &bytes))?;
     state.bodies.admit_values(&mut bytes).await?;
     let received = match bytes.is_large() {
-        true => receive_large(Arc::clone(state), Arc::clone(&endpoint.source), id, bytes).await,
-        false => {
-            let delivery = EventDelivery {
-                source: &endpoint.source,
-                id: id.as_deref(),
-                body: &bytes,
-            };
-            state.ingest.receive(delivery).await
-        }
+        true => receive_large(Arc::clone(state), parts, bytes).await,
+        false => state.ingest.receive(parts.with_body(&bytes)).await,
     };
     received
         .map(|accepted| response::accepted(&accepted))
         .map_err(HttpError::Ingest)
+}
+
+/// What is passed on of a request beside its body.
+struct DeliveryParts {
+    endpoint: Arc<str>,
+    path: String,
+    peer: Option<IpAddr>,
+    id: Option<String>,
+}
+
+impl DeliveryParts {
+    fn with_body<'a>(&'a self, body: &'a [u8]) -> EventDelivery<'a> {
+        EventDelivery {
+            endpoint: &self.endpoint,
+            path: &self.path,
+            peer: self.peer,
+            id: self.id.as_deref(),
+            body,
+        }
+    }
 }
 
 /// The longest id that is read from a header.
@@ -252,18 +272,10 @@ fn id_of(endpoint: &Endpoint, headers: &HeaderMap) -> Option<String> {
 /// A task of its own: if the sender disconnects, the permits of the body are held until its values are stored.
 async fn receive_large<I: Ingest>(
     state: Arc<AppState<I>>,
-    source: Arc<str>,
-    id: Option<String>,
+    parts: DeliveryParts,
     bytes: LimitedBody,
 ) -> Result<IngestResponse, IngestError> {
-    let received = tokio::spawn(async move {
-        let delivery = EventDelivery {
-            source: &source,
-            id: id.as_deref(),
-            body: &bytes,
-        };
-        state.ingest.receive(delivery).await
-    });
+    let received = tokio::spawn(async move { state.ingest.receive(parts.with_body(&bytes)).await });
     match received.await {
         Ok(received) => received,
         Err(fault) => match fault.try_into_panic() {

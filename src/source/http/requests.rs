@@ -121,8 +121,9 @@ impl InvalidBody {
         let what = match (self.line, self.column, &self.path) {
             (Some(line), Some(column), _) => {
                 // An error with a place is one of the JSON, not of a value.
+                let summary = self.summary.unwrap_or("the body cannot be read");
                 let why = without_input(&self.error);
-                return format!("the body cannot be read at line {line}, column {column}: {why}");
+                return format!("{summary}: line {line}, column {column}: {why}");
             }
             (_, _, Some(path)) => format!("the value at `{path}` is absent or not as expected"),
             (_, _, None) => "the body is not an event of this source".into(),
@@ -150,7 +151,7 @@ mod tests {
         let error = HttpError::Ingest(IngestError::InvalidBody(Box::new(invalid)));
         assert_eq!(
             describe(&error),
-            "the body cannot be read at line 2, column 10: duplicate key"
+            "the body cannot be read: line 2, column 10: duplicate key"
         );
     }
 

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::{arrival, everything, in_lane, later, live_rule, to};
-use crate::store::{ArrivalKind, IncomingEvent, RunStatus, Store};
+use crate::store::{ArrivalKind, IncomingEvent, ReplayMark, RunStatus, Store};
 use flowtrigger_core::loop_guard::limits::LoopLimits;
 use flowtrigger_core::loop_guard::origin::ActorOrigin;
 use flowtrigger_core::loop_guard::{
@@ -319,7 +319,7 @@ pub async fn a_replay_starts_a_new_chain_and_counts_in_no_rate<S: Store>(store: 
     }
     why(&acts(&store, wrote("a", "900", ours(), 2)).await);
     let replay = IncomingEvent {
-        occasion: ArrivalKind::Replay,
+        occasion: ArrivalKind::Replay(ReplayMark::default()),
         ..wrote("a", "900", ours(), 2)
     };
     let replayed = acts(&store, replay).await;
@@ -329,7 +329,7 @@ pub async fn a_replay_starts_a_new_chain_and_counts_in_no_rate<S: Store>(store: 
     assert_eq!(lineage(&store, echo.id).await, (1, Some(replayed.id)));
     for seconds in 10..20 {
         let replay = IncomingEvent {
-            occasion: ArrivalKind::Replay,
+            occasion: ArrivalKind::Replay(ReplayMark::default()),
             ..wrote("b", "900", ActorOrigin::Unknown, seconds)
         };
         acts(&store, replay).await;

@@ -10,6 +10,7 @@ pub mod history;
 mod lanes;
 mod loops;
 mod redaction;
+mod replay;
 mod settings;
 mod waiting;
 
@@ -71,6 +72,7 @@ fn in_lane(id: &str, rule: &Arc<Rule>, lane: Option<&str>) -> IncomingEvent {
         received: now(),
         revision: RevisionId::default(),
         occasion: ArrivalKind::Delivery,
+        delivery: None,
         planned: vec![PlannedRun {
             rule: Arc::clone(rule),
             mode: Mode::Live,
@@ -150,6 +152,8 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     commands::a_retried_run_is_last_in_its_lane(open()).await;
     commands::a_cancelled_run_releases_its_lane(open()).await;
     commands::a_replay_is_a_new_run_of_a_new_generation(open()).await;
+    replay::a_replay_starts_one_run_of_each_event_and_rule(open()).await;
+    replay::an_event_that_is_not_stored_cannot_be_replayed(open()).await;
     redaction::fields_are_removed_with_the_last_run_that_may_need_them(open()).await;
     redaction::events_of_a_window_are_redacted_with_the_run_that_reads_them(open()).await;
     redaction::a_run_with_a_redacted_event_cannot_be_retried(open()).await;

@@ -28,7 +28,7 @@ pub struct EventQuery {
 }
 
 /// Names one stored event; only its store knows what the number means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventRowId(pub i64);
 
 /// One event of a list.

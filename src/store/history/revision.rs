@@ -63,6 +63,12 @@ impl PastRevision {
         })
     }
 
+    /// Compiles all rules.
+    pub fn compile_all(texts: RevisionTexts) -> Self {
+        let config = texts.config.compile();
+        Self::compile_documents(texts, config, |_| true)
+    }
+
     /// Of a large revision, compiles only the documents that `keep` accepts, and those whose flows they may run.
     fn compile_documents(
         texts: RevisionTexts,

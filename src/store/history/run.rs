@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::EventRowId;
+use crate::store::ReplayId;
 use flowtrigger_core::loop_guard::Causation;
 use flowtrigger_core::run::{RunId, RunState};
 
@@ -24,8 +25,12 @@ pub struct RunFilter {
     pub until: Option<Timestamp>,
     /// Part of the reason for its state, or of the message of a failed attempt; case does not matter.
     pub error: Option<String>,
+    /// Part of the address of a request that it sent; case does not matter.
+    pub sent_to: Option<String>,
     /// The stored event.
     pub row: Option<EventRowId>,
+    /// The replay that planned it.
+    pub replay: Option<ReplayId>,
 }
 
 /// Which part of the list.
@@ -56,6 +61,8 @@ pub struct RunRow {
     pub error: Option<String>,
     /// The dead run that it reports on.
     pub tells_of: Option<RunId>,
+    /// The replay that planned it.
+    pub replay: Option<ReplayId>,
     pub lineage: Causation,
 }
 

@@ -9,7 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 /// The migrations, oldest first: version N is the result of the first N on an empty file.
-pub(super) const MIGRATIONS: [&str; 7] = [
+pub(super) const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_loops.sql"),
     include_str!("migrations/0003_flows.sql"),
@@ -17,6 +17,9 @@ pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0005_endpoints.sql"),
     include_str!("migrations/0006_deliveries.sql"),
     include_str!("migrations/0007_writes.sql"),
+    include_str!("migrations/0008_exchanges.sql"),
+    include_str!("migrations/0009_replays.sql"),
+    include_str!("migrations/0010_deliveries.sql"),
 ];
 
 /// The version that this program reads and writes.

@@ -20,13 +20,17 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-const SCHEMA: [&str; 6] = [
+const SCHEMA: [&str; 10] = [
     include_str!("../../../src/store/sqlite/migrations/0001_start.sql"),
     include_str!("../../../src/store/sqlite/migrations/0002_loops.sql"),
     include_str!("../../../src/store/sqlite/migrations/0003_flows.sql"),
     include_str!("../../../src/store/sqlite/migrations/0004_names.sql"),
     include_str!("../../../src/store/sqlite/migrations/0005_endpoints.sql"),
     include_str!("../../../src/store/sqlite/migrations/0006_deliveries.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0007_writes.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0008_exchanges.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0009_replays.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0010_deliveries.sql"),
 ];
 
 /// A rule that pages when an important ticket turns urgent; a file holds a second one after it.

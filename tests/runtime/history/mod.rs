@@ -5,6 +5,7 @@ mod commands;
 mod debounce;
 mod fixture;
 mod gates;
+mod large;
 mod program;
 mod queries;
 mod runs;

@@ -68,6 +68,7 @@ async fn week(store: &SqliteStore, rules: &RuleSet) {
             received: now,
             revision,
             occasion: ArrivalKind::Delivery,
+            delivery: None,
         };
         store.commit(arrival).await.unwrap();
     }
@@ -84,7 +85,12 @@ async fn week(store: &SqliteStore, rules: &RuleSet) {
         .advance(RunId(1), lines, Some(RunState::Dead { why }))
         .await
         .unwrap();
-    store.archive_unmatched(Arc::new(priority(8, "high", TIME)).into(), revision, now);
+    store.archive_unmatched(
+        Arc::new(priority(8, "high", TIME)).into(),
+        revision,
+        now,
+        None,
+    );
 }
 
 #[test]

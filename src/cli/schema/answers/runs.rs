@@ -28,7 +28,6 @@ pub fn schema() -> Value {
         .object("The rule that it was planned with is invalid for this version of the program.");
     parts["listed"] = Keys::of_document()
         .and(parts::run())
-        .may_have("obstacle", obstacle())
         .object("A run of `runs list`.");
     parts["shown"] = shown();
     parts["changed"] = Keys::of_document()
@@ -53,15 +52,9 @@ pub fn recorded() -> Value {
     json!({"enum": ["match", "no match", null], "description": "The outcome that the data folder shows; null if it shows none."})
 }
 
-/// Why no run can continue now.
-fn obstacle() -> Value {
-    maybe_text("Why an unfinished run cannot continue now; null if the daemon can work.")
-}
-
 fn shown() -> Value {
     Keys::of_document()
         .and(parts::run())
-        .with("obstacle", obstacle())
         .with("event", part("event"))
         .with("received", time("When its event was received."))
         .with("redelivered", count("How often the event was redelivered."))

@@ -37,18 +37,6 @@ pub fn schema() -> Value {
             maybe_time("The last start or reload before the event."),
         )
         .object("The rules of that time.");
-    parts["repeats"] = Keys::new()
-        .with(
-            "count",
-            count("How often the same id was received without a run."),
-        )
-        .with("first", time("When first."))
-        .with("last", time("When last."))
-        .with(
-            "with_another_body",
-            count("How many of them had another body."),
-        )
-        .object("Other deliveries of an event that no rule matched.");
     parts["event_answer"] = event_answer();
     parts["nothing"] = nothing();
     parts["rule_answer"] = rule_answer();
@@ -75,7 +63,6 @@ fn event_answer() -> Value {
         .with("redelivered", count("How often it was redelivered."))
         .with("redelivered_with_another_body", count("How often the same id came with another body."))
         .with("last_came", maybe_time("When it was redelivered last."))
-        .with("unmatched_repeats", part_or_null("repeats"))
         .with("revision", part("revision"))
         .with("matched", list(text("A rule's name."), "The rules that match."))
         .with("rules", list(part("rule"), "The rules that listened, or those of `--rule`."))

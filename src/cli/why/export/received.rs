@@ -13,12 +13,13 @@ use flowtrigger_core::path::redact::is_redacted;
 pub fn text(arrived: &EventRecord, config: &Config) -> String {
     match &arrived.raw_text {
         Some(text) if !is_redacted(&arrived.event) => text.to_string(),
-        Some(_) | None => value(&arrived.event, config).to_string(),
+        Some(_) | None => value(&arrived.event, None, config).to_string(),
     }
 }
 
-/// The JSON value that was received. For a redacted event, one that is read as the same event.
-pub fn value(event: &Event, config: &Config) -> Value {
+/// The JSON value that was received. For a redacted event, one that is read as the same event. For a test, `listening`
+/// is the source that its rule listens to.
+pub fn value(event: &Event, listening: Option<&str>, config: &Config) -> Value {
     if !is_redacted(event) {
         return event.raw.clone();
     }
@@ -26,8 +27,7 @@ pub fn value(event: &Event, config: &Config) -> Value {
     if let Some(entries) = document.as_object_mut() {
         entries.shift_remove("raw");
     }
-    let read = input::from_value(document.clone(), &event.source, config);
-    match read.is_ok_and(|read| is_same(&read, event)) {
+    match names_event(event, &document, listening, config) {
         true => document,
         false => event.body.clone(),
     }
@@ -36,16 +36,18 @@ pub fn value(event: &Event, config: &Config) -> Value {
 /// The note for an event whose content alone does not tell the source.
 pub fn unreadable(event: &Event, text: &str, config: &Config) -> Option<String> {
     let value = serde_json::from_str(text).unwrap_or(Value::Null);
-    let read = input::by_content(value, config);
     let endpoint = &event.endpoint;
-    (!read.is_ok_and(|read| is_same(&read, event) && read.endpoint == *endpoint)).then(|| {
+    (!names_event(event, &value, None, config)).then(|| {
         format!(
             "its content does not say which source it is of: read it with `--source {endpoint}`"
         )
     })
 }
 
-/// Whether two events are of the same source and type.
-pub fn is_same(read: &Event, event: &Event) -> bool {
-    (&read.source, &read.event_type) == (&event.source, &event.event_type)
+/// Whether a JSON value is read as this event without the name of its source.
+pub fn names_event(event: &Event, value: &Value, listening: Option<&str>, config: &Config) -> bool {
+    input::from_value(value.clone(), listening, config).is_ok_and(|read| {
+        (&read.source, &read.endpoint, &read.event_type)
+            == (&event.source, &event.endpoint, &event.event_type)
+    })
 }

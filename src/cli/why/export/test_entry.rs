@@ -39,13 +39,14 @@ const CALL_KEYS: [&str; 7] = ["method", "url", "json", "form", "body", "argv", "
 pub fn entries(evaluated: &EvaluatedEvent, config: &Config) -> Result<Exported, CommandError> {
     let arrived = &evaluated.arrived;
     let event = &arrived.event;
-    let value = received::value(event, config);
+    let listening = Some(event.source.as_str());
+    let value = received::value(event, listening, config);
     let mut notes = Vec::new();
-    let read = match input::from_value(value.clone(), &event.source, config) {
-        Ok(read) if received::is_same(&read, event) => read,
+    let read = match input::from_value(value.clone(), listening, config) {
+        Ok(read) if received::names_event(event, &value, listening, config) => read,
         Ok(_) | Err(_) => {
             notes.push(format!(
-                "the content of this event does not say that it is of `{}`, so a test does not read it as the same event",
+                "a test cannot name the source of its event, and the content of this one does not say that it is of `{}`: the test will not read it as the same event",
                 event.endpoint
             ));
             Event::clone(event)

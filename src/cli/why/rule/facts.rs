@@ -10,12 +10,19 @@ use crate::store::History;
 use crate::store::history::{Page, PastRevision, RevisionInForce, RunDetail, RunFilter};
 use flowtrigger_core::document::suggest;
 use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::exchange::RecordedExchange;
 
 /// Runs of a rule among which its newest match is searched; the others report on dead runs.
 const RECENT_RUNS: usize = 100;
 
 pub const DAY: SignedDuration = SignedDuration::from_hours(24);
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// The newest run that a match of the rule led to.
+pub struct LastMatch {
+    pub run: RunDetail,
+    pub exchanges: Vec<RecordedExchange>,
+}
 
 /// Everything that is stored of a rule.
 pub struct RuleHistory {
@@ -24,7 +31,7 @@ pub struct RuleHistory {
     pub in_force: Option<RevisionInForce>,
     pub loaded: LoadedRule,
     /// The run of the newest event that it matched.
-    pub last_match: Option<RunDetail>,
+    pub last_match: Option<LastMatch>,
     /// How many runs are in each state, by the state's name.
     pub last_day: Vec<(String, u64)>,
     pub last_week: Vec<(String, u64)>,
@@ -98,7 +105,7 @@ fn loaded(
     })
 }
 
-fn last_match(name: &str, history: &dyn History) -> Result<Option<RunDetail>, CommandError> {
+fn last_match(name: &str, history: &dyn History) -> Result<Option<LastMatch>, CommandError> {
     let filter = RunFilter {
         rule: Some(name.to_owned()),
         ..RunFilter::default()
@@ -107,7 +114,11 @@ fn last_match(name: &str, history: &dyn History) -> Result<Option<RunDetail>, Co
     let Some(newest) = runs.iter().find(|run| run.tells_of.is_none()) else {
         return Ok(None);
     };
-    Ok(history.run(newest.id)?)
+    let Some(run) = history.run(newest.id)? else {
+        return Ok(None);
+    };
+    let exchanges = history.exchanges(newest.id)?;
+    Ok(Some(LastMatch { run, exchanges }))
 }
 
 /// Whether a rule of this name is loaded or has a run.

@@ -5,16 +5,16 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use crate::cli::output::Output;
+use crate::cli::render::attempts::log_lines;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::escape::plain;
 use crate::cli::render::explanation::{brief_json, cut, predicate_json, predicate_text};
 use crate::cli::render::run::{describe_run, log, log_json, row_json, tone};
-use crate::cli::render::shell;
+use crate::cli::render::suggested_command;
 use crate::cli::time_argument::seconds;
-use crate::cli::why::rule::facts::{LoadedRule, RuleHistory};
+use crate::cli::why::rule::facts::{LastMatch, LoadedRule, RuleHistory};
 use crate::cli::why::rule::near_misses::{EventSample, MAX_JUDGED, NearMissGroup, SeenValue};
-use crate::store::history::RunDetail;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::event::EventSummary;
 use flowtrigger_core::language::condition::trace::TraceLine;
@@ -100,8 +100,8 @@ fn types(rule: &Rule) -> Vec<String> {
     types.collect()
 }
 
-fn last_match(run: &RunDetail, out: &mut Output) -> io::Result<()> {
-    let row = &run.row;
+fn last_match(last: &LastMatch, out: &mut Output) -> io::Result<()> {
+    let row = &last.run.row;
     let heading = label(out, "last match");
     writeln!(
         out,
@@ -123,7 +123,7 @@ fn last_match(run: &RunDetail, out: &mut Output) -> io::Result<()> {
         write!(out, ": {description}")?;
     }
     writeln!(out, "; `flowtrigger runs show {}`", row.id.0)?;
-    log(out, &run.log)
+    log(out, &log_lines(&last.run.log, &last.exchanges))
 }
 
 /// `3 done, 1 dead`
@@ -202,11 +202,11 @@ fn near_miss(group: &NearMissGroup, found: &RuleHistory, out: &mut Output) -> io
     )?;
     let values = group.values.iter().map(describe_value);
     writeln!(out, "       got {}", values.collect::<Vec<_>>().join(", "))?;
-    let rule = format!("--rule {}", shell::argument(&found.name));
+    let rule = format!("--rule {}", suggested_command::argument(&found.name));
     writeln!(
         out,
         "       `{}`",
-        shell::why(&group.example.head.id, &rule)
+        suggested_command::why(&group.example.head.id, &rule)
     )
 }
 
@@ -246,9 +246,9 @@ pub fn json(found: &RuleHistory) -> Value {
             "id": revision.id.0,
             "loaded": revision.at.to_string(),
         })),
-        "last_match": found.last_match.as_ref().map(|run| {
-            let mut value = row_json(&run.row);
-            value["log"] = log_json(run);
+        "last_match": found.last_match.as_ref().map(|last| {
+            let mut value = row_json(&last.run.row);
+            value["log"] = log_json(&log_lines(&last.run.log, &last.exchanges));
             value
         }),
         "runs": {

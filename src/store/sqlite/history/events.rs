@@ -87,22 +87,34 @@ impl SqliteHistory {
     pub(super) fn retained_range(&self) -> Result<RetainedRange, HistoryError> {
         let count = self.first("SELECT count(*) FROM events", [], |row| row.get(0))?;
         Ok(RetainedRange {
-            matched: self.ends(1)?,
-            unmatched: self.ends(0)?,
+            matched: self.ends(MATCHED_ENDS)?,
+            unmatched: self.ends(UNMATCHED_ENDS)?,
             events: number(count.expect("a count is one row")),
         })
     }
 
-    fn ends(&self, matched: i64) -> Result<Option<(Timestamp, Timestamp)>, HistoryError> {
-        // One aggregate per statement, so that each is one index look-up.
-        let end = |which: &str| {
-            let sql = format!("SELECT {which}(received) FROM events WHERE matched = {matched}");
-            let found = self.first(&sql, [], |row| row.get::<_, Option<i64>>(0))?;
+    fn ends(
+        &self,
+        [first, last]: [&str; 2],
+    ) -> Result<Option<(Timestamp, Timestamp)>, HistoryError> {
+        let end = |sql: &str| {
+            let found = self.first(sql, [], |row| row.get::<_, Option<i64>>(0))?;
             Ok::<_, HistoryError>(found.flatten().map(time))
         };
-        Ok(end("min")?.zip(end("max")?))
+        Ok(end(first)?.zip(end(last)?))
     }
 }
+
+/// The first and the last event with a run. Events are not indexed by whether they have one, but runs are by event.
+/// One aggregate per statement, so that each is one index look-up.
+pub const MATCHED_ENDS: [&str; 2] = [
+    "SELECT received FROM events WHERE id = (SELECT min(event) FROM runs)",
+    "SELECT received FROM events WHERE id = (SELECT max(event) FROM runs)",
+];
+pub const UNMATCHED_ENDS: [&str; 2] = [
+    "SELECT min(received) FROM events WHERE matched = 0",
+    "SELECT max(received) FROM events WHERE matched = 0",
+];
 
 fn head(row: &Row<'_>) -> rusqlite::Result<EventRow> {
     Ok(EventRow {

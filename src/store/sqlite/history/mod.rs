@@ -1,8 +1,10 @@
 //! The read side of the database file. It opens a connection of its own, read-only, beside a daemon that
 //! writes or without one; it takes no lock that a writer waits for, and interrupts a question that takes long.
 
+mod archive;
 mod deliveries;
 mod events;
+pub(in crate::store::sqlite) mod exchanges;
 mod gates;
 mod revision;
 mod run_detail;
@@ -19,15 +21,20 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row};
 use super::{VERSION, version};
 use crate::store::RevisionId;
 use crate::store::history::{
-    DeliveryFilter, DeliveryRange, DeliveryRow, EventNames, EventQuery, EventRecord, EventRow,
-    EventRowId, History, HistoryError, HistoryOpenError, MAX_QUERY_TIME, Page, RecentEvent,
-    RetainedRange, RevisionInForce, RevisionTexts, RunDetail, RunFilter, RunRow,
+    ArchiveFilter, ArchivePosition, ArchivedEvent, DeliveryFilter, DeliveryRow, DeliveryTotals,
+    EventDeliveryRow, EventNames, EventQuery, EventRecord, EventRow, EventRowId, History,
+    HistoryError, HistoryOpenError, MAX_QUERY_TIME, Page, RecentEvent, RetainedRange,
+    RevisionInForce, RevisionTexts, RunDetail, RunFilter, RunRow,
 };
 use flowtrigger_core::config::Config;
 use flowtrigger_core::gate::debounce::DebounceWindow;
 use flowtrigger_core::gate::{GateCheck, GateHistory};
 use flowtrigger_core::loop_guard::{CausingRun, LoopCheck, LoopHistory};
 use flowtrigger_core::run::RunId;
+use flowtrigger_core::run::exchange::RecordedExchange;
+
+#[cfg(test)]
+pub use events::{MATCHED_ENDS, UNMATCHED_ENDS};
 
 /// How long a writer that is just finishing may delay us.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -43,6 +50,9 @@ pub struct SqliteHistory {
     /// When the current question is interrupted.
     deadline: Arc<Mutex<Instant>>,
 }
+
+#[cfg(test)]
+pub(in crate::store::sqlite) use archive::page_query;
 
 impl From<rusqlite::Error> for HistoryError {
     fn from(error: rusqlite::Error) -> Self {
@@ -122,6 +132,19 @@ impl History for SqliteHistory {
         self.find_event(row)
     }
 
+    fn archive(
+        &self,
+        filter: &ArchiveFilter,
+        after: Option<ArchivePosition>,
+        limit: usize,
+    ) -> Result<Vec<ArchivedEvent>, HistoryError> {
+        self.list_archive(filter, after, limit)
+    }
+
+    fn original(&self, event: &ArchivedEvent) -> Result<Option<EventRowId>, HistoryError> {
+        self.find_original_of(event)
+    }
+
     fn recent_events(
         &self,
         limit: usize,
@@ -146,8 +169,12 @@ impl History for SqliteHistory {
         self.list_deliveries(filter, limit)
     }
 
-    fn delivery_range(&self) -> Result<DeliveryRange, HistoryError> {
-        self.find_delivery_range()
+    fn delivery_totals(&self, filter: &DeliveryFilter) -> Result<DeliveryTotals, HistoryError> {
+        self.count_deliveries(filter)
+    }
+
+    fn delivery_of(&self, row: EventRowId) -> Result<Option<EventDeliveryRow>, HistoryError> {
+        self.find_delivery_of(row)
     }
 
     fn in_force_since(
@@ -164,6 +191,10 @@ impl History for SqliteHistory {
 
     fn run(&self, run: RunId) -> Result<Option<RunDetail>, HistoryError> {
         self.run_detail(run)
+    }
+
+    fn exchanges(&self, run: RunId) -> Result<Vec<RecordedExchange>, HistoryError> {
+        self.exchanges_of(run)
     }
 
     fn counts(&self) -> Result<Vec<(String, u64)>, HistoryError> {

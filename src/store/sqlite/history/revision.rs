@@ -43,7 +43,8 @@ impl SqliteHistory {
     }
 
     pub(super) fn newest_revision(&self) -> Result<Option<RevisionInForce>, HistoryError> {
-        let sql = "SELECT revision, at FROM activations ORDER BY id DESC LIMIT 1";
+        let sql = "SELECT a.revision, a.at FROM activations a JOIN revisions r ON r.id = a.revision
+            ORDER BY a.id DESC LIMIT 1";
         self.first(sql, [], |row| {
             Ok(RevisionInForce {
                 id: RevisionId(number(row.get(0)?)),

@@ -117,6 +117,7 @@ impl WriteTransaction<'_> {
             rule,
             queue,
             generation: on_dead.generation,
+            replay: None,
             lane: None,
             state: &on_dead.state,
             error: Some(on_dead.error.to_string()),

@@ -4,9 +4,12 @@ use jiff::SignedDuration;
 use rusqlite::params;
 
 use super::*;
-use crate::store::History;
+use crate::store::conformance::history::deliveries::rejected;
 use crate::store::conformance::loop_check;
-use crate::store::history::{EventQuery, EventRow, EventSelector};
+use crate::store::history::{
+    ArchiveFilter, DeliveryFilter, EventQuery, EventRow, EventRowId, EventSelector,
+};
+use crate::store::{Delivery, History};
 use flowtrigger_core::gate::{GateCheck, GateDecision, GateKind};
 use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 
@@ -271,6 +274,11 @@ async fn events_are_found_with_their_revision_and_known_when_they_are_redelivere
         assert_eq!(past.since, later(-60));
         assert_eq!(past.rules.rules[0].name, "a");
         assert!(!find(&history, "e6").matched);
+        let archive = history
+            .archive(&ArchiveFilter::default(), None, 99)
+            .unwrap();
+        assert_eq!((archive[0].id.as_str(), archive.len()), ("e1", 6));
+        assert!(archive.iter().all(|event| !event.had_runs));
         let again = store.commit(arrival("e1", &live_rule("a"))).await.unwrap();
         assert!(again.redelivered);
         assert_eq!(again.runs[0].id, RunId(1));
@@ -348,4 +356,47 @@ async fn a_file_from_before_the_loop_guard_is_upgraded() {
     );
     assert_eq!(folder.rows("SELECT count(*) FROM gate_admissions"), 1);
     assert!(SqliteHistory::open(&folder.path).is_ok());
+}
+
+#[tokio::test]
+async fn rejected_requests_of_the_version_before_are_listed_and_new_ones_follow() {
+    let folder = Folder::new();
+    let connection = Connection::open(&folder.path).unwrap();
+    let before = &database::MIGRATIONS[..6];
+    before
+        .iter()
+        .for_each(|migration| connection.execute_batch(migration).unwrap());
+    connection
+        .execute_batch(
+            "PRAGMA user_version = 6;
+             INSERT INTO deliveries (id, received, source, method, path, reason, status, detail, omitted)
+                 VALUES (41, 1000000, 'desk', 'POST', '/events/desk', 'unsound', 400, 'no JSON', 7),
+                        (42, 2000000, NULL, '', '', 'not_http', 400, 'no HTTP', 0);
+             INSERT INTO events (source, type, event_id, received, revision, matched, size, body)
+                 VALUES ('desk', 'order', 'e', 0, 0, 0, 2, '{}');",
+        )
+        .unwrap();
+    drop(connection);
+    let (store, _) = folder.open();
+    let new = Delivery {
+        id: store.next_delivery(),
+        ..rejected("desk", 400, "unsound")
+    };
+    store.record_delivery(new);
+    store.flush().await.unwrap();
+    let history = SqliteHistory::open(&folder.path).unwrap();
+    let of_desk = DeliveryFilter {
+        source: Some("desk".into()),
+        ..DeliveryFilter::default()
+    };
+    let rows = history.deliveries(&of_desk, 9).unwrap();
+    let ids: Vec<u64> = rows.iter().map(|row| row.delivery.id.0).collect();
+    assert_eq!(ids, [43, 41]);
+    assert_eq!(
+        (rows[1].omitted, rows[1].delivery.reason()),
+        (7, Some("unsound"))
+    );
+    let totals = history.delivery_totals(&DeliveryFilter::default()).unwrap();
+    assert_eq!((totals.rejected.listed, totals.accepted.listed), (3, 0));
+    assert_eq!(history.delivery_of(EventRowId(1)).unwrap(), None);
 }

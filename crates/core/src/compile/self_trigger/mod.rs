@@ -7,7 +7,7 @@ pub(crate) mod written_fields;
 
 use serde_json::{Value, json};
 
-use crate::compile::self_trigger::written_fields::WrittenFields;
+use crate::compile::self_trigger::written_fields::FieldWrites;
 use crate::compile::write_targets;
 use crate::config::Config;
 use crate::config::mode::Mode;
@@ -108,7 +108,7 @@ fn triggering_write(
         rule.event_types.iter().any(listens)
     });
     listed.find(|written| {
-        let starts = |request: &WrittenFields<'_>| {
+        let starts = |request: &FieldWrites<'_>| {
             let change = PredictedChange {
                 rule,
                 written,
@@ -128,7 +128,7 @@ fn triggering_write(
 struct PredictedChange<'a> {
     rule: &'a Rule,
     written: &'static WriteEffect,
-    request: &'a WrittenFields<'a>,
+    request: &'a FieldWrites<'a>,
     catalogue: &'a Catalogue,
 }
 

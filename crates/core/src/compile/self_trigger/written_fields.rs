@@ -5,7 +5,7 @@ use crate::flow::call::{BodyTemplate, HttpTemplate};
 use crate::language::template::json::JsonTemplate;
 
 /// The fields that a request writes.
-pub struct WrittenFields<'h> {
+pub struct FieldWrites<'h> {
     /// `ticket`, `user` or `organization`.
     pub object: &'static str,
     pub target: TargetObject,
@@ -54,7 +54,7 @@ const OBJECTS: [ObjectKind; 3] = [
     },
 ];
 
-impl<'h> WrittenFields<'h> {
+impl<'h> FieldWrites<'h> {
     /// Returns the template of a field, named as in `write_effects.json`.
     pub fn field(&self, name: &str) -> Option<&'h JsonTemplate> {
         let below = name.strip_prefix(self.field)?;
@@ -69,7 +69,7 @@ impl<'h> WrittenFields<'h> {
 }
 
 /// Returns what a request to a help desk writes; empty if it writes no known object.
-pub fn of(http: &HttpTemplate) -> Vec<WrittenFields<'_>> {
+pub fn of(http: &HttpTemplate) -> Vec<FieldWrites<'_>> {
     let Some(BodyTemplate::Json(body)) = &http.body else {
         return Vec::new();
     };
@@ -94,7 +94,7 @@ fn own_object<'h>(
     http: &HttpTemplate,
     address: &str,
     body: &'h JsonTemplate,
-) -> Vec<WrittenFields<'h>> {
+) -> Vec<FieldWrites<'h>> {
     let [set, add, remove] = kind.tags;
     let (field, keys) = match (http.method, is_of(address, "tags")) {
         ("POST", true) => (set, vec!["tags"]),
@@ -103,7 +103,7 @@ fn own_object<'h>(
         ("PUT" | "POST" | "PATCH", false) => (kind.name, vec![root(kind, body)]),
         (_, _) => return Vec::new(),
     };
-    vec![WrittenFields {
+    vec![FieldWrites {
         object: kind.name,
         target: TargetObject::Own,
         body,
@@ -118,7 +118,7 @@ fn items<'h>(
     http: &HttpTemplate,
     address: &str,
     body: &'h JsonTemplate,
-) -> Vec<WrittenFields<'h>> {
+) -> Vec<FieldWrites<'h>> {
     if !matches!(http.method, "PUT" | "POST") || !address.contains("update_many") {
         return Vec::new();
     }
@@ -137,7 +137,7 @@ fn items<'h>(
         return Vec::new();
     };
     let own = items.iter().filter(of_own);
-    own.map(|item| WrittenFields {
+    own.map(|item| FieldWrites {
         object: kind.name,
         target: TargetObject::Own,
         body: item,
@@ -153,14 +153,14 @@ fn new_ticket<'h>(
     http: &HttpTemplate,
     address: &str,
     body: &'h JsonTemplate,
-) -> Option<WrittenFields<'h>> {
+) -> Option<FieldWrites<'h>> {
     if http.method != "POST" || kind.name != "ticket" {
         return None;
     }
     if !is_of(address, "tickets") && !is_of(address, "requests") {
         return None;
     }
-    Some(WrittenFields {
+    Some(FieldWrites {
         object: kind.name,
         target: TargetObject::New,
         body,

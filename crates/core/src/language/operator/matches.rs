@@ -89,7 +89,8 @@ fn parse_pattern(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Pa
     }
 }
 
-fn explain(pattern: &str, error: &regex::Error) -> (String, &'static str) {
+/// What is wrong with a pattern, and what to do.
+pub fn explain(pattern: &str, error: &regex::Error) -> (String, &'static str) {
     if matches!(error, regex::Error::CompiledTooBig(_)) {
         let message = "this regular expression is too large when compiled".into();
         return (

@@ -254,7 +254,7 @@ impl<'a> TemplateSource<'a> {
         let at = self.location.span(&range);
         let why = error.detail().unwrap_or("it cannot be read");
         let message = format!("not a template: {}", syntax_help::reason(why));
-        let letter = lookalike::in_mixed_word(&self.text);
+        let letter = lookalike::in_mixed_text(&self.text);
         let help = syntax_help::find(&self.text, &range, why)
             .or(letter)
             .unwrap_or_else(|| {

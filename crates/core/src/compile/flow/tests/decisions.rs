@@ -132,7 +132,7 @@ fn a_false_guard_skips_the_rest_with_a_reason() {
             at(0),
             ok(json!({"status": 200, "body": body})),
         )];
-        let Decision::Skipped { why, trace } = ask(&flow, &log, at(1)) else {
+        let Decision::Skipped { why, trace, .. } = ask(&flow, &log, at(1)) else {
             panic!("{body}");
         };
         assert!(why.contains("guard"), "{why}");
