@@ -8,6 +8,7 @@ use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
 use crate::cli::render::attempts::RunLogLine;
 use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::document::versioned;
 use crate::cli::render::{exchange, message, repeat, run as run_render};
 use flowtrigger_core::run::RunId;
 
@@ -51,7 +52,7 @@ pub fn show(
         AttemptView::Whole(Format::Json) => {
             if let Some(mut json) = run_render::line_json(line) {
                 json["run"] = run.0.into();
-                writeln!(out, "{json}")?;
+                writeln!(out, "{}", versioned(json))?;
             }
             Ok(Exit::Fine)
         }

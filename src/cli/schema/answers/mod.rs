@@ -3,6 +3,7 @@
 
 mod check;
 mod dry_run;
+mod exchange;
 mod parts;
 mod plan;
 mod runs;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     Keys, any, count, flag, list, maybe_count, maybe_number, maybe_text, maybe_time, number, part,
-    text, time, words,
+    part_or_null, text, time, words,
 };
 use flowtrigger_core::run::STATES;
 
@@ -139,35 +139,36 @@ pub fn run() -> Keys {
             "reports_on",
             maybe_count("The dead run that it reports on."),
         )
+        .with("replay", maybe_text("The replay that planned it."))
         .with("depth", count("How many of our own actions led to it."))
         .with("caused_by", maybe_count("The run that caused its event."))
 }
 
 /// One entry of a run's log.
-pub fn log_entry() -> Value {
+pub fn log_entry() -> Keys {
+    let outcomes = [
+        "succeeded",
+        "failed",
+        "interrupted",
+        "started",
+        "retried",
+        "waits",
+        "caught",
+    ];
     Keys::new()
         .with("at", time("When."))
-        .with(
-            "outcome",
-            words(
-                "What happened.",
-                &[
-                    "succeeded",
-                    "failed",
-                    "started",
-                    "retried",
-                    "waits",
-                    "caught",
-                ],
-            ),
-        )
+        .with("outcome", words("What happened.", &outcomes))
         .may_have("step", text("The step's path in the flow."))
-        .may_have("attempt", count("The number of the attempt, from 1."))
+        .may_have(
+            "attempt",
+            count("The number of the attempt, from 1; it starts again after `runs retry`."),
+        )
+        .may_have("number", count("The number for `runs show --attempt`."))
         .may_have("seconds", number("How long the attempt took."))
         .may_have("status", any("The status of the reply; null without one."))
         .may_have("error", any("Why it failed; null if it did not."))
         .may_have("until", time("When a waiting step continues."))
-        .object("An entry of the run's log.")
+        .may_have("exchange", part_or_null("exchange"))
 }
 
 pub fn diagnostic() -> Value {
@@ -185,8 +186,8 @@ pub fn diagnostic() -> Value {
         .object("One problem with its place.")
 }
 
-/// A rejected request, as `deliveries` prints it.
-pub fn rejected() -> Value {
+/// A request, as `deliveries` prints it.
+pub fn request() -> Value {
     let mut schema = crate::cli::deliveries::schema();
     if let Some(keys) = schema.as_object_mut() {
         keys.shift_remove("$schema");

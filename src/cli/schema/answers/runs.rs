@@ -3,15 +3,22 @@
 use serde_json::{Value, json};
 
 use super::{
-    Keys, count, document, flag, list, maybe_count, maybe_text, part, part_or_null, parts, text,
-    time, words,
+    Keys, count, document, exchange, flag, list, maybe_count, maybe_text, part, part_or_null,
+    parts, plan, text, time, words,
 };
 use flowtrigger_core::run::STATES;
 
 pub fn schema() -> Value {
     let mut parts = parts::shared();
     parts["run"] = parts::run().object("A run of a chain.");
-    parts["log_entry"] = parts::log_entry();
+    parts["log_entry"] = parts::log_entry().object("An entry of the run's log.");
+    parts["exchange"] = exchange::exchange();
+    parts["plan_step"] = plan::step();
+    parts["branch"] = plan::branch();
+    parts["attempt"] = Keys::of_document()
+        .with("run", count("The run."))
+        .and(parts::log_entry())
+        .object("An attempt of `runs show --attempt`.");
     parts["diagnostic"] = parts::diagnostic();
     parts["gathered"] = gathered();
     parts["rule"] = parts::rule()
@@ -28,6 +35,7 @@ pub fn schema() -> Value {
         .object("The rule that it was planned with is invalid for this version of the program.");
     parts["listed"] = Keys::of_document()
         .and(parts::run())
+        .may_have("obstacle", obstacle())
         .object("A run of `runs list`.");
     parts["shown"] = shown();
     parts["changed"] = Keys::of_document()
@@ -42,7 +50,7 @@ pub fn schema() -> Value {
         .object("A run for which a command was rejected.");
     document(
         "A line of `flowtrigger runs --format json`",
-        &["listed", "shown", "changed", "rejected"],
+        &["listed", "shown", "attempt", "changed", "rejected"],
         parts,
     )
 }
@@ -52,9 +60,16 @@ pub fn recorded() -> Value {
     json!({"enum": ["match", "no match", null], "description": "The outcome that the data folder shows; null if it shows none."})
 }
 
+/// Why no run can continue now.
+fn obstacle() -> Value {
+    maybe_text("Why an unfinished run cannot continue now; null if the daemon can work.")
+}
+
 fn shown() -> Value {
     Keys::of_document()
         .and(parts::run())
+        .with("obstacle", obstacle())
+        .with("plan", json!({"oneOf": [list(part("plan_step"), "What a shadow run would have sent."), {"type": "null"}]}))
         .with("event", part("event"))
         .with("received", time("When its event was received."))
         .with("redelivered", count("How often the event was redelivered."))

@@ -4,14 +4,39 @@ use serde_json::{Value, json};
 
 use super::runs::recorded;
 use super::{
-    Keys, any, count, document, flag, list, maybe_count, maybe_text, maybe_time, part,
+    Keys, any, count, document, exchange, flag, list, maybe_count, maybe_text, maybe_time, part,
     part_or_null, parts, text, time,
 };
 
 pub fn schema() -> Value {
     let mut parts = parts::shared();
-    parts["log_entry"] = parts::log_entry();
-    parts["rejected_request"] = parts::rejected();
+    parts["log_entry"] = parts::log_entry().object("An entry of the run's log.");
+    parts["exchange"] = exchange::exchange();
+    parts["request"] = parts::request();
+    parts["rejected"] = rejected();
+    parts["delivery"] = Keys::new()
+        .with("request", part("request"))
+        .with(
+            "only_counted",
+            flag("Whether the request was folded into the count of this one."),
+        )
+        .with(
+            "index",
+            maybe_count("The position of the event in its array."),
+        )
+        .object("The request that had the event.");
+    parts["repeats"] = Keys::new()
+        .with(
+            "count",
+            count("How often the same id was received without a run."),
+        )
+        .with("first", time("When first."))
+        .with("last", time("When last."))
+        .with(
+            "with_another_body",
+            count("How many of them had another body."),
+        )
+        .object("Other deliveries of an event that no rule matched.");
     parts["run_of_chain"] = parts::run().object("A run of a chain.");
     parts["run"] = parts::run()
         .with(
@@ -63,6 +88,9 @@ fn event_answer() -> Value {
         .with("redelivered", count("How often it was redelivered."))
         .with("redelivered_with_another_body", count("How often the same id came with another body."))
         .with("last_came", maybe_time("When it was redelivered last."))
+        .with("unmatched_repeats", part_or_null("repeats"))
+        .with("delivery", part_or_null("delivery"))
+        .with("rejected", part_or_null("rejected"))
         .with("revision", part("revision"))
         .with("matched", list(text("A rule's name."), "The rules that match."))
         .with("rules", list(part("rule"), "The rules that listened, or those of `--rule`."))
@@ -90,12 +118,6 @@ fn nothing() -> Value {
         .with("matched", period.clone())
         .with("unmatched", period)
         .object("Which events are stored.");
-    let rejected = Keys::new()
-        .with("count", count("How many are stored."))
-        .with("omitted", count("How many more were not kept."))
-        .with("oldest", maybe_time("The oldest."))
-        .with("newest", list(part("rejected_request"), "The newest."))
-        .object("The rejected requests: one of them may have held the event.");
     Keys::of_document()
         .with("event", json!({"type": "null"}))
         .with("asked", text("What was asked about."))
@@ -111,9 +133,24 @@ fn nothing() -> Value {
             list(text("A rule's name."), "Similar names of rules."),
         )
         .with("kept", kept)
-        .with("rejected", rejected)
+        .with("rejected", part("rejected"))
         .with("archive_behind", archive_behind())
         .object("No event, ticket or rule of this name is stored.")
+}
+
+fn rejected() -> Value {
+    Keys::new()
+        .with("count", count("How many are listed."))
+        .with("omitted", count("How many more were only counted."))
+        .with("oldest", maybe_time("The oldest."))
+        .with(
+            "newest",
+            list(
+                part("request"),
+                "The newest, or the nearest to the time that was asked for.",
+            ),
+        )
+        .object("Rejected requests: one of them may have held the event.")
 }
 
 fn rule_answer() -> Value {
