@@ -132,9 +132,7 @@ fn only_steps_that_write_to_the_sender_can_be_a_cause() {
         format!("{{ name: {name}, http: {{ connection: {connection}, path: /t, method: PUT }} }}")
     };
     let (desk, bare, chat) = (put("d", "desk"), put("b", "bare"), put("c", "chat"));
-    let steps = format!(
-        "{chat}, {desk}, {{ name: each, for_each: {{ in: ticket.tags, as: tag, flow: [{bare}] }} }}"
-    );
+    let steps = format!("{chat}, {desk}, {{ name: each, for_each: ticket.tags, flow: [{bare}] }}");
     let writes = |source: &str, steps: &str| -> Vec<(String, Option<String>)> {
         let guard = guard_of(CONFIG, source, steps).expect("a guard");
         let writes = guard.writes.iter();

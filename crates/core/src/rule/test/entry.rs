@@ -135,7 +135,11 @@ impl TestDefaults {
 /// Lowers the event of a test that has only one.
 pub(super) fn single(node: &Node, names: &mut NameResolver<'_>) -> Option<TestEntry> {
     let allowed = [Expected::Match, Expected::NoMatch];
-    lower(node, &allowed, TestDefaults::lower(node, names), names)
+    let inputs = TestDefaults::lower(node, names);
+    if inputs.is_none() && node.get("event").is_none() {
+        without_event::<()>(node.at, names.diagnostics);
+    }
+    lower(node, &allowed, inputs, names)
 }
 
 /// Lowers one of several events. The last values that are set for a path, and the last mocks of a step, count.
