@@ -18,6 +18,10 @@ use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
+use flowtrigger_core::run::exchange::{
+    BodyContent, CapturedBody, Exchange, ExchangeText, ExchangeTiming, HttpAnswer, HttpExchange,
+    RecordedExchange, RequestChanges,
+};
 use flowtrigger_core::run::{Attempt, LogEntry, RunState};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -205,12 +209,22 @@ impl Writer {
             let store = self.store.clone();
             ends.spawn(async move {
                 let (log, state) = end(run.id.0 as usize, dies);
-                store.advance(run.id, log, Some(state)).await
+                let exchanges: Vec<_> = log
+                    .iter()
+                    .filter_map(LogEntry::attempt)
+                    .map(|attempt| exchange(&run, attempt))
+                    .collect();
+                let stored = store.advance(run.id, log, Some(state)).await;
+                exchanges
+                    .into_iter()
+                    .for_each(|exchange| store.record_exchange(exchange));
+                stored
             });
         }
         while let Some(ended) = ends.join_next().await {
             ended.expect("no panic").expect("the run has ended");
         }
+        self.store.flush().await.expect("the store can write");
         written
     }
 
@@ -341,4 +355,41 @@ fn attempt(number: u32, outcome: CallResult) -> LogEntry {
         took: Duration::from_millis(40),
         outcome,
     })
+}
+
+/// The exchange of an attempt: a request for the ticket, with an answer of some hundred bytes.
+fn exchange(run: &ClaimedRun, attempt: &Attempt) -> RecordedExchange {
+    let ticket = run.event.key.as_deref().unwrap_or_default();
+    let url = format!("https://pager.example/tickets/{ticket}");
+    let body = |text: String| {
+        Some(CapturedBody {
+            size: text.len() as u64,
+            content: BodyContent::Text(ExchangeText::plain(text)),
+            cut: false,
+        })
+    };
+    let http = Exchange::Http(Box::new(HttpExchange {
+        method: "POST".into(),
+        url: ExchangeText::plain(url),
+        headers: Vec::new(),
+        body: body(format!("{{\"ticket\":{ticket}}}")),
+        response: Some(HttpAnswer {
+            status: if attempt.outcome.is_ok() { 200 } else { 503 },
+            headers: Vec::new(),
+            headers_cut: false,
+            body: body("x".repeat(400)),
+        }),
+        redirects: Vec::new(),
+        address: Some("192.0.2.9:443".into()),
+        timing: ExchangeTiming::default(),
+        changes: RequestChanges::default(),
+    }));
+    RecordedExchange {
+        run: run.id,
+        step: attempt.step.clone(),
+        attempt: attempt.number,
+        started: attempt.started,
+        target: http.target(),
+        exchange: Some(http),
+    }
 }

@@ -197,4 +197,46 @@ mod tests {
         let kept = RuleVersion::kept(kept, Arc::clone(&config.source));
         assert_eq!(program(&compile_version(&kept, &config).unwrap()), "page");
     }
+
+    #[test]
+    fn a_stored_bundle_compiles_although_a_later_version_rejects_it() {
+        // A token within a longer parameter is an error when the bundle is loaded.
+        let document = r#"
+zis_template_version: "2019-10-14"
+name: tokens
+resources:
+  job:
+    type: ZIS::JobSpec
+    properties: { name: job, event_source: support, event_type: ticket.PriorityChanged, flow_name: zis:tokens:flow:send }
+  send:
+    type: ZIS::Flow
+    properties:
+      name: send
+      definition:
+        StartAt: Send
+        States:
+          Send:
+            Type: Action
+            ActionName: zis:tokens:action:post
+            Parameters: { token.$: "Bearer {{$.connections.zendesk.access_token}}" }
+            End: true
+  post:
+    type: ZIS::Action::Http
+    properties:
+      name: post
+      definition: { method: POST, url: "https://chat.example/hook", headers: [{ key: x-token, value.$: $.token }] }
+"#;
+        assert!(RuleSet::of_valid_text(document).is_err());
+        let kept = StoredRuleVersion {
+            file: "r.yaml".into(),
+            document: document.into(),
+            line: 0,
+            picked: None,
+            parts: Vec::new(),
+        };
+        let config = Config::default();
+        let kept = RuleVersion::kept(kept, Arc::clone(&config.source));
+        let rule = compile_version(&kept, &config);
+        assert!(rule.is_ok(), "{rule:?}");
+    }
 }
