@@ -193,7 +193,9 @@ fn lower_rule(node: &Node, version: RuleVersion, cx: &mut Compiler<'_>) -> Optio
         let (name, holds) = ("events".to_owned(), LocalType::Events);
         cx.names.in_scope.locals.push(Local { name, holds });
     }
+    cx.names.in_scope.held.extend(when.clone());
     let flow = lower_steps_to_run(node, cx);
+    cx.names.in_scope.held.clear();
     cx.names.in_scope.locals.clear();
     let on_dead = match node.get("on_dead") {
         Some(on_dead) => lower_on_dead(on_dead, cx),

@@ -68,7 +68,12 @@ impl Candidates {
         values.extend(lists(predicates, scope)?);
         values.extend(texts(predicates, scope)?);
         values.extend(of_every_type());
-        values.retain(|value| fits(value, types));
+        let tests_null = constants.contains(&Value::Null);
+        let boolean = |known: &FieldType| *known == FieldType::Boolean;
+        let is_boolean = !types.is_empty() && types.iter().all(boolean);
+        // A rule that does not mention null means a field that is true or false.
+        values
+            .retain(|value| fits(value, types) && !(is_boolean && value.is_null() && !tests_null));
         let mut all = vec![None];
         for value in values {
             if !all.contains(&Some(value.clone())) {
@@ -135,7 +140,7 @@ fn of_every_type() -> Vec<Value> {
 
 /// Whether a field of these types can have the value. Null is possible for every type but a status: every
 /// ticket has one.
-fn fits(value: &Value, types: &[FieldType]) -> bool {
+pub fn fits(value: &Value, types: &[FieldType]) -> bool {
     let may_be_null = || types.iter().any(|field| *field != FieldType::Status);
     types.is_empty()
         || (value.is_null() && may_be_null())
@@ -249,7 +254,18 @@ fn around_texts(constants: &[Value]) -> Vec<Value> {
 fn lists(predicates: &[&Predicate], scope: &Scope<'_>) -> Option<Vec<Value>> {
     let mut elements: Vec<Value> = Vec::new();
     for predicate in predicates {
-        if matches!(*predicate.operator, Operator::Has(_) | Operator::HasAll(_)) {
+        let of_elements = match &*predicate.operator {
+            Operator::Has(_) | Operator::HasAll(_) => true,
+            Operator::AnyOf(any_of) => any_of.compares_elements(),
+            _ => false,
+        };
+        if of_elements {
+            // An element that no predicate looks for.
+            if matches!(*predicate.operator, Operator::AnyOf(_))
+                && !elements.contains(&json!(FRESH.to_string()))
+            {
+                elements.push(json!(FRESH.to_string()));
+            }
             for element in predicate.operator.settled(scope.vars).constants(scope) {
                 if !elements.contains(&element) {
                     elements.push(element);

@@ -5,10 +5,11 @@ use crate::diagnostic::{Code, Diagnostic, Report, Span};
 use crate::event::catalogue::field_type::FieldType;
 use crate::language::condition::candidates::{compares_with, verdict};
 use crate::language::condition::proof::{EVENT, FieldPredicates, Proof, fields, is_presence};
-use crate::language::condition::{Condition, Polarity, Predicate};
+use crate::language::condition::{Condition, Polarity, Predicate, relation};
 use crate::language::event_fields::FieldCheck;
 use crate::language::operator::Verdict;
 use crate::language::resolver::NameResolver;
+use crate::path::Path;
 use crate::path::scope::Scope;
 
 /// Reports contradictions as errors and comparisons that always hold as warnings.
@@ -41,6 +42,8 @@ fn check_part(condition: &Condition, names: &mut NameResolver<'_>) -> Vec<Span> 
             reported.extend(check_field(condition, &field, names));
         }
     }
+    let between = relation::check(condition, &reported, names);
+    reported.extend(between);
     reported
 }
 
@@ -50,18 +53,14 @@ fn check_field(
     field: &FieldPredicates<'_>,
     names: &mut NameResolver<'_>,
 ) -> Option<Span> {
-    let types = match names.types_at(field.path()) {
-        FieldCheck::Known(types) => types,
-        FieldCheck::Open
-        | FieldCheck::Unlisted { .. }
-        | FieldCheck::Misspelt { .. }
-        | FieldCheck::Unknown { .. } => Vec::new(),
-    };
+    let types = known_types(field.path(), names);
     // One comparison of a field with any value can hold, and can fail.
     let [first, rest @ ..] = field.predicates.as_slice() else {
         return None;
     };
-    let has_values = types.iter().any(|known| known.values().is_some());
+    let has_values = types
+        .iter()
+        .any(|known| known.values().is_some() || *known == FieldType::Boolean);
     if rest.is_empty() && !has_values && !compares_with(first, &first.path) {
         return None;
     }
@@ -73,24 +72,43 @@ fn check_field(
         warn_if_always(condition, field, &proof, &scope, names);
         return None;
     }
-    // Leaves out every comparison without which the condition still cannot hold.
-    let mut needed = all.clone();
-    for predicate in &all {
+    let needed = needed(&all, |deciding| proof.can_hold(condition, deciding));
+    report(&needed, &types, &scope, names);
+    needed.last().map(|last| last.at)
+}
+
+/// The types of a field; none if they are not known.
+pub fn known_types(path: &Path, names: &NameResolver<'_>) -> Vec<FieldType> {
+    match names.types_at(path) {
+        FieldCheck::Known(types) => types,
+        FieldCheck::Open
+        | FieldCheck::Unlisted { .. }
+        | FieldCheck::Misspelt { .. }
+        | FieldCheck::Unknown { .. } => Vec::new(),
+    }
+}
+
+/// Leaves out every comparison without which the condition still cannot hold.
+pub fn needed<'c>(
+    all: &[&'c Predicate],
+    can_hold: impl Fn(&[&'c Predicate]) -> bool,
+) -> Vec<&'c Predicate> {
+    let mut needed = all.to_vec();
+    for predicate in all {
         let without: Vec<&Predicate> = needed
             .iter()
             .copied()
             .filter(|other| !std::ptr::eq(*other, *predicate))
             .collect();
-        if !proof.can_hold(condition, &without) {
+        if !can_hold(&without) {
             needed = without;
         }
     }
-    report(&needed, &types, &scope, names);
-    needed.last().map(|last| last.at)
+    needed
 }
 
 /// Describes a comparison with its place.
-fn described(predicate: &Predicate, scope: &Scope<'_>) -> String {
+pub fn described(predicate: &Predicate, scope: &Scope<'_>) -> String {
     let not = match predicate.polarity {
         Polarity::Positive => "",
         Polarity::Negated => "not ",
@@ -103,7 +121,7 @@ fn described(predicate: &Predicate, scope: &Scope<'_>) -> String {
     format!("`{not}{operator} {want}`")
 }
 
-fn with_place(predicate: &Predicate, scope: &Scope<'_>) -> String {
+pub fn with_place(predicate: &Predicate, scope: &Scope<'_>) -> String {
     let at = predicate.at;
     format!(
         "{} (line {}, column {})",
@@ -129,6 +147,7 @@ fn report(
             let message = format!("`{path}` can never fulfil {}", described(last, scope));
             let help = match compares_with(last, &last.path) {
                 true => "it compares the field with itself; name another field".to_owned(),
+                false if values.is_empty() => "its values are true, false".to_owned(),
                 false => format!("its values are {}", values.join(", ")),
             };
             (message, help)

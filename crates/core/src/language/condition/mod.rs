@@ -1,14 +1,18 @@
 //! The condition under `when`: a tree of predicates, combined by `all`, `any` and `none`.
 //! Negation is pushed down to the predicates at load, so that an explanation shows what is evaluated.
 
+pub(crate) mod beside;
 pub mod candidates;
 pub(crate) mod contradiction;
 #[cfg(test)]
 mod contradiction_tests;
 pub(crate) mod element;
 pub mod evaluate;
+pub(crate) mod incomplete;
 pub(crate) mod lower;
+pub(crate) mod other_tools;
 pub(crate) mod proof;
+pub(crate) mod relation;
 pub mod schema;
 pub mod trace;
 
@@ -17,6 +21,7 @@ use std::sync::Arc;
 use crate::diagnostic::Span;
 use crate::document::Node;
 use crate::event::catalogue::FieldType;
+use crate::language::condition::incomplete::{Incomplete, Lowered};
 use crate::language::condition::lower::GroupContext;
 use crate::language::names::ElementScope;
 use crate::language::operator::{CaseSensitivity, Operator};
@@ -86,8 +91,7 @@ impl Condition {
     /// Lowers the value of `when`. Its paths then count as tested; `None` after an error was reported,
     /// except for a contradiction, after which the condition can still be evaluated.
     pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
-        let condition = lower::mapping(node, &GroupContext::root(), names)?;
-        contradiction::check(&condition, names);
+        let condition = proven(lower::mapping(node, &GroupContext::root(), names), names)?;
         let tested = condition.predicates().into_iter();
         names
             .in_scope
@@ -109,9 +113,7 @@ impl Condition {
     ) -> Option<Self> {
         let outer = std::mem::replace(&mut names.in_scope.element, ElementScope::Within(element));
         let condition = lower::mapping(node, &GroupContext::root().with_case(case), names);
-        if let Some(condition) = &condition {
-            contradiction::check(condition, names);
-        }
+        let condition = proven(condition, names);
         names.in_scope.element = outer;
         condition
     }
@@ -123,6 +125,20 @@ impl Condition {
                 parts.iter().flat_map(Condition::predicates).collect()
             }
             Condition::Predicate(predicate) => vec![predicate],
+        }
+    }
+}
+
+/// Reports contradictions, also between the correct parts of a condition with mistakes, which gives `None`.
+fn proven(lowered: Lowered, names: &mut NameResolver<'_>) -> Option<Condition> {
+    match lowered {
+        Ok(condition) => {
+            contradiction::check(&condition, names);
+            Some(condition)
+        }
+        Err(Incomplete(parts)) => {
+            contradiction::check(&parts, names);
+            None
         }
     }
 }

@@ -62,7 +62,7 @@ pub fn fields(condition: &Condition) -> Vec<FieldPredicates<'_>> {
 }
 
 /// Whether two paths read the same place, also in different notations.
-fn same_place(a: &Path, b: &Path) -> bool {
+pub fn same_place(a: &Path, b: &Path) -> bool {
     match (&a.route, &b.route) {
         (PathKind::Plain { .. }, PathKind::Plain { .. }) => a.route == b.route,
         (PathKind::Query(_), PathKind::Query(_)) => a.text == b.text,

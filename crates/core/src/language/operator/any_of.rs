@@ -11,7 +11,7 @@ use crate::document::{Node, Yaml};
 use crate::event::catalogue::field_type::FieldType;
 use crate::language::condition::evaluate::{Truth, evaluate};
 use crate::language::condition::trace::{NoTrace, Trace, TraceLine};
-use crate::language::condition::{Condition, Polarity};
+use crate::language::condition::{Condition, Polarity, Predicate};
 use crate::language::operator::has::elements;
 use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey};
 use crate::language::operator::operand::Operand;
@@ -100,6 +100,18 @@ fn check_fields(
 }
 
 impl AnyOf {
+    /// Whether the condition only compares elements with values of the rule, with regard to letter case.
+    pub fn compares_elements(&self) -> bool {
+        let compares = |predicate: &Predicate| {
+            let literal = |operand: &&Operand| !operand.is_path();
+            predicate.path.is_element()
+                && matches!(*predicate.operator, Operator::Is(_))
+                && predicate.operator.case() == CaseSensitivity::Exact
+                && predicate.operator.operands().iter().all(literal)
+        };
+        self.condition.predicates().into_iter().all(compares)
+    }
+
     fn truth(&self, element: &Value, scope: &Scope<'_>) -> Truth {
         let scope = Scope {
             locals: element,
@@ -349,7 +361,7 @@ fn operands_of(condition: &mut Condition) -> Vec<&mut Operand> {
 }
 
 /// What a condition tests, without the places in the file.
-fn same(a: &Condition, b: &Condition) -> bool {
+pub fn same(a: &Condition, b: &Condition) -> bool {
     match (a, b) {
         (Condition::All(a), Condition::All(b)) | (Condition::Any(a), Condition::Any(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))

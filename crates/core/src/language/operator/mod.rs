@@ -299,7 +299,11 @@ impl Operator {
 
     /// Returns whether the verdict on a value of this path changes only at the operator's constants.
     pub fn is_decided_by_constants(&self, path: &Path) -> bool {
-        let has_condition = matches!(self, Operator::Matches(_) | Operator::AnyOf(_));
+        let has_condition = match self {
+            Operator::Matches(_) => true,
+            Operator::AnyOf(any_of) => !any_of.compares_elements(),
+            _ => false,
+        };
         !has_condition && self.paths().all(|read| read.route == path.route)
     }
 
