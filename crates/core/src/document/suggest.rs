@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use crate::document::vocabulary::{Support, Vocabulary};
+use crate::document::{Entry, Node, Yaml};
 use crate::lookalike;
 
 static SYNONYMS: LazyLock<Synonyms> = LazyLock::new(|| {
@@ -92,6 +93,35 @@ pub fn for_key(word: &str, words: &Vocabulary) -> Option<String> {
         return Some(format!("did you mean `{near}`?"));
     }
     look_up(&SYNONYMS.keys, word).or_else(|| did_you_mean(near))
+}
+
+/// Returns the mapping with its misspelt keys as they are meant, so that what follows from a reported key is not
+/// reported again; `None` if no key is misspelt.
+pub fn meant(node: &Node, words: &Vocabulary) -> Option<Node> {
+    let Yaml::Map(entries) = &node.value else {
+        return None;
+    };
+    let known = |entry: &Entry| words.get(&entry.key).is_some();
+    let meant = |entry: &Entry| {
+        let help = for_key(&entry.key, words).filter(|_| !known(entry))?;
+        let mut names = words.words.iter().map(|word| word.name);
+        let name = names.find(|name| {
+            help.contains(&format!("`{name}`?")) || help.contains(&format!("`{name}:"))
+        })?;
+        node.get(name).is_none().then(|| Entry {
+            key: name.to_owned(),
+            ..entry.clone()
+        })
+    };
+    if !entries.iter().any(|entry| meant(entry).is_some()) {
+        return None;
+    }
+    let entries = entries.iter();
+    let entries = entries.map(|entry| meant(entry).unwrap_or_else(|| entry.clone()));
+    Some(Node {
+        value: Yaml::Map(entries.collect()),
+        ..node.clone()
+    })
 }
 
 /// Returns what to write instead of a word in a mapping, by the name of its vocabulary.

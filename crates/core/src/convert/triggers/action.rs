@@ -16,6 +16,7 @@ use crate::convert::triggers::own_change;
 use crate::convert::triggers::terraform;
 use crate::convert::triggers::ticket_change::TicketChange;
 use crate::convert::triggers::update_events::EventCoverage;
+use crate::document::suggest;
 
 /// The steps of a trigger, and what they omit.
 #[derive(Debug, Default)]
@@ -314,8 +315,8 @@ fn describe(field: &str, action: &Value) -> String {
     format!("`{field} {value}`").replace(" `", "`")
 }
 
-fn why_not(field: &str) -> &'static str {
-    match field {
+fn why_not(field: &str) -> String {
+    let why = match field {
         "" => "it has no `field`",
         "notification_zis" | "notification_slack" => {
             "it uses an integration of the help desk; call the service with an `http` step"
@@ -327,6 +328,39 @@ fn why_not(field: &str) -> &'static str {
             SENDS_MAIL
         }
         _ if field.starts_with("side_conversation") => SIDE_CONVERSATION,
-        _ => CHANGES_TICKET,
-    }
+        _ => match misspelt(field) {
+            Some(meant) => {
+                return format!("triggers have no such action; did you mean `{meant}`?");
+            }
+            None => CHANGES_TICKET,
+        },
+    };
+    why.to_owned()
+}
+
+/// Fields of actions, by which a misspelt one is recognised.
+const FIELDS: [&str; 18] = [
+    "status",
+    "priority",
+    "type",
+    "group_id",
+    "assignee_id",
+    "brand_id",
+    "ticket_form_id",
+    "custom_status_id",
+    "current_tags",
+    "set_tags",
+    "remove_tags",
+    "subject",
+    "comment_value",
+    "comment_value_html",
+    "comment_mode_is_public",
+    "notification_webhook",
+    "notification_target",
+    "notification_user",
+];
+
+fn misspelt(field: &str) -> Option<&'static str> {
+    let near = suggest::nearest(field, FIELDS.into_iter())?;
+    (field != near && suggest::is_misspelt(field, near)).then_some(near)
 }

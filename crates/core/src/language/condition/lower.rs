@@ -194,12 +194,8 @@ fn group_items<'n>(entry: &'n Entry, names: &mut NameResolver<'_>) -> Option<&'n
             "`{key}` takes a list of conditions, found {}",
             entry.value.kind()
         );
-        return names.reject(
-            Code::WrongType,
-            entry.value.at,
-            message,
-            "start each condition with `- `",
-        );
+        let help = "start each condition with `- `";
+        return names.reject(Code::WrongType, entry.value.at, message, help);
     };
     if items.is_empty() {
         let message = format!("`{key}` has no condition");

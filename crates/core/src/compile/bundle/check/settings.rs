@@ -9,7 +9,7 @@ use crate::compile::bundle::builtin::{LOAD, PATCH};
 use crate::compile::compiler::Compiler;
 use crate::config::integrations::{matches_pattern, scope_example};
 use crate::diagnostic::{Code, Report};
-use crate::document::Node;
+use crate::document::{Node, suggest};
 use crate::language::template::placeholder::placeholders;
 
 /// The scope that a state uses.
@@ -80,6 +80,14 @@ fn warn_about_unset(scope: &SpannedText, bundle: &Bundle, cx: &mut Compiler<'_>)
         false => message,
     };
     let name = scope_example(name);
+    let configured = cx.config.integrations.get(integration);
+    let mut scopes = configured.into_iter().flat_map(|of| of.configs.keys());
+    let near = scopes.find(|known| suggest::is_misspelt(&scope.text, known));
+    if let Some(near) = near.filter(|_| !scope.text.contains('*')) {
+        let help = format!("did you mean `{near}`?");
+        cx.warning(Code::UndefinedName, scope.at, message, help);
+        return;
+    }
     let help = format!(
         "write `integrations: {{ {integration}: {{ configs: {{ {name}: {{ KEY: VALUE }} }} }} }}` in flowtrigger.yaml, or set it by `PatchConfig`"
     );
