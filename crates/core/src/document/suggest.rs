@@ -105,9 +105,7 @@ pub fn meant(node: &Node, words: &Vocabulary) -> Option<Node> {
     let meant = |entry: &Entry| {
         let help = for_key(&entry.key, words).filter(|_| !known(entry))?;
         let mut names = words.words.iter().map(|word| word.name);
-        let name = names.find(|name| {
-            help.contains(&format!("`{name}`?")) || help.contains(&format!("`{name}:"))
-        })?;
+        let name = names.find(|name| help == format!("did you mean `{name}`?"))?;
         node.get(name).is_none().then(|| Entry {
             key: name.to_owned(),
             ..entry.clone()
