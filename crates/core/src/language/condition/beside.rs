@@ -2,7 +2,7 @@
 
 use crate::language::condition::candidates::verdict;
 use crate::language::condition::contradiction::{described, known_types, needed};
-use crate::language::condition::proof::{EVENT, FieldPredicates, Proof, fields, same_place};
+use crate::language::condition::proof::{EVENT, FieldPredicates, Proof, fields, reads_same};
 use crate::language::condition::relation::{pairs, while_others};
 use crate::language::condition::{Condition, Predicate};
 use crate::language::operator::Verdict;
@@ -88,7 +88,7 @@ fn implies(stronger: &Condition, weaker: &Condition, names: &NameResolver<'_>) -
     let (Condition::Predicate(stronger), Condition::Predicate(weaker)) = (stronger, weaker) else {
         return false;
     };
-    if !same_place(&stronger.path, &weaker.path) {
+    if !reads_same(&stronger.path, &weaker.path) {
         return false;
     }
     let field = FieldPredicates {

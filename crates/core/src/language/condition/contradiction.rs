@@ -121,7 +121,7 @@ pub fn described(predicate: &Predicate, scope: &Scope<'_>) -> String {
     format!("`{not}{operator} {want}`")
 }
 
-pub fn with_place(predicate: &Predicate, scope: &Scope<'_>) -> String {
+pub fn with_location(predicate: &Predicate, scope: &Scope<'_>) -> String {
     let at = predicate.at;
     format!(
         "{} (line {}, column {})",
@@ -155,7 +155,7 @@ fn report(
         others => {
             let others: Vec<String> = others
                 .iter()
-                .map(|other| with_place(other, scope))
+                .map(|other| with_location(other, scope))
                 .collect();
             let both = if others.len() == 1 { "both" } else { "all of" };
             let message = format!(
@@ -263,7 +263,7 @@ fn always(
     names: &mut NameResolver<'_>,
 ) {
     let beside = match beside {
-        Some(stronger) => format!(" beside {}", with_place(stronger, scope)),
+        Some(stronger) => format!(" beside {}", with_location(stronger, scope)),
         None => String::new(),
     };
     let message = format!(

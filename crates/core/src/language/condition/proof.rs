@@ -50,7 +50,7 @@ pub fn fields(condition: &Condition) -> Vec<FieldPredicates<'_>> {
     for predicate in condition.predicates() {
         match fields
             .iter_mut()
-            .find(|field| same_place(field.path(), &predicate.path))
+            .find(|field| reads_same(field.path(), &predicate.path))
         {
             Some(field) => field.predicates.push(predicate),
             None => fields.push(FieldPredicates {
@@ -62,7 +62,7 @@ pub fn fields(condition: &Condition) -> Vec<FieldPredicates<'_>> {
 }
 
 /// Whether two paths read the same place, also in different notations.
-pub fn same_place(a: &Path, b: &Path) -> bool {
+pub fn reads_same(a: &Path, b: &Path) -> bool {
     match (&a.route, &b.route) {
         (PathKind::Plain { .. }, PathKind::Plain { .. }) => a.route == b.route,
         (PathKind::Query(_), PathKind::Query(_)) => a.text == b.text,

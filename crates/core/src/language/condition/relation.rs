@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Code, Report, Span};
 use crate::event::catalogue::field_type::FieldType;
 use crate::language::condition::candidates::{Candidates, fits};
-use crate::language::condition::contradiction::{described, known_types, needed, with_place};
-use crate::language::condition::proof::{EVENT, same_place};
+use crate::language::condition::contradiction::{described, known_types, needed, with_location};
+use crate::language::condition::proof::{EVENT, reads_same};
 use crate::language::condition::{Condition, Predicate};
 use crate::language::operator::{Operator, Verdict};
 use crate::language::resolver::NameResolver;
@@ -50,8 +50,13 @@ pub fn check(condition: &Condition, reported: &[Span], names: &mut NameResolver<
 
 /// Describes comparisons that hold: `` `previous` fulfils `is "urgent"` (line 3, column 5) ``.
 pub fn while_others(others: &[&Predicate], scope: &Scope<'_>) -> String {
-    let fulfils =
-        |other: &&Predicate| format!("`{}` fulfils {}", other.path.text, with_place(other, scope));
+    let fulfils = |other: &&Predicate| {
+        format!(
+            "`{}` fulfils {}",
+            other.path.text,
+            with_location(other, scope)
+        )
+    };
     let others: Vec<String> = others.iter().map(fulfils).collect();
     others.join(" and ")
 }
@@ -79,10 +84,10 @@ pub fn pairs<'c, 's>(
         for other in predicate.operator.paths() {
             let own = &*predicate.path;
             let is_new = !places.iter().any(|[a, b]| {
-                (same_place(a, own) && same_place(b, other))
-                    || (same_place(b, own) && same_place(a, other))
+                (reads_same(a, own) && reads_same(b, other))
+                    || (reads_same(b, own) && reads_same(a, other))
             });
-            let is_pair = is_plain(own) && is_plain(other) && !same_place(own, other);
+            let is_pair = is_plain(own) && is_plain(other) && !reads_same(own, other);
             if is_pair && is_new && other.in_variables(scope.vars).is_none() {
                 places.push([own, other]);
             }
@@ -111,7 +116,7 @@ impl<'c, 's> FieldPair<'c, 's> {
             !types.is_empty() && types.iter().all(|known| known.values().is_some())
         };
         let is_closed = closed(&first_types) && closed(&second_types);
-        let of_pair = |path: &Path| same_place(path, first) || same_place(path, second);
+        let of_pair = |path: &Path| reads_same(path, first) || reads_same(path, second);
         let decides = |predicate: &&&Predicate| {
             let operator = predicate.operator.settled(scope.vars);
             let known = match &*operator {
@@ -131,7 +136,7 @@ impl<'c, 's> FieldPair<'c, 's> {
                 let own: Vec<&Predicate> = deciding
                     .iter()
                     .copied()
-                    .filter(|predicate| same_place(&predicate.path, path))
+                    .filter(|predicate| reads_same(&predicate.path, path))
                     .collect();
                 let candidates = Candidates::of(&own, types, scope)?;
                 Some(candidates.iter().map(|value| value.cloned()).collect())
@@ -186,7 +191,7 @@ impl<'c, 's> FieldPair<'c, 's> {
                 operator = operator.with_value_at(path, value);
             }
         }
-        let own = if same_place(&predicate.path, self.first) {
+        let own = if reads_same(&predicate.path, self.first) {
             first
         } else {
             second
