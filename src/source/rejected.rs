@@ -86,7 +86,7 @@ mod tests {
         let page = include_str!("../../docs/operations.md");
         let row = page
             .lines()
-            .find(|line| line.contains("requests_refused_total` |"));
+            .find(|line| line.starts_with("| `flowtrigger_requests_refused_total`"));
         let row = row.expect("the row of the metric");
         for reason in REASONS {
             let name = reason.strip_prefix("sender_").unwrap_or(reason);

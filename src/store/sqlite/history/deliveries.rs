@@ -120,22 +120,31 @@ impl SqliteHistory {
         &self,
         EventRowId(event): EventRowId,
     ) -> Result<Option<EventDeliveryRow>, HistoryError> {
-        // The second statement finds the row with which a request was counted: the one whose period has its time. A
-        // request that was handled at the same time as the first of a period may have been received a moment before.
-        for (source, of_request) in [
+        // The second statement finds the row with which a request was counted: its period, which is short, has the
+        // time of the event. The third finds it for an event that was handled at the same time as the first request of
+        // the period, and received a moment before.
+        for (source, order, of_request) in [
             (
                 "d.id = e.delivery AND d.received = e.received",
+                "d.id DESC",
                 DeliveryMatch::Listed as fn(_) -> _,
             ),
             (
-                "d.accepted = 1 AND d.id != e.delivery AND d.endpoint = e.endpoint
-                     AND d.received <= e.received + 1000000 AND d.omitted_until >= e.received",
+                "d.accepted = 1 AND d.endpoint = e.endpoint AND e.delivery IS NOT NULL AND d.omitted_until >= e.received
+                     AND d.received BETWEEN e.received - 60000000 AND e.received",
+                "d.received DESC",
+                DeliveryMatch::Counted,
+            ),
+            (
+                "d.accepted = 1 AND d.endpoint = e.endpoint AND e.delivery IS NOT NULL AND d.omitted > 0
+                     AND d.received BETWEEN e.received AND e.received + 1000000",
+                "d.received",
                 DeliveryMatch::Counted,
             ),
         ] {
             let sql = format!(
                 "SELECT {COLUMNS}, e.delivery_index FROM events e JOIN deliveries d ON {source}
-                 WHERE e.id = ?1 ORDER BY d.received <= e.received DESC, abs(e.received - d.received), d.id DESC LIMIT 1"
+                 WHERE e.id = ?1 ORDER BY {order} LIMIT 1"
             );
             let found = self.first(&sql, [event], |row| {
                 Ok(EventDeliveryRow {
