@@ -65,14 +65,13 @@ fn describe_omitted(row: &DeliveryRow) -> String {
     let until = row.omitted_until;
     let until = until.map(|until| format!(" until {}", seconds(until)));
     let more = match row.delivery.kind() {
-        DeliveryKind::Accepted => "more accepted requests",
-        DeliveryKind::Rejected => "more for the same reason",
+        DeliveryKind::Accepted => number(
+            usize::try_from(row.omitted).unwrap_or(usize::MAX),
+            "more accepted request",
+        ),
+        DeliveryKind::Rejected => format!("{} more for the same reason", grouped(row.omitted)),
     };
-    format!(
-        "; and {} {more}{}",
-        grouped(row.omitted),
-        until.unwrap_or_default()
-    )
+    format!("; and {more}{}", until.unwrap_or_default())
 }
 
 fn describe_events(events: &DeliveredEvents) -> String {
