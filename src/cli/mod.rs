@@ -8,6 +8,7 @@ mod daemon;
 mod daemon_state;
 mod deliveries;
 mod dry_run;
+mod entry_argument;
 mod events;
 mod exit;
 mod input;

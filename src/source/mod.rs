@@ -14,7 +14,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use rejected::RejectedRequest;
+pub use rejected::{REASONS, RejectedRequest};
 use signature::Verifier;
 
 /// Accepts events. Implemented by the engine.
@@ -124,6 +124,9 @@ pub struct InvalidBody {
     /// What is wrong, without any part of the body. Kept and logged, because the sender has the rest.
     #[serde(skip)]
     pub summary: Option<&'static str>,
+    /// Why the body is no event, without any part of the body. Kept and logged.
+    #[serde(skip)]
+    pub finding: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

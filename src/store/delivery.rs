@@ -62,6 +62,8 @@ pub struct DeliveredEvents {
     pub matched: u64,
     /// Those that were known before.
     pub redelivered: u64,
+    /// Those of the known ones whose body was another one than at first.
+    pub differed: u64,
     /// The id of the first one, under which it is stored.
     pub first: String,
 }

@@ -295,6 +295,7 @@ fn request(event: &Event, received: Timestamp, size: usize, matches: bool) -> De
             count: 1,
             matched: u64::from(matches),
             redelivered: 0,
+            differed: 0,
             first: event.id.clone(),
         }),
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::cli::render::document::JSON_VERSION;
 use crate::store::history::DeliveryRow;
 use crate::store::{DeliveredEvents, DeliveryKind, DeliveryOutcome};
 
@@ -29,6 +30,7 @@ pub fn row_json(row: &DeliveryRow) -> Value {
         "events": count(|events| events.count),
         "matched": count(|events| events.matched),
         "redelivered": count(|events| events.redelivered),
+        "differed": count(|events| events.differed),
         "first_event": events.map(|events| events.first.as_str()),
         "omitted": row.omitted,
         "omitted_until": row.omitted_until.map(|until| until.to_string()),
@@ -37,6 +39,26 @@ pub fn row_json(row: &DeliveryRow) -> Value {
 
 /// The JSON Schema of one line of the JSON output.
 pub fn schema() -> Value {
+    let mut schema = request_schema();
+    let version = json!({"const": JSON_VERSION, "description": "The version of this format."});
+    if let Some(properties) = schema["properties"].as_object_mut() {
+        properties.shift_insert(0, "version".into(), version);
+    }
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.insert(0, "version".into());
+    }
+    let mut line = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A request of a sender, one line of `flowtrigger deliveries --format json`",
+    });
+    if let (Some(line), Value::Object(rest)) = (line.as_object_mut(), schema) {
+        line.extend(rest);
+    }
+    line
+}
+
+/// The JSON Schema of a request in the output of any command.
+pub fn request_schema() -> Value {
     let text = |description: &str| json!({"type": "string", "description": description});
     let maybe =
         |kind: &str, description: &str| json!({"type": [kind, "null"], "description": description});
@@ -59,8 +81,9 @@ pub fn schema() -> Value {
         "events": maybe("integer", "How many events it delivered."),
         "matched": maybe("integer", "How many of them a rule matched."),
         "redelivered": maybe("integer", "How many of them were known before."),
+        "differed": maybe("integer", "How many of the known ones had another body than at first: nothing ran for them."),
         "first_event": maybe("string", "The id of its first event; `why` takes it."),
-        "omitted": number("Requests with the same endpoint, status and reason that followed and were only counted."),
+        "omitted": number("Requests with the same endpoint, status and reason that followed and were only counted. `events`, `matched` and `redelivered` do not include theirs."),
         "omitted_until": time(json!(["string", "null"]), "When the last of them was received, in UTC."),
     });
     let required: Vec<&String> = properties
@@ -69,8 +92,6 @@ pub fn schema() -> Value {
         .flat_map(|map| map.keys())
         .collect();
     json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A request of a sender, one line of `flowtrigger deliveries --format json`",
         "type": "object",
         "required": required,
         "additionalProperties": false,
@@ -83,6 +104,7 @@ mod tests {
     use boon::{Compiler, Draft, Schemas};
 
     use super::*;
+    use crate::cli::render::document::versioned;
     use crate::store::conformance::history::deliveries::{accepted, rejected};
 
     #[test]
@@ -99,11 +121,11 @@ mod tests {
                 Some(jiff::Timestamp::UNIX_EPOCH),
             ),
         ] {
-            let mut line = row_json(&DeliveryRow {
+            let mut line = versioned(row_json(&DeliveryRow {
                 delivery,
                 omitted: 1,
                 omitted_until,
-            });
+            }));
             schemas
                 .validate(&line, index)
                 .unwrap_or_else(|error| panic!("{line} {error:#}"));

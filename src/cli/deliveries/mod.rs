@@ -7,6 +7,7 @@ pub mod row;
 use std::io::Write;
 use std::num::NonZeroUsize;
 
+use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
 use super::exit::{CommandError, Exit};
@@ -14,14 +15,16 @@ use super::output::Output;
 use crate::cli::daemon_state::ArchiveState;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::document::versioned;
 use crate::cli::render::escape::plain;
 use crate::cli::render::message;
 use crate::cli::time_argument::{TimeArgument, seconds};
+use crate::source::REASONS;
 use crate::store::history::{DeliveryCount, DeliveryFilter, DeliveryTotals};
 use crate::store::{DeliveryKind, History};
 use flowtrigger_core::document::suggest::nearest;
 
-pub use json::{row_json, schema};
+pub use json::{request_schema, row_json, schema};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -44,9 +47,9 @@ pub struct Args {
     /// Requests that were answered with this status: 200, 400, 401.
     #[arg(long, value_name = "CODE", value_parser = status)]
     status: Option<u16>,
-    /// Requests that were rejected for this reason, as the metrics name it: unsound, sender_stale.
-    #[arg(long, value_name = "REASON", conflicts_with = "accepted")]
-    reason: Option<String>,
+    /// Requests that were rejected for this reason, as the metrics name it, or for one of several: unsound,sender_stale.
+    #[arg(long, value_name = "REASON", conflicts_with = "accepted", value_delimiter = ',', value_parser = PossibleValuesParser::new(REASONS), hide_possible_values = true)]
+    reason: Vec<String>,
     /// Only rejected requests.
     #[arg(long, conflicts_with = "accepted")]
     rejected: bool,
@@ -88,7 +91,7 @@ impl Args {
                 (false, false) => None,
             },
             status: self.status,
-            reason: self.reason.clone(),
+            reasons: self.reason.clone(),
             since: self.since.map(|since| since.from(now)),
             until: self.until.map(|until| until.from(now)),
             before: self.before,
@@ -100,6 +103,16 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let history = global.history()?;
     let archive = ArchiveState::flush(&global.socket());
     let filter = args.filter(Timestamp::now());
+    if let (Some(since), Some(until)) = (filter.since, filter.until)
+        && since >= until
+    {
+        let error = format!(
+            "`--since` is not before `--until`: {} and {}",
+            seconds(since),
+            seconds(until)
+        );
+        return Err(CommandError::usage(error).help("give the earlier time to `--since`"));
+    }
     let limit = args.limit.get();
     let mut rows = history.deliveries(&filter, limit.saturating_add(1))?;
     let more = rows.len() > limit;
@@ -107,18 +120,21 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     match args.format {
         Format::Json => rows
             .iter()
-            .try_for_each(|row| writeln!(out, "{}", row_json(row)))?,
+            .try_for_each(|row| writeln!(out, "{}", versioned(row_json(row))))?,
         Format::Text if rows.is_empty() => {
             writeln!(out, "{}", describe_nothing(&filter, &*history)?)?;
         }
         Format::Text => {
             row::table(&rows).write(out)?;
-            let all = DeliveryFilter {
-                before: None,
-                ..filter.clone()
-            };
-            let totals = history.delivery_totals(&all)?;
-            writeln!(out, "\n{}", describe_totals(&totals, filter.kind))?;
+            let totals = history.delivery_totals(&filter)?;
+            write!(out, "\n{}", describe_totals(&totals, filter.kind))?;
+            match filter.before {
+                Some(before) => writeln!(out, "; all older than request {before}")?,
+                None => writeln!(out)?,
+            }
+            if let Some(note) = describe_outside(&totals) {
+                writeln!(out, "{note}")?;
+            }
             if let Some(last) = rows.last().filter(|_| more) {
                 let last = last.delivery.id.0;
                 writeln!(
@@ -160,6 +176,17 @@ pub fn describe_count(count: &DeliveryCount, noun: &str) -> String {
         0 => all,
         omitted => format!("{all}, {} of them only counted", row::grouped(omitted)),
     }
+}
+
+/// Says that requests which were counted together may have been received outside the time that was asked for.
+fn describe_outside(totals: &DeliveryTotals) -> Option<String> {
+    let outside = totals.accepted.perhaps_outside + totals.rejected.perhaps_outside;
+    (outside > 0).then(|| {
+        format!(
+            "up to {} of those that are only counted were received before or after the time that was asked for",
+            row::grouped(outside)
+        )
+    })
 }
 
 const KEPT: &str = "they are kept for 7 days, at most 50,000 accepted and 10,000 rejected ones";
@@ -208,6 +235,7 @@ mod tests {
         DeliveryCount {
             listed,
             omitted,
+            perhaps_outside: 0,
             oldest: None,
         }
     }

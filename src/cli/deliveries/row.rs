@@ -57,18 +57,21 @@ pub fn describe(row: &DeliveryRow) -> String {
     format!("{outcome}{}", describe_omitted(row))
 }
 
-/// `; and 1,234 more like this until 2026-01-07T09:05:10Z`.
+/// `; and 1,234 more accepted requests until 2026-01-07T09:05:10Z`: what became of their events is not known.
 fn describe_omitted(row: &DeliveryRow) -> String {
     if row.omitted == 0 {
         return String::new();
     }
     let until = row.omitted_until;
     let until = until.map(|until| format!(" until {}", seconds(until)));
-    format!(
-        "; and {} more like this{}",
-        grouped(row.omitted),
-        until.unwrap_or_default()
-    )
+    let more = match row.delivery.kind() {
+        DeliveryKind::Accepted => number(
+            usize::try_from(row.omitted).unwrap_or(usize::MAX),
+            "more accepted request",
+        ),
+        DeliveryKind::Rejected => format!("{} more for the same reason", grouped(row.omitted)),
+    };
+    format!("; and {more}{}", until.unwrap_or_default())
 }
 
 fn describe_events(events: &DeliveredEvents) -> String {
@@ -76,13 +79,15 @@ fn describe_events(events: &DeliveredEvents) -> String {
         count,
         matched,
         redelivered,
+        differed,
         first,
     } = events;
     if *count == 1 {
-        let what = match (matched, redelivered) {
-            (1.., _) => "matched",
-            (0, 1..) => "redelivered",
-            (0, 0) => "no rule matched",
+        let what = match (matched, redelivered, differed) {
+            (1.., _, _) => "matched",
+            (0, 1.., 1..) => "redelivered with another body, for which nothing ran",
+            (0, 1.., 0) => "redelivered",
+            (0, 0, _) => "no rule matched",
         };
         return format!("event {}, {what}", plain(first));
     }
@@ -90,6 +95,9 @@ fn describe_events(events: &DeliveredEvents) -> String {
     let mut parts = vec![format!("{} matched", grouped(*matched))];
     if *redelivered > 0 {
         parts.push(format!("{} redelivered", grouped(*redelivered)));
+    }
+    if *differed > 0 {
+        parts.push(format!("{} of them with another body", grouped(*differed)));
     }
     format!(
         "{}, {}; the first is {}",
@@ -133,7 +141,7 @@ pub fn describe_delivery(delivered: &EventDeliveryRow) -> String {
             )
         }
         DeliveryMatch::Counted(row) => format!(
-            "delivered by one of {} that are only counted, with request {}",
+            "delivered by one of {} that were only counted, with request {}",
             number(
                 usize::try_from(row.omitted).unwrap_or(usize::MAX),
                 "request"
@@ -182,12 +190,42 @@ mod tests {
         let unsound = row(rejected("desk", 400, "unsound"), 1_234);
         assert_eq!(
             describe(&unsound),
-            "not JSON: line 1, column 44; and 1,234 more like this until 1970-01-01T00:00:00Z"
+            "not JSON: line 1, column 44; and 1,234 more for the same reason until 1970-01-01T00:00:00Z"
         );
         assert_eq!(
             sentence(&row(unsound.delivery, 0)),
             "a request to `desk` from 192.0.2.1 was rejected at 2027-01-15T08:00:00Z: not JSON: line 1, column 44"
         );
+    }
+
+    #[test]
+    fn accepted_requests_that_were_only_counted_are_not_described_by_the_listed_one() {
+        let unmatched = row(accepted("desk", "e1"), 69);
+        assert_eq!(
+            describe(&unmatched),
+            "event e1, matched; and 69 more accepted requests until 1970-01-01T00:00:00Z"
+        );
+    }
+
+    #[test]
+    fn a_known_id_with_another_body_is_told_apart() {
+        let mut repeat = accepted("desk", "e1");
+        for (differed, expected) in [
+            (0, "event e1, redelivered"),
+            (
+                1,
+                "event e1, redelivered with another body, for which nothing ran",
+            ),
+        ] {
+            repeat.outcome = DeliveryOutcome::Accepted(DeliveredEvents {
+                count: 1,
+                matched: 0,
+                redelivered: 1,
+                differed,
+                first: "e1".into(),
+            });
+            assert_eq!(describe(&row(repeat.clone(), 0)), expected);
+        }
     }
 
     #[test]
@@ -197,12 +235,13 @@ mod tests {
             count: 10,
             matched: 4,
             redelivered: 1,
+            differed: 1,
             first: "e1".into(),
         });
         let listed = row(delivery, 0);
         assert_eq!(
             describe(&listed),
-            "10 events, 4 matched, 1 redelivered; the first is e1"
+            "10 events, 4 matched, 1 redelivered, 1 of them with another body; the first is e1"
         );
         let third = |request| EventDeliveryRow {
             index: Some(2),
@@ -217,7 +256,7 @@ mod tests {
                 accepted("desk", "e"),
                 7
             )))),
-            "delivered by one of 7 requests that are only counted, with request 0"
+            "delivered by one of 7 requests that were only counted, with request 0"
         );
     }
 }

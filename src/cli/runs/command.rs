@@ -199,6 +199,11 @@ fn select(
             .collect();
     }
     let runs = all_runs(&*history, &filter)?;
+    if let (true, Some(entry)) = (runs.is_empty(), &filter.endpoint)
+        && let Some(unknown) = list::missed_entry(entry, &filter, &*history)?.describe_unknown()
+    {
+        return Err(CommandError::nothing(unknown));
+    }
     match args.all || runs.len() == filter.ids.len() {
         true => Ok(runs),
         false => Err(unknown(&filter.ids, &runs)),

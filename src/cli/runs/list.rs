@@ -1,6 +1,7 @@
 //! `runs list`: prints one line per run, newest first.
 //! If there are more runs, a last line says how to list them.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use serde_json::json;
 
 use super::List;
 use crate::cli::daemon_state::DaemonState;
+use crate::cli::entry_argument::MissedEntry;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
@@ -126,10 +128,39 @@ fn no_runs(
         false => "no such run",
     };
     writeln!(out, "{which}; there are {}", counts.join(", "))?;
+    if let Some(entry) = &filter.endpoint {
+        let entry = missed_entry(entry, filter, history)?;
+        if let Some(unknown) = entry.describe_unknown() {
+            writeln!(out, "{unknown}")?;
+        }
+        if let Some(others) = entry.describe_stored() {
+            writeln!(out, "such runs are stored at {others}")?;
+        }
+    }
     if let Some(near) = near_rule(filter, history)? {
         writeln!(out, "did you mean `--rule {near}`?")?;
     }
     Ok(())
+}
+
+/// The entries that have runs like the ones that were asked for, of the newest.
+pub fn missed_entry(
+    entry: &str,
+    filter: &RunFilter,
+    history: &dyn History,
+) -> Result<MissedEntry, CommandError> {
+    const MAX_READ: usize = 1_000;
+    let elsewhere = RunFilter {
+        endpoint: None,
+        ..filter.clone()
+    };
+    let page = Page {
+        limit: MAX_READ,
+        before: None,
+    };
+    let runs = history.runs(&elsewhere, page)?;
+    let stored_at: BTreeSet<String> = runs.into_iter().map(|run| run.endpoint).collect();
+    MissedEntry::new(entry, stored_at.into_iter().collect(), history)
 }
 
 /// The rule with the most similar name, if no run has the requested rule.

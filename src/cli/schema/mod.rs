@@ -46,6 +46,7 @@ enum SchemaKind {
     /// flowtrigger.yaml.
     Config,
     /// A line of `deliveries --format json`.
+    #[value(alias = "deliveries")]
     Delivery,
     /// A line of `replay --format json`.
     Replay,

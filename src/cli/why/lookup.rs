@@ -1,10 +1,12 @@
 //! Finds the stored events that `why` is asked about, and selects the one that is explained: the newest or the nearest to a
 //! time, of those that a rule listened to.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::cli::entry_argument::MissedEntry;
 use crate::cli::exit::CommandError;
 use crate::cli::output::Output;
 use crate::cli::render::table::Table;
@@ -137,6 +139,22 @@ pub fn find(
         }
     }
     Ok(Vec::new())
+}
+
+/// The entry of `--endpoint` that received no such event, with those that did.
+pub fn missed_entry(
+    subject: &str,
+    entry: &str,
+    history: &dyn History,
+) -> Result<MissedEntry, CommandError> {
+    let elsewhere = find(subject, None, None, history)?;
+    let mut stored_at = BTreeSet::new();
+    for head in &elsewhere {
+        if let Some(record) = history.event(head.row)? {
+            stored_at.insert(record.event.endpoint.clone());
+        }
+    }
+    MissedEntry::new(entry, stored_at.into_iter().collect(), history)
 }
 
 /// Prints one line per event; the explained one is the first.

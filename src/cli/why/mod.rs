@@ -27,6 +27,7 @@ use crate::cli::time_argument::TimeArgument;
 use crate::cli::why::evaluated::{RevisionCache, reevaluate};
 use crate::cli::why::export::Export;
 use crate::cli::why::lookup::{Choice, Distance, choose, find, listened, types_of};
+use crate::cli::why::not_found::MissedEvent;
 use crate::cli::why::rejected::{RejectedRequests, rejected_since};
 use crate::store::History;
 use crate::store::history::EventRow;
@@ -112,7 +113,12 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         if export.is_none() && rule::explain(subject, args.format, &archive, &*history, out)? {
             return Ok(Exit::Fine);
         }
-        not_found::print(subject, at, args.format, &archive, &*history, out)?;
+        let entry = match args.endpoint.as_deref() {
+            None => None,
+            Some(entry) => Some(lookup::missed_entry(subject, entry, &*history)?),
+        };
+        let missed = MissedEvent { subject, at, entry };
+        not_found::print(&missed, args.format, &archive, &*history, out)?;
         return Ok(Exit::Negative);
     }
     let mut revisions = RevisionCache::default();

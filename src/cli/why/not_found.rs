@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::cli::daemon_state::ArchiveState;
+use crate::cli::entry_argument::MissedEntry;
 use crate::cli::exit::CommandError;
 use crate::cli::options::Format;
 use crate::cli::output::Output;
@@ -20,17 +21,25 @@ use crate::store::history::{NearestEvent, RetainedRange};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::archive::ArchiveScope;
 
+/// What was asked for and not found.
+pub struct MissedEvent<'a> {
+    pub subject: &'a str,
+    pub at: Option<Timestamp>,
+    /// The entry of `--endpoint`.
+    pub entry: Option<MissedEntry>,
+}
+
 pub fn print(
-    subject: &str,
-    at: Option<Timestamp>,
+    missed: &MissedEvent<'_>,
     format: Format,
     archive: &ArchiveState,
     history: &dyn History,
     out: &mut Output,
 ) -> Result<(), CommandError> {
+    let MissedEvent { subject, at, entry } = missed;
     let (near, range) = (history.nearest(subject)?, history.retained()?);
     let near_rules = rule::nearest(subject, history)?;
-    let rejected = RejectedRequests::read(history, None, at)?;
+    let rejected = RejectedRequests::read(history, None, *at)?;
     match format {
         Format::Json => {
             let near: Vec<&str> = near.iter().map(NearestEvent::text).collect();
@@ -40,6 +49,7 @@ pub fn print(
             let answer = json!({
                 "event": null,
                 "asked": subject,
+                "endpoint": entry.as_ref().map(MissedEntry::json),
                 "nearest": near,
                 "nearest_rules": near_rules,
                 "kept": {
@@ -58,7 +68,7 @@ pub fn print(
                 .iter()
                 .map(|rule| format!("rule {}", plain(rule)));
             let near: Vec<String> = near.chain(rules).collect();
-            text(subject, &near, &range, history, out)?;
+            text(missed, &near, &range, history, out)?;
             writeln!(out, "  reject {}", rejected.describe())?;
             rejected.write("         ", out)?;
             writeln!(out, "  else   {ELSE}")?;
@@ -71,16 +81,32 @@ pub fn print(
 }
 
 fn text(
-    subject: &str,
+    missed: &MissedEvent<'_>,
     near: &[String],
     range: &RetainedRange,
     history: &dyn History,
     out: &mut Output,
 ) -> Result<(), CommandError> {
-    writeln!(
-        out,
-        "no event with the id or the ticket `{subject}` is stored here, and no rule has this name"
-    )?;
+    let subject = missed.subject;
+    match &missed.entry {
+        None => writeln!(
+            out,
+            "no event with the id or the ticket `{subject}` is stored here, and no rule has this name"
+        )?,
+        Some(entry) => {
+            writeln!(
+                out,
+                "no event with the id or the ticket `{subject}` that `{}` received is stored here",
+                entry.name()
+            )?;
+            if let Some(unknown) = entry.describe_unknown() {
+                writeln!(out, "  entry  {unknown}")?;
+            }
+            if let Some(others) = entry.describe_stored() {
+                writeln!(out, "  at     events of `{subject}` are stored at {others}")?;
+            }
+        }
+    }
     if !near.is_empty() {
         writeln!(out, "  near   {}", near.join(", "))?;
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::cli::deliveries::row::sentence;
+use crate::cli::deliveries::row::{grouped, sentence};
 use crate::cli::deliveries::{describe_count, row_json};
 use crate::cli::exit::CommandError;
 use crate::cli::output::Output;
@@ -49,7 +49,7 @@ impl RejectedRequests {
             None => history.deliveries(&filter, MAX_LISTED)?,
         };
         if let Some(at) = at {
-            listed.sort_by_key(|row| row.delivery.received.duration_since(at).abs());
+            listed.sort_by_key(|row| distance(row, at));
             listed.truncate(MAX_LISTED);
         }
         Ok(Self {
@@ -66,6 +66,13 @@ impl RejectedRequests {
     /// How many there are, in one line.
     pub fn describe(&self) -> String {
         let count = describe_count(&self.count, "rejected request");
+        let outside = match self.count.perhaps_outside {
+            0 => String::new(),
+            outside => format!(
+                "; up to {} of those that are only counted were received earlier or later",
+                grouped(outside)
+            ),
+        };
         match (self.at, self.count.oldest) {
             (None, None) => {
                 "no rejected request is stored; they are kept for 7 days, at most 10,000".into()
@@ -79,7 +86,7 @@ impl RejectedRequests {
                 seconds(oldest)
             ),
             (Some(at), Some(_)) => format!(
-                "{count} within an hour of {}, and one of them may have held it",
+                "{count} within an hour of {}, and one of them may have held it{outside}",
                 seconds(at)
             ),
         }
@@ -94,12 +101,20 @@ impl RejectedRequests {
 
     pub fn json(&self) -> Value {
         json!({
-            "count": self.count.listed,
+            "count": self.count.all(),
             "omitted": self.count.omitted,
+            "perhaps_outside": self.count.perhaps_outside,
             "oldest": self.count.oldest.map(|oldest| oldest.to_string()),
             "newest": self.listed.iter().map(row_json).collect::<Vec<_>>(),
         })
     }
+}
+
+/// How far a request is from a time, or the nearest of those that are counted with it.
+fn distance(row: &DeliveryRow, at: Timestamp) -> SignedDuration {
+    let first = row.delivery.received;
+    let last = row.omitted_until.unwrap_or(first).max(first);
+    at.clamp(first, last).duration_since(at).abs()
 }
 
 /// The requests to a source that were rejected after an event, as one line; `None` if there is none.
@@ -118,11 +133,15 @@ pub fn rejected_since(
     let Some(newest) = newest else {
         return Ok(None);
     };
-    let all = history.delivery_totals(&filter)?.rejected.all();
-    let all = usize::try_from(all).unwrap_or(usize::MAX);
+    let count = history.delivery_totals(&filter)?.rejected;
+    let all = usize::try_from(count.all()).unwrap_or(usize::MAX);
     let verb = if all == 1 { "was" } else { "were" };
+    let bound = match count.perhaps_outside {
+        0 => "",
+        _ => "up to ",
+    };
     Ok(Some(format!(
-        "after this event, {} to `{}` {verb} rejected; the newest: {}",
+        "after this event, {bound}{} to `{}` {verb} rejected; the newest: {}",
         number(all, "request"),
         plain(source),
         sentence(&newest)

@@ -70,6 +70,7 @@ pub(super) fn delivered(events: &[SubmittedEvent]) -> DeliveredEvents {
         count: events.len() as u64,
         matched: count(EventOutcome::Accepted),
         redelivered: count(EventOutcome::Redelivered),
+        differed: events.iter().filter(|event| event.differed()).count() as u64,
         first: events
             .first()
             .map(|event| event.id().to_owned())

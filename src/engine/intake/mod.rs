@@ -71,6 +71,7 @@ fn read_as(
         message: format!("this is an event of `{found}`, not of `{name}`"),
         help: Some(format!("send it to `/events/{}`", event.source)),
         path: None,
+        finding: None,
     })
 }
 
@@ -120,30 +121,30 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let rejected = |error: StoreError| ingest_error(&error);
         let identity = RequestIdentity::new(entrance, id, self.shared.clock().now());
         let identity = identity.map_err(IngestError::InvalidId)?;
+        // A request that is rejected here gets its number when it is recorded.
         let incoming =
-            IncomingDelivery::new(self.shared.store.next_delivery(), entrance, &delivery);
+            || IncomingDelivery::new(self.shared.store.next_delivery(), entrance, &delivery);
         let request = match rulebook.match_request(entrance, &identity.request(entrance), body) {
             Some(ByteMatch::Unmatched(brief, event)) => {
                 let archived = self
-                    .archive_delivered(&active, &brief, event, incoming)
+                    .archive_delivered(&active, &brief, event, incoming())
                     .await;
                 return archived.map_err(rejected).map(|()| unmatched(*brief));
             }
             Some(ByteMatch::Matched(event)) => RequestEvents {
-                events: vec![event.delivered_by(incoming.whole())],
+                events: vec![event],
                 array: false,
             },
-            None => RequestEvents::read(entrance, &identity, body, rulebook, incoming.id)
+            None => RequestEvents::read(entrance, &identity, body, rulebook)
                 .map_err(IngestError::InvalidBody)?,
         };
         let array = request.array;
         let context = RequestContext {
             intake,
-            delivery: incoming,
+            delivery: incoming(),
         };
-        let submitted = self
-            .submit_with(active, request.events, Some(context))
-            .await;
+        let events = request.delivered_by(context.delivery.id);
+        let submitted = self.submit_with(active, events, Some(context)).await;
         let submitted = submitted.map_err(rejected)?;
         let mut answers: Vec<AcceptedEvent> = submitted.iter().map(answer).collect();
         Ok(match (array, answers.len()) {
@@ -182,7 +183,6 @@ impl RequestEvents {
         identity: &RequestIdentity,
         body: &[u8],
         rulebook: &Rulebook,
-        delivery: DeliveryId,
     ) -> Result<Self, Box<InvalidBody>> {
         let accepted = parse(body).map_err(unsound)?;
         let (values, array) = match accepted.value {
@@ -202,13 +202,22 @@ impl RequestEvents {
             let read = read_as(value, Some(source), hint, &rulebook.config);
             let mut event = read.map_err(|error| no_event(error, array.then_some(index)))?;
             event.warnings.extend(accepted.repairs.iter().cloned());
-            let part = DeliveryPart {
-                delivery,
-                index: array.then_some(index),
-            };
-            events.push(MatchedEvent::new(event, rulebook).delivered_by(part));
+            events.push(MatchedEvent::new(event, rulebook));
         }
         Ok(Self { events, array })
+    }
+
+    /// The events, each with its place in the request.
+    fn delivered_by(self, delivery: DeliveryId) -> Vec<MatchedEvent> {
+        let array = self.array;
+        let events = self.events.into_iter().enumerate();
+        let events = events.map(|(index, event)| {
+            event.delivered_by(DeliveryPart {
+                delivery,
+                index: array.then_some(index),
+            })
+        });
+        events.collect()
     }
 }
 
@@ -245,6 +254,7 @@ fn unsound(error: JsonError) -> Box<InvalidBody> {
 
 fn no_event(error: DecodeError, index: Option<usize>) -> Box<InvalidBody> {
     Box::new(InvalidBody {
+        finding: Some(error.finding.unwrap_or_else(|| error.message.clone())),
         error: error.message,
         help: error.help,
         path: error.path,
@@ -286,13 +296,7 @@ mod tests {
         let rulebook = Rulebook::default();
         let source = &rulebook.config.sources[source];
         let identity = RequestIdentity::new(source, None, jiff::Timestamp::UNIX_EPOCH);
-        RequestEvents::read(
-            source,
-            &identity?,
-            text.as_bytes(),
-            &rulebook,
-            DeliveryId(1),
-        )
+        RequestEvents::read(source, &identity?, text.as_bytes(), &rulebook)
     }
 
     fn ticket(id: &str) -> String {

@@ -308,17 +308,26 @@ impl SubmittedEvent {
 
     fn log_redelivery(&self, runs: &[u64]) {
         let (event, r#type) = (self.id(), self.event.event_type.as_str());
-        match self.committed.first.as_ref().map(|first| first.body) {
-            Some(BodyComparison::Different) => warn!(
+        match self.differed() {
+            true => warn!(
                 event,
                 at = self.entry(),
                 r#type,
                 ?runs,
                 "event redelivered: same id, different body; nothing ran for it. If the id names an object and not an event, set another `id` for the source"
             ),
-            Some(BodyComparison::Equal | BodyComparison::Unknown) | None => {
+            false => {
                 info!(event, at = self.entry(), r#type, ?runs, "event redelivered");
             }
+        }
+    }
+
+    /// Whether it is a redelivery with another body.
+    pub(super) fn differed(&self) -> bool {
+        let first = self.committed.first.as_ref();
+        match first.map(|first| first.body) {
+            Some(BodyComparison::Different) => self.committed.redelivered,
+            Some(BodyComparison::Equal | BodyComparison::Unknown) | None => false,
         }
     }
 

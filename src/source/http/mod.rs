@@ -12,6 +12,7 @@ mod per_address;
 mod rejection_log;
 mod requests;
 pub(super) mod response;
+mod unread_body;
 mod web_page;
 
 use std::future::Future;
@@ -45,6 +46,7 @@ use health::{check_metrics, healthz, metrics, readyz};
 use rejection_log::RejectionLog;
 use requests::RequestSummary;
 use response::HttpError;
+use unread_body::BodyEnd;
 use web_page::WebPageSign;
 
 pub use limits::HttpLimits;
@@ -154,6 +156,7 @@ fn routes<I: Ingest>(state: Arc<AppState<I>>) -> Router {
 async fn answer<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Request) -> Response {
     let summary = RequestSummary::new(&request, &state.trusted_proxies);
     let path = request.uri().path().to_owned();
+    let (request, body_end) = BodyEnd::watch(request);
     let result = match path.as_str() {
         "/healthz" => healthz(request.method()),
         "/readyz" => readyz(&*state.ingest, request.method()),
@@ -164,7 +167,7 @@ async fn answer<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Reque
         }
         _ => events(&state, request).await,
     };
-    result.unwrap_or_else(|error| {
+    let response = result.unwrap_or_else(|error| {
         let mut rejected = summary.rejected(&error);
         rejected.source = state
             .ingest
@@ -172,7 +175,8 @@ async fn answer<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Reque
             .map(|endpoint| endpoint.source);
         state.record(rejected);
         response::http_error(&error)
-    })
+    });
+    body_end.announce(response)
 }
 
 fn decoded(path: &str) -> std::borrow::Cow<'_, str> {
@@ -186,7 +190,11 @@ async fn events<I: Ingest>(
     let endpoint = state.ingest.endpoint(&decoded(request.uri().path()));
     match endpoint {
         Some(endpoint) => receive_events(state, &endpoint, request).await,
-        None => Err(not_found(&request)),
+        None => {
+            let error = not_found(&request);
+            authenticate::drain(request).await;
+            Err(error)
+        }
     }
 }
 
@@ -196,6 +204,7 @@ async fn receive_events<I: Ingest>(
     request: Request,
 ) -> Result<Response, HttpError> {
     if request.method() != Method::POST {
+        authenticate::drain(request).await;
         return Err(HttpError::Method { allowed: "POST" });
     }
     // Also of a verified sender: a proxy before this one may have routed by the other name.
@@ -215,7 +224,10 @@ async fn receive_events<I: Ingest>(
         authenticate::drain(request).await;
         return Err(error);
     }
-    check_media_type(request.headers())?;
+    if let Err(error) = check_media_type(request.headers()) {
+        authenticate::drain(request).await;
+        return Err(error);
+    }
     let parts = DeliveryParts {
         endpoint: Arc::clone(&endpoint.source),
         path: shortened(request.uri().path().to_owned(), MAX_PATH_CHARS),

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::peer::Peer;
 use super::response::{self, HttpError};
 use super::web_page::WebPageSign;
-use crate::source::{IngestError, InvalidBody, RejectedRequest};
+use crate::source::{IngestError, InvalidBody, REASONS, RejectedRequest};
 use flowtrigger_core::event::json::parse::without_input;
 
 /// A request without its headers and its body.
@@ -54,6 +54,7 @@ impl RequestSummary {
     }
 
     pub fn rejected(self, error: &HttpError) -> RejectedRequest {
+        debug_assert!(REASONS.contains(&code(error)), "{}", code(error));
         RejectedRequest {
             reason: code(error),
             status: response::status(error).as_u16(),
@@ -114,21 +115,20 @@ fn describe(error: &HttpError) -> String {
 }
 
 impl InvalidBody {
-    /// Where the body is wrong, and why. What can repeat a text of the body is not kept: the sender has it.
+    /// Where the body is wrong, and why. What can repeat a text of the body is not kept: the sender has it. Elements are
+    /// counted from 1, as in all texts.
     fn describe(&self) -> String {
-        let element = self.index.map(|index| format!("element {index}: "));
+        let element = self.index.map(|index| format!("element {}: ", index + 1));
         let element = element.unwrap_or_default();
-        let what = match (self.line, self.column, &self.path) {
-            (Some(line), Some(column), _) => {
-                // An error with a place is one of the JSON, not of a value.
-                let summary = self.summary.unwrap_or("the body cannot be read");
-                let why = without_input(&self.error);
-                return format!("{summary}: line {line}, column {column}: {why}");
-            }
-            (_, _, Some(path)) => format!("the value at `{path}` is absent or not as expected"),
-            (_, _, None) => "the body is not an event of this source".into(),
-        };
-        format!("{element}{what}; the answer to the sender says why")
+        if let (Some(line), Some(column)) = (self.line, self.column) {
+            // An error with a place is one of the JSON, not of a value.
+            let summary = self.summary.unwrap_or("the body cannot be read");
+            let why = without_input(&self.error);
+            return format!("{summary}: line {line}, column {column}: {why}");
+        }
+        let finding = self.finding.as_deref();
+        let finding = finding.unwrap_or("the body is not an event of this source");
+        format!("{element}{finding}")
     }
 }
 

@@ -11,7 +11,9 @@ pub struct DeliveryFilter {
     pub source: Option<String>,
     pub kind: Option<DeliveryKind>,
     pub status: Option<u16>,
-    pub reason: Option<String>,
+    /// One of these reasons; none selects all.
+    pub reasons: Vec<String>,
+    /// Received at this time or later, or counted with a request until then.
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
     /// Only older ones than this, for the next page.
@@ -42,6 +44,9 @@ pub struct DeliveryCount {
     pub listed: u64,
     /// Those that were only counted.
     pub omitted: u64,
+    /// Those of `omitted` that may have been received outside the time that was asked for: only the first and the
+    /// last time of requests that are counted together is known.
+    pub perhaps_outside: u64,
     /// When the oldest listed one was received.
     pub oldest: Option<Timestamp>,
 }

@@ -76,7 +76,7 @@ impl WriteTransaction<'_> {
             *self.state.delivery_rows.of(delivery.kind()) += 1;
         }
         let mut count = self.connection.prepare_cached(
-            "UPDATE deliveries SET omitted = omitted + ?2, omitted_until = ?3 WHERE id = ?1",
+            "UPDATE deliveries SET omitted = omitted + ?2, omitted_until = max(coalesce(omitted_until, ?3), ?3) WHERE id = ?1",
         )?;
         for counted in counted {
             let omitted = i64::try_from(counted.count).unwrap_or(i64::MAX);
@@ -107,8 +107,8 @@ impl WriteTransaction<'_> {
             .prepare_cached(
                 "INSERT INTO deliveries
                      (id, received, source, endpoint, method, path, peer, status, size, accepted,
-                      reason, detail, events, matched, redelivered, first_event)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                      reason, detail, events, matched, redelivered, first_event, differed)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
             )?
             .execute(params![
                 id(delivery.id),
@@ -129,6 +129,7 @@ impl WriteTransaction<'_> {
                 if_accepted(events.matched),
                 if_accepted(events.redelivered),
                 (kind == DeliveryKind::Accepted).then_some(&events.first),
+                if_accepted(events.differed),
             ])?;
         Ok(())
     }

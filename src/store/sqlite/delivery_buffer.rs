@@ -43,10 +43,15 @@ struct ClassBudget {
     left: u32,
     /// When it was filled up last.
     since: Timestamp,
-    /// The newest kept request.
-    newest: Option<DeliveryId>,
-    omitted: u64,
-    omitted_until: Timestamp,
+    newest: Option<KeptDelivery>,
+    counted: Vec<CountedDeliveries>,
+}
+
+/// The newest kept request of a class.
+#[derive(Debug, Clone, Copy)]
+struct KeptDelivery {
+    id: DeliveryId,
+    received: Timestamp,
 }
 
 /// What to write.
@@ -89,8 +94,28 @@ impl ClassBudget {
             left: kind.burst(),
             since: now,
             newest: None,
-            omitted: 0,
-            omitted_until: now,
+            counted: Vec::new(),
+        }
+    }
+
+    /// Counts a request with the newest kept one, and not with one that is kept later.
+    fn count(&mut self, now: Timestamp) {
+        // The first request of a class is always kept.
+        let Some(KeptDelivery { id, received }) = self.newest else {
+            return;
+        };
+        // Requests that are handled at the same time arrive here in any order.
+        let until = now.max(received);
+        match self.counted.last_mut().filter(|last| last.with == id) {
+            Some(last) => {
+                last.count += 1;
+                last.until = last.until.max(until);
+            }
+            None => self.counted.push(CountedDeliveries {
+                with: id,
+                count: 1,
+                until,
+            }),
         }
     }
 
@@ -134,27 +159,21 @@ impl DeliveryBuffer {
             .or_insert_with(|| ClassBudget::new(kind, now));
         let has_room = new.len() < MAX_BUFFERED || budget.newest.is_none();
         if budget.admits(kind, now) && has_room {
-            budget.newest = Some(delivery.id);
+            budget.newest = Some(KeptDelivery {
+                id: delivery.id,
+                received: now,
+            });
             new.push(delivery);
         } else {
-            budget.omitted += 1;
-            budget.omitted_until = now;
+            budget.count(now);
         }
     }
 
     pub fn take(&self) -> DeliveryBatch {
         let mut buffered = self.buffered.lock().unwrap_or_else(PoisonError::into_inner);
         let new = std::mem::take(&mut buffered.new);
-        let omitting = buffered.classes.values_mut();
-        let counted = omitting
-            .filter(|class| class.omitted > 0)
-            .filter_map(|class| {
-                Some(CountedDeliveries {
-                    with: class.newest?,
-                    count: std::mem::take(&mut class.omitted),
-                    until: class.omitted_until,
-                })
-            });
+        let counting = buffered.classes.values_mut();
+        let counted = counting.flat_map(|class| std::mem::take(&mut class.counted));
         let counted = counted.collect();
         if buffered.classes.len() > MAX_CLASSES {
             buffered.classes.clear();
@@ -209,6 +228,25 @@ mod tests {
             (batch.counted[0].with, batch.counted[0].count),
             (batch.new[0].id, 9)
         );
+    }
+
+    #[test]
+    fn each_request_is_counted_with_the_one_that_was_kept_before_it() {
+        let buffer = DeliveryBuffer::default();
+        let unsound = rejected("desk", 400, "unsound");
+        for second in [0, 5, 10] {
+            for _ in 0..30 {
+                put(&buffer, &unsound, second);
+            }
+            // Handled at the same time as the kept one, and received a moment before it.
+            put(&buffer, &unsound, second - 1);
+        }
+        let counted = buffer.take().counted;
+        let counts: Vec<u64> = counted.iter().map(|counted| counted.count).collect();
+        assert_eq!(counts, [11, 30, 30]);
+        for (counted, second) in counted.iter().zip([0, 5, 10]) {
+            assert_eq!(counted.until, now() + SignedDuration::from_secs(second));
+        }
     }
 
     #[test]

@@ -188,10 +188,8 @@ pub fn diagnostic() -> Value {
 
 /// A request, as `deliveries` prints it.
 pub fn request() -> Value {
-    let mut schema = crate::cli::deliveries::schema();
-    if let Some(keys) = schema.as_object_mut() {
-        keys.shift_remove("$schema");
-    }
+    let mut schema = crate::cli::deliveries::request_schema();
+    schema["title"] = "A request of a sender.".into();
     schema
 }
 

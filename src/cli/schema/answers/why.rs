@@ -18,7 +18,7 @@ pub fn schema() -> Value {
         .with("request", part("request"))
         .with(
             "only_counted",
-            flag("Whether the request was folded into the count of this one."),
+            flag("Whether the request was only counted, with this one."),
         )
         .with(
             "index",
@@ -113,6 +113,12 @@ fn nothing() -> Value {
             {"type": "null"},
         ],
     });
+    let entry = Keys::new()
+        .with("asked", text("Its name as it was given."))
+        .with("known", json!({"type": ["boolean", "null"], "description": "Whether `sources` has it; null if no configuration is stored."}))
+        .with("nearest", maybe_text("A similar name, if it is not known."))
+        .with("stored_at", list(text("An entry."), "The entries that received events with the id or the ticket."))
+        .object("The entry of `--endpoint`.");
     let kept = Keys::new()
         .with("events", count("How many events are stored."))
         .with("matched", period.clone())
@@ -121,6 +127,7 @@ fn nothing() -> Value {
     Keys::of_document()
         .with("event", json!({"type": "null"}))
         .with("asked", text("What was asked about."))
+        .with("endpoint", json!({"oneOf": [entry, {"type": "null"}]}))
         .with(
             "nearest",
             list(
@@ -140,8 +147,9 @@ fn nothing() -> Value {
 
 fn rejected() -> Value {
     Keys::new()
-        .with("count", count("How many are listed."))
-        .with("omitted", count("How many more were only counted."))
+        .with("count", count("How many there are, with those that were only counted."))
+        .with("omitted", count("How many of them were only counted."))
+        .with("perhaps_outside", count("How many of those may have been received more than an hour from the time that was asked for."))
         .with("oldest", maybe_time("The oldest."))
         .with(
             "newest",

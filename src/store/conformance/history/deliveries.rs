@@ -37,6 +37,7 @@ pub fn accepted(endpoint: &str, first: &str) -> Delivery {
             count: 1,
             matched: 1,
             redelivered: 0,
+            differed: 0,
             first: first.into(),
         }),
     }
@@ -120,7 +121,7 @@ pub async fn requests_are_listed_newest_first_and_filtered<S: Store, H: History>
         ),
         (
             DeliveryFilter {
-                reason: text("sender_stale"),
+                reasons: vec!["sender_stale".into()],
                 ..all()
             },
             vec![2],
@@ -198,6 +199,25 @@ pub async fn a_flood_is_counted_and_hides_nothing_else<S: Store, H: History>(
         "{counted:?}"
     );
     assert_eq!(counted[0].omitted_until, Some(later(1)));
+    // Those of the second second are asked for by a time that the listed one is before.
+    let later_ones = DeliveryFilter {
+        since: Some(later(1)),
+        until: Some(later(2)),
+        ..of_kind(DeliveryKind::Rejected)
+    };
+    let rows = history.deliveries(&later_ones, 9).unwrap();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let totals = history.delivery_totals(&later_ones).unwrap().rejected;
+    assert_eq!(
+        (totals.omitted, totals.perhaps_outside),
+        (3_980, 3_980),
+        "{totals:?}"
+    );
+    let after = DeliveryFilter {
+        since: Some(later(2)),
+        ..all()
+    };
+    assert_eq!(history.deliveries(&after, 9).unwrap(), []);
 }
 
 pub async fn an_event_names_the_request_that_delivered_it<S: Store, H: History>(
@@ -255,6 +275,10 @@ pub async fn an_event_of_a_flood_names_the_request_that_counts_its_own<S: Store,
             id,
             ..accepted("support", "e")
         });
+    }
+    // Later ones of the same flood are counted with another request, though all are written at once.
+    for _ in 0..300 {
+        record(&store, accepted("support", "e"), 1);
     }
     store.flush().await.unwrap();
     let query = EventQuery {

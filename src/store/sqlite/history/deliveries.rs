@@ -14,9 +14,9 @@ use crate::store::sqlite::deliveries::accepted_column;
 use crate::store::{DeliveredEvents, Delivery, DeliveryId, DeliveryKind, DeliveryOutcome};
 
 const COLUMNS: &str = "d.id, d.received, d.source, d.endpoint, d.method, d.path, d.peer, d.status, d.size,
-    d.accepted, d.reason, d.detail, d.events, d.matched, d.redelivered, d.first_event, d.omitted, d.omitted_until";
+    d.accepted, d.reason, d.detail, d.events, d.matched, d.redelivered, d.first_event, d.omitted, d.omitted_until, d.differed";
 /// How many columns that are.
-const WIDTH: usize = 18;
+const WIDTH: usize = 19;
 
 /// The terms of a filter with their parameters.
 struct Terms {
@@ -47,10 +47,20 @@ impl Terms {
             "d.status = ?",
             filter.status.map(|status| i64::from(status).into()),
         );
-        term("d.reason = ?", filter.reason.clone().map(Value::from));
-        term("d.received >= ?", filter.since.map(micros));
+        term(
+            "(d.received >= ? OR d.omitted_until >= ?)",
+            filter.since.map(micros),
+        );
         term("d.received < ?", filter.until.map(micros));
         term("d.id < ?", filter.before.map(id));
+        if !filter.reasons.is_empty() {
+            let reasons = filter.reasons.iter().map(|reason| {
+                values.push(reason.clone().into());
+                format!("?{}", values.len())
+            });
+            let reasons: Vec<String> = reasons.collect();
+            terms.push(format!("d.reason IN ({})", reasons.join(", ")));
+        }
         let sql = match terms.is_empty() {
             true => String::new(),
             false => format!("WHERE {}", terms.join(" AND ")),
@@ -78,15 +88,21 @@ impl SqliteHistory {
         &self,
         filter: &DeliveryFilter,
     ) -> Result<DeliveryTotals, HistoryError> {
-        let Terms { sql, values } = Terms::of(filter);
+        let Terms { sql, mut values } = Terms::of(filter);
+        let end = |at: Option<jiff::Timestamp>| at.map_or(Value::Null, |at| micros(at).into());
+        values.extend([end(filter.since), end(filter.until)]);
+        let (since, until) = (values.len() - 1, values.len());
         let sql = format!(
-            "SELECT d.accepted, count(*), sum(d.omitted), min(d.received) FROM deliveries d {sql} GROUP BY d.accepted"
+            "SELECT d.accepted, count(*), sum(d.omitted), min(d.received),
+                 sum(CASE WHEN d.received < ?{since} OR d.omitted_until >= ?{until} THEN d.omitted ELSE 0 END)
+             FROM deliveries d {sql} GROUP BY d.accepted"
         );
         let counts = self.rows(&sql, params_from_iter(values), |row| {
             let count = DeliveryCount {
                 listed: number(row.get(1)?),
                 omitted: number(row.get(2)?),
                 oldest: row.get::<_, Option<i64>>(3)?.map(time),
+                perhaps_outside: number(row.get(4)?),
             };
             Ok((kind(row.get(0)?), count))
         })?;
@@ -104,21 +120,31 @@ impl SqliteHistory {
         &self,
         EventRowId(event): EventRowId,
     ) -> Result<Option<EventDeliveryRow>, HistoryError> {
-        // The second statement finds the row with which a request was counted.
-        for (source, of_request) in [
+        // The second statement finds the row with which a request was counted: its period, which is short, has the
+        // time of the event. The third finds it for an event that was handled at the same time as the first request of
+        // the period, and received a moment before.
+        for (source, order, of_request) in [
             (
                 "d.id = e.delivery AND d.received = e.received",
+                "d.id DESC",
                 DeliveryMatch::Listed as fn(_) -> _,
             ),
             (
-                "d.accepted = 1 AND d.id < e.delivery AND d.endpoint = e.endpoint
-                     AND d.received <= e.received AND d.omitted_until >= e.received",
+                "d.accepted = 1 AND d.endpoint = e.endpoint AND e.delivery IS NOT NULL AND d.omitted_until >= e.received
+                     AND d.received BETWEEN e.received - 60000000 AND e.received",
+                "d.received DESC",
+                DeliveryMatch::Counted,
+            ),
+            (
+                "d.accepted = 1 AND d.endpoint = e.endpoint AND e.delivery IS NOT NULL AND d.omitted > 0
+                     AND d.received BETWEEN e.received AND e.received + 1000000",
+                "d.received",
                 DeliveryMatch::Counted,
             ),
         ] {
             let sql = format!(
                 "SELECT {COLUMNS}, e.delivery_index FROM events e JOIN deliveries d ON {source}
-                 WHERE e.id = ?1 ORDER BY d.id DESC LIMIT 1"
+                 WHERE e.id = ?1 ORDER BY {order} LIMIT 1"
             );
             let found = self.first(&sql, [event], |row| {
                 Ok(EventDeliveryRow {
@@ -153,6 +179,7 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
             count: count(12)?,
             matched: count(13)?,
             redelivered: count(14)?,
+            differed: count(18)?,
             first: text(15)?.unwrap_or_default(),
         }),
         DeliveryKind::Rejected => DeliveryOutcome::Rejected {

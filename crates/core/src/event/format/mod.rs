@@ -46,6 +46,8 @@ pub struct DecodeError {
     pub help: Option<String>,
     /// The dotted path of the problem.
     pub path: Option<String>,
+    /// What is wrong, without any text of the document, if the message has some.
+    pub finding: Option<String>,
 }
 
 impl DecodeError {
@@ -54,6 +56,7 @@ impl DecodeError {
             message,
             help: None,
             path: Some(path.to_owned()),
+            finding: None,
         }
     }
 
@@ -62,6 +65,14 @@ impl DecodeError {
             message,
             help: None,
             path: None,
+            finding: None,
+        }
+    }
+
+    pub(super) fn without_text(self, finding: impl Into<String>) -> DecodeError {
+        DecodeError {
+            finding: Some(finding.into()),
+            ..self
         }
     }
 
@@ -70,6 +81,7 @@ impl DecodeError {
             message,
             help: Some(help.to_owned()),
             path: None,
+            finding: None,
         }
     }
 }

@@ -23,7 +23,8 @@ pub(super) fn unknown_format(value: &Value) -> DecodeError {
                 described(value)
             ),
             "wrap it as `{\"input\": {\"ticket_event\": …}}`",
-        );
+        )
+        .without_text("the body is a ticket event without its envelope");
     }
     if object.contains_key("detail-type") {
         let message = "`detail` has no `ticket_event`, `user_event` or `organization_event`";
@@ -33,6 +34,7 @@ pub(super) fn unknown_format(value: &Value) -> DecodeError {
         format!("this JSON is {}: unknown format", described(value)),
         FORMATS,
     )
+    .without_text("the body is an object in an unknown format")
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -53,7 +55,7 @@ fn unknown_input(input: &Value) -> DecodeError {
          `input.custom_object_event`"
             .to_owned(),
     );
-    error
+    error.without_text(format!("`input` is {}: no known event in it", kind(input)))
 }
 
 /// Whether a value is the inner object of a ZIS envelope.
