@@ -76,6 +76,7 @@ fn the_committed_schemas_are_current() {
             SchemaKind::Runs => "runs",
             SchemaKind::DryRun => "dry-run",
             SchemaKind::Check => "check",
+            SchemaKind::TestResults => "test-results",
         };
         let path = root().join(format!("schema/{name}.schema.json"));
         let committed = fs::read_to_string(&path).unwrap_or_default();

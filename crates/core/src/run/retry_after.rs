@@ -60,7 +60,10 @@ mod tests {
         for (headers, wait) in [
             (json!({"retry-after": "120"}), Some(120)),
             (json!({"Retry-After": 120}), Some(120)),
-            (json!({"RETRY-AFTER": "Thu, 01 Jan 1970 00:02:00 GMT"}), Some(120)),
+            (
+                json!({"RETRY-AFTER": "Thu, 01 Jan 1970 00:02:00 GMT"}),
+                Some(120),
+            ),
             (json!({"retry": "120"}), None),
             (json!({"retry-after": true}), None),
             (json!(null), None),

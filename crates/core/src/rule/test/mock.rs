@@ -62,7 +62,9 @@ fn result(node: &Node, diagnostics: &mut Diagnostics) -> Option<Mock> {
     for entry in entries {
         let Entry { key, value, .. } = entry;
         is_valid &= match key.as_str() {
-            "status" => diagnostics.whole_number(value, key, 0..=MAX_STATUS).is_some(),
+            "status" => diagnostics
+                .whole_number(value, key, 0..=MAX_STATUS)
+                .is_some(),
             "headers" if value.as_map().is_none() => {
                 diagnostics.wrong_type(value, key, "a mapping");
                 false
