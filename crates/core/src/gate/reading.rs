@@ -139,6 +139,9 @@ mod tests {
         let window = DebounceWindow {
             run: RunId(5),
             since: oldest,
+            until: oldest,
+            events: 1,
+            bytes: 0,
         };
         for why in [debounce.joined(&window), replaced(RunId(5))] {
             let by = Some(RunId(5));
