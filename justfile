@@ -49,6 +49,11 @@ schema:
     cargo run --quiet -- schema --of config > schema/config.schema.json
     cargo run --quiet -- schema --of delivery > schema/delivery.schema.json
     cargo run --quiet -- schema --of replay > schema/replay.schema.json
+    cargo run --quiet -- schema --of why > schema/why.schema.json
+    cargo run --quiet -- schema --of runs > schema/runs.schema.json
+    cargo run --quiet -- schema --of dry-run > schema/dry-run.schema.json
+    cargo run --quiet -- schema --of check > schema/check.schema.json
+    cargo run --quiet -- schema --of test-results > schema/test-results.schema.json
 
 # Explain every sample event with the rules of this repository.
 samples:

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::repository;
 
 /// The commands whose JSON has a schema.
-const COMMANDS: [&str; 5] = ["why", "runs", "dry-run", "check", "replay"];
+const COMMANDS: [&str; 6] = ["why", "runs", "dry-run", "check", "replay", "test"];
 
 thread_local! {
     static VALIDATORS: RefCell<HashMap<&'static str, Validator>> = RefCell::default();
@@ -55,9 +55,11 @@ pub fn assert_documented(arguments: &[&str], stdout: &str) {
     for document in serde_json::Deserializer::from_str(stdout).into_iter::<Value>() {
         let document = document.unwrap_or_else(|error| panic!("{error} in {stdout}"));
         // `runs replay` of a selection prints the lines of `replay`.
-        let command = match command == "runs" && document.get("kind").is_some() {
-            true => "replay",
-            false => command,
+        let command = match command {
+            "runs" if document.get("kind").is_some() => "replay",
+            // `test.schema.json` describes the files of tests.
+            "test" => "test-results",
+            command => command,
         };
         VALIDATORS.with_borrow_mut(|validators| {
             let validator = validators.entry(command).or_insert_with(|| Validator::new(command));

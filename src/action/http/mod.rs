@@ -7,7 +7,6 @@ mod label;
 mod redirect;
 pub(super) mod request;
 mod response;
-mod retry_after;
 
 use std::error::Error;
 use std::io;

@@ -8,13 +8,13 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::{Map, Value, json};
 
 use super::label::RequestLabel;
-use super::retry_after;
 use crate::action::excerpt;
 use crate::action::exchange::ExchangeRecorder;
 use crate::action::secret::SecretStore;
 use flowtrigger_core::event::json::size::{JsonSize, MAX_VALUES};
 use flowtrigger_core::flow::call::{HttpCall, KeepOutput, is_transient};
 use flowtrigger_core::run::call_result::{CallEffect, CallFailure, Reply};
+use flowtrigger_core::run::retry_after;
 
 /// Characters of a body in a message.
 const MAX_SHOWN_CHARS: usize = 200;

@@ -225,7 +225,7 @@ pub fn plan_flow<'r>(
     let now = evaluation.event().time.unwrap_or_else(Timestamp::now);
     let mut settings = SimulatedSettings::new(config);
     evaluation.plan(rule, now, &mut |task| {
-        let given = answer(mocks, task).or_else(|| jq::outcome(&task.call));
+        let given = answer(mocks, task, now).or_else(|| jq::outcome(&task.call));
         given.or_else(|| settings.outcome(&task.call))
     })
 }

@@ -11,6 +11,7 @@ use crate::cli::render::window::gathers;
 use crate::cli::time_argument::seconds;
 use crate::store::history::RunDetail;
 use flowtrigger_core::gate::debounce::DebounceCheck;
+use flowtrigger_core::gate::reading::{ClosedGate, GateSubject};
 use flowtrigger_core::gate::{GateCheck, format_duration};
 use flowtrigger_core::loop_guard::{GATE, stopped};
 use flowtrigger_core::run::RunState;
@@ -21,6 +22,8 @@ pub struct GateLine {
     gate: String,
     /// The path and its value, for which the gate counts; empty if it counts all events of the rule together.
     value: String,
+    /// The same, apart.
+    subject: Option<GateSubject>,
     state: GateLineState,
     /// What follows the gate and its value in the text.
     description: String,
@@ -31,15 +34,16 @@ enum GateLineState {
     Open,
     /// Open, and the run counts at the gate until this time; or no longer.
     Counting(Option<Timestamp>),
-    Closed,
+    Closed(ClosedGate),
 }
 
 impl GateLine {
-    fn closed(gate: &str, value: &str, why: &str) -> Self {
+    fn closed(gate: &str, value: &str, why: &str, story: &RunDetail) -> Self {
         Self {
             gate: gate.to_owned(),
             value: value.to_owned(),
-            state: GateLineState::Closed,
+            subject: subject(gate, value, story),
+            state: GateLineState::Closed(ClosedGate::read(why)),
             description: format!("closed: {}", plain(why)),
         }
     }
@@ -48,16 +52,32 @@ impl GateLine {
         let (state, counts, until) = match self.state {
             GateLineState::Open => ("open", None, None),
             GateLineState::Counting(until) => ("open", Some(until.is_some()), until),
-            GateLineState::Closed => ("closed", None, None),
+            GateLineState::Closed(closed) => ("closed", Some(false), closed.opens),
         };
-        json!({
+        let mut gate = json!({
             "gate": self.gate,
-            "value": (!self.value.is_empty()).then_some(&self.value),
+            "per": self.subject.as_ref().map(|subject| &subject.per),
+            "value": self.subject.as_ref().map(|subject| &subject.value),
             "state": state,
             "until": until.map(|until| until.to_string()),
             "counts": counts,
             "text": self.to_string(),
-        })
+        });
+        if let GateLineState::Closed(closed) = self.state {
+            gate["closed_by"] = json!(closed.by.map(|run| run.0));
+        }
+        gate
+    }
+}
+
+/// What a gate of a run groups by. The loop guard counts for the key of the event.
+fn subject(gate: &str, value: &str, story: &RunDetail) -> Option<GateSubject> {
+    match gate {
+        GATE => story.row.key.as_ref().map(|key| GateSubject {
+            per: "event.key".to_owned(),
+            value: key.clone(),
+        }),
+        _ => GateSubject::read(value, &story.row.endpoint),
     }
 }
 
@@ -80,12 +100,13 @@ impl fmt::Display for GateLine {
 pub fn gate_lines(story: &RunDetail) -> Vec<GateLine> {
     let mut lines = Vec::new();
     if let Some(why) = stopped(&story.row.state) {
-        return vec![GateLine::closed(GATE, "", why)];
+        return vec![GateLine::closed(GATE, "", why, story)];
     }
     if let Some(causation) = describe_causation(&story.row) {
         lines.push(GateLine {
             gate: GATE.into(),
             value: String::new(),
+            subject: subject(GATE, "", story),
             state: GateLineState::Open,
             description: causation,
         });
@@ -95,13 +116,13 @@ pub fn gate_lines(story: &RunDetail) -> Vec<GateLine> {
         if let RunState::Suppressed { gate: closed, why } = &story.row.state
             && closed == gate
         {
-            lines.push(GateLine::closed(gate, &check.value, why));
+            lines.push(GateLine::closed(gate, &check.value, why, story));
             return lines;
         }
         lines.push(admitted(check, story));
     }
     if let (RunState::Suppressed { gate, why }, true) = (&story.row.state, story.asks.is_empty()) {
-        lines.push(GateLine::closed(gate, "", why));
+        lines.push(GateLine::closed(gate, "", why, story));
     }
     lines
 }
@@ -133,6 +154,7 @@ fn admitted(check: &GateCheck, story: &RunDetail) -> GateLine {
     GateLine {
         gate: gate.to_owned(),
         value: check.value.clone(),
+        subject: subject(gate, &check.value, story),
         state,
         description,
     }

@@ -58,6 +58,8 @@ enum SchemaKind {
     DryRun,
     /// The output of `check --format json`.
     Check,
+    /// The output of `test --format json`.
+    TestResults,
 }
 
 impl SchemaKind {
@@ -72,6 +74,7 @@ impl SchemaKind {
             SchemaKind::Runs => answers::runs(),
             SchemaKind::DryRun => answers::dry_run(),
             SchemaKind::Check => answers::check(),
+            SchemaKind::TestResults => answers::test_results(),
         }
     }
 }

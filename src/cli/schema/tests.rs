@@ -76,6 +76,7 @@ fn the_committed_schemas_are_current() {
             SchemaKind::Runs => "runs",
             SchemaKind::DryRun => "dry-run",
             SchemaKind::Check => "check",
+            SchemaKind::TestResults => "test-results",
         };
         let path = root().join(format!("schema/{name}.schema.json"));
         let committed = fs::read_to_string(&path).unwrap_or_default();
@@ -283,6 +284,11 @@ fn tests_are_accepted_as_they_are_loaded() {
         ),
         of("attempts", json!({"page": 3})),
         of("guard", json!("vip")),
+        of("name", json!(5)),
+        of("now", json!("2026-03-01T09:00:00+01:00")),
+        of("mock", json!({"page": {"fails": 3}})),
+        events(json!([{"at": "+5m", "expect": "match", "starts": "1.5 h"}])),
+        events(json!([{"at": "0s", "expect": "no match", "because": "current"}])),
         json!({"event": "a.json", "expect": "no match", "because": "current"}),
         events(json!([{"at": "0s", "expect": "match", "starts": "5m", "ends": "done"}])),
         json!({"runs": 1, "order": [2, 1], "mock": {}, "events": [
@@ -304,6 +310,15 @@ fn tests_are_accepted_as_they_are_loaded() {
         of("mock", json!({"page": {"fails": "off", "status": 200}})),
         of("ends", json!("waiting")),
         of("runs", json!(1)),
+        of("attempts", json!({"page": 100_000_000_000_u64})),
+        of("now", json!("tomorrow")),
+        of("now", json!("-1h")),
+        of("mock", json!({"page": {"status": "200"}})),
+        of("mock", json!({"page": {"headers": ["a"]}})),
+        events(json!([{"at": "1..5h", "expect": "match"}])),
+        events(json!([{"at": "0s", "expect": "suppressed", "because": "current"}])),
+        json!({"event": "a.json", "events": [{"at": "0s", "expect": "match"}], "order": [1]}),
+        json!({"event": "a.json", "events": [{"at": "0s", "expect": "match"}], "order": [1, 1]}),
         json!({"event": "a.json", "expect": "match", "guard": "g", "ends": "done"}),
         json!({"event": "a.json", "expect": "no match", "ends": "done"}),
         json!({"event": "a.json", "expect": "match", "events": [{"at": "0s", "expect": "match"}]}),

@@ -1,5 +1,6 @@
 //! Compares what happened to an event of a test with what the test expects, as lines with differences.
 
+use crate::cli::test::not_reached::SimulatedRun;
 use flowtrigger_core::diagnostic::{Files, Span};
 use flowtrigger_core::flow::decide::StepCall;
 use flowtrigger_core::flow::simulate::{Mocks, Simulation};
@@ -89,12 +90,12 @@ impl EntryComparison<'_> {
     }
 
     /// Compares a run that started.
-    pub fn run(&self, run: &Simulation) -> Vec<String> {
-        let expected = &self.entry.run;
+    pub fn run(&self, simulated: &SimulatedRun<'_>) -> Vec<String> {
+        let (run, expected) = (simulated.run, &self.entry.run);
         let mut lines: Vec<String> = expected
             .steps
             .iter()
-            .flat_map(|step| self.sent(step, run))
+            .flat_map(|step| self.sent(step, simulated))
             .collect();
         lines.extend(
             expected
@@ -106,9 +107,9 @@ impl EntryComparison<'_> {
         lines
     }
 
-    fn sent(&self, expected: &ExpectedStep, run: &Simulation) -> Vec<String> {
+    fn sent(&self, expected: &ExpectedStep, simulated: &SimulatedRun<'_>) -> Vec<String> {
         let step = &expected.step.text;
-        let call = run.calls.iter().find(|call| call.is_called(step));
+        let call = simulated.run.calls.iter().find(|call| call.is_called(step));
         match (&expected.sent, call) {
             (ExpectedSent::NotSent, None) => Vec::new(),
             (ExpectedSent::NotSent, Some(call)) => vec![
@@ -117,9 +118,8 @@ impl EntryComparison<'_> {
             ],
             (ExpectedSent::Call(wanted), None) => {
                 let text = format!(
-                    "step `{step}` was expected to send something; the run ended {} before{}",
-                    run.state.as_str(),
-                    why(&run.state)
+                    "step `{step}` was expected to send something; {}",
+                    simulated.why_without(step)
                 );
                 vec![self.wanted(&text, wanted.at)]
             }
@@ -162,6 +162,9 @@ impl EntryComparison<'_> {
             }
             (_, Some(guard)) if word != "skipped" => {
                 lines.push(self.wanted(&format!("guard: {}", guard.text), guard.at));
+                lines.push(format!("+ guard: none, the run ended {word}{why}"));
+                lines.extend(unmocked(run, &self.entry.mocks()));
+                return lines;
             }
             // A test passes only with a dead run that it expects.
             (None, None) if word == "dead" => {}

@@ -4,6 +4,7 @@
 mod check_names;
 mod coverage;
 mod expectation;
+mod not_reached;
 mod report;
 mod run_test;
 pub mod step_names;
@@ -21,6 +22,7 @@ use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::GlobalOptions;
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::document::versioned;
 use crate::cli::render::escape::plain;
 use crate::cli::test::coverage::Coverage;
 use crate::cli::test::run_test::TestRunner;
@@ -39,9 +41,6 @@ Examples:
   flowtrigger test --point ticket.tags                which tests exercise a predicate
 
 Write tests under `tests:` in a rule, or in NAME.test.yaml next to NAME.yaml.";
-
-/// The version of the JSON form of a report with coverage.
-const REPORT_VERSION: u32 = 1;
 
 /// Run the rules' own tests.
 #[derive(Debug, clap::Args)]
@@ -131,11 +130,10 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         ReportFormat::Text => text(&results, coverage.as_ref(), named, out)?,
         ReportFormat::Json => {
             let tests = report::json(&results);
-            let value = coverage.as_ref().map(|coverage| {
-                let coverage = coverage::report::json(coverage, named);
-                json!({ "version": REPORT_VERSION, "tests": &tests, "coverage": coverage })
-            });
-            writeln!(out, "{}", value.as_ref().unwrap_or(&tests))?;
+            let coverage = coverage.as_ref();
+            let coverage = coverage.map(|coverage| coverage::report::json(coverage, named));
+            let answer = json!({ "tests": tests, "coverage": coverage });
+            writeln!(out, "{}", versioned(answer))?;
         }
         ReportFormat::Junit => report::junit(&results, out)?,
     }

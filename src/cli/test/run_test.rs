@@ -11,6 +11,7 @@ use crate::cli::input::InputEvent;
 use crate::cli::render::escape::plain;
 use crate::cli::test::coverage::observed::{GateResult, Observed};
 use crate::cli::test::expectation::EntryComparison;
+use crate::cli::test::not_reached::SimulatedRun;
 use crate::cli::test::suite::TestCase;
 use crate::cli::test::timeline::Timeline;
 use crate::engine::Rulebook;
@@ -19,7 +20,7 @@ use flowtrigger_core::config::integrations::SimulatedSettings;
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::decide::RunInput;
-use flowtrigger_core::flow::simulate::{Simulation, simulate};
+use flowtrigger_core::flow::simulate::simulate;
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::matching::explain::Explanation;
 use flowtrigger_core::matching::find::MatchScratch;
@@ -131,18 +132,19 @@ impl<'r> TestRunner<'r> {
             outcome.observed.without_run(&case.rule);
         }
         if matches && is_as_expected {
-            let run = self.simulate(case, entry, &evaluated.event, &mut outcome.observed);
-            outcome.failure.extend(comparison.run(&run));
+            let lines = self.simulate(case, &comparison, &evaluated.event, &mut outcome.observed);
+            outcome.failure.extend(lines);
         }
     }
 
+    /// Simulates a run, and returns how it differs from what is expected.
     fn simulate(
         &self,
         case: &TestCase,
-        entry: &TestEntry,
+        comparison: &EntryComparison<'_>,
         event: &Event,
         observed: &mut Observed,
-    ) -> Simulation {
+    ) -> Vec<String> {
         let rule = &case.rule;
         let subject = RunInput {
             event,
@@ -154,12 +156,21 @@ impl<'r> TestRunner<'r> {
         let now = case.test.now.or(event.time);
         let now = now.unwrap_or(Timestamp::UNIX_EPOCH);
         let mut settings = SimulatedSettings::new(&self.book.config);
-        let run = simulate(&rule.flow, &subject, &entry.mocks(), now, &mut |call| {
-            jq::outcome(call).or_else(|| settings.outcome(call))
-        });
+        let run = simulate(
+            &rule.flow,
+            &subject,
+            &comparison.entry.mocks(),
+            now,
+            &mut |call| jq::outcome(call).or_else(|| settings.outcome(call)),
+        );
         observed.gates(rule, event, GateResult::Admitted);
         observed.run(rule, &subject, &run.log, now);
-        run
+        comparison.run(&SimulatedRun {
+            rule,
+            subject,
+            run: &run,
+            now,
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::cli::exit::CommandError;
 use crate::cli::render::escape::plain;
 use crate::cli::test::coverage::observed::{GateResult, Observed};
 use crate::cli::test::expectation::{EntryComparison, why};
+use crate::cli::test::not_reached::SimulatedRun;
 use crate::cli::test::run_test::{TestOutcome, TestRunner, TestedEvent};
 use crate::cli::test::suite::TestCase;
 use crate::engine::EngineError;
@@ -226,7 +227,7 @@ impl<'t> Timeline<'t> {
             };
             let mut lines = evaluated.compare(&comparison);
             if lines.is_empty() && evaluated.matches() {
-                lines = self.compare_play(&comparison, play);
+                lines = self.compare_play(&comparison, &evaluated.event, play);
             }
             self.observe(evaluated, play, &mut outcome.observed);
             if !lines.is_empty() {
@@ -237,7 +238,12 @@ impl<'t> Timeline<'t> {
         outcome.failure.extend(self.compare_whole());
     }
 
-    fn compare_play(&self, comparison: &EntryComparison<'_>, play: &EventPlay) -> Vec<String> {
+    fn compare_play(
+        &self,
+        comparison: &EntryComparison<'_>,
+        event: &Event,
+        play: &EventPlay,
+    ) -> Vec<String> {
         let entry = comparison.entry;
         let state = play.state.as_ref();
         let happened = match state {
@@ -258,7 +264,9 @@ impl<'t> Timeline<'t> {
         match (&entry.gate, state.and_then(RunState::gate)) {
             (Some(gate), Some(found)) if gate.text != found => {
                 let text = format!("gate: {}", gate.text);
-                return vec![comparison.wanted(&text, gate.at), got()];
+                let why = state.map(why).unwrap_or_default();
+                let got = format!("+ gate: {found}{}", plain(&why));
+                return vec![comparison.wanted(&text, gate.at), got];
             }
             (Some(_) | None, Some(_) | None) => {}
         }
@@ -266,7 +274,12 @@ impl<'t> Timeline<'t> {
             return Vec::new();
         }
         let mut lines = self.compare_start(comparison, play);
-        lines.extend(comparison.run(&play.run));
+        lines.extend(comparison.run(&SimulatedRun {
+            rule: &self.case.rule,
+            subject: self.subject(event, play),
+            run: &play.run,
+            now: self.clock.now(),
+        }));
         lines
     }
 
@@ -321,14 +334,19 @@ impl<'t> Timeline<'t> {
         if play.started.is_none() {
             return observed.without_run(rule);
         }
-        let subject = RunInput {
-            event: &evaluated.event,
-            vars: &rule.vars,
+        let subject = self.subject(&evaluated.event, play);
+        observed.run(rule, &subject, &play.run.log, self.clock.now());
+    }
+
+    /// What the run of an event reads.
+    fn subject<'s>(&'s self, event: &'s Event, play: &'s EventPlay) -> RunInput<'s> {
+        RunInput {
+            event,
+            vars: &self.case.rule.vars,
             error: &Value::Null,
             locals: &play.locals,
             seed: "",
-        };
-        observed.run(rule, &subject, &play.run.log, self.clock.now());
+        }
     }
 }
 

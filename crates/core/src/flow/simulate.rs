@@ -11,6 +11,7 @@ use crate::flow::call::Call;
 use crate::flow::decide::{Decision, RunInput, StepCall, decide};
 use crate::flow::step::Flow;
 use crate::run::call_result::{CallFailure, CallResult};
+use crate::run::retry_after;
 use crate::run::{Attempt, LogEntry, RunState};
 
 /// What performing a step gives in a test.
@@ -94,7 +95,7 @@ impl Simulator<'_> {
                             number: task.number,
                             started: now,
                             took: Duration::ZERO,
-                            outcome: self.outcome(&task),
+                            outcome: self.outcome(&task, now),
                         }));
                         run.calls.push(task);
                     }
@@ -113,17 +114,17 @@ impl Simulator<'_> {
         };
     }
 
-    fn outcome(&mut self, task: &StepCall) -> CallResult {
-        answer(self.mocks, task)
+    fn outcome(&mut self, task: &StepCall, now: Timestamp) -> CallResult {
+        answer(self.mocks, task, now)
             .or_else(|| (self.execute)(&task.call))
             .unwrap_or_else(|| empty_reply(&task.call))
     }
 }
 
-/// The mocked outcome of an attempt.
-pub fn answer(mocks: &Mocks, task: &StepCall) -> Option<CallResult> {
+/// The mocked outcome of an attempt that is made now.
+pub fn answer(mocks: &Mocks, task: &StepCall, now: Timestamp) -> Option<CallResult> {
     let replies = mocks.get(&task.step).or_else(|| mocks.get(&task.name))?;
-    Some(outcome(&task.call, mock(replies, task.number)?))
+    Some(outcome(&task.call, mock(replies, task.number)?, now))
 }
 
 /// The name of a step, from its path in the flow.
@@ -142,9 +143,18 @@ fn empty_reply(call: &Call) -> CallResult {
     call.result_of(json!({}))
 }
 
-fn outcome(call: &Call, mock: Mock) -> CallResult {
+fn outcome(call: &Call, mock: Mock, now: Timestamp) -> CallResult {
     match mock {
-        Mock::Reply(reply) => call.result_of(reply),
+        Mock::Reply(reply) => {
+            let mut asked = None;
+            if let Call::Http(_) = call {
+                asked = retry_after::in_headers(&reply["headers"], now);
+            }
+            call.result_of(reply).map_err(|failure| CallFailure {
+                retry_after: asked,
+                ..failure
+            })
+        }
         Mock::Fails(message) => Err(CallFailure::transient(message)),
     }
 }

@@ -4,6 +4,7 @@
 pub mod debounce;
 #[cfg(test)]
 mod model;
+pub mod reading;
 pub mod vocabulary;
 
 use std::sync::Arc;

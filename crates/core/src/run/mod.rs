@@ -3,6 +3,7 @@
 pub mod call_result;
 pub mod exchange;
 pub(crate) mod retry;
+pub mod retry_after;
 
 use std::time::Duration;
 

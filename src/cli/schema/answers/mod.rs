@@ -1,4 +1,4 @@
-//! The schemas of the JSON that commands print: `why`, `runs`, `dry-run` and `check`. No key of ours may be missing or added
+//! The schemas of the JSON that commands print: `why`, `runs`, `dry-run`, `check` and `test`. No key of ours may be missing or added
 //! without a change here: tests validate the output of all of them.
 
 mod check;
@@ -7,6 +7,7 @@ mod exchange;
 mod parts;
 mod plan;
 mod runs;
+mod test_results;
 mod why;
 
 use serde_json::{Map, Value, json};
@@ -16,6 +17,7 @@ use crate::cli::render::document::JSON_VERSION;
 pub use check::schema as check;
 pub use dry_run::schema as dry_run;
 pub use runs::schema as runs;
+pub use test_results::schema as test_results;
 pub use why::schema as why;
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";

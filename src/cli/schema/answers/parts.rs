@@ -65,7 +65,8 @@ pub fn near_miss() -> Value {
 pub fn gate() -> Value {
     Keys::new()
         .with("gate", text("`loop_guard`, or the key of the gate."))
-        .with("value", maybe_text("The path and value for which it counts; null if it counts all events of the rule together."))
+        .with("per", maybe_text("The path whose value it counts for; `event.key` of the loop guard."))
+        .with("value", maybe_text("The value at `per` for which it counts; null if it counts all events of the rule together."))
         .with(
             "state",
             words(
@@ -73,10 +74,10 @@ pub fn gate() -> Value {
                 &["open", "closed", "gathers", "never suppresses", "not consulted"],
             ),
         )
-        .with("until", maybe_time("Until when the run counts at it."))
+        .with("until", maybe_time("Until when the run counts at it; of a closed one when it opens again."))
         .with("counts", json!({"type": ["boolean", "null"], "description": "Whether the run still counts at it; null if that is not known."}))
         .with("text", text("The gate as people read it."))
-        .may_have("per", maybe_text("The path under `per`."))
+        .may_have("closed_by", maybe_count("The earlier run for which a `dedupe` is closed, or the run that has the event of a `debounce`."))
         .may_have("window", number("Its time window in seconds."))
         .may_have("limit", maybe_count("How many runs it lets through in the window."))
         .may_have("keep", text("Which events a `debounce` keeps."))

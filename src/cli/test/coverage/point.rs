@@ -188,7 +188,12 @@ impl PointList<'_> {
         };
         let scope = Scope::new(&self.nothing, &self.rule.vars);
         let (path, operator) = (&predicate.path.text, predicate.operator.name());
-        format!("{path} {not}{operator} {}", predicate.operator.want(&scope))
+        let mut want = predicate.operator.want(&scope);
+        for other in predicate.operator.paths() {
+            // There is no event whose value could be shown.
+            want = want.replace(&format!("{} (absent)", other.text), &other.text);
+        }
+        format!("{path} {not}{operator} {want}")
     }
 }
 

@@ -14,7 +14,7 @@ use crate::rule::test::expected::ExpectedValue;
 use crate::rule::test::mock::StepMock;
 use crate::rule::test::vocabulary::TEST_EVENT;
 use crate::rule::test::{
-    ENDS, GATES, TestName, lower_event, mock, optional, section, without_event,
+    ENDS, GATES, MAX_ATTEMPTS, TestName, lower_event, mock, optional, section, without_event,
 };
 
 /// One event of a test.
@@ -311,7 +311,7 @@ fn lower_run(node: &Node, names: &mut NameResolver<'_>) -> Option<ExpectedRun> {
     let attempts = attempts.map(|entry| {
         Some(ExpectedAttempts {
             step: key_of(entry),
-            count: names.whole_number(&entry.value, &entry.key, 0..=1_000)?,
+            count: names.whole_number(&entry.value, &entry.key, 0..=MAX_ATTEMPTS)?,
         })
     });
     let attempts: Vec<_> = attempts.collect();

@@ -4,10 +4,13 @@ use serde_json::{Map, Value};
 
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
-use crate::document::{Node, Yaml};
+use crate::document::{Entry, Node, Yaml};
 use crate::flow::simulate::Mock;
 use crate::rule::test::section;
 use crate::rule::test::vocabulary::REPLY;
+
+/// The highest status of a response.
+pub const MAX_STATUS: u64 = 999;
 
 /// The results of the attempts of one step.
 #[derive(Debug, Clone)]
@@ -55,7 +58,20 @@ fn result(node: &Node, diagnostics: &mut Diagnostics) -> Option<Mock> {
         return diagnostics.text(&only.value, "fails").map(Mock::Fails);
     }
     let mut reply = Map::new();
+    let mut is_valid = true;
     for entry in entries {
+        let Entry { key, value, .. } = entry;
+        is_valid &= match key.as_str() {
+            "status" => diagnostics
+                .whole_number(value, key, 0..=MAX_STATUS)
+                .is_some(),
+            "headers" if value.as_map().is_none() => {
+                diagnostics.wrong_type(value, key, "a mapping");
+                false
+            }
+            "stdout" | "stderr" => diagnostics.text(value, key).is_some(),
+            _ => true,
+        };
         if REPLY.get(&entry.key).is_none() {
             let message = format!("unknown key `{}` in a reply", entry.key);
             let help =
@@ -64,5 +80,5 @@ fn result(node: &Node, diagnostics: &mut Diagnostics) -> Option<Mock> {
         }
         reply.insert(entry.key.clone(), entry.value.to_json());
     }
-    Some(Mock::Reply(Value::Object(reply)))
+    is_valid.then_some(Mock::Reply(Value::Object(reply)))
 }

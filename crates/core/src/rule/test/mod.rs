@@ -21,6 +21,8 @@ pub use crate::rule::test::vocabulary::{TEST, TEST_EVENT};
 
 /// The final states that a test can expect.
 pub const ENDS: [&str; 3] = ["done", "skipped", "dead"];
+/// The most attempts of a step that a test can expect.
+pub const MAX_ATTEMPTS: u64 = 1_000;
 /// The gates that can suppress a run.
 pub const GATES: [&str; 4] = ["dedupe", "debounce", "throttle", loop_guard::GATE];
 
@@ -116,18 +118,29 @@ fn timeline(node: &Node, names: &mut NameResolver<'_>) -> Option<TestForm> {
 }
 
 /// The most events of a test.
-const MAX_EVENTS: u64 = 1_000;
+pub const MAX_EVENTS: u64 = 1_000;
 
 fn lower_order(order: &Node, names: &mut NameResolver<'_>) -> Option<ExpectedOrder> {
-    let Some(items) = order.as_list().filter(|items| items.len() > 1) else {
+    let Some(items) = order.as_list() else {
         return names.reject_type(order, "order", "a list of numbers of events such as [2, 1]");
     };
+    if items.len() < 2 {
+        let message = "`order` takes the numbers of at least two events";
+        let help = "write it as [2, 1]; one run alone has no order, and `runs` counts them";
+        return names.reject_value(order.at, message, help);
+    }
     let numbers = items
         .iter()
         .map(|item| names.whole_number(item, "order", 1..=MAX_EVENTS));
     let numbers: Vec<_> = numbers.collect();
+    let events = numbers.into_iter().collect::<Option<Vec<_>>>()?;
+    let mut repeats = events.iter().enumerate();
+    if let Some((_, twice)) = repeats.find(|(index, number)| events[..*index].contains(number)) {
+        let message = format!("`order` names the event {twice} twice, and an event has one run");
+        return names.reject_value(order.at, message, "write each number once");
+    }
     Some(ExpectedOrder {
-        events: numbers.into_iter().collect::<Option<_>>()?,
+        events,
         at: order.at,
     })
 }

@@ -100,7 +100,27 @@ fn tests_that_could_never_fail_or_pass_are_reported() {
         ),
         (
             "{ event: a, events: [{ at: 0s, expect: match }], order: [1] }",
-            "`order` takes a list of numbers of events such as [2, 1], found a list",
+            "`order` takes the numbers of at least two events",
+        ),
+        (
+            "{ event: a, events: [{ at: 0s, expect: match }], order: [1, 1] }",
+            "`order` names the event 1 twice, and an event has one run",
+        ),
+        (
+            "{ event: a, events: [{ at: 0s, expect: match }], order: 1 }",
+            "`order` takes a list of numbers of events such as [2, 1], found a number",
+        ),
+        (
+            "{ event: a, expect: match, mock: { page: [{ status: '503' }, {}] } }",
+            "`status` takes a whole number from 0 to 999",
+        ),
+        (
+            "{ event: a, expect: match, mock: { page: { headers: [retry-after] } } }",
+            "`headers` takes a mapping, found a list",
+        ),
+        (
+            "{ event: a, expect: match, mock: { page: { stdout: { a: 1 } } } }",
+            "`stdout` takes text, found a mapping",
         ),
         (
             "{ event: a, events: [{ at: 0s, expect: match, wait: 1m }] }",

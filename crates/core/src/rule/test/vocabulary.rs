@@ -2,20 +2,21 @@
 
 use serde_json::{Value, json};
 
-use crate::document::vocabulary::{Vocabulary, duration, mapping, number, text, words};
-use crate::rule::test::{ENDS, GATES};
+use crate::document::vocabulary::{Vocabulary, duration, mapping, text, words};
+use crate::rule::test::mock::MAX_STATUS;
+use crate::rule::test::{ENDS, GATES, MAX_ATTEMPTS, MAX_EVENTS};
 
 /// The keys of a rule test.
 pub const TEST: Vocabulary = Vocabulary {
     name: "a test",
     words: words! {
-        "name" text => "What the test shows, in one sentence.";
+        "name" any_text => "What the test shows, in one sentence.";
         "rule" text => "The rule under test, if the file has several.";
         "event" event => "The event: a path relative to this file, or the event itself.";
         "set" mapping => "Changes to the event, as path and value.";
         "expect" expect => "`match` or `no match`.";
         "because" text => "The path of the predicate that prevents the match.";
-        "now" text => "The time at which the run starts. Default: the time of the event.";
+        "now" time => "The time at which the run starts. Default: the time of the event.";
         "mock" mock =>
             "The result of each step, by step name: a reply, a failure, or a list with one entry per attempt.";
         "steps" steps =>
@@ -59,8 +60,8 @@ pub const REPLY: Vocabulary = Vocabulary {
         "status" status => "The status of a response, or the exit status of a command.";
         "headers" mapping => "The headers of a response.";
         "body" crate::document::vocabulary::anything => "The body: of a command the parsed standard output.";
-        "stdout" text => "What a command writes to standard output.";
-        "stderr" text => "What a command writes to standard error.";
+        "stdout" any_text => "What a command writes to standard output.";
+        "stderr" any_text => "What a command writes to standard error.";
     },
 };
 
@@ -85,19 +86,32 @@ fn ends() -> Value {
 }
 
 fn status() -> Value {
-    json!({"type": "integer"})
+    json!({"type": "integer", "minimum": 0, "maximum": MAX_STATUS})
+}
+
+/// A number is a text too.
+fn any_text() -> Value {
+    json!({"type": ["string", "number"]})
+}
+
+fn time() -> Value {
+    let pattern =
+        r"^[-+]?[0-9]{4,6}-?[0-9]{2}-?[0-9]{2}[Tt ][0-9].*([Zz]|[-+][0-9:]{2,})(\[.*\])?$";
+    json!({"type": "string", "pattern": pattern, "examples": ["2026-03-01T09:00:00Z"]})
 }
 
 fn count() -> Value {
-    json!({"type": "integer", "minimum": 0})
+    json!({"type": "integer", "minimum": 0, "maximum": MAX_EVENTS})
 }
 
 fn order() -> Value {
-    json!({"type": "array", "minItems": 2, "items": number()})
+    let number = json!({"type": "integer", "minimum": 1, "maximum": MAX_EVENTS});
+    json!({"type": "array", "minItems": 2, "uniqueItems": true, "items": number})
 }
 
 fn attempts() -> Value {
-    json!({"type": "object", "additionalProperties": count()})
+    let count = json!({"type": "integer", "minimum": 0, "maximum": MAX_ATTEMPTS});
+    json!({"type": "object", "additionalProperties": count})
 }
 
 fn steps() -> Value {
@@ -109,7 +123,7 @@ fn mock() -> Value {
 }
 
 fn events() -> Value {
-    json!({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/test_event"}})
+    json!({"type": "array", "minItems": 1, "maxItems": MAX_EVENTS, "items": {"$ref": "#/$defs/test_event"}})
 }
 
 /// The schema of a test: of one event, or of several.
@@ -121,7 +135,7 @@ pub fn schema() -> Value {
     schema["then"] = without(&of_events);
     schema["else"] = without(&of_one);
     schema["else"]["required"] = json!(["event", "expect"]);
-    schema["else"]["allOf"] = json!([without_run(&["now"]), guard_ends()]);
+    schema["else"]["allOf"] = json!([without_run(&["now"]), without_prevention(), guard_ends()]);
     schema
 }
 
@@ -140,21 +154,23 @@ fn event_schema() -> Value {
     let is_suppressed = expects("suppressed");
     schema["allOf"] = json!([
         without_run(&["starts"]),
+        without_prevention(),
         guard_ends(),
         {"if": {"not": is_suppressed}, "then": without(&json!(["gate"]))},
     ]);
     schema
 }
 
-/// Without a run, nothing about a run can be expected; and a match has no predicate that prevents it.
+/// Without a run, nothing about a run can be expected.
 fn without_run(more: &[&str]) -> Value {
     let mut keys = vec!["mock", "steps", "attempts", "ends", "guard"];
     keys.extend(more);
-    json!({
-        "if": expects("match"),
-        "then": without(&json!(["because"])),
-        "else": without(&json!(keys)),
-    })
+    json!({"if": expects("match"), "else": without(&json!(keys))})
+}
+
+/// Only an event that does not match has a predicate that prevents the match.
+fn without_prevention() -> Value {
+    json!({"if": expects("no match"), "else": without(&json!(["because"]))})
 }
 
 /// A guard ends a run as skipped.
@@ -190,7 +206,7 @@ fn mock_schema() -> Value {
 fn reply_schema() -> Value {
     let mut reply = REPLY.schema(&[]);
     reply["properties"]["fails"] = json!({
-        "type": "string",
+        "type": ["string", "number"],
         "description": "The step fails before any reply, for this reason. Alone in its entry.",
     });
     reply["if"] = json!({"required": ["fails"]});
