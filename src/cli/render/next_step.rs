@@ -112,6 +112,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::store::history::EventRowId;
     use flowtrigger_core::loop_guard::Causation;
 
     fn row(state: RunState) -> RunRow {
@@ -125,6 +126,7 @@ mod tests {
             endpoint: "support".into(),
             event_type: "ticket.TicketCreated".into(),
             event: "e".into(),
+            event_row: EventRowId(1),
             key: None,
             attempts: 0,
             error: None,

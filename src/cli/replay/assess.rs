@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use crate::cli::exit::CommandError;
 use crate::cli::replay::scope::{
-    DELETED, EarlierStates, EventScope, NONE, ReplayRules, ReplayScope,
+    DELETED, EarlierStates, EventScope, NONE, ReplayRules, ReplayScope, SelectedRuns,
+    SupersededRuns,
 };
 use crate::cli::replay::targets::{ReplayTarget, RunOfEvent};
 use crate::engine::Rulebook;
-use crate::store::History;
 use crate::store::history::{ArchivedEvent, HistoryError, RunRow};
+use crate::store::{History, ReplayId};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::language::condition::evaluate::Truth;
@@ -43,9 +44,10 @@ pub struct LeftOut {
 /// Why an event, or a run of it, is not replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LeftOutReason {
+    Done,
+    Started,
     NoMatch,
     Disabled,
-    Done,
     Unfinished,
     OtherState,
     RunsDeleted,
@@ -62,6 +64,7 @@ impl LeftOutReason {
             LeftOutReason::NoMatch => "no_match",
             LeftOutReason::Disabled => "disabled",
             LeftOutReason::Done => "done",
+            LeftOutReason::Started => "started",
             LeftOutReason::Unfinished => "unfinished",
             LeftOutReason::OtherState => "other_state",
             LeftOutReason::RunsDeleted => "runs_deleted",
@@ -77,6 +80,7 @@ impl LeftOutReason {
             LeftOutReason::NoMatch => "no enabled rule matches now",
             LeftOutReason::Disabled => "the rule matches and is disabled",
             LeftOutReason::Done => "the earlier run is done; `--include-done` adds it",
+            LeftOutReason::Started => "already started by this replay",
             LeftOutReason::Unfinished => "the earlier run is unfinished and continues",
             LeftOutReason::OtherState => "the earlier run is in another state than `--earlier`",
             LeftOutReason::RunsDeleted => {
@@ -97,6 +101,7 @@ pub struct Assessor<'a> {
     pub history: &'a dyn History,
     pub book: &'a Rulebook,
     pub scope: &'a ReplayScope,
+    pub replay: ReplayId,
     pub scratch: MatchScratch,
 }
 
@@ -116,11 +121,11 @@ impl Assessor<'_> {
             }
         };
         if is_redacted(&event) {
-            return Ok(Assessment::without_run(LeftOutReason::Redacted));
+            return self.assess_redacted(head, &event);
         }
         match (target, self.scope) {
             (ReplayTarget::Run(run), ReplayScope::Runs(selected)) => {
-                self.assess_run(run, &event, selected.rules)
+                self.assess_run(run, &event, selected)
             }
             (_, ReplayScope::Archive(scope)) => self.assess_event(head, &event, scope),
             (_, ReplayScope::Runs(_)) => Ok(Assessment::default()),
@@ -132,22 +137,37 @@ impl Assessor<'_> {
         &mut self,
         run: &RunOfEvent,
         event: &Event,
-        rules: ReplayRules,
+        selected: &SelectedRuns,
     ) -> Result<Assessment, CommandError> {
         if run.run.tells_of.is_some() {
             return Ok(Assessment::without_run(LeftOutReason::ReportsOnDead));
         }
-        let is_selected = |rule: &Rule| match rules {
+        let is_selected = |rule: &Rule| match selected.rules {
             ReplayRules::ItsRule => rule.name == run.run.rule,
             ReplayRules::EveryRule => true,
         };
         let mut assessment = Assessment::default();
         for rule in self.matching(event, &is_selected, &mut assessment)? {
-            let earlier = match rule.name == run.run.rule {
+            let runs = self.history.runs_of(run.event.position.row)?;
+            if self.is_started(&runs, &rule) {
+                assessment.leave_out(LeftOutReason::Started, &rule);
+                continue;
+            }
+            let newest = newest(&runs, &rule);
+            let is_newer = newest.is_some_and(|newest| newest.id > run.run.id);
+            let earlier = match rule.name == run.run.rule && !is_newer {
                 true => run.run.state.as_str(),
-                false => newest_state(&self.history.runs_of(run.event.position.row)?, &rule),
+                false => newest.map_or(NONE, |run| run.state.as_str()),
             };
-            assessment.runs.push(PlannedReplay { rule, earlier });
+            let states = EarlierStates::WithoutResult;
+            match selected.superseded {
+                SupersededRuns::LeaveOut if is_newer && !states.admit(earlier) => {
+                    assessment.leave_out(reason(earlier, &states), &rule);
+                }
+                SupersededRuns::LeaveOut | SupersededRuns::Include => {
+                    assessment.runs.push(PlannedReplay { rule, earlier });
+                }
+            }
         }
         Ok(assessment.or_no_match())
     }
@@ -170,19 +190,64 @@ impl Assessor<'_> {
             None => Vec::new(),
         };
         for rule in rules {
+            if self.is_started(&runs, &rule) {
+                assessment.leave_out(LeftOutReason::Started, &rule);
+                continue;
+            }
             let earlier = match newest_state(&runs, &rule) {
                 NONE if head.had_runs => DELETED,
                 state => state,
             };
             match scope.earlier.admit(earlier) {
                 true => assessment.runs.push(PlannedReplay { rule, earlier }),
-                false => assessment.left_out.push(LeftOut {
-                    reason: reason(earlier, &scope.earlier),
-                    rule: Some(rule.name.clone()),
-                }),
+                false => assessment.leave_out(reason(earlier, &scope.earlier), &rule),
             }
         }
         Ok(assessment)
+    }
+
+    /// An event with redacted fields cannot be replayed. That is worth a word only if a selected rule listens to it
+    /// and its runs are not done.
+    fn assess_redacted(
+        &mut self,
+        head: &ArchivedEvent,
+        event: &Event,
+    ) -> Result<Assessment, CommandError> {
+        let redacted = Assessment::without_run(LeftOutReason::Redacted);
+        let ReplayScope::Archive(scope) = self.scope else {
+            return Ok(redacted);
+        };
+        let evaluation = self.book.rules.evaluate_event(event, &mut self.scratch);
+        let is_selected = |rule: &Rule| scope.rules.is_empty() || scope.rules.contains(&rule.name);
+        let listening = evaluation.subscribed().into_iter();
+        let listening: Vec<&Arc<Rule>> = listening.filter(|rule| is_selected(rule)).collect();
+        if listening.is_empty() {
+            return Ok(Assessment::without_run(LeftOutReason::NoMatch));
+        }
+        let runs = match self.history.original(head)? {
+            Some(row) => self.history.runs_of(row)?,
+            None => Vec::new(),
+        };
+        let mut done = Assessment::default();
+        for rule in listening {
+            match newest_state(&runs, rule) {
+                NONE => {}
+                "done" if !scope.earlier.admit("done") => {
+                    done.leave_out(LeftOutReason::Done, rule);
+                }
+                _ => return Ok(redacted),
+            }
+        }
+        Ok(match done.left_out.is_empty() {
+            true => redacted,
+            false => done,
+        })
+    }
+
+    /// Whether this replay has started a run of the rule for the event.
+    fn is_started(&self, runs: &[RunRow], rule: &Rule) -> bool {
+        let mut of_rule = runs.iter().filter(|run| run.rule == rule.name);
+        of_rule.any(|run| run.replay == Some(self.replay) && run.tells_of.is_none())
     }
 
     /// The selected rules that match now. Disabled ones whose condition holds are left out.
@@ -215,6 +280,13 @@ impl Assessment {
         }
     }
 
+    fn leave_out(&mut self, reason: LeftOutReason, rule: &Rule) {
+        self.left_out.push(LeftOut {
+            reason,
+            rule: Some(rule.name.clone()),
+        });
+    }
+
     /// An event without a run has at least one reason.
     fn or_no_match(mut self) -> Self {
         if self.runs.is_empty() && self.left_out.is_empty() {
@@ -224,11 +296,16 @@ impl Assessment {
     }
 }
 
-/// The state of the newest run of a rule; runs that report on a dead one do not count.
+/// The newest run of a rule; runs that report on a dead one do not count.
+fn newest<'r>(runs: &'r [RunRow], rule: &Rule) -> Option<&'r RunRow> {
+    let of_rule = runs
+        .iter()
+        .filter(|run| run.rule == rule.name && run.tells_of.is_none());
+    of_rule.max_by_key(|run| run.id)
+}
+
 fn newest_state(runs: &[RunRow], rule: &Rule) -> &'static str {
-    let of_rule = |run: &&RunRow| run.rule == rule.name && run.tells_of.is_none();
-    let newest = runs.iter().rev().find(of_rule);
-    newest.map_or(NONE, |run| run.state.as_str())
+    newest(runs, rule).map_or(NONE, |run| run.state.as_str())
 }
 
 fn reason(earlier: &str, states: &EarlierStates) -> LeftOutReason {

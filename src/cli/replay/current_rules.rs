@@ -22,6 +22,8 @@ use flowtrigger_core::rule::Rule;
 pub struct CurrentRules {
     pub book: Rulebook,
     pub origin: RulesOrigin,
+    /// Whether the rule files have other texts than the loaded rules.
+    pub files_differ: bool,
 }
 
 impl CurrentRules {
@@ -35,6 +37,7 @@ impl CurrentRules {
             return Ok(CurrentRules {
                 book: global.rulebook(None)?,
                 origin: RulesOrigin::Files,
+                files_differ: false,
             });
         }
         let revision = history.latest_revision()?.map(|found| found.id);
@@ -46,12 +49,15 @@ impl CurrentRules {
             let failure = CommandError::runtime("the rules of the daemon are not stored");
             return Err(failure.help("restart the daemon, and repeat the command"));
         };
+        let mut loaded: Vec<String> = texts.files.iter().map(|(_, text)| text.clone()).collect();
+        loaded.sort_unstable();
         let past = PastRevision::compile_all(texts);
         if past.diagnostics.has_errors() {
             // Another version of the program has loaded them.
             return Err(CommandError::invalid(past.rules.files, past.diagnostics));
         }
         Ok(CurrentRules {
+            files_differ: rule_texts(global).is_some_and(|files| files != loaded),
             origin: RulesOrigin::Daemon {
                 revision,
                 since: history.in_force_since(revision, Timestamp::now())?,
@@ -64,6 +70,14 @@ impl CurrentRules {
             },
         })
     }
+}
+
+/// The sorted texts of the rule files; `None` if there are none that are valid.
+fn rule_texts(global: &GlobalOptions) -> Option<Vec<String>> {
+    let files = global.rulebook(None).ok()?.revision().files;
+    let mut texts: Vec<String> = files.iter().map(|(_, text)| text.to_string()).collect();
+    texts.sort_unstable();
+    (!texts.is_empty()).then_some(texts)
 }
 
 /// What a run would send, as `dry-run` plans it.

@@ -19,7 +19,8 @@ use crate::cli::replay::interrupt::InterruptFlag;
 use crate::cli::replay::rate::{Pacer, ReplayRate};
 use crate::cli::replay::state_file::ReplayFile;
 use crate::cli::replay::targets::{ReplayTarget, ReplayTargets};
-use crate::cli::runs::command::RunStatusRow;
+use crate::cli::runs::command::{RunStatusRow, all_runs};
+use crate::store::history::RunFilter;
 
 /// Between two saves of the progress. What is replayed again after a crash starts no second run.
 const SAVE_INTERVAL: Duration = Duration::from_millis(200);
@@ -65,6 +66,10 @@ impl ReplayExecution<'_> {
             let Some(target) = targets.next()? else {
                 break ReplayEnd::Complete;
             };
+            // Assessed when it is sent: meanwhile another command may have replayed the event.
+            if let Some(pacer) = &pacer {
+                self.interrupt.sleep_until(pacer.next());
+            }
             let assessment = assessor.assess(&target)?;
             if let Some(stopped) = self.replay(file, &target, assessment, &mut pacer, out)? {
                 break stopped;
@@ -80,6 +85,13 @@ impl ReplayExecution<'_> {
             }
         };
         drop(line);
+        // Runs that were started just before a crash are not in the file.
+        let of_replay = RunFilter {
+            replay: Some(file.id()),
+            ..RunFilter::default()
+        };
+        let started = all_runs(assessor.history, &of_replay)?.len();
+        file.progress.runs = file.progress.runs.max(started);
         match end {
             ReplayEnd::Complete => file.delete(self.data)?,
             ReplayEnd::Stopped(_) => file.save(self.data)?,
@@ -101,9 +113,6 @@ impl ReplayExecution<'_> {
         };
         let rules = assessment.runs.iter().map(|run| run.rule.name.clone());
         let rules: Vec<String> = rules.collect();
-        if let Some(pacer) = pacer {
-            self.interrupt.sleep_until(pacer.next());
-        }
         let began = Instant::now();
         loop {
             if self.interrupt.is_set() {

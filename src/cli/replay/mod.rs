@@ -6,6 +6,7 @@ mod current_rules;
 mod destination;
 mod execute;
 mod interrupt;
+mod lock;
 pub mod rate;
 mod report;
 pub mod schema;
@@ -36,6 +37,7 @@ use destination::{ReplayDestination, RulesOrigin};
 use execute::{ReplayEnd, ReplayExecution};
 use flowtrigger_core::matching::find::MatchScratch;
 use interrupt::InterruptFlag;
+use lock::ReplayLock;
 use rate::ReplayRate;
 use report::{ReplayReport, describe_runs, result_json};
 use scope::ReplayScope;
@@ -73,12 +75,13 @@ pub struct Args {
 #[derive(Debug, Clone, clap::Args)]
 pub struct ReplayOptions {
     /// Runs to start in a time, at most: 10/s, 600/m or 3600/h.
-    #[arg(long, value_name = "RATE", default_value = "10/s")]
-    pub rate: ReplayRate,
+    /// [default: 10/s, or that of the replay that continues]
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<ReplayRate>,
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
-    /// Begin a new replay, even if the same command was interrupted before.
+    /// Begin a new replay, even if the same command was interrupted before or another replay is in progress.
     #[arg(long)]
     pub new: bool,
     /// Only show the summary.
@@ -130,17 +133,29 @@ fn replay(
     out: &mut Output,
 ) -> Result<Exit, CommandError> {
     let history = global.history()?;
+    let is_beside_another = options.new && !file.continued;
+    let _lock = match options.dry_run || is_beside_another {
+        true => None,
+        false => Some(ReplayLock::take(&global.data, file.id())?),
+    };
     let archive = ArchiveState::flush(&global.socket());
     let daemon = AdminClient::connect(&global.socket())?;
     let rules = CurrentRules::load(daemon.as_ref(), &*history, global)?;
     if let ReplayScope::Archive(scope) = &file.scope {
         known_rules(&scope.rules, &rules.book)?;
     }
+    let rate = match (options.rate, &file.rate) {
+        (Some(rate), _) => rate,
+        (None, Some(stored)) => stored.parse().map_err(CommandError::runtime)?,
+        (None, None) => ReplayRate::default(),
+    };
+    file.rate = Some(rate.to_string());
     let scope = file.scope.clone();
     let mut assessor = Assessor {
         history: &*history,
         book: &rules.book,
         scope: &scope,
+        replay: file.id(),
         scratch: MatchScratch::default(),
     };
     let summary = survey(&mut assessor, &file.progress)?;
@@ -151,7 +166,7 @@ fn replay(
         file: &file,
         summary: &summary,
         rules: &rules,
-        rate: options.rate,
+        rate,
         history: &*history,
     };
     match options.format {
@@ -159,6 +174,16 @@ fn replay(
         Format::Json => writeln!(out, "{}", report.json()?)?,
     }
     out.flush()?;
+    if rules.files_differ {
+        let mut stderr = Output::stderr(global.color);
+        let text = "the rule files differ from the rules that the daemon has loaded, which the replay uses";
+        message::note(
+            &mut stderr,
+            text,
+            Some("reload the daemon with SIGHUP first, to replay with the files"),
+        )?;
+        stderr.finish()?;
+    }
     if let Some(note) = archive.note() {
         let mut stderr = Output::stderr(global.color);
         message::note(&mut stderr, &note, None)?;
@@ -167,6 +192,11 @@ fn replay(
     if summary.runs == 0 {
         if !options.dry_run {
             file.delete(&global.data)?;
+        }
+        if let (ReplayScope::Archive(scope), 0) = (&file.scope, file.total) {
+            let text = scope.describe_empty(&rules.book.config);
+            out.flush()?;
+            message::error_to_stderr(global.color, &text, None)?;
         }
         return nothing(&file, options, out);
     }
@@ -190,7 +220,7 @@ fn replay(
     let execution = ReplayExecution {
         destination: ReplayDestination::open(&rules, daemon.as_ref(), &*history, global)?,
         rate: match rules.origin {
-            RulesOrigin::Daemon { .. } => Some(options.rate),
+            RulesOrigin::Daemon { .. } => Some(rate),
             RulesOrigin::Files => None,
         },
         data: &global.data,
@@ -210,6 +240,7 @@ fn nothing(
     match options.format {
         Format::Text => match &file.scope {
             ReplayScope::Archive(_) => writeln!(out, "nothing to replay")?,
+            ReplayScope::Runs(_) if file.total > 0 => writeln!(out, "nothing to replay")?,
             ReplayScope::Runs(_) => writeln!(out, "no such run to replay")?,
         },
         Format::Json if options.dry_run => {}
@@ -248,9 +279,6 @@ fn finish(
         }
         ReplayEnd::Complete if format == Format::Text => {
             let mut rest = String::new();
-            if progress.repeated > 0 {
-                rest += &format!(", {} before the interruption", grouped(progress.repeated));
-            }
             if progress.rejected > 0 {
                 rest += &format!(", {} rejected", grouped(progress.rejected));
             }

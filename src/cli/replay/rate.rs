@@ -20,6 +20,15 @@ enum RateUnit {
     Hour,
 }
 
+impl Default for ReplayRate {
+    fn default() -> Self {
+        Self {
+            runs: 10,
+            unit: RateUnit::Second,
+        }
+    }
+}
+
 impl RateUnit {
     fn seconds(self) -> u64 {
         match self {

@@ -12,6 +12,7 @@ use crate::cli::render::diagnostics::{grouped, number};
 use crate::cli::render::escape::plain;
 use crate::cli::render::plan;
 use crate::cli::render::table::Table;
+use crate::cli::replay::assess::LeftOutReason;
 use crate::cli::replay::current_rules::{CurrentRules, first_plan};
 use crate::cli::replay::destination::RulesOrigin;
 use crate::cli::replay::rate::ReplayRate;
@@ -109,7 +110,15 @@ impl ReplayReport<'_> {
                 false => number(count.count, "run"),
             };
             let names = describe_left_out(count);
-            writeln!(out, "  {what}: {}; {names}", reason.describe())?;
+            let why = match (reason, &self.file.scope) {
+                (LeftOutReason::NoMatch, ReplayScope::Archive(scope))
+                    if !scope.rules.is_empty() =>
+                {
+                    "none of the rules named with `--rule` matches now"
+                }
+                (reason, _) => reason.describe(),
+            };
+            writeln!(out, "  {what}: {why}; {names}")?;
         }
         Ok(())
     }

@@ -50,7 +50,7 @@ fn summary() -> Value {
         "type": "object",
         "required": ["reason", "count", "rules", "first_events"],
         "properties": {
-            "reason": {"enum": ["no_match", "disabled", "done", "unfinished", "other_state", "runs_deleted", "redacted", "event_deleted", "unreadable", "reports_on_dead_run"]},
+            "reason": {"enum": ["done", "started", "no_match", "disabled", "unfinished", "other_state", "runs_deleted", "redacted", "event_deleted", "unreadable", "reports_on_dead_run"]},
             "count": count("Events, or runs if rules are named."),
             "rules": names("The runs by rule."),
             "first_events": {"type": "array", "items": {"type": "string"}, "description": "Ids of the first events."},

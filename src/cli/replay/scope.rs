@@ -4,7 +4,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::cli::time_argument::seconds;
 use crate::store::history::{ArchiveFilter, ArchivedEvents};
+use flowtrigger_core::config::Config;
+use flowtrigger_core::document::suggest::nearest;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -34,6 +37,20 @@ pub struct SelectedRuns {
     /// Ids, in the order in which they are replayed.
     pub runs: Vec<u64>,
     pub rules: ReplayRules,
+    /// Which are planned again although a newer run of the event and rule exists.
+    #[serde(default)]
+    pub superseded: SupersededRuns,
+}
+
+/// What happens to a selected run that a newer one of the same event and rule has superseded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SupersededRuns {
+    /// It is left out if the newer run is done or unfinished.
+    #[default]
+    LeaveOut,
+    /// It is replayed: its id was given, or `--include-done`.
+    Include,
 }
 
 /// The rules that a replay of runs plans.
@@ -85,6 +102,37 @@ impl EventScope {
                 false => ArchivedEvents::All,
             },
         }
+    }
+}
+
+impl EventScope {
+    /// What is stored nowhere, if no event is selected, with the nearest name.
+    pub fn describe_empty(&self, config: &Config) -> String {
+        let entry = |name: &str| match nearest(name, config.sources.keys().map(AsRef::as_ref)) {
+            _ if config.sources.contains_key(name) => format!("`{name}`"),
+            Some(near) => format!("`{name}` (did you mean `{near}`?)"),
+            None => format!("`{name}`, which is not configured"),
+        };
+        let mut which = String::new();
+        if let Some(ticket) = &self.ticket {
+            which += &format!(" for ticket {ticket}");
+        }
+        if let Some(source) = &self.source {
+            which += &format!(" of source {}", entry(source));
+        }
+        if let Some(endpoint) = &self.endpoint {
+            which += &format!(" at entry {}", entry(endpoint));
+        }
+        if self.unmatched {
+            which += " that matched no rule";
+        }
+        let since = self.since.map_or(String::new(), |since| {
+            format!(" from {} on", seconds(since))
+        });
+        format!(
+            "no event{which} is stored{since} that was received before {}",
+            seconds(self.until)
+        )
     }
 }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::cli::exit::CommandError;
 use crate::cli::replay::scope::{DELETED, EarlierStates, EventScope, NONE};
-use crate::cli::time_argument::TimeArgument;
+use crate::cli::time_argument::{TimeArgument, seconds};
 use flowtrigger_core::run::STATES;
 
 /// The ids of all options that select events.
@@ -66,9 +66,22 @@ impl EventSelection {
                 "name the time from which events are replayed: `flowtrigger replay --since -1h --dry-run`",
             ));
         }
+        let since = self.since.map(|since| since.from(now));
+        let until = self.until.map_or(now, |until| until.from(now));
+        if let Some(since) = since.filter(|since| *since >= until) {
+            let end = match self.until {
+                Some(_) => "`--until`",
+                None => "now",
+            };
+            return Err(CommandError::usage(format!(
+                "`--since` ({}) is not before {end} ({}): no event can be selected",
+                seconds(since),
+                seconds(until)
+            )));
+        }
         Ok(EventScope {
-            since: self.since.map(|since| since.from(now)),
-            until: self.until.map_or(now, |until| until.from(now)),
+            since,
+            until,
             rules: self.rule.clone(),
             ticket: self.ticket.clone(),
             source: self.source.clone(),

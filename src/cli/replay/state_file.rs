@@ -28,6 +28,9 @@ pub struct ReplayFile {
     /// Events in all, as counted at the start.
     pub total: usize,
     pub progress: ReplayProgress,
+    /// The rate as given.
+    #[serde(default)]
+    pub rate: Option<String>,
     /// Whether it was read from its file, so that an interrupted replay continues.
     #[serde(skip)]
     pub continued: bool,
@@ -69,6 +72,7 @@ impl ReplayFile {
             scope,
             total: 0,
             progress: ReplayProgress::default(),
+            rate: None,
             continued: false,
         }
     }
@@ -187,13 +191,14 @@ fn unreadable(path: &Path, why: &str) -> CommandError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::replay::scope::{ReplayRules, SelectedRuns};
+    use crate::cli::replay::scope::{ReplayRules, SelectedRuns, SupersededRuns};
 
     fn file(second: i64, command: &str) -> ReplayFile {
         let started = Timestamp::from_second(second).unwrap();
         let scope = ReplayScope::Runs(SelectedRuns {
             runs: vec![3, 1],
             rules: ReplayRules::ItsRule,
+            superseded: SupersededRuns::Include,
         });
         ReplayFile::new(
             ReplayId::starting_at(started),

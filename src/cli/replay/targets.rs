@@ -7,7 +7,9 @@ use crate::cli::exit::CommandError;
 use crate::cli::replay::scope::{ReplayScope, SelectedRuns};
 use crate::cli::replay::state_file::ReplayProgress;
 use crate::store::History;
-use crate::store::history::{ArchivePosition, ArchivedEvent, RunRow};
+use crate::store::history::{
+    ArchivePosition, ArchivedEvent, HistoryError, Page, RunFilter, RunRow,
+};
 use flowtrigger_core::run::RunId;
 
 /// Events per page.
@@ -78,25 +80,34 @@ impl<'a> ReplayTargets<'a> {
         };
         self.index += 1;
         let run = RunId(*run);
-        let Some(detail) = self.history.run(run)? else {
+        // Not `History::run`: it compiles the rules of that time.
+        let found = self.history.runs(&RunFilter::one(run), Page::first(1))?;
+        let Some(row) = found.into_iter().next() else {
             return Ok(Some(ReplayTarget::DeletedRun(run)));
         };
-        let head = detail.arrived.head;
+        let record = match self.history.event(row.event_row) {
+            Ok(record) => record,
+            Err(HistoryError::Unreadable(_)) => None,
+            Err(error @ (HistoryError::Timeout | HistoryError::Failed(_))) => {
+                return Err(error.into());
+            }
+        };
+        let received = record.map_or(row.planned, |record| record.head.received);
         Ok(Some(ReplayTarget::Run(Box::new(RunOfEvent {
             event: ArchivedEvent {
                 position: ArchivePosition {
-                    received: head.received,
-                    row: head.row,
+                    received,
+                    row: row.event_row,
                 },
-                source: head.source,
-                endpoint: detail.row.endpoint.clone(),
-                event_type: head.event_type,
-                id: head.id,
-                key: head.key,
+                source: row.source.clone(),
+                endpoint: row.endpoint.clone(),
+                event_type: row.event_type.clone(),
+                id: row.event.clone(),
+                key: row.key.clone(),
                 matched: true,
                 had_runs: false,
             },
-            run: detail.row,
+            run: row,
         }))))
     }
 }

@@ -16,6 +16,7 @@ use crate::cli::render::message;
 use crate::cli::render::run::row_json;
 use crate::cli::replay::scope::{ENDED_WITHOUT_RESULT, ReplayRules};
 use crate::cli::runs::admin_client::AdminClient;
+use crate::cli::runs::successor::{Successor, Successors};
 use crate::cli::runs::{RunCommandArgs, list, offline};
 use crate::store::History;
 use crate::store::history::{Page, RunFilter, RunRow};
@@ -114,21 +115,68 @@ pub fn run(
     global: &GlobalOptions,
     out: &mut Output,
 ) -> Result<Exit, CommandError> {
-    let runs = sort(command, select(command, &args, global)?, &args.ids);
+    let mut runs = sort(command, select(command, &args, global)?, &args.ids);
+    let history = global.history()?;
+    let successors = Successors::of(&*history, &runs)?;
+    if command == RunCommand::Retry {
+        leave_out_replayed(&mut runs, &successors, args.all, global)?;
+    }
     if runs.is_empty() {
         if args.format == Format::Text {
             writeln!(out, "no such run to {}", command.as_str())?;
+            let filter = args.selection.filter(Timestamp::now());
+            if let Some(near) = list::near_rule(&filter, &*history)? {
+                writeln!(out, "did you mean `--rule {near}`?")?;
+            }
         }
         return Ok(Exit::Negative);
     }
     if args.dry_run {
-        return preview(command, &runs, args.format, out);
+        return preview(command, (&runs, &successors), args.format, out);
     }
     let results = match AdminClient::connect(&global.socket())? {
         Some(admin) => admin.execute(command, &runs)?,
         None => offline::execute(command, &runs, global)?,
     };
     print_results(command, &results, args.format, global, out)
+}
+
+/// Another run has done, or does, the work of a run that was replayed: `--all` leaves it out, and an id retries it.
+fn leave_out_replayed(
+    runs: &mut Vec<RunRow>,
+    successors: &Successors,
+    is_all: bool,
+    global: &GlobalOptions,
+) -> Result<(), CommandError> {
+    let replaced = |run: &RunRow| successors.get(run.id).filter(|newer| newer.replaces());
+    let replayed: Vec<String> = runs
+        .iter()
+        .filter_map(|run| {
+            Some(format!(
+                "run {} was {}",
+                run.id.0,
+                replaced(run)?.describe()
+            ))
+        })
+        .collect();
+    let Some(first) = replayed.first() else {
+        return Ok(());
+    };
+    let count = number(replayed.len(), "replayed run");
+    let mut stderr = Output::stderr(global.color);
+    match is_all {
+        true => {
+            runs.retain(|run| replaced(run).is_none());
+            let text = format!("left out {count}: {first}");
+            message::note(&mut stderr, &text, Some("an id retries it all the same"))?;
+        }
+        false => {
+            let text = format!("{}: the retry sends again", replayed.join("; "));
+            message::note(&mut stderr, &text, None)?;
+        }
+    }
+    stderr.finish()?;
+    Ok(())
 }
 
 /// The runs that a replay takes, in its order.
@@ -235,7 +283,8 @@ fn check_states(command: RunCommand, filter: &RunFilter) -> Result<(), CommandEr
     Err(failure.help(format!("these can: {}", allowed.join(", "))))
 }
 
-fn all_runs(history: &dyn History, filter: &RunFilter) -> Result<Vec<RunRow>, CommandError> {
+/// All runs that a filter takes, newest first.
+pub fn all_runs(history: &dyn History, filter: &RunFilter) -> Result<Vec<RunRow>, CommandError> {
     let mut runs: Vec<RunRow> = Vec::new();
     loop {
         let page = Page {
@@ -262,16 +311,18 @@ fn unknown(ids: &[RunId], found: &[RunRow]) -> CommandError {
 
 fn preview(
     command: RunCommand,
-    runs: &[RunRow],
+    (runs, successors): (&[RunRow], &Successors),
     format: Format,
     out: &mut Output,
 ) -> Result<Exit, CommandError> {
     match format {
-        Format::Json => runs
-            .iter()
-            .try_for_each(|run| writeln!(out, "{}", versioned(row_json(run))))?,
+        Format::Json => runs.iter().try_for_each(|run| {
+            let mut value = row_json(run);
+            value["replayed_as"] = Successor::json(successors.get(run.id));
+            writeln!(out, "{}", versioned(value))
+        })?,
         Format::Text => {
-            list::table(runs).write(out)?;
+            list::table(runs, successors).write(out)?;
             let count = number(runs.len(), "run");
             writeln!(out, "\n{count} to {}; nothing was done", command.as_str())?;
         }

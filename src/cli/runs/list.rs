@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::List;
+use super::successor::{Successor, Successors};
 use crate::cli::daemon_state::DaemonState;
 use crate::cli::entry_argument::MissedEntry;
 use crate::cli::exit::{CommandError, Exit};
@@ -43,15 +44,17 @@ pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         _ => DaemonState::ask(&global.socket()),
     };
     let obstacle = next_step::obstacle(&daemon);
+    let successors = Successors::of(&*history, &runs)?;
     match args.format {
         Format::Json => runs.iter().try_for_each(|run| {
             let mut value = row_json(run);
+            value["replayed_as"] = Successor::json(successors.get(run.id));
             value["obstacle"] = json!(obstacle.filter(|_| !run.state.is_final()));
             writeln!(out, "{}", versioned(value))
         })?,
         Format::Text if runs.is_empty() => no_runs(&filter, &*history, out)?,
         Format::Text => {
-            table(&runs).write(out)?;
+            table(&runs, &successors).write(out)?;
             if let Some(obstacle) = obstacle {
                 let runs = number(unfinished, "unfinished run");
                 writeln!(out, "\n{runs} cannot continue now: {}", plain(obstacle))?;
@@ -72,7 +75,7 @@ pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
 }
 
 /// The runs as a table with column names.
-pub fn table(runs: &[RunRow]) -> Table {
+pub fn table(runs: &[RunRow], successors: &Successors) -> Table {
     let mut table = Table::default();
     table.row([
         "RUN", "STATE", "RULE", "TICKET", "EVENT", "PLANNED", "ATTEMPTS", "WHY",
@@ -86,7 +89,10 @@ pub fn table(runs: &[RunRow]) -> Table {
             describe_event(run),
             seconds(run.planned),
             run.attempts.to_string(),
-            describe_run(run),
+            match successors.get(run.id) {
+                Some(successor) => format!("{}; {}", successor.describe(), describe_run(run)),
+                None => describe_run(run),
+            },
         ]);
     }
     table
@@ -164,7 +170,10 @@ pub fn missed_entry(
 }
 
 /// The rule with the most similar name, if no run has the requested rule.
-fn near_rule(filter: &RunFilter, history: &dyn History) -> Result<Option<String>, CommandError> {
+pub fn near_rule(
+    filter: &RunFilter,
+    history: &dyn History,
+) -> Result<Option<String>, CommandError> {
     let Some(requested) = &filter.rule else {
         return Ok(None);
     };

@@ -10,6 +10,7 @@ pub mod offline;
 mod selection;
 mod shadow_plan;
 mod show;
+mod successor;
 
 use std::num::NonZeroUsize;
 
@@ -19,7 +20,7 @@ use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::replay;
 use crate::cli::replay::ReplayOptions;
 use crate::cli::replay::rate::ReplayRate;
-use crate::cli::replay::scope::{ReplayRules, ReplayScope, SelectedRuns};
+use crate::cli::replay::scope::{ReplayRules, ReplayScope, SelectedRuns, SupersededRuns};
 use crate::cli::runs::command::RunCommand;
 use selection::Selection;
 
@@ -128,9 +129,13 @@ struct Replay {
     #[arg(long, requires = "all")]
     yes: bool,
     /// Runs to start in a time, at most, of those that `--all` selects: 10/s, 600/m or 3600/h.
-    #[arg(long, value_name = "RATE", default_value = "10/s")]
-    rate: ReplayRate,
-    /// Begin a new replay, even if the same command was interrupted before.
+    /// [default: 10/s, or that of the replay that continues]
+    #[arg(long, value_name = "RATE")]
+    rate: Option<ReplayRate>,
+    /// Also where a newer run of the event and rule is done or unfinished.
+    #[arg(long, requires = "all")]
+    include_done: bool,
+    /// Begin a new replay, even if the same command was interrupted before or another replay is in progress.
     #[arg(long, requires = "all")]
     new: bool,
     #[command(flatten)]
@@ -170,6 +175,10 @@ fn replay_runs(
     if !args.command.all && !args.command.dry_run {
         return command::run(RunCommand::Replay(rules), args.command, global, out);
     }
+    let superseded = match args.include_done || !args.command.all {
+        true => SupersededRuns::Include,
+        false => SupersededRuns::LeaveOut,
+    };
     let RunCommandArgs { ids, selection, .. } = &args.command;
     let options = ReplayOptions {
         rate: args.rate,
@@ -178,13 +187,17 @@ fn replay_runs(
         dry_run: args.command.dry_run,
         format: args.command.format,
     };
-    let command = format!("runs replay {rules:?} {ids:?} {selection:?}");
+    let command = format!("runs replay {rules:?} {superseded:?} {ids:?} {selection:?}");
     replay::begin(
         command,
         || {
             let runs = command::select_replay(rules, &args.command, global)?;
             let runs = runs.into_iter().map(|run| run.id.0).collect();
-            Ok(ReplayScope::Runs(SelectedRuns { runs, rules }))
+            Ok(ReplayScope::Runs(SelectedRuns {
+                runs,
+                rules,
+                superseded,
+            }))
         },
         &options,
         global,

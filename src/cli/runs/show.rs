@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::attempt::{AttemptChoice, AttemptView};
+use super::successor::Successor;
 use super::{Show, attempt, shadow_plan};
 use crate::cli::daemon_state::{ArchiveState, DaemonState};
 use crate::cli::exit::{CommandError, Exit};
@@ -56,13 +57,19 @@ pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
             }
             continue;
         }
+        let successor = Successor::of(&*history, &detail.row)?;
         match args.format {
-            Format::Json => writeln!(out, "{}", versioned(detail_json(&detail, &lines, &daemon)?))?,
+            Format::Json => {
+                let mut value = detail_json(&detail, &lines, &daemon)?;
+                value["next"] = json!(next(&detail, successor.as_ref(), &daemon));
+                value["replayed_as"] = Successor::json(successor.as_ref());
+                writeln!(out, "{}", versioned(value))?;
+            }
             Format::Text => {
                 if number > 0 {
                     writeln!(out)?;
                 }
-                text(&detail, &lines, &daemon, out)?;
+                text(&detail, &lines, (successor.as_ref(), &daemon), out)?;
                 if let Some(why) = archive.behind() {
                     writeln!(
                         out,
@@ -92,7 +99,7 @@ fn chosen(args: &Show) -> Option<(AttemptChoice, AttemptView)> {
 fn text(
     detail: &RunDetail,
     lines: &[RunLogLine<'_>],
-    daemon: &DaemonState,
+    (successor, daemon): (Option<&Successor>, &DaemonState),
     out: &mut Output,
 ) -> Result<(), CommandError> {
     heading(detail, out)?;
@@ -110,12 +117,20 @@ fn text(
         explanation::lines(out, &trace, &detail.rule.files)?;
     }
     label(out, "next")?;
-    writeln!(
-        out,
-        "{}",
-        next_step::next(&detail.row, detail.behind, daemon)
-    )?;
+    writeln!(out, "{}", next(detail, successor, daemon))?;
     Ok(())
+}
+
+/// What happens next. Of a run that was replayed, the newer run is what matters.
+fn next(detail: &RunDetail, successor: Option<&Successor>, daemon: &DaemonState) -> String {
+    match successor {
+        Some(successor) => format!(
+            "nothing: {}; `flowtrigger runs show {}` shows that run",
+            successor.describe(),
+            successor.run.0
+        ),
+        None => next_step::next(&detail.row, detail.behind, daemon),
+    }
 }
 
 fn label(out: &mut Output, text: &str) -> io::Result<()> {
@@ -291,6 +306,5 @@ fn detail_json(
     value["guard"] = json!(guard(detail).map(|trace| explanation::trace_json(&trace, files)));
     let obstacle = next_step::obstacle(daemon).filter(|_| !detail.row.state.is_final());
     value["obstacle"] = json!(obstacle);
-    value["next"] = json!(next_step::next(&detail.row, detail.behind, daemon));
     Ok(value)
 }

@@ -55,6 +55,8 @@ pub struct RunRow {
     pub endpoint: String,
     pub event_type: String,
     pub event: String,
+    /// The stored event.
+    pub event_row: EventRowId,
     pub key: Option<String>,
     pub attempts: u64,
     /// The message of the last failed attempt.

@@ -10,7 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{corrected, keys, reload, rule, sandbox, tell, tickets, urgent};
 
-const SLOWLY: [&str; 6] = ["replay", "--since", "-1h", "--yes", "--rate", "10/s"];
+/// Not at the default rate: a later command keeps it.
+const SLOWLY: [&str; 6] = ["replay", "--since", "-1h", "--yes", "--rate", "9/s"];
 const TICKETS: u64 = 12;
 
 fn spawn(sandbox: &Sandbox) -> Child {
@@ -38,9 +39,12 @@ fn the_same_command_continues_after_the_client_was_killed() {
     let before = receiver.count();
     assert!(before < TICKETS as usize, "it was killed too late");
     let refused = sandbox.run(&SLOWLY[..3]);
-    refused.expect_stdout(2, &["continues replay r", "of 12 events were read"]);
+    refused.expect_stdout(
+        2,
+        &["continues replay r", "of 12 events were read", "at 9/s"],
+    );
     let output = sandbox.run(&SLOWLY);
-    output.expect_stdout(0, &["continues replay r", "runs replayed"]);
+    output.expect_stdout(0, &["continues replay r", "12 runs replayed"]);
     daemon.wait_until_idle();
     let received = receiver.received();
     assert_eq!(
@@ -68,7 +72,12 @@ fn a_replay_continues_after_the_daemon_was_killed() {
     let stopped = Output::new(finish(client));
     stopped.expect_stderr(
         5,
-        &["stopped after", "--resume r", "no event is replayed twice"],
+        &[
+            "the daemon ended before it answered",
+            "stopped after",
+            "--resume r",
+            "no event is replayed twice",
+        ],
     );
     let daemon = DaemonProcess::start(&sandbox);
     let resumed = sandbox.run(&["replay", "--resume", &id(&stopped), "--yes"]);

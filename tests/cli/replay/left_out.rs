@@ -62,20 +62,24 @@ fn redacted_events_and_entries_that_are_gone_are_named() {
     sandbox.run(&one).expect_stdout(0, &["1 run: 1 without"]);
     sandbox.write("flowtrigger.yaml", "redact: [previous]\n");
     let daemon = DaemonProcess::start(&sandbox);
-    assert_eq!(
-        daemon
-            .post(
-                "/events/support",
-                &json!({"input": {"ticket_event": {
-                    "type": "Subject Changed", "previous": "a", "current": "b", "ticket": {"id": 7}
-                }}})
-                .to_string()
-            )
-            .status(),
-        200
-    );
+    for (kind, ticket) in [("Priority Changed", 7), ("Subject Changed", 8)] {
+        let event = json!({"input": {"ticket_event": {
+            "type": kind, "previous": "a", "current": "b", "ticket": {"id": ticket}
+        }}});
+        assert_eq!(
+            daemon.post("/events/support", &event.to_string()).status(),
+            200
+        );
+    }
     let output = sandbox.run(&["replay", "--since", "-1h", "--ticket", "7", "--yes"]);
     output.expect_stdout(1, &["1 event: fields were redacted"]);
+    // The rule does not listen to its type.
+    let other = [
+        "replay", "--since", "-1h", "--ticket", "8", "--rule", "page",
+    ];
+    let output = sandbox.run(&other);
+    output.expect_stdout(1, &["1 event: none of the rules named with `--rule`"]);
+    assert!(!output.stdout.contains("redacted"), "{output:?}");
     daemon.stop();
 }
 

@@ -3,6 +3,7 @@
 mod corrected;
 mod interrupted;
 mod left_out;
+mod repeated;
 
 use std::collections::BTreeSet;
 

@@ -33,9 +33,14 @@ pub fn schema() -> Value {
             ),
         )
         .object("The rule that it was planned with is invalid for this version of the program.");
+    parts["successor"] = Keys::new()
+        .with("run", count("The newer run."))
+        .with("state", words("Its state.", &STATES))
+        .object("The newest run of the same event and rule.");
     parts["listed"] = Keys::of_document()
         .and(parts::run())
         .may_have("obstacle", obstacle())
+        .may_have("replayed_as", part_or_null("successor"))
         .object("A run of `runs list`.");
     parts["shown"] = shown();
     parts["changed"] = Keys::of_document()
@@ -69,6 +74,7 @@ fn shown() -> Value {
     Keys::of_document()
         .and(parts::run())
         .with("obstacle", obstacle())
+        .with("replayed_as", part_or_null("successor"))
         .with("plan", json!({"oneOf": [list(part("plan_step"), "What a shadow run would have sent."), {"type": "null"}]}))
         .with("event", part("event"))
         .with("received", time("When its event was received."))

@@ -87,7 +87,7 @@ const ERROR: &str = "(instr(lower(r.why), lower(?)) > 0 OR EXISTS (
 
 const COLUMNS: &str = "r.id, q.rule, r.state, r.why, r.gate, r.due, r.planned, r.changed,
     e.source, e.type, e.event_id, e.key,
-    r.attempts, r.failed, json_extract(r.error, '$.run'), r.depth, r.cause, e.endpoint, r.replay";
+    r.attempts, r.failed, json_extract(r.error, '$.run'), r.depth, r.cause, e.endpoint, r.replay, r.event";
 
 impl SqliteHistory {
     pub(super) fn list_runs(
@@ -166,6 +166,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<RunRow, HistoryError>> {
         endpoint: row.get(17)?,
         event_type: row.get(9)?,
         event: row.get(10)?,
+        event_row: EventRowId(row.get(19)?),
         key: row.get(11)?,
         attempts: number(row.get(12)?),
         error: row.get(13)?,
