@@ -123,7 +123,11 @@ impl Redactor {
             let start = labelled.value.start_of_cut(whole)?;
             Some((start, labelled.label.as_str()))
         });
-        match encoded.chain(exact).min_by_key(|(start, _)| *start) {
+        match exact
+            .into_iter()
+            .chain(encoded)
+            .min_by_key(|(start, _)| *start)
+        {
             Some((start, label)) => format!("{}{label}", self.text(&whole[..start])),
             None => self.text(text).into_owned(),
         }
