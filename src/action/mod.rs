@@ -136,7 +136,12 @@ impl Performer {
         idempotency_key: &str,
         recorder: &ExchangeRecorder,
     ) -> CallResult {
-        match_call!(call, call => call.perform(self, idempotency_key, recorder).await)
+        let performed: CallResult =
+            match_call!(call, call => call.perform(self, idempotency_key, recorder).await);
+        performed.map_err(|failure| CallFailure {
+            message: recorder.without_redacted_fields(&failure.message),
+            ..failure
+        })
     }
 }
 

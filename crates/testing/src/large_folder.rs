@@ -382,6 +382,7 @@ fn exchange(run: &ClaimedRun, attempt: &Attempt) -> RecordedExchange {
         }),
         redirects: Vec::new(),
         address: Some("192.0.2.9:443".into()),
+        connection: Default::default(),
         timing: ExchangeTiming::default(),
         changes: RequestChanges::default(),
     }));

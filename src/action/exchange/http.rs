@@ -12,8 +12,8 @@ use flowtrigger_core::flow::call::{Auth, HttpCall, RequestBody};
 use flowtrigger_core::language::rendered_text::RenderedText;
 use flowtrigger_core::path::redact::REDACTED;
 use flowtrigger_core::run::exchange::{
-    CapturedBody, Exchange, ExchangeHeader, ExchangePart, ExchangeText, ExchangeTiming,
-    FollowedRedirect, HttpAnswer, HttpExchange, RequestChanges, TextBudget,
+    CapturedBody, ConnectionUse, Exchange, ExchangeHeader, ExchangePart, ExchangeText,
+    ExchangeTiming, FollowedRedirect, HttpAnswer, HttpExchange, RequestChanges, TextBudget,
 };
 
 /// Where a request goes.
@@ -57,6 +57,7 @@ impl ExchangeRecorder {
             response: None,
             redirects: Vec::new(),
             address: None,
+            connection: ConnectionUse::None,
             timing: ExchangeTiming::default(),
             changes,
         })));

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use flowtrigger_core::run::exchange::Exchange;
+use flowtrigger_core::run::exchange::{ConnectionUse, Exchange};
 
 use field_mask::FieldMask;
 
@@ -48,18 +48,51 @@ struct RecordedParts {
     exchange: Option<Exchange>,
 }
 
-/// What is known of the connection that a request opened. The connector fills it.
+/// What is known of the connection of a request. The connector fills it.
 #[derive(Debug, Default)]
 pub(in crate::action) struct ConnectionRecord(Mutex<OpenedConnection>);
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(in crate::action) struct OpenedConnection {
+    pub(in crate::action) used: ConnectionUse,
     /// How long it took to open it; `None` if none was opened.
     pub(in crate::action) took: Option<Duration>,
     pub(in crate::action) address: Option<SocketAddr>,
 }
 
+impl Default for OpenedConnection {
+    fn default() -> Self {
+        Self::of(ConnectionUse::None)
+    }
+}
+
+impl OpenedConnection {
+    fn of(used: ConnectionUse) -> Self {
+        let (took, address) = (None, None);
+        Self {
+            used,
+            took,
+            address,
+        }
+    }
+}
+
 impl ConnectionRecord {
+    /// The request starts. Unless the connector is called, it uses an open connection.
+    pub(in crate::action) fn request_starts(&self) {
+        self.set(OpenedConnection::of(ConnectionUse::Reused));
+    }
+
+    /// The connector starts to open a connection.
+    pub(in crate::action) fn opening(&self) {
+        self.set(OpenedConnection::of(ConnectionUse::Opening));
+    }
+
+    /// The request failed because there was no connection.
+    pub(in crate::action) fn not_made(&self) {
+        self.set(OpenedConnection::default());
+    }
+
     pub(in crate::action) fn set(&self, opened: OpenedConnection) {
         *lock(&self.0) = opened;
     }
@@ -99,10 +132,20 @@ impl ExchangeRecorder {
         if let Exchange::Http(http) = &mut exchange {
             let opened = self.connection.get();
             http.timing.connect = opened.took;
+            http.connection = match (opened.used, &http.response) {
+                // The answer came over an open connection while a new one was being opened.
+                (ConnectionUse::Opening, Some(_)) => ConnectionUse::Reused,
+                (used, _) => used,
+            };
             let address = || opened.address.map(|address| address.to_string());
             http.address = http.address.take().or_else(address);
         }
         Some(exchange)
+    }
+
+    /// A message, with the values of redacted fields replaced as in the exchange.
+    pub(in crate::action) fn without_redacted_fields(&self, message: &str) -> String {
+        self.mask.text(message).into_owned()
     }
 
     /// The record that the connector fills for requests of this attempt.

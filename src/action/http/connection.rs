@@ -12,6 +12,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::action::exchange::{ConnectionRecord, OpenedConnection};
+use flowtrigger_core::run::exchange::ConnectionUse;
 
 tokio::task_local! {
     static RECORD: Arc<ConnectionRecord>;
@@ -19,6 +20,7 @@ tokio::task_local! {
 
 /// Executes a request whose connection is measured in this record.
 pub(super) async fn measured<F: Future>(record: Arc<ConnectionRecord>, request: F) -> F::Output {
+    record.request_starts();
     RECORD.scope(record, request).await
 }
 
@@ -53,6 +55,9 @@ where
 
     fn call(&mut self, destination: D) -> Self::Future {
         let record = RECORD.try_with(Arc::clone).ok();
+        if let Some(record) = &record {
+            record.opening();
+        }
         let (began, connecting) = (Instant::now(), self.0.call(destination));
         Box::pin(async move {
             let connection = connecting.await?;
@@ -61,6 +66,7 @@ where
                 connection.connected().get_extras(&mut extensions);
                 let address = extensions.get::<HttpInfo>().map(HttpInfo::remote_addr);
                 record.set(OpenedConnection {
+                    used: ConnectionUse::Opened,
                     took: Some(began.elapsed()),
                     address,
                 });

@@ -191,8 +191,14 @@ impl RedirectedRequest<'_> {
             .check(request.url())
             .map_err(|denied| egress_guard::failure(&denied, label, self.secrets))?;
         let executed = self.client.client.execute(request);
-        let sent = measured(self.recorder.connection(), executed).await;
-        sent.map_err(|error| self.failure(&error.without_url(), label))
+        let record = self.recorder.connection();
+        let sent = measured(record, executed).await;
+        sent.map_err(|error| {
+            if error.is_connect() {
+                self.recorder.connection().not_made();
+            }
+            self.failure(&error.without_url(), label)
+        })
     }
 
     /// The next request and its label; `None` if the response is the last.

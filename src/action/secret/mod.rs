@@ -1,6 +1,7 @@
 //! The values of secrets, and the only code that puts them into rendered text.
 //! Values are never printed, compared or serialized; messages contain the name.
 
+mod encoded;
 pub(in crate::action) mod redaction;
 mod source;
 

@@ -10,12 +10,15 @@ use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::plain;
 use crate::cli::render::shell::argument;
 use flowtrigger_core::run::exchange::{
-    BodyContent, CapturedBody, CommandEnd, CommandExchange, Exchange, ExchangeHeader, ExchangeText,
-    ExchangeTiming, HttpAnswer, HttpExchange, RecordedExchange, RequestChanges,
+    BodyContent, CapturedBody, CommandEnd, CommandExchange, ConnectionUse, Exchange,
+    ExchangeHeader, ExchangeText, ExchangeTiming, HttpAnswer, HttpExchange, RecordedExchange,
+    RequestChanges,
 };
 
 /// Characters of an address or a command in a list.
 const MAX_LINE: usize = 200;
+
+const OPENING: &str = "no new connection was complete, an open one may have been used";
 
 /// One line: what was sent, what came back, sizes and times.
 pub fn summary(recorded: &RecordedExchange) -> String {
@@ -37,14 +40,24 @@ fn http_summary(http: &HttpExchange) -> String {
         None => String::new(),
     };
     let sent = bytes(http.body.as_ref().map_or(0, |body| body.size));
-    let outcome = match (&http.response, &http.address) {
+    let outcome = match (&http.response, http.connection) {
         (Some(response), _) => {
             let received = response.body.as_ref().map_or(0, |body| body.size);
             let (status, received) = (response.status, bytes(received));
             format!("{status}; sent {sent}, received {received}")
         }
-        (None, Some(_)) => format!("no response; sent {sent}"),
-        (None, None) => "no connection; nothing sent".to_owned(),
+        (None, ConnectionUse::None) if http.redirects.is_empty() => {
+            "no connection; nothing sent".to_owned()
+        }
+        (None, ConnectionUse::None) => {
+            "no connection after the redirect; the first receiver may have acted".to_owned()
+        }
+        (None, ConnectionUse::Opening) => {
+            format!("no response; {OPENING}: the receiver may have acted")
+        }
+        (None, ConnectionUse::Opened | ConnectionUse::Reused | ConnectionUse::Unknown) => {
+            format!("sent {sent}; no response: the receiver may have acted")
+        }
     };
     format!(
         "{} {}{redirects}  {outcome}; {}",
@@ -87,10 +100,19 @@ fn times(http: &HttpExchange) -> String {
     if let Some(address) = &http.address {
         parts.push(plain(address).into_owned());
     }
-    match (&http.address, timing.connect) {
-        (_, Some(connect)) => parts.push(format!("connected in {}", millis(connect))),
-        (Some(_), None) => parts.push("open connection".to_owned()),
-        (None, None) => {}
+    match (timing.connect, http.connection, &http.address) {
+        (Some(connect), _, _) => parts.push(format!("connected in {}", millis(connect))),
+        (None, ConnectionUse::Reused, _) | (None, ConnectionUse::Unknown, Some(_)) => {
+            parts.push("open connection".to_owned());
+        }
+        (
+            None,
+            ConnectionUse::None
+            | ConnectionUse::Opened
+            | ConnectionUse::Opening
+            | ConnectionUse::Unknown,
+            _,
+        ) => {}
     }
     if let Some(first) = timing.first_byte {
         parts.push(format!("first byte {}", millis(first)));
@@ -126,8 +148,13 @@ fn http_text(out: &mut Output, http: &HttpExchange) -> io::Result<()> {
     }
     label(out, "response")?;
     match &http.response {
-        None if http.address.is_none() => writeln!(out, "none: no connection was opened")?,
-        None => writeln!(out, "none")?,
+        None => match http.connection {
+            ConnectionUse::None => writeln!(out, "none: no connection was opened")?,
+            ConnectionUse::Opening => writeln!(out, "none: {OPENING}")?,
+            ConnectionUse::Opened | ConnectionUse::Reused | ConnectionUse::Unknown => {
+                writeln!(out, "none; the receiver may have acted")?;
+            }
+        },
         Some(response) => {
             writeln!(out, "{}", response.status)?;
             headers(out, &response.headers)?;
@@ -237,6 +264,7 @@ pub fn json(recorded: &RecordedExchange) -> Value {
             "redirects": [],
             "response": null,
             "address": null,
+            "connection": "unknown",
             "timing": null,
         }),
     }
@@ -261,6 +289,7 @@ fn http_json(http: &HttpExchange) -> Value {
         "redirects": redirects,
         "response": http.response.as_ref().map(response_json),
         "address": http.address,
+        "connection": http.connection.name(),
         "timing": timing_json(http.timing),
     })
 }

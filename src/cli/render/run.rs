@@ -191,7 +191,7 @@ fn add_line(table: &mut Table, line: &RunLogLine<'_>) {
             String::new(),
             at.to_string(),
             String::new(),
-            "retried by command: attempts count from 1 again".to_owned(),
+            "retried by command: the steps have all their attempts again".to_owned(),
         ]),
         RunLogLine::Other(LogEntry::Waiting { step, at, until }) => table.row([
             format!("  {step}"),

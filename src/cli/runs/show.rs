@@ -111,6 +111,12 @@ fn text(
     run::chain(out, detail)?;
     shadow_plan::text(out, detail)?;
     run::log(out, lines)?;
+    if detail.row.state == RunState::Running {
+        writeln!(
+            out,
+            "    an attempt may be in progress; it is listed when it ends"
+        )?;
+    }
     if let Some(trace) = guard(detail) {
         label(out, "guard")?;
         writeln!(out, "did not hold")?;

@@ -8,7 +8,7 @@ use flowtrigger::action::exchange::{ExchangeRecorder, RecordScope};
 use flowtrigger_core::flow::call::{Auth, Call, HttpCall, RequestBody};
 use flowtrigger_core::language::rendered_text::{RenderedJson, RenderedText, TextPart};
 use flowtrigger_core::run::exchange::{
-    BodyContent, CapturedBody, CommandEnd, CommandExchange, Exchange, HttpExchange,
+    BodyContent, CapturedBody, CommandEnd, CommandExchange, ConnectionUse, Exchange, HttpExchange,
 };
 use flowtrigger_testing::receiver::{Receiver, Response, Then, dead_port};
 use serde_json::json;
@@ -137,6 +137,35 @@ async fn an_attempt_without_a_response_keeps_its_request() {
         assert_eq!(response, status);
         assert_eq!(recorder.take(), None);
     }
+}
+
+#[tokio::test]
+async fn a_request_over_an_open_connection_without_a_response_counts_as_sent() {
+    let receiver = Receiver::responding(|_, before| match before {
+        0 => Response::raw(
+            "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+            Then::KeepOpen,
+        ),
+        _ => Response::raw("", Then::Hang),
+    });
+    let performer = performer();
+    let mut call = posted(receiver.url("/"));
+    call.timeout = Duration::from_millis(300);
+    let call = Call::Http(call);
+    for (expected, succeeds) in [
+        (ConnectionUse::Opened, true),
+        (ConnectionUse::Reused, false),
+    ] {
+        let recorder = recorder();
+        let reply = performer.perform_recorded(&call, KEY, &recorder).await;
+        assert_eq!(reply.is_ok(), succeeds, "{reply:?}");
+        assert_eq!(taken(&recorder).connection, expected);
+    }
+    let refused = Call::Http(posted(format!("http://127.0.0.1:{}/", dead_port())));
+    let recorder = recorder();
+    let reply = performer.perform_recorded(&refused, KEY, &recorder).await;
+    assert!(reply.is_err(), "{reply:?}");
+    assert_eq!(taken(&recorder).connection, ConnectionUse::None);
 }
 
 #[tokio::test]

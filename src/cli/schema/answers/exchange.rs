@@ -42,7 +42,17 @@ fn http() -> Value {
         .with("request", or_null(request))
         .with("redirects", list(redirect, "The redirects, in order."))
         .with("response", or_null(response))
-        .with("address", maybe_text("The address that was connected to."))
+        .with(
+            "address",
+            maybe_text("The address that was connected to, if it is known."),
+        )
+        .with(
+            "connection",
+            words(
+                "`none` if no connection was made and so nothing was sent; `opening` if no new one was complete and an open one may have been used; `unknown` if it was not recorded.",
+                &["none", "opened", "reused", "opening", "unknown"],
+            ),
+        )
         .with("timing", or_null(timing()))
         .object("The exchange of a request.")
 }

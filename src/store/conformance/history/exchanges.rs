@@ -44,6 +44,7 @@ pub fn exchange(run: RunId, seconds: i64, url: &str) -> RecordedExchange {
             }),
             redirects: Vec::new(),
             address: Some("127.0.0.1:80".into()),
+            connection: Default::default(),
             timing: ExchangeTiming {
                 queued: Duration::ZERO,
                 connect: Some(Duration::from_micros(5)),

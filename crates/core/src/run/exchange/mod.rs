@@ -33,11 +33,43 @@ pub struct HttpExchange {
     pub response: Option<HttpAnswer>,
     /// The redirects that were followed, in order.
     pub redirects: Vec<FollowedRedirect>,
-    /// The address and port of the last connection.
+    /// The address and port of the last connection, as far as it is known.
     pub address: Option<String>,
+    /// How far the last request came towards a connection.
+    #[serde(default)]
+    pub connection: ConnectionUse,
     pub timing: ExchangeTiming,
     /// What makes the stored request differ from the one that was sent.
     pub changes: RequestChanges,
+}
+
+/// The connection of a request. Only `None` means that nothing was sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionUse {
+    /// None was made.
+    None,
+    /// A new one was opened.
+    Opened,
+    /// One was open already.
+    Reused,
+    /// A new one was not complete; one that was open already may have been used.
+    Opening,
+    /// Not recorded, by an earlier version.
+    #[default]
+    Unknown,
+}
+
+impl ConnectionUse {
+    pub fn name(self) -> &'static str {
+        match self {
+            ConnectionUse::None => "none",
+            ConnectionUse::Opened => "opened",
+            ConnectionUse::Reused => "reused",
+            ConnectionUse::Opening => "opening",
+            ConnectionUse::Unknown => "unknown",
+        }
+    }
 }
 
 /// A header, in the order in which it was sent.
@@ -256,6 +288,7 @@ mod tests {
                 url: "https://b.example/".into(),
             }],
             address: Some("127.0.0.1:80".into()),
+            connection: ConnectionUse::Reused,
             timing: ExchangeTiming {
                 queued: Duration::from_micros(1),
                 connect: None,
