@@ -20,7 +20,7 @@ use crate::cli::render::document::versioned;
 use crate::cli::render::escape::plain;
 use crate::cli::render::explanation::recorded_otherwise;
 use crate::cli::render::gate_line::{GateLine, gate_lines};
-use crate::cli::render::{diagnostics, explanation, message, next_step, run, window};
+use crate::cli::render::{diagnostics, explanation, message, mode_cap, next_step, run, window};
 use crate::cli::time_argument::seconds;
 use crate::store::history::{RuleAtPlanning, RunDetail};
 use flowtrigger_core::flow::decide::{Decision, RunInput, decide};
@@ -110,12 +110,23 @@ fn text(
         explanation::lines(out, &trace, &detail.rule.files)?;
     }
     label(out, "next")?;
-    writeln!(
-        out,
-        "{}",
-        next_step::next(&detail.row, detail.behind, daemon)
-    )?;
+    writeln!(out, "{}", next(detail, daemon))?;
     Ok(())
+}
+
+/// What happens next. A run can be in shadow mode because of its rule, or because of the whole daemon.
+fn next(detail: &RunDetail, daemon: &DaemonState) -> String {
+    let is_shadow = matches!(detail.row.state, RunState::Shadow);
+    let config = is_shadow.then(|| detail.rule.version.config());
+    let cap = config.and_then(|config| mode_cap::describe(config));
+    match cap {
+        Some(cap) => format!(
+            "nothing: {} keeps every rule in shadow mode; remove it and restart the daemon, then `flowtrigger runs replay {}` acts if the rule itself is live",
+            plain(&cap),
+            detail.row.id.0
+        ),
+        None => next_step::next(&detail.row, detail.behind, daemon),
+    }
 }
 
 fn label(out: &mut Output, text: &str) -> io::Result<()> {
@@ -291,6 +302,6 @@ fn detail_json(
     value["guard"] = json!(guard(detail).map(|trace| explanation::trace_json(&trace, files)));
     let obstacle = next_step::obstacle(daemon).filter(|_| !detail.row.state.is_final());
     value["obstacle"] = json!(obstacle);
-    value["next"] = json!(next_step::next(&detail.row, detail.behind, daemon));
+    value["next"] = json!(next(detail, daemon));
     Ok(value)
 }

@@ -142,10 +142,11 @@ impl<S: Store, P: Perform> Engine<S, P> {
             delivery: incoming,
         };
         let submitted = self
-            .submit_with(active, request.events, Some(context))
+            .submit_with(Arc::clone(&active), request.events, Some(context))
             .await;
         let submitted = submitted.map_err(rejected)?;
-        let mut answers: Vec<AcceptedEvent> = submitted.iter().map(answer).collect();
+        let answers = submitted.iter().map(|event| answer(event, entrance));
+        let mut answers: Vec<AcceptedEvent> = answers.collect();
         Ok(match (array, answers.len()) {
             (false, 1) => IngestResponse::One(answers.remove(0)),
             (true | false, _) => IngestResponse::Many(answers),
@@ -263,7 +264,7 @@ fn unmatched(event: EventSummary) -> IngestResponse {
     })
 }
 
-fn answer(submitted: &SubmittedEvent) -> AcceptedEvent {
+fn answer(submitted: &SubmittedEvent, source: &EventSource) -> AcceptedEvent {
     let runs = submitted.committed.runs.iter().map(|run| AcceptedRun {
         id: run.id.0,
         rule: run.rule.to_string(),
@@ -274,7 +275,7 @@ fn answer(submitted: &SubmittedEvent) -> AcceptedEvent {
         event: submitted.id().to_owned(),
         runs: runs.collect(),
         redelivered: submitted.committed.redelivered,
-        warnings: submitted.event.warnings.clone(),
+        warnings: source.answer_warnings(&submitted.event.warnings),
     }
 }
 
