@@ -140,6 +140,34 @@ fn urgent(ticket: u64, digits: &str) -> Value {
 }
 
 #[test]
+fn a_caught_failure_stays_in_the_test_and_fields_to_redact_are_named() {
+    let receiver = Receiver::responding(|_, _| Response::status(404));
+    let sandbox = sandbox();
+    sandbox.write_rules(
+        "name: quiet\nevent_source: support\nevent_type: ticket.PriorityChanged\nflow:\n  - name: quiet\n    http: { connection: desk, path: /quiet }\n    catch: [{ name: noted, set: { failed: true } }]\n",
+    );
+    let config = format!(
+        "connections: {{ desk: {{ base_url: 'http://127.0.0.1:{}' }} }}\noutgoing: {{ allow: [127.0.0.1] }}\nsources: {{ support: {{}} }}\n",
+        receiver.port
+    );
+    sandbox.write("flowtrigger.yaml", &config);
+    let daemon = DaemonProcess::start(&sandbox);
+    let id = daemon.accept("support", &urgent(7, "1"))["event"].clone();
+    let id = id.as_str().expect("an id");
+    daemon.wait_until_idle();
+    daemon.stop();
+    let (test, notes) = exported(&sandbox, id, "--as-test");
+    assert!(test.contains("quiet: {status: 404}"), "{test}");
+    assert_eq!(notes, "");
+    // The configuration in force last says what is removed later.
+    sandbox.write("flowtrigger.yaml", config + "redact: [ticket.subject]\n");
+    DaemonProcess::start(&sandbox).stop();
+    let notes = exported(&sandbox, id, "--event").1;
+    assert!(notes.contains("`redact` removes"), "{notes}");
+    assert!(notes.contains("ticket.subject"), "{notes}");
+}
+
+#[test]
 fn a_run_becomes_a_test_with_the_replies_that_its_steps_read() {
     let vip = r#"{"vip": true, "name": "Acme", "more": [1]}"#;
     let receiver = Receiver::responding(move |_, before| match before {

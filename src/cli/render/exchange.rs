@@ -179,7 +179,7 @@ fn command_text(out: &mut Output, command: &CommandExchange) -> io::Result<()> {
     let stdin = &command.stdin;
     writeln!(
         out,
-        "    standard input {}, SHA-256 {}",
+        "    standard input {}, SHA-256 {} (with secrets by name and redacted fields as `[redacted]`)",
         bytes(stdin.size),
         plain(&stdin.sha256)
     )?;

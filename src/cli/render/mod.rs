@@ -11,6 +11,7 @@ pub mod explanation;
 pub mod gate_line;
 pub mod gates;
 pub mod message;
+pub mod mode_cap;
 pub mod next_step;
 pub mod plan;
 pub mod repeat;

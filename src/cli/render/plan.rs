@@ -22,10 +22,35 @@ use flowtrigger_core::rule::{Lane, Rule};
 use flowtrigger_core::run::Attempt;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 
+/// Where a reader of a plan can add `--mock`.
+#[derive(Debug, Clone, Copy)]
+pub enum MockCommand<'a> {
+    /// To the command that prints the plan.
+    ThisOne,
+    /// To this `dry-run`, which reads the event from standard input.
+    DryRun(&'a str),
+}
+
+/// Steps before another one whose results are not known, and how to simulate them.
+struct UnknownResults<'a> {
+    steps: Vec<&'a str>,
+    command: MockCommand<'a>,
+}
+
 pub fn text(
     out: &mut Output,
     plan: &[PlanStep<'_>],
     rule: &Rule,
+    sources: (&EgressPolicy, &Files),
+) -> io::Result<()> {
+    text_with(out, plan, rule, MockCommand::ThisOne, sources)
+}
+
+pub fn text_with(
+    out: &mut Output,
+    plan: &[PlanStep<'_>],
+    rule: &Rule,
+    command: MockCommand<'_>,
     (outgoing, files): (&EgressPolicy, &Files),
 ) -> io::Result<()> {
     if plan.is_empty() {
@@ -47,7 +72,11 @@ pub fn text(
         "  {}  {effect}; {lane}",
         paint.tone(Tone::Bold, "plan")
     )?;
-    let (mut number, mut unknown) = (0, Vec::new());
+    let mut number = 0;
+    let mut unknown = UnknownResults {
+        steps: Vec::new(),
+        command,
+    };
     for planned in plan {
         number += usize::from(planned.depth == 0 && !planned.what.continues_previous());
         let heading = match planned.depth {
@@ -59,8 +88,8 @@ pub fn text(
             write!(out, "    {heading}  ")?;
             step(out, planned, &unknown, (outgoing, files))
         })?;
-        if is_unknown(planned) && !unknown.contains(&planned.step.name.as_str()) {
-            unknown.push(&planned.step.name);
+        if is_unknown(planned) && !unknown.steps.contains(&planned.step.name.as_str()) {
+            unknown.steps.push(&planned.step.name);
         }
     }
     on_dead(out, rule, files)
@@ -120,7 +149,7 @@ fn is_unknown(planned: &PlanStep<'_>) -> bool {
 fn step(
     out: &mut Output,
     planned: &PlanStep<'_>,
-    unknown: &[&str],
+    unknown: &UnknownResults<'_>,
     (outgoing, files): (&EgressPolicy, &Files),
 ) -> io::Result<()> {
     let kind = planned.step.action.kind();
@@ -181,21 +210,23 @@ fn step(
 }
 
 /// The hint for values that only one of these steps has when it is executed.
-fn mock_hint(unknown: &[&str]) -> String {
-    match unknown {
-        [] => "simulate it with `--mock STEP=FILE`".into(),
-        [only] => format!("simulate it with `--mock {}=FILE`", plain(only)),
+fn mock_hint(unknown: &UnknownResults<'_>) -> String {
+    let option = match unknown.steps.as_slice() {
+        [only] => format!("--mock {}=FILE", plain(only)),
+        [] | [_, _, ..] => "--mock STEP=FILE".to_owned(),
+    };
+    let command = match unknown.command {
+        MockCommand::ThisOne => option,
+        MockCommand::DryRun(command) => format!("{} {option} -", plain(command)),
+    };
+    let steps = match unknown.steps.as_slice() {
+        [] | [_] => String::new(),
         steps => {
-            let steps: Vec<String> = steps
-                .iter()
-                .map(|step| format!("`{}`", plain(step)))
-                .collect();
-            format!(
-                "simulate it with `--mock STEP=FILE` for {}",
-                steps.join(" or ")
-            )
+            let steps = steps.iter().map(|step| format!("`{}`", plain(step)));
+            format!(" for {}", steps.collect::<Vec<_>>().join(" or "))
         }
-    }
+    };
+    format!("simulate it with `{command}`{steps}")
 }
 
 /// The simulated outcome of a call.

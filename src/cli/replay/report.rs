@@ -10,7 +10,8 @@ use crate::cli::exit::CommandError;
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::{grouped, number};
 use crate::cli::render::escape::plain;
-use crate::cli::render::plan;
+use crate::cli::render::plan::{self, MockCommand};
+use crate::cli::render::suggested_command;
 use crate::cli::render::table::Table;
 use crate::cli::replay::assess::LeftOutReason;
 use crate::cli::replay::current_rules::{CurrentRules, first_plan};
@@ -173,10 +174,16 @@ impl ReplayReport<'_> {
             };
             let evaluation = book.rules.evaluate_event(&record.event, &mut scratch);
             let steps = first_plan(rule, &evaluation, &book.config);
-            plan::text(
+            let command = format!(
+                "{} | flowtrigger dry-run --rule {}",
+                suggested_command::why(&record.head.id, "--event"),
+                suggested_command::argument(&rule.name)
+            );
+            plan::text_with(
                 out,
                 &steps,
                 rule,
+                MockCommand::DryRun(&command),
                 (&book.config.outgoing, &book.rules.files),
             )?;
         }

@@ -152,7 +152,7 @@ fn unfinished(data: &Path) -> Result<Vec<ReplayFile>, CommandError> {
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(&folder, &error.to_string())),
+        Err(error) => return Err(unreadable_folder(data, &error)),
     };
     let mut files = Vec::new();
     for entry in entries {
@@ -180,6 +180,25 @@ fn read(path: &Path) -> Result<ReplayFile, CommandError> {
     match (file.v, named, file.id.parse::<ReplayId>()) {
         (VERSION, true, Ok(_)) => Ok(file),
         (_, _, _) => Err(unreadable(path, "it is of another version")),
+    }
+}
+
+/// The folder is not the file of one replay: deleting it helps nobody.
+fn unreadable_folder(data: &Path, error: &io::Error) -> CommandError {
+    let shown = data.display();
+    match error.kind() {
+        io::ErrorKind::NotADirectory => {
+            CommandError::runtime(format!("`{shown}` is a file, not a data folder"))
+                .help("`--data` takes the folder of a daemon")
+        }
+        io::ErrorKind::PermissionDenied => {
+            CommandError::runtime(format!("failed to read `{shown}`: permission denied"))
+                .help("run the command as the user of the daemon")
+        }
+        _ => CommandError::runtime(format!(
+            "failed to read `{}`: {error}",
+            folder(data).display()
+        )),
     }
 }
 
@@ -235,6 +254,19 @@ mod tests {
             unknown.to_string().contains("no unfinished replay"),
             "{unknown}"
         );
+    }
+
+    #[test]
+    fn a_file_as_data_folder_is_not_to_be_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("flowtrigger.yaml");
+        fs::write(&config, "mode: live").unwrap();
+        let error = ReplayFile::find(&config, "a").unwrap_err();
+        assert!(
+            error.to_string().contains("is a file, not a data folder"),
+            "{error}"
+        );
+        assert!(!format!("{error:?}").contains("delete"), "{error:?}");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::action::jq;
 use crate::cli::output::Output;
-use crate::cli::render::plan;
+use crate::cli::render::plan::{self, MockCommand};
+use crate::cli::render::suggested_command;
 use crate::store::history::RunDetail;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::integrations::SimulatedSettings;
@@ -29,8 +30,14 @@ pub fn text(out: &mut Output, detail: &RunDetail) -> io::Result<()> {
         writeln!(out, "  {REDACTED_NOTE}")?;
     }
     let config = detail.rule.version.config().compile();
+    let command = format!(
+        "{} | flowtrigger dry-run --rule {}",
+        suggested_command::why(&detail.row.event, "--event"),
+        suggested_command::argument(&rule.name)
+    );
     planned(detail, rule, &config, |steps| {
-        plan::text(out, steps, rule, (&config.outgoing, &detail.rule.files))
+        let sources = (&config.outgoing, &*detail.rule.files);
+        plan::text_with(out, steps, rule, MockCommand::DryRun(&command), sources)
     })
 }
 

@@ -21,7 +21,7 @@ use crate::cli::render::document::versioned;
 use crate::cli::render::escape::plain;
 use crate::cli::render::explanation::recorded_otherwise;
 use crate::cli::render::gate_line::{GateLine, gate_lines};
-use crate::cli::render::{diagnostics, explanation, message, next_step, run, window};
+use crate::cli::render::{diagnostics, explanation, message, mode_cap, next_step, run, window};
 use crate::cli::time_argument::seconds;
 use crate::store::history::{RuleAtPlanning, RunDetail};
 use flowtrigger_core::flow::decide::{Decision, RunInput, decide};
@@ -127,13 +127,24 @@ fn text(
     Ok(())
 }
 
-/// What happens next. Of a run that was replayed, the newer run is what matters.
+/// What happens next. Of a run that was replayed, the newer run is what matters. A run can be in shadow mode because of
+/// its rule, or because of the whole daemon.
 fn next(detail: &RunDetail, successor: Option<&Successor>, daemon: &DaemonState) -> String {
-    match successor {
-        Some(successor) => format!(
+    if let Some(successor) = successor {
+        return format!(
             "nothing: {}; `flowtrigger runs show {}` shows that run",
             successor.describe(),
             successor.run.0
+        );
+    }
+    let is_shadow = matches!(detail.row.state, RunState::Shadow);
+    let config = is_shadow.then(|| detail.rule.version.config());
+    let cap = config.and_then(|config| mode_cap::describe(config));
+    match cap {
+        Some(cap) => format!(
+            "nothing: {} keeps every rule in shadow mode; remove it and restart the daemon, then `flowtrigger runs replay {}` acts if the rule itself is live",
+            plain(&cap),
+            detail.row.id.0
         ),
         None => next_step::next(&detail.row, detail.behind, daemon),
     }

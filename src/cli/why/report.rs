@@ -103,6 +103,12 @@ fn describe_revision(past: &PastRevision, in_force: Option<Timestamp>) -> String
 }
 
 fn runs(out: &mut Output, rule: &EvaluatedRule) -> io::Result<()> {
+    if !rule.matches() && !rule.runs.is_empty() {
+        writeln!(
+            out,
+            "  did not match when the event was received; later rules did, in a replay:"
+        )?;
+    }
     for run in &rule.runs {
         for gate in gate_lines(run) {
             let paint = Paint::new(out);

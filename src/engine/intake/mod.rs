@@ -144,9 +144,12 @@ impl<S: Store, P: Perform> Engine<S, P> {
             delivery: incoming(),
         };
         let events = request.delivered_by(context.delivery.id);
-        let submitted = self.submit_with(active, events, Some(context)).await;
+        let submitted = self
+            .submit_with(Arc::clone(&active), events, Some(context))
+            .await;
         let submitted = submitted.map_err(rejected)?;
-        let mut answers: Vec<AcceptedEvent> = submitted.iter().map(answer).collect();
+        let answers = submitted.iter().map(|event| answer(event, entrance));
+        let mut answers: Vec<AcceptedEvent> = answers.collect();
         Ok(match (array, answers.len()) {
             (false, 1) => IngestResponse::One(answers.remove(0)),
             (true | false, _) => IngestResponse::Many(answers),
@@ -273,7 +276,7 @@ fn unmatched(event: EventSummary) -> IngestResponse {
     })
 }
 
-fn answer(submitted: &SubmittedEvent) -> AcceptedEvent {
+fn answer(submitted: &SubmittedEvent, source: &EventSource) -> AcceptedEvent {
     let runs = submitted.committed.runs.iter().map(|run| AcceptedRun {
         id: run.id.0,
         rule: run.rule.to_string(),
@@ -284,7 +287,7 @@ fn answer(submitted: &SubmittedEvent) -> AcceptedEvent {
         event: submitted.id().to_owned(),
         runs: runs.collect(),
         redelivered: submitted.committed.redelivered,
-        warnings: submitted.event.warnings.clone(),
+        warnings: source.answer_warnings(&submitted.event.warnings),
     }
 }
 

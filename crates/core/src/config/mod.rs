@@ -1,6 +1,7 @@
 //! Reads `flowtrigger.yaml` and the environment variables that override it into a [`Config`].
 //! A configuration holds where a secret is stored, never its value.
 
+mod account_warnings;
 pub mod archive;
 pub mod commands;
 pub mod connection;

@@ -13,7 +13,6 @@ use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, anything, text, words};
 use crate::document::{Entry, Node, Yaml};
-use crate::event::Event;
 use crate::event::format::DECODERS;
 use crate::event::format::custom::CustomFormat;
 use crate::flow::bundle_document::SourceAccount;
@@ -129,7 +128,7 @@ impl EventSource {
         Self::with_defaults(&name, SourceFormat::Custom(description))
     }
 
-    fn with_defaults(name: &str, reads: SourceFormat) -> Self {
+    pub(super) fn with_defaults(name: &str, reads: SourceFormat) -> Self {
         Self {
             name: name.to_owned(),
             path: format!("/events/{name}"),
@@ -146,29 +145,6 @@ impl EventSource {
     /// Whether its account is configured, at least in part.
     pub fn names_an_account(&self) -> bool {
         self.account_id.is_some() || self.subdomain.is_some()
-    }
-
-    /// Where the configured account is not that of an event, one warning each.
-    pub fn account_warnings(&self, event: &Event) -> Vec<String> {
-        let of_event = |key: &str| match event.envelope.get(key)? {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-        };
-        let configured = [
-            ("account_id", self.account_id.map(|id| id.to_string())),
-            ("subdomain", self.subdomain.clone()),
-        ];
-        let warnings = configured.into_iter().filter_map(|(key, configured)| {
-            let (configured, of_event) = (configured?, of_event(key)?);
-            let name = &self.name;
-            (!configured.eq_ignore_ascii_case(&of_event)).then(|| {
-                format!(
-                    "`sources.{name}.{key}` is `{configured}`, and the event has `{of_event}`: bundles get that of the event, and nothing else of the configured account"
-                )
-            })
-        });
-        warnings.collect()
     }
 
     /// The account of its events, for bundles.
@@ -330,44 +306,4 @@ fn lower_path(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
         return Some(path);
     };
     diagnostics.reject_value(node.at, message, help)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::catalogue::Catalogue;
-    use crate::event::format::decode;
-
-    #[test]
-    fn an_account_that_is_not_the_configured_one_is_named() {
-        let event = json!({
-            "account_id": 77, "subdomain": "north",
-            "input": {"ticket_event": {"type": "Ticket Created", "ticket": {"id": 1}}},
-        });
-        let event = decode(event, Catalogue::built_in()).expect("an event");
-        let source = |account_id, subdomain: Option<&str>| EventSource {
-            account_id,
-            subdomain: subdomain.map(str::to_owned),
-            ..EventSource::with_defaults("support", SourceFormat::BuiltIn("support"))
-        };
-        for same in [
-            source(None, None),
-            source(Some(77), Some("North")),
-            source(None, Some("north")),
-        ] {
-            assert_eq!(same.account_warnings(&event), Vec::<String>::new());
-        }
-        let warnings = source(Some(78), Some("south")).account_warnings(&event);
-        let [id, subdomain] = warnings.as_slice() else {
-            panic!("{warnings:?}");
-        };
-        assert!(
-            id.starts_with("`sources.support.account_id` is `78`, and the event has `77`"),
-            "{id}"
-        );
-        assert!(
-            subdomain.contains("is `south`, and the event has `north`"),
-            "{subdomain}"
-        );
-    }
 }

@@ -34,6 +34,8 @@ pub fn export(
 ) -> Result<Exported, CommandError> {
     let event = &evaluated.arrived.event;
     let mut notes: Vec<String> = describe_redacted(event).into_iter().collect();
+    let settings = history.latest_config()?.unwrap_or_default();
+    notes.extend(describe_redactable(event, &settings));
     let text = match export {
         Export::AsReceived => {
             let config = stored_config(evaluated, history)?;
@@ -67,6 +69,20 @@ fn describe_redacted(event: &Event) -> Option<String> {
         format!(
             "fields of this event were redacted: {}; the rest is put together from what is stored",
             redact::redacted_paths(event).join(", ")
+        )
+    })
+}
+
+/// The note for an event with fields that the configuration removes when its runs have ended.
+fn describe_redactable(event: &Event, config: &Config) -> Option<String> {
+    let later = redact::redacted(event, &config.redact)?;
+    let already = redact::redacted_paths(event);
+    let mut paths = redact::redacted_paths(&later);
+    paths.retain(|path| !already.contains(path));
+    (!paths.is_empty()).then(|| {
+        format!(
+            "the output has fields that `redact` removes from the stored event later: {}",
+            paths.join(", ")
         )
     })
 }

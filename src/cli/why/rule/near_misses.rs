@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::cli::exit::CommandError;
 use crate::store::History;
-use crate::store::history::EventRecord;
+use crate::store::history::{EventRecord, EventRowId, Page, RunFilter};
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::language::condition::trace::TraceLine;
 use flowtrigger_core::matching::explain::obstacle::{Obstacle, condition_outcome};
@@ -83,19 +83,41 @@ impl EventSample {
         };
         for row in rows.into_iter().take(MAX_JUDGED) {
             // Retention may have deleted it meanwhile.
-            if let Some(event) = history.event(row)? {
-                sample.judge(rule, &event);
+            let Some(event) = history.event(row)? else {
+                continue;
+            };
+            match is_redacted(&event.event) {
+                true => sample.count_redacted(rule, row, history)?,
+                false => sample.judge(rule, &event),
             }
         }
         sample.sort();
         Ok(sample)
     }
 
-    fn judge(&mut self, rule: &Rule, arrived: &EventRecord) {
-        if is_redacted(&arrived.event) {
-            self.redacted += 1;
-            return;
+    /// Of a redacted event, a run alone shows that it matched.
+    fn count_redacted(
+        &mut self,
+        rule: &Rule,
+        row: EventRowId,
+        history: &dyn History,
+    ) -> Result<(), CommandError> {
+        let filter = RunFilter {
+            row: Some(row),
+            rule: Some(rule.name.clone()),
+            ..RunFilter::default()
+        };
+        match history.runs(&filter, Page::first(1))?.is_empty() {
+            true => self.redacted += 1,
+            false => {
+                self.judged += 1;
+                self.matched += 1;
+            }
         }
+        Ok(())
+    }
+
+    fn judge(&mut self, rule: &Rule, arrived: &EventRecord) {
         self.judged += 1;
         let outcome = condition_outcome(rule, &arrived.event);
         self.matched += usize::from(outcome.truth == Truth::True);

@@ -10,6 +10,7 @@ use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::escape::plain;
 use crate::cli::render::explanation::{brief_json, cut, predicate_json, predicate_text};
+use crate::cli::render::mode_cap;
 use crate::cli::render::run::{describe_run, log, log_json, row_json, tone};
 use crate::cli::render::suggested_command;
 use crate::cli::time_argument::seconds;
@@ -76,9 +77,14 @@ fn describe_loaded(found: &RuleHistory) -> String {
     match &found.loaded {
         LoadedRule::Loaded { rule, .. } => match rule.mode {
             Mode::Live => format!("live, in the rules loaded last at {since}"),
-            Mode::Shadow => format!(
-                "in shadow mode, in the rules loaded last at {since}: its runs are recorded and nothing is executed"
-            ),
+            Mode::Shadow => {
+                let cap = mode_cap::describe(rule.version.config());
+                let because = cap.map(|cap| format!(" because of {}", plain(&cap)));
+                format!(
+                    "in shadow mode{}, in the rules loaded last at {since}: its runs are recorded and nothing is executed",
+                    because.unwrap_or_default()
+                )
+            }
             Mode::Disabled => {
                 format!("disabled, in the rules loaded last at {since}: no run of it is made")
             }

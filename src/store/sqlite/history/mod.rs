@@ -11,6 +11,8 @@ mod run_detail;
 mod runs;
 mod window;
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -66,14 +68,12 @@ impl From<rusqlite::Error> for HistoryError {
 impl SqliteHistory {
     /// Works beside a daemon that writes, and on a folder that none has open.
     pub fn open(database: &Path) -> Result<Self, HistoryOpenError> {
-        if !database.exists() {
-            return Err(HistoryOpenError::Nothing(database.to_owned()));
-        }
+        fs::metadata(database).map_err(|error| unreachable_file(database, &error))?;
         let connection = connect(database).map_err(|error| open_error(database, error))?;
         match version(&connection).map_err(|error| open_error(database, error))? {
             VERSION => Self::on(connection).map_err(|error| open_error(database, error)),
             // A daemon is starting for the first time and has not written the schema yet.
-            0 if is_empty(&connection) => Err(HistoryOpenError::Nothing(database.to_owned())),
+            0 if is_empty(&connection) => Err(HistoryOpenError::Empty(database.to_owned())),
             ..=0 => Err(HistoryOpenError::Foreign(database.to_owned())),
             found @ 1..VERSION => Err(HistoryOpenError::Older {
                 path: database.to_owned(),
@@ -308,6 +308,20 @@ fn is_empty(connection: &Connection) -> bool {
     matches!(tables, Ok(0_i64))
 }
 
+/// Why the file of the database cannot be looked at.
+fn unreachable_file(database: &Path, error: &io::Error) -> HistoryOpenError {
+    let path = database.to_owned();
+    match error.kind() {
+        io::ErrorKind::NotFound => HistoryOpenError::Nothing(path),
+        io::ErrorKind::PermissionDenied => HistoryOpenError::Denied(path),
+        io::ErrorKind::NotADirectory => HistoryOpenError::NoFolder(path),
+        _ => HistoryOpenError::Unusable {
+            path,
+            why: error.to_string(),
+        },
+    }
+}
+
 fn open_error(database: &Path, error: rusqlite::Error) -> HistoryOpenError {
     let path = database.to_owned();
     match error.sqlite_error_code() {
@@ -325,6 +339,22 @@ fn open_error(database: &Path, error: rusqlite::Error) -> HistoryOpenError {
 mod tests {
     use super::*;
     use crate::store::sqlite::database;
+
+    #[test]
+    fn a_file_that_cannot_be_looked_at_is_not_reported_as_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flowtrigger.db");
+        let open = |path: &Path| SqliteHistory::open(path).unwrap_err().to_string();
+        assert!(open(&path).contains("does not exist"));
+        std::fs::write(&path, "").unwrap();
+        assert!(open(&path).contains("is empty"), "{}", open(&path));
+        let below = open(&path.join("flowtrigger.db"));
+        assert!(below.contains("takes the folder"), "{below}");
+        let denied = unreachable_file(&path, &io::ErrorKind::PermissionDenied.into());
+        let denied = denied.to_string();
+        assert!(denied.contains("permission denied"), "{denied}");
+        assert!(denied.contains("the user of the daemon"), "{denied}");
+    }
 
     #[test]
     fn a_question_without_end_is_given_up_and_the_next_one_answered() {
