@@ -128,7 +128,7 @@ impl EventSource {
         Self::with_defaults(&name, SourceFormat::Custom(description))
     }
 
-    fn with_defaults(name: &str, reads: SourceFormat) -> Self {
+    pub(super) fn with_defaults(name: &str, reads: SourceFormat) -> Self {
         Self {
             name: name.to_owned(),
             path: format!("/events/{name}"),
