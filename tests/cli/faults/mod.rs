@@ -20,6 +20,7 @@ mod many_values;
 mod payload;
 mod redact;
 mod rejected;
+mod rule_test_flows;
 mod rule_tests;
 mod rules;
 mod secret_leaks;
