@@ -10,6 +10,7 @@ use serde_json::{Number, Value, json};
 use crate::event::catalogue::field_type::FieldType;
 use crate::event::time::{read_calendar_time, time_of_value};
 use crate::language::condition::Predicate;
+use crate::language::condition::spellings::with_spellings;
 use crate::language::operator::operand::Operand;
 use crate::language::operator::{Operator, Verdict};
 use crate::number::{compare_numbers, double};
@@ -51,6 +52,7 @@ impl Candidates {
                 .iter()
                 .flat_map(|predicate| predicate.operator.settled(scope.vars).constants(scope)),
         );
+        constants = with_spellings(constants, predicates);
         if constants.len() > MAX_CONSTANTS {
             return None;
         }
@@ -273,6 +275,7 @@ fn lists(predicates: &[&Predicate], scope: &Scope<'_>) -> Option<Vec<Value>> {
             }
         }
     }
+    let elements = with_spellings(elements, predicates);
     if elements.len() > MAX_ELEMENTS {
         return None;
     }
@@ -314,7 +317,7 @@ fn texts(predicates: &[&Predicate], scope: &Scope<'_>) -> Option<Vec<Value>> {
             _ => continue,
         };
         has_parts = true;
-        let constants = operator.constants(scope);
+        let constants = with_spellings(operator.constants(scope), predicates);
         let with = choices.iter().flat_map(|parts| {
             let texts = constants.iter().filter_map(Value::as_str);
             texts.map(|text| {

@@ -204,3 +204,22 @@ fn a_mistake_does_not_hide_contradictions_of_other_fields() {
     let found = reported("{ any: [{ ticket.status: open }, { curent: low }], ticket.status: new }");
     assert_eq!(found.len(), 1, "{found:?}");
 }
+
+#[test]
+fn another_spelling_can_fulfil_what_ignores_case() {
+    for when in [
+        "{ all: [{ ticket.tags: { has: vip, ignore_case: true } }, { ticket.tags: { not: { has: vip } } }] }",
+        "{ all: [{ ticket.external_id: { is: vip, ignore_case: true } }, { ticket.external_id: { not: [vip, VIP, Vip] } }] }",
+        "{ all: [{ ticket.external_id: { starts_with: vip, ignore_case: true } }, { ticket.external_id: { not: { starts_with: vip } } }] }",
+        "{ all: [{ ticket.external_id: { contains: a1, ignore_case: true } }, { ticket.external_id: { not: { contains: a1 } } }] }",
+    ] {
+        assert_eq!(messages(when), Vec::<String>::new(), "{when}");
+    }
+    for when in [
+        "{ all: [{ ticket.external_id: { is: vip, ignore_case: true } }, { ticket.external_id: { not: { is: VIP, ignore_case: true } } }] }",
+        "{ all: [{ ticket.external_id: { is: '12', ignore_case: true } }, { ticket.external_id: { not: '12' } }] }",
+    ] {
+        let found = messages(when);
+        assert!(found[0].contains("can never fulfil"), "{when}: {found:?}");
+    }
+}

@@ -204,7 +204,7 @@ fn a_change_is_suggested_only_if_it_makes_the_rule_match() {
         ("{ ticket.subject: { matches: '^a' } }", SingleChange::Known),
         (
             "{ previous: urgent, current: { lt: { path: previous } } }",
-            SingleChange::None,
+            SingleChange::Known,
         ),
         (
             "{ ticket.id: { gt: 8, lt: { path: ticket.external_id } } }",
