@@ -104,7 +104,7 @@ fn questions(written: &Written) -> Vec<Question> {
         question("deliveries", 0, "older requests"),
         question("deliveries --source support --status 400", 0, "not JSON"),
         question("deliveries --rejected --since -1d", 0, "not JSON"),
-        question("deliveries --reason id_header", 1, "no such request"),
+        question("deliveries --reason incomplete", 1, "no such request"),
         question("events", 0, "ticket.PriorityChanged"),
     ]
 }
