@@ -140,6 +140,20 @@ mod tests {
         assert_eq!(compiled(&without_flow).version.parts(), []);
     }
 
+    /// Compiles a document as the store kept it.
+    fn compile_stored(document: &str) -> Result<Arc<Rule>, Diagnostics> {
+        let kept = StoredRuleVersion {
+            file: "r.yaml".into(),
+            document: document.into(),
+            line: 0,
+            picked: None,
+            parts: Vec::new(),
+        };
+        let config = Config::default();
+        let kept = RuleVersion::kept(kept, Arc::clone(&config.source));
+        compile_version(&kept, &config)
+    }
+
     #[test]
     fn a_stored_rule_compiles_although_a_later_version_rejects_it() {
         // Each of these is an error when it is loaded.
@@ -162,16 +176,7 @@ mod tests {
                     "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\n{condition}flow:\n{step}  - exec: [echo, '{{{{ previuos }}}} {{{{ ticket.tags | groupby }}}}']\n"
                 );
                 assert!(RuleSet::of_valid_text(&document).is_err(), "{document}");
-                let kept = StoredRuleVersion {
-                    file: "r.yaml".into(),
-                    document,
-                    line: 0,
-                    picked: None,
-                    parts: Vec::new(),
-                };
-                let config = Config::default();
-                let kept = RuleVersion::kept(kept, Arc::clone(&config.source));
-                let rule = compile_version(&kept, &config);
+                let rule = compile_stored(&document);
                 assert!(rule.is_ok(), "{place} {when}: {rule:?}");
             }
         }
@@ -227,16 +232,7 @@ resources:
       definition: { method: POST, url: "https://chat.example/hook", headers: [{ key: x-token, value.$: $.token }] }
 "#;
         assert!(RuleSet::of_valid_text(document).is_err());
-        let kept = StoredRuleVersion {
-            file: "r.yaml".into(),
-            document: document.into(),
-            line: 0,
-            picked: None,
-            parts: Vec::new(),
-        };
-        let config = Config::default();
-        let kept = RuleVersion::kept(kept, Arc::clone(&config.source));
-        let rule = compile_version(&kept, &config);
+        let rule = compile_stored(document);
         assert!(rule.is_ok(), "{rule:?}");
     }
 }
