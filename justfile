@@ -26,7 +26,12 @@ long seed=`od -An -N4 -tu4 /dev/urandom`:
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --lib
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --test core -- flows::
     DURABILITY_TESTS_SEED={{ trim(seed) }} DURABILITY_TESTS_LONG=1 cargo test --test resilience -- --nocapture crash:: attack::
+    just questions
     just fuzz
+
+# Time every question to a data folder of 1,000,000 events and 100,000 runs. Needs 3 GB on the disk.
+questions:
+    HISTORY_TESTS_LONG=1 cargo test --release --test runtime -- --nocapture history::large
 
 # Run all fuzz targets, or the named ones, for a number of seconds each. Needs cargo-fuzz.
 fuzz seconds="600" *targets:
@@ -36,12 +41,19 @@ fuzz seconds="600" *targets:
 attack:
     cargo test --test resilience -- --nocapture attack::
 
-# Write the JSON Schemas of rules, configuration and rejected requests.
+# Write the JSON Schemas of rules, configuration, requests and replays.
 schema:
     mkdir -p schema
     cargo run --quiet -- schema > schema/rule.schema.json
+    cargo run --quiet -- schema --of test > schema/test.schema.json
     cargo run --quiet -- schema --of config > schema/config.schema.json
     cargo run --quiet -- schema --of delivery > schema/delivery.schema.json
+    cargo run --quiet -- schema --of replay > schema/replay.schema.json
+    cargo run --quiet -- schema --of why > schema/why.schema.json
+    cargo run --quiet -- schema --of runs > schema/runs.schema.json
+    cargo run --quiet -- schema --of dry-run > schema/dry-run.schema.json
+    cargo run --quiet -- schema --of check > schema/check.schema.json
+    cargo run --quiet -- schema --of test-results > schema/test-results.schema.json
 
 # Explain every sample event with the rules of this repository.
 samples:

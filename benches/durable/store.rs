@@ -58,6 +58,7 @@ fn arrival(event: &Event, rule: &Arc<Rule>, id: String, lane: Option<String>) ->
             loop_ask: None,
         }],
         occasion: ArrivalKind::Delivery,
+        delivery: None,
     }
 }
 

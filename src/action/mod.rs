@@ -3,6 +3,7 @@
 
 pub mod command;
 mod excerpt;
+pub mod exchange;
 pub mod http;
 pub mod jq;
 mod outbox;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use command::allowlist::ProgramAllowlist;
+use exchange::ExchangeRecorder;
 use flowtrigger_core::egress::policy::EgressPolicy;
 use flowtrigger_core::flow::call::{Call, SettingsCall};
 use flowtrigger_core::match_call;
@@ -122,17 +124,39 @@ impl Performer {
     ///
     /// `idempotency_key` is the same for all attempts of one step of one run.
     pub async fn perform(&self, call: &Call, idempotency_key: &str) -> CallResult {
-        match_call!(call, call => call.perform(self, idempotency_key).await)
+        let recorder = ExchangeRecorder::none();
+        self.perform_recorded(call, idempotency_key, &recorder)
+            .await
+    }
+
+    /// Like [`Self::perform`]; what is sent and received is recorded while it happens.
+    pub async fn perform_recorded(
+        &self,
+        call: &Call,
+        idempotency_key: &str,
+        recorder: &ExchangeRecorder,
+    ) -> CallResult {
+        let performed: CallResult =
+            match_call!(call, call => call.perform(self, idempotency_key, recorder).await);
+        performed.map_err(|failure| CallFailure {
+            message: recorder.without_redacted_fields(&failure.message),
+            ..failure
+        })
     }
 }
 
 /// Implemented by every rendered call.
 trait PerformCall {
-    async fn perform(&self, performer: &Performer, idempotency_key: &str) -> CallResult;
+    async fn perform(
+        &self,
+        performer: &Performer,
+        idempotency_key: &str,
+        recorder: &ExchangeRecorder,
+    ) -> CallResult;
 }
 
 impl PerformCall for SettingsCall {
-    async fn perform(&self, _: &Performer, _: &str) -> CallResult {
+    async fn perform(&self, _: &Performer, _: &str, _: &ExchangeRecorder) -> CallResult {
         Err(CallFailure::permanent(
             "settings cannot be accessed by an action; this is a bug, please report it",
         ))

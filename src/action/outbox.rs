@@ -7,9 +7,11 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use jiff::Timestamp;
+use reqwest::header::HeaderMap;
 use serde_json::{Map, Value, json};
 
-use super::PerformerOptions;
+use super::Performer;
+use super::exchange::{ExchangeRecorder, RequestKind};
 use super::http::request::content_type;
 use flowtrigger_core::flow::call::{Auth, HttpCall, KeepOutput, RequestBody};
 use flowtrigger_core::language::rendered_text::RenderedText;
@@ -38,16 +40,22 @@ impl Outbox {
         &self,
         call: &HttpCall,
         idempotency_key: &str,
-        options: &PerformerOptions,
+        performer: &Performer,
+        recorder: &ExchangeRecorder,
     ) -> Result<Reply, CallFailure> {
         self.check()?;
-        let folder = options.outbox.clone();
+        let kind = RequestKind::Outbox;
+        recorder.request(call, kind, idempotency_key, (&performer.secrets, None));
+        let folder = performer.options.outbox.clone();
         let path = folder.join(format!("{}.ndjson", self.name));
         let shown = path.display().to_string();
         let line = format!("{}\n", line(call, idempotency_key));
         let written = tokio::task::spawn_blocking(move || write(&folder, &path, &line)).await;
         match written.unwrap_or_else(|panicked| Err(io::Error::other(panicked))) {
-            Ok(()) => Ok(reply(call.keep, &shown)),
+            Ok(()) => {
+                recorder.response(STATUS, &HeaderMap::new(), None, &performer.secrets);
+                Ok(reply(call.keep, &shown))
+            }
             Err(error) => Err(CallFailure::transient(format!(
                 "the outbox `{shown}` cannot be written ({error}); check the folder's owner and \
                  the space on its disk"

@@ -160,7 +160,10 @@ impl From<HistoryOpenError> for CommandError {
             HistoryOpenError::Nothing(_) => CommandError::nothing(error.to_string()).help(
                 "start `flowtrigger daemon`, or name the data folder of a daemon with `--data`",
             ),
-            HistoryOpenError::Newer { .. }
+            HistoryOpenError::Empty(_) => CommandError::nothing(error.to_string()),
+            HistoryOpenError::Denied(_)
+            | HistoryOpenError::NoFolder(_)
+            | HistoryOpenError::Newer { .. }
             | HistoryOpenError::Older { .. }
             | HistoryOpenError::Foreign(_)
             | HistoryOpenError::Damaged(_)

@@ -8,6 +8,7 @@ mod daemon;
 mod daemon_state;
 mod deliveries;
 mod dry_run;
+mod entry_argument;
 mod events;
 mod exit;
 mod input;
@@ -17,6 +18,7 @@ mod options;
 mod output;
 mod progress;
 mod render;
+mod replay;
 mod run;
 mod runs;
 mod schema;
@@ -72,6 +74,7 @@ enum Command {
     Convert(convert::Args),
     Why(why::Args),
     Runs(runs::Args),
+    Replay(replay::Args),
     Deliveries(deliveries::Args),
     Send(send::Args),
     Sign(sign::Args),
@@ -123,6 +126,7 @@ impl Command {
             Command::Convert(args) => convert::run(args, global, out),
             Command::Why(args) => why::run(args, global, out),
             Command::Runs(args) => runs::run(args, global, out),
+            Command::Replay(args) => replay::run(args, global, out),
             Command::Deliveries(args) => deliveries::run(args, global, out),
             Command::Send(args) => send::run(args, global, out),
             Command::Sign(args) => sign::run(args, global, out),
@@ -144,6 +148,7 @@ impl Command {
             | Command::Convert(_)
             | Command::Why(_)
             | Command::Runs(_)
+            | Command::Replay(_)
             | Command::Deliveries(_)
             | Command::Send(_)
             | Command::Sign(_)

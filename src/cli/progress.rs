@@ -1,5 +1,5 @@
-//! A progress line on the terminal while rules are loaded.
-//! It appears only on a terminal and only for a load that takes long, and is erased at the end.
+//! A progress line on the terminal while something takes long, such as loading rules.
+//! It appears only on a terminal and only after a moment, and is erased at the end.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -38,11 +38,16 @@ impl ProgressLine {
     }
 
     pub fn update(&mut self, progress: Progress) {
+        self.show(|| describe(progress));
+    }
+
+    /// Shows a text, which is made only if the line is due.
+    pub fn show(&mut self, text: impl FnOnce() -> String) {
         if !self.on_terminal || Instant::now() < self.next {
             return;
         }
         self.next = Instant::now() + PROGRESS_INTERVAL;
-        self.write(&describe(progress));
+        self.write(&text());
     }
 
     /// Ignores write errors: a closed terminal must not stop the command.

@@ -1,13 +1,46 @@
-//! The commands on runs: retry, cancel, replay. A run that is executing is stopped before it is cancelled.
+//! The commands on runs and stored events: retry, cancel, replay. A run that is executing is stopped before it is cancelled.
+
+use std::sync::Arc;
 
 use tracing::{error, info};
 
 use super::Perform;
 use super::handle::Engine;
 use super::runner::worker::is_transient;
-use crate::store::{ArrivalKind, IncomingEvent, RunStatus, Store, StoreError};
+use super::state::ActiveRulebook;
+use crate::store::history::EventRowId;
+use crate::store::{
+    ArrivalKind, Committed, IncomingEvent, PlannedRun, ReplayId, ReplayMark, RevisionId, RunStatus,
+    Store, StoreError,
+};
+use flowtrigger_core::event::Event;
 use flowtrigger_core::path::redact::is_redacted;
 use flowtrigger_core::run::{RunId, RunState};
+
+/// One event of a replay of many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplayPart {
+    pub event: EventRowId,
+    pub replay: ReplayId,
+    /// The rules that are meant.
+    pub revision: RevisionId,
+    pub rules: Vec<String>,
+}
+
+/// Why an event was not replayed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    #[error(
+        "fields of the event are no longer kept (`redact` in flowtrigger.yaml); have it sent again"
+    )]
+    Redacted,
+    #[error("the daemon has loaded other rules since the summary")]
+    OtherRules,
+    #[error("the daemon is stopping")]
+    Stopping,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 impl<S: Store, P: Perform> Engine<S, P> {
     /// Queues a dead, held or cancelled run again, last in its lane, with the same flow and idempotency keys.
@@ -69,21 +102,61 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let active = self.shared.active.load_full();
         let mut planned = active.rulebook.plan(&record.event);
         planned.retain(|planned| rule.is_none_or(|name| planned.rule.name == name));
+        let mark = ReplayMark::default();
+        let committed = self.plan_again(&active, record.event, planned, mark);
+        let runs = committed.await?.runs;
+        let ids: Vec<u64> = runs.iter().map(|run| run.id.0).collect();
+        info!(run = run.0, runs = ?ids, "run replayed");
+        Ok(runs)
+    }
+
+    /// Plans new runs for a stored event, with some of the current rules. A run that the same replay has started
+    /// before is returned instead of a new one.
+    pub async fn replay_event(&self, part: ReplayPart) -> Result<Committed, ReplayError> {
+        if !self.shared.accepting() {
+            return Err(ReplayError::Stopping);
+        }
+        let active = self.shared.active.load_full();
+        if active.revision(&self.shared.store).await? != part.revision {
+            return Err(ReplayError::OtherRules);
+        }
+        let event = self.shared.store.stored_event(part.event).await?;
+        let event = event.ok_or(StoreError::UnknownEvent)?;
+        if is_redacted(&event) {
+            return Err(ReplayError::Redacted);
+        }
+        let mut planned = active.rulebook.plan(&event);
+        planned.retain(|planned| part.rules.contains(&planned.rule.name));
+        let mark = ReplayMark {
+            event: Some(part.event),
+            replay: Some(part.replay),
+        };
+        let id = event.id.clone();
+        let committed = self.plan_again(&active, event, planned, mark).await?;
+        let runs: Vec<u64> = committed.runs.iter().map(|run| run.id.0).collect();
+        info!(event = id, replay = %part.replay, ?runs, "event replayed");
+        Ok(committed)
+    }
+
+    async fn plan_again(
+        &self,
+        active: &ActiveRulebook,
+        event: Arc<Event>,
+        planned: Vec<PlannedRun>,
+        mark: ReplayMark,
+    ) -> Result<Committed, StoreError> {
         if planned.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Committed::default());
         }
         let arrival = IncomingEvent {
             revision: active.revision(&self.shared.store).await?,
             received: self.shared.clock().now(),
-            event: record.event,
+            event,
             planned,
-            occasion: ArrivalKind::Replay,
+            occasion: ArrivalKind::Replay(mark),
+            delivery: None,
         };
         let mut committed = self.commit_all(vec![arrival]).await?;
-        let committed = committed.pop().expect("one arrival has one result");
-        let runs = committed.runs;
-        let ids: Vec<u64> = runs.iter().map(|run| run.id.0).collect();
-        info!(run = run.0, runs = ?ids, "run replayed");
-        Ok(runs)
+        Ok(committed.pop().expect("one arrival has one result"))
     }
 }

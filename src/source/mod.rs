@@ -8,12 +8,13 @@ mod rejected;
 pub mod signature;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 
-pub use rejected::RejectedRequest;
+pub use rejected::{REASONS, RejectedRequest};
 use signature::Verifier;
 
 /// Accepts events. Implemented by the engine.
@@ -50,7 +51,12 @@ pub struct Endpoint {
 /// A verified request to a source.
 #[derive(Debug, Clone, Copy)]
 pub struct EventDelivery<'a> {
-    pub source: &'a str,
+    /// The entry under `sources`.
+    pub endpoint: &'a Arc<str>,
+    /// The path without the query, shortened.
+    pub path: &'a str,
+    /// The sender's address, if it is known.
+    pub peer: Option<IpAddr>,
     /// The value of the header that identifies the event, if it occurs once and is text.
     pub id: Option<&'a str>,
     pub body: &'a [u8],
@@ -115,6 +121,12 @@ impl IngestError {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct InvalidBody {
     pub error: String,
+    /// What is wrong, without any part of the body. Kept and logged, because the sender has the rest.
+    #[serde(skip)]
+    pub summary: Option<&'static str>,
+    /// Why the body is no event, without any part of the body. Kept and logged.
+    #[serde(skip)]
+    pub finding: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

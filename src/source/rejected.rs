@@ -22,8 +22,39 @@ pub struct RejectedRequest {
     pub detail: String,
 }
 
+/// The values of the metric label `reason`.
+pub const REASONS: [&str; 27] = [
+    "unsound",
+    "id_header",
+    "media_type",
+    "method",
+    "too_large",
+    "too_many_values",
+    "incomplete",
+    "unknown_source",
+    "unknown_path",
+    "not_http",
+    "head_too_large",
+    "cross_site",
+    "unknown_host",
+    "repeated_header",
+    "not_local",
+    "busy",
+    "unavailable",
+    "no_memory",
+    "sender_unsigned",
+    "sender_repeated",
+    "sender_malformed",
+    "sender_stale",
+    "sender_early",
+    "sender_wrong_signature",
+    "sender_wrong_token",
+    "sender_test_secret",
+    "sender_locked",
+];
+
 const MAX_METHOD_CHARS: usize = 20;
-const MAX_PATH_CHARS: usize = 200;
+pub const MAX_PATH_CHARS: usize = 200;
 const MAX_DETAIL_CHARS: usize = 300;
 
 impl RejectedRequest {
@@ -38,9 +69,31 @@ impl RejectedRequest {
     }
 }
 
-fn shortened(text: String, chars: usize) -> String {
+pub fn shortened(text: String, chars: usize) -> String {
     match text.char_indices().nth(chars) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::signature::Rejection;
+
+    #[test]
+    fn every_reason_is_documented_and_every_check_of_senders_is_a_reason() {
+        let page = include_str!("../../docs/operations.md");
+        let row = page
+            .lines()
+            .find(|line| line.starts_with("| `flowtrigger_requests_refused_total`"));
+        let row = row.expect("the row of the metric");
+        for reason in REASONS {
+            let name = reason.strip_prefix("sender_").unwrap_or(reason);
+            assert!(row.contains(&format!("`{name}`")), "{reason}");
+        }
+        for code in Rejection::CODES {
+            assert!(REASONS.contains(&code), "{code}");
+        }
     }
 }

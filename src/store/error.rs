@@ -27,6 +27,8 @@ pub enum StoreError {
         "fields of the event of run {0} are no longer kept (`redact` in flowtrigger.yaml), and the run needs them; have the event sent again"
     )]
     Redacted(u64),
+    #[error("the event is no longer stored; retention has deleted it")]
+    UnknownEvent,
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error("failed to write to the data folder: {0}")]

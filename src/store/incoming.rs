@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{RevisionId, RunStatus};
+use super::{DeliveryPart, ReplayId, ReplayMark, RevisionId, RunStatus};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::summary::EventSummary;
@@ -24,6 +24,8 @@ pub struct IncomingEvent {
     pub revision: RevisionId,
     pub planned: Vec<PlannedRun>,
     pub occasion: ArrivalKind,
+    /// The request that delivered it; `None` if none did.
+    pub delivery: Option<DeliveryPart>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +33,17 @@ pub enum ArrivalKind {
     /// The event was received from its sender.
     Delivery,
     /// A person replays a known event: its runs get a new generation, and its gates are not checked.
-    Replay,
+    Replay(ReplayMark),
+}
+
+impl ArrivalKind {
+    /// The replay that the event is a part of.
+    pub(super) fn replay(self) -> Option<ReplayId> {
+        match self {
+            ArrivalKind::Delivery => None,
+            ArrivalKind::Replay(mark) => mark.replay,
+        }
+    }
 }
 
 /// A run of one rule that matched.
@@ -49,6 +61,17 @@ pub struct PlannedRun {
 }
 
 impl PlannedRun {
+    /// The run of a rule that matches an event.
+    pub fn new(rule: &Arc<Rule>, event: &Event) -> Self {
+        Self {
+            rule: Arc::clone(rule),
+            mode: rule.mode,
+            lane: rule.lane_of(event),
+            loop_ask: rule.loop_ask_of(event),
+            asks: rule.asks_of(event),
+        }
+    }
+
     /// The debounce that collects its event; none for a run that is never executed.
     pub(super) fn debounce(&self) -> Option<DebounceCheck<'_>> {
         let live = (self.mode == Mode::Live).then_some(&self.asks)?;
@@ -73,6 +96,8 @@ pub struct Committed {
     /// The first delivery of a redelivered event.
     pub first: Option<FirstDelivery>,
     pub runs: Vec<RunStatus>,
+    /// Earlier runs of the same replay, in place of new ones.
+    pub repeated: Vec<RunStatus>,
     pub loops: LoopFindings,
 }
 

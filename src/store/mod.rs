@@ -3,26 +3,34 @@
 //! evaluates no condition and executes no step.
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 mod delivery;
 mod error;
 pub mod history;
 mod incoming;
 mod integration_settings;
 mod record;
+mod replay;
 mod revision;
 pub mod sqlite;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use flowtrigger_core::event::Event;
+use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
+use history::EventRowId;
 use record::{flow, on_dead_run};
 
-pub use delivery::{MAX_DELIVERIES, RejectedDelivery};
+pub use delivery::{
+    DeliveredEvents, Delivery, DeliveryId, DeliveryKind, DeliveryOutcome, DeliveryPart,
+    MAX_ACCEPTED_DELIVERIES, MAX_REJECTED_DELIVERIES,
+};
 pub use error::{RowError, StoreError};
 pub use history::History;
 pub use incoming::{
@@ -31,6 +39,7 @@ pub use incoming::{
 };
 pub use integration_settings::SettingsError;
 pub use record::{ClaimedRun, RunRecord, RunStatus};
+pub use replay::{InvalidReplayId, ReplayId, ReplayMark};
 pub use revision::{Revision, RevisionId, StoreSettings};
 pub use sqlite::{SqliteHistory, SqliteStore};
 
@@ -90,6 +99,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// When the next run is due that waits for a time.
     fn next_due(&self) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
+
+    /// The event of a row; `None` if it has been deleted.
+    fn stored_event(
+        &self,
+        event: EventRowId,
+    ) -> impl Future<Output = Result<Option<Arc<Event>>, StoreError>> + Send;
 
     fn run(&self, run: RunId)
     -> impl Future<Output = Result<Option<RunRecord>, StoreError>> + Send;
@@ -154,13 +169,26 @@ pub trait Store: Send + Sync + 'static {
 
     /// Archives an event that led to no run, for later questions. Never waits: an event that cannot be
     /// written soon is lost, and counted.
-    fn archive_unmatched(&self, event: UnmatchedEvent, revision: RevisionId, received: Timestamp);
+    fn archive_unmatched(
+        &self,
+        event: UnmatchedEvent,
+        revision: RevisionId,
+        received: Timestamp,
+        delivery: Option<DeliveryPart>,
+    );
 
-    /// Keeps a rejected request for later questions. Never waits, and keeps only the newest ones. The default is
-    /// for stores that keep none.
-    fn record_rejected(&self, _delivery: RejectedDelivery) {}
+    /// The id of the next request, before it is known what becomes of it: its events name it.
+    fn next_delivery(&self) -> DeliveryId;
 
-    /// Writes what was buffered by [`Self::archive_unmatched`] and [`Self::record_rejected`]. The default is for
+    /// Keeps the exchange of an attempt for later questions. Never waits: an exchange that cannot be written soon
+    /// is lost, and counted. The default is for stores that keep none.
+    fn record_exchange(&self, _exchange: RecordedExchange) {}
+
+    /// Keeps a request for later questions. Never waits, keeps only the newest ones, and only counts most of many
+    /// equal ones. The default is for stores that keep none.
+    fn record_delivery(&self, _delivery: Delivery) {}
+
+    /// Writes what was buffered by [`Self::archive_unmatched`], [`Self::record_exchange`] and [`Self::record_delivery`]. The default is for
     /// stores that buffer nothing.
     fn flush(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
         async { Ok(()) }

@@ -349,6 +349,22 @@ fn load_config_with_a_star_loads_the_first_scope_that_matches() {
 }
 
 #[test]
+fn load_config_of_a_scope_that_is_never_set_fails_in_a_simulation_as_in_a_run() {
+    for (scope, written) in [("routing", "routing: …"), ("zeta*", "zeta_1: …")] {
+        let states = json!({
+            "Load": {"Type": "Action", "ActionName": "zis:common:action:LoadConfig",
+                     "Parameters": {"scope": scope}, "ResultPath": "$.settings", "Next": "Send"},
+            "Send": send("$.settings"),
+        });
+        let run = Bundle::new("support", "ticket.PriorityChanged", states)
+            .run(&Config::default(), &sample("zis/priority-changed.json"));
+        assert!(matches!(run.state, RunState::Dead { .. }), "{scope}");
+        let log = format!("{:?}", run.log);
+        assert!(log.contains(written), "{scope}: {log}");
+    }
+}
+
+#[test]
 fn paths_below_an_input_path_have_no_diagnostic() {
     let text = repository::read(repository::path("tests/cases/bundles/input-path.json"));
     let (set, diagnostics) = rules::compile(&[("b.json", &text)], &Config::default());

@@ -148,7 +148,12 @@ fn every_field_of_every_sample_is_in_the_catalogue_with_its_type() {
                             "{folder}/{name} {path}: {words} {value}"
                         );
                     }
-                    FieldLookup::Open => {}
+                    FieldLookup::Open | FieldLookup::Unlisted { misspelt: None } => {}
+                    FieldLookup::Unlisted {
+                        misspelt: Some(meant),
+                    } => {
+                        panic!("{folder}/{name}: {path} counts as a misspelling of {meant}")
+                    }
                     FieldLookup::Unknown { .. } => assert!(inside, "{folder}/{name}: {path}"),
                 }
             }

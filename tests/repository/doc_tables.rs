@@ -22,7 +22,7 @@ use flowtrigger_core::flow::vocabulary::{BRANCH, FLOW, JQ, RETRY, WAIT};
 use flowtrigger_core::gate::vocabulary::{DEBOUNCE, DEDUPE, THROTTLE};
 use flowtrigger_core::language::operator::SPECS;
 use flowtrigger_core::language::template::filter::FILTERS;
-use flowtrigger_core::rule::test::TEST;
+use flowtrigger_core::rule::test::{TEST, TEST_EVENT};
 use flowtrigger_core::rule::vocabulary::JOBSPEC;
 
 use crate::docs;
@@ -81,6 +81,7 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
         ("docs/flows.md", "flow", keys(&FLOW)),
         ("docs/templates.md", "filters", filters()),
         ("docs/testing.md", "test", keys(&TEST)),
+        ("docs/testing.md", "test_event", keys(&TEST_EVENT)),
         ("docs/configuration.md", "config", keys(&CONFIG)),
         ("docs/configuration.md", "connection", keys(&CONNECTION)),
         ("docs/sources.md", "source", keys(&SOURCE)),

@@ -228,7 +228,7 @@ fn documents_are_plain_english() {
 
 #[test]
 fn the_schemas_equal_those_of_the_program() {
-    for of in ["rule", "config"] {
+    for of in ["rule", "test", "config", "delivery", "replay"] {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_flowtrigger"));
         let output = command.args(["schema", "--of", of]).output();
         let printed = String::from_utf8(output.expect("the program starts").stdout);

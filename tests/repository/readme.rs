@@ -168,14 +168,17 @@ fn console_blocks_print_what_they_show() {
     }
 }
 
-/// The page with `[..]` for what differs at each execution of a session: times of today and tomorrow, and durations.
+/// The page with `[..]` for what differs at each execution of a session: times of today and tomorrow, durations, and ids
+/// of replays.
 fn without_times(text: &str) -> String {
     let now = jiff::Timestamp::now();
     let [today, tomorrow] = [0, 24].map(|hours| {
         let day = now + jiff::SignedDuration::from_hours(hours);
         day.strftime("%Y-%m-%d").to_string()
     });
-    let time = format!(r"\b({today}|{tomorrow})T\d\d:\d\d:\d\d(\.\d+)?Z|\b\d+(\.\d+)?ms\b");
+    let time = format!(
+        r"\b({today}|{tomorrow})T\d\d:\d\d:\d\d(\.\d+)?Z|\b\d+(\.\d+)?ms\b|\br[0-9a-f]{{13}}\b"
+    );
     let time = regex::Regex::new(&time).expect("a pattern");
     in_console(text, |line| time.replace_all(line, "[..]").into_owned())
 }

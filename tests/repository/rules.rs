@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use flowtrigger_core::config::Config;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::{EventInput, MatchScratch};
@@ -109,4 +111,74 @@ fn no_rule_needs_an_account() {
         assert!(!text.contains("\n      url:"), "{}", path.display());
     }
     assert!(!set.rules.is_empty());
+}
+
+/// Rules of the examples that need no full coverage, and why.
+const NOT_COVERED: [(&str, &str); 5] = [
+    (
+        "harborlane_choices.on_status",
+        "has one of each comparison, which tests/cases/bundles/choices tests",
+    ),
+    (
+        "harborlane_tags.on_tags",
+        "shows loops, which tests/cases/flows tests",
+    ),
+    (
+        "harborlane_triage.on_ticket_created",
+        "shows every state; tests/core/bundle_runs.rs runs it",
+    ),
+    (
+        "harborlane_triage.on_priority_changed",
+        "shows every state; tests/core/bundle_runs.rs runs it",
+    ),
+    (
+        "harborlane_triage.on_comment_added",
+        "shows every state; tests/core/bundle_runs.rs runs it",
+    ),
+];
+
+/// Readers take these rules as examples of well-tested ones: each predicate, gate, guard, branch, catch, loop and step
+/// is tested in both ways.
+#[test]
+fn the_tests_of_each_shipped_rule_cover_it() {
+    let examples = [
+        "--rules",
+        "examples/bundles",
+        "--config",
+        "examples/bundles/flowtrigger.yaml",
+    ];
+    let (mut gates, mut rules) = (0, 0);
+    for folder in [&[][..], &examples[..]] {
+        let coverage = coverage(folder);
+        for rule in coverage["rules"].as_array().expect("rules") {
+            let name = rule["rule"].as_str().expect("a name");
+            let points = rule["points"].as_array().expect("points");
+            gates += points
+                .iter()
+                .filter(|point| point["kind"] == "gate")
+                .count();
+            rules += 1;
+            let is_exception = NOT_COVERED.iter().any(|(rule, _)| *rule == name);
+            let is_covered = rule["covered"] == rule["total"];
+            assert_eq!(
+                is_covered, !is_exception,
+                "`flowtrigger test --coverage --only {name}`: {rule:#}"
+            );
+        }
+    }
+    assert!(gates >= 3, "{gates} gates");
+    assert!(rules >= 20, "{rules} rules");
+}
+
+fn coverage(arguments: &[&str]) -> Value {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_flowtrigger"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    let output = command
+        .args(["test", "--coverage", "--format", "json"])
+        .args(arguments)
+        .output()
+        .expect("the program starts");
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    report["coverage"].clone()
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::lookalike;
+
 /// One problem in a rule file, a configuration or a rule test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -256,10 +258,60 @@ pub struct Diagnostics {
     items: Vec<Diagnostic>,
     /// The number of errors. Counted here because lowering compares it before and after each rule.
     errors: usize,
+    origin: RuleOrigin,
+}
+
+/// Where the compiled text comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RuleOrigin {
+    /// An author, who can correct it: everything that is probably a mistake is reported.
+    #[default]
+    Author,
+    /// The store, which keeps it for a run: it was valid for the version that stored it. What a later version
+    /// checks in addition must not stop the run.
+    Store,
 }
 
 impl Diagnostics {
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    /// Collects the diagnostics of rules that the store kept.
+    pub fn of_stored_rules() -> Self {
+        Self {
+            origin: RuleOrigin::Store,
+            ..Self::default()
+        }
+    }
+
+    /// Returns an empty collection for the same rules.
+    pub fn empty(&self) -> Self {
+        Self {
+            origin: self.origin,
+            ..Self::default()
+        }
+    }
+
+    /// Takes all diagnostics. What is reported after it is of the same rules.
+    pub fn take(&mut self) -> Self {
+        let rest = self.empty();
+        std::mem::replace(self, rest)
+    }
+
+    /// Whether the text was stored, so that comparisons and names in it are not judged again.
+    pub fn is_of_stored_rules(&self) -> bool {
+        match self.origin {
+            RuleOrigin::Author => false,
+            RuleOrigin::Store => true,
+        }
+    }
+
+    /// Adds a diagnostic. Its help names a letter of another alphabet that looks like a Latin one.
+    pub fn push(&mut self, mut diagnostic: Diagnostic) {
+        if let Some(note) = lookalike::in_mixed_text(&diagnostic.message) {
+            diagnostic.help = Some(match diagnostic.help {
+                Some(help) if help.ends_with('?') => format!("{help} {note}"),
+                Some(help) => format!("{help}; {note}"),
+                None => note,
+            });
+        }
         self.errors += usize::from(diagnostic.severity == Severity::Error);
         self.items.push(diagnostic);
     }

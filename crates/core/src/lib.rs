@@ -33,6 +33,8 @@ pub mod gate;
 #[doc(hidden)]
 pub mod language;
 #[doc(hidden)]
+pub mod lookalike;
+#[doc(hidden)]
 pub mod loop_guard;
 #[doc(hidden)]
 pub mod matching;

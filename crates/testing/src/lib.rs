@@ -3,6 +3,7 @@
 //! | need | module |
 //! |---|---|
 //! | a folder with rules, configuration and data; a data folder alone | [`sandbox`], [`data_folder`] |
+//! | a data folder with very many events | [`large_folder`] |
 //! | the program: start, output, exit code | [`program`] |
 //! | a daemon as a process, or in the test's process | [`daemon`], [`test_daemon`] |
 //! | a clock that a test sets | [`clock`] |
@@ -10,14 +11,17 @@
 //! | signed requests, HTTP by hand | [`sender`], [`http_wire`] |
 //! | rules and configurations from texts | [`rules`] |
 //! | files of the repository, expected output | [`repository`], [`expected`] |
+//! | the JSON of commands against its schema | [`answers`] |
 //! | random and mutated input, a reference evaluator and a model of debounce | [`strategy`], [`mutate`], [`reference`], [`debounce_model`] |
 
+pub mod answers;
 pub mod clock;
 pub mod daemon;
 pub mod data_folder;
 pub mod debounce_model;
 pub mod expected;
 pub mod http_wire;
+pub mod large_folder;
 pub mod mutate;
 pub mod program;
 pub mod receiver;

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use flowtrigger::store::{SqliteStore, StoreSettings};
 use serde_json::Value;
 
+use crate::answers::assert_documented;
 use crate::program::{self, Output};
 use crate::wait::wait_until;
 
@@ -79,7 +80,9 @@ impl Sandbox {
     #[track_caller]
     pub fn run(&self, arguments: &[&str]) -> Output {
         let child = self.command(arguments).spawn().expect("it starts");
-        Output::new(program::finish(child))
+        let output = Output::new(program::finish(child));
+        assert_documented(arguments, &output.stdout);
+        output
     }
 
     /// Runs the program with a text as standard input.
@@ -93,6 +96,7 @@ impl Sandbox {
         let feed = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
         let output = Output::new(program::finish(child));
         feed.join().expect("the input was written");
+        assert_documented(arguments, &output.stdout);
         output
     }
 

@@ -6,7 +6,7 @@ mod code_variables;
 mod find_program;
 pub mod orphans;
 mod pid_file;
-mod process;
+pub(in crate::action) mod process;
 pub mod sandbox;
 mod user;
 
@@ -20,6 +20,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+use crate::action::exchange::ExchangeRecorder;
 use crate::action::secret::SecretStore;
 use crate::action::{PerformCall, Performer, PerformerOptions, excerpt};
 use flowtrigger_core::flow::call::{ExecCall, KeepOutput};
@@ -29,30 +30,31 @@ use process::{ProcessLimits, ProcessOutput, Termination};
 use sandbox::launcher::{self, LaunchError, NOT_STARTED, SandboxSpec};
 
 /// The variables that a command inherits.
-const INHERITED: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+pub(in crate::action) const INHERITED: [&str; 6] =
+    ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 /// The kernel's limit for one argument or one variable, including its final NUL.
 const MAX_ARGUMENT_BYTES: usize = 128 * 1024;
 /// Characters of standard error in a message.
 const MAX_SHOWN_CHARS: usize = 500;
 
 impl PerformCall for ExecCall {
-    async fn perform(&self, performer: &Performer, idempotency_key: &str) -> CallResult {
-        execute(
-            self,
-            idempotency_key,
-            &performer.secrets,
-            &performer.options,
-        )
-        .await
+    async fn perform(
+        &self,
+        performer: &Performer,
+        idempotency_key: &str,
+        recorder: &ExchangeRecorder,
+    ) -> CallResult {
+        execute(self, idempotency_key, performer, recorder).await
     }
 }
 
 async fn execute(
     call: &ExecCall,
     idempotency_key: &str,
-    secrets: &SecretStore,
-    options: &PerformerOptions,
+    performer: &Performer,
+    recorder: &ExchangeRecorder,
 ) -> Result<Reply, CallFailure> {
+    let (secrets, options) = (&performer.secrets, &performer.options);
     let shown = call
         .argv
         .first()
@@ -67,9 +69,11 @@ async fn execute(
         output: options.output_cap,
     };
     let pid_file = pid_file(&shown, idempotency_key, options)?;
+    recorder.command(call, (secrets, input.expose().len() as u64));
     let ended = process::run(command, input.expose().as_bytes(), &limits, pid_file)
         .await
         .map_err(|error| start_failure(&shown, &error))?;
+    recorder.command_ended(&ended, secrets);
     if let Some(failure) = sandbox.and_then(|sandbox| not_started(&shown, &sandbox, &ended)) {
         return Err(failure);
     }

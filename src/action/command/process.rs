@@ -19,21 +19,21 @@ use super::pid_file::PidFile;
 /// How long to read on when a process that left the group keeps an output open.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-pub(super) struct ProcessLimits {
-    pub(super) time: Duration,
+pub(in crate::action) struct ProcessLimits {
+    pub(in crate::action) time: Duration,
     /// The time from SIGTERM to SIGKILL.
-    pub(super) grace: Duration,
+    pub(in crate::action) grace: Duration,
     /// The bytes to keep of each output.
-    pub(super) output: usize,
+    pub(in crate::action) output: usize,
 }
 
-pub(super) struct ProcessOutput {
-    pub(super) how: Termination,
-    pub(super) stdout: CapturedOutput,
-    pub(super) stderr: CapturedOutput,
+pub(in crate::action) struct ProcessOutput {
+    pub(in crate::action) how: Termination,
+    pub(in crate::action) stdout: CapturedOutput,
+    pub(in crate::action) stderr: CapturedOutput,
 }
 
-pub(super) enum Termination {
+pub(in crate::action) enum Termination {
     Exited(ExitStatus),
     /// Out of time; it ended on SIGTERM.
     Terminated,
@@ -189,11 +189,13 @@ async fn feed(stdin: Option<ChildStdin>, input: &[u8]) {
 }
 
 /// A limited part of an output. The rest is read and dropped, so that the command can continue.
-pub(super) struct CapturedOutput {
+pub(in crate::action) struct CapturedOutput {
     bytes: VecDeque<u8>,
     cap: usize,
     keep: KeptEnd,
-    pub(super) truncated: bool,
+    pub(in crate::action) truncated: bool,
+    /// Bytes of the whole output.
+    pub(in crate::action) size: u64,
 }
 
 enum KeptEnd {
@@ -208,6 +210,7 @@ impl CapturedOutput {
             cap,
             keep: KeptEnd::Head,
             truncated: false,
+            size: 0,
         }
     }
 
@@ -219,9 +222,13 @@ impl CapturedOutput {
     }
 
     /// The kept bytes as text; invalid UTF-8 is replaced.
-    pub(super) fn text(&self) -> String {
-        let bytes: Vec<u8> = self.bytes.iter().copied().collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+    pub(in crate::action) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes()).into_owned()
+    }
+
+    /// The kept bytes.
+    pub(in crate::action) fn bytes(&self) -> Vec<u8> {
+        self.bytes.iter().copied().collect()
     }
 
     async fn fill(&mut self, pipe: Option<impl AsyncRead + Unpin>) {
@@ -233,6 +240,7 @@ impl CapturedOutput {
     }
 
     fn add(&mut self, bytes: &[u8]) {
+        self.size += bytes.len() as u64;
         match self.keep {
             KeptEnd::Head => {
                 let room = self.cap - self.bytes.len();

@@ -132,15 +132,17 @@ pub(super) fn failure(
 ) -> CallFailure {
     if label.hides_its_host() {
         let range = denied.range.describe();
-        return label.permanent(format_args!(
+        let failure = label.permanent(format_args!(
             "connection denied: the host is {range}; to allow it, add it to `outgoing.allow` in flowtrigger.yaml"
         ));
+        return failure.without_effect();
     }
     let message = format!("{denied}; {}", denied.help());
-    label.permanent(format_args!(
+    let failure = label.permanent(format_args!(
         "connection denied: {}",
         secrets.redact(&message)
-    ))
+    ));
+    failure.without_effect()
 }
 
 /// The denial that caused an error, if there is one.

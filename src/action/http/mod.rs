@@ -1,12 +1,12 @@
 //! Sends one HTTP request, follows redirects, and describes each kind of failure.
 //! The egress guard checks every hop; one time limit covers all of them.
 
+mod connection;
 pub mod egress_guard;
 mod label;
 mod redirect;
 pub(super) mod request;
 mod response;
-mod retry_after;
 
 use std::error::Error;
 use std::io;
@@ -14,15 +14,17 @@ use std::iter;
 use std::sync::Arc;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Request, Response};
+use reqwest::{Body, Client, ClientBuilder, Request, Response};
 
+use crate::action::exchange::{ExchangeRecorder, RequestKind};
 use crate::action::outbox::Outbox;
 use crate::action::secret::SecretStore;
-use crate::action::{PerformCall, Performer, PerformerOptions, excerpt};
+use crate::action::{PerformCall, Performer, excerpt};
+use connection::{MeasureConnections, measured};
 use egress_guard::{EgressGuard, Resolver};
 use flowtrigger_core::egress::policy::{EgressPolicy, EgressProxy};
 use flowtrigger_core::flow::call::HttpCall;
-use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
+use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 use label::RequestLabel;
 use request::PreparedRequest;
 use response::ReceivedResponse;
@@ -74,7 +76,9 @@ impl HttpClient {
 }
 
 fn client_builder(proxy: Option<&EgressProxy>) -> Result<ClientBuilder, reqwest::Error> {
-    let builder = Client::builder().redirect(Policy::none());
+    let builder = Client::builder()
+        .redirect(Policy::none())
+        .connector_layer(MeasureConnections);
     Ok(match proxy {
         None => builder.no_proxy(),
         Some(EgressProxy::Environment) => builder,
@@ -83,35 +87,44 @@ fn client_builder(proxy: Option<&EgressProxy>) -> Result<ClientBuilder, reqwest:
 }
 
 impl PerformCall for HttpCall {
-    async fn perform(&self, performer: &Performer, idempotency_key: &str) -> CallResult {
-        let Performer {
-            http,
-            secrets,
-            options,
-            ..
-        } = performer;
+    async fn perform(
+        &self,
+        performer: &Performer,
+        idempotency_key: &str,
+        recorder: &ExchangeRecorder,
+    ) -> CallResult {
         match Outbox::from_call(self) {
-            Some(outbox) => outbox.append(self, idempotency_key, options).await,
-            None => send(http, self, idempotency_key, secrets, options).await,
+            Some(outbox) => {
+                outbox
+                    .append(self, idempotency_key, performer, recorder)
+                    .await
+            }
+            None => send(self, idempotency_key, performer, recorder).await,
         }
     }
 }
 
 async fn send(
-    client: &HttpClient,
     call: &HttpCall,
     idempotency_key: &str,
-    secrets: &SecretStore,
-    options: &PerformerOptions,
+    performer: &Performer,
+    recorder: &ExchangeRecorder,
 ) -> Result<Reply, CallFailure> {
-    let label = RequestLabel::new(call);
+    let (label, client) = (RequestLabel::new(call), &performer.http);
+    let secrets = &performer.secrets;
     let PreparedRequest { request, secrets } =
-        request::prepare(&client.client, call, idempotency_key, secrets, &label)?;
+        request::prepare(&client.client, call, idempotency_key, secrets, &label)
+            .map_err(CallFailure::without_effect)?;
+    let size = request.body().and_then(Body::as_bytes).map(<[u8]>::len);
+    let size = size.map(|size| size as u64);
+    let kind = RequestKind::Server;
+    recorder.request(call, kind, idempotency_key, (&secrets, size));
     let hops = RedirectedRequest {
         client,
         call,
         secrets: &secrets,
-        cap: options.response_cap,
+        cap: performer.options.response_cap,
+        recorder,
     };
     // One time limit for all hops.
     match tokio::time::timeout(call.timeout, hops.send_and_follow(request, &label)).await {
@@ -129,6 +142,7 @@ struct RedirectedRequest<'j> {
     call: &'j HttpCall,
     secrets: &'j SecretStore,
     cap: usize,
+    recorder: &'j ExchangeRecorder,
 }
 
 impl RedirectedRequest<'_> {
@@ -143,7 +157,18 @@ impl RedirectedRequest<'_> {
         loop {
             let label = hop.as_ref().unwrap_or(first);
             let repeat = (self.call.redirects > 0).then(|| request.try_clone());
-            let response = self.send(request, label).await?;
+            let response = self.send(request, label).await;
+            // The request before the redirect arrived.
+            let response = match &hop {
+                Some(_) => response.map_err(after_a_redirect)?,
+                None => response?,
+            };
+            self.recorder.response(
+                response.status().as_u16(),
+                response.headers(),
+                response.remote_addr(),
+                self.secrets,
+            );
             let next = match repeat.flatten() {
                 Some(sent) => self.follow(sent, &response, left, label)?,
                 None => None,
@@ -152,6 +177,7 @@ impl RedirectedRequest<'_> {
                 let response = ReceivedResponse::read(response, self.cap).await;
                 let response =
                     response.map_err(|error| self.failure(&error.without_url(), label))?;
+                response.record(self.recorder, self.secrets);
                 return response.into_result(self.call, label, self.secrets);
             };
             (request, hop) = (next, Some(location));
@@ -164,8 +190,15 @@ impl RedirectedRequest<'_> {
         guard
             .check(request.url())
             .map_err(|denied| egress_guard::failure(&denied, label, self.secrets))?;
-        let sent = self.client.client.execute(request).await;
-        sent.map_err(|error| self.failure(&error.without_url(), label))
+        let executed = self.client.client.execute(request);
+        let record = self.recorder.connection();
+        let sent = measured(record, executed).await;
+        sent.map_err(|error| {
+            if error.is_connect() {
+                self.recorder.connection().not_made();
+            }
+            self.failure(&error.without_url(), label)
+        })
     }
 
     /// The next request and its label; `None` if the response is the last.
@@ -193,6 +226,7 @@ impl RedirectedRequest<'_> {
         }
         match redirect::follow(sent, status, location, self.call) {
             Ok(request) => {
+                self.recorder.redirected(status.as_u16(), &shown);
                 let label = RequestLabel::at(request.method().as_str(), &shown);
                 Ok(Some((request, label)))
             }
@@ -222,8 +256,28 @@ impl RedirectedRequest<'_> {
     }
 }
 
+fn after_a_redirect(failure: CallFailure) -> CallFailure {
+    CallFailure {
+        effect: CallEffect::Possible,
+        ..failure
+    }
+}
+
 /// Describes why no response arrived. All of these may be temporary.
 fn describe_error(
+    error: &reqwest::Error,
+    label: &RequestLabel,
+    secrets: &SecretStore,
+) -> CallFailure {
+    let failure = describe_connection_error(error, label, secrets);
+    // Without a connection nothing was sent.
+    match error.is_connect() {
+        true => failure.without_effect(),
+        false => failure,
+    }
+}
+
+fn describe_connection_error(
     error: &reqwest::Error,
     label: &RequestLabel,
     secrets: &SecretStore,

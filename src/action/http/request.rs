@@ -17,7 +17,7 @@ use flowtrigger_core::run::call_result::CallFailure;
 use flowtrigger_core::secret::SecretValue;
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const AGENT: &str = concat!("flowtrigger/", env!("CARGO_PKG_VERSION"));
+pub(in crate::action) const AGENT: &str = concat!("flowtrigger/", env!("CARGO_PKG_VERSION"));
 
 /// A request, and the secrets that its response may contain.
 pub(super) struct PreparedRequest {

@@ -8,12 +8,13 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::{Map, Value, json};
 
 use super::label::RequestLabel;
-use super::retry_after;
 use crate::action::excerpt;
+use crate::action::exchange::ExchangeRecorder;
 use crate::action::secret::SecretStore;
 use flowtrigger_core::event::json::size::{JsonSize, MAX_VALUES};
 use flowtrigger_core::flow::call::{HttpCall, KeepOutput, is_transient};
-use flowtrigger_core::run::call_result::{CallFailure, Reply};
+use flowtrigger_core::run::call_result::{CallEffect, CallFailure, Reply};
+use flowtrigger_core::run::retry_after;
 
 /// Characters of a body in a message.
 const MAX_SHOWN_CHARS: usize = 200;
@@ -23,6 +24,17 @@ pub(super) struct ReceivedResponse {
     headers: HeaderMap,
     body: Vec<u8>,
     truncated: bool,
+    /// Bytes of the body that the receiver announced.
+    announced: Option<u64>,
+}
+
+/// A request that the receiver rejects had no effect there. Behind any other status it may have had one: a gateway
+/// may answer 502 for a request that was executed, and 408 comes after a part of it.
+fn effect_of(status: StatusCode) -> CallEffect {
+    match status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT {
+        true => CallEffect::None,
+        false => CallEffect::Possible,
+    }
 }
 
 impl ReceivedResponse {
@@ -33,6 +45,7 @@ impl ReceivedResponse {
             headers: std::mem::take(response.headers_mut()),
             body: Vec::new(),
             truncated: false,
+            announced: response.content_length(),
         };
         while let Some(chunk) = response.chunk().await? {
             let room = cap - received.body.len();
@@ -45,6 +58,12 @@ impl ReceivedResponse {
             }
         }
         Ok(received)
+    }
+
+    pub(super) fn record(&self, recorder: &ExchangeRecorder, secrets: &SecretStore) {
+        let read = self.body.len() as u64;
+        let whole = self.truncated.then(|| self.announced.unwrap_or(read));
+        recorder.response_body(&self.body, whole, secrets);
     }
 
     pub(super) fn into_result(
@@ -147,6 +166,7 @@ impl ReceivedResponse {
                 .header(RETRY_AFTER.as_str())
                 .and_then(|value| retry_after::parse(value, Timestamp::now())),
             status: Some(status.as_u16()),
+            effect: effect_of(status),
         }
     }
 

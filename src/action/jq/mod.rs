@@ -13,6 +13,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use crate::action::exchange::ExchangeRecorder;
 use crate::action::{PerformCall, Performer, excerpt};
 use flowtrigger_core::flow::call::{Call, JqCall};
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
@@ -39,7 +40,7 @@ struct PoolState {
 }
 
 impl PerformCall for JqCall {
-    async fn perform(&self, performer: &Performer, _: &str) -> CallResult {
+    async fn perform(&self, performer: &Performer, _: &str, _: &ExchangeRecorder) -> CallResult {
         let result = performer.jq.run(self).await;
         let result = result.map(|value| Reply { value });
         result.map_err(|failure| CallFailure {

@@ -1,7 +1,8 @@
 //! The values of secrets, and the only code that puts them into rendered text.
 //! Values are never printed, compared or serialized; messages contain the name.
 
-mod redaction;
+mod encoded;
+pub(in crate::action) mod redaction;
 mod source;
 
 use std::borrow::Cow;

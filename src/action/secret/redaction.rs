@@ -8,30 +8,60 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
+use super::encoded::EncodedValue;
 use super::{in_path, percent};
 use flowtrigger_core::secret::SecretValue;
 
 /// The texts to search, longest first, so that a part does not hide the whole.
-pub(super) struct Redactor(Vec<Needle>);
+pub(in crate::action) struct Redactor {
+    /// Exact texts.
+    needles: Vec<RedactedValue>,
+    /// Values whose characters may be encoded in any way.
+    values: Vec<LabelledValue>,
+    /// The values that a text with this first byte may start with.
+    by_byte: Vec<Vec<usize>>,
+}
 
-struct Needle {
-    text: String,
+struct LabelledValue {
+    value: EncodedValue,
     label: String,
+}
+
+/// A place in a text and what replaces it.
+struct FoundValue<'r> {
+    at: usize,
+    end: usize,
+    label: &'r str,
+}
+
+/// A value and what replaces it.
+pub(in crate::action) struct RedactedValue {
+    pub(in crate::action) text: String,
+    pub(in crate::action) label: String,
 }
 
 impl Redactor {
     pub(super) fn new(values: &BTreeMap<String, SecretValue>) -> Self {
-        let mut needles: Vec<Needle> = values
-            .iter()
-            .flat_map(|(name, value)| {
-                forms(value.expose())
-                    .filter(|text| !text.is_empty())
-                    .map(move |text| Needle {
-                        text,
-                        label: format!("[secret {name}]"),
-                    })
-            })
-            .collect();
+        Self::from_values(values.iter().map(|(name, value)| RedactedValue {
+            text: value.expose().to_owned(),
+            label: format!("[secret {name}]"),
+        }))
+    }
+
+    /// Replaces these values, in every form, by their labels.
+    pub(in crate::action) fn from_values(values: impl Iterator<Item = RedactedValue>) -> Self {
+        let (mut needles, mut encoded) = (Vec::new(), Vec::new());
+        for RedactedValue { text, label } in values.filter(|value| !value.text.is_empty()) {
+            encoded.push(LabelledValue {
+                value: EncodedValue::new(&text),
+                label: label.clone(),
+            });
+            let forms = forms(&text).filter(|text| !text.is_empty());
+            needles.extend(forms.map(|text| RedactedValue {
+                text,
+                label: label.clone(),
+            }));
+        }
         needles.sort_by(|a, b| {
             b.text
                 .len()
@@ -39,26 +69,40 @@ impl Redactor {
                 .then_with(|| a.text.cmp(&b.text))
         });
         needles.dedup_by(|a, b| a.text == b.text);
-        Self(needles)
+        let starting = |byte: u8| {
+            let values = encoded.iter().enumerate();
+            let starting = values.filter(|(_, labelled)| labelled.value.may_start_with(byte));
+            starting.map(|(index, _)| index).collect()
+        };
+        let by_byte = (0..=u8::MAX).map(starting).collect();
+        Self {
+            needles,
+            by_byte,
+            values: encoded,
+        }
     }
 
     /// Replaces the values in the text. Each needle is searched once through the text.
-    pub(super) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    pub(in crate::action) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut positions: Vec<Option<usize>> = self
-            .0
+            .needles
             .iter()
             .map(|needle| text.find(&needle.text))
             .collect();
+        let mut encoded = self.next_encoded(text, 0);
         let mut clean = String::new();
         let mut from = 0;
-        while let Some((at, needle)) = self.next(&positions) {
-            clean.push_str(&text[from..at]);
-            clean.push_str(&needle.label);
-            from = at + needle.text.len();
-            for (position, needle) in positions.iter_mut().zip(&self.0) {
+        while let Some(found) = first(self.next(&positions), encoded.as_ref()) {
+            clean.push_str(&text[from..found.at]);
+            clean.push_str(found.label);
+            from = found.end;
+            for (position, needle) in positions.iter_mut().zip(&self.needles) {
                 if position.is_some_and(|at| at < from) {
                     *position = text[from..].find(&needle.text).map(|at| from + at);
                 }
+            }
+            if encoded.as_ref().is_some_and(|encoded| encoded.at < from) {
+                encoded = self.next_encoded(text, from);
             }
         }
         if from == 0 {
@@ -69,35 +113,47 @@ impl Redactor {
     }
 
     /// Like `text`, for a text whose end was cut off, perhaps within a secret.
-    pub(super) fn without_end(&self, text: &str) -> String {
+    pub(in crate::action) fn without_end(&self, text: &str) -> String {
         let whole = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
-        let cut =
-            self.cut(|form, length| form.get(..length).is_some_and(|part| whole.ends_with(part)));
-        match cut {
-            Some((length, label)) => {
-                format!("{}{label}", self.text(&whole[..whole.len() - length]))
-            }
+        let exact = self.cut(whole.len(), |form, length| {
+            form.get(..length).is_some_and(|part| whole.ends_with(part))
+        });
+        let exact = exact.map(|(length, label)| (whole.len() - length, label));
+        let encoded = self.values.iter().filter_map(|labelled| {
+            let start = labelled.value.start_of_cut(whole)?;
+            Some((start, labelled.label.as_str()))
+        });
+        match exact
+            .into_iter()
+            .chain(encoded)
+            .min_by_key(|(start, _)| *start)
+        {
+            Some((start, label)) => format!("{}{label}", self.text(&whole[..start])),
             None => self.text(text).into_owned(),
         }
     }
 
     /// Like `text`, for a text whose beginning was cut off.
-    pub(super) fn without_start(&self, text: &str) -> String {
+    pub(in crate::action) fn without_start(&self, text: &str) -> String {
         let whole = text.trim_start_matches(char::REPLACEMENT_CHARACTER);
-        let cut = self.cut(|form, length| {
+        let exact = self.cut(whole.len(), |form, length| {
             let part = form.get(form.len() - length..);
             part.is_some_and(|part| whole.starts_with(part))
         });
-        match cut {
-            Some((length, label)) => format!("{label}{}", self.text(&whole[length..])),
+        let encoded = self.values.iter().filter_map(|labelled| {
+            let end = labelled.value.end_of_cut(whole)?;
+            Some((end, labelled.label.as_str()))
+        });
+        match encoded.chain(exact).max_by_key(|(end, _)| *end) {
+            Some((end, label)) => format!("{label}{}", self.text(&whole[end..])),
             None => self.text(text).into_owned(),
         }
     }
 
-    /// The longest part of a needle, in bytes, at the cut; at least three bytes.
-    fn cut(&self, is_there: impl Fn(&str, usize) -> bool) -> Option<(usize, &str)> {
-        let parts = self.0.iter().filter_map(|needle| {
-            let mut lengths = (3..needle.text.len()).rev();
+    /// The longest part of a needle, in bytes, at the cut of a text of `limit` bytes; at least three bytes.
+    fn cut(&self, limit: usize, is_there: impl Fn(&str, usize) -> bool) -> Option<(usize, &str)> {
+        let parts = self.needles.iter().filter_map(|needle| {
+            let mut lengths = (3..needle.text.len().min(limit + 1)).rev();
             let length = lengths.find(|length| is_there(&needle.text, *length))?;
             Some((length, needle.label.as_str()))
         });
@@ -106,7 +162,7 @@ impl Redactor {
 
     /// Replaces the values in all texts and keys of a JSON value.
     pub(super) fn value(&self, value: Value) -> Value {
-        if self.0.is_empty() {
+        if self.needles.is_empty() {
             return value;
         }
         match value {
@@ -121,13 +177,54 @@ impl Redactor {
         }
     }
 
-    /// The first match in the text; the longer one if two start at one position.
-    fn next(&self, positions: &[Option<usize>]) -> Option<(usize, &Needle)> {
-        let found = positions.iter().zip(&self.0);
-        found
-            .filter_map(|(position, needle)| Some(((*position)?, needle)))
-            .min_by_key(|(at, needle)| (*at, usize::MAX - needle.text.len()))
+    /// The first needle in the text; the longer one if two start at one position.
+    fn next(&self, positions: &[Option<usize>]) -> Option<FoundValue<'_>> {
+        let found = positions.iter().zip(&self.needles);
+        let found = found.filter_map(|(position, needle)| {
+            let at = (*position)?;
+            Some(FoundValue {
+                at,
+                end: at + needle.text.len(),
+                label: &needle.label,
+            })
+        });
+        found.min_by_key(FoundValue::order)
     }
+
+    /// The first encoded value from this position.
+    fn next_encoded(&self, text: &str, from: usize) -> Option<FoundValue<'_>> {
+        let bytes = text.as_bytes();
+        (from..bytes.len()).find_map(|at| {
+            let values = self.by_byte[usize::from(bytes[at])].iter();
+            let found = values.filter_map(|index| {
+                let labelled = &self.values[*index];
+                let end = labelled.value.end(text, at)?;
+                Some(FoundValue {
+                    at,
+                    end,
+                    label: &labelled.label,
+                })
+            });
+            found.min_by_key(FoundValue::order)
+        })
+    }
+}
+
+impl FoundValue<'_> {
+    fn order(&self) -> (usize, usize) {
+        (self.at, usize::MAX - self.end)
+    }
+}
+
+fn first<'r>(
+    exact: Option<FoundValue<'r>>,
+    encoded: Option<&FoundValue<'r>>,
+) -> Option<FoundValue<'r>> {
+    let encoded = encoded.map(|found| FoundValue { ..*found });
+    exact
+        .into_iter()
+        .chain(encoded)
+        .min_by_key(FoundValue::order)
 }
 
 /// The forms of a value in text: as it is, as in a URL or its path, a form or a JSON string, in base64, in hexadecimal, and

@@ -8,19 +8,22 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
+
 use super::exit::{CommandError, Exit};
 use super::output::Output;
 use super::progress::ProgressLine;
 use super::render::diagnostics::{self, counted, number};
 use super::test::{MissingRulePolicy, gather};
 use crate::cli::options::{Format, GlobalOptions};
+use crate::cli::render::document::versioned;
 use crate::engine::{LoadedRulebook, RulebookPaths};
 
 const AFTER_HELP: &str = "\
 Examples:
   flowtrigger check
   flowtrigger check rules/escalate-urgent.yaml
-  flowtrigger check --format json | jq -r '.[] | \"\\(.file):\\(.line) \\(.message)\"'
+  flowtrigger check --format json | jq -r '.diagnostics[] | \"\\(.file):\\(.line) \\(.message)\"'
 
 Exit codes: 0 no errors (warnings are allowed), 3 there are errors.";
 
@@ -44,8 +47,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
             writeln!(out, "{}", summary(&loaded))?;
         }
         Format::Json => {
-            let found = diagnostics::json(&loaded.rulebook.files, &loaded.diagnostics);
-            writeln!(out, "{found:#}")?;
+            writeln!(out, "{:#}", json(&loaded))?;
         }
     }
     Ok(match loaded.diagnostics.has_errors() {
@@ -91,6 +93,17 @@ fn summary(loaded: &LoadedRulebook) -> String {
         None => format!("{rules} in {files}, {found}"),
         Some(bytes) => format!("{rules} in {files}, {found}; {} a rule", memory(bytes)),
     }
+}
+
+fn json(loaded: &LoadedRulebook) -> Value {
+    let (rulebook, diagnostics) = (&loaded.rulebook, &loaded.diagnostics);
+    versioned(json!({
+        "rules": rulebook.rules.rules.len(),
+        "files": rulebook.rule_files.len(),
+        "errors": diagnostics.errors(),
+        "warnings": diagnostics.warnings(),
+        "diagnostics": diagnostics::json(&rulebook.files, diagnostics),
+    }))
 }
 
 /// `1.9 kB of memory`.

@@ -69,10 +69,13 @@ fn apply(
             .catalogue
             .by_name(&event.source, &event.event_type);
         if let (Some(known), Some(dotted)) = (known, path.dotted())
-            && let FieldLookup::Unknown { nearest } = known.field(&dotted)
+            && let FieldLookup::Unknown { nearest: near }
+            | FieldLookup::Unlisted {
+                misspelt: near @ Some(_),
+            } = known.field(&dotted)
         {
             let message = unknown_field::message(&format!("`{}`", known.name), &path.text);
-            let help = nearest.map_or_else(
+            let help = near.map_or_else(
                 || format!("`flowtrigger events {}` lists its fields", known.name),
                 |near| format!("did you mean `{near}`?"),
             );

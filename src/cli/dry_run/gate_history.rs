@@ -23,7 +23,7 @@ impl GateHistorySource {
     pub fn new(global: &GlobalOptions) -> Self {
         let history = match global.history() {
             Ok(history) => Some(history),
-            Err(HistoryOpenError::Nothing(_)) => None,
+            Err(HistoryOpenError::Nothing(_) | HistoryOpenError::Empty(_)) => None,
             Err(error) => {
                 warn!(%error, "gates are not consulted");
                 None

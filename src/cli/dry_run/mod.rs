@@ -20,6 +20,7 @@ use crate::cli::input::{self, Input};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::document::versioned;
 use crate::cli::render::{explanation, gates, message, plan};
 use crate::engine::Rulebook;
 use flowtrigger_core::config::Config;
@@ -180,7 +181,7 @@ fn answer_event(
         Format::Json => {
             let mut answer = answer_json(event, &answers, args, book);
             answer["read"] = evaluation.read().as_str().into();
-            writeln!(out, "{answer}")?;
+            writeln!(out, "{}", versioned(answer))?;
         }
         Format::Text => answer_text(event, (&answers, listening), args, book, out)?,
     }
@@ -215,7 +216,8 @@ fn answer_for_rule<'r>(
     })
 }
 
-fn plan_flow<'r>(
+/// Plans the flow of a rule for an event, with known replies.
+pub fn plan_flow<'r>(
     rule: &'r Rule,
     evaluation: &'r Evaluation<'_>,
     (mocks, config): (&Mocks, &Config),
@@ -223,7 +225,7 @@ fn plan_flow<'r>(
     let now = evaluation.event().time.unwrap_or_else(Timestamp::now);
     let mut settings = SimulatedSettings::new(config);
     evaluation.plan(rule, now, &mut |task| {
-        let given = answer(mocks, task).or_else(|| jq::outcome(&task.call));
+        let given = answer(mocks, task, now).or_else(|| jq::outcome(&task.call));
         given.or_else(|| settings.outcome(&task.call))
     })
 }
@@ -293,7 +295,7 @@ fn answer_text(
 }
 
 /// Checks that every name is the name of a rule.
-fn known_rules(names: &[String], book: &Rulebook) -> Result<(), CommandError> {
+pub fn known_rules(names: &[String], book: &Rulebook) -> Result<(), CommandError> {
     let rules = &book.rules.rules;
     let Some(unknown) = names
         .iter()

@@ -27,7 +27,7 @@ fn answer(rules: RuleSet) -> (Result<bool, CommandError>, String) {
         ..Rulebook::default()
     };
     let text = br#"{"input":{"ticket_event":{"type":"Priority Changed","current":"high","ticket":{"id":7}}}}"#;
-    let input = input::single(text.to_vec(), &book.config).expect("an event");
+    let input = input::single(text.to_vec(), "support", &book.config).expect("an event");
     let (mut out, written) = Output::captured();
     let mut scratch = MatchScratch::default();
     let evaluation = book.rules.evaluate(input.as_input(), &mut scratch);

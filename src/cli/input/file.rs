@@ -9,7 +9,7 @@ use std::vec::IntoIter;
 
 use crate::cli::input::ReadEventError;
 use flowtrigger_core::event::json::parse::parse;
-use flowtrigger_core::event::json::utf16::is_utf_16;
+use flowtrigger_core::event::json::utf16::wide_encoding;
 
 /// The parts of one file, in order.
 pub struct InputFile {
@@ -66,7 +66,9 @@ impl InputFile {
             reader.read_to_end(&mut bytes).map(|_| None)
         });
         match read {
-            Ok(_) if is_utf_16(&bytes) => self.part(0, Err(utf_16_error())),
+            Ok(_) if let Some(encoding) = wide_encoding(&bytes) => {
+                self.part(0, Err(wide_error(encoding)))
+            }
             Ok(Some(lines)) => {
                 self.state = FileState::Open(reader, lines);
                 self.part(0, Ok(bytes))
@@ -147,9 +149,9 @@ fn is_yaml(file: &Path) -> bool {
         .is_some_and(|end| end == "yaml" || end == "yml")
 }
 
-fn utf_16_error() -> ReadEventError {
+fn wide_error(encoding: &str) -> ReadEventError {
     ReadEventError {
-        message: "this file is UTF-16, and events are UTF-8".into(),
+        message: format!("this file is {encoding}, and events are UTF-8"),
         help: Some("save it as UTF-8; in PowerShell, write it with `-Encoding utf8`".into()),
     }
 }

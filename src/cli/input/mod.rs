@@ -1,6 +1,7 @@
 //! Reads events from files and standard input: one, an array, or one per line, in any known format.
 //! An invalid event is reported with its location and does not affect the others.
 
+mod described;
 mod file;
 pub mod outgoing;
 
@@ -13,11 +14,13 @@ use crate::cli::exit::CommandError;
 use crate::cli::input::file::{InputPart, InputParts, parts};
 use crate::engine::sources;
 use flowtrigger_core::config::Config;
-use flowtrigger_core::config::source::SourceFormat;
+use flowtrigger_core::config::source::{EventSource, SourceFormat};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::format::custom::CustomFormat;
-use flowtrigger_core::event::format::{DECODERS, DecodeError, FormatHint, head, read as read_as};
+use flowtrigger_core::event::format::{
+    DECODERS, DecodeError, FormatHint, head, is_recognised, read as read_as,
+};
 use flowtrigger_core::event::json::parse::{JsonError, ParsedJson, parse};
 use flowtrigger_core::event::json::split::{BatchItem, parse_many};
 use flowtrigger_core::event::json::tape::Tape;
@@ -95,7 +98,7 @@ pub fn read<'c>(
     config: &'c Config,
 ) -> Result<Inputs<'c>, CommandError> {
     let selection = match source {
-        None => SourceSelection::ByContent,
+        None => SourceSelection::ByContent { listening: None },
         Some(name) => named(name, config)?,
     };
     Ok(Inputs {
@@ -156,7 +159,10 @@ impl Inputs<'_> {
 
 /// How the source of an event is found.
 enum SourceSelection<'c> {
-    ByContent,
+    ByContent {
+        /// The `event_source` of the rule that the event is for.
+        listening: Option<&'c str>,
+    },
     /// An entry that a built-in decoder reads; the content must be of this source.
     BuiltIn {
         entry: &'c str,
@@ -192,9 +198,15 @@ fn named<'c>(name: &'c str, config: &'c Config) -> Result<SourceSelection<'c>, C
     Err(failure.help(format!("the sources are {}", known.join(", "))))
 }
 
-/// Reads one event from bytes, for rule tests.
-pub fn single(bytes: Vec<u8>, config: &Config) -> Result<InputEvent<'_>, ReadEventError> {
-    let selection = SourceSelection::ByContent;
+/// Reads one event from bytes, for the test of a rule that listens to a source.
+pub fn single<'c>(
+    bytes: Vec<u8>,
+    listening: &'c str,
+    config: &'c Config,
+) -> Result<InputEvent<'c>, ReadEventError> {
+    let selection = SourceSelection::ByContent {
+        listening: Some(listening),
+    };
     if let Some(format) = detect_format(&bytes, &selection, config, &mut Tape::default()) {
         return Ok(InputEvent::Bytes { bytes, format });
     }
@@ -203,14 +215,15 @@ pub fn single(bytes: Vec<u8>, config: &Config) -> Result<InputEvent<'_>, ReadEve
     Ok(InputEvent::Event(Box::new(event)))
 }
 
-/// Reads one event from a JSON value, for rule tests.
-pub fn from_value(value: Value, config: &Config) -> Result<Event, ReadEventError> {
+/// Reads one event from a JSON value. For a test, `listening` is the source that its rule listens to.
+pub fn from_value(
+    value: Value,
+    listening: Option<&str>,
+    config: &Config,
+) -> Result<Event, ReadEventError> {
     let repairs = Vec::new();
-    event(
-        ParsedJson { value, repairs },
-        &SourceSelection::ByContent,
-        config,
-    )
+    let selection = SourceSelection::ByContent { listening };
+    event(ParsedJson { value, repairs }, &selection, config)
 }
 
 fn event(
@@ -221,6 +234,9 @@ fn event(
     let ParsedJson { value, repairs } = parsed;
     let format = format_of(ValueRef::Built(&value), selection, config)?;
     let mut event = read_as(value, format, &config.catalogue).map_err(not_an_event)?;
+    if let Some(entry) = config.sources.get(&event.endpoint) {
+        event.warnings.extend(entry.account_warnings(&event));
+    }
     event.warnings.extend(repairs);
     Ok(event)
 }
@@ -232,6 +248,10 @@ fn detect_format<'c>(
     config: &'c Config,
     tape: &mut Tape,
 ) -> Option<FormatHint<'c>> {
+    // Then its account is compared, for which the event is decoded.
+    if config.sources.values().any(EventSource::names_an_account) {
+        return None;
+    }
     let scanned = tape.scan(bytes)?;
     format_of(ValueRef::Taped(scanned.root()), selection, config).ok()
 }
@@ -264,19 +284,14 @@ fn format_of<'c>(
                 }),
             }
         }
-        SourceSelection::ByContent => match head(document, FormatHint::Detect, catalogue) {
-            Ok(_) => Ok(FormatHint::Detect),
-            Err(error) => {
-                let mut matching = config
-                    .descriptions()
-                    .map(FormatHint::Custom)
-                    .filter(|format| head(document, *format, catalogue).is_ok());
-                match (matching.next(), matching.next()) {
-                    (Some(only), None) => Ok(only),
-                    (Some(_) | None, _) => Err(not_an_event(error)),
-                }
+        SourceSelection::ByContent { listening } => {
+            match head(document, FormatHint::Detect, catalogue) {
+                Ok(_) => Ok(FormatHint::Detect),
+                // A mistake within a known format.
+                Err(error) if is_recognised(document) => Err(not_an_event(error)),
+                Err(error) => described::format_of(document, *listening, error, config),
             }
-        },
+        }
     }
 }
 

@@ -106,7 +106,12 @@ impl<'c> SourceRouter<'c> {
         let source = match self.named {
             Some(source) => source,
             None => self.accepting_source(
-                &event(parsed, &SourceSelection::ByContent, self.config)?.source,
+                &event(
+                    parsed,
+                    &SourceSelection::ByContent { listening: None },
+                    self.config,
+                )?
+                .source,
             )?,
         };
         Ok(OutgoingEvent { source, body })

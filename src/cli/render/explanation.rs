@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::output::Output;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::{is_control, plain};
+use crate::cli::render::suggested_command;
 use crate::cli::render::width::{padded, width};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
@@ -15,8 +16,8 @@ use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::language::condition::Polarity;
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::language::condition::trace::{Trace, TraceLine};
-use flowtrigger_core::language::operator::Verdict;
 use flowtrigger_core::language::operator::unseen::visible;
+use flowtrigger_core::language::operator::{CaseSensitivity, Verdict};
 use flowtrigger_core::matching::explain::{Explanation, NearMiss, SingleChange};
 use flowtrigger_core::path::redact;
 use flowtrigger_core::rule::Rule;
@@ -174,7 +175,8 @@ fn columns(line: &TraceLine) -> [String; 4] {
     [path, operator, cut(&line.want), got]
 }
 
-fn cut(text: &str) -> String {
+/// A value from outside, cut if it is long.
+pub fn cut(text: &str) -> String {
     match text.char_indices().nth(MAX_VALUE) {
         Some((end, _)) => format!("{}…", plain(&text[..end])),
         None => plain(text).into_owned(),
@@ -234,11 +236,7 @@ fn shell_quoted(value: &Value) -> String {
         Value::String(text) if serde_json::from_str::<Value>(text).is_err() => text.clone(),
         other => other.to_string(),
     };
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:/@+,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text;
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    suggested_command::quoted(&text)
 }
 
 /// The verdict of a rule as JSON.
@@ -260,20 +258,33 @@ pub fn rule_json(rule: &Rule, explanation: &Explanation, files: &Files) -> Value
 }
 
 pub fn trace_json(trace: &Trace, files: &Files) -> Value {
-    let line = |line: &TraceLine| {
-        json!({
-            "group": line.group,
-            "path": line.path,
-            "operator": line.operator,
-            "polarity": line.polarity.as_str(),
-            "want": line.want,
-            "got": line.got,
-            "verdict": line.verdict.describe(),
-            "at": files.location(line.at),
-            "hint": line.hint,
-        })
-    };
-    trace.lines.iter().map(line).collect()
+    let lines = trace.lines.iter();
+    lines
+        .map(|line| predicate_json(line, files.location(line.at)))
+        .collect()
+}
+
+/// One predicate as JSON: `want` as a rule writes it, and `text` as people read it.
+pub fn predicate_json(line: &TraceLine, at: String) -> Value {
+    json!({
+        "group": line.group,
+        "path": line.path,
+        "operator": line.operator,
+        "polarity": line.polarity.as_str(),
+        "want": line.operand,
+        "ignore_case": line.case == CaseSensitivity::Ignored,
+        "text": line.want,
+        "got": line.got,
+        "verdict": line.verdict.describe(),
+        "at": at,
+        "hint": line.hint,
+    })
+}
+
+/// One predicate in a line, without what it got.
+pub fn predicate_text(line: &TraceLine) -> String {
+    let [path, operator, want, _] = columns(line);
+    format!("{}  {operator}  want {want}", plain(&path))
 }
 
 /// The header of an event as JSON, the same for every command.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::output::Output;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::plain;
+use flowtrigger_core::gate::reading::ClosedGate;
 use flowtrigger_core::gate::{DebounceKeep, Gate, GateKind, format_duration};
 use flowtrigger_core::loop_guard::GATE;
 use flowtrigger_core::loop_guard::origin::ActorOrigin;
@@ -94,7 +95,7 @@ fn loop_guard_json(view: &LoopGuardStatus) -> Value {
     let mut gate = json!({
         "gate": GATE,
         "per": "event.key",
-        "value": view.about,
+        "value": view.about.as_ref().and(view.key.as_ref()),
         "window": limits.within.as_secs_f64(),
         "limit": view.counts.then(|| view.guard.most_runs()),
         "actor": actor,
@@ -103,6 +104,9 @@ fn loop_guard_json(view: &LoopGuardStatus) -> Value {
         "depth_limit": limits.depth,
         "caused_by": view.lineage.and_then(|lineage| lineage.cause).map(|run| run.0),
         "state": view.state.as_str(),
+        "until": null,
+        "counts": null,
+        "text": format!("{GATE}  {}  {}{}", view.describe(), view.state.describe(), view.describe_cause()),
     });
     if let GateState::Closed { why } = &view.state {
         gate["why"] = why.as_str().into();
@@ -112,16 +116,15 @@ fn loop_guard_json(view: &LoopGuardStatus) -> Value {
 
 fn gate_json(view: &GateStatus<'_>) -> Value {
     let Gate { kind, per, window } = view.gate;
-    let value = match view.value.as_str() {
-        "" => Value::Null,
-        value => value.into(),
-    };
     let mut gate = json!({
         "gate": kind.as_str(),
         "per": per.as_ref().map(|per| &per.text),
-        "value": value,
+        "value": view.subject.as_ref().map(|subject| &subject.value),
         "window": window.as_secs_f64(),
         "state": view.state.as_str(),
+        "until": null,
+        "counts": null,
+        "text": format!("{}  {}  {}", kind.as_str(), rule(view), view.state.describe()),
     });
     match kind {
         GateKind::Dedupe => {}
@@ -133,6 +136,12 @@ fn gate_json(view: &GateStatus<'_>) -> Value {
     }
     if let GateState::Closed { why } | GateState::Gathers { outlook: why } = &view.state {
         gate["why"] = why.as_str().into();
+    }
+    if let GateState::Closed { why } = &view.state {
+        let closed = ClosedGate::read(why);
+        gate["until"] = json!(closed.opens.map(|opens| opens.to_string()));
+        gate["counts"] = false.into();
+        gate["closed_by"] = json!(closed.by.map(|run| run.0));
     }
     gate
 }

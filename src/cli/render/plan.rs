@@ -22,10 +22,35 @@ use flowtrigger_core::rule::{Lane, Rule};
 use flowtrigger_core::run::Attempt;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 
+/// Where a reader of a plan can add `--mock`.
+#[derive(Debug, Clone, Copy)]
+pub enum MockCommand<'a> {
+    /// To the command that prints the plan.
+    ThisOne,
+    /// To this `dry-run`, which reads the event from standard input.
+    DryRun(&'a str),
+}
+
+/// Steps before another one whose results are not known, and how to simulate them.
+struct UnknownResults<'a> {
+    steps: Vec<&'a str>,
+    command: MockCommand<'a>,
+}
+
 pub fn text(
     out: &mut Output,
     plan: &[PlanStep<'_>],
     rule: &Rule,
+    sources: (&EgressPolicy, &Files),
+) -> io::Result<()> {
+    text_with(out, plan, rule, MockCommand::ThisOne, sources)
+}
+
+pub fn text_with(
+    out: &mut Output,
+    plan: &[PlanStep<'_>],
+    rule: &Rule,
+    command: MockCommand<'_>,
     (outgoing, files): (&EgressPolicy, &Files),
 ) -> io::Result<()> {
     if plan.is_empty() {
@@ -48,6 +73,10 @@ pub fn text(
         paint.tone(Tone::Bold, "plan")
     )?;
     let mut number = 0;
+    let mut unknown = UnknownResults {
+        steps: Vec::new(),
+        command,
+    };
     for planned in plan {
         number += usize::from(planned.depth == 0 && !planned.what.continues_previous());
         let heading = match planned.depth {
@@ -57,8 +86,11 @@ pub fn text(
         let heading = paint.tone(Tone::Bold, &plain(&heading)).to_string();
         out.indented(2 * planned.depth, |out| {
             write!(out, "    {heading}  ")?;
-            step(out, planned, outgoing, files)
+            step(out, planned, &unknown, (outgoing, files))
         })?;
+        if is_unknown(planned) && !unknown.steps.contains(&planned.step.name.as_str()) {
+            unknown.steps.push(&planned.step.name);
+        }
     }
     on_dead(out, rule, files)
 }
@@ -93,11 +125,32 @@ pub fn on_dead_json(rule: &Rule, files: &Files) -> Value {
     steps.map(step).collect()
 }
 
+/// Whether the result of the step is not known in the plan, and can be simulated.
+fn is_unknown(planned: &PlanStep<'_>) -> bool {
+    match &planned.what {
+        PlanStepKind::Call(_, None) | PlanStepKind::Later => planned.step.action.has_reply(),
+        PlanStepKind::Call(_, Some(_))
+        | PlanStepKind::Guard { .. }
+        | PlanStepKind::Choice { .. }
+        | PlanStepKind::Undecided(_)
+        | PlanStepKind::Set(_)
+        | PlanStepKind::Items(_)
+        | PlanStepKind::More
+        | PlanStepKind::Wait { .. }
+        | PlanStepKind::Enters(_)
+        | PlanStepKind::Caught(_)
+        | PlanStepKind::End(_)
+        | PlanStepKind::Fails(_)
+        | PlanStepKind::Stops(_) => false,
+    }
+}
+
+/// `unknown` are the steps before this one whose results are not known.
 fn step(
     out: &mut Output,
     planned: &PlanStep<'_>,
-    outgoing: &EgressPolicy,
-    files: &Files,
+    unknown: &UnknownResults<'_>,
+    (outgoing, files): (&EgressPolicy, &Files),
 ) -> io::Result<()> {
     let kind = planned.step.action.kind();
     match &planned.what {
@@ -126,7 +179,8 @@ fn step(
             let open = evaluated.len() + 1;
             writeln!(
                 out,
-                "{kind}  branch {open} reads the result of an earlier step; {MOCK_HINT}"
+                "{kind}  branch {open} reads the result of an earlier step; {}",
+                mock_hint(unknown)
             )?;
             out.indented(5, |out| branches(out, evaluated, files))
         }
@@ -145,7 +199,8 @@ fn step(
         }
         PlanStepKind::Later => writeln!(
             out,
-            "{kind}  reads the result of an earlier step; {MOCK_HINT}"
+            "{kind}  reads the result of an earlier step; {}",
+            mock_hint(unknown)
         ),
         PlanStepKind::Fails(why) => {
             writeln!(out, "{kind}  would end the run as dead: {}", plain(why))
@@ -154,8 +209,25 @@ fn step(
     }
 }
 
-/// The hint for values that only an executed step has.
-const MOCK_HINT: &str = "simulate it with `--mock STEP=FILE`";
+/// The hint for values that only one of these steps has when it is executed.
+fn mock_hint(unknown: &UnknownResults<'_>) -> String {
+    let option = match unknown.steps.as_slice() {
+        [only] => format!("--mock {}=FILE", plain(only)),
+        [] | [_, _, ..] => "--mock STEP=FILE".to_owned(),
+    };
+    let command = match unknown.command {
+        MockCommand::ThisOne => option,
+        MockCommand::DryRun(command) => format!("{} {option} -", plain(command)),
+    };
+    let steps = match unknown.steps.as_slice() {
+        [] | [_] => String::new(),
+        steps => {
+            let steps = steps.iter().map(|step| format!("`{}`", plain(step)));
+            format!(" for {}", steps.collect::<Vec<_>>().join(" or "))
+        }
+    };
+    format!("simulate it with `{command}`{steps}")
+}
 
 /// The simulated outcome of a call.
 fn outcome(out: &mut Output, result: &CallResult) -> io::Result<()> {

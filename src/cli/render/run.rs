@@ -2,19 +2,20 @@
 
 use std::io::{self, Write};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::output::Output;
+use crate::cli::render::attempts::RunLogLine;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::escape::plain;
+use crate::cli::render::exchange;
 use crate::cli::render::table::Table;
-use crate::cli::render::window::gathers;
 use crate::cli::time_argument::seconds;
 use crate::store::history::{EventRecord, RunDetail, RunRow};
-use flowtrigger_core::gate::debounce::DebounceCheck;
 use flowtrigger_core::gate::format_duration;
-use flowtrigger_core::loop_guard::{Causation, GATE, stopped};
+use flowtrigger_core::loop_guard::Causation;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 
@@ -98,47 +99,6 @@ fn describe_differing(differed: u64) -> String {
     }
 }
 
-/// The state of each gate when the run was planned. Gates after a closed one were not checked.
-pub fn gate_lines(story: &RunDetail) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(why) = stopped(&story.row.state) {
-        return vec![format!("{GATE}  closed: {}", plain(why))];
-    }
-    if let Some(causation) = describe_causation(&story.row) {
-        lines.push(format!("{GATE}  open; {causation}"));
-    }
-    for ask in &story.asks {
-        let gate = ask.kind.as_str();
-        let label = format!("{gate}  {}", plain(&ask.value));
-        let label = label.trim_end();
-        if let RunState::Suppressed { gate: closed, why } = &story.row.state
-            && closed == gate
-        {
-            lines.push(format!("{label}  closed: {}", plain(why)));
-            return lines;
-        }
-        let admission = story
-            .charges
-            .iter()
-            .find(|charge| charge.gate == gate && charge.value == ask.value);
-        let counts = match admission {
-            Some(admission) => format!("counts until {}", seconds(admission.until)),
-            None => "no longer counts".to_owned(),
-        };
-        lines.push(match DebounceCheck::from_gate_check(ask) {
-            Some(debounce) => format!("{label}  {}", gathers(&debounce, story.window.as_ref())),
-            None => format!(
-                "{label}  open, window {}; {counts}",
-                format_duration(ask.window)
-            ),
-        });
-    }
-    if let (RunState::Suppressed { gate, why }, true) = (&story.row.state, story.asks.is_empty()) {
-        lines.push(format!("{gate}  closed: {}", plain(why)));
-    }
-    lines
-}
-
 /// Describes the cause of a run in a chain of our own actions. `None` if no run caused it.
 pub fn describe_causation(row: &RunRow) -> Option<String> {
     let Causation { depth, cause } = row.lineage;
@@ -182,54 +142,17 @@ pub fn chain(out: &mut Output, story: &RunDetail) -> io::Result<()> {
     }
 }
 
-/// Prints the run log.
-pub fn log(out: &mut Output, log: &[LogEntry]) -> io::Result<()> {
+/// Prints the run log, with the exchange of each attempt below it.
+pub fn log(out: &mut Output, lines: &[RunLogLine<'_>]) -> io::Result<()> {
     let mut table = Table::default();
-    for line in log {
-        match line {
-            LogEntry::Attempt(attempt) => table.row([
-                format!("  {}", attempt.step),
-                format!("attempt {}", attempt.number),
-                millis(attempt),
-                format_duration(attempt.took),
-                outcome(&attempt.outcome),
-            ]),
-            LogEntry::Started { step, number, at } => table.row([
-                format!("  {step}"),
-                format!("attempt {number}"),
-                at.to_string(),
-                String::new(),
-                "started".to_owned(),
-            ]),
-            LogEntry::Revived { at } => table.row([
-                "  (command)".to_owned(),
-                String::new(),
-                at.to_string(),
-                String::new(),
-                "retried by command: attempts count from 1 again".to_owned(),
-            ]),
-            LogEntry::Waiting { step, at, until } => table.row([
-                format!("  {step}"),
-                String::new(),
-                at.to_string(),
-                String::new(),
-                format!("waits until {}", seconds(*until)),
-            ]),
-            LogEntry::Caught { step, at, error } => table.row([
-                format!("  {step}"),
-                String::new(),
-                at.to_string(),
-                String::new(),
-                format!(
-                    "caught: {}; continues with `catch`",
-                    plain(error["message"].as_str().unwrap_or_default())
-                ),
-            ]),
-            LogEntry::Claimed { .. } => {}
+    for line in lines {
+        add_line(&mut table, line);
+        if let (Some(number), Some(recorded)) = (line.number(), line.exchange()) {
+            table.note(&format!("      {number}  {}", exchange::summary(recorded)));
         }
     }
     let paint = Paint::new(out);
-    match log.is_empty() {
+    match lines.is_empty() {
         true => writeln!(out, "  {}  none yet", paint.tone(Tone::Bold, "attempts")),
         false => {
             writeln!(out, "  {}", paint.tone(Tone::Bold, "attempts"))?;
@@ -238,9 +161,71 @@ pub fn log(out: &mut Output, log: &[LogEntry]) -> io::Result<()> {
     }
 }
 
-fn millis(attempt: &Attempt) -> String {
-    let at = attempt.started;
-    jiff::Timestamp::from_millisecond(at.as_millisecond())
+/// One line of the log without its exchange.
+pub fn line_table(line: &RunLogLine<'_>) -> Table {
+    let mut table = Table::default();
+    add_line(&mut table, line);
+    table
+}
+
+fn add_line(table: &mut Table, line: &RunLogLine<'_>) {
+    match line {
+        RunLogLine::Attempt { attempt, .. } => table.row(attempt_cells(attempt)),
+        RunLogLine::Interrupted { exchange, .. } => table.row([
+            format!("  {}", exchange.step),
+            format!("attempt {}", exchange.attempt),
+            millis(exchange.started),
+            String::new(),
+            "interrupted".to_owned(),
+        ]),
+        RunLogLine::Other(LogEntry::Attempt(attempt)) => table.row(attempt_cells(attempt)),
+        RunLogLine::Other(LogEntry::Started { step, number, at }) => table.row([
+            format!("  {step}"),
+            format!("attempt {number}"),
+            at.to_string(),
+            String::new(),
+            "started".to_owned(),
+        ]),
+        RunLogLine::Other(LogEntry::Revived { at }) => table.row([
+            "  (command)".to_owned(),
+            String::new(),
+            at.to_string(),
+            String::new(),
+            "retried by command: the steps have all their attempts again".to_owned(),
+        ]),
+        RunLogLine::Other(LogEntry::Waiting { step, at, until }) => table.row([
+            format!("  {step}"),
+            String::new(),
+            at.to_string(),
+            String::new(),
+            format!("waits until {}", seconds(*until)),
+        ]),
+        RunLogLine::Other(LogEntry::Caught { step, at, error }) => table.row([
+            format!("  {step}"),
+            String::new(),
+            at.to_string(),
+            String::new(),
+            format!(
+                "caught: {}; continues with `catch`",
+                plain(error["message"].as_str().unwrap_or_default())
+            ),
+        ]),
+        RunLogLine::Other(LogEntry::Claimed { .. }) => {}
+    }
+}
+
+fn attempt_cells(attempt: &Attempt) -> [String; 5] {
+    [
+        format!("  {}", attempt.step),
+        format!("attempt {}", attempt.number),
+        millis(attempt.started),
+        format_duration(attempt.took),
+        outcome(&attempt.outcome),
+    ]
+}
+
+fn millis(at: Timestamp) -> String {
+    Timestamp::from_millisecond(at.as_millisecond())
         .unwrap_or(at)
         .to_string()
 }
@@ -256,6 +241,7 @@ fn outcome(outcome: &CallResult) -> String {
             retryable,
             retry_after,
             status: _,
+            effect: _,
         }) => {
             let note = if *retryable {
                 ""
@@ -286,48 +272,75 @@ pub fn row_json(row: &RunRow) -> Value {
         "attempts": row.attempts,
         "error": row.error,
         "reports_on": row.tells_of.map(|run| run.0),
+        "replay": row.replay.map(|replay| replay.to_string()),
         "depth": row.lineage.depth,
         "caused_by": row.lineage.cause.map(|run| run.0),
     })
 }
 
 /// The run log as JSON.
-pub fn log_json(story: &RunDetail) -> Value {
-    let line = |line: &LogEntry| match line {
-        LogEntry::Attempt(attempt) => {
-            let (outcome, status, error) = match &attempt.outcome {
-                Ok(Reply { value: result }) => ("succeeded", result["status"].clone(), None),
-                Err(CallFailure {
-                    message, status, ..
-                }) => ("failed", json!(status), Some(message)),
-            };
-            Some(json!({
-                "step": attempt.step,
-                "attempt": attempt.number,
-                "at": attempt.started.to_string(),
-                "seconds": attempt.took.as_secs_f64(),
-                "outcome": outcome,
-                "status": status,
-                "error": error,
-            }))
+pub fn log_json(lines: &[RunLogLine<'_>]) -> Value {
+    lines.iter().filter_map(line_json).collect()
+}
+
+/// One line of the log; `None` for an entry that is never stored.
+pub fn line_json(line: &RunLogLine<'_>) -> Option<Value> {
+    match line {
+        RunLogLine::Attempt {
+            number,
+            attempt,
+            exchange,
+        } => {
+            let mut value = attempt_json(attempt);
+            value["number"] = json!(number);
+            value["exchange"] = json!(exchange.map(exchange::json));
+            Some(value)
         }
-        LogEntry::Started { step, number, at } => Some(
+        RunLogLine::Interrupted { number, exchange } => Some(json!({
+            "step": exchange.step,
+            "attempt": exchange.attempt,
+            "at": exchange.started.to_string(),
+            "outcome": "interrupted",
+            "number": number,
+            "exchange": exchange::json(exchange),
+        })),
+        RunLogLine::Other(LogEntry::Attempt(attempt)) => Some(attempt_json(attempt)),
+        RunLogLine::Other(LogEntry::Started { step, number, at }) => Some(
             json!({"step": step, "attempt": number, "at": at.to_string(), "outcome": "started"}),
         ),
-        LogEntry::Revived { at } => Some(json!({"at": at.to_string(), "outcome": "retried"})),
-        LogEntry::Waiting { step, at, until } => Some(json!({
+        RunLogLine::Other(LogEntry::Revived { at }) => {
+            Some(json!({"at": at.to_string(), "outcome": "retried"}))
+        }
+        RunLogLine::Other(LogEntry::Waiting { step, at, until }) => Some(json!({
             "step": step,
             "at": at.to_string(),
             "outcome": "waits",
             "until": until.to_string(),
         })),
-        LogEntry::Caught { step, at, error } => Some(json!({
+        RunLogLine::Other(LogEntry::Caught { step, at, error }) => Some(json!({
             "step": step,
             "at": at.to_string(),
             "outcome": "caught",
             "error": error["message"],
         })),
-        LogEntry::Claimed { .. } => None,
+        RunLogLine::Other(LogEntry::Claimed { .. }) => None,
+    }
+}
+
+fn attempt_json(attempt: &Attempt) -> Value {
+    let (outcome, status, error) = match &attempt.outcome {
+        Ok(Reply { value: result }) => ("succeeded", result["status"].clone(), None),
+        Err(CallFailure {
+            message, status, ..
+        }) => ("failed", json!(status), Some(message)),
     };
-    story.log.iter().filter_map(line).collect()
+    json!({
+        "step": attempt.step,
+        "attempt": attempt.number,
+        "at": attempt.started.to_string(),
+        "seconds": attempt.took.as_secs_f64(),
+        "outcome": outcome,
+        "status": status,
+        "error": error,
+    })
 }

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use crate::cli::output::Output;
+use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::escape::plain;
 use crate::cli::render::width::{cut, padded, width};
 
@@ -15,7 +16,12 @@ pub struct Table {
 #[derive(Debug)]
 enum TableLine {
     Heading(String),
-    Row(Vec<String>),
+    Row {
+        cells: Vec<String>,
+        tone: Option<Tone>,
+    },
+    /// Belongs to the row before it.
+    Note(String),
 }
 
 const BOLD: &str = "\u{1b}[1m";
@@ -31,10 +37,23 @@ impl Table {
         &mut self,
         cells: impl IntoIterator<Item = impl Into<std::borrow::Cow<'a, str>>>,
     ) {
-        let cells = cells
-            .into_iter()
-            .map(|cell| plain(&cell.into()).into_owned());
-        self.lines.push(TableLine::Row(cells.collect()));
+        let (cells, tone) = (escaped(cells), None);
+        self.lines.push(TableLine::Row { cells, tone });
+    }
+
+    /// Adds a row in a colour.
+    pub fn row_in<'a>(
+        &mut self,
+        tone: Tone,
+        cells: impl IntoIterator<Item = impl Into<std::borrow::Cow<'a, str>>>,
+    ) {
+        let (cells, tone) = (escaped(cells), Some(tone));
+        self.lines.push(TableLine::Row { cells, tone });
+    }
+
+    /// Adds a line without columns below the row before it.
+    pub fn note(&mut self, text: &str) {
+        self.lines.push(TableLine::Note(plain(text).into_owned()));
     }
 
     /// Writes the rows with two spaces before each column.
@@ -49,7 +68,17 @@ impl Table {
                         false => writeln!(out, "{gap}{text}")?,
                     }
                 }
-                TableLine::Row(cells) => writeln!(out, "{}", fit(&join(cells, &widths), out))?,
+                TableLine::Note(text) => writeln!(out, "{}", fit(text, out))?,
+                TableLine::Row { cells, tone } => {
+                    let line = fit(&join(cells, &widths), out);
+                    match tone {
+                        Some(tone) => {
+                            let painted = Paint::new(out).tone(*tone, &line).to_string();
+                            writeln!(out, "{painted}")?;
+                        }
+                        None => writeln!(out, "{line}")?,
+                    }
+                }
             }
         }
         Ok(())
@@ -70,10 +99,17 @@ impl Table {
 impl TableLine {
     fn cells(&self) -> Option<&[String]> {
         match self {
-            TableLine::Heading(_) => None,
-            TableLine::Row(cells) => Some(cells),
+            TableLine::Heading(_) | TableLine::Note(_) => None,
+            TableLine::Row { cells, .. } => Some(cells),
         }
     }
+}
+
+fn escaped<'a>(
+    cells: impl IntoIterator<Item = impl Into<std::borrow::Cow<'a, str>>>,
+) -> Vec<String> {
+    let cells = cells.into_iter();
+    cells.map(|cell| plain(&cell.into()).into_owned()).collect()
 }
 
 fn join(cells: &[String], widths: &[usize]) -> String {

@@ -3,16 +3,18 @@
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use url::form_urlencoded;
 
 use crate::cli::exit::CommandError;
-use crate::cli::runs::command::{ReplayRules, RunCommand, RunCommandResult, RunStatusRow};
+use crate::cli::replay::scope::ReplayRules;
+use crate::cli::runs::command::{RunCommand, RunCommandResult, RunStatusRow};
+use crate::source::admin::ReplayRequest;
 use crate::store::history::RunRow;
 
 /// The time-out of a request. A daemon with a full commit queue answers late.
@@ -24,6 +26,7 @@ const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct AdminClient {
     client: Client,
     runtime: Runtime,
+    socket: PathBuf,
 }
 
 impl AdminClient {
@@ -56,7 +59,11 @@ impl AdminClient {
         let client = Client::builder().unix_socket(socket).timeout(TIMEOUT);
         let client = client.build().map_err(|e| unreachable(e.to_string()))?;
         let runtime = Runtime::new().map_err(|e| unreachable(e.to_string()))?;
-        Ok(Some(Self { client, runtime }))
+        Ok(Some(Self {
+            client,
+            runtime,
+            socket: socket.to_owned(),
+        }))
     }
 
     /// Why the daemon accepts no events now; `None` if it accepts them.
@@ -75,18 +82,54 @@ impl AdminClient {
             .map(drop)
     }
 
+    /// Describes a request without an answer: the daemon ended, or is too slow.
+    fn no_answer(&self, error: reqwest::Error, limit: Duration) -> String {
+        if error.is_timeout() {
+            return format!(
+                "the daemon did not answer within {} s; whether it was done is unknown",
+                limit.as_secs()
+            );
+        }
+        match UnixStream::connect(&self.socket) {
+            Err(_) => "the daemon ended before it answered; whether it was done is unknown".into(),
+            Ok(_) => format!(
+                "the daemon closed the connection: {}; whether it was done is unknown",
+                error.without_url()
+            ),
+        }
+    }
+
     fn ask(&self, request: RequestBuilder) -> Result<Value, String> {
         self.runtime.block_on(async {
             let response = request.timeout(QUESTION_TIMEOUT).send().await;
-            let response = response.map_err(|error| error.without_url().to_string())?;
+            let response = response.map_err(|error| self.no_answer(error, QUESTION_TIMEOUT))?;
             let status = response.status();
-            let body = response.bytes().await.map_err(|error| error.to_string())?;
+            let body = response.bytes().await;
+            let body = body.map_err(|error| self.no_answer(error, QUESTION_TIMEOUT))?;
             let body: Value = serde_json::from_slice(&body).unwrap_or_default();
             match (status, body["error"].as_str()) {
                 (StatusCode::OK, _) => Ok(body),
                 (_, Some(why)) => Err(why.to_owned()),
                 (other, None) => Err(format!("the daemon answers {other}")),
             }
+        })
+    }
+
+    /// Replays a stored event. Returns the status and the body of the answer.
+    pub fn replay_event(&self, request: &ReplayRequest) -> Result<(StatusCode, Value), String> {
+        self.runtime.block_on(async {
+            let body = json!(request).to_string();
+            let sent = self
+                .client
+                .post("http://flowtrigger/replay")
+                .body(body)
+                .send();
+            let response = sent.await;
+            let response = response.map_err(|error| self.no_answer(error, TIMEOUT))?;
+            let status = response.status();
+            let body = response.bytes().await;
+            let body = body.map_err(|error| self.no_answer(error, TIMEOUT))?;
+            Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
         })
     }
 
@@ -127,12 +170,13 @@ impl AdminClient {
             url = format!("{url}?{rule}");
         }
         let response = self.client.post(url).send().await;
-        let response = response.map_err(|error| error.without_url().to_string())?;
+        let response = response.map_err(|error| self.no_answer(error, TIMEOUT))?;
         let status = response.status();
-        let body = response.bytes().await.map_err(|error| error.to_string())?;
+        let body = response.bytes().await;
+        let body = body.map_err(|error| self.no_answer(error, TIMEOUT))?;
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         match status {
-            StatusCode::OK => run_statuses(&body).map(Ok).ok_or_else(|| {
+            StatusCode::OK => run_statuses(&body["runs"]).map(Ok).ok_or_else(|| {
                 "the answer of the daemon is invalid; is it another version?".into()
             }),
             StatusCode::NOT_FOUND | StatusCode::CONFLICT if body["error"].is_string() => {
@@ -146,7 +190,8 @@ impl AdminClient {
     }
 }
 
-fn run_statuses(body: &Value) -> Option<Vec<RunStatusRow>> {
+/// Reads a list of runs with their states.
+pub fn run_statuses(runs: &Value) -> Option<Vec<RunStatusRow>> {
     let status = |run: &Value| {
         Some(RunStatusRow {
             id: run["id"].as_u64()?,
@@ -154,5 +199,5 @@ fn run_statuses(body: &Value) -> Option<Vec<RunStatusRow>> {
             state: run["state"].as_str()?.to_owned(),
         })
     };
-    body["runs"].as_array()?.iter().map(status).collect()
+    runs.as_array()?.iter().map(status).collect()
 }

@@ -11,10 +11,12 @@ use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::document::versioned;
 use crate::cli::render::message;
 use crate::cli::render::run::row_json;
+use crate::cli::replay::scope::{ENDED_WITHOUT_RESULT, ReplayRules};
 use crate::cli::runs::admin_client::AdminClient;
-use crate::cli::runs::confirm::{self, Confirmation, Consent};
+use crate::cli::runs::successor::{Successor, Successors};
 use crate::cli::runs::{RunCommandArgs, list, offline};
 use crate::store::History;
 use crate::store::history::{Page, RunFilter, RunRow};
@@ -25,14 +27,6 @@ pub enum RunCommand {
     Retry,
     Replay(ReplayRules),
     Cancel,
-}
-
-/// The rules that a replay plans.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReplayRules {
-    ItsRule,
-    /// All rules that match the event now.
-    EveryRule,
 }
 
 /// The result of a command for one run.
@@ -105,16 +99,6 @@ impl RunCommand {
     }
 }
 
-/// The states of runs that have ended and did not do their work.
-const ENDED_WITHOUT_RESULT: [&str; 6] = [
-    "skipped",
-    "shadow",
-    "suppressed",
-    "held",
-    "dead",
-    "cancelled",
-];
-
 /// The states that can be cancelled.
 const CANCELLABLE: [&str; 6] = [
     "queued",
@@ -127,32 +111,82 @@ const CANCELLABLE: [&str; 6] = [
 
 pub fn run(
     command: RunCommand,
-    confirmation: Confirmation,
     args: RunCommandArgs,
     global: &GlobalOptions,
     out: &mut Output,
 ) -> Result<Exit, CommandError> {
-    let runs = sort(command, select(command, &args, global)?, &args.ids);
+    let mut runs = sort(command, select(command, &args, global)?, &args.ids);
+    let history = global.history()?;
+    let successors = Successors::of(&*history, &runs)?;
+    if command == RunCommand::Retry {
+        leave_out_replayed(&mut runs, &successors, args.all, global)?;
+    }
     if runs.is_empty() {
         if args.format == Format::Text {
             writeln!(out, "no such run to {}", command.as_str())?;
+            let filter = args.selection.filter(Timestamp::now());
+            if let Some(near) = list::near_rule(&filter, &*history)? {
+                writeln!(out, "did you mean `--rule {near}`?")?;
+            }
         }
         return Ok(Exit::Negative);
     }
     if args.dry_run {
-        return preview(command, &runs, args.format, out);
-    }
-    if confirmation == Confirmation::Ask && confirm::ask(&runs, global)? == Consent::No {
-        if args.format == Format::Text {
-            writeln!(out, "nothing was done")?;
-        }
-        return Ok(Exit::Negative);
+        return preview(command, (&runs, &successors), args.format, out);
     }
     let results = match AdminClient::connect(&global.socket())? {
         Some(admin) => admin.execute(command, &runs)?,
         None => offline::execute(command, &runs, global)?,
     };
     print_results(command, &results, args.format, global, out)
+}
+
+/// Another run has done, or does, the work of a run that was replayed: `--all` leaves it out, and an id retries it.
+fn leave_out_replayed(
+    runs: &mut Vec<RunRow>,
+    successors: &Successors,
+    is_all: bool,
+    global: &GlobalOptions,
+) -> Result<(), CommandError> {
+    let replaced = |run: &RunRow| successors.get(run.id).filter(|newer| newer.replaces());
+    let replayed: Vec<String> = runs
+        .iter()
+        .filter_map(|run| {
+            Some(format!(
+                "run {} was {}",
+                run.id.0,
+                replaced(run)?.describe()
+            ))
+        })
+        .collect();
+    let Some(first) = replayed.first() else {
+        return Ok(());
+    };
+    let count = number(replayed.len(), "replayed run");
+    let mut stderr = Output::stderr(global.color);
+    match is_all {
+        true => {
+            runs.retain(|run| replaced(run).is_none());
+            let text = format!("left out {count}: {first}");
+            message::note(&mut stderr, &text, Some("an id retries it all the same"))?;
+        }
+        false => {
+            let text = format!("{}: the retry sends again", replayed.join("; "));
+            message::note(&mut stderr, &text, None)?;
+        }
+    }
+    stderr.finish()?;
+    Ok(())
+}
+
+/// The runs that a replay takes, in its order.
+pub fn select_replay(
+    rules: ReplayRules,
+    args: &RunCommandArgs,
+    global: &GlobalOptions,
+) -> Result<Vec<RunRow>, CommandError> {
+    let command = RunCommand::Replay(rules);
+    Ok(sort(command, select(command, args, global)?, &args.ids))
 }
 
 /// Sorts the runs: as named, or oldest first, because each goes to the end of its lane.
@@ -213,6 +247,11 @@ fn select(
             .collect();
     }
     let runs = all_runs(&*history, &filter)?;
+    if let (true, Some(entry)) = (runs.is_empty(), &filter.endpoint)
+        && let Some(unknown) = list::missed_entry(entry, &filter, &*history)?.describe_unknown()
+    {
+        return Err(CommandError::nothing(unknown));
+    }
     match args.all || runs.len() == filter.ids.len() {
         true => Ok(runs),
         false => Err(unknown(&filter.ids, &runs)),
@@ -244,7 +283,8 @@ fn check_states(command: RunCommand, filter: &RunFilter) -> Result<(), CommandEr
     Err(failure.help(format!("these can: {}", allowed.join(", "))))
 }
 
-fn all_runs(history: &dyn History, filter: &RunFilter) -> Result<Vec<RunRow>, CommandError> {
+/// All runs that a filter takes, newest first.
+pub fn all_runs(history: &dyn History, filter: &RunFilter) -> Result<Vec<RunRow>, CommandError> {
     let mut runs: Vec<RunRow> = Vec::new();
     loop {
         let page = Page {
@@ -271,20 +311,19 @@ fn unknown(ids: &[RunId], found: &[RunRow]) -> CommandError {
 
 fn preview(
     command: RunCommand,
-    runs: &[RunRow],
+    (runs, successors): (&[RunRow], &Successors),
     format: Format,
     out: &mut Output,
 ) -> Result<Exit, CommandError> {
     match format {
-        Format::Json => runs
-            .iter()
-            .try_for_each(|run| writeln!(out, "{}", row_json(run)))?,
+        Format::Json => runs.iter().try_for_each(|run| {
+            let mut value = row_json(run);
+            value["replayed_as"] = Successor::json(successors.get(run.id));
+            writeln!(out, "{}", versioned(value))
+        })?,
         Format::Text => {
-            list::table(runs).write(out)?;
-            let count = match command {
-                RunCommand::Replay(_) => confirm::summary(runs),
-                RunCommand::Retry | RunCommand::Cancel => number(runs.len(), "run"),
-            };
+            list::table(runs, successors).write(out)?;
+            let count = number(runs.len(), "run");
             writeln!(out, "\n{count} to {}; nothing was done", command.as_str())?;
         }
     }
@@ -306,7 +345,7 @@ fn print_results(
                 writeln!(
                     out,
                     "{}",
-                    json!({"id": id, "rule": rule, "state": state, "of": run.0})
+                    versioned(json!({"id": id, "rule": rule, "state": state, "of": run.0}))
                 )
             })?,
             (Ok(placed), Format::Text) => placed.iter().try_for_each(|placed| {
@@ -314,7 +353,7 @@ fn print_results(
                 writeln!(out, "  run {id}  {state}  {rule}")
             })?,
             (Err(why), Format::Json) => {
-                writeln!(out, "{}", json!({"id": run.0, "error": why}))?;
+                writeln!(out, "{}", versioned(json!({"id": run.0, "error": why})))?;
             }
             (Err(why), Format::Text) => {
                 out.flush()?;

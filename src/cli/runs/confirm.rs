@@ -1,22 +1,11 @@
 //! Asks before many runs are replayed, because every one of them can send again. Without a terminal there is nobody
 //! to ask.
 
-use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 
 use crate::cli::exit::CommandError;
 use crate::cli::options::GlobalOptions;
 use crate::cli::output::Output;
-use crate::cli::render::diagnostics::number;
-use crate::store::history::RunRow;
-use flowtrigger_core::run::STATES;
-
-/// Whether a person must agree before anything is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Confirmation {
-    Ask,
-    NotNeeded,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consent {
@@ -24,17 +13,18 @@ pub enum Consent {
     No,
 }
 
-/// Prints what would be replayed and reads the reply.
+/// Asks whether these runs are to be replayed, and reads the reply.
 ///
 /// # Errors
 /// If there is no terminal to ask on.
-pub fn ask(runs: &[RunRow], global: &GlobalOptions) -> Result<Consent, CommandError> {
-    let summary = summary(runs);
+pub fn ask(summary: &str, global: &GlobalOptions) -> Result<Consent, CommandError> {
     if !io::stdin().is_terminal() {
         let failure = CommandError::usage(format!(
             "{summary} would be replayed, and there is no terminal to ask on; nothing was done"
         ));
-        return Err(failure.help("add `--yes` to replay them, or `--dry-run` to list them"));
+        return Err(
+            failure.help("add `--yes` to replay them, or `--dry-run` to see only the summary")
+        );
     }
     let mut stderr = Output::stderr(global.color);
     write!(
@@ -53,20 +43,6 @@ fn parse(line: &str) -> Consent {
         "y" | "yes" => Consent::Yes,
         _ => Consent::No,
     }
-}
-
-/// The number of runs in each state.
-pub fn summary(runs: &[RunRow]) -> String {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for run in runs {
-        *counts.entry(run.state.as_str()).or_default() += 1;
-    }
-    let counts = STATES.iter().filter_map(|state| {
-        let count = counts.get(state)?;
-        Some(format!("{count} {state}"))
-    });
-    let counts: Vec<String> = counts.collect();
-    format!("{}: {}", number(runs.len(), "run"), counts.join(", "))
 }
 
 #[cfg(test)]

@@ -1,14 +1,24 @@
 //! `runs list`: prints one line per run, newest first.
 //! If there are more runs, a last line says how to list them.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use jiff::Timestamp;
 
+use serde_json::json;
+
 use super::List;
+use super::successor::{Successor, Successors};
+use crate::cli::daemon_state::DaemonState;
+use crate::cli::entry_argument::MissedEntry;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
+use crate::cli::render::diagnostics::number;
+use crate::cli::render::document::versioned;
+use crate::cli::render::escape::plain;
+use crate::cli::render::next_step;
 use crate::cli::render::run::{describe_run, row_json};
 use crate::cli::render::table::Table;
 use crate::cli::time_argument::seconds;
@@ -28,13 +38,27 @@ pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let mut runs = history.runs(&filter, page)?;
     let more = runs.len() > limit;
     runs.truncate(limit);
+    let unfinished = runs.iter().filter(|run| !run.state.is_final()).count();
+    let daemon = match unfinished {
+        0 => DaemonState::Ready,
+        _ => DaemonState::ask(&global.socket()),
+    };
+    let obstacle = next_step::obstacle(&daemon);
+    let successors = Successors::of(&*history, &runs)?;
     match args.format {
-        Format::Json => runs
-            .iter()
-            .try_for_each(|run| writeln!(out, "{}", row_json(run)))?,
+        Format::Json => runs.iter().try_for_each(|run| {
+            let mut value = row_json(run);
+            value["replayed_as"] = Successor::json(successors.get(run.id));
+            value["obstacle"] = json!(obstacle.filter(|_| !run.state.is_final()));
+            writeln!(out, "{}", versioned(value))
+        })?,
         Format::Text if runs.is_empty() => no_runs(&filter, &*history, out)?,
         Format::Text => {
-            table(&runs).write(out)?;
+            table(&runs, &successors).write(out)?;
+            if let Some(obstacle) = obstacle {
+                let runs = number(unfinished, "unfinished run");
+                writeln!(out, "\n{runs} cannot continue now: {}", plain(obstacle))?;
+            }
             if let Some(last) = runs.last().filter(|_| more) {
                 let RunId(last) = last.id;
                 writeln!(
@@ -51,7 +75,7 @@ pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
 }
 
 /// The runs as a table with column names.
-pub fn table(runs: &[RunRow]) -> Table {
+pub fn table(runs: &[RunRow], successors: &Successors) -> Table {
     let mut table = Table::default();
     table.row([
         "RUN", "STATE", "RULE", "TICKET", "EVENT", "PLANNED", "ATTEMPTS", "WHY",
@@ -65,7 +89,10 @@ pub fn table(runs: &[RunRow]) -> Table {
             describe_event(run),
             seconds(run.planned),
             run.attempts.to_string(),
-            describe_run(run),
+            match successors.get(run.id) {
+                Some(successor) => format!("{}; {}", successor.describe(), describe_run(run)),
+                None => describe_run(run),
+            },
         ]);
     }
     table
@@ -107,14 +134,46 @@ fn no_runs(
         false => "no such run",
     };
     writeln!(out, "{which}; there are {}", counts.join(", "))?;
+    if let Some(entry) = &filter.endpoint {
+        let entry = missed_entry(entry, filter, history)?;
+        if let Some(unknown) = entry.describe_unknown() {
+            writeln!(out, "{unknown}")?;
+        }
+        if let Some(others) = entry.describe_stored() {
+            writeln!(out, "such runs are stored at {others}")?;
+        }
+    }
     if let Some(near) = near_rule(filter, history)? {
         writeln!(out, "did you mean `--rule {near}`?")?;
     }
     Ok(())
 }
 
+/// The entries that have runs like the ones that were asked for, of the newest.
+pub fn missed_entry(
+    entry: &str,
+    filter: &RunFilter,
+    history: &dyn History,
+) -> Result<MissedEntry, CommandError> {
+    const MAX_READ: usize = 1_000;
+    let elsewhere = RunFilter {
+        endpoint: None,
+        ..filter.clone()
+    };
+    let page = Page {
+        limit: MAX_READ,
+        before: None,
+    };
+    let runs = history.runs(&elsewhere, page)?;
+    let stored_at: BTreeSet<String> = runs.into_iter().map(|run| run.endpoint).collect();
+    MissedEntry::new(entry, stored_at.into_iter().collect(), history)
+}
+
 /// The rule with the most similar name, if no run has the requested rule.
-fn near_rule(filter: &RunFilter, history: &dyn History) -> Result<Option<String>, CommandError> {
+pub fn near_rule(
+    filter: &RunFilter,
+    history: &dyn History,
+) -> Result<Option<String>, CommandError> {
     let Some(requested) = &filter.rule else {
         return Ok(None);
     };

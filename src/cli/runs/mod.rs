@@ -2,27 +2,35 @@
 //! Reading uses only the database. A command goes to the daemon, or changes the data folder if no daemon runs.
 
 pub mod admin_client;
-mod command;
-mod confirm;
+mod attempt;
+pub mod command;
+pub mod confirm;
 mod list;
-mod offline;
+pub mod offline;
 mod selection;
+mod shadow_plan;
 mod show;
+mod successor;
 
 use std::num::NonZeroUsize;
 
 use super::exit::{CommandError, Exit};
 use super::output::Output;
 use crate::cli::options::{Format, GlobalOptions};
-use crate::cli::runs::command::{ReplayRules, RunCommand};
-use crate::cli::runs::confirm::Confirmation;
+use crate::cli::replay;
+use crate::cli::replay::ReplayOptions;
+use crate::cli::replay::rate::ReplayRate;
+use crate::cli::replay::scope::{ReplayRules, ReplayScope, SelectedRuns, SupersededRuns};
+use crate::cli::runs::command::RunCommand;
 use selection::Selection;
 
 const AFTER_HELP: &str = "\
 Examples:
   flowtrigger runs list --state dead,held --since -1d
   flowtrigger runs list --ticket 90417
+  flowtrigger runs list --sent-to tickets/90388
   flowtrigger runs show 4711
+  flowtrigger runs show 4711 --attempt 2 --curl
   flowtrigger runs retry 4711
   flowtrigger runs retry --all --rule page-urgent --error 'answered 503' --dry-run
   flowtrigger runs replay --all --state skipped --since 2026-01-07T09:00 --yes
@@ -83,13 +91,19 @@ struct Show {
     /// Ids of runs.
     #[arg(required = true, value_name = "ID", value_parser = id)]
     ids: Vec<u64>,
+    /// Show one attempt with all that was sent and received, by its number in the run.
+    #[arg(long, value_name = "N", value_parser = count)]
+    attempt: Option<NonZeroUsize>,
+    /// Print the command that repeats an attempt by hand, by default the last one. Secrets are shell variables.
+    #[arg(long, conflicts_with = "format")]
+    curl: bool,
     /// Output format; json prints one line per run.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
 
 #[derive(Debug, clap::Args)]
-struct RunCommandArgs {
+pub struct RunCommandArgs {
     /// Ids of runs.
     #[arg(value_name = "ID", required_unless_present = "all", value_parser = id)]
     ids: Vec<u64>,
@@ -114,6 +128,16 @@ struct Replay {
     /// Do not ask before runs that `--all` selects are replayed.
     #[arg(long, requires = "all")]
     yes: bool,
+    /// Runs to start in a time, at most, of those that `--all` selects: 10/s, 600/m or 3600/h.
+    /// [default: 10/s, or that of the replay that continues]
+    #[arg(long, value_name = "RATE")]
+    rate: Option<ReplayRate>,
+    /// Also where a newer run of the event and rule is done or unfinished.
+    #[arg(long, requires = "all")]
+    include_done: bool,
+    /// Begin a new replay, even if the same command was interrupted before or another replay is in progress.
+    #[arg(long, requires = "all")]
+    new: bool,
     #[command(flatten)]
     command: RunCommandArgs,
 }
@@ -132,31 +156,51 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     match args.command {
         RunsCommand::List(list) => list::run(list, global, out),
         RunsCommand::Show(show) => show::run(show, global, out),
-        RunsCommand::Retry(args) => command::run(
-            RunCommand::Retry,
-            Confirmation::NotNeeded,
-            args,
-            global,
-            out,
-        ),
-        RunsCommand::Replay(replay) => {
-            let rules = match replay.every_rule {
-                true => ReplayRules::EveryRule,
-                false => ReplayRules::ItsRule,
-            };
-            let confirmation = match (replay.command.all, replay.yes) {
-                (true, false) => Confirmation::Ask,
-                (true, true) | (false, _) => Confirmation::NotNeeded,
-            };
-            let command = RunCommand::Replay(rules);
-            command::run(command, confirmation, replay.command, global, out)
-        }
-        RunsCommand::Cancel(args) => command::run(
-            RunCommand::Cancel,
-            Confirmation::NotNeeded,
-            args,
-            global,
-            out,
-        ),
+        RunsCommand::Retry(args) => command::run(RunCommand::Retry, args, global, out),
+        RunsCommand::Replay(args) => replay_runs(args, global, out),
+        RunsCommand::Cancel(args) => command::run(RunCommand::Cancel, args, global, out),
     }
+}
+
+/// Named runs are replayed at once. For all others `replay` shows what it would do and asks.
+fn replay_runs(
+    args: Replay,
+    global: &GlobalOptions,
+    out: &mut Output,
+) -> Result<Exit, CommandError> {
+    let rules = match args.every_rule {
+        true => ReplayRules::EveryRule,
+        false => ReplayRules::ItsRule,
+    };
+    if !args.command.all && !args.command.dry_run {
+        return command::run(RunCommand::Replay(rules), args.command, global, out);
+    }
+    let superseded = match args.include_done || !args.command.all {
+        true => SupersededRuns::Include,
+        false => SupersededRuns::LeaveOut,
+    };
+    let RunCommandArgs { ids, selection, .. } = &args.command;
+    let options = ReplayOptions {
+        rate: args.rate,
+        yes: args.yes,
+        new: args.new,
+        dry_run: args.command.dry_run,
+        format: args.command.format,
+    };
+    let command = format!("runs replay {rules:?} {superseded:?} {ids:?} {selection:?}");
+    replay::begin(
+        command,
+        || {
+            let runs = command::select_replay(rules, &args.command, global)?;
+            let runs = runs.into_iter().map(|run| run.id.0).collect();
+            Ok(ReplayScope::Runs(SelectedRuns {
+                runs,
+                rules,
+                superseded,
+            }))
+        },
+        &options,
+        global,
+        out,
+    )
 }

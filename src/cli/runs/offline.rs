@@ -8,13 +8,43 @@ use jiff::Timestamp;
 
 use crate::cli::exit::CommandError;
 use crate::cli::options::GlobalOptions;
-use crate::cli::runs::command::{ReplayRules, RunCommand, RunCommandResult, RunStatusRow};
+use crate::cli::replay::scope::ReplayRules;
+use crate::cli::runs::command::{RunCommand, RunCommandResult, RunStatusRow};
 use crate::engine::{DataFolder, EngineError, FolderError, Rulebook};
 use crate::store::history::RunRow;
 use crate::store::{
-    self, ArrivalKind, History, IncomingEvent, Revision, SqliteStore, StoreError, StoreSettings,
+    self, ArrivalKind, History, IncomingEvent, ReplayMark, Revision, RevisionId, SqliteStore,
+    StoreError, StoreSettings,
 };
 use flowtrigger_core::path::redact::is_redacted;
+
+/// The store of a data folder that no daemon uses.
+pub struct OfflineStore {
+    pub store: SqliteStore,
+    /// Locked to the end, so that no daemon starts meanwhile.
+    _folder: DataFolder,
+}
+
+impl OfflineStore {
+    pub fn open(global: &GlobalOptions) -> Result<Self, CommandError> {
+        let mut folder = DataFolder::open(&global.data).map_err(EngineError::from)?;
+        folder
+            .lock(Timestamp::now())
+            .map_err(|error| locked(error, &folder.socket()))?;
+        let opened = SqliteStore::open(&folder.database(), store_settings(global));
+        let (store, _) = opened.map_err(|error| CommandError::runtime(error.to_string()))?;
+        Ok(Self {
+            store,
+            _folder: folder,
+        })
+    }
+
+    /// Stores the current rules.
+    pub fn set_revision(&self, book: &Rulebook) -> Result<RevisionId, CommandError> {
+        let revision = self.store.set_revision_blocking(current_revision(book));
+        revision.map_err(|error| CommandError::runtime(error.to_string()))
+    }
+}
 
 /// Executes the command on the database, run by run, in the given sequence.
 pub fn execute(
@@ -22,11 +52,7 @@ pub fn execute(
     runs: &[RunRow],
     global: &GlobalOptions,
 ) -> Result<Vec<RunCommandResult>, CommandError> {
-    // Locked to the end, so that no daemon starts meanwhile.
-    let mut folder = DataFolder::open(&global.data).map_err(EngineError::from)?;
-    folder
-        .lock(Timestamp::now())
-        .map_err(|error| locked(error, &folder.socket()))?;
+    let open = OfflineStore::open(global)?;
     let replay = match command {
         RunCommand::Replay(which) => Some(OfflineReplay {
             which,
@@ -35,12 +61,11 @@ pub fn execute(
         }),
         RunCommand::Retry | RunCommand::Cancel => None,
     };
-    let opened = SqliteStore::open(&folder.database(), store_settings(global));
-    let (store, _) = opened.map_err(|error| CommandError::runtime(error.to_string()))?;
+    let store = &open.store;
     let mut results = Vec::with_capacity(runs.len());
     for run in runs {
         let done = match (&replay, command) {
-            (Some(replay), _) => replay.replay(run, &store)?,
+            (Some(replay), _) => replay.replay(run, store)?,
             (None, RunCommand::Cancel) => store.cancel_blocking(run.id).map(|placed| vec![placed]),
             (None, RunCommand::Retry | RunCommand::Replay(_)) => {
                 let retried = store.retry_blocking(run.id, Timestamp::now());
@@ -95,6 +120,7 @@ fn split_error(
         Ok(placed) => Ok(Ok(placed.into_iter().map(RunStatusRow::new).collect())),
         Err(
             error @ (StoreError::UnknownRun(_)
+            | StoreError::UnknownEvent
             | StoreError::OnlyTells(_)
             | StoreError::Redacted(_)
             | StoreError::WrongState { .. }),
@@ -110,7 +136,7 @@ fn split_error(
 }
 
 impl RunStatusRow {
-    fn new(placed: store::RunStatus) -> Self {
+    pub fn new(placed: store::RunStatus) -> Self {
         Self {
             id: placed.id.0,
             rule: placed.rule.to_string(),
@@ -150,31 +176,32 @@ impl OfflineReplay {
             return Ok(Ok(Vec::new()));
         }
         Ok(store
-            .set_revision_blocking(self.revision())
+            .set_revision_blocking(current_revision(&self.book))
             .and_then(|revision| {
                 let arrival = IncomingEvent {
                     event,
                     received: Timestamp::now(),
                     revision,
                     planned,
-                    occasion: ArrivalKind::Replay,
+                    occasion: ArrivalKind::Replay(ReplayMark::default()),
+                    delivery: None,
                 };
                 store
                     .commit_blocking(arrival)
                     .map(|committed| committed.runs)
             }))
     }
+}
 
-    /// The current rules, with settings that delete nothing.
-    fn revision(&self) -> Revision {
-        let revision = self.book.revision();
-        let settings = StoreSettings {
-            redact: revision.settings.redact,
-            ..settings_without_retention()
-        };
-        Revision {
-            settings,
-            ..revision
-        }
+/// The current rules, with settings that delete nothing.
+fn current_revision(book: &Rulebook) -> Revision {
+    let revision = book.revision();
+    let settings = StoreSettings {
+        redact: revision.settings.redact,
+        ..settings_without_retention()
+    };
+    Revision {
+        settings,
+        ..revision
     }
 }

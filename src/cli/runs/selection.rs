@@ -1,9 +1,10 @@
-//! The options that select runs: rule, state, ticket, event, time and error text.
+//! The options that select runs: rule, state, ticket, event, receiving entry, time, replay, address and error text.
 
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
 use crate::cli::time_argument::TimeArgument;
+use crate::store::ReplayId;
 use crate::store::history::RunFilter;
 use flowtrigger_core::run::STATES;
 
@@ -22,12 +23,21 @@ pub struct Selection {
     /// Runs for this event.
     #[arg(long, value_name = "ID")]
     pub event: Option<String>,
+    /// Runs for events that this entry of `sources` received: tickets of two accounts can have the same id.
+    #[arg(long, value_name = "ENTRY")]
+    pub endpoint: Option<String>,
     /// Runs planned at this time or later: 2026-01-07T09:02 in UTC, or -2h.
     #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
     pub since: Option<TimeArgument>,
     /// Runs planned before this time.
     #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
     pub until: Option<TimeArgument>,
+    /// Runs with a request to an address with this text: part of a host or a path.
+    #[arg(long, value_name = "TEXT")]
+    pub sent_to: Option<String>,
+    /// Runs that this replay started.
+    #[arg(long, value_name = "ID")]
+    pub replay: Option<ReplayId>,
     /// Runs with this text in the reason of their state or in the error of an attempt.
     #[arg(long, value_name = "TEXT")]
     pub error: Option<String>,
@@ -40,9 +50,12 @@ impl Selection {
             states: self.state.clone(),
             key: self.ticket.clone(),
             event: self.event.clone(),
+            endpoint: self.endpoint.clone(),
             since: self.since.map(|since| since.from(now)),
             until: self.until.map(|until| until.from(now)),
             error: self.error.clone(),
+            sent_to: self.sent_to.clone(),
+            replay: self.replay,
             ..RunFilter::default()
         }
     }

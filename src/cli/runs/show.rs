@@ -7,16 +7,21 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Show;
-use crate::cli::daemon_state::DaemonState;
+use super::attempt::{AttemptChoice, AttemptView};
+use super::successor::Successor;
+use super::{Show, attempt, shadow_plan};
+use crate::cli::daemon_state::{ArchiveState, DaemonState};
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
+use crate::cli::render::attempts::{RunLogLine, log_lines};
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::document::versioned;
 use crate::cli::render::escape::plain;
 use crate::cli::render::explanation::recorded_otherwise;
-use crate::cli::render::{diagnostics, explanation, message, next_step, run, window};
+use crate::cli::render::gate_line::{GateLine, gate_lines};
+use crate::cli::render::{diagnostics, explanation, message, mode_cap, next_step, run, window};
 use crate::cli::time_argument::seconds;
 use crate::store::history::{RuleAtPlanning, RunDetail};
 use flowtrigger_core::flow::decide::{Decision, RunInput, decide};
@@ -28,7 +33,9 @@ use flowtrigger_core::path::redact::is_redacted;
 use flowtrigger_core::run::{RunId, RunState};
 
 pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
+    let archive = ArchiveState::flush(&global.socket());
     let history = global.history()?;
+    let chosen = chosen(&args);
     let daemon = DaemonState::ask(&global.socket());
     let mut exit = Exit::Fine;
     for (number, id) in args.ids.into_iter().enumerate() {
@@ -41,20 +48,60 @@ pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
             exit = Exit::Negative;
             continue;
         };
+        let exchanges = history.exchanges(RunId(id))?;
+        let lines = log_lines(&detail.log, &exchanges);
+        if let Some(chosen) = chosen {
+            match attempt::show(RunId(id), &lines, chosen, global, out)? {
+                Exit::Fine => {}
+                other => exit = other,
+            }
+            continue;
+        }
+        let successor = Successor::of(&*history, &detail.row)?;
         match args.format {
-            Format::Json => writeln!(out, "{}", detail_json(&detail, &daemon)?)?,
+            Format::Json => {
+                let mut value = detail_json(&detail, &lines, &daemon)?;
+                value["next"] = json!(next(&detail, successor.as_ref(), &daemon));
+                value["replayed_as"] = Successor::json(successor.as_ref());
+                writeln!(out, "{}", versioned(value))?;
+            }
             Format::Text => {
                 if number > 0 {
                     writeln!(out)?;
                 }
-                text(&detail, &daemon, out)?;
+                text(&detail, &lines, (successor.as_ref(), &daemon), out)?;
+                if let Some(why) = archive.behind() {
+                    writeln!(
+                        out,
+                        "  exchanges of the last moment may be missing: {}",
+                        plain(why)
+                    )?;
+                }
             }
         }
     }
     Ok(exit)
 }
 
-fn text(detail: &RunDetail, daemon: &DaemonState, out: &mut Output) -> Result<(), CommandError> {
+/// Which attempt to show, and how; `None` shows the whole run.
+fn chosen(args: &Show) -> Option<(AttemptChoice, AttemptView)> {
+    let choice = match args.attempt {
+        Some(number) => AttemptChoice::Number(number.get()),
+        None => AttemptChoice::Last,
+    };
+    match (args.curl, args.attempt) {
+        (true, _) => Some((choice, AttemptView::Repeat)),
+        (false, Some(_)) => Some((choice, AttemptView::Whole(args.format))),
+        (false, None) => None,
+    }
+}
+
+fn text(
+    detail: &RunDetail,
+    lines: &[RunLogLine<'_>],
+    (successor, daemon): (Option<&Successor>, &DaemonState),
+    out: &mut Output,
+) -> Result<(), CommandError> {
     heading(detail, out)?;
     explanation::event(out, &detail.arrived.event)?;
     writeln!(out, "  {}", run::describe_received(&detail.arrived))?;
@@ -62,19 +109,45 @@ fn text(detail: &RunDetail, daemon: &DaemonState, out: &mut Output) -> Result<()
     gates(detail, out)?;
     window::gathered(out, detail)?;
     run::chain(out, detail)?;
-    run::log(out, &detail.log)?;
+    shadow_plan::text(out, detail)?;
+    run::log(out, lines)?;
+    if detail.row.state == RunState::Running {
+        writeln!(
+            out,
+            "    an attempt may be in progress; it is listed when it ends"
+        )?;
+    }
     if let Some(trace) = guard(detail) {
         label(out, "guard")?;
         writeln!(out, "did not hold")?;
         explanation::lines(out, &trace, &detail.rule.files)?;
     }
     label(out, "next")?;
-    writeln!(
-        out,
-        "{}",
-        next_step::next(&detail.row, detail.behind, daemon)
-    )?;
+    writeln!(out, "{}", next(detail, successor, daemon))?;
     Ok(())
+}
+
+/// What happens next. Of a run that was replayed, the newer run is what matters. A run can be in shadow mode because of
+/// its rule, or because of the whole daemon.
+fn next(detail: &RunDetail, successor: Option<&Successor>, daemon: &DaemonState) -> String {
+    if let Some(successor) = successor {
+        return format!(
+            "nothing: {}; `flowtrigger runs show {}` shows that run",
+            successor.describe(),
+            successor.run.0
+        );
+    }
+    let is_shadow = matches!(detail.row.state, RunState::Shadow);
+    let config = is_shadow.then(|| detail.rule.version.config());
+    let cap = config.and_then(|config| mode_cap::describe(config));
+    match cap {
+        Some(cap) => format!(
+            "nothing: {} keeps every rule in shadow mode; remove it and restart the daemon, then `flowtrigger runs replay {}` acts if the rule itself is live",
+            plain(&cap),
+            detail.row.id.0
+        ),
+        None => next_step::next(&detail.row, detail.behind, daemon),
+    }
 }
 
 fn label(out: &mut Output, text: &str) -> io::Result<()> {
@@ -129,7 +202,12 @@ fn notes(detail: &RunDetail) -> Vec<String> {
         lines.push(format!("run {reporting} reports that it is dead"));
     }
     if detail.generation > 0 {
-        lines.push(format!("a replay, generation {}", detail.generation));
+        let part = detail
+            .row
+            .replay
+            .map(|replay| format!(", a part of replay {replay}"));
+        let part = part.unwrap_or_default();
+        lines.push(format!("a replay, generation {}{part}", detail.generation));
     }
     if detail.suspect {
         lines.push("was running when the daemon ended without shutdown".into());
@@ -178,7 +256,7 @@ fn contradiction(detail: &RunDetail, explanation: &Explanation) -> Option<String
 }
 
 fn gates(detail: &RunDetail, out: &mut Output) -> io::Result<()> {
-    let lines = run::gate_lines(detail);
+    let lines = gate_lines(detail);
     if lines.is_empty() {
         return Ok(());
     }
@@ -208,7 +286,11 @@ fn guard(detail: &RunDetail) -> Option<Trace> {
     Some(trace)
 }
 
-fn detail_json(detail: &RunDetail, daemon: &DaemonState) -> Result<Value, CommandError> {
+fn detail_json(
+    detail: &RunDetail,
+    lines: &[RunLogLine<'_>],
+    daemon: &DaemonState,
+) -> Result<Value, CommandError> {
     let mut value = run::row_json(&detail.row);
     let head = &detail.arrived.head;
     let files = &detail.rule.files;
@@ -228,16 +310,18 @@ fn detail_json(detail: &RunDetail, daemon: &DaemonState) -> Result<Value, Comman
     value["received"] = json!(head.received.to_string());
     value["redelivered"] = json!(head.redelivered);
     value["judged"] = judged;
-    value["gates"] = run::gate_lines(detail).into_iter().collect();
+    value["gates"] = gate_lines(detail).iter().map(GateLine::json).collect();
     value["gathered"] = window::gathered_json(detail);
     value["chain"] = detail.chain.iter().map(run::row_json).collect();
-    value["log"] = run::log_json(detail);
+    value["log"] = run::log_json(lines);
+    value["plan"] = shadow_plan::json(detail);
     value["lane"] = json!(detail.lane);
     value["generation"] = json!(detail.generation);
     value["blocked_by"] = json!(run(detail.behind));
     value["reported_by"] = json!(run(detail.told_by));
     value["crashes"] = json!(detail.crashes);
     value["guard"] = json!(guard(detail).map(|trace| explanation::trace_json(&trace, files)));
-    value["next"] = json!(next_step::next(&detail.row, detail.behind, daemon));
+    let obstacle = next_step::obstacle(daemon).filter(|_| !detail.row.state.is_final());
+    value["obstacle"] = json!(obstacle);
     Ok(value)
 }

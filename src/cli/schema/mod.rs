@@ -1,7 +1,9 @@
-//! `schema`: prints the JSON Schema of rule files and of the configuration, for editors, and of rejected requests.
-//! It is generated from the vocabulary tables that the loader uses.
+//! `schema`: prints the JSON Schema of rule files, test files and the configuration, for editors, and of the JSON that
+//! commands print. Those of files are generated from the vocabulary tables that the loader uses.
 
+mod answers;
 mod config;
+mod event_fields;
 mod rule;
 
 use std::io::Write;
@@ -11,24 +13,27 @@ use serde_json::Value;
 
 use super::exit::{CommandError, Exit};
 use super::output::Output;
-use crate::cli::deliveries;
 use crate::cli::options::GlobalOptions;
+use crate::cli::{deliveries, replay};
 
 const AFTER_HELP: &str = "\
 Examples:
   flowtrigger schema > schema/rule.schema.json
+  flowtrigger schema --of test > schema/test.schema.json
   flowtrigger schema --of config > schema/config.schema.json
   flowtrigger schema --of delivery > schema/delivery.schema.json
+  flowtrigger schema --of replay > schema/replay.schema.json
+  flowtrigger schema --of why > schema/why.schema.json
 
 An editor with a YAML language server completes a rule whose first line is
   # yaml-language-server: $schema=../schema/rule.schema.json";
 
-/// Print the JSON Schema of a rule file, of the configuration or of a list of rejected requests.
+/// Print the JSON Schema of a rule file, a test file, the configuration or a JSON output.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// The file to describe.
-    #[arg(long, value_name = "FILE", default_value = "rule")]
+    /// What to describe.
+    #[arg(long, value_name = "WHAT", default_value = "rule")]
     of: SchemaKind,
 }
 
@@ -36,18 +41,40 @@ pub struct Args {
 enum SchemaKind {
     /// A rule file.
     Rule,
+    /// A test file.
+    Test,
     /// flowtrigger.yaml.
     Config,
     /// A line of `deliveries --format json`.
+    #[value(alias = "deliveries")]
     Delivery,
+    /// A line of `replay --format json`.
+    Replay,
+    /// A line of `why --format json`.
+    Why,
+    /// A line of `runs --format json`.
+    Runs,
+    /// A line of `dry-run --format json`.
+    DryRun,
+    /// The output of `check --format json`.
+    Check,
+    /// The output of `test --format json`.
+    TestResults,
 }
 
 impl SchemaKind {
     fn schema(self) -> Value {
         match self {
             SchemaKind::Rule => rule::schema(),
+            SchemaKind::Test => rule::test_file(),
             SchemaKind::Config => config::schema(),
             SchemaKind::Delivery => deliveries::schema(),
+            SchemaKind::Replay => replay::schema::schema(),
+            SchemaKind::Why => answers::why(),
+            SchemaKind::Runs => answers::runs(),
+            SchemaKind::DryRun => answers::dry_run(),
+            SchemaKind::Check => answers::check(),
+            SchemaKind::TestResults => answers::test_results(),
         }
     }
 }

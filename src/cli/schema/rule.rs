@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::event_fields;
+
 use flowtrigger_core::compile::flow::action::step_schema;
 use flowtrigger_core::document::vocabulary::Vocabulary;
 use flowtrigger_core::event::catalogue::Catalogue;
@@ -9,7 +11,7 @@ use flowtrigger_core::event::catalogue::event_type::EventType;
 use flowtrigger_core::flow::vocabulary::flows_schema;
 use flowtrigger_core::language::condition::schema as condition;
 use flowtrigger_core::language::operator::SPECS;
-use flowtrigger_core::rule::test::TEST;
+use flowtrigger_core::rule::test::vocabulary as test;
 use flowtrigger_core::rule::vocabulary::JOBSPEC;
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -32,7 +34,26 @@ pub fn schema() -> Value {
     schema["$defs"]["rule"]["oneOf"] = json!([{"required": ["flow"]}, {"required": ["flow_name"]}]);
     schema["$defs"]["flows"] = flows_schema();
     schema["$defs"]["event_type"] = event_type(Catalogue::built_in());
-    schema["$defs"]["test"] = test();
+    schema["$defs"]["test"] = test::schema();
+    for (name, definition) in test::definitions() {
+        schema["$defs"][name] = definition;
+    }
+    event_fields::add(&mut schema, Catalogue::built_in());
+    schema
+}
+
+/// The schema of a file of tests.
+pub fn test_file() -> Value {
+    let mut schema = json!({
+        "$schema": DRAFT,
+        "title": "The tests of flowtrigger rules",
+        "type": "array",
+        "items": {"$ref": "#/$defs/test"},
+        "$defs": {"test": test::schema()},
+    });
+    for (name, definition) in test::definitions() {
+        schema["$defs"][name] = definition;
+    }
     schema
 }
 
@@ -138,8 +159,4 @@ fn event_type(catalogue: &Catalogue) -> Value {
         "description": "The name of an event type, a family such as `ticket.*`, or a display name that only one type has.",
         "anyOf": [{"enum": known}, {"type": "string"}],
     })
-}
-
-fn test() -> Value {
-    TEST.schema(&["event", "expect"])
 }

@@ -68,8 +68,15 @@ fn the_committed_schemas_are_current() {
     for kind in SchemaKind::value_variants() {
         let name = match kind {
             SchemaKind::Rule => "rule",
+            SchemaKind::Test => "test",
             SchemaKind::Config => "config",
             SchemaKind::Delivery => "delivery",
+            SchemaKind::Replay => "replay",
+            SchemaKind::Why => "why",
+            SchemaKind::Runs => "runs",
+            SchemaKind::DryRun => "dry-run",
+            SchemaKind::Check => "check",
+            SchemaKind::TestResults => "test-results",
         };
         let path = root().join(format!("schema/{name}.schema.json"));
         let committed = fs::read_to_string(&path).unwrap_or_default();
@@ -93,10 +100,7 @@ fn every_shipped_rule_and_its_tests_are_valid() {
                 .unwrap_or_else(|why| panic!("{}: {why}", path.display()));
         }
     }
-    let mut schema = SchemaKind::Rule.schema();
-    let defs = schema["$defs"].take();
-    let test = json!({"$defs": defs, "type": "array", "items": {"$ref": "#/$defs/test"}});
-    let test = Validator::new(test);
+    let test = Validator::new(SchemaKind::Test.schema());
     for (path, text) in shipped(is_test) {
         for value in documents(&text) {
             test.accepts(&value)
@@ -246,5 +250,134 @@ fn mistakes_that_loading_rejects_are_rejected() {
         json!({"on_dead": [{"https": {}}]}),
     ] {
         assert!(config.accepts(&bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn tests_are_accepted_as_they_are_loaded() {
+    let test = Validator::new(SchemaKind::Test.schema());
+    let rule = Validator::new(SchemaKind::Rule.schema());
+    let both = |one: &Value| {
+        let of_file = test.accepts(&json!([one]));
+        let mut with_test = with_when(json!({"current": "urgent"}));
+        with_test["tests"] = json!([one]);
+        assert_eq!(of_file.is_ok(), rule.accepts(&with_test).is_ok(), "{one}");
+        of_file
+    };
+    let run = json!({"event": "a.json", "expect": "match"});
+    let of = |key: &str, value: Value| {
+        let mut changed = run.clone();
+        changed[key] = value;
+        changed
+    };
+    let events = |events: Value| json!({"event": "a.json", "events": events});
+    for good in [
+        run.clone(),
+        of("event", json!({"input": {}})),
+        of(
+            "steps",
+            json!({"page": {"json": {"text": {"contains": "x"}}}, "note": "not sent"}),
+        ),
+        of(
+            "mock",
+            json!({"page": [{"fails": "off"}, {"status": 200, "body": [1]}]}),
+        ),
+        of("attempts", json!({"page": 3})),
+        of("guard", json!("vip")),
+        of("name", json!(5)),
+        of("now", json!("2026-03-01T09:00:00+01:00")),
+        of("mock", json!({"page": {"fails": 3}})),
+        events(json!([{"at": "+5m", "expect": "match", "starts": "1.5 h"}])),
+        events(json!([{"at": "0s", "expect": "no match", "because": "current"}])),
+        json!({"event": "a.json", "expect": "no match", "because": "current"}),
+        events(json!([{"at": "0s", "expect": "match", "starts": "5m", "ends": "done"}])),
+        json!({"runs": 1, "order": [2, 1], "mock": {}, "events": [
+            {"at": "0s", "event": "a.json", "expect": "match"},
+            {"at": "1m", "event": {}, "expect": "suppressed", "gate": "dedupe"},
+            {"at": "2m", "event": {}, "expect": "held"},
+        ]}),
+    ] {
+        assert_eq!(both(&good), Ok(()), "{good}");
+    }
+    for bad in [
+        json!({"expect": "match"}),
+        json!({"event": "a.json"}),
+        of("expect", json!("suppressed")),
+        of("expects", json!("match")),
+        of("because", json!("current")),
+        of("steps", json!({"page": "sent"})),
+        of("mock", json!({"page": {"code": 200}})),
+        of("mock", json!({"page": {"fails": "off", "status": 200}})),
+        of("ends", json!("waiting")),
+        of("runs", json!(1)),
+        of("attempts", json!({"page": 100_000_000_000_u64})),
+        of("now", json!("tomorrow")),
+        of("now", json!("-1h")),
+        of("mock", json!({"page": {"status": "200"}})),
+        of("mock", json!({"page": {"headers": ["a"]}})),
+        events(json!([{"at": "1..5h", "expect": "match"}])),
+        events(json!([{"at": "0s", "expect": "suppressed", "because": "current"}])),
+        json!({"event": "a.json", "events": [{"at": "0s", "expect": "match"}], "order": [1]}),
+        json!({"event": "a.json", "events": [{"at": "0s", "expect": "match"}], "order": [1, 1]}),
+        json!({"event": "a.json", "expect": "match", "guard": "g", "ends": "done"}),
+        json!({"event": "a.json", "expect": "no match", "ends": "done"}),
+        json!({"event": "a.json", "expect": "match", "events": [{"at": "0s", "expect": "match"}]}),
+        events(json!([])),
+        events(json!([{"expect": "match"}])),
+        events(json!([{"at": "0s"}])),
+        events(json!([{"at": "0s", "expect": "match", "gate": "dedupe"}])),
+        events(json!([{"at": "0s", "expect": "suppressed", "gate": "lane"}])),
+        events(json!([{"at": "0s", "expect": "held", "ends": "dead"}])),
+        events(json!([{"at": "soon", "expect": "match"}])),
+    ] {
+        assert!(both(&bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn the_schema_knows_the_fields_of_each_event_type() {
+    let schema = SchemaKind::Rule.schema();
+    let text = format!("{schema:#}");
+    assert!(text.len() < 300_000, "{} bytes", text.len());
+    let fields = event_fields::names(&schema, "ticket.PriorityChanged");
+    for field in [
+        "current",
+        "previous",
+        "ticket.tags",
+        "ticket.priority",
+        "meta.sequence.id",
+    ] {
+        assert!(fields.contains(&field), "{field}: {fields:?}");
+    }
+    assert!(!fields.contains(&"comment.body"), "{fields:?}");
+    assert!(event_fields::names(&schema, "ticket.CommentAdded").contains(&"comment.body"));
+    assert!(event_fields::names(&schema, "ticket.*").contains(&"ticket.id"));
+    // Unknown fields are for `check`, because families and configured types are open.
+    let rule = Validator::new(schema);
+    let unknown =
+        with_when(json!({"any": [{"ticket.color": "red"}], "ticket.tag": {"has": "vip"}}));
+    assert_eq!(rule.accepts(&unknown), Ok(()));
+}
+
+/// A key that is not described, and one that is left out, are found at every level.
+#[test]
+fn an_answer_that_differs_from_its_schema_is_rejected() {
+    let check = Validator::new(SchemaKind::Check.schema());
+    let problem = json!({
+        "code": "syntax", "severity": "error", "file": "a.yaml", "line": 1, "column": 2,
+        "message": "invalid", "help": null,
+    });
+    let good = json!({
+        "version": 1, "rules": 0, "files": 1, "errors": 1, "warnings": 0, "diagnostics": [problem],
+    });
+    assert_eq!(check.accepts(&good), Ok(()));
+    let mut bad = vec![good.clone(); 5];
+    bad[0]["other"] = 1.into();
+    bad[1]["version"] = 2.into();
+    bad[2]["diagnostics"][0]["other"] = 1.into();
+    bad[3]["diagnostics"][0]["line"] = "1".into();
+    bad[4].as_object_mut().unwrap().remove("rules");
+    for bad in bad {
+        assert!(check.accepts(&bad).is_err(), "{bad}");
     }
 }

@@ -1,24 +1,34 @@
-//! `test`: runs the tests of rules and reports which fail, and how.
+//! `test`: runs the tests of rules and reports which fail, and how, and what they exercise.
 //! Having no test to run is a negative result.
 
+mod check_names;
+mod coverage;
+mod expectation;
+mod not_reached;
+mod report;
 mod run_test;
-mod step_names;
+pub mod step_names;
 mod suite;
+mod timeline;
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::GlobalOptions;
 use crate::cli::output::Output;
-use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::document::versioned;
 use crate::cli::render::escape::plain;
-use crate::engine::Rulebook;
+use crate::cli::test::coverage::Coverage;
+use crate::cli::test::run_test::TestRunner;
+use crate::cli::test::suite::TestCase;
 use flowtrigger_core::diagnostic::Files;
+use flowtrigger_core::rule::Rule;
 
 pub use suite::{MissingRulePolicy, gather};
 
@@ -27,6 +37,8 @@ Examples:
   flowtrigger test
   flowtrigger test rules/escalate-urgent.yaml
   flowtrigger test --format junit > report.xml
+  flowtrigger test --coverage --min 90
+  flowtrigger test --point ticket.tags                which tests exercise a predicate
 
 Write tests under `tests:` in a rule, or in NAME.test.yaml next to NAME.yaml.";
 
@@ -40,6 +52,15 @@ pub struct Args {
     /// Run only tests with this text in their name or their rule's name.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
+    /// Also report what the tests exercise in the rules, and what not.
+    #[arg(long)]
+    coverage: bool,
+    /// Show only the coverage of points with this text in their name, place, kind or rule, with their tests.
+    #[arg(long, value_name = "TEXT")]
+    point: Option<String>,
+    /// With `--coverage`: exit with code 1 if less than this share of all points is covered.
+    #[arg(long, value_name = "PERCENT", requires = "coverage", value_parser = clap::value_parser!(u8).range(..=100))]
+    min: Option<u8>,
     /// Output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: ReportFormat,
@@ -62,31 +83,86 @@ struct TestResult {
 
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let rules = args.path.as_ref().unwrap_or(&global.rules);
+    let measured = args.coverage || args.point.is_some();
+    if measured && args.format == ReportFormat::Junit {
+        let error = CommandError::usage("coverage has no JUnit form");
+        return Err(error.help("write `--format json` or `--format text`"));
+    }
     let book = global.rulebook(args.path.as_deref())?;
     let suite = gather(&book, MissingRulePolicy::Reported);
     if suite.diagnostics.has_errors() {
         return Err(CommandError::invalid(suite.files.into(), suite.diagnostics));
     }
     let only = args.only.as_deref().unwrap_or_default();
-    let chosen = suite
+    let chosen: Vec<&TestCase> = suite
         .cases
         .iter()
-        .filter(|case| case.rule.name.contains(only) || case.test.name.contains(only));
-    let results = chosen
-        .map(|case| run_case(case, &book, &suite.files))
-        .collect::<Result<Vec<TestResult>, CommandError>>()?;
-    if results.is_empty() {
+        .filter(|case| case.rule.name.contains(only) || case.test.name.contains(only))
+        .collect();
+    if chosen.is_empty() {
         return Err(no_tests(&suite, rules, only));
     }
-    match args.format {
-        ReportFormat::Text => text(&results, out)?,
-        ReportFormat::Json => writeln!(out, "{}", json(&results))?,
-        ReportFormat::Junit => junit(&results, out)?,
+    let mut coverage = measured.then(|| {
+        let tested: HashSet<&str> = chosen.iter().map(|case| case.rule.name.as_str()).collect();
+        let is_shown = |rule: &&Rule| only.is_empty() || tested.contains(rule.name.as_str());
+        let shown = book.rules.rules.iter().map(|rule| &**rule).filter(is_shown);
+        Coverage::new(shown, &suite.files)
+    });
+    let runner = TestRunner::new(&book, &suite.files)?;
+    let mut results = Vec::with_capacity(chosen.len());
+    for case in chosen {
+        let outcome = runner.run(case)?;
+        let result = TestResult::new(case, &outcome.failure, &suite.files);
+        if let Some(coverage) = &mut coverage {
+            coverage.add(&result.rule, &result.name, &outcome.observed);
+        }
+        results.push(result);
     }
-    Ok(match results.iter().all(TestResult::passed) {
+    let named = args.point.as_deref().unwrap_or_default();
+    if coverage
+        .as_ref()
+        .is_some_and(|coverage| !coverage.has(named))
+    {
+        let error = CommandError::nothing(format!("no rule has a point with `{named}`"));
+        return Err(error.help("`flowtrigger test --coverage --format json` lists all points"));
+    }
+    match args.format {
+        ReportFormat::Text => text(&results, coverage.as_ref(), named, out)?,
+        ReportFormat::Json => {
+            let tests = report::json(&results);
+            let coverage = coverage.as_ref();
+            let coverage = coverage.map(|coverage| coverage::report::json(coverage, named));
+            let answer = json!({ "tests": tests, "coverage": coverage });
+            writeln!(out, "{}", versioned(answer))?;
+        }
+        ReportFormat::Junit => report::junit(&results, out)?,
+    }
+    let passed = results.iter().all(TestResult::passed);
+    let share = coverage.map_or(100, |coverage| coverage.count().percent());
+    let enough = args.min.is_none_or(|min| share >= usize::from(min));
+    Ok(match passed && enough {
         true => Exit::Fine,
         false => Exit::Negative,
     })
+}
+
+fn text(
+    results: &[TestResult],
+    coverage: Option<&Coverage>,
+    named: &str,
+    out: &mut Output,
+) -> io::Result<()> {
+    match coverage {
+        None => report::text(results, out),
+        Some(coverage) if named.is_empty() => {
+            report::text(results, out)?;
+            coverage::report::text(coverage, out)
+        }
+        Some(coverage) => {
+            report::text_of_failures(results, out)?;
+            coverage::report::text_of_points(coverage, named, out)
+        }
+    }
 }
 
 /// The error of a run without tests.
@@ -101,110 +177,19 @@ fn no_tests(suite: &suite::Suite, rules: &std::path::Path, only: &str) -> Comman
         .help(format!("correct `--only`; `{rules}` has {all}"))
 }
 
-fn run_case(
-    case: &suite::TestCase,
-    book: &Rulebook,
-    files: &Files,
-) -> Result<TestResult, CommandError> {
-    let failure = run_test::run(case, &book.rules, &book.config, files)?;
-    // A line holds values of the event.
-    Ok(TestResult {
-        rule: case.rule.name.clone(),
-        name: plain(&case.test.name).into_owned(),
-        place: files.location(case.test.at),
-        failure: failure
-            .iter()
-            .map(|line| plain(line).into_owned())
-            .collect(),
-    })
-}
-
 impl TestResult {
+    fn new(case: &TestCase, failure: &[String], files: &Files) -> Self {
+        // A line holds values of the event.
+        let failure = failure.iter().map(|line| plain(line).into_owned());
+        Self {
+            rule: case.rule.name.clone(),
+            name: plain(&case.test.name).into_owned(),
+            place: files.location(case.test.at),
+            failure: failure.collect(),
+        }
+    }
+
     fn passed(&self) -> bool {
         self.failure.is_empty()
     }
-}
-
-fn text(results: &[TestResult], out: &mut Output) -> io::Result<()> {
-    let paint = Paint::new(out);
-    for test in results {
-        let word = match test.passed() {
-            true => paint.tone(Tone::Green, "ok  "),
-            false => paint.tone(Tone::Red, "FAIL"),
-        };
-        writeln!(out, "{word}  {}  {}", test.rule, test.name)?;
-    }
-    for test in results.iter().filter(|test| !test.passed()) {
-        writeln!(
-            out,
-            "\n{}  {}  {}",
-            paint.tone(Tone::Red, "FAIL"),
-            test.rule,
-            test.name
-        )?;
-        writeln!(out, "  {}", paint.tone(Tone::Dim, &test.place))?;
-        for line in &test.failure {
-            let tone = match line.as_bytes().first() {
-                Some(b'-') => Tone::Red,
-                Some(b'+') => Tone::Green,
-                _ => Tone::Bold,
-            };
-            writeln!(out, "    {}", paint.tone(tone, line))?;
-        }
-    }
-    let failed = results.iter().filter(|test| !test.passed()).count();
-    writeln!(out, "\n{} passed, {failed} failed", results.len() - failed)
-}
-
-fn json(results: &[TestResult]) -> Value {
-    let line = |test: &TestResult| {
-        json!({
-            "rule": test.rule,
-            "name": test.name,
-            "at": test.place,
-            "passed": test.passed(),
-            "failure": test.failure,
-        })
-    };
-    results.iter().map(line).collect()
-}
-
-fn junit(results: &[TestResult], out: &mut Output) -> io::Result<()> {
-    let failed = results.iter().filter(|test| !test.passed()).count();
-    writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
-    writeln!(
-        out,
-        r#"<testsuite name="flowtrigger" tests="{}" failures="{failed}">"#,
-        results.len()
-    )?;
-    for test in results {
-        let (rule, name) = (escaped(&test.rule), escaped(&test.name));
-        match test.passed() {
-            true => writeln!(out, r#"  <testcase classname="{rule}" name="{name}"/>"#)?,
-            false => {
-                let (place, text) = (escaped(&test.place), escaped(&test.failure.join("\n")));
-                writeln!(out, r#"  <testcase classname="{rule}" name="{name}">"#)?;
-                writeln!(out, r#"    <failure message="{place}">{text}</failure>"#)?;
-                writeln!(out, "  </testcase>")?;
-            }
-        }
-    }
-    writeln!(out, "</testsuite>")
-}
-
-/// Escapes text for XML. Characters that XML does not allow become U+FFFD.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' => escaped.push(c),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

@@ -1,7 +1,5 @@
 //! Runs one rule test and compares the result with what it expects.
-//! The evaluation and the flow are those of the daemon. Only the file of the event is read.
-
-use std::collections::BTreeMap;
+//! The evaluation and the flow are those of the daemon. Only the files of the events are read.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -11,72 +9,221 @@ use crate::cli::exit::CommandError;
 use crate::cli::input;
 use crate::cli::input::InputEvent;
 use crate::cli::render::escape::plain;
-use crate::cli::test::suite::{TestCase, differences};
+use crate::cli::test::coverage::observed::{GateResult, Observed};
+use crate::cli::test::expectation::EntryComparison;
+use crate::cli::test::not_reached::SimulatedRun;
+use crate::cli::test::suite::TestCase;
+use crate::cli::test::timeline::Timeline;
+use crate::engine::Rulebook;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::integrations::SimulatedSettings;
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::event::Event;
-use flowtrigger_core::flow::decide::{RunInput, StepCall};
-use flowtrigger_core::flow::simulate::Mock;
-use flowtrigger_core::flow::simulate::{Simulation, simulate};
-use flowtrigger_core::language::condition::Polarity;
+use flowtrigger_core::flow::decide::RunInput;
+use flowtrigger_core::flow::simulate::simulate;
 use flowtrigger_core::language::condition::evaluate::Truth;
-use flowtrigger_core::language::condition::trace::TraceLine;
-use flowtrigger_core::language::operator::Verdict;
 use flowtrigger_core::matching::explain::Explanation;
 use flowtrigger_core::matching::find::MatchScratch;
-use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::path::set::set_described;
-use flowtrigger_core::rule::test::{Expected, TestEvent};
+use flowtrigger_core::rule::test::TestForm;
+use flowtrigger_core::rule::test::entry::{Expected, TestEntry, TestEvent};
 
-/// Runs a test. Returns the lines that describe the failure, or none if it passed.
-pub fn run(
-    case: &TestCase,
-    rules: &RuleSet,
-    config: &Config,
-    files: &Files,
-) -> Result<Vec<String>, CommandError> {
-    let input = match event(case, config) {
-        Ok(input) => input,
-        Err(line) => return Ok(vec![line]),
-    };
-    let mut scratch = MatchScratch::default();
-    let evaluation = rules.evaluate(input.as_input(), &mut scratch);
-    let evaluation = evaluation.expect("the input was read as an event before");
-    let event = evaluation.event();
-    if !case.rule.listens_to(&event.source, &event.event_type) {
-        return Ok(not_listening(case, event));
-    }
-    let explanation = evaluation.explain(&case.rule)?;
-    let mut lines = compare_expectation(case, &explanation, files);
-    if lines.is_empty() && explanation.truth == Truth::True {
-        lines.extend(run_flow(case, event, config));
-    }
-    Ok(lines)
+/// Runs tests of one rulebook.
+pub struct TestRunner<'r> {
+    pub book: &'r Rulebook,
+    pub files: &'r Files,
+    /// Drives the stores of tests with several events.
+    pub runtime: tokio::runtime::Runtime,
 }
 
-fn event<'c>(case: &TestCase, config: &'c Config) -> Result<InputEvent<'c>, String> {
-    let (event, name) = match &case.test.event {
+/// What a test showed: the lines that describe its failure, and what it exercised.
+#[derive(Default)]
+pub struct TestOutcome {
+    pub failure: Vec<String>,
+    pub observed: Observed,
+}
+
+/// An event of a test with the explanation of its rule; `None` if the rule does not listen to it.
+pub struct TestedEvent {
+    pub event: Event,
+    pub explanation: Option<Explanation>,
+}
+
+impl<'r> TestRunner<'r> {
+    pub fn new(book: &'r Rulebook, files: &'r Files) -> Result<Self, CommandError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(|error| CommandError::runtime(format!("failed to start: {error}")))?;
+        Ok(Self {
+            book,
+            files,
+            runtime,
+        })
+    }
+
+    pub fn run(&self, case: &TestCase) -> Result<TestOutcome, CommandError> {
+        let mut outcome = TestOutcome::default();
+        let events = match self.events(case)? {
+            Ok(events) => events,
+            Err(line) => {
+                outcome.failure.push(line);
+                return Ok(outcome);
+            }
+        };
+        for evaluated in &events {
+            outcome.observed.evaluated(evaluated.explanation.as_ref());
+        }
+        match &case.test.form {
+            TestForm::Single => {
+                for (entry, evaluated) in case.test.entries.iter().zip(&events) {
+                    self.single(case, entry, evaluated, &mut outcome);
+                }
+            }
+            TestForm::Timeline { .. } => {
+                let mut timeline = Timeline::new(case, self)?;
+                self.runtime.block_on(timeline.play(&events))?;
+                timeline.compare(&events, &mut outcome);
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// The evaluated events of a test; a line that describes the failure if one cannot be read.
+    fn events(&self, case: &TestCase) -> Result<Result<Vec<TestedEvent>, String>, CommandError> {
+        let mut events = Vec::with_capacity(case.test.entries.len());
+        let mut scratch = MatchScratch::default();
+        for entry in &case.test.entries {
+            let input = match event(case, entry, &self.book.config) {
+                Ok(input) => input,
+                Err(line) => return Ok(Err(line)),
+            };
+            let evaluation = self.book.rules.evaluate(input.as_input(), &mut scratch);
+            let evaluation = evaluation.expect("the input was read as an event before");
+            let event = evaluation.event();
+            let explanation = match case.rule.listens_to(&event.source, &event.event_type) {
+                true => Some(evaluation.explain(&case.rule)?),
+                false => None,
+            };
+            events.push(TestedEvent {
+                event: event.clone(),
+                explanation,
+            });
+        }
+        Ok(Ok(events))
+    }
+
+    fn single(
+        &self,
+        case: &TestCase,
+        entry: &TestEntry,
+        evaluated: &TestedEvent,
+        outcome: &mut TestOutcome,
+    ) {
+        let comparison = EntryComparison {
+            entry,
+            files: self.files,
+        };
+        let lines = evaluated.compare(&comparison);
+        let is_as_expected = lines.is_empty();
+        outcome.failure.extend(lines);
+        let matches = evaluated.matches();
+        if !matches {
+            outcome.observed.without_run(&case.rule);
+        }
+        if matches && is_as_expected {
+            let lines = self.simulate(case, &comparison, &evaluated.event, &mut outcome.observed);
+            outcome.failure.extend(lines);
+        }
+    }
+
+    /// Simulates a run, and returns how it differs from what is expected.
+    fn simulate(
+        &self,
+        case: &TestCase,
+        comparison: &EntryComparison<'_>,
+        event: &Event,
+        observed: &mut Observed,
+    ) -> Vec<String> {
+        let rule = &case.rule;
+        let subject = RunInput {
+            event,
+            vars: &rule.vars,
+            error: &Value::Null,
+            locals: &rule.locals_of(event),
+            seed: "",
+        };
+        let now = case.test.now.or(event.time);
+        let now = now.unwrap_or(Timestamp::UNIX_EPOCH);
+        let mut settings = SimulatedSettings::new(&self.book.config);
+        let run = simulate(
+            &rule.flow,
+            &subject,
+            &comparison.entry.mocks(),
+            now,
+            &mut |call| jq::outcome(call).or_else(|| settings.outcome(call)),
+        );
+        observed.gates(rule, event, GateResult::Admitted);
+        observed.run(rule, &subject, &run.log, now);
+        comparison.run(&SimulatedRun {
+            rule,
+            subject,
+            run: &run,
+            now,
+        })
+    }
+}
+
+impl TestedEvent {
+    pub fn matches(&self) -> bool {
+        let explanation = self.explanation.as_ref();
+        explanation.is_some_and(|explanation| explanation.truth == Truth::True)
+    }
+
+    /// Compares whether the rule matches.
+    pub fn compare(&self, comparison: &EntryComparison<'_>) -> Vec<String> {
+        let entry = comparison.entry;
+        match &self.explanation {
+            Some(explanation) => comparison.matching(explanation),
+            // An event of another type can only be expected not to match.
+            None if entry.expect == Expected::NoMatch && entry.because.is_none() => Vec::new(),
+            None => vec![format!(
+                "the rule does not listen to {}/{}: no predicate was evaluated",
+                plain(&self.event.source),
+                plain(&self.event.event_type)
+            )],
+        }
+    }
+}
+
+/// Reads an event of a test and changes it.
+fn event<'c>(
+    case: &'c TestCase,
+    entry: &TestEntry,
+    config: &'c Config,
+) -> Result<InputEvent<'c>, String> {
+    let listening = case.rule.event_source.as_str();
+    let (event, name) = match &entry.event {
         TestEvent::File(file, _) => {
             let path = case.folder.join(file);
             let shown = path.display().to_string();
             let help = "`event` is a path from the folder of the test";
             let bytes = std::fs::read(&path)
                 .map_err(|e| format!("failed to read `{shown}`: {e}; {help}"))?;
-            (input::single(bytes, config), shown)
+            (input::single(bytes, listening, config), shown)
         }
         TestEvent::Inline(value, _) => (
-            input::from_value(value.clone(), config)
+            input::from_value(value.clone(), Some(listening), config)
                 .map(|event| InputEvent::Event(Box::new(event))),
             "the inline event".into(),
         ),
     };
     let input = event.map_err(|error| format!("{name} is not an event: {}", error.message))?;
-    if case.test.set.is_empty() {
+    if entry.set.is_empty() {
         return Ok(input);
     }
     let mut event = input.into_event(&config.catalogue);
-    for (path, value) in &case.test.set {
+    for (path, value) in &entry.set {
         let description = config.description_of(&event.source);
         set_described(&mut event, path, value.clone(), description)
             .map_err(|e| format!("failed to set a field: {e}"))?;
@@ -84,169 +231,12 @@ fn event<'c>(case: &TestCase, config: &'c Config) -> Result<InputEvent<'c>, Stri
     Ok(InputEvent::Event(Box::new(event)))
 }
 
-/// An event of a type that the rule does not listen to can only be expected not to match.
-fn not_listening(case: &TestCase, event: &Event) -> Vec<String> {
-    match case.test.expect {
-        Expected::NoMatch if case.test.because.is_none() => Vec::new(),
-        Expected::NoMatch | Expected::Match => vec![format!(
-            "the rule does not listen to {}/{}: no predicate was evaluated",
-            plain(&event.source),
-            plain(&event.event_type)
-        )],
-    }
-}
-
-fn compare_expectation(case: &TestCase, explanation: &Explanation, files: &Files) -> Vec<String> {
-    let truth = explanation.truth;
-    let expected = match case.test.expect {
-        Expected::Match => truth == Truth::True,
-        Expected::NoMatch => truth != Truth::True,
-    };
-    let failing = explanation
-        .trace
-        .lines
-        .iter()
-        .filter(|line| line.verdict != Verdict::Match);
-    if !expected {
-        let wanted = match case.test.expect {
-            Expected::Match => "match",
-            Expected::NoMatch => "no match",
-        };
-        let mut lines = vec![
-            format!("- expect: {wanted}"),
-            format!("+ expect: {}", truth.label()),
-        ];
-        if case.test.expect == Expected::Match {
-            lines.extend(failing.map(|line| failing_predicate(line, files)));
-        }
-        return lines;
-    }
-    let Some((because, _)) = &case.test.because else {
-        return Vec::new();
-    };
-    let failing: Vec<&TraceLine> = failing.collect();
-    if failing.iter().any(|line| line.path == *because) {
-        return Vec::new();
-    }
-    let mut lines = vec![format!("- because: {because}, which holds")];
-    lines.extend(
-        failing
-            .into_iter()
-            .map(|line| failing_predicate(line, files)),
-    );
-    lines
-}
-
-fn failing_predicate(line: &TraceLine, files: &Files) -> String {
-    let not = match line.polarity {
-        Polarity::Positive => "",
-        Polarity::Negated => "not ",
-    };
-    let got = match &line.got {
-        Some(got) => got.to_string(),
-        None => "nothing".into(),
-    };
-    let hint = line
-        .hint
-        .as_ref()
-        .map(|hint| format!(" ({hint})"))
-        .unwrap_or_default();
-    format!(
-        "+ {}: {} {not}{} {}, got {got}{hint}  {}",
-        line.verdict.describe(),
-        line.path,
-        line.operator,
-        line.want,
-        files.location(line.at)
-    )
-}
-
-fn run_flow(case: &TestCase, event: &Event, config: &Config) -> Vec<String> {
-    let test = &case.test;
-    let subject = RunInput {
-        event,
-        vars: &case.rule.vars,
-        error: &Value::Null,
-        locals: &case.rule.locals_of(event),
-        seed: "",
-    };
-    let now = test.now.or(event.time).unwrap_or(Timestamp::UNIX_EPOCH);
-    let mut settings = SimulatedSettings::new(config);
-    let run = simulate(&case.rule.flow, &subject, &test.mocks, now, &mut |call| {
-        jq::outcome(call).or_else(|| settings.outcome(call))
-    });
-    let mut lines: Vec<String> = test
-        .steps
-        .iter()
-        .flat_map(|(step, _, wanted)| sent(step, wanted, &run))
-        .collect();
-    let word = run.state.as_str();
-    let why = run
-        .state
-        .why()
-        .map(|why| format!(": {why}"))
-        .unwrap_or_default();
-    match &test.ends {
-        Some((ends, _)) if ends != word => {
-            lines.push(format!("- ends: {ends}"));
-            lines.push(format!("+ ends: {word}{why}"));
-            lines.extend(unmocked(&run, &test.mocks));
-        }
-        // A test passes only with a dead run that it expects.
-        None if word == "dead" => {
-            lines.push(format!("+ ends: dead{why}"));
-            lines.extend(unmocked(&run, &test.mocks));
-        }
-        Some(_) | None => {}
-    }
-    lines
-}
-
-/// The hint at a step without a mock whose empty reply made the run fail.
-fn unmocked(run: &Simulation, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<String> {
-    let why = run.state.why()?;
-    let unmocked = |task: &&StepCall| !mocks.keys().any(|name| task.is_called(name));
-    let mut tasks = run.calls.iter().filter(unmocked);
-    let task = tasks.find(|task| why.contains(&format!("`steps.{}.", task.name)))?;
-    let name = &task.name;
-    Some(format!(
-        "  `{name}` has no mock, so its reply is empty; add `mock: {{ {name}: {{ body: … }} }}`"
-    ))
-}
-
-fn sent(step: &str, wanted: &Value, run: &Simulation) -> Vec<String> {
-    let Some(task) = run.calls.iter().find(|task| task.is_called(step)) else {
-        let why = run
-            .state
-            .why()
-            .map(|why| format!(": {why}"))
-            .unwrap_or_default();
-        return vec![format!(
-            "- step `{step}` was expected to send something; the run ended {} before{why}",
-            run.state.as_str()
-        )];
-    };
-    let got = task.call.to_json();
-    let mut lines = Vec::new();
-    for difference in differences(wanted, &got) {
-        lines.push(format!(
-            "- {step}.{}: {}",
-            difference.path, difference.wanted
-        ));
-        lines.push(match difference.got {
-            Some(got) => format!("+ {step}.{}: {got}", difference.path),
-            None => format!("+ {step} sends no `{}`", difference.path),
-        });
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use crate::cli::exit::Exit;
     use crate::cli::test::run_test::*;
     use crate::cli::test::{MissingRulePolicy, gather};
-    use crate::engine::Rulebook;
+    use flowtrigger_core::matching::rule_set::RuleSet;
 
     fn rules(current: &str) -> RuleSet {
         flowtrigger_testing::rules::from_text(&format!(
@@ -264,7 +254,8 @@ mod tests {
         };
         let suite = gather(&book, MissingRulePolicy::Reported);
         assert!(!suite.diagnostics.has_errors(), "{:?}", suite.diagnostics);
-        run(&suite.cases[0], &book.rules, &book.config, &suite.files)
+        let runner = TestRunner::new(&book, &suite.files)?;
+        Ok(runner.run(&suite.cases[0])?.failure)
     }
 
     #[test]

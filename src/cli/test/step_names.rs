@@ -2,19 +2,41 @@
 
 use std::collections::BTreeSet;
 
+use flowtrigger_core::diagnostic::Span;
 use flowtrigger_core::flow::control::BranchTarget;
 use flowtrigger_core::flow::step::{Flow, Step};
 
 /// The steps of a rule's flow with their paths. All items of a list share one: `each[].page`.
 pub struct FlowSteps<'r> {
     known: Vec<(String, &'r Step)>,
+    flow_catches: Vec<FlowCatch>,
+}
+
+/// The catch of a whole flow.
+pub struct FlowCatch {
+    /// `catch`, after the path of the step that runs the flow.
+    pub path: String,
+    /// The location of its first step.
+    pub at: Span,
 }
 
 impl<'r> FlowSteps<'r> {
     pub fn new(flow: &'r Flow) -> Self {
-        let mut steps = Self { known: Vec::new() };
+        let mut steps = Self {
+            known: Vec::new(),
+            flow_catches: Vec::new(),
+        };
         steps.add(flow, "");
         steps
+    }
+
+    /// All steps with their paths, each before the steps nested in it.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &'r Step)> {
+        self.known.iter().map(|(path, step)| (path.as_str(), *step))
+    }
+
+    pub fn flow_catches(&self) -> &[FlowCatch] {
+        &self.flow_catches
     }
 
     /// The steps with this name or path.
@@ -60,6 +82,10 @@ impl<'r> FlowSteps<'r> {
             }
         }
         if let Some(catch) = &flow.catch {
+            if let Some(first) = catch.steps.first() {
+                let path = format!("{prefix}catch");
+                self.flow_catches.push(FlowCatch { path, at: first.at });
+            }
             self.add(catch, &format!("{prefix}catch."));
         }
     }
@@ -73,7 +99,7 @@ impl<'r> FlowSteps<'r> {
 }
 
 /// A path without the numbers of items and visits: `each[2].page#3` is `each[].page`.
-fn without_numbers(path: &str) -> String {
+pub fn without_numbers(path: &str) -> String {
     let mut result = String::with_capacity(path.len());
     let mut number = false;
     for c in path.chars() {

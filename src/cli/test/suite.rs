@@ -5,17 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use crate::cli::test::step_names::FlowSteps;
+use crate::cli::test::check_names;
 use crate::engine::Rulebook;
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Span};
 use flowtrigger_core::document;
 use flowtrigger_core::document::Node;
 use flowtrigger_core::document::suggest;
 use flowtrigger_core::event::catalogue::Catalogue;
-use flowtrigger_core::flow::step::Step;
-use flowtrigger_core::language::condition::Condition;
 use flowtrigger_core::language::event_fields::EventFields;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::rule::event_pattern::TypePattern;
@@ -142,7 +138,7 @@ impl Suite {
         let Some(test) = test::lower(node, &mut names) else {
             return;
         };
-        self.check_names(&test, &rule);
+        check_names::check(&test, &rule, &mut self.diagnostics);
         self.cases.push(TestCase { rule, test, folder });
     }
 
@@ -186,74 +182,6 @@ impl Suite {
         let few = self.index.by_name.len() <= 1_000 || self.diagnostics.count() < 100;
         few.then(|| suggest::nearest(name, names)).flatten()
     }
-
-    /// Checks that the rule has the steps and predicates that a test names.
-    fn check_names(&mut self, test: &RuleTest, rule: &Rule) {
-        let named = test.steps.iter().map(|(name, at, _)| (name, *at));
-        let mocked = test.mocked.iter().map(|(name, at)| (name, *at));
-        for (name, at) in named.chain(mocked) {
-            self.check_step(name, at, rule);
-        }
-        let Some((path, at)) = &test.because else {
-            return;
-        };
-        let predicates = rule.when.predicates();
-        let mut paths: Vec<&str> = predicates.iter().map(|p| p.path.text.as_str()).collect();
-        if !paths.contains(&path.as_str()) {
-            paths.dedup();
-            let message = format!("the rule `{}` does not test `{path}`", rule.name);
-            let help = match (guards_that_test(path, rule).as_slice(), paths.as_slice()) {
-                ([], []) => "its `when` tests nothing; remove `because`".to_owned(),
-                ([], paths) => format!("it tests {}", paths.join(", ")),
-                (guards, _) => format!(
-                    "it is tested by the guard {}, and `because` names a predicate of the rule's `when`; write `expect: match` and `ends: skipped` instead",
-                    guards.join(", ")
-                ),
-            };
-            self.diagnostics
-                .push(Diagnostic::error(Code::UndefinedName, *at, message).help(help));
-        }
-    }
-}
-
-/// The guards of a rule that test a path, quoted.
-fn guards_that_test(path: &str, rule: &Rule) -> Vec<String> {
-    let tests = |step: &&Step| {
-        let predicates = step.action.guard().map(Condition::predicates);
-        let mut predicates = predicates.unwrap_or_default().into_iter();
-        predicates.any(|predicate| predicate.path.text == path)
-    };
-    let guards = rule.flow.all_steps().into_iter().filter(tests);
-    guards.map(|step| format!("`{}`", step.name)).collect()
-}
-
-impl Suite {
-    /// Checks that a step exists and sends something.
-    fn check_step(&mut self, name: &str, at: Span, rule: &Rule) {
-        let steps = FlowSteps::new(&rule.flow);
-        let found = steps.named(name);
-        let performs = |step: &Step| step.action.sends();
-        let message = match found.first() {
-            Some(_) if found.iter().any(|step| performs(step)) => return,
-            Some(step) => format!(
-                "the step `{name}` is a `{}` and sends nothing",
-                step.action.kind()
-            ),
-            None => format!("the rule `{}` has no step `{name}`", rule.name),
-        };
-        let help = match (
-            steps.without_number(name),
-            steps.listed(performs).join(", "),
-        ) {
-            (Some((path, step)), _) => {
-                format!("write `{path}` for one item, or `{step}` for every one")
-            }
-            (None, none) if none.is_empty() => "none of its steps sends anything".to_owned(),
-            (None, senders) => format!("the steps that send something are {senders}"),
-        };
-        self.diagnostics
-            .push(Diagnostic::error(Code::UndefinedName, at, message).help(help));
-    }
 }
 
 /// The fields of the rule's event types, for the paths under `set`.
@@ -272,44 +200,4 @@ fn fields(rule: &Rule, catalogue: &Catalogue) -> EventFields {
         }
     }
     EventFields::Of(types.into_iter().collect())
-}
-
-/// Compares a value with the expected one: all expected keys of objects, whole lists, equal scalars.
-/// Returns the differences.
-pub fn differences(wanted: &Value, got: &Value) -> Vec<Difference> {
-    let mut found = Vec::new();
-    compare("", wanted, Some(got), &mut found);
-    found
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Difference {
-    pub path: String,
-    pub wanted: Value,
-    /// `None` if there is no value at this path.
-    pub got: Option<Value>,
-}
-
-fn compare(path: &str, wanted: &Value, got: Option<&Value>, found: &mut Vec<Difference>) {
-    use flowtrigger_core::language::operator::CaseSensitivity;
-    use flowtrigger_core::language::operator::equality::equal;
-    match (wanted, got) {
-        (Value::Object(map), Some(Value::Object(other))) => {
-            for (key, wanted) in map {
-                let dot = if path.is_empty() { "" } else { "." };
-                compare(&format!("{path}{dot}{key}"), wanted, other.get(key), found);
-            }
-        }
-        (Value::Array(items), Some(Value::Array(others))) if items.len() == others.len() => {
-            for (index, (wanted, got)) in items.iter().zip(others).enumerate() {
-                compare(&format!("{path}[{index}]"), wanted, Some(got), found);
-            }
-        }
-        (wanted, Some(got)) if equal(wanted, got, CaseSensitivity::Exact) => {}
-        (wanted, got) => found.push(Difference {
-            path: path.to_owned(),
-            wanted: wanted.clone(),
-            got: got.cloned(),
-        }),
-    }
 }

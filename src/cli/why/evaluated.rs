@@ -9,8 +9,9 @@ use jiff::Timestamp;
 
 use crate::cli::exit::CommandError;
 use crate::cli::render::explanation::recorded_otherwise;
+use crate::cli::why::repeats::UnmatchedRepeats;
 use crate::cli::why::verdict::RuleOutcome;
-use crate::store::history::{EventRecord, EventRow, PastRevision, RunDetail};
+use crate::store::history::{EventDeliveryRow, EventRecord, EventRow, PastRevision, RunDetail};
 use crate::store::{History, RevisionId};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
@@ -27,6 +28,9 @@ use flowtrigger_core::rule::Rule;
 
 pub struct EvaluatedEvent {
     pub arrived: EventRecord,
+    pub repeats: Option<UnmatchedRepeats>,
+    /// The request that delivered it, if it is kept.
+    pub delivery: Option<EventDeliveryRow>,
     /// When its rules came into force: with the last start or reload before it.
     pub in_force: Option<Timestamp>,
     /// `None` if the rules of that time were deleted.
@@ -47,6 +51,14 @@ pub struct EvaluatedRule {
     /// Whether the rule matched when the event was received, as far as the data folder still shows it.
     recorded: Option<bool>,
     pub runs: Vec<RunDetail>,
+}
+
+impl EvaluatedEvent {
+    /// Whether a rule that did not match then has runs: later rules replayed the event.
+    pub fn has_replays(&self) -> bool {
+        let mut rules = self.rules.iter();
+        rules.any(|rule| !rule.matches() && !rule.runs.is_empty())
+    }
 }
 
 impl EvaluatedRule {
@@ -97,6 +109,18 @@ impl EvaluatedRule {
 pub struct RevisionCache(HashMap<(RevisionId, String, String), Option<Arc<PastRevision>>>);
 
 impl RevisionCache {
+    /// Reads the event only if none of its type was asked for before.
+    fn of(&mut self, head: &EventRow, history: &dyn History) -> RevisionResult {
+        let known = (head.revision, head.source.clone(), head.event_type.clone());
+        if let Some(past) = self.0.get(&known) {
+            return Ok(past.clone());
+        }
+        match history.event(head.row)? {
+            Some(arrived) => self.get(head, &arrived.event, history),
+            None => Ok(None),
+        }
+    }
+
     fn get(&mut self, head: &EventRow, event: &Event, history: &dyn History) -> RevisionResult {
         let known = (head.revision, head.source.clone(), head.event_type.clone());
         if let Some(past) = self.0.get(&known) {
@@ -106,6 +130,23 @@ impl RevisionCache {
         self.0.insert(known, past.clone());
         Ok(past)
     }
+}
+
+/// Whether one of the rules listened to an event or has a run for it. Evaluates nothing: a ticket can have many events.
+pub fn has_listener(
+    head: &EventRow,
+    rules: &[String],
+    revisions: &mut RevisionCache,
+    history: &dyn History,
+) -> Result<bool, CommandError> {
+    if let Some(past) = revisions.of(head, history)? {
+        let listened = past.rules.subscribed_to(&head.source, &head.event_type);
+        if listened.iter().any(|rule| rules.contains(&rule.name)) {
+            return Ok(true);
+        }
+    }
+    let runs = history.runs_of(head.row)?;
+    Ok(runs.iter().any(|run| rules.contains(&run.rule)))
 }
 
 type RevisionResult = Result<Option<Arc<PastRevision>>, CommandError>;
@@ -157,6 +198,8 @@ pub fn reevaluate(
     runs.retain(|run| only.is_empty() || only.contains(&run.row.rule));
     let in_force = history.in_force_since(head.revision, head.received)?;
     Ok(Some(EvaluatedEvent {
+        repeats: UnmatchedRepeats::find(&arrived, history)?,
+        delivery: history.delivery_of(head.row)?,
         arrived,
         in_force,
         past,

@@ -1,27 +1,36 @@
-//! `why`: explains what happened to an event or to the events of a ticket, with the rules of that time.
+//! `why`: explains what happened to an event, to the events of a ticket, or to a rule, with the rules of that time.
 //! This version of the program evaluates the stored event again and reports a differing recorded outcome.
 //! Needs no daemon and ignores the current rules.
 
 mod evaluated;
+mod export;
+mod lookup;
 mod not_found;
+mod rejected;
+mod repeats;
 mod report;
+mod rule;
 mod verdict;
 
 use std::io::Write;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::exit::{CommandError, Exit};
 use super::output::Output;
-use super::render::table::Table;
 use crate::cli::daemon_state::ArchiveState;
 use crate::cli::options::{Format, GlobalOptions};
-use crate::cli::time_argument::{TimeArgument, seconds};
-use crate::cli::why::evaluated::{EvaluatedEvent, RevisionCache, reevaluate};
+use crate::cli::render::document::versioned;
+use crate::cli::render::message;
+use crate::cli::time_argument::TimeArgument;
+use crate::cli::why::evaluated::{RevisionCache, reevaluate};
+use crate::cli::why::export::Export;
+use crate::cli::why::lookup::{Choice, Distance, choose, find, listened, types_of};
+use crate::cli::why::not_found::MissedEvent;
+use crate::cli::why::rejected::{RejectedRequests, rejected_since};
 use crate::store::History;
-use crate::store::history::{EventQuery, EventRow, EventSelector};
-use flowtrigger_core::gate::format_duration;
+use crate::store::history::EventRow;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -30,260 +39,253 @@ Examples:
   flowtrigger why 90417 --rule page-urgent           one rule, for its newest event
   flowtrigger why 90417 --rule page-urgent --all     one rule, for every event of the ticket
   flowtrigger why 01J9Z6V8Q0RM2T3K4N5P6Q7R8S         one event, by its id
+  flowtrigger why page-urgent                        a rule: its runs and its near misses
+  flowtrigger why 90417 --event | flowtrigger dry-run -
+                                                     the event as received, with the rules of now
+  flowtrigger why 90417 --rule page-urgent --as-test >> rules/page-urgent.test.yaml
+                                                     the event as a test of the rule
 
-Times are UTC. Exit codes: 0 the event was found, 1 it was not, `--rule` did not listen to it, or
-the nearest to `--at` is more than an hour away.";
+Times are UTC. Exit codes: 0 the event or the rule was found, 1 it was not, `--rule` did not listen
+to it, or the nearest to `--at` is more than an hour away.";
 
 /// Explain what happened to an event and why, with the rules of that time
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// The id of an event, or of a ticket.
-    #[arg(value_name = "EVENT|TICKET")]
-    subject: String,
+    /// The id of an event or of a ticket, or the name of a rule.
+    #[arg(value_name = "EVENT|TICKET|RULE", required_unless_present = "rule")]
+    subject: Option<String>,
     /// The event received nearest to this time: 2026-01-07T09:02 in UTC, or -2h. Default: the newest.
-    #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true, requires = "subject")]
     at: Option<TimeArgument>,
-    /// Explain only this rule, for the newest event that it listened to.
+    /// Only events that this entry of `sources` received: tickets of two accounts can have the same id.
+    #[arg(long, value_name = "ENTRY", requires = "subject")]
+    endpoint: Option<String>,
+    /// Explain only this rule, for the newest event that it listened to. Without an event: the rule.
     #[arg(long, value_name = "NAME")]
     rule: Vec<String>,
     /// Explain every event found, not only one.
-    #[arg(long)]
+    #[arg(long, requires = "subject")]
     all: bool,
     /// Output format; json prints one line per explained event.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+    #[command(flatten)]
+    export: ExportOptions,
 }
 
-/// The maximum number of events of a ticket that are read.
-const MAX_EVENTS: usize = 500;
-/// The maximum number of events that are listed.
-const MAX_LISTED: usize = 20;
+#[derive(Debug, clap::Args)]
+#[group(multiple = false, requires = "subject", conflicts_with_all = ["all", "format"])]
+struct ExportOptions {
+    /// Print the event as received, which `run -`, `dry-run -` and `send -` read.
+    #[arg(long)]
+    event: bool,
+    /// Print the event as rules read it: header, envelope and body.
+    #[arg(long, visible_alias = "normalized")]
+    normalised: bool,
+    /// Print the event as a rule test that passes with the rules of that time.
+    #[arg(long)]
+    as_test: bool,
+}
+
+impl ExportOptions {
+    fn selected(&self) -> Option<Export> {
+        match (self.event, self.normalised, self.as_test) {
+            (true, _, _) => Some(Export::AsReceived),
+            (_, true, _) => Some(Export::Normalised),
+            (_, _, true) => Some(Export::Test),
+            (false, false, false) => None,
+        }
+    }
+}
 
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let history = global.history()?;
     // An event of the last moment is not in the database before the daemon writes it.
     let archive = ArchiveState::flush(&global.socket());
+    let Some(subject) = &args.subject else {
+        return rule::explain_all(&args.rule, args.format, &archive, &*history, out);
+    };
     let at = args.at.map(|at| at.from(Timestamp::now()));
-    let found = find(&args, at, &*history)?;
+    let found = find(subject, args.endpoint.as_deref(), at, &*history)?;
     if found.is_empty() {
-        not_found::print(&args.subject, args.format, &archive, &*history, out)?;
+        let export = args.export.selected();
+        if export.is_none() && rule::explain(subject, args.format, &archive, &*history, out)? {
+            return Ok(Exit::Fine);
+        }
+        let entry = match args.endpoint.as_deref() {
+            None => None,
+            Some(entry) => Some(lookup::missed_entry(subject, entry, &*history)?),
+        };
+        let missed = MissedEvent { subject, at, entry };
+        not_found::print(&missed, args.format, &archive, &*history, out)?;
         return Ok(Exit::Negative);
     }
     let mut revisions = RevisionCache::default();
     let choice = choose(&found, &args.rule, &mut revisions, &*history)?;
-    let chosen = choice.event;
-    let nearest = at.map(|at| Distance::new(at, chosen.received));
-    if args.format == Format::Text && found.len() > 1 {
-        list(&found, &args, &choice, &*history, out)?;
-    }
-    if let (Format::Text, Some(nearest)) = (args.format, &nearest) {
-        writeln!(out, "{}", nearest.describe())?;
-    }
-    let explained = match args.all {
-        true => found.as_slice(),
-        false => std::slice::from_ref(chosen),
+    let nearest = at.map(|at| Distance::new(at, choice.event.received));
+    let asked = Asked {
+        args: &args,
+        subject,
+        at,
+        found: &found,
+        choice,
+        nearest,
+        archive,
     };
-    let types = types_of(&found, chosen, &args);
-    let mut exit = Exit::Negative;
-    for (number, head) in explained.iter().enumerate() {
-        let Some(event) = reevaluate(head, &args.rule, &mut revisions, &*history)? else {
-            // Retention deleted it meanwhile.
-            continue;
-        };
-        let is_near = nearest.as_ref().is_none_or(Distance::is_near);
-        if is_near && (args.rule.is_empty() || listened(&event)) {
-            exit = Exit::Fine;
-        }
-        if args.format == Format::Text && (number > 0 || found.len() > 1 || nearest.is_some()) {
-            writeln!(out)?;
-        }
-        let types = match args.all {
-            true => vec![head.event_type.clone()],
-            false => types.clone(),
-        };
-        match args.format {
-            Format::Json => {
-                let mut answer = report::json(&event, &args.rule, &types, found.len());
-                answer["seconds_from_asked_time"] = json!(nearest.as_ref().map(Distance::seconds));
-                answer["archive_behind"] = json!(archive.behind());
-                writeln!(out, "{answer}")?;
-            }
-            Format::Text => report::text(&event, &args.rule, &types, out)?,
-        }
-        if out.is_closed() {
-            break;
-        }
-    }
-    if let (Format::Text, Some(note)) = (args.format, archive.note()) {
-        writeln!(out, "\n{note}")?;
-    }
-    Ok(exit)
-}
-
-/// The event that is explained.
-struct Choice<'a> {
-    event: &'a EventRow,
-    /// Whether one of the rules that were asked about listened to it.
-    listened: bool,
-}
-
-/// The first event that one of the rules listened to, or the first one of all.
-fn choose<'a>(
-    found: &'a [EventRow],
-    rules: &[String],
-    revisions: &mut RevisionCache,
-    history: &dyn History,
-) -> Result<Choice<'a>, CommandError> {
-    if !rules.is_empty() {
-        for head in found {
-            let event = reevaluate(head, rules, revisions, history)?;
-            if event.as_ref().is_some_and(listened) {
-                return Ok(Choice {
-                    event: head,
-                    listened: true,
-                });
-            }
-        }
-    }
-    Ok(Choice {
-        event: &found[0],
-        listened: false,
-    })
-}
-
-/// Whether one of the rules that were asked about listened, or has a run.
-fn listened(event: &EvaluatedEvent) -> bool {
-    !event.rules.is_empty() || !event.others.is_empty()
-}
-
-/// The types of the events that were looked through, each once; the explained one first.
-fn types_of(found: &[EventRow], chosen: &EventRow, args: &Args) -> Vec<String> {
-    let mut types = vec![chosen.event_type.clone()];
-    let others = found.iter().filter(|_| !args.rule.is_empty());
-    for event in others {
-        if !types.contains(&event.event_type) {
-            types.push(event.event_type.clone());
-        }
-    }
-    types
-}
-
-/// How far the nearest event is from the time that was asked for.
-struct Distance {
-    at: Timestamp,
-    received: Timestamp,
-}
-
-/// Farther than this, the event is probably not the one that was meant.
-const MAX_DISTANCE: SignedDuration = SignedDuration::from_hours(1);
-
-impl Distance {
-    fn new(at: Timestamp, received: Timestamp) -> Self {
-        Self { at, received }
-    }
-
-    fn between(&self) -> SignedDuration {
-        self.received.duration_since(self.at)
-    }
-
-    /// Negative for an event before the time.
-    fn seconds(&self) -> i64 {
-        self.between().as_secs()
-    }
-
-    fn is_near(&self) -> bool {
-        self.between().abs() <= MAX_DISTANCE
-    }
-
-    fn describe(&self) -> String {
-        let at = seconds(self.at);
-        let between = self.between();
-        let side = if between.is_negative() {
-            "before"
-        } else {
-            "after"
-        };
-        let length = format_duration(between.unsigned_abs());
-        match (self.is_near(), between.as_secs()) {
-            (true, 0) => format!("the nearest stored event was received at {at}"),
-            (true, _) => format!("the nearest stored event was received {length} {side} {at}"),
-            (false, _) => format!(
-                "no stored event was received within an hour of {at}; the nearest is {length} {side} it"
-            ),
-        }
+    match args.export.selected() {
+        None => asked.explain(&mut revisions, &*history, out),
+        Some(export) => asked.export(export, global, &mut revisions, &*history, out),
     }
 }
 
-/// Finds events by id, or by ticket if no event has this id.
-fn find(
-    args: &Args,
+/// A question about events, and the events that were found.
+struct Asked<'a> {
+    args: &'a Args,
+    subject: &'a str,
     at: Option<Timestamp>,
-    history: &dyn History,
-) -> Result<Vec<EventRow>, CommandError> {
-    let subject = args.subject.trim().trim_start_matches('#');
-    for subject in [
-        EventSelector::Id(subject.into()),
-        EventSelector::Key(subject.into()),
-    ] {
-        let query = EventQuery {
-            subject,
-            at,
-            limit: MAX_EVENTS,
-        };
-        let found = history.events(&query)?;
-        if !found.is_empty() {
-            return Ok(found);
-        }
-    }
-    Ok(Vec::new())
+    found: &'a [EventRow],
+    choice: Choice<'a>,
+    /// How far the chosen event is from the time that was asked for.
+    nearest: Option<Distance>,
+    archive: ArchiveState,
 }
 
-/// Prints one line per event; the explained one is the first.
-fn list(
-    found: &[EventRow],
-    args: &Args,
-    choice: &Choice<'_>,
-    history: &dyn History,
-    out: &mut Output,
-) -> Result<(), CommandError> {
-    let mut table = Table::default();
-    table.row(["RECEIVED", "EVENT", "RUNS", "ID"]);
-    for head in found.iter().take(MAX_LISTED) {
-        let runs: Vec<String> = history
-            .runs_of(head.row)?
-            .iter()
-            .map(|run| format!("{} {}", run.rule, run.state.as_str()))
-            .collect();
-        let runs = match runs.is_empty() {
-            true => "none".to_owned(),
-            false => runs.join(", "),
-        };
-        table.row([
-            seconds(head.received),
-            head.event_type.clone(),
-            runs,
-            head.id.clone(),
-        ]);
+impl Asked<'_> {
+    fn is_near(&self) -> bool {
+        self.nearest.as_ref().is_none_or(Distance::is_near)
     }
-    table.write(out)?;
-    let all = match found.len() {
-        MAX_EVENTS => format!("{MAX_EVENTS} and more"),
-        count => count.to_string(),
-    };
-    let shown = match found.len() {
-        0..=MAX_LISTED => String::new(),
-        _ => format!(", {MAX_LISTED} shown; `--at TIME` selects older ones"),
-    };
-    let which = match (args.all, args.at, choice.listened) {
-        (true, _, _) => "all of them",
-        (false, None, false) => "the newest, with `--all` all of them",
-        (false, None, true) => "the newest that the rule listened to, with `--all` all of them",
-        (false, Some(_), false) => "the nearest to that time, with `--all` all of them",
-        (false, Some(_), true) => {
-            "the nearest to that time that the rule listened to, with `--all` all of them"
+
+    fn explain(
+        &self,
+        revisions: &mut RevisionCache,
+        history: &dyn History,
+        out: &mut Output,
+    ) -> Result<Exit, CommandError> {
+        let (args, found) = (self.args, self.found);
+        let is_rule = rule::is_known(self.subject, history)?;
+        let rejected = self.rejected(history)?;
+        if args.format == Format::Text {
+            self.introduce(is_rule, history, out)?;
+            if let Some(rejected) = rejected.as_ref().filter(|rejected| !rejected.is_empty()) {
+                writeln!(out, "{}", rejected.describe())?;
+                rejected.write("  ", out)?;
+            }
         }
-    };
-    writeln!(out, "\n{all} events{shown}. Explained: {which}")?;
-    Ok(())
+        let explained = match args.all {
+            true => found,
+            false => std::slice::from_ref(self.choice.event),
+        };
+        let types = types_of(found, self.choice.event, args);
+        let has_heading = found.len() > 1 || self.nearest.is_some() || is_rule;
+        let mut exit = Exit::Negative;
+        for (number, head) in explained.iter().enumerate() {
+            let Some(event) = reevaluate(head, &args.rule, revisions, history)? else {
+                // Retention deleted it meanwhile.
+                continue;
+            };
+            if self.is_near() && (args.rule.is_empty() || listened(&event)) {
+                exit = Exit::Fine;
+            }
+            if args.format == Format::Text && (number > 0 || has_heading) {
+                writeln!(out)?;
+            }
+            let types = match args.all {
+                true => vec![head.event_type.clone()],
+                false => types.clone(),
+            };
+            match args.format {
+                Format::Json => {
+                    let mut answer = report::json(&event, &args.rule, &types, found.len());
+                    let distance = self.nearest.as_ref().map(Distance::seconds);
+                    answer["seconds_from_asked_time"] = json!(distance);
+                    answer["rejected"] = json!(rejected.as_ref().map(RejectedRequests::json));
+                    answer["archive_behind"] = json!(self.archive.behind());
+                    answer["also_rule"] = json!(is_rule);
+                    writeln!(out, "{}", versioned(answer))?;
+                }
+                Format::Text => report::text(&event, &args.rule, &types, out)?,
+            }
+            if out.is_closed() {
+                break;
+            }
+        }
+        // The newest event of a ticket: a later one may have been rejected.
+        let chosen = self.choice.event;
+        if args.format == Format::Text
+            && self.at.is_none()
+            && !args.all
+            && chosen.id != self.subject
+            && let Some(later) = rejected_since(history, &chosen.source, chosen.received)?
+        {
+            writeln!(out, "\n{later}")?;
+        }
+        if let (Format::Text, Some(note)) = (args.format, self.archive.note()) {
+            writeln!(out, "\n{note}")?;
+        }
+        Ok(exit)
+    }
+
+    /// The event that was meant may have been rejected: the requests near the time that was asked for.
+    fn rejected(&self, history: &dyn History) -> Result<Option<RejectedRequests>, CommandError> {
+        match self.is_near() {
+            true => Ok(None),
+            false => {
+                let source = &self.choice.event.source;
+                RejectedRequests::read(history, Some(source), self.at).map(Some)
+            }
+        }
+    }
+
+    /// Prints what was found, and what of it is explained.
+    fn introduce(
+        &self,
+        is_rule: bool,
+        history: &dyn History,
+        out: &mut Output,
+    ) -> Result<(), CommandError> {
+        if is_rule {
+            writeln!(
+                out,
+                "`{0}` is also the name of a rule: `flowtrigger why --rule {0}` explains it",
+                self.subject
+            )?;
+        }
+        if self.found.len() > 1 {
+            lookup::list(self.found, self.args, &self.choice, history, out)?;
+        }
+        if let Some(nearest) = &self.nearest {
+            writeln!(out, "{}", nearest.describe())?;
+        }
+        Ok(())
+    }
+
+    /// Prints the chosen event for another command. What a person should know goes to standard error.
+    fn export(
+        &self,
+        export: Export,
+        global: &GlobalOptions,
+        revisions: &mut RevisionCache,
+        history: &dyn History,
+        out: &mut Output,
+    ) -> Result<Exit, CommandError> {
+        let Some(event) = reevaluate(self.choice.event, &self.args.rule, revisions, history)?
+        else {
+            return Err(CommandError::nothing("the event was deleted meanwhile"));
+        };
+        let mut notes = lookup::describe_choice(self.found, &self.choice, self.nearest.as_ref());
+        let exported = export::export(export, &event, history)?;
+        notes.extend(exported.notes);
+        let mut stderr = Output::stderr(global.color);
+        for note in notes {
+            message::note(&mut stderr, &note, None)?;
+        }
+        stderr.finish()?;
+        out.write_unchanged(exported.text.as_bytes())?;
+        let did_listen = self.args.rule.is_empty() || listened(&event);
+        Ok(match self.is_near() && did_listen {
+            true => Exit::Fine,
+            false => Exit::Negative,
+        })
+    }
 }

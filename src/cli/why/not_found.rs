@@ -4,32 +4,42 @@
 use std::io::Write;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::daemon_state::ArchiveState;
-use crate::cli::deliveries;
+use crate::cli::entry_argument::MissedEntry;
 use crate::cli::exit::CommandError;
 use crate::cli::options::Format;
 use crate::cli::output::Output;
-use crate::cli::render::diagnostics::number;
+use crate::cli::render::document::versioned;
 use crate::cli::render::escape::plain;
 use crate::cli::time_argument::seconds;
+use crate::cli::why::rejected::RejectedRequests;
+use crate::cli::why::rule;
 use crate::store::History;
-use crate::store::history::{
-    DeliveryFilter, DeliveryRange, DeliveryRow, NearestEvent, RetainedRange,
-};
+use crate::store::history::{NearestEvent, RetainedRange};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::archive::ArchiveScope;
 
+/// What was asked for and not found.
+pub struct MissedEvent<'a> {
+    pub subject: &'a str,
+    pub at: Option<Timestamp>,
+    /// The entry of `--endpoint`.
+    pub entry: Option<MissedEntry>,
+}
+
 pub fn print(
-    subject: &str,
+    missed: &MissedEvent<'_>,
     format: Format,
     archive: &ArchiveState,
     history: &dyn History,
     out: &mut Output,
 ) -> Result<(), CommandError> {
+    let MissedEvent { subject, at, entry } = missed;
     let (near, range) = (history.nearest(subject)?, history.retained()?);
-    let rejected = RejectedRequests::read(history)?;
+    let near_rules = rule::nearest(subject, history)?;
+    let rejected = RejectedRequests::read(history, None, *at)?;
     match format {
         Format::Json => {
             let near: Vec<&str> = near.iter().map(NearestEvent::text).collect();
@@ -39,7 +49,9 @@ pub fn print(
             let answer = json!({
                 "event": null,
                 "asked": subject,
+                "endpoint": entry.as_ref().map(MissedEntry::json),
                 "nearest": near,
+                "nearest_rules": near_rules,
                 "kept": {
                     "events": range.events,
                     "matched": ends(range.matched),
@@ -48,14 +60,17 @@ pub fn print(
                 "rejected": rejected.json(),
                 "archive_behind": archive.behind(),
             });
-            writeln!(out, "{answer}")?;
+            writeln!(out, "{}", versioned(answer))?;
         }
         Format::Text => {
-            text(subject, &near, &range, history, out)?;
+            let near = near.iter().map(describe_near);
+            let rules = near_rules
+                .iter()
+                .map(|rule| format!("rule {}", plain(rule)));
+            let near: Vec<String> = near.chain(rules).collect();
+            text(missed, &near, &range, history, out)?;
             writeln!(out, "  reject {}", rejected.describe())?;
-            if !rejected.newest.is_empty() {
-                deliveries::table(&rejected.newest).write(out)?;
-            }
+            rejected.write("         ", out)?;
             writeln!(out, "  else   {ELSE}")?;
             if let Some(note) = archive.note() {
                 writeln!(out, "  note   {note}")?;
@@ -66,18 +81,33 @@ pub fn print(
 }
 
 fn text(
-    subject: &str,
-    near: &[NearestEvent],
+    missed: &MissedEvent<'_>,
+    near: &[String],
     range: &RetainedRange,
     history: &dyn History,
     out: &mut Output,
 ) -> Result<(), CommandError> {
-    writeln!(
-        out,
-        "no event with the id or the ticket `{subject}` is stored here"
-    )?;
+    let subject = missed.subject;
+    match &missed.entry {
+        None => writeln!(
+            out,
+            "no event with the id or the ticket `{subject}` is stored here, and no rule has this name"
+        )?,
+        Some(entry) => {
+            writeln!(
+                out,
+                "no event with the id or the ticket `{subject}` that `{}` received is stored here",
+                entry.name()
+            )?;
+            if let Some(unknown) = entry.describe_unknown() {
+                writeln!(out, "  entry  {unknown}")?;
+            }
+            if let Some(others) = entry.describe_stored() {
+                writeln!(out, "  at     events of `{subject}` are stored at {others}")?;
+            }
+        }
+    }
     if !near.is_empty() {
-        let near: Vec<String> = near.iter().map(describe_near).collect();
         writeln!(out, "  near   {}", near.join(", "))?;
     }
     writeln!(out, "  kept   {}", describe_matched(range))?;
@@ -92,56 +122,6 @@ fn text(
 /// What this program cannot know.
 const ELSE: &str =
     "older events may have been deleted, and whether a sender sent anything is not known here";
-/// Rejected requests that are listed.
-const MAX_LISTED: usize = 5;
-
-/// The stored rejected requests: the event may have been in one of them.
-struct RejectedRequests {
-    range: DeliveryRange,
-    newest: Vec<DeliveryRow>,
-}
-
-impl RejectedRequests {
-    fn read(history: &dyn History) -> Result<Self, CommandError> {
-        Ok(Self {
-            range: history.delivery_range()?,
-            newest: history.deliveries(&DeliveryFilter::default(), MAX_LISTED)?,
-        })
-    }
-
-    fn describe(&self) -> String {
-        let kept = "they are kept for 7 days, at most 10,000";
-        match self.range.oldest {
-            None => format!("no rejected request is stored; {kept}"),
-            Some(oldest) => format!(
-                "{} since {}, and one of them may have held it; `flowtrigger deliveries` lists them",
-                count_rejected(&self.range),
-                seconds(oldest)
-            ),
-        }
-    }
-
-    fn json(&self) -> Value {
-        json!({
-            "count": self.range.count,
-            "omitted": self.range.omitted,
-            "oldest": self.range.oldest.map(|oldest| oldest.to_string()),
-            "newest": self.newest.iter().map(deliveries::row_json).collect::<Vec<_>>(),
-        })
-    }
-}
-
-fn count_rejected(range: &DeliveryRange) -> String {
-    let count = usize::try_from(range.count).unwrap_or(usize::MAX);
-    match range.omitted {
-        0 => format!("{} rejected", number(count, "request")),
-        omitted => format!(
-            "{} rejected, and {omitted} more that were not kept",
-            number(count, "request")
-        ),
-    }
-}
-
 fn describe_near(near: &NearestEvent) -> String {
     match near {
         NearestEvent::Id(id) => format!("event {}", plain(id)),

@@ -5,16 +5,20 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::cli::deliveries;
+use crate::cli::deliveries::row::describe_delivery;
 use crate::cli::output::Output;
 use crate::cli::render::color::{Paint, Tone};
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::escape::plain;
 use crate::cli::render::explanation;
-use crate::cli::render::run::{chain, describe_received, describe_run, gate_lines, row_json, tone};
+use crate::cli::render::gate_line::{GateLine, gate_lines};
+use crate::cli::render::run::{chain, describe_received, describe_run, row_json, tone};
 use crate::cli::time_argument::seconds;
 use crate::cli::why::evaluated::{EvaluatedEvent, EvaluatedRule};
+use crate::cli::why::repeats::UnmatchedRepeats;
 use crate::cli::why::verdict::{EventFacts, RevisionFacts, RuleFacts, RuleOutcome};
-use crate::store::history::{PastRevision, RunDetail};
+use crate::store::history::{DeliveryMatch, EventDeliveryRow, PastRevision, RunDetail};
 use flowtrigger_core::document::suggest::nearest;
 use flowtrigger_core::path::redact;
 use flowtrigger_core::run::RunId;
@@ -28,6 +32,12 @@ pub fn text(
     let event = &evaluated.arrived.event;
     explanation::event(out, event)?;
     writeln!(out, "  {}", describe_received(&evaluated.arrived))?;
+    if let Some(repeats) = &evaluated.repeats {
+        writeln!(out, "  {}", repeats.describe())?;
+    }
+    if let Some(delivered) = &evaluated.delivery {
+        writeln!(out, "  {}", describe_delivery(delivered))?;
+    }
     writeln!(out, "  {}", describe_rules(evaluated))?;
     for rule in &evaluated.rules {
         explanation::rule(out, &rule.rule, &rule.explanation, &rule.files)?;
@@ -93,6 +103,12 @@ fn describe_revision(past: &PastRevision, in_force: Option<Timestamp>) -> String
 }
 
 fn runs(out: &mut Output, rule: &EvaluatedRule) -> io::Result<()> {
+    if !rule.matches() && !rule.runs.is_empty() {
+        writeln!(
+            out,
+            "  did not match when the event was received; later rules did, in a replay:"
+        )?;
+    }
     for run in &rule.runs {
         for gate in gate_lines(run) {
             let paint = Paint::new(out);
@@ -158,7 +174,7 @@ fn facts(evaluated: &EvaluatedEvent, asked: &[String], types: &[String]) -> Even
             },
         },
         rules: rules.collect(),
-        has_other_runs: !evaluated.others.is_empty(),
+        has_other_runs: !evaluated.others.is_empty() || evaluated.has_replays(),
     }
 }
 
@@ -170,8 +186,10 @@ pub fn json(evaluated: &EvaluatedEvent, only: &[String], types: &[String], found
     json!({
         "event": explanation::event_json(event),
         "received": head.received.to_string(),
+        "delivery": evaluated.delivery.as_ref().map(delivery_json),
         "redelivered": head.redelivered,
         "redelivered_with_another_body": head.differed,
+        "unmatched_repeats": evaluated.repeats.as_ref().map(UnmatchedRepeats::json),
         "last_came": head.last_came.map(|last| last.to_string()),
         "revision": {
             "id": head.revision.0,
@@ -188,10 +206,24 @@ pub fn json(evaluated: &EvaluatedEvent, only: &[String], types: &[String], found
     })
 }
 
+/// The request as `deliveries` prints it, and the position of the event in its array.
+fn delivery_json(delivered: &EventDeliveryRow) -> Value {
+    let (row, counted) = match &delivered.request {
+        DeliveryMatch::Listed(row) => (row, false),
+        DeliveryMatch::Counted(row) => (row, true),
+    };
+    json!({
+        "request": deliveries::row_json(row),
+        "only_counted": counted,
+        "index": delivered.index,
+    })
+}
+
 fn rule_json(rule: &EvaluatedRule) -> Value {
     let mut value = explanation::rule_json(&rule.rule, &rule.explanation, &rule.files);
     value["recorded"] = json!(rule.recorded());
-    value["gates"] = rule.runs.iter().flat_map(gate_lines).collect();
+    let gates = rule.runs.iter().flat_map(gate_lines);
+    value["gates"] = gates.map(|gate| GateLine::json(&gate)).collect();
     value["runs"] = rule.runs.iter().map(run_json).collect();
     value
 }

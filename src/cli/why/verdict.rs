@@ -16,7 +16,7 @@ pub struct EventFacts {
     pub similar: Option<String>,
     pub revision: RevisionFacts,
     pub rules: Vec<RuleFacts>,
-    /// Whether runs of rules are stored that did not listen.
+    /// Whether runs of rules are stored that did not listen, or did not match then.
     pub has_other_runs: bool,
 }
 

@@ -1,11 +1,15 @@
 //! Answers the admin socket: commands on runs, status and metrics.
 
 use crate::engine::Perform;
+use crate::engine::commands::{ReplayError, ReplayPart};
 use crate::engine::handle::Engine;
 use crate::engine::metrics::oldest_queued;
-use crate::source::admin::{AdminApi, AdminError, RunStatuses, Status};
+use crate::source::admin::{
+    AdminApi, AdminError, ReplayRequest, ReplayedEvent, RunStatuses, Status,
+};
 use crate::source::{AcceptedRun, Ingest};
-use crate::store::{RunStatus, Store, StoreError};
+use crate::store::history::EventRowId;
+use crate::store::{InvalidReplayId, RevisionId, RunStatus, Store, StoreError};
 use flowtrigger_core::run::RunId;
 
 impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
@@ -21,6 +25,31 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
 
     async fn replay(&self, run: u64, rule: Option<String>) -> RunStatuses {
         answer(Engine::replay(self, RunId(run), rule.as_deref()).await)
+    }
+
+    async fn replay_event(&self, request: ReplayRequest) -> Result<ReplayedEvent, AdminError> {
+        let replay = request.replay.parse().map_err(|error: InvalidReplayId| {
+            AdminError::NotFound(format!("unknown replay `{}`: {error}", request.replay))
+        })?;
+        let replayed = Engine::replay_event(
+            self,
+            ReplayPart {
+                event: EventRowId(request.event),
+                replay,
+                revision: RevisionId(request.revision),
+                rules: request.rules,
+            },
+        );
+        match replayed.await {
+            Ok(committed) => Ok(ReplayedEvent {
+                runs: accepted(committed.runs),
+                repeated: accepted(committed.repeated),
+            }),
+            Err(ReplayError::Store(error)) => Err(admin_error(&error)),
+            Err(error @ ReplayError::Redacted) => Err(AdminError::Unprocessable(error.to_string())),
+            Err(error @ ReplayError::OtherRules) => Err(AdminError::Conflict(error.to_string())),
+            Err(error @ ReplayError::Stopping) => Err(AdminError::Unavailable(error.to_string())),
+        }
     }
 
     async fn status(&self) -> Result<Status, AdminError> {
@@ -55,19 +84,22 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
 }
 
 fn answer(placed: Result<Vec<RunStatus>, StoreError>) -> RunStatuses {
-    let placed = placed.map_err(|error| admin_error(&error))?;
-    let runs = placed.into_iter().map(|run| AcceptedRun {
+    placed.map(accepted).map_err(|error| admin_error(&error))
+}
+
+fn accepted(runs: Vec<RunStatus>) -> Vec<AcceptedRun> {
+    let runs = runs.into_iter().map(|run| AcceptedRun {
         id: run.id.0,
         rule: run.rule.to_string(),
         state: run.state.as_str(),
     });
-    Ok(runs.collect())
+    runs.collect()
 }
 
 fn admin_error(error: &StoreError) -> AdminError {
     let why = error.to_string();
     match error {
-        StoreError::UnknownRun(_) => AdminError::NotFound(why),
+        StoreError::UnknownRun(_) | StoreError::UnknownEvent => AdminError::NotFound(why),
         StoreError::WrongState { .. } | StoreError::OnlyTells(_) | StoreError::Redacted(_) => {
             AdminError::Conflict(why)
         }

@@ -107,12 +107,12 @@ fn warn_of_access(folder: &DataFolder) {
     }
 }
 
-/// Writes the archive buffer to disk, within a time limit.
+/// Writes what the store has buffered to disk, within a time limit.
 async fn flush_archive(store: &SqliteStore) {
     match tokio::time::timeout(DRAIN_TIMEOUT, store.flush()).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => error!(%error, "failed to archive the last unmatched events"),
-        Err(_) => error!("failed to archive the last unmatched events in time"),
+        Ok(Err(error)) => error!(%error, "failed to store the last unmatched events and exchanges"),
+        Err(_) => error!("failed to store the last unmatched events and exchanges in time"),
     }
 }
 

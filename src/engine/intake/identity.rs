@@ -1,20 +1,44 @@
 //! Gives each request its identity: the id that its sender gave the delivery, or a text that no other request has.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::source::InvalidBody;
 use flowtrigger_core::config::source::{DeliveryIdentity, EventSource};
 use flowtrigger_core::event::format::request::EventRequest;
+use flowtrigger_core::event::json::content_hash::fingerprint;
+use flowtrigger_core::event::json::value_ref::ValueRef;
 
 /// The identity of one request, or of one element of its array.
 #[derive(Debug, Clone)]
 pub(super) struct RequestIdentity {
     delivery: Option<String>,
     unique: String,
+    equal_before: usize,
+}
+
+/// Counts the equal elements of one array.
+#[derive(Debug, Default)]
+pub(super) struct ElementCounter {
+    seen: HashMap<String, usize>,
+}
+
+impl ElementCounter {
+    /// How many elements before this one are equal to it.
+    fn count(&mut self, element: &Value) -> usize {
+        let seen = self
+            .seen
+            .entry(fingerprint(ValueRef::Built(element)))
+            .or_default();
+        let before = *seen;
+        *seen += 1;
+        before
+    }
 }
 
 /// Differs between processes, so that a clock that was set back repeats nothing.
@@ -28,7 +52,7 @@ impl RequestIdentity {
         source: &EventSource,
         delivery: Option<&str>,
         now: Timestamp,
-    ) -> Result<Self, InvalidBody> {
+    ) -> Result<Self, Box<InvalidBody>> {
         let number = REQUESTS.fetch_add(1, Ordering::Relaxed);
         let (micros, process) = (now.as_microsecond(), *PROCESS);
         let unique = format!("{micros:x}-{process:x}-{number:x}");
@@ -40,15 +64,25 @@ impl RequestIdentity {
             (DeliveryIdentity::Request, _) => Some(format!("request-{unique}")),
             (DeliveryIdentity::Body, _) => None,
         };
-        Ok(Self { delivery, unique })
+        Ok(Self {
+            delivery,
+            unique,
+            equal_before: 0,
+        })
     }
 
-    /// Elements of an array have the id of their request and their position, so that none is a repeat of another.
-    /// Elements without an id stay equal if their bodies are.
-    pub fn element(&self, index: usize) -> Self {
+    /// Elements of an array have the id of their request and their position, or their number among the equal elements
+    /// of the array: none is a repeat of another, and each is one of the same element of a repeated request.
+    pub fn element(&self, index: usize, value: &Value, counter: &mut ElementCounter) -> Self {
+        let delivery = self.delivery.as_ref().map(|id| format!("{id}-{index}"));
+        let equal_before = match &delivery {
+            Some(_) => 0,
+            None => counter.count(value),
+        };
         Self {
-            delivery: self.delivery.as_ref().map(|id| format!("{id}-{index}")),
+            delivery,
             unique: self.unique.clone(),
+            equal_before,
         }
     }
 
@@ -58,12 +92,13 @@ impl RequestIdentity {
             custom: source.description(),
             delivery: self.delivery.as_deref(),
             unique: &self.unique,
+            equal_before: self.equal_before,
         }
     }
 }
 
-fn missing(source: &EventSource, header: &str) -> InvalidBody {
-    InvalidBody {
+fn missing(source: &EventSource, header: &str) -> Box<InvalidBody> {
+    Box::new(InvalidBody {
         error: format!("the header `{header}` is absent, is repeated or is not a short text"),
         help: Some(format!(
             "the source `{}` reads the id of its events from this header",
@@ -71,13 +106,28 @@ fn missing(source: &EventSource, header: &str) -> InvalidBody {
         )),
         path: Some(format!("header.{header}")),
         ..InvalidBody::default()
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
     use super::*;
-    use flowtrigger_core::config::Config;
+    use flowtrigger_core::config::{self, Config};
+    use flowtrigger_core::diagnostic::{Diagnostics, FileId};
+    use flowtrigger_core::event::catalogue::Catalogue;
+    use flowtrigger_core::event::format::request::body_hash;
+    use flowtrigger_core::event::format::{FormatHint, read};
+
+    fn shop() -> EventSource {
+        let diagnostics = &mut Diagnostics::default();
+        let text = "sources: { shop: { event_type: order } }";
+        let config = config::parse(FileId::default(), text, &BTreeMap::new(), diagnostics);
+        config.sources["shop"].clone()
+    }
 
     fn source(identity: DeliveryIdentity) -> EventSource {
         EventSource {
@@ -122,7 +172,39 @@ mod tests {
         let error = RequestIdentity::new(&required, None, at).unwrap_err();
         assert!(error.error.contains("`x-id` is absent"), "{}", error.error);
         let whole = RequestIdentity::new(&required, Some("d"), at).unwrap();
-        let element = whole.element(1);
+        let element = whole.element(1, &Value::Null, &mut ElementCounter::default());
         assert_eq!(element.delivery.as_deref(), Some("d-1"));
+    }
+
+    proptest! {
+        /// The elements of one request are as many events, in any mixture of equal ones, and those of the same request
+        /// sent again are the same events.
+        #[test]
+        fn elements_of_one_request_differ_and_those_of_its_repeat_are_the_same(
+            elements in prop::collection::vec(0_u8..4, 1..40)
+        ) {
+            let body = serde_json::json!(elements.iter().map(|n| serde_json::json!({"n": n})).collect::<Vec<_>>());
+            let shop = shop();
+            let events = || -> Vec<String> {
+                let identity = RequestIdentity::new(&shop, None, Timestamp::UNIX_EPOCH).unwrap();
+                let mut counter = ElementCounter::default();
+                let values = body.as_array().unwrap().iter().enumerate();
+                let ids = values.map(|(index, value)| {
+                    let element = identity.element(index, value, &mut counter);
+                    let request = element.request(&shop);
+                    let hint = FormatHint::Request(&request);
+                    read(value.clone(), hint, Catalogue::built_in()).unwrap().id
+                });
+                ids.collect()
+            };
+            let (first, again) = (events(), events());
+            let hashes = |ids: &[String]| -> Vec<String> {
+                ids.iter().map(|id| body_hash(id).unwrap().to_owned()).collect()
+            };
+            let distinct: BTreeSet<String> = hashes(&first).into_iter().collect();
+            prop_assert_eq!(distinct.len(), elements.len());
+            prop_assert_eq!(hashes(&first), hashes(&again));
+            prop_assert!(first.iter().zip(&again).all(|(one, two)| one != two));
+        }
     }
 }

@@ -81,7 +81,14 @@ impl Rulebook {
             SourceFormat::Custom(_) => None,
             SourceFormat::BuiltIn(source) => Some(*source),
         };
-        self.match_bytes(body, FormatHint::Request(request), only)
+        let mut matched = self.match_bytes(body, FormatHint::Request(request), only)?;
+        if let ByteMatch::Matched(matched) = &mut matched
+            && let Some(event) = Arc::get_mut(&mut matched.event)
+        {
+            let warnings = entry.account_warnings(event);
+            event.warnings.extend(warnings);
+        }
+        Some(matched)
     }
 
     /// Matches an event in its bytes, which must be of the given `event_source`, if any.

@@ -2,6 +2,7 @@
 //! array, and an event of another source is rejected.
 
 pub mod batch;
+mod delivery;
 mod identity;
 pub mod match_bytes;
 pub mod submit;
@@ -16,16 +17,17 @@ use crate::source::{
     AcceptedEvent, AcceptedRun, Endpoint, EventDelivery, Ingest, IngestError, IngestResponse,
     InvalidBody, RejectedRequest,
 };
-use crate::store::{RejectedDelivery, Store, StoreError};
+use crate::store::{DeliveryId, DeliveryPart, Store, StoreError};
+use delivery::IncomingDelivery;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::{EventSource, SourceFormat};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::format::{DecodeError, FormatHint, read};
 use flowtrigger_core::event::json::parse::{JsonError, parse};
 use flowtrigger_core::event::summary::EventSummary;
-use identity::RequestIdentity;
+use identity::{ElementCounter, RequestIdentity};
 use match_bytes::ByteMatch;
-use submit::{MatchedEvent, SubmittedEvent};
+use submit::{MatchedEvent, RequestContext, SubmittedEvent};
 
 /// The most elements of an array. A body of the maximum size has fewer real events.
 const MAX_EVENTS: usize = 1_000;
@@ -57,7 +59,10 @@ fn read_as(
     format: FormatHint<'_>,
     config: &Config,
 ) -> Result<Event, DecodeError> {
-    let event = read(value, format, &config.catalogue)?;
+    let mut event = read(value, format, &config.catalogue)?;
+    if let Some(entry) = source.or_else(|| config.sources.get(&event.endpoint)) {
+        event.warnings.extend(entry.account_warnings(&event));
+    }
     let Some(source) = source.filter(|source| event.source != source.source()) else {
         return Ok(event);
     };
@@ -66,6 +71,7 @@ fn read_as(
         message: format!("this is an event of `{found}`, not of `{name}`"),
         help: Some(format!("send it to `/events/{}`", event.source)),
         path: None,
+        finding: None,
     })
 }
 
@@ -76,20 +82,7 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
     }
 
     fn record_rejection(&self, request: RejectedRequest) {
-        let source = request.source.as_deref().unwrap_or_default();
-        self.shared.metrics.count_rejected(source, request.reason);
-        let received = self.shared.clock().now();
-        self.shared.store.record_rejected(RejectedDelivery {
-            received,
-            source: request.source,
-            method: request.method,
-            path: request.path,
-            peer: request.peer,
-            reason: request.reason.to_owned(),
-            status: request.status,
-            size: request.size,
-            detail: request.detail,
-        });
+        self.record_rejected_request(request);
     }
 
     fn ready(&self) -> Result<(), String> {
@@ -113,11 +106,11 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
 impl<S: Store, P: Perform> Engine<S, P> {
     /// The source is looked up here alone: a reload may have closed it since the request began.
     async fn ingest(&self, delivery: EventDelivery<'_>) -> Result<IngestResponse, IngestError> {
-        let EventDelivery { source, id, body } = delivery;
+        let EventDelivery { id, body, .. } = delivery;
         let intake = Arc::clone(&self.shared.intake).read_owned().await;
         let active = self.shared.active.load_full();
         let rulebook = &active.rulebook;
-        let Some(entrance) = rulebook.config.sources.get(source) else {
+        let Some(entrance) = rulebook.config.sources.get(&**delivery.endpoint) else {
             return Err(IngestError::UnknownSource);
         };
         // Whether the store can write is found out by the attempt: it may have recovered.
@@ -127,10 +120,15 @@ impl<S: Store, P: Perform> Engine<S, P> {
         }
         let rejected = |error: StoreError| ingest_error(&error);
         let identity = RequestIdentity::new(entrance, id, self.shared.clock().now());
-        let identity = identity.map_err(|invalid| IngestError::InvalidId(Box::new(invalid)))?;
+        let identity = identity.map_err(IngestError::InvalidId)?;
+        // A request that is rejected here gets its number when it is recorded.
+        let incoming =
+            || IncomingDelivery::new(self.shared.store.next_delivery(), entrance, &delivery);
         let request = match rulebook.match_request(entrance, &identity.request(entrance), body) {
             Some(ByteMatch::Unmatched(brief, event)) => {
-                let archived = self.archive_unmatched(&active, &brief, event).await;
+                let archived = self
+                    .archive_delivered(&active, &brief, event, incoming())
+                    .await;
                 return archived.map_err(rejected).map(|()| unmatched(*brief));
             }
             Some(ByteMatch::Matched(event)) => RequestEvents {
@@ -138,12 +136,20 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 array: false,
             },
             None => RequestEvents::read(entrance, &identity, body, rulebook)
-                .map_err(|invalid| IngestError::InvalidBody(Box::new(invalid)))?,
+                .map_err(IngestError::InvalidBody)?,
         };
         let array = request.array;
-        let submitted = self.submit_with(active, request.events, Some(intake)).await;
+        let context = RequestContext {
+            intake,
+            delivery: incoming(),
+        };
+        let events = request.delivered_by(context.delivery.id);
+        let submitted = self
+            .submit_with(Arc::clone(&active), events, Some(context))
+            .await;
         let submitted = submitted.map_err(rejected)?;
-        let mut answers: Vec<AcceptedEvent> = submitted.iter().map(answer).collect();
+        let answers = submitted.iter().map(|event| answer(event, entrance));
+        let mut answers: Vec<AcceptedEvent> = answers.collect();
         Ok(match (array, answers.len()) {
             (false, 1) => IngestResponse::One(answers.remove(0)),
             (true | false, _) => IngestResponse::Many(answers),
@@ -159,6 +165,7 @@ fn ingest_error(error: &StoreError) -> IngestError {
         | StoreError::Broken(_)
         | StoreError::Damaged(_)
         | StoreError::UnknownRun(_)
+        | StoreError::UnknownEvent
         | StoreError::OnlyTells(_)
         | StoreError::Redacted(_)
         | StoreError::Settings(_)
@@ -179,7 +186,7 @@ impl RequestEvents {
         identity: &RequestIdentity,
         body: &[u8],
         rulebook: &Rulebook,
-    ) -> Result<Self, InvalidBody> {
+    ) -> Result<Self, Box<InvalidBody>> {
         let accepted = parse(body).map_err(unsound)?;
         let (values, array) = match accepted.value {
             Value::Array(values) => (values, true),
@@ -187,9 +194,10 @@ impl RequestEvents {
         };
         check_count(values.len())?;
         let mut events = Vec::with_capacity(values.len());
+        let mut counter = ElementCounter::default();
         for (index, value) in values.into_iter().enumerate() {
             let identity = match array {
-                true => identity.element(index),
+                true => identity.element(index, &value, &mut counter),
                 false => identity.clone(),
             };
             let request = identity.request(source);
@@ -201,41 +209,61 @@ impl RequestEvents {
         }
         Ok(Self { events, array })
     }
+
+    /// The events, each with its place in the request.
+    fn delivered_by(self, delivery: DeliveryId) -> Vec<MatchedEvent> {
+        let array = self.array;
+        let events = self.events.into_iter().enumerate();
+        let events = events.map(|(index, event)| {
+            event.delivered_by(DeliveryPart {
+                delivery,
+                index: array.then_some(index),
+            })
+        });
+        events.collect()
+    }
 }
 
-fn check_count(count: usize) -> Result<(), InvalidBody> {
-    let error = match count {
-        0 => "an empty array has no event; send at least one".into(),
-        count if count > MAX_EVENTS => {
-            format!("{count} events in one array; send at most {MAX_EVENTS}")
-        }
+fn check_count(count: usize) -> Result<(), Box<InvalidBody>> {
+    let (summary, error) = match count {
+        0 => (
+            "an empty array",
+            "an empty array has no event; send at least one".into(),
+        ),
+        count if count > MAX_EVENTS => (
+            "too many events in one array",
+            format!("{count} events in one array; send at most {MAX_EVENTS}"),
+        ),
         _ => return Ok(()),
     };
-    Err(InvalidBody {
+    Err(Box::new(InvalidBody {
         error,
+        summary: Some(summary),
         line: Some(1),
         column: Some(1),
         ..InvalidBody::default()
-    })
+    }))
 }
 
-fn unsound(error: JsonError) -> InvalidBody {
-    InvalidBody {
+fn unsound(error: JsonError) -> Box<InvalidBody> {
+    Box::new(InvalidBody {
+        summary: Some(error.fault.summary()),
         error: error.reason,
         line: Some(error.line),
         column: Some(error.column),
         ..InvalidBody::default()
-    }
+    })
 }
 
-fn no_event(error: DecodeError, index: Option<usize>) -> InvalidBody {
-    InvalidBody {
+fn no_event(error: DecodeError, index: Option<usize>) -> Box<InvalidBody> {
+    Box::new(InvalidBody {
+        finding: Some(error.finding.unwrap_or_else(|| error.message.clone())),
         error: error.message,
         help: error.help,
         path: error.path,
         index,
         ..InvalidBody::default()
-    }
+    })
 }
 
 fn unmatched(event: EventSummary) -> IngestResponse {
@@ -248,7 +276,7 @@ fn unmatched(event: EventSummary) -> IngestResponse {
     })
 }
 
-fn answer(submitted: &SubmittedEvent) -> AcceptedEvent {
+fn answer(submitted: &SubmittedEvent, source: &EventSource) -> AcceptedEvent {
     let runs = submitted.committed.runs.iter().map(|run| AcceptedRun {
         id: run.id.0,
         rule: run.rule.to_string(),
@@ -259,7 +287,7 @@ fn answer(submitted: &SubmittedEvent) -> AcceptedEvent {
         event: submitted.id().to_owned(),
         runs: runs.collect(),
         redelivered: submitted.committed.redelivered,
-        warnings: submitted.event.warnings.clone(),
+        warnings: source.answer_warnings(&submitted.event.warnings),
     }
 }
 
@@ -267,7 +295,7 @@ fn answer(submitted: &SubmittedEvent) -> AcceptedEvent {
 mod tests {
     use super::*;
 
-    fn request(source: &str, text: &str) -> Result<RequestEvents, InvalidBody> {
+    fn request(source: &str, text: &str) -> Result<RequestEvents, Box<InvalidBody>> {
         let rulebook = Rulebook::default();
         let source = &rulebook.config.sources[source];
         let identity = RequestIdentity::new(source, None, jiff::Timestamp::UNIX_EPOCH);

@@ -7,14 +7,15 @@ use jiff::Timestamp;
 use tokio::sync::OwnedRwLockReadGuard;
 use tracing::{debug, info, warn};
 
+use super::delivery::{IncomingDelivery, delivered};
 use super::match_bytes::{ByteMatch, Matcher, ReceivedEvent};
 use crate::engine::handle::Engine;
 use crate::engine::metrics::EventOutcome;
 use crate::engine::state::ActiveRulebook;
 use crate::engine::{Perform, Rulebook};
 use crate::store::{
-    ArrivalKind, BodyComparison, Committed, IncomingEvent, PlannedRun, RevisionId, RunStatus,
-    Store, StoreError, UnmatchedEvent,
+    ArrivalKind, BodyComparison, Committed, DeliveredEvents, DeliveryPart, IncomingEvent,
+    PlannedRun, RevisionId, RunStatus, Store, StoreError, UnmatchedEvent,
 };
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::summary::EventSummary;
@@ -30,11 +31,26 @@ pub struct SubmittedEvent {
     pub committed: Committed,
 }
 
+/// Events that were accepted together.
+struct AcceptedEvents {
+    events: Vec<SubmittedEvent>,
+    received: Timestamp,
+}
+
 /// A decoded event with the runs that are planned for it.
 #[derive(Debug)]
 pub struct MatchedEvent {
     pub event: Arc<Event>,
     planned: Vec<PlannedRun>,
+    delivery: Option<DeliveryPart>,
+}
+
+/// The request that events come from.
+#[derive(Debug)]
+pub(in crate::engine) struct RequestContext {
+    /// Held until everything is committed.
+    pub intake: OwnedRwLockReadGuard<()>,
+    pub delivery: IncomingDelivery,
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
@@ -60,7 +76,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let ReceivedEvent { active, matched } = incoming;
         match matched {
             ByteMatch::Unmatched(brief, event) => {
-                self.archive_unmatched(&active, &brief, event).await?;
+                self.archive_unmatched(&active, &brief, event, None).await?;
                 Ok(SubmittedEvent {
                     event: *brief,
                     matched: Vec::new(),
@@ -79,13 +95,20 @@ impl<S: Store, P: Perform> Engine<S, P> {
         &self,
         active: Arc<ActiveRulebook>,
         events: Vec<MatchedEvent>,
-        intake: Option<OwnedRwLockReadGuard<()>>,
+        request: Option<RequestContext>,
     ) -> Result<Vec<SubmittedEvent>, StoreError> {
         let engine = self.clone();
         let task = tokio::spawn(async move {
-            let submitted = engine.accept(&active, events).await;
-            drop(intake);
-            submitted
+            let submitted = engine.accept(&active, events).await?;
+            if let Some(RequestContext { intake, delivery }) = request {
+                let events = delivered(&submitted.events);
+                engine
+                    .shared
+                    .store
+                    .record_delivery(delivery.accepted(events, submitted.received));
+                drop(intake);
+            }
+            Ok(submitted.events)
         });
         match task.await {
             Ok(submitted) => submitted,
@@ -101,7 +124,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         &self,
         active: &ActiveRulebook,
         events: Vec<MatchedEvent>,
-    ) -> Result<Vec<SubmittedEvent>, StoreError> {
+    ) -> Result<AcceptedEvents, StoreError> {
         let revision = active.revision(&self.shared.store).await?;
         let received = self.shared.clock().now();
         let committed = self.commit(&events, revision, received).await?;
@@ -127,20 +150,45 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 let event = matched.event.into();
                 self.shared
                     .store
-                    .archive_unmatched(event, revision, received);
+                    .archive_unmatched(event, revision, received, matched.delivery);
             }
             accepted.push(submitted);
         }
-        Ok(accepted)
+        Ok(AcceptedEvents {
+            events: accepted,
+            received,
+        })
     }
 
-    /// Archives an event that no rule matches.
-    pub(super) async fn archive_unmatched(
+    /// Archives the one event of a request, which no rule matches.
+    pub(super) async fn archive_delivered(
         &self,
         active: &ActiveRulebook,
         brief: &EventSummary,
         event: UnmatchedEvent,
+        delivery: IncomingDelivery,
     ) -> Result<(), StoreError> {
+        let part = Some(delivery.whole());
+        let received = self.archive_unmatched(active, brief, event, part).await?;
+        let events = DeliveredEvents {
+            count: 1,
+            first: brief.id.clone(),
+            ..DeliveredEvents::default()
+        };
+        self.shared
+            .store
+            .record_delivery(delivery.accepted(events, received));
+        Ok(())
+    }
+
+    /// Archives an event that no rule matches, and returns when it was received.
+    async fn archive_unmatched(
+        &self,
+        active: &ActiveRulebook,
+        brief: &EventSummary,
+        event: UnmatchedEvent,
+        delivery: Option<DeliveryPart>,
+    ) -> Result<Timestamp, StoreError> {
         let revision = active.revision(&self.shared.store).await?;
         let received = self.shared.clock().now();
         log_unmatched(brief);
@@ -149,8 +197,8 @@ impl<S: Store, P: Perform> Engine<S, P> {
             .count_event(&brief.endpoint, EventOutcome::Unmatched);
         self.shared
             .store
-            .archive_unmatched(event, revision, received);
-        Ok(())
+            .archive_unmatched(event, revision, received, delivery);
+        Ok(received)
     }
 
     /// Commits the events that have runs, in the order in which they happened, and returns the results in
@@ -171,6 +219,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             revision,
             planned: events[*index].planned.clone(),
             occasion: ArrivalKind::Delivery,
+            delivery: events[*index].delivery,
         });
         let arrivals: Vec<IncomingEvent> = arrivals.collect();
         let mut committed = vec![Committed::default(); events.len()];
@@ -205,8 +254,19 @@ impl MatchedEvent {
     /// An event with the rules that match it.
     pub fn with_rules(rules: Vec<Arc<Rule>>, event: Event) -> Self {
         Self {
-            planned: rules.iter().map(|rule| planned(rule, &event)).collect(),
+            planned: rules
+                .iter()
+                .map(|rule| PlannedRun::new(rule, &event))
+                .collect(),
             event: Arc::new(event),
+            delivery: None,
+        }
+    }
+
+    pub fn delivered_by(self, part: DeliveryPart) -> Self {
+        Self {
+            delivery: Some(part),
+            ..self
         }
     }
 
@@ -219,17 +279,10 @@ impl Rulebook {
     /// Plans the runs of the rules that match.
     pub fn plan(&self, event: &Event) -> Vec<PlannedRun> {
         let rules = self.matching(event);
-        rules.iter().map(|rule| planned(rule, event)).collect()
-    }
-}
-
-fn planned(rule: &Arc<Rule>, event: &Event) -> PlannedRun {
-    PlannedRun {
-        rule: Arc::clone(rule),
-        mode: rule.mode,
-        lane: rule.lane_of(event),
-        loop_ask: rule.loop_ask_of(event),
-        asks: rule.asks_of(event),
+        rules
+            .iter()
+            .map(|rule| PlannedRun::new(rule, event))
+            .collect()
     }
 }
 
@@ -255,21 +308,30 @@ impl SubmittedEvent {
 
     fn log_redelivery(&self, runs: &[u64]) {
         let (event, r#type) = (self.id(), self.event.event_type.as_str());
-        match self.committed.first.as_ref().map(|first| first.body) {
-            Some(BodyComparison::Different) => warn!(
+        match self.differed() {
+            true => warn!(
                 event,
                 at = self.entry(),
                 r#type,
                 ?runs,
                 "event redelivered: same id, different body; nothing ran for it. If the id names an object and not an event, set another `id` for the source"
             ),
-            Some(BodyComparison::Equal | BodyComparison::Unknown) | None => {
+            false => {
                 info!(event, at = self.entry(), r#type, ?runs, "event redelivered");
             }
         }
     }
 
-    fn outcome(&self) -> EventOutcome {
+    /// Whether it is a redelivery with another body.
+    pub(super) fn differed(&self) -> bool {
+        let first = self.committed.first.as_ref();
+        match first.map(|first| first.body) {
+            Some(BodyComparison::Different) => self.committed.redelivered,
+            Some(BodyComparison::Equal | BodyComparison::Unknown) | None => false,
+        }
+    }
+
+    pub(super) fn outcome(&self) -> EventOutcome {
         match (self.committed.redelivered, self.matched.is_empty()) {
             (true, _) => EventOutcome::Redelivered,
             (false, true) => EventOutcome::Unmatched,

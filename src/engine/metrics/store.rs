@@ -19,6 +19,7 @@ impl Collector for StoreCollector {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
         let commits = self.0.commits();
         let (filed, lost) = self.0.archived();
+        let (recorded, unrecorded) = self.0.recorded();
         let seconds = commits.micros.load(Ordering::Relaxed) as f64 / 1e6;
         let counted = [
             (
@@ -40,6 +41,16 @@ impl Collector for StoreCollector {
                 "flowtrigger_archive_events_lost",
                 "Unmatched events that could not be archived",
                 lost,
+            ),
+            (
+                "flowtrigger_exchanges_filed",
+                "Exchanges of attempts that were stored",
+                recorded,
+            ),
+            (
+                "flowtrigger_exchanges_lost",
+                "Exchanges of attempts that could not be stored",
+                unrecorded,
             ),
         ];
         for (name, help, count) in counted {

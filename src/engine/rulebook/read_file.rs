@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::report;
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
-use flowtrigger_core::event::json::utf16::is_utf_16;
+use flowtrigger_core::event::json::utf16::wide_encoding;
 
 /// Adds a file's text. None if it could not be read, which is reported.
 pub fn read(path: &Path, files: &mut Files, diagnostics: &mut Diagnostics) -> Option<FileId> {
@@ -17,8 +17,8 @@ pub fn read(path: &Path, files: &mut Files, diagnostics: &mut Diagnostics) -> Op
             return None;
         }
     };
-    if is_utf_16(&bytes) {
-        let message = format!("`{}`: this file is UTF-16", path.display());
+    if let Some(encoding) = wide_encoding(&bytes) {
+        let message = format!("`{}`: this file is {encoding}", path.display());
         let help = "save it as UTF-8; in PowerShell, write it with `-Encoding utf8`";
         report(path, message, help, Code::Unreadable, files, diagnostics);
         return None;

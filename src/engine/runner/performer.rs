@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::action::exchange::ExchangeRecorder;
 use crate::action::secret::SecretStore;
 use crate::action::{self, Performer};
 use flowtrigger_core::config::Config;
@@ -15,13 +16,24 @@ use crate::engine::rulebook::policy;
 
 /// Performs calls. A failed call is data, not an error.
 pub trait Perform: Send + Sync + 'static {
-    /// `key` is the same for every attempt of one step of one run. Dropping the future stops the call.
-    fn perform(&self, call: &Call, key: &str) -> impl Future<Output = CallResult> + Send;
+    /// `key` is the same for every attempt of one step of one run. Dropping the future stops the call; the recorder
+    /// has what was sent until then.
+    fn perform(
+        &self,
+        call: &Call,
+        key: &str,
+        recorder: &ExchangeRecorder,
+    ) -> impl Future<Output = CallResult> + Send;
 }
 
 impl Perform for Performer {
-    fn perform(&self, call: &Call, key: &str) -> impl Future<Output = CallResult> + Send {
-        Performer::perform(self, call, key)
+    fn perform(
+        &self,
+        call: &Call,
+        key: &str,
+        recorder: &ExchangeRecorder,
+    ) -> impl Future<Output = CallResult> + Send {
+        self.perform_recorded(call, key, recorder)
     }
 }
 
@@ -50,8 +62,8 @@ impl ReloadablePerformer {
 }
 
 impl Perform for ReloadablePerformer {
-    async fn perform(&self, call: &Call, key: &str) -> CallResult {
+    async fn perform(&self, call: &Call, key: &str, recorder: &ExchangeRecorder) -> CallResult {
         let performer = self.0.load_full();
-        performer.perform(call, key).await
+        performer.perform_recorded(call, key, recorder).await
     }
 }

@@ -9,11 +9,12 @@ use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::net::UnixListener;
 
@@ -33,6 +34,12 @@ pub trait AdminApi: Send + Sync + 'static {
     /// Replays with one rule, or with all rules that match now.
     fn replay(&self, run: u64, rule: Option<String>) -> impl Future<Output = RunStatuses> + Send;
 
+    /// Replays a stored event as a part of a replay of many.
+    fn replay_event(
+        &self,
+        request: ReplayRequest,
+    ) -> impl Future<Output = Result<ReplayedEvent, AdminError>> + Send;
+
     fn status(&self) -> impl Future<Output = Result<Status, AdminError>> + Send;
 
     /// Writes what was received to the database, so that readers of it see everything.
@@ -44,6 +51,27 @@ pub trait AdminApi: Send + Sync + 'static {
 /// The affected runs with their new states.
 pub type RunStatuses = Result<Vec<AcceptedRun>, AdminError>;
 
+/// A stored event to replay.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ReplayRequest {
+    /// The row of the event.
+    pub event: i64,
+    /// The id of the replay: it starts at most one run of each event and rule.
+    pub replay: String,
+    /// The revision whose rules are meant; a daemon with another one rejects the request.
+    pub revision: u64,
+    /// The rules to plan, of those that match.
+    pub rules: Vec<String>,
+}
+
+/// The result for one replayed event.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ReplayedEvent {
+    pub runs: Vec<AcceptedRun>,
+    /// Runs that the same replay has started before.
+    pub repeated: Vec<AcceptedRun>,
+}
+
 /// Why a command was not executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AdminError {
@@ -51,6 +79,8 @@ pub enum AdminError {
     NotFound(String),
     /// The command does not apply to the run's state.
     Conflict(String),
+    /// The event can never be replayed.
+    Unprocessable(String),
     /// A later attempt can succeed.
     Unavailable(String),
 }
@@ -90,6 +120,7 @@ fn routes<A: AdminApi>(admin: Arc<A>) -> Router {
         .route("/runs/{id}/retry", post(retry::<A>))
         .route("/runs/{id}/cancel", post(cancel::<A>))
         .route("/runs/{id}/replay", post(replay::<A>))
+        .route("/replay", post(replay_event::<A>))
         .route("/flush", post(flush::<A>))
         .route("/status", get(status::<A>))
         .route("/metrics", get(metrics::<A>))
@@ -127,6 +158,17 @@ async fn replay<A: AdminApi>(
     }
 }
 
+async fn replay_event<A: AdminApi>(State(admin): State<Arc<A>>, body: Bytes) -> Response {
+    let request = match serde_json::from_slice::<ReplayRequest>(&body) {
+        Ok(request) => request,
+        Err(error) => return error_body(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    match admin.replay_event(request).await {
+        Ok(replayed) => response::body(StatusCode::OK, &json!(replayed)),
+        Err(error) => error_response(&error),
+    }
+}
+
 async fn status<A: AdminApi>(State(admin): State<Arc<A>>) -> Response {
     match admin.status().await {
         Ok(status) => response::body(StatusCode::OK, &json!(status)),
@@ -148,7 +190,7 @@ async fn metrics<A: AdminApi>(State(admin): State<Arc<A>>) -> Response {
 async fn not_found() -> Response {
     error_body(
         StatusCode::NOT_FOUND,
-        "not found; send commands to `/runs/{id}/retry`, `/runs/{id}/replay`, `/runs/{id}/cancel` and `/flush`; read `/status` and `/metrics`",
+        "not found; send commands to `/runs/{id}/retry`, `/runs/{id}/replay`, `/runs/{id}/cancel`, `/replay` and `/flush`; read `/status` and `/metrics`",
     )
 }
 
@@ -175,6 +217,7 @@ fn error_response(error: &AdminError) -> Response {
     match error {
         AdminError::NotFound(why) => error_body(StatusCode::NOT_FOUND, why),
         AdminError::Conflict(why) => error_body(StatusCode::CONFLICT, why),
+        AdminError::Unprocessable(why) => error_body(StatusCode::UNPROCESSABLE_ENTITY, why),
         AdminError::Unavailable(why) => error_body(StatusCode::SERVICE_UNAVAILABLE, why),
     }
 }

@@ -1,5 +1,6 @@
 //! Decides which processes may use the admin socket: those of the daemon's user and of root, but no confined
-//! command. A confined command cannot gain privileges, and neither it nor its children can hide that.
+//! command. A confined command cannot gain privileges and has a lower limit of file locks than the daemon. Neither it nor its
+//! children can hide either.
 
 use std::fs;
 
@@ -24,6 +25,8 @@ struct ProcessStatus {
     parent: i32,
     user: u32,
     privileges: Privileges,
+    /// The hard limit of file locks, which confined commands have lowered. `None` is unlimited.
+    locks: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +39,9 @@ enum Privileges {
 impl CheckedListener {
     pub fn new(listener: UnixListener) -> std::io::Result<Self> {
         let status = fs::read_to_string("/proc/self/status")?;
-        let own = ProcessStatus::parse(&status)
-            .ok_or_else(|| std::io::Error::other("/proc/self/status is incomplete"))?;
+        let limits = fs::read_to_string("/proc/self/limits")?;
+        let own = ProcessStatus::parse(&status, &limits)
+            .ok_or_else(|| std::io::Error::other("`/proc/self` is incomplete"))?;
         Ok(Self { listener, own })
     }
 }
@@ -82,14 +86,21 @@ fn check(stream: &UnixStream, own: ProcessStatus) -> Result<(), String> {
     }
 }
 
-/// If the daemon itself cannot gain privileges, nothing distinguishes a confined command from others, and no
-/// command of a rule may use the socket.
+/// If the daemon itself cannot gain privileges, that distinguishes nobody: then the limit shows a confined command, also one
+/// that left its parents, and no other command of a rule may use the socket either.
 fn is_confined(peer: ProcessStatus, own: ProcessStatus) -> bool {
     match (peer.privileges, own.privileges) {
         (Privileges::CanGrow, _) => false,
         (Privileges::Fixed, Privileges::CanGrow) => true,
-        (Privileges::Fixed, Privileges::Fixed) => descends(peer, own.process),
+        (Privileges::Fixed, Privileges::Fixed) => {
+            is_lower(peer.locks, own.locks) || descends(peer, own.process)
+        }
     }
+}
+
+/// Whether a limit is lower than another; `None` is unlimited.
+fn is_lower(limit: Option<u64>, than: Option<u64>) -> bool {
+    limit.unwrap_or(u64::MAX) < than.unwrap_or(u64::MAX)
 }
 
 fn descends(peer: ProcessStatus, ancestor: i32) -> bool {
@@ -100,12 +111,12 @@ fn descends(peer: ProcessStatus, ancestor: i32) -> bool {
 }
 
 fn status(process: i32) -> Option<ProcessStatus> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    ProcessStatus::parse(&status)
+    let read = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}")).ok();
+    ProcessStatus::parse(&read("status")?, &read("limits")?)
 }
 
 impl ProcessStatus {
-    fn parse(status: &str) -> Option<Self> {
+    fn parse(status: &str, limits: &str) -> Option<Self> {
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
             // Of the user ids, the effective one is the second.
@@ -119,7 +130,19 @@ impl ProcessStatus {
                 "0" => Privileges::CanGrow,
                 _ => Privileges::Fixed,
             },
+            locks: locks(limits)?,
         })
+    }
+}
+
+/// The hard limit in the line `Max file locks  SOFT  HARD  locks`.
+fn locks(limits: &str) -> Option<Option<u64>> {
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max file locks"))?;
+    match line.split_whitespace().nth(1)? {
+        "unlimited" => Some(None),
+        number => number.parse().ok().map(Some),
     }
 }
 
@@ -136,9 +159,14 @@ mod tests {
             parent: 3,
             user: 2,
             privileges: Privileges::Fixed,
+            locks: Some(7),
         };
-        assert_eq!(ProcessStatus::parse(STATUS), Some(status));
-        assert_eq!(ProcessStatus::parse(""), None);
+        let limits = |hard: &str| format!("Max file locks     5     {hard}     locks     \n");
+        assert_eq!(ProcessStatus::parse(STATUS, &limits("7")), Some(status));
+        let unlimited = ProcessStatus::parse(STATUS, &limits("unlimited")).unwrap();
+        assert_eq!(unlimited.locks, None);
+        assert_eq!(ProcessStatus::parse("", &limits("7")), None);
+        assert_eq!(ProcessStatus::parse(STATUS, ""), None);
     }
 
     #[test]
@@ -160,5 +188,25 @@ mod tests {
             peer(7, own.process, Privileges::Fixed),
             hardened
         ));
+    }
+
+    #[test]
+    fn a_confined_command_is_recognised_after_it_left_its_parents() {
+        let own = status(i32::try_from(std::process::id()).unwrap()).unwrap();
+        let hardened = |locks| ProcessStatus {
+            privileges: Privileges::Fixed,
+            locks,
+            ..own
+        };
+        // An orphan, which init adopted.
+        let orphan = |locks| ProcessStatus {
+            process: 7,
+            parent: 1,
+            ..hardened(locks)
+        };
+        assert!(is_confined(orphan(Some(9)), hardened(None)));
+        assert!(is_confined(orphan(Some(8)), hardened(Some(9))));
+        assert!(!is_confined(orphan(None), hardened(None)));
+        assert!(!is_confined(orphan(Some(9)), hardened(Some(9))));
     }
 }

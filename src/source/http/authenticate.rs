@@ -51,14 +51,14 @@ impl<'e> SenderCheck<'e> {
 
 /// Bodies up to this size are probably already sent when the response is written, so they are read and
 /// discarded: otherwise the sender may see a reset connection instead of the response. The connection
-/// is closed if a larger body, or a body of unknown length, is announced.
-const MAX_IN_TRANSIT_BYTES: u64 = 64 * 1024;
+/// is closed if a larger body is announced or sent.
+const MAX_IN_TRANSIT_BYTES: usize = 64 * 1024;
 
 /// Discards the body of a rejected request if it is small.
 pub async fn drain(request: Request) {
     let length = request.headers().get(header::CONTENT_LENGTH);
-    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length <= MAX_IN_TRANSIT_BYTES) {
-        body::discard_body(request).await;
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_none_or(|length| length <= MAX_IN_TRANSIT_BYTES) {
+        body::discard_body(request, MAX_IN_TRANSIT_BYTES).await;
     }
 }

@@ -158,10 +158,16 @@ impl BodyLimiter {
     }
 }
 
-/// Reads a body to its end without keeping it.
-pub async fn discard_body(request: Request) {
+/// Reads a body to its end, or to a limit, without keeping it.
+pub async fn discard_body(request: Request, limit: usize) {
     let mut body = request.into_body();
-    while let Ok(Some(_)) = next_chunk(&mut body).await {}
+    let mut received = 0;
+    while let Ok(Some(chunk)) = next_chunk(&mut body).await {
+        received += chunk.len();
+        if received > limit {
+            break;
+        }
+    }
 }
 
 async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, HttpError> {

@@ -12,9 +12,11 @@ mod per_address;
 mod rejection_log;
 mod requests;
 pub(super) mod response;
+mod unread_body;
 mod web_page;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -34,6 +36,7 @@ use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
 use tracing::debug;
 
+use super::rejected::{MAX_PATH_CHARS, shortened};
 use super::signature::Rejection;
 use super::{Endpoint, EventDelivery, Ingest, IngestError, IngestResponse, RejectedRequest};
 use authenticate::SenderCheck;
@@ -43,6 +46,8 @@ use health::{check_metrics, healthz, metrics, readyz};
 use rejection_log::RejectionLog;
 use requests::RequestSummary;
 use response::HttpError;
+use unread_body::BodyEnd;
+
 pub use web_page::WebPageSign;
 
 pub use limits::HttpLimits;
@@ -152,6 +157,7 @@ fn routes<I: Ingest>(state: Arc<AppState<I>>) -> Router {
 async fn answer<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Request) -> Response {
     let summary = RequestSummary::new(&request, &state.trusted_proxies);
     let path = request.uri().path().to_owned();
+    let (request, body_end) = BodyEnd::watch(request);
     let result = match path.as_str() {
         "/healthz" => healthz(request.method()),
         "/readyz" => readyz(&*state.ingest, request.method()),
@@ -162,7 +168,7 @@ async fn answer<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Reque
         }
         _ => events(&state, request).await,
     };
-    result.unwrap_or_else(|error| {
+    let response = result.unwrap_or_else(|error| {
         let mut rejected = summary.rejected(&error);
         rejected.source = state
             .ingest
@@ -170,7 +176,8 @@ async fn answer<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Reque
             .map(|endpoint| endpoint.source);
         state.record(rejected);
         response::http_error(&error)
-    })
+    });
+    body_end.announce(response)
 }
 
 fn decoded(path: &str) -> std::borrow::Cow<'_, str> {
@@ -184,7 +191,11 @@ async fn events<I: Ingest>(
     let endpoint = state.ingest.endpoint(&decoded(request.uri().path()));
     match endpoint {
         Some(endpoint) => receive_events(state, &endpoint, request).await,
-        None => Err(not_found(&request)),
+        None => {
+            let error = not_found(&request);
+            authenticate::drain(request).await;
+            Err(error)
+        }
     }
 }
 
@@ -194,7 +205,13 @@ async fn receive_events<I: Ingest>(
     request: Request,
 ) -> Result<Response, HttpError> {
     if request.method() != Method::POST {
+        authenticate::drain(request).await;
         return Err(HttpError::Method { allowed: "POST" });
+    }
+    // Also of a verified sender: a proxy before this one may have routed by the other name.
+    if web_page::is_repeated(request.headers(), header::HOST.as_str()) {
+        authenticate::drain(request).await;
+        return Err(HttpError::WebPage(WebPageSign::RepeatedHeader));
     }
     if endpoint.verifier.is_none()
         && let Some(sign) = WebPageSign::find(&request, &state.hosts)
@@ -208,27 +225,48 @@ async fn receive_events<I: Ingest>(
         authenticate::drain(request).await;
         return Err(error);
     }
-    check_media_type(request.headers())?;
-    let id = id_of(endpoint, request.headers());
+    if let Err(error) = check_media_type(request.headers()) {
+        authenticate::drain(request).await;
+        return Err(error);
+    }
+    let parts = DeliveryParts {
+        endpoint: Arc::clone(&endpoint.source),
+        path: shortened(request.uri().path().to_owned(), MAX_PATH_CHARS),
+        peer: check.address,
+        id: id_of(endpoint, request.headers()),
+    };
     let mut bytes = state.bodies.read(request).await?;
     check
         .check_body(&bytes)
         .map_err(|rejection| state.reject(&check, &rejection, &bytes))?;
     state.bodies.admit_values(&mut bytes).await?;
     let received = match bytes.is_large() {
-        true => receive_large(Arc::clone(state), Arc::clone(&endpoint.source), id, bytes).await,
-        false => {
-            let delivery = EventDelivery {
-                source: &endpoint.source,
-                id: id.as_deref(),
-                body: &bytes,
-            };
-            state.ingest.receive(delivery).await
-        }
+        true => receive_large(Arc::clone(state), parts, bytes).await,
+        false => state.ingest.receive(parts.with_body(&bytes)).await,
     };
     received
         .map(|accepted| response::accepted(&accepted))
         .map_err(HttpError::Ingest)
+}
+
+/// What is passed on of a request beside its body.
+struct DeliveryParts {
+    endpoint: Arc<str>,
+    path: String,
+    peer: Option<IpAddr>,
+    id: Option<String>,
+}
+
+impl DeliveryParts {
+    fn with_body<'a>(&'a self, body: &'a [u8]) -> EventDelivery<'a> {
+        EventDelivery {
+            endpoint: &self.endpoint,
+            path: &self.path,
+            peer: self.peer,
+            id: self.id.as_deref(),
+            body,
+        }
+    }
 }
 
 /// The longest id that is read from a header.
@@ -247,18 +285,10 @@ fn id_of(endpoint: &Endpoint, headers: &HeaderMap) -> Option<String> {
 /// A task of its own: if the sender disconnects, the permits of the body are held until its values are stored.
 async fn receive_large<I: Ingest>(
     state: Arc<AppState<I>>,
-    source: Arc<str>,
-    id: Option<String>,
+    parts: DeliveryParts,
     bytes: LimitedBody,
 ) -> Result<IngestResponse, IngestError> {
-    let received = tokio::spawn(async move {
-        let delivery = EventDelivery {
-            source: &source,
-            id: id.as_deref(),
-            body: &bytes,
-        };
-        state.ingest.receive(delivery).await
-    });
+    let received = tokio::spawn(async move { state.ingest.receive(parts.with_body(&bytes)).await });
     match received.await {
         Ok(received) => received,
         Err(fault) => match fault.try_into_panic() {
@@ -282,12 +312,12 @@ impl<I: Ingest> AppState<I> {
     }
 }
 
-/// A `Content-Type`, if present, must be JSON.
+/// A `Content-Type`, if present, must be JSON, and there must be only one.
 fn check_media_type(headers: &HeaderMap) -> Result<(), HttpError> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    if let Some(media) = text(header::CONTENT_TYPE)
-        && !is_json(media)
-    {
+    let is_repeated = web_page::is_repeated(headers, header::CONTENT_TYPE.as_str());
+    let is_accepted = text(header::CONTENT_TYPE).is_none_or(is_json) && !is_repeated;
+    if !is_accepted {
         return Err(HttpError::Media {
             header: "Content-Type",
             expected: "send `application/json` (with curl: -H 'content-type: application/json')",

@@ -7,7 +7,8 @@ use ipnet::IpNet;
 use super::peer::Peer;
 use super::response::{self, HttpError};
 use super::web_page::WebPageSign;
-use crate::source::{IngestError, InvalidBody, RejectedRequest};
+use crate::source::{IngestError, InvalidBody, REASONS, RejectedRequest};
+use flowtrigger_core::event::json::parse::without_input;
 
 /// A request without its headers and its body.
 pub struct RequestSummary(RejectedRequest);
@@ -53,6 +54,7 @@ impl RequestSummary {
     }
 
     pub fn rejected(self, error: &HttpError) -> RejectedRequest {
+        debug_assert!(REASONS.contains(&code(error)), "{}", code(error));
         RejectedRequest {
             reason: code(error),
             status: response::status(error).as_u16(),
@@ -92,6 +94,9 @@ fn describe(error: &HttpError) -> String {
         HttpError::TooManyValues { limit } => format!("the body has more than {limit} JSON values"),
         HttpError::WebPage(WebPageSign::CrossSite) => "a web page of another site sent it".into(),
         HttpError::WebPage(WebPageSign::UnknownHost) => "unknown name in the `Host` header".into(),
+        HttpError::WebPage(WebPageSign::RepeatedHeader) => {
+            "`Host`, `Origin` or `Sec-Fetch-Site` occurs more than once".into()
+        }
         HttpError::IncompleteBody => "the connection ended within the body".into(),
         HttpError::NoBodyMemory => "too many large bodies at the same time".into(),
         HttpError::NotLocal => "available only on this machine and without a proxy".into(),
@@ -110,24 +115,45 @@ fn describe(error: &HttpError) -> String {
 }
 
 impl InvalidBody {
-    /// Where the body is wrong. The error itself can repeat keys of the body, which are not kept: the sender has it.
+    /// Where the body is wrong, and why. What can repeat a text of the body is not kept: the sender has it. Elements are
+    /// counted from 1, as in all texts.
     fn describe(&self) -> String {
-        let element = self.index.map(|index| format!("element {index}: "));
+        let element = self.index.map(|index| format!("element {}: ", index + 1));
         let element = element.unwrap_or_default();
-        let what = match (self.line, self.column, &self.path) {
-            (Some(line), Some(column), _) => {
-                format!("the body cannot be read at line {line}, column {column}")
-            }
-            (_, _, Some(path)) => format!("the value at `{path}` is absent or not as expected"),
-            (_, _, None) => "the body is not an event of this source".into(),
-        };
-        format!("{element}{what}; the answer to the sender says why")
+        if let (Some(line), Some(column)) = (self.line, self.column) {
+            // An error with a place is one of the JSON, not of a value.
+            let summary = self.summary.unwrap_or("the body cannot be read");
+            let why = without_input(&self.error);
+            return format!("{summary}: line {line}, column {column}: {why}");
+        }
+        let finding = self.finding.as_deref();
+        let finding = finding.unwrap_or("the body is not an event of this source");
+        format!("{element}{finding}")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flowtrigger_core::event::json::parse::parse;
+
+    #[test]
+    fn invalid_json_is_described_with_its_place_and_without_its_text() {
+        let text = "{\"hunter2\": 1,\n \"hunter2\": 2}";
+        let error = parse(text.as_bytes()).expect_err("an error");
+        let invalid = InvalidBody {
+            error: error.reason,
+            line: Some(error.line),
+            column: Some(error.column),
+            ..InvalidBody::default()
+        };
+        assert!(invalid.error.contains("hunter2"), "the sender gets the key");
+        let error = HttpError::Ingest(IngestError::InvalidBody(Box::new(invalid)));
+        assert_eq!(
+            describe(&error),
+            "the body cannot be read: line 2, column 10: duplicate key"
+        );
+    }
 
     #[test]
     fn a_missing_id_header_is_named_with_a_reason_of_its_own() {

@@ -82,6 +82,10 @@ pub fn http_error(http_error: &HttpError) -> Response {
             status(http_error),
             "unknown name in the `Host` header; add it to `listen.hosts` in flowtrigger.yaml; a source with `verify` accepts every name",
         ),
+        HttpError::WebPage(WebPageSign::RepeatedHeader) => error(
+            status(http_error),
+            "`Host`, `Origin` or `Sec-Fetch-Site` occurs more than once; send each at most once",
+        ),
         HttpError::NotLocal => error(
             status(http_error),
             "available only on this machine and without a proxy; send the request from here, or use the Unix socket in the data folder, which is the only way if this machine is under `trusted_proxies`",
@@ -113,6 +117,7 @@ pub fn status(http_error: &HttpError) -> StatusCode {
             StatusCode::PAYLOAD_TOO_LARGE
         }
         HttpError::IncompleteBody
+        | HttpError::WebPage(WebPageSign::RepeatedHeader)
         | HttpError::Ingest(IngestError::InvalidBody(_) | IngestError::InvalidId(_)) => {
             StatusCode::BAD_REQUEST
         }

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use axum::extract::Request;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, header};
 
 /// Why a request may come from a web page.
@@ -13,6 +14,8 @@ pub enum WebPageSign {
     CrossSite,
     /// The name in `Host` is none of this machine: the page's own name may lead here.
     UnknownHost,
+    /// One of the headers that decide occurs more than once, so that it says nothing.
+    RepeatedHeader,
 }
 
 impl WebPageSign {
@@ -21,22 +24,37 @@ impl WebPageSign {
         match self {
             WebPageSign::CrossSite => "cross_site",
             WebPageSign::UnknownHost => "unknown_host",
+            WebPageSign::RepeatedHeader => "repeated_header",
         }
     }
 
     /// `known` are the configured names of the listener.
     pub fn find(request: &Request, known: &[String]) -> Option<Self> {
         let headers = request.headers();
-        let host = request
-            .uri()
-            .authority()
-            .map(|authority| authority.as_str())
-            .or_else(|| text(headers, header::HOST.as_str()));
-        if host.is_some_and(|host| !is_own(host, known)) {
+        if DECISIVE.iter().any(|name| is_repeated(headers, name)) {
+            return Some(Self::RepeatedHeader);
+        }
+        let authority = request.uri().authority().map(Authority::as_str);
+        let named = text(headers, header::HOST.as_str());
+        // An absolute address in the request line takes precedence, and the header must be our own name all the same.
+        if authority
+            .into_iter()
+            .chain(named)
+            .any(|host| !is_own(host, known))
+        {
             return Some(Self::UnknownHost);
         }
-        is_cross_site(headers, host).then_some(Self::CrossSite)
+        is_cross_site(headers, authority.or(named)).then_some(Self::CrossSite)
     }
+}
+
+const FETCH_SITE: &str = "sec-fetch-site";
+/// The headers that show where a request is from.
+const DECISIVE: [&str; 3] = ["host", "origin", FETCH_SITE];
+
+/// Whether a header occurs more than once. HTTP forbids that for all of these.
+pub fn is_repeated(headers: &HeaderMap, name: &str) -> bool {
+    headers.get_all(name).iter().nth(1).is_some()
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
@@ -46,7 +64,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 
 /// Browsers send one of the two headers with each request of a page. Other programs send neither.
 fn is_cross_site(headers: &HeaderMap, host: Option<&str>) -> bool {
-    let fetch = text(headers, "sec-fetch-site");
+    let fetch = text(headers, FETCH_SITE);
     let origin = text(headers, header::ORIGIN.as_str());
     fetch.is_some_and(|site| !matches!(site, "none" | "same-origin"))
         || origin.is_some_and(|origin| {
@@ -97,6 +115,19 @@ mod tests {
     }
 
     #[test]
+    fn both_names_of_a_request_must_be_our_own() {
+        for (address, host) in [
+            ("http://evil.example/events/support", "127.0.0.1:8080"),
+            ("http://127.0.0.1:8080/events/support", "evil.example"),
+        ] {
+            let request = Request::builder().uri(address).header("host", host);
+            let request = request.body(Body::empty()).unwrap();
+            let sign = WebPageSign::find(&request, &[]);
+            assert_eq!(sign, Some(WebPageSign::UnknownHost), "{address}");
+        }
+    }
+
+    #[test]
     fn requests_of_pages_of_other_sites_are_recognised() {
         let (host, own) = ("host", ("host", "127.0.0.1:8080"));
         for (headers, expected) in [
@@ -136,6 +167,34 @@ mod tests {
             (&[(host, "[::1]:8080")], None),
             (&[(host, "::1")], None),
             (&[(host, "Hooks.Example.com:443")], None),
+            (&[own, own], Some(WebPageSign::RepeatedHeader)),
+            (
+                &[own, (host, "evil.example")],
+                Some(WebPageSign::RepeatedHeader),
+            ),
+            (
+                &[
+                    own,
+                    ("origin", "http://127.0.0.1:8080"),
+                    ("origin", "https://evil.example"),
+                ],
+                Some(WebPageSign::RepeatedHeader),
+            ),
+            (
+                &[
+                    own,
+                    ("sec-fetch-site", "none"),
+                    ("sec-fetch-site", "cross-site"),
+                ],
+                Some(WebPageSign::RepeatedHeader),
+            ),
+            (
+                &[
+                    own,
+                    ("origin", "http://127.0.0.1:8080, https://evil.example"),
+                ],
+                Some(WebPageSign::CrossSite),
+            ),
         ] {
             assert_eq!(sign(headers), expected, "{headers:?}");
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{arrival, claimed, everything, later, live_rule, now, submit, to};
-use crate::store::{ArrivalKind, Store};
+use crate::store::{ArrivalKind, ReplayMark, Store};
 use flowtrigger_core::gate::{GateCheck, GateKind};
 use flowtrigger_core::run::{LogEntry, RunState};
 
@@ -55,7 +55,7 @@ pub async fn a_replay_is_a_new_run_of_a_new_generation<S: Store>(store: S) {
     let rule = live_rule("a");
     let first = submit(&store, arrival("e", &rule)).await;
     let mut replay = arrival("e", &rule);
-    replay.occasion = ArrivalKind::Replay;
+    replay.occasion = ArrivalKind::Replay(ReplayMark::default());
     replay.planned[0].asks = vec![GateCheck {
         kind: GateKind::Dedupe,
         window: Duration::from_secs(60),

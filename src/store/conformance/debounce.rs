@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{claimed, in_lane, later, now, submit, to};
-use crate::store::{ArrivalKind, ClaimedRun, IncomingEvent, RunStatus, Store};
+use crate::store::{ArrivalKind, ClaimedRun, IncomingEvent, ReplayMark, RunStatus, Store};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::gate::debounce::MAX_WINDOW_EVENTS;
 use flowtrigger_core::gate::{DebounceKeep, GateCheck, GateKind};
@@ -265,7 +265,7 @@ pub async fn a_replay_joins_no_window_and_reads_the_same_events<S: Store>(store:
     let open = comes(&store, coming("3", DebounceKeep::All, 70)).await;
     for (id, read) in [("2", vec!["1", "2"]), ("1", vec!["1"])] {
         let mut replay = coming(id, DebounceKeep::All, 71);
-        replay.occasion = ArrivalKind::Replay;
+        replay.occasion = ArrivalKind::Replay(ReplayMark::default());
         let replay = comes(&store, replay).await;
         assert_eq!(replay.state, RunState::Queued);
         let started = starts(&store, 71).await.remove(0);

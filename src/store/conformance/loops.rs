@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use serde_json::Value;
 
 use super::{arrival, everything, in_lane, later, live_rule, to};
-use crate::store::{ArrivalKind, IncomingEvent, RunStatus, Store};
+use crate::store::{ArrivalKind, IncomingEvent, ReplayMark, RunStatus, Store};
 use flowtrigger_core::loop_guard::limits::LoopLimits;
 use flowtrigger_core::loop_guard::origin::ActorOrigin;
-use flowtrigger_core::loop_guard::{Causation, LoopCheck, LoopGuard, WriteTarget};
+use flowtrigger_core::loop_guard::{
+    Causation, LoopCheck, LoopGuard, SenderWrite, WriteTarget, WritingFlow,
+};
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::{RunId, RunState};
+use flowtrigger_core::run::{Attempt, CallResult, LogEntry, Reply, RunId, RunState};
 
 const LIMITS: LoopLimits = LoopLimits {
     depth: 2,
@@ -41,6 +44,7 @@ pub(super) fn wrote(rule: &str, acts_as: &str, origin: ActorOrigin, seconds: i64
             acts_as: vec![acts_as.to_owned()],
             unnamed: false,
             writes_to: WriteTarget::Sender,
+            writes: vec![write_as(acts_as)],
         }),
         origin,
         about: Some("support 7".into()),
@@ -56,17 +60,49 @@ pub fn loop_check() -> LoopCheck {
     planned.loop_ask.expect("a check")
 }
 
-/// Commits an event and ends its run.
+/// The step with which a run writes.
+pub(super) fn write_as(actor: &str) -> SenderWrite {
+    SenderWrite {
+        path: "put".into(),
+        actor: Some(actor.to_owned()),
+        flow: WritingFlow::Rule,
+    }
+}
+
+pub(super) fn attempt(step: &str, outcome: CallResult) -> LogEntry {
+    LogEntry::Attempt(Attempt {
+        step: step.to_owned(),
+        number: 1,
+        started: later(0),
+        took: Duration::from_millis(3),
+        outcome,
+    })
+}
+
+pub(super) fn succeeded() -> CallResult {
+    Ok(Reply { value: Value::Null })
+}
+
+/// Commits an event, and ends its run after it wrote.
 pub(super) async fn acts<S: Store>(store: &S, arrival: IncomingEvent) -> RunStatus {
+    ends_with(store, arrival, vec![attempt("put", succeeded())]).await
+}
+
+pub(super) async fn ends_with<S: Store>(
+    store: &S,
+    arrival: IncomingEvent,
+    log: Vec<LogEntry>,
+) -> RunStatus {
     let placed = store.commit(arrival).await.unwrap().runs.remove(0);
     store.claim(everything()).await.unwrap();
     if !placed.state.is_final() {
-        to(store, placed.id, RunState::Done).await;
+        let done = Some(RunState::Done);
+        store.advance(placed.id, log, done).await.unwrap();
     }
     placed
 }
 
-async fn lineage<S: Store>(store: &S, run: RunId) -> (u32, Option<RunId>) {
+pub(super) async fn lineage<S: Store>(store: &S, run: RunId) -> (u32, Option<RunId>) {
     let Causation { depth, cause } = store.run(run).await.unwrap().unwrap().lineage;
     (depth, cause)
 }
@@ -88,7 +124,10 @@ fn held_why(placed: &RunStatus) -> &str {
 }
 
 /// Changes the loop check of an arrival.
-fn with_check(mut arrival: IncomingEvent, change: impl Fn(&mut LoopCheck)) -> IncomingEvent {
+pub(super) fn with_check(
+    mut arrival: IncomingEvent,
+    change: impl Fn(&mut LoopCheck),
+) -> IncomingEvent {
     change(arrival.planned[0].loop_ask.as_mut().expect("a check"));
     arrival
 }
@@ -280,7 +319,7 @@ pub async fn a_replay_starts_a_new_chain_and_counts_in_no_rate<S: Store>(store: 
     }
     why(&acts(&store, wrote("a", "900", ours(), 2)).await);
     let replay = IncomingEvent {
-        occasion: ArrivalKind::Replay,
+        occasion: ArrivalKind::Replay(ReplayMark::default()),
         ..wrote("a", "900", ours(), 2)
     };
     let replayed = acts(&store, replay).await;
@@ -290,7 +329,7 @@ pub async fn a_replay_starts_a_new_chain_and_counts_in_no_rate<S: Store>(store: 
     assert_eq!(lineage(&store, echo.id).await, (1, Some(replayed.id)));
     for seconds in 10..20 {
         let replay = IncomingEvent {
-            occasion: ArrivalKind::Replay,
+            occasion: ArrivalKind::Replay(ReplayMark::default()),
             ..wrote("b", "900", ActorOrigin::Unknown, seconds)
         };
         acts(&store, replay).await;

@@ -1,5 +1,6 @@
 //! The suite that every backend must pass. It uses the traits only, and no test waits for time to pass.
 
+mod causes;
 mod clock;
 mod commands;
 mod debounce;
@@ -9,6 +10,7 @@ pub mod history;
 mod lanes;
 mod loops;
 mod redaction;
+mod replay;
 mod settings;
 mod waiting;
 
@@ -70,6 +72,7 @@ fn in_lane(id: &str, rule: &Arc<Rule>, lane: Option<&str>) -> IncomingEvent {
         received: now(),
         revision: RevisionId::default(),
         occasion: ArrivalKind::Delivery,
+        delivery: None,
         planned: vec![PlannedRun {
             rule: Arc::clone(rule),
             mode: Mode::Live,
@@ -144,9 +147,13 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     loops::parts_of_a_ticket_are_counted_apart(open()).await;
     loops::a_rule_that_writes_elsewhere_is_never_stopped_by_its_rate(open()).await;
     loops::held_runs_give_one_notice(open()).await;
+    causes::only_an_attempt_to_write_to_the_sender_is_a_cause(open()).await;
+    causes::a_run_is_the_cause_of_what_its_on_dead_steps_wrote(open()).await;
     commands::a_retried_run_is_last_in_its_lane(open()).await;
     commands::a_cancelled_run_releases_its_lane(open()).await;
     commands::a_replay_is_a_new_run_of_a_new_generation(open()).await;
+    replay::a_replay_starts_one_run_of_each_event_and_rule(open()).await;
+    replay::an_event_that_is_not_stored_cannot_be_replayed(open()).await;
     redaction::fields_are_removed_with_the_last_run_that_may_need_them(open()).await;
     redaction::events_of_a_window_are_redacted_with_the_run_that_reads_them(open()).await;
     redaction::a_run_with_a_redacted_event_cannot_be_retried(open()).await;

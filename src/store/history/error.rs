@@ -10,6 +10,12 @@ use crate::store::RowError;
 pub enum HistoryOpenError {
     #[error("`{}` does not exist: no daemon has stored anything here yet, and `flowtrigger run` stores nothing", .0.display())]
     Nothing(PathBuf),
+    #[error("failed to read `{}`: permission denied; run the command as the user of the daemon", .0.display())]
+    Denied(PathBuf),
+    #[error("failed to read `{}`: a part of this path is a file; `--data` takes the folder of a daemon", .0.display())]
+    NoFolder(PathBuf),
+    #[error("`{}` is empty: a daemon fills it at its start; if one has used this folder before, restore the file from a backup", .0.display())]
+    Empty(PathBuf),
     #[error(
         "failed to read `{}`: it was written by a newer flowtrigger (file version {found}, this program knows {known}); use that version",
         path.display()
@@ -20,7 +26,7 @@ pub enum HistoryOpenError {
         known: i64,
     },
     #[error(
-        "failed to read `{}`: it was written by an older flowtrigger (file version {found}, this program reads {known}); start the daemon of this version on it once to upgrade it",
+        "failed to read `{}`: it was written by an older flowtrigger (file version {found}, this program reads {known}); start the daemon of this version on it to upgrade it; the daemon also continues the unfinished runs in it",
         path.display()
     )]
     Older {

@@ -20,13 +20,15 @@ pub enum EventSelector {
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventQuery {
     pub subject: EventSelector,
+    /// Only those that this entry under `sources` received.
+    pub endpoint: Option<String>,
     /// The nearest to this time first. Default: the newest first.
     pub at: Option<Timestamp>,
     pub limit: usize,
 }
 
 /// Names one stored event; only its store knows what the number means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventRowId(pub i64);
 
 /// One event of a list.
@@ -55,6 +57,15 @@ pub struct EventRecord {
     pub event: Arc<Event>,
     /// The text as received. Only events that matched no rule are stored with it.
     pub raw_text: Option<Box<str>>,
+}
+
+/// One of the newest events, without what takes long to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecentEvent {
+    pub row: EventRowId,
+    pub source: String,
+    pub event_type: String,
+    pub received: Timestamp,
 }
 
 /// The names of one event.

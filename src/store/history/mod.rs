@@ -1,6 +1,7 @@
 //! The read side of a store, as one trait for every backend: events, runs with their logs, gates, and the
 //! rules of an earlier time. Commands and pages read through it; nothing here names a database.
 
+mod archive;
 mod delivery;
 mod error;
 mod event;
@@ -19,14 +20,18 @@ use flowtrigger_core::gate::debounce::DebounceWindow;
 use flowtrigger_core::gate::{GateCheck, GateHistory};
 use flowtrigger_core::loop_guard::{Causation, CausingRun, LoopCheck, LoopHistory};
 use flowtrigger_core::run::RunId;
+use flowtrigger_core::run::exchange::RecordedExchange;
 
-pub use delivery::{DeliveryFilter, DeliveryRange, DeliveryRow};
+pub use archive::{ArchiveFilter, ArchivePosition, ArchivedEvent, ArchivedEvents};
+pub use delivery::{
+    DeliveryCount, DeliveryFilter, DeliveryMatch, DeliveryRow, DeliveryTotals, EventDeliveryRow,
+};
 pub use error::{HistoryError, HistoryOpenError};
 pub use event::{
     EventNames, EventQuery, EventRecord, EventRow, EventRowId, EventSelector, NearestEvent,
-    RetainedRange,
+    RecentEvent, RetainedRange,
 };
-pub use revision::{PastRevision, RevisionTexts};
+pub use revision::{PastRevision, RevisionInForce, RevisionTexts};
 pub use run::{Page, RunFilter, RunRow};
 pub use run_detail::{GateAdmission, RuleAtPlanning, RunDetail, WindowDetail, WindowEvent};
 
@@ -51,20 +56,43 @@ pub trait History: Send {
     /// The event of a row; `None` if it has been deleted.
     fn event(&self, row: EventRowId) -> Result<Option<EventRecord>, HistoryError>;
 
+    /// Stored events in the order of their receipt, the oldest first, at most `limit`.
+    fn archive(
+        &self,
+        filter: &ArchiveFilter,
+        after: Option<ArchivePosition>,
+        limit: usize,
+    ) -> Result<Vec<ArchivedEvent>, HistoryError>;
+
+    /// The event whose runs are those of a stored event: itself, or the one that it repeats. `None` if there is none
+    /// with runs.
+    fn original(&self, event: &ArchivedEvent) -> Result<Option<EventRowId>, HistoryError>;
+
+    /// Which of the newest `limit` stored events were received at a time or later, the newest first.
+    fn recent_events(
+        &self,
+        limit: usize,
+        since: Timestamp,
+    ) -> Result<Vec<RecentEvent>, HistoryError>;
+
     /// Id and key of the newest events, at most `limit`.
     fn recent_names(&self, limit: usize) -> Result<Vec<EventNames>, HistoryError>;
 
     /// How far back events are kept.
     fn retained(&self) -> Result<RetainedRange, HistoryError>;
 
-    /// Rejected requests, the newest first, at most `limit`.
+    /// Requests of senders, the newest first, at most `limit`.
     fn deliveries(
         &self,
         filter: &DeliveryFilter,
         limit: usize,
     ) -> Result<Vec<DeliveryRow>, HistoryError>;
 
-    fn delivery_range(&self) -> Result<DeliveryRange, HistoryError>;
+    /// How many requests a filter selects.
+    fn delivery_totals(&self, filter: &DeliveryFilter) -> Result<DeliveryTotals, HistoryError>;
+
+    /// The request that delivered an event first; `None` if it is not kept.
+    fn delivery_of(&self, row: EventRowId) -> Result<Option<EventDeliveryRow>, HistoryError>;
 
     /// When a revision came into force last before a time: with a start or a reload.
     fn in_force_since(
@@ -79,14 +107,25 @@ pub trait History: Send {
     /// Everything that is known of one run; `None` if there is no such run, or no longer.
     fn run(&self, run: RunId) -> Result<Option<RunDetail>, HistoryError>;
 
+    /// The exchanges of a run's attempts, the oldest first. Those of the last moment may be missing, and those that
+    /// the configuration does not keep have no content.
+    fn exchanges(&self, run: RunId) -> Result<Vec<RecordedExchange>, HistoryError>;
+
     /// How many runs are in each state, by the state's name.
     fn counts(&self) -> Result<Vec<(String, u64)>, HistoryError>;
+
+    /// The same for the runs of one rule that were planned at a time or later.
+    fn rule_counts(&self, rule: &str, since: Timestamp)
+    -> Result<Vec<(String, u64)>, HistoryError>;
 
     /// The names of all rules that ever had a run, in alphabetical order.
     fn rules_with_runs(&self) -> Result<Vec<String>, HistoryError>;
 
     /// Rules and configuration as they were written; `None` if the revision is not kept.
     fn revision_texts(&self, id: RevisionId) -> Result<Option<RevisionTexts>, HistoryError>;
+
+    /// The revision that came into force last; `None` before the first start of a daemon.
+    fn latest_revision(&self) -> Result<Option<RevisionInForce>, HistoryError>;
 
     /// The configuration that came into force last.
     fn latest_config(&self) -> Result<Option<Config>, HistoryError>;

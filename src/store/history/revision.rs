@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::store::RevisionId;
+use flowtrigger_core::compile::rule_files::may_define_flows;
 use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config;
 use flowtrigger_core::config::Config;
@@ -21,6 +23,13 @@ pub struct RevisionTexts {
     /// Name and text of each rule file.
     pub files: Vec<(String, String)>,
     pub config: config::ConfigSource,
+}
+
+/// A revision, and when it came into force last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RevisionInForce {
+    pub id: RevisionId,
+    pub at: Timestamp,
 }
 
 /// What evaluated an event.
@@ -42,13 +51,38 @@ impl PastRevision {
     /// Compiles what can listen to the event.
     pub fn compile(texts: RevisionTexts, event: &Event) -> Self {
         let config = texts.config.compile();
-        let size: usize = texts.files.iter().map(|(_, text)| text.len()).sum();
         let names = TypeNames::new(event, &config);
+        Self::compile_documents(texts, config, |document| names.may_occur_in(document))
+    }
+
+    /// Compiles the documents that can define a rule of this name.
+    pub fn compile_rule(texts: RevisionTexts, rule: &str) -> Self {
+        let config = texts.config.compile();
+        Self::compile_documents(texts, config, |document| {
+            document.contains(rule) || document.contains(['*', '\\'])
+        })
+    }
+
+    /// Compiles all rules.
+    pub fn compile_all(texts: RevisionTexts) -> Self {
+        let config = texts.config.compile();
+        Self::compile_documents(texts, config, |_| true)
+    }
+
+    /// Of a large revision, compiles only the documents that `keep` accepts, and those whose flows they may run.
+    fn compile_documents(
+        texts: RevisionTexts,
+        config: Config,
+        keep: impl Fn(&str) -> bool,
+    ) -> Self {
+        let size: usize = texts.files.iter().map(|(_, text)| text.len()).sum();
         let mut files = Files::default();
         let mut rule_files = Vec::with_capacity(texts.files.len());
         for (name, text) in texts.files {
             let text = match size > SMALL {
-                true => only_documents(&text, |document| names.may_occur_in(document)),
+                true => only_documents(&text, |document| {
+                    may_define_flows(document) || keep(document)
+                }),
                 false => text,
             };
             rule_files.push(files.add(name, text));
@@ -120,5 +154,51 @@ mod tests {
             assert!(names.may_occur_in(listens), "{listens}");
         }
         assert!(!names.may_occur_in("event_type: ticket.TicketCreated\nwhen: { current: a }"));
+    }
+
+    /// A large revision in which a rule runs a flow that another document defines.
+    fn large() -> RevisionTexts {
+        let flow = "flows: { page: { flow: [{ succeed: done }] } }\n";
+        let rule = "name: wanted\nevent_source: support\nevent_type: ticket.TagsChanged\nflow_name: page\n";
+        let other = |number: usize| {
+            format!(
+                "name: other-{number}\nevent_source: support\nevent_type: ticket.TicketCreated\nflow: [{{ succeed: {} }}]\n",
+                "x".repeat(200)
+            )
+        };
+        let mut documents = vec![flow.to_owned(), rule.to_owned()];
+        documents.extend((0..5_000).map(other));
+        let text = documents.join("---\n");
+        assert!(text.len() > SMALL);
+        RevisionTexts {
+            since: Timestamp::UNIX_EPOCH,
+            files: vec![("rules.yaml".into(), text)],
+            config: config::ConfigSource::default(),
+        }
+    }
+
+    #[test]
+    fn a_rule_of_a_large_revision_keeps_the_flow_of_another_document() {
+        let names = |past: &PastRevision| {
+            let rules = past.rules.rules.iter().map(|rule| rule.name.clone());
+            rules.collect::<Vec<_>>()
+        };
+        let sample =
+            flowtrigger_core::event::catalogue::sample::sample("support", "ticket.TagsChanged");
+        let text = sample.expect("a sample").text;
+        let value = flowtrigger_core::event::json::parse::parse(text.as_bytes())
+            .expect("JSON")
+            .value;
+        let catalogue = flowtrigger_core::event::catalogue::Catalogue::built_in();
+        let event = flowtrigger_core::event::format::decode(value, catalogue).expect("an event");
+        for past in [
+            PastRevision::compile(large(), &event),
+            PastRevision::compile_rule(large(), "wanted"),
+        ] {
+            assert!(!past.diagnostics.has_errors(), "{:?}", past.diagnostics);
+            assert_eq!(names(&past), ["wanted"]);
+        }
+        let other = PastRevision::compile_rule(large(), "other-4999");
+        assert_eq!(names(&other), ["other-4999"]);
     }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::EventRowId;
+use crate::store::ReplayId;
 use flowtrigger_core::loop_guard::Causation;
 use flowtrigger_core::run::{RunId, RunState};
 
@@ -17,13 +18,19 @@ pub struct RunFilter {
     pub key: Option<String>,
     /// The event's id.
     pub event: Option<String>,
+    /// The entry under `sources` that received the event.
+    pub endpoint: Option<String>,
     /// When it was planned: from this time on, and before that one.
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
     /// Part of the reason for its state, or of the message of a failed attempt; case does not matter.
     pub error: Option<String>,
+    /// Part of the address of a request that it sent; case does not matter.
+    pub sent_to: Option<String>,
     /// The stored event.
     pub row: Option<EventRowId>,
+    /// The replay that planned it.
+    pub replay: Option<ReplayId>,
 }
 
 /// Which part of the list.
@@ -48,12 +55,16 @@ pub struct RunRow {
     pub endpoint: String,
     pub event_type: String,
     pub event: String,
+    /// The stored event.
+    pub event_row: EventRowId,
     pub key: Option<String>,
     pub attempts: u64,
     /// The message of the last failed attempt.
     pub error: Option<String>,
     /// The dead run that it reports on.
     pub tells_of: Option<RunId>,
+    /// The replay that planned it.
+    pub replay: Option<ReplayId>,
     pub lineage: Causation,
 }
 

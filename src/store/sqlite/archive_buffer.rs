@@ -8,9 +8,10 @@ use rusqlite::params;
 
 use super::codec::event::{decode_event, encode_event, encode_scanned_event};
 use super::codec::micros;
+use super::deliveries;
 use super::transaction::WriteTransaction;
 use super::writer_state::Gauge;
-use crate::store::{RevisionId, StoreError, UnmatchedEvent};
+use crate::store::{DeliveryPart, RevisionId, StoreError, UnmatchedEvent};
 use flowtrigger_core::config::archive::ArchiveScope;
 use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::path::Path;
@@ -42,10 +43,17 @@ struct BufferedEvent {
     received: Timestamp,
     revision: RevisionId,
     body: String,
+    delivery: Option<DeliveryPart>,
 }
 
 impl ArchiveBuffer {
-    pub fn put(&self, event: &UnmatchedEvent, revision: RevisionId, received: Timestamp) {
+    pub fn put(
+        &self,
+        event: &UnmatchedEvent,
+        revision: RevisionId,
+        received: Timestamp,
+        delivery: Option<DeliveryPart>,
+    ) {
         let (brief, body) = self.encode(event);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.bytes + body.len() > BUFFER_BYTES {
@@ -58,6 +66,7 @@ impl ArchiveBuffer {
             received,
             revision,
             body,
+            delivery,
         });
     }
 
@@ -111,8 +120,9 @@ impl WriteTransaction<'_> {
         self.state.archiving += events.len() as u64;
         self.state.retention.archived += events.len() as i64;
         let mut insert = self.connection.prepare_cached(
-            "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body, endpoint)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9)",
+            "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body, endpoint,
+                 delivery, delivery_index)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10, ?11)",
         )?;
         for event in events {
             let size = event.body.len() as i64;
@@ -126,6 +136,8 @@ impl WriteTransaction<'_> {
                 size,
                 event.body,
                 event.brief.endpoint,
+                event.delivery.map(|part| deliveries::id(part.delivery)),
+                event.delivery.and_then(deliveries::index),
             ])?;
             self.state.archived += size;
         }

@@ -9,11 +9,13 @@ use rusqlite::params;
 use super::codec::event::encode_event;
 use super::codec::gate_checks::encode_checks;
 use super::codec::micros;
-use super::gates::causation::{LoopDecision, LoopOutcome, encode_actors};
+use super::deliveries;
+use super::gates::causation::{LoopDecision, LoopOutcome, encode_actors, encode_writes};
 use super::gates::window::{OpenWindow, WindowMember};
 use super::transaction::WriteTransaction;
 use crate::store::{
-    ArrivalKind, Committed, IncomingEvent, LoopFindings, PlannedRun, RunStatus, StoreError,
+    ArrivalKind, Committed, IncomingEvent, LoopFindings, PlannedRun, ReplayId, RunStatus,
+    StoreError,
 };
 use flowtrigger_core::event::json::size::JsonSize;
 use flowtrigger_core::gate::debounce::DebounceCheck;
@@ -48,6 +50,8 @@ pub struct NewRun<'a> {
     pub rule: i64,
     pub queue: i64,
     pub generation: u32,
+    /// The replay that plans it.
+    pub replay: Option<ReplayId>,
     pub lane: Option<&'a str>,
     pub state: &'a RunState,
     pub error: Option<String>,
@@ -56,6 +60,8 @@ pub struct NewRun<'a> {
     pub lineage: Causation,
     /// The actors that it writes as, as JSON.
     pub actors: Option<String>,
+    /// The steps that write to the sender's system, as JSON.
+    pub writes: Option<String>,
     pub now: Timestamp,
 }
 
@@ -86,7 +92,7 @@ impl WriteTransaction<'_> {
     ) -> Result<(), StoreError> {
         let incoming = events.iter().map(|event| &event.incoming);
         let new = incoming.zip(known).filter(|(incoming, known)| {
-            known.is_none() || incoming.occasion == ArrivalKind::Replay
+            known.is_none() || matches!(incoming.occasion, ArrivalKind::Replay(_))
         });
         let planned = new.flat_map(|(incoming, _)| &incoming.planned);
         let (mut count, mut held_is_full) = (0, false);
@@ -128,30 +134,39 @@ impl WriteTransaction<'_> {
             (Some(event), ArrivalKind::Delivery) => {
                 return self.redelivered(event, incoming);
             }
-            (Some(event), ArrivalKind::Replay) => (event, self.next_generation(event)?),
+            (Some(event), ArrivalKind::Replay(_)) => (event, self.next_generation(event)?),
             (None, _) if incoming.planned.is_empty() => return Ok(Committed::default()),
             (None, ArrivalKind::Delivery) => (self.write_event(encoded)?, 0),
-            (None, ArrivalKind::Replay) => (self.write_event(encoded)?, 1),
+            (None, ArrivalKind::Replay(mark)) => match mark.event {
+                Some(stored) => {
+                    let event = self.mark_matched(stored)?;
+                    (event, self.next_generation(event)?)
+                }
+                None => (self.write_event(encoded)?, 1),
+            },
         };
         let mut runs = Vec::with_capacity(incoming.planned.len());
+        let mut repeated = Vec::new();
         let mut loops = LoopFindings::default();
         for planned in &incoming.planned {
+            if let Some(replay) = incoming.occasion.replay()
+                && let Some(run) = self.replayed_run(event, planned, replay)?
+            {
+                repeated.push(run);
+                continue;
+            }
             runs.push(self.plan(planned, incoming, (event, generation), &mut loops)?);
         }
-        if runs.iter().all(|run| run.state.is_redactable()) {
+        if repeated.is_empty() && runs.iter().all(|run| run.state.is_redactable()) {
             self.redact_event(event)?;
         }
         Ok(Committed {
             redelivered: false,
             first: None,
             runs,
+            repeated,
             loops,
         })
-    }
-
-    fn next_generation(&self, event: i64) -> Result<u32, StoreError> {
-        let sql = "SELECT coalesce(max(generation), 0) + 1 FROM runs WHERE event = ?1";
-        Ok(self.connection.query_row(sql, [event], |row| row.get(0))?)
     }
 
     fn write_event(&mut self, encoded: &EncodedEvent) -> Result<i64, StoreError> {
@@ -163,8 +178,9 @@ impl WriteTransaction<'_> {
         let event = &incoming.event;
         self.connection
             .prepare_cached(
-                "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body, endpoint)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9)",
+                "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body, endpoint,
+                     delivery, delivery_index)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9, ?10, ?11)",
             )?
             .execute(params![
                 event.source,
@@ -176,6 +192,8 @@ impl WriteTransaction<'_> {
                 body.len() as i64,
                 body,
                 event.endpoint,
+                incoming.delivery.map(|part| deliveries::id(part.delivery)),
+                incoming.delivery.and_then(deliveries::index),
             ])?;
         let row = self.connection.last_insert_rowid();
         self.state.events.put(row, event, *memory);
@@ -199,7 +217,7 @@ impl WriteTransaction<'_> {
                 planned.loop_ask.as_ref(),
                 planned.debounce(),
             ),
-            ArrivalKind::Replay => (&[][..], None, None),
+            ArrivalKind::Replay(_) => (&[][..], None, None),
         };
         let LoopOutcome { lineage, decision } = match loop_check {
             Some(check) => self.check_loop(queue, check, now)?,
@@ -236,19 +254,21 @@ impl WriteTransaction<'_> {
             rule,
             queue,
             generation,
+            replay: incoming.occasion.replay(),
             lane: planned.lane.as_deref(),
             state: &state,
             error: None,
             checks: encode_checks(&planned.asks),
             lineage,
             actors: guard.and_then(|guard| encode_actors(guard)),
+            writes: guard.map(|guard| encode_writes(guard)),
             now,
         })?;
         if let Some(debounce) = debounce {
             let member = WindowMember { run, event, queue };
             self.add_to_window(&member, (debounce, window), &state, now)?;
         }
-        if incoming.occasion == ArrivalKind::Replay {
+        if let ArrivalKind::Replay(_) = incoming.occasion {
             self.readd_to_window(run, event, queue)?;
         }
         if passed {
@@ -306,8 +326,8 @@ impl WriteTransaction<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO runs (event, rule, queue, generation, lane, state, why, gate, error, asks,
-                                   planned, changed, position, depth, cause, actors, due)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16)",
+                                   planned, changed, position, depth, cause, actors, due, writes, replay)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
             )?
             .execute(params![
                 run.event,
@@ -326,6 +346,8 @@ impl WriteTransaction<'_> {
                 run.lineage.cause.map(|cause| cause.0 as i64),
                 run.actors,
                 run.state.due().map(micros),
+                run.writes,
+                run.replay.map(|replay| replay.0 as i64),
             ])?;
         let id = self.connection.last_insert_rowid();
         self.state

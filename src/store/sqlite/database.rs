@@ -9,13 +9,18 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 /// The migrations, oldest first: version N is the result of the first N on an empty file.
-pub(super) const MIGRATIONS: [&str; 6] = [
+pub(super) const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_loops.sql"),
     include_str!("migrations/0003_flows.sql"),
     include_str!("migrations/0004_names.sql"),
     include_str!("migrations/0005_endpoints.sql"),
     include_str!("migrations/0006_deliveries.sql"),
+    include_str!("migrations/0007_writes.sql"),
+    include_str!("migrations/0008_exchanges.sql"),
+    include_str!("migrations/0009_replays.sql"),
+    include_str!("migrations/0010_deliveries.sql"),
+    include_str!("migrations/0011_differing_bodies.sql"),
 ];
 
 /// The version that this program reads and writes.

@@ -22,6 +22,7 @@ impl JobOutcome {
                 StoreError::Full { .. }
                 | StoreError::Busy
                 | StoreError::UnknownRun(_)
+                | StoreError::UnknownEvent
                 | StoreError::OnlyTells(_)
                 | StoreError::Redacted(_)
                 | StoreError::Settings(_)

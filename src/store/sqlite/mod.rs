@@ -2,11 +2,14 @@
 //! one fsync among the changes that arrive together. Nothing is answered before it is on disk.
 
 mod archive_buffer;
+mod clock;
 pub mod codec;
 mod commit;
 mod database;
 mod deliveries;
+mod delivery_buffer;
 mod event_cache;
+mod exchanges;
 mod fatal;
 mod file_identity;
 mod gates;
@@ -17,6 +20,7 @@ mod job_outcome;
 mod queue;
 mod redaction;
 mod redelivery;
+mod replay;
 mod retention;
 mod revisions;
 #[cfg(test)]
@@ -33,15 +37,20 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use serde_json::Value;
 
+use crate::store::history::EventRowId;
 use crate::store::integration_settings::SettingsScope;
 use crate::store::{
-    ClaimRequest, ClaimedRun, Committed, IncomingEvent, RejectedDelivery, Revision, RevisionId,
-    RunRecord, RunStatus, Store, StoreError, StoreSettings, UnmatchedEvent,
+    ClaimRequest, ClaimedRun, Committed, Delivery, DeliveryId, DeliveryPart, IncomingEvent,
+    Revision, RevisionId, RunRecord, RunStatus, Store, StoreError, StoreSettings, UnmatchedEvent,
 };
 use archive_buffer::ArchiveBuffer;
+use clock::StoreClock;
 use commit::EncodedEvent;
 use database::Location;
-use deliveries::DeliveryBuffer;
+use delivery_buffer::DeliveryBuffer;
+use exchanges::ExchangeBuffer;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use health::StoreHealth;
 use queue::recovery::recover;
@@ -49,6 +58,7 @@ use transaction::WriteTransaction;
 use writer::{Durability, Writer};
 use writer_state::WriterState;
 
+pub use clock::VirtualClock;
 pub use database::{DatabaseOpenError, VERSION, version};
 pub use history::SqliteHistory;
 pub use queue::recovery::RecoveryReport;
@@ -60,6 +70,7 @@ pub struct SqliteStore {
     writer: Arc<Writer>,
     archive_buffer: Arc<ArchiveBuffer>,
     deliveries: Arc<DeliveryBuffer>,
+    exchanges: Arc<ExchangeBuffer>,
     health: Arc<StoreHealth>,
     location: Location,
 }
@@ -72,7 +83,8 @@ impl SqliteStore {
         settings: StoreSettings,
     ) -> Result<(Self, RecoveryReport), DatabaseOpenError> {
         let connection = database::open(path)?;
-        Self::start(connection, Location::File(path.to_owned()), settings)
+        let location = Location::File(path.to_owned());
+        Self::start(connection, location, settings, StoreClock::Machine)
             .map_err(|error| database::open_error(path, error))
     }
 
@@ -80,7 +92,17 @@ impl SqliteStore {
     /// whatever the configuration says, and no unmatched events; see [`StoreSettings::in_memory`].
     pub fn in_memory(settings: StoreSettings) -> Result<Self, DatabaseOpenError> {
         let connection = database::open_in_memory()?;
-        let started = Self::start(connection, Location::Memory, settings);
+        let started = Self::start(connection, Location::Memory, settings, StoreClock::Machine);
+        let (store, _) = started.map_err(database::memory_error)?;
+        Ok(store)
+    }
+
+    /// An empty store in memory whose time is that of a simulation, so that nothing expires before its time there.
+    pub fn in_virtual_time(clock: &VirtualClock) -> Result<Self, DatabaseOpenError> {
+        let connection = database::open_in_memory()?;
+        let settings = StoreSettings::in_memory();
+        let clock = StoreClock::Virtual(clock.clone());
+        let started = Self::start(connection, Location::Memory, settings, clock);
         let (store, _) = started.map_err(database::memory_error)?;
         Ok(store)
     }
@@ -89,17 +111,22 @@ impl SqliteStore {
         mut connection: Connection,
         location: Location,
         settings: StoreSettings,
+        clock: StoreClock,
     ) -> rusqlite::Result<(Self, RecoveryReport)> {
         let archive_buffer = Arc::new(ArchiveBuffer::default());
         archive_buffer.redact(&settings.redact);
-        let recovered = recover(&mut connection, Timestamp::now())?;
+        let recovered = recover(&mut connection, clock.now())?;
         let buffer = Arc::clone(&archive_buffer);
-        let state = WriterState::new(&connection, location.clone(), settings, buffer)?;
+        let mut state = WriterState::new(&connection, location.clone(), settings, buffer)?;
+        state.clock = clock;
         let (deliveries, health) = (Arc::clone(&state.deliveries), Arc::clone(&state.health));
+        let exchanges = Arc::clone(&state.exchanges);
+        deliveries.continue_after(deliveries::last_delivery(&connection)?);
         let store = Self {
             writer: Arc::new(Writer::start(connection, state)),
             archive_buffer,
             deliveries,
+            exchanges,
             health,
             location,
         };
@@ -117,6 +144,11 @@ impl SqliteStore {
             self.archive_buffer.written.get(),
             self.archive_buffer.lost.get(),
         )
+    }
+
+    /// Exchanges of attempts that were written, and those that were lost.
+    pub fn recorded(&self) -> (u64, u64) {
+        (self.exchanges.written.get(), self.exchanges.lost.get())
     }
 
     /// Bytes of the archived events.
@@ -207,6 +239,11 @@ impl Store for SqliteStore {
         self.writer.submit(Durability::Buffered, read).await
     }
 
+    async fn stored_event(&self, event: EventRowId) -> Result<Option<Arc<Event>>, StoreError> {
+        let read = move |transaction: &mut WriteTransaction<'_>| transaction.stored_event(event);
+        self.writer.submit(Durability::Buffered, read).await
+    }
+
     async fn run(&self, run: RunId) -> Result<Option<RunRecord>, StoreError> {
         let read = move |transaction: &mut WriteTransaction<'_>| transaction.record(run);
         self.writer.submit(Durability::Buffered, read).await
@@ -276,16 +313,35 @@ impl Store for SqliteStore {
         self.writer.submit(Durability::Synced, change).await
     }
 
-    fn archive_unmatched(&self, event: UnmatchedEvent, revision: RevisionId, received: Timestamp) {
+    fn archive_unmatched(
+        &self,
+        event: UnmatchedEvent,
+        revision: RevisionId,
+        received: Timestamp,
+        delivery: Option<DeliveryPart>,
+    ) {
         match self.location {
-            Location::File(_) => self.archive_buffer.put(&event, revision, received),
+            Location::File(_) => self
+                .archive_buffer
+                .put(&event, revision, received, delivery),
             Location::Memory => {}
         }
     }
 
-    fn record_rejected(&self, delivery: RejectedDelivery) {
+    fn next_delivery(&self) -> DeliveryId {
+        self.deliveries.next_id()
+    }
+
+    fn record_delivery(&self, delivery: Delivery) {
         match self.location {
             Location::File(_) => self.deliveries.put(delivery),
+            Location::Memory => {}
+        }
+    }
+
+    fn record_exchange(&self, exchange: RecordedExchange) {
+        match self.location {
+            Location::File(_) => self.exchanges.put(exchange),
             Location::Memory => {}
         }
     }
@@ -293,6 +349,7 @@ impl Store for SqliteStore {
     async fn flush(&self) -> Result<(), StoreError> {
         let write = |transaction: &mut WriteTransaction<'_>| {
             transaction.write_archive_buffer()?;
+            transaction.write_exchanges()?;
             transaction.write_deliveries()
         };
         self.writer

@@ -2,11 +2,12 @@
 //! last ten minutes. Compares the bodies, because some senders name an object and not an event.
 
 use jiff::SignedDuration;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::event::decode_event;
 use super::codec::micros;
 use super::transaction::WriteTransaction;
+use crate::store::history::EventRowId;
 use crate::store::{
     ArrivalKind, BodyComparison, Committed, FirstDelivery, IncomingEvent, LoopFindings, StoreError,
 };
@@ -22,47 +23,20 @@ impl WriteTransaction<'_> {
     /// The row of an event that led to runs before.
     pub fn known(&self, incoming: &IncomingEvent) -> Result<Option<i64>, StoreError> {
         let event = &incoming.event;
-        let mut same_id = self.connection.prepare_cached(
-            "SELECT id FROM events INDEXED BY events_by_id
-             WHERE event_id = ?2 AND endpoint = ?1 AND matched = 1",
-        )?;
-        let known = same_id.query_row([&event.endpoint, &event.id], |row| row.get(0));
-        match (known.optional()?, body_hash(&event.id), incoming.occasion) {
-            (Some(known), _, _) => Ok(Some(known)),
-            (None, Some(hash), ArrivalKind::Delivery) => self.with_equal_body(incoming, hash),
-            (None, Some(_) | None, ArrivalKind::Delivery | ArrivalKind::Replay) => Ok(None),
-        }
+        let received = match incoming.occasion {
+            ArrivalKind::Delivery => Some(micros(incoming.received)),
+            ArrivalKind::Replay(mark) => mark.event.map(|row| self.received(row)).transpose()?,
+        };
+        let names = (event.endpoint.as_str(), event.id.as_str());
+        Ok(find_original(self.connection, names, received)?)
     }
 
-    /// The first event with this hash within the window before now. A row from the future counts too: the clock may
-    /// have been set back since.
-    fn with_equal_body(
-        &self,
-        incoming: &IncomingEvent,
-        hash: &str,
-    ) -> Result<Option<i64>, StoreError> {
-        let window = i64::try_from(EQUAL_BODIES_WINDOW.as_micros()).unwrap_or(i64::MAX);
-        let now = micros(incoming.received);
-        // Ids with this hash are the hash itself, and the hash with `-` and a text behind it.
-        Ok(self
-            .connection
-            .prepare_cached(
-                "SELECT id FROM events INDEXED BY events_by_id
-                 WHERE event_id >= ?2 AND event_id < ?3 AND endpoint = ?1 AND matched = 1
-                     AND received > ?4 AND received < ?5
-                 ORDER BY received LIMIT 1",
-            )?
-            .query_row(
-                params![
-                    incoming.event.endpoint,
-                    hash,
-                    format!("{hash}."),
-                    now.saturating_sub(window),
-                    now.saturating_add(window),
-                ],
-                |row| row.get(0),
-            )
-            .optional()?)
+    /// When the event of a row was received first.
+    fn received(&self, EventRowId(row): EventRowId) -> Result<i64, StoreError> {
+        let sql = "SELECT received FROM events WHERE id = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let received = statement.query_row([row], |row| row.get(0)).optional()?;
+        received.ok_or(StoreError::UnknownEvent)
     }
 
     /// Counts a redelivery and returns the runs of the first delivery.
@@ -95,9 +69,59 @@ impl WriteTransaction<'_> {
             redelivered: true,
             first: Some(FirstDelivery { id, body }),
             runs: self.statuses_of(event)?,
+            repeated: Vec::new(),
             loops: LoopFindings::default(),
         })
     }
+}
+
+/// The row of the event with this endpoint and id that led to runs. For an id that is a hash of the body, also one with
+/// an equal body within the window around `received`.
+pub fn find_original(
+    connection: &Connection,
+    (endpoint, id): (&str, &str),
+    received: Option<i64>,
+) -> rusqlite::Result<Option<i64>> {
+    let mut same_id = connection.prepare_cached(
+        "SELECT id FROM events INDEXED BY events_by_id
+         WHERE event_id = ?2 AND endpoint = ?1 AND matched = 1",
+    )?;
+    let known = same_id.query_row([endpoint, id], |row| row.get(0));
+    match (known.optional()?, body_hash(id), received) {
+        (Some(known), _, _) => Ok(Some(known)),
+        (None, Some(hash), Some(received)) => find_equal_body(connection, endpoint, hash, received),
+        (None, _, _) => Ok(None),
+    }
+}
+
+/// The first event with this hash within the window before a time. A row from the future counts too: the clock may
+/// have been set back since.
+fn find_equal_body(
+    connection: &Connection,
+    endpoint: &str,
+    hash: &str,
+    received: i64,
+) -> rusqlite::Result<Option<i64>> {
+    let window = i64::try_from(EQUAL_BODIES_WINDOW.as_micros()).unwrap_or(i64::MAX);
+    // Ids with this hash are the hash itself, and the hash with `-` and a text behind it.
+    connection
+        .prepare_cached(
+            "SELECT id FROM events INDEXED BY events_by_id
+             WHERE event_id >= ?2 AND event_id < ?3 AND endpoint = ?1 AND matched = 1
+                 AND received > ?4 AND received < ?5
+             ORDER BY received LIMIT 1",
+        )?
+        .query_row(
+            params![
+                endpoint,
+                hash,
+                format!("{hash}."),
+                received.saturating_sub(window),
+                received.saturating_add(window),
+            ],
+            |row| row.get(0),
+        )
+        .optional()
 }
 
 fn compare(stored: &Event, received: &Event) -> BodyComparison {

@@ -16,7 +16,7 @@ use flowtrigger_core::config::archive::ArchiveScope;
 
 /// How far the age limit moves at most, in microseconds.
 const CUTOFF_STEP: i64 = 3_600 * 1_000_000;
-/// How long rejected requests are kept.
+/// How long requests are kept.
 const KEEP_DELIVERIES: Duration = Duration::from_secs(7 * 86_400);
 /// Starts and reloads that are kept: the newest.
 const MAX_ACTIVATIONS: i64 = 10_000;
@@ -104,10 +104,9 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    fn delete_old_deliveries(&self) -> Result<(), StoreError> {
+    fn delete_old_deliveries(&mut self) -> Result<(), StoreError> {
         let until = self.fact("deliveries until")?.unwrap_or(i64::MIN);
-        let sql = "DELETE FROM deliveries WHERE received < ?1";
-        self.connection.prepare_cached(sql)?.execute([until])?;
+        self.delete_deliveries_before(until)?;
         let sql = "DELETE FROM activations WHERE revision NOT IN (SELECT id FROM revisions)
             OR id <= (SELECT max(id) FROM activations) - ?1";
         self.connection
@@ -178,23 +177,27 @@ impl WriteTransaction<'_> {
 
     /// Deletes finished runs, the oldest first, except those of the newest events.
     fn delete_runs(&mut self, until: i64, limit: i64, spared: i64) -> Result<i64, StoreError> {
-        let old: Vec<(i64, i64, String)> = {
+        let old: Vec<(i64, i64, String, i64)> = {
             let sql = format!(
-                "SELECT id, event, state FROM runs WHERE state IN {OVER} AND changed < ?1
+                "SELECT id, event, state, generation FROM runs WHERE state IN {OVER} AND changed < ?1
                      AND event <= (SELECT coalesce(max(id), 0) FROM events) - ?3
                  ORDER BY changed LIMIT ?2"
             );
             let mut statement = self.connection.prepare_cached(&sql)?;
             let rows = statement.query_map([until, limit, spared], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
             })?;
             rows.collect::<Result<_, _>>()?
         };
-        for (run, event, state) in &old {
+        for (run, event, state, generation) in &old {
             let delete = |sql: &str, id: &i64| self.connection.prepare_cached(sql)?.execute([id]);
             let collected = self.window_events(*run)?;
             delete("DELETE FROM log_entries WHERE run = ?1", run)?;
+            self.delete_exchanges(*run)?;
             delete("DELETE FROM runs WHERE id = ?1", run)?;
+            if *generation > 0 {
+                self.keep_generation(*event, *generation)?;
+            }
             self.delete_window(*run)?;
             self.delete_event(*event)?;
             for event in collected {
@@ -203,6 +206,15 @@ impl WriteTransaction<'_> {
             *self.state.counts.entry(known_state(state)).or_default() -= 1;
         }
         Ok(old.len() as i64)
+    }
+
+    /// A later replay of the event must not use the keys of a deleted one again.
+    fn keep_generation(&self, event: i64, generation: i64) -> Result<(), StoreError> {
+        let sql = "UPDATE events SET last_generation = ?2 WHERE id = ?1 AND last_generation < ?2";
+        self.connection
+            .prepare_cached(sql)?
+            .execute([event, generation])?;
+        Ok(())
     }
 
     /// Deletes an event that no run refers to any more, or moves it to the archive.
@@ -214,7 +226,8 @@ impl WriteTransaction<'_> {
             self.connection.prepare_cached(&sql)?.execute([event])?;
             return Ok(());
         }
-        let sql = format!("UPDATE events SET matched = 0 WHERE {free} RETURNING size");
+        let sql =
+            format!("UPDATE events SET matched = 0, had_runs = 1 WHERE {free} RETURNING size");
         let size: Option<i64> = self
             .connection
             .prepare_cached(&sql)?

@@ -40,7 +40,7 @@ impl<'c> WriteTransaction<'c> {
     }
 
     pub fn now(&self) -> Timestamp {
-        Timestamp::now()
+        self.state.clock.now()
     }
 
     /// The row of a rule's queue, inserted if it is new.
@@ -173,6 +173,7 @@ impl<'c> WriteTransaction<'c> {
     /// Periodic work: writes the archive buffer, deletes old rows and syncs what was only buffered.
     pub fn tick(&mut self) -> Result<(), StoreError> {
         self.write_archive_buffer()?;
+        self.write_exchanges()?;
         self.write_deliveries()?;
         self.run_maintenance()?;
         let is_due = self.state.unsynced || self.state.health.is_failed();

@@ -205,7 +205,7 @@ fn stopped() -> StoreError {
 
 const WRITE_FAILED: &str = "the disk rejected a write";
 
-enum ArchiveResult {
+enum BufferResult {
     Written,
     Lost,
 }
@@ -257,9 +257,9 @@ impl WriterThread {
         });
         let result = done.map_err(|error| self.roll_back(&error));
         self.end_if_lost();
-        self.count_archived(match result {
-            Ok(()) => ArchiveResult::Written,
-            Err(_) => ArchiveResult::Lost,
+        self.count_buffered(match result {
+            Ok(()) => BufferResult::Written,
+            Err(_) => BufferResult::Lost,
         });
         if result.is_ok() {
             if self.connection.total_changes() != changes {
@@ -298,7 +298,7 @@ impl WriterThread {
     /// Executes one job in its own savepoint, so that its failure does not affect the others.
     fn execute(&mut self, job: Job) -> rusqlite::Result<JobReply> {
         self.statement("SAVEPOINT job")?;
-        let before = self.state.archiving;
+        let before = (self.state.archiving, self.state.recording);
         let mut transaction = WriteTransaction::new(&self.connection, &mut self.state);
         let result = (job.work)(&mut transaction);
         let failure = result.failure.as_deref().unwrap_or(WRITE_FAILED);
@@ -319,22 +319,32 @@ impl WriterThread {
         }
         self.connection
             .execute_batch("ROLLBACK TO job; RELEASE job")?;
-        let lost = self.state.archiving - before;
+        let (archiving, recording) = before;
+        let lost = self.state.archiving - archiving;
         self.state.archive_buffer.lost.add(lost);
-        self.state.archiving = before;
+        let lost = self.state.recording - recording;
+        self.state.exchanges.lost.add(lost);
+        (self.state.archiving, self.state.recording) = before;
         self.state.reload(&self.connection)?;
         Ok(result.reply)
     }
 
-    /// Updates the numbers of the archive once it is known whether its rows were committed.
-    fn count_archived(&mut self, result: ArchiveResult) {
-        let count = std::mem::take(&mut self.state.archiving);
-        let buffer = &self.state.archive_buffer;
+    /// Updates the numbers of the buffers once it is known whether their rows were committed.
+    fn count_buffered(&mut self, result: BufferResult) {
+        let events = std::mem::take(&mut self.state.archiving);
+        let exchanges = std::mem::take(&mut self.state.recording);
+        let (archive, recorded) = (&self.state.archive_buffer, &self.state.exchanges);
         match result {
-            ArchiveResult::Written => buffer.written.add(count),
-            ArchiveResult::Lost => buffer.lost.add(count),
+            BufferResult::Written => {
+                archive.written.add(events);
+                recorded.written.add(exchanges);
+            }
+            BufferResult::Lost => {
+                archive.lost.add(events);
+                recorded.lost.add(exchanges);
+            }
         }
-        buffer
+        archive
             .size
             .set(self.state.archived.try_into().unwrap_or_default());
     }

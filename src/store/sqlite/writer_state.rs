@@ -8,9 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::Connection;
 
 use super::archive_buffer::ArchiveBuffer;
+use super::clock::StoreClock;
 use super::database::Location;
-use super::deliveries::DeliveryBuffer;
+use super::deliveries::DeliveryRows;
+use super::delivery_buffer::DeliveryBuffer;
 use super::event_cache::EventCache;
+use super::exchanges::ExchangeBuffer;
 use super::health::StoreHealth;
 use super::queue::transition::holds_lane;
 use super::retention::TickCounter;
@@ -26,9 +29,12 @@ const MAX_REVISIONS: usize = 16;
 #[derive(Debug)]
 pub struct WriterState {
     pub location: Location,
+    pub clock: StoreClock,
     pub settings: StoreSettings,
     pub archive_buffer: Arc<ArchiveBuffer>,
     pub deliveries: Arc<DeliveryBuffer>,
+    pub exchanges: Arc<ExchangeBuffer>,
+    pub delivery_rows: DeliveryRows,
     pub health: Arc<StoreHealth>,
     /// The position of the newest run.
     pub last_position: i64,
@@ -51,6 +57,8 @@ pub struct WriterState {
     pub revisions: VecDeque<i64>,
     /// Unmatched events that the current transaction writes, or loses if it fails.
     pub archiving: u64,
+    /// Exchanges that the current transaction writes, or loses if it fails.
+    pub recording: u64,
     pub retention: TickCounter,
     pub queues: HashMap<String, i64>,
     pub versions: HashMap<Fingerprint, i64>,
@@ -68,9 +76,12 @@ impl WriterState {
     ) -> rusqlite::Result<Self> {
         let mut state = Self {
             location,
+            clock: StoreClock::default(),
             settings,
             archive_buffer,
             deliveries: Arc::default(),
+            exchanges: Arc::default(),
+            delivery_rows: DeliveryRows::default(),
             health: Arc::default(),
             last_position: 0,
             last_served: 0,
@@ -83,6 +94,7 @@ impl WriterState {
             unsynced: false,
             revisions: VecDeque::new(),
             archiving: 0,
+            recording: 0,
             retention: TickCounter::default(),
             queues: HashMap::new(),
             versions: HashMap::new(),
@@ -100,6 +112,7 @@ impl WriterState {
         self.last_position = number("SELECT coalesce(max(position), 0) FROM runs")?;
         self.suspects = number("SELECT count(*) FROM runs WHERE suspect = 1")?;
         self.archived = number("SELECT coalesce(sum(size), 0) FROM events WHERE matched = 0")?;
+        self.delivery_rows = DeliveryRows::count(connection)?;
         self.counts.clear();
         for state in STATES {
             let sql = format!("SELECT count(*) FROM runs WHERE state = '{state}'");

@@ -105,7 +105,7 @@ fn a_broken_configuration_is_reported_once_and_rules_are_still_checked() {
         sandbox.write("flowtrigger.yaml", config);
         let output = sandbox.run(&["check", "--format", "json"]);
         let found: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
-        let found: Vec<&str> = found
+        let found: Vec<&str> = found["diagnostics"]
             .as_array()
             .unwrap()
             .iter()

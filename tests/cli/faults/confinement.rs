@@ -37,6 +37,26 @@ fn a_confined_command_cannot_use_the_admin_socket() {
 }
 
 #[test]
+fn a_confined_command_has_a_mark_that_its_children_keep() {
+    let limit = |confine: &str| {
+        let flow = format!(
+            "- name: ask\n  shell: |\n    (setsid sh -c 'ulimit -Hx unlimited; grep locks /proc/self/limits' || true) >../answer 2>/dev/null\n    touch ../done\n{confine}"
+        );
+        let sandbox = sandbox_with_flow(&flow);
+        let daemon = DaemonProcess::start(&sandbox);
+        daemon.post("/events/support", &urgent(1).to_string());
+        sandbox.wait_for_file("done");
+        daemon.stop();
+        let answer = sandbox.read("answer");
+        let mut words = answer.split_whitespace().skip(4);
+        words.next().expect("a hard limit").to_owned()
+    };
+    let free = limit("").parse().unwrap_or(u64::MAX);
+    let confined: u64 = limit("  confine: { cpu: 100s }\n").parse().unwrap();
+    assert!(confined < free, "{confined} {free}");
+}
+
+#[test]
 fn paths_of_confine_start_at_the_folder_of_the_rule_file() {
     let flow = "- name: copy\n  exec: [cp, texts/in, out/copy]\n  confine: { read: [texts], write: [out] }\n";
     let sandbox = sandbox_with_flow(flow);

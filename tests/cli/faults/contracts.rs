@@ -306,16 +306,21 @@ fn a_run_prints_its_state_and_steps() {
 }
 
 #[test]
-fn check_prints_an_array_even_without_diagnostics() {
+fn check_prints_a_list_even_without_diagnostics() {
     let sandbox = prepared();
     let output = sandbox.run(&["check", "--format", "json"]);
-    assert_eq!((output.code, output.stdout.trim()), (0, "[]"));
+    let found: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!((output.code, &found["diagnostics"]), (0, &json!([])));
+    assert_eq!(
+        (&found["version"], &found["errors"]),
+        (&json!(1), &json!(0))
+    );
     sandbox.write("rules/bad.yaml", "name: bad\n");
     let output = sandbox.run(&["check", "--format", "json"]);
     let found: Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(output.code, 3);
     assert!(
-        found
+        found["diagnostics"]
             .as_array()
             .unwrap()
             .iter()

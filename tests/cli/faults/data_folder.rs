@@ -2,12 +2,12 @@
 
 use std::io::{Read, Write};
 use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::http_wire::Connection;
 use flowtrigger_testing::program::has_ended;
-use flowtrigger_testing::wait::TIMEOUT;
+use flowtrigger_testing::wait::{TIMEOUT, wait_until};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 use serde_json::Value;
 
@@ -224,4 +224,41 @@ fn shutdown_archives_the_last_unmatched_events() {
     sandbox
         .run(&["why", "7"])
         .expect_stdout(0, &["ticket.SubjectChanged"]);
+}
+
+#[test]
+fn lists_of_runs_say_why_a_daemon_cannot_continue_them() {
+    let sandbox = sandbox_with_flow("- wait: 1h\n");
+    let daemon = DaemonProcess::start(&sandbox);
+    daemon.post("/events/support", &urgent(1).to_string());
+    wait_until("the run waits", || daemon.count("waiting") == 1);
+    let list = || sandbox.run(&["runs", "list"]);
+    assert!(!list().stdout.contains("cannot continue"));
+    daemon.stop();
+    // A daemon whose disk is full.
+    let socket = sandbox.path("data/flowtrigger.sock");
+    drop(std::fs::remove_file(&socket));
+    let listener = UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        let body = r#"{"ready":false,"reason":"the data folder cannot be written to: database or disk is full"}"#;
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            let length = body.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+        }
+    });
+    let why = "the data folder cannot be written to: database or disk is full";
+    let obstacle = format!("1 unfinished run cannot continue now: {why}");
+    list().expect_stdout(0, &[&obstacle]);
+    for args in [
+        &["runs", "list", "--format", "json"][..],
+        &["runs", "show", "1", "--format", "json"],
+    ] {
+        let run = &sandbox.run(args).json_lines()[0];
+        assert_eq!(run["obstacle"], why, "{run}");
+    }
 }

@@ -125,6 +125,34 @@ fn without_an_id_an_equal_body_is_a_repeat_and_check_warns() {
 }
 
 #[test]
+fn equal_elements_of_one_array_are_events_of_their_own_and_the_array_again_is_a_repeat() {
+    let sandbox = desk("key: number");
+    let daemon = DaemonProcess::start(&sandbox);
+    let outcomes = |body: &str| -> Vec<(Value, bool)> {
+        let answer = post(&daemon, "", body);
+        answer.as_array().unwrap().iter().map(outcome).collect()
+    };
+    let three = r#"[{"number":1},{"number":2},{"number":1}]"#;
+    let runs = [1, 2, 3].map(|run| json!(run));
+    assert_eq!(outcomes(three), runs.clone().map(|run| (run, false)));
+    assert_eq!(outcomes(three), runs.clone().map(|run| (run, true)));
+    // One more of them is one more event, whatever the order of its keys.
+    let four = r#"[{"number":1},{"number":1},{"number":1},{"number":2}]"#;
+    let again = |run: i32| (json!(run), true);
+    assert_eq!(
+        outcomes(four),
+        [again(1), again(3), (json!(4), false), again(2)]
+    );
+    // A single body is the first of the equal elements.
+    assert_eq!(outcome(&post(&daemon, "", r#"{"number":1}"#)), again(1));
+    let second = post(&daemon, "", three)[2]["event"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    sandbox.run(&["why", &second]).expect_stdout(0, &[&second]);
+}
+
+#[test]
 fn a_missing_header_is_an_error_that_names_it() {
     let sandbox = desk("id: header.x-own");
     let daemon = DaemonProcess::start(&sandbox);
@@ -133,6 +161,35 @@ fn a_missing_header_is_an_error_that_names_it() {
     let twice = "content-type: application/json\r\nx-own: 1\r\nx-own: 2\r\n";
     let response = daemon.request("POST", "/events/desk", twice, br#"{"number":1}"#);
     response.expect_rejected(400, &["the header `x-own`"]);
+}
+
+#[test]
+fn repeats_of_an_event_that_matched_nothing_are_said() {
+    let sandbox = desk("id: number, key: number");
+    sandbox.write_rules(&RULE.replace("flow:", "when: { state: wanted }\nflow:"));
+    let daemon = DaemonProcess::start(&sandbox);
+    let told = |words: &[&str]| {
+        sandbox.run(&["why", "7"]).expect_stdout(0, words);
+    };
+    post(&daemon, "", r#"{"number":7,"state":"opened"}"#);
+    let once = sandbox.run(&["why", "7"]);
+    assert!(!once.stdout.contains("the same id"), "{once:?}");
+    post(&daemon, "", r#"{"number":7,"state":"opened"}"#);
+    told(&[
+        "the same id was received once more, at ",
+        "and no rule matched",
+    ]);
+    post(&daemon, "", r#"{"number":7,"state":"closed"}"#);
+    told(&[
+        "the same id was received 2 more times",
+        "2 of them had a different body",
+    ]);
+    let json = sandbox.run(&["why", "7", "--format", "json"]).json_lines();
+    assert_eq!(json[0]["unmatched_repeats"]["count"], 2);
+    // The first one that matches has a run.
+    let matched = post(&daemon, "", r#"{"number":7,"state":"wanted"}"#);
+    assert_eq!(outcome(&matched), (json!(1), false));
+    told(&["the same id was received 3 more times", "run  1 "]);
 }
 
 #[test]

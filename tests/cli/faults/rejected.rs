@@ -155,10 +155,10 @@ fn why_points_to_rejected_requests_and_claims_nothing_about_the_sender() {
     output.expect_stdout(
         1,
         &[
-            "1 request rejected since",
+            "1 rejected request since",
             "may have held it",
-            "POST /events/desk",
-            "unsound",
+            "a request to `desk` from 127.0.0.1 was rejected at",
+            "not JSON: line 1, column 38",
         ],
     );
     let json = sandbox
@@ -169,33 +169,85 @@ fn why_points_to_rejected_requests_and_claims_nothing_about_the_sender() {
     daemon.stop();
     // What was received last is kept by a shutdown, and read without a daemon.
     let output = sandbox.run(&["deliveries", "--source", "desk", "--reason", "unsound"]);
-    output.expect_stdout(0, &["POST /events/desk", "400", "line 1, column"]);
+    output.expect_stdout(0, &["POST /events/desk", "400", "not JSON: line 1, column"]);
     sandbox
         .run(&["deliveries", "--reason", "too_large"])
-        .expect_stdout(1, &["no such rejected request is stored; there are 1"]);
+        .expect_stdout(
+            1,
+            &["no such request is stored; there are 1 rejected request and 0 accepted requests"],
+        );
 }
 
 #[test]
-fn a_flood_of_rejected_requests_is_counted_beyond_what_is_kept() {
+fn a_flood_of_rejected_requests_is_counted_and_hides_no_other() {
     let sandbox = desk();
     let daemon = DaemonProcess::start(&sandbox);
+    daemon.post("/events/desk", "no JSON");
     for _ in 0..400 {
         daemon.post("/events/nowhere", "{}");
     }
     let log = daemon.log().matches("request rejected").count();
     assert!(log <= 12, "{log} lines");
-    daemon.post("/events/desk", "no JSON");
     let answer = sandbox
         .run(&["why", "1", "--format", "json"])
         .json_lines()
         .remove(0);
     let count = |field: &str| answer["rejected"][field].as_u64().unwrap();
-    let seen = count("count") + count("omitted");
-    assert!((100..=401).contains(&seen), "{answer}");
+    assert_eq!(count("count"), 401, "{answer}");
+    assert!(count("omitted") > 350, "{answer}");
+    let output = sandbox.run(&["deliveries"]);
+    output.expect_stdout(
+        0,
+        &[
+            "unsound",
+            " more for the same reason until ",
+            "401 rejected requests, ",
+        ],
+    );
     assert!(
         daemon
             .get("/metrics")
             .body
             .contains("reason=\"unknown_source\"} 400\n")
     );
+}
+
+#[test]
+fn invalid_json_is_listed_and_logged_with_its_place_and_without_its_text() {
+    let sandbox = sandbox();
+    sandbox.write(
+        "flowtrigger.yaml",
+        "sources: { desk: { event_type: order, time: order.at } }\n",
+    );
+    sandbox.write_rules("");
+    let daemon = DaemonProcess::start(&sandbox);
+    for (body, detail) in [
+        (
+            "{\"hunter2\": 1,\n \"hunter2\": 2}",
+            "JSON that cannot be accepted: line 2, column 10: duplicate key",
+        ),
+        (
+            "{\"a\": hunter2}",
+            "not JSON: line 1, column 7: invalid JSON (expected value)",
+        ),
+        ("null", "this JSON is null, expected an object"),
+        ("\"hunter2\"", "this JSON is text, expected an object"),
+        (
+            "[{\"a\": 1}, {\"order\": {\"at\": [\"hunter2\"]}}, 7]",
+            "element 2: `order.at` is a list, expected a time",
+        ),
+        (
+            "[]",
+            "an empty array: line 1, column 1: an empty array has no event; send at least one",
+        ),
+    ] {
+        let response = daemon.request("POST", "/events/desk", JSON, body.as_bytes());
+        assert_eq!(response.status(), 400, "{response:?}");
+        daemon.expect_log(|line| line["detail"] == detail);
+        let listed = sandbox
+            .run(&["deliveries", "--format", "json"])
+            .json_lines();
+        assert_eq!(listed[0]["detail"], detail);
+    }
+    assert!(!daemon.log().contains("hunter2"));
 }

@@ -26,7 +26,10 @@ fn refused(sandbox: &Sandbox, rules: &str, parts: &[&str]) {
 
 fn checked(sandbox: &Sandbox) -> Vec<Value> {
     let output = sandbox.run(&["check", "--format", "json"]);
-    serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    let found: Value =
+        serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let found = found["diagnostics"].as_array().cloned();
+    found.unwrap_or_else(|| panic!("{output:?}"))
 }
 
 /// `code file:line:column` of every diagnostic.

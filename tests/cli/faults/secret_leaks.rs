@@ -192,7 +192,14 @@ fn clean_commands(sandbox: &Sandbox) {
     .map(|line| line.split(' ').map(str::to_owned).collect())
     .into();
     for run in 1..=steps().len() {
-        for rest in [&[][..], &["--format", "json"]] {
+        for rest in [
+            &[][..],
+            &["--format", "json"],
+            &["--attempt", "1"],
+            &["--attempt", "2"],
+            &["--attempt", "1", "--curl"],
+            &["--attempt", "2", "--curl"],
+        ] {
             let show = ["runs", "show", &run.to_string()]
                 .map(str::to_owned)
                 .to_vec();
@@ -207,11 +214,44 @@ fn clean_commands(sandbox: &Sandbox) {
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
         let output = sandbox.run(&words);
         assert!([0, 1].contains(&output.code), "{words:?}: {output:?}");
-        assert!(!output.stdout.is_empty(), "{words:?}");
+        // An attempt that failed before it sent anything, or that went to an outbox, cannot be repeated.
+        let is_rejected = output.code == 1 && output.stderr.contains("attempt");
+        assert!(!output.stdout.is_empty() || is_rejected, "{words:?}");
         clean(
             &format!("{words:?}"),
             format!("{}{}", output.stdout, output.stderr).as_bytes(),
         );
+    }
+}
+
+/// A control: exchanges with secrets by name are stored and shown.
+fn exchanges_are_kept(sandbox: &Sandbox) {
+    let shown: String = (1..=steps().len())
+        .map(|run| {
+            sandbox
+                .run(&["runs", "show", &run.to_string(), "--format", "json"])
+                .stdout
+        })
+        .collect();
+    for name in NAMES
+        .iter()
+        .filter(|name| !["SIGNS", "ASKS"].contains(name))
+    {
+        assert!(
+            shown.contains(&format!("[secret {name}]")),
+            "{name}: {shown}"
+        );
+    }
+    let commands: String = (1..=3)
+        .map(|run| {
+            sandbox
+                .run(&["runs", "show", &run.to_string(), "--attempt", "1", "--curl"])
+                .stdout
+        })
+        .collect();
+    for name in ["BEARER", "BASIC", "PATH", "QUERY", "JSON", "FORM", "HEADER"] {
+        let variable = format!("$FLOWTRIGGER_SECRET_{name}");
+        assert!(commands.contains(&variable), "{name}: {commands}");
     }
 }
 
@@ -308,6 +348,7 @@ fn no_secret_is_written_logged_answered_or_printed() {
     clean("the log", daemon.log().as_bytes());
     clean_folder(&sandbox);
     clean_commands(&sandbox);
+    exchanges_are_kept(&sandbox);
     let sent: String = receiver
         .received()
         .iter()

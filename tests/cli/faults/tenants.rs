@@ -129,3 +129,58 @@ fn a_rule_can_select_an_account() {
         .run(&["why", "1"])
         .expect_stdout(0, &["north", "south"]);
 }
+
+#[test]
+fn runs_of_one_account_are_selected_by_its_entry() {
+    let receiver = Receiver::ok();
+    let sandbox = accounts(&rule("tell", "", &receiver));
+    let daemon = DaemonProcess::start(&sandbox);
+    for endpoint in ["support", "north"] {
+        post(&daemon, endpoint, 1);
+    }
+    daemon.wait_until_idle();
+    let of = |endpoint: &str| -> Vec<Value> {
+        let args = [
+            "runs",
+            "list",
+            "--ticket",
+            "1",
+            "--endpoint",
+            endpoint,
+            "--format",
+            "json",
+        ];
+        let runs = sandbox.run(&args).json_lines();
+        runs.into_iter().map(|run| run["id"].clone()).collect()
+    };
+    assert_eq!(
+        (of("support"), of("north")),
+        (vec![1.into()], vec![2.into()])
+    );
+    let replay = [
+        "runs",
+        "replay",
+        "--all",
+        "--state",
+        "done",
+        "--ticket",
+        "1",
+        "--endpoint",
+        "north",
+        "--yes",
+    ];
+    sandbox.run(&replay).expect_stdout(0, &[]);
+    daemon.wait_until_idle();
+    assert_eq!((of("support").len(), of("north").len()), (1, 2));
+    for endpoint in ["support", "north"] {
+        let why = ["why", "1", "--endpoint", endpoint, "--format", "json"];
+        let events = sandbox.run(&why).json_lines();
+        assert_eq!(
+            (&events[0]["event"]["endpoint"], &events[0]["found"]),
+            (&endpoint.into(), &1.into())
+        );
+    }
+    let none = sandbox.run(&["runs", "list", "--endpoint", "south"]);
+    none.expect_stdout(1, &["no such run"]);
+    daemon.stop();
+}

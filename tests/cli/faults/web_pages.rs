@@ -30,6 +30,24 @@ fn a_page_of_another_site_can_neither_post_nor_read() {
     assert_eq!(post("host: evil.example\r\n"), 421);
     assert_eq!(read("host: evil.example\r\n"), 421);
     assert_eq!(read(&origin("https://evil.example")), 403);
+    // Only one of each header can be right.
+    let repeated = format!(
+        "{own}origin: http://{}\r\norigin: https://evil.example\r\n",
+        daemon.address
+    );
+    assert_eq!((post(&repeated), read(&repeated)), (400, 400));
+    for hosts in [
+        format!("{own}host: evil.example\r\n"),
+        format!("host: evil.example\r\n{own}"),
+    ] {
+        assert_eq!((post(&hosts), read(&hosts)), (400, 400), "{hosts}");
+    }
+    daemon.expect_log(|line| line["reason"] == "repeated_header");
+    let types = format!("{own}content-type: application/json\r\n");
+    assert_eq!(post(&types), 200);
+    assert_eq!(post(&format!("{types}content-type: text/plain\r\n")), 415);
+    assert_eq!(post(&format!("{own}content-type: text/plain\r\n")), 415);
+    // Without a type the body is read as JSON.
     assert_eq!((post(&own), read(&own)), (200, 200));
     assert_eq!(read("host: localhost\r\n"), 200);
     daemon.stop();

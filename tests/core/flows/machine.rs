@@ -12,7 +12,7 @@ use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::flow::decide::{Decision, RunInput, StepCall, claimed_entry, decide};
 use flowtrigger_core::flow::jq::JqProgram;
 use flowtrigger_core::flow::step::Flow;
-use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
+use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 use flowtrigger_core::run::{Attempt, EventIdentity, LogEntry, idempotency_key};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -215,6 +215,7 @@ fn failed(message: String, retryable: bool) -> CallResult {
         retryable,
         retry_after: None,
         status: Some(503),
+        effect: CallEffect::Possible,
     })
 }
 

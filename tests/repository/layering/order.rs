@@ -20,6 +20,7 @@ const fn layer_except(names: &'static [&'static str], except: &'static [&'static
 
 /// The pure core.
 pub const CORE: &[Layer] = &[
+    layer(&["lookalike"]),
     layer(&["diagnostic"]),
     layer(&["fingerprint"]),
     layer(&["number"]),

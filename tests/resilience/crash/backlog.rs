@@ -47,6 +47,7 @@ fn arrival(number: u64, rulebook: &Rulebook) -> IncomingEvent {
         received: Timestamp::now(),
         revision: RevisionId::default(),
         occasion: ArrivalKind::Delivery,
+        delivery: None,
     }
 }
 

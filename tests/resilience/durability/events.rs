@@ -43,5 +43,6 @@ pub fn arrival(rule: &Arc<Rule>, id: &str, size: usize) -> IncomingEvent {
             asks: Vec::new(),
         }],
         occasion: ArrivalKind::Delivery,
+        delivery: None,
     }
 }

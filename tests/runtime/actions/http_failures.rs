@@ -3,12 +3,15 @@
 
 use std::time::Duration;
 
-use flowtrigger_core::flow::call::{ExpectedStatus, HttpCall, RequestBody};
+use flowtrigger::action::exchange::field_mask::FieldMask;
+use flowtrigger::action::exchange::{ExchangeRecorder, RecordScope};
+use flowtrigger_core::flow::call::{Call, ExpectedStatus, HttpCall, RequestBody};
 use flowtrigger_core::language::rendered_text::RenderedText;
 use flowtrigger_core::run::call_result::CallFailure;
 use flowtrigger_testing::receiver::{Receiver, Response, Then};
+use serde_json::json;
 
-use super::{failed, http, perform_http, performer, secret};
+use super::{KEY, failed, http, perform_http, performer, secret};
 
 async fn answered(status: &str, headers: &str, body: &str) -> CallFailure {
     let receiver = Receiver::always(Response::new(status, headers, body));
@@ -236,4 +239,18 @@ async fn an_invalid_request_fails_permanently() {
         assert!(!failure.retryable, "{}", failure.message);
     }
     assert_eq!(receiver.count(), 0);
+}
+
+#[tokio::test]
+async fn values_of_redacted_fields_are_not_in_the_message_of_a_failure() {
+    let receiver = Receiver::always(Response::new("400 Bad Request", "", "bad 5500\\u002fZQX"));
+    let call = Call::Http(http("POST", receiver.url("/a/5500%2FZQX")));
+    let mask = FieldMask::new(&[&json!("5500/ZQX")]);
+    let recorder = ExchangeRecorder::new(RecordScope::Nothing, mask);
+    let failure = performer()
+        .perform_recorded(&call, KEY, &recorder)
+        .await
+        .unwrap_err();
+    assert!(failure.message.contains("/a/[redacted]"), "{failure:?}");
+    assert!(!failure.message.contains("ZQX"), "{failure:?}");
 }

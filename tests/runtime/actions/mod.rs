@@ -2,6 +2,7 @@
 //! depends on speed.
 
 mod confine;
+mod exchange;
 mod exec;
 mod hostile_answers;
 mod http;

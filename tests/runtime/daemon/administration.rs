@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flowtrigger::source::admin;
+use flowtrigger::store::Store;
 use flowtrigger_core::run::RunState;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{daemon, event, soon, telling};
@@ -12,8 +13,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 async fn ask(socket: &Path, method: &str, path: &str) -> (u16, String) {
+    send(socket, method, path, "").await
+}
+
+async fn send(socket: &Path, method: &str, path: &str, body: &str) -> (u16, String) {
     let mut stream = UnixStream::connect(socket).await.unwrap();
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: f\r\nconnection: close\r\n\r\n");
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: f\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut said = String::new();
     soon("an answer", stream.read_to_string(&mut said))
@@ -79,6 +87,43 @@ async fn runs_are_retried_replayed_and_cancelled() {
         let error = body["error"].as_str().unwrap();
         assert!(error.contains(why), "{path}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_stored_event_is_replayed_once_and_only_with_the_rules_that_are_meant() {
+    let receiver = Receiver::ok();
+    let daemon = daemon(&telling("tell", receiver.address, "")).await;
+    let (_folder, socket) = serve(daemon.engine.clone());
+    let runs = daemon.accepted(&event(1, "a")).await;
+    daemon.settled(&runs).await;
+    let replay = async |event: i64, revision: u64, rules: &[&str]| {
+        let request = json!({"event": event, "replay": "r7", "revision": revision, "rules": rules});
+        let (status, body) = send(&socket, "POST", "/replay", &request.to_string()).await;
+        (status, serde_json::from_str::<Value>(&body).unwrap())
+    };
+    let revision = daemon
+        .engine
+        .store()
+        .run(runs[0].id)
+        .await
+        .unwrap()
+        .unwrap()
+        .revision
+        .0;
+    let (status, body) = replay(1, revision + 1, &["tell"]).await;
+    assert_eq!(status, 409, "{body}");
+    assert!(body["error"].as_str().unwrap().contains("other rules"));
+    let none = replay(1, revision, &["other"]).await;
+    assert_eq!(none, (200, json!({"runs": [], "repeated": []})));
+    let (status, first) = replay(1, revision, &["tell"]).await;
+    assert_eq!((status, &first["runs"][0]["id"]), (200, &json!(2)));
+    let (_, again) = replay(1, revision, &["tell"]).await;
+    assert_eq!(
+        (&again["runs"], &again["repeated"][0]["id"]),
+        (&json!([]), &json!(2))
+    );
+    assert_eq!(replay(99, revision, &["tell"]).await.0, 404);
+    assert_eq!(send(&socket, "POST", "/replay", "{}").await.0, 400);
 }
 
 #[tokio::test]

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use flowtrigger::store::history::EventRowId;
 use flowtrigger::store::{
-    ClaimRequest, ClaimedRun, Committed, IncomingEvent, Revision, RevisionId, RunRecord, RunStatus,
-    SqliteStore, Store, StoreError, UnmatchedEvent,
+    ClaimRequest, ClaimedRun, Committed, DeliveryId, DeliveryPart, IncomingEvent, Revision,
+    RevisionId, RunRecord, RunStatus, SqliteStore, Store, StoreError, UnmatchedEvent,
 };
+use flowtrigger_core::event::Event;
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -130,6 +132,10 @@ impl Store for Durable {
         self.0.store.next_due().await
     }
 
+    async fn stored_event(&self, event: EventRowId) -> Result<Option<Arc<Event>>, StoreError> {
+        self.0.store.stored_event(event).await
+    }
+
     async fn run(&self, run: RunId) -> Result<Option<RunRecord>, StoreError> {
         self.0.store.run(run).await
     }
@@ -180,7 +186,17 @@ impl Store for Durable {
             .await
     }
 
-    fn archive_unmatched(&self, event: UnmatchedEvent, revision: RevisionId, _: Timestamp) {
+    fn next_delivery(&self) -> DeliveryId {
+        self.0.store.next_delivery()
+    }
+
+    fn archive_unmatched(
+        &self,
+        event: UnmatchedEvent,
+        revision: RevisionId,
+        _: Timestamp,
+        _: Option<DeliveryPart>,
+    ) {
         let id = match event {
             UnmatchedEvent::Built(event) => event.id.clone(),
             UnmatchedEvent::Scanned { brief, .. } => brief.id,

@@ -45,8 +45,11 @@ async fn a_sender_that_hangs_up_cannot_stop_it_half_way() {
     )
     .await;
     let body = event(1, "a").to_string();
+    let endpoint = "support".into();
     let delivery = EventDelivery {
-        source: "support",
+        endpoint: &endpoint,
+        path: "/events/support",
+        peer: None,
         id: None,
         body: body.as_bytes(),
     };

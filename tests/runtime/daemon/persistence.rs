@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use flowtrigger::action::exchange::ExchangeRecorder;
 use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{RunStatus, Store};
@@ -185,7 +186,7 @@ async fn a_dead_run_goes_on_and_a_done_one_is_acted_on_anew() {
 struct Clumsy;
 
 impl Perform for Clumsy {
-    async fn perform(&self, _: &Call, _: &str) -> CallResult {
+    async fn perform(&self, _: &Call, _: &str, _: &ExchangeRecorder) -> CallResult {
         panic!("dropped")
     }
 }

@@ -1,13 +1,17 @@
 //! The response to a sender, for each status.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use flowtrigger::action::exchange::ExchangeRecorder;
 use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::HttpLimits;
+use flowtrigger::store::history::EventRowId;
 use flowtrigger::store::{
-    ClaimRequest, ClaimedRun, Committed, IncomingEvent, Revision, RevisionId, RunRecord, RunStatus,
-    Store, StoreError, UnmatchedEvent,
+    ClaimRequest, ClaimedRun, Committed, DeliveryId, DeliveryPart, IncomingEvent, Revision,
+    RevisionId, RunRecord, RunStatus, Store, StoreError, UnmatchedEvent,
 };
+use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::call_result::{CallResult, Reply};
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
@@ -265,7 +269,7 @@ async fn a_sender_that_dribbles_is_hung_up_on() {
 struct Idle;
 
 impl Perform for Idle {
-    async fn perform(&self, _: &Call, _: &str) -> CallResult {
+    async fn perform(&self, _: &Call, _: &str, _: &ExchangeRecorder) -> CallResult {
         Ok(Reply { value: Value::Null })
     }
 }
@@ -328,13 +332,28 @@ impl Store for Broken {
         Err(self.0.clone())
     }
 
-    fn archive_unmatched(&self, _: UnmatchedEvent, _: RevisionId, _: Timestamp) {}
+    fn archive_unmatched(
+        &self,
+        _: UnmatchedEvent,
+        _: RevisionId,
+        _: Timestamp,
+        _: Option<DeliveryPart>,
+    ) {
+    }
+
+    fn next_delivery(&self) -> DeliveryId {
+        DeliveryId::default()
+    }
 
     fn health(&self) -> Result<(), String> {
         Err(self.0.to_string())
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        Err(self.0.clone())
+    }
+
+    async fn stored_event(&self, _: EventRowId) -> Result<Option<Arc<Event>>, StoreError> {
         Err(self.0.clone())
     }
 

@@ -1,5 +1,6 @@
 //! Runs from start to end: retries, lanes, guards, and a panic that ends only its own run.
 
+use flowtrigger::action::exchange::ExchangeRecorder;
 use flowtrigger::engine::{Perform, RunReport, act};
 use flowtrigger::store::Store;
 use flowtrigger_core::flow::call::Call;
@@ -154,7 +155,7 @@ async fn a_fault_in_one_run_stops_no_other() {
 struct Faulty;
 
 impl Perform for Faulty {
-    async fn perform(&self, call: &Call, _: &str) -> CallResult {
+    async fn perform(&self, call: &Call, _: &str, _: &ExchangeRecorder) -> CallResult {
         assert!(!format!("{call:?}").contains("boom"), "injected");
         Ok(Reply { value: json!({}) })
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use flowtrigger::action::exchange::ExchangeRecorder;
 use flowtrigger::engine::{Clock, Perform};
 use flowtrigger::store::{RunStatus, SqliteStore, Store};
 use flowtrigger_core::flow::call::Call;
@@ -20,7 +21,7 @@ const SECOND: Duration = Duration::from_secs(1);
 struct Until(ManualClock, Timestamp);
 
 impl Perform for Until {
-    async fn perform(&self, _: &Call, _: &str) -> CallResult {
+    async fn perform(&self, _: &Call, _: &str, _: &ExchangeRecorder) -> CallResult {
         match self.0.now() < self.1 {
             true => Err(CallFailure::transient("reach it: it answers 500")),
             false => Ok(Reply { value: json!({}) }),

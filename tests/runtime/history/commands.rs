@@ -41,10 +41,25 @@ async fn answer(
     (status, body.to_string())
 }
 
+/// Records the event and the rules.
+async fn answer_replay(Desk(asked): Desk<Asked>, body: String) -> (StatusCode, String) {
+    let request: Value = serde_json::from_str(&body).unwrap();
+    let (event, rules) = (&request["event"], &request["rules"]);
+    asked
+        .lock()
+        .unwrap()
+        .push(format!("replay event {event} {rules}"));
+    let body =
+        json!({"runs": [{"id": 9, "rule": "page-urgent", "state": "queued"}], "repeated": []});
+    (StatusCode::OK, body.to_string())
+}
+
 fn daemon(folder: &Path) -> (tokio::runtime::Runtime, Asked) {
     let asked = Asked::default();
     let routes = Router::new()
         .route("/runs/{id}/{order}", post(answer))
+        .route("/replay", post(answer_replay))
+        .route("/flush", post(async || "{}"))
         .with_state(Arc::clone(&asked));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let listener =
@@ -91,7 +106,7 @@ fn orders_go_to_the_daemon_run_by_run() {
     let answer: Value = serde_json::from_str(&said.out).expect("JSON");
     assert_eq!(
         answer,
-        json!({"id": 4, "rule": "page-urgent", "state": "queued", "of": 4})
+        json!({"version": 1, "id": 4, "rule": "page-urgent", "state": "queued", "of": 4})
     );
     assert_eq!(asked(&desk), ["replay 4 rule=page-urgent"]);
     flowtrigger(data.folder(), &["runs", "replay", "4", "--every-rule"]);
@@ -155,7 +170,10 @@ fn all_takes_what_the_filters_take_the_oldest_first() {
     ]);
     assert_eq!(
         asked(&desk),
-        ["replay 1 rule=page-urgent", "replay 3 rule=page-urgent"]
+        [
+            "replay event 1 [\"page-urgent\"]",
+            "replay event 3 [\"page-urgent\"]"
+        ]
     );
 }
 

@@ -44,6 +44,7 @@ async fn two_events(store: &SqliteStore) {
             received: Timestamp::now(),
             revision: RevisionId::default(),
             occasion: ArrivalKind::Delivery,
+            delivery: None,
         };
         store.commit(arrival).await.unwrap();
     }

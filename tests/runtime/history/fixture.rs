@@ -14,19 +14,24 @@ use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::format::decode;
 use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_core::matching::rule_set::RuleSet;
-use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
+use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-const SCHEMA: [&str; 6] = [
+const SCHEMA: [&str; 11] = [
     include_str!("../../../src/store/sqlite/migrations/0001_start.sql"),
     include_str!("../../../src/store/sqlite/migrations/0002_loops.sql"),
     include_str!("../../../src/store/sqlite/migrations/0003_flows.sql"),
     include_str!("../../../src/store/sqlite/migrations/0004_names.sql"),
     include_str!("../../../src/store/sqlite/migrations/0005_endpoints.sql"),
     include_str!("../../../src/store/sqlite/migrations/0006_deliveries.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0007_writes.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0008_exchanges.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0009_replays.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0010_deliveries.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0011_differing_bodies.sql"),
 ];
 
 /// A rule that pages when an important ticket turns urgent; a file holds a second one after it.
@@ -90,6 +95,7 @@ pub fn failed(step: &str, number: u32, at: Timestamp, message: &str) -> LogEntry
             retryable: true,
             retry_after: None,
             status: None,
+            effect: CallEffect::Possible,
         }),
     )
 }
@@ -153,6 +159,10 @@ impl Data {
         let row = self.insert(
             "INSERT INTO revisions (digest, config, files, since) VALUES (randomblob(16), ?1, ?2, ?3)",
             params![config, Value::from(list).to_string(), codec::micros(at(since))],
+        );
+        self.insert(
+            "INSERT INTO activations (revision, at) VALUES (?1, ?2)",
+            params![row, codec::micros(at(since))],
         );
         Edition {
             row,

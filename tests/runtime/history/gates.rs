@@ -53,6 +53,22 @@ fn dry_run_says_of_each_gate_how_it_stands() {
             .contains("closed: earlier run 12 for ticket.id 7"),
         "{charged:?}"
     );
+    let arguments = ["dry-run", "--format", "json", "--rules", &rules, &event];
+    let json = flowtrigger(data.folder(), &arguments).out;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let gates = json["rules"][0]["gates"].as_array().expect("gates");
+    let mut gates = gates.iter();
+    let dedupe = gates.find(|gate| gate["gate"] == "dedupe").expect("a gate");
+    assert_eq!(
+        (&dedupe["per"], &dedupe["value"]),
+        (&"ticket.id".into(), &"7".into())
+    );
+    assert_eq!(
+        (&dedupe["counts"], &dedupe["closed_by"]),
+        (&false.into(), &12.into())
+    );
+    let until = dedupe["until"].as_str().expect("until");
+    assert!(until.parse::<Timestamp>().expect("a time") > Timestamp::now());
 }
 
 #[test]
@@ -107,6 +123,10 @@ fn dry_run_says_how_the_loop_guard_stands() {
     let json: Value = serde_json::from_str(&dry_run(data.folder(), "json")).unwrap();
     let gate = &json["rules"][0]["gates"][0];
     assert_eq!(gate["gate"], "loop_guard");
+    assert_eq!(
+        (&gate["per"], &gate["value"]),
+        (&"event.key".into(), &"7".into())
+    );
     assert_eq!(
         (&gate["state"], &gate["depth"]),
         (&"closed".into(), &0.into())

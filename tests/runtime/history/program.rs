@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use flowtrigger_testing::answers::assert_documented;
 use flowtrigger_testing::program::{self, Output};
 
 /// What the program printed, and its exit code.
@@ -18,6 +19,7 @@ pub fn flowtrigger(data: &Path, arguments: &[&str]) -> Said {
     let mut command = program::command(env!("CARGO_BIN_EXE_flowtrigger"), &here, arguments);
     command.arg("--data").arg(data).env("COLUMNS", "100");
     let output = Output::new(command.output().expect("the program starts"));
+    assert_documented(arguments, &output.stdout);
     Said {
         out: output.stdout,
         err: output.stderr,

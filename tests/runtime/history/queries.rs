@@ -265,6 +265,7 @@ fn events_are_found_by_id_and_by_ticket_newest_or_nearest_first() {
     let find = |subject: EventSelector, at| {
         let query = EventQuery {
             subject,
+            endpoint: None,
             at,
             limit: 5,
         };
@@ -308,6 +309,7 @@ fn what_is_nearly_there_is_named() {
     );
     let query = EventQuery {
         subject: EventSelector::Key("12".into()),
+        endpoint: None,
         at: None,
         limit: 1,
     };

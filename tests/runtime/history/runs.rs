@@ -148,7 +148,7 @@ MATCH  page-urgent  rules/page.yaml:1:7
   attempts
     org   attempt 1  2026-01-07T09:02:00.25Z  120ms  ok, status 200
     page  attempt 1  2026-01-07T09:02:01Z     120ms  failed: POST https://pager.example/page answered 404
-  next  nothing; after the cause is fixed, `flowtrigger runs retry 1` continues where it stopped, `flowtrigger runs replay 1` starts again with the current rules
+  next  nothing; after the cause is fixed, `flowtrigger runs retry 1` continues where it stopped, `flowtrigger runs replay 1` starts again with the current rules; `flowtrigger why SEQ90417-1-ticket.PriorityChanged-b4f3fddfc7722b1f --rule page-urgent --as-test` makes a test of its event
 "
         )
     );

@@ -68,6 +68,7 @@ async fn week(store: &SqliteStore, rules: &RuleSet) {
             received: now,
             revision,
             occasion: ArrivalKind::Delivery,
+            delivery: None,
         };
         store.commit(arrival).await.unwrap();
     }
@@ -84,7 +85,12 @@ async fn week(store: &SqliteStore, rules: &RuleSet) {
         .advance(RunId(1), lines, Some(RunState::Dead { why }))
         .await
         .unwrap();
-    store.archive_unmatched(Arc::new(priority(8, "high", TIME)).into(), revision, now);
+    store.archive_unmatched(
+        Arc::new(priority(8, "high", TIME)).into(),
+        revision,
+        now,
+        None,
+    );
 }
 
 #[test]
@@ -146,6 +152,7 @@ fn what_the_store_wrote_is_read_and_explained() {
 fn archived(history: &SqliteHistory) {
     let query = EventQuery {
         subject: EventSelector::Key("8".into()),
+        endpoint: None,
         at: None,
         limit: 1,
     };

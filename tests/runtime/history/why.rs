@@ -171,7 +171,7 @@ fn that_no_such_event_came_is_an_answer_with_the_nearest() {
     let said = flowtrigger(data.folder(), &["why", "90714"]);
     assert_eq!(
         said.out,
-        "no event with the id or the ticket `90714` is stored here
+        "no event with the id or the ticket `90714` is stored here, and no rule has this name
   near   ticket 90417
   kept   events with runs, from 2026-01-05T09:00:00Z to 2026-01-05T09:00:00Z
          events without runs, from 2026-01-06T09:00:00Z to 2026-01-07T09:00:00Z; a crash or a flood can lose some of these

@@ -2,6 +2,7 @@
 //! Reports a request without exactly one address. Its templates are checked when they are lowered.
 
 use crate::bundle::SpannedText;
+use crate::bundle::name::ResourceName;
 use crate::bundle::read::{check_keys, map, non_empty_text, optional};
 use crate::bundle::vocabulary::{HTTP, PAIR};
 use crate::diagnostic::{Code, Diagnostics, Report};
@@ -38,6 +39,13 @@ pub struct TemplatedValue {
     pub node: Node,
     /// Whether the key ends in `.$`, which makes a text a path or a template.
     pub reference: bool,
+}
+
+impl HttpAction {
+    /// Whether a name in a state, with or without prefix, is exactly that of the action.
+    pub fn is_called(&self, name: &SpannedText) -> bool {
+        ResourceName::short(&name.text) == self.name.text
+    }
 }
 
 pub fn read(node: &Node, name: &SpannedText, diagnostics: &mut Diagnostics) -> Option<HttpAction> {

@@ -10,6 +10,7 @@ pub(crate) mod vocabulary;
 
 use crate::diagnostic::Span;
 use crate::document::Node;
+use crate::document::suggest;
 
 pub use crate::bundle::http::HttpAction;
 pub use crate::bundle::name::ResourceName;
@@ -79,6 +80,16 @@ impl Bundle {
     pub fn action(&self, full: &str) -> Option<&HttpAction> {
         let name = ResourceName::short(full);
         self.actions.iter().find(|action| action.name.text == name)
+    }
+
+    /// Returns the action with this name, or else the one that was probably meant, for the checks that do not
+    /// depend on the name.
+    pub fn meant_action(&self, full: &str) -> Option<&HttpAction> {
+        let near = || {
+            let known = self.actions.iter().map(|action| action.name.text.as_str());
+            self.action(suggest::nearest(ResourceName::short(full), known)?)
+        };
+        self.action(full).or_else(near)
     }
 
     pub fn is_broken(&self, kind: ResourceKind, name: &str) -> bool {

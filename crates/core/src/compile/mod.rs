@@ -7,7 +7,7 @@ pub(crate) mod event_pattern;
 pub mod flow;
 pub(crate) mod gates;
 pub(crate) mod rule;
-pub(crate) mod rule_files;
+pub mod rule_files;
 pub mod rule_set;
 pub mod rule_version;
 pub(crate) mod self_trigger;

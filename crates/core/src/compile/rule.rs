@@ -20,6 +20,7 @@ use crate::compile::self_trigger;
 use crate::compile::write_targets;
 use crate::config::Config;
 use crate::config::mode::Mode;
+use crate::config::variables;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::suggest;
@@ -78,10 +79,20 @@ fn reject_other_documents(node: &Node, diagnostics: &mut Diagnostics) -> bool {
                 .help("pass it to `run` or `dry-run` as an event file; `--rules` takes rule files")
         }
         Yaml::Map(entries) if wraps_rules(entries) => {
-            let at = entries.iter().find(|entry| is_wrapper(entry));
-            let at = at.or(entries.first()).map_or(node.at, |entry| entry.key_at);
-            Diagnostic::error(Code::WrongType, at, "a document is one rule, found a list of rules")
-                .help("remove the first line and write each rule as a document of its own, not indented, with a line `---` between them")
+            let wrapper = entries.iter().find(|entry| is_wrapper(entry));
+            let wrapper = wrapper.or(entries.first());
+            let at = wrapper.map_or(node.at, |entry| entry.key_at);
+            let key = wrapper.map_or("rules", |entry| entry.key.as_str());
+            let found = match wrapper.map(|entry| &entry.value.value) {
+                Some(Yaml::List(_)) | None => "a list of rules".to_owned(),
+                Some(Yaml::Map(rule)) if is_one_rule(rule) => format!("a rule under `{key}`"),
+                Some(Yaml::Map(_)) => format!("a mapping of rules under `{key}`"),
+                Some(Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_)) => {
+                    format!("the key `{key}`")
+                }
+            };
+            Diagnostic::error(Code::WrongType, at, format!("a document is one rule, found {found}"))
+                .help("remove the first line and write each rule as a document of its own, not indented, with a line `---` between them; the name of a rule is its key `name`")
         }
         Yaml::Map(entries) if contains_flows(entries) => Diagnostic::error(
             Code::WrongType,
@@ -115,6 +126,12 @@ fn is_event(entries: &[Entry]) -> bool {
 /// Whether a key is what other tools write above their rules.
 fn is_wrapper(entry: &Entry) -> bool {
     ["rules", "rule"].contains(&entry.key.as_str())
+}
+
+fn is_one_rule(entries: &[Entry]) -> bool {
+    entries
+        .iter()
+        .any(|entry| JOBSPEC.get(&entry.key).is_some())
 }
 
 /// Whether a document is a list of rules under one key: `rules: [ … ]`.
@@ -176,7 +193,9 @@ fn lower_rule(node: &Node, version: RuleVersion, cx: &mut Compiler<'_>) -> Optio
         let (name, holds) = ("events".to_owned(), LocalType::Events);
         cx.names.in_scope.locals.push(Local { name, holds });
     }
+    cx.names.in_scope.held.extend(when.clone());
     let flow = lower_steps_to_run(node, cx);
+    cx.names.in_scope.held.clear();
     cx.names.in_scope.locals.clear();
     let on_dead = match node.get("on_dead") {
         Some(on_dead) => lower_on_dead(on_dead, cx),
@@ -269,6 +288,7 @@ fn lower_vars(rule: &Node, cx: &mut Compiler<'_>) {
         cx.wrong_type(node, "vars", "a mapping");
         return;
     };
+    variables::check(entries, cx.diagnostics());
     let mut vars = cx
         .names
         .in_scope

@@ -44,6 +44,11 @@ pub enum Content {
 /// A document with named flows or a bundle contains at least one of these texts.
 const MARKERS: [&str; 3] = ["flows", "resources", "zis_template_version"];
 
+/// Whether a document may define named flows or a bundle.
+pub fn may_define_flows(document: &str) -> bool {
+    MARKERS.iter().any(|marker| document.contains(marker))
+}
+
 /// Splits rule files into their documents.
 pub fn split<'f>(files: &'f Files, ids: &[FileId], config: &Config) -> Vec<SplitRuleFile<'f>> {
     let found = ids.iter().filter_map(|&id| Some((id, files.get(id)?)));
@@ -76,10 +81,10 @@ pub fn named_flows(
         let mut documents = std::mem::take(&mut file.documents);
         for document in &mut documents {
             let text = document.chunk.text;
-            if !MARKERS.iter().any(|marker| text.contains(marker)) {
+            if !may_define_flows(text) {
                 continue;
             }
-            let mut found = Diagnostics::default();
+            let mut found = diagnostics.empty();
             let (content, named) = file.read(&document.chunk, config, cache, &mut found);
             for named in named {
                 flows.add(named, files, diagnostics);

@@ -58,7 +58,7 @@ pub fn stored_rules(
 ) -> Vec<Arc<Rule>> {
     let all: Vec<FileId> = files.ids().collect();
     // The configuration was valid when it was active.
-    let cache = &mut CompileCache::new(config, &mut Diagnostics::default());
+    let cache = &mut CompileCache::new(config, &mut Diagnostics::of_stored_rules());
     let (rules, _) = lower(files, &all, config, cache, diagnostics, &mut |_, _| {});
     rules
 }

@@ -14,7 +14,7 @@ use crate::rule::version::RuleVersion;
 /// Returns the diagnostics if the documents have errors or do not contain the rule.
 pub fn compile_version(version: &RuleVersion, config: &Config) -> Result<Arc<Rule>, Diagnostics> {
     let files = version.files();
-    let mut diagnostics = Diagnostics::default();
+    let mut diagnostics = Diagnostics::of_stored_rules();
     let rules = rule_set::stored_rules(&files, config, &mut diagnostics);
     let mut rules = rules.iter();
     let rule = match version.picked() {
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
     use crate::diagnostic::Files;
     use crate::matching::rule_set::RuleSet;
-    use crate::rule::version::StoredRuleVersion;
+    use crate::rule::version::{IncludedDocument, StoredRuleVersion};
 
     const TWO: &str = "name: first\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: one\n---\nname: second\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: two\n";
 
@@ -138,5 +138,101 @@ mod tests {
             .replace("first", "alone")
             .replace("{ flow: outer }", "{ set: 1 }");
         assert_eq!(compiled(&without_flow).version.parts(), []);
+    }
+
+    /// Compiles a document as the store kept it.
+    fn compile_stored(document: &str) -> Result<Arc<Rule>, Diagnostics> {
+        let kept = StoredRuleVersion {
+            file: "r.yaml".into(),
+            document: document.into(),
+            line: 0,
+            picked: None,
+            parts: Vec::new(),
+        };
+        let config = Config::default();
+        let kept = RuleVersion::kept(kept, Arc::clone(&config.source));
+        compile_version(&kept, &config)
+    }
+
+    #[test]
+    fn a_stored_rule_compiles_although_a_later_version_rejects_it() {
+        // Each of these is an error when it is loaded.
+        for when in [
+            "{ current: { is: urgent, not: urgent } }",
+            "{ current: { gt: { path: current } } }",
+            "{ current: zork }",
+            "{ current: [] }",
+            "{ ticket.id: { between: [5, 3] } }",
+            "{ ticket.tags: { any_of: { has: x } } }",
+            "{ currnt: urgent }",
+            "{ ticket.tags: { gt: 3 } }",
+        ] {
+            for place in ["when", "guard"] {
+                let (condition, step) = match place {
+                    "when" => (format!("when: {when}\n"), String::new()),
+                    _ => (String::new(), format!("  - when: {when}\n")),
+                };
+                let document = format!(
+                    "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\n{condition}flow:\n{step}  - exec: [echo, '{{{{ previuos }}}} {{{{ ticket.tags | groupby }}}}']\n"
+                );
+                assert!(RuleSet::of_valid_text(&document).is_err(), "{document}");
+                let rule = compile_stored(&document);
+                assert!(rule.is_ok(), "{place} {when}: {rule:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stored_rule_with_a_contradiction_in_a_named_flow_compiles() {
+        let document = "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nflow: [{ flow: page }]\n";
+        let part = "flows:\n  page:\n    flow:\n      - when: { current: { is: urgent, not: urgent } }\n      - exec: [page]\n";
+        assert!(RuleSet::of_valid_text(&format!("{document}---\n{part}")).is_err());
+        let kept = StoredRuleVersion {
+            file: "r.yaml".into(),
+            document: document.into(),
+            line: 0,
+            picked: None,
+            parts: vec![IncludedDocument {
+                file: "r.yaml".into(),
+                line: 4,
+                text: part.into(),
+            }],
+        };
+        let config = Config::default();
+        let kept = RuleVersion::kept(kept, Arc::clone(&config.source));
+        assert_eq!(program(&compile_version(&kept, &config).unwrap()), "page");
+    }
+
+    #[test]
+    fn a_stored_bundle_compiles_although_a_later_version_rejects_it() {
+        // A token within a longer parameter is an error when the bundle is loaded.
+        let document = r#"
+zis_template_version: "2019-10-14"
+name: tokens
+resources:
+  job:
+    type: ZIS::JobSpec
+    properties: { name: job, event_source: support, event_type: ticket.PriorityChanged, flow_name: zis:tokens:flow:send }
+  send:
+    type: ZIS::Flow
+    properties:
+      name: send
+      definition:
+        StartAt: Send
+        States:
+          Send:
+            Type: Action
+            ActionName: zis:tokens:action:post
+            Parameters: { token.$: "Bearer {{$.connections.zendesk.access_token}}" }
+            End: true
+  post:
+    type: ZIS::Action::Http
+    properties:
+      name: post
+      definition: { method: POST, url: "https://chat.example/hook", headers: [{ key: x-token, value.$: $.token }] }
+"#;
+        assert!(RuleSet::of_valid_text(document).is_err());
+        let rule = compile_stored(document);
+        assert!(rule.is_ok(), "{rule:?}");
     }
 }

@@ -11,7 +11,7 @@ use crate::document::suggest;
 use crate::document::vocabulary::{Vocabulary, mapping, text, words};
 use crate::document::{Entry, Node};
 use crate::flow::call::{Call, SettingsCall};
-use crate::run::call_result::{CallResult, Reply};
+use crate::run::call_result::{CallFailure, CallResult, Reply};
 
 /// One integration, by its key.
 #[derive(Debug, Clone, Default)]
@@ -121,6 +121,34 @@ pub fn matches_pattern(pattern: &str, text: &str) -> bool {
     text.ends_with(end)
 }
 
+/// The failure of `LoadConfig` for a scope that neither the configuration nor a `PatchConfig` has set.
+pub fn unset_scope(integration: &str, scope: &str) -> String {
+    let example = scope_example(scope);
+    let write = format!(
+        "in flowtrigger.yaml under `integrations: {{ {integration}: {{ configs: {{ {example}: … }} }} }}`"
+    );
+    match scope.contains('*') {
+        true => format!(
+            "load settings of `{integration}`: no scope matches `{scope}`; write one {write}"
+        ),
+        false => {
+            format!(
+                "load the settings `{scope}` of `{integration}`: there are none; write them {write}"
+            )
+        }
+    }
+}
+
+/// A scope that matches a pattern with `*`: `zeta_1` for `zeta*`. Other scopes as they are.
+pub fn scope_example(scope: &str) -> String {
+    match scope.strip_suffix('*') {
+        Some(start) if start.ends_with(char::is_alphanumeric) => {
+            format!("{}_1", start.replace('*', "1"))
+        }
+        Some(_) | None => scope.replace('*', "scope1"),
+    }
+}
+
 /// The settings of bundles in a plan or a test: those of the configuration, overridden by changes so far.
 pub struct SimulatedSettings<'c> {
     config: &'c Config,
@@ -156,6 +184,12 @@ impl<'c> SimulatedSettings<'c> {
         };
         let first = self.config.settings_of(&call.integration, &name);
         let scope = (call.integration.clone(), name);
+        if first.is_none() && call.patch.is_none() && !self.changed.contains_key(&scope) {
+            let message = unset_scope(&call.integration, &call.scope);
+            return Some(Err(CallFailure::permanent(format!(
+                "{message}; settings that `PatchConfig` stored are not read here, so simulate those with a mock"
+            ))));
+        }
         let changed = self.changed.entry(scope).or_default();
         if let Some(Value::Object(patch)) = &call.patch {
             changed.extend(patch.clone());

@@ -1,6 +1,7 @@
 //! Reads `flowtrigger.yaml` and the environment variables that override it into a [`Config`].
 //! A configuration holds where a secret is stored, never its value.
 
+mod account_warnings;
 pub mod archive;
 pub mod commands;
 pub mod connection;
@@ -18,6 +19,7 @@ pub mod rate_limit;
 pub(crate) mod redact;
 pub mod retention;
 pub mod source;
+pub(crate) mod variables;
 pub mod verification;
 pub mod vocabulary;
 
@@ -244,7 +246,10 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
     }
     if let Some(vars) = node.get("vars") {
         match &vars.value {
-            Yaml::Map(_) => config.vars = Arc::new(vars.to_json()),
+            Yaml::Map(entries) => {
+                variables::check(entries, diagnostics);
+                config.vars = Arc::new(vars.to_json());
+            }
             _ => diagnostics.wrong_type(vars, "vars", "a mapping"),
         }
     }

@@ -66,6 +66,7 @@ fn warn_if_unknown(path: &Path, node: &Node, catalogue: &Catalogue, diagnostics:
         match event_type.field(&dotted) {
             FieldLookup::Known(_) => return,
             FieldLookup::Open => {}
+            FieldLookup::Unlisted { misspelt } => near = near.or(misspelt),
             FieldLookup::Unknown { nearest } => near = near.or(nearest),
         }
     }

@@ -128,7 +128,7 @@ impl EventSource {
         Self::with_defaults(&name, SourceFormat::Custom(description))
     }
 
-    fn with_defaults(name: &str, reads: SourceFormat) -> Self {
+    pub(super) fn with_defaults(name: &str, reads: SourceFormat) -> Self {
         Self {
             name: name.to_owned(),
             path: format!("/events/{name}"),
@@ -140,6 +140,11 @@ impl EventSource {
             subdomain: None,
             connection: None,
         }
+    }
+
+    /// Whether its account is configured, at least in part.
+    pub fn names_an_account(&self) -> bool {
+        self.account_id.is_some() || self.subdomain.is_some()
     }
 
     /// The account of its events, for bundles.

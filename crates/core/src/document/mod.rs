@@ -17,7 +17,7 @@ pub(crate) mod syntax_messages;
 #[cfg(test)]
 mod tests;
 pub mod vocabulary;
-pub(crate) mod writer;
+pub mod writer;
 
 use std::cell::OnceCell;
 

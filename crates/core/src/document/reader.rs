@@ -7,7 +7,9 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::document::anchors::Anchors;
 use crate::document::entries::{Entries, Key};
 use crate::document::scalar::{NotFinite, plain};
-use crate::document::syntax_errors::{too_deep, too_large, unknown_alias, unquoted_template};
+use crate::document::syntax_errors::{
+    is_template, nameless_key, too_deep, too_large, unknown_alias, unquoted_template,
+};
 use crate::document::{LineIndex, Node, Yaml};
 
 /// The maximum depth of a document.
@@ -180,7 +182,8 @@ impl<'a> Reader<'a, '_> {
             let value = self.node(event, &span)?;
             entries.add(key, value, self.found);
         }
-        if entries.is_unquoted_template() {
+        let is_template = is_template(at, self.lines);
+        if is_template && entries.is_unquoted_template() {
             self.found.truncate(before);
             self.found.push(unquoted_template(collection_span(at)));
             self.templates += 1;
@@ -188,7 +191,11 @@ impl<'a> Reader<'a, '_> {
             return Ok(Yaml::Text(" ".into()));
         }
         for _ in 0..entries.nameless {
-            self.found.push(unquoted_template(collection_span(at)));
+            let at = collection_span(at);
+            self.found.push(match is_template {
+                true => unquoted_template(at),
+                false => nameless_key(at),
+            });
         }
         Ok(Yaml::Map(entries.finish(self.found)))
     }

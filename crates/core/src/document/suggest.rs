@@ -7,6 +7,8 @@ use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use crate::document::vocabulary::{Support, Vocabulary};
+use crate::document::{Entry, Node, Yaml};
+use crate::lookalike;
 
 static SYNONYMS: LazyLock<Synonyms> = LazyLock::new(|| {
     serde_json::from_str(include_str!("suggestions.json")).expect("`suggestions.json` is valid")
@@ -91,6 +93,33 @@ pub fn for_key(word: &str, words: &Vocabulary) -> Option<String> {
         return Some(format!("did you mean `{near}`?"));
     }
     look_up(&SYNONYMS.keys, word).or_else(|| did_you_mean(near))
+}
+
+/// Returns the mapping with its misspelt keys as they are meant, so that what follows from a reported key is not
+/// reported again; `None` if no key is misspelt.
+pub fn meant(node: &Node, words: &Vocabulary) -> Option<Node> {
+    let Yaml::Map(entries) = &node.value else {
+        return None;
+    };
+    let known = |entry: &Entry| words.get(&entry.key).is_some();
+    let meant = |entry: &Entry| {
+        let help = for_key(&entry.key, words).filter(|_| !known(entry))?;
+        let mut names = words.words.iter().map(|word| word.name);
+        let name = names.find(|name| help == format!("did you mean `{name}`?"))?;
+        node.get(name).is_none().then(|| Entry {
+            key: name.to_owned(),
+            ..entry.clone()
+        })
+    };
+    if !entries.iter().any(|entry| meant(entry).is_some()) {
+        return None;
+    }
+    let entries = entries.iter();
+    let entries = entries.map(|entry| meant(entry).unwrap_or_else(|| entry.clone()));
+    Some(Node {
+        value: Yaml::Map(entries.collect()),
+        ..node.clone()
+    })
 }
 
 /// Returns what to write instead of a word in a mapping, by the name of its vocabulary.
@@ -181,7 +210,7 @@ pub fn for_environment(variable: &str) -> Option<&'static str> {
 
 /// Returns the known word that is most similar to a word, if any is similar enough.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = word.to_lowercase();
+    let lower = lookalike::latin(word).to_lowercase();
     known
         .map(|candidate| {
             (
@@ -192,6 +221,11 @@ pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
+}
+
+/// Whether two words differ by one or two letters.
+pub fn is_misspelt(word: &str, known: &str) -> bool {
+    strsim::damerau_levenshtein(word, known) <= 2
 }
 
 fn did_you_mean(word: Option<&str>) -> Option<String> {

@@ -16,6 +16,20 @@ pub fn unquoted_template(at: Span) -> Diagnostic {
     .help("put quotes around the whole value: \"{{ … }}\"")
 }
 
+/// Whether the text of a mapping starts with `{{`, spaces after its own bracket aside.
+pub fn is_template(at: Span, lines: &LineIndex<'_>) -> bool {
+    let start = (at.start - lines.chunk.start) as usize;
+    let text = lines.chunk.text.get(start..).unwrap_or_default();
+    let within = text.strip_prefix('{').unwrap_or_default().trim_start();
+    text.starts_with("{{") || within.starts_with("{{")
+}
+
+pub fn nameless_key(at: Span) -> Diagnostic {
+    let message = "a key that is a list or a mapping";
+    let help = "write a text as the key; put quotes around a text that contains brackets";
+    Diagnostic::error(Code::Syntax, at, message).help(help)
+}
+
 pub fn duplicate(key: &str, at: Span, first: u32) -> Diagnostic {
     let message = format!("duplicate key `{key}`");
     let help = format!("first defined on line {first}; remove one of them");

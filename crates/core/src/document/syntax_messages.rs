@@ -15,6 +15,16 @@ pub fn message(kind: &ErrorKind, line: &str, above: Option<&str>) -> (String, &'
         ErrorKind::UnclosedFlowCollection { open } => {
             (format!("the bracket `{open}` is not closed"), CLOSE_BRACKET)
         }
+        ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofImplicitFlowMapping
+            if has_empty_item(line) =>
+        {
+            (
+                "nothing between two commas".into(),
+                "remove one of them, or write `null` or `\"\"` between them",
+            )
+        }
         ErrorKind::MismatchedFlowCollectionEnd { open, close } => (
             format!("the bracket `{open}` is closed by `{close}`"),
             "close each bracket with its counterpart, the inner one first",
@@ -180,6 +190,12 @@ fn fixed_message(kind: &ErrorKind) -> (&'static str, &'static str) {
         ),
         _ => ("this line cannot be read", NEAR),
     }
+}
+
+/// Whether a line has two commas with nothing between them, or a comma after a bracket that opens.
+fn has_empty_item(line: &str) -> bool {
+    let dense: String = line.chars().filter(|c| !c.is_whitespace()).collect();
+    [",,", "[,", "{,"].iter().any(|empty| dense.contains(empty))
 }
 
 /// Whether a line opens more brackets than it closes.

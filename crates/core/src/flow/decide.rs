@@ -70,6 +70,8 @@ pub enum Decision {
     },
     /// The condition of a guard was not true.
     Skipped {
+        /// The path of the guard.
+        guard: String,
         why: String,
         trace: Trace,
     },
@@ -92,7 +94,7 @@ pub fn decide(flow: &Flow, subject: &RunInput<'_>, log: &[LogEntry], now: Timest
             message: caught_message(flow, log),
         },
         Ok(FlowEnd::Succeeded { message }) => Decision::Done { message },
-        Ok(FlowEnd::Skipped { why, trace }) => Decision::Skipped { why, trace },
+        Ok(FlowEnd::Skipped { guard, why, trace }) => Decision::Skipped { guard, why, trace },
         Ok(FlowEnd::Failed(failure)) => Decision::Dead { why: failure.why },
         Err(Interrupt::Record(line)) => Decision::Record(*line),
         Err(Interrupt::Hold { why }) => Decision::Hold { why },

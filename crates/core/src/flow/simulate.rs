@@ -11,6 +11,7 @@ use crate::flow::call::Call;
 use crate::flow::decide::{Decision, RunInput, StepCall, decide};
 use crate::flow::step::Flow;
 use crate::run::call_result::{CallFailure, CallResult};
+use crate::run::retry_after;
 use crate::run::{Attempt, LogEntry, RunState};
 
 /// What performing a step gives in a test.
@@ -22,19 +23,30 @@ pub enum Mock {
     Fails(String),
 }
 
-/// The result of a simulated run.
+/// A simulated run: how far it came, and what it did until then.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Simulation {
     /// All attempts in order.
     pub calls: Vec<StepCall>,
     pub log: Vec<LogEntry>,
     pub state: RunState,
+    /// The path of the guard that ended it.
+    pub guard: Option<String>,
 }
 
 /// The replies of steps, attempt by attempt, by step path or name.
 pub type Mocks = BTreeMap<String, Vec<Mock>>;
 
-/// Simulates from `now` on. A call without a mock is offered to `execute`, which may run it if it has no
+/// What a run is simulated with.
+pub struct Simulator<'s> {
+    pub flow: &'s Flow,
+    pub subject: RunInput<'s>,
+    pub mocks: &'s Mocks,
+    /// Is offered the calls without a mock; those that it does not run succeed with an empty reply.
+    pub execute: &'s mut dyn FnMut(&Call) -> Option<CallResult>,
+}
+
+/// Simulates from `now` on, and skips all waits. A call without a mock is offered to `execute`, which may run it if it has no
 /// external effect; otherwise it succeeds with an empty reply.
 pub fn simulate(
     flow: &Flow,
@@ -43,40 +55,76 @@ pub fn simulate(
     mut now: Timestamp,
     execute: &mut dyn FnMut(&Call) -> Option<CallResult>,
 ) -> Simulation {
-    let (mut calls, mut log) = (Vec::new(), Vec::new());
-    let state = loop {
-        match decide(flow, subject, &log, now) {
-            Decision::Perform { tasks, .. } => {
-                for task in tasks {
-                    let outcome = answer(mocks, &task).or_else(|| execute(&task.call));
-                    log.push(LogEntry::Attempt(Attempt {
-                        step: task.step.clone(),
-                        number: task.number,
-                        started: now,
-                        took: Duration::ZERO,
-                        outcome: outcome.unwrap_or_else(|| empty_reply(&task.call)),
-                    }));
-                    calls.push(task);
-                }
-            }
-            Decision::Record(line) => log.push(line),
-            Decision::Retry { until } | Decision::Wait { until } => {
-                now = until;
-                log.push(LogEntry::Claimed { over: Some(until) });
-            }
-            Decision::Skipped { why, .. } => break RunState::Skipped { why },
-            Decision::Done { .. } => break RunState::Done,
-            Decision::Dead { why } => break RunState::Dead { why },
-            Decision::Hold { why } => break RunState::Held { why },
-        }
+    let mut run = Simulation::default();
+    let mut simulator = Simulator {
+        flow,
+        subject: *subject,
+        mocks,
+        execute,
     };
-    Simulation { calls, log, state }
+    loop {
+        simulator.advance(&mut run, now);
+        let Some(until) = run.state.due() else {
+            return run;
+        };
+        now = until;
+        run.log.push(LogEntry::Claimed { over: Some(until) });
+    }
 }
 
-/// The mocked outcome of an attempt.
-pub fn answer(mocks: &Mocks, task: &StepCall) -> Option<CallResult> {
+impl Default for Simulation {
+    fn default() -> Self {
+        Self {
+            calls: Vec::new(),
+            log: Vec::new(),
+            state: RunState::Queued,
+            guard: None,
+        }
+    }
+}
+
+impl Simulator<'_> {
+    /// Continues a run until it ends or has to wait for a time.
+    pub fn advance(&mut self, run: &mut Simulation, now: Timestamp) {
+        run.state = loop {
+            match decide(self.flow, &self.subject, &run.log, now) {
+                Decision::Perform { tasks, .. } => {
+                    for task in tasks {
+                        run.log.push(LogEntry::Attempt(Attempt {
+                            step: task.step.clone(),
+                            number: task.number,
+                            started: now,
+                            took: Duration::ZERO,
+                            outcome: self.outcome(&task, now),
+                        }));
+                        run.calls.push(task);
+                    }
+                }
+                Decision::Record(line) => run.log.push(line),
+                Decision::Retry { until } => break RunState::Retrying { until },
+                Decision::Wait { until } => break RunState::Waiting { until },
+                Decision::Skipped { guard, why, .. } => {
+                    run.guard = Some(guard);
+                    break RunState::Skipped { why };
+                }
+                Decision::Done { .. } => break RunState::Done,
+                Decision::Dead { why } => break RunState::Dead { why },
+                Decision::Hold { why } => break RunState::Held { why },
+            }
+        };
+    }
+
+    fn outcome(&mut self, task: &StepCall, now: Timestamp) -> CallResult {
+        answer(self.mocks, task, now)
+            .or_else(|| (self.execute)(&task.call))
+            .unwrap_or_else(|| empty_reply(&task.call))
+    }
+}
+
+/// The mocked outcome of an attempt that is made now.
+pub fn answer(mocks: &Mocks, task: &StepCall, now: Timestamp) -> Option<CallResult> {
     let replies = mocks.get(&task.step).or_else(|| mocks.get(&task.name))?;
-    Some(outcome(&task.call, mock(replies, task.number)?))
+    Some(outcome(&task.call, mock(replies, task.number)?, now))
 }
 
 /// The name of a step, from its path in the flow.
@@ -95,9 +143,18 @@ fn empty_reply(call: &Call) -> CallResult {
     call.result_of(json!({}))
 }
 
-fn outcome(call: &Call, mock: Mock) -> CallResult {
+fn outcome(call: &Call, mock: Mock, now: Timestamp) -> CallResult {
     match mock {
-        Mock::Reply(reply) => call.result_of(reply),
+        Mock::Reply(reply) => {
+            let mut asked = None;
+            if let Call::Http(_) = call {
+                asked = retry_after::in_headers(&reply["headers"], now);
+            }
+            call.result_of(reply).map_err(|failure| CallFailure {
+                retry_after: asked,
+                ..failure
+            })
+        }
         Mock::Fails(message) => Err(CallFailure::transient(message)),
     }
 }

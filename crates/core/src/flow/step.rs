@@ -45,6 +45,13 @@ pub struct Step {
     pub data: Option<Box<StatePaths>>,
 }
 
+/// A step and its path in the flow, in which the number of an item is left out: `each[].page`.
+#[derive(Debug, Clone)]
+pub struct LocatedStep<'f> {
+    pub path: String,
+    pub step: &'f Step,
+}
+
 /// The settings that apply to every kind of step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StepSettings {
@@ -89,6 +96,33 @@ impl Flow {
         });
         let caught = self.catch.iter().flat_map(|flow| flow.all_steps());
         own.chain(caught).collect()
+    }
+
+    /// All steps with their paths, in the order of [`Flow::all_steps`].
+    pub fn steps_with_paths(&self) -> Vec<LocatedStep<'_>> {
+        let mut found = Vec::new();
+        self.add_steps("", &mut found);
+        found
+    }
+
+    fn add_steps<'f>(&'f self, prefix: &str, found: &mut Vec<LocatedStep<'f>>) {
+        for step in &self.steps {
+            let path = format!("{prefix}{}", step.name);
+            found.push(LocatedStep {
+                path: path.clone(),
+                step,
+            });
+            for inner in step.action.inner_flows() {
+                let prefix = format!("{path}{}", inner.suffix);
+                inner.flow.add_steps(&prefix, found);
+            }
+            if let Some(caught) = step.catch.as_ref().and_then(|catch| catch.then.flow()) {
+                caught.add_steps(&format!("{path}.catch."), found);
+            }
+        }
+        if let Some(caught) = &self.catch {
+            caught.add_steps(&format!("{prefix}catch."), found);
+        }
     }
 
     /// The names of the secrets that its steps use, each with its step.

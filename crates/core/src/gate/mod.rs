@@ -4,6 +4,7 @@
 pub mod debounce;
 #[cfg(test)]
 mod model;
+pub mod reading;
 pub mod vocabulary;
 
 use std::sync::Arc;
@@ -139,7 +140,8 @@ impl GateCheck {
                     run = run.0
                 ),
                 GateKind::Throttle { limit } => format!(
-                    "{limit} run{s}{suffix} within {window}; opens again at {opens:.0}",
+                    "{limit} run{s}{suffix} within {window}, earlier run {run}; opens again at {opens:.0}",
+                    run = run.0,
                     s = if limit == 1 { "" } else { "s" }
                 ),
             },
@@ -218,7 +220,7 @@ mod tests {
         };
         assert_eq!(
             why,
-            "3 runs for ticket.id 7 within 1h; opens again at 1970-01-01T01:00:00Z"
+            "3 runs for ticket.id 7 within 1h, earlier run 1; opens again at 1970-01-01T01:00:00Z"
         );
     }
 }

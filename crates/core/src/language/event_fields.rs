@@ -8,8 +8,10 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use crate::event::body_key;
+use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::{EventType, FieldLookup};
 use crate::event::catalogue::field_type::FieldType;
+use crate::event::catalogue::misspelling;
 use crate::event::catalogue::unknown_field;
 
 /// The fields of the events that a condition or template reads.
@@ -106,27 +108,42 @@ impl EventTypes {
         }))
     }
 
+    /// Whether these are the types of a family because the name of a type is not known.
+    pub fn are_assumed(&self) -> bool {
+        self.0.assumed.is_some()
+    }
+
     fn look_up(&self, dotted: &str) -> FieldCheck {
         let (mut known, mut suggestion) = (Vec::new(), None);
-        let (mut open, mut inside, mut lacking) = (Vec::new(), false, false);
+        let (mut open, mut inside, mut misspelling) = (Vec::new(), false, None::<String>);
         for event_type in self.types() {
             match event_type.field(dotted) {
-                FieldLookup::Open if event_type.lists_parent(dotted) => inside = true,
-                FieldLookup::Open => open.push(event_type),
+                FieldLookup::Open => inside = true,
+                FieldLookup::Unlisted { misspelt } => {
+                    open.push(event_type);
+                    misspelling = misspelling.or(misspelt);
+                }
                 FieldLookup::Known(field) => known.push(field.clone()),
                 FieldLookup::Unknown { nearest } => {
-                    lacking = true;
+                    let listed = nearest.as_deref().into_iter();
+                    misspelling = misspelling.or_else(|| misspelling::of(dotted, listed));
                     suggestion = suggestion.or(nearest);
                 }
             }
         }
-        if inside || (!open.is_empty() && (!known.is_empty() || !lacking)) {
+        if inside || (!open.is_empty() && !known.is_empty()) {
             return FieldCheck::Open;
         }
+        if let Some(meant) = misspelling.filter(|_| !open.is_empty()) {
+            return FieldCheck::Misspelt { meant };
+        }
         if !open.is_empty() {
-            return FieldCheck::Unlisted {
-                nearest: suggestion,
-                types: describe_types(&open),
+            return match self.expects_unlisted(&open) {
+                true => FieldCheck::Open,
+                false => FieldCheck::Unlisted {
+                    nearest: suggestion,
+                    only: (open.len() < self.types().len()).then(|| describe_types(&open)),
+                },
             };
         }
         if known.is_empty() && !self.types().is_empty() {
@@ -136,6 +153,13 @@ impl EventTypes {
         }
         known.dedup();
         FieldCheck::Known(known)
+    }
+
+    /// Whether all types are described as open by the user, who knows that the events have other fields.
+    fn expects_unlisted(&self, open: &[&EventType]) -> bool {
+        let is_own =
+            |of: &&EventType| Catalogue::built_in().by_name(&of.source, &of.name) != Some(of);
+        open.len() == self.types().len() && open.iter().all(is_own)
     }
 
     fn absence(&self, dotted: &str) -> Option<Absence> {
@@ -156,7 +180,7 @@ impl EventTypes {
         for event_type in self.types() {
             match event_type.field(dotted) {
                 FieldLookup::Known(_) => with_field.push(event_type),
-                FieldLookup::Open => open.push(event_type),
+                FieldLookup::Open | FieldLookup::Unlisted { .. } => open.push(event_type),
                 FieldLookup::Unknown { .. } => lacking = true,
             }
         }
@@ -199,11 +223,15 @@ pub enum FieldCheck {
     Known(Vec<FieldType>),
     /// The field may exist and may have any type.
     Open,
-    /// No event type lists the field, and only some types may have fields that are not listed.
+    /// No event type lists the field, but some may have fields that are not listed.
     Unlisted {
         nearest: Option<String>,
-        types: String,
+        /// These types, if they are not all.
+        only: Option<String>,
     },
+    /// No event type lists the field, but some may have other fields, and the name is close to that of a listed
+    /// field.
+    Misspelt { meant: String },
     /// No event type has the field.
     Unknown { nearest: Option<String> },
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::event::catalogue::field_type::FieldType;
+use crate::language::condition::Condition;
 
 /// The names in scope at one point of a rule or flow.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub struct Names {
     pub in_named_flow: bool,
     /// Paths that an earlier condition has tested: the author knows that they may be absent.
     pub tested_paths: BTreeSet<String>,
+    /// The conditions that hold here: of the rule, and of the guards and branches before.
+    pub held: Vec<Condition>,
     /// Whether a warning about a field that may be absent was left out, because a condition tests it.
     pub absence_excused: bool,
 }
@@ -38,6 +41,7 @@ pub struct OuterScope {
     locals: usize,
     tested_paths: BTreeSet<String>,
     error_scope: ErrorScope,
+    held: usize,
 }
 
 impl Names {
@@ -53,6 +57,7 @@ impl Names {
             element: ElementScope::Outside,
             in_named_flow: false,
             tested_paths: BTreeSet::new(),
+            held: Vec::new(),
             absence_excused: false,
         }
     }
@@ -64,6 +69,7 @@ impl Names {
             locals: self.locals.len(),
             tested_paths: self.tested_paths.clone(),
             error_scope: self.error_scope,
+            held: self.held.len(),
         }
     }
 
@@ -74,17 +80,28 @@ impl Names {
         let steps = steps.map(|step| format!("steps.{}", step.name));
         self.out_of_scope
             .extend(steps.chain(locals.map(|local| local.name)));
+        self.held.truncate(outer.held);
         (self.tested_paths, self.error_scope) = (outer.tested_paths, outer.error_scope);
     }
 }
 
 /// What a field without a root is a field of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ElementScope {
     /// The event's body.
     Outside,
-    /// The element of a list, in `any_of`.
-    Within,
+    /// The element of a list, in `any_of`, of this type.
+    Within(FieldType),
+}
+
+impl ElementScope {
+    /// Returns the type of the element; `None` outside of `any_of`.
+    pub fn element(&self) -> Option<&FieldType> {
+        match self {
+            ElementScope::Outside => None,
+            ElementScope::Within(element) => Some(element),
+        }
+    }
 }
 
 /// Which `error.…` is in scope, by what makes the steps run.

@@ -48,6 +48,26 @@ pub struct LoopGuard {
     pub unnamed: bool,
     /// Where the rule writes, seen from its event source.
     pub writes_to: WriteTarget,
+    /// The steps that write to the system that sends the events of the rule: an event of it can only follow from these.
+    pub writes: Vec<SenderWrite>,
+}
+
+/// A step that writes to the system that sends the events.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SenderWrite {
+    /// Its path in the flow, without the numbers of items: `each[].page`.
+    pub path: String,
+    /// The user that it acts as, if its connection names one.
+    pub actor: Option<String>,
+    pub flow: WritingFlow,
+}
+
+/// The flow of a rule that a step is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WritingFlow {
+    Rule,
+    /// A run of its own, after the run of the rule has died or is held.
+    OnDead,
 }
 
 /// Where a rule writes, seen from the system that sends its events.
@@ -72,7 +92,8 @@ pub struct LoopCheck {
     pub update: Option<String>,
 }
 
-/// A query for an earlier run that may have caused an event.
+/// A query for an earlier run that may have caused an event: one with an attempt to write to the sender's system that
+/// succeeded or whose outcome is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CauseQuery<'a> {
     pub about: &'a str,

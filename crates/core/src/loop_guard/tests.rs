@@ -16,6 +16,7 @@ fn guard(acts_as: &[&str], unnamed: bool) -> LoopGuard {
             true => WriteTarget::Others,
             false => WriteTarget::Sender,
         },
+        writes: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::event::Event;
 use crate::gate::debounce::{DebounceAction, DebounceCheck, DebounceWindow};
+use crate::gate::reading::GateSubject;
 use crate::gate::{Gate, GateCheck, GateDecision};
 use crate::rule::Rule;
 
@@ -13,6 +14,8 @@ pub struct GateStatus<'r> {
     pub gate: &'r Gate,
     /// The path and its value in this event; empty if the gate counts all events of the rule together.
     pub value: String,
+    /// The same, apart.
+    pub subject: Option<GateSubject>,
     pub state: GateState,
 }
 
@@ -46,11 +49,13 @@ pub fn gate_status<'r>(
         Some(ask) => GateStatus {
             gate,
             state: states.next().unwrap_or(GateState::NotConsulted),
+            subject: GateSubject::read(&ask.value, &event.endpoint),
             value: ask.value,
         },
         None => GateStatus {
             gate,
             value: String::new(),
+            subject: None,
             state: GateState::NeverSuppresses {
                 lacking: gate.per.as_ref().map_or("", |per| &per.text).to_owned(),
             },

@@ -17,6 +17,8 @@ pub struct LoopGuardStatus {
     pub origin: ActorOrigin,
     /// The source and the key of the event.
     pub about: Option<String>,
+    /// The key of the event.
+    pub key: Option<String>,
     /// What the rate counts for: the same, or a part of it.
     pub counted: Option<String>,
     /// Whether the rate of runs is limited.
@@ -46,6 +48,7 @@ pub fn loop_guard_status(
         guard: ask.guard,
         origin: ask.origin,
         about: ask.about,
+        key: event.key.clone(),
         counted: ask.counted,
     })
 }

@@ -48,7 +48,12 @@ impl RuleSet {
 
     /// The rules that listen to the event's type, disabled ones included, in the order of the files.
     pub fn subscribed(&self, event: &Event) -> Vec<&Arc<Rule>> {
-        let all = self.listeners.matching(&event.source, &event.event_type);
+        self.subscribed_to(&event.source, &event.event_type)
+    }
+
+    /// The rules that listen to a type of a source, in the order of the files.
+    pub fn subscribed_to(&self, source: &str, event_type: &str) -> Vec<&Arc<Rule>> {
+        let all = self.listeners.matching(source, event_type);
         let mut numbers: Vec<u32> = all
             .flat_map(|subscription| &subscription.rules)
             .copied()

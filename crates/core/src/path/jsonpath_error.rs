@@ -21,12 +21,48 @@ pub fn of_syntax(text: &str, marked: &MarkedQuery, reason: &str, help: &str) -> 
     };
     let help = match suggestion(text) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None => help.to_owned(),
+        None => syntax_help(&characters, at).unwrap_or(help).to_owned(),
     };
     PathError {
         message: format!("`{text}` is not JSONPath: {why}"),
         help: Some(help),
     }
+}
+
+/// What to write where brackets or filters are wrong; `None` for another mistake.
+fn syntax_help(text: &[char], at: Option<usize>) -> Option<&'static str> {
+    let (mut quote, mut open, mut filter) = (None, Vec::new(), None);
+    for (place, character) in text.iter().enumerate() {
+        match (quote, character) {
+            (Some(quoted), character) if quoted == *character => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(*character),
+            (None, '[' | '(') => open.push(*character),
+            (None, ']' | ')') => {
+                open.pop();
+            }
+            (None, '?') if filter.is_none() => filter = Some(place),
+            (None, _) => {}
+        }
+    }
+    if quote.is_some() {
+        return Some("close the quote, with the character that opens it");
+    }
+    match (filter, at, open.last()) {
+        (Some(filter), Some(at), _) if at > filter && text.get(at).is_some_and(|c| is_word(*c)) => {
+            Some(FILTER)
+        }
+        (_, _, Some('(')) => Some("close the bracket with `)`"),
+        (_, _, Some(_)) => Some("close the bracket with `]`"),
+        (Some(filter), at, None) if at.is_none_or(|at| at >= filter) => Some(FILTER),
+        (_, _, None) => None,
+    }
+}
+
+const FILTER: &str = "a filter compares parts of the element `@`: `[?@.status == 'open']`; its functions are `length`, `count`, `value`, `match` and `search`";
+
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
 }
 
 /// Describes a function that the parser rejects by name, with its position.
@@ -186,6 +222,12 @@ fn corrected(text: &str, at: usize) -> Option<String> {
         || character == '*'
     {
         return None;
+    }
+    let index = name.trim_start_matches('0');
+    if characters[start] == '[' && name.chars().all(|c| c.is_ascii_digit()) {
+        let index = if index.is_empty() { "0" } else { index };
+        let index: Vec<char> = index.chars().collect();
+        return Some(joined(&[&characters[..=start], &index, &characters[end..]]));
     }
     let is_index = characters[start] == '.' && name.chars().all(|c| c.is_ascii_digit());
     let quoted: Vec<char> = match is_index {

@@ -204,6 +204,11 @@ impl Path {
         }
     }
 
+    /// Whether the path is that of a list's element itself.
+    pub fn is_element(&self) -> bool {
+        self.is_local() && self.local().is_none()
+    }
+
     /// Whether the path reads a field of the element where conditions test elements of a list.
     pub fn is_of_element(&self) -> bool {
         match &self.route {

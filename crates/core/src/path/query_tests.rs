@@ -190,7 +190,7 @@ fn a_mistake_is_reported_with_its_position_and_the_probable_path() {
         (
             "$.raw.l[?@.b && count(1) > 2]",
             "`count` has an argument of the wrong kind, at character 17",
-            "for a plain field write it dotted from the event's body: `ticket.id`",
+            "a filter compares parts of the element `@`: `[?@.status == 'open']`; its functions are `length`, `count`, `value`, `match` and `search`",
         ),
         (
             "$.raw.l[?@.a == 9007199254740993 && length(@.b)]",

@@ -67,9 +67,21 @@ fn is_within(inner: &str, outer: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
+/// The values that these fields have in the event, without empty ones.
+pub fn values<'e>(event: &'e Event, paths: &[Path]) -> Vec<&'e Value> {
+    paths
+        .iter()
+        .filter_map(|path| value_at(event, path))
+        .collect()
+}
+
 fn holds(event: &Event, path: &Path) -> bool {
+    value_at(event, path).is_some()
+}
+
+fn value_at<'e>(event: &'e Event, path: &Path) -> Option<&'e Value> {
     let PathKind::Plain { root, keys } = &path.route else {
-        return false;
+        return None;
     };
     let start = match root.in_event(event, keys) {
         Root::Body => &event.body,
@@ -80,10 +92,10 @@ fn holds(event: &Event, path: &Path) -> bool {
         | Root::Steps
         | Root::Error
         | Root::Local
-        | Root::Document => return false,
+        | Root::Document => return None,
     };
     let value = keys.iter().try_fold(start, |value, key| key.get(value));
-    value.is_some_and(|value| !is_empty(value))
+    value.filter(|value| !is_empty(value))
 }
 
 /// Whether a value is empty. `null`, `""`, `[]` and `{}` contain no data, and `present` still works on them.

@@ -124,7 +124,11 @@ fn invalid_and_costly_paths_are_errors_with_help() {
             "$.raw['a','a','a','a','a','a','a','a']['b','b','b','b','b','b','b','b','b']",
             "under `any:`",
         ),
-        ("$[", "for a plain field"),
+        ("$[", "close the bracket with `]`"),
+        ("$.raw.a[01]", "did you mean `$.raw.a[1]`?"),
+        ("$.raw[?length(1) == 1]", "write the path of a text"),
+        ("$.raw[?foo", "a filter compares"),
+        ("$.raw.a['b]", "close the quote"),
         ("{{ ticket.id }}", "written bare"),
         ("secret.KEY", "templates in steps"),
     ] {

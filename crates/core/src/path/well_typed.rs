@@ -2,7 +2,7 @@
 //! in a comparison if their result is a value.
 
 use jsonpath_rust::parser::model::{
-    Comparable, Filter, FilterAtom, FnArg, JpQuery, Segment, Selector, Test, TestFunction,
+    Comparable, Filter, FilterAtom, FnArg, JpQuery, Literal, Segment, Selector, Test, TestFunction,
 };
 
 /// A function that is used in a wrong way.
@@ -119,6 +119,14 @@ impl Check {
 
     /// The argument of `length`: a single value.
     fn value_argument(&mut self, argument: &FnArg) -> Checked {
+        if let FnArg::Literal(literal) = argument
+            && !matches!(literal, Literal::String(_))
+        {
+            return self.reject(
+                "`length` of a number, a boolean or null is always nothing".into(),
+                "write the path of a text, a list or an object: `length(@.a)`".into(),
+            );
+        }
         let single = match argument {
             FnArg::Literal(_) => true,
             FnArg::Test(test) => match &**test {

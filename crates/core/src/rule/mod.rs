@@ -90,6 +90,11 @@ impl Rule {
         self.written("description")?.scalar_text()
     }
 
+    /// Returns the location of the value of a key of its document; that of its name if it has no such key.
+    pub fn location_of(&self, key: &str) -> Span {
+        self.written(key).map_or(self.at, |value| value.at)
+    }
+
     /// Returns the value of a key of its document.
     fn written(&self, key: &str) -> Option<Node> {
         // The mistakes were reported when the rule was compiled.

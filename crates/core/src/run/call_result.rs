@@ -26,6 +26,16 @@ pub struct CallFailure {
     pub retry_after: Option<Duration>,
     /// The status of a response that was not accepted, or the exit status of a command.
     pub status: Option<u16>,
+    pub effect: CallEffect,
+}
+
+/// What a failed call did at its receiver, as far as that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallEffect {
+    /// It may have had its effect: no response arrived, or one that does not exclude it.
+    Possible,
+    /// Nothing was sent, or the receiver rejected it.
+    None,
 }
 
 impl CallFailure {
@@ -36,6 +46,7 @@ impl CallFailure {
             retryable: false,
             retry_after: None,
             status: None,
+            effect: CallEffect::Possible,
         }
     }
 
@@ -44,6 +55,14 @@ impl CallFailure {
         Self {
             retryable: true,
             ..Self::permanent(message)
+        }
+    }
+
+    /// The same failure of a call that changed nothing at its receiver.
+    pub fn without_effect(self) -> Self {
+        Self {
+            effect: CallEffect::None,
+            ..self
         }
     }
 }

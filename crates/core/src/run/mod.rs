@@ -1,7 +1,9 @@
 //! A run executes a rule's flow for one event: its states, its log entries and its idempotency key.
 
 pub mod call_result;
+pub mod exchange;
 pub(crate) mod retry;
+pub mod retry_after;
 
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::event::Event;
-pub use crate::run::call_result::{CallFailure, CallResult, Reply};
+pub use crate::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 pub use crate::run::retry::RetryPolicy;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

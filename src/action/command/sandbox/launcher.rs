@@ -14,7 +14,7 @@ use landlock::{
     RulesetCreated, RulesetCreatedAttr, Scope,
 };
 use rustix::io::Errno;
-use rustix::process::{Gid, Resource, Rlimit, Uid, setrlimit};
+use rustix::process::{Gid, Resource, Rlimit, Uid, getrlimit, setrlimit};
 use rustix::thread::{set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use serde::{Deserialize, Serialize};
 
@@ -193,6 +193,7 @@ impl SandboxSpec {
                 .map_err(|error| MissingRestriction::file_access(&error))?;
         }
         restrict_signals()?;
+        mark_as_confined()?;
         self.limit()
     }
 
@@ -224,6 +225,25 @@ impl SandboxSpec {
         Ok(())
     }
 }
+
+/// Lowers a limit that no kernel applies any more, and that only root can raise again: it is inherited by every process
+/// that the command starts, and `/proc` shows it. The admin socket recognises confined commands by it.
+fn mark_as_confined() -> Result<(), MissingRestriction> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Locks);
+    let lower = maximum.unwrap_or(UNMARKED).saturating_sub(1);
+    let limit = Rlimit {
+        current: Some(lower),
+        maximum: Some(lower),
+    };
+    setrlimit(Resource::Locks, limit).map_err(|error| MissingRestriction {
+        what: "it cannot be marked as a confined command",
+        why: error.to_string(),
+        help: "check which limits its user may set (`ulimit -aH`)",
+    })
+}
+
+/// The limit of file locks of a marked process if its parent had none.
+const UNMARKED: u64 = 1 << 40;
 
 /// Prevents signals to processes that the command did not start, and connections to their abstract sockets. A
 /// kernel before Linux 6.12 cannot do this.

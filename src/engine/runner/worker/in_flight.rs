@@ -10,6 +10,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tracing::debug;
 
+use super::exchanges::AttemptRecorder;
 use super::integration_settings::access;
 use super::{LimitedRequest, Worker, WorkerExit, signalled};
 use crate::engine::limits::concurrency::{HostAdmission, HostQueue, Permit};
@@ -23,8 +24,15 @@ use flowtrigger_core::run::{Attempt, EventIdentity, LogEntry, idempotency_key};
 #[derive(Default)]
 pub struct InFlight<'a> {
     calls: FuturesUnordered<Pin<Box<dyn Future<Output = FinishedCall> + Send + 'a>>>,
-    /// By step location and attempt: whether it is a command that must not run twice.
-    under_way: HashMap<(String, u32), bool>,
+    /// By step location and attempt.
+    under_way: HashMap<(String, u32), CallUnderWay>,
+}
+
+/// What is known of a call while it is in flight.
+struct CallUnderWay {
+    /// Whether it is a command that must not run twice.
+    held: bool,
+    recorder: AttemptRecorder,
 }
 
 /// Whether a command is in flight that must not run twice.
@@ -40,6 +48,14 @@ struct FinishedCall {
     attempt: Attempt,
 }
 
+/// A call that may start.
+struct ReadyCall {
+    task: StepCall,
+    host_permit: HostPermit,
+    /// When it could have started, by the clock that is never set.
+    due: Duration,
+}
+
 /// The permit of a call at its host.
 enum HostPermit {
     Permit(Option<Permit>),
@@ -53,10 +69,16 @@ impl InFlight<'_> {
     }
 
     pub fn held_command(&self) -> HeldCommand {
-        match self.under_way.values().any(|held| *held) {
+        match self.under_way.values().any(|call| call.held) {
             true => HeldCommand::InFlight,
             false => HeldCommand::None,
         }
+    }
+
+    /// The recorders of the calls, by step location and attempt.
+    pub fn recorders(&self) -> impl Iterator<Item = (&(String, u32), &AttemptRecorder)> {
+        let calls = self.under_way.iter();
+        calls.map(|(key, call)| (key, &call.recorder))
     }
 
     fn has(&self, task: &StepCall) -> bool {
@@ -87,6 +109,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 wake = wake.into_iter().chain(turn).min();
                 continue;
             }
+            let due = self.shared.clock().elapsed();
             let host_permit = match self.shared.concurrency.enter(&task.call) {
                 HostAdmission::Open(permit) => HostPermit::Permit(permit),
                 HostAdmission::Full if alone => return Err(WorkerExit::NoPermit),
@@ -96,7 +119,11 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 }
                 HostAdmission::Taken(queue) => HostPermit::Queued(queue),
             };
-            ready.push((task, host_permit));
+            ready.push(ReadyCall {
+                task,
+                host_permit,
+                due,
+            });
         }
         self.launch(ready).await?;
         Ok(wake)
@@ -123,9 +150,9 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     }
 
     /// Stores the log before the calls that follow from it start.
-    async fn launch(&mut self, ready: Vec<(StepCall, HostPermit)>) -> Result<(), WorkerExit> {
+    async fn launch(&mut self, ready: Vec<ReadyCall>) -> Result<(), WorkerExit> {
         let now = self.shared.clock().now();
-        for (task, _) in ready.iter().filter(|(task, _)| task.announce) {
+        for ReadyCall { task, .. } in ready.iter().filter(|ready| ready.task.announce) {
             self.record(LogEntry::Started {
                 step: task.step.clone(),
                 number: task.number,
@@ -136,11 +163,14 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             return Ok(());
         }
         self.save(None).await?;
-        for (task, host_permit) in ready {
+        for ready in ready {
+            let task = &ready.task;
             let key = (task.step.clone(), task.number);
-            let held = task.announce || self.is_started(&task);
-            self.in_flight.under_way.insert(key, held);
-            let call = self.call(task, host_permit);
+            let held = task.announce || self.is_started(task);
+            let recorder = self.attempt_recorder();
+            let call = self.call(ready, &recorder);
+            let under_way = CallUnderWay { held, recorder };
+            self.in_flight.under_way.insert(key, under_way);
             self.in_flight.calls.push(Box::pin(call));
         }
         Ok(())
@@ -153,11 +183,15 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
 
     fn call(
         &self,
-        task: StepCall,
-        host_permit: HostPermit,
+        ReadyCall {
+            task,
+            host_permit,
+            due,
+        }: ReadyCall,
+        recorder: &AttemptRecorder,
     ) -> impl Future<Output = FinishedCall> + Send + use<'a, S, P> {
         let shared = self.shared;
-        let key = key(&self.run, &task.step);
+        let (key, recorder) = (key(&self.run, &task.step), recorder.recorder());
         async move {
             let _at_host = match host_permit {
                 HostPermit::Permit(permit) => permit,
@@ -165,11 +199,12 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             };
             let clock = shared.clock();
             let began = clock.elapsed();
+            recorder.waited(began.saturating_sub(due));
             let outcome = if let Call::Config(call) = &task.call {
                 let active = shared.active.load_full();
                 access(&shared.store, &active.rulebook.config, call).await
             } else {
-                shared.perform.perform(&task.call, &key).await
+                shared.perform.perform(&task.call, &key, &recorder).await
             };
             let took = clock.elapsed().saturating_sub(began);
             FinishedCall {
@@ -210,9 +245,12 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         };
         let FinishedCall { call, attempt } = finished;
         let key = (attempt.step.clone(), attempt.number);
-        self.in_flight.under_way.remove(&key);
+        let under_way = self.in_flight.under_way.remove(&key);
         self.shared.metrics.observe_attempt(&call, &attempt);
         self.log_attempt(&attempt);
+        if let Some(CallUnderWay { recorder, .. }) = under_way {
+            self.keep_exchange(&recorder, &attempt);
+        }
         self.record(LogEntry::Attempt(attempt));
         match self.in_flight.is_empty() {
             true => Ok(()),
@@ -256,7 +294,7 @@ pub(super) fn key(run: &ClaimedRun, step: &str) -> String {
     idempotency_key(event, &run.rule.name, &step, run.generation)
 }
 
-fn before(now: Timestamp, time: Duration) -> Timestamp {
+pub(super) fn before(now: Timestamp, time: Duration) -> Timestamp {
     let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
     now.checked_sub(time).unwrap_or(Timestamp::MIN)
 }

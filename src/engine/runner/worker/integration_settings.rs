@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::is_transient;
 use crate::store::{Store, StoreError};
 use flowtrigger_core::config::Config;
+use flowtrigger_core::config::integrations::unset_scope;
 use flowtrigger_core::flow::call::SettingsCall;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 
@@ -27,27 +28,11 @@ pub async fn access<S: Store>(store: &S, config: &Config, call: &SettingsCall) -
         None => store.integration_settings(integration, scope).await,
     };
     match (changed, config.settings_of(integration, scope)) {
-        (Ok(None), None) if scope.contains('*') => Err(CallFailure::permanent(format!(
-            "load settings of `{integration}`: no scope matches `{scope}`; write one in flowtrigger.yaml under `integrations: {{ {integration}: {{ configs: {{ {}: … }} }} }}`",
-            matching_name(scope)
-        ))),
-        (Ok(None), None) => Err(CallFailure::permanent(format!(
-            "load the settings `{scope}` of `{integration}`: there are none; write them in flowtrigger.yaml under `integrations: {{ {integration}: {{ configs: {{ {scope}: … }} }} }}`"
-        ))),
+        (Ok(None), None) => Err(CallFailure::permanent(unset_scope(integration, scope))),
         (Ok(changed), first) => Ok(Reply {
             value: laid_over(first, changed),
         }),
         (Err(error), _) => Err(failure(&error)),
-    }
-}
-
-/// A scope that matches a pattern with `*`: `zeta_1` for `zeta*`.
-fn matching_name(pattern: &str) -> String {
-    match pattern.strip_suffix('*') {
-        Some(start) if start.ends_with(char::is_alphanumeric) => {
-            format!("{}_1", start.replace('*', "1"))
-        }
-        Some(_) | None => pattern.replace('*', "scope1"),
     }
 }
 
@@ -65,23 +50,5 @@ fn failure(error: &StoreError) -> CallFailure {
     match is_transient(error) {
         true => CallFailure::transient(message),
         false => CallFailure::permanent(message),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use flowtrigger_core::config::integrations::matches_pattern;
-
-    #[test]
-    fn the_suggested_scope_matches_the_pattern() {
-        assert_eq!(matching_name("zeta*"), "zeta_1");
-        for pattern in ["zeta*", "*", "*/name", "a*b*", "zeta_*"] {
-            let name = matching_name(pattern);
-            assert!(
-                !name.contains('*') && matches_pattern(pattern, &name),
-                "{pattern} {name}"
-            );
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Executes one run until it ends or has to wait: decide, perform, record, repeat. Decisions are `flowtrigger_core::flow`'s,
 //! and nothing is performed before the log that led to it is stored.
 
+mod exchanges;
 mod in_flight;
 mod integration_settings;
 mod log;
@@ -18,6 +19,7 @@ use crate::engine::limits::concurrency::Permit;
 use crate::engine::state::EngineState;
 use crate::store::{ClaimedRun, Store, StoreError};
 use flowtrigger_core::flow::decide::{Decision, RunInput, claimed_entry, decide};
+use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::run::{LogEntry, RunState};
 use in_flight::InFlight;
 
@@ -52,6 +54,8 @@ struct Worker<'a, S, P> {
     locals: Value,
     /// Log entries that are not stored yet.
     unsaved: Vec<LogEntry>,
+    /// Exchanges of the attempts among them.
+    unsaved_exchanges: Vec<RecordedExchange>,
     in_flight: InFlight<'a>,
 }
 
@@ -87,6 +91,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             signals,
             permit: Some(permit),
             unsaved: Vec::new(),
+            unsaved_exchanges: Vec::new(),
             in_flight: InFlight::default(),
         };
         let line = claimed_entry(worker.run.flow(), &worker.subject(), &worker.run.log);
@@ -118,7 +123,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 }
                 Decision::Retry { until } => RunState::Retrying { until },
                 Decision::Wait { until } => RunState::Waiting { until },
-                Decision::Skipped { why, trace: _ } => RunState::Skipped { why },
+                Decision::Skipped { why, .. } => RunState::Skipped { why },
                 Decision::Done { message: _ } => RunState::Done,
                 Decision::Dead { why } => RunState::Dead { why },
                 Decision::Hold { why } => RunState::Held { why },
@@ -165,6 +170,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             match kept.await {
                 Ok(()) => {
                     self.unsaved.clear();
+                    self.save_exchanges();
                     return Ok(());
                 }
                 Err(error) if last_tries == 0 || !is_transient(&error) => {
@@ -185,6 +191,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     /// Leaves the run in the state from which it continues best.
     async fn exit(&mut self, reason: WorkerExit) {
         let held_command = self.in_flight.held_command();
+        self.keep_interrupted_exchanges();
         // Stops the calls in flight: closes their connections, kills their commands.
         self.in_flight = InFlight::default();
         let state = match &reason {
@@ -236,6 +243,7 @@ pub(in crate::engine) fn is_transient(error: &StoreError) -> bool {
         StoreError::Busy | StoreError::Broken(_) | StoreError::Damaged(_) => true,
         StoreError::Full { .. }
         | StoreError::UnknownRun(_)
+        | StoreError::UnknownEvent
         | StoreError::OnlyTells(_)
         | StoreError::Redacted(_)
         | StoreError::Settings(_)

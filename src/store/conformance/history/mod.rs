@@ -1,7 +1,13 @@
 //! What every read side must answer about what its store was given. It reads while the store is open, as the
 //! commands do beside a daemon.
 
+mod archive;
+pub mod deliveries;
+mod exchanges;
 mod gates;
+mod recent;
+
+pub use exchanges::exchange;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +15,11 @@ use std::time::Duration;
 use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, submit, to};
 use crate::store::history::{EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow};
 use crate::store::{
-    ArrivalKind, History, IncomingEvent, Revision, RevisionId, Store, StoreSettings,
+    ArrivalKind, History, IncomingEvent, ReplayMark, Revision, RevisionId, Store, StoreSettings,
 };
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::call_result::CallFailure;
+use flowtrigger_core::run::call_result::{CallEffect, CallFailure};
 use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 
 /// Runs the suite; `open` returns an empty store and what reads it.
@@ -26,6 +32,18 @@ pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
     events_are_found_by_id_and_by_key(open()).await;
     names_that_are_nearly_right_are_suggested(open()).await;
     an_event_is_read_with_the_revision_that_evaluated_it(open()).await;
+    exchanges::exchanges_are_read_with_their_run(open()).await;
+    exchanges::a_run_is_found_by_a_part_of_an_address(open()).await;
+    archive::events_are_read_in_the_order_of_their_receipt(open()).await;
+    archive::a_filter_narrows_the_archive(open()).await;
+    archive::a_replayed_event_has_its_run_from_then_on(open()).await;
+    deliveries::requests_are_listed_newest_first_and_filtered(open()).await;
+    deliveries::a_flood_is_counted_and_hides_nothing_else(open()).await;
+    deliveries::an_event_names_the_request_that_delivered_it(open()).await;
+    deliveries::an_event_of_a_flood_names_the_request_that_counts_its_own(open()).await;
+    recent::the_newest_events_are_read_up_to_a_limit_and_a_time(open()).await;
+    recent::the_runs_of_a_rule_are_counted_by_state(open()).await;
+    recent::the_revision_in_force_is_the_one_that_was_set_last(open()).await;
     gates::gates_are_read_as_the_store_decides(open()).await;
     gates::an_open_window_is_read_with_its_events(open()).await;
     gates::a_chain_is_read_from_its_end(open()).await;
@@ -46,6 +64,7 @@ fn failed(message: &str) -> LogEntry {
             retryable: false,
             retry_after: None,
             status: Some(404),
+            effect: CallEffect::Possible,
         }),
     })
 }
@@ -53,6 +72,7 @@ fn failed(message: &str) -> LogEntry {
 fn query(subject: EventSelector) -> EventQuery {
     EventQuery {
         subject,
+        endpoint: None,
         at: None,
         limit: 9,
     }
@@ -267,7 +287,7 @@ async fn the_runs_beside_a_run_are_named<S: Store, H: History>((store, history):
     assert_eq!(detail(reporter).error["message"], "x");
     assert_eq!(detail(second).behind, None);
     let replay = IncomingEvent {
-        occasion: ArrivalKind::Replay,
+        occasion: ArrivalKind::Replay(ReplayMark::default()),
         ..arrival("1", &rule)
     };
     let again = submit(&store, replay).await;

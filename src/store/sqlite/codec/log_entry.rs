@@ -4,7 +4,7 @@ use rusqlite::Row;
 
 use super::{duration, duration_micros, in_column, json, micros, time};
 use crate::store::RowError;
-use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
+use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 use flowtrigger_core::run::{Attempt, LogEntry};
 
 /// The columns of a log entry after its run and number.
@@ -72,6 +72,9 @@ pub fn log_row(entry: &LogEntry) -> Option<LogRow> {
     }
 }
 
+/// `effect` in the detail of a failed attempt that changed nothing. Entries of older versions have no `effect`.
+const WITHOUT_EFFECT: &str = "none";
+
 fn outcome_row(outcome: &CallResult) -> (&'static str, String) {
     match outcome {
         Ok(Reply { value: result }) => ("succeeded", result.to_string()),
@@ -80,9 +83,13 @@ fn outcome_row(outcome: &CallResult) -> (&'static str, String) {
             retryable,
             retry_after,
             status,
+            effect,
         }) => {
             let after = retry_after.map(duration_micros);
-            let detail = json!({"message": message, "retryable": retryable, "retry_after": after, "status": status});
+            let mut detail = json!({"message": message, "retryable": retryable, "retry_after": after, "status": status});
+            if *effect == CallEffect::None {
+                detail["effect"] = WITHOUT_EFFECT.into();
+            }
             ("failed", detail.to_string())
         }
     }
@@ -146,6 +153,10 @@ fn read_outcome(outcome: &str, detail: &str) -> Result<CallResult, RowError> {
             retryable: detail["retryable"].as_bool()?,
             retry_after: detail["retry_after"].as_i64().map(duration),
             status: status.transpose().ok()?,
+            effect: match detail["effect"] == WITHOUT_EFFECT {
+                true => CallEffect::None,
+                false => CallEffect::Possible,
+            },
         })
     };
     match outcome {

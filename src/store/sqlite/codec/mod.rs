@@ -2,6 +2,7 @@
 //! are next to each other.
 
 pub mod event;
+pub mod exchange;
 pub mod gate_checks;
 pub mod load_error;
 pub mod log_entry;

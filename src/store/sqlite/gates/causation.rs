@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::count;
 use crate::store::StoreError;
@@ -11,7 +11,7 @@ use crate::store::sqlite::codec::{self, micros};
 use crate::store::sqlite::transaction::WriteTransaction;
 use flowtrigger_core::loop_guard::{
     Causation, CauseQuery, CausingRun, GATE, LoopCheck, LoopConsequence, LoopGuard, LoopHistory,
-    MAX_CHAIN_LINKS, held,
+    MAX_CHAIN_LINKS, WritingFlow, held,
 };
 use flowtrigger_core::run::{RunId, RunState};
 
@@ -77,15 +77,30 @@ fn is_noted(
         .exists(params![queue, gate, value, micros(since)])
 }
 
-/// The latest run that wrote about something, and whose event is of another update.
+/// The latest run that wrote to the system of an event about something, and whose event is of another update. A step
+/// of it wrote if an attempt succeeded, or failed without excluding an effect, or may be under way.
 pub const CAUSE: &str = "
     SELECT c.run, r.depth FROM gate_admissions c INDEXED BY gate_admissions_of_loop_guard
         CROSS JOIN runs r ON r.id = c.run
     WHERE c.gate = 'loop_guard' AND c.value = ?1 AND c.at > ?2
-        AND (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(r.actors) WHERE value = ?3))
-        -- A run that has not begun has written nothing.
-        AND (r.state NOT IN ('queued', 'debouncing', 'held', 'skipped', 'cancelled')
-            OR EXISTS (SELECT 1 FROM log_entries WHERE run = r.id))
+        AND CASE WHEN r.writes IS NOT NULL THEN EXISTS (
+            SELECT 1 FROM json_each(r.writes) w
+            WHERE (?3 IS NULL OR w.value ->> 'actor' = ?3) AND EXISTS (
+                -- The run itself, or its `on_dead` run, which belongs to the same event.
+                SELECT 1 FROM runs o
+                WHERE CASE w.value ->> 'flow'
+                    WHEN 'rule' THEN o.id = r.id
+                    ELSE o.error ->> 'run' = r.id END
+                    AND o.event = r.event
+                    AND (o.state = 'running' OR o.suspect = 1 OR EXISTS (
+                        SELECT 1 FROM log_entries l
+                        WHERE l.run = o.id AND l.kind = 'attempt' AND l.step GLOB w.value ->> 'steps'
+                            AND (l.outcome = 'succeeded' OR l.detail ->> 'effect' IS NOT 'none')))))
+        -- Of a run that an older version planned it is not known which steps write.
+        ELSE (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(r.actors) WHERE value = ?3))
+            AND (r.state NOT IN ('queued', 'debouncing', 'held', 'skipped', 'cancelled')
+                OR EXISTS (SELECT 1 FROM log_entries WHERE run = r.id))
+        END
         AND (?4 IS NULL OR NOT EXISTS (SELECT 1 FROM gate_admissions m
             WHERE m.run = c.run AND m.gate = 'loop_update' AND m.value = ?4))
     ORDER BY c.at DESC, c.run DESC LIMIT 1";
@@ -246,4 +261,30 @@ impl WriteTransaction<'_> {
 pub fn encode_actors(guard: &LoopGuard) -> Option<String> {
     let named = !guard.acts_as.is_empty();
     named.then(|| json!(guard.acts_as).to_string())
+}
+
+/// The steps of a run that write to the system of its event: a pattern for the paths in its log, the actor, and the
+/// flow.
+pub fn encode_writes(guard: &LoopGuard) -> String {
+    let writes = guard.writes.iter().map(|write| {
+        let flow = match write.flow {
+            WritingFlow::Rule => "rule",
+            WritingFlow::OnDead => "on_dead",
+        };
+        json!({ "steps": step_pattern(&write.path), "actor": write.actor, "flow": flow })
+    });
+    Value::from_iter(writes).to_string()
+}
+
+/// The GLOB pattern for the paths of a step: `each[].page` is found as `each[2].page`.
+fn step_pattern(path: &str) -> String {
+    let literal = |text: &str| -> String {
+        let quote = |letter: char| match letter {
+            '*' | '?' | '[' => format!("[{letter}]"),
+            letter => letter.to_string(),
+        };
+        text.chars().map(quote).collect()
+    };
+    let parts: Vec<String> = path.split("[]").map(literal).collect();
+    parts.join("[[]*]")
 }

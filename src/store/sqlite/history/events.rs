@@ -10,7 +10,7 @@ use super::runs::number;
 use crate::store::RevisionId;
 use crate::store::history::{
     EventNames, EventQuery, EventRecord, EventRow, EventRowId, EventSelector, HistoryError,
-    RetainedRange,
+    RecentEvent, RetainedRange,
 };
 use crate::store::sqlite::codec::event::{decode_event, raw_text};
 use crate::store::sqlite::codec::{micros, time};
@@ -29,10 +29,12 @@ impl SqliteHistory {
             None => "e.received DESC".to_owned(),
         };
         let sql = format!(
-            "SELECT {HEAD} FROM events e WHERE e.{column} = ?1 ORDER BY {order}, e.id DESC LIMIT ?2"
+            "SELECT {HEAD} FROM events e
+             WHERE e.{column} = ?1 AND (?3 IS NULL OR e.endpoint = ?3)
+             ORDER BY {order}, e.id DESC LIMIT ?2"
         );
         let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
-        self.rows(&sql, params![text, limit], head)
+        self.rows(&sql, params![text, limit, query.endpoint], head)
     }
 
     pub(super) fn find_event(
@@ -51,6 +53,26 @@ impl SqliteHistory {
         found.map(read).transpose()
     }
 
+    pub(super) fn newest_events(
+        &self,
+        limit: usize,
+        since: Timestamp,
+    ) -> Result<Vec<RecentEvent>, HistoryError> {
+        // Only columns that are stored before the body, which may take several pages.
+        let sql = "SELECT id, source, type, received FROM
+                (SELECT id, source, type, received FROM events ORDER BY id DESC LIMIT ?1)
+            WHERE received >= ?2 ORDER BY id DESC";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.rows(sql, [limit, micros(since)], |row| {
+            Ok(RecentEvent {
+                row: EventRowId(row.get(0)?),
+                source: row.get(1)?,
+                event_type: row.get(2)?,
+                received: time(row.get(3)?),
+            })
+        })
+    }
+
     pub(super) fn newest_names(&self, limit: usize) -> Result<Vec<EventNames>, HistoryError> {
         let sql = "SELECT event_id, key FROM events ORDER BY id DESC LIMIT ?1";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -65,22 +87,34 @@ impl SqliteHistory {
     pub(super) fn retained_range(&self) -> Result<RetainedRange, HistoryError> {
         let count = self.first("SELECT count(*) FROM events", [], |row| row.get(0))?;
         Ok(RetainedRange {
-            matched: self.ends(1)?,
-            unmatched: self.ends(0)?,
+            matched: self.ends(MATCHED_ENDS)?,
+            unmatched: self.ends(UNMATCHED_ENDS)?,
             events: number(count.expect("a count is one row")),
         })
     }
 
-    fn ends(&self, matched: i64) -> Result<Option<(Timestamp, Timestamp)>, HistoryError> {
-        // One aggregate per statement, so that each is one index look-up.
-        let end = |which: &str| {
-            let sql = format!("SELECT {which}(received) FROM events WHERE matched = {matched}");
-            let found = self.first(&sql, [], |row| row.get::<_, Option<i64>>(0))?;
+    fn ends(
+        &self,
+        [first, last]: [&str; 2],
+    ) -> Result<Option<(Timestamp, Timestamp)>, HistoryError> {
+        let end = |sql: &str| {
+            let found = self.first(sql, [], |row| row.get::<_, Option<i64>>(0))?;
             Ok::<_, HistoryError>(found.flatten().map(time))
         };
-        Ok(end("min")?.zip(end("max")?))
+        Ok(end(first)?.zip(end(last)?))
     }
 }
+
+/// The first and the last event with a run. Events are not indexed by whether they have one, but runs are by event.
+/// One aggregate per statement, so that each is one index look-up.
+pub const MATCHED_ENDS: [&str; 2] = [
+    "SELECT received FROM events WHERE id = (SELECT min(event) FROM runs)",
+    "SELECT received FROM events WHERE id = (SELECT max(event) FROM runs)",
+];
+pub const UNMATCHED_ENDS: [&str; 2] = [
+    "SELECT min(received) FROM events WHERE matched = 0",
+    "SELECT max(received) FROM events WHERE matched = 0",
+];
 
 fn head(row: &Row<'_>) -> rusqlite::Result<EventRow> {
     Ok(EventRow {

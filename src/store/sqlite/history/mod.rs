@@ -1,14 +1,18 @@
 //! The read side of the database file. It opens a connection of its own, read-only, beside a daemon that
 //! writes or without one; it takes no lock that a writer waits for, and interrupts a question that takes long.
 
+mod archive;
 mod deliveries;
 mod events;
+pub(in crate::store::sqlite) mod exchanges;
 mod gates;
 mod revision;
 mod run_detail;
 mod runs;
 mod window;
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,15 +23,20 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row};
 use super::{VERSION, version};
 use crate::store::RevisionId;
 use crate::store::history::{
-    DeliveryFilter, DeliveryRange, DeliveryRow, EventNames, EventQuery, EventRecord, EventRow,
-    EventRowId, History, HistoryError, HistoryOpenError, MAX_QUERY_TIME, Page, RetainedRange,
-    RevisionTexts, RunDetail, RunFilter, RunRow,
+    ArchiveFilter, ArchivePosition, ArchivedEvent, DeliveryFilter, DeliveryRow, DeliveryTotals,
+    EventDeliveryRow, EventNames, EventQuery, EventRecord, EventRow, EventRowId, History,
+    HistoryError, HistoryOpenError, MAX_QUERY_TIME, Page, RecentEvent, RetainedRange,
+    RevisionInForce, RevisionTexts, RunDetail, RunFilter, RunRow,
 };
 use flowtrigger_core::config::Config;
 use flowtrigger_core::gate::debounce::DebounceWindow;
 use flowtrigger_core::gate::{GateCheck, GateHistory};
 use flowtrigger_core::loop_guard::{CausingRun, LoopCheck, LoopHistory};
 use flowtrigger_core::run::RunId;
+use flowtrigger_core::run::exchange::RecordedExchange;
+
+#[cfg(test)]
+pub use events::{MATCHED_ENDS, UNMATCHED_ENDS};
 
 /// How long a writer that is just finishing may delay us.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,6 +53,9 @@ pub struct SqliteHistory {
     deadline: Arc<Mutex<Instant>>,
 }
 
+#[cfg(test)]
+pub(in crate::store::sqlite) use archive::page_query;
+
 impl From<rusqlite::Error> for HistoryError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
@@ -56,14 +68,12 @@ impl From<rusqlite::Error> for HistoryError {
 impl SqliteHistory {
     /// Works beside a daemon that writes, and on a folder that none has open.
     pub fn open(database: &Path) -> Result<Self, HistoryOpenError> {
-        if !database.exists() {
-            return Err(HistoryOpenError::Nothing(database.to_owned()));
-        }
+        fs::metadata(database).map_err(|error| unreachable_file(database, &error))?;
         let connection = connect(database).map_err(|error| open_error(database, error))?;
         match version(&connection).map_err(|error| open_error(database, error))? {
             VERSION => Self::on(connection).map_err(|error| open_error(database, error)),
             // A daemon is starting for the first time and has not written the schema yet.
-            0 if is_empty(&connection) => Err(HistoryOpenError::Nothing(database.to_owned())),
+            0 if is_empty(&connection) => Err(HistoryOpenError::Empty(database.to_owned())),
             ..=0 => Err(HistoryOpenError::Foreign(database.to_owned())),
             found @ 1..VERSION => Err(HistoryOpenError::Older {
                 path: database.to_owned(),
@@ -122,6 +132,27 @@ impl History for SqliteHistory {
         self.find_event(row)
     }
 
+    fn archive(
+        &self,
+        filter: &ArchiveFilter,
+        after: Option<ArchivePosition>,
+        limit: usize,
+    ) -> Result<Vec<ArchivedEvent>, HistoryError> {
+        self.list_archive(filter, after, limit)
+    }
+
+    fn original(&self, event: &ArchivedEvent) -> Result<Option<EventRowId>, HistoryError> {
+        self.find_original_of(event)
+    }
+
+    fn recent_events(
+        &self,
+        limit: usize,
+        since: Timestamp,
+    ) -> Result<Vec<RecentEvent>, HistoryError> {
+        self.newest_events(limit, since)
+    }
+
     fn recent_names(&self, limit: usize) -> Result<Vec<EventNames>, HistoryError> {
         self.newest_names(limit)
     }
@@ -138,8 +169,12 @@ impl History for SqliteHistory {
         self.list_deliveries(filter, limit)
     }
 
-    fn delivery_range(&self) -> Result<DeliveryRange, HistoryError> {
-        self.find_delivery_range()
+    fn delivery_totals(&self, filter: &DeliveryFilter) -> Result<DeliveryTotals, HistoryError> {
+        self.count_deliveries(filter)
+    }
+
+    fn delivery_of(&self, row: EventRowId) -> Result<Option<EventDeliveryRow>, HistoryError> {
+        self.find_delivery_of(row)
     }
 
     fn in_force_since(
@@ -158,8 +193,20 @@ impl History for SqliteHistory {
         self.run_detail(run)
     }
 
+    fn exchanges(&self, run: RunId) -> Result<Vec<RecordedExchange>, HistoryError> {
+        self.exchanges_of(run)
+    }
+
     fn counts(&self) -> Result<Vec<(String, u64)>, HistoryError> {
         self.count_runs()
+    }
+
+    fn rule_counts(
+        &self,
+        rule: &str,
+        since: Timestamp,
+    ) -> Result<Vec<(String, u64)>, HistoryError> {
+        self.count_runs_of(rule, since)
     }
 
     fn rules_with_runs(&self) -> Result<Vec<String>, HistoryError> {
@@ -170,6 +217,10 @@ impl History for SqliteHistory {
 
     fn revision_texts(&self, id: RevisionId) -> Result<Option<RevisionTexts>, HistoryError> {
         self.find_revision(id)
+    }
+
+    fn latest_revision(&self) -> Result<Option<RevisionInForce>, HistoryError> {
+        self.newest_revision()
     }
 
     fn latest_config(&self) -> Result<Option<Config>, HistoryError> {
@@ -257,6 +308,20 @@ fn is_empty(connection: &Connection) -> bool {
     matches!(tables, Ok(0_i64))
 }
 
+/// Why the file of the database cannot be looked at.
+fn unreachable_file(database: &Path, error: &io::Error) -> HistoryOpenError {
+    let path = database.to_owned();
+    match error.kind() {
+        io::ErrorKind::NotFound => HistoryOpenError::Nothing(path),
+        io::ErrorKind::PermissionDenied => HistoryOpenError::Denied(path),
+        io::ErrorKind::NotADirectory => HistoryOpenError::NoFolder(path),
+        _ => HistoryOpenError::Unusable {
+            path,
+            why: error.to_string(),
+        },
+    }
+}
+
 fn open_error(database: &Path, error: rusqlite::Error) -> HistoryOpenError {
     let path = database.to_owned();
     match error.sqlite_error_code() {
@@ -274,6 +339,22 @@ fn open_error(database: &Path, error: rusqlite::Error) -> HistoryOpenError {
 mod tests {
     use super::*;
     use crate::store::sqlite::database;
+
+    #[test]
+    fn a_file_that_cannot_be_looked_at_is_not_reported_as_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flowtrigger.db");
+        let open = |path: &Path| SqliteHistory::open(path).unwrap_err().to_string();
+        assert!(open(&path).contains("does not exist"));
+        std::fs::write(&path, "").unwrap();
+        assert!(open(&path).contains("is empty"), "{}", open(&path));
+        let below = open(&path.join("flowtrigger.db"));
+        assert!(below.contains("takes the folder"), "{below}");
+        let denied = unreachable_file(&path, &io::ErrorKind::PermissionDenied.into());
+        let denied = denied.to_string();
+        assert!(denied.contains("permission denied"), "{denied}");
+        assert!(denied.contains("the user of the daemon"), "{denied}");
+    }
 
     #[test]
     fn a_question_without_end_is_given_up_and_the_next_one_answered() {

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::SqliteHistory;
-use crate::store::history::{HistoryError, RevisionTexts};
+use super::runs::number;
+use crate::store::history::{HistoryError, RevisionInForce, RevisionTexts};
 use crate::store::sqlite::codec::{micros, time};
 use crate::store::sqlite::transaction::config_source;
 use crate::store::{RevisionId, RowError};
@@ -39,6 +40,17 @@ impl SqliteHistory {
         let id = i64::try_from(revision.0).unwrap_or(i64::MAX);
         let found = self.first(sql, [id, micros(at)], |row| row.get::<_, Option<i64>>(0))?;
         Ok(found.flatten().map(time))
+    }
+
+    pub(super) fn newest_revision(&self) -> Result<Option<RevisionInForce>, HistoryError> {
+        let sql = "SELECT a.revision, a.at FROM activations a JOIN revisions r ON r.id = a.revision
+            ORDER BY a.id DESC LIMIT 1";
+        self.first(sql, [], |row| {
+            Ok(RevisionInForce {
+                id: RevisionId(number(row.get(0)?)),
+                at: time(row.get(1)?),
+            })
+        })
     }
 
     pub(super) fn newest_config(&self) -> Result<Option<Config>, HistoryError> {

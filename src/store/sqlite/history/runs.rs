@@ -1,10 +1,13 @@
 //! Runs as a list. The rows of a page are selected before anything is joined to them, so that a page costs
 //! the same however many runs there are.
 
+use jiff::Timestamp;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Row, params_from_iter};
 
 use super::SqliteHistory;
+use super::exchanges::sent_to;
+use crate::store::ReplayId;
 use crate::store::history::{EventRowId, HistoryError, Page, RunFilter, RunRow};
 use crate::store::sqlite::codec::{self, micros, time};
 use flowtrigger_core::run::RunId;
@@ -34,8 +37,17 @@ fn conditions(filter: &RunFilter) -> (Vec<String>, Vec<Sql>) {
             event.clone().into(),
         );
     }
+    if let Some(endpoint) = &filter.endpoint {
+        term(
+            "(SELECT endpoint FROM events WHERE id = r.event) = ?",
+            endpoint.clone().into(),
+        );
+    }
     if let Some(EventRowId(row)) = filter.row {
         term("r.event = ?", row.into());
+    }
+    if let Some(ReplayId(replay)) = filter.replay {
+        term("r.replay = ?", (replay as i64).into());
     }
     if let Some(since) = filter.since {
         term("r.planned >= ?", micros(since).into());
@@ -55,6 +67,18 @@ fn conditions(filter: &RunFilter) -> (Vec<String>, Vec<Sql>) {
         let ids = serde_json::to_string(&ids).unwrap_or_default();
         term("r.id IN (SELECT value FROM json_each(?))", ids.into());
     }
+    if let Some(text) = &filter.sent_to {
+        let (term, parameters) = sent_to(text);
+        let mut numbered = String::new();
+        for (index, part) in term.split('?').enumerate() {
+            if index > 0 {
+                numbered.push_str(&format!("?{}", values.len() + index));
+            }
+            numbered.push_str(part);
+        }
+        values.extend(parameters);
+        terms.push(numbered);
+    }
     (terms, values)
 }
 const ERROR: &str = "(instr(lower(r.why), lower(?)) > 0 OR EXISTS (
@@ -63,7 +87,7 @@ const ERROR: &str = "(instr(lower(r.why), lower(?)) > 0 OR EXISTS (
 
 const COLUMNS: &str = "r.id, q.rule, r.state, r.why, r.gate, r.due, r.planned, r.changed,
     e.source, e.type, e.event_id, e.key,
-    r.attempts, r.failed, json_extract(r.error, '$.run'), r.depth, r.cause, e.endpoint";
+    r.attempts, r.failed, json_extract(r.error, '$.run'), r.depth, r.cause, e.endpoint, r.replay, r.event";
 
 impl SqliteHistory {
     pub(super) fn list_runs(
@@ -102,6 +126,21 @@ impl SqliteHistory {
     }
 }
 
+impl SqliteHistory {
+    pub(super) fn count_runs_of(
+        &self,
+        rule: &str,
+        since: Timestamp,
+    ) -> Result<Vec<(String, u64)>, HistoryError> {
+        let sql = "SELECT state, count(*) FROM runs
+            WHERE queue = (SELECT id FROM queues WHERE rule = ?1) AND planned >= ?2
+            GROUP BY state ORDER BY state";
+        self.rows(sql, (rule, micros(since)), |row| {
+            Ok((row.get(0)?, number(row.get(1)?)))
+        })
+    }
+}
+
 /// The number of a row.
 pub(super) fn row(run: RunId) -> i64 {
     i64::try_from(run.0).unwrap_or(i64::MAX)
@@ -127,10 +166,14 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<RunRow, HistoryError>> {
         endpoint: row.get(17)?,
         event_type: row.get(9)?,
         event: row.get(10)?,
+        event_row: EventRowId(row.get(19)?),
         key: row.get(11)?,
         attempts: number(row.get(12)?),
         error: row.get(13)?,
         tells_of: row.get::<_, Option<i64>>(14)?.map(|run| RunId(number(run))),
+        replay: row
+            .get::<_, Option<i64>>(18)?
+            .map(|replay| ReplayId(number(replay))),
         lineage: codec::lineage(row.get(15)?, row.get(16)?),
     }))
 }

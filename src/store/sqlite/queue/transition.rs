@@ -117,12 +117,14 @@ impl WriteTransaction<'_> {
             rule,
             queue,
             generation: on_dead.generation,
+            replay: None,
             lane: None,
             state: &on_dead.state,
             error: Some(on_dead.error.to_string()),
             checks: None,
             lineage: on_dead.lineage,
             actors: None,
+            writes: None,
             now,
         })?;
         Ok(())

@@ -1,6 +1,9 @@
 //! Maintenance: deleting, and the state after a job that was rolled back.
 
+use super::deliveries::DeliveryRows;
 use super::*;
+use crate::store::Delivery;
+use crate::store::conformance::history::deliveries::{accepted, rejected};
 
 async fn tick(store: &SqliteStore) {
     let tick = |transaction: &mut WriteTransaction<'_>| transaction.tick();
@@ -73,7 +76,7 @@ async fn an_unreferenced_revision_is_deleted_with_its_texts() {
     }
     let event = arrival("1", &live_rule("a")).event;
     let used = store.set_revision(revision("used")).await.unwrap();
-    store.archive_unmatched(event.into(), used, Timestamp::now());
+    store.archive_unmatched(event.into(), used, Timestamp::now(), None);
     for number in 20..40 {
         store
             .set_revision(revision(&number.to_string()))
@@ -97,7 +100,7 @@ async fn archived_events_of_a_failed_commit_count_as_lost() {
     let folder = Folder::new();
     let (store, _) = folder.open();
     let event = arrival("1", &live_rule("a")).event;
-    store.archive_unmatched(Arc::clone(&event).into(), RevisionId(1), now());
+    store.archive_unmatched(Arc::clone(&event).into(), RevisionId(1), now(), None);
     rolled_back(&store, |transaction| transaction.write_archive_buffer()).await;
     let (filed, lost) = store.archived();
     // A tick may have written it first.
@@ -106,7 +109,7 @@ async fn archived_events_of_a_failed_commit_count_as_lost() {
         folder.rows("SELECT count(*) FROM events"),
         i64::try_from(filed).unwrap()
     );
-    store.archive_unmatched(event.into(), RevisionId(1), now());
+    store.archive_unmatched(event.into(), RevisionId(1), now(), None);
     store.flush().await.unwrap();
     assert_eq!(store.archived(), (filed + 1, lost));
     assert!(store.archive_size() > 0);
@@ -121,7 +124,12 @@ async fn the_archive_is_limited_however_fast_events_arrive() {
     let event = arrival("1", &live_rule("a")).event;
     for _ in 0..6 {
         for _ in 0..2_000 {
-            store.archive_unmatched(Arc::clone(&event).into(), RevisionId(1), Timestamp::now());
+            store.archive_unmatched(
+                Arc::clone(&event).into(),
+                RevisionId(1),
+                Timestamp::now(),
+                None,
+            );
         }
         tick(&store).await;
     }
@@ -201,4 +209,56 @@ async fn a_file_found_damaged_in_recovery_is_set_aside() {
     );
     assert!(!folder.path.exists());
     folder.open();
+}
+
+#[tokio::test]
+async fn requests_of_one_kind_displace_none_of_the_other_and_fit_in_a_small_folder() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
+    let mut small = revision("small");
+    small.settings.retention.at_most = 1_000_000;
+    store.set_revision(small).await.unwrap();
+    let record = async |delivery: Delivery, seconds: i64| {
+        store.record_delivery(Delivery {
+            id: store.next_delivery(),
+            received: Timestamp::now() + SignedDuration::from_secs(seconds),
+            ..delivery
+        });
+        store.flush().await.unwrap();
+    };
+    for number in 0..300 {
+        record(accepted("desk", "e"), number).await;
+        if number % 100 == 0 {
+            record(rejected("desk", 400, "unsound"), number).await;
+        }
+    }
+    let kept = |accepted| format!("SELECT count(*) FROM deliveries WHERE accepted = {accepted}");
+    assert_eq!((folder.rows(&kept(1)), folder.rows(&kept(0))), (250, 3));
+    let oldest = "SELECT min(id) FROM deliveries WHERE accepted = 1";
+    assert_eq!(
+        folder.rows(oldest),
+        52,
+        "the oldest are deleted, and none of the others"
+    );
+}
+
+#[tokio::test]
+async fn requests_are_deleted_by_age_and_counted_again() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
+    for (delivery, hours) in [(accepted("desk", "e"), -24 * 8), (accepted("desk", "e"), 0)] {
+        store.record_delivery(Delivery {
+            id: store.next_delivery(),
+            received: Timestamp::now() + SignedDuration::from_hours(hours),
+            ..delivery
+        });
+    }
+    store.flush().await.unwrap();
+    for _ in 0..MANY_TICKS {
+        tick(&store).await;
+    }
+    assert_eq!(folder.rows("SELECT count(*) FROM deliveries"), 1);
+    let counted = |transaction: &mut WriteTransaction<'_>| Ok(transaction.state.delivery_rows);
+    let counted = store.writer.submit(Durability::Buffered, counted).await;
+    assert_eq!(counted.unwrap(), DeliveryRows::new(1, 0));
 }

@@ -29,6 +29,39 @@ async fn conforms() {
     assert!(!in_memory(StoreSettings::in_memory()).is_durable());
 }
 
+/// The maintenance after half a second would delete what expired by the clock of the machine.
+#[tokio::test]
+async fn nothing_expires_before_its_time_in_a_simulation() {
+    let clock = VirtualClock::default();
+    let store = SqliteStore::in_virtual_time(&clock).unwrap();
+    let count = async || {
+        tick(&store).await;
+        let count = |transaction: &mut WriteTransaction<'_>| {
+            let sql = "SELECT count(*) FROM gate_admissions";
+            Ok(transaction
+                .connection
+                .query_row(sql, [], |row| row.get::<_, i64>(0))?)
+        };
+        store.writer.submit(Durability::Buffered, count).await
+    };
+    let admit = |transaction: &mut WriteTransaction<'_>| {
+        let sql = "INSERT INTO gate_admissions VALUES (1, 'dedupe', 'v', 0, 1, 1000000)";
+        Ok(transaction.connection.execute(sql, [])?)
+    };
+    store
+        .writer
+        .submit(Durability::Buffered, admit)
+        .await
+        .unwrap();
+    assert_eq!(count().await, Ok(1));
+    clock.set(Timestamp::UNIX_EPOCH + SignedDuration::from_secs(2));
+    let mut left = count().await;
+    for _ in 0..100 {
+        left = count().await;
+    }
+    assert_eq!(left, Ok(0));
+}
+
 #[tokio::test]
 async fn a_full_backlog_accepts_nothing_of_an_array() {
     let store = in_memory(settings(2, 1 << 20));
@@ -128,7 +161,7 @@ async fn unfinished_runs_and_the_newest_events_are_kept_whatever_the_size() {
 async fn an_unmatched_event_is_not_archived() {
     let store = in_memory(StoreSettings::in_memory());
     let event = arrival("1", &live_rule("a")).event;
-    store.archive_unmatched(event.into(), RevisionId::default(), now());
+    store.archive_unmatched(event.into(), RevisionId::default(), now(), None);
     store.flush().await.unwrap();
     assert_eq!(store.archived(), (0, 0));
 }

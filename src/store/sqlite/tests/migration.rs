@@ -1,17 +1,20 @@
-//! A data folder of the previous version: the upgrade keeps its content unchanged.
+//! Data folders of every earlier version that had all tables: the upgrade keeps their content unchanged.
 
 use jiff::SignedDuration;
 use rusqlite::params;
 
 use super::*;
-use crate::store::History;
+use crate::store::conformance::history::deliveries::rejected;
 use crate::store::conformance::loop_check;
-use crate::store::history::{EventQuery, EventRow, EventSelector};
+use crate::store::history::{
+    ArchiveFilter, DeliveryFilter, EventQuery, EventRow, EventRowId, EventSelector,
+};
+use crate::store::{Delivery, History};
 use flowtrigger_core::gate::{GateCheck, GateDecision, GateKind};
-use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
+use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 
-/// The migrations of the version before.
-const BEFORE: usize = 3;
+/// The first version that had all tables. Its rows are written here; those of later versions are made from them.
+const FIRST: usize = 3;
 
 const PLAIN: &str =
     "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: fine\n";
@@ -30,18 +33,20 @@ fn micros(seconds: i64) -> i64 {
     codec::micros(later(seconds))
 }
 
-/// Writes the rows that the version before would have written.
-fn write_before(path: &std::path::Path) {
+/// Every earlier version.
+fn versions() -> std::ops::Range<usize> {
+    FIRST..database::MIGRATIONS.len()
+}
+
+/// Writes a file of an earlier version, with the rows that it would have written.
+fn write_before(path: &std::path::Path, version: usize) {
     let connection = Connection::open(path).unwrap();
     connection
         .execute_batch("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF;")
         .unwrap();
-    for migration in &database::MIGRATIONS[..BEFORE] {
+    for migration in &database::MIGRATIONS[..FIRST] {
         connection.execute_batch(migration).unwrap();
     }
-    connection
-        .pragma_update(None, "user_version", BEFORE as i64)
-        .unwrap();
     let insert = |sql: &str, row: &[&dyn rusqlite::ToSql]| {
         connection.execute(sql, row).unwrap();
     };
@@ -153,17 +158,21 @@ fn write_before(path: &std::path::Path) {
         "INSERT INTO charges VALUES (1, 'loop_guard', 'support 7', ?1, 1, ?2)",
         params![micros(1), micros(101)],
     );
+    for migration in &database::MIGRATIONS[FIRST..version] {
+        connection.execute_batch(migration).unwrap();
+    }
+    connection
+        .pragma_update(None, "user_version", version as i64)
+        .unwrap();
 }
 
-fn upgraded() -> (Folder, SqliteStore, SqliteHistory) {
+fn upgraded(version: usize) -> (Folder, SqliteStore, SqliteHistory) {
     let folder = Folder::new();
-    write_before(&folder.path);
+    write_before(&folder.path, version);
     let rejected = SqliteHistory::open(&folder.path).map(drop).unwrap_err();
     let rejected = rejected.to_string();
-    assert!(
-        rejected.contains("an older flowtrigger (file version 3"),
-        "{rejected}"
-    );
+    let names = format!("an older flowtrigger (file version {version}");
+    assert!(rejected.contains(&names), "{rejected}");
     let (store, recovered) = folder.open();
     assert_eq!(recovered, RecoveryReport::default());
     let history = SqliteHistory::open(&folder.path).unwrap();
@@ -183,6 +192,7 @@ fn attempt(number: u32, at: Timestamp, outcome: CallResult) -> LogEntry {
 fn find(history: &SqliteHistory, id: &str) -> EventRow {
     let query = EventQuery {
         subject: EventSelector::Id(id.into()),
+        endpoint: None,
         at: None,
         limit: 1,
     };
@@ -191,115 +201,129 @@ fn find(history: &SqliteHistory, id: &str) -> EventRow {
 
 #[tokio::test]
 async fn no_old_name_is_left_in_the_schema() {
-    let (folder, _store, _history) = upgraded();
-    assert_eq!(folder.rows("PRAGMA user_version"), VERSION);
-    for old in [
-        "charges",
-        "lines",
-        "editions",
-        "edition",
-        "turn",
-        "picked",
-        "parts",
-        "try",
-        "last_came",
-    ] {
-        let sql = format!(
-            "SELECT count(*) FROM sqlite_schema s LEFT JOIN pragma_table_info(s.name) c
-             WHERE s.name = '{old}' OR c.name = '{old}'"
+    for version in versions() {
+        let (folder, _store, _history) = upgraded(version);
+        assert_eq!(folder.rows("PRAGMA user_version"), VERSION);
+        for old in [
+            "charges",
+            "lines",
+            "editions",
+            "edition",
+            "turn",
+            "picked",
+            "parts",
+            "try",
+            "last_came",
+        ] {
+            let sql = format!(
+                "SELECT count(*) FROM sqlite_schema s LEFT JOIN pragma_table_info(s.name) c
+                 WHERE s.name = '{old}' OR c.name = '{old}'"
+            );
+            assert_eq!(folder.rows(&sql), 0, "{old}");
+        }
+        assert_eq!(
+            folder.rows("SELECT count(*) FROM log_entries WHERE kind = 'revived'"),
+            0
         );
-        assert_eq!(folder.rows(&sql), 0, "{old}");
     }
-    assert_eq!(
-        folder.rows("SELECT count(*) FROM log_entries WHERE kind = 'revived'"),
-        0
-    );
 }
 
 #[tokio::test]
 async fn runs_are_found_with_their_logs_and_rules() {
-    let (_folder, store, history) = upgraded();
-    let done = history.run(RunId(1)).unwrap().expect("the run");
-    let failed = Err(CallFailure {
-        message: "reach it".into(),
-        retryable: true,
-        retry_after: None,
-        status: None,
-    });
-    let log = [
-        attempt(1, later(0), failed),
-        LogEntry::Revived { at: later(1) },
-        attempt(1, later(2), Ok(Reply { value: json!(1) })),
-    ];
-    assert_eq!(
-        (done.row.state, done.row.attempts, done.log),
-        (RunState::Done, 2, log.to_vec())
-    );
-    assert_eq!(store.run(RunId(1)).await.unwrap().unwrap().log, log);
-    let waiting = history.run(RunId(6)).unwrap().expect("the run");
-    let rule = waiting.rule.rule.expect("it compiles with its named flow");
-    assert_eq!((rule.name.as_str(), rule.version.parts().len()), ("n", 1));
-    assert_eq!(waiting.row.state, RunState::Waiting { until: later(900) });
-    assert_eq!(claimed(&store).await, [RunId(2)], "the owner of the lane");
-    to(&store, RunId(2), RunState::Done).await;
-    assert_eq!(claimed(&store).await, [RunId(3)], "the next of the lane");
-    let new = store.commit(arrival("new", &live_rule("a"))).await.unwrap();
-    assert_eq!(new.runs[0].id, RunId(7));
+    for version in versions() {
+        let (_folder, store, history) = upgraded(version);
+        let done = history.run(RunId(1)).unwrap().expect("the run");
+        let failed = Err(CallFailure {
+            message: "reach it".into(),
+            retryable: true,
+            retry_after: None,
+            status: None,
+            effect: CallEffect::Possible,
+        });
+        let log = [
+            attempt(1, later(0), failed),
+            LogEntry::Revived { at: later(1) },
+            attempt(1, later(2), Ok(Reply { value: json!(1) })),
+        ];
+        assert_eq!(
+            (done.row.state, done.row.attempts, done.log),
+            (RunState::Done, 2, log.to_vec())
+        );
+        assert_eq!(store.run(RunId(1)).await.unwrap().unwrap().log, log);
+        let waiting = history.run(RunId(6)).unwrap().expect("the run");
+        let rule = waiting.rule.rule.expect("it compiles with its named flow");
+        assert_eq!((rule.name.as_str(), rule.version.parts().len()), ("n", 1));
+        assert_eq!(waiting.row.state, RunState::Waiting { until: later(900) });
+        assert_eq!(claimed(&store).await, [RunId(2)], "the owner of the lane");
+        to(&store, RunId(2), RunState::Done).await;
+        assert_eq!(claimed(&store).await, [RunId(3)], "the next of the lane");
+        let new = store.commit(arrival("new", &live_rule("a"))).await.unwrap();
+        assert_eq!(new.runs[0].id, RunId(7));
+    }
 }
 
 #[tokio::test]
 async fn events_are_found_with_their_revision_and_known_when_they_are_redelivered() {
-    let (_folder, store, history) = upgraded();
-    let first = find(&history, "e1");
-    assert_eq!((first.redelivered, first.last_came), (2, Some(later(9))));
-    let record = history.event(first.row).unwrap().expect("the event");
-    let past = history.revision(first.revision, &record.event).unwrap();
-    let past = past.expect("the revision");
-    assert_eq!(past.since, later(-60));
-    assert_eq!(past.rules.rules[0].name, "a");
-    assert!(!find(&history, "e6").matched);
-    let again = store.commit(arrival("e1", &live_rule("a"))).await.unwrap();
-    assert!(again.redelivered);
-    assert_eq!(again.runs[0].id, RunId(1));
-    assert_eq!(find(&history, "e1").redelivered, 3);
+    for version in versions() {
+        let (_folder, store, history) = upgraded(version);
+        let first = find(&history, "e1");
+        assert_eq!((first.redelivered, first.last_came), (2, Some(later(9))));
+        let record = history.event(first.row).unwrap().expect("the event");
+        let past = history.revision(first.revision, &record.event).unwrap();
+        let past = past.expect("the revision");
+        assert_eq!(past.since, later(-60));
+        assert_eq!(past.rules.rules[0].name, "a");
+        assert!(!find(&history, "e6").matched);
+        let archive = history
+            .archive(&ArchiveFilter::default(), None, 99)
+            .unwrap();
+        assert_eq!((archive[0].id.as_str(), archive.len()), ("e1", 6));
+        assert!(archive.iter().all(|event| !event.had_runs));
+        let again = store.commit(arrival("e1", &live_rule("a"))).await.unwrap();
+        assert!(again.redelivered);
+        assert_eq!(again.runs[0].id, RunId(1));
+        assert_eq!(find(&history, "e1").redelivered, 3);
+    }
 }
 
 #[tokio::test]
 async fn windows_and_gates_are_as_before() {
-    let (_folder, store, history) = upgraded();
-    let window = history.open_window("d", "ticket.id 7", later(10)).unwrap();
-    let window = window.expect("it is open");
-    assert_eq!((window.run, window.events), (RunId(5), 2));
-    let check = GateCheck {
-        kind: GateKind::Dedupe,
-        window: Duration::from_secs(60),
-        value: "ticket.id 7".into(),
-    };
-    let facts = history.gate_history("a", &check, None, later(30)).unwrap();
-    assert_eq!(facts.oldest, Some((RunId(1), later(1))));
-    let mut gated = arrival("gated", &live_rule("a"));
-    (gated.received, gated.planned[0].asks) = (later(30), vec![check.clone()]);
-    let gated = store.commit(gated).await.unwrap();
-    assert_eq!(gated.runs[0].state.gate(), Some("dedupe"));
-    assert_ne!(check.decide(&facts), GateDecision::Admit);
-    let guard = loop_check();
-    let (facts, _) = history.loop_history("a", &guard, later(10)).unwrap();
-    assert_eq!(facts.cause, Some((RunId(1), 0)));
-    let due = ClaimRequest {
-        now: later(70),
-        ..everything()
-    };
-    let runs = store.claim(due).await.unwrap();
-    let gathered = runs
-        .iter()
-        .find(|run| run.id == RunId(5))
-        .expect("it is due");
-    let ids: Vec<&str> = gathered
-        .events
-        .iter()
-        .map(|event| event.id.as_str())
-        .collect();
-    assert_eq!(ids, ["e4", "e5"]);
+    for version in versions() {
+        let (_folder, store, history) = upgraded(version);
+        let window = history.open_window("d", "ticket.id 7", later(10)).unwrap();
+        let window = window.expect("it is open");
+        assert_eq!((window.run, window.events), (RunId(5), 2));
+        let check = GateCheck {
+            kind: GateKind::Dedupe,
+            window: Duration::from_secs(60),
+            value: "ticket.id 7".into(),
+        };
+        let facts = history.gate_history("a", &check, None, later(30)).unwrap();
+        assert_eq!(facts.oldest, Some((RunId(1), later(1))));
+        let mut gated = arrival("gated", &live_rule("a"));
+        (gated.received, gated.planned[0].asks) = (later(30), vec![check.clone()]);
+        let gated = store.commit(gated).await.unwrap();
+        assert_eq!(gated.runs[0].state.gate(), Some("dedupe"));
+        assert_ne!(check.decide(&facts), GateDecision::Admit);
+        let guard = loop_check();
+        let (facts, _) = history.loop_history("a", &guard, later(10)).unwrap();
+        assert_eq!(facts.cause, Some((RunId(1), 0)));
+        let due = ClaimRequest {
+            now: later(70),
+            ..everything()
+        };
+        let runs = store.claim(due).await.unwrap();
+        let gathered = runs
+            .iter()
+            .find(|run| run.id == RunId(5))
+            .expect("it is due");
+        let ids: Vec<&str> = gathered
+            .events
+            .iter()
+            .map(|event| event.id.as_str())
+            .collect();
+        assert_eq!(ids, ["e4", "e5"]);
+    }
 }
 
 #[tokio::test]
@@ -332,4 +356,47 @@ async fn a_file_from_before_the_loop_guard_is_upgraded() {
     );
     assert_eq!(folder.rows("SELECT count(*) FROM gate_admissions"), 1);
     assert!(SqliteHistory::open(&folder.path).is_ok());
+}
+
+#[tokio::test]
+async fn rejected_requests_of_the_version_before_are_listed_and_new_ones_follow() {
+    let folder = Folder::new();
+    let connection = Connection::open(&folder.path).unwrap();
+    let before = &database::MIGRATIONS[..6];
+    before
+        .iter()
+        .for_each(|migration| connection.execute_batch(migration).unwrap());
+    connection
+        .execute_batch(
+            "PRAGMA user_version = 6;
+             INSERT INTO deliveries (id, received, source, method, path, reason, status, detail, omitted)
+                 VALUES (41, 1000000, 'desk', 'POST', '/events/desk', 'unsound', 400, 'no JSON', 7),
+                        (42, 2000000, NULL, '', '', 'not_http', 400, 'no HTTP', 0);
+             INSERT INTO events (source, type, event_id, received, revision, matched, size, body)
+                 VALUES ('desk', 'order', 'e', 0, 0, 0, 2, '{}');",
+        )
+        .unwrap();
+    drop(connection);
+    let (store, _) = folder.open();
+    let new = Delivery {
+        id: store.next_delivery(),
+        ..rejected("desk", 400, "unsound")
+    };
+    store.record_delivery(new);
+    store.flush().await.unwrap();
+    let history = SqliteHistory::open(&folder.path).unwrap();
+    let of_desk = DeliveryFilter {
+        source: Some("desk".into()),
+        ..DeliveryFilter::default()
+    };
+    let rows = history.deliveries(&of_desk, 9).unwrap();
+    let ids: Vec<u64> = rows.iter().map(|row| row.delivery.id.0).collect();
+    assert_eq!(ids, [43, 41]);
+    assert_eq!(
+        (rows[1].omitted, rows[1].delivery.reason()),
+        (7, Some("unsound"))
+    );
+    let totals = history.delivery_totals(&DeliveryFilter::default()).unwrap();
+    assert_eq!((totals.rejected.listed, totals.accepted.listed), (3, 0));
+    assert_eq!(history.delivery_of(EventRowId(1)).unwrap(), None);
 }

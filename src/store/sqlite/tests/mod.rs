@@ -1,11 +1,13 @@
 //! Tests of the SQLite store beyond the conformance suite: restarts, limits, damage. They read rows from the
 //! file, and nothing from the inside of the store.
 
+mod exchanges;
 mod maintenance;
 mod memory;
 mod migration;
 mod query_plans;
 mod recovery;
+mod replay;
 mod waiting;
 
 use std::path::PathBuf;
@@ -18,11 +20,11 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::*;
-use crate::store::ArrivalKind;
 use crate::store::conformance::{self, arrival, everything, live_rule, now};
+use crate::store::{ArrivalKind, ReplayMark};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::Attempt;
-use flowtrigger_core::run::call_result::CallFailure;
+use flowtrigger_core::run::call_result::{CallEffect, CallFailure};
 
 struct Folder {
     _folder: tempfile::TempDir,
@@ -113,6 +115,7 @@ async fn everything_is_there_after_a_restart() {
             retryable: true,
             retry_after: Some(Duration::from_secs(9)),
             status: None,
+            effect: CallEffect::Possible,
         }),
     });
     let until = now() + Duration::from_secs(5);
@@ -245,10 +248,10 @@ async fn unmatched_events_are_archived_soon_and_lost_ones_are_counted() {
     let folder = Folder::new();
     let (store, _) = folder.open();
     let event = arrival("1", &live_rule("a")).event;
-    store.archive_unmatched(Arc::clone(&event).into(), RevisionId(1), now());
+    store.archive_unmatched(Arc::clone(&event).into(), RevisionId(1), now(), None);
     let mut large = Event::clone(&event);
     large.body = json!({"text": "x".repeat(3 << 20)});
-    store.archive_unmatched(Arc::new(large).into(), RevisionId(1), now());
+    store.archive_unmatched(Arc::new(large).into(), RevisionId(1), now(), None);
     for _ in 0..100 {
         if store.archived() == (1, 1) {
             break;
@@ -310,14 +313,18 @@ async fn old_runs_are_deleted_and_held_ones_are_kept() {
     for n in 0..4 {
         let mut arrival = arrival(&n.to_string(), &rule);
         (arrival.planned[0].lane, arrival.received) = (None, Timestamp::now());
-        runs.push(store.commit(arrival).await.unwrap().runs[0].id);
+        let run = store.commit(arrival).await.unwrap().runs[0].id;
+        let url = format!("https://a.example/{n}");
+        store.record_exchange(conformance::history::exchange(run, 0, &url));
+        runs.push(run);
     }
+    store.flush().await.unwrap();
     claimed(&store).await;
     to(&store, runs[0], RunState::Done).await;
     to(&store, runs[1], RunState::Dead { why: "x".into() }).await;
     to(&store, runs[2], RunState::Held { why: "y".into() }).await;
     let event = arrival("9", &rule).event;
-    store.archive_unmatched(event.into(), RevisionId(1), Timestamp::now());
+    store.archive_unmatched(event.into(), RevisionId(1), Timestamp::now(), None);
     for _ in 0..200 {
         if folder.rows("SELECT count(*) FROM runs") == 2 {
             break;
@@ -336,6 +343,8 @@ async fn old_runs_are_deleted_and_held_ones_are_kept() {
     );
     assert_eq!(folder.rows("SELECT count(*) FROM runs"), 2);
     assert_eq!(folder.rows("SELECT count(*) FROM events"), 2);
+    assert_eq!(folder.rows("SELECT count(*) FROM exchanges"), 2);
+    assert_eq!(folder.rows("SELECT count(*) FROM request_urls"), 2);
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.get("done"), counts["held"]), (None, 1));
 }
@@ -352,7 +361,7 @@ async fn blocking_commands_work_on_a_folder_that_no_daemon_uses() {
         store.retry_blocking(run, now()).unwrap();
         store.cancel_blocking(run).unwrap();
         let replay = IncomingEvent {
-            occasion: ArrivalKind::Replay,
+            occasion: ArrivalKind::Replay(ReplayMark::default()),
             ..arrival("1", &rule)
         };
         store.commit_blocking(replay).unwrap().runs[0].id

@@ -80,3 +80,31 @@ async fn a_cached_statement_is_compiled_once_whatever_it_is_given() {
         assert_eq!(compiled, Ok(0));
     }
 }
+
+#[tokio::test]
+async fn the_range_of_events_and_the_oldest_requests_are_found_without_a_scan() {
+    let folder = Folder::new();
+    drop(folder.open());
+    let connection = database::open(&folder.path).unwrap();
+    let [first, last] = history::MATCHED_ENDS;
+    let [oldest, newest] = history::UNMATCHED_ENDS;
+    for sql in [
+        first,
+        last,
+        oldest,
+        newest,
+        deliveries::DELETE_OLDEST,
+        deliveries::DELETE_OLD,
+    ] {
+        let mut plan = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let given = rusqlite::params_from_iter(std::iter::repeat_n(1, plan.parameter_count()));
+        let steps = plan.query_map(given, |row| row.get::<_, String>(3));
+        let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
+        let steps = steps.join("\n");
+        // The only search of a whole index is for its first or last entry.
+        assert!(!steps.contains("SCAN"), "{sql}: {steps}");
+        assert!(!steps.contains("TEMP B-TREE"), "{sql}: {steps}");
+    }
+}

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::store::{ArrivalKind, History, IncomingEvent};
+use crate::store::{ArrivalKind, History, IncomingEvent, ReplayMark};
 use flowtrigger_core::gate::{DebounceKeep, GateCheck, GateKind};
 use flowtrigger_core::run::call_result::Reply;
 
@@ -141,7 +141,7 @@ async fn events_of_a_window_are_kept_as_long_as_the_run_that_reads_them() {
     let run = at(&store, later(90)).await.remove(0);
     assert_eq!(ids(&run), ["1", "2", "3"]);
     let replay = IncomingEvent {
-        occasion: ArrivalKind::Replay,
+        occasion: ArrivalKind::Replay(ReplayMark::default()),
         ..gathered("3", 91)
     };
     to(&store, run.id, RunState::Done).await;

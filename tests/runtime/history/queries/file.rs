@@ -4,6 +4,7 @@
 use std::fs;
 
 use flowtrigger::store::history::{HistoryOpenError, RunFilter};
+use flowtrigger::store::sqlite::VERSION;
 use flowtrigger::store::{History, SqliteHistory};
 
 use super::{page, three};
@@ -70,7 +71,9 @@ fn what_cannot_be_read_is_told_and_left_as_it_is() {
         .expect_err("rejected")
         .to_string();
     assert!(
-        told.contains("newer flowtrigger (file version 99, this program knows 6)"),
+        told.contains(&format!(
+            "newer flowtrigger (file version 99, this program knows {VERSION})"
+        )),
         "{told}"
     );
     fs::write(&path, vec![b'x'; 9_000]).unwrap();

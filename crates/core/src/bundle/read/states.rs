@@ -127,8 +127,22 @@ fn keys(kind: &str) -> &'static KeySet {
     }
 }
 
+/// The type of a state under a misspelt key, which is reported with the other keys.
+fn misspelt_type(node: &Node) -> Option<&Node> {
+    let is_type = |entry: &&Entry| {
+        let key = entry.key.to_lowercase();
+        let known = entry
+            .value
+            .as_text()
+            .is_some_and(|text| TYPES.contains(&text));
+        known && suggest::is_misspelt(&key, "type")
+    };
+    let entry = node.as_map()?.iter().find(is_type)?;
+    Some(&entry.value)
+}
+
 fn read_type(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<&'static str> {
-    let Some(found) = node.get("Type") else {
+    let Some(found) = node.get("Type").or_else(|| misspelt_type(node)) else {
         let message = format!("the state `{}` has no `Type`", entry.key);
         let help = format!("add `Type`: one of {}", TYPES.join(", "));
         diagnostics.error(Code::MissingKey, entry.key_at, message, &help);

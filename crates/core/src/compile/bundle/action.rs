@@ -81,6 +81,19 @@ pub fn lower(
     Some((http, connection.and_then(|connection| connection.timeout)))
 }
 
+/// Reports the mistakes of an action that no state calls. Its address depends on the parameters of a state.
+pub fn check_without_call(action: &HttpAction, bundle: &Bundle, cx: &mut Compiler<'_>) {
+    if let Some(name) = &action.connection {
+        url::connection(name, bundle, cx);
+    }
+    lower_method(action, cx.diagnostics());
+    lower_headers(&action.headers, cx.diagnostics());
+    lower_pairs(&action.query, cx.diagnostics());
+    if let Some(body) = &action.body {
+        lower_body(body, &mut cx.names);
+    }
+}
+
 /// The connection to which the request goes: the one of `connectionName`, or of the token that it contains.
 fn destination<'c>(
     action: &HttpAction,

@@ -10,6 +10,7 @@ use crate::bundle::choice::ChoiceRule;
 use crate::bundle::name::ResourceName;
 use crate::bundle::state;
 use crate::bundle::state::{BundleState, Definition, PathField, StateKind};
+use crate::compile::bundle::check::unsatisfiable;
 use crate::compile::bundle::{action, builtin, choice_condition, token};
 use crate::compile::compiler::Compiler;
 use crate::config::Config;
@@ -112,8 +113,9 @@ impl FlowLowering<'_> {
                 if common {
                     builtin::lower(name, parameters.as_ref(), self.bundle, &mut cx.names)?
                 } else {
-                    let own = self.bundle.action(&name.text)?;
-                    let (http, timeout) = action::lower(own, parameters.as_ref(), self.bundle, cx)?;
+                    let own = self.bundle.meant_action(&name.text)?;
+                    let lowered = action::lower(own, parameters.as_ref(), self.bundle, cx);
+                    let (http, timeout) = lowered.filter(|_| own.is_called(name))?;
                     return Some((Action::from(http), timeout.unwrap_or(DEFAULT_TIMEOUT)));
                 }
             }
@@ -163,6 +165,9 @@ impl FlowLowering<'_> {
         let mut branches: Vec<Option<Branch>> = Vec::with_capacity(choices.len() + 1);
         for choice in choices {
             let when = choice_condition::lower(&choice.test, names);
+            if let Some(when) = &when {
+                unsatisfiable::warn_of_contradiction(when, names);
+            }
             let then = self.positions.get(choice.next.text.as_str());
             branches.push(when.zip(then).map(|(when, then)| Branch {
                 at: choice.at,

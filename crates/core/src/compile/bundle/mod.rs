@@ -10,6 +10,7 @@ pub(crate) mod named_flows;
 pub(crate) mod token;
 pub(crate) mod url;
 
+use std::collections::BTreeSet;
 use std::mem::take;
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ use crate::event::format::type_name::ResolvedType;
 use crate::flow::bundle_document::is_wrapped;
 use crate::flow::step;
 use crate::language::condition::Condition;
-use crate::language::event_fields::EventFields;
+use crate::language::event_fields::{EventFields, EventTypes};
 use crate::rule::event_pattern::TypePattern;
 use crate::rule::version::{IncludedDocument, RuleVersion};
 use crate::rule::{Lane, Rule};
@@ -94,15 +95,23 @@ fn lower_bundle(
     let triggers: Vec<JobSpecTrigger<'_>> =
         specs.map(|spec| lower_trigger(spec, bundle, cx)).collect();
     check::names(bundle, &triggers, cx);
+    // A stored bundle was checked when it was loaded, by the checks of that version.
+    let is_checked = !cx.names.diagnostics.is_of_stored_rules();
     let mut flows: Vec<Option<step::Flow>> = Vec::with_capacity(bundle.flows.len());
     for (place, flow) in bundle.flows.iter().enumerate() {
-        cx.names.fields = flow_fields(place, &triggers);
         let starting = triggers
             .iter()
             .filter(|trigger| trigger.meant == Some(place));
+        cx.names.fields = fields_of(starting.clone());
         let gaps = AccountGaps::of(starting, cx.config);
-        check::flow(flow, bundle, &gaps, &mut cx.names);
+        if is_checked {
+            check::flow(flow, bundle, &gaps, &mut cx.names);
+        }
         flows.push(flow::lower(&flow.definition, bundle, cx));
+    }
+    cx.names.fields = fields_of(triggers.iter());
+    if is_checked {
+        check::unused_actions::check(bundle, cx);
     }
     let mut rules = Vec::with_capacity(triggers.len());
     for trigger in triggers {
@@ -121,17 +130,27 @@ fn lower_bundle(
     }
 }
 
-/// Returns the fields of the events that can start a flow: those of all its job specs.
-fn flow_fields(flow: usize, triggers: &[JobSpecTrigger<'_>]) -> EventFields {
+/// Returns the fields of the events of job specs.
+fn fields_of<'t>(triggers: impl Iterator<Item = &'t JobSpecTrigger<'t>>) -> EventFields {
     let mut types: Vec<EventType> = Vec::new();
-    for trigger in triggers
-        .iter()
-        .filter(|trigger| trigger.meant == Some(flow))
-    {
+    let mut assumed = false;
+    for trigger in triggers {
         match &trigger.fields {
-            EventFields::Of(known) => types.extend(known.types().iter().cloned()),
+            EventFields::Of(known) if known.are_assumed() => assumed = true,
+            EventFields::Of(_) => {}
             EventFields::Open | EventFields::Any | EventFields::None => return EventFields::Open,
         }
+        if let EventFields::Of(known) = &trigger.fields {
+            types.extend(known.types().iter().cloned());
+        }
+    }
+    if assumed {
+        let families: BTreeSet<String> = types
+            .iter()
+            .map(|known| format!("{}.*", known.family()))
+            .collect();
+        let families = Vec::from_iter(families).join(", ");
+        return EventFields::Of(EventTypes::assumed(types, families));
     }
     match types.is_empty() {
         true => EventFields::Open,
@@ -193,18 +212,37 @@ fn known_fields(types: &[TypePattern], cx: &Compiler<'_>) -> EventFields {
     }
 }
 
-/// The fields of the type that was probably meant, so that the paths of the flow are checked as well.
+/// The fields of an unknown type, so that the paths of the flow are checked as well: those of the type that differs
+/// by a letter or two, or else of the family, since what no type of the family has is a mistake in any case.
 fn meant_fields(node: &Node, source: Option<&str>, cx: &Compiler<'_>) -> EventFields {
     let text = node.as_text().unwrap_or_default();
     let catalogue = &cx.config.catalogue;
+    let tag = ResolvedType::webhook_tag(text);
     let near = catalogue.nearest("support", text);
-    let family = text.split('.').next().unwrap_or_default();
-    let near = near.filter(|near| near.family() == family || !text.contains('.'));
-    match near
-        .filter(|near| source.is_none_or(|s| s == "support") && is_wrapped("support", &near.name))
+    let misspelt = near.filter(|near| suggest::is_misspelt(&tag, &near.name));
+    if let Some(near) = misspelt.filter(|near| is_wrapped("support", &near.name))
+        && source.is_none_or(|source| source == "support")
     {
-        Some(near) => EventFields::Of([near.clone()].into_iter().collect()),
-        None => EventFields::Open,
+        return EventFields::Of([near.clone()].into_iter().collect());
+    }
+    let family = match tag.split_once('.') {
+        Some((family, _)) => Some(family),
+        None => near.map(EventType::family),
+    };
+    let Some(pattern) = family
+        .filter(|_| source.is_none_or(|source| source == "support"))
+        .map(|family| format!("{family}.*"))
+    else {
+        return EventFields::Open;
+    };
+    let known = catalogue.matching("support", &pattern).into_iter();
+    let types: Vec<EventType> = known
+        .filter(|known| is_wrapped("support", &known.name))
+        .cloned()
+        .collect();
+    match types.is_empty() {
+        true => EventFields::Open,
+        false => EventFields::Of(EventTypes::assumed(types, pattern)),
     }
 }
 

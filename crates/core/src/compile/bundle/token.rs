@@ -49,12 +49,6 @@ fn leads_to_token(keys: &[String]) -> bool {
     }
 }
 
-/// Whether a state passes a path as a parameter that consists of tokens only.
-pub fn is_passed(path: &str, parameters: Option<&Node>) -> bool {
-    let passed = parameters.map(|node| split(node).0).unwrap_or_default();
-    keys_of(path).is_some_and(|keys| passed.values().any(|of| *of == keys))
-}
-
 /// Reports a token that is read elsewhere than in a request, where it would be stored.
 pub fn report_outside_request(read: &PathRead, connection: &str, names: &mut NameResolver<'_>) {
     let message = format!("`{}` can only be part of a request", read.path);
@@ -62,6 +56,33 @@ pub fn report_outside_request(read: &PathRead, connection: &str, names: &mut Nam
         "remove it, and write `connectionName: {connection}` in the action, which adds the credentials"
     );
     names.error(Code::BadPath, read.at, message, &help);
+}
+
+/// Reports a token that is only a part of a parameter: the request reads it by a parameter of its own.
+pub fn report_inside_parameter(read: &PathRead, names: &mut NameResolver<'_>) {
+    let message = format!("`{}` is not a complete parameter", read.path);
+    let help = format!(
+        "pass the token as a parameter of its own, `token.$: {}`, and write the text around it in the action: `Bearer {{{{$.token}}}}`",
+        read.path
+    );
+    names.error(Code::BadPath, read.at, message, &help);
+}
+
+/// Reports a token whose key in the document was overwritten, so that it is not known which of the two is meant.
+pub fn report_overwritten(read: &PathRead, names: &mut NameResolver<'_>) {
+    let message = format!(
+        "a result replaced `$.connections` before `{}` is read",
+        read.path
+    );
+    let help = "`$.connections` holds the access tokens; write the result to another key with `ResultPath`";
+    names.error(Code::BadPath, read.at, message, help);
+}
+
+/// The locations of the parameters of a state that are exactly a token, or a value that contains tokens.
+pub fn passed_at(parameters: Option<&Node>) -> Vec<Span> {
+    let entries = parameters.and_then(Node::as_map).unwrap_or_default();
+    let passed = entries.iter().filter(|entry| token(entry).is_some());
+    passed.map(|entry| entry.value.at).collect()
 }
 
 /// Splits the parameters of a state into those that lead to access tokens, with their keys in the document, and the

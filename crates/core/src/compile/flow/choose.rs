@@ -12,7 +12,9 @@ use crate::flow::control::{Branch, BranchTarget, Choose};
 use crate::flow::step::{Action, Flow};
 use crate::flow::vocabulary::{BRANCH, choose};
 use crate::language::condition::Condition;
+use crate::language::condition::beside::{covers, why_never};
 use crate::language::names::StepOutput;
+use crate::language::resolver::NameResolver;
 
 pub const CHOOSE: ActionSpec = ActionSpec {
     output: |_| StepOutput::Inner,
@@ -40,6 +42,7 @@ fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Choose> {
     };
     warn_about_unreachable(items, cx.diagnostics());
     let branches: Vec<Option<Branch>> = items.iter().map(|item| lower_branch(item, cx)).collect();
+    warn_about_covered(&branches, &mut cx.names);
     let branches = branches.into_iter().collect::<Option<_>>()?;
     Some(Choose { branches })
 }
@@ -48,7 +51,18 @@ fn lower_branch(node: &Node, cx: &mut Compiler<'_>) -> Option<Branch> {
     cx.entries(node, &BRANCH)?;
     cx.within(node.at, |cx| {
         let when = match node.get("when") {
-            Some(when) => Condition::lower(when, &mut cx.names).map(Some),
+            Some(when) => {
+                let condition = Condition::lower(when, &mut cx.names);
+                if let Some(condition) = &condition {
+                    if let Some(why) = why_never(condition, &cx.names) {
+                        let message = format!("this branch never runs: {why}");
+                        let help = "correct its `when`, or the condition that holds before it";
+                        cx.warning(Code::NeverHolds, when.at, message, help);
+                    }
+                    cx.names.in_scope.held.push(condition.clone());
+                }
+                condition.map(Some)
+            }
             None => Some(None),
         };
         let flow = lower_flow(node, cx);
@@ -82,6 +96,29 @@ fn lower_flow(branch: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
             }
             None
         }
+    }
+}
+
+/// Warns about branches whose condition holds only where that of an earlier branch does.
+fn warn_about_covered(branches: &[Option<Branch>], names: &mut NameResolver<'_>) {
+    if names.diagnostics.is_of_stored_rules() {
+        return;
+    }
+    let mut earlier: Vec<(&Branch, &Condition)> = Vec::new();
+    for branch in branches.iter().flatten() {
+        let Some(when) = &branch.when else {
+            continue;
+        };
+        let covering = earlier.iter().find(|(_, first)| covers(first, when, names));
+        if let Some((first, _)) = covering {
+            let message = format!(
+                "unreachable branch: whenever its `when` holds, that of the branch in line {} holds",
+                first.at.line
+            );
+            let help = "correct its `when`, remove it, or move it before the other branch";
+            names.warning(Code::NeverHolds, branch.at, message, help);
+        }
+        earlier.push((branch, when));
     }
 }
 

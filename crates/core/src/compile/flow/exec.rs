@@ -11,6 +11,7 @@ use crate::compile::flow::script;
 use crate::compile::flow::settings::COMMAND_TIMEOUT;
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::document::decode::Decode;
+use crate::document::suggest;
 use crate::document::vocabulary::Keyword;
 use crate::document::{Node, Yaml};
 use crate::flow::call::ExecTemplate;
@@ -81,6 +82,8 @@ fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
 
 fn lower_mapping(node: &Node, cx: &mut Compiler<'_>) -> Option<ExecTemplate> {
     cx.entries(node, &EXEC)?;
+    let meant = suggest::meant(node, &EXEC);
+    let node = meant.as_ref().unwrap_or(node);
     let argv = match node.get("argv") {
         Some(argv) => lower_argv(argv, &mut cx.names),
         None => {

@@ -15,6 +15,7 @@ use crate::compile::flow::call_stack::FlowStack;
 use crate::compile::flow::catch::lower_catch;
 use crate::compile::flow::named_flows::{NamedFlow, NamedFlowBody, NamedFlows};
 use crate::compile::flow::{lower_steps, no_secret};
+use crate::config::variables;
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::suggest;
@@ -319,7 +320,7 @@ fn report_each_once<T>(
     cx: &mut Compiler<'_>,
     lower: impl FnOnce(&mut Compiler<'_>) -> Option<T>,
 ) -> (Option<T>, bool) {
-    let before: Diagnostics = take(cx.diagnostics());
+    let before = cx.diagnostics().take();
     let lowered = lower(cx);
     let found = replace(cx.diagnostics(), before);
     let clean = found.is_empty();
@@ -341,8 +342,9 @@ fn lower_body(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     }
     let vars = node.get("vars").is_none_or(|vars| {
         let valid = vars.as_map().is_some();
-        if !valid {
-            cx.wrong_type(vars, "vars", "a mapping");
+        match vars.as_map() {
+            Some(entries) => variables::check(entries, cx.diagnostics()),
+            None => cx.wrong_type(vars, "vars", "a mapping"),
         }
         valid
     });

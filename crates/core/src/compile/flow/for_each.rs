@@ -175,9 +175,10 @@ fn item_type(items: &Path, names: &NameResolver<'_>) -> LocalType {
             [FieldType::List(element)] => LocalType::Value(FieldType::clone(element)),
             _ => LocalType::Anything,
         },
-        FieldCheck::Open | FieldCheck::Unlisted { .. } | FieldCheck::Unknown { .. } => {
-            LocalType::Anything
-        }
+        FieldCheck::Open
+        | FieldCheck::Unlisted { .. }
+        | FieldCheck::Misspelt { .. }
+        | FieldCheck::Unknown { .. } => LocalType::Anything,
     }
 }
 
@@ -218,7 +219,10 @@ fn name_conflict(name: &str, names: &NameResolver<'_>) -> Option<String> {
     }
     match names.fields.check(name) {
         FieldCheck::Known(_) => Some(format!("`{name}` is a field of the event")),
-        FieldCheck::Open | FieldCheck::Unlisted { .. } | FieldCheck::Unknown { .. } => None,
+        FieldCheck::Open
+        | FieldCheck::Unlisted { .. }
+        | FieldCheck::Misspelt { .. }
+        | FieldCheck::Unknown { .. } => None,
     }
 }
 

@@ -59,8 +59,15 @@ fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<HttpTemplate> {
         );
     }
     cx.entries(node, &HTTP)?;
+    let meant = suggest::meant(node, &HTTP);
+    let is_misspelt = meant.is_some();
+    let node = meant.as_ref().unwrap_or(node);
     let connection = lower_connection(node, cx);
-    let url = request_url::lower(node, connection.as_ref(), &mut cx.names);
+    // What is wrong with the combination of keys follows from the misspelt one.
+    let url = match is_misspelt && !request_url::is_complete(node) {
+        true => None,
+        false => request_url::lower(node, connection.as_ref(), &mut cx.names),
+    };
     let body = lower_body(node, &mut cx.names);
     let method = lower_method(node, cx.diagnostics());
     let headers = lower_headers(node, &mut cx.names);

@@ -64,9 +64,12 @@ fn lower_steps(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<Flow> {
         }
     };
     let mut steps: Vec<Option<Step>> = Vec::with_capacity(items.len());
+    let held = cx.names.in_scope.held.len();
     for (index, item) in items.iter().enumerate() {
         steps.push(lower_step(item, index + 1, cx));
     }
+    // A `catch` beside the steps can run before their guards.
+    cx.names.in_scope.held.truncate(held);
     let steps: Vec<Step> = steps.into_iter().collect::<Option<_>>()?;
     reachability::warn(&steps, cx);
     Some(Flow::in_order(steps))

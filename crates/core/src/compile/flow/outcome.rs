@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use crate::compile::compiler::Compiler;
 use crate::compile::flow::action::{ActionSpec, Synonym};
 use crate::compile::flow::no_secret;
+use crate::diagnostic::{Code, Report};
 use crate::document::vocabulary::{condition, words};
 use crate::document::{Node, Yaml};
 use crate::flow::step::Action;
 use crate::language::condition::Condition;
+use crate::language::condition::beside::why_never;
 use crate::language::names::StepOutput;
 use crate::language::resolver::NameResolver;
 use crate::language::template::{Escape, Template};
@@ -54,7 +56,14 @@ pub const FAIL: ActionSpec = ActionSpec {
 };
 
 fn lower_guard(node: &Node, _: &Node, cx: &mut Compiler<'_>) -> Option<Action> {
-    Condition::lower(node, &mut cx.names).map(Action::When)
+    let condition = Condition::lower(node, &mut cx.names)?;
+    if let Some(why) = why_never(&condition, &cx.names) {
+        let message = format!("this guard never holds, so every run ends here: {why}");
+        let help = "correct the guard, or the condition that holds before it";
+        cx.warning(Code::NeverHolds, node.at, message, help);
+    }
+    cx.names.in_scope.held.push(condition.clone());
+    Some(Action::When(condition))
 }
 
 fn lower_message(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Option<Option<Template>> {

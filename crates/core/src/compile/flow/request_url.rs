@@ -9,6 +9,15 @@ use crate::flow::url_template::UrlTemplate;
 use crate::language::resolver::NameResolver;
 use crate::language::template::{Escape, Template};
 
+/// Whether the request has an address: `url` alone, or `path` below a `connection`.
+pub fn is_complete(node: &Node) -> bool {
+    let has = |key: &str| node.get(key).is_some();
+    match has("url") {
+        true => !has("path") && !has("connection"),
+        false => has("path") && has("connection"),
+    }
+}
+
 /// Lowers the address. `connection` is `Some(None)` without one, `None` if it is unknown.
 pub fn lower(
     node: &Node,

@@ -3,9 +3,11 @@
 
 #[cfg(test)]
 mod tests;
+pub(crate) mod written_fields;
 
 use serde_json::{Value, json};
 
+use crate::compile::self_trigger::written_fields::FieldWrites;
 use crate::compile::write_targets;
 use crate::config::Config;
 use crate::config::mode::Mode;
@@ -13,8 +15,8 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::event::Event;
 use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::FieldLookup;
-use crate::event::catalogue::write_effects::{TargetTicket, WriteEffect};
-use crate::flow::call::{BodyTemplate, HttpTemplate};
+use crate::event::catalogue::write_effects::WriteEffect;
+use crate::flow::call::HttpTemplate;
 use crate::flow::step::{Action, Flow, Step};
 use crate::gate::GateKind;
 use crate::language::condition::evaluate::Truth;
@@ -24,14 +26,6 @@ use crate::path::scope::Scope;
 use crate::path::{PathKind, Root};
 use crate::rule::Rule;
 use crate::rule::event_pattern::TypePattern;
-
-/// Paths of the id of the event's ticket, in a URL.
-const OWN_TICKET_PATHS: [&str; 2] = ["ticket.id", "event.key"];
-
-/// Endings of a URL that creates a ticket.
-const CREATE_SUFFIXES: [&str; 2] = ["/tickets", "/tickets.json"];
-const ADDED_TAGS: &str = "ticket.additional_tags";
-const REMOVED_TAGS: &str = "ticket.remove_tags";
 
 pub fn warn(rule: &Rule, config: &Config, diagnostics: &mut Diagnostics) {
     if rule.event_source != "support" || rule.mode == Mode::Disabled || runs_once(rule) {
@@ -105,51 +99,36 @@ fn triggering_write(
     guards: &[&Condition],
     config: &Config,
 ) -> Option<&'static WriteEffect> {
-    let (body, ticket) = ticket_write(http, config)?;
+    if !write_targets::to_help_desk(http, config) {
+        return None;
+    }
+    let requests = written_fields::of(http);
     let mut listed = WriteEffect::all().iter().filter(|written| {
         let listens = |pattern: &TypePattern| pattern.covers(&written.event_type);
         rule.event_types.iter().any(listens)
     });
     listed.find(|written| {
-        let change = PredictedChange {
-            rule,
-            written,
-            body,
-            catalogue: &config.catalogue,
+        let starts = |request: &FieldWrites<'_>| {
+            let change = PredictedChange {
+                rule,
+                written,
+                request,
+                catalogue: &config.catalogue,
+            };
+            written.ticket == request.target
+                && written.object() == request.object
+                && change.is_change()
+                && guards.iter().all(|guard| change.may_pass(guard))
         };
-        written.ticket == ticket
-            && change.is_change()
-            && guards.iter().all(|guard| change.may_pass(guard))
+        requests.iter().any(starts)
     })
-}
-
-/// Returns the body of a request that writes a ticket, and whether the ticket is the event's or new.
-fn ticket_write<'h>(
-    http: &'h HttpTemplate,
-    config: &Config,
-) -> Option<(&'h JsonTemplate, TargetTicket)> {
-    if !write_targets::to_help_desk(http, config) {
-        return None;
-    }
-    let address = http.url.source();
-    let own = OWN_TICKET_PATHS.iter().any(|own| address.contains(own));
-    let new = CREATE_SUFFIXES.iter().any(|new| address.ends_with(new));
-    let ticket = match http.method {
-        "PUT" | "POST" | "PATCH" if own => TargetTicket::Own,
-        "POST" if new => TargetTicket::New,
-        _ => return None,
-    };
-    match http.body.as_ref()? {
-        BodyTemplate::Json(body) => Some((body, ticket)),
-        BodyTemplate::Form(_) | BodyTemplate::Raw(_) => None,
-    }
 }
 
 /// The change that a request makes, as its event would describe it.
 struct PredictedChange<'a> {
     rule: &'a Rule,
     written: &'static WriteEffect,
-    body: &'a JsonTemplate,
+    request: &'a FieldWrites<'a>,
     catalogue: &'a Catalogue,
 }
 
@@ -179,8 +158,7 @@ impl PredictedChange<'_> {
     }
 
     fn field(&self, name: &str) -> Option<&JsonTemplate> {
-        let keys: Vec<&str> = name.split('.').collect();
-        self.body.at(&keys)
+        self.request.field(name)
     }
 
     /// Whether the event of the change may satisfy a condition. An unknown value counts as not: it may be
@@ -237,17 +215,34 @@ impl PredictedChange<'_> {
         let field = match self.written.source_of(path) {
             Some(Some(field)) => field,
             Some(None) => return PredictedValue::Unknown,
-            // The event contains the ticket as it is after the change.
-            None if path.starts_with("ticket.") && self.field(path).is_some() => path,
-            None if path == "ticket.tags" => match (self.field(ADDED_TAGS).is_some(), polarity) {
-                // Added tags can violate a negated test; existing tags stay.
-                (true, Polarity::Negated) => ADDED_TAGS,
-                (true, Polarity::Positive) => return PredictedValue::Unchanged,
-                (false, _) if self.field(REMOVED_TAGS).is_some() => return PredictedValue::Unknown,
-                (false, _) => return PredictedValue::Unchanged,
-            },
+            // The event contains the object as it is after the change.
+            None if self.is_of_object(path) && self.field(path).is_some() => path,
+            None if self.is_of_object(path) && path.ends_with(".tags") => {
+                let (added, removed) = (self.tags("additional_tags"), self.tags("remove_tags"));
+                match (self.field(&added).is_some(), polarity) {
+                    // Added tags can violate a negated test; existing tags stay.
+                    (true, Polarity::Negated) => return self.constant(&added),
+                    (true, Polarity::Positive) => return PredictedValue::Unchanged,
+                    (false, _) if self.field(&removed).is_some() => return PredictedValue::Unknown,
+                    (false, _) => return PredictedValue::Unchanged,
+                }
+            }
             None => return PredictedValue::Unchanged,
         };
+        self.constant(field)
+    }
+
+    fn tags(&self, field: &str) -> String {
+        format!("{}.{field}", self.request.object)
+    }
+
+    /// Whether the path is a field of the object that the request writes.
+    fn is_of_object(&self, path: &str) -> bool {
+        let below = path.strip_prefix(self.request.object);
+        below.is_some_and(|below| below.starts_with('.'))
+    }
+
+    fn constant(&self, field: &str) -> PredictedValue {
         let default = || self.written.defaults.get(field).cloned();
         let value = match self.field(field) {
             Some(written) => written.constant(),

@@ -227,6 +227,106 @@ fn a_ticket_for_each_new_ticket_is_reported() {
 }
 
 #[test]
+fn tags_lists_of_tickets_and_requests_are_writes_too() {
+    let desk = "connection: desk";
+    let own = "'/api/v2/tickets/{{ ticket.id }}";
+    for (event_type, when, http, count) in [
+        ("TagsChanged", "", format!("method: PUT, path: {own}/tags.json', json: {{ tags: [seen] }}"), 1),
+        ("TagsChanged", "", format!("method: PUT, path: {own}/tags', json: {{ tags: [seen] }}"), 1),
+        ("TagsChanged", "", format!("method: POST, path: {own}/tags.json', json: {{ tags: [seen] }}"), 1),
+        ("TagsChanged", "", format!("method: DELETE, path: {own}/tags.json', json: {{ tags: [seen] }}"), 1),
+        (
+            "TagsChanged",
+            "when: { tags_added: { has: vip } }",
+            format!("method: PUT, path: {own}/tags.json', json: {{ tags: [seen] }}"),
+            0,
+        ),
+        (
+            "TagsChanged",
+            "when: { tags_added: { has: seen } }",
+            format!("method: DELETE, path: {own}/tags.json', json: {{ tags: [seen] }}"),
+            0,
+        ),
+        (
+            "TagsChanged",
+            "when: { ticket.tags: { not: { has: seen } } }",
+            format!("method: PUT, path: {own}/tags.json', json: {{ tags: [seen] }}"),
+            0,
+        ),
+        ("StatusChanged", "", format!("method: PUT, path: {own}/tags.json', json: {{ tags: [seen] }}"), 0),
+        (
+            "StatusChanged",
+            "",
+            "method: PUT, path: '/api/v2/tickets/update_many.json?ids={{ ticket.id }}', json: { ticket: { status: open } }".into(),
+            1,
+        ),
+        (
+            "StatusChanged",
+            "",
+            "method: PUT, path: /api/v2/tickets/update_many.json, json: { tickets: [{ id: '{{ ticket.id }}', status: open }] }".into(),
+            1,
+        ),
+        (
+            "StatusChanged",
+            "",
+            "method: PUT, path: /api/v2/tickets/update_many.json, json: { tickets: [{ id: 7, status: open }] }".into(),
+            0,
+        ),
+        (
+            "CommentAdded",
+            "",
+            "method: PUT, path: '/api/v2/requests/{{ ticket.id }}.json', json: { request: { comment: { body: noted } } }".into(),
+            1,
+        ),
+        (
+            "TicketCreated",
+            "",
+            "method: POST, path: /api/v2/requests.json, json: { request: { subject: copy } }".into(),
+            1,
+        ),
+    ] {
+        let found = step(event_type, when, &format!("{desk}, {http}"));
+        assert_eq!(found.len(), count, "{event_type} {when} {http}");
+    }
+}
+
+#[test]
+fn writes_to_the_user_or_organization_of_the_event_are_reported() {
+    for (event_type, http, count) in [
+        (
+            "user.TagsChanged",
+            "method: PUT, path: '/api/v2/users/{{ user.id }}/tags.json', json: { tags: [seen] }",
+            1,
+        ),
+        (
+            "user.UserRoleChanged",
+            "method: PUT, path: '/api/v2/users/{{ user.id }}.json', json: { user: { role: agent } }",
+            1,
+        ),
+        (
+            "user.UserRoleChanged",
+            "method: PUT, path: '/api/v2/users/{{ user.id }}.json', json: { user: { name: A } }",
+            0,
+        ),
+        (
+            "user.TagsChanged",
+            "method: PUT, path: '/api/v2/tickets/7/tags.json', json: { tags: [seen] }",
+            0,
+        ),
+        (
+            "organization.TagsChanged",
+            "method: POST, path: '/api/v2/organizations/{{ organization.id }}/tags.json', json: { tags: [seen] }",
+            1,
+        ),
+    ] {
+        let found = rule(&format!(
+            "name: r\nevent_source: support\nevent_type: {event_type}\nflow: [{{ http: {{ connection: desk, {http} }} }}]\n"
+        ));
+        assert_eq!(found.len(), count, "{event_type} {http}");
+    }
+}
+
+#[test]
 fn nested_steps_are_checked_with_the_conditions_around_them() {
     let put = "http: { method: PUT, connection: desk, path: '/tickets/{{ ticket.id }}', json: { ticket: { status: open } } }";
     for (steps, count) in [

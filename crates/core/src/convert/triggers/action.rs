@@ -16,6 +16,7 @@ use crate::convert::triggers::own_change;
 use crate::convert::triggers::terraform;
 use crate::convert::triggers::ticket_change::TicketChange;
 use crate::convert::triggers::update_events::EventCoverage;
+use crate::document::suggest;
 
 /// The steps of a trigger, and what they omit.
 #[derive(Debug, Default)]
@@ -32,6 +33,7 @@ pub struct TriggerSteps {
 const SENDS_MAIL: &str =
     "flowtrigger does not send mail or messages; call a service that does with an `http` step";
 const CHANGES_TICKET: &str = "it changes the ticket; use a step: `http: { method: PUT, connection: zendesk, path: \"/api/v2/tickets/{{ ticket.id }}.json\", json: { ticket: { … } } }`";
+const SIDE_CONVERSATION: &str = "it starts a side conversation; use a step: `http: { method: POST, connection: zendesk, path: \"/api/v2/tickets/{{ ticket.id }}/side_conversations.json\", json: { message: { … } } }`";
 const STARTS_AGAIN: &str = "the step that changes the ticket is in the flow, but its change is an update that may start the rule again, which would act twice; exclude the change in `when` by the new value or by `actor_id`";
 
 impl TriggerSteps {
@@ -313,8 +315,8 @@ fn describe(field: &str, action: &Value) -> String {
     format!("`{field} {value}`").replace(" `", "`")
 }
 
-fn why_not(field: &str) -> &'static str {
-    match field {
+fn why_not(field: &str) -> String {
+    let why = match field {
         "" => "it has no `field`",
         "notification_zis" | "notification_slack" => {
             "it uses an integration of the help desk; call the service with an `http` step"
@@ -325,6 +327,40 @@ fn why_not(field: &str) -> &'static str {
         {
             SENDS_MAIL
         }
-        _ => CHANGES_TICKET,
-    }
+        _ if field.starts_with("side_conversation") => SIDE_CONVERSATION,
+        _ => match misspelt(field) {
+            Some(meant) => {
+                return format!("triggers have no such action; did you mean `{meant}`?");
+            }
+            None => CHANGES_TICKET,
+        },
+    };
+    why.to_owned()
+}
+
+/// Fields of actions, by which a misspelt one is recognised.
+const FIELDS: [&str; 18] = [
+    "status",
+    "priority",
+    "type",
+    "group_id",
+    "assignee_id",
+    "brand_id",
+    "ticket_form_id",
+    "custom_status_id",
+    "current_tags",
+    "set_tags",
+    "remove_tags",
+    "subject",
+    "comment_value",
+    "comment_value_html",
+    "comment_mode_is_public",
+    "notification_webhook",
+    "notification_target",
+    "notification_user",
+];
+
+fn misspelt(field: &str) -> Option<&'static str> {
+    let near = suggest::nearest(field, FIELDS.into_iter())?;
+    (field != near && suggest::is_misspelt(field, near)).then_some(near)
 }

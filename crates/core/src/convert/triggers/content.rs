@@ -19,8 +19,8 @@ impl TriggerCondition {
         };
         let public = |public: bool| Clause::test("comment.is_public", public);
         let then = match (self.operator.as_str(), value.as_str()) {
-            ("is", "true" | "requester_can_see_comment") | ("is_not", "false") => public(true),
-            ("is", "false") | ("is_not", "true") => public(false),
+            ("is", "true" | "requester_can_see_comment") => public(true),
+            ("is", "false") => public(false),
             ("is", "not_relevant") => Clause::Always,
             _ => return None,
         };
@@ -68,6 +68,9 @@ impl TriggerCondition {
     }
 
     pub(super) fn of_text(&self, text: TextField) -> Option<Meaning> {
+        if text_match::has_separators(&self.operator, &self.value) {
+            return Some(Meaning::Unknown(text_match::SEPARATORS.into()));
+        }
         let test = text_match::test(&self.operator, &self.value)?;
         let fetched = |path: &str| {
             let test = FetchedTest::at(DeskRecord::Ticket, path, test.clone());
@@ -76,6 +79,10 @@ impl TriggerCondition {
         Some(match text {
             TextField::Subject => fetched("ticket.subject"),
             TextField::Description => fetched("ticket.description"),
+            // An update without a comment does not contain the words either.
+            TextField::Comment if self.operator.contains("not") => {
+                Meaning::OnlyIn(comment(Clause::test("comment.body", test)), None)
+            }
             TextField::Comment => Meaning::Change(comment(Clause::test("comment.body", test))),
         })
     }

@@ -7,6 +7,7 @@ use crate::convert::clause::Clause;
 use crate::convert::placeholder::record::DeskRecord;
 use crate::convert::triggers::fetched::FetchedTest;
 use crate::convert::triggers::meaning::Meaning;
+use crate::document::suggest;
 
 /// A field of the ticket that every ticket event contains.
 #[derive(Debug, PartialEq)]
@@ -46,6 +47,8 @@ pub enum TriggerField {
     Role,
     /// No event contains it.
     NotInEvents(&'static str),
+    /// A misspelt name of this field.
+    Misspelt(&'static str),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,8 +168,38 @@ pub fn find(name: &str) -> TriggerField {
         "agent_stations" => TriggerField::Count("assignee_stations"),
         "group_stations" => TriggerField::Count("group_stations"),
         "current_via_id" => TriggerField::UpdateChannel,
-        _ => TriggerField::NotInEvents(BY_STEP),
+        _ => match misspelt(name) {
+            Some(meant) => TriggerField::Misspelt(meant),
+            None => TriggerField::NotInEvents(BY_STEP),
+        },
     }
+}
+
+/// The other fields of conditions than those of [`ATTRIBUTES`].
+const OTHERS: [&str; 14] = [
+    "current_tags",
+    "update_type",
+    "comment_is_public",
+    "ticket_is_public",
+    "subject_includes_word",
+    "description_includes_word",
+    "comment_includes_word",
+    "via_id",
+    "current_via_id",
+    "recipient",
+    "reopens",
+    "replies",
+    "agent_stations",
+    "group_stations",
+];
+
+/// Fields whose names are similar to others, and which are no misspelling.
+const SIMILAR: [&str; 3] = ["role", "user", "locale_id"];
+
+fn misspelt(name: &str) -> Option<&'static str> {
+    let attributes = ATTRIBUTES.iter().map(|attribute| attribute.field);
+    let near = suggest::nearest(name, attributes.chain(OTHERS))?;
+    (suggest::is_misspelt(name, near) && !SIMILAR.contains(&name)).then_some(near)
 }
 
 /// The channel's name in events. Numbers whose name is not certain are left out.

@@ -15,6 +15,34 @@ pub const CREATED: &str = "ticket.TicketCreated";
 pub const CUSTOM: &str = "ticket.CustomFieldChanged";
 pub const TAGS: &str = "ticket.TagsChanged";
 
+/// The operators that conditions of triggers can have.
+const OPERATORS: [&str; 24] = [
+    "is",
+    "is_not",
+    "less_than",
+    "greater_than",
+    "less_than_equal",
+    "greater_than_equal",
+    "includes",
+    "not_includes",
+    "changed",
+    "not_changed",
+    "changed_to",
+    "changed_from",
+    "value",
+    "value_previous",
+    "not_value",
+    "not_value_previous",
+    "present",
+    "not_present",
+    "is_present",
+    "is_not_present",
+    "within_previous_n_days",
+    "requester_can_see_comment",
+    "not_relevant",
+    "not_requester_can_see_comment",
+];
+
 /// A condition as written in the trigger.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TriggerCondition {
@@ -106,12 +134,26 @@ impl TriggerCondition {
             TriggerField::UpdateChannel => self.of_update_channel(),
             TriggerField::Role => self.of_role(),
             TriggerField::NotInEvents(why) => return Meaning::Unknown(why.into()),
+            TriggerField::Misspelt(meant) => {
+                let why = format!("triggers have no such field; did you mean `{meant}`?");
+                return Meaning::Unknown(why);
+            }
         };
         meaning.unwrap_or_else(|| Meaning::Unknown(self.unsupported()))
     }
 
     fn unsupported(&self) -> String {
-        match self.value {
+        let is_channel = ["via_id", "current_via_id"].contains(&self.field.as_str());
+        if !OPERATORS.contains(&self.operator.as_str()) {
+            return format!("triggers have no operator `{}`", self.operator);
+        }
+        match &self.value {
+            channel if is_channel && ["is", "is_not"].contains(&self.operator.as_str()) => {
+                format!(
+                    "the name of the channel {} in events is not known here; read it in an event of that channel and write the condition by hand",
+                    channel.as_str().map_or(channel.to_string(), str::to_owned)
+                )
+            }
             Value::Null => format!(
                 "the operator `{}` of `{}` has no counterpart here",
                 self.operator, self.field
@@ -271,18 +313,25 @@ impl TriggerCondition {
             "present" => only_in(json!({"present": true})),
             "not_present" => only_in(json!({"present": false})),
             "includes" | "not_includes" | "includes_string" | "not_includes_string" => {
+                if text_match::has_separators(&self.operator, &self.value) {
+                    return Some(Meaning::Unknown(text_match::SEPARATORS.into()));
+                }
                 let test = text_match::test(&self.operator, &self.value)?;
+                let is_negative = self.operator.starts_with("not_");
                 // A field with several options is a list.
                 let options = field::tags(&self.value);
-                let listed = match self.operator.starts_with("not_") {
+                let listed = match is_negative {
                     true => json!({"not": {"has": options}}),
                     false => json!({ "has": options }),
                 };
                 let both = |path: &str| {
-                    Clause::any([
+                    // A field without a value contains none of the words.
+                    let empty = is_negative.then(|| Clause::test(path, Value::Null));
+                    let tests = [
                         Clause::test(path, test.clone()),
                         Clause::test(path, listed.clone()),
-                    ])
+                    ];
+                    Clause::any(tests.into_iter().chain(empty))
                 };
                 let then = change(both("current"));
                 let fetched = FetchedTest::custom_field(id, both);

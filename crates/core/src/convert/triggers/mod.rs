@@ -105,6 +105,7 @@ impl Trigger<'_> {
                 why,
                 self.location("actions"),
             )];
+            omitted.extend(coverage.omitted);
             omitted.extend(steps.omitted);
             return Err(omitted);
         }

@@ -19,6 +19,19 @@ pub fn test(operator: &str, value: &Value) -> Option<Value> {
     }
 }
 
+pub const SEPARATORS: &str = "the words are separated by spaces, and it is not known what a trigger makes of other separators; remove them, or write the test with `matches`";
+
+/// Whether words in a list have a separator other than a space.
+pub fn has_separators(operator: &str, value: &Value) -> bool {
+    let separators = [',', ';', '|'];
+    let words = value.as_str().unwrap_or_default().split_whitespace();
+    let is_list = matches!(operator, "includes" | "not_includes");
+    is_list
+        && words
+            .into_iter()
+            .any(|word| word.starts_with(separators) || word.ends_with(separators))
+}
+
 /// A pattern for any of the words, as a whole word.
 fn pattern(text: &str) -> String {
     let words: Vec<String> = text.split_whitespace().map(regex::escape).collect();

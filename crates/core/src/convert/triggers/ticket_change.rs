@@ -16,6 +16,7 @@ const SECOND_COMMENT: &str = "one request adds one comment; write a second step"
 const AUDIENCE: &str =
     "it does not say whether the comment is public; write `comment: { body: …, public: … }`";
 const SEPARATE: &str = "the help desk adds and removes tags by requests of their own, so one update of the trigger is several updates, the tags first";
+const PLACEHOLDER: &str = "it has a placeholder, and it is not certain that a trigger fills it in here; write the value as a template in a step that changes the ticket";
 const MEMBERS: &str = "events do not contain who is meant; write the id";
 
 /// The request that changes the ticket, and what it omits.
@@ -90,6 +91,9 @@ impl TicketChange {
         let value = action.get("value").unwrap_or(&Value::Null);
         if terraform::refers(action, action) {
             return Err(terraform::REFERS.into());
+        }
+        if !is_text(field) && has_placeholder(value) {
+            return Err(PLACEHOLDER.into());
         }
         match field {
             "set_tags" => self.tags.set(field::tags(value)),
@@ -313,6 +317,23 @@ fn custom_id(field: &str) -> Option<u64> {
         TriggerField::Custom(id) => Some(id),
         _ => None,
     }
+}
+
+/// Whether the value of an action is a text with placeholders.
+fn is_text(field: &str) -> bool {
+    let texts = [
+        "subject",
+        "comment_value",
+        "comment_value_html",
+        "reply_public",
+        "reply_internal",
+    ];
+    texts.contains(&field)
+}
+
+fn has_placeholder(value: &Value) -> bool {
+    let text = value.to_string();
+    text.contains("{{") || text.contains("{%")
 }
 
 fn tags_of(value: &Value) -> Result<Vec<String>, String> {

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap};
 
 use crate::event::catalogue::field_type::FieldType;
+use crate::event::catalogue::misspelling;
 
 const OBJECT: FieldType = FieldType::Object;
 
@@ -61,8 +62,13 @@ pub struct FieldInfo {
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldLookup<'a> {
     Known(&'a FieldType),
-    /// Not listed, but possible.
+    /// In a value of which no field is listed.
     Open,
+    /// Not listed, in a type or an object that may have fields that are not listed.
+    Unlisted {
+        /// The listed field of which this is probably a misspelling.
+        misspelt: Option<String>,
+    },
     Unknown {
         nearest: Option<String>,
     },
@@ -123,14 +129,11 @@ impl EventType {
             .max_by_key(|(p, _)| p.len());
         match parent {
             Some((parent, field_type)) => self.within(parent, field_type, path, &known),
-            None if self.open => FieldLookup::Open,
+            None if self.open => FieldLookup::Unlisted {
+                misspelt: misspelling::of(path, known.iter().map(|(known, _)| *known)),
+            },
             None => unknown(path, &known),
         }
-    }
-
-    /// Whether this type lists a field that contains the path.
-    pub fn lists_parent(&self, path: &str) -> bool {
-        self.known().any(|(known, _)| is_inside(path, known))
     }
 
     /// The formats that include a field, described, if not all do: `ticket.subject` exists only in event
@@ -169,7 +172,15 @@ impl EventType {
     ) -> FieldLookup<'a> {
         let rest = &path[parent.len() + 1..];
         match field_type {
-            FieldType::Any | FieldType::Object => FieldLookup::Open,
+            FieldType::Any | FieldType::Object => {
+                let mut inside = known.iter().map(|(known, _)| *known);
+                match inside.any(|known| is_inside(known, parent)) {
+                    true => FieldLookup::Unlisted {
+                        misspelt: misspelling::of(path, known.iter().map(|(known, _)| *known)),
+                    },
+                    false => FieldLookup::Open,
+                }
+            }
             FieldType::List(element) if rest.parse::<usize>().is_ok() => {
                 FieldLookup::Known(element)
             }
@@ -354,7 +365,7 @@ mod tests {
         );
         assert_eq!(
             event_type("user.UserCreated").field("what"),
-            FieldLookup::Open
+            FieldLookup::Unlisted { misspelt: None }
         );
     }
 

@@ -3,6 +3,7 @@
 
 pub mod event_type;
 pub mod field_type;
+pub(crate) mod misspelling;
 pub mod sample;
 pub mod unknown_field;
 pub(crate) mod write_effects;

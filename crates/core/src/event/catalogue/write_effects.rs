@@ -13,9 +13,9 @@ pub struct WriteEffect {
     /// The event type.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// The ticket that the request writes.
+    /// The ticket or other object that the request writes.
     #[serde(default)]
-    pub ticket: TargetTicket,
+    pub ticket: TargetObject,
     /// The dotted path of the field in the request body.
     pub writes: String,
     /// Paths of the event, with the request field that sets each. Null: the value depends on the ticket
@@ -28,11 +28,11 @@ pub struct WriteEffect {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum TargetTicket {
-    /// The ticket of the event.
+pub enum TargetObject {
+    /// That of the event.
     #[default]
     Own,
-    /// A ticket that the request creates.
+    /// One that the request creates.
     New,
 }
 
@@ -43,6 +43,11 @@ impl WriteEffect {
                 .expect("the write effects are checked by a test")
         });
         &WRITTEN
+    }
+
+    /// The kind of object that the request writes: `ticket`, `user`, `organization`.
+    pub fn object(&self) -> &str {
+        self.writes.split('.').next().unwrap_or_default()
     }
 
     /// The request field that sets a path of the event, by the longest listed path that contains it.
@@ -66,7 +71,7 @@ mod tests {
 
     #[test]
     fn every_entry_has_a_known_event_type_and_paths() {
-        assert_eq!(WriteEffect::all().len(), 23);
+        assert_eq!(WriteEffect::all().len(), 42);
         for written in WriteEffect::all() {
             let known = Catalogue::built_in().by_name("support", &written.event_type);
             let known = known.unwrap_or_else(|| panic!("{}", written.event_type));

@@ -331,6 +331,8 @@ fn built(mappings: &[FieldMapping], document: ValueRef<'_>, known: Option<&Event
 impl DecodeError {
     /// The error for a value of the wrong type.
     pub(crate) fn wrong(path: &str, found: Option<ValueRef<'_>>, expected: &str) -> DecodeError {
+        let kind = found.as_ref().map_or("absent", |found| found.describe());
+        let finding = format!("`{path}` is {kind}, expected {expected}");
         let found = match found {
             None => "absent".to_owned(),
             // The type can be right, so the message shows the value.
@@ -342,5 +344,6 @@ impl DecodeError {
             Some(found) => found.describe().to_owned(),
         };
         DecodeError::at(path, format!("`{path}` is {found}, expected {expected}"))
+            .without_text(finding)
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod eventbridge;
 pub mod request;
 pub(crate) mod transform;
 pub(crate) mod type_name;
+mod unknown;
 pub(crate) mod upmind;
 pub(crate) mod zendesk_webhook;
 pub(crate) mod zis;
@@ -17,6 +18,7 @@ use crate::event::catalogue::Catalogue;
 use crate::event::format::custom::CustomFormat;
 use crate::event::format::decoder::Decoder;
 use crate::event::format::request::EventRequest;
+use crate::event::format::unknown::unknown_format;
 use crate::event::header::EventHeader;
 use crate::event::json::value_ref::ValueRef;
 
@@ -44,6 +46,8 @@ pub struct DecodeError {
     pub help: Option<String>,
     /// The dotted path of the problem.
     pub path: Option<String>,
+    /// What is wrong, without any text of the document, if the message has some.
+    pub finding: Option<String>,
 }
 
 impl DecodeError {
@@ -52,6 +56,7 @@ impl DecodeError {
             message,
             help: None,
             path: Some(path.to_owned()),
+            finding: None,
         }
     }
 
@@ -60,6 +65,14 @@ impl DecodeError {
             message,
             help: None,
             path: None,
+            finding: None,
+        }
+    }
+
+    pub(super) fn without_text(self, finding: impl Into<String>) -> DecodeError {
+        DecodeError {
+            finding: Some(finding.into()),
+            ..self
         }
     }
 
@@ -68,6 +81,7 @@ impl DecodeError {
             message,
             help: Some(help.to_owned()),
             path: None,
+            finding: None,
         }
     }
 }
@@ -104,6 +118,11 @@ pub fn head<'a>(
     }
 }
 
+/// Whether a document is in a built-in format, with or without mistakes in it.
+pub fn is_recognised(document: ValueRef<'_>) -> bool {
+    DECODERS.iter().any(|decoder| decoder.matches(document))
+}
+
 /// Whether the envelope of a format has a field. Formats that the configuration describes have no envelope.
 pub fn has_envelope_field(format: &str, name: &str) -> bool {
     let decoder = DECODERS.iter().find(|decoder| decoder.format == format);
@@ -132,91 +151,6 @@ pub fn decode_described(
     catalogue: &Catalogue,
 ) -> Result<Event, DecodeError> {
     read(value, FormatHint::Custom(description), catalogue)
-}
-
-fn unknown_format(value: &Value) -> DecodeError {
-    let Value::Object(object) = value else {
-        return DecodeError::with_help(
-            format!("this JSON is {}, expected an object", kind(value)),
-            FORMATS,
-        );
-    };
-    if let Some(input) = object.get("input") {
-        return unknown_input(input);
-    }
-    if is_without_envelope(value) {
-        return DecodeError::with_help(
-            format!(
-                "this JSON is {}: a ticket event without its envelope",
-                described(value)
-            ),
-            "wrap it as `{\"input\": {\"ticket_event\": …}}`",
-        );
-    }
-    if object.contains_key("detail-type") {
-        let message = "`detail` has no `ticket_event`, `user_event` or `organization_event`";
-        return DecodeError::at("detail", message.to_owned());
-    }
-    DecodeError::with_help(
-        format!("this JSON is {}: unknown format", described(value)),
-        FORMATS,
-    )
-}
-
-fn kind(value: &Value) -> &'static str {
-    ValueRef::Built(value).describe()
-}
-
-const FORMATS: &str = "known formats are the ZIS envelope (`input.ticket_event`), the Zendesk event webhook \
-    (`type` starts with `zen:event-type:`), EventBridge (`detail.ticket_event`) and Upmind \
-    (`hook_code`); describe any other format under `sources` in the configuration";
-
-fn unknown_input(input: &Value) -> DecodeError {
-    let mut error = DecodeError::at(
-        "input",
-        format!("`input` is {}: no known event in it", described(input)),
-    );
-    error.help = Some(
-        "expected `input.ticket_event`, `input.user_event`, `input.organization_event` or \
-         `input.custom_object_event`"
-            .to_owned(),
-    );
-    error
-}
-
-/// Whether a value is the inner object of a ZIS envelope.
-fn is_without_envelope(value: &Value) -> bool {
-    let event = value.get("ticket_event").unwrap_or(value);
-    event.get("type").is_some_and(Value::is_string)
-        && event.get("ticket").is_some_and(Value::is_object)
-}
-
-/// Describes a value, with the first keys of an object.
-fn described(value: &Value) -> String {
-    const MAX_SHOWN_KEYS: usize = 8;
-    let Value::Object(object) = value else {
-        return kind(value).to_owned();
-    };
-    if object.is_empty() {
-        return "an empty object".to_owned();
-    }
-    let mut keys: Vec<String> = object
-        .keys()
-        .take(MAX_SHOWN_KEYS)
-        .map(|key| short(key))
-        .collect();
-    if object.len() > MAX_SHOWN_KEYS {
-        keys.push("…".to_owned());
-    }
-    format!("an object with keys {}", keys.join(", "))
-}
-
-fn short(key: &str) -> String {
-    const MAX_KEY_CHARS: usize = 40;
-    match key.char_indices().nth(MAX_KEY_CHARS) {
-        Some((end, _)) => format!("{}…", &key[..end]),
-        None => key.to_owned(),
-    }
 }
 
 #[cfg(test)]

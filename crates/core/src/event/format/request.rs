@@ -19,6 +19,8 @@ pub struct EventRequest<'a> {
     pub delivery: Option<&'a str>,
     /// A text that no other request has.
     pub unique: &'a str,
+    /// How many equal elements of the same array precede it: each is an event of its own.
+    pub equal_before: usize,
 }
 
 /// What the id of an event without an id of its sender starts with.
@@ -44,9 +46,12 @@ impl<'a> EventRequest<'a> {
             EventId::ContentHash
             | EventId::Sequence(_)
             | EventId::Delivery(_)
-            | EventId::RequestHash(_) => match self.delivery {
+            | EventId::RequestHash { .. } => match self.delivery {
                 Some(id) => EventId::Delivery(id),
-                None => EventId::RequestHash(self.unique),
+                None => EventId::RequestHash {
+                    unique: self.unique,
+                    equal_before: self.equal_before,
+                },
             },
         };
         header
@@ -59,13 +64,28 @@ fn has_sequence(part: ValueRef<'_>) -> bool {
     id.is_some_and(|id| id.text().is_some() || id.number().is_some())
 }
 
-/// The hash in an id that was made from a body, with its prefix: events with the same one have equal bodies.
-/// `None` for an id of a sender.
+/// The id of an event that has no id of its sender: `sha256-HASH-UNIQUE`, and `sha256-HASH.2-UNIQUE` for the second
+/// of equal elements.
+pub(crate) fn id_from_hash(digits: &str, unique: &str, equal_before: usize) -> String {
+    match equal_before {
+        0 => format!("{HASH_PREFIX}{digits}-{unique}"),
+        before => format!("{HASH_PREFIX}{digits}.{}-{unique}", before + 1),
+    }
+}
+
+/// The hash in an id that was made from a body, with its prefix and its number among equal elements: two requests
+/// with the same one hold the same event. `None` for an id of a sender.
 pub fn body_hash(id: &str) -> Option<&str> {
     let digits = id.strip_prefix(HASH_PREFIX)?.get(..HASH_DIGITS)?;
     let is_hash = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    let (hash, rest) = id.split_at(HASH_PREFIX.len() + HASH_DIGITS);
-    (is_hash && (rest.is_empty() || rest.starts_with('-'))).then_some(hash)
+    let rest = &id[HASH_PREFIX.len() + HASH_DIGITS..];
+    let numbered = rest.strip_prefix('.').map_or(rest, |after| {
+        after.trim_start_matches(|digit: char| digit.is_ascii_digit())
+    });
+    // A point needs digits behind it.
+    let is_number = !rest.starts_with('.') || numbered.len() + 1 < rest.len();
+    let ends = numbered.is_empty() || numbered.starts_with('-');
+    (is_hash && is_number && ends).then(|| &id[..id.len() - numbered.len()])
 }
 
 #[cfg(test)]
@@ -102,6 +122,7 @@ mod tests {
             custom,
             delivery,
             unique,
+            equal_before: 0,
         };
         let hint = FormatHint::Request(&request);
         let value = serde_json::from_str(text).unwrap();
@@ -134,6 +155,12 @@ mod tests {
         let hash = format!("sha256-{}", "a1".repeat(32));
         assert_eq!(body_hash(&hash), Some(&*hash));
         assert_eq!(body_hash(&format!("{hash}-17")), Some(&*hash));
+        let second = format!("{hash}.2");
+        assert_eq!(body_hash(&format!("{second}-17")), Some(&*second));
+        assert_eq!(
+            id_from_hash(&"a1".repeat(32), "17", 1),
+            format!("{second}-17")
+        );
         for other in [
             "",
             "sha256-",
@@ -141,6 +168,9 @@ mod tests {
             &hash[1..],
             &format!("{hash}0"),
             &hash[..70],
+            &format!("{hash}."),
+            &format!("{hash}.-17"),
+            &format!("{hash}.2x"),
         ] {
             assert_eq!(body_hash(other), None, "{other}");
         }

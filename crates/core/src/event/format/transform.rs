@@ -37,7 +37,7 @@ impl Transform {
         let (known, path) = field.filter(|_| self == Transform::Typed)?;
         match known.field(path) {
             FieldLookup::Known(field_type) => Some(field_type),
-            FieldLookup::Open | FieldLookup::Unknown { .. } => None,
+            FieldLookup::Open | FieldLookup::Unlisted { .. } | FieldLookup::Unknown { .. } => None,
         }
     }
 

@@ -14,6 +14,7 @@ use crate::event::Event;
 use crate::event::catalogue::Catalogue;
 use crate::event::format::custom::CustomFormat;
 use crate::event::format::decoder::{Decoder, sequence_id};
+use crate::event::format::request::id_from_hash;
 use crate::event::format::type_name::ResolvedType;
 use crate::event::format::{DecodeError, FormatHint};
 use crate::event::json::content_hash::fingerprint;
@@ -55,8 +56,11 @@ pub enum EventId<'a> {
     Sequence(ValueRef<'a>),
     /// The sender's id of the delivery, which is not in the document.
     Delivery(&'a str),
-    /// A hash of the whole document, and a text that no other request has.
-    RequestHash(&'a str),
+    /// A hash of the whole document, its number among equal elements, and a text that no other request has.
+    RequestHash {
+        unique: &'a str,
+        equal_before: usize,
+    },
 }
 
 impl EventFormat<'_> {
@@ -86,9 +90,10 @@ impl<'a> EventHeader<'a> {
         match self.id {
             EventId::Given(id) => name(id).into_owned(),
             EventId::ContentHash => format!("sha256-{}", fingerprint(self.document)),
-            EventId::RequestHash(unique) => {
-                format!("sha256-{}-{unique}", fingerprint(self.document))
-            }
+            EventId::RequestHash {
+                unique,
+                equal_before,
+            } => id_from_hash(&fingerprint(self.document), unique, equal_before),
             EventId::Delivery(id) => id.to_owned(),
             EventId::Sequence(of) => sequence_id(of, &self.named.name),
         }

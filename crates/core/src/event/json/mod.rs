@@ -1,6 +1,6 @@
 //! JSON as received: the strict parser, the tape, and references to values of either.
 
-pub(crate) mod content_hash;
+pub mod content_hash;
 pub mod lookup;
 #[cfg(test)]
 pub(crate) mod mutate;

@@ -21,9 +21,34 @@ pub struct ParsedJson {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} at line {line}, column {column}")]
 pub struct JsonError {
+    pub fault: JsonFault,
     pub reason: String,
     pub line: usize,
     pub column: usize,
+}
+
+/// The kind of a parse error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonFault {
+    Empty,
+    Incomplete,
+    Syntax,
+    TooDeep,
+    /// It is JSON, and not accepted: a duplicate key, for example.
+    Content,
+}
+
+impl JsonFault {
+    /// What is wrong, without any part of the text.
+    pub fn summary(self) -> &'static str {
+        match self {
+            JsonFault::Empty => "an empty body",
+            JsonFault::Incomplete => "incomplete JSON",
+            JsonFault::Syntax => "not JSON",
+            JsonFault::TooDeep => "JSON nested more than 127 levels deep",
+            JsonFault::Content => "JSON that cannot be accepted",
+        }
+    }
 }
 
 /// Parses one JSON value.
@@ -48,6 +73,7 @@ pub fn parse(bytes: &[u8]) -> Result<ParsedJson, JsonError> {
 
 fn empty_input() -> JsonError {
     JsonError {
+        fault: JsonFault::Empty,
         reason: "empty input, expected a JSON event".into(),
         line: 1,
         column: 1,
@@ -73,25 +99,46 @@ fn parse_error(error: &serde_json::Error, text: &str) -> JsonError {
         // Continuation bytes of a character do not count.
         .filter(|byte| byte & 0xC0 != 0x80)
         .count();
+    let message = json_error::reason(error);
+    let fault = fault(error, &message);
     JsonError {
-        reason: reason(error),
+        fault,
+        reason: reason(fault, message),
         line,
         column: before.max(1),
     }
 }
 
-fn reason(error: &serde_json::Error) -> String {
-    let message = json_error::reason(error);
+fn fault(error: &serde_json::Error, message: &str) -> JsonFault {
     if message.starts_with("recursion limit") {
-        return "nested more than 127 levels deep".into();
+        JsonFault::TooDeep
+    } else if error.is_eof() {
+        JsonFault::Incomplete
+    } else if error.is_data() {
+        JsonFault::Content
+    } else {
+        JsonFault::Syntax
     }
-    if error.is_eof() {
-        return format!("incomplete JSON ({message})");
+}
+
+fn reason(fault: JsonFault, message: String) -> String {
+    match fault {
+        JsonFault::TooDeep => "nested more than 127 levels deep".into(),
+        JsonFault::Incomplete => format!("incomplete JSON ({message})"),
+        JsonFault::Empty | JsonFault::Content => message,
+        JsonFault::Syntax => format!("invalid JSON ({message})"),
     }
-    if error.is_data() {
-        return message;
+}
+
+/// What starts the only reason that repeats a text of the input.
+const DUPLICATE_KEY: &str = "duplicate key";
+
+/// The reason of a [`JsonError`] without any text of the input, for logs.
+pub fn without_input(reason: &str) -> &str {
+    match reason.starts_with(DUPLICATE_KEY) {
+        true => DUPLICATE_KEY,
+        false => reason,
     }
-    format!("invalid JSON ({message})")
 }
 
 /// Builds a [`Value`], with the checks that `serde_json` does not make.
@@ -157,7 +204,7 @@ impl<'de> Visitor<'de> for Strict {
                 return number(entries);
             }
             if object.contains_key(&key) {
-                return Err(A::Error::custom(format!("duplicate key `{key}`")));
+                return Err(A::Error::custom(format!("{DUPLICATE_KEY} `{key}`")));
             }
             let value = entries.next_value_seed(self)?;
             object.insert(key, value);
@@ -249,6 +296,28 @@ mod tests {
         assert!(error(br#"{"a": "#).starts_with("incomplete JSON"));
         assert!(error(b"hello").starts_with("invalid JSON (expected value)"));
         assert!(error(b"{\"a\": NaN}").starts_with("invalid JSON"));
+    }
+
+    #[test]
+    fn the_kind_of_an_error_repeats_nothing_of_the_input() {
+        let kind = |text: &str| {
+            let error = parse(text.as_bytes()).expect_err("an error");
+            without_input(&error.reason).to_owned()
+        };
+        for (text, expected) in [
+            ("", "empty input, expected a JSON event"),
+            (r#"{"hunter2":1,"hunter2":2}"#, "duplicate key"),
+            ("{\"a\": hunter2}", "invalid JSON (expected value)"),
+            ("{\"hunter2\" 1}", "invalid JSON (expected `:`)"),
+            ("{hunter2: 1}", "invalid JSON (key must be a string)"),
+            ("[1 hunter2]", "invalid JSON (expected `,` or `]`)"),
+            (
+                "{\"hunter2",
+                "incomplete JSON (the text ends within a string)",
+            ),
+        ] {
+            assert_eq!(kind(text), expected, "{text}");
+        }
     }
 
     #[test]

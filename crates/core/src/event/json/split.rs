@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::event::json::parse::{JsonError, ParsedJson, parse};
+use crate::event::json::parse::{JsonError, JsonFault, ParsedJson, parse};
 
 /// One event of an input, or its error.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,6 +88,7 @@ fn split_array(accepted: ParsedJson, bytes: &[u8], above: usize) -> Vec<BatchIte
     if elements.is_empty() {
         let line = above + 1;
         let error = JsonError {
+            fault: JsonFault::Empty,
             reason: "empty array, expected at least one event".into(),
             line,
             column: 1,

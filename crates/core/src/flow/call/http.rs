@@ -202,8 +202,19 @@ impl RenderedCall for HttpCall {
             });
         }
         let empty = json!({"status": status, "headers": {}, "body": null});
-        Ok(self.keep.reply(empty, &reply))
+        Ok(self.keep.reply(empty, &with_names_in_lower_case(reply)))
     }
+}
+
+/// A mocked reply with the names of its headers as those of a received one.
+fn with_names_in_lower_case(mut reply: Value) -> Value {
+    if let Some(Value::Object(headers)) = reply.get_mut("headers") {
+        let named = std::mem::take(headers).into_iter();
+        *headers = named
+            .map(|(name, value)| (name.to_ascii_lowercase(), value))
+            .collect();
+    }
+    reply
 }
 
 impl HttpCall {

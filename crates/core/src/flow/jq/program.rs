@@ -87,10 +87,10 @@ impl JqProgram {
         let Some(first) = results.next() else {
             return Ok(Value::Null);
         };
-        let first = first.map_err(|error| error.to_string())?;
+        let first = first.map_err(|error| failure(error.to_string()))?;
         match results.next() {
             None => result::to_json(&first),
-            Some(Err(error)) => Err(error.to_string()),
+            Some(Err(error)) => Err(failure(error.to_string())),
             Some(Ok(_)) => Err(
                 "it has several results, but a step has one; put brackets around it: `[ … ]`"
                     .into(),
@@ -102,6 +102,14 @@ impl JqProgram {
 impl std::fmt::Debug for JqProgram {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Program")
+    }
+}
+
+/// A failure with what to write instead.
+fn failure(message: String) -> String {
+    match suggest::for_failure(&message) {
+        Some(hint) => format!("{message}; {hint}"),
+        None => message,
     }
 }
 
@@ -158,6 +166,13 @@ fn file_error(text: &str, error: load::Error<&str>) -> JqError {
 
 fn lexical_error(text: &str, (expected, found): &lex::Error<&str>) -> JqError {
     if let lex::Expect::Delim(open) = expected {
+        if let Some((at, quote)) = stray_quote(text, range_of(text, open).end) {
+            return JqError {
+                range: at..at + quote.len(),
+                message: format!("unknown character `{quote}`"),
+                help: suggest::for_character(quote).unwrap_or_default().into(),
+            };
+        }
         return JqError {
             range: range_of(text, open),
             message: format!("unclosed `{open}`"),
@@ -183,6 +198,25 @@ fn lexical_error(text: &str, (expected, found): &lex::Error<&str>) -> JqError {
     }
 }
 
+/// A quote that jq does not know, after this place and outside of strings. It hides the bracket that closes.
+fn stray_quote(text: &str, from: usize) -> Option<(usize, &str)> {
+    let mut in_string = false;
+    let mut characters = text[from..].char_indices();
+    while let Some((at, next)) = characters.next() {
+        match next {
+            '\\' if in_string => drop(characters.next()),
+            '"' => in_string = !in_string,
+            '#' if !in_string => return None,
+            '\'' | '`' | '“' | '”' | '‘' | '’' if !in_string => {
+                let at = from + at;
+                return Some((at, &text[at..at + next.len_utf8()]));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 fn syntax_error(text: &str, (expected, found): &parse::Error<&str>) -> JqError {
     let expected = suggest::expected(expected);
     let message = match *found {
@@ -191,8 +225,12 @@ fn syntax_error(text: &str, (expected, found): &parse::Error<&str>) -> JqError {
     };
     let range = range_of(text, found);
     let before = text[..range.start].trim_end();
+    let token = match text[range.start..].starts_with("?//") {
+        true => "?//",
+        false => *found,
+    };
     JqError {
-        help: suggest::for_token(before, found).into(),
+        help: suggest::for_token(before, token).into(),
         range,
         message,
     }
@@ -200,7 +238,11 @@ fn syntax_error(text: &str, (expected, found): &parse::Error<&str>) -> JqError {
 
 fn undefined(text: &str, name: &str, what: &Undefined) -> JqError {
     let (message, help) = match what {
-        Undefined::Filter(arguments) => suggest::for_function(name, *arguments),
+        Undefined::Filter(arguments) => {
+            let range = range_of(text, name);
+            let around = (&text[..range.start], &text[range.end..]);
+            suggest::for_function(name, *arguments, around)
+        }
         Undefined::Var => suggest::for_variable(name),
         other => (
             format!("unknown {} `{name}`", other.as_str()),

@@ -66,7 +66,7 @@ const UNSUPPORTED: [UnsupportedFunctions; 7] = [
 ];
 
 /// Functions of jq that jaq does not have.
-pub(super) const ONLY_IN_JQ: [&str; 11] = [
+pub(super) const ONLY_IN_JQ: [&str; 12] = [
     "tostream",
     "fromstream",
     "truncate_stream",
@@ -77,8 +77,42 @@ pub(super) const ONLY_IN_JQ: [&str; 11] = [
     "lgamma_r",
     "isvalid",
     "recurse_down",
+    "@base32",
     "@base32d",
 ];
+
+/// The help where a failure has its cause in a difference between jaq and jq.
+pub(super) fn for_failure(message: &str) -> Option<&'static str> {
+    let hints = [
+        (
+            "cannot use null as iterable",
+            "write `// []` after a value that may be absent; and while jq makes an object of null where a path is assigned, here write `. + {a: {b: 1}}`",
+        ),
+        (
+            "cannot use null as string",
+            "write `// \"\"` after a value that may be absent",
+        ),
+        (
+            "cannot use null as number",
+            "write `// 0` after a value that may be absent",
+        ),
+    ];
+    let found = hints.iter().find(|(start, _)| message.starts_with(start));
+    found.map(|(_, hint)| *hint)
+}
+
+/// The help for a name after `.field-`: the key of a field with a hyphen.
+fn hyphenated(before: &str, name: &str, after: &str) -> Option<String> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    let path = before.strip_suffix('-')?;
+    let start = path.rfind(|c: char| !is_name(c))?;
+    let is_field = path[..=start].ends_with('.') && start + 1 < path.len();
+    let end = after.find(|c: char| !is_name(c)).unwrap_or(after.len());
+    let (field, rest) = (&path[start + 1..], &after[..end]);
+    is_field.then(|| {
+        format!("a hyphen subtracts; write `.\"{field}-{name}{rest}\"` to read the field, or `- {name}` with a space")
+    })
+}
 
 /// Why a name is not available, and what to write instead.
 pub(super) fn unsupported(name: &str) -> Option<(&'static str, &'static str)> {
@@ -89,7 +123,8 @@ pub(super) fn unsupported(name: &str) -> Option<(&'static str, &'static str)> {
 }
 
 /// The message and help for an unknown function or a wrong number of arguments.
-pub(super) fn for_function(name: &str, arguments: usize) -> (String, String) {
+/// `around` is the text before and after the name.
+pub(super) fn for_function(name: &str, arguments: usize, around: (&str, &str)) -> (String, String) {
     if let Some((why, help)) = unsupported(name) {
         return (format!("`{name}` is not available: {why}"), help.to_owned());
     }
@@ -108,10 +143,18 @@ pub(super) fn for_function(name: &str, arguments: usize) -> (String, String) {
     }
     if ONLY_IN_JQ.contains(&name) {
         let message = format!("jaq, which runs these programs, has no `{name}`");
-        let help = "write it with the other functions: `path(..)`, `reduce`, `to_entries`, `map`, `select`";
+        let help = match name.starts_with("@base32") {
+            true => "let the receiver do it, or use `@base64` if it accepts that",
+            false => {
+                "write it with the other functions: `path(..)`, `reduce`, `to_entries`, `map`, `select`"
+            }
+        };
         return (message, help.to_owned());
     }
     let message = format!("unknown function `{name}`");
+    if let Some(help) = hyphenated(around.0, name, around.1) {
+        return (message, help);
+    }
     let help = for_jq_name(name).map(str::to_owned);
     let help = help.or_else(|| Some(format!("did you mean `{}`?", near(name)?)));
     let field = || format!("write `.{name}` to read a field, or double quotes for a string");
@@ -189,7 +232,7 @@ pub(super) fn short(found: &str) -> String {
 /// The help for a character that jq does not know.
 pub(super) fn for_character(found: &str) -> Option<&'static str> {
     Some(match found {
-        "'" | "`" | "“" | "”" => "write strings in double quotes: \"…\"",
+        "'" | "`" | "“" | "”" | "‘" | "’" => "write strings in double quotes: \"…\"",
         "&" => "write `and`",
         "!" => "write `| not`",
         ")" | "]" | "}" => "remove it, or open it before",
@@ -200,6 +243,11 @@ pub(super) fn for_character(found: &str) -> Option<&'static str> {
 /// The help for a token in the wrong place; `before` is the text before it.
 pub(super) fn for_token(before: &str, found: &str) -> &'static str {
     match found {
+        "?//" => {
+            "jaq, which runs these programs, has no alternatives of a pattern; write `. as $x | if ($x | type) == \"array\" then … else … end`"
+        }
+        "<>" => "write `!=`",
+        _ if before.ends_with(" ?") => "write `if … then … else … end`",
         "||" => "write `or`",
         "&&" => "write `and`",
         "===" => "write `==`",

@@ -27,38 +27,85 @@ fn the_documented_differences_to_jq_exist() {
             "{} | . + {a: {b: 1}}",
             json!({"a": {"b": 1}}),
         ),
-        (
-            "[{name: \"a\", value: 1}] | from_entries",
-            "[{name: \"a\", value: 1}] | map({key: .name, value}) | from_entries",
-            json!({"a": 1}),
-        ),
-        (
-            "ltrimstr(\"a\")",
-            "(. // \"\") | ltrimstr(\"a\")",
-            json!(""),
-        ),
     ] {
-        assert!(made(program, json!(null)).is_err(), "{program}");
+        let failed = made(program, json!(null)).unwrap_err();
+        assert!(
+            failed.contains("write `. + {a: {b: 1}}`"),
+            "{program}: {failed}"
+        );
         assert_eq!(made(instead, json!(null)), Ok(expected), "{instead}");
     }
-    for (program, here) in [
-        ("[\"a\", null] | join(\",\")", json!("a,null")),
-        ("[\"a\", null] | map(. // \"\") | join(\",\")", json!("a,")),
-        ("[1, 2, 3] | del(.[0], .[1])", json!([2])),
-        ("[1, 2, 3] | del(.[1], .[0])", json!([3])),
-        (
-            "\"abc\" | [match(\"(a)|(x)\").captures[].string]",
-            json!(["a"]),
-        ),
-    ] {
-        assert_eq!(made(program, json!(null)), Ok(here), "{program}");
-    }
+    let groups = "\"abc\" | [match(\"(a)|(x)\").captures[].string]";
+    assert_eq!(made(groups, json!(null)), Ok(json!(["a"])));
     for name in ONLY_IN_JQ {
         let message = mistake(name).message_in(name);
         assert!(
             message.contains(&format!("jaq, which runs these programs, has no `{name}`")),
             "{message}"
         );
+    }
+}
+
+#[test]
+fn what_jaq_does_in_another_way_is_done_as_in_jq() {
+    for (program, expected) in [
+        ("[\"a\", null, 1, true] | join(\",\")", json!("a,,1,true")),
+        ("[] | join(\",\")", json!("")),
+        ("[null] | join(\",\")", json!("")),
+        ("[1, 2, 3] | del(.[0], .[1])", json!([3])),
+        ("[1, 2, 3, 4] | del(.[0, 2])", json!([2, 4])),
+        ("[1, 2, 3, 4] | del(.[1:3])", json!([1, 4])),
+        ("{a: 1, b: [1, 2]} | del(.a, .b[0])", json!({"b": [2]})),
+        ("{a: {b: 1}} | del(.a.b, .a)", json!({})),
+        ("[1, 2] | delpaths([[0], [1]])", json!([])),
+        ("[{name: \"a\", value: 1}] | from_entries", json!({"a": 1})),
+        (
+            "[{k: \"a\", v: false}, {key: 1, value: null}] | from_entries",
+            json!({"a": false, "1": null}),
+        ),
+        ("{a: 1} | with_entries(.key |= \"x\" + .)", json!({"xa": 1})),
+        (
+            "null | ltrimstr(\"a\"), rtrimstr(1) | select(. != null)",
+            json!(null),
+        ),
+        ("\"äaä\" | ltrimstr(\"ä\") | rtrimstr(\"ä\")", json!("a")),
+        ("\"ab\" | rtrimstr(\"\") | ltrimstr(\"b\")", json!("ab")),
+        (
+            "[{id: 1}, {id: 2}] | JOIN(INDEX({id: 1, n: 5}; .id); .id | tostring)",
+            json!([[{"id": 1}, {"id": 1, "n": 5}], [{"id": 2}, null]]),
+        ),
+        (
+            "[JOIN({\"1\": {n: 5}}; ({id: 1}, {id: 2}); .id | tostring; add)]",
+            json!([{"id": 1, "n": 5}, {"id": 2}]),
+        ),
+    ] {
+        assert_eq!(made(program, json!(null)), Ok(expected), "{program}");
+    }
+}
+
+#[test]
+fn a_mistake_that_jq_has_no_word_for_says_what_to_write() {
+    for (program, help) in [
+        (".a.foo-bar", "write `.\"foo-bar\"` to read the field"),
+        (".foo-bar-baz", "write `.\"foo-bar-baz\"` to read the field"),
+        (".a as [$x] ?// $x | $x", "no alternatives of a pattern"),
+        ("@base32", "`@base64`"),
+        (".x | @base32d", "`@base64`"),
+        (".a ? 1 : 2", "write `if … then … else … end`"),
+        (".a <> 1", "write `!=`"),
+        ("split(',')", "double quotes"),
+        (".a[“x”]", "double quotes"),
+    ] {
+        let found = mistake(program);
+        assert!(found.help.contains(help), "{program}: {found:?}");
+    }
+    for (program, hint) in [
+        ("keys", "write `// []`"),
+        ("ascii_downcase", "write `// \"\"`"),
+        ("todate", "write `// 0`"),
+    ] {
+        let failed = made(program, json!(null)).unwrap_err();
+        assert!(failed.contains(hint), "{program}: {failed}");
     }
 }
 

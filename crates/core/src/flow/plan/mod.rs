@@ -117,7 +117,7 @@ pub fn plan<'f>(
     let mut answered = 0;
     loop {
         let mut walk = Walk::new(*subject, &log, now);
-        walk.recorder = Some(PlanRecorder::new(unknown.clone()));
+        walk.recorder = Some(PlanRecorder::forecast(unknown.clone()));
         let end = walk.plan(flow);
         let Err(Interrupt::Asks(task)) = end else {
             let mut planned = walk.recorder.expect("a plan is recorded").planned;
@@ -147,4 +147,28 @@ pub fn plan<'f>(
             None => drop(unknown.insert(task.step)),
         }
     }
+}
+
+/// The steps that a run took, with the verdicts of its conditions, from its log. Every item of a list and every
+/// handled failure is walked again, so the log entries that summarise them are left out.
+pub fn review<'f>(
+    flow: &'f Flow,
+    subject: &RunInput<'f>,
+    log: &[LogEntry],
+    now: Timestamp,
+) -> Vec<PlanStep<'f>> {
+    let is_detail = |entry: &&LogEntry| match entry {
+        LogEntry::Caught { .. } => false,
+        LogEntry::Attempt(attempt) => !attempt.ends_an_item(),
+        LogEntry::Started { .. }
+        | LogEntry::Waiting { .. }
+        | LogEntry::Revived { .. }
+        | LogEntry::Claimed { .. } => true,
+    };
+    let details: Vec<LogEntry> = log.iter().filter(is_detail).cloned().collect();
+    let mut walk = Walk::new(*subject, &details, now);
+    walk.recorder = Some(PlanRecorder::review());
+    // How the run ended is known; what was recorded until then counts.
+    let _ = walk.plan(flow);
+    walk.recorder.expect("the walk is recorded").planned
 }

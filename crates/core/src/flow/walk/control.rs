@@ -27,7 +27,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         condition: &Condition,
         variables: &Variables<'a>,
     ) -> Result<Transition, Interrupt> {
-        if self.recorder.is_some() && variables.depends_on_unknown(condition) {
+        if self.is_forecast() && variables.depends_on_unknown(condition) {
             self.plan_step(step, step_path, PlanStepKind::Later);
             return Ok(Transition::NextWithoutResult);
         }
@@ -40,6 +40,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         Ok(match truth {
             Truth::True => Transition::NextWithoutResult,
             Truth::False | Truth::Unknown => Transition::End(FlowEnd::Skipped {
+                guard: step_path.to_owned(),
                 why: format!("the guard `{step_path}` was not true"),
                 trace,
             }),
@@ -138,7 +139,7 @@ impl<'a, 'l> Walk<'a, 'l> {
                 self.plan_choice(step, step_path, branches, Some(index));
                 return self.run_branch(&branch.then, step_path, index, variables);
             };
-            if self.recorder.is_some() && variables.depends_on_unknown(condition) {
+            if self.is_forecast() && variables.depends_on_unknown(condition) {
                 self.plan_step(step, step_path, PlanStepKind::Undecided(branches));
                 return Ok(match branch.then {
                     BranchTarget::Flow(_) => Transition::NextWithoutResult,
@@ -245,7 +246,7 @@ impl<'a, 'l> Walk<'a, 'l> {
             self.waits.push(Timer::Wait(until));
             return Err(Interrupt::Stops);
         }
-        if let (Some(_), Wait::Until(path)) = (&self.recorder, wait)
+        if let (true, Wait::Until(path)) = (self.is_forecast(), wait)
             && variables.depends_on_unknown_path(path)
         {
             self.plan_step(step, step_path, PlanStepKind::Later);
@@ -321,7 +322,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         variables: &Variables<'a>,
     ) -> Transition {
         let unknown = error.reads_step() || variables.may_be_unknown(error);
-        if self.recorder.is_some() && unknown {
+        if self.is_forecast() && unknown {
             self.plan_step(step, step_path, PlanStepKind::Later);
             return Transition::NextWithoutResult;
         }

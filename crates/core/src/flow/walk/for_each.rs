@@ -33,7 +33,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         each: &'a ForEach,
         variables: &Variables<'a>,
     ) -> Result<Transition, Interrupt> {
-        if self.recorder.is_some() && variables.depends_on_unknown_path(&each.items) {
+        if self.is_forecast() && variables.depends_on_unknown_path(&each.items) {
             self.plan_step(step, step_path, PlanStepKind::Later);
             return Ok(Transition::NextWithoutResult);
         }
@@ -53,7 +53,7 @@ impl<'a, 'l> Walk<'a, 'l> {
             if progress.in_progress == each.concurrency {
                 break;
             }
-            if index == MAX_PLANNED_ITEMS {
+            if index == MAX_PLANNED_ITEMS && self.is_forecast() {
                 self.plan_step(step, step_path, PlanStepKind::More);
                 self.hide(true);
             }

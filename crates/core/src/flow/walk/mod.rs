@@ -74,6 +74,8 @@ pub enum FlowEnd {
         message: Option<String>,
     },
     Skipped {
+        /// The path of the guard.
+        guard: String,
         why: String,
         trace: Trace,
     },
@@ -360,6 +362,13 @@ impl<'a, 'l> Walk<'a, 'l> {
         let end = walk_nested(self);
         self.depth -= 1;
         end
+    }
+
+    /// Whether the walk plans a run that has not happened, so that results may be unknown.
+    fn is_forecast(&self) -> bool {
+        self.recorder
+            .as_ref()
+            .is_some_and(PlanRecorder::is_forecast)
     }
 
     /// In a plan: counts an unknown result.

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use crate::flow::plan::{MAX_PLANNED_STEPS, PlanStep, PlanStepKind};
 use crate::flow::step::Step;
 
-#[derive(Default)]
 pub struct PlanRecorder<'a> {
+    purpose: RecordingPurpose,
     pub planned: Vec<PlanStep<'a>>,
     /// Paths of calls whose outcome is unknown.
     unknown_calls: HashSet<String>,
@@ -16,12 +16,36 @@ pub struct PlanRecorder<'a> {
     pub hidden: bool,
 }
 
+/// What a walk is recorded for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RecordingPurpose {
+    /// A run that has not happened: results may be unknown, and long lists are shortened.
+    Forecast,
+    /// A run that has ended: its log has every result.
+    Review,
+}
+
 impl<'a> PlanRecorder<'a> {
-    pub fn new(unknown_calls: HashSet<String>) -> Self {
+    pub fn forecast(unknown_calls: HashSet<String>) -> Self {
+        Self::new(RecordingPurpose::Forecast, unknown_calls)
+    }
+
+    pub fn review() -> Self {
+        Self::new(RecordingPurpose::Review, HashSet::new())
+    }
+
+    fn new(purpose: RecordingPurpose, unknown_calls: HashSet<String>) -> Self {
         Self {
+            purpose,
+            planned: Vec::new(),
             unknown_calls,
-            ..Self::default()
+            unknown: 0,
+            hidden: false,
         }
+    }
+
+    pub fn is_forecast(&self) -> bool {
+        self.purpose == RecordingPurpose::Forecast
     }
 
     pub fn is_unknown(&self, step_path: &str) -> bool {

@@ -10,10 +10,12 @@ use serde_json::{Number, Value, json};
 use crate::event::catalogue::field_type::FieldType;
 use crate::event::time::{read_calendar_time, time_of_value};
 use crate::language::condition::Predicate;
+use crate::language::condition::spellings::with_spellings;
+use crate::language::operator::operand::Operand;
 use crate::language::operator::{Operator, Verdict};
 use crate::number::{compare_numbers, double};
-use crate::path::Resolved;
 use crate::path::scope::Scope;
+use crate::path::{Path, Resolved};
 
 /// The values to try; `None` is an absent field.
 #[derive(Debug)]
@@ -34,10 +36,23 @@ impl Candidates {
     /// Returns the candidates of the predicates' field; `None` if there may be more than can be tried.
     /// `types` are the known types of the field.
     pub fn of(predicates: &[&Predicate], types: &[FieldType], scope: &Scope<'_>) -> Option<Self> {
-        let constants: Vec<Value> = predicates
-            .iter()
-            .flat_map(|predicate| predicate.operator.settled(scope.vars).constants(scope))
-            .collect();
+        Self::with_values(predicates, Vec::new(), types, scope)
+    }
+
+    /// The same, where verdicts can also differ at these values.
+    pub fn with_values(
+        predicates: &[&Predicate],
+        values: Vec<Value>,
+        types: &[FieldType],
+        scope: &Scope<'_>,
+    ) -> Option<Self> {
+        let mut constants = values;
+        constants.extend(
+            predicates
+                .iter()
+                .flat_map(|predicate| predicate.operator.settled(scope.vars).constants(scope)),
+        );
+        constants = with_spellings(constants, predicates);
         if constants.len() > MAX_CONSTANTS {
             return None;
         }
@@ -55,7 +70,12 @@ impl Candidates {
         values.extend(lists(predicates, scope)?);
         values.extend(texts(predicates, scope)?);
         values.extend(of_every_type());
-        values.retain(|value| fits(value, types));
+        let tests_null = constants.contains(&Value::Null);
+        let boolean = |known: &FieldType| *known == FieldType::Boolean;
+        let is_boolean = !types.is_empty() && types.iter().all(boolean);
+        // A rule that does not mention null means a field that is true or false.
+        values
+            .retain(|value| fits(value, types) && !(is_boolean && value.is_null() && !tests_null));
         let mut all = vec![None];
         for value in values {
             if !all.contains(&Some(value.clone())) {
@@ -85,10 +105,22 @@ pub fn readable(value: &Value) -> Value {
     }
 }
 
-/// Evaluates a predicate for one value of its field.
+/// Evaluates a predicate for one value of its field. Operands that read the same field have that value too.
 pub fn verdict(predicate: &Predicate, value: Option<&Value>, scope: &Scope<'_>) -> Verdict {
     let found = value.map_or(Resolved::Absent, Resolved::One);
-    predicate.verdict(&found, scope)
+    match value.filter(|_| compares_with(predicate, &predicate.path)) {
+        Some(value) => {
+            let operator = predicate.operator.with_value_at(&predicate.path, value);
+            predicate.polarity.apply(operator.evaluate(&found, scope))
+        }
+        None => predicate.verdict(&found, scope),
+    }
+}
+
+/// Whether an operand of the predicate is the value at the path.
+pub fn compares_with(predicate: &Predicate, path: &Path) -> bool {
+    let mut operands = predicate.operator.operands().into_iter();
+    operands.any(|operand| matches!(operand, Operand::Path(read) if read.route == path.route))
 }
 
 fn of_every_type() -> Vec<Value> {
@@ -108,9 +140,13 @@ fn of_every_type() -> Vec<Value> {
     ]
 }
 
-/// Whether a field of these types can have the value. Null is possible for every type.
-fn fits(value: &Value, types: &[FieldType]) -> bool {
-    types.is_empty() || value.is_null() || types.iter().any(|field| is_of(value, field))
+/// Whether a field of these types can have the value. Null is possible for every type but a status: every
+/// ticket has one.
+pub fn fits(value: &Value, types: &[FieldType]) -> bool {
+    let may_be_null = || types.iter().any(|field| *field != FieldType::Status);
+    types.is_empty()
+        || (value.is_null() && may_be_null())
+        || types.iter().any(|field| is_of(value, field))
 }
 
 fn is_of(value: &Value, field: &FieldType) -> bool {
@@ -220,7 +256,18 @@ fn around_texts(constants: &[Value]) -> Vec<Value> {
 fn lists(predicates: &[&Predicate], scope: &Scope<'_>) -> Option<Vec<Value>> {
     let mut elements: Vec<Value> = Vec::new();
     for predicate in predicates {
-        if matches!(*predicate.operator, Operator::Has(_) | Operator::HasAll(_)) {
+        let of_elements = match &*predicate.operator {
+            Operator::Has(_) | Operator::HasAll(_) => true,
+            Operator::AnyOf(any_of) => any_of.compares_elements(),
+            _ => false,
+        };
+        if of_elements {
+            // An element that no predicate looks for.
+            if matches!(*predicate.operator, Operator::AnyOf(_))
+                && !elements.contains(&json!(FRESH.to_string()))
+            {
+                elements.push(json!(FRESH.to_string()));
+            }
             for element in predicate.operator.settled(scope.vars).constants(scope) {
                 if !elements.contains(&element) {
                     elements.push(element);
@@ -228,6 +275,7 @@ fn lists(predicates: &[&Predicate], scope: &Scope<'_>) -> Option<Vec<Value>> {
             }
         }
     }
+    let elements = with_spellings(elements, predicates);
     if elements.len() > MAX_ELEMENTS {
         return None;
     }
@@ -269,7 +317,7 @@ fn texts(predicates: &[&Predicate], scope: &Scope<'_>) -> Option<Vec<Value>> {
             _ => continue,
         };
         has_parts = true;
-        let constants = operator.constants(scope);
+        let constants = with_spellings(operator.constants(scope), predicates);
         let with = choices.iter().flat_map(|parts| {
             let texts = constants.iter().filter_map(Value::as_str);
             texts.map(|text| {

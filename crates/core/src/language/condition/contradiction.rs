@@ -3,17 +3,20 @@
 
 use crate::diagnostic::{Code, Diagnostic, Report, Span};
 use crate::event::catalogue::field_type::FieldType;
-use crate::language::condition::candidates::verdict;
+use crate::language::condition::candidates::{compares_with, verdict};
 use crate::language::condition::proof::{EVENT, FieldPredicates, Proof, fields, is_presence};
-use crate::language::condition::{Condition, Polarity, Predicate};
+use crate::language::condition::{Condition, Polarity, Predicate, relation};
 use crate::language::event_fields::FieldCheck;
 use crate::language::operator::Verdict;
 use crate::language::resolver::NameResolver;
+use crate::path::Path;
 use crate::path::scope::Scope;
 
 /// Reports contradictions as errors and comparisons that always hold as warnings.
 pub fn check(condition: &Condition, names: &mut NameResolver<'_>) {
-    check_part(condition, names);
+    if !names.diagnostics.is_of_stored_rules() {
+        check_part(condition, names);
+    }
 }
 
 /// Returns the places of the reported contradictions. A field with one is not checked again further out.
@@ -39,6 +42,8 @@ fn check_part(condition: &Condition, names: &mut NameResolver<'_>) -> Vec<Span> 
             reported.extend(check_field(condition, &field, names));
         }
     }
+    let between = relation::check(condition, &reported, names);
+    reported.extend(between);
     reported
 }
 
@@ -48,12 +53,15 @@ fn check_field(
     field: &FieldPredicates<'_>,
     names: &mut NameResolver<'_>,
 ) -> Option<Span> {
-    let types = match names.types_at(field.path()) {
-        FieldCheck::Known(types) => types,
-        FieldCheck::Open | FieldCheck::Unlisted { .. } | FieldCheck::Unknown { .. } => Vec::new(),
-    };
+    let types = known_types(field.path(), names);
     // One comparison of a field with any value can hold, and can fail.
-    if field.predicates.len() == 1 && !types.iter().any(|known| known.values().is_some()) {
+    let [first, rest @ ..] = field.predicates.as_slice() else {
+        return None;
+    };
+    let has_values = types
+        .iter()
+        .any(|known| known.values().is_some() || *known == FieldType::Boolean);
+    if rest.is_empty() && !has_values && !compares_with(first, &first.path) {
         return None;
     }
     let vars = names.in_scope.vars.clone();
@@ -64,33 +72,56 @@ fn check_field(
         warn_if_always(condition, field, &proof, &scope, names);
         return None;
     }
-    // Leaves out every comparison without which the condition still cannot hold.
-    let mut needed = all.clone();
-    for predicate in &all {
+    let needed = needed(&all, |deciding| proof.can_hold(condition, deciding));
+    report(&needed, &types, &scope, names);
+    needed.last().map(|last| last.at)
+}
+
+/// The types of a field; none if they are not known.
+pub fn known_types(path: &Path, names: &NameResolver<'_>) -> Vec<FieldType> {
+    match names.types_at(path) {
+        FieldCheck::Known(types) => types,
+        FieldCheck::Open
+        | FieldCheck::Unlisted { .. }
+        | FieldCheck::Misspelt { .. }
+        | FieldCheck::Unknown { .. } => Vec::new(),
+    }
+}
+
+/// Leaves out every comparison without which the condition still cannot hold.
+pub fn needed<'c>(
+    all: &[&'c Predicate],
+    can_hold: impl Fn(&[&'c Predicate]) -> bool,
+) -> Vec<&'c Predicate> {
+    let mut needed = all.to_vec();
+    for predicate in all {
         let without: Vec<&Predicate> = needed
             .iter()
             .copied()
             .filter(|other| !std::ptr::eq(*other, *predicate))
             .collect();
-        if !proof.can_hold(condition, &without) {
+        if !can_hold(&without) {
             needed = without;
         }
     }
-    report(&needed, &types, &scope, names);
-    needed.last().map(|last| last.at)
+    needed
 }
 
 /// Describes a comparison with its place.
-fn described(predicate: &Predicate, scope: &Scope<'_>) -> String {
+pub fn described(predicate: &Predicate, scope: &Scope<'_>) -> String {
     let not = match predicate.polarity {
         Polarity::Positive => "",
         Polarity::Negated => "not ",
     };
-    let (operator, want) = (predicate.operator.name(), predicate.operator.want(scope));
+    let (operator, mut want) = (predicate.operator.name(), predicate.operator.want(scope));
+    for path in predicate.operator.paths() {
+        // There is no event whose value could be shown.
+        want = want.replace(&format!("{} (absent)", path.text), &path.text);
+    }
     format!("`{not}{operator} {want}`")
 }
 
-fn with_place(predicate: &Predicate, scope: &Scope<'_>) -> String {
+pub fn with_location(predicate: &Predicate, scope: &Scope<'_>) -> String {
     let at = predicate.at;
     format!(
         "{} (line {}, column {})",
@@ -114,12 +145,17 @@ fn report(
         [] => {
             let values = types.iter().find_map(FieldType::values).unwrap_or_default();
             let message = format!("`{path}` can never fulfil {}", described(last, scope));
-            (message, format!("its values are {}", values.join(", ")))
+            let help = match compares_with(last, &last.path) {
+                true => "it compares the field with itself; name another field".to_owned(),
+                false if values.is_empty() => "its values are true, false".to_owned(),
+                false => format!("its values are {}", values.join(", ")),
+            };
+            (message, help)
         }
         others => {
             let others: Vec<String> = others
                 .iter()
-                .map(|other| with_place(other, scope))
+                .map(|other| with_location(other, scope))
                 .collect();
             let both = if others.len() == 1 { "both" } else { "all of" };
             let message = format!(
@@ -227,7 +263,7 @@ fn always(
     names: &mut NameResolver<'_>,
 ) {
     let beside = match beside {
-        Some(stronger) => format!(" beside {}", with_place(stronger, scope)),
+        Some(stronger) => format!(" beside {}", with_location(stronger, scope)),
         None => String::new(),
     };
     let message = format!(

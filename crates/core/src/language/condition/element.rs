@@ -1,6 +1,7 @@
 //! Lowers the group `any_of`, which tests the elements of a list.
 
-use crate::document::Entry;
+use crate::diagnostic::{Code, Report};
+use crate::document::{Entry, Node};
 use crate::language::condition::lower::GroupContext;
 use crate::language::condition::{Condition, lower};
 use crate::language::operator;
@@ -19,7 +20,58 @@ pub fn lower(
     context: &GroupContext,
     names: &mut NameResolver<'_>,
 ) -> Option<Condition> {
-    let group = any_of::group(&entry.value, names)?;
-    let path = names.shared_path(&group.path, group.list.at)?;
+    let group = group(&entry.value, names)?;
+    let path = names.shared_path(group.path, group.list.at)?;
     lower::predicate(&path, any_of::SPEC.name, group.when, context, names)
+}
+
+/// The two keys of the group `any_of`: the list, and the condition of an element.
+struct ElementGroup<'n> {
+    list: &'n Node,
+    when: &'n Node,
+    path: &'n str,
+}
+
+/// Reads `any_of: { in: PATH, when: { … } }`; `None` after an error was reported.
+fn group<'n>(node: &'n Node, report: &mut impl Report) -> Option<ElementGroup<'n>> {
+    let help = "write `any_of: { in: ticket.tags, when: { starts_with: vip } }`";
+    let Some(entries) = node.as_map() else {
+        let message = format!("`any_of` takes `in` and `when`, found {}", node.kind());
+        report.error(Code::WrongType, node.at, message, help);
+        return None;
+    };
+    let unknown = entries
+        .iter()
+        .filter(|entry| !matches!(entry.key.as_str(), "in" | "when"));
+    let mut all_known = true;
+    for entry in unknown {
+        let message = format!("unknown key `{}` of `any_of`", entry.key);
+        report.error(Code::UnknownKey, entry.key_at, message, help);
+        all_known = false;
+    }
+    if !all_known {
+        return None;
+    }
+    for key in ["in", "when"] {
+        if node.get(key).is_none() {
+            report.error(
+                Code::MissingKey,
+                node.at,
+                format!("`any_of` has no `{key}`"),
+                help,
+            );
+            return None;
+        }
+    }
+    let (list, when) = (node.get("in")?, node.get("when")?);
+    let Some(path) = list.as_text() else {
+        report.error(
+            Code::WrongType,
+            list.at,
+            "`in` takes the path of a list",
+            help,
+        );
+        return None;
+    };
+    Some(ElementGroup { list, when, path })
 }

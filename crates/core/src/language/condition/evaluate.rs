@@ -81,7 +81,7 @@ impl Truth {
 
 impl Polarity {
     /// Negation swaps match and no match; missing and wrong type stay.
-    fn apply(self, verdict: Verdict) -> Verdict {
+    pub fn apply(self, verdict: Verdict) -> Verdict {
         match (self, verdict) {
             (Polarity::Negated, Verdict::Match) => Verdict::NoMatch,
             (Polarity::Negated, Verdict::NoMatch) => Verdict::Match,

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
+use crate::language::condition::incomplete::{Incomplete, Lowered, combined};
+use crate::language::condition::other_tools::{comparison_in_text, group_of_other_tools};
 use crate::language::condition::{Condition, Polarity, Predicate, element};
-use crate::language::names::ElementScope;
 use crate::language::operator;
 use crate::language::operator::cache::OperatorKey;
 use crate::language::operator::{CaseSensitivity, OperandContext, Operator, OperatorSpec};
@@ -94,33 +95,15 @@ fn any(mut parts: Vec<Condition>) -> Condition {
 }
 
 /// Lowers a mapping: every key must hold.
-pub fn mapping(
-    node: &Node,
-    context: &GroupContext,
-    names: &mut NameResolver<'_>,
-) -> Option<Condition> {
-    let entries = match &node.value {
-        Yaml::Map(entries) if !entries.is_empty() => entries,
-        Yaml::Map(_) => {
-            let help = "name a field and its test, or leave the key out";
-            return names.reject_value(node.at, "an empty condition tests nothing", help);
-        }
-        Yaml::List(_) => {
-            let message = "a condition takes a mapping, found a list";
-            let help = "write `all:` or `any:` above the list";
-            return names.reject(Code::WrongType, node.at, message, help);
-        }
-        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
-            let message = format!("a condition takes a mapping, found {}", node.kind());
-            let help = "write `field: value`, for example `current: urgent`";
-            return names.reject(Code::WrongType, node.at, message, help);
-        }
+pub fn mapping(node: &Node, context: &GroupContext, names: &mut NameResolver<'_>) -> Lowered {
+    let Some(entries) = entries(node, names) else {
+        return Err(Incomplete::nothing());
     };
     let of_element = |entry: &&Entry| {
-        names.in_scope.element == ElementScope::Within && element::is_operator(&entry.key)
+        names.in_scope.element.element().is_some() && element::is_operator(&entry.key)
     };
     let (element, fields): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(of_element);
-    let mut parts: Vec<Option<Condition>> = Vec::with_capacity(entries.len());
+    let mut parts: Vec<Lowered> = Vec::with_capacity(entries.len());
     if !element.is_empty() {
         let element: Vec<Entry> = element.into_iter().cloned().collect();
         let path = Arc::new(Path::element());
@@ -129,81 +112,113 @@ pub fn mapping(
     for entry in fields {
         parts.push(lower_entry(entry, context, names));
     }
-    let parts: Option<Vec<Condition>> = parts.into_iter().collect();
-    Some(context.all(parts?))
+    combined(parts, |parts| context.all(parts))
 }
 
-fn lower_entry(
-    entry: &Entry,
-    context: &GroupContext,
-    names: &mut NameResolver<'_>,
-) -> Option<Condition> {
+/// Returns the entries of a condition, or None after reporting that it has none.
+fn entries<'n>(node: &'n Node, names: &mut NameResolver<'_>) -> Option<&'n [Entry]> {
+    match &node.value {
+        Yaml::Map(entries) if !entries.is_empty() => Some(entries),
+        Yaml::Map(_) => {
+            let help = "name a field and its test, or leave the key out";
+            names.reject_value(node.at, "an empty condition tests nothing", help)
+        }
+        Yaml::List(_) => {
+            let message = "a condition takes a mapping, found a list";
+            let help = "write `all:` or `any:` above the list";
+            names.reject(Code::WrongType, node.at, message, help)
+        }
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
+            let message = format!("a condition takes a mapping, found {}", node.kind());
+            let help = "write `field: value`, for example `current: urgent`";
+            names.reject(Code::WrongType, node.at, message, help)
+        }
+    }
+}
+
+fn lower_entry(entry: &Entry, context: &GroupContext, names: &mut NameResolver<'_>) -> Lowered {
     match entry.key.as_str() {
         "all" | "any" | "none" => lower_group(entry, context, names),
-        "any_of" => element::lower(entry, context, names),
+        "any_of" => element::lower(entry, context, names).ok_or_else(Incomplete::nothing),
         "not" => {
             let help = "write `not` under a field: `current: { not: solved }`; \
                         to negate several tests write `none:` with a list";
-            names.reject(
+            names.error(
                 Code::UnknownKey,
                 entry.key_at,
                 "`not` is not allowed here",
                 help,
-            )
+            );
+            Err(Incomplete::nothing())
         }
-        _ => lower_field(entry, context, names),
+        key => match group_of_other_tools(entry) {
+            Some(meant) => {
+                let message = format!("`{key}` is not a group of conditions");
+                let help = format!("write `{meant}:` with a list of conditions");
+                names.error(Code::UnknownKey, entry.key_at, message, &help);
+                let meant = Entry {
+                    key: meant.to_owned(),
+                    ..entry.clone()
+                };
+                let parts = match meant.value.as_list() {
+                    Some(_) => lower_group(&meant, context, names),
+                    None => return Err(Incomplete::nothing()),
+                };
+                Err(parts.map_or_else(|parts| parts, Incomplete))
+            }
+            None => lower_field(entry, context, names),
+        },
     }
 }
 
-fn lower_group(
-    entry: &Entry,
-    context: &GroupContext,
-    names: &mut NameResolver<'_>,
-) -> Option<Condition> {
+fn lower_group(entry: &Entry, context: &GroupContext, names: &mut NameResolver<'_>) -> Lowered {
     let key = entry.key.as_str();
-    let Some(items) = entry.value.as_list() else {
-        let message = format!(
-            "`{key}` takes a list of conditions, found {}",
-            entry.value.kind()
-        );
-        return names.reject(
-            Code::WrongType,
-            entry.value.at,
-            message,
-            "start each condition with `- `",
-        );
+    let Some(items) = group_items(entry, names) else {
+        return Err(Incomplete::nothing());
     };
-    if items.is_empty() {
-        let message = format!("`{key}` has no condition");
-        return names.reject_value(entry.value.at, message, "add one, or leave the key out");
-    }
     let mut parts = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         parts.push(mapping(item, &context.child(key, index), names));
     }
-    let parts: Vec<Condition> = parts.into_iter().collect::<Option<_>>()?;
-    Some(match key {
+    combined(parts, |parts| match key {
         "all" => context.all(parts),
         "any" => context.any(parts),
         _ => context.negated().any(parts),
     })
 }
 
-fn lower_field(
-    entry: &Entry,
-    context: &GroupContext,
-    names: &mut NameResolver<'_>,
-) -> Option<Condition> {
+fn group_items<'n>(entry: &'n Entry, names: &mut NameResolver<'_>) -> Option<&'n [Node]> {
+    let key = entry.key.as_str();
+    let Some(items) = entry.value.as_list() else {
+        let message = format!(
+            "`{key}` takes a list of conditions, found {}",
+            entry.value.kind()
+        );
+        let help = "start each condition with `- `";
+        return names.reject(Code::WrongType, entry.value.at, message, help);
+    };
+    if items.is_empty() {
+        let message = format!("`{key}` has no condition");
+        return names.reject_value(entry.value.at, message, "add one, or leave the key out");
+    }
+    Some(items)
+}
+
+fn lower_field(entry: &Entry, context: &GroupContext, names: &mut NameResolver<'_>) -> Lowered {
     if let Some(help) = misplaced_operator(entry) {
         let message = format!("`{}` is an operator, not a field", entry.key);
-        return names.reject(Code::UnknownField, entry.key_at, message, &help);
+        names.error(Code::UnknownField, entry.key_at, message, &help);
+        return Err(Incomplete::nothing());
     }
-    let path = names.shared_path(&entry.key, entry.key_at);
-    // The test of an unknown field is checked too, as far as it does not depend on the field's type.
-    let unknown = || Arc::new(Path::unknown(&entry.key));
-    let tested = path.clone().unwrap_or_else(unknown);
-    let test = lower_test(&tested, &entry.value, context, names);
-    path.and(test)
+    match names.shared_path(&entry.key, entry.key_at) {
+        Some(path) => lower_test(&path, &entry.value, context, names),
+        None => {
+            // The test of an unknown field is checked too, as far as it does not depend on the field's type.
+            let unknown = Arc::new(Path::unknown(&entry.key));
+            let _ = lower_test(&unknown, &entry.value, context, names);
+            Err(Incomplete::nothing())
+        }
+    }
 }
 
 fn misplaced_operator(entry: &Entry) -> Option<String> {
@@ -220,13 +235,17 @@ fn lower_test(
     node: &Node,
     context: &GroupContext,
     names: &mut NameResolver<'_>,
-) -> Option<Condition> {
-    let Yaml::Map(entries) = &node.value else {
-        return predicate(path, "is", node, context, names);
+) -> Lowered {
+    let operators = node
+        .as_map()
+        .filter(|entries| !operator::operand::is_path(entries));
+    let Some(entries) = operators else {
+        let test = match comparison_in_text(path, node, names) {
+            true => None,
+            false => predicate(path, "is", node, context, names),
+        };
+        return test.ok_or_else(Incomplete::nothing);
     };
-    if operator::operand::is_path(entries) {
-        return predicate(path, "is", node, context, names);
-    }
     lower_operators(path, node, entries, context, names)
 }
 
@@ -236,7 +255,7 @@ fn lower_operators(
     entries: &[Entry],
     context: &GroupContext,
     names: &mut NameResolver<'_>,
-) -> Option<Condition> {
+) -> Lowered {
     let case = read_ignore_case(node, context, names.diagnostics);
     let context = &GroupContext {
         case: case.unwrap_or(context.case),
@@ -247,24 +266,26 @@ fn lower_operators(
         parts.push(match entry.key.as_str() {
             "not" => lower_test(path, &entry.value, &context.negated(), names),
             name if operator::find(name).is_some() => {
-                predicate(path, name, &entry.value, context, names)
+                let test = predicate(path, name, &entry.value, context, names);
+                test.ok_or_else(Incomplete::nothing)
             }
             _ => {
                 unknown_operator(path, entry, names.diagnostics);
-                None
+                Err(Incomplete::nothing())
             }
         });
     }
     if parts.is_empty() && case.is_some() {
         let message = format!("`{}` has no test", path.text);
-        return names.reject_value(
-            node.at,
-            message,
-            "write a value, or an operator and its value",
-        );
+        let help = "write a value, or an operator and its value";
+        names.invalid(node.at, message, help);
+        return Err(Incomplete::nothing());
     }
-    let parts: Vec<Condition> = parts.into_iter().collect::<Option<_>>()?;
-    case.map(|_| context.all(parts))
+    let whole = combined(parts, |parts| context.all(parts))?;
+    match case {
+        Some(_) => Ok(whole),
+        None => Err(Incomplete(whole)),
+    }
 }
 
 fn unknown_operator(path: &Path, entry: &Entry, diagnostics: &mut Diagnostics) {

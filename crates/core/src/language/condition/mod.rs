@@ -1,21 +1,28 @@
 //! The condition under `when`: a tree of predicates, combined by `all`, `any` and `none`.
 //! Negation is pushed down to the predicates at load, so that an explanation shows what is evaluated.
 
+pub(crate) mod beside;
 pub mod candidates;
 pub(crate) mod contradiction;
 #[cfg(test)]
 mod contradiction_tests;
 pub(crate) mod element;
 pub mod evaluate;
+pub(crate) mod incomplete;
 pub(crate) mod lower;
+pub(crate) mod other_tools;
 pub(crate) mod proof;
+pub(crate) mod relation;
 pub mod schema;
+mod spellings;
 pub mod trace;
 
 use std::sync::Arc;
 
 use crate::diagnostic::Span;
 use crate::document::Node;
+use crate::event::catalogue::FieldType;
+use crate::language::condition::incomplete::{Incomplete, Lowered};
 use crate::language::condition::lower::GroupContext;
 use crate::language::names::ElementScope;
 use crate::language::operator::{CaseSensitivity, Operator};
@@ -85,8 +92,7 @@ impl Condition {
     /// Lowers the value of `when`. Its paths then count as tested; `None` after an error was reported,
     /// except for a contradiction, after which the condition can still be evaluated.
     pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
-        let condition = lower::mapping(node, &GroupContext::root(), names)?;
-        contradiction::check(&condition, names);
+        let condition = proven(lower::mapping(node, &GroupContext::root(), names), names)?;
         let tested = condition.predicates().into_iter();
         names
             .in_scope
@@ -102,15 +108,15 @@ impl Condition {
     /// Lowers the condition of a list's element, whose fields are those of the element.
     pub fn lower_for_element(
         node: &Node,
+        element: FieldType,
         case: CaseSensitivity,
         names: &mut NameResolver<'_>,
     ) -> Option<Self> {
-        let outer = std::mem::replace(&mut names.in_scope.element, ElementScope::Within);
+        let outer = std::mem::replace(&mut names.in_scope.element, ElementScope::Within(element));
         let condition = lower::mapping(node, &GroupContext::root().with_case(case), names);
+        let condition = proven(condition, names);
         names.in_scope.element = outer;
-        let condition = condition?;
-        contradiction::check(&condition, names);
-        Some(condition)
+        condition
     }
 
     /// Returns all predicates, in the order of the rule.
@@ -120,6 +126,20 @@ impl Condition {
                 parts.iter().flat_map(Condition::predicates).collect()
             }
             Condition::Predicate(predicate) => vec![predicate],
+        }
+    }
+}
+
+/// Reports contradictions, also between the correct parts of a condition with mistakes, which gives `None`.
+fn proven(lowered: Lowered, names: &mut NameResolver<'_>) -> Option<Condition> {
+    match lowered {
+        Ok(condition) => {
+            contradiction::check(&condition, names);
+            Some(condition)
+        }
+        Err(Incomplete(parts)) => {
+            contradiction::check(&parts, names);
+            None
         }
     }
 }

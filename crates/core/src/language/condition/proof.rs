@@ -50,7 +50,7 @@ pub fn fields(condition: &Condition) -> Vec<FieldPredicates<'_>> {
     for predicate in condition.predicates() {
         match fields
             .iter_mut()
-            .find(|field| same_place(field.path(), &predicate.path))
+            .find(|field| reads_same(field.path(), &predicate.path))
         {
             Some(field) => field.predicates.push(predicate),
             None => fields.push(FieldPredicates {
@@ -62,7 +62,7 @@ pub fn fields(condition: &Condition) -> Vec<FieldPredicates<'_>> {
 }
 
 /// Whether two paths read the same place, also in different notations.
-fn same_place(a: &Path, b: &Path) -> bool {
+pub fn reads_same(a: &Path, b: &Path) -> bool {
     match (&a.route, &b.route) {
         (PathKind::Plain { .. }, PathKind::Plain { .. }) => a.route == b.route,
         (PathKind::Query(_), PathKind::Query(_)) => a.text == b.text,
@@ -77,6 +77,8 @@ pub struct Proof<'c> {
     pub candidates: Candidates,
     /// Different comparisons whose result is not known: each may hold or not.
     pub unknown: Vec<Operator>,
+    /// The candidates that stand for no other text, so that a pattern can be tested with them.
+    single_texts: Vec<String>,
 }
 
 impl<'c> Proof<'c> {
@@ -102,10 +104,16 @@ impl<'c> Proof<'c> {
         if operators.len() > MAX_UNKNOWN {
             return None;
         }
+        let candidates = Candidates::of(&known, types, scope)?;
+        let has_values = types.iter().any(|known| known.values().is_some());
+        let is_single = |text: &&str| has_values || is_single(text, &known, scope);
+        let texts = candidates.iter().flatten().filter_map(Value::as_str);
+        let single_texts = texts.filter(is_single).map(str::to_owned).collect();
         Some(Self {
             scope: *scope,
-            candidates: Candidates::of(&known, types, scope)?,
+            candidates,
             unknown: operators,
+            single_texts,
         })
     }
 
@@ -142,23 +150,58 @@ impl<'c> Proof<'c> {
     }
 
     fn predicate_holds(&self, predicate: &Predicate, value: Option<&Value>, choice: usize) -> bool {
-        match self
-            .unknown
-            .iter()
-            .position(|operator| *operator == *predicate.operator)
-        {
+        let mut unknown = self.unknown.iter();
+        let number = unknown.position(|operator| *operator == *predicate.operator);
+        match number.filter(|_| !self.decides(predicate, value)) {
             Some(number) => {
                 (choice & (1 << number) != 0) == (predicate.polarity == Polarity::Positive)
             }
             None => verdict(predicate, value, &self.scope) == Verdict::Match,
         }
     }
+
+    /// Whether the verdict on this candidate is known, although others are not.
+    fn decides(&self, predicate: &Predicate, value: Option<&Value>) -> bool {
+        if matches!(predicate.path.route, PathKind::Query(_)) {
+            return false;
+        }
+        let reads_others = predicate.operator.paths().next().is_some();
+        match (value, &*predicate.operator) {
+            // What is absent is missing for every comparison.
+            (None, _) => true,
+            (Some(_), _) if reads_others => false,
+            (Some(Value::String(text)), Operator::Matches(_)) => self.single_texts.contains(text),
+            (Some(value), Operator::Matches(_)) => !value.is_string(),
+            (Some(value), Operator::AnyOf(_)) => !value.is_array(),
+            (Some(_), _) => false,
+        }
+    }
+}
+
+/// Whether no other text has the same verdicts: the text of an `is` that regards letter case.
+fn is_single(text: &str, known: &[&Predicate], scope: &Scope<'_>) -> bool {
+    let compared = known.iter().any(|predicate| {
+        let is = matches!(*predicate.operator, Operator::Is(_));
+        let constants = || predicate.operator.settled(scope.vars).constants(scope);
+        is && constants().contains(&Value::from(text))
+    });
+    let differs = |other: String| {
+        let verdicts = |text: &str| -> Vec<Verdict> {
+            let value = Value::from(text);
+            let known = known.iter();
+            known
+                .map(|predicate| verdict(predicate, Some(&value), scope))
+                .collect()
+        };
+        other == text || verdicts(&other) != verdicts(text)
+    };
+    compared && differs(text.to_uppercase()) && differs(text.to_lowercase())
 }
 
 /// Whether the verdict on a value is known when the rule is loaded.
 fn is_known(predicate: &Predicate, vars: &Value) -> bool {
     let operator = predicate.operator.settled(vars);
-    operator.is_decided_by_constants()
+    operator.is_decided_by_constants(&predicate.path)
 }
 
 /// Whether some times count from the event and others do not: which is earlier depends on the event.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::diagnostic::Span;
 use crate::event::catalogue::Catalogue;
 use crate::language::condition::{Polarity, Predicate};
-use crate::language::operator::Verdict;
+use crate::language::operator::{CaseSensitivity, Verdict};
 use crate::path::Resolved;
 use crate::path::scope::Scope;
 
@@ -67,6 +67,9 @@ pub struct TraceLine {
     pub polarity: Polarity,
     /// The expected value as text: `"low" | "normal"`.
     pub want: String,
+    /// The same as JSON, as a rule writes it.
+    pub operand: Value,
+    pub case: CaseSensitivity,
     /// The value at the path, if there is one.
     pub got: Option<Value>,
     pub verdict: Verdict,
@@ -87,6 +90,8 @@ impl Tracer for Trace {
             operator: predicate.operator.name(),
             polarity: predicate.polarity,
             want: predicate.operator.want(scope),
+            operand: predicate.operator.operand_json(scope),
+            case: predicate.operator.case(),
             got: found.to_json().map(std::borrow::Cow::into_owned),
             verdict,
             at: predicate.at,

@@ -1,7 +1,6 @@
 //! The operator `any_of`: one element of the list fulfils a condition. Its fields are those of the element; an
 //! operator without a field tests the element itself. Reports fields that are not lists.
 
-use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -12,12 +11,13 @@ use crate::document::{Node, Yaml};
 use crate::event::catalogue::field_type::FieldType;
 use crate::language::condition::evaluate::{Truth, evaluate};
 use crate::language::condition::trace::{NoTrace, Trace, TraceLine};
-use crate::language::condition::{Condition, Polarity};
+use crate::language::condition::{Condition, Polarity, Predicate};
 use crate::language::operator::has::elements;
 use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey};
 use crate::language::operator::operand::Operand;
 use crate::language::operator::{
-    Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict, examples, format_value,
+    CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
+    examples, format_value,
 };
 use crate::path::scope::Scope;
 use crate::path::{Path, Resolved};
@@ -64,7 +64,11 @@ fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> 
         context.names.error(Code::WrongType, node.at, message, help);
         return None;
     };
-    let condition = Condition::lower_for_element(node, context.case, context.names)?;
+    let element = match context.known() {
+        Some([FieldType::List(element)]) => FieldType::clone(element),
+        Some(_) | None => FieldType::Any,
+    };
+    let condition = Condition::lower_for_element(node, element, context.case, context.names)?;
     check_fields(node, &condition, context)?;
     Some(Operator::AnyOf(AnyOf { condition }))
 }
@@ -92,11 +96,22 @@ fn check_fields(
     let (path, kind) = (&context.path.text, element.describe());
     let message = format!("an element of `{path}` is {kind}, which has no field `{field}`");
     let help = "test the element itself: `any_of: { starts_with: vip }`";
-    context.never_holds(node, message, help);
-    None
+    context.never_holds(node, message, help).then_some(())
 }
 
 impl AnyOf {
+    /// Whether the condition only compares elements with values of the rule, with regard to letter case.
+    pub fn compares_elements(&self) -> bool {
+        let compares = |predicate: &Predicate| {
+            let literal = |operand: &&Operand| !operand.is_path();
+            predicate.path.is_element()
+                && matches!(*predicate.operator, Operator::Is(_))
+                && predicate.operator.case() == CaseSensitivity::Exact
+                && predicate.operator.operands().iter().all(literal)
+        };
+        self.condition.predicates().into_iter().all(compares)
+    }
+
     fn truth(&self, element: &Value, scope: &Scope<'_>) -> Truth {
         let scope = Scope {
             locals: element,
@@ -154,6 +169,14 @@ impl OperatorImpl for AnyOf {
         vec![IndexCondition::within(IndexKey::Equal(EqualityKey::List))]
     }
 
+    fn operand_json(&self, scope: &Scope<'_>) -> Value {
+        let inner = Scope {
+            locals: &Value::Null,
+            ..*scope
+        };
+        condition_json(&self.condition, &inner)
+    }
+
     fn expected(&self, scope: &Scope<'_>) -> String {
         let inner = Scope {
             locals: &Value::Null,
@@ -164,39 +187,86 @@ impl OperatorImpl for AnyOf {
 
     fn hint(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
         match found.values() {
-            [Value::Array(items)] if items.is_empty() => Some("the list is empty".into()),
-            [Value::Array(items)] => {
-                let shown = items.iter().enumerate().take(MAX_SHOWN);
-                let mut parts: Vec<String> = shown
-                    .map(|(index, item)| {
-                        format!("[{index}] {}", failures(&self.trace(item, scope)))
-                    })
-                    .collect();
-                if items.len() > MAX_SHOWN {
-                    parts.push(format!("and {} more", items.len() - MAX_SHOWN));
-                }
-                Some(parts.join("; "))
-            }
+            [Value::Array(items)] => Some(self.failing_elements(items, scope)),
             [Value::Null] | [] => None,
             [value] => Some(format!(
                 "the value is not a list but {}",
                 format_value(value)
             )),
-            _ => None,
+            values => Some(self.failing_lists(values, scope)),
         }
     }
 
     fn match_note(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
+        let values = found.values();
+        let fulfils = |item: &Value| self.truth(item, scope) == Truth::True;
+        let elements = values.iter().enumerate().filter_map(|(number, value)| {
+            let items = value.as_array()?;
+            let index = items.iter().position(fulfils)?;
+            Some((number, index, &items[index]))
+        });
+        let (number, index, item) = elements.into_iter().next()?;
+        let list = match values {
+            [_] => String::new(),
+            _ => format!("list {}: ", number + 1),
+        };
+        Some(format!(
+            "{list}[{index}] fulfils it: {}",
+            format_value(item)
+        ))
+    }
+
+    /// The list without the elements that fulfil the condition.
+    fn violating_value(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
         let [Value::Array(items)] = found.values() else {
             return None;
         };
-        let index = items
-            .iter()
-            .position(|item| self.truth(item, scope) == Truth::True)?;
-        Some(format!(
-            "[{index}] fulfils it: {}",
-            format_value(&items[index])
-        ))
+        let fails = |item: &&Value| self.truth(item, scope) == Truth::False;
+        Some(items.iter().filter(fails).cloned().collect())
+    }
+}
+
+impl AnyOf {
+    /// Names what each element lacks.
+    fn failing_elements(&self, items: &[Value], scope: &Scope<'_>) -> String {
+        if items.is_empty() {
+            return "the list is empty".into();
+        }
+        let shown = items.iter().enumerate().take(MAX_SHOWN);
+        let mut parts: Vec<String> = shown
+            .map(|(index, item)| format!("[{index}] {}", failures(&self.trace(item, scope))))
+            .collect();
+        if items.len() > MAX_SHOWN {
+            parts.push(format!("and {} more", items.len() - MAX_SHOWN));
+        }
+        parts.join("; ")
+    }
+
+    /// The same for a path that finds several values.
+    fn failing_lists(&self, values: &[Value], scope: &Scope<'_>) -> String {
+        if !values.iter().any(Value::is_array) {
+            return format!(
+                "the path finds {} values, and none of them is a list; \
+                 name the list itself, without `[*]` at the end, or test the values without `any_of`",
+                values.len()
+            );
+        }
+        let shown = values.iter().enumerate().take(MAX_SHOWN);
+        let mut parts: Vec<String> = shown
+            .map(|(number, value)| {
+                let list = format!("list {}", number + 1);
+                match value {
+                    Value::Array(items) => {
+                        format!("{list}: {}", self.failing_elements(items, scope))
+                    }
+                    other => format!("{list} is {}, not a list", format_value(other)),
+                }
+            })
+            .collect();
+        if values.len() > MAX_SHOWN {
+            parts.push(format!("and {} more lists", values.len() - MAX_SHOWN));
+        }
+        parts.join("; ")
     }
 }
 
@@ -259,6 +329,25 @@ fn described(condition: &Condition, scope: &Scope<'_>) -> String {
     }
 }
 
+/// The condition of an element: groups of predicates, each with its operand.
+fn condition_json(condition: &Condition, scope: &Scope<'_>) -> Value {
+    let group = |parts: &[Condition]| -> Value {
+        let parts = parts.iter().map(|part| condition_json(part, scope));
+        parts.collect()
+    };
+    match condition {
+        Condition::All(parts) => json!({"all": group(parts)}),
+        Condition::Any(parts) => json!({"any": group(parts)}),
+        Condition::Predicate(predicate) => json!({
+            "path": predicate.path.text,
+            "operator": predicate.operator.name(),
+            "polarity": predicate.polarity.as_str(),
+            "want": predicate.operator.operand_json(scope),
+            "ignore_case": predicate.operator.case() == CaseSensitivity::Ignored,
+        }),
+    }
+}
+
 fn operands_of(condition: &mut Condition) -> Vec<&mut Operand> {
     match condition {
         Condition::All(parts) | Condition::Any(parts) => {
@@ -272,7 +361,7 @@ fn operands_of(condition: &mut Condition) -> Vec<&mut Operand> {
 }
 
 /// What a condition tests, without the places in the file.
-fn same(a: &Condition, b: &Condition) -> bool {
+pub fn same(a: &Condition, b: &Condition) -> bool {
     match (a, b) {
         (Condition::All(a), Condition::All(b)) | (Condition::Any(a), Condition::Any(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
@@ -298,55 +387,4 @@ impl Hash for AnyOf {
             predicate.operator.hash(state);
         }
     }
-}
-
-/// The two keys of the group `any_of`: the list, and the condition of an element.
-pub struct ElementGroup<'n> {
-    pub list: &'n Node,
-    pub when: &'n Node,
-    pub path: Cow<'n, str>,
-}
-
-/// Reads `any_of: { in: PATH, when: { … } }`; `None` after an error was reported.
-pub fn group<'n>(node: &'n Node, report: &mut impl Report) -> Option<ElementGroup<'n>> {
-    let help = "write `any_of: { in: ticket.tags, when: { starts_with: vip } }`";
-    let Some(entries) = node.as_map() else {
-        let message = format!("`any_of` takes `in` and `when`, found {}", node.kind());
-        report.error(Code::WrongType, node.at, message, help);
-        return None;
-    };
-    let mut unknown = entries
-        .iter()
-        .filter(|entry| !matches!(entry.key.as_str(), "in" | "when"));
-    if let Some(entry) = unknown.next() {
-        let message = format!("unknown key `{}` of `any_of`", entry.key);
-        report.error(Code::UnknownKey, entry.key_at, message, help);
-        return None;
-    }
-    for key in ["in", "when"] {
-        if node.get(key).is_none() {
-            report.error(
-                Code::MissingKey,
-                node.at,
-                format!("`any_of` has no `{key}`"),
-                help,
-            );
-            return None;
-        }
-    }
-    let (list, when) = (node.get("in")?, node.get("when")?);
-    let Some(path) = list.as_text() else {
-        report.error(
-            Code::WrongType,
-            list.at,
-            "`in` takes the path of a list",
-            help,
-        );
-        return None;
-    };
-    Some(ElementGroup {
-        list,
-        when,
-        path: path.into(),
-    })
 }

@@ -63,8 +63,9 @@ fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> 
     };
     if between.is_empty() {
         let help = "the lower end comes first";
-        context.never_holds(node, "no value is between these ends".into(), help);
-        return None;
+        if !context.never_holds(node, "no value is between these ends".into(), help) {
+            return None;
+        }
     }
     Some(Operator::Between(between))
 }

@@ -41,7 +41,7 @@ impl OperatorKey {
             ErrorScope::None => names.fields.identity()?,
             ErrorScope::RunDied | ErrorScope::StepFailed => return None,
         };
-        if path.local().is_some() {
+        if path.is_local() {
             return None;
         }
         let mut text = format!("{} {case:?} {} ", spec.name, path.text);

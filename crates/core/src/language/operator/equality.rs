@@ -127,8 +127,7 @@ pub fn check_literal(node: &Node, operand: &Operand, context: &mut OperandContex
     if types.iter().any(|field| can_equal(field, &value, case)) {
         return true;
     }
-    report(node, &value, first, context);
-    false
+    report(node, &value, first, context)
 }
 
 fn can_equal(field: &FieldType, value: &Value, case: CaseSensitivity) -> bool {
@@ -151,7 +150,13 @@ fn can_equal(field: &FieldType, value: &Value, case: CaseSensitivity) -> bool {
     }
 }
 
-fn report(node: &Node, value: &Value, field: &FieldType, context: &mut OperandContext<'_, '_>) {
+/// Reports a value that the field never has; false after an error.
+fn report(
+    node: &Node,
+    value: &Value,
+    field: &FieldType,
+    context: &mut OperandContext<'_, '_>,
+) -> bool {
     let path = &context.path.text;
     let kind = field.describe();
     let message = format!("`{path}` is {kind}, never {}", format_value(value));
@@ -174,7 +179,7 @@ fn report(node: &Node, value: &Value, field: &FieldType, context: &mut OperandCo
         (_, Value::String(text)) => value_help(field, text),
         _ => format!("compare with {kind}"),
     };
-    context.never_holds(node, message, &help);
+    context.never_holds(node, message, &help)
 }
 
 /// Suggests the most similar value of the field, or lists all values.

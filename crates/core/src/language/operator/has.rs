@@ -179,6 +179,10 @@ impl OperatorImpl for Has {
         }
     }
 
+    fn case(&self) -> CaseSensitivity {
+        self.case
+    }
+
     fn expected(&self, scope: &Scope<'_>) -> String {
         self.operands.describe(" | ", scope)
     }

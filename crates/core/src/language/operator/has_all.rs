@@ -80,6 +80,10 @@ impl OperatorImpl for HasAll {
         conditions
     }
 
+    fn case(&self) -> CaseSensitivity {
+        self.case
+    }
+
     fn expected(&self, scope: &Scope<'_>) -> String {
         self.operands.describe(" & ", scope)
     }

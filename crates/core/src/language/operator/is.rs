@@ -45,7 +45,7 @@ const EXAMPLES: &[Example] = examples! {
     "field", "1", "1.0" => Match;
     "field", "1", r#""1""# => NoMatch;
     "current", "{ is: URGENT, ignore_case: true }", r#""urgent""# => Match;
-    "field", "{ path: field }", r#"[1, {"a": 2}]"# => Match;
+    "field", "{ path: vars.many }", "2" => Match;
     "field", "{ not: vip }", r#"["vip"]"# => WrongType;
     "field", "{ not: 1 }", r#"{"id": 1}"# => WrongType;
     "field", "{ not: null }", r#"["vip"]"# => Match;
@@ -81,6 +81,10 @@ impl OperatorImpl for Is {
 
     fn index_conditions(&self) -> Vec<IndexCondition> {
         vec![self.operands.index_condition(self.case, IndexKey::Equal)]
+    }
+
+    fn case(&self) -> CaseSensitivity {
+        self.case
     }
 
     fn expected(&self, scope: &Scope<'_>) -> String {

@@ -16,7 +16,7 @@ use crate::language::operator::required_literals;
 use crate::language::operator::text::instead;
 use crate::language::operator::{
     CaseSensitivity, Example, OperandContext, Operator, OperatorImpl, OperatorSpec, Verdict,
-    examples, format_value,
+    examples, format_value, one_or_list,
 };
 use crate::path::Resolved;
 use crate::path::scope::Scope;
@@ -70,8 +70,9 @@ fn parse_pattern(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Pa
     };
     if pattern.is_empty() {
         let help = "to test for any text write `present: true`";
-        context.never_holds(node, "an empty pattern matches every text".into(), help);
-        return None;
+        if !context.never_holds(node, "an empty pattern matches every text".into(), help) {
+            return None;
+        }
     }
     if pattern.contains("{{") {
         let message = format!("`{pattern}` is a template, which a condition does not render");
@@ -88,7 +89,8 @@ fn parse_pattern(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Pa
     }
 }
 
-fn explain(pattern: &str, error: &regex::Error) -> (String, &'static str) {
+/// What is wrong with a pattern, and what to do.
+pub fn explain(pattern: &str, error: &regex::Error) -> (String, &'static str) {
     if matches!(error, regex::Error::CompiledTooBig(_)) {
         let message = "this regular expression is too large when compiled".into();
         return (
@@ -157,6 +159,15 @@ impl OperatorImpl for Matches {
         vec![IndexCondition::any(
             patterns.map(|pattern| self.index_condition(pattern)),
         )]
+    }
+
+    fn operand_json(&self, _: &Scope<'_>) -> Value {
+        let patterns = self.patterns.iter();
+        one_or_list(patterns.map(|pattern| pattern.as_str().into()).collect())
+    }
+
+    fn case(&self) -> CaseSensitivity {
+        self.case
     }
 
     fn expected(&self, _: &Scope<'_>) -> String {

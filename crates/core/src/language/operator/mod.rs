@@ -36,6 +36,7 @@ pub(crate) mod text_order;
 pub mod time;
 pub mod unseen;
 pub(crate) mod value_kind;
+mod verdict;
 
 use std::borrow::Cow;
 
@@ -54,64 +55,7 @@ use crate::path::{Path, Resolved};
 pub use crate::language::operator::example::Example;
 pub(crate) use crate::language::operator::example::examples;
 pub use crate::language::operator::operand_context::OperandContext;
-
-/// The result of evaluating one predicate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    Match,
-    NoMatch,
-    /// There is no value at the path, or at the operand's path.
-    Missing,
-    /// The operator cannot compare values of this type.
-    WrongType,
-}
-
-impl Verdict {
-    /// The label that commands print.
-    pub fn describe(self) -> &'static str {
-        match self {
-            Verdict::Match => "match",
-            Verdict::NoMatch => "no match",
-            Verdict::Missing => "missing",
-            Verdict::WrongType => "wrong type",
-        }
-    }
-
-    /// `Match` if the comparison holds, otherwise `NoMatch`.
-    pub fn from_bool(holds: bool) -> Self {
-        if holds {
-            Verdict::Match
-        } else {
-            Verdict::NoMatch
-        }
-    }
-
-    /// Kleene's "any": one match decides; otherwise one unknown verdict makes the result unknown.
-    pub fn any(verdicts: impl Iterator<Item = Verdict>) -> Self {
-        let mut result = Verdict::NoMatch;
-        for verdict in verdicts {
-            match verdict {
-                Verdict::Match => return Verdict::Match,
-                Verdict::NoMatch => {}
-                Verdict::Missing | Verdict::WrongType => result = verdict,
-            }
-        }
-        result
-    }
-
-    /// Kleene's "all": one non-match decides; otherwise an unknown verdict makes the result unknown.
-    pub fn all(verdicts: impl Iterator<Item = Verdict>) -> Self {
-        let mut result = Verdict::Match;
-        for verdict in verdicts {
-            match verdict {
-                Verdict::NoMatch => return Verdict::NoMatch,
-                Verdict::Match => {}
-                Verdict::Missing | Verdict::WrongType => result = verdict,
-            }
-        }
-        result
-    }
-}
+pub use crate::language::operator::verdict::Verdict;
 
 /// Whether upper and lower case letters differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -175,6 +119,17 @@ pub trait OperatorImpl {
 
     /// Describes the expected value; a path with the value that it has in `scope`.
     fn expected(&self, scope: &Scope<'_>) -> String;
+
+    /// Returns the operand as a rule writes it: one value, or a list of several. A path has its value in `scope`.
+    fn operand_json(&self, scope: &Scope<'_>) -> Value {
+        let operands = self.operands().into_iter();
+        one_or_list(operands.map(|operand| operand.to_json(scope)).collect())
+    }
+
+    /// Returns whether upper and lower case letters differ.
+    fn case(&self) -> CaseSensitivity {
+        CaseSensitivity::Exact
+    }
 
     /// Explains why a value did not match, if the value alone does not show it.
     fn hint(&self, _found: &Resolved<'_>, _scope: &Scope<'_>) -> Option<String> {
@@ -297,6 +252,17 @@ impl Operator {
         Cow::Owned(settled)
     }
 
+    /// Returns the operator with the value in place of operands that read the path.
+    pub fn with_value_at(&self, path: &Path, value: &Value) -> Operator {
+        let mut operator = self.clone();
+        for operand in operator.inner_mut().operands_mut() {
+            if matches!(operand, Operand::Path(read) if read.route == path.route) {
+                *operand = Operand::Literal(value.clone());
+            }
+        }
+        operator
+    }
+
     /// Returns the paths among the operands.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         let operands = self.inner().operands().into_iter();
@@ -331,10 +297,14 @@ impl Operator {
         self.inner_mut().operands_mut()
     }
 
-    /// Returns whether the verdict changes only at the operator's constants.
-    pub fn is_decided_by_constants(&self) -> bool {
-        let has_condition = matches!(self, Operator::Matches(_) | Operator::AnyOf(_));
-        !has_condition && self.paths().next().is_none()
+    /// Returns whether the verdict on a value of this path changes only at the operator's constants.
+    pub fn is_decided_by_constants(&self, path: &Path) -> bool {
+        let has_condition = match self {
+            Operator::Matches(_) => true,
+            Operator::AnyOf(any_of) => !any_of.compares_elements(),
+            _ => false,
+        };
+        !has_condition && self.paths().all(|read| read.route == path.route)
     }
 
     /// Returns the values in the rule at which the verdict can change.
@@ -345,6 +315,15 @@ impl Operator {
     /// Describes the expected value; a path with the value that it has in `scope`.
     pub fn want(&self, scope: &Scope<'_>) -> String {
         self.inner().expected(scope)
+    }
+
+    /// Returns the operand as a rule writes it: one value, or a list of several. A path has its value in `scope`.
+    pub fn operand_json(&self, scope: &Scope<'_>) -> Value {
+        self.inner().operand_json(scope)
+    }
+
+    pub fn case(&self) -> CaseSensitivity {
+        self.inner().case()
     }
 
     /// Explains why a value did not match, if the value alone does not show it.
@@ -365,6 +344,14 @@ impl Operator {
     /// Returns a value for which the operator does not hold, close to the given one.
     pub fn violating(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<Value> {
         self.inner().violating_value(found, scope)
+    }
+}
+
+/// One value alone, or a list of several.
+fn one_or_list(mut values: Vec<Value>) -> Value {
+    match values.len() {
+        1 => values.swap_remove(0),
+        _ => Value::Array(values),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The operands of predicates: values in the rule, or paths to other values.
 //! Reports templates and operators inside a value, and paths whose type can never match.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Diagnostic, Report};
 use crate::document::decode::Decode;
@@ -65,6 +65,17 @@ impl Operand {
         }
     }
 
+    /// Returns the operand as JSON: a literal as it is, a path as `{"path", "value"}`, without `value` if there is none.
+    pub fn to_json(&self, scope: &Scope<'_>) -> Value {
+        match self {
+            Operand::Literal(value) => value.clone(),
+            Operand::Path(path) => match path.resolve(scope).to_json() {
+                Some(value) => json!({"path": path.text, "value": value}),
+                None => json!({"path": path.text}),
+            },
+        }
+    }
+
     /// Returns the condition that a value equals the operand.
     pub fn index_condition(
         &self,
@@ -88,9 +99,10 @@ impl Operand {
         };
         match context.names.types_at(path) {
             FieldCheck::Known(types) => types,
-            FieldCheck::Open | FieldCheck::Unlisted { .. } | FieldCheck::Unknown { .. } => {
-                Vec::new()
-            }
+            FieldCheck::Open
+            | FieldCheck::Unlisted { .. }
+            | FieldCheck::Misspelt { .. }
+            | FieldCheck::Unknown { .. } => Vec::new(),
         }
     }
 
@@ -120,8 +132,7 @@ impl Operand {
             first.describe()
         );
         let help = "name a field of the same kind, or write the value";
-        context.never_holds(node, message, help);
-        false
+        context.never_holds(node, message, help)
     }
 
     /// Evaluates `test` with the operand's value; `Missing` if it has none.
@@ -178,8 +189,10 @@ impl Operands {
         let nodes = match &node.value {
             Yaml::List(items) if items.is_empty() => {
                 let help = "name at least one value; a list means any of";
-                context.never_holds(node, "an empty list never matches".into(), help);
-                return None;
+                if !context.never_holds(node, "an empty list never matches".into(), help) {
+                    return None;
+                }
+                &[]
             }
             Yaml::List(items) => items.as_slice(),
             Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::Map(_) => {
@@ -279,8 +292,7 @@ pub fn text_only(node: &Node, operand: &Operand, context: &mut OperandContext<'_
     match operand.constant(context) {
         Some(Value::String(text)) if text.is_empty() => {
             let help = "every text contains it; to test for any text write `present: true`";
-            context.never_holds(node, "an empty text tests nothing".into(), help);
-            false
+            context.never_holds(node, "an empty text tests nothing".into(), help)
         }
         Some(Value::String(_)) => true,
         None => operand.fits(node, context, FieldType::is_text),

@@ -21,11 +21,15 @@ impl OperandContext<'_, '_> {
     pub fn known(&self) -> Option<&[FieldType]> {
         match &self.fields {
             FieldCheck::Known(types) => Some(types),
-            FieldCheck::Open | FieldCheck::Unlisted { .. } | FieldCheck::Unknown { .. } => None,
+            FieldCheck::Open
+            | FieldCheck::Unlisted { .. }
+            | FieldCheck::Misspelt { .. }
+            | FieldCheck::Unknown { .. } => None,
         }
     }
 
-    /// Reports an operator that supports none of the field's types. `instead` returns the help text.
+    /// Reports an operator that supports none of the field's types; false after reporting. `instead` returns
+    /// the help text.
     pub fn applies(
         &mut self,
         node: &Node,
@@ -33,7 +37,7 @@ impl OperandContext<'_, '_> {
         reads: fn(&FieldType) -> bool,
         instead: fn(&FieldType) -> &'static str,
     ) -> bool {
-        let Some(types) = self.known() else {
+        let Some(types) = self.known().filter(|_| !self.is_of_stored_rule()) else {
             return true;
         };
         if types.is_empty() || types.iter().any(reads) {
@@ -50,8 +54,17 @@ impl OperandContext<'_, '_> {
         false
     }
 
-    /// Reports a comparison that can never hold.
-    pub fn never_holds(&mut self, node: &Node, message: String, help: &str) {
+    /// Reports a comparison that can never hold, except in a stored rule. Returns whether the comparison is
+    /// used in spite of it.
+    pub fn never_holds(&mut self, node: &Node, message: String, help: &str) -> bool {
+        if self.is_of_stored_rule() {
+            return true;
+        }
         self.names.error(Code::NeverHolds, node.at, message, help);
+        false
+    }
+
+    fn is_of_stored_rule(&self) -> bool {
+        self.names.diagnostics.is_of_stored_rules()
     }
 }

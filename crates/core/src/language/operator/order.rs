@@ -255,8 +255,7 @@ fn check_operand(node: &Node, operand: &Operand, context: &mut OperandContext<'_
     if let Some(first) = types.first()
         && !types.iter().any(|field| is_ordered_against(field, &value))
     {
-        report(node, &value, first, context);
-        return false;
+        return report(node, &value, first, context);
     }
     if let Value::String(text) = &value {
         check_text(node, text, context);
@@ -296,7 +295,13 @@ fn share_order(field: &FieldType, other: &FieldType) -> bool {
     }
 }
 
-fn report(node: &Node, value: &Value, field: &FieldType, context: &mut OperandContext<'_, '_>) {
+/// Reports a value that the field never has; false after an error.
+fn report(
+    node: &Node,
+    value: &Value,
+    field: &FieldType,
+    context: &mut OperandContext<'_, '_>,
+) -> bool {
     let (path, text_order) = (&context.path.text, text_order(context));
     let (message, help) = match (value, text_order.ranked_only) {
         (Value::String(text), true) => {
@@ -321,7 +326,7 @@ fn report(node: &Node, value: &Value, field: &FieldType, context: &mut OperandCo
             (message, format!("compare with {kind}"))
         }
     };
-    context.never_holds(node, message, &help);
+    context.never_holds(node, message, &help)
 }
 
 /// Warns about a number in quotes: `gt: "100"` is probably meant as a number.

@@ -85,6 +85,10 @@ impl OperatorImpl for Present {
         Self::index_conditions_if(!self.wanted)
     }
 
+    fn operand_json(&self, _: &Scope<'_>) -> Value {
+        self.wanted.into()
+    }
+
     fn expected(&self, _: &Scope<'_>) -> String {
         self.wanted.to_string()
     }

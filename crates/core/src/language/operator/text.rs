@@ -106,6 +106,10 @@ impl OperatorImpl for TextComparison {
         )]
     }
 
+    fn case(&self) -> CaseSensitivity {
+        self.case
+    }
+
     fn expected(&self, scope: &Scope<'_>) -> String {
         let case = match self.case {
             CaseSensitivity::Exact => "",

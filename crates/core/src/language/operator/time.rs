@@ -14,7 +14,7 @@ use crate::event::time::{read_calendar_time, time_of_value};
 use crate::language::operator::index_condition::{IndexCondition, IndexKey, Interval};
 use crate::language::operator::operand::Operand;
 use crate::language::operator::relation::OrderRelation;
-use crate::language::operator::{OperandContext, OperatorImpl, Verdict, format_value};
+use crate::language::operator::{OperandContext, OperatorImpl, Verdict, format_value, one_or_list};
 use crate::path::Resolved;
 use crate::path::scope::Scope;
 
@@ -182,6 +182,14 @@ impl OperatorImpl for TimeComparison {
         vec![IndexCondition::any(
             parts.map(|part| self.index_condition(part)),
         )]
+    }
+
+    fn operand_json(&self, scope: &Scope<'_>) -> Value {
+        let moments = self.moments.iter().map(|moment| match moment {
+            TimeOperand::At(_, text) | TimeOperand::Relative(_, text) => text.as_str().into(),
+            TimeOperand::Path(operand) => operand.to_json(scope),
+        });
+        one_or_list(moments.collect())
     }
 
     fn expected(&self, scope: &Scope<'_>) -> String {

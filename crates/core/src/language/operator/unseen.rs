@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::language::operator::equality::fold;
+use crate::lookalike;
 
 /// Returns the text with every unseen character escaped: `VIP\u00a0customer`.
 pub fn visible(text: &str) -> Cow<'_, str> {
@@ -47,6 +48,9 @@ pub fn part_difference(
     if !holds(&seen(value), &seen(part)) {
         return None;
     }
+    if let Some(letter) = lookalike_in(value, part) {
+        return Some(letter);
+    }
     let unseen = [("the value", value), ("the rule", part)];
     let named = unseen.iter().find_map(|(owner, text)| {
         let (at, character) = text.chars().enumerate().find(|(_, c)| is_unseen(*c))?;
@@ -61,12 +65,38 @@ pub fn part_difference(
     )
 }
 
-/// The text as a reader sees it: composed letters, one kind of blank, nothing without width.
+/// Names the letter by which a section of the value differs from the part that it looks like.
+fn lookalike_in(value: &str, part: &str) -> Option<String> {
+    let (value, wanted): (Vec<char>, Vec<char>) = (value.chars().collect(), part.chars().collect());
+    let part = fold(&seen(part));
+    let sections = value.windows(wanted.len().max(1)).enumerate();
+    let mut alike =
+        sections.filter(|(_, section)| fold(&seen(&String::from_iter(*section))) == part);
+    alike.find_map(|(start, section)| {
+        let mut pairs = section.iter().zip(&wanted).enumerate();
+        pairs.find_map(|(at, (got, want))| {
+            let (owner, letter, at) = match (lookalike::of(*got), lookalike::of(*want)) {
+                (Some(_), Some(_)) if got == want => return None,
+                (Some(letter), _) => ("the value", letter, start + at),
+                (None, Some(letter)) => ("the rule", letter, at),
+                (None, None) => return None,
+            };
+            Some(format!(
+                "{owner} has {}, at character {}",
+                letter.named(),
+                at + 1
+            ))
+        })
+    })
+}
+
+/// The text as a reader sees it: composed letters, one kind of blank, nothing without width, and Latin letters
+/// for those that look like them.
 fn seen(text: &str) -> String {
     let plain = text.chars().filter_map(|character| match character {
         character if is_blank(character) => Some(' '),
         character if is_zero_width(character) => None,
-        character => Some(character),
+        character => Some(lookalike::of(character).map_or(character, |found| found.latin)),
     });
     let plain: String = plain.collect();
     composed(&plain).into_owned()
@@ -96,7 +126,8 @@ fn first_difference(value: &str, expected: &str) -> Option<String> {
         None => value.chars().count().min(expected.chars().count()),
     };
     let place = |text: &str| text.chars().nth(at);
-    let unseen = |text: &str| place(text).filter(|character| is_unseen(*character));
+    let is_alike = |character: char| is_unseen(character) || lookalike::of(character).is_some();
+    let unseen = |text: &str| place(text).filter(|character| is_alike(*character));
     let words = match (unseen(value), unseen(expected)) {
         (Some(got), Some(want)) => {
             format!("the value has {}, the rule {}", named(got), named(want))
@@ -164,6 +195,9 @@ fn escaped(character: char) -> String {
 
 /// The name of a character with its number: "a no-break space (U+00A0)".
 fn named(character: char) -> String {
+    if let Some(letter) = lookalike::of(character) {
+        return letter.named();
+    }
     let name = match character {
         '\t' => "a tab",
         '\n' => "a line break",
@@ -201,6 +235,21 @@ mod tests {
             visible("A\u{308}rger\u{e0041}"),
             "A\\u0308rger\\udb40\\udc41"
         );
+    }
+
+    #[test]
+    fn a_letter_of_another_alphabet_is_named_within_a_text() {
+        let contains = |value: &str, part: &str| value.contains(part);
+        let found = |value: &str, part: &str| part_difference(value, part, contains);
+        assert_eq!(
+            found("срочно: VIР customer", "VIP").as_deref(),
+            Some("the value has the Cyrillic letter `Р` (U+0420), at character 11")
+        );
+        assert_eq!(
+            found("a VIP customer", "VIР").as_deref(),
+            Some("the rule has the Cyrillic letter `Р` (U+0420), at character 3")
+        );
+        assert_eq!(found("срочно", "VIP"), None);
     }
 
     #[test]
@@ -246,6 +295,16 @@ mod tests {
                 Some(
                     "the letters are the same in another Unicode normal form: the value is composed (NFC), the rule decomposed (NFD)",
                 ),
+            ),
+            (
+                "VIР",
+                "VIP",
+                Some("the value has the Cyrillic letter `Р` (U+0420), at character 3"),
+            ),
+            (
+                "vip",
+                "vіp",
+                Some("the rule has the Cyrillic letter `і` (U+0456), at character 2"),
             ),
             ("Ärger", "Arger", None),
             ("vip", "VIP", None),

@@ -24,7 +24,10 @@ impl NameResolver<'_> {
             return true;
         };
         let (text, first) = (&path.text, &first.name);
-        let unknown = matches!(self.types_at(path), FieldCheck::Unknown { .. });
+        let unknown = matches!(
+            self.types_at(path),
+            FieldCheck::Misspelt { .. } | FieldCheck::Unknown { .. }
+        );
         let (message, help) = match &local.holds {
             LocalType::Value(FieldType::List(_) | FieldType::Object | FieldType::Any)
             | LocalType::Anything => return true,

@@ -9,7 +9,7 @@ use crate::event::catalogue::event_type::FieldLookup;
 use crate::event::catalogue::field_type::FieldType;
 use crate::event::time::time_of_value;
 use crate::language::event_fields::{Absence, EventFields, FieldCheck};
-use crate::language::names::{ElementScope, ErrorScope, LocalType};
+use crate::language::names::{ErrorScope, LocalType};
 use crate::language::operator::format_value;
 use crate::language::resolver::NameResolver;
 use crate::language::resolver::locals::scope_of_name;
@@ -27,7 +27,7 @@ impl NameResolver<'_> {
             Some(path) => Arc::clone(path),
             None => self.parse_path(text, at)?,
         };
-        if self.in_scope.element == ElementScope::Within && path.is_of_element() {
+        if self.in_scope.element.element().is_some() && path.is_of_element() {
             return Some(Arc::new(Path::clone(&path).in_element()));
         }
         let path = match (self.in_scope.error_scope, self.in_scope.locals.is_empty()) {
@@ -65,6 +65,12 @@ impl NameResolver<'_> {
 
     /// Returns what is known about the type of a path.
     pub fn types_at(&self, path: &Path) -> FieldCheck {
+        if path.is_element() {
+            return match self.in_scope.element.element() {
+                Some(FieldType::Any) | None => FieldCheck::Open,
+                Some(element) => FieldCheck::Known(vec![element.clone()]),
+            };
+        }
         let Some((name, below)) = path.local() else {
             let dotted = path.dotted();
             let check = dotted.map(|dotted| self.fields.check(&dotted));
@@ -95,8 +101,35 @@ impl NameResolver<'_> {
         (!types.iter().any(may_be_time)).then(|| first.describe())
     }
 
-    /// Checks that the path can have a value; false after reporting an error.
+    /// Describes the elements of a list that are single values; `None` if they may have fields.
+    pub fn scalar_element(&self, path: &Path) -> Option<String> {
+        let FieldCheck::Known(types) = self.types_at(path) else {
+            return None;
+        };
+        match types.as_slice() {
+            [FieldType::List(element)] => match **element {
+                FieldType::Any | FieldType::Object | FieldType::List(_) => None,
+                FieldType::Id
+                | FieldType::Integer
+                | FieldType::Decimal
+                | FieldType::Text
+                | FieldType::Boolean
+                | FieldType::Time
+                | FieldType::Date
+                | FieldType::Priority
+                | FieldType::Status
+                | FieldType::TicketType => Some(element.describe()),
+            },
+            _ => None,
+        }
+    }
+
+    /// Checks that the path can have a value; false after reporting an error. Paths of stored rules are not
+    /// checked again.
     pub fn check_path(&mut self, path: &Path, at: Span) -> bool {
+        if self.diagnostics.is_of_stored_rules() {
+            return true;
+        }
         if let PathKind::Plain { root, keys } = &path.route {
             let first = keys.first().map(|key| key.name.as_str());
             match (root, first) {
@@ -136,9 +169,13 @@ impl NameResolver<'_> {
         };
         let nearest = match self.fields.check(&dotted) {
             FieldCheck::Known(_) | FieldCheck::Open => return true,
-            FieldCheck::Unlisted { nearest, types } => {
-                self.warn_of_unlisted(&dotted, nearest, &types, at);
+            FieldCheck::Unlisted { nearest, only } => {
+                self.warn_of_unlisted(&dotted, nearest, only, at);
                 return true;
+            }
+            FieldCheck::Misspelt { meant } => {
+                self.reject_misspelt(&dotted, &meant, at);
+                return false;
             }
             FieldCheck::Unknown { nearest } => nearest,
         };
@@ -172,8 +209,28 @@ impl NameResolver<'_> {
         false
     }
 
-    /// Warns about a field that no type of the rule lists, and that only some of them may have.
-    fn warn_of_unlisted(&mut self, dotted: &str, nearest: Option<String>, types: &str, at: Span) {
+    /// Reports a field that no type of the rule lists, with a name close to that of a listed field.
+    fn reject_misspelt(&mut self, dotted: &str, meant: &str, at: Span) {
+        let message = format!("no event type of the rule lists the field `{dotted}`");
+        let local = self
+            .suggest_item_name(dotted)
+            .or_else(|| self.suggest_step(dotted));
+        let help = local.unwrap_or_else(|| {
+            format!(
+                "did you mean `{meant}`? if the events do have `{dotted}`, list it under `event_types` in flowtrigger.yaml"
+            )
+        });
+        self.error(Code::UnknownField, at, message, &help);
+    }
+
+    /// Warns about a field that no type of the rule lists. `only` names the types that may have it.
+    fn warn_of_unlisted(
+        &mut self,
+        dotted: &str,
+        nearest: Option<String>,
+        only: Option<String>,
+        at: Span,
+    ) {
         let local = self
             .suggest_item_name(dotted)
             .or_else(|| self.suggest_step(dotted));
@@ -183,7 +240,12 @@ impl NameResolver<'_> {
             .unwrap_or_else(|| {
                 "correct it, or list the field under `event_types` in flowtrigger.yaml".into()
             });
-        let message = format!("no event type lists the field `{dotted}`; only {types} may have it");
+        let message = match only {
+            Some(types) => {
+                format!("no event type lists the field `{dotted}`; only {types} may have it")
+            }
+            None => format!("no event type of the rule lists the field `{dotted}`"),
+        };
         self.warning(Code::UnknownField, at, message, help);
     }
 
@@ -307,7 +369,17 @@ impl NameResolver<'_> {
                         "the results of the dead run's steps are not available; `error.message` is the reason of its failure"
                     }
                 };
-                self.error(Code::UndefinedName, at, message, help);
+                let below = path.strip_prefix("$.").unwrap_or(path);
+                let help = match self.fields.check(below) {
+                    FieldCheck::Unknown { .. } => help.to_owned(),
+                    FieldCheck::Known(_)
+                    | FieldCheck::Open
+                    | FieldCheck::Unlisted { .. }
+                    | FieldCheck::Misspelt { .. } => {
+                        format!("{help}; a field of the event is `body.{below}`")
+                    }
+                };
+                self.error(Code::UndefinedName, at, message, &help);
             }
             (None, _) => {
                 let help = "define it under `vars` in the rule or in flowtrigger.yaml";

@@ -37,6 +37,7 @@ use crate::language::template::engine::{LimitedWriter, environment, syntax};
 use crate::language::template::location::TextLocation;
 use crate::language::template::placeholder::PlaceholderText;
 use crate::language::template::scan::{Segment, scan};
+use crate::lookalike;
 use crate::path::scope::Scope;
 
 pub use crate::language::template::cache::TemplateCache;
@@ -252,11 +253,14 @@ impl<'a> TemplateSource<'a> {
         let range = error.range().unwrap_or(0..self.text.len());
         let at = self.location.span(&range);
         let why = error.detail().unwrap_or("it cannot be read");
-        let message = format!("not a template: {why}");
-        let help = syntax_help::find(&self.text, &range, why).unwrap_or_else(|| {
-            "values are written `{{ ticket.id }}`, filters follow them: `{{ current | upper }}`"
-                .into()
-        });
+        let message = format!("not a template: {}", syntax_help::reason(why));
+        let letter = lookalike::in_mixed_text(&self.text);
+        let help = syntax_help::find(&self.text, &range, why)
+            .or(letter)
+            .unwrap_or_else(|| {
+                "values are written `{{ ticket.id }}`, filters follow them: `{{ current | upper }}`"
+                    .into()
+            });
         diagnostics.error(Code::BadTemplate, at, message, &help);
     }
 

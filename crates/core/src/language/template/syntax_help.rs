@@ -16,6 +16,36 @@ pub fn find(text: &str, error: &Range<usize>, why: &str) -> Option<String> {
     })
 }
 
+/// The words of the engine's parser, and those of a template.
+const WORDS: [(&str, &str); 9] = [
+    ("end of variable block", "`}}`"),
+    ("start of variable block", "`{{`"),
+    ("end of block", "`%}`"),
+    ("start of block", "`{%`"),
+    ("identifier or integer", "a name or a number"),
+    ("identifier", "a name"),
+    ("string", "a text"),
+    ("integer", "a number"),
+    ("float", "a number"),
+];
+
+/// Returns why a template cannot be parsed, in words of a template.
+pub fn reason(why: &str) -> String {
+    let Some(what) = why.strip_prefix("unexpected ") else {
+        return why.to_owned();
+    };
+    let plain = |what: &str| {
+        let known = WORDS.iter().find(|(word, _)| *word == what);
+        known.map_or(what, |(_, plain)| plain).to_owned()
+    };
+    match what.split_once(", expected ") {
+        Some((found, expected)) => {
+            format!("expected {}, found {}", plain(expected), plain(found))
+        }
+        None => format!("unexpected {}", plain(what)),
+    }
+}
+
 /// Returns the text between the braces around a position.
 fn expression_at(text: &str, at: usize) -> &str {
     let at = (0..=at.min(text.len()))

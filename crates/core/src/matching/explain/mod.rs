@@ -1,6 +1,7 @@
 //! Explains why one rule matches an event or does not: the verdict of each predicate, and single changes to
 //! the event that make the rule match. Every change with a value is evaluated before it is proposed.
 
+pub mod obstacle;
 pub(crate) mod single_change;
 #[cfg(test)]
 mod tests;

@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use crate::event::Event;
 use crate::language::condition::Predicate;
-use crate::language::condition::candidates::{Candidates, readable, verdict};
+use crate::language::condition::candidates::{Candidates, compares_with, readable, verdict};
 use crate::language::condition::evaluate::Truth;
 use crate::language::condition::trace::{Trace, TraceReplay};
 use crate::language::operator::{Operator, Verdict};
 use crate::matching::explain::{Confirm, NearMiss, NearMissSearch, SingleChange, words};
 use crate::matching::rule_set::evaluate_rule;
 use crate::path::scope::Scope;
-use crate::path::{Path, PathKind};
+use crate::path::{Path, PathKind, Resolved};
 use crate::rule::Rule;
 
 pub struct SingleChangeSearch<'s> {
@@ -30,8 +30,13 @@ enum FieldSearch {
     Unknown,
 }
 
-/// Whether no other comparison of the rule reads the predicate's field or a part of it.
+/// Whether nothing else in the rule reads the predicate's field or a part of it: no other comparison, and no
+/// operand of its own.
 pub fn is_alone(rule: &Rule, predicate: &Predicate) -> bool {
+    let mut own = predicate.operator.paths();
+    if own.any(|path| overlap(path, &predicate.path)) {
+        return false;
+    }
     let predicates = rule.when.predicates();
     let mut others = predicates
         .into_iter()
@@ -52,6 +57,29 @@ fn overlap(a: &Path, b: &Path) -> bool {
     }
 }
 
+/// Evaluates a predicate with a value at the path, which it tests, compares with, or both.
+fn verdict_with(
+    predicate: &Predicate,
+    path: &Path,
+    value: Option<&Value>,
+    scope: &Scope<'_>,
+) -> Verdict {
+    let tests = predicate.path.route == path.route;
+    match (value, compares_with(predicate, path)) {
+        (_, false) => verdict(predicate, value, scope),
+        // Nothing is claimed about an operand that is taken away.
+        (None, true) => Verdict::Match,
+        (Some(value), true) => {
+            let operator = predicate.operator.with_value_at(path, value);
+            let found = match tests {
+                true => Resolved::One(value),
+                false => predicate.path.resolve(scope),
+            };
+            predicate.polarity.apply(operator.evaluate(&found, scope))
+        }
+    }
+}
+
 impl SingleChangeSearch<'_> {
     /// Tries the values of every field that is compared.
     pub(super) fn all_fields<E>(&self, confirm: Confirm<'_, E>) -> Result<NearMissSearch, E> {
@@ -60,16 +88,19 @@ impl SingleChangeSearch<'_> {
             single_change: SingleChange::None,
         };
         let predicates = self.rule.when.predicates();
-        for (number, predicate) in predicates.iter().enumerate() {
-            let seen = predicates[..number]
-                .iter()
-                .any(|earlier| earlier.path.route == predicate.path.route);
-            if seen {
+        let mut tried: Vec<&PathKind> = Vec::new();
+        let read = predicates
+            .iter()
+            .flat_map(|predicate| predicate.paths().map(move |path| (*predicate, path)));
+        for (predicate, path) in read {
+            let is_constant = path.in_variables(&self.rule.vars).is_some() || path.is_local();
+            if is_constant || tried.contains(&&path.route) {
                 continue;
             }
-            match self.field(&predicates, &predicate.path, confirm)? {
+            tried.push(&path.route);
+            match self.field(&predicates, path, confirm)? {
                 FieldSearch::Found(value) => search.near_misses.push(NearMiss {
-                    path: predicate.path.text.clone(),
+                    path: path.text.clone(),
                     set: Some(value),
                     words: words(predicate, &Scope::new(self.event, &self.rule.vars)),
                     at: predicate.at,
@@ -105,22 +136,27 @@ impl SingleChangeSearch<'_> {
             .collect();
         let scope = Scope::new(self.event, &self.rule.vars);
         let is_known = |predicate: &&Predicate| {
-            let operator = predicate.operator.settled(scope.vars);
-            let reads_itself = predicate.path.route == path.route;
-            reads_itself
-                && operator.paths().next().is_none()
-                && !matches!(*operator, Operator::Matches(_))
+            // A path that only overlaps reads another part of the changed value.
+            let mut changed = predicate.paths().filter(|read| overlap(read, path));
+            changed.all(|read| read.route == path.route)
+                && !matches!(
+                    *predicate.operator,
+                    Operator::Matches(_) | Operator::AnyOf(_)
+                )
         };
         if !here.iter().all(is_known) {
             return Ok(FieldSearch::Unknown);
         }
-        let Some(candidates) = Candidates::of(&here, &[], &scope) else {
+        let others = here.iter().flat_map(|predicate| predicate.paths());
+        let others = others.filter(|read| read.route != path.route);
+        let values = others.flat_map(|read| read.resolve(&scope).values().to_vec());
+        let Some(candidates) = Candidates::with_values(&here, values.collect(), &[], &scope) else {
             return Ok(FieldSearch::Unknown);
         };
         let mut result = FieldSearch::None;
         for candidate in candidates.iter() {
             let with = |predicate: &Predicate, actual| match changes(predicate) {
-                true => verdict(predicate, candidate, &scope),
+                true => verdict_with(predicate, path, candidate, &scope),
                 false => actual,
             };
             if !self.matches_with(predicates, with) {

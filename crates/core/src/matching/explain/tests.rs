@@ -6,6 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::event::catalogue::Catalogue;
 use crate::event::format::decode;
+use crate::language::operator::CaseSensitivity;
 use crate::matching::find::MatchScratch;
 use crate::matching::rule_set::RuleSet;
 
@@ -201,6 +202,18 @@ fn a_change_is_suggested_only_if_it_makes_the_rule_match() {
             SingleChange::Unknown,
         ),
         ("{ ticket.subject: { matches: '^a' } }", SingleChange::Known),
+        (
+            "{ previous: urgent, current: { lt: { path: previous } } }",
+            SingleChange::Known,
+        ),
+        (
+            "{ ticket.id: { gt: 8, lt: { path: ticket.external_id } } }",
+            SingleChange::None,
+        ),
+        (
+            "{ ticket.id: { gt: 3, lt: { path: ticket.external_id } } }",
+            SingleChange::Known,
+        ),
     ] {
         let explanation = explain(when, &event());
         assert_eq!(explanation.single_change, change, "{when}");
@@ -236,6 +249,71 @@ fn every_element_of_a_list_is_explained() {
         hint("{ ticket.tags: { any_of: { starts_with: gold } } }"),
         "[0] element is \"vip\", want starts_with \"gold\"; [1] element is \"test\", want starts_with \"gold\""
     );
+    assert_eq!(
+        hint("{ any_of: { in: '$.raw.fields[*]', when: { id: 1 } } }"),
+        "the path finds 3 values, and none of them is a list; name the list itself, without `[*]` at the end, or test the values without `any_of`"
+    );
+    event.raw["deep"] = json!([{"kids": [{"a": 1}]}, {"kids": [{"a": 2}, {"a": 3}]}, {"kids": 7}]);
+    let hint = |when: &str| {
+        explain(when, &event).trace.lines[0]
+            .hint
+            .clone()
+            .unwrap_or_default()
+    };
+    assert_eq!(
+        hint("{ any_of: { in: '$.raw.deep[*].kids', when: { a: 9 } } }"),
+        "list 1: [0] a is 1, want is 9; list 2: [0] a is 2, want is 9; [1] a is 3, want is 9; list 3 is 7, not a list"
+    );
+    assert_eq!(
+        hint("{ none: [{ any_of: { in: '$.raw.deep[*].kids', when: { a: 3 } } }] }"),
+        "list 2: [1] fulfils it: {\"a\":3}"
+    );
+    assert_eq!(
+        suggestions("{ none: [{ ticket.tags: { any_of: { starts_with: te } } }] }"),
+        [("ticket.tags".into(), Some(json!(["vip"])))]
+    );
+}
+
+#[test]
+fn operands_are_values_as_a_rule_writes_them() {
+    for (when, operand) in [
+        ("{ current: urgent }", json!("urgent")),
+        ("{ current: [high, null] }", json!(["high", null])),
+        ("{ ticket.id: { between: [8, 9] } }", json!([8, 9])),
+        ("{ ticket.tags: { has_all: [a, b] } }", json!(["a", "b"])),
+        ("{ ticket.subject: { matches: '^EU' } }", json!("^EU")),
+        (
+            "{ ticket.subject: { contains: [a, B] } }",
+            json!(["a", "B"]),
+        ),
+        ("{ ticket.created_at: { before: -2h } }", json!("-2h")),
+        (
+            "{ ticket.created_at: { after: [2026-01-07, { path: ticket.updated_at }] } }",
+            json!(["2026-01-07", {"path": "ticket.updated_at"}]),
+        ),
+        (
+            "{ previous: { path: current } }",
+            json!({"path": "current", "value": "high"}),
+        ),
+        ("{ ticket.external_id: { exists: true } }", json!(true)),
+        ("{ ticket.external_id: { present: false } }", json!(false)),
+        (
+            "{ ticket.tags: { any_of: { starts_with: gold, not: x } } }",
+            json!({"all": [
+                {"path": "element", "operator": "starts_with", "polarity": "positive", "want": "gold", "ignore_case": false},
+                {"path": "element", "operator": "is", "polarity": "negated", "want": "x", "ignore_case": false},
+            ]}),
+        ),
+    ] {
+        let explanation = explain(when, &event());
+        assert_eq!(explanation.trace.lines[0].operand, operand, "{when}");
+    }
+    let case = |when: &str| explain(when, &event()).trace.lines[0].case;
+    assert_eq!(
+        case("{ ticket.subject: { is: EU, ignore_case: true } }"),
+        CaseSensitivity::Ignored
+    );
+    assert_eq!(case("{ ticket.subject: EU }"), CaseSensitivity::Exact);
 }
 
 proptest! {

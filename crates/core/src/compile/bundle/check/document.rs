@@ -12,6 +12,7 @@ use crate::compile::bundle::check::path_reads::{PathRead, of_action, of_state};
 use crate::compile::bundle::check::possible_documents::{
     PossibleDocuments, documents_before, inputs, written_keys,
 };
+use crate::compile::bundle::check::replacing_states::ReplacingStates;
 use crate::compile::bundle::check::shape::{DOCUMENT_KEYS, Presence, Shape};
 use crate::compile::bundle::check::{event_reads, never_written, unsatisfiable};
 use crate::compile::bundle::token;
@@ -78,7 +79,7 @@ impl DocumentCheck<'_, '_> {
             parameters: None,
             ..
         } = &state.does
-            && let Some(action) = self.bundle.action(&name.text)
+            && let Some(action) = self.bundle.meant_action(&name.text)
         {
             reads.extend(of_action(action));
         }
@@ -93,18 +94,25 @@ impl DocumentCheck<'_, '_> {
                 | StateKind::Succeed { .. }
                 | StateKind::Fail { .. } => None,
             };
+            let is_passed = token::passed_at(parameters).contains(&read.at);
             match token::connection_of(&read.path) {
                 _ if !is_new => {}
-                None if takes_tokens(state, self.bundle)
-                    && token::is_passed(&read.path, parameters) => {}
                 Some(connection) if !takes_tokens(state, self.bundle) => {
                     token::report_outside_request(&read, &connection, self.names);
+                }
+                connection if connection.is_some() || is_passed => {
+                    if inputs.iter().any(overwrites_tokens) {
+                        token::report_overwritten(&read, self.names);
+                    } else if parameters.is_some() && !is_passed {
+                        token::report_inside_parameter(&read, self.names);
+                    }
                 }
                 // Checked when the request is lowered.
                 Some(_) => {}
                 None => self.read(&read, &inputs, &base, place),
             }
         }
+        self.check_tokens_beside_parameters(state, &inputs);
         match &state.does {
             StateKind::Choice { choices, .. } => {
                 let locate = |path: &str| event_route(&inputs, path);
@@ -118,6 +126,27 @@ impl DocumentCheck<'_, '_> {
             | StateKind::Pass { .. }
             | StateKind::Succeed { .. }
             | StateKind::Fail { .. } => {}
+        }
+    }
+
+    /// Checks the tokens that an action reads although the state passes parameters.
+    fn check_tokens_beside_parameters(&mut self, state: &BundleState, inputs: &[Shape]) {
+        let StateKind::Action {
+            name,
+            parameters: Some(_),
+            ..
+        } = &state.does
+        else {
+            return;
+        };
+        let action = self.bundle.meant_action(&name.text);
+        for read in action.map(of_action).unwrap_or_default() {
+            if token::connection_of(&read.path).is_some()
+                && inputs.iter().any(overwrites_tokens)
+                && self.seen.insert((read.at, read.path.clone()))
+            {
+                token::report_overwritten(&read, self.names);
+            }
         }
     }
 
@@ -185,15 +214,18 @@ impl DocumentCheck<'_, '_> {
                     "inside a `Map`, `$` is the item: `{}` is not the event",
                     read.path
                 ),
-                "add what the items need to the list in an earlier jq transform",
+                "add what the items need to the list in an earlier jq transform".to_owned(),
             ),
-            InitialDocument::Event => (
-                format!(
-                    "`{}` no longer exists: a result replaced the whole document before `{}`",
-                    read.path, place.state.name.text
-                ),
-                "add a `ResultPath` to the earlier states, such as `$.result`",
-            ),
+            InitialDocument::Event => {
+                let causes = ReplacingStates::before(place.state, place.definition);
+                let message = format!(
+                    "`{}` no longer exists: {} the whole document before `{}`",
+                    read.path,
+                    causes.describe(),
+                    place.state.name.text
+                );
+                (message, causes.help())
+            }
         };
         self.names.warning(Code::BadPath, read.at, message, help);
     }
@@ -229,8 +261,16 @@ pub struct StateContext<'s> {
 
 /// Whether the state calls an action of the bundle, whose request can contain access tokens.
 fn takes_tokens(state: &BundleState, bundle: &Bundle) -> bool {
-    let own = |name: &SpannedText| bundle.action(&name.text).is_some();
+    let own = |name: &SpannedText| bundle.meant_action(&name.text).is_some();
     state.action().is_some_and(own)
+}
+
+/// Whether a state wrote a value to the key that leads to access tokens.
+fn overwrites_tokens(document: &Shape) -> bool {
+    match document.at_path("$.connections") {
+        Presence::Present(Shape::Event(_)) | Presence::Possible | Presence::Absent => false,
+        Presence::Present(_) => true,
+    }
 }
 
 /// Whether the state sees the whole document.

@@ -58,6 +58,12 @@ pub fn check(read: &PathRead, route: &[String], input: &[String], names: &mut Na
         true => FieldCheck::Unknown { nearest: None },
         false => names.fields.check(&dotted),
     };
+    let found = match found {
+        FieldCheck::Misspelt { meant } => FieldCheck::Unknown {
+            nearest: Some(meant),
+        },
+        found => found,
+    };
     match found {
         FieldCheck::Unknown { nearest } => {
             let nearest = nearest.filter(|near| !is_beside_body(near));
@@ -75,7 +81,20 @@ pub fn check(read: &PathRead, route: &[String], input: &[String], names: &mut Na
             }
         }
         FieldCheck::Known(_) => warn_about_other_format(read, &dotted, body, names),
-        FieldCheck::Open | FieldCheck::Unlisted { .. } => {}
+        FieldCheck::Unlisted { nearest, only } => {
+            let types = only.unwrap_or_else(|| names.fields.describe());
+            let message = format!("`{dotted}` is not among the listed fields of {types}");
+            let near = nearest.filter(|near| !is_beside_body(near));
+            let help = match near {
+                Some(near) => format!(
+                    "did you mean `{}`?",
+                    written(&format!("input.{body}.{near}"), input)
+                ),
+                None => names.fields.advice(),
+            };
+            names.warning(Code::UnknownField, read.at, message, help);
+        }
+        FieldCheck::Open | FieldCheck::Misspelt { .. } => {}
     }
 }
 
@@ -131,6 +150,9 @@ pub fn item_type(route: &[String], names: &NameResolver<'_>) -> Option<FieldType
             };
             Some(*element)
         }),
-        FieldCheck::Open | FieldCheck::Unlisted { .. } | FieldCheck::Unknown { .. } => None,
+        FieldCheck::Open
+        | FieldCheck::Unlisted { .. }
+        | FieldCheck::Misspelt { .. }
+        | FieldCheck::Unknown { .. } => None,
     }
 }

@@ -9,10 +9,12 @@ pub(crate) mod path_reads;
 pub(crate) mod placeholder_keys;
 pub(crate) mod possible_documents;
 pub(crate) mod reachability;
+pub(crate) mod replacing_states;
 pub(crate) mod settings;
 pub(crate) mod shape;
 pub(crate) mod termination;
 pub(crate) mod unsatisfiable;
+pub(crate) mod unused_actions;
 
 use std::collections::BTreeSet;
 
@@ -54,7 +56,6 @@ pub fn names(bundle: &Bundle, triggers: &[JobSpecTrigger<'_>], cx: &mut Compiler
             "name of an action",
             cx.diagnostics(),
         );
-        warn_about_unused_action(&action.name, bundle, cx.diagnostics());
     }
     for (number, trigger) in triggers.iter().enumerate() {
         warn_about_same_events(trigger, &triggers[..number], cx.diagnostics());
@@ -72,8 +73,8 @@ pub fn flow(flow: &BundleFlow, bundle: &Bundle, gaps: &AccountGaps, names: &mut 
         } = &state.does
         {
             check_action_name(name, bundle, names.diagnostics);
-            if let Some(action) = bundle.action(&name.text) {
-                parameters::check(action, name, parameters.as_ref(), names.diagnostics);
+            if let Some(action) = bundle.meant_action(&name.text) {
+                parameters::check(action, parameters.as_ref(), names.diagnostics);
             }
         }
     }
@@ -159,34 +160,6 @@ fn check_length(name: &SpannedText, max: usize, what: &str, diagnostics: &mut Di
         let message = format!("this {what} has {length} characters");
         let help = format!("ZIS allows {max}; flowtrigger has no limit");
         diagnostics.warning(Code::InvalidValue, name.at, message, help);
-    }
-}
-
-fn warn_about_unused_action(name: &SpannedText, bundle: &Bundle, diagnostics: &mut Diagnostics) {
-    let states = bundle
-        .flows
-        .iter()
-        .flat_map(|flow| flow.definition.every_state());
-    let mut calls = states.filter_map(|state| state.action());
-    let broken = bundle
-        .flows
-        .iter()
-        .any(|flow| !flow.definition.broken.is_empty());
-    let called = calls.any(|call| ResourceName::short(&call.text) == name.text);
-    if !called
-        && !broken
-        && bundle
-            .broken
-            .iter()
-            .all(|(kind, _)| *kind != ResourceKind::Flow)
-    {
-        let message = format!("unused action `{}`", name.text);
-        diagnostics.warning(
-            Code::UnusedAction,
-            name.at,
-            message,
-            "call it, or remove it",
-        );
     }
 }
 

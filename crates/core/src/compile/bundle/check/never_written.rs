@@ -2,6 +2,7 @@
 
 use crate::compile::bundle::check::document::StateContext;
 use crate::compile::bundle::check::path_reads::PathRead;
+use crate::compile::bundle::check::replacing_states::ReplacingStates;
 use crate::compile::bundle::check::shape::{DOCUMENT_KEYS, Presence, Shape};
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::suggest;
@@ -44,11 +45,16 @@ fn top_level_help(absent: &AbsentPath<'_>, place: &StateContext<'_>) -> String {
     let first = absent.keys[0].name.as_str();
     let written = place.written.iter().map(String::as_str);
     match suggest::nearest(first, written.chain(DOCUMENT_KEYS)) {
-        Some(near) if near == first && narrows(place) => {
-            "an `OutputPath` or a `ResultPath` of an earlier state removed it, or the state that writes it runs later".into()
-        }
         Some(near) if near == first => {
-            "the state that writes it runs later; move it before this one".into()
+            let causes = ReplacingStates::before(place.state, place.definition);
+            match causes.is_empty() {
+                true => "the state that writes it runs later; move it before this one".into(),
+                false => format!(
+                    "{} the whole document; {}",
+                    causes.describe(),
+                    causes.help()
+                ),
+            }
         }
         Some(near) => format!("did you mean `{}`?", path.replacen(first, near, 1)),
         None if EVENT_KEYS.contains(&first) => {
@@ -58,12 +64,6 @@ fn top_level_help(absent: &AbsentPath<'_>, place: &StateContext<'_>) -> String {
         }
         None => "no state writes it with `ResultPath`; the event is `$.input`".into(),
     }
-}
-
-/// Whether a state of the flow passes on a part of its document.
-fn narrows(place: &StateContext<'_>) -> bool {
-    let mut states = place.definition.states.iter();
-    states.any(|state| state.output.is_some())
 }
 
 /// The help for a path that is absent within a written value.

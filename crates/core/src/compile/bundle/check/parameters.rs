@@ -1,8 +1,6 @@
 //! Compares the parameters that a state passes to an action with those that the action reads.
 
-use crate::bundle::SpannedText;
 use crate::bundle::http::HttpAction;
-use crate::bundle::name::ResourceName;
 use crate::compile::bundle::check::path_reads::{PathRead, of_action};
 use crate::compile::bundle::token::connection_of;
 use crate::diagnostic::{Code, Diagnostics, Report};
@@ -12,12 +10,7 @@ use crate::path::{Path, PathKind};
 
 /// Reports missing and unused parameters. Without `Parameters`, an action reads the document. Access tokens are
 /// no parameters: they exist whatever a state passes.
-pub fn check(
-    action: &HttpAction,
-    call: &SpannedText,
-    parameters: Option<&Node>,
-    diagnostics: &mut Diagnostics,
-) {
+pub fn check(action: &HttpAction, parameters: Option<&Node>, diagnostics: &mut Diagnostics) {
     let Some(parameters) = parameters else {
         return;
     };
@@ -32,7 +25,7 @@ pub fn check(
     };
     reads.retain(|read| connection_of(&read.path).is_none());
     let required = self::used(&reads).unwrap_or_default();
-    let name = ResourceName::short(&call.text);
+    let name = &action.name.text;
     for key in required
         .iter()
         .filter(|key| !passed.contains(&key.as_str()))

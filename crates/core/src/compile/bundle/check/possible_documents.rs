@@ -147,7 +147,7 @@ fn result(state: &BundleState, document: &Shape) -> Shape {
 }
 
 /// Where a result is written. An invalid path is reported when it is lowered, and counts as nowhere.
-fn written_at(field: Option<&PathField>, default: ResultPath) -> ResultPath {
+pub fn written_at(field: Option<&PathField>, default: ResultPath) -> ResultPath {
     let Some(field) = field else {
         return default;
     };

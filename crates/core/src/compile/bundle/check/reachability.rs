@@ -59,8 +59,12 @@ fn warn_about_unreachable(definition: &Definition, diagnostics: &mut Diagnostics
 
 /// Returns the names of the states that are reachable from the start.
 pub fn reached(definition: &Definition) -> HashSet<&str> {
+    reached_from(definition, vec![definition.start_at.text.as_str()])
+}
+
+/// Returns the names of these states and of all that may follow them.
+pub fn reached_from<'d>(definition: &'d Definition, mut open: Vec<&'d str>) -> HashSet<&'d str> {
     let mut reached = HashSet::new();
-    let mut open = vec![definition.start_at.text.as_str()];
     while let Some(name) = open.pop() {
         let Some(state) = definition.state(name) else {
             continue;

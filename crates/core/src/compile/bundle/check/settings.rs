@@ -7,9 +7,9 @@ use crate::bundle::state::StateKind;
 use crate::bundle::{Bundle, SpannedText};
 use crate::compile::bundle::builtin::{LOAD, PATCH};
 use crate::compile::compiler::Compiler;
-use crate::config::integrations::matches_pattern;
+use crate::config::integrations::{matches_pattern, scope_example};
 use crate::diagnostic::{Code, Report};
-use crate::document::Node;
+use crate::document::{Node, suggest};
 use crate::language::template::placeholder::placeholders;
 
 /// The scope that a state uses.
@@ -74,7 +74,20 @@ fn warn_about_unset(scope: &SpannedText, bundle: &Bundle, cx: &mut Compiler<'_>)
         return;
     }
     let message =
-        format!("the scope `{name}` of `{integration}` is never set, so it loads as `{{}}`");
+        format!("the scope `{name}` of `{integration}` is never set, so `LoadConfig` fails");
+    let message = match name.contains('*') {
+        true => format!("no scope of `{integration}` matches `{name}`, so `LoadConfig` fails"),
+        false => message,
+    };
+    let name = scope_example(name);
+    let configured = cx.config.integrations.get(integration);
+    let mut scopes = configured.into_iter().flat_map(|of| of.configs.keys());
+    let near = scopes.find(|known| suggest::is_misspelt(&scope.text, known));
+    if let Some(near) = near.filter(|_| !scope.text.contains('*')) {
+        let help = format!("did you mean `{near}`?");
+        cx.warning(Code::UndefinedName, scope.at, message, help);
+        return;
+    }
     let help = format!(
         "write `integrations: {{ {integration}: {{ configs: {{ {name}: {{ KEY: VALUE }} }} }} }}` in flowtrigger.yaml, or set it by `PatchConfig`"
     );

@@ -10,7 +10,8 @@ use crate::bundle::choice::{ChoiceTest, Comparison, ComparisonOperand, Relation}
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report, Severity, Span};
 use crate::document::{Node, Yaml};
 use crate::event::catalogue::field_type::FieldType;
-use crate::language::event_fields::FieldCheck;
+use crate::language::condition::{Condition, contradiction};
+use crate::language::event_fields::{EventFields, FieldCheck};
 use crate::language::operator::equality::check_literal;
 use crate::language::operator::operand;
 use crate::language::operator::{CaseSensitivity, OperandContext};
@@ -129,6 +130,25 @@ fn report_as_warnings(
             severity: Severity::Warning,
             ..diagnostic.clone()
         });
+    }
+}
+
+/// Warns about comparisons of one value that can never hold together.
+pub fn warn_of_contradiction(test: &Condition, names: &mut NameResolver<'_>) {
+    if names.diagnostics.is_of_stored_rules() {
+        return;
+    }
+    let mut found = Diagnostics::default();
+    let vars = Arc::clone(&names.in_scope.vars);
+    let mut own = NameResolver::new(names.catalogue, vars, EventFields::Open, &mut found);
+    contradiction::check(test, &mut own);
+    for diagnostic in found.iter().filter(|found| found.code == Code::NeverHolds) {
+        names.warning(
+            Code::NeverHolds,
+            diagnostic.at,
+            diagnostic.message.clone(),
+            "no event takes this choice; correct one of the comparisons, or combine them by `Or`",
+        );
     }
 }
 

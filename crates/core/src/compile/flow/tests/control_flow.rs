@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::flow::decide::{Decision, RunInput, claimed_entry, decide};
 use crate::flow::step::Flow;
 use crate::matching::rule_set::RuleSet;
-use crate::run::call_result::{CallFailure, CallResult, Reply};
+use crate::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 use crate::run::{Attempt, LogEntry};
 
 /// A run with its clock.
@@ -69,6 +69,7 @@ impl Run {
                 retryable: false,
                 retry_after: None,
                 status: Some(404),
+                effect: CallEffect::Possible,
             }),
         );
     }

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::compile::flow::tests::{event, flow, run_input};
 use crate::flow::decide::{Decision, StepCall, claimed_entry, decide};
 use crate::flow::step::{Flow, OnCrash};
-use crate::run::call_result::{CallFailure, CallResult, Reply};
+use crate::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 use crate::run::{Attempt, LogEntry};
 
 /// Requests, a guard, a value and two commands; `CRASH` is replaced by their `on_crash`.
@@ -122,6 +122,7 @@ fn performed(
             retryable: true,
             retry_after: None,
             status: None,
+            effect: CallEffect::Possible,
         }),
     };
     LogEntry::Attempt(Attempt {

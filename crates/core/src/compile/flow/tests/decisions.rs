@@ -9,7 +9,7 @@ use crate::compile::flow::tests::{event, flow, run_input};
 use crate::flow::call::{Call, RequestBody};
 use crate::flow::decide::{Decision, StepCall, claimed_entry, decide};
 use crate::flow::step::Flow;
-use crate::run::call_result::{CallFailure, CallResult, Reply};
+use crate::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 use crate::run::{Attempt, LogEntry};
 
 const STORY: &str = "flow:
@@ -73,6 +73,7 @@ fn down(retryable: bool) -> CallResult {
         retryable,
         retry_after: None,
         status: None,
+        effect: CallEffect::Possible,
     })
 }
 
@@ -131,7 +132,7 @@ fn a_false_guard_skips_the_rest_with_a_reason() {
             at(0),
             ok(json!({"status": 200, "body": body})),
         )];
-        let Decision::Skipped { why, trace } = ask(&flow, &log, at(1)) else {
+        let Decision::Skipped { why, trace, .. } = ask(&flow, &log, at(1)) else {
             panic!("{body}");
         };
         assert!(why.contains("guard"), "{why}");

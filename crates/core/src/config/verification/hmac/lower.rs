@@ -15,13 +15,16 @@ pub fn lower(
     diagnostics: &mut Diagnostics,
 ) -> Option<HmacScheme> {
     let options = options.filter(|options| options.as_map().is_some());
-    let Some(header) = options.and_then(|options| options.get("header")) else {
+    if let Some(options) = options {
+        diagnostics.entries(options, &HMAC)?;
+    }
+    let Some((options, header)) =
+        options.and_then(|options| Some((options, options.get("header")?)))
+    else {
         let help = "write `verify: { hmac: { header: X-Signature } }`";
         diagnostics.error(Code::MissingKey, verify.at, "`hmac` needs a `header`", help);
         return None;
     };
-    let options = options?;
-    diagnostics.entries(options, &HMAC)?;
     let header = lower_header(header, "header", diagnostics);
     let algorithm = one_of(
         options,

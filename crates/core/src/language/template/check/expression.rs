@@ -23,9 +23,21 @@ impl Checker<'_, '_> {
                 self.reject(Code::BadTemplate, range(op.span()), message, help);
             }
             ast::BinOpKind::Mul => self.multiplication(op),
+            ast::BinOpKind::Rem => self.text_remainder(op),
             _ => {}
         }
         self.expressions([&op.left, &op.right]);
+    }
+
+    /// Reports `'%.2f' % x`, which formats in Python.
+    fn text_remainder(&mut self, op: &Spanned<ast::BinOp<'_>>) {
+        if let Expr::Const(pattern) = &op.left
+            && let Some(pattern) = pattern.value.as_str()
+        {
+            let help = format!("write the filter `format`: `{{{{ '{pattern}' | format(x) }}}}`");
+            let message = "`%` computes the remainder of numbers";
+            self.reject(Code::BadTemplate, range(op.span()), message, &help);
+        }
     }
 
     /// Checks that both factors are numbers: a text or list from an event times a number from an event
@@ -94,6 +106,7 @@ impl Checker<'_, '_> {
             }
         }
         self.keyword_arguments(filter);
+        self.attribute(filter);
         self.quoted_names(filter);
         self.pattern(filter);
         self.time(filter);
@@ -163,6 +176,48 @@ impl Checker<'_, '_> {
                 let at = range(filter.span());
                 self.reject(Code::BadTemplate, at, message, known.summary);
             }
+        }
+    }
+
+    /// Checks the attribute of a filter that reads one of every item.
+    fn attribute(&mut self, filter: &Spanned<ast::Filter<'_>>) {
+        let mut arguments = filter.args.iter();
+        let named = arguments.find_map(|argument| match argument {
+            CallArg::Kwarg("attribute", expr) => Some(expr),
+            CallArg::Kwarg(..)
+            | CallArg::Pos(_)
+            | CallArg::PosSplat(_)
+            | CallArg::KwargSplat(_) => None,
+        });
+        let first = match (filter.name, filter.args.first()) {
+            ("groupby" | "sum" | "selectattr" | "rejectattr", Some(CallArg::Pos(expr))) => {
+                Some(expr)
+            }
+            _ => None,
+        };
+        if let ("groupby" | "map", true) = (filter.name, filter.args.is_empty()) {
+            let message = format!("`{}` needs the name of an attribute", filter.name);
+            let help = filter::find(filter.name).map_or("", |known| known.summary);
+            self.reject(Code::BadTemplate, range(filter.span()), message, help);
+        }
+        let Some(Expr::Const(attribute)) = named.or(first) else {
+            return;
+        };
+        let list = filter.expr.as_ref().and_then(chain);
+        let Some((attribute, list)) = attribute.value.as_str().zip(list) else {
+            return;
+        };
+        let Some(path) = list.path().filter(|_| !self.is_local(list.names[0])) else {
+            return;
+        };
+        let path = self.names.with_scope_root(path);
+        if let Some(element) = self.names.scalar_element(&path) {
+            let message = format!(
+                "an element of `{}` is {element}, which has no `{attribute}`",
+                path.text
+            );
+            let help = format!("leave the attribute out of `{}`", filter.name);
+            self.reject(Code::OperatorMismatch, list.span, message, &help);
         }
     }
 

@@ -67,8 +67,12 @@ pub struct Checker<'c, 'a> {
 }
 
 impl Checker<'_, '_> {
-    /// Reports an error and marks the template as invalid.
+    /// Reports an error and marks the template as invalid. A template of a stored rule was valid for the version
+    /// that stored it; the engine decides when it is rendered.
     pub fn reject(&mut self, code: Code, at: Range<usize>, message: impl Into<String>, help: &str) {
+        if self.names.diagnostics.is_of_stored_rules() {
+            return;
+        }
         self.valid = false;
         self.names
             .error(code, self.location.span(&at), message, help);

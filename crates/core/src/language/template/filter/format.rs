@@ -128,7 +128,7 @@ impl FormatDirective {
             'x' => self.signed(radix(self.whole(value)?, |n| format!("{n:x}"))),
             'X' => self.signed(radix(self.whole(value)?, |n| format!("{n:X}"))),
             'o' => self.signed(radix(self.whole(value)?, |n| format!("{n:o}"))),
-            'f' => self.signed(format!("{:.*}", self.decimals(), self.decimal(value)?)),
+            'f' => self.signed(self.fixed(value)?),
             _ => self.signed(self.exponent(self.decimal(value)?)),
         };
         let missing = self.width.saturating_sub(written.chars().count());
@@ -173,9 +173,25 @@ impl FormatDirective {
         }
     }
 
+    /// A number with the decimals of the placeholder. A whole number keeps all its digits.
+    fn fixed(&self, value: &Value) -> Result<String, Error> {
+        let decimals = self.decimals();
+        match exact_whole(value) {
+            Some(whole) if decimals == 0 => Ok(whole.to_string()),
+            Some(whole) => Ok(format!("{whole}.{}", "0".repeat(decimals))),
+            None => Ok(format!("{:.decimals$}", self.decimal(value)?)),
+        }
+    }
+
     fn decimal(&self, value: &Value) -> Result<f64, Error> {
+        // The engine converts an integer only if a double keeps all its digits.
+        #[allow(clippy::cast_precision_loss)]
+        let whole = || exact_whole(value).map(|whole| whole as f64);
         match value.kind() {
-            ValueKind::Number => f64::try_from(value.clone()).map_err(|_| self.wrong_type()),
+            ValueKind::Number => f64::try_from(value.clone())
+                .ok()
+                .or_else(whole)
+                .ok_or_else(|| self.wrong_type()),
             _ => Err(self.wrong_type()),
         }
     }
@@ -200,6 +216,14 @@ impl FormatDirective {
         invalid(format!(
             "`%{conversion}` takes a number; convert a text with `| float` or `| int`"
         ))
+    }
+}
+
+/// The value as an integer, if it is one.
+fn exact_whole(value: &Value) -> Option<i128> {
+    match value.kind() == ValueKind::Number && value.is_integer() {
+        true => i128::try_from(value.clone()).ok(),
+        false => None,
     }
 }
 

@@ -4,6 +4,7 @@
 pub(crate) mod date;
 pub(crate) mod format;
 pub(crate) mod html;
+pub(crate) mod list;
 pub(crate) mod text;
 
 use std::ops::RangeInclusive;
@@ -95,8 +96,8 @@ pub const FILTERS: &[TemplateFilter] = filters! {
         "`x | rejectattr('status', 'eq', 'open')`: the items whose attribute does not pass a test";
     "min" 0..=0, filters::min => "`x | min`: the smallest item";
     "max" 0..=0, filters::max => "`x | max`: the largest item";
-    "sum" 0..=1, filters::sum => "`x | sum`: the sum of the items; `sum(attribute='price')` of one attribute";
-    "groupby" 0..=1, filters::groupby =>
+    "sum" 0..=1, list::sum => "`x | sum`: the sum of the items; `sum(attribute='price')` of one attribute";
+    "groupby" 0..=1, list::groupby =>
         "`{% for g in x | groupby('status') %}{{ g.grouper }}: {{ g.list | length }}{% endfor %}`: groups with an equal attribute";
     "items" 0..=0, filters::items => "`x | items`: a mapping as a list of key and value pairs";
     "list" 0..=0, filters::list => "`x | list`: as a list";

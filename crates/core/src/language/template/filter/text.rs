@@ -9,6 +9,7 @@ use percent_encoding::utf8_percent_encode;
 
 use crate::language::rendered_text::SecretEncoding;
 use crate::language::template::engine::{MAX_OUTPUT_BYTES, RESERVED, text, undefined};
+use crate::language::template::filter::list::absent_item;
 use crate::language::template::read_set::{MAX_VALUES, to_json, too_much};
 use crate::language::template::secret::SecretReference;
 
@@ -180,6 +181,9 @@ pub fn join(value: &Value, separator: Rest<Value>) -> Result<String, Error> {
     for (index, item) in value.try_iter()?.enumerate() {
         if index > 0 {
             joined.push_str(&separator);
+        }
+        if item.is_undefined() {
+            return Err(absent_item(index));
         }
         joined.push_str(&text(&item)?);
         check_size(joined.len())?;

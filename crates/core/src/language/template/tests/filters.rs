@@ -179,6 +179,51 @@ fn lists_are_summed_and_grouped_by_an_attribute_and_texts_are_indented() {
     ] {
         assert_eq!(with(fields.clone(), text), expected, "{text}");
     }
+    for (text, error) in [
+        (
+            "{{ l | sum(attribute='nope') }}",
+            "item 1 of the list has no `nope`; write `map(attribute='nope', default=0) | sum`",
+        ),
+        (
+            "{{ l | map(attribute='nope') | sum }}",
+            "item 1 of the list has no value",
+        ),
+        (
+            "{{ l | map(attribute='nope') | join(',') }}",
+            "item 1 of the list has no value",
+        ),
+        (
+            "{% for g in l | groupby('nope') %}{{ g.grouper }}{% endfor %}",
+            "item 1 of the list has no `nope`; write `groupby('nope', default='')`",
+        ),
+    ] {
+        let found = with(fields.clone(), text);
+        assert!(found.contains(error), "{text}: {found}");
+    }
+    for (text, expected) in [
+        ("{{ l | map(attribute='nope', default=1) | sum }}", "3"),
+        ("{{ l | map(attribute='nope', default='-') | join }}", "---"),
+        (
+            "{% for g in l | groupby('nope', default='x') %}{{ g.grouper }}{% endfor %}",
+            "x",
+        ),
+        (
+            "{{ '%.2f' | format(123456789012345678) }}",
+            "123456789012345678.00",
+        ),
+        (
+            "{{ '%.0f' | format(9007199254740993) }}",
+            "9007199254740993",
+        ),
+        (
+            "{{ '%.2f' | format(123456789012345678.125) }}",
+            "123456789012345680.00",
+        ),
+        ("{{ '%.3e' | format(9007199254740993) }}", "9.007e+15"),
+        ("{{ '%+08.1f' | format(-3) }}", "-00003.0"),
+    ] {
+        assert_eq!(with(fields.clone(), text), expected, "{text}");
+    }
     let huge = with(fields, "{{ t | indent(99999999) }}");
     assert!(huge.contains("runs too long"), "{huge}");
 }

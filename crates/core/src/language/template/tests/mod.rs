@@ -1,5 +1,6 @@
 //! Tests how templates write values, that absent fields are errors, and what is reported at load.
 
+mod filter_contexts;
 pub mod filters;
 pub mod hostile;
 mod numbers;

@@ -3,16 +3,28 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 /// A receiver that asks for more is broken, and the step's own schedule is better.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Returns how long to wait from `now`: zero for a date in the past.
-pub(super) fn parse(value: &str, now: Timestamp) -> Option<Duration> {
+pub fn parse(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     seconds(value)
         .or_else(|| Some(until(date(value)?, now)))
         .map(|wait| wait.min(MAX_RETRY_AFTER))
+}
+
+/// The wait that the headers of a mocked reply ask for. A person writes their names in any case, and seconds as text or number.
+pub fn in_headers(headers: &Value, now: Timestamp) -> Option<Duration> {
+    let mut headers = headers.as_object()?.iter();
+    let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
+    match value {
+        Value::String(text) => parse(text, now),
+        Value::Number(seconds) => parse(&seconds.to_string(), now),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 /// Some receivers send fractions, which are not in the standard.
@@ -39,7 +51,27 @@ fn until(then: Timestamp, now: Timestamp) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn the_headers_of_a_mock_are_read_as_people_write_them() {
+        for (headers, wait) in [
+            (json!({"retry-after": "120"}), Some(120)),
+            (json!({"Retry-After": 120}), Some(120)),
+            (
+                json!({"RETRY-AFTER": "Thu, 01 Jan 1970 00:02:00 GMT"}),
+                Some(120),
+            ),
+            (json!({"retry": "120"}), None),
+            (json!({"retry-after": true}), None),
+            (json!(null), None),
+        ] {
+            let found = in_headers(&headers, Timestamp::UNIX_EPOCH);
+            assert_eq!(found, wait.map(Duration::from_secs), "{headers}");
+        }
+    }
 
     #[test]
     fn each_format_is_parsed() {

@@ -1,0 +1,45 @@
+//! Names the setting of the daemon that keeps every rule in shadow mode, or disabled.
+
+use flowtrigger_core::config::ConfigSource;
+use flowtrigger_core::config::mode::Mode;
+
+/// The variable or the key of the configuration file that limits the mode of every rule; `None` if nothing does.
+pub fn describe(config: &ConfigSource) -> Option<String> {
+    let mode = match config.compile().mode {
+        Mode::Live => return None,
+        limited @ (Mode::Shadow | Mode::Disabled) => limited.as_str(),
+    };
+    Some(match config.environment.contains_key("FLOWTRIGGER_MODE") {
+        true => format!("the variable `FLOWTRIGGER_MODE={mode}` of the daemon"),
+        false => format!("`mode: {mode}` in `{}`", config.file),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn the_setting_that_limits_every_rule_is_named() {
+        let config = |text: &str, environment: &[(&str, &str)]| {
+            let environment = environment.iter();
+            let environment = environment.map(|(name, value)| ((*name).into(), (*value).into()));
+            let environment: BTreeMap<String, String> = environment.collect();
+            ConfigSource::new("flowtrigger.yaml".into(), text.into(), environment)
+        };
+        let variable = [("FLOWTRIGGER_MODE", "shadow")];
+        assert_eq!(
+            describe(&config("mode: live", &variable)).as_deref(),
+            Some("the variable `FLOWTRIGGER_MODE=shadow` of the daemon")
+        );
+        assert_eq!(
+            describe(&config("mode: shadow", &[])).as_deref(),
+            Some("`mode: shadow` in `flowtrigger.yaml`")
+        );
+        let live = [("FLOWTRIGGER_MODE", "live")];
+        assert_eq!(describe(&config("mode: shadow", &live)), None);
+        assert_eq!(describe(&config("", &[])), None);
+    }
+}

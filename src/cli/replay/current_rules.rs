@@ -1,0 +1,90 @@
+//! The rules that a replay plans with: those that the running daemon has loaded, or those of the files.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::cli::dry_run::plan_flow;
+use crate::cli::exit::CommandError;
+use crate::cli::options::GlobalOptions;
+use crate::cli::replay::destination::RulesOrigin;
+use crate::cli::runs::admin_client::AdminClient;
+use crate::engine::Rulebook;
+use crate::store::History;
+use crate::store::history::PastRevision;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::flow::plan::PlanStep;
+use flowtrigger_core::flow::simulate::Mocks;
+use flowtrigger_core::matching::evaluation::Evaluation;
+use flowtrigger_core::rule::Rule;
+
+/// The rules that a replay plans with.
+pub struct CurrentRules {
+    pub book: Rulebook,
+    pub origin: RulesOrigin,
+    /// Whether the rule files have other texts than the loaded rules.
+    pub files_differ: bool,
+}
+
+impl CurrentRules {
+    /// The rules of the running daemon, or those of the files.
+    pub fn load(
+        daemon: Option<&AdminClient>,
+        history: &dyn History,
+        global: &GlobalOptions,
+    ) -> Result<Self, CommandError> {
+        if daemon.is_none() {
+            return Ok(CurrentRules {
+                book: global.rulebook(None)?,
+                origin: RulesOrigin::Files,
+                files_differ: false,
+            });
+        }
+        let revision = history.latest_revision()?.map(|found| found.id);
+        let texts = match revision {
+            Some(revision) => history.revision_texts(revision)?,
+            None => None,
+        };
+        let (Some(revision), Some(texts)) = (revision, texts) else {
+            let failure = CommandError::runtime("the rules of the daemon are not stored");
+            return Err(failure.help("restart the daemon, and repeat the command"));
+        };
+        let mut loaded: Vec<String> = texts.files.iter().map(|(_, text)| text.clone()).collect();
+        loaded.sort_unstable();
+        let past = PastRevision::compile_all(texts);
+        if past.diagnostics.has_errors() {
+            // Another version of the program has loaded them.
+            return Err(CommandError::invalid(past.rules.files, past.diagnostics));
+        }
+        Ok(CurrentRules {
+            files_differ: rule_texts(global).is_some_and(|files| files != loaded),
+            origin: RulesOrigin::Daemon {
+                revision,
+                since: history.in_force_since(revision, Timestamp::now())?,
+            },
+            book: Rulebook {
+                files: Arc::clone(&past.rules.files),
+                config: past.config,
+                rules: past.rules,
+                ..Rulebook::default()
+            },
+        })
+    }
+}
+
+/// The sorted texts of the rule files; `None` if there are none that are valid.
+fn rule_texts(global: &GlobalOptions) -> Option<Vec<String>> {
+    let files = global.rulebook(None).ok()?.revision().files;
+    let mut texts: Vec<String> = files.iter().map(|(_, text)| text.to_string()).collect();
+    texts.sort_unstable();
+    (!texts.is_empty()).then_some(texts)
+}
+
+/// What a run would send, as `dry-run` plans it.
+pub fn first_plan<'r>(
+    rule: &'r Rule,
+    evaluation: &'r Evaluation<'_>,
+    config: &Config,
+) -> Vec<PlanStep<'r>> {
+    plan_flow(rule, evaluation, (&Mocks::new(), config))
+}

@@ -1,0 +1,207 @@
+//! Where a replay sends its events: to the running daemon, or to the database of a data folder that no daemon uses.
+
+use jiff::Timestamp;
+use reqwest::StatusCode;
+
+use crate::cli::exit::CommandError;
+use crate::cli::options::GlobalOptions;
+use crate::cli::replay::current_rules::CurrentRules;
+use crate::cli::runs::admin_client::{AdminClient, run_statuses};
+use crate::cli::runs::command::RunStatusRow;
+use crate::cli::runs::offline::OfflineStore;
+use crate::cli::time_argument::seconds;
+use crate::engine::Rulebook;
+use crate::source::admin::ReplayRequest;
+use crate::store::history::EventRowId;
+use crate::store::{
+    ArrivalKind, History, IncomingEvent, ReplayId, ReplayMark, RevisionId, StoreError,
+};
+use flowtrigger_core::path::redact::is_redacted;
+
+/// Whose rules a replay uses, and who executes its runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RulesOrigin {
+    /// The running daemon.
+    Daemon {
+        revision: RevisionId,
+        since: Option<Timestamp>,
+    },
+    /// The files of the rules; the next daemon executes the runs.
+    Files,
+}
+
+impl RulesOrigin {
+    /// The word in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RulesOrigin::Daemon { .. } => "daemon",
+            RulesOrigin::Files => "next_daemon",
+        }
+    }
+
+    pub fn describe(self) -> String {
+        match self {
+            RulesOrigin::Daemon { since: None, .. } => {
+                "the rules that the daemon has loaded".into()
+            }
+            RulesOrigin::Daemon {
+                since: Some(since), ..
+            } => format!("the rules that the daemon loaded at {}", seconds(since)),
+            RulesOrigin::Files => "the rules of the files".into(),
+        }
+    }
+}
+
+/// An open destination.
+pub enum ReplayDestination<'a> {
+    Daemon(&'a AdminClient, RevisionId),
+    Folder(Box<ReplayFolder<'a>>),
+}
+
+/// A data folder that no daemon uses, locked.
+pub struct ReplayFolder<'a> {
+    offline: OfflineStore,
+    revision: RevisionId,
+    book: &'a Rulebook,
+    history: &'a dyn History,
+}
+
+/// The runs of one replayed event.
+#[derive(Debug, Default)]
+pub struct ReplayedRuns {
+    pub started: Vec<RunStatusRow>,
+    /// Runs that the same replay had started before.
+    pub repeated: Vec<RunStatusRow>,
+}
+
+/// Why an event was not replayed.
+#[derive(Debug)]
+pub enum ReplayFailure {
+    /// This event cannot be replayed; others can.
+    Rejected(String),
+    /// A later attempt can succeed.
+    Busy(String),
+    /// The replay cannot continue now.
+    Stopped(String),
+}
+
+impl<'a> ReplayDestination<'a> {
+    /// Opens the destination that the rules are from.
+    pub fn open(
+        rules: &'a CurrentRules,
+        daemon: Option<&'a AdminClient>,
+        history: &'a dyn History,
+        global: &GlobalOptions,
+    ) -> Result<Self, CommandError> {
+        match (rules.origin, daemon) {
+            (RulesOrigin::Daemon { revision, .. }, Some(admin)) => {
+                Ok(ReplayDestination::Daemon(admin, revision))
+            }
+            (RulesOrigin::Daemon { .. } | RulesOrigin::Files, _) => {
+                let offline = OfflineStore::open(global)?;
+                let revision = offline.set_revision(&rules.book)?;
+                Ok(ReplayDestination::Folder(Box::new(ReplayFolder {
+                    offline,
+                    revision,
+                    book: &rules.book,
+                    history,
+                })))
+            }
+        }
+    }
+
+    pub fn replay(
+        &self,
+        replay: ReplayId,
+        event: EventRowId,
+        rules: Vec<String>,
+    ) -> Result<ReplayedRuns, ReplayFailure> {
+        match self {
+            ReplayDestination::Daemon(admin, revision) => {
+                let request = ReplayRequest {
+                    event: event.0,
+                    replay: replay.to_string(),
+                    revision: revision.0,
+                    rules,
+                };
+                ask_daemon(admin, &request)
+            }
+            ReplayDestination::Folder(folder) => folder.replay(replay, event, &rules),
+        }
+    }
+}
+
+fn ask_daemon(admin: &AdminClient, request: &ReplayRequest) -> Result<ReplayedRuns, ReplayFailure> {
+    const OTHER_VERSION: &str = "the answer of the daemon is invalid; is it another version?";
+    let (status, body) = admin
+        .replay_event(request)
+        .map_err(ReplayFailure::Stopped)?;
+    let why = body["error"].as_str();
+    match (status, why) {
+        (StatusCode::OK, _) => {
+            let runs = run_statuses(&body["runs"]).zip(run_statuses(&body["repeated"]));
+            let (started, repeated) =
+                runs.ok_or_else(|| ReplayFailure::Stopped(OTHER_VERSION.into()))?;
+            Ok(ReplayedRuns { started, repeated })
+        }
+        (StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY, Some(why)) => {
+            Err(ReplayFailure::Rejected(why.to_owned()))
+        }
+        (StatusCode::SERVICE_UNAVAILABLE, Some(why)) => Err(ReplayFailure::Busy(why.to_owned())),
+        (_, Some(why)) => Err(ReplayFailure::Stopped(why.to_owned())),
+        (_, None) => Err(ReplayFailure::Stopped(OTHER_VERSION.into())),
+    }
+}
+
+impl ReplayFolder<'_> {
+    fn replay(
+        &self,
+        replay: ReplayId,
+        row: EventRowId,
+        rules: &[String],
+    ) -> Result<ReplayedRuns, ReplayFailure> {
+        let record = self.history.event(row);
+        let record = record.map_err(|error| ReplayFailure::Stopped(error.to_string()))?;
+        let event = record
+            .map(|record| record.event)
+            .filter(|event| !is_redacted(event))
+            .ok_or_else(|| ReplayFailure::Rejected(StoreError::UnknownEvent.to_string()))?;
+        let mut planned = self.book.plan(&event);
+        planned.retain(|planned| rules.contains(&planned.rule.name));
+        let mark = ReplayMark {
+            event: Some(row),
+            replay: Some(replay),
+        };
+        let committed = self.offline.store.commit_blocking(IncomingEvent {
+            event,
+            received: Timestamp::now(),
+            revision: self.revision,
+            planned,
+            occasion: ArrivalKind::Replay(mark),
+            delivery: None,
+        });
+        let rows = |runs: Vec<_>| runs.into_iter().map(RunStatusRow::new).collect();
+        match committed {
+            Ok(committed) => Ok(ReplayedRuns {
+                started: rows(committed.runs),
+                repeated: rows(committed.repeated),
+            }),
+            Err(error @ StoreError::UnknownEvent) => {
+                Err(ReplayFailure::Rejected(error.to_string()))
+            }
+            Err(StoreError::Full { unfinished }) => Err(ReplayFailure::Stopped(format!(
+                "{unfinished} runs are unfinished, the limit; start the daemon, which executes them"
+            ))),
+            Err(
+                error @ (StoreError::Busy
+                | StoreError::UnknownRun(_)
+                | StoreError::OnlyTells(_)
+                | StoreError::Redacted(_)
+                | StoreError::Settings(_)
+                | StoreError::WrongState { .. }
+                | StoreError::Broken(_)
+                | StoreError::Damaged(_)),
+            ) => Err(ReplayFailure::Stopped(error.to_string())),
+        }
+    }
+}

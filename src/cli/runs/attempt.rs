@@ -1,0 +1,139 @@
+//! `runs show --attempt` and `--curl`: prints one attempt of a run with its whole exchange, or the command that
+//! repeats it by hand.
+
+use std::io::Write;
+
+use crate::cli::exit::{CommandError, Exit};
+use crate::cli::options::{Format, GlobalOptions};
+use crate::cli::output::Output;
+use crate::cli::render::attempts::RunLogLine;
+use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::document::versioned;
+use crate::cli::render::{exchange, message, repeat, run as run_render};
+use flowtrigger_core::run::RunId;
+
+/// What to show of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptView {
+    Whole(Format),
+    /// The command that repeats it.
+    Repeat,
+}
+
+/// Which attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptChoice {
+    Number(usize),
+    /// The last one that has an exchange.
+    Last,
+}
+
+pub fn show(
+    run: RunId,
+    lines: &[RunLogLine<'_>],
+    (choice, view): (AttemptChoice, AttemptView),
+    global: &GlobalOptions,
+    out: &mut Output,
+) -> Result<Exit, CommandError> {
+    let found = match choice {
+        AttemptChoice::Number(number) => {
+            let mut lines = lines.iter();
+            lines.find(|line| line.number() == Some(number))
+        }
+        AttemptChoice::Last => {
+            let mut lines = lines.iter().rev();
+            lines.find(|line| line.exchange().is_some())
+        }
+    };
+    let Some(line) = found else {
+        return not_found(run, lines, choice, global, out);
+    };
+    match view {
+        AttemptView::Whole(Format::Json) => {
+            if let Some(mut json) = run_render::line_json(line) {
+                json["run"] = run.0.into();
+                writeln!(out, "{}", versioned(json))?;
+            }
+            Ok(Exit::Fine)
+        }
+        AttemptView::Whole(Format::Text) => whole(run, line, out),
+        AttemptView::Repeat => repeated(run, line, global, out),
+    }
+}
+
+fn whole(RunId(id): RunId, line: &RunLogLine<'_>, out: &mut Output) -> Result<Exit, CommandError> {
+    let paint = Paint::new(out);
+    let heading = format!("run {id}, attempt {}", line.number().unwrap_or_default());
+    writeln!(out, "{}", paint.tone(Tone::Bold, &heading))?;
+    run_render::line_table(line).write(out)?;
+    match line.exchange() {
+        Some(recorded) => exchange::text(out, recorded)?,
+        None => writeln!(out, "  no exchange: {NO_EXCHANGE}")?,
+    }
+    Ok(Exit::Fine)
+}
+
+/// Why an attempt has no exchange.
+const NO_EXCHANGE: &str =
+    "the attempt sent nothing, or a crash or an overload lost it, or an earlier version made it";
+
+fn repeated(
+    RunId(id): RunId,
+    line: &RunLogLine<'_>,
+    global: &GlobalOptions,
+    out: &mut Output,
+) -> Result<Exit, CommandError> {
+    let number = line.number().unwrap_or_default();
+    let stored = line.exchange().map(|recorded| recorded.exchange.as_ref());
+    let command = match stored {
+        Some(Some(exchange)) => repeat::command(exchange),
+        Some(None) => Err(
+            "only its method and address are kept; set `archive: { exchanges: full }` to keep more",
+        ),
+        None => Err(NO_EXCHANGE),
+    };
+    match command {
+        Ok(command) => {
+            writeln!(out, "{command}")?;
+            Ok(Exit::Fine)
+        }
+        Err(why) => {
+            let text = format!("attempt {number} of run {id} cannot be repeated: {why}");
+            let help =
+                format!("`flowtrigger runs show {id} --attempt {number}` shows what is stored");
+            rejected(&text, &help, global, out)
+        }
+    }
+}
+
+fn not_found(
+    RunId(id): RunId,
+    lines: &[RunLogLine<'_>],
+    choice: AttemptChoice,
+    global: &GlobalOptions,
+    out: &mut Output,
+) -> Result<Exit, CommandError> {
+    let last = lines.iter().filter_map(RunLogLine::number).max();
+    let text = match (choice, last) {
+        (_, None) => format!("run {id} has no attempts"),
+        (AttemptChoice::Number(number), Some(last)) => {
+            format!("run {id} has no attempt {number}; its attempts are 1 to {last}")
+        }
+        (AttemptChoice::Last, Some(_)) => format!("no attempt of run {id} has an exchange"),
+    };
+    let help = format!("`flowtrigger runs show {id}` lists its attempts with their numbers");
+    rejected(&text, &help, global, out)
+}
+
+fn rejected(
+    text: &str,
+    help: &str,
+    global: &GlobalOptions,
+    out: &mut Output,
+) -> Result<Exit, CommandError> {
+    out.flush()?;
+    let mut stderr = Output::stderr(global.color);
+    message::error(&mut stderr, text, Some(help))?;
+    stderr.finish()?;
+    Ok(Exit::Negative)
+}

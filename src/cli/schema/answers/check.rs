@@ -1,0 +1,24 @@
+//! The schema of `check --format json`.
+
+use serde_json::{Value, json};
+
+use super::{Keys, count, document, list, part, parts};
+
+pub fn schema() -> Value {
+    let answer = Keys::of_document()
+        .with("rules", count("Rules without errors."))
+        .with("files", count("Rule files."))
+        .with("errors", count("Errors."))
+        .with("warnings", count("Warnings."))
+        .with(
+            "diagnostics",
+            list(part("diagnostic"), "Every problem, by file and line."),
+        )
+        .object("What `check` found.");
+    let parts = json!({"answer": answer, "diagnostic": parts::diagnostic()});
+    document(
+        "The output of `flowtrigger check --format json`",
+        &["answer"],
+        parts,
+    )
+}

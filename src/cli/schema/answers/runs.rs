@@ -1,0 +1,109 @@
+//! The schemas of the lines of `runs --format json`: a run of a list, a run in full, and the result of a command.
+
+use serde_json::{Value, json};
+
+use super::{
+    Keys, count, document, exchange, flag, list, maybe_count, maybe_text, part, part_or_null,
+    parts, plan, text, time, words,
+};
+use flowtrigger_core::run::STATES;
+
+pub fn schema() -> Value {
+    let mut parts = parts::shared();
+    parts["run"] = parts::run().object("A run of a chain.");
+    parts["log_entry"] = parts::log_entry().object("An entry of the run's log.");
+    parts["exchange"] = exchange::exchange();
+    parts["plan_step"] = plan::step();
+    parts["branch"] = plan::branch();
+    parts["attempt"] = Keys::of_document()
+        .with("run", count("The run."))
+        .and(parts::log_entry())
+        .object("An attempt of `runs show --attempt`.");
+    parts["diagnostic"] = parts::diagnostic();
+    parts["gathered"] = gathered();
+    parts["rule"] = parts::rule()
+        .with("recorded", recorded())
+        .object("The rule that it was planned with, evaluated again.");
+    parts["invalid_rule"] = Keys::new()
+        .with(
+            "errors",
+            list(
+                part("diagnostic"),
+                "What this version of the program finds.",
+            ),
+        )
+        .object("The rule that it was planned with is invalid for this version of the program.");
+    parts["successor"] = Keys::new()
+        .with("run", count("The newer run."))
+        .with("state", words("Its state.", &STATES))
+        .object("The newest run of the same event and rule.");
+    parts["listed"] = Keys::of_document()
+        .and(parts::run())
+        .may_have("obstacle", obstacle())
+        .may_have("replayed_as", part_or_null("successor"))
+        .object("A run of `runs list`.");
+    parts["shown"] = shown();
+    parts["changed"] = Keys::of_document()
+        .with("id", count("The run; of a replay the new one."))
+        .with("rule", text("Its rule."))
+        .with("state", words("Its new state.", &STATES))
+        .with("of", count("The run that the command was for."))
+        .object("A run after `runs retry`, `replay` or `cancel`.");
+    parts["rejected"] = Keys::of_document()
+        .with("id", count("The run."))
+        .with("error", text("Why the command was rejected."))
+        .object("A run for which a command was rejected.");
+    document(
+        "A line of `flowtrigger runs --format json`",
+        &["listed", "shown", "attempt", "changed", "rejected"],
+        parts,
+    )
+}
+
+/// What the data folder shows of the outcome at that time.
+pub fn recorded() -> Value {
+    json!({"enum": ["match", "no match", null], "description": "The outcome that the data folder shows; null if it shows none."})
+}
+
+/// Why no run can continue now.
+fn obstacle() -> Value {
+    maybe_text("Why an unfinished run cannot continue now; null if the daemon can work.")
+}
+
+fn shown() -> Value {
+    Keys::of_document()
+        .and(parts::run())
+        .with("obstacle", obstacle())
+        .with("replayed_as", part_or_null("successor"))
+        .with("plan", json!({"oneOf": [list(part("plan_step"), "What a shadow run would have sent."), {"type": "null"}]}))
+        .with("event", part("event"))
+        .with("received", time("When its event was received."))
+        .with("redelivered", count("How often the event was redelivered."))
+        .with("judged", json!({"oneOf": [part("rule"), part("invalid_rule")]}))
+        .with("gates", list(part("gate"), "Its gates when it was planned."))
+        .with("gathered", part_or_null("gathered"))
+        .with("chain", list(part("run"), "The runs that led to it, if the loop guard stopped it."))
+        .with("log", list(part("log_entry"), "Its log."))
+        .with("lane", maybe_text("The value for which runs of the rule execute one at a time; null if it waits for none."))
+        .with("generation", count("How often the event was replayed before it."))
+        .with("blocked_by", maybe_count("The run that it waits for in its lane."))
+        .with("reported_by", maybe_count("The run that reports that it is dead."))
+        .with("crashes", count("How often the daemon crashed while only this run was running."))
+        .with("guard", json!({"oneOf": [list(part("predicate"), "The predicates of the guard that ended it."), {"type": "null"}]}))
+        .with("next", text("What happens next, and which commands are possible."))
+        .object("A run of `runs show`.")
+}
+
+fn gathered() -> Value {
+    let event = Keys::new()
+        .with("id", text("The event's id."))
+        .with("received", time("When it was received."))
+        .object("A collected event.");
+    Keys::new()
+        .with("run", count("The run that acts on the events."))
+        .with("since", time("When the first was received."))
+        .with("open", flag("Whether it still collects."))
+        .with("count", count("How many there are."))
+        .with("events", list(event, "Those that are still stored."))
+        .object("The events that a `debounce` collected.")
+}

@@ -1,0 +1,88 @@
+//! The exchanges of a run, and the condition that finds runs by a part of a URL that they sent to.
+
+use rusqlite::Row;
+use rusqlite::types::Value as Sql;
+
+use super::SqliteHistory;
+use super::runs::row;
+use crate::store::history::HistoryError;
+use crate::store::sqlite::codec::exchange::decode_exchange;
+use crate::store::sqlite::codec::time;
+use flowtrigger_core::run::RunId;
+use flowtrigger_core::run::exchange::{RecordedExchange, SentTo};
+
+/// The letters of one entry of the index.
+const TRIGRAM: usize = 3;
+/// Trigrams of a text that are looked up. Candidates are compared with the whole text.
+const MAX_TRIGRAMS: usize = 64;
+/// The newest URLs that are compared with a text that is too short for the index.
+const MAX_SCANNED_URLS: i64 = 100_000;
+/// Exchanges of a run that are read.
+const MAX_ROWS: usize = 10_000;
+
+impl SqliteHistory {
+    pub(super) fn exchanges_of(&self, run: RunId) -> Result<Vec<RecordedExchange>, HistoryError> {
+        let sql = format!(
+            "SELECT step, attempt, started, method, request_urls.url, content
+             FROM exchanges LEFT JOIN request_urls ON request_urls.id = exchanges.url
+             WHERE run = ?1 ORDER BY started, exchanges.id LIMIT {MAX_ROWS}"
+        );
+        let rows = self.rows(&sql, [row(run)], |found| read(run, found))?;
+        rows.into_iter().collect()
+    }
+}
+
+fn read(run: RunId, row: &Row<'_>) -> rusqlite::Result<Result<RecordedExchange, HistoryError>> {
+    let (method, url): (Option<String>, Option<String>) = (row.get(3)?, row.get(4)?);
+    let content: Option<String> = row.get(5)?;
+    let exchange = match content.as_deref().map(decode_exchange).transpose() {
+        Ok(exchange) => exchange,
+        Err(unreadable) => return Ok(Err(unreadable.into())),
+    };
+    Ok(Ok(RecordedExchange {
+        run,
+        step: row.get(0)?,
+        attempt: row.get(1)?,
+        started: time(row.get(2)?),
+        target: method.zip(url).map(|(method, url)| SentTo { method, url }),
+        exchange,
+    }))
+}
+
+/// The term of a filter by a part of a URL, with its parameters as `?` in order. Case does not matter.
+pub(in crate::store::sqlite) fn sent_to(text: &str) -> (String, Vec<Sql>) {
+    let compared = "instr(lower(url), lower(?)) > 0";
+    let (urls, values) = match trigrams(text) {
+        Some(query) => {
+            let urls = format!(
+                "SELECT id FROM request_urls WHERE id IN (SELECT rowid FROM request_url_trigrams
+                     WHERE request_url_trigrams MATCH ?) AND {compared}"
+            );
+            (urls, vec![query.into(), text.to_owned().into()])
+        }
+        None => {
+            let urls = format!(
+                "SELECT id FROM request_urls WHERE id > (SELECT max(id) FROM request_urls) - {MAX_SCANNED_URLS}
+                     AND {compared}"
+            );
+            (urls, vec![text.to_owned().into()])
+        }
+    };
+    let term = format!("r.id IN (SELECT run FROM exchanges WHERE url IN ({urls}))");
+    (term, values)
+}
+
+/// The query for the rows that have all trigrams of a text; `None` if it has none.
+fn trigrams(text: &str) -> Option<String> {
+    let letters: Vec<char> = text.chars().collect();
+    let quoted = |trigram: &[char]| {
+        let text: String = trigram.iter().collect();
+        format!("\"{}\"", text.replace('"', "\"\""))
+    };
+    let trigrams: Vec<String> = letters
+        .windows(TRIGRAM)
+        .take(MAX_TRIGRAMS)
+        .map(quoted)
+        .collect();
+    (!trigrams.is_empty()).then(|| trigrams.join(" AND "))
+}
