@@ -5,5 +5,6 @@ pub mod action;
 pub mod cli;
 pub mod engine;
 pub mod page;
+pub mod report;
 pub mod source;
 pub mod store;

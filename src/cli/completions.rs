@@ -4,9 +4,10 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::Cli;
-use super::exit::{CommandError, Exit};
-use super::output::Output;
+use super::exit::Exit;
 use crate::cli::options::GlobalOptions;
+use crate::report::error::CommandError;
+use crate::report::output::Output;
 
 const AFTER_HELP: &str = "\
 Examples:

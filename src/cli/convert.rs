@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::exit::{CommandError, Exit};
-use super::output::Output;
-use super::render::diagnostics::number;
-use super::render::message;
+use super::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
+use crate::report::error::CommandError;
+use crate::report::output::Output;
+use crate::report::render::diagnostics::number;
+use crate::report::render::message;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::convert::conversion::{Conversion, ConvertedRule, Omission, part_of_no_rule};
 use flowtrigger_core::convert::convert;

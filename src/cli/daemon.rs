@@ -1,11 +1,12 @@
 //! `daemon`: serves the endpoints that help desks post to, until a signal stops it.
 //! Does not start if a rule has errors or a secret has no value.
 
-use super::exit::{CommandError, Exit};
-use super::output::Output;
+use super::exit::Exit;
 use super::progress::ProgressLine;
 use crate::cli::options::GlobalOptions;
 use crate::engine::{DaemonOptions, daemon};
+use crate::report::error::CommandError;
+use crate::report::output::Output;
 use crate::source::http::HttpLimits;
 
 const AFTER_HELP: &str = "\

@@ -1,18 +1,8 @@
-//! Results of commands: exit codes that scripts rely on, and errors with a message and a help line.
+//! The exit codes of commands, which scripts rely on.
 
-use std::io;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use thiserror::Error;
-
-use super::output::Output;
-use super::render;
-use crate::engine::EngineError;
-use crate::source::http::ListenError;
-use crate::store::history::{HistoryError, HistoryOpenError};
-use flowtrigger_core::diagnostic::{Diagnostics, Files};
-use flowtrigger_core::matching::evaluation::explain::Disagreement;
+use crate::report::error::CommandError;
 
 /// The exit codes of every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,76 +24,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command failed.
-#[derive(Debug, Error)]
-pub enum CommandError {
-    #[error("{0}")]
-    Usage(ErrorMessage),
-    /// All diagnostics of the rules and the configuration.
-    #[error("the rules or the configuration have errors")]
-    Invalid(Box<DiagnosticReport>),
-    /// Secrets without a value: the configuration is incomplete.
-    #[error("{0}")]
-    Unset(ErrorMessage),
-    /// Nothing was found where something was expected.
-    #[error("{0}")]
-    Nothing(ErrorMessage),
-    #[error("{0}")]
-    Runtime(ErrorMessage),
-    #[error("failed to write the output: {0}")]
-    Output(#[from] io::Error),
-}
-
-/// A message and a help line.
-#[derive(Debug, Error)]
-#[error("{message}")]
-pub struct ErrorMessage {
-    pub message: String,
-    pub help: Option<String>,
-}
-
-/// Diagnostics with the texts that they point to.
-#[derive(Debug)]
-pub struct DiagnosticReport {
-    pub files: Arc<Files>,
-    pub diagnostics: Diagnostics,
-}
-
 impl CommandError {
-    pub fn usage(message: impl Into<String>) -> Self {
-        Self::Usage(ErrorMessage::new(message))
-    }
-
-    pub fn unset(message: impl Into<String>) -> Self {
-        Self::Unset(ErrorMessage::new(message))
-    }
-
-    pub fn nothing(message: impl Into<String>) -> Self {
-        Self::Nothing(ErrorMessage::new(message))
-    }
-
-    pub fn runtime(message: impl Into<String>) -> Self {
-        Self::Runtime(ErrorMessage::new(message))
-    }
-
-    pub fn invalid(files: Arc<Files>, diagnostics: Diagnostics) -> Self {
-        Self::Invalid(Box::new(DiagnosticReport { files, diagnostics }))
-    }
-
-    /// Adds a help line. Diagnostics and output errors have none.
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        match &mut self {
-            CommandError::Usage(error)
-            | CommandError::Unset(error)
-            | CommandError::Nothing(error)
-            | CommandError::Runtime(error) => {
-                error.help = Some(help.into());
-            }
-            CommandError::Invalid(_) | CommandError::Output(_) => {}
-        }
-        self
-    }
-
     pub fn exit(&self) -> Exit {
         match self {
             CommandError::Usage(_) => Exit::Usage,
@@ -112,99 +33,11 @@ impl CommandError {
             CommandError::Runtime(_) | CommandError::Output(_) => Exit::Runtime,
         }
     }
-
-    /// Prints the error. Ignores that the output may be closed.
-    pub fn print(&self, to: &mut Output) {
-        let _ = match self {
-            CommandError::Invalid(report) => {
-                render::diagnostics::text(to, &report.files, &report.diagnostics)
-            }
-            CommandError::Usage(error)
-            | CommandError::Unset(error)
-            | CommandError::Nothing(error)
-            | CommandError::Runtime(error) => {
-                render::message::error(to, &error.message, error.help.as_deref())
-            }
-            CommandError::Output(_) => render::message::error(to, &self.to_string(), None),
-        };
-        let _ = to.finish();
-    }
-}
-
-impl From<EngineError> for CommandError {
-    fn from(error: EngineError) -> Self {
-        match error {
-            EngineError::Rules(loaded) => {
-                CommandError::invalid(loaded.rulebook.files, loaded.diagnostics)
-            }
-            EngineError::Secrets(_) => CommandError::Unset(ErrorMessage::new(error.to_string())),
-            EngineError::Listen(ListenError::Address { .. } | ListenError::NotLoopback { .. }) => {
-                CommandError::usage(error.to_string())
-            }
-            EngineError::Listen(ListenError::AddressInUse { .. } | ListenError::Other { .. })
-            | EngineError::Store(_)
-            | EngineError::Open(_)
-            | EngineError::Action(_)
-            | EngineError::Folder(_)
-            | EngineError::Socket(_)
-            | EngineError::Serve(_)
-            | EngineError::Signals(_)
-            | EngineError::Interrupted => CommandError::runtime(error.to_string()),
-        }
-    }
-}
-
-impl From<HistoryOpenError> for CommandError {
-    fn from(error: HistoryOpenError) -> Self {
-        match error {
-            HistoryOpenError::Nothing(_) => CommandError::nothing(error.to_string()).help(
-                "start `flowtrigger daemon`, or name the data folder of a daemon with `--data`",
-            ),
-            HistoryOpenError::Empty(_) => CommandError::nothing(error.to_string()),
-            HistoryOpenError::Denied(_)
-            | HistoryOpenError::NoFolder(_)
-            | HistoryOpenError::Newer { .. }
-            | HistoryOpenError::Older { .. }
-            | HistoryOpenError::Foreign(_)
-            | HistoryOpenError::Damaged(_)
-            | HistoryOpenError::Unusable { .. } => CommandError::runtime(error.to_string()),
-        }
-    }
-}
-
-impl From<Box<Disagreement>> for CommandError {
-    fn from(disagreement: Box<Disagreement>) -> Self {
-        CommandError::runtime(disagreement.to_string())
-    }
-}
-
-impl From<HistoryError> for CommandError {
-    fn from(error: HistoryError) -> Self {
-        CommandError::runtime(error.to_string())
-    }
-}
-
-impl ErrorMessage {
-    fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            help: None,
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_error_is_printed_with_its_help() {
-        let failure = CommandError::usage("no file `x`").help("create it");
-        assert_eq!(failure.exit(), Exit::Usage);
-        let (mut out, written) = Output::captured();
-        failure.print(&mut out);
-        assert_eq!(written.text(), "error: no file `x`\n  help: create it\n");
-    }
 
     #[test]
     fn exit_codes_do_not_change() {
@@ -217,5 +50,10 @@ mod tests {
             Exit::Runtime,
         ];
         assert_eq!(codes.map(|exit| exit as u8), [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn an_error_of_the_input_is_one_of_usage() {
+        assert_eq!(CommandError::usage("no file `x`").exit(), Exit::Usage);
     }
 }

@@ -3,8 +3,8 @@
 use tracing_subscriber::EnvFilter;
 
 use super::log_writer::LogWriter;
-use super::output::Output;
 use crate::cli::options::{GlobalOptions, LogFormat};
+use crate::report::output::Output;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 

@@ -8,16 +8,12 @@ mod daemon;
 mod daemon_state;
 mod deliveries;
 mod dry_run;
-mod entry_argument;
 mod events;
 mod exit;
-mod input;
 mod log_writer;
 mod logging;
 mod options;
-mod output;
 mod progress;
-mod render;
 mod replay;
 mod run;
 mod runs;
@@ -25,9 +21,7 @@ mod schema;
 mod send;
 mod sign;
 mod signer;
-mod terminal_filter;
 mod test;
-mod time_argument;
 mod why;
 
 use std::ffi::OsString;
@@ -39,8 +33,9 @@ use crate::action::command::sandbox::launcher::become_command;
 use crate::action::jq::serve_jq;
 
 use crate::cli::options::GlobalOptions;
-use exit::{CommandError, Exit};
-use output::Output;
+use crate::report::error::CommandError;
+use crate::report::output::Output;
+use exit::Exit;
 
 const AFTER_HELP: &str = "\
 Start here:

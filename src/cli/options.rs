@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::exit::CommandError;
-use crate::cli::output::{Color, Output};
 use crate::cli::progress::ProgressLine;
-use crate::cli::render::diagnostics;
 use crate::engine::{ConfigFile, Rulebook, RulebookPaths};
+use crate::report::error::CommandError;
+use crate::report::output::{Color, Output};
+use crate::report::render::diagnostics;
 use crate::store::history::HistoryOpenError;
 use crate::store::{History, SqliteHistory};
 use flowtrigger_core::compile::flow::on_dead::lower_default_on_dead;

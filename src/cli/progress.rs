@@ -4,8 +4,8 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use super::render::diagnostics::grouped;
 use crate::engine::Progress;
+use crate::report::render::diagnostics::grouped;
 
 /// The delay before the line appears.
 const PROGRESS_DELAY: Duration = Duration::from_millis(500);

@@ -9,16 +9,17 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use url::Url;
 
-use super::exit::{CommandError, Exit};
-use super::input::ReadEventError;
-use super::output::Output;
-use super::render::message;
+use super::exit::Exit;
 use super::signer::{self, Signer};
 use crate::action::post::{PostError, Posted, Poster};
-use crate::cli::input::outgoing::{OutgoingEvent, OutgoingInput, SourceRouter};
 use crate::cli::options::{Format, GlobalOptions};
-use crate::cli::render::color::{Paint, Tone};
-use crate::cli::render::escape::plain;
+use crate::report::error::CommandError;
+use crate::report::input::ReadEventError;
+use crate::report::input::outgoing::{OutgoingEvent, OutgoingInput, SourceRouter};
+use crate::report::output::Output;
+use crate::report::render::color::{Paint, Tone};
+use crate::report::render::escape::plain;
+use crate::report::render::message;
 use flowtrigger_core::config::Config;
 
 const AFTER_HELP: &str = "\

@@ -4,9 +4,9 @@
 use jiff::Timestamp;
 use url::Url;
 
-use super::exit::CommandError;
 use crate::action::secret::MissingSecret;
 use crate::engine::{DEFAULT_ADDRESS, Endpoints};
+use crate::report::error::CommandError;
 use crate::source::signature::SignedHeader;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;

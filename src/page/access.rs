@@ -148,9 +148,8 @@ mod tests {
     fn only_a_trusted_proxy_names_users() {
         let access = access();
         let from = |ip: &str| Connection::Network(format!("{ip}:9").parse().unwrap());
-        let role = |ip, headers: &[(&str, &str)]| {
-            user(&access, from(ip), headers).map(|user| user.role)
-        };
+        let role =
+            |ip, headers: &[(&str, &str)]| user(&access, from(ip), headers).map(|user| user.role);
         assert_eq!(role("10.0.0.1", &[("x-user", "ada")]), Some(Role::Act));
         assert_eq!(role("10.0.0.1", &[("x-user", "bob")]), Some(Role::Read));
         for (ip, headers) in [

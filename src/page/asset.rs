@@ -19,8 +19,14 @@ const KEEP_SHORT: &str = "public, max-age=3600";
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route(STYLE, get(async || asset("text/css", KEEP, STYLE_TEXT)))
-        .route(SCRIPT, get(async || asset("text/javascript", KEEP, SCRIPT_TEXT)))
-        .route(MARK, get(async || asset("image/svg+xml", KEEP_SHORT, MARK_TEXT)))
+        .route(
+            SCRIPT,
+            get(async || asset("text/javascript", KEEP, SCRIPT_TEXT)),
+        )
+        .route(
+            MARK,
+            get(async || asset("image/svg+xml", KEEP_SHORT, MARK_TEXT)),
+        )
 }
 
 fn asset(media: &'static str, keep: &'static str, text: &'static str) -> impl IntoResponse {

@@ -234,9 +234,13 @@ fn stack_top(bands: &[Band]) -> f64 {
     let columns = bands.iter().map(|band| band.values.len()).max();
     let sum = |at: usize| -> f64 {
         let values = bands.iter().map(|band| band.values.get(at).copied());
-        values.map(|value| value.flatten().unwrap_or_default()).sum()
+        values
+            .map(|value| value.flatten().unwrap_or_default())
+            .sum()
     };
-    (0..columns.unwrap_or_default()).map(sum).fold(0.0, f64::max)
+    (0..columns.unwrap_or_default())
+        .map(sum)
+        .fold(0.0, f64::max)
 }
 
 /// The next of 2, 4, 8, 10, 20, 40, 80, … that is no less.
@@ -376,7 +380,10 @@ mod tests {
         assert_eq!(thousands(999), "999");
         assert_eq!(thousands(1_234_567), "1,234,567");
         let shown = [0.0004, 0.039, 1.26, 45.0, 600.0, 90_000.0].map(duration);
-        assert_eq!(shown, ["400 µs", "39 ms", "1.3 s", "45 s", "10 min", "25 h"]);
+        assert_eq!(
+            shown,
+            ["400 µs", "39 ms", "1.3 s", "45 s", "10 min", "25 h"]
+        );
         let tops = [0.0, 2.0, 3.0, 9.0, 11.0, 41.0].map(nice_top);
         assert_eq!(tops, [2.0, 2.0, 4.0, 10.0, 20.0, 80.0]);
     }

@@ -29,7 +29,7 @@ pub enum Denial {
     UnknownHost,
     /// A page of another site sent a request that is no plain navigation.
     CrossSite,
-    /// Two `Host` or two `Origin` headers.
+    /// Two headers of one name where the guard reads one.
     Ambiguous,
 }
 
@@ -42,7 +42,9 @@ impl Denial {
             Denial::CrossSite => {
                 "a page of another site sent this request; open the page and repeat the command there\n"
             }
-            Denial::Ambiguous => "more than one `Host` or `Origin` header; send one of each\n",
+            Denial::Ambiguous => {
+                "`Host`, `Origin` or `Sec-Fetch-Site` occurs more than once; send one of each\n"
+            }
         }
     }
 
@@ -58,14 +60,9 @@ impl Denial {
 /// Checks a request. `hosts` are the configured names of the page, in lower case.
 pub fn check(request: &Request, hosts: &[String]) -> Result<(), Denial> {
     let headers = request.headers();
-    if [header::HOST, header::ORIGIN]
-        .iter()
-        .any(|name| headers.get_all(name).iter().count() > 1)
-    {
-        return Err(Denial::Ambiguous);
-    }
     match WebPageSign::find(request, hosts) {
         None => Ok(()),
+        Some(WebPageSign::RepeatedHeader) => Err(Denial::Ambiguous),
         Some(WebPageSign::UnknownHost) => Err(Denial::UnknownHost),
         Some(WebPageSign::CrossSite) if is_navigation(request.method(), headers) => Ok(()),
         Some(WebPageSign::CrossSite) => Err(Denial::CrossSite),
@@ -137,10 +134,7 @@ mod tests {
                 &[host, ("origin", "https://evil.example")],
                 Some(Denial::CrossSite),
             ),
-            (
-                &[("host", "evil.example:8081")],
-                Some(Denial::UnknownHost),
-            ),
+            (&[("host", "evil.example:8081")], Some(Denial::UnknownHost)),
             (&[("host", "desk.example.com")], None),
             (&[host, host], Some(Denial::Ambiguous)),
         ] {

@@ -61,7 +61,11 @@ pub async fn submit<A: AdminApi>(
         None => access.sessions.log_in(token, now),
     };
     match session {
-        Ok(session) => with_cookie(Redirect::to("/").into_response(), &session, SESSION_TIME.as_secs()),
+        Ok(session) => with_cookie(
+            Redirect::to("/").into_response(),
+            &session,
+            SESSION_TIME.as_secs(),
+        ),
         Err(error) => {
             warn!(reason = describe(error), "login on the page failed");
             let main = sign_in(Some(error), !access.secrets.is_empty());
@@ -82,8 +86,7 @@ pub async fn log_out<A: AdminApi>(
 
 /// `SameSite=Strict`: no other site can make a browser send it.
 fn with_cookie(mut response: Response, value: &str, seconds: u64) -> Response {
-    let cookie =
-        format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}");
+    let cookie = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}");
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
@@ -93,7 +96,8 @@ fn with_cookie(mut response: Response, value: &str, seconds: u64) -> Response {
 /// The answer to somebody who is not signed in.
 pub fn required(request: &Request) -> Response {
     if request.uri().path().ends_with(".json") {
-        let error = serde_json::json!({ "error": "sign in first; `flowtrigger page` prints a login link" });
+        let error =
+            serde_json::json!({ "error": "sign in first; `flowtrigger page` prints a login link" });
         return (StatusCode::UNAUTHORIZED, axum::Json(error)).into_response();
     }
     let headers = request.headers();
@@ -102,7 +106,10 @@ pub fn required(request: &Request) -> Response {
         .is_some_and(|site| site == "cross-site");
     // The cookie is not sent with a link of another site. One more step within this site sends it.
     if followed && cookie(headers).is_none() {
-        let here = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let here = request
+            .uri()
+            .path_and_query()
+            .map_or("/", |path| path.as_str());
         return again(here);
     }
     Redirect::to("/login").into_response()

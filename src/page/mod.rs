@@ -42,11 +42,10 @@ pub struct PageState<A> {
 /// The routes of the page. The caller says with an extension of type [`Connection`] where each request comes from.
 pub fn routes<A: AdminApi>(state: Arc<PageState<A>>) -> Router {
     let hosts: Arc<[String]> = state.settings.hosts.clone().into();
-    let signed_in = Router::new()
-        .route_layer(middleware::from_fn_with_state(
-            Arc::clone(&state),
-            require_user::<A>,
-        ));
+    let signed_in = Router::new().route_layer(middleware::from_fn_with_state(
+        Arc::clone(&state),
+        require_user::<A>,
+    ));
     Router::new()
         .merge(signed_in)
         .route("/login", get(login::form::<A>).post(login::submit::<A>))

@@ -147,10 +147,7 @@ mod tests {
                 "\u{202e}gnp",
                 r#"<bdi><span class="inv" title="U+202E BIDIRECTIONAL CONTROL">U+202E</span>gnp</bdi>"#,
             ),
-            (
-                "<script>&\"'",
-                "<bdi>&lt;script&gt;&amp;&quot;'</bdi>",
-            ),
+            ("<script>&\"'", "<bdi>&lt;script&gt;&amp;&quot;'</bdi>"),
         ] {
             assert_eq!(shown(given), expected, "{given:?}");
         }

@@ -10,14 +10,15 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::exit::{CommandError, Exit};
-use super::output::Output;
+use super::exit::Exit;
 use super::progress::ProgressLine;
-use super::render::diagnostics::{self, counted, number};
 use super::test::{MissingRulePolicy, gather};
 use crate::cli::options::{Format, GlobalOptions};
-use crate::cli::render::document::versioned;
 use crate::engine::{LoadedRulebook, RulebookPaths};
+use crate::report::error::CommandError;
+use crate::report::output::Output;
+use crate::report::render::diagnostics::{self, counted, number};
+use crate::report::render::document::versioned;
 
 const AFTER_HELP: &str = "\
 Examples:

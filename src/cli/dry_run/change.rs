@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::cli::exit::CommandError;
-use crate::cli::input::InputEvent;
 use crate::engine::Rulebook;
+use crate::report::error::CommandError;
+use crate::report::input::InputEvent;
 use flowtrigger_core::document::json_error;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::event_type::FieldLookup;

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use crate::cli::exit::CommandError;
 use crate::engine::Rulebook;
+use crate::report::error::CommandError;
 use flowtrigger_core::document::json_error;
 use flowtrigger_core::document::suggest::nearest;
 use flowtrigger_core::flow::simulate::Mock;

@@ -1,5 +1,7 @@
 //! Tests that a wrong index stops the command with exit code 5.
 
+use serde_json::{Value, json};
+
 use super::*;
 use flowtrigger_core::matching::rule_set::RuleSet;
 

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::cli::events::sample::{SampleOrigin, TypeSample};
-use crate::cli::exit::CommandError;
 use crate::cli::options::Format;
-use crate::cli::output::Output;
-use crate::cli::render::table::Table;
+use crate::report::error::CommandError;
+use crate::report::output::Output;
+use crate::report::render::table::Table;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::catalogue::event_type::{EventType, FieldInfo};
 

@@ -3,11 +3,11 @@
 
 use std::io::Write;
 
-use crate::cli::exit::CommandError;
 use crate::cli::options::Format;
-use crate::cli::output::Output;
-use crate::cli::render::diagnostics::number;
-use crate::cli::render::table::Table;
+use crate::report::error::CommandError;
+use crate::report::output::Output;
+use crate::report::render::diagnostics::number;
+use crate::report::render::table::Table;
 use flowtrigger_core::event::catalogue::event_type::EventType;
 
 pub fn write(types: &[&EventType], format: Format, out: &mut Output) -> Result<(), CommandError> {

@@ -8,9 +8,10 @@ use std::io::Write;
 
 use clap::ArgAction;
 
-use super::exit::{CommandError, Exit};
-use super::output::Output;
+use super::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
+use crate::report::error::CommandError;
+use crate::report::output::Output;
 use flowtrigger_core::document::suggest;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::catalogue::event_type::EventType;

@@ -4,27 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::cli::dry_run::plan_flow;
-use crate::cli::exit::CommandError;
 use crate::cli::options::GlobalOptions;
-use crate::cli::replay::destination::RulesOrigin;
 use crate::cli::runs::admin_client::AdminClient;
 use crate::engine::Rulebook;
+use crate::report::error::CommandError;
+use crate::report::replay::current_rules::{CurrentRules, RulesOrigin};
 use crate::store::History;
 use crate::store::history::PastRevision;
-use flowtrigger_core::config::Config;
-use flowtrigger_core::flow::plan::PlanStep;
-use flowtrigger_core::flow::simulate::Mocks;
-use flowtrigger_core::matching::evaluation::Evaluation;
-use flowtrigger_core::rule::Rule;
-
-/// The rules that a replay plans with.
-pub struct CurrentRules {
-    pub book: Rulebook,
-    pub origin: RulesOrigin,
-    /// Whether the rule files have other texts than the loaded rules.
-    pub files_differ: bool,
-}
 
 impl CurrentRules {
     /// The rules of the running daemon, or those of the files.
@@ -78,13 +64,4 @@ fn rule_texts(global: &GlobalOptions) -> Option<Vec<String>> {
     let mut texts: Vec<String> = files.iter().map(|(_, text)| text.to_string()).collect();
     texts.sort_unstable();
     (!texts.is_empty()).then_some(texts)
-}
-
-/// What a run would send, as `dry-run` plans it.
-pub fn first_plan<'r>(
-    rule: &'r Rule,
-    evaluation: &'r Evaluation<'_>,
-    config: &Config,
-) -> Vec<PlanStep<'r>> {
-    plan_flow(rule, evaluation, (&Mocks::new(), config))
 }

@@ -3,54 +3,19 @@
 use jiff::Timestamp;
 use reqwest::StatusCode;
 
-use crate::cli::exit::CommandError;
 use crate::cli::options::GlobalOptions;
-use crate::cli::replay::current_rules::CurrentRules;
 use crate::cli::runs::admin_client::{AdminClient, run_statuses};
 use crate::cli::runs::command::RunStatusRow;
 use crate::cli::runs::offline::OfflineStore;
-use crate::cli::time_argument::seconds;
 use crate::engine::Rulebook;
+use crate::report::error::CommandError;
+use crate::report::replay::current_rules::{CurrentRules, RulesOrigin};
 use crate::source::admin::ReplayRequest;
 use crate::store::history::EventRowId;
 use crate::store::{
     ArrivalKind, History, IncomingEvent, ReplayId, ReplayMark, RevisionId, StoreError,
 };
 use flowtrigger_core::path::redact::is_redacted;
-
-/// Whose rules a replay uses, and who executes its runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RulesOrigin {
-    /// The running daemon.
-    Daemon {
-        revision: RevisionId,
-        since: Option<Timestamp>,
-    },
-    /// The files of the rules; the next daemon executes the runs.
-    Files,
-}
-
-impl RulesOrigin {
-    /// The word in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RulesOrigin::Daemon { .. } => "daemon",
-            RulesOrigin::Files => "next_daemon",
-        }
-    }
-
-    pub fn describe(self) -> String {
-        match self {
-            RulesOrigin::Daemon { since: None, .. } => {
-                "the rules that the daemon has loaded".into()
-            }
-            RulesOrigin::Daemon {
-                since: Some(since), ..
-            } => format!("the rules that the daemon loaded at {}", seconds(since)),
-            RulesOrigin::Files => "the rules of the files".into(),
-        }
-    }
-}
 
 /// An open destination.
 pub enum ReplayDestination<'a> {

@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::cli::exit::CommandError;
 use crate::cli::options::Format;
-use crate::cli::output::{Color, Output};
 use crate::cli::progress::ProgressLine;
-use crate::cli::render::diagnostics::grouped;
-use crate::cli::render::message;
-use crate::cli::replay::assess::{Assessment, Assessor};
 use crate::cli::replay::destination::{ReplayDestination, ReplayFailure, ReplayedRuns};
 use crate::cli::replay::interrupt::InterruptFlag;
-use crate::cli::replay::rate::{Pacer, ReplayRate};
-use crate::cli::replay::state_file::ReplayFile;
-use crate::cli::replay::targets::{ReplayTarget, ReplayTargets};
 use crate::cli::runs::command::{RunStatusRow, all_runs};
+use crate::report::error::CommandError;
+use crate::report::output::{Color, Output};
+use crate::report::render::diagnostics::grouped;
+use crate::report::render::message;
+use crate::report::replay::assess::{Assessment, Assessor};
+use crate::report::replay::rate::{Pacer, ReplayRate};
+use crate::report::replay::state_file::ReplayFile;
+use crate::report::replay::targets::{ReplayTarget, ReplayTargets};
 use crate::store::history::RunFilter;
 
 /// Between two saves of the progress. What is replayed again after a crash starts no second run.

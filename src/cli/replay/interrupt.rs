@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::cli::exit::{CommandError, Exit};
+use crate::cli::exit::Exit;
 use crate::engine::interrupted;
+use crate::report::error::CommandError;
 
 /// How long a signal may go unnoticed.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);

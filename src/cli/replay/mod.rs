@@ -1,50 +1,43 @@
 //! `replay`: plans stored events again with the current rules, those that matched nothing included. It shows what it
 //! would do and asks, keeps an order and a rate, and continues after an interruption.
 
-mod assess;
 mod current_rules;
 mod destination;
 mod execute;
 mod interrupt;
-mod lock;
-pub mod rate;
-mod report;
 pub mod schema;
-pub mod scope;
 mod selection;
-mod state_file;
-mod summary;
-mod targets;
 
 use std::io::Write;
 
 use jiff::Timestamp;
 
-use crate::cli::daemon_state::ArchiveState;
-use crate::cli::dry_run::known_rules;
-use crate::cli::exit::{CommandError, Exit};
+use crate::cli::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
-use crate::cli::output::Output;
 use crate::cli::progress::ProgressLine;
-use crate::cli::render::diagnostics::{grouped, number};
-use crate::cli::render::message;
 use crate::cli::runs::admin_client::AdminClient;
 use crate::cli::runs::confirm::{self, Consent};
+use crate::report::daemon_state::ArchiveState;
+use crate::report::dry_run::known_rules;
+use crate::report::error::CommandError;
+use crate::report::output::Output;
+use crate::report::render::diagnostics::{grouped, number};
+use crate::report::render::message;
+use crate::report::replay::assess::Assessor;
+use crate::report::replay::current_rules::{CurrentRules, RulesOrigin};
+use crate::report::replay::lock::ReplayLock;
+use crate::report::replay::rate::ReplayRate;
+use crate::report::replay::report::{ReplayReport, describe_runs, result_json};
+use crate::report::replay::scope::ReplayScope;
+use crate::report::replay::state_file::{ReplayFile, ReplayProgress};
+use crate::report::replay::summary::ReplaySummary;
+use crate::report::replay::targets::ReplayTargets;
 use crate::store::ReplayId;
-use assess::Assessor;
-use current_rules::CurrentRules;
-use destination::{ReplayDestination, RulesOrigin};
+use destination::ReplayDestination;
 use execute::{ReplayEnd, ReplayExecution};
 use flowtrigger_core::matching::find::MatchScratch;
 use interrupt::InterruptFlag;
-use lock::ReplayLock;
-use rate::ReplayRate;
-use report::{ReplayReport, describe_runs, result_json};
-use scope::ReplayScope;
 use selection::{EventSelection, SELECTION};
-use state_file::{ReplayFile, ReplayProgress};
-use summary::ReplaySummary;
-use targets::ReplayTargets;
 
 const AFTER_HELP: &str = "\
 Examples:

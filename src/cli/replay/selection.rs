@@ -3,9 +3,9 @@
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
-use crate::cli::exit::CommandError;
-use crate::cli::replay::scope::{DELETED, EarlierStates, EventScope, NONE};
-use crate::cli::time_argument::{TimeArgument, seconds};
+use crate::report::error::CommandError;
+use crate::report::replay::scope::{DELETED, EarlierStates, EventScope, NONE};
+use crate::report::time_argument::{TimeArgument, seconds};
 use flowtrigger_core::run::STATES;
 
 /// The ids of all options that select events.

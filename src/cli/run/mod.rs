@@ -10,19 +10,20 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::exit::{CommandError, Exit};
-use super::input::{self, InputEvent, ReadEventError};
-use super::output::{Color, Output};
-use super::render::diagnostics::number;
-use super::render::explanation;
-use super::render::message;
+use super::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
-use crate::cli::render::color::{Paint, Tone};
-use crate::cli::render::escape::plain;
 use crate::engine::{
     Engine, EngineError, EngineOptions, EventReport, Matcher, ReceivedEvent, ReloadablePerformer,
     RunReport, StepReport, UnfinishedWork, act, interrupted, performer,
 };
+use crate::report::error::CommandError;
+use crate::report::input::{self, InputEvent, ReadEventError};
+use crate::report::output::{Color, Output};
+use crate::report::render::color::{Paint, Tone};
+use crate::report::render::diagnostics::number;
+use crate::report::render::escape::plain;
+use crate::report::render::explanation;
+use crate::report::render::message;
 use crate::store::{SqliteStore, StoreSettings};
 use flowtrigger_core::run::RunState;
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cli::output::{Color, Output};
-use crate::cli::render::escape::plain;
-use crate::cli::render::message;
 use crate::engine::{Engine, ReloadablePerformer};
+use crate::report::output::{Color, Output};
+use crate::report::render::escape::plain;
+use crate::report::render::message;
 use crate::store::{RunStatus, SqliteStore};
 use flowtrigger_core::run::RunId;
 

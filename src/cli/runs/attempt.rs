@@ -3,13 +3,14 @@
 
 use std::io::Write;
 
-use crate::cli::exit::{CommandError, Exit};
+use crate::cli::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
-use crate::cli::output::Output;
-use crate::cli::render::attempts::RunLogLine;
-use crate::cli::render::color::{Paint, Tone};
-use crate::cli::render::document::versioned;
-use crate::cli::render::{exchange, message, repeat, run as run_render};
+use crate::report::error::CommandError;
+use crate::report::output::Output;
+use crate::report::render::attempts::RunLogLine;
+use crate::report::render::color::{Paint, Tone};
+use crate::report::render::document::versioned;
+use crate::report::render::{exchange, message, repeat, run as run_render};
 use flowtrigger_core::run::RunId;
 
 /// What to show of an attempt.

@@ -3,9 +3,9 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::cli::exit::CommandError;
 use crate::cli::options::GlobalOptions;
-use crate::cli::output::Output;
+use crate::report::error::CommandError;
+use crate::report::output::Output;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consent {

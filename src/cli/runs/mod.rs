@@ -8,20 +8,19 @@ pub mod confirm;
 mod list;
 pub mod offline;
 mod selection;
-mod shadow_plan;
 mod show;
-mod successor;
 
 use std::num::NonZeroUsize;
 
-use super::exit::{CommandError, Exit};
-use super::output::Output;
+use super::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::replay;
 use crate::cli::replay::ReplayOptions;
-use crate::cli::replay::rate::ReplayRate;
-use crate::cli::replay::scope::{ReplayRules, ReplayScope, SelectedRuns, SupersededRuns};
 use crate::cli::runs::command::RunCommand;
+use crate::report::error::CommandError;
+use crate::report::output::Output;
+use crate::report::replay::rate::ReplayRate;
+use crate::report::replay::scope::{ReplayRules, ReplayScope, SelectedRuns, SupersededRuns};
 use selection::Selection;
 
 const AFTER_HELP: &str = "\

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cli::exit::CommandError;
 use crate::cli::options::GlobalOptions;
-use crate::cli::replay::scope::ReplayRules;
 use crate::cli::runs::command::{RunCommand, RunCommandResult, RunStatusRow};
 use crate::engine::{DataFolder, EngineError, FolderError, Rulebook};
+use crate::report::error::CommandError;
+use crate::report::replay::scope::ReplayRules;
 use crate::store::history::RunRow;
 use crate::store::{
     self, ArrivalKind, History, IncomingEvent, ReplayMark, Revision, RevisionId, SqliteStore,

@@ -3,7 +3,7 @@
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
-use crate::cli::time_argument::TimeArgument;
+use crate::report::time_argument::TimeArgument;
 use crate::store::ReplayId;
 use crate::store::history::RunFilter;
 use flowtrigger_core::run::STATES;

@@ -1,36 +1,19 @@
-//! `runs show`: prints one run in full, with the rule as it was when the run was planned.
-//! The explanation is not stored: the stored rule is evaluated again for the stored event, and the run itself
-//! shows that the rule matched.
+//! `runs show`: prints runs in full, or one attempt of a run.
 
-use std::io::{self, Write};
-
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use std::io::Write;
 
 use super::attempt::{AttemptChoice, AttemptView};
-use super::successor::Successor;
-use super::{Show, attempt, shadow_plan};
-use crate::cli::daemon_state::{ArchiveState, DaemonState};
-use crate::cli::exit::{CommandError, Exit};
+use super::{Show, attempt};
+use crate::cli::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
-use crate::cli::output::Output;
-use crate::cli::render::attempts::{RunLogLine, log_lines};
-use crate::cli::render::color::{Paint, Tone};
-use crate::cli::render::diagnostics::number;
-use crate::cli::render::document::versioned;
-use crate::cli::render::escape::plain;
-use crate::cli::render::explanation::recorded_otherwise;
-use crate::cli::render::gate_line::{GateLine, gate_lines};
-use crate::cli::render::{diagnostics, explanation, message, mode_cap, next_step, run, window};
-use crate::cli::time_argument::seconds;
-use crate::store::history::{RuleAtPlanning, RunDetail};
-use flowtrigger_core::flow::decide::{Decision, RunInput, decide};
-use flowtrigger_core::language::condition::evaluate::Truth;
-use flowtrigger_core::language::condition::trace::Trace;
-use flowtrigger_core::matching::evaluation::explain::explain_stored;
-use flowtrigger_core::matching::explain::Explanation;
-use flowtrigger_core::path::redact::is_redacted;
-use flowtrigger_core::run::{RunId, RunState};
+use crate::report::daemon_state::{ArchiveState, DaemonState};
+use crate::report::error::CommandError;
+use crate::report::output::Output;
+use crate::report::render::document::versioned;
+use crate::report::render::escape::plain;
+use crate::report::render::message;
+use crate::report::run::detail::RunReport;
+use flowtrigger_core::run::RunId;
 
 pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let archive = ArchiveState::flush(&global.socket());
@@ -39,7 +22,7 @@ pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let daemon = DaemonState::ask(&global.socket());
     let mut exit = Exit::Fine;
     for (number, id) in args.ids.into_iter().enumerate() {
-        let Some(detail) = history.run(RunId(id))? else {
+        let Some(found) = RunReport::read(RunId(id), &*history)? else {
             out.flush()?;
             let mut stderr = Output::stderr(global.color);
             let help = "`flowtrigger runs list` lists the stored runs; old runs are deleted";
@@ -48,28 +31,22 @@ pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
             exit = Exit::Negative;
             continue;
         };
-        let exchanges = history.exchanges(RunId(id))?;
-        let lines = log_lines(&detail.log, &exchanges);
         if let Some(chosen) = chosen {
-            match attempt::show(RunId(id), &lines, chosen, global, out)? {
+            match attempt::show(RunId(id), &found.lines(), chosen, global, out)? {
                 Exit::Fine => {}
                 other => exit = other,
             }
             continue;
         }
-        let successor = Successor::of(&*history, &detail.row)?;
         match args.format {
             Format::Json => {
-                let mut value = detail_json(&detail, &lines, &daemon)?;
-                value["next"] = json!(next(&detail, successor.as_ref(), &daemon));
-                value["replayed_as"] = Successor::json(successor.as_ref());
-                writeln!(out, "{}", versioned(value))?;
+                writeln!(out, "{}", versioned(found.json(&daemon)?))?;
             }
             Format::Text => {
                 if number > 0 {
                     writeln!(out)?;
                 }
-                text(&detail, &lines, (successor.as_ref(), &daemon), out)?;
+                found.text(&daemon, out)?;
                 if let Some(why) = archive.behind() {
                     writeln!(
                         out,
@@ -94,234 +71,4 @@ fn chosen(args: &Show) -> Option<(AttemptChoice, AttemptView)> {
         (false, Some(_)) => Some((choice, AttemptView::Whole(args.format))),
         (false, None) => None,
     }
-}
-
-fn text(
-    detail: &RunDetail,
-    lines: &[RunLogLine<'_>],
-    (successor, daemon): (Option<&Successor>, &DaemonState),
-    out: &mut Output,
-) -> Result<(), CommandError> {
-    heading(detail, out)?;
-    explanation::event(out, &detail.arrived.event)?;
-    writeln!(out, "  {}", run::describe_received(&detail.arrived))?;
-    evaluation(detail, out)?;
-    gates(detail, out)?;
-    window::gathered(out, detail)?;
-    run::chain(out, detail)?;
-    shadow_plan::text(out, detail)?;
-    run::log(out, lines)?;
-    if detail.row.state == RunState::Running {
-        writeln!(
-            out,
-            "    an attempt may be in progress; it is listed when it ends"
-        )?;
-    }
-    if let Some(trace) = guard(detail) {
-        label(out, "guard")?;
-        writeln!(out, "did not hold")?;
-        explanation::lines(out, &trace, &detail.rule.files)?;
-    }
-    label(out, "next")?;
-    writeln!(out, "{}", next(detail, successor, daemon))?;
-    Ok(())
-}
-
-/// What happens next. Of a run that was replayed, the newer run is what matters. A run can be in shadow mode because of
-/// its rule, or because of the whole daemon.
-fn next(detail: &RunDetail, successor: Option<&Successor>, daemon: &DaemonState) -> String {
-    if let Some(successor) = successor {
-        return format!(
-            "nothing: {}; `flowtrigger runs show {}` shows that run",
-            successor.describe(),
-            successor.run.0
-        );
-    }
-    let is_shadow = matches!(detail.row.state, RunState::Shadow);
-    let config = is_shadow.then(|| detail.rule.version.config());
-    let cap = config.and_then(|config| mode_cap::describe(config));
-    match cap {
-        Some(cap) => format!(
-            "nothing: {} keeps every rule in shadow mode; remove it and restart the daemon, then `flowtrigger runs replay {}` acts if the rule itself is live",
-            plain(&cap),
-            detail.row.id.0
-        ),
-        None => next_step::next(&detail.row, detail.behind, daemon),
-    }
-}
-
-fn label(out: &mut Output, text: &str) -> io::Result<()> {
-    let paint = Paint::new(out);
-    write!(out, "  {}  ", paint.tone(Tone::Bold, text))
-}
-
-fn heading(detail: &RunDetail, out: &mut Output) -> io::Result<()> {
-    let (paint, row) = (Paint::new(out), &detail.row);
-    writeln!(
-        out,
-        "{} {}  {}  {}",
-        paint.tone(Tone::Bold, "run"),
-        row.id.0,
-        paint.tone(run::tone(&row.state), row.state.as_str()),
-        paint.tone(Tone::Bold, &row.rule),
-    )?;
-    let why = run::why(row);
-    if !why.is_empty() {
-        writeln!(out, "  {why}")?;
-    }
-    write!(out, "  planned {}", seconds(row.planned))?;
-    if row.changed != row.planned {
-        write!(
-            out,
-            ", {} since {}",
-            row.state.as_str(),
-            seconds(row.changed)
-        )?;
-    }
-    match &detail.lane {
-        Some(lane) => writeln!(
-            out,
-            "; one at a time with runs of this rule for {}",
-            plain(lane)
-        )?,
-        None => writeln!(out, "; does not wait for other runs")?,
-    }
-    for note in notes(detail) {
-        writeln!(out, "  {note}")?;
-    }
-    Ok(())
-}
-
-/// Notes about related runs, replays and crashes.
-fn notes(detail: &RunDetail) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(RunId(dead)) = detail.row.tells_of {
-        lines.push(format!("reports that run {dead} is dead"));
-    }
-    if let Some(RunId(reporting)) = detail.told_by {
-        lines.push(format!("run {reporting} reports that it is dead"));
-    }
-    if detail.generation > 0 {
-        let part = detail
-            .row
-            .replay
-            .map(|replay| format!(", a part of replay {replay}"));
-        let part = part.unwrap_or_default();
-        lines.push(format!("a replay, generation {}{part}", detail.generation));
-    }
-    if detail.suspect {
-        lines.push("was running when the daemon ended without shutdown".into());
-    }
-    if detail.crashes > 0 {
-        let times = number(detail.crashes as usize, "time");
-        lines.push(format!(
-            "the daemon crashed {times} while only this run was running"
-        ));
-    }
-    lines
-}
-
-fn evaluation(detail: &RunDetail, out: &mut Output) -> Result<(), CommandError> {
-    let RuleAtPlanning {
-        rule,
-        files,
-        version,
-    } = &detail.rule;
-    match rule {
-        Ok(rule) => {
-            let explanation = explain_stored(rule, files, &detail.arrived.event)?;
-            explanation::rule(out, rule, &explanation, files)?;
-            if let Some(contradiction) = contradiction(detail, &explanation) {
-                explanation::contradiction(out, &contradiction)?;
-            }
-        }
-        Err(errors) => {
-            writeln!(
-                out,
-                "\nthe stored rule, {}:{}, is invalid for this version of the program:",
-                version.file(),
-                version.line + 1
-            )?;
-            diagnostics::text(out, files, errors)?;
-        }
-    }
-    Ok(())
-}
-
-/// The warning if the rule does not match any more: another version of the program planned the run.
-fn contradiction(detail: &RunDetail, explanation: &Explanation) -> Option<String> {
-    let planned_by_rule = detail.row.tells_of.is_none();
-    let differs = explanation.truth != Truth::True && !is_redacted(&detail.arrived.event);
-    (planned_by_rule && differs).then(|| recorded_otherwise(true, explanation.truth))
-}
-
-fn gates(detail: &RunDetail, out: &mut Output) -> io::Result<()> {
-    let lines = gate_lines(detail);
-    if lines.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "  {}", Paint::new(out).tone(Tone::Bold, "gates"))?;
-    lines
-        .iter()
-        .try_for_each(|line| writeln!(out, "    {line}"))
-}
-
-/// The guard that ended a skipped run, with the values that it read.
-fn guard(detail: &RunDetail) -> Option<Trace> {
-    if !matches!(detail.row.state, RunState::Skipped { .. }) {
-        return None;
-    }
-    let rule = detail.rule.rule.as_ref().ok()?;
-    let input = RunInput {
-        event: &detail.arrived.event,
-        vars: &rule.vars,
-        error: &detail.error,
-        locals: &rule.locals_of(&detail.arrived.event),
-        seed: "",
-    };
-    let decision = decide(detail.flow()?, &input, &detail.log, Timestamp::MIN);
-    let Decision::Skipped { trace, .. } = decision else {
-        return None;
-    };
-    Some(trace)
-}
-
-fn detail_json(
-    detail: &RunDetail,
-    lines: &[RunLogLine<'_>],
-    daemon: &DaemonState,
-) -> Result<Value, CommandError> {
-    let mut value = run::row_json(&detail.row);
-    let head = &detail.arrived.head;
-    let files = &detail.rule.files;
-    let event = &detail.arrived.event;
-    let judged = match &detail.rule.rule {
-        Ok(rule) => {
-            let explanation = explain_stored(rule, files, event)?;
-            let mut judged = explanation::rule_json(rule, &explanation, files);
-            let recorded = detail.row.tells_of.is_none().then_some("match");
-            judged["recorded"] = json!(recorded);
-            judged
-        }
-        Err(errors) => json!({"errors": diagnostics::json(files, errors)}),
-    };
-    let run = |run: Option<RunId>| run.map(|RunId(id)| id);
-    value["event"] = explanation::event_json(event);
-    value["received"] = json!(head.received.to_string());
-    value["redelivered"] = json!(head.redelivered);
-    value["judged"] = judged;
-    value["gates"] = gate_lines(detail).iter().map(GateLine::json).collect();
-    value["gathered"] = window::gathered_json(detail);
-    value["chain"] = detail.chain.iter().map(run::row_json).collect();
-    value["log"] = run::log_json(lines);
-    value["plan"] = shadow_plan::json(detail);
-    value["lane"] = json!(detail.lane);
-    value["generation"] = json!(detail.generation);
-    value["blocked_by"] = json!(run(detail.behind));
-    value["reported_by"] = json!(run(detail.told_by));
-    value["crashes"] = json!(detail.crashes);
-    value["guard"] = json!(guard(detail).map(|trace| explanation::trace_json(&trace, files)));
-    let obstacle = next_step::obstacle(daemon).filter(|_| !detail.row.state.is_final());
-    value["obstacle"] = json!(obstacle);
-    Ok(value)
 }

@@ -11,10 +11,12 @@ use std::io::Write;
 use clap::ValueEnum;
 use serde_json::Value;
 
-use super::exit::{CommandError, Exit};
-use super::output::Output;
+use super::exit::Exit;
 use crate::cli::options::GlobalOptions;
-use crate::cli::{deliveries, replay};
+use crate::cli::replay;
+use crate::report::deliveries;
+use crate::report::error::CommandError;
+use crate::report::output::Output;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -68,7 +70,7 @@ impl SchemaKind {
             SchemaKind::Rule => rule::schema(),
             SchemaKind::Test => rule::test_file(),
             SchemaKind::Config => config::schema(),
-            SchemaKind::Delivery => deliveries::schema(),
+            SchemaKind::Delivery => deliveries::json::schema(),
             SchemaKind::Replay => replay::schema::schema(),
             SchemaKind::Why => answers::why(),
             SchemaKind::Runs => answers::runs(),

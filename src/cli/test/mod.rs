@@ -1,15 +1,7 @@
 //! `test`: runs the tests of rules and reports which fail, and how, and what they exercise.
 //! Having no test to run is a negative result.
 
-mod check_names;
-mod coverage;
-mod expectation;
-mod not_reached;
 mod report;
-mod run_test;
-pub mod step_names;
-mod suite;
-mod timeline;
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -18,19 +10,20 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::json;
 
-use crate::cli::exit::{CommandError, Exit};
+use crate::cli::exit::Exit;
 use crate::cli::options::GlobalOptions;
-use crate::cli::output::Output;
-use crate::cli::render::diagnostics::number;
-use crate::cli::render::document::versioned;
-use crate::cli::render::escape::plain;
-use crate::cli::test::coverage::Coverage;
-use crate::cli::test::run_test::TestRunner;
-use crate::cli::test::suite::TestCase;
+use crate::report::error::CommandError;
+use crate::report::output::Output;
+use crate::report::render::diagnostics::number;
+use crate::report::render::document::versioned;
+use crate::report::render::escape::plain;
+use crate::report::rule_test::coverage::{self, Coverage};
+use crate::report::rule_test::run_test::TestRunner;
+use crate::report::rule_test::suite::{Suite, TestCase};
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::rule::Rule;
 
-pub use suite::{MissingRulePolicy, gather};
+pub use crate::report::rule_test::suite::{MissingRulePolicy, gather};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -166,7 +159,7 @@ fn text(
 }
 
 /// The error of a run without tests.
-fn no_tests(suite: &suite::Suite, rules: &std::path::Path, only: &str) -> CommandError {
+fn no_tests(suite: &Suite, rules: &std::path::Path, only: &str) -> CommandError {
     let rules = rules.display();
     if suite.cases.is_empty() {
         return CommandError::nothing(format!("no test in `{rules}`"))

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::cli::output::Output;
-use crate::cli::render::color::{Paint, Tone};
 use crate::cli::test::TestResult;
+use crate::report::output::Output;
+use crate::report::render::color::{Paint, Tone};
 
 pub fn text(results: &[TestResult], out: &mut Output) -> io::Result<()> {
     let paint = Paint::new(out);

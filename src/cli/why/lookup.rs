@@ -6,13 +6,13 @@ use std::io::Write;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cli::entry_argument::MissedEntry;
-use crate::cli::exit::CommandError;
-use crate::cli::output::Output;
-use crate::cli::render::table::Table;
-use crate::cli::time_argument::seconds;
 use crate::cli::why::Args;
-use crate::cli::why::evaluated::{EvaluatedEvent, RevisionCache, has_listener};
+use crate::report::entry_argument::MissedEntry;
+use crate::report::error::CommandError;
+use crate::report::output::Output;
+use crate::report::render::table::Table;
+use crate::report::time_argument::seconds;
+use crate::report::why::evaluated::{EvaluatedEvent, RevisionCache, has_listener};
 use crate::store::History;
 use crate::store::history::{EventQuery, EventRow, EventSelector};
 use flowtrigger_core::gate::format_duration;

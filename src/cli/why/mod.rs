@@ -2,33 +2,29 @@
 //! This version of the program evaluates the stored event again and reports a differing recorded outcome.
 //! Needs no daemon and ignores the current rules.
 
-mod evaluated;
-mod export;
 mod lookup;
 mod not_found;
-mod rejected;
-mod repeats;
-mod report;
 mod rule;
-mod verdict;
 
 use std::io::Write;
 
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::exit::{CommandError, Exit};
-use super::output::Output;
-use crate::cli::daemon_state::ArchiveState;
+use super::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
-use crate::cli::render::document::versioned;
-use crate::cli::render::message;
-use crate::cli::time_argument::TimeArgument;
-use crate::cli::why::evaluated::{RevisionCache, reevaluate};
-use crate::cli::why::export::Export;
 use crate::cli::why::lookup::{Choice, Distance, choose, find, listened, types_of};
 use crate::cli::why::not_found::MissedEvent;
-use crate::cli::why::rejected::{RejectedRequests, rejected_since};
+use crate::report::daemon_state::ArchiveState;
+use crate::report::error::CommandError;
+use crate::report::output::Output;
+use crate::report::render::document::versioned;
+use crate::report::render::message;
+use crate::report::time_argument::TimeArgument;
+use crate::report::why::evaluated::{RevisionCache, reevaluate};
+use crate::report::why::export::{self, Export};
+use crate::report::why::rejected::{RejectedRequests, rejected_since};
+use crate::report::why::report;
 use crate::store::History;
 use crate::store::history::EventRow;
 

@@ -169,8 +169,10 @@ fn check_sign_in(page: &PageSettings, node: &Node, diagnostics: &mut Diagnostics
     if has_sign_in || is_loopback(address) {
         return;
     }
-    let message = format!("other machines can reach the page at `{address}`, and nobody can sign in");
-    let help = "add `secrets: [NAME]`, or `user_header` with `trusted_proxies`; or listen on 127.0.0.1";
+    let message =
+        format!("other machines can reach the page at `{address}`, and nobody can sign in");
+    let help =
+        "add `secrets: [NAME]`, or `user_header` with `trusted_proxies`; or listen on 127.0.0.1";
     diagnostics.invalid(node.at, message, help);
 }
 
@@ -200,7 +202,10 @@ mod tests {
     fn read(text: &str) -> (PageSettings, String) {
         let mut diagnostics = Diagnostics::default();
         let config = parse(FileId::default(), text, &BTreeMap::new(), &mut diagnostics);
-        let found: Vec<String> = diagnostics.iter().map(|found| format!("{found:?}")).collect();
+        let found: Vec<String> = diagnostics
+            .iter()
+            .map(|found| format!("{found:?}"))
+            .collect();
         (config.page, found.join("; "))
     }
 
@@ -221,9 +226,8 @@ mod tests {
         );
         assert_eq!(public.secrets, ["PAGE_KEY"]);
         assert_eq!(public.hosts, ["desk.example.com"]);
-        let proxied = page(
-            "page: { user_header: X-User, trusted_proxies: [127.0.0.1], actors: [ada] }",
-        );
+        let proxied =
+            page("page: { user_header: X-User, trusted_proxies: [127.0.0.1], actors: [ada] }");
         let header = proxied.user_header.unwrap();
         assert_eq!((header.name.as_str(), header.actors.len()), ("x-user", 1));
     }
@@ -232,10 +236,16 @@ mod tests {
     fn a_public_page_without_sign_in_is_an_error() {
         for (text, part) in [
             ("page: '0.0.0.0:8081'", "nobody can sign in"),
-            ("page: { listen: 'desk.example.com:80' }", "nobody can sign in"),
+            (
+                "page: { listen: 'desk.example.com:80' }",
+                "nobody can sign in",
+            ),
             ("page: { listen: '[::]:80' }", "nobody can sign in"),
             ("page: { user_header: X-User }", "anybody could set it"),
-            ("page: { user_header: 'X User', trusted_proxies: [::1] }", "not a header name"),
+            (
+                "page: { user_header: 'X User', trusted_proxies: [::1] }",
+                "not a header name",
+            ),
             ("page: { actors: [ada] }", "no effect without `user_header`"),
             ("page: { secret: [A] }", "secrets"),
         ] {

@@ -12,7 +12,7 @@ mod why;
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::render::document::JSON_VERSION;
+use crate::report::render::document::JSON_VERSION;
 
 pub use check::schema as check;
 pub use dry_run::schema as dry_run;

@@ -189,7 +189,7 @@ pub fn diagnostic() -> Value {
 
 /// A request, as `deliveries` prints it.
 pub fn request() -> Value {
-    let mut schema = crate::cli::deliveries::request_schema();
+    let mut schema = crate::report::deliveries::json::request_schema();
     schema["title"] = "A request of a sender.".into();
     schema
 }

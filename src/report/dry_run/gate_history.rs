@@ -1,0 +1,96 @@
+//! Reads the history of a rule's gates from the data folder, if there is one.
+//! Nothing is written. If the folder cannot be read, the gates are not checked and the reason is logged.
+
+use jiff::Timestamp;
+use tracing::warn;
+
+use crate::store::History;
+use crate::store::history::{HistoryError, HistoryOpenError};
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::gate::GateCheck;
+use flowtrigger_core::gate::debounce::DebounceCheck;
+use flowtrigger_core::loop_guard::{CausingRun, LoopCheck, LoopHistory};
+use flowtrigger_core::matching::gate_status::GateState;
+use flowtrigger_core::rule::Rule;
+
+pub struct GateHistorySource {
+    history: Option<Box<dyn History>>,
+    now: Timestamp,
+}
+
+impl GateHistorySource {
+    /// With the data folder that was opened, if it could be.
+    pub fn new(opened: Result<Box<dyn History>, HistoryOpenError>) -> Self {
+        let history = match opened {
+            Ok(history) => Some(history),
+            Err(HistoryOpenError::Nothing(_) | HistoryOpenError::Empty(_)) => None,
+            Err(error) => {
+                warn!(%error, "gates are not consulted");
+                None
+            }
+        };
+        Self {
+            history,
+            now: Timestamp::now(),
+        }
+    }
+
+    /// Without a data folder.
+    #[cfg(test)]
+    pub fn none() -> Self {
+        Self {
+            history: None,
+            now: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    /// Returns the history of the loop guard, with the chain that caused the event.
+    pub fn consult_loops(
+        &self,
+        rule: &Rule,
+        check: &LoopCheck,
+    ) -> Option<(LoopHistory, Vec<CausingRun>)> {
+        let found = self
+            .history
+            .as_ref()?
+            .loop_history(&rule.name, check, self.now);
+        found
+            .map_err(|error| warn!(rule = %rule.name, %error, "the loop guard is not consulted"))
+            .ok()
+    }
+
+    /// Returns the state of each gate now. Empty without a history.
+    pub fn consult(&self, rule: &Rule, checks: &[GateCheck]) -> Vec<GateState> {
+        let Some(history) = &self.history else {
+            return Vec::new();
+        };
+        let states = self.states(&**history, rule, checks);
+        states.unwrap_or_else(|error| {
+            warn!(rule = %rule.name, %error, "its gates are not consulted");
+            Vec::new()
+        })
+    }
+
+    fn states(
+        &self,
+        history: &dyn History,
+        rule: &Rule,
+        checks: &[GateCheck],
+    ) -> Result<Vec<GateState>, HistoryError> {
+        let debounce = checks.iter().find_map(DebounceCheck::from_gate_check);
+        let open = match debounce.filter(|_| rule.mode == Mode::Live) {
+            Some(debounce) => history.open_window(&rule.name, debounce.value, self.now)?,
+            None => None,
+        };
+        let state = |check| match DebounceCheck::from_gate_check(check) {
+            Some(_) if rule.mode != Mode::Live => Ok(GateState::Open),
+            Some(debounce) => Ok(GateState::of_debounce(&debounce, open.as_ref(), self.now)),
+            None => {
+                let but = open.map(|open| open.run);
+                let found = history.gate_history(&rule.name, check, but, self.now)?;
+                Ok(check.decide(&found).into())
+            }
+        };
+        checks.iter().map(state).collect()
+    }
+}

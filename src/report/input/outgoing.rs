@@ -1,0 +1,188 @@
+//! Reads events for sending: the bytes of each, and the source that accepts it.
+//! If several sources accept an event, `--source` must name one.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::engine::sources;
+use crate::report::error::CommandError;
+use crate::report::input::file::{InputPart, InputParts, file_name, open, parts, read_error};
+use crate::report::input::{ReadEventError, SourceSelection, event, invalid_json, location};
+use flowtrigger_core::config::Config;
+use flowtrigger_core::config::source::EventSource;
+use flowtrigger_core::event::json::parse::ParsedJson;
+use flowtrigger_core::event::json::split::parse_many;
+
+/// One event, ready to be posted.
+pub struct OutgoingEvent<'c> {
+    pub source: &'c EventSource,
+    pub body: Vec<u8>,
+}
+
+/// One event of the input, or the error, with its location.
+pub struct OutgoingInput<'c> {
+    pub place: String,
+    pub event: Result<OutgoingEvent<'c>, ReadEventError>,
+}
+
+/// Finds the source of an event: the named one, or the one that accepts it.
+#[derive(Clone, Copy)]
+pub struct SourceRouter<'c> {
+    config: &'c Config,
+    named: Option<&'c EventSource>,
+}
+
+/// The events of files in order. Files are read only as far as the iterator advances.
+pub struct OutgoingEvents<'c> {
+    router: SourceRouter<'c>,
+    parts: InputParts,
+    ready: VecDeque<OutgoingInput<'c>>,
+}
+
+impl<'c> SourceRouter<'c> {
+    pub fn new(source: Option<&str>, config: &'c Config) -> Result<Self, CommandError> {
+        let Some(name) = source else {
+            let named = None;
+            return Ok(Self { config, named });
+        };
+        match config.sources.get(name) {
+            Some(named) => Ok(Self {
+                config,
+                named: Some(named),
+            }),
+            None => {
+                let known = sources(config).join(", ");
+                let failure = CommandError::usage(format!("no source is called `{name}`"));
+                Err(failure.help(format!("the sources are {known}")))
+            }
+        }
+    }
+
+    pub fn events(self, files: &[PathBuf]) -> OutgoingEvents<'c> {
+        OutgoingEvents {
+            router: self,
+            parts: parts(files),
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// Reads a whole file, unchanged, as one request body. The error names the file.
+    pub fn whole_file(self, file: &Path) -> Result<OutgoingEvent<'c>, ReadEventError> {
+        self.read_file(file).map_err(|error| ReadEventError {
+            message: format!("{}: {}", file_name(file), error.message),
+            ..error
+        })
+    }
+
+    fn read_file(self, file: &Path) -> Result<OutgoingEvent<'c>, ReadEventError> {
+        let mut body = Vec::new();
+        let read = open(file)?.read_to_end(&mut body);
+        read.map_err(|error| read_error(&error))?;
+        if let Some(source) = self.named {
+            return Ok(OutgoingEvent { source, body });
+        }
+        let mut items = parse_many(&body);
+        match (items.pop(), items.len()) {
+            (Some(item), 0) => {
+                let parsed = item.outcome;
+                let parsed = parsed.map_err(|error| invalid_json(error.to_string()))?;
+                self.outgoing(parsed, body)
+            }
+            _ => Err(ReadEventError {
+                message: "several events, but only one request is signed".into(),
+                help: Some(
+                    "`flowtrigger send` sends each; or name the source with `--source` to sign all of it as one body".into(),
+                ),
+            }),
+        }
+    }
+
+    fn outgoing(
+        self,
+        parsed: ParsedJson,
+        body: Vec<u8>,
+    ) -> Result<OutgoingEvent<'c>, ReadEventError> {
+        let source = match self.named {
+            Some(source) => source,
+            None => self.accepting_source(
+                &event(
+                    parsed,
+                    &SourceSelection::ByContent { listening: None },
+                    self.config,
+                )?
+                .source,
+            )?,
+        };
+        Ok(OutgoingEvent { source, body })
+    }
+
+    /// The one configured source that accepts the events of a built-in source.
+    fn accepting_source(self, source: &str) -> Result<&'c EventSource, ReadEventError> {
+        let sources = self.config.sources.values();
+        let accepting: Vec<&EventSource> = sources.filter(|s| s.source() == source).collect();
+        let (message, help) = match accepting.as_slice() {
+            [one] => return Ok(one),
+            [] => (
+                format!("no source accepts events of `{source}`"),
+                format!("add `{source}: {{}}` under `sources` in the configuration"),
+            ),
+            several => {
+                let names: Vec<&str> = several.iter().map(|e| e.name.as_str()).collect();
+                let names = names.join(", ");
+                (
+                    format!("several sources accept events of `{source}`: {names}"),
+                    "name one of them with `--source NAME`".into(),
+                )
+            }
+        };
+        Err(ReadEventError {
+            message,
+            help: Some(help),
+        })
+    }
+}
+
+impl<'c> Iterator for OutgoingEvents<'c> {
+    type Item = OutgoingInput<'c>;
+
+    fn next(&mut self) -> Option<OutgoingInput<'c>> {
+        loop {
+            if let Some(input) = self.ready.pop_front() {
+                return Some(input);
+            }
+            let part = self.parts.next()?;
+            self.read_part(part);
+        }
+    }
+}
+
+impl OutgoingEvents<'_> {
+    fn read_part(&mut self, part: InputPart) {
+        let bytes = match part.bytes {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                self.ready.push_back(OutgoingInput {
+                    place: part.name,
+                    event: Err(error),
+                });
+                return;
+            }
+        };
+        let items = parse_many(&bytes);
+        // A single event is sent unchanged; an element of a list is serialized again.
+        let single = items.len() == 1 && !bytes.trim_ascii_start().starts_with(b"[");
+        for item in items {
+            let place = location(&part.name, part.above, &item);
+            let parsed = item.outcome.map_err(|error| invalid_json(error.reason));
+            let event = parsed.and_then(|parsed| {
+                let body = match single {
+                    true => bytes.clone(),
+                    false => parsed.value.to_string().into_bytes(),
+                };
+                self.router.outgoing(parsed, body)
+            });
+            self.ready.push_back(OutgoingInput { place, event });
+        }
+    }
+}

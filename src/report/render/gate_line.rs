@@ -1,0 +1,161 @@
+//! The gates of a run as they were when it was planned, as text and as JSON. Gates after a closed one were not checked.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::report::render::escape::plain;
+use crate::report::render::run::describe_causation;
+use crate::report::render::window::gathers;
+use crate::report::time_argument::seconds;
+use crate::store::history::RunDetail;
+use flowtrigger_core::gate::debounce::DebounceCheck;
+use flowtrigger_core::gate::reading::{ClosedGate, GateSubject};
+use flowtrigger_core::gate::{GateCheck, format_duration};
+use flowtrigger_core::loop_guard::{GATE, stopped};
+use flowtrigger_core::run::RunState;
+
+/// One gate of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GateLine {
+    gate: String,
+    /// The path and its value, for which the gate counts; empty if it counts all events of the rule together.
+    value: String,
+    /// The same, apart.
+    subject: Option<GateSubject>,
+    state: GateLineState,
+    /// What follows the gate and its value in the text.
+    description: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GateLineState {
+    Open,
+    /// Open, and the run counts at the gate until this time; or no longer.
+    Counting(Option<Timestamp>),
+    Closed(ClosedGate),
+}
+
+impl GateLine {
+    fn closed(gate: &str, value: &str, why: &str, story: &RunDetail) -> Self {
+        Self {
+            gate: gate.to_owned(),
+            value: value.to_owned(),
+            subject: subject(gate, value, story),
+            state: GateLineState::Closed(ClosedGate::read(why)),
+            description: format!("closed: {}", plain(why)),
+        }
+    }
+
+    pub fn json(&self) -> Value {
+        let (state, counts, until) = match self.state {
+            GateLineState::Open => ("open", None, None),
+            GateLineState::Counting(until) => ("open", Some(until.is_some()), until),
+            GateLineState::Closed(closed) => ("closed", Some(false), closed.opens),
+        };
+        let mut gate = json!({
+            "gate": self.gate,
+            "per": self.subject.as_ref().map(|subject| &subject.per),
+            "value": self.subject.as_ref().map(|subject| &subject.value),
+            "state": state,
+            "until": until.map(|until| until.to_string()),
+            "counts": counts,
+            "text": self.to_string(),
+        });
+        if let GateLineState::Closed(closed) = self.state {
+            gate["closed_by"] = json!(closed.by.map(|run| run.0));
+        }
+        gate
+    }
+}
+
+/// What a gate of a run groups by. The loop guard counts for the key of the event.
+fn subject(gate: &str, value: &str, story: &RunDetail) -> Option<GateSubject> {
+    match gate {
+        GATE => story.row.key.as_ref().map(|key| GateSubject {
+            per: "event.key".to_owned(),
+            value: key.clone(),
+        }),
+        _ => GateSubject::read(value, &story.row.endpoint),
+    }
+}
+
+impl fmt::Display for GateLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.gate)?;
+        if !self.value.is_empty() {
+            write!(f, "  {}", plain(&self.value))?;
+        }
+        let separator = match self.gate == GATE && self.state == GateLineState::Open {
+            // Its description is the cause of the run.
+            true => "  open; ",
+            false => "  ",
+        };
+        write!(f, "{separator}{}", self.description)
+    }
+}
+
+/// The gates that were checked when the run was planned.
+pub fn gate_lines(story: &RunDetail) -> Vec<GateLine> {
+    let mut lines = Vec::new();
+    if let Some(why) = stopped(&story.row.state) {
+        return vec![GateLine::closed(GATE, "", why, story)];
+    }
+    if let Some(causation) = describe_causation(&story.row) {
+        lines.push(GateLine {
+            gate: GATE.into(),
+            value: String::new(),
+            subject: subject(GATE, "", story),
+            state: GateLineState::Open,
+            description: causation,
+        });
+    }
+    for check in &story.asks {
+        let gate = check.kind.as_str();
+        if let RunState::Suppressed { gate: closed, why } = &story.row.state
+            && closed == gate
+        {
+            lines.push(GateLine::closed(gate, &check.value, why, story));
+            return lines;
+        }
+        lines.push(admitted(check, story));
+    }
+    if let (RunState::Suppressed { gate, why }, true) = (&story.row.state, story.asks.is_empty()) {
+        lines.push(GateLine::closed(gate, "", why, story));
+    }
+    lines
+}
+
+/// A gate that let the run through.
+fn admitted(check: &GateCheck, story: &RunDetail) -> GateLine {
+    let gate = check.kind.as_str();
+    let mut admissions = story.charges.iter();
+    let admission =
+        admissions.find(|admission| admission.gate == gate && admission.value == check.value);
+    let until = admission.map(|admission| admission.until);
+    let (state, description) = match DebounceCheck::from_gate_check(check) {
+        Some(debounce) => (
+            GateLineState::Open,
+            gathers(&debounce, story.window.as_ref()),
+        ),
+        None => {
+            let counts = match until {
+                Some(until) => format!("counts until {}", seconds(until)),
+                None => "no longer counts".to_owned(),
+            };
+            let window = format_duration(check.window);
+            (
+                GateLineState::Counting(until),
+                format!("open, window {window}; {counts}"),
+            )
+        }
+    };
+    GateLine {
+        gate: gate.to_owned(),
+        value: check.value.clone(),
+        subject: subject(gate, &check.value, story),
+        state,
+        description,
+    }
+}

@@ -1,0 +1,147 @@
+//! Formats the gates of a matching rule as text and as JSON, each with its value for the event.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::report::output::Output;
+use crate::report::render::color::{Paint, Tone};
+use crate::report::render::escape::plain;
+use flowtrigger_core::gate::reading::ClosedGate;
+use flowtrigger_core::gate::{DebounceKeep, Gate, GateKind, format_duration};
+use flowtrigger_core::loop_guard::GATE;
+use flowtrigger_core::loop_guard::origin::ActorOrigin;
+use flowtrigger_core::matching::gate_status::{GateState, GateStatus};
+use flowtrigger_core::matching::loop_guard_status::LoopGuardStatus;
+
+pub fn text(
+    out: &mut Output,
+    loops: Option<&LoopGuardStatus>,
+    views: &[GateStatus<'_>],
+) -> io::Result<()> {
+    if let Some(view) = loops {
+        let state = view.state.describe() + &view.describe_cause();
+        line(out, GATE, &view.describe(), (&view.state, &state))?;
+    }
+    for view in views {
+        let words = view.state.describe();
+        line(
+            out,
+            view.gate.kind.as_str(),
+            &rule(view),
+            (&view.state, &words),
+        )?;
+    }
+    Ok(())
+}
+
+fn line(
+    out: &mut Output,
+    gate: &str,
+    rule: &str,
+    (state, words): (&GateState, &str),
+) -> io::Result<()> {
+    let paint = Paint::new(out);
+    let tone = match state {
+        GateState::Closed { .. } => Tone::Red,
+        GateState::Open | GateState::Gathers { .. } => Tone::Green,
+        GateState::NotConsulted | GateState::NeverSuppresses { .. } => Tone::Dim,
+    };
+    let (gate, words) = (paint.tone(Tone::Bold, gate), paint.tone(tone, words));
+    writeln!(out, "  {gate}  {}  {words}", plain(rule))
+}
+
+/// What the gate lets through: `1 run for ticket.id 7 in 24h`.
+fn rule(view: &GateStatus<'_>) -> String {
+    let runs = match view.gate.kind {
+        GateKind::Dedupe | GateKind::Throttle { limit: 1 } => "1 run".to_owned(),
+        GateKind::Debounce { keep, .. } => match keep {
+            DebounceKeep::First => "the first event".to_owned(),
+            DebounceKeep::Last => "the last event".to_owned(),
+            DebounceKeep::All => "all events".to_owned(),
+        },
+        GateKind::Throttle { limit } => format!("{limit} runs"),
+    };
+    let about = match (view.value.as_str(), &view.gate.per) {
+        ("", None) => String::new(),
+        ("", Some(per)) => format!(" for each {}", per.text),
+        (value, _) => format!(" for {value}"),
+    };
+    let window = format_duration(view.gate.window);
+    match view.gate.kind {
+        GateKind::Dedupe | GateKind::Throttle { .. } => format!("{runs}{about} in {window}"),
+        GateKind::Debounce { at_most, .. } => {
+            let at_most = at_most.map(|at_most| format!(", at most {}", format_duration(at_most)));
+            format!(
+                "{runs}{about}, quiet {window}{}",
+                at_most.unwrap_or_default()
+            )
+        }
+    }
+}
+
+pub fn json(loops: Option<&LoopGuardStatus>, views: &[GateStatus<'_>]) -> Value {
+    let gates = loops.map(loop_guard_json).into_iter();
+    gates.chain(views.iter().map(gate_json)).collect()
+}
+
+fn loop_guard_json(view: &LoopGuardStatus) -> Value {
+    let (ours, actor) = match &view.origin {
+        ActorOrigin::OurConnection { actor } => (Some(true), Some(actor)),
+        ActorOrigin::Other { actor } => (Some(false), Some(actor)),
+        ActorOrigin::Unknown => (None, None),
+    };
+    let limits = &view.guard.limits;
+    let mut gate = json!({
+        "gate": GATE,
+        "per": "event.key",
+        "value": view.about.as_ref().and(view.key.as_ref()),
+        "window": limits.within.as_secs_f64(),
+        "limit": view.counts.then(|| view.guard.most_runs()),
+        "actor": actor,
+        "ours": ours,
+        "depth": view.lineage.map(|lineage| lineage.depth),
+        "depth_limit": limits.depth,
+        "caused_by": view.lineage.and_then(|lineage| lineage.cause).map(|run| run.0),
+        "state": view.state.as_str(),
+        "until": null,
+        "counts": null,
+        "text": format!("{GATE}  {}  {}{}", view.describe(), view.state.describe(), view.describe_cause()),
+    });
+    if let GateState::Closed { why } = &view.state {
+        gate["why"] = why.as_str().into();
+    }
+    gate
+}
+
+fn gate_json(view: &GateStatus<'_>) -> Value {
+    let Gate { kind, per, window } = view.gate;
+    let mut gate = json!({
+        "gate": kind.as_str(),
+        "per": per.as_ref().map(|per| &per.text),
+        "value": view.subject.as_ref().map(|subject| &subject.value),
+        "window": window.as_secs_f64(),
+        "state": view.state.as_str(),
+        "until": null,
+        "counts": null,
+        "text": format!("{}  {}  {}", kind.as_str(), rule(view), view.state.describe()),
+    });
+    match kind {
+        GateKind::Dedupe => {}
+        GateKind::Throttle { limit } => gate["limit"] = (*limit).into(),
+        GateKind::Debounce { at_most, keep } => {
+            gate["keep"] = keep.as_str().into();
+            gate["at_most"] = json!(at_most.map(|at_most| at_most.as_secs_f64()));
+        }
+    }
+    if let GateState::Closed { why } | GateState::Gathers { outlook: why } = &view.state {
+        gate["why"] = why.as_str().into();
+    }
+    if let GateState::Closed { why } = &view.state {
+        let closed = ClosedGate::read(why);
+        gate["until"] = json!(closed.opens.map(|opens| opens.to_string()));
+        gate["counts"] = false.into();
+        gate["closed_by"] = json!(closed.by.map(|run| run.0));
+    }
+    gate
+}

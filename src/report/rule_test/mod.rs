@@ -1,0 +1,10 @@
+//! Runs the tests of rules and finds out what they exercise.
+
+mod check_names;
+pub mod coverage;
+pub mod expectation;
+mod not_reached;
+pub mod run_test;
+pub mod step_names;
+pub mod suite;
+mod timeline;

@@ -1,0 +1,271 @@
+//! Runs one rule test and compares the result with what it expects.
+//! The evaluation and the flow are those of the daemon. Only the files of the events are read.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::action::jq;
+use crate::engine::Rulebook;
+use crate::report::error::CommandError;
+use crate::report::input;
+use crate::report::input::InputEvent;
+use crate::report::render::escape::plain;
+use crate::report::rule_test::coverage::observed::{GateResult, Observed};
+use crate::report::rule_test::expectation::EntryComparison;
+use crate::report::rule_test::not_reached::SimulatedRun;
+use crate::report::rule_test::suite::TestCase;
+use crate::report::rule_test::timeline::Timeline;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::config::integrations::SimulatedSettings;
+use flowtrigger_core::diagnostic::Files;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::flow::decide::RunInput;
+use flowtrigger_core::flow::simulate::simulate;
+use flowtrigger_core::language::condition::evaluate::Truth;
+use flowtrigger_core::matching::explain::Explanation;
+use flowtrigger_core::matching::find::MatchScratch;
+use flowtrigger_core::path::set::set_described;
+use flowtrigger_core::rule::test::TestForm;
+use flowtrigger_core::rule::test::entry::{Expected, TestEntry, TestEvent};
+
+/// Runs tests of one rulebook.
+pub struct TestRunner<'r> {
+    pub book: &'r Rulebook,
+    pub files: &'r Files,
+    /// Drives the stores of tests with several events.
+    pub runtime: tokio::runtime::Runtime,
+}
+
+/// What a test showed: the lines that describe its failure, and what it exercised.
+#[derive(Default)]
+pub struct TestOutcome {
+    pub failure: Vec<String>,
+    pub observed: Observed,
+}
+
+/// An event of a test with the explanation of its rule; `None` if the rule does not listen to it.
+pub struct TestedEvent {
+    pub event: Event,
+    pub explanation: Option<Explanation>,
+}
+
+impl<'r> TestRunner<'r> {
+    pub fn new(book: &'r Rulebook, files: &'r Files) -> Result<Self, CommandError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(|error| CommandError::runtime(format!("failed to start: {error}")))?;
+        Ok(Self {
+            book,
+            files,
+            runtime,
+        })
+    }
+
+    pub fn run(&self, case: &TestCase) -> Result<TestOutcome, CommandError> {
+        let mut outcome = TestOutcome::default();
+        let events = match self.events(case)? {
+            Ok(events) => events,
+            Err(line) => {
+                outcome.failure.push(line);
+                return Ok(outcome);
+            }
+        };
+        for evaluated in &events {
+            outcome.observed.evaluated(evaluated.explanation.as_ref());
+        }
+        match &case.test.form {
+            TestForm::Single => {
+                for (entry, evaluated) in case.test.entries.iter().zip(&events) {
+                    self.single(case, entry, evaluated, &mut outcome);
+                }
+            }
+            TestForm::Timeline { .. } => {
+                let mut timeline = Timeline::new(case, self)?;
+                self.runtime.block_on(timeline.play(&events))?;
+                timeline.compare(&events, &mut outcome);
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// The evaluated events of a test; a line that describes the failure if one cannot be read.
+    fn events(&self, case: &TestCase) -> Result<Result<Vec<TestedEvent>, String>, CommandError> {
+        let mut events = Vec::with_capacity(case.test.entries.len());
+        let mut scratch = MatchScratch::default();
+        for entry in &case.test.entries {
+            let input = match event(case, entry, &self.book.config) {
+                Ok(input) => input,
+                Err(line) => return Ok(Err(line)),
+            };
+            let evaluation = self.book.rules.evaluate(input.as_input(), &mut scratch);
+            let evaluation = evaluation.expect("the input was read as an event before");
+            let event = evaluation.event();
+            let explanation = match case.rule.listens_to(&event.source, &event.event_type) {
+                true => Some(evaluation.explain(&case.rule)?),
+                false => None,
+            };
+            events.push(TestedEvent {
+                event: event.clone(),
+                explanation,
+            });
+        }
+        Ok(Ok(events))
+    }
+
+    fn single(
+        &self,
+        case: &TestCase,
+        entry: &TestEntry,
+        evaluated: &TestedEvent,
+        outcome: &mut TestOutcome,
+    ) {
+        let comparison = EntryComparison {
+            entry,
+            files: self.files,
+        };
+        let lines = evaluated.compare(&comparison);
+        let is_as_expected = lines.is_empty();
+        outcome.failure.extend(lines);
+        let matches = evaluated.matches();
+        if !matches {
+            outcome.observed.without_run(&case.rule);
+        }
+        if matches && is_as_expected {
+            let lines = self.simulate(case, &comparison, &evaluated.event, &mut outcome.observed);
+            outcome.failure.extend(lines);
+        }
+    }
+
+    /// Simulates a run, and returns how it differs from what is expected.
+    fn simulate(
+        &self,
+        case: &TestCase,
+        comparison: &EntryComparison<'_>,
+        event: &Event,
+        observed: &mut Observed,
+    ) -> Vec<String> {
+        let rule = &case.rule;
+        let subject = RunInput {
+            event,
+            vars: &rule.vars,
+            error: &Value::Null,
+            locals: &rule.locals_of(event),
+            seed: "",
+        };
+        let now = case.test.now.or(event.time);
+        let now = now.unwrap_or(Timestamp::UNIX_EPOCH);
+        let mut settings = SimulatedSettings::new(&self.book.config);
+        let run = simulate(
+            &rule.flow,
+            &subject,
+            &comparison.entry.mocks(),
+            now,
+            &mut |call| jq::outcome(call).or_else(|| settings.outcome(call)),
+        );
+        observed.gates(rule, event, GateResult::Admitted);
+        observed.run(rule, &subject, &run.log, now);
+        comparison.run(&SimulatedRun {
+            rule,
+            subject,
+            run: &run,
+            now,
+        })
+    }
+}
+
+impl TestedEvent {
+    pub fn matches(&self) -> bool {
+        let explanation = self.explanation.as_ref();
+        explanation.is_some_and(|explanation| explanation.truth == Truth::True)
+    }
+
+    /// Compares whether the rule matches.
+    pub fn compare(&self, comparison: &EntryComparison<'_>) -> Vec<String> {
+        let entry = comparison.entry;
+        match &self.explanation {
+            Some(explanation) => comparison.matching(explanation),
+            // An event of another type can only be expected not to match.
+            None if entry.expect == Expected::NoMatch && entry.because.is_none() => Vec::new(),
+            None => vec![format!(
+                "the rule does not listen to {}/{}: no predicate was evaluated",
+                plain(&self.event.source),
+                plain(&self.event.event_type)
+            )],
+        }
+    }
+}
+
+/// Reads an event of a test and changes it.
+fn event<'c>(
+    case: &'c TestCase,
+    entry: &TestEntry,
+    config: &'c Config,
+) -> Result<InputEvent<'c>, String> {
+    let listening = case.rule.event_source.as_str();
+    let (event, name) = match &entry.event {
+        TestEvent::File(file, _) => {
+            let path = case.folder.join(file);
+            let shown = path.display().to_string();
+            let help = "`event` is a path from the folder of the test";
+            let bytes = std::fs::read(&path)
+                .map_err(|e| format!("failed to read `{shown}`: {e}; {help}"))?;
+            (input::single(bytes, listening, config), shown)
+        }
+        TestEvent::Inline(value, _) => (
+            input::from_value(value.clone(), Some(listening), config)
+                .map(|event| InputEvent::Event(Box::new(event))),
+            "the inline event".into(),
+        ),
+    };
+    let input = event.map_err(|error| format!("{name} is not an event: {}", error.message))?;
+    if entry.set.is_empty() {
+        return Ok(input);
+    }
+    let mut event = input.into_event(&config.catalogue);
+    for (path, value) in &entry.set {
+        let description = config.description_of(&event.source);
+        set_described(&mut event, path, value.clone(), description)
+            .map_err(|e| format!("failed to set a field: {e}"))?;
+    }
+    Ok(InputEvent::Event(Box::new(event)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::rule_test::run_test::*;
+    use crate::report::rule_test::suite::{MissingRulePolicy, gather};
+    use flowtrigger_core::matching::rule_set::RuleSet;
+
+    fn rules(current: &str) -> RuleSet {
+        flowtrigger_testing::rules::from_text(&format!(
+            "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nwhen: {{ current: {current} }}\nflow: [{{ succeed: ok }}]\n\
+             tests:\n  - name: t\n    event: {{ input: {{ ticket_event: {{ type: Priority Changed, current: high, ticket: {{ id: 7 }} }} }} }}\n    expect: match\n"
+        ))
+    }
+
+    fn result_of(rules: RuleSet) -> Result<Vec<String>, CommandError> {
+        let files = std::sync::Arc::clone(&rules.files);
+        let book = Rulebook {
+            files,
+            rules,
+            ..Rulebook::default()
+        };
+        let suite = gather(&book, MissingRulePolicy::Reported);
+        assert!(!suite.diagnostics.has_errors(), "{:?}", suite.diagnostics);
+        let runner = TestRunner::new(&book, &suite.files)?;
+        Ok(runner.run(&suite.cases[0])?.failure)
+    }
+
+    #[test]
+    fn a_wrong_index_stops_the_tests_with_an_internal_error() {
+        assert_eq!(
+            result_of(rules("high")).expect("agreement"),
+            Vec::<String>::new()
+        );
+        let mut planted = rules("low");
+        planted.rules = rules("high").rules;
+        let failure = result_of(planted).expect_err("a disagreement");
+        assert_eq!(failure.exit(), Exit::Runtime);
+    }
+}

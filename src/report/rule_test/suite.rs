@@ -1,0 +1,203 @@
+//! Collects the tests of all rules, from the rules and from the `NAME.test.yaml` files next to them.
+//! Problems in tests are reported as diagnostics.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::engine::Rulebook;
+use crate::report::rule_test::check_names;
+use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Span};
+use flowtrigger_core::document;
+use flowtrigger_core::document::Node;
+use flowtrigger_core::document::suggest;
+use flowtrigger_core::event::catalogue::Catalogue;
+use flowtrigger_core::language::event_fields::EventFields;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::rule::event_pattern::TypePattern;
+use flowtrigger_core::rule::test;
+use flowtrigger_core::rule::test::RuleTest;
+
+/// Every test with its rule.
+pub struct Suite {
+    pub cases: Vec<TestCase>,
+    index: RuleLookup,
+    missing: MissingRulePolicy,
+    /// The texts of the rules and of the tests.
+    pub files: Files,
+    pub diagnostics: Diagnostics,
+}
+
+pub struct TestCase {
+    pub rule: Arc<Rule>,
+    pub test: RuleTest,
+    /// The folder that event files are relative to.
+    pub folder: PathBuf,
+}
+
+/// The loaded rules by name and by file.
+#[derive(Default)]
+struct RuleLookup {
+    by_name: BTreeMap<String, Arc<Rule>>,
+    by_file: HashMap<String, Vec<Arc<Rule>>>,
+}
+
+impl RuleLookup {
+    fn new(book: &Rulebook) -> Self {
+        let mut index = Self::default();
+        if book.test_files.is_empty() {
+            // Tests inside of a rule need no lookup.
+            return index;
+        }
+        for rule in &book.rules.rules {
+            let name = index.by_name.entry(rule.name.clone());
+            name.or_insert_with(|| Arc::clone(rule));
+            let file = book.files.name(rule.at.file).to_owned();
+            index.by_file.entry(file).or_default().push(rule.clone());
+        }
+        index
+    }
+}
+
+/// How to handle a test whose rule is not loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingRulePolicy {
+    /// Report an error: every rule is loaded.
+    Reported,
+    /// Skip it: a rule with errors is not loaded.
+    Skipped,
+}
+
+pub fn gather(book: &Rulebook, missing: MissingRulePolicy) -> Suite {
+    let mut suite = Suite {
+        cases: Vec::new(),
+        index: RuleLookup::new(book),
+        missing,
+        files: (*book.files).clone(),
+        diagnostics: Diagnostics::default(),
+    };
+    for rule in &book.rules.rules {
+        let file = suite.files.name(rule.at.file).to_owned();
+        for node in rule.tests() {
+            suite.add(&node, &file, Some(rule), book);
+        }
+    }
+    for file in &book.test_files {
+        suite.read(file, book);
+    }
+    suite
+}
+
+impl Suite {
+    fn read(&mut self, path: &Path, book: &Rulebook) {
+        let name = path.to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(path);
+        let file = self
+            .files
+            .add(name.as_str(), text.as_deref().unwrap_or_default());
+        let start = Span {
+            file,
+            line: 1,
+            column: 1,
+            ..Span::default()
+        };
+        let text = match text {
+            Ok(text) => text,
+            Err(error) => {
+                let message = format!("failed to read `{name}`: {error}");
+                self.diagnostics
+                    .push(Diagnostic::error(Code::Unreadable, start, message));
+                return;
+            }
+        };
+        for document in document::read(file, &text, &mut self.diagnostics) {
+            let Some(items) = document.as_list() else {
+                let message = format!("expected a list of tests, found {}", document.kind());
+                let diagnostic = Diagnostic::error(Code::WrongType, document.at, message);
+                self.diagnostics
+                    .push(diagnostic.help("start each test with `- name: …`"));
+                continue;
+            };
+            for item in items {
+                self.add(item, &name, None, book);
+            }
+        }
+    }
+
+    fn add(&mut self, node: &Node, file: &str, rule: Option<&Arc<Rule>>, book: &Rulebook) {
+        let Some(rule) = rule.cloned().or_else(|| self.rule_of(node, file)) else {
+            return;
+        };
+        let folder = Path::new(file)
+            .parent()
+            .unwrap_or(Path::new("."))
+            .to_owned();
+        let known = fields(&rule, &book.config.catalogue);
+        let mut names = book.config.name_resolver(known, &mut self.diagnostics);
+        names.in_scope.vars = Arc::clone(&rule.vars);
+        let Some(test) = test::lower(node, &mut names) else {
+            return;
+        };
+        check_names::check(&test, &rule, &mut self.diagnostics);
+        self.cases.push(TestCase { rule, test, folder });
+    }
+
+    /// The rule that a test names, or the only rule in the file that the test file belongs to.
+    fn rule_of(&mut self, node: &Node, file: &str) -> Option<Arc<Rule>> {
+        if let Some(named) = node.get("rule") {
+            let name = named.as_text().unwrap_or_default();
+            let found = self.index.by_name.get(name).cloned();
+            if found.is_none() && self.missing == MissingRulePolicy::Reported {
+                let near = self.nearest(name);
+                let diagnostic = Diagnostic::error(
+                    Code::UndefinedName,
+                    named.at,
+                    format!("no rule is called `{name}`"),
+                );
+                self.diagnostics.push(
+                    diagnostic.maybe_help(near.map(|near| format!("did you mean `{near}`?"))),
+                );
+            }
+            return found;
+        }
+        let beside = file.replace(".test.", ".");
+        if let Some([rule]) = self.index.by_file.get(&beside).map(Vec::as_slice) {
+            return Some(Arc::clone(rule));
+        }
+        if self.missing == MissingRulePolicy::Skipped {
+            return None;
+        }
+        let message = "this test does not name its rule";
+        let help =
+            format!("add `rule: NAME`; it is optional only if `{beside}` has exactly one rule");
+        self.diagnostics
+            .push(Diagnostic::error(Code::MissingKey, node.at, message).help(help));
+        None
+    }
+
+    /// The rule with the most similar name. Not computed for many errors with many rules, because that is
+    /// slow.
+    fn nearest(&self, name: &str) -> Option<&str> {
+        let names = self.index.by_name.keys().map(String::as_str);
+        let few = self.index.by_name.len() <= 1_000 || self.diagnostics.count() < 100;
+        few.then(|| suggest::nearest(name, names)).flatten()
+    }
+}
+
+/// The fields of the rule's event types, for the paths under `set`.
+fn fields(rule: &Rule, catalogue: &Catalogue) -> EventFields {
+    let mut types = Vec::new();
+    for pattern in rule.event_types.iter() {
+        match pattern {
+            TypePattern::Name(name) => match catalogue.by_name(&rule.event_source, name) {
+                Some(known) => types.push(known.clone()),
+                None => return EventFields::Open,
+            },
+            TypePattern::Family(prefix) => {
+                let family = catalogue.matching(&rule.event_source, &format!("{prefix}*"));
+                types.extend(family.into_iter().cloned());
+            }
+        }
+    }
+    EventFields::Of(types.into_iter().collect())
+}

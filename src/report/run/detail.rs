@@ -1,0 +1,306 @@
+//! One run in full, as text and as JSON: the event, the rule as it was when the run was planned, why it matched, every
+//! attempt and what is next. The explanation is not stored: the stored rule is evaluated again for the stored event.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::report::daemon_state::DaemonState;
+use crate::report::error::CommandError;
+use crate::report::output::Output;
+use crate::report::render::attempts::{RunLogLine, log_lines};
+use crate::report::render::color::{Paint, Tone};
+use crate::report::render::diagnostics::number;
+use crate::report::render::escape::plain;
+use crate::report::render::explanation::recorded_otherwise;
+use crate::report::render::gate_line::{GateLine, gate_lines};
+use crate::report::render::{diagnostics, explanation, mode_cap, next_step, run, window};
+use crate::report::run::shadow_plan;
+use crate::report::run::successor::Successor;
+use crate::report::time_argument::seconds;
+use crate::store::History;
+use crate::store::history::{RuleAtPlanning, RunDetail};
+use flowtrigger_core::flow::decide::{Decision, RunInput, decide};
+use flowtrigger_core::language::condition::evaluate::Truth;
+use flowtrigger_core::language::condition::trace::Trace;
+use flowtrigger_core::matching::evaluation::explain::explain_stored;
+use flowtrigger_core::matching::explain::Explanation;
+use flowtrigger_core::path::redact::is_redacted;
+use flowtrigger_core::run::exchange::RecordedExchange;
+use flowtrigger_core::run::{RunId, RunState};
+
+/// Everything that is known of a run.
+pub struct RunReport {
+    pub detail: RunDetail,
+    /// What its attempts sent and received.
+    pub exchanges: Vec<RecordedExchange>,
+    /// The newer run of the same event and rule, if this one ended without its result.
+    pub successor: Option<Successor>,
+}
+
+impl RunReport {
+    /// `None` if no such run is stored.
+    pub fn read(id: RunId, history: &dyn History) -> Result<Option<Self>, CommandError> {
+        let Some(detail) = history.run(id)? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            exchanges: history.exchanges(id)?,
+            successor: Successor::of(history, &detail.row)?,
+            detail,
+        }))
+    }
+
+    /// The entries of its log with their exchanges.
+    pub fn lines(&self) -> Vec<RunLogLine<'_>> {
+        log_lines(&self.detail.log, &self.exchanges)
+    }
+
+    pub fn json(&self, daemon: &DaemonState) -> Result<Value, CommandError> {
+        let mut value = detail_json(&self.detail, &self.lines(), daemon)?;
+        value["next"] = json!(self.next(daemon));
+        value["replayed_as"] = Successor::json(self.successor.as_ref());
+        Ok(value)
+    }
+
+    pub fn text(&self, daemon: &DaemonState, out: &mut Output) -> Result<(), CommandError> {
+        let lines = self.lines();
+        text(&self.detail, &lines, (self.successor.as_ref(), daemon), out)
+    }
+
+    /// What happens next, in one sentence.
+    pub fn next(&self, daemon: &DaemonState) -> String {
+        next(&self.detail, self.successor.as_ref(), daemon)
+    }
+}
+
+fn text(
+    detail: &RunDetail,
+    lines: &[RunLogLine<'_>],
+    (successor, daemon): (Option<&Successor>, &DaemonState),
+    out: &mut Output,
+) -> Result<(), CommandError> {
+    heading(detail, out)?;
+    explanation::event(out, &detail.arrived.event)?;
+    writeln!(out, "  {}", run::describe_received(&detail.arrived))?;
+    evaluation(detail, out)?;
+    gates(detail, out)?;
+    window::gathered(out, detail)?;
+    run::chain(out, detail)?;
+    shadow_plan::text(out, detail)?;
+    run::log(out, lines)?;
+    if detail.row.state == RunState::Running {
+        writeln!(
+            out,
+            "    an attempt may be in progress; it is listed when it ends"
+        )?;
+    }
+    if let Some(trace) = guard(detail) {
+        label(out, "guard")?;
+        writeln!(out, "did not hold")?;
+        explanation::lines(out, &trace, &detail.rule.files)?;
+    }
+    label(out, "next")?;
+    writeln!(out, "{}", next(detail, successor, daemon))?;
+    Ok(())
+}
+
+/// What happens next. Of a run that was replayed, the newer run is what matters. A run can be in shadow mode because of
+/// its rule, or because of the whole daemon.
+fn next(detail: &RunDetail, successor: Option<&Successor>, daemon: &DaemonState) -> String {
+    if let Some(successor) = successor {
+        return format!(
+            "nothing: {}; `flowtrigger runs show {}` shows that run",
+            successor.describe(),
+            successor.run.0
+        );
+    }
+    let is_shadow = matches!(detail.row.state, RunState::Shadow);
+    let config = is_shadow.then(|| detail.rule.version.config());
+    let cap = config.and_then(|config| mode_cap::describe(config));
+    match cap {
+        Some(cap) => format!(
+            "nothing: {} keeps every rule in shadow mode; remove it and restart the daemon, then `flowtrigger runs replay {}` acts if the rule itself is live",
+            plain(&cap),
+            detail.row.id.0
+        ),
+        None => next_step::next(&detail.row, detail.behind, daemon),
+    }
+}
+
+fn label(out: &mut Output, text: &str) -> io::Result<()> {
+    let paint = Paint::new(out);
+    write!(out, "  {}  ", paint.tone(Tone::Bold, text))
+}
+
+fn heading(detail: &RunDetail, out: &mut Output) -> io::Result<()> {
+    let (paint, row) = (Paint::new(out), &detail.row);
+    writeln!(
+        out,
+        "{} {}  {}  {}",
+        paint.tone(Tone::Bold, "run"),
+        row.id.0,
+        paint.tone(run::tone(&row.state), row.state.as_str()),
+        paint.tone(Tone::Bold, &row.rule),
+    )?;
+    let why = run::why(row);
+    if !why.is_empty() {
+        writeln!(out, "  {why}")?;
+    }
+    write!(out, "  planned {}", seconds(row.planned))?;
+    if row.changed != row.planned {
+        write!(
+            out,
+            ", {} since {}",
+            row.state.as_str(),
+            seconds(row.changed)
+        )?;
+    }
+    match &detail.lane {
+        Some(lane) => writeln!(
+            out,
+            "; one at a time with runs of this rule for {}",
+            plain(lane)
+        )?,
+        None => writeln!(out, "; does not wait for other runs")?,
+    }
+    for note in notes(detail) {
+        writeln!(out, "  {note}")?;
+    }
+    Ok(())
+}
+
+/// Notes about related runs, replays and crashes.
+pub fn notes(detail: &RunDetail) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(RunId(dead)) = detail.row.tells_of {
+        lines.push(format!("reports that run {dead} is dead"));
+    }
+    if let Some(RunId(reporting)) = detail.told_by {
+        lines.push(format!("run {reporting} reports that it is dead"));
+    }
+    if detail.generation > 0 {
+        let part = detail
+            .row
+            .replay
+            .map(|replay| format!(", a part of replay {replay}"));
+        let part = part.unwrap_or_default();
+        lines.push(format!("a replay, generation {}{part}", detail.generation));
+    }
+    if detail.suspect {
+        lines.push("was running when the daemon ended without shutdown".into());
+    }
+    if detail.crashes > 0 {
+        let times = number(detail.crashes as usize, "time");
+        lines.push(format!(
+            "the daemon crashed {times} while only this run was running"
+        ));
+    }
+    lines
+}
+
+fn evaluation(detail: &RunDetail, out: &mut Output) -> Result<(), CommandError> {
+    let RuleAtPlanning {
+        rule,
+        files,
+        version,
+    } = &detail.rule;
+    match rule {
+        Ok(rule) => {
+            let explanation = explain_stored(rule, files, &detail.arrived.event)?;
+            explanation::rule(out, rule, &explanation, files)?;
+            if let Some(contradiction) = contradiction(detail, &explanation) {
+                explanation::contradiction(out, &contradiction)?;
+            }
+        }
+        Err(errors) => {
+            writeln!(
+                out,
+                "\nthe stored rule, {}:{}, is invalid for this version of the program:",
+                version.file(),
+                version.line + 1
+            )?;
+            diagnostics::text(out, files, errors)?;
+        }
+    }
+    Ok(())
+}
+
+/// The warning if the rule does not match any more: another version of the program planned the run.
+pub fn contradiction(detail: &RunDetail, explanation: &Explanation) -> Option<String> {
+    let planned_by_rule = detail.row.tells_of.is_none();
+    let differs = explanation.truth != Truth::True && !is_redacted(&detail.arrived.event);
+    (planned_by_rule && differs).then(|| recorded_otherwise(true, explanation.truth))
+}
+
+fn gates(detail: &RunDetail, out: &mut Output) -> io::Result<()> {
+    let lines = gate_lines(detail);
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "  {}", Paint::new(out).tone(Tone::Bold, "gates"))?;
+    lines
+        .iter()
+        .try_for_each(|line| writeln!(out, "    {line}"))
+}
+
+/// The guard that ended a skipped run, with the values that it read.
+pub fn guard(detail: &RunDetail) -> Option<Trace> {
+    if !matches!(detail.row.state, RunState::Skipped { .. }) {
+        return None;
+    }
+    let rule = detail.rule.rule.as_ref().ok()?;
+    let input = RunInput {
+        event: &detail.arrived.event,
+        vars: &rule.vars,
+        error: &detail.error,
+        locals: &rule.locals_of(&detail.arrived.event),
+        seed: "",
+    };
+    let decision = decide(detail.flow()?, &input, &detail.log, Timestamp::MIN);
+    let Decision::Skipped { trace, .. } = decision else {
+        return None;
+    };
+    Some(trace)
+}
+
+fn detail_json(
+    detail: &RunDetail,
+    lines: &[RunLogLine<'_>],
+    daemon: &DaemonState,
+) -> Result<Value, CommandError> {
+    let mut value = run::row_json(&detail.row);
+    let head = &detail.arrived.head;
+    let files = &detail.rule.files;
+    let event = &detail.arrived.event;
+    let judged = match &detail.rule.rule {
+        Ok(rule) => {
+            let explanation = explain_stored(rule, files, event)?;
+            let mut judged = explanation::rule_json(rule, &explanation, files);
+            let recorded = detail.row.tells_of.is_none().then_some("match");
+            judged["recorded"] = json!(recorded);
+            judged
+        }
+        Err(errors) => json!({"errors": diagnostics::json(files, errors)}),
+    };
+    let run = |run: Option<RunId>| run.map(|RunId(id)| id);
+    value["event"] = explanation::event_json(event);
+    value["received"] = json!(head.received.to_string());
+    value["redelivered"] = json!(head.redelivered);
+    value["judged"] = judged;
+    value["gates"] = gate_lines(detail).iter().map(GateLine::json).collect();
+    value["gathered"] = window::gathered_json(detail);
+    value["chain"] = detail.chain.iter().map(run::row_json).collect();
+    value["log"] = run::log_json(lines);
+    value["plan"] = shadow_plan::json(detail);
+    value["lane"] = json!(detail.lane);
+    value["generation"] = json!(detail.generation);
+    value["blocked_by"] = json!(run(detail.behind));
+    value["reported_by"] = json!(run(detail.told_by));
+    value["crashes"] = json!(detail.crashes);
+    value["guard"] = json!(guard(detail).map(|trace| explanation::trace_json(&trace, files)));
+    let obstacle = next_step::obstacle(daemon).filter(|_| !detail.row.state.is_final());
+    value["obstacle"] = json!(obstacle);
+    Ok(value)
+}

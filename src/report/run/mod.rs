@@ -1,0 +1,5 @@
+//! One run: what came of it, what it would have sent, and the newer run of the same event.
+
+pub mod detail;
+pub mod shadow_plan;
+pub mod successor;

@@ -1,0 +1,330 @@
+//! Writes an event as tests of the rules that listened to it: the event, the expectation as it was, what each step sends,
+//! and the replies that later steps read. The test runs the stored rule as `test` does, so that it passes unchanged.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::action::jq;
+use crate::report::error::CommandError;
+use crate::report::input;
+use crate::report::render::diagnostics::number;
+use crate::report::rule_test::step_names::FlowSteps;
+use crate::report::time_argument::seconds;
+use crate::report::why::evaluated::{EvaluatedEvent, EvaluatedRule};
+use crate::report::why::export::{Exported, mocks, received};
+use crate::store::history::{EventRecord, RunDetail};
+use flowtrigger_core::config::Config;
+use flowtrigger_core::config::integrations::SimulatedSettings;
+use flowtrigger_core::diagnostic::{Diagnostics, FileId};
+use flowtrigger_core::document;
+use flowtrigger_core::document::writer;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::flow::decide::{RunInput, StepCall};
+use flowtrigger_core::flow::simulate::{Mocks, Simulation, simulate};
+use flowtrigger_core::language::condition::evaluate::Truth;
+use flowtrigger_core::language::operator::Verdict;
+use flowtrigger_core::matching::evaluation::explain::explain_stored;
+use flowtrigger_core::matching::explain::Explanation;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::{LogEntry, RunState};
+
+/// Steps of a run of which a test says what they send.
+const MAX_STEPS: usize = 50;
+/// What a test says of a call: keys that the author of a rule writes.
+const CALL_KEYS: [&str; 7] = ["method", "url", "json", "form", "body", "argv", "stdin"];
+
+/// One test for each rule that matched, or for each that listened if none matched.
+pub fn entries(evaluated: &EvaluatedEvent, config: &Config) -> Result<Exported, CommandError> {
+    let arrived = &evaluated.arrived;
+    let event = &arrived.event;
+    let listening = Some(event.source.as_str());
+    let value = received::value(event, listening, config);
+    let mut notes = Vec::new();
+    let read = match input::from_value(value.clone(), listening, config) {
+        Ok(read) if received::names_event(event, &value, listening, config) => read,
+        Ok(_) | Err(_) => {
+            notes.push(format!(
+                "a test cannot name the source of its event, and the content of this one does not say that it is of `{}`: the test will not read it as the same event",
+                event.endpoint
+            ));
+            Event::clone(event)
+        }
+    };
+    let has_match = evaluated.rules.iter().any(EvaluatedRule::matches);
+    let selected = evaluated.rules.iter();
+    let selected: Vec<&EvaluatedRule> = selected
+        .filter(|rule| !has_match || rule.matches())
+        .collect();
+    if selected.is_empty() {
+        let message = format!("no rule listened to {}", event.event_type);
+        return Err(CommandError::nothing(message)
+            .help("there is no rule to test; without `--as-test`, `why` says more"));
+    }
+    let mut text = String::new();
+    for evaluated in selected {
+        let test = EventTest {
+            evaluated,
+            event: &read,
+            arrived,
+            config,
+        };
+        let entry = test.entry(value.clone(), &mut notes)?;
+        text.push_str(&written(entry, &mut notes));
+    }
+    Ok(Exported { text, notes })
+}
+
+struct EventTest<'a> {
+    evaluated: &'a EvaluatedRule,
+    /// The event as the test reads it.
+    event: &'a Event,
+    arrived: &'a EventRecord,
+    config: &'a Config,
+}
+
+impl EventTest<'_> {
+    fn rule(&self) -> &Rule {
+        &self.evaluated.rule
+    }
+
+    /// The newest run of the rule for the event that executed its flow, or the newest one of all.
+    fn run(&self) -> Option<&RunDetail> {
+        let runs = self.evaluated.runs.iter().rev();
+        let mut own = runs.filter(|run| run.row.tells_of.is_none()).peekable();
+        let newest = own.peek().copied();
+        own.find(|run| !run.log.is_empty()).or(newest)
+    }
+
+    fn entry(&self, event: Value, notes: &mut Vec<String>) -> Result<Value, CommandError> {
+        let EvaluatedRule { rule, files, .. } = self.evaluated;
+        let explanation = explain_stored(&Arc::clone(rule), files, self.event)?;
+        let mut entry = Map::new();
+        entry.insert("name".into(), self.name().into());
+        entry.insert("rule".into(), rule.name.as_str().into());
+        entry.insert("event".into(), event);
+        let matches = explanation.truth == Truth::True;
+        entry.insert(
+            "expect".into(),
+            if matches { "match" } else { "no match" }.into(),
+        );
+        if matches {
+            self.add_run(&mut entry, notes);
+        } else if let Some(path) = because(rule, &explanation) {
+            entry.insert("because".into(), path.into());
+        }
+        if let Some(run) = self.evaluated.runs.last().filter(|_| !matches) {
+            notes.push(format!(
+                "run {} of `{}` is a replay with later rules; the test expects what the rules found when the event was received",
+                run.row.id.0, rule.name
+            ));
+        }
+        if let Some(recorded) = self.evaluated.recorded()
+            && (recorded == "match") != matches
+        {
+            notes.push(format!(
+                "`{}` was recorded as {recorded}; the test expects what this version of the program finds",
+                rule.name
+            ));
+        }
+        Ok(entry.into())
+    }
+
+    /// `ticket.PriorityChanged of 90417, received 2026-01-05T09:00:00Z: run 1 dead`
+    fn name(&self) -> String {
+        let head = &self.arrived.head;
+        let key = head.key.as_ref().map(|key| format!(" of {key}"));
+        let run = self.run().map(|run| {
+            let (id, state) = (run.row.id.0, run.row.state.as_str());
+            format!(": run {id} {state}")
+        });
+        format!(
+            "{}{}, received {}{}",
+            head.event_type,
+            key.unwrap_or_default(),
+            seconds(head.received),
+            run.unwrap_or_default()
+        )
+    }
+
+    /// Adds the mocks, what each step sends, and how the run ends.
+    fn add_run(&self, entry: &mut Map<String, Value>, notes: &mut Vec<String>) {
+        let steps = FlowSteps::new(&self.rule().flow);
+        let log = self.run().map_or(&[][..], |run| run.log.as_slice());
+        let started = log.iter().find_map(LogEntry::attempt).map(|a| a.started);
+        let usual = self.event.time.unwrap_or(Timestamp::UNIX_EPOCH);
+        let mocks = mocks::of_log(log, &steps);
+        let (mut now, mut run) = (usual, self.simulated(&mocks, usual));
+        if let Some(started) = started.filter(|started| *started != usual) {
+            let then = self.simulated(&mocks, started);
+            if !is_same(&run, &then) {
+                entry.insert("now".into(), started.to_string().into());
+                (now, run) = (started, then);
+            }
+        }
+        let mocks = mocks::needed(mocks, |fewer| is_same(&self.simulated(fewer, now), &run));
+        if !mocks.is_empty() {
+            entry.insert("mock".into(), mocks::to_json(&mocks));
+        }
+        let sent = sent(&run.calls, &steps);
+        if !sent.is_empty() {
+            entry.insert("steps".into(), Value::Object(sent));
+        }
+        entry.insert("ends".into(), run.state.as_str().into());
+        notes.extend(self.differences(&run));
+    }
+
+    /// The run as `test` simulates it.
+    fn simulated(&self, mocks: &Mocks, now: Timestamp) -> Simulation {
+        let rule = self.rule();
+        let input = RunInput {
+            event: self.event,
+            vars: &rule.vars,
+            error: &Value::Null,
+            locals: &rule.locals_of(self.event),
+            seed: "",
+        };
+        let mut settings = SimulatedSettings::new(self.config);
+        simulate(&rule.flow, &input, mocks, now, &mut |call| {
+            jq::outcome(call).or_else(|| settings.outcome(call))
+        })
+    }
+
+    /// What the test shows in another way than the run went.
+    fn differences(&self, simulated: &Simulation) -> Vec<String> {
+        let (name, state) = (&self.rule().name, simulated.state.as_str());
+        let why = simulated.state.why().map(|why| format!(": {why}"));
+        let why = why.unwrap_or_default();
+        let mut notes = Vec::new();
+        let Some(run) = self.run() else {
+            if state == "dead" {
+                notes.push(format!(
+                    "no run of `{name}` is stored, so its steps have no replies, and the test ends {state}{why}; add `mock`"
+                ));
+            }
+            return notes;
+        };
+        let RunDetail { row, window, .. } = run;
+        let id = row.id.0;
+        match &row.state {
+            RunState::Done | RunState::Skipped { .. } | RunState::Dead { .. } => {
+                if row.state.as_str() != state {
+                    let was = row.state.as_str();
+                    notes.push(format!("run {id} is {was}, and the test ends {state}{why}"));
+                }
+            }
+            RunState::Queued
+            | RunState::Debouncing { .. }
+            | RunState::Running
+            | RunState::Retrying { .. }
+            | RunState::Limited { .. }
+            | RunState::Waiting { .. }
+            | RunState::Shadow
+            | RunState::Suppressed { .. }
+            | RunState::Held { .. }
+            | RunState::Cancelled => notes.push(format!(
+                "run {id} is {}, and did not execute all steps; the test ends {state}{why}",
+                row.state.as_str()
+            )),
+        }
+        let gathered = window.as_ref().filter(|window| window.events > 1);
+        if let Some(window) = gathered {
+            let events = usize::try_from(window.events).unwrap_or(usize::MAX);
+            let events = number(events, "event");
+            notes.push(format!(
+                "a debounce collected {events} for run {id}; the test has one"
+            ));
+        }
+        notes
+    }
+}
+
+/// Whether two simulations send the same, catch the same failures, and end the same.
+fn is_same(a: &Simulation, b: &Simulation) -> bool {
+    a.calls == b.calls && a.state == b.state && caught(a).eq(caught(b))
+}
+
+/// The paths of the steps whose failures a run caught.
+fn caught(run: &Simulation) -> impl Iterator<Item = &str> {
+    run.log.iter().filter_map(|entry| match entry {
+        LogEntry::Caught { step, .. } => Some(step.as_str()),
+        LogEntry::Started { .. }
+        | LogEntry::Waiting { .. }
+        | LogEntry::Attempt(_)
+        | LogEntry::Claimed { .. }
+        | LogEntry::Revived { .. } => None,
+    })
+}
+
+/// What each step sends first, by its name, or by its path if steps share the name.
+fn sent(calls: &[StepCall], steps: &FlowSteps<'_>) -> Map<String, Value> {
+    let sends = |call: &&StepCall| {
+        let mut named = steps.named(&call.step).into_iter();
+        named.any(|step| step.action.sends())
+    };
+    let mut sent = Map::new();
+    for call in calls.iter().filter(sends) {
+        let is_shared = calls
+            .iter()
+            .any(|other| other.name == call.name && other.step != call.step);
+        let key = if is_shared { &call.step } else { &call.name };
+        if sent.len() < MAX_STEPS && !sent.contains_key(key) {
+            sent.insert(key.clone(), expected_call(call));
+        }
+    }
+    sent
+}
+
+fn expected_call(call: &StepCall) -> Value {
+    let mut written = call.call.to_json();
+    if let Some(entries) = written.as_object_mut() {
+        entries.retain(|key, value| CALL_KEYS.contains(&key.as_str()) && *value != "");
+    }
+    written
+}
+
+/// The predicate that keeps the rule from matching: one that alone does, or the first that does not hold.
+fn because(rule: &Rule, explanation: &Explanation) -> Option<String> {
+    let lines = explanation.trace.lines.iter();
+    let failing = lines.filter(|line| line.verdict != Verdict::Match);
+    let failing: Vec<_> = failing.collect();
+    let near = explanation
+        .near_misses
+        .iter()
+        .map(|near| near.path.as_str());
+    let mut alone = near.filter(|path| failing.iter().any(|line| line.path == *path));
+    let must_hold = failing.iter().find(|line| line.group == "all");
+    let path = alone
+        .next()
+        .or(must_hold.or(failing.first()).map(|line| line.path.as_str()))?;
+    let is_of_rule = |path: &str| rule.when.predicates().iter().any(|p| p.path.text == path);
+    is_of_rule(path).then(|| path.to_owned())
+}
+
+/// The entry as an element of a list. An event that YAML would change, such as one whose numbers have more digits than
+/// the writer keeps, is written as JSON on one line.
+fn written(entry: Value, notes: &mut Vec<String>) -> String {
+    let list = Value::Array(vec![entry]);
+    let text = writer::write(&list);
+    if read_back(&text).as_ref() == Some(&list) {
+        return text;
+    }
+    let mut rest = list.clone();
+    let mut event = Value::Null;
+    if let Some(entry) = rest[0].as_object_mut() {
+        event = entry.shift_remove("event").unwrap_or_default();
+    }
+    let text = format!("{}  event: {event}\n", writer::write(&rest));
+    let is_kept = read_back(&text).is_some_and(|read| read[0]["event"] == event);
+    if !is_kept {
+        notes.push("YAML cannot hold every value of this event as it was received".into());
+    }
+    text
+}
+
+fn read_back(text: &str) -> Option<Value> {
+    let mut diagnostics = Diagnostics::default();
+    let read = document::read(FileId::default(), text, &mut diagnostics);
+    read.first().map(document::Node::to_json)
+}

@@ -1,0 +1,9 @@
+//! What happened to an event, and what is known of a rule, with the rules of that time.
+
+pub mod evaluated;
+pub mod export;
+pub mod rejected;
+pub mod repeats;
+pub mod report;
+pub mod rule;
+pub mod verdict;

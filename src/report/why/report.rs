@@ -1,0 +1,235 @@
+//! Prints the report of one event: when it was received, the rules, every predicate, and the runs.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::report::deliveries::json::row_json as delivery_row_json;
+use crate::report::deliveries::row::describe_delivery;
+use crate::report::output::Output;
+use crate::report::render::color::{Paint, Tone};
+use crate::report::render::diagnostics::number;
+use crate::report::render::escape::plain;
+use crate::report::render::explanation;
+use crate::report::render::gate_line::{GateLine, gate_lines};
+use crate::report::render::run::{chain, describe_received, describe_run, row_json, tone};
+use crate::report::time_argument::seconds;
+use crate::report::why::evaluated::{EvaluatedEvent, EvaluatedRule};
+use crate::report::why::repeats::UnmatchedRepeats;
+use crate::report::why::verdict::{EventFacts, RevisionFacts, RuleFacts, RuleOutcome};
+use crate::store::history::{DeliveryMatch, EventDeliveryRow, PastRevision, RunDetail};
+use flowtrigger_core::document::suggest::nearest;
+use flowtrigger_core::path::redact;
+use flowtrigger_core::run::RunId;
+
+pub fn text(
+    evaluated: &EvaluatedEvent,
+    only: &[String],
+    types: &[String],
+    out: &mut Output,
+) -> io::Result<()> {
+    let event = &evaluated.arrived.event;
+    explanation::event(out, event)?;
+    writeln!(out, "  {}", describe_received(&evaluated.arrived))?;
+    if let Some(repeats) = &evaluated.repeats {
+        writeln!(out, "  {}", repeats.describe())?;
+    }
+    if let Some(delivered) = &evaluated.delivery {
+        writeln!(out, "  {}", describe_delivery(delivered))?;
+    }
+    writeln!(out, "  {}", describe_rules(evaluated))?;
+    for rule in &evaluated.rules {
+        explanation::rule(out, &rule.rule, &rule.explanation, &rule.files)?;
+        if let Some(contradiction) = rule.contradiction() {
+            explanation::contradiction(out, &contradiction)?;
+        }
+        if rule.outcome() == RuleOutcome::Disabled && rule.runs.is_empty() {
+            writeln!(
+                out,
+                "  matches, but is disabled: no run was made; with `mode: shadow` a run would be recorded and nothing executed"
+            )?;
+        }
+        runs(out, rule)?;
+    }
+    if !evaluated.others.is_empty() {
+        writeln!(
+            out,
+            "\nruns of rules that did not listen at that time: replays with later rules"
+        )?;
+        evaluated
+            .others
+            .iter()
+            .try_for_each(|run| run_line(out, run))?;
+    }
+    match facts(evaluated, only, types).sentence() {
+        Some(sentence) => writeln!(out, "\n{sentence}"),
+        None => Ok(()),
+    }
+}
+
+fn describe_rules(evaluated: &EvaluatedEvent) -> String {
+    let Some(past) = &evaluated.past else {
+        return "the rules of that time were deleted; below are the rules that its runs were planned with"
+            .into();
+    };
+    let listened = format!(
+        "{} listened to {}",
+        number(evaluated.listening, "rule"),
+        plain(&evaluated.arrived.event.event_type)
+    );
+    let errors = match past.diagnostics.errors() {
+        0 => String::new(),
+        errors => format!(
+            "; {} in them for this version of the program, those rules are omitted",
+            number(errors, "error")
+        ),
+    };
+    format!(
+        "evaluated by {}; {listened}{errors}",
+        describe_revision(past, evaluated.in_force)
+    )
+}
+
+/// The last start or reload before the event, and the first one with the same texts.
+fn describe_revision(past: &PastRevision, in_force: Option<Timestamp>) -> String {
+    let first = seconds(past.since);
+    match in_force.map(seconds).filter(|last| *last != first) {
+        None => format!("the rules in force since {first}"),
+        Some(last) => format!(
+            "the rules loaded last at {last}, with the same text as those in force since {first}"
+        ),
+    }
+}
+
+fn runs(out: &mut Output, rule: &EvaluatedRule) -> io::Result<()> {
+    if !rule.matches() && !rule.runs.is_empty() {
+        writeln!(
+            out,
+            "  did not match when the event was received; later rules did, in a replay:"
+        )?;
+    }
+    for run in &rule.runs {
+        for gate in gate_lines(run) {
+            let paint = Paint::new(out);
+            writeln!(out, "  {}  {gate}", paint.tone(Tone::Bold, "gate"))?;
+        }
+        run_line(out, run)?;
+        chain(out, run)?;
+    }
+    if rule.matches() && rule.runs.is_empty() {
+        writeln!(out, "  no run of it is stored")?;
+    }
+    Ok(())
+}
+
+/// Prints a run in one line, with the command that shows all of it.
+fn run_line(out: &mut Output, run: &RunDetail) -> io::Result<()> {
+    let (paint, row) = (Paint::new(out), &run.row);
+    write!(
+        out,
+        "  {}  {} {}",
+        paint.tone(Tone::Bold, "run"),
+        row.id.0,
+        paint.tone(tone(&row.state), row.state.as_str())
+    )?;
+    if row.attempts > 0 {
+        let attempts = usize::try_from(row.attempts).unwrap_or(usize::MAX);
+        let attempts = number(attempts, "attempt");
+        write!(out, " after {attempts}")?;
+    }
+    if let Some(RunId(dead)) = row.tells_of {
+        write!(out, ", reports that run {dead} is dead")?;
+    }
+    write!(out, ", {}", seconds(row.changed))?;
+    let description = describe_run(row);
+    if !description.is_empty() {
+        write!(out, ": {description}")?;
+    }
+    writeln!(out, "; `flowtrigger runs show {}`", row.id.0)
+}
+
+/// What is known about an event, for the last sentence. `types` are those of the events that were looked through.
+fn facts(evaluated: &EvaluatedEvent, asked: &[String], types: &[String]) -> EventFacts {
+    let event = &evaluated.arrived.event;
+    let names = evaluated.past.iter().flat_map(|past| &past.rules.rules);
+    let similar = asked.first().and_then(|asked| {
+        let near = nearest(asked, names.map(|rule| rule.name.as_str()));
+        near.filter(|near| near != asked).map(str::to_owned)
+    });
+    let rules = evaluated.rules.iter().map(|rule| RuleFacts {
+        name: rule.rule.name.clone(),
+        outcome: rule.outcome(),
+    });
+    EventFacts {
+        source: event.source.clone(),
+        event_types: types.to_vec(),
+        asked: asked.to_vec(),
+        similar,
+        revision: match &evaluated.past {
+            None => RevisionFacts::Deleted,
+            Some(past) => match past.diagnostics.errors() {
+                0 => RevisionFacts::Complete,
+                errors => RevisionFacts::WithErrors(errors),
+            },
+        },
+        rules: rules.collect(),
+        has_other_runs: !evaluated.others.is_empty() || evaluated.has_replays(),
+    }
+}
+
+pub fn json(evaluated: &EvaluatedEvent, only: &[String], types: &[String], found: usize) -> Value {
+    let head = &evaluated.arrived.head;
+    let event = &evaluated.arrived.event;
+    let matched = evaluated.rules.iter().filter(|rule| rule.matches());
+    let matched: Vec<&str> = matched.map(|rule| rule.rule.name.as_str()).collect();
+    json!({
+        "event": explanation::event_json(event),
+        "received": head.received.to_string(),
+        "delivery": evaluated.delivery.as_ref().map(delivery_json),
+        "redelivered": head.redelivered,
+        "redelivered_with_another_body": head.differed,
+        "unmatched_repeats": evaluated.repeats.as_ref().map(UnmatchedRepeats::json),
+        "last_came": head.last_came.map(|last| last.to_string()),
+        "revision": {
+            "id": head.revision.0,
+            "since": evaluated.past.as_ref().map(|past| past.since.to_string()),
+            "loaded": evaluated.in_force.map(|loaded| loaded.to_string()),
+        },
+        "matched": matched,
+        "rules": evaluated.rules.iter().map(rule_json).collect::<Vec<_>>(),
+        "other_runs": evaluated.others.iter().map(run_json).collect::<Vec<_>>(),
+        "found": found,
+        "summary": facts(evaluated, only, types).sentence(),
+        "warnings": event.warnings,
+        "redacted": redact::redacted_paths(event),
+    })
+}
+
+/// The request as `deliveries` prints it, and the position of the event in its array.
+fn delivery_json(delivered: &EventDeliveryRow) -> Value {
+    let (row, counted) = match &delivered.request {
+        DeliveryMatch::Listed(row) => (row, false),
+        DeliveryMatch::Counted(row) => (row, true),
+    };
+    json!({
+        "request": delivery_row_json(row),
+        "only_counted": counted,
+        "index": delivered.index,
+    })
+}
+
+fn rule_json(rule: &EvaluatedRule) -> Value {
+    let mut value = explanation::rule_json(&rule.rule, &rule.explanation, &rule.files);
+    value["recorded"] = json!(rule.recorded());
+    let gates = rule.runs.iter().flat_map(gate_lines);
+    value["gates"] = gates.map(|gate| GateLine::json(&gate)).collect();
+    value["runs"] = rule.runs.iter().map(run_json).collect();
+    value
+}
+
+fn run_json(run: &RunDetail) -> Value {
+    let mut value = row_json(&run.row);
+    value["chain"] = run.chain.iter().map(row_json).collect();
+    value
+}
