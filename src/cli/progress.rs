@@ -79,7 +79,7 @@ fn describe(progress: Progress) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::output::Output;
+    use crate::report::output::Output;
     use super::*;
 
     const PROGRESS: Progress = Progress::Rules {
