@@ -7,6 +7,7 @@ mod chart;
 mod guard;
 mod icon;
 mod login;
+mod part;
 mod reader;
 mod session;
 mod shell;
