@@ -18,6 +18,7 @@ mod login_page;
 mod open;
 pub mod page_error;
 pub mod page_request;
+pub mod part;
 mod reader;
 mod session;
 mod shell;
