@@ -282,6 +282,12 @@ fn finish(
             if progress.rejected > 0 {
                 rest += &format!(", {} rejected", grouped(progress.rejected));
             }
+            if progress.left_out > 0 {
+                rest += &format!(
+                    "; {} left out: another command had started or continued the run",
+                    grouped(progress.left_out)
+                );
+            }
             writeln!(out, "{} replayed{rest}", number(progress.runs, "run"))?;
             writeln!(out, "`flowtrigger runs list --replay {id}` lists them")?;
         }

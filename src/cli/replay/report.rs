@@ -281,6 +281,7 @@ pub fn result_json(file: &ReplayFile, outcome: &str) -> Value {
         events,
         runs,
         repeated,
+        left_out,
         rejected,
         ..
     } = file.progress;
@@ -292,6 +293,7 @@ pub fn result_json(file: &ReplayFile, outcome: &str) -> Value {
         "events": events,
         "runs": runs,
         "repeated": repeated,
+        "left_out": left_out,
         "rejected": rejected,
     })
 }

@@ -7,7 +7,7 @@ pub fn schema() -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of `flowtrigger replay --format json`",
-        "oneOf": [summary(), run(), rejected(), result()],
+        "oneOf": [summary(), run(), left_out(), rejected(), result()],
     })
 }
 
@@ -107,6 +107,20 @@ fn run() -> Value {
     )
 }
 
+fn left_out() -> Value {
+    object(
+        "left_out",
+        "A run of another command, in place of one of the replay: it was started or continued meanwhile",
+        json!({
+            "id": count("The run."),
+            "rule": text("Its rule."),
+            "state": text("Its state."),
+            "event": maybe("string", "The id of its event."),
+            "of": maybe("integer", "The run that was selected, for `runs replay`."),
+        }),
+    )
+}
+
 fn rejected() -> Value {
     object(
         "rejected",
@@ -129,6 +143,7 @@ fn result() -> Value {
             "events": count("Events that were read."),
             "runs": count("Runs that were started."),
             "repeated": count("Runs that the replay had started before an interruption."),
+            "left_out": count("Runs that were left out because another command had started or continued one meanwhile."),
             "rejected": count("Events that were rejected."),
         }),
     )

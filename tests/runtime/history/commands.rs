@@ -50,7 +50,7 @@ async fn answer_replay(Desk(asked): Desk<Asked>, body: String) -> (StatusCode, S
         .unwrap()
         .push(format!("replay event {event} {rules}"));
     let body =
-        json!({"runs": [{"id": 9, "rule": "page-urgent", "state": "queued"}], "repeated": []});
+        json!({"runs": [{"id": 9, "rule": "page-urgent", "state": "queued"}], "repeated": [], "left_out": []});
     (StatusCode::OK, body.to_string())
 }
 

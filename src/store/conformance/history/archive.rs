@@ -125,6 +125,7 @@ pub async fn a_replayed_event_has_its_run_from_then_on<S: Store, H: History>(
     let mark = ReplayMark {
         event: Some(first.position.row),
         replay: Some(ReplayId(7)),
+        seen: None,
     };
     replay.occasion = ArrivalKind::Replay(mark);
     let committed = store.commit(replay.clone()).await.unwrap();
@@ -144,6 +145,7 @@ pub async fn a_replayed_event_has_its_run_from_then_on<S: Store, H: History>(
     let unknown = ReplayMark {
         event: Some(crate::store::history::EventRowId(999)),
         replay: None,
+        seen: None,
     };
     let mut unknown_event = of_ticket("x", "0", &rule, 102);
     unknown_event.occasion = ArrivalKind::Replay(unknown);

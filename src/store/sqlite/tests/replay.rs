@@ -20,6 +20,7 @@ fn part(replay: u64, event: EventRowId, arrival: IncomingEvent) -> IncomingEvent
     let mark = ReplayMark {
         event: Some(event),
         replay: Some(ReplayId(replay)),
+        seen: None,
     };
     IncomingEvent {
         occasion: ArrivalKind::Replay(mark),
