@@ -12,10 +12,12 @@ use flowtrigger_core::event::Event;
 use flowtrigger_core::run::RunId;
 
 impl WriteTransaction<'_> {
-    /// An event that led to no run until now leads to runs: from now on a repeat of it is a redelivery.
+    /// An event that led to no run until now leads to runs: from now on a repeat of it is a redelivery. That it matched
+    /// no rule when it was received stays known.
     pub fn mark_matched(&mut self, EventRowId(row): EventRowId) -> Result<i64, StoreError> {
-        let sql = "UPDATE events SET matched = 1, had_runs = 0 WHERE id = ?1 AND matched = 0
-            RETURNING size";
+        let sql = "UPDATE events SET matched = 1, had_runs = 0,
+                received_unmatched = max(received_unmatched, had_runs = 0)
+            WHERE id = ?1 AND matched = 0 RETURNING size";
         let size: Option<i64> = self
             .connection
             .prepare_cached(sql)?
