@@ -36,7 +36,7 @@ use current_rules::CurrentRules;
 use destination::{ReplayDestination, RulesOrigin};
 use execute::{ReplayEnd, ReplayExecution};
 use flowtrigger_core::matching::find::MatchScratch;
-use interrupt::InterruptFlag;
+use interrupt::{InterruptFlag, NothingStarted};
 use lock::ReplayLock;
 use rate::ReplayRate;
 use report::{ReplayReport, describe_runs, result_json};
@@ -132,6 +132,10 @@ fn replay(
     global: &GlobalOptions,
     out: &mut Output,
 ) -> Result<Exit, CommandError> {
+    let interrupt = InterruptFlag::listen(NothingStarted {
+        continued: file.continued.then(|| file.id()),
+        color: global.color,
+    })?;
     let history = global.history()?;
     let is_beside_another = options.new && !file.continued;
     let _lock = match options.dry_run || is_beside_another {
@@ -226,7 +230,7 @@ fn replay(
         data: &global.data,
         format: options.format,
         color: global.color,
-        interrupt: InterruptFlag::listen()?,
+        interrupt: interrupt.executing(),
     };
     let end = execution.run(&mut file, &mut assessor, out)?;
     finish(&file, &end, options.format, out)
