@@ -10,7 +10,7 @@ pub mod offline;
 mod selection;
 mod shadow_plan;
 mod show;
-mod successor;
+pub mod successor;
 
 use std::num::NonZeroUsize;
 

@@ -33,10 +33,7 @@ pub fn schema() -> Value {
             ),
         )
         .object("The rule that it was planned with is invalid for this version of the program.");
-    parts["successor"] = Keys::new()
-        .with("run", count("The newer run."))
-        .with("state", words("Its state.", &STATES))
-        .object("The newest run of the same event and rule.");
+    parts["successor"] = successor();
     parts["listed"] = Keys::of_document()
         .and(parts::run())
         .may_have("obstacle", obstacle())
@@ -63,6 +60,14 @@ pub fn schema() -> Value {
 /// What the data folder shows of the outcome at that time.
 pub fn recorded() -> Value {
     json!({"enum": ["match", "no match", null], "description": "The outcome that the data folder shows; null if it shows none."})
+}
+
+/// The run that has replaced an earlier one.
+pub fn successor() -> Value {
+    Keys::new()
+        .with("run", count("The newer run."))
+        .with("state", words("Its state.", &STATES))
+        .object("The newest run of the same event and rule.")
 }
 
 /// Why no run can continue now.
