@@ -5,6 +5,7 @@ pub mod admin_client;
 mod attempt;
 pub mod command;
 pub mod confirm;
+mod in_progress;
 mod list;
 pub mod offline;
 mod selection;

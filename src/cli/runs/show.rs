@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::attempt::{AttemptChoice, AttemptView};
 use super::successor::Successor;
-use super::{Show, attempt, shadow_plan};
+use super::{Show, attempt, in_progress, shadow_plan};
 use crate::cli::daemon_state::{ArchiveState, DaemonState};
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::{Format, GlobalOptions};
@@ -51,7 +51,7 @@ pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         let exchanges = history.exchanges(RunId(id))?;
         let lines = log_lines(&detail.log, &exchanges);
         if let Some(chosen) = chosen {
-            match attempt::show(RunId(id), &lines, chosen, global, out)? {
+            match attempt::show(&detail, &lines, chosen, global, out)? {
                 Exit::Fine => {}
                 other => exit = other,
             }
@@ -111,12 +111,7 @@ fn text(
     run::chain(out, detail)?;
     shadow_plan::text(out, detail)?;
     run::log(out, lines)?;
-    if detail.row.state == RunState::Running {
-        writeln!(
-            out,
-            "    an attempt may be in progress; it is listed when it ends"
-        )?;
-    }
+    in_progress::text(out, detail, daemon)?;
     if let Some(trace) = guard(detail) {
         label(out, "guard")?;
         writeln!(out, "did not hold")?;
@@ -315,6 +310,7 @@ fn detail_json(
     value["chain"] = detail.chain.iter().map(run::row_json).collect();
     value["log"] = run::log_json(lines);
     value["plan"] = shadow_plan::json(detail);
+    value["in_progress"] = in_progress::json(detail);
     value["lane"] = json!(detail.lane);
     value["generation"] = json!(detail.generation);
     value["blocked_by"] = json!(run(detail.behind));
