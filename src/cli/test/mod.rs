@@ -7,6 +7,7 @@ mod expectation;
 mod not_reached;
 mod report;
 mod run_test;
+pub mod sent_call;
 pub mod step_names;
 mod suite;
 mod timeline;
