@@ -18,6 +18,7 @@ use crate::action::post::{PostError, Posted, Poster};
 use crate::cli::input::outgoing::{OutgoingEvent, OutgoingInput, SourceRouter};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::document::versioned;
 use crate::cli::render::escape::plain;
 use flowtrigger_core::config::Config;
 
@@ -131,7 +132,7 @@ impl<'p> Post<'p> {
         };
         match self.args.format {
             Format::Text => result.text(out)?,
-            Format::Json => writeln!(out, "{}", result.json())?,
+            Format::Json => writeln!(out, "{}", versioned(result.json()))?,
         }
         Ok(exit)
     }

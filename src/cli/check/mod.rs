@@ -17,6 +17,8 @@ use super::render::diagnostics::{self, counted, number};
 use super::test::{MissingRulePolicy, gather};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::render::document::versioned;
+use crate::cli::render::escape::plain;
+use crate::cli::render::mode_cap;
 use crate::engine::{LoadedRulebook, RulebookPaths};
 
 const AFTER_HELP: &str = "\
@@ -45,6 +47,9 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         Format::Text => {
             diagnostics::text(out, &loaded.rulebook.files, &loaded.diagnostics)?;
             writeln!(out, "{}", summary(&loaded))?;
+            if let Some(limit) = mode_cap::sentence(&loaded.rulebook.config) {
+                writeln!(out, "{}", plain(&limit))?;
+            }
         }
         Format::Json => {
             writeln!(out, "{:#}", json(&loaded))?;
@@ -102,6 +107,7 @@ fn json(loaded: &LoadedRulebook) -> Value {
         "files": rulebook.rule_files.len(),
         "errors": diagnostics.errors(),
         "warnings": diagnostics.warnings(),
+        "mode_limit": mode_cap::sentence(&rulebook.config),
         "diagnostics": diagnostics::json(&rulebook.files, diagnostics),
     }))
 }

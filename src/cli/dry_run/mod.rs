@@ -21,7 +21,8 @@ use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::document::versioned;
-use crate::cli::render::{explanation, gates, message, plan};
+use crate::cli::render::escape::plain;
+use crate::cli::render::{explanation, gates, message, mode_cap, plan};
 use crate::engine::Rulebook;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::integrations::SimulatedSettings;
@@ -260,6 +261,7 @@ fn answer_json(event: &Event, answers: &[RuleAnswer<'_>], args: &Args, book: &Ru
         "matched": matched,
         "rules": rules,
         "warnings": event.warnings,
+        "mode_limit": mode_cap::sentence(&book.config),
     })
 }
 
@@ -290,6 +292,9 @@ fn answer_text(
             explained: args.explain,
         };
         writeln!(out, "\n{summary}")?;
+    }
+    if let Some(limit) = mode_cap::sentence(&book.config) {
+        writeln!(out, "\n{}", plain(&limit))?;
     }
     Ok(())
 }

@@ -3,16 +3,19 @@
 
 use std::io::Write;
 
+use serde_json::json;
+
 use crate::cli::exit::CommandError;
 use crate::cli::options::Format;
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::document::versioned;
 use crate::cli::render::table::Table;
 use flowtrigger_core::event::catalogue::event_type::EventType;
 
 pub fn write(types: &[&EventType], format: Format, out: &mut Output) -> Result<(), CommandError> {
     match format {
-        Format::Json => writeln!(out, "{:#}", serde_json::json!(types))?,
+        Format::Json => writeln!(out, "{:#}", versioned(json!({"event_types": types})))?,
         Format::Text => text(types, out)?,
     }
     Ok(())

@@ -116,7 +116,9 @@ impl NothingStarted {
             None => ("interrupted: nothing was started", None),
             Some(id) => (
                 "interrupted: nothing more was started",
-                Some(format!("`flowtrigger replay --resume {id}` continues the replay")),
+                Some(format!(
+                    "`flowtrigger replay --resume {id}` continues the replay"
+                )),
             ),
         };
         let _ = message::error_to_stderr(self.color, text, help.as_deref());

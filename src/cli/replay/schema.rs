@@ -58,13 +58,14 @@ fn summary() -> Value {
     });
     let first = json!({
         "type": "object",
-        "required": ["event", "event_type", "key", "rule", "plan"],
+        "required": ["event", "event_type", "key", "rule", "plan", "redacted_later"],
         "properties": {
             "event": text("The id of the event."),
             "event_type": text("Its type."),
             "key": maybe("string", "What it is about, usually the ticket."),
             "rule": text("The rule."),
             "plan": {"type": "array", "description": "What would be sent, as in `dry-run --format json`."},
+            "redacted_later": {"type": "array", "items": {"type": "string"}, "description": "The fields that `redact` removes from the event when its runs have ended."},
         },
     });
     object(

@@ -18,6 +18,7 @@ use super::render::explanation;
 use super::render::message;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::document::versioned;
 use crate::cli::render::escape::plain;
 use crate::engine::{
     Engine, EngineError, EngineOptions, EventReport, Matcher, ReceivedEvent, ReloadablePerformer,
@@ -147,7 +148,7 @@ async fn carry_out(
     let acting = act(engine, events, |report| {
         summary.count(&report);
         let printed = match format {
-            Format::Json => writeln!(out, "{}", report_json(&report)),
+            Format::Json => writeln!(out, "{}", versioned(report_json(&report))),
             Format::Text => text(&report, out),
         };
         // Flushed after each report, because the input may be endless.

@@ -117,7 +117,9 @@ fn not_found(
 ) -> Result<Exit, CommandError> {
     let RunId(id) = detail.row.id;
     let last = lines.iter().filter_map(RunLogLine::number).max();
-    let has_attempts = lines.iter().any(|line| matches!(line, RunLogLine::Attempt { .. }));
+    let has_attempts = lines
+        .iter()
+        .any(|line| matches!(line, RunLogLine::Attempt { .. }));
     let (text, help) = match (choice, last) {
         (AttemptChoice::Number(number), Some(last)) => (
             format!("run {id} has no attempt {number}; its attempts are 1 to {last}"),
@@ -138,7 +140,9 @@ fn not_found(
 /// Why a run in this state has no attempts.
 fn without_attempts(state: &RunState) -> &'static str {
     match state {
-        RunState::Queued | RunState::Limited { .. } => "it has not started; its state says what it waits for",
+        RunState::Queued | RunState::Limited { .. } => {
+            "it has not started; its state says what it waits for"
+        }
         RunState::Debouncing { .. } => "it has not started: it collects events",
         RunState::Running => "its first attempt is in progress, and is stored when it ends",
         RunState::Retrying { .. } | RunState::Waiting { .. } => {

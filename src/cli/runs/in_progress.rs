@@ -113,7 +113,11 @@ fn ended(entry: &LogEntry) -> Option<Timestamp> {
 
 /// Whether what it sends depends on events that are not read here: a debounce has collected several.
 fn depends_on_others(detail: &RunDetail) -> bool {
-    let reads = detail.rule.rule.as_ref().is_ok_and(|rule| rule.reads_events());
+    let reads = detail
+        .rule
+        .rule
+        .as_ref()
+        .is_ok_and(|rule| rule.reads_events());
     let events = detail.window.as_ref().map_or(0, |window| window.events);
     reads && events > 1
 }

@@ -143,7 +143,10 @@ fn an_attempt_in_progress_is_shown_with_what_it_sends() {
         ],
     );
     let now = &shown(&sandbox, "2")["in_progress"];
-    assert_eq!((&now[0]["step"], &now[0]["attempt"]), (&json!("tell"), &json!(1)));
+    assert_eq!(
+        (&now[0]["step"], &now[0]["attempt"]),
+        (&json!("tell"), &json!(1))
+    );
     assert_eq!(now[0]["call"]["method"], "POST");
     let none = sandbox.run(&["runs", "show", "2", "--attempt", "1"]);
     none.expect_stderr(1, &["no attempt of run 2 has an exchange"]);

@@ -114,7 +114,10 @@ async fn a_stored_event_is_replayed_once_and_only_with_the_rules_that_are_meant(
     assert_eq!(status, 409, "{body}");
     assert!(body["error"].as_str().unwrap().contains("other rules"));
     let none = replay(1, revision, &["other"]).await;
-    assert_eq!(none, (200, json!({"runs": [], "repeated": [], "left_out": []})));
+    assert_eq!(
+        none,
+        (200, json!({"runs": [], "repeated": [], "left_out": []}))
+    );
     let (status, first) = replay(1, revision, &["tell"]).await;
     assert_eq!((status, &first["runs"][0]["id"]), (200, &json!(2)));
     let (_, again) = replay(1, revision, &["tell"]).await;
