@@ -159,8 +159,9 @@ fn the_environment_overrides_the_configuration() {
     sandbox.run(&["check"]).expect_stdout(0, &[limit]);
     let dry = sandbox.run_with_input(&["dry-run", "-"], &urgent(3).to_string());
     dry.expect_stdout(0, &[limit]);
-    let check = sandbox.run(&["check", "--format", "json"]).json_lines();
-    assert_eq!(check[0]["mode_limit"], limit);
+    let check = sandbox.run(&["check", "--format", "json"]).stdout;
+    let check: serde_json::Value = serde_json::from_str(&check).expect("JSON");
+    assert_eq!(check["mode_limit"], limit);
 }
 
 #[test]
