@@ -5,11 +5,13 @@ use crate::engine::commands::{ReplayError, ReplayPart};
 use crate::engine::handle::Engine;
 use crate::engine::metrics::oldest_queued;
 use crate::source::admin::{
-    AdminApi, AdminError, ReplayRequest, ReplayedEvent, RunStatuses, Status,
+    AdminApi, AdminError, ReplayRequest, ReplayedEvent, RunStatuses, SeenRunsOfEvent, Status,
 };
 use crate::source::{AcceptedRun, Ingest};
 use crate::store::history::EventRowId;
-use crate::store::{InvalidReplayId, RevisionId, RunStatus, Store, StoreError};
+use crate::store::{
+    InvalidReplayId, RevisionId, RunStatus, SeenRuns, Store, StoreError, UnfinishedRuns,
+};
 use flowtrigger_core::run::RunId;
 
 impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
@@ -38,12 +40,14 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
                 replay,
                 revision: RevisionId(request.revision),
                 rules: request.rules,
+                seen: request.seen.map(seen),
             },
         );
         match replayed.await {
             Ok(committed) => Ok(ReplayedEvent {
                 runs: accepted(committed.runs),
                 repeated: accepted(committed.repeated),
+                left_out: accepted(committed.left_out),
             }),
             Err(ReplayError::Store(error)) => Err(admin_error(&error)),
             Err(error @ ReplayError::Redacted) => Err(AdminError::Unprocessable(error.to_string())),
@@ -80,6 +84,16 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
 
     async fn metrics(&self) -> Result<String, String> {
         Ingest::metrics(self).await
+    }
+}
+
+fn seen(seen: SeenRunsOfEvent) -> SeenRuns {
+    SeenRuns {
+        newest: seen.newest.map(RunId),
+        unfinished: match seen.beside_unfinished {
+            true => UnfinishedRuns::PlanBeside,
+            false => UnfinishedRuns::Continue,
+        },
     }
 }
 

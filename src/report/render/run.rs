@@ -292,7 +292,9 @@ pub fn line_json(line: &RunLogLine<'_>) -> Option<Value> {
             exchange,
         } => {
             let mut value = attempt_json(attempt);
-            value["number"] = json!(number);
+            if let Some(number) = number {
+                value["number"] = json!(number);
+            }
             value["exchange"] = json!(exchange.map(exchange::json));
             Some(value)
         }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::report::error::CommandError;
 use crate::report::render::explanation::recorded_otherwise;
+use crate::report::run::successor::Successors;
 use crate::report::why::repeats::UnmatchedRepeats;
 use crate::report::why::verdict::RuleOutcome;
 use crate::store::history::{EventDeliveryRow, EventRecord, EventRow, PastRevision, RunDetail};
@@ -40,6 +41,8 @@ pub struct EvaluatedEvent {
     pub listening: usize,
     /// Runs of rules that did not listen then: replays with later rules.
     pub others: Vec<RunDetail>,
+    /// The newer runs of those that were replayed.
+    pub successors: Successors,
 }
 
 pub struct EvaluatedRule {
@@ -162,8 +165,10 @@ pub fn reevaluate(
         return Ok(None);
     };
     let past = revisions.get(head, &arrived.event, history)?;
+    let rows = history.runs_of(head.row)?;
+    let successors = Successors::of(history, &rows)?;
     let mut runs = Vec::new();
-    for run in history.runs_of(head.row)? {
+    for run in rows {
         runs.extend(history.run(run.id)?);
     }
     let listened = match &past {
@@ -206,6 +211,7 @@ pub fn reevaluate(
         rules,
         listening,
         others: runs,
+        successors,
     }))
 }
 
