@@ -4,6 +4,7 @@
 mod admin;
 pub mod data_folder;
 mod log;
+mod minutes;
 pub mod shutdown;
 
 use std::path::{Path, PathBuf};
@@ -89,7 +90,14 @@ pub async fn daemon(
     engine.metrics().extend(store.clone());
     let limits = daemon.limits.clone().with(&engine.rulebook().config.listen);
     let listeners = Listeners::open(&engine, listener, socket, limits);
+    engine.load_minutes().await;
+    let minutes = {
+        let engine = engine.clone();
+        tokio::spawn(async move { engine.count_minutes().await })
+    };
     let served = daemon.serve(&engine, listeners, &mut signals).await;
+    minutes.abort();
+    drop(tokio::time::timeout(DRAIN_TIMEOUT, engine.end_last_minute()).await);
     drop(std::fs::remove_file(folder.socket()));
     flush_archive(&store).await;
     served
