@@ -6,30 +6,26 @@ use std::path::Path;
 use crate::cli::runs::admin_client::AdminClient;
 use crate::report::daemon_state::{ArchiveState, DaemonState};
 
-impl DaemonState {
-    pub fn ask(socket: &Path) -> Self {
-        match AdminClient::connect(socket) {
-            Ok(None) => DaemonState::Absent,
-            Err(error) => DaemonState::Unknown(error.to_string()),
-            Ok(Some(admin)) => match admin.readiness() {
-                Ok(None) => DaemonState::Ready,
-                Ok(Some(reason)) => DaemonState::NotReady(reason),
-                Err(why) => DaemonState::Unknown(why),
-            },
-        }
+pub fn ask_daemon(socket: &Path) -> DaemonState {
+    match AdminClient::connect(socket) {
+        Ok(None) => DaemonState::Absent,
+        Err(error) => DaemonState::Unknown(error.to_string()),
+        Ok(Some(admin)) => match admin.readiness() {
+            Ok(None) => DaemonState::Ready,
+            Ok(Some(reason)) => DaemonState::NotReady(reason),
+            Err(why) => DaemonState::Unknown(why),
+        },
     }
 }
 
-impl ArchiveState {
-    /// Makes a running daemon write what it has received.
-    pub fn flush(socket: &Path) -> Self {
-        match AdminClient::connect(socket) {
-            Ok(None) => ArchiveState::Current,
-            Err(error) => ArchiveState::Behind(error.to_string()),
-            Ok(Some(admin)) => match admin.flush() {
-                Ok(()) => ArchiveState::Current,
-                Err(why) => ArchiveState::Behind(why),
-            },
-        }
+/// Makes a running daemon write what it has received.
+pub fn flush_archive(socket: &Path) -> ArchiveState {
+    match AdminClient::connect(socket) {
+        Ok(None) => ArchiveState::Current,
+        Err(error) => ArchiveState::Behind(error.to_string()),
+        Ok(Some(admin)) => match admin.flush() {
+            Ok(()) => ArchiveState::Current,
+            Err(why) => ArchiveState::Behind(why),
+        },
     }
 }

@@ -8,8 +8,8 @@ use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
 use super::exit::Exit;
+use crate::cli::daemon_state::flush_archive;
 use crate::cli::options::{Format, GlobalOptions};
-use crate::report::daemon_state::ArchiveState;
 use crate::report::deliveries::json::row_json;
 use crate::report::deliveries::row;
 use crate::report::deliveries::row::describe_count;
@@ -90,6 +90,7 @@ impl Args {
             },
             status: self.status,
             reasons: self.reason.clone(),
+            text: None,
             since: self.since.map(|since| since.from(now)),
             until: self.until.map(|until| until.from(now)),
             before: self.before,
@@ -99,7 +100,7 @@ impl Args {
 
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let history = global.history()?;
-    let archive = ArchiveState::flush(&global.socket());
+    let archive = flush_archive(&global.socket());
     let filter = args.filter(Timestamp::now());
     if let (Some(since), Some(until)) = (filter.since, filter.until)
         && since >= until

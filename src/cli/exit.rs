@@ -24,9 +24,9 @@ impl From<Exit> for ExitCode {
     }
 }
 
-impl CommandError {
-    pub fn exit(&self) -> Exit {
-        match self {
+impl From<&CommandError> for Exit {
+    fn from(error: &CommandError) -> Self {
+        match error {
             CommandError::Usage(_) => Exit::Usage,
             CommandError::Invalid(_) | CommandError::Unset(_) => Exit::Invalid,
             CommandError::Nothing(_) => Exit::Negative,
@@ -54,6 +54,6 @@ mod tests {
 
     #[test]
     fn an_error_of_the_input_is_one_of_usage() {
-        assert_eq!(CommandError::usage("no file `x`").exit(), Exit::Usage);
+        assert_eq!(Exit::from(&CommandError::usage("no file `x`")), Exit::Usage);
     }
 }

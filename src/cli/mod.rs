@@ -98,7 +98,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            let exit = failure.exit();
+            let exit = Exit::from(&failure);
             failure.print(&mut Output::stderr(cli.global.color));
             exit.into()
         }

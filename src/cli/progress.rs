@@ -79,8 +79,8 @@ fn describe(progress: Progress) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::output::Output;
     use super::*;
+    use crate::report::output::Output;
 
     const PROGRESS: Progress = Progress::Rules {
         read: 41_200,

@@ -55,7 +55,7 @@ fn a_wrong_index_is_an_internal_error() {
         planted.rules = rules(rule).rules;
         let (answered, text) = answer(planted);
         let failure = answered.expect_err("a disagreement");
-        assert_eq!(failure.exit(), Exit::Runtime);
+        assert_eq!(Exit::from(&failure), Exit::Runtime);
         assert!(
             failure.to_string().starts_with(
                 "internal error: index and evaluator disagree on rule `r` for event `"

@@ -12,50 +12,48 @@ use crate::report::replay::current_rules::{CurrentRules, RulesOrigin};
 use crate::store::History;
 use crate::store::history::PastRevision;
 
-impl CurrentRules {
-    /// The rules of the running daemon, or those of the files.
-    pub fn load(
-        daemon: Option<&AdminClient>,
-        history: &dyn History,
-        global: &GlobalOptions,
-    ) -> Result<Self, CommandError> {
-        if daemon.is_none() {
-            return Ok(CurrentRules {
-                book: global.rulebook(None)?,
-                origin: RulesOrigin::Files,
-                files_differ: false,
-            });
-        }
-        let revision = history.latest_revision()?.map(|found| found.id);
-        let texts = match revision {
-            Some(revision) => history.revision_texts(revision)?,
-            None => None,
-        };
-        let (Some(revision), Some(texts)) = (revision, texts) else {
-            let failure = CommandError::runtime("the rules of the daemon are not stored");
-            return Err(failure.help("restart the daemon, and repeat the command"));
-        };
-        let mut loaded: Vec<String> = texts.files.iter().map(|(_, text)| text.clone()).collect();
-        loaded.sort_unstable();
-        let past = PastRevision::compile_all(texts);
-        if past.diagnostics.has_errors() {
-            // Another version of the program has loaded them.
-            return Err(CommandError::invalid(past.rules.files, past.diagnostics));
-        }
-        Ok(CurrentRules {
-            files_differ: rule_texts(global).is_some_and(|files| files != loaded),
-            origin: RulesOrigin::Daemon {
-                revision,
-                since: history.in_force_since(revision, Timestamp::now())?,
-            },
-            book: Rulebook {
-                files: Arc::clone(&past.rules.files),
-                config: past.config,
-                rules: past.rules,
-                ..Rulebook::default()
-            },
-        })
+/// The rules of the running daemon, or those of the files.
+pub fn load_rules(
+    daemon: Option<&AdminClient>,
+    history: &dyn History,
+    global: &GlobalOptions,
+) -> Result<CurrentRules, CommandError> {
+    if daemon.is_none() {
+        return Ok(CurrentRules {
+            book: global.rulebook(None)?,
+            origin: RulesOrigin::Files,
+            files_differ: false,
+        });
     }
+    let revision = history.latest_revision()?.map(|found| found.id);
+    let texts = match revision {
+        Some(revision) => history.revision_texts(revision)?,
+        None => None,
+    };
+    let (Some(revision), Some(texts)) = (revision, texts) else {
+        let failure = CommandError::runtime("the rules of the daemon are not stored");
+        return Err(failure.help("restart the daemon, and repeat the command"));
+    };
+    let mut loaded: Vec<String> = texts.files.iter().map(|(_, text)| text.clone()).collect();
+    loaded.sort_unstable();
+    let past = PastRevision::compile_all(texts);
+    if past.diagnostics.has_errors() {
+        // Another version of the program has loaded them.
+        return Err(CommandError::invalid(past.rules.files, past.diagnostics));
+    }
+    Ok(CurrentRules {
+        files_differ: rule_texts(global).is_some_and(|files| files != loaded),
+        origin: RulesOrigin::Daemon {
+            revision,
+            since: history.in_force_since(revision, Timestamp::now())?,
+        },
+        book: Rulebook {
+            files: Arc::clone(&past.rules.files),
+            config: past.config,
+            rules: past.rules,
+            ..Rulebook::default()
+        },
+    })
 }
 
 /// The sorted texts of the rule files; `None` if there are none that are valid.

@@ -12,19 +12,19 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
+use crate::cli::daemon_state::flush_archive;
 use crate::cli::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::progress::ProgressLine;
 use crate::cli::runs::admin_client::AdminClient;
 use crate::cli::runs::confirm::{self, Consent};
-use crate::report::daemon_state::ArchiveState;
 use crate::report::dry_run::known_rules;
 use crate::report::error::CommandError;
 use crate::report::output::Output;
 use crate::report::render::diagnostics::{grouped, number};
 use crate::report::render::message;
 use crate::report::replay::assess::Assessor;
-use crate::report::replay::current_rules::{CurrentRules, RulesOrigin};
+use crate::report::replay::current_rules::RulesOrigin;
 use crate::report::replay::lock::ReplayLock;
 use crate::report::replay::rate::ReplayRate;
 use crate::report::replay::report::{ReplayReport, describe_runs, result_json};
@@ -33,6 +33,7 @@ use crate::report::replay::state_file::{ReplayFile, ReplayProgress};
 use crate::report::replay::summary::ReplaySummary;
 use crate::report::replay::targets::ReplayTargets;
 use crate::store::ReplayId;
+use current_rules::load_rules;
 use destination::ReplayDestination;
 use execute::{ReplayEnd, ReplayExecution};
 use flowtrigger_core::matching::find::MatchScratch;
@@ -131,9 +132,9 @@ fn replay(
         true => None,
         false => Some(ReplayLock::take(&global.data, file.id())?),
     };
-    let archive = ArchiveState::flush(&global.socket());
+    let archive = flush_archive(&global.socket());
     let daemon = AdminClient::connect(&global.socket())?;
-    let rules = CurrentRules::load(daemon.as_ref(), &*history, global)?;
+    let rules = load_rules(daemon.as_ref(), &*history, global)?;
     if let ReplayScope::Archive(scope) = &file.scope {
         known_rules(&scope.rules, &rules.book)?;
     }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::List;
+use crate::cli::daemon_state::ask_daemon;
 use crate::cli::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::report::daemon_state::DaemonState;
@@ -42,7 +43,7 @@ pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let unfinished = runs.iter().filter(|run| !run.state.is_final()).count();
     let daemon = match unfinished {
         0 => DaemonState::Ready,
-        _ => DaemonState::ask(&global.socket()),
+        _ => ask_daemon(&global.socket()),
     };
     let obstacle = next_step::obstacle(&daemon);
     let successors = Successors::of(&*history, &runs)?;

@@ -4,25 +4,25 @@ use std::io::Write;
 
 use super::attempt::{AttemptChoice, AttemptView};
 use super::{Show, attempt};
+use crate::cli::daemon_state::{ask_daemon, flush_archive};
 use crate::cli::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
-use crate::report::daemon_state::{ArchiveState, DaemonState};
 use crate::report::error::CommandError;
 use crate::report::output::Output;
 use crate::report::render::document::versioned;
 use crate::report::render::escape::plain;
 use crate::report::render::message;
-use crate::report::run::detail::RunReport;
+use crate::report::run::detail::StoredRun;
 use flowtrigger_core::run::RunId;
 
 pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
-    let archive = ArchiveState::flush(&global.socket());
+    let archive = flush_archive(&global.socket());
     let history = global.history()?;
     let chosen = chosen(&args);
-    let daemon = DaemonState::ask(&global.socket());
+    let daemon = ask_daemon(&global.socket());
     let mut exit = Exit::Fine;
     for (number, id) in args.ids.into_iter().enumerate() {
-        let Some(found) = RunReport::read(RunId(id), &*history)? else {
+        let Some(found) = StoredRun::read(RunId(id), &*history)? else {
             out.flush()?;
             let mut stderr = Output::stderr(global.color);
             let help = "`flowtrigger runs list` lists the stored runs; old runs are deleted";

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::exit::Exit;
+use crate::cli::daemon_state::flush_archive;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::why::lookup::{Choice, Distance, choose, find, listened, types_of};
 use crate::cli::why::not_found::MissedEvent;
@@ -98,7 +99,7 @@ impl ExportOptions {
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let history = global.history()?;
     // An event of the last moment is not in the database before the daemon writes it.
-    let archive = ArchiveState::flush(&global.socket());
+    let archive = flush_archive(&global.socket());
     let Some(subject) = &args.subject else {
         return rule::explain_all(&args.rule, args.format, &archive, &*history, out);
     };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinHandle;
 use tracing::warn;
 
 use super::shutdown::UNFINISHED;
@@ -22,13 +23,16 @@ impl<S: Store, P: Perform> Engine<S, P> {
         }
     }
 
-    /// Ends each minute when it is over. Never returns.
-    pub(super) async fn count_minutes(&self) {
-        loop {
-            let now = self.shared.clock().now();
-            self.shared.clock().sleep(left_of_minute(now)).await;
-            self.end_minute(Minute::number_of(now)).await;
-        }
+    /// Starts the task that ends each minute when it is over. It ends when it is aborted.
+    pub(super) fn start_minutes(&self) -> JoinHandle<()> {
+        let engine = self.clone();
+        tokio::spawn(async move {
+            loop {
+                let now = engine.shared.clock().now();
+                engine.shared.clock().sleep(left_of_minute(now)).await;
+                engine.end_minute(Minute::number_of(now)).await;
+            }
+        })
     }
 
     /// Ends the current minute before it is over, because the daemon stops.

@@ -31,7 +31,7 @@ use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::run::{RunId, RunState};
 
 /// Everything that is known of a run.
-pub struct RunReport {
+pub struct StoredRun {
     pub detail: RunDetail,
     /// What its attempts sent and received.
     pub exchanges: Vec<RecordedExchange>,
@@ -39,7 +39,7 @@ pub struct RunReport {
     pub successor: Option<Successor>,
 }
 
-impl RunReport {
+impl StoredRun {
     /// `None` if no such run is stored.
     pub fn read(id: RunId, history: &dyn History) -> Result<Option<Self>, CommandError> {
         let Some(detail) = history.run(id)? else {

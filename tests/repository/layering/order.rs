@@ -63,6 +63,8 @@ pub const ROOT: &[Layer] = &[
     layer_except(&["source"], &["store"]),
     layer_except(&["action"], &["store", "source"]),
     layer(&["engine"]),
+    layer(&["report"]),
+    layer(&["page"]),
     layer(&["cli"]),
 ];
 
