@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use reqwest::StatusCode;
 
 use crate::cli::options::GlobalOptions;
-use crate::cli::runs::admin_client::{AdminClient, run_statuses};
+use crate::cli::runs::admin_client::{AdminClient, run_statuses, system_user};
 use crate::cli::runs::command::RunStatusRow;
 use crate::cli::runs::offline::OfflineStore;
 use crate::engine::Rulebook;
@@ -14,8 +14,8 @@ use crate::source::admin::ReplayRequest;
 use crate::source::admin::SeenRunsOfEvent;
 use crate::store::history::EventRowId;
 use crate::store::{
-    ArrivalKind, History, IncomingEvent, ReplayId, ReplayMark, RevisionId, SeenRuns, StoreError,
-    UnfinishedRuns,
+    ArrivalKind, CommandKind, CommandTarget, GivenCommand, History, IncomingEvent, ReplayId,
+    ReplayMark, RevisionId, RunStatus, SeenRuns, StoreError, UnfinishedRuns,
 };
 use flowtrigger_core::path::redact::is_redacted;
 
@@ -140,6 +140,20 @@ fn ask_daemon(admin: &AdminClient, request: &ReplayRequest) -> Result<ReplayedRu
 }
 
 impl ReplayFolder<'_> {
+    fn log(&self, event: EventRowId, started: &[RunStatus]) -> Result<(), ReplayFailure> {
+        if started.is_empty() {
+            return Ok(());
+        }
+        let logged = self.offline.store.record_command_blocking(GivenCommand {
+            at: Timestamp::now(),
+            kind: CommandKind::Replay,
+            target: CommandTarget::Event(event),
+            by: system_user(),
+            result: Ok(started.iter().map(|run| run.id).collect()),
+        });
+        logged.map_err(|error| ReplayFailure::Stopped(error.to_string()))
+    }
+
     fn replay(
         &self,
         replay: ReplayId,
@@ -168,11 +182,14 @@ impl ReplayFolder<'_> {
         });
         let rows = |runs: Vec<_>| runs.into_iter().map(RunStatusRow::new).collect();
         match committed {
-            Ok(committed) => Ok(ReplayedRuns {
-                started: rows(committed.runs),
-                repeated: rows(committed.repeated),
-                left_out: rows(committed.left_out),
-            }),
+            Ok(committed) => {
+                self.log(part.event, &committed.runs)?;
+                Ok(ReplayedRuns {
+                    started: rows(committed.runs),
+                    repeated: rows(committed.repeated),
+                    left_out: rows(committed.left_out),
+                })
+            }
             Err(error @ StoreError::UnknownEvent) => {
                 Err(ReplayFailure::Rejected(error.to_string()))
             }
