@@ -9,7 +9,7 @@ use tracing::warn;
 use super::shutdown::UNFINISHED;
 use crate::engine::Perform;
 use crate::engine::handle::Engine;
-use crate::engine::series::MINUTES_IN_MEMORY;
+use crate::engine::metrics::MINUTES_IN_MEMORY;
 use crate::store::{Minute, Store};
 
 impl<S: Store, P: Perform> Engine<S, P> {
