@@ -7,11 +7,11 @@ mod chart;
 mod guard;
 mod icon;
 mod login;
-mod part;
+pub mod part;
 mod reader;
 mod session;
 mod shell;
-mod text;
+pub mod text;
 
 use std::sync::Arc;
 
