@@ -10,6 +10,7 @@ mod limits;
 mod metrics;
 mod rulebook;
 mod runner;
+mod series;
 mod state;
 
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use flowtrigger_core::config::Config;
 
 pub use clock::{Clock, SystemClock};
 pub use daemon::data_folder::{DataFolder, FolderError};
+pub use daemon::page::{OpenHistory, PageParts, PageRoutes};
 pub use daemon::shutdown::{UnfinishedWork, interrupted};
 pub use daemon::{DEFAULT_ADDRESS, DaemonOptions, daemon, performer, reload};
 pub use handle::Engine;
@@ -39,6 +41,7 @@ pub use rulebook::secrets;
 pub use rulebook::{ConfigFile, LoadedRulebook, Progress, ProgressFn, Rulebook, RulebookPaths};
 pub use runner::performer::{Perform, ReloadablePerformer};
 pub use runner::report::{RunReport, StepReport};
+pub use series::Series;
 
 /// Limits of the engine, and how long it may take to stop.
 #[derive(Debug, Clone)]
