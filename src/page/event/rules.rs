@@ -4,13 +4,13 @@ use std::cmp::Reverse;
 
 use maud::{Markup, html};
 
-use super::answer::day_and_time;
-use super::part::link;
-use super::part::prose::prose;
-use super::part::rule_card::{Nearness, RuleCard, anchor};
-use super::part::state::run_state;
-use super::shell::count;
-use super::text::{short, text};
+use crate::page::answer::day_and_time;
+use crate::page::part::link;
+use crate::page::part::prose::prose;
+use crate::page::part::rule_card::{Nearness, RuleCard, anchor};
+use crate::page::part::state::run_state;
+use crate::page::shell::count;
+use crate::page::text::{short, text};
 use crate::report::render::gate_line::{GateLine, gate_lines};
 use crate::report::render::run::{describe_causation, describe_run};
 use crate::report::why::evaluated::{EvaluatedEvent, EvaluatedRule};
@@ -88,12 +88,15 @@ fn nearest(rule: &EvaluatedRule) -> Markup {
         @if let [line] = failing.as_slice() {
             p class="say" {
                 a href={ "#" (anchor(name)) } { (text(name)) }
-                " missed by one predicate: " code { (short(&line.path, MAX_VALUE)) } " must "
-                @match line.polarity { Polarity::Positive => {}, Polarity::Negated => "not " }
-                "fulfil " code { (line.operator) " " (short(&line.want, MAX_VALUE)) }
+                " missed by one predicate: it wants "
+                code {
+                    (short(&line.path, MAX_VALUE)) " "
+                    @match line.polarity { Polarity::Positive => {}, Polarity::Negated => "not " }
+                    (line.operator) " " (short(&line.want, MAX_VALUE))
+                }
                 @match &line.got {
-                    Some(got) => { ", and is " (short(&got.to_string(), MAX_VALUE)) "." }
-                    None => { ", and is missing." }
+                    Some(got) => { ", and got " (short(&got.to_string(), MAX_VALUE)) "." }
+                    None => { ", and the field is missing." }
                 }
             }
         } @else {

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::answer::{day_and_time, time};
-use super::part::link;
-use super::part::rule_card::{anchor, holding, squares};
-use super::part::state::pill;
-use super::revisions::ListedRules;
-use super::text::{short, text};
+use crate::page::answer::{day_and_time, time};
+use crate::page::part::link;
+use crate::page::part::rule_card::{anchor, holding, squares};
+use crate::page::part::state::pill;
+use crate::page::revisions::ListedRules;
+use crate::page::text::{short, text};
 use crate::report::deliveries::row::grouped;
 use crate::report::why::closest::{ClosestRule, WhyUnmatched};
 use crate::store::History;

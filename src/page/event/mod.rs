@@ -1,26 +1,30 @@
 //! The page of an event: which rules listened with their predicates, what came near, gates and runs, and the event itself.
 //! Its JSON is that of `flowtrigger why`.
 
+mod aside;
+mod document;
+mod rules;
+
 use std::sync::Arc;
 
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::PageState;
-use super::answer::PageView;
-use super::event_aside::{TicketEvents, aside};
-use super::event_json::{EventShape, document};
-use super::event_row::{broken, is_number};
-use super::event_rules::{happened, rules};
-use super::icon::Icon;
-use super::page_error::PageError;
-use super::page_request::PageRequest;
-use super::part::link;
-use super::part::prose::prose;
-use super::reader::HistoryReadError;
-use super::session::{PageUser, Role};
-use super::shell::{PagePosition, Section};
-use super::text::short;
+use crate::page::PageState;
+use crate::page::answer::PageView;
+use crate::page::event::aside::{TicketEvents, aside};
+use crate::page::event::document::{EventShape, document};
+use crate::page::event::rules::{happened, rules};
+use crate::page::events::listing::{broken, is_number};
+use crate::page::icon::Icon;
+use crate::page::page_error::PageError;
+use crate::page::page_request::PageRequest;
+use crate::page::part::link;
+use crate::page::part::prose::prose;
+use crate::page::reader::HistoryReadError;
+use crate::page::session::{PageUser, Role};
+use crate::page::shell::{PagePosition, Section};
+use crate::page::text::short;
 use crate::report::daemon_state::ArchiveState;
 use crate::report::error::CommandError;
 use crate::report::why::evaluated::{EvaluatedEvent, RevisionCache, reevaluate};
@@ -68,7 +72,9 @@ pub async fn load<A: AdminApi>(
         let is_rule = rulebook.rules.rule(&record.head.id).is_some()
             || history.rules_with_runs()?.contains(&record.head.id);
         Ok(Some(
-            evaluate(&record.head, history).map(|evaluated| (evaluated, ticket, is_rule)),
+            revisions
+                .explain(|cache| evaluate(&record.head, cache, history))
+                .map(|evaluated| (evaluated, ticket, is_rule)),
         ))
     });
     let Some(read) = read.await? else {
@@ -109,8 +115,12 @@ struct Evaluated {
     found: usize,
 }
 
-fn evaluate(head: &EventRow, history: &dyn History) -> Result<Evaluated, CommandError> {
-    let event = reevaluate(head, &[], &mut RevisionCache::default(), history)?;
+fn evaluate(
+    head: &EventRow,
+    revisions: &mut RevisionCache,
+    history: &dyn History,
+) -> Result<Evaluated, CommandError> {
+    let event = reevaluate(head, &[], revisions, history)?;
     let (mut received, mut test) = (None, None);
     if let Some(event) = &event {
         received = Some(export(Export::AsReceived, event, history)?);
