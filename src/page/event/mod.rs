@@ -15,7 +15,7 @@ use crate::page::answer::PageView;
 use crate::page::event::aside::{TicketEvents, aside};
 use crate::page::event::document::{EventShape, document};
 use crate::page::event::rules::{happened, rules};
-use crate::page::events::listing::{broken, is_number};
+use crate::page::events::listing::{broken, subject};
 use crate::page::icon::Icon;
 use crate::page::page_error::PageError;
 use crate::page::page_request::PageRequest;
@@ -27,6 +27,7 @@ use crate::page::shell::{PagePosition, Section};
 use crate::page::text::short;
 use crate::report::daemon_state::ArchiveState;
 use crate::report::error::CommandError;
+use crate::report::render::explanation::cut;
 use crate::report::why::evaluated::{EvaluatedEvent, RevisionCache, reevaluate};
 use crate::report::why::export::{Export, Exported, export};
 use crate::report::why::find::find;
@@ -141,11 +142,8 @@ fn evaluate(
 impl PageView for EventDetail {
     fn title(&self) -> String {
         let head = self.head();
-        format!(
-            "{} {}",
-            head.key.as_deref().unwrap_or(&head.id),
-            head.event_type
-        )
+        let name = head.key.as_deref().unwrap_or(&head.id);
+        cut(&format!("{name} {}", head.event_type))
     }
 
     fn position(&self) -> PagePosition {
@@ -198,7 +196,7 @@ impl EventDetail {
                 ol {
                     li { a href="/events" { "Events" } }
                     @if let Some(key) = key {
-                        li { a href=(link::query("/events", &[("ticket", key)])) { (short(key, 60)) } }
+                        li { a href=(link::query("/events", &[("ticket", key)])) { (subject(key, &self.head().event_type)) } }
                     }
                 }
             }
@@ -208,14 +206,17 @@ impl EventDetail {
     fn head_line(&self, user: &PageUser) -> Markup {
         let head = self.head();
         let EventRowId(row) = head.row;
-        let name = head.key.as_deref().unwrap_or(&head.id);
-        let is_number = head.key.as_deref().is_some_and(is_number);
         let test = self.test.as_ref().map(|test| &test.text);
         html! {
             div class="head" {
                 div {
                     h1 {
-                        span { @if is_number { "#" } (short(name, 100)) }
+                        span {
+                            @match &head.key {
+                                Some(key) => (subject(key, &head.event_type)),
+                                None => (short(&head.id, 100)),
+                            }
+                        }
                         " " span class="m mu" { (broken(&head.event_type)) }
                     }
                 }
@@ -255,10 +256,12 @@ impl EventDetail {
                         h2 id="h-test" { "As a test" }
                         p { "it passes with the rules of that time" }
                     }
-                    details class="box rest" {
-                        summary class="pad" { "The test, for a file of rule tests" }
-                        @for note in notes { p class="pad" { (prose(note)) } }
-                        pre class="code" tabindex="0" { (short(test, MAX_COPIED)) }
+                    details class="box rule rest" {
+                        summary { "The test, for a file of rule tests" }
+                        div {
+                            @for note in notes { p { (prose(note)) } }
+                            pre class="code" tabindex="0" { (short(test, MAX_COPIED)) }
+                        }
                     }
                 }
             }

@@ -24,6 +24,7 @@ use crate::page::session::PageUser;
 use crate::page::shell::{PagePosition, Section};
 use crate::report::daemon_state::ArchiveState;
 use crate::report::deliveries::row::grouped;
+use crate::report::render::explanation::cut;
 use crate::source::admin::AdminApi;
 use crate::store::History;
 use crate::store::history::{
@@ -186,7 +187,7 @@ pub async fn live<A: AdminApi>(
 impl PageView for EventsPage {
     fn title(&self) -> String {
         match &self.filter.events.key {
-            Some(key) => format!("Events of {key}"),
+            Some(key) => format!("Events of {}", cut(key)),
             None => "Events".to_owned(),
         }
     }
