@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use maud::{Markup, html};
 
-use crate::page::answer::{day_and_time, time};
+use crate::page::answer::day_and_time;
 use crate::page::events::listing::{EventListing, Explainer, broken, subject};
 use crate::page::icon::Icon;
 use crate::page::part::link;
@@ -103,7 +103,7 @@ fn ticket_event(listing: &EventListing, own: EventRowId) -> Markup {
     let name = event.event_type.rsplit('.').next().unwrap_or_default();
     html! {
         li class="row" {
-            (time(event.position.received))
+            (minute(event.position.received))
             @if event.position.row == own {
                 b aria-current="true" { (short(name, 40)) }
             } @else {
@@ -111,6 +111,15 @@ fn ticket_event(listing: &EventListing, own: EventRowId) -> Markup {
             }
             @for run in event.runs.iter().take(MAX_STATES) { (pill(&run.state, &run.state)) }
             @if event.runs.is_empty() { (listing.pill()) }
+        }
+    }
+}
+
+/// The hour and the minute, with the whole time as its title.
+fn minute(at: Timestamp) -> Markup {
+    html! {
+        time datetime=(at.strftime("%Y-%m-%dT%H:%M:%SZ")) title=(at.strftime("%Y-%m-%d %H:%M:%S UTC")) {
+            (at.strftime("%H:%M"))
         }
     }
 }

@@ -193,7 +193,7 @@ fn gate_line(gate: &GateLine) -> Markup {
     html! {
         dt { "Gate" }
         dd {
-            b { (gate.gate()) } " " (prose(&gate.words()))
+            b { (gate.gate()) } " " (prose(&gate.details()))
             @if let Some(RunId(by)) = gate.closed_by() { " (" a class="link" href=(link::run(RunId(by))) { "run " (by) } ")" }
         }
     }

@@ -31,42 +31,42 @@ struct ShownFields {
     id: String,
     since: String,
     until: String,
-    outcome: Option<EventOutcome>,
+    outcome: Option<OutcomeFilter>,
 }
 
 /// The outcomes that can be selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventOutcome {
+pub enum OutcomeFilter {
     Listed(ListedOutcome),
     Nearly,
 }
 
-const OUTCOMES: [EventOutcome; 4] = [
-    EventOutcome::Listed(ListedOutcome::Matched),
-    EventOutcome::Listed(ListedOutcome::Unmatched),
-    EventOutcome::Nearly,
-    EventOutcome::Listed(ListedOutcome::Redelivered),
+const OUTCOMES: [OutcomeFilter; 4] = [
+    OutcomeFilter::Listed(ListedOutcome::Matched),
+    OutcomeFilter::Listed(ListedOutcome::Unmatched),
+    OutcomeFilter::Nearly,
+    OutcomeFilter::Listed(ListedOutcome::Redelivered),
 ];
 
-impl EventOutcome {
+impl OutcomeFilter {
     fn name(self) -> &'static str {
         match self {
-            EventOutcome::Listed(outcome) => outcome.as_str(),
-            EventOutcome::Nearly => "nearly",
+            OutcomeFilter::Listed(outcome) => outcome.as_str(),
+            OutcomeFilter::Nearly => "nearly",
         }
     }
 
     fn label(self) -> &'static str {
         match self {
-            EventOutcome::Listed(ListedOutcome::Matched) => "Matched",
-            EventOutcome::Listed(ListedOutcome::Unmatched) => "No match",
-            EventOutcome::Listed(ListedOutcome::Redelivered) => "Redelivered",
-            EventOutcome::Nearly => "Nearly",
+            OutcomeFilter::Listed(ListedOutcome::Matched) => "Matched",
+            OutcomeFilter::Listed(ListedOutcome::Unmatched) => "No match",
+            OutcomeFilter::Listed(ListedOutcome::Redelivered) => "Redelivered",
+            OutcomeFilter::Nearly => "Nearly",
         }
     }
 }
 
-impl FromStr for EventOutcome {
+impl FromStr for OutcomeFilter {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -99,7 +99,7 @@ impl FromStr for Position {
 impl EventsFilter {
     pub fn read(request: &PageRequest) -> Result<Self, PageError> {
         let expected = "write `matched`, `unmatched`, `nearly` or `redelivered`";
-        let outcome: Option<EventOutcome> = request.parse("outcome", expected)?;
+        let outcome: Option<OutcomeFilter> = request.parse("outcome", expected)?;
         let expected = "take it from a link of this list";
         let before: Option<Position> = request.parse("before", expected)?;
         let text = |name| request.text(name).map(str::to_owned);
@@ -113,8 +113,8 @@ impl EventsFilter {
             endpoint: text("entry"),
             rule: text("rule"),
             outcome: outcome.map(|outcome| match outcome {
-                EventOutcome::Listed(outcome) => outcome,
-                EventOutcome::Nearly => ListedOutcome::Unmatched,
+                OutcomeFilter::Listed(outcome) => outcome,
+                OutcomeFilter::Nearly => ListedOutcome::Unmatched,
             }),
             since: request.time("since")?,
             until: request.time("until")?,
@@ -127,7 +127,7 @@ impl EventsFilter {
         }
         Ok(Self {
             events,
-            is_nearly: outcome == Some(EventOutcome::Nearly),
+            is_nearly: outcome == Some(OutcomeFilter::Nearly),
             before: before.map(|Position(position)| position),
             shown: ShownFields {
                 ticket: ticket.unwrap_or_default(),

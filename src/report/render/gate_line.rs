@@ -65,7 +65,7 @@ impl GateLine {
     }
 
     /// What the gate counts for and how it was, without its name.
-    pub fn words(&self) -> String {
+    pub fn details(&self) -> String {
         let line = self.to_string();
         line.strip_prefix(&self.gate)
             .unwrap_or(&line)

@@ -51,7 +51,7 @@ impl WhyUnmatched {
         let listening = listening.filter(|rule| rule.mode != Mode::Disabled);
         let mut judged = Vec::new();
         for rule in listening.take(MAX_RULES) {
-            let mut verdicts = Verdicts::default();
+            let mut verdicts = VerdictRecorder::default();
             let scope = Scope::new(event, &rule.vars);
             if evaluate(&rule.when, &scope, &mut verdicts) == Truth::True {
                 return None;
@@ -133,9 +133,9 @@ fn distance(verdicts: &[Verdict]) -> (usize, Reverse<usize>) {
 
 /// Records verdicts alone.
 #[derive(Default)]
-struct Verdicts(Vec<Verdict>);
+struct VerdictRecorder(Vec<Verdict>);
 
-impl Tracer for Verdicts {
+impl Tracer for VerdictRecorder {
     const EXHAUSTIVE: bool = true;
 
     fn verdict(&mut self, predicate: &Predicate, scope: &Scope<'_>) -> Verdict {

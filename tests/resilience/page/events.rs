@@ -18,7 +18,7 @@ flow: [{ succeed: fine }]
 name: nine
 event_source: desk
 event_type: order
-when: { ticket: 9 }
+when: { ticket: \"9\" }
 flow: [{ succeed: fine }]
 ";
 
