@@ -1,8 +1,13 @@
 //! The pages of events, of one event, and of what a person looks for: the same data as the commands, for any event.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::http_wire::Message;
 use flowtrigger_testing::sandbox::Sandbox;
+use flowtrigger_testing::wait::TIMEOUT;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::send_to_socket;
@@ -142,6 +147,13 @@ fn events_are_listed_with_what_came_near_and_filtered() {
     ] {
         assert!(html.contains(part), "{part}: {html}");
     }
+    // Events keep the rules of their time.
+    let other = "name: other\nevent_source: desk\nevent_type: made\nflow: [{ succeed: fine }]\n";
+    site.sandbox.write_rules(other);
+    site.daemon.signal(Signal::HUP);
+    site.daemon.expect_message("reloaded");
+    assert_eq!(site.listed("outcome=nearly"), ["near"]);
+    assert!(site.html(&site.page_of("near")).contains("vip-urgent"));
     for query in ["outcome=perhaps", "before=1", "since=soon"] {
         assert_eq!(site.get(&format!("/events?{query}")).status(), 400);
     }
@@ -171,6 +183,29 @@ fn a_long_list_has_pages_that_share_no_event() {
     }
     let expected: Vec<String> = (0..120).rev().map(|number| format!("e{number}")).collect();
     assert_eq!(ids, expected);
+    site.daemon.stop();
+}
+
+#[test]
+fn new_events_of_the_filter_are_announced() {
+    let site = Site::new();
+    let mut stream = UnixStream::connect(site.daemon.socket()).expect("the socket is open");
+    stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout");
+    let request = "GET /live/events?ticket=7 HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut read = String::new();
+    let mut read_until = |wanted: &str| {
+        let mut buffer = [0; 1024];
+        while !read.contains(wanted) {
+            let size = stream.read(&mut buffer).expect("an announcement in time");
+            assert!(size > 0, "{read}");
+            read.push_str(&String::from_utf8_lossy(&buffer[..size]));
+        }
+    };
+    read_until(": live");
+    site.accept("other", "8", "made", &json!({}));
+    site.accept("e1", "7", "made", &json!({}));
+    read_until("data: 1");
     site.daemon.stop();
 }
 
