@@ -65,7 +65,7 @@ pub struct FindPage {
 enum Found {
     /// Nothing was asked.
     Nothing,
-    Several(Hits),
+    Several(Box<Hits>),
     Missed(Box<MissedEvent>),
 }
 
@@ -139,7 +139,7 @@ impl FindQuestion {
             hits.listened = choice.listened;
             hits.chosen = Some(choice.event.clone());
         }
-        Ok(Found::Several(hits))
+        Ok(Found::Several(Box::new(hits)))
     }
 
     /// The page that is meant, if it is only one.
