@@ -7,7 +7,10 @@ mod asset;
 pub mod chart;
 mod counts;
 mod deliveries;
+mod event;
+mod events;
 mod failed_logins;
+mod find;
 mod guard;
 pub mod icon;
 mod live;
@@ -20,9 +23,11 @@ pub mod page_error;
 pub mod page_request;
 pub mod part;
 mod reader;
+mod revisions;
 mod session;
 mod shell;
 pub mod text;
+mod written;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -43,6 +48,7 @@ use counts::SideBarCounts;
 use failed_logins::FailedLogins;
 use live::LiveStreams;
 use reader::HistoryReader;
+use revisions::CompiledRevisions;
 
 pub use login_link::{LoginLink, LoginRequest};
 pub use open::open;
@@ -67,11 +73,16 @@ pub struct PageState<A> {
     pub live: LiveStreams,
     pub failed_logins: FailedLogins,
     pub counts: SideBarCounts,
+    pub revisions: CompiledRevisions,
 }
 
 /// Every page, for users that are signed in. A page is one line: its path, and the function that reads its data.
 fn pages<A: AdminApi>() -> Router<Arc<PageState<A>>> {
     Router::new()
+        .route("/events", answer::page(events::load))
+        .route("/events/{row}", answer::page(event::load))
+        .route("/live/events", get(events::live))
+        .route("/find", answer::question(find::load))
         .route("/deliveries", answer::page(deliveries::load))
         .route("/live/deliveries", get(deliveries::live))
 }
