@@ -41,7 +41,7 @@ pub fn text(out: &mut Output, files: &Files, diagnostics: &Diagnostics) -> io::R
 }
 
 /// The first diagnostics in order, errors before warnings if not all fit, and the number of the omitted ones.
-fn first_to_show(mut found: Vec<Diagnostic>) -> (Vec<Diagnostic>, usize) {
+pub fn first_to_show(mut found: Vec<Diagnostic>) -> (Vec<Diagnostic>, usize) {
     let more = found.len().saturating_sub(MAX_SHOWN);
     if more == 0 {
         return (found, 0);
@@ -108,6 +108,15 @@ pub fn json(files: &Files, diagnostics: &Diagnostics) -> Value {
     items.collect()
 }
 
+/// The source line of a diagnostic. `None` if it has no line, or if the line holds a secret.
+pub fn excerpt<'a>(files: &'a Files, diagnostic: &Diagnostic) -> Option<Excerpt<'a>> {
+    let file = files.get(diagnostic.at.file)?;
+    match diagnostic.code == Code::SecretInFile {
+        true => None,
+        false => Excerpt::new(&file.text, diagnostic.at),
+    }
+}
+
 fn report<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Group<'a> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
@@ -160,9 +169,9 @@ fn with_location<'a>(group: Group<'a>, files: &'a Files, at: Span) -> Group<'a> 
 
 /// The source line of a span, and the span within it.
 #[derive(Debug, PartialEq)]
-struct Excerpt<'a> {
-    line: &'a str,
-    span: Range<usize>,
+pub struct Excerpt<'a> {
+    pub line: &'a str,
+    pub span: Range<usize>,
     start: ExcerptStart,
 }
 
