@@ -18,7 +18,7 @@ mod login_page;
 mod open;
 pub mod page_error;
 pub mod page_request;
-mod part;
+pub mod part;
 mod reader;
 mod session;
 mod shell;
