@@ -8,6 +8,7 @@ pub mod error;
 pub mod event_sample;
 pub mod input;
 pub mod output;
+pub mod problems;
 pub mod render;
 pub mod replay;
 pub mod rule_test;
