@@ -1,0 +1,499 @@
+//! The page of rules: those in force by name, with their mode, their runs of the last days and their tests.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use super::PageState;
+use super::answer::{PageView, day_and_time};
+use super::chart::sparkline;
+use super::page_error::PageError;
+use super::page_request::PageRequest;
+use super::part::link;
+use super::part::state::pill;
+use super::reader::HistoryReadError;
+use super::rule_tests::TestsByRule;
+use super::session::PageUser;
+use super::shell::{PagePosition, Section};
+use super::text::{short, text};
+use crate::engine::Rulebook;
+use crate::report::render::diagnostics::{grouped, number};
+use crate::report::render::mode_cap;
+use crate::report::rule_test::of_rules::RuleTests;
+use crate::report::why::rule::report::types;
+use crate::source::admin::AdminApi;
+use crate::store::history::{RevisionInForce, RuleActivity};
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::rule::event_pattern::TypePattern;
+
+const PATH: &str = "/rules";
+/// Rules of one page.
+const ROWS: usize = 50;
+/// Event types among which the filter offers a choice; of more, one is written.
+const MAX_CHOICES: usize = 60;
+/// How long the page waits for tests that were not run yet.
+const TEST_TIME: Duration = Duration::from_millis(400);
+/// Characters of a description.
+const MAX_DESCRIPTION: usize = 200;
+/// Types of a rule that are listed.
+const MAX_TYPES: usize = 3;
+/// The states of runs that a person must look at.
+const FAILED: [&str; 2] = ["dead", "held"];
+
+/// One page of rules.
+pub struct RulesPage {
+    filter: RuleFilter,
+    types: Vec<String>,
+    /// The rules in force.
+    total: usize,
+    /// Those that the filter takes.
+    found: usize,
+    rows: Vec<ListedRule>,
+    /// The page of the rules after these, if there are any.
+    next: Option<String>,
+    /// The first page, if this is another one.
+    first: Option<String>,
+    in_force: Option<RevisionInForce>,
+    /// The setting that keeps every rule from acting.
+    cap: Option<String>,
+}
+
+/// Which rules.
+#[derive(Debug, Default)]
+pub struct RuleFilter {
+    text: String,
+    event_type: String,
+    mode: Option<Mode>,
+    /// Only those without a run in the last days.
+    is_idle: bool,
+    /// Only those after this name.
+    after: String,
+}
+
+/// A rule of the list.
+struct ListedRule {
+    rule: Arc<Rule>,
+    place: String,
+    activity: RuleActivity,
+    /// `None` if the tests were not run yet.
+    tests: Option<Arc<RuleTests>>,
+}
+
+impl RuleFilter {
+    fn read(request: &PageRequest) -> Result<Self, PageError> {
+        let shown = |name| request.text(name).unwrap_or_default().to_owned();
+        let mode = request.text("mode").map(|word| {
+            let unknown = || PageError::parameter("mode", format!("`{word}` is no mode"));
+            Mode::parse(word).ok_or_else(|| unknown().help("write live, shadow or disabled"))
+        });
+        Ok(Self {
+            text: shown("q"),
+            event_type: shown("type"),
+            mode: mode.transpose()?,
+            is_idle: request.text("idle").is_some(),
+            after: shown("after"),
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.text.is_empty()
+            && self.event_type.is_empty()
+            && self.mode.is_none()
+            && !self.is_idle
+    }
+
+    /// Whether it takes a rule, on whichever page.
+    fn takes(&self, rule: &Rule, runs: u64) -> bool {
+        self.mode.is_none_or(|mode| rule.mode == mode)
+            && !(self.is_idle && runs > 0)
+            && (self.event_type.is_empty() || self.takes_type(rule))
+            && (self.text.is_empty() || self.takes_text(rule))
+    }
+
+    fn takes_type(&self, rule: &Rule) -> bool {
+        let wanted = self.event_type.as_str();
+        rule.event_types.iter().any(|pattern| match pattern {
+            TypePattern::Name(name) => name == wanted,
+            TypePattern::Family(prefix) => {
+                wanted.strip_suffix('*') == Some(prefix) || pattern.covers(wanted)
+            }
+        })
+    }
+
+    /// Its name in any case, or its text as it is written.
+    fn takes_text(&self, rule: &Rule) -> bool {
+        rule.name.to_lowercase().contains(&self.text.to_lowercase())
+            || rule.version.document().contains(&self.text)
+    }
+}
+
+pub async fn load<A: AdminApi>(
+    state: Arc<PageState<A>>,
+    request: PageRequest,
+) -> Result<RulesPage, PageError> {
+    let filter = RuleFilter::read(&request)?;
+    let (book, now) = ((state.rulebook)(), request.now);
+    let read = state.history.read(move |history| {
+        let activity = history.activity(now)?;
+        Ok::<_, HistoryReadError>((activity, history.latest_revision()?))
+    });
+    let (activity, in_force) = read.await?;
+    let activity: HashMap<String, RuleActivity> = activity
+        .into_iter()
+        .map(|activity| (activity.rule.clone(), activity))
+        .collect();
+    let selected = select(&book, &filter, &activity);
+    let rules: Vec<Arc<Rule>> = selected.rules.clone();
+    let tests = state.rule_tests.results(rules, &book, TEST_TIME).await?;
+    let last = selected.rules.last().filter(|_| selected.has_more);
+    let next = last.map(|last| request.link_with(PATH, "after", &last.name));
+    let first = (!filter.after.is_empty()).then(|| request.link_with(PATH, "after", ""));
+    Ok(RulesPage {
+        types: written_types(&book),
+        total: book.rules.rules.len(),
+        found: selected.found,
+        rows: rows(selected.rules, &book, activity, &tests, now),
+        next,
+        first,
+        in_force,
+        cap: mode_cap::describe(&book.config.source),
+        filter,
+    })
+}
+
+/// The rules of one page, by name.
+struct SelectedRules {
+    rules: Vec<Arc<Rule>>,
+    has_more: bool,
+    /// How many the filter takes on all pages.
+    found: usize,
+}
+
+/// Of many rules, only those of the page are sorted.
+fn select(
+    book: &Rulebook,
+    filter: &RuleFilter,
+    activity: &HashMap<String, RuleActivity>,
+) -> SelectedRules {
+    let runs = |rule: &Rule| activity.get(&rule.name).map_or(0, RuleActivity::total);
+    let taken = book.rules.rules.iter();
+    let taken: Vec<&Arc<Rule>> = taken.filter(|rule| filter.takes(rule, runs(rule))).collect();
+    let found = taken.len();
+    let later = taken.into_iter().filter(|rule| rule.name > filter.after);
+    let mut rules: Vec<&Arc<Rule>> = later.collect();
+    let by_name = |a: &&Arc<Rule>, b: &&Arc<Rule>| -> Ordering { a.name.cmp(&b.name) };
+    let has_more = rules.len() > ROWS;
+    if has_more {
+        rules.select_nth_unstable_by(ROWS, by_name);
+        rules.truncate(ROWS);
+    }
+    rules.sort_by(by_name);
+    SelectedRules {
+        rules: rules.into_iter().cloned().collect(),
+        has_more,
+        found,
+    }
+}
+
+fn rows(
+    rules: Vec<Arc<Rule>>,
+    book: &Rulebook,
+    mut activity: HashMap<String, RuleActivity>,
+    tests: &TestsByRule,
+    now: Timestamp,
+) -> Vec<ListedRule> {
+    let row = |rule: Arc<Rule>| ListedRule {
+        place: book.files.location(rule.at),
+        activity: activity
+            .remove(&rule.name)
+            .unwrap_or_else(|| RuleActivity::none(&rule.name, now)),
+        tests: tests.get(&rule.name).cloned(),
+        rule,
+    };
+    rules.into_iter().map(row).collect()
+}
+
+/// The types and families that rules listen to.
+fn written_types(book: &Rulebook) -> Vec<String> {
+    let (mut names, mut families) = (BTreeSet::new(), BTreeSet::new());
+    let patterns = book.rules.rules.iter().flat_map(|rule| rule.event_types.iter());
+    for pattern in patterns {
+        match pattern {
+            TypePattern::Name(name) => names.insert(name.as_str()),
+            TypePattern::Family(prefix) => families.insert(prefix.as_str()),
+        };
+    }
+    let families = families.into_iter().map(|prefix| format!("{prefix}*"));
+    families.chain(names.into_iter().map(str::to_owned)).collect()
+}
+
+impl ListedRule {
+    fn count(&self, states: &[&str]) -> u64 {
+        let days = self.activity.days.iter();
+        days.flat_map(|day| states.iter().filter_map(|state| day.runs.get(*state)))
+            .sum()
+    }
+
+    fn json(&self) -> Value {
+        let days = self.activity.days.iter();
+        let days = days.map(|day| json!({"start": day.start.to_string(), "runs": day.runs}));
+        json!({
+            "name": self.rule.name,
+            "description": self.rule.description(),
+            "at": self.place,
+            "source": self.rule.event_source,
+            "types": types(&self.rule),
+            "mode": self.rule.mode.as_str(),
+            "days": days.collect::<Vec<_>>(),
+            "runs": self.activity.total(),
+            "failed": self.count(&FAILED),
+            "last_planned": self.activity.last_planned.map(|at| at.to_string()),
+            "tests": self.tests.as_ref().map(|tests| json!({
+                "passed": tests.passed(),
+                "run": tests.results.len(),
+                "not_run": tests.not_run,
+            })),
+        })
+    }
+
+    fn html(&self, cap: Option<&str>) -> Markup {
+        let name = &self.rule.name;
+        let days: Vec<u64> = self.activity.days.iter().map(|day| day.total()).collect();
+        let (runs, failed) = (self.activity.total(), self.count(&FAILED));
+        let label = format!("{name}: {} in 7 days", count(runs, "run"));
+        html! {
+            tr {
+                th scope="row" class="w" {
+                    a class="id" href=(link::rule(name)) { (text(name)) }
+                    @if runs == 0 && self.rule.mode != Mode::Disabled {
+                        " " (pill("none", "no match in 7 days"))
+                    }
+                    @if let Some(description) = self.rule.description() {
+                        span class="mu desc" { (short(&description, MAX_DESCRIPTION)) }
+                    }
+                    span class="mu desc m" { (text(&self.place)) }
+                }
+                td class="wide w" { (listens_to(&self.rule)) }
+                td { (mode(self.rule.mode, cap)) }
+                td { (sparkline(&days, "f1", &label)) }
+                td class="r" data-l="runs" { (link_or_none(runs, &[("rule", name)])) }
+                td class="r" data-l="dead or held" {
+                    @if failed > 0 { b class="red" { (link_or_none(failed, &[("rule", name), ("state", "dead"), ("state", "held")])) } }
+                    @else { span class="mu" { "0" } }
+                }
+                td class="nw" data-l="last run" {
+                    @match self.activity.last_planned {
+                        Some(at) => (day_and_time(at)),
+                        None => span class="mu" { "never" },
+                    }
+                }
+                td class="nw" data-l="tests" { (tests_in_short(self.tests.as_deref())) }
+            }
+        }
+    }
+}
+
+fn count(number: u64, noun: &str) -> String {
+    self::number(usize::try_from(number).unwrap_or(usize::MAX), noun)
+}
+
+/// A number that leads to the runs that it counts.
+fn link_or_none(runs: u64, fields: &[(&str, &str)]) -> Markup {
+    html! {
+        @match runs {
+            0 => span class="mu" { "0" },
+            runs => a href=(link::query("/runs", fields)) { (grouped(usize::try_from(runs).unwrap_or(usize::MAX))) },
+        }
+    }
+}
+
+/// The source of a rule and its first types.
+fn listens_to(rule: &Rule) -> Markup {
+    let types = types(rule);
+    html! {
+        @for name in types.iter().take(MAX_TYPES) {
+            span class="m xs ty" { @for part in name.split_inclusive('.') { (text(part)) wbr; } } " "
+        }
+        @if types.len() > MAX_TYPES { span class="mu" { "+" (types.len() - MAX_TYPES) } }
+        span class="mu desc" { (text(&rule.event_source)) }
+    }
+}
+
+/// The mode of a rule, with the setting that keeps all rules from acting.
+pub fn mode(mode: Mode, cap: Option<&str>) -> Markup {
+    html! {
+        @match mode {
+            Mode::Live => (pill("live", "live")),
+            Mode::Shadow => (pill("shadow", "shadow")),
+            Mode::Disabled => (pill("cancelled", "disabled")),
+        }
+        @if let Some(cap) = cap.filter(|_| mode != Mode::Live) {
+            span class="vh" { " because of " (text(cap)) }
+        }
+    }
+}
+
+/// `4 of 4`
+fn tests_in_short(tests: Option<&RuleTests>) -> Markup {
+    let Some(tests) = tests else {
+        return html! { span class="mu" { "not run yet" } };
+    };
+    let (passed, run) = (tests.passed(), tests.results.len());
+    let ratio = format!("{passed} of {run}");
+    html! {
+        @match (run, tests.not_run) {
+            (0, 0) => span class="mu" { "none" },
+            (_, not_run) if not_run > 0 => span class="mu" { (ratio) ", " (not_run) " not run yet" },
+            (_, _) if passed < run => (pill("dead", &ratio)),
+            (_, _) => (ratio),
+        }
+    }
+}
+
+impl PageView for RulesPage {
+    fn title(&self) -> String {
+        "Rules".into()
+    }
+
+    fn position(&self) -> PagePosition {
+        PagePosition::Section(Section::Rules)
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "revision": self.in_force.map(|revision| json!({
+                "id": revision.id.0,
+                "loaded": revision.at.to_string(),
+            })),
+            "total": self.total,
+            "found": self.found,
+            "rules": self.rows.iter().map(ListedRule::json).collect::<Vec<_>>(),
+            "next": self.next,
+        })
+    }
+
+    fn html(&self, _: &PageUser) -> Markup {
+        html! {
+            div class="head" {
+                div {
+                    h1 { "Rules" }
+                    p {
+                        @if let Some(in_force) = self.in_force {
+                            "Revision " (in_force.id.0) ", " (number(self.total, "rule")) ", loaded " (day_and_time(in_force.at)) ". "
+                        }
+                        "This page shows the files and never changes them."
+                    }
+                }
+                div class="row acts" { a class="btn" href="/try" { "Try a change" } }
+            }
+            @if let Some(cap) = &self.cap {
+                div class="note plain" role="note" { p { "No rule acts because of " (super::part::prose::prose(cap)) "." } }
+            }
+            (self.form())
+            @if self.rows.is_empty() { p class="box pad" role="status" { (self.nothing()) } } @else { (self.table()) }
+            (self.pager())
+        }
+    }
+}
+
+impl RulesPage {
+    fn form(&self) -> Markup {
+        let RuleFilter {
+            text: words,
+            event_type,
+            mode,
+            is_idle,
+            ..
+        } = &self.filter;
+        html! {
+            form class="filter row" method="get" action=(PATH) aria-label="Filter rules" {
+                label class="vh" for="rq" { "Name or text" }
+                input id="rq" name="q" value=(words) placeholder="Name or text";
+                label class="vh" for="rt" { "Event type" }
+                (self.type_choice(event_type))
+                label class="vh" for="rm" { "Mode" }
+                select id="rm" name="mode" {
+                    option value="" { "every mode" }
+                    @for known in [Mode::Live, Mode::Shadow, Mode::Disabled] {
+                        option value=(known.as_str()) selected[*mode == Some(known)] { (known.as_str()) }
+                    }
+                }
+                label class="row" { input type="checkbox" name="idle" value="1" checked[*is_idle]; "no match in 7 days" }
+                button { "Filter" }
+                @if !self.filter.is_empty() { a class="link" href=(PATH) { "Clear" } }
+                span class="push mu" { (number(self.found, "rule")) ", last 7 days in UTC" }
+            }
+        }
+    }
+
+    fn type_choice(&self, written: &str) -> Markup {
+        let is_known = self.types.iter().any(|known| known == written);
+        html! {
+            @if self.types.len() > MAX_CHOICES {
+                input id="rt" name="type" value=(written) placeholder="every type";
+            } @else {
+                select id="rt" name="type" {
+                    option value="" { "every type" }
+                    @if !written.is_empty() && !is_known { option selected { (written) } }
+                    @for known in &self.types { option selected[known == written] { (known) } }
+                }
+            }
+        }
+    }
+
+    fn nothing(&self) -> Markup {
+        html! {
+            @if self.filter.is_empty() {
+                "There are no rules. Write one into a file of the rules folder; "
+                code { "flowtrigger check" } " reports its mistakes."
+            } @else {
+                "No rule fits this filter. " a href=(PATH) { "Show all" }
+            }
+        }
+    }
+
+    fn table(&self) -> Markup {
+        html! {
+            div class="box" {
+                table class="hov list" {
+                    caption class="vh" { "Rules in force, with the last seven days" }
+                    thead {
+                        tr {
+                            th scope="col" { "Rule" }
+                            th scope="col" class="wide" { "Listens to" }
+                            th scope="col" { "Mode" }
+                            th scope="col" { "7 days" }
+                            th scope="col" class="r" { "Runs" }
+                            th scope="col" class="r" { "Dead or held" }
+                            th scope="col" { "Last run" }
+                            th scope="col" { "Tests" }
+                        }
+                    }
+                    tbody { @for row in &self.rows { (row.html(self.cap.as_deref())) } }
+                }
+            }
+        }
+    }
+
+    fn pager(&self) -> Markup {
+        html! {
+            @if self.first.is_some() || self.next.is_some() {
+                nav class="pager" aria-label="Pages" {
+                    div class="row push" {
+                        @if let Some(first) = &self.first { a class="btn" href=(first) { "First" } }
+                        @if let Some(next) = &self.next { a class="btn" href=(next) rel="next" { "Next" } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
