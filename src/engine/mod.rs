@@ -56,7 +56,9 @@ pub struct EngineOptions {
     /// How long work in flight may take to finish when the program stops.
     pub grace: Duration,
     pub clock: Arc<dyn Clock>,
-    /// The listening address, if other machines can reach it.
+    /// Where events are received; `None` if the engine has no listener.
+    pub address: Option<SocketAddr>,
+    /// The same, if other machines can reach it.
     pub public_address: Option<SocketAddr>,
 }
 
@@ -68,6 +70,7 @@ impl Default for EngineOptions {
             per_host: 8,
             grace: Duration::from_secs(30),
             clock: Arc::new(SystemClock::default()),
+            address: None,
             public_address: None,
         }
     }

@@ -20,6 +20,9 @@ pub mod page_error;
 pub mod page_request;
 pub mod part;
 mod reader;
+mod rule;
+mod rule_tests;
+mod rules;
 mod session;
 mod shell;
 pub mod text;
@@ -43,6 +46,7 @@ use counts::SideBarCounts;
 use failed_logins::FailedLogins;
 use live::LiveStreams;
 use reader::HistoryReader;
+use rule_tests::RuleTestCache;
 
 pub use login_link::{LoginLink, LoginRequest};
 pub use open::open;
@@ -67,11 +71,14 @@ pub struct PageState<A> {
     pub live: LiveStreams,
     pub failed_logins: FailedLogins,
     pub counts: SideBarCounts,
+    pub rule_tests: RuleTestCache,
 }
 
 /// Every page, for users that are signed in. A page is one line: its path, and the function that reads its data.
 fn pages<A: AdminApi>() -> Router<Arc<PageState<A>>> {
     Router::new()
+        .route("/rules", answer::page(rules::load))
+        .route("/rules/{name}", answer::page(rule::load))
         .route("/deliveries", answer::page(deliveries::load))
         .route("/live/deliveries", get(deliveries::live))
 }

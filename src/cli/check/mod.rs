@@ -103,7 +103,7 @@ fn json(loaded: &LoadedRulebook) -> Value {
         "files": rulebook.rule_files.len(),
         "errors": diagnostics.errors(),
         "warnings": diagnostics.warnings(),
-        "diagnostics": diagnostics::json(&rulebook.files, diagnostics),
+        "diagnostics": diagnostics.to_json(&rulebook.files),
     }))
 }
 

@@ -35,7 +35,7 @@ use crate::report::rule_test::of_rules::RuleTests;
 use crate::report::why::rule::facts::{LoadedRule, RuleHistory, nearest};
 use crate::report::why::rule::report;
 use crate::report::why::rule::report::describe_loaded;
-use crate::source::admin::AdminApi;
+use crate::source::admin::{AdminApi, AdminError};
 use crate::store::history::{PastRevision, RuleActivity};
 use crate::store::{History, RevisionId};
 use flowtrigger_core::config::mode::Mode;
@@ -76,7 +76,7 @@ pub async fn load<A: AdminApi>(
     let revision: Option<u64> = request.parse("revision", "write the number of a revision")?;
     let archive = match state.admin.flush().await {
         Ok(()) => ArchiveState::Current,
-        Err(error) => ArchiveState::Behind(PageError::from(error).message().to_owned()),
+        Err(error) => ArchiveState::Behind(reason(error)),
     };
     let (book, now) = ((state.rulebook)(), request.now);
     let asked = name.clone();
@@ -116,6 +116,15 @@ pub async fn load<A: AdminApi>(
         tests,
         now,
     })
+}
+
+fn reason(error: AdminError) -> String {
+    match error {
+        AdminError::NotFound(why)
+        | AdminError::Conflict(why)
+        | AdminError::Unprocessable(why)
+        | AdminError::Unavailable(why) => why,
+    }
 }
 
 /// Returns `None` if no rule of this name is loaded or has a run.

@@ -14,7 +14,10 @@ use super::answer::{PageView, day_and_time};
 use super::chart::sparkline;
 use super::page_error::PageError;
 use super::page_request::PageRequest;
+use super::icon::Icon;
+use super::part::diagnostic_list::diagnostic_list;
 use super::part::link;
+use super::part::prose::prose;
 use super::part::state::pill;
 use super::reader::HistoryReadError;
 use super::rule_tests::TestsByRule;
@@ -22,11 +25,11 @@ use super::session::PageUser;
 use super::shell::{PagePosition, Section};
 use super::text::{short, text};
 use crate::engine::Rulebook;
-use crate::report::render::diagnostics::{grouped, number};
+use crate::report::render::diagnostics::{counted, grouped, number};
 use crate::report::render::mode_cap;
 use crate::report::rule_test::of_rules::RuleTests;
 use crate::report::why::rule::report::types;
-use crate::source::admin::AdminApi;
+use crate::source::admin::{AdminApi, FailedReload};
 use crate::store::history::{RevisionInForce, RuleActivity};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::rule::Rule;
@@ -62,6 +65,8 @@ pub struct RulesPage {
     in_force: Option<RevisionInForce>,
     /// The setting that keeps every rule from acting.
     cap: Option<String>,
+    /// Why what is in the files now is not in force.
+    failed_reload: Option<FailedReload>,
 }
 
 /// Which rules.
@@ -148,6 +153,8 @@ pub async fn load<A: AdminApi>(
         .into_iter()
         .map(|activity| (activity.rule.clone(), activity))
         .collect();
+    let failed_reload = state.admin.status().await.ok();
+    let failed_reload = failed_reload.and_then(|status| status.failed_reload);
     let selected = select(&book, &filter, &activity);
     let rules: Vec<Arc<Rule>> = selected.rules.clone();
     let tests = state.rule_tests.results(rules, &book, TEST_TIME).await?;
@@ -163,6 +170,7 @@ pub async fn load<A: AdminApi>(
         first,
         in_force,
         cap: mode_cap::describe(&book.config.source),
+        failed_reload,
         filter,
     })
 }
@@ -373,6 +381,7 @@ impl PageView for RulesPage {
             })),
             "total": self.total,
             "found": self.found,
+            "failed_reload": self.failed_reload,
             "rules": self.rows.iter().map(ListedRule::json).collect::<Vec<_>>(),
             "next": self.next,
         })
@@ -393,8 +402,9 @@ impl PageView for RulesPage {
                 div class="row acts" { a class="btn" href="/try" { "Try a change" } }
             }
             @if let Some(cap) = &self.cap {
-                div class="note plain" role="note" { p { "No rule acts because of " (super::part::prose::prose(cap)) "." } }
+                div class="note plain" role="note" { p { "No rule acts because of " (prose(cap)) "." } }
             }
+            @if let Some(failed) = &self.failed_reload { (self.not_in_force(failed)) }
             (self.form())
             @if self.rows.is_empty() { p class="box pad" role="status" { (self.nothing()) } } @else { (self.table()) }
             (self.pager())
@@ -403,6 +413,32 @@ impl PageView for RulesPage {
 }
 
 impl RulesPage {
+    /// What the last reload found.
+    fn not_in_force(&self, failed: &FailedReload) -> Markup {
+        html! {
+            div class="note" role="status" {
+                (Icon::Problems.render())
+                p {
+                    b {
+                        "The files have "
+                        @match failed.diagnostics.is_empty() {
+                            true => (prose(&failed.reason)),
+                            false => (counted(&failed.diagnostics)),
+                        }
+                        " since " (day_and_time(failed.at)) "."
+                    }
+                    " The rules of this list stay in force."
+                }
+                @if !failed.diagnostics.is_empty() {
+                    details {
+                        summary { "Show the mistakes" }
+                        (diagnostic_list(&failed.files, &failed.diagnostics))
+                    }
+                }
+            }
+        }
+    }
+
     fn form(&self) -> Markup {
         let RuleFilter {
             text: words,

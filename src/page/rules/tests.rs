@@ -103,6 +103,7 @@ fn page(filter: RuleFilter) -> RulesPage {
         next: Some("/rules?after=c".into()),
         first: None,
         in_force: None,
+        failed_reload: None,
         cap: Some("`mode: shadow` in `flowtrigger.yaml`".into()),
         filter,
     }

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-use serde_json::{Value, json};
 
 use crate::report::output::Output;
 use crate::report::render::escape::plain;
@@ -90,22 +89,6 @@ pub fn grouped(count: usize) -> String {
         grouped.push(digit);
     }
     grouped
-}
-
-/// The diagnostics as JSON.
-pub fn json(files: &Files, diagnostics: &Diagnostics) -> Value {
-    let items = diagnostics.sorted().into_iter().map(|diagnostic| {
-        json!({
-            "code": diagnostic.code,
-            "severity": diagnostic.severity,
-            "file": files.name(diagnostic.at.file),
-            "line": diagnostic.at.line,
-            "column": diagnostic.at.column,
-            "message": diagnostic.message,
-            "help": diagnostic.help,
-        })
-    });
-    items.collect()
 }
 
 /// The source line of a diagnostic. `None` if it has no line, or if the line holds a secret.
@@ -366,7 +349,7 @@ error[unknown-key]: unknown key `nmae` in a rule
         let mut diagnostics = Diagnostics::default();
         diagnostics.push(Diagnostic::warning(Code::UnsetSecret, at, "not set"));
         assert_eq!(
-            json(&files, &diagnostics),
+            diagnostics.to_json(&files),
             serde_json::json!([{
                 "code": "unset-secret", "severity": "warning", "file": "a.yaml",
                 "line": 1, "column": 1, "message": "not set", "help": null,

@@ -3,8 +3,8 @@
 
 mod peer;
 mod socket;
+mod status;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ use super::http::{WebPageSign, response};
 use peer::CheckedListener;
 
 pub use socket::{SocketError, listen};
+pub use status::{FailedReload, Status};
 
 /// Executes commands. Implemented by the engine.
 pub trait AdminApi: Send + Sync + 'static {
@@ -84,25 +85,6 @@ pub enum AdminError {
     Unprocessable(String),
     /// A later attempt can succeed.
     Unavailable(String),
-}
-
-/// The state of the daemon.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Status {
-    pub version: &'static str,
-    pub pid: u32,
-    /// The start time.
-    pub since: String,
-    /// Whether events are accepted.
-    pub ready: bool,
-    /// Why none are accepted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    pub rules: usize,
-    /// The number of runs in each state.
-    pub runs: BTreeMap<&'static str, u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub oldest_queued_seconds: Option<u64>,
 }
 
 /// Serves until `stop` completes, then waits for the requests in progress. `others` has all other paths: the page.
