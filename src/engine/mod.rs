@@ -37,6 +37,7 @@ pub use intake::submit::SubmittedEvent;
 pub use intake::{read_event, sources};
 pub use metrics::{Metrics, lost_log_lines};
 pub use rulebook::endpoints::{Endpoints, WeakSecret, unverified_sources};
+pub use rulebook::policy::check_rules;
 pub use rulebook::secrets;
 pub use rulebook::{ConfigFile, LoadedRulebook, Progress, ProgressFn, Rulebook, RulebookPaths};
 pub use runner::performer::{Perform, ReloadablePerformer};

@@ -26,6 +26,7 @@ mod rules;
 mod session;
 mod shell;
 pub mod text;
+mod try_out;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -79,6 +80,12 @@ fn pages<A: AdminApi>() -> Router<Arc<PageState<A>>> {
     Router::new()
         .route("/rules", answer::page(rules::load))
         .route("/rules/{name}", answer::page(rule::load))
+        .route(
+            try_out::PATH,
+            answer::page(try_out::load)
+                .merge(answer::form(try_out::submit))
+                .layer(DefaultBodyLimit::max(try_out::MAX_FORM)),
+        )
         .route("/deliveries", answer::page(deliveries::load))
         .route("/live/deliveries", get(deliveries::live))
 }

@@ -322,6 +322,16 @@ impl Diagnostics {
         self.items.extend(other.items);
     }
 
+    /// Only those that point into a file.
+    pub fn of_file(mut self, file: FileId) -> Self {
+        self.items.retain(|found| found.at.file == file);
+        let errors = self.items.iter();
+        self.errors = errors
+            .filter(|found| found.severity == Severity::Error)
+            .count();
+        self
+    }
+
     pub fn has_errors(&self) -> bool {
         self.errors() > 0
     }

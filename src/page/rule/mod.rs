@@ -3,7 +3,7 @@
 
 mod aside;
 mod near_misses;
-mod source_text;
+pub mod source_text;
 mod tested;
 #[cfg(test)]
 mod tests;
@@ -58,7 +58,6 @@ pub struct RulePage {
     source: Option<SourceText>,
     /// `None` if the daemon has not loaded the rule.
     tests: Option<Arc<RuleTests>>,
-    now: Timestamp,
 }
 
 /// What the history has of a rule.
@@ -114,7 +113,6 @@ pub async fn load<A: AdminApi>(
         archive,
         source,
         tests,
-        now,
     })
 }
 

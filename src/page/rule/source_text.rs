@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::page::icon::Icon;
 use crate::page::text::text;
-use crate::report::render::diagnostics::number;
+use crate::report::render::diagnostics::{grouped, number};
 use crate::report::rule_test::coverage::Point;
 use crate::report::rule_test::coverage::point::Side;
 use crate::report::rule_test::of_rules::RuleTests;
@@ -152,7 +152,11 @@ impl LineNotes {
         let mut untested = self.untested.clone();
         untested.dedup();
         html! {
-            @if self.near_misses > 0 { b { (number(self.near_misses, "near miss").replace("misss", "misses")) } " " }
+            @match self.near_misses {
+                0 => {},
+                1 => { b { "1 near miss" } " " },
+                many => { b { (grouped(many)) " near misses" } " " },
+            }
             @if !untested.is_empty() {
                 span class="vd missing" { "no test: " (untested.join(", ")) }
             } @else if self.tested > 0 {

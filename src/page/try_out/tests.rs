@@ -1,0 +1,1 @@
+//! Tests of the page Try, over a history in memory.
