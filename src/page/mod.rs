@@ -7,7 +7,15 @@ mod asset;
 pub mod chart;
 mod counts;
 mod deliveries;
+mod event;
+mod event_aside;
+mod event_json;
+mod event_row;
+mod event_rules;
+mod events;
+mod events_filter;
 mod failed_logins;
+mod find;
 mod guard;
 pub mod icon;
 mod live;
@@ -20,6 +28,7 @@ pub mod page_error;
 pub mod page_request;
 pub mod part;
 mod reader;
+mod revisions;
 mod rule;
 mod rule_tests;
 mod rules;
@@ -27,6 +36,7 @@ mod session;
 mod shell;
 pub mod text;
 mod try_out;
+mod written;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -47,6 +57,7 @@ use counts::SideBarCounts;
 use failed_logins::FailedLogins;
 use live::LiveStreams;
 use reader::HistoryReader;
+use revisions::CompiledRevisions;
 use rule_tests::RuleTestCache;
 
 pub use login_link::{LoginLink, LoginRequest};
@@ -73,6 +84,7 @@ pub struct PageState<A> {
     pub failed_logins: FailedLogins,
     pub counts: SideBarCounts,
     pub rule_tests: RuleTestCache,
+    pub revisions: CompiledRevisions,
 }
 
 /// Every page, for users that are signed in. A page is one line: its path, and the function that reads its data.
@@ -86,6 +98,10 @@ fn pages<A: AdminApi>() -> Router<Arc<PageState<A>>> {
                 .merge(answer::form(try_out::submit))
                 .layer(DefaultBodyLimit::max(try_out::MAX_FORM)),
         )
+        .route("/events", answer::page(events::load))
+        .route("/events/{row}", answer::page(event::load))
+        .route("/live/events", get(events::live))
+        .route("/find", answer::question(find::load))
         .route("/deliveries", answer::page(deliveries::load))
         .route("/live/deliveries", get(deliveries::live))
 }

@@ -8,6 +8,7 @@ use super::counts::SideBarCounts;
 use super::failed_logins::FailedLogins;
 use super::live::LiveStreams;
 use super::reader::HistoryReader;
+use super::revisions::CompiledRevisions;
 use super::rule_tests::RuleTestCache;
 use super::session::{Role, Sessions};
 use crate::action::secret::{MissingSecret, SecretStore};
@@ -47,6 +48,7 @@ pub fn open<S: Store, P: Perform>(parts: PageParts<S, P>) -> Result<PageRoutes, 
         failed_logins: FailedLogins::default(),
         counts: SideBarCounts::default(),
         rule_tests: RuleTestCache::default(),
+        revisions: CompiledRevisions::default(),
     };
     Ok(super::routes(&Arc::new(state)))
 }

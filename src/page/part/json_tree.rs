@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::page::shell::count;
 use crate::page::text::text;
+use crate::report::deliveries::row::grouped;
 
 /// Values that are shown of a document.
 const MAX_VALUES: usize = 3_000;
@@ -74,6 +75,14 @@ struct JsonTree<'t, 'v> {
     is_small: bool,
 }
 
+/// How an object or a list ends.
+struct Ending<'t> {
+    bracket: &'t str,
+    /// The number of its entries, shown where it is folded.
+    size: String,
+    comma: &'t str,
+}
+
 /// A value as HTML.
 struct JsonNode {
     html: Markup,
@@ -88,13 +97,23 @@ impl JsonTree<'_, '_> {
             Value::Object(entries) if !entries.is_empty() && depth < MAX_DEPTH => {
                 let named = entries.iter();
                 let named = named.map(|(name, value)| (Some(name.as_str()), value));
-                let size = count(entries.len(), "key");
-                self.branch(name, named, (["{", "}"], &size), depth, comma)
+                let name = html! { (name) (marked(mark, &html! { "{" })) };
+                let end = Ending {
+                    bracket: "}",
+                    size: count(entries.len(), "key"),
+                    comma,
+                };
+                self.branch(&name, named, depth, &end)
             }
             Value::Array(items) if !items.is_empty() && depth < MAX_DEPTH => {
                 let items = items.iter().map(|item| (None, item));
-                let size = count(items.len(), "item");
-                self.branch(name, items, (["[", "]"], &size), depth, comma)
+                let name = html! { (name) (marked(mark, &html! { "[" })) };
+                let end = Ending {
+                    bracket: "]",
+                    size: count(items.len(), "item"),
+                    comma,
+                };
+                self.branch(&name, items, depth, &end)
             }
             _ => JsonNode {
                 html: html! { (name) (marked(mark, &leaf(value))) (comma) },
@@ -107,13 +126,16 @@ impl JsonTree<'_, '_> {
 
     fn branch<'e>(
         &mut self,
-        name: &Markup,
+        opening: &Markup,
         entries: impl ExactSizeIterator<Item = (Option<&'e str>, &'e Value)>,
-        (brackets, size): ([&str; 2], &str),
         depth: usize,
-        comma: &str,
+        end: &Ending<'_>,
     ) -> JsonNode {
-        let [opening, closing] = brackets;
+        let Ending {
+            bracket,
+            size,
+            comma,
+        } = end;
         let (all, mut has_mark) = (entries.len(), false);
         let mut items = Vec::new();
         for (number, (key, value)) in entries.enumerate() {
@@ -132,12 +154,12 @@ impl JsonTree<'_, '_> {
         let is_open = self.is_small || depth < 2 || has_mark;
         let html = html! {
             details open[is_open] {
-                summary { (name) (opening) span class="n" { " " (size) " " (closing) (comma) } }
+                summary { (opening) span class="n" { " " (size) " " (bracket) (comma) } }
                 ul {
                     @for item in &items { li { (item) } }
-                    @if omitted > 0 { li class="n" { "… " (omitted) " more, not shown" } }
+                    @if omitted > 0 { li class="n" { "… " (grouped(omitted as u64)) " more, not shown" } }
                 }
-                (closing) (comma)
+                (bracket) (comma)
             }
         };
         JsonNode { html, has_mark }
@@ -182,7 +204,7 @@ fn cut(whole: &str) -> Markup {
 }
 
 fn rest(cut: &str) -> Markup {
-    html! { span class="n" { "… " (count(cut.chars().count(), "more character")) } }
+    html! { span class="n" { "… " (grouped(cut.chars().count() as u64)) " more characters" } }
 }
 
 #[cfg(test)]
@@ -220,7 +242,7 @@ mod tests {
     #[test]
     fn large_documents_are_cut_and_say_so() {
         let text = shown(&json!({"long": "ä".repeat(100_000), "n": "9".repeat(300)}));
-        assert!(text.contains("99800 more characters"), "{text}");
+        assert!(text.contains("99,800 more characters"), "{text}");
         let list = shown(&json!({"list": vec![1; 100_000], "after": 1}));
         assert!(list.contains("more, not shown"));
         assert!(list.len() < 400_000, "{}", list.len());

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::report::daemon_state::ArchiveState;
 use crate::report::deliveries::json::row_json as delivery_row_json;
 use crate::report::deliveries::row::describe_delivery;
 use crate::report::output::Output;
@@ -16,6 +17,8 @@ use crate::report::render::gate_line::{GateLine, gate_lines};
 use crate::report::render::run::{chain, describe_received, describe_run, row_json, tone};
 use crate::report::time_argument::seconds;
 use crate::report::why::evaluated::{EvaluatedEvent, EvaluatedRule};
+use crate::report::why::find::Distance;
+use crate::report::why::rejected::RejectedRequests;
 use crate::report::why::repeats::UnmatchedRepeats;
 use crate::report::why::verdict::{EventFacts, RevisionFacts, RuleFacts, RuleOutcome};
 use crate::store::history::{DeliveryMatch, EventDeliveryRow, PastRevision, RunDetail};
@@ -62,13 +65,14 @@ pub fn text(
             .iter()
             .try_for_each(|run| run_line(out, run))?;
     }
-    match facts(evaluated, only, types).sentence() {
+    match sentence(evaluated, only, types) {
         Some(sentence) => writeln!(out, "\n{sentence}"),
         None => Ok(()),
     }
 }
 
-fn describe_rules(evaluated: &EvaluatedEvent) -> String {
+/// The rules that the event was evaluated with, and how many listened.
+pub fn describe_rules(evaluated: &EvaluatedEvent) -> String {
     let Some(past) = &evaluated.past else {
         return "the rules of that time were deleted; below are the rules that its runs were planned with"
             .into();
@@ -149,6 +153,11 @@ fn run_line(out: &mut Output, run: &RunDetail) -> io::Result<()> {
     writeln!(out, "; `flowtrigger runs show {}`", row.id.0)
 }
 
+/// Why nothing happened; `None` if something did.
+pub fn sentence(evaluated: &EvaluatedEvent, asked: &[String], types: &[String]) -> Option<String> {
+    facts(evaluated, asked, types).sentence()
+}
+
 /// What is known about an event, for the last sentence. `types` are those of the events that were looked through.
 fn facts(evaluated: &EvaluatedEvent, asked: &[String], types: &[String]) -> EventFacts {
     let event = &evaluated.arrived.event;
@@ -178,7 +187,23 @@ fn facts(evaluated: &EvaluatedEvent, asked: &[String], types: &[String]) -> Even
     }
 }
 
-pub fn json(evaluated: &EvaluatedEvent, only: &[String], types: &[String], found: usize) -> Value {
+/// What was asked about an event, and what else is known.
+pub struct Question<'a> {
+    /// The rules that were asked about; empty for all.
+    pub rules: &'a [String],
+    /// The types of the events that were looked through; the explained one is the first.
+    pub types: &'a [String],
+    /// The events that were found.
+    pub found: usize,
+    /// How far the event is from the time that was asked for.
+    pub nearest: Option<&'a Distance>,
+    pub rejected: Option<&'a RejectedRequests>,
+    pub archive: &'a ArchiveState,
+    /// Whether a rule has the name that was asked for.
+    pub is_rule: bool,
+}
+
+pub fn json(evaluated: &EvaluatedEvent, question: &Question<'_>) -> Value {
     let head = &evaluated.arrived.head;
     let event = &evaluated.arrived.event;
     let matched = evaluated.rules.iter().filter(|rule| rule.matches());
@@ -199,10 +224,14 @@ pub fn json(evaluated: &EvaluatedEvent, only: &[String], types: &[String], found
         "matched": matched,
         "rules": evaluated.rules.iter().map(rule_json).collect::<Vec<_>>(),
         "other_runs": evaluated.others.iter().map(run_json).collect::<Vec<_>>(),
-        "found": found,
-        "summary": facts(evaluated, only, types).sentence(),
+        "found": question.found,
+        "summary": sentence(evaluated, question.rules, question.types),
         "warnings": event.warnings,
         "redacted": redact::redacted_paths(event),
+        "seconds_from_asked_time": question.nearest.map(Distance::seconds),
+        "rejected": question.rejected.map(RejectedRequests::json),
+        "archive_behind": question.archive.behind(),
+        "also_rule": question.is_rule,
     })
 }
 
