@@ -130,7 +130,9 @@ fn step(planned: &PlanStep<'_>, outgoing: &EgressPolicy, files: &Files) -> Marku
                 @if let Some(attempt) = simulated { (outcome(attempt)) }
             }
         }
-        PlanStepKind::Set(value) => html! { pre class="code" { (short(&value.to_string(), MAX_VALUE)) } },
+        PlanStepKind::Set(value) => {
+            html! { pre class="code" { (short(&value.to_string(), MAX_VALUE)) } }
+        }
         PlanStepKind::Guard { trace, .. } => predicates(trace, files),
         PlanStepKind::Choice { branches, .. } | PlanStepKind::Undecided(branches) => {
             html! { @for (branch, number) in branches.iter().zip(1..) { (self::branch(branch, number, files)) } }

@@ -48,7 +48,11 @@ fn days(activity: &RuleActivity) -> Markup {
         .iter()
         .map(|day| DayBar {
             name: day.start.to_zoned(TimeZone::UTC).strftime("%a").to_string(),
-            date: day.start.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string(),
+            date: day
+                .start
+                .to_zoned(TimeZone::UTC)
+                .strftime("%Y-%m-%d")
+                .to_string(),
             runs: day.total(),
             failed: FAILED.iter().filter_map(|state| day.runs.get(*state)).sum(),
         })
@@ -88,7 +92,11 @@ struct DayBar {
 fn describe_days(bars: &[DayBar]) -> String {
     let runs: Vec<String> = bars.iter().map(|bar| grouped(bar.runs)).collect();
     let failed: u64 = bars.iter().map(|bar| bar.failed).sum();
-    format!("Runs a day: {}; {} dead or held", runs.join(", "), grouped(failed))
+    format!(
+        "Runs a day: {}; {} dead or held",
+        runs.join(", "),
+        grouped(failed)
+    )
 }
 
 fn height(runs: u64, top: f64) -> f64 {
@@ -160,7 +168,9 @@ fn about(rule: &Rule, page: &RulePage) -> Markup {
 fn receivers(rule: &Rule) -> BTreeSet<&str> {
     let steps = rule.flow.all_steps().into_iter();
     let requests = steps.filter_map(|step| step.action.request());
-    requests.filter_map(|request| request.connection.as_deref()).collect()
+    requests
+        .filter_map(|request| request.connection.as_deref())
+        .collect()
 }
 
 fn gates(rule: &Rule) -> Vec<String> {
@@ -185,7 +195,11 @@ fn describe_gate(gate: &Gate) -> String {
 
 /// How often each predicate alone stood in the way.
 fn alone(page: &RulePage) -> Markup {
-    let groups = page.found.events.iter().flat_map(|sample| &sample.near_misses);
+    let groups = page
+        .found
+        .events
+        .iter()
+        .flat_map(|sample| &sample.near_misses);
     let groups: Vec<_> = groups.take(10).collect();
     html! {
         @if !groups.is_empty() {

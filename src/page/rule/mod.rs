@@ -35,7 +35,7 @@ use crate::report::rule_test::of_rules::RuleTests;
 use crate::report::why::rule::facts::{LoadedRule, RuleHistory, nearest};
 use crate::report::why::rule::report;
 use crate::report::why::rule::report::describe_loaded;
-use crate::source::admin::{AdminApi, AdminError};
+use crate::source::admin::AdminApi;
 use crate::store::history::{PastRevision, RuleActivity};
 use crate::store::{History, RevisionId};
 use flowtrigger_core::config::mode::Mode;
@@ -73,10 +73,7 @@ pub async fn load<A: AdminApi>(
 ) -> Result<RulePage, PageError> {
     let name = request.path("name").to_owned();
     let revision: Option<u64> = request.parse("revision", "write the number of a revision")?;
-    let archive = match state.admin.flush().await {
-        Ok(()) => ArchiveState::Current,
-        Err(error) => ArchiveState::Behind(reason(error)),
-    };
+    let archive = state.written().await;
     let (book, now) = ((state.rulebook)(), request.now);
     let asked = name.clone();
     let read = state.history.read(move |history| {
@@ -116,15 +113,6 @@ pub async fn load<A: AdminApi>(
     })
 }
 
-fn reason(error: AdminError) -> String {
-    match error {
-        AdminError::NotFound(why)
-        | AdminError::Conflict(why)
-        | AdminError::Unprocessable(why)
-        | AdminError::Unavailable(why) => why,
-    }
-}
-
 /// Returns `None` if no rule of this name is loaded or has a run.
 fn read(
     name: &str,
@@ -136,7 +124,10 @@ fn read(
         return Ok(None);
     };
     let in_force = found.in_force.map(|revision| revision.id);
-    let source = match (&found.loaded, revision.filter(|asked| Some(*asked) != in_force)) {
+    let source = match (
+        &found.loaded,
+        revision.filter(|asked| Some(*asked) != in_force),
+    ) {
         (_, Some(asked)) => earlier(name, asked, history)?,
         (LoadedRule::Loaded { rule, .. }, None) => Some(SourceText::of(rule)),
         (LoadedRule::Unclear(_) | LoadedRule::NotLoaded, None) => None,

@@ -174,11 +174,15 @@ fn yaml_line(line: &str) -> Markup {
     if rest.starts_with('#') {
         return html! { (text(before)) span class="c" { (text(rest)) } };
     }
-    let key = rest.find(": ").or_else(|| rest.strip_suffix(':').map(str::len));
+    let key = rest
+        .find(": ")
+        .or_else(|| rest.strip_suffix(':').map(str::len));
     let key = key.filter(|at| !rest[..*at].contains(['"', '\'', '{', '[', ' ']));
     let (key, value) = rest.split_at(key.unwrap_or(0));
     let (value, comment) = value.split_at(value.find(" #").unwrap_or(value.len()));
-    let is_text = value.trim_start_matches([':', ' ']).starts_with(['"', '\'']);
+    let is_text = value
+        .trim_start_matches([':', ' '])
+        .starts_with(['"', '\'']);
     html! {
         (text(before))
         @if !key.is_empty() { span class="k" { (text(key)) } }

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use super::PageState;
 use super::answer::{PageView, day_and_time};
 use super::chart::sparkline;
+use super::icon::Icon;
 use super::page_error::PageError;
 use super::page_request::PageRequest;
-use super::icon::Icon;
 use super::part::diagnostic_list::diagnostic_list;
 use super::part::link;
 use super::part::prose::prose;
@@ -107,10 +107,7 @@ impl RuleFilter {
     }
 
     fn is_empty(&self) -> bool {
-        self.text.is_empty()
-            && self.event_type.is_empty()
-            && self.mode.is_none()
-            && !self.is_idle
+        self.text.is_empty() && self.event_type.is_empty() && self.mode.is_none() && !self.is_idle
     }
 
     /// Whether it takes a rule, on whichever page.
@@ -191,7 +188,9 @@ fn select(
 ) -> SelectedRules {
     let runs = |rule: &Rule| activity.get(&rule.name).map_or(0, RuleActivity::total);
     let taken = book.rules.rules.iter();
-    let taken: Vec<&Arc<Rule>> = taken.filter(|rule| filter.takes(rule, runs(rule))).collect();
+    let taken: Vec<&Arc<Rule>> = taken
+        .filter(|rule| filter.takes(rule, runs(rule)))
+        .collect();
     let found = taken.len();
     let later = taken.into_iter().filter(|rule| rule.name > filter.after);
     let mut rules: Vec<&Arc<Rule>> = later.collect();
@@ -230,7 +229,11 @@ fn rows(
 /// The types and families that rules listen to.
 fn written_types(book: &Rulebook) -> Vec<String> {
     let (mut names, mut families) = (BTreeSet::new(), BTreeSet::new());
-    let patterns = book.rules.rules.iter().flat_map(|rule| rule.event_types.iter());
+    let patterns = book
+        .rules
+        .rules
+        .iter()
+        .flat_map(|rule| rule.event_types.iter());
     for pattern in patterns {
         match pattern {
             TypePattern::Name(name) => names.insert(name.as_str()),
@@ -238,7 +241,9 @@ fn written_types(book: &Rulebook) -> Vec<String> {
         };
     }
     let families = families.into_iter().map(|prefix| format!("{prefix}*"));
-    families.chain(names.into_iter().map(str::to_owned)).collect()
+    families
+        .chain(names.into_iter().map(str::to_owned))
+        .collect()
 }
 
 impl ListedRule {

@@ -152,5 +152,8 @@ fn an_empty_list_says_what_to_do() {
     };
     let html = shown(&page(filter));
     assert!(html.contains("No rule fits this filter"), "{html}");
-    assert!(html.contains("value=\"nothing &lt;has&gt; this\""), "{html}");
+    assert!(
+        html.contains("value=\"nothing &lt;has&gt; this\""),
+        "{html}"
+    );
 }

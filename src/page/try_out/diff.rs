@@ -37,7 +37,9 @@ pub fn changed_lines<'t>(before: &'t str, after: &'t str) -> Vec<ChangedLine<'t>
         let is_same = a < old.len() && b < new.len() && old[a] == new[b];
         if is_same {
             (a, b) = (a + 1, b + 1);
-        } else if b == new.len() || (a < old.len() && common.without_old(a, b) >= common.without_new(a, b)) {
+        } else if b == new.len()
+            || (a < old.len() && common.without_old(a, b) >= common.without_new(a, b))
+        {
             changed.push(removed(a));
             a += 1;
         } else {
@@ -107,7 +109,8 @@ mod tests {
 
     #[test]
     fn large_differences_are_not_compared_line_by_line() {
-        let text = |letter: &str| format!("same\n{}", format!("{letter}\n").repeat(MAX_COMPARED + 1));
+        let text =
+            |letter: &str| format!("same\n{}", format!("{letter}\n").repeat(MAX_COMPARED + 1));
         let changed = changed_lines(&text("a"), &text("b")).len();
         assert_eq!(changed, 2 * (MAX_COMPARED + 1));
     }

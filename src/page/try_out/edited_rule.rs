@@ -28,7 +28,9 @@ impl EditedRule {
     pub fn compile(text: &str, book: &Rulebook) -> Self {
         let in_force = name(text).and_then(|name| book.rules.rule(&name).cloned());
         let mut files = (*book.files).clone();
-        let file_name = in_force.as_ref().map_or(NEW_FILE, |rule| book.files.name(rule.at.file));
+        let file_name = in_force
+            .as_ref()
+            .map_or(NEW_FILE, |rule| book.files.name(rule.at.file));
         let edited = files.add(file_name, text);
         let mut ids = vec![edited];
         for file in book.rule_files.iter().filter_map(|id| book.files.get(*id)) {
@@ -67,7 +69,9 @@ impl EditedRule {
 fn name(text: &str) -> Option<String> {
     let ignored = &mut Diagnostics::default();
     let documents = document::read(FileId::default(), text, ignored);
-    documents.iter().find_map(|document| document.get("name")?.scalar_text())
+    documents
+        .iter()
+        .find_map(|document| document.get("name")?.scalar_text())
 }
 
 fn is_of(document: &str, rule: Option<&Rule>) -> bool {
@@ -97,7 +101,8 @@ mod tests {
 
     #[test]
     fn an_edited_rule_finds_the_flows_in_force() {
-        let text = "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\nflow_name: page\n";
+        let text =
+            "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\nflow_name: page\n";
         let edited = EditedRule::compile(text, &book());
         assert!(edited.diagnostics.is_empty(), "{:?}", edited.diagnostics);
         let rule = edited.rule().expect("a rule");
@@ -109,11 +114,14 @@ mod tests {
 
     #[test]
     fn only_mistakes_of_the_text_are_reported() {
-        let edited = EditedRule::compile("name: b\nevent_source: support\nflow_name: gone\n", &book());
+        let edited =
+            EditedRule::compile("name: b\nevent_source: support\nflow_name: gone\n", &book());
         assert!(edited.diagnostics.has_errors());
         assert!(edited.rule().is_none());
         let found = edited.diagnostics.sorted();
-        let places = found.iter().map(|found| edited.book.files.name(found.at.file));
+        let places = found
+            .iter()
+            .map(|found| edited.book.files.name(found.at.file));
         assert!(places.into_iter().all(|name| name == NEW_FILE), "{found:?}");
     }
 

@@ -12,22 +12,27 @@ use crate::page::part::diagnostic_list::diagnostic_list;
 use crate::page::part::plan::gates_and_plan;
 use crate::page::part::prose::prose;
 use crate::page::part::rule_card::RuleCard;
-use crate::page::text::text;
+use crate::page::text::{short, text};
 use crate::report::dry_run::change;
 use crate::report::dry_run::gate_history::GateHistorySource;
 use crate::report::dry_run::{EventAnswer, ShownRules};
 use crate::report::error::CommandError;
 use crate::report::input::{InputEvent, ReadEventError, written};
 use crate::report::render::diagnostics::{counted, number};
+use crate::report::render::explanation::change_text;
 use crate::store::History;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::flow::simulate::Mocks;
 use flowtrigger_core::matching::evaluation::Evaluation;
+use flowtrigger_core::matching::explain::Explanation;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::rule::Rule;
 
 /// Rules that are explained. Those that match come first.
 const MAX_RULES: usize = 100;
+/// Single changes that are offered, and the characters of one.
+const MAX_BUTTONS: usize = 5;
+const MAX_BUTTON: usize = 60;
 /// Changed lines that are shown.
 const MAX_CHANGED: usize = 400;
 
@@ -85,7 +90,9 @@ pub fn evaluate(
 ) -> Result<TryResult, CommandError> {
     let edited = (!form.rule.trim().is_empty()).then(|| EditedRule::compile(&form.rule, book));
     let event = read(form, book, edited.as_ref());
-    let has_errors = edited.as_ref().is_some_and(|edited| edited.diagnostics.has_errors());
+    let has_errors = edited
+        .as_ref()
+        .is_some_and(|edited| edited.diagnostics.has_errors());
     let mut result = match &event {
         Err(error) => failed(error),
         Ok(_) if has_errors => TryResult {
@@ -160,7 +167,9 @@ fn answer(
     let left_out = evaluation.subscribed().len() - names.len();
     let gates = GateHistorySource::new(Some(history));
     let answer = EventAnswer::new(&evaluation, &names, (judged, &Mocks::default()), &gates)?;
-    let before = edited.map(|edited| verdict_before(edited, event, book)).transpose()?;
+    let before = edited
+        .map(|edited| verdict_before(edited, event, book))
+        .transpose()?;
     let mut json = answer.json(ShownRules::All);
     if let Some(before) = &before {
         json["before"] = before.as_str().into();
@@ -186,7 +195,10 @@ fn answer(
                     files,
                     event: row,
                 }
-                .html(&gates_and_plan(rule, &judged.config.outgoing, files)))
+                .html(&html! {
+                    @if row.is_none() { (single_changes(&rule.explanation)) }
+                    (gates_and_plan(rule, &judged.config.outgoing, files))
+                }))
             }
             @if left_out > 0 { p class="mu more" { "and " (number(left_out, "other rule")) " that listen to it, not explained here" } }
             p class="mu more" { "Nothing was sent and nothing was stored." }
@@ -198,6 +210,22 @@ fn answer(
         status: html! {},
         html,
     })
+}
+
+/// Buttons that evaluate the texts again with a single change.
+fn single_changes(explanation: &Explanation) -> Markup {
+    let changes = explanation.near_misses.iter().filter_map(change_text);
+    let changes: Vec<String> = changes.take(MAX_BUTTONS).collect();
+    html! {
+        @if !changes.is_empty() {
+            div class="row" {
+                "Try it with"
+                @for change in &changes {
+                    button class="s" form="try" name="set" value=(change) { (short(change, MAX_BUTTON)) }
+                }
+            }
+        }
+    }
 }
 
 /// The rules that are explained: those that match, then others that listen.
@@ -221,7 +249,11 @@ fn verdict_before(
     let mut scratch = MatchScratch::default();
     let evaluation = book.rules.evaluate(event.as_input(), &mut scratch);
     let evaluation = evaluation.map_err(|error| CommandError::runtime(error.to_string()))?;
-    if !evaluation.subscribed().iter().any(|known| known.name == rule.name) {
+    if !evaluation
+        .subscribed()
+        .iter()
+        .any(|known| known.name == rule.name)
+    {
         return Ok("does not listen".into());
     }
     let explanation = evaluation.explain(rule)?;

@@ -113,7 +113,10 @@ impl TryOffers {
         let rules = book.rules.rules.iter().take(MAX_OFFERED);
         Self {
             rules: rules.map(|rule| rule.name.clone()).collect(),
-            samples: SAMPLES.iter().map(|sample| sample.name.to_owned()).collect(),
+            samples: SAMPLES
+                .iter()
+                .map(|sample| sample.name.to_owned())
+                .collect(),
             sources: book.config.sources.keys().cloned().collect(),
         }
     }
@@ -150,8 +153,13 @@ impl TryForm {
 
     fn take_sample(&mut self, name: &str, book: &Rulebook) -> Result<(), PageError> {
         let catalogue = &book.config.catalogue;
-        let known = catalogue.types().into_iter().filter(|known| known.name == name);
-        let sample = known.into_iter().find_map(|known: &EventType| TypeSample::new(known, catalogue));
+        let known = catalogue
+            .types()
+            .into_iter()
+            .filter(|known| known.name == name);
+        let sample = known
+            .into_iter()
+            .find_map(|known: &EventType| TypeSample::new(known, catalogue));
         let Some(sample) = sample else {
             let error = PageError::not_found(format!("there is no sample of `{name}`"));
             return Err(error.help("the form offers the types with a sample"));
@@ -212,7 +220,10 @@ impl TryForm {
 
     /// The texts, and what else decides.
     pub fn fields(&self, status: &Markup) -> Markup {
-        let row = self.row.map(|EventRowId(row)| row.to_string()).unwrap_or_default();
+        let row = self
+            .row
+            .map(|EventRowId(row)| row.to_string())
+            .unwrap_or_default();
         let again = [("event", row.as_str()), ("rule", self.from_rule.as_str())];
         html! {
             form id="try" method="post" action="/try#result" {
@@ -292,7 +303,10 @@ mod tests {
     #[test]
     fn events_of_one_line_are_shown_on_several() {
         for (received, shown) in [
-            ("{\"a\":1.50,\"b\":\"\u{200b}\"}", "{\n  \"a\": 1.50,\n  \"b\": \"\\u200b\"\n}"),
+            (
+                "{\"a\":1.50,\"b\":\"\u{200b}\"}",
+                "{\n  \"a\": 1.50,\n  \"b\": \"\\u200b\"\n}",
+            ),
             ("{\n\"a\":1}", "{\n\"a\":1}"),
             ("no JSON", "no JSON"),
         ] {

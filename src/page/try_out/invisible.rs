@@ -19,7 +19,9 @@ pub struct InvisibleChar {
 pub fn find(event: &str) -> Vec<InvisibleChar> {
     let lines = event.lines().zip(1..);
     let found = lines.flat_map(|(text, line)| {
-        let letters = letters(text).into_iter().filter(|letter| is_invisible(*letter));
+        let letters = letters(text)
+            .into_iter()
+            .filter(|letter| is_invisible(*letter));
         letters.map(move |letter| InvisibleChar { line, letter })
     });
     found.collect()
@@ -38,7 +40,11 @@ fn letters(line: &str) -> Vec<char> {
         }
         flush(&mut units, &mut letters);
         // The letter after a backslash is no escape of its own.
-        let skipped = if rest.starts_with("\\\\") { 2 } else { letter.len_utf8() };
+        let skipped = if rest.starts_with("\\\\") {
+            2
+        } else {
+            letter.len_utf8()
+        };
         letters.push(letter);
         rest = &rest[skipped..];
     }
@@ -50,7 +56,9 @@ fn letters(line: &str) -> Vec<char> {
 fn escape(text: &str) -> Option<u16> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    is_hex.then(|| u16::from_str_radix(digits, 16).ok()).flatten()
+    is_hex
+        .then(|| u16::from_str_radix(digits, 16).ok())
+        .flatten()
 }
 
 fn flush(units: &mut Vec<u16>, letters: &mut Vec<char>) {
@@ -97,12 +105,22 @@ mod tests {
     fn characters_and_their_escapes_are_found_with_their_lines() {
         let event = "{\n \"a\": \"vip\u{200b}\",\n \"b\": \"vip\\u200B\",\n \"c\": \"\\\\u200b\", \"d\": \"\\udb40\\udc41\"}";
         let found = find(event);
-        let lines: Vec<_> = found.iter().map(|found| (found.line, found.letter)).collect();
+        let lines: Vec<_> = found
+            .iter()
+            .map(|found| (found.line, found.letter))
+            .collect();
         assert_eq!(lines, [(2, '\u{200b}'), (3, '\u{200b}'), (4, '\u{e0041}')]);
         let html = note(&found).into_string();
-        assert!(html.contains("Invisible characters in the event: 3, line 2"), "{html}");
+        assert!(
+            html.contains("Invisible characters in the event: 3, line 2"),
+            "{html}"
+        );
         assert!(html.contains(">U+200B</span>"), "{html}");
-        assert!(note(&find("{\"a\": \"\\n\\t ü\"}")).into_string().is_empty());
+        assert!(
+            note(&find("{\"a\": \"\\n\\t ü\"}"))
+                .into_string()
+                .is_empty()
+        );
     }
 
     #[test]

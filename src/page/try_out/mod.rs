@@ -74,9 +74,9 @@ pub async fn submit<A: AdminApi>(
     let book = (state.rulebook)();
     let form = TryForm::posted(&request, &book)?;
     let _permit = PERMITS.acquire().await;
-    let read = state.history.read(move |history| {
-        Ok::<_, HistoryReadError>(TryPage::new(form, &book, history))
-    });
+    let read = state
+        .history
+        .read(move |history| Ok::<_, HistoryReadError>(TryPage::new(form, &book, history)));
     read.await?
 }
 

@@ -45,9 +45,7 @@ impl<'h> GateHistorySource<'h> {
         rule: &Rule,
         check: &LoopCheck,
     ) -> Option<(LoopHistory, Vec<CausingRun>)> {
-        let found = self
-            .history?
-            .loop_history(&rule.name, check, self.now);
+        let found = self.history?.loop_history(&rule.name, check, self.now);
         found
             .map_err(|error| warn!(rule = %rule.name, %error, "the loop guard is not consulted"))
             .ok()
