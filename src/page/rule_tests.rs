@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::page_error::PageError;
 use crate::engine::Rulebook;
@@ -10,6 +10,8 @@ use crate::report::error::CommandError;
 use crate::report::rule_test::of_rules::{RuleTests, WaitingTests, within};
 use flowtrigger_core::rule::Rule;
 
+/// How long the tests of one request run, also after the request has its answer.
+const MAX_TIME: Duration = Duration::from_secs(3);
 /// Rules whose results are kept.
 const MAX_KEPT: usize = 10_000;
 
@@ -20,7 +22,7 @@ pub type TestsByRule = HashMap<String, Arc<RuleTests>>;
 #[derive(Default)]
 pub struct RuleTestCache {
     kept: Arc<Mutex<KeptTests>>,
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Results of one rulebook.
@@ -56,15 +58,17 @@ impl KeptTests {
 }
 
 impl RuleTestCache {
-    /// The results of these rules. Tests that are not known are run for some time; rules whose tests did not come to
-    /// an end are missing, or say how many were not run.
+    /// The results of these rules. Tests that are not known are run; rules whose tests do not come to an end within
+    /// the time are missing, and run on for the next request.
     pub async fn results(
         &self,
         rules: Vec<Arc<Rule>>,
         book: &Arc<Rulebook>,
         time: Duration,
     ) -> Result<TestsByRule, PageError> {
-        let Ok(turn) = tokio::time::timeout(time, self.turn.lock()).await else {
+        let until = tokio::time::Instant::now() + time;
+        let turn = tokio::time::timeout_at(until, Arc::clone(&self.turn).lock_owned()).await;
+        let Ok(turn) = turn else {
             return Ok(self.known(&rules, book));
         };
         let known = self.known(&rules, book);
@@ -73,16 +77,22 @@ impl RuleTestCache {
             tests.is_none_or(|tests| tests.not_run > 0)
         });
         let missing: Vec<Arc<Rule>> = missing.cloned().collect();
-        if !missing.is_empty() {
-            let (kept, book) = (Arc::clone(&self.kept), Arc::clone(book));
-            let run = tokio::task::spawn_blocking(move || run(&missing, &book, time, &kept));
-            run.await.map_err(|_| {
-                PageError::from(CommandError::runtime(
-                    "the tests ended early; this is a bug, please report it",
-                ))
-            })??;
+        if missing.is_empty() {
+            return Ok(known);
         }
-        drop(turn);
+        let (kept, of_book) = (Arc::clone(&self.kept), Arc::clone(book));
+        let run = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            run(&missing, &of_book, within(MAX_TIME), &kept)
+        });
+        match tokio::time::timeout_at(until, run).await {
+            Ok(Ok(result)) => result?,
+            Ok(Err(_)) => {
+                let error = "the tests ended early; this is a bug, please report it";
+                return Err(CommandError::runtime(error).into());
+            }
+            Err(_) => {}
+        }
         Ok(self.known(&rules, book))
     }
 
@@ -95,10 +105,9 @@ impl RuleTestCache {
 fn run(
     rules: &[Arc<Rule>],
     book: &Arc<Rulebook>,
-    time: Duration,
+    until: Instant,
     kept: &Mutex<KeptTests>,
 ) -> Result<(), CommandError> {
-    let until = within(time);
     let waiting = WaitingTests::find(rules, book);
     for rule in rules {
         let tests = waiting.run(rule, book, until)?;
@@ -146,13 +155,26 @@ mod tests {
         assert!(!Arc::ptr_eq(&first["b"], &after["b"]));
     }
 
-    #[tokio::test]
-    async fn without_time_nothing_is_run() {
+    #[test]
+    fn tests_without_time_are_run_again() {
         let (cache, book) = (RuleTestCache::default(), book());
         let rules = book.rules.rules.clone();
-        let cut = cache.results(rules.clone(), &book, Duration::ZERO).await;
-        let cut = cut.unwrap();
-        assert!(cut.get("b").is_none_or(|tests| tests.not_run == 1));
+        let known = || cache.known(&rules, &book);
+        assert!(known().is_empty());
+        run(&rules, &book, Instant::now(), &cache.kept).unwrap();
+        assert_eq!(known()["b"].not_run, 1);
+        run(&rules, &book, within(MAX_TIME), &cache.kept).unwrap();
+        assert_eq!((known()["b"].not_run, known()["b"].passed()), (0, 1));
+    }
+
+    #[tokio::test]
+    async fn a_request_does_not_wait_for_long_tests() {
+        let (cache, book) = (RuleTestCache::default(), book());
+        let rules = book.rules.rules.clone();
+        let turn = cache.turn.lock().await;
+        let early = cache.results(rules.clone(), &book, Duration::ZERO).await;
+        assert!(early.unwrap().is_empty());
+        drop(turn);
         let later = cache.results(rules, &book, Duration::from_secs(60)).await;
         assert_eq!(later.unwrap()["b"].passed(), 1);
     }

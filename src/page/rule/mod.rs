@@ -56,6 +56,8 @@ pub struct RulePage {
     activity: RuleActivity,
     archive: ArchiveState,
     source: Option<SourceText>,
+    /// The revision that was asked for, if there was one.
+    asked: Option<RevisionId>,
     /// `None` if the daemon has not loaded the rule.
     tests: Option<Arc<RuleTests>>,
 }
@@ -109,6 +111,7 @@ pub async fn load<A: AdminApi>(
         activity,
         archive,
         source,
+        asked: revision.map(RevisionId),
         tests,
     })
 }
@@ -289,7 +292,11 @@ impl PageView for RulePage {
             (self.facts())
             div class="two" {
                 div {
-                    @if let Some(source) = &self.source { (source.html(&self.found, self.tests.as_deref())) }
+                    @match (&self.source, self.asked) {
+                        (Some(source), _) => (source.html(&self.found, self.tests.as_deref())),
+                        (None, Some(revision)) => p class="box pad" { "No rule of this name is in revision " (revision.0) "." },
+                        (None, None) => {},
+                    }
                     (near_misses::section(&self.found))
                     @if let Some(rule) = self.rule() { (tested::section(rule, self.tests.as_deref())) }
                 }

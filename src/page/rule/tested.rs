@@ -48,10 +48,10 @@ fn steps(rule: &Rule) -> Markup {
                     tbody {
                         @for (path, step) in all.iter().take(MAX_ROWS) {
                             tr {
-                                th scope="row" class="w m" { (text(path)) }
-                                td { (action(step)) }
+                                th scope="row" class="m ty" { @for part in path.split_inclusive('.') { (text(part)) wbr; } }
+                                td class="nw" { (action(step)) }
                                 td class="mu" data-l="settings" { (settings(step)) }
-                                td class="r" { a href=(format!("#L{}", step.at.line)) { (step.at.line) } }
+                                td class="r" data-l="line" { a href=(format!("#L{}", step.at.line)) { (step.at.line) } }
                             }
                         }
                     }
@@ -181,9 +181,9 @@ fn point(point: &Point) -> Markup {
         tr {
             th scope="row" class="w" { span class="mu" { (point.id.kind()) " " } span class="m xs" { (short(&point.name, MAX_LINE)) } }
             @for side in Side::BOTH {
-                td data-l=(point.id.side(side)) { (side_of(point, side)) }
+                td { (side_of(point, side)) }
             }
-            td class="r" { a href=(format!("#L{}", point.at.line)) { (point.at.line) } }
+            td class="r" data-l="line" { a href=(format!("#L{}", point.at.line)) { (point.at.line) } }
         }
     }
 }

@@ -39,6 +39,7 @@ async fn page(text: &str) -> RulePage {
         activity,
         archive: ArchiveState::Current,
         source,
+        asked: None,
         tests: None,
     }
 }

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::PageState;
-use super::answer::{PageView, day_and_time};
+use super::answer::{PageView, day_and_time, time};
 use super::chart::sparkline;
 use super::icon::Icon;
 use super::page_error::PageError;
@@ -41,11 +41,11 @@ const ROWS: usize = 50;
 /// Event types among which the filter offers a choice; of more, one is written.
 const MAX_CHOICES: usize = 60;
 /// How long the page waits for tests that were not run yet.
-const TEST_TIME: Duration = Duration::from_millis(400);
+const TEST_TIME: Duration = Duration::from_millis(100);
 /// Characters of a description.
 const MAX_DESCRIPTION: usize = 200;
 /// Types of a rule that are listed.
-const MAX_TYPES: usize = 3;
+const MAX_TYPES: usize = 2;
 /// The states of runs that a person must look at.
 const FAILED: [&str; 2] = ["dead", "held"];
 
@@ -67,6 +67,7 @@ pub struct RulesPage {
     cap: Option<String>,
     /// Why what is in the files now is not in force.
     failed_reload: Option<FailedReload>,
+    now: Timestamp,
 }
 
 /// Which rules.
@@ -168,6 +169,7 @@ pub async fn load<A: AdminApi>(
         in_force,
         cap: mode_cap::describe(&book.config.source),
         failed_reload,
+        now,
         filter,
     })
 }
@@ -275,7 +277,7 @@ impl ListedRule {
         })
     }
 
-    fn html(&self, cap: Option<&str>) -> Markup {
+    fn html(&self, cap: Option<&str>, now: Timestamp) -> Markup {
         let name = &self.rule.name;
         let days: Vec<u64> = self.activity.days.iter().map(|day| day.total()).collect();
         let (runs, failed) = (self.activity.total(), self.count(&FAILED));
@@ -302,12 +304,23 @@ impl ListedRule {
                 }
                 td class="nw" data-l="last run" {
                     @match self.activity.last_planned {
-                        Some(at) => (day_and_time(at)),
+                        Some(at) => (short_time(at, now)),
                         None => span class="mu" { "never" },
                     }
                 }
                 td class="nw" data-l="tests" { (tests_in_short(self.tests.as_deref())) }
             }
+        }
+    }
+}
+
+/// The time of today, or the day before it.
+fn short_time(at: Timestamp, now: Timestamp) -> Markup {
+    let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
+    let (shown, of) = (day(at), day(now));
+    html! {
+        @if shown == of { (time(at)) } @else {
+            time datetime=(at.strftime("%Y-%m-%dT%H:%M:%SZ")) title={ (at.strftime("%Y-%m-%d %H:%M:%S")) " UTC" } { (shown) }
         }
     }
 }
@@ -516,7 +529,7 @@ impl RulesPage {
                             th scope="col" { "Tests" }
                         }
                     }
-                    tbody { @for row in &self.rows { (row.html(self.cap.as_deref())) } }
+                    tbody { @for row in &self.rows { (row.html(self.cap.as_deref(), self.now)) } }
                 }
             }
         }

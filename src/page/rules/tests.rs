@@ -104,6 +104,7 @@ fn page(filter: RuleFilter) -> RulesPage {
         first: None,
         in_force: None,
         failed_reload: None,
+        now: now(),
         cap: Some("`mode: shadow` in `flowtrigger.yaml`".into()),
         filter,
     }

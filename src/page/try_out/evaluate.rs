@@ -101,7 +101,7 @@ pub fn evaluate(
             status: html! {},
             html: html! {},
         },
-        Ok(event) => answer(form, event, (book, edited.as_ref()), history)?,
+        Ok(event) => answer(event, (book, edited.as_ref()), history)?,
     };
     if let Some(edited) = &edited {
         result.json["diagnostics"] = edited.diagnostics.to_json(&edited.book.files);
@@ -154,7 +154,6 @@ fn failed(error: &UnreadableEvent) -> TryResult {
 }
 
 fn answer(
-    form: &TryForm,
     event: &InputEvent<'_>,
     (book, edited): (&Rulebook, Option<&EditedRule>),
     history: &dyn History,
@@ -174,7 +173,6 @@ fn answer(
     if let Some(before) = &before {
         json["before"] = before.as_str().into();
     }
-    let row = form.row.filter(|_| edited.is_none());
     let files = &judged.rules.files;
     let html = html! {
         section id="result" aria-labelledby="h-res" {
@@ -193,10 +191,10 @@ fn answer(
                     rule: rule.rule,
                     explanation: &rule.explanation,
                     files,
-                    event: row,
+                    event: None,
                 }
                 .html(&html! {
-                    @if row.is_none() { (single_changes(&rule.explanation)) }
+                    (single_changes(&rule.explanation))
                     (gates_and_plan(rule, &judged.config.outgoing, files))
                 }))
             }

@@ -264,9 +264,10 @@ impl TryForm {
     fn changes(&self) -> Markup {
         html! {
             div class="row more" {
+                span class="mu" { "Change the event first:" }
                 @for (number, change) in self.changes.iter().map(String::as_str).chain([""]).enumerate() {
                     label class="vh" for=(format!("set{number}")) { "Change before the event is evaluated" }
-                    input id=(format!("set{number}")) class="m" name="set" value=(change) placeholder="ticket.priority=urgent";
+                    input id=(format!("set{number}")) class="m" name="set" value=(change) size="30" placeholder="ticket.priority=urgent";
                 }
                 @if !self.offers.sources.is_empty() {
                     label for="tsrc" class="vh" { "Read as an event of" }
@@ -275,7 +276,6 @@ impl TryForm {
                         @for name in &self.offers.sources { option selected[*name == self.source] { (name) } }
                     }
                 }
-                span class="mu" { "changes to the event before it is evaluated" }
             }
         }
     }

@@ -75,7 +75,7 @@ fn seconds<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Err
 
 #[cfg(test)]
 mod tests {
-    use flowtrigger_core::diagnostic::{Code, Span};
+    use flowtrigger_core::diagnostic::{Code, Report, Span};
 
     use super::*;
 
