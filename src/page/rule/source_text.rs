@@ -172,7 +172,7 @@ fn yaml_line(line: &str) -> Markup {
     let indent = line.len() - line.trim_start_matches([' ', '-']).len();
     let (before, rest) = line.split_at(indent);
     if rest.starts_with('#') {
-        return html! { (text(before)) span class="c" { (text(rest)) } };
+        return html! { (part(None, before)) (part(Some("c"), rest)) };
     }
     let key = rest
         .find(": ")
@@ -184,10 +184,21 @@ fn yaml_line(line: &str) -> Markup {
         .trim_start_matches([':', ' '])
         .starts_with(['"', '\'']);
     html! {
-        (text(before))
-        @if !key.is_empty() { span class="k" { (text(key)) } }
-        @if is_text { span class="v" { (text(value)) } } @else { (text(value)) }
-        @if !comment.is_empty() { span class="c" { (text(comment)) } }
+        (part(None, before))
+        (part(Some("k"), key))
+        (part(is_text.then_some("v"), value))
+        (part(Some("c"), comment))
+    }
+}
+
+/// A part of a line with its look; nothing of an empty one.
+fn part(class: Option<&str>, written: &str) -> Markup {
+    html! {
+        @match (class, written) {
+            (_, "") => {},
+            (Some(class), written) => span class=(class) { (text(written)) },
+            (None, written) => (text(written)),
+        }
     }
 }
 
@@ -217,10 +228,7 @@ mod tests {
                 "  - http:",
                 r#"<bdi>  - </bdi><span class="k"><bdi>http</bdi></span><bdi>:</bdi>"#,
             ),
-            (
-                "# <b>",
-                r#"<bdi></bdi><span class="c"><bdi># &lt;b&gt;</bdi></span>"#,
-            ),
+            ("# <b>", r#"<span class="c"><bdi># &lt;b&gt;</bdi></span>"#),
         ] {
             assert_eq!(yaml_line(line).into_string(), expected, "{line}");
         }

@@ -9,7 +9,7 @@ use crate::page::session::{Role, SignIn};
 use crate::store::conformance::{arrival, now};
 use crate::store::{Revision, SqliteHistory, SqliteStore, Store, StoreSettings};
 
-const RULE: &str = "name: tell\ndescription: \"<b>why</b>\"\nevent_source: support\nevent_type: ticket.TicketCreated\nwhen: { ticket.priority: urgent }\nthrottle: { per: ticket.id, for: 1h, limit: 2 }\nflow:\n  - name: send\n    http: { url: \"https://chat.example\" }\n  - succeed: fine\n";
+const RULE: &str = "name: tell\ndescription: \"<b>why</b>\"\nevent_source: support\nevent_type: ticket.TicketCreated\nwhen: { ticket.priority: urgent }\nthrottle: { per: ticket.id, in: 1h, limit: 2 }\nflow:\n  - name: send\n    http: { url: \"https://chat.example\" }\n  - succeed: fine\n";
 
 async fn page(text: &str) -> RulePage {
     let set = flowtrigger_testing::rules::from_text(text);

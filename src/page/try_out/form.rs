@@ -40,12 +40,12 @@ pub struct TryForm {
     /// What the event is.
     pub origin: String,
     /// What the form offers.
-    offers: TryOffers,
+    pub offers: TryOffers,
 }
 
 /// Names that the form offers.
 #[derive(Debug, Default)]
-struct TryOffers {
+pub struct TryOffers {
     rules: Vec<String>,
     samples: Vec<String>,
     sources: Vec<String>,
