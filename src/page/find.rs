@@ -299,7 +299,12 @@ impl FindPage {
     fn missed(&self, missed: &MissedEvent) -> Markup {
         let has_near = !missed.near.is_empty() || !missed.near_rules.is_empty();
         html! {
-            div class="note" { p { (prose(&missed.sentence())) } }
+            div class="note" {
+                p {
+                    (prose(&missed.sentence()))
+                    @if missed.subject.parse::<u64>().is_ok() { "; there is no run with this number either" }
+                }
+            }
             dl class="box kv pad" {
                 @if has_near {
                     dt { "Similar" }

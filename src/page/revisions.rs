@@ -4,18 +4,26 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::engine::Rulebook;
+use crate::report::why::evaluated::RevisionCache;
 use crate::store::history::{HistoryError, PastRevision};
 use crate::store::{History, RevisionId};
 use flowtrigger_core::matching::rule_set::RuleSet;
 
 /// Earlier revisions that are kept.
 const MAX_KEPT: usize = 4;
+/// Compiled revisions that pages of events keep, one for each type of events.
+const MAX_EXPLAINED: usize = 8;
 /// The largest texts of an earlier revision that are compiled.
 const MAX_TEXT: usize = 256 << 10;
 
-/// Earlier revisions that were compiled, the last used one last.
+/// Compiled revisions that are kept between requests.
 #[derive(Clone, Default)]
-pub struct CompiledRevisions(Arc<Mutex<Vec<KeptRevision>>>);
+pub struct CompiledRevisions {
+    /// Those of lists, the last used one last.
+    earlier: Arc<Mutex<Vec<KeptRevision>>>,
+    /// Those of pages of events. A page takes the cache, so that no page waits for another one.
+    explained: Arc<Mutex<RevisionCache>>,
+}
 
 #[derive(Clone)]
 struct KeptRevision {
@@ -60,8 +68,24 @@ impl CompiledRevisions {
         })
     }
 
+    /// Explains with the kept revisions, and keeps those that it compiles.
+    pub fn explain<T>(&self, explain: impl FnOnce(&mut RevisionCache) -> T) -> T {
+        let lock = || {
+            self.explained
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let mut cache = std::mem::take(&mut *lock());
+        if cache.size() > MAX_EXPLAINED {
+            cache = RevisionCache::default();
+        }
+        let explained = explain(&mut cache);
+        *lock() = cache;
+        explained
+    }
+
     fn kept(&self, id: RevisionId) -> Option<KeptRevision> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
         let place = kept.iter().position(|kept| kept.id == id)?;
         let found = kept.remove(place);
         kept.push(found.clone());
@@ -69,7 +93,7 @@ impl CompiledRevisions {
     }
 
     fn keep(&self, revision: KeptRevision) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|kept| kept.id != revision.id);
         kept.push(revision);
         if kept.len() > MAX_KEPT {

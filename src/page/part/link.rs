@@ -3,7 +3,6 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 
-use crate::store::RevisionId;
 use crate::store::history::EventRowId;
 use flowtrigger_core::run::RunId;
 
@@ -29,11 +28,6 @@ pub fn rule(name: &str) -> String {
 /// A line of the text of a rule's file.
 pub fn rule_line(name: &str, line: u32) -> String {
     format!("{}#L{line}", rule(name))
-}
-
-/// A rule, with its text of a revision.
-pub fn rule_at(name: &str, RevisionId(revision): RevisionId) -> String {
-    format!("{}?revision={revision}", rule(name))
 }
 
 /// The same path with fields of a query; those without a value are left out.

@@ -52,6 +52,10 @@ impl GateLine {
         &self.gate
     }
 
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, GateLineState::Closed(_))
+    }
+
     /// The run that closed the gate, if it is known.
     pub fn closed_by(&self) -> Option<RunId> {
         match self.state {

@@ -109,6 +109,11 @@ impl EvaluatedRule {
 pub struct RevisionCache(HashMap<(RevisionId, String, String), Option<Arc<PastRevision>>>);
 
 impl RevisionCache {
+    /// How many compiled revisions it holds.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+
     /// Reads the event only if none of its type was asked for before.
     fn of(&mut self, head: &EventRow, history: &dyn History) -> RevisionResult {
         let known = (head.revision, head.source.clone(), head.event_type.clone());

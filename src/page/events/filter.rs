@@ -5,8 +5,8 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::page_error::PageError;
-use super::page_request::PageRequest;
+use crate::page::page_error::PageError;
+use crate::page::page_request::PageRequest;
 use crate::store::history::{ArchivePosition, EventFilter, EventRowId, ListedOutcome};
 
 pub const PATH: &str = "/events";

@@ -1,28 +1,33 @@
 //! The page of an event: which rules listened with their predicates, what came near, gates and runs, and the event itself.
 //! Its JSON is that of `flowtrigger why`.
 
+mod aside;
+mod document;
+mod rules;
+
 use std::sync::Arc;
 
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::PageState;
-use super::answer::PageView;
-use super::event_aside::{TicketEvents, aside};
-use super::event_json::{EventShape, document};
-use super::event_row::{broken, is_number};
-use super::event_rules::{happened, rules};
-use super::icon::Icon;
-use super::page_error::PageError;
-use super::page_request::PageRequest;
-use super::part::link;
-use super::part::prose::prose;
-use super::reader::HistoryReadError;
-use super::session::{PageUser, Role};
-use super::shell::{PagePosition, Section};
-use super::text::short;
+use crate::page::PageState;
+use crate::page::answer::PageView;
+use crate::page::event::aside::{TicketEvents, aside};
+use crate::page::event::document::{EventShape, document};
+use crate::page::event::rules::{happened, rules};
+use crate::page::events::listing::{broken, subject};
+use crate::page::icon::Icon;
+use crate::page::page_error::PageError;
+use crate::page::page_request::PageRequest;
+use crate::page::part::link;
+use crate::page::part::prose::prose;
+use crate::page::reader::HistoryReadError;
+use crate::page::session::{PageUser, Role};
+use crate::page::shell::{PagePosition, Section};
+use crate::page::text::short;
 use crate::report::daemon_state::ArchiveState;
 use crate::report::error::CommandError;
+use crate::report::render::explanation::cut;
 use crate::report::why::evaluated::{EvaluatedEvent, RevisionCache, reevaluate};
 use crate::report::why::export::{Export, Exported, export};
 use crate::report::why::find::find;
@@ -68,7 +73,9 @@ pub async fn load<A: AdminApi>(
         let is_rule = rulebook.rules.rule(&record.head.id).is_some()
             || history.rules_with_runs()?.contains(&record.head.id);
         Ok(Some(
-            evaluate(&record.head, history).map(|evaluated| (evaluated, ticket, is_rule)),
+            revisions
+                .explain(|cache| evaluate(&record.head, cache, history))
+                .map(|evaluated| (evaluated, ticket, is_rule)),
         ))
     });
     let Some(read) = read.await? else {
@@ -109,8 +116,12 @@ struct Evaluated {
     found: usize,
 }
 
-fn evaluate(head: &EventRow, history: &dyn History) -> Result<Evaluated, CommandError> {
-    let event = reevaluate(head, &[], &mut RevisionCache::default(), history)?;
+fn evaluate(
+    head: &EventRow,
+    revisions: &mut RevisionCache,
+    history: &dyn History,
+) -> Result<Evaluated, CommandError> {
+    let event = reevaluate(head, &[], revisions, history)?;
     let (mut received, mut test) = (None, None);
     if let Some(event) = &event {
         received = Some(export(Export::AsReceived, event, history)?);
@@ -131,11 +142,8 @@ fn evaluate(head: &EventRow, history: &dyn History) -> Result<Evaluated, Command
 impl PageView for EventDetail {
     fn title(&self) -> String {
         let head = self.head();
-        format!(
-            "{} {}",
-            head.key.as_deref().unwrap_or(&head.id),
-            head.event_type
-        )
+        let name = head.key.as_deref().unwrap_or(&head.id);
+        cut(&format!("{name} {}", head.event_type))
     }
 
     fn position(&self) -> PagePosition {
@@ -188,7 +196,7 @@ impl EventDetail {
                 ol {
                     li { a href="/events" { "Events" } }
                     @if let Some(key) = key {
-                        li { a href=(link::query("/events", &[("ticket", key)])) { (short(key, 60)) } }
+                        li { a href=(link::query("/events", &[("ticket", key)])) { (subject(key, &self.head().event_type)) } }
                     }
                 }
             }
@@ -198,14 +206,17 @@ impl EventDetail {
     fn head_line(&self, user: &PageUser) -> Markup {
         let head = self.head();
         let EventRowId(row) = head.row;
-        let name = head.key.as_deref().unwrap_or(&head.id);
-        let is_number = head.key.as_deref().is_some_and(is_number);
         let test = self.test.as_ref().map(|test| &test.text);
         html! {
             div class="head" {
                 div {
                     h1 {
-                        span { @if is_number { "#" } (short(name, 100)) }
+                        span {
+                            @match &head.key {
+                                Some(key) => (subject(key, &head.event_type)),
+                                None => (short(&head.id, 100)),
+                            }
+                        }
                         " " span class="m mu" { (broken(&head.event_type)) }
                     }
                 }
@@ -245,10 +256,12 @@ impl EventDetail {
                         h2 id="h-test" { "As a test" }
                         p { "it passes with the rules of that time" }
                     }
-                    details class="box rest" {
-                        summary class="pad" { "The test, for a file of rule tests" }
-                        @for note in notes { p class="pad" { (prose(note)) } }
-                        pre class="code" tabindex="0" { (short(test, MAX_COPIED)) }
+                    details class="box rule rest" {
+                        summary { "The test, for a file of rule tests" }
+                        div {
+                            @for note in notes { p { (prose(note)) } }
+                            pre class="code" tabindex="0" { (short(test, MAX_COPIED)) }
+                        }
                     }
                 }
             }

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::answer::{day_and_time, time};
-use super::part::link;
-use super::part::rule_card::{anchor, holding, squares};
-use super::part::state::pill;
-use super::revisions::ListedRules;
-use super::text::{short, text};
+use crate::page::answer::{day_and_time, time};
+use crate::page::part::link;
+use crate::page::part::rule_card::{anchor, holding, squares};
+use crate::page::part::state::pill;
+use crate::page::revisions::ListedRules;
+use crate::page::text::{short, text};
 use crate::report::deliveries::row::grouped;
 use crate::report::why::closest::{ClosestRule, WhyUnmatched};
 use crate::store::History;
@@ -153,6 +153,7 @@ impl EventListing {
             @match &self.why {
                 Some(WhyUnmatched::NoListener) => "no enabled rule listens to this type",
                 Some(WhyUnmatched::Closest(closest)) => (self.closest(closest)),
+                None if self.outcome() == "unmatched" => span class="mu" { "no rule matched" },
                 None => {},
             }
         }
@@ -235,18 +236,26 @@ fn day_or_time(event: &ListedEvent) -> Markup {
     }
 }
 
-/// The ticket, or the id of an event without one.
-pub fn name(event: &ListedEvent) -> Markup {
+/// What an event is about, or its id.
+fn name(event: &ListedEvent) -> Markup {
     match &event.key {
-        Some(key) if is_number(key) => html! { "#" (short(key, MAX_CHARS)) },
-        Some(key) => short(key, MAX_CHARS),
+        Some(key) => subject(key, &event.event_type),
         None => short(&event.id, MAX_CHARS),
     }
 }
 
-/// Whether a ticket is written with `#`.
-pub fn is_number(key: &str) -> bool {
-    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit())
+/// What an event is about: `#90417`, and with its kind if it is no ticket, as in `user 740011520145`.
+pub fn subject(key: &str, event_type: &str) -> Markup {
+    let is_number = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
+    let kind = event_type.split_once('.').map(|(kind, _)| kind);
+    html! {
+        @match kind.filter(|_| is_number) {
+            Some("ticket") => "#",
+            Some(kind) => { (short(kind, MAX_CHARS)) " " }
+            None => {},
+        }
+        (short(key, MAX_CHARS))
+    }
 }
 
 /// A type that can break after its dots.
@@ -305,6 +314,18 @@ pub mod tests {
         }
         assert_eq!(row.json()["outcome"], "matched");
         assert_eq!(row.json()["runs"][0]["id"], 81);
+    }
+
+    #[test]
+    fn a_number_says_what_it_counts() {
+        for (key, event_type, shown) in [
+            ("90417", "ticket.TagsChanged", "#<bdi>90417</bdi>"),
+            ("74", "user.UserCreated", "<bdi>user</bdi> <bdi>74</bdi>"),
+            ("74", "opened", "<bdi>74</bdi>"),
+            ("INC-3318", "incident.opened", "<bdi>INC-3318</bdi>"),
+        ] {
+            assert_eq!(subject(key, event_type).into_string(), shown);
+        }
     }
 
     #[test]

@@ -5,14 +5,16 @@ use std::str::FromStr;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::icon::Icon;
-use super::page_error::PageError;
-use super::page_request::PageRequest;
-use super::part::json_tree::{JsonMark, JsonMarks, json_tree};
-use super::part::link;
-use super::part::prose::prose;
-use super::text::short;
-use crate::report::why::evaluated::EvaluatedEvent;
+use crate::page::event::rules::card;
+use crate::page::icon::Icon;
+use crate::page::page_error::PageError;
+use crate::page::page_request::PageRequest;
+use crate::page::part::json_tree::{JsonMark, JsonMarks, json_tree};
+use crate::page::part::link;
+use crate::page::part::prose::prose;
+use crate::page::part::rule_card::Nearness;
+use crate::page::text::short;
+use crate::report::why::evaluated::{EvaluatedEvent, EvaluatedRule};
 use crate::report::why::export::Exported;
 use flowtrigger_core::language::operator::Verdict;
 use flowtrigger_core::path::Resolved;
@@ -104,10 +106,13 @@ fn as_rules_read(evaluated: &EvaluatedEvent) -> Markup {
     }
 }
 
-/// What the predicates of all rules that listened read.
+/// What the predicates of the rules that matched, or came near, read; of all rules if none did.
 fn marks(evaluated: &EvaluatedEvent) -> JsonMarks<'_> {
     let mut marks = JsonMarks::default();
-    for evaluated_rule in &evaluated.rules {
+    let is_far = |rule: &&EvaluatedRule| card(rule, evaluated).nearness() == Nearness::Far;
+    let has_near = !evaluated.rules.iter().all(|rule| is_far(&rule));
+    let rules = evaluated.rules.iter();
+    for evaluated_rule in rules.filter(|rule| !has_near || !is_far(rule)) {
         let rule = &evaluated_rule.rule;
         let scope = Scope::new(&evaluated.arrived.event, &rule.vars);
         let lines = &evaluated_rule.explanation.trace.lines;

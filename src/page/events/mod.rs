@@ -1,6 +1,9 @@
 //! The page of events: what senders sent, newest first, and what became of each. A live list announces new events, and
 //! never moves.
 
+mod filter;
+pub mod listing;
+
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -8,19 +11,20 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::PageState;
-use super::answer::PageView;
-use super::event_row::{EventListing, Explainer, table};
-use super::events_filter::{EventsFilter, OutcomeLinks, PATH, position_text};
-use super::live::NewRows;
-use super::page_error::PageError;
-use super::page_request::PageRequest;
-use super::part::prose::prose;
-use super::revisions::ListedRules;
-use super::session::PageUser;
-use super::shell::{PagePosition, Section};
+use crate::page::PageState;
+use crate::page::answer::PageView;
+use crate::page::events::filter::{EventsFilter, OutcomeLinks, PATH, position_text};
+use crate::page::events::listing::{EventListing, Explainer, table};
+use crate::page::live::NewRows;
+use crate::page::page_error::PageError;
+use crate::page::page_request::PageRequest;
+use crate::page::part::prose::prose;
+use crate::page::revisions::ListedRules;
+use crate::page::session::PageUser;
+use crate::page::shell::{PagePosition, Section};
 use crate::report::daemon_state::ArchiveState;
 use crate::report::deliveries::row::grouped;
+use crate::report::render::explanation::cut;
 use crate::source::admin::AdminApi;
 use crate::store::History;
 use crate::store::history::{
@@ -183,7 +187,7 @@ pub async fn live<A: AdminApi>(
 impl PageView for EventsPage {
     fn title(&self) -> String {
         match &self.filter.events.key {
-            Some(key) => format!("Events of {key}"),
+            Some(key) => format!("Events of {}", cut(key)),
             None => "Events".to_owned(),
         }
     }
@@ -210,7 +214,7 @@ impl PageView for EventsPage {
                     p { "Everything that senders sent, and what became of it." }
                 }
                 @if let Some(live) = &self.live {
-                    button type="button" class="js-only push" aria-pressed="false" data-live=(live) data-into="new" data-noun="event" { "Live" }
+                    button type="button" class="js-only push" aria-pressed=(if self.filter.before.is_none() { "true" } else { "false" }) data-live=(live) data-into="new" data-noun="event" { "Live" }
                 }
             }
             @if let Some(note) = self.archive.note() { div class="note" { p { (prose(&note)) } } }
@@ -273,9 +277,9 @@ impl EventsPage {
 
 #[cfg(test)]
 mod tests {
-    use super::super::event_row::tests::listed;
-    use super::super::session::{Role, SignIn};
     use super::*;
+    use crate::page::events::listing::tests::listed;
+    use crate::page::session::{Role, SignIn};
 
     fn page(query: &str, rows: Vec<ListedEvent>) -> EventsPage {
         let request = PageRequest::of_text(query);

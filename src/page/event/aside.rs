@@ -5,14 +5,14 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use maud::{Markup, html};
 
-use super::answer::{day_and_time, time};
-use super::event_row::{EventListing, Explainer, broken, is_number};
-use super::icon::Icon;
-use super::part::link;
-use super::part::prose::prose;
-use super::part::state::pill;
-use super::revisions::ListedRules;
-use super::text::{short, text};
+use crate::page::answer::{day_and_time, time};
+use crate::page::events::listing::{EventListing, Explainer, broken, subject};
+use crate::page::icon::Icon;
+use crate::page::part::link;
+use crate::page::part::prose::prose;
+use crate::page::part::state::pill;
+use crate::page::revisions::ListedRules;
+use crate::page::text::{short, text};
 use crate::report::deliveries::row::describe_delivery;
 use crate::report::render::run::describe_redelivered;
 use crate::report::render::suggested_command;
@@ -32,6 +32,7 @@ const MAX_STATES: usize = 3;
 /// The ticket's events of the day of an event, the newest first.
 pub struct TicketEvents {
     ticket: Option<String>,
+    event_type: String,
     day: String,
     events: Vec<EventListing>,
 }
@@ -60,6 +61,7 @@ impl TicketEvents {
         }
         Ok(Self {
             ticket: head.key.clone(),
+            event_type: head.event_type.clone(),
             day: head.received.strftime("%Y-%m-%d").to_string(),
             events,
         })
@@ -71,10 +73,7 @@ impl TicketEvents {
         };
         html! {
             section {
-                h2 {
-                    @if is_number(ticket) { "Ticket #" }
-                    (short(ticket, 60)) ", " (self.day)
-                }
+                h2 { (subject(ticket, &self.event_type)) ", " (self.day) }
                 ul class="stack" { @for event in &self.events { (ticket_event(event, own)) } }
                 p class="more" { a href=(link::query("/events", &[("ticket", ticket)])) { "All its events" } }
             }

@@ -4,13 +4,13 @@ use std::cmp::Reverse;
 
 use maud::{Markup, html};
 
-use super::answer::day_and_time;
-use super::part::link;
-use super::part::prose::prose;
-use super::part::rule_card::{Nearness, RuleCard, anchor};
-use super::part::state::run_state;
-use super::shell::count;
-use super::text::{short, text};
+use crate::page::answer::day_and_time;
+use crate::page::part::link;
+use crate::page::part::prose::prose;
+use crate::page::part::rule_card::{Nearness, RuleCard, anchor};
+use crate::page::part::state::run_state;
+use crate::page::shell::count;
+use crate::page::text::{short, text};
 use crate::report::render::gate_line::{GateLine, gate_lines};
 use crate::report::render::run::{describe_causation, describe_run};
 use crate::report::why::evaluated::{EvaluatedEvent, EvaluatedRule};
@@ -44,7 +44,7 @@ pub fn happened(evaluated: &EvaluatedEvent) -> Markup {
             Some(sentence) => p class="say" { b { (prose(&capital(&sentence))) "." } },
             None => p class="say" {
                 b { (count(evaluated.listening, "rule")) " listened; " (matched.len()) " matched." } " "
-                @for rule in matched.iter().take(MAX_NAMED) { (acted(rule)) }
+                @for rule in matched.iter().take(MAX_NAMED) { (acted(rule)) ". " }
                 @if matched.len() > MAX_NAMED { (count(matched.len() - MAX_NAMED, "more rule")) " matched. " }
                 @if others > 0 && !matched.is_empty() {
                     @match others { 1 => "The other one did not match.", n => { "The " (n) " others did not match." } }
@@ -71,9 +71,11 @@ fn acted(rule: &EvaluatedRule) -> Markup {
     let name = &rule.rule.name;
     html! {
         a href={ "#" (anchor(name)) } { (text(name)) } " "
-        @for run in rule.runs.iter().take(MAX_RUNS) { (run_state(&run.row.state)) " " }
+        @for (number, run) in rule.runs.iter().take(MAX_RUNS).enumerate() {
+            @if number > 0 { " " }
+            (run_state(&run.row.state))
+        }
         @if rule.runs.is_empty() { "matched, and no run of it is stored" }
-        "  "
     }
 }
 
@@ -88,12 +90,15 @@ fn nearest(rule: &EvaluatedRule) -> Markup {
         @if let [line] = failing.as_slice() {
             p class="say" {
                 a href={ "#" (anchor(name)) } { (text(name)) }
-                " missed by one predicate: " code { (short(&line.path, MAX_VALUE)) } " must "
-                @match line.polarity { Polarity::Positive => {}, Polarity::Negated => "not " }
-                "fulfil " code { (line.operator) " " (short(&line.want, MAX_VALUE)) }
+                " missed by one predicate: it wants "
+                code {
+                    (short(&line.path, MAX_VALUE)) " "
+                    @match line.polarity { Polarity::Positive => {}, Polarity::Negated => "not " }
+                    (line.operator) " " (short(&line.want, MAX_VALUE))
+                }
                 @match &line.got {
-                    Some(got) => { ", and is " (short(&got.to_string(), MAX_VALUE)) "." }
-                    None => { ", and is missing." }
+                    Some(got) => { ", and got " (short(&got.to_string(), MAX_VALUE)) "." }
+                    None => { ", and the field is missing." }
                 }
             }
         } @else {
@@ -124,7 +129,7 @@ pub fn rules(evaluated: &EvaluatedEvent) -> Markup {
             @if !evaluated.others.is_empty() {
                 article class="box rule" {
                     header { h3 { "Runs of rules that did not listen at that time: replays with later rules" } }
-                    dl class="gate" { @for run in evaluated.others.iter().take(MAX_RUNS) { (run_line(run)) } }
+                    dl class="gate" { @for run in evaluated.others.iter().take(MAX_RUNS) { (run_line(run, &describe_run(&run.row))) } }
                 }
             }
             p class="mu more" {
@@ -136,7 +141,7 @@ pub fn rules(evaluated: &EvaluatedEvent) -> Markup {
     }
 }
 
-fn card<'a>(rule: &'a EvaluatedRule, evaluated: &EvaluatedEvent) -> RuleCard<'a> {
+pub fn card<'a>(rule: &'a EvaluatedRule, evaluated: &EvaluatedEvent) -> RuleCard<'a> {
     RuleCard {
         rule: &rule.rule,
         explanation: &rule.explanation,
@@ -171,7 +176,7 @@ fn below(rule: &EvaluatedRule) -> Markup {
             dl class="gate" {
                 @for run in rule.runs.iter().take(MAX_RUNS) {
                     @for gate in gate_lines(run) { (gate_line(&gate)) }
-                    (run_line(run))
+                    (run_line(run, &of_run(run)))
                     (chain(run))
                 }
                 @if rule.runs.len() > MAX_RUNS {
@@ -189,14 +194,21 @@ fn gate_line(gate: &GateLine) -> Markup {
         dt { "Gate" }
         dd {
             b { (gate.gate()) } " " (prose(&gate.words()))
-            @if let Some(RunId(by)) = gate.closed_by() { " " a class="link" href=(link::run(RunId(by))) { "Run " (by) } }
+            @if let Some(RunId(by)) = gate.closed_by() { " (" a class="link" href=(link::run(RunId(by))) { "run " (by) } ")" }
         }
     }
 }
 
-fn run_line(run: &RunDetail) -> Markup {
+/// Why a run is in its state, unless the line of a gate says so.
+fn of_run(run: &RunDetail) -> String {
+    match gate_lines(run).iter().any(GateLine::is_closed) {
+        true => String::new(),
+        false => describe_run(&run.row),
+    }
+}
+
+fn run_line(run: &RunDetail, description: &str) -> Markup {
     let row = &run.row;
-    let description = describe_run(row);
     html! {
         dt { "Run" }
         dd {
@@ -204,7 +216,7 @@ fn run_line(run: &RunDetail) -> Markup {
             span class="mu" {
                 @if row.attempts > 0 { " after " (count(usize::try_from(row.attempts).unwrap_or(usize::MAX), "attempt")) }
                 ", " (day_and_time(row.changed))
-                @if !description.is_empty() { ": " (prose(&description)) }
+                @if !description.is_empty() { ": " (prose(description)) }
             }
         }
     }
