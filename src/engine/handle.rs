@@ -30,7 +30,12 @@ impl<S, P> Clone for Engine<S, P> {
 impl<S: Store, P: Perform> Engine<S, P> {
     /// Starts the dispatcher; needs a tokio runtime. The rules are stored with the first event.
     pub fn start(store: S, perform: P, rulebook: Rulebook, options: EngineOptions) -> Self {
-        Self::start_with(ActiveRulebook::new(rulebook, options.clock.now()), store, perform, options)
+        Self::start_with(
+            ActiveRulebook::new(rulebook, options.clock.now()),
+            store,
+            perform,
+            options,
+        )
     }
 
     /// Stores the rules, then starts.

@@ -16,9 +16,11 @@ mod login;
 mod login_link;
 mod login_page;
 mod open;
+mod overview;
 pub mod page_error;
 pub mod page_request;
 pub mod part;
+mod problems;
 mod reader;
 mod session;
 mod shell;
@@ -42,6 +44,7 @@ use access::{Access, RequestOrigin};
 use counts::SideBarCounts;
 use failed_logins::FailedLogins;
 use live::LiveStreams;
+use overview::OverviewCache;
 use reader::HistoryReader;
 
 pub use login_link::{LoginLink, LoginRequest};
@@ -67,11 +70,15 @@ pub struct PageState<A> {
     pub live: LiveStreams,
     pub failed_logins: FailedLogins,
     pub counts: SideBarCounts,
+    pub overview: OverviewCache,
 }
 
 /// Every page, for users that are signed in. A page is one line: its path, and the function that reads its data.
 fn pages<A: AdminApi>() -> Router<Arc<PageState<A>>> {
     Router::new()
+        .route(overview::PATH, answer::page(overview::load))
+        .route("/overview", answer::page(overview::load))
+        .route(problems::PATH, answer::page(problems::load))
         .route("/deliveries", answer::page(deliveries::load))
         .route("/live/deliveries", get(deliveries::live))
 }

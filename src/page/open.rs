@@ -7,6 +7,7 @@ use super::access::{Access, SignInSecret};
 use super::counts::SideBarCounts;
 use super::failed_logins::FailedLogins;
 use super::live::LiveStreams;
+use super::overview::OverviewCache;
 use super::reader::HistoryReader;
 use super::session::{Role, Sessions};
 use crate::action::secret::{MissingSecret, SecretStore};
@@ -45,6 +46,7 @@ pub fn open<S: Store, P: Perform>(parts: PageParts<S, P>) -> Result<PageRoutes, 
         live: LiveStreams::new(closing),
         failed_logins: FailedLogins::default(),
         counts: SideBarCounts::default(),
+        overview: OverviewCache::default(),
     };
     Ok(super::routes(&Arc::new(state)))
 }

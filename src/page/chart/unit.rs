@@ -65,7 +65,9 @@ mod tests {
 
     #[test]
     fn durations_are_readable() {
-        let shown = [0.0, 0.0004, 0.01, 0.039, 1.0, 1.26, 45.0, 600.0, 90_000.0, 260_000.0];
+        let shown = [
+            0.0, 0.0004, 0.01, 0.039, 1.0, 1.26, 45.0, 600.0, 90_000.0, 260_000.0,
+        ];
         assert_eq!(
             shown.map(duration),
             [

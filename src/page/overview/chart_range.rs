@@ -196,10 +196,7 @@ mod tests {
         Minute {
             minute: NOW / 60 - ago,
             matched,
-            attempts: Some(Percentiles {
-                p50,
-                p99: 10 * p50,
-            }),
+            attempts: Some(Percentiles { p50, p99: 10 * p50 }),
             runs: [("dead".to_owned(), matched)].into(),
             ..Minute::default()
         }
@@ -218,7 +215,11 @@ mod tests {
         let columns = ChartRange::SixHours.sum_up(&minutes, now);
         assert_eq!(columns.len(), 72);
         let last = &columns[71];
-        assert_eq!((last.minutes, last.matched), (3, 9), "the current minute is left out");
+        assert_eq!(
+            (last.minutes, last.matched),
+            (3, 9),
+            "the current minute is left out"
+        );
         assert_eq!(last.attempts, Some(Percentiles { p50: 20, p99: 300 }));
         assert_eq!(last.runs_in(&["dead", "held"]), 4, "at its end");
         assert_eq!(last.from, Timestamp::from_second(NOW - 300).unwrap());

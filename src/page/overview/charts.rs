@@ -120,7 +120,11 @@ fn commits<'c>(columns: &[ChartColumn], labels: &'c Columns) -> Chart<'c> {
     Chart {
         id: "c-commits",
         title: "Commits",
-        description: described("How long the database took to store events", &bands, Unit::Seconds),
+        description: described(
+            "How long the database took to store events",
+            &bands,
+            Unit::Seconds,
+        ),
         summary: median(&bands),
         columns: labels,
         bands,

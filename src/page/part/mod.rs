@@ -1,3 +1,4 @@
 //! Parts that several pages share.
 
+pub mod problem;
 pub mod state;

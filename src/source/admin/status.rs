@@ -75,7 +75,7 @@ fn seconds<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Err
 
 #[cfg(test)]
 mod tests {
-    use flowtrigger_core::diagnostic::{Code, Span};
+    use flowtrigger_core::diagnostic::{Code, Report, Span};
 
     use super::*;
 
@@ -100,7 +100,10 @@ mod tests {
         let json = json!(failed);
         assert_eq!(json["at"], "1970-01-01T00:00:00Z");
         let mistake = &json["diagnostics"][0];
-        assert_eq!((&mistake["file"], &mistake["line"]), (&json!("rules/a.yaml"), &json!(1)));
+        assert_eq!(
+            (&mistake["file"], &mistake["line"]),
+            (&json!("rules/a.yaml"), &json!(1))
+        );
         assert_eq!(mistake["help"], "write `name`");
     }
 }
