@@ -121,11 +121,11 @@ fn send(chosen: Option<&SampleSource<'_>>, address: &str, config: &Config) -> Ma
                         (command(&format!("flowtrigger send --to {address} event.json")))
                     }
                 }
-                p id="first-event" class="row" role="status" data-fresh data-refresh=(REFRESH) {
+                p id="first-event" class="row js-only" role="status" data-fresh data-refresh=(REFRESH) {
                     span class="dot" {}
-                    span class="js-only" { "Listening. This page continues when the event is here." }
-                    noscript { "Listening. " a href=(super::PATH) { "Look again" } " when the event is sent." }
+                    "Listening. This page continues when the event is here."
                 }
+                noscript { p { a href=(super::PATH) { "Look again" } " when the event is sent." } }
             }
         }
     }
