@@ -19,9 +19,11 @@ mod login;
 mod login_link;
 mod login_page;
 mod open;
+mod overview;
 pub mod page_error;
 pub mod page_request;
 pub mod part;
+mod problems;
 mod reader;
 mod revisions;
 mod rule;
@@ -51,6 +53,7 @@ use access::{Access, RequestOrigin};
 use counts::SideBarCounts;
 use failed_logins::FailedLogins;
 use live::LiveStreams;
+use overview::OverviewCache;
 use reader::HistoryReader;
 use revisions::CompiledRevisions;
 use rule_tests::RuleTestCache;
@@ -80,6 +83,7 @@ pub struct PageState<A> {
     pub counts: SideBarCounts,
     pub rule_tests: RuleTestCache,
     pub revisions: CompiledRevisions,
+    pub overview: OverviewCache,
 }
 
 /// Every page, for users that are signed in. A page is one line: its path, and the function that reads its data.
@@ -97,6 +101,9 @@ fn pages<A: AdminApi>() -> Router<Arc<PageState<A>>> {
         .route("/events/{row}", answer::page(event::load))
         .route("/live/events", get(events::live))
         .route("/find", answer::question(find::load))
+        .route(overview::PATH, answer::page(overview::load))
+        .route("/overview", answer::page(overview::load))
+        .route(problems::PATH, answer::page(problems::load))
         .route("/deliveries", answer::page(deliveries::load))
         .route("/live/deliveries", get(deliveries::live))
 }

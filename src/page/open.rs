@@ -7,6 +7,7 @@ use super::access::{Access, SignInSecret};
 use super::counts::SideBarCounts;
 use super::failed_logins::FailedLogins;
 use super::live::LiveStreams;
+use super::overview::OverviewCache;
 use super::reader::HistoryReader;
 use super::revisions::CompiledRevisions;
 use super::rule_tests::RuleTestCache;
@@ -49,6 +50,7 @@ pub fn open<S: Store, P: Perform>(parts: PageParts<S, P>) -> Result<PageRoutes, 
         counts: SideBarCounts::default(),
         rule_tests: RuleTestCache::default(),
         revisions: CompiledRevisions::default(),
+        overview: OverviewCache::default(),
     };
     Ok(super::routes(&Arc::new(state)))
 }

@@ -7,4 +7,5 @@ pub mod plan;
 mod predicate_group;
 pub mod prose;
 pub mod rule_card;
+pub mod problem;
 pub mod state;

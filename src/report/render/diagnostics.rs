@@ -39,6 +39,20 @@ pub fn text(out: &mut Output, files: &Files, diagnostics: &Diagnostics) -> io::R
     }
 }
 
+/// The diagnostics with their source lines, as a text without colour.
+pub fn plain_text(files: &Files, diagnostics: &Diagnostics) -> String {
+    let renderer = Renderer::plain();
+    let (shown, more) = first_to_show(diagnostics.sorted());
+    let rendered = shown
+        .iter()
+        .map(|diagnostic| renderer.render(&[report(files, diagnostic)]).to_string());
+    let mut parts: Vec<String> = rendered.collect();
+    if more > 0 {
+        parts.push(format!("{} more, not shown", grouped(more)));
+    }
+    parts.join("\n\n")
+}
+
 /// The first diagnostics in order, errors before warnings if not all fit, and the number of the omitted ones.
 pub fn first_to_show(mut found: Vec<Diagnostic>) -> (Vec<Diagnostic>, usize) {
     let more = found.len().saturating_sub(MAX_SHOWN);

@@ -8,14 +8,14 @@ use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::http_wire::Connection;
 use flowtrigger_testing::wait::TIMEOUT;
 
-use super::{Browser, sandbox};
+use super::{PageClient, sandbox};
 use crate::crash::desk::event;
 
 #[test]
 fn slow_and_huge_requests_to_the_page_are_rejected() {
     let sandbox = sandbox("listen: { request: 1s, connections: 150 }\n");
     let daemon = DaemonProcess::start_with_page(&sandbox);
-    let browser = Browser::signed_in(&daemon, &sandbox, &[]);
+    let browser = PageClient::signed_in(&daemon, &sandbox, &[]);
     let began = Instant::now();
     let slow: Vec<TcpStream> = (0..140)
         .map(|number| {

@@ -3,7 +3,7 @@
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::http_wire::Message;
 
-use super::{Browser, sandbox, send_to_socket};
+use super::{PageClient, sandbox, send_to_socket};
 
 #[track_caller]
 fn assert_guarded(path: &str, answer: &Message) {
@@ -34,7 +34,7 @@ fn assert_guarded(path: &str, answer: &Message) {
 fn every_answer_has_the_headers_that_keep_foreign_content_out() {
     let sandbox = sandbox("");
     let daemon = DaemonProcess::start_with_page(&sandbox);
-    let browser = Browser::signed_in(&daemon, &sandbox, &[]);
+    let browser = PageClient::signed_in(&daemon, &sandbox, &[]);
     let style = format!("/assets/{}/style.css", env!("CARGO_PKG_VERSION"));
     for (path, status) in [
         ("/deliveries", 200),
@@ -66,7 +66,7 @@ fn every_answer_has_the_headers_that_keep_foreign_content_out() {
 fn other_sites_can_neither_post_nor_read() {
     let sandbox = sandbox("");
     let daemon = DaemonProcess::start_with_page(&sandbox);
-    let browser = Browser::signed_in(&daemon, &sandbox, &[]);
+    let browser = PageClient::signed_in(&daemon, &sandbox, &[]);
     for headers in [
         &[("origin", "https://evil.example")][..],
         &[("origin", "null")],
@@ -134,7 +134,7 @@ fn a_page_cannot_give_commands_through_a_forwarded_socket() {
 fn the_network_has_no_administration_and_the_events_listener_no_page() {
     let sandbox = sandbox("");
     let daemon = DaemonProcess::start_with_page(&sandbox);
-    let browser = Browser::signed_in(&daemon, &sandbox, &[]);
+    let browser = PageClient::signed_in(&daemon, &sandbox, &[]);
     for path in ["/status", "/metrics", "/login-links", "/flush", "/replay"] {
         assert_eq!(browser.get(path, &[]).status(), 404, "{path}");
         assert_eq!(browser.post(path, &[], "").status(), 404, "{path}");
@@ -159,7 +159,7 @@ fn the_socket_needs_no_login_and_keeps_the_name_of_a_session() {
     let host = ("host", "localhost:8081");
     let page = send_to_socket(&daemon, "GET", "/deliveries", &[host]);
     assert!(page.body.contains("socket, may act"), "{page:?}");
-    let browser = Browser::signed_in(&daemon, &sandbox, &["--name", "ada", "--read"]);
+    let browser = PageClient::signed_in(&daemon, &sandbox, &["--name", "ada", "--read"]);
     let cookie = browser.cookie.clone().unwrap();
     let page = send_to_socket(&daemon, "GET", "/deliveries", &[host, ("cookie", &cookie)]);
     assert!(page.body.contains("ada, may read"), "{page:?}");

@@ -2,13 +2,13 @@
 
 use flowtrigger_testing::daemon::DaemonProcess;
 
-use super::{Browser, login_link, sandbox, token};
+use super::{PageClient, login_link, sandbox, token};
 
 #[test]
 fn a_link_signs_in_once_and_the_session_ends_on_sign_out() {
     let sandbox = sandbox("");
     let daemon = DaemonProcess::start_with_page(&sandbox);
-    let mut browser = Browser::new(&daemon);
+    let mut browser = PageClient::new(&daemon);
     let away = browser.get("/deliveries?status=400", &[]);
     assert_eq!(away.status(), 303);
     let login = "/login?next=%2Fdeliveries%3Fstatus%3D400";
@@ -59,7 +59,7 @@ fn a_link_signs_in_once_and_the_session_ends_on_sign_out() {
 fn after_the_login_no_other_site_is_opened() {
     let sandbox = sandbox("");
     let daemon = DaemonProcess::start_with_page(&sandbox);
-    let browser = Browser::new(&daemon);
+    let browser = PageClient::new(&daemon);
     for next in [
         "%2F%2Fevil.example%2F",
         "https%3A%2F%2Fevil.example",
@@ -95,7 +95,7 @@ fn secrets_sign_in_with_their_role_and_guesses_are_limited() {
         .with_env("FLOWTRIGGER_SECRET_PAGE_KEY", "let-me-act-7214")
         .with_env("FLOWTRIGGER_SECRET_READ_KEY", "let-me-read-381");
     let daemon = DaemonProcess::start_with_page(&sandbox);
-    let mut browser = Browser::new(&daemon);
+    let mut browser = PageClient::new(&daemon);
     for (secret, role) in [
         ("let-me-act-7214", "may act"),
         ("let-me-read-381", "may read"),
@@ -144,7 +144,7 @@ fn a_trusted_proxy_names_the_user_and_says_that_it_speaks_tls() {
         "page: { user_header: X-User, trusted_proxies: [127.0.0.1], actors: [ada], hosts: [desk.example.com] }\n",
     );
     let daemon = DaemonProcess::start_with_page(&sandbox);
-    let browser = Browser::new(&daemon);
+    let browser = PageClient::new(&daemon);
     let host = ("host", "desk.example.com");
     for (name, role) in [("ada", "may act"), ("bob", "may read")] {
         let page = browser.get("/deliveries", &[host, ("x-user", name)]);
@@ -168,7 +168,7 @@ fn a_user_header_of_anybody_else_is_ignored() {
     let sandbox =
         sandbox("page: { user_header: X-User, trusted_proxies: [10.0.0.1], actors: [ada] }\n");
     let daemon = DaemonProcess::start_with_page(&sandbox);
-    let browser = Browser::new(&daemon);
+    let browser = PageClient::new(&daemon);
     assert_eq!(
         browser.get("/deliveries", &[("x-user", "ada")]).status(),
         303

@@ -23,14 +23,14 @@ fn sandbox(configuration: &str) -> Sandbox {
     sandbox
 }
 
-/// A browser on the page of a daemon.
-struct Browser {
+/// Somebody who opens the page of a daemon.
+struct PageClient {
     address: String,
     /// The value of the cookie header.
     cookie: Option<String>,
 }
 
-impl Browser {
+impl PageClient {
     fn new(daemon: &DaemonProcess) -> Self {
         Self {
             address: daemon.page_address(),
@@ -38,7 +38,7 @@ impl Browser {
         }
     }
 
-    /// A browser that has signed in with a link.
+    /// Somebody who has signed in with a link.
     #[track_caller]
     fn signed_in(daemon: &DaemonProcess, sandbox: &Sandbox, arguments: &[&str]) -> Self {
         let mut browser = Self::new(daemon);

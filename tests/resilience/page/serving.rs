@@ -8,14 +8,14 @@ use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::wait::TIMEOUT;
 use rustix::process::Signal;
 
-use super::{Browser, request, sandbox, send_to_socket};
+use super::{PageClient, request, sandbox, send_to_socket};
 use crate::crash::desk::event;
 
 #[test]
 fn requests_are_listed_in_both_forms_and_filtered() {
     let sandbox = sandbox("");
     let daemon = DaemonProcess::start_with_page(&sandbox);
-    let browser = Browser::signed_in(&daemon, &sandbox, &[]);
+    let browser = PageClient::signed_in(&daemon, &sandbox, &[]);
     let empty = browser.get("/deliveries", &[]);
     assert!(
         empty.body.contains("No sender has posted anything yet"),
@@ -73,7 +73,7 @@ fn requests_are_listed_in_both_forms_and_filtered() {
 fn older_requests_are_on_the_next_pages() {
     let sandbox = sandbox("");
     let daemon = DaemonProcess::start_with_page(&sandbox);
-    let browser = Browser::signed_in(&daemon, &sandbox, &[]);
+    let browser = PageClient::signed_in(&daemon, &sandbox, &[]);
     for number in 0..60 {
         daemon.accept("desk", &event(&format!("e{number}"), number, "made"));
     }
@@ -139,7 +139,7 @@ fn a_configured_address_that_is_in_use_prevents_the_start() {
 }
 
 /// Opens a stream of live updates, and waits for its first bytes.
-fn open_stream(browser: &Browser) -> TcpStream {
+fn open_stream(browser: &PageClient) -> TcpStream {
     let mut stream = TcpStream::connect(&browser.address).unwrap();
     stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     let cookie = browser.cookie.clone().unwrap();
@@ -156,7 +156,7 @@ fn open_stream(browser: &Browser) -> TcpStream {
 fn an_open_stream_announces_new_rows_and_does_not_delay_a_shutdown() {
     let sandbox = sandbox("");
     let mut daemon = DaemonProcess::start_with_page(&sandbox);
-    let browser = Browser::signed_in(&daemon, &sandbox, &[]);
+    let browser = PageClient::signed_in(&daemon, &sandbox, &[]);
     let mut stream = open_stream(&browser);
     let mut text = String::new();
     let mut buffer = [0; 4096];
@@ -185,7 +185,7 @@ fn an_open_stream_announces_new_rows_and_does_not_delay_a_shutdown() {
 fn live_streams_are_limited() {
     let sandbox = sandbox("");
     let daemon = DaemonProcess::start_with_page(&sandbox);
-    let browser = Browser::signed_in(&daemon, &sandbox, &[]);
+    let browser = PageClient::signed_in(&daemon, &sandbox, &[]);
     let streams: Vec<TcpStream> = (0..100).map(|_| open_stream(&browser)).collect();
     assert_eq!(browser.get("/live/deliveries", &[]).status(), 503);
     assert_eq!(browser.get("/deliveries", &[]).status(), 200);

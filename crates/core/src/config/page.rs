@@ -1,7 +1,7 @@
 //! Reads `page` of the configuration: where the web page is served, under which names, and who may sign in.
 //! An address that other machines can reach requires a way to sign in.
 
-use std::net::{IpAddr, SocketAddr};
+use ::core::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 use serde_json::{Value, json};
