@@ -5,7 +5,7 @@ pub mod json_tree;
 pub mod link;
 pub mod plan;
 mod predicate_group;
+pub mod problem;
 pub mod prose;
 pub mod rule_card;
-pub mod problem;
 pub mod state;

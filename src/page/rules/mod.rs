@@ -1,5 +1,8 @@
 //! The page of rules: those in force by name, with their mode, their runs of the last days and their tests.
 
+mod filter;
+mod listed_rule;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -10,30 +13,29 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::PageState;
-use super::answer::{PageView, day_and_time, time};
-use super::chart::sparkline;
+use super::answer::{PageView, day_and_time};
 use super::icon::Icon;
 use super::page_error::PageError;
 use super::page_request::PageRequest;
 use super::part::diagnostic_list::diagnostic_list;
-use super::part::link;
 use super::part::prose::prose;
-use super::part::state::pill;
 use super::reader::HistoryReadError;
 use super::rule_tests::TestsByRule;
 use super::session::PageUser;
 use super::shell::{PagePosition, Section};
-use super::text::{short, text};
 use crate::engine::Rulebook;
-use crate::report::render::diagnostics::{counted, grouped, number};
+use crate::report::render::diagnostics::{counted, number};
 use crate::report::render::mode_cap;
-use crate::report::rule_test::of_rules::RuleTests;
-use crate::report::why::rule::report::types;
 use crate::source::admin::{AdminApi, FailedReload};
 use crate::store::history::{RevisionInForce, RuleActivity};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::rule::event_pattern::TypePattern;
+
+use filter::RuleFilter;
+use listed_rule::ListedRule;
+
+pub use listed_rule::mode;
 
 const PATH: &str = "/rules";
 /// Rules of one page.
@@ -42,12 +44,6 @@ const ROWS: usize = 50;
 const MAX_CHOICES: usize = 60;
 /// How long the page waits for tests that were not run yet.
 const TEST_TIME: Duration = Duration::from_millis(100);
-/// Characters of a description.
-const MAX_DESCRIPTION: usize = 200;
-/// Types of a rule that are listed.
-const MAX_TYPES: usize = 2;
-/// The states of runs that a person must look at.
-const FAILED: [&str; 2] = ["dead", "held"];
 
 /// One page of rules.
 pub struct RulesPage {
@@ -68,72 +64,6 @@ pub struct RulesPage {
     /// Why what is in the files now is not in force.
     failed_reload: Option<FailedReload>,
     now: Timestamp,
-}
-
-/// Which rules.
-#[derive(Debug, Default)]
-pub struct RuleFilter {
-    text: String,
-    event_type: String,
-    mode: Option<Mode>,
-    /// Only those without a run in the last days.
-    is_idle: bool,
-    /// Only those after this name.
-    after: String,
-}
-
-/// A rule of the list.
-struct ListedRule {
-    rule: Arc<Rule>,
-    place: String,
-    activity: RuleActivity,
-    /// `None` if the tests were not run yet.
-    tests: Option<Arc<RuleTests>>,
-}
-
-impl RuleFilter {
-    fn read(request: &PageRequest) -> Result<Self, PageError> {
-        let shown = |name| request.text(name).unwrap_or_default().to_owned();
-        let mode = request.text("mode").map(|word| {
-            let unknown = || PageError::parameter("mode", format!("`{word}` is no mode"));
-            Mode::parse(word).ok_or_else(|| unknown().help("write live, shadow or disabled"))
-        });
-        Ok(Self {
-            text: shown("q"),
-            event_type: shown("type"),
-            mode: mode.transpose()?,
-            is_idle: request.text("idle").is_some(),
-            after: shown("after"),
-        })
-    }
-
-    fn is_empty(&self) -> bool {
-        self.text.is_empty() && self.event_type.is_empty() && self.mode.is_none() && !self.is_idle
-    }
-
-    /// Whether it takes a rule, on whichever page.
-    fn takes(&self, rule: &Rule, runs: u64) -> bool {
-        self.mode.is_none_or(|mode| rule.mode == mode)
-            && !(self.is_idle && runs > 0)
-            && (self.event_type.is_empty() || self.takes_type(rule))
-            && (self.text.is_empty() || self.takes_text(rule))
-    }
-
-    fn takes_type(&self, rule: &Rule) -> bool {
-        let wanted = self.event_type.as_str();
-        rule.event_types.iter().any(|pattern| match pattern {
-            TypePattern::Name(name) => name == wanted,
-            TypePattern::Family(prefix) => {
-                wanted.strip_suffix('*') == Some(prefix) || pattern.covers(wanted)
-            }
-        })
-    }
-
-    /// Its name in any case, or its text as it is written.
-    fn takes_text(&self, rule: &Rule) -> bool {
-        rule.name.to_lowercase().contains(&self.text.to_lowercase())
-            || rule.version.document().contains(&self.text)
-    }
 }
 
 pub async fn load<A: AdminApi>(
@@ -246,140 +176,6 @@ fn written_types(book: &Rulebook) -> Vec<String> {
     families
         .chain(names.into_iter().map(str::to_owned))
         .collect()
-}
-
-impl ListedRule {
-    fn count(&self, states: &[&str]) -> u64 {
-        let days = self.activity.days.iter();
-        days.flat_map(|day| states.iter().filter_map(|state| day.runs.get(*state)))
-            .sum()
-    }
-
-    fn json(&self) -> Value {
-        let days = self.activity.days.iter();
-        let days = days.map(|day| json!({"start": day.start.to_string(), "runs": day.runs}));
-        json!({
-            "name": self.rule.name,
-            "description": self.rule.description(),
-            "at": self.place,
-            "source": self.rule.event_source,
-            "types": types(&self.rule),
-            "mode": self.rule.mode.as_str(),
-            "days": days.collect::<Vec<_>>(),
-            "runs": self.activity.total(),
-            "failed": self.count(&FAILED),
-            "last_planned": self.activity.last_planned.map(|at| at.to_string()),
-            "tests": self.tests.as_ref().map(|tests| json!({
-                "passed": tests.passed(),
-                "run": tests.results.len(),
-                "not_run": tests.not_run,
-            })),
-        })
-    }
-
-    fn html(&self, cap: Option<&str>, now: Timestamp) -> Markup {
-        let name = &self.rule.name;
-        let days: Vec<u64> = self.activity.days.iter().map(|day| day.total()).collect();
-        let (runs, failed) = (self.activity.total(), self.count(&FAILED));
-        let label = format!("{name}: {} in 7 days", count(runs, "run"));
-        html! {
-            tr {
-                th scope="row" class="w" {
-                    a class="id" href=(link::rule(name)) { (text(name)) }
-                    @if runs == 0 && self.rule.mode != Mode::Disabled {
-                        " " (pill("none", "no match in 7 days"))
-                    }
-                    @if let Some(description) = self.rule.description() {
-                        span class="mu desc" { (short(&description, MAX_DESCRIPTION)) }
-                    }
-                    span class="mu desc m" { (text(&self.place)) }
-                }
-                td class="wide w" { (listens_to(&self.rule)) }
-                td { (mode(self.rule.mode, cap)) }
-                td { (sparkline(&days, "f1", &label)) }
-                td class="r" data-l="runs" { (link_or_none(runs, &[("rule", name)])) }
-                td class="r" data-l="dead or held" {
-                    @if failed > 0 { b class="red" { (link_or_none(failed, &[("rule", name), ("state", "dead"), ("state", "held")])) } }
-                    @else { span class="mu" { "0" } }
-                }
-                td class="nw" data-l="last run" {
-                    @match self.activity.last_planned {
-                        Some(at) => (short_time(at, now)),
-                        None => span class="mu" { "never" },
-                    }
-                }
-                td class="nw" data-l="tests" { (tests_in_short(self.tests.as_deref())) }
-            }
-        }
-    }
-}
-
-/// The time of today, or the day before it.
-fn short_time(at: Timestamp, now: Timestamp) -> Markup {
-    let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
-    let (shown, of) = (day(at), day(now));
-    html! {
-        @if shown == of { (time(at)) } @else {
-            time datetime=(at.strftime("%Y-%m-%dT%H:%M:%SZ")) title={ (at.strftime("%Y-%m-%d %H:%M:%S")) " UTC" } { (shown) }
-        }
-    }
-}
-
-fn count(number: u64, noun: &str) -> String {
-    self::number(usize::try_from(number).unwrap_or(usize::MAX), noun)
-}
-
-/// A number that leads to the runs that it counts.
-fn link_or_none(runs: u64, fields: &[(&str, &str)]) -> Markup {
-    html! {
-        @match runs {
-            0 => span class="mu" { "0" },
-            runs => a href=(link::query("/runs", fields)) { (grouped(usize::try_from(runs).unwrap_or(usize::MAX))) },
-        }
-    }
-}
-
-/// The source of a rule and its first types.
-fn listens_to(rule: &Rule) -> Markup {
-    let types = types(rule);
-    html! {
-        @for name in types.iter().take(MAX_TYPES) {
-            span class="m xs ty" { @for part in name.split_inclusive('.') { (text(part)) wbr; } } " "
-        }
-        @if types.len() > MAX_TYPES { span class="mu" { "+" (types.len() - MAX_TYPES) } }
-        span class="mu desc" { (text(&rule.event_source)) }
-    }
-}
-
-/// The mode of a rule, with the setting that keeps all rules from acting.
-pub fn mode(mode: Mode, cap: Option<&str>) -> Markup {
-    html! {
-        @match mode {
-            Mode::Live => (pill("live", "live")),
-            Mode::Shadow => (pill("shadow", "shadow")),
-            Mode::Disabled => (pill("cancelled", "disabled")),
-        }
-        @if let Some(cap) = cap.filter(|_| mode != Mode::Live) {
-            span class="vh" { " because of " (text(cap)) }
-        }
-    }
-}
-
-/// `4 of 4`
-fn tests_in_short(tests: Option<&RuleTests>) -> Markup {
-    let Some(tests) = tests else {
-        return html! { span class="mu" { "not run yet" } };
-    };
-    let (passed, run) = (tests.passed(), tests.results.len());
-    let ratio = format!("{passed} of {run}");
-    html! {
-        @match (run, tests.not_run) {
-            (0, 0) => span class="mu" { "none" },
-            (_, not_run) if not_run > 0 => span class="mu" { (ratio) ", " (not_run) " not run yet" },
-            (_, _) if passed < run => (pill("dead", &ratio)),
-            (_, _) => (ratio),
-        }
-    }
 }
 
 impl PageView for RulesPage {

@@ -141,7 +141,7 @@ fn failed(error: &UnreadableEvent) -> TryResult {
         is_sound: false,
         status: html! {},
         html: html! {
-            section id="result" {
+            section {
                 div class="note bad" role="alert" {
                     p {
                         b { "The event: " } (prose(&error.message))
@@ -175,7 +175,7 @@ fn answer(
     }
     let files = &judged.rules.files;
     let html = html! {
-        section id="result" aria-labelledby="h-res" {
+        section aria-labelledby="h-res" {
             div class="bar" {
                 h2 id="h-res" { "This event" }
                 p {

@@ -110,7 +110,7 @@ impl PageView for TryPage {
             }
             div class="row" { (self.form.start()) }
             (self.form.fields(&self.result.status))
-            (self.result.html)
+            div id="result" { (self.result.html) }
         }
     }
 }
