@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::limits::concurrency::ConcurrencyLimits;
@@ -30,7 +30,12 @@ impl<S, P> Clone for Engine<S, P> {
 impl<S: Store, P: Perform> Engine<S, P> {
     /// Starts the dispatcher; needs a tokio runtime. The rules are stored with the first event.
     pub fn start(store: S, perform: P, rulebook: Rulebook, options: EngineOptions) -> Self {
-        Self::start_with(ActiveRulebook::new(rulebook), store, perform, options)
+        Self::start_with(
+            ActiveRulebook::new(rulebook, options.clock.now()),
+            store,
+            perform,
+            options,
+        )
     }
 
     /// Stores the rules, then starts.
@@ -40,7 +45,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         rulebook: Rulebook,
         options: EngineOptions,
     ) -> Result<Self, StoreError> {
-        let active = ActiveRulebook::new(rulebook);
+        let active = ActiveRulebook::new(rulebook, options.clock.now());
         active.revision(&store).await?;
         Ok(Self::start_with(active, store, perform, options))
     }
@@ -55,6 +60,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             since: options.clock.now(),
             options,
             active: ArcSwap::from_pointee(active),
+            failed_reload: ArcSwapOption::empty(),
             active_runs: Mutex::default(),
             wake: Notify::new(),
             finished: Notify::new(),
@@ -80,7 +86,8 @@ impl<S: Store, P: Perform> Engine<S, P> {
         reading: LoadedRulebook,
         prepare: impl FnOnce(&P),
     ) -> Result<Arc<Rulebook>, EngineError> {
-        let active = ActiveRulebook::new(reading.accepted().map_err(EngineError::Rules)?);
+        let now = self.shared.clock().now();
+        let active = ActiveRulebook::new(reading.accepted().map_err(EngineError::Rules)?, now);
         active.revision(&self.shared.store).await?;
         prepare(&self.shared.perform);
         let rulebook = Arc::clone(&active.rulebook);

@@ -36,6 +36,7 @@ pub use intake::submit::SubmittedEvent;
 pub use intake::{read_event, sources};
 pub use metrics::{Metrics, Series, lost_log_lines};
 pub use rulebook::endpoints::{Endpoints, WeakSecret, unverified_sources};
+pub use rulebook::policy::check_rules;
 pub use rulebook::secrets;
 pub use rulebook::{ConfigFile, LoadedRulebook, Progress, ProgressFn, Rulebook, RulebookPaths};
 pub use runner::performer::{Perform, ReloadablePerformer};
@@ -54,7 +55,9 @@ pub struct EngineOptions {
     /// How long work in flight may take to finish when the program stops.
     pub grace: Duration,
     pub clock: Arc<dyn Clock>,
-    /// The listening address, if other machines can reach it.
+    /// Where events are received; `None` if the engine has no listener.
+    pub address: Option<SocketAddr>,
+    /// The same, if other machines can reach it.
     pub public_address: Option<SocketAddr>,
 }
 
@@ -66,6 +69,7 @@ impl Default for EngineOptions {
             per_host: 8,
             grace: Duration::from_secs(30),
             clock: Arc::new(SystemClock::default()),
+            address: None,
             public_address: None,
         }
     }

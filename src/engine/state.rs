@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify, OnceCell, RwLock, watch};
 use tokio::task::JoinHandle;
@@ -14,6 +14,7 @@ use super::limits::concurrency::ConcurrencyLimits;
 use super::limits::rate_limit::RateLimiter;
 use super::metrics::Metrics;
 use super::{EngineOptions, Rulebook};
+use crate::source::admin::FailedReload;
 use crate::store::{RevisionId, Store, StoreError};
 
 /// What the dispatcher, the workers and the handles share.
@@ -26,6 +27,8 @@ pub(in crate::engine) struct EngineState<S, P> {
     pub metrics: Metrics,
     pub since: Timestamp,
     pub active: ArcSwap<ActiveRulebook>,
+    /// The last reload, if it failed.
+    pub failed_reload: ArcSwapOption<FailedReload>,
     pub active_runs: Mutex<ActiveRuns>,
     /// Notified when there may be a run to claim.
     pub wake: Notify,
@@ -40,6 +43,8 @@ pub(in crate::engine) struct EngineState<S, P> {
 /// The rulebook in use, with its revision in the store.
 pub(in crate::engine) struct ActiveRulebook {
     pub rulebook: Arc<Rulebook>,
+    /// When it was loaded.
+    pub since: Timestamp,
     revision: OnceCell<RevisionId>,
 }
 
@@ -63,9 +68,10 @@ impl<S, P> EngineState<S, P> {
 }
 
 impl ActiveRulebook {
-    pub fn new(rulebook: Rulebook) -> Self {
+    pub fn new(rulebook: Rulebook, since: Timestamp) -> Self {
         Self {
             rulebook: Arc::new(rulebook),
+            since,
             revision: OnceCell::new(),
         }
     }

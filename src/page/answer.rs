@@ -35,6 +35,11 @@ pub trait PageView: Send + Sync {
     /// The data as a document; its version is added.
     fn json(&self) -> Value;
 
+    /// Another status than that of success, for what was asked of the page.
+    fn status(&self) -> StatusCode {
+        StatusCode::OK
+    }
+
     /// The main part of the page. `user` decides which commands it offers.
     fn html(&self, user: &PageUser) -> Markup;
 }
@@ -109,6 +114,33 @@ fn path_in(form: Representation, path: &str) -> String {
     }
 }
 
+/// The route of a form without an effect, which everybody may send. It is posted because its fields are long.
+pub fn form<A, P, L, R>(load: L) -> MethodRouter<Arc<PageState<A>>>
+where
+    A: AdminApi,
+    P: PageView + 'static,
+    L: Fn(Arc<PageState<A>>, PageRequest) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Result<P, PageError>> + Send + 'static,
+{
+    post(
+        async move |State(state): State<Arc<PageState<A>>>,
+                    path: Result<
+            RawPathParams,
+            axum::extract::rejection::RawPathParamsRejection,
+        >,
+                    request: Request| {
+            let form = representation(&request);
+            let read = match PageRequest::of_form(path.ok(), request).await {
+                Ok(read) => read,
+                Err(response) => return response,
+            };
+            let user = read.user.clone();
+            let loaded = load(Arc::clone(&state), read).await;
+            respond(&state, user, form, loaded).await
+        },
+    )
+}
+
 /// The route of a command: only users that may act execute it. `execute` reads the fields of the form.
 pub fn command<A, P, L, R>(execute: L) -> MethodRouter<Arc<PageState<A>>>
 where
@@ -163,12 +195,13 @@ async fn respond<A: AdminApi, P: PageView>(
     loaded: Result<P, PageError>,
 ) -> Response {
     match (form, loaded) {
-        (Representation::Json, Ok(page)) => json(StatusCode::OK, &versioned(page.json())),
+        (Representation::Json, Ok(page)) => json(page.status(), &versioned(page.json())),
         (Representation::Json, Err(error)) => json(error.status(), &versioned(error.json())),
         (Representation::Html, Ok(page)) => {
             let frame = state.frame(user).await;
             let main = page.html(&frame.user);
-            shell::page(&page.title(), page.position(), &frame, &main).into_response()
+            let body = shell::page(&page.title(), page.position(), &frame, &main);
+            (page.status(), body).into_response()
         }
         (Representation::Html, Err(error)) => {
             let frame = state.frame(user).await;

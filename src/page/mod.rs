@@ -19,14 +19,20 @@ mod login;
 mod login_link;
 mod login_page;
 mod open;
+mod overview;
 pub mod page_error;
 pub mod page_request;
 pub mod part;
+mod problems;
 mod reader;
 mod revisions;
+mod rule;
+mod rule_tests;
+mod rules;
 mod session;
 mod shell;
 pub mod text;
+mod try_out;
 mod written;
 
 use std::net::SocketAddr;
@@ -47,8 +53,10 @@ use access::{Access, RequestOrigin};
 use counts::SideBarCounts;
 use failed_logins::FailedLogins;
 use live::LiveStreams;
+use overview::OverviewCache;
 use reader::HistoryReader;
 use revisions::CompiledRevisions;
+use rule_tests::RuleTestCache;
 
 pub use login_link::{LoginLink, LoginRequest};
 pub use open::open;
@@ -73,16 +81,29 @@ pub struct PageState<A> {
     pub live: LiveStreams,
     pub failed_logins: FailedLogins,
     pub counts: SideBarCounts,
+    pub rule_tests: RuleTestCache,
     pub revisions: CompiledRevisions,
+    pub overview: OverviewCache,
 }
 
 /// Every page, for users that are signed in. A page is one line: its path, and the function that reads its data.
 fn pages<A: AdminApi>() -> Router<Arc<PageState<A>>> {
     Router::new()
+        .route("/rules", answer::page(rules::load))
+        .route("/rules/{name}", answer::page(rule::load))
+        .route(
+            try_out::PATH,
+            answer::page(try_out::load)
+                .merge(answer::form(try_out::submit))
+                .layer(DefaultBodyLimit::max(try_out::MAX_FORM)),
+        )
         .route("/events", answer::page(events::load))
         .route("/events/{row}", answer::page(event::load))
         .route("/live/events", get(events::live))
         .route("/find", answer::question(find::load))
+        .route(overview::PATH, answer::page(overview::load))
+        .route("/overview", answer::page(overview::load))
+        .route(problems::PATH, answer::page(problems::load))
         .route("/deliveries", answer::page(deliveries::load))
         .route("/live/deliveries", get(deliveries::live))
 }

@@ -7,8 +7,10 @@ use super::access::{Access, SignInSecret};
 use super::counts::SideBarCounts;
 use super::failed_logins::FailedLogins;
 use super::live::LiveStreams;
+use super::overview::OverviewCache;
 use super::reader::HistoryReader;
 use super::revisions::CompiledRevisions;
+use super::rule_tests::RuleTestCache;
 use super::session::{Role, Sessions};
 use crate::action::secret::{MissingSecret, SecretStore};
 use crate::engine::{Engine, EngineError, PageParts, PageRoutes, Perform};
@@ -46,7 +48,9 @@ pub fn open<S: Store, P: Perform>(parts: PageParts<S, P>) -> Result<PageRoutes, 
         live: LiveStreams::new(closing),
         failed_logins: FailedLogins::default(),
         counts: SideBarCounts::default(),
+        rule_tests: RuleTestCache::default(),
         revisions: CompiledRevisions::default(),
+        overview: OverviewCache::default(),
     };
     Ok(super::routes(&Arc::new(state)))
 }

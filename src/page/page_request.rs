@@ -74,6 +74,14 @@ impl PageRequest {
         self.values(name).next()
     }
 
+    /// A text of many lines, with the spaces around it and with line feeds alone at the ends of lines.
+    pub fn lines(&self, name: &str) -> String {
+        let mut fields = self.fields.iter();
+        let field = fields.find(|field| field.name == name);
+        let value = field.map(|field| field.value.replace("\r\n", "\n"));
+        value.unwrap_or_default()
+    }
+
     /// Every value of a field that occurs several times, such as a box that is ticked.
     pub fn texts(&self, name: &str) -> Vec<&str> {
         self.values(name).collect()

@@ -83,7 +83,7 @@ fn secret(text: &str) -> Option<&str> {
 }
 
 /// Control and format characters, and spaces other than the usual one. A line feed and a tab show as such.
-fn is_invisible(c: char) -> bool {
+pub fn is_invisible(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
         '\u{00a0}' | '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' => true,

@@ -5,6 +5,7 @@ pub mod deliveries;
 pub mod dry_run;
 pub mod entry_argument;
 pub mod error;
+pub mod event_sample;
 pub mod input;
 pub mod output;
 pub mod problems;

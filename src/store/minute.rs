@@ -22,7 +22,7 @@ pub struct Minute {
     /// How long attempts and commits took, in microseconds; `None` if there were none.
     pub attempts: Option<Percentiles>,
     pub commits: Option<Percentiles>,
-    /// Runs that are not over, by state.
+    /// Runs that are not over or need a person, by state.
     pub runs: BTreeMap<String, u64>,
 }
 

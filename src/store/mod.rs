@@ -15,6 +15,7 @@ mod record;
 mod replay;
 mod revision;
 pub mod sqlite;
+mod storage;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -46,6 +47,7 @@ pub use record::{ClaimedRun, RunRecord, RunStatus};
 pub use replay::{InvalidReplayId, ReplayId, ReplayMark, SeenRuns, UnfinishedRuns};
 pub use revision::{Revision, RevisionId, StoreSettings};
 pub use sqlite::{SqliteHistory, SqliteStore};
+pub use storage::StorageUse;
 
 /// The run queue and the log. A method returns once its change is as safe as the backend makes it.
 pub trait Store: Send + Sync + 'static {
@@ -226,6 +228,11 @@ pub trait Store: Send + Sync + 'static {
     /// cannot tell.
     fn health(&self) -> Result<(), String> {
         Ok(())
+    }
+
+    /// How much it takes on disk. The default is for stores in memory.
+    fn storage(&self) -> StorageUse {
+        StorageUse::default()
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::lookalike;
 
@@ -321,6 +322,16 @@ impl Diagnostics {
         self.items.extend(other.items);
     }
 
+    /// Only those that point into a file.
+    pub fn of_file(mut self, file: FileId) -> Self {
+        self.items.retain(|found| found.at.file == file);
+        let errors = self.items.iter();
+        self.errors = errors
+            .filter(|found| found.severity == Severity::Error)
+            .count();
+        self
+    }
+
     pub fn has_errors(&self) -> bool {
         self.errors() > 0
     }
@@ -348,6 +359,22 @@ impl Diagnostics {
         items.sort_by_key(|item| (item.at, item.severity, item.code));
         items.dedup();
         items
+    }
+
+    /// The diagnostics as a list of objects, in order.
+    pub fn to_json(&self, files: &Files) -> Value {
+        let items = self.sorted().into_iter().map(|diagnostic| {
+            json!({
+                "code": diagnostic.code,
+                "severity": diagnostic.severity,
+                "file": files.name(diagnostic.at.file),
+                "line": diagnostic.at.line,
+                "column": diagnostic.at.column,
+                "message": diagnostic.message,
+                "help": diagnostic.help,
+            })
+        });
+        items.collect()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {

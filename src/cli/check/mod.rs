@@ -109,7 +109,7 @@ fn json(loaded: &LoadedRulebook) -> Value {
         "errors": diagnostics.errors(),
         "warnings": diagnostics.warnings(),
         "mode_limit": mode_cap::sentence(&rulebook.config),
-        "diagnostics": diagnostics::json(&rulebook.files, diagnostics),
+        "diagnostics": diagnostics.to_json(&rulebook.files),
     }))
 }
 

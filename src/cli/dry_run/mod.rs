@@ -1,7 +1,6 @@
 //! `dry-run`: shows which rules match, why, and exactly what would be sent, without sending anything.
 //! Uses the same evaluation of the same bytes as the daemon.
 
-mod change;
 mod mock;
 
 use std::io::Write;
@@ -10,7 +9,8 @@ use std::path::PathBuf;
 use crate::cli::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::engine::Rulebook;
-use crate::report::dry_run::gate_history::GateHistorySource;
+use crate::report::dry_run::change;
+use crate::report::dry_run::gate_history::{GateHistorySource, opened};
 use crate::report::dry_run::{EventAnswer, ShownRules, known_rules};
 use crate::report::error::CommandError;
 use crate::report::input::{self, Input};
@@ -68,10 +68,9 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         .collect::<Result<Vec<_>, _>>()?;
     let mocks = mock::read(&args.mock, &args.rule, &book)?;
     let inputs = input::read(&args.files, args.source.as_deref(), &book.config)?;
-    let (history, mut summary) = (
-        GateHistorySource::new(global.history()),
-        DryRunSummary::default(),
-    );
+    let folder = opened(global.history());
+    let history = GateHistorySource::new(folder.as_deref());
+    let mut summary = DryRunSummary::default();
     let mut scratch = MatchScratch::default();
     for Input { place, event } in inputs {
         match event {
@@ -138,7 +137,7 @@ fn answer_event(
     evaluation: &Evaluation<'_>,
     args: &Args,
     (book, mocks): (&Rulebook, &Mocks),
-    history: &GateHistorySource,
+    history: &GateHistorySource<'_>,
     out: &mut Output,
 ) -> Result<bool, CommandError> {
     let answer = EventAnswer::new(evaluation, &args.rule, (book, mocks), history)?;

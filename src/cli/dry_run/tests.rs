@@ -34,7 +34,7 @@ fn answer(rules: RuleSet) -> (Result<bool, CommandError>, String) {
     let mut scratch = MatchScratch::default();
     let evaluation = book.rules.evaluate(input.as_input(), &mut scratch);
     let evaluation = evaluation.expect("an event");
-    let (mocks, history) = (Mocks::default(), GateHistorySource::none());
+    let (mocks, history) = (Mocks::default(), GateHistorySource::new(None));
     let answered = answer_event(&evaluation, &args(), (&book, &mocks), &history, &mut out);
     (answered, written.text())
 }

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::cli::events::sample::{SampleOrigin, TypeSample};
 use crate::cli::options::Format;
 use crate::report::error::CommandError;
+use crate::report::event_sample::{SampleOrigin, TypeSample};
 use crate::report::output::Output;
 use crate::report::render::document::versioned;
 use crate::report::render::table::Table;

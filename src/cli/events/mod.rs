@@ -2,7 +2,6 @@
 
 mod detail;
 mod list;
-mod sample;
 
 use std::io::Write;
 
@@ -11,11 +10,11 @@ use clap::ArgAction;
 use super::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::report::error::CommandError;
+use crate::report::event_sample::TypeSample;
 use crate::report::output::Output;
 use flowtrigger_core::document::suggest;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::catalogue::event_type::EventType;
-use sample::TypeSample;
 
 const AFTER_HELP: &str = "\
 Examples:

@@ -16,11 +16,10 @@ use crate::report::error::CommandError;
 use crate::report::output::Output;
 use crate::report::render::diagnostics::number;
 use crate::report::render::document::versioned;
-use crate::report::render::escape::plain;
 use crate::report::rule_test::coverage::{self, Coverage};
+use crate::report::rule_test::result::{self, TestResult};
 use crate::report::rule_test::run_test::TestRunner;
 use crate::report::rule_test::suite::{Suite, TestCase};
-use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::rule::Rule;
 
 pub use crate::report::rule_test::suite::{MissingRulePolicy, gather};
@@ -64,14 +63,6 @@ enum ReportFormat {
     Text,
     Json,
     Junit,
-}
-
-/// One test and the lines that describe its failure.
-struct TestResult {
-    rule: String,
-    name: String,
-    place: String,
-    failure: Vec<String>,
 }
 
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
@@ -122,7 +113,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     match args.format {
         ReportFormat::Text => text(&results, coverage.as_ref(), named, out)?,
         ReportFormat::Json => {
-            let tests = report::json(&results);
+            let tests = result::json(&results);
             let coverage = coverage.as_ref();
             let coverage = coverage.map(|coverage| coverage::report::json(coverage, named));
             let answer = json!({ "tests": tests, "coverage": coverage });
@@ -168,21 +159,4 @@ fn no_tests(suite: &Suite, rules: &std::path::Path, only: &str) -> CommandError 
     let all = number(suite.cases.len(), "test");
     CommandError::nothing(format!("no test has `{only}` in its name or its rule's"))
         .help(format!("correct `--only`; `{rules}` has {all}"))
-}
-
-impl TestResult {
-    fn new(case: &TestCase, failure: &[String], files: &Files) -> Self {
-        // A line holds values of the event.
-        let failure = failure.iter().map(|line| plain(line).into_owned());
-        Self {
-            rule: case.rule.name.clone(),
-            name: plain(&case.test.name).into_owned(),
-            place: files.location(case.test.at),
-            failure: failure.collect(),
-        }
-    }
-
-    fn passed(&self) -> bool {
-        self.failure.is_empty()
-    }
 }

@@ -1,12 +1,10 @@
-//! Prints the results of tests, as text with differences, as JSON and as JUnit XML.
+//! Prints the results of tests, as text with differences and as JUnit XML.
 
 use std::io::{self, Write};
 
-use serde_json::{Value, json};
-
-use crate::cli::test::TestResult;
 use crate::report::output::Output;
 use crate::report::render::color::{Paint, Tone};
+use crate::report::rule_test::result::TestResult;
 
 pub fn text(results: &[TestResult], out: &mut Output) -> io::Result<()> {
     let paint = Paint::new(out);
@@ -44,19 +42,6 @@ pub fn text_of_failures(results: &[TestResult], out: &mut Output) -> io::Result<
         }
     }
     Ok(())
-}
-
-pub fn json(results: &[TestResult]) -> Value {
-    let line = |test: &TestResult| {
-        json!({
-            "rule": test.rule,
-            "name": test.name,
-            "at": test.place,
-            "passed": test.passed(),
-            "failure": test.failure,
-        })
-    };
-    results.iter().map(line).collect()
 }
 
 pub fn junit(results: &[TestResult], out: &mut Output) -> io::Result<()> {

@@ -7,7 +7,8 @@ use crate::engine::commands::{ReplayError, ReplayPart};
 use crate::engine::handle::Engine;
 use crate::engine::metrics::oldest_queued;
 use crate::source::admin::{
-    AdminApi, AdminError, ReplayRequest, ReplayedEvent, RunStatuses, SeenRunsOfEvent, Status,
+    AdminApi, AdminError, FailedReload, ReplayRequest, ReplayedEvent, RunStatuses, SeenRunsOfEvent,
+    Status,
 };
 use crate::source::{AcceptedRun, Ingest};
 use crate::store::history::EventRowId;
@@ -90,19 +91,31 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
         let oldest = oldest_queued(&shared.store, shared.clock().now()).await;
         let oldest = oldest.map_err(|error| admin_error(&error))?;
         let ready = Ingest::ready(self);
+        let active = shared.active.load_full();
+        let revision = active.revision(&shared.store).await;
+        let failed_reload = shared.failed_reload.load_full();
+        let storage = shared.store.storage();
         Ok(Status {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
-            since: format!("{:.0}", shared.since),
+            since: shared.since,
             ready: ready.is_ok(),
             reason: ready.err(),
-            rules: self.rulebook().rules.rules.len(),
+            address: shared.options.address.map(|address| address.to_string()),
+            rules: active.rulebook.rules.rules.len(),
+            revision: revision.map_err(|error| admin_error(&error))?.0,
+            loaded: active.since,
+            failed_reload: failed_reload.map(|failed| FailedReload::clone(&failed)),
             runs: shared
                 .store
                 .counts()
                 .await
                 .map_err(|error| admin_error(&error))?,
+            places: shared.options.concurrency,
             oldest_queued_seconds: oldest.map(|age| age.as_secs()),
+            disk_bytes: storage.bytes,
+            lost_events: storage.lost_events,
+            lost_exchanges: storage.lost_exchanges,
         })
     }
 

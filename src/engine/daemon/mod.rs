@@ -3,6 +3,7 @@
 
 mod admin;
 pub mod data_folder;
+mod failed_reload;
 mod listeners;
 mod log;
 mod minutes;
@@ -87,6 +88,7 @@ pub async fn daemon(
     let address = listener.local_addr().map_err(EngineError::Serve)?;
     let public_address = Some(address).filter(|at| http::is_public(*at));
     let options = EngineOptions {
+        address: Some(address),
         public_address,
         ..EngineOptions::from_config(&rulebook.config)
     };
@@ -277,6 +279,7 @@ impl DaemonOptions {
             Ok(_) => "ok",
             Err(_) => "failed",
         });
+        engine.note_reload(reloaded.as_ref().err());
         match reloaded {
             Ok(rules) => return info!(rules, "reloaded"),
             Err(EngineError::Rules(reading)) => log::errors(&reading),

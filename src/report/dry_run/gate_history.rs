@@ -13,34 +13,29 @@ use flowtrigger_core::loop_guard::{CausingRun, LoopCheck, LoopHistory};
 use flowtrigger_core::matching::gate_status::GateState;
 use flowtrigger_core::rule::Rule;
 
-pub struct GateHistorySource {
-    history: Option<Box<dyn History>>,
+pub struct GateHistorySource<'h> {
+    history: Option<&'h dyn History>,
     now: Timestamp,
 }
 
-impl GateHistorySource {
-    /// With the data folder that was opened, if it could be.
-    pub fn new(opened: Result<Box<dyn History>, HistoryOpenError>) -> Self {
-        let history = match opened {
-            Ok(history) => Some(history),
-            Err(HistoryOpenError::Nothing(_) | HistoryOpenError::Empty(_)) => None,
-            Err(error) => {
-                warn!(%error, "gates are not consulted");
-                None
-            }
-        };
+/// The data folder that was opened, if it could be.
+pub fn opened(result: Result<Box<dyn History>, HistoryOpenError>) -> Option<Box<dyn History>> {
+    match result {
+        Ok(history) => Some(history),
+        Err(HistoryOpenError::Nothing(_) | HistoryOpenError::Empty(_)) => None,
+        Err(error) => {
+            warn!(%error, "gates are not consulted");
+            None
+        }
+    }
+}
+
+impl<'h> GateHistorySource<'h> {
+    /// Without a history, gates are not consulted.
+    pub fn new(history: Option<&'h dyn History>) -> Self {
         Self {
             history,
             now: Timestamp::now(),
-        }
-    }
-
-    /// Without a data folder.
-    #[cfg(test)]
-    pub fn none() -> Self {
-        Self {
-            history: None,
-            now: Timestamp::UNIX_EPOCH,
         }
     }
 
@@ -50,10 +45,7 @@ impl GateHistorySource {
         rule: &Rule,
         check: &LoopCheck,
     ) -> Option<(LoopHistory, Vec<CausingRun>)> {
-        let found = self
-            .history
-            .as_ref()?
-            .loop_history(&rule.name, check, self.now);
+        let found = self.history?.loop_history(&rule.name, check, self.now);
         found
             .map_err(|error| warn!(rule = %rule.name, %error, "the loop guard is not consulted"))
             .ok()
@@ -61,10 +53,10 @@ impl GateHistorySource {
 
     /// Returns the state of each gate now. Empty without a history.
     pub fn consult(&self, rule: &Rule, checks: &[GateCheck]) -> Vec<GateState> {
-        let Some(history) = &self.history else {
+        let Some(history) = self.history else {
             return Vec::new();
         };
-        let states = self.states(&**history, rule, checks);
+        let states = self.states(history, rule, checks);
         states.unwrap_or_else(|error| {
             warn!(rule = %rule.name, %error, "its gates are not consulted");
             Vec::new()

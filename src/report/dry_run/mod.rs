@@ -1,6 +1,7 @@
 //! What the rules of now would do with an event: verdicts, gates and plans, without any effect.
 //! Uses the same evaluation of the same bytes as the daemon.
 
+pub mod change;
 pub mod gate_history;
 pub mod unmatched;
 
@@ -66,7 +67,7 @@ impl<'r> EventAnswer<'r> {
         evaluation: &'r Evaluation<'r>,
         names: &[String],
         (book, mocks): (&'r Rulebook, &Mocks),
-        history: &GateHistorySource,
+        history: &GateHistorySource<'_>,
     ) -> Result<Self, CommandError> {
         let is_selected = |rule: &Rule| names.is_empty() || names.contains(&rule.name);
         let subscribed = evaluation.subscribed().into_iter().map(|rule| &**rule);
@@ -157,7 +158,7 @@ impl<'r> RuleAnswer<'r> {
     fn new(
         rule: &'r Rule,
         evaluation: &'r Evaluation<'_>,
-        history: &GateHistorySource,
+        history: &GateHistorySource<'_>,
         known: (&Mocks, &Config),
     ) -> Result<Self, CommandError> {
         let event = evaluation.event();

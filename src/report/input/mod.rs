@@ -207,11 +207,37 @@ pub fn single<'c>(
     let selection = SourceSelection::ByContent {
         listening: Some(listening),
     };
-    if let Some(format) = detect_format(&bytes, &selection, config, &mut Tape::default()) {
+    one(bytes, &selection, config)
+}
+
+/// Reads one event from a text that a person wrote. `source` names the configured source that describes it; else its
+/// content does, and `listening` is the source that the rule listens to.
+pub fn written<'c>(
+    text: &str,
+    source: Option<&'c str>,
+    listening: Option<&'c str>,
+    config: &'c Config,
+) -> Result<InputEvent<'c>, ReadEventError> {
+    let selection = match source {
+        None => SourceSelection::ByContent { listening },
+        Some(name) => named(name, config).map_err(|error| ReadEventError {
+            message: error.to_string(),
+            help: None,
+        })?,
+    };
+    one(text.as_bytes().to_vec(), &selection, config)
+}
+
+fn one<'c>(
+    bytes: Vec<u8>,
+    selection: &SourceSelection<'c>,
+    config: &'c Config,
+) -> Result<InputEvent<'c>, ReadEventError> {
+    if let Some(format) = detect_format(&bytes, selection, config, &mut Tape::default()) {
         return Ok(InputEvent::Bytes { bytes, format });
     }
     let parsed = parse(&bytes).map_err(|error| invalid_json(error.to_string()))?;
-    let event = event(parsed, &selection, config)?;
+    let event = event(parsed, selection, config)?;
     Ok(InputEvent::Event(Box::new(event)))
 }
 

@@ -19,54 +19,66 @@ const STANDARD_PREFIX: &str = "FLOWTRIGGER_";
 const MAX_BODY: usize = 2_000;
 
 /// Implemented by every rendered call.
-trait PrintCall {
-    /// Prints it as text, its first line without indentation.
-    fn print(&self, out: &mut Output, step: &Step, outgoing: &EgressPolicy) -> io::Result<()>;
+trait DescribeCall {
+    /// Its lines as text, without control characters: what it does, then its details.
+    fn lines(&self, step: &Step, outgoing: &EgressPolicy) -> Vec<String>;
 
     /// Adds to its JSON what is known before it is performed.
     fn add_forecast(&self, _value: &mut Value, _outgoing: &EgressPolicy) {}
 }
 
+/// Prints a call, its first line without indentation.
 pub fn text(out: &mut Output, call: &Call, step: &Step, outgoing: &EgressPolicy) -> io::Result<()> {
-    match_call!(call, call => call.print(out, step, outgoing))
+    for (number, line) in lines(call, step, outgoing).iter().enumerate() {
+        match number {
+            0 => writeln!(out, "{line}")?,
+            _ => writeln!(out, "       {line}")?,
+        }
+    }
+    Ok(())
 }
 
-impl PrintCall for JqCall {
-    fn print(&self, out: &mut Output, _: &Step, _: &EgressPolicy) -> io::Result<()> {
-        writeln!(out, "jq {}", cut(&self.program))
+/// The lines of a call: what it does, then its details. Only the program of jq has more than one line in one text.
+pub fn lines(call: &Call, step: &Step, outgoing: &EgressPolicy) -> Vec<String> {
+    match_call!(call, call => call.lines(step, outgoing))
+}
+
+impl DescribeCall for JqCall {
+    fn lines(&self, _: &Step, _: &EgressPolicy) -> Vec<String> {
+        vec![format!("jq {}", cut(&self.program))]
     }
 }
 
-impl PrintCall for SettingsCall {
-    fn print(&self, out: &mut Output, _: &Step, _: &EgressPolicy) -> io::Result<()> {
+impl DescribeCall for SettingsCall {
+    fn lines(&self, _: &Step, _: &EgressPolicy) -> Vec<String> {
         let target = format!("{} {}", plain(&self.integration), plain(&self.scope));
-        match &self.patch {
-            None => writeln!(out, "settings of {target}"),
-            Some(patch) => writeln!(
-                out,
+        vec![match &self.patch {
+            None => format!("settings of {target}"),
+            Some(patch) => format!(
                 "settings of {target}, changed by {}",
                 cut_line(&patch.to_string())
             ),
-        }
+        }]
     }
 }
 
-impl PrintCall for HttpCall {
-    fn print(&self, out: &mut Output, step: &Step, outgoing: &EgressPolicy) -> io::Result<()> {
-        writeln!(out, "{} {}", self.method, plain(&self.url.to_string()))?;
+impl DescribeCall for HttpCall {
+    fn lines(&self, step: &Step, outgoing: &EgressPolicy) -> Vec<String> {
+        let mut lines = vec![format!("{} {}", self.method, plain(&self.url.to_string()))];
         for (name, value) in &self.headers {
-            writeln!(out, "       {name}: {}", plain(&value.to_string()))?;
+            lines.push(format!("{name}: {}", plain(&value.to_string())));
         }
         if let Some(auth) = &self.auth {
-            writeln!(out, "       {}", plain(&auth.to_string()))?;
+            lines.push(plain(&auth.to_string()).into_owned());
         }
         if let Some(body) = &self.body {
-            writeln!(out, "       {}", cut_line(&body_text(body)))?;
+            lines.push(cut_line(&body_text(body)));
         }
         if let Some(egress) = egress(self, outgoing) {
-            writeln!(out, "       egress: {egress}")?;
+            lines.push(format!("egress: {egress}"));
         }
-        schedule(out, step)
+        lines.push(schedule(step));
+        lines
     }
 
     fn add_forecast(&self, value: &mut Value, outgoing: &EgressPolicy) {
@@ -76,28 +88,23 @@ impl PrintCall for HttpCall {
     }
 }
 
-impl PrintCall for ExecCall {
-    fn print(&self, out: &mut Output, step: &Step, _: &EgressPolicy) -> io::Result<()> {
+impl DescribeCall for ExecCall {
+    fn lines(&self, step: &Step, _: &EgressPolicy) -> Vec<String> {
         let argv: Vec<String> = self.argv.iter().map(RenderedText::to_string).collect();
-        writeln!(
-            out,
-            "{} {}  in {}",
-            step.action.kind(),
-            cut_line(&json!(argv).to_string()),
-            self.cwd
-        )?;
+        let kind = step.action.kind();
+        let argv = cut_line(&json!(argv).to_string());
+        let mut lines = vec![format!("{kind} {argv}  in {}", self.cwd)];
         // The variables of every command are in the documentation.
         let own = self
             .env
             .iter()
             .filter(|(name, _)| !name.starts_with(STANDARD_PREFIX));
-        for (name, value) in own {
-            writeln!(out, "       {name}={}", plain(&value.to_string()))?;
-        }
+        lines.extend(own.map(|(name, value)| format!("{name}={}", plain(&value.to_string()))));
         if let Some(confinement) = &self.confine {
-            writeln!(out, "       confined: {}", plain(&confinement.describe()))?;
+            lines.push(format!("confined: {}", plain(&confinement.describe())));
         }
-        schedule(out, step)
+        lines.push(schedule(step));
+        lines
     }
 
     fn add_forecast(&self, value: &mut Value, _: &EgressPolicy) {
@@ -119,16 +126,12 @@ fn egress(call: &HttpCall, outgoing: &EgressPolicy) -> Option<String> {
     })
 }
 
-fn schedule(out: &mut Output, step: &Step) -> io::Result<()> {
+fn schedule(step: &Step) -> String {
     let timeout = step.settings.timeout.as_secs_f64();
-    write!(
-        out,
-        "       time-out {timeout}s; {}",
-        step.settings.retry.describe()
-    )?;
+    let retry = step.settings.retry.describe();
     match on_crash(step) {
-        Some(word) => writeln!(out, "; after a crash: {word}"),
-        None => writeln!(out),
+        Some(word) => format!("time-out {timeout}s; {retry}; after a crash: {word}"),
+        None => format!("time-out {timeout}s; {retry}"),
     }
 }
 

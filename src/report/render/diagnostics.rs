@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-use serde_json::{Value, json};
 
 use crate::report::output::Output;
 use crate::report::render::escape::plain;
@@ -40,8 +39,22 @@ pub fn text(out: &mut Output, files: &Files, diagnostics: &Diagnostics) -> io::R
     }
 }
 
+/// The diagnostics with their source lines, as a text without colour.
+pub fn plain_text(files: &Files, diagnostics: &Diagnostics) -> String {
+    let renderer = Renderer::plain();
+    let (shown, more) = first_to_show(diagnostics.sorted());
+    let rendered = shown
+        .iter()
+        .map(|diagnostic| renderer.render(&[report(files, diagnostic)]).to_string());
+    let mut parts: Vec<String> = rendered.collect();
+    if more > 0 {
+        parts.push(format!("{} more, not shown", grouped(more)));
+    }
+    parts.join("\n\n")
+}
+
 /// The first diagnostics in order, errors before warnings if not all fit, and the number of the omitted ones.
-fn first_to_show(mut found: Vec<Diagnostic>) -> (Vec<Diagnostic>, usize) {
+pub fn first_to_show(mut found: Vec<Diagnostic>) -> (Vec<Diagnostic>, usize) {
     let more = found.len().saturating_sub(MAX_SHOWN);
     if more == 0 {
         return (found, 0);
@@ -92,20 +105,13 @@ pub fn grouped(count: usize) -> String {
     grouped
 }
 
-/// The diagnostics as JSON.
-pub fn json(files: &Files, diagnostics: &Diagnostics) -> Value {
-    let items = diagnostics.sorted().into_iter().map(|diagnostic| {
-        json!({
-            "code": diagnostic.code,
-            "severity": diagnostic.severity,
-            "file": files.name(diagnostic.at.file),
-            "line": diagnostic.at.line,
-            "column": diagnostic.at.column,
-            "message": diagnostic.message,
-            "help": diagnostic.help,
-        })
-    });
-    items.collect()
+/// The source line of a diagnostic. `None` if it has no line, or if the line holds a secret.
+pub fn excerpt<'a>(files: &'a Files, diagnostic: &Diagnostic) -> Option<Excerpt<'a>> {
+    let file = files.get(diagnostic.at.file)?;
+    match diagnostic.code == Code::SecretInFile {
+        true => None,
+        false => Excerpt::new(&file.text, diagnostic.at),
+    }
 }
 
 fn report<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Group<'a> {
@@ -160,9 +166,9 @@ fn with_location<'a>(group: Group<'a>, files: &'a Files, at: Span) -> Group<'a> 
 
 /// The source line of a span, and the span within it.
 #[derive(Debug, PartialEq)]
-struct Excerpt<'a> {
-    line: &'a str,
-    span: Range<usize>,
+pub struct Excerpt<'a> {
+    pub line: &'a str,
+    pub span: Range<usize>,
     start: ExcerptStart,
 }
 
@@ -357,7 +363,7 @@ error[unknown-key]: unknown key `nmae` in a rule
         let mut diagnostics = Diagnostics::default();
         diagnostics.push(Diagnostic::warning(Code::UnsetSecret, at, "not set"));
         assert_eq!(
-            json(&files, &diagnostics),
+            diagnostics.to_json(&files),
             serde_json::json!([{
                 "code": "unset-secret", "severity": "warning", "file": "a.yaml",
                 "line": 1, "column": 1, "message": "not set", "help": null,

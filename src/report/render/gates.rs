@@ -19,36 +19,22 @@ pub fn text(
     loops: Option<&LoopGuardStatus>,
     views: &[GateStatus<'_>],
 ) -> io::Result<()> {
-    if let Some(view) = loops {
-        let state = view.state.describe() + &view.describe_cause();
-        line(out, GATE, &view.describe(), (&view.state, &state))?;
-    }
-    for view in views {
-        let words = view.state.describe();
-        line(
-            out,
-            view.gate.kind.as_str(),
-            &rule(view),
-            (&view.state, &words),
-        )?;
-    }
-    Ok(())
+    let mut lines = texts(loops, views).into_iter();
+    lines.try_for_each(|gate| line(out, &gate))
 }
 
-fn line(
-    out: &mut Output,
-    gate: &str,
-    rule: &str,
-    (state, words): (&GateState, &str),
-) -> io::Result<()> {
+fn line(out: &mut Output, gate: &GateText<'_>) -> io::Result<()> {
     let paint = Paint::new(out);
-    let tone = match state {
+    let tone = match gate.state {
         GateState::Closed { .. } => Tone::Red,
         GateState::Open | GateState::Gathers { .. } => Tone::Green,
         GateState::NotConsulted | GateState::NeverSuppresses { .. } => Tone::Dim,
     };
-    let (gate, words) = (paint.tone(Tone::Bold, gate), paint.tone(tone, words));
-    writeln!(out, "  {gate}  {}  {words}", plain(rule))
+    let (name, words) = (
+        paint.tone(Tone::Bold, gate.gate),
+        paint.tone(tone, &gate.words),
+    );
+    writeln!(out, "  {name}  {}  {words}", plain(&gate.lets_through))
 }
 
 /// What the gate lets through: `1 run for ticket.id 7 in 24h`.
@@ -78,6 +64,36 @@ fn rule(view: &GateStatus<'_>) -> String {
             )
         }
     }
+}
+
+/// A gate as people read it.
+pub struct GateText<'g> {
+    pub gate: &'static str,
+    /// What it lets through.
+    pub lets_through: String,
+    pub state: &'g GateState,
+    /// What its state means for the event.
+    pub words: String,
+}
+
+/// The gates of a rule for an event, in the order in which they are checked.
+pub fn texts<'g>(
+    loops: Option<&'g LoopGuardStatus>,
+    views: &'g [GateStatus<'_>],
+) -> Vec<GateText<'g>> {
+    let guard = loops.map(|view| GateText {
+        gate: GATE,
+        lets_through: view.describe(),
+        state: &view.state,
+        words: view.state.describe() + &view.describe_cause(),
+    });
+    let own = views.iter().map(|view| GateText {
+        gate: view.gate.kind.as_str(),
+        lets_through: rule(view),
+        state: &view.state,
+        words: view.state.describe(),
+    });
+    guard.into_iter().chain(own).collect()
 }
 
 pub fn json(loops: Option<&LoopGuardStatus>, views: &[GateStatus<'_>]) -> Value {

@@ -57,20 +57,12 @@ pub fn text_with(
         return Ok(());
     }
     let paint = Paint::new(out);
-    let lane = match &rule.lane {
-        Lane::Key if rule.is_about_tickets() => "one run at a time for each ticket".to_owned(),
-        Lane::Key => "one run at a time for each key of an event".to_owned(),
-        Lane::Per(path) => format!("one run at a time for each {}", path.text),
-        Lane::None => "runs do not wait for each other".to_owned(),
-    };
-    let effect = match rule.mode {
-        Mode::Live => "nothing was sent",
-        Mode::Shadow | Mode::Disabled => "nothing would be sent",
-    };
     writeln!(
         out,
-        "  {}  {effect}; {lane}",
-        paint.tone(Tone::Bold, "plan")
+        "  {}  {}; {}",
+        paint.tone(Tone::Bold, "plan"),
+        describe_effect(rule),
+        describe_lane(rule)
     )?;
     let mut number = 0;
     let mut unknown = UnknownResults {
@@ -93,6 +85,24 @@ pub fn text_with(
         }
     }
     on_dead(out, rule, files)
+}
+
+/// Which runs of a rule wait for each other.
+pub fn describe_lane(rule: &Rule) -> String {
+    match &rule.lane {
+        Lane::Key if rule.is_about_tickets() => "one run at a time for each ticket".to_owned(),
+        Lane::Key => "one run at a time for each key of an event".to_owned(),
+        Lane::Per(path) => format!("one run at a time for each {}", path.text),
+        Lane::None => "runs do not wait for each other".to_owned(),
+    }
+}
+
+/// What making a plan of a rule did.
+pub fn describe_effect(rule: &Rule) -> &'static str {
+    match rule.mode {
+        Mode::Live => "nothing was sent",
+        Mode::Shadow | Mode::Disabled => "nothing would be sent",
+    }
 }
 
 /// Lists the steps under `on_dead` by name. What they would send depends on the error.
@@ -160,12 +170,7 @@ fn step(
             simulated.try_for_each(|attempt| outcome(out, &attempt.outcome))
         }
         PlanStepKind::Guard { truth, trace } => {
-            let words = match (truth, planned.depth) {
-                (Truth::True, _) => "holds: the run continues",
-                (_, 0) => "does not hold: the run would end here, skipped",
-                (_, _) => "does not hold: the enclosing flow would end here, skipped",
-            };
-            writeln!(out, "{kind}  {words}")?;
+            writeln!(out, "{kind}  {}", describe_guard(*truth, planned.depth))?;
             out.indented(5, |out| lines(out, trace, files))
         }
         PlanStepKind::Choice {
@@ -239,7 +244,17 @@ fn outcome(out: &mut Output, result: &CallResult) -> io::Result<()> {
     }
 }
 
-fn describe_branch(taken: Option<usize>) -> String {
+pub fn describe_guard(truth: Truth, depth: usize) -> &'static str {
+    match (truth, depth) {
+        (Truth::True, _) => "holds: the run continues",
+        (Truth::False | Truth::Unknown, 0) => "does not hold: the run would end here, skipped",
+        (Truth::False | Truth::Unknown, _) => {
+            "does not hold: the enclosing flow would end here, skipped"
+        }
+    }
+}
+
+pub fn describe_branch(taken: Option<usize>) -> String {
     match taken {
         Some(branch) => format!("takes branch {}", branch + 1),
         None => "no branch holds: the run continues after it".into(),

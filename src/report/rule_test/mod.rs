@@ -4,6 +4,8 @@ mod check_names;
 pub mod coverage;
 pub mod expectation;
 mod not_reached;
+pub mod of_rules;
+pub mod result;
 pub mod run_test;
 pub mod sent_call;
 pub mod step_names;

@@ -1,7 +1,7 @@
 //! Collects the tests of all rules, from the rules and from the `NAME.test.yaml` files next to them.
 //! Problems in tests are reported as diagnostics.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +17,9 @@ use flowtrigger_core::rule::Rule;
 use flowtrigger_core::rule::event_pattern::TypePattern;
 use flowtrigger_core::rule::test;
 use flowtrigger_core::rule::test::RuleTest;
+
+/// Test files that are read to find tests that name a rule of another file.
+const MAX_SEARCHED_FILES: usize = 500;
 
 /// Every test with its rule.
 pub struct Suite {
@@ -85,6 +88,39 @@ pub fn gather(book: &Rulebook, missing: MissingRulePolicy) -> Suite {
     for file in &book.test_files {
         suite.read(file, book);
     }
+    suite
+}
+
+/// The tests of some rules, from their documents and from test files. Of more than [`MAX_SEARCHED_FILES`] test files,
+/// only those beside the rules are read.
+pub fn gather_of(rules: &[Arc<Rule>], book: &Rulebook) -> Suite {
+    let names: HashSet<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+    let beside: HashSet<String> = rules
+        .iter()
+        .map(|rule| book.files.name(rule.at.file).to_owned())
+        .collect();
+    let mut suite = Suite {
+        cases: Vec::new(),
+        index: RuleLookup::new(book),
+        missing: MissingRulePolicy::Skipped,
+        files: (*book.files).clone(),
+        diagnostics: Diagnostics::default(),
+    };
+    for rule in rules {
+        let file = suite.files.name(rule.at.file).to_owned();
+        for node in rule.tests() {
+            suite.add(&node, &file, Some(rule), book);
+        }
+    }
+    for file in &book.test_files {
+        let is_beside = beside.contains(&file.to_string_lossy().replace(".test.", "."));
+        if is_beside || book.test_files.len() <= MAX_SEARCHED_FILES {
+            suite.read(file, book);
+        }
+    }
+    suite
+        .cases
+        .retain(|case| names.contains(case.rule.name.as_str()));
     suite
 }
 

@@ -313,7 +313,7 @@ fn detail_json(
             judged["recorded"] = json!(recorded);
             judged
         }
-        Err(errors) => json!({"errors": diagnostics::json(files, errors)}),
+        Err(errors) => json!({"errors": errors.to_json(files)}),
     };
     let run = |run: Option<RunId>| run.map(|RunId(id)| id);
     value["event"] = explanation::event_json(event);

@@ -3,8 +3,8 @@
 
 mod peer;
 mod socket;
+mod status;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -26,6 +26,7 @@ use flowtrigger_core::run::commander::{CommandOrigin, Commander};
 use peer::CheckedListener;
 
 pub use socket::{SocketError, listen};
+pub use status::{FailedReload, Status};
 
 /// The query parameter with the name of the system user that runs the command line.
 pub const COMMANDER: &str = "by";
@@ -108,25 +109,6 @@ pub enum AdminError {
     Unprocessable(String),
     /// A later attempt can succeed.
     Unavailable(String),
-}
-
-/// The state of the daemon.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Status {
-    pub version: &'static str,
-    pub pid: u32,
-    /// The start time.
-    pub since: String,
-    /// Whether events are accepted.
-    pub ready: bool,
-    /// Why none are accepted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    pub rules: usize,
-    /// The number of runs in each state.
-    pub runs: BTreeMap<&'static str, u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub oldest_queued_seconds: Option<u64>,
 }
 
 /// Serves until `stop` completes, then waits for the requests in progress. `others` has all other paths: the page.

@@ -57,6 +57,19 @@ pub enum Location {
     Memory,
 }
 
+impl Location {
+    /// Size of the database with its log of changes.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Location::File(path) => {
+                let size = |path: &Path| path.metadata().map_or(0, |found| found.len());
+                size(path) + size(&beside(path, "-wal")) + size(&beside(path, "-shm"))
+            }
+            Location::Memory => 0,
+        }
+    }
+}
+
 /// Opens the file for writing and creates it if it does not exist.
 pub fn open(path: &Path) -> Result<Connection, DatabaseOpenError> {
     if beside(path, DAMAGED).exists() {

@@ -43,8 +43,8 @@ use crate::store::history::EventRowId;
 use crate::store::integration_settings::SettingsScope;
 use crate::store::{
     ClaimRequest, ClaimedRun, Committed, Delivery, DeliveryId, DeliveryPart, GivenCommand,
-    IncomingEvent, Minute, Revision, RevisionId, RunRecord, RunStatus, Store, StoreError,
-    StoreSettings, UnmatchedEvent,
+    IncomingEvent, Minute, Revision, RevisionId, RunRecord, RunStatus, StorageUse, Store,
+    StoreError, StoreSettings, UnmatchedEvent,
 };
 use archive_buffer::ArchiveBuffer;
 use clock::StoreClock;
@@ -385,5 +385,13 @@ impl Store for SqliteStore {
 
     fn health(&self) -> Result<(), String> {
         self.health.check()
+    }
+
+    fn storage(&self) -> StorageUse {
+        StorageUse {
+            bytes: self.location.bytes(),
+            lost_events: self.archive_buffer.lost.get(),
+            lost_exchanges: self.exchanges.lost.get(),
+        }
     }
 }

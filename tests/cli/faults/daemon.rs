@@ -181,10 +181,21 @@ fn a_reload_replaces_all_rules_or_none() {
     });
     assert_eq!(matched(2), "on-urgent");
     assert_eq!(daemon.get("/readyz").status(), 200);
+    let status = daemon.admin("GET", "/status").json();
+    let mistake = &status["failed_reload"]["diagnostics"][0];
+    assert_eq!(
+        (&mistake["file"], &mistake["line"]),
+        (&json!("rules/rules.yaml"), &json!(number))
+    );
+    let overview = daemon.admin("GET", "/overview.json").json();
+    assert_eq!(overview["status"]["failed_reload"], status["failed_reload"]);
     sandbox.write("rules/rules.yaml", rule("new", NOTE));
     daemon.signal(Signal::HUP);
     daemon.expect_log(|line| line["message"] == "reloaded" && line["rules"] == 1);
     assert_eq!(matched(3), "new");
+    let renewed = daemon.admin("GET", "/status").json();
+    assert_eq!(renewed.get("failed_reload"), None, "{renewed}");
+    assert_ne!(renewed["revision"], status["revision"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod attack;
 mod events;
 mod guard;
 mod login;
+mod rules;
 mod serving;
 
 use std::os::unix::net::UnixStream;

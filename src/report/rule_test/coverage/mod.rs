@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use crate::report::render::escape::plain;
 use crate::report::rule_test::coverage::observed::Observed;
 use crate::report::rule_test::coverage::point::{PointId, Side, points};
-use flowtrigger_core::diagnostic::Files;
+use flowtrigger_core::diagnostic::{Files, Span};
 use flowtrigger_core::rule::Rule;
 
 /// The coverage of all rules, in their order.
@@ -32,6 +32,7 @@ pub struct RuleCoverage {
 pub struct Point {
     pub id: PointId,
     pub name: String,
+    pub at: Span,
     pub place: String,
     yes: Vec<String>,
     no: Vec<String>,
@@ -50,6 +51,11 @@ impl Point {
             Side::Yes => &self.yes,
             Side::No => &self.no,
         }
+    }
+
+    /// Whether tests exercised it in both ways.
+    pub fn is_covered(&self) -> bool {
+        !self.yes.is_empty() && !self.no.is_empty()
     }
 
     /// Whether a person means this point with a text.
@@ -96,6 +102,7 @@ impl Coverage {
             let points = points(rule).into_iter().map(|point| Point {
                 id: point.id,
                 name: plain(&point.name).into_owned(),
+                at: point.at,
                 place: files.location(point.at),
                 yes: Vec::new(),
                 no: Vec::new(),

@@ -1,7 +1,7 @@
 //! Prints a stored event for other commands: as received, as rules read it, or as a rule test.
 
 mod mocks;
-mod received;
+pub mod received;
 mod sent;
 mod test_entry;
 

@@ -42,7 +42,7 @@ pub struct EventSample {
 /// Events that one predicate kept from matching.
 pub struct NearMissGroup {
     /// The number of the predicate in the rule.
-    number: usize,
+    pub number: usize,
     pub predicate: TraceLine,
     pub events: usize,
     /// The newest of them.

@@ -69,7 +69,7 @@ fn heading(found: &RuleHistory, out: &mut Output) -> io::Result<()> {
 }
 
 /// Whether the rule is loaded, and what its mode means.
-fn describe_loaded(found: &RuleHistory) -> String {
+pub fn describe_loaded(found: &RuleHistory) -> String {
     let Some(in_force) = &found.in_force else {
         return "not loaded: no daemon has used this data folder".into();
     };
@@ -98,7 +98,7 @@ fn describe_loaded(found: &RuleHistory) -> String {
 }
 
 /// The types that a rule listens to, as it writes them.
-fn types(rule: &Rule) -> Vec<String> {
+pub fn types(rule: &Rule) -> Vec<String> {
     let types = rule.event_types.iter().map(|pattern| match pattern {
         TypePattern::Name(name) => name.clone(),
         TypePattern::Family(prefix) => format!("{prefix}*"),
@@ -133,7 +133,7 @@ fn last_match(last: &LastMatch, out: &mut Output) -> io::Result<()> {
 }
 
 /// `3 done, 1 dead`
-fn describe_counts(counts: &[(String, u64)]) -> String {
+pub fn describe_counts(counts: &[(String, u64)]) -> String {
     if counts.is_empty() {
         return "none".into();
     }
@@ -169,7 +169,7 @@ fn events(sample: &EventSample, found: &RuleHistory, out: &mut Output) -> io::Re
 }
 
 /// How many events there were, and which of them were judged.
-fn describe_sample(sample: &EventSample) -> String {
+pub fn describe_sample(sample: &EventSample) -> String {
     let listened = number(sample.listened, "event");
     let period = match sample.searched_back_to {
         None => format!("{listened} of its types in the last 24 hours"),
@@ -216,7 +216,7 @@ fn near_miss(group: &NearMissGroup, found: &RuleHistory, out: &mut Output) -> io
     )
 }
 
-fn describe_value(seen: &SeenValue) -> String {
+pub fn describe_value(seen: &SeenValue) -> String {
     let value = match &seen.got {
         Some(value) => cut(&value.to_string()),
         None => "no value".into(),

@@ -1,0 +1,94 @@
+//! What the overview shows, read at most every two seconds for each range, whoever asks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use super::chart_range::{ChartColumn, ChartRange};
+use crate::page::PageState;
+use crate::page::page_error::PageError;
+use crate::page::reader::HistoryReadError;
+use crate::report::problems::{MAX_FAILED_RUNS, Problems};
+use crate::source::admin::{AdminApi, Status};
+use crate::store::history::{ReceiverActivity, RecentEvent};
+
+/// How long what was read is shown without reading again.
+const MAX_AGE: Duration = Duration::from_secs(2);
+
+/// What was read at one moment.
+#[derive(Debug)]
+pub struct OverviewData {
+    pub at: Timestamp,
+    pub status: Status,
+    /// The newest stored event.
+    pub last_event: Option<RecentEvent>,
+    pub columns: Vec<ChartColumn>,
+    /// Events of the last minute that is over; `None` if it was not counted.
+    pub last_minute: Option<u64>,
+    pub problems: Problems,
+    pub receivers: Vec<ReceiverActivity>,
+}
+
+/// What was read last, by range.
+#[derive(Default)]
+pub struct OverviewCache {
+    last: Mutex<BTreeMap<ChartRange, CachedOverview>>,
+}
+
+struct CachedOverview {
+    read: Instant,
+    data: Arc<OverviewData>,
+}
+
+impl OverviewData {
+    /// Whether the daemon has never received an event, as far as is known.
+    pub fn is_first_start(&self) -> bool {
+        let has_run = self.status.runs.values().any(|count| *count > 0);
+        let has_event = self.columns.iter().any(|column| column.events() > 0);
+        self.last_event.is_none() && !has_run && !has_event
+    }
+}
+
+impl<A: AdminApi> PageState<A> {
+    /// Pages that are asked for at the same time wait for one answer.
+    pub(super) async fn overview_data(
+        &self,
+        range: ChartRange,
+    ) -> Result<Arc<OverviewData>, PageError> {
+        let mut last = self.overview.last.lock().await;
+        if let Some(cached) = last.get(&range).filter(|c| c.read.elapsed() < MAX_AGE) {
+            return Ok(Arc::clone(&cached.data));
+        }
+        let data = Arc::new(self.read_overview(range).await?);
+        let cached = CachedOverview {
+            read: Instant::now(),
+            data: Arc::clone(&data),
+        };
+        last.insert(range, cached);
+        Ok(data)
+    }
+
+    async fn read_overview(&self, range: ChartRange) -> Result<OverviewData, PageError> {
+        let at = Timestamp::now();
+        let status = self.admin.status().await?;
+        let read = self.history.read(move |history| {
+            let minutes = history.minutes(range.since(at))?;
+            let failed = history.failed_runs(MAX_FAILED_RUNS)?;
+            let last_event = history.recent_events(1, Timestamp::MIN)?.pop();
+            let current = ChartRange::Hour.sum_up(&minutes, at).pop();
+            Ok::<_, HistoryReadError>(OverviewData {
+                at,
+                status,
+                last_event,
+                columns: range.sum_up(&minutes, at),
+                last_minute: current.filter(|c| c.minutes > 0).map(|c| c.events()),
+                problems: Problems::of(&failed, at),
+                receivers: history.receivers(at)?,
+            })
+        });
+        Ok(read.await?)
+    }
+}

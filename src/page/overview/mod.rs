@@ -1,0 +1,320 @@
+//! The overview: is the daemon well, what needs a person, what happened in the last hours. Before the first event it
+//! shows how to send one.
+
+mod chart_range;
+mod charts;
+mod data;
+mod facts;
+mod first_start;
+mod receivers;
+mod reload_note;
+
+use std::sync::Arc;
+
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use super::PageState;
+use super::answer::PageView;
+use super::page_error::PageError;
+use super::page_request::PageRequest;
+use super::part::problem;
+use super::problems::problems_json;
+use super::session::{PageUser, Role};
+use super::shell::{PagePosition, Section};
+use crate::engine::Rulebook;
+use crate::report::deliveries::row::grouped;
+use crate::report::problems::Problem;
+use crate::report::time_argument::seconds;
+use crate::source::admin::AdminApi;
+use crate::store::history::FailedState;
+use chart_range::ChartRange;
+use data::OverviewData;
+use receivers::receiver_json;
+
+pub use data::OverviewCache;
+
+pub const PATH: &str = "/";
+/// Problems that are shown; the others are one click away.
+const MAX_PROBLEMS: usize = 5;
+/// Seconds between two refreshes by the script.
+const REFRESH: &str = "10";
+
+/// The overview of one moment.
+pub struct OverviewPage {
+    range: ChartRange,
+    data: Arc<OverviewData>,
+    rulebook: Arc<Rulebook>,
+}
+
+pub async fn load<A: AdminApi>(
+    state: Arc<PageState<A>>,
+    request: PageRequest,
+) -> Result<OverviewPage, PageError> {
+    let range = request.parse("range", "write 1h, 6h, 24h or 7d")?;
+    let range = range.unwrap_or_default();
+    Ok(OverviewPage {
+        range,
+        data: state.overview_data(range).await?,
+        rulebook: (state.rulebook)(),
+    })
+}
+
+impl PageView for OverviewPage {
+    fn title(&self) -> String {
+        match self.data.is_first_start() {
+            true => "No event yet".to_owned(),
+            false => "Overview".to_owned(),
+        }
+    }
+
+    fn position(&self) -> PagePosition {
+        PagePosition::Section(Section::Overview)
+    }
+
+    fn json(&self) -> Value {
+        let data = &self.data;
+        json!({
+            "at": seconds(data.at),
+            "status": data.status,
+            "last_event": data.last_event.as_ref().map(|event| json!({
+                "row": event.row.0,
+                "source": event.source,
+                "type": event.event_type,
+                "received": seconds(event.received),
+            })),
+            "events_in_the_last_minute": data.last_minute,
+            "needs_attention": problems_json(&data.problems),
+            "range": self.range.value(),
+            "columns": data.columns,
+            "receivers": data.receivers.iter().map(receiver_json).collect::<Vec<_>>(),
+        })
+    }
+
+    fn html(&self, user: &PageUser) -> Markup {
+        match self.data.is_first_start() {
+            true => first_start::page(&self.data, &self.rulebook),
+            false => self.overview(user),
+        }
+    }
+}
+
+impl OverviewPage {
+    fn overview(&self, user: &PageUser) -> Markup {
+        html! {
+            div class="head" {
+                div { h1 { "Overview" } }
+                div class="row acts" { (self.ranges()) (refresh()) }
+            }
+            (self.ask())
+            (reload_note::note(&self.data.status))
+            (facts::section(&self.data, &self.rulebook.config))
+            (self.attention(user))
+            (charts::section(&self.data.columns, self.range))
+            (receivers::section(&self.data.receivers))
+        }
+    }
+
+    fn ranges(&self) -> Markup {
+        html! {
+            div class="seg" role="group" aria-label="Time of the charts" {
+                @for range in ChartRange::ALL {
+                    a href={ "/?range=" (range.value()) } aria-current=[(range == self.range).then_some("true")] { (range.name()) }
+                }
+            }
+        }
+    }
+
+    /// The question that the page is for.
+    fn ask(&self) -> Markup {
+        let rules = self.rulebook.rules.rules.iter().map(|rule| &rule.name);
+        html! {
+            form class="ask" action="/find" method="get" {
+                h2 { "Why did nothing happen?" }
+                p { "Name a ticket or an event. You see every rule that listened, each predicate with the value it saw, each gate, and what the runs came to." }
+                div class="fields" {
+                    div {
+                        label for="ask-q" { "Ticket or event id" }
+                        input id="ask-q" name="q" required autocomplete="off";
+                    }
+                    div {
+                        label for="ask-at" { "Around, in UTC" }
+                        input id="ask-at" name="at" placeholder="-2h or 2026-01-07T09:02" autocomplete="off";
+                    }
+                    div {
+                        label for="ask-rule" { "Rule" }
+                        input id="ask-rule" name="rule" list="ask-rules" placeholder="any rule" autocomplete="off";
+                        datalist id="ask-rules" { @for rule in rules.take(MAX_RULES) { option value=(rule) {} } }
+                    }
+                    button class="go" { "Explain" }
+                }
+            }
+        }
+    }
+
+    fn attention(&self, user: &PageUser) -> Markup {
+        let problems = &self.data.problems;
+        let causes = problems.groups.len();
+        html! {
+            section id="attention" data-fresh aria-labelledby="h-attention" {
+                div class="bar" {
+                    h2 id="h-attention" { "Needs attention" }
+                    @if causes == 0 {
+                        p { "nothing: no run is dead or held" }
+                    } @else {
+                        p {
+                            (grouped(problems.count())) @if problems.is_cut { "+" } @if problems.count() == 1 { " run, " } @else { " runs, " }
+                            (grouped(causes as u64)) @if causes == 1 { " cause" } @else { " causes" }
+                        }
+                        a class="link push" href=(super::problems::PATH) { "All problems" }
+                    }
+                }
+                @if causes > 0 {
+                    ol class="box attn" {
+                        @for group in problems.groups.iter().take(MAX_PROBLEMS) { (attention_item(group, user)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Rules that the question offers; a longer list helps nobody.
+const MAX_RULES: usize = 1_000;
+
+fn attention_item(group: &Problem, user: &PageUser) -> Markup {
+    html! {
+        li {
+            (problem::count(group))
+            div {
+                p { a href=(problem::runs_path(group)) { (problem::sentence(group)) } }
+                small { (problem::rules(group)) " · " (problem::times(group)) }
+            }
+            (problem::chart(group))
+            (attention_link(group, user))
+        }
+    }
+}
+
+/// A held run was perhaps executed already: somebody must look first.
+fn attention_link(group: &Problem, user: &PageUser) -> Markup {
+    match (group.state, user.role) {
+        (FailedState::Dead, Role::Act) => html! {
+            a class="btn" href=(problem::command_path(group, "retry")) { "Retry " (grouped(group.count)) "…" }
+        },
+        (FailedState::Dead, Role::Read) | (FailedState::Held, Role::Act | Role::Read) => html! {
+            a class="btn" href=(problem::runs_path(group)) { "Look" }
+        },
+    }
+}
+
+/// The script refreshes the page; without it, a link does.
+fn refresh() -> Markup {
+    html! {
+        button type="button" class="js-only" aria-pressed="true" data-refresh=(REFRESH) { "Live" }
+        noscript { a class="btn" href=(PATH) { "Refresh" } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::super::part::problem::tests::problem;
+    use super::super::session::SignIn;
+    use super::*;
+    use crate::report::problems::Problems;
+    use crate::source::admin::Status;
+    use crate::store::history::{EventRowId, RecentEvent};
+
+    pub fn data() -> OverviewData {
+        let at = Timestamp::from_second(1_800_000_000).unwrap();
+        OverviewData {
+            at,
+            status: Status {
+                version: "1",
+                pid: 1,
+                since: at,
+                ready: true,
+                reason: None,
+                address: Some("127.0.0.1:8080".into()),
+                rules: 17,
+                revision: 12,
+                loaded: at,
+                failed_reload: None,
+                runs: [("queued", 3), ("running", 9)].into(),
+                places: 16,
+                oldest_queued_seconds: Some(0),
+                disk_bytes: 412_000_000,
+                lost_events: 0,
+                lost_exchanges: 0,
+            },
+            last_event: Some(RecentEvent {
+                row: EventRowId(9),
+                source: "support".into(),
+                event_type: "ticket.PriorityChanged".into(),
+                received: Timestamp::from_second(1_799_999_998).unwrap(),
+            }),
+            columns: ChartRange::Hour.sum_up(&[], at),
+            last_minute: Some(43),
+            problems: Problems {
+                groups: Vec::new(),
+                is_cut: false,
+            },
+            receivers: Vec::new(),
+        }
+    }
+
+    fn page(data: OverviewData) -> OverviewPage {
+        OverviewPage {
+            range: ChartRange::Hour,
+            data: Arc::new(data),
+            rulebook: Arc::default(),
+        }
+    }
+
+    fn html(page: &OverviewPage, role: Role) -> String {
+        let user = PageUser {
+            name: "ada".into(),
+            role,
+            sign_in: SignIn::Session,
+        };
+        page.html(&user).into_string()
+    }
+
+    #[test]
+    fn what_needs_attention_has_its_command() {
+        let mut data = data();
+        for state in [FailedState::Dead, FailedState::Held] {
+            data.problems.groups.push(problem(state, "answered 503"));
+        }
+        let page = page(data);
+        let shown = html(&page, Role::Act);
+        for part in [
+            "2,076 runs, 2 causes",
+            "Retry 1,038…",
+            "/confirm?command=retry",
+            ">Look</a>",
+            "aria-current=\"true\">1 hour</a>",
+        ] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        assert!(!html(&page, Role::Read).contains("/confirm"));
+        assert!(!shown.contains("style="));
+        let json = page.json();
+        assert_eq!(json["status"]["revision"], 12);
+        assert_eq!(json["needs_attention"]["runs"], 2_076);
+        assert_eq!(json["columns"].as_array().map(Vec::len), Some(60));
+        assert_eq!(json["last_event"]["row"], 9);
+    }
+
+    #[test]
+    fn the_page_of_the_first_start_is_shown_until_the_first_event() {
+        let mut data = data();
+        assert!(!data.is_first_start());
+        data.last_event = None;
+        data.status.runs.clear();
+        assert!(data.is_first_start());
+        assert_eq!(page(data).title(), "No event yet");
+    }
+}

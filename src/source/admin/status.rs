@@ -1,0 +1,109 @@
+//! The state of the daemon, as `GET /status` answers it and the page shows it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use serde_json::json;
+
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+
+/// The state of the daemon.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    pub version: &'static str,
+    pub pid: u32,
+    /// The start time.
+    #[serde(serialize_with = "seconds")]
+    pub since: Timestamp,
+    /// Whether events are accepted.
+    pub ready: bool,
+    /// Why none are accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Where events are received.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    pub rules: usize,
+    /// The revision in force.
+    pub revision: u64,
+    /// When it was loaded.
+    #[serde(serialize_with = "seconds")]
+    pub loaded: Timestamp,
+    /// The last reload, if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_reload: Option<FailedReload>,
+    /// The number of runs in each state.
+    pub runs: BTreeMap<&'static str, u64>,
+    /// Runs that can execute at the same time.
+    pub places: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_queued_seconds: Option<u64>,
+    /// Size of the database.
+    pub disk_bytes: u64,
+    /// Unmatched events and exchanges that could not be stored since the start.
+    pub lost_events: u64,
+    pub lost_exchanges: u64,
+}
+
+/// A reload that left the rules as they were.
+#[derive(Debug, Clone)]
+pub struct FailedReload {
+    pub at: Timestamp,
+    pub reason: String,
+    /// The texts in which the mistakes are.
+    pub files: Arc<Files>,
+    /// The mistakes; none if another reason was found.
+    pub diagnostics: Arc<Diagnostics>,
+}
+
+impl Serialize for FailedReload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let document = json!({
+            "at": format!("{:.0}", self.at),
+            "reason": self.reason,
+            "diagnostics": self.diagnostics.to_json(&self.files),
+        });
+        document.serialize(serializer)
+    }
+}
+
+fn seconds<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{at:.0}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use flowtrigger_core::diagnostic::{Code, Report, Span};
+
+    use super::*;
+
+    #[test]
+    fn a_failed_reload_lists_its_mistakes() {
+        let mut files = Files::default();
+        let file = files.add("rules/a.yaml", "naem: a\n");
+        let mut diagnostics = Diagnostics::default();
+        let at = Span {
+            file,
+            line: 1,
+            column: 1,
+            ..Span::default()
+        };
+        diagnostics.error(Code::UnknownKey, at, "unknown key `naem`", "write `name`");
+        let failed = FailedReload {
+            at: Timestamp::UNIX_EPOCH,
+            reason: "failed to load the rules".into(),
+            files: Arc::new(files),
+            diagnostics: Arc::new(diagnostics),
+        };
+        let json = json!(failed);
+        assert_eq!(json["at"], "1970-01-01T00:00:00Z");
+        let mistake = &json["diagnostics"][0];
+        assert_eq!(
+            (&mistake["file"], &mistake["line"]),
+            (&json!("rules/a.yaml"), &json!(1))
+        );
+        assert_eq!(mistake["help"], "write `name`");
+    }
+}
