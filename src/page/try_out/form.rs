@@ -14,7 +14,6 @@ use crate::report::event_sample::TypeSample;
 use crate::report::why::export::received;
 use crate::store::History;
 use crate::store::history::{EventRecord, EventRowId, HistoryError};
-use flowtrigger_core::event::catalogue::event_type::EventType;
 use flowtrigger_core::event::catalogue::sample::SAMPLES;
 use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_core::rule::Rule;
@@ -153,13 +152,8 @@ impl TryForm {
 
     fn take_sample(&mut self, name: &str, book: &Rulebook) -> Result<(), PageError> {
         let catalogue = &book.config.catalogue;
-        let known = catalogue
-            .types()
-            .into_iter()
-            .filter(|known| known.name == name);
-        let sample = known
-            .into_iter()
-            .find_map(|known: &EventType| TypeSample::new(known, catalogue));
+        let mut types = catalogue.types().filter(|known| known.name == name);
+        let sample = types.find_map(|known| TypeSample::new(known, catalogue));
         let Some(sample) = sample else {
             let error = PageError::not_found(format!("there is no sample of `{name}`"));
             return Err(error.help("the form offers the types with a sample"));
