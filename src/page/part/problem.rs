@@ -221,7 +221,7 @@ pub mod tests {
     #[test]
     fn a_cause_from_outside_is_only_text() {
         let found = problem(FailedState::Held, "<script>\u{202e}");
-        let html = html! { (sentence(&found)) (rules(&found)) (chart(&found)) (count(&found)) };
+        let html = html! { (sentence(&found)) (rules(&found)) (times(&found)) (chart(&found)) (count(&found)) };
         let html = html.into_string();
         for part in [
             "&lt;script&gt;<span class=\"inv\"",
