@@ -170,9 +170,9 @@ fn table_row(row: &DeliveryRow) -> Markup {
     };
     html! {
         tr {
-            td { (day_and_time(delivery.received)) }
+            td class="nw" { (day_and_time(delivery.received)) }
             th scope="row" { @if let Some(endpoint) = &delivery.endpoint { (text(endpoint)) } @else { span class="mu" { "unknown" } } }
-            td class="wide" { @if let Some(peer) = delivery.peer { span class="m xs" { (peer) } } }
+            td class="nw wide" { @if let Some(peer) = delivery.peer { span class="m xs nw" { (peer) } } }
             td { span class=(pill) { (delivery.status) } }
             td class="nw" { @if let DeliveryOutcome::Accepted(events) = &delivery.outcome { (grouped(events.count)) " " (noun(events.count)) } }
             td class="w" {
@@ -196,7 +196,7 @@ fn table_row(row: &DeliveryRow) -> Markup {
                     }
                 }
             }
-            td class="r wide" { @if let Some(size) = delivery.size { (bytes(size)) } }
+            td class="r nw wide" { @if let Some(size) = delivery.size { (bytes(size)) } }
         }
     }
 }
