@@ -10,7 +10,6 @@ mod limits;
 mod metrics;
 mod rulebook;
 mod runner;
-mod series;
 mod state;
 
 use std::net::SocketAddr;
@@ -35,13 +34,12 @@ pub use intake::batch::{EventReport, act};
 pub use intake::match_bytes::{Matcher, ReceivedEvent};
 pub use intake::submit::SubmittedEvent;
 pub use intake::{read_event, sources};
-pub use metrics::{Metrics, lost_log_lines};
+pub use metrics::{Metrics, Series, lost_log_lines};
 pub use rulebook::endpoints::{Endpoints, WeakSecret, unverified_sources};
 pub use rulebook::secrets;
 pub use rulebook::{ConfigFile, LoadedRulebook, Progress, ProgressFn, Rulebook, RulebookPaths};
 pub use runner::performer::{Perform, ReloadablePerformer};
 pub use runner::report::{RunReport, StepReport};
-pub use series::Series;
 
 /// Limits of the engine, and how long it may take to stop.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 
 pub mod lost_log_lines;
 pub mod process_memory;
+pub mod series;
 mod store;
 
 use std::sync::Mutex;
@@ -16,11 +17,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use super::series::Series;
 use crate::store::{LoopFindings, SqliteStore, Store, StoreError};
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::{Attempt, STATES};
 use store::StoreCollector;
+
+pub use series::Series;
 
 #[derive(Debug)]
 pub struct Metrics {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::metrics::EventOutcome;
+use super::EventOutcome;
 use crate::store::{Minute, Percentiles};
 use flowtrigger_core::run::Attempt;
 
