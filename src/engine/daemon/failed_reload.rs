@@ -6,6 +6,7 @@ use crate::engine::handle::Engine;
 use crate::engine::{EngineError, Perform};
 use crate::source::admin::FailedReload;
 use crate::store::Store;
+use flowtrigger_core::diagnostic::{Diagnostic, Diagnostics, Severity};
 
 impl<S: Store, P: Perform> Engine<S, P> {
     /// Notes the result of a reload: the error, or `None` if the new rules are in force.
@@ -14,7 +15,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             let (files, diagnostics) = match error {
                 EngineError::Rules(reading) => (
                     Arc::clone(&reading.rulebook.files),
-                    Arc::new(reading.diagnostics.clone()),
+                    Arc::new(errors(&reading.diagnostics)),
                 ),
                 EngineError::Secrets(_)
                 | EngineError::Listen(_)
@@ -36,4 +37,13 @@ impl<S: Store, P: Perform> Engine<S, P> {
         });
         self.shared.failed_reload.store(failed);
     }
+}
+
+/// Without the warnings, among which an error is hard to find.
+fn errors(found: &Diagnostics) -> Diagnostics {
+    let mut errors = Diagnostics::default();
+    let is_error = |found: &&Diagnostic| found.severity == Severity::Error;
+    let all = found.iter().filter(is_error).cloned();
+    all.for_each(|error| errors.push(error));
+    errors
 }

@@ -91,7 +91,7 @@ fn unfinished<'c>(columns: &[ChartColumn], labels: &'c Columns) -> Chart<'c> {
     let all: u64 = last.map_or(0, |column| column.runs.values().sum());
     Chart {
         id: "c-runs",
-        title: "Runs that are not over",
+        title: "Unfinished and dead runs",
         description: described("Unfinished, held and dead runs", &bands, Unit::Level),
         summary: html! {
             b { (grouped(all.saturating_sub(need))) } " unfinished, " (grouped(need)) " need a person"

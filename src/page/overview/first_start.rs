@@ -1,5 +1,6 @@
 //! The page before the first event: the daemon's real address, commands that send a sample, and what to do next.
 
+use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use maud::{Markup, html};
@@ -19,14 +20,16 @@ use flowtrigger_core::event::catalogue::sample::{SAMPLES, Sample};
 const REFRESH: &str = "3";
 /// Names of sources and connections that are listed.
 const MAX_NAMES: usize = 20;
+/// Rules that are looked at to choose a sample.
+const MAX_RULES: usize = 1_000;
 const OUTBOX: &str = "outbox:";
 
 /// A source with a sample that it accepts.
 struct SampleSource<'c> {
     source: &'c EventSource,
     sample: &'static Sample,
-    /// Whether a rule listens to events of its type.
-    has_rule: bool,
+    /// Rules that listen to events of its type.
+    rules: usize,
 }
 
 pub fn page(data: &OverviewData, rulebook: &Rulebook) -> Markup {
@@ -74,7 +77,7 @@ fn url(address: &str) -> String {
     format!("http://{at}")
 }
 
-/// The sample that shows most: one that a rule listens to, for a source that needs no signature.
+/// The sample that shows most: one that many rules listen to, for a source that needs no signature.
 fn choose(rulebook: &Rulebook) -> Option<SampleSource<'_>> {
     let sources = rulebook.config.sources.values();
     let samples = sources.flat_map(|source| {
@@ -85,14 +88,16 @@ fn choose(rulebook: &Rulebook) -> Option<SampleSource<'_>> {
         of_source.map(move |sample| SampleSource {
             source,
             sample,
-            has_rule: {
-                let mut rules = rulebook.rules.rules.iter();
-                rules.any(|rule| rule.listens_to(sample.source, sample.name))
+            rules: {
+                let rules = rulebook.rules.rules.iter().take(MAX_RULES);
+                rules
+                    .filter(|rule| rule.listens_to(sample.source, sample.name))
+                    .count()
             },
         })
     });
     // The first one of the best.
-    samples.min_by_key(|found| (!found.has_rule, found.source.verification.is_some()))
+    samples.min_by_key(|found| (Reverse(found.rules), found.source.verification.is_some()))
 }
 
 fn send(chosen: Option<&SampleSource<'_>>, address: &str, config: &Config) -> Markup {
@@ -111,7 +116,7 @@ fn send(chosen: Option<&SampleSource<'_>>, address: &str, config: &Config) -> Ma
                             }
                         }
                         @match &source.verification {
-                            None => (command(&curl(source, sample, address))),
+                            None => { (command(&curl(source, sample, address))) p { "Or without curl:" } }
                             Some(_) => p { "The source verifies its senders. " code { "flowtrigger send" } " signs the event as they do:" }
                         }
                         (command(&sent(source, sample, address)))
@@ -167,7 +172,7 @@ fn see(chosen: Option<&SampleSource<'_>>) -> Markup {
                 h2 { "See why each rule matched, or did not" }
                 p {
                     @match chosen {
-                        Some(found) if !found.has_rule => "No rule listens to this event yet. Its page shows that, and you can write a rule for it.",
+                        Some(found) if found.rules == 0 => "No rule listens to this event yet. Its page shows that, and you can write a rule for it.",
                         Some(_) | None => "The page of the event shows every predicate with the value that it saw. Try does the same before anything is sent.",
                     }
                 }

@@ -4,11 +4,11 @@ use maud::{Markup, html};
 use url::form_urlencoded;
 
 use super::state::pill;
-use crate::page::answer::day_and_time;
+use crate::page::answer::{day_and_time, time};
 use crate::page::chart::sparkline;
 use crate::page::text::{short, text};
 use crate::report::deliveries::row::grouped;
-use crate::report::problems::{Problem, RuleCount};
+use crate::report::problems::{Problem, ProblemReceiver, RuleCount};
 use crate::store::history::FailedState;
 
 /// Characters of a cause that are shown.
@@ -28,11 +28,46 @@ pub fn count(problem: &Problem) -> Markup {
 
 /// Where it was sent to, and what came of it.
 pub fn sentence(problem: &Problem) -> Markup {
+    let Parts { target, message } = Parts::of(problem);
     html! {
-        @if let Some(receiver) = &problem.receiver {
-            code { (text(&receiver.method)) " " (text(without_scheme(&receiver.origin))) } " "
+        @if let Some(target) = target { code { (short(&target, CAUSE_CHARS)) } " " }
+        (short(message, CAUSE_CHARS))
+    }
+}
+
+/// A cause in two parts. What to do about it, which follows after a semicolon, is left to the page of a run.
+struct Parts<'p> {
+    /// Method and address of the request.
+    target: Option<String>,
+    message: &'p str,
+}
+
+impl<'p> Parts<'p> {
+    fn of(problem: &'p Problem) -> Self {
+        let (message, _) = problem
+            .cause
+            .split_once("; ")
+            .unwrap_or((&problem.cause, ""));
+        let Some(ProblemReceiver { method, origin }) = &problem.receiver else {
+            let target = None;
+            return Self { target, message };
+        };
+        let of_request = message.strip_prefix(method.as_str());
+        let of_request = of_request.and_then(|rest| rest.strip_prefix(' '));
+        let address = of_request.filter(|rest| rest.starts_with(origin.as_str()));
+        match address.map(|rest| rest.split_once(' ').unwrap_or((rest, ""))) {
+            Some((address, message)) => {
+                let address = address.trim_end_matches(':');
+                Self {
+                    target: Some(format!("{method} {}", without_scheme(address))),
+                    message,
+                }
+            }
+            None => Self {
+                target: Some(format!("{method} {}", without_scheme(origin))),
+                message,
+            },
         }
-        (short(&problem.cause, CAUSE_CHARS))
     }
 }
 
@@ -64,10 +99,15 @@ fn rule_path(rule: &str) -> String {
 
 /// When the runs died or were held.
 pub fn times(problem: &Problem) -> Markup {
+    let day = |at: jiff::Timestamp| at.as_second().div_euclid(86_400);
     html! {
-        @match problem.first == problem.last {
-            true => { (day_and_time(problem.first)) }
-            false => { (day_and_time(problem.first)) " to " (day_and_time(problem.last)) }
+        (day_and_time(problem.first))
+        @if problem.first != problem.last {
+            " to "
+            @match day(problem.first) == day(problem.last) {
+                true => (time(problem.last)),
+                false => (day_and_time(problem.last)),
+            }
         }
     }
 }
@@ -128,7 +168,7 @@ pub mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::report::problems::{PROBLEM_COLUMNS, ProblemReceiver};
+    use crate::report::problems::PROBLEM_COLUMNS;
 
     pub fn problem(state: FailedState, cause: &str) -> Problem {
         Problem {
@@ -181,11 +221,12 @@ pub mod tests {
     #[test]
     fn a_cause_from_outside_is_only_text() {
         let found = problem(FailedState::Held, "<script>\u{202e}");
-        let html = html! { (sentence(&found)) (rules(&found)) (chart(&found)) (count(&found)) };
+        let html = html! { (sentence(&found)) (rules(&found)) (times(&found)) (chart(&found)) (count(&found)) };
         let html = html.into_string();
         for part in [
             "&lt;script&gt;<span class=\"inv\"",
-            "<bdi>pager.example</bdi>",
+            " to <time",
+            "<code><bdi>POST pager.example</bdi></code> <bdi>&lt;script",
             "href=\"/rules/vip-urgent\"",
             "</a> 1,031, <a",
             "aria-label=\"24 held in the last six hours\"",
@@ -194,5 +235,22 @@ pub mod tests {
             assert!(html.contains(part), "{part}: {html}");
         }
         assert_eq!(rule_path("a b/c"), "/rules/a%20b%2Fc");
+    }
+
+    #[test]
+    fn a_request_is_named_once_and_advice_is_left_out() {
+        let shown = |cause: &str| sentence(&problem(FailedState::Dead, cause)).into_string();
+        for (cause, expected) in [
+            (
+                "POST https://pager.example/v2: connection refused; start it",
+                "<code><bdi>POST pager.example/v2</bdi></code> <bdi>connection refused</bdi>",
+            ),
+            (
+                "POST https://other.example/v2 answered 503",
+                "<code><bdi>POST pager.example</bdi></code> <bdi>POST https://other.example/v2 answered 503</bdi>",
+            ),
+        ] {
+            assert_eq!(shown(cause), expected);
+        }
     }
 }

@@ -211,9 +211,7 @@ impl ProblemsPage {
                 details class="rest" {
                     summary { "Newest " (group.newest.len()) " of " (grouped(group.count)) @if group.count == 1 { " run" } @else { " runs" } }
                     (self.newest(group))
-                    @if group.example != group.cause {
-                        p class="pad" { "Error of the newest run: " (short(&group.example, EXAMPLE_CHARS)) }
-                    }
+                    p class="why" { span class="mu" { "Error of the newest run: " } (short(&group.example, EXAMPLE_CHARS)) }
                 }
                 (commands(group, user))
             }
