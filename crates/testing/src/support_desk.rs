@@ -253,6 +253,6 @@ fn configuration(chat: &Receiver, pager: &Receiver) -> String {
     let (chat, pager) = (chat.url(""), pager.url(""));
     format!(
         "outgoing: {{ allow: [127.0.0.1] }}\nconnections:\n  chat: {{ base_url: \"{chat}\" }}\n  pager: {{ base_url: \"{pager}\" }}\n\
-         sources:\n  support: {{}}\n  shop: {{ event_type: {{ path: kind }}, id: delivery, key: number }}\n"
+         sources:\n  support: {{}}\n  shop: {{ event_type: {{ path: kind }}, id: none, key: number }}\n"
     )
 }
