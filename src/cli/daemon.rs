@@ -5,9 +5,11 @@ use super::exit::Exit;
 use super::progress::ProgressLine;
 use crate::cli::options::GlobalOptions;
 use crate::engine::{DaemonOptions, daemon};
+use crate::page;
 use crate::report::error::CommandError;
 use crate::report::output::Output;
 use crate::source::http::HttpLimits;
+use flowtrigger_core::config::PageAddress;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -33,18 +35,35 @@ pub struct Args {
         hide_env_values = true
     )]
     listen: Option<String>,
+    /// Address and port of the web page, or `off`. Default: the configuration's, or 127.0.0.1:8081 if it is free.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "FLOWTRIGGER_PAGE",
+        hide_env_values = true,
+        value_parser = page_address
+    )]
+    page: Option<PageAddress>,
+}
+
+fn page_address(text: &str) -> Result<PageAddress, String> {
+    Ok(match text {
+        "off" => PageAddress::Off,
+        address => PageAddress::At(address.to_owned()),
+    })
 }
 
 pub fn run(args: Args, global: &GlobalOptions, _: &mut Output) -> Result<Exit, CommandError> {
     let options = DaemonOptions {
         paths: global.rulebook_paths(None),
         listen: args.listen,
+        page: args.page,
         data: global.data.clone(),
         outbox: global.outbox(),
         limits: HttpLimits::default(),
     };
     let mut line = ProgressLine::new();
-    let served = daemon(options, move |progress| line.update(progress));
+    let served = daemon(options, page::open, move |progress| line.update(progress));
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| CommandError::runtime(format!("failed to start: {error}")))?;
     runtime.block_on(served)?;

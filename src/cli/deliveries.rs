@@ -90,6 +90,7 @@ impl Args {
             },
             status: self.status,
             reasons: self.reason.clone(),
+            text: None,
             since: self.since.map(|since| since.from(now)),
             until: self.until.map(|until| until.from(now)),
             before: self.before,

@@ -26,6 +26,7 @@ use flowtrigger_core::config::Config;
 
 pub use clock::{Clock, SystemClock};
 pub use daemon::data_folder::{DataFolder, FolderError};
+pub use daemon::page::{OpenHistory, PageParts, PageRoutes};
 pub use daemon::shutdown::{UnfinishedWork, interrupted};
 pub use daemon::{DEFAULT_ADDRESS, DaemonOptions, daemon, performer, reload};
 pub use handle::Engine;

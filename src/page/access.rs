@@ -1,13 +1,15 @@
 //! Decides who sends a request: the administrative socket, a user that a trusted proxy names, or a session.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
+use ipnet::IpNet;
 use subtle::ConstantTimeEq;
 
-use super::session::{Role, Sessions, User};
+use super::session::{PageUser, Role, Sessions, SignIn};
+use crate::source::http::Peer;
 use flowtrigger_core::config::UserHeader;
 use flowtrigger_core::secret::SecretValue;
 
@@ -20,7 +22,7 @@ const MAX_NAME: usize = 100;
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Connection {
+pub enum RequestOrigin {
     /// The administrative socket, which checks the process at its other end.
     Socket,
     Network(SocketAddr),
@@ -39,29 +41,53 @@ pub struct Access {
     pub sessions: Sessions,
     pub secrets: Vec<SignInSecret>,
     pub user_header: Option<UserHeader>,
+    /// The proxies that may set `user_header` and say who sends a request.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Access {
     /// The user of a request; `None` if nobody is signed in.
-    pub fn user(&self, request: &Request) -> Option<User> {
-        let connection = request.extensions().get::<Connection>()?;
+    pub fn user(&self, request: &Request) -> Option<PageUser> {
+        let connection = request.extensions().get::<RequestOrigin>()?;
         let headers = request.headers();
+        let session = || self.sessions.user(cookie(headers)?, Instant::now());
         match connection {
-            Connection::Socket => Some(User {
-                name: SOCKET_USER.to_owned(),
-                role: Role::Act,
+            // A session has a name of its own.
+            RequestOrigin::Socket => session().or_else(|| {
+                Some(PageUser {
+                    name: SOCKET_USER.to_owned(),
+                    role: Role::Act,
+                    sign_in: SignIn::Socket,
+                })
             }),
-            Connection::Network(peer) => self
-                .proxied(headers, *peer)
-                .or_else(|| self.sessions.user(cookie(headers)?, Instant::now())),
+            RequestOrigin::Network(peer) => self.proxied(headers, *peer).or_else(session),
         }
     }
 
+    /// The address of the sender, as trusted proxies report it. `None` on the socket.
+    pub fn sender(&self, request: &Request) -> Option<IpAddr> {
+        match request.extensions().get::<RequestOrigin>()? {
+            RequestOrigin::Socket => None,
+            RequestOrigin::Network(peer) => {
+                Some(Peer(*peer).sender(request.headers(), &self.trusted_proxies))
+            }
+        }
+    }
+
+    /// Whether a trusted proxy received the request over TLS.
+    pub fn is_over_tls(&self, request: &Request) -> bool {
+        let Some(RequestOrigin::Network(peer)) = request.extensions().get::<RequestOrigin>() else {
+            return false;
+        };
+        let scheme = request.headers().get("x-forwarded-proto");
+        Peer(*peer).is_among(&self.trusted_proxies)
+            && scheme.is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"))
+    }
+
     /// The user that a trusted proxy names. The header of anybody else is nobody's name.
-    fn proxied(&self, headers: &HeaderMap, peer: SocketAddr) -> Option<User> {
+    fn proxied(&self, headers: &HeaderMap, peer: SocketAddr) -> Option<PageUser> {
         let header = self.user_header.as_ref()?;
-        let peer = peer.ip().to_canonical();
-        if !header.trusted_proxies.iter().any(|net| net.contains(&peer)) {
+        if !Peer(peer).is_among(&self.trusted_proxies) {
             return None;
         }
         let mut values = headers.get_all(header.name.as_str()).iter();
@@ -73,7 +99,11 @@ impl Access {
             true => Role::Act,
             false => Role::Read,
         };
-        Some(User { name, role })
+        Some(PageUser {
+            name,
+            role,
+            sign_in: SignIn::Proxy,
+        })
     }
 
     /// The role that a secret gives. Every secret is compared, so that the time says nothing.
@@ -120,9 +150,9 @@ mod tests {
         Access {
             user_header: Some(UserHeader {
                 name: "x-user".into(),
-                trusted_proxies: vec!["10.0.0.1".parse::<std::net::IpAddr>().unwrap().into()],
                 actors: vec!["ada".into()],
             }),
+            trusted_proxies: vec!["10.0.0.1".parse::<IpAddr>().unwrap().into()],
             secrets: [("READ", "r", Role::Read), ("ACT", "a", Role::Act)]
                 .map(|(name, value, role)| SignInSecret {
                     name: name.into(),
@@ -134,7 +164,11 @@ mod tests {
         }
     }
 
-    fn user(access: &Access, connection: Connection, headers: &[(&str, &str)]) -> Option<User> {
+    fn user(
+        access: &Access,
+        connection: RequestOrigin,
+        headers: &[(&str, &str)],
+    ) -> Option<PageUser> {
         let mut request = Request::builder().uri("/");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -147,7 +181,7 @@ mod tests {
     #[test]
     fn only_a_trusted_proxy_names_users() {
         let access = access();
-        let from = |ip: &str| Connection::Network(format!("{ip}:9").parse().unwrap());
+        let from = |ip: &str| RequestOrigin::Network(format!("{ip}:9").parse().unwrap());
         let role =
             |ip, headers: &[(&str, &str)]| user(&access, from(ip), headers).map(|user| user.role);
         assert_eq!(role("10.0.0.1", &[("x-user", "ada")]), Some(Role::Act));
@@ -161,23 +195,44 @@ mod tests {
         ] {
             assert_eq!(role(ip, headers), None, "{ip} {headers:?}");
         }
-        let socket = user(&access, Connection::Socket, &[]).map(|user| user.role);
+        let socket = user(&access, RequestOrigin::Socket, &[]).map(|user| user.role);
         assert_eq!(socket, Some(Role::Act));
     }
 
     #[test]
     fn a_session_is_found_among_other_cookies() {
         let access = access();
-        let owner = User {
+        let owner = PageUser {
             name: "ada".into(),
             role: Role::Read,
+            sign_in: SignIn::Session,
         };
         let token = access.sessions.start(owner.clone(), Instant::now());
-        let from = Connection::Network("127.0.0.1:9".parse().unwrap());
+        let from = RequestOrigin::Network("127.0.0.1:9".parse().unwrap());
         let cookies = format!("a=b; {COOKIE}={token}; c");
         assert_eq!(user(&access, from, &[("cookie", &cookies)]), Some(owner));
+        let on_socket = user(&access, RequestOrigin::Socket, &[("cookie", &cookies)]);
+        assert_eq!(on_socket.map(|user| user.name), Some("ada".into()));
         let wrong = format!("{COOKIE}=0{token}");
         assert_eq!(user(&access, from, &[("cookie", &wrong)]), None);
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_says_who_sends_and_how() {
+        let access = access();
+        for (ip, sender, tls) in [
+            ("10.0.0.1", "203.0.113.9", true),
+            ("10.0.0.2", "10.0.0.2", false),
+        ] {
+            let request = Request::builder()
+                .header("x-forwarded-for", "203.0.113.9")
+                .header("x-forwarded-proto", "https");
+            let mut request = request.body(Body::empty()).unwrap();
+            let from = RequestOrigin::Network(format!("{ip}:9").parse().unwrap());
+            request.extensions_mut().insert(from);
+            assert_eq!(access.sender(&request), sender.parse().ok());
+            assert_eq!(access.is_over_tls(&request), tls, "{ip}");
+        }
     }
 
     #[test]

@@ -97,10 +97,10 @@ pub fn bars(chart: &Chart<'_>) -> Markup {
 pub fn lines(chart: &Chart<'_>) -> Markup {
     let scale = Scale::of(&chart.bands);
     let marks: Vec<String> = scale.marks().map(|value| chart.unit.show(value)).collect();
-    let paths: Vec<Path> = chart
+    let paths: Vec<SvgPath> = chart
         .bands
         .iter()
-        .map(|band| Path {
+        .map(|band| SvgPath {
             class: band.class,
             data: line(&band.values, scale),
         })
@@ -108,7 +108,7 @@ pub fn lines(chart: &Chart<'_>) -> Markup {
     frame(chart, &marks, &paths, Legend::Line)
 }
 
-struct Path {
+struct SvgPath {
     class: &'static str,
     data: String,
 }
@@ -119,7 +119,7 @@ enum Legend {
     Line,
 }
 
-fn frame(chart: &Chart<'_>, marks: &[String], paths: &[Path], legend: Legend) -> Markup {
+fn frame(chart: &Chart<'_>, marks: &[String], paths: &[SvgPath], legend: Legend) -> Markup {
     let columns = chart.columns.labels.len();
     let quarter = |number: usize| chart.columns.labels.get(columns * number / 4);
     html! {
@@ -256,7 +256,7 @@ fn nice_top(highest: f64) -> f64 {
     }
 }
 
-fn bar_paths(bands: &[Band], top: f64) -> Vec<Path> {
+fn bar_paths(bands: &[Band], top: f64) -> Vec<SvgPath> {
     let columns = bands.iter().map(|band| band.values.len()).max();
     let columns = columns.unwrap_or_default();
     let step = WIDTH / columns.max(1) as f64;
@@ -276,7 +276,7 @@ fn bar_paths(bands: &[Band], top: f64) -> Vec<Path> {
             ));
             base[at] += height;
         }
-        paths.push(Path {
+        paths.push(SvgPath {
             class: band.class,
             data,
         });

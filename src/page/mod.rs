@@ -2,32 +2,56 @@
 //! [`History`](crate::store::History), and acts through the same commands as the command line.
 
 mod access;
+pub mod answer;
 mod asset;
-mod chart;
+pub mod chart;
+mod counts;
+mod deliveries;
+mod failed_logins;
 mod guard;
-mod icon;
+pub mod icon;
+mod live;
+mod local_path;
 mod login;
-mod part;
+mod login_link;
+mod login_page;
+mod open;
+pub mod page_error;
+pub mod page_request;
+pub mod part;
 mod reader;
 mod session;
 mod shell;
-mod text;
+pub mod text;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 
-use crate::engine::Rulebook;
+use crate::engine::{PageRoutes, Rulebook};
 use crate::source::admin::AdminApi;
+use crate::source::http::Peer;
 use flowtrigger_core::config::PageSettings;
 
-pub use access::{Access, Connection, SignInSecret};
-pub use reader::{HistoryReader, ReadError};
-pub use session::{LoginError, Role, Sessions, User};
+use access::{Access, RequestOrigin};
+use counts::SideBarCounts;
+use failed_logins::FailedLogins;
+use live::LiveStreams;
+use reader::HistoryReader;
+
+pub use login_link::{LoginLink, LoginRequest};
+pub use open::open;
+pub use session::Role;
+
+/// The largest form, such as a command for many runs.
+const MAX_FORM: usize = 64 * 1024;
+/// The largest form before the login.
+const MAX_LOGIN_FORM: usize = 4 * 1024;
 
 /// What all pages share.
 pub struct PageState<A> {
@@ -38,24 +62,72 @@ pub struct PageState<A> {
     pub rulebook: Box<dyn Fn() -> Arc<Rulebook> + Send + Sync>,
     pub access: Access,
     pub settings: PageSettings,
+    /// Where the page is served besides the administrative socket.
+    pub address: Option<SocketAddr>,
+    pub live: LiveStreams,
+    pub failed_logins: FailedLogins,
+    pub counts: SideBarCounts,
 }
 
-/// The routes of the page. The caller says with an extension of type [`Connection`] where each request comes from.
-pub fn routes<A: AdminApi>(state: Arc<PageState<A>>) -> Router {
-    let hosts: Arc<[String]> = state.settings.hosts.clone().into();
-    let signed_in = Router::new().route_layer(middleware::from_fn_with_state(
-        Arc::clone(&state),
-        require_user::<A>,
-    ));
+/// Every page, for users that are signed in. A page is one line: its path, and the function that reads its data.
+fn pages<A: AdminApi>() -> Router<Arc<PageState<A>>> {
     Router::new()
-        .merge(signed_in)
+        .route("/deliveries", answer::page(deliveries::load))
+        .route("/live/deliveries", get(deliveries::live))
+}
+
+/// The routes of the page on the administrative socket and on the network.
+pub fn routes<A: AdminApi>(state: &Arc<PageState<A>>) -> PageRoutes {
+    let on_socket = login_link::routes().merge(guarded_routes(state));
+    PageRoutes {
+        socket: answered(state, on_socket.layer(middleware::map_request(from_socket))),
+        network: answered(
+            state,
+            guarded_routes(state).layer(middleware::map_request(from_network)),
+        ),
+    }
+}
+
+fn guarded_routes<A: AdminApi>(state: &Arc<PageState<A>>) -> Router<Arc<PageState<A>>> {
+    let signed_in = pages()
+        .fallback(answer::not_found::<A>)
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(state),
+            require_user::<A>,
+        ))
+        .layer(DefaultBodyLimit::max(MAX_FORM));
+    let login = Router::new()
         .route("/login", get(login::form::<A>).post(login::submit::<A>))
         .route("/logout", post(login::log_out::<A>))
-        .merge(asset::routes())
+        .layer(DefaultBodyLimit::max(MAX_LOGIN_FORM));
+    signed_in.merge(login).merge(asset::routes())
+}
+
+/// Guards every route, and selects the form of the answer before the route: layers of a router run after that.
+fn answered<A: AdminApi>(state: &Arc<PageState<A>>, routes: Router<Arc<PageState<A>>>) -> Router {
+    let hosts: Arc<[String]> = state.settings.hosts.clone().into();
+    Router::new()
+        .fallback_service(routes.with_state(Arc::clone(state)))
+        .layer(middleware::map_request(async |request: Request| {
+            answer::select_representation(request)
+        }))
         .layer(middleware::from_fn(move |request: Request, next: Next| {
             guard::guard(Arc::clone(&hosts), request, next)
         }))
-        .with_state(state)
+}
+
+async fn from_socket(mut request: Request) -> Request {
+    request.extensions_mut().insert(RequestOrigin::Socket);
+    request
+}
+
+/// A request without an address is of nobody.
+async fn from_network(mut request: Request) -> Request {
+    if let Some(ConnectInfo(Peer(address))) = request.extensions().get::<ConnectInfo<Peer>>() {
+        let origin = RequestOrigin::Network(*address);
+        request.extensions_mut().insert(origin);
+    }
+    request
 }
 
 /// Lets requests of signed-in people through, and shows the others how to sign in.

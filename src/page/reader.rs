@@ -22,7 +22,7 @@ pub struct HistoryReader {
 
 /// Why a page has no answer from the store.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
+pub enum HistoryReadError {
     #[error(transparent)]
     Open(#[from] HistoryOpenError),
     #[error(transparent)]
@@ -46,10 +46,10 @@ impl HistoryReader {
     pub async fn read<T, E>(
         &self,
         ask: impl FnOnce(&dyn History) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, ReadError>
+    ) -> Result<T, HistoryReadError>
     where
         T: Send + 'static,
-        E: Into<ReadError> + Send + 'static,
+        E: Into<HistoryReadError> + Send + 'static,
     {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let (open, idle) = (Arc::clone(&self.open), Arc::clone(&self.idle));
@@ -66,6 +66,6 @@ impl HistoryReader {
                 .push(history);
             Ok(answer)
         });
-        asked.await.unwrap_or(Err(ReadError::Ended))
+        asked.await.unwrap_or(Err(HistoryReadError::Ended))
     }
 }

@@ -6,8 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustls::crypto::ring::default_provider;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use super::page_error::PageError;
 
 /// How long a login link can be used.
 pub const LOGIN_TIME: Duration = Duration::from_secs(600);
@@ -18,7 +20,7 @@ const MAX_TOKENS: usize = 1_000;
 const TOKEN_BYTES: usize = 32;
 
 /// What a person may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// See every page.
@@ -27,12 +29,36 @@ pub enum Role {
     Act,
 }
 
+/// How a person became a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SignIn {
+    /// By access to the administrative socket.
+    Socket,
+    /// A trusted proxy names the user.
+    Proxy,
+    /// With a login link or a secret.
+    Session,
+}
+
 /// A person on the page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct User {
+pub struct PageUser {
     /// The name under which commands are logged.
     pub name: String,
     pub role: Role,
+    pub sign_in: SignIn,
+}
+
+impl PageUser {
+    /// # Errors
+    /// If the user may only read.
+    pub fn require_act(&self) -> Result<(), PageError> {
+        match self.role {
+            Role::Act => Ok(()),
+            Role::Read => Err(PageError::forbidden()),
+        }
+    }
 }
 
 /// Why a login fails.
@@ -58,20 +84,20 @@ type TokenHash = [u8; 32];
 
 #[derive(Debug)]
 struct Login {
-    user: User,
+    user: PageUser,
     made: Instant,
     used: bool,
 }
 
 #[derive(Debug)]
 struct Session {
-    user: User,
+    user: PageUser,
     since: Instant,
 }
 
 impl Sessions {
     /// The token of a new login link.
-    pub fn make_login(&self, user: User, now: Instant) -> String {
+    pub fn make_login(&self, user: PageUser, now: Instant) -> String {
         let token = new_token();
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         // Used and expired links are kept for a while, so that the page can say why they fail.
@@ -104,7 +130,7 @@ impl Sessions {
     }
 
     /// Starts a session, and returns its token.
-    pub fn start(&self, user: User, now: Instant) -> String {
+    pub fn start(&self, user: PageUser, now: Instant) -> String {
         let token = new_token();
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.retain(|_, session| now.duration_since(session.since) < SESSION_TIME);
@@ -114,7 +140,7 @@ impl Sessions {
     }
 
     /// The user of a session that has not ended.
-    pub fn user(&self, token: &str, now: Instant) -> Option<User> {
+    pub fn user(&self, token: &str, now: Instant) -> Option<PageUser> {
         let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let session = sessions.get(&hash(token))?;
         let lasts = now.duration_since(session.since) < SESSION_TIME;
@@ -157,10 +183,11 @@ fn hash(token: &str) -> TokenHash {
 mod tests {
     use super::*;
 
-    fn user() -> User {
-        User {
+    fn user() -> PageUser {
+        PageUser {
             name: "ada".into(),
             role: Role::Act,
+            sign_in: SignIn::Session,
         }
     }
 

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::icon::{Icon, mark};
-use super::session::{Role, User};
+use super::session::{PageUser, Role, SignIn};
 
 /// The path of the style sheet; the version makes browsers load a new one after an upgrade.
 pub const STYLE: &str = concat!("/assets/", env!("CARGO_PKG_VERSION"), "/style.css");
@@ -73,7 +73,7 @@ impl Section {
 /// What the side bar of every page shows.
 #[derive(Debug, Clone)]
 pub struct Frame {
-    pub user: User,
+    pub user: PageUser,
     /// Why the daemon accepts no events now; `None` if it accepts them.
     pub not_ready: Option<String>,
     pub rules: usize,
@@ -85,24 +85,26 @@ pub struct Frame {
 
 /// Whether a page is the section itself or one below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum PagePosition {
     Section(Section),
     Below(Section),
+    /// In no section.
+    Elsewhere,
 }
 
-impl Place {
+impl PagePosition {
     /// The value of `aria-current` of a section's link.
     fn current(self, section: Section) -> Option<&'static str> {
         match self {
-            Place::Section(own) if own == section => Some("page"),
-            Place::Below(own) if own == section => Some("true"),
-            Place::Section(_) | Place::Below(_) => None,
+            PagePosition::Section(own) if own == section => Some("page"),
+            PagePosition::Below(own) if own == section => Some("true"),
+            PagePosition::Section(_) | PagePosition::Below(_) | PagePosition::Elsewhere => None,
         }
     }
 }
 
 /// A whole page.
-pub fn page(title: &str, place: Place, frame: &Frame, main: &Markup) -> Markup {
+pub fn page(title: &str, position: PagePosition, frame: &Frame, main: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -112,7 +114,7 @@ pub fn page(title: &str, place: Place, frame: &Frame, main: &Markup) -> Markup {
                     a class="skip" href="#main" { "Skip to the content" }
                     a class="brand" href="/" { (mark()) span { "flowtrigger" } }
                     (find())
-                    (navigation(place, frame))
+                    (navigation(position, frame))
                     (foot(frame))
                 }
                 main id="main" tabindex="-1" { (main) }
@@ -162,13 +164,13 @@ fn find() -> Markup {
     }
 }
 
-fn navigation(place: Place, frame: &Frame) -> Markup {
+fn navigation(position: PagePosition, frame: &Frame) -> Markup {
     html! {
         nav class="nav" aria-label="Main" {
             ul {
                 @for section in SECTIONS {
                     li {
-                        a href=(section.path()) aria-current=[place.current(section)] {
+                        a href=(section.path()) aria-current=[position.current(section)] {
                             (section.icon().render()) (section.name()) (badge(section, frame))
                         }
                     }
@@ -212,7 +214,12 @@ fn foot(frame: &Frame) -> Markup {
             }
             p { a href="/rules" { (count(frame.rules, "rule")) } }
             p { span { (frame.user.name) ", " (role) } }
-            form method="post" action="/logout" { button class="bare" { "Sign out" } }
+            @match frame.user.sign_in {
+                SignIn::Session => {
+                    form method="post" action="/logout" { button class="bare" { "Sign out" } }
+                }
+                SignIn::Socket | SignIn::Proxy => {}
+            }
         }
     }
 }
@@ -231,9 +238,10 @@ mod tests {
 
     fn frame(name: &str) -> Frame {
         Frame {
-            user: User {
+            user: PageUser {
                 name: name.into(),
                 role: Role::Read,
+                sign_in: SignIn::Session,
             },
             not_ready: Some("the disk is \"full\"".into()),
             rules: 1,
@@ -245,8 +253,8 @@ mod tests {
     #[test]
     fn a_page_marks_its_section_and_escapes_what_it_shows() {
         let main = html! { p { "body" } };
-        let place = Place::Below(Section::Runs);
-        let text = page("Run <1>", place, &frame("<b>eve"), &main).into_string();
+        let position = PagePosition::Below(Section::Runs);
+        let text = page("Run <1>", position, &frame("<b>eve"), &main).into_string();
         for part in [
             "<title>Run &lt;1&gt; · flowtrigger</title>",
             r#"<a href="/runs" aria-current="true">"#,

@@ -108,9 +108,11 @@ impl From<EngineError> for CommandError {
                 CommandError::invalid(loaded.rulebook.files, loaded.diagnostics)
             }
             EngineError::Secrets(_) => CommandError::Unset(ErrorMessage::new(error.to_string())),
-            EngineError::Listen(ListenError::Address { .. } | ListenError::NotLoopback { .. }) => {
-                CommandError::usage(error.to_string())
-            }
+            EngineError::Listen(
+                ListenError::Address { .. }
+                | ListenError::NotLoopback { .. }
+                | ListenError::NobodyCanSignIn { .. },
+            ) => CommandError::usage(error.to_string()),
             EngineError::Listen(ListenError::AddressInUse { .. } | ListenError::Other { .. })
             | EngineError::Store(_)
             | EngineError::Open(_)

@@ -4,6 +4,7 @@
 mod admin;
 pub mod data_folder;
 mod log;
+pub mod page;
 pub mod shutdown;
 
 use std::path::{Path, PathBuf};
@@ -27,9 +28,10 @@ use crate::engine::{
     Rulebook, RulebookPaths,
 };
 use crate::source::{self, http};
-use crate::store::{SqliteStore, Store, StoreSettings};
+use crate::store::{SqliteHistory, SqliteStore, Store, StoreSettings};
 use data_folder::FolderAccess;
-use flowtrigger_core::config::Config;
+use flowtrigger_core::config::{Config, PageAddress};
+use page::{PageParts, PageRoutes};
 use shutdown::{DaemonSignal, Signals};
 
 /// The default listening address.
@@ -45,6 +47,8 @@ pub struct DaemonOptions {
     /// Host and port. Default: those of the configuration, or [`DEFAULT_ADDRESS`]. Port 0 takes any free port
     /// and logs it.
     pub listen: Option<String>,
+    /// Where the web page is served. Default: `page` of the configuration.
+    pub page: Option<PageAddress>,
     /// The data folder.
     pub data: PathBuf,
     /// The folder that `outbox:` requests are written to.
@@ -52,9 +56,10 @@ pub struct DaemonOptions {
     pub limits: http::HttpLimits,
 }
 
-/// Runs until a signal ends it.
+/// Runs until a signal ends it. `open_page` makes the web page.
 pub async fn daemon(
     daemon: DaemonOptions,
+    open_page: fn(PageParts<SqliteStore, ReloadablePerformer>) -> Result<PageRoutes, EngineError>,
     mut on_progress: impl FnMut(Progress) + Send + 'static,
 ) -> Result<(), EngineError> {
     let mut signals = Signals::new()?;
@@ -71,6 +76,7 @@ pub async fn daemon(
     warn_of_access(&folder);
     let performer = daemon.performer(&rulebook.config, secrets, &folder)?;
     let listener = daemon.listen(&rulebook.config).await?;
+    let page_listener = page::listen(daemon.page.as_ref(), &rulebook.config).await?;
     let socket = source::admin::listen(&folder.socket())?;
     kill_orphans(folder.processes()).await;
     let settings = StoreSettings::from_config(&rulebook.config);
@@ -88,7 +94,24 @@ pub async fn daemon(
     let engine = Engine::open(store.clone(), performer, rulebook, options).await?;
     engine.metrics().extend(store.clone());
     let limits = daemon.limits.clone().with(&engine.rulebook().config.listen);
-    let listeners = Listeners::open(&engine, listener, socket, limits);
+    let close = watch::Sender::new(false);
+    let page_address = page_listener
+        .as_ref()
+        .and_then(|page| page.local_addr().ok());
+    let database = folder.database();
+    let page = open_page(PageParts {
+        engine: engine.clone(),
+        history: Box::new(move || Ok(Box::new(SqliteHistory::open(&database)?))),
+        address: page_address,
+        closing: close.subscribe(),
+    })?;
+    page::log_address(page_address);
+    let sockets = Sockets {
+        events: listener,
+        commands: socket,
+        page: page_listener,
+    };
+    let listeners = Listeners::open(&engine, sockets, page, limits, close);
     let served = daemon.serve(&engine, listeners, &mut signals).await;
     drop(std::fs::remove_file(folder.socket()));
     flush_archive(&store).await;
@@ -176,31 +199,53 @@ fn load_all_secrets(rulebook: &mut Rulebook) -> Result<SecretStore, EngineError>
     }
 }
 
-/// The two listeners of a daemon: HTTP for events, the admin socket for commands.
+/// What a daemon listens on.
+struct Sockets {
+    events: TcpListener,
+    commands: UnixListener,
+    page: Option<TcpListener>,
+}
+
+/// The listeners of a daemon: HTTP for events, the admin socket for commands and the page, and HTTP for the page.
 struct Listeners {
     events: JoinHandle<std::io::Result<()>>,
     commands: JoinHandle<std::io::Result<()>>,
+    page: JoinHandle<std::io::Result<()>>,
     close: watch::Sender<bool>,
 }
 
 impl Listeners {
     fn open<S: Store>(
         engine: &Engine<S, ReloadablePerformer>,
-        listener: TcpListener,
-        socket: UnixListener,
+        sockets: Sockets,
+        page: PageRoutes,
         limits: http::HttpLimits,
+        close: watch::Sender<bool>,
     ) -> Self {
-        let close = watch::Sender::new(false);
         let closed = || {
             let mut close = close.subscribe();
             async move { drop(close.wait_for(|closed| *closed).await) }
         };
         let engine = Arc::new(engine.clone());
-        let events = http::serve(listener, Arc::clone(&engine), limits, closed());
-        let commands = source::admin::serve(socket, engine, closed());
+        let page_limits = page::limits(&limits, &engine.rulebook().config.page);
+        let events = http::serve(sockets.events, Arc::clone(&engine), limits, closed());
+        let commands = source::admin::serve(sockets.commands, engine, page.socket, closed());
+        let stop_page = closed();
+        let served_page = async move {
+            match sockets.page {
+                Some(listener) => {
+                    http::serve_router(listener, page.network, page_limits, stop_page).await
+                }
+                None => {
+                    stop_page.await;
+                    Ok(())
+                }
+            }
+        };
         Self {
             events: tokio::spawn(events),
             commands: tokio::spawn(commands),
+            page: tokio::spawn(served_page),
             close,
         }
     }
@@ -210,6 +255,7 @@ impl Listeners {
         let ended = tokio::select! {
             ended = &mut self.events => ended,
             ended = &mut self.commands => ended,
+            ended = &mut self.page => ended,
         };
         ended.unwrap_or(Ok(())).map_err(EngineError::Serve)
     }
@@ -217,10 +263,11 @@ impl Listeners {
     /// Stops listening; pending responses may finish.
     async fn close(mut self) {
         self.close.send_replace(true);
-        let both = async { tokio::join!(&mut self.events, &mut self.commands) };
-        if tokio::time::timeout(DRAIN_TIMEOUT, both).await.is_err() {
+        let all = async { tokio::join!(&mut self.events, &mut self.commands, &mut self.page) };
+        if tokio::time::timeout(DRAIN_TIMEOUT, all).await.is_err() {
             self.events.abort();
             self.commands.abort();
+            self.page.abort();
         }
     }
 }
@@ -335,7 +382,7 @@ pub async fn reload<S: Store>(
     Ok(rulebook.rules.rules.len())
 }
 
-/// Concurrency limits and the listening address are fixed at the start.
+/// Concurrency limits, the listening address and the page are fixed at the start.
 fn warn_of_fixed(before: &Config, after: &Config) {
     let at_work = |config: &Config| {
         let limits = config.limits;
@@ -346,6 +393,9 @@ fn warn_of_fixed(before: &Config, after: &Config) {
     }
     if before.listen != after.listen {
         warn!("`listen` takes effect at the next start");
+    }
+    if before.page != after.page {
+        warn!("`page` takes effect at the next start");
     }
 }
 

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ use serde_json::json;
 use tokio::net::UnixListener;
 
 use super::AcceptedRun;
-use super::http::response;
+use super::http::{WebPageSign, response};
 
 use peer::CheckedListener;
 
@@ -104,13 +105,15 @@ pub struct Status {
     pub oldest_queued_seconds: Option<u64>,
 }
 
-/// Serves until `stop` completes, then waits for the requests in progress.
+/// Serves until `stop` completes, then waits for the requests in progress. `others` has all other paths: the page.
 pub async fn serve<A: AdminApi>(
     listener: UnixListener,
     admin: Arc<A>,
+    others: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(CheckedListener::new(listener)?, routes(admin))
+    let routes = routes(admin).fallback_service(others);
+    axum::serve(CheckedListener::new(listener)?, routes)
         .with_graceful_shutdown(stop)
         .await
 }
@@ -124,9 +127,25 @@ fn routes<A: AdminApi>(admin: Arc<A>) -> Router {
         .route("/flush", post(flush::<A>))
         .route("/status", get(status::<A>))
         .route("/metrics", get(metrics::<A>))
-        .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn(reject_web_pages))
         .with_state(admin)
+}
+
+/// A browser reaches the socket through a forwarded port, and with it every page that is open in the browser.
+async fn reject_web_pages(request: Request, next: Next) -> Response {
+    match WebPageSign::find(&request, &[]) {
+        None => next.run(request).await,
+        Some(_) => error_body(
+            StatusCode::FORBIDDEN,
+            "a web page of another site, or for another name, sent this request",
+        ),
+    }
+}
+
+/// The answer for other paths where no page is served.
+pub fn no_page() -> Router {
+    Router::new().fallback(not_found)
 }
 
 async fn retry<A: AdminApi>(State(admin): State<Arc<A>>, Path(run): Path<String>) -> Response {

@@ -1,8 +1,11 @@
 //! Binds the address of the HTTP server, and says why that is not possible.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
+
+use flowtrigger_core::config::PageSettings;
 
 /// Why the program does not listen.
 #[derive(Debug, thiserror::Error)]
@@ -18,11 +21,38 @@ pub enum ListenError {
         unverified: Vec<String>,
     },
     #[error(
-        "failed to listen on `{address}`: the port is in use; stop the program that uses it, or choose another port with `--listen`"
+        "cannot serve the page on `{address}`: other machines can reach it, and nobody can sign in; add `page.secrets`, or `page.user_header` with `page.trusted_proxies`, in flowtrigger.yaml, or listen on 127.0.0.1"
     )]
-    AddressInUse { address: SocketAddr },
-    #[error("failed to listen on `{address}`: {why}; choose another address with `--listen`")]
-    Other { address: SocketAddr, why: String },
+    NobodyCanSignIn { address: SocketAddr },
+    #[error(
+        "failed to listen on `{address}`: the port is in use; stop the program that uses it, or choose another port with `{option}`"
+    )]
+    AddressInUse {
+        address: SocketAddr,
+        option: ListenOption,
+    },
+    #[error("failed to listen on `{address}`: {why}; choose another address with `{option}`")]
+    Other {
+        address: SocketAddr,
+        why: String,
+        option: ListenOption,
+    },
+}
+
+/// The option of the command line that chooses an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListenOption {
+    Listen,
+    Page,
+}
+
+impl fmt::Display for ListenOption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ListenOption::Listen => "--listen",
+            ListenOption::Page => "--page",
+        })
+    }
 }
 
 fn quoted(names: &[String]) -> String {
@@ -40,12 +70,7 @@ pub fn is_public(address: SocketAddr) -> bool {
 /// # Errors
 /// If the address is invalid, public with unverified sources, in use or otherwise not available.
 pub async fn listen(address: &str, unverified: &[String]) -> Result<TcpListener, ListenError> {
-    let invalid = |why: String| ListenError::Address {
-        address: address.to_owned(),
-        why,
-    };
-    let found = tokio::net::lookup_host(address).await;
-    let found: Vec<SocketAddr> = found.map_err(|e| invalid(e.to_string()))?.collect();
+    let found = look_up(address).await?;
     let public = found.iter().find(|address| is_public(**address));
     if let (Some(&address), false) = (public, unverified.is_empty()) {
         let unverified = unverified.to_vec();
@@ -54,15 +79,53 @@ pub async fn listen(address: &str, unverified: &[String]) -> Result<TcpListener,
             unverified,
         });
     }
+    bind(address, &found, ListenOption::Listen).await
+}
+
+/// Binds the address of the page. Only a loopback address is allowed if `settings` lets nobody sign in.
+///
+/// # Errors
+/// If the address is invalid, public without a way to sign in, in use or otherwise not available.
+pub async fn listen_page(
+    address: &str,
+    settings: &PageSettings,
+) -> Result<TcpListener, ListenError> {
+    let found = look_up(address).await?;
+    let public = found.iter().find(|address| is_public(**address));
+    match public {
+        Some(&address) if !settings.has_sign_in() => Err(ListenError::NobodyCanSignIn { address }),
+        Some(_) | None => bind(address, &found, ListenOption::Page).await,
+    }
+}
+
+fn invalid(address: &str, why: String) -> ListenError {
+    ListenError::Address {
+        address: address.to_owned(),
+        why,
+    }
+}
+
+async fn look_up(address: &str) -> Result<Vec<SocketAddr>, ListenError> {
+    let found = tokio::net::lookup_host(address).await;
+    let found = found.map_err(|error| invalid(address, error.to_string()))?;
+    Ok(found.collect())
+}
+
+async fn bind(
+    address: &str,
+    found: &[SocketAddr],
+    option: ListenOption,
+) -> Result<TcpListener, ListenError> {
     let Some(&address) = found.first() else {
-        return Err(invalid("the name has no address".into()));
+        return Err(invalid(address, "the name has no address".into()));
     };
     let listener = TcpListener::bind(address).await;
     listener.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => ListenError::AddressInUse { address },
+        std::io::ErrorKind::AddrInUse => ListenError::AddressInUse { address, option },
         _ => ListenError::Other {
             address,
             why: error.to_string(),
+            option,
         },
     })
 }
@@ -96,5 +159,17 @@ mod tests {
         let taken = message(listen(&address, &[]).await.unwrap_err());
         assert!(taken.contains("the port is in use"), "{taken}");
         assert!(taken.contains(&address), "{taken}");
+    }
+    #[tokio::test]
+    async fn a_page_that_others_can_reach_needs_a_way_to_sign_in() {
+        let mut settings = PageSettings::default();
+        let error = listen_page("0.0.0.0:0", &settings).await.unwrap_err();
+        assert!(error.to_string().contains("nobody can sign in"), "{error}");
+        let local = listen_page("127.0.0.1:0", &settings).await.unwrap();
+        let address = local.local_addr().unwrap().to_string();
+        let taken = listen_page(&address, &settings).await.unwrap_err();
+        assert!(taken.to_string().ends_with("with `--page`"), "{taken}");
+        settings.secrets = vec!["PAGE_KEY".into()];
+        assert!(listen_page("0.0.0.0:0", &settings).await.is_ok());
     }
 }

@@ -12,25 +12,18 @@ mod per_address;
 mod rejection_log;
 mod requests;
 pub(super) mod response;
+mod server;
 mod unread_body;
 mod web_page;
 
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
@@ -41,7 +34,6 @@ use super::signature::Rejection;
 use super::{Endpoint, EventDelivery, Ingest, IngestError, IngestResponse, RejectedRequest};
 use authenticate::SenderCheck;
 use body::{BodyLimiter, LimitedBody};
-use connection::{Acceptor, TimedConnection};
 use health::{check_metrics, healthz, metrics, readyz};
 use rejection_log::RejectionLog;
 use requests::RequestSummary;
@@ -51,8 +43,9 @@ use unread_body::BodyEnd;
 pub use web_page::WebPageSign;
 
 pub use limits::HttpLimits;
-pub use listen::{ListenError, is_public, listen};
+pub use listen::{ListenError, ListenOption, is_public, listen, listen_page};
 pub use peer::Peer;
+pub use server::serve_router;
 
 /// Serves until `stop` completes, then waits for the requests in progress.
 pub async fn serve<I: Ingest>(
@@ -61,66 +54,16 @@ pub async fn serve<I: Ingest>(
     limits: HttpLimits,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let mut acceptor = Acceptor::new(listener, &limits);
-    let server = server(&limits);
-    let state = Arc::new(AppState::new(ingest, limits));
-    let shutdown = GracefulShutdown::new();
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        tokio::select! {
-            (connection, peer) = acceptor.accept() => {
-                spawn_connection(connection, peer, &server, &state, &shutdown);
-            }
-            () = &mut stop => break,
-        }
-    }
-    // Accepts no new connections meanwhile.
-    drop(acceptor);
-    shutdown.shutdown().await;
-    Ok(())
-}
-
-/// hyper answers a head over the limits with 431.
-fn server(limits: &HttpLimits) -> http1::Builder {
-    let mut server = http1::Builder::new();
-    server
-        .max_buf_size(limits.head)
-        .max_headers(limits.headers)
-        .half_close(false);
-    server
-}
-
-fn spawn_connection<I: Ingest>(
-    connection: TimedConnection,
-    peer: Peer,
-    server: &http1::Builder,
-    state: &Arc<AppState<I>>,
-    shutdown: &GracefulShutdown,
-) {
-    let routes = TowerToHyperService::new(routes(Arc::clone(state)));
-    let handled = connection.service();
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let (response, handled) = (routes.call(request), Arc::clone(&handled));
-        async move {
-            handled.store(true, Ordering::Relaxed);
-            let response = response.await;
-            handled.store(false, Ordering::Relaxed);
-            response
-        }
-    });
-    let served = server.serve_connection(TokioIo::new(connection), service);
-    let served = shutdown.watch(served);
-    let state = Arc::clone(state);
-    tokio::spawn(async move {
-        let Err(error) = served.await else { return };
-        match RequestSummary::unreadable(&error, peer) {
+    let state = Arc::new(AppState::new(ingest, limits.clone()));
+    let routes = routes(Arc::clone(&state));
+    let on_error = move |error: &hyper::Error, peer: Peer| {
+        match RequestSummary::unreadable(error, peer) {
             Some(rejected) => state.record(rejected),
             // Closed connections and timeouts are normal.
             None => debug!(peer = %peer.0, %error, "connection failed"),
         }
-    });
+    };
+    server::serve_with(listener, routes, &limits, Arc::new(on_error), stop).await
 }
 
 struct AppState<I> {

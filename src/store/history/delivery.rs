@@ -13,6 +13,8 @@ pub struct DeliveryFilter {
     pub status: Option<u16>,
     /// One of these reasons; none selects all.
     pub reasons: Vec<String>,
+    /// A part of the path, the address, the reason or its detail, or of the id of the first event, in any case.
+    pub text: Option<String>,
     /// Received at this time or later, or counted with a request until then.
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,

@@ -44,6 +44,7 @@ fn serve<A: admin::AdminApi>(engine: A) -> (tempfile::TempDir, PathBuf) {
     tokio::spawn(admin::serve(
         listener,
         Arc::new(engine),
+        admin::no_page(),
         std::future::pending(),
     ));
     (folder, path)

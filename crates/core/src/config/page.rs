@@ -28,6 +28,15 @@ pub struct PageSettings {
     /// The names of the secrets with which people sign in who may only read.
     pub read_secrets: Vec<String>,
     pub user_header: Option<UserHeader>,
+    /// The proxies that may set `user_header`, and that say who sends a request and how.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl PageSettings {
+    /// Whether people on other machines can sign in.
+    pub fn has_sign_in(&self) -> bool {
+        !self.secrets.is_empty() || !self.read_secrets.is_empty() || self.user_header.is_some()
+    }
 }
 
 /// Where the page is served besides the administrative socket.
@@ -46,8 +55,6 @@ pub enum PageAddress {
 pub struct UserHeader {
     /// In lower case.
     pub name: String,
-    /// The proxies that may set it.
-    pub trusted_proxies: Vec<IpNet>,
     /// The users that may act; all others may read.
     pub actors: Vec<String>,
 }
@@ -65,7 +72,7 @@ pub const PAGE: Vocabulary = Vocabulary {
         "user_header" text =>
             "The header in which a proxy names the user that it has signed in, such as `X-Forwarded-User`. Requires `trusted_proxies`.";
         "trusted_proxies" network::list_schema =>
-            "The proxies that may set `user_header`: addresses or networks. The page rejects it from all others.";
+            "The proxies in front of the page: addresses or networks. Their `X-Forwarded-For`, `X-Forwarded-Proto` and `user_header` are trusted, those of all others are ignored.";
         "actors" actors_schema => "The users of `user_header` that may act. All others may read.";
     },
 };
@@ -102,6 +109,9 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> PageSettings {
         None => Vec::new(),
     };
     (page.secrets, page.read_secrets) = (secrets("secrets"), secrets("read_secrets"));
+    if let Some(proxies) = node.get("trusted_proxies") {
+        page.trusted_proxies = network::lower_list(proxies, "trusted_proxies", diagnostics);
+    }
     page.user_header = lower_user_header(node, diagnostics);
     check_sign_in(&page, node.get("listen").unwrap_or(node), diagnostics);
     page
@@ -122,12 +132,10 @@ fn lower_address(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> PageA
 fn lower_user_header(node: &Node, diagnostics: &mut Diagnostics) -> Option<UserHeader> {
     let (header, proxies) = (node.get("user_header"), node.get("trusted_proxies"));
     let Some(header) = header else {
-        for key in ["trusted_proxies", "actors"] {
-            if let Some(node) = node.get(key) {
-                let message = format!("`{key}` has no effect without `user_header`");
-                let help = "name the header in which the proxy sends the user, or remove it";
-                diagnostics.invalid(node.at, message, help);
-            }
+        if let Some(actors) = node.get("actors") {
+            let message = "`actors` has no effect without `user_header`";
+            let help = "name the header in which the proxy sends the user, or remove it";
+            diagnostics.invalid(actors.at, message, help);
         }
         return None;
     };
@@ -138,14 +146,13 @@ fn lower_user_header(node: &Node, diagnostics: &mut Diagnostics) -> Option<UserH
         let help = "write a name such as `X-Forwarded-User`";
         return diagnostics.reject_value(header.at, message, help);
     }
-    let Some(proxies) = proxies else {
+    if proxies.is_none() {
         let message = "`user_header` has no `trusted_proxies`, so that anybody could set it";
         let help = "add the address of the proxy: `trusted_proxies: [127.0.0.1]`";
         return diagnostics.reject_value(header.at, message, help);
-    };
+    }
     Some(UserHeader {
         name: name.to_ascii_lowercase(),
-        trusted_proxies: network::lower_list(proxies, "trusted_proxies", diagnostics),
         actors: lower_actors(node, diagnostics),
     })
 }
@@ -164,9 +171,7 @@ fn check_sign_in(page: &PageSettings, node: &Node, diagnostics: &mut Diagnostics
     let PageAddress::At(address) = &page.listen else {
         return;
     };
-    let has_sign_in =
-        !page.secrets.is_empty() || !page.read_secrets.is_empty() || page.user_header.is_some();
-    if has_sign_in || is_loopback(address) {
+    if page.has_sign_in() || is_loopback(address) {
         return;
     }
     let message =

@@ -53,6 +53,10 @@ impl Terms {
         );
         term("d.received < ?", filter.until.map(micros));
         term("d.id < ?", filter.before.map(id));
+        term(
+            "instr(lower(d.path || ' ' || coalesce(d.peer, '') || ' ' || d.reason || ' ' || d.detail || ' ' || coalesce(d.first_event, '')), ?) > 0",
+            filter.text.as_ref().map(|text| text.to_lowercase().into()),
+        );
         if !filter.reasons.is_empty() {
             let reasons = filter.reasons.iter().map(|reason| {
                 values.push(reason.clone().into());

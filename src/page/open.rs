@@ -1,0 +1,74 @@
+//! Makes the page of a daemon: reads its secrets, and gives the routes for the socket and the network.
+
+use std::sync::Arc;
+
+use super::PageState;
+use super::access::{Access, SignInSecret};
+use super::counts::SideBarCounts;
+use super::failed_logins::FailedLogins;
+use super::live::LiveStreams;
+use super::reader::HistoryReader;
+use super::session::{Role, Sessions};
+use crate::action::secret::{MissingSecret, SecretStore};
+use crate::engine::{Engine, EngineError, PageParts, PageRoutes, Perform};
+use crate::store::Store;
+use flowtrigger_core::config::{Config, PageSettings};
+
+/// The routes of the page.
+///
+/// # Errors
+/// If a secret with which people sign in has no value.
+pub fn open<S: Store, P: Perform>(parts: PageParts<S, P>) -> Result<PageRoutes, EngineError> {
+    let PageParts {
+        engine,
+        history,
+        address,
+        closing,
+    } = parts;
+    let rulebook = engine.rulebook();
+    let config = &rulebook.config;
+    let settings = config.page.clone();
+    let access = Access {
+        sessions: Sessions::default(),
+        secrets: sign_in_secrets(config, &settings).map_err(EngineError::Secrets)?,
+        user_header: settings.user_header.clone(),
+        trusted_proxies: settings.trusted_proxies.clone(),
+    };
+    let admin = Arc::new(engine.clone());
+    let state = PageState {
+        admin,
+        history: HistoryReader::new(history),
+        rulebook: Box::new(move || Engine::rulebook(&engine)),
+        access,
+        settings,
+        address,
+        live: LiveStreams::new(closing),
+        failed_logins: FailedLogins::default(),
+        counts: SideBarCounts::default(),
+    };
+    Ok(super::routes(&Arc::new(state)))
+}
+
+/// The secrets with which people sign in, with their roles.
+fn sign_in_secrets(
+    config: &Config,
+    settings: &PageSettings,
+) -> Result<Vec<SignInSecret>, Vec<MissingSecret>> {
+    let act = settings.secrets.iter().map(|name| (name, Role::Act));
+    let read = settings.read_secrets.iter().map(|name| (name, Role::Read));
+    let (mut secrets, mut missing) = (Vec::new(), Vec::new());
+    for (name, role) in act.chain(read) {
+        let names = std::iter::once(name.as_str());
+        let (values, unread) = SecretStore::load(&config.secrets, names);
+        missing.extend(unread);
+        secrets.extend(values.get(name).map(|value| SignInSecret {
+            name: name.clone(),
+            value: value.clone(),
+            role,
+        }));
+    }
+    match missing.is_empty() {
+        true => Ok(secrets),
+        false => Err(missing),
+    }
+}
