@@ -5,11 +5,12 @@ use reqwest::StatusCode;
 
 use crate::cli::options::GlobalOptions;
 use crate::cli::runs::admin_client::{AdminClient, run_statuses};
-use crate::cli::runs::command::RunStatusRow;
 use crate::cli::runs::offline::OfflineStore;
 use crate::engine::Rulebook;
 use crate::report::error::CommandError;
 use crate::report::replay::current_rules::{CurrentRules, RulesOrigin};
+use crate::report::replay::execution::{ReplayEvent, ReplayFailure, ReplayedRuns};
+use crate::report::run::command::RunStatusRow;
 use crate::source::admin::ReplayRequest;
 use crate::store::history::EventRowId;
 use crate::store::{
@@ -29,25 +30,6 @@ pub struct ReplayFolder<'a> {
     revision: RevisionId,
     book: &'a Rulebook,
     history: &'a dyn History,
-}
-
-/// The runs of one replayed event.
-#[derive(Debug, Default)]
-pub struct ReplayedRuns {
-    pub started: Vec<RunStatusRow>,
-    /// Runs that the same replay had started before.
-    pub repeated: Vec<RunStatusRow>,
-}
-
-/// Why an event was not replayed.
-#[derive(Debug)]
-pub enum ReplayFailure {
-    /// This event cannot be replayed; others can.
-    Rejected(String),
-    /// A later attempt can succeed.
-    Busy(String),
-    /// The replay cannot continue now.
-    Stopped(String),
 }
 
 impl<'a> ReplayDestination<'a> {
@@ -74,8 +56,10 @@ impl<'a> ReplayDestination<'a> {
             }
         }
     }
+}
 
-    pub fn replay(
+impl ReplayEvent for ReplayDestination<'_> {
+    fn replay(
         &self,
         replay: ReplayId,
         event: EventRowId,

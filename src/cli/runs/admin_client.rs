@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use url::form_urlencoded;
 
-use crate::cli::runs::command::{RunCommand, RunCommandResult, RunStatusRow};
 use crate::report::error::CommandError;
 use crate::report::replay::scope::ReplayRules;
+use crate::report::run::command::{RunCommand, RunCommandResult, RunStatusRow};
 use crate::source::admin::ReplayRequest;
 use crate::store::history::RunRow;
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::cli::options::GlobalOptions;
-use crate::cli::runs::command::{RunCommand, RunCommandResult, RunStatusRow};
 use crate::engine::{DataFolder, EngineError, FolderError, Rulebook};
 use crate::report::error::CommandError;
 use crate::report::replay::scope::ReplayRules;
+use crate::report::run::command::{RunCommand, RunCommandResult, RunStatusRow};
 use crate::store::history::RunRow;
 use crate::store::{
     self, ArrivalKind, History, IncomingEvent, ReplayMark, Revision, RevisionId, SqliteStore,
@@ -132,16 +132,6 @@ fn split_error(
             | StoreError::Broken(_)
             | StoreError::Damaged(_)),
         ) => Err(CommandError::runtime(error.to_string())),
-    }
-}
-
-impl RunStatusRow {
-    pub fn new(placed: store::RunStatus) -> Self {
-        Self {
-            id: placed.id.0,
-            rule: placed.rule.to_string(),
-            state: placed.state.as_str().to_owned(),
-        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! One run: what came of it, what it would have sent, and the newer run of the same event.
 
+pub mod command;
 pub mod detail;
+pub mod list;
+pub mod next_call;
 pub mod shadow_plan;
 pub mod successor;
