@@ -10,6 +10,7 @@ mod limits;
 mod metrics;
 mod rulebook;
 mod runner;
+mod series;
 mod state;
 
 use std::net::SocketAddr;
@@ -40,6 +41,7 @@ pub use rulebook::secrets;
 pub use rulebook::{ConfigFile, LoadedRulebook, Progress, ProgressFn, Rulebook, RulebookPaths};
 pub use runner::performer::{Perform, ReloadablePerformer};
 pub use runner::report::{RunReport, StepReport};
+pub use series::Series;
 
 /// Limits of the engine, and how long it may take to stop.
 #[derive(Debug, Clone)]

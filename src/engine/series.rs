@@ -1,12 +1,13 @@
 //! Counts what happens in the current minute, and keeps the last day of minutes in memory. Counting takes no lock.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::metrics::EventOutcome;
 use crate::store::{Minute, Percentiles};
+use flowtrigger_core::run::Attempt;
 
 /// Minutes that are kept in memory: one day.
 pub const MINUTES_IN_MEMORY: usize = 1_440;
@@ -15,7 +16,8 @@ pub const MINUTES_IN_MEMORY: usize = 1_440;
 #[derive(Debug, Default)]
 pub struct Series {
     current: CurrentMinute,
-    past: Mutex<VecDeque<Minute>>,
+    /// By the minute's number.
+    past: Mutex<BTreeMap<i64, Minute>>,
 }
 
 #[derive(Debug, Default)]
@@ -44,13 +46,13 @@ impl Series {
         self.current.rejected.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn observe_attempt(&self, took: Duration, succeeded: bool) {
-        let counter = match succeeded {
-            true => &self.current.succeeded,
-            false => &self.current.failed,
+    pub fn observe_attempt(&self, attempt: &Attempt) {
+        let counter = match attempt.outcome {
+            Ok(_) => &self.current.succeeded,
+            Err(_) => &self.current.failed,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        self.current.attempts.observe(took);
+        self.current.attempts.observe(attempt.took);
     }
 
     pub fn observe_commit(&self, took: Duration) {
@@ -73,19 +75,31 @@ impl Series {
             commits: current.commits.take(),
             runs: runs.into_iter().collect(),
         };
-        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
-        if past.len() == MINUTES_IN_MEMORY {
-            past.pop_front();
-        }
-        past.push_back(ended.clone());
+        self.keep(ended.clone());
         ended
+    }
+
+    /// Takes minutes that an earlier process counted.
+    pub fn load(&self, minutes: Vec<Minute>) {
+        minutes.into_iter().for_each(|minute| self.keep(minute));
+    }
+
+    fn keep(&self, mut minute: Minute) {
+        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        // The rest of a minute after a restart, or the clock was set back.
+        if let Some(earlier) = past.get(&minute.minute) {
+            minute.add_earlier(earlier);
+        }
+        past.insert(minute.minute, minute);
+        while past.len() > MINUTES_IN_MEMORY {
+            past.pop_first();
+        }
     }
 
     /// The minutes from this one on, the oldest first.
     pub fn since(&self, minute: i64) -> Vec<Minute> {
         let past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = past.iter().filter(|kept| kept.minute >= minute);
-        kept.cloned().collect()
+        past.range(minute..).map(|(_, kept)| kept.clone()).collect()
     }
 }
 
@@ -145,7 +159,20 @@ fn upper_limit(bucket: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use flowtrigger_core::run::call_result::{CallFailure, Reply};
+    use jiff::Timestamp;
+
     use super::*;
+
+    fn attempt(took: Duration, outcome: Result<Reply, CallFailure>) -> Attempt {
+        Attempt {
+            step: "page".into(),
+            number: 1,
+            started: Timestamp::UNIX_EPOCH,
+            took,
+            outcome,
+        }
+    }
 
     #[test]
     fn a_minute_has_its_counts_and_percentiles() {
@@ -153,9 +180,11 @@ mod tests {
         series.count_event(EventOutcome::Accepted);
         series.count_rejected();
         for _ in 0..99 {
-            series.observe_attempt(Duration::from_millis(10), true);
+            let value = serde_json::Value::Null;
+            series.observe_attempt(&attempt(Duration::from_millis(10), Ok(Reply { value })));
         }
-        series.observe_attempt(Duration::from_secs(3), false);
+        let failure = CallFailure::permanent("answered 404");
+        series.observe_attempt(&attempt(Duration::from_secs(3), Err(failure)));
         let minute = series.end_minute(7, [("queued".to_owned(), 3)]);
         assert_eq!((minute.matched, minute.rejected), (1, 1));
         assert_eq!((minute.succeeded, minute.failed), (99, 1));
@@ -176,6 +205,21 @@ mod tests {
         }
         let kept = series.since(0);
         assert_eq!((kept.len(), kept[0].minute), (MINUTES_IN_MEMORY, 1));
+    }
+
+    #[test]
+    fn a_minute_that_ends_twice_is_one() {
+        let series = Series::default();
+        series.load(vec![Minute {
+            minute: 7,
+            matched: 2,
+            ..Minute::default()
+        }]);
+        series.count_event(EventOutcome::Accepted);
+        let rest = series.end_minute(7, []);
+        assert_eq!(rest.matched, 1, "the store adds them up itself");
+        let kept = series.since(0);
+        assert_eq!((kept.len(), kept[0].matched), (1, 3));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod entry_argument;
 pub mod error;
 pub mod input;
 pub mod output;
+pub mod problems;
 pub mod render;
 pub mod replay;
 pub mod rule_test;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What happened in one minute, and how many runs were in each state at its end.
@@ -30,4 +31,36 @@ pub struct Minute {
 pub struct Percentiles {
     pub p50: u64,
     pub p99: u64,
+}
+
+impl Minute {
+    /// The number of the minute that a time is in.
+    pub fn number_of(at: Timestamp) -> i64 {
+        at.as_second().div_euclid(60)
+    }
+
+    /// Adds what was counted before in the same minute: a daemon that is restarted counts the rest of it apart. The
+    /// runs are those at its end. Of the percentiles the higher ones stay, because those of the whole are unknown.
+    pub fn add_earlier(&mut self, earlier: &Minute) {
+        self.matched += earlier.matched;
+        self.unmatched += earlier.unmatched;
+        self.redelivered += earlier.redelivered;
+        self.rejected += earlier.rejected;
+        self.succeeded += earlier.succeeded;
+        self.failed += earlier.failed;
+        self.attempts = Percentiles::higher(self.attempts, earlier.attempts);
+        self.commits = Percentiles::higher(self.commits, earlier.commits);
+    }
+}
+
+impl Percentiles {
+    fn higher(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(Self {
+                p50: one.p50.max(other.p50),
+                p99: one.p99.max(other.p99),
+            }),
+            (one, other) => one.or(other),
+        }
+    }
 }

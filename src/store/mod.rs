@@ -9,6 +9,7 @@ mod error;
 pub mod history;
 mod incoming;
 mod integration_settings;
+mod minute;
 mod record;
 mod replay;
 mod revision;
@@ -38,6 +39,7 @@ pub use incoming::{
     UnmatchedEvent,
 };
 pub use integration_settings::SettingsError;
+pub use minute::{Minute, Percentiles};
 pub use record::{ClaimedRun, RunRecord, RunStatus};
 pub use replay::{InvalidReplayId, ReplayId, ReplayMark};
 pub use revision::{Revision, RevisionId, StoreSettings};
@@ -187,6 +189,22 @@ pub trait Store: Send + Sync + 'static {
     /// Keeps a request for later questions. Never waits, keeps only the newest ones, and only counts most of many
     /// equal ones. The default is for stores that keep none.
     fn record_delivery(&self, _delivery: Delivery) {}
+
+    /// Keeps the numbers of a minute, added to those that are kept of it. The default is for stores that keep none.
+    fn record_minute(
+        &self,
+        _minute: Minute,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async { Ok(()) }
+    }
+
+    /// The numbers of the minutes from this one on, the oldest first. The default is for stores that keep none.
+    fn minutes_since(
+        &self,
+        _minute: i64,
+    ) -> impl Future<Output = Result<Vec<Minute>, StoreError>> + Send {
+        async { Ok(Vec::new()) }
+    }
 
     /// Writes what was buffered by [`Self::archive_unmatched`], [`Self::record_exchange`] and [`Self::record_delivery`]. The default is for
     /// stores that buffer nothing.

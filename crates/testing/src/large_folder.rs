@@ -19,8 +19,8 @@ use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 use flowtrigger_core::run::exchange::{
-    BodyContent, CapturedBody, Exchange, ExchangeText, ExchangeTiming, HttpAnswer, HttpExchange,
-    RecordedExchange, RequestChanges,
+    AttemptEnd, BodyContent, CapturedBody, Exchange, ExchangeText, ExchangeTiming, HttpAnswer,
+    HttpExchange, RecordedExchange, RequestChanges,
 };
 use flowtrigger_core::run::{Attempt, LogEntry, RunState};
 use jiff::{SignedDuration, Timestamp};
@@ -392,6 +392,7 @@ fn exchange(run: &ClaimedRun, attempt: &Attempt) -> RecordedExchange {
         attempt: attempt.number,
         started: attempt.started,
         target: http.target(),
+        end: Some(AttemptEnd::of(attempt)),
         exchange: Some(http),
     }
 }

@@ -4,6 +4,7 @@
 mod admin;
 pub mod data_folder;
 mod log;
+mod minutes;
 pub mod page;
 pub mod shutdown;
 
@@ -93,6 +94,8 @@ pub async fn daemon(
     endpoints::warn_plaintext(&rulebook.config, public_address);
     let engine = Engine::open(store.clone(), performer, rulebook, options).await?;
     engine.metrics().extend(store.clone());
+    engine.load_minutes().await;
+    let minutes = engine.start_minutes();
     let limits = daemon.limits.clone().with(&engine.rulebook().config.listen);
     let close = watch::Sender::new(false);
     let page_address = page_listener
@@ -113,6 +116,8 @@ pub async fn daemon(
     };
     let listeners = Listeners::open(&engine, sockets, page, limits, close);
     let served = daemon.serve(&engine, listeners, &mut signals).await;
+    minutes.abort();
+    drop(tokio::time::timeout(DRAIN_TIMEOUT, engine.end_last_minute()).await);
     drop(std::fs::remove_file(folder.socket()));
     flush_archive(&store).await;
     served

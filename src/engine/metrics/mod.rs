@@ -16,6 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use super::series::Series;
 use crate::store::{LoopFindings, SqliteStore, Store, StoreError};
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::{Attempt, STATES};
@@ -34,6 +35,8 @@ pub struct Metrics {
     attempt_seconds: Family<KindLabels, Histogram, fn() -> Histogram>,
     commit_seconds: Histogram,
     reloads: Family<ResultLabels, Counter>,
+    /// The same counts by minute.
+    series: Series,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -111,6 +114,7 @@ impl Default for Metrics {
             attempt_seconds: Family::new_with_constructor(attempt_buckets),
             commit_seconds: commit_buckets(),
             reloads: Family::default(),
+            series: Series::default(),
         };
         metrics.with(|registry| metrics.register(registry));
         metrics
@@ -196,6 +200,11 @@ impl Metrics {
         self.with(|registry| registry.register_collector(Box::new(StoreCollector(store))));
     }
 
+    /// What was counted, by minute.
+    pub fn series(&self) -> &Series {
+        &self.series
+    }
+
     /// `source` is a configured one.
     pub fn count_event(&self, source: &str, outcome: EventOutcome) {
         let labels = EventLabels {
@@ -203,6 +212,7 @@ impl Metrics {
             outcome: outcome.as_str(),
         };
         self.events.get_or_create(&labels).inc();
+        self.series.count_event(outcome);
     }
 
     /// `source` is a configured one, or empty.
@@ -210,6 +220,7 @@ impl Metrics {
         let source = source.to_owned();
         let labels = RejectedLabels { source, reason };
         self.rejected.get_or_create(&labels).inc();
+        self.series.count_rejected();
     }
 
     /// `gate` is the name of a gate.
@@ -232,6 +243,7 @@ impl Metrics {
 
     pub fn observe_commit(&self, took: Duration) {
         self.commit_seconds.observe(took.as_secs_f64());
+        self.series.observe_commit(took);
     }
 
     pub fn observe_attempt(&self, call: &Call, attempt: &Attempt) {
@@ -246,6 +258,7 @@ impl Metrics {
         self.attempt_seconds
             .get_or_create(&KindLabels { kind })
             .observe(attempt.took.as_secs_f64());
+        self.series.observe_attempt(attempt);
     }
 
     pub fn count_reload(&self, result: &'static str) {
@@ -313,5 +326,8 @@ mod tests {
         ] {
             assert!(text.lines().any(|known| known == line), "{line}: {text}");
         }
+        let minute = metrics.series().end_minute(1, []);
+        assert_eq!((minute.unmatched, minute.rejected), (1, 1));
+        assert!(minute.commits.is_some());
     }
 }

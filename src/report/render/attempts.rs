@@ -129,6 +129,7 @@ mod tests {
             attempt: number,
             started: at(second),
             target: None,
+            end: None,
             exchange: None,
         }
     }

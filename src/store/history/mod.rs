@@ -1,10 +1,14 @@
 //! The read side of a store, as one trait for every backend: events, runs with their logs, gates, and the
 //! rules of an earlier time. Commands and pages read through it; nothing here names a database.
 
+mod activity;
 mod archive;
 mod delivery;
 mod error;
 mod event;
+mod event_list;
+mod failed_run;
+mod receiver;
 mod revision;
 mod run;
 mod run_detail;
@@ -13,7 +17,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::store::RevisionId;
+use crate::store::{Minute, RevisionId};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::gate::debounce::DebounceWindow;
@@ -22,6 +26,7 @@ use flowtrigger_core::loop_guard::{Causation, CausingRun, LoopCheck, LoopHistory
 use flowtrigger_core::run::RunId;
 use flowtrigger_core::run::exchange::RecordedExchange;
 
+pub use activity::{ACTIVITY_DAYS, RuleActivity, RuleDay};
 pub use archive::{ArchiveFilter, ArchivePosition, ArchivedEvent, ArchivedEvents};
 pub use delivery::{
     DeliveryCount, DeliveryFilter, DeliveryMatch, DeliveryRow, DeliveryTotals, EventDeliveryRow,
@@ -31,8 +36,15 @@ pub use event::{
     EventNames, EventQuery, EventRecord, EventRow, EventRowId, EventSelector, NearestEvent,
     RecentEvent, RetainedRange,
 };
+pub use event_list::{
+    CappedCount, EventFilter, EventPage, EventRun, ListedEvent, ListedOutcome, MAX_LISTED_RUNS,
+};
+pub use failed_run::{FailedRun, FailedRuns, FailedState};
+pub use receiver::{
+    LastAttempt, RECEIVER_COLUMNS, RECEIVER_TIME, ReceiverActivity, ReceiverColumn,
+};
 pub use revision::{PastRevision, RevisionInForce, RevisionTexts};
-pub use run::{Page, RunFilter, RunRow};
+pub use run::{Page, RunFilter, RunRow, RunTotals};
 pub use run_detail::{GateAdmission, RuleAtPlanning, RunDetail, WindowDetail, WindowEvent};
 
 /// A question is answered within this time or fails: a long read can keep a database from releasing
@@ -68,6 +80,16 @@ pub trait History: Send {
     /// with runs.
     fn original(&self, event: &ArchivedEvent) -> Result<Option<EventRowId>, HistoryError>;
 
+    /// Stored events that pass the filter, the newest first, with their runs in short.
+    fn event_list(
+        &self,
+        filter: &EventFilter,
+        page: EventPage,
+    ) -> Result<Vec<ListedEvent>, HistoryError>;
+
+    /// How many stored events pass the filter, counted up to `cap`.
+    fn count_events(&self, filter: &EventFilter, cap: usize) -> Result<CappedCount, HistoryError>;
+
     /// Which of the newest `limit` stored events were received at a time or later, the newest first.
     fn recent_events(
         &self,
@@ -101,6 +123,9 @@ pub trait History: Send {
         at: Timestamp,
     ) -> Result<Option<Timestamp>, HistoryError>;
 
+    /// The numbers of each minute from the one of this time on, the oldest first. Minutes without a daemon are missing.
+    fn minutes(&self, since: Timestamp) -> Result<Vec<Minute>, HistoryError>;
+
     /// Runs that pass the filter, the newest first.
     fn runs(&self, filter: &RunFilter, page: Page) -> Result<Vec<RunRow>, HistoryError>;
 
@@ -114,7 +139,23 @@ pub trait History: Send {
     /// How many runs are in each state, by the state's name.
     fn counts(&self) -> Result<Vec<(String, u64)>, HistoryError>;
 
-    /// The same for the runs of one rule that were planned at a time or later.
+    /// How many of the newest `cap` runs that pass the filter are in each state.
+    fn run_totals(&self, filter: &RunFilter, cap: usize) -> Result<RunTotals, HistoryError>;
+
+    /// The newest dead and held runs, at most `limit`, with what each sent last.
+    fn failed_runs(&self, limit: usize) -> Result<FailedRuns, HistoryError>;
+
+    /// The receivers that got a request in the last hour, or that dead or retrying runs sent to last, in alphabetical
+    /// order. At most some hundred.
+    fn receivers(&self, now: Timestamp) -> Result<Vec<ReceiverActivity>, HistoryError>;
+
+    /// What each rule did that ever had a run, in alphabetical order.
+    fn activity(&self, now: Timestamp) -> Result<Vec<RuleActivity>, HistoryError>;
+
+    /// What one rule did; days without runs if it never had one.
+    fn activity_of(&self, rule: &str, now: Timestamp) -> Result<RuleActivity, HistoryError>;
+
+    /// How many runs of one rule are in each state, of those that were planned at a time or later.
     fn rule_counts(&self, rule: &str, since: Timestamp)
     -> Result<Vec<(String, u64)>, HistoryError>;
 

@@ -1,5 +1,7 @@
 //! Runs as a list: the filter, the page, and one row.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::EventRowId;
@@ -31,6 +33,15 @@ pub struct RunFilter {
     pub row: Option<EventRowId>,
     /// The replay that planned it.
     pub replay: Option<ReplayId>,
+}
+
+/// How many runs pass a filter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunTotals {
+    /// By the name of their state. States without runs are left out.
+    pub by_state: BTreeMap<String, u64>,
+    /// Whether there may be older runs, which are not counted.
+    pub is_capped: bool,
 }
 
 /// Which part of the list.
@@ -80,6 +91,13 @@ impl RunFilter {
     /// Whether it takes every run.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl RunTotals {
+    /// The runs of all states.
+    pub fn all(&self) -> u64 {
+        self.by_state.values().sum()
     }
 }
 

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{OptionalExtension, params};
 
 use super::codec::exchange::encode_exchange;
-use super::codec::micros;
+use super::codec::{duration_micros, micros};
 use super::transaction::WriteTransaction;
 use super::writer_state::Gauge;
 use crate::store::StoreError;
-use flowtrigger_core::run::exchange::{RecordedExchange, SentTo};
+use flowtrigger_core::run::exchange::{AttemptEnd, RecordedExchange, SentTo};
 
 /// Bytes in the buffer. With a tick every half second this is about 1,000 exchanges per second of the default size.
 const BUFFER_BYTES: usize = 16 * 1024 * 1024;
@@ -38,6 +38,8 @@ struct ExchangeRow {
     attempt: u32,
     started: i64,
     target: Option<SentTo>,
+    origin: Option<String>,
+    end: Option<AttemptEnd>,
     content: Option<String>,
 }
 
@@ -48,7 +50,9 @@ impl ExchangeBuffer {
             step: recorded.step,
             attempt: recorded.attempt,
             started: micros(recorded.started),
+            origin: recorded.target.as_ref().and_then(SentTo::origin),
             target: recorded.target,
+            end: recorded.end,
             content: recorded.exchange.as_ref().map(encode_exchange),
         };
         let bytes = row.bytes();
@@ -87,11 +91,13 @@ impl WriteTransaction<'_> {
         self.state.recording += rows.len() as u64;
         for row in rows {
             let url = row.target.as_ref().map(|target| self.url_row(&target.url));
+            let receiver = row.origin.as_ref().map(|origin| self.receiver_row(origin));
             let size = i64::try_from(row.content_size()).unwrap_or(i64::MAX);
             self.connection
                 .prepare_cached(
-                    "INSERT INTO exchanges (run, step, attempt, started, method, url, size, content)
-                     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+                    "INSERT INTO exchanges (run, step, attempt, started, method, url, size, content,
+                         receiver, took, failed, status)
+                     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
                      WHERE EXISTS (SELECT 1 FROM runs WHERE id = ?1)",
                 )?
                 .execute(params![
@@ -103,6 +109,10 @@ impl WriteTransaction<'_> {
                     url.transpose()?,
                     size,
                     row.content,
+                    receiver.transpose()?,
+                    row.end.map(|end| duration_micros(end.took)),
+                    row.end.map(|end| !end.succeeded),
+                    row.end.and_then(|end| end.status),
                 ])?;
         }
         Ok(())
@@ -124,6 +134,28 @@ impl WriteTransaction<'_> {
             .prepare_cached("INSERT INTO request_url_trigrams (rowid, url) VALUES (?1, ?2)")?
             .execute(params![id, url])?;
         Ok(id)
+    }
+
+    /// The row of a scheme, host and port, inserted if it is new.
+    fn receiver_row(&self, origin: &str) -> Result<i64, StoreError> {
+        let sql = "SELECT id FROM receivers WHERE origin = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let known: Option<i64> = statement.query_row([origin], |row| row.get(0)).optional()?;
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        self.connection
+            .prepare_cached("INSERT INTO receivers (origin) VALUES (?1)")?
+            .execute([origin])?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    /// Deletes the receivers that no exchange has any more.
+    pub fn delete_unused_receivers(&self) -> Result<(), StoreError> {
+        let sql = "DELETE FROM receivers
+            WHERE NOT EXISTS (SELECT 1 FROM exchanges WHERE receiver = receivers.id)";
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
     }
 
     /// Deletes the exchanges of a run, and the URLs that no other exchange has.

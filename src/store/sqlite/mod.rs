@@ -17,6 +17,7 @@ mod health;
 mod history;
 mod integration_settings;
 mod job_outcome;
+mod minutes;
 mod queue;
 mod redaction;
 mod redelivery;
@@ -40,7 +41,7 @@ use serde_json::Value;
 use crate::store::history::EventRowId;
 use crate::store::integration_settings::SettingsScope;
 use crate::store::{
-    ClaimRequest, ClaimedRun, Committed, Delivery, DeliveryId, DeliveryPart, IncomingEvent,
+    ClaimRequest, ClaimedRun, Committed, Delivery, DeliveryId, DeliveryPart, IncomingEvent, Minute,
     Revision, RevisionId, RunRecord, RunStatus, Store, StoreError, StoreSettings, UnmatchedEvent,
 };
 use archive_buffer::ArchiveBuffer;
@@ -344,6 +345,16 @@ impl Store for SqliteStore {
             Location::File(_) => self.exchanges.put(exchange),
             Location::Memory => {}
         }
+    }
+
+    async fn record_minute(&self, minute: Minute) -> Result<(), StoreError> {
+        let write = move |transaction: &mut WriteTransaction<'_>| transaction.write_minute(minute);
+        self.writer.submit(Durability::Buffered, write).await
+    }
+
+    async fn minutes_since(&self, minute: i64) -> Result<Vec<Minute>, StoreError> {
+        let read = move |transaction: &mut WriteTransaction<'_>| transaction.minutes_since(minute);
+        self.writer.submit(Durability::Buffered, read).await
     }
 
     async fn flush(&self) -> Result<(), StoreError> {

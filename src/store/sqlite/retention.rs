@@ -16,7 +16,7 @@ use flowtrigger_core::config::archive::ArchiveScope;
 
 /// How far the age limit moves at most, in microseconds.
 const CUTOFF_STEP: i64 = 3_600 * 1_000_000;
-/// How long requests are kept.
+/// How long requests, and the numbers of minutes, are kept.
 const KEEP_DELIVERIES: Duration = Duration::from_secs(7 * 86_400);
 /// Starts and reloads that are kept: the newest.
 const MAX_ACTIVATIONS: i64 = 10_000;
@@ -75,6 +75,7 @@ impl WriteTransaction<'_> {
             self.move_cutoffs(now)?;
             self.delete_unreferenced()?;
             self.delete_old_deliveries()?;
+            self.delete_unused_receivers()?;
         }
         let deleted = self.delete_old(now, batch)?;
         self.state.retention.behind = deleted >= ROWS_PER_JOB;
@@ -107,6 +108,7 @@ impl WriteTransaction<'_> {
     fn delete_old_deliveries(&mut self) -> Result<(), StoreError> {
         let until = self.fact("deliveries until")?.unwrap_or(i64::MIN);
         self.delete_deliveries_before(until)?;
+        self.delete_minutes_before(until)?;
         let sql = "DELETE FROM activations WHERE revision NOT IN (SELECT id FROM revisions)
             OR id <= (SELECT max(id) FROM activations) - ?1";
         self.connection

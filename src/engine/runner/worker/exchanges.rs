@@ -12,7 +12,7 @@ use flowtrigger_core::config::Config;
 use flowtrigger_core::config::archive::ExchangeScope;
 use flowtrigger_core::path::redact::values;
 use flowtrigger_core::run::Attempt;
-use flowtrigger_core::run::exchange::RecordedExchange;
+use flowtrigger_core::run::exchange::{AttemptEnd, RecordedExchange};
 
 /// The recorder of an attempt, and of which attempts the content is kept.
 #[derive(Debug, Clone)]
@@ -67,6 +67,7 @@ impl<S: Store, P> Worker<'_, S, P> {
             attempt: attempt.number,
             started: attempt.started,
             target,
+            end: Some(AttemptEnd::of(attempt)),
             exchange: has_content.then_some(exchange),
         });
     }
@@ -88,6 +89,7 @@ impl<S: Store, P> Worker<'_, S, P> {
                 attempt: *number,
                 started: before(now, exchange.timing().total),
                 target: exchange.target(),
+                end: None,
                 exchange: has_content.then_some(exchange),
             });
         }

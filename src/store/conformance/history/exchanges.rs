@@ -8,8 +8,8 @@ use crate::store::history::{Page, RunFilter};
 use crate::store::{History, Store};
 use flowtrigger_core::run::RunId;
 use flowtrigger_core::run::exchange::{
-    BodyContent, CapturedBody, Exchange, ExchangeText, ExchangeTiming, HttpAnswer, HttpExchange,
-    RecordedExchange, RequestChanges, SentTo,
+    AttemptEnd, BodyContent, CapturedBody, Exchange, ExchangeText, ExchangeTiming, HttpAnswer,
+    HttpExchange, RecordedExchange, RequestChanges, SentTo,
 };
 
 fn body(text: &str) -> Option<CapturedBody> {
@@ -30,6 +30,11 @@ pub fn exchange(run: RunId, seconds: i64, url: &str) -> RecordedExchange {
         target: Some(SentTo {
             method: "POST".into(),
             url: url.into(),
+        }),
+        end: Some(AttemptEnd {
+            took: Duration::from_millis(7),
+            succeeded: false,
+            status: Some(503),
         }),
         exchange: Some(Exchange::Http(Box::new(HttpExchange {
             method: "POST".into(),
@@ -71,6 +76,7 @@ pub(super) async fn exchanges_are_read_with_their_run<S: Store, H: History>(
     };
     let command = RecordedExchange {
         target: None,
+        end: None,
         exchange: None,
         ..exchange(other, 1, "")
     };

@@ -3,8 +3,11 @@
 
 mod archive;
 pub mod deliveries;
+mod event_list;
 mod exchanges;
+mod failures;
 mod gates;
+mod minutes;
 mod recent;
 
 pub use exchanges::exchange;
@@ -44,6 +47,13 @@ pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
     recent::the_newest_events_are_read_up_to_a_limit_and_a_time(open()).await;
     recent::the_runs_of_a_rule_are_counted_by_state(open()).await;
     recent::the_revision_in_force_is_the_one_that_was_set_last(open()).await;
+    event_list::events_are_listed_newest_first_and_filtered(open()).await;
+    event_list::a_listed_event_names_its_runs(open()).await;
+    failures::dead_and_held_runs_are_read_with_their_last_request(open()).await;
+    failures::receivers_are_read_with_their_attempts_of_the_last_hour(open()).await;
+    failures::the_activity_of_rules_is_counted_by_day_and_state(open()).await;
+    failures::totals_count_the_runs_of_a_filter_by_state(open()).await;
+    minutes::minutes_are_kept_and_added_up(open()).await;
     gates::gates_are_read_as_the_store_decides(open()).await;
     gates::an_open_window_is_read_with_its_events(open()).await;
     gates::a_chain_is_read_from_its_end(open()).await;

@@ -6,6 +6,7 @@ pub mod exchange;
 pub mod gate_checks;
 pub mod load_error;
 pub mod log_entry;
+pub mod minute;
 
 use std::time::Duration;
 

@@ -1,15 +1,17 @@
 //! The exchanges of a run, and the condition that finds runs by a part of a URL that they sent to.
 
+use std::time::Duration;
+
 use rusqlite::Row;
 use rusqlite::types::Value as Sql;
 
 use super::SqliteHistory;
-use super::runs::row;
+use super::runs::{number, row};
 use crate::store::history::HistoryError;
 use crate::store::sqlite::codec::exchange::decode_exchange;
 use crate::store::sqlite::codec::time;
 use flowtrigger_core::run::RunId;
-use flowtrigger_core::run::exchange::{RecordedExchange, SentTo};
+use flowtrigger_core::run::exchange::{AttemptEnd, RecordedExchange, SentTo};
 
 /// The letters of one entry of the index.
 const TRIGRAM: usize = 3;
@@ -23,7 +25,8 @@ const MAX_ROWS: usize = 10_000;
 impl SqliteHistory {
     pub(super) fn exchanges_of(&self, run: RunId) -> Result<Vec<RecordedExchange>, HistoryError> {
         let sql = format!(
-            "SELECT step, attempt, started, method, request_urls.url, content
+            "SELECT step, attempt, started, method, request_urls.url, content,
+                 took, failed, exchanges.status
              FROM exchanges LEFT JOIN request_urls ON request_urls.id = exchanges.url
              WHERE run = ?1 ORDER BY started, exchanges.id LIMIT {MAX_ROWS}"
         );
@@ -45,7 +48,19 @@ fn read(run: RunId, row: &Row<'_>) -> rusqlite::Result<Result<RecordedExchange, 
         attempt: row.get(1)?,
         started: time(row.get(2)?),
         target: method.zip(url).map(|(method, url)| SentTo { method, url }),
+        end: end(row)?,
         exchange,
+    }))
+}
+
+/// `None` for an attempt that was stopped, and for one of an earlier version.
+fn end(row: &Row<'_>) -> rusqlite::Result<Option<AttemptEnd>> {
+    let (took, failed): (Option<i64>, Option<bool>) = (row.get(6)?, row.get(7)?);
+    let status = row.get(8)?;
+    Ok(took.zip(failed).map(|(took, failed)| AttemptEnd {
+        took: Duration::from_micros(number(took)),
+        succeeded: !failed,
+        status,
     }))
 }
 

@@ -1,14 +1,20 @@
 //! The read side of the database file. It opens a connection of its own, read-only, beside a daemon that
 //! writes or without one; it takes no lock that a writer waits for, and interrupts a question that takes long.
 
+pub(in crate::store::sqlite) mod activity;
 mod archive;
 mod deliveries;
+pub(in crate::store::sqlite) mod event_list;
 mod events;
 pub(in crate::store::sqlite) mod exchanges;
+pub(in crate::store::sqlite) mod failed_runs;
 mod gates;
+mod minutes;
+pub(in crate::store::sqlite) mod receivers;
 mod revision;
 mod run_detail;
 mod runs;
+mod terms;
 mod window;
 
 use std::fs;
@@ -21,13 +27,14 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row};
 
 use super::{VERSION, version};
-use crate::store::RevisionId;
 use crate::store::history::{
-    ArchiveFilter, ArchivePosition, ArchivedEvent, DeliveryFilter, DeliveryRow, DeliveryTotals,
-    EventDeliveryRow, EventNames, EventQuery, EventRecord, EventRow, EventRowId, History,
-    HistoryError, HistoryOpenError, MAX_QUERY_TIME, Page, RecentEvent, RetainedRange,
-    RevisionInForce, RevisionTexts, RunDetail, RunFilter, RunRow,
+    ArchiveFilter, ArchivePosition, ArchivedEvent, CappedCount, DeliveryFilter, DeliveryRow,
+    DeliveryTotals, EventDeliveryRow, EventFilter, EventNames, EventPage, EventQuery, EventRecord,
+    EventRow, EventRowId, FailedRuns, History, HistoryError, HistoryOpenError, ListedEvent,
+    MAX_QUERY_TIME, Page, ReceiverActivity, RecentEvent, RetainedRange, RevisionInForce,
+    RevisionTexts, RuleActivity, RunDetail, RunFilter, RunRow, RunTotals,
 };
+use crate::store::{Minute, RevisionId};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::gate::debounce::DebounceWindow;
 use flowtrigger_core::gate::{GateCheck, GateHistory};
@@ -145,6 +152,18 @@ impl History for SqliteHistory {
         self.find_original_of(event)
     }
 
+    fn event_list(
+        &self,
+        filter: &EventFilter,
+        page: EventPage,
+    ) -> Result<Vec<ListedEvent>, HistoryError> {
+        self.list_events(filter, page)
+    }
+
+    fn count_events(&self, filter: &EventFilter, cap: usize) -> Result<CappedCount, HistoryError> {
+        self.count_listed_events(filter, cap)
+    }
+
     fn recent_events(
         &self,
         limit: usize,
@@ -185,6 +204,10 @@ impl History for SqliteHistory {
         self.find_activation(revision, at)
     }
 
+    fn minutes(&self, since: Timestamp) -> Result<Vec<Minute>, HistoryError> {
+        self.list_minutes(since)
+    }
+
     fn runs(&self, filter: &RunFilter, page: Page) -> Result<Vec<RunRow>, HistoryError> {
         self.list_runs(filter, page)
     }
@@ -199,6 +222,27 @@ impl History for SqliteHistory {
 
     fn counts(&self) -> Result<Vec<(String, u64)>, HistoryError> {
         self.count_runs()
+    }
+
+    fn run_totals(&self, filter: &RunFilter, cap: usize) -> Result<RunTotals, HistoryError> {
+        self.count_filtered_runs(filter, cap)
+    }
+
+    fn failed_runs(&self, limit: usize) -> Result<FailedRuns, HistoryError> {
+        self.list_failed_runs(limit)
+    }
+
+    fn receivers(&self, now: Timestamp) -> Result<Vec<ReceiverActivity>, HistoryError> {
+        self.find_receivers(now)
+    }
+
+    fn activity(&self, now: Timestamp) -> Result<Vec<RuleActivity>, HistoryError> {
+        self.find_activity(None, now)
+    }
+
+    fn activity_of(&self, rule: &str, now: Timestamp) -> Result<RuleActivity, HistoryError> {
+        let found = self.find_activity(Some(rule), now)?.pop();
+        Ok(found.unwrap_or_else(|| RuleActivity::none(rule, now)))
     }
 
     fn rule_counts(

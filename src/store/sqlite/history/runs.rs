@@ -8,7 +8,7 @@ use rusqlite::{Row, params_from_iter};
 use super::SqliteHistory;
 use super::exchanges::sent_to;
 use crate::store::ReplayId;
-use crate::store::history::{EventRowId, HistoryError, Page, RunFilter, RunRow};
+use crate::store::history::{EventRowId, HistoryError, Page, RunFilter, RunRow, RunTotals};
 use crate::store::sqlite::codec::{self, micros, time};
 use flowtrigger_core::run::RunId;
 
@@ -127,6 +127,36 @@ impl SqliteHistory {
 }
 
 impl SqliteHistory {
+    pub(super) fn count_filtered_runs(
+        &self,
+        filter: &RunFilter,
+        cap: usize,
+    ) -> Result<RunTotals, HistoryError> {
+        let (terms, mut values) = conditions(filter);
+        values.push(i64::try_from(cap).unwrap_or(i64::MAX).into());
+        let terms = match terms.is_empty() {
+            true => String::new(),
+            false => format!("WHERE {}", terms.join(" AND ")),
+        };
+        let sql = format!(
+            "SELECT state, count(*) FROM
+                (SELECT r.state AS state FROM runs r {terms} ORDER BY r.id DESC LIMIT ?{})
+             GROUP BY state",
+            values.len()
+        );
+        let counts = self.rows(&sql, params_from_iter(values), |row| {
+            Ok((row.get(0)?, number(row.get(1)?)))
+        })?;
+        let totals = RunTotals {
+            by_state: counts.into_iter().collect(),
+            is_capped: false,
+        };
+        Ok(RunTotals {
+            is_capped: totals.all() >= cap as u64,
+            ..totals
+        })
+    }
+
     pub(super) fn count_runs_of(
         &self,
         rule: &str,

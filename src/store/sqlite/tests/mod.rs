@@ -5,6 +5,7 @@ mod exchanges;
 mod maintenance;
 mod memory;
 mod migration;
+mod migration_steps;
 mod query_plans;
 mod recovery;
 mod replay;

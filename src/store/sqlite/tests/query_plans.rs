@@ -108,3 +108,166 @@ async fn the_range_of_events_and_the_oldest_requests_are_found_without_a_scan() 
         assert!(!steps.contains("TEMP B-TREE"), "{sql}: {steps}");
     }
 }
+
+/// The steps of a statement's plan.
+fn plan(connection: &Connection, sql: &str) -> String {
+    let mut plan = connection
+        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+        .unwrap();
+    let given = rusqlite::params_from_iter(std::iter::repeat_n(1, plan.parameter_count()));
+    let steps = plan.query_map(given, |row| row.get::<_, String>(3));
+    let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
+    steps.join("\n")
+}
+
+#[tokio::test]
+async fn a_page_of_events_reads_ranges_of_an_index_in_their_order() {
+    use crate::store::history::{ArchivePosition, EventFilter, EventPage, ListedOutcome};
+    let folder = Folder::new();
+    let (store, _) = folder.open();
+    store.commit(arrival("1", &live_rule("a"))).await.unwrap();
+    let connection = database::open(&folder.path).unwrap();
+    let history = SqliteHistory::open(&folder.path).unwrap();
+    let text = |text: &str| Some(text.to_owned());
+    let any = EventFilter::default;
+    let page = EventPage {
+        limit: 50,
+        before: Some(ArchivePosition {
+            received: now(),
+            row: EventRowId(1),
+        }),
+    };
+    for (filter, indexes) in [
+        (
+            any(),
+            vec![
+                "events_unmatched (received<?)",
+                "events_matched (received<?)",
+            ],
+        ),
+        (
+            EventFilter {
+                outcome: Some(ListedOutcome::Redelivered),
+                ..any()
+            },
+            vec!["events_redelivered (received<?)"],
+        ),
+        (
+            EventFilter {
+                event_type: text("ticket.*"),
+                outcome: Some(ListedOutcome::Matched),
+                ..any()
+            },
+            vec!["events_by_type (type=? AND matched=? AND received<?)"],
+        ),
+        (
+            EventFilter {
+                endpoint: text("support"),
+                ..any()
+            },
+            vec!["events_by_endpoint (endpoint=? AND matched=? AND received<?)"; 2],
+        ),
+        (
+            EventFilter {
+                key: text("7"),
+                ..any()
+            },
+            vec!["events_by_key (key=? AND received<?)"],
+        ),
+        (
+            EventFilter {
+                id: text("1"),
+                ..any()
+            },
+            vec!["events_by_id (event_id=?)"],
+        ),
+        (
+            EventFilter {
+                rule: text("a"),
+                ..any()
+            },
+            vec!["events USING INTEGER PRIMARY KEY (rowid=?)"],
+        ),
+    ] {
+        let ranges = history.ranges(&filter).unwrap();
+        assert_eq!(ranges.len(), indexes.len(), "{filter:?}");
+        for (range, index) in ranges.into_iter().zip(indexes) {
+            let steps = plan(&connection, &range.clone().list_query(page).0);
+            assert!(steps.contains(index), "{index}: {steps}");
+            // Few events have one id, and few are of a rare rule. Otherwise only events of one moment are sorted.
+            let sorted = steps.replace("USE TEMP B-TREE FOR LAST TERM OF ORDER BY", "");
+            let is_sorted = sorted.contains("TEMP B-TREE");
+            assert_eq!(
+                is_sorted,
+                filter.id.is_some() || filter.rule.is_some(),
+                "{steps}"
+            );
+            assert!(!steps.contains("SCAN"), "{steps}");
+            let steps = plan(&connection, &range.count_query(10_000).0);
+            assert!(!steps.contains("SCAN events"), "{steps}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_pages_read_uses_an_index() {
+    let folder = Folder::new();
+    drop(folder.open());
+    let connection = database::open(&folder.path).unwrap();
+    for (sql, index) in [
+        (
+            history::event_list::TYPES,
+            "events USING COVERING INDEX events_by_type (type>?)",
+        ),
+        (
+            history::failed_runs::FAILED,
+            "runs USING COVERING INDEX runs_by_state (state=?)",
+        ),
+        (
+            history::failed_runs::FAILED,
+            "exchanges USING COVERING INDEX exchanges_by_run (run=?)",
+        ),
+        (
+            history::activity::RULE_DAYS,
+            "r USING COVERING INDEX runs_by_rule_state (queue=? AND state=? AND planned>? AND planned<?)",
+        ),
+        (
+            history::activity::LAST_PLANNED,
+            "r USING COVERING INDEX runs_by_rule_state (queue=? AND state=?)",
+        ),
+        (
+            history::receivers::ACTIVE,
+            "exchanges USING COVERING INDEX exchanges_by_receiver (receiver=? AND started>?)",
+        ),
+        (
+            history::receivers::ATTEMPTS,
+            "exchanges USING COVERING INDEX exchanges_by_receiver (receiver=? AND started>?)",
+        ),
+        (
+            history::receivers::WAITING,
+            "exchanges USING COVERING INDEX exchanges_by_run (run=?)",
+        ),
+        (
+            minutes::SINCE,
+            "minutes USING INTEGER PRIMARY KEY (rowid>?)",
+        ),
+    ] {
+        let steps = plan(&connection, sql);
+        assert!(steps.contains(index), "{sql}: {steps}");
+        let small = [
+            "SCAN q",
+            "SCAN s ",
+            "SCAN d ",
+            "SCAN page",
+            "SCAN found",
+            "SCAN receivers",
+            "SCAN CONSTANT ROW",
+        ];
+        for step in steps.lines().filter(|step| step.starts_with("SCAN")) {
+            let is_small = small
+                .iter()
+                .any(|table| format!("{step} ").starts_with(table));
+            assert!(is_small, "{sql}: {steps}");
+        }
+    }
+}

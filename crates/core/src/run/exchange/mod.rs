@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::run::RunId;
+use crate::run::{Attempt, RunId};
 
 pub use body::{BodyContent, CapturedBody, TextBudget};
 pub use text::{ExchangePart, ExchangeText, SecretForm};
@@ -168,8 +168,36 @@ pub struct RecordedExchange {
     pub started: Timestamp,
     /// The request, for lists. `None` for commands.
     pub target: Option<SentTo>,
+    /// How the attempt ended; `None` if it was stopped with its run.
+    pub end: Option<AttemptEnd>,
     /// `None` if only the target is kept.
     pub exchange: Option<Exchange>,
+}
+
+/// How an attempt ended, in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttemptEnd {
+    pub took: Duration,
+    pub succeeded: bool,
+    /// The status of the response, if there was one.
+    pub status: Option<u16>,
+}
+
+impl AttemptEnd {
+    pub fn of(attempt: &Attempt) -> Self {
+        let (succeeded, status) = match &attempt.outcome {
+            Ok(reply) => {
+                let status = reply.value.get("status").and_then(|status| status.as_u64());
+                (true, status.and_then(|status| status.try_into().ok()))
+            }
+            Err(failure) => (false, failure.status),
+        };
+        Self {
+            took: attempt.took,
+            succeeded,
+            status,
+        }
+    }
 }
 
 /// The method and the address of a request.
@@ -177,6 +205,15 @@ pub struct RecordedExchange {
 pub struct SentTo {
     pub method: String,
     pub url: String,
+}
+
+impl SentTo {
+    /// Scheme, host and port of the address, such as `https://pager.example`; `None` if it is none, or a file of the
+    /// outbox.
+    pub fn origin(&self) -> Option<String> {
+        let origin = url::Url::parse(&self.url).ok()?.origin();
+        origin.is_tuple().then(|| origin.ascii_serialization())
+    }
 }
 
 impl Exchange {
