@@ -1,5 +1,7 @@
 //! Parts that several pages share.
 
+pub mod call;
+pub mod exchange;
 pub mod json_tree;
 pub mod link;
 mod predicate_group;
