@@ -5,6 +5,7 @@ mod access;
 pub mod answer;
 mod asset;
 pub mod chart;
+mod confirm;
 mod counts;
 mod deliveries;
 mod failed_logins;
@@ -20,11 +21,14 @@ pub mod page_error;
 pub mod page_request;
 pub mod part;
 mod reader;
+mod run;
+mod runs;
 mod session;
 mod shell;
 pub mod text;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -39,6 +43,7 @@ use crate::source::http::Peer;
 use flowtrigger_core::config::PageSettings;
 
 use access::{Access, RequestOrigin};
+use confirm::registry::CommandRegistry;
 use counts::SideBarCounts;
 use failed_logins::FailedLogins;
 use live::LiveStreams;
@@ -67,12 +72,33 @@ pub struct PageState<A> {
     pub live: LiveStreams,
     pub failed_logins: FailedLogins,
     pub counts: SideBarCounts,
+    /// The commands that were given on the page.
+    pub commands: CommandRegistry,
+    /// The data folder, with the files of unfinished replays.
+    pub data: PathBuf,
 }
 
 /// Every page, for users that are signed in. A page is one line: its path, and the function that reads its data.
 fn pages<A: AdminApi>() -> Router<Arc<PageState<A>>> {
     Router::new()
         .route("/deliveries", answer::page(deliveries::load))
+        .route(
+            "/confirm",
+            answer::page(confirm::load).merge(answer::command(confirm::execute)),
+        )
+        .route("/commands", answer::page(confirm::load_commands))
+        .route("/commands/{id}", answer::page(confirm::load_command))
+        .route(
+            "/commands/{id}/stop",
+            answer::command(confirm::stop_command),
+        )
+        .route("/runs", answer::page(runs::load))
+        .route("/live/runs", get(runs::live))
+        .route("/runs/{id}", answer::page(run::load))
+        .route(
+            "/runs/{id}/attempts/{number}",
+            answer::page(run::load_attempt),
+        )
         .route("/live/deliveries", get(deliveries::live))
 }
 

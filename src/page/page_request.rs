@@ -74,6 +74,11 @@ impl PageRequest {
         self.values(name).next()
     }
 
+    /// Whether a field is there, whatever its value is.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
+    }
+
     /// Every value of a field that occurs several times, such as a box that is ticked.
     pub fn texts(&self, name: &str) -> Vec<&str> {
         self.values(name).collect()

@@ -6,9 +6,7 @@ use maud::{Markup, html};
 use crate::page::icon::Icon;
 use crate::page::part::prose::prose;
 use crate::page::text::{MAX_CHARS, short, text};
-use crate::report::render::exchange::{
-    argv, bytes, describe_missing_response, end, millis, times,
-};
+use crate::report::render::exchange::{argv, bytes, describe_missing_response, end, millis, times};
 use crate::report::render::repeat;
 use flowtrigger_core::run::exchange::{
     BodyContent, CapturedBody, CommandExchange, Exchange, ExchangeHeader, HttpExchange,
@@ -305,7 +303,11 @@ pub mod tests {
         none.connection = ConnectionUse::None;
         let html = shown(Exchange::Http(Box::new(none)), ShownBodies::Short);
         assert!(html.contains("none: no connection was opened"), "{html}");
-        let only = super::exchange(&recorded(None), ShownBodies::Short, Some("/runs/7/attempts/1"));
+        let only = super::exchange(
+            &recorded(None),
+            ShownBodies::Short,
+            Some("/runs/7/attempts/1"),
+        );
         let only = only.into_string();
         assert!(only.contains("Only the method and the address are kept"));
         assert!(only.contains("href=\"/runs/7/attempts/1\""));
@@ -314,7 +316,10 @@ pub mod tests {
     #[test]
     fn a_command_has_its_outputs_and_its_end() {
         let command = CommandExchange {
-            argv: vec![ExchangeText::plain("./bin/append"), ExchangeText::plain("a b")],
+            argv: vec![
+                ExchangeText::plain("./bin/append"),
+                ExchangeText::plain("a b"),
+            ],
             cwd: "/srv".into(),
             environment: vec!["TICKET".into()],
             stdin: StdinDigest {
@@ -328,7 +333,12 @@ pub mod tests {
             changes: RequestChanges::default(),
         };
         let html = shown(Exchange::Command(Box::new(command)), ShownBodies::Short);
-        for part in ["./bin/append 'a b'", "Status 3 after 0ms", "Standard output, 5 B", "TICKET"] {
+        for part in [
+            "./bin/append 'a b'",
+            "Status 3 after 0ms",
+            "Standard output, 5 B",
+            "TICKET",
+        ] {
             assert!(html.contains(part), "{part}: {html}");
         }
     }

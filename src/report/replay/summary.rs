@@ -81,7 +81,10 @@ impl RunsDigest {
     /// The first 16 hexadecimal digits.
     pub fn text(&self) -> String {
         let digest = self.0.clone().finalize();
-        digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+        digest[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 

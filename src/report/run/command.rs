@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use crate::report::error::CommandError;
 use crate::report::replay::scope::{ENDED_WITHOUT_RESULT, ReplayRules};
 use crate::source::AcceptedRun;
-use crate::store::{History, RunStatus};
 use crate::store::history::{Page, RunFilter, RunRow};
+use crate::store::{History, RunStatus};
 use flowtrigger_core::run::{RunId, STATES};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
