@@ -2,6 +2,7 @@
 //! backend. A store decides what is a redelivery, which gates admit a run and which run is claimed next. It
 //! evaluates no condition and executes no step.
 
+mod command;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod delivery;
@@ -28,6 +29,7 @@ use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use history::EventRowId;
 use record::{flow, on_dead_run};
 
+pub use command::{CommandKind, CommandTarget, GivenCommand};
 pub use delivery::{
     DeliveredEvents, Delivery, DeliveryId, DeliveryKind, DeliveryOutcome, DeliveryPart,
     MAX_ACCEPTED_DELIVERIES, MAX_REJECTED_DELIVERIES,
@@ -189,6 +191,14 @@ pub trait Store: Send + Sync + 'static {
     /// Keeps a request for later questions. Never waits, keeps only the newest ones, and only counts most of many
     /// equal ones. The default is for stores that keep none.
     fn record_delivery(&self, _delivery: Delivery) {}
+
+    /// Logs a command after its effect. The default is for stores that keep no history.
+    fn record_command(
+        &self,
+        _command: GivenCommand,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async { Ok(()) }
+    }
 
     /// Keeps the numbers of a minute, added to those that are kept of it. The default is for stores that keep none.
     fn record_minute(

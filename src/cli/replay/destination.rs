@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use reqwest::StatusCode;
 
 use crate::cli::options::GlobalOptions;
-use crate::cli::runs::admin_client::{AdminClient, run_statuses};
+use crate::cli::runs::admin_client::{AdminClient, run_statuses, system_user};
 use crate::cli::runs::offline::OfflineStore;
 use crate::engine::Rulebook;
 use crate::report::error::CommandError;
@@ -14,7 +14,8 @@ use crate::report::run::command::RunStatusRow;
 use crate::source::admin::ReplayRequest;
 use crate::store::history::EventRowId;
 use crate::store::{
-    ArrivalKind, History, IncomingEvent, ReplayId, ReplayMark, RevisionId, StoreError,
+    ArrivalKind, CommandKind, CommandTarget, GivenCommand, History, IncomingEvent, ReplayId,
+    ReplayMark, RevisionId, RunStatus, StoreError,
 };
 use flowtrigger_core::path::redact::is_redacted;
 
@@ -103,6 +104,20 @@ fn ask_daemon(admin: &AdminClient, request: &ReplayRequest) -> Result<ReplayedRu
 }
 
 impl ReplayFolder<'_> {
+    fn log(&self, event: EventRowId, started: &[RunStatus]) -> Result<(), ReplayFailure> {
+        if started.is_empty() {
+            return Ok(());
+        }
+        let logged = self.offline.store.record_command_blocking(GivenCommand {
+            at: Timestamp::now(),
+            kind: CommandKind::Replay,
+            target: CommandTarget::Event(event),
+            by: system_user(),
+            result: Ok(started.iter().map(|run| run.id).collect()),
+        });
+        logged.map_err(|error| ReplayFailure::Stopped(error.to_string()))
+    }
+
     fn replay(
         &self,
         replay: ReplayId,
@@ -131,10 +146,13 @@ impl ReplayFolder<'_> {
         });
         let rows = |runs: Vec<_>| runs.into_iter().map(RunStatusRow::new).collect();
         match committed {
-            Ok(committed) => Ok(ReplayedRuns {
-                started: rows(committed.runs),
-                repeated: rows(committed.repeated),
-            }),
+            Ok(committed) => {
+                self.log(row, &committed.runs)?;
+                Ok(ReplayedRuns {
+                    started: rows(committed.runs),
+                    repeated: rows(committed.repeated),
+                })
+            }
             Err(error @ StoreError::UnknownEvent) => {
                 Err(ReplayFailure::Rejected(error.to_string()))
             }

@@ -14,8 +14,9 @@ use url::form_urlencoded;
 use crate::report::error::CommandError;
 use crate::report::replay::scope::ReplayRules;
 use crate::report::run::command::{RunCommand, RunCommandResult, RunStatusRow};
-use crate::source::admin::ReplayRequest;
+use crate::source::admin::{COMMANDER, ReplayRequest};
 use crate::store::history::RunRow;
+use flowtrigger_core::run::commander::{CommandOrigin, Commander};
 
 /// The time-out of a request. A daemon with a full commit queue answers late.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -121,7 +122,10 @@ impl AdminClient {
             let body = json!(request).to_string();
             let sent = self
                 .client
-                .post("http://flowtrigger/replay")
+                .post(format!(
+                    "http://flowtrigger/replay?{}",
+                    commander_query().finish()
+                ))
                 .body(body)
                 .send();
             let response = sent.await;
@@ -162,13 +166,16 @@ impl AdminClient {
         command: RunCommand,
         run: &RunRow,
     ) -> Result<Result<Vec<RunStatusRow>, String>, String> {
-        let mut url = format!("http://flowtrigger/runs/{}/{}", run.id.0, command.as_str());
+        let mut query = commander_query();
         if command == RunCommand::Replay(ReplayRules::ItsRule) {
-            let rule = form_urlencoded::Serializer::new(String::new())
-                .append_pair("rule", &run.rule)
-                .finish();
-            url = format!("{url}?{rule}");
+            query.append_pair("rule", &run.rule);
         }
+        let url = format!(
+            "http://flowtrigger/runs/{}/{}?{}",
+            run.id.0,
+            command.as_str(),
+            query.finish()
+        );
         let response = self.client.post(url).send().await;
         let response = response.map_err(|error| self.no_answer(error, TIMEOUT))?;
         let status = response.status();
@@ -188,6 +195,21 @@ impl AdminClient {
             }),
         }
     }
+}
+
+/// The query with the name of the system user.
+fn commander_query() -> form_urlencoded::Serializer<'static, String> {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair(COMMANDER, &system_user().name.unwrap_or_default());
+    query
+}
+
+/// The system user that runs the command line, also if `sudo` runs it.
+pub fn system_user() -> Commander {
+    let name = ["SUDO_USER", "LOGNAME", "USER"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
+    Commander::new(name.as_deref(), CommandOrigin::CommandLine)
 }
 
 /// Reads a list of runs with their states.

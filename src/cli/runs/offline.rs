@@ -7,16 +7,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::cli::options::GlobalOptions;
+use crate::cli::runs::admin_client::system_user;
 use crate::engine::{DataFolder, EngineError, FolderError, Rulebook};
 use crate::report::error::CommandError;
 use crate::report::replay::scope::ReplayRules;
 use crate::report::run::command::{RunCommand, RunCommandResult, RunStatusRow};
 use crate::store::history::RunRow;
 use crate::store::{
-    self, ArrivalKind, History, IncomingEvent, ReplayMark, Revision, RevisionId, SqliteStore,
-    StoreError, StoreSettings,
+    self, ArrivalKind, CommandKind, CommandTarget, GivenCommand, History, IncomingEvent,
+    ReplayMark, Revision, RevisionId, SqliteStore, StoreError, StoreSettings,
 };
 use flowtrigger_core::path::redact::is_redacted;
+use flowtrigger_core::run::RunId;
 
 /// The store of a data folder that no daemon uses.
 pub struct OfflineStore {
@@ -72,7 +74,23 @@ pub fn execute(
                 retried.map(|placed| vec![placed])
             }
         };
-        results.push(RunCommandResult::new(run, split_error(done)?));
+        let done = split_error(done)?;
+        let logged = store.record_command_blocking(GivenCommand {
+            at: Timestamp::now(),
+            kind: match command {
+                RunCommand::Retry => CommandKind::Retry,
+                RunCommand::Replay(_) => CommandKind::Replay,
+                RunCommand::Cancel => CommandKind::Cancel,
+            },
+            target: CommandTarget::Run(run.id),
+            by: system_user(),
+            result: match &done {
+                Ok(runs) => Ok(runs.iter().map(|run| RunId(run.id)).collect()),
+                Err(why) => Err(why.clone()),
+            },
+        });
+        logged.map_err(|error| CommandError::runtime(error.to_string()))?;
+        results.push(RunCommandResult::new(run, done));
     }
     Ok(results)
 }

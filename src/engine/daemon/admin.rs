@@ -1,5 +1,7 @@
 //! Answers the admin socket: commands on runs, status and metrics.
 
+use tracing::{info, warn};
+
 use crate::engine::Perform;
 use crate::engine::commands::{ReplayError, ReplayPart};
 use crate::engine::handle::Engine;
@@ -9,25 +11,42 @@ use crate::source::admin::{
 };
 use crate::source::{AcceptedRun, Ingest};
 use crate::store::history::EventRowId;
-use crate::store::{InvalidReplayId, RevisionId, RunStatus, Store, StoreError};
+use crate::store::{
+    CommandKind, CommandTarget, GivenCommand, InvalidReplayId, RevisionId, RunStatus, Store,
+    StoreError,
+};
 use flowtrigger_core::run::RunId;
+use flowtrigger_core::run::commander::Commander;
 
 impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
-    async fn retry(&self, run: u64) -> RunStatuses {
+    async fn retry(&self, run: u64, by: Commander) -> RunStatuses {
         let placed = Engine::retry(self, RunId(run)).await;
-        answer(placed.map(|placed| vec![placed]))
+        let placed = placed.map(|placed| vec![placed]);
+        self.log_command(CommandKind::Retry, RunId(run), by, &placed)
+            .await;
+        answer(placed)
     }
 
-    async fn cancel(&self, run: u64) -> RunStatuses {
+    async fn cancel(&self, run: u64, by: Commander) -> RunStatuses {
         let placed = Engine::cancel(self, RunId(run)).await;
-        answer(placed.map(|placed| vec![placed]))
+        let placed = placed.map(|placed| vec![placed]);
+        self.log_command(CommandKind::Cancel, RunId(run), by, &placed)
+            .await;
+        answer(placed)
     }
 
-    async fn replay(&self, run: u64, rule: Option<String>) -> RunStatuses {
-        answer(Engine::replay(self, RunId(run), rule.as_deref()).await)
+    async fn replay(&self, run: u64, rule: Option<String>, by: Commander) -> RunStatuses {
+        let placed = Engine::replay(self, RunId(run), rule.as_deref()).await;
+        self.log_command(CommandKind::Replay, RunId(run), by, &placed)
+            .await;
+        answer(placed)
     }
 
-    async fn replay_event(&self, request: ReplayRequest) -> Result<ReplayedEvent, AdminError> {
+    async fn replay_event(
+        &self,
+        request: ReplayRequest,
+        by: Commander,
+    ) -> Result<ReplayedEvent, AdminError> {
         let replay = request.replay.parse().map_err(|error: InvalidReplayId| {
             AdminError::NotFound(format!("unknown replay `{}`: {error}", request.replay))
         })?;
@@ -41,10 +60,22 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
             },
         );
         match replayed.await {
-            Ok(committed) => Ok(ReplayedEvent {
-                runs: accepted(committed.runs),
-                repeated: accepted(committed.repeated),
-            }),
+            Ok(committed) => {
+                if !committed.runs.is_empty() {
+                    self.record_command(GivenCommand {
+                        at: self.shared.clock().now(),
+                        kind: CommandKind::Replay,
+                        target: CommandTarget::Event(EventRowId(request.event)),
+                        by,
+                        result: Ok(committed.runs.iter().map(|run| run.id).collect()),
+                    })
+                    .await;
+                }
+                Ok(ReplayedEvent {
+                    runs: accepted(committed.runs),
+                    repeated: accepted(committed.repeated),
+                })
+            }
             Err(ReplayError::Store(error)) => Err(admin_error(&error)),
             Err(error @ ReplayError::Redacted) => Err(AdminError::Unprocessable(error.to_string())),
             Err(error @ ReplayError::OtherRules) => Err(AdminError::Conflict(error.to_string())),
@@ -80,6 +111,56 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
 
     async fn metrics(&self) -> Result<String, String> {
         Ingest::metrics(self).await
+    }
+}
+
+impl<S: Store, P: Perform> Engine<S, P> {
+    /// Logs a command to a run. What the store could not answer had no effect.
+    async fn log_command(
+        &self,
+        kind: CommandKind,
+        run: RunId,
+        by: Commander,
+        placed: &Result<Vec<RunStatus>, StoreError>,
+    ) {
+        let result = match placed {
+            Ok(runs) => Ok(runs.iter().map(|run| run.id).collect()),
+            Err(
+                error @ (StoreError::WrongState { .. }
+                | StoreError::OnlyTells(_)
+                | StoreError::Redacted(_)),
+            ) => Err(error.to_string()),
+            Err(
+                StoreError::UnknownRun(_)
+                | StoreError::UnknownEvent
+                | StoreError::Full { .. }
+                | StoreError::Busy
+                | StoreError::Settings(_)
+                | StoreError::Broken(_)
+                | StoreError::Damaged(_),
+            ) => return,
+        };
+        self.record_command(GivenCommand {
+            at: self.shared.clock().now(),
+            kind,
+            target: CommandTarget::Run(run),
+            by,
+            result,
+        })
+        .await;
+    }
+
+    async fn record_command(&self, command: GivenCommand) {
+        let (kind, by) = (command.kind.as_str(), &command.by);
+        match command.target {
+            CommandTarget::Run(run) => info!(command = kind, run = run.0, %by, "command given"),
+            CommandTarget::Event(event) => {
+                info!(command = kind, event_row = event.0, %by, "command given");
+            }
+        }
+        if let Err(error) = self.shared.store.record_command(command).await {
+            warn!(%error, "a command was executed, but could not be logged in the store");
+        }
     }
 }
 

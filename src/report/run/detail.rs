@@ -21,6 +21,7 @@ use crate::report::run::successor::Successor;
 use crate::report::time_argument::seconds;
 use crate::store::History;
 use crate::store::history::{RuleAtPlanning, RunDetail};
+use crate::store::{CommandKind, GivenCommand};
 use flowtrigger_core::flow::decide::{Decision, RunInput, decide};
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::language::condition::trace::Trace;
@@ -188,6 +189,7 @@ pub fn notes(detail: &RunDetail) -> Vec<String> {
         let part = part.unwrap_or_default();
         lines.push(format!("a replay, generation {}{part}", detail.generation));
     }
+    lines.extend(detail.commands.iter().map(command));
     if detail.suspect {
         lines.push("was running when the daemon ended without shutdown".into());
     }
@@ -198,6 +200,40 @@ pub fn notes(detail: &RunDetail) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// `retry by ines, on the page, 2026-11-27 11:02:30`, with the reason if it was rejected.
+fn command(command: &GivenCommand) -> String {
+    let by = command.by.to_string();
+    let given = format!(
+        "{} by {}, {}",
+        command.kind.as_str(),
+        plain(&by),
+        seconds(command.at)
+    );
+    match &command.result {
+        Ok(runs) => match command.kind {
+            CommandKind::Replay if !runs.is_empty() => {
+                let runs: Vec<String> = runs.iter().map(|run| run.0.to_string()).collect();
+                format!("{given}: run {}", runs.join(", "))
+            }
+            CommandKind::Retry | CommandKind::Replay | CommandKind::Cancel => given,
+        },
+        Err(why) => format!("{given}, rejected: {}", plain(why)),
+    }
+}
+
+fn command_json(command: &GivenCommand) -> Value {
+    let runs = command.result.as_ref().map_or(&[][..], Vec::as_slice);
+    json!({
+        "command": command.kind.as_str(),
+        "at": command.at.to_string(),
+        "by": command.by.name,
+        "from": command.by.origin.as_str(),
+        "verified": command.by.origin.is_verified(),
+        "runs": runs,
+        "rejected": command.result.as_ref().err(),
+    })
 }
 
 fn evaluation(detail: &RunDetail, out: &mut Output) -> Result<(), CommandError> {
@@ -298,6 +334,7 @@ fn detail_json(
     value["generation"] = json!(detail.generation);
     value["blocked_by"] = json!(run(detail.behind));
     value["reported_by"] = json!(run(detail.told_by));
+    value["commands"] = detail.commands.iter().map(command_json).collect();
     value["crashes"] = json!(detail.crashes);
     value["guard"] = json!(guard(detail).map(|trace| explanation::trace_json(&trace, files)));
     let obstacle = next_step::obstacle(daemon).filter(|_| !detail.row.state.is_final());

@@ -22,23 +22,33 @@ use tokio::net::UnixListener;
 use super::AcceptedRun;
 use super::http::{WebPageSign, response};
 
+use flowtrigger_core::run::commander::{CommandOrigin, Commander};
 use peer::CheckedListener;
 
 pub use socket::{SocketError, listen};
 
+/// The query parameter with the name of the system user that runs the command line.
+pub const COMMANDER: &str = "by";
+
 /// Executes commands. Implemented by the engine.
 pub trait AdminApi: Send + Sync + 'static {
-    fn retry(&self, run: u64) -> impl Future<Output = RunStatuses> + Send;
+    fn retry(&self, run: u64, by: Commander) -> impl Future<Output = RunStatuses> + Send;
 
-    fn cancel(&self, run: u64) -> impl Future<Output = RunStatuses> + Send;
+    fn cancel(&self, run: u64, by: Commander) -> impl Future<Output = RunStatuses> + Send;
 
     /// Replays with one rule, or with all rules that match now.
-    fn replay(&self, run: u64, rule: Option<String>) -> impl Future<Output = RunStatuses> + Send;
+    fn replay(
+        &self,
+        run: u64,
+        rule: Option<String>,
+        by: Commander,
+    ) -> impl Future<Output = RunStatuses> + Send;
 
     /// Replays a stored event as a part of a replay of many.
     fn replay_event(
         &self,
         request: ReplayRequest,
+        by: Commander,
     ) -> impl Future<Output = Result<ReplayedEvent, AdminError>> + Send;
 
     fn status(&self) -> impl Future<Output = Result<Status, AdminError>> + Send;
@@ -148,16 +158,24 @@ pub fn no_page() -> Router {
     Router::new().fallback(not_found)
 }
 
-async fn retry<A: AdminApi>(State(admin): State<Arc<A>>, Path(run): Path<String>) -> Response {
+async fn retry<A: AdminApi>(
+    State(admin): State<Arc<A>>,
+    Path(run): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
     match parse_run_id(&run) {
-        Ok(run) => run_statuses(admin.retry(run).await),
+        Ok(run) => run_statuses(admin.retry(run, commander(query.as_deref())).await),
         Err(error) => error_response(&error),
     }
 }
 
-async fn cancel<A: AdminApi>(State(admin): State<Arc<A>>, Path(run): Path<String>) -> Response {
+async fn cancel<A: AdminApi>(
+    State(admin): State<Arc<A>>,
+    Path(run): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
     match parse_run_id(&run) {
-        Ok(run) => run_statuses(admin.cancel(run).await),
+        Ok(run) => run_statuses(admin.cancel(run, commander(query.as_deref())).await),
         Err(error) => error_response(&error),
     }
 }
@@ -167,22 +185,25 @@ async fn replay<A: AdminApi>(
     Path(run): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let query = query.unwrap_or_default();
-    let mut query = url::form_urlencoded::parse(query.as_bytes());
-    let rule = query.find(|(name, _)| name == "rule");
-    let rule = rule.map(|(_, rule)| rule.into_owned());
+    let rule = query_value(query.as_deref(), "rule");
+    let by = commander(query.as_deref());
     match parse_run_id(&run) {
-        Ok(run) => run_statuses(admin.replay(run, rule).await),
+        Ok(run) => run_statuses(admin.replay(run, rule, by).await),
         Err(error) => error_response(&error),
     }
 }
 
-async fn replay_event<A: AdminApi>(State(admin): State<Arc<A>>, body: Bytes) -> Response {
+async fn replay_event<A: AdminApi>(
+    State(admin): State<Arc<A>>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Response {
     let request = match serde_json::from_slice::<ReplayRequest>(&body) {
         Ok(request) => request,
         Err(error) => return error_body(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    match admin.replay_event(request).await {
+    let by = commander(query.as_deref());
+    match admin.replay_event(request, by).await {
         Ok(replayed) => response::body(StatusCode::OK, &json!(replayed)),
         Err(error) => error_response(&error),
     }
@@ -218,6 +239,21 @@ async fn method_not_allowed() -> Response {
         StatusCode::METHOD_NOT_ALLOWED,
         "method not allowed; use POST for commands, GET for status and metrics",
     )
+}
+
+/// Who gives a command, by the parameter that the command line sends.
+fn commander(query: Option<&str>) -> Commander {
+    match query_value(query, COMMANDER) {
+        Some(name) => Commander::new(Some(&name), CommandOrigin::CommandLine),
+        None => Commander::new(None, CommandOrigin::Socket),
+    }
+}
+
+fn query_value(query: Option<&str>, name: &str) -> Option<String> {
+    let query = query.unwrap_or_default();
+    let mut query = url::form_urlencoded::parse(query.as_bytes());
+    let found = query.find(|(found, _)| found == name);
+    found.map(|(_, value)| value.into_owned())
 }
 
 fn parse_run_id(run: &str) -> Result<u64, AdminError> {

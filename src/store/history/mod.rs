@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::store::{Minute, RevisionId};
+use crate::store::{GivenCommand, Minute, RevisionId};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::gate::debounce::DebounceWindow;
@@ -122,6 +122,12 @@ pub trait History: Send {
         revision: RevisionId,
         at: Timestamp,
     ) -> Result<Option<Timestamp>, HistoryError>;
+
+    /// The commands that were given last, the newest first.
+    fn commands(&self, limit: usize) -> Result<Vec<GivenCommand>, HistoryError>;
+
+    /// The commands that were given to a run, the oldest first.
+    fn commands_of(&self, run: RunId) -> Result<Vec<GivenCommand>, HistoryError>;
 
     /// The numbers of each minute from the one of this time on, the oldest first. Minutes without a daemon are missing.
     fn minutes(&self, since: Timestamp) -> Result<Vec<Minute>, HistoryError>;

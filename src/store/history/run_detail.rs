@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{EventRecord, RunRow};
+use crate::store::GivenCommand;
 use flowtrigger_core::compile::rule_version::compile_version;
 use flowtrigger_core::config;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
@@ -38,6 +39,8 @@ pub struct RunDetail {
     pub behind: Option<RunId>,
     /// The run that reports on its death.
     pub told_by: Option<RunId>,
+    /// The commands that were given to it, the oldest first.
+    pub commands: Vec<GivenCommand>,
     /// It was running when the process ended without shutdown, and was not claimed since.
     pub suspect: bool,
     /// How often the process ended without shutdown while only this run was running.

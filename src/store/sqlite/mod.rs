@@ -4,6 +4,7 @@
 mod archive_buffer;
 mod clock;
 pub mod codec;
+mod commands;
 mod commit;
 mod database;
 mod deliveries;
@@ -41,8 +42,9 @@ use serde_json::Value;
 use crate::store::history::EventRowId;
 use crate::store::integration_settings::SettingsScope;
 use crate::store::{
-    ClaimRequest, ClaimedRun, Committed, Delivery, DeliveryId, DeliveryPart, IncomingEvent, Minute,
-    Revision, RevisionId, RunRecord, RunStatus, Store, StoreError, StoreSettings, UnmatchedEvent,
+    ClaimRequest, ClaimedRun, Committed, Delivery, DeliveryId, DeliveryPart, GivenCommand,
+    IncomingEvent, Minute, Revision, RevisionId, RunRecord, RunStatus, Store, StoreError,
+    StoreSettings, UnmatchedEvent,
 };
 use archive_buffer::ArchiveBuffer;
 use clock::StoreClock;
@@ -170,6 +172,13 @@ impl SqliteStore {
             transaction.cancel(run, now)
         };
         self.writer.submit_blocking(Durability::Synced, cancel)
+    }
+
+    /// [`Store::record_command`] for commands on a folder that no daemon uses.
+    pub fn record_command_blocking(&self, command: GivenCommand) -> Result<(), StoreError> {
+        let write =
+            move |transaction: &mut WriteTransaction<'_>| transaction.write_command(&command);
+        self.writer.submit_blocking(Durability::Synced, write)
     }
 
     /// [`Store::commit`] for commands on a folder that no daemon uses.
@@ -345,6 +354,12 @@ impl Store for SqliteStore {
             Location::File(_) => self.exchanges.put(exchange),
             Location::Memory => {}
         }
+    }
+
+    async fn record_command(&self, command: GivenCommand) -> Result<(), StoreError> {
+        let write =
+            move |transaction: &mut WriteTransaction<'_>| transaction.write_command(&command);
+        self.writer.submit(Durability::Synced, write).await
     }
 
     async fn record_minute(&self, minute: Minute) -> Result<(), StoreError> {

@@ -76,6 +76,7 @@ impl WriteTransaction<'_> {
             self.delete_unreferenced()?;
             self.delete_old_deliveries()?;
             self.delete_unused_receivers()?;
+            self.delete_commands_before(self.fact("runs until")?.unwrap_or(i64::MIN))?;
         }
         let deleted = self.delete_old(now, batch)?;
         self.state.retention.behind = deleted >= ROWS_PER_JOB;

@@ -1,6 +1,7 @@
 //! A run executes a rule's flow for one event: its states, its log entries and its idempotency key.
 
 pub mod call_result;
+pub mod commander;
 pub mod exchange;
 pub(crate) mod retry;
 pub mod retry_after;

@@ -6,7 +6,9 @@ use super::{
     Keys, count, document, exchange, flag, list, maybe_count, maybe_text, part, part_or_null,
     parts, plan, text, time, words,
 };
+use crate::store::CommandKind;
 use flowtrigger_core::run::STATES;
+use flowtrigger_core::run::commander::CommandOrigin;
 
 pub fn schema() -> Value {
     let mut parts = parts::shared();
@@ -88,10 +90,43 @@ fn shown() -> Value {
         .with("generation", count("How often the event was replayed before it."))
         .with("blocked_by", maybe_count("The run that it waits for in its lane."))
         .with("reported_by", maybe_count("The run that reports that it is dead."))
+        .with("commands", list(command(), "The commands that were given to it, the oldest first."))
         .with("crashes", count("How often the daemon crashed while only this run was running."))
         .with("guard", json!({"oneOf": [list(part("predicate"), "The predicates of the guard that ended it."), {"type": "null"}]}))
         .with("next", text("What happens next, and which commands are possible."))
         .object("A run of `runs show`.")
+}
+
+fn command() -> Value {
+    let kinds = CommandKind::ALL.map(CommandKind::as_str);
+    let origins = CommandOrigin::ALL.map(CommandOrigin::as_str);
+    Keys::new()
+        .with(
+            "command",
+            json!({"enum": kinds, "description": "The command."}),
+        )
+        .with("at", time("When it was given."))
+        .with(
+            "by",
+            maybe_text("The name of the user; null if it is unknown."),
+        )
+        .with(
+            "from",
+            json!({"enum": origins, "description": "Where it was given."}),
+        )
+        .with(
+            "verified",
+            flag("Whether the name is that of a signed-in user. The command line only claims it."),
+        )
+        .with(
+            "runs",
+            list(count("A run."), "The runs that it queued or changed."),
+        )
+        .with(
+            "rejected",
+            maybe_text("Why it was rejected; null if it was executed."),
+        )
+        .object("A command that was given to a run.")
 }
 
 fn gathered() -> Value {

@@ -2,6 +2,7 @@
 //! commands do beside a daemon.
 
 mod archive;
+mod commands;
 pub mod deliveries;
 mod event_list;
 mod exchanges;
@@ -53,6 +54,7 @@ pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
     failures::receivers_are_read_with_their_attempts_of_the_last_hour(open()).await;
     failures::the_activity_of_rules_is_counted_by_day_and_state(open()).await;
     failures::totals_count_the_runs_of_a_filter_by_state(open()).await;
+    commands::commands_are_read_with_who_gave_them(open()).await;
     minutes::minutes_are_kept_and_added_up(open()).await;
     gates::gates_are_read_as_the_store_decides(open()).await;
     gates::an_open_window_is_read_with_its_events(open()).await;

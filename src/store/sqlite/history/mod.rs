@@ -3,6 +3,7 @@
 
 pub(in crate::store::sqlite) mod activity;
 mod archive;
+mod commands;
 mod deliveries;
 pub(in crate::store::sqlite) mod event_list;
 mod events;
@@ -34,7 +35,7 @@ use crate::store::history::{
     MAX_QUERY_TIME, Page, ReceiverActivity, RecentEvent, RetainedRange, RevisionInForce,
     RevisionTexts, RuleActivity, RunDetail, RunFilter, RunRow, RunTotals,
 };
-use crate::store::{Minute, RevisionId};
+use crate::store::{GivenCommand, Minute, RevisionId};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::gate::debounce::DebounceWindow;
 use flowtrigger_core::gate::{GateCheck, GateHistory};
@@ -202,6 +203,14 @@ impl History for SqliteHistory {
         at: Timestamp,
     ) -> Result<Option<Timestamp>, HistoryError> {
         self.find_activation(revision, at)
+    }
+
+    fn commands(&self, limit: usize) -> Result<Vec<GivenCommand>, HistoryError> {
+        self.list_commands(limit)
+    }
+
+    fn commands_of(&self, run: RunId) -> Result<Vec<GivenCommand>, HistoryError> {
+        self.list_commands_of(run)
     }
 
     fn minutes(&self, since: Timestamp) -> Result<Vec<Minute>, HistoryError> {

@@ -52,6 +52,7 @@ impl SqliteHistory {
             log: self.log(run)?,
             chain: self.chain_of(&line)?,
             behind: self.blocked_by(&rest)?,
+            commands: self.list_commands_of(run)?,
             told_by: self.reported_by(run, rest.event)?,
             asks: codec::gate_checks::decode_checks(rest.asks.as_deref())?,
             error: codec::error(rest.error.as_deref())?,
