@@ -28,7 +28,15 @@ impl Daemon {
         fs::create_dir(folder.path().join("rules")).unwrap();
         fs::write(folder.path().join("rules/rule.yaml"), rule).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_flowtrigger"))
-            .args(["daemon", "--listen", "127.0.0.1:0", "--log-format", "json"])
+            .args([
+                "daemon",
+                "--listen",
+                "127.0.0.1:0",
+                "--page",
+                "off",
+                "--log-format",
+                "json",
+            ])
             .args(["--log", "warn,flowtrigger::engine::daemon=info"])
             .current_dir(folder.path())
             .stderr(Stdio::piped())

@@ -13,6 +13,7 @@ mod exit;
 mod log_writer;
 mod logging;
 mod options;
+mod page;
 mod progress;
 mod replay;
 mod run;
@@ -71,6 +72,7 @@ enum Command {
     Runs(runs::Args),
     Replay(replay::Args),
     Deliveries(deliveries::Args),
+    Page(page::Args),
     Send(send::Args),
     Sign(sign::Args),
     Schema(schema::Args),
@@ -123,6 +125,7 @@ impl Command {
             Command::Runs(args) => runs::run(args, global, out),
             Command::Replay(args) => replay::run(args, global, out),
             Command::Deliveries(args) => deliveries::run(args, global, out),
+            Command::Page(args) => page::run(args, global, out),
             Command::Send(args) => send::run(args, global, out),
             Command::Sign(args) => sign::run(args, global, out),
             Command::Schema(args) => schema::run(args, global, out),
@@ -145,6 +148,7 @@ impl Command {
             | Command::Runs(_)
             | Command::Replay(_)
             | Command::Deliveries(_)
+            | Command::Page(_)
             | Command::Send(_)
             | Command::Sign(_)
             | Command::Schema(_)

@@ -10,6 +10,7 @@ use flowtrigger_core::config::limits::LIMITS;
 use flowtrigger_core::config::listen::LISTEN;
 use flowtrigger_core::config::loop_guard::LOOP_GUARD;
 use flowtrigger_core::config::outgoing::OUTGOING;
+use flowtrigger_core::config::page::PAGE;
 use flowtrigger_core::config::retention::RETENTION;
 use flowtrigger_core::config::source::SOURCE;
 use flowtrigger_core::config::verification::VERIFY;
@@ -88,6 +89,7 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
         ("docs/sources.md", "verify", keys(&VERIFY)),
         ("docs/sources.md", "hmac", keys(&HMAC)),
         ("docs/network.md", "listen", keys(&LISTEN)),
+        ("docs/page.md", "page", keys(&PAGE)),
         ("docs/network.md", "outgoing", keys(&OUTGOING)),
         ("docs/network.md", "commands", keys(&COMMANDS)),
         ("docs/loop-guard.md", "loop_guard", keys(&LOOP_GUARD)),

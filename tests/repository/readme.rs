@@ -239,6 +239,7 @@ impl<'a> Session<'a> {
         let mut command = program(self.folder);
         command
             .env("FLOWTRIGGER_LISTEN", &self.listen)
+            .env("FLOWTRIGGER_PAGE", "off")
             .args(arguments);
         command
     }

@@ -4,4 +4,5 @@
 mod attack;
 mod crash;
 mod durability;
+mod page;
 mod scheduling;

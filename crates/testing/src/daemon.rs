@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -49,6 +49,28 @@ impl DaemonProcess {
         let mut daemon = Self::spawn_with(sandbox, arguments);
         assert!(daemon.wait_until_listening(), "{}", daemon.log());
         daemon
+    }
+
+    /// Starts a daemon with its page on a free port.
+    #[track_caller]
+    pub fn start_with_page(sandbox: &Sandbox) -> Self {
+        Self::start_with(
+            sandbox,
+            &["--listen", "127.0.0.1:0", "--page", "127.0.0.1:0"],
+        )
+    }
+
+    /// Where it serves the page.
+    #[track_caller]
+    pub fn page_address(&self) -> String {
+        let line = self.expect_log(|line| line["message"] == "serving the page");
+        let address = line["address"].as_str().expect("an address");
+        address.to_owned()
+    }
+
+    /// The path of the admin socket.
+    pub fn socket(&self) -> &Path {
+        &self.socket
     }
 
     /// Starts a daemon on a free port without waiting.

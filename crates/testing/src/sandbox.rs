@@ -28,8 +28,16 @@ impl Sandbox {
         Self {
             folder,
             program: program.into(),
-            environment: Vec::new(),
+            // Daemons of several tests run at the same time, and the page has a fixed default address.
+            environment: vec![("FLOWTRIGGER_PAGE".into(), "off".into())],
         }
+    }
+
+    /// Serves the page where the configuration or the default says.
+    pub fn with_configured_page(mut self) -> Self {
+        self.environment
+            .retain(|(name, _)| name != "FLOWTRIGGER_PAGE");
+        self
     }
 
     /// Sets an environment variable for every command.

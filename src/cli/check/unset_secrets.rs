@@ -27,6 +27,18 @@ pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {
         }
     }
     warn_of_sources(book, diagnostics);
+    warn_of_page(book, diagnostics);
+}
+
+/// Warns about the secrets with which people sign in on the page.
+fn warn_of_page(book: &Rulebook, diagnostics: &mut Diagnostics) {
+    let page = &book.config.page;
+    let names = page.secrets.iter().chain(&page.read_secrets);
+    let names = names.map(String::as_str);
+    let (_, missing) = SecretStore::load(&book.config.secrets, names);
+    for missing in &missing {
+        diagnostics.push(warning(missing, page.at));
+    }
 }
 
 /// Warns about the secrets of sources, which rules may not use.

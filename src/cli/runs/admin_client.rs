@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use url::form_urlencoded;
 
+use crate::page::{LoginLink, LoginRequest};
 use crate::report::error::CommandError;
 use crate::report::replay::scope::ReplayRules;
 use crate::report::run::command::{RunCommand, RunCommandResult, RunStatusRow};
@@ -81,6 +82,14 @@ impl AdminClient {
     pub fn flush(&self) -> Result<(), String> {
         self.ask(self.client.post("http://flowtrigger/flush"))
             .map(drop)
+    }
+
+    /// A one-time link to the web page.
+    pub fn login_link(&self, request: &LoginRequest) -> Result<LoginLink, String> {
+        let url = "http://flowtrigger/login-links";
+        let answer = self.ask(self.client.post(url).body(json!(request).to_string()))?;
+        serde_json::from_value(answer)
+            .map_err(|_| "the answer of the daemon is invalid; is it another version?".into())
     }
 
     /// Describes a request without an answer: the daemon ended, or is too slow.

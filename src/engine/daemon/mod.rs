@@ -3,19 +3,18 @@
 
 mod admin;
 pub mod data_folder;
+mod listeners;
 mod log;
 mod minutes;
 pub mod page;
 pub mod shutdown;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use crate::action;
@@ -31,7 +30,9 @@ use crate::engine::{
 use crate::source::{self, http};
 use crate::store::{SqliteHistory, SqliteStore, Store, StoreSettings};
 use data_folder::FolderAccess;
-use flowtrigger_core::config::{Config, PageAddress};
+use flowtrigger_core::config::{Config, PageAddress, PageSettings};
+use flowtrigger_core::diagnostic::Span;
+use listeners::{Listeners, Sockets};
 use page::{PageParts, PageRoutes};
 use shutdown::{DaemonSignal, Signals};
 
@@ -205,79 +206,6 @@ fn load_all_secrets(rulebook: &mut Rulebook) -> Result<SecretStore, EngineError>
     }
 }
 
-/// What a daemon listens on.
-struct Sockets {
-    events: TcpListener,
-    commands: UnixListener,
-    page: Option<TcpListener>,
-}
-
-/// The listeners of a daemon: HTTP for events, the admin socket for commands and the page, and HTTP for the page.
-struct Listeners {
-    events: JoinHandle<std::io::Result<()>>,
-    commands: JoinHandle<std::io::Result<()>>,
-    page: JoinHandle<std::io::Result<()>>,
-    close: watch::Sender<bool>,
-}
-
-impl Listeners {
-    fn open<S: Store>(
-        engine: &Engine<S, ReloadablePerformer>,
-        sockets: Sockets,
-        page: PageRoutes,
-        limits: http::HttpLimits,
-        close: watch::Sender<bool>,
-    ) -> Self {
-        let closed = || {
-            let mut close = close.subscribe();
-            async move { drop(close.wait_for(|closed| *closed).await) }
-        };
-        let engine = Arc::new(engine.clone());
-        let page_limits = page::limits(&limits, &engine.rulebook().config.page);
-        let events = http::serve(sockets.events, Arc::clone(&engine), limits, closed());
-        let commands = source::admin::serve(sockets.commands, engine, page.socket, closed());
-        let stop_page = closed();
-        let served_page = async move {
-            match sockets.page {
-                Some(listener) => {
-                    http::serve_router(listener, page.network, page_limits, stop_page).await
-                }
-                None => {
-                    stop_page.await;
-                    Ok(())
-                }
-            }
-        };
-        Self {
-            events: tokio::spawn(events),
-            commands: tokio::spawn(commands),
-            page: tokio::spawn(served_page),
-            close,
-        }
-    }
-
-    /// Returns only if serving fails.
-    async fn ended(&mut self) -> Result<(), EngineError> {
-        let ended = tokio::select! {
-            ended = &mut self.events => ended,
-            ended = &mut self.commands => ended,
-            ended = &mut self.page => ended,
-        };
-        ended.unwrap_or(Ok(())).map_err(EngineError::Serve)
-    }
-
-    /// Stops listening; pending responses may finish.
-    async fn close(mut self) {
-        self.close.send_replace(true);
-        let all = async { tokio::join!(&mut self.events, &mut self.commands, &mut self.page) };
-        if tokio::time::timeout(DRAIN_TIMEOUT, all).await.is_err() {
-            self.events.abort();
-            self.commands.abort();
-            self.page.abort();
-        }
-    }
-}
-
 /// Waits for work in flight; a second signal ends the wait. The listener stays open, so that senders get a
 /// 503 with Retry-After.
 async fn stop<S: Store>(
@@ -400,7 +328,11 @@ fn warn_of_fixed(before: &Config, after: &Config) {
     if before.listen != after.listen {
         warn!("`listen` takes effect at the next start");
     }
-    if before.page != after.page {
+    let page = |config: &Config| PageSettings {
+        at: Span::default(),
+        ..config.page.clone()
+    };
+    if page(before) != page(after) {
         warn!("`page` takes effect at the next start");
     }
 }

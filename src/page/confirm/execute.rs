@@ -27,6 +27,7 @@ use crate::source::admin::{AdminApi, AdminError, ReplayRequest};
 use crate::store::history::{EventRowId, RunRow};
 use crate::store::{History, ReplayId, RevisionId};
 use flowtrigger_core::matching::find::MatchScratch;
+use flowtrigger_core::run::commander::Commander;
 
 /// How long a busy daemon is asked again, and how often.
 const BUSY_LIMIT: Duration = Duration::from_secs(60);
@@ -88,9 +89,9 @@ async fn one_run<A: AdminApi>(
     let began = Instant::now();
     loop {
         let done = match record.command {
-            RunCommand::Retry => admin.retry(run).await,
-            RunCommand::Cancel => admin.cancel(run).await,
-            RunCommand::Replay(_) => admin.replay(run, None).await,
+            RunCommand::Retry => admin.retry(run, record.commander()).await,
+            RunCommand::Cancel => admin.cancel(run, record.commander()).await,
+            RunCommand::Replay(_) => admin.replay(run, None, record.commander()).await,
         };
         match done {
             Err(AdminError::Unavailable(_))
@@ -126,6 +127,7 @@ pub async fn replay<A: AdminApi>(
                 RulesOrigin::Daemon { revision, .. } => revision,
                 RulesOrigin::Files => RevisionId(0),
             },
+            by: observed.commander(),
         };
         let done = blocking_replay(&daemon, &observed, effect, &*history, state.data.clone());
         done.unwrap_or_else(|error| CommandOutcome::Failed(error.to_string()))
@@ -175,6 +177,7 @@ struct DaemonReplay<'a, A> {
     state: &'a PageState<A>,
     runtime: Handle,
     revision: RevisionId,
+    by: Commander,
 }
 
 impl<A: AdminApi> ReplayEvent for DaemonReplay<'_, A> {
@@ -192,7 +195,7 @@ impl<A: AdminApi> ReplayEvent for DaemonReplay<'_, A> {
         };
         let replayed = self
             .runtime
-            .block_on(self.state.admin.replay_event(request));
+            .block_on(self.state.admin.replay_event(request, self.by.clone()));
         let rows = |runs: Vec<_>| runs.into_iter().map(RunStatusRow::from).collect();
         match replayed {
             Ok(replayed) => Ok(ReplayedRuns {

@@ -26,7 +26,7 @@ use super::session::PageUser;
 use super::shell::{PagePosition, Section};
 use crate::source::admin::AdminApi;
 use consequence::{CommandEffect, Consequences};
-use registry::{CommandExtent, CommandOrigin, CommandOutcome, SentForm};
+use registry::{CommandExtent, CommandIntent, CommandOutcome, SentForm};
 use request::CommandRequest;
 
 pub use result::{load as load_command, load_list as load_commands, stop as stop_command};
@@ -85,7 +85,7 @@ pub async fn execute<A: AdminApi>(
         .chars()
         .take(MAX_NOTE)
         .collect();
-    let origin = CommandOrigin {
+    let origin = CommandIntent {
         user: request.user.name.clone(),
         note: note.clone(),
         subject: asked.describe(),

@@ -13,6 +13,7 @@ use crate::page::session::new_token;
 use crate::report::run::command::{RunCommand, RunStatusRow};
 use crate::store::ReplayId;
 use flowtrigger_core::run::RunId;
+use flowtrigger_core::run::commander::{CommandOrigin, Commander};
 
 /// Commands that are kept.
 const MAX_COMMANDS: usize = 500;
@@ -43,7 +44,7 @@ struct RegistryState {
 
 /// Who gave a command, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommandOrigin {
+pub struct CommandIntent {
     pub user: String,
     pub note: String,
     /// What it is for.
@@ -64,7 +65,7 @@ pub enum CommandExtent {
 pub struct CommandRecord {
     pub id: u64,
     pub command: RunCommand,
-    pub origin: CommandOrigin,
+    pub origin: CommandIntent,
     pub given: Timestamp,
     progress: Mutex<CommandProgress>,
     stopped: AtomicBool,
@@ -163,7 +164,7 @@ impl CommandRegistry {
         &self,
         form: &str,
         command: RunCommand,
-        origin: CommandOrigin,
+        origin: CommandIntent,
         given: Timestamp,
     ) -> SentForm {
         if !self.is_current(form) {
@@ -233,6 +234,11 @@ impl RegistryState {
 impl CommandRecord {
     pub fn path(&self) -> String {
         format!("/commands/{}", self.id)
+    }
+
+    /// Who gives it, for the log of commands.
+    pub fn commander(&self) -> Commander {
+        Commander::new(Some(&self.origin.user), CommandOrigin::Page)
     }
 
     pub fn progress(&self) -> CommandProgress {
@@ -332,8 +338,8 @@ mod tests {
         CommandRegistry::new(watch::channel(false).1)
     }
 
-    fn origin(extent: CommandExtent) -> CommandOrigin {
-        CommandOrigin {
+    fn origin(extent: CommandExtent) -> CommandIntent {
+        CommandIntent {
             user: "ada".into(),
             note: String::new(),
             subject: "runs dead".into(),

@@ -1,12 +1,13 @@
 //! The pages of commands: `/commands/ID` with the progress of one and links to what came of it, and `/commands` with all
 //! that were given on the page since the daemon started.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::registry::{CommandEnd, CommandOutcome, CommandProgress, CommandRecord};
+use super::registry::{ChangedRun, CommandEnd, CommandOutcome, CommandProgress, CommandRecord};
 use crate::page::PageState;
 use crate::page::answer::{CommandAnswer, PageView, day_and_time};
 use crate::page::page_error::PageError;
@@ -20,6 +21,7 @@ use crate::page::text::{short, text};
 use crate::report::render::diagnostics::{grouped, number};
 use crate::report::run::command::RunCommand;
 use crate::source::admin::AdminApi;
+use crate::store::history::{Page, RunFilter};
 use flowtrigger_core::run::RunId;
 
 /// Characters of a name, and of a reason.
@@ -30,6 +32,8 @@ const MAX_REASON: usize = 500;
 pub struct CommandPage {
     record: Arc<CommandRecord>,
     progress: CommandProgress,
+    /// The states of its runs now.
+    states: HashMap<u64, &'static str>,
 }
 
 pub async fn load<A: AdminApi>(
@@ -37,8 +41,23 @@ pub async fn load<A: AdminApi>(
     request: PageRequest,
 ) -> Result<CommandPage, PageError> {
     let record = find(&state, &request)?;
+    let progress = record.progress();
+    let ids: Vec<RunId> = progress.runs.iter().map(|one| RunId(one.run.id)).collect();
+    let read = state.history.read(move |history| {
+        let filter = RunFilter {
+            ids,
+            ..RunFilter::default()
+        };
+        let page = Page::first(filter.ids.len());
+        match filter.ids.is_empty() {
+            true => Ok(Vec::new()),
+            false => history.runs(&filter, page),
+        }
+    });
+    let runs = read.await?.into_iter();
     Ok(CommandPage {
-        progress: record.progress(),
+        states: runs.map(|run| (run.id.0, run.state.as_str())).collect(),
+        progress,
         record,
     })
 }
@@ -229,6 +248,7 @@ impl CommandPage {
 
     fn runs(&self) -> Markup {
         let progress = &self.progress;
+        let has_earlier = progress.runs.iter().any(|changed| changed.of.is_some());
         html! {
             @if !progress.runs.is_empty() {
                 section aria-labelledby="h-runs" {
@@ -240,22 +260,22 @@ impl CommandPage {
                     }
                     div class="box" {
                         table class="hov list" {
-                            caption class="vh" { "Runs that the command changed or started, with their states just after it" }
+                            caption class="vh" { "Runs that the command changed or started, with their states now" }
                             thead {
                                 tr {
                                     th scope="col" { "Run" }
-                                    th scope="col" { "State after it" }
+                                    th scope="col" { "State now" }
                                     th scope="col" { "Rule" }
-                                    th scope="col" { "Replay of" }
+                                    @if has_earlier { th scope="col" { "Replay of" } }
                                 }
                             }
                             tbody {
                                 @for changed in &progress.runs {
                                     tr {
                                         th scope="row" { a class="id" href=(link::run(RunId(changed.run.id))) { (changed.run.id) } }
-                                        td { (pill(&changed.run.state, &changed.run.state)) }
+                                        td { (self.state_of(changed)) }
                                         td { a href=(link::rule(&changed.run.rule)) { (short(&changed.run.rule, MAX_NAME)) } }
-                                        td { @if let Some(of) = changed.of { a class="link" href=(link::run(of)) { "run " (of.0) } } }
+                                        @if has_earlier { td { @if let Some(of) = changed.of { a class="link" href=(link::run(of)) { "run " (of.0) } } } }
                                     }
                                 }
                             }
@@ -264,6 +284,13 @@ impl CommandPage {
                 }
             }
         }
+    }
+
+    /// The state now; of a deleted run the one just after the command.
+    fn state_of(&self, changed: &ChangedRun) -> Markup {
+        let now = self.states.get(&changed.run.id).copied();
+        let state = now.unwrap_or(&changed.run.state);
+        pill(state, state)
     }
 
     fn rejections(&self) -> Markup {

@@ -113,10 +113,8 @@ fn crumbs(links: &[(&str, &str)]) -> Markup {
 
 fn states(states: &BTreeMap<&'static str, usize>) -> Markup {
     html! {
-        span class="row" {
-            @for (state, count) in states {
-                span class="nw" { (grouped(*count)) " " (pill(state, state)) }
-            }
+        @for (state, count) in states {
+            span class="rr" { (grouped(*count)) " " (pill(state, state)) }
         }
     }
 }
@@ -337,7 +335,7 @@ fn first_calls(first: &FirstCalls) -> Markup {
                 (call::call(&planned.call, None))
             }
             @if first.others > 0 {
-                p class="mu" { (number(first.others, "further step")) " send nothing, or depend on earlier results." }
+                p class="mu" { (number(first.others, "further step")) " without a call, or with one that depends on earlier results." }
             }
         }
     }

@@ -4,6 +4,7 @@
 mod actions;
 mod attempt;
 mod facts;
+mod given;
 mod summary;
 pub mod timeline;
 mod timeline_view;
@@ -124,6 +125,7 @@ impl PageView for RunPage {
                     (timeline_view::timeline(run, &rows))
                     (self.plan())
                     (actions::actions(run, &self.next, user))
+                    (given::given(run))
                 }
                 (facts::facts(run, &lines, &keys))
             }

@@ -60,7 +60,11 @@ fn state(run: &StoredRun, rows: &[TimelineRow<'_>]) -> Markup {
             b { "Recorded only:" } " its rule is in shadow mode, so nothing was sent."
         },
         RunState::Dead { why } => html! {
-            b { (last_step(rows, "Dead", "dead")) ":" } " " (reason(why))
+            @match (why.starts_with("step `"), row.error.as_deref()) {
+                // The step and its attempts stand before it.
+                (true, Some(error)) => { b { (last_step(rows, "Dead", "dead")) ":" } " " (reason(error)) }
+                (_, _) => { b { "Dead:" } " " (reason(why)) }
+            }
         },
         RunState::Held { why } => html! { b { "Held, until a person decides:" } " " (reason(why)) },
         RunState::Suppressed { gate, why } => html! {
@@ -112,7 +116,7 @@ fn done(run: &StoredRun, rows: &[TimelineRow<'_>]) -> Markup {
                     code { (short(step, 100)) }
                 }
                 @if steps.len() > MAX_STEPS { " and " (steps.len() - MAX_STEPS) " more" }
-                @if state.can_revive() { ". A retry does not repeat them" }
+                @if state.can_revive() { ". A retry does not repeat what is done" }
                 "."
             }
         }
@@ -135,7 +139,11 @@ fn next(run: &StoredRun, daemon: &DaemonState) -> Markup {
             "nothing: " (prose(&cap)) " keeps every rule in shadow mode. A replay acts once that is removed."
         },
         None => {
-            html! { (prose(&next_step::outlook(&detail.row, detail.behind, daemon))) "." }
+            html! {
+                (prose(&next_step::outlook(&detail.row, detail.behind, daemon)))
+                @if matches!(detail.row.state, RunState::Dead { .. }) { ", until you retry or replay it" }
+                "."
+            }
         }
     }
 }

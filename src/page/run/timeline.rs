@@ -15,7 +15,7 @@ pub const MAX_ATTEMPTS: usize = 300;
 /// The smallest part of the line that anything takes, of 1.
 const MIN_WIDTH: f64 = 0.008;
 /// Two labels of the axis stand at least so far apart.
-const LABEL_DISTANCE: f64 = 0.16;
+const LABEL_DISTANCE: f64 = 0.22;
 
 /// One row.
 #[derive(Debug)]

@@ -260,7 +260,7 @@ fn group_row(
                 }
             };
             RowParts {
-                name: html! { span class="try" { "attempts " (first.of_step) " to " (last.of_step) } },
+                name: html! { span class="try" { "attempts " (first.of_step) "–" (last.of_step) } },
                 what: html! { (outcome_pill(&group.outcome)) " each" },
                 bars,
                 end: length(TimeSpan {

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use crate::page::answer::time;
 use crate::page::part::link;
+use crate::page::part::prose::prose;
 use crate::page::part::state::run_state;
 use crate::page::session::{PageUser, Role};
 use crate::page::text::short;
@@ -69,10 +70,17 @@ fn row(run: &RunRow, successors: &Successors, user: &PageUser) -> Markup {
                     @if let Some(newer) = successors.get(run.id) {
                         "replayed as " a class="link" href=(link::run(newer.run)) { "run " (newer.run.0) } ", " (newer.state) "; "
                     }
-                    (short(&describe_run(run), MAX_REASON))
+                    (prose(&cut(&describe_run(run))))
                 }
             }
         }
+    }
+}
+
+fn cut(reason: &str) -> String {
+    match reason.char_indices().nth(MAX_REASON) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason.to_owned(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::secret::SecretSource;
 const PREFIX: &str = "FLOWTRIGGER_";
 
 /// The settings after the prefix; those that end in `_` are followed by a name.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 9] = [
     "MODE",
     "VARS_",
     "CONNECTIONS_",
@@ -24,6 +24,7 @@ const SETTINGS: [&str; 8] = [
     "CONFIG",
     "DATA",
     "LISTEN",
+    "PAGE",
 ];
 
 /// Variables that flowtrigger sets for commands, which may start flowtrigger again.

@@ -1,7 +1,7 @@
 //! Reads `page` of the configuration: where the web page is served, under which names, and who may sign in.
 //! An address that other machines can reach requires a way to sign in.
 
-use std::net::{IpAddr, SocketAddr};
+use ::core::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::config::listen::lower_hosts;
 use crate::config::network;
 use crate::config::verification::{lower_secrets, secrets_schema};
-use crate::diagnostic::{Diagnostics, Report};
+use crate::diagnostic::{Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, text, words};
 use crate::document::{Node, Yaml};
@@ -20,6 +20,8 @@ pub const DEFAULT_PAGE_ADDRESS: &str = "127.0.0.1:8081";
 /// The value of `page`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PageSettings {
+    /// The span of `page`.
+    pub at: Span,
     pub listen: PageAddress,
     /// Host names under which browsers reach the page, in lower case.
     pub hosts: Vec<String>,
@@ -91,7 +93,10 @@ pub fn schema() -> Value {
 
 /// Reads an address, `off` or a mapping. An invalid value is reported and left out.
 pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> PageSettings {
-    let mut page = PageSettings::default();
+    let mut page = PageSettings {
+        at: node.at,
+        ..PageSettings::default()
+    };
     if !matches!(node.value, Yaml::Map(_)) {
         page.listen = lower_address(node, "page", diagnostics);
         check_sign_in(&page, node, diagnostics);
