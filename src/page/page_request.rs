@@ -147,11 +147,12 @@ impl PageRequest {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::super::session::{Role, SignIn};
     use super::*;
 
-    fn request(query: &str) -> PageRequest {
+    /// A request of a reader.
+    pub fn request(query: &str) -> PageRequest {
         let user = PageUser {
             name: "ada".into(),
             role: Role::Read,

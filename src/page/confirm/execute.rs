@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tracing::{info, warn};
 
-use super::consequence::ReplayEffect;
 use super::registry::{CommandExtent, CommandOutcome, CommandRecord, RejectedPart};
+use super::replay_effect::ReplayEffect;
 use crate::page::PageState;
 use crate::report::error::CommandError;
 use crate::report::replay::assess::Assessor;

@@ -2,9 +2,12 @@
 //! executed in the background and ends on the page `/commands/ID`. What was confirmed is what is executed: if the runs have
 //! changed meanwhile, the page asks again.
 
+mod command_list;
 mod consequence;
 mod execute;
 pub mod registry;
+mod replay_effect;
+mod replay_view;
 mod request;
 mod result;
 mod selection;
@@ -29,7 +32,8 @@ use consequence::{CommandEffect, Consequences};
 use registry::{CommandExtent, CommandIntent, CommandOutcome, SentForm};
 use request::CommandRequest;
 
-pub use result::{load as load_command, load_list as load_commands, stop as stop_command};
+pub use command_list::load as load_commands;
+pub use result::{load as load_command, stop as stop_command};
 
 /// How long a short command is waited for, so that its page shows the result at once.
 const SHORT: Duration = Duration::from_millis(1_500);

@@ -86,7 +86,7 @@ pub struct CommandProgress {
     pub runs: Vec<ChangedRun>,
     pub rejections: Vec<RejectedPart>,
     pub replay: Option<ReplayId>,
-    pub end: Option<CommandEnd>,
+    pub end: Option<CommandFinish>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +116,7 @@ pub enum CommandOutcome {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommandEnd {
+pub struct CommandFinish {
     pub at: Timestamp,
     pub outcome: CommandOutcome,
 }
@@ -274,7 +274,7 @@ impl CommandRecord {
     }
 
     pub fn end(&self, at: Timestamp, outcome: CommandOutcome) {
-        self.lock().end = Some(CommandEnd { at, outcome });
+        self.lock().end = Some(CommandFinish { at, outcome });
         self.ended.send_replace(true);
     }
 

@@ -261,3 +261,77 @@ pub fn earlier(results: EarlierResults) -> EarlierStates {
         EarlierResults::Include => EarlierStates::WithDone,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::page_request::tests::request;
+
+    fn read(query: &str) -> Result<CommandRequest, String> {
+        CommandRequest::read(&request(query)).map_err(|error| error.json()["error"].to_string())
+    }
+
+    /// The address of a question leads to the same question, with times that stay.
+    #[test]
+    fn what_is_asked_is_carried_along() {
+        for (query, subject, back) in [
+            ("command=retry&run=7", "run 7", "/runs/7"),
+            ("command=cancel&run=7&run=8&run=7", "2 named runs", "/runs"),
+            (
+                "command=retry&all&state=dead,held&rule=a%26b&newest=9",
+                "runs dead or held, of rule `a&b`",
+                "/runs?state=dead&state=held&rule=a%26b",
+            ),
+            ("command=replay&event=5&rule=vip", "event 5", "/events/5"),
+            (
+                "command=replay&since=2026-01-07&until=2026-01-08&results=include",
+                "events from 2026-01-07T00:00:00Z to 2026-01-08T00:00:00Z",
+                "/events",
+            ),
+        ] {
+            let asked = read(query).unwrap();
+            assert_eq!(
+                (asked.describe().as_str(), asked.back().as_str()),
+                (subject, back)
+            );
+            let (_, again) = asked
+                .address()
+                .split_once('?')
+                .map(|(a, b)| (a.to_owned(), b.to_owned()))
+                .unwrap();
+            assert_eq!(read(&again).as_ref(), Ok(&asked), "{again}");
+        }
+        let relative = read("command=retry&scope=all&since=-1h").unwrap();
+        let address = relative.address();
+        assert!(!address.contains("-1h"), "{address}");
+    }
+
+    #[test]
+    fn questions_without_a_command_or_a_subject_are_errors() {
+        for (query, error) in [
+            ("run=7", "it is missing"),
+            ("command=drop&run=7", "`drop` is not a command"),
+            (
+                "command=retry&all",
+                "without a filter this would retry every run",
+            ),
+            ("command=retry&scope=selected", "no run is selected"),
+            ("command=cancel&since=-1h", "no run is named"),
+            ("command=replay", "nothing is selected"),
+            ("command=retry&run=x", "`x` is not the id of a run"),
+            (
+                "command=retry&all&state=dea",
+                "`dea` is not a state of a run",
+            ),
+            (
+                "command=replay&since=2026-01-08&until=2026-01-07",
+                "not before `until`",
+            ),
+        ] {
+            let found = read(query).unwrap_err();
+            assert!(found.contains(error), "{query}: {found}");
+        }
+        let many: Vec<String> = (0..=MAX_NAMED).map(|run| format!("run={run}")).collect();
+        assert!(read(&format!("command=retry&{}", many.join("&"))).is_err());
+    }
+}

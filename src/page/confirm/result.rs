@@ -1,5 +1,4 @@
-//! The pages of commands: `/commands/ID` with the progress of one and links to what came of it, and `/commands` with all
-//! that were given on the page since the daemon started.
+//! The page of a command, `/commands/ID`: its progress, what was rejected, and links to what came of it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +6,7 @@ use std::sync::Arc;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::registry::{ChangedRun, CommandEnd, CommandOutcome, CommandProgress, CommandRecord};
+use super::registry::{ChangedRun, CommandFinish, CommandOutcome, CommandProgress, CommandRecord};
 use crate::page::PageState;
 use crate::page::answer::{CommandAnswer, PageView, day_and_time};
 use crate::page::page_error::PageError;
@@ -26,7 +25,7 @@ use flowtrigger_core::run::RunId;
 
 /// Characters of a name, and of a reason.
 const MAX_NAME: usize = 100;
-const MAX_REASON: usize = 500;
+pub const MAX_REASON: usize = 500;
 
 /// One command.
 pub struct CommandPage {
@@ -97,7 +96,7 @@ fn participle(command: RunCommand) -> &'static str {
     }
 }
 
-fn verb(command: RunCommand) -> &'static str {
+pub fn verb(command: RunCommand) -> &'static str {
     match command {
         RunCommand::Retry => "Retry",
         RunCommand::Replay(_) => "Replay",
@@ -106,7 +105,7 @@ fn verb(command: RunCommand) -> &'static str {
 }
 
 /// The pill of a command that is in progress or has ended.
-fn outcome_pill(end: Option<&CommandEnd>) -> Markup {
+pub fn outcome_pill(end: Option<&CommandFinish>) -> Markup {
     match end.map(|end| &end.outcome) {
         None => pill("running", "in progress"),
         Some(CommandOutcome::Complete) => pill("done", "complete"),
@@ -116,7 +115,7 @@ fn outcome_pill(end: Option<&CommandEnd>) -> Markup {
     }
 }
 
-fn json_of(record: &CommandRecord, progress: &CommandProgress) -> Value {
+pub fn json_of(record: &CommandRecord, progress: &CommandProgress) -> Value {
     let runs = progress.runs.iter();
     let rejections = progress.rejections.iter();
     json!({
@@ -308,92 +307,6 @@ impl CommandPage {
                                     (None, None) => "One of them",
                                 }
                                 ": " (short(&part.why, MAX_REASON))
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// All commands.
-pub struct CommandsPage(Vec<ListedCommand>);
-
-struct ListedCommand {
-    record: Arc<CommandRecord>,
-    progress: CommandProgress,
-}
-
-pub async fn load_list<A: AdminApi>(
-    state: Arc<PageState<A>>,
-    _: PageRequest,
-) -> Result<CommandsPage, PageError> {
-    let all = state.commands.all().into_iter();
-    Ok(CommandsPage(
-        all.map(|record| ListedCommand {
-            progress: record.progress(),
-            record,
-        })
-        .collect(),
-    ))
-}
-
-impl PageView for CommandsPage {
-    fn title(&self) -> String {
-        "Commands".to_owned()
-    }
-
-    fn position(&self) -> PagePosition {
-        PagePosition::Below(Section::Runs)
-    }
-
-    fn json(&self) -> Value {
-        let commands = self.0.iter();
-        json!({
-            "commands": commands
-                .map(|listed| json_of(&listed.record, &listed.progress))
-                .collect::<Vec<_>>(),
-        })
-    }
-
-    fn html(&self, _: &PageUser) -> Markup {
-        html! {
-            nav class="crumb" aria-label="Breadcrumb" { ol { li { a href="/runs" { "Runs" } } } }
-            div class="head" {
-                div {
-                    h1 { "Commands" }
-                    p { "Those that were given on the page since the daemon started." }
-                }
-            }
-            @if self.0.is_empty() {
-                div class="note plain" { p { "No command was given. " a href="/runs" { "Select runs" } " to retry, replay or cancel them." } }
-            } @else {
-                div class="box" {
-                    table class="hov list" {
-                        caption class="vh" { "Commands, newest first" }
-                        thead {
-                            tr {
-                                th scope="col" { "Command" }
-                                th scope="col" { "State" }
-                                th scope="col" { "For" }
-                                th scope="col" { "Given" }
-                                th scope="col" { "By" }
-                                th scope="col" class="r" { "Runs" }
-                                th scope="col" { "Note" }
-                            }
-                        }
-                        tbody {
-                            @for ListedCommand { record, progress } in &self.0 {
-                                tr {
-                                    th scope="row" { a class="id" href=(record.path()) { (verb(record.command)) } }
-                                    td { (outcome_pill(progress.end.as_ref())) }
-                                    td class="w" { (short(&record.origin.subject, MAX_REASON)) }
-                                    td { (day_and_time(record.given)) }
-                                    td data-l="by" { (text(&record.origin.user)) }
-                                    td class="r" data-l="runs" { (grouped(progress.changed)) }
-                                    td class="w" { (text(&record.origin.note)) }
-                                }
                             }
                         }
                     }

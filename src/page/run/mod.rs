@@ -3,9 +3,11 @@
 
 mod actions;
 mod attempt;
+mod bars;
 mod facts;
 mod given;
 mod summary;
+mod time_scale;
 pub mod timeline;
 mod timeline_view;
 

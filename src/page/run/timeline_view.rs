@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use super::timeline::{
-    AttemptGroup, AttemptOutcome, ShownAttempt, StepRow, TimeScale, TimeSpan, TimelineRow,
-};
+use super::bars::{axis, bars, base, rect};
+use super::time_scale::TimeScale;
+use super::timeline::{AttemptGroup, AttemptOutcome, ShownAttempt, StepRow, TimeSpan, TimelineRow};
 use crate::page::answer::{day_and_time, time};
 use crate::page::part::exchange::{ShownBodies, exchange};
 use crate::page::part::link;
@@ -44,23 +44,6 @@ pub fn timeline(run: &StoredRun, rows: &[TimelineRow<'_>]) -> Markup {
             ol class="box tl" id="tl" {
                 (axis(&scale))
                 @for row in rows { (one_row(run, row, &scale)) }
-            }
-        }
-    }
-}
-
-fn axis(scale: &TimeScale) -> Markup {
-    html! {
-        li class="axis" aria-hidden="true" {
-            div class="g" {
-                span {}
-                span {}
-                svg {
-                    @for label in scale.labels() {
-                        text y="8" x=(label.x) { (label.at.strftime("%H:%M:%S").to_string()) }
-                    }
-                }
-                span {}
             }
         }
     }
@@ -405,22 +388,4 @@ fn length(span: TimeSpan) -> Markup {
         length => Duration::from_secs(length.as_secs()),
     };
     html! { (format_duration(whole)) }
-}
-
-fn base() -> Markup {
-    html! { line class="base" x1="0" x2="100%" y1="8" y2="8" {} }
-}
-
-fn bars(scale: &TimeScale, spans: &[TimeSpan], class: &str) -> Markup {
-    html! {
-        svg aria-hidden="true" {
-            (base())
-            @for span in spans { (rect(scale, *span, class)) }
-        }
-    }
-}
-
-fn rect(scale: &TimeScale, span: TimeSpan, class: &str) -> Markup {
-    let bar = scale.bar(span);
-    html! { rect class=(class) x=(bar.x) y="4" width=(bar.width) height="8" rx="2" {} }
 }

@@ -8,10 +8,9 @@ use crate::page::part::prose::prose;
 use crate::page::part::state::run_state;
 use crate::page::session::{PageUser, Role};
 use crate::page::text::short;
-use crate::report::render::run::describe_run;
 use crate::report::run::successor::Successors;
 use crate::store::history::RunRow;
-use flowtrigger_core::run::RunId;
+use flowtrigger_core::run::{RunId, RunState};
 
 /// Characters of a reason, a rule and a key.
 const MAX_REASON: usize = 300;
@@ -70,10 +69,32 @@ fn row(run: &RunRow, successors: &Successors, user: &PageUser) -> Markup {
                     @if let Some(newer) = successors.get(run.id) {
                         "replayed as " a class="link" href=(link::run(newer.run)) { "run " (newer.run.0) } ", " (newer.state) "; "
                     }
-                    (prose(&cut(&describe_run(run))))
+                    @if let Some(dead) = run.tells_of {
+                        "reports that " a class="link" href=(link::run(dead)) { "run " (dead.0) } " is dead "
+                    }
+                    (prose(&cut(&reason(run))))
                 }
             }
         }
+    }
+}
+
+/// Why it is in its state, as it is stored.
+fn reason(run: &RunRow) -> String {
+    match &run.state {
+        RunState::Retrying { .. } => run.error.clone().unwrap_or_default(),
+        RunState::Suppressed { gate, why } => format!("{gate}: {why}"),
+        RunState::Limited { why, .. }
+        | RunState::Skipped { why }
+        | RunState::Dead { why }
+        | RunState::Held { why } => why.clone(),
+        RunState::Queued
+        | RunState::Debouncing { .. }
+        | RunState::Running
+        | RunState::Waiting { .. }
+        | RunState::Done
+        | RunState::Shadow
+        | RunState::Cancelled => String::new(),
     }
 }
 
