@@ -121,8 +121,12 @@ fn runs(effect: &RunsEffect, command: RunCommand) -> Markup {
             div class="note bad" {
                 p {
                     b { (text(&receiver.origin)) " has failed since " (day_and_time(receiver.since)) "." }
-                    " Some of these runs would send to it, and will probably fail again. Retry one first."
-                    @if let Some(error) = &receiver.error { br; span class="mu" { (short(error, 200)) } }
+                    @if effect.selected.runs.len() == 1 {
+                        " This run sends to it next, and will probably fail again."
+                    } @else {
+                        " Some of these runs send to it next, and will probably fail again. Retry one first."
+                    }
+                    @if let Some(error) = &receiver.error { br; span class="mu" { (prose(error)) } }
                 }
             }
         }
