@@ -8,7 +8,7 @@ use flowtrigger::page;
 use flowtrigger::source::admin;
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{SqliteHistory, SqliteStore, StoreSettings};
-use flowtrigger_core::run::RunState;
+use flowtrigger_core::run::{RunId, RunState};
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{daemon_on_store, event, soon, telling};
 use serde_json::Value;
@@ -255,6 +255,9 @@ async fn events_are_replayed_with_the_rules_in_force() {
         .await
         .json();
     assert_eq!(of_replay["runs"][0]["id"], 2);
+    let mut second = runs[0].clone();
+    second.id = RunId(2);
+    daemon.settled(&[second]).await;
     let since = get(&socket, "/confirm?command=replay&since=-1h&results=include").await;
     let bulk = ended(
         &socket,
