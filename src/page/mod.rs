@@ -5,6 +5,7 @@ mod access;
 pub mod answer;
 mod asset;
 pub mod chart;
+mod confirm;
 mod counts;
 mod deliveries;
 mod event;
@@ -29,6 +30,8 @@ mod revisions;
 mod rule;
 mod rule_tests;
 mod rules;
+mod run;
+mod runs;
 mod session;
 mod shell;
 pub mod text;
@@ -36,6 +39,7 @@ mod try_out;
 mod written;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -50,6 +54,7 @@ use crate::source::http::Peer;
 use flowtrigger_core::config::PageSettings;
 
 use access::{Access, RequestOrigin};
+use confirm::registry::CommandRegistry;
 use counts::SideBarCounts;
 use failed_logins::FailedLogins;
 use live::LiveStreams;
@@ -84,6 +89,10 @@ pub struct PageState<A> {
     pub rule_tests: RuleTestCache,
     pub revisions: CompiledRevisions,
     pub overview: OverviewCache,
+    /// The commands that were given on the page.
+    pub commands: CommandRegistry,
+    /// The data folder, with the files of unfinished replays.
+    pub data: PathBuf,
 }
 
 /// Every page, for users that are signed in. A page is one line: its path, and the function that reads its data.
@@ -105,6 +114,23 @@ fn pages<A: AdminApi>() -> Router<Arc<PageState<A>>> {
         .route("/overview", answer::page(overview::load))
         .route(problems::PATH, answer::page(problems::load))
         .route("/deliveries", answer::page(deliveries::load))
+        .route(
+            "/confirm",
+            answer::page(confirm::load).merge(answer::command(confirm::execute)),
+        )
+        .route("/commands", answer::page(confirm::load_commands))
+        .route("/commands/{id}", answer::page(confirm::load_command))
+        .route(
+            "/commands/{id}/stop",
+            answer::command(confirm::stop_command),
+        )
+        .route("/runs", answer::page(runs::load))
+        .route("/live/runs", get(runs::live))
+        .route("/runs/{id}", answer::page(run::load))
+        .route(
+            "/runs/{id}/attempts/{number}",
+            answer::page(run::load_attempt),
+        )
         .route("/live/deliveries", get(deliveries::live))
 }
 

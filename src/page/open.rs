@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::PageState;
 use super::access::{Access, SignInSecret};
+use super::confirm::registry::CommandRegistry;
 use super::counts::SideBarCounts;
 use super::failed_logins::FailedLogins;
 use super::live::LiveStreams;
@@ -27,6 +28,7 @@ pub fn open<S: Store, P: Perform>(parts: PageParts<S, P>) -> Result<PageRoutes, 
         history,
         address,
         closing,
+        data,
     } = parts;
     let rulebook = engine.rulebook();
     let config = &rulebook.config;
@@ -45,6 +47,8 @@ pub fn open<S: Store, P: Perform>(parts: PageParts<S, P>) -> Result<PageRoutes, 
         access,
         settings,
         address,
+        commands: CommandRegistry::new(closing.clone()),
+        data,
         live: LiveStreams::new(closing),
         failed_logins: FailedLogins::default(),
         counts: SideBarCounts::default(),

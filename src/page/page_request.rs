@@ -82,6 +82,11 @@ impl PageRequest {
         value.unwrap_or_default()
     }
 
+    /// Whether a field is there, whatever its value is.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
+    }
+
     /// Every value of a field that occurs several times, such as a box that is ticked.
     pub fn texts(&self, name: &str) -> Vec<&str> {
         self.values(name).collect()

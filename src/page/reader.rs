@@ -42,6 +42,11 @@ impl HistoryReader {
         }
     }
 
+    /// A read connection of its own, for what takes long.
+    pub fn open(&self) -> Result<Box<dyn History>, HistoryOpenError> {
+        (self.open)()
+    }
+
     /// Asks on a blocking thread. A connection whose question failed is closed.
     pub async fn read<T, E>(
         &self,

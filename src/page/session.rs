@@ -165,7 +165,8 @@ fn make_room<T>(entries: &mut HashMap<TokenHash, T>, time: impl Fn(&T) -> Instan
     }
 }
 
-fn new_token() -> String {
+/// Random letters and digits that cannot be guessed.
+pub fn new_token() -> String {
     let mut bytes = [0; TOKEN_BYTES];
     default_provider()
         .secure_random

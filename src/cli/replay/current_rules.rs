@@ -20,7 +20,7 @@ pub fn load_rules(
 ) -> Result<CurrentRules, CommandError> {
     if daemon.is_none() {
         return Ok(CurrentRules {
-            book: global.rulebook(None)?,
+            book: Arc::new(global.rulebook(None)?),
             origin: RulesOrigin::Files,
             files_differ: false,
         });
@@ -47,12 +47,12 @@ pub fn load_rules(
             revision,
             since: history.in_force_since(revision, Timestamp::now())?,
         },
-        book: Rulebook {
+        book: Arc::new(Rulebook {
             files: Arc::clone(&past.rules.files),
             config: past.config,
             rules: past.rules,
             ..Rulebook::default()
-        },
+        }),
     })
 }
 

@@ -5,17 +5,19 @@ use reqwest::StatusCode;
 
 use crate::cli::options::GlobalOptions;
 use crate::cli::runs::admin_client::{AdminClient, run_statuses, system_user};
-use crate::cli::runs::command::RunStatusRow;
 use crate::cli::runs::offline::OfflineStore;
 use crate::engine::Rulebook;
 use crate::report::error::CommandError;
 use crate::report::replay::current_rules::{CurrentRules, RulesOrigin};
+use crate::report::replay::execution::{
+    ReplayEvent, ReplayFailure, ReplayedEventPlan, ReplayedRuns,
+};
+use crate::report::run::command::RunStatusRow;
 use crate::source::admin::ReplayRequest;
-use crate::source::admin::SeenRunsOfEvent;
 use crate::store::history::EventRowId;
 use crate::store::{
     ArrivalKind, CommandKind, CommandTarget, GivenCommand, History, IncomingEvent, ReplayId,
-    ReplayMark, RevisionId, RunStatus, SeenRuns, StoreError, UnfinishedRuns,
+    ReplayMark, RevisionId, RunStatus, StoreError,
 };
 use flowtrigger_core::path::redact::is_redacted;
 
@@ -31,36 +33,6 @@ pub struct ReplayFolder<'a> {
     revision: RevisionId,
     book: &'a Rulebook,
     history: &'a dyn History,
-}
-
-/// The runs of one replayed event.
-#[derive(Debug, Default)]
-pub struct ReplayedRuns {
-    pub started: Vec<RunStatusRow>,
-    /// Runs that the same replay had started before.
-    pub repeated: Vec<RunStatusRow>,
-    /// Runs of other commands, in place of new ones.
-    pub left_out: Vec<RunStatusRow>,
-}
-
-/// The part of one event in a replay.
-#[derive(Debug, Clone)]
-pub struct ReplayedEventPlan {
-    pub event: EventRowId,
-    pub rules: Vec<String>,
-    /// The runs of the event that the assessment took into account.
-    pub seen: SeenRuns,
-}
-
-/// Why an event was not replayed.
-#[derive(Debug)]
-pub enum ReplayFailure {
-    /// This event cannot be replayed; others can.
-    Rejected(String),
-    /// A later attempt can succeed.
-    Busy(String),
-    /// The replay cannot continue now.
-    Stopped(String),
 }
 
 impl<'a> ReplayDestination<'a> {
@@ -87,24 +59,17 @@ impl<'a> ReplayDestination<'a> {
             }
         }
     }
+}
 
-    pub fn replay(
+impl ReplayEvent for ReplayDestination<'_> {
+    fn replay(
         &self,
         replay: ReplayId,
         part: &ReplayedEventPlan,
     ) -> Result<ReplayedRuns, ReplayFailure> {
         match self {
             ReplayDestination::Daemon(admin, revision) => {
-                let request = ReplayRequest {
-                    event: part.event.0,
-                    replay: replay.to_string(),
-                    revision: revision.0,
-                    rules: part.rules.clone(),
-                    seen: Some(SeenRunsOfEvent {
-                        newest: part.seen.newest.map(|run| run.0),
-                        beside_unfinished: part.seen.unfinished == UnfinishedRuns::PlanBeside,
-                    }),
-                };
+                let request = part.request(replay, *revision);
                 ask_daemon(admin, &request)
             }
             ReplayDestination::Folder(folder) => folder.replay(replay, part),

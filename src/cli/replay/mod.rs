@@ -25,17 +25,17 @@ use crate::report::render::diagnostics::{grouped, number};
 use crate::report::render::message;
 use crate::report::replay::assess::Assessor;
 use crate::report::replay::current_rules::RulesOrigin;
+use crate::report::replay::execution::{ReplayEnd, ReplayExecution};
 use crate::report::replay::lock::ReplayLock;
 use crate::report::replay::rate::ReplayRate;
 use crate::report::replay::report::{ReplayReport, describe_runs, result_json};
 use crate::report::replay::scope::ReplayScope;
-use crate::report::replay::state_file::{ReplayFile, ReplayProgress};
+use crate::report::replay::state_file::ReplayFile;
 use crate::report::replay::summary::ReplaySummary;
-use crate::report::replay::targets::ReplayTargets;
 use crate::store::ReplayId;
 use current_rules::load_rules;
 use destination::ReplayDestination;
-use execute::{ReplayEnd, ReplayExecution};
+use execute::PrintedReplay;
 use flowtrigger_core::matching::find::MatchScratch;
 use interrupt::InterruptFlag;
 use interrupt::NothingStarted;
@@ -157,7 +157,12 @@ fn replay(
         replay: file.id(),
         scratch: MatchScratch::default(),
     };
-    let summary = survey(&mut assessor, &file.progress)?;
+    let mut line = ProgressLine::new();
+    let summary = ReplaySummary::survey(&mut assessor, &file.progress, &mut |summary| {
+        line.show(|| format!("reading events: {}", grouped(summary.events)));
+        Ok(())
+    })?;
+    drop(line);
     if !file.continued {
         file.total = summary.events;
     }
@@ -216,18 +221,24 @@ fn replay(
         }
         return Ok(Exit::Negative);
     }
+    let destination = ReplayDestination::open(&rules, daemon.as_ref(), &*history, global)?;
     let execution = ReplayExecution {
-        destination: ReplayDestination::open(&rules, daemon.as_ref(), &*history, global)?,
+        destination: &destination,
         rate: match rules.origin {
             RulesOrigin::Daemon { .. } => Some(rate),
             RulesOrigin::Files => None,
         },
         data: &global.data,
+    };
+    let mut printed = PrintedReplay {
         format: options.format,
         color: global.color,
         interrupt: interrupt.executing(),
+        line: ProgressLine::new(),
+        out,
     };
-    let end = execution.run(&mut file, &mut assessor, out)?;
+    let end = execution.run(&mut file, &mut assessor, &mut printed)?;
+    drop(printed);
     finish(&file, &end, options.format, out)
 }
 
@@ -296,20 +307,4 @@ fn finish(
         0 => Exit::Fine,
         _ => Exit::Negative,
     })
-}
-
-/// Reads everything that is left of a replay.
-fn survey(
-    assessor: &mut Assessor<'_>,
-    progress: &ReplayProgress,
-) -> Result<ReplaySummary, CommandError> {
-    let mut summary = ReplaySummary::default();
-    let mut targets = ReplayTargets::new(assessor.history, assessor.scope, progress);
-    let mut line = ProgressLine::new();
-    while let Some(target) = targets.next()? {
-        let assessment = assessor.assess(&target)?;
-        summary.add(&target, &assessment, &assessor.book.config);
-        line.show(|| format!("reading events: {}", grouped(summary.events)));
-    }
-    Ok(summary)
 }

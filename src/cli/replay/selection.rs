@@ -92,6 +92,7 @@ impl EventSelection {
                 (true, true) => EarlierStates::WithDone,
                 (true, false) => EarlierStates::WithoutResult,
             },
+            row: None,
         })
     }
 }

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use url::form_urlencoded;
 
-use crate::cli::runs::command::{RunCommand, RunCommandResult, RunStatusRow};
 use crate::page::{LoginLink, LoginRequest};
 use crate::report::error::CommandError;
 use crate::report::replay::scope::ReplayRules;
+use crate::report::run::command::{RunCommand, RunCommandResult, RunStatusRow};
 use crate::source::admin::{COMMANDER, ReplayRequest};
 use crate::store::history::RunRow;
 use flowtrigger_core::run::commander::{CommandOrigin, Commander};

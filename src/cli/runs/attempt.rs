@@ -10,6 +10,7 @@ use crate::report::output::Output;
 use crate::report::render::attempts::RunLogLine;
 use crate::report::render::color::{Paint, Tone};
 use crate::report::render::document::versioned;
+use crate::report::render::exchange::NO_EXCHANGE;
 use crate::report::render::{exchange, message, repeat, run as run_render};
 use crate::store::history::RunDetail;
 use flowtrigger_core::run::RunId;
@@ -76,10 +77,6 @@ fn whole(RunId(id): RunId, line: &RunLogLine<'_>, out: &mut Output) -> Result<Ex
     }
     Ok(Exit::Fine)
 }
-
-/// Why an attempt has no exchange.
-const NO_EXCHANGE: &str =
-    "the attempt sent nothing, or a crash or an overload lost it, or an earlier version made it";
 
 fn repeated(
     RunId(id): RunId,

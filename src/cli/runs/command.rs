@@ -1,7 +1,6 @@
 //! `runs retry`, `replay` and `cancel`: selects the runs, executes the command and prints the results.
 //! `--all` needs a filter, so that a slip does not change all runs.
 
-use std::collections::HashSet;
 use std::io::Write;
 
 use jiff::Timestamp;
@@ -17,98 +16,13 @@ use crate::report::render::diagnostics::number;
 use crate::report::render::document::versioned;
 use crate::report::render::message;
 use crate::report::render::run::row_json;
-use crate::report::replay::scope::{ENDED_WITHOUT_RESULT, ReplayRules};
+use crate::report::replay::scope::ReplayRules;
+use crate::report::run::command::{
+    RunCommand, RunCommandResult, RunStatusRow, all_runs, newest_without_result, sort,
+};
 use crate::report::run::successor::{Successor, Successors};
-use crate::store::History;
-use crate::store::history::{Page, RunFilter, RunRow};
-use flowtrigger_core::run::{RunId, STATES};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunCommand {
-    Retry,
-    Replay(ReplayRules),
-    Cancel,
-}
-
-/// The result of a command for one run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunCommandResult {
-    pub run: RunId,
-    pub result: Result<Vec<RunStatusRow>, String>,
-}
-
-/// The state of a run after a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunStatusRow {
-    pub id: u64,
-    pub rule: String,
-    pub state: String,
-}
-
-impl RunCommandResult {
-    /// A replay that plans no run is an error.
-    pub fn new(run: &RunRow, result: Result<Vec<RunStatusRow>, String>) -> Self {
-        let result = result.and_then(|placed| match placed.is_empty() {
-            true => Err(format!(
-                "run {}: no enabled rule `{}` matches its event now, so nothing runs; `flowtrigger dry-run --explain` shows why",
-                run.id.0, run.rule
-            )),
-            false => Ok(placed),
-        });
-        let run = run.id;
-        Self { run, result }
-    }
-}
-
-/// Runs per page when all are selected.
-const PAGE: usize = 1_000;
-
-impl RunCommand {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RunCommand::Retry => "retry",
-            RunCommand::Replay(_) => "replay",
-            RunCommand::Cancel => "cancel",
-        }
-    }
-
-    fn participle(self) -> &'static str {
-        match self {
-            RunCommand::Retry => "retried",
-            RunCommand::Replay(_) => "replayed",
-            RunCommand::Cancel => "cancelled",
-        }
-    }
-
-    /// The states in which the command is possible.
-    fn allowed_states(self) -> &'static [&'static str] {
-        match self {
-            RunCommand::Retry => &["dead", "held", "cancelled"],
-            RunCommand::Replay(_) => &STATES,
-            RunCommand::Cancel => &CANCELLABLE,
-        }
-    }
-
-    /// The states that `--all` selects by default. `retry` leaves out cancelled runs, because they were
-    /// cancelled on purpose.
-    fn default_states(self) -> &'static [&'static str] {
-        match self {
-            RunCommand::Retry => &["dead", "held"],
-            RunCommand::Replay(_) => &ENDED_WITHOUT_RESULT,
-            RunCommand::Cancel => &CANCELLABLE,
-        }
-    }
-}
-
-/// The states that can be cancelled.
-const CANCELLABLE: [&str; 6] = [
-    "queued",
-    "debouncing",
-    "running",
-    "retrying",
-    "waiting",
-    "held",
-];
+use crate::store::history::{RunFilter, RunRow};
+use flowtrigger_core::run::RunId;
 
 pub fn run(
     command: RunCommand,
@@ -190,24 +104,6 @@ pub fn select_replay(
     Ok(sort(command, select(command, args, global)?, &args.ids))
 }
 
-/// Sorts the runs: as named, or oldest first, because each goes to the end of its lane.
-fn sort(command: RunCommand, mut runs: Vec<RunRow>, ids: &[u64]) -> Vec<RunRow> {
-    if !ids.is_empty() {
-        runs.sort_by_key(|run| ids.iter().position(|id| *id == run.id.0));
-        return runs;
-    }
-    // A run and its replays have the same event and rule: only one of them is replayed.
-    if let RunCommand::Replay(which) = command {
-        let mut seen = HashSet::new();
-        runs.retain(|run| {
-            let rule = (which == ReplayRules::ItsRule).then(|| run.rule.clone());
-            seen.insert((run.endpoint.clone(), run.event.clone(), rule))
-        });
-    }
-    runs.reverse();
-    runs
-}
-
 /// Returns the selected runs, newest first.
 fn select(
     command: RunCommand,
@@ -259,16 +155,6 @@ fn select(
     }
 }
 
-/// The newest run of each event and rule, if it ended without its result: a run whose replay is done needs none.
-fn newest_without_result(mut runs: Vec<RunRow>) -> Vec<RunRow> {
-    let mut seen = HashSet::new();
-    // A run that reports on a dead one has the same event and rule, and cannot be replayed.
-    runs.retain(|run| run.tells_of.is_none());
-    runs.retain(|run| seen.insert((run.source.clone(), run.event.clone(), run.rule.clone())));
-    runs.retain(|run| ENDED_WITHOUT_RESULT.contains(&run.state.as_str()));
-    runs
-}
-
 /// Rejects states in which the command is not possible.
 fn check_states(command: RunCommand, filter: &RunFilter) -> Result<(), CommandError> {
     let allowed = command.allowed_states();
@@ -282,23 +168,6 @@ fn check_states(command: RunCommand, filter: &RunFilter) -> Result<(), CommandEr
         command.participle()
     ));
     Err(failure.help(format!("these can: {}", allowed.join(", "))))
-}
-
-/// All runs that a filter takes, newest first.
-pub fn all_runs(history: &dyn History, filter: &RunFilter) -> Result<Vec<RunRow>, CommandError> {
-    let mut runs: Vec<RunRow> = Vec::new();
-    loop {
-        let page = Page {
-            limit: PAGE,
-            before: runs.last().map(|run| run.id),
-        };
-        let found = history.runs(filter, page)?;
-        let last = found.len() < PAGE;
-        runs.extend(found);
-        if last {
-            return Ok(runs);
-        }
-    }
 }
 
 fn unknown(ids: &[RunId], found: &[RunRow]) -> CommandError {

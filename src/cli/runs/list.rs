@@ -6,8 +6,6 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
-use serde_json::json;
-
 use super::List;
 use crate::cli::daemon_state::ask_daemon;
 use crate::cli::exit::Exit;
@@ -20,9 +18,10 @@ use crate::report::render::diagnostics::number;
 use crate::report::render::document::versioned;
 use crate::report::render::escape::plain;
 use crate::report::render::next_step;
-use crate::report::render::run::{describe_run, row_json};
+use crate::report::render::run::describe_run;
 use crate::report::render::table::Table;
-use crate::report::run::successor::{Successor, Successors};
+use crate::report::run::list::{describe_rule, listed_json};
+use crate::report::run::successor::Successors;
 use crate::report::time_argument::seconds;
 use crate::store::History;
 use crate::store::history::{Page, RunFilter, RunRow};
@@ -49,10 +48,11 @@ pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let successors = Successors::of(&*history, &runs)?;
     match args.format {
         Format::Json => runs.iter().try_for_each(|run| {
-            let mut value = row_json(run);
-            value["replayed_as"] = Successor::json(successors.get(run.id));
-            value["obstacle"] = json!(obstacle.filter(|_| !run.state.is_final()));
-            writeln!(out, "{}", versioned(value))
+            writeln!(
+                out,
+                "{}",
+                versioned(listed_json(run, &successors, obstacle))
+            )
         })?,
         Format::Text if runs.is_empty() => no_runs(&filter, &*history, out)?,
         Format::Text => {
@@ -105,14 +105,6 @@ fn describe_event(run: &RunRow) -> String {
     match run.endpoint == run.source {
         true => run.event_type.clone(),
         false => format!("{} at {}", run.event_type, run.endpoint),
-    }
-}
-
-/// The rule of a run, and the dead run that it reports on, if any.
-pub fn describe_rule(run: &RunRow) -> String {
-    match run.tells_of {
-        Some(RunId(dead)) => format!("{} (reports on {dead})", run.rule),
-        None => run.rule.clone(),
     }
 }
 

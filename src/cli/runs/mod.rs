@@ -16,11 +16,11 @@ use super::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::replay;
 use crate::cli::replay::ReplayOptions;
-use crate::cli::runs::command::RunCommand;
 use crate::report::error::CommandError;
 use crate::report::output::Output;
 use crate::report::replay::rate::ReplayRate;
 use crate::report::replay::scope::{ReplayRules, ReplayScope, SelectedRuns, SupersededRuns};
+use crate::report::run::command::RunCommand;
 use selection::Selection;
 
 const AFTER_HELP: &str = "\

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use crate::cli::options::GlobalOptions;
 use crate::cli::runs::admin_client::system_user;
-use crate::cli::runs::command::{RunCommand, RunCommandResult, RunStatusRow};
 use crate::engine::{DataFolder, EngineError, FolderError, Rulebook};
 use crate::report::error::CommandError;
 use crate::report::replay::scope::ReplayRules;
+use crate::report::run::command::{RunCommand, RunCommandResult, RunStatusRow};
 use crate::store::history::RunRow;
 use crate::store::{
     self, ArrivalKind, CommandKind, CommandTarget, GivenCommand, History, IncomingEvent,
@@ -150,16 +150,6 @@ fn split_error(
             | StoreError::Broken(_)
             | StoreError::Damaged(_)),
         ) => Err(CommandError::runtime(error.to_string())),
-    }
-}
-
-impl RunStatusRow {
-    pub fn new(placed: store::RunStatus) -> Self {
-        Self {
-            id: placed.id.0,
-            rule: placed.rule.to_string(),
-            state: placed.state.as_str().to_owned(),
-        }
     }
 }
 

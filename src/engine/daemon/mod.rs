@@ -110,6 +110,7 @@ pub async fn daemon(
         history: Box::new(move || Ok(Box::new(SqliteHistory::open(&database)?))),
         address: page_address,
         closing: close.subscribe(),
+        data: folder.path().to_owned(),
     })?;
     page::log_address(page_address);
     let sockets = Sockets {

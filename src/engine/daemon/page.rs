@@ -2,6 +2,7 @@
 //! made by the caller of the daemon.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -31,6 +32,8 @@ pub struct PageParts<S: Store, P: Perform> {
     pub address: Option<SocketAddr>,
     /// Becomes `true` when the daemon stops serving: streams must end.
     pub closing: watch::Receiver<bool>,
+    /// The data folder.
+    pub data: PathBuf,
 }
 
 /// The routes of a page.

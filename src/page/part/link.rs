@@ -3,6 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 
+use crate::store::RevisionId;
 use crate::store::history::EventRowId;
 use flowtrigger_core::run::RunId;
 
@@ -21,13 +22,22 @@ pub fn run(RunId(run): RunId) -> String {
     format!("/runs/{run}")
 }
 
+/// A name that ends like the address of a JSON document does not select one.
 pub fn rule(name: &str) -> String {
-    format!("/rules/{}", segment(name))
+    match name.strip_suffix(".json") {
+        Some(start) => format!("/rules/{}%2Ejson", segment(start)),
+        None => format!("/rules/{}", segment(name)),
+    }
 }
 
 /// A line of the text of a rule's file.
 pub fn rule_line(name: &str, line: u32) -> String {
     format!("{}#L{line}", rule(name))
+}
+
+/// A rule, with its text of a revision.
+pub fn rule_at(name: &str, RevisionId(revision): RevisionId) -> String {
+    format!("{}?revision={revision}", rule(name))
 }
 
 /// The same path with fields of a query; those without a value are left out.
@@ -54,6 +64,7 @@ mod tests {
     #[test]
     fn texts_stay_one_part_of_an_address() {
         assert_eq!(rule("a/b?c#d ü"), "/rules/a%2Fb%3Fc%23d%20%C3%BC");
+        assert_eq!(rule("v1.json"), "/rules/v1%2Ejson");
         assert_eq!(rule_line("vip", 7), "/rules/vip#L7");
         assert_eq!(
             query("/find", &[("q", "a&b=c"), ("at", ""), ("rule", "<r>")]),

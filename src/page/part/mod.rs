@@ -1,6 +1,8 @@
 //! Parts that several pages share.
 
+pub mod call;
 pub mod diagnostic_list;
+pub mod exchange;
 pub mod json_tree;
 pub mod link;
 pub mod plan;

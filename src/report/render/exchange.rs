@@ -18,6 +18,10 @@ use flowtrigger_core::run::exchange::{
 /// Characters of an address or a command in a list.
 const MAX_LINE: usize = 200;
 
+/// Why an attempt has no exchange.
+pub const NO_EXCHANGE: &str =
+    "the attempt sent nothing, or a crash or an overload lost it, or an earlier version made it";
+
 const OPENING: &str = "no new connection was complete, an open one may have been used";
 
 /// One line: what was sent, what came back, sizes and times.
@@ -82,12 +86,12 @@ fn command_summary(command: &CommandExchange) -> String {
     )
 }
 
-fn argv(command: &CommandExchange) -> String {
+pub fn argv(command: &CommandExchange) -> String {
     let argv: Vec<String> = command.argv.iter().map(argument).collect();
     argv.join(" ")
 }
 
-fn end(end: Option<CommandEnd>) -> String {
+pub fn end(end: Option<CommandEnd>) -> String {
     match end {
         Some(CommandEnd::Status(status)) => format!("status {status}"),
         Some(CommandEnd::Signal(signal)) => format!("ended by signal {signal}"),
@@ -96,7 +100,7 @@ fn end(end: Option<CommandEnd>) -> String {
     }
 }
 
-fn times(http: &HttpExchange) -> String {
+pub fn times(http: &HttpExchange) -> String {
     let timing = &http.timing;
     let mut parts = Vec::new();
     if let Some(address) = &http.address {
@@ -135,6 +139,17 @@ pub fn text(out: &mut Output, recorded: &RecordedExchange) -> io::Result<()> {
     }
 }
 
+/// Why a request has no response.
+pub fn describe_missing_response(connection: ConnectionUse) -> String {
+    match connection {
+        ConnectionUse::None => "none: no connection was opened".to_owned(),
+        ConnectionUse::Opening => format!("none: {OPENING}"),
+        ConnectionUse::Opened | ConnectionUse::Reused | ConnectionUse::Unknown => {
+            "none; the receiver may have acted".to_owned()
+        }
+    }
+}
+
 fn http_text(out: &mut Output, http: &HttpExchange) -> io::Result<()> {
     label(out, "request")?;
     let url = http.url.to_string();
@@ -150,13 +165,7 @@ fn http_text(out: &mut Output, http: &HttpExchange) -> io::Result<()> {
     }
     label(out, "response")?;
     match &http.response {
-        None => match http.connection {
-            ConnectionUse::None => writeln!(out, "none: no connection was opened")?,
-            ConnectionUse::Opening => writeln!(out, "none: {OPENING}")?,
-            ConnectionUse::Opened | ConnectionUse::Reused | ConnectionUse::Unknown => {
-                writeln!(out, "none; the receiver may have acted")?;
-            }
-        },
+        None => writeln!(out, "{}", describe_missing_response(http.connection))?,
         Some(response) => {
             writeln!(out, "{}", response.status)?;
             headers(out, &response.headers)?;
@@ -365,7 +374,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-fn bytes(size: u64) -> String {
+pub fn bytes(size: u64) -> String {
     match size {
         0..10_000 => format!("{size} B"),
         10_000..10_000_000 => format!("{} kB", size / 1_000),
@@ -374,7 +383,7 @@ fn bytes(size: u64) -> String {
 }
 
 /// Milliseconds below a second, so that short times can be compared.
-fn millis(time: Duration) -> String {
+pub fn millis(time: Duration) -> String {
     match time.as_millis() {
         millis @ 0..1_000 => format!("{millis}ms"),
         _ => format!("{:.1}s", time.as_secs_f64()),

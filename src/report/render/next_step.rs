@@ -10,7 +10,15 @@ use flowtrigger_core::run::{RunId, RunState};
 
 /// Describes what happens next, and which commands are possible.
 pub fn next(row: &RunRow, blocked_by: Option<RunId>, daemon: &DaemonState) -> String {
-    let RunId(id) = row.id;
+    let outlook = outlook(row, blocked_by, daemon);
+    match commands(row) {
+        Some(commands) => format!("{outlook}{commands}"),
+        None => outlook,
+    }
+}
+
+/// Describes what happens next if no command is given.
+pub fn outlook(row: &RunRow, blocked_by: Option<RunId>, daemon: &DaemonState) -> String {
     match &row.state {
         RunState::Queued => match blocked_by {
             Some(RunId(first)) => {
@@ -33,36 +41,54 @@ pub fn next(row: &RunRow, blocked_by: Option<RunId>, daemon: &DaemonState) -> St
                 "a daemon executes it, if one runs; the next start continues it otherwise".into()
             }
         },
-        RunState::Retrying { until } | RunState::Limited { until, .. } => format!(
-            "next attempt at {}{}; `flowtrigger runs cancel {id}` cancels it",
-            seconds(*until),
-            condition(daemon)
-        ),
+        RunState::Retrying { until } | RunState::Limited { until, .. } => {
+            format!("next attempt at {}{}", seconds(*until), condition(daemon))
+        }
         RunState::Waiting { until } => format!(
-            "continues at {}{} and blocks no other run until then; `flowtrigger runs cancel {id}` cancels it",
+            "continues at {}{} and blocks no other run until then",
             seconds(*until),
             condition(daemon)
         ),
         RunState::Debouncing { until } => format!(
-            "starts at {}{} if no other event arrives before; `flowtrigger runs cancel {id}` cancels it",
+            "starts at {}{} if no other event arrives before",
             seconds(*until),
             condition(daemon)
         ),
-        RunState::Done => "nothing".into(),
-        RunState::Skipped { .. } => format!(
-            "nothing; if the guard is wrong, correct the rule and write `flowtrigger runs replay {id}`"
-        ),
-        RunState::Shadow => format!(
-            "nothing: its rule is in shadow mode; set `mode: live`, then `flowtrigger runs replay {id}` acts"
-        ),
-        RunState::Suppressed { .. } => {
-            format!("nothing; `flowtrigger runs replay {id}` runs it without gates")
+        RunState::Shadow => "nothing: its rule is in shadow mode".into(),
+        RunState::Held { .. } => "nothing until you decide".into(),
+        RunState::Done
+        | RunState::Skipped { .. }
+        | RunState::Suppressed { .. }
+        | RunState::Dead { .. }
+        | RunState::Cancelled => "nothing".into(),
+    }
+}
+
+/// The commands that are possible, after what happens without them.
+fn commands(row: &RunRow) -> Option<String> {
+    let RunId(id) = row.id;
+    match &row.state {
+        RunState::Queued | RunState::Running | RunState::Done => None,
+        RunState::Retrying { .. }
+        | RunState::Limited { .. }
+        | RunState::Waiting { .. }
+        | RunState::Debouncing { .. } => {
+            Some(format!("; `flowtrigger runs cancel {id}` cancels it"))
         }
-        RunState::Held { .. } => format!(
-            "nothing until you decide: `flowtrigger runs retry {id}` continues it, `flowtrigger runs cancel {id}` cancels it"
-        ),
-        RunState::Dead { .. } => format!(
-            "nothing; after the cause is fixed, `flowtrigger runs retry {id}` continues where it stopped, `flowtrigger runs replay {id}` starts again with the current rules; `{}` makes a test of its event",
+        RunState::Skipped { .. } => Some(format!(
+            "; if the guard is wrong, correct the rule and write `flowtrigger runs replay {id}`"
+        )),
+        RunState::Shadow => Some(format!(
+            "; set `mode: live`, then `flowtrigger runs replay {id}` acts"
+        )),
+        RunState::Suppressed { .. } => Some(format!(
+            "; `flowtrigger runs replay {id}` runs it without gates"
+        )),
+        RunState::Held { .. } => Some(format!(
+            ": `flowtrigger runs retry {id}` continues it, `flowtrigger runs cancel {id}` cancels it"
+        )),
+        RunState::Dead { .. } => Some(format!(
+            "; after the cause is fixed, `flowtrigger runs retry {id}` continues where it stopped, `flowtrigger runs replay {id}` starts again with the current rules; `{}` makes a test of its event",
             suggested_command::why(
                 &row.event,
                 &format!(
@@ -70,8 +96,8 @@ pub fn next(row: &RunRow, blocked_by: Option<RunId>, daemon: &DaemonState) -> St
                     suggested_command::argument(&row.rule)
                 )
             )
-        ),
-        RunState::Cancelled => format!("nothing; `flowtrigger runs retry {id}` continues it"),
+        )),
+        RunState::Cancelled => Some(format!("; `flowtrigger runs retry {id}` continues it")),
     }
 }
 

@@ -78,6 +78,25 @@ impl LeftOutReason {
         }
     }
 
+    /// The reason, without the options of the command line that change it.
+    pub fn without_options(self) -> &'static str {
+        match self {
+            LeftOutReason::Done => "the earlier run is done",
+            LeftOutReason::RunsDeleted => {
+                "retention deleted the earlier runs, so whether they were done is unknown"
+            }
+            LeftOutReason::OtherState => "the earlier run is in another state",
+            LeftOutReason::Started
+            | LeftOutReason::NoMatch
+            | LeftOutReason::Disabled
+            | LeftOutReason::Unfinished
+            | LeftOutReason::Redacted
+            | LeftOutReason::EventDeleted
+            | LeftOutReason::Unreadable
+            | LeftOutReason::ReportsOnDead => self.describe(),
+        }
+    }
+
     pub fn describe(self) -> &'static str {
         match self {
             LeftOutReason::NoMatch => "no enabled rule matches now",

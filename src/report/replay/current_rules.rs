@@ -1,5 +1,7 @@
 //! The rules that a replay plans with, and who executes its runs.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::engine::Rulebook;
@@ -14,7 +16,7 @@ use flowtrigger_core::rule::Rule;
 
 /// The rules that a replay plans with.
 pub struct CurrentRules {
-    pub book: Rulebook,
+    pub book: Arc<Rulebook>,
     pub origin: RulesOrigin,
     /// Whether the rule files have other texts than the loaded rules.
     pub files_differ: bool,

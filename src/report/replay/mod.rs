@@ -2,6 +2,7 @@
 
 pub mod assess;
 pub mod current_rules;
+pub mod execution;
 pub mod lock;
 pub mod rate;
 pub mod report;

@@ -30,6 +30,9 @@ pub struct EventScope {
     pub endpoint: Option<String>,
     pub unmatched: bool,
     pub earlier: EarlierStates,
+    /// Only the event of this row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

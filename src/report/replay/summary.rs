@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
-use crate::report::replay::assess::{Assessment, LeftOutReason, PlannedReplay};
-use crate::report::replay::targets::ReplayTarget;
+use crate::report::error::CommandError;
+use crate::report::replay::assess::{Assessment, Assessor, LeftOutReason, PlannedReplay};
+use crate::report::replay::state_file::ReplayProgress;
+use crate::report::replay::targets::{ReplayTarget, ReplayTargets};
 use crate::store::history::ArchivedEvent;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::rule::Rule;
@@ -34,6 +37,8 @@ pub struct ReplaySummary {
     pub unknown_entries: NameCounts,
     /// The first runs.
     pub first: Vec<FirstRun>,
+    /// A digest of the planned runs, by which two surveys are compared.
+    pub digest: RunsDigest,
 }
 
 /// The runs of one rule.
@@ -61,6 +66,28 @@ pub struct FirstRun {
     pub rule: Arc<Rule>,
 }
 
+/// A digest of runs in their order.
+#[derive(Debug, Clone, Default)]
+pub struct RunsDigest(Sha256);
+
+impl RunsDigest {
+    /// Adds a run by a number and a name.
+    pub fn add(&mut self, number: i64, name: &str) {
+        self.0.update(number.to_be_bytes());
+        self.0.update((name.len() as u64).to_be_bytes());
+        self.0.update(name);
+    }
+
+    /// The first 16 hexadecimal digits.
+    pub fn text(&self) -> String {
+        let digest = self.0.clone().finalize();
+        digest[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
 /// Counts by name. Names beyond the limit are counted together.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct NameCounts {
@@ -85,7 +112,26 @@ impl NameCounts {
     }
 }
 
+/// Called after each event of a survey; an error ends it.
+pub type OnSurveyed<'f> = &'f mut dyn FnMut(&ReplaySummary) -> Result<(), CommandError>;
+
 impl ReplaySummary {
+    /// Reads everything that is left of a replay.
+    pub fn survey(
+        assessor: &mut Assessor<'_>,
+        progress: &ReplayProgress,
+        on_event: OnSurveyed<'_>,
+    ) -> Result<Self, CommandError> {
+        let mut summary = Self::default();
+        let mut targets = ReplayTargets::new(assessor.history, assessor.scope, progress);
+        while let Some(target) = targets.next()? {
+            let assessment = assessor.assess(&target)?;
+            summary.add(&target, &assessment, &assessor.book.config);
+            on_event(&summary)?;
+        }
+        Ok(summary)
+    }
+
     pub fn add(&mut self, target: &ReplayTarget, assessment: &Assessment, config: &Config) {
         self.events += 1;
         let event = target.event();
@@ -100,6 +146,9 @@ impl ReplaySummary {
         }
         for planned in &assessment.runs {
             self.add_run(planned);
+            if let Some(event) = event {
+                self.digest.add(event.position.row.0, &planned.rule.name);
+            }
             if let Some(event) = event.filter(|_| self.first.len() < SHOWN) {
                 self.first.push(FirstRun {
                     event: event.clone(),

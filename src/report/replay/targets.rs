@@ -60,17 +60,19 @@ impl<'a> ReplayTargets<'a> {
     pub fn next(&mut self) -> Result<Option<ReplayTarget>, CommandError> {
         match self.scope {
             ReplayScope::Runs(selected) => self.next_run(selected),
-            ReplayScope::Archive(scope) => {
+            ReplayScope::Archive(scope) => loop {
                 if self.page.is_empty() {
                     let page = self.history.archive(&scope.filter(), self.after, PAGE)?;
                     self.page = page.into();
                 }
-                let event = self.page.pop_front();
-                if let Some(event) = &event {
-                    self.after = Some(event.position);
+                let Some(event) = self.page.pop_front() else {
+                    return Ok(None);
+                };
+                self.after = Some(event.position);
+                if scope.row.is_none_or(|row| row == event.position.row.0) {
+                    return Ok(Some(ReplayTarget::Event(event)));
                 }
-                Ok(event.map(ReplayTarget::Event))
-            }
+            },
         }
     }
 

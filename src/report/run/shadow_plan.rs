@@ -53,6 +53,13 @@ pub fn json(detail: &RunDetail) -> Value {
     })
 }
 
+/// Uses the planned steps of a shadow run; `None` for any other run.
+pub fn with_steps<T>(detail: &RunDetail, show: impl FnOnce(&[PlanStep<'_>]) -> T) -> Option<T> {
+    let rule = rule(detail)?;
+    let config = detail.rule.version.config().compile();
+    Some(planned(detail, rule, &config, show))
+}
+
 fn rule(detail: &RunDetail) -> Option<&Rule> {
     let is_shadow = matches!(detail.row.state, RunState::Shadow);
     let rule = detail.rule.rule.as_ref().ok()?;

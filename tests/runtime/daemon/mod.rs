@@ -6,6 +6,7 @@ mod durable;
 mod floods;
 mod intake;
 mod limits;
+mod page_commands;
 mod persistence;
 mod reload;
 mod requests;

@@ -1,0 +1,181 @@
+//! Says in sentences why a run is in its state, what was done and what happens next.
+
+use maud::{Markup, html};
+
+use super::timeline::{TimelineRow, done_steps};
+use crate::page::answer::day_and_time;
+use crate::page::part::link;
+use crate::page::part::prose::prose;
+use crate::page::text::{short, text};
+use crate::report::daemon_state::DaemonState;
+use crate::report::render::diagnostics::number;
+use crate::report::render::{mode_cap, next_step};
+use crate::report::run::detail::{StoredRun, contradiction};
+use flowtrigger_core::matching::evaluation::explain::explain_stored;
+use flowtrigger_core::run::{RunId, RunState};
+
+/// Characters of a reason.
+const MAX_REASON: usize = 1_000;
+/// Steps that are named.
+const MAX_STEPS: usize = 12;
+
+/// What happened.
+pub fn summary(run: &StoredRun, rows: &[TimelineRow<'_>], daemon: &DaemonState) -> Markup {
+    html! {
+        section aria-labelledby="h-say" {
+            h2 id="h-say" class="vh" { "What happened" }
+            p class="say" { (state(run, rows)) }
+            (done(run, rows))
+            p class="say" { "Next: " (next(run, daemon)) }
+            (notes(run, daemon))
+        }
+    }
+}
+
+fn state(run: &StoredRun, rows: &[TimelineRow<'_>]) -> Markup {
+    let row = &run.detail.row;
+    let reason = |why: &str| html! { (prose(&why.chars().take(MAX_REASON).collect::<String>())) };
+    match &row.state {
+        RunState::Queued => html! { b { "Waits to start." } },
+        RunState::Debouncing { until } => html! {
+            b { "Collects events" } " until " (day_and_time(*until)) ", or later if another event arrives."
+        },
+        RunState::Running => html! {
+            b { "Runs now." } " An attempt may be in progress; it is listed when it ends."
+        },
+        RunState::Retrying { until } => html! {
+            b { (last_step(rows, "The last attempt failed", "failed")) ":" } " "
+            (reason(row.error.as_deref().unwrap_or("without a message")))
+            "; again at " (day_and_time(*until)) "."
+        },
+        RunState::Limited { until, why } => html! {
+            b { "Waits for a limit:" } " " (reason(why)) " until " (day_and_time(*until)) "."
+        },
+        RunState::Waiting { until } => html! { b { "Waits" } " until " (day_and_time(*until)) "." },
+        RunState::Done => html! {
+            b { "Done" } " at " (day_and_time(row.changed)) "."
+        },
+        RunState::Skipped { why } => html! { b { "Ended by a guard:" } " " (reason(why)) },
+        RunState::Shadow => html! {
+            b { "Recorded only:" } " its rule is in shadow mode, so nothing was sent."
+        },
+        RunState::Dead { why } => html! {
+            @match (why.starts_with("step `"), row.error.as_deref()) {
+                // The step and its attempts stand before it.
+                (true, Some(error)) => { b { (last_step(rows, "Dead", "dead")) ":" } " " (reason(error)) }
+                (_, _) => { b { "Dead:" } " " (reason(why)) }
+            }
+        },
+        RunState::Held { why } => html! { b { "Held, until a person decides:" } " " (reason(why)) },
+        RunState::Suppressed { gate, why } => html! {
+            b { "Stopped by " code { (text(gate)) } " before it started:" } " " (reason(why))
+        },
+        RunState::Cancelled => html! { b { "Cancelled" } " at " (day_and_time(row.changed)) "." },
+    }
+}
+
+/// `Dead at step page after 10 attempts`, if a step is to blame.
+fn last_step(rows: &[TimelineRow<'_>], without: &str, state: &str) -> Markup {
+    let last = rows.iter().rev().find_map(|row| match row {
+        TimelineRow::Step(step) => Some(step),
+        TimelineRow::Planned(_)
+        | TimelineRow::Debounce(..)
+        | TimelineRow::Queued(_)
+        | TimelineRow::Wait(..)
+        | TimelineRow::Caught(..)
+        | TimelineRow::Retried(_)
+        | TimelineRow::Started(..)
+        | TimelineRow::OnDead(..)
+        | TimelineRow::Next(_)
+        | TimelineRow::Omitted(_) => None,
+    });
+    match (last, state) {
+        (Some(step), "dead") => html! {
+            "Dead at step " code { (short(step.step, 100)) } " after " (number(step.attempts(), "attempt"))
+        },
+        (Some(step), _) => html! {
+            "Step " code { (short(step.step, 100)) } " failed, " (number(step.attempts(), "attempt")) " so far"
+        },
+        (None, _) => html! { (without) },
+    }
+}
+
+/// The steps that are done, which a retry does not repeat.
+fn done(run: &StoredRun, rows: &[TimelineRow<'_>]) -> Markup {
+    let steps = done_steps(rows);
+    let state = &run.detail.row.state;
+    let nothing = steps.is_empty() && state.can_revive();
+    html! {
+        @if nothing {
+            p class="say" { "No step was done." }
+        } @else if !steps.is_empty() && !matches!(state, RunState::Done) {
+            p class="say" {
+                "Done: "
+                @for (index, step) in steps.iter().take(MAX_STEPS).enumerate() {
+                    @if index > 0 { ", " }
+                    code { (short(step, 100)) }
+                }
+                @if steps.len() > MAX_STEPS { " and " (steps.len() - MAX_STEPS) " more" }
+                @if state.can_revive() { ". A retry does not repeat what is done" }
+                "."
+            }
+        }
+    }
+}
+
+/// What happens if no command is given.
+fn next(run: &StoredRun, daemon: &DaemonState) -> Markup {
+    let detail = &run.detail;
+    if let Some(successor) = &run.successor {
+        return html! {
+            "nothing. It was replayed as " a href=(link::run(successor.run)) { "run " (successor.run.0) }
+            ", which is " (successor.state) "."
+        };
+    }
+    let is_shadow = matches!(detail.row.state, RunState::Shadow);
+    let config = is_shadow.then(|| detail.rule.version.config());
+    match config.and_then(|config| mode_cap::describe(config)) {
+        Some(cap) => html! {
+            "nothing: " (prose(&cap)) " keeps every rule in shadow mode. A replay acts once that is removed."
+        },
+        None => {
+            html! {
+                (prose(&next_step::outlook(&detail.row, detail.behind, daemon)))
+                @if matches!(detail.row.state, RunState::Dead { .. }) { ", until you retry or replay it" }
+                "."
+            }
+        }
+    }
+}
+
+/// What else is worth knowing: contradictions, crashes, events with redacted fields.
+fn notes(run: &StoredRun, daemon: &DaemonState) -> Markup {
+    let detail = &run.detail;
+    let contradiction = detail.rule.rule.as_ref().ok().and_then(|rule| {
+        let explained = explain_stored(rule, &detail.rule.files, &detail.arrived.event).ok()?;
+        contradiction(detail, &explained)
+    });
+    let obstacle = next_step::obstacle(daemon).filter(|_| !detail.row.state.is_final());
+    html! {
+        @if let Some(obstacle) = obstacle {
+            div class="note bad" { p { "Runs cannot continue now: " (prose(obstacle)) } }
+        }
+        @if let Some(contradiction) = contradiction { div class="note" { p { (prose(&contradiction)) } } }
+        @if detail.rule.rule.is_err() {
+            div class="note" { p { "The stored rule is not valid for this version of the program, so this run cannot be explained or continued." } }
+        }
+        @if detail.suspect {
+            div class="note" { p { "It was running when the daemon ended without shutdown." } }
+        }
+        @if detail.crashes > 0 {
+            div class="note" {
+                p {
+                    "The daemon crashed " (number(detail.crashes as usize, "time")) " while only this run was running."
+                }
+            }
+        }
+        @if let Some(RunId(dead)) = detail.row.tells_of {
+            p class="say" { "It reports that " a href=(link::run(RunId(dead))) { "run " (dead) } " is dead." }
+        }
+    }
+}
