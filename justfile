@@ -51,6 +51,9 @@ schema:
     cargo run --quiet -- schema --of replay > schema/replay.schema.json
     cargo run --quiet -- schema --of why > schema/why.schema.json
     cargo run --quiet -- schema --of runs > schema/runs.schema.json
+    cargo run --quiet -- schema --of run > schema/run.schema.json
+    cargo run --quiet -- schema --of send > schema/send.schema.json
+    cargo run --quiet -- schema --of events > schema/events.schema.json
     cargo run --quiet -- schema --of dry-run > schema/dry-run.schema.json
     cargo run --quiet -- schema --of check > schema/check.schema.json
     cargo run --quiet -- schema --of test-results > schema/test-results.schema.json

@@ -18,6 +18,7 @@ use crate::report::input::ReadEventError;
 use crate::report::input::outgoing::{OutgoingEvent, OutgoingInput, SourceRouter};
 use crate::report::output::Output;
 use crate::report::render::color::{Paint, Tone};
+use crate::report::render::document::versioned;
 use crate::report::render::escape::plain;
 use crate::report::render::message;
 use flowtrigger_core::config::Config;
@@ -132,7 +133,7 @@ impl<'p> Post<'p> {
         };
         match self.args.format {
             Format::Text => result.text(out)?,
-            Format::Json => writeln!(out, "{}", result.json())?,
+            Format::Json => writeln!(out, "{}", versioned(result.json()))?,
         }
         Ok(exit)
     }

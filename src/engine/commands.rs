@@ -11,7 +11,7 @@ use super::state::ActiveRulebook;
 use crate::store::history::EventRowId;
 use crate::store::{
     ArrivalKind, Committed, IncomingEvent, PlannedRun, ReplayId, ReplayMark, RevisionId, RunStatus,
-    Store, StoreError,
+    SeenRuns, Store, StoreError,
 };
 use flowtrigger_core::event::Event;
 use flowtrigger_core::path::redact::is_redacted;
@@ -25,6 +25,8 @@ pub struct ReplayPart {
     /// The rules that are meant.
     pub revision: RevisionId,
     pub rules: Vec<String>,
+    /// The runs of the event that the replay took into account.
+    pub seen: Option<SeenRuns>,
 }
 
 /// Why an event was not replayed.
@@ -111,7 +113,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
     }
 
     /// Plans new runs for a stored event, with some of the current rules. A run that the same replay has started
-    /// before is returned instead of a new one.
+    /// before is returned instead of a new one, and so is a run that another command has planned or continued meanwhile.
     pub async fn replay_event(&self, part: ReplayPart) -> Result<Committed, ReplayError> {
         if !self.shared.accepting() {
             return Err(ReplayError::Stopping);
@@ -130,6 +132,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let mark = ReplayMark {
             event: Some(part.event),
             replay: Some(part.replay),
+            seen: part.seen,
         };
         let id = event.id.clone();
         let committed = self.plan_again(&active, event, planned, mark).await?;

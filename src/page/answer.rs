@@ -73,6 +73,42 @@ where
     )
 }
 
+/// The route of a question whose answer is a page of its own, or another page.
+pub fn question<A, P, L, R>(load: L) -> MethodRouter<Arc<PageState<A>>>
+where
+    A: AdminApi,
+    P: PageView + 'static,
+    L: Fn(Arc<PageState<A>>, PageRequest) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Result<CommandAnswer<P>, PageError>> + Send + 'static,
+{
+    get(
+        async move |State(state): State<Arc<PageState<A>>>, request: Request| {
+            let form = representation(&request);
+            let read = match PageRequest::of_query(None, &request) {
+                Ok(read) => read,
+                Err(response) => return response,
+            };
+            let user = read.user.clone();
+            match load(Arc::clone(&state), read).await {
+                Ok(CommandAnswer::SeeOther(path)) => {
+                    Redirect::to(&path_in(form, &path)).into_response()
+                }
+                Ok(CommandAnswer::Page(page)) => respond(&state, user, form, Ok(page)).await,
+                Err(error) => respond::<A, P>(&state, user, form, Err(error)).await,
+            }
+        },
+    )
+}
+
+/// The path of a page in a form.
+fn path_in(form: Representation, path: &str) -> String {
+    let end = path.find(['?', '#']).unwrap_or(path.len());
+    match form {
+        Representation::Html => path.to_owned(),
+        Representation::Json => format!("{}.json{}", &path[..end], &path[end..]),
+    }
+}
+
 /// The route of a command: only users that may act execute it. `execute` reads the fields of the form.
 pub fn command<A, P, L, R>(execute: L) -> MethodRouter<Arc<PageState<A>>>
 where
@@ -252,6 +288,18 @@ mod tests {
             let request = select_representation(request.body(Body::empty()).unwrap());
             assert_eq!(request.uri().to_string(), path);
             assert_eq!(representation(&request), form, "{uri}");
+        }
+    }
+
+    #[test]
+    fn another_page_has_the_form_that_was_asked_for() {
+        for (path, expected) in [
+            ("/events/5#rule-vip", "/events/5.json#rule-vip"),
+            ("/events?ticket=7", "/events.json?ticket=7"),
+            ("/runs/81", "/runs/81.json"),
+        ] {
+            assert_eq!(path_in(Representation::Json, path), expected);
+            assert_eq!(path_in(Representation::Html, path), path);
         }
     }
 

@@ -7,7 +7,10 @@ mod asset;
 pub mod chart;
 mod counts;
 mod deliveries;
+mod event;
+mod events;
 mod failed_logins;
+mod find;
 mod guard;
 pub mod icon;
 mod live;
@@ -22,9 +25,11 @@ pub mod page_request;
 pub mod part;
 mod problems;
 mod reader;
+mod revisions;
 mod session;
 mod shell;
 pub mod text;
+mod written;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,6 +51,7 @@ use failed_logins::FailedLogins;
 use live::LiveStreams;
 use overview::OverviewCache;
 use reader::HistoryReader;
+use revisions::CompiledRevisions;
 
 pub use login_link::{LoginLink, LoginRequest};
 pub use open::open;
@@ -71,6 +77,7 @@ pub struct PageState<A> {
     pub failed_logins: FailedLogins,
     pub counts: SideBarCounts,
     pub overview: OverviewCache,
+    pub revisions: CompiledRevisions,
 }
 
 /// Every page, for users that are signed in. A page is one line: its path, and the function that reads its data.
@@ -79,6 +86,10 @@ fn pages<A: AdminApi>() -> Router<Arc<PageState<A>>> {
         .route(overview::PATH, answer::page(overview::load))
         .route("/overview", answer::page(overview::load))
         .route(problems::PATH, answer::page(problems::load))
+        .route("/events", answer::page(events::load))
+        .route("/events/{row}", answer::page(event::load))
+        .route("/live/events", get(events::live))
+        .route("/find", answer::question(find::load))
         .route("/deliveries", answer::page(deliveries::load))
         .route("/live/deliveries", get(deliveries::live))
 }

@@ -9,6 +9,7 @@ use super::failed_logins::FailedLogins;
 use super::live::LiveStreams;
 use super::overview::OverviewCache;
 use super::reader::HistoryReader;
+use super::revisions::CompiledRevisions;
 use super::session::{Role, Sessions};
 use crate::action::secret::{MissingSecret, SecretStore};
 use crate::engine::{Engine, EngineError, PageParts, PageRoutes, Perform};
@@ -47,6 +48,7 @@ pub fn open<S: Store, P: Perform>(parts: PageParts<S, P>) -> Result<PageRoutes, 
         failed_logins: FailedLogins::default(),
         counts: SideBarCounts::default(),
         overview: OverviewCache::default(),
+        revisions: CompiledRevisions::default(),
     };
     Ok(super::routes(&Arc::new(state)))
 }

@@ -124,6 +124,13 @@ impl PageRequest {
         })
     }
 
+    /// The same question without a field.
+    pub fn without(&self, name: &str) -> Self {
+        let mut other = self.clone();
+        other.fields.retain(|field| field.name != name);
+        other
+    }
+
     /// A link to the same question with another value of one field; the empty value removes it.
     pub fn link_with(&self, path: &str, name: &str, value: &str) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -142,17 +149,25 @@ impl PageRequest {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::session::{Role, SignIn};
-    use super::*;
-
-    fn request(query: &str) -> PageRequest {
+impl PageRequest {
+    /// The question of a query, of a user that may only read.
+    pub fn of_text(query: &str) -> Self {
+        use super::session::{Role, SignIn};
         let user = PageUser {
             name: "ada".into(),
             role: Role::Read,
             sign_in: SignIn::Session,
         };
-        PageRequest::new(user, None, query.as_bytes())
+        Self::new(user, None, query.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(query: &str) -> PageRequest {
+        PageRequest::of_text(query)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{DeliveryPart, ReplayId, ReplayMark, RevisionId, RunStatus};
+use super::{DeliveryPart, ReplayId, ReplayMark, RevisionId, RunStatus, SeenRuns};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::summary::EventSummary;
@@ -42,6 +42,14 @@ impl ArrivalKind {
         match self {
             ArrivalKind::Delivery => None,
             ArrivalKind::Replay(mark) => mark.replay,
+        }
+    }
+
+    /// The runs that a replay took into account.
+    pub(super) fn seen(self) -> Option<SeenRuns> {
+        match self {
+            ArrivalKind::Delivery => None,
+            ArrivalKind::Replay(mark) => mark.seen,
         }
     }
 }
@@ -98,6 +106,8 @@ pub struct Committed {
     pub runs: Vec<RunStatus>,
     /// Earlier runs of the same replay, in place of new ones.
     pub repeated: Vec<RunStatus>,
+    /// Runs of other commands, in place of new ones: planned or continued since the replay has read the event.
+    pub left_out: Vec<RunStatus>,
     pub loops: LoopFindings,
 }
 

@@ -44,7 +44,7 @@ pub use incoming::{
 pub use integration_settings::SettingsError;
 pub use minute::{Minute, Percentiles};
 pub use record::{ClaimedRun, RunRecord, RunStatus};
-pub use replay::{InvalidReplayId, ReplayId, ReplayMark};
+pub use replay::{InvalidReplayId, ReplayId, ReplayMark, SeenRuns, UnfinishedRuns};
 pub use revision::{Revision, RevisionId, StoreSettings};
 pub use sqlite::{SqliteHistory, SqliteStore};
 pub use storage::StorageUse;

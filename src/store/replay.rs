@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::history::EventRowId;
+use flowtrigger_core::run::RunId;
 
 /// Identifies one replay of many events. It starts at most one run of each event and rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,6 +19,27 @@ pub struct ReplayMark {
     pub event: Option<EventRowId>,
     /// The replay that it is a part of, if it is one of many.
     pub replay: Option<ReplayId>,
+    /// What the replay knew of the event's runs. Default: its runs are planned whatever other runs there are.
+    pub seen: Option<SeenRuns>,
+}
+
+/// The runs of an event that a replay took into account. Where another command has planned or continued one since, that
+/// run stands in for the planned one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SeenRuns {
+    /// The newest one; `None` if there was none.
+    pub newest: Option<RunId>,
+    pub unfinished: UnfinishedRuns,
+}
+
+/// What happens where an earlier run of the event and the rule is unfinished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnfinishedRuns {
+    /// It continues, and no run is planned.
+    #[default]
+    Continue,
+    /// A run is planned beside it: unfinished ones were selected.
+    PlanBeside,
 }
 
 /// Why a text is no id of a replay.

@@ -196,6 +196,8 @@ fn a_run_becomes_a_test_with_the_replies_that_its_steps_read() {
         "{status: 503}",
         "name: Acme",
         "page: {status: 404}",
+        "path: /orgs/5",
+        "path: /page",
         "text: Acme waits",
         "ends: dead",
         "\"amount\":19.990000000000002300",

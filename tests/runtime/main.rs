@@ -3,3 +3,4 @@
 mod actions;
 mod daemon;
 mod history;
+mod page;

@@ -10,7 +10,9 @@ use serde_json::Value;
 use crate::repository;
 
 /// The commands whose JSON has a schema.
-const COMMANDS: [&str; 6] = ["why", "runs", "dry-run", "check", "replay", "test"];
+const COMMANDS: [&str; 9] = [
+    "why", "runs", "run", "dry-run", "send", "events", "check", "replay", "test",
+];
 
 thread_local! {
     static VALIDATORS: RefCell<HashMap<&'static str, Validator>> = RefCell::default();

@@ -7,6 +7,8 @@
 //! | the program: start, output, exit code | [`program`] |
 //! | a daemon as a process, or in the test's process | [`daemon`], [`test_daemon`] |
 //! | a clock that a test sets | [`clock`] |
+//! | a daemon with events, runs and problems of every kind | [`support_desk`] |
+//! | a browser | [`browser`] |
 //! | a server that records requests | [`receiver`] |
 //! | signed requests, HTTP by hand | [`sender`], [`http_wire`] |
 //! | rules and configurations from texts | [`rules`] |
@@ -15,6 +17,7 @@
 //! | random and mutated input, a reference evaluator and a model of debounce | [`strategy`], [`mutate`], [`reference`], [`debounce_model`] |
 
 pub mod answers;
+pub mod browser;
 pub mod clock;
 pub mod daemon;
 pub mod data_folder;
@@ -31,5 +34,6 @@ pub mod rules;
 pub mod sandbox;
 pub mod sender;
 pub mod strategy;
+pub mod support_desk;
 pub mod test_daemon;
 pub mod wait;

@@ -19,6 +19,8 @@ use crate::report::error::CommandError;
 use crate::report::output::Output;
 use crate::report::render::diagnostics::{self, counted, number};
 use crate::report::render::document::versioned;
+use crate::report::render::escape::plain;
+use crate::report::render::mode_cap;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -46,6 +48,9 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         Format::Text => {
             diagnostics::text(out, &loaded.rulebook.files, &loaded.diagnostics)?;
             writeln!(out, "{}", summary(&loaded))?;
+            if let Some(limit) = mode_cap::sentence(&loaded.rulebook.config) {
+                writeln!(out, "{}", plain(&limit))?;
+            }
         }
         Format::Json => {
             writeln!(out, "{:#}", json(&loaded))?;
@@ -103,6 +108,7 @@ fn json(loaded: &LoadedRulebook) -> Value {
         "files": rulebook.rule_files.len(),
         "errors": diagnostics.errors(),
         "warnings": diagnostics.warnings(),
+        "mode_limit": mode_cap::sentence(&rulebook.config),
         "diagnostics": diagnostics.to_json(&rulebook.files),
     }))
 }

@@ -8,6 +8,7 @@ use crate::cli::events::sample::{SampleOrigin, TypeSample};
 use crate::cli::options::Format;
 use crate::report::error::CommandError;
 use crate::report::output::Output;
+use crate::report::render::document::versioned;
 use crate::report::render::table::Table;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::catalogue::event_type::{EventType, FieldInfo};
@@ -20,7 +21,11 @@ pub fn write(
 ) -> Result<(), CommandError> {
     let sample = TypeSample::new(event_type, catalogue);
     match format {
-        Format::Json => writeln!(out, "{:#}", type_json(event_type, sample.as_ref()))?,
+        Format::Json => writeln!(
+            out,
+            "{:#}",
+            versioned(type_json(event_type, sample.as_ref()))
+        )?,
         Format::Text => text(event_type, sample.as_ref(), out)?,
     }
     Ok(())

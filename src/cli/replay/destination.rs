@@ -11,10 +11,11 @@ use crate::engine::Rulebook;
 use crate::report::error::CommandError;
 use crate::report::replay::current_rules::{CurrentRules, RulesOrigin};
 use crate::source::admin::ReplayRequest;
+use crate::source::admin::SeenRunsOfEvent;
 use crate::store::history::EventRowId;
 use crate::store::{
     ArrivalKind, CommandKind, CommandTarget, GivenCommand, History, IncomingEvent, ReplayId,
-    ReplayMark, RevisionId, RunStatus, StoreError,
+    ReplayMark, RevisionId, RunStatus, SeenRuns, StoreError, UnfinishedRuns,
 };
 use flowtrigger_core::path::redact::is_redacted;
 
@@ -38,6 +39,17 @@ pub struct ReplayedRuns {
     pub started: Vec<RunStatusRow>,
     /// Runs that the same replay had started before.
     pub repeated: Vec<RunStatusRow>,
+    /// Runs of other commands, in place of new ones.
+    pub left_out: Vec<RunStatusRow>,
+}
+
+/// The part of one event in a replay.
+#[derive(Debug, Clone)]
+pub struct ReplayedEventPlan {
+    pub event: EventRowId,
+    pub rules: Vec<String>,
+    /// The runs of the event that the assessment took into account.
+    pub seen: SeenRuns,
 }
 
 /// Why an event was not replayed.
@@ -79,20 +91,23 @@ impl<'a> ReplayDestination<'a> {
     pub fn replay(
         &self,
         replay: ReplayId,
-        event: EventRowId,
-        rules: Vec<String>,
+        part: &ReplayedEventPlan,
     ) -> Result<ReplayedRuns, ReplayFailure> {
         match self {
             ReplayDestination::Daemon(admin, revision) => {
                 let request = ReplayRequest {
-                    event: event.0,
+                    event: part.event.0,
                     replay: replay.to_string(),
                     revision: revision.0,
-                    rules,
+                    rules: part.rules.clone(),
+                    seen: Some(SeenRunsOfEvent {
+                        newest: part.seen.newest.map(|run| run.0),
+                        beside_unfinished: part.seen.unfinished == UnfinishedRuns::PlanBeside,
+                    }),
                 };
                 ask_daemon(admin, &request)
             }
-            ReplayDestination::Folder(folder) => folder.replay(replay, event, &rules),
+            ReplayDestination::Folder(folder) => folder.replay(replay, part),
         }
     }
 }
@@ -105,10 +120,15 @@ fn ask_daemon(admin: &AdminClient, request: &ReplayRequest) -> Result<ReplayedRu
     let why = body["error"].as_str();
     match (status, why) {
         (StatusCode::OK, _) => {
-            let runs = run_statuses(&body["runs"]).zip(run_statuses(&body["repeated"]));
-            let (started, repeated) =
-                runs.ok_or_else(|| ReplayFailure::Stopped(OTHER_VERSION.into()))?;
-            Ok(ReplayedRuns { started, repeated })
+            let runs = |key: &str| {
+                let runs = run_statuses(&body[key]);
+                runs.ok_or_else(|| ReplayFailure::Stopped(OTHER_VERSION.into()))
+            };
+            Ok(ReplayedRuns {
+                started: runs("runs")?,
+                repeated: runs("repeated")?,
+                left_out: runs("left_out")?,
+            })
         }
         (StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY, Some(why)) => {
             Err(ReplayFailure::Rejected(why.to_owned()))
@@ -137,20 +157,20 @@ impl ReplayFolder<'_> {
     fn replay(
         &self,
         replay: ReplayId,
-        row: EventRowId,
-        rules: &[String],
+        part: &ReplayedEventPlan,
     ) -> Result<ReplayedRuns, ReplayFailure> {
-        let record = self.history.event(row);
+        let record = self.history.event(part.event);
         let record = record.map_err(|error| ReplayFailure::Stopped(error.to_string()))?;
         let event = record
             .map(|record| record.event)
             .filter(|event| !is_redacted(event))
             .ok_or_else(|| ReplayFailure::Rejected(StoreError::UnknownEvent.to_string()))?;
         let mut planned = self.book.plan(&event);
-        planned.retain(|planned| rules.contains(&planned.rule.name));
+        planned.retain(|planned| part.rules.contains(&planned.rule.name));
         let mark = ReplayMark {
-            event: Some(row),
+            event: Some(part.event),
             replay: Some(replay),
+            seen: Some(part.seen),
         };
         let committed = self.offline.store.commit_blocking(IncomingEvent {
             event,
@@ -163,10 +183,11 @@ impl ReplayFolder<'_> {
         let rows = |runs: Vec<_>| runs.into_iter().map(RunStatusRow::new).collect();
         match committed {
             Ok(committed) => {
-                self.log(row, &committed.runs)?;
+                self.log(part.event, &committed.runs)?;
                 Ok(ReplayedRuns {
                     started: rows(committed.runs),
                     repeated: rows(committed.repeated),
+                    left_out: rows(committed.left_out),
                 })
             }
             Err(error @ StoreError::UnknownEvent) => {

@@ -9,7 +9,9 @@ use serde_json::json;
 
 use crate::cli::options::Format;
 use crate::cli::progress::ProgressLine;
-use crate::cli::replay::destination::{ReplayDestination, ReplayFailure, ReplayedRuns};
+use crate::cli::replay::destination::{
+    ReplayDestination, ReplayFailure, ReplayedEventPlan, ReplayedRuns,
+};
 use crate::cli::replay::interrupt::InterruptFlag;
 use crate::cli::runs::command::{RunStatusRow, all_runs};
 use crate::report::error::CommandError;
@@ -112,20 +114,24 @@ impl ReplayExecution<'_> {
             return Ok(None);
         };
         let rules = assessment.runs.iter().map(|run| run.rule.name.clone());
-        let rules: Vec<String> = rules.collect();
+        let part = ReplayedEventPlan {
+            event: event.position.row,
+            rules: rules.collect(),
+            seen: assessment.seen(),
+        };
         let began = Instant::now();
         loop {
             if self.interrupt.is_set() {
                 return Ok(Some(ReplayEnd::Stopped("interrupted".into())));
             }
-            let row = event.position.row;
-            match self.destination.replay(file.id(), row, rules.clone()) {
+            match self.destination.replay(file.id(), &part) {
                 Ok(runs) => {
                     if let Some(pacer) = pacer {
                         pacer.started(runs.started.len(), Instant::now());
                     }
                     file.progress.runs += runs.started.len();
                     file.progress.repeated += runs.repeated.len();
+                    file.progress.left_out += runs.left_out.len();
                     self.print_runs(file, target, &runs, out)?;
                     return Ok(None);
                 }
@@ -152,28 +158,31 @@ impl ReplayExecution<'_> {
         runs: &ReplayedRuns,
         out: &mut Output,
     ) -> Result<(), CommandError> {
-        let mut line = |run: &RunStatusRow, repeated: bool| {
+        let line = |kind: &str, run: &RunStatusRow| {
             let RunStatusRow { id, rule, state } = run;
-            writeln!(
-                out,
-                "{}",
-                json!({
-                    "kind": "run",
-                    "replay": file.id().to_string(),
-                    "id": id,
-                    "rule": rule,
-                    "state": state,
-                    "event": target.event().map(|event| event.id.as_str()),
-                    "of": target.run().map(|run| run.0),
-                    "repeated": repeated,
-                })
-            )
+            json!({
+                "kind": kind,
+                "replay": file.id().to_string(),
+                "id": id,
+                "rule": rule,
+                "state": state,
+                "event": target.event().map(|event| event.id.as_str()),
+                "of": target.run().map(|run| run.0),
+            })
         };
         match self.format {
             Format::Text => Ok(()),
             Format::Json => {
-                runs.started.iter().try_for_each(|run| line(run, false))?;
-                runs.repeated.iter().try_for_each(|run| line(run, true))?;
+                let started = runs.started.iter().map(|run| (run, false));
+                let repeated = runs.repeated.iter().map(|run| (run, true));
+                for (run, is_repeated) in started.chain(repeated) {
+                    let mut line = line("run", run);
+                    line["repeated"] = is_repeated.into();
+                    writeln!(out, "{line}")?;
+                }
+                for run in &runs.left_out {
+                    writeln!(out, "{}", line("left_out", run))?;
+                }
                 Ok(out.flush()?)
             }
         }

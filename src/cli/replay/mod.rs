@@ -38,6 +38,7 @@ use destination::ReplayDestination;
 use execute::{ReplayEnd, ReplayExecution};
 use flowtrigger_core::matching::find::MatchScratch;
 use interrupt::InterruptFlag;
+use interrupt::NothingStarted;
 use selection::{EventSelection, SELECTION};
 
 const AFTER_HELP: &str = "\
@@ -126,6 +127,10 @@ fn replay(
     global: &GlobalOptions,
     out: &mut Output,
 ) -> Result<Exit, CommandError> {
+    let interrupt = InterruptFlag::listen(NothingStarted {
+        continued: file.continued.then(|| file.id()),
+        color: global.color,
+    })?;
     let history = global.history()?;
     let is_beside_another = options.new && !file.continued;
     let _lock = match options.dry_run || is_beside_another {
@@ -220,7 +225,7 @@ fn replay(
         data: &global.data,
         format: options.format,
         color: global.color,
-        interrupt: InterruptFlag::listen()?,
+        interrupt: interrupt.executing(),
     };
     let end = execution.run(&mut file, &mut assessor, out)?;
     finish(&file, &end, options.format, out)
@@ -275,6 +280,12 @@ fn finish(
             let mut rest = String::new();
             if progress.rejected > 0 {
                 rest += &format!(", {} rejected", grouped(progress.rejected));
+            }
+            if progress.left_out > 0 {
+                rest += &format!(
+                    "; {} left out: another command had started or continued the run",
+                    grouped(progress.left_out)
+                );
             }
             writeln!(out, "{} replayed{rest}", number(progress.runs, "run"))?;
             writeln!(out, "`flowtrigger runs list --replay {id}` lists them")?;

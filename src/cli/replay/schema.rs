@@ -7,7 +7,7 @@ pub fn schema() -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of `flowtrigger replay --format json`",
-        "oneOf": [summary(), run(), rejected(), result()],
+        "oneOf": [summary(), run(), left_out(), rejected(), result()],
     })
 }
 
@@ -58,13 +58,14 @@ fn summary() -> Value {
     });
     let first = json!({
         "type": "object",
-        "required": ["event", "event_type", "key", "rule", "plan"],
+        "required": ["event", "event_type", "key", "rule", "plan", "redacted_later"],
         "properties": {
             "event": text("The id of the event."),
             "event_type": text("Its type."),
             "key": maybe("string", "What it is about, usually the ticket."),
             "rule": text("The rule."),
             "plan": {"type": "array", "description": "What would be sent, as in `dry-run --format json`."},
+            "redacted_later": {"type": "array", "items": {"type": "string"}, "description": "The fields that `redact` removes from the event when its runs have ended."},
         },
     });
     object(
@@ -107,6 +108,20 @@ fn run() -> Value {
     )
 }
 
+fn left_out() -> Value {
+    object(
+        "left_out",
+        "A run of another command, in place of one of the replay: it was started or continued meanwhile",
+        json!({
+            "id": count("The run."),
+            "rule": text("Its rule."),
+            "state": text("Its state."),
+            "event": maybe("string", "The id of its event."),
+            "of": maybe("integer", "The run that was selected, for `runs replay`."),
+        }),
+    )
+}
+
 fn rejected() -> Value {
     object(
         "rejected",
@@ -129,6 +144,7 @@ fn result() -> Value {
             "events": count("Events that were read."),
             "runs": count("Runs that were started."),
             "repeated": count("Runs that the replay had started before an interruption."),
+            "left_out": count("Runs that were left out because another command had started or continued one meanwhile."),
             "rejected": count("Events that were rejected."),
         }),
     )

@@ -21,6 +21,7 @@ use crate::report::input::{self, InputEvent, ReadEventError};
 use crate::report::output::{Color, Output};
 use crate::report::render::color::{Paint, Tone};
 use crate::report::render::diagnostics::number;
+use crate::report::render::document::versioned;
 use crate::report::render::escape::plain;
 use crate::report::render::explanation;
 use crate::report::render::message;
@@ -148,7 +149,7 @@ async fn carry_out(
     let acting = act(engine, events, |report| {
         summary.count(&report);
         let printed = match format {
-            Format::Json => writeln!(out, "{}", report_json(&report)),
+            Format::Json => writeln!(out, "{}", versioned(report_json(&report))),
             Format::Text => text(&report, out),
         };
         // Flushed after each report, because the input may be endless.

@@ -11,7 +11,9 @@ use crate::report::render::attempts::RunLogLine;
 use crate::report::render::color::{Paint, Tone};
 use crate::report::render::document::versioned;
 use crate::report::render::{exchange, message, repeat, run as run_render};
+use crate::store::history::RunDetail;
 use flowtrigger_core::run::RunId;
+use flowtrigger_core::run::RunState;
 
 /// What to show of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +32,13 @@ pub enum AttemptChoice {
 }
 
 pub fn show(
-    run: RunId,
+    detail: &RunDetail,
     lines: &[RunLogLine<'_>],
     (choice, view): (AttemptChoice, AttemptView),
     global: &GlobalOptions,
     out: &mut Output,
 ) -> Result<Exit, CommandError> {
+    let run = detail.row.id;
     let found = match choice {
         AttemptChoice::Number(number) => {
             let mut lines = lines.iter();
@@ -47,7 +50,7 @@ pub fn show(
         }
     };
     let Some(line) = found else {
-        return not_found(run, lines, choice, global, out);
+        return not_found(detail, lines, choice, global, out);
     };
     match view {
         AttemptView::Whole(Format::Json) => {
@@ -108,22 +111,53 @@ fn repeated(
 }
 
 fn not_found(
-    RunId(id): RunId,
+    detail: &RunDetail,
     lines: &[RunLogLine<'_>],
     choice: AttemptChoice,
     global: &GlobalOptions,
     out: &mut Output,
 ) -> Result<Exit, CommandError> {
+    let RunId(id) = detail.row.id;
     let last = lines.iter().filter_map(RunLogLine::number).max();
-    let text = match (choice, last) {
-        (_, None) => format!("run {id} has no attempts"),
-        (AttemptChoice::Number(number), Some(last)) => {
-            format!("run {id} has no attempt {number}; its attempts are 1 to {last}")
-        }
-        (AttemptChoice::Last, Some(_)) => format!("no attempt of run {id} has an exchange"),
+    let has_attempts = lines
+        .iter()
+        .any(|line| matches!(line, RunLogLine::Attempt { .. }));
+    let (text, help) = match (choice, last) {
+        (AttemptChoice::Number(number), Some(last)) => (
+            format!("run {id} has no attempt {number}; its attempts are 1 to {last}"),
+            format!("`flowtrigger runs show {id}` lists its attempts with their numbers"),
+        ),
+        (_, None) if !has_attempts => (
+            format!("run {id} has no attempts"),
+            without_attempts(&detail.row.state).to_owned(),
+        ),
+        (AttemptChoice::Number(_) | AttemptChoice::Last, _) => (
+            format!("no attempt of run {id} has an exchange"),
+            NO_EXCHANGE.to_owned(),
+        ),
     };
-    let help = format!("`flowtrigger runs show {id}` lists its attempts with their numbers");
     rejected(&text, &help, global, out)
+}
+
+/// Why a run in this state has no attempts.
+fn without_attempts(state: &RunState) -> &'static str {
+    match state {
+        RunState::Queued | RunState::Limited { .. } => {
+            "it has not started; its state says what it waits for"
+        }
+        RunState::Debouncing { .. } => "it has not started: it collects events",
+        RunState::Running => "its first attempt is in progress, and is stored when it ends",
+        RunState::Retrying { .. } | RunState::Waiting { .. } => {
+            "no step of it has sent anything until now"
+        }
+        RunState::Done => "it is done, and none of its steps sends anything",
+        RunState::Skipped { .. } => "a guard ended it before a step sent anything",
+        RunState::Shadow => "a shadow run sends nothing; its plan says what it would send",
+        RunState::Dead { .. } => "it died before a step sent anything; the reason is in its state",
+        RunState::Held { .. } => "it was held before a step sent anything",
+        RunState::Suppressed { .. } => "a gate stopped it before it started",
+        RunState::Cancelled => "it was cancelled before a step sent anything",
+    }
 }
 
 fn rejected(

@@ -32,7 +32,7 @@ pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
             continue;
         };
         if let Some(chosen) = chosen {
-            match attempt::show(RunId(id), &found.lines(), chosen, global, out)? {
+            match attempt::show(&found.detail, &found.lines(), chosen, global, out)? {
                 Exit::Fine => {}
                 other => exit = other,
             }

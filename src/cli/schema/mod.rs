@@ -56,6 +56,12 @@ enum SchemaKind {
     Why,
     /// A line of `runs --format json`.
     Runs,
+    /// A line of `run --format json`.
+    Run,
+    /// A line of `send --format json`.
+    Send,
+    /// The output of `events --format json`.
+    Events,
     /// A line of `dry-run --format json`.
     DryRun,
     /// The output of `check --format json`.
@@ -74,6 +80,9 @@ impl SchemaKind {
             SchemaKind::Replay => replay::schema::schema(),
             SchemaKind::Why => answers::why(),
             SchemaKind::Runs => answers::runs(),
+            SchemaKind::Run => answers::run(),
+            SchemaKind::Send => answers::send(),
+            SchemaKind::Events => answers::events(),
             SchemaKind::DryRun => answers::dry_run(),
             SchemaKind::Check => answers::check(),
             SchemaKind::TestResults => answers::test_results(),

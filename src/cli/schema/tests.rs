@@ -74,6 +74,9 @@ fn the_committed_schemas_are_current() {
             SchemaKind::Replay => "replay",
             SchemaKind::Why => "why",
             SchemaKind::Runs => "runs",
+            SchemaKind::Run => "run",
+            SchemaKind::Send => "send",
+            SchemaKind::Events => "events",
             SchemaKind::DryRun => "dry-run",
             SchemaKind::Check => "check",
             SchemaKind::TestResults => "test-results",
@@ -368,7 +371,7 @@ fn an_answer_that_differs_from_its_schema_is_rejected() {
         "message": "invalid", "help": null,
     });
     let good = json!({
-        "version": 1, "rules": 0, "files": 1, "errors": 1, "warnings": 0, "diagnostics": [problem],
+        "version": 1, "rules": 0, "files": 1, "errors": 1, "warnings": 0, "mode_limit": null, "diagnostics": [problem],
     });
     assert_eq!(check.accepts(&good), Ok(()));
     let mut bad = vec![good.clone(); 5];

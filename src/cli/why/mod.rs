@@ -9,13 +9,11 @@ mod rule;
 use std::io::Write;
 
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::exit::Exit;
 use crate::cli::daemon_state::flush_archive;
 use crate::cli::options::{Format, GlobalOptions};
-use crate::cli::why::lookup::{Choice, Distance, choose, find, listened, types_of};
-use crate::cli::why::not_found::MissedEvent;
+use crate::cli::why::lookup::{listened, types_of};
 use crate::report::daemon_state::ArchiveState;
 use crate::report::error::CommandError;
 use crate::report::output::Output;
@@ -24,8 +22,10 @@ use crate::report::render::message;
 use crate::report::time_argument::TimeArgument;
 use crate::report::why::evaluated::{RevisionCache, reevaluate};
 use crate::report::why::export::{self, Export};
+use crate::report::why::find::{Choice, Distance, choose, find, missed_entry};
+use crate::report::why::missed::MissedEvent;
 use crate::report::why::rejected::{RejectedRequests, rejected_since};
-use crate::report::why::report;
+use crate::report::why::report::{self, Question};
 use crate::store::History;
 use crate::store::history::EventRow;
 
@@ -112,10 +112,10 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         }
         let entry = match args.endpoint.as_deref() {
             None => None,
-            Some(entry) => Some(lookup::missed_entry(subject, entry, &*history)?),
+            Some(entry) => Some(missed_entry(subject, entry, &*history)?),
         };
-        let missed = MissedEvent { subject, at, entry };
-        not_found::print(&missed, args.format, &archive, &*history, out)?;
+        let missed = MissedEvent::read(subject, at, entry, &*history)?;
+        not_found::print(&missed, args.format, &archive, out)?;
         return Ok(Exit::Negative);
     }
     let mut revisions = RevisionCache::default();
@@ -193,13 +193,16 @@ impl Asked<'_> {
             };
             match args.format {
                 Format::Json => {
-                    let mut answer = report::json(&event, &args.rule, &types, found.len());
-                    let distance = self.nearest.as_ref().map(Distance::seconds);
-                    answer["seconds_from_asked_time"] = json!(distance);
-                    answer["rejected"] = json!(rejected.as_ref().map(RejectedRequests::json));
-                    answer["archive_behind"] = json!(self.archive.behind());
-                    answer["also_rule"] = json!(is_rule);
-                    writeln!(out, "{}", versioned(answer))?;
+                    let question = Question {
+                        rules: &args.rule,
+                        types: &types,
+                        found: found.len(),
+                        nearest: self.nearest.as_ref(),
+                        rejected: rejected.as_ref(),
+                        archive: &self.archive,
+                        is_rule,
+                    };
+                    writeln!(out, "{}", versioned(report::json(&event, &question)))?;
                 }
                 Format::Text => report::text(&event, &args.rule, &types, out)?,
             }

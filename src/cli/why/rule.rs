@@ -15,7 +15,9 @@ use crate::report::why::rule::facts::RuleHistory;
 use crate::report::why::rule::report;
 use crate::store::History;
 
-pub use crate::report::why::rule::facts::{is_known, nearest};
+use crate::report::why::rule::facts::nearest;
+
+pub use crate::report::why::rule::facts::is_known;
 
 /// Explains rules by their names; a name that no rule has is an error with the nearest one.
 pub fn explain_all(

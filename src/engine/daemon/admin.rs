@@ -7,13 +7,14 @@ use crate::engine::commands::{ReplayError, ReplayPart};
 use crate::engine::handle::Engine;
 use crate::engine::metrics::oldest_queued;
 use crate::source::admin::{
-    AdminApi, AdminError, FailedReload, ReplayRequest, ReplayedEvent, RunStatuses, Status,
+    AdminApi, AdminError, FailedReload, ReplayRequest, ReplayedEvent, RunStatuses, SeenRunsOfEvent,
+    Status,
 };
 use crate::source::{AcceptedRun, Ingest};
 use crate::store::history::EventRowId;
 use crate::store::{
-    CommandKind, CommandTarget, GivenCommand, InvalidReplayId, RevisionId, RunStatus, Store,
-    StoreError,
+    CommandKind, CommandTarget, GivenCommand, InvalidReplayId, RevisionId, RunStatus, SeenRuns,
+    Store, StoreError, UnfinishedRuns,
 };
 use flowtrigger_core::run::RunId;
 use flowtrigger_core::run::commander::Commander;
@@ -57,6 +58,7 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
                 replay,
                 revision: RevisionId(request.revision),
                 rules: request.rules,
+                seen: request.seen.map(seen),
             },
         );
         match replayed.await {
@@ -74,6 +76,7 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
                 Ok(ReplayedEvent {
                     runs: accepted(committed.runs),
                     repeated: accepted(committed.repeated),
+                    left_out: accepted(committed.left_out),
                 })
             }
             Err(ReplayError::Store(error)) => Err(admin_error(&error)),
@@ -123,6 +126,16 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
 
     async fn metrics(&self) -> Result<String, String> {
         Ingest::metrics(self).await
+    }
+}
+
+fn seen(seen: SeenRunsOfEvent) -> SeenRuns {
+    SeenRuns {
+        newest: seen.newest.map(RunId),
+        unfinished: match seen.beside_unfinished {
+            true => UnfinishedRuns::PlanBeside,
+            false => UnfinishedRuns::Continue,
+        },
     }
 }
 

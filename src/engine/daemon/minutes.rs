@@ -9,7 +9,7 @@ use tracing::warn;
 use super::shutdown::UNFINISHED;
 use crate::engine::Perform;
 use crate::engine::handle::Engine;
-use crate::engine::metrics::series::MINUTES_IN_MEMORY;
+use crate::engine::metrics::MINUTES_IN_MEMORY;
 use crate::store::{Minute, Store};
 
 /// The other states whose runs are counted: they wait for a person.

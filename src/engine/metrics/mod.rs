@@ -2,7 +2,7 @@
 
 pub mod lost_log_lines;
 pub mod process_memory;
-pub mod series;
+mod series;
 mod store;
 
 use std::sync::Mutex;
@@ -22,7 +22,7 @@ use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::{Attempt, STATES};
 use store::StoreCollector;
 
-pub use series::Series;
+pub use series::{MINUTES_IN_MEMORY, Series};
 
 #[derive(Debug)]
 pub struct Metrics {

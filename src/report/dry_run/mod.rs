@@ -15,7 +15,8 @@ use crate::report::dry_run::gate_history::GateHistorySource;
 use crate::report::dry_run::unmatched::UnmatchedSummary;
 use crate::report::error::CommandError;
 use crate::report::output::Output;
-use crate::report::render::{explanation, gates, plan};
+use crate::report::render::escape::plain;
+use crate::report::render::{explanation, gates, mode_cap, plan};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::integrations::SimulatedSettings;
 use flowtrigger_core::document::suggest::nearest;
@@ -107,6 +108,7 @@ impl<'r> EventAnswer<'r> {
             "matched": matched,
             "rules": rules.collect::<Vec<Value>>(),
             "warnings": event.warnings,
+            "mode_limit": mode_cap::sentence(&book.config),
             "read": self.evaluation.read().as_str(),
         })
     }
@@ -125,10 +127,13 @@ impl<'r> EventAnswer<'r> {
                 (&book.config.outgoing, files),
             )?;
         }
-        match self.matched() {
-            true => Ok(()),
-            false => writeln!(out, "\n{}", self.unmatched(shown)),
+        if !self.matched() {
+            writeln!(out, "\n{}", self.unmatched(shown))?;
         }
+        if let Some(limit) = mode_cap::sentence(&book.config) {
+            writeln!(out, "\n{}", plain(&limit))?;
+        }
+        Ok(())
     }
 
     /// Why no rule matched, in one sentence.

@@ -1,5 +1,5 @@
-//! The log of a run with the exchange of each attempt. Attempts are numbered through the whole log; an exchange
-//! without an attempt belongs to one that was interrupted.
+//! The log of a run with the exchange of each attempt. Exchanges are numbered through the whole log; one without an
+//! attempt belongs to an attempt that was interrupted.
 
 use jiff::Timestamp;
 
@@ -9,9 +9,9 @@ use flowtrigger_core::run::{Attempt, LogEntry};
 /// One line of the log.
 #[derive(Debug)]
 pub enum RunLogLine<'d> {
-    /// An attempt with its number in the run.
+    /// An attempt, with its number in the run if it has an exchange.
     Attempt {
-        number: usize,
+        number: Option<usize>,
         attempt: &'d Attempt,
         exchange: Option<&'d RecordedExchange>,
     },
@@ -27,9 +27,8 @@ impl<'d> RunLogLine<'d> {
     /// The number of an attempt, by which `--attempt` selects it.
     pub fn number(&self) -> Option<usize> {
         match self {
-            RunLogLine::Attempt { number, .. } | RunLogLine::Interrupted { number, .. } => {
-                Some(*number)
-            }
+            RunLogLine::Attempt { number, .. } => *number,
+            RunLogLine::Interrupted { number, .. } => Some(*number),
             RunLogLine::Other(_) => None,
         }
     }
@@ -63,10 +62,11 @@ pub fn log_lines<'d>(
         }
         match entry.attempt().filter(|attempt| !attempt.ends_an_item()) {
             Some(attempt) => {
-                number += 1;
                 let exchange = exchanges.iter().find(|exchange| belongs(exchange, attempt));
+                // Without an exchange no number is printed, and none is counted.
+                number += usize::from(exchange.is_some());
                 lines.push(RunLogLine::Attempt {
-                    number,
+                    number: exchange.map(|_| number),
                     attempt,
                     exchange,
                 });
@@ -138,6 +138,7 @@ mod tests {
     #[test]
     fn exchanges_are_found_by_step_number_and_time() {
         let log = [
+            attempt(1, 5),
             attempt(1, 10),
             LogEntry::Revived { at: at(20) },
             attempt(1, 30),
@@ -160,6 +161,7 @@ mod tests {
         assert_eq!(
             shown,
             [
+                (None, None, false),
                 (Some(1), Some(10), false),
                 (None, None, false),
                 (Some(2), Some(25), true),

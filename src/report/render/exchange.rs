@@ -42,9 +42,11 @@ fn http_summary(http: &HttpExchange) -> String {
     let sent = bytes(http.body.as_ref().map_or(0, |body| body.size));
     let outcome = match (&http.response, http.connection) {
         (Some(response), _) => {
-            let received = response.body.as_ref().map_or(0, |body| body.size);
-            let (status, received) = (response.status, bytes(received));
-            format!("{status}; sent {sent}, received {received}")
+            let received = match &response.body {
+                Some(body) => format!("received {}", bytes(body.size)),
+                None => "its body did not arrive whole".to_owned(),
+            };
+            format!("{}; sent {sent}, {received}", response.status)
         }
         (None, ConnectionUse::None) if http.redirects.is_empty() => {
             "no connection; nothing sent".to_owned()

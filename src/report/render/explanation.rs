@@ -202,15 +202,12 @@ fn line_and_column(line: &TraceLine, files: &Files) -> String {
 
 fn near_miss(out: &mut Output, near: &NearMiss) -> io::Result<()> {
     let paint = Paint::new(out);
-    match near.set.as_ref().filter(|value| can_be_typed(value)) {
-        Some(value) => {
-            let set = format!("--set {}={}", near.path, shell_quoted(value));
-            writeln!(
-                out,
-                "  would match with  {}",
-                paint.tone(Tone::Cyan, &plain(&set))
-            )
-        }
+    match change_option(near) {
+        Some(set) => writeln!(
+            out,
+            "  would match with  {}",
+            paint.tone(Tone::Cyan, &plain(&set))
+        ),
         None => writeln!(
             out,
             "  would match if    {} {}",
@@ -218,6 +215,18 @@ fn near_miss(out: &mut Output, near: &NearMiss) -> io::Result<()> {
             plain(&near.words)
         ),
     }
+}
+
+/// The change as an option of a command, if it has a value that can be typed.
+pub fn change_option(near: &NearMiss) -> Option<String> {
+    let value = near.set.as_ref().filter(|value| can_be_typed(value))?;
+    Some(format!("--set {}={}", near.path, shell_quoted(value)))
+}
+
+/// The change as `--set` reads it: `PATH=VALUE`; `None` if no value is known.
+pub fn change_text(near: &NearMiss) -> Option<String> {
+    let value = near.set.as_ref()?;
+    Some(format!("{}={}", near.path, typed(value)))
 }
 
 /// Whether a person can copy the value as a part of a command: an escaped character would be another value.
@@ -231,12 +240,16 @@ fn can_be_typed(value: &Value) -> bool {
 
 /// A value quoted for a shell.
 fn shell_quoted(value: &Value) -> String {
-    let text = match value {
+    suggested_command::quoted(&typed(value))
+}
+
+/// A value as `--set` reads it.
+fn typed(value: &Value) -> String {
+    match value {
         // Text that would be read as another type keeps its quotes.
         Value::String(text) if serde_json::from_str::<Value>(text).is_err() => text.clone(),
         other => other.to_string(),
-    };
-    suggested_command::quoted(&text)
+    }
 }
 
 /// The verdict of a rule as JSON.

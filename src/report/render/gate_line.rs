@@ -14,7 +14,7 @@ use flowtrigger_core::gate::debounce::DebounceCheck;
 use flowtrigger_core::gate::reading::{ClosedGate, GateSubject};
 use flowtrigger_core::gate::{GateCheck, format_duration};
 use flowtrigger_core::loop_guard::{GATE, stopped};
-use flowtrigger_core::run::RunState;
+use flowtrigger_core::run::{RunId, RunState};
 
 /// One gate of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +46,31 @@ impl GateLine {
             state: GateLineState::Closed(ClosedGate::read(why)),
             description: format!("closed: {}", plain(why)),
         }
+    }
+
+    pub fn gate(&self) -> &str {
+        &self.gate
+    }
+
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, GateLineState::Closed(_))
+    }
+
+    /// The run that closed the gate, if it is known.
+    pub fn closed_by(&self) -> Option<RunId> {
+        match self.state {
+            GateLineState::Closed(closed) => closed.by,
+            GateLineState::Open | GateLineState::Counting(_) => None,
+        }
+    }
+
+    /// What the gate counts for and how it was, without its name.
+    pub fn details(&self) -> String {
+        let line = self.to_string();
+        line.strip_prefix(&self.gate)
+            .unwrap_or(&line)
+            .trim()
+            .to_owned()
     }
 
     pub fn json(&self) -> Value {

@@ -1,18 +1,42 @@
 //! Names the setting of the daemon that keeps every rule in shadow mode, or disabled.
 
-use flowtrigger_core::config::ConfigSource;
 use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::config::{Config, ConfigSource};
 
-/// The variable or the key of the configuration file that limits the mode of every rule; `None` if nothing does.
+/// The variable or the key of the configuration file by which a daemon limits the mode of every rule; `None` if nothing
+/// does.
 pub fn describe(config: &ConfigSource) -> Option<String> {
-    let mode = match config.compile().mode {
+    let setting = setting(config.compile().mode, config)?;
+    Some(match is_variable(config) {
+        true => format!("{setting} of the daemon"),
+        false => setting,
+    })
+}
+
+/// What limits the mode of every rule of a command: ``the variable `FLOWTRIGGER_MODE=shadow` keeps every rule in shadow
+/// mode``.
+pub fn sentence(config: &Config) -> Option<String> {
+    let setting = setting(config.mode, &config.source)?;
+    let effect = match config.mode {
+        Mode::Live | Mode::Shadow => "keeps every rule in shadow mode",
+        Mode::Disabled => "disables every rule",
+    };
+    Some(format!("{setting} {effect}"))
+}
+
+fn setting(mode: Mode, source: &ConfigSource) -> Option<String> {
+    let mode = match mode {
         Mode::Live => return None,
         limited @ (Mode::Shadow | Mode::Disabled) => limited.as_str(),
     };
-    Some(match config.environment.contains_key("FLOWTRIGGER_MODE") {
-        true => format!("the variable `FLOWTRIGGER_MODE={mode}` of the daemon"),
-        false => format!("`mode: {mode}` in `{}`", config.file),
+    Some(match is_variable(source) {
+        true => format!("the variable `FLOWTRIGGER_MODE={mode}`"),
+        false => format!("`mode: {mode}` in `{}`", source.file),
     })
+}
+
+fn is_variable(source: &ConfigSource) -> bool {
+    source.environment.contains_key("FLOWTRIGGER_MODE")
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::report::render::escape::plain;
 use crate::report::render::exchange;
 use crate::report::render::table::Table;
 use crate::report::time_argument::seconds;
-use crate::store::history::{EventRecord, RunDetail, RunRow};
+use crate::store::history::{EventRecord, EventRow, RunDetail, RunRow};
 use flowtrigger_core::gate::format_duration;
 use flowtrigger_core::loop_guard::Causation;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
@@ -75,17 +75,24 @@ pub fn describe_run(row: &RunRow) -> String {
 
 /// Describes when an event was received, and how often again.
 pub fn describe_received(arrived: &EventRecord) -> String {
-    let head = &arrived.head;
-    let first = seconds(head.received);
+    let first = seconds(arrived.head.received);
+    match describe_redelivered(&arrived.head) {
+        None => format!("received {first}"),
+        Some(again) => format!("received {first}; redelivered {again}"),
+    }
+}
+
+/// Describes how often an event was received again; `None` if it was not.
+pub fn describe_redelivered(head: &EventRow) -> Option<String> {
     match (head.redelivered, head.last_came) {
-        (0, _) => format!("received {first}"),
-        (again, Some(last)) => format!(
-            "received {first}; redelivered {}, last {}: no repeat started a run{}",
+        (0, _) => None,
+        (again, Some(last)) => Some(format!(
+            "{}, last {}: no repeat started a run{}",
             number(usize::try_from(again).unwrap_or(usize::MAX), "time"),
             seconds(last),
             describe_differing(head.differed)
-        ),
-        (again, None) => format!("received {first}; redelivered {again} times"),
+        )),
+        (again, None) => Some(format!("{again} times")),
     }
 }
 
@@ -292,7 +299,9 @@ pub fn line_json(line: &RunLogLine<'_>) -> Option<Value> {
             exchange,
         } => {
             let mut value = attempt_json(attempt);
-            value["number"] = json!(number);
+            if let Some(number) = number {
+                value["number"] = json!(number);
+            }
             value["exchange"] = json!(exchange.map(exchange::json));
             Some(value)
         }

@@ -7,23 +7,26 @@ use crate::engine::Rulebook;
 use crate::report::error::CommandError;
 use crate::report::replay::scope::{
     DELETED, EarlierStates, EventScope, NONE, ReplayRules, ReplayScope, SelectedRuns,
-    SupersededRuns,
+    SupersededRuns, is_unfinished,
 };
 use crate::report::replay::targets::{ReplayTarget, RunOfEvent};
 use crate::store::history::{ArchivedEvent, HistoryError, RunRow};
-use crate::store::{History, ReplayId};
+use crate::store::{History, ReplayId, SeenRuns, UnfinishedRuns};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::path::redact::is_redacted;
 use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::RunId;
 
 /// What a replay does with one event.
 #[derive(Debug, Default)]
 pub struct Assessment {
     pub runs: Vec<PlannedReplay>,
     pub left_out: Vec<LeftOut>,
+    /// The newest run of the event.
+    newest: Option<RunId>,
 }
 
 /// A run that a replay plans.
@@ -147,8 +150,13 @@ impl Assessor<'_> {
             ReplayRules::EveryRule => true,
         };
         let mut assessment = Assessment::default();
-        for rule in self.matching(event, &is_selected, &mut assessment)? {
-            let runs = self.history.runs_of(run.event.position.row)?;
+        let rules = self.matching(event, &is_selected, &mut assessment)?;
+        let runs = match rules.is_empty() {
+            true => Vec::new(),
+            false => self.history.runs_of(run.event.position.row)?,
+        };
+        assessment.newest = runs.iter().map(|run| run.id).max();
+        for rule in rules {
             if self.is_started(&runs, &rule) {
                 assessment.leave_out(LeftOutReason::Started, &rule);
                 continue;
@@ -189,6 +197,7 @@ impl Assessor<'_> {
             Some(row) => self.history.runs_of(row)?,
             None => Vec::new(),
         };
+        assessment.newest = runs.iter().map(|run| run.id).max();
         for rule in rules {
             if self.is_started(&runs, &rule) {
                 assessment.leave_out(LeftOutReason::Started, &rule);
@@ -275,8 +284,20 @@ impl Assessor<'_> {
 impl Assessment {
     fn without_run(reason: LeftOutReason) -> Self {
         Self {
-            runs: Vec::new(),
             left_out: vec![LeftOut { reason, rule: None }],
+            ..Self::default()
+        }
+    }
+
+    /// The runs of the event that were taken into account.
+    pub fn seen(&self) -> SeenRuns {
+        let mut earlier = self.runs.iter().map(|run| run.earlier);
+        SeenRuns {
+            newest: self.newest,
+            unfinished: match earlier.any(is_unfinished) {
+                true => UnfinishedRuns::PlanBeside,
+                false => UnfinishedRuns::Continue,
+            },
         }
     }
 

@@ -1,7 +1,7 @@
 //! Prints a replay as text and as JSON: the summary with the first requests, each run, and the result. `schema --of
 //! replay` describes the JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
@@ -22,8 +22,10 @@ use crate::report::replay::summary::{FirstRun, LeftOutCount, NameCounts, ReplayS
 use crate::report::time_argument::seconds;
 use crate::store::History;
 use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::event::Event;
 use flowtrigger_core::gate::format_duration;
 use flowtrigger_core::matching::find::MatchScratch;
+use flowtrigger_core::path::redact;
 
 /// The version of the JSON shape.
 const VERSION: u32 = 1;
@@ -159,6 +161,7 @@ impl ReplayReport<'_> {
         )?;
         let book = &self.rules.book;
         let mut scratch = MatchScratch::default();
+        let mut redactable = BTreeSet::new();
         for FirstRun { event, rule } in first {
             let head = format!(
                 "{} for {}/{} {}",
@@ -185,8 +188,23 @@ impl ReplayReport<'_> {
                 MockCommand::DryRun(&command),
                 (&book.config.outgoing, &book.rules.files),
             )?;
+            redactable.extend(self.redactable(&record.event));
+        }
+        if !redactable.is_empty() {
+            let paths: Vec<&str> = redactable.iter().map(String::as_str).collect();
+            writeln!(
+                out,
+                "`redact` removes these fields from the events when their runs have ended: {}",
+                plain(&paths.join(", "))
+            )?;
         }
         Ok(())
+    }
+
+    /// The fields of an event that the configuration removes later.
+    fn redactable(&self, event: &Event) -> Vec<String> {
+        let later = redact::redacted(event, &self.rules.book.config.redact);
+        later.map_or_else(Vec::new, |later| redact::redacted_paths(&later))
     }
 
     pub fn json(&self) -> Result<Value, CommandError> {
@@ -268,6 +286,7 @@ impl ReplayReport<'_> {
                 "key": event.key,
                 "rule": rule.name,
                 "plan": plan::json(&steps, &book.config.outgoing, &book.rules.files),
+                "redacted_later": self.redactable(&record.event),
             }));
         }
         Ok(first)
@@ -280,6 +299,7 @@ pub fn result_json(file: &ReplayFile, outcome: &str) -> Value {
         events,
         runs,
         repeated,
+        left_out,
         rejected,
         ..
     } = file.progress;
@@ -291,6 +311,7 @@ pub fn result_json(file: &ReplayFile, outcome: &str) -> Value {
         "events": events,
         "runs": runs,
         "repeated": repeated,
+        "left_out": left_out,
         "rejected": rejected,
     })
 }

@@ -89,6 +89,12 @@ pub const ENDED_WITHOUT_RESULT: [&str; 6] = [
     "cancelled",
 ];
 
+/// Whether the earlier run in this state continues by itself.
+pub fn is_unfinished(state: &str) -> bool {
+    let ended = [NONE, DELETED, "done"];
+    !ended.contains(&state) && !ENDED_WITHOUT_RESULT.contains(&state)
+}
+
 impl EventScope {
     pub fn filter(&self) -> ArchiveFilter {
         ArchiveFilter {

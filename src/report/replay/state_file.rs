@@ -45,6 +45,9 @@ pub struct ReplayProgress {
     pub runs: usize,
     /// Runs that this replay had started before.
     pub repeated: usize,
+    /// Runs that were left out because another command had planned or continued one meanwhile.
+    #[serde(default)]
+    pub left_out: usize,
     pub rejected: usize,
     /// The last event of the archive that was completed: time and row.
     after: Option<(Timestamp, i64)>,

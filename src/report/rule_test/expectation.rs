@@ -1,6 +1,8 @@
 //! Compares what happened to an event of a test with what the test expects, as lines with differences.
 
 use crate::report::rule_test::not_reached::SimulatedRun;
+use crate::report::rule_test::sent_call::sent_json;
+use flowtrigger_core::config::Config;
 use flowtrigger_core::diagnostic::{Files, Span};
 use flowtrigger_core::flow::decide::StepCall;
 use flowtrigger_core::flow::simulate::{Mocks, Simulation};
@@ -19,6 +21,7 @@ use flowtrigger_core::run::RunState;
 pub struct EntryComparison<'c> {
     pub entry: &'c TestEntry,
     pub files: &'c Files,
+    pub config: &'c Config,
 }
 
 impl EntryComparison<'_> {
@@ -124,7 +127,9 @@ impl EntryComparison<'_> {
                 vec![self.wanted(&text, wanted.at)]
             }
             (ExpectedSent::Call(wanted), Some(call)) => {
-                let found = wanted.differences(&call.call.to_json()).into_iter();
+                let found = wanted
+                    .differences(&sent_json(&call.call, self.config))
+                    .into_iter();
                 let lines = found.flat_map(|found| {
                     let text = format!("{step}.{}: {}", found.path, found.wanted);
                     let got = match found.got {

@@ -5,6 +5,7 @@ pub mod coverage;
 pub mod expectation;
 mod not_reached;
 pub mod run_test;
+pub mod sent_call;
 pub mod step_names;
 pub mod suite;
 mod timeline;

@@ -123,6 +123,7 @@ impl<'r> TestRunner<'r> {
         let comparison = EntryComparison {
             entry,
             files: self.files,
+            config: &self.book.config,
         };
         let lines = evaluated.compare(&comparison);
         let is_as_expected = lines.is_empty();

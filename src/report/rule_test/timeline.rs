@@ -21,6 +21,7 @@ use crate::store::{
     ArrivalKind, ClaimRequest, ClaimedRun, IncomingEvent, PlannedRun, Revision, SqliteStore, Store,
     StoreError, StoreSettings,
 };
+use flowtrigger_core::config::Config;
 use flowtrigger_core::config::integrations::SimulatedSettings;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
@@ -41,6 +42,7 @@ const CLAIMED_AT_ONCE: usize = 1_000;
 pub struct Timeline<'t> {
     case: &'t TestCase,
     files: &'t Files,
+    config: &'t Config,
     /// The rule under test: it acts, whatever its mode is, and reports no dead run.
     rule: Arc<Rule>,
     store: SqliteStore,
@@ -79,6 +81,7 @@ impl<'t> Timeline<'t> {
         Ok(Self {
             case,
             files: runner.files,
+            config: &runner.book.config,
             rule: Arc::new(Rule {
                 mode: Mode::Live,
                 on_dead: None,
@@ -224,6 +227,7 @@ impl<'t> Timeline<'t> {
             let comparison = EntryComparison {
                 entry,
                 files: self.files,
+                config: self.config,
             };
             let mut lines = evaluated.compare(&comparison);
             if lines.is_empty() && evaluated.matches() {

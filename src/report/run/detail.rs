@@ -16,8 +16,8 @@ use crate::report::render::escape::plain;
 use crate::report::render::explanation::recorded_otherwise;
 use crate::report::render::gate_line::{GateLine, gate_lines};
 use crate::report::render::{diagnostics, explanation, mode_cap, next_step, run, window};
-use crate::report::run::shadow_plan;
 use crate::report::run::successor::Successor;
+use crate::report::run::{in_progress, shadow_plan};
 use crate::report::time_argument::seconds;
 use crate::store::History;
 use crate::store::history::{RuleAtPlanning, RunDetail};
@@ -91,12 +91,7 @@ fn text(
     run::chain(out, detail)?;
     shadow_plan::text(out, detail)?;
     run::log(out, lines)?;
-    if detail.row.state == RunState::Running {
-        writeln!(
-            out,
-            "    an attempt may be in progress; it is listed when it ends"
-        )?;
-    }
+    in_progress::text(out, detail, daemon)?;
     if let Some(trace) = guard(detail) {
         label(out, "guard")?;
         writeln!(out, "did not hold")?;
@@ -330,6 +325,7 @@ fn detail_json(
     value["chain"] = detail.chain.iter().map(run::row_json).collect();
     value["log"] = run::log_json(lines);
     value["plan"] = shadow_plan::json(detail);
+    value["in_progress"] = in_progress::json(detail);
     value["lane"] = json!(detail.lane);
     value["generation"] = json!(detail.generation);
     value["blocked_by"] = json!(run(detail.behind));

@@ -1,5 +1,6 @@
 //! One run: what came of it, what it would have sent, and the newer run of the same event.
 
 pub mod detail;
+mod in_progress;
 pub mod shadow_plan;
 pub mod successor;

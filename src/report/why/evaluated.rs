@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::report::error::CommandError;
 use crate::report::render::explanation::recorded_otherwise;
+use crate::report::run::successor::Successors;
 use crate::report::why::repeats::UnmatchedRepeats;
 use crate::report::why::verdict::RuleOutcome;
 use crate::store::history::{EventDeliveryRow, EventRecord, EventRow, PastRevision, RunDetail};
@@ -40,6 +41,8 @@ pub struct EvaluatedEvent {
     pub listening: usize,
     /// Runs of rules that did not listen then: replays with later rules.
     pub others: Vec<RunDetail>,
+    /// The newer runs of those that were replayed.
+    pub successors: Successors,
 }
 
 pub struct EvaluatedRule {
@@ -109,6 +112,11 @@ impl EvaluatedRule {
 pub struct RevisionCache(HashMap<(RevisionId, String, String), Option<Arc<PastRevision>>>);
 
 impl RevisionCache {
+    /// How many compiled revisions it holds.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+
     /// Reads the event only if none of its type was asked for before.
     fn of(&mut self, head: &EventRow, history: &dyn History) -> RevisionResult {
         let known = (head.revision, head.source.clone(), head.event_type.clone());
@@ -162,8 +170,10 @@ pub fn reevaluate(
         return Ok(None);
     };
     let past = revisions.get(head, &arrived.event, history)?;
+    let rows = history.runs_of(head.row)?;
+    let successors = Successors::of(history, &rows)?;
     let mut runs = Vec::new();
-    for run in history.runs_of(head.row)? {
+    for run in rows {
         runs.extend(history.run(run.id)?);
     }
     let listened = match &past {
@@ -206,6 +216,7 @@ pub fn reevaluate(
         rules,
         listening,
         others: runs,
+        successors,
     }))
 }
 

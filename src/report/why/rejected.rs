@@ -63,8 +63,19 @@ impl RejectedRequests {
         self.listed.is_empty()
     }
 
-    /// How many there are, in one line.
+    /// How many there are, in one line, with the command that lists them.
     pub fn describe(&self) -> String {
+        match (self.at, self.count.oldest) {
+            (None, Some(_)) => format!(
+                "{}; `flowtrigger deliveries --rejected` lists them",
+                self.sentence()
+            ),
+            (_, _) => self.sentence(),
+        }
+    }
+
+    /// How many there are, in one line.
+    pub fn sentence(&self) -> String {
         let count = describe_count(&self.count, "rejected request");
         let outside = match self.count.perhaps_outside {
             0 => String::new(),
@@ -82,7 +93,7 @@ impl RejectedRequests {
                 seconds(at)
             ),
             (None, Some(oldest)) => format!(
-                "{count} since {}, and one of them may have held it; `flowtrigger deliveries --rejected` lists them",
+                "{count} since {}, and one of them may have held it",
                 seconds(oldest)
             ),
             (Some(at), Some(_)) => format!(
@@ -97,6 +108,11 @@ impl RejectedRequests {
         self.listed
             .iter()
             .try_for_each(|row| writeln!(out, "{indent}{}", sentence(row)))
+    }
+
+    /// The newest or nearest ones, the same as in the text.
+    pub fn listed(&self) -> &[DeliveryRow] {
+        &self.listed
     }
 
     pub fn json(&self) -> Value {

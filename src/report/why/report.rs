@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::report::daemon_state::ArchiveState;
 use crate::report::deliveries::json::row_json as delivery_row_json;
 use crate::report::deliveries::row::describe_delivery;
 use crate::report::output::Output;
@@ -14,8 +15,11 @@ use crate::report::render::escape::plain;
 use crate::report::render::explanation;
 use crate::report::render::gate_line::{GateLine, gate_lines};
 use crate::report::render::run::{chain, describe_received, describe_run, row_json, tone};
+use crate::report::run::successor::{Successor, Successors};
 use crate::report::time_argument::seconds;
 use crate::report::why::evaluated::{EvaluatedEvent, EvaluatedRule};
+use crate::report::why::find::Distance;
+use crate::report::why::rejected::RejectedRequests;
 use crate::report::why::repeats::UnmatchedRepeats;
 use crate::report::why::verdict::{EventFacts, RevisionFacts, RuleFacts, RuleOutcome};
 use crate::store::history::{DeliveryMatch, EventDeliveryRow, PastRevision, RunDetail};
@@ -50,7 +54,7 @@ pub fn text(
                 "  matches, but is disabled: no run was made; with `mode: shadow` a run would be recorded and nothing executed"
             )?;
         }
-        runs(out, rule)?;
+        runs(out, rule, &evaluated.successors)?;
     }
     if !evaluated.others.is_empty() {
         writeln!(
@@ -60,15 +64,16 @@ pub fn text(
         evaluated
             .others
             .iter()
-            .try_for_each(|run| run_line(out, run))?;
+            .try_for_each(|run| run_line(out, run, &evaluated.successors))?;
     }
-    match facts(evaluated, only, types).sentence() {
+    match sentence(evaluated, only, types) {
         Some(sentence) => writeln!(out, "\n{sentence}"),
         None => Ok(()),
     }
 }
 
-fn describe_rules(evaluated: &EvaluatedEvent) -> String {
+/// The rules that the event was evaluated with, and how many listened.
+pub fn describe_rules(evaluated: &EvaluatedEvent) -> String {
     let Some(past) = &evaluated.past else {
         return "the rules of that time were deleted; below are the rules that its runs were planned with"
             .into();
@@ -102,7 +107,7 @@ fn describe_revision(past: &PastRevision, in_force: Option<Timestamp>) -> String
     }
 }
 
-fn runs(out: &mut Output, rule: &EvaluatedRule) -> io::Result<()> {
+fn runs(out: &mut Output, rule: &EvaluatedRule, successors: &Successors) -> io::Result<()> {
     if !rule.matches() && !rule.runs.is_empty() {
         writeln!(
             out,
@@ -114,7 +119,7 @@ fn runs(out: &mut Output, rule: &EvaluatedRule) -> io::Result<()> {
             let paint = Paint::new(out);
             writeln!(out, "  {}  {gate}", paint.tone(Tone::Bold, "gate"))?;
         }
-        run_line(out, run)?;
+        run_line(out, run, successors)?;
         chain(out, run)?;
     }
     if rule.matches() && rule.runs.is_empty() {
@@ -123,8 +128,8 @@ fn runs(out: &mut Output, rule: &EvaluatedRule) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints a run in one line, with the command that shows all of it.
-fn run_line(out: &mut Output, run: &RunDetail) -> io::Result<()> {
+/// Prints a run in one line, with the run that has replaced it and the command that shows all of it.
+fn run_line(out: &mut Output, run: &RunDetail, successors: &Successors) -> io::Result<()> {
     let (paint, row) = (Paint::new(out), &run.row);
     write!(
         out,
@@ -142,11 +147,18 @@ fn run_line(out: &mut Output, run: &RunDetail) -> io::Result<()> {
         write!(out, ", reports that run {dead} is dead")?;
     }
     write!(out, ", {}", seconds(row.changed))?;
-    let description = describe_run(row);
-    if !description.is_empty() {
-        write!(out, ": {description}")?;
+    let replayed = successors.get(row.id).map(Successor::describe);
+    let description = Some(describe_run(row)).filter(|text| !text.is_empty());
+    let notes: Vec<String> = replayed.into_iter().chain(description).collect();
+    if !notes.is_empty() {
+        write!(out, ": {}", notes.join("; "))?;
     }
     writeln!(out, "; `flowtrigger runs show {}`", row.id.0)
+}
+
+/// Why nothing happened; `None` if something did.
+pub fn sentence(evaluated: &EvaluatedEvent, asked: &[String], types: &[String]) -> Option<String> {
+    facts(evaluated, asked, types).sentence()
 }
 
 /// What is known about an event, for the last sentence. `types` are those of the events that were looked through.
@@ -178,11 +190,28 @@ fn facts(evaluated: &EvaluatedEvent, asked: &[String], types: &[String]) -> Even
     }
 }
 
-pub fn json(evaluated: &EvaluatedEvent, only: &[String], types: &[String], found: usize) -> Value {
+/// What was asked about an event, and what else is known.
+pub struct Question<'a> {
+    /// The rules that were asked about; empty for all.
+    pub rules: &'a [String],
+    /// The types of the events that were looked through; the explained one is the first.
+    pub types: &'a [String],
+    /// The events that were found.
+    pub found: usize,
+    /// How far the event is from the time that was asked for.
+    pub nearest: Option<&'a Distance>,
+    pub rejected: Option<&'a RejectedRequests>,
+    pub archive: &'a ArchiveState,
+    /// Whether a rule has the name that was asked for.
+    pub is_rule: bool,
+}
+
+pub fn json(evaluated: &EvaluatedEvent, question: &Question<'_>) -> Value {
     let head = &evaluated.arrived.head;
     let event = &evaluated.arrived.event;
     let matched = evaluated.rules.iter().filter(|rule| rule.matches());
     let matched: Vec<&str> = matched.map(|rule| rule.rule.name.as_str()).collect();
+    let successors = &evaluated.successors;
     json!({
         "event": explanation::event_json(event),
         "received": head.received.to_string(),
@@ -197,12 +226,16 @@ pub fn json(evaluated: &EvaluatedEvent, only: &[String], types: &[String], found
             "loaded": evaluated.in_force.map(|loaded| loaded.to_string()),
         },
         "matched": matched,
-        "rules": evaluated.rules.iter().map(rule_json).collect::<Vec<_>>(),
-        "other_runs": evaluated.others.iter().map(run_json).collect::<Vec<_>>(),
-        "found": found,
-        "summary": facts(evaluated, only, types).sentence(),
+        "rules": evaluated.rules.iter().map(|rule| rule_json(rule, successors)).collect::<Vec<_>>(),
+        "other_runs": evaluated.others.iter().map(|run| run_json(run, successors)).collect::<Vec<_>>(),
+        "found": question.found,
+        "summary": sentence(evaluated, question.rules, question.types),
         "warnings": event.warnings,
         "redacted": redact::redacted_paths(event),
+        "seconds_from_asked_time": question.nearest.map(Distance::seconds),
+        "rejected": question.rejected.map(RejectedRequests::json),
+        "archive_behind": question.archive.behind(),
+        "also_rule": question.is_rule,
     })
 }
 
@@ -219,17 +252,19 @@ fn delivery_json(delivered: &EventDeliveryRow) -> Value {
     })
 }
 
-fn rule_json(rule: &EvaluatedRule) -> Value {
+fn rule_json(rule: &EvaluatedRule, successors: &Successors) -> Value {
     let mut value = explanation::rule_json(&rule.rule, &rule.explanation, &rule.files);
     value["recorded"] = json!(rule.recorded());
     let gates = rule.runs.iter().flat_map(gate_lines);
     value["gates"] = gates.map(|gate| GateLine::json(&gate)).collect();
-    value["runs"] = rule.runs.iter().map(run_json).collect();
+    let runs = rule.runs.iter().map(|run| run_json(run, successors));
+    value["runs"] = runs.collect();
     value
 }
 
-fn run_json(run: &RunDetail) -> Value {
+fn run_json(run: &RunDetail, successors: &Successors) -> Value {
     let mut value = row_json(&run.row);
+    value["replayed_as"] = Successor::json(successors.get(run.row.id));
     value["chain"] = run.chain.iter().map(row_json).collect();
     value
 }

@@ -74,6 +74,18 @@ pub struct ReplayRequest {
     pub revision: u64,
     /// The rules to plan, of those that match.
     pub rules: Vec<String>,
+    /// The runs of the event that the replay took into account. Without it, runs are planned whatever others there are.
+    #[serde(default)]
+    pub seen: Option<SeenRunsOfEvent>,
+}
+
+/// The runs of an event that a replay took into account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+pub struct SeenRunsOfEvent {
+    /// The newest one; null if there was none.
+    pub newest: Option<u64>,
+    /// Whether runs are planned beside unfinished ones.
+    pub beside_unfinished: bool,
 }
 
 /// The result for one replayed event.
@@ -82,6 +94,8 @@ pub struct ReplayedEvent {
     pub runs: Vec<AcceptedRun>,
     /// Runs that the same replay has started before.
     pub repeated: Vec<AcceptedRun>,
+    /// Runs of other commands, in place of new ones.
+    pub left_out: Vec<AcceptedRun>,
 }
 
 /// Why a command was not executed.

@@ -153,6 +153,7 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     commands::a_cancelled_run_releases_its_lane(open()).await;
     commands::a_replay_is_a_new_run_of_a_new_generation(open()).await;
     replay::a_replay_starts_one_run_of_each_event_and_rule(open()).await;
+    replay::two_replays_at_the_same_time_start_one_run_of_an_event_and_rule(open()).await;
     replay::an_event_that_is_not_stored_cannot_be_replayed(open()).await;
     redaction::fields_are_removed_with_the_last_run_that_may_need_them(open()).await;
     redaction::events_of_a_window_are_redacted_with_the_run_that_reads_them(open()).await;

@@ -23,7 +23,7 @@ pub struct ArchiveFilter {
 pub enum ArchivedEvents {
     #[default]
     All,
-    /// Only those that matched no rule.
+    /// Only those that matched no rule when they were received, whatever replays have started since.
     Unmatched,
 }
 

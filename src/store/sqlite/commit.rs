@@ -146,7 +146,7 @@ impl WriteTransaction<'_> {
             },
         };
         let mut runs = Vec::with_capacity(incoming.planned.len());
-        let mut repeated = Vec::new();
+        let (mut repeated, mut left_out) = (Vec::new(), Vec::new());
         let mut loops = LoopFindings::default();
         for planned in &incoming.planned {
             if let Some(replay) = incoming.occasion.replay()
@@ -155,9 +155,16 @@ impl WriteTransaction<'_> {
                 repeated.push(run);
                 continue;
             }
+            if let Some(seen) = incoming.occasion.seen()
+                && let Some(run) = self.run_instead(event, planned, seen)?
+            {
+                left_out.push(run);
+                continue;
+            }
             runs.push(self.plan(planned, incoming, (event, generation), &mut loops)?);
         }
-        if repeated.is_empty() && runs.iter().all(|run| run.state.is_redactable()) {
+        let all_are_new = repeated.is_empty() && left_out.is_empty();
+        if all_are_new && runs.iter().all(|run| run.state.is_redactable()) {
             self.redact_event(event)?;
         }
         Ok(Committed {
@@ -165,6 +172,7 @@ impl WriteTransaction<'_> {
             first: None,
             runs,
             repeated,
+            left_out,
             loops,
         })
     }

@@ -9,7 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 /// The migrations, oldest first: version N is the result of the first N on an empty file.
-pub(super) const MIGRATIONS: [&str; 12] = [
+pub(super) const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_loops.sql"),
     include_str!("migrations/0003_flows.sql"),
@@ -21,7 +21,8 @@ pub(super) const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0009_replays.sql"),
     include_str!("migrations/0010_deliveries.sql"),
     include_str!("migrations/0011_differing_bodies.sql"),
-    include_str!("migrations/0012_page.sql"),
+    include_str!("migrations/0012_replayed_events.sql"),
+    include_str!("migrations/0013_page.sql"),
 ];
 
 /// The version that this program reads and writes.

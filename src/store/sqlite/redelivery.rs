@@ -70,6 +70,7 @@ impl WriteTransaction<'_> {
             first: Some(FirstDelivery { id, body }),
             runs: self.statuses_of(event)?,
             repeated: Vec::new(),
+            left_out: Vec::new(),
             loops: LoopFindings::default(),
         })
     }

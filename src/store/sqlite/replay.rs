@@ -7,15 +7,17 @@ use rusqlite::{OptionalExtension, params};
 
 use super::transaction::WriteTransaction;
 use crate::store::history::EventRowId;
-use crate::store::{PlannedRun, ReplayId, RunStatus, StoreError};
+use crate::store::{PlannedRun, ReplayId, RunStatus, SeenRuns, StoreError, UnfinishedRuns};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::RunId;
 
 impl WriteTransaction<'_> {
-    /// An event that led to no run until now leads to runs: from now on a repeat of it is a redelivery.
+    /// An event that led to no run until now leads to runs: from now on a repeat of it is a redelivery. That it matched
+    /// no rule when it was received stays known.
     pub fn mark_matched(&mut self, EventRowId(row): EventRowId) -> Result<i64, StoreError> {
-        let sql = "UPDATE events SET matched = 1, had_runs = 0 WHERE id = ?1 AND matched = 0
-            RETURNING size";
+        let sql = "UPDATE events SET matched = 1, had_runs = 0,
+                received_unmatched = max(received_unmatched, had_runs = 0)
+            WHERE id = ?1 AND matched = 0 RETURNING size";
         let size: Option<i64> = self
             .connection
             .prepare_cached(sql)?
@@ -59,6 +61,35 @@ impl WriteTransaction<'_> {
                  WHERE event = ?1 AND queue = ?2 AND replay = ?3 LIMIT 1",
             )?
             .query_row(params![event, queue, replay as i64], |row| row.get(0))
+            .optional()?;
+        run.map(|run| self.status(RunId(run as u64))).transpose()
+    }
+
+    /// The run of the event and the rule that stands in for a planned one: planned by another command since the replay
+    /// has read the event, or unfinished.
+    pub fn run_instead(
+        &mut self,
+        event: i64,
+        planned: &PlannedRun,
+        SeenRuns { newest, unfinished }: SeenRuns,
+    ) -> Result<Option<RunStatus>, StoreError> {
+        let queue = self.queue(&planned.rule.name)?;
+        let newest = newest.map_or(0, |RunId(run)| run as i64);
+        let may_continue = match unfinished {
+            UnfinishedRuns::Continue => 1,
+            UnfinishedRuns::PlanBeside => 0,
+        };
+        let run: Option<i64> = self
+            .connection
+            .prepare_cached(
+                "SELECT id FROM runs INDEXED BY runs_by_event
+                 WHERE event = ?1 AND queue = ?2 AND error IS NULL AND (id > ?3 OR (?4 AND
+                     state IN ('queued', 'debouncing', 'running', 'retrying', 'waiting')))
+                 ORDER BY id DESC LIMIT 1",
+            )?
+            .query_row(params![event, queue, newest, may_continue], |row| {
+                row.get(0)
+            })
             .optional()?;
         run.map(|run| self.status(RunId(run as u64))).transpose()
     }

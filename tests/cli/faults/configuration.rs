@@ -155,6 +155,13 @@ fn the_environment_overrides_the_configuration() {
         .run_with_input(&["run", "-"], &urgent(2).to_string())
         .expect_stdout(0, &["shadow"]);
     assert_eq!(sandbox.read("data/outbox/b.ndjson").lines().count(), 1);
+    let limit = "the variable `FLOWTRIGGER_MODE=shadow` keeps every rule in shadow mode";
+    sandbox.run(&["check"]).expect_stdout(0, &[limit]);
+    let dry = sandbox.run_with_input(&["dry-run", "-"], &urgent(3).to_string());
+    dry.expect_stdout(0, &[limit]);
+    let check = sandbox.run(&["check", "--format", "json"]).stdout;
+    let check: serde_json::Value = serde_json::from_str(&check).expect("JSON");
+    assert_eq!(check["mode_limit"], limit);
 }
 
 #[test]

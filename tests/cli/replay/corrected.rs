@@ -145,6 +145,30 @@ fn dead_runs_are_replayed_after_an_outage_and_the_lines_are_as_described() {
     daemon.stop();
 }
 
+#[test]
+fn an_unmatched_event_whose_replay_died_is_unmatched_still() {
+    let receiver = Receiver::ok();
+    let sandbox = sandbox();
+    let daemon = super::corrected(&sandbox, 2, &tell(&receiver));
+    receiver.next_statuses(&[500, 200]);
+    let unmatched = ["replay", "--since", "-1h", "--unmatched", "--yes"];
+    sandbox
+        .run(&unmatched)
+        .expect_stdout(0, &["2     page  live  2 none", "2 runs replayed"]);
+    daemon.wait_until_idle();
+    sandbox.run(&unmatched).expect_stdout(
+        0,
+        &[
+            "1     page  live  1 dead",
+            "1 run: the earlier run is done; `--include-done` adds it",
+            "1 run replayed",
+        ],
+    );
+    daemon.wait_until_idle();
+    assert_eq!(receiver.count(), 3);
+    daemon.stop();
+}
+
 /// Checks the lines with an independent validator.
 fn accepted(schema: Value, lines: &[Value]) {
     let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());

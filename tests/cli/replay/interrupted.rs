@@ -1,6 +1,7 @@
 //! An interrupted replay continues where it stopped, and no event of it runs twice, whatever was killed.
 
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::program::{Output, finish};
@@ -134,6 +135,34 @@ fn a_signal_stops_between_two_events_and_other_rules_are_shown_first() {
         tickets(&received)
     );
     daemon.stop();
+}
+
+#[test]
+fn a_signal_before_anything_was_started_says_so() {
+    let sandbox = sandbox();
+    sandbox.write_rules(&rule("normal", "- wait: 1h\n"));
+    let daemon = DaemonProcess::start(&sandbox);
+    // So many that the summary takes a while.
+    let events: Vec<_> = (1..=4_000).map(urgent).collect();
+    for array in events.chunks(500) {
+        let body = serde_json::to_string(array).unwrap();
+        assert_eq!(daemon.post("/events/support", &body).status(), 200);
+    }
+    daemon.stop();
+    sandbox.write_rules(&rule("urgent", "- wait: 1h\n"));
+    let mut command = sandbox.command(&["replay", "--since", "-1h", "--yes"]);
+    let client = command.stdin(Stdio::null()).spawn().unwrap();
+    let process = format!("(process {})", client.id());
+    let lock = sandbox.path("data/replays/lock");
+    while !std::fs::read_to_string(&lock).is_ok_and(|holder| holder.contains(&process)) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    kill_process(Pid::from_child(&client), Signal::INT).unwrap();
+    let stopped = Output::new(finish(client));
+    stopped.expect_stderr(5, &["error: interrupted: nothing was started"]);
+    assert_eq!(stopped.stdout, "");
+    let list = sandbox.run(&["runs", "list"]);
+    list.expect_stdout(1, &["no runs are stored"]);
 }
 
 #[test]

@@ -26,6 +26,23 @@ fn disabled_rules_are_named_and_shadow_runs_are_recorded() {
 }
 
 #[test]
+fn the_summary_names_fields_that_are_redacted_later() {
+    let sandbox = sandbox();
+    let daemon = corrected(&sandbox, 1, NOTE);
+    daemon.stop();
+    sandbox.write("flowtrigger.yaml", "redact: [current]\n");
+    let dry = ["replay", "--since", "-1h", "--dry-run"];
+    sandbox.run(&dry).expect_stdout(
+        0,
+        &["`redact` removes these fields from the events when their runs have ended: current"],
+    );
+    let lines = sandbox
+        .run(&[&dry[..], &["--format", "json"]].concat())
+        .json_lines();
+    assert_eq!(lines[0]["first"][0]["redacted_later"], json!(["current"]));
+}
+
+#[test]
 fn redacted_events_and_entries_that_are_gone_are_named() {
     let sandbox = sandbox();
     let sources =

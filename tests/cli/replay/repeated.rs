@@ -50,6 +50,21 @@ fn a_dead_run_says_that_it_was_replayed_and_is_not_retried_by_all() {
     let shown = sandbox.run(&["runs", "show", "1"]);
     shown.expect_stdout(0, &["next  nothing: replayed as run 2, done"]);
     assert!(!shown.stdout.contains("runs retry 1"), "{shown:?}");
+    sandbox.run(&["why", "1"]).expect_stdout(
+        0,
+        &[
+            "run  1 dead after 1 attempt, ",
+            ": replayed as run 2, done; ",
+        ],
+    );
+    let why = sandbox.run(&["why", "1", "--format", "json"]).json_lines();
+    assert_eq!(
+        (
+            &why[0]["rules"][0]["runs"][0]["replayed_as"]["run"],
+            &why[0]["rules"][0]["runs"][1]["replayed_as"]
+        ),
+        (&2.into(), &serde_json::Value::Null)
+    );
     for command in [&list[..], &["runs", "show", "1"]] {
         let lines = sandbox.run(&[command, &["--format", "json"]].concat());
         let replayed_as = &lines.json_lines()[0]["replayed_as"];

@@ -115,13 +115,28 @@ async fn a_stored_event_is_replayed_once_and_only_with_the_rules_that_are_meant(
     assert_eq!(status, 409, "{body}");
     assert!(body["error"].as_str().unwrap().contains("other rules"));
     let none = replay(1, revision, &["other"]).await;
-    assert_eq!(none, (200, json!({"runs": [], "repeated": []})));
+    assert_eq!(
+        none,
+        (200, json!({"runs": [], "repeated": [], "left_out": []}))
+    );
     let (status, first) = replay(1, revision, &["tell"]).await;
     assert_eq!((status, &first["runs"][0]["id"]), (200, &json!(2)));
     let (_, again) = replay(1, revision, &["tell"]).await;
     assert_eq!(
         (&again["runs"], &again["repeated"][0]["id"]),
         (&json!([]), &json!(2))
+    );
+    // Another replay that has seen only run 1 gets the run of the first one.
+    let request = json!({
+        "event": 1, "replay": "r8", "revision": revision, "rules": ["tell"],
+        "seen": {"newest": 1, "beside_unfinished": false},
+    });
+    let (_, body) = send(&socket, "POST", "/replay", &request.to_string()).await;
+    let other: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (&other["runs"], &other["left_out"][0]["id"]),
+        (&json!([]), &json!(2)),
+        "{body}"
     );
     assert_eq!(replay(99, revision, &["tell"]).await.0, 404);
     assert_eq!(send(&socket, "POST", "/replay", "{}").await.0, 400);

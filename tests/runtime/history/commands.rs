@@ -49,8 +49,7 @@ async fn answer_replay(Desk(asked): Desk<Asked>, body: String) -> (StatusCode, S
         .lock()
         .unwrap()
         .push(format!("replay event {event} {rules}"));
-    let body =
-        json!({"runs": [{"id": 9, "rule": "page-urgent", "state": "queued"}], "repeated": []});
+    let body = json!({"runs": [{"id": 9, "rule": "page-urgent", "state": "queued"}], "repeated": [], "left_out": []});
     (StatusCode::OK, body.to_string())
 }
 

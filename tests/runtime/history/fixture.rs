@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-const SCHEMA: [&str; 12] = [
+const SCHEMA: [&str; 13] = [
     include_str!("../../../src/store/sqlite/migrations/0001_start.sql"),
     include_str!("../../../src/store/sqlite/migrations/0002_loops.sql"),
     include_str!("../../../src/store/sqlite/migrations/0003_flows.sql"),
@@ -32,7 +32,8 @@ const SCHEMA: [&str; 12] = [
     include_str!("../../../src/store/sqlite/migrations/0009_replays.sql"),
     include_str!("../../../src/store/sqlite/migrations/0010_deliveries.sql"),
     include_str!("../../../src/store/sqlite/migrations/0011_differing_bodies.sql"),
-    include_str!("../../../src/store/sqlite/migrations/0012_page.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0012_replayed_events.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0013_page.sql"),
 ];
 
 /// A rule that pages when an important ticket turns urgent; a file holds a second one after it.

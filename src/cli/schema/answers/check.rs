@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Keys, count, document, list, part, parts};
+use super::{Keys, count, document, list, maybe_text, part, parts};
 
 pub fn schema() -> Value {
     let answer = Keys::of_document()
@@ -10,6 +10,7 @@ pub fn schema() -> Value {
         .with("files", count("Rule files."))
         .with("errors", count("Errors."))
         .with("warnings", count("Warnings."))
+        .with("mode_limit", maybe_text("The setting that keeps every rule in shadow mode, or disables it; null if none does."))
         .with(
             "diagnostics",
             list(part("diagnostic"), "Every problem, by file and line."),

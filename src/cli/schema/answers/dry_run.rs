@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Keys, document, list, part, parts, plan, text, words};
+use super::{Keys, document, list, maybe_text, part, parts, plan, text, words};
 
 pub fn schema() -> Value {
     let rule = parts::rule()
@@ -40,6 +40,10 @@ pub fn schema() -> Value {
         .with(
             "warnings",
             list(text("A warning."), "What is unusual about the event."),
+        )
+        .with(
+            "mode_limit",
+            maybe_text("The setting that keeps every rule in shadow mode, or disables it; null if none does."),
         )
         .with(
             "read",

@@ -1,12 +1,15 @@
-//! The schemas of the JSON that commands print: `why`, `runs`, `dry-run`, `check` and `test`. No key of ours may be missing or added
+//! The schemas of the JSON that commands print: `why`, `runs`, `run`, `dry-run`, `send`, `events`, `check` and `test`. No key of ours may be missing or added
 //! without a change here: tests validate the output of all of them.
 
 mod check;
 mod dry_run;
+mod events;
 mod exchange;
 mod parts;
 mod plan;
+mod run;
 mod runs;
+mod send;
 mod test_results;
 mod why;
 
@@ -16,7 +19,10 @@ use crate::report::render::document::JSON_VERSION;
 
 pub use check::schema as check;
 pub use dry_run::schema as dry_run;
+pub use events::schema as events;
+pub use run::schema as run;
 pub use runs::schema as runs;
+pub use send::schema as send;
 pub use test_results::schema as test_results;
 pub use why::schema as why;
 

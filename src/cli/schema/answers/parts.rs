@@ -164,7 +164,10 @@ pub fn log_entry() -> Keys {
             "attempt",
             count("The number of the attempt, from 1; it starts again after `runs retry`."),
         )
-        .may_have("number", count("The number for `runs show --attempt`."))
+        .may_have(
+            "number",
+            count("The number for `runs show --attempt`, of attempts with an exchange."),
+        )
         .may_have("seconds", number("How long the attempt took."))
         .may_have("status", any("The status of the reply; null without one."))
         .may_have("error", any("Why it failed; null if it did not."))

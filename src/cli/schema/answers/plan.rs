@@ -17,7 +17,7 @@ pub fn step() -> Value {
 }
 
 /// The keys of a call, with secrets by name.
-fn call() -> Keys {
+pub fn call() -> Keys {
     let texts = |description: &str| json!({"type": "object", "additionalProperties": {"type": "string"}, "description": description});
     Keys::new()
         .may_have("method", text("The HTTP method."))

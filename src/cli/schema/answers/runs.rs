@@ -35,15 +35,18 @@ pub fn schema() -> Value {
             ),
         )
         .object("The rule that it was planned with is invalid for this version of the program.");
-    parts["successor"] = Keys::new()
-        .with("run", count("The newer run."))
-        .with("state", words("Its state.", &STATES))
-        .object("The newest run of the same event and rule.");
+    parts["successor"] = successor();
     parts["listed"] = Keys::of_document()
         .and(parts::run())
         .may_have("obstacle", obstacle())
         .may_have("replayed_as", part_or_null("successor"))
         .object("A run of `runs list`.");
+    parts["call_in_progress"] = Keys::new()
+        .with("step", text("The step's path in the flow."))
+        .with("attempt", count("The number of the attempt, from 1."))
+        .with("since", time("When it began."))
+        .with("call", json!({"oneOf": [plan::call().object("What it sends."), {"type": "null"}], "description": "As in a plan; null if it depends on events that a debounce collected."}))
+        .object("An attempt that has not ended.");
     parts["shown"] = shown();
     parts["changed"] = Keys::of_document()
         .with("id", count("The run; of a replay the new one."))
@@ -67,6 +70,14 @@ pub fn recorded() -> Value {
     json!({"enum": ["match", "no match", null], "description": "The outcome that the data folder shows; null if it shows none."})
 }
 
+/// The run that has replaced an earlier one.
+pub fn successor() -> Value {
+    Keys::new()
+        .with("run", count("The newer run."))
+        .with("state", words("Its state.", &STATES))
+        .object("The newest run of the same event and rule.")
+}
+
 /// Why no run can continue now.
 fn obstacle() -> Value {
     maybe_text("Why an unfinished run cannot continue now; null if the daemon can work.")
@@ -86,6 +97,7 @@ fn shown() -> Value {
         .with("gathered", part_or_null("gathered"))
         .with("chain", list(part("run"), "The runs that led to it, if the loop guard stopped it."))
         .with("log", list(part("log_entry"), "Its log."))
+        .with("in_progress", list(part("call_in_progress"), "The attempts in progress of a running run."))
         .with("lane", maybe_text("The value for which runs of the rule execute one at a time; null if it waits for none."))
         .with("generation", count("How often the event was replayed before it."))
         .with("blocked_by", maybe_count("The run that it waits for in its lane."))

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::runs::recorded;
+use super::runs::{recorded, successor};
 use super::{
     Keys, any, count, document, exchange, flag, list, maybe_count, maybe_text, maybe_time, part,
     part_or_null, parts, text, time,
@@ -46,7 +46,9 @@ pub fn schema() -> Value {
                 "The runs that led to it, if the loop guard stopped it.",
             ),
         )
+        .with("replayed_as", part_or_null("successor"))
         .object("A run that the event led to.");
+    parts["successor"] = successor();
     parts["rule"] = parts::rule()
         .with("recorded", recorded())
         .with("runs", list(part("run"), "Its runs for the event."))

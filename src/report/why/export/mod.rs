@@ -2,6 +2,7 @@
 
 mod mocks;
 mod received;
+mod sent;
 mod test_entry;
 
 use serde_json::{Value, json};
@@ -46,7 +47,7 @@ pub fn export(
         Export::Normalised => format!("{:#}\n", normalised(event)),
         Export::Test => {
             let config = stored_config(evaluated, history)?;
-            let tests = test_entry::entries(evaluated, &config)?;
+            let tests = test_entry::entries(evaluated, &config, history)?;
             notes.extend(tests.notes);
             tests.text
         }

@@ -1,6 +1,7 @@
 //! Writes an event as tests of the rules that listened to it: the event, the expectation as it was, what each step sends,
 //! and the replies that later steps read. The test runs the stored rule as `test` does, so that it passes unchanged.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,7 +14,9 @@ use crate::report::render::diagnostics::number;
 use crate::report::rule_test::step_names::FlowSteps;
 use crate::report::time_argument::seconds;
 use crate::report::why::evaluated::{EvaluatedEvent, EvaluatedRule};
+use crate::report::why::export::sent::SentCalls;
 use crate::report::why::export::{Exported, mocks, received};
+use crate::store::History;
 use crate::store::history::{EventRecord, RunDetail};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::integrations::SimulatedSettings;
@@ -21,7 +24,7 @@ use flowtrigger_core::diagnostic::{Diagnostics, FileId};
 use flowtrigger_core::document;
 use flowtrigger_core::document::writer;
 use flowtrigger_core::event::Event;
-use flowtrigger_core::flow::decide::{RunInput, StepCall};
+use flowtrigger_core::flow::decide::RunInput;
 use flowtrigger_core::flow::simulate::{Mocks, Simulation, simulate};
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::language::operator::Verdict;
@@ -30,13 +33,12 @@ use flowtrigger_core::matching::explain::Explanation;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::{LogEntry, RunState};
 
-/// Steps of a run of which a test says what they send.
-const MAX_STEPS: usize = 50;
-/// What a test says of a call: keys that the author of a rule writes.
-const CALL_KEYS: [&str; 7] = ["method", "url", "json", "form", "body", "argv", "stdin"];
-
 /// One test for each rule that matched, or for each that listened if none matched.
-pub fn entries(evaluated: &EvaluatedEvent, config: &Config) -> Result<Exported, CommandError> {
+pub fn entries(
+    evaluated: &EvaluatedEvent,
+    config: &Config,
+    history: &dyn History,
+) -> Result<Exported, CommandError> {
     let arrived = &evaluated.arrived;
     let event = &arrived.event;
     let listening = Some(event.source.as_str());
@@ -69,6 +71,7 @@ pub fn entries(evaluated: &EvaluatedEvent, config: &Config) -> Result<Exported, 
             event: &read,
             arrived,
             config,
+            history,
         };
         let entry = test.entry(value.clone(), &mut notes)?;
         text.push_str(&written(entry, &mut notes));
@@ -82,6 +85,7 @@ struct EventTest<'a> {
     event: &'a Event,
     arrived: &'a EventRecord,
     config: &'a Config,
+    history: &'a dyn History,
 }
 
 impl EventTest<'_> {
@@ -110,7 +114,7 @@ impl EventTest<'_> {
             if matches { "match" } else { "no match" }.into(),
         );
         if matches {
-            self.add_run(&mut entry, notes);
+            self.add_run(&mut entry, notes)?;
         } else if let Some(path) = because(rule, &explanation) {
             entry.insert("because".into(), path.into());
         }
@@ -149,7 +153,11 @@ impl EventTest<'_> {
     }
 
     /// Adds the mocks, what each step sends, and how the run ends.
-    fn add_run(&self, entry: &mut Map<String, Value>, notes: &mut Vec<String>) {
+    fn add_run(
+        &self,
+        entry: &mut Map<String, Value>,
+        notes: &mut Vec<String>,
+    ) -> Result<(), CommandError> {
         let steps = FlowSteps::new(&self.rule().flow);
         let log = self.run().map_or(&[][..], |run| run.log.as_slice());
         let started = log.iter().find_map(LogEntry::attempt).map(|a| a.started);
@@ -167,12 +175,28 @@ impl EventTest<'_> {
         if !mocks.is_empty() {
             entry.insert("mock".into(), mocks::to_json(&mocks));
         }
-        let sent = sent(&run.calls, &steps);
+        let exchanges = match self.run() {
+            Some(run) => self.history.exchanges(run.row.id)?,
+            None => Vec::new(),
+        };
+        let calls = SentCalls {
+            calls: &run.calls,
+            exchanges: &exchanges,
+            config: self.config,
+            different: RefCell::default(),
+        };
+        let sent = calls.by_step(&steps);
+        for step in calls.different.take() {
+            notes.push(format!(
+                "`{step}` sent something else than the rule renders now; the test expects what it sent"
+            ));
+        }
         if !sent.is_empty() {
             entry.insert("steps".into(), Value::Object(sent));
         }
         entry.insert("ends".into(), run.state.as_str().into());
         notes.extend(self.differences(&run));
+        Ok(())
     }
 
     /// The run as `test` simulates it.
@@ -255,33 +279,6 @@ fn caught(run: &Simulation) -> impl Iterator<Item = &str> {
         | LogEntry::Claimed { .. }
         | LogEntry::Revived { .. } => None,
     })
-}
-
-/// What each step sends first, by its name, or by its path if steps share the name.
-fn sent(calls: &[StepCall], steps: &FlowSteps<'_>) -> Map<String, Value> {
-    let sends = |call: &&StepCall| {
-        let mut named = steps.named(&call.step).into_iter();
-        named.any(|step| step.action.sends())
-    };
-    let mut sent = Map::new();
-    for call in calls.iter().filter(sends) {
-        let is_shared = calls
-            .iter()
-            .any(|other| other.name == call.name && other.step != call.step);
-        let key = if is_shared { &call.step } else { &call.name };
-        if sent.len() < MAX_STEPS && !sent.contains_key(key) {
-            sent.insert(key.clone(), expected_call(call));
-        }
-    }
-    sent
-}
-
-fn expected_call(call: &StepCall) -> Value {
-    let mut written = call.call.to_json();
-    if let Some(entries) = written.as_object_mut() {
-        entries.retain(|key, value| CALL_KEYS.contains(&key.as_str()) && *value != "");
-    }
-    written
 }
 
 /// The predicate that keeps the rule from matching: one that alone does, or the first that does not hold.

@@ -125,6 +125,7 @@ pub async fn a_replayed_event_has_its_run_from_then_on<S: Store, H: History>(
     let mark = ReplayMark {
         event: Some(first.position.row),
         replay: Some(ReplayId(7)),
+        seen: None,
     };
     replay.occasion = ArrivalKind::Replay(mark);
     let committed = store.commit(replay.clone()).await.unwrap();
@@ -136,7 +137,8 @@ pub async fn a_replayed_event_has_its_run_from_then_on<S: Store, H: History>(
     assert_eq!(run.state, RunState::Queued);
     assert_eq!(store.commit(replay).await.unwrap().repeated.len(), 1);
     let left = history.archive(&unmatched, None, 99).unwrap();
-    assert_eq!(ids(&left), ["3", "6", "9"]);
+    assert_eq!(ids(&left), ["0", "3", "6", "9"]);
+    assert!(left[0].matched && !left[0].had_runs);
     assert_eq!(history.original(&first).unwrap(), Some(first.position.row));
     // When its sender repeats it, nothing runs twice.
     let again = store.commit(of_ticket("0", "0", &rule, 101)).await.unwrap();
@@ -144,6 +146,7 @@ pub async fn a_replayed_event_has_its_run_from_then_on<S: Store, H: History>(
     let unknown = ReplayMark {
         event: Some(crate::store::history::EventRowId(999)),
         replay: None,
+        seen: None,
     };
     let mut unknown_event = of_ticket("x", "0", &rule, 102);
     unknown_event.occasion = ArrivalKind::Replay(unknown);

@@ -13,6 +13,12 @@ use crate::store::sqlite::redelivery::find_original;
 
 const COLUMNS: &str = "id, received, source, endpoint, type, event_id, key, matched, had_runs";
 
+/// Events that matched no rule when they were received: those without runs, and those with runs of replays.
+pub const UNMATCHED: [&str; 2] = [
+    "matched = 0 AND (had_runs = 0 OR received_unmatched = 1)",
+    "matched = 1 AND received_unmatched = 1",
+];
+
 impl SqliteHistory {
     pub(super) fn list_archive(
         &self,
@@ -20,11 +26,12 @@ impl SqliteHistory {
         after: Option<ArchivePosition>,
         limit: usize,
     ) -> Result<Vec<ArchivedEvent>, HistoryError> {
-        let mut events = self.page(filter, "matched = 0", after, limit)?;
-        match filter.scope {
-            ArchivedEvents::All => events.extend(self.page(filter, "matched = 1", after, limit)?),
-            ArchivedEvents::Unmatched => {}
-        }
+        let parts = match filter.scope {
+            ArchivedEvents::All => ["matched = 0", "matched = 1"],
+            ArchivedEvents::Unmatched => UNMATCHED,
+        };
+        let mut events = self.page(filter, parts[0], after, limit)?;
+        events.extend(self.page(filter, parts[1], after, limit)?);
         events.sort_by_key(|event| event.position);
         events.truncate(limit);
         Ok(events)
@@ -84,9 +91,6 @@ pub fn page_query(
         if let Some(text) = text {
             term(&format!("{column} = ?"), text.clone().into());
         }
-    }
-    if filter.scope == ArchivedEvents::Unmatched {
-        terms.push("had_runs = 0".into());
     }
     if let Some(ArchivePosition { received, row }) = after {
         let received = micros(received);

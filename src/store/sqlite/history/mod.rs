@@ -62,7 +62,7 @@ pub struct SqliteHistory {
 }
 
 #[cfg(test)]
-pub(in crate::store::sqlite) use archive::page_query;
+pub(in crate::store::sqlite) use archive::{UNMATCHED, page_query};
 
 impl From<rusqlite::Error> for HistoryError {
     fn from(error: rusqlite::Error) -> Self {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::history::{ArchiveFilter, ArchivedEvents};
-use crate::store::sqlite::history::page_query;
+use crate::store::sqlite::history::{UNMATCHED, page_query};
 use crate::store::{History, IncomingEvent, ReplayId, UnmatchedEvent};
 use jiff::SignedDuration;
 
@@ -20,6 +20,7 @@ fn part(replay: u64, event: EventRowId, arrival: IncomingEvent) -> IncomingEvent
     let mark = ReplayMark {
         event: Some(event),
         replay: Some(ReplayId(replay)),
+        seen: None,
     };
     IncomingEvent {
         occasion: ArrivalKind::Replay(mark),
@@ -109,6 +110,16 @@ async fn a_page_of_the_archive_uses_an_index() {
             "USING INDEX events_unmatched (received>",
         ),
         ("matched = 1", None, "USING INDEX events_matched (received>"),
+        (
+            UNMATCHED[0],
+            None,
+            "USING INDEX events_unmatched (received>",
+        ),
+        (
+            UNMATCHED[1],
+            None,
+            "USING INDEX events_replayed (received_unmatched=? AND received>",
+        ),
         (
             "matched = 1",
             Some("7"),

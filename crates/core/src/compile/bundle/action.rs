@@ -86,6 +86,7 @@ pub fn check_without_call(action: &HttpAction, bundle: &Bundle, cx: &mut Compile
     if let Some(name) = &action.connection {
         url::connection(name, bundle, cx);
     }
+    url::check_placeholders(action, cx.diagnostics());
     lower_method(action, cx.diagnostics());
     lower_headers(&action.headers, cx.diagnostics());
     lower_pairs(&action.query, cx.diagnostics());

@@ -55,6 +55,17 @@ pub fn lower<'c>(
     }
 }
 
+/// Reports the broken placeholders of an address whose action no state calls.
+pub fn check_placeholders(action: &HttpAction, diagnostics: &mut Diagnostics) {
+    let (value, key) = match &action.address {
+        RequestTarget::Path(path) => (path, "path"),
+        RequestTarget::Url(url) => (url, "url"),
+    };
+    if let Some(text) = text(value, &Constants::new(), key, diagnostics) {
+        Template::in_document("", &text, &value.node, Escape::None, diagnostics);
+    }
+}
+
 /// Finds the connection for a name in the bundle. Reports an unknown one.
 pub fn connection<'c>(
     name: &SpannedText,

@@ -4,6 +4,7 @@
 pub(crate) mod locals;
 pub(crate) mod paths;
 pub(crate) mod steps;
+pub(crate) mod text_fields;
 
 use std::sync::Arc;
 

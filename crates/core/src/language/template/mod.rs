@@ -4,6 +4,7 @@
 pub(crate) mod attribute_chain;
 pub(crate) mod cache;
 pub(crate) mod check;
+pub(crate) mod dollar_braces;
 pub(crate) mod engine;
 pub(crate) mod exact_number;
 pub mod filter;
@@ -277,6 +278,9 @@ impl<'a> TemplateSource<'a> {
     }
 
     fn compile_uncached(&self, names: &mut NameResolver<'_>) -> Option<Template> {
+        if !dollar_braces::check(&self.text, &self.location, names) {
+            return None;
+        }
         let literal = self.segments.iter().all(|segment| *segment == Segment::Raw);
         let body = match literal {
             true => TemplateBody::Literal,

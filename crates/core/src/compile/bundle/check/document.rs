@@ -35,7 +35,20 @@ pub struct DocumentCheck<'c, 'n> {
     pub gaps: &'c AccountGaps,
     /// Reads that were checked before: several states can call one action.
     pub seen: BTreeSet<(Span, String)>,
+    /// Reads of a document that earlier states have replaced, reported together.
+    pub replaced: Vec<ReplacedRead>,
     pub names: &'c mut NameResolver<'n>,
+}
+
+/// A read of what is no longer in the document.
+#[derive(Debug)]
+pub struct ReplacedRead {
+    path: String,
+    at: Span,
+    state: String,
+    /// What replaced the document, and how to keep it.
+    cause: String,
+    help: String,
 }
 
 impl DocumentCheck<'_, '_> {
@@ -55,6 +68,40 @@ impl DocumentCheck<'_, '_> {
             if let StateKind::Map { each, .. } = &state.does {
                 self.check(each, InitialDocument::Item);
             }
+        }
+        self.report_replaced();
+    }
+
+    /// Reports one missing `ResultPath` once, with every state that reads the document after it.
+    fn report_replaced(&mut self) {
+        let mut reads = std::mem::take(&mut self.replaced);
+        while !reads.is_empty() {
+            let cause = reads[0].cause.clone();
+            let (same, others): (Vec<_>, Vec<_>) =
+                reads.into_iter().partition(|read| read.cause == cause);
+            reads = others;
+            let first = &same[0];
+            let mut states: Vec<String> = Vec::new();
+            for read in &same {
+                let state = format!("`{}`", read.state);
+                if !states.contains(&state) {
+                    states.push(state);
+                }
+            }
+            let paths: BTreeSet<&str> = same.iter().map(|read| read.path.as_str()).collect();
+            let others = match paths.len() {
+                1 => String::new(),
+                2 => " and 1 more path".to_owned(),
+                paths => format!(" and {} more paths", paths - 1),
+            };
+            let verb = if paths.len() == 1 { "exists" } else { "exist" };
+            let message = format!(
+                "`{}`{others} no longer {verb}: {cause} the whole document before {}",
+                first.path,
+                states.join(", ")
+            );
+            let help = first.help.clone();
+            self.names.warning(Code::BadPath, first.at, message, help);
         }
     }
 
@@ -218,13 +265,14 @@ impl DocumentCheck<'_, '_> {
             ),
             InitialDocument::Event => {
                 let causes = ReplacingStates::before(place.state, place.definition);
-                let message = format!(
-                    "`{}` no longer exists: {} the whole document before `{}`",
-                    read.path,
-                    causes.describe(),
-                    place.state.name.text
-                );
-                (message, causes.help())
+                self.replaced.push(ReplacedRead {
+                    path: read.path.clone(),
+                    at: read.at,
+                    state: place.state.name.text.clone(),
+                    cause: causes.describe(),
+                    help: causes.help(),
+                });
+                return;
             }
         };
         self.names.warning(Code::BadPath, read.at, message, help);

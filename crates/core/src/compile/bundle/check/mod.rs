@@ -11,6 +11,7 @@ pub(crate) mod possible_documents;
 pub(crate) mod reachability;
 pub(crate) mod replacing_states;
 pub(crate) mod settings;
+pub(crate) mod settings_keys;
 pub(crate) mod shape;
 pub(crate) mod termination;
 pub(crate) mod unsatisfiable;
@@ -61,6 +62,7 @@ pub fn names(bundle: &Bundle, triggers: &[JobSpecTrigger<'_>], cx: &mut Compiler
         warn_about_same_events(trigger, &triggers[..number], cx.diagnostics());
     }
     settings::check(bundle, cx);
+    settings_keys::check(bundle, cx);
 }
 
 /// Checks one flow. `gaps` are what the events that start it may lack.
@@ -83,6 +85,7 @@ pub fn flow(flow: &BundleFlow, bundle: &Bundle, gaps: &AccountGaps, names: &mut 
         bundle,
         gaps,
         seen: BTreeSet::new(),
+        replaced: Vec::new(),
         names,
     };
     documents.check(&flow.definition, InitialDocument::Event);

@@ -22,11 +22,33 @@ impl Checker<'_, '_> {
                 let message = "`~` writes `none` for a value that is null";
                 self.reject(Code::BadTemplate, range(op.span()), message, help);
             }
+            ast::BinOpKind::Add => self.joining_addition(op),
             ast::BinOpKind::Mul => self.multiplication(op),
             ast::BinOpKind::Rem => self.text_remainder(op),
             _ => {}
         }
         self.expressions([&op.left, &op.right]);
+    }
+
+    /// Reports `ticket.id + 'x'`: only texts can be joined by `+`, and the field is never one.
+    fn joining_addition(&mut self, op: &Spanned<ast::BinOp<'_>>) {
+        let other = match (is_text(&op.left), is_text(&op.right)) {
+            (true, false) => &op.right,
+            (false, true) => &op.left,
+            (true, true) | (false, false) => return,
+        };
+        let Some(chain) = chain(other).filter(|chain| !self.is_local(chain.names[0])) else {
+            return;
+        };
+        let Some(found) = chain.path().and_then(|path| self.names.never_a_text(&path)) else {
+            return;
+        };
+        let message = format!(
+            "`+` joins texts, and `{}` is {found}",
+            chain.names.join(".")
+        );
+        let help = "write the values side by side: `{{ a }}{{ b }}`, or `[a, b] | join`";
+        self.reject(Code::BadTemplate, range(op.span()), message, help);
     }
 
     /// Reports `'%.2f' % x`, which formats in Python.
@@ -339,5 +361,16 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone, all: &s
     match suggest::nearest(name, known.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("{all} {}", known.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// Whether an expression is a written text, or joins one.
+fn is_text(expr: &Expr<'_>) -> bool {
+    match expr {
+        Expr::Const(text) => text.value.as_str().is_some(),
+        Expr::BinOp(op) if matches!(op.op, ast::BinOpKind::Add) => {
+            is_text(&op.left) || is_text(&op.right)
+        }
+        _ => false,
     }
 }

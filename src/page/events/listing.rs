@@ -1,0 +1,349 @@
+//! One event of a list: what became of it, in a row and as JSON. Of an event that matched nothing, the rule that came
+//! nearest is named, with a square for each predicate.
+
+use std::time::{Duration, Instant};
+
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use crate::page::answer::{day_and_time, time};
+use crate::page::part::link;
+use crate::page::part::rule_card::{anchor, holding, squares};
+use crate::page::part::state::pill;
+use crate::page::revisions::ListedRules;
+use crate::page::text::{short, text};
+use crate::report::deliveries::row::grouped;
+use crate::report::why::closest::{ClosestRule, WhyUnmatched};
+use crate::store::History;
+use crate::store::history::{EventRun, HistoryError, ListedEvent};
+use flowtrigger_core::language::condition::Polarity;
+
+/// The time for the explanations of one list. Rows that are left say only that nothing matched.
+const MAX_EXPLAINING: Duration = Duration::from_millis(40);
+/// Characters of a ticket, an id or a value in a row.
+const MAX_CHARS: usize = 60;
+
+/// An event, and why it matched nothing.
+pub struct EventListing {
+    pub event: ListedEvent,
+    /// `None` if it matched, or if it is not known.
+    pub why: Option<WhyUnmatched>,
+}
+
+/// Explains the events of a list until the time is over.
+pub struct Explainer<'h> {
+    rules: ListedRules,
+    history: &'h dyn History,
+    started: Instant,
+}
+
+impl<'h> Explainer<'h> {
+    pub fn new(rules: ListedRules, history: &'h dyn History) -> Self {
+        Self {
+            rules,
+            history,
+            started: Instant::now(),
+        }
+    }
+
+    pub fn has_time(&self) -> bool {
+        self.started.elapsed() < MAX_EXPLAINING
+    }
+
+    pub fn explain(&self, event: ListedEvent) -> Result<EventListing, HistoryError> {
+        let why = match event.matched || event.had_runs || !self.has_time() {
+            true => None,
+            false => self.why(&event)?,
+        };
+        Ok(EventListing { event, why })
+    }
+
+    fn why(&self, event: &ListedEvent) -> Result<Option<WhyUnmatched>, HistoryError> {
+        let Some(record) = self.history.event(event.position.row)? else {
+            return Ok(None);
+        };
+        let rules = self.rules.of(record.head.revision, self.history)?;
+        Ok(rules.and_then(|rules| WhyUnmatched::find(rules.set(), &record.event)))
+    }
+}
+
+impl EventListing {
+    pub fn is_near(&self) -> bool {
+        self.why.as_ref().is_some_and(WhyUnmatched::is_near)
+    }
+
+    /// `matched`, `nearly` or `unmatched`.
+    fn outcome(&self) -> &'static str {
+        match (self.event.matched || self.event.had_runs, self.is_near()) {
+            (true, _) => "matched",
+            (false, true) => "nearly",
+            (false, false) => "unmatched",
+        }
+    }
+
+    pub fn json(&self) -> Value {
+        let ListedEvent {
+            position,
+            id,
+            key,
+            event_type,
+            source,
+            endpoint,
+            redelivered,
+            last_received,
+            matched: _,
+            had_runs,
+            runs,
+            has_more_runs,
+        } = &self.event;
+        let closest = match &self.why {
+            Some(WhyUnmatched::Closest(closest)) => Some(closest.json()),
+            Some(WhyUnmatched::NoListener) | None => None,
+        };
+        json!({
+            "row": position.row.0,
+            "received": position.received.to_string(),
+            "id": id,
+            "key": key,
+            "type": event_type,
+            "source": source,
+            "endpoint": endpoint,
+            "redelivered": redelivered,
+            "last_received": last_received.map(|last| last.to_string()),
+            "outcome": self.outcome(),
+            "runs": runs.iter().map(run_json).collect::<Vec<_>>(),
+            "more_runs": has_more_runs,
+            "runs_deleted": had_runs,
+            "listened": (self.why == Some(WhyUnmatched::NoListener)).then_some(false),
+            "closest": closest,
+        })
+    }
+
+    /// The state of its runs, or its outcome, as pills.
+    pub fn pill(&self) -> Markup {
+        match self.outcome() {
+            "matched" => pill("matched", "matched"),
+            "nearly" => pill("nearly", "nearly"),
+            _ => pill("none", "no match"),
+        }
+    }
+
+    /// The row of a table with the columns of [`table`].
+    fn row(&self) -> Markup {
+        let event = &self.event;
+        html! {
+            tr {
+                td { (day_or_time(event)) }
+                th scope="row" { a class="id" href=(link::event(event.position.row)) { (name(event)) } }
+                td { span class="m ty" { (broken(&event.event_type)) } }
+                td class="mu wide" { (short(&event.endpoint, MAX_CHARS)) }
+                td { (self.pill()) }
+                td class="w" { (self.happened()) (redelivered(event)) }
+            }
+        }
+    }
+
+    /// The runs, or what stood in the way.
+    pub fn happened(&self) -> Markup {
+        let event = &self.event;
+        html! {
+            @for run in &event.runs { (run_link(run)) }
+            @if event.has_more_runs { a href=(link::event(event.position.row)) { "more runs" } }
+            @if event.had_runs && event.runs.is_empty() { "its runs were deleted" }
+            @match &self.why {
+                Some(WhyUnmatched::NoListener) => "no enabled rule listens to this type",
+                Some(WhyUnmatched::Closest(closest)) => (self.closest(closest)),
+                None if self.outcome() == "unmatched" => span class="mu" { "no rule matched" },
+                None => {},
+            }
+        }
+    }
+
+    fn closest(&self, closest: &ClosestRule) -> Markup {
+        let line = &closest.obstacle;
+        let place = link::event(self.event.position.row);
+        let place = format!("{place}#{}", anchor(&closest.name));
+        let not = match line.polarity {
+            Polarity::Positive => "",
+            Polarity::Negated => "not ",
+        };
+        html! {
+            (squares(&closest.verdicts)) " "
+            a href=(place) { (text(&closest.name)) }
+            span class="vh" { ", " (holding(&closest.verdicts)) }
+            ", " code { (short(&line.path, MAX_CHARS)) } ": want " (not)
+            @if line.operator != "is" { (line.operator) " " }
+            (short(&line.want, MAX_CHARS))
+            @match &line.got {
+                Some(got) => { ", got " (short(&got.to_string(), MAX_CHARS)) }
+                None => ", which is missing",
+            }
+        }
+    }
+}
+
+/// The events as a table.
+pub fn table(caption: &str, events: &[EventListing]) -> Markup {
+    html! {
+        table class="hov list" {
+            caption class="vh" { (caption) }
+            thead {
+                tr {
+                    th scope="col" { "Received" }
+                    th scope="col" { "Ticket" }
+                    th scope="col" { "Type" }
+                    th scope="col" class="wide" { "Source" }
+                    th scope="col" { "Outcome" }
+                    th scope="col" { "Runs, or what stood in the way" }
+                }
+            }
+            tbody { @for event in events { (event.row()) } }
+        }
+    }
+}
+
+fn run_json(run: &EventRun) -> Value {
+    json!({ "id": run.id.0, "rule": run.rule, "state": run.state })
+}
+
+/// A rule with the state of its run, which it links to.
+pub fn run_link(run: &EventRun) -> Markup {
+    html! {
+        span class="rr" { a href=(link::run(run.id)) { (text(&run.rule)) " " (pill(&run.state, &run.state)) } } " "
+    }
+}
+
+fn redelivered(event: &ListedEvent) -> Markup {
+    html! {
+        @if event.redelivered > 0 {
+            span class="rr" {
+                (pill("again", "redelivered")) span class="mu" {
+                    " " (grouped(event.redelivered)) @if event.redelivered == 1 { " time" } @else { " times" }
+                    @if let Some(last) = event.last_received { ", last " (time(last)) }
+                }
+            }
+        }
+    }
+}
+
+/// Events of another day than today are listed with their day.
+fn day_or_time(event: &ListedEvent) -> Markup {
+    let received = event.position.received;
+    let day = |at: jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
+    match day(received) == day(jiff::Timestamp::now()) {
+        true => time(received),
+        false => day_and_time(received),
+    }
+}
+
+/// What an event is about, or its id.
+fn name(event: &ListedEvent) -> Markup {
+    match &event.key {
+        Some(key) => subject(key, &event.event_type),
+        None => short(&event.id, MAX_CHARS),
+    }
+}
+
+/// What an event is about: `#90417`, and with its kind if it is no ticket, as in `user 740011520145`.
+pub fn subject(key: &str, event_type: &str) -> Markup {
+    let is_number = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
+    let kind = event_type.split_once('.').map(|(kind, _)| kind);
+    html! {
+        @match kind.filter(|_| is_number) {
+            Some("ticket") => "#",
+            Some(kind) => { (short(kind, MAX_CHARS)) " " }
+            None => {},
+        }
+        (short(key, MAX_CHARS))
+    }
+}
+
+/// A type that can break after its dots.
+pub fn broken(event_type: &str) -> Markup {
+    html! { @for part in event_type.split_inclusive('.') { (short(part, MAX_CHARS)) wbr; } }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::store::history::{ArchivePosition, EventRowId};
+    use flowtrigger_core::run::RunId;
+
+    pub fn listed(row: i64, key: Option<&str>) -> ListedEvent {
+        ListedEvent {
+            position: ArchivePosition {
+                received: Timestamp::UNIX_EPOCH,
+                row: EventRowId(row),
+            },
+            id: "e-1".into(),
+            key: key.map(str::to_owned),
+            event_type: "ticket.TagsChanged".into(),
+            source: "support".into(),
+            endpoint: "desk".into(),
+            redelivered: 0,
+            last_received: None,
+            matched: false,
+            had_runs: false,
+            runs: Vec::new(),
+            has_more_runs: false,
+        }
+    }
+
+    #[test]
+    fn a_row_names_the_ticket_and_the_runs() {
+        let mut event = listed(31, Some("90417"));
+        event.matched = true;
+        event.redelivered = 1_234;
+        event.runs.push(EventRun {
+            id: RunId(81),
+            rule: "<vip>".into(),
+            state: "dead".into(),
+        });
+        let row = EventListing { event, why: None };
+        let html = row.row().into_string();
+        for part in [
+            "<a class=\"id\" href=\"/events/31\">#<bdi>90417",
+            "<a href=\"/runs/81\"><bdi>&lt;vip&gt;</bdi> <span class=\"st dead\">dead",
+            "1,234 times",
+            "1970-01-01 00:00:00",
+            "<bdi>ticket.</bdi><wbr>",
+        ] {
+            assert!(html.contains(part), "{part}: {html}");
+        }
+        assert_eq!(row.json()["outcome"], "matched");
+        assert_eq!(row.json()["runs"][0]["id"], 81);
+    }
+
+    #[test]
+    fn a_number_says_what_it_counts() {
+        for (key, event_type, shown) in [
+            ("90417", "ticket.TagsChanged", "#<bdi>90417</bdi>"),
+            ("74", "user.UserCreated", "<bdi>user</bdi> <bdi>74</bdi>"),
+            ("74", "opened", "<bdi>74</bdi>"),
+            ("INC-3318", "incident.opened", "<bdi>INC-3318</bdi>"),
+        ] {
+            assert_eq!(subject(key, event_type).into_string(), shown);
+        }
+    }
+
+    #[test]
+    fn hostile_names_are_cut_and_escaped() {
+        let mut event = listed(1, None);
+        event.id = format!("<img>\u{202e}{}", "x".repeat(100_000));
+        event.event_type = "<script>.a".into();
+        let row = EventListing {
+            event,
+            why: Some(WhyUnmatched::NoListener),
+        };
+        let html = row.row().into_string();
+        assert!(
+            !html.contains("<img") && !html.contains("<script"),
+            "{html}"
+        );
+        assert!(html.len() < 2_000, "{}", html.len());
+        assert!(html.contains("no enabled rule listens"));
+        assert_eq!(row.json()["listened"], false);
+    }
+}

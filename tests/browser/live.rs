@@ -1,0 +1,34 @@
+//! Live lists announce what is new and never move what a person reads.
+
+use flowtrigger_testing::wait::wait_until;
+use serde_json::json;
+
+use crate::visit::Visit;
+
+#[test]
+fn a_new_event_is_announced_and_the_list_stays() {
+    let Some(visit) = Visit::start() else { return };
+    visit.open("/events");
+    let rows = || {
+        visit
+            .browser
+            .run("return document.querySelectorAll('main tbody tr').length")
+    };
+    let before = rows();
+    let live = visit.browser.find("[data-live]");
+    if visit
+        .browser
+        .run("return document.querySelector('[data-live]').getAttribute('aria-pressed')")
+        != "true"
+    {
+        visit.browser.click(&live);
+    }
+    let event = json!({ "kind": "order.paid", "number": "L-1", "total": 500, "customer": "live" });
+    wait_until("the new event is announced", || {
+        visit.desk.daemon.accept("shop", &event);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        visit.browser.source().contains("new event")
+    });
+    assert_eq!(rows(), before, "the list moved");
+    assert_eq!(visit.browser.console(), Vec::<String>::new());
+}
