@@ -69,7 +69,7 @@ where
             let form = representation(&request);
             let read = match PageRequest::of_query(path.ok(), &request) {
                 Ok(read) => read,
-                Err(response) => return response,
+                Err(response) => return *response,
             };
             let user = read.user.clone();
             let loaded = load(Arc::clone(&state), read).await;
@@ -91,7 +91,7 @@ where
             let form = representation(&request);
             let read = match PageRequest::of_query(None, &request) {
                 Ok(read) => read,
-                Err(response) => return response,
+                Err(response) => return *response,
             };
             let user = read.user.clone();
             match load(Arc::clone(&state), read).await {
@@ -132,7 +132,7 @@ where
             let form = representation(&request);
             let read = match PageRequest::of_form(path.ok(), request).await {
                 Ok(read) => read,
-                Err(response) => return response,
+                Err(response) => return *response,
             };
             let user = read.user.clone();
             let loaded = load(Arc::clone(&state), read).await;
@@ -159,7 +159,7 @@ where
             let form = representation(&request);
             let read = match PageRequest::of_form(path.ok(), request).await {
                 Ok(read) => read,
-                Err(response) => return response,
+                Err(response) => return *response,
             };
             let user = read.user.clone();
             if let Err(error) = user.require_act() {

@@ -32,20 +32,23 @@ struct Field {
 impl PageRequest {
     /// # Errors
     /// The answer if nobody is signed in; the routes of pages let nobody else through.
-    pub fn of_query(path: Option<RawPathParams>, request: &Request) -> Result<Self, Response> {
+    pub fn of_query(path: Option<RawPathParams>, request: &Request) -> Result<Self, Box<Response>> {
         let user = request.extensions().get::<PageUser>().cloned();
-        let user = user.ok_or_else(|| StatusCode::UNAUTHORIZED.into_response())?;
+        let user = user.ok_or_else(|| Box::new(StatusCode::UNAUTHORIZED.into_response()))?;
         let query = request.uri().query().unwrap_or_default();
         Ok(Self::new(user, path, query.as_bytes()))
     }
 
     /// # Errors
     /// The answer if nobody is signed in, or if the form is too large or incomplete.
-    pub async fn of_form(path: Option<RawPathParams>, request: Request) -> Result<Self, Response> {
+    pub async fn of_form(
+        path: Option<RawPathParams>,
+        request: Request,
+    ) -> Result<Self, Box<Response>> {
         let user = request.extensions().get::<PageUser>().cloned();
-        let user = user.ok_or_else(|| StatusCode::UNAUTHORIZED.into_response())?;
+        let user = user.ok_or_else(|| Box::new(StatusCode::UNAUTHORIZED.into_response()))?;
         let form = Bytes::from_request(request, &()).await;
-        let form = form.map_err(IntoResponse::into_response)?;
+        let form = form.map_err(|rejection| Box::new(rejection.into_response()))?;
         Ok(Self::new(user, path, &form))
     }
 

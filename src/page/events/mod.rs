@@ -159,7 +159,7 @@ pub async fn live<A: AdminApi>(
 ) -> Response {
     let asked = match PageRequest::of_query(None, &request) {
         Ok(asked) => EventsFilter::read(&asked),
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let filter = match asked {
         Ok(filter) => filter.events,

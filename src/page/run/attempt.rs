@@ -82,7 +82,7 @@ impl PageView for AttemptPage {
     }
 
     fn json(&self) -> Value {
-        let line = self.with_line(|line| line_json(line)).flatten();
+        let line = self.with_line(line_json).flatten();
         let mut json = line.unwrap_or(Value::Null);
         json["run"] = self.run.detail.row.id.0.into();
         json

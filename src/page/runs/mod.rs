@@ -137,7 +137,7 @@ pub async fn live<A: AdminApi>(
 ) -> Response {
     let asked = match PageRequest::of_query(None, &request) {
         Ok(asked) => RunQuery::read(&asked),
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let filter = match asked {
         Ok(query) => query.filter,

@@ -132,7 +132,7 @@ impl ReplayExecution<'_> {
             if observer.is_stopped() {
                 break ReplayEnd::Stopped("interrupted".into());
             }
-            let Some(target) = targets.next()? else {
+            let Some(target) = targets.read_next()? else {
                 break ReplayEnd::Complete;
             };
             // Assessed when it is sent: meanwhile another command may have replayed the event.

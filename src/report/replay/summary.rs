@@ -124,7 +124,7 @@ impl ReplaySummary {
     ) -> Result<Self, CommandError> {
         let mut summary = Self::default();
         let mut targets = ReplayTargets::new(assessor.history, assessor.scope, progress);
-        while let Some(target) = targets.next()? {
+        while let Some(target) = targets.read_next()? {
             let assessment = assessor.assess(&target)?;
             summary.add(&target, &assessment, &assessor.book.config);
             on_event(&summary)?;

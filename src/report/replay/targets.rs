@@ -57,7 +57,7 @@ impl<'a> ReplayTargets<'a> {
         }
     }
 
-    pub fn next(&mut self) -> Result<Option<ReplayTarget>, CommandError> {
+    pub fn read_next(&mut self) -> Result<Option<ReplayTarget>, CommandError> {
         match self.scope {
             ReplayScope::Runs(selected) => self.next_run(selected),
             ReplayScope::Archive(scope) => loop {

@@ -1,6 +1,7 @@
 //! What receivers answered in the last hour. One index has everything but the message of the newest failure.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -62,18 +63,19 @@ impl SqliteHistory {
                 Ok((row.get::<_, i64>(0)?, number(row.get(1)?)))
             })?;
             for (id, count) in waiting.into_iter().take(MAX_RECEIVERS as usize) {
-                if !found.contains_key(&id) {
-                    let sql = "SELECT origin FROM receivers WHERE id = ?1";
-                    let Some(origin) = self.first(sql, [id], |row| row.get(0))? else {
-                        continue;
-                    };
-                    found.insert(id, ReceiverActivity::none(origin));
-                }
-                if let Some(receiver) = found.get_mut(&id) {
-                    match state {
-                        "dead" => receiver.dead = count,
-                        _ => receiver.retrying = count,
+                let receiver = match found.entry(id) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => {
+                        let sql = "SELECT origin FROM receivers WHERE id = ?1";
+                        let Some(origin) = self.first(sql, [id], |row| row.get(0))? else {
+                            continue;
+                        };
+                        new.insert(ReceiverActivity::none(origin))
                     }
+                };
+                match state {
+                    "dead" => receiver.dead = count,
+                    _ => receiver.retrying = count,
                 }
             }
         }
