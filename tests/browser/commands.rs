@@ -34,9 +34,11 @@ fn retry_by_keyboard(visit: &Visit) {
     );
     visit.browser.press(keys::ENTER);
     wait_until("the consequences are shown", || {
-        visit.browser.url().contains("/confirm")
+        let script =
+            "return !!document.querySelector('dialog[open]') || location.pathname === '/confirm'";
+        visit.browser.run(script) == true
     });
-    tab_to(visit, "main form[method=post] button.go");
+    tab_to(visit, "form[method=post] button.go");
     visit.browser.press(keys::ENTER);
     wait_until("the run was retried", || attempts(&run) > before);
     wait_until("the answer names the run", || {

@@ -12,6 +12,7 @@ fn a_link_signs_in_once_and_the_session_ends_with_signing_out() {
     };
     let desk = SupportDesk::empty(env!("CARGO_BIN_EXE_flowtrigger"));
     let visit = Visit { browser, desk };
+    visit.browser.resize(1_440, 900);
     visit.open("/runs");
     assert!(
         visit.browser.title().starts_with("Sign in"),

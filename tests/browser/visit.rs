@@ -17,6 +17,7 @@ impl Visit {
         let browser = Browser::start()?;
         let desk = SupportDesk::open(env!("CARGO_BIN_EXE_flowtrigger"));
         let visit = Self { browser, desk };
+        visit.browser.resize(1_440, 900);
         visit.sign_in(&[]);
         Some(visit)
     }
@@ -43,9 +44,7 @@ impl Visit {
     /// The page of the event for which nothing happened.
     #[track_caller]
     pub fn silent_event(&self) -> String {
-        let events = self.json(&format!(
-            "/events.json?ticket={SILENT_TICKET}&outcome=unmatched"
-        ));
+        let events = self.json(&format!("/events.json?ticket={SILENT_TICKET}"));
         let found = events["events"].as_array().and_then(|events| events.last());
         let found = found
             .cloned()

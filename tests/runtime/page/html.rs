@@ -19,8 +19,8 @@ pub struct Html {
 }
 
 /// Elements without content.
-const VOID: [&str; 6] = ["meta", "link", "input", "br", "hr", "img"];
-/// Shapes of SVG that our charts close at once or later.
+const VOID: [&str; 7] = ["meta", "link", "input", "br", "hr", "img", "wbr"];
+/// Elements whose content is no text of the page.
 const RAW: [&str; 2] = ["script", "style"];
 
 impl Tag {
@@ -38,7 +38,10 @@ impl Html {
         let mut open: Vec<String> = Vec::new();
         let mut rest = source;
         while let Some(start) = rest.find('<') {
-            page.add_text(&rest[..start]);
+            // What a person edits has the characters as they are.
+            if open.last().is_none_or(|name| name != "textarea") {
+                page.add_text(&rest[..start]);
+            }
             rest = &rest[start..];
             let end =
                 end_of_tag(rest).unwrap_or_else(|| panic!("a tag does not end: {}", head(rest)));
