@@ -33,6 +33,10 @@ long seed=`od -An -N4 -tu4 /dev/urandom`:
 questions:
     HISTORY_TESTS_LONG=1 cargo test --release --test runtime -- --nocapture history::large
 
+# Make the screenshots of the documents. Needs chromium and chromedriver.
+screenshots:
+    SCREENSHOTS="$PWD/docs/images" BROWSER_TESTS_MUST_RUN=1 cargo test --test browser screenshots
+
 # Run all fuzz targets, or the named ones, for a number of seconds each. Needs cargo-fuzz.
 fuzz seconds="600" *targets:
     fuzz/run {{ seconds }} {{ targets }}

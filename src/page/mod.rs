@@ -51,6 +51,7 @@ use axum::routing::{get, post};
 use crate::engine::{PageRoutes, Rulebook};
 use crate::source::admin::AdminApi;
 use crate::source::http::Peer;
+use crate::store::Minute;
 use flowtrigger_core::config::PageSettings;
 
 use access::{Access, RequestOrigin};
@@ -79,6 +80,8 @@ pub struct PageState<A> {
     pub history: HistoryReader,
     /// The rules in force.
     pub rulebook: Box<dyn Fn() -> Arc<Rulebook> + Send + Sync>,
+    /// What was counted so far in the minute with a number.
+    pub current_minute: Box<dyn Fn(i64) -> Minute + Send + Sync>,
     pub access: Access,
     pub settings: PageSettings,
     /// Where the page is served besides the administrative socket.

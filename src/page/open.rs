@@ -39,11 +39,12 @@ pub fn open<S: Store, P: Perform>(parts: PageParts<S, P>) -> Result<PageRoutes, 
         user_header: settings.user_header.clone(),
         trusted_proxies: settings.trusted_proxies.clone(),
     };
-    let admin = Arc::new(engine.clone());
+    let (admin, counted) = (Arc::new(engine.clone()), engine.clone());
     let state = PageState {
         admin,
         history: HistoryReader::new(history),
         rulebook: Box::new(move || Engine::rulebook(&engine)),
+        current_minute: Box::new(move |minute| Engine::current_minute(&counted, minute)),
         access,
         settings,
         address,

@@ -39,6 +39,11 @@ impl Minute {
         at.as_second().div_euclid(60)
     }
 
+    /// Events that were accepted.
+    pub fn events(&self) -> u64 {
+        self.matched + self.unmatched + self.redelivered
+    }
+
     /// Adds what was counted before in the same minute: a daemon that is restarted counts the rest of it apart. The
     /// runs are those at its end. Of the percentiles the higher ones stay, because those of the whole are unknown.
     pub fn add_earlier(&mut self, earlier: &Minute) {

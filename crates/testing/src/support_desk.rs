@@ -37,8 +37,12 @@ flow:
     retry: { attempts: 3, backoff: 10ms }
 tests:
   - name: an enterprise ticket pages
-    event: { type: ticket.PriorityChanged, set: { current: urgent, ticket.tags: [enterprise] } }
+    event: { input: { ticket_event: { type: Priority Changed, previous: low, current: urgent, ticket: { id: 7, tags: [enterprise] } } } }
     expect: match
+  - name: a test ticket pages nobody
+    event: { input: { ticket_event: { type: Priority Changed, previous: low, current: urgent, ticket: { id: 7, tags: [enterprise, test] } } } }
+    expect: no match
+    because: ticket.tags
 ---
 name: tell-team
 description: Tell the team's channel about every change of a priority, once in 15 minutes for a ticket.

@@ -26,6 +26,11 @@ impl<S: Store, P: Perform> Engine<S, P> {
         }
     }
 
+    /// What was counted so far in the minute with this number, without the states of runs.
+    pub fn current_minute(&self, minute: i64) -> Minute {
+        self.shared.metrics.series().current(minute)
+    }
+
     /// Starts the task that ends each minute when it is over. It ends when it is aborted.
     pub(super) fn start_minutes(&self) -> JoinHandle<()> {
         let engine = self.clone();

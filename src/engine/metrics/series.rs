@@ -79,6 +79,24 @@ impl Series {
         ended
     }
 
+    /// What was counted so far in the minute with this number, without the states of runs.
+    pub fn current(&self, minute: i64) -> Minute {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let current = &self.current;
+        Minute {
+            minute,
+            matched: read(&current.matched),
+            unmatched: read(&current.unmatched),
+            redelivered: read(&current.redelivered),
+            rejected: read(&current.rejected),
+            succeeded: read(&current.succeeded),
+            failed: read(&current.failed),
+            attempts: current.attempts.read(),
+            commits: current.commits.read(),
+            runs: BTreeMap::new(),
+        }
+    }
+
     /// Takes minutes that an earlier process counted.
     pub fn load(&self, minutes: Vec<Minute>) {
         minutes.into_iter().for_each(|minute| self.keep(minute));
@@ -123,26 +141,40 @@ impl Durations {
     }
 
     fn take(&self) -> Option<Percentiles> {
-        let counts: Vec<u64> = self
-            .0
-            .iter()
-            .map(|count| count.swap(0, Ordering::Relaxed))
-            .collect();
-        let total: u64 = counts.iter().sum();
-        let percentile = |percent: u64| {
-            let rank = (total * percent).div_ceil(100).max(1);
-            let mut seen = 0;
-            let found = counts.iter().position(|count| {
-                seen += count;
-                seen >= rank
-            });
-            upper_limit(found.unwrap_or(BUCKETS - 1))
-        };
-        (total > 0).then(|| Percentiles {
-            p50: percentile(50),
-            p99: percentile(99),
-        })
+        let counts = self.0.iter();
+        percentiles(
+            &counts
+                .map(|count| count.swap(0, Ordering::Relaxed))
+                .collect::<Vec<_>>(),
+        )
     }
+
+    fn read(&self) -> Option<Percentiles> {
+        let counts = self.0.iter();
+        percentiles(
+            &counts
+                .map(|count| count.load(Ordering::Relaxed))
+                .collect::<Vec<_>>(),
+        )
+    }
+}
+
+/// The percentiles of counts in buckets; `None` if nothing was counted.
+fn percentiles(counts: &[u64]) -> Option<Percentiles> {
+    let total: u64 = counts.iter().sum();
+    let percentile = |percent: u64| {
+        let rank = (total * percent).div_ceil(100).max(1);
+        let mut seen = 0;
+        let found = counts.iter().position(|count| {
+            seen += count;
+            seen >= rank
+        });
+        upper_limit(found.unwrap_or(BUCKETS - 1))
+    };
+    (total > 0).then(|| Percentiles {
+        p50: percentile(50),
+        p99: percentile(99),
+    })
 }
 
 /// The bucket of a time: twice its base-2 logarithm.

@@ -96,9 +96,9 @@ impl ChartRange {
         from.strftime(format).to_string()
     }
 
-    /// The first minute that is shown. The current one is not over, and not shown.
+    /// The first minute that is shown. The last one is the current one, as far as it is counted.
     fn first_minute(self, now: Timestamp) -> i64 {
-        Minute::number_of(now) - self.columns() * self.minutes_per_column()
+        Minute::number_of(now) + 1 - self.columns() * self.minutes_per_column()
     }
 
     /// The time from which minutes are needed.
@@ -217,15 +217,15 @@ mod tests {
         let last = &columns[71];
         assert_eq!(
             (last.minutes, last.matched),
-            (3, 9),
-            "the current minute is left out"
+            (4, 108),
+            "the current minute is the last one"
         );
         assert_eq!(last.attempts, Some(Percentiles { p50: 20, p99: 300 }));
-        assert_eq!(last.runs_in(&["dead", "held"]), 4, "at its end");
-        assert_eq!(last.from, Timestamp::from_second(NOW - 300).unwrap());
+        assert_eq!(last.runs_in(&["dead", "held"]), 99, "at its end");
+        assert_eq!(last.from, Timestamp::from_second(NOW - 240).unwrap());
         assert_eq!(columns[70].counted(0), None);
         let all: u64 = columns.iter().map(ChartColumn::events).sum();
-        assert_eq!(all, 9, "what is older is left out");
+        assert_eq!(all, 108, "what is older is left out");
     }
 
     #[test]
@@ -237,7 +237,7 @@ mod tests {
         let now = Timestamp::from_second(NOW).unwrap();
         assert_eq!(
             ChartRange::Week.since(now),
-            Timestamp::from_second(NOW - 7 * 86_400).unwrap()
+            Timestamp::from_second(NOW + 60 - 7 * 86_400).unwrap()
         );
         assert_eq!(ChartRange::Week.label(now), "Fri 08:00");
     }

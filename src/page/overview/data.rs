@@ -13,6 +13,7 @@ use crate::page::page_error::PageError;
 use crate::page::reader::HistoryReadError;
 use crate::report::problems::{MAX_FAILED_RUNS, Problems};
 use crate::source::admin::{AdminApi, Status};
+use crate::store::Minute;
 use crate::store::history::{ReceiverActivity, RecentEvent};
 
 /// How long what was read is shown without reading again.
@@ -71,20 +72,42 @@ impl<A: AdminApi> PageState<A> {
         Ok(data)
     }
 
+    /// What was counted in the minute that is not over.
+    fn minute_so_far(&self, status: &Status, at: Timestamp) -> Minute {
+        let runs = status.runs.iter();
+        Minute {
+            runs: runs
+                .map(|(state, count)| ((*state).to_owned(), *count))
+                .collect(),
+            ..(self.current_minute)(Minute::number_of(at))
+        }
+    }
+
     async fn read_overview(&self, range: ChartRange) -> Result<OverviewData, PageError> {
         let at = Timestamp::now();
         let status = self.admin.status().await?;
+        let current = self.minute_so_far(&status, at);
         let read = self.history.read(move |history| {
-            let minutes = history.minutes(range.since(at))?;
+            let mut minutes = history.minutes(range.since(at))?;
+            let last_minute = minutes
+                .last()
+                .filter(|last| last.minute == current.minute - 1);
+            let last_minute = last_minute.map(Minute::events);
+            // The store may have just got it.
+            if minutes
+                .last()
+                .is_none_or(|last| last.minute < current.minute)
+            {
+                minutes.push(current);
+            }
             let failed = history.failed_runs(MAX_FAILED_RUNS)?;
             let last_event = history.recent_events(1, Timestamp::MIN)?.pop();
-            let current = ChartRange::Hour.sum_up(&minutes, at).pop();
             Ok::<_, HistoryReadError>(OverviewData {
                 at,
                 status,
                 last_event,
                 columns: range.sum_up(&minutes, at),
-                last_minute: current.filter(|c| c.minutes > 0).map(|c| c.events()),
+                last_minute,
                 problems: Problems::of(&failed, at),
                 receivers: history.receivers(at)?,
             })
