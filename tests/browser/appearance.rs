@@ -11,7 +11,33 @@ use crate::visit::Visit;
 /// The path of `axe.min.js`, which checks whether a page can be used by everybody.
 const AXE: &str = "AXE_SCRIPT";
 
-const WIDTHS: [u32; 3] = [1_440, 1_024, 390];
+/// How a page is shown.
+#[derive(Debug, Clone, Copy)]
+struct Form {
+    scripts: Scripts,
+    scheme: ColorScheme,
+    width: u32,
+}
+
+/// Every combination at the widths of a desk and of a phone; between them one is enough.
+fn forms() -> Vec<Form> {
+    let between = Form {
+        scripts: Scripts::On,
+        scheme: ColorScheme::Light,
+        width: 1_024,
+    };
+    let mut forms = vec![between];
+    for scripts in [Scripts::On, Scripts::Off] {
+        for scheme in [ColorScheme::Light, ColorScheme::Dark] {
+            forms.extend([1_440, 390].map(|width| Form {
+                scripts,
+                scheme,
+                width,
+            }));
+        }
+    }
+    forms
+}
 
 #[test]
 fn every_page_fits_and_is_accessible_in_every_form() {
@@ -19,25 +45,18 @@ fn every_page_fits_and_is_accessible_in_every_form() {
     let axe = std::env::var_os(AXE).map(|path| fs::read_to_string(path).expect("axe can be read"));
     let must_run = std::env::var_os("BROWSER_TESTS_MUST_RUN").is_some();
     assert!(axe.is_some() || !must_run, "{AXE} names no file");
+    let pages = visit.pages();
     let mut faults = Vec::new();
-    for scripts in [Scripts::On, Scripts::Off] {
-        for scheme in [ColorScheme::Light, ColorScheme::Dark] {
-            visit.browser.set_color_scheme(scheme);
-            for width in WIDTHS {
-                visit.browser.resize(width, 900);
-                for (name, path) in visit.pages() {
-                    visit.browser.set_scripts(scripts);
-                    visit.open(&path);
-                    // For the checks; the script of the page does not run any more.
-                    visit.browser.set_scripts(Scripts::On);
-                    let form = format!("{name} {scripts:?} {} {width}", scheme.name());
-                    faults.extend(
-                        look(&visit, axe.as_deref(), name)
-                            .into_iter()
-                            .map(|fault| format!("{form}: {fault}")),
-                    );
-                }
-            }
+    for form in forms() {
+        visit.browser.set_color_scheme(form.scheme);
+        visit.browser.resize(form.width, 900);
+        for (name, path) in &pages {
+            visit.browser.set_scripts(form.scripts);
+            visit.open(path);
+            // For the checks; the script of the page does not run any more.
+            visit.browser.set_scripts(Scripts::On);
+            let found = look(&visit, axe.as_deref(), name).into_iter();
+            faults.extend(found.map(|fault| format!("{name} {form:?}: {fault}")));
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));

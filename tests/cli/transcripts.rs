@@ -102,7 +102,7 @@ fn json_output_is_valid_json() {
 fn the_sample_of_a_type_is_read_by_dry_run() {
     let listed: Value =
         serde_json::from_str(&stdout(&["events", "--format", "json"])).expect("JSON");
-    let tags: Vec<&str> = listed["event_types"]
+    let tags: Vec<&str> = listed
         .as_array()
         .expect("a list")
         .iter()

@@ -7,14 +7,13 @@ use crate::cli::options::Format;
 use crate::report::error::CommandError;
 use crate::report::output::Output;
 use crate::report::render::diagnostics::number;
-use crate::report::render::document::versioned;
 use crate::report::render::table::Table;
 use flowtrigger_core::event::catalogue::event_type::EventType;
 use serde_json::json;
 
 pub fn write(types: &[&EventType], format: Format, out: &mut Output) -> Result<(), CommandError> {
     match format {
-        Format::Json => writeln!(out, "{:#}", versioned(json!({"event_types": types})))?,
+        Format::Json => writeln!(out, "{:#}", json!(types))?,
         Format::Text => text(types, out)?,
     }
     Ok(())

@@ -25,7 +25,10 @@ async fn answer(
     Segments((id, order)): Segments<(u64, String)>,
     RawQuery(query): RawQuery,
 ) -> (StatusCode, String) {
-    let query = query.map(|query| format!(" {query}")).unwrap_or_default();
+    let query = query.unwrap_or_default();
+    assert!(query.contains("by="), "the command names no user: {query}");
+    let other = query.split('&').filter(|pair| !pair.starts_with("by="));
+    let query: String = other.map(|pair| format!(" {pair}")).collect();
     asked.lock().unwrap().push(format!("{order} {id}{query}"));
     let (status, body) = match id {
         2 => (

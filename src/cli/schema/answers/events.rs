@@ -16,9 +16,7 @@ pub fn schema() -> Value {
         "description": "The fields that only this type has, with their types.",
     });
     let parts = json!({
-        "list": Keys::of_document()
-            .with("event_types", list(part("listed"), "All types, those of a family, or those of a source."))
-            .object("A list of event types."),
+        "list": list(part("listed"), "All types, those of a family, or those of a source."),
         "listed": names().may_have("fields", own_fields).object("An event type."),
         "event_type": Keys::of_document()
             .and(names())
