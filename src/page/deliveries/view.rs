@@ -170,7 +170,7 @@ fn table_row(row: &DeliveryRow) -> Markup {
     };
     html! {
         tr {
-            td class="nw" { (day_and_time(delivery.received)) }
+            td class="nw" data-l="received" { (day_and_time(delivery.received)) }
             th scope="row" { @if let Some(endpoint) = &delivery.endpoint { (text(endpoint)) } @else { span class="mu" { "unknown" } } }
             td class="nw wide" { @if let Some(peer) = delivery.peer { span class="m xs nw" { (peer) } } }
             td { span class=(pill) { (delivery.status) } }

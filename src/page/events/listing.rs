@@ -133,7 +133,7 @@ impl EventListing {
         let event = &self.event;
         html! {
             tr {
-                td { (day_or_time(event)) }
+                td class="nw" data-l="received" { (day_or_time(event)) }
                 th scope="row" { a class="id" href=(link::event(event.position.row)) { (name(event)) } }
                 td { span class="m ty" { (broken(&event.event_type)) } }
                 td class="mu wide" { (short(&event.endpoint, MAX_CHARS)) }

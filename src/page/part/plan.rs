@@ -2,33 +2,41 @@
 
 use maud::{Markup, html};
 
+use crate::page::answer::day_and_time;
 use crate::page::part::state::pill;
 use crate::page::text::{short, text};
 use crate::report::dry_run::RuleAnswer;
 use crate::report::render::call;
 use crate::report::render::diagnostics::number;
 use crate::report::render::gates;
-use crate::report::render::plan::{
-    describe_branch, describe_effect, describe_guard, describe_lane,
-};
+use crate::report::render::gates::GateText;
+use crate::report::render::plan::{describe_branch, describe_guard, describe_lane};
+use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::egress::policy::EgressPolicy;
 use flowtrigger_core::flow::plan::{PlanBranch, PlanStep, PlanStepKind};
+use flowtrigger_core::gate::reading::ClosedGate;
 use flowtrigger_core::language::condition::Polarity;
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::language::condition::trace::Trace;
 use flowtrigger_core::language::operator::Verdict;
+use flowtrigger_core::loop_guard::GATE;
 use flowtrigger_core::matching::gate_status::GateState;
-use flowtrigger_core::run::Attempt;
 use flowtrigger_core::run::call_result::{CallFailure, Reply};
+use flowtrigger_core::run::{Attempt, RunId};
 
 /// Steps that are shown.
 const MAX_STEPS: usize = 200;
 /// Characters of a value.
 const MAX_VALUE: usize = 2_000;
 
-/// The gates and the plan of a rule that matches; nothing for another one.
-pub fn gates_and_plan(answer: &RuleAnswer<'_>, outgoing: &EgressPolicy, files: &Files) -> Markup {
+/// The gates and the plan of a rule that matches; nothing for another one. `own` are the runs of the event itself.
+pub fn gates_and_plan(
+    answer: &RuleAnswer<'_>,
+    own: &[RunId],
+    outgoing: &EgressPolicy,
+    files: &Files,
+) -> Markup {
     let gates = gates::texts(answer.loops.as_ref(), &answer.gates);
     html! {
         @if !gates.is_empty() {
@@ -38,13 +46,62 @@ pub fn gates_and_plan(answer: &RuleAnswer<'_>, outgoing: &EgressPolicy, files: &
                     @for gate in &gates {
                         p {
                             b { (gate.gate) } " " (text(&gate.lets_through)) " "
-                            span class=[tone(gate.state)] { (text(&gate.words)) }
+                            span class=[tone(gate.state)] { (words(gate, own)) }
                         }
                     }
                 }
             }
         }
-        @if !answer.plan.is_empty() { (plan(answer, outgoing, files)) }
+        @if !answer.plan.is_empty() {
+            @match closed_gate(answer) {
+                None => (plan(answer, outgoing, files)),
+                Some(gate) => details {
+                    summary { b { (prevented(gate)) } span class="mu" { ": what it would do if the gate were open" } }
+                    (plan(answer, outgoing, files))
+                },
+            }
+        }
+    }
+}
+
+/// The first gate that keeps a matching rule from acting.
+pub fn closed_gate(answer: &RuleAnswer<'_>) -> Option<&'static str> {
+    let gates = gates::texts(answer.loops.as_ref(), &answer.gates);
+    let mut closed = gates.iter().filter(|gate| match gate.state {
+        GateState::Closed { .. } => true,
+        GateState::Open
+        | GateState::Gathers { .. }
+        | GateState::NotConsulted
+        | GateState::NeverSuppresses { .. } => false,
+    });
+    closed.next().map(|gate| gate.gate)
+}
+
+/// What a closed gate does to a run.
+pub fn prevented(gate: &str) -> String {
+    match gate {
+        GATE => format!("would be stopped by {gate}"),
+        gate => format!("would be suppressed by {gate}"),
+    }
+}
+
+/// What the state of a gate means, with the time at which it opens.
+fn words(gate: &GateText<'_>, own: &[RunId]) -> Markup {
+    let closed = match gate.state {
+        GateState::Closed { why } => ClosedGate::read(why),
+        GateState::Open
+        | GateState::Gathers { .. }
+        | GateState::NotConsulted
+        | GateState::NeverSuppresses { .. } => ClosedGate::default(),
+    };
+    let written = match gate.words.rsplit_once("; opens again at ") {
+        Some((before, _)) if closed.opens.is_some() => before,
+        Some(_) | None => &gate.words,
+    };
+    html! {
+        (text(written))
+        @if let Some(RunId(run)) = closed.by.filter(|run| own.contains(run)) { " (run " (run) " is of this same event)" }
+        @if let Some(opens) = closed.opens { "; opens again at " (day_and_time(opens)) }
     }
 }
 
@@ -72,7 +129,13 @@ fn plan(answer: &RuleAnswer<'_>, outgoing: &EgressPolicy, files: &Files) -> Mark
         div class="plan" {
             p {
                 b { "Would do " }
-                span class="mu" { (describe_effect(answer.rule)) "; " (text(&describe_lane(answer.rule))) }
+                span class="mu" {
+                    (text(&describe_lane(answer.rule)))
+                    @match answer.rule.mode {
+                        Mode::Live => {},
+                        Mode::Shadow | Mode::Disabled => { "; " (answer.rule.mode.as_str()) ", so nothing of this is sent" },
+                    }
+                }
             }
             @for (number, planned) in numbered.take(MAX_STEPS) {
                 p class="more" {

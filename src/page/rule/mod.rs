@@ -209,6 +209,7 @@ impl RulePage {
         let name = self.found.name.as_str();
         let today = self.activity.days.last().map_or(0, |day| day.total());
         let failed = self.runs_in(&FAILED);
+        let last_day = self.found.last_day.iter().map(|(_, runs)| runs).sum();
         let count = |count: usize| diagnostics::grouped(count);
         html! {
             dl class="facts" {
@@ -218,11 +219,15 @@ impl RulePage {
                         dd { (count(sample.listened)) small { "of its types" } }
                     }
                     div {
-                        dt { "Matched" }
-                        dd { (count(sample.matched)) small { "of " (count(sample.judged)) " that were evaluated" } }
+                        dt { "Would match" }
+                        dd { (count(sample.matched)) small { "of " (count(sample.judged)) ", by the rule as it is now" } }
                     }
                     div {
-                        dt { "Nearly matched" }
+                        dt { "Runs, 24 hours" }
+                        dd { (grouped(last_day)) small { "of matches, by the rule as it was then" } }
+                    }
+                    div {
+                        dt { "Nearly" }
                         dd {
                             (count(sample.missed_by_one))
                             @if let Some(group) = sample.near_misses.first() {

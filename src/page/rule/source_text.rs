@@ -37,8 +37,8 @@ pub struct SourceText {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct LineNotes {
     near_misses: usize,
-    /// What no test exercises.
-    untested: Vec<&'static str>,
+    /// What no test exercises, such as `predicate false`.
+    untested: Vec<String>,
     tested: usize,
 }
 
@@ -144,7 +144,9 @@ impl LineNotes {
         let never = Side::BOTH
             .into_iter()
             .filter(|side| point.tests(*side).is_empty());
-        self.untested.extend(never.map(|side| point.id.side(side)));
+        let (kind, id) = (point.id.kind(), &point.id);
+        self.untested
+            .extend(never.map(|side| format!("{kind} {}", id.side(side))));
         self.tested += usize::from(point.is_covered());
     }
 
@@ -158,7 +160,7 @@ impl LineNotes {
                 many => { b { (grouped(many)) " near misses" } " " },
             }
             @if !untested.is_empty() {
-                span class="vd missing" { "no test: " (untested.join(", ")) }
+                span class="vd missing" { "untested: " (untested.join(", ")) }
             } @else if self.tested > 0 {
                 span class="vd ok" { "tested" }
             }

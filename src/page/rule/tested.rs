@@ -141,7 +141,7 @@ fn result(test: &TestResult) -> Markup {
                 }
             }
             td { @if test.passed() { (pill("ok", "passed")) } @else { (pill("dead", "failed")) } }
-            td class="m xs mu" { (text(&test.place)) }
+            td class="m xs mu ty" { @for part in test.place.split_inclusive('/') { (text(part)) wbr; } }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
@@ -15,7 +15,8 @@ use crate::report::deliveries::row::grouped;
 use crate::report::render::diagnostics::number;
 use crate::report::rule_test::of_rules::RuleTests;
 use crate::report::why::rule::report::types;
-use crate::store::history::RuleActivity;
+use crate::store::History;
+use crate::store::history::{EventFilter, HistoryError, RuleActivity};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::rule::Rule;
 
@@ -25,6 +26,44 @@ const MAX_DESCRIPTION: usize = 200;
 const MAX_TYPES: usize = 2;
 /// The states of runs that a person must look at.
 const FAILED: [&str; 2] = ["dead", "held"];
+
+/// How far back a rule without a run had none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdlePeriod {
+    /// Events are stored for at least as long as runs are counted.
+    Days,
+    /// The first stored event is younger.
+    Since(Timestamp),
+    /// No event is stored.
+    NoEvents,
+}
+
+impl IdlePeriod {
+    pub fn read(now: Timestamp, history: &dyn History) -> Result<Self, HistoryError> {
+        let week = now.checked_sub(SignedDuration::from_hours(7 * 24));
+        let older = EventFilter {
+            until: Some(week.unwrap_or(Timestamp::MIN)),
+            ..EventFilter::default()
+        };
+        if history.count_events(&older, 1)?.count > 0 {
+            return Ok(Self::Days);
+        }
+        let retained = history.retained()?;
+        let ends = retained.matched.into_iter().chain(retained.unmatched);
+        let first = ends.map(|(first, _)| first).min();
+        Ok(first.map_or(Self::NoEvents, Self::Since))
+    }
+
+    fn html(self, now: Timestamp) -> Markup {
+        html! {
+            @match self {
+                Self::Days => (pill("none", "no match in 7 days")),
+                Self::Since(first) => span class="st none" { "no match since " (short_time(first, now)) },
+                Self::NoEvents => (pill("none", "no match yet")),
+            }
+        }
+    }
+}
 
 /// A rule of the list.
 pub struct ListedRule {
@@ -64,7 +103,7 @@ impl ListedRule {
         })
     }
 
-    pub fn html(&self, cap: Option<&str>, now: Timestamp) -> Markup {
+    pub fn html(&self, cap: Option<&str>, idle: IdlePeriod, now: Timestamp) -> Markup {
         let name = &self.rule.name;
         let days: Vec<u64> = self.activity.days.iter().map(|day| day.total()).collect();
         let (runs, failed) = (self.activity.total(), self.count(&FAILED));
@@ -74,7 +113,7 @@ impl ListedRule {
                 th scope="row" class="w" {
                     a class="id" href=(link::rule(name)) { (text(name)) }
                     @if runs == 0 && self.rule.mode != Mode::Disabled {
-                        " " (pill("none", "no match in 7 days"))
+                        " " (idle.html(now))
                     }
                     @if let Some(description) = self.rule.description() {
                         span class="mu desc" { (short(&description, MAX_DESCRIPTION)) }

@@ -33,7 +33,7 @@ use flowtrigger_core::rule::Rule;
 use flowtrigger_core::rule::event_pattern::TypePattern;
 
 use filter::RuleFilter;
-use listed_rule::ListedRule;
+use listed_rule::{IdlePeriod, ListedRule};
 
 pub use listed_rule::mode;
 
@@ -63,6 +63,7 @@ pub struct RulesPage {
     cap: Option<String>,
     /// Why what is in the files now is not in force.
     failed_reload: Option<FailedReload>,
+    idle: IdlePeriod,
     now: Timestamp,
 }
 
@@ -74,9 +75,10 @@ pub async fn load<A: AdminApi>(
     let (book, now) = ((state.rulebook)(), request.now);
     let read = state.history.read(move |history| {
         let activity = history.activity(now)?;
-        Ok::<_, HistoryReadError>((activity, history.latest_revision()?))
+        let idle = IdlePeriod::read(now, history)?;
+        Ok::<_, HistoryReadError>((activity, history.latest_revision()?, idle))
     });
-    let (activity, in_force) = read.await?;
+    let (activity, in_force, idle) = read.await?;
     let activity: HashMap<String, RuleActivity> = activity
         .into_iter()
         .map(|activity| (activity.rule.clone(), activity))
@@ -99,6 +101,7 @@ pub async fn load<A: AdminApi>(
         in_force,
         cap: mode_cap::describe(&book.config.source),
         failed_reload,
+        idle,
         now,
         filter,
     })
@@ -325,7 +328,7 @@ impl RulesPage {
                             th scope="col" { "Tests" }
                         }
                     }
-                    tbody { @for row in &self.rows { (row.html(self.cap.as_deref(), self.now)) } }
+                    tbody { @for row in &self.rows { (row.html(self.cap.as_deref(), self.idle, self.now)) } }
                 }
             }
         }

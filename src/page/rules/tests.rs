@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::page::session::{Role, SignIn};
+use crate::store::conformance::arrival;
+use crate::store::{SqliteHistory, SqliteStore, Store, StoreSettings};
 
 const RULES: &str = "name: b\ndescription: <b>second</b>\nevent_source: support\nevent_type: ticket.PriorityChanged\nmode: shadow\nflow: [{ succeed: ok }]\n---\nname: a\nevent_source: support\nevent_type: ticket.*\nflow: [{ succeed: \"needle\" }]\n---\nname: c\nevent_source: support\nevent_type: user.UserCreated\nmode: disabled\nflow: [{ succeed: ok }]\n";
 
@@ -104,6 +106,7 @@ fn page(filter: RuleFilter) -> RulesPage {
         first: None,
         in_force: None,
         failed_reload: None,
+        idle: IdlePeriod::Days,
         now: now(),
         cap: Some("`mode: shadow` in `flowtrigger.yaml`".into()),
         filter,
@@ -157,4 +160,43 @@ fn an_empty_list_says_what_to_do() {
         html.contains("value=\"nothing &lt;has&gt; this\""),
         "{html}"
     );
+}
+
+#[test]
+fn a_short_history_does_not_claim_a_week_without_a_match() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flowtrigger.db");
+    drop(SqliteStore::open(&path, StoreSettings::default()).unwrap());
+    let history = SqliteHistory::open(&path).unwrap();
+    let found = IdlePeriod::read(now(), &history).unwrap();
+    assert_eq!(found, IdlePeriod::NoEvents);
+    let mut page = page(RuleFilter::default());
+    for (idle, said) in [
+        (IdlePeriod::NoEvents, "no match yet"),
+        (
+            IdlePeriod::Since(now()),
+            "no match since <time datetime=\"2027-01-15T08:00:00Z\"",
+        ),
+    ] {
+        page.idle = idle;
+        let html = shown(&page);
+        assert!(html.contains(said), "{said}: {html}");
+        assert!(!html.contains("class=\"st none\">no match in 7"), "{html}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_stored_event_begins_the_history() {
+    let set = flowtrigger_testing::rules::from_text(RULES);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flowtrigger.db");
+    let (store, _) = SqliteStore::open(&path, StoreSettings::default()).unwrap();
+    store.commit(arrival("1", &set.rules[0])).await.unwrap();
+    let history = SqliteHistory::open(&path).unwrap();
+    let today = crate::store::conformance::now();
+    let found = IdlePeriod::read(today, &history).unwrap();
+    assert!(matches!(found, IdlePeriod::Since(_)), "{found:?}");
+    let later = today + jiff::SignedDuration::from_hours(8 * 24);
+    let found = IdlePeriod::read(later, &history).unwrap();
+    assert_eq!(found, IdlePeriod::Days);
 }

@@ -58,7 +58,7 @@ fn row(run: &RunRow, successors: &Successors, user: &PageUser) -> Markup {
             td { a href=(link::event(run.event_row)) { (subject(run)) } }
             td class="wide" { (time(run.planned)) }
             td class="r" data-l="attempts" { (run.attempts) }
-            td class="nw" {
+            td class="nw" data-l="since" {
                 @match run.state.due() {
                     Some(due) => { "next at " (time(due)) }
                     None => (time(run.changed)),

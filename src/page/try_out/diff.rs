@@ -50,6 +50,28 @@ pub fn changed_lines<'t>(before: &'t str, after: &'t str) -> Vec<ChangedLine<'t>
     changed
 }
 
+/// How many lines differ; one that was replaced counts once.
+pub fn differing(changed: &[ChangedLine<'_>]) -> usize {
+    let (mut old, mut new) = (0, 0);
+    let (mut removed, mut added, mut all) = (0, 0, 0);
+    for line in changed {
+        let same = match line {
+            ChangedLine::Removed { number, .. } => number - 1 - old,
+            ChangedLine::Added { number, .. } => number - 1 - new,
+        };
+        if same > 0 {
+            all += usize::max(removed, added);
+            (removed, added) = (0, 0);
+        }
+        (old, new) = (old + same, new + same);
+        match line {
+            ChangedLine::Removed { .. } => (old, removed) = (old + 1, removed + 1),
+            ChangedLine::Added { .. } => (new, added) = (new + 1, added + 1),
+        }
+    }
+    all + usize::max(removed, added)
+}
+
 /// How many lines the ends of two texts have in common, by their beginnings.
 struct CommonLines {
     counts: Vec<u16>,
@@ -104,6 +126,20 @@ mod tests {
             ("a\nb", "b\na", &["-1 a", "+2 a"]),
         ] {
             assert_eq!(shown(before, after), expected, "{before:?} {after:?}");
+        }
+    }
+
+    #[test]
+    fn a_replaced_line_counts_once() {
+        for (before, after, expected) in [
+            ("a\nb\nc", "a\nb\nc", 0),
+            ("a\nb\nc", "a\nx\nc", 1),
+            ("a\nb\nc\nd", "a\nc\nd\ne", 2),
+            ("a\nb\nc", "x\nb\ny\nz", 3),
+            ("", "a\nb", 2),
+        ] {
+            let changed = changed_lines(before, after);
+            assert_eq!(differing(&changed), expected, "{before:?} {after:?}");
         }
     }
 

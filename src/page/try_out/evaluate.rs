@@ -3,13 +3,13 @@
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::diff::{ChangedLine, changed_lines};
+use super::diff::{ChangedLine, changed_lines, differing};
 use super::edited_rule::EditedRule;
 use super::form::TryForm;
 use super::invisible;
 use crate::engine::Rulebook;
 use crate::page::part::diagnostic_list::diagnostic_list;
-use crate::page::part::plan::gates_and_plan;
+use crate::page::part::plan::{closed_gate, gates_and_plan, prevented};
 use crate::page::part::prose::prose;
 use crate::page::part::rule_card::RuleCard;
 use crate::page::text::{short, text};
@@ -27,6 +27,7 @@ use flowtrigger_core::matching::evaluation::Evaluation;
 use flowtrigger_core::matching::explain::Explanation;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::RunId;
 
 /// Rules that are explained. Those that match come first.
 const MAX_RULES: usize = 100;
@@ -61,6 +62,17 @@ impl From<ReadEventError> for UnreadableEvent {
             help => help,
         };
         Self { message, help }
+    }
+}
+
+impl UnreadableEvent {
+    /// On the page, a change is no option of a command.
+    fn on_page(self) -> Self {
+        let on_page = |words: String| words.replacen("--set ", "", 1);
+        Self {
+            message: on_page(self.message),
+            help: self.help.map(on_page),
+        }
     }
 }
 
@@ -101,7 +113,7 @@ pub fn evaluate(
             status: html! {},
             html: html! {},
         },
-        Ok(event) => answer(event, (book, edited.as_ref()), history)?,
+        Ok(event) => answer(form, event, (book, edited.as_ref()), history)?,
     };
     if let Some(edited) = &edited {
         result.json["diagnostics"] = edited.diagnostics.to_json(&edited.book.files);
@@ -126,13 +138,24 @@ fn read<'c>(
     book: &'c Rulebook,
     edited: Option<&'c EditedRule>,
 ) -> Result<InputEvent<'c>, UnreadableEvent> {
+    let changes = form.changes.iter().map(|change| change::parse(change));
+    let changes = changes.collect::<Result<Vec<_>, _>>();
+    let changes = changes.map_err(|error| UnreadableEvent::from(error).on_page())?;
+    let input = unchanged(form, book, edited)?;
+    let changed = change::changed(input, &changes, book);
+    changed.map_err(|error| UnreadableEvent::from(error).on_page())
+}
+
+/// The event as it is written.
+fn unchanged<'c>(
+    form: &'c TryForm,
+    book: &'c Rulebook,
+    edited: Option<&'c EditedRule>,
+) -> Result<InputEvent<'c>, UnreadableEvent> {
     let rule = edited.and_then(EditedRule::rule);
     let listening = rule.map(|rule| rule.event_source.as_str());
     let source = (!form.source.is_empty()).then_some(form.source.as_str());
-    let changes = form.changes.iter().map(|change| change::parse(change));
-    let changes = changes.collect::<Result<Vec<_>, _>>()?;
-    let input = written(&form.event, source, listening, &book.config)?;
-    Ok(change::changed(input, &changes, book)?)
+    Ok(written(&form.event, source, listening, &book.config)?)
 }
 
 fn failed(error: &UnreadableEvent) -> TryResult {
@@ -154,6 +177,7 @@ fn failed(error: &UnreadableEvent) -> TryResult {
 }
 
 fn answer(
+    form: &TryForm,
     event: &InputEvent<'_>,
     (book, edited): (&Rulebook, Option<&EditedRule>),
     history: &dyn History,
@@ -166,9 +190,20 @@ fn answer(
     let left_out = evaluation.subscribed().len() - names.len();
     let gates = GateHistorySource::new(Some(history));
     let answer = EventAnswer::new(&evaluation, &names, (judged, &Mocks::default()), &gates)?;
-    let before = edited
-        .map(|edited| verdict_before(edited, event, book))
-        .transpose()?;
+    let before = match edited {
+        // It was read before, to be changed.
+        Some(edited) if !form.changes.is_empty() => match unchanged(form, book, Some(edited)) {
+            Ok(event) => Some(verdict_before(edited, &event, book)?),
+            Err(_) => None,
+        },
+        Some(edited) => Some(verdict_before(edited, event, book)?),
+        None => None,
+    };
+    let own = match form.row {
+        Some(row) => history.runs_of(row)?,
+        None => Vec::new(),
+    };
+    let own: Vec<RunId> = own.iter().map(|run| run.id).collect();
     let mut json = answer.json(ShownRules::All);
     if let Some(before) = &before {
         json["before"] = before.as_str().into();
@@ -195,7 +230,7 @@ fn answer(
                 }
                 .html(&html! {
                     (single_changes(&rule.explanation))
-                    (gates_and_plan(rule, &judged.config.outgoing, files))
+                    (gates_and_plan(rule, &own, &judged.config.outgoing, files))
                 }))
             }
             @if left_out > 0 { p class="mu more" { "and " (number(left_out, "other rule")) " that listen to it, not explained here" } }
@@ -219,7 +254,7 @@ fn single_changes(explanation: &Explanation) -> Markup {
             div class="row" {
                 "Try it with"
                 @for change in &changes {
-                    button class="s" form="try" name="set" value=(change) { (short(change, MAX_BUTTON)) }
+                    button class="s m" form="try" name="set" value=(change) { (short(change, MAX_BUTTON)) }
                 }
             }
         }
@@ -267,7 +302,13 @@ fn verdict(rule: &Rule, label: &str) -> String {
 
 fn now(answer: &EventAnswer<'_>) -> String {
     match answer.rules.first() {
-        Some(rule) => verdict(rule.rule, rule.explanation.truth.label()),
+        Some(rule) => {
+            let verdict = verdict(rule.rule, rule.explanation.truth.label());
+            match closed_gate(rule) {
+                Some(gate) => format!("{verdict}, but {}", prevented(gate)),
+                None => verdict,
+            }
+        }
         None => "does not listen".into(),
     }
 }
@@ -275,9 +316,12 @@ fn now(answer: &EventAnswer<'_>) -> String {
 /// How many rules listen and match.
 fn describe(answer: &EventAnswer<'_>) -> String {
     let matched = answer.rules.iter().filter(|rule| rule.matched).count();
-    match answer.rules.len() {
-        0 => "no rule listens to it".into(),
-        all => format!("{matched} of {} that listen match", number(all, "rule")),
+    match (matched, answer.rules.len()) {
+        (_, 0) => "no rule listens to it".into(),
+        (0, 1) => "the rule that listens to it does not match".into(),
+        (_, 1) => "the rule that listens to it matches".into(),
+        (1, all) => format!("1 of {} that listen matches", number(all, "rule")),
+        (matched, all) => format!("{matched} of {} that listen match", number(all, "rule")),
     }
 }
 
@@ -316,12 +360,13 @@ fn difference(form: &TryForm, edited: &EditedRule) -> Markup {
     };
     let before = crate::page::rule::source_text::SourceText::of(in_force);
     let changed = changed_lines(before.text(), form.rule.trim_end());
+    let lines = differing(&changed);
     html! {
         @if changed.is_empty() {
             p class="mu more" { "The rule is the one in force." }
         } @else {
             details class="more" {
-                summary { (number(changed.len(), "line")) " differ from the rule in force" }
+                summary { (number(lines, "line")) @if lines == 1 { " differs" } @else { " differ" } " from the rule in force" }
                 pre class="code more" {
                     @for line in changed.iter().take(MAX_CHANGED) {
                         @match line {

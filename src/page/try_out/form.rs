@@ -20,6 +20,8 @@ use flowtrigger_core::rule::Rule;
 
 /// The newest stored events among which one for a rule is searched.
 const MAX_SEARCHED: usize = 2_000;
+/// What an event is called that was not edited.
+const RECEIVED: &str = ", as received";
 /// Rules that the form offers by name.
 const MAX_OFFERED: usize = 200;
 
@@ -36,8 +38,12 @@ pub struct TryForm {
     pub row: Option<EventRowId>,
     /// The name of the rule that the text began with.
     pub from_rule: String,
+    /// The type of the sample that the text began with, if it was no stored event.
+    pub sample: String,
     /// What the event is.
     pub origin: String,
+    /// Whether the text of the rule is another one than it began with.
+    pub is_rule_edited: bool,
     /// What the form offers.
     pub offers: TryOffers,
 }
@@ -123,19 +129,49 @@ impl TryOffers {
 
 impl TryForm {
     /// The fields as a person edited them.
-    pub fn posted(request: &PageRequest, book: &Rulebook) -> Result<Self, PageError> {
+    pub fn posted(
+        request: &PageRequest,
+        book: &Rulebook,
+        history: &dyn History,
+    ) -> Result<Self, PageError> {
         let row = request.parse("row", "write the number of a stored event")?;
         let changes = request.texts("set").into_iter().map(str::to_owned);
-        Ok(Self {
+        let mut form = Self {
             event: request.lines("event"),
             rule: request.lines("rule"),
             source: request.text("source").unwrap_or_default().to_owned(),
             changes: changes.collect(),
             row: row.map(EventRowId),
             from_rule: request.text("from").unwrap_or_default().to_owned(),
+            sample: request.text("sample").unwrap_or_default().to_owned(),
             origin: "edited".into(),
+            is_rule_edited: false,
             offers: TryOffers::of(book),
-        })
+        };
+        form.compare(book, history);
+        Ok(form)
+    }
+
+    /// Compares the texts with those that the form began with.
+    fn compare(&mut self, book: &Rulebook, history: &dyn History) {
+        let begun = TryRequest {
+            row: self.row,
+            sample: (!self.sample.is_empty()).then(|| self.sample.clone()),
+            ..TryRequest::default()
+        };
+        // Without either, it began with a text that is not known.
+        if (begun.row.is_some() || begun.sample.is_some())
+            && let Ok(begun) = begun.form(book, history)
+        {
+            self.origin = match is_same(&begun.event, &self.event) {
+                true => begun.origin,
+                false => format!("{}, edited", begun.origin.trim_end_matches(RECEIVED)),
+            };
+        }
+        self.is_rule_edited = match book.rules.rule(&self.from_rule) {
+            Some(rule) => !is_same(SourceText::of(rule).text(), &self.rule),
+            None => true,
+        };
     }
 
     fn take_stored(&mut self, record: &EventRecord, book: &Rulebook) {
@@ -147,7 +183,7 @@ impl TryForm {
         self.event = readable(received);
         self.row = Some(record.head.row);
         let key = record.head.key.as_deref().unwrap_or(&record.head.id);
-        self.origin = format!("#{key}, as received");
+        self.origin = format!("#{key}{RECEIVED}");
     }
 
     fn take_sample(&mut self, name: &str, book: &Rulebook) -> Result<(), PageError> {
@@ -159,6 +195,7 @@ impl TryForm {
             return Err(error.help("the form offers the types with a sample"));
         };
         self.event = sample.text;
+        self.sample = name.to_owned();
         self.origin = format!("a sample of {name}");
         Ok(())
     }
@@ -184,6 +221,7 @@ impl TryForm {
         let fits = |source: &str, name: &str| rule.is_none_or(|rule| rule.listens_to(source, name));
         if let Some(sample) = samples.find(|sample| fits(sample.source, sample.name)) {
             self.event = sample.text.to_owned();
+            self.sample = sample.name.to_owned();
             self.origin = format!("a sample of {}", sample.name);
         }
         Ok(())
@@ -223,33 +261,40 @@ impl TryForm {
             form id="try" method="post" action="/try#result" {
                 input type="hidden" name="row" value=(row);
                 input type="hidden" name="from" value=(self.from_rule);
+                @if !self.sample.is_empty() { input type="hidden" name="sample" value=(self.sample); }
                 div class="panes" {
                     div {
-                        div class="row" {
+                        div class="row" data-try {
                             label for="t1" { b { "Event" } }
                             span class="mu" { (text(&self.origin)) }
                             @if let Some(row) = self.row { a class="link push" href=(link::event(row)) { "The event" } }
                         }
-                        textarea id="t1" name="event" spellcheck="false" { "\n" (self.event) }
+                        div class="lined" {
+                            pre class="lines" aria-hidden="true" {}
+                            textarea id="t1" name="event" spellcheck="false" { "\n" (self.event) }
+                        }
                     }
                     div {
-                        div class="row" {
+                        div class="row" data-try {
                             label for="t2" { b { "Rule" } }
                             span class="mu" {
                                 @match self.from_rule.as_str() {
                                     "" => "empty: all rules in force",
-                                    name => (text(name)),
+                                    name => { (text(name)) @if self.is_rule_edited { ", edited" } }
                                 }
                             }
                             @if !self.from_rule.is_empty() { a class="link push" href=(link::query("/try", &again)) { "Take back" } }
                         }
-                        textarea id="t2" name="rule" spellcheck="false" { "\n" (self.rule) }
+                        div class="lined" {
+                            pre class="lines" aria-hidden="true" {}
+                            textarea id="t2" name="rule" spellcheck="false" { "\n" (self.rule) }
+                        }
                     }
                 }
                 (self.changes())
                 div class="row more" {
                     button class="go" { "Explain" }
-                    span class="mu" { (status) }
+                    span class="mu" data-try { (status) }
                 }
             }
         }
@@ -257,7 +302,7 @@ impl TryForm {
 
     fn changes(&self) -> Markup {
         html! {
-            div class="row more" {
+            div class="row more" data-try {
                 span class="mu" { "Change the event first:" }
                 @for (number, change) in self.changes.iter().map(String::as_str).chain([""]).enumerate() {
                     label class="vh" for=(format!("set{number}")) { "Change before the event is evaluated" }
@@ -273,6 +318,12 @@ impl TryForm {
             }
         }
     }
+}
+
+/// Whether two texts are the same but for the ends of their lines. A browser posts another kind.
+fn is_same(one: &str, other: &str) -> bool {
+    let lines = |text: &str| text.trim().replace("\r\n", "\n").replace('\r', "\n");
+    lines(one) == lines(other)
 }
 
 /// JSON in one line on several lines, and invisible characters as escapes. A text that is no sound JSON stays.

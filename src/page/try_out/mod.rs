@@ -72,11 +72,12 @@ pub async fn submit<A: AdminApi>(
     request: PageRequest,
 ) -> Result<TryPage, PageError> {
     let book = (state.rulebook)();
-    let form = TryForm::posted(&request, &book)?;
     let _permit = PERMITS.acquire().await;
-    let read = state
-        .history
-        .read(move |history| Ok::<_, HistoryReadError>(TryPage::new(form, &book, history)));
+    let read = state.history.read(move |history| {
+        let form = TryForm::posted(&request, &book, history);
+        let page = form.and_then(|form| TryPage::new(form, &book, history));
+        Ok::<_, HistoryReadError>(page)
+    });
     read.await?
 }
 
@@ -110,7 +111,7 @@ impl PageView for TryPage {
             }
             div class="row" { (self.form.start()) }
             (self.form.fields(&self.result.status))
-            div id="result" { (self.result.html) }
+            div id="result" tabindex="-1" data-try { (self.result.html) }
         }
     }
 }

@@ -79,7 +79,7 @@ fn an_edited_rule_is_explained_with_its_plan() {
         &page,
         &[
             "before: match, now: no match",
-            "2 lines differ from the rule in force",
+            "1 line differs from the rule in force",
             "no mistakes",
         ],
     );
@@ -94,7 +94,7 @@ fn an_edited_rule_is_explained_with_its_plan() {
             "POST https://chat.example/other",
             "<span class=\"secret\">CHAT</span>",
             "<b>dedupe</b>",
-            "nothing was sent",
+            "Nothing was sent",
         ],
     );
     assert_eq!(page.json()["matched"], json!(["tell"]));
@@ -108,7 +108,7 @@ fn changes_are_made_before_the_evaluation() {
     let page = scene.page(EVENT, RULE, &["current=low"]);
     assert_shows(
         &page,
-        &["before: no match, now: no match", "value=\"current=low\""],
+        &["before: match, now: no match", "value=\"current=low\""],
     );
     for (change, said) in [
         ("current", "has no `=`"),
@@ -122,6 +122,10 @@ fn changes_are_made_before_the_evaluation() {
             format!("{error} {help}").contains(said),
             "{change}: {error}; {help}"
         );
+        assert!(
+            !format!("{error} {help}").contains("--set"),
+            "{error}; {help}"
+        );
         assert_eq!(page.status(), StatusCode::UNPROCESSABLE_ENTITY);
     }
 }
@@ -132,7 +136,7 @@ fn without_a_rule_all_rules_in_force_are_explained() {
     assert_shows(
         &scene.page(EVENT, "  \n", &[]),
         &[
-            "1 of 1 rule that listen match",
+            "the rule that listens to it matches",
             "href=\"/rules/tell\"",
             "Would do",
         ],

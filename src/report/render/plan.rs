@@ -98,7 +98,7 @@ pub fn describe_lane(rule: &Rule) -> String {
 }
 
 /// What making a plan of a rule did.
-pub fn describe_effect(rule: &Rule) -> &'static str {
+fn describe_effect(rule: &Rule) -> &'static str {
     match rule.mode {
         Mode::Live => "nothing was sent",
         Mode::Shadow | Mode::Disabled => "nothing would be sent",

@@ -96,3 +96,54 @@ fn trying_a_rule_has_no_effect_and_needs_no_role() {
     assert_eq!(daemon.count("done"), 0);
     daemon.stop();
 }
+
+#[test]
+fn the_texts_of_try_say_whether_they_were_edited_and_gates_whether_they_are_closed() {
+    let rules = RULES.replace("flow:", "dedupe: { per: event.key, for: 1h }\nflow:");
+    let sandbox = desk::sandbox(&rules);
+    let daemon = DaemonProcess::start_with_page(&sandbox);
+    let event = json!({"kind": "order", "id": "e1", "ticket": 1, "priority": "urgent"});
+    daemon.accept("desk", &event);
+    daemon.wait_until_idle();
+    let reader = PageClient::signed_in(&daemon, &sandbox, &["--read"]);
+    let events = reader.get("/events.json", &[]).json();
+    let row = events["events"][0]["row"].to_string();
+    let html = reader
+        .get(&format!("/try?event={row}&rule=urgent"), &[])
+        .body;
+    for part in [
+        "before: match, now: match, but would be suppressed by dedupe",
+        "(run 1 is of this same event)",
+        "; opens again at <time",
+        "what it would do if the gate were open",
+        ", as received",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    let text = |name: &str| {
+        let start = format!("name=\"{name}\" spellcheck=\"false\">\n");
+        let (_, rest) = html.split_once(&start).expect("the text");
+        let (text, _) = rest.split_once("</textarea>").expect("its end");
+        text.replace("&quot;", "\"").replace('\n', "\r\n")
+    };
+    let post = |event: &str, rule: &str, change: &str| {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("row", &row).append_pair("from", "urgent");
+        form.append_pair("event", event).append_pair("rule", rule);
+        form.append_pair("set", change);
+        let same_site = [("sec-fetch-site", "same-origin")];
+        reader.post("/try", &same_site, &form.finish()).body
+    };
+    let (event, rule) = (text("event"), text("rule"));
+    let same = post(&event, &rule, "");
+    assert!(same.contains(", as received"), "{same}");
+    assert!(!same.contains(", edited"), "{same}");
+    let changed = post(&event, &rule, "priority=high");
+    let verdict = "before: match, now: no match";
+    assert!(changed.contains(verdict), "{changed}");
+    let event = post(&event.replace("urgent", "high"), &rule, "");
+    assert!(event.contains(", edited") && !event.contains("as received"));
+    let rule = post(&text("event"), &rule.replace("urgent }", "high }"), "");
+    assert!(rule.contains("<bdi>urgent</bdi>, edited"), "{rule}");
+    daemon.stop();
+}
