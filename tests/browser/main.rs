@@ -6,4 +6,5 @@ mod commands;
 mod live;
 mod login;
 mod screenshots;
+mod times;
 mod visit;
