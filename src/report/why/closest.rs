@@ -52,11 +52,11 @@ impl WhyUnmatched {
         let listening = listening.filter(|rule| rule.mode != Mode::Disabled);
         let mut judged = Vec::new();
         for rule in listening.take(MAX_RULES) {
-            let judgement = Judgement::of(rule, event);
-            if judgement.truth == Truth::True {
+            let found = ConditionVerdicts::of(rule, event);
+            if found.truth == Truth::True {
                 return None;
             }
-            judged.push((rule, judgement.verdicts));
+            judged.push((rule, found.verdicts));
         }
         if judged.is_empty() {
             return Some(WhyUnmatched::NoListener);
@@ -83,12 +83,12 @@ impl WhyUnmatched {
 }
 
 /// What a rule says of an event.
-struct Judgement {
+struct ConditionVerdicts {
     truth: Truth,
     verdicts: Vec<Verdict>,
 }
 
-impl Judgement {
+impl ConditionVerdicts {
     fn of(rule: &Rule, event: &Event) -> Self {
         let mut verdicts = VerdictRecorder::default();
         let scope = Scope::new(event, &rule.vars);
@@ -108,7 +108,7 @@ impl ClosestRule {
             .filter(|rule| rule.mode != Mode::Disabled && !matched.contains(&rule.name.as_str()));
         let mut judged = Vec::new();
         for rule in others.take(MAX_RULES) {
-            let Judgement { truth, verdicts } = Judgement::of(rule, event);
+            let ConditionVerdicts { truth, verdicts } = ConditionVerdicts::of(rule, event);
             if truth != Truth::True && verdicts.contains(&Verdict::Match) {
                 judged.push((rule, verdicts));
             }
