@@ -19,7 +19,7 @@ use crate::store::history::{EventRun, HistoryError, ListedEvent};
 use flowtrigger_core::language::condition::Polarity;
 
 /// The time for the explanations of one list. Rows that are left say that they were not looked at.
-pub const MAX_EXPLAINING: Duration = Duration::from_millis(100);
+pub const MAX_EXPLAINING: Duration = Duration::from_millis(250);
 /// Characters of a ticket, an id or a value in a row.
 const MAX_CHARS: usize = 60;
 
@@ -187,7 +187,7 @@ impl EventListing {
             @match &self.near {
                 NearRules::Why(WhyUnmatched::NoListener) => "no enabled rule listens to this type",
                 NearRules::Why(WhyUnmatched::Closest(closest)) => (self.closest(closest)),
-                NearRules::Beside(closest) => span class="rr" { (self.closest(closest)) },
+                NearRules::Beside(closest) => div { (self.closest(closest)) },
                 NearRules::NotLookedAt if self.outcome() == "unmatched" => span class="mu" {
                     "no rule matched; " a class="link" href=(link::event(event.position.row)) { "not looked at" } " how nearly"
                 },
