@@ -67,12 +67,14 @@ where
         >,
                     request: Request| {
             let form = representation(&request);
+            let path_of_page = request.uri().path().to_owned();
             let read = match PageRequest::of_query(path.ok(), &request) {
                 Ok(read) => read,
                 Err(response) => return *response,
             };
-            let user = read.user.clone();
+            let (user, asked) = (read.user.clone(), read.clone());
             let loaded = load(Arc::clone(&state), read).await;
+            let loaded = loaded.map_err(|error| error.of_question(&path_of_page, &asked));
             respond(&state, user, form, loaded).await
         },
     )
@@ -89,17 +91,21 @@ where
     get(
         async move |State(state): State<Arc<PageState<A>>>, request: Request| {
             let form = representation(&request);
+            let path_of_page = request.uri().path().to_owned();
             let read = match PageRequest::of_query(None, &request) {
                 Ok(read) => read,
                 Err(response) => return *response,
             };
-            let user = read.user.clone();
+            let (user, asked) = (read.user.clone(), read.clone());
             match load(Arc::clone(&state), read).await {
                 Ok(CommandAnswer::SeeOther(path)) => {
                     Redirect::to(&path_in(form, &path)).into_response()
                 }
                 Ok(CommandAnswer::Page(page)) => respond(&state, user, form, Ok(page)).await,
-                Err(error) => respond::<A, P>(&state, user, form, Err(error)).await,
+                Err(error) => {
+                    let error = error.of_question(&path_of_page, &asked);
+                    respond::<A, P>(&state, user, form, Err(error)).await
+                }
             }
         },
     )

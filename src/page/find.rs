@@ -25,6 +25,7 @@ use crate::report::render::run::row_json;
 use crate::report::why::evaluated::RevisionCache;
 use crate::report::why::find::{Distance, choose, find};
 use crate::report::why::missed::{MissedEvent, UNKNOWN};
+use crate::report::why::rule::facts;
 use crate::source::admin::AdminApi;
 use crate::store::History;
 use crate::store::history::{EventRow, NearestEvent, Page, RunFilter, RunRow};
@@ -53,6 +54,16 @@ struct Hits {
     chosen: Option<EventRow>,
     /// Whether the rule that was asked for listened to the chosen event.
     listened: bool,
+    /// Why the rule that was asked for listened to none of the events.
+    unheard: Option<UnheardRule>,
+}
+
+/// A rule that listened to no event that was found.
+enum UnheardRule {
+    /// It listens to other events.
+    Known,
+    /// There is no such rule; names that resemble it.
+    Unknown(Vec<String>),
 }
 
 /// The answer to a question that leads to no single page.
@@ -113,6 +124,16 @@ impl FindQuestion {
         is_rule: &dyn Fn(&str) -> bool,
         history: &dyn History,
     ) -> Result<Found, CommandError> {
+        // `run 145` is the run alone.
+        if let Some(run) = self.named_run() {
+            let found = history.runs(&RunFilter::one(run), Page::first(1))?;
+            if let Some(run) = found.into_iter().next() {
+                return Ok(Found::Several(Box::new(Hits {
+                    run: Some(Box::new(run)),
+                    ..Hits::default()
+                })));
+            }
+        }
         let name = self.subject.trim().trim_start_matches('#');
         let mut hits = Hits {
             events: find(name, None, self.at, history)?,
@@ -137,9 +158,26 @@ impl FindQuestion {
             let mut revisions = RevisionCache::default();
             let choice = choose(&hits.events, &rules, &mut revisions, history)?;
             hits.listened = choice.listened;
+            if let Some(rule) = self.rule.as_ref().filter(|_| !choice.listened) {
+                let is_known = is_rule(rule) || history.rules_with_runs()?.contains(rule);
+                hits.unheard = Some(match is_known {
+                    true => UnheardRule::Known,
+                    false => UnheardRule::Unknown(facts::nearest(rule, history)?),
+                });
+            }
             hits.chosen = Some(choice.event.clone());
         }
         Ok(Found::Several(Box::new(hits)))
+    }
+
+    /// The run of `run 145`.
+    fn named_run(&self) -> Option<RunId> {
+        let (noun, number) = self.subject.trim().split_once(' ')?;
+        let number = number.trim().trim_start_matches('#').parse();
+        number
+            .ok()
+            .filter(|_| noun.eq_ignore_ascii_case("run"))
+            .map(RunId)
     }
 
     /// The page that is meant, if it is only one.
@@ -150,10 +188,10 @@ impl FindQuestion {
         match (&hits.run, &hits.rule, hits.events.as_slice()) {
             (Some(run), None, []) => Some(link::run(run.id)),
             (None, Some(rule), []) => Some(link::rule(rule)),
-            (None, None, [one]) => Some(self.event_page(one, hits)),
-            (None, None, [first, ..]) => match &hits.chosen {
+            (None, None, [first, rest @ ..]) => match &hits.chosen {
                 Some(chosen) if self.is_meant(chosen, hits) => Some(self.event_page(chosen, hits)),
                 Some(_) => None,
+                None if rest.is_empty() => Some(link::event(first.row)),
                 None => Some(list_of(first, &self.subject)),
             },
             (_, _, _) => None,
@@ -251,7 +289,7 @@ impl FindPage {
             form class="filter" method="get" action="/find" aria-label="Find" {
                 div class="fields" {
                     div { label for="q" { "Ticket, event, run or rule" } input id="q" name="q" value=(self.question.subject); }
-                    div { label for="at" { "Around, in UTC" } input id="at" name="at" value=(self.question.at_text) placeholder="-2h or a time"; }
+                    div { label for="at" { "Around, in UTC" } input id="at" name="at" value=(self.question.at_text) placeholder="-2h, 09:02 or a date"; }
                     div { label for="rule" { "Rule" } input id="rule" name="rule" value=(rule); }
                     div { button class="go" { "Find" } }
                 }
@@ -290,8 +328,17 @@ impl FindPage {
         html! {
             a class="link" href=(self.question.event_page(chosen, hits)) { (short(&chosen.event_type, MAX_CHARS)) }
             @if let Some(distance) = distance { ": " (prose(&distance.describe())) }
-            @if let Some(rule) = self.question.rule.as_ref().filter(|_| !hits.listened) {
-                "; no event of these has a run of " code { (text(rule)) } ", and it listened to none"
+            @if let Some((rule, why)) = self.question.rule.as_ref().zip(hits.unheard.as_ref()) {
+                @match why {
+                    UnheardRule::Known => {
+                        "; " a class="link" href=(link::rule(rule)) { (text(rule)) } " did not listen to "
+                        @match hits.events.len() { 1 => { (short(&chosen.event_type, MAX_CHARS)) } _ => "any of these events" }
+                    }
+                    UnheardRule::Unknown(near) => {
+                        "; no rule is called " code { (short(rule, MAX_CHARS)) }
+                        @for near in near { ", similar: " a class="link" href=(link::rule(near)) { (text(near)) } }
+                    }
+                }
             }
         }
     }

@@ -71,6 +71,17 @@ impl LiveStreams {
         headers: &HeaderMap,
         find: Arc<FindNewRows>,
     ) -> Response {
+        self.open_after(history, headers, None, find)
+    }
+
+    /// The same, from a row that the page knows.
+    pub fn open_after(
+        &self,
+        history: HistoryReader,
+        headers: &HeaderMap,
+        after: Option<u64>,
+        find: Arc<FindNewRows>,
+    ) -> Response {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             let full = "too many live pages are open; this one is not updated\n";
             return (StatusCode::SERVICE_UNAVAILABLE, full).into_response();
@@ -79,7 +90,9 @@ impl LiveStreams {
         let stream = LiveStream {
             history,
             find,
-            newest: known.and_then(|id| id.to_str().ok()?.parse().ok()),
+            newest: known
+                .and_then(|id| id.to_str().ok()?.parse().ok())
+                .or(after),
             ends: Instant::now() + LIFETIME,
             spoke: None,
             closing: self.closing.clone(),

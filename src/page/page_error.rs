@@ -4,8 +4,9 @@ use axum::http::StatusCode;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
+use super::page_request::PageRequest;
+use super::part::prose::prose;
 use super::reader::HistoryReadError;
-use super::text;
 use crate::report::error::{CommandError, ErrorMessage};
 use crate::source::admin::AdminError;
 use crate::store::history::HistoryError;
@@ -16,6 +17,10 @@ pub struct PageError {
     kind: PageErrorKind,
     message: String,
     help: Option<String>,
+    /// The parameter that is not valid.
+    parameter: Option<String>,
+    /// The form to correct it.
+    correction: Option<Markup>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +44,8 @@ impl PageError {
             kind,
             message: message.into(),
             help: None,
+            parameter: None,
+            correction: None,
         }
     }
 
@@ -48,7 +55,19 @@ impl PageError {
 
     /// A value of the query or of a form.
     pub fn parameter(name: &str, problem: impl std::fmt::Display) -> Self {
-        Self::new(PageErrorKind::Invalid, format!("`{name}`: {problem}"))
+        Self {
+            parameter: Some(name.to_owned()),
+            ..Self::new(PageErrorKind::Invalid, format!("`{name}`: {problem}"))
+        }
+    }
+
+    /// Adds a form with the parameter that is not valid, which keeps the others.
+    pub fn of_question(mut self, path: &str, asked: &PageRequest) -> Self {
+        self.correction = self
+            .parameter
+            .as_deref()
+            .map(|name| correction(path, name, asked));
+        self
     }
 
     pub fn invalid(message: impl Into<String>) -> Self {
@@ -75,6 +94,8 @@ impl PageError {
             kind,
             message: error.message,
             help: error.help,
+            parameter: None,
+            correction: None,
         }
     }
 
@@ -92,7 +113,7 @@ impl PageError {
     pub fn title(&self) -> &'static str {
         match self.kind {
             PageErrorKind::NotFound => "Not found",
-            PageErrorKind::Invalid => "Invalid question",
+            PageErrorKind::Invalid => "Not a valid question",
             PageErrorKind::Forbidden => "Not allowed",
             PageErrorKind::Conflict => "Not done",
             PageErrorKind::Unavailable => "No answer now",
@@ -109,8 +130,30 @@ impl PageError {
             div class="head" { div { h1 { (self.title()) } } }
             div class="note bad" role="alert" {
                 p {
-                    (text::text(&self.message))
-                    @if let Some(help) = &self.help { br; span class="mu" { (text::text(help)) } }
+                    (prose(&self.message))
+                    @if let Some(help) = &self.help { br; span class="mu" { (prose(help)) } }
+                }
+            }
+            @if let Some(correction) = &self.correction { (correction) }
+        }
+    }
+}
+
+/// The field with the value that is not valid, and a link without it.
+fn correction(path: &str, name: &str, asked: &PageRequest) -> Markup {
+    html! {
+        form class="filter" method="get" action=(path) aria-label="Correct it" {
+            div class="fields" {
+                @for (other, value) in asked.written().filter(|(other, _)| *other != name) {
+                    input type="hidden" name=(other) value=(value);
+                }
+                div {
+                    label for="wrong" { (name) }
+                    input id="wrong" name=(name) value=(asked.text(name).unwrap_or_default()) aria-invalid="true";
+                }
+                div class="row" {
+                    button class="go" { "Show" }
+                    a class="btn" href=(asked.link_with(path, name, "")) { "Without this" }
                 }
             }
         }
@@ -172,6 +215,21 @@ mod tests {
         let html = error.html().into_string();
         assert!(html.contains("&lt;b&gt;"), "{html}");
         assert!(html.contains("write 400"), "{html}");
+    }
+
+    #[test]
+    fn a_parameter_can_be_corrected_and_the_others_stay() {
+        let asked = PageRequest::of_text("ticket=7&since=%3Csoon%3E");
+        let error = PageError::parameter("since", "it is not a time");
+        let html = error.of_question("/events", &asked).html().into_string();
+        for part in [
+            "<code><bdi>since</bdi></code>",
+            "<input type=\"hidden\" name=\"ticket\" value=\"7\">",
+            "value=\"&lt;soon&gt;\" aria-invalid=\"true\"",
+            "href=\"/events?ticket=7\"",
+        ] {
+            assert!(html.contains(part), "{part}: {html}");
+        }
     }
 
     #[test]

@@ -118,10 +118,28 @@ impl PageRequest {
         let Some(value) = self.text(name) else {
             return Ok(None);
         };
-        let parsed = TimeArgument::parse(value).map(|time| Some(time.from(self.now)));
-        parsed.map_err(|help| {
-            PageError::parameter(name, format!("`{value}` is not a time")).help(help)
-        })
+        match self.time_of(value) {
+            Some(time) => Ok(Some(time)),
+            None => {
+                let error = PageError::parameter(name, format!("`{value}` is not a time"));
+                Err(error.help(
+                    "write 2026-01-07, 2026-01-07T09:02 or 09:02, in UTC, or -2h for two hours ago",
+                ))
+            }
+        }
+    }
+
+    /// Also what people write in a form: `now`, `2h` for an age, and `09:02` for a time of this day.
+    fn time_of(&self, value: &str) -> Option<Timestamp> {
+        if value.eq_ignore_ascii_case("now") {
+            return Some(self.now);
+        }
+        let clock = format!("{}T{value}", self.now.strftime("%Y-%m-%d"));
+        let written = [value, &format!("-{value}"), &clock];
+        let parsed = written
+            .into_iter()
+            .find_map(|text| TimeArgument::parse(text).ok());
+        parsed.map(|time| time.from(self.now))
     }
 
     /// A parameter of the path.
@@ -136,7 +154,12 @@ impl PageRequest {
         let value = self.path(name);
         value.parse().map_err(|_| {
             let error = PageError::not_found(format!("there is no {noun} `{value}`"));
-            error.help(format!("the id of a {noun} is a number"))
+            let article = if noun.starts_with(['a', 'e']) {
+                "an"
+            } else {
+                "a"
+            };
+            error.help(format!("the id of {article} {noun} is a number"))
         })
     }
 
@@ -145,6 +168,24 @@ impl PageRequest {
         let mut other = self.clone();
         other.fields.retain(|field| field.name != name);
         other
+    }
+
+    /// The same question with another value of one field.
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut other = self.without(name);
+        other.fields.push(Field {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        });
+        other
+    }
+
+    /// The fields with a value, as they were written.
+    pub fn written(&self) -> impl Iterator<Item = (&str, &str)> {
+        let fields = self.fields.iter();
+        fields
+            .map(|field| (field.name.as_str(), field.value.trim()))
+            .filter(|(_, value)| !value.is_empty())
     }
 
     /// A link to the same question with another value of one field; the empty value removes it.
@@ -200,6 +241,25 @@ mod tests {
         assert_eq!(read.time("until").unwrap(), None);
         let number = read.path_number("id", "run").unwrap_err();
         assert_eq!(number.status(), StatusCode::NOT_FOUND);
+        let number = read.path_number("row", "event").unwrap_err();
+        assert_eq!(number.json()["help"], "the id of an event is a number");
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        let mut read = request("a=now&b=2h&c=-2h&d=09:02&e=2026-01-06&f=9");
+        read.now = "2026-01-07T12:00:00Z".parse().unwrap();
+        for (name, expected) in [
+            ("a", "2026-01-07T12:00:00Z"),
+            ("b", "2026-01-07T10:00:00Z"),
+            ("c", "2026-01-07T10:00:00Z"),
+            ("d", "2026-01-07T09:02:00Z"),
+            ("e", "2026-01-06T00:00:00Z"),
+        ] {
+            let time = read.time(name).unwrap().map(|time| time.to_string());
+            assert_eq!(time.as_deref(), Some(expected), "{name}");
+        }
+        assert!(read.time("f").is_err());
     }
 
     #[test]

@@ -214,6 +214,7 @@ fn foot(frame: &Frame) -> Markup {
             }
             p { a href="/rules" { (count(frame.rules, "rule")) } }
             p { span { (frame.user.name) ", " (role) } }
+            p { "Times: " span data-zone { "UTC" } }
             @match frame.user.sign_in {
                 SignIn::Session => {
                     form method="post" action="/logout" { button class="bare" { "Sign out" } }
@@ -262,6 +263,7 @@ mod tests {
             "title=\"the disk is &quot;full&quot;\"",
             "47 runs need a person",
             "1 rule</a>",
+            "Times: <span data-zone>UTC</span>",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }

@@ -3,6 +3,8 @@
 
 use maud::{Markup, html};
 
+use crate::report::deliveries::row::grouped;
+
 /// Characters shown of a long text, before a page offers the rest.
 pub const MAX_CHARS: usize = 2_000;
 
@@ -31,14 +33,27 @@ pub fn text(text: &str) -> Markup {
     }
 }
 
-/// Renders at most `limit` characters, and says how many are left out.
+/// Renders about `limit` characters, and says how many are left out. A text that is little longer stays whole.
 pub fn short(whole: &str, limit: usize) -> Markup {
-    match whole.char_indices().nth(limit) {
+    match cut_at(whole, limit) {
         None => text(whole),
-        Some((end, _)) => {
-            let left = whole[end..].chars().count();
-            html! { (text(&whole[..end])) span class="mu" { "… " (left) " more characters" } }
-        }
+        Some(end) => html! {
+            (text(&whole[..end])) span class="mu" { (left_out(&whole[end..])) }
+        },
+    }
+}
+
+/// Where a text is cut to about `limit` characters; `None` if that would save less than half as many.
+pub fn cut_at(whole: &str, limit: usize) -> Option<usize> {
+    let (end, _) = whole.char_indices().nth(limit)?;
+    whole[end..].chars().nth(limit / 2).map(|_| end)
+}
+
+/// `… 14,040 more characters`
+pub fn left_out(rest: &str) -> String {
+    match rest.chars().count() {
+        1 => "… 1 more character".to_owned(),
+        left => format!("… {} more characters", grouped(left as u64)),
     }
 }
 
@@ -155,8 +170,11 @@ mod tests {
 
     #[test]
     fn long_texts_are_cut_between_characters() {
-        let text = short("äöü", 2).into_string();
+        let text = short("äöüßé", 2).into_string();
         assert!(text.contains("<bdi>äö</bdi>"), "{text}");
-        assert!(text.contains("1 more characters"), "{text}");
+        assert!(text.contains("… 3 more characters"), "{text}");
+        assert_eq!(short("äöü", 2).into_string(), "<bdi>äöü</bdi>");
+        let long = short(&"x".repeat(14_060), 20).into_string();
+        assert!(long.contains("14,040 more characters"), "{long}");
     }
 }

@@ -6,5 +6,6 @@ mod commands;
 mod live;
 mod login;
 mod screenshots;
+mod times;
 mod try_out;
 mod visit;

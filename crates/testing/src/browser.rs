@@ -184,6 +184,15 @@ impl Browser {
         );
     }
 
+    /// The zone of the reader, such as `Asia/Kolkata`, from the next page on.
+    #[track_caller]
+    pub fn set_time_zone(&self, zone: &str) {
+        self.devtools(
+            "Emulation.setTimezoneOverride",
+            json!({ "timezoneId": zone }),
+        );
+    }
+
     /// Takes effect with the next page.
     #[track_caller]
     pub fn set_scripts(&self, scripts: Scripts) {

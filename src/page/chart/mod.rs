@@ -4,6 +4,7 @@ mod geometry;
 mod sparkline;
 mod unit;
 
+use jiff::Timestamp;
 use maud::{Markup, html};
 
 use geometry::{HEIGHT, Scale, SvgPath, WIDTH, bar_paths, grid, line, nice_top, stack_top};
@@ -26,8 +27,10 @@ pub struct Band {
 /// The columns of a chart.
 #[derive(Debug, Clone)]
 pub struct Columns {
-    /// The label of each column, such as `11:02`.
+    /// The label of each column in UTC, such as `11:02`.
     pub labels: Vec<String>,
+    /// When each begins.
+    pub starts: Vec<Timestamp>,
 }
 
 /// A chart with its texts.
@@ -75,7 +78,10 @@ enum Legend {
 
 fn frame(chart: &Chart<'_>, marks: &[String], paths: &[SvgPath], legend: Legend) -> Markup {
     let columns = chart.columns.labels.len();
-    let quarter = |number: usize| chart.columns.labels.get(columns * number / 4);
+    let quarter = |number: usize| {
+        let at = columns * number / 4;
+        Some((chart.columns.labels.get(at)?, chart.columns.starts.get(at)))
+    };
     html! {
         figure class="chart" aria-labelledby=(chart.id) {
             figcaption { h3 id=(chart.id) { (chart.title) } span { (chart.summary) } }
@@ -92,7 +98,7 @@ fn frame(chart: &Chart<'_>, marks: &[String], paths: &[SvgPath], legend: Legend)
                     (hits(chart))
                 }
                 div class="x" aria-hidden="true" {
-                    @for number in 0..4 { @if let Some(label) = quarter(number) { span { (label) } } }
+                    @for number in 0..4 { @if let Some((label, start)) = quarter(number) { span data-t=[start] { (label) } } }
                     span { "now" }
                 }
             }
@@ -127,7 +133,7 @@ fn hits(chart: &Chart<'_>) -> Markup {
         g class="hit" {
             @for (at, label) in chart.columns.labels.iter().enumerate() {
                 rect x=(format!("{:.1}", at as f64 * step)) width=(format!("{step:.1}")) height=(HEIGHT) {
-                    title { (label) @for band in &chart.bands { ", " (band.name) " " (cell(band, at, chart.unit)) } }
+                    title data-t=[chart.columns.starts.get(at)] { (label) @for band in &chart.bands { ", " (band.name) " " (cell(band, at, chart.unit)) } }
                 }
             }
         }
@@ -148,7 +154,7 @@ fn table(chart: &Chart<'_>) -> Markup {
             tbody {
                 @for start in (0..columns).step_by(step) {
                     tr {
-                        th scope="row" { (chart.columns.labels[start]) }
+                        th scope="row" data-t=[chart.columns.starts.get(start)] { (chart.columns.labels[start]) }
                         @for band in &chart.bands { td class="r" { (span(band, start..(start + step).min(columns), chart.unit)) } }
                     }
                 }
@@ -171,6 +177,7 @@ mod tests {
     fn a_chart_has_its_numbers_in_a_table_and_no_inline_style() {
         let columns = Columns {
             labels: ["11:01", "11:02"].map(str::to_owned).to_vec(),
+            starts: vec![Timestamp::UNIX_EPOCH; 2],
         };
         let band = |values: &[f64]| Band {
             name: "matched",
@@ -187,8 +194,13 @@ mod tests {
             unit: Unit::Count,
         };
         let text = bars(&chart).into_string();
-        assert!(text.contains(r#"<th scope="row">11:02</th><td class="r">2,000</td>"#));
-        assert!(text.contains("<title>11:01, matched 1</title>"), "{text}");
+        assert!(text.contains(
+            r#"<th scope="row" data-t="1970-01-01T00:00:00Z">11:02</th><td class="r">2,000</td>"#
+        ));
+        assert!(
+            text.contains("<title data-t=\"1970-01-01T00:00:00Z\">11:01, matched 1</title>"),
+            "{text}"
+        );
         assert!(text.contains("matched <b>2,001</b>"), "{text}");
         assert!(!text.contains("style="));
         let empty = Chart {

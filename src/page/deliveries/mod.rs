@@ -76,7 +76,7 @@ impl FromStr for AnswerFilter {
 }
 
 fn filter(request: &PageRequest) -> Result<DeliveryFilter, PageError> {
-    let expected = "write `accepted`, `rejected` or a status code of HTTP: 400";
+    let expected = "write `accepted`, `rejected` or an HTTP status such as 400";
     let (kind, status) = match request.parse("status", expected)? {
         None => (None, None),
         Some(AnswerFilter::Kind(kind)) => (Some(kind), None),

@@ -5,8 +5,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use maud::{Markup, html};
 
-use crate::page::answer::day_and_time;
-use crate::page::events::listing::{EventListing, Explainer, broken, subject};
+use crate::page::answer::{day_and_time, time};
+use crate::page::events::listing::{EventListing, Explainer, MAX_EXPLAINING, broken, subject};
 use crate::page::icon::Icon;
 use crate::page::part::link;
 use crate::page::part::prose::prose;
@@ -54,7 +54,7 @@ impl TicketEvents {
                 until: day.end,
                 ..EventFilter::default()
             };
-            let explainer = Explainer::new(rules, history);
+            let explainer = Explainer::new(rules, history, MAX_EXPLAINING);
             for event in history.event_list(&filter, EventPage::first(MAX_EVENTS))? {
                 events.push(explainer.explain(event)?);
             }
@@ -73,7 +73,7 @@ impl TicketEvents {
         };
         html! {
             section {
-                h2 { (subject(ticket, &self.event_type)) ", " (self.day) }
+                h2 { (subject(ticket, &self.event_type)) ", " (self.day) " UTC" }
                 ul class="stack" { @for event in &self.events { (ticket_event(event, own)) } }
                 p class="more" { a href=(link::query("/events", &[("ticket", ticket)])) { "All its events" } }
             }
@@ -103,7 +103,7 @@ fn ticket_event(listing: &EventListing, own: EventRowId) -> Markup {
     let name = event.event_type.rsplit('.').next().unwrap_or_default();
     html! {
         li class="row" {
-            (minute(event.position.received))
+            (time(event.position.received))
             @if event.position.row == own {
                 b aria-current="true" { (short(name, 40)) }
             } @else {
@@ -111,15 +111,6 @@ fn ticket_event(listing: &EventListing, own: EventRowId) -> Markup {
             }
             @for run in event.runs.iter().take(MAX_STATES) { (pill(&run.state, &run.state)) }
             @if event.runs.is_empty() { (listing.pill()) }
-        }
-    }
-}
-
-/// The hour and the minute, with the whole time as its title.
-fn minute(at: Timestamp) -> Markup {
-    html! {
-        time datetime=(at.strftime("%Y-%m-%dT%H:%M:%SZ")) title=(at.strftime("%Y-%m-%d %H:%M:%S UTC")) {
-            (at.strftime("%H:%M"))
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::page::PageState;
 use crate::page::answer::PageView;
 use crate::page::event::aside::{TicketEvents, aside};
 use crate::page::event::document::{EventShape, document};
-use crate::page::event::rules::{happened, rules};
+use crate::page::event::rules::{RulesNow, happened, rules};
 use crate::page::events::listing::{broken, subject};
 use crate::page::icon::Icon;
 use crate::page::page_error::PageError;
@@ -48,6 +48,7 @@ pub struct EventDetail {
     /// Its test; `None` if no rule listened.
     test: Option<Exported>,
     ticket: TicketEvents,
+    now: RulesNow,
     /// How many stored events have its id.
     found: usize,
     /// Whether a rule has its id as a name.
@@ -70,18 +71,19 @@ pub async fn load<A: AdminApi>(
         };
         let rules = revisions.with(Arc::clone(&rulebook), history)?;
         let ticket = TicketEvents::read(&record, rules, history)?;
+        let in_force = history.latest_revision()?.map(|revision| revision.id);
         let is_rule = rulebook.rules.rule(&record.head.id).is_some()
             || history.rules_with_runs()?.contains(&record.head.id);
         Ok(Some(
             revisions
                 .explain(|cache| evaluate(&record.head, cache, history))
-                .map(|evaluated| (evaluated, ticket, is_rule)),
+                .map(|evaluated| (evaluated, ticket, RulesNow { in_force, rulebook }, is_rule)),
         ))
     });
     let Some(read) = read.await? else {
         return Err(gone(row));
     };
-    let (evaluated, ticket, is_rule) = read?;
+    let (evaluated, ticket, now, is_rule) = read?;
     let Evaluated {
         event: Some(evaluated),
         received: Some(received),
@@ -97,6 +99,7 @@ pub async fn load<A: AdminApi>(
         received,
         test,
         ticket,
+        now,
         found,
         is_rule,
         archive,
@@ -105,7 +108,7 @@ pub async fn load<A: AdminApi>(
 
 fn gone(EventRowId(row): EventRowId) -> PageError {
     let error = PageError::not_found(format!("there is no event `{row}`, or no longer"));
-    error.help("retention deletes old events; look for its ticket or its id above")
+    error.help("retention deletes old events; search for its ticket or its id")
 }
 
 /// What the reports say of an event; empty if it was deleted meanwhile.
@@ -174,7 +177,7 @@ impl PageView for EventDetail {
                         h2 id="h-say" class="vh" { "What happened" }
                         (happened(&self.evaluated))
                     }
-                    (rules(&self.evaluated))
+                    (rules(&self.evaluated, &self.now))
                     (document(&self.evaluated, self.shape, &self.received))
                     (self.test())
                 }

@@ -1,13 +1,15 @@
 //! The rules that listened to an event: a summary in sentences, and a card for each, the nearest miss first.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use maud::{Markup, html};
 
+use crate::engine::Rulebook;
 use crate::page::answer::day_and_time;
 use crate::page::part::link;
 use crate::page::part::prose::prose;
-use crate::page::part::rule_card::{Nearness, RuleCard, anchor};
+use crate::page::part::rule_card::{Nearness, RuleCard, RuleSince, anchor};
 use crate::page::part::state::run_state;
 use crate::page::shell::count;
 use crate::page::text::{short, text};
@@ -17,8 +19,10 @@ use crate::report::why::evaluated::{EvaluatedEvent, EvaluatedRule};
 use crate::report::why::report::{describe_rules, sentence};
 use crate::report::why::verdict::RuleOutcome;
 use crate::store::history::{RunDetail, RunRow};
+use crate::store::{CommandKind, GivenCommand, RevisionId};
 use flowtrigger_core::language::condition::Polarity;
 use flowtrigger_core::language::operator::Verdict;
+use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::RunId;
 
 /// Rules of one event that have a card.
@@ -44,11 +48,14 @@ pub fn happened(evaluated: &EvaluatedEvent) -> Markup {
             Some(sentence) => p class="say" { b { (prose(&capital(&sentence))) "." } },
             None => p class="say" {
                 b { (count(evaluated.listening, "rule")) " listened; " (matched.len()) " matched." } " "
-                @for rule in matched.iter().take(MAX_NAMED) { (acted(rule)) ". " }
-                @if matched.len() > MAX_NAMED { (count(matched.len() - MAX_NAMED, "more rule")) " matched. " }
                 @if others > 0 && !matched.is_empty() {
-                    @match others { 1 => "The other one did not match.", n => { "The " (n) " others did not match." } }
+                    @match others { 1 => "The other one did not match. ", n => { "The " (n) " others did not match. " } }
                 }
+                @for (number, rule) in matched.iter().take(MAX_NAMED).enumerate() {
+                    @if number > 0 { " · " }
+                    (acted(rule))
+                }
+                @if matched.len() > MAX_NAMED { " · " (count(matched.len() - MAX_NAMED, "more rule")) " matched" }
             },
         }
         @if let Some(rule) = sorted(evaluated).first().filter(|rule| card(rule, evaluated).nearness() == Nearness::Near) {
@@ -110,7 +117,7 @@ fn nearest(rule: &EvaluatedRule) -> Markup {
 }
 
 /// The cards of all rules that listened.
-pub fn rules(evaluated: &EvaluatedEvent) -> Markup {
+pub fn rules(evaluated: &EvaluatedEvent, now: &RulesNow) -> Markup {
     let sorted = sorted(evaluated);
     let event_type = &evaluated.arrived.event.event_type;
     html! {
@@ -119,7 +126,7 @@ pub fn rules(evaluated: &EvaluatedEvent) -> Markup {
                 h2 id="h-rules" { "Rules that listened" }
                 p { (prose(&describe_rules(evaluated))) }
             }
-            @for rule in sorted.iter().take(MAX_CARDS) { (card(rule, evaluated).html(&below(rule))) }
+            @for rule in sorted.iter().take(MAX_CARDS) { (now.card(rule, evaluated).html(&below(rule))) }
             @if sorted.is_empty() {
                 div class="note plain" { p { "No rule listened to this type of event." } }
             }
@@ -147,6 +154,35 @@ pub fn card<'a>(rule: &'a EvaluatedRule, evaluated: &EvaluatedEvent) -> RuleCard
         explanation: &rule.explanation,
         files: &rule.files,
         event: Some(evaluated.arrived.head.row),
+        since: RuleSince::InForce,
+    }
+}
+
+/// The rules in force, with which the rules of an event are compared.
+pub struct RulesNow {
+    pub in_force: Option<RevisionId>,
+    pub rulebook: Arc<Rulebook>,
+}
+
+impl RulesNow {
+    fn card<'a>(&self, rule: &'a EvaluatedRule, evaluated: &EvaluatedEvent) -> RuleCard<'a> {
+        RuleCard {
+            since: self.since(&rule.rule, evaluated.arrived.head.revision),
+            ..card(rule, evaluated)
+        }
+    }
+
+    fn since(&self, rule: &Rule, revision: RevisionId) -> RuleSince {
+        if self.in_force.is_none_or(|in_force| in_force == revision) {
+            return RuleSince::InForce;
+        }
+        match self.rulebook.rules.rule(&rule.name) {
+            None => RuleSince::Gone(revision),
+            Some(now) if now.version.document() == rule.version.document() => {
+                RuleSince::Same(revision)
+            }
+            Some(_) => RuleSince::Changed(revision),
+        }
     }
 }
 
@@ -213,11 +249,28 @@ fn run_line(run: &RunDetail, description: &str) -> Markup {
         dt { "Run" }
         dd {
             a class="id" href=(link::run(row.id)) { (row.id.0) } " " (run_state(&row.state))
+            (replayed(run))
             span class="mu" {
                 @if row.attempts > 0 { " after " (count(usize::try_from(row.attempts).unwrap_or(usize::MAX), "attempt")) }
                 ", " (day_and_time(row.changed))
                 @if !description.is_empty() { ": " (prose(description)) }
             }
+        }
+    }
+}
+
+/// Who replayed the event, of a run that a replay planned.
+fn replayed(run: &RunDetail) -> Markup {
+    let made = |made: &&GivenCommand| {
+        let runs = made.result.as_ref();
+        made.kind == CommandKind::Replay && runs.is_ok_and(|runs| runs.contains(&run.row.id))
+    };
+    let by = run.commands.iter().find(made);
+    html! {
+        @if let Some(command) = by {
+            ", a replay by " (text(command.by.name.as_deref().unwrap_or("an unknown user")))
+        } @else if run.row.replay.is_some() {
+            ", a replay"
         }
     }
 }

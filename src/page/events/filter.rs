@@ -15,9 +15,11 @@ pub const PATH: &str = "/events";
 #[derive(Debug, Clone, Default)]
 pub struct EventsFilter {
     pub events: EventFilter,
-    /// Of the events that matched nothing, only those that a single change makes match.
+    /// Only events that a rule nearly matched, beside any that did.
     pub is_nearly: bool,
     pub before: Option<ArchivePosition>,
+    /// The number of the last event that is known, of those that are announced.
+    pub after: Option<u64>,
     shown: ShownFields,
 }
 
@@ -112,9 +114,9 @@ impl EventsFilter {
             event_type: text("type"),
             endpoint: text("entry"),
             rule: text("rule"),
-            outcome: outcome.map(|outcome| match outcome {
-                OutcomeFilter::Listed(outcome) => outcome,
-                OutcomeFilter::Nearly => ListedOutcome::Unmatched,
+            outcome: outcome.and_then(|outcome| match outcome {
+                OutcomeFilter::Listed(outcome) => Some(outcome),
+                OutcomeFilter::Nearly => None,
             }),
             since: request.time("since")?,
             until: request.time("until")?,
@@ -129,6 +131,7 @@ impl EventsFilter {
             events,
             is_nearly: outcome == Some(OutcomeFilter::Nearly),
             before: before.map(|Position(position)| position),
+            after: request.parse("after", expected)?,
             shown: ShownFields {
                 ticket: ticket.unwrap_or_default(),
                 event_type: shown("type"),
@@ -144,7 +147,7 @@ impl EventsFilter {
 
     /// Whether it leaves anything out.
     pub fn is_set(&self) -> bool {
-        self.events != EventFilter::default()
+        self.is_nearly || self.events != EventFilter::default()
     }
 
     pub fn form(&self, entries: &[String]) -> Markup {
@@ -262,7 +265,7 @@ mod tests {
                 event_type: Some("ticket.*".into()),
                 endpoint: Some("desk".into()),
                 rule: Some("vip".into()),
-                outcome: Some(ListedOutcome::Unmatched),
+                outcome: None,
                 since: None,
                 until: None,
             }

@@ -18,58 +18,83 @@ use crate::store::History;
 use crate::store::history::{EventRun, HistoryError, ListedEvent};
 use flowtrigger_core::language::condition::Polarity;
 
-/// The time for the explanations of one list. Rows that are left say only that nothing matched.
-const MAX_EXPLAINING: Duration = Duration::from_millis(40);
+/// The time for the explanations of one list. Rows that are left say that they were not looked at.
+pub const MAX_EXPLAINING: Duration = Duration::from_millis(250);
 /// Characters of a ticket, an id or a value in a row.
 const MAX_CHARS: usize = 60;
 
 /// An event, and why it matched nothing.
 pub struct EventListing {
     pub event: ListedEvent,
-    /// `None` if it matched, or if it is not known.
-    pub why: Option<WhyUnmatched>,
+    pub near: NearRules,
+}
+
+/// What is known of the rules that did not match an event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NearRules {
+    /// Why it matched nothing.
+    Why(WhyUnmatched),
+    /// The rule that nearly matched beside those that did.
+    Beside(Box<ClosestRule>),
+    /// None that a list names.
+    Nothing,
+    /// The time was over, or its rules are too large for a list.
+    NotLookedAt,
 }
 
 /// Explains the events of a list until the time is over.
 pub struct Explainer<'h> {
     rules: ListedRules,
     history: &'h dyn History,
-    started: Instant,
+    ends: Instant,
 }
 
 impl<'h> Explainer<'h> {
-    pub fn new(rules: ListedRules, history: &'h dyn History) -> Self {
+    pub fn new(rules: ListedRules, history: &'h dyn History, time: Duration) -> Self {
         Self {
             rules,
             history,
-            started: Instant::now(),
+            ends: Instant::now() + time,
         }
     }
 
     pub fn has_time(&self) -> bool {
-        self.started.elapsed() < MAX_EXPLAINING
+        Instant::now() < self.ends
     }
 
+    /// The event, without a look at its rules if the time is over.
     pub fn explain(&self, event: ListedEvent) -> Result<EventListing, HistoryError> {
-        let why = match event.matched || event.had_runs || !self.has_time() {
-            true => None,
-            false => self.why(&event)?,
+        let near = match self.has_time() {
+            true => self.near(&event)?,
+            false => NearRules::NotLookedAt,
         };
-        Ok(EventListing { event, why })
+        Ok(EventListing { event, near })
     }
 
-    fn why(&self, event: &ListedEvent) -> Result<Option<WhyUnmatched>, HistoryError> {
+    fn near(&self, event: &ListedEvent) -> Result<NearRules, HistoryError> {
         let Some(record) = self.history.event(event.position.row)? else {
-            return Ok(None);
+            return Ok(NearRules::Nothing);
         };
-        let rules = self.rules.of(record.head.revision, self.history)?;
-        Ok(rules.and_then(|rules| WhyUnmatched::find(rules.set(), &record.event)))
+        let Some(rules) = self.rules.of(record.head.revision, self.history)? else {
+            return Ok(NearRules::NotLookedAt);
+        };
+        if event.matched || event.had_runs {
+            let matched: Vec<&str> = event.runs.iter().map(|run| run.rule.as_str()).collect();
+            let beside = ClosestRule::beside(rules.set(), &record.event, &matched);
+            return Ok(beside.map_or(NearRules::Nothing, NearRules::Beside));
+        }
+        let why = WhyUnmatched::find(rules.set(), &record.event);
+        Ok(why.map_or(NearRules::Nothing, NearRules::Why))
     }
 }
 
 impl EventListing {
     pub fn is_near(&self) -> bool {
-        self.why.as_ref().is_some_and(WhyUnmatched::is_near)
+        match &self.near {
+            NearRules::Why(why) => why.is_near(),
+            NearRules::Beside(_) => true,
+            NearRules::Nothing | NearRules::NotLookedAt => false,
+        }
     }
 
     /// `matched`, `nearly` or `unmatched`.
@@ -96,10 +121,15 @@ impl EventListing {
             runs,
             has_more_runs,
         } = &self.event;
-        let closest = match &self.why {
-            Some(WhyUnmatched::Closest(closest)) => Some(closest.json()),
-            Some(WhyUnmatched::NoListener) | None => None,
+        let closest = match &self.near {
+            NearRules::Why(WhyUnmatched::Closest(closest)) | NearRules::Beside(closest) => {
+                Some(closest.json())
+            }
+            NearRules::Why(WhyUnmatched::NoListener)
+            | NearRules::Nothing
+            | NearRules::NotLookedAt => None,
         };
+        let is_unheard = self.near == NearRules::Why(WhyUnmatched::NoListener);
         json!({
             "row": position.row.0,
             "received": position.received.to_string(),
@@ -114,14 +144,18 @@ impl EventListing {
             "runs": runs.iter().map(run_json).collect::<Vec<_>>(),
             "more_runs": has_more_runs,
             "runs_deleted": had_runs,
-            "listened": (self.why == Some(WhyUnmatched::NoListener)).then_some(false),
+            "listened": is_unheard.then_some(false),
             "closest": closest,
+            "looked_at": self.near != NearRules::NotLookedAt,
         })
     }
 
     /// The state of its runs, or its outcome, as pills.
     pub fn pill(&self) -> Markup {
         match self.outcome() {
+            "matched" if self.is_near() => {
+                html! { (pill("matched", "matched")) " " (pill("nearly", "nearly")) }
+            }
             "matched" => pill("matched", "matched"),
             "nearly" => pill("nearly", "nearly"),
             _ => pill("none", "no match"),
@@ -150,11 +184,15 @@ impl EventListing {
             @for run in &event.runs { (run_link(run)) }
             @if event.has_more_runs { a href=(link::event(event.position.row)) { "more runs" } }
             @if event.had_runs && event.runs.is_empty() { "its runs were deleted" }
-            @match &self.why {
-                Some(WhyUnmatched::NoListener) => "no enabled rule listens to this type",
-                Some(WhyUnmatched::Closest(closest)) => (self.closest(closest)),
-                None if self.outcome() == "unmatched" => span class="mu" { "no rule matched" },
-                None => {},
+            @match &self.near {
+                NearRules::Why(WhyUnmatched::NoListener) => "no enabled rule listens to this type",
+                NearRules::Why(WhyUnmatched::Closest(closest)) => (self.closest(closest)),
+                NearRules::Beside(closest) => div { (self.closest(closest)) },
+                NearRules::NotLookedAt if self.outcome() == "unmatched" => span class="mu" {
+                    "no rule matched; " a class="link" href=(link::event(event.position.row)) { "not looked at" } " how nearly"
+                },
+                NearRules::Nothing if self.outcome() == "unmatched" => span class="mu" { "no rule matched" },
+                NearRules::Nothing | NearRules::NotLookedAt => {},
             }
         }
     }
@@ -301,7 +339,10 @@ pub mod tests {
             rule: "<vip>".into(),
             state: "dead".into(),
         });
-        let row = EventListing { event, why: None };
+        let row = EventListing {
+            event,
+            near: NearRules::Nothing,
+        };
         let html = row.row().into_string();
         for part in [
             "<a class=\"id\" href=\"/events/31\">#<bdi>90417",
@@ -314,6 +355,20 @@ pub mod tests {
         }
         assert_eq!(row.json()["outcome"], "matched");
         assert_eq!(row.json()["runs"][0]["id"], 81);
+    }
+
+    #[test]
+    fn what_was_not_looked_at_is_said() {
+        let row = EventListing {
+            event: listed(31, None),
+            near: NearRules::NotLookedAt,
+        };
+        let html = row.row().into_string();
+        assert!(
+            html.contains("<a class=\"link\" href=\"/events/31\">not looked at</a>"),
+            "{html}"
+        );
+        assert_eq!(row.json()["looked_at"], false);
     }
 
     #[test]
@@ -335,7 +390,7 @@ pub mod tests {
         event.event_type = "<script>.a".into();
         let row = EventListing {
             event,
-            why: Some(WhyUnmatched::NoListener),
+            near: NearRules::Why(WhyUnmatched::NoListener),
         };
         let html = row.row().into_string();
         assert!(

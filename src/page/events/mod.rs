@@ -3,18 +3,23 @@
 
 mod filter;
 pub mod listing;
+mod similar;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use crate::page::PageState;
 use crate::page::answer::PageView;
+use crate::page::answer::day_and_time;
 use crate::page::events::filter::{EventsFilter, OutcomeLinks, PATH, position_text};
-use crate::page::events::listing::{EventListing, Explainer, table};
+use crate::page::events::listing::{EventListing, Explainer, MAX_EXPLAINING, table};
+use crate::page::events::similar::{Similar, full_type};
 use crate::page::live::NewRows;
 use crate::page::page_error::PageError;
 use crate::page::page_request::PageRequest;
@@ -28,15 +33,16 @@ use crate::report::render::explanation::cut;
 use crate::source::admin::AdminApi;
 use crate::store::History;
 use crate::store::history::{
-    ArchivePosition, CappedCount, EventPage, EventRowId, HistoryError, ListedEvent,
+    ArchivePosition, CappedCount, EventFilter, EventPage, EventRowId, HistoryError, ListedEvent,
 };
 
 /// Events of one page.
 const ROWS: usize = 50;
 /// Events are counted up to this number.
 const MAX_COUNT: usize = 10_000;
-/// Events that are looked at for one page of those that nearly matched.
-const MAX_SEARCHED: usize = 500;
+/// Events that are looked at for one page of those that nearly matched, and how long.
+const MAX_SEARCHED: usize = 20_000;
+const MAX_SEARCHING: Duration = Duration::from_millis(700);
 /// New events that are counted one by one.
 const MAX_NEW: usize = 200;
 
@@ -63,6 +69,12 @@ struct EventList {
     last: Option<ArchivePosition>,
     /// Events that were looked at.
     searched: usize,
+    /// The highest number of a stored event.
+    newest: EventRowId,
+    /// The type of the filter with its family.
+    event_type: Option<String>,
+    /// What may have been meant, if nothing fits.
+    similar: Vec<Similar>,
 }
 
 pub async fn load<A: AdminApi>(
@@ -81,12 +93,13 @@ pub async fn load<A: AdminApi>(
     let listed = listed.await?;
     let first = request.without("before");
     let older = listed.last.map(position_text);
+    let live = listed.live_link(&filter, &first);
     Ok(EventsPage {
         entries,
         links: OutcomeLinks::new(&request),
         older: older.map(|older| request.link_with(PATH, "before", &older)),
         newest: first.link_with(PATH, "before", ""),
-        live: (!filter.is_nearly).then(|| first.link_with("/live/events", "before", "")),
+        live,
         listed,
         filter,
         archive,
@@ -99,31 +112,69 @@ impl EventList {
         rules: ListedRules,
         history: &dyn History,
     ) -> Result<Self, HistoryError> {
-        let explainer = Explainer::new(rules, history);
-        let count = history.count_events(&filter.events, MAX_COUNT)?;
+        let explainer = Explainer::new(
+            rules,
+            history,
+            match filter.is_nearly {
+                true => MAX_SEARCHING,
+                false => MAX_EXPLAINING,
+            },
+        );
+        // The row that was stored last: events without runs are stored later than they are received.
+        let newest = history.recent_events(1, Timestamp::MIN)?.pop();
+        let mut asked = filter.events.clone();
+        asked.event_type = full_type(asked.event_type, history)?;
         let mut list = Self {
             rows: Vec::new(),
-            count,
+            count: history.count_events(&asked, MAX_COUNT)?,
             last: filter.before,
             searched: 0,
+            newest: newest.map_or(EventRowId(0), |newest| newest.row),
+            event_type: asked.event_type.clone(),
+            similar: Vec::new(),
         };
+        list.fill(filter, &asked, &explainer, history)?;
+        if list.count.count == 0 {
+            list.similar = Similar::of(&asked, history)?;
+        }
+        Ok(list)
+    }
+
+    fn fill(
+        &mut self,
+        filter: &EventsFilter,
+        asked: &EventFilter,
+        explainer: &Explainer<'_>,
+        history: &dyn History,
+    ) -> Result<(), HistoryError> {
         loop {
             let page = EventPage {
                 limit: ROWS + 1,
-                before: list.last,
+                before: self.last,
             };
-            let found = history.event_list(&filter.events, page)?;
+            let found = history.event_list(asked, page)?;
             let all = found.len();
-            let taken = list.add(found, filter, &explainer)?;
+            let taken = self.add(found, filter, explainer)?;
             if taken == all {
-                list.last = None;
-                return Ok(list);
+                self.last = None;
+                return Ok(());
             }
-            let is_over = list.searched >= MAX_SEARCHED || !explainer.has_time();
-            if !filter.is_nearly || list.rows.len() >= ROWS || is_over {
-                return Ok(list);
+            let is_over = self.searched >= MAX_SEARCHED || !explainer.has_time();
+            if !filter.is_nearly || self.rows.len() >= ROWS || is_over {
+                return Ok(());
             }
         }
+    }
+
+    /// Where events are announced that are stored after this list was read; `None` for a filter that needs evaluations.
+    fn live_link(&self, filter: &EventsFilter, first: &PageRequest) -> Option<String> {
+        if filter.is_nearly {
+            return None;
+        }
+        let EventRowId(newest) = self.newest;
+        let event_type = self.event_type.as_deref().unwrap_or_default();
+        let typed = first.with("type", event_type);
+        Some(typed.link_with("/live/events", "after", &newest.to_string()))
     }
 
     /// Adds events until the page is full or the time is over; returns how many were looked at.
@@ -161,27 +212,32 @@ pub async fn live<A: AdminApi>(
         Ok(asked) => EventsFilter::read(&asked),
         Err(response) => return *response,
     };
-    let filter = match asked {
-        Ok(filter) => filter.events,
+    let (filter, after) = match asked {
+        Ok(filter) => (filter.events, filter.after),
         Err(error) => return (error.status(), error.html()).into_response(),
     };
     let find = move |history: &dyn History, known: Option<u64>| {
-        let limit = if known.is_some() { MAX_NEW } else { 1 };
-        let rows = history.event_list(&filter, EventPage::first(limit))?;
-        let number = |row: &ListedEvent| {
-            let EventRowId(row) = row.position.row;
-            u64::try_from(row).unwrap_or_default()
+        let number = |EventRowId(row)| u64::try_from(row).unwrap_or_default();
+        // Read first: what is stored after it is announced the next time.
+        let newest = history.recent_events(1, Timestamp::MIN)?.pop();
+        let newest = newest.map_or(0, |newest| number(newest.row));
+        let Some(known) = known.filter(|known| *known < newest) else {
+            return Ok(NewRows { newest, count: 0 });
         };
-        let newest = rows.iter().map(number).max().unwrap_or_default();
-        let known = known.unwrap_or(newest);
-        let new = rows.iter().filter(|row| number(row) > known);
+        let rows = history.event_list(&filter, EventPage::first(MAX_NEW))?;
+        let new = rows
+            .iter()
+            .map(|row| number(row.position.row))
+            .filter(|row| *row > known && *row <= newest);
         Ok(NewRows {
-            newest: newest.max(known),
+            newest,
             count: u64::try_from(new.count()).unwrap_or(u64::MAX),
         })
     };
-    let history = state.history.clone();
-    state.live.open(history, request.headers(), Arc::new(find))
+    let (history, find) = (state.history.clone(), Arc::new(find));
+    state
+        .live
+        .open_after(history, request.headers(), after, find)
 }
 
 impl PageView for EventsPage {
@@ -246,12 +302,22 @@ impl EventsPage {
         html! {
             @if self.filter.is_nearly && self.older.is_some() {
                 "None of these events nearly matched a rule. Older ones may."
+            } @else if self.filter.is_nearly {
+                "No event nearly matched a rule. " a href=(PATH) { "Show all" } "."
             } @else if self.filter.is_set() || self.filter.before.is_some() {
                 "No event fits this filter. " a href=(PATH) { "Show all" }
                 ", or see the " a href="/deliveries" { "requests of senders" } ", also the rejected ones."
+                (similar::html(&self.listed.similar))
             } @else {
                 "No event has been received yet. " code { "flowtrigger send" } " posts a sample."
             }
+        }
+    }
+
+    fn older_label(&self) -> &'static str {
+        match self.filter.is_nearly && self.listed.rows.len() < ROWS {
+            true => "Look further back",
+            false => "Older",
         }
     }
 
@@ -261,14 +327,17 @@ impl EventsPage {
             nav class="pager" aria-label="Pages" {
                 span {
                     @if self.filter.is_nearly {
-                        (shown) " of " (grouped(self.listed.searched as u64)) " events that matched nothing"
+                        (shown) " of " (grouped(self.listed.searched as u64)) " events nearly matched"
+                        @if let Some(last) = self.listed.last {
+                            "; looked at back to " (day_and_time(last.received))
+                        }
                     } @else if !self.listed.rows.is_empty() {
                         (shown) " of " (self.count())
                     }
                 }
                 div class="row push" {
                     @if self.filter.before.is_some() { a class="btn" href=(self.newest) { "Newest" } }
-                    @if let Some(older) = &self.older { a class="btn" href=(older) rel="next" { "Older" } }
+                    @if let Some(older) = &self.older { a class="btn" href=(older) rel="next" { (self.older_label()) } }
                 }
             }
         }
@@ -278,6 +347,7 @@ impl EventsPage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::events::listing::NearRules;
     use crate::page::events::listing::tests::listed;
     use crate::page::session::{Role, SignIn};
 
@@ -290,11 +360,17 @@ mod tests {
             links: OutcomeLinks::new(&request),
             listed: EventList {
                 rows: rows
-                    .map(|event| EventListing { event, why: None })
+                    .map(|event| EventListing {
+                        event,
+                        near: NearRules::Nothing,
+                    })
                     .collect(),
                 count: CappedCount::new(12_345, MAX_COUNT),
                 last: None,
                 searched: 70,
+                newest: EventRowId(31),
+                event_type: None,
+                similar: Vec::new(),
             },
             older: Some("/events?before=1-2".into()),
             newest: "/events".into(),
@@ -336,5 +412,6 @@ mod tests {
         let nearly = html(&page("outcome=nearly", Vec::new()));
         assert!(nearly.contains("Older ones may"), "{nearly}");
         assert!(nearly.contains("0 of 70 events"), "{nearly}");
+        assert!(nearly.contains("Look further back"), "{nearly}");
     }
 }

@@ -18,12 +18,13 @@ pub fn section(columns: &[ChartColumn], range: ChartRange) -> Markup {
             .iter()
             .map(|column| range.label(column.from))
             .collect(),
+        starts: columns.iter().map(|column| column.from).collect(),
     };
     html! {
         section id="charts" data-fresh aria-labelledby="h-charts" {
             div class="bar" {
                 h2 id="h-charts" { "Last " (range.name().trim_start_matches("1 ")) }
-                p { (range.column_name()) " a column, UTC" }
+                p { (range.column_name()) " a column" }
             }
             div class="charts" {
                 (bars(&events(columns, &labels)))

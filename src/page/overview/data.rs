@@ -14,7 +14,7 @@ use crate::page::reader::HistoryReadError;
 use crate::report::problems::{MAX_FAILED_RUNS, Problems};
 use crate::source::admin::{AdminApi, Status};
 use crate::store::Minute;
-use crate::store::history::{ReceiverActivity, RecentEvent};
+use crate::store::history::{EventFilter, EventPage, ReceiverActivity, RecentEvent};
 
 /// How long what was read is shown without reading again.
 const MAX_AGE: Duration = Duration::from_secs(2);
@@ -101,7 +101,14 @@ impl<A: AdminApi> PageState<A> {
                 minutes.push(current);
             }
             let failed = history.failed_runs(MAX_FAILED_RUNS)?;
-            let last_event = history.recent_events(1, Timestamp::MIN)?.pop();
+            // An event without runs is stored later than it is received.
+            let newest = history.event_list(&EventFilter::default(), EventPage::first(1))?;
+            let last_event = newest.into_iter().next().map(|event| RecentEvent {
+                row: event.position.row,
+                source: event.source,
+                event_type: event.event_type,
+                received: event.position.received,
+            });
             Ok::<_, HistoryReadError>(OverviewData {
                 at,
                 status,

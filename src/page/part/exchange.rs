@@ -290,7 +290,7 @@ pub mod tests {
         long.changes.redacted = true;
         let html = shown(Exchange::Http(Box::new(long.clone())), ShownBodies::Short);
         assert!(html.len() < 20_000, "{}", html.len());
-        assert!(html.contains("98000 more characters"));
+        assert!(html.contains("98,000 more characters"));
         assert!(html.contains("It cannot be repeated by hand"));
         let whole = shown(Exchange::Http(Box::new(long)), ShownBodies::Whole);
         assert!(whole.len() > 200_000);

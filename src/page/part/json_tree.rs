@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::page::shell::count;
-use crate::page::text::text;
+use crate::page::text::{cut_at, left_out, text};
 use crate::report::deliveries::row::grouped;
 
 /// Values that are shown of a document.
@@ -186,9 +186,9 @@ fn leaf(value: &Value) -> Markup {
 
 /// A text in quotes, with the escapes of JSON.
 fn literal(whole: &str) -> Markup {
-    match whole.char_indices().nth(MAX_TEXT) {
+    match cut_at(whole, MAX_TEXT) {
         None => text(&quoted(whole)),
-        Some((end, _)) => html! { (text(&quoted(&whole[..end]))) (rest(&whole[end..])) },
+        Some(end) => html! { (text(&quoted(&whole[..end]))) (rest(&whole[end..])) },
     }
 }
 
@@ -197,14 +197,14 @@ fn quoted(text: &str) -> String {
 }
 
 fn cut(whole: &str) -> Markup {
-    match whole.char_indices().nth(MAX_TEXT) {
+    match cut_at(whole, MAX_TEXT) {
         None => text(whole),
-        Some((end, _)) => html! { (text(&whole[..end])) (rest(&whole[end..])) },
+        Some(end) => html! { (text(&whole[..end])) (rest(&whole[end..])) },
     }
 }
 
 fn rest(cut: &str) -> Markup {
-    html! { span class="n" { "… " (grouped(cut.chars().count() as u64)) " more characters" } }
+    html! { span class="n" { (left_out(cut)) } }
 }
 
 #[cfg(test)]
@@ -242,6 +242,8 @@ mod tests {
     #[test]
     fn large_documents_are_cut_and_say_so() {
         let text = shown(&json!({"long": "ä".repeat(100_000), "n": "9".repeat(300)}));
+        let id = shown(&json!({"id": "i".repeat(201)}));
+        assert!(!id.contains("more character"), "{id}");
         assert!(text.contains("99,800 more characters"), "{text}");
         let list = shown(&json!({"list": vec![1; 100_000], "after": 1}));
         assert!(list.contains("more, not shown"));

@@ -10,6 +10,7 @@ use crate::page::part::state::pill;
 use crate::page::shell::count;
 use crate::page::text::{short, text};
 use crate::report::render::explanation::{change_option, change_text};
+use crate::store::RevisionId;
 use crate::store::history::EventRowId;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
@@ -38,12 +39,24 @@ pub struct RuleCard<'a> {
     pub files: &'a Files,
     /// The stored event on which a change can be tried; `None` where there is none.
     pub event: Option<EventRowId>,
+    pub since: RuleSince,
+}
+
+/// What became of a rule since the revision of its card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleSince {
+    /// It is of the revision in force.
+    InForce,
+    /// Its text is the same in the revision in force.
+    Same(RevisionId),
+    Changed(RevisionId),
+    Gone(RevisionId),
 }
 
 /// How near the rule is to a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Nearness {
-    /// A single change makes it match.
+    /// A single change makes it match, and at least one predicate holds.
     Near,
     Matches,
     Far,
@@ -51,8 +64,11 @@ pub enum Nearness {
 
 impl RuleCard<'_> {
     pub fn nearness(&self) -> Nearness {
+        let mut lines = self.explanation.trace.lines.iter();
+        let something_holds = lines.any(|line| line.verdict == Verdict::Match);
         match (self.explanation.truth, self.explanation.single_change) {
             (Truth::True, _) => Nearness::Matches,
+            (_, _) if !something_holds => Nearness::Far,
             (Truth::Unknown, SingleChange::Unknown) => Nearness::Near,
             (_, SingleChange::Known) => Nearness::Near,
             (_, SingleChange::None | SingleChange::Unknown) => Nearness::Far,
@@ -91,9 +107,10 @@ impl RuleCard<'_> {
                 }
             },
             Nearness::Far => html! {
-                details class="box rule rest" id=(id) {
+                details class="box rule rest" id=(id) open[self.event.is_none() && !self.explanation.near_misses.is_empty()] {
                     summary { (self.pill()) h3 { (text(name)) } (self.summary()) }
                     (self.table())
+                    (self.changes())
                     div class="near" {
                         p {
                             @if self.explanation.single_change == SingleChange::None {
@@ -134,7 +151,38 @@ impl RuleCard<'_> {
             @if self.rule.mode == Mode::Shadow {
                 span class="mu" { (pill("shadow", "shadow")) " recorded, never executed" }
             }
+            (self.changed_since())
             span class="push m" { (text(&place)) }
+        }
+    }
+
+    fn changed_since(&self) -> Markup {
+        let (RevisionId(revision), what) = match self.since {
+            RuleSince::InForce | RuleSince::Same(_) => return html! {},
+            RuleSince::Changed(revision) => (revision, "changed"),
+            RuleSince::Gone(revision) => (revision, "deleted"),
+        };
+        let name = &self.rule.name;
+        html! {
+            span class="mu" {
+                "revision " (revision) ", " (what) " since"
+                @if let (RuleSince::Changed(_), Some(EventRowId(row))) = (self.since, self.event) {
+                    ": " a class="link" href=(link::query("/try", &[("event", &row.to_string()), ("rule", name)])) { "try it as it is now" }
+                }
+            }
+        }
+    }
+
+    /// The line of a predicate in the text that was evaluated.
+    fn line(&self, line: u32) -> String {
+        let name = &self.rule.name;
+        match self.since {
+            RuleSince::InForce => link::rule_line(name, line),
+            RuleSince::Same(revision)
+            | RuleSince::Changed(revision)
+            | RuleSince::Gone(revision) => {
+                format!("{}#L{line}", link::rule_at(name, revision))
+            }
         }
     }
 
@@ -196,12 +244,12 @@ impl RuleCard<'_> {
                 }
                 td {
                     @if self.files.get(line.at.file).is_some() {
-                        a href=(link::rule_line(&self.rule.name, line.at.line)) { (line.at.line) ":" (line.at.column) }
+                        a href=(self.line(line.at.line)) { (line.at.line) ":" (line.at.column) }
                     }
                 }
             }
             @if let Some(hint) = &line.hint {
-                tr class={ "hint" @if let Some(row) = row { " " (row) } } { td {} td colspan="5" { (prose(hint)) } }
+                tr class={ "hint" @if let Some(row) = row { " " (row) } } { td {} td colspan="5" { (prose(&of_item(hint))) } }
             }
         }
     }
@@ -218,9 +266,10 @@ impl RuleCard<'_> {
 
     fn change(&self, near: &NearMiss) -> Markup {
         let option = change_option(near).filter(|option| option.len() <= MAX_CHANGE);
-        let link = self.event.zip(change_text(near));
-        let link = link.filter(|(_, change)| change.len() <= MAX_CHANGE);
-        let link = link.map(|(EventRowId(row), change)| {
+        // A change without a value is made by hand.
+        let change = change_text(near).unwrap_or_default();
+        let event = self.event.filter(|_| change.len() <= MAX_CHANGE);
+        let link = event.map(|EventRowId(row)| {
             let fields = [
                 ("event", &*row.to_string()),
                 ("rule", &*self.rule.name),
@@ -244,12 +293,24 @@ impl RuleCard<'_> {
                 }
                 div class="row" {
                     @if let Some(option) = option {
-                        button type="button" class="s js-only" data-copy=(option) { (Icon::Copy.render()) "Copy --set" }
+                        button type="button" class="s js-only" data-copy=(option) { (Icon::Copy.render()) "Copy for dry-run" }
                     }
                     @if let Some(link) = link { a class="btn s" href=(link) { "Try it" } }
                 }
             }
         }
+    }
+}
+
+/// `[0] the value has…` of a list as `Item 1: the value has…`.
+fn of_item(hint: &str) -> String {
+    let item = hint
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once("] "));
+    let item = item.and_then(|(index, rest)| Some((index.parse::<usize>().ok()?, rest)));
+    match item {
+        Some((index, rest)) => format!("Item {}: {rest}", index.saturating_add(1)),
+        None => hint.to_owned(),
     }
 }
 
@@ -284,7 +345,7 @@ pub fn holding(verdicts: &[Verdict]) -> String {
         .filter(|verdict| **verdict == Verdict::Match);
     match (holding.count(), verdicts.len()) {
         (_, 0) => "no conditions".to_owned(),
-        (1, 1) => "1 of 1 predicate holds".to_owned(),
+        (holding, 1) => format!("{holding} of 1 predicate holds"),
         (holding, all) => format!("{holding} of {} hold", count(all, "predicate")),
     }
 }

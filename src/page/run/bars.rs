@@ -14,7 +14,7 @@ pub fn axis(scale: &TimeScale) -> Markup {
                 span {}
                 svg {
                     @for label in scale.labels() {
-                        text y="8" x=(label.x) { (label.at.strftime("%H:%M:%S").to_string()) }
+                        text y="8" x=(label.x) data-t=(label.at) { (label.at.strftime("%H:%M:%S").to_string()) }
                     }
                 }
                 span {}

@@ -11,7 +11,7 @@ use crate::engine::Rulebook;
 use crate::page::part::diagnostic_list::diagnostic_list;
 use crate::page::part::plan::{closed_gate, gates_and_plan, prevented};
 use crate::page::part::prose::prose;
-use crate::page::part::rule_card::RuleCard;
+use crate::page::part::rule_card::{RuleCard, RuleSince};
 use crate::page::text::{short, text};
 use crate::report::dry_run::change;
 use crate::report::dry_run::gate_history::GateHistorySource;
@@ -227,6 +227,7 @@ fn answer(
                     explanation: &rule.explanation,
                     files,
                     event: None,
+                    since: RuleSince::InForce,
                 }
                 .html(&html! {
                     (single_changes(&rule.explanation))

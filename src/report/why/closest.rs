@@ -1,4 +1,5 @@
-//! Why an event of a list matched nothing, in short: the rule that came nearest to a match. A list has many events, so
+//! Which rule of a list came nearest to an event without matching it, in short: why the event matched nothing, or which
+//! other rule nearly matched it. A list has many events, so
 //! that only the first rules are looked at, and only the nearest ones are explained.
 
 use std::cmp::Reverse;
@@ -51,12 +52,11 @@ impl WhyUnmatched {
         let listening = listening.filter(|rule| rule.mode != Mode::Disabled);
         let mut judged = Vec::new();
         for rule in listening.take(MAX_RULES) {
-            let mut verdicts = VerdictRecorder::default();
-            let scope = Scope::new(event, &rule.vars);
-            if evaluate(&rule.when, &scope, &mut verdicts) == Truth::True {
+            let found = ConditionVerdicts::of(rule, event);
+            if found.truth == Truth::True {
                 return None;
             }
-            judged.push((rule, verdicts.0));
+            judged.push((rule, found.verdicts));
         }
         if judged.is_empty() {
             return Some(WhyUnmatched::NoListener);
@@ -82,7 +82,44 @@ impl WhyUnmatched {
     }
 }
 
+/// What a rule says of an event.
+struct ConditionVerdicts {
+    truth: Truth,
+    verdicts: Vec<Verdict>,
+}
+
+impl ConditionVerdicts {
+    fn of(rule: &Rule, event: &Event) -> Self {
+        let mut verdicts = VerdictRecorder::default();
+        let scope = Scope::new(event, &rule.vars);
+        let truth = evaluate(&rule.when, &scope, &mut verdicts);
+        Self {
+            truth,
+            verdicts: verdicts.0,
+        }
+    }
+}
+
 impl ClosestRule {
+    /// Of an event that some rules matched, another one that nearly did. `matched` are the rules with runs.
+    pub fn beside(rules: &RuleSet, event: &Event, matched: &[&str]) -> Option<Box<Self>> {
+        let listening = rules.subscribed(event).into_iter();
+        let others = listening
+            .filter(|rule| rule.mode != Mode::Disabled && !matched.contains(&rule.name.as_str()));
+        let mut judged = Vec::new();
+        for rule in others.take(MAX_RULES) {
+            let ConditionVerdicts { truth, verdicts } = ConditionVerdicts::of(rule, event);
+            if truth != Truth::True && verdicts.contains(&Verdict::Match) {
+                judged.push((rule, verdicts));
+            }
+        }
+        judged.sort_by_key(|(_, verdicts)| distance(verdicts));
+        let nearest = judged.into_iter().take(MAX_EXPLAINED);
+        let mut explained =
+            nearest.filter_map(|(rule, verdicts)| Self::explain(rules, rule, verdicts, event));
+        explained.find(|closest| closest.is_near).map(Box::new)
+    }
+
     fn explain(
         rules: &RuleSet,
         rule: &Rule,
@@ -156,6 +193,11 @@ mod tests {
 
     /// Each rule: its mode and its condition.
     fn why(rules: &[(&str, &str)]) -> Option<WhyUnmatched> {
+        let (past, event) = compiled(rules);
+        WhyUnmatched::find(&past.rules, &event)
+    }
+
+    fn compiled(rules: &[(&str, &str)]) -> (PastRevision, Event) {
         let rules = rules.iter().enumerate().map(|(number, (mode, when))| {
             format!("name: r{number}\nmode: {mode}\nevent_source: support\nevent_type: ticket.PriorityChanged\nwhen: {when}\nflow: [{{ succeed: ok }}]\n")
         });
@@ -175,7 +217,7 @@ mod tests {
         };
         let past = PastRevision::compile_all(texts);
         assert!(!past.diagnostics.has_errors(), "{:?}", past.diagnostics);
-        WhyUnmatched::find(&past.rules, &event)
+        (past, event)
     }
 
     /// The name of the nearest rule, whether it is near, and the path that stands in the way.
@@ -200,6 +242,21 @@ mod tests {
             ("r1".into(), true, "ticket.tags".into())
         );
         assert_eq!(closest(&[far]), ("r0".into(), false, "current".into()));
+    }
+
+    #[test]
+    fn a_rule_can_nearly_match_beside_one_that_matches() {
+        let (past, event) = compiled(&[
+            ("live", "{ current: high }"),
+            ("live", "{ current: high, ticket.tags: { has: gold } }"),
+            ("live", "{ current: urgent }"),
+        ]);
+        let beside = |matched: &[&str]| {
+            let found = ClosestRule::beside(&past.rules, &event, matched);
+            found.map(|closest| closest.name)
+        };
+        assert_eq!(beside(&["r0"]).as_deref(), Some("r1"));
+        assert_eq!(beside(&["r0", "r1"]), None);
     }
 
     #[test]

@@ -27,19 +27,19 @@ when: { ticket: \"9\" }
 flow: [{ succeed: fine }]
 ";
 
-struct Site {
+pub struct Site {
     sandbox: Sandbox,
-    daemon: DaemonProcess,
+    pub daemon: DaemonProcess,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let sandbox = desk::sandbox(RULES);
         let daemon = DaemonProcess::start_with_page(&sandbox);
         Self { sandbox, daemon }
     }
 
-    fn accept(&self, id: &str, ticket: &str, kind: &str, rest: &Value) {
+    pub fn accept(&self, id: &str, ticket: &str, kind: &str, rest: &Value) {
         let mut event = json!({"kind": kind, "id": id, "ticket": ticket});
         let fields = rest.as_object().expect("fields").clone();
         event.as_object_mut().expect("an object").extend(fields);
@@ -47,20 +47,20 @@ impl Site {
     }
 
     #[track_caller]
-    fn get(&self, path: &str) -> Message {
+    pub fn get(&self, path: &str) -> Message {
         let host = [("host", "localhost")];
         send_to_socket(&self.daemon, "GET", path, &host)
     }
 
     #[track_caller]
-    fn html(&self, path: &str) -> String {
+    pub fn html(&self, path: &str) -> String {
         let answer = self.get(path);
         assert_eq!(answer.status(), 200, "{path}: {answer:?}");
         answer.body
     }
 
     #[track_caller]
-    fn json(&self, path: &str) -> Value {
+    pub fn json(&self, path: &str) -> Value {
         let answer = self.get(path);
         assert_eq!(answer.status(), 200, "{path}: {answer:?}");
         answer.json()
@@ -68,7 +68,7 @@ impl Site {
 
     /// The rows of the list, by their ids.
     #[track_caller]
-    fn listed(&self, query: &str) -> Vec<String> {
+    pub fn listed(&self, query: &str) -> Vec<String> {
         let list = self.json(&format!("/events.json?{query}"));
         let rows = list["events"].as_array().expect("a list").iter();
         rows.map(|row| row["id"].as_str().expect("an id").to_owned())
@@ -83,7 +83,7 @@ impl Site {
     }
 
     #[track_caller]
-    fn leads_to(&self, path: &str) -> String {
+    pub fn leads_to(&self, path: &str) -> String {
         let answer = self.get(path);
         assert_eq!(answer.status(), 303, "{path}: {answer:?}");
         answer.header("location").expect("an address").to_owned()

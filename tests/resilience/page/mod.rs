@@ -1,6 +1,7 @@
 //! The web page of a daemon: who may open it, what it rejects, and that it never delays or endangers the rest.
 
 mod attack;
+mod event_names;
 mod events;
 mod guard;
 mod login;
