@@ -219,6 +219,7 @@ impl PageView for RunsPage {
             div class="head" {
                 div { h1 { "Runs" } }
                 div class="row acts" {
+                    a class="btn" href="/commands" { "Commands" }
                     button type="button" class="js-only" aria-pressed="false" data-live=(self.live) data-into="new" data-noun="run" { "Live" }
                 }
             }
