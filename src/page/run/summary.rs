@@ -236,3 +236,23 @@ fn notes(run: &StoredRun, daemon: &DaemonState) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_headline_is_short() {
+        let address = format!("https://pager.example/{}", "a".repeat(200));
+        let error = format!("POST {address} answered 503 Service Unavailable");
+        let cut = headline(&error);
+        assert!(
+            cut.starts_with("POST https://pager.example/aaa")
+                && cut.ends_with("a… answered 503 Service Unavailable"),
+            "{cut}"
+        );
+        let long = headline(&"<td> ".repeat(300));
+        assert_eq!(long.chars().count(), MAX_HEADLINE + 1);
+        assert_eq!(headline("answered 503\n"), "answered 503\n");
+    }
+}

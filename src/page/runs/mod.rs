@@ -231,7 +231,7 @@ impl PageView for RunsPage {
             @if self.runs.is_empty() {
                 div class="note plain" { p { (self.nothing()) } }
             } @else {
-                form method="get" action="/confirm" data-bulk aria-label="Runs" {
+                form method="get" action="/confirm" data-bulk[user.role == Role::Act] aria-label="Runs" {
                     div class="bar" {
                         h2 {
                             (matching)
