@@ -38,10 +38,10 @@ pub fn title(consequences: &Consequences) -> String {
     let request = &consequences.request;
     let word = verb(request.command);
     match (&request.scope, &consequences.effect) {
-        (CommandScope::Runs(runs), _) if runs.len() == 1 => format!("{word} run {}?", runs[0].0),
         (_, CommandEffect::Runs(_)) if consequences.set.count == 0 => {
             format!("Nothing to {}", request.command.as_str())
         }
+        (CommandScope::Runs(runs), _) if runs.len() == 1 => format!("{word} run {}?", runs[0].0),
         (CommandScope::Event { .. }, _) => format!("{word} this event?"),
         (CommandScope::Period(_), CommandEffect::Replay(replay)) => {
             format!("{word} {}?", number(replay.summary.events, "event"))
@@ -79,7 +79,7 @@ pub fn page(page: &ConfirmPage) -> Markup {
         div class="head" {
             div {
                 h1 { (title(consequences)) }
-                p { (meaning(request.command, consequences.set.count)) }
+                @if consequences.set.count > 0 { p { (meaning(request.command, consequences.set.count)) } }
             }
         }
         @if let Some(again) = &page.again {
