@@ -5,6 +5,23 @@ use serde_json::json;
 
 use crate::visit::Visit;
 
+/// Somebody who may only read has no boxes to select runs with.
+#[test]
+fn runs_are_live_for_readers_too() {
+    let Some(visit) = Visit::start() else { return };
+    visit.sign_in(&["--read"]);
+    visit.open("/runs");
+    let pressed = || {
+        visit
+            .browser
+            .run("return document.querySelector('[data-live]').getAttribute('aria-pressed')")
+    };
+    let before = pressed();
+    visit.browser.click(&visit.browser.find("[data-live]"));
+    assert_ne!(pressed(), before);
+    assert_eq!(visit.browser.console(), Vec::<String>::new());
+}
+
 #[test]
 fn a_new_event_is_announced_and_the_list_stays() {
     let Some(visit) = Visit::start() else { return };

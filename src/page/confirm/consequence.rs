@@ -11,6 +11,7 @@ use super::replay_effect::{ReplayEffect, event_scope, runs_scope};
 use super::request::{CommandRequest, CommandScope};
 use super::selection::{ConfirmedSet, SelectedForCommand, select};
 use crate::engine::Rulebook;
+use crate::page::run::timeline::unfinished_command;
 use crate::report::error::CommandError;
 use crate::report::run::command::RunCommand;
 use crate::report::run::next_call::{NextCall, key_of_step};
@@ -54,12 +55,17 @@ pub struct NextStepOfRun {
     pub next: NextCall,
     /// The idempotency key of the first call.
     pub key: Option<String>,
+    /// Whether the command of that call was started before and has no result.
+    pub is_repeated: bool,
 }
 
 /// A receiver whose last attempts failed.
 pub struct FailingReceiver {
     pub origin: String,
     pub since: Timestamp,
+    /// Rules of which the first run sends to it next.
+    pub rules: usize,
+    /// Of the first such run, or else of its last attempt.
     pub error: Option<String>,
 }
 
@@ -180,13 +186,14 @@ fn runs_effect(
                 let key = call.map(|call| key_of_step(&detail, &call.step));
                 NextStepOfRun {
                     run: run.id.0,
+                    is_repeated: unfinished_command(&detail).is_some(),
                     next,
                     key,
                 }
             });
         }
     }
-    let failing = failing(&rules, history, now)?;
+    let failing = failing(&rules, &selected.runs, history, now)?;
     Ok(RunsEffect {
         rules,
         failing,
@@ -197,27 +204,33 @@ fn runs_effect(
 /// The receivers of the next requests that have failed lately.
 fn failing(
     rules: &[RuleEffect],
+    runs: &[RunRow],
     history: &dyn History,
     now: Timestamp,
 ) -> Result<Vec<FailingReceiver>, CommandError> {
     let samples = rules.iter().filter_map(|rule| rule.sample.as_ref());
     let calls = samples.flat_map(|sample| sample.next.calls());
-    let mut origins: Vec<String> = calls.filter_map(|call| origin(&call.call)).collect();
-    if origins.is_empty() {
+    let mut calls = calls.filter_map(|call| origin(&call.call));
+    if calls.next().is_none() {
         return Ok(Vec::new());
     }
-    origins.sort_unstable();
-    origins.dedup();
     let receivers = history.receivers(now)?.into_iter();
     let failing = receivers.filter_map(|receiver| {
         let since = receiver.failing_since?;
-        origins
-            .contains(&receiver.origin)
-            .then_some(FailingReceiver {
-                since,
-                error: receiver.last.and_then(|last| last.error),
-                origin: receiver.origin,
-            })
+        let samples = rules.iter().filter_map(|rule| rule.sample.as_ref());
+        let sends = |sample: &&NextStepOfRun| {
+            let mut calls = sample.next.calls().iter();
+            calls.any(|call| origin(&call.call).as_ref() == Some(&receiver.origin))
+        };
+        let senders: Vec<u64> = samples.filter(sends).map(|sample| sample.run).collect();
+        let first = runs.iter().find(|run| senders.contains(&run.id.0));
+        let error = first.and_then(|run| run.error.clone());
+        (!senders.is_empty()).then_some(FailingReceiver {
+            since,
+            rules: senders.len(),
+            error: error.or(receiver.last.and_then(|last| last.error)),
+            origin: receiver.origin,
+        })
     });
     Ok(failing.collect())
 }

@@ -57,6 +57,7 @@ pub async fn runs<A: AdminApi>(
                 pacer.started(changed.len(), Instant::now());
                 record.update(|progress| {
                     progress.processed += 1;
+                    progress.left.pop_front();
                     progress.add_runs(None, &changed);
                 });
             }
@@ -70,6 +71,7 @@ pub async fn runs<A: AdminApi>(
                 | AdminError::Unprocessable(why),
             ) => record.update(|progress| {
                 progress.processed += 1;
+                progress.left.pop_front();
                 progress.add_rejection(RejectedPart {
                     run: Some(run.id),
                     event: None,

@@ -2,6 +2,7 @@
 //! executed in the background and ends on the page `/commands/ID`. What was confirmed is what is executed: if the runs have
 //! changed meanwhile, the page asks again.
 
+mod aftermath;
 mod command_list;
 mod consequence;
 mod execute;
@@ -30,7 +31,7 @@ use super::shell::{PagePosition, Section};
 use crate::source::admin::AdminApi;
 use consequence::{CommandEffect, Consequences};
 use registry::{CommandExtent, CommandIntent, CommandOutcome, SentForm};
-use request::CommandRequest;
+use request::{CommandRequest, CommandScope};
 
 pub use command_list::load as load_commands;
 pub use result::{load as load_command, stop as stop_command};
@@ -94,6 +95,7 @@ pub async fn execute<A: AdminApi>(
         note: note.clone(),
         subject: asked.describe(),
         back: asked.back(),
+        again: asked.address(),
         extent: match asked.is_bulk() {
             true => CommandExtent::Bulk,
             false => CommandExtent::Named,
@@ -107,10 +109,16 @@ pub async fn execute<A: AdminApi>(
             note: note.clone(),
         }))
     };
+    let is_first_only = request.text("go") == Some("first");
+    // Each button of a form gives its own command.
     let form = request.text("form").unwrap_or_default();
+    let form = match is_first_only {
+        true => format!("{form}.first"),
+        false => form.to_owned(),
+    };
     let record = match state
         .commands
-        .begin(form, asked.command, origin, request.now)
+        .begin(&form, asked.command, origin, request.now)
     {
         SentForm::New(record) => record,
         SentForm::Repeated(id) => return Ok(CommandAnswer::SeeOther(format!("/commands/{id}"))),
@@ -152,7 +160,6 @@ pub async fn execute<A: AdminApi>(
         )
         .await;
     }
-    let is_first_only = request.text("go") == Some("first");
     let runs = match is_first_only {
         true => 1,
         false => found.set.count,
@@ -168,6 +175,7 @@ pub async fn execute<A: AdminApi>(
     match found.effect {
         CommandEffect::Runs(effect) => {
             let mut selected = effect.selected.runs;
+            record.update(|progress| progress.left = selected.iter().map(|run| run.id).collect());
             selected.truncate(runs);
             tokio::spawn(execute::runs(
                 Arc::clone(&state),
@@ -193,7 +201,10 @@ impl PageView for ConfirmPage {
     }
 
     fn position(&self) -> PagePosition {
-        PagePosition::Below(Section::Runs)
+        PagePosition::Below(match self.consequences.request.scope {
+            CommandScope::Runs(_) | CommandScope::Matching { .. } => Section::Runs,
+            CommandScope::Event { .. } | CommandScope::Period(_) => Section::Events,
+        })
     }
 
     fn json(&self) -> Value {

@@ -1,7 +1,7 @@
 //! The commands that were given on the page since the daemon started: what each is for, how far it has come, and what came
 //! of it. The number in a form makes sure that a form that is sent twice is executed once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -51,6 +51,8 @@ pub struct CommandIntent {
     pub subject: String,
     /// The page of what it is for.
     pub back: String,
+    /// The address that asks the same again.
+    pub again: String,
     /// Whether only one of its kind is executed at a time.
     pub extent: CommandExtent,
 }
@@ -86,6 +88,8 @@ pub struct CommandProgress {
     pub runs: Vec<ChangedRun>,
     pub rejections: Vec<RejectedPart>,
     pub replay: Option<ReplayId>,
+    /// Confirmed runs that are not processed yet, in their order.
+    pub left: VecDeque<RunId>,
     pub end: Option<CommandFinish>,
 }
 
@@ -238,7 +242,7 @@ impl CommandRecord {
 
     /// Who gives it, for the log of commands.
     pub fn commander(&self) -> Commander {
-        Commander::new(Some(&self.origin.user), CommandOrigin::Page)
+        Commander::new(Some(&self.origin.user), CommandOrigin::Page).with_note(&self.origin.note)
     }
 
     pub fn progress(&self) -> CommandProgress {
@@ -344,6 +348,7 @@ mod tests {
             note: String::new(),
             subject: "runs dead".into(),
             back: "/runs".into(),
+            again: "/confirm?command=retry&scope=all&state=dead".into(),
             extent,
         }
     }

@@ -85,23 +85,33 @@ pub fn replay(effect: &ReplayEffect, request: &CommandRequest) -> Markup {
         @if !effect.first.is_empty() {
             section aria-labelledby="h-next" {
                 div class="bar" {
-                    h2 id="h-next" { "What is sent first" }
+                    h2 id="h-next" {
+                        @if effect.first.iter().all(|first| mode(effect, first) == Some(Mode::Shadow)) { "What would be sent if live" }
+                        @else { "What is sent first" }
+                    }
                     @if effect.summary.runs > effect.first.len() {
                         p { "the first " (effect.first.len()) " of " (number(effect.summary.runs, "run")) }
                     }
                 }
-                div class="stack" { @for first in &effect.first { (first_calls(first)) } }
+                div class="stack" { @for first in &effect.first { (first_calls(first, mode(effect, first))) } }
             }
         }
     }
 }
 
-fn first_calls(first: &FirstCalls) -> Markup {
+/// The mode of its rule.
+fn mode(effect: &ReplayEffect, first: &FirstCalls) -> Option<Mode> {
+    let rule = effect.summary.by_rule.get(&first.rule)?;
+    Some(rule.rule.mode)
+}
+
+fn first_calls(first: &FirstCalls, mode: Option<Mode>) -> Markup {
     html! {
         div {
             h3 {
                 (short(&first.rule, MAX_NAME)) " for " a class="link" href=(link::event(first.event)) { (short(&first.subject, MAX_NAME)) }
             }
+            @if mode == Some(Mode::Shadow) { p { "Its rule is in shadow mode: nothing is sent." } }
             @for planned in &first.calls {
                 p class="mu" { "step " code { (short(&planned.step, MAX_NAME)) } }
                 (call::call(&planned.call, None))

@@ -21,7 +21,7 @@ use crate::report::render::diagnostics::{grouped, number};
 use crate::report::run::command::RunCommand;
 use crate::source::admin::AdminApi;
 use crate::store::history::{Page, RunFilter};
-use flowtrigger_core::run::RunId;
+use flowtrigger_core::run::{RunId, RunState};
 
 /// Characters of a name, and of a reason.
 const MAX_NAME: usize = 100;
@@ -29,10 +29,10 @@ pub const MAX_REASON: usize = 500;
 
 /// One command.
 pub struct CommandPage {
-    record: Arc<CommandRecord>,
-    progress: CommandProgress,
+    pub(super) record: Arc<CommandRecord>,
+    pub(super) progress: CommandProgress,
     /// The states of its runs now.
-    states: HashMap<u64, &'static str>,
+    pub(super) states: HashMap<u64, RunState>,
 }
 
 pub async fn load<A: AdminApi>(
@@ -55,7 +55,7 @@ pub async fn load<A: AdminApi>(
     });
     let runs = read.await?.into_iter();
     Ok(CommandPage {
-        states: runs.map(|run| (run.id.0, run.state.as_str())).collect(),
+        states: runs.map(|run| (run.id.0, run.state)).collect(),
         progress,
         record,
     })
@@ -153,11 +153,25 @@ pub fn json_of(record: &CommandRecord, progress: &CommandProgress) -> Value {
 
 impl PageView for CommandPage {
     fn title(&self) -> String {
-        format!(
-            "{}: {}",
-            verb(self.record.command),
-            self.record.origin.subject
-        )
+        let (progress, subject) = (&self.progress, &self.record.origin.subject);
+        let mut rules = progress.runs.iter().map(|changed| &changed.run.rule);
+        let first = rules
+            .next()
+            .filter(|first| rules.all(|rule| rule == *first));
+        let word = verb(self.record.command);
+        match first.filter(|_| progress.changed > 1) {
+            Some(rule) => {
+                let runs = number(progress.changed, "run");
+                format!(
+                    "{word}: {runs} of {}",
+                    rule.chars().take(MAX_NAME).collect::<String>()
+                )
+            }
+            None if subject.chars().count() > MAX_NAME => {
+                format!("{word}: {}", number(progress.changed, "run"))
+            }
+            None => format!("{word}: {subject}"),
+        }
     }
 
     fn position(&self) -> PagePosition {
@@ -177,7 +191,7 @@ impl PageView for CommandPage {
             }
             div class="head" {
                 div {
-                    h1 { (verb(record.command)) " " (outcome_pill(progress.end.as_ref())) }
+                    h1 { (verb(record.command)) " " (self.pill()) }
                     p {
                         (short(&origin.subject, MAX_REASON)) ", by " (text(&origin.user)) " at " (day_and_time(record.given))
                         @if !origin.note.is_empty() { ": " (text(&origin.note)) }
@@ -195,9 +209,13 @@ impl PageView for CommandPage {
             }
             section aria-label="Progress" data-poll[progress.end.is_none()] {
                 p class="say" { (self.sentence()) }
+                (self.rest(user))
                 (self.after())
             }
-            (self.runs())
+            div id="came" data-fresh data-refresh=[self.unfinished().then_some("3")] {
+                (self.now())
+                (self.runs())
+            }
             (self.rejections())
         }
     }
@@ -287,9 +305,11 @@ impl CommandPage {
 
     /// The state now; of a deleted run the one just after the command.
     fn state_of(&self, changed: &ChangedRun) -> Markup {
-        let now = self.states.get(&changed.run.id).copied();
-        let state = now.unwrap_or(&changed.run.state);
-        pill(state, state)
+        let now = self.states.get(&changed.run.id);
+        match now.map(RunState::as_str) {
+            Some(state) => pill(state, state),
+            None => pill(&changed.run.state, &changed.run.state),
+        }
     }
 
     fn rejections(&self) -> Markup {

@@ -38,6 +38,9 @@ pub fn title(consequences: &Consequences) -> String {
     let request = &consequences.request;
     let word = verb(request.command);
     match (&request.scope, &consequences.effect) {
+        (_, CommandEffect::Runs(_)) if consequences.set.count == 0 => {
+            format!("Nothing to {}", request.command.as_str())
+        }
         (CommandScope::Runs(runs), _) if runs.len() == 1 => format!("{word} run {}?", runs[0].0),
         (CommandScope::Event { .. }, _) => format!("{word} this event?"),
         (CommandScope::Period(_), CommandEffect::Replay(replay)) => {
@@ -48,8 +51,14 @@ pub fn title(consequences: &Consequences) -> String {
 }
 
 /// What the command does with each run.
-fn meaning(command: RunCommand) -> &'static str {
+fn meaning(command: RunCommand, runs: usize) -> &'static str {
     match command {
+        RunCommand::Retry if runs == 1 => {
+            "It continues at the step where it stopped, with the flow of its time and the same idempotency keys, at the end of its lane."
+        }
+        RunCommand::Cancel if runs == 1 => {
+            "It ends as cancelled. An attempt in progress is stopped, and its receiver may have acted. What was sent stays sent. The next run of its lane can start, and a retry continues it later."
+        }
         RunCommand::Retry => {
             "Each run continues at the step where it stopped, with the flow of its time and the same idempotency keys, at the end of its lane."
         }
@@ -70,7 +79,7 @@ pub fn page(page: &ConfirmPage) -> Markup {
         div class="head" {
             div {
                 h1 { (title(consequences)) }
-                p { (meaning(request.command)) }
+                @if consequences.set.count > 0 { p { (meaning(request.command, consequences.set.count)) } }
             }
         }
         @if let Some(again) = &page.again {
@@ -123,6 +132,8 @@ fn runs(effect: &RunsEffect, command: RunCommand) -> Markup {
                     b { (text(&receiver.origin)) " has failed since " (day_and_time(receiver.since)) "." }
                     @if effect.selected.runs.len() == 1 {
                         " This run sends to it next, and will probably fail again."
+                    } @else if receiver.rules == effect.rules.len() {
+                        " These runs send to it next, and will probably fail again. Retry one first."
                     } @else {
                         " Some of these runs send to it next, and will probably fail again. Retry one first."
                     }
@@ -228,12 +239,18 @@ fn next_requests(effect: &RunsEffect) -> Markup {
     html! {
         @if !samples.is_empty() {
             section aria-labelledby="h-next" {
-                div class="bar" { h2 id="h-next" { "What is sent next" } p { "by the first run of each rule" } }
+                div class="bar" {
+                    h2 id="h-next" { "What comes next" }
+                    @if effect.selected.runs.len() > 1 { p { "for the first run of each rule" } }
+                }
                 div class="stack" {
                     @for sample in samples {
                         @if let Some(first) = sample.next.calls().first() {
                             div {
                                 h3 { "Run " (sample.run) ", step " code { (short(&first.step, MAX_NAME)) } }
+                                @if sample.is_repeated {
+                                    p { "It runs the command of " code { (short(&first.step, MAX_NAME)) } " a second time." }
+                                }
                                 (call::call(&first.call, sample.key.as_deref()))
                             }
                         }
@@ -253,9 +270,11 @@ fn form(page: &ConfirmPage) -> Markup {
         RunCommand::Cancel => "no",
         RunCommand::Retry | RunCommand::Replay(_) => "go",
     };
-    let label = match count {
-        1 => verb(request.command).to_owned(),
-        count => format!("{} {}", verb(request.command), number(count, "run")),
+    let label = match (count, &request.scope) {
+        (1, CommandScope::Runs(runs)) if runs.len() == 1 => {
+            format!("{} run {}", verb(request.command), runs[0].0)
+        }
+        (count, _) => format!("{} {}", verb(request.command), number(count, "run")),
     };
     html! {
         section {
@@ -284,7 +303,13 @@ fn form(page: &ConfirmPage) -> Markup {
                             button name="go" value="first" { "Retry 1 of them first" }
                         }
                     }
-                    a class="btn" data-close href=(request.back()) { "Back" }
+                    a class="btn" data-close href=(request.back()) {
+                        @match (request.command, count) {
+                            (RunCommand::Cancel, 1) => "Keep it",
+                            (RunCommand::Cancel, 2..) => "Keep them",
+                            (RunCommand::Cancel | RunCommand::Retry | RunCommand::Replay(_), _) => "Back",
+                        }
+                    }
                 }
             }
         }

@@ -86,7 +86,7 @@ fn request_and_response(http: &HttpExchange, bodies: ShownBodies) -> Markup {
                         @if let Some(body) = &response.body { ", " (bytes(body.size)) }
                     }
                     pre {
-                        (response.status) (headers(&response.headers))
+                        (response.status) (phrase(response.status)) (headers(&response.headers))
                         @if response.headers_cut { "\n(further headers are not kept)" }
                         @match &response.body {
                             Some(body) => { "\n\n" (content(body, bodies)) }
@@ -106,6 +106,13 @@ fn request_and_response(http: &HttpExchange, bodies: ShownBodies) -> Markup {
         }
         p { (text(&times(http))) }
     }
+}
+
+/// ` Not Found`, of a status that has a name.
+fn phrase(status: u16) -> String {
+    let status = axum::http::StatusCode::from_u16(status).ok();
+    let name = status.and_then(|status| status.canonical_reason());
+    name.map(|name| format!(" {name}")).unwrap_or_default()
 }
 
 fn command_and_output(command: &CommandExchange, bodies: ShownBodies) -> Markup {

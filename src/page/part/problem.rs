@@ -134,7 +134,7 @@ pub fn runs_path(problem: &Problem) -> String {
 
 /// The page that asks before a command is executed for all its runs.
 pub fn command_path(problem: &Problem, command: &str) -> String {
-    format!("/confirm?command={command}&all=1&{}", query(problem))
+    format!("/confirm?command={command}&scope=all&{}", query(problem))
 }
 
 /// The filter of runs that selects the runs of a problem. What differs from run to run cannot be a part of it.
@@ -210,7 +210,7 @@ pub mod tests {
         found.cause = "…".into();
         assert_eq!(
             command_path(&found, "retry"),
-            "/confirm?command=retry&all=1&state=dead&rule=vip-urgent"
+            "/confirm?command=retry&scope=all&state=dead&rule=vip-urgent"
         );
         assert_eq!(
             fragment(&"ä".repeat(500)).map(|part| part.chars().count()),

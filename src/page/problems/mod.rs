@@ -320,7 +320,7 @@ mod tests {
         for part in [
             "2,076 runs, 2 causes; only the newest 10,000 runs",
             "Retry all 1,038…",
-            "href=\"/confirm?command=replay&amp;all=1&amp;state=dead&amp;error=answered+503",
+            "href=\"/confirm?command=replay&amp;scope=all&amp;state=dead&amp;error=answered+503",
             "Look at all 1,038 in Runs",
         ] {
             assert!(acting.contains(part), "{part}: {acting}");

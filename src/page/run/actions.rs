@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::timeline::unfinished_command;
 use crate::page::part::link;
 use crate::page::session::{PageUser, Role};
 use crate::report::run::detail::StoredRun;
@@ -84,7 +85,7 @@ fn retry(run: &StoredRun, next: &NextCall) -> Offer {
             }
         }
         ", with the flow of its time and the same idempotency keys, at the end of its lane. A receiver that accepted an earlier attempt can recognise the repeat."
-        @if matches!(state, RunState::Held { .. }) { " The command may have done its work: look first." }
+        @if unfinished_command(&run.detail).is_some() { " The command may have done its work: look first." }
         @if let Some(newer) = &run.successor {
             " It was replayed as " a href=(link::run(newer.run)) { "run " (newer.run.0) } ": a retry sends again."
         }
@@ -154,6 +155,15 @@ pub fn actions(run: &StoredRun, next: &NextCall, user: &PageUser) -> Markup {
     }
 }
 
+/// The two answers to the question whether an interrupted command did its work.
+fn held_actions(run: &StoredRun) -> Markup {
+    let id = run.detail.row.id;
+    html! {
+        a class="btn" data-ask href=(confirm("cancel", id)) { "It did its work: end the run…" }
+        a class="btn go" data-ask href=(confirm("retry", id)) { "It did not: run it again…" }
+    }
+}
+
 /// The commands that a person looks for first, beside the title.
 pub fn first_actions(run: &StoredRun, next: &NextCall, user: &PageUser) -> Markup {
     let is_possible = |command: OfferedCommand| {
@@ -166,6 +176,19 @@ pub fn first_actions(run: &StoredRun, next: &NextCall, user: &PageUser) -> Marku
     html! {
         div class="row acts" {
             a class="btn" href=(link::event(run.detail.row.event_row)) { "Why it matched" }
+            @if is_possible(OfferedCommand::Retry) && unfinished_command(&run.detail).is_some() {
+                (held_actions(run))
+            } @else { (usual_actions(run, main, is_possible)) }
+        }
+    }
+}
+
+fn usual_actions(
+    run: &StoredRun,
+    main: OfferedCommand,
+    is_possible: impl Fn(OfferedCommand) -> bool,
+) -> Markup {
+    html! {
             @if is_possible(OfferedCommand::Cancel) && !is_possible(OfferedCommand::Retry) {
                 a class="btn" data-ask href=(confirm("cancel", run.detail.row.id)) { "Cancel…" }
             }
@@ -175,6 +198,5 @@ pub fn first_actions(run: &StoredRun, next: &NextCall, user: &PageUser) -> Marku
             @if is_possible(main) {
                 a class={ "btn" @if main == OfferedCommand::Retry { " go" } } data-ask href=(confirm(main.as_str(), run.detail.row.id)) { (main.title()) "…" }
             }
-        }
     }
 }

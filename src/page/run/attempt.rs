@@ -110,7 +110,8 @@ impl PageView for AttemptPage {
                         }
                     }
                 }
-                section aria-label="What was sent and received" {
+                section aria-labelledby="h-io" {
+                    h2 id="h-io" class="vh" { "What was sent and received" }
                     @match line.exchange() {
                         Some(recorded) => (exchange(recorded, ShownBodies::Whole, None)),
                         None => p { "No exchange: " (NO_EXCHANGE) "." },

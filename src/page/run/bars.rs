@@ -7,6 +7,10 @@ use super::timeline::TimeSpan;
 
 /// The axis with its times.
 pub fn axis(scale: &TimeScale) -> Markup {
+    let form = match scale.is_short() {
+        true => "%H:%M:%S%.3f",
+        false => "%H:%M:%S",
+    };
     html! {
         li class="axis" aria-hidden="true" {
             div class="g" {
@@ -14,7 +18,7 @@ pub fn axis(scale: &TimeScale) -> Markup {
                 span {}
                 svg {
                     @for label in scale.labels() {
-                        text y="8" x=(label.x) data-t=(label.at) { (label.at.strftime("%H:%M:%S").to_string()) }
+                        text y="8" x=(label.x) data-t=(label.at) { (label.at.strftime(form).to_string()) }
                     }
                 }
                 span {}

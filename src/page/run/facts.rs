@@ -1,10 +1,11 @@
-//! The facts of a run beside its time line: state, times, lane, causes, receivers, gates, and the results that steps kept.
+//! The facts of a run beside its time line: state, times, lane, causes, receivers, gates; and the results that steps kept.
 
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
+use super::timeline::unfinished_command;
 use crate::page::answer::day_and_time;
 use crate::page::icon::Icon;
 use crate::page::part::json_tree::{JsonMarks, json_tree};
@@ -31,7 +32,6 @@ pub fn facts(run: &StoredRun, lines: &[RunLogLine<'_>], keys: &[StepKey]) -> Mar
             (gates(run))
             (receivers(run))
             (idempotency(keys))
-            (results(run))
         }
     }
 }
@@ -43,7 +43,12 @@ fn run_link(id: RunId) -> Markup {
 fn about(run: &StoredRun, lines: &[RunLogLine<'_>]) -> Markup {
     let detail = &run.detail;
     let row = &detail.row;
-    let attempts = lines.iter().filter_map(RunLogLine::number).count();
+    let attempts = lines.iter().filter(|line| match line {
+        RunLogLine::Attempt { .. } | RunLogLine::Interrupted { .. } => true,
+        RunLogLine::Other(_) => false,
+    });
+    let attempts = attempts.count();
+    let unfinished = unfinished_command(detail).is_some();
     let started = lines.iter().find_map(|line| match line {
         RunLogLine::Attempt { attempt, .. } => Some(attempt.started),
         RunLogLine::Interrupted { exchange, .. } => Some(exchange.started),
@@ -59,7 +64,10 @@ fn about(run: &StoredRun, lines: &[RunLogLine<'_>]) -> Markup {
                 dd { (day_and_time(row.planned)) }
                 @if let Some(started) = started { dt { "Started" } dd { (day_and_time(started)) } }
                 dt { "Attempts" }
-                dd { (grouped(attempts)) }
+                dd {
+                    (grouped(attempts + usize::from(unfinished)))
+                    @if unfinished { ", the last interrupted" }
+                }
                 dt { "Lane" }
                 dd {
                     @match &detail.lane {
@@ -173,7 +181,7 @@ fn idempotency(keys: &[StepKey]) -> Markup {
 }
 
 /// The last result of each step that succeeded.
-fn results(run: &StoredRun) -> Markup {
+pub fn results(run: &StoredRun) -> Markup {
     let mut results = Map::new();
     for attempt in run.detail.log.iter().filter_map(LogEntry::attempt) {
         if let (Ok(reply), false) = (&attempt.outcome, attempt.ends_an_item()) {
@@ -182,8 +190,8 @@ fn results(run: &StoredRun) -> Markup {
     }
     html! {
         @if !results.is_empty() {
-            section {
-                h2 { "Results that steps kept" }
+            section aria-labelledby="h-kept" {
+                div class="bar" { h2 id="h-kept" { "Results that steps kept" } }
                 div class="box json" tabindex="0" role="region" aria-label="Results of steps" {
                     (json_tree(&Value::Object(results), &JsonMarks::default()))
                 }

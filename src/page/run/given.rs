@@ -4,11 +4,11 @@ use maud::{Markup, html};
 
 use crate::page::answer::day_and_time;
 use crate::page::part::link;
-use crate::page::part::state::pill;
+use crate::page::part::state::{pill, run_state};
 use crate::page::text::{short, text};
 use crate::report::run::detail::StoredRun;
-use crate::store::GivenCommand;
-use flowtrigger_core::run::RunId;
+use crate::store::{CommandKind, GivenCommand};
+use flowtrigger_core::run::RunState;
 use flowtrigger_core::run::commander::CommandOrigin;
 
 /// Commands that are listed, the newest.
@@ -21,7 +21,10 @@ pub fn given(run: &StoredRun) -> Markup {
     html! {
         @if !commands.is_empty() {
             section aria-labelledby="h-given" {
-                div class="bar" { h2 id="h-given" { "Who gave which command" } }
+                div class="bar" {
+                    h2 id="h-given" { "Who gave which command" }
+                    a class="link push" href="/commands" { "All commands of the page" }
+                }
                 div class="box" {
                     table class="list" {
                         caption class="vh" { "Commands for this run, oldest first" }
@@ -31,11 +34,12 @@ pub fn given(run: &StoredRun) -> Markup {
                                 th scope="col" { "Command" }
                                 th scope="col" { "By" }
                                 th scope="col" { "From" }
+                                th scope="col" { "Note" }
                                 th scope="col" { "Result" }
                             }
                         }
                         tbody {
-                            @for command in commands.iter().rev().take(MAX_LISTED).rev() { (row(command, run.detail.row.id)) }
+                            @for command in commands.iter().rev().take(MAX_LISTED).rev() { (row(command, run)) }
                         }
                     }
                 }
@@ -44,7 +48,9 @@ pub fn given(run: &StoredRun) -> Markup {
     }
 }
 
-fn row(command: &GivenCommand, run: RunId) -> Markup {
+fn row(command: &GivenCommand, of: &StoredRun) -> Markup {
+    let (run, state) = (of.detail.row.id, &of.detail.row.state);
+    let is_newest = of.detail.commands.last() == Some(command);
     let place = match command.by.origin {
         CommandOrigin::Page => "the page",
         CommandOrigin::CommandLine => "the command line, not verified",
@@ -56,6 +62,7 @@ fn row(command: &GivenCommand, run: RunId) -> Markup {
             th scope="row" { (command.kind.as_str()) }
             td data-l="by" { (text(command.by.name.as_deref().unwrap_or("unknown"))) }
             td data-l="from" { (place) }
+            td class="w" { (text(&command.by.note)) }
             td class="w" {
                 @match &command.result {
                     Err(why) => { (pill("refused", "rejected")) " " (short(why, MAX_REASON)) }
@@ -63,7 +70,15 @@ fn row(command: &GivenCommand, run: RunId) -> Markup {
                         @for other in runs.iter().filter(|other| **other != run) {
                             a class="link" href=(link::run(*other)) { "run " (other.0) } " "
                         }
-                        @if runs.iter().all(|other| *other == run) { (pill("ok", "executed")) }
+                        @if runs.iter().all(|other| *other == run) {
+                            (pill("none", "executed"))
+                            @if is_newest && command.kind == CommandKind::Retry {
+                                @match state {
+                                    RunState::Dead { .. } => { " " (pill("dead", "dead again")) }
+                                    state => { " now " (run_state(state)) }
+                                }
+                            }
+                        }
                     }
                 }
             }

@@ -127,6 +127,7 @@ impl PageView for RunPage {
                     (timeline_view::timeline(run, &rows))
                     (self.plan())
                     (actions::actions(run, &self.next, user))
+                    (facts::results(run))
                     (given::given(run))
                 }
                 (facts::facts(run, &lines, &keys))

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::timeline::{TimelineRow, done_steps};
+use super::timeline::{TimelineRow, done_steps, unfinished_command};
 use crate::page::answer::day_and_time;
 use crate::page::part::link;
 use crate::page::part::prose::prose;
@@ -16,6 +16,9 @@ use flowtrigger_core::run::{RunId, RunState};
 
 /// Characters of a reason.
 const MAX_REASON: usize = 1_000;
+/// Characters of a headline, and of a word in it.
+const MAX_HEADLINE: usize = 240;
+const MAX_WORD: usize = 60;
 /// Steps that are named.
 const MAX_STEPS: usize = 12;
 
@@ -25,6 +28,7 @@ pub fn summary(run: &StoredRun, rows: &[TimelineRow<'_>], daemon: &DaemonState) 
         section aria-labelledby="h-say" {
             h2 id="h-say" class="vh" { "What happened" }
             p class="say" { (state(run, rows)) }
+            (whole_reason(run))
             (done(run, rows))
             p class="say" { "Next: " (next(run, daemon)) }
             (notes(run, daemon))
@@ -34,7 +38,7 @@ pub fn summary(run: &StoredRun, rows: &[TimelineRow<'_>], daemon: &DaemonState) 
 
 fn state(run: &StoredRun, rows: &[TimelineRow<'_>]) -> Markup {
     let row = &run.detail.row;
-    let reason = |why: &str| html! { (prose(&why.chars().take(MAX_REASON).collect::<String>())) };
+    let reason = |why: &str| prose(&headline(why));
     match &row.state {
         RunState::Queued => html! { b { "Waits to start." } },
         RunState::Debouncing { until } => html! {
@@ -74,6 +78,56 @@ fn state(run: &StoredRun, rows: &[TimelineRow<'_>]) -> Markup {
     }
 }
 
+/// The beginning of a reason for a headline: long words, such as addresses, are cut, and so is the rest.
+fn headline(why: &str) -> String {
+    let mut cut = String::new();
+    for word in why.split_inclusive(char::is_whitespace) {
+        match word.char_indices().nth(MAX_WORD) {
+            Some((end, _)) => {
+                cut.push_str(&word[..end]);
+                cut.push('…');
+                cut.extend(word.chars().last().filter(|last| last.is_whitespace()));
+            }
+            None => cut.push_str(word),
+        }
+        if cut.chars().count() > MAX_HEADLINE {
+            let end = cut
+                .char_indices()
+                .nth(MAX_HEADLINE)
+                .map_or(cut.len(), |(end, _)| end);
+            cut.truncate(end);
+            cut.push('…');
+            return cut;
+        }
+    }
+    cut
+}
+
+/// The whole reason in small, if the headline has cut it.
+fn whole_reason(run: &StoredRun) -> Markup {
+    let row = &run.detail.row;
+    let why = match &row.state {
+        RunState::Retrying { .. } => row.error.as_deref(),
+        RunState::Dead { why } => match why.starts_with("step `") {
+            true => row.error.as_deref().or(Some(why)),
+            false => Some(why.as_str()),
+        },
+        RunState::Limited { why, .. }
+        | RunState::Skipped { why }
+        | RunState::Held { why }
+        | RunState::Suppressed { why, .. } => Some(why.as_str()),
+        RunState::Queued
+        | RunState::Debouncing { .. }
+        | RunState::Running
+        | RunState::Waiting { .. }
+        | RunState::Done
+        | RunState::Shadow
+        | RunState::Cancelled => None,
+    };
+    let whole = why.filter(|why| headline(why) != **why);
+    html! { @if let Some(whole) = whole { p class="mu whole" { (short(whole, MAX_REASON)) } } }
+}
+
 /// `Dead at step page after 10 attempts`, if a step is to blame.
 fn last_step(rows: &[TimelineRow<'_>], without: &str, state: &str) -> Markup {
     let last = rows.iter().rev().find_map(|row| match row {
@@ -85,6 +139,7 @@ fn last_step(rows: &[TimelineRow<'_>], without: &str, state: &str) -> Markup {
         | TimelineRow::Caught(..)
         | TimelineRow::Retried(_)
         | TimelineRow::Started(..)
+        | TimelineRow::Interrupted(..)
         | TimelineRow::OnDead(..)
         | TimelineRow::Next(_)
         | TimelineRow::Omitted(_) => None,
@@ -106,7 +161,9 @@ fn done(run: &StoredRun, rows: &[TimelineRow<'_>]) -> Markup {
     let state = &run.detail.row.state;
     let nothing = steps.is_empty() && state.can_revive();
     html! {
-        @if nothing {
+        @if let (true, Some(step)) = (nothing, unfinished_command(&run.detail)) {
+            p class="say" { "No other step was done. Whether " code { (short(step, 100)) } " did its work is not known: look first." }
+        } @else if nothing {
             p class="say" { "No step was done." }
         } @else if !steps.is_empty() && !matches!(state, RunState::Done) {
             p class="say" {
@@ -177,5 +234,25 @@ fn notes(run: &StoredRun, daemon: &DaemonState) -> Markup {
         @if let Some(RunId(dead)) = detail.row.tells_of {
             p class="say" { "It reports that " a href=(link::run(RunId(dead))) { "run " (dead) } " is dead." }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_headline_is_short() {
+        let address = format!("https://pager.example/{}", "a".repeat(200));
+        let error = format!("POST {address} answered 503 Service Unavailable");
+        let cut = headline(&error);
+        assert!(
+            cut.starts_with("POST https://pager.example/aaa")
+                && cut.ends_with("a… answered 503 Service Unavailable"),
+            "{cut}"
+        );
+        let long = headline(&"<td> ".repeat(300));
+        assert_eq!(long.chars().count(), MAX_HEADLINE + 1);
+        assert_eq!(headline("answered 503\n"), "answered 503\n");
     }
 }

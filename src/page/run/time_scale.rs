@@ -9,6 +9,8 @@ use super::timeline::{TimeSpan, TimelineRow};
 const MIN_WIDTH: f64 = 0.008;
 /// Two labels of the axis stand at least so far apart.
 const LABEL_DISTANCE: f64 = 0.22;
+/// A line of fewer seconds is labelled with milliseconds.
+const SHORT_SECONDS: i64 = 10;
 
 /// Where times are on the line, from 0 to 1.
 #[derive(Debug)]
@@ -38,6 +40,12 @@ impl TimeScale {
             *place /= all;
         }
         Self { times, places }
+    }
+
+    /// Whether seconds do not tell its times apart.
+    pub fn is_short(&self) -> bool {
+        let ends = self.times.first().zip(self.times.last());
+        ends.is_some_and(|(first, last)| last.duration_since(*first).as_secs() < SHORT_SECONDS)
     }
 
     fn place(&self, at: Timestamp) -> f64 {
@@ -128,7 +136,8 @@ mod tests {
                 assert!(number(&bar.x) >= 0.0 && number(&bar.x) + number(&bar.width) <= 100.1);
             }
         }
-        assert!(!scale.labels().is_empty());
+        assert!(!scale.labels().is_empty() && !scale.is_short());
+        assert!(TimeScale::of(&rows[..2]).is_short());
         let empty = TimeScale::of(&[]);
         assert_eq!(
             empty

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::report::render::attempts::RunLogLine;
 use crate::store::history::RunDetail;
 use flowtrigger_core::run::call_result::{CallFailure, Reply};
-use flowtrigger_core::run::{Attempt, LogEntry, RunId};
+use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
 
 /// Attempts that are shown; a run over a long list has more.
 pub const MAX_ATTEMPTS: usize = 300;
@@ -28,6 +28,8 @@ pub enum TimelineRow<'d> {
     /// A command retried it.
     Retried(Timestamp),
     Started(&'d str, Timestamp),
+    /// The command that was started last has no result, so the run is held.
+    Interrupted(&'d str, Timestamp),
     /// This run reports on its death.
     OnDead(RunId, Timestamp),
     /// When it continues.
@@ -52,8 +54,8 @@ pub struct AttemptGroup<'d> {
 
 #[derive(Debug, Clone, Copy)]
 pub struct ShownAttempt<'d> {
-    /// Its number in the run.
-    pub number: usize,
+    /// Its number in the run, if its exchange is kept: that of its page.
+    pub number: Option<usize>,
     /// Its number in the step.
     pub of_step: u32,
     pub span: TimeSpan,
@@ -143,6 +145,9 @@ pub fn rows<'d>(detail: &'d RunDetail, lines: &'d [RunLogLine<'d>]) -> Vec<Timel
     if omitted > 0 {
         rows.push(TimelineRow::Omitted(omitted));
     }
+    if let Some(step) = unfinished_command(detail) {
+        rows.push(TimelineRow::Interrupted(step, row.changed));
+    }
     if let Some(to) = row.state.due().filter(|_| detail.window.is_none()) {
         let from = row.changed.min(to);
         rows.push(TimelineRow::Next(TimeSpan { from, to }));
@@ -151,6 +156,15 @@ pub fn rows<'d>(detail: &'d RunDetail, lines: &'d [RunLogLine<'d>]) -> Vec<Timel
         rows.push(TimelineRow::OnDead(run, row.changed));
     }
     rows
+}
+
+/// The step of a held run whose command was started and has no result: it may have done its work.
+pub fn unfinished_command(detail: &RunDetail) -> Option<&str> {
+    let is_held = matches!(detail.row.state, RunState::Held { .. });
+    match detail.log.last().filter(|_| is_held) {
+        Some(LogEntry::Started { step, .. }) => Some(step),
+        Some(_) | None => None,
+    }
 }
 
 /// Adds an attempt to the row of its step, or begins one.
@@ -209,7 +223,7 @@ fn shown_attempt<'d>(line: &'d RunLogLine<'d>) -> Option<ShownAttempt<'d>> {
         RunLogLine::Other(_) => return None,
     };
     Some(ShownAttempt {
-        number: line.number()?,
+        number: line.number(),
         of_step,
         span,
         line,
@@ -267,6 +281,7 @@ impl TimelineRow<'_> {
             | TimelineRow::Caught(_, at, _)
             | TimelineRow::Retried(at)
             | TimelineRow::Started(_, at)
+            | TimelineRow::Interrupted(_, at)
             | TimelineRow::OnDead(_, at) => vec![point(at)],
             TimelineRow::Debounce(span, _)
             | TimelineRow::Queued(span)

@@ -20,9 +20,9 @@ use crate::report::render::window::gathers;
 use crate::report::run::detail::StoredRun;
 use flowtrigger_core::gate::debounce::DebounceCheck;
 use flowtrigger_core::gate::format_duration;
-use flowtrigger_core::run::RunId;
 use flowtrigger_core::run::call_result::CallFailure;
 use flowtrigger_core::run::exchange::{Exchange, RecordedExchange};
+use flowtrigger_core::run::{RunId, RunState};
 
 /// Characters of an address in a row.
 const MAX_TARGET: usize = 60;
@@ -111,7 +111,10 @@ fn one_row(run: &StoredRun, row: &TimelineRow<'_>, scale: &TimeScale) -> Markup 
         TimelineRow::Step(step) => step_rows(run, step, scale),
         TimelineRow::Wait(step, span) => RowParts {
             name: name(step),
-            what: html! { "waits until " (day_and_time(span.to)) },
+            what: html! {
+                @if detail.row.state == (RunState::Waiting { until: span.to }) { "waits" } @else { "waited" }
+                " until " (day_and_time(span.to))
+            },
             bars: marks("gap"),
             end: length(*span),
         }
@@ -134,6 +137,13 @@ fn one_row(run: &StoredRun, row: &TimelineRow<'_>, scale: &TimeScale) -> Markup 
             name: name(step),
             what: html! { "the command was started" },
             bars: marks("f1"),
+            end: time(*at),
+        }
+        .plain(),
+        TimelineRow::Interrupted(step, at) => RowParts {
+            name: name(step),
+            what: html! { (outcome_pill(&AttemptOutcome::Interrupted)) " held until a person decides" },
+            bars: marks("f5"),
             end: time(*at),
         }
         .plain(),
@@ -222,6 +232,7 @@ fn group_row(
             .folded(&below(run, attempt))
         }
         [first, .., last] => {
+            let lengths = group.attempts.iter().map(|attempt| attempt.span.length());
             let attempts = html! {
                 @for attempt in &group.attempts {
                     @if *left > 0 {
@@ -235,7 +246,7 @@ fn group_row(
                         }
                     } @else {
                         p class="one" {
-                            a class="link" href=(attempt_page(run, attempt)) {
+                            a class="link" href=[attempt_page(run, attempt)] {
                                 "Attempt " (attempt.of_step) " at " (time(attempt.span.from))
                             }
                         }
@@ -246,10 +257,7 @@ fn group_row(
                 name: html! { span class="try" { "attempts " (first.of_step) "–" (last.of_step) } },
                 what: html! { (outcome_pill(&group.outcome)) " each" },
                 bars,
-                end: length(TimeSpan {
-                    from: first.span.from,
-                    to: last.span.to,
-                }),
+                end: html! { (millis(lengths.sum())) },
             }
             .folded(&attempts)
         }
@@ -261,19 +269,20 @@ fn below(run: &StoredRun, attempt: &ShownAttempt<'_>) -> Markup {
     let page = attempt_page(run, attempt);
     html! {
         @match attempt.line.exchange() {
-            Some(recorded) => (exchange(recorded, ShownBodies::Short, Some(&page))),
+            Some(recorded) => (exchange(recorded, ShownBodies::Short, page.as_deref())),
             None => div class="io" { p { "No exchange: " (NO_EXCHANGE) "." } },
         }
         (failure(attempt))
     }
 }
 
-pub fn attempt_page(run: &StoredRun, attempt: &ShownAttempt<'_>) -> String {
-    format!(
-        "{}/attempts/{}",
-        link::run(run.detail.row.id),
-        attempt.number
-    )
+/// An attempt whose exchange is not kept has no page.
+fn attempt_page(run: &StoredRun, attempt: &ShownAttempt<'_>) -> Option<String> {
+    let number = attempt.number?;
+    Some(format!(
+        "{}/attempts/{number}",
+        link::run(run.detail.row.id)
+    ))
 }
 
 /// The message of a failure, and what follows from it.

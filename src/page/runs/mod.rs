@@ -219,6 +219,7 @@ impl PageView for RunsPage {
             div class="head" {
                 div { h1 { "Runs" } }
                 div class="row acts" {
+                    a class="btn" href="/commands" { "Commands" }
                     button type="button" class="js-only" aria-pressed="false" data-live=(self.live) data-into="new" data-noun="run" { "Live" }
                 }
             }
@@ -230,7 +231,7 @@ impl PageView for RunsPage {
             @if self.runs.is_empty() {
                 div class="note plain" { p { (self.nothing()) } }
             } @else {
-                form method="get" action="/confirm" data-bulk aria-label="Runs" {
+                form method="get" action="/confirm" data-bulk[user.role == Role::Act] aria-label="Runs" {
                     div class="bar" {
                         h2 {
                             (matching)

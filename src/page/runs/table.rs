@@ -54,8 +54,8 @@ fn row(run: &RunRow, successors: &Successors, user: &PageUser) -> Markup {
             }
             th scope="row" { a class="id" href=(link::run(run.id)) { (id) } }
             td { (run_state(&run.state)) }
-            td class="nw" { a href=(link::rule(&run.rule)) { (short(&run.rule, MAX_NAME)) } }
-            td { a href=(link::event(run.event_row)) { (subject(run)) } }
+            td class="cap" { a href=(link::rule(&run.rule)) { (short(&run.rule, MAX_NAME)) } }
+            td class="cap" { a href=(link::event(run.event_row)) { (subject(run)) } }
             td class="wide" { (time(run.planned)) }
             td class="r" data-l="attempts" { (run.attempts) }
             td class="nw" data-l="since" {

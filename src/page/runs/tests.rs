@@ -100,6 +100,8 @@ fn readers_see_no_commands_and_empty_lists_say_why() {
     let held = run(9, RunState::Held { why: "look".into() }, "7");
     let shown = html(&page("", vec![held]), Role::Read);
     assert!(!shown.contains("name=\"command\"") && !shown.contains("name=\"run\""));
+    // The script finds no boxes there.
+    assert!(!shown.contains("data-bulk") && shown.contains("href=\"/commands\""));
     let filtered = html(&page("rule=gone", vec![]), Role::Act);
     assert!(
         filtered.contains("No run matches: <bdi>of rule `gone`"),

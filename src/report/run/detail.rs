@@ -200,8 +200,12 @@ pub fn notes(detail: &RunDetail) -> Vec<String> {
 /// `retry by ines, on the page, 2026-11-27 11:02:30`, with the reason if it was rejected.
 fn command(command: &GivenCommand) -> String {
     let by = command.by.to_string();
+    let note = match command.by.note.as_str() {
+        "" => String::new(),
+        note => format!(", note: {}", plain(note)),
+    };
     let given = format!(
-        "{} by {}, {}",
+        "{} by {}, {}{note}",
         command.kind.as_str(),
         plain(&by),
         seconds(command.at)
@@ -226,6 +230,7 @@ fn command_json(command: &GivenCommand) -> Value {
         "by": command.by.name,
         "from": command.by.origin.as_str(),
         "verified": command.by.origin.is_verified(),
+        "note": command.by.note,
         "runs": runs,
         "rejected": command.result.as_ref().err(),
     })

@@ -24,8 +24,8 @@ impl WriteTransaction<'_> {
             rejected.map(|reason| reason.chars().take(MAX_REASON).collect());
         self.connection
             .prepare_cached(
-                "INSERT INTO commands (at, command, run, event, name, origin, runs, rejected)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO commands (at, command, run, event, name, origin, runs, rejected, note)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
                 micros(command.at),
@@ -36,6 +36,7 @@ impl WriteTransaction<'_> {
                 command.by.origin.as_str(),
                 json!(runs).to_string(),
                 rejected,
+                command.by.note,
             ])?;
         Ok(())
     }

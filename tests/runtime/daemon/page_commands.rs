@@ -91,10 +91,13 @@ async fn ended(socket: &Path, answer: &Shown) -> Value {
 
 /// A daemon with its page on a socket.
 macro_rules! daemon_with_page {
-    ($folder:ident, $receiver:expr) => {{
+    ($folder:ident, $receiver:expr) => {
+        daemon_with_page!($folder, $receiver, "")
+    };
+    ($folder:ident, $receiver:expr, $rule:expr) => {{
         let database = $folder.path().join("test.db");
         let (store, _) = SqliteStore::open(&database, StoreSettings::default()).unwrap();
-        let rules = telling("tell", $receiver.address, "");
+        let rules = telling("tell", $receiver.address, $rule);
         let (options, limits) = (EngineOptions::default(), HttpLimits::default());
         let daemon = daemon_on_store(store, &rules, options, limits).await;
         let pages = page::open(PageParts {
@@ -159,8 +162,67 @@ async fn dead_runs_are_brought_back_once() {
         (&run["commands"][0]["command"], &run["commands"][0]["by"]),
         (&"retry".into(), &"socket".into())
     );
+    assert_eq!(run["commands"][0]["note"], "INC-1");
     let page = get(&socket, "/runs/1").await;
-    assert!(page.body.contains("Who gave which command") && !page.body.contains("<script>1"));
+    assert!(page.body.contains("Who gave which command") && page.body.contains("INC-1"));
+    assert!(!page.body.contains("<script>1"));
+}
+
+#[tokio::test]
+async fn each_button_of_a_question_gives_its_own_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::ok();
+    receiver.next_statuses(&[404; 4]);
+    let (daemon, socket) = daemon_with_page!(folder, receiver);
+    let mut runs = Vec::new();
+    for ticket in [1, 2, 3] {
+        let accepted = daemon.accepted(&event(ticket, &ticket.to_string())).await;
+        daemon.settled(&accepted).await;
+        runs.extend(accepted);
+    }
+    let question = get(&socket, "/confirm?command=retry&scope=all&state=dead").await;
+    let first = post(&socket, "/confirm", &question.form("first")).await;
+    assert_eq!(ended(&socket, &first).await["changed"], 1);
+    daemon.settled(&runs[..1]).await;
+    let page = get(&socket, &first.location).await;
+    for part in [
+        "<span class=\"st dead\">1 dead again</span>",
+        "2 runs are left.",
+        "href=\"/confirm?command=retry&amp;run=2&amp;run=3\"",
+        "Retry the other 2…",
+    ] {
+        assert!(page.body.contains(part), "{part}: {}", page.body);
+    }
+    let run = get(&socket, "/runs/1").await;
+    assert!(run.body.contains("dead again"), "{}", run.body);
+    let all = post(&socket, "/confirm", &question.form("all")).await;
+    assert_ne!(all.location, first.location);
+    assert_eq!(ended(&socket, &all).await["changed"], 3);
+    daemon.settled(&runs).await;
+    let page = get(&socket, &all.location).await;
+    assert!(page.body.contains(">3 runs retried<") && !page.body.contains("left."));
+    assert!(page.body.contains("Now: 3 "), "{}", page.body);
+    for (path, part) in [
+        ("/confirm?command=retry&run=1", "Nothing to retry"),
+        ("/confirm?command=cancel&run=1", "Nothing to cancel"),
+    ] {
+        let question = get(&socket, path).await;
+        assert!(question.body.contains(part), "{path}: {}", question.body);
+    }
+}
+
+#[tokio::test]
+async fn a_replay_of_a_rule_in_shadow_mode_sends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::ok();
+    let (daemon, socket) = daemon_with_page!(folder, receiver, "mode: shadow\n");
+    let runs = daemon.accepted(&event(1, "a")).await;
+    daemon.settled(&runs).await;
+    let question = get(&socket, "/confirm?command=replay&event=1").await;
+    for part in ["What would be sent if live", "nothing is sent"] {
+        assert!(question.body.contains(part), "{part}: {}", question.body);
+    }
+    assert!(!question.body.contains("What is sent first"));
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ use std::fmt;
 
 /// Characters of a name that are kept.
 const MAX_NAME: usize = 64;
+/// Characters of a note that are kept.
+const MAX_NOTE: usize = 500;
 
 /// A person or program that gives a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub struct Commander {
     /// claims and nobody verifies. `None` if it is unknown.
     pub name: Option<String>,
     pub origin: CommandOrigin,
+    /// Why it is given, in the person's words. Empty if nothing was said.
+    pub note: String,
 }
 
 /// Where a command comes from.
@@ -32,7 +36,13 @@ impl Commander {
         Self {
             name: name.map(clean).filter(|name| !name.is_empty()),
             origin,
+            note: String::new(),
         }
+    }
+
+    pub fn with_note(self, note: &str) -> Self {
+        let note = note.trim().chars().take(MAX_NOTE).collect();
+        Self { note, ..self }
     }
 }
 
@@ -80,6 +90,8 @@ mod tests {
         assert_eq!(name("\u{1b}[31m"), Some("[31m".into()));
         assert_eq!(name(" "), None);
         assert_eq!(name(&"é".repeat(99)), Some("é".repeat(64)));
+        let noted = Commander::new(None, CommandOrigin::Page).with_note(&"é".repeat(999));
+        assert_eq!(noted.note, "é".repeat(500));
         let unknown = Commander::new(None, CommandOrigin::Socket);
         assert_eq!(
             unknown.to_string(),

@@ -131,6 +131,10 @@ fn command() -> Value {
             flag("Whether the name is that of a signed-in user. The command line only claims it."),
         )
         .with(
+            "note",
+            text("Why it was given, in the words of that person; empty if nothing was said."),
+        )
+        .with(
             "runs",
             list(count("A run."), "The runs that it queued or changed."),
         )

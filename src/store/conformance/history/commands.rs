@@ -13,7 +13,7 @@ pub async fn commands_are_read_with_who_gave_them<S: Store, H: History>((store, 
         at: now(),
         kind: CommandKind::Retry,
         target: CommandTarget::Run(dead),
-        by: Commander::new(Some("ines"), CommandOrigin::Page),
+        by: Commander::new(Some("ines"), CommandOrigin::Page).with_note("the pager is up again"),
         result: Ok(vec![dead]),
     };
     let rejected = GivenCommand {

@@ -12,7 +12,7 @@ use flowtrigger_core::run::commander::{CommandOrigin, Commander};
 
 /// Commands of one run that are read.
 const MAX_OF_RUN: i64 = 1_000;
-const COLUMNS: &str = "at, command, run, event, name, origin, runs, rejected";
+const COLUMNS: &str = "at, command, run, event, name, origin, runs, rejected, note";
 
 impl SqliteHistory {
     pub(super) fn list_commands(&self, limit: usize) -> Result<Vec<GivenCommand>, HistoryError> {
@@ -54,6 +54,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<GivenCommand, HistoryError>> {
         by: Commander {
             name: row.get(4)?,
             origin,
+            note: row.get(8)?,
         },
         result: rejected.map_or(Ok(runs), Err),
     }))

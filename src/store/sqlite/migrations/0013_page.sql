@@ -43,6 +43,8 @@ CREATE TABLE commands (
     -- Who gave it, if that is known, and from where: `page`, `command_line` or `socket`.
     name     TEXT,
     origin   TEXT NOT NULL,
+    -- Why, in the words of that person. Empty if nothing was said.
+    note     TEXT NOT NULL,
     -- The runs that it queued or changed, a JSON list of numbers.
     runs     TEXT NOT NULL,
     -- Why it was rejected; NULL if it was executed.
