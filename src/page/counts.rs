@@ -20,6 +20,8 @@ const PROBLEMS: [&str; 2] = ["dead", "held"];
 /// The rejected requests of this time are counted.
 const RECENT: SignedDuration = SignedDuration::from_hours(1);
 
+const HOST_NAME: &str = "/proc/sys/kernel/hostname";
+
 /// The numbers that were read last.
 #[derive(Default)]
 pub struct SideBarCounts {
@@ -30,6 +32,8 @@ pub struct SideBarCounts {
 struct ReadCounts {
     at: Instant,
     not_ready: Option<String>,
+    host: Option<String>,
+    revision: Option<u64>,
     problems: u64,
     rejected: u64,
 }
@@ -42,6 +46,8 @@ impl<A: AdminApi> PageState<A> {
             user,
             not_ready: counts.not_ready,
             rules: (self.rulebook)().rules.rules.len(),
+            host: counts.host,
+            revision: counts.revision,
             problems: counts.problems,
             rejected: counts.rejected,
         }
@@ -70,22 +76,31 @@ impl<A: AdminApi> PageState<A> {
             Ok::<_, HistoryReadError>(totals.rejected.all())
         });
         let rejected = rejected.await.unwrap_or_default();
-        let (not_ready, problems) = match self.admin.status().await {
+        let (not_ready, revision, problems) = match self.admin.status().await {
             Ok(status) => {
                 let problems = PROBLEMS
                     .iter()
                     .filter_map(|state| status.runs.get(state))
                     .sum();
                 let reason = status.reason.unwrap_or_else(|| "it is stopping".to_owned());
-                ((!status.ready).then_some(reason), problems)
+                let revision = Some(status.revision);
+                ((!status.ready).then_some(reason), revision, problems)
             }
-            Err(_) => (Some("the daemon does not answer".to_owned()), 0),
+            Err(_) => (Some("the daemon does not answer".to_owned()), None, 0),
         };
         ReadCounts {
             at: Instant::now(),
             not_ready,
+            host: host(),
+            revision,
             problems,
             rejected,
         }
     }
+}
+
+/// The name of this machine, where the system tells it in a file.
+fn host() -> Option<String> {
+    let name = std::fs::read_to_string(HOST_NAME).ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }

@@ -140,6 +140,11 @@ impl<A: AdminApi> PageState<A> {
     }
 }
 
+/// A link or a reload of the address ends no session: only the button does.
+pub async fn stay() -> Redirect {
+    Redirect::to("/")
+}
+
 pub async fn log_out<A: AdminApi>(
     State(state): State<Arc<PageState<A>>>,
     request: Request,

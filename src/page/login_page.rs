@@ -82,7 +82,7 @@ pub fn sign_in(failure: Option<LoginFailure>, next: &str, secrets: &[SignInSecre
             input type="hidden" name="next" value=(next);
             @if !secrets.is_empty() {
                 div {
-                    label class="lbl" for="name" { "Your name, which is logged with your commands" }
+                    label class="lbl" for="name" { "Your name, needed with a secret: it is logged with your commands" }
                     input id="name" name="name" autocomplete="username" maxlength="100";
                 }
             }

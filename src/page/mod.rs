@@ -46,7 +46,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
 
 use crate::engine::{PageRoutes, Rulebook};
 use crate::source::admin::AdminApi;
@@ -159,7 +159,7 @@ fn guarded_routes<A: AdminApi>(state: &Arc<PageState<A>>) -> Router<Arc<PageStat
         .layer(DefaultBodyLimit::max(MAX_FORM));
     let login = Router::new()
         .route("/login", get(login::form::<A>).post(login::submit::<A>))
-        .route("/logout", post(login::log_out::<A>))
+        .route("/logout", get(login::stay).post(login::log_out::<A>))
         .layer(DefaultBodyLimit::max(MAX_LOGIN_FORM));
     signed_in.merge(login).merge(asset::routes())
 }

@@ -4,6 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::icon::{Icon, mark};
 use super::session::{PageUser, Role, SignIn};
+use super::text::text;
 
 /// The path of the style sheet; the version makes browsers load a new one after an upgrade.
 pub const STYLE: &str = concat!("/assets/", env!("CARGO_PKG_VERSION"), "/style.css");
@@ -77,6 +78,9 @@ pub struct Frame {
     /// Why the daemon accepts no events now; `None` if it accepts them.
     pub not_ready: Option<String>,
     pub rules: usize,
+    /// The machine, which tells two pages apart, and the revision in force.
+    pub host: Option<String>,
+    pub revision: Option<u64>,
     /// Dead and held runs.
     pub problems: u64,
     /// Requests that were rejected in the last hour.
@@ -112,7 +116,7 @@ pub fn page(title: &str, position: PagePosition, frame: &Frame, main: &Markup) -
             body class="app" {
                 header class="side" {
                     a class="skip" href="#main" { "Skip to the content" }
-                    a class="brand" href="/" { (mark()) span { "flowtrigger" } }
+                    a class="brand" href="/" { (mark()) span { "flowtrigger" (desk(frame)) } }
                     (find())
                     (navigation(position, frame))
                     (foot(frame))
@@ -149,6 +153,17 @@ fn head(title: &str) -> Markup {
             link rel="icon" href=(MARK) type="image/svg+xml";
             link rel="stylesheet" href=(STYLE);
             script src=(SCRIPT) defer {}
+        }
+    }
+}
+
+/// `desk-1 · revision 12`.
+fn desk(frame: &Frame) -> Markup {
+    html! {
+        small {
+            @if let Some(host) = &frame.host { (text(host)) }
+            @if frame.host.is_some() && frame.revision.is_some() { " · " }
+            @if let Some(revision) = frame.revision { "revision " (revision) }
         }
     }
 }
@@ -246,6 +261,8 @@ mod tests {
             },
             not_ready: Some("the disk is \"full\"".into()),
             rules: 1,
+            host: Some("desk-<1>".into()),
+            revision: Some(12),
             problems: 47,
             rejected: 0,
         }
@@ -264,6 +281,7 @@ mod tests {
             "47 runs need a person",
             "1 rule</a>",
             "Times: <span data-zone>UTC</span>",
+            "<small><bdi>desk-&lt;1&gt;</bdi> · revision 12</small>",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }

@@ -26,7 +26,7 @@ pub fn text(text: &str) -> Markup {
                 @match piece {
                     Piece::Plain(plain) => (plain),
                     Piece::Invisible(c) => span class="inv" title=(name(c)) { (code_point(c)) },
-                    Piece::Secret(name) => span class="secret" { (name) },
+                    Piece::Secret(name) => span class="secret" { "secret " (name) },
                 }
             }
         }
@@ -88,7 +88,8 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-const SECRET: &str = "[secret ";
+/// How a mark begins that stands for a secret.
+pub const SECRET: &str = "[secret ";
 
 /// The name in a mark that stands for a secret.
 fn secret(text: &str) -> Option<&str> {
@@ -155,7 +156,7 @@ mod tests {
             ),
             (
                 "Bearer [secret CHAT_TOKEN]\n",
-                "<bdi>Bearer <span class=\"secret\">CHAT_TOKEN</span>\n</bdi>",
+                "<bdi>Bearer <span class=\"secret\">secret CHAT_TOKEN</span>\n</bdi>",
             ),
             ("[secret <b>]", "<bdi>[secret &lt;b&gt;]</bdi>"),
             (

@@ -49,3 +49,15 @@ fn a_new_event_is_announced_and_the_list_stays() {
     assert_eq!(rows(), before, "the list moved");
     assert_eq!(visit.browser.console(), Vec::<String>::new());
 }
+
+#[test]
+fn the_overview_says_since_when_it_is_not_connected() {
+    let Some(visit) = Visit::start() else { return };
+    visit.open("/");
+    let gone = "window.fetch = () => Promise.reject(new Error('gone')); return 'gone'";
+    assert_eq!(visit.browser.run(gone), "gone");
+    wait_until("the failed refresh is shown", || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        visit.browser.source().contains("No connection since")
+    });
+}

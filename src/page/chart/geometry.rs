@@ -110,7 +110,7 @@ impl Scale {
     }
 }
 
-/// A line with gaps where nothing was measured; a single value is a short dash.
+/// A line with gaps where nothing was measured; a single value is a point, which the round ends of the line show.
 pub(super) fn line(values: &[Option<f64>], scale: Scale) -> String {
     let step = WIDTH / values.len().max(1) as f64;
     let mut data = String::new();
@@ -123,7 +123,7 @@ pub(super) fn line(values: &[Option<f64>], scale: Scale) -> String {
         let (x, y) = ((at as f64 + 0.5) * step, scale.y(value));
         match is_open {
             true => data.push_str(&format!("L{x:.1} {y:.1}")),
-            false => data.push_str(&format!("M{:.1} {y:.1}H{x:.1}", x - step * 0.5)),
+            false => data.push_str(&format!("M{x:.1} {y:.1}h0")),
         }
         is_open = true;
     }
@@ -163,6 +163,6 @@ mod tests {
         let scale = Scale::of(&[band(&[0.02, 0.5])]);
         assert_eq!(scale, Scale { low: -2, high: 0 });
         let data = line(&[Some(0.1), None, Some(1.0), Some(0.01)], scale);
-        assert_eq!(data, "M0.0 60.0H75.0M300.0 0.0H375.0L525.0 120.0");
+        assert_eq!(data, "M75.0 60.0h0M375.0 0.0h0L525.0 120.0");
     }
 }

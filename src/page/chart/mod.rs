@@ -14,6 +14,8 @@ pub use unit::{Unit, duration};
 
 /// Rows of the table behind a chart: it sums up neighbouring columns until there are no more.
 const MAX_ROWS: usize = 12;
+/// What stands for a value where no daemon ran.
+const NOT_MEASURED: &str = "not measured";
 
 /// One named series. `class` is the style sheet's class of its colour.
 #[derive(Debug, Clone)]
@@ -118,12 +120,17 @@ fn swatch(class: &str, legend: Legend) -> Markup {
     }
 }
 
-fn current(band: &Band, unit: Unit) -> String {
-    shown(unit.current(&band.values), unit)
+/// The number beside the name of a series.
+pub fn current(band: &Band, unit: Unit) -> String {
+    match (unit.current(&band.values), unit) {
+        (None, _) => NOT_MEASURED.to_owned(),
+        (Some(value), Unit::Count | Unit::Level) => unit.show(value),
+        (Some(value), Unit::Seconds) => format!("up to {}", unit.show(value)),
+    }
 }
 
 fn shown(value: Option<f64>, unit: Unit) -> String {
-    value.map_or_else(|| "none".to_owned(), |value| unit.show(value))
+    value.map_or_else(|| NOT_MEASURED.to_owned(), |value| unit.show(value))
 }
 
 /// A transparent column over each minute, whose title shows its numbers.
@@ -164,9 +171,12 @@ fn table(chart: &Chart<'_>) -> Markup {
 }
 
 /// A band over several columns.
-fn span(band: &Band, columns: std::ops::Range<usize>, unit: Unit) -> String {
+fn span(band: &Band, columns: std::ops::Range<usize>, unit: Unit) -> Markup {
     let values = band.values.get(columns).unwrap_or_default();
-    shown(unit.joined(values), unit)
+    match unit.joined(values) {
+        Some(value) => html! { (unit.show(value)) },
+        None => html! { span aria-hidden="true" { "–" } span class="vh" { (NOT_MEASURED) } },
+    }
 }
 
 #[cfg(test)]
@@ -207,6 +217,10 @@ mod tests {
             bands: vec![band(&[])],
             ..chart
         };
-        assert!(lines(&empty).into_string().contains("none"));
+        assert!(
+            lines(&empty)
+                .into_string()
+                .contains("matched <b>not measured</b>")
+        );
     }
 }

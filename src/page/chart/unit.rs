@@ -31,11 +31,11 @@ impl Unit {
         }
     }
 
-    /// The number beside the name of a series: all that happened, or how it is now.
+    /// The number beside the name of a series: all that happened, how it is now, or the longest.
     pub fn current(self, values: &[Option<f64>]) -> Option<f64> {
         match self {
-            Unit::Count => self.joined(values),
-            Unit::Level | Unit::Seconds => values.iter().flatten().copied().last(),
+            Unit::Count | Unit::Seconds => self.joined(values),
+            Unit::Level => values.iter().flatten().copied().last(),
         }
     }
 }
@@ -81,7 +81,8 @@ mod tests {
         let values = [Some(1.0), Some(4.0), None, Some(2.0)];
         let joined = [Unit::Count, Unit::Level, Unit::Seconds].map(|unit| unit.joined(&values));
         assert_eq!(joined, [Some(7.0), Some(2.0), Some(4.0)]);
-        assert_eq!(Unit::Seconds.current(&values), Some(2.0));
+        assert_eq!(Unit::Seconds.current(&values), Some(4.0));
+        assert_eq!(Unit::Level.current(&values), Some(2.0));
         assert_eq!(Unit::Count.joined(&[None]), None);
     }
 }

@@ -1,8 +1,10 @@
 //! The page of deliveries: what senders posted and what they were answered, newest first, with the same data as
 //! `flowtrigger deliveries`.
 
+mod sources;
 mod view;
 
+use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -21,8 +23,12 @@ use crate::page::session::PageUser;
 use crate::page::shell::{PagePosition, Section};
 use crate::report::deliveries::json::row_json;
 use crate::source::admin::AdminApi;
-use crate::store::history::{DeliveryCount, DeliveryFilter, DeliveryRow, DeliveryTotals};
-use crate::store::{DeliveryKind, History};
+use crate::store::history::{
+    DeliveryCount, DeliveryFilter, DeliveryRow, DeliveryTotals, EventQuery, EventRow,
+    EventSelector, HistoryError,
+};
+use crate::store::{DeliveryKind, DeliveryOutcome, History};
+use sources::SourceActivity;
 
 const PATH: &str = "/deliveries";
 /// Requests of one page.
@@ -42,6 +48,9 @@ pub struct DeliveriesPage {
     /// The first page with this filter, if this is another one.
     newest: Option<String>,
     live: String,
+    /// The stored events of the rows, by their ids, as far as they are kept.
+    events: HashMap<String, EventRow>,
+    last_hour: Vec<SourceActivity>,
 }
 
 /// The filter as it was written, for the form.
@@ -113,25 +122,42 @@ pub async fn load<A: AdminApi>(
     // What was received a moment ago is listed too; without it the list is only a moment behind.
     drop(state.admin.flush().await);
     let asked = filter.clone();
+    let now = request.now;
+    let sources: Vec<String> = (state.rulebook)().config.sources.keys().cloned().collect();
+    let names = sources.clone();
     let read = state.history.read(move |history| {
         let rows = history.deliveries(&asked, ROWS + 1)?;
+        let events = events(&rows, history)?;
+        let last_hour = SourceActivity::read(&names, now, history)?;
         // The count does not depend on the page.
         let all = DeliveryFilter {
             before: None,
             ..asked
         };
-        Ok::<_, HistoryReadError>((rows, history.delivery_totals(&all)?))
+        let totals = history.delivery_totals(&all)?;
+        Ok::<_, HistoryReadError>(ReadDeliveries {
+            rows,
+            totals,
+            events,
+            last_hour,
+        })
     });
-    let (mut rows, totals) = read.await?;
+    let ReadDeliveries {
+        mut rows,
+        totals,
+        events,
+        last_hour,
+    } = read.await?;
     let more = rows.len() > ROWS;
     rows.truncate(ROWS);
     let last = rows.last().filter(|_| more).map(|row| row.delivery.id.0);
     let shown = |name| request.text(name).unwrap_or_default().to_owned();
-    let sources = (state.rulebook)().config.sources.keys().cloned().collect();
     Ok(DeliveriesPage {
         sources,
         rows,
         totals,
+        events,
+        last_hour,
         older: last.map(|last| request.link_with(PATH, "before", &last.to_string())),
         newest: filter.before.map(|_| request.link_with(PATH, "before", "")),
         live: request.link_with("/live/deliveries", "before", ""),
@@ -143,6 +169,37 @@ pub async fn load<A: AdminApi>(
             until: shown("until"),
         },
     })
+}
+
+/// What is read of the database.
+struct ReadDeliveries {
+    rows: Vec<DeliveryRow>,
+    totals: DeliveryTotals,
+    events: HashMap<String, EventRow>,
+    last_hour: Vec<SourceActivity>,
+}
+
+/// The first event of each accepted request.
+fn events(
+    rows: &[DeliveryRow],
+    history: &dyn History,
+) -> Result<HashMap<String, EventRow>, HistoryError> {
+    let mut found = HashMap::new();
+    for row in rows {
+        let DeliveryOutcome::Accepted(events) = &row.delivery.outcome else {
+            continue;
+        };
+        let query = EventQuery {
+            subject: EventSelector::Id(events.first.clone()),
+            endpoint: row.delivery.endpoint.as_deref().map(str::to_owned),
+            at: None,
+            limit: 1,
+        };
+        if let Some(event) = history.events(&query)?.pop() {
+            found.insert(events.first.clone(), event);
+        }
+    }
+    Ok(found)
 }
 
 /// Announces new requests that the filter selects.

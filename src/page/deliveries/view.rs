@@ -1,10 +1,11 @@
 //! The HTML of the deliveries: the filter, the table, and the links to other pages of it.
 
 use maud::{Markup, html};
-use url::form_urlencoded;
 
-use super::{DeliveriesPage, PATH, ShownFilter};
+use super::{DeliveriesPage, PATH, ShownFilter, sources};
 use crate::page::answer::{day_and_time, time};
+use crate::page::part::link;
+use crate::page::part::prose::prose;
 use crate::page::text::{short, text};
 use crate::report::deliveries::row::grouped;
 use crate::store::history::{DeliveryCount, DeliveryRow, DeliveryTotals};
@@ -12,9 +13,11 @@ use crate::store::{DeliveredEvents, DeliveryKind, DeliveryOutcome};
 
 /// Characters of a reason that are shown.
 const DETAIL_CHARS: usize = 300;
+/// Characters of an id that are shown.
+const ID_CHARS: usize = 40;
 /// The answers that the filter offers.
-const ANSWERS: [&str; 8] = [
-    "accepted", "rejected", "400", "401", "404", "413", "429", "503",
+const ANSWERS: [&str; 10] = [
+    "accepted", "rejected", "400", "401", "403", "404", "413", "415", "429", "503",
 ];
 
 impl DeliveriesPage {
@@ -26,7 +29,7 @@ impl DeliveriesPage {
                     h1 { "Deliveries" }
                     p { "What senders posted, and what they were answered. A rejected sender learns the status alone; the reason is listed here." }
                 }
-                button type="button" class="js-only push" aria-pressed="false" data-live=(self.live) data-into="new" data-noun="request" { "Live" }
+                button type="button" class="js-only push" aria-pressed=(if self.newest.is_none() { "true" } else { "false" }) data-live=(self.live) data-into="new" data-noun="request" { "Live" }
             }
             (self.form())
             a id="new" class="new box" href=(self.newest.as_deref().unwrap_or(PATH)) hidden {}
@@ -36,6 +39,7 @@ impl DeliveriesPage {
                 (self.table())
                 (self.pager())
             }
+            @if !self.last_hour.is_empty() { (sources::section(&self.last_hour)) }
         }
     }
 
@@ -75,7 +79,7 @@ impl DeliveriesPage {
                     }
                     div {
                         label for="text" { "Text" }
-                        input id="text" name="text" value=(text) placeholder="reason, address, event id";
+                        input id="text" name="text" value=(text) placeholder="reason, address";
                     }
                     div {
                         label for="since" { "From, in UTC" }
@@ -85,14 +89,16 @@ impl DeliveriesPage {
                         label for="until" { "Until, in UTC" }
                         input id="until" name="until" value=(until) placeholder="now";
                     }
-                    div { button class="go" { "Filter" } }
+                    div class="row" {
+                        button class="go" { "Filter" }
+                        @if self.is_filtered() { a class="btn" href=(PATH) { "Clear" } }
+                    }
                 }
             }
         }
     }
 
-    /// Whether the filter or the database has nothing.
-    fn nothing(&self) -> Markup {
+    fn is_filtered(&self) -> bool {
         let ShownFilter {
             source,
             answer,
@@ -100,11 +106,19 @@ impl DeliveriesPage {
             since,
             until,
         } = &self.filter;
-        let is_filtered = [source, answer, text, since, until]
-            .iter()
-            .any(|value| !value.is_empty());
-        match is_filtered || self.newest.is_some() {
-            true => html! { "No request fits this filter. " a href=(PATH) { "Show all" } },
+        let values = [source, answer, text, since, until];
+        values.iter().any(|value| !value.is_empty())
+    }
+
+    /// Whether the filter or the database has nothing. A ticket is no part of a request.
+    fn nothing(&self) -> Markup {
+        let text = self.filter.text.as_str();
+        match self.is_filtered() || self.newest.is_some() {
+            true => html! {
+                "No request fits this filter. "
+                @if !text.is_empty() { "For a ticket or an event, " a href=(link::query("/find", &[("q", text)])) { "use Find" } ". " }
+                a href=(PATH) { "Show all" }
+            },
             false => {
                 html! { "No sender has posted anything yet. " code { "flowtrigger send" } " posts a sample." }
             }
@@ -127,7 +141,7 @@ impl DeliveriesPage {
                             th scope="col" class="r wide" { "Size" }
                         }
                     }
-                    tbody { @for row in &self.rows { (table_row(row)) } }
+                    tbody { @for row in &self.rows { (self.row(row)) } }
                 }
             }
         }
@@ -135,17 +149,85 @@ impl DeliveriesPage {
 
     fn pager(&self) -> Markup {
         let DeliveryTotals { accepted, rejected } = &self.totals;
+        let shown = self.rows.len() as u64;
         html! {
             nav class="pager" aria-label="Pages" {
                 span {
+                    (grouped(shown)) " of " (grouped(accepted.all() + rejected.all())) ": "
                     (requests(rejected, "rejected")) ", " (requests(accepted, "accepted"))
-                    @if self.newest.is_some() { " in all; older ones shown" }
                 }
                 div class="row push" {
                     @if let Some(newest) = &self.newest { a class="btn" href=(newest) { "Newest" } }
                     @if let Some(older) = &self.older { a class="btn" href=(older) rel="next" { "Older" } }
                 }
             }
+        }
+    }
+
+    fn row(&self, row: &DeliveryRow) -> Markup {
+        let delivery = &row.delivery;
+        let pill = match delivery.kind() {
+            DeliveryKind::Accepted => "st ok",
+            DeliveryKind::Rejected => "st refused",
+        };
+        html! {
+            tr id={ "r" (delivery.id.0) } {
+                td class="nw" data-l="received" { (day_and_time(delivery.received)) }
+                th scope="row" { @if let Some(endpoint) = &delivery.endpoint { (text(endpoint)) } @else { span class="mu" { "unknown" } } }
+                td class="nw wide" { @if let Some(peer) = delivery.peer { span class="m xs nw" { (peer) } } }
+                td { span class=(pill) { (delivery.status) } }
+                td class="nw" { @if let DeliveryOutcome::Accepted(events) = &delivery.outcome { (grouped(events.count)) " " (noun(events.count)) } }
+                td class="w" {
+                    @match &delivery.outcome {
+                        DeliveryOutcome::Accepted(events) => (self.accepted(events)),
+                        DeliveryOutcome::Rejected { detail, .. } => {
+                            (reason(detail))
+                            @if delivery.endpoint.is_none() && !delivery.path.is_empty() {
+                                " " span class="m xs mu" { (delivery.method) " " (text(&delivery.path)) }
+                            }
+                        }
+                    }
+                    @if row.omitted > 0 {
+                        span class="mu" {
+                            "; and " (grouped(row.omitted))
+                            @match delivery.kind() {
+                                DeliveryKind::Accepted => " more accepted requests",
+                                DeliveryKind::Rejected => " more for the same reason",
+                            }
+                            @if let Some(until) = row.omitted_until { " until " (time(until)) }
+                        }
+                    }
+                }
+                td class="r nw wide" { @if let Some(size) = delivery.size { (bytes(size)) } }
+            }
+        }
+    }
+
+    /// The first event, and what became of all.
+    fn accepted(&self, events: &DeliveredEvents) -> Markup {
+        let mut parts = Vec::new();
+        let mut part = |count: u64, what: &str| match (count, events.count) {
+            (0, _) => {}
+            (_, 1) => parts.push(what.to_owned()),
+            (count, _) => parts.push(format!("{} {what}", grouped(count))),
+        };
+        part(events.matched, "matched");
+        part(events.redelivered, "redelivered");
+        part(events.differed, "with another body, for which nothing ran");
+        let outcome = match parts.is_empty() {
+            true => "no rule matched".to_owned(),
+            false => parts.join(", "),
+        };
+        html! {
+            @match self.events.get(&events.first) {
+                Some(event) => {
+                    a class="id" href=(link::event(event.row)) { @if let Some(key) = &event.key { "#" (short(key, ID_CHARS)) " " } }
+                    a href=(link::event(event.row)) { code class="ty" { (text(&event.event_type)) } }
+                }
+                None => a class="m" href=(link::query("/find", &[("q", &events.first)])) { (short(&events.first, ID_CHARS)) },
+            }
+            @if events.count > 1 { " and more" }
+            ", " (outcome)
         }
     }
 }
@@ -162,42 +244,11 @@ fn requests(count: &DeliveryCount, kind: &str) -> String {
     }
 }
 
-fn table_row(row: &DeliveryRow) -> Markup {
-    let delivery = &row.delivery;
-    let pill = match delivery.kind() {
-        DeliveryKind::Accepted => "st ok",
-        DeliveryKind::Rejected => "st refused",
-    };
-    html! {
-        tr {
-            td class="nw" data-l="received" { (day_and_time(delivery.received)) }
-            th scope="row" { @if let Some(endpoint) = &delivery.endpoint { (text(endpoint)) } @else { span class="mu" { "unknown" } } }
-            td class="nw wide" { @if let Some(peer) = delivery.peer { span class="m xs nw" { (peer) } } }
-            td { span class=(pill) { (delivery.status) } }
-            td class="nw" { @if let DeliveryOutcome::Accepted(events) = &delivery.outcome { (grouped(events.count)) " " (noun(events.count)) } }
-            td class="w" {
-                @match &delivery.outcome {
-                    DeliveryOutcome::Accepted(events) => (accepted(events)),
-                    DeliveryOutcome::Rejected { detail, .. } => {
-                        (short(detail, DETAIL_CHARS))
-                        @if delivery.endpoint.is_none() && !delivery.path.is_empty() {
-                            " " span class="m xs mu" { (delivery.method) " " (text(&delivery.path)) }
-                        }
-                    }
-                }
-                @if row.omitted > 0 {
-                    span class="mu" {
-                        "; and " (grouped(row.omitted))
-                        @match delivery.kind() {
-                            DeliveryKind::Accepted => " more accepted requests",
-                            DeliveryKind::Rejected => " more for the same reason",
-                        }
-                        @if let Some(until) = row.omitted_until { " until " (time(until)) }
-                    }
-                }
-            }
-            td class="r nw wide" { @if let Some(size) = delivery.size { (bytes(size)) } }
-        }
+/// Why a request was rejected, as a sentence.
+fn reason(detail: &str) -> Markup {
+    match detail.chars().count() > DETAIL_CHARS {
+        true => short(detail, DETAIL_CHARS),
+        false => prose(detail),
     }
 }
 
@@ -205,31 +256,6 @@ fn noun(count: u64) -> &'static str {
     match count {
         1 => "event",
         _ => "events",
-    }
-}
-
-/// The first event, and what became of all.
-fn accepted(events: &DeliveredEvents) -> Markup {
-    let query = form_urlencoded::Serializer::new(String::new())
-        .append_pair("q", &events.first)
-        .finish();
-    let mut parts = Vec::new();
-    let mut part = |count: u64, what: &str| match (count, events.count) {
-        (0, _) => {}
-        (_, 1) => parts.push(what.to_owned()),
-        (count, _) => parts.push(format!("{} {what}", grouped(count))),
-    };
-    part(events.matched, "matched");
-    part(events.redelivered, "redelivered");
-    part(events.differed, "with another body, for which nothing ran");
-    let outcome = match parts.is_empty() {
-        true => "no rule matched".to_owned(),
-        false => parts.join(", "),
-    };
-    html! {
-        a class="m" href={ "/find?" (query) } { (short(&events.first, 80)) }
-        @if events.count > 1 { " and more" }
-        ", " (outcome)
     }
 }
 
@@ -244,8 +270,11 @@ fn bytes(size: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
     use crate::page::answer::PageView;
+    use crate::page::deliveries::SourceActivity;
     use crate::page::session::PageUser;
     use crate::page::session::{Role, SignIn};
     use crate::store::conformance::history::deliveries::{accepted, rejected};
@@ -254,6 +283,13 @@ mod tests {
         DeliveriesPage {
             filter: ShownFilter::default(),
             sources: vec!["desk".into()],
+            events: HashMap::new(),
+            last_hour: vec![SourceActivity {
+                name: "desk".into(),
+                accepted: 7,
+                rejected: 2,
+                last: None,
+            }],
             totals: DeliveryTotals {
                 rejected: DeliveryCount {
                     listed: 3,
@@ -296,7 +332,8 @@ mod tests {
             "&lt;script&gt;<span class=\"inv\"",
             "; and 2 more for the same reason",
             "href=\"/find?q=e%261\"",
-            "1,237 rejected, 1,234 of them only counted",
+            "2 of 1,237: 1,237 rejected, 1,234 of them only counted",
+            "href=\"/deliveries?source=desk&amp;status=rejected&amp;since=-1h\">2</a>",
             "href=\"/deliveries?before=7\"",
         ] {
             assert!(html.contains(part), "{part}: {html}");
@@ -315,6 +352,7 @@ mod tests {
         page.filter.source = "gone".into();
         let html = html(&page);
         assert!(html.contains("No request fits this filter"));
+        assert!(html.contains("href=\"/deliveries\">Clear</a>"));
         assert!(html.contains("<option value=\"gone\" selected>"), "{html}");
     }
 

@@ -167,7 +167,7 @@ fn delivery(delivered: &EventDeliveryRow) -> Markup {
     };
     let before = row.delivery.id.0.saturating_add(1).to_string();
     html! {
-        a class="link" href=(link::query("/deliveries", &[("before", &before)])) {
+        a class="link" href={ (link::query("/deliveries", &[("before", &before)])) "#r" (row.delivery.id.0) } {
             (prose(&describe_delivery(delivered)))
         }
     }

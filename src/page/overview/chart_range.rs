@@ -106,6 +106,13 @@ impl ChartRange {
         start(self.first_minute(now))
     }
 
+    /// The minutes from the first one that was counted to the current one.
+    pub fn covered_minutes(self, columns: &[ChartColumn]) -> u64 {
+        let mut rest = columns.iter().skip_while(|column| column.minutes == 0);
+        let first = rest.next().map_or(0, |column| column.minutes as u64);
+        first + rest.count() as u64 * self.minutes_per_column().unsigned_abs()
+    }
+
     /// Sums up minutes, the oldest first.
     pub fn sum_up(self, minutes: &[Minute], now: Timestamp) -> Vec<ChartColumn> {
         let (first, step) = (self.first_minute(now), self.minutes_per_column());

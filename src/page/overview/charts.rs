@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::chart_range::{ChartColumn, ChartRange};
-use crate::page::chart::{Band, Chart, Columns, Unit, bars, duration, lines};
+use crate::page::chart::{Band, Chart, Columns, Unit, bars, current, duration, lines};
 use crate::report::deliveries::row::grouped;
 use crate::store::Percentiles;
 
@@ -27,7 +27,7 @@ pub fn section(columns: &[ChartColumn], range: ChartRange) -> Markup {
                 p { (range.column_name()) " a column" }
             }
             div class="charts" {
-                (bars(&events(columns, &labels)))
+                (bars(&events(columns, &labels, range)))
                 (bars(&unfinished(columns, &labels)))
                 (lines(&attempts(columns, &labels)))
                 (lines(&commits(columns, &labels)))
@@ -52,10 +52,20 @@ fn counts(
     }
 }
 
-fn events<'c>(columns: &[ChartColumn], labels: &'c Columns) -> Chart<'c> {
-    let all: u64 = columns.iter().map(ChartColumn::events).sum();
-    let minutes: usize = columns.iter().map(|column| column.minutes).sum();
-    let per_minute = all as f64 / minutes.max(1) as f64;
+/// `25 minutes`, or hours if there are many.
+fn period(minutes: u64) -> String {
+    match minutes {
+        0 | 1 => "1 minute".to_owned(),
+        2..120 => format!("{minutes} minutes"),
+        minutes => duration(minutes as f64 * 60.0),
+    }
+}
+
+fn events<'c>(columns: &[ChartColumn], labels: &'c Columns, range: ChartRange) -> Chart<'c> {
+    let accepted: u64 = columns.iter().map(ChartColumn::events).sum();
+    let rejected: u64 = columns.iter().map(|column| column.rejected).sum();
+    let minutes = range.covered_minutes(columns);
+    let per_minute = accepted as f64 / minutes.max(1) as f64;
     let bands = vec![
         counts(columns, "rejected", "f3", |column| column.rejected),
         counts(columns, "redelivered", "f2", |column| column.redelivered),
@@ -66,7 +76,10 @@ fn events<'c>(columns: &[ChartColumn], labels: &'c Columns) -> Chart<'c> {
         id: "c-events",
         title: "Events",
         description: described("Events and rejected requests", &bands, Unit::Count),
-        summary: html! { b { (rate(per_minute)) } " per minute, " (grouped(all)) " in all" },
+        summary: html! {
+            b { (rate(per_minute)) } " per minute in " (period(minutes)) ": " (grouped(accepted)) " accepted"
+            @if rejected > 0 { ", " (grouped(rejected)) " rejected" }
+        },
         columns: labels,
         bands,
         unit: Unit::Count,
@@ -109,7 +122,7 @@ fn attempts<'c>(columns: &[ChartColumn], labels: &'c Columns) -> Chart<'c> {
         id: "c-attempts",
         title: "Attempts",
         description: described("How long attempts of steps took", &bands, Unit::Seconds),
-        summary: median(&bands),
+        summary: median(columns, |column| column.attempts),
         columns: labels,
         bands,
         unit: Unit::Seconds,
@@ -126,7 +139,7 @@ fn commits<'c>(columns: &[ChartColumn], labels: &'c Columns) -> Chart<'c> {
             &bands,
             Unit::Seconds,
         ),
-        summary: median(&bands),
+        summary: median(columns, |column| column.commits),
         columns: labels,
         bands,
         unit: Unit::Seconds,
@@ -152,12 +165,17 @@ fn percentiles(
     ]
 }
 
-fn median(bands: &[Band]) -> Markup {
-    let p50 = bands.iter().find(|band| band.name == "p50");
-    let now = p50.and_then(|band| Unit::Seconds.current(&band.values));
+/// The median of the medians of all columns.
+fn median(columns: &[ChartColumn], of: impl Fn(&ChartColumn) -> Option<Percentiles>) -> Markup {
+    let mut medians: Vec<u64> = columns
+        .iter()
+        .filter_map(of)
+        .map(|found| found.p50)
+        .collect();
+    medians.sort_unstable();
     html! {
-        @match now {
-            Some(now) => { b { (duration(now)) } " p50, logarithmic" }
+        @match medians.get(medians.len() / 2) {
+            Some(p50) => { "usually " b { (duration(*p50 as f64 / 1e6)) } ", logarithmic" }
             None => "none measured"
         }
     }
@@ -165,11 +183,9 @@ fn median(bands: &[Band]) -> Markup {
 
 /// The names of the series with their numbers, for those who cannot see the chart.
 fn described(what: &str, bands: &[Band], unit: Unit) -> String {
-    let values = bands.iter().map(|band| {
-        let value = unit.current(&band.values);
-        let value = value.map_or_else(|| "none".to_owned(), |value| unit.show(value));
-        format!("{} {value}", band.name)
-    });
+    let values = bands
+        .iter()
+        .map(|band| format!("{} {}", band.name, current(band, unit)));
     let values: Vec<String> = values.collect();
     format!("{what}: {}", values.join(", "))
 }
@@ -204,16 +220,24 @@ mod tests {
             runs: [("dead".to_owned(), unmatched), ("waiting".to_owned(), 7)].into(),
             ..Minute::default()
         };
-        let columns = ChartRange::Hour.sum_up(&[minute(2, 1_000), minute(1, 40)], now);
+        let rejected = Minute {
+            minute: Minute::number_of(now),
+            rejected: 3,
+            runs: minute(0, 40).runs,
+            ..Minute::default()
+        };
+        let minutes = [minute(9, 1_000), minute(1, 40), rejected];
+        let columns = ChartRange::Hour.sum_up(&minutes, now);
         let html = section(&columns, ChartRange::Hour).into_string();
         for part in [
-            "<b>520</b> per minute, 1,040 in all",
+            "<b>104</b> per minute in 10 minutes: 1,040 accepted, 3 rejected",
             "no match <b>1,040</b>",
             "dead <b>40</b>",
             "<b>7</b> unfinished, 40 need a person",
-            "<b>1.2 ms</b> p50",
+            "usually <b>1.2 ms</b>",
+            "p99 <b>up to 2.9 ms</b>",
             "none measured",
-            "aria-label=\"How long attempts of steps took: p99 none, p50 none\"",
+            "aria-label=\"How long attempts of steps took: p99 not measured, p50 not measured\"",
         ] {
             assert!(html.contains(part), "{part}: {html}");
         }

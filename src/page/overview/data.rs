@@ -14,18 +14,25 @@ use crate::page::reader::HistoryReadError;
 use crate::report::problems::{MAX_FAILED_RUNS, Problems};
 use crate::source::admin::{AdminApi, Status};
 use crate::store::Minute;
-use crate::store::history::{EventFilter, EventPage, ReceiverActivity, RecentEvent};
+use crate::store::history::{ReceiverActivity, RecentEvent};
 
 /// How long what was read is shown without reading again.
 const MAX_AGE: Duration = Duration::from_secs(2);
 
+/// The stored events that may be the one received last.
+const RECENT_EVENTS: usize = 50;
+/// Fewer events than this are the first ones.
+const FEW_EVENTS: usize = 10;
+
 /// What was read at one moment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct OverviewData {
     pub at: Timestamp,
     pub status: Status,
-    /// The newest stored event.
+    /// The stored event that was received last. One without a match is stored later, with a higher number.
     pub last_event: Option<RecentEvent>,
+    /// Whether somebody begins to use the daemon: so few events are stored that each is worth a look.
+    pub few_events: bool,
     pub columns: Vec<ChartColumn>,
     /// Events of the last minute that is over; `None` if it was not counted.
     pub last_minute: Option<u64>,
@@ -101,18 +108,16 @@ impl<A: AdminApi> PageState<A> {
                 minutes.push(current);
             }
             let failed = history.failed_runs(MAX_FAILED_RUNS)?;
-            // An event without runs is stored later than it is received.
-            let newest = history.event_list(&EventFilter::default(), EventPage::first(1))?;
-            let last_event = newest.into_iter().next().map(|event| RecentEvent {
-                row: event.position.row,
-                source: event.source,
-                event_type: event.event_type,
-                received: event.position.received,
-            });
+            let recent = history.recent_events(RECENT_EVENTS, Timestamp::MIN)?;
+            let few_events = recent.len() < FEW_EVENTS;
+            let last_event = recent
+                .into_iter()
+                .max_by_key(|event| (event.received, event.row));
             Ok::<_, HistoryReadError>(OverviewData {
                 at,
                 status,
                 last_event,
+                few_events,
                 columns: range.sum_up(&minutes, at),
                 last_minute,
                 problems: Problems::of(&failed, at),

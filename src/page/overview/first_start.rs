@@ -7,9 +7,10 @@ use maud::{Markup, html};
 
 use super::data::OverviewData;
 use crate::engine::Rulebook;
-use crate::page::answer::day_and_time;
+use crate::page::answer::{day_and_time, time};
 use crate::page::icon::Icon;
 use crate::page::overview::facts::size;
+use crate::page::part::link;
 use crate::page::text::text;
 use crate::report::deliveries::row::grouped;
 use flowtrigger_core::config::Config;
@@ -52,6 +53,24 @@ pub fn page(data: &OverviewData, rulebook: &Rulebook) -> Markup {
                 (write())
             }
             (state(data, rulebook))
+        }
+    }
+}
+
+/// Leads to the newest event while there are only a few.
+pub fn continued(data: &OverviewData) -> Markup {
+    let newest = data.last_event.as_ref().filter(|_| data.few_events);
+    html! {
+        div id="first-events" data-fresh {
+            @if let Some(newest) = newest {
+                div class="note plain" role="status" {
+                    p {
+                        "The newest event, " code class="ty" { (text(&newest.event_type)) } ", was received at "
+                        (time(newest.received)) "."
+                    }
+                    a class="btn" href=(link::event(newest.row)) { "See what became of it" }
+                }
+            }
         }
     }
 }

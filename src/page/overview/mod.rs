@@ -108,6 +108,7 @@ impl OverviewPage {
             }
             (self.ask())
             (reload_note::note(&self.data.status))
+            (first_start::continued(&self.data))
             (facts::section(&self.data, &self.rulebook.config))
             (self.attention(user))
             (charts::section(&self.data.columns, self.range))
@@ -188,7 +189,10 @@ fn attention_item(group: &Problem, user: &PageUser) -> Markup {
             (problem::count(group))
             div {
                 p { a href=(problem::runs_path(group)) { (problem::sentence(group)) } }
-                small { (problem::rules(group)) " · " (problem::times(group)) }
+                small {
+                    (problem::rules(group)) " · " (problem::times(group))
+                    @if group.is_final { " · " (problem::advice(group)) }
+                }
             }
             (problem::chart(group))
             (attention_link(group, user))
@@ -198,9 +202,13 @@ fn attention_item(group: &Problem, user: &PageUser) -> Markup {
 
 /// A held run was perhaps executed already: somebody must look first.
 fn attention_link(group: &Problem, user: &PageUser) -> Markup {
+    let (command, label) = match group.is_final {
+        true => ("replay", "Replay "),
+        false => ("retry", "Retry "),
+    };
     match (group.state, user.role) {
         (FailedState::Dead, Role::Act) => html! {
-            a class="btn" href=(problem::command_path(group, "retry")) { "Retry " (grouped(group.count)) "…" }
+            a class="btn" href=(problem::command_path(group, command)) data-ask { (label) (grouped(group.count)) "…" }
         },
         (FailedState::Dead, Role::Read) | (FailedState::Held, Role::Act | Role::Read) => html! {
             a class="btn" href=(problem::runs_path(group)) { "Look" }
@@ -249,6 +257,7 @@ mod tests {
                 lost_events: 0,
                 lost_exchanges: 0,
             },
+            few_events: false,
             last_event: Some(RecentEvent {
                 row: EventRowId(9),
                 source: "support".into(),
@@ -288,10 +297,16 @@ mod tests {
         for state in [FailedState::Dead, FailedState::Held] {
             data.problems.groups.push(problem(state, "answered 503"));
         }
+        data.problems.groups[0].is_final = true;
+        data.problems
+            .groups
+            .push(problem(FailedState::Dead, "answered 500"));
         let page = page(data);
         let shown = html(&page, Role::Act);
         for part in [
-            "2,076 runs, 2 causes",
+            "3,114 runs, 3 causes",
+            "Replay 1,038…",
+            " · final: correct the rule, then replay<",
             "Retry 1,038…",
             "/confirm?command=retry",
             ">Look</a>",
@@ -299,13 +314,26 @@ mod tests {
         ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }
+        assert_eq!(shown.matches("Replay 1,038…").count(), 1);
         assert!(!html(&page, Role::Read).contains("/confirm"));
         assert!(!shown.contains("style="));
         let json = page.json();
         assert_eq!(json["status"]["revision"], 12);
-        assert_eq!(json["needs_attention"]["runs"], 2_076);
+        assert_eq!(json["needs_attention"]["runs"], 3_114);
         assert_eq!(json["columns"].as_array().map(Vec::len), Some(60));
         assert_eq!(json["last_event"]["row"], 9);
+    }
+
+    #[test]
+    fn the_first_events_are_one_click_away() {
+        let mut data = data();
+        assert!(!html(&page(data.clone()), Role::Read).contains("what became of it"));
+        data.few_events = true;
+        let shown = html(&page(data), Role::Read);
+        assert!(
+            shown.contains("href=\"/events/9\">See what became of it</a>"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::page::part::state::pill;
 use crate::page::text::{short, text};
 use crate::report::deliveries::row::grouped;
 use crate::report::time_argument::seconds;
-use crate::store::history::{LastAttempt, ReceiverActivity};
+use crate::store::history::{LastAttempt, ReceiverActivity, ReceiverHealth};
 
 /// Characters of an error that are shown.
 const ERROR_CHARS: usize = 80;
@@ -73,10 +73,11 @@ fn row(receiver: &ReceiverActivity) -> Markup {
 }
 
 fn state(receiver: &ReceiverActivity) -> Markup {
-    match (receiver.failing_since, receiver.attempts) {
-        (Some(_), _) => pill("failing", "failing"),
-        (None, 0) => pill("none", "no request"),
-        (None, _) => pill("ok", "ok"),
+    match receiver.health() {
+        ReceiverHealth::Failing { .. } => pill("failing", "failing"),
+        ReceiverHealth::PartlyFailing => pill("retrying", "partly failing"),
+        ReceiverHealth::NoRequest => pill("none", "no request"),
+        ReceiverHealth::Well => pill("ok", "ok"),
     }
 }
 
@@ -89,7 +90,10 @@ fn last_answer(last: &LastAttempt, receiver: &ReceiverActivity) -> Markup {
         }
         @match receiver.failing_since {
             Some(since) => { ", failing since " (day_and_time(since)) }
-            None => { " at " (time(last.started)) }
+            None => {
+                " at " (time(last.started))
+                @if receiver.failed() > 0 { ", " (grouped(receiver.failed())) " failed in the last hour" }
+            }
         }
     }
 }
@@ -119,7 +123,7 @@ fn chart(receiver: &ReceiverActivity) -> Markup {
         all: column.succeeded + column.failed,
         part: column.failed,
     });
-    let failed = receiver.attempts.saturating_sub(receiver.succeeded);
+    let failed = receiver.failed();
     let label = format!(
         "{} attempts in the last hour, {} failed",
         grouped(receiver.attempts),
@@ -157,6 +161,36 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+
+    #[test]
+    fn a_success_does_not_hide_the_failures_before_it() {
+        let mut receiver = ReceiverActivity::none("https://crm.example".into());
+        for (succeeded, dead, shown) in [
+            (35, 12, "partly failing"),
+            (35, 0, "partly failing"),
+            (69, 1, "partly failing"),
+            (69, 0, "ok"),
+            (70, 1, "ok"),
+        ] {
+            (receiver.attempts, receiver.succeeded, receiver.dead) = (70, succeeded, dead);
+            let html = state(&receiver).into_string();
+            assert!(
+                html.contains(&format!(">{shown}<")),
+                "{succeeded}, {dead}: {html}"
+            );
+        }
+        receiver.succeeded = 35;
+        receiver.last = Some(LastAttempt {
+            started: Timestamp::UNIX_EPOCH,
+            status: Some(200),
+            error: None,
+        });
+        let html = table(&[receiver]).into_string();
+        assert!(
+            html.contains("</time>, 35 failed in the last hour"),
+            "{html}"
+        );
+    }
 
     #[test]
     fn a_failing_receiver_shows_since_when_and_what_waits() {

@@ -27,7 +27,7 @@ fn failed_note(failed: &FailedReload, revision: u64) -> Markup {
                     "The reload at " (day_and_time(failed.at)) " failed"
                     @match failed.diagnostics.is_empty() {
                         true => { ": " (text(&failed.reason)) }
-                        false => { ": " (diagnostics::counted(&failed.diagnostics)) "." }
+                        false => { ": " (diagnostics::counted(&failed.diagnostics)) (files(failed)) "." }
                     }
                 }
                 " Revision " (revision) " stays in force; nothing that was saved since acts."
@@ -37,6 +37,27 @@ fn failed_note(failed: &FailedReload, revision: u64) -> Markup {
                     summary { "Show the mistakes" }
                     pre tabindex="0" role="region" aria-label="What check reports" { (text(&mistakes)) }
                 }
+            }
+        }
+    }
+}
+
+/// ` in rules/a.yaml`: the file of the first mistake, and how many others have some.
+fn files(failed: &FailedReload) -> Markup {
+    let mut names: Vec<&str> = Vec::new();
+    for diagnostic in failed.diagnostics.iter() {
+        let name = failed.files.name(diagnostic.at.file);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    html! {
+        @if let [first, others @ ..] = names.as_slice() {
+            " in " code { (text(first)) }
+            @match others.len() {
+                0 => {},
+                1 => " and 1 more file",
+                count => { " and " (count) " more files" }
             }
         }
     }
@@ -75,7 +96,7 @@ mod tests {
         });
         let html = note(&status).into_string();
         for part in [
-            "failed: 1 error.",
+            "failed: 1 error in <code><bdi>rules/a.yaml</bdi></code>.",
             "Revision 12 stays in force",
             "unknown key `&lt;b&gt;`",
             "--&gt; rules/a.yaml:1:9",

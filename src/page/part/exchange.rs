@@ -277,7 +277,7 @@ pub mod tests {
         let html = shown(Exchange::Http(Box::new(http())), ShownBodies::Short);
         for part in [
             "POST https://pager.example/v2/enqueue",
-            "<span class=\"secret\">PAGER_KEY</span>",
+            "<span class=\"secret\">secret PAGER_KEY</span>",
             "Request, 7 B",
             "Response after 6ms",
             "&lt;script&gt;<span class=\"inv\"",

@@ -3,16 +3,24 @@
 use maud::{Markup, html};
 use url::form_urlencoded;
 
+use super::prose::prose;
 use super::state::pill;
 use crate::page::answer::{day_and_time, time};
 use crate::page::chart::sparkline;
-use crate::page::text::{short, text};
+use crate::page::text::{SECRET, short, text};
 use crate::report::deliveries::row::grouped;
 use crate::report::problems::{Problem, ProblemReceiver, RuleCount};
 use crate::store::history::FailedState;
 
 /// Characters of a cause that are shown.
-const CAUSE_CHARS: usize = 300;
+const CAUSE_CHARS: usize = 160;
+const TARGET_CHARS: usize = 80;
+/// Characters that are shown of what a receiver wrote.
+const BODY_CHARS: usize = 300;
+/// What its message of a status begins with.
+const ANSWERED: &str = "answered ";
+/// How advice for the command line begins, which a page replaces by its buttons.
+const COMMAND_LINE: &str = "`flowtrigger ";
 /// Rules of a problem that are named.
 const MAX_RULES: usize = 4;
 /// The longest part of a cause in a link, in characters.
@@ -29,10 +37,64 @@ pub fn count(problem: &Problem) -> Markup {
 /// Where it was sent to, and what came of it.
 pub fn sentence(problem: &Problem) -> Markup {
     let Parts { target, message } = Parts::of(problem);
+    let (status, _) = status_and_body(message);
+    let cause = match &target {
+        Some(_) => cut(status, CAUSE_CHARS),
+        None => with_capital(&cut(status, CAUSE_CHARS)),
+    };
     html! {
-        @if let Some(target) = target { code { (short(&target, CAUSE_CHARS)) } " " }
-        (short(message, CAUSE_CHARS))
+        @if let Some(target) = &target { code { (text(&cut(target, TARGET_CHARS))) } " " }
+        (prose(&cause))
     }
+}
+
+/// What the receiver wrote beside its status; nothing for another cause.
+pub fn body(problem: &Problem) -> Markup {
+    let (_, body) = status_and_body(Parts::of(problem).message);
+    html! { @if !body.is_empty() { (short(body, BODY_CHARS)) } }
+}
+
+/// `answered 422 Unprocessable Content` and what follows it.
+fn status_and_body(message: &str) -> (&str, &str) {
+    match message.starts_with(ANSWERED) {
+        true => message.split_once(": ").unwrap_or((message, "")),
+        false => (message, ""),
+    }
+}
+
+/// At most so many characters, and no part of a mark that stands for a secret.
+fn cut(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}{LEFT_OUT}", before_open_mark(&text[..end])),
+        None => text.to_owned(),
+    }
+}
+
+/// The text up to a mark such as `[secret NAME]` that does not end in it.
+fn before_open_mark(text: &str) -> &str {
+    let open = text.rfind('[').filter(|at| {
+        let mark = &text[*at..];
+        !mark.contains(']') && (mark.starts_with(SECRET) || SECRET.starts_with(mark))
+    });
+    &text[..open.unwrap_or(text.len())]
+}
+
+fn with_capital(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    let first = chars.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}", first.unwrap_or_default(), chars.as_str())
+}
+
+/// An error without what to type, which the page offers as buttons.
+pub fn without_command_line(error: &str) -> &str {
+    let advice = error.find(COMMAND_LINE);
+    let end = advice.and_then(|at| error[..at].rfind("; "));
+    &error[..end.unwrap_or(error.len())]
+}
+
+/// What to do about runs that another attempt does not help; nothing for other causes.
+pub fn advice(problem: &Problem) -> Markup {
+    html! { @if problem.is_final { "final: correct the rule, then replay" } }
 }
 
 /// A cause in two parts. What to do about it, which follows after a semicolon, is left to the page of a run.
@@ -102,7 +164,7 @@ pub fn times(problem: &Problem) -> Markup {
     let day = |at: jiff::Timestamp| at.as_second().div_euclid(86_400);
     html! {
         (day_and_time(problem.first))
-        @if problem.first != problem.last {
+        @if problem.first.as_second() != problem.last.as_second() {
             " to "
             @match day(problem.first) == day(problem.last) {
                 true => (time(problem.last)),
@@ -158,7 +220,7 @@ fn fragment(cause: &str) -> Option<&str> {
     let parts = cause.split([LEFT_OUT, '\n']).map(str::trim);
     let longest = parts.max_by_key(|part| part.len())?;
     let end = longest.char_indices().nth(MAX_FRAGMENT);
-    let cut = &longest[..end.map_or(longest.len(), |(at, _)| at)];
+    let cut = before_open_mark(&longest[..end.map_or(longest.len(), |(at, _)| at)]);
     Some(cut.trim()).filter(|cut| !cut.is_empty())
 }
 
@@ -194,6 +256,7 @@ pub mod tests {
             first: Timestamp::UNIX_EPOCH,
             last: Timestamp::from_second(60).unwrap(),
             newest: vec![RunId(48_208), RunId(48_196)],
+            is_final: false,
             columns: [1; PROBLEM_COLUMNS],
         }
     }
@@ -216,6 +279,43 @@ pub mod tests {
             fragment(&"ä".repeat(500)).map(|part| part.chars().count()),
             Some(MAX_FRAGMENT)
         );
+    }
+
+    #[test]
+    fn a_filter_ends_before_a_secret_that_is_cut() {
+        for (before, mark) in [(115, "[secret PAGER_KEY]"), (119, "[s"), (3, "[secret ")] {
+            let cause = format!("{}{mark}", "a".repeat(before));
+            assert_eq!(fragment(&cause), Some(&*"a".repeat(before)), "{cause}");
+        }
+        assert_eq!(fragment("key [secret A] gone"), Some("key [secret A] gone"));
+    }
+
+    #[test]
+    fn a_title_has_the_status_and_the_body_stands_below() {
+        let cause = "POST https://pager.example/v2 answered 422 Unprocessable Content: <html>no";
+        let mut found = problem(FailedState::Dead, cause);
+        let title = sentence(&found).into_string();
+        assert!(
+            title.ends_with("answered 422 Unprocessable Content</bdi>"),
+            "{title}"
+        );
+        assert_eq!(body(&found).into_string(), "<bdi>&lt;html&gt;no</bdi>");
+        found.receiver = None;
+        found.cause = "the step `a` is odd".into();
+        found.first = found.last;
+        assert_eq!(
+            sentence(&found).into_string(),
+            "<bdi>The step </bdi><code><bdi>a</bdi></code><bdi> is odd</bdi>"
+        );
+        assert!(!times(&found).into_string().contains(" to "));
+        assert_eq!(body(&found).into_string(), "");
+    }
+
+    #[test]
+    fn advice_for_the_command_line_is_left_out() {
+        let held = "it was running; check that, then use `flowtrigger runs retry` to run it again";
+        assert_eq!(without_command_line(held), "it was running");
+        assert_eq!(without_command_line("gone; start it"), "gone; start it");
     }
 
     #[test]

@@ -13,7 +13,9 @@ use super::answer::{PageView, day_and_time};
 use super::page_error::PageError;
 use super::page_request::PageRequest;
 use super::part::problem;
+use super::part::prose::prose;
 use super::reader::HistoryReadError;
+use super::runs::subject;
 use super::session::{PageUser, Role};
 use super::shell::{PagePosition, Section};
 use super::text::{short, text};
@@ -120,6 +122,7 @@ impl PageView for ProblemsPage {
                 div {
                     h1 { "Problems" }
                     p { "Runs that need a person, grouped by equal cause and receiver. Held runs stay until a command; dead ones are deleted with " code { "retention" } "." }
+                    p { "Retry continues a run at the step that failed. Replay runs its event again from the start, with the rules as they are now." }
                 }
             }
             (self.form())
@@ -162,7 +165,10 @@ impl ProblemsPage {
                             }
                         }
                     }
-                    div { button class="go" { "Filter" } }
+                    div class="row" {
+                        button class="go" { "Filter" }
+                        @if self.is_filtered() { a class="btn" href=(PATH) { "Clear" } }
+                    }
                 }
             }
         }
@@ -202,18 +208,30 @@ impl ProblemsPage {
                     (problem::count(group))
                     h3 id=(id) { (problem::sentence(group)) }
                     span class="push" { (problem::chart(group)) }
+                    p class="xs" { (problem::body(group)) }
                     p {
                         (problem::rules(group))
                         @if let Some(step) = &group.step { " · step " code { (text(step)) } }
                         " · " (problem::times(group))
+                        @if group.is_final { " · " (problem::advice(group)) }
                     }
                 }
                 details class="rest" {
                     summary { "Newest " (group.newest.len()) " of " (grouped(group.count)) @if group.count == 1 { " run" } @else { " runs" } }
                     (self.newest(group))
-                    p class="why" { span class="mu" { "Error of the newest run: " } (short(&group.example, EXAMPLE_CHARS)) }
+                    p class="why" { span class="mu" { "Error of the newest run: " } (self.example(group)) }
                 }
                 (commands(group, user))
+            }
+        }
+    }
+
+    fn example(&self, group: &Problem) -> Markup {
+        let error = problem::without_command_line(&group.example);
+        html! {
+            @match error.chars().count() > EXAMPLE_CHARS {
+                true => (short(error, EXAMPLE_CHARS)),
+                false => (prose(error)),
             }
         }
     }
@@ -227,7 +245,7 @@ impl ProblemsPage {
                     tr {
                         th scope="col" { "Run" }
                         th scope="col" { "Rule" }
-                        th scope="col" { "Event" }
+                        th scope="col" { "Ticket" }
                         th scope="col" { "Since" }
                         th scope="col" class="r" { "Attempts" }
                     }
@@ -238,9 +256,7 @@ impl ProblemsPage {
                             th scope="row" { a class="id" href={ "/runs/" (run.id.0) } { (run.id.0) } }
                             td { (text(&run.rule)) }
                             td {
-                                a href={ "/events/" (run.event_row.0) } {
-                                    (short(run.key.as_deref().unwrap_or(&run.event), 60))
-                                }
+                                a href={ "/events/" (run.event_row.0) } { (subject(run)) }
                             }
                             td data-l="since" { (day_and_time(run.changed)) }
                             td class="r" data-l="attempts" { (grouped(run.attempts)) }
@@ -259,14 +275,22 @@ fn commands(group: &Problem, user: &PageUser) -> Markup {
         count => format!(" all {}", grouped(count)),
     };
     let link = |command: &str, class: &str, label: String| {
-        html! { a class=(class) href=(problem::command_path(group, command)) { (label) "…" } }
+        html! { a class=(class) href=(problem::command_path(group, command)) data-ask { (label) "…" } }
     };
     html! {
         div class="acts row" {
             @match user.role {
                 Role::Act => {
-                    (link("retry", "btn", format!("Retry{all}")))
-                    (link("replay", "btn", format!("Replay{all}")))
+                    @match group.is_final {
+                        true => {
+                            (link("replay", "btn", format!("Replay{all}")))
+                            (link("retry", "btn", format!("Retry{all} anyway")))
+                        }
+                        false => {
+                            (link("retry", "btn", format!("Retry{all}")))
+                            (link("replay", "btn", format!("Replay{all}")))
+                        }
+                    }
                     @match group.state {
                         FailedState::Held => (link("cancel", "btn no", format!("Cancel{all}"))),
                         FailedState::Dead => {}
@@ -314,14 +338,24 @@ mod tests {
     fn a_group_offers_its_commands_to_those_who_may_act() {
         let page = page(vec![
             problem(FailedState::Dead, "answered 503"),
-            problem(FailedState::Held, "was under way"),
+            problem(
+                FailedState::Held,
+                "was under way; check that, then use `flowtrigger runs retry` to run it",
+            ),
+            Problem {
+                is_final: true,
+                ..problem(FailedState::Dead, "the order is odd")
+            },
         ]);
         let acting = html(&page, Role::Act);
         for part in [
-            "2,076 runs, 2 causes; only the newest 10,000 runs",
+            "3,114 runs, 3 causes; only the newest 10,000 runs",
             "Retry all 1,038…",
             "href=\"/confirm?command=replay&amp;scope=all&amp;state=dead&amp;error=answered+503",
             "Look at all 1,038 in Runs",
+            "Error of the newest run: </span><bdi>was under way</bdi></p>",
+            "Retry all 1,038 anyway…",
+            " · final: correct the rule, then replay</p>",
         ] {
             assert!(acting.contains(part), "{part}: {acting}");
         }
@@ -333,7 +367,7 @@ mod tests {
         assert!(!html(&page, Role::Read).contains("/confirm"));
         let json = page.json();
         assert_eq!(json["problems"][0]["count"], 1_038);
-        assert_eq!(json["runs"], 2_076);
+        assert_eq!(json["runs"], 3_114);
     }
 
     #[test]

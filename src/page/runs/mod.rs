@@ -34,6 +34,8 @@ use crate::store::history::{Page, RunFilter, RunRow, RunTotals};
 use flowtrigger_core::run::{RunId, STATES};
 use query::{FormField, RunQuery, describe_count};
 
+pub use table::subject;
+
 const PATH: &str = "/runs";
 /// Runs of one page.
 const ROWS: usize = 50;

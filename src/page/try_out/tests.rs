@@ -92,7 +92,7 @@ fn an_edited_rule_is_explained_with_its_plan() {
         &[
             "before: match, now: match",
             "POST https://chat.example/other",
-            "<span class=\"secret\">CHAT</span>",
+            "<span class=\"secret\">secret CHAT</span>",
             "<b>dedupe</b>",
             "Nothing was sent",
         ],

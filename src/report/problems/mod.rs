@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::store::history::{FailedRun, FailedRuns, FailedState};
+use flowtrigger_core::flow::call::is_transient;
 use flowtrigger_core::run::RunId;
 
 pub use cause::normalised;
@@ -19,6 +20,8 @@ pub const PROBLEM_COLUMNS: usize = 24;
 const COLUMN_SECONDS: i64 = 15 * 60;
 /// The newest runs that a problem names.
 const MAX_NEWEST: usize = 3;
+/// How the reason begins when the program itself is to blame, and not the rule.
+const BUG: &str = "internal error";
 
 /// Every problem, the ones with the newest runs first.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +50,8 @@ pub struct Problem {
     pub last: Timestamp,
     /// At most three, the newest first.
     pub newest: Vec<RunId>,
+    /// Whether another attempt fails in the same way: only another rule or another event helps.
+    pub is_final: bool,
     /// Runs of each quarter of an hour of the last 6 hours, the oldest first.
     pub columns: [u64; PROBLEM_COLUMNS],
 }
@@ -112,7 +117,7 @@ impl ProblemKey {
     }
 
     fn problem(self, mut runs: Vec<&FailedRun>, now: Timestamp) -> Problem {
-        runs.sort_by_key(|run| std::cmp::Reverse((run.since, run.id)));
+        runs.sort_by_key(|run| std::cmp::Reverse(run.id));
         let mut rules: BTreeMap<&str, u64> = BTreeMap::new();
         let mut columns = [0; PROBLEM_COLUMNS];
         for run in &runs {
@@ -130,7 +135,7 @@ impl ProblemKey {
             .collect();
         rules.sort_by_key(|rule| std::cmp::Reverse(rule.count));
         let newest = runs.first();
-        let since = |run: Option<&&FailedRun>| run.map_or(now, |run| run.since);
+        let times = || runs.iter().map(|run| run.since);
         Problem {
             state: self.state,
             cause: self.cause,
@@ -139,9 +144,10 @@ impl ProblemKey {
             receiver: self.receiver,
             count: runs.len() as u64,
             rules,
-            first: since(runs.last()),
-            last: since(newest),
+            first: times().min().unwrap_or(now),
+            last: times().max().unwrap_or(now),
             newest: runs.iter().take(MAX_NEWEST).map(|run| run.id).collect(),
+            is_final: newest.is_some_and(|run| is_final(run)),
             columns,
         }
     }
@@ -155,6 +161,31 @@ fn error(run: &FailedRun) -> &str {
         Some(error) => error,
         None => &run.why,
     }
+}
+
+/// Whether a dead run fails in the same way when it is retried: it was ended by a `fail` step, a template cannot be
+/// rendered, or the answer was that the request itself is wrong.
+fn is_final(run: &FailedRun) -> bool {
+    let is_rejected = |status: u16| {
+        (400..500).contains(&status) && !MAY_BE_CORRECTED.contains(&status) && !is_transient(status)
+    };
+    match (run.state, step(&run.why)) {
+        (FailedState::Held, _) => false,
+        (FailedState::Dead, None) => !run.why.starts_with(BUG),
+        (FailedState::Dead, Some(_)) => {
+            run.why.contains("` cannot be rendered: ")
+                || answer(error(run)).is_some_and(is_rejected)
+        }
+    }
+}
+
+/// Statuses that a secret or a right at the receiver changes, without another request.
+const MAY_BE_CORRECTED: [u16; 4] = [401, 402, 403, 407];
+
+/// The status in the text `POST https://… answered 422 Unprocessable Content`.
+fn answer(error: &str) -> Option<u16> {
+    let (_, rest) = error.split_once(" answered ")?;
+    rest.get(..3)?.parse().ok()
 }
 
 /// The path of the step in the text ``step `page` failed: …``.
@@ -271,6 +302,51 @@ mod tests {
             assert_eq!(groups.len(), 2, "{other:?}");
         }
         assert_eq!(grouped(vec![first(), first()]).len(), 1);
+    }
+
+    #[test]
+    fn what_fails_in_the_same_way_again_is_final() {
+        let answered = |status: &str| {
+            dead(
+                1,
+                "a",
+                &format!("POST https://a.example/x answered {status}"),
+                0,
+            )
+        };
+        let failed = FailedRun {
+            why: "the order is odd".into(),
+            error: Some("the order is odd".into()),
+            ..answered("200 OK")
+        };
+        let unrendered = FailedRun {
+            why: "step `a` cannot be rendered: `event.x` is missing".into(),
+            ..failed.clone()
+        };
+        let held = FailedRun {
+            state: FailedState::Held,
+            ..failed.clone()
+        };
+        for (run, expected) in [
+            (answered("422 Unprocessable Content: no"), true),
+            (answered("404 Not Found"), true),
+            (answered("401 Unauthorized"), false),
+            (answered("429 Too Many Requests"), false),
+            (answered("503 Service Unavailable"), false),
+            (dead(1, "a", "connection refused", 0), false),
+            (failed, true),
+            (unrendered, true),
+            (held, false),
+        ] {
+            assert_eq!(grouped(vec![run.clone()])[0].is_final, expected, "{run:?}");
+        }
+    }
+
+    #[test]
+    fn the_newest_runs_are_those_with_the_highest_numbers() {
+        let groups = grouped(vec![dead(8, "a", "gone", 5), dead(9, "a", "gone", 1)]);
+        assert_eq!(groups[0].newest, [RunId(9), RunId(8)]);
+        assert_eq!((groups[0].first, groups[0].last), (at(1), at(5)));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub struct FailedRun {
     pub error: Option<String>,
     /// When it died or was held.
     pub since: Timestamp,
-    /// What its last attempt with a stored exchange sent; `None` if that was a command.
+    /// What its last attempt with a stored exchange sent; `None` if that was a command, or if not its step failed.
     pub sent_to: Option<SentTo>,
 }
 

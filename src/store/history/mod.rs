@@ -41,7 +41,7 @@ pub use event_list::{
 };
 pub use failed_run::{FailedRun, FailedRuns, FailedState};
 pub use receiver::{
-    LastAttempt, RECEIVER_COLUMNS, RECEIVER_TIME, ReceiverActivity, ReceiverColumn,
+    LastAttempt, RECEIVER_COLUMNS, RECEIVER_TIME, ReceiverActivity, ReceiverColumn, ReceiverHealth,
 };
 pub use revision::{PastRevision, RevisionInForce, RevisionTexts};
 pub use run::{Page, RunFilter, RunRow, RunTotals};

@@ -26,7 +26,7 @@ pub struct ReceiverActivity {
     pub failing_since: Option<Timestamp>,
     /// The oldest first.
     pub columns: [ReceiverColumn; RECEIVER_COLUMNS],
-    /// Dead and retrying runs whose last attempt sent to it. Only the newest 10,000 of each state are looked at.
+    /// Runs that died at a step that sent to it, and retrying ones whose last attempt did. Only the newest 10,000 of each state are looked at.
     pub dead: u64,
     pub retrying: u64,
 }
@@ -36,6 +36,18 @@ pub struct ReceiverActivity {
 pub struct ReceiverColumn {
     pub succeeded: u64,
     pub failed: u64,
+}
+
+/// How it goes with a receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReceiverHealth {
+    NoRequest,
+    Well,
+    /// The newest attempt succeeded, and more than a tenth of the last hour failed, or runs wait for it.
+    PartlyFailing,
+    Failing {
+        since: Timestamp,
+    },
 }
 
 /// How the newest attempt ended.
@@ -49,6 +61,24 @@ pub struct LastAttempt {
 }
 
 impl ReceiverActivity {
+    /// Attempts of the last hour that failed.
+    pub fn failed(&self) -> u64 {
+        self.attempts.saturating_sub(self.succeeded)
+    }
+
+    pub fn health(&self) -> ReceiverHealth {
+        let has_failures = self.failed() > 0;
+        let waits = self.dead + self.retrying > 0;
+        match self.failing_since {
+            Some(since) => ReceiverHealth::Failing { since },
+            None if self.attempts == 0 => ReceiverHealth::NoRequest,
+            None if has_failures && (waits || self.failed() * 10 > self.attempts) => {
+                ReceiverHealth::PartlyFailing
+            }
+            None => ReceiverHealth::Well,
+        }
+    }
+
     /// A receiver without attempts.
     pub fn none(origin: String) -> Self {
         Self {

@@ -47,7 +47,8 @@ fn every_answer_has_the_headers_that_keep_foreign_content_out() {
         ("/assets/mark.svg", 200),
         ("/nowhere", 404),
         ("/nowhere.json", 404),
-        ("/logout", 405),
+        ("/logout", 303),
+        ("/commands/1/stop", 405),
     ] {
         let answer = browser.get(path, &[]);
         assert_eq!(answer.status(), status, "{path}: {answer:?}");

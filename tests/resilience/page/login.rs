@@ -47,6 +47,8 @@ fn a_link_signs_in_once_and_the_session_ends_on_sign_out() {
     let page = browser.get("/deliveries", &[]);
     assert_eq!(page.status(), 200);
     assert!(page.body.contains("ada, may act"), "{page:?}");
+    assert_eq!(browser.get("/logout", &[]).header("location"), Some("/"));
+    assert_eq!(browser.get("/deliveries", &[]).status(), 200);
     assert_eq!(browser.post("/logout", &[], "").status(), 303);
     assert_eq!(browser.get("/deliveries", &[]).status(), 303);
     daemon.expect_message("login link for the page made");

@@ -14,11 +14,14 @@ use flowtrigger_core::run::exchange::{AttemptEnd, RecordedExchange};
 use flowtrigger_core::run::{RunId, RunState};
 
 async fn dead<S: Store>(store: &S, id: &str, urls: &[&str]) -> RunId {
+    dead_of(store, id, "step `one` failed: Not Found", urls).await
+}
+
+/// The requests are those of the step `one`.
+async fn dead_of<S: Store>(store: &S, id: &str, why: &str, urls: &[&str]) -> RunId {
     let run = submit(store, of_ticket(id, id, &live_rule("a"), 0)).await;
     claimed(store, now()).await;
-    let state = RunState::Dead {
-        why: "step `one` failed: Not Found".into(),
-    };
+    let state = RunState::Dead { why: why.into() };
     let log = vec![failed("Not Found")];
     store.advance(run, log, Some(state)).await.unwrap();
     for (second, url) in urls.iter().enumerate() {
@@ -70,8 +73,13 @@ pub async fn dead_and_held_runs_are_read_with_their_last_request<S: Store, H: Hi
     assert_eq!(sent_to.url, "https://a.example/tickets/1");
     assert_eq!(sent_to.origin().as_deref(), Some("https://a.example"));
     assert_eq!(found.runs[1].sent_to, None);
+    dead_of(&store, "5", "it is odd", &["https://a.example/x"]).await;
+    store.flush().await.unwrap();
+    let ended = history.failed_runs(1).unwrap();
+    assert_eq!(ended.runs[0].sent_to, None, "a `fail` step sends nothing");
     let cut = history.failed_runs(2).unwrap();
-    assert_eq!((cut.runs.as_slice(), cut.is_cut), (&found.runs[..2], true));
+    assert_eq!((cut.runs.len(), cut.is_cut), (2, true));
+    assert_eq!(cut.runs[1], found.runs[0]);
 }
 
 fn attempt(run: RunId, seconds: i64, millis: u64, status: u16) -> RecordedExchange {
@@ -91,6 +99,7 @@ pub async fn receivers_are_read_with_their_attempts_of_the_last_hour<S: Store, H
     assert_eq!(history.receivers(now()).unwrap(), []);
     let run = dead(&store, "1", &[]).await;
     let waits = dead(&store, "2", &["http://b.example:8080/x"]).await;
+    dead_of(&store, "3", "it is odd", &["http://b.example:8080/x"]).await;
     let stopped = RecordedExchange {
         end: None,
         ..attempt(run, 3_599, 9, 200)

@@ -11,13 +11,15 @@ use crate::store::sqlite::codec::time;
 use flowtrigger_core::run::RunId;
 use flowtrigger_core::run::exchange::SentTo;
 
-/// The newest runs of a state. The exchange that was written last belongs to the last attempt.
+/// The newest runs of a state. The exchange that was written last belongs to the last attempt; the reason names its
+/// step, unless something else ended the run, such as a `fail` step.
 pub const FAILED: &str = "WITH page AS MATERIALIZED
         (SELECT id FROM runs WHERE state = ?1 ORDER BY id DESC LIMIT ?2)
     SELECT r.id, q.rule, r.why, r.failed, r.changed, x.method, u.url
     FROM page CROSS JOIN runs r ON r.id = page.id
         CROSS JOIN queues q ON q.id = r.queue
         LEFT JOIN exchanges x ON x.id = (SELECT max(id) FROM exchanges WHERE run = page.id)
+            AND instr(r.why, 'step `' || x.step || '`') > 0
         LEFT JOIN request_urls u ON u.id = x.url";
 
 impl SqliteHistory {

@@ -25,12 +25,14 @@ pub const ACTIVE: &str = "SELECT id, origin FROM receivers WHERE EXISTS
         (SELECT 1 FROM exchanges WHERE receiver = receivers.id AND started >= ?1) ORDER BY id DESC LIMIT ?2";
 pub const ATTEMPTS: &str = "SELECT started, failed, status, took FROM exchanges
     WHERE receiver = ?1 AND started >= ?2 AND failed IS NOT NULL ORDER BY started DESC LIMIT ?3";
-/// Receivers of the runs of a state, by the exchange that was written last.
+/// Receivers of the runs of a state, by the exchange that was written last. A dead run counts only if that exchange is
+/// of the step that failed, which the reason names.
 pub const WAITING: &str = "WITH page AS MATERIALIZED
         (SELECT id FROM runs WHERE state = ?1 ORDER BY id DESC LIMIT ?2)
-    SELECT receiver, count(*) FROM (SELECT
-            (SELECT receiver FROM exchanges WHERE run = page.id ORDER BY id DESC LIMIT 1) AS receiver FROM page)
-    WHERE receiver IS NOT NULL GROUP BY receiver";
+    SELECT x.receiver, count(*) FROM page CROSS JOIN runs r ON r.id = page.id
+        CROSS JOIN exchanges x ON x.id = (SELECT max(id) FROM exchanges WHERE run = page.id)
+    WHERE x.receiver IS NOT NULL AND (?1 <> 'dead' OR instr(r.why, 'step `' || x.step || '`') > 0)
+    GROUP BY x.receiver";
 const LAST_ERROR: &str = "SELECT json_extract(l.detail, '$.message') FROM exchanges x
     JOIN log_entries l ON l.run = x.run AND l.step = x.step AND l.attempt = x.attempt
     WHERE x.receiver = ?1 AND x.started = ?2 AND x.failed = 1 AND l.outcome = 'failed'
