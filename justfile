@@ -33,9 +33,13 @@ long seed=`od -An -N4 -tu4 /dev/urandom`:
 questions:
     HISTORY_TESTS_LONG=1 cargo test --release --test runtime -- --nocapture history::large
 
-# Make the screenshots of the documents. Needs chromium and chromedriver.
+# Make screenshots of every page in target/screenshots, and those of the documents. Needs chromium and chromedriver.
 screenshots:
-    SCREENSHOTS="$PWD/docs/images" BROWSER_TESTS_MUST_RUN=1 cargo test --test browser screenshots
+    mkdir -p target/screenshots docs/images
+    SCREENSHOTS="$PWD/target/screenshots" BROWSER_TESTS_MUST_RUN=1 cargo test --test browser screenshots
+    cp target/screenshots/overview-1440-light.png docs/images/overview.png
+    cp target/screenshots/event-1440-light.png docs/images/event.png
+    cp target/screenshots/run-1440-light.png docs/images/run.png
 
 # Run all fuzz targets, or the named ones, for a number of seconds each. Needs cargo-fuzz.
 fuzz seconds="600" *targets:

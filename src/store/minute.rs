@@ -33,7 +33,23 @@ pub struct Percentiles {
     pub p99: u64,
 }
 
+/// The states whose runs are counted: they are not over, or need a person.
+const COUNTED: [&str; 7] = [
+    "queued",
+    "debouncing",
+    "running",
+    "retrying",
+    "waiting",
+    "dead",
+    "held",
+];
+
 impl Minute {
+    /// Whether runs in this state are counted.
+    pub fn counts(state: &str) -> bool {
+        COUNTED.contains(&state)
+    }
+
     /// The number of the minute that a time is in.
     pub fn number_of(at: Timestamp) -> i64 {
         at.as_second().div_euclid(60)

@@ -6,14 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinHandle;
 use tracing::warn;
 
-use super::shutdown::UNFINISHED;
 use crate::engine::Perform;
 use crate::engine::handle::Engine;
 use crate::engine::metrics::MINUTES_IN_MEMORY;
 use crate::store::{Minute, Store};
-
-/// The other states whose runs are counted: they wait for a person.
-const NEED_A_PERSON: [&str; 2] = ["dead", "held"];
 
 impl<S: Store, P: Perform> Engine<S, P> {
     /// Reads the minutes of the last day, so that charts go on after a restart.
@@ -53,9 +49,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
     async fn end_minute(&self, minute: i64) {
         let store = &self.shared.store;
         let runs = store.counts().await.unwrap_or_default();
-        let runs = runs
-            .into_iter()
-            .filter(|(state, _)| UNFINISHED.contains(state) || NEED_A_PERSON.contains(state));
+        let runs = runs.into_iter().filter(|(state, _)| Minute::counts(state));
         let runs = runs.map(|(state, count)| (state.to_owned(), count));
         let ended = self.shared.metrics.series().end_minute(minute, runs);
         if let Err(error) = store.record_minute(ended).await {

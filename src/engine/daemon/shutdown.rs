@@ -15,7 +15,7 @@ use crate::store::{RunStatus, Store, StoreError};
 /// Signals within this time count as one.
 const SIGNAL_DEBOUNCE: Duration = Duration::from_millis(200);
 /// States of runs that are not over.
-pub(super) const UNFINISHED: [&str; 5] = ["queued", "debouncing", "running", "retrying", "waiting"];
+const UNFINISHED: [&str; 5] = ["queued", "debouncing", "running", "retrying", "waiting"];
 /// Up to this many unfinished runs are logged one by one.
 const MAX_LISTED: usize = 50;
 

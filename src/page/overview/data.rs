@@ -81,7 +81,10 @@ impl<A: AdminApi> PageState<A> {
 
     /// What was counted in the minute that is not over.
     fn minute_so_far(&self, status: &Status, at: Timestamp) -> Minute {
-        let runs = status.runs.iter();
+        let runs = status
+            .runs
+            .iter()
+            .filter(|(state, _)| Minute::counts(state));
         Minute {
             runs: runs
                 .map(|(state, count)| ((*state).to_owned(), *count))
