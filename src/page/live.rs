@@ -113,14 +113,17 @@ impl LiveStream {
             if *self.closing.borrow() || Instant::now() >= self.ends {
                 return None;
             }
+            // Also after an event: many new rows are no reason to ask more often.
+            if self.spoke.is_some() {
+                let mut closing = self.closing.clone();
+                tokio::select! {
+                    () = sleep(INTERVAL) => {}
+                    _ = closing.wait_for(|closing| *closing) => return None,
+                }
+            }
             if let Ok(event) = self.look().await {
                 self.spoke = Some(Instant::now());
                 return Some(event);
-            }
-            let mut closing = self.closing.clone();
-            tokio::select! {
-                () = sleep(INTERVAL) => {}
-                _ = closing.wait_for(|closing| *closing) => return None,
             }
         }
     }
@@ -152,3 +155,40 @@ impl LiveStream {
 
 /// There is nothing to say.
 struct Silence;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::store::{SqliteHistory, SqliteStore, StoreSettings};
+
+    #[tokio::test]
+    async fn a_list_that_grows_all_the_time_is_looked_at_once_in_an_interval() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flowtrigger.db");
+        let _store = SqliteStore::open(&path, StoreSettings::default()).unwrap();
+        let asked = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&asked);
+        let find = move |_: &dyn History, _: Option<u64>| {
+            let newest = count.fetch_add(1, Ordering::Relaxed) + 1;
+            Ok(NewRows { newest, count: 1 })
+        };
+        let (_closing, closing) = watch::channel(false);
+        let mut stream = LiveStream {
+            history: HistoryReader::new(move || Ok(Box::new(SqliteHistory::open(&path)?))),
+            find: Arc::new(find),
+            newest: Some(0),
+            ends: Instant::now() + LIFETIME,
+            spoke: None,
+            closing,
+            _permit: Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap(),
+        };
+        let read = tokio::time::timeout(INTERVAL * 3 / 2, async {
+            while stream.next().await.is_some() {}
+        });
+        assert!(read.await.is_err(), "the stream goes on");
+        let asked = asked.load(Ordering::Relaxed);
+        assert!((1..=2).contains(&asked), "asked {asked} times in 3 seconds");
+    }
+}

@@ -34,7 +34,7 @@ const PATH: &str = "/deliveries";
 /// Requests of one page.
 const ROWS: usize = 50;
 /// New requests that are counted one by one.
-const MAX_NEW: usize = 1_000;
+const MAX_NEW: usize = 200;
 
 /// One page of requests.
 pub struct DeliveriesPage {
@@ -216,13 +216,16 @@ pub async fn live<A: AdminApi>(
         Err(error) => return (error.status(), error.html()).into_response(),
     };
     let find = move |history: &dyn History, known: Option<u64>| {
-        let limit = if known.is_some() { MAX_NEW } else { 1 };
-        let rows = history.deliveries(&filter, limit)?;
-        let newest = rows.first().map_or(0, |row| row.delivery.id.0);
-        let known = known.unwrap_or(newest);
+        let newest = history.deliveries(&filter, 1)?.pop();
+        let newest = newest.map_or(0, |row| row.delivery.id.0);
+        let Some(known) = known.filter(|known| *known < newest) else {
+            let newest = known.map_or(newest, |known| known.max(newest));
+            return Ok(NewRows { newest, count: 0 });
+        };
+        let rows = history.deliveries(&filter, MAX_NEW)?;
         let new = rows.iter().filter(|row| row.delivery.id.0 > known);
         Ok(NewRows {
-            newest: newest.max(known),
+            newest,
             count: u64::try_from(new.count()).unwrap_or(u64::MAX),
         })
     };

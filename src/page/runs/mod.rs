@@ -42,7 +42,7 @@ const ROWS: usize = 50;
 /// The newest runs that are counted.
 const MAX_COUNTED: usize = 10_000;
 /// New runs that are counted one by one.
-const MAX_NEW: usize = 1_000;
+const MAX_NEW: usize = 200;
 /// Rules that the filter proposes.
 const MAX_RULES: usize = 200;
 
@@ -146,13 +146,16 @@ pub async fn live<A: AdminApi>(
         Err(error) => return (error.status(), error.html()).into_response(),
     };
     let find = move |history: &dyn History, known: Option<u64>| {
-        let limit = if known.is_some() { MAX_NEW } else { 1 };
-        let runs = history.runs(&filter, Page::first(limit))?;
-        let newest = runs.first().map_or(0, |run| run.id.0);
-        let known = known.unwrap_or(newest);
+        let newest = history.runs(&filter, Page::first(1))?.pop();
+        let newest = newest.map_or(0, |run| run.id.0);
+        let Some(known) = known.filter(|known| *known < newest) else {
+            let newest = known.map_or(newest, |known| known.max(newest));
+            return Ok(NewRows { newest, count: 0 });
+        };
+        let runs = history.runs(&filter, Page::first(MAX_NEW))?;
         let new = runs.iter().filter(|run| run.id.0 > known);
         Ok(NewRows {
-            newest: newest.max(known),
+            newest,
             count: u64::try_from(new.count()).unwrap_or(u64::MAX),
         })
     };
