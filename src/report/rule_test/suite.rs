@@ -91,7 +91,7 @@ pub fn gather(book: &Rulebook, missing: MissingRulePolicy) -> Suite {
     suite
 }
 
-/// The tests of some rules, from their documents and from test files. Of more than [`MAX_SEARCHED_FILES`] test files,
+/// The tests of some rules, from their documents and from test files. Of more than `MAX_SEARCHED_FILES` test files,
 /// only those beside the rules are read.
 pub fn gather_of(rules: &[Arc<Rule>], book: &Rulebook) -> Suite {
     let names: HashSet<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
