@@ -1,4 +1,4 @@
-//! The numbers in the side bar of every page: read at most every two seconds, whoever asks.
+//! The numbers in the side bar of every page, read at most every two seconds for all users together.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What the overview shows, read at most every two seconds for each range, whoever asks.
+//! What the overview shows, read at most every two seconds for each range and for all users together.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
