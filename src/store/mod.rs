@@ -13,6 +13,7 @@ mod incoming;
 mod integration_settings;
 pub mod lease;
 mod minute;
+pub mod postgres;
 mod record;
 mod recovery;
 mod replay;
@@ -49,6 +50,7 @@ pub use incoming::{
 pub use integration_settings::SettingsError;
 pub use lease::Membership;
 pub use minute::{Minute, Percentiles};
+pub use postgres::{PostgresOpenError, PostgresSettings, PostgresStore};
 pub use record::{ClaimedRun, RunRecord, RunStatus};
 pub use recovery::RecoveryReport;
 pub use replay::{InvalidReplayId, ReplayId, ReplayMark, SeenRuns, UnfinishedRuns};

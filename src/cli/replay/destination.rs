@@ -170,6 +170,7 @@ impl ReplayFolder<'_> {
                 | StoreError::Settings(_)
                 | StoreError::WrongState { .. }
                 | StoreError::Broken(_)
+                | StoreError::Unreachable(_)
                 | StoreError::Damaged(_)),
             ) => Err(ReplayFailure::Stopped(error.to_string())),
         }

@@ -149,6 +149,7 @@ fn split_error(
             | StoreError::Busy
             | StoreError::Settings(_)
             | StoreError::Broken(_)
+            | StoreError::Unreachable(_)
             | StoreError::Damaged(_)),
         ) => Err(CommandError::runtime(error.to_string())),
     }

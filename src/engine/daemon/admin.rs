@@ -163,6 +163,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 | StoreError::ClaimLost(_)
                 | StoreError::Settings(_)
                 | StoreError::Broken(_)
+                | StoreError::Unreachable(_)
                 | StoreError::Damaged(_),
             ) => return,
         };
@@ -215,6 +216,7 @@ fn admin_error(error: &StoreError) -> AdminError {
         | StoreError::Busy
         | StoreError::Settings(_)
         | StoreError::Broken(_)
+        | StoreError::Unreachable(_)
         | StoreError::Damaged(_) => AdminError::Unavailable(why),
     }
 }

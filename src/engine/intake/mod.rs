@@ -163,6 +163,7 @@ fn ingest_error(error: &StoreError) -> IngestError {
         StoreError::Full { .. } => IngestError::Busy { reason },
         StoreError::Busy
         | StoreError::Broken(_)
+        | StoreError::Unreachable(_)
         | StoreError::Damaged(_)
         | StoreError::UnknownRun(_)
         | StoreError::ClaimLost(_)

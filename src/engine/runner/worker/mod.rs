@@ -254,7 +254,10 @@ pub(in crate::engine) async fn advance_one<S: Store>(
 /// Whether a store error is transient.
 pub(in crate::engine) fn is_transient(error: &StoreError) -> bool {
     match error {
-        StoreError::Busy | StoreError::Broken(_) | StoreError::Damaged(_) => true,
+        StoreError::Busy
+        | StoreError::Broken(_)
+        | StoreError::Unreachable(_)
+        | StoreError::Damaged(_) => true,
         StoreError::Full { .. }
         | StoreError::ClaimLost(_)
         | StoreError::UnknownRun(_)
