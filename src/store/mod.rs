@@ -14,6 +14,7 @@ mod minute;
 mod record;
 mod replay;
 mod revision;
+pub mod sql;
 pub mod sqlite;
 mod storage;
 
@@ -46,7 +47,8 @@ pub use minute::{Minute, Percentiles};
 pub use record::{ClaimedRun, RunRecord, RunStatus};
 pub use replay::{InvalidReplayId, ReplayId, ReplayMark, SeenRuns, UnfinishedRuns};
 pub use revision::{Revision, RevisionId, StoreSettings};
-pub use sqlite::{SqliteHistory, SqliteStore};
+pub use sql::history::SqliteHistory;
+pub use sqlite::SqliteStore;
 pub use storage::StorageUse;
 
 /// The run queue and the log. A method returns once its change is as safe as the backend makes it.

@@ -7,27 +7,27 @@ pub mod codec;
 mod commands;
 mod commit;
 mod database;
-mod deliveries;
+pub(in crate::store) mod deliveries;
 mod delivery_buffer;
 mod event_cache;
 mod exchanges;
 mod fatal;
 mod file_identity;
-mod gates;
+pub(in crate::store) mod gates;
 mod health;
-mod history;
 mod integration_settings;
 mod job_outcome;
-mod minutes;
+pub(in crate::store) mod minutes;
 mod queue;
+pub(in crate::store) mod reader;
 mod redaction;
-mod redelivery;
+pub(in crate::store) mod redelivery;
 mod replay;
 mod retention;
 mod revisions;
 #[cfg(test)]
 mod tests;
-mod transaction;
+pub(in crate::store) mod transaction;
 mod writer;
 mod writer_state;
 
@@ -63,7 +63,7 @@ use writer_state::WriterState;
 
 pub use clock::VirtualClock;
 pub use database::{DatabaseOpenError, VERSION, version};
-pub use history::SqliteHistory;
+
 pub use queue::recovery::RecoveryReport;
 pub use writer::Commits;
 
