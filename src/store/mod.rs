@@ -13,6 +13,7 @@ mod incoming;
 mod integration_settings;
 pub mod lease;
 mod minute;
+pub mod postgres;
 mod record;
 mod recovery;
 mod replay;
@@ -54,7 +55,7 @@ pub use record::{ClaimedRun, RunRecord, RunStatus};
 pub use recovery::RecoveryReport;
 pub use replay::{InvalidReplayId, ReplayId, ReplayMark, SeenRuns, UnfinishedRuns};
 pub use revision::{Revision, RevisionId, StoreSettings};
-pub use sql::history::SqliteHistory;
+pub use sql::history::{PostgresHistory, SqliteHistory};
 pub use sqlite::SqliteStore;
 pub use storage::StorageUse;
 

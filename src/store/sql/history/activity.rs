@@ -8,7 +8,7 @@ use serde_json::json;
 use super::runs::number;
 use super::{HistoryDatabase, SqlHistory};
 use crate::store::history::{HistoryError, RuleActivity};
-use crate::store::sql::params;
+use crate::store::sql::{dialect, params};
 use crate::store::sqlite::codec::{micros, time};
 use flowtrigger_core::run::STATES;
 
@@ -49,7 +49,7 @@ impl<D: HistoryDatabase> SqlHistory<D> {
         let starts: Vec<i64> = RuleActivity::starts(now).map(micros).collect();
         let since = starts.first().copied().unwrap_or_default();
         let counts = self.database.rows(
-            RULE_DAYS,
+            D::DIALECT.choose(RULE_DAYS, dialect::RULE_DAYS),
             params![states.as_str(), json!(starts).to_string(), rule, since],
             |row| {
                 let day: i64 = row.get(2)?;

@@ -15,11 +15,11 @@ use flowtrigger_core::run::exchange::SentTo;
 pub const FAILED: &str = "WITH page AS MATERIALIZED
         (SELECT id FROM runs WHERE state = ?1 ORDER BY id DESC LIMIT ?2)
     SELECT r.id, q.rule, r.why, r.failed, r.changed, x.method, u.url
-    FROM page CROSS JOIN runs r ON r.id = page.id
-        CROSS JOIN queues q ON q.id = r.queue
+    FROM page CROSS JOIN runs r CROSS JOIN queues q
         LEFT JOIN exchanges x ON x.id = (SELECT max(id) FROM exchanges WHERE run = page.id)
             AND instr(r.why, 'step `' || x.step || '`') > 0
-        LEFT JOIN request_urls u ON u.id = x.url";
+        LEFT JOIN request_urls u ON u.id = x.url
+    WHERE r.id = page.id AND q.id = r.queue";
 
 impl<D: HistoryDatabase> SqlHistory<D> {
     pub(super) fn list_failed_runs(&self, limit: usize) -> Result<FailedRuns, HistoryError> {

@@ -29,6 +29,8 @@ use crate::store::history::{
     ReceiverActivity, RecentEvent, RetainedRange, RevisionInForce, RevisionTexts, RuleActivity,
     RunDetail, RunFilter, RunRow, RunTotals,
 };
+use crate::store::postgres::PostgresSettings;
+use crate::store::postgres::reader::PostgresReader;
 use crate::store::sqlite::reader::SqliteReader;
 use crate::store::{GivenCommand, Minute, RevisionId};
 use flowtrigger_core::config::Config;
@@ -56,6 +58,17 @@ pub struct SqlHistory<D> {
 
 /// The read side of a data folder's database.
 pub type SqliteHistory = SqlHistory<SqliteReader>;
+
+/// The read side of a database on Postgres.
+pub type PostgresHistory = SqlHistory<PostgresReader>;
+
+impl PostgresHistory {
+    /// Works beside daemons, and on a database that none uses. The rights to read are enough.
+    pub fn connect(settings: &PostgresSettings) -> Result<Self, HistoryOpenError> {
+        let database = PostgresReader::connect(settings)?;
+        Ok(Self { database })
+    }
+}
 
 impl SqliteHistory {
     /// Works beside a daemon that writes, and on a folder that none has open.

@@ -29,9 +29,9 @@ pub const ATTEMPTS: &str = "SELECT started, failed, status, took FROM exchanges
 /// of the step that failed, which the reason names.
 pub const WAITING: &str = "WITH page AS MATERIALIZED
         (SELECT id FROM runs WHERE state = ?1 ORDER BY id DESC LIMIT ?2)
-    SELECT x.receiver, count(*) FROM page CROSS JOIN runs r ON r.id = page.id
-        CROSS JOIN exchanges x ON x.id = (SELECT max(id) FROM exchanges WHERE run = page.id)
-    WHERE x.receiver IS NOT NULL AND (?1 <> 'dead' OR instr(r.why, 'step `' || x.step || '`') > 0)
+    SELECT x.receiver, count(*) FROM page CROSS JOIN runs r CROSS JOIN exchanges x
+    WHERE r.id = page.id AND x.id = (SELECT max(id) FROM exchanges WHERE run = page.id)
+        AND x.receiver IS NOT NULL AND (?1 <> 'dead' OR instr(r.why, 'step `' || x.step || '`') > 0)
     GROUP BY x.receiver";
 const LAST_ERROR: &str = "SELECT json_extract(l.detail, '$.message') FROM exchanges x
     JOIN log_entries l ON l.run = x.run AND l.step = x.step AND l.attempt = x.attempt

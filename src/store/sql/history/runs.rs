@@ -8,7 +8,7 @@ use super::terms::FilterTerms;
 use super::{HistoryDatabase, SqlHistory};
 use crate::store::ReplayId;
 use crate::store::history::{EventRowId, HistoryError, Page, RunFilter, RunRow, RunTotals};
-use crate::store::sql::dialect::Dialect;
+use crate::store::sql::dialect::{self, Dialect};
 use crate::store::sql::{SqlRow, params};
 use crate::store::sqlite::codec::{self, micros, time};
 use flowtrigger_core::run::RunId;
@@ -56,6 +56,7 @@ fn conditions(filter: &RunFilter, dialect: Dialect) -> FilterTerms<'_> {
     terms
 }
 
+const RUNS_BY_STATE: &str = "SELECT state, count(*) FROM runs GROUP BY state";
 const ERROR: &str = "(instr(lower(r.why), lower(?)) > 0 OR EXISTS (
     SELECT 1 FROM log_entries WHERE run = r.id AND outcome = 'failed'
         AND instr(lower(json_extract(detail, '$.message')), lower(?)) > 0))";
@@ -87,7 +88,7 @@ impl<D: HistoryDatabase> SqlHistory<D> {
 
     pub(super) fn count_runs(&self) -> Result<Vec<(String, u64)>, HistoryError> {
         self.database.rows(
-            "SELECT state, count(*) FROM runs GROUP BY state",
+            D::DIALECT.choose(RUNS_BY_STATE, dialect::RUNS_BY_STATE),
             &[],
             |row| Ok((row.get(0)?, number(row.get(1)?))),
         )

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::count;
 use crate::store::StoreError;
-use crate::store::sql::{self, SqlDatabase, dialect};
+use crate::store::sql::{self, SqlDatabase};
 use crate::store::sqlite::codec::{self, micros};
 use crate::store::sqlite::transaction::WriteTransaction;
 use flowtrigger_core::loop_guard::{
@@ -81,23 +81,25 @@ fn is_noted<D: SqlDatabase>(
 /// of it wrote if an attempt succeeded, or failed without excluding an effect, or may be under way.
 pub const CAUSE: &str = "
     SELECT c.run, r.depth FROM gate_admissions c INDEXED BY gate_admissions_of_loop_guard
-        CROSS JOIN runs r ON r.id = c.run
-    WHERE c.gate = 'loop_guard' AND c.value = ?1 AND c.at > ?2
+        CROSS JOIN runs r
+    WHERE c.gate = 'loop_guard' AND c.value = ?1 AND c.at > ?2 AND r.id = c.run
         AND CASE WHEN r.writes IS NOT NULL THEN EXISTS (
             SELECT 1 FROM json_each(r.writes) w
-            WHERE (?3 IS NULL OR w.value ->> 'actor' = ?3) AND EXISTS (
+            WHERE (?3 IS NULL OR json_extract(w.value, '$.actor') = ?3) AND EXISTS (
                 -- The run itself, or its `on_dead` run, which belongs to the same event.
                 SELECT 1 FROM runs o
-                WHERE CASE w.value ->> 'flow'
+                WHERE CASE json_extract(w.value, '$.flow')
                     WHEN 'rule' THEN o.id = r.id
-                    ELSE o.error ->> 'run' = r.id END
+                    ELSE CAST(json_extract(o.error, '$.run') AS BIGINT) = r.id END
                     AND o.event = r.event
                     AND (o.state = 'running' OR o.suspect = 1 OR EXISTS (
                         SELECT 1 FROM log_entries l
-                        WHERE l.run = o.id AND l.kind = 'attempt' AND l.step GLOB w.value ->> 'steps'
-                            AND (l.outcome = 'succeeded' OR l.detail ->> 'effect' IS NOT 'none')))))
+                        WHERE l.run = o.id AND l.kind = 'attempt'
+                            AND glob(json_extract(w.value, '$.steps'), l.step)
+                            AND (l.outcome = 'succeeded'
+                                OR json_extract(l.detail, '$.effect') IS DISTINCT FROM 'none')))))
         -- Of a run that an older version planned it is not known which steps write.
-        ELSE (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(r.actors) WHERE value = ?3))
+        ELSE (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(r.actors) a WHERE a.value = ?3))
             AND (r.state NOT IN ('queued', 'debouncing', 'held', 'skipped', 'cancelled')
                 OR EXISTS (SELECT 1 FROM log_entries WHERE run = r.id))
         END
@@ -115,7 +117,7 @@ fn cause<D: SqlDatabase>(
         search.actor,
         search.except
     ];
-    database.first(D::DIALECT.choose(CAUSE, dialect::CAUSE), values, |row| {
+    database.first(CAUSE, values, |row| {
         Ok((RunId(row.get::<i64>(0)? as u64), row.get(1)?))
     })
 }

@@ -1,0 +1,146 @@
+//! Opens a connection to Postgres, with TLS as the address demands.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::error::{PostgresOpenError, plain};
+use super::settings::{ConnectionSettings, Tls};
+
+/// Connects, and drives the connection on the current runtime.
+pub async fn connect_client(settings: &ConnectionSettings) -> Result<Client, PostgresOpenError> {
+    let client = match client_config(settings)? {
+        None => {
+            let connecting = settings.config.connect(NoTls).await;
+            let (client, connection) = connecting.map_err(|error| unreachable(settings, &error))?;
+            tokio::spawn(async move { drop(connection.await) });
+            client
+        }
+        Some(tls) => {
+            let connecting = settings.config.connect(MakeRustlsConnect::new(tls)).await;
+            let (client, connection) = connecting.map_err(|error| unreachable(settings, &error))?;
+            tokio::spawn(async move { drop(connection.await) });
+            client
+        }
+    };
+    Ok(client)
+}
+
+/// Why a connection could not be opened.
+fn unreachable(settings: &ConnectionSettings, error: &tokio_postgres::Error) -> PostgresOpenError {
+    let (server, why) = (settings.server.clone(), plain(error));
+    let is_password_missing = error.as_db_error().is_none() && why.contains("password missing");
+    match error.code().map(SqlState::code) {
+        Some("28P01" | "28000") => PostgresOpenError::Login {
+            server,
+            user: settings.user(),
+            why,
+        },
+        None if is_password_missing => PostgresOpenError::Login {
+            server,
+            user: settings.user(),
+            why: "the server asks for a password, and none is set".to_owned(),
+        },
+        Some("3D000") => PostgresOpenError::NoDatabase {
+            server,
+            database: settings.database(),
+        },
+        Some(_) | None => PostgresOpenError::Unreachable { server, why },
+    }
+}
+
+/// `None` without TLS.
+fn client_config(settings: &ConnectionSettings) -> Result<Option<ClientConfig>, PostgresOpenError> {
+    let invalid = |why: String| PostgresOpenError::Address(why);
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| invalid(error.to_string()))?;
+    Ok(match &settings.tls {
+        Tls::Off => None,
+        Tls::Unverified => Some(
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(AnyServer(provider)))
+                .with_no_client_auth(),
+        ),
+        Tls::Verified { authorities: None } => Some(
+            builder
+                .with_platform_verifier()
+                .map_err(|error| invalid(error.to_string()))?
+                .with_no_client_auth(),
+        ),
+        Tls::Verified {
+            authorities: Some(file),
+        } => {
+            let unreadable = |why: String| {
+                invalid(format!(
+                    "failed to read `sslrootcert` {}: {why}",
+                    file.display()
+                ))
+            };
+            let mut roots = RootCertStore::empty();
+            let certificates = CertificateDer::pem_file_iter(file)
+                .map_err(|error| unreadable(error.to_string()))?;
+            for certificate in certificates {
+                let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
+                roots
+                    .add(certificate)
+                    .map_err(|error| unreadable(error.to_string()))?;
+            }
+            if roots.is_empty() {
+                return Err(unreadable("it contains no certificate".to_owned()));
+            }
+            Some(builder.with_root_certificates(roots).with_no_client_auth())
+        }
+    })
+}
+
+/// Accepts the certificate of any server: `sslmode=require` encrypts and does not verify.
+#[derive(Debug)]
+struct AnyServer(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyServer {
+    fn verify_server_cert(
+        &self,
+        _certificate: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
