@@ -41,8 +41,6 @@ pub enum StoreError {
     Unreachable(String),
     #[error("failed to write to the data folder: {0}")]
     Broken(String),
-    #[error("failed to write to Postgres: {0}")]
-    Unreachable(String),
     #[error("failed to read the database: {0}; start again, which sets the damaged file aside")]
     Damaged(String),
 }

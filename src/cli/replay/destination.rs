@@ -171,7 +171,6 @@ impl ReplayFolder<'_> {
                 | StoreError::WrongState { .. }
                 | StoreError::Unreachable(_)
                 | StoreError::Broken(_)
-                | StoreError::Unreachable(_)
                 | StoreError::Damaged(_)),
             ) => Err(ReplayFailure::Stopped(error.to_string())),
         }

@@ -150,7 +150,6 @@ fn split_error(
             | StoreError::Settings(_)
             | StoreError::Unreachable(_)
             | StoreError::Broken(_)
-            | StoreError::Unreachable(_)
             | StoreError::Damaged(_)),
         ) => Err(CommandError::runtime(error.to_string())),
     }

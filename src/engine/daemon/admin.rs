@@ -164,7 +164,6 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 | StoreError::Settings(_)
                 | StoreError::Unreachable(_)
                 | StoreError::Broken(_)
-                | StoreError::Unreachable(_)
                 | StoreError::Damaged(_),
             ) => return,
         };
@@ -218,7 +217,6 @@ fn admin_error(error: &StoreError) -> AdminError {
         | StoreError::Settings(_)
         | StoreError::Unreachable(_)
         | StoreError::Broken(_)
-        | StoreError::Unreachable(_)
         | StoreError::Damaged(_) => AdminError::Unavailable(why),
     }
 }

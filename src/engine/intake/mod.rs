@@ -171,7 +171,6 @@ fn ingest_error(error: &StoreError) -> IngestError {
         StoreError::Busy
         | StoreError::Unreachable(_)
         | StoreError::Broken(_)
-        | StoreError::Unreachable(_)
         | StoreError::Damaged(_)
         | StoreError::UnknownRun(_)
         | StoreError::ClaimLost(_)
