@@ -92,13 +92,7 @@ impl Campaign {
         let accepted = self.senders.end();
         self.fleet.wait_until_idle();
         self.fleet.stop();
-        let mut ledger = Ledger {
-            accepted,
-            ..Ledger::default()
-        };
-        ledger.add_requests(&self.receiver.received(), self.start);
-        ledger.add_commands(self.fleet.notes.folder());
-        ledger.add_runs(&self.fleet.runs());
+        let mut ledger = Ledger::of(&self.fleet, &self.receiver, accepted, self.start);
         let resumed = self.resumed.into_iter();
         ledger.resumed = resumed
             .map(|(daemon, at)| (daemon, at - self.start))

@@ -68,9 +68,11 @@ impl Checker<'_> {
 
     fn nothing_lost(&mut self) {
         let mut runs: HashMap<(Made, &str), Vec<&str>> = HashMap::new();
+        let mut reasons: HashMap<(Made, &str), &str> = HashMap::new();
         for run in &self.ledger.runs {
             let states = runs.entry((run.event, &run.rule)).or_default();
             states.push(&run.state);
+            reasons.insert((run.event, &run.rule), &run.why);
         }
         let mut effects: BTreeSet<(&str, Made)> = BTreeSet::new();
         let taken = self.ledger.requests.iter().filter(|got| got.status == 200);
@@ -96,8 +98,9 @@ impl Checker<'_> {
                 };
                 if !is_right {
                     let states = runs.get(&(*event, rule));
+                    let why = reasons.get(&(*event, rule));
                     lost.push(format!(
-                        "{rule} {}: {states:?}, effects {has_effects}",
+                        "{rule} {}: {states:?} {why:?}, effects {has_effects}",
                         event.id()
                     ));
                 }

@@ -31,6 +31,7 @@ fn right() -> Ledger {
                     event,
                     rule: rule.to_owned(),
                     state: if acts { "done" } else { "suppressed" }.to_owned(),
+                    why: String::new(),
                 });
                 for path in paths.iter().filter(|_| acts) {
                     act(&mut ledger, path, event);

@@ -73,6 +73,30 @@ fn the_network_loses_and_delays() {
     ]);
 }
 
+/// A daemon with another version of each rule, as in an update of one daemon after the other: gates and lanes are
+/// those of the rule's name.
+#[test]
+fn one_daemon_has_older_rules() {
+    let _exclusive = ExclusiveTest::start();
+    let Some(mut campaign) = Campaign::start(DAEMONS, Random::seed()) else {
+        return;
+    };
+    campaign.wait_for_progress();
+    let notes = campaign.fleet.notes.folder().to_owned();
+    let older = &mut campaign.fleet.members[0];
+    older.kill();
+    older.set_rules(
+        campaign.receiver.port,
+        &notes,
+        "description: An older version.\n",
+    );
+    older.start();
+    for fault in [Nemesis::Kill, Nemesis::Cut] {
+        campaign.strike(fault);
+    }
+    expect_no_breakage(&campaign.end());
+}
+
 /// Every kind of fault in a random order; only when `ROUNDS` asks for many.
 #[test]
 fn faults_come_in_any_order() {

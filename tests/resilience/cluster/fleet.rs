@@ -14,7 +14,7 @@ use flowtrigger_testing::sandbox::Sandbox;
 use flowtrigger_testing::wait::TIMEOUT;
 use rustix::process::Signal;
 
-use super::desk::{self, daemon_name};
+use super::desk::{self, Made, daemon_name};
 
 /// Runs that are not at their end.
 const UNFINISHED: &str = "SELECT count(*) FROM runs WHERE state IN ('queued', 'running', 'retrying', 'waiting', 'debouncing')";
@@ -151,9 +151,9 @@ impl Fleet {
         }
     }
 
-    /// Event id, rule and state of every run.
+    /// Event id, rule, state and reason of every run.
     pub fn runs(&self) -> String {
-        self.sql("SELECT e.event_id, q.rule, r.state FROM runs r JOIN events e ON e.id = r.event JOIN queues q ON q.id = r.queue ORDER BY r.id")
+        self.sql("SELECT e.event_id, q.rule, r.state, coalesce(r.error, r.why, '') FROM runs r JOIN events e ON e.id = r.event JOIN queues q ON q.id = r.queue ORDER BY r.id")
     }
 
     /// The end of the log of each daemon.
@@ -242,7 +242,14 @@ impl Member {
         desk::write_rules(&self.sandbox, receiver, notes, more);
     }
 
-    /// Whether its log has a line with this text.
+    /// Sends it an event that it must accept.
+    #[track_caller]
+    pub fn accept(&self, event: Made) {
+        let daemon = self.daemon.as_ref().expect("it runs");
+        daemon.accept("desk", &event.body());
+    }
+
+    /// Whether its log has this text.
     pub fn has_logged(&self, text: &str) -> bool {
         let log = self.daemon.as_ref().map(DaemonProcess::log);
         log.is_some_and(|log| log.contains(text))

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use flowtrigger_testing::receiver::Received;
+use flowtrigger_testing::receiver::{Received, Receiver};
 
 use super::desk::{Made, SOME};
+use super::fleet::Fleet;
 
 /// Everything that is known of a campaign. Times are since its start.
 #[derive(Debug, Clone, Default)]
@@ -55,11 +56,25 @@ pub struct StoredRun {
     pub event: Made,
     pub rule: String,
     pub state: String,
+    /// Its error, or the reason of its state.
+    pub why: String,
 }
 
 impl Ledger {
+    /// What a fleet that was stopped leaves behind.
+    pub fn of(fleet: &Fleet, receiver: &Receiver, accepted: Vec<Made>, start: Instant) -> Self {
+        let mut ledger = Self {
+            accepted,
+            ..Self::default()
+        };
+        ledger.add_requests(&receiver.received(), start);
+        ledger.add_commands(fleet.notes.folder());
+        ledger.add_runs(&fleet.runs());
+        ledger
+    }
+
     /// Adds what the receiver got.
-    pub fn add_requests(&mut self, received: &[Received], start: Instant) {
+    fn add_requests(&mut self, received: &[Received], start: Instant) {
         self.requests.extend(received.iter().map(|got| DeskRequest {
             path: got.path.trim_start_matches('/').to_owned(),
             event: Made::from_id(got.id()).expect("an event of a sender"),
@@ -72,7 +87,7 @@ impl Ledger {
     }
 
     /// Adds what the commands wrote into their folder.
-    pub fn add_commands(&mut self, notes: &Path) {
+    fn add_commands(&mut self, notes: &Path) {
         for rule in SOME {
             let text = std::fs::read_to_string(notes.join(format!("{rule}.txt")));
             let text = text.unwrap_or_default();
@@ -89,15 +104,16 @@ impl Ledger {
         }
     }
 
-    /// Adds the runs of the store: lines of event id, rule and state with `|` between them.
-    pub fn add_runs(&mut self, lines: &str) {
+    /// Adds the runs of the store: lines of event id, rule, state and reason with `|` between them.
+    fn add_runs(&mut self, lines: &str) {
         self.runs.extend(lines.lines().map(|line| {
-            let mut words = line.split('|');
-            let mut next = || words.next().expect("event, rule and state");
+            let mut words = line.splitn(4, '|');
+            let mut next = || words.next().expect("event, rule, state and reason");
             StoredRun {
                 event: Made::from_id(next()).expect("an event of a sender"),
                 rule: next().to_owned(),
                 state: next().to_owned(),
+                why: next().to_owned(),
             }
         }));
     }

@@ -11,3 +11,4 @@ mod ledger;
 mod nemesis;
 mod proxy;
 mod server;
+mod takeover;
