@@ -169,7 +169,9 @@ impl ReplayFolder<'_> {
                 | StoreError::Redacted(_)
                 | StoreError::Settings(_)
                 | StoreError::WrongState { .. }
+                | StoreError::Unreachable(_)
                 | StoreError::Broken(_)
+                | StoreError::Unreachable(_)
                 | StoreError::Damaged(_)),
             ) => Err(ReplayFailure::Stopped(error.to_string())),
         }

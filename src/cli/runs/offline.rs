@@ -148,7 +148,9 @@ fn split_error(
             error @ (StoreError::Full { .. }
             | StoreError::Busy
             | StoreError::Settings(_)
+            | StoreError::Unreachable(_)
             | StoreError::Broken(_)
+            | StoreError::Unreachable(_)
             | StoreError::Damaged(_)),
         ) => Err(CommandError::runtime(error.to_string())),
     }
