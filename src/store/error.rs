@@ -14,6 +14,11 @@ pub enum StoreError {
     Busy,
     #[error("failed to find run {0}; retention may have deleted it")]
     UnknownRun(u64),
+    /// Nothing was written.
+    #[error(
+        "the claim of run {0} has ended; another daemon has taken it over, or it was cancelled"
+    )]
+    ClaimLost(u64),
     #[error("run {run} is {state}, and only {expected} can be {command}")]
     WrongState {
         run: u64,

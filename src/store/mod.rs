@@ -2,6 +2,7 @@
 //! backend. A store decides what is a redelivery, which gates admit a run and which run is claimed next. It
 //! evaluates no condition and executes no step.
 
+mod claim;
 mod command;
 #[cfg(test)]
 pub(crate) mod conformance;
@@ -10,8 +11,10 @@ mod error;
 pub mod history;
 mod incoming;
 mod integration_settings;
+pub mod lease;
 mod minute;
 mod record;
+mod recovery;
 mod replay;
 mod revision;
 pub mod sqlite;
@@ -23,6 +26,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use tokio::sync::watch;
 
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::exchange::RecordedExchange;
@@ -30,6 +34,7 @@ use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use history::EventRowId;
 use record::{flow, on_dead_run};
 
+pub use claim::{Advance, ClaimId, ClaimRequest};
 pub use command::{CommandKind, CommandTarget, GivenCommand};
 pub use delivery::{
     DeliveredEvents, Delivery, DeliveryId, DeliveryKind, DeliveryOutcome, DeliveryPart,
@@ -42,8 +47,10 @@ pub use incoming::{
     UnmatchedEvent,
 };
 pub use integration_settings::SettingsError;
+pub use lease::Membership;
 pub use minute::{Minute, Percentiles};
 pub use record::{ClaimedRun, RunRecord, RunStatus};
+pub use recovery::RecoveryReport;
 pub use replay::{InvalidReplayId, ReplayId, ReplayMark, SeenRuns, UnfinishedRuns};
 pub use revision::{Revision, RevisionId, StoreSettings};
 pub use sqlite::{SqliteHistory, SqliteStore};
@@ -76,21 +83,62 @@ pub trait Store: Send + Sync + 'static {
     /// Takes the runs to execute next and makes them running. A run owns its lane while it is queued, running
     /// or retrying; only the owner of a lane is claimed. A waiting or debouncing run has no lane: when its
     /// time has come it is queued again, behind the owner and among the others by age. Rules take turns, so
-    /// that one with many runs delays no other; within a rule the oldest run is first.
+    /// that one with many runs delays no other; within a rule the oldest run is first. Each claim has its own id.
     fn claim(
         &self,
         request: ClaimRequest,
     ) -> impl Future<Output = Result<Vec<ClaimedRun>, StoreError>> + Send;
 
-    /// Appends entries to the log of a run and changes its state, if one is given: both or neither. A state
-    /// that does not hold the lane passes it to the next run. A run that is over stays as it is. When a run
-    /// dies whose rule has an `on_dead` flow, the run of that flow is queued with the same commit.
+    /// For each run, in this order: appends entries to its log and changes its state, if one is given, both or
+    /// neither. Each succeeds or fails alone, and the results are in the order of `advances`. One whose claim is not
+    /// current writes nothing and fails with [`StoreError::ClaimLost`]. A state that does not hold the lane passes it
+    /// to the next run. A run that is over stays as it is. When a run dies whose rule has an `on_dead` flow, the run of
+    /// that flow is queued with the same commit.
+    fn advance_all(
+        &self,
+        advances: Vec<Advance>,
+    ) -> impl Future<Output = Vec<Result<(), StoreError>>> + Send;
+
+    /// [`Self::advance_all`] for one run and without a claim, so that nothing fences it: for tests and tools.
     fn advance(
         &self,
         run: RunId,
         entries: Vec<LogEntry>,
         state: Option<RunState>,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        let advance = Advance {
+            run,
+            claim: None,
+            entries,
+            state,
+        };
+        async move {
+            let result = self.advance_all(vec![advance]).await.pop();
+            result.unwrap_or(Err(StoreError::UnknownRun(run.0)))
+        }
+    }
+
+    /// Whether other daemons use it too. It then needs a beat every [`lease::BEAT`]. The default is for stores that one
+    /// process has for itself.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Renews the lease of this daemon, by which its claims are valid. Joins again if the lease has ended.
+    fn beat(&self) -> impl Future<Output = Result<Membership, StoreError>> + Send {
+        async { Ok(Membership::alone()) }
+    }
+
+    /// Queues the runs of daemons whose lease has ended again, or holds them; their claims have ended then.
+    fn take_over(&self) -> impl Future<Output = Result<RecoveryReport, StoreError>> + Send {
+        async { Ok(RecoveryReport::default()) }
+    }
+
+    /// Changes when another daemon may have queued runs or ended some. The default never changes: its sender is gone,
+    /// and `changed` fails.
+    fn wakeups(&self) -> watch::Receiver<u64> {
+        watch::channel(0).1
+    }
 
     /// Queues a dead, held or cancelled run again, last in its lane, with its flow, key and log. Fails if
     /// fields of its event have been removed.
@@ -234,13 +282,4 @@ pub trait Store: Send + Sync + 'static {
     fn storage(&self) -> StorageUse {
         StorageUse::default()
     }
-}
-
-/// How many runs to claim.
-#[derive(Debug, Clone, Copy)]
-pub struct ClaimRequest {
-    pub limit: usize,
-    /// Running runs of one rule.
-    pub per_rule: usize,
-    pub now: Timestamp,
 }

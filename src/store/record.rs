@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::RevisionId;
+use super::{ClaimId, RevisionId};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::step::Flow;
 use flowtrigger_core::gate::debounce::locals;
@@ -36,6 +36,7 @@ pub struct RunRecord {
 #[derive(Debug, Clone)]
 pub struct ClaimedRun {
     pub id: RunId,
+    pub claim: ClaimId,
     pub event: Arc<Event>,
     pub rule: Arc<Rule>,
     /// A replay increments it, a retry keeps it. Part of every step's idempotency key.

@@ -164,6 +164,7 @@ impl ReplayFolder<'_> {
             Err(
                 error @ (StoreError::Busy
                 | StoreError::UnknownRun(_)
+                | StoreError::ClaimLost(_)
                 | StoreError::OnlyTells(_)
                 | StoreError::Redacted(_)
                 | StoreError::Settings(_)

@@ -138,6 +138,7 @@ fn split_error(
         Ok(placed) => Ok(Ok(placed.into_iter().map(RunStatusRow::new).collect())),
         Err(
             error @ (StoreError::UnknownRun(_)
+            | StoreError::ClaimLost(_)
             | StoreError::UnknownEvent
             | StoreError::OnlyTells(_)
             | StoreError::Redacted(_)

@@ -160,6 +160,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 | StoreError::UnknownEvent
                 | StoreError::Full { .. }
                 | StoreError::Busy
+                | StoreError::ClaimLost(_)
                 | StoreError::Settings(_)
                 | StoreError::Broken(_)
                 | StoreError::Damaged(_),
@@ -206,9 +207,10 @@ fn admin_error(error: &StoreError) -> AdminError {
     let why = error.to_string();
     match error {
         StoreError::UnknownRun(_) | StoreError::UnknownEvent => AdminError::NotFound(why),
-        StoreError::WrongState { .. } | StoreError::OnlyTells(_) | StoreError::Redacted(_) => {
-            AdminError::Conflict(why)
-        }
+        StoreError::WrongState { .. }
+        | StoreError::ClaimLost(_)
+        | StoreError::OnlyTells(_)
+        | StoreError::Redacted(_) => AdminError::Conflict(why),
         StoreError::Full { .. }
         | StoreError::Busy
         | StoreError::Settings(_)

@@ -6,7 +6,7 @@ use tracing::{error, info, warn};
 
 use crate::engine::rulebook::policy;
 use crate::engine::{LoadedRulebook, Rulebook};
-use crate::store::sqlite::RecoveryReport;
+use crate::store::RecoveryReport;
 use flowtrigger_core::diagnostic::{Diagnostic, Severity};
 
 pub(super) fn recovered(recovered: &RecoveryReport) {

@@ -165,6 +165,7 @@ fn ingest_error(error: &StoreError) -> IngestError {
         | StoreError::Broken(_)
         | StoreError::Damaged(_)
         | StoreError::UnknownRun(_)
+        | StoreError::ClaimLost(_)
         | StoreError::UnknownEvent
         | StoreError::OnlyTells(_)
         | StoreError::Redacted(_)

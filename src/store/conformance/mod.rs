@@ -1,6 +1,7 @@
 //! The suite that every backend must pass. It uses the traits only, and no test waits for time to pass.
 
 mod causes;
+mod claims;
 mod clock;
 mod commands;
 mod debounce;
@@ -134,6 +135,11 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     clock::retries_move_with_the_clock(open()).await;
     clock::gates_move_with_the_clock(open()).await;
     an_unknown_run_is_an_error(open()).await;
+    claims::each_claim_has_its_own_id(open()).await;
+    claims::a_stale_claim_writes_nothing(open()).await;
+    claims::a_claim_ends_with_the_state(open()).await;
+    claims::a_cancelled_run_has_no_claim(open()).await;
+    claims::each_advance_has_its_result_in_order(open()).await;
     lanes::a_rule_has_a_limit_of_running_runs(open()).await;
     gates::a_gate_admits_up_to_its_limit(open()).await;
     loops::a_chain_of_our_own_events_ends_at_its_depth(open()).await;

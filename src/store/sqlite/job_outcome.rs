@@ -21,6 +21,7 @@ impl JobOutcome {
             | Err(
                 StoreError::Full { .. }
                 | StoreError::Busy
+                | StoreError::ClaimLost(_)
                 | StoreError::UnknownRun(_)
                 | StoreError::UnknownEvent
                 | StoreError::OnlyTells(_)

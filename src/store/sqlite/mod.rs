@@ -6,6 +6,7 @@ mod clock;
 pub mod codec;
 mod commands;
 mod commit;
+mod current_claims;
 mod database;
 mod deliveries;
 mod delivery_buffer;
@@ -35,6 +36,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use serde_json::Value;
@@ -42,19 +44,20 @@ use serde_json::Value;
 use crate::store::history::EventRowId;
 use crate::store::integration_settings::SettingsScope;
 use crate::store::{
-    ClaimRequest, ClaimedRun, Committed, Delivery, DeliveryId, DeliveryPart, GivenCommand,
-    IncomingEvent, Minute, Revision, RevisionId, RunRecord, RunStatus, StorageUse, Store,
-    StoreError, StoreSettings, UnmatchedEvent,
+    Advance, ClaimRequest, ClaimedRun, Committed, Delivery, DeliveryId, DeliveryPart, GivenCommand,
+    IncomingEvent, Minute, RecoveryReport, Revision, RevisionId, RunRecord, RunStatus, StorageUse,
+    Store, StoreError, StoreSettings, UnmatchedEvent,
 };
 use archive_buffer::ArchiveBuffer;
 use clock::StoreClock;
 use commit::EncodedEvent;
+use current_claims::CurrentClaims;
 use database::Location;
 use delivery_buffer::DeliveryBuffer;
 use exchanges::ExchangeBuffer;
 use flowtrigger_core::event::Event;
+use flowtrigger_core::run::RunId;
 use flowtrigger_core::run::exchange::RecordedExchange;
-use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use health::StoreHealth;
 use queue::recovery::recover;
 use transaction::WriteTransaction;
@@ -64,7 +67,6 @@ use writer_state::WriterState;
 pub use clock::VirtualClock;
 pub use database::{DatabaseOpenError, VERSION, version};
 pub use history::SqliteHistory;
-pub use queue::recovery::RecoveryReport;
 pub use writer::Commits;
 
 /// A store on SQLite. Cloning gives another handle to the same one.
@@ -121,6 +123,7 @@ impl SqliteStore {
         let recovered = recover(&mut connection, clock.now())?;
         let buffer = Arc::clone(&archive_buffer);
         let mut state = WriterState::new(&connection, location.clone(), settings, buffer)?;
+        state.claims = CurrentClaims::starting_at(clock.now());
         state.clock = clock;
         let (deliveries, health) = (Arc::clone(&state.deliveries), Arc::clone(&state.health));
         let exchanges = Arc::clone(&state.exchanges);
@@ -218,17 +221,16 @@ impl Store for SqliteStore {
         self.writer.submit(Durability::Buffered, claim).await
     }
 
-    async fn advance(
-        &self,
-        run: RunId,
-        entries: Vec<LogEntry>,
-        state: Option<RunState>,
-    ) -> Result<(), StoreError> {
-        let advance = move |transaction: &mut WriteTransaction<'_>| {
-            let now = transaction.now();
-            transaction.advance(run, &entries, state.as_ref(), now)
-        };
-        self.writer.submit(Durability::Synced, advance).await
+    /// Each is a job of its own, and the writer takes those that wait together in one commit.
+    async fn advance_all(&self, advances: Vec<Advance>) -> Vec<Result<(), StoreError>> {
+        let jobs = advances.into_iter().map(|advance| {
+            let job = move |transaction: &mut WriteTransaction<'_>| {
+                let now = transaction.now();
+                transaction.advance(&advance, now)
+            };
+            self.writer.submit(Durability::Synced, job)
+        });
+        join_all(jobs).await
     }
 
     async fn retry(&self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {

@@ -262,6 +262,7 @@ impl WriterThread {
             Err(_) => BufferResult::Lost,
         });
         if result.is_ok() {
+            self.state.claims.keep();
             if self.connection.total_changes() != changes {
                 self.state.unsynced = durability == Durability::Buffered;
                 self.state.health.recover();
@@ -299,6 +300,7 @@ impl WriterThread {
     fn execute(&mut self, job: Job) -> rusqlite::Result<JobReply> {
         self.statement("SAVEPOINT job")?;
         let before = (self.state.archiving, self.state.recording);
+        let claims = self.state.claims.changes();
         let mut transaction = WriteTransaction::new(&self.connection, &mut self.state);
         let result = (job.work)(&mut transaction);
         let failure = result.failure.as_deref().unwrap_or(WRITE_FAILED);
@@ -325,6 +327,7 @@ impl WriterThread {
         let lost = self.state.recording - recording;
         self.state.exchanges.lost.add(lost);
         (self.state.archiving, self.state.recording) = before;
+        self.state.claims.undo_to(claims);
         self.state.reload(&self.connection)?;
         Ok(result.reply)
     }
@@ -356,6 +359,7 @@ impl WriterThread {
         if !self.connection.is_autocommit() {
             drop(self.connection.execute_batch("ROLLBACK"));
         }
+        self.state.claims.undo_to(0);
         if let Err(error) = self.state.reload(&self.connection) {
             tracing::error!(%error, "store reload failed");
             self.end_if_unrecoverable(&error);

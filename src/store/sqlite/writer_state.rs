@@ -9,6 +9,7 @@ use rusqlite::Connection;
 
 use super::archive_buffer::ArchiveBuffer;
 use super::clock::StoreClock;
+use super::current_claims::CurrentClaims;
 use super::database::Location;
 use super::deliveries::DeliveryRows;
 use super::delivery_buffer::DeliveryBuffer;
@@ -49,6 +50,8 @@ pub struct WriterState {
     /// Per queue: runs that are held.
     pub held: HashMap<i64, i64>,
     pub suspects: i64,
+    /// Of the runs that are running.
+    pub claims: CurrentClaims,
     /// Bytes of unmatched events.
     pub archived: i64,
     /// Whether something was committed that is not synced to disk yet.
@@ -90,6 +93,7 @@ impl WriterState {
             running: HashMap::new(),
             held: HashMap::new(),
             suspects: 0,
+            claims: CurrentClaims::default(),
             archived: 0,
             unsynced: false,
             revisions: VecDeque::new(),

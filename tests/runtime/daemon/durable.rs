@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 
 use flowtrigger::store::history::EventRowId;
 use flowtrigger::store::{
-    ClaimRequest, ClaimedRun, Committed, DeliveryId, DeliveryPart, IncomingEvent, Revision,
-    RevisionId, RunRecord, RunStatus, SqliteStore, Store, StoreError, UnmatchedEvent,
+    Advance, ClaimRequest, ClaimedRun, Committed, DeliveryId, DeliveryPart, IncomingEvent,
+    Revision, RevisionId, RunRecord, RunStatus, SqliteStore, Store, StoreError, UnmatchedEvent,
 };
 use flowtrigger_core::event::Event;
-use flowtrigger_core::run::{LogEntry, RunId, RunState};
+use flowtrigger_core::run::{RunId, RunState};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -100,20 +100,18 @@ impl Store for Durable {
         self.0.store.claim(claim).await
     }
 
-    async fn advance(
-        &self,
-        run: RunId,
-        lines: Vec<LogEntry>,
-        state: Option<RunState>,
-    ) -> Result<(), StoreError> {
+    async fn advance_all(&self, advances: Vec<Advance>) -> Vec<Result<(), StoreError>> {
         let less = |left: usize| left.checked_sub(1);
         let (success, failure) = (Ordering::SeqCst, Ordering::SeqCst);
         if self.0.failures.fetch_update(success, failure, less).is_ok() {
-            return Err(StoreError::Broken("injected".into()));
+            let failed = StoreError::Broken("injected".into());
+            return advances.iter().map(|_| Err(failed.clone())).collect();
         }
-        let note = (lines.len(), state.as_ref().map(RunState::as_str));
-        self.0.advanced.lock().unwrap().push(note);
-        self.0.store.advance(run, lines, state).await
+        for Advance { entries, state, .. } in &advances {
+            let note = (entries.len(), state.as_ref().map(RunState::as_str));
+            self.0.advanced.lock().unwrap().push(note);
+        }
+        self.0.store.advance_all(advances).await
     }
 
     async fn retry(&self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {

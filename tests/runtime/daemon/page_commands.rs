@@ -9,6 +9,7 @@ use flowtrigger::source::admin;
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{SqliteHistory, SqliteStore, StoreSettings};
 use flowtrigger_core::run::{RunId, RunState};
+use flowtrigger_testing::data_folder::folder_until_thread_ends;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{daemon_on_store, event, soon, telling};
 use serde_json::Value;
@@ -95,7 +96,7 @@ macro_rules! daemon_with_page {
         daemon_with_page!($folder, $receiver, "")
     };
     ($folder:ident, $receiver:expr, $rule:expr) => {{
-        let database = $folder.path().join("test.db");
+        let database = $folder.join("test.db");
         let (store, _) = SqliteStore::open(&database, StoreSettings::default()).unwrap();
         let rules = telling("tell", $receiver.address, $rule);
         let (options, limits) = (EngineOptions::default(), HttpLimits::default());
@@ -105,9 +106,9 @@ macro_rules! daemon_with_page {
             history: Box::new(move || Ok(Box::new(SqliteHistory::open(&database)?))),
             address: None,
             closing: watch::channel(false).1,
-            data: $folder.path().to_owned(),
+            data: $folder.clone(),
         });
-        let socket: PathBuf = $folder.path().join("page.sock");
+        let socket: PathBuf = $folder.join("page.sock");
         tokio::spawn(admin::serve(
             admin::listen(&socket).unwrap(),
             Arc::new(daemon.engine.clone()),
@@ -120,7 +121,7 @@ macro_rules! daemon_with_page {
 
 #[tokio::test]
 async fn dead_runs_are_brought_back_once() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder_until_thread_ends();
     let receiver = Receiver::ok();
     receiver.next_statuses(&[404, 404]);
     let (daemon, socket) = daemon_with_page!(folder, receiver);
@@ -170,7 +171,7 @@ async fn dead_runs_are_brought_back_once() {
 
 #[tokio::test]
 async fn each_button_of_a_question_gives_its_own_command() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder_until_thread_ends();
     let receiver = Receiver::ok();
     receiver.next_statuses(&[404; 4]);
     let (daemon, socket) = daemon_with_page!(folder, receiver);
@@ -213,7 +214,7 @@ async fn each_button_of_a_question_gives_its_own_command() {
 
 #[tokio::test]
 async fn a_replay_of_a_rule_in_shadow_mode_sends_nothing() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder_until_thread_ends();
     let receiver = Receiver::ok();
     let (daemon, socket) = daemon_with_page!(folder, receiver, "mode: shadow\n");
     let runs = daemon.accepted(&event(1, "a")).await;
@@ -227,7 +228,7 @@ async fn a_replay_of_a_rule_in_shadow_mode_sends_nothing() {
 
 #[tokio::test]
 async fn what_has_changed_since_the_question_is_asked_again() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder_until_thread_ends();
     let receiver = Receiver::ok();
     receiver.next_statuses(&[404, 404]);
     let (daemon, socket) = daemon_with_page!(folder, receiver);
@@ -285,7 +286,7 @@ async fn what_has_changed_since_the_question_is_asked_again() {
 
 #[tokio::test]
 async fn events_are_replayed_with_the_rules_in_force() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder_until_thread_ends();
     let receiver = Receiver::ok();
     let (daemon, socket) = daemon_with_page!(folder, receiver);
     let runs = daemon.accepted(&event(1, "a")).await;
@@ -331,7 +332,7 @@ async fn events_are_replayed_with_the_rules_in_force() {
         (&1.into(), &1.into()),
         "{bulk}"
     );
-    let unfinished = std::fs::read_dir(folder.path().join("replays")).unwrap();
+    let unfinished = std::fs::read_dir(folder.join("replays")).unwrap();
     let names: Vec<_> = unfinished.map(|file| file.unwrap().file_name()).collect();
     assert_eq!(
         names,
@@ -343,7 +344,7 @@ async fn events_are_replayed_with_the_rules_in_force() {
 /// A page of another site cannot give a command, and a wrong question says what is wrong.
 #[tokio::test]
 async fn commands_are_guarded() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder_until_thread_ends();
     let receiver = Receiver::ok();
     let (_daemon, socket) = daemon_with_page!(folder, receiver);
     let foreign = "POST /confirm HTTP/1.1\r\nhost: localhost\r\nsec-fetch-site: cross-site\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";

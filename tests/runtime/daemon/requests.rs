@@ -8,13 +8,13 @@ use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::history::EventRowId;
 use flowtrigger::store::{
-    ClaimRequest, ClaimedRun, Committed, DeliveryId, DeliveryPart, IncomingEvent, Revision,
-    RevisionId, RunRecord, RunStatus, Store, StoreError, UnmatchedEvent,
+    Advance, ClaimRequest, ClaimedRun, Committed, DeliveryId, DeliveryPart, IncomingEvent,
+    Revision, RevisionId, RunRecord, RunStatus, Store, StoreError, UnmatchedEvent,
 };
 use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::call_result::{CallResult, Reply};
-use flowtrigger_core::run::{LogEntry, RunId, RunState};
+use flowtrigger_core::run::{RunId, RunState};
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{
     answered, daemon, daemon_with, daemon_with_performer, event, soon, telling,
@@ -290,13 +290,8 @@ impl Store for Broken {
         Ok(Vec::new())
     }
 
-    async fn advance(
-        &self,
-        _: RunId,
-        _: Vec<LogEntry>,
-        _: Option<RunState>,
-    ) -> Result<(), StoreError> {
-        Err(self.0.clone())
+    async fn advance_all(&self, advances: Vec<Advance>) -> Vec<Result<(), StoreError>> {
+        advances.iter().map(|_| Err(self.0.clone())).collect()
     }
 
     async fn retry(&self, _: RunId, _: Timestamp) -> Result<RunStatus, StoreError> {

@@ -17,7 +17,7 @@ use super::performer::Perform;
 use crate::engine::limits::active_runs::WorkerSignal;
 use crate::engine::limits::concurrency::Permit;
 use crate::engine::state::EngineState;
-use crate::store::{ClaimedRun, Store, StoreError};
+use crate::store::{Advance, ClaimedRun, Store, StoreError};
 use flowtrigger_core::flow::decide::{Decision, RunInput, claimed_entry, decide};
 use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::run::{LogEntry, RunState};
@@ -162,12 +162,16 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         let mut logged = false;
         let mut last_tries = MAX_SHUTDOWN_ATTEMPTS;
         loop {
-            let lines = self.unsaved.clone();
+            let advance = Advance {
+                run: self.run.id,
+                claim: Some(self.run.claim),
+                entries: self.unsaved.clone(),
+                state: state.clone(),
+            };
             if *self.signals.borrow() == WorkerSignal::Stop {
                 last_tries -= 1;
             }
-            let kept = self.shared.store.advance(self.run.id, lines, state.clone());
-            match kept.await {
+            match advance_one(&self.shared.store, advance).await {
                 Ok(()) => {
                     self.unsaved.clear();
                     self.save_exchanges();
@@ -237,11 +241,22 @@ async fn signalled(signals: &mut watch::Receiver<WorkerSignal>) -> WorkerSignal 
     }
 }
 
+/// Stores what happened to one run.
+pub(in crate::engine) async fn advance_one<S: Store>(
+    store: &S,
+    advance: Advance,
+) -> Result<(), StoreError> {
+    let unknown = StoreError::UnknownRun(advance.run.0);
+    let result = store.advance_all(vec![advance]).await.pop();
+    result.unwrap_or(Err(unknown))
+}
+
 /// Whether a store error is transient.
 pub(in crate::engine) fn is_transient(error: &StoreError) -> bool {
     match error {
         StoreError::Busy | StoreError::Broken(_) | StoreError::Damaged(_) => true,
         StoreError::Full { .. }
+        | StoreError::ClaimLost(_)
         | StoreError::UnknownRun(_)
         | StoreError::UnknownEvent
         | StoreError::OnlyTells(_)

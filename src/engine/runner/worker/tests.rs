@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::in_flight::key;
 use super::*;
 use crate::engine::read_event;
+use crate::store::ClaimId;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::event::catalogue::sample::sample;
 use flowtrigger_core::run::RunId;
@@ -17,6 +18,7 @@ fn claimed(id: u64, error: Value) -> ClaimedRun {
     let value = serde_json::from_str(sample.text).unwrap();
     ClaimedRun {
         id: RunId(id),
+        claim: ClaimId(id),
         event: Arc::new(read_event(value, None, &Config::default()).unwrap()),
         rule: Arc::clone(&flowtrigger_testing::rules::from_text(text).rules[0]),
         generation: 0,

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 use crate::store::sqlite::codec::load_error::RowLoadError;
 use crate::store::sqlite::codec::{self, micros};
 use crate::store::sqlite::transaction::WriteTransaction;
-use crate::store::{ClaimRequest, ClaimedRun, StoreError};
+use crate::store::{ClaimId, ClaimRequest, ClaimedRun, StoreError};
 use flowtrigger_core::run::{RunId, RunState};
 
 /// Due runs that one claim queues, so that many that are due together delay others only a little.
@@ -155,7 +155,7 @@ impl WriteTransaction<'_> {
     /// Makes a run running. `None` if it cannot be loaded: it is held, and the others continue.
     fn start(&mut self, run: i64, now: Timestamp) -> Result<Option<ClaimedRun>, StoreError> {
         match self.load(run) {
-            Ok(claimed) => {
+            Ok(mut claimed) => {
                 let queue = self.queue(&claimed.rule.name)?;
                 self.connection
                     .prepare_cached(
@@ -164,6 +164,7 @@ impl WriteTransaction<'_> {
                     .execute(params![run, micros(now)])?;
                 self.state
                     .count_transition(queue, Some("queued"), "running");
+                claimed.claim = self.state.claims.start(claimed.id);
                 Ok(Some(claimed))
             }
             Err(RowLoadError::Unavailable(error)) => Err(error.into()),
@@ -190,6 +191,8 @@ impl WriteTransaction<'_> {
         let (event, rule) = (self.event(event)?, self.rule(rule)?);
         Ok(ClaimedRun {
             id: RunId(run as u64),
+            // Set with the start.
+            claim: ClaimId(0),
             events: match error {
                 None => self.events_of(run, &rule, &event)?,
                 Some(_) => Vec::new(),

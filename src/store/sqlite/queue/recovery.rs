@@ -5,19 +5,12 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
+use crate::store::RecoveryReport;
 use crate::store::sqlite::codec::micros;
 use flowtrigger_core::run::RunId;
 
 /// Crashes with only this run running, before it is held.
 const MAX_CRASHES: i64 = 3;
-
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RecoveryReport {
-    /// Queued again, to be executed one at a time.
-    pub suspects: Vec<RunId>,
-    /// Held after too many crashes.
-    pub quarantined: Vec<RunId>,
-}
 
 /// Queues the runs that were running, or holds them.
 pub fn recover(connection: &mut Connection, now: Timestamp) -> rusqlite::Result<RecoveryReport> {

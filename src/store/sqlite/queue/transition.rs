@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 use crate::store::sqlite::codec::micros;
 use crate::store::sqlite::commit::NewRun;
 use crate::store::sqlite::transaction::WriteTransaction;
-use crate::store::{RunStatus, StoreError, on_dead_run};
+use crate::store::{Advance, RunStatus, StoreError, on_dead_run};
 use flowtrigger_core::run::{LogEntry, RunId, RunState, STATES};
 
 /// What a transition needs to know of a run.
@@ -21,19 +21,18 @@ struct RunPosition {
 }
 
 impl WriteTransaction<'_> {
-    /// Appends to the log and changes the state. A run that is over stays as it is.
-    pub fn advance(
-        &mut self,
-        run: RunId,
-        entries: &[LogEntry],
-        state: Option<&RunState>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        if is_over(&self.position(run)?.state) {
+    /// Appends to the log and changes the state, if the claim is current. A run that is over stays as it is.
+    pub fn advance(&mut self, advance: &Advance, now: Timestamp) -> Result<(), StoreError> {
+        let run = advance.run;
+        let position = self.position(run)?;
+        if let Some(claim) = advance.claim {
+            self.state.claims.check(run, claim)?;
+        }
+        if is_over(&position.state) {
             return Ok(());
         }
-        self.append_log(run, entries)?;
-        match state {
+        self.append_log(run, &advance.entries)?;
+        match &advance.state {
             Some(state) => self.transition(run, state, now),
             None => Ok(()),
         }
@@ -84,6 +83,7 @@ impl WriteTransaction<'_> {
         self.state.suspects -= i64::from(position.suspect);
         self.state
             .count_transition(position.queue, Some(from), to.as_str());
+        self.state.claims.end(run);
         let lane = position.lane.as_deref();
         match (holds_lane(from), to.holds_lane()) {
             (true, false) if !position.blocked => self.release_lane(id, position.queue, lane)?,

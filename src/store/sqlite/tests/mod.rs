@@ -24,8 +24,8 @@ use super::*;
 use crate::store::conformance::{self, arrival, everything, live_rule, now};
 use crate::store::{ArrivalKind, ReplayMark};
 use flowtrigger_core::event::Event;
-use flowtrigger_core::run::Attempt;
 use flowtrigger_core::run::call_result::{CallEffect, CallFailure};
+use flowtrigger_core::run::{Attempt, LogEntry, RunState};
 
 struct Folder {
     _folder: tempfile::TempDir,
