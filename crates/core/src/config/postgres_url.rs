@@ -4,6 +4,7 @@
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
+use url::Url;
 
 use crate::document::suggest::nearest;
 
@@ -37,7 +38,7 @@ const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 const SSL_MODES: [&str; 3] = ["disable", "require", "verify-full"];
 
 /// The parameters after `?`.
-const PARAMETERS: [&str; 8] = [
+const PARAMETERS: [&str; 9] = [
     "sslmode",
     "sslrootcert",
     "host",
@@ -46,6 +47,7 @@ const PARAMETERS: [&str; 8] = [
     "dbname",
     "application_name",
     "connect_timeout",
+    "prepared_statements",
 ];
 
 const EXAMPLE: &str = "write `postgres://USER@HOST:5432/DATABASE`";
@@ -155,11 +157,28 @@ impl<'a> Parts<'a> {
         }
         if self.hosts.is_empty() && self.parameter("host").is_none_or(str::is_empty) {
             let help = format!(
-                "{EXAMPLE}; for a Unix socket `postgres://USER@/DATABASE?host=/run/postgresql`"
+                "{EXAMPLE}; for a Unix socket `postgres:///DATABASE?host=/run/postgresql&user=USER`"
             );
             return Err(error("missing host of the database", help));
         }
-        self.check_tls()
+        self.check_tls()?;
+        self.check_prepared()?;
+        // What the client of the database reads.
+        match Url::parse(&self.without_password()) {
+            Ok(_) => Ok(()),
+            Err(problem) => Err(error(format!("the URL is invalid: {problem}"), EXAMPLE)),
+        }
+    }
+
+    /// Poolers that give each transaction another connection need `off`.
+    fn check_prepared(&self) -> Result<(), PostgresUrlError> {
+        match self.parameter("prepared_statements") {
+            None | Some("on" | "off") => Ok(()),
+            Some(other) => Err(error(
+                format!("unknown `prepared_statements` `{other}`"),
+                "the values are: on, off; `off` is for poolers in transaction mode",
+            )),
+        }
     }
 
     /// Every part in percent-encoding must be complete and UTF-8.
@@ -330,6 +349,16 @@ mod tests {
                 "postgres://flow:geheim@db/desk?sslmode=on",
                 "unknown `sslmode` `on`",
                 "disable, require",
+            ),
+            (
+                "postgres://flow:geheim@db/desk?prepared_statements=no",
+                "unknown `prepared_statements`",
+                "transaction mode",
+            ),
+            (
+                "postgres://flow:geheim@a:1,b:2/desk",
+                "the URL is invalid",
+                "HOST:5432",
             ),
             ("postgres://flow:ge heim@db/desk", "spaces", "%20"),
         ] {

@@ -58,6 +58,8 @@ pub struct StoreOptions {
     pub rules: DaemonRules,
     /// The span of `rules`.
     pub rules_at: Span,
+    /// Whether an error was reported, so that the address is not known.
+    pub is_invalid: bool,
     /// The name of the secret with the password, which also belongs to a URL of the environment without a password.
     pub password: Option<String>,
 }
@@ -66,7 +68,7 @@ pub const STORE: Vocabulary = Vocabulary {
     name: "`store`",
     words: words! {
         "postgres" text =>
-            "The database that several daemons share: `postgres://USER@HOST:5432/DATABASE?sslmode=verify-full`, without the password. `FLOWTRIGGER_STORE` overrides it. `sslmode` is `verify-full`, `require` or `disable`; `sslrootcert=FILE` names a certificate authority. Default: a file of the data folder.";
+            "The database that several daemons share: `postgres://USER@HOST:5432/DATABASE?sslmode=verify-full`, without the password. `FLOWTRIGGER_STORE` overrides it. `sslmode` is `verify-full`, `require` or `disable`; `sslrootcert=FILE` names a certificate authority, `prepared_statements=off` is for poolers in transaction mode. Default: a file of the data folder.";
         "password" text =>
             "The name of the secret with the password of the database. Default: no password.";
         "rules" rules_schema =>
@@ -86,6 +88,13 @@ const AS_SECRET: &str = "remove it from the URL, write `password: STORE_PASSWORD
 
 /// Reads the mapping. What is invalid is reported and left out.
 pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> (StoreAddress, StoreOptions) {
+    let before = diagnostics.errors();
+    let (address, mut options) = lower_keys(node, diagnostics);
+    options.is_invalid = diagnostics.errors() != before;
+    (address, options)
+}
+
+fn lower_keys(node: &Node, diagnostics: &mut Diagnostics) -> (StoreAddress, StoreOptions) {
     let (mut address, mut options) = <(StoreAddress, StoreOptions)>::default();
     if let Yaml::Text(_) = &node.value {
         let message = "`store` takes a mapping, found text";
@@ -166,8 +175,10 @@ fn lower_rules(node: &Node, diagnostics: &mut Diagnostics) -> Option<DaemonRules
 /// Overrides the address with that of [`STORE_VARIABLE`], or says why it is invalid.
 pub(super) fn overlay(value: &str, at: Span, config: &mut Config) -> Result<(), String> {
     let found = PostgresUrl::parse(value);
-    let PostgresUrl { url, password } =
-        found.map_err(|error| format!("is invalid: {}; {}", error.problem, error.help))?;
+    let PostgresUrl { url, password } = found.map_err(|error| {
+        config.store_options.is_invalid = true;
+        format!("is invalid: {}; {}", error.problem, error.help)
+    })?;
     let password = match password {
         Some(_) => Some(StorePassword::Environment),
         None => config

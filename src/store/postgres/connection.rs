@@ -1,0 +1,175 @@
+//! Opens a connection to Postgres, with TLS as the address demands.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::sync::mpsc;
+use tokio_postgres::{AsyncMessage, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::error::{PostgresOpenError, plain};
+use super::session::Session;
+use super::settings::{ConnectionSettings, Tls};
+
+/// Notifications that wait to be read; more of them say nothing new.
+const MAX_NOTIFICATIONS: usize = 64;
+
+/// Connects, and drives the connection on the current runtime.
+pub async fn connect(settings: &ConnectionSettings) -> Result<Session, PostgresOpenError> {
+    let client = match client_config(settings)? {
+        None => {
+            let connecting = settings.config.connect(NoTls).await;
+            let (client, connection) = connecting.map_err(|error| unreachable(settings, &error))?;
+            tokio::spawn(async move { drop(connection.await) });
+            client
+        }
+        Some(tls) => {
+            let connecting = settings.config.connect(MakeRustlsConnect::new(tls)).await;
+            let (client, connection) = connecting.map_err(|error| unreachable(settings, &error))?;
+            tokio::spawn(async move { drop(connection.await) });
+            client
+        }
+    };
+    Ok(Session::new(client, settings.mode))
+}
+
+/// Connects and listens for notifications. The channel ends with the connection.
+pub async fn listen(
+    settings: &ConnectionSettings,
+    channel: &str,
+) -> Result<(Session, mpsc::Receiver<()>), PostgresOpenError> {
+    let (sender, heard) = mpsc::channel(MAX_NOTIFICATIONS);
+    let client = match client_config(settings)? {
+        None => {
+            let connecting = settings.config.connect(NoTls).await;
+            let (client, connection) = connecting.map_err(|error| unreachable(settings, &error))?;
+            tokio::spawn(forward(connection, sender));
+            client
+        }
+        Some(tls) => {
+            let connecting = settings.config.connect(MakeRustlsConnect::new(tls)).await;
+            let (client, connection) = connecting.map_err(|error| unreachable(settings, &error))?;
+            tokio::spawn(forward(connection, sender));
+            client
+        }
+    };
+    let listening = client.batch_execute(&format!("LISTEN {channel}")).await;
+    listening.map_err(|error| unreachable(settings, &error))?;
+    Ok((Session::new(client, settings.mode), heard))
+}
+
+/// Drives a connection and forwards its notifications.
+async fn forward<S, T>(mut connection: tokio_postgres::Connection<S, T>, sender: mpsc::Sender<()>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    loop {
+        let message = std::future::poll_fn(|context| connection.poll_message(context)).await;
+        match message {
+            Some(Ok(AsyncMessage::Notification(_))) => drop(sender.try_send(())),
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return,
+        }
+    }
+}
+
+fn unreachable(settings: &ConnectionSettings, error: &tokio_postgres::Error) -> PostgresOpenError {
+    PostgresOpenError::Unreachable {
+        server: settings.server.clone(),
+        why: plain(error),
+    }
+}
+
+/// `None` without TLS.
+fn client_config(settings: &ConnectionSettings) -> Result<Option<ClientConfig>, PostgresOpenError> {
+    let invalid = |why: String| PostgresOpenError::Address(why);
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| invalid(error.to_string()))?;
+    Ok(match &settings.tls {
+        Tls::Off => None,
+        Tls::Unverified => Some(
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(AnyServer(provider)))
+                .with_no_client_auth(),
+        ),
+        Tls::Verified { authorities: None } => Some(
+            builder
+                .with_platform_verifier()
+                .map_err(|error| invalid(error.to_string()))?
+                .with_no_client_auth(),
+        ),
+        Tls::Verified {
+            authorities: Some(file),
+        } => {
+            let unreadable = |why: String| {
+                invalid(format!(
+                    "failed to read `sslrootcert` {}: {why}",
+                    file.display()
+                ))
+            };
+            let mut roots = RootCertStore::empty();
+            let certificates = CertificateDer::pem_file_iter(file)
+                .map_err(|error| unreadable(error.to_string()))?;
+            for certificate in certificates {
+                let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
+                roots
+                    .add(certificate)
+                    .map_err(|error| unreadable(error.to_string()))?;
+            }
+            if roots.is_empty() {
+                return Err(unreadable("it contains no certificate".to_owned()));
+            }
+            Some(builder.with_root_certificates(roots).with_no_client_auth())
+        }
+    })
+}
+
+/// Accepts the certificate of any server: `sslmode=require` encrypts and does not verify.
+#[derive(Debug)]
+struct AnyServer(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyServer {
+    fn verify_server_cert(
+        &self,
+        _certificate: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
