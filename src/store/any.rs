@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::store::history::EventRowId;
+use crate::store::location::check_not_moved;
 use crate::store::postgres::PostgresOpenError;
 use crate::store::sqlite::Commits;
 use crate::store::{
@@ -45,6 +46,7 @@ impl AnyStore {
     ) -> Result<(Self, RecoveryReport), StoreOpenError> {
         match location {
             StoreLocation::File(path) => {
+                check_not_moved(path)?;
                 let (store, recovered) = SqliteStore::open(path, settings)?;
                 Ok((AnyStore::Sqlite(store), recovered))
             }

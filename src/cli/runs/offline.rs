@@ -2,7 +2,6 @@
 //! A folder is locked meanwhile. Nothing is deleted, however old it is.
 
 use std::path::Path;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
@@ -144,20 +143,8 @@ fn store_settings(global: &GlobalOptions) -> StoreSettings {
     let book = global.rulebook(None);
     StoreSettings {
         redact: book.map_or_else(|_| Vec::new(), |book| book.config.redact.clone()),
-        ..settings_without_retention()
+        ..StoreSettings::keeping_everything()
     }
-}
-
-/// Settings that delete nothing: retention is up to the daemon.
-fn settings_without_retention() -> StoreSettings {
-    const AGES: Duration = Duration::from_secs(100 * 365 * 86_400);
-    const ALL: u64 = 1 << 60;
-    let mut settings = StoreSettings::default();
-    settings.retention.keep_for = AGES;
-    settings.retention.at_most = ALL;
-    settings.archive.keep_for = AGES;
-    settings.archive.at_most = ALL;
-    settings
 }
 
 /// Separates rejections, which concern one run, from failures of the store, which end the command.
@@ -243,7 +230,7 @@ fn current_revision(book: &Rulebook) -> Revision {
     let revision = book.revision();
     let settings = StoreSettings {
         redact: revision.settings.redact,
-        ..settings_without_retention()
+        ..StoreSettings::keeping_everything()
     };
     Revision {
         settings,

@@ -7,6 +7,7 @@ mod error;
 pub mod schema;
 pub mod session;
 pub mod settings;
+pub mod transfer;
 
 pub use error::{PostgresError, PostgresOpenError};
 pub use settings::PostgresSettings;
