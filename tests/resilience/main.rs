@@ -2,6 +2,7 @@
 //! failure.
 
 mod attack;
+mod cluster;
 mod crash;
 mod durability;
 mod page;

@@ -8,6 +8,7 @@
 //! | a daemon as a process, or in the test's process | [`daemon`], [`test_daemon`] |
 //! | a clock that a test sets | [`clock`] |
 //! | a daemon with events, runs and problems of every kind | [`support_desk`] |
+//! | a Postgres server, and a proxy that loses and delays what it carries | [`postgres`], [`fault_proxy`] |
 //! | a browser | [`browser`] |
 //! | a server that records requests | [`receiver`] |
 //! | signed requests, HTTP by hand | [`sender`], [`http_wire`] |
@@ -23,9 +24,11 @@ pub mod daemon;
 pub mod data_folder;
 pub mod debounce_model;
 pub mod expected;
+pub mod fault_proxy;
 pub mod http_wire;
 pub mod large_folder;
 pub mod mutate;
+pub mod postgres;
 pub mod program;
 pub mod receiver;
 pub mod reference;

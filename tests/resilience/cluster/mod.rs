@@ -1,0 +1,4 @@
+//! Faults of several daemons on one Postgres, of the server and of the network between them.
+
+mod proxy;
+mod server;
