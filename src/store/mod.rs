@@ -130,6 +130,12 @@ pub trait Store: Send + Sync + 'static {
         false
     }
 
+    /// The time of the store, given that of this machine: a shared store has its own clock, which decides for all
+    /// daemons. The default is the time of this machine.
+    fn time(&self, machine: Timestamp) -> Timestamp {
+        machine
+    }
+
     /// Renews the lease of this daemon, by which its claims are valid. Joins again if the lease has ended.
     fn beat(&self) -> impl Future<Output = Result<Membership, StoreError>> + Send {
         async { Ok(Membership::alone()) }

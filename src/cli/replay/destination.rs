@@ -178,6 +178,7 @@ impl ReplayStore<'_> {
                 | StoreError::Redacted(_)
                 | StoreError::Settings(_)
                 | StoreError::WrongState { .. }
+                | StoreError::Unreachable(_)
                 | StoreError::Broken(_)
                 | StoreError::Damaged(_)),
             ) => Err(ReplayFailure::Stopped(error.to_string())),
