@@ -51,6 +51,9 @@ pub struct Workspace {
     pub runs: HashMap<i64, RunPlace>,
     /// The days of the loaded events.
     pub events: HashMap<i64, i64>,
+    /// Statements by table.
+    inserts: HashMap<&'static str, String>,
+    selects: HashMap<&'static str, String>,
 }
 
 /// What a batch changed in one table.
@@ -81,6 +84,12 @@ impl Workspace {
             loaded: HashMap::new(),
             runs: HashMap::new(),
             events: HashMap::new(),
+            inserts: BATCH_TABLES
+                .map(|table| (table.name, insert_into(table)))
+                .into(),
+            selects: BATCH_TABLES
+                .map(|table| (table.name, select_from(table)))
+                .into(),
         })
     }
 
@@ -115,7 +124,15 @@ impl Workspace {
         if rows.contains_key(&key) {
             return Ok(false);
         }
-        insert(&self.connection, table, &cells)?;
+        let own;
+        let sql = match self.inserts.get(table.name) {
+            Some(known) => known,
+            None => {
+                own = insert_into(table);
+                &own
+            }
+        };
+        insert(&self.connection, sql, &cells)?;
         rows.insert(key, cells);
         Ok(true)
     }
@@ -149,7 +166,7 @@ impl Workspace {
 
     /// Loads a row that never changes and stays: of a rule, a configuration, a text.
     pub fn keep(&self, table: &'static Table, row: &Row) -> Result<(), PostgresError> {
-        insert(&self.connection, table, &table.read(row)?)?;
+        insert(&self.connection, &insert_into(table), &table.read(row)?)?;
         Ok(())
     }
 
@@ -254,8 +271,15 @@ impl Workspace {
 
     /// The rows of a table that differ from what was loaded.
     pub fn changes(&self, table: &'static Table) -> Result<TableChanges, PostgresError> {
-        let sql = format!("SELECT {} FROM {}", table.list(""), table.name);
-        let mut statement = self.connection.prepare_cached(&sql)?;
+        let own;
+        let sql = match self.selects.get(table.name) {
+            Some(known) => known,
+            None => {
+                own = select_from(table);
+                &own
+            }
+        };
+        let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([])?;
         let (empty, mut changes) = (HashMap::new(), TableChanges::default());
         let loaded = self.loaded.get(table.name).unwrap_or(&empty);
@@ -342,16 +366,23 @@ impl Workspace {
     }
 }
 
-fn insert(connection: &Connection, table: &Table, cells: &Cells) -> rusqlite::Result<()> {
+fn insert_into(table: &Table) -> String {
     let places: Vec<String> = (1..=table.columns.len()).map(|n| format!("?{n}")).collect();
-    let sql = format!(
+    format!(
         "INSERT OR IGNORE INTO {} ({}) VALUES ({})",
         table.name,
         table.list(""),
         places.join(", ")
-    );
+    )
+}
+
+fn select_from(table: &Table) -> String {
+    format!("SELECT {} FROM {}", table.list(""), table.name)
+}
+
+fn insert(connection: &Connection, sql: &str, cells: &Cells) -> rusqlite::Result<()> {
     connection
-        .prepare_cached(&sql)?
+        .prepare_cached(sql)?
         .execute(params_from_iter(cells))?;
     Ok(())
 }
