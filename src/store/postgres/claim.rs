@@ -225,8 +225,8 @@ impl Executor {
         let busy = self.own.by_queue();
         let session = self.connector.session().await?;
         let mut find = Pipeline::default();
-        find.plain(session.begin().await?);
-        find.plain("SET LOCAL synchronous_commit = off");
+        let begin = session.begin().await?;
+        find.plain(format!("{begin}; SET LOCAL synchronous_commit = off"));
         let lease = find.query(LEASE, vec![Param::int(place.daemon)]);
         let outlook = find.query(&outlook(), Vec::new());
         let limit = i64::try_from(request.limit).unwrap_or(i64::MAX);

@@ -32,6 +32,23 @@ pub static BATCH_TABLES: [&Table; 7] = [
     &GATHERED,
 ];
 
+/// Indexes that only questions of people need, which the workspace does not answer.
+const UNUSED_INDEXES: [&str; 13] = [
+    "events_by_key",
+    "events_unmatched",
+    "events_matched",
+    "events_by_revision",
+    "events_by_type",
+    "events_by_endpoint",
+    "events_redelivered",
+    "events_replayed",
+    "runs_by_rule",
+    "runs_by_rule_state",
+    "runs_by_state",
+    "runs_over",
+    "gate_admissions_until",
+];
+
 /// Where a run is in Postgres, beside the columns that the workspace has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunPlace {
@@ -74,6 +91,9 @@ impl Workspace {
     pub fn new(settings: StoreSettings) -> Result<Self, PostgresError> {
         let connection =
             database::open_in_memory().map_err(|error| PostgresError::Failed(error.to_string()))?;
+        for index in UNUSED_INDEXES {
+            connection.execute_batch(&format!("DROP INDEX {index}"))?;
+        }
         let mut state = WriterState::new(&connection, Location::Memory, settings, Arc::default())?;
         let clock = VirtualClock::default();
         state.clock = StoreClock::Virtual(clock.clone());
@@ -116,8 +136,17 @@ impl Workspace {
         tally.fill(&mut self.state);
     }
 
+    /// One transaction is for all of a batch: none of its statements has one of its own.
+    fn open(&self) -> Result<(), PostgresError> {
+        match self.connection.is_autocommit() {
+            true => self.statement("BEGIN"),
+            false => Ok(()),
+        }
+    }
+
     /// Loads a row that was read from Postgres, unless it is there. True if it is new.
     pub fn load(&mut self, table: &'static Table, row: &Row) -> Result<bool, PostgresError> {
+        self.open()?;
         let cells = table.read(row)?;
         let key = cells[..table.key].to_vec();
         let rows = self.loaded.entry(table.name).or_default();
@@ -335,6 +364,7 @@ impl Workspace {
         &mut self,
         job: impl FnOnce(&mut WriteTransaction<'_>) -> Result<(), StoreError>,
     ) -> Result<(), PostgresError> {
+        self.open()?;
         self.statement("SAVEPOINT job")?;
         let reserved = self.state.reserved.clone();
         let result = job(&mut self.transaction());
@@ -358,6 +388,9 @@ impl Workspace {
     pub fn clear(&mut self) -> Result<(), PostgresError> {
         for table in BATCH_TABLES {
             self.statement(&format!("DELETE FROM {}", table.name))?;
+        }
+        if !self.connection.is_autocommit() {
+            self.statement("COMMIT")?;
         }
         self.loaded.clear();
         self.runs.clear();
