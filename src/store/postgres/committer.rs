@@ -29,6 +29,11 @@ const MAX_BATCH: usize = 256;
 /// How often a transaction is repeated that conflicts with others.
 const MAX_ATTEMPTS: usize = 8;
 
+/// Rows that keys are mapped to. The table does not grow with the events: after a while a key has its row, which is locked
+/// and not written. Two keys that share a row wait for each other for no reason, which is rare: a transaction locks some
+/// hundred rows.
+const KEY_ROWS: i64 = 1 << 22;
+
 const LOCK: &str =
     "INSERT INTO keys (key, day) SELECT key, $2 FROM unnest($1::bigint[]) AS wanted(key)
     ON CONFLICT (key) DO UPDATE SET key = keys.key WHERE false";
@@ -180,7 +185,8 @@ impl Committer {
         (scope, jobs): (&Scope, &mut [Box<dyn Job>]),
         counter: i64,
     ) -> Result<(), PostgresError> {
-        let keys: BTreeSet<i64> = scope.keys();
+        let keys = scope.keys().into_iter();
+        let keys: BTreeSet<i64> = keys.map(|key| key.rem_euclid(KEY_ROWS)).collect();
         let mut begin = Pipeline::default();
         begin.plain(session.begin().await?);
         let today = day_of(Timestamp::now().as_microsecond());
