@@ -1,6 +1,7 @@
 //! Claims runs for this daemon: the first ready ones of each rule in turn, beside other daemons that claim at the same time.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 use tokio_postgres::Row;
@@ -32,27 +33,28 @@ const MAX_ROUNDS: usize = 4;
 /// The lease of this daemon, which cannot end before the transaction does.
 const LEASE: &str = "SELECT 1::bigint FROM daemons WHERE id = $1 AND live = 1 FOR SHARE";
 
-/// The clock, whether there are suspects, and when the first run is due.
+/// The clock, whether there are suspects, when the first run is due, and the last position that was drawn.
 fn outlook() -> String {
     format!(
         "SELECT ({NOW}), (SELECT count(*) FROM (SELECT 1 FROM live_runs WHERE suspect = 1 LIMIT 1) AS suspects),
-             (SELECT due FROM live_runs WHERE due IS NOT NULL ORDER BY due LIMIT 1)"
+             (SELECT due FROM live_runs WHERE due IS NOT NULL ORDER BY due LIMIT 1), (SELECT last_value FROM positions)"
     )
 }
 
 /// The queues with ready runs, from the one after `$1` on and around, at most `$2`; of each the first runs, within what its rule
-/// may still have here. `$3` has queues with runs of this daemon, `$4` how many; `$5` is the limit of one rule.
+/// may still have here. `$3` has queues with runs of this daemon, `$4` how many; `$5` is the limit of one rule,
+/// `$6` the position at which the search begins.
 fn candidates() -> String {
     format!(
         "WITH RECURSIVE after(queue, number) AS (
-             (SELECT queue, 1 FROM live_runs WHERE ready = 1 AND queue > $1 ORDER BY queue LIMIT 1)
+             (SELECT queue, 1 FROM live_runs WHERE ready = 1 AND position >= $6 AND queue > $1 ORDER BY queue LIMIT 1)
              UNION ALL SELECT next.queue, after.number + 1 FROM after CROSS JOIN LATERAL (
-                 SELECT queue FROM live_runs WHERE ready = 1 AND queue > after.queue ORDER BY queue LIMIT 1) AS next
+                 SELECT queue FROM live_runs WHERE ready = 1 AND position >= $6 AND queue > after.queue ORDER BY queue LIMIT 1) AS next
              WHERE after.number < $2),
          around(queue, number) AS (
-             (SELECT queue, 1 FROM live_runs WHERE ready = 1 AND queue <= $1 ORDER BY queue LIMIT 1)
+             (SELECT queue, 1 FROM live_runs WHERE ready = 1 AND position >= $6 AND queue <= $1 ORDER BY queue LIMIT 1)
              UNION ALL SELECT next.queue, around.number + 1 FROM around CROSS JOIN LATERAL (
-                 SELECT queue FROM live_runs WHERE ready = 1 AND queue > around.queue AND queue <= $1
+                 SELECT queue FROM live_runs WHERE ready = 1 AND position >= $6 AND queue > around.queue AND queue <= $1
                  ORDER BY queue LIMIT 1) AS next
              WHERE around.number < $2),
          served AS (SELECT found.queue, $5 - coalesce(busy.count, 0) AS room
@@ -60,7 +62,7 @@ fn candidates() -> String {
              LEFT JOIN unnest($3::bigint[], $4::bigint[]) AS busy(queue, count) ON busy.queue = found.queue
              WHERE coalesce(busy.count, 0) < $5)
          SELECT {} FROM served CROSS JOIN LATERAL (
-             SELECT * FROM live_runs WHERE queue = served.queue AND ready = 1 AND suspect = 0 ORDER BY position
+             SELECT * FROM live_runs WHERE queue = served.queue AND ready = 1 AND suspect = 0 AND position >= $6 ORDER BY position
              LIMIT least(served.room, (SELECT ($2 + count(*) - 1) / greatest(count(*), 1) FROM served))
              FOR UPDATE SKIP LOCKED) AS run",
         live("run.")
@@ -83,6 +85,17 @@ fn has_more(rows: &[Row], limit: usize) -> Result<bool, PostgresError> {
     }
     let most = limit.div_ceil(counts.len().max(1));
     Ok(rows.len() < limit && counts.values().any(|count| *count >= most))
+}
+
+/// The position before which no run was ready, as these runs were found; `None` if not every queue was looked at.
+fn nothing_before(rows: &[Row], limit: usize, last: i64) -> Result<Option<i64>, PostgresError> {
+    let (queue, position) = (RUNS.index("queue"), RUNS.index("position"));
+    let (mut queues, mut before) = (BTreeSet::new(), last);
+    for row in rows {
+        queues.insert(row.try_get::<_, i64>(queue)?);
+        before = before.min(row.try_get(position)?);
+    }
+    Ok((queues.len() < limit).then_some(before))
 }
 
 /// What one round of a claim found.
@@ -229,6 +242,10 @@ impl Executor {
         find.plain(format!("{begin}; SET LOCAL synchronous_commit = off"));
         let lease = find.query(LEASE, vec![Param::int(place.daemon)]);
         let outlook = find.query(&outlook(), Vec::new());
+        let per_rule = i64::try_from(request.per_rule).unwrap_or(i64::MAX);
+        let began = Instant::now();
+        let snapshot = self.shared.used().oldest_snapshot;
+        let first = self.low_water.first(snapshot, began);
         let limit = i64::try_from(request.limit).unwrap_or(i64::MAX);
         let found = find.query(
             &candidates(),
@@ -237,7 +254,8 @@ impl Executor {
                 Param::int(limit),
                 Param::ints(busy.keys().copied()),
                 Param::ints(busy.values().copied()),
-                Param::int(i64::try_from(request.per_rule).unwrap_or(i64::MAX)),
+                Param::int(per_rule),
+                Param::int(first),
             ],
         );
         let answers = session.run(&find).await?;
@@ -258,6 +276,13 @@ impl Executor {
             TimeSource::Database => time(outlook.try_get(0)?),
         };
         let due: Option<i64> = outlook.try_get(2)?;
+        // A rule at its limit may have ready runs that were not looked at.
+        let is_whole = busy.values().all(|count| *count < per_rule);
+        let before = match is_whole {
+            true => nothing_before(&answers[found], request.limit, outlook.try_get(3)?)?,
+            false => None,
+        };
+        self.low_water.found(first, before, began, Instant::now());
         if is_first && due.is_some_and(|due| time(due) <= now) {
             session.plain("ROLLBACK").await?;
             return Ok(Round {
