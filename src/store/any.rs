@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::store::history::EventRowId;
 use crate::store::location::check_not_moved;
-use crate::store::postgres::PostgresOpenError;
+use crate::store::postgres::{DaemonIdentity, PostgresStore};
 use crate::store::sqlite::Commits;
 use crate::store::{
     Advance, ClaimRequest, ClaimedRun, Committed, Delivery, DeliveryId, DeliveryPart, GivenCommand,
@@ -26,6 +26,7 @@ use flowtrigger_core::run::exchange::RecordedExchange;
 #[derive(Debug, Clone)]
 pub enum AnyStore {
     Sqlite(SqliteStore),
+    Postgres(PostgresStore),
 }
 
 /// Evaluates an expression with the store of the backend.
@@ -33,13 +34,14 @@ macro_rules! each {
     ($any:expr, $store:ident => $call:expr) => {
         match $any {
             AnyStore::Sqlite($store) => $call,
+            AnyStore::Postgres($store) => $call,
         }
     };
 }
 
 impl AnyStore {
-    /// Opens the store at a location, and queues the runs again that were running. The caller must hold the lock of
-    /// the data folder if the store is a file.
+    /// Opens the store at a location for a daemon, and queues the runs again that were running. The caller must hold the
+    /// lock of the data folder if the store is a file.
     pub async fn open(
         location: &StoreLocation,
         settings: StoreSettings,
@@ -50,9 +52,35 @@ impl AnyStore {
                 let (store, recovered) = SqliteStore::open(path, settings)?;
                 Ok((AnyStore::Sqlite(store), recovered))
             }
-            StoreLocation::Postgres(_) => {
-                Err(PostgresOpenError::Address("not built yet".into()).into())
+            StoreLocation::Postgres(database) => {
+                let (store, recovered) = PostgresStore::connect(database, settings).await?;
+                Ok((AnyStore::Postgres(store), recovered))
             }
+        }
+    }
+
+    /// Opens the store for one command. In a database, that is beside the daemons; a file must be locked as for a daemon.
+    pub async fn open_for_command(
+        location: &StoreLocation,
+        settings: StoreSettings,
+    ) -> Result<Self, StoreOpenError> {
+        match location {
+            StoreLocation::File(_) => Ok(Self::open(location, settings).await?.0),
+            StoreLocation::Postgres(database) => {
+                let store = PostgresStore::connect_for_command(database, settings).await?;
+                Ok(AnyStore::Postgres(store))
+            }
+        }
+    }
+
+    /// Notes where the daemon receives events, for those who list the daemons of a database.
+    pub fn set_address(&self, address: &str) {
+        match self {
+            AnyStore::Sqlite(_) => {}
+            AnyStore::Postgres(store) => store.set_identity(DaemonIdentity {
+                address: Some(address.to_owned()),
+                ..DaemonIdentity::of_process()
+            }),
         }
     }
 

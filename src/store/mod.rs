@@ -54,7 +54,7 @@ pub use integration_settings::SettingsError;
 pub use lease::Membership;
 pub use location::{StoreLocation, StoreOpenError};
 pub use minute::{Minute, Percentiles};
-pub use postgres::PostgresSettings;
+pub use postgres::{PostgresOpenError, PostgresSettings, PostgresStore};
 pub use record::{ClaimedRun, RunRecord, RunStatus};
 pub use recovery::RecoveryReport;
 pub use replay::{InvalidReplayId, ReplayId, ReplayMark, SeenRuns, UnfinishedRuns};

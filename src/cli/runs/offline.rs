@@ -39,8 +39,11 @@ impl OfflineStore {
         };
         let failed = |error: String| CommandError::runtime(error);
         let runtime = Runtime::new().map_err(|error| failed(error.to_string()))?;
-        let opened = runtime.block_on(AnyStore::open(&location, store_settings(global)));
-        let (store, _) = opened.map_err(|error| failed(error.to_string()))?;
+        let opened = runtime.block_on(AnyStore::open_for_command(
+            &location,
+            store_settings(global),
+        ));
+        let store = opened.map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             store,
             runtime,

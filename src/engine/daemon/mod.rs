@@ -88,6 +88,7 @@ pub async fn daemon(
     let (store, recovered) = AnyStore::open(&location, settings).await?;
     log::recovered(&recovered);
     let address = listener.local_addr().map_err(EngineError::Serve)?;
+    store.set_address(&address.to_string());
     let public_address = Some(address).filter(|at| http::is_public(*at));
     let options = EngineOptions {
         address: Some(address),

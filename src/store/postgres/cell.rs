@@ -156,8 +156,6 @@ table!(WINDOWS, "windows", 1, [
 
 table!(GATHERED, "gathered", 2, [Int "gathering", Int "number", Int "event"]);
 
-table!(QUEUES, "queues", 1, [Int "id", Text "rule"]);
-
 table!(RULES, "rules", 1, [
     Int "id", Blob "digest", Text "name", Text "file", Int "line", Text "document", Int "config", Text "rule_name",
     Text "included",
@@ -166,3 +164,9 @@ table!(RULES, "rules", 1, [
 table!(CONFIGS, "configs", 1, [Int "id", Blob "digest", Text "file", Int "text", Text "environment"]);
 
 table!(TEXTS, "texts", 1, [Int "id", Blob "digest", Text "text"]);
+
+table!(DELIVERIES, "deliveries", 1, [
+    Int "id", Int "received", Text "source", Text "method", Text "path", Text "peer", Text "reason", Int "status",
+    Int "size", Text "detail", Int "omitted", Text "endpoint", Int "accepted", Int "events", Int "matched",
+    Int "redelivered", Text "first_event", Int "omitted_until", Int "differed",
+]);

@@ -108,6 +108,6 @@ impl From<rusqlite::Error> for PostgresError {
 
 impl From<PostgresError> for StoreError {
     fn from(error: PostgresError) -> Self {
-        StoreError::Broken(error.to_string())
+        StoreError::Unreachable(error.to_string())
     }
 }

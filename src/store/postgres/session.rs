@@ -147,10 +147,6 @@ impl Pipeline {
         });
         self.entries.len() - 1
     }
-
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
 }
 
 impl Session {

@@ -200,31 +200,47 @@ fn unfinished_runs_are_moved_with_what_decides_about_them() {
     let Some(moved) = filled() else { return };
     let report = moved.execute(MoveExtent::Unfinished).unwrap();
     assert!(!report.was_complete);
-    let states = moved.rows(
-        "SELECT state || ' ' || count(*) FROM runs GROUP BY state ORDER BY state",
-    );
+    let states =
+        moved.rows("SELECT state || ' ' || count(*) FROM runs GROUP BY state ORDER BY state");
     assert_eq!(
-        states,
-        "dead 1\ndone 1\nheld 1\nqueued 5",
+        states, "dead 1\ndone 1\nheld 1\nqueued 5",
         "the runs of today; nothing is running"
     );
-    let counted = moved.rows(
-        "SELECT state || ' ' || sum(count) FROM run_counts GROUP BY state ORDER BY state",
-    );
+    let counted = moved
+        .rows("SELECT state || ' ' || sum(count) FROM run_counts GROUP BY state ORDER BY state");
     assert_eq!(counted, states);
     assert_eq!(moved.count("live_runs"), "5");
     // Run 6 owns the lane, and what waits behind it is in order.
     let order = "SELECT r.id || ' ' || coalesce(r.ready, -1) FROM live_runs r
         JOIN queues q ON q.id = r.queue WHERE q.rule = 'note' AND r.lane = '3' ORDER BY r.position";
-    assert_eq!(moved.rows(order).lines().count(), 2, "{}", moved.rows(order));
-    assert!(moved.rows(order).starts_with("6 1"), "{}", moved.rows(order));
-    assert_eq!(moved.count("lanes"), moved.count("live_runs WHERE ready = 1"));
+    assert_eq!(
+        moved.rows(order).lines().count(),
+        2,
+        "{}",
+        moved.rows(order)
+    );
+    assert!(
+        moved.rows(order).starts_with("6 1"),
+        "{}",
+        moved.rows(order)
+    );
+    assert_eq!(
+        moved.count("lanes"),
+        moved.count("live_runs WHERE ready = 1")
+    );
     assert_eq!(moved.count("matched_events"), "4");
     assert_eq!(moved.count("seen"), "4");
     assert_eq!(moved.count("unmatched_events"), "0");
     assert_eq!(moved.count("settings"), "1");
     assert!(moved.count("gate_admissions") != "0");
-    let rows = |kind| report.moved.iter().find(|rows| rows.kind == kind).unwrap().rows;
+    let rows = |kind| {
+        report
+            .moved
+            .iter()
+            .find(|rows| rows.kind == kind)
+            .unwrap()
+            .rows
+    };
     assert_eq!((rows("runs"), rows("events")), (8, 4));
     // No id is used twice: run ids are part of idempotency keys.
     assert_eq!(moved.rows("SELECT nextval('run_ids') > 10"), "t");
@@ -257,7 +273,11 @@ fn a_moved_folder_is_not_used_again_and_the_history_follows() {
     assert_eq!(moved.rows("SELECT sum(count) FROM run_counts"), "10");
     // A daemon would begin with an empty folder, and the runs would be lost to it.
     let daemon = flowtrigger(moved.folder.path(), &["runs", "list"]);
-    assert!(daemon.err.contains("was moved to Postgres"), "{}", daemon.err);
+    assert!(
+        daemon.err.contains("was moved to Postgres"),
+        "{}",
+        daemon.err
+    );
 }
 
 #[test]
@@ -276,7 +296,10 @@ fn an_interrupted_history_continues_behind_the_last_batch() {
     assert_eq!(moved.count("minutes"), "1");
     assert_eq!(moved.count("runs"), "10");
     assert_eq!(moved.rows("SELECT sum(count) FROM run_counts"), "10");
-    assert_eq!(moved.rows("SELECT state FROM runs WHERE id = 6"), "retrying");
+    assert_eq!(
+        moved.rows("SELECT state FROM runs WHERE id = 6"),
+        "retrying"
+    );
 }
 
 #[test]
@@ -307,7 +330,10 @@ fn a_database_in_use_is_left_alone() {
         VALUES (1, 0, 'desk-1', 77, '0.1.0', 0, 0, (extract(epoch FROM now()) * 1000000 + 9000000)::bigint)";
     other.rows(live);
     let error = into_other.execute(MoveExtent::Unfinished).unwrap_err();
-    assert!(error.to_string().contains("process 77 on desk-1"), "{error}");
+    assert!(
+        error.to_string().contains("process 77 on desk-1"),
+        "{error}"
+    );
 }
 
 #[test]
