@@ -10,6 +10,7 @@ use crate::report::output::Output;
 use crate::report::render;
 use crate::source::http::ListenError;
 use crate::store::history::{HistoryError, HistoryOpenError};
+use crate::store::postgres::PostgresOpenError;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::matching::evaluation::explain::Disagreement;
 
@@ -132,14 +133,21 @@ impl From<HistoryOpenError> for CommandError {
             HistoryOpenError::Nothing(_) => CommandError::nothing(error.to_string()).help(
                 "start `flowtrigger daemon`, or name the data folder of a daemon with `--data`",
             ),
-            HistoryOpenError::Empty(_) => CommandError::nothing(error.to_string()),
+            HistoryOpenError::Empty(_)
+            | HistoryOpenError::Postgres(PostgresOpenError::NoTables { .. }) => {
+                CommandError::nothing(error.to_string())
+            }
+            HistoryOpenError::Postgres(PostgresOpenError::Address(_)) => {
+                CommandError::usage(error.to_string())
+            }
             HistoryOpenError::Denied(_)
             | HistoryOpenError::NoFolder(_)
             | HistoryOpenError::Newer { .. }
             | HistoryOpenError::Older { .. }
             | HistoryOpenError::Foreign(_)
             | HistoryOpenError::Damaged(_)
-            | HistoryOpenError::Unusable { .. } => CommandError::runtime(error.to_string()),
+            | HistoryOpenError::Unusable { .. }
+            | HistoryOpenError::Postgres(_) => CommandError::runtime(error.to_string()),
         }
     }
 }

@@ -20,6 +20,7 @@ mod record;
 mod recovery;
 mod replay;
 mod revision;
+pub mod sql;
 pub mod sqlite;
 mod storage;
 
@@ -59,7 +60,8 @@ pub use record::{ClaimedRun, RunRecord, RunStatus};
 pub use recovery::RecoveryReport;
 pub use replay::{InvalidReplayId, ReplayId, ReplayMark, SeenRuns, UnfinishedRuns};
 pub use revision::{Revision, RevisionId, StoreSettings};
-pub use sqlite::{SqliteHistory, SqliteStore};
+pub use sql::history::{PostgresHistory, SqliteHistory};
+pub use sqlite::SqliteStore;
 pub use storage::StorageUse;
 
 /// The run queue and the log. A method returns once its change is as safe as the backend makes it.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::MAX_QUERY_TIME;
 use crate::store::RowError;
+use crate::store::postgres::PostgresOpenError;
 
 /// Why the stored history cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,8 @@ pub enum HistoryOpenError {
     Damaged(PathBuf),
     #[error("failed to read `{}`: {why}; check the permissions of the data folder", path.display())]
     Unusable { path: PathBuf, why: String },
+    #[error(transparent)]
+    Postgres(#[from] PostgresOpenError),
 }
 
 /// Why a question has no answer.

@@ -9,7 +9,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::sync::mpsc;
-use tokio_postgres::{AsyncMessage, NoTls};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{AsyncMessage, Client, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::{PostgresOpenError, plain};
@@ -21,6 +22,12 @@ const MAX_NOTIFICATIONS: usize = 64;
 
 /// Connects, and drives the connection on the current runtime.
 pub async fn connect(settings: &ConnectionSettings) -> Result<Session, PostgresOpenError> {
+    let client = connect_client(settings).await?;
+    Ok(Session::new(client, settings.mode))
+}
+
+/// [`connect`] for a caller that sends its statements itself.
+pub async fn connect_client(settings: &ConnectionSettings) -> Result<Client, PostgresOpenError> {
     let client = match client_config(settings)? {
         None => {
             let connecting = settings.config.connect(NoTls).await;
@@ -35,7 +42,7 @@ pub async fn connect(settings: &ConnectionSettings) -> Result<Session, PostgresO
             client
         }
     };
-    Ok(Session::new(client, settings.mode))
+    Ok(client)
 }
 
 /// Connects and listens for notifications. The channel ends with the connection.
@@ -79,10 +86,26 @@ where
     }
 }
 
+/// Why a connection could not be opened.
 fn unreachable(settings: &ConnectionSettings, error: &tokio_postgres::Error) -> PostgresOpenError {
-    PostgresOpenError::Unreachable {
-        server: settings.server.clone(),
-        why: plain(error),
+    let (server, why) = (settings.server.clone(), plain(error));
+    let is_password_missing = error.as_db_error().is_none() && why.contains("password missing");
+    match error.code().map(SqlState::code) {
+        Some("28P01" | "28000") => PostgresOpenError::Login {
+            server,
+            user: settings.user(),
+            why,
+        },
+        None if is_password_missing => PostgresOpenError::Login {
+            server,
+            user: settings.user(),
+            why: "the server asks for a password, and none is set".to_owned(),
+        },
+        Some("3D000") => PostgresOpenError::NoDatabase {
+            server,
+            database: settings.database(),
+        },
+        Some(_) | None => PostgresOpenError::Unreachable { server, why },
     }
 }
 

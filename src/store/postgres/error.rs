@@ -12,6 +12,30 @@ pub enum PostgresOpenError {
     )]
     Unreachable { server: String, why: String },
     #[error(
+        "failed to log in to Postgres at {server} as `{user}`: {why}; check the user and the password of the `store`"
+    )]
+    Login {
+        server: String,
+        user: String,
+        why: String,
+    },
+    #[error(
+        "failed to open the database `{database}` at {server}: it does not exist; create it, or correct its name in the `store` of the configuration"
+    )]
+    NoDatabase { server: String, database: String },
+    #[error(
+        "the database `{database}` at {server} has no tables of flowtrigger: no daemon has used it yet; start one, or correct the name of the database in the `store` of the configuration"
+    )]
+    NoTables { server: String, database: String },
+    #[error(
+        "the database at {server} was written by an older flowtrigger (schema {found}, this program reads {known}); start a daemon of this version on it to upgrade it"
+    )]
+    Older {
+        server: String,
+        found: i64,
+        known: i64,
+    },
+    #[error(
         "the database at {server} was written by a newer flowtrigger (schema {found}, this program knows {known}); install that version"
     )]
     Newer {

@@ -133,6 +133,16 @@ impl PostgresSettings {
     }
 }
 
+impl ConnectionSettings {
+    pub fn user(&self) -> String {
+        self.config.get_user().unwrap_or_default().to_owned()
+    }
+
+    pub fn database(&self) -> String {
+        self.config.get_dbname().unwrap_or_default().to_owned()
+    }
+}
+
 /// Whether the connection stays on this machine.
 fn is_local(config: &tokio_postgres::Config) -> bool {
     let local = |host: &Host| match host {

@@ -14,15 +14,15 @@ mod event_cache;
 pub(in crate::store) mod exchanges;
 mod fatal;
 mod file_identity;
-mod gates;
+pub(in crate::store) mod gates;
 pub(in crate::store) mod health;
-mod history;
 mod integration_settings;
 mod job_outcome;
 pub(in crate::store) mod minutes;
 pub(in crate::store) mod queue;
+pub(in crate::store) mod reader;
 mod redaction;
-mod redelivery;
+pub(in crate::store) mod redelivery;
 mod replay;
 mod retention;
 mod revisions;
@@ -66,7 +66,6 @@ use writer_state::WriterState;
 
 pub use clock::VirtualClock;
 pub use database::{DatabaseOpenError, VERSION, version};
-pub use history::SqliteHistory;
 pub use writer::Commits;
 
 /// A store on SQLite. Cloning gives another handle to the same one.

@@ -2,12 +2,13 @@
 //! last ten minutes. Compares the bodies, because some senders name an object and not an event.
 
 use jiff::SignedDuration;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 
 use super::codec::event::decode_event;
 use super::codec::micros;
 use super::transaction::WriteTransaction;
 use crate::store::history::EventRowId;
+use crate::store::sql::{self, SqlDatabase};
 use crate::store::{
     ArrivalKind, BodyComparison, Committed, FirstDelivery, IncomingEvent, LoopFindings, StoreError,
 };
@@ -78,51 +79,43 @@ impl WriteTransaction<'_> {
 
 /// The row of the event with this endpoint and id that led to runs. For an id that is a hash of the body, also one with
 /// an equal body within the window around `received`.
-pub fn find_original(
-    connection: &Connection,
+pub fn find_original<D: SqlDatabase>(
+    database: &D,
     (endpoint, id): (&str, &str),
     received: Option<i64>,
-) -> rusqlite::Result<Option<i64>> {
-    let mut same_id = connection.prepare_cached(
-        "SELECT id FROM events INDEXED BY events_by_id
-         WHERE event_id = ?2 AND endpoint = ?1 AND matched = 1",
-    )?;
-    let known = same_id.query_row([endpoint, id], |row| row.get(0));
-    match (known.optional()?, body_hash(id), received) {
+) -> Result<Option<i64>, D::Error> {
+    let sql = "SELECT id FROM events INDEXED BY events_by_id
+        WHERE event_id = ?2 AND endpoint = ?1 AND matched = 1";
+    let known = database.first(sql, sql::params![endpoint, id], |row| row.get(0))?;
+    match (known, body_hash(id), received) {
         (Some(known), _, _) => Ok(Some(known)),
-        (None, Some(hash), Some(received)) => find_equal_body(connection, endpoint, hash, received),
+        (None, Some(hash), Some(received)) => find_equal_body(database, endpoint, hash, received),
         (None, _, _) => Ok(None),
     }
 }
 
 /// The first event with this hash within the window before a time. A row from the future counts too: the clock may
 /// have been set back since.
-fn find_equal_body(
-    connection: &Connection,
+fn find_equal_body<D: SqlDatabase>(
+    database: &D,
     endpoint: &str,
     hash: &str,
     received: i64,
-) -> rusqlite::Result<Option<i64>> {
+) -> Result<Option<i64>, D::Error> {
     let window = i64::try_from(EQUAL_BODIES_WINDOW.as_micros()).unwrap_or(i64::MAX);
     // Ids with this hash are the hash itself, and the hash with `-` and a text behind it.
-    connection
-        .prepare_cached(
-            "SELECT id FROM events INDEXED BY events_by_id
-             WHERE event_id >= ?2 AND event_id < ?3 AND endpoint = ?1 AND matched = 1
-                 AND received > ?4 AND received < ?5
-             ORDER BY received LIMIT 1",
-        )?
-        .query_row(
-            params![
-                endpoint,
-                hash,
-                format!("{hash}."),
-                received.saturating_sub(window),
-                received.saturating_add(window),
-            ],
-            |row| row.get(0),
-        )
-        .optional()
+    let sql = "SELECT id FROM events INDEXED BY events_by_id
+        WHERE event_id >= ?2 AND event_id < ?3 AND endpoint = ?1 AND matched = 1
+            AND received > ?4 AND received < ?5
+        ORDER BY received LIMIT 1";
+    let values = sql::params![
+        endpoint,
+        hash,
+        format!("{hash}."),
+        received.saturating_sub(window),
+        received.saturating_add(window),
+    ];
+    database.first(sql, values, |row| row.get(0))
 }
 
 fn compare(stored: &Event, received: &Event) -> BodyComparison {

@@ -12,6 +12,7 @@ use super::codec::event::decode_event;
 use super::codec::load_error::RowLoadError;
 use super::database::{self, Location};
 use super::writer_state::WriterState;
+use crate::store::sql::{self, SqlDatabase};
 use crate::store::{RowError, StoreError};
 use flowtrigger_core::compile::rule_version::compile_version;
 use flowtrigger_core::config;
@@ -100,7 +101,8 @@ impl<'c> WriteTransaction<'c> {
         }
         let (kept, config) = self
             .connection
-            .query_row(codec::STORED_RULE, [row], codec::stored_rule)
+            .first(codec::STORED_RULE, sql::params![row], codec::stored_rule)
+            .and_then(|found| found.ok_or(rusqlite::Error::QueryReturnedNoRows))
             .map_err(RowLoadError::in_part("rule of a run"))?;
         let config = self.compiled_config(config)?;
         let version = RuleVersion::kept(kept, Arc::clone(&config.source));
@@ -114,7 +116,8 @@ impl<'c> WriteTransaction<'c> {
         if let Some(config) = self.state.configs.get(&row) {
             return Ok(Arc::clone(config));
         }
-        let source = config_source(self.connection, row)?;
+        let source = config_source(self.connection, row);
+        let source = source.map_err(|_| RowError("configuration of a run"))??;
         let config = Arc::new(source.compile());
         make_room(&mut self.state.configs, MAX_CONFIGS);
         self.state.configs.insert(row, Arc::clone(&config));
@@ -189,20 +192,30 @@ impl<'c> WriteTransaction<'c> {
 }
 
 /// A configuration as it was written.
-pub fn config_source(connection: &Connection, row: i64) -> Result<config::ConfigSource, RowError> {
-    let found: Result<(String, String, String), _> = connection.query_row(
-        "SELECT file, texts.text, environment FROM configs JOIN texts ON texts.id = configs.text WHERE configs.id = ?1",
-        [row],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-    );
-    let (file, text, environment) = found.map_err(|_| RowError("configuration of a run"))?;
-    let environment =
-        serde_json::from_str(&environment).map_err(|_| RowError("configuration of a run"))?;
-    Ok(config::ConfigSource::new(
-        file.into(),
-        text.into(),
-        environment,
-    ))
+pub fn config_source<D: SqlDatabase>(
+    database: &D,
+    row: i64,
+) -> Result<Result<config::ConfigSource, RowError>, D::Error> {
+    let unreadable = RowError("configuration of a run");
+    let sql =
+        "SELECT file, texts.text, environment FROM configs JOIN texts ON texts.id = configs.text
+        WHERE configs.id = ?1";
+    let found = database.first(sql, sql::params![row], |row| {
+        Ok((
+            row.get::<String>(0)?,
+            row.get::<String>(1)?,
+            row.get::<String>(2)?,
+        ))
+    })?;
+    let source = found.and_then(|(file, text, environment)| {
+        let environment = serde_json::from_str(&environment).ok()?;
+        Some(config::ConfigSource::new(
+            file.into(),
+            text.into(),
+            environment,
+        ))
+    });
+    Ok(source.ok_or(unreadable))
 }
 
 /// In memory every rule is one of the loaded rule set: caching it costs nothing, and compiling it again does.

@@ -1,9 +1,8 @@
 //! Converts between a log entry of a run and the columns of its row.
 
-use rusqlite::Row;
-
 use super::{duration, duration_micros, in_column, json, micros, time};
 use crate::store::RowError;
+use crate::store::sql::SqlRow;
 use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 use flowtrigger_core::run::{Attempt, LogEntry};
 
@@ -96,7 +95,7 @@ fn outcome_row(outcome: &CallResult) -> (&'static str, String) {
 }
 
 /// From the columns kind, step, attempt, at, took, outcome, detail, in this order.
-pub fn log_entry(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
+pub fn log_entry(row: &SqlRow<'_>) -> rusqlite::Result<LogEntry> {
     let kind: String = row.get(0)?;
     let at = time(row.get(3)?);
     Ok(match kind.as_str() {
@@ -178,7 +177,7 @@ mod tests {
     fn attempt_of(outcome: &str, detail: &str) -> rusqlite::Result<LogEntry> {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         let sql = "SELECT 'attempt', 'page', 2, 7, 3000, ?1, ?2";
-        connection.query_row(sql, [outcome, detail], log_entry)
+        connection.query_row(sql, [outcome, detail], |row| log_entry(&row.into()))
     }
 
     #[test]
@@ -223,7 +222,12 @@ mod tests {
             "SELECT 'waiting', 'pause', NULL, 7, NULL, NULL, 'soon'",
             "SELECT 'unheard of', 'pause', NULL, 7, NULL, NULL, NULL",
         ] {
-            assert!(connection.query_row(sql, [], log_entry).is_err(), "{sql}");
+            assert!(
+                connection
+                    .query_row(sql, [], |row| log_entry(&row.into()))
+                    .is_err(),
+                "{sql}"
+            );
         }
     }
 
@@ -256,7 +260,9 @@ mod tests {
                 row.detail
             ];
             let sql = "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7";
-            let read = connection.query_row(sql, columns, log_entry).unwrap();
+            let read = connection
+                .query_row(sql, columns, |row| log_entry(&row.into()))
+                .unwrap();
             assert_eq!(read, written);
         }
         assert!(log_row(&LogEntry::Claimed { over: Some(at) }).is_none());

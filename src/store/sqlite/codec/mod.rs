@@ -11,12 +11,12 @@ pub mod minute;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::Row;
 use rusqlite::types::Type;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::store::RowError;
+use crate::store::sql::SqlRow;
 use flowtrigger_core::loop_guard::Causation;
 use flowtrigger_core::rule::version::{IncludedDocument, StoredRuleVersion};
 use flowtrigger_core::run::{RunId, RunState};
@@ -96,7 +96,7 @@ pub const STORED_RULE: &str =
     "SELECT file, line, document, config, rule_name, included FROM rules WHERE id = ?1";
 
 /// The version of a rule and the row of its configuration.
-pub fn stored_rule(row: &Row<'_>) -> rusqlite::Result<(StoredRuleVersion, i64)> {
+pub fn stored_rule(row: &SqlRow<'_>) -> rusqlite::Result<(StoredRuleVersion, i64)> {
     let parts: Option<String> = row.get(5)?;
     let parts = parts.map(|parts| deep(&parts).ok_or(RowError("flows of a rule")));
     let parts = parts.transpose();

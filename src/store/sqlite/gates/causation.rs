@@ -2,11 +2,12 @@
 //! for a ticket. The commit and the commands that ask beforehand read the same rows.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 use serde_json::{Value, json};
 
 use super::count;
 use crate::store::StoreError;
+use crate::store::sql::{self, SqlDatabase};
 use crate::store::sqlite::codec::{self, micros};
 use crate::store::sqlite::transaction::WriteTransaction;
 use flowtrigger_core::loop_guard::{
@@ -40,22 +41,22 @@ pub struct LoopOutcome {
 }
 
 /// What the guard decides on; `queue` is that of the rule, if it ever had a run.
-pub fn loop_history(
-    connection: &Connection,
+pub fn loop_history<D: SqlDatabase>(
+    database: &D,
     queue: Option<i64>,
     check: &LoopCheck,
     now: Timestamp,
-) -> rusqlite::Result<LoopHistory> {
+) -> Result<LoopHistory, D::Error> {
     let cause = match check.cause(now) {
-        Some(search) => cause(connection, search)?,
+        Some(search) => cause(database, search)?,
         None => None,
     };
     let rate = match queue.zip(check.rate(now)) {
         Some((queue, rate)) => match rate.update {
-            Some(update) if is_noted(connection, queue, (UPDATE, update), rate.since)? => {
+            Some(update) if is_noted(database, queue, (UPDATE, update), rate.since)? => {
                 Default::default()
             }
-            Some(_) | None => count(connection, queue, (GATE, rate.counted), None, rate.since)?,
+            Some(_) | None => count(database, queue, (GATE, rate.counted), None, rate.since)?,
         },
         None => Default::default(),
     };
@@ -63,41 +64,42 @@ pub fn loop_history(
 }
 
 /// Whether a queue has a row with this gate and value since a time.
-fn is_noted(
-    connection: &Connection,
+fn is_noted<D: SqlDatabase>(
+    database: &D,
     queue: i64,
     (gate, value): (&str, &str),
     since: Timestamp,
-) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached(
-            "SELECT 1 FROM gate_admissions WHERE queue = ?1 AND gate = ?2 AND value = ?3 AND at > ?4
-             LIMIT 1",
-        )?
-        .exists(params![queue, gate, value, micros(since)])
+) -> Result<bool, D::Error> {
+    let sql = "SELECT 1 FROM gate_admissions
+        WHERE queue = ?1 AND gate = ?2 AND value = ?3 AND at > ?4 LIMIT 1";
+    let values = sql::params![queue, gate, value, micros(since)];
+    let found = database.first(sql, values, |_| Ok(()))?;
+    Ok(found.is_some())
 }
 
 /// The latest run that wrote to the system of an event about something, and whose event is of another update. A step
 /// of it wrote if an attempt succeeded, or failed without excluding an effect, or may be under way.
 pub const CAUSE: &str = "
     SELECT c.run, r.depth FROM gate_admissions c INDEXED BY gate_admissions_of_loop_guard
-        CROSS JOIN runs r ON r.id = c.run
-    WHERE c.gate = 'loop_guard' AND c.value = ?1 AND c.at > ?2
+        CROSS JOIN runs r
+    WHERE c.gate = 'loop_guard' AND c.value = ?1 AND c.at > ?2 AND r.id = c.run
         AND CASE WHEN r.writes IS NOT NULL THEN EXISTS (
             SELECT 1 FROM json_each(r.writes) w
-            WHERE (?3 IS NULL OR w.value ->> 'actor' = ?3) AND EXISTS (
+            WHERE (?3 IS NULL OR json_extract(w.value, '$.actor') = ?3) AND EXISTS (
                 -- The run itself, or its `on_dead` run, which belongs to the same event.
                 SELECT 1 FROM runs o
-                WHERE CASE w.value ->> 'flow'
+                WHERE CASE json_extract(w.value, '$.flow')
                     WHEN 'rule' THEN o.id = r.id
-                    ELSE o.error ->> 'run' = r.id END
+                    ELSE CAST(json_extract(o.error, '$.run') AS BIGINT) = r.id END
                     AND o.event = r.event
                     AND (o.state = 'running' OR o.suspect = 1 OR EXISTS (
                         SELECT 1 FROM log_entries l
-                        WHERE l.run = o.id AND l.kind = 'attempt' AND l.step GLOB w.value ->> 'steps'
-                            AND (l.outcome = 'succeeded' OR l.detail ->> 'effect' IS NOT 'none')))))
+                        WHERE l.run = o.id AND l.kind = 'attempt'
+                            AND glob(json_extract(w.value, '$.steps'), l.step)
+                            AND (l.outcome = 'succeeded'
+                                OR json_extract(l.detail, '$.effect') IS DISTINCT FROM 'none')))))
         -- Of a run that an older version planned it is not known which steps write.
-        ELSE (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(r.actors) WHERE value = ?3))
+        ELSE (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(r.actors) a WHERE a.value = ?3))
             AND (r.state NOT IN ('queued', 'debouncing', 'held', 'skipped', 'cancelled')
                 OR EXISTS (SELECT 1 FROM log_entries WHERE run = r.id))
         END
@@ -105,40 +107,35 @@ pub const CAUSE: &str = "
             WHERE m.run = c.run AND m.gate = 'loop_update' AND m.value = ?4))
     ORDER BY c.at DESC, c.run DESC LIMIT 1";
 
-fn cause(
-    connection: &Connection,
+fn cause<D: SqlDatabase>(
+    database: &D,
     search: CauseQuery<'_>,
-) -> rusqlite::Result<Option<(RunId, u32)>> {
-    connection
-        .prepare_cached(CAUSE)?
-        .query_row(
-            params![
-                search.about,
-                micros(search.since),
-                search.actor,
-                search.except
-            ],
-            |row| Ok((RunId(row.get::<_, i64>(0)? as u64), row.get(1)?)),
-        )
-        .optional()
+) -> Result<Option<(RunId, u32)>, D::Error> {
+    let values = sql::params![
+        search.about,
+        micros(search.since),
+        search.actor,
+        search.except
+    ];
+    database.first(CAUSE, values, |row| {
+        Ok((RunId(row.get::<i64>(0)? as u64), row.get(1)?))
+    })
 }
 
 /// A run and its causes, the newest first, at most `limit`.
-pub fn chain(
-    connection: &Connection,
+pub fn chain<D: SqlDatabase>(
+    database: &D,
     run: RunId,
     limit: usize,
-) -> rusqlite::Result<Vec<CausingRun>> {
+) -> Result<Vec<CausingRun>, D::Error> {
     let mut chain = Vec::new();
     let mut next = Some(run.0 as i64);
     while let Some(run) = next.filter(|_| chain.len() < limit) {
-        let found: Option<(String, Option<i64>)> = connection
-            .prepare_cached(
-                "SELECT queues.rule, runs.cause FROM runs JOIN queues ON queues.id = runs.queue
-                 WHERE runs.id = ?1",
-            )?
-            .query_row([run], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
+        let sql = "SELECT queues.rule, runs.cause FROM runs JOIN queues ON queues.id = runs.queue
+            WHERE runs.id = ?1";
+        let found = database.first(sql, sql::params![run], |row| {
+            Ok((row.get::<String>(0)?, row.get::<Option<i64>>(1)?))
+        })?;
         let Some((rule, cause)) = found else {
             break;
         };

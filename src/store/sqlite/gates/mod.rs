@@ -5,12 +5,13 @@ pub mod causation;
 pub mod window;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
 use self::window::OpenWindow;
 use super::codec::{self, micros};
 use super::transaction::WriteTransaction;
 use crate::store::StoreError;
+use crate::store::sql::{self, SqlDatabase, dialect};
 use flowtrigger_core::gate::debounce::{DebounceAction, DebounceCheck, DebounceWindow};
 use flowtrigger_core::gate::{GateCheck, GateDecision, GateHistory, GateKind};
 use flowtrigger_core::run::{RunId, RunState};
@@ -101,37 +102,41 @@ fn joins(debounce: &DebounceCheck<'_>, open: &DebounceWindow) -> Option<String> 
 }
 
 /// The runs that count for a gate check, without `except`.
-pub fn gate_history(
-    connection: &Connection,
+pub fn gate_history<D: SqlDatabase>(
+    database: &D,
     queue: i64,
     check: &GateCheck,
     except: Option<RunId>,
     now: Timestamp,
-) -> rusqlite::Result<GateHistory> {
+) -> Result<GateHistory, D::Error> {
     let gate = (check.kind.as_str(), check.value.as_str());
-    count(connection, queue, gate, except, check.since(now))
+    count(database, queue, gate, except, check.since(now))
 }
 
+const COUNTED: &str = "SELECT count(*), min(at), run FROM gate_admissions
+    WHERE queue = ?1 AND gate = ?2 AND value = ?3 AND at > ?4 AND run <> ?5";
+
 /// The runs of a rule that count at a gate for a value since a time.
-pub fn count(
-    connection: &Connection,
+pub fn count<D: SqlDatabase>(
+    database: &D,
     queue: i64,
     (gate, value): (&str, &str),
     except: Option<RunId>,
     since: Timestamp,
-) -> rusqlite::Result<GateHistory> {
+) -> Result<GateHistory, D::Error> {
     let except = except.map_or(0, |run| run.0 as i64);
-    connection
-        .prepare_cached(
-            "SELECT count(*), min(at), run FROM gate_admissions
-             WHERE queue = ?1 AND gate = ?2 AND value = ?3 AND at > ?4 AND run <> ?5",
-        )?
-        .query_row(params![queue, gate, value, micros(since), except], |row| {
+    let values = sql::params![queue, gate, value, micros(since), except];
+    let counted = database.first(
+        D::DIALECT.choose(COUNTED, dialect::COUNTED),
+        values,
+        |row| {
             let (runs, at, run): (u32, Option<i64>, Option<i64>) =
                 (row.get(0)?, row.get(1)?, row.get(2)?);
             let oldest = at
                 .zip(run)
                 .map(|(at, run)| (RunId(run as u64), codec::time(at)));
             Ok(GateHistory { runs, oldest })
-        })
+        },
+    )?;
+    Ok(counted.unwrap_or_default())
 }

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 
 use crate::store::StoreError;
+use crate::store::sql::{self, SqlDatabase};
 use crate::store::sqlite::codec::load_error::RowLoadError;
 use crate::store::sqlite::codec::{micros, time};
 use crate::store::sqlite::transaction::WriteTransaction;
@@ -229,24 +230,21 @@ pub const GATHERED: &str = "
     WHERE windows.run = ?1 ORDER BY windows.id, number";
 
 /// The open window of a rule for a value, whether its time is over or not.
-pub fn window(
-    connection: &Connection,
+pub fn window<D: SqlDatabase>(
+    database: &D,
     queue: i64,
     value: &str,
-) -> rusqlite::Result<Option<OpenWindow>> {
-    connection
-        .prepare_cached(OPEN)?
-        .query_row(params![queue, value], |row| {
-            Ok(OpenWindow {
-                id: row.get(0)?,
-                gathering: DebounceWindow {
-                    run: RunId(row.get::<_, i64>(1)? as u64),
-                    since: time(row.get(2)?),
-                    events: row.get(3)?,
-                    until: time(row.get(4)?),
-                    bytes: row.get::<_, i64>(5)?.unsigned_abs(),
-                },
-            })
+) -> Result<Option<OpenWindow>, D::Error> {
+    database.first(OPEN, sql::params![queue, value], |row| {
+        Ok(OpenWindow {
+            id: row.get(0)?,
+            gathering: DebounceWindow {
+                run: RunId(row.get::<i64>(1)? as u64),
+                since: time(row.get(2)?),
+                events: row.get(3)?,
+                until: time(row.get(4)?),
+                bytes: row.get::<i64>(5)?.unsigned_abs(),
+            },
         })
-        .optional()
+    })
 }

@@ -3,6 +3,7 @@
 use rusqlite::params;
 
 use crate::store::StoreError;
+use crate::store::sql::{self, SqlDatabase};
 use crate::store::sqlite::codec::log_entry::{log_entry, log_row};
 use crate::store::sqlite::transaction::WriteTransaction;
 use flowtrigger_core::run::call_result::CallFailure;
@@ -10,12 +11,9 @@ use flowtrigger_core::run::{LogEntry, RunId};
 
 impl WriteTransaction<'_> {
     pub fn log(&self, run: i64) -> rusqlite::Result<Vec<LogEntry>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT kind, step, attempt, at, took, outcome, detail FROM log_entries
-             WHERE run = ?1 ORDER BY number",
-        )?;
-        let entries = statement.query_map([run], log_entry)?;
-        entries.collect()
+        let sql = "SELECT kind, step, attempt, at, took, outcome, detail FROM log_entries
+            WHERE run = ?1 ORDER BY number";
+        self.connection.rows(sql, sql::params![run], log_entry)
     }
 
     /// Appends entries, and updates what is kept beside the log: how many attempts there were, and the

@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::store::conformance::history::exchange;
+use crate::store::sql::dialect::Dialect;
+use crate::store::sql::history::exchanges::sent_to;
+use crate::store::sql::history::terms::FilterTerms;
 
 async fn planned(store: &SqliteStore, id: &str) -> RunId {
     let committed = store.commit(arrival(id, &live_rule("a"))).await.unwrap();
@@ -67,10 +70,14 @@ async fn searching_addresses_uses_the_index() {
     let folder = Folder::new();
     drop(folder.open());
     let connection = database::open(&folder.path).unwrap();
-    let (term, values) = history::exchanges::sent_to("tickets/90388");
-    let sql = format!("EXPLAIN QUERY PLAN SELECT r.id FROM runs r WHERE {term}");
+    let mut terms = FilterTerms::default();
+    sent_to("tickets/90388", Dialect::Sqlite, &mut terms);
+    let sql = format!(
+        "EXPLAIN QUERY PLAN SELECT r.id FROM runs r {}",
+        terms.clause()
+    );
     let mut plan = connection.prepare(&sql).unwrap();
-    let steps = plan.query_map(rusqlite::params_from_iter(values), |row| {
+    let steps = plan.query_map(rusqlite::params_from_iter(terms.values()), |row| {
         row.get::<_, String>(3)
     });
     let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();

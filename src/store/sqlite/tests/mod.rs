@@ -22,7 +22,9 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::*;
+use crate::store::SqliteHistory;
 use crate::store::conformance::{self, arrival, everything, live_rule, now};
+use crate::store::sql::history;
 use crate::store::{ArrivalKind, ReplayMark};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::call_result::{CallEffect, CallFailure};

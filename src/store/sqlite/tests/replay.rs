@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::history::{ArchiveFilter, ArchivedEvents};
-use crate::store::sqlite::history::{UNMATCHED, page_query};
+use crate::store::sql::history::{UNMATCHED, page_query};
 use crate::store::{History, IncomingEvent, ReplayId, UnmatchedEvent};
 use jiff::SignedDuration;
 

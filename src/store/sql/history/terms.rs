@@ -1,22 +1,22 @@
 //! The terms of a statement's WHERE clause, with their numbered parameters.
 
-use rusqlite::types::Value;
+use crate::store::sql::SqlValue;
 
 #[derive(Debug, Clone, Default)]
-pub struct FilterTerms {
+pub struct FilterTerms<'f> {
     terms: Vec<String>,
-    values: Vec<Value>,
+    values: Vec<SqlValue<'f>>,
 }
 
-impl FilterTerms {
-    /// Adds a term; `?` in it stands for the value.
-    pub fn add(&mut self, sql: &str, value: impl Into<Value>) {
+impl<'f> FilterTerms<'f> {
+    /// Adds a term; each `?` in it stands for the value.
+    pub fn add(&mut self, sql: &str, value: impl Into<SqlValue<'f>>) {
         let number = self.parameter(value);
         self.terms.push(sql.replace('?', &number));
     }
 
     /// Adds a term if there is a value.
-    pub fn add_some(&mut self, sql: &str, value: Option<impl Into<Value>>) {
+    pub fn add_some(&mut self, sql: &str, value: Option<impl Into<SqlValue<'f>>>) {
         if let Some(value) = value {
             self.add(sql, value);
         }
@@ -28,7 +28,7 @@ impl FilterTerms {
     }
 
     /// Adds a parameter, and returns how the statement names it.
-    pub fn parameter(&mut self, value: impl Into<Value>) -> String {
+    pub fn parameter(&mut self, value: impl Into<SqlValue<'f>>) -> String {
         self.values.push(value.into());
         format!("?{}", self.values.len())
     }
@@ -41,7 +41,7 @@ impl FilterTerms {
         }
     }
 
-    pub fn values(self) -> Vec<Value> {
+    pub fn values(self) -> Vec<SqlValue<'f>> {
         self.values
     }
 }

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::SqliteHistory;
+use super::{HistoryDatabase, SqlHistory};
 use crate::store::history::HistoryError;
+use crate::store::sql::params;
 use crate::store::sqlite::gates::causation::{chain, loop_history};
 use crate::store::sqlite::gates::gate_history;
 use crate::store::sqlite::gates::window::window;
@@ -12,7 +13,7 @@ use flowtrigger_core::gate::{GateCheck, GateHistory};
 use flowtrigger_core::loop_guard::{CausingRun, LoopCheck, LoopHistory, MAX_CHAIN_LINKS};
 use flowtrigger_core::run::RunId;
 
-impl SqliteHistory {
+impl<D: HistoryDatabase> SqlHistory<D> {
     pub(super) fn admitted_runs(
         &self,
         rule: &str,
@@ -22,7 +23,7 @@ impl SqliteHistory {
     ) -> Result<GateHistory, HistoryError> {
         match self.queue(rule)? {
             Some(queue) => {
-                let connection = &self.connection;
+                let connection = &self.database;
                 Ok(gate_history(connection, queue, check, except, now)?)
             }
             None => Ok(GateHistory::default()),
@@ -36,7 +37,7 @@ impl SqliteHistory {
         now: Timestamp,
     ) -> Result<Option<DebounceWindow>, HistoryError> {
         let open = match self.queue(rule)? {
-            Some(queue) => window(&self.connection, queue, value)?,
+            Some(queue) => window(&self.database, queue, value)?,
             None => None,
         };
         let open = open.map(|window| window.gathering);
@@ -49,9 +50,9 @@ impl SqliteHistory {
         check: &LoopCheck,
         now: Timestamp,
     ) -> Result<(LoopHistory, Vec<CausingRun>), HistoryError> {
-        let facts = loop_history(&self.connection, self.queue(rule)?, check, now)?;
+        let facts = loop_history(&self.database, self.queue(rule)?, check, now)?;
         let chain = match facts.cause {
-            Some((cause, _)) => chain(&self.connection, cause, MAX_CHAIN_LINKS)?,
+            Some((cause, _)) => chain(&self.database, cause, MAX_CHAIN_LINKS)?,
             None => Vec::new(),
         };
         Ok((facts, chain))
@@ -59,6 +60,6 @@ impl SqliteHistory {
 
     fn queue(&self, rule: &str) -> Result<Option<i64>, HistoryError> {
         let sql = "SELECT id FROM queues WHERE rule = ?1";
-        self.first(sql, [rule], |row| row.get(0))
+        self.database.first(sql, params![rule], |row| row.get(0))
     }
 }

@@ -3,16 +3,14 @@
 
 use std::cmp::Reverse;
 
-use rusqlite::types::Value;
-use rusqlite::{Row, params_from_iter};
-
-use super::SqliteHistory;
 use super::runs::number;
 use super::terms::FilterTerms;
+use super::{HistoryDatabase, SqlHistory};
 use crate::store::history::{
     ArchivePosition, CappedCount, EventFilter, EventPage, EventRowId, EventRun, HistoryError,
     ListedEvent, ListedOutcome, MAX_LISTED_RUNS,
 };
+use crate::store::sql::{SqlRow, SqlValue, params};
 use crate::store::sqlite::codec::{micros, time};
 use flowtrigger_core::run::RunId;
 
@@ -34,9 +32,9 @@ pub const TYPES: &str = "WITH RECURSIVE found (type) AS (
 
 /// A range of an index.
 #[derive(Debug, Clone)]
-pub struct EventRange {
+pub struct EventRange<'f> {
     index: Option<&'static str>,
-    terms: FilterTerms,
+    terms: FilterTerms<'f>,
 }
 
 /// A rule as the filter needs it.
@@ -50,7 +48,7 @@ enum FilterRule {
     },
 }
 
-impl SqliteHistory {
+impl<D: HistoryDatabase> SqlHistory<D> {
     pub(super) fn list_events(
         &self,
         filter: &EventFilter,
@@ -59,7 +57,7 @@ impl SqliteHistory {
         let mut events = Vec::new();
         for range in self.ranges(filter)? {
             let (sql, values) = range.list_query(page);
-            events.extend(self.rows(&sql, params_from_iter(values), read)?);
+            events.extend(self.database.rows(&sql, &values, read)?);
         }
         events.sort_by_key(|event| Reverse(event.position));
         events.truncate(page.limit);
@@ -77,7 +75,7 @@ impl SqliteHistory {
         let mut count = 0;
         for range in self.ranges(filter)? {
             let (sql, values) = range.count_query(cap);
-            let found = self.first(&sql, params_from_iter(values), |row| row.get(0))?;
+            let found = self.database.first(&sql, &values, |row| row.get(0))?;
             count += found.map_or(0, number);
             if count > cap as u64 {
                 break;
@@ -91,31 +89,43 @@ impl SqliteHistory {
             return Ok(());
         }
         let limit = MAX_LISTED_RUNS as i64 + 1;
-        event.runs = self.rows(RUNS, [event.position.row.0, limit], |row| {
-            Ok(EventRun {
-                id: RunId(number(row.get(0)?)),
-                rule: row.get(1)?,
-                state: row.get(2)?,
-            })
-        })?;
+        event.runs = self
+            .database
+            .rows(RUNS, params![event.position.row.0, limit], |row| {
+                Ok(EventRun {
+                    id: RunId(number(row.get(0)?)),
+                    rule: row.get(1)?,
+                    state: row.get(2)?,
+                })
+            })?;
         event.has_more_runs = event.runs.len() > MAX_LISTED_RUNS;
         event.runs.truncate(MAX_LISTED_RUNS);
         Ok(())
     }
 
     /// The ranges that together have the events of a filter, none of them twice.
-    pub(in crate::store::sqlite) fn ranges(
+    pub(in crate::store) fn ranges<'f>(
         &self,
-        filter: &EventFilter,
-    ) -> Result<Vec<EventRange>, HistoryError> {
+        filter: &'f EventFilter,
+    ) -> Result<Vec<EventRange<'f>>, HistoryError> {
         let Some(terms) = self.common_terms(filter)? else {
             return Ok(Vec::new());
         };
         if let Some(id) = &filter.id {
-            return Ok(vec![EventRange::of("events_by_id", &terms, "event_id", id)]);
+            return Ok(vec![EventRange::of(
+                "events_by_id",
+                &terms,
+                "event_id",
+                id.as_str(),
+            )]);
         }
         if let Some(key) = &filter.key {
-            return Ok(vec![EventRange::of("events_by_key", &terms, "key", key)]);
+            return Ok(vec![EventRange::of(
+                "events_by_key",
+                &terms,
+                "key",
+                key.as_str(),
+            )]);
         }
         if terms.is_rare {
             return Ok(vec![EventRange {
@@ -126,13 +136,13 @@ impl SqliteHistory {
         if let Some(name) = &filter.event_type {
             let mut ranges = Vec::new();
             for name in self.types_of(name)? {
-                let range = EventRange::of("events_by_type", &terms, "type", &name);
+                let range = EventRange::of("events_by_type", &terms, "type", name);
                 ranges.extend(range.by_match(terms.matched));
             }
             return Ok(ranges);
         }
         if let Some(endpoint) = &filter.endpoint {
-            let range = EventRange::of("events_by_endpoint", &terms, "endpoint", endpoint);
+            let range = EventRange::of("events_by_endpoint", &terms, "endpoint", endpoint.as_str());
             return Ok(range.by_match(terms.matched));
         }
         if filter.outcome == Some(ListedOutcome::Redelivered) {
@@ -153,19 +163,22 @@ impl SqliteHistory {
     }
 
     /// The terms of every range; `None` if no event can fulfil them.
-    fn common_terms(&self, filter: &EventFilter) -> Result<Option<CommonTerms>, HistoryError> {
+    fn common_terms<'f>(
+        &self,
+        filter: &'f EventFilter,
+    ) -> Result<Option<CommonTerms<'f>>, HistoryError> {
         let mut terms = FilterTerms::default();
         terms.add_some("received >= ?", filter.since.map(micros));
         terms.add_some("received < ?", filter.until.map(micros));
-        terms.add_some("endpoint = ?", filter.endpoint.clone());
-        terms.add_some("key = ?", filter.key.clone());
+        terms.add_some("endpoint = ?", filter.endpoint.as_deref());
+        terms.add_some("key = ?", filter.key.as_deref());
         if let Some(name) = &filter.event_type {
             match family(name) {
                 Some((first, end)) => {
                     terms.add("type >= ?", first);
                     terms.add("type < ?", end);
                 }
-                None => terms.add("type = ?", name.clone()),
+                None => terms.add("type = ?", name.as_str()),
             }
         }
         let mut matched = None;
@@ -212,11 +225,16 @@ impl SqliteHistory {
 
     fn filter_rule(&self, rule: &str) -> Result<Option<FilterRule>, HistoryError> {
         let sql = "SELECT id FROM queues WHERE rule = ?1";
-        let Some(queue) = self.first(sql, [rule], |row| row.get::<_, i64>(0))? else {
+        let Some(queue) = self
+            .database
+            .first(sql, params![rule], |row| row.get::<i64>(0))?
+        else {
             return Ok(None);
         };
-        let sql = "SELECT count(*) FROM (SELECT 1 FROM runs WHERE queue = ?1 LIMIT ?2)";
-        let runs = self.first(sql, [queue, MANY_RUNS], |row| row.get::<_, i64>(0))?;
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM runs WHERE queue = ?1 LIMIT ?2) newest";
+        let runs = self
+            .database
+            .first(sql, params![queue, MANY_RUNS], |row| row.get::<i64>(0))?;
         if runs.unwrap_or_default() < MANY_RUNS {
             return Ok(Some(FilterRule::Rare(queue)));
         }
@@ -229,24 +247,29 @@ impl SqliteHistory {
         let Some((first, end)) = family(name) else {
             return Ok(vec![name.to_owned()]);
         };
-        let values: [Value; 3] = [first.into(), end.into(), MAX_TYPES.into()];
-        self.rows(TYPES, params_from_iter(values), |row| row.get(0))
+        self.database
+            .rows(TYPES, params![first, end, MAX_TYPES], |row| row.get(0))
     }
 }
 
 /// What all ranges of a filter have in common.
-struct CommonTerms {
-    terms: FilterTerms,
+struct CommonTerms<'f> {
+    terms: FilterTerms<'f>,
     /// The only value of the column `matched`.
     matched: Option<usize>,
     /// The events of a rule are few.
     is_rare: bool,
 }
 
-impl EventRange {
-    fn of(index: &'static str, common: &CommonTerms, column: &str, text: &str) -> Self {
+impl<'f> EventRange<'f> {
+    fn of(
+        index: &'static str,
+        common: &CommonTerms<'f>,
+        column: &str,
+        text: impl Into<SqlValue<'f>>,
+    ) -> Self {
         let mut terms = common.terms.clone();
-        terms.add(&format!("{column} = ?"), text.to_owned());
+        terms.add(&format!("{column} = ?"), text);
         Self {
             index: Some(index),
             terms,
@@ -275,7 +298,7 @@ impl EventRange {
     }
 
     /// The statement of a page and its parameters.
-    pub(in crate::store::sqlite) fn list_query(self, page: EventPage) -> (String, Vec<Value>) {
+    pub(in crate::store) fn list_query(self, page: EventPage) -> (String, Vec<SqlValue<'f>>) {
         let table = self.table();
         let mut terms = self.terms;
         if let Some(ArchivePosition { received, row }) = page.before {
@@ -292,12 +315,12 @@ impl EventRange {
     }
 
     /// The statement that counts up to one more than the cap.
-    pub(in crate::store::sqlite) fn count_query(self, cap: usize) -> (String, Vec<Value>) {
+    pub(in crate::store) fn count_query(self, cap: usize) -> (String, Vec<SqlValue<'f>>) {
         let table = self.table();
         let mut terms = self.terms;
         let limit = terms.parameter(i64::try_from(cap).unwrap_or(i64::MAX).saturating_add(1));
         let sql = format!(
-            "SELECT count(*) FROM (SELECT 1 FROM {table} {} LIMIT {limit})",
+            "SELECT count(*) FROM (SELECT 1 FROM {table} {} LIMIT {limit}) found",
             terms.clause()
         );
         (sql, terms.values())
@@ -311,7 +334,7 @@ fn family(name: &str) -> Option<(String, String)> {
     Some((prefix.to_owned(), format!("{prefix}{}", char::MAX)))
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<ListedEvent> {
+fn read(row: &SqlRow<'_>) -> rusqlite::Result<ListedEvent> {
     Ok(ListedEvent {
         position: ArchivePosition {
             received: time(row.get(1)?),
@@ -324,7 +347,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ListedEvent> {
         key: row.get(6)?,
         matched: row.get(7)?,
         redelivered: number(row.get(8)?),
-        last_received: row.get::<_, Option<i64>>(9)?.map(time),
+        last_received: row.get::<Option<i64>>(9)?.map(time),
         had_runs: row.get(10)?,
         runs: Vec::new(),
         has_more_runs: false,

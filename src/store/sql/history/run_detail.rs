@@ -1,14 +1,13 @@
 //! One run with everything that belongs to it: its event, its rule, its log, its gates and the runs beside it.
 
-use rusqlite::Row;
-
-use super::SqliteHistory;
 use super::runs::{number, row};
+use super::{HistoryDatabase, SqlHistory};
 use crate::store::RowError;
 use crate::store::history::{
     EventRowId, GateAdmission, History, HistoryError, Page, RuleAtPlanning, RunDetail, RunFilter,
     RunRow,
 };
+use crate::store::sql::{SqlRow, params};
 use crate::store::sqlite::codec::{self, time};
 use crate::store::sqlite::transaction::config_source;
 use flowtrigger_core::loop_guard::stopped;
@@ -33,13 +32,13 @@ struct RunDetailRow {
 
 const REST: &str = "event, rule, lane, generation, error, asks, ready, suspect, crashes, queue";
 
-impl SqliteHistory {
+impl<D: HistoryDatabase> SqlHistory<D> {
     pub(super) fn run_detail(&self, run: RunId) -> Result<Option<RunDetail>, HistoryError> {
         let Some(line) = self.list_runs(&RunFilter::one(run), Page::first(1))?.pop() else {
             return Ok(None);
         };
         let sql = format!("SELECT {REST} FROM runs WHERE id = ?1");
-        let Some(rest) = self.first(&sql, [row(run)], rest)? else {
+        let Some(rest) = self.database.first(&sql, params![row(run)], rest)? else {
             return Ok(None);
         };
         let Some(arrived) = self.find_event(EventRowId(rest.event))? else {
@@ -73,22 +72,25 @@ impl SqliteHistory {
     }
 
     fn rule_at_planning(&self, rule: i64) -> Result<RuleAtPlanning, HistoryError> {
-        let found = self.first(codec::STORED_RULE, [rule], codec::stored_rule)?;
+        let found = self
+            .database
+            .first(codec::STORED_RULE, params![rule], codec::stored_rule)?;
         let (kept, config) = found.ok_or(RowError("rule of a run"))?;
-        let config = config_source(&self.connection, config)?;
+        let config = config_source(&self.database, config)??;
         Ok(RuleAtPlanning::compile(kept, config))
     }
 
     fn log(&self, run: RunId) -> Result<Vec<LogEntry>, HistoryError> {
         let sql = "SELECT kind, step, attempt, at, took, outcome, detail FROM log_entries
             WHERE run = ?1 ORDER BY number LIMIT 100000";
-        self.rows(sql, [row(run)], codec::log_entry::log_entry)
+        self.database
+            .rows(sql, params![row(run)], codec::log_entry::log_entry)
     }
 
     fn admissions(&self, run: RunId) -> Result<Vec<GateAdmission>, HistoryError> {
         let sql = "SELECT gate, value, at, until FROM gate_admissions
             WHERE run = ?1 AND gate NOT IN ('loop_update', 'loop_notice') ORDER BY gate LIMIT 100";
-        self.rows(sql, [row(run)], |row| {
+        self.database.rows(sql, params![row(run)], |row| {
             Ok(GateAdmission {
                 gate: row.get(0)?,
                 value: row.get(1)?,
@@ -103,19 +105,25 @@ impl SqliteHistory {
             return Ok(None);
         }
         let sql = "SELECT owner FROM lanes WHERE queue = ?1 AND value = ?2";
-        let owner = self.first(sql, (rest.queue, &rest.lane), |row| row.get(0))?;
+        let owner = self
+            .database
+            .first(sql, params![rest.queue, rest.lane.as_deref()], |row| {
+                row.get(0)
+            })?;
         Ok(owner.map(|run| RunId(number(run))))
     }
 
     fn reported_by(&self, run: RunId, event: i64) -> Result<Option<RunId>, HistoryError> {
-        let sql = "SELECT id FROM runs WHERE event = ?1 AND json_extract(error, '$.run') = ?2
+        let sql = "SELECT id FROM runs WHERE event = ?1 AND CAST(json_extract(error, '$.run') AS BIGINT) = ?2
             ORDER BY id DESC LIMIT 1";
-        let found = self.first(sql, (event, row(run)), |row| row.get(0))?;
+        let found = self
+            .database
+            .first(sql, params![event, row(run)], |row| row.get(0))?;
         Ok(found.map(|run| RunId(number(run))))
     }
 }
 
-fn rest(row: &Row<'_>) -> rusqlite::Result<RunDetailRow> {
+fn rest(row: &SqlRow<'_>) -> rusqlite::Result<RunDetailRow> {
     Ok(RunDetailRow {
         event: row.get(0)?,
         rule: row.get(1)?,

@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{Row, params};
 
-use super::SqliteHistory;
 use super::runs::number;
+use super::{HistoryDatabase, SqlHistory};
 use crate::store::RevisionId;
 use crate::store::history::{
     EventNames, EventQuery, EventRecord, EventRow, EventRowId, EventSelector, HistoryError,
     RecentEvent, RetainedRange,
 };
+use crate::store::sql::{SqlRow, params};
 use crate::store::sqlite::codec::event::{decode_event, raw_text};
 use crate::store::sqlite::codec::{micros, time};
 
 const HEAD: &str = "e.id, e.source, e.type, e.event_id, e.key, e.received, e.revision, e.matched,
     e.redelivered, e.last_received, e.differed";
 
-impl SqliteHistory {
+impl<D: HistoryDatabase> SqlHistory<D> {
     pub(super) fn find_events(&self, query: &EventQuery) -> Result<Vec<EventRow>, HistoryError> {
         let (column, text) = match &query.subject {
             EventSelector::Id(id) => ("event_id", id),
@@ -34,7 +34,11 @@ impl SqliteHistory {
              ORDER BY {order}, e.id DESC LIMIT ?2"
         );
         let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
-        self.rows(&sql, params![text, limit, query.endpoint], head)
+        self.database.rows(
+            &sql,
+            params![text.as_str(), limit, query.endpoint.as_deref()],
+            head,
+        )
     }
 
     pub(super) fn find_event(
@@ -42,7 +46,9 @@ impl SqliteHistory {
         EventRowId(row): EventRowId,
     ) -> Result<Option<EventRecord>, HistoryError> {
         let sql = format!("SELECT {HEAD}, e.body FROM events e WHERE e.id = ?1");
-        let found = self.first(&sql, [row], |row| Ok((head(row)?, row.get(11)?)))?;
+        let found = self
+            .database
+            .first(&sql, params![row], |row| Ok((head(row)?, row.get(11)?)))?;
         let read = |(head, body): (EventRow, String)| {
             Ok(EventRecord {
                 head,
@@ -60,23 +66,24 @@ impl SqliteHistory {
     ) -> Result<Vec<RecentEvent>, HistoryError> {
         // Only columns that are stored before the body, which may take several pages.
         let sql = "SELECT id, source, type, received FROM
-                (SELECT id, source, type, received FROM events ORDER BY id DESC LIMIT ?1)
+                (SELECT id, source, type, received FROM events ORDER BY id DESC LIMIT ?1) newest
             WHERE received >= ?2 ORDER BY id DESC";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.rows(sql, [limit, micros(since)], |row| {
-            Ok(RecentEvent {
-                row: EventRowId(row.get(0)?),
-                source: row.get(1)?,
-                event_type: row.get(2)?,
-                received: time(row.get(3)?),
+        self.database
+            .rows(sql, params![limit, micros(since)], |row| {
+                Ok(RecentEvent {
+                    row: EventRowId(row.get(0)?),
+                    source: row.get(1)?,
+                    event_type: row.get(2)?,
+                    received: time(row.get(3)?),
+                })
             })
-        })
     }
 
     pub(super) fn newest_names(&self, limit: usize) -> Result<Vec<EventNames>, HistoryError> {
         let sql = "SELECT event_id, key FROM events ORDER BY id DESC LIMIT ?1";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.rows(sql, [limit], |row| {
+        self.database.rows(sql, params![limit], |row| {
             Ok(EventNames {
                 id: row.get(0)?,
                 key: row.get(1)?,
@@ -85,7 +92,9 @@ impl SqliteHistory {
     }
 
     pub(super) fn retained_range(&self) -> Result<RetainedRange, HistoryError> {
-        let count = self.first("SELECT count(*) FROM events", [], |row| row.get(0))?;
+        let count = self
+            .database
+            .first("SELECT count(*) FROM events", &[], |row| row.get(0))?;
         Ok(RetainedRange {
             matched: self.ends(MATCHED_ENDS)?,
             unmatched: self.ends(UNMATCHED_ENDS)?,
@@ -98,7 +107,9 @@ impl SqliteHistory {
         [first, last]: [&str; 2],
     ) -> Result<Option<(Timestamp, Timestamp)>, HistoryError> {
         let end = |sql: &str| {
-            let found = self.first(sql, [], |row| row.get::<_, Option<i64>>(0))?;
+            let found = self
+                .database
+                .first(sql, &[], |row| row.get::<Option<i64>>(0))?;
             Ok::<_, HistoryError>(found.flatten().map(time))
         };
         Ok(end(first)?.zip(end(last)?))
@@ -116,7 +127,7 @@ pub const UNMATCHED_ENDS: [&str; 2] = [
     "SELECT max(received) FROM events WHERE matched = 0",
 ];
 
-fn head(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+fn head(row: &SqlRow<'_>) -> rusqlite::Result<EventRow> {
     Ok(EventRow {
         row: EventRowId(row.get(0)?),
         source: row.get(1)?,
@@ -128,6 +139,6 @@ fn head(row: &Row<'_>) -> rusqlite::Result<EventRow> {
         matched: row.get(7)?,
         redelivered: number(row.get(8)?),
         differed: number(row.get(10)?),
-        last_came: row.get::<_, Option<i64>>(9)?.map(time),
+        last_came: row.get::<Option<i64>>(9)?.map(time),
     })
 }

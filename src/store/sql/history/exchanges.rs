@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use rusqlite::Row;
-use rusqlite::types::Value as Sql;
-
-use super::SqliteHistory;
 use super::runs::{number, row};
+use super::terms::FilterTerms;
+use super::{HistoryDatabase, SqlHistory};
 use crate::store::history::HistoryError;
+use crate::store::sql::dialect::Dialect;
+use crate::store::sql::{SqlRow, params};
 use crate::store::sqlite::codec::exchange::decode_exchange;
 use crate::store::sqlite::codec::time;
 use flowtrigger_core::run::RunId;
@@ -22,7 +22,7 @@ const MAX_SCANNED_URLS: i64 = 100_000;
 /// Exchanges of a run that are read.
 const MAX_ROWS: usize = 10_000;
 
-impl SqliteHistory {
+impl<D: HistoryDatabase> SqlHistory<D> {
     pub(super) fn exchanges_of(&self, run: RunId) -> Result<Vec<RecordedExchange>, HistoryError> {
         let sql = format!(
             "SELECT step, attempt, started, method, request_urls.url, content,
@@ -30,12 +30,14 @@ impl SqliteHistory {
              FROM exchanges LEFT JOIN request_urls ON request_urls.id = exchanges.url
              WHERE run = ?1 ORDER BY started, exchanges.id LIMIT {MAX_ROWS}"
         );
-        let rows = self.rows(&sql, [row(run)], |found| read(run, found))?;
+        let rows = self
+            .database
+            .rows(&sql, params![row(run)], |found| read(run, found))?;
         rows.into_iter().collect()
     }
 }
 
-fn read(run: RunId, row: &Row<'_>) -> rusqlite::Result<Result<RecordedExchange, HistoryError>> {
+fn read(run: RunId, row: &SqlRow<'_>) -> rusqlite::Result<Result<RecordedExchange, HistoryError>> {
     let (method, url): (Option<String>, Option<String>) = (row.get(3)?, row.get(4)?);
     let content: Option<String> = row.get(5)?;
     let exchange = match content.as_deref().map(decode_exchange).transpose() {
@@ -54,7 +56,7 @@ fn read(run: RunId, row: &Row<'_>) -> rusqlite::Result<Result<RecordedExchange, 
 }
 
 /// `None` for an attempt that was stopped, and for one of an earlier version.
-fn end(row: &Row<'_>) -> rusqlite::Result<Option<AttemptEnd>> {
+fn end(row: &SqlRow<'_>) -> rusqlite::Result<Option<AttemptEnd>> {
     let (took, failed): (Option<i64>, Option<bool>) = (row.get(6)?, row.get(7)?);
     let status = row.get(8)?;
     Ok(took.zip(failed).map(|(took, failed)| AttemptEnd {
@@ -64,27 +66,32 @@ fn end(row: &Row<'_>) -> rusqlite::Result<Option<AttemptEnd>> {
     }))
 }
 
-/// The term of a filter by a part of a URL, with its parameters as `?` in order. Case does not matter.
-pub(in crate::store::sqlite) fn sent_to(text: &str) -> (String, Vec<Sql>) {
-    let compared = "instr(lower(url), lower(?)) > 0";
-    let (urls, values) = match trigrams(text) {
-        Some(query) => {
-            let urls = format!(
-                "SELECT id FROM request_urls WHERE id IN (SELECT rowid FROM request_url_trigrams
-                     WHERE request_url_trigrams MATCH ?) AND {compared}"
-            );
-            (urls, vec![query.into(), text.to_owned().into()])
-        }
-        None => {
-            let urls = format!(
-                "SELECT id FROM request_urls WHERE id > (SELECT max(id) FROM request_urls) - {MAX_SCANNED_URLS}
-                     AND {compared}"
-            );
-            (urls, vec![text.to_owned().into()])
-        }
+/// Adds the term of a filter by a part of a URL. Case does not matter.
+pub(in crate::store) fn sent_to<'f>(text: &'f str, dialect: Dialect, terms: &mut FilterTerms<'f>) {
+    let trigrams = match dialect {
+        Dialect::Sqlite => trigrams(text),
+        Dialect::Postgres => None,
     };
-    let term = format!("r.id IN (SELECT run FROM exchanges WHERE url IN ({urls}))");
-    (term, values)
+    let text_number = terms.parameter(text);
+    let compared = format!("instr(lower(url), lower({text_number})) > 0");
+    let urls = match (trigrams, dialect) {
+        (Some(query), _) => {
+            let query = terms.parameter(query);
+            format!(
+                "SELECT id FROM request_urls WHERE id IN (SELECT rowid FROM request_url_trigrams
+                     WHERE request_url_trigrams MATCH {query}) AND {compared}"
+            )
+        }
+        (None, Dialect::Sqlite) => format!(
+            "SELECT id FROM request_urls WHERE id > (SELECT max(id) FROM request_urls) - {MAX_SCANNED_URLS}
+                 AND {compared}"
+        ),
+        // Without the index of three letters, all are compared.
+        (None, Dialect::Postgres) => format!("SELECT id FROM request_urls WHERE {compared}"),
+    };
+    terms.add_plain(format!(
+        "r.id IN (SELECT run FROM exchanges WHERE url IN ({urls}))"
+    ));
 }
 
 /// The query for the rows that have all trigrams of a text; `None` if it has none.

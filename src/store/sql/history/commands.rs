@@ -1,10 +1,9 @@
 //! The commands that were given.
 
-use rusqlite::Row;
-
-use super::SqliteHistory;
 use super::runs::{number, row as run_row};
+use super::{HistoryDatabase, SqlHistory};
 use crate::store::history::{EventRowId, HistoryError};
+use crate::store::sql::{SqlRow, params};
 use crate::store::sqlite::codec::time;
 use crate::store::{CommandKind, CommandTarget, GivenCommand, RowError};
 use flowtrigger_core::run::RunId;
@@ -14,22 +13,24 @@ use flowtrigger_core::run::commander::{CommandOrigin, Commander};
 const MAX_OF_RUN: i64 = 1_000;
 const COLUMNS: &str = "at, command, run, event, name, origin, runs, rejected, note";
 
-impl SqliteHistory {
+impl<D: HistoryDatabase> SqlHistory<D> {
     pub(super) fn list_commands(&self, limit: usize) -> Result<Vec<GivenCommand>, HistoryError> {
         let sql = format!("SELECT {COLUMNS} FROM commands ORDER BY id DESC LIMIT ?1");
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = self.rows(&sql, [limit], read)?;
+        let rows = self.database.rows(&sql, params![limit], read)?;
         rows.into_iter().collect()
     }
 
     pub(super) fn list_commands_of(&self, run: RunId) -> Result<Vec<GivenCommand>, HistoryError> {
         let sql = format!("SELECT {COLUMNS} FROM commands WHERE run = ?1 ORDER BY id LIMIT ?2");
-        let rows = self.rows(&sql, [run_row(run), MAX_OF_RUN], read)?;
+        let rows = self
+            .database
+            .rows(&sql, params![run_row(run), MAX_OF_RUN], read)?;
         rows.into_iter().collect()
     }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Result<GivenCommand, HistoryError>> {
+fn read(row: &SqlRow<'_>) -> rusqlite::Result<Result<GivenCommand, HistoryError>> {
     let (kind, origin): (String, String) = (row.get(1)?, row.get(5)?);
     let kind = CommandKind::ALL
         .into_iter()

@@ -2,11 +2,10 @@
 
 use std::cmp::Reverse;
 
-use rusqlite::{Row, params};
-
-use super::SqliteHistory;
 use super::runs::number;
+use super::{HistoryDatabase, SqlHistory};
 use crate::store::history::{FailedRun, FailedRuns, FailedState, HistoryError};
+use crate::store::sql::{SqlRow, params};
 use crate::store::sqlite::codec::time;
 use flowtrigger_core::run::RunId;
 use flowtrigger_core::run::exchange::SentTo;
@@ -16,20 +15,22 @@ use flowtrigger_core::run::exchange::SentTo;
 pub const FAILED: &str = "WITH page AS MATERIALIZED
         (SELECT id FROM runs WHERE state = ?1 ORDER BY id DESC LIMIT ?2)
     SELECT r.id, q.rule, r.why, r.failed, r.changed, x.method, u.url
-    FROM page CROSS JOIN runs r ON r.id = page.id
-        CROSS JOIN queues q ON q.id = r.queue
+    FROM page CROSS JOIN runs r CROSS JOIN queues q
         LEFT JOIN exchanges x ON x.id = (SELECT max(id) FROM exchanges WHERE run = page.id)
             AND instr(r.why, 'step `' || x.step || '`') > 0
-        LEFT JOIN request_urls u ON u.id = x.url";
+        LEFT JOIN request_urls u ON u.id = x.url
+    WHERE r.id = page.id AND q.id = r.queue";
 
-impl SqliteHistory {
+impl<D: HistoryDatabase> SqlHistory<D> {
     pub(super) fn list_failed_runs(&self, limit: usize) -> Result<FailedRuns, HistoryError> {
         let mut runs = Vec::new();
         let rows = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
         for state in FailedState::ALL {
-            let found = self.rows(FAILED, params![state.as_str(), rows], |row| {
-                read(row, state)
-            })?;
+            let found = self
+                .database
+                .rows(FAILED, params![state.as_str(), rows], |row| {
+                    read(row, state)
+                })?;
             runs.extend(found);
         }
         runs.sort_by_key(|run| Reverse(run.id));
@@ -39,13 +40,13 @@ impl SqliteHistory {
     }
 }
 
-fn read(row: &Row<'_>, state: FailedState) -> rusqlite::Result<FailedRun> {
+fn read(row: &SqlRow<'_>, state: FailedState) -> rusqlite::Result<FailedRun> {
     let (method, url): (Option<String>, Option<String>) = (row.get(5)?, row.get(6)?);
     Ok(FailedRun {
         id: RunId(number(row.get(0)?)),
         rule: row.get(1)?,
         state,
-        why: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+        why: row.get::<Option<String>>(2)?.unwrap_or_default(),
         error: row.get(3)?,
         since: time(row.get(4)?),
         sent_to: method.zip(url).map(|(method, url)| SentTo { method, url }),

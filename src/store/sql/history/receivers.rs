@@ -5,13 +5,13 @@ use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::params;
 
-use super::SqliteHistory;
 use super::runs::number;
+use super::{HistoryDatabase, SqlHistory};
 use crate::store::history::{
     HistoryError, LastAttempt, RECEIVER_COLUMNS, RECEIVER_TIME, ReceiverActivity,
 };
+use crate::store::sql::params;
 use crate::store::sqlite::codec::{micros, time};
 
 /// Receivers that are read; those with an attempt in the last hour, or with a waiting run.
@@ -29,9 +29,9 @@ pub const ATTEMPTS: &str = "SELECT started, failed, status, took FROM exchanges
 /// of the step that failed, which the reason names.
 pub const WAITING: &str = "WITH page AS MATERIALIZED
         (SELECT id FROM runs WHERE state = ?1 ORDER BY id DESC LIMIT ?2)
-    SELECT x.receiver, count(*) FROM page CROSS JOIN runs r ON r.id = page.id
-        CROSS JOIN exchanges x ON x.id = (SELECT max(id) FROM exchanges WHERE run = page.id)
-    WHERE x.receiver IS NOT NULL AND (?1 <> 'dead' OR instr(r.why, 'step `' || x.step || '`') > 0)
+    SELECT x.receiver, count(*) FROM page CROSS JOIN runs r CROSS JOIN exchanges x
+    WHERE r.id = page.id AND x.id = (SELECT max(id) FROM exchanges WHERE run = page.id)
+        AND x.receiver IS NOT NULL AND (?1 <> 'dead' OR instr(r.why, 'step `' || x.step || '`') > 0)
     GROUP BY x.receiver";
 const LAST_ERROR: &str = "SELECT json_extract(l.detail, '$.message') FROM exchanges x
     JOIN log_entries l ON l.run = x.run AND l.step = x.step AND l.attempt = x.attempt
@@ -46,7 +46,7 @@ struct IndexedAttempt {
     took: Duration,
 }
 
-impl SqliteHistory {
+impl<D: HistoryDatabase> SqlHistory<D> {
     pub(super) fn find_receivers(
         &self,
         now: Timestamp,
@@ -54,22 +54,28 @@ impl SqliteHistory {
         let hour = SignedDuration::try_from(RECEIVER_TIME).unwrap_or(SignedDuration::MAX);
         let since = now.checked_sub(hour).unwrap_or(Timestamp::MIN);
         let mut found = BTreeMap::new();
-        let active = self.rows(ACTIVE, [micros(since), MAX_RECEIVERS], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
-        })?;
+        let active = self
+            .database
+            .rows(ACTIVE, params![micros(since), MAX_RECEIVERS], |row| {
+                Ok((row.get::<i64>(0)?, row.get::<String>(1)?))
+            })?;
         for (id, origin) in active {
             found.insert(id, self.receiver(id, origin, since)?);
         }
         for state in ["dead", "retrying"] {
-            let waiting = self.rows(WAITING, params![state, MAX_WAITING], |row| {
-                Ok((row.get::<_, i64>(0)?, number(row.get(1)?)))
-            })?;
+            let waiting = self
+                .database
+                .rows(WAITING, params![state, MAX_WAITING], |row| {
+                    Ok((row.get::<i64>(0)?, number(row.get(1)?)))
+                })?;
             for (id, count) in waiting.into_iter().take(MAX_RECEIVERS as usize) {
                 let receiver = match found.entry(id) {
                     Entry::Occupied(known) => known.into_mut(),
                     Entry::Vacant(new) => {
                         let sql = "SELECT origin FROM receivers WHERE id = ?1";
-                        let Some(origin) = self.first(sql, [id], |row| row.get(0))? else {
+                        let Some(origin) =
+                            self.database.first(sql, params![id], |row| row.get(0))?
+                        else {
                             continue;
                         };
                         new.insert(ReceiverActivity::none(origin))
@@ -92,15 +98,13 @@ impl SqliteHistory {
         origin: String,
         since: Timestamp,
     ) -> Result<ReceiverActivity, HistoryError> {
-        let values = [id, micros(since), MAX_ATTEMPTS + 1];
-        let mut attempts = self.rows(ATTEMPTS, values, |row| {
+        let values = params![id, micros(since), MAX_ATTEMPTS + 1];
+        let mut attempts = self.database.rows(ATTEMPTS, values, |row| {
             Ok(IndexedAttempt {
                 started: time(row.get(0)?),
                 failed: row.get(1)?,
                 status: row.get(2)?,
-                took: Duration::from_micros(number(
-                    row.get::<_, Option<i64>>(3)?.unwrap_or_default(),
-                )),
+                took: Duration::from_micros(number(row.get::<Option<i64>>(3)?.unwrap_or_default())),
             })
         })?;
         let mut receiver = ReceiverActivity::none(origin);
@@ -108,8 +112,10 @@ impl SqliteHistory {
         attempts.truncate(MAX_ATTEMPTS as usize);
         summarise(&mut receiver, &attempts, since);
         if let Some(last) = receiver.last.as_mut().filter(|last| last.error.is_some()) {
-            let values = [id, micros(last.started)];
-            let message = self.first(LAST_ERROR, values, |row| row.get::<_, Option<String>>(0))?;
+            let values = params![id, micros(last.started)];
+            let message = self
+                .database
+                .first(LAST_ERROR, values, |row| row.get::<Option<String>>(0))?;
             last.error = Some(message.flatten().unwrap_or_else(|| "failed".to_owned()));
         }
         Ok(receiver)

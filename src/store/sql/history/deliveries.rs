@@ -1,14 +1,13 @@
 //! The requests of a database: as a list, as totals, and the one that delivered an event.
 
-use rusqlite::types::Value;
-use rusqlite::{Row, params_from_iter};
-
-use super::SqliteHistory;
 use super::runs::number;
+use super::terms::FilterTerms;
+use super::{HistoryDatabase, SqlHistory};
 use crate::store::history::{
     DeliveryCount, DeliveryFilter, DeliveryMatch, DeliveryRow, DeliveryTotals, EventDeliveryRow,
     EventRowId, HistoryError,
 };
+use crate::store::sql::{SqlRow, params};
 use crate::store::sqlite::codec::{micros, time};
 use crate::store::sqlite::deliveries::accepted_column;
 use crate::store::{DeliveredEvents, Delivery, DeliveryId, DeliveryKind, DeliveryOutcome};
@@ -18,94 +17,66 @@ const COLUMNS: &str = "d.id, d.received, d.source, d.endpoint, d.method, d.path,
 /// How many columns that are.
 const WIDTH: usize = 19;
 
-/// The terms of a filter with their parameters.
-struct Terms {
-    sql: String,
-    values: Vec<Value>,
-}
-
-impl Terms {
-    fn of(filter: &DeliveryFilter) -> Self {
-        let (mut terms, mut values) = (Vec::new(), Vec::new());
-        let mut term = |sql: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                values.push(value);
-                terms.push(sql.replace('?', &format!("?{}", values.len())));
-            }
-        };
-        let micros = |at: jiff::Timestamp| micros(at).into();
-        let id = |id: u64| i64::try_from(id).unwrap_or(i64::MAX).into();
-        term(
-            "(d.endpoint = ? OR d.source = ?)",
-            filter.source.clone().map(Value::from),
-        );
-        term(
-            "d.accepted = ?",
-            filter.kind.map(|kind| accepted_column(kind).into()),
-        );
-        term(
-            "d.status = ?",
-            filter.status.map(|status| i64::from(status).into()),
-        );
-        term(
-            "(d.received >= ? OR d.omitted_until >= ?)",
-            filter.since.map(micros),
-        );
-        term("d.received < ?", filter.until.map(micros));
-        term("d.id < ?", filter.before.map(id));
-        term(
-            "instr(lower(d.path || ' ' || coalesce(d.peer, '') || ' ' || d.reason || ' ' || d.detail || ' ' || coalesce(d.first_event, '')), ?) > 0",
-            filter.text.as_ref().map(|text| text.to_lowercase().into()),
-        );
-        if !filter.reasons.is_empty() {
-            let reasons = filter.reasons.iter().map(|reason| {
-                values.push(reason.clone().into());
-                format!("?{}", values.len())
-            });
-            let reasons: Vec<String> = reasons.collect();
-            terms.push(format!("d.reason IN ({})", reasons.join(", ")));
-        }
-        let sql = match terms.is_empty() {
-            true => String::new(),
-            false => format!("WHERE {}", terms.join(" AND ")),
-        };
-        Self { sql, values }
+/// The terms of a filter.
+fn conditions(filter: &DeliveryFilter) -> FilterTerms<'_> {
+    let mut terms = FilterTerms::default();
+    terms.add_some("(d.endpoint = ? OR d.source = ?)", filter.source.as_deref());
+    let kind = filter.kind.map(accepted_column);
+    terms.add_some("d.accepted = ?", kind);
+    terms.add_some("d.status = ?", filter.status.map(i64::from));
+    terms.add_some(
+        "(d.received >= ? OR d.omitted_until >= ?)",
+        filter.since.map(micros),
+    );
+    terms.add_some("d.received < ?", filter.until.map(micros));
+    let before = |id: u64| i64::try_from(id).unwrap_or(i64::MAX);
+    terms.add_some("d.id < ?", filter.before.map(before));
+    terms.add_some(
+        "instr(lower(d.path || ' ' || coalesce(d.peer, '') || ' ' || d.reason || ' ' || d.detail || ' ' || coalesce(d.first_event, '')), ?) > 0",
+        filter.text.as_ref().map(|text| text.to_lowercase()),
+    );
+    if !filter.reasons.is_empty() {
+        let reasons = filter.reasons.iter();
+        let reasons = reasons.map(|reason| terms.parameter(reason.as_str()));
+        let reasons: Vec<String> = reasons.collect();
+        terms.add_plain(format!("d.reason IN ({})", reasons.join(", ")));
     }
+    terms
 }
 
-impl SqliteHistory {
+impl<D: HistoryDatabase> SqlHistory<D> {
     pub(super) fn list_deliveries(
         &self,
         filter: &DeliveryFilter,
         limit: usize,
     ) -> Result<Vec<DeliveryRow>, HistoryError> {
-        let Terms { sql, mut values } = Terms::of(filter);
-        values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
+        let mut terms = conditions(filter);
+        let limit = terms.parameter(i64::try_from(limit).unwrap_or(i64::MAX));
         let sql = format!(
-            "SELECT {COLUMNS} FROM deliveries d {sql} ORDER BY d.id DESC LIMIT ?{}",
-            values.len()
+            "SELECT {COLUMNS} FROM deliveries d {} ORDER BY d.id DESC LIMIT {limit}",
+            terms.clause()
         );
-        self.rows(&sql, params_from_iter(values), delivery)
+        self.database.rows(&sql, &terms.values(), delivery)
     }
 
     pub(super) fn count_deliveries(
         &self,
         filter: &DeliveryFilter,
     ) -> Result<DeliveryTotals, HistoryError> {
-        let Terms { sql, mut values } = Terms::of(filter);
-        let end = |at: Option<jiff::Timestamp>| at.map_or(Value::Null, |at| micros(at).into());
-        values.extend([end(filter.since), end(filter.until)]);
-        let (since, until) = (values.len() - 1, values.len());
+        let mut terms = conditions(filter);
+        let since = terms.parameter(filter.since.map(micros));
+        let until = terms.parameter(filter.until.map(micros));
         let sql = format!(
-            "SELECT d.accepted, count(*), sum(d.omitted), min(d.received),
-                 sum(CASE WHEN d.received < ?{since} OR d.omitted_until >= ?{until} THEN d.omitted ELSE 0 END)
-             FROM deliveries d {sql} GROUP BY d.accepted"
+            "SELECT d.accepted, count(*), CAST(sum(d.omitted) AS BIGINT), min(d.received),
+                 CAST(sum(CASE WHEN d.received < {since} OR d.omitted_until >= {until} THEN d.omitted ELSE 0 END) AS BIGINT)
+             FROM deliveries d {} GROUP BY d.accepted",
+            terms.clause()
         );
-        let counts = self.rows(&sql, params_from_iter(values), |row| {
+        let counts = self.database.rows(&sql, &terms.values(), |row| {
             let count = DeliveryCount {
                 listed: number(row.get(1)?),
                 omitted: number(row.get(2)?),
-                oldest: row.get::<_, Option<i64>>(3)?.map(time),
+                oldest: row.get::<Option<i64>>(3)?.map(time),
                 perhaps_outside: number(row.get(4)?),
             };
             Ok((kind(row.get(0)?), count))
@@ -150,9 +121,9 @@ impl SqliteHistory {
                 "SELECT {COLUMNS}, e.delivery_index FROM events e JOIN deliveries d ON {source}
                  WHERE e.id = ?1 ORDER BY {order} LIMIT 1"
             );
-            let found = self.first(&sql, [event], |row| {
+            let found = self.database.first(&sql, params![event], |row| {
                 Ok(EventDeliveryRow {
-                    index: row.get::<_, Option<i64>>(WIDTH)?.map(number),
+                    index: row.get::<Option<i64>>(WIDTH)?.map(number),
                     request: of_request(delivery(row)?),
                 })
             })?;
@@ -171,11 +142,11 @@ fn kind(accepted: i64) -> DeliveryKind {
     }
 }
 
-fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
+fn delivery(row: &SqlRow<'_>) -> rusqlite::Result<DeliveryRow> {
     let peer: Option<String> = row.get(6)?;
-    let text = |column: usize| row.get::<_, Option<String>>(column);
+    let text = |column: usize| row.get::<Option<String>>(column);
     let count = |column: usize| {
-        let count = row.get::<_, Option<i64>>(column)?;
+        let count = row.get::<Option<i64>>(column)?;
         Ok::<_, rusqlite::Error>(number(count.unwrap_or_default()))
     };
     let outcome = match kind(row.get(9)?) {
@@ -201,10 +172,10 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
             path: row.get(5)?,
             peer: peer.and_then(|peer| peer.parse().ok()),
             status: row.get(7)?,
-            size: row.get::<_, Option<i64>>(8)?.map(number),
+            size: row.get::<Option<i64>>(8)?.map(number),
             outcome,
         },
         omitted: number(row.get(16)?),
-        omitted_until: row.get::<_, Option<i64>>(17)?.map(time),
+        omitted_until: row.get::<Option<i64>>(17)?.map(time),
     })
 }

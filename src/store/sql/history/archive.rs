@@ -1,13 +1,12 @@
 //! Stored events in the order of their receipt, page by page. Events with runs and events without have an index each;
 //! a page is merged from both.
 
-use rusqlite::types::Value as Sql;
-use rusqlite::{Row, params_from_iter};
-
-use super::SqliteHistory;
+use super::terms::FilterTerms;
+use super::{HistoryDatabase, SqlHistory};
 use crate::store::history::{
     ArchiveFilter, ArchivePosition, ArchivedEvent, ArchivedEvents, EventRowId, HistoryError,
 };
+use crate::store::sql::{SqlRow, SqlValue};
 use crate::store::sqlite::codec::{micros, time};
 use crate::store::sqlite::redelivery::find_original;
 
@@ -19,7 +18,7 @@ pub const UNMATCHED: [&str; 2] = [
     "matched = 1 AND received_unmatched = 1",
 ];
 
-impl SqliteHistory {
+impl<D: HistoryDatabase> SqlHistory<D> {
     pub(super) fn list_archive(
         &self,
         filter: &ArchiveFilter,
@@ -45,7 +44,7 @@ impl SqliteHistory {
         limit: usize,
     ) -> Result<Vec<ArchivedEvent>, HistoryError> {
         let (sql, values) = page_query(filter, part, after, limit);
-        self.rows(&sql, params_from_iter(values), read)
+        self.database.rows(&sql, &values, read)
     }
 
     pub(super) fn find_original_of(
@@ -56,59 +55,38 @@ impl SqliteHistory {
             return Ok(Some(event.position.row));
         }
         let received = micros(event.position.received);
-        let original = find_original(
-            &self.connection,
-            (&event.endpoint, &event.id),
-            Some(received),
-        )?;
+        let original = find_original(&self.database, (&event.endpoint, &event.id), Some(received))?;
         Ok(original.map(EventRowId))
     }
 }
 
 /// The statement of a page and its parameters.
-pub fn page_query(
-    filter: &ArchiveFilter,
+pub fn page_query<'f>(
+    filter: &'f ArchiveFilter,
     part: &str,
     after: Option<ArchivePosition>,
     limit: usize,
-) -> (String, Vec<Sql>) {
-    let (mut terms, mut values) = (vec![part.to_owned()], Vec::new());
-    let mut term = |sql: &str, value: Sql| {
-        values.push(value);
-        terms.push(sql.replace('?', &format!("?{}", values.len())));
-    };
-    if let Some(since) = filter.since {
-        term("received >= ?", micros(since).into());
-    }
-    if let Some(until) = filter.until {
-        term("received < ?", micros(until).into());
-    }
-    for (column, text) in [
-        ("key", &filter.key),
-        ("source", &filter.source),
-        ("endpoint", &filter.endpoint),
-    ] {
-        if let Some(text) = text {
-            term(&format!("{column} = ?"), text.clone().into());
-        }
-    }
+) -> (String, Vec<SqlValue<'f>>) {
+    let mut terms = FilterTerms::default();
+    terms.add_plain(part);
+    terms.add_some("received >= ?", filter.since.map(micros));
+    terms.add_some("received < ?", filter.until.map(micros));
+    terms.add_some("key = ?", filter.key.as_deref());
+    terms.add_some("source = ?", filter.source.as_deref());
+    terms.add_some("endpoint = ?", filter.endpoint.as_deref());
     if let Some(ArchivePosition { received, row }) = after {
-        let received = micros(received);
-        values.push(received.into());
-        values.push(row.0.into());
-        let (at, id) = (values.len() - 1, values.len());
-        terms.push(format!("(received, id) > (?{at}, ?{id})"));
+        let (at, id) = (terms.parameter(micros(received)), terms.parameter(row.0));
+        terms.add_plain(format!("(received, id) > ({at}, {id})"));
     }
-    values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
+    let limit = terms.parameter(i64::try_from(limit).unwrap_or(i64::MAX));
     let sql = format!(
-        "SELECT {COLUMNS} FROM events WHERE {} ORDER BY received, id LIMIT ?{}",
-        terms.join(" AND "),
-        values.len()
+        "SELECT {COLUMNS} FROM events {} ORDER BY received, id LIMIT {limit}",
+        terms.clause()
     );
-    (sql, values)
+    (sql, terms.values())
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<ArchivedEvent> {
+fn read(row: &SqlRow<'_>) -> rusqlite::Result<ArchivedEvent> {
     Ok(ArchivedEvent {
         position: ArchivePosition {
             received: time(row.get(1)?),

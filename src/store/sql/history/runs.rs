@@ -1,0 +1,175 @@
+//! Runs as a list. The rows of a page are selected before anything is joined to them, so that a page costs
+//! the same however many runs there are.
+
+use jiff::Timestamp;
+
+use super::exchanges::sent_to;
+use super::terms::FilterTerms;
+use super::{HistoryDatabase, SqlHistory};
+use crate::store::ReplayId;
+use crate::store::history::{EventRowId, HistoryError, Page, RunFilter, RunRow, RunTotals};
+use crate::store::sql::dialect::{self, Dialect};
+use crate::store::sql::{SqlRow, params};
+use crate::store::sqlite::codec::{self, micros, time};
+use flowtrigger_core::run::RunId;
+
+/// The terms of a filter.
+fn conditions(filter: &RunFilter, dialect: Dialect) -> FilterTerms<'_> {
+    let mut terms = FilterTerms::default();
+    terms.add_some(
+        "r.queue IN (SELECT id FROM queues WHERE rule = ?)",
+        filter.rule.as_deref(),
+    );
+    terms.add_some(
+        "r.event IN (SELECT id FROM events WHERE key = ?)",
+        filter.key.as_deref(),
+    );
+    terms.add_some(
+        "r.event IN (SELECT id FROM events WHERE event_id = ?)",
+        filter.event.as_deref(),
+    );
+    terms.add_some(
+        "(SELECT endpoint FROM events WHERE id = r.event) = ?",
+        filter.endpoint.as_deref(),
+    );
+    terms.add_some("r.event = ?", filter.row.map(|EventRowId(row)| row));
+    let replay = filter.replay.map(|ReplayId(replay)| replay as i64);
+    terms.add_some("r.replay = ?", replay);
+    terms.add_some("r.planned >= ?", filter.since.map(micros));
+    terms.add_some("r.planned < ?", filter.until.map(micros));
+    terms.add_some(ERROR, filter.error.as_deref());
+    if !filter.states.is_empty() {
+        let words = serde_json::to_string(&filter.states).unwrap_or_default();
+        terms.add("r.state IN (SELECT value FROM json_each(?))", words);
+    }
+    if !filter.ids.is_empty() {
+        let ids: Vec<u64> = filter.ids.iter().map(|id| id.0).collect();
+        let ids = serde_json::to_string(&ids).unwrap_or_default();
+        terms.add(
+            "r.id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))",
+            ids,
+        );
+    }
+    if let Some(text) = &filter.sent_to {
+        sent_to(text, dialect, &mut terms);
+    }
+    terms
+}
+
+const RUNS_BY_STATE: &str = "SELECT state, count(*) FROM runs GROUP BY state";
+const ERROR: &str = "(instr(lower(r.why), lower(?)) > 0 OR EXISTS (
+    SELECT 1 FROM log_entries WHERE run = r.id AND outcome = 'failed'
+        AND instr(lower(json_extract(detail, '$.message')), lower(?)) > 0))";
+
+const COLUMNS: &str = "r.id, q.rule, r.state, r.why, r.gate, r.due, r.planned, r.changed,
+    e.source, e.type, e.event_id, e.key,
+    r.attempts, r.failed, CAST(json_extract(r.error, '$.run') AS BIGINT), r.depth, r.cause, e.endpoint, r.replay, r.event";
+
+impl<D: HistoryDatabase> SqlHistory<D> {
+    pub(super) fn list_runs(
+        &self,
+        filter: &RunFilter,
+        page: Page,
+    ) -> Result<Vec<RunRow>, HistoryError> {
+        let mut terms = conditions(filter, D::DIALECT);
+        terms.add_some("r.id < ?", page.before.map(row));
+        let limit = terms.parameter(i64::try_from(page.limit).unwrap_or(i64::MAX));
+        let sql = format!(
+            "WITH page AS MATERIALIZED
+                (SELECT r.id FROM runs r {} ORDER BY r.id DESC LIMIT {limit})
+             SELECT {COLUMNS} FROM page JOIN runs r ON r.id = page.id
+                JOIN queues q ON q.id = r.queue JOIN events e ON e.id = r.event
+             ORDER BY r.id DESC",
+            terms.clause()
+        );
+        let rows = self.database.rows(&sql, &terms.values(), read)?;
+        rows.into_iter().collect()
+    }
+
+    pub(super) fn count_runs(&self) -> Result<Vec<(String, u64)>, HistoryError> {
+        self.database.rows(
+            D::DIALECT.choose(RUNS_BY_STATE, dialect::RUNS_BY_STATE),
+            &[],
+            |row| Ok((row.get(0)?, number(row.get(1)?))),
+        )
+    }
+}
+
+impl<D: HistoryDatabase> SqlHistory<D> {
+    pub(super) fn count_filtered_runs(
+        &self,
+        filter: &RunFilter,
+        cap: usize,
+    ) -> Result<RunTotals, HistoryError> {
+        let mut terms = conditions(filter, D::DIALECT);
+        let limit = terms.parameter(i64::try_from(cap).unwrap_or(i64::MAX));
+        let sql = format!(
+            "SELECT state, count(*) FROM
+                (SELECT r.state AS state FROM runs r {} ORDER BY r.id DESC LIMIT {limit}) newest
+             GROUP BY state",
+            terms.clause()
+        );
+        let counts = self.database.rows(&sql, &terms.values(), |row| {
+            Ok((row.get(0)?, number(row.get(1)?)))
+        })?;
+        let totals = RunTotals {
+            by_state: counts.into_iter().collect(),
+            is_capped: false,
+        };
+        Ok(RunTotals {
+            is_capped: totals.all() >= cap as u64,
+            ..totals
+        })
+    }
+
+    pub(super) fn count_runs_of(
+        &self,
+        rule: &str,
+        since: Timestamp,
+    ) -> Result<Vec<(String, u64)>, HistoryError> {
+        let sql = "SELECT state, count(*) FROM runs
+            WHERE queue = (SELECT id FROM queues WHERE rule = ?1) AND planned >= ?2
+            GROUP BY state ORDER BY state";
+        self.database
+            .rows(sql, params![rule, micros(since)], |row| {
+                Ok((row.get(0)?, number(row.get(1)?)))
+            })
+    }
+}
+
+/// The number of a row.
+pub(super) fn row(run: RunId) -> i64 {
+    i64::try_from(run.0).unwrap_or(i64::MAX)
+}
+
+pub(super) fn number(row: i64) -> u64 {
+    row.unsigned_abs()
+}
+
+fn read(row: &SqlRow<'_>) -> rusqlite::Result<Result<RunRow, HistoryError>> {
+    let word: String = row.get(2)?;
+    let state = match codec::state(&word, row.get(3)?, row.get(4)?, row.get(5)?) {
+        Ok(state) => state,
+        Err(unreadable) => return Ok(Err(unreadable.into())),
+    };
+    Ok(Ok(RunRow {
+        id: RunId(number(row.get(0)?)),
+        rule: row.get(1)?,
+        state,
+        planned: time(row.get(6)?),
+        changed: time(row.get(7)?),
+        source: row.get(8)?,
+        endpoint: row.get(17)?,
+        event_type: row.get(9)?,
+        event: row.get(10)?,
+        event_row: EventRowId(row.get(19)?),
+        key: row.get(11)?,
+        attempts: number(row.get(12)?),
+        error: row.get(13)?,
+        tells_of: row.get::<Option<i64>>(14)?.map(|run| RunId(number(run))),
+        replay: row
+            .get::<Option<i64>>(18)?
+            .map(|replay| ReplayId(number(replay))),
+        lineage: codec::lineage(row.get(15)?, row.get(16)?),
+    }))
+}
