@@ -16,6 +16,7 @@ mod move_store;
 mod options;
 mod page;
 mod progress;
+mod push;
 mod replay;
 mod run;
 mod runs;
@@ -74,6 +75,7 @@ enum Command {
     Replay(replay::Args),
     Deliveries(deliveries::Args),
     Page(page::Args),
+    Push(push::Args),
     Move(move_store::Args),
     Send(send::Args),
     Sign(sign::Args),
@@ -128,6 +130,7 @@ impl Command {
             Command::Replay(args) => replay::run(args, global, out),
             Command::Deliveries(args) => deliveries::run(args, global, out),
             Command::Page(args) => page::run(args, global, out),
+            Command::Push(args) => push::run(args, global, out),
             Command::Move(args) => move_store::run(args, global, out),
             Command::Send(args) => send::run(args, global, out),
             Command::Sign(args) => sign::run(args, global, out),
@@ -152,6 +155,7 @@ impl Command {
             | Command::Replay(_)
             | Command::Deliveries(_)
             | Command::Page(_)
+            | Command::Push(_)
             | Command::Move(_)
             | Command::Send(_)
             | Command::Sign(_)

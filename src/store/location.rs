@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::store::history::HistoryOpenError;
 use crate::store::postgres::{PostgresOpenError, PostgresSettings};
 use crate::store::sqlite::DatabaseOpenError;
-use crate::store::{History, SqliteHistory};
+use crate::store::{History, PostgresHistory, SqliteHistory};
 
 /// Where a store is, with everything that is needed to open it.
 #[derive(Debug, Clone)]
@@ -57,10 +57,7 @@ impl StoreLocation {
                     why: moved.to_string(),
                 }),
             },
-            StoreLocation::Postgres(_) => Err(HistoryOpenError::Unusable {
-                path: "postgres".into(),
-                why: "this program cannot read it yet".into(),
-            }),
+            StoreLocation::Postgres(settings) => Ok(Box::new(PostgresHistory::connect(settings)?)),
         }
     }
 }

@@ -246,6 +246,8 @@ mod tests {
                 ready: true,
                 reason: None,
                 address: Some("127.0.0.1:8080".into()),
+                store: "folder",
+                pushed: None,
                 rules: 17,
                 revision: 12,
                 loaded: at,
