@@ -24,6 +24,7 @@ mod schema;
 mod send;
 mod sign;
 mod signer;
+mod status;
 mod test;
 mod why;
 
@@ -75,6 +76,7 @@ enum Command {
     Replay(replay::Args),
     Deliveries(deliveries::Args),
     Page(page::Args),
+    Status(status::Args),
     Push(push::Args),
     Move(move_store::Args),
     Send(send::Args),
@@ -129,6 +131,7 @@ impl Command {
             Command::Runs(args) => runs::run(args, global, out),
             Command::Replay(args) => replay::run(args, global, out),
             Command::Deliveries(args) => deliveries::run(args, global, out),
+            Command::Status(args) => status::run(args, global, out),
             Command::Page(args) => page::run(args, global, out),
             Command::Push(args) => push::run(args, global, out),
             Command::Move(args) => move_store::run(args, global, out),
@@ -154,6 +157,7 @@ impl Command {
             | Command::Runs(_)
             | Command::Replay(_)
             | Command::Deliveries(_)
+            | Command::Status(_)
             | Command::Page(_)
             | Command::Push(_)
             | Command::Move(_)
