@@ -58,10 +58,13 @@ impl Executor {
         committer: mpsc::Sender<CommitRequest>,
         identity: Arc<Mutex<DaemonIdentity>>,
     ) -> Result<Self, PostgresError> {
+        let mut workspace = Workspace::new(settings)?;
+        // What the handles of the store have buffered is written by this thread.
+        workspace.state().archive_buffer = Arc::clone(&shared.archive);
         Ok(Self {
             shared,
             connector,
-            workspace: Workspace::new(settings)?,
+            workspace,
             own,
             committer,
             last_served: 0,

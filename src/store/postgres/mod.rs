@@ -23,6 +23,8 @@ mod scope;
 mod session;
 mod settings;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod thread;
 pub mod transfer;
 mod versions;

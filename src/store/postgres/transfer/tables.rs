@@ -1,8 +1,8 @@
 //! The tables that a move reads and writes: their columns in both databases, and which of their rows belong to which part.
 
 use crate::store::postgres::cell::{
-    CONFIGS, Cell, CellType, Cells, Column, GATE_ADMISSIONS, GATHERED, LANES, LOG_ENTRIES, RULES,
-    RUNS, TEXTS, Table, WINDOWS,
+    CONFIGS, Cell, CellType, Cells, Column, GATE_ADMISSIONS, GATHERED, LANES, LOG_ENTRIES, QUEUES,
+    RULES, RUNS, TEXTS, Table, WINDOWS,
 };
 use crate::store::postgres::schema::day_of;
 
@@ -76,7 +76,6 @@ macro_rules! columns {
     };
 }
 
-columns!(QUEUES, "queues", 1, [Int "id", Text "rule"]);
 columns!(REVISIONS, "revisions", 1, [Int "id", Blob "digest", Int "config", Text "files", Int "since"]);
 columns!(ACTIVATIONS, "activations", 1, [Int "id", Int "revision", Int "at"]);
 columns!(SETTINGS, "settings", 2, [Text "integration", Text "scope", Text "value"]);
