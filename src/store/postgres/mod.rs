@@ -15,6 +15,7 @@ mod job;
 mod lease;
 mod load;
 mod notify;
+pub mod pushed;
 pub mod reader;
 mod records;
 mod schema;
