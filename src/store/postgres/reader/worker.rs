@@ -25,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// A statement with its parameters, and where the answer goes.
 #[derive(Debug)]
-pub struct Question {
+pub struct ReadQuestion {
     pub sql: String,
     pub values: Vec<SqlValue<'static>>,
     pub max_time: Duration,
@@ -42,7 +42,7 @@ enum AskError {
 pub fn work(
     settings: &ConnectionSettings,
     opened: &SyncSender<Result<(), PostgresOpenError>>,
-    mut questions: UnboundedReceiver<Question>,
+    mut questions: UnboundedReceiver<ReadQuestion>,
 ) {
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -115,9 +115,9 @@ async fn open(settings: &ConnectionSettings) -> Result<Client, PostgresOpenError
 async fn answer(
     settings: &ConnectionSettings,
     client: &mut Option<Client>,
-    question: &Question,
+    question: &ReadQuestion,
 ) -> Result<Vec<Row>, HistoryError> {
-    let Question {
+    let ReadQuestion {
         sql,
         values,
         max_time,
