@@ -7,14 +7,14 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
+use rustix::time::{ClockId, clock_gettime};
 
 /// A source of time.
 pub trait Clock: Debug + Send + Sync + 'static {
     /// The wall clock, which people and other programs may set.
     fn now(&self) -> Timestamp;
 
-    /// The monotonic clock: the time since some fixed moment.
+    /// The monotonic clock: the time since some fixed moment. It counts the time in which the machine is suspended.
     fn elapsed(&self) -> Duration;
 
     fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
@@ -22,12 +22,26 @@ pub trait Clock: Debug + Send + Sync + 'static {
 
 /// The clocks of the machine.
 #[derive(Debug)]
-pub struct SystemClock(Instant);
+pub struct SystemClock {
+    /// The monotonic clock when this was made.
+    start: Duration,
+}
 
 impl Default for SystemClock {
     fn default() -> Self {
-        Self(Instant::now())
+        Self {
+            start: monotonic_time(),
+        }
     }
+}
+
+/// The clock of the standard library stops while a Linux machine is suspended, and a lease does not.
+fn monotonic_time() -> Duration {
+    #[cfg(target_os = "linux")]
+    let clock = ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    let clock = ClockId::Monotonic;
+    clock_gettime(clock).try_into().unwrap_or_default()
 }
 
 impl Clock for SystemClock {
@@ -36,7 +50,7 @@ impl Clock for SystemClock {
     }
 
     fn elapsed(&self) -> Duration {
-        self.0.elapsed()
+        monotonic_time().saturating_sub(self.start)
     }
 
     fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -6,12 +6,13 @@ use tracing::{error, info};
 
 use super::Perform;
 use super::handle::Engine;
-use super::runner::worker::is_transient;
+use super::limits::active_runs::ActiveRun;
+use super::runner::worker::save::{advance_one, is_transient};
 use super::state::ActiveRulebook;
 use crate::store::history::EventRowId;
 use crate::store::{
-    ArrivalKind, Committed, IncomingEvent, PlannedRun, ReplayId, ReplayMark, RevisionId, RunStatus,
-    SeenRuns, Store, StoreError,
+    Advance, ArrivalKind, Committed, IncomingEvent, PlannedRun, ReplayId, ReplayMark, RevisionId,
+    RunStatus, SeenRuns, Store, StoreError,
 };
 use flowtrigger_core::event::Event;
 use flowtrigger_core::path::redact::is_redacted;
@@ -47,7 +48,7 @@ pub enum ReplayError {
 impl<S: Store, P: Perform> Engine<S, P> {
     /// Queues a dead, held or cancelled run again, last in its lane, with the same flow and idempotency keys.
     pub async fn retry(&self, run: RunId) -> Result<RunStatus, StoreError> {
-        let now = self.shared.clock().now();
+        let now = self.shared.now();
         let placed = self.shared.store.retry(run, now).await?;
         info!(run = run.0, rule = %placed.rule, "run queued again");
         self.shared.wake.notify_one();
@@ -65,24 +66,34 @@ impl<S: Store, P: Perform> Engine<S, P> {
 
     async fn stop_and_cancel(&self, run: RunId) -> Result<RunStatus, StoreError> {
         let at_work = self.shared.active_runs.lock().await.cancel(run);
-        if let Some(worker) = &at_work {
-            worker.closed().await;
+        for worker in &at_work {
+            worker.signals.closed().await;
         }
         let cancelled = self.shared.store.cancel(run).await;
         self.shared.finished.notify_waiters();
         self.shared.wake.notify_one();
         match &cancelled {
             Ok(placed) => info!(run = run.0, rule = %placed.rule, state = "cancelled", "run"),
-            Err(error) if at_work.is_some() && is_transient(error) => self.requeue(run).await,
+            Err(error) if is_transient(error) => {
+                for worker in at_work {
+                    let claim = worker.claim;
+                    self.requeue(ActiveRun { run, claim }).await;
+                }
+            }
             Err(_) => {}
         }
         cancelled
     }
 
-    /// Queues a run again that was stopped and could not be cancelled.
-    async fn requeue(&self, run: RunId) {
-        let queued = Some(RunState::Queued);
-        if let Err(error) = self.shared.store.advance(run, Vec::new(), queued).await {
+    /// Queues a run again that was stopped and could not be cancelled, unless its claim has ended.
+    async fn requeue(&self, ActiveRun { run, claim }: ActiveRun) {
+        let queued = Advance {
+            run,
+            claim: Some(claim),
+            entries: Vec::new(),
+            state: Some(RunState::Queued),
+        };
+        if let Err(error) = advance_one(&self.shared.store, queued).await {
             error!(run = run.0, %error, "run stopped, but neither cancelled nor queued again; the next start continues it");
         }
     }
@@ -153,7 +164,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         }
         let arrival = IncomingEvent {
             revision: active.revision(&self.shared.store).await?,
-            received: self.shared.clock().now(),
+            received: self.shared.now(),
             event,
             planned,
             occasion: ArrivalKind::Replay(mark),

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Mutex, Notify, watch};
 
+use super::lease::{Lease, keep_lease};
 use super::limits::concurrency::ConcurrencyLimits;
 use super::limits::rate_limit::RateLimiter;
 use super::metrics::Metrics;
-use super::runner::dispatcher::dispatch;
+use super::runner::dispatcher::{SHARED_POLL, dispatch};
 use super::state::{ActiveRulebook, EnginePhase, EngineState};
 use super::{EngineError, EngineOptions, LoadedRulebook, Perform, Rulebook};
 use crate::store::{Revision, RunRecord, RunStatus, Store, StoreError, StoreSettings};
@@ -51,11 +52,13 @@ impl<S: Store, P: Perform> Engine<S, P> {
     }
 
     fn start_with(active: ActiveRulebook, store: S, perform: P, options: EngineOptions) -> Self {
+        let lease = Lease::new(store.is_shared());
         let shared = Arc::new(EngineState {
             store,
             perform,
             concurrency: ConcurrencyLimits::new(options.concurrency, options.per_host),
             rate_limiter: RateLimiter::default(),
+            lease,
             metrics: Metrics::default(),
             since: options.clock.now(),
             options,
@@ -67,10 +70,20 @@ impl<S: Store, P: Perform> Engine<S, P> {
             phase: watch::Sender::new(EnginePhase::Accepting),
             intake: Arc::default(),
             dispatcher: Mutex::new(None),
+            lease_keeper: Mutex::new(None),
         });
         let dispatcher = tokio::spawn(dispatch(Arc::clone(&shared)));
         if let Ok(mut place) = shared.dispatcher.try_lock() {
             *place = Some(dispatcher);
+        }
+        if shared.store.is_shared() {
+            shared.metrics.register_lease();
+        }
+        if shared.store.is_shared()
+            && let Ok(mut place) = shared.lease_keeper.try_lock()
+        {
+            let shared = Arc::clone(&shared);
+            *place = Some(tokio::spawn(async move { keep_lease(&shared).await }));
         }
         Self { shared }
     }
@@ -86,7 +99,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         reading: LoadedRulebook,
         prepare: impl FnOnce(&P),
     ) -> Result<Arc<Rulebook>, EngineError> {
-        let now = self.shared.clock().now();
+        let now = self.shared.now();
         let active = ActiveRulebook::new(reading.accepted().map_err(EngineError::Rules)?, now);
         active.revision(&self.shared.store).await?;
         prepare(&self.shared.perform);
@@ -108,7 +121,14 @@ impl<S: Store, P: Perform> Engine<S, P> {
             if records.iter().all(|record| record.state.is_final()) {
                 return Ok(records);
             }
-            ended.await;
+            match self.shared.store.is_shared() {
+                false => ended.await,
+                // A run may end on another daemon.
+                true => tokio::select! {
+                    () = ended => {}
+                    () = self.shared.clock().sleep(SHARED_POLL) => {}
+                },
+            }
         }
     }
 

@@ -6,6 +6,7 @@ mod commands;
 mod daemon;
 mod handle;
 mod intake;
+mod lease;
 mod limits;
 mod metrics;
 mod rulebook;

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::clock::Clock;
+use super::lease::Lease;
 use super::limits::active_runs::ActiveRuns;
 use super::limits::concurrency::ConcurrencyLimits;
 use super::limits::rate_limit::RateLimiter;
@@ -24,6 +25,7 @@ pub(in crate::engine) struct EngineState<S, P> {
     pub options: EngineOptions,
     pub concurrency: ConcurrencyLimits,
     pub rate_limiter: RateLimiter,
+    pub lease: Lease,
     pub metrics: Metrics,
     pub since: Timestamp,
     pub active: ArcSwap<ActiveRulebook>,
@@ -38,6 +40,8 @@ pub(in crate::engine) struct EngineState<S, P> {
     /// Read-locked while events are accepted, so that a shutdown waits for them.
     pub intake: Arc<RwLock<()>>,
     pub dispatcher: Mutex<Option<JoinHandle<()>>>,
+    /// The task that keeps the lease, if the store is shared.
+    pub lease_keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// The rulebook in use, with its revision in the store.
@@ -64,6 +68,13 @@ impl<S, P> EngineState<S, P> {
 
     pub fn clock(&self) -> &dyn Clock {
         &*self.options.clock
+    }
+}
+
+impl<S: Store, P> EngineState<S, P> {
+    /// The time by which the store decides.
+    pub fn now(&self) -> Timestamp {
+        self.store.time(self.clock().now())
     }
 }
 

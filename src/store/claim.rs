@@ -13,7 +13,7 @@ pub struct ClaimId(pub u64);
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimRequest {
     pub limit: usize,
-    /// Running runs of one rule.
+    /// Running runs of one rule that this daemon has claimed: its share, if daemons share the store.
     pub per_rule: usize,
     pub now: Timestamp,
 }

@@ -36,6 +36,9 @@ pub enum StoreError {
     UnknownEvent,
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// Transient: the database of a shared store does not answer.
+    #[error("failed to use the database: {0}")]
+    Unreachable(String),
     #[error("failed to write to the data folder: {0}")]
     Broken(String),
     #[error("failed to read the database: {0}; start again, which sets the damaged file aside")]

@@ -51,6 +51,7 @@ pub use incoming::{
 pub use integration_settings::SettingsError;
 pub use lease::Membership;
 pub use minute::{Minute, Percentiles};
+pub use postgres::{PostgresOpenError, PostgresSettings, PostgresStore};
 pub use record::{ClaimedRun, RunRecord, RunStatus};
 pub use recovery::RecoveryReport;
 pub use replay::{InvalidReplayId, ReplayId, ReplayMark, SeenRuns, UnfinishedRuns};
@@ -125,6 +126,12 @@ pub trait Store: Send + Sync + 'static {
     /// process has for itself.
     fn is_shared(&self) -> bool {
         false
+    }
+
+    /// The time of the store, given that of this machine: a shared store has its own clock, which decides for all
+    /// daemons. The default is the time of this machine.
+    fn time(&self, machine: Timestamp) -> Timestamp {
+        machine
     }
 
     /// Renews the lease of this daemon, by which its claims are valid. Joins again if the lease has ended.

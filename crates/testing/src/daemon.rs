@@ -179,6 +179,11 @@ impl DaemonProcess {
         assert_no_panic(&self.log());
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Waits until it ends; returns the exit code, `None` after a signal.
     #[track_caller]
     pub fn wait_for_exit(&mut self) -> Option<i32> {

@@ -169,6 +169,7 @@ impl ReplayFolder<'_> {
                 | StoreError::Redacted(_)
                 | StoreError::Settings(_)
                 | StoreError::WrongState { .. }
+                | StoreError::Unreachable(_)
                 | StoreError::Broken(_)
                 | StoreError::Damaged(_)),
             ) => Err(ReplayFailure::Stopped(error.to_string())),

@@ -148,6 +148,7 @@ fn split_error(
             error @ (StoreError::Full { .. }
             | StoreError::Busy
             | StoreError::Settings(_)
+            | StoreError::Unreachable(_)
             | StoreError::Broken(_)
             | StoreError::Damaged(_)),
         ) => Err(CommandError::runtime(error.to_string())),

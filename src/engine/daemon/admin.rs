@@ -65,7 +65,7 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
             Ok(committed) => {
                 if !committed.runs.is_empty() {
                     self.record_command(GivenCommand {
-                        at: self.shared.clock().now(),
+                        at: self.shared.now(),
                         kind: CommandKind::Replay,
                         target: CommandTarget::Event(EventRowId(request.event)),
                         by,
@@ -88,7 +88,7 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
 
     async fn status(&self) -> Result<Status, AdminError> {
         let shared = &self.shared;
-        let oldest = oldest_queued(&shared.store, shared.clock().now()).await;
+        let oldest = oldest_queued(&shared.store, shared.now()).await;
         let oldest = oldest.map_err(|error| admin_error(&error))?;
         let ready = Ingest::ready(self);
         let active = shared.active.load_full();
@@ -162,12 +162,13 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 | StoreError::Busy
                 | StoreError::ClaimLost(_)
                 | StoreError::Settings(_)
+                | StoreError::Unreachable(_)
                 | StoreError::Broken(_)
                 | StoreError::Damaged(_),
             ) => return,
         };
         self.record_command(GivenCommand {
-            at: self.shared.clock().now(),
+            at: self.shared.now(),
             kind,
             target: CommandTarget::Run(run),
             by,
@@ -214,6 +215,7 @@ fn admin_error(error: &StoreError) -> AdminError {
         StoreError::Full { .. }
         | StoreError::Busy
         | StoreError::Settings(_)
+        | StoreError::Unreachable(_)
         | StoreError::Broken(_)
         | StoreError::Damaged(_) => AdminError::Unavailable(why),
     }

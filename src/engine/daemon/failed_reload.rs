@@ -29,7 +29,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 | EngineError::Interrupted => Default::default(),
             };
             Arc::new(FailedReload {
-                at: self.shared.clock().now(),
+                at: self.shared.now(),
                 reason: error.to_string(),
                 files,
                 diagnostics,

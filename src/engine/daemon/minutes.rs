@@ -11,10 +11,13 @@ use crate::engine::handle::Engine;
 use crate::engine::metrics::MINUTES_IN_MEMORY;
 use crate::store::{Minute, Store};
 
+/// How many minutes before the last one are read again.
+const LATE_MINUTES: i64 = 5;
+
 impl<S: Store, P: Perform> Engine<S, P> {
     /// Reads the minutes of the last day, so that charts go on after a restart.
     pub(super) async fn load_minutes(&self) {
-        let now = self.shared.clock().now();
+        let now = self.shared.now();
         let since = Minute::number_of(now) - MINUTES_IN_MEMORY as i64;
         match self.shared.store.minutes_since(since).await {
             Ok(minutes) => self.shared.metrics.series().load(minutes),
@@ -32,7 +35,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let engine = self.clone();
         tokio::spawn(async move {
             loop {
-                let now = engine.shared.clock().now();
+                let now = engine.shared.now();
                 engine.shared.clock().sleep(left_of_minute(now)).await;
                 engine.end_minute(Minute::number_of(now)).await;
             }
@@ -41,8 +44,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
 
     /// Ends the current minute before it is over, because the daemon stops.
     pub(super) async fn end_last_minute(&self) {
-        self.end_minute(Minute::number_of(self.shared.clock().now()))
-            .await;
+        self.end_minute(Minute::number_of(self.shared.now())).await;
     }
 
     /// If the store cannot take the numbers, they are in memory only.
@@ -54,6 +56,17 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let ended = self.shared.metrics.series().end_minute(minute, runs);
         if let Err(error) = store.record_minute(ended).await {
             warn!(%error, "the numbers of a minute could not be stored");
+        }
+        if store.is_shared() {
+            self.read_shared_minutes(minute).await;
+        }
+    }
+
+    /// Reads the last minutes as the store has them: with those of the other daemons, some of which end later.
+    async fn read_shared_minutes(&self, minute: i64) {
+        match self.shared.store.minutes_since(minute - LATE_MINUTES).await {
+            Ok(minutes) => self.shared.metrics.series().replace(minutes),
+            Err(error) => warn!(%error, "the numbers of other daemons could not be read"),
         }
     }
 }

@@ -52,6 +52,10 @@ impl<S: Store, P: Perform> Engine<S, P> {
         {
             error!(%fault, "internal error: the dispatcher panicked; please report it");
         }
+        // Until here the lease is needed for what the workers store.
+        if let Some(keeper) = shared.lease_keeper.lock().await.take() {
+            keeper.abort();
+        }
         let left = self.left().await;
         left.log(&shared.store);
         left
@@ -87,6 +91,11 @@ impl UnfinishedWork {
         let by_state = self.by_state();
         let count: u64 = self.counts.values().sum();
         match store.is_durable() {
+            true if store.is_shared() => info!(
+                count,
+                %by_state,
+                "unfinished runs of all daemons: the others continue them, or the next start"
+            ),
             true => info!(count, %by_state, "unfinished runs continue at the next start"),
             false => error!(
                 count,

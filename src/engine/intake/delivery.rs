@@ -99,7 +99,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         };
         self.shared.store.record_delivery(Delivery {
             id: self.shared.store.next_delivery(),
-            received: self.shared.clock().now(),
+            received: self.shared.now(),
             endpoint: request.source,
             source: event_source,
             method: request.method,

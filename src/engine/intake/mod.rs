@@ -87,7 +87,10 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
 
     fn ready(&self) -> Result<(), String> {
         match self.shared.accepting() {
-            true => self.shared.store.health(),
+            true => {
+                self.shared.store.health()?;
+                self.shared.lease.check(self.shared.clock().elapsed())
+            }
             false => Err(STOPPING.into()),
         }
     }
@@ -97,8 +100,12 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
     }
 
     async fn metrics(&self) -> Result<String, String> {
-        let now = self.shared.clock().now();
-        let text = self.shared.metrics.text(&self.shared.store, now).await;
+        let now = self.shared.now();
+        let metrics = &self.shared.metrics;
+        if let Some(age) = self.shared.lease.age(self.shared.clock().elapsed()) {
+            metrics.set_lease(self.shared.lease.membership(), age);
+        }
+        let text = metrics.text(&self.shared.store, now).await;
         text.map_err(|error| error.to_string())
     }
 }
@@ -119,7 +126,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             return Err(IngestError::Unavailable { reason });
         }
         let rejected = |error: StoreError| ingest_error(&error);
-        let identity = RequestIdentity::new(entrance, id, self.shared.clock().now());
+        let identity = RequestIdentity::new(entrance, id, self.shared.now());
         let identity = identity.map_err(IngestError::InvalidId)?;
         // A request that is rejected here gets its number when it is recorded.
         let incoming =
@@ -162,6 +169,7 @@ fn ingest_error(error: &StoreError) -> IngestError {
     match error {
         StoreError::Full { .. } => IngestError::Busy { reason },
         StoreError::Busy
+        | StoreError::Unreachable(_)
         | StoreError::Broken(_)
         | StoreError::Damaged(_)
         | StoreError::UnknownRun(_)

@@ -126,7 +126,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         events: Vec<MatchedEvent>,
     ) -> Result<AcceptedEvents, StoreError> {
         let revision = active.revision(&self.shared.store).await?;
-        let received = self.shared.clock().now();
+        let received = self.shared.now();
         let committed = self.commit(&events, revision, received).await?;
         let mut accepted = Vec::with_capacity(events.len());
         for (matched, committed) in events.into_iter().zip(committed) {
@@ -190,7 +190,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         delivery: Option<DeliveryPart>,
     ) -> Result<Timestamp, StoreError> {
         let revision = active.revision(&self.shared.store).await?;
-        let received = self.shared.clock().now();
+        let received = self.shared.now();
         log_unmatched(brief);
         self.shared
             .metrics

@@ -1,8 +1,8 @@
 //! Limits concurrent runs, in total and per host. Runs that wait for a slow host do not hold permits that runs
-//! to other hosts need.
+//! to other hosts need. The limit per host is this daemon's share, and changes with the number of daemons.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
@@ -21,15 +21,37 @@ pub type Permit = OwnedSemaphorePermit;
 pub struct ConcurrencyLimits {
     all: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    hosts: Mutex<Hosts>,
+}
+
+/// The hosts with requests, and how many each may have.
+#[derive(Debug)]
+struct Hosts {
     per_host: usize,
-    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+    by_name: HashMap<String, Arc<Host>>,
+}
+
+/// The permits of one host.
+#[derive(Debug)]
+struct Host {
+    permits: Arc<Semaphore>,
+    /// Permits in use beyond the limit, which was lowered: they are not given out again.
+    excess: Mutex<usize>,
+}
+
+/// A permit for a request to a host; released when dropped.
+#[derive(Debug)]
+pub struct HostPlace {
+    host: Arc<Host>,
+    /// `None` only while it is dropped.
+    permit: Option<Permit>,
 }
 
 /// The answer to a call that wants to start.
 #[derive(Debug)]
 pub enum HostAdmission {
     /// It may start, with the permit of its host, if it has one.
-    Open(Option<Permit>),
+    Open(Option<HostPlace>),
     /// The host has no free permit; the call may wait.
     Taken(HostQueue),
     /// Too many runs wait already.
@@ -39,7 +61,7 @@ pub enum HostAdmission {
 /// A position in the queue of a host.
 #[derive(Debug)]
 pub struct HostQueue {
-    host: Arc<Semaphore>,
+    host: Arc<Host>,
     _waiting: Permit,
 }
 
@@ -48,8 +70,21 @@ impl ConcurrencyLimits {
         Self {
             all: Arc::new(Semaphore::new(all.max(1))),
             waiting: Arc::new(Semaphore::new(MAX_WAITING_RUNS)),
-            per_host: per_host.max(1),
-            hosts: Mutex::default(),
+            hosts: Mutex::new(Hosts {
+                per_host: per_host.max(1),
+                by_name: HashMap::new(),
+            }),
+        }
+    }
+
+    /// Changes the limit of each host. Requests in flight beyond a lower limit finish, and no other starts until there
+    /// are fewer than the limit.
+    pub fn set_per_host(&self, per_host: usize) {
+        let mut hosts = lock(&self.hosts);
+        let (before, after) = (hosts.per_host, per_host.max(1));
+        hosts.per_host = after;
+        for host in hosts.by_name.values() {
+            host.resize(before, after);
         }
     }
 
@@ -72,8 +107,9 @@ impl ConcurrencyLimits {
             return HostAdmission::Open(None);
         };
         let host = self.host(host);
-        if let Ok(place) = Arc::clone(&host).try_acquire_owned() {
-            return HostAdmission::Open(Some(place));
+        if let Ok(permit) = Arc::clone(&host.permits).try_acquire_owned() {
+            let permit = Some(permit);
+            return HostAdmission::Open(Some(HostPlace { host, permit }));
         }
         match Arc::clone(&self.waiting).try_acquire_owned() {
             Ok(waiting) => HostAdmission::Taken(HostQueue {
@@ -84,22 +120,67 @@ impl ConcurrencyLimits {
         }
     }
 
-    fn host(&self, name: String) -> Arc<Semaphore> {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if hosts.len() >= MAX_HOSTS {
-            hosts.retain(|_, places| Arc::strong_count(places) > 1);
+    fn host(&self, name: String) -> Arc<Host> {
+        let mut hosts = lock(&self.hosts);
+        if hosts.by_name.len() >= MAX_HOSTS {
+            hosts.by_name.retain(|_, host| Arc::strong_count(host) > 1);
         }
-        let places = hosts
-            .entry(name)
-            .or_insert_with(|| Arc::new(Semaphore::new(self.per_host)));
-        Arc::clone(places)
+        let per_host = hosts.per_host;
+        let host = hosts.by_name.entry(name);
+        Arc::clone(host.or_insert_with(|| Arc::new(Host::new(per_host))))
+    }
+}
+
+impl Host {
+    fn new(limit: usize) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(limit)),
+            excess: Mutex::default(),
+        }
+    }
+
+    fn resize(&self, before: usize, after: usize) {
+        let mut excess = lock(&self.excess);
+        if after >= before {
+            let more = after - before;
+            let used = more.min(*excess);
+            *excess -= used;
+            self.permits.add_permits(more - used);
+        } else {
+            let fewer = before - after;
+            *excess += fewer - self.permits.forget_permits(fewer);
+        }
+    }
+}
+
+impl Drop for HostPlace {
+    fn drop(&mut self) {
+        let mut excess = lock(&self.host.excess);
+        let Some(permit) = self.permit.take() else {
+            return;
+        };
+        match *excess {
+            0 => drop(permit),
+            _ => {
+                *excess -= 1;
+                permit.forget();
+            }
+        }
     }
 }
 
 impl HostQueue {
-    pub async fn acquire(self) -> Option<Permit> {
-        self.host.acquire_owned().await.ok()
+    pub async fn acquire(self) -> Option<HostPlace> {
+        let permit = Arc::clone(&self.host.permits).acquire_owned().await.ok();
+        Some(HostPlace {
+            permit: Some(permit?),
+            host: self.host,
+        })
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `host:port` of a request. It is read from the redacted URL: a secret in the path does not hide the host.
@@ -183,6 +264,45 @@ mod tests {
         drop((first, waiting));
         let free = places.enter(&to("http://a.example/4"));
         assert!(matches!(free, HostAdmission::Open(Some(_))));
+    }
+
+    #[tokio::test]
+    async fn the_limit_of_a_host_changes_while_requests_are_in_flight() {
+        let places = ConcurrencyLimits::new(4, 3);
+        let enter = || match places.enter(&to("http://a.example/")) {
+            HostAdmission::Open(place) => place,
+            HostAdmission::Taken(_) | HostAdmission::Full => None,
+        };
+        let mut in_flight: Vec<HostPlace> = (0..3).filter_map(|_| enter()).collect();
+        assert_eq!(in_flight.len(), 3);
+        places.set_per_host(1);
+        for left in [2, 1] {
+            drop(in_flight.pop());
+            assert_eq!(in_flight.len(), left);
+            assert!(enter().is_none(), "{left} are in flight");
+        }
+        let HostAdmission::Taken(queue) = places.enter(&to("http://a.example/")) else {
+            panic!("the one place is taken");
+        };
+        drop(in_flight.pop());
+        in_flight.extend(queue.acquire().await);
+        assert!(enter().is_none());
+        places.set_per_host(2);
+        in_flight.extend(enter());
+        assert!(enter().is_none());
+        places.set_per_host(1);
+        places.set_per_host(3);
+        in_flight.extend(enter());
+        assert_eq!(in_flight.len(), 3);
+        assert!(enter().is_none());
+        drop(in_flight);
+        let all: Vec<HostPlace> = std::iter::from_fn(enter).collect();
+        assert_eq!(all.len(), 3);
+        let other = std::iter::from_fn(|| match places.enter(&to("http://b.example/")) {
+            HostAdmission::Open(place) => place,
+            HostAdmission::Taken(_) | HostAdmission::Full => None,
+        });
+        assert_eq!(other.collect::<Vec<_>>().len(), 3, "also of a new host");
     }
 
     #[test]

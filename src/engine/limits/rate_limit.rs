@@ -19,7 +19,20 @@ pub struct RateLimiter(Mutex<RateLimiterInner>);
 struct RateLimiterInner {
     paces: HashMap<String, ConnectionPace>,
     /// The reserved times of runs that wait.
-    turns: HashMap<RunId, Duration>,
+    turns: HashMap<RunId, Reservation>,
+}
+
+/// A limit and how many daemons share it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SharedRate {
+    pub rate: RateLimit,
+    pub daemons: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Reservation {
+    connection: String,
+    turn: Duration,
 }
 
 /// The requests of one connection, spread evenly.
@@ -36,29 +49,50 @@ impl RateLimiter {
         &self,
         run: RunId,
         connection: &str,
-        rate: RateLimit,
+        shared: SharedRate,
         now: Duration,
     ) -> Option<Duration> {
+        let rate = shared.rate;
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.turns.len() >= MAX_RESERVATIONS {
             // Long expired reservations are of runs that were cancelled.
             let gone = now.saturating_sub(rate.within);
-            inner.turns.retain(|_, turn| *turn >= gone);
+            inner.turns.retain(|_, reserved| reserved.turn >= gone);
         }
-        let turn = match inner.turns.get(&run) {
-            Some(turn) => *turn,
-            None => inner.pace(connection, rate).turn(now),
+        let reserved = inner.turns.get(&run).map(|reserved| reserved.turn);
+        let turn = match reserved {
+            Some(turn) => turn,
+            None if shared.daemons > 1 && inner.take_over_turn(connection, rate, now) => now,
+            None => {
+                let pace = inner.pace(connection, rate);
+                pace.turn(shared.daemons.max(1), now)
+            }
         };
         if turn <= now {
             inner.turns.remove(&run);
             return None;
         }
-        inner.turns.insert(run, turn);
+        let connection = connection.to_owned();
+        inner.turns.insert(run, Reservation { connection, turn });
         Some(turn - now)
     }
 }
 
 impl RateLimiterInner {
+    /// Uses the oldest reservation whose time has come: its run may continue on another daemon, where it does the same.
+    /// Reservations that are older than the period of the limit have expired.
+    fn take_over_turn(&mut self, connection: &str, rate: RateLimit, now: Duration) -> bool {
+        let period = now.saturating_sub(rate.within)..=now;
+        let of_connection = self.turns.iter().filter(|(_, reserved)| {
+            reserved.connection == connection && period.contains(&reserved.turn)
+        });
+        let oldest = of_connection.min_by_key(|(run, reserved)| (reserved.turn, **run));
+        match oldest.map(|(run, _)| *run) {
+            Some(run) => self.turns.remove(&run).is_some(),
+            None => false,
+        }
+    }
+
     fn pace(&mut self, connection: &str, rate: RateLimit) -> &mut ConnectionPace {
         let fresh = ConnectionPace {
             rate,
@@ -73,10 +107,12 @@ impl RateLimiterInner {
 }
 
 impl ConnectionPace {
-    /// When one more request may be sent: evenly spread, with bursts of a tenth of the limit.
-    fn turn(&mut self, now: Duration) -> Duration {
-        let between = self.rate.within / self.rate.limit;
-        let at_once = between * (self.rate.limit / 10);
+    /// When one more request may be sent: evenly spread, with bursts of a tenth of the limit. Each daemon sends its part
+    /// of them.
+    fn turn(&mut self, daemons: usize, now: Duration) -> Duration {
+        let daemons = u32::try_from(daemons).unwrap_or(u32::MAX);
+        let between = (self.rate.within / self.rate.limit).saturating_mul(daemons);
+        let at_once = between * (self.rate.limit / 10 / daemons);
         let even = self.even.max(now);
         self.even = even + between;
         even.saturating_sub(at_once).max(now)
@@ -89,11 +125,60 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn rate(limit: u32) -> RateLimit {
-        RateLimit {
+    fn rate(limit: u32) -> SharedRate {
+        among(1, limit)
+    }
+
+    fn among(daemons: usize, limit: u32) -> SharedRate {
+        let rate = RateLimit {
             limit,
             within: SECOND * 60,
+        };
+        SharedRate { rate, daemons }
+    }
+
+    #[test]
+    fn daemons_together_send_no_more_than_the_limit() {
+        for (daemons, limit) in [(3, 60), (4, 7), (5, 2)] {
+            let limiters: Vec<RateLimiter> = (0..daemons).map(|_| RateLimiter::default()).collect();
+            let (mut sent, mut run) = (Vec::new(), 0);
+            for second in 0..600 {
+                for limiter in &limiters {
+                    for _ in 0..3 {
+                        run += 1;
+                        let rate = among(daemons, limit);
+                        let wait = limiter.wait(RunId(run), "desk", rate, SECOND * second);
+                        if wait.is_none() {
+                            sent.push(second);
+                        }
+                    }
+                }
+            }
+            // Each daemon may begin with a request of its own.
+            let most = limit as usize + limit as usize / 10 + daemons;
+            for start in 0..540 {
+                let within = sent.iter().filter(|at| (start..start + 60).contains(*at));
+                assert!(within.count() <= most, "{daemons} daemons, limit {limit}");
+            }
+            let least = 9 * limit as usize * 8 / 10;
+            assert!(sent.len() >= least, "{} of {daemons} daemons", sent.len());
         }
+    }
+
+    #[test]
+    fn a_reserved_turn_is_used_by_a_run_that_waited_on_another_daemon() {
+        let rates = RateLimiter::default();
+        let wait = |run, now| rates.wait(RunId(run), "desk", among(2, 6), now);
+        assert_eq!(wait(1, Duration::ZERO), None);
+        assert_eq!(wait(2, Duration::ZERO), Some(SECOND * 20));
+        assert_eq!(wait(9, SECOND * 20), None, "in place of run 2");
+        assert_eq!(wait(2, SECOND * 20), Some(SECOND * 20), "its turn was used");
+        let rates = RateLimiter::default();
+        let alone = |run, now| rates.wait(RunId(run), "desk", rate(6), now);
+        assert_eq!(alone(1, Duration::ZERO), None);
+        assert_eq!(alone(2, Duration::ZERO), Some(SECOND * 10));
+        assert!(alone(9, SECOND * 10).is_some());
+        assert_eq!(alone(2, SECOND * 10), None, "its turn is its own");
     }
 
     #[test]

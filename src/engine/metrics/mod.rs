@@ -17,7 +17,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::store::{LoopFindings, SqliteStore, Store, StoreError};
+use crate::store::{LoopFindings, Membership, SqliteStore, Store, StoreError};
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::{Attempt, STATES};
 use store::StoreCollector;
@@ -37,6 +37,9 @@ pub struct Metrics {
     attempt_seconds: Family<KindLabels, Histogram, fn() -> Histogram>,
     commit_seconds: Histogram,
     reloads: Family<ResultLabels, Counter>,
+    claims_lost: Counter,
+    daemons: Gauge<i64, AtomicI64>,
+    beat_age: Gauge<f64, AtomicU64>,
     /// The same counts by minute.
     series: Series,
 }
@@ -116,6 +119,9 @@ impl Default for Metrics {
             attempt_seconds: Family::new_with_constructor(attempt_buckets),
             commit_seconds: commit_buckets(),
             reloads: Family::default(),
+            claims_lost: Counter::default(),
+            daemons: Gauge::default(),
+            beat_age: Gauge::default(),
             series: Series::default(),
         };
         metrics.with(|registry| metrics.register(registry));
@@ -200,6 +206,40 @@ impl Metrics {
     /// Adds the metrics that only a SQLite store has.
     pub fn extend(&self, store: SqliteStore) {
         self.with(|registry| registry.register_collector(Box::new(StoreCollector(store))));
+    }
+
+    /// Adds the metrics that only a daemon on a shared store has.
+    pub fn register_lease(&self) {
+        let name = |name: &str| format!("flowtrigger_{name}");
+        self.with(|registry| {
+            registry.register(
+                name("claims_lost"),
+                "Runs that another daemon took over while this one executed them",
+                self.claims_lost.clone(),
+            );
+            registry.register(
+                name("daemons"),
+                "Daemons with a lease on the store, with this one",
+                self.daemons.clone(),
+            );
+            registry.register_with_unit(
+                name("last_beat_age"),
+                "Time since the lease of this daemon was renewed",
+                Unit::Seconds,
+                self.beat_age.clone(),
+            );
+        });
+    }
+
+    pub fn count_claim_lost(&self) {
+        self.claims_lost.inc();
+    }
+
+    /// `age` is the time since the last successful beat.
+    pub fn set_lease(&self, membership: Membership, age: Duration) {
+        let daemons = i64::try_from(membership.daemons).unwrap_or(i64::MAX);
+        self.daemons.set(daemons);
+        self.beat_age.set(age.as_secs_f64());
     }
 
     /// What was counted, by minute.

@@ -102,6 +102,15 @@ impl Series {
         minutes.into_iter().for_each(|minute| self.keep(minute));
     }
 
+    /// Takes minutes that have the numbers of this process and of others in place of its own.
+    pub fn replace(&self, minutes: Vec<Minute>) {
+        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        past.extend(minutes.into_iter().map(|minute| (minute.minute, minute)));
+        while past.len() > MINUTES_IN_MEMORY {
+            past.pop_first();
+        }
+    }
+
     fn keep(&self, mut minute: Minute) {
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         // The rest of a minute after a restart, or the clock was set back.
@@ -252,6 +261,20 @@ mod tests {
         assert_eq!(rest.matched, 1, "the store adds them up itself");
         let kept = series.since(0);
         assert_eq!((kept.len(), kept[0].matched), (1, 3));
+    }
+
+    #[test]
+    fn minutes_of_all_daemons_replace_those_of_one() {
+        let series = Series::default();
+        series.end_minute(7, []);
+        let all = Minute {
+            minute: 7,
+            matched: 5,
+            ..Minute::default()
+        };
+        series.replace(vec![all.clone()]);
+        series.replace(vec![all]);
+        assert_eq!(series.since(0)[0].matched, 5);
     }
 
     #[test]

@@ -11,15 +11,20 @@ use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::performer::Perform;
-use super::worker::{MAX_SHUTDOWN_ATTEMPTS, is_transient, work};
+use super::worker::save::{MAX_SHUTDOWN_ATTEMPTS, advance_one, is_transient};
+use super::worker::work;
 use crate::engine::clock::ClockReading;
-use crate::engine::limits::active_runs::WorkerSignal;
+use crate::engine::limits::active_runs::{ActiveRun, WorkerSignal};
 use crate::engine::state::{EnginePhase, EngineState};
-use crate::store::{ClaimRequest, Store};
-use flowtrigger_core::run::{RunId, RunState};
+use crate::store::{Advance, ClaimRequest, Store, StoreError};
+use flowtrigger_core::run::RunState;
 
 /// The longest sleep without a check of the wall clock, which may be set.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
+/// How often a shared store is asked for runs: other daemons queue some, and a wake-up can be lost.
+pub(in crate::engine) const SHARED_POLL: Duration = Duration::from_secs(1);
+/// The shortest sleep with a shared store: its clock decides what is due, and this machine's may be ahead.
+const MIN_SHARED_SLEEP: Duration = Duration::from_millis(20);
 /// The delay before a failed store operation is tried again.
 const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// How long signalled workers may take to save their runs.
@@ -29,6 +34,7 @@ const FINAL_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(in crate::engine) async fn dispatch<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>) {
     let mut phase = shared.phase.subscribe();
     let mut dispatcher = Dispatcher {
+        wakeups: shared.store.wakeups(),
         clocks: ClockReading::now(shared.clock()),
         shared,
         tasks: JoinSet::new(),
@@ -41,6 +47,8 @@ pub(in crate::engine) async fn dispatch<S: Store, P: Perform>(shared: Arc<Engine
 struct Dispatcher<S, P> {
     shared: Arc<EngineState<S, P>>,
     tasks: JoinSet<()>,
+    /// Changes when another daemon may have queued runs.
+    wakeups: watch::Receiver<u64>,
     /// The last reading of the clocks.
     clocks: ClockReading,
 }
@@ -50,7 +58,8 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
     async fn tick(&mut self, phase: &mut watch::Receiver<EnginePhase>) -> bool {
         self.check_clocks().await;
         let now = *phase.borrow_and_update();
-        if self.can_start(now) {
+        self.wakeups.mark_unchanged();
+        if self.can_start(now) && self.shared.lease.permits(self.shared.clock().elapsed()) {
             self.claim().await;
         }
         let due = self.due().await;
@@ -61,6 +70,8 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
         let shared = Arc::clone(&self.shared);
         tokio::select! {
             () = shared.wake.notified() => {}
+            () = changed(&mut self.wakeups) => {}
+            () = shared.lease.changed() => {}
             () = shared.clock().sleep(sleep_time) => {}
             () = shutdown_deadline(now) => {}
             _ = phase.changed() => {}
@@ -69,8 +80,12 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
         true
     }
 
-    /// Moves all due times if the wall clock was set back, so that nothing waits longer.
+    /// Moves all due times if the wall clock was set back, so that nothing waits longer. A shared store has its own
+    /// clock.
     async fn check_clocks(&mut self) {
+        if self.shared.store.is_shared() {
+            return;
+        }
         let now = ClockReading::now(self.shared.clock());
         if let Some(by) = self.clocks.set_back(&now) {
             let seconds = by.as_secs();
@@ -106,8 +121,12 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
         }
         let claim = ClaimRequest {
             limit: permits.len(),
-            per_rule: self.shared.options.per_rule.max(1),
-            now: self.shared.clock().now(),
+            per_rule: self
+                .shared
+                .lease
+                .membership()
+                .share(self.shared.options.per_rule),
+            now: self.shared.now(),
         };
         let shared = Arc::clone(&self.shared);
         let mut at_work = shared.active_runs.lock().await;
@@ -120,11 +139,14 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
             }
         };
         for (run, permit) in claimed.into_iter().zip(permits) {
-            let id = run.id;
+            let active = ActiveRun {
+                run: run.id,
+                claim: run.claim,
+            };
             let (sender, receiver) = watch::channel(WorkerSignal::Continue);
             let shared = Arc::clone(&shared);
             let task = async move { work(&shared, run, permit, receiver).await };
-            at_work.add(self.tasks.spawn(task).id(), id, sender);
+            at_work.add(self.tasks.spawn(task).id(), active, sender);
         }
     }
 
@@ -134,16 +156,20 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
             error!(%error, "the next run that is due could not be read; trying again");
             None
         })?;
-        let wait: SignedDuration = due.duration_since(self.shared.clock().now());
+        let wait: SignedDuration = due.duration_since(self.shared.now());
         Some(wait.try_into().unwrap_or(Duration::ZERO))
     }
 
     /// Without a free permit a due run cannot start, and the end of another run wakes the dispatcher.
     fn sleep_time(&self, phase: EnginePhase, due: Option<Duration>) -> Duration {
         let waits = self.shared.concurrency.has_free() && self.can_start(phase);
+        let (shortest, longest) = match self.shared.store.is_shared() {
+            true => (MIN_SHARED_SLEEP, SHARED_POLL),
+            false => (Duration::from_millis(1), MAX_SLEEP),
+        };
         match due.filter(|_| waits) {
-            Some(due) => MAX_SLEEP.min(due.max(Duration::from_millis(1))),
-            None => MAX_SLEEP,
+            Some(due) => due.clamp(shortest, longest),
+            None => longest,
         }
     }
 
@@ -184,14 +210,23 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
 
 /// Marks a run as dead whose worker is gone, and repeats until the store accepts it: the run would otherwise
 /// stay `running`.
-async fn mark_dead<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>, run: RunId, why: String) {
+async fn mark_dead<S: Store, P: Perform>(
+    shared: Arc<EngineState<S, P>>,
+    ActiveRun { run, claim }: ActiveRun,
+    why: String,
+) {
     let mut attempts_left = MAX_SHUTDOWN_ATTEMPTS;
-    let dead = RunState::Dead { why };
-    while let Err(error) = shared
-        .store
-        .advance(run, Vec::new(), Some(dead.clone()))
-        .await
-    {
+    let dead = Advance {
+        run,
+        claim: Some(claim),
+        entries: Vec::new(),
+        state: Some(RunState::Dead { why }),
+    };
+    while let Err(error) = advance_one(&shared.store, dead.clone()).await {
+        if let StoreError::ClaimLost(_) = error {
+            shared.metrics.count_claim_lost();
+            return warn!(run = run.0, "run taken over by another daemon");
+        }
         error!(run = run.0, %error, "failed to store the end of the run");
         if !shared.accepting() {
             attempts_left -= 1;
@@ -206,6 +241,13 @@ async fn mark_dead<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>, run: Ru
         state = "dead",
         "run stopped by an internal error"
     );
+}
+
+/// Returns when the value changes; never if its sender is gone.
+async fn changed(value: &mut watch::Receiver<u64>) {
+    if value.changed().await.is_err() {
+        std::future::pending().await
+    }
 }
 
 async fn shutdown_deadline(phase: EnginePhase) {

@@ -8,14 +8,25 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::sync::mpsc;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{AsyncMessage, Client, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::{PostgresOpenError, plain};
+use super::session::Session;
 use super::settings::{ConnectionSettings, Tls};
 
+/// Notifications that wait to be read; more of them say nothing new.
+const MAX_NOTIFICATIONS: usize = 64;
+
 /// Connects, and drives the connection on the current runtime.
+pub async fn connect(settings: &ConnectionSettings) -> Result<Session, PostgresOpenError> {
+    let client = connect_client(settings).await?;
+    Ok(Session::new(client, settings.mode))
+}
+
+/// [`connect`] for a caller that sends its statements itself.
 pub async fn connect_client(settings: &ConnectionSettings) -> Result<Client, PostgresOpenError> {
     let client = match client_config(settings)? {
         None => {
@@ -32,6 +43,47 @@ pub async fn connect_client(settings: &ConnectionSettings) -> Result<Client, Pos
         }
     };
     Ok(client)
+}
+
+/// Connects and listens for notifications. The channel ends with the connection.
+pub async fn listen(
+    settings: &ConnectionSettings,
+    channel: &str,
+) -> Result<(Session, mpsc::Receiver<()>), PostgresOpenError> {
+    let (sender, heard) = mpsc::channel(MAX_NOTIFICATIONS);
+    let client = match client_config(settings)? {
+        None => {
+            let connecting = settings.config.connect(NoTls).await;
+            let (client, connection) = connecting.map_err(|error| unreachable(settings, &error))?;
+            tokio::spawn(forward(connection, sender));
+            client
+        }
+        Some(tls) => {
+            let connecting = settings.config.connect(MakeRustlsConnect::new(tls)).await;
+            let (client, connection) = connecting.map_err(|error| unreachable(settings, &error))?;
+            tokio::spawn(forward(connection, sender));
+            client
+        }
+    };
+    let listening = client.batch_execute(&format!("LISTEN {channel}")).await;
+    listening.map_err(|error| unreachable(settings, &error))?;
+    Ok((Session::new(client, settings.mode), heard))
+}
+
+/// Drives a connection and forwards its notifications.
+async fn forward<S, T>(mut connection: tokio_postgres::Connection<S, T>, sender: mpsc::Sender<()>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    loop {
+        let message = std::future::poll_fn(|context| connection.poll_message(context)).await;
+        match message {
+            Some(Ok(AsyncMessage::Notification(_))) => drop(sender.try_send(())),
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return,
+        }
+    }
 }
 
 /// Why a connection could not be opened.

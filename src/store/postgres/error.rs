@@ -1,5 +1,7 @@
 //! Errors of the Postgres store: why it cannot be opened, and why a statement failed.
 
+use crate::store::StoreError;
+
 /// Why there is no store.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresOpenError {
@@ -45,6 +47,57 @@ pub enum PostgresOpenError {
     Unusable { server: String, why: String },
 }
 
+/// Why a batch was not committed.
+#[derive(Debug)]
+pub enum PostgresError {
+    Statement(tokio_postgres::Error),
+    /// A statement of the workspace failed.
+    Workspace(rusqlite::Error),
+    /// The server did not answer in time.
+    Timeout,
+    /// What was read before the locks is no longer true.
+    Outdated,
+    /// Text that cannot be read back, or a job that failed.
+    Failed(String),
+}
+
+impl PostgresError {
+    /// Whether the same transaction may succeed if it is repeated on the same connection.
+    pub fn is_repeatable(&self) -> bool {
+        let PostgresError::Statement(error) = self else {
+            return matches!(self, PostgresError::Outdated);
+        };
+        // Serialization failure, deadlock.
+        error
+            .code()
+            .is_some_and(|code| matches!(code.code(), "40001" | "40P01"))
+    }
+
+    /// Whether a table for this day is missing.
+    pub fn is_missing_partition(&self) -> bool {
+        match self {
+            PostgresError::Statement(error) => {
+                error.code().is_some_and(|code| code.code() == "23514")
+            }
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for PostgresError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PostgresError::Statement(error) => f.write_str(&plain(error)),
+            PostgresError::Workspace(error) => write!(f, "{error}"),
+            PostgresError::Timeout => f.write_str("the server did not answer in time"),
+            PostgresError::Outdated => {
+                f.write_str("other daemons changed the same rows again and again")
+            }
+            PostgresError::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
 /// What the server said, or why the connection failed, in one line.
 pub fn plain(error: &tokio_postgres::Error) -> String {
     if let Some(said) = error.as_db_error() {
@@ -63,4 +116,22 @@ pub fn plain(error: &tokio_postgres::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+impl From<tokio_postgres::Error> for PostgresError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        PostgresError::Statement(error)
+    }
+}
+
+impl From<rusqlite::Error> for PostgresError {
+    fn from(error: rusqlite::Error) -> Self {
+        PostgresError::Workspace(error)
+    }
+}
+
+impl From<PostgresError> for StoreError {
+    fn from(error: PostgresError) -> Self {
+        StoreError::Unreachable(error.to_string())
+    }
 }

@@ -27,7 +27,7 @@ const PARKED_FACTOR: i64 = 10;
 
 /// An incoming event with its JSON, encoded before the writer thread gets it.
 pub struct EncodedEvent {
-    incoming: IncomingEvent,
+    pub incoming: IncomingEvent,
     body: String,
     /// The estimated memory of the event.
     memory: usize,
@@ -184,11 +184,12 @@ impl WriteTransaction<'_> {
             memory,
         } = encoded;
         let event = &incoming.event;
+        let id = self.state.next_event()?;
         self.connection
             .prepare_cached(
                 "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body, endpoint,
-                     delivery, delivery_index)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9, ?10, ?11)",
+                     delivery, delivery_index, id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?
             .execute(params![
                 event.source,
@@ -202,6 +203,7 @@ impl WriteTransaction<'_> {
                 event.endpoint,
                 incoming.delivery.map(|part| deliveries::id(part.delivery)),
                 incoming.delivery.and_then(deliveries::index),
+                id,
             ])?;
         let row = self.connection.last_insert_rowid();
         self.state.events.put(row, event, *memory);
@@ -215,7 +217,7 @@ impl WriteTransaction<'_> {
         (event, generation): (i64, u32),
         loops: &mut LoopFindings,
     ) -> Result<RunStatus, StoreError> {
-        let now = incoming.received;
+        let now = self.state.committed_at.unwrap_or(incoming.received);
         let queue = self.queue(&planned.rule.name)?;
         let rule = self.version(&planned.rule)?;
         // The gates of a replay are neither checked nor changed, and it starts a new chain.
@@ -330,12 +332,13 @@ impl WriteTransaction<'_> {
     }
 
     pub fn write_run(&mut self, run: &NewRun<'_>) -> Result<RunId, StoreError> {
-        self.state.last_position += 1;
+        let position = self.state.next_position()?;
+        let id = self.state.next_run()?;
         self.connection
             .prepare_cached(
                 "INSERT INTO runs (event, rule, queue, generation, lane, state, why, gate, error, asks,
-                                   planned, changed, position, depth, cause, actors, due, writes, replay)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                                   planned, changed, position, depth, cause, actors, due, writes, replay, id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
             )?
             .execute(params![
                 run.event,
@@ -349,13 +352,14 @@ impl WriteTransaction<'_> {
                 run.error,
                 run.checks,
                 micros(run.now),
-                self.state.last_position,
+                position,
                 run.lineage.depth,
                 run.lineage.cause.map(|cause| cause.0 as i64),
                 run.actors,
                 run.state.due().map(micros),
                 run.writes,
                 run.replay.map(|replay| replay.0 as i64),
+                id,
             ])?;
         let id = self.connection.last_insert_rowid();
         self.state

@@ -29,6 +29,21 @@ impl CurrentClaims {
         }
     }
 
+    /// Ids follow this one.
+    pub fn continue_after(&mut self, last: ClaimId) {
+        self.last = last.0;
+    }
+
+    pub fn current(&self, run: RunId) -> Option<ClaimId> {
+        self.current.get(&run).copied()
+    }
+
+    /// Forgets all claims, without an end that could be undone.
+    pub fn forget_all(&mut self) {
+        self.current.clear();
+        self.changed.clear();
+    }
+
     /// Starts the next claim of a run.
     pub fn start(&mut self, run: RunId) -> ClaimId {
         self.last += 1;

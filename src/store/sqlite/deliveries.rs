@@ -90,7 +90,7 @@ impl WriteTransaction<'_> {
             .try_for_each(|kind| self.delete_oldest_deliveries(kind))
     }
 
-    fn insert_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
+    pub fn insert_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
         let none = DeliveredEvents::default();
         let (reason, detail, events) = match &delivery.outcome {
             DeliveryOutcome::Accepted(events) => ("", "", events),

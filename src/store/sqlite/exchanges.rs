@@ -32,15 +32,15 @@ struct BufferedExchanges {
 
 /// An exchange as it is written: serialised by the task that recorded it, not by the writer.
 #[derive(Debug)]
-struct ExchangeRow {
-    run: i64,
-    step: String,
-    attempt: u32,
-    started: i64,
-    target: Option<SentTo>,
-    origin: Option<String>,
-    end: Option<AttemptEnd>,
-    content: Option<String>,
+pub struct ExchangeRow {
+    pub run: i64,
+    pub step: String,
+    pub attempt: u32,
+    pub started: i64,
+    pub target: Option<SentTo>,
+    pub origin: Option<String>,
+    pub end: Option<AttemptEnd>,
+    pub content: Option<String>,
 }
 
 impl ExchangeBuffer {
@@ -65,7 +65,7 @@ impl ExchangeBuffer {
         inner.rows.push(row);
     }
 
-    fn take(&self) -> Vec<ExchangeRow> {
+    pub fn take(&self) -> Vec<ExchangeRow> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.bytes = 0;
         std::mem::take(&mut inner.rows)
@@ -78,7 +78,7 @@ impl ExchangeRow {
         ROW_BYTES + url + self.content_size()
     }
 
-    fn content_size(&self) -> usize {
+    pub fn content_size(&self) -> usize {
         self.content.as_ref().map_or(0, String::len)
     }
 }

@@ -23,10 +23,17 @@ impl StoreHealth {
             .is_some()
     }
 
-    /// The reason of the last failure, unless a later write succeeded.
+    /// The reason of the last failure; `None` if a later write succeeded.
+    pub fn reason(&self) -> Option<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// [`Self::reason`] with what to do about it.
     pub fn check(&self) -> Result<(), String> {
-        let failure = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*failure {
+        match self.reason() {
             None => Ok(()),
             Some(why) => Err(format!(
                 "the data folder cannot be written to: {why}; check the free space and the permissions, it is tried again twice a second"

@@ -15,7 +15,7 @@ pub enum JobOutcome {
 impl JobOutcome {
     pub fn of<T>(result: &Result<T, StoreError>) -> Self {
         match result {
-            Err(StoreError::Broken(_)) => JobOutcome::Failed,
+            Err(StoreError::Broken(_) | StoreError::Unreachable(_)) => JobOutcome::Failed,
             Err(StoreError::Damaged(_)) => JobOutcome::Damaged,
             Ok(_)
             | Err(

@@ -1,25 +1,25 @@
 //! The store on SQLite: one file, or memory for a process that keeps nothing. One thread writes, and shares
 //! one fsync among the changes that arrive together. Nothing is answered before it is on disk.
 
-mod archive_buffer;
-mod clock;
+pub(in crate::store) mod archive_buffer;
+pub(in crate::store) mod clock;
 pub mod codec;
 mod commands;
-mod commit;
+pub(in crate::store) mod commit;
 mod current_claims;
-mod database;
+pub(in crate::store) mod database;
 pub(in crate::store) mod deliveries;
-mod delivery_buffer;
+pub(in crate::store) mod delivery_buffer;
 mod event_cache;
-mod exchanges;
+pub(in crate::store) mod exchanges;
 mod fatal;
 mod file_identity;
 pub(in crate::store) mod gates;
-mod health;
+pub(in crate::store) mod health;
 mod integration_settings;
 mod job_outcome;
 pub(in crate::store) mod minutes;
-mod queue;
+pub(in crate::store) mod queue;
 pub(in crate::store) mod reader;
 mod redaction;
 pub(in crate::store) mod redelivery;
@@ -29,8 +29,8 @@ mod revisions;
 #[cfg(test)]
 mod tests;
 pub(in crate::store) mod transaction;
-mod writer;
-mod writer_state;
+pub(in crate::store) mod writer;
+pub(in crate::store) mod writer_state;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -63,6 +63,16 @@ pub struct Commits {
     pub orders: AtomicU64,
 }
 
+impl Commits {
+    /// Counts a commit that answered some jobs.
+    pub fn count(&self, jobs: usize, took: Duration) {
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.micros.fetch_add(took, Ordering::Relaxed);
+        self.orders.fetch_add(jobs as u64, Ordering::Relaxed);
+    }
+}
+
 /// Submits jobs to the thread. When it is dropped, the thread ends and leaves the file checkpointed.
 #[derive(Debug)]
 pub struct Writer {
@@ -267,12 +277,7 @@ impl WriterThread {
                 self.state.unsynced = durability == Durability::Buffered;
                 self.state.health.recover();
             }
-            let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-            self.commits.count.fetch_add(1, Ordering::Relaxed);
-            self.commits.micros.fetch_add(took, Ordering::Relaxed);
-            self.commits
-                .orders
-                .fetch_add(count as u64, Ordering::Relaxed);
+            self.commits.count(count, began.elapsed());
         }
         for reply in replies {
             reply(result.clone());

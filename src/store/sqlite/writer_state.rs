@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::archive_buffer::ArchiveBuffer;
@@ -18,7 +19,7 @@ use super::exchanges::ExchangeBuffer;
 use super::health::StoreHealth;
 use super::queue::transition::holds_lane;
 use super::retention::TickCounter;
-use crate::store::StoreSettings;
+use crate::store::{StoreError, StoreSettings};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::fingerprint::Fingerprint;
 use flowtrigger_core::rule::Rule;
@@ -68,6 +69,18 @@ pub struct WriterState {
     pub rules: HashMap<i64, Arc<Rule>>,
     pub configs: HashMap<i64, Arc<Config>>,
     pub events: EventCache,
+    /// Ids and positions that another database has drawn for new rows; `None` where SQLite draws them.
+    pub reserved: Option<ReservedNumbers>,
+    /// When events are committed, by the clock that gates count with; `None` for the time of their receipt.
+    pub committed_at: Option<Timestamp>,
+}
+
+/// Numbers for new rows, in ascending order.
+#[derive(Debug, Clone, Default)]
+pub struct ReservedNumbers {
+    pub events: VecDeque<i64>,
+    pub runs: VecDeque<i64>,
+    pub positions: VecDeque<i64>,
 }
 
 impl WriterState {
@@ -105,6 +118,8 @@ impl WriterState {
             rules: HashMap::new(),
             configs: HashMap::new(),
             events: EventCache::default(),
+            reserved: None,
+            committed_at: None,
         };
         state.reload(connection)?;
         Ok(state)
@@ -142,6 +157,27 @@ impl WriterState {
         }
     }
 
+    /// The id of the next event; `None` if the database draws it.
+    pub fn next_event(&mut self) -> Result<Option<i64>, StoreError> {
+        let reserved = self.reserved.as_mut().map(|reserved| &mut reserved.events);
+        reserved.map(next_reserved).transpose()
+    }
+
+    /// The id of the next run; `None` if the database draws it.
+    pub fn next_run(&mut self) -> Result<Option<i64>, StoreError> {
+        let reserved = self.reserved.as_mut().map(|reserved| &mut reserved.runs);
+        reserved.map(next_reserved).transpose()
+    }
+
+    /// The position behind all runs.
+    pub fn next_position(&mut self) -> Result<i64, StoreError> {
+        if let Some(reserved) = &mut self.reserved {
+            return next_reserved(&mut reserved.positions);
+        }
+        self.last_position += 1;
+        Ok(self.last_position)
+    }
+
     /// Rows of rules may have been deleted.
     pub fn forget_rules(&mut self) {
         self.rules.clear();
@@ -176,6 +212,11 @@ impl WriterState {
         add(&mut self.running, queue, i64::from(to == "running"));
         add(&mut self.held, queue, i64::from(to == "held"));
     }
+}
+
+fn next_reserved(numbers: &mut VecDeque<i64>) -> Result<i64, StoreError> {
+    let missing = || StoreError::Broken("too few numbers were reserved for new rows".into());
+    numbers.pop_front().ok_or_else(missing)
 }
 
 /// Queues without runs are left out.

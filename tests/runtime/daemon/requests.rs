@@ -225,6 +225,11 @@ async fn a_store_that_takes_nothing_asks_the_sender_to_come_back() {
         ),
         (StoreError::Busy, 503, "send it again later"),
         (StoreError::Broken("no room".into()), 503, "no room"),
+        (
+            StoreError::Unreachable("connection refused".into()),
+            503,
+            "failed to use the database: connection refused",
+        ),
     ] {
         let daemon = daemon_with_performer(QUIET, Broken(why), Idle).await;
         let refused = daemon.post(&event(1, "a")).await;

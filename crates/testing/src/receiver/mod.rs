@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -304,6 +304,7 @@ impl Shared {
             held.is_some_and(|text| received.body.contains(text))
         };
         let waits = is_held(&desk);
+        let number = desk.received.len();
         desk.received.push(received.clone());
         desk.waiting += usize::from(waits);
         self.count.send_replace(desk.received.len());
@@ -316,6 +317,7 @@ impl Shared {
         }
         drop(desk);
         std::thread::sleep(self.delay);
+        self.desk.lock().unwrap().received[number].answered = Some(Instant::now());
         response
     }
 }

@@ -1,7 +1,7 @@
 //! Requests that a receiver recorded, and the responses that it gives.
 
 use std::ops::Deref;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::http_wire::Message;
 
@@ -13,6 +13,10 @@ pub struct Received {
     pub key: String,
     /// 0 where the response is no HTTP.
     pub status: u16,
+    /// When it had arrived completely.
+    pub arrived: Instant,
+    /// When its response was sent; `None` before that.
+    pub answered: Option<Instant>,
     id: String,
     message: Message,
 }
@@ -36,6 +40,8 @@ impl Received {
                 .unwrap_or_default()
                 .to_owned(),
             status: 0,
+            arrived: Instant::now(),
+            answered: None,
             message,
         }
     }

@@ -74,7 +74,7 @@ impl<S: Store, P> Worker<'_, S, P> {
 
     /// Keeps the exchanges of the attempts in flight, which are stopped and have no result.
     pub(super) fn keep_interrupted_exchanges(&self) {
-        let now = self.shared.clock().now();
+        let now = self.shared.now();
         for ((step, number), recorder) in self.in_flight.recorders() {
             let Some(exchange) = recorder.recorder.take() else {
                 continue;

@@ -12,10 +12,12 @@ use tracing::debug;
 
 use super::exchanges::AttemptRecorder;
 use super::integration_settings::access;
+use super::save::confirm_claim;
 use super::{LimitedRequest, Worker, WorkerExit, signalled};
-use crate::engine::limits::concurrency::{HostAdmission, HostQueue, Permit};
+use crate::engine::limits::concurrency::{HostAdmission, HostPlace, HostQueue};
+use crate::engine::limits::rate_limit::SharedRate;
 use crate::engine::runner::performer::Perform;
-use crate::store::{ClaimedRun, Store};
+use crate::store::{ClaimedRun, Store, StoreError};
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::flow::decide::StepCall;
 use flowtrigger_core::run::{Attempt, EventIdentity, LogEntry, idempotency_key};
@@ -23,7 +25,7 @@ use flowtrigger_core::run::{Attempt, EventIdentity, LogEntry, idempotency_key};
 /// The calls in flight.
 #[derive(Default)]
 pub struct InFlight<'a> {
-    calls: FuturesUnordered<Pin<Box<dyn Future<Output = FinishedCall> + Send + 'a>>>,
+    calls: FuturesUnordered<Pin<Box<dyn Future<Output = CallResultOrLoss> + Send + 'a>>>,
     /// By step location and attempt.
     under_way: HashMap<(String, u32), CallUnderWay>,
 }
@@ -42,6 +44,9 @@ pub enum HeldCommand {
     None,
 }
 
+/// A call that has finished, or was not started because the claim of its run has ended.
+type CallResultOrLoss = Result<FinishedCall, StoreError>;
+
 /// A call that has finished.
 struct FinishedCall {
     call: Call,
@@ -58,7 +63,7 @@ struct ReadyCall {
 
 /// The permit of a call at its host.
 enum HostPermit {
-    Permit(Option<Permit>),
+    Permit(Option<HostPlace>),
     /// It waits in the queue of the host.
     Queued(HostQueue),
 }
@@ -105,7 +110,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                     return Err(WorkerExit::RateLimited(limited));
                 }
                 let turn = SignedDuration::try_from(limited.wait).unwrap_or(SignedDuration::MAX);
-                let turn = self.shared.clock().now().checked_add(turn).ok();
+                let turn = self.shared.now().checked_add(turn).ok();
                 wake = wake.into_iter().chain(turn).min();
                 continue;
             }
@@ -130,7 +135,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     }
 
     /// Waits for a permit of the host. The run's own permit is released meanwhile.
-    async fn queue(&mut self, queue: HostQueue) -> Result<Permit, WorkerExit> {
+    async fn queue(&mut self, queue: HostQueue) -> Result<HostPlace, WorkerExit> {
         self.save(None).await?;
         drop(self.permit.take());
         self.shared.wake.notify_one();
@@ -151,7 +156,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
 
     /// Stores the log before the calls that follow from it start.
     async fn launch(&mut self, ready: Vec<ReadyCall>) -> Result<(), WorkerExit> {
-        let now = self.shared.clock().now();
+        let now = self.shared.now();
         for ReadyCall { task, .. } in ready.iter().filter(|ready| ready.task.announce) {
             self.record(LogEntry::Started {
                 step: task.step.clone(),
@@ -189,14 +194,16 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             due,
         }: ReadyCall,
         recorder: &AttemptRecorder,
-    ) -> impl Future<Output = FinishedCall> + Send + use<'a, S, P> {
+    ) -> impl Future<Output = CallResultOrLoss> + Send + use<'a, S, P> {
         let shared = self.shared;
+        let (active_run, term) = (self.active_run(), self.term);
         let (key, recorder) = (key(&self.run, &task.step), recorder.recorder());
         async move {
             let _at_host = match host_permit {
                 HostPermit::Permit(permit) => permit,
                 HostPermit::Queued(queue) => queue.acquire().await,
             };
+            confirm_claim(shared, active_run, term).await?;
             let clock = shared.clock();
             let began = clock.elapsed();
             recorder.waited(began.saturating_sub(due));
@@ -207,18 +214,18 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 shared.perform.perform(&task.call, &key, &recorder).await
             };
             let took = clock.elapsed().saturating_sub(began);
-            FinishedCall {
+            Ok(FinishedCall {
                 attempt: Attempt {
                     step: task.step,
                     number: task.number,
                     // Computed back from now: due times follow the clock as it is now, even if it was
                     // set meanwhile.
-                    started: before(clock.now(), took),
+                    started: before(shared.now(), took),
                     took,
                     outcome,
                 },
                 call: task.call,
-            }
+            })
         }
     }
 
@@ -228,7 +235,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         let sleep = async {
             match wake {
                 Some(wake) => {
-                    let wait = wake.duration_since(shared.clock().now());
+                    let wait = wake.duration_since(shared.now());
                     shared
                         .clock()
                         .sleep(wait.try_into().unwrap_or_default())
@@ -243,6 +250,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             Some(finished) = self.in_flight.calls.next() => finished,
             () = sleep => return Ok(()),
         };
+        let finished = finished.map_err(|_| WorkerExit::ClaimLost)?;
         let FinishedCall { call, attempt } = finished;
         let key = (attempt.step.clone(), attempt.number);
         let under_way = self.in_flight.under_way.remove(&key);
@@ -265,11 +273,13 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         let name = call.connection.as_deref()?;
         let active = self.shared.active.load();
         let rate = active.rulebook.config.connections.get(name)?.rate_limit?;
+        let rate = SharedRate {
+            rate,
+            daemons: self.shared.lease.membership().daemons,
+        };
         let now = self.shared.clock().elapsed();
-        let wait = self
-            .shared
-            .rate_limiter
-            .wait(self.run.id, name, rate, now)?;
+        let limiter = &self.shared.rate_limiter;
+        let wait = limiter.wait(self.run.id, name, rate, now)?;
         let (run, wait_ms) = (self.run.id.0, wait.as_millis() as u64);
         debug!(
             run,

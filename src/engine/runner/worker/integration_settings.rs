@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::is_transient;
+use super::save::is_transient;
 use crate::store::{Store, StoreError};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::integrations::unset_scope;

@@ -64,10 +64,34 @@ impl<S: Store, P> Worker<'_, S, P> {
                 rule,
                 "run stopped during a command that must not run twice: the next start marks it held"
             ),
+            (WorkerSignal::Stop, HeldCommand::None) if self.shared.store.is_shared() => {
+                info!(
+                    run,
+                    rule, "run stopped; another daemon or the next start continues it"
+                );
+            }
             (WorkerSignal::Stop, HeldCommand::None) if self.shared.store.is_durable() => {
                 info!(run, rule, "run stopped; the next start continues it");
             }
-            (WorkerSignal::Stop | WorkerSignal::Continue, _) => {}
+            (WorkerSignal::Stop | WorkerSignal::Continue | WorkerSignal::Lost, _) => {}
+        }
+    }
+
+    /// Leaves a run whose claim has ended: what is not stored of it is dropped.
+    pub(super) async fn leave_lost(&mut self) {
+        let (run, rule) = (self.run.id.0, self.run.rule.name.as_str());
+        let record = self.shared.store.run(self.run.id).await;
+        match record.ok().flatten().map(|record| record.state) {
+            Some(RunState::Cancelled) => {
+                info!(
+                    run,
+                    rule, "run stopped: it was cancelled through another daemon"
+                );
+            }
+            Some(_) | None => {
+                self.shared.metrics.count_claim_lost();
+                warn!(run, rule, "run taken over by another daemon");
+            }
         }
     }
 

@@ -5,28 +5,25 @@ mod exchanges;
 mod in_flight;
 mod integration_settings;
 mod log;
+pub(in crate::engine) mod save;
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::watch;
-use tracing::error;
 
 use super::performer::Perform;
+use crate::engine::lease::LeaseTerm;
 use crate::engine::limits::active_runs::WorkerSignal;
 use crate::engine::limits::concurrency::Permit;
 use crate::engine::state::EngineState;
-use crate::store::{Advance, ClaimedRun, Store, StoreError};
+use crate::store::{ClaimedRun, Store};
 use flowtrigger_core::flow::decide::{Decision, RunInput, claimed_entry, decide};
 use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::run::{LogEntry, RunState};
 use in_flight::InFlight;
 
-/// The delay before a failed store operation is tried again.
-const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
-/// Attempts of a failed store operation while the program stops.
-pub(super) const MAX_SHUTDOWN_ATTEMPTS: u32 = 3;
 /// How long a run is parked if too many runs wait for its host.
 const REQUEUE_DELAY: SignedDuration = SignedDuration::from_secs(1);
 
@@ -56,6 +53,10 @@ struct Worker<'a, S, P> {
     unsaved: Vec<LogEntry>,
     /// Exchanges of the attempts among them.
     unsaved_exchanges: Vec<RecordedExchange>,
+    /// How many entries of the log are stored.
+    stored: usize,
+    /// The term of the lease in which the claim was last known to be current.
+    term: LeaseTerm,
     in_flight: InFlight<'a>,
 }
 
@@ -74,6 +75,8 @@ enum WorkerExit {
     RateLimited(LimitedRequest),
     /// The store does not accept the log.
     StoreFailed,
+    /// The claim has ended: the run belongs to another daemon, or is over.
+    ClaimLost,
 }
 
 impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
@@ -86,6 +89,8 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         let mut worker = Self {
             seed: format!("{}/{}/{}", run.event.endpoint, run.event.id, run.rule.name),
             locals: run.locals(),
+            stored: run.log.len(),
+            term: shared.lease.term(),
             shared,
             run,
             signals,
@@ -144,7 +149,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             self.run.flow(),
             &self.subject(),
             &self.run.log,
-            self.shared.clock().now(),
+            self.shared.now(),
         )
     }
 
@@ -153,55 +158,25 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         self.unsaved.push(line);
     }
 
-    /// Stores the unsaved log entries and the new state. Repeats while the store fails: what happened must not be
-    /// lost.
-    async fn save(&mut self, state: Option<RunState>) -> Result<(), WorkerExit> {
-        if self.unsaved.is_empty() && state.is_none() {
-            return Ok(());
-        }
-        let mut logged = false;
-        let mut last_tries = MAX_SHUTDOWN_ATTEMPTS;
-        loop {
-            let advance = Advance {
-                run: self.run.id,
-                claim: Some(self.run.claim),
-                entries: self.unsaved.clone(),
-                state: state.clone(),
-            };
-            if *self.signals.borrow() == WorkerSignal::Stop {
-                last_tries -= 1;
-            }
-            match advance_one(&self.shared.store, advance).await {
-                Ok(()) => {
-                    self.unsaved.clear();
-                    self.save_exchanges();
-                    return Ok(());
-                }
-                Err(error) if last_tries == 0 || !is_transient(&error) => {
-                    self.log_unsaved(&error);
-                    return Err(WorkerExit::StoreFailed);
-                }
-                Err(error) if !logged => {
-                    let run = self.run.id.0;
-                    error!(run, %error, "failed to store the run's log; trying again every second");
-                    logged = true;
-                }
-                Err(_) => {}
-            }
-            self.shared.clock().sleep(STORE_RETRY_DELAY).await;
-        }
-    }
-
     /// Leaves the run in the state from which it continues best.
     async fn exit(&mut self, reason: WorkerExit) {
         let held_command = self.in_flight.held_command();
-        self.keep_interrupted_exchanges();
+        match reason {
+            WorkerExit::ClaimLost | WorkerExit::Signalled(WorkerSignal::Lost) => {}
+            WorkerExit::StoreFailed
+            | WorkerExit::NoPermit
+            | WorkerExit::RateLimited(_)
+            | WorkerExit::Signalled(_) => self.keep_interrupted_exchanges(),
+        }
         // Stops the calls in flight: closes their connections, kills their commands.
         self.in_flight = InFlight::default();
         let state = match &reason {
             WorkerExit::StoreFailed => return,
+            WorkerExit::ClaimLost | WorkerExit::Signalled(WorkerSignal::Lost) => {
+                return self.leave_lost().await;
+            }
             WorkerExit::NoPermit => Some(RunState::Limited {
-                until: after(self.shared.clock().now(), REQUEUE_DELAY),
+                until: after(self.shared.now(), REQUEUE_DELAY),
                 why: "waits for other requests to its host, of which `limits.per_host` allows no more,"
                     .into(),
             }),
@@ -209,7 +184,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             WorkerExit::RateLimited(LimitedRequest { connection, wait }) => {
                 Some(RunState::Limited {
                     until: after(
-                        self.shared.clock().now(),
+                        self.shared.now(),
                         SignedDuration::try_from(*wait).unwrap_or(REQUEUE_DELAY),
                     ),
                     why: format!("waits for the rate limit of connection `{connection}`"),
@@ -221,10 +196,11 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             }
             WorkerExit::Signalled(WorkerSignal::Cancel | WorkerSignal::Continue) => None,
         };
-        // A failure is logged by `save`.
-        let saved = self.save(state).await;
-        if let (WorkerExit::Signalled(signal), Ok(())) = (reason, saved) {
-            self.log_exit(signal, held_command);
+        match (self.save(state).await, reason) {
+            (Ok(()), WorkerExit::Signalled(signal)) => self.log_exit(signal, held_command),
+            (Err(WorkerExit::ClaimLost), _) => self.leave_lost().await,
+            // Any other failure is logged by `save`.
+            (Ok(()) | Err(_), _) => {}
         }
     }
 }
@@ -238,31 +214,6 @@ async fn signalled(signals: &mut watch::Receiver<WorkerSignal>) -> WorkerSignal 
     match signal {
         Ok(signal) => signal,
         Err(_) => std::future::pending().await,
-    }
-}
-
-/// Stores what happened to one run.
-pub(in crate::engine) async fn advance_one<S: Store>(
-    store: &S,
-    advance: Advance,
-) -> Result<(), StoreError> {
-    let unknown = StoreError::UnknownRun(advance.run.0);
-    let result = store.advance_all(vec![advance]).await.pop();
-    result.unwrap_or(Err(unknown))
-}
-
-/// Whether a store error is transient.
-pub(in crate::engine) fn is_transient(error: &StoreError) -> bool {
-    match error {
-        StoreError::Busy | StoreError::Broken(_) | StoreError::Damaged(_) => true,
-        StoreError::Full { .. }
-        | StoreError::ClaimLost(_)
-        | StoreError::UnknownRun(_)
-        | StoreError::UnknownEvent
-        | StoreError::OnlyTells(_)
-        | StoreError::Redacted(_)
-        | StoreError::Settings(_)
-        | StoreError::WrongState { .. } => false,
     }
 }
 

@@ -414,7 +414,9 @@ CREATE TABLE commands (
 CREATE INDEX commands_by_run ON commands (run, id) WHERE run IS NOT NULL;
 CREATE INDEX commands_by_time ON commands (at);
 
--- Days whose partitions exist.
+-- Days whose partitions exist: those of runs with their events, and those of unmatched events.
 CREATE TABLE days (
-    day BIGINT PRIMARY KEY
+    day     BIGINT PRIMARY KEY,
+    runs    BIGINT NOT NULL DEFAULT 1,
+    archive BIGINT NOT NULL DEFAULT 1
 );

@@ -76,6 +76,11 @@ impl WriteTransaction<'_> {
                 return Ok(suspect);
             }
         }
+        self.claim_ready(claim)
+    }
+
+    /// Claims ready runs, the rules in turn.
+    pub fn claim_ready(&mut self, claim: ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
         let mut claimed = Vec::new();
         let (mut first_full, mut wrapped) = (None, false);
         while claimed.len() < claim.limit {
@@ -123,8 +128,32 @@ impl WriteTransaction<'_> {
             due.collect::<Result<_, _>>()?
         };
         due.sort_unstable();
-        for (_, run) in due {
-            self.transition(RunId(run as u64), &RunState::Queued, now)?;
+        let runs: Vec<i64> = due.into_iter().map(|(_, run)| run).collect();
+        self.wake_runs(&runs, now)
+    }
+
+    /// Sorts runs by the order in which they were queued; those that do not exist are left out.
+    pub fn sort_by_position(&self, runs: &mut Vec<i64>) -> Result<(), StoreError> {
+        let mut found = Vec::with_capacity(runs.len());
+        let sql = "SELECT position FROM runs WHERE id = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        for run in runs.iter() {
+            let position: Option<i64> = statement.query_row([run], |row| row.get(0)).optional()?;
+            found.extend(position.map(|position| (position, *run)));
+        }
+        found.sort_unstable();
+        *runs = found.into_iter().map(|(_, run)| run).collect();
+        Ok(())
+    }
+
+    /// Queues those of the runs whose time has come.
+    pub fn wake_runs(&mut self, runs: &[i64], now: Timestamp) -> Result<(), StoreError> {
+        let sql = "SELECT 1 FROM runs WHERE id = ?1 AND due <= ?2";
+        for run in runs {
+            let due = self.connection.prepare_cached(sql)?;
+            if { due }.exists([*run, micros(now)])? {
+                self.transition(RunId(*run as u64), &RunState::Queued, now)?;
+            }
         }
         Ok(())
     }

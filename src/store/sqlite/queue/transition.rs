@@ -139,11 +139,11 @@ impl WriteTransaction<'_> {
         self.check_not_redacted(run)?;
         let position = self.position(run)?;
         self.append_log(run, &[LogEntry::Revived { at: now }])?;
-        self.state.last_position += 1;
+        let last = self.state.next_position()?;
         self.connection.execute(
             "UPDATE runs SET state = 'queued', why = NULL, position = ?2, changed = ?3, crashes = 0
              WHERE id = ?1",
-            params![run.0 as i64, self.state.last_position, micros(now)],
+            params![run.0 as i64, last, micros(now)],
         )?;
         let from = known_state(&position.state);
         self.state

@@ -1,6 +1,7 @@
 //! Tests of the SQLite store beyond the conformance suite: restarts, limits, damage. They read rows from the
 //! file, and nothing from the inside of the store.
 
+mod claims;
 mod exchanges;
 mod maintenance;
 mod memory;

@@ -1,0 +1,396 @@
+//! Claims runs for this daemon: the first ready ones of each rule in turn, beside other daemons that claim at the same time.
+
+use std::collections::{BTreeSet, HashMap};
+
+use tokio::sync::oneshot;
+use tokio_postgres::Row;
+
+use super::cell::{EVENTS, GATHERED, LOG_ENTRIES, RUNS, WINDOWS};
+use super::committer::CommitRequest;
+use super::counts::{RunTally, write_counts};
+use super::error::PostgresError;
+use super::executor::Executor;
+use super::job::{OwnClaim, RunJob};
+use super::load::{event, live, load_rules};
+use super::scope::Scope;
+use super::session::{Param, Pipeline};
+use super::shared::{Counter, NOW, TimeSource};
+use super::write_back::write_back;
+use crate::store::sqlite::codec::time;
+use crate::store::sqlite::transaction::WriteTransaction;
+use crate::store::sqlite::writer_state::ReservedNumbers;
+use crate::store::{ClaimId, ClaimRequest, ClaimedRun, StoreError};
+use flowtrigger_core::run::{RunId, RunState};
+
+/// Due runs that one claim queues, so that many that are due together delay others only a little.
+const MAX_WOKEN: i64 = 1_000;
+/// How often a claim is repeated while it finds runs and has room for more.
+const MAX_ROUNDS: usize = 4;
+
+const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'; SET LOCAL statement_timeout = '9s';
+    SET LOCAL synchronous_commit = off";
+
+/// The lease of this daemon, which cannot end before the transaction does.
+const LEASE: &str = "SELECT 1::bigint FROM daemons WHERE id = $1 AND live = 1 FOR SHARE";
+
+const SUSPECTS: &str =
+    "SELECT count(*) FROM (SELECT 1 FROM live_runs WHERE suspect = 1 LIMIT 1) AS suspects";
+
+/// The queues with ready runs, from the one after `$1` on and around, at most `$2`; of each the first runs, within what its rule
+/// may still have here. `$3` has queues with runs of this daemon, `$4` how many; `$5` is the limit of one rule.
+fn candidates() -> String {
+    format!(
+        "WITH RECURSIVE after(queue, number) AS (
+             (SELECT queue, 1 FROM live_runs WHERE ready = 1 AND queue > $1 ORDER BY queue LIMIT 1)
+             UNION ALL SELECT next.queue, after.number + 1 FROM after CROSS JOIN LATERAL (
+                 SELECT queue FROM live_runs WHERE ready = 1 AND queue > after.queue ORDER BY queue LIMIT 1) AS next
+             WHERE after.number < $2),
+         around(queue, number) AS (
+             (SELECT queue, 1 FROM live_runs WHERE ready = 1 AND queue <= $1 ORDER BY queue LIMIT 1)
+             UNION ALL SELECT next.queue, around.number + 1 FROM around CROSS JOIN LATERAL (
+                 SELECT queue FROM live_runs WHERE ready = 1 AND queue > around.queue AND queue <= $1
+                 ORDER BY queue LIMIT 1) AS next
+             WHERE around.number < $2),
+         served AS (SELECT found.queue, $5 - coalesce(busy.count, 0) AS room
+             FROM (SELECT queue FROM after UNION ALL SELECT queue FROM around LIMIT $2) AS found
+             LEFT JOIN unnest($3::bigint[], $4::bigint[]) AS busy(queue, count) ON busy.queue = found.queue
+             WHERE coalesce(busy.count, 0) < $5)
+         SELECT {} FROM served CROSS JOIN LATERAL (
+             SELECT * FROM live_runs WHERE queue = served.queue AND ready = 1 AND suspect = 0 ORDER BY position
+             LIMIT least(served.room, (SELECT ($2 + count(*) - 1) / greatest(count(*), 1) FROM served))
+             FOR UPDATE SKIP LOCKED) AS run",
+        live("run.")
+    )
+}
+
+fn one_suspect() -> String {
+    format!(
+        "SELECT {} FROM live_runs WHERE suspect = 1 AND ready = 1 ORDER BY position LIMIT 1 FOR UPDATE SKIP LOCKED",
+        live("")
+    )
+}
+
+/// Whether a queue gave as many runs as one of its size may give: it may have more, while others gave fewer.
+fn has_more(rows: &[Row], limit: usize) -> Result<bool, PostgresError> {
+    let queue = RUNS.index("queue");
+    let mut counts: HashMap<i64, usize> = HashMap::new();
+    for row in rows {
+        *counts.entry(row.try_get(queue)?).or_default() += 1;
+    }
+    let most = limit.div_ceil(counts.len().max(1));
+    Ok(rows.len() < limit && counts.values().any(|count| *count >= most))
+}
+
+/// What one round of a claim found.
+struct Round {
+    claimed: Vec<ClaimedRun>,
+    /// Runs that cannot be loaded, with the reason.
+    unreadable: Vec<(i64, RunState)>,
+    /// Whether a rule may have more ready runs than were looked at.
+    has_more: bool,
+}
+
+impl Executor {
+    pub async fn claim(&mut self, request: ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
+        self.wake_due(request).await?;
+        let mut claimed: Vec<ClaimedRun> = Vec::new();
+        for _ in 0..MAX_ROUNDS {
+            let left = ClaimRequest {
+                limit: request.limit - claimed.len(),
+                ..request
+            };
+            let round = match self.claim_round(left).await {
+                Ok(round) => round,
+                Err(error) => {
+                    self.roll_back(&error).await;
+                    self.workspace.clear().map_err(StoreError::from)?;
+                    return match claimed.is_empty() {
+                        true => Err(error.into()),
+                        false => Ok(claimed),
+                    };
+                }
+            };
+            self.workspace.clear().map_err(StoreError::from)?;
+            let none = round.claimed.is_empty() && round.unreadable.is_empty();
+            claimed.extend(round.claimed);
+            for (run, state) in round.unreadable {
+                self.hold(run, state).await?;
+            }
+            if none || claimed.len() >= request.limit || !round.has_more {
+                break;
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// Queues the runs whose time has come.
+    async fn wake_due(&mut self, request: ClaimRequest) -> Result<(), StoreError> {
+        let session = self.connector.session().await.map_err(StoreError::from)?;
+        let given = match self.shared.time {
+            TimeSource::Database => None,
+            TimeSource::Caller => Some(request.now.as_microsecond()),
+        };
+        let sql = format!(
+            "SELECT id, coalesce($1, ({NOW})) FROM live_runs
+             WHERE due <= coalesce($1, ({NOW})) ORDER BY due LIMIT {MAX_WOKEN}"
+        );
+        let due = session
+            .query(&sql, vec![Param::Int(given)])
+            .await
+            .map_err(StoreError::from)?;
+        let Some(first) = due.first() else {
+            return Ok(());
+        };
+        let number = |row: &Row, index: usize| row.try_get::<_, i64>(index).unwrap_or_default();
+        let now = time(number(first, 1));
+        let runs: Vec<i64> = due.iter().map(|row| number(row, 0)).collect();
+        let ids = runs.clone();
+        self.on_runs(runs, move |transaction| {
+            let mut due = ids.clone();
+            transaction.sort_by_position(&mut due)?;
+            transaction.wake_runs(&due, now)
+        })
+        .await
+    }
+
+    async fn hold(&mut self, run: i64, state: RunState) -> Result<(), StoreError> {
+        tracing::error!(run, why = state.why(), "run held");
+        self.on_runs(vec![run], move |transaction| {
+            let now = transaction.now();
+            transaction.transition(RunId(run.unsigned_abs()), &state, now)
+        })
+        .await
+    }
+
+    /// Changes runs on the thread that commits.
+    pub async fn on_runs<T: Send + 'static>(
+        &self,
+        runs: Vec<i64>,
+        work: impl FnMut(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job = RunJob {
+            scope: Scope::whole_runs(runs),
+            work: Box::new(work),
+            result: None,
+            reply,
+        };
+        let stopped = || StoreError::Unreachable("the store has stopped; see the log".to_owned());
+        let request = CommitRequest::Job(Box::new(job));
+        self.committer.send(request).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    async fn claim_round(&mut self, request: ClaimRequest) -> Result<Round, PostgresError> {
+        let place = self.shared.membership();
+        let busy = self.own.by_queue();
+        let session = self.connector.session().await?;
+        let mut find = Pipeline::default();
+        find.plain(BEGIN);
+        let lease = find.query(LEASE, vec![Param::int(place.daemon)]);
+        let clock = find.query(NOW, Vec::new());
+        let suspects = find.query(SUSPECTS, Vec::new());
+        let limit = i64::try_from(request.limit).unwrap_or(i64::MAX);
+        let found = find.query(
+            &candidates(),
+            vec![
+                Param::int(self.last_served),
+                Param::int(limit),
+                Param::ints(busy.keys().copied()),
+                Param::ints(busy.values().copied()),
+                Param::int(i64::try_from(request.per_rule).unwrap_or(i64::MAX)),
+            ],
+        );
+        let answers = session.run(&find).await?;
+        let nothing = Round {
+            claimed: Vec::new(),
+            unreadable: Vec::new(),
+            has_more: false,
+        };
+        if answers[lease].is_empty() {
+            session.plain("ROLLBACK").await?;
+            return Ok(nothing);
+        }
+        let has_suspects = answers[suspects][0].try_get::<_, i64>(0)? > 0;
+        let now = match self.shared.time {
+            TimeSource::Caller => request.now,
+            TimeSource::Database => time(answers[clock][0].try_get(0)?),
+        };
+        // One daemon finishes what it has, and then executes the suspects one at a time.
+        let mut rows = Vec::new();
+        if has_suspects && place.rank == 0 {
+            if self.own.len() == 0 {
+                rows = session.query(&one_suspect(), Vec::new()).await?;
+            }
+        } else {
+            let more = answers.into_iter().nth(found);
+            rows = more.unwrap_or_default();
+        }
+        if rows.is_empty() {
+            session.plain("ROLLBACK").await?;
+            return Ok(nothing);
+        }
+        for row in &rows {
+            self.workspace.load_run(row)?;
+        }
+        Self::load_details(session, &mut self.workspace).await?;
+        let runs: Vec<i64> = self.workspace.runs.keys().copied().collect();
+        load_rules(session, &mut self.workspace, &runs).await?;
+        let reserved = ReservedNumbers::default();
+        self.workspace
+            .begin(now, None, reserved, &RunTally::default());
+        self.workspace.set_claims();
+        let state = self.workspace.state();
+        state.last_served = self.last_served;
+        state.running = busy;
+        // The candidates are what may be claimed: a suspect is alone among them.
+        state.suspects = 0;
+        let last = (place.daemon.unsigned_abs() << 32) | u64::from(self.last_claim);
+        state.claims.continue_after(ClaimId(last));
+        let mut claimed = Vec::new();
+        self.workspace.execute(|transaction| {
+            claimed = transaction.claim_ready(request)?;
+            Ok(())
+        })?;
+        let unreadable = self.workspace.held_runs()?;
+        if !unreadable.is_empty() {
+            session.plain("ROLLBACK").await?;
+            return Ok(Round {
+                claimed: Vec::new(),
+                unreadable,
+                has_more: true,
+            });
+        }
+        self.last_claim = self.last_claim.wrapping_add(claimed.len() as u32);
+        self.last_served = self.workspace.state().last_served;
+        let mut write = write_back(&mut self.workspace, place.daemon)?;
+        write_counts(
+            &mut write.pipeline,
+            place.counter(Counter::Claims),
+            &write.counts,
+        );
+        write.pipeline.plain("COMMIT");
+        session.run(&write.pipeline).await?;
+        self.remember(&claimed)?;
+        Ok(Round {
+            claimed,
+            unreadable: Vec::new(),
+            has_more: has_more(&rows, request.limit)?,
+        })
+    }
+
+    fn remember(&self, claimed: &[ClaimedRun]) -> Result<(), PostgresError> {
+        for run in claimed {
+            let id = i64::try_from(run.id.0).unwrap_or(i64::MAX);
+            let own = OwnClaim {
+                claim: run.claim,
+                queue: self
+                    .workspace
+                    .run_cell(id, "queue")?
+                    .int()
+                    .unwrap_or_default(),
+                lane: self
+                    .workspace
+                    .run_cell(id, "lane")?
+                    .text()
+                    .map(str::to_owned),
+                day: self.workspace.runs.get(&id).map_or(0, |place| place.day),
+                logged: self.workspace.last_entry(id)?,
+            };
+            self.own.insert(run.id.0, own);
+        }
+        Ok(())
+    }
+
+    /// Loads what the flows of the loaded runs need: events, logs, and gathered events.
+    async fn load_details(
+        session: &super::session::Session,
+        workspace: &mut super::workspace::Workspace,
+    ) -> Result<(), PostgresError> {
+        let (mut events, mut event_days, mut runs, mut days) = (
+            BTreeSet::new(),
+            BTreeSet::new(),
+            Vec::new(),
+            BTreeSet::new(),
+        );
+        let places: Vec<(i64, i64, i64)> = workspace
+            .runs
+            .iter()
+            .map(|(run, place)| (*run, place.day, place.event_day))
+            .collect();
+        for (run, day, event_day) in places {
+            events.extend(workspace.run_cell(run, "event")?.int());
+            event_days.insert(event_day);
+            runs.push(run);
+            days.insert(day);
+        }
+        let mut load = Pipeline::default();
+        let columns: Vec<String> = EVENTS
+            .columns
+            .iter()
+            .map(|column| match column.name {
+                "matched" => "1::bigint".to_owned(),
+                name => name.to_owned(),
+            })
+            .collect();
+        load.query(
+            &format!(
+                "SELECT {}, day FROM matched_events WHERE id = ANY($1) AND day = ANY($2)",
+                columns.join(", ")
+            ),
+            vec![Param::ints(events), Param::ints(event_days)],
+        );
+        load.query(
+            &format!(
+                "SELECT {} FROM log_entries WHERE run = ANY($1) AND day = ANY($2)",
+                LOG_ENTRIES.list("")
+            ),
+            vec![Param::ints(runs.iter().copied()), Param::ints(days)],
+        );
+        load.query(
+            &format!(
+                "SELECT {} FROM windows WHERE run = ANY($1)",
+                WINDOWS.list("")
+            ),
+            vec![Param::ints(runs.iter().copied())],
+        );
+        let answers = session.run(&load).await?;
+        for row in &answers[0] {
+            workspace.load_event(row)?;
+        }
+        for row in &answers[1] {
+            workspace.load(&LOG_ENTRIES, row)?;
+        }
+        for row in &answers[2] {
+            workspace.load(&WINDOWS, row)?;
+        }
+        if answers[2].is_empty() {
+            return Ok(());
+        }
+        let ids = || vec![Param::ints(runs.iter().copied())];
+        let mut load = Pipeline::default();
+        let from = "FROM windows AS w JOIN gathered AS g ON g.gathering = w.id";
+        load.query(
+            &format!(
+                "SELECT {} {from} WHERE w.run = ANY($1)",
+                GATHERED.list("g.")
+            ),
+            ids(),
+        );
+        load.query(
+            &format!(
+                "SELECT {} {from} JOIN events AS e ON e.id = g.event WHERE w.run = ANY($1)",
+                event("e.")
+            ),
+            ids(),
+        );
+        let answers = session.run(&load).await?;
+        for row in &answers[0] {
+            workspace.load(&GATHERED, row)?;
+        }
+        for row in &answers[1] {
+            workspace.load_event(row)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,331 @@
+//! The thread that commits: takes the jobs that wait together, locks what they concern, decides them in the workspace and
+//! commits them as one transaction in three round trips.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::connector::Connector;
+use super::counts::{RunTally, write_counts};
+use super::error::PostgresError;
+use super::job::Job;
+use super::load::load;
+use super::schema::{day_of, ensure_days};
+use super::scope::{QueueValue, Scope};
+use super::session::{Param, Pipeline, Session};
+use super::shared::{Counter, NOW, Shared, TimeSource};
+use super::versions::intern;
+use super::workspace::Workspace;
+use super::write_back::write_back;
+use crate::store::sqlite::writer_state::ReservedNumbers;
+use crate::store::{StoreError, StoreSettings};
+use flowtrigger_core::rule::Rule;
+
+/// Jobs in one transaction: enough to share its cost, few enough to keep the first from waiting long.
+const MAX_BATCH: usize = 256;
+/// How often a transaction is repeated that conflicts with others.
+const MAX_ATTEMPTS: usize = 8;
+
+/// What every transaction begins with. A daemon that stops in the middle of one must not keep its locks for long.
+const BEGIN: &str =
+    "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'; SET LOCAL lock_timeout = '8s';
+    SET LOCAL statement_timeout = '9s'";
+
+const LOCK: &str =
+    "INSERT INTO keys (key, day) SELECT key, $2 FROM unnest($1::bigint[]) AS wanted(key)
+    ON CONFLICT (key) DO UPDATE SET key = keys.key WHERE false";
+
+/// A new setting, or a job.
+pub enum CommitRequest {
+    Job(Box<dyn Job>),
+    /// From now on these limits count, and these fields are redacted.
+    Settings(Box<StoreSettings>),
+}
+
+pub struct Committer {
+    shared: Arc<Shared>,
+    connector: Connector,
+    workspace: Workspace,
+    tally: RunTally,
+    /// Days whose partitions exist.
+    days: HashSet<i64>,
+    /// Its rows in `run_counts`.
+    counter: i64,
+}
+
+impl Committer {
+    pub fn new(
+        shared: Arc<Shared>,
+        connector: Connector,
+        settings: StoreSettings,
+    ) -> Result<Self, PostgresError> {
+        Ok(Self {
+            shared,
+            connector,
+            workspace: Workspace::new(settings)?,
+            tally: RunTally::default(),
+            days: HashSet::new(),
+            counter: 0,
+        })
+    }
+
+    /// Works until all senders are gone.
+    pub async fn run(mut self, mut inbox: mpsc::Receiver<CommitRequest>) {
+        while let Some(first) = inbox.recv().await {
+            let mut jobs = Vec::new();
+            self.take(first, &mut jobs);
+            while jobs.len() < MAX_BATCH
+                && let Ok(next) = inbox.try_recv()
+            {
+                self.take(next, &mut jobs);
+            }
+            if !jobs.is_empty() {
+                self.commit(jobs).await;
+            }
+        }
+    }
+
+    fn take(&mut self, request: CommitRequest, jobs: &mut Vec<Box<dyn Job>>) {
+        match request {
+            CommitRequest::Job(job) => jobs.push(job),
+            CommitRequest::Settings(settings) => self.workspace.state().settings = *settings,
+        }
+    }
+
+    async fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        let began = Instant::now();
+        let result = self.transact(&mut jobs).await;
+        let result = match result {
+            Err(error) if jobs.len() > 1 && !self.connector.is_broken(&error) => {
+                // One job may be the reason: each is committed alone.
+                tracing::warn!(%error, jobs = jobs.len(), "batch not committed; committing its jobs one by one");
+                for job in jobs {
+                    let mut alone = vec![job];
+                    let result = self.transact(&mut alone).await;
+                    self.finish(alone, result, began);
+                }
+                return;
+            }
+            result => result,
+        };
+        self.finish(jobs, result, began);
+    }
+
+    fn finish(&self, jobs: Vec<Box<dyn Job>>, result: Result<(), PostgresError>, began: Instant) {
+        self.shared.commits.count(jobs.len(), began.elapsed());
+        let result = result.map_err(|error| {
+            tracing::error!(%error, "store commit failed");
+            self.shared.health.fail(&error.to_string());
+            StoreError::from(error)
+        });
+        if result.is_ok() {
+            self.shared.health.recover();
+        }
+        for job in jobs {
+            job.finish(result.clone());
+        }
+    }
+
+    /// Repeats the transaction while it conflicts with those of other daemons.
+    async fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), PostgresError> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let result = self.attempt(jobs).await;
+            self.workspace.clear()?;
+            match result {
+                Err(error) if error.is_repeatable() && attempt < MAX_ATTEMPTS => {
+                    tokio::time::sleep(Duration::from_millis(attempt as u64)).await;
+                }
+                Err(error) if error.is_missing_partition() && attempt < MAX_ATTEMPTS => {
+                    self.days.clear();
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), PostgresError> {
+        let session = self.connector.session().await?;
+        let rules = distinct_rules(jobs);
+        intern(session, &mut self.workspace, &rules).await?;
+        self.tally.refresh(session).await?;
+        let mut scope = Scope::default();
+        for job in jobs.iter() {
+            scope.add(&job.scope(&self.workspace.state().queues));
+        }
+        discover(session, &mut scope).await?;
+        let membership = self.shared.membership();
+        self.counter = membership.counter(Counter::Commits);
+        let result = Self::transaction(
+            session,
+            &mut self.workspace,
+            &mut self.days,
+            &self.shared,
+            &mut self.tally,
+            (&scope, jobs),
+            self.counter,
+        )
+        .await;
+        if result.is_err() && !session.is_closed() {
+            drop(session.plain("ROLLBACK").await);
+        }
+        result
+    }
+
+    async fn transaction(
+        session: &Session,
+        workspace: &mut Workspace,
+        days: &mut HashSet<i64>,
+        shared: &Shared,
+        tally: &mut RunTally,
+        (scope, jobs): (&Scope, &mut [Box<dyn Job>]),
+        counter: i64,
+    ) -> Result<(), PostgresError> {
+        let keys: BTreeSet<i64> = scope.keys();
+        let mut begin = Pipeline::default();
+        begin.plain(BEGIN);
+        let today = day_of(Timestamp::now().as_microsecond());
+        begin.query(LOCK, vec![Param::ints(keys), Param::int(today)]);
+        let clock = begin.query(NOW, Vec::new());
+        // Drawn after the lock: the order of ids and positions of a lane is that of its commits.
+        let draws = [
+            ("event_ids", scope.new_events),
+            ("run_ids", scope.new_runs),
+            ("positions", scope.new_positions),
+        ]
+        .map(|(sequence, count)| {
+            let sql = format!("SELECT nextval('{sequence}') FROM generate_series(1, $1)");
+            begin.query(&sql, vec![Param::int(count as i64)])
+        });
+        let answers = session.run(&begin).await?;
+        let database_now: i64 = answers[clock][0].try_get(0)?;
+        let now = Timestamp::from_microsecond(database_now).unwrap_or(Timestamp::UNIX_EPOCH);
+        let committed_at = match shared.time {
+            TimeSource::Database => Some(now),
+            TimeSource::Caller => None,
+        };
+        let gates_at = committed_at.or_else(|| scope_time(jobs)).unwrap_or(now);
+        let numbers = |index: usize| {
+            let rows = answers[draws[index]].iter();
+            rows.map(|row| row.try_get::<_, i64>(0))
+                .collect::<Result<_, _>>()
+        };
+        let reserved = ReservedNumbers {
+            events: numbers(0)?,
+            runs: numbers(1)?,
+            positions: numbers(2)?,
+        };
+        load(session, workspace, scope, gates_at).await?;
+        check_windows(workspace, scope)?;
+        workspace.begin(now, committed_at, reserved, tally);
+        workspace.set_claims();
+        for job in jobs.iter_mut() {
+            job.execute(workspace)?;
+        }
+        let mut write = write_back(workspace, shared.membership().daemon)?;
+        let missing: Vec<i64> = write
+            .days
+            .iter()
+            .copied()
+            .filter(|day| !days.contains(day))
+            .collect();
+        if !missing.is_empty() {
+            // Partitions are created by a transaction of their own; this one is repeated.
+            session.plain("ROLLBACK").await?;
+            ensure_days(session, &missing).await?;
+            days.extend(missing);
+            return Err(PostgresError::Outdated);
+        }
+        write_counts(&mut write.pipeline, counter, &write.counts);
+        write.pipeline.plain("COMMIT");
+        session.run(&write.pipeline).await?;
+        tally.add(&write.counts);
+        if write.has_ready {
+            shared.notifier.changed();
+        }
+        Ok(())
+    }
+}
+
+fn distinct_rules(jobs: &[Box<dyn Job>]) -> Vec<Arc<Rule>> {
+    let mut seen = HashSet::new();
+    let rules = jobs.iter().flat_map(|job| job.rules());
+    rules
+        .filter(|rule| seen.insert(rule.version.fingerprint))
+        .collect()
+}
+
+/// The earliest time that a job of a test gives.
+fn scope_time(jobs: &[Box<dyn Job>]) -> Option<Timestamp> {
+    jobs.iter().filter_map(|job| job.time()).min()
+}
+
+/// Looks up the lanes and windows of runs that are not known yet, and the lanes of runs that wait in windows.
+async fn discover(session: &Session, scope: &mut Scope) -> Result<(), PostgresError> {
+    if !scope.unknown.is_empty() {
+        let ids = || vec![Param::ints(scope.unknown.iter().copied())];
+        let mut find = Pipeline::default();
+        find.query(
+            "SELECT queue, lane FROM runs WHERE id = ANY($1) AND lane IS NOT NULL",
+            ids(),
+        );
+        find.query(
+            "SELECT queue, value FROM windows WHERE run = ANY($1) AND open = 1",
+            ids(),
+        );
+        let answers = session.run(&find).await?;
+        for row in &answers[0] {
+            scope.lanes.push(queue_value(row)?);
+        }
+        for row in &answers[1] {
+            scope.windows.push(queue_value(row)?);
+        }
+    }
+    if !scope.windows.is_empty() {
+        let rows = session
+            .query(
+                "SELECT r.queue, r.lane FROM unnest($1::bigint[], $2::text[]) AS wanted(queue, value)
+                 JOIN windows AS w ON w.queue = wanted.queue AND w.value = wanted.value AND w.open = 1
+                 JOIN live_runs AS r ON r.id = w.run WHERE r.lane IS NOT NULL",
+                vec![
+                    Param::ints(scope.windows.iter().map(|window| window.queue)),
+                    Param::texts(scope.windows.iter().map(|window| &window.value)),
+                ],
+            )
+            .await?;
+        for row in &rows {
+            scope.lanes.push(queue_value(row)?);
+        }
+    }
+    Ok(())
+}
+
+fn queue_value(row: &tokio_postgres::Row) -> Result<QueueValue, PostgresError> {
+    Ok(QueueValue {
+        queue: row.try_get(0)?,
+        value: row.try_get(1)?,
+    })
+}
+
+/// # Errors
+/// [`PostgresError::Outdated`] if a loaded run may change a lane that is not locked.
+fn check_windows(workspace: &Workspace, scope: &Scope) -> Result<(), PostgresError> {
+    if scope.windows.is_empty() && scope.unknown.is_empty() {
+        return Ok(());
+    }
+    let locked: HashSet<(i64, &str)> = scope
+        .lanes
+        .iter()
+        .map(|lane| (lane.queue, lane.value.as_str()))
+        .collect();
+    for lane in workspace.lanes_of_windows_and(&scope.unknown)? {
+        if !locked.contains(&(lane.queue, lane.value.as_str())) {
+            return Err(PostgresError::Outdated);
+        }
+    }
+    Ok(())
+}

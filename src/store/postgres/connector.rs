@@ -1,0 +1,68 @@
+//! A connection that is opened when it is needed, and again after it has broken.
+
+use std::time::{Duration, Instant};
+
+use super::connection::connect;
+use super::error::PostgresError;
+use super::session::Session;
+use super::settings::ConnectionSettings;
+
+/// After a failure, further ones within this time are not waited for.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+pub struct Connector {
+    settings: ConnectionSettings,
+    session: Option<Session>,
+    /// When it failed last, and why.
+    failed: Option<(Instant, String)>,
+}
+
+impl Connector {
+    pub fn new(settings: ConnectionSettings) -> Self {
+        Self {
+            settings,
+            session: None,
+            failed: None,
+        }
+    }
+
+    /// The connection, opened again if it has broken.
+    pub async fn session(&mut self) -> Result<&Session, PostgresError> {
+        let usable = self
+            .session
+            .as_ref()
+            .is_some_and(|session| !session.is_closed());
+        if !usable {
+            self.session = None;
+            if let Some((at, why)) = &self.failed
+                && at.elapsed() < RETRY_AFTER
+            {
+                return Err(PostgresError::Failed(why.clone()));
+            }
+            match connect(&self.settings).await {
+                Ok(session) => {
+                    self.session = Some(session);
+                    self.failed = None;
+                }
+                Err(error) => {
+                    let why = error.to_string();
+                    self.failed = Some((Instant::now(), why.clone()));
+                    return Err(PostgresError::Failed(why));
+                }
+            }
+        }
+        let missing = || PostgresError::Failed("there is no connection".to_owned());
+        self.session.as_ref().ok_or_else(missing)
+    }
+
+    /// Whether the connection can no longer be used after this error; then it is given up.
+    pub fn is_broken(&mut self, error: &PostgresError) -> bool {
+        let closed = self.session.as_ref().is_none_or(Session::is_closed);
+        let broken = closed || matches!(error, PostgresError::Timeout);
+        if broken {
+            self.session = None;
+        }
+        broken
+    }
+}

@@ -1,0 +1,152 @@
+//! A thread that executes requests one after another on a connection of its own: claims on one, questions and periodic work on
+//! another, so that neither waits for the commits.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{mpsc, oneshot};
+
+use super::committer::CommitRequest;
+use super::connector::Connector;
+use super::error::PostgresError;
+use super::job::OwnClaims;
+use super::lease::DaemonIdentity;
+use super::session::Param;
+use super::shared::Shared;
+use super::versions::store_revision;
+use super::workspace::Workspace;
+use crate::store::{Revision, RevisionId, StoreError, StoreSettings};
+
+/// Requests that wait for the thread.
+const QUEUE_CAPACITY: usize = 512;
+
+type Done<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+type Work = Box<dyn for<'a> FnOnce(&'a mut Executor) -> Done<'a> + Send>;
+
+/// Sends requests to an executor. The thread ends with the last one.
+#[derive(Debug, Clone)]
+pub struct Requests(mpsc::Sender<Request>);
+
+pub struct Request(Work);
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Request")
+    }
+}
+
+pub struct Executor {
+    pub shared: Arc<Shared>,
+    pub connector: Connector,
+    pub workspace: Workspace,
+    pub own: OwnClaims,
+    pub committer: mpsc::Sender<CommitRequest>,
+    /// The queue that a run was claimed from last.
+    pub last_served: i64,
+    /// The number of the last claim.
+    pub last_claim: u32,
+    identity: Arc<Mutex<DaemonIdentity>>,
+}
+
+impl Executor {
+    pub fn new(
+        shared: Arc<Shared>,
+        connector: Connector,
+        settings: StoreSettings,
+        own: OwnClaims,
+        committer: mpsc::Sender<CommitRequest>,
+        identity: Arc<Mutex<DaemonIdentity>>,
+    ) -> Result<Self, PostgresError> {
+        Ok(Self {
+            shared,
+            connector,
+            workspace: Workspace::new(settings)?,
+            own,
+            committer,
+            last_served: 0,
+            last_claim: 0,
+            identity,
+        })
+    }
+
+    pub fn identity(&self) -> DaemonIdentity {
+        self.identity
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Works until all senders are gone.
+    pub async fn run(&mut self, mut inbox: mpsc::Receiver<Request>) {
+        while let Some(request) = inbox.recv().await {
+            self.execute(request).await;
+        }
+    }
+
+    pub async fn execute(&mut self, Request(work): Request) {
+        work(self).await;
+    }
+
+    /// Stores a revision as the one that this daemon evaluates events with.
+    pub async fn set_revision(&mut self, revision: &Revision) -> Result<RevisionId, StoreError> {
+        let daemon = self.shared.membership().daemon;
+        let session = self.connector.session().await.map_err(StoreError::from)?;
+        let now = Timestamp::now().as_microsecond() + self.shared.ahead();
+        store_revision(session, revision, daemon, now)
+            .await
+            .map_err(StoreError::from)
+    }
+
+    /// Moves all times that are still to come, for tests that set their clock back.
+    pub async fn shift_clock(&mut self, by: SignedDuration) -> Result<(), StoreError> {
+        let by = i64::try_from(by.as_micros()).unwrap_or_default();
+        let session = self.connector.session().await.map_err(StoreError::from)?;
+        for sql in [
+            "UPDATE live_runs SET due = due + $1 WHERE due IS NOT NULL",
+            "UPDATE windows SET opened = opened + $1 WHERE open = 1",
+            "UPDATE gate_admissions SET at = at + $1, until = until + $1",
+        ] {
+            let moved = session.query(sql, vec![Param::int(by)]).await;
+            moved.map_err(StoreError::from)?;
+        }
+        Ok(())
+    }
+
+    /// Ends a transaction after an error.
+    pub async fn roll_back(&mut self, error: &PostgresError) {
+        if !self.connector.is_broken(error)
+            && let Ok(session) = self.connector.session().await
+        {
+            drop(session.plain("ROLLBACK").await);
+        }
+    }
+}
+
+impl Requests {
+    pub fn channel() -> (Self, mpsc::Receiver<Request>) {
+        let (sender, inbox) = mpsc::channel(QUEUE_CAPACITY);
+        (Self(sender), inbox)
+    }
+
+    /// Executes work on the thread and waits for its result.
+    pub async fn submit<T: Send + 'static>(
+        &self,
+        work: impl for<'a> FnOnce(
+            &'a mut Executor,
+        ) -> Pin<Box<dyn Future<Output = Result<T, StoreError>> + 'a>>
+        + Send
+        + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request(Box::new(move |executor| {
+            Box::pin(async move {
+                // The caller may have stopped waiting.
+                drop(reply.send(work(executor).await));
+            })
+        }));
+        let stopped = || StoreError::Unreachable("the store has stopped; see the log".to_owned());
+        self.0.send(request).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+}

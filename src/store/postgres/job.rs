@@ -1,0 +1,335 @@
+//! Jobs of the commit thread: events to store, runs to advance, commands to runs. A job says what it concerns, is executed in the
+//! workspace, perhaps again if the transaction has to be repeated, and is answered after the commit.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::error::PostgresError;
+use super::scope::{RunDetail, RunScope, Scope};
+use super::workspace::Workspace;
+use crate::store::sqlite::commit::EncodedEvent;
+use crate::store::sqlite::transaction::WriteTransaction;
+use crate::store::{Advance, ClaimId, Committed, StoreError};
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::RunState;
+
+pub trait Job: Send {
+    /// The rules whose rows it needs.
+    fn rules(&self) -> Vec<Arc<Rule>> {
+        Vec::new()
+    }
+
+    /// The time that its caller gives, for stores that go by it.
+    fn time(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// What it concerns; `queues` has the rows of [`Self::rules`].
+    fn scope(&self, queues: &HashMap<String, i64>) -> Scope;
+
+    /// Executes it, and remembers its result.
+    fn execute(&mut self, workspace: &mut Workspace) -> Result<(), PostgresError>;
+
+    /// Answers after the commit, or with the reason why there was none.
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+/// What this daemon knows of a run that it has claimed.
+#[derive(Debug, Clone)]
+pub struct OwnClaim {
+    pub claim: ClaimId,
+    pub queue: i64,
+    pub lane: Option<String>,
+    pub day: i64,
+    /// Entries of the log that are known to be stored.
+    pub logged: i64,
+}
+
+/// The runs that this daemon has claimed.
+#[derive(Debug, Clone, Default)]
+pub struct OwnClaims(Arc<Mutex<HashMap<u64, OwnClaim>>>);
+
+impl OwnClaims {
+    pub fn get(&self, run: u64) -> Option<OwnClaim> {
+        self.lock().get(&run).cloned()
+    }
+
+    pub fn insert(&self, run: u64, claim: OwnClaim) {
+        self.lock().insert(run, claim);
+    }
+
+    pub fn remove(&self, run: u64) {
+        self.lock().remove(&run);
+    }
+
+    /// More entries of the log are stored.
+    pub fn logged(&self, run: u64, entries: i64) {
+        if let Some(own) = self.lock().get_mut(&run) {
+            own.logged += entries;
+        }
+    }
+
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    /// How many runs of each queue are claimed.
+    pub fn by_queue(&self) -> HashMap<i64, i64> {
+        let mut counts = HashMap::new();
+        for own in self.lock().values() {
+            *counts.entry(own.queue).or_default() += 1;
+        }
+        counts
+    }
+
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, OwnClaim>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Stores events with their runs.
+pub struct CommitJob {
+    pub events: Vec<EncodedEvent>,
+    pub result: Option<Result<Vec<Committed>, StoreError>>,
+    pub reply: oneshot::Sender<Result<Vec<Committed>, StoreError>>,
+}
+
+impl Job for CommitJob {
+    fn rules(&self) -> Vec<Arc<Rule>> {
+        let planned = self.events.iter().flat_map(|event| &event.incoming.planned);
+        planned.map(|planned| Arc::clone(&planned.rule)).collect()
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        let events = self.events.iter();
+        events.map(|event| event.incoming.received).min()
+    }
+
+    fn scope(&self, queues: &HashMap<String, i64>) -> Scope {
+        let mut scope = Scope::default();
+        for event in &self.events {
+            scope.add_event(&event.incoming, |rule| {
+                queues.get(rule).copied().unwrap_or_default()
+            });
+        }
+        scope
+    }
+
+    fn execute(&mut self, workspace: &mut Workspace) -> Result<(), PostgresError> {
+        let (events, mut kept) = (&self.events, None);
+        workspace.execute(|transaction| {
+            let result = transaction.commit_all(events);
+            let outcome = outcome(&result);
+            kept = Some(result);
+            outcome
+        })?;
+        self.result = kept;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
+        answer(self.reply, self.result, committed);
+    }
+}
+
+/// Appends to the log of a run and changes its state.
+pub struct AdvanceJob {
+    pub advance: Advance,
+    pub own: OwnClaims,
+    /// Whether a run that has ended may have fields of its event removed.
+    pub redacts: bool,
+    pub result: Option<Result<(), StoreError>>,
+    pub reply: oneshot::Sender<Result<(), StoreError>>,
+}
+
+impl AdvanceJob {
+    fn detail(&self) -> RunDetail {
+        match &self.advance.state {
+            Some(state) if state.gives_back() || !state.is_redactable() && state.is_final() => {
+                RunDetail::Whole
+            }
+            Some(state) if self.redacts && state.is_redactable() => RunDetail::Whole,
+            Some(RunState::Held { .. }) => RunDetail::Whole,
+            Some(_) | None => RunDetail::Position,
+        }
+    }
+
+    /// Entries that are not stored yet. An earlier attempt may have been committed although its answer was lost.
+    fn unstored(&self, last: i64) -> Advance {
+        let mut advance = self.advance.clone();
+        if let Some(own) = self.own.get(advance.run.0) {
+            let stored = usize::try_from(last - own.logged).unwrap_or_default();
+            advance.entries.drain(..stored.min(advance.entries.len()));
+        }
+        advance
+    }
+
+    /// Whether an earlier attempt of this very change was committed: the run has its state, and its log all entries.
+    fn is_stored(&self, workspace: &Workspace, last: i64) -> Result<bool, PostgresError> {
+        let (Some(own), Some(state)) = (self.own.get(self.advance.run.0), &self.advance.state)
+        else {
+            return Ok(false);
+        };
+        let run = self.run();
+        let same_state = workspace.run_cell(run, "state")?.text() == Some(state.as_str());
+        let entries = self.advance.entries.len() as i64;
+        let released = workspace.claim_of(self.advance.run).is_none();
+        Ok(released && same_state && last == own.logged + entries)
+    }
+
+    fn run(&self) -> i64 {
+        i64::try_from(self.advance.run.0).unwrap_or(i64::MAX)
+    }
+}
+
+impl Job for AdvanceJob {
+    fn scope(&self, _: &HashMap<String, i64>) -> Scope {
+        let mut scope = Scope::default();
+        let own = self.own.get(self.advance.run.0);
+        let run = self.run();
+        let ends = self
+            .advance
+            .state
+            .as_ref()
+            .is_some_and(|state| !state.holds_lane());
+        match &own {
+            Some(own) if self.advance.claim == Some(own.claim) => {
+                if let (true, Some(lane)) = (ends, &own.lane) {
+                    scope.add_lane(own.queue, lane);
+                }
+                scope.runs.push(RunScope {
+                    run,
+                    detail: self.detail(),
+                    day: Some(own.day),
+                });
+            }
+            Some(_) | None => {
+                scope.unknown.push(run);
+                scope.runs.push(RunScope {
+                    run,
+                    detail: RunDetail::Whole,
+                    day: None,
+                });
+            }
+        }
+        if matches!(self.advance.state, Some(RunState::Dead { .. })) {
+            scope.new_runs = 1;
+            scope.new_positions = 1;
+        }
+        scope
+    }
+
+    fn execute(&mut self, workspace: &mut Workspace) -> Result<(), PostgresError> {
+        let last = match workspace.runs.contains_key(&self.run()) {
+            true => workspace.last_entry(self.run())?,
+            false => 0,
+        };
+        if workspace.runs.contains_key(&self.run()) && self.is_stored(workspace, last)? {
+            self.result = Some(Ok(()));
+            return Ok(());
+        }
+        let advance = self.unstored(last);
+        let mut kept = None;
+        workspace.execute(|transaction| {
+            let now = transaction.now();
+            let result = transaction.advance(&advance, now);
+            let outcome = outcome(&result);
+            kept = Some(result);
+            outcome
+        })?;
+        self.result = kept;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
+        let run = self.advance.run.0;
+        let done = committed.clone().and(self.result.clone().unwrap_or(Ok(())));
+        match (&done, &self.advance.state) {
+            (Ok(()), None) => self.own.logged(run, self.advance.entries.len() as i64),
+            (Ok(()), Some(_)) | (Err(StoreError::ClaimLost(_)), _) => {
+                if let Some(own) = self.own.get(run)
+                    && self.advance.claim.is_none_or(|claim| claim == own.claim)
+                {
+                    self.own.remove(run);
+                }
+            }
+            (Err(_), _) => {}
+        }
+        answer(self.reply, self.result, committed);
+    }
+}
+
+type Work<T> = dyn FnMut(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send;
+
+/// A job on some runs: a command, or a question.
+pub struct RunJob<T> {
+    pub scope: Scope,
+    pub work: Box<Work<T>>,
+    pub result: Option<Result<T, StoreError>>,
+    pub reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T: Send> Job for RunJob<T> {
+    fn scope(&self, _: &HashMap<String, i64>) -> Scope {
+        self.scope.clone()
+    }
+
+    fn execute(&mut self, workspace: &mut Workspace) -> Result<(), PostgresError> {
+        let (work, mut kept) = (&mut self.work, None);
+        workspace.execute(|transaction| {
+            let result = work(transaction);
+            let outcome = outcome(&result);
+            kept = Some(result);
+            outcome
+        })?;
+        self.result = kept;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
+        answer(self.reply, self.result, committed);
+    }
+}
+
+impl Scope {
+    /// Everything about some runs, whose lanes and windows are looked up first.
+    pub fn whole_runs(runs: impl IntoIterator<Item = i64>) -> Self {
+        let mut scope = Scope::default();
+        for run in runs {
+            scope.unknown.push(run);
+            scope.runs.push(RunScope {
+                run,
+                detail: RunDetail::Whole,
+                day: None,
+            });
+            scope.new_runs += 1;
+            scope.new_positions += 2;
+        }
+        scope
+    }
+}
+
+fn outcome<T>(result: &Result<T, StoreError>) -> Result<(), StoreError> {
+    result.as_ref().map(drop).map_err(Clone::clone)
+}
+
+fn answer<T>(
+    reply: oneshot::Sender<Result<T, StoreError>>,
+    result: Option<Result<T, StoreError>>,
+    committed: Result<(), StoreError>,
+) {
+    let not_executed = || StoreError::Unreachable("the job was not executed".to_owned());
+    let result = match committed {
+        Err(error) => Err(error),
+        Ok(()) => result.unwrap_or_else(|| Err(not_executed())),
+    };
+    // The caller may have stopped waiting; the change is kept all the same.
+    drop(reply.send(result));
+}

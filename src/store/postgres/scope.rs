@@ -1,0 +1,230 @@
+//! What a job concerns: the keys that its transaction locks, and the rows that it needs.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::store::history::EventRowId;
+use crate::store::{ArrivalKind, IncomingEvent};
+use flowtrigger_core::event::format::request::body_hash;
+use flowtrigger_core::gate::GateCheck;
+use flowtrigger_core::gate::debounce::DebounceCheck;
+use flowtrigger_core::loop_guard::LoopCheck;
+
+/// An id that an event has from its sender, at an entry under `sources`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EventKey {
+    pub endpoint: String,
+    pub id: String,
+    /// Set if the id is a hash of the body: equal bodies are then one event for some time.
+    pub hash: Option<String>,
+}
+
+/// A value within the queue of a rule: of a lane, or of a debounce window.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueueValue {
+    pub queue: i64,
+    pub value: String,
+}
+
+/// A gate that is asked in the queue of a rule.
+#[derive(Debug, Clone)]
+pub struct GateScope {
+    pub queue: i64,
+    pub check: GateCheck,
+}
+
+/// The loop guard that is asked in the queue of a rule.
+#[derive(Debug, Clone)]
+pub struct LoopScope {
+    pub queue: i64,
+    pub check: LoopCheck,
+}
+
+/// How much of a run a job needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RunDetail {
+    /// Its row and the last entry of its log.
+    Position,
+    /// Everything: log, event, rule, windows, admissions.
+    Whole,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct RunScope {
+    pub run: i64,
+    pub detail: RunDetail,
+    /// The day on which it was planned, if that is known.
+    pub day: Option<i64>,
+}
+
+/// What some jobs concern.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    pub events: Vec<EventKey>,
+    /// Stored events that are replayed.
+    pub stored: Vec<i64>,
+    pub gates: Vec<GateScope>,
+    pub loops: Vec<LoopScope>,
+    pub windows: Vec<QueueValue>,
+    pub lanes: Vec<QueueValue>,
+    pub runs: Vec<RunScope>,
+    /// Runs whose lanes and windows are not known yet.
+    pub unknown: Vec<i64>,
+    /// Rows that may be added.
+    pub new_events: usize,
+    pub new_runs: usize,
+    pub new_positions: usize,
+    /// Days whose partitions are written to.
+    pub days: BTreeSet<i64>,
+}
+
+impl Scope {
+    pub fn add(&mut self, other: &Scope) {
+        self.events.extend(other.events.iter().cloned());
+        self.stored.extend(&other.stored);
+        self.gates.extend(other.gates.iter().cloned());
+        self.loops.extend(other.loops.iter().cloned());
+        self.windows.extend(other.windows.iter().cloned());
+        self.lanes.extend(other.lanes.iter().cloned());
+        self.runs.extend(&other.runs);
+        self.unknown.extend(&other.unknown);
+        self.new_events += other.new_events;
+        self.new_runs += other.new_runs;
+        self.new_positions += other.new_positions;
+        self.days.extend(&other.days);
+    }
+
+    /// Of an event with its planned runs; `queue_of` gives the queue of a rule.
+    pub fn add_event(&mut self, incoming: &IncomingEvent, queue_of: impl Fn(&str) -> i64) {
+        let event = &incoming.event;
+        self.events.push(EventKey {
+            endpoint: event.endpoint.clone(),
+            id: event.id.clone(),
+            hash: body_hash(&event.id).map(str::to_owned),
+        });
+        self.new_events += 1;
+        if let ArrivalKind::Replay(mark) = incoming.occasion
+            && let Some(EventRowId(row)) = mark.event
+        {
+            self.stored.push(row);
+        }
+        for planned in &incoming.planned {
+            let queue = queue_of(&planned.rule.name);
+            // A held run may queue the notice of its rule.
+            let notices = usize::from(planned.loop_ask.is_some() && planned.rule.on_dead.is_some());
+            self.new_runs += 1 + notices;
+            self.new_positions += 1 + notices;
+            if let Some(lane) = &planned.lane {
+                self.add_lane(queue, lane);
+            }
+            for check in &planned.asks {
+                match DebounceCheck::from_gate_check(check) {
+                    Some(debounce) => self.windows.push(QueueValue {
+                        queue,
+                        value: debounce.value.to_owned(),
+                    }),
+                    None => self.gates.push(GateScope {
+                        queue,
+                        check: check.clone(),
+                    }),
+                }
+            }
+            if let Some(check) = &planned.loop_ask {
+                let check = check.clone();
+                self.loops.push(LoopScope { queue, check });
+            }
+        }
+    }
+
+    pub fn add_lane(&mut self, queue: i64, lane: &str) {
+        self.lanes.push(QueueValue {
+            queue,
+            value: lane.to_owned(),
+        });
+    }
+
+    /// The keys to lock, in ascending order. Two scopes that may change the same rows have a key in common.
+    pub fn keys(&self) -> BTreeSet<i64> {
+        let mut keys = BTreeSet::new();
+        for event in &self.events {
+            let id = event.hash.as_ref().unwrap_or(&event.id);
+            keys.insert(key(&["event", &event.endpoint, id]));
+        }
+        for row in &self.stored {
+            keys.insert(key(&["stored", &row.to_string()]));
+        }
+        for GateScope { queue, check } in &self.gates {
+            keys.insert(key(&["gate", &queue.to_string(), &check.value]));
+        }
+        for LoopScope { queue, check } in &self.loops {
+            if let Some(about) = &check.about {
+                keys.insert(key(&["loop", about]));
+            }
+            if let Some(update) = &check.update {
+                keys.insert(key(&["update", &queue.to_string(), update]));
+            }
+        }
+        for window in &self.windows {
+            keys.insert(key(&["window", &window.queue.to_string(), &window.value]));
+        }
+        for lane in &self.lanes {
+            keys.insert(key(&["lane", &lane.queue.to_string(), &lane.value]));
+        }
+        for run in &self.runs {
+            keys.insert(key(&["run", &run.run.to_string()]));
+        }
+        keys
+    }
+
+    /// When the gates' windows begin, as arrays of queue, gate, value and time.
+    pub fn gate_rows(&self, now: Timestamp) -> GateRows {
+        let mut rows = GateRows::default();
+        for GateScope { queue, check } in &self.gates {
+            rows.add(*queue, check.kind.as_str(), &check.value, check.since(now));
+        }
+        for LoopScope { queue, check } in &self.loops {
+            let Some(rate) = check.rate(now) else {
+                continue;
+            };
+            for gate in ["loop_guard", "loop_notice"] {
+                rows.add(*queue, gate, rate.counted, rate.since);
+            }
+            if let Some(update) = rate.update {
+                rows.add(*queue, "loop_update", update, rate.since);
+            }
+        }
+        rows
+    }
+}
+
+/// Admissions to load.
+#[derive(Debug, Default)]
+pub struct GateRows {
+    pub queues: Vec<i64>,
+    pub gates: Vec<String>,
+    pub values: Vec<String>,
+    pub since: Vec<i64>,
+}
+
+impl GateRows {
+    fn add(&mut self, queue: i64, gate: &str, value: &str, since: Timestamp) {
+        self.queues.push(queue);
+        self.gates.push(gate.to_owned());
+        self.values.push(value.to_owned());
+        self.since.push(since.as_microsecond());
+    }
+}
+
+/// A number for a key. Keys with the same number wait for each other for no reason, and that is all.
+pub fn key(parts: &[&str]) -> i64 {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let digest = hash.finalize();
+    let first: [u8; 8] = digest[..8].try_into().expect("the digest is longer");
+    i64::from_be_bytes(first)
+}

@@ -1,0 +1,115 @@
+//! What the parts of a Postgres store share: its place among the daemons, its health, the clock, and the wake-ups.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::housekeeping::DatabaseUse;
+use super::notify::Notifier;
+use crate::store::Membership;
+use crate::store::sqlite::archive_buffer::ArchiveBuffer;
+use crate::store::sqlite::delivery_buffer::DeliveryBuffer;
+use crate::store::sqlite::exchanges::ExchangeBuffer;
+use crate::store::sqlite::health::StoreHealth;
+use crate::store::sqlite::writer::Commits;
+
+/// The clock of the database, in microseconds.
+pub const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
+/// Whose clock decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeSource {
+    Database,
+    /// The times that callers give: for tests that do not wait.
+    Caller,
+}
+
+/// Which part of a daemon counts runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counter {
+    Commits = 0,
+    Claims = 1,
+    Housekeeping = 2,
+}
+
+/// The place of this daemon among those of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Place {
+    pub daemon: i64,
+    pub slot: i64,
+    pub daemons: usize,
+    pub rank: usize,
+}
+
+impl Place {
+    /// The rows of one part in `run_counts`.
+    pub fn counter(&self, part: Counter) -> i64 {
+        self.daemon * 4 + part as i64
+    }
+
+    pub fn membership(&self) -> Membership {
+        Membership {
+            daemon: self.daemon.unsigned_abs(),
+            daemons: self.daemons.max(1),
+            rank: self.rank,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Shared {
+    pub time: TimeSource,
+    pub health: StoreHealth,
+    pub commits: Commits,
+    pub notifier: Notifier,
+    pub archive: Arc<ArchiveBuffer>,
+    pub deliveries: Arc<DeliveryBuffer>,
+    pub exchanges: Arc<ExchangeBuffer>,
+    place: Mutex<Place>,
+    used: Mutex<DatabaseUse>,
+    /// How far the clock of the database is ahead of this machine's, in microseconds.
+    ahead: AtomicI64,
+}
+
+impl Shared {
+    pub fn new(time: TimeSource) -> Self {
+        Self {
+            time,
+            health: StoreHealth::default(),
+            commits: Commits::default(),
+            notifier: Notifier::default(),
+            archive: Arc::default(),
+            deliveries: Arc::default(),
+            exchanges: Arc::default(),
+            place: Mutex::default(),
+            used: Mutex::default(),
+            ahead: AtomicI64::new(0),
+        }
+    }
+
+    pub fn membership(&self) -> Place {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn set_place(&self, place: Place) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }
+
+    pub fn used(&self) -> DatabaseUse {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn set_used(&self, used: DatabaseUse) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = used;
+    }
+
+    pub fn set_ahead(&self, micros: i64) {
+        self.ahead.store(micros, Ordering::Relaxed);
+    }
+
+    pub fn ahead(&self) -> i64 {
+        match self.time {
+            TimeSource::Database => self.ahead.load(Ordering::Relaxed),
+            TimeSource::Caller => 0,
+        }
+    }
+}
