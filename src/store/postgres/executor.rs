@@ -58,10 +58,12 @@ impl Executor {
         committer: mpsc::Sender<CommitRequest>,
         identity: Arc<Mutex<DaemonIdentity>>,
     ) -> Result<Self, PostgresError> {
+        let mut workspace = Workspace::new(settings)?;
+        workspace.state().archive_buffer = Arc::clone(&shared.archive);
         Ok(Self {
             shared,
             connector,
-            workspace: Workspace::new(settings)?,
+            workspace,
             own,
             committer,
             last_served: 0,

@@ -14,11 +14,9 @@ use tokio_postgres::{Client, Row};
 use crate::store::history::HistoryError;
 use crate::store::postgres::connection::connect_client;
 use crate::store::postgres::error::{PostgresOpenError, plain};
+use crate::store::postgres::schema::SCHEMA;
 use crate::store::postgres::settings::ConnectionSettings;
 use crate::store::sql::SqlValue;
-
-/// The schema that this program reads. One that is newer is read if its writer said that this version may.
-const SCHEMA: i64 = 1;
 
 /// An answer may come this much later than the server should have ended the statement.
 const GRACE: Duration = Duration::from_secs(5);
@@ -69,7 +67,7 @@ pub fn work(
     });
 }
 
-/// Connects, and checks the version of the schema.
+/// Connects, and checks the version of the schema. One that is newer is read if its writer said that this version may.
 async fn open(settings: &ConnectionSettings) -> Result<Client, PostgresOpenError> {
     let client = connect_client(settings).await?;
     let server = settings.server.clone();

@@ -5,10 +5,12 @@ mod mirror;
 
 use flowtrigger_testing::postgres::{Postgres, ServerOptions, own_server, server};
 use rusqlite::Connection;
+use tokio::runtime::Builder;
 
 use self::mirror::{MirrorReader, Writer};
 use super::*;
 use crate::store::history::{EventFilter, EventPage};
+use crate::store::postgres::{PostgresStore, Role, TimeSource};
 use crate::store::sql::history::SqlHistory;
 use crate::store::sql::params;
 use crate::store::sqlite::codec::minute::encode_minute;
@@ -32,8 +34,32 @@ fn number(reader: &PostgresReader, sql: &str) -> Result<Option<i64>, HistoryErro
     reader.first(sql, &[], |row| row.get(0))
 }
 
+/// A daemon's store on an empty database, by the clock of its callers, and what reads it.
+fn store_and_history(server: &Postgres) -> (PostgresStore, PostgresHistory) {
+    let settings = PostgresSettings::for_url(server.database());
+    let of_store = settings.clone();
+    let start = move || {
+        let started = PostgresStore::start(
+            &of_store,
+            StoreSettings::default(),
+            Role::Daemon,
+            TimeSource::Caller,
+        );
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(started).unwrap().0
+    };
+    let store = std::thread::spawn(start).join().unwrap();
+    (store, PostgresHistory::connect(&settings).unwrap())
+}
+
 #[tokio::test]
 async fn history_conforms() {
+    let Some(server) = server() else { return };
+    conformance::history::suite(|| store_and_history(&server)).await;
+}
+
+#[tokio::test]
+async fn history_of_rows_from_sqlite_conforms() {
     let Some(server) = server() else { return };
     let (url, _writer) = tables(&server);
     let folder = tempfile::tempdir().unwrap();
