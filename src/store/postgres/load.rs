@@ -314,9 +314,8 @@ fn add_stored_events(loading: &mut Loading, scope: &Scope) {
         ids(),
     );
     // An event that repeats another one has its runs there.
-    let from =
-        "FROM events AS e JOIN seen ON seen.endpoint = e.endpoint AND seen.event_id = e.event_id
-        AND e.id = ANY($1)";
+    let from = "FROM events AS stored JOIN seen ON seen.endpoint = stored.endpoint
+            AND seen.event_id = stored.event_id AND stored.id = ANY($1)";
     add_events_with_runs(loading, from, &ids);
     loading.add(
         Rows::Of(&WINDOWS),
