@@ -3,7 +3,7 @@
 use flowtrigger_testing::postgres::{Encryption, ServerOptions, own_server, server};
 
 use super::super::*;
-use super::{Writer, tables};
+use super::Tables;
 use crate::store::{History, PostgresHistory};
 
 fn error(url: &str, password: Option<&str>) -> String {
@@ -72,9 +72,11 @@ fn a_database_without_tables_and_one_that_does_not_exist_are_told_apart() {
 fn the_version_of_the_schema_decides_whether_it_is_read() {
     let Some(server) = server() else { return };
     let open = |version: i64, compatible_from: i64| {
-        let url = server.database();
-        Writer::new(&url).create_tables(version, compatible_from);
-        PostgresReader::connect(&PostgresSettings::for_url(url))
+        let tables = Tables::create(server.database());
+        tables.execute(&format!(
+            "UPDATE schema_version SET version = {version}, compatible_from = {compatible_from}"
+        ));
+        PostgresReader::connect(&PostgresSettings::for_url(&tables.0))
     };
     // A newer schema that this version may use.
     assert!(open(7, 1).is_ok());
@@ -110,7 +112,7 @@ fn a_server_that_is_not_trusted_is_rejected_and_one_that_is_trusted_is_read() {
 #[test]
 fn the_rights_to_read_are_enough() {
     let Some(server) = server() else { return };
-    let (url, _writer) = tables(&server);
+    let url = Tables::create(server.database()).0;
     server.psql("postgres", "CREATE ROLE reader LOGIN");
     server.psql(
         &url,

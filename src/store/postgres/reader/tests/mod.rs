@@ -1,30 +1,17 @@
-//! Tests of reading Postgres: the conformance suite, connections that break, limits, and messages.
+//! Tests of reading Postgres beyond the conformance suite: connections that break, limits, functions, and messages.
 
 mod messages;
-mod mirror;
+mod writer;
 
-use flowtrigger_testing::postgres::{Postgres, ServerOptions, own_server, server};
+use flowtrigger_testing::postgres::{ServerOptions, own_server, server};
 use rusqlite::Connection;
-use tokio::runtime::Builder;
 
-use self::mirror::{MirrorReader, Writer};
+use self::writer::Tables;
 use super::*;
 use crate::store::history::{EventFilter, EventPage};
-use crate::store::postgres::{PostgresStore, Role, TimeSource};
-use crate::store::sql::history::SqlHistory;
 use crate::store::sql::params;
 use crate::store::sqlite::codec::minute::encode_minute;
-use crate::store::{
-    History, Minute, Percentiles, PostgresHistory, SqliteStore, StoreSettings, conformance,
-};
-
-/// A database with the tables of a store, and its URL.
-fn tables(server: &Postgres) -> (String, Writer) {
-    let url = server.database();
-    let writer = Writer::new(&url);
-    writer.create_tables(1, 1);
-    (url, writer)
-}
+use crate::store::{History, Minute, Percentiles, PostgresHistory};
 
 fn connect(url: &str) -> PostgresReader {
     PostgresReader::connect(&PostgresSettings::for_url(url)).unwrap()
@@ -34,51 +21,11 @@ fn number(reader: &PostgresReader, sql: &str) -> Result<Option<i64>, HistoryErro
     reader.first(sql, &[], |row| row.get(0))
 }
 
-/// A daemon's store on an empty database, by the clock of its callers, and what reads it.
-fn store_and_history(server: &Postgres) -> (PostgresStore, PostgresHistory) {
-    let settings = PostgresSettings::for_url(server.database());
-    let of_store = settings.clone();
-    let start = move || {
-        let started = PostgresStore::start(
-            &of_store,
-            StoreSettings::default(),
-            Role::Daemon,
-            TimeSource::Caller,
-        );
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(started).unwrap().0
-    };
-    let store = std::thread::spawn(start).join().unwrap();
-    (store, PostgresHistory::connect(&settings).unwrap())
-}
-
-#[tokio::test]
-async fn history_conforms() {
-    let Some(server) = server() else { return };
-    conformance::history::suite(|| store_and_history(&server)).await;
-}
-
-#[tokio::test]
-async fn history_of_rows_from_sqlite_conforms() {
-    let Some(server) = server() else { return };
-    let (url, _writer) = tables(&server);
-    let folder = tempfile::tempdir().unwrap();
-    let number = std::cell::Cell::new(0);
-    conformance::history::suite(|| {
-        number.set(number.get() + 1);
-        let path = folder.path().join(format!("{}.db", number.get()));
-        let (store, _) = SqliteStore::open(&path, StoreSettings::default()).unwrap();
-        let reader = MirrorReader::new(&path, &url);
-        (store, SqlHistory::on(reader))
-    })
-    .await;
-}
-
 #[test]
 fn a_question_without_end_is_given_up_and_the_next_one_answered() {
     let Some(server) = server() else { return };
-    let (url, _writer) = tables(&server);
-    let mut reader = connect(&url);
+    let tables = Tables::create(server.database());
+    let mut reader = connect(&tables.0);
     reader.max_query_time = Duration::from_millis(1);
     let endless = "SELECT count(*) FROM generate_series(1, 1000000000000)";
     let answer = number(&reader, endless);
@@ -95,9 +42,8 @@ fn a_connection_that_has_broken_is_opened_again() {
     let Some(server) = own_server(ServerOptions::default()) else {
         return;
     };
-    let (url, writer) = tables(&server);
-    drop(writer);
-    let reader = connect(&url);
+    let tables = Tables::create(server.database());
+    let reader = connect(&tables.0);
     let runs = "SELECT count(*) FROM runs";
     server.kill_backends();
     assert_eq!(number(&reader, runs).unwrap(), Some(0));
@@ -115,8 +61,8 @@ fn a_connection_that_has_broken_is_opened_again() {
 #[test]
 fn nothing_is_written_and_nothing_is_left_in_the_session() {
     let Some(server) = server() else { return };
-    let (url, _writer) = tables(&server);
-    let reader = connect(&url);
+    let tables = Tables::create(server.database());
+    let reader = connect(&tables.0);
     let insert = "INSERT INTO facts VALUES ('a', 1) RETURNING value";
     let error = number(&reader, insert).unwrap_err().to_string();
     assert!(error.contains("read-only transaction"), "{error}");
@@ -125,7 +71,7 @@ fn nothing_is_written_and_nothing_is_left_in_the_session() {
     assert_eq!(number(&reader, limit).unwrap(), Some(20_000));
     let statements = "SELECT count(*) FROM pg_prepared_statements";
     assert_eq!(number(&reader, statements).unwrap(), Some(0));
-    let database = url.rsplit('/').next().unwrap();
+    let database = tables.0.rsplit('/').next().unwrap();
     let state = format!(
         "SELECT DISTINCT state, query FROM pg_stat_activity WHERE datname = '{database}' AND query = 'COMMIT'"
     );
@@ -135,8 +81,8 @@ fn nothing_is_written_and_nothing_is_left_in_the_session() {
 #[test]
 fn functions_answer_as_on_sqlite() {
     let Some(server) = server() else { return };
-    let (url, _writer) = tables(&server);
-    let reader = connect(&url);
+    let tables = Tables::create(server.database());
+    let reader = connect(&tables.0);
     let sqlite = Connection::open_in_memory().unwrap();
     let same = |sql: &str, params: &[SqlValue<'_>]| {
         let read = |row: &SqlRow<'_>| row.get::<Option<String>>(0);
@@ -195,7 +141,7 @@ fn functions_answer_as_on_sqlite() {
 #[test]
 fn the_minutes_of_daemons_are_added_up() {
     let Some(server) = server() else { return };
-    let (url, writer) = tables(&server);
+    let tables = Tables::create(server.database());
     let minute = |minute: i64, matched: u64, p99: u64, queued: u64| Minute {
         minute,
         matched,
@@ -215,9 +161,9 @@ fn the_minutes_of_daemons_are_added_up() {
             "INSERT INTO minutes VALUES ({}, {daemon}, '{content}')",
             minute.minute
         );
-        writer.execute(&insert);
+        tables.execute(&insert);
     }
-    let history = PostgresHistory::connect(&PostgresSettings::for_url(url)).unwrap();
+    let history = PostgresHistory::connect(&PostgresSettings::for_url(&tables.0)).unwrap();
     let since = jiff::Timestamp::from_second(100 * 60).unwrap();
     let expected = [
         minute(100, 1, 40, 7),
@@ -234,20 +180,19 @@ fn a_family_of_types_is_found_whatever_the_order_of_letters_in_the_database() {
         LOCALE_PROVIDER icu ICU_LOCALE 'en-US'";
     server.psql("postgres", created);
     let url = server.url(server.port(), "icu");
-    let writer = Writer::new(&url);
-    writer.create_tables(1, 1);
+    let tables = Tables::create(url);
     for (id, name) in [
         (1, "ticket.Created"),
         (2, "ticketing.Created"),
         (3, "ticket.a"),
         (4, "user.Created"),
     ] {
-        writer.execute(&format!(
+        tables.execute(&format!(
             "INSERT INTO unmatched_events (id, source, type, event_id, received, revision, size, body, endpoint, day)
              VALUES ({id}, 'support', '{name}', 'e{id}', {id}, 1, 1, '{{}}', 'support', 0)"
         ));
     }
-    let history = PostgresHistory::connect(&PostgresSettings::for_url(url)).unwrap();
+    let history = PostgresHistory::connect(&PostgresSettings::for_url(&tables.0)).unwrap();
     let filter = EventFilter {
         event_type: Some("ticket.*".to_owned()),
         ..EventFilter::default()
