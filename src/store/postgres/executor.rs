@@ -44,6 +44,8 @@ pub struct Executor {
     pub committer: mpsc::Sender<CommitRequest>,
     /// The queue that a run was claimed from last.
     pub last_served: i64,
+    /// A claim was sent whose answer was lost: runs may belong to this daemon of which it does not know.
+    pub lost_claims: bool,
     /// The number of the last claim.
     pub last_claim: u32,
     identity: Arc<Mutex<DaemonIdentity>>,
@@ -64,6 +66,7 @@ impl Executor {
             shared,
             connector,
             workspace,
+            lost_claims: false,
             own,
             committer,
             last_served: 0,
