@@ -57,6 +57,12 @@ pub struct SqlHistory<D> {
     database: D,
 }
 
+impl<D: HistoryDatabase> SqlHistory<D> {
+    pub fn on(database: D) -> Self {
+        Self { database }
+    }
+}
+
 /// The read side of a data folder's database.
 pub type SqliteHistory = SqlHistory<SqliteReader>;
 
@@ -66,16 +72,14 @@ pub type PostgresHistory = SqlHistory<PostgresReader>;
 impl PostgresHistory {
     /// Works beside daemons, and on a database that none uses. The rights to read are enough.
     pub fn connect(settings: &PostgresSettings) -> Result<Self, HistoryOpenError> {
-        let database = PostgresReader::connect(settings)?;
-        Ok(Self { database })
+        Ok(Self::on(PostgresReader::connect(settings)?))
     }
 }
 
 impl SqliteHistory {
     /// Works beside a daemon that writes, and on a folder that none has open.
     pub fn open(database: &Path) -> Result<Self, HistoryOpenError> {
-        let database = SqliteReader::open(database)?;
-        Ok(Self { database })
+        Ok(Self::on(SqliteReader::open(database)?))
     }
 }
 
