@@ -5,10 +5,16 @@ use std::path::Path;
 
 use crate::cli::runs::admin_client::AdminClient;
 use crate::report::daemon_state::{ArchiveState, DaemonState};
+use crate::store::History;
 
-pub fn ask_daemon(socket: &Path) -> DaemonState {
+/// Asks the daemon of the data folder. If there is none, a daemon on another machine that uses the same store
+/// continues the runs.
+pub fn ask_daemon(socket: &Path, history: &dyn History) -> DaemonState {
     match AdminClient::connect(socket) {
-        Ok(None) => DaemonState::Absent,
+        Ok(None) => match history.daemons() {
+            Ok(daemons) if daemons.iter().any(|daemon| daemon.is_live) => DaemonState::Ready,
+            Ok(_) | Err(_) => DaemonState::Absent,
+        },
         Err(error) => DaemonState::Unknown(error.to_string()),
         Ok(Some(admin)) => match admin.readiness() {
             Ok(None) => DaemonState::Ready,

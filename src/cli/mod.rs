@@ -12,6 +12,7 @@ mod events;
 mod exit;
 mod log_writer;
 mod logging;
+mod move_store;
 mod options;
 mod page;
 mod progress;
@@ -73,6 +74,7 @@ enum Command {
     Replay(replay::Args),
     Deliveries(deliveries::Args),
     Page(page::Args),
+    Move(move_store::Args),
     Send(send::Args),
     Sign(sign::Args),
     Schema(schema::Args),
@@ -126,6 +128,7 @@ impl Command {
             Command::Replay(args) => replay::run(args, global, out),
             Command::Deliveries(args) => deliveries::run(args, global, out),
             Command::Page(args) => page::run(args, global, out),
+            Command::Move(args) => move_store::run(args, global, out),
             Command::Send(args) => send::run(args, global, out),
             Command::Sign(args) => sign::run(args, global, out),
             Command::Schema(args) => schema::run(args, global, out),
@@ -149,6 +152,7 @@ impl Command {
             | Command::Replay(_)
             | Command::Deliveries(_)
             | Command::Page(_)
+            | Command::Move(_)
             | Command::Send(_)
             | Command::Sign(_)
             | Command::Schema(_)

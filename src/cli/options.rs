@@ -8,14 +8,14 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use crate::cli::progress::ProgressLine;
-use crate::engine::{ConfigFile, Rulebook, RulebookPaths};
+use crate::engine::{ConfigFile, Rulebook, RulebookPaths, store_location};
 use crate::report::error::CommandError;
 use crate::report::output::{Color, Output};
 use crate::report::render::diagnostics;
 use crate::store::history::HistoryOpenError;
-use crate::store::{History, SqliteHistory};
+use crate::store::{History, StoreLocation};
 use flowtrigger_core::compile::flow::on_dead::lower_default_on_dead;
-use flowtrigger_core::config::Config;
+use flowtrigger_core::config::{Config, StoreAddress};
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 
 /// The default configuration file; only this one may be absent.
@@ -91,9 +91,36 @@ impl GlobalOptions {
         self.data.join("outbox")
     }
 
-    /// Opens the read side of the store. The only place that selects a backend.
-    pub fn history(&self) -> Result<Box<dyn History>, HistoryOpenError> {
-        Ok(Box::new(SqliteHistory::open(&self.database())?))
+    /// The store that the configuration names. Other mistakes in it do not matter.
+    pub fn store_location(&self) -> Result<StoreLocation, CommandError> {
+        let mut files = Files::default();
+        let mut diagnostics = Diagnostics::default();
+        let config = self
+            .rulebook_paths(None)
+            .read_config(&mut files, &mut diagnostics);
+        let database = self.database();
+        // What cannot be read at all may name another store.
+        let is_unknown = !config.whole && !database.exists() && diagnostics.has_errors();
+        if config.store_options.is_invalid || is_unknown && config.store == StoreAddress::DataFolder
+        {
+            return Err(CommandError::invalid(Arc::new(files), diagnostics));
+        }
+        store_location(&config, &database)
+            .map_err(|missing| CommandError::unset(missing.to_string()))
+    }
+
+    /// Opens the read side of the store.
+    pub fn history(&self) -> Result<Box<dyn History>, CommandError> {
+        Ok(self.store_location()?.open_history()?)
+    }
+
+    /// The same; `None` if no daemon has stored anything yet.
+    pub fn history_if_any(&self) -> Result<Option<Box<dyn History>>, CommandError> {
+        match self.store_location()?.open_history() {
+            Ok(history) => Ok(Some(history)),
+            Err(HistoryOpenError::Nothing(_) | HistoryOpenError::Empty(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The database file.

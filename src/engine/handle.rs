@@ -6,11 +6,12 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Mutex, Notify, watch};
 
-use super::lease::{Lease, keep_lease};
+use super::lease::Lease;
 use super::limits::concurrency::ConcurrencyLimits;
 use super::limits::rate_limit::RateLimiter;
 use super::metrics::Metrics;
 use super::runner::dispatcher::{SHARED_POLL, dispatch};
+use super::runner::lease_keeper::keep_lease;
 use super::state::{ActiveRulebook, EnginePhase, EngineState};
 use super::{EngineError, EngineOptions, LoadedRulebook, Perform, Rulebook};
 use crate::store::{Revision, RunRecord, RunStatus, Store, StoreError, StoreSettings};

@@ -12,6 +12,7 @@ mod metrics;
 mod rulebook;
 mod runner;
 mod state;
+mod store_location;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,8 +22,8 @@ use crate::action;
 use crate::action::secret::MissingSecret;
 use crate::source::admin::SocketError;
 use crate::source::http::ListenError;
-use crate::store::StoreError;
 use crate::store::sqlite::DatabaseOpenError;
+use crate::store::{StoreError, StoreOpenError};
 use flowtrigger_core::config::Config;
 
 pub use clock::{Clock, SystemClock};
@@ -42,6 +43,7 @@ pub use rulebook::secrets;
 pub use rulebook::{ConfigFile, LoadedRulebook, Progress, ProgressFn, Rulebook, RulebookPaths};
 pub use runner::performer::{Perform, ReloadablePerformer};
 pub use runner::report::{RunReport, StepReport};
+pub use store_location::store_location;
 
 /// Limits of the engine, and how long it may take to stop.
 #[derive(Debug, Clone)]
@@ -103,7 +105,7 @@ pub enum EngineError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Open(#[from] DatabaseOpenError),
+    Open(#[from] StoreOpenError),
     #[error(transparent)]
     Action(#[from] action::Error),
     #[error(transparent)]
@@ -120,6 +122,12 @@ pub enum EngineError {
         "stopped immediately by a second signal, without waiting for work in flight; see the log"
     )]
     Interrupted,
+}
+
+impl From<DatabaseOpenError> for EngineError {
+    fn from(error: DatabaseOpenError) -> Self {
+        StoreOpenError::from(error).into()
+    }
 }
 
 fn lines(missing: &[MissingSecret]) -> String {

@@ -2,6 +2,7 @@
 //! backend. A store decides what is a redelivery, which gates admit a run and which run is claimed next. It
 //! evaluates no condition and executes no step.
 
+mod any;
 mod claim;
 mod command;
 #[cfg(test)]
@@ -12,6 +13,7 @@ pub mod history;
 mod incoming;
 mod integration_settings;
 pub mod lease;
+mod location;
 mod minute;
 pub mod postgres;
 mod record;
@@ -36,6 +38,7 @@ use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use history::EventRowId;
 use record::{flow, on_dead_run};
 
+pub use any::AnyStore;
 pub use claim::{Advance, ClaimId, ClaimRequest};
 pub use command::{CommandKind, CommandTarget, GivenCommand};
 pub use delivery::{
@@ -50,6 +53,7 @@ pub use incoming::{
 };
 pub use integration_settings::SettingsError;
 pub use lease::Membership;
+pub use location::{StoreLocation, StoreOpenError};
 pub use minute::{Minute, Percentiles};
 pub use postgres::{PostgresOpenError, PostgresSettings, PostgresStore};
 pub use record::{ClaimedRun, RunRecord, RunStatus};

@@ -47,6 +47,18 @@ impl StoreSettings {
         }
     }
 
+    /// Settings that delete nothing: retention is up to the daemon.
+    pub fn keeping_everything() -> Self {
+        const AGES: Duration = Duration::from_secs(100 * 365 * 86_400);
+        const ALL: u64 = 1 << 60;
+        let mut settings = Self::default();
+        settings.retention.keep_for = AGES;
+        settings.retention.at_most = ALL;
+        settings.archive.keep_for = AGES;
+        settings.archive.at_most = ALL;
+        settings
+    }
+
     /// The limits of a store in memory, whatever is configured: they bound the memory of one process.
     /// Unmatched events are not stored, and nothing is deleted because of its age.
     pub fn in_memory() -> Self {

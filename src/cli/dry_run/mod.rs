@@ -68,7 +68,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         .collect::<Result<Vec<_>, _>>()?;
     let mocks = mock::read(&args.mock, &args.rule, &book)?;
     let inputs = input::read(&args.files, args.source.as_deref(), &book.config)?;
-    let folder = opened(global.history());
+    let folder = opened(global.history_if_any());
     let history = GateHistorySource::new(folder.as_deref());
     let mut summary = DryRunSummary::default();
     let mut scratch = MatchScratch::default();

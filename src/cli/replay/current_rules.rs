@@ -1,4 +1,4 @@
-//! The rules that a replay plans with: those that the running daemon has loaded, or those of the files.
+//! The rules that a replay plans with: those that a running daemon has loaded, or those of the files.
 
 use std::sync::Arc;
 
@@ -12,20 +12,26 @@ use crate::report::replay::current_rules::{CurrentRules, RulesOrigin};
 use crate::store::History;
 use crate::store::history::PastRevision;
 
-/// The rules of the running daemon, or those of the files.
+/// The rules of the running daemon, those that the daemons of a shared store loaded last, or those of the files.
 pub fn load_rules(
     daemon: Option<&AdminClient>,
     history: &dyn History,
     global: &GlobalOptions,
 ) -> Result<CurrentRules, CommandError> {
-    if daemon.is_none() {
+    let is_shared = history.daemons()?.iter().any(|daemon| daemon.is_live);
+    if daemon.is_none() && !is_shared {
         return Ok(CurrentRules {
             book: Arc::new(global.rulebook(None)?),
             origin: RulesOrigin::Files,
             files_differ: false,
         });
     }
-    let revision = history.latest_revision()?.map(|found| found.id);
+    // Another daemon on the same store may have loaded other rules later.
+    let loaded = daemon.and_then(|admin| admin.revision().ok());
+    let revision = match loaded {
+        Some(revision) => Some(revision),
+        None => history.latest_revision()?.map(|found| found.id),
+    };
     let texts = match revision {
         Some(revision) => history.revision_texts(revision)?,
         None => None,
@@ -43,9 +49,9 @@ pub fn load_rules(
     }
     Ok(CurrentRules {
         files_differ: rule_texts(global).is_some_and(|files| files != loaded),
-        origin: RulesOrigin::Daemon {
-            revision,
-            since: history.in_force_since(revision, Timestamp::now())?,
+        origin: match (daemon, history.in_force_since(revision, Timestamp::now())?) {
+            (Some(_), since) => RulesOrigin::Daemon { revision, since },
+            (None, since) => RulesOrigin::Store { revision, since },
         },
         book: Arc::new(Rulebook {
             files: Arc::clone(&past.rules.files),

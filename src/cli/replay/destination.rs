@@ -1,4 +1,4 @@
-//! Where a replay sends its events: to the running daemon, or to the database of a data folder that no daemon uses.
+//! Where a replay sends its events: to the running daemon, or to the store without a daemon in between.
 
 use jiff::Timestamp;
 use reqwest::StatusCode;
@@ -17,18 +17,18 @@ use crate::source::admin::ReplayRequest;
 use crate::store::history::EventRowId;
 use crate::store::{
     ArrivalKind, CommandKind, CommandTarget, GivenCommand, History, IncomingEvent, ReplayId,
-    ReplayMark, RevisionId, RunStatus, StoreError,
+    ReplayMark, RevisionId, RunStatus, Store, StoreError,
 };
 use flowtrigger_core::path::redact::is_redacted;
 
 /// An open destination.
 pub enum ReplayDestination<'a> {
     Daemon(&'a AdminClient, RevisionId),
-    Folder(Box<ReplayFolder<'a>>),
+    Store(Box<ReplayStore<'a>>),
 }
 
-/// A data folder that no daemon uses, locked.
-pub struct ReplayFolder<'a> {
+/// A store that is used without a daemon.
+pub struct ReplayStore<'a> {
     offline: OfflineStore,
     revision: RevisionId,
     book: &'a Rulebook,
@@ -47,10 +47,15 @@ impl<'a> ReplayDestination<'a> {
             (RulesOrigin::Daemon { revision, .. }, Some(admin)) => {
                 Ok(ReplayDestination::Daemon(admin, revision))
             }
-            (RulesOrigin::Daemon { .. } | RulesOrigin::Files, _) => {
+            (origin, _) => {
                 let offline = OfflineStore::open(global)?;
-                let revision = offline.set_revision(&rules.book)?;
-                Ok(ReplayDestination::Folder(Box::new(ReplayFolder {
+                let revision = match origin {
+                    RulesOrigin::Store { revision, .. } => revision,
+                    RulesOrigin::Daemon { .. } | RulesOrigin::Files => {
+                        offline.set_revision(&rules.book)?
+                    }
+                };
+                Ok(ReplayDestination::Store(Box::new(ReplayStore {
                     offline,
                     revision,
                     book: &rules.book,
@@ -72,7 +77,7 @@ impl ReplayEvent for ReplayDestination<'_> {
                 let request = part.request(replay, *revision);
                 ask_daemon(admin, &request)
             }
-            ReplayDestination::Folder(folder) => folder.replay(replay, part),
+            ReplayDestination::Store(store) => store.replay(replay, part),
         }
     }
 }
@@ -104,18 +109,21 @@ fn ask_daemon(admin: &AdminClient, request: &ReplayRequest) -> Result<ReplayedRu
     }
 }
 
-impl ReplayFolder<'_> {
+impl ReplayStore<'_> {
     fn log(&self, event: EventRowId, started: &[RunStatus]) -> Result<(), ReplayFailure> {
         if started.is_empty() {
             return Ok(());
         }
-        let logged = self.offline.store.record_command_blocking(GivenCommand {
+        let given = GivenCommand {
             at: Timestamp::now(),
             kind: CommandKind::Replay,
             target: CommandTarget::Event(event),
             by: system_user(),
             result: Ok(started.iter().map(|run| run.id).collect()),
-        });
+        };
+        let logged = self
+            .offline
+            .ask(async |store| store.record_command(given).await);
         logged.map_err(|error| ReplayFailure::Stopped(error.to_string()))
     }
 
@@ -137,14 +145,15 @@ impl ReplayFolder<'_> {
             replay: Some(replay),
             seen: Some(part.seen),
         };
-        let committed = self.offline.store.commit_blocking(IncomingEvent {
+        let arrival = IncomingEvent {
             event,
             received: Timestamp::now(),
             revision: self.revision,
             planned,
             occasion: ArrivalKind::Replay(mark),
             delivery: None,
-        });
+        };
+        let committed = self.offline.ask(async |store| store.commit(arrival).await);
         let rows = |runs: Vec<_>| runs.into_iter().map(RunStatusRow::new).collect();
         match committed {
             Ok(committed) => {

@@ -1,7 +1,7 @@
 //! `replay`: plans stored events again with the current rules, those that matched nothing included. It shows what it
 //! would do and asks, keeps an order and a rate, and continues after an interruption.
 
-mod current_rules;
+pub mod current_rules;
 mod destination;
 mod execute;
 mod interrupt;
@@ -225,7 +225,7 @@ fn replay(
     let execution = ReplayExecution {
         destination: &destination,
         rate: match rules.origin {
-            RulesOrigin::Daemon { .. } => Some(rate),
+            RulesOrigin::Daemon { .. } | RulesOrigin::Store { .. } => Some(rate),
             RulesOrigin::Files => None,
         },
         data: &global.data,

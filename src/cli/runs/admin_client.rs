@@ -16,6 +16,7 @@ use crate::report::error::CommandError;
 use crate::report::replay::scope::ReplayRules;
 use crate::report::run::command::{RunCommand, RunCommandResult, RunStatusRow};
 use crate::source::admin::{COMMANDER, ReplayRequest};
+use crate::store::RevisionId;
 use crate::store::history::RunRow;
 use flowtrigger_core::run::commander::{CommandOrigin, Commander};
 
@@ -70,12 +71,24 @@ impl AdminClient {
 
     /// Why the daemon accepts no events now; `None` if it accepts them.
     pub fn readiness(&self) -> Result<Option<String>, String> {
-        let status = self.ask(self.client.get("http://flowtrigger/status"))?;
+        let status = self.status()?;
         match (status["ready"].as_bool(), status["reason"].as_str()) {
             (Some(true), _) => Ok(None),
             (Some(false), reason) => Ok(Some(reason.unwrap_or("it is stopping").to_owned())),
             (None, _) => Err("the answer of the daemon is invalid; is it another version?".into()),
         }
+    }
+
+    /// The revision that the daemon evaluates events with.
+    pub fn revision(&self) -> Result<RevisionId, String> {
+        let status = self.status()?;
+        let revision = status["revision"].as_u64().map(RevisionId);
+        revision.ok_or_else(|| "the answer of the daemon is invalid; is it another version?".into())
+    }
+
+    /// The state of the daemon.
+    pub fn status(&self) -> Result<Value, String> {
+        self.ask(self.client.get("http://flowtrigger/status"))
     }
 
     /// Makes the daemon write what it has received to the database.

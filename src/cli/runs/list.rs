@@ -42,7 +42,7 @@ pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let unfinished = runs.iter().filter(|run| !run.state.is_final()).count();
     let daemon = match unfinished {
         0 => DaemonState::Ready,
-        _ => ask_daemon(&global.socket()),
+        _ => ask_daemon(&global.socket(), &*history),
     };
     let obstacle = next_step::obstacle(&daemon);
     let successors = Successors::of(&*history, &runs)?;

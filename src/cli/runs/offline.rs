@@ -1,51 +1,74 @@
-//! Executes commands on the runs of a data folder that no daemon uses.
-//! The folder is locked meanwhile. Nothing is deleted, however old it is.
+//! Executes commands on runs without a daemon: in a data folder that no daemon uses, or in a database beside its daemons.
+//! A folder is locked meanwhile. Nothing is deleted, however old it is.
 
 use std::path::Path;
-use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::runtime::Runtime;
 
 use crate::cli::options::GlobalOptions;
+use crate::cli::replay::current_rules::load_rules;
 use crate::cli::runs::admin_client::system_user;
 use crate::engine::{DataFolder, EngineError, FolderError, Rulebook};
 use crate::report::error::CommandError;
+use crate::report::replay::current_rules::{CurrentRules, RulesOrigin};
 use crate::report::replay::scope::ReplayRules;
 use crate::report::run::command::{RunCommand, RunCommandResult, RunStatusRow};
 use crate::store::history::RunRow;
 use crate::store::{
-    self, ArrivalKind, CommandKind, CommandTarget, GivenCommand, History, IncomingEvent,
-    ReplayMark, Revision, RevisionId, SqliteStore, StoreError, StoreSettings,
+    self, AnyStore, ArrivalKind, CommandKind, CommandTarget, GivenCommand, History, IncomingEvent,
+    ReplayMark, Revision, RevisionId, Store, StoreError, StoreLocation, StoreSettings,
 };
 use flowtrigger_core::path::redact::is_redacted;
 use flowtrigger_core::run::RunId;
 
-/// The store of a data folder that no daemon uses.
+/// A store that is used without a daemon.
 pub struct OfflineStore {
-    pub store: SqliteStore,
-    /// Locked to the end, so that no daemon starts meanwhile.
-    _folder: DataFolder,
+    store: AnyStore,
+    runtime: Runtime,
+    /// Locked to the end, so that no daemon starts meanwhile. `None` for a database, which decides between many.
+    _folder: Option<DataFolder>,
 }
 
 impl OfflineStore {
     pub fn open(global: &GlobalOptions) -> Result<Self, CommandError> {
-        let mut folder = DataFolder::open(&global.data).map_err(EngineError::from)?;
-        folder
-            .lock(Timestamp::now())
-            .map_err(|error| locked(error, &folder.socket()))?;
-        let opened = SqliteStore::open(&folder.database(), store_settings(global));
-        let (store, _) = opened.map_err(|error| CommandError::runtime(error.to_string()))?;
+        let location = global.store_location()?;
+        let folder = match location {
+            StoreLocation::File(_) => Some(lock(&global.data)?),
+            StoreLocation::Postgres(_) => None,
+        };
+        let failed = |error: String| CommandError::runtime(error);
+        let runtime = Runtime::new().map_err(|error| failed(error.to_string()))?;
+        let opened = AnyStore::open_for_command(&location, store_settings(global));
+        let opened = runtime.block_on(opened);
+        let store = opened.map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             store,
+            runtime,
             _folder: folder,
         })
     }
 
+    /// Waits for an answer of the store.
+    pub fn ask<T>(&self, ask: impl AsyncFnOnce(&AnyStore) -> T) -> T {
+        self.runtime.block_on(ask(&self.store))
+    }
+
     /// Stores the current rules.
     pub fn set_revision(&self, book: &Rulebook) -> Result<RevisionId, CommandError> {
-        let revision = self.store.set_revision_blocking(current_revision(book));
-        revision.map_err(|error| CommandError::runtime(error.to_string()))
+        let revision = current_revision(book);
+        let stored = self.ask(async |store| store.set_revision(revision).await);
+        stored.map_err(|error| CommandError::runtime(error.to_string()))
     }
+}
+
+/// Locks a data folder that no daemon uses.
+pub fn lock(data: &Path) -> Result<DataFolder, CommandError> {
+    let mut folder = DataFolder::open(data).map_err(EngineError::from)?;
+    folder
+        .lock(Timestamp::now())
+        .map_err(|error| locked(error, &folder.socket()))?;
+    Ok(folder)
 }
 
 /// Executes the command on the database, run by run, in the given sequence.
@@ -56,26 +79,32 @@ pub fn execute(
 ) -> Result<Vec<RunCommandResult>, CommandError> {
     let open = OfflineStore::open(global)?;
     let replay = match command {
-        RunCommand::Replay(which) => Some(OfflineReplay {
-            which,
-            book: global.rulebook(None)?,
-            history: global.history()?,
-        }),
+        RunCommand::Replay(which) => {
+            let history = global.history()?;
+            Some(OfflineReplay {
+                which,
+                rules: load_rules(None, &*history, global)?,
+                history,
+            })
+        }
         RunCommand::Retry | RunCommand::Cancel => None,
     };
-    let store = &open.store;
     let mut results = Vec::with_capacity(runs.len());
     for run in runs {
         let done = match (&replay, command) {
-            (Some(replay), _) => replay.replay(run, store)?,
-            (None, RunCommand::Cancel) => store.cancel_blocking(run.id).map(|placed| vec![placed]),
+            (Some(replay), _) => replay.replay(run, &open)?,
+            (None, RunCommand::Cancel) => {
+                let cancelled = open.ask(async |store| store.cancel(run.id).await);
+                cancelled.map(|placed| vec![placed])
+            }
             (None, RunCommand::Retry | RunCommand::Replay(_)) => {
-                let retried = store.retry_blocking(run.id, Timestamp::now());
+                let now = Timestamp::now();
+                let retried = open.ask(async |store| store.retry(run.id, now).await);
                 retried.map(|placed| vec![placed])
             }
         };
         let done = split_error(done)?;
-        let logged = store.record_command_blocking(GivenCommand {
+        let given = GivenCommand {
             at: Timestamp::now(),
             kind: match command {
                 RunCommand::Retry => CommandKind::Retry,
@@ -88,7 +117,8 @@ pub fn execute(
                 Ok(runs) => Ok(runs.iter().map(|run| RunId(run.id)).collect()),
                 Err(why) => Err(why.clone()),
             },
-        });
+        };
+        let logged = open.ask(async |store| store.record_command(given).await);
         logged.map_err(|error| CommandError::runtime(error.to_string()))?;
         results.push(RunCommandResult::new(run, done));
     }
@@ -114,20 +144,8 @@ fn store_settings(global: &GlobalOptions) -> StoreSettings {
     let book = global.rulebook(None);
     StoreSettings {
         redact: book.map_or_else(|_| Vec::new(), |book| book.config.redact.clone()),
-        ..settings_without_retention()
+        ..StoreSettings::keeping_everything()
     }
-}
-
-/// Settings that delete nothing: retention is up to the daemon.
-fn settings_without_retention() -> StoreSettings {
-    const AGES: Duration = Duration::from_secs(100 * 365 * 86_400);
-    const ALL: u64 = 1 << 60;
-    let mut settings = StoreSettings::default();
-    settings.retention.keep_for = AGES;
-    settings.retention.at_most = ALL;
-    settings.archive.keep_for = AGES;
-    settings.archive.at_most = ALL;
-    settings
 }
 
 /// Separates rejections, which concern one run, from failures of the store, which end the command.
@@ -158,7 +176,7 @@ fn split_error(
 /// Plans events again with the current rules.
 struct OfflineReplay {
     which: ReplayRules,
-    book: Rulebook,
+    rules: CurrentRules,
     history: Box<dyn History>,
 }
 
@@ -166,7 +184,7 @@ impl OfflineReplay {
     fn replay(
         &self,
         run: &RunRow,
-        store: &SqliteStore,
+        open: &OfflineStore,
     ) -> Result<Result<Vec<store::RunStatus>, StoreError>, CommandError> {
         let Some(story) = self.history.run(run.id)? else {
             return Ok(Err(StoreError::UnknownRun(run.id.0)));
@@ -178,28 +196,34 @@ impl OfflineReplay {
         if is_redacted(&event) {
             return Ok(Err(StoreError::Redacted(run.id.0)));
         }
-        let mut planned = self.book.plan(&event);
+        let mut planned = self.rules.book.plan(&event);
         planned.retain(|planned| {
             self.which == ReplayRules::EveryRule || planned.rule.name == run.rule
         });
         if planned.is_empty() {
             return Ok(Ok(Vec::new()));
         }
-        Ok(store
-            .set_revision_blocking(current_revision(&self.book))
-            .and_then(|revision| {
-                let arrival = IncomingEvent {
-                    event,
-                    received: Timestamp::now(),
-                    revision,
-                    planned,
-                    occasion: ArrivalKind::Replay(ReplayMark::default()),
-                    delivery: None,
-                };
-                store
-                    .commit_blocking(arrival)
-                    .map(|committed| committed.runs)
-            }))
+        let current = match self.rules.origin {
+            RulesOrigin::Daemon { revision, .. } | RulesOrigin::Store { revision, .. } => {
+                Ok(revision)
+            }
+            RulesOrigin::Files => Err(current_revision(&self.rules.book)),
+        };
+        Ok(open.ask(async |store| {
+            let arrival = IncomingEvent {
+                event,
+                received: Timestamp::now(),
+                revision: match current {
+                    Ok(loaded) => loaded,
+                    Err(files) => store.set_revision(files).await?,
+                },
+                planned,
+                occasion: ArrivalKind::Replay(ReplayMark::default()),
+                delivery: None,
+            };
+            let committed = store.commit(arrival).await?;
+            Ok(committed.runs)
+        }))
     }
 }
 
@@ -208,7 +232,7 @@ fn current_revision(book: &Rulebook) -> Revision {
     let revision = book.revision();
     let settings = StoreSettings {
         redact: revision.settings.redact,
-        ..settings_without_retention()
+        ..StoreSettings::keeping_everything()
     };
     Revision {
         settings,

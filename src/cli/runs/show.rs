@@ -19,7 +19,7 @@ pub fn run(args: Show, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let archive = flush_archive(&global.socket());
     let history = global.history()?;
     let chosen = chosen(&args);
-    let daemon = ask_daemon(&global.socket());
+    let daemon = ask_daemon(&global.socket(), &*history);
     let mut exit = Exit::Fine;
     for (number, id) in args.ids.into_iter().enumerate() {
         let Some(found) = StoredRun::read(RunId(id), &*history)? else {

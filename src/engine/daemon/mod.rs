@@ -26,10 +26,10 @@ use crate::action::secret::SecretStore;
 use crate::engine::rulebook::{endpoints, policy, secrets};
 use crate::engine::{
     DataFolder, Engine, EngineError, EngineOptions, LoadedRulebook, Progress, ReloadablePerformer,
-    Rulebook, RulebookPaths,
+    Rulebook, RulebookPaths, store_location,
 };
 use crate::source::{self, http};
-use crate::store::{SqliteHistory, SqliteStore, Store, StoreSettings};
+use crate::store::{AnyStore, Store, StoreSettings};
 use data_folder::FolderAccess;
 use flowtrigger_core::config::{Config, PageAddress, PageSettings};
 use flowtrigger_core::diagnostic::Span;
@@ -62,7 +62,7 @@ pub struct DaemonOptions {
 /// Runs until a signal ends it. `open_page` makes the web page.
 pub async fn daemon(
     daemon: DaemonOptions,
-    open_page: fn(PageParts<SqliteStore, ReloadablePerformer>) -> Result<PageRoutes, EngineError>,
+    open_page: fn(PageParts<AnyStore, ReloadablePerformer>) -> Result<PageRoutes, EngineError>,
     mut on_progress: impl FnMut(Progress) + Send + 'static,
 ) -> Result<(), EngineError> {
     let mut signals = Signals::new()?;
@@ -83,7 +83,9 @@ pub async fn daemon(
     let socket = source::admin::listen(&folder.socket())?;
     kill_orphans(folder.processes()).await;
     let settings = StoreSettings::from_config(&rulebook.config);
-    let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
+    let location = store_location(&rulebook.config, &folder.database());
+    let location = location.map_err(|missing| EngineError::Secrets(vec![missing]))?;
+    let (store, recovered) = AnyStore::open(&location, settings).await?;
     log::recovered(&recovered);
     let address = listener.local_addr().map_err(EngineError::Serve)?;
     let public_address = Some(address).filter(|at| http::is_public(*at));
@@ -104,10 +106,9 @@ pub async fn daemon(
     let page_address = page_listener
         .as_ref()
         .and_then(|page| page.local_addr().ok());
-    let database = folder.database();
     let page = open_page(PageParts {
         engine: engine.clone(),
-        history: Box::new(move || Ok(Box::new(SqliteHistory::open(&database)?))),
+        history: Box::new(move || location.open_history()),
         address: page_address,
         closing: close.subscribe(),
         data: folder.path().to_owned(),
@@ -140,7 +141,7 @@ fn warn_of_access(folder: &DataFolder) {
 }
 
 /// Writes what the store has buffered to disk, within a time limit.
-async fn flush_archive(store: &SqliteStore) {
+async fn flush_archive(store: &impl Store) {
     match tokio::time::timeout(DRAIN_TIMEOUT, store.flush()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => error!(%error, "failed to store the last unmatched events and exchanges"),

@@ -41,7 +41,7 @@ struct Host {
 
 /// A permit for a request to a host; released when dropped.
 #[derive(Debug)]
-pub struct HostPlace {
+pub struct HostPermit {
     host: Arc<Host>,
     /// `None` only while it is dropped.
     permit: Option<Permit>,
@@ -51,7 +51,7 @@ pub struct HostPlace {
 #[derive(Debug)]
 pub enum HostAdmission {
     /// It may start, with the permit of its host, if it has one.
-    Open(Option<HostPlace>),
+    Open(Option<HostPermit>),
     /// The host has no free permit; the call may wait.
     Taken(HostQueue),
     /// Too many runs wait already.
@@ -109,7 +109,7 @@ impl ConcurrencyLimits {
         let host = self.host(host);
         if let Ok(permit) = Arc::clone(&host.permits).try_acquire_owned() {
             let permit = Some(permit);
-            return HostAdmission::Open(Some(HostPlace { host, permit }));
+            return HostAdmission::Open(Some(HostPermit { host, permit }));
         }
         match Arc::clone(&self.waiting).try_acquire_owned() {
             Ok(waiting) => HostAdmission::Taken(HostQueue {
@@ -153,7 +153,7 @@ impl Host {
     }
 }
 
-impl Drop for HostPlace {
+impl Drop for HostPermit {
     fn drop(&mut self) {
         let mut excess = lock(&self.host.excess);
         let Some(permit) = self.permit.take() else {
@@ -170,9 +170,9 @@ impl Drop for HostPlace {
 }
 
 impl HostQueue {
-    pub async fn acquire(self) -> Option<HostPlace> {
+    pub async fn acquire(self) -> Option<HostPermit> {
         let permit = Arc::clone(&self.host.permits).acquire_owned().await.ok();
-        Some(HostPlace {
+        Some(HostPermit {
             permit: Some(permit?),
             host: self.host,
         })
@@ -273,7 +273,7 @@ mod tests {
             HostAdmission::Open(place) => place,
             HostAdmission::Taken(_) | HostAdmission::Full => None,
         };
-        let mut in_flight: Vec<HostPlace> = (0..3).filter_map(|_| enter()).collect();
+        let mut in_flight: Vec<HostPermit> = (0..3).filter_map(|_| enter()).collect();
         assert_eq!(in_flight.len(), 3);
         places.set_per_host(1);
         for left in [2, 1] {
@@ -296,7 +296,7 @@ mod tests {
         assert_eq!(in_flight.len(), 3);
         assert!(enter().is_none());
         drop(in_flight);
-        let all: Vec<HostPlace> = std::iter::from_fn(enter).collect();
+        let all: Vec<HostPermit> = std::iter::from_fn(enter).collect();
         assert_eq!(all.len(), 3);
         let other = std::iter::from_fn(|| match places.enter(&to("http://b.example/")) {
             HostAdmission::Open(place) => place,

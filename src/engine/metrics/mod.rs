@@ -17,7 +17,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::store::{LoopFindings, Membership, SqliteStore, Store, StoreError};
+use crate::store::{AnyStore, LoopFindings, Membership, Store, StoreError};
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::{Attempt, STATES};
 use store::StoreCollector;
@@ -203,8 +203,8 @@ impl Metrics {
         act(&mut registry.unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// Adds the metrics that only a SQLite store has.
-    pub fn extend(&self, store: SqliteStore) {
+    /// Adds the metrics that only a store on disk has.
+    pub fn extend(&self, store: AnyStore) {
         self.with(|registry| registry.register_collector(Box::new(StoreCollector(store))));
     }
 
@@ -336,7 +336,7 @@ pub(super) async fn oldest_queued<S: Store>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::StoreSettings;
+    use crate::store::{SqliteStore, StoreSettings};
     use flowtrigger_core::run::RunId;
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! Metrics of the SQLite store: commits, archived and lost events. They are read from counters, so that a scrape
+//! Metrics of the store: commits, archived and lost events. They are read from counters, so that a scrape
 //! never waits for a commit.
 
 use std::fmt::Error;
@@ -10,10 +10,10 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-use crate::store::SqliteStore;
+use crate::store::AnyStore;
 
 #[derive(Debug)]
-pub(super) struct StoreCollector(pub(super) SqliteStore);
+pub(super) struct StoreCollector(pub(super) AnyStore);
 
 impl Collector for StoreCollector {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {

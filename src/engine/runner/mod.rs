@@ -2,6 +2,7 @@
 //! its result.
 
 pub mod dispatcher;
+pub mod lease_keeper;
 pub mod performer;
 pub mod report;
 pub mod worker;

@@ -15,8 +15,8 @@ use crate::page::run::timeline::unfinished_command;
 use crate::report::error::CommandError;
 use crate::report::run::command::RunCommand;
 use crate::report::run::next_call::{NextCall, key_of_step};
-use crate::store::History;
 use crate::store::history::RunRow;
+use crate::store::{History, RevisionId};
 use flowtrigger_core::flow::call::Call;
 
 /// Rules whose next request is shown.
@@ -74,7 +74,7 @@ impl Consequences {
     pub fn of(
         mut request: CommandRequest,
         history: &dyn History,
-        book: Arc<Rulebook>,
+        in_force: (Arc<Rulebook>, Option<RevisionId>),
         now: Timestamp,
     ) -> Result<Self, CommandError> {
         let selected = select(history, request.command, &request.scope)?;
@@ -102,7 +102,7 @@ impl Consequences {
                     Some(selected) => runs_scope(&request, rules, &selected.runs),
                     None => event_scope(&request, history)?,
                 };
-                let effect = ReplayEffect::of(scope, history, book, now)?;
+                let effect = ReplayEffect::of(scope, history, in_force, now)?;
                 Ok(Self {
                     set: ConfirmedSet::new(effect.summary.runs, &effect.summary.digest),
                     effect: CommandEffect::Replay(Box::new(effect)),

@@ -127,7 +127,9 @@ pub async fn replay<A: AdminApi>(
             state: &state,
             runtime,
             revision: match effect.rules.origin {
-                RulesOrigin::Daemon { revision, .. } => revision,
+                RulesOrigin::Daemon { revision, .. } | RulesOrigin::Store { revision, .. } => {
+                    revision
+                }
                 RulesOrigin::Files => RevisionId(0),
             },
             by: observed.commander(),

@@ -29,6 +29,7 @@ use super::reader::HistoryReadError;
 use super::session::PageUser;
 use super::shell::{PagePosition, Section};
 use crate::source::admin::AdminApi;
+use crate::store::RevisionId;
 use consequence::{CommandEffect, Consequences};
 use registry::{CommandExtent, CommandIntent, CommandOutcome, SentForm};
 use request::{CommandRequest, CommandScope};
@@ -72,8 +73,11 @@ async fn consequences<A: AdminApi>(
 ) -> Result<Consequences, PageError> {
     drop(state.admin.flush().await);
     let (book, now) = ((state.rulebook)(), request.now);
+    // Another daemon on the same store may have loaded other rules later.
+    let revision = state.admin.status().await.ok();
+    let revision = revision.map(|status| RevisionId(status.revision));
     let read = state.history.read(move |history| {
-        Ok::<_, HistoryReadError>(Consequences::of(asked, history, book, now))
+        Ok::<_, HistoryReadError>(Consequences::of(asked, history, (book, revision), now))
     });
     Ok(read.await??)
 }

@@ -19,7 +19,7 @@ use crate::report::replay::scope::{
 use crate::report::replay::state_file::{ReplayFile, ReplayProgress};
 use crate::report::replay::summary::ReplaySummary;
 use crate::store::history::{EventRowId, RunRow};
-use crate::store::{History, ReplayId};
+use crate::store::{History, ReplayId, RevisionId};
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::flow::plan::PlanStepKind;
 use flowtrigger_core::matching::find::MatchScratch;
@@ -100,10 +100,10 @@ impl ReplayEffect {
     pub fn of(
         scope: ReplayScope,
         history: &dyn History,
-        book: Arc<Rulebook>,
+        in_force: (Arc<Rulebook>, Option<RevisionId>),
         now: Timestamp,
     ) -> Result<Self, CommandError> {
-        let rules = current_rules(history, book, now)?;
+        let rules = current_rules(history, in_force, now)?;
         let id = ReplayId::starting_at(now);
         let mut file = ReplayFile::new(id, now, "on the page".to_owned(), scope);
         let scope = file.scope.clone();
@@ -152,17 +152,21 @@ impl ReplayEffect {
 /// The rules that the daemon has loaded.
 fn current_rules(
     history: &dyn History,
-    book: Arc<Rulebook>,
+    (book, revision): (Arc<Rulebook>, Option<RevisionId>),
     now: Timestamp,
 ) -> Result<CurrentRules, CommandError> {
-    let latest = history.latest_revision()?.ok_or_else(|| {
+    let stored = match revision {
+        Some(revision) => Some(revision),
+        None => history.latest_revision()?.map(|latest| latest.id),
+    };
+    let revision = stored.ok_or_else(|| {
         let error = CommandError::runtime("the rules of the daemon are not stored");
         error.help("restart the daemon, and repeat the command")
     })?;
     Ok(CurrentRules {
         origin: RulesOrigin::Daemon {
-            revision: latest.id,
-            since: history.in_force_since(latest.id, now)?,
+            revision,
+            since: history.in_force_since(revision, now)?,
         },
         book,
         files_differ: false,

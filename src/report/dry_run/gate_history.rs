@@ -1,11 +1,12 @@
-//! Reads the history of a rule's gates from the data folder, if there is one.
-//! Nothing is written. If the folder cannot be read, the gates are not checked and the reason is logged.
+//! Reads the history of a rule's gates from the store, if there is one.
+//! Nothing is written. If the store cannot be read, the gates are not checked and the reason is logged.
 
 use jiff::Timestamp;
 use tracing::warn;
 
+use crate::report::error::CommandError;
 use crate::store::History;
-use crate::store::history::{HistoryError, HistoryOpenError};
+use crate::store::history::HistoryError;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::gate::GateCheck;
 use flowtrigger_core::gate::debounce::DebounceCheck;
@@ -18,11 +19,10 @@ pub struct GateHistorySource<'h> {
     now: Timestamp,
 }
 
-/// The data folder that was opened, if it could be.
-pub fn opened(result: Result<Box<dyn History>, HistoryOpenError>) -> Option<Box<dyn History>> {
+/// The store that was opened, if it could be.
+pub fn opened(result: Result<Option<Box<dyn History>>, CommandError>) -> Option<Box<dyn History>> {
     match result {
-        Ok(history) => Some(history),
-        Err(HistoryOpenError::Nothing(_) | HistoryOpenError::Empty(_)) => None,
+        Ok(history) => history,
         Err(error) => {
             warn!(%error, "gates are not consulted");
             None

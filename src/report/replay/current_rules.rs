@@ -30,6 +30,11 @@ pub enum RulesOrigin {
         revision: RevisionId,
         since: Option<Timestamp>,
     },
+    /// The store that daemons share, which execute the runs.
+    Store {
+        revision: RevisionId,
+        since: Option<Timestamp>,
+    },
     /// The files of the rules; the next daemon executes the runs.
     Files,
 }
@@ -38,19 +43,22 @@ impl RulesOrigin {
     /// The word in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
-            RulesOrigin::Daemon { .. } => "daemon",
+            RulesOrigin::Daemon { .. } | RulesOrigin::Store { .. } => "daemon",
             RulesOrigin::Files => "next_daemon",
         }
     }
 
     pub fn describe(self) -> String {
         match self {
-            RulesOrigin::Daemon { since: None, .. } => {
+            RulesOrigin::Daemon { since: None, .. } | RulesOrigin::Store { since: None, .. } => {
                 "the rules that the daemon has loaded".into()
             }
             RulesOrigin::Daemon {
                 since: Some(since), ..
             } => format!("the rules that the daemon loaded at {}", seconds(since)),
+            RulesOrigin::Store {
+                since: Some(since), ..
+            } => format!("the rules that a daemon loaded last, at {}", seconds(since)),
             RulesOrigin::Files => "the rules of the files".into(),
         }
     }

@@ -138,7 +138,7 @@ impl ReplayReport<'_> {
             )?,
         }
         match self.rules.origin {
-            RulesOrigin::Daemon { .. } => writeln!(
+            RulesOrigin::Daemon { .. } | RulesOrigin::Store { .. } => writeln!(
                 out,
                 "at {}, this takes about {}",
                 self.rate,

@@ -3,6 +3,7 @@
 
 mod activity;
 mod archive;
+mod daemon;
 mod delivery;
 mod error;
 mod event;
@@ -28,6 +29,7 @@ use flowtrigger_core::run::exchange::RecordedExchange;
 
 pub use activity::{ACTIVITY_DAYS, RuleActivity, RuleDay};
 pub use archive::{ArchiveFilter, ArchivePosition, ArchivedEvent, ArchivedEvents};
+pub use daemon::DaemonRow;
 pub use delivery::{
     DeliveryCount, DeliveryFilter, DeliveryMatch, DeliveryRow, DeliveryTotals, EventDeliveryRow,
 };
@@ -202,6 +204,12 @@ pub trait History: Send {
         check: &LoopCheck,
         now: Timestamp,
     ) -> Result<(LoopHistory, Vec<CausingRun>), HistoryError>;
+
+    /// The daemons that share the store, the live ones first. The default is for a store of one daemon, which is not
+    /// listed.
+    fn daemons(&self) -> Result<Vec<DaemonRow>, HistoryError> {
+        Ok(Vec::new())
+    }
 
     /// The runs that an event led to, the oldest first.
     fn runs_of(&self, row: EventRowId) -> Result<Vec<RunRow>, HistoryError> {

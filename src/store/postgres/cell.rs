@@ -156,6 +156,8 @@ table!(WINDOWS, "windows", 1, [
 
 table!(GATHERED, "gathered", 2, [Int "gathering", Int "number", Int "event"]);
 
+table!(QUEUES, "queues", 1, [Int "id", Text "rule"]);
+
 table!(RULES, "rules", 1, [
     Int "id", Blob "digest", Text "name", Text "file", Int "line", Text "document", Int "config", Text "rule_name",
     Text "included",

@@ -92,6 +92,7 @@ struct Round {
 
 impl Executor {
     pub async fn claim(&mut self, request: ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
+        self.shared.note_given(request.now);
         self.wake_due(request).await?;
         let mut claimed: Vec<ClaimedRun> = Vec::new();
         for _ in 0..MAX_ROUNDS {

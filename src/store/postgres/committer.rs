@@ -208,7 +208,12 @@ impl Committer {
             TimeSource::Database => Some(now),
             TimeSource::Caller => None,
         };
-        let gates_at = committed_at.or_else(|| scope_time(jobs)).unwrap_or(now);
+        let given = scope_time(jobs);
+        if let Some(given) = given {
+            shared.note_given(given);
+        }
+        let now = shared.time(now);
+        let gates_at = committed_at.or(given).unwrap_or(now);
         let numbers = |index: usize| {
             let rows = answers[draws[index]].iter();
             rows.map(|row| row.try_get::<_, i64>(0))

@@ -22,7 +22,10 @@ mod scope;
 mod session;
 mod settings;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod thread;
+pub mod transfer;
 mod versions;
 mod workspace;
 mod write_back;

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
+
 use super::housekeeping::DatabaseUse;
 use super::notify::Notifier;
 use crate::store::Membership;
@@ -68,6 +70,8 @@ pub struct Shared {
     used: Mutex<DatabaseUse>,
     /// How far the clock of the database is ahead of this machine's, in microseconds.
     ahead: AtomicI64,
+    /// The latest time that a caller gave, in microseconds.
+    given: AtomicI64,
 }
 
 impl Shared {
@@ -83,6 +87,7 @@ impl Shared {
             place: Mutex::default(),
             used: Mutex::default(),
             ahead: AtomicI64::new(0),
+            given: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -100,6 +105,22 @@ impl Shared {
 
     pub fn set_used(&self, used: DatabaseUse) {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = used;
+    }
+
+    /// The time that decides: of the database, or the latest one of the callers.
+    pub fn time(&self, database: Timestamp) -> Timestamp {
+        let given = self.given.load(Ordering::Relaxed);
+        match self.time {
+            TimeSource::Caller if given > i64::MIN => {
+                Timestamp::from_microsecond(given).unwrap_or(database)
+            }
+            TimeSource::Caller | TimeSource::Database => database,
+        }
+    }
+
+    pub fn note_given(&self, time: Timestamp) {
+        self.given
+            .fetch_max(time.as_microsecond(), Ordering::Relaxed);
     }
 
     pub fn set_ahead(&self, micros: i64) {

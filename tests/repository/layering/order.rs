@@ -71,6 +71,7 @@ pub const ROOT: &[Layer] = &[
 /// The parts of `engine`, whose `mod.rs` only declares and re-exports.
 pub const ENGINE: &[Layer] = &[
     layer(&["clock"]),
+    layer(&["lease"]),
     layer(&["metrics"]),
     layer(&["rulebook"]),
     layer(&["limits"]),

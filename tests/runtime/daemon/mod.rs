@@ -2,6 +2,7 @@
 //! No test waits for a fixed time: tests wait for the expected state, and check that no other one is possible.
 
 mod administration;
+mod calls;
 mod durable;
 mod floods;
 mod intake;

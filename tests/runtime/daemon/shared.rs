@@ -1,77 +1,21 @@
 //! Daemons on one store: a daemon whose lease has ended starts nothing, a worker whose claim has ended stops, limits
 //! are shared, and runs of other daemons start soon.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use flowtrigger::action::exchange::ExchangeRecorder;
-use flowtrigger::engine::{EngineOptions, Perform};
+use flowtrigger::engine::EngineOptions;
 use flowtrigger::store::{RecoveryReport, RunRecord, RunStatus, Store};
-use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::RunState;
-use flowtrigger_core::run::call_result::{CallResult, Reply};
 use flowtrigger_testing::clock::ManualClock;
 use flowtrigger_testing::test_daemon::{
     TestDaemon, daemon_with_performer_and_options, event, memory_store, soon, until,
 };
 use jiff::SignedDuration;
-use serde_json::Value;
-use tokio::sync::Semaphore;
 
+use super::calls::Calls;
 use super::member::Member;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// Calls that a test lets finish.
-#[derive(Clone)]
-struct Calls(Arc<CallCounts>);
-
-struct CallCounts {
-    started: AtomicUsize,
-    /// Calls that ended, or were stopped.
-    over: AtomicUsize,
-    gate: Semaphore,
-}
-
-impl Calls {
-    fn held() -> Self {
-        Self(Arc::new(CallCounts {
-            started: AtomicUsize::default(),
-            over: AtomicUsize::default(),
-            gate: Semaphore::new(0),
-        }))
-    }
-
-    fn started(&self) -> usize {
-        self.0.started.load(Ordering::SeqCst)
-    }
-
-    fn over(&self) -> usize {
-        self.0.over.load(Ordering::SeqCst)
-    }
-
-    fn release(&self, count: usize) {
-        self.0.gate.add_permits(count);
-    }
-}
-
-struct CallGuard(Calls);
-
-impl Drop for CallGuard {
-    fn drop(&mut self) {
-        self.0.0.over.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-impl Perform for Calls {
-    async fn perform(&self, _: &Call, _: &str, _: &ExchangeRecorder) -> CallResult {
-        self.0.started.fetch_add(1, Ordering::SeqCst);
-        let _guard = CallGuard(self.clone());
-        self.0.gate.acquire().await.unwrap().forget();
-        Ok(Reply { value: Value::Null })
-    }
-}
 
 /// Two requests, one after the other.
 const TWO_STEPS: &str = "name: two\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n\

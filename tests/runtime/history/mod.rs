@@ -6,6 +6,7 @@ mod debounce;
 mod fixture;
 mod gates;
 mod large;
+mod moving;
 mod program;
 mod queries;
 mod runs;

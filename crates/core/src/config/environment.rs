@@ -1,4 +1,4 @@
-//! Overrides the configuration with environment variables: mode, `vars`, and settings of connections.
+//! Overrides the configuration with environment variables: mode, `vars`, settings of connections, store.
 //! Invalid values are errors; unknown variables with the prefix `FLOWTRIGGER_` are warnings.
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::config::mode::Mode;
-use crate::config::{Config, connection};
+use crate::config::{Config, connection, store};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Span};
 use crate::document::suggest::{for_environment, nearest};
 use crate::secret::SecretSource;
@@ -15,7 +15,7 @@ use crate::secret::SecretSource;
 const PREFIX: &str = "FLOWTRIGGER_";
 
 /// The settings after the prefix; those that end in `_` are followed by a name.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 10] = [
     "MODE",
     "VARS_",
     "CONNECTIONS_",
@@ -25,6 +25,7 @@ const SETTINGS: [&str; 9] = [
     "DATA",
     "LISTEN",
     "PAGE",
+    "STORE",
 ];
 
 /// Variables that flowtrigger sets for commands, which may start flowtrigger again.
@@ -37,7 +38,7 @@ const COMMAND_VARIABLES: [&str; 5] = [
 ];
 
 /// Applies `FLOWTRIGGER_MODE`, `FLOWTRIGGER_VARS_NAME`, `FLOWTRIGGER_CONNECTIONS_NAME_BASE_URL` and
-/// `…_ACTOR_ID`.
+/// `…_ACTOR_ID`, and `FLOWTRIGGER_STORE`.
 pub fn overlay(
     environment: &BTreeMap<String, String>,
     config: &mut Config,
@@ -53,7 +54,7 @@ pub fn overlay(
         };
         if !is_known(variable, setting, config) {
             diagnostics.push(unknown(variable, setting, at));
-        } else if let Err(message) = set(setting, value, config) {
+        } else if let Err(message) = set(setting, value, at, config) {
             let message = format!("the environment variable `{variable}` {message}");
             diagnostics.push(Diagnostic::error(Code::InvalidValue, at, message));
         }
@@ -107,7 +108,7 @@ fn unknown(variable: &str, setting: &str, at: Span) -> Diagnostic {
     Diagnostic::warning(Code::UnknownKey, at, message).help(help)
 }
 
-fn set(setting: &str, value: &str, config: &mut Config) -> Result<(), String> {
+fn set(setting: &str, value: &str, at: Span, config: &mut Config) -> Result<(), String> {
     if setting == "MODE" {
         config.mode = Mode::parse(value).ok_or("takes live, shadow or disabled")?;
     } else if let Some(name) = setting.strip_prefix("VARS_") {
@@ -116,6 +117,8 @@ fn set(setting: &str, value: &str, config: &mut Config) -> Result<(), String> {
         *variable = typed(value, variable)?;
     } else if let Some(rest) = setting.strip_prefix("CONNECTIONS_") {
         set_connection(rest, value, config)?;
+    } else if setting == "STORE" {
+        store::overlay(value, at, config)?;
     }
     Ok(())
 }

@@ -15,10 +15,12 @@ pub mod mode;
 pub(crate) mod network;
 pub mod outgoing;
 pub mod page;
+pub mod postgres_url;
 pub mod rate_limit;
 pub(crate) mod redact;
 pub mod retention;
 pub mod source;
+pub mod store;
 pub(crate) mod variables;
 pub mod verification;
 pub mod vocabulary;
@@ -64,6 +66,8 @@ pub struct Config {
     pub limits: RunLimits,
     pub listen: Listen,
     pub page: PageSettings,
+    pub store: StoreAddress,
+    pub store_options: StoreOptions,
     pub outgoing: EgressPolicy,
     pub commands: Commands,
     /// `None` if it is off.
@@ -92,6 +96,9 @@ pub use crate::config::page::{PAGE, PageAddress, PageSettings, UserHeader};
 pub use crate::config::rate_limit::{RATE, RateLimit};
 pub use crate::config::retention::{RETENTION, Retention};
 pub use crate::config::source::{EventSource, SOURCE, SourceFormat};
+pub use crate::config::store::{
+    DaemonRules, PostgresAddress, STORE, STORE_VARIABLE, StoreAddress, StoreOptions, StorePassword,
+};
 pub use crate::config::verification::hmac::{
     Algorithm, HMAC, HmacScheme, KeyEncoding, SignatureCount, SignatureEncoding, SignedContent,
     SignedPart, TimestampFormat, TimestampHeader,
@@ -115,6 +122,8 @@ impl Default for Config {
             limits: RunLimits::default(),
             listen: Listen::default(),
             page: PageSettings::default(),
+            store: StoreAddress::default(),
+            store_options: StoreOptions::default(),
             outgoing: EgressPolicy::default(),
             commands: Commands::default(),
             loop_guard: Some(LoopLimits::default()),
@@ -230,6 +239,7 @@ pub fn parse(
     environment::overlay(environment, &mut config, diagnostics);
     integrations::check(&config, diagnostics);
     source::check_connections(&config, diagnostics);
+    store::check(&config, diagnostics);
     config.whole = diagnostics.errors() == before;
     config
 }
@@ -275,6 +285,9 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
     }
     if let Some(node) = node.get("page") {
         config.page = page::lower(node, diagnostics);
+    }
+    if let Some(node) = node.get("store") {
+        (config.store, config.store_options) = store::lower(node, diagnostics);
     }
     if let Some(node) = node.get("outgoing") {
         config.outgoing = outgoing::lower(node, diagnostics);

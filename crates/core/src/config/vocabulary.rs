@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::config::limits::LIMITS;
 use crate::config::retention::RETENTION;
-use crate::config::{archive, commands, listen, loop_guard, outgoing, page, redact};
+use crate::config::{archive, commands, listen, loop_guard, outgoing, page, redact, store};
 use crate::document::vocabulary::{Vocabulary, anything, mapping, on_dead, text, words};
 
 /// The keys of `flowtrigger.yaml`.
@@ -29,6 +29,8 @@ pub const CONFIG: Vocabulary = Vocabulary {
             "The address of the daemon and the limits for senders: an address, or a mapping.";
         "page" page::schema =>
             "The web page: its address or `off`, or a mapping with the people that may sign in. Default: 127.0.0.1:8081.";
+        "store" store::schema =>
+            "Where events and runs are kept: a Postgres database that several daemons share. Default: a file of the data folder.";
         "outgoing" outgoing::schema =>
             "Destinations that requests may reach besides the public internet, and the proxy.";
         "commands" commands::schema => "The programs that steps may run.";

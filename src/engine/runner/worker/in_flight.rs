@@ -14,7 +14,7 @@ use super::exchanges::AttemptRecorder;
 use super::integration_settings::access;
 use super::save::confirm_claim;
 use super::{LimitedRequest, Worker, WorkerExit, signalled};
-use crate::engine::limits::concurrency::{HostAdmission, HostPlace, HostQueue};
+use crate::engine::limits::concurrency::{HostAdmission, HostPermit, HostQueue};
 use crate::engine::limits::rate_limit::SharedRate;
 use crate::engine::runner::performer::Perform;
 use crate::store::{ClaimedRun, Store, StoreError};
@@ -56,14 +56,14 @@ struct FinishedCall {
 /// A call that may start.
 struct ReadyCall {
     task: StepCall,
-    host_permit: HostPermit,
+    host_permit: HostAccess,
     /// When it could have started, by the clock that is never set.
     due: Duration,
 }
 
 /// The permit of a call at its host.
-enum HostPermit {
-    Permit(Option<HostPlace>),
+enum HostAccess {
+    Permit(Option<HostPermit>),
     /// It waits in the queue of the host.
     Queued(HostQueue),
 }
@@ -116,13 +116,13 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             }
             let due = self.shared.clock().elapsed();
             let host_permit = match self.shared.concurrency.enter(&task.call) {
-                HostAdmission::Open(permit) => HostPermit::Permit(permit),
+                HostAdmission::Open(permit) => HostAccess::Permit(permit),
                 HostAdmission::Full if alone => return Err(WorkerExit::NoPermit),
                 HostAdmission::Full => break,
                 HostAdmission::Taken(queue) if alone => {
-                    HostPermit::Permit(Some(self.queue(queue).await?))
+                    HostAccess::Permit(Some(self.queue(queue).await?))
                 }
-                HostAdmission::Taken(queue) => HostPermit::Queued(queue),
+                HostAdmission::Taken(queue) => HostAccess::Queued(queue),
             };
             ready.push(ReadyCall {
                 task,
@@ -135,7 +135,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     }
 
     /// Waits for a permit of the host. The run's own permit is released meanwhile.
-    async fn queue(&mut self, queue: HostQueue) -> Result<HostPlace, WorkerExit> {
+    async fn queue(&mut self, queue: HostQueue) -> Result<HostPermit, WorkerExit> {
         self.save(None).await?;
         drop(self.permit.take());
         self.shared.wake.notify_one();
@@ -200,8 +200,8 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         let (key, recorder) = (key(&self.run, &task.step), recorder.recorder());
         async move {
             let _at_host = match host_permit {
-                HostPermit::Permit(permit) => permit,
-                HostPermit::Queued(queue) => queue.acquire().await,
+                HostAccess::Permit(permit) => permit,
+                HostAccess::Queued(queue) => queue.acquire().await,
             };
             confirm_claim(shared, active_run, term).await?;
             let clock = shared.clock();

@@ -245,15 +245,27 @@ pub(super) fn lower_secrets(node: &Node, diagnostics: &mut Diagnostics) -> Optio
 }
 
 fn lower_name(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
-    let name = diagnostics.text(node, "secrets")?;
+    lower_secret_name(node, "secrets", "ZENDESK_KEY", diagnostics)
+}
+
+/// Reads the name of a secret; `example` is one.
+pub(super) fn lower_secret_name(
+    node: &Node,
+    key: &str,
+    example: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<String> {
+    let name = diagnostics.text(node, key)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if !name.is_empty() && name.chars().all(plain) && !looks_random(&name) {
         return Some(name);
     }
     // The text may be the value of the secret, so the message does not repeat it.
-    let message = "`secrets` takes names of letters, digits and `_`, never the value";
-    let help = "write a name such as ZENDESK_KEY, and put the value into the environment variable FLOWTRIGGER_SECRET_ZENDESK_KEY";
-    diagnostics.reject(Code::SecretInFile, node.at, message, help)
+    let message = format!("`{key}` takes names of letters, digits and `_`, never the value");
+    let help = format!(
+        "write a name such as {example}, and put the value into the environment variable FLOWTRIGGER_SECRET_{example}"
+    );
+    diagnostics.reject(Code::SecretInFile, node.at, message, &help)
 }
 
 /// Whether a name looks like a key or token: it has a long part that mixes letters and digits.
