@@ -115,6 +115,10 @@ impl Store for AnyStore {
         each!(self, store => store.is_shared())
     }
 
+    fn time(&self, machine: Timestamp) -> Timestamp {
+        each!(self, store => store.time(machine))
+    }
+
     async fn beat(&self) -> Result<Membership, StoreError> {
         each!(self, store => store.beat().await)
     }

@@ -11,6 +11,7 @@ use super::counts::{RunTally, write_counts};
 use super::error::PostgresError;
 use super::executor::Executor;
 use super::job::{OwnClaim, RunJob};
+use super::lease::{Requeue, requeue};
 use super::load::{event, live, load_rules};
 use super::scope::Scope;
 use super::session::{Param, Pipeline};
@@ -93,6 +94,9 @@ struct Round {
 impl Executor {
     pub async fn claim(&mut self, request: ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
         self.shared.note_given(request.now);
+        if self.lost_claims {
+            self.release_unknown().await.map_err(StoreError::from)?;
+        }
         self.wake_due(request).await?;
         let mut claimed: Vec<ClaimedRun> = Vec::new();
         for _ in 0..MAX_ROUNDS {
@@ -122,6 +126,27 @@ impl Executor {
             }
         }
         Ok(claimed)
+    }
+
+    /// Queues the runs again that belong to this daemon by claims that it does not know.
+    async fn release_unknown(&mut self) -> Result<(), PostgresError> {
+        let place = self.shared.membership();
+        let known = self.own.claims();
+        let session = self.connector.session().await?;
+        let mut release = Pipeline::default();
+        release.plain("BEGIN");
+        requeue(
+            &mut release,
+            place.counter(Counter::Claims),
+            Requeue::Unknown {
+                daemon: place.daemon,
+                known,
+            },
+        );
+        release.plain("COMMIT");
+        session.run(&release).await?;
+        self.lost_claims = false;
+        Ok(())
     }
 
     /// Queues the runs whose time has come.
@@ -271,7 +296,9 @@ impl Executor {
             &write.counts,
         );
         write.pipeline.plain("COMMIT");
-        session.run(&write.pipeline).await?;
+        let committed = session.run(&write.pipeline).await;
+        self.lost_claims |= committed.is_err();
+        committed?;
         self.remember(&claimed)?;
         Ok(Round {
             claimed,

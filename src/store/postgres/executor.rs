@@ -44,6 +44,8 @@ pub struct Executor {
     pub committer: mpsc::Sender<CommitRequest>,
     /// The queue that a run was claimed from last.
     pub last_served: i64,
+    /// A claim was sent whose answer was lost: runs may belong to this daemon of which it does not know.
+    pub lost_claims: bool,
     /// The number of the last claim.
     pub last_claim: u32,
     identity: Arc<Mutex<DaemonIdentity>>,
@@ -58,10 +60,13 @@ impl Executor {
         committer: mpsc::Sender<CommitRequest>,
         identity: Arc<Mutex<DaemonIdentity>>,
     ) -> Result<Self, PostgresError> {
+        let mut workspace = Workspace::new(settings)?;
+        workspace.state().archive_buffer = Arc::clone(&shared.archive);
         Ok(Self {
             shared,
             connector,
-            workspace: Workspace::new(settings)?,
+            workspace,
+            lost_claims: false,
             own,
             committer,
             last_served: 0,

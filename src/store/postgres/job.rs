@@ -76,6 +76,15 @@ impl OwnClaims {
         self.lock().clear();
     }
 
+    /// The current claims, as a column has them.
+    pub fn claims(&self) -> Vec<i64> {
+        let owned = self.lock();
+        let claims = owned.values().map(|own| own.claim.0);
+        claims
+            .map(|claim| i64::try_from(claim).unwrap_or(i64::MAX))
+            .collect()
+    }
+
     /// How many runs of each queue are claimed.
     pub fn by_queue(&self) -> HashMap<i64, i64> {
         let mut counts = HashMap::new();

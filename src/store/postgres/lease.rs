@@ -141,7 +141,7 @@ impl Executor {
         let mut pipeline = Pipeline::default();
         pipeline.plain("BEGIN");
         pipeline.query(&expired, Vec::new());
-        let requeued = requeue(&mut pipeline, counter, None);
+        let requeued = requeue(&mut pipeline, counter, Requeue::Dead);
         pipeline.plain("COMMIT");
         let answers = session.run(&pipeline).await?;
         for row in &answers[1] {
@@ -181,7 +181,7 @@ impl Executor {
         requeue(
             &mut pipeline,
             place.counter(Counter::Housekeeping),
-            Some(place.daemon),
+            Requeue::Left(place.daemon),
         );
         pipeline.query(
             "DELETE FROM daemons WHERE live = 0 AND ended < (SELECT max(beat) FROM daemons) - $1",
@@ -193,15 +193,29 @@ impl Executor {
     }
 }
 
-/// Queues the running runs of a daemon that has left, or of all that are not live, and counts them as queued. A run whose daemon
-/// ended without a word may be the reason: it is executed alone if it happens again.
-fn requeue(pipeline: &mut Pipeline, counter: i64, left: Option<i64>) -> usize {
-    let crashed = i64::from(left.is_none());
+/// Whose running runs are queued again.
+pub enum Requeue {
+    /// Of all daemons that are not live: they ended without a word.
+    Dead,
+    /// Of a daemon that leaves.
+    Left(i64),
+    /// Of a daemon, those with other claims than it knows.
+    Unknown { daemon: i64, known: Vec<i64> },
+}
+
+/// Queues running runs again, and counts them as queued. A run whose daemon ended without a word may be the reason: it is
+/// executed alone if that happens again.
+pub fn requeue(pipeline: &mut Pipeline, counter: i64, which: Requeue) -> usize {
+    let (crashed, daemon, known) = match which {
+        Requeue::Dead => (1, None, Vec::new()),
+        Requeue::Left(daemon) => (0, Some(daemon), Vec::new()),
+        Requeue::Unknown { daemon, known } => (0, Some(daemon), known),
+    };
     let sql = format!(
         "WITH requeued AS (
              UPDATE live_runs SET state = 'queued', ready = 1, daemon = NULL, claim = NULL, crashes = crashes + $2,
                  suspect = CASE WHEN crashes + $2 >= {ALONE_AFTER} THEN 1 ELSE suspect END
-             WHERE state = 'running' AND CASE WHEN $3::bigint IS NOT NULL THEN daemon = $3
+             WHERE state = 'running' AND CASE WHEN $3::bigint IS NOT NULL THEN daemon = $3 AND claim <> ALL($4)
                  ELSE daemon IS NULL OR daemon NOT IN (SELECT id FROM daemons WHERE live = 1) END
              RETURNING id, queue, crashes),
          changes AS (
@@ -214,6 +228,11 @@ fn requeue(pipeline: &mut Pipeline, counter: i64, left: Option<i64>) -> usize {
     );
     pipeline.query(
         &sql,
-        vec![Param::int(counter), Param::int(crashed), Param::Int(left)],
+        vec![
+            Param::int(counter),
+            Param::int(crashed),
+            Param::Int(daemon),
+            Param::ints(known),
+        ],
     )
 }

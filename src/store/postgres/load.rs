@@ -246,6 +246,12 @@ fn add_known_events(loading: &mut Loading, scope: &Scope) {
     let from = "FROM unnest($1::text[], $2::text[]) AS wanted(endpoint, event_id)
         JOIN seen ON seen.endpoint = wanted.endpoint AND seen.event_id = wanted.event_id";
     add_events_with_runs(loading, from, &keys);
+    if scope.has_replay {
+        let windows = format!(
+            "{from} JOIN runs ON runs.event = seen.event JOIN windows ON windows.run = runs.id"
+        );
+        add_gathered(loading, &windows, &keys);
+    }
     let hashed: Vec<_> = scope
         .events
         .iter()
@@ -315,25 +321,27 @@ fn add_stored_events(loading: &mut Loading, scope: &Scope) {
     );
     // An event that repeats another one has its runs there.
     let from =
-        "FROM events AS e JOIN seen ON seen.endpoint = e.endpoint AND seen.event_id = e.event_id
-        AND e.id = ANY($1)";
+        "FROM events AS stored JOIN seen ON seen.endpoint = stored.endpoint AND seen.event_id = stored.event_id
+        AND stored.id = ANY($1)";
     add_events_with_runs(loading, from, &ids);
+    let windows = "FROM runs JOIN windows ON windows.run = runs.id AND runs.event = ANY($1)";
+    add_gathered(loading, windows, &ids);
+}
+
+/// Windows, and what they gathered.
+fn add_gathered(loading: &mut Loading, windows: &str, keys: &dyn Fn() -> Vec<Param>) {
     loading.add(
         Rows::Of(&WINDOWS),
-        &format!(
-            "SELECT {} FROM runs JOIN windows ON windows.run = runs.id WHERE runs.event = ANY($1)",
-            WINDOWS.list("windows.")
-        ),
-        ids(),
+        &format!("SELECT {} {windows}", WINDOWS.list("windows.")),
+        keys(),
     );
     loading.add(
         Rows::Of(&GATHERED),
         &format!(
-            "SELECT {} FROM runs JOIN windows ON windows.run = runs.id
-             JOIN gathered ON gathered.gathering = windows.id WHERE runs.event = ANY($1)",
+            "SELECT {} {windows} JOIN gathered ON gathered.gathering = windows.id",
             GATHERED.list("gathered.")
         ),
-        ids(),
+        keys(),
     );
 }
 

@@ -215,6 +215,11 @@ impl Store for PostgresStore {
         true
     }
 
+    fn time(&self, machine: Timestamp) -> Timestamp {
+        let ahead = SignedDuration::from_micros(self.shared.ahead());
+        machine.checked_add(ahead).unwrap_or(machine)
+    }
+
     async fn beat(&self) -> Result<Membership, StoreError> {
         let place = self
             .others

@@ -188,17 +188,15 @@ impl Executor {
     }
 
     pub async fn next_due(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        let ahead = self.shared.ahead();
         let sql = "SELECT min(due) FROM live_runs WHERE due IS NOT NULL";
         let due = self.number(sql).await?;
-        Ok(due.map(|due| codec::time(due - ahead)))
+        Ok(due.map(codec::time))
     }
 
     pub async fn oldest_queued_at(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        let ahead = self.shared.ahead();
         let sql = "SELECT changed FROM live_runs WHERE state = 'queued' ORDER BY id LIMIT 1";
         let since = self.number(sql).await?;
-        Ok(since.map(|since| codec::time(since - ahead)))
+        Ok(since.map(codec::time))
     }
 
     async fn number(&mut self, sql: &str) -> Result<Option<i64>, StoreError> {

@@ -65,6 +65,8 @@ pub struct Scope {
     pub events: Vec<EventKey>,
     /// Stored events that are replayed.
     pub stored: Vec<i64>,
+    /// Whether one of the events is replayed: its run reads what an earlier one gathered.
+    pub has_replay: bool,
     pub gates: Vec<GateScope>,
     pub loops: Vec<LoopScope>,
     pub windows: Vec<QueueValue>,
@@ -84,6 +86,7 @@ impl Scope {
     pub fn add(&mut self, other: &Scope) {
         self.events.extend(other.events.iter().cloned());
         self.stored.extend(&other.stored);
+        self.has_replay |= other.has_replay;
         self.gates.extend(other.gates.iter().cloned());
         self.loops.extend(other.loops.iter().cloned());
         self.windows.extend(other.windows.iter().cloned());
@@ -105,10 +108,9 @@ impl Scope {
             hash: body_hash(&event.id).map(str::to_owned),
         });
         self.new_events += 1;
-        if let ArrivalKind::Replay(mark) = incoming.occasion
-            && let Some(EventRowId(row)) = mark.event
-        {
-            self.stored.push(row);
+        if let ArrivalKind::Replay(mark) = incoming.occasion {
+            self.has_replay = true;
+            self.stored.extend(mark.event.map(|EventRowId(row)| row));
         }
         for planned in &incoming.planned {
             let queue = queue_of(&planned.rule.name);
