@@ -97,7 +97,7 @@ impl Executor {
     pub async fn set_revision(&mut self, revision: &Revision) -> Result<RevisionId, StoreError> {
         let daemon = self.shared.membership().daemon;
         let session = self.connector.session().await.map_err(StoreError::from)?;
-        let now = Timestamp::now().as_microsecond() + self.shared.ahead();
+        let now = self.shared.now(Timestamp::now()).as_microsecond();
         store_revision(session, revision, daemon, now)
             .await
             .map_err(StoreError::from)

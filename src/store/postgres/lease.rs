@@ -1,6 +1,8 @@
 //! The lease of a daemon: joins the daemons of the database, beats, leaves, and takes over what others left. The clock of the
 //! database decides.
 
+use std::time::Instant;
+
 use super::error::PostgresError;
 use super::executor::Executor;
 use super::session::{Param, Pipeline, Session};
@@ -80,7 +82,6 @@ impl Executor {
     /// Renews the lease, or joins again if it has ended.
     pub async fn beat(&mut self) -> Result<Place, PostgresError> {
         let place = self.shared.membership();
-        let began = jiff::Timestamp::now().as_microsecond();
         let identity = self.identity();
         let session = self.connector.session().await?;
         let sql = format!(
@@ -92,12 +93,11 @@ impl Executor {
             Param::int(lease_micros()),
             Param::Text(identity.address.clone()),
         ];
+        let began = Instant::now();
         let renewed = session.query(&sql, params).await?;
         let place = match renewed.first() {
             Some(row) => {
-                let now: i64 = row.try_get(0)?;
-                let ended = jiff::Timestamp::now().as_microsecond();
-                self.shared.set_ahead(now - i64::midpoint(began, ended));
+                self.shared.note_clock(row.try_get(0)?, began);
                 place
             }
             None => {

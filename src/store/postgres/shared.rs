@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use jiff::Timestamp;
 
@@ -68,8 +69,8 @@ pub struct Shared {
     pub exchanges: Arc<ExchangeBuffer>,
     place: Mutex<Place>,
     used: Mutex<DatabaseUse>,
-    /// How far the clock of the database is ahead of this machine's, in microseconds.
-    ahead: AtomicI64,
+    /// What the clock of the database said, and when. It runs on from there, whatever happens to this machine's clock.
+    clock: Mutex<Option<(Timestamp, Instant)>>,
     /// The latest time that a caller gave, in microseconds.
     given: AtomicI64,
 }
@@ -86,7 +87,7 @@ impl Shared {
             exchanges: Arc::default(),
             place: Mutex::default(),
             used: Mutex::default(),
-            ahead: AtomicI64::new(0),
+            clock: Mutex::default(),
             given: AtomicI64::new(i64::MIN),
         }
     }
@@ -123,14 +124,23 @@ impl Shared {
             .fetch_max(time.as_microsecond(), Ordering::Relaxed);
     }
 
-    pub fn set_ahead(&self, micros: i64) {
-        self.ahead.store(micros, Ordering::Relaxed);
+    /// The clock of the database, in microseconds, was read between a moment and now.
+    pub fn note_clock(&self, database: i64, began: Instant) {
+        let Ok(database) = Timestamp::from_microsecond(database) else {
+            return;
+        };
+        let at = began + began.elapsed() / 2;
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some((database, at));
     }
 
-    pub fn ahead(&self) -> i64 {
-        match self.time {
-            TimeSource::Database => self.ahead.load(Ordering::Relaxed),
-            TimeSource::Caller => 0,
+    /// The time of the database now; that of this machine if callers give the time, or before the first answer.
+    pub fn now(&self, machine: Timestamp) -> Timestamp {
+        let clock = *self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        match (self.time, clock) {
+            (TimeSource::Database, Some((database, at))) => {
+                database.checked_add(at.elapsed()).unwrap_or(machine)
+            }
+            (TimeSource::Database, None) | (TimeSource::Caller, _) => machine,
         }
     }
 }
