@@ -118,15 +118,6 @@ impl Executor {
         }
         Ok(())
     }
-
-    /// Ends a transaction after an error.
-    pub async fn roll_back(&mut self, error: &PostgresError) {
-        if !self.connector.is_broken(error)
-            && let Ok(session) = self.connector.session().await
-        {
-            drop(session.plain("ROLLBACK").await);
-        }
-    }
 }
 
 impl Requests {

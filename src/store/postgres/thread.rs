@@ -224,7 +224,7 @@ async fn work(
                 if role == Role::Daemon && maintained.elapsed() >= MAINTENANCE {
                     maintained = Instant::now();
                     if let Err(error) = executor.maintain().await {
-                        executor.roll_back(&error).await;
+                        executor.connector.roll_back(&error).await;
                         tracing::error!(%error, "store maintenance failed");
                     }
                 }
