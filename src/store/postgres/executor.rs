@@ -61,6 +61,7 @@ impl Executor {
         identity: Arc<Mutex<DaemonIdentity>>,
     ) -> Result<Self, PostgresError> {
         let mut workspace = Workspace::new(settings)?;
+        // What the handles of the store have buffered is written by this thread.
         workspace.state().archive_buffer = Arc::clone(&shared.archive);
         Ok(Self {
             shared,
@@ -97,7 +98,8 @@ impl Executor {
     pub async fn set_revision(&mut self, revision: &Revision) -> Result<RevisionId, StoreError> {
         let daemon = self.shared.membership().daemon;
         let session = self.connector.session().await.map_err(StoreError::from)?;
-        let now = Timestamp::now().as_microsecond() + self.shared.ahead();
+        let now = self.shared.database_time(Timestamp::now());
+        let now = now.as_microsecond();
         store_revision(session, revision, daemon, now)
             .await
             .map_err(StoreError::from)

@@ -1,6 +1,8 @@
 //! The lease of a daemon: joins the daemons of the database, beats, leaves, and takes over what others left. The clock of the
 //! database decides.
 
+use std::time::Instant;
+
 use super::error::PostgresError;
 use super::executor::Executor;
 use super::session::{Param, Pipeline, Session};
@@ -80,7 +82,7 @@ impl Executor {
     /// Renews the lease, or joins again if it has ended.
     pub async fn beat(&mut self) -> Result<Place, PostgresError> {
         let place = self.shared.membership();
-        let began = jiff::Timestamp::now().as_microsecond();
+        let began = Instant::now();
         let identity = self.identity();
         let session = self.connector.session().await?;
         let sql = format!(
@@ -95,9 +97,7 @@ impl Executor {
         let renewed = session.query(&sql, params).await?;
         let place = match renewed.first() {
             Some(row) => {
-                let now: i64 = row.try_get(0)?;
-                let ended = jiff::Timestamp::now().as_microsecond();
-                self.shared.set_ahead(now - i64::midpoint(began, ended));
+                self.shared.set_clock(row.try_get(0)?, began);
                 place
             }
             None => {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use jiff::Timestamp;
 
@@ -68,8 +69,8 @@ pub struct Shared {
     pub exchanges: Arc<ExchangeBuffer>,
     place: Mutex<Place>,
     used: Mutex<DatabaseUse>,
-    /// How far the clock of the database is ahead of this machine's, in microseconds.
-    ahead: AtomicI64,
+    /// The clock of the database in microseconds, and when it was read by the monotonic clock of this machine.
+    clock: Mutex<Option<(i64, Instant)>>,
     /// The latest time that a caller gave, in microseconds.
     given: AtomicI64,
 }
@@ -86,7 +87,7 @@ impl Shared {
             exchanges: Arc::default(),
             place: Mutex::default(),
             used: Mutex::default(),
-            ahead: AtomicI64::new(0),
+            clock: Mutex::default(),
             given: AtomicI64::new(i64::MIN),
         }
     }
@@ -123,14 +124,22 @@ impl Shared {
             .fetch_max(time.as_microsecond(), Ordering::Relaxed);
     }
 
-    pub fn set_ahead(&self, micros: i64) {
-        self.ahead.store(micros, Ordering::Relaxed);
+    /// The clock of the database was read; the middle of the call is when.
+    pub fn set_clock(&self, database: i64, began: Instant) {
+        let middle = began + began.elapsed() / 2;
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some((database, middle));
     }
 
-    pub fn ahead(&self) -> i64 {
-        match self.time {
-            TimeSource::Database => self.ahead.load(Ordering::Relaxed),
-            TimeSource::Caller => 0,
+    /// The time of the database: as it was read last, and what has passed since. A clock of this machine that is wrong or
+    /// set does not matter.
+    pub fn database_time(&self, machine: Timestamp) -> Timestamp {
+        let clock = *self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        match (self.time, clock) {
+            (TimeSource::Database, Some((database, at))) => {
+                let passed = i64::try_from(at.elapsed().as_micros()).unwrap_or_default();
+                Timestamp::from_microsecond(database.saturating_add(passed)).unwrap_or(machine)
+            }
+            (TimeSource::Database, None) | (TimeSource::Caller, _) => machine,
         }
     }
 }

@@ -3,6 +3,7 @@
 pub(in crate::store) mod activity;
 mod archive;
 mod commands;
+mod daemons;
 mod deliveries;
 pub(in crate::store) mod event_list;
 mod events;
@@ -23,11 +24,11 @@ use jiff::Timestamp;
 
 use super::SqlDatabase;
 use crate::store::history::{
-    ArchiveFilter, ArchivePosition, ArchivedEvent, CappedCount, DeliveryFilter, DeliveryRow,
-    DeliveryTotals, EventDeliveryRow, EventFilter, EventNames, EventPage, EventQuery, EventRecord,
-    EventRow, EventRowId, FailedRuns, History, HistoryError, HistoryOpenError, ListedEvent, Page,
-    ReceiverActivity, RecentEvent, RetainedRange, RevisionInForce, RevisionTexts, RuleActivity,
-    RunDetail, RunFilter, RunRow, RunTotals,
+    ArchiveFilter, ArchivePosition, ArchivedEvent, CappedCount, DaemonRow, DeliveryFilter,
+    DeliveryRow, DeliveryTotals, EventDeliveryRow, EventFilter, EventNames, EventPage, EventQuery,
+    EventRecord, EventRow, EventRowId, FailedRuns, History, HistoryError, HistoryOpenError,
+    ListedEvent, Page, ReceiverActivity, RecentEvent, RetainedRange, RevisionInForce,
+    RevisionTexts, RuleActivity, RunDetail, RunFilter, RunRow, RunTotals,
 };
 use crate::store::postgres::PostgresSettings;
 use crate::store::postgres::reader::PostgresReader;
@@ -162,6 +163,10 @@ impl<D: HistoryDatabase> History for SqlHistory<D> {
 
     fn commands_of(&self, run: RunId) -> Result<Vec<GivenCommand>, HistoryError> {
         self.list_commands_of(run)
+    }
+
+    fn daemons(&self) -> Result<Vec<DaemonRow>, HistoryError> {
+        self.list_daemons()
     }
 
     fn minutes(&self, since: Timestamp) -> Result<Vec<Minute>, HistoryError> {
