@@ -324,6 +324,7 @@ impl Executor {
                     .map(str::to_owned),
                 day: self.workspace.runs.get(&id).map_or(0, |place| place.day),
                 logged: self.workspace.last_entry(id)?,
+                is_uncertain: false,
             };
             self.own.insert(run.id.0, own);
         }

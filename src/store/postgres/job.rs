@@ -46,6 +46,8 @@ pub struct OwnClaim {
     pub day: i64,
     /// Entries of the log that are known to be stored.
     pub logged: i64,
+    /// The answer to an earlier advance was lost: it may have been committed.
+    pub is_uncertain: bool,
 }
 
 /// The runs that this daemon has claimed.
@@ -69,6 +71,14 @@ impl OwnClaims {
     pub fn logged(&self, run: u64, entries: i64) {
         if let Some(own) = self.lock().get_mut(&run) {
             own.logged += entries;
+            own.is_uncertain = false;
+        }
+    }
+
+    /// It is not known whether entries are stored.
+    pub fn lost_answer(&self, run: u64) {
+        if let Some(own) = self.lock().get_mut(&run) {
+            own.is_uncertain = true;
         }
     }
 
@@ -173,7 +183,9 @@ impl AdvanceJob {
     /// Entries that are not stored yet. An earlier attempt may have been committed although its answer was lost.
     fn unstored(&self, last: i64) -> Advance {
         let mut advance = self.advance.clone();
-        if let Some(own) = self.own.get(advance.run.0) {
+        if let Some(own) = self.own.get(advance.run.0)
+            && own.is_uncertain
+        {
             let stored = usize::try_from(last - own.logged).unwrap_or_default();
             advance.entries.drain(..stored.min(advance.entries.len()));
         }
@@ -186,6 +198,9 @@ impl AdvanceJob {
         else {
             return Ok(false);
         };
+        if !own.is_uncertain {
+            return Ok(false);
+        }
         let run = self.run();
         let same_state = workspace.run_cell(run, "state")?.text() == Some(state.as_str());
         let entries = self.advance.entries.len() as i64;
@@ -269,6 +284,7 @@ impl Job for AdvanceJob {
                     self.own.remove(run);
                 }
             }
+            (Err(StoreError::Unreachable(_)), _) => self.own.lost_answer(run),
             (Err(_), _) => {}
         }
         answer(self.reply, self.result, committed);

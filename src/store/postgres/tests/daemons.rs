@@ -154,7 +154,7 @@ async fn runs_of_a_lane_are_executed_in_their_order_by_any_daemon() {
 async fn daemons_that_claim_at_the_same_time_share_the_runs() {
     let Some(pair) = pair() else { return };
     for number in 0..40 {
-        let event = without_lane(&number.to_string(), &format!("rule {}", number % 3));
+        let event = without_lane(&number.to_string(), &format!("rule-{}", number % 3));
         pair.one.commit(event).await.unwrap();
     }
     let mut seen = HashSet::new();
