@@ -65,6 +65,7 @@ schema:
     cargo run --quiet -- schema --of events > schema/events.schema.json
     cargo run --quiet -- schema --of dry-run > schema/dry-run.schema.json
     cargo run --quiet -- schema --of check > schema/check.schema.json
+    cargo run --quiet -- schema --of status > schema/status.schema.json
     cargo run --quiet -- schema --of test-results > schema/test-results.schema.json
 
 # Explain every sample event with the rules of this repository.

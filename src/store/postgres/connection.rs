@@ -89,6 +89,9 @@ where
 /// Why a connection could not be opened.
 fn unreachable(settings: &ConnectionSettings, error: &tokio_postgres::Error) -> PostgresOpenError {
     let (server, why) = (settings.server.clone(), plain(error));
+    let why = why
+        .trim_start_matches("error connecting to server: ")
+        .to_owned();
     let is_password_missing = error.as_db_error().is_none() && why.contains("password missing");
     match error.code().map(SqlState::code) {
         Some("28P01" | "28000") => PostgresOpenError::Login {

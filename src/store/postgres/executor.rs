@@ -61,6 +61,7 @@ impl Executor {
         identity: Arc<Mutex<DaemonIdentity>>,
     ) -> Result<Self, PostgresError> {
         let mut workspace = Workspace::new(settings)?;
+        // What the handles of the store have buffered is written by this thread.
         workspace.state().archive_buffer = Arc::clone(&shared.archive);
         Ok(Self {
             shared,

@@ -15,6 +15,7 @@ mod job;
 mod lease;
 mod load;
 mod notify;
+pub mod pushed;
 pub mod reader;
 mod records;
 mod schema;
@@ -462,7 +463,8 @@ impl Store for PostgresStore {
     }
 
     fn next_delivery(&self) -> DeliveryId {
-        let millis = Timestamp::now().as_millisecond().unsigned_abs();
+        let now = self.time(Timestamp::now());
+        let millis = now.as_millisecond().unsigned_abs();
         let slot = self.shared.membership().slot.unsigned_abs() * IDS_PER_SLOT;
         let first = millis * IDS_PER_MILLISECOND + slot;
         let next = |last: u64| match last >= first && last + 1 < first + IDS_PER_SLOT {

@@ -156,16 +156,12 @@ impl Executor {
         let session = self.connector.session().await.map_err(failed)?;
         let sql = "SELECT content FROM minutes WHERE minute >= $1 ORDER BY minute, daemon";
         let rows = session.query(sql, vec![Param::int(since)]).await;
-        let mut minutes: Vec<Minute> = Vec::new();
+        let mut minutes = Vec::new();
         for row in rows.map_err(failed)? {
             let content: String = row.try_get(0).map_err(column)?;
-            let minute = decode_minute(&content)?;
-            match minutes.last_mut() {
-                Some(last) if last.minute == minute.minute => last.add_earlier(&minute),
-                Some(_) | None => minutes.push(minute),
-            }
+            minutes.push(decode_minute(&content)?);
         }
-        Ok(minutes)
+        Ok(Minute::merge(minutes))
     }
 
     /// Runs by state; states without runs are left out.

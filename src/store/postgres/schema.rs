@@ -5,7 +5,10 @@ use super::session::{Param, Session};
 use super::settings::ConnectionSettings;
 
 /// The migrations, oldest first: version N is the result of the first N on an empty database.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_start.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/0001_start.sql"),
+    include_str!("migrations/0002_pushed.sql"),
+];
 
 /// The version that this program writes.
 pub const SCHEMA: i64 = MIGRATIONS.len() as i64;
