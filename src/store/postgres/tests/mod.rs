@@ -1,5 +1,7 @@
 //! The suites of all stores on Postgres, and what only this store has.
 
+mod lost_answers;
+
 use flowtrigger_testing::postgres::{Postgres, server};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
