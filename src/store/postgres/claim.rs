@@ -28,8 +28,9 @@ const MAX_WOKEN: i64 = 1_000;
 /// How often a claim is repeated while it finds runs and has room for more.
 const MAX_ROUNDS: usize = 4;
 
-const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'; SET LOCAL statement_timeout = '9s';
-    SET LOCAL synchronous_commit = off";
+/// It waits for the disk: a claim that a crash of the server forgets is given to another daemon, while this one executes the
+/// run.
+const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'; SET LOCAL statement_timeout = '9s'";
 
 /// The lease of this daemon, which cannot end before the transaction does.
 const LEASE: &str = "SELECT 1::bigint FROM daemons WHERE id = $1 AND live = 1 FOR SHARE";
@@ -324,7 +325,7 @@ impl Executor {
                     .map(str::to_owned),
                 day: self.workspace.runs.get(&id).map_or(0, |place| place.day),
                 logged: self.workspace.last_entry(id)?,
-                is_uncertain: false,
+                unanswered: Vec::new(),
             };
             self.own.insert(run.id.0, own);
         }

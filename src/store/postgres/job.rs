@@ -14,7 +14,7 @@ use crate::store::sqlite::commit::EncodedEvent;
 use crate::store::sqlite::transaction::WriteTransaction;
 use crate::store::{Advance, ClaimId, Committed, StoreError};
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::RunState;
+use flowtrigger_core::run::{LogEntry, RunState};
 
 pub trait Job: Send {
     /// The rules whose rows it needs.
@@ -46,8 +46,8 @@ pub struct OwnClaim {
     pub day: i64,
     /// Entries of the log that are known to be stored.
     pub logged: i64,
-    /// The answer to an earlier advance was lost: it may have been committed.
-    pub is_uncertain: bool,
+    /// Entries after those of which it is not known whether they are stored: the answer of a commit was lost.
+    pub unanswered: Vec<LogEntry>,
 }
 
 /// The runs that this daemon has claimed.
@@ -67,18 +67,10 @@ impl OwnClaims {
         self.lock().remove(&run);
     }
 
-    /// More entries of the log are stored.
-    pub fn logged(&self, run: u64, entries: i64) {
+    /// So many entries of the log are stored, and perhaps these.
+    fn set_logged(&self, run: u64, logged: i64, unanswered: Vec<LogEntry>) {
         if let Some(own) = self.lock().get_mut(&run) {
-            own.logged += entries;
-            own.is_uncertain = false;
-        }
-    }
-
-    /// It is not known whether entries are stored.
-    pub fn lost_answer(&self, run: u64) {
-        if let Some(own) = self.lock().get_mut(&run) {
-            own.is_uncertain = true;
+            (own.logged, own.unanswered) = (logged, unanswered);
         }
     }
 
@@ -164,6 +156,8 @@ pub struct AdvanceJob {
     pub own: OwnClaims,
     /// Whether a run that has ended may have fields of its event removed.
     pub redacts: bool,
+    /// The length of the log without these entries, once it was executed.
+    pub before: Option<i64>,
     pub result: Option<Result<(), StoreError>>,
     pub reply: oneshot::Sender<Result<(), StoreError>>,
 }
@@ -180,16 +174,16 @@ impl AdvanceJob {
         }
     }
 
-    /// Entries that are not stored yet. An earlier attempt may have been committed although its answer was lost.
-    fn unstored(&self, last: i64) -> Advance {
-        let mut advance = self.advance.clone();
-        if let Some(own) = self.own.get(advance.run.0)
-            && own.is_uncertain
-        {
-            let stored = usize::try_from(last - own.logged).unwrap_or_default();
-            advance.entries.drain(..stored.min(advance.entries.len()));
-        }
-        advance
+    /// How many of its entries are stored, given the length of the log. An earlier attempt may have been committed although
+    /// its answer was lost; entries of another change that was are not its own.
+    fn stored(&self, last: i64) -> usize {
+        let own = self.own.get(self.advance.run.0);
+        let same = |own: &OwnClaim| {
+            self.advance.claim == Some(own.claim) && own.unanswered == self.advance.entries
+        };
+        let stored = own.filter(same).map_or(0, |own| last - own.logged);
+        let stored = usize::try_from(stored).unwrap_or_default();
+        stored.min(self.advance.entries.len())
     }
 
     /// Whether an earlier attempt of this very change was committed: the run has its state, and its log all entries.
@@ -198,9 +192,6 @@ impl AdvanceJob {
         else {
             return Ok(false);
         };
-        if !own.is_uncertain {
-            return Ok(false);
-        }
         let run = self.run();
         let same_state = workspace.run_cell(run, "state")?.text() == Some(state.as_str());
         let entries = self.advance.entries.len() as i64;
@@ -259,7 +250,10 @@ impl Job for AdvanceJob {
             self.result = Some(Ok(()));
             return Ok(());
         }
-        let advance = self.unstored(last);
+        let stored = self.stored(last);
+        self.before = Some(last - stored as i64);
+        let mut advance = self.advance.clone();
+        advance.entries.drain(..stored);
         let mut kept = None;
         workspace.execute(|transaction| {
             let now = transaction.now();
@@ -275,8 +269,12 @@ impl Job for AdvanceJob {
     fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
         let run = self.advance.run.0;
         let done = committed.clone().and(self.result.clone().unwrap_or(Ok(())));
+        let (before, entries) = (self.before, &self.advance.entries);
         match (&done, &self.advance.state) {
-            (Ok(()), None) => self.own.logged(run, self.advance.entries.len() as i64),
+            (Ok(()), None) => {
+                let logged = before.unwrap_or_default() + entries.len() as i64;
+                self.own.set_logged(run, logged, Vec::new());
+            }
             (Ok(()), Some(_)) | (Err(StoreError::ClaimLost(_)), _) => {
                 if let Some(own) = self.own.get(run)
                     && self.advance.claim.is_none_or(|claim| claim == own.claim)
@@ -284,8 +282,11 @@ impl Job for AdvanceJob {
                     self.own.remove(run);
                 }
             }
-            (Err(StoreError::Unreachable(_)), _) => self.own.lost_answer(run),
-            (Err(_), _) => {}
+            (Err(_), _) => {
+                if let Some(before) = before {
+                    self.own.set_logged(run, before, entries.clone());
+                }
+            }
         }
         answer(self.reply, self.result, committed);
     }

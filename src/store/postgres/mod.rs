@@ -275,6 +275,7 @@ impl Store for PostgresStore {
                 advance,
                 own: self.own.clone(),
                 redacts,
+                before: None,
                 result: None,
                 reply,
             };

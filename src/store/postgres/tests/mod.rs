@@ -2,6 +2,7 @@
 
 mod daemons;
 mod housekeeping;
+mod lost_answers;
 mod upgrade;
 
 use flowtrigger_testing::postgres::{Postgres, server};
