@@ -7,7 +7,8 @@ cd "$(dirname "$0")" || exit 1
 program=${FLOWTRIGGER:-flowtrigger}
 
 start() {
-    mkdir -p "data/$1"
+    mkdir -p data
+    mkdir -p -m 700 "data/$1"
     "$program" daemon --rules rules/ --config flowtrigger.yaml --data "data/$1" \
         --listen "127.0.0.1:$((8100 + $1))" --page "127.0.0.1:$((8200 + $1))" 2>>"data/$1/log" &
     pids="$pids $!"
