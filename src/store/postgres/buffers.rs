@@ -27,7 +27,7 @@ impl Executor {
         ];
         for result in written {
             if let Err(error) = result {
-                self.roll_back(&error).await;
+                self.connector.roll_back(&error).await;
                 self.workspace.clear().map_err(StoreError::from)?;
                 return Err(error.into());
             }

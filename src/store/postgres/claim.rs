@@ -107,7 +107,7 @@ impl Executor {
             let round = match self.claim_round(left).await {
                 Ok(round) => round,
                 Err(error) => {
-                    self.roll_back(&error).await;
+                    self.connector.roll_back(&error).await;
                     self.workspace.clear().map_err(StoreError::from)?;
                     return match claimed.is_empty() {
                         true => Err(error.into()),

@@ -99,7 +99,7 @@ impl Committer {
         let began = Instant::now();
         let result = self.transact(&mut jobs).await;
         let result = match result {
-            Err(error) if jobs.len() > 1 && !self.connector.is_broken(&error) => {
+            Err(error) if jobs.len() > 1 && self.connector.is_connected() => {
                 // One job may be the reason: each is committed alone.
                 tracing::warn!(%error, jobs = jobs.len(), "batch not committed; committing its jobs one by one");
                 for job in jobs {
@@ -170,8 +170,8 @@ impl Committer {
             self.counter,
         )
         .await;
-        if result.is_err() && !session.is_closed() {
-            drop(session.plain("ROLLBACK").await);
+        if let Err(error) = &result {
+            self.connector.roll_back(error).await;
         }
         result
     }

@@ -98,8 +98,7 @@ impl Executor {
     pub async fn set_revision(&mut self, revision: &Revision) -> Result<RevisionId, StoreError> {
         let daemon = self.shared.membership().daemon;
         let session = self.connector.session().await.map_err(StoreError::from)?;
-        let now = self.shared.database_time(Timestamp::now());
-        let now = now.as_microsecond();
+        let now = self.shared.now(Timestamp::now()).as_microsecond();
         store_revision(session, revision, daemon, now)
             .await
             .map_err(StoreError::from)
@@ -118,15 +117,6 @@ impl Executor {
             moved.map_err(StoreError::from)?;
         }
         Ok(())
-    }
-
-    /// Ends a transaction after an error.
-    pub async fn roll_back(&mut self, error: &PostgresError) {
-        if !self.connector.is_broken(error)
-            && let Ok(session) = self.connector.session().await
-        {
-            drop(session.plain("ROLLBACK").await);
-        }
     }
 }
 

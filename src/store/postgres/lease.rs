@@ -82,7 +82,6 @@ impl Executor {
     /// Renews the lease, or joins again if it has ended.
     pub async fn beat(&mut self) -> Result<Place, PostgresError> {
         let place = self.shared.membership();
-        let began = Instant::now();
         let identity = self.identity();
         let session = self.connector.session().await?;
         let sql = format!(
@@ -94,10 +93,11 @@ impl Executor {
             Param::int(lease_micros()),
             Param::Text(identity.address.clone()),
         ];
+        let began = Instant::now();
         let renewed = session.query(&sql, params).await?;
         let place = match renewed.first() {
             Some(row) => {
-                self.shared.set_clock(row.try_get(0)?, began);
+                self.shared.note_clock(row.try_get(0)?, began);
                 place
             }
             None => {

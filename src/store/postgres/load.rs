@@ -276,7 +276,7 @@ fn add_events_with_runs(loading: &mut Loading, from: &str, keys: &dyn Fn() -> Ve
     loading.add(
         Rows::Events,
         &format!(
-            "SELECT {} {from} JOIN matched_events AS e ON e.id = seen.event AND e.day = seen.day",
+            "SELECT {} {from} JOIN matched_events AS e ON e.id = seen.event AND e.day = seen.day FOR UPDATE OF e",
             event_of_matched("e.")
         ),
         keys(),
@@ -478,8 +478,8 @@ fn add_details(loading: &mut Loading, scope: &Scope) {
     loading.add(
         Rows::Events,
         &format!(
-            "{own} SELECT {} FROM own JOIN events AS e ON e.id = own.id",
-            event("e.")
+            "{own} SELECT {} FROM own JOIN matched_events AS e ON e.id = own.id FOR UPDATE OF e",
+            event_of_matched("e.")
         ),
         ids(),
     );

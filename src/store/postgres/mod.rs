@@ -217,7 +217,7 @@ impl Store for PostgresStore {
     }
 
     fn time(&self, machine: Timestamp) -> Timestamp {
-        self.shared.database_time(machine)
+        self.shared.now(machine)
     }
 
     async fn beat(&self) -> Result<Membership, StoreError> {

@@ -20,7 +20,7 @@ use super::lease::{DaemonIdentity, join};
 use super::notify;
 use super::schema::migrate;
 use super::settings::ConnectionSettings;
-use super::shared::{Place, Shared, TimeSource};
+use super::shared::{NOW, Place, Shared, TimeSource};
 use super::{PostgresStore, Role};
 use crate::store::{RecoveryReport, StoreSettings};
 
@@ -184,7 +184,13 @@ async fn open(
             executor.maintain().await.map_err(unusable)?;
             report = executor.take_over().await.map_err(unusable)?;
         }
-        Role::Command => parts.shared.set_place(Place::default()),
+        Role::Command => {
+            parts.shared.set_place(Place::default());
+            let began = std::time::Instant::now();
+            let clock = session.query(NOW, Vec::new()).await.map_err(unusable)?;
+            let clock = clock[0].try_get(0).map_err(PostgresError::from);
+            parts.shared.note_clock(clock.map_err(unusable)?, began);
+        }
     }
     Ok((executor, report))
 }
@@ -218,7 +224,7 @@ async fn work(
                 if role == Role::Daemon && maintained.elapsed() >= MAINTENANCE {
                     maintained = Instant::now();
                     if let Err(error) = executor.maintain().await {
-                        executor.roll_back(&error).await;
+                        executor.connector.roll_back(&error).await;
                         tracing::error!(%error, "store maintenance failed");
                     }
                 }
