@@ -281,9 +281,11 @@ fn print_pushed(
             writeln!(out, "{digest} is in force already: nothing was pushed")?;
         }
         Format::Text => {
-            let tested = tests.map_or(String::new(), |tests| {
-                format!(", {} passed", number(tests, "test"))
-            });
+            let tested = match tests {
+                None => String::new(),
+                Some(0) => ", without tests".to_owned(),
+                Some(tests) => format!(", {} passed", number(tests, "test")),
+            };
             writeln!(
                 out,
                 "pushed {digest}: {rules}{tested}; daemons that use pushed rules load it within seconds"

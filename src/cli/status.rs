@@ -148,10 +148,11 @@ impl StatusAnswer {
             (None, Some(why)) => table.row(["daemon", &format!("does not answer: {why}")]),
             (None, None) => table.row(["daemon", "none runs on this data folder"]),
         }
-        table.row([
-            "store",
-            &format!("{} {}", self.store.kind, self.store.place),
-        ]);
+        let store = match self.store.kind {
+            "folder" => format!("folder {}", self.store.place),
+            _ => self.store.place.clone(),
+        };
+        table.row(["store", &store]);
         if let Some(why) = &self.unreadable {
             table.note(&format!("          {why}"));
         }

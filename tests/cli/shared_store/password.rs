@@ -76,6 +76,14 @@ fn a_password_in_the_configuration_is_an_error_that_is_not_repeated() {
         assert!(text.contains("password: STORE_PASSWORD"), "{text}");
         assert!(!text.contains(PASSWORD), "{text}");
     }
+    let variable = machine(&format!("mysql://u:{PASSWORD}@h/d"));
+    for command in [&["runs", "list"][..], &["why", "e1"], &["check"]] {
+        let output = variable.run(command);
+        assert_eq!(output.code, 3, "{output:?}");
+        let text = format!("{}{}", output.stdout, output.stderr);
+        assert!(text.contains("unknown scheme `mysql`"), "{text}");
+        assert!(!text.contains(PASSWORD), "{text}");
+    }
     // Nothing connects to the address.
     sandbox.write(
         "flowtrigger.yaml",

@@ -83,6 +83,13 @@ fn daemons_load_what_is_pushed_and_keep_it_when_the_next_is_broken() {
         .run(&["push", "--rollback", "0000"])
         .expect_stderr(1, &["no pushed revision"]);
     daemon.stop();
+    // Without a daemon and without files, a replay plans with what the next daemon loads.
+    let runs = author
+        .run(&["runs", "list", "--format", "json"])
+        .json_lines();
+    let first_run = runs[1]["id"].to_string();
+    desk.run(&["runs", "replay", &first_run])
+        .expect_stdout(0, &["queued", "page"]);
 }
 
 #[test]

@@ -141,12 +141,12 @@ const fn part(kind: &'static str, table: &'static Table, rows: &'static str) -> 
 /// What decides about the future: rules, settings, gates, unfinished runs with what they read, and the events by
 /// which a redelivery is recognised. `moved_runs` and `moved_events` are temporary tables of the source.
 pub const ESSENTIAL: &[MovedTable] = &[
-    whole("texts", &TEXTS),
+    whole("texts of rules", &TEXTS),
     whole("configurations", &CONFIGS),
     whole("revisions", &REVISIONS),
     whole("activations", &ACTIVATIONS),
     whole("rules", &RULES),
-    whole("queues", &QUEUES),
+    whole("names of rules", &QUEUES),
     whole("settings", &SETTINGS),
     MovedTable {
         target: "matched_events",
