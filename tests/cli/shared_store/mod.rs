@@ -1,6 +1,7 @@
 //! The program on a database that daemons share: commands from any machine, pushed rules, and a folder that is moved.
 
 mod commands;
+mod example;
 mod moved;
 mod password;
 mod pushed;
