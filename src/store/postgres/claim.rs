@@ -325,7 +325,7 @@ impl Executor {
                     .map(str::to_owned),
                 day: self.workspace.runs.get(&id).map_or(0, |place| place.day),
                 logged: self.workspace.last_entry(id)?,
-                unanswered: Vec::new(),
+                unanswered: None,
             };
             self.own.insert(run.id.0, own);
         }

@@ -13,7 +13,7 @@ use super::counts::{RunTally, write_counts};
 use super::error::PostgresError;
 use super::job::Job;
 use super::load::load;
-use super::schema::{day_of, ensure_days};
+use super::schema::ensure_days;
 use super::scope::{QueueValue, Scope};
 use super::session::{Param, Pipeline, Session};
 use super::shared::{Counter, NOW, Shared, TimeSource};
@@ -34,8 +34,8 @@ const BEGIN: &str =
     "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'; SET LOCAL lock_timeout = '8s';
     SET LOCAL statement_timeout = '9s'";
 
-const LOCK: &str =
-    "INSERT INTO keys (key, day) SELECT key, $2 FROM unnest($1::bigint[]) AS wanted(key)
+/// Inserts the keys that do not exist, and locks them all, in ascending order.
+const LOCK: &str = "INSERT INTO keys (key) SELECT key FROM unnest($1::bigint[]) AS wanted(key)
     ON CONFLICT (key) DO UPDATE SET key = keys.key WHERE false";
 
 /// A new setting, or a job.
@@ -188,8 +188,7 @@ impl Committer {
         let keys: BTreeSet<i64> = scope.keys();
         let mut begin = Pipeline::default();
         begin.plain(BEGIN);
-        let today = day_of(Timestamp::now().as_microsecond());
-        begin.query(LOCK, vec![Param::ints(keys), Param::int(today)]);
+        begin.query(LOCK, vec![Param::ints(keys)]);
         let clock = begin.query(NOW, Vec::new());
         // Drawn after the lock: the order of ids and positions of a lane is that of its commits.
         let draws = [

@@ -114,12 +114,6 @@ async fn delete_rows(session: &Session, now: i64) -> Result<(), PostgresError> {
              SELECT ctid FROM gate_admissions WHERE until < $1 LIMIT $2))",
         vec![Param::int(now), limit()],
     );
-    // A key that a transaction holds is left.
-    delete.query(
-        "DELETE FROM keys WHERE key IN (
-             SELECT key FROM keys WHERE day < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        vec![Param::int(day_of(now) - 1), limit()],
-    );
     let minute = now / 60_000_000 - KEEP_MINUTES;
     delete.query(
         "DELETE FROM minutes WHERE minute < $1",

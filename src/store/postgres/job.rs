@@ -46,8 +46,8 @@ pub struct OwnClaim {
     pub day: i64,
     /// Entries of the log that are known to be stored.
     pub logged: i64,
-    /// Entries after those of which it is not known whether they are stored: the answer of a commit was lost.
-    pub unanswered: Vec<LogEntry>,
+    /// Entries after those of which it is not known whether they are stored, if the answer of a commit was lost.
+    pub unanswered: Option<Vec<LogEntry>>,
 }
 
 /// The runs that this daemon has claimed.
@@ -68,7 +68,7 @@ impl OwnClaims {
     }
 
     /// So many entries of the log are stored, and perhaps these.
-    fn set_logged(&self, run: u64, logged: i64, unanswered: Vec<LogEntry>) {
+    fn set_logged(&self, run: u64, logged: i64, unanswered: Option<Vec<LogEntry>>) {
         if let Some(own) = self.lock().get_mut(&run) {
             (own.logged, own.unanswered) = (logged, unanswered);
         }
@@ -179,7 +179,8 @@ impl AdvanceJob {
     fn stored(&self, last: i64) -> usize {
         let own = self.own.get(self.advance.run.0);
         let same = |own: &OwnClaim| {
-            self.advance.claim == Some(own.claim) && own.unanswered == self.advance.entries
+            self.advance.claim == Some(own.claim)
+                && own.unanswered.as_ref() == Some(&self.advance.entries)
         };
         let stored = own.filter(same).map_or(0, |own| last - own.logged);
         let stored = usize::try_from(stored).unwrap_or_default();
@@ -192,6 +193,9 @@ impl AdvanceJob {
         else {
             return Ok(false);
         };
+        if own.unanswered.as_ref() != Some(&self.advance.entries) {
+            return Ok(false);
+        }
         let run = self.run();
         let same_state = workspace.run_cell(run, "state")?.text() == Some(state.as_str());
         let entries = self.advance.entries.len() as i64;
@@ -273,7 +277,7 @@ impl Job for AdvanceJob {
         match (&done, &self.advance.state) {
             (Ok(()), None) => {
                 let logged = before.unwrap_or_default() + entries.len() as i64;
-                self.own.set_logged(run, logged, Vec::new());
+                self.own.set_logged(run, logged, None);
             }
             (Ok(()), Some(_)) | (Err(StoreError::ClaimLost(_)), _) => {
                 if let Some(own) = self.own.get(run)
@@ -284,7 +288,7 @@ impl Job for AdvanceJob {
             }
             (Err(_), _) => {
                 if let Some(before) = before {
-                    self.own.set_logged(run, before, entries.clone());
+                    self.own.set_logged(run, before, Some(entries.clone()));
                 }
             }
         }

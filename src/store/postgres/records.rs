@@ -64,7 +64,7 @@ impl Executor {
         let mut begin = Pipeline::default();
         begin.plain("BEGIN");
         begin.query(
-            "INSERT INTO keys (key, day) VALUES ($1, 0) ON CONFLICT (key) DO UPDATE SET key = keys.key WHERE false",
+            "INSERT INTO keys (key) VALUES ($1) ON CONFLICT (key) DO UPDATE SET key = keys.key WHERE false",
             vec![Param::int(key(&["settings", &scope.integration]))],
         );
         session.run(&begin).await.map_err(failed)?;

@@ -219,6 +219,10 @@ impl GateRows {
     }
 }
 
+/// The number of keys. With fewer, transactions would wait for others that have nothing to do with them; with more, their
+/// rows would take space for nothing.
+const KEYS: u64 = 1 << 22;
+
 /// A number for a key. Keys with the same number wait for each other for no reason, and that is all.
 pub fn key(parts: &[&str]) -> i64 {
     let mut hash = Sha256::new();
@@ -228,5 +232,5 @@ pub fn key(parts: &[&str]) -> i64 {
     }
     let digest = hash.finalize();
     let first: [u8; 8] = digest[..8].try_into().expect("the digest is longer");
-    i64::from_be_bytes(first)
+    (u64::from_be_bytes(first) % KEYS) as i64
 }

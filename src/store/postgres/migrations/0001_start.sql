@@ -3,10 +3,10 @@
 -- rows are partitioned), `event_day` (the day of a run's event), `daemon` and `claim`.
 -- Times are microseconds since 1970, in UTC, by the clock of the database.
 
--- Rows that a transaction locks before it reads what it decides on. A row has no content, and may be deleted when it is not locked.
-CREATE TABLE keys (
-    key BIGINT PRIMARY KEY,
-    day BIGINT NOT NULL
+-- Rows that a transaction locks before it reads what it decides on. They have no content and a bounded number, and are not logged:
+-- after a crash of the server there are none, and no transaction that holds one.
+CREATE UNLOGGED TABLE keys (
+    key BIGINT PRIMARY KEY
 );
 
 CREATE SEQUENCE event_ids;
