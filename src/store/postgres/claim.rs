@@ -5,14 +5,15 @@ use std::collections::{BTreeSet, HashMap};
 use tokio::sync::oneshot;
 use tokio_postgres::Row;
 
-use super::cell::{EVENTS, GATHERED, LOG_ENTRIES, RUNS, WINDOWS};
+use super::cell::{GATHERED, LOG_ENTRIES, RUNS, WINDOWS};
 use super::committer::CommitRequest;
 use super::counts::{RunTally, write_counts};
 use super::error::PostgresError;
 use super::executor::Executor;
 use super::job::{OwnClaim, RunJob};
 use super::lease::{Requeue, requeue};
-use super::load::{event, live, load_rules};
+use super::load::{by_day, event, event_of_matched, live, load_rules};
+use super::schema::partition;
 use super::scope::Scope;
 use super::session::{Param, Pipeline};
 use super::shared::{Counter, NOW, TimeSource};
@@ -28,15 +29,16 @@ const MAX_WOKEN: i64 = 1_000;
 /// How often a claim is repeated while it finds runs and has room for more.
 const MAX_ROUNDS: usize = 4;
 
-/// It waits for the disk: a claim that a crash of the server forgets is given to another daemon, while this one executes the
-/// run.
-const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'; SET LOCAL statement_timeout = '9s'";
-
 /// The lease of this daemon, which cannot end before the transaction does.
 const LEASE: &str = "SELECT 1::bigint FROM daemons WHERE id = $1 AND live = 1 FOR SHARE";
 
-const SUSPECTS: &str =
-    "SELECT count(*) FROM (SELECT 1 FROM live_runs WHERE suspect = 1 LIMIT 1) AS suspects";
+/// The clock, whether there are suspects, and when the first run is due.
+fn outlook() -> String {
+    format!(
+        "SELECT ({NOW}), (SELECT count(*) FROM (SELECT 1 FROM live_runs WHERE suspect = 1 LIMIT 1) AS suspects),
+             (SELECT due FROM live_runs WHERE due IS NOT NULL ORDER BY due LIMIT 1)"
+    )
+}
 
 /// The queues with ready runs, from the one after `$1` on and around, at most `$2`; of each the first runs, within what its rule
 /// may still have here. `$3` has queues with runs of this daemon, `$4` how many; `$5` is the limit of one rule.
@@ -90,6 +92,8 @@ struct Round {
     unreadable: Vec<(i64, RunState)>,
     /// Whether a rule may have more ready runs than were looked at.
     has_more: bool,
+    /// Runs are due: nothing was claimed before they are queued.
+    has_due: bool,
 }
 
 impl Executor {
@@ -98,14 +102,13 @@ impl Executor {
         if self.lost_claims {
             self.release_unknown().await.map_err(StoreError::from)?;
         }
-        self.wake_due(request).await?;
         let mut claimed: Vec<ClaimedRun> = Vec::new();
-        for _ in 0..MAX_ROUNDS {
+        for number in 0..MAX_ROUNDS {
             let left = ClaimRequest {
                 limit: request.limit - claimed.len(),
                 ..request
             };
-            let round = match self.claim_round(left).await {
+            let round = match self.claim_round(left, number == 0).await {
                 Ok(round) => round,
                 Err(error) => {
                     self.connector.roll_back(&error).await;
@@ -117,6 +120,10 @@ impl Executor {
                 }
             };
             self.workspace.clear().map_err(StoreError::from)?;
+            if round.has_due {
+                self.wake_due(request).await?;
+                continue;
+            }
             let none = round.claimed.is_empty() && round.unreadable.is_empty();
             claimed.extend(round.claimed);
             for (run, state) in round.unreadable {
@@ -208,15 +215,21 @@ impl Executor {
         answer.await.map_err(|_| stopped())?
     }
 
-    async fn claim_round(&mut self, request: ClaimRequest) -> Result<Round, PostgresError> {
+    /// Claims what is ready, unless it is the first round and runs are due.
+    async fn claim_round(
+        &mut self,
+        request: ClaimRequest,
+        is_first: bool,
+    ) -> Result<Round, PostgresError> {
         let place = self.shared.membership();
         let busy = self.own.by_queue();
         let session = self.connector.session().await?;
         let mut find = Pipeline::default();
-        find.plain(BEGIN);
+        // It waits for the disk: a claim that a crash of the server forgets would be given to another daemon, while this one
+        // executes the run.
+        find.plain(session.begin().await?);
         let lease = find.query(LEASE, vec![Param::int(place.daemon)]);
-        let clock = find.query(NOW, Vec::new());
-        let suspects = find.query(SUSPECTS, Vec::new());
+        let outlook = find.query(&outlook(), Vec::new());
         let limit = i64::try_from(request.limit).unwrap_or(i64::MAX);
         let found = find.query(
             &candidates(),
@@ -233,16 +246,26 @@ impl Executor {
             claimed: Vec::new(),
             unreadable: Vec::new(),
             has_more: false,
+            has_due: false,
         };
         if answers[lease].is_empty() {
             session.plain("ROLLBACK").await?;
             return Ok(nothing);
         }
-        let has_suspects = answers[suspects][0].try_get::<_, i64>(0)? > 0;
+        let outlook = &answers[outlook][0];
+        let has_suspects = outlook.try_get::<_, i64>(1)? > 0;
         let now = match self.shared.time {
             TimeSource::Caller => request.now,
-            TimeSource::Database => time(answers[clock][0].try_get(0)?),
+            TimeSource::Database => time(outlook.try_get(0)?),
         };
+        let due: Option<i64> = outlook.try_get(2)?;
+        if is_first && due.is_some_and(|due| time(due) <= now) {
+            session.plain("ROLLBACK").await?;
+            return Ok(Round {
+                has_due: true,
+                ..nothing
+            });
+        }
         // One daemon finishes what it has, and then executes the suspects one at a time.
         let mut rows = Vec::new();
         if has_suspects && place.rank == 0 {
@@ -286,6 +309,7 @@ impl Executor {
                 claimed: Vec::new(),
                 unreadable,
                 has_more: true,
+                has_due: false,
             });
         }
         self.last_claim = self.last_claim.wrapping_add(claimed.len() as u32);
@@ -305,6 +329,7 @@ impl Executor {
             claimed,
             unreadable: Vec::new(),
             has_more: has_more(&rows, request.limit)?,
+            has_due: false,
         })
     }
 
@@ -337,47 +362,40 @@ impl Executor {
         session: &super::session::Session,
         workspace: &mut super::workspace::Workspace,
     ) -> Result<(), PostgresError> {
-        let (mut events, mut event_days, mut runs, mut days) = (
-            BTreeSet::new(),
-            BTreeSet::new(),
-            Vec::new(),
-            BTreeSet::new(),
-        );
         let places: Vec<(i64, i64, i64)> = workspace
             .runs
             .iter()
             .map(|(run, place)| (*run, place.day, place.event_day))
             .collect();
-        for (run, day, event_day) in places {
-            events.extend(workspace.run_cell(run, "event")?.int());
-            event_days.insert(event_day);
-            runs.push(run);
-            days.insert(day);
+        let runs: Vec<i64> = places.iter().map(|(run, ..)| *run).collect();
+        let mut events = BTreeSet::new();
+        for (run, _, event_day) in &places {
+            let event = workspace.run_cell(*run, "event")?.int();
+            events.extend(event.map(|event| (event, *event_day)));
         }
         let mut load = Pipeline::default();
-        let columns: Vec<String> = EVENTS
-            .columns
-            .iter()
-            .map(|column| match column.name {
-                "matched" => "1::bigint".to_owned(),
-                name => name.to_owned(),
-            })
-            .collect();
-        load.query(
-            &format!(
-                "SELECT {}, day FROM matched_events WHERE id = ANY($1) AND day = ANY($2)",
-                columns.join(", ")
-            ),
-            vec![Param::ints(events), Param::ints(event_days)],
-        );
-        load.query(
-            &format!(
-                "SELECT {} FROM log_entries WHERE run = ANY($1) AND day = ANY($2)",
-                LOG_ENTRIES.list("")
-            ),
-            vec![Param::ints(runs.iter().copied()), Param::ints(days)],
-        );
-        load.query(
+        for (day, events) in by_day(events.into_iter()) {
+            load.query(
+                &format!(
+                    "SELECT {} FROM {} WHERE id = ANY($1)",
+                    event_of_matched(""),
+                    partition("matched_events", day)
+                ),
+                vec![Param::ints(events)],
+            );
+        }
+        let event_days = load.len();
+        for (day, runs) in by_day(places.iter().map(|(run, day, _)| (*run, *day))) {
+            load.query(
+                &format!(
+                    "SELECT {} FROM {} WHERE run = ANY($1)",
+                    LOG_ENTRIES.list(""),
+                    partition(LOG_ENTRIES.name, day)
+                ),
+                vec![Param::ints(runs)],
+            );
+        }
+        let windows = load.query(
             &format!(
                 "SELECT {} FROM windows WHERE run = ANY($1)",
                 WINDOWS.list("")
@@ -385,16 +403,16 @@ impl Executor {
             vec![Param::ints(runs.iter().copied())],
         );
         let answers = session.run(&load).await?;
-        for row in &answers[0] {
+        for row in answers[..event_days].iter().flatten() {
             workspace.load_event(row)?;
         }
-        for row in &answers[1] {
+        for row in answers[event_days..windows].iter().flatten() {
             workspace.load(&LOG_ENTRIES, row)?;
         }
-        for row in &answers[2] {
+        for row in &answers[windows] {
             workspace.load(&WINDOWS, row)?;
         }
-        if answers[2].is_empty() {
+        if answers[windows].is_empty() {
             return Ok(());
         }
         let ids = || vec![Param::ints(runs.iter().copied())];

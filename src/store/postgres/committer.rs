@@ -1,7 +1,7 @@
 //! The thread that commits: takes the jobs that wait together, locks what they concern, decides them in the workspace and
 //! commits them as one transaction in three round trips.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,11 +28,6 @@ use flowtrigger_core::rule::Rule;
 const MAX_BATCH: usize = 256;
 /// How often a transaction is repeated that conflicts with others.
 const MAX_ATTEMPTS: usize = 8;
-
-/// What every transaction begins with. A daemon that stops in the middle of one must not keep its locks for long.
-const BEGIN: &str =
-    "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'; SET LOCAL lock_timeout = '8s';
-    SET LOCAL statement_timeout = '9s'";
 
 /// Inserts the keys that do not exist, and locks them all, in ascending order.
 const LOCK: &str = "INSERT INTO keys (key) SELECT key FROM unnest($1::bigint[]) AS wanted(key)
@@ -187,21 +182,15 @@ impl Committer {
     ) -> Result<(), PostgresError> {
         let keys: BTreeSet<i64> = scope.keys();
         let mut begin = Pipeline::default();
-        begin.plain(BEGIN);
+        begin.plain(session.begin().await?);
         begin.query(LOCK, vec![Param::ints(keys)]);
-        let clock = begin.query(NOW, Vec::new());
         // Drawn after the lock: the order of ids and positions of a lane is that of its commits.
-        let draws = [
-            ("event_ids", scope.new_events),
-            ("run_ids", scope.new_runs),
-            ("positions", scope.new_positions),
-        ]
-        .map(|(sequence, count)| {
-            let sql = format!("SELECT nextval('{sequence}') FROM generate_series(1, $1)");
-            begin.query(&sql, vec![Param::int(count as i64)])
-        });
+        let draws = [scope.new_events, scope.new_runs, scope.new_positions];
+        let draws = draws.map(|count| Param::int(count as i64)).to_vec();
+        let drawn = begin.query(&draw_numbers(), draws);
         let answers = session.run(&begin).await?;
-        let database_now: i64 = answers[clock][0].try_get(0)?;
+        let drawn = &answers[drawn][0];
+        let database_now: i64 = drawn.try_get(0)?;
         let now = Timestamp::from_microsecond(database_now).unwrap_or(Timestamp::UNIX_EPOCH);
         let committed_at = match shared.time {
             TimeSource::Database => Some(now),
@@ -213,15 +202,13 @@ impl Committer {
         }
         let now = shared.time(now);
         let gates_at = committed_at.or(given).unwrap_or(now);
-        let numbers = |index: usize| {
-            let rows = answers[draws[index]].iter();
-            rows.map(|row| row.try_get::<_, i64>(0))
-                .collect::<Result<_, _>>()
+        let numbers = |index: usize| -> Result<VecDeque<i64>, PostgresError> {
+            Ok(drawn.try_get::<_, Vec<i64>>(index)?.into())
         };
         let reserved = ReservedNumbers {
-            events: numbers(0)?,
-            runs: numbers(1)?,
-            positions: numbers(2)?,
+            events: numbers(1)?,
+            runs: numbers(2)?,
+            positions: numbers(3)?,
         };
         load(session, workspace, scope, gates_at).await?;
         check_windows(workspace, scope)?;
@@ -253,6 +240,19 @@ impl Committer {
         }
         Ok(())
     }
+}
+
+/// The clock, and numbers for new events, runs and positions.
+fn draw_numbers() -> String {
+    let draw = |sequence: &str, count: &str| {
+        format!("ARRAY(SELECT nextval('{sequence}') FROM generate_series(1, {count}))")
+    };
+    format!(
+        "SELECT ({NOW}), {}, {}, {}",
+        draw("event_ids", "$1"),
+        draw("run_ids", "$2"),
+        draw("positions", "$3")
+    )
 }
 
 fn distinct_rules(jobs: &[Box<dyn Job>]) -> Vec<Arc<Rule>> {

@@ -1,7 +1,7 @@
 //! Reads the rows that a batch concerns into the workspace, after their keys are locked: each statement sees what other
 //! daemons committed before they released the keys.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -11,7 +11,8 @@ use super::cell::{
     WINDOWS,
 };
 use super::error::PostgresError;
-use super::scope::{RunDetail, Scope};
+use super::schema::partition;
+use super::scope::{EventKey, RunDetail, RunScope, Scope};
 use super::session::{Param, Pipeline, Session};
 use super::workspace::Workspace;
 
@@ -24,6 +25,8 @@ enum Rows {
     Runs,
     Events,
     Of(&'static Table),
+    /// Only whether there are any is of interest.
+    Signs,
 }
 
 /// Statements and what becomes of their rows.
@@ -39,14 +42,18 @@ impl Loading {
         self.rows.push(rows);
     }
 
-    async fn run(self, session: &Session, workspace: &mut Workspace) -> Result<(), PostgresError> {
+    async fn run(
+        self,
+        session: &Session,
+        workspace: &mut Workspace,
+    ) -> Result<Vec<Vec<Row>>, PostgresError> {
         let answers = session.run(&self.pipeline).await?;
-        for (rows, answer) in self.rows.into_iter().zip(answers) {
-            for row in &answer {
+        for (rows, answer) in self.rows.into_iter().zip(&answers) {
+            for row in answer {
                 put(rows, row, workspace)?;
             }
         }
-        Ok(())
+        Ok(answers)
     }
 }
 
@@ -55,6 +62,7 @@ fn put(rows: Rows, row: &Row, workspace: &mut Workspace) -> Result<(), PostgresE
         Rows::Runs => workspace.load_run(row)?,
         Rows::Events => workspace.load_event(row)?,
         Rows::Of(table) => workspace.load(table, row)?,
+        Rows::Signs => false,
     };
     Ok(())
 }
@@ -91,12 +99,25 @@ pub async fn load(
     add_runs(&mut loading, scope);
     add_lanes(&mut loading, scope);
     add_windows(&mut loading, scope);
-    add_known_events(&mut loading, scope);
+    let seen = add_seen(&mut loading, scope);
     add_stored_events(&mut loading, scope);
     add_gates(&mut loading, scope, now);
-    add_loops(&mut loading, scope, now);
+    let causes = add_causes(&mut loading, scope, now);
     add_details(&mut loading, scope);
-    loading.run(session, workspace).await?;
+    let answers = loading.run(session, workspace).await?;
+    // Few events are received again, and few runs are changed after their end.
+    let mut more = Loading::default();
+    add_ended_runs(&mut more, scope, workspace);
+    let has_rows = |index: usize| !answers[index].is_empty();
+    if seen.into_iter().any(has_rows) {
+        add_known_events(&mut more, scope);
+    }
+    if causes.is_some_and(has_rows) {
+        add_loops(&mut more, scope, now);
+    }
+    if !more.rows.is_empty() {
+        more.run(session, workspace).await?;
+    }
     let whole: Vec<i64> = whole(scope).collect();
     load_rules(session, workspace, &whole).await
 }
@@ -121,31 +142,63 @@ fn add_runs(loading: &mut Loading, scope: &Scope) {
         ),
         vec![ids()],
     );
-    let days: Option<BTreeSet<i64>> = scope.runs.iter().map(|run| run.day).collect();
-    match days {
-        Some(days) => loading.add(
-            Rows::Runs,
-            &format!(
-                "SELECT {} FROM ended_runs WHERE id = ANY($1) AND day = ANY($2)",
-                ended("")
-            ),
-            vec![ids(), Param::ints(days)],
-        ),
-        None => loading.add(
-            Rows::Runs,
-            &format!("SELECT {} FROM ended_runs WHERE id = ANY($1)", ended("")),
-            vec![ids()],
-        ),
+    let dated = scope
+        .runs
+        .iter()
+        .filter_map(|run| Some((run.run, run.day?)));
+    for (day, runs) in by_day(dated) {
+        add_last_entries(loading, &partition(LOG_ENTRIES.name, day), runs);
     }
+    let others = scope.runs.iter().filter(|run| run.day.is_none());
+    let others: Vec<i64> = others.map(|run| run.run).collect();
+    if !others.is_empty() {
+        add_last_entries(loading, LOG_ENTRIES.name, others);
+    }
+}
+
+/// Rows by the day of their partition. A partition that is named is found without a look at all others.
+pub fn by_day(rows: impl Iterator<Item = (i64, i64)>) -> BTreeMap<i64, Vec<i64>> {
+    let mut days: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for (row, day) in rows {
+        days.entry(day).or_default().push(row);
+    }
+    days
+}
+
+/// The last entry of the log of each run.
+fn add_last_entries(loading: &mut Loading, table: &str, runs: Vec<i64>) {
     loading.add(
         Rows::Of(&LOG_ENTRIES),
         &format!(
             "SELECT {} FROM unnest($1::bigint[]) AS wanted(id) CROSS JOIN LATERAL (
-                 SELECT * FROM log_entries WHERE run = wanted.id ORDER BY number DESC LIMIT 1) AS last",
+                 SELECT * FROM {table} WHERE run = wanted.id ORDER BY number DESC LIMIT 1) AS last",
             LOG_ENTRIES.list("last.")
         ),
-        vec![ids()],
+        vec![Param::ints(runs)],
     );
+}
+
+/// Runs that are not live any more.
+fn add_ended_runs(loading: &mut Loading, scope: &Scope, workspace: &Workspace) {
+    let missing: Vec<&RunScope> = scope
+        .runs
+        .iter()
+        .filter(|run| !workspace.runs.contains_key(&run.run))
+        .collect();
+    if missing.is_empty() {
+        return;
+    }
+    let ids = Param::ints(missing.iter().map(|run| run.run));
+    let days: Option<BTreeSet<i64>> = missing.iter().map(|run| run.day).collect();
+    let sql = format!("SELECT {} FROM ended_runs WHERE id = ANY($1)", ended(""));
+    match days {
+        Some(days) => loading.add(
+            Rows::Runs,
+            &format!("{sql} AND day = ANY($2)"),
+            vec![ids, Param::ints(days)],
+        ),
+        None => loading.add(Rows::Runs, &sql, vec![ids]),
+    }
 }
 
 /// The owners of lanes, and the runs that are next in them.
@@ -232,44 +285,58 @@ fn add_windows(loading: &mut Loading, scope: &Scope) {
     );
 }
 
+const SEEN_ID: &str = "FROM unnest($1::text[], $2::text[]) AS wanted(endpoint, event_id)
+    JOIN seen ON seen.endpoint = wanted.endpoint AND seen.event_id = wanted.event_id";
+const SEEN_HASH: &str = "FROM unnest($1::text[], $2::text[]) AS wanted(endpoint, hash)
+    JOIN seen ON seen.endpoint = wanted.endpoint AND seen.event_id >= wanted.hash COLLATE \"C\"
+        AND seen.event_id < (wanted.hash || '.') COLLATE \"C\"";
+
+fn ids_of(scope: &Scope) -> Vec<Param> {
+    vec![
+        Param::texts(scope.events.iter().map(|event| &event.endpoint)),
+        Param::texts(scope.events.iter().map(|event| &event.id)),
+    ]
+}
+
+/// `None` if no event has a hash as its id.
+fn hashes_of(scope: &Scope) -> Option<Vec<Param>> {
+    let hash = |event: &'_ EventKey| Some((event.endpoint.clone(), event.hash.clone()?));
+    let hashed: Vec<(String, String)> = scope.events.iter().filter_map(hash).collect();
+    let (endpoints, hashes): (Vec<_>, Vec<_>) = hashed.into_iter().unzip();
+    (!hashes.is_empty()).then(|| vec![Param::texts(endpoints), Param::texts(hashes)])
+}
+
+/// Whether one of the events was received before: the indexes of the answers that say so.
+fn add_seen(loading: &mut Loading, scope: &Scope) -> Vec<usize> {
+    let mut signs = Vec::new();
+    if scope.events.is_empty() {
+        return signs;
+    }
+    let mut add = |from: &str, keys: Vec<Param>| {
+        signs.push(loading.rows.len());
+        let sql = format!("SELECT 1::bigint {from} LIMIT 1");
+        loading.add(Rows::Signs, &sql, keys);
+    };
+    add(SEEN_ID, ids_of(scope));
+    if let Some(keys) = hashes_of(scope) {
+        add(SEEN_HASH, keys);
+    }
+    signs
+}
+
 /// Events that have the id of a received one, with their runs.
 fn add_known_events(loading: &mut Loading, scope: &Scope) {
-    if scope.events.is_empty() {
-        return;
-    }
-    let keys = || {
-        vec![
-            Param::texts(scope.events.iter().map(|event| &event.endpoint)),
-            Param::texts(scope.events.iter().map(|event| &event.id)),
-        ]
-    };
-    let from = "FROM unnest($1::text[], $2::text[]) AS wanted(endpoint, event_id)
-        JOIN seen ON seen.endpoint = wanted.endpoint AND seen.event_id = wanted.event_id";
-    add_events_with_runs(loading, from, &keys);
+    let keys = || ids_of(scope);
+    add_events_with_runs(loading, SEEN_ID, &keys);
     if scope.has_replay {
         let windows = format!(
-            "{from} JOIN runs ON runs.event = seen.event JOIN windows ON windows.run = runs.id"
+            "{SEEN_ID} JOIN runs ON runs.event = seen.event JOIN windows ON windows.run = runs.id"
         );
         add_gathered(loading, &windows, &keys);
     }
-    let hashed: Vec<_> = scope
-        .events
-        .iter()
-        .filter_map(|event| Some((event, event.hash.as_ref()?)))
-        .collect();
-    if hashed.is_empty() {
-        return;
+    if let Some(keys) = hashes_of(scope) {
+        add_events_with_runs(loading, SEEN_HASH, &|| keys.clone());
     }
-    let keys = || {
-        vec![
-            Param::texts(hashed.iter().map(|(event, _)| &event.endpoint)),
-            Param::texts(hashed.iter().map(|(_, hash)| *hash)),
-        ]
-    };
-    let from = "FROM unnest($1::text[], $2::text[]) AS wanted(endpoint, hash)
-        JOIN seen ON seen.endpoint = wanted.endpoint AND seen.event_id >= wanted.hash COLLATE \"C\"
-            AND seen.event_id < (wanted.hash || '.') COLLATE \"C\"";
-    add_events_with_runs(loading, from, &keys);
 }
 
 fn add_events_with_runs(loading: &mut Loading, from: &str, keys: &dyn Fn() -> Vec<Param>) {
@@ -300,7 +367,7 @@ fn add_events_with_runs(loading: &mut Loading, from: &str, keys: &dyn Fn() -> Ve
 }
 
 /// The columns of `matched_events` in the order of the view.
-fn event_of_matched(prefix: &str) -> String {
+pub fn event_of_matched(prefix: &str) -> String {
     let columns = EVENTS.columns.iter().map(|column| match column.name {
         "matched" => "1::bigint".to_owned(),
         name => format!("{prefix}{name}"),
@@ -367,8 +434,11 @@ fn add_gates(loading: &mut Loading, scope: &Scope, now: Timestamp) {
     );
 }
 
-/// The runs that may have caused an event, with what the loop guard asks of them.
-fn add_loops(loading: &mut Loading, scope: &Scope, now: Timestamp) {
+const CAUSES: &str = "FROM unnest($1::text[], $2::bigint[]) AS wanted(value, since)
+    JOIN gate_admissions AS c ON c.gate = 'loop_guard' AND c.value = wanted.value AND c.at > wanted.since";
+
+/// What events are about of which the loop guard asks for a cause, and since when; `None` if it asks for none.
+fn causes_of(scope: &Scope, now: Timestamp) -> Option<Vec<Param>> {
     let (mut about, mut since) = (Vec::new(), Vec::new());
     for of in &scope.loops {
         if let Some(search) = of.check.cause(now) {
@@ -376,17 +446,26 @@ fn add_loops(loading: &mut Loading, scope: &Scope, now: Timestamp) {
             since.push(search.since.as_microsecond());
         }
     }
-    if about.is_empty() {
-        return;
-    }
-    let keys = || vec![Param::texts(&about), Param::ints(since.iter().copied())];
-    let from = "FROM unnest($1::text[], $2::bigint[]) AS wanted(value, since)
-        JOIN gate_admissions AS c ON c.gate = 'loop_guard' AND c.value = wanted.value AND c.at > wanted.since";
+    (!about.is_empty()).then(|| vec![Param::texts(about), Param::ints(since)])
+}
+
+/// Admissions of the runs that may have caused an event: the index of the answer.
+fn add_causes(loading: &mut Loading, scope: &Scope, now: Timestamp) -> Option<usize> {
+    let keys = causes_of(scope, now)?;
     loading.add(
         Rows::Of(&GATE_ADMISSIONS),
-        &format!("SELECT {} {from}", GATE_ADMISSIONS.list("c.")),
-        keys(),
+        &format!("SELECT {} {CAUSES}", GATE_ADMISSIONS.list("c.")),
+        keys,
     );
+    Some(loading.rows.len() - 1)
+}
+
+/// The runs that may have caused an event, with what the loop guard asks of them.
+fn add_loops(loading: &mut Loading, scope: &Scope, now: Timestamp) {
+    let Some(params) = causes_of(scope, now) else {
+        return;
+    };
+    let (keys, from) = (|| params.clone(), CAUSES);
     loading.add(
         Rows::Of(&GATE_ADMISSIONS),
         &format!(

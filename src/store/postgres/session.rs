@@ -1,6 +1,6 @@
 //! One connection to Postgres: prepared statements, and pipelines of statements that need one round trip.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -103,11 +103,32 @@ impl Param {
     }
 }
 
+/// For connections that look up rows by key and nothing else. Tables grow from nothing faster than their statistics are
+/// renewed: a plan for an empty table would read a full one as a whole. So each plan is made once, and only from indexes.
+const BY_KEY: &str =
+    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
+    SET enable_mergejoin = off";
+
+/// How long a transaction may wait. A daemon that stops in the middle of one must not keep its locks for long.
+macro_rules! limits {
+    ($set:literal) => {
+        concat!(
+            $set,
+            " idle_in_transaction_session_timeout = '5s'; ",
+            $set,
+            " lock_timeout = '8s'; ",
+            $set,
+            " statement_timeout = '9s'"
+        )
+    };
+}
+
 /// A connection that is used by one task at a time.
 pub struct Session {
     client: Client,
     mode: StatementMode,
     statements: RefCell<HashMap<Rc<str>, Statement>>,
+    is_prepared: OnceCell<()>,
 }
 
 impl std::fmt::Debug for Session {
@@ -139,6 +160,10 @@ impl Pipeline {
         self.entries.push(PipelineEntry::Plain(sql.into()));
     }
 
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Adds a statement, and returns the index of its answer.
     pub fn query(&mut self, sql: &str, params: Vec<Param>) -> usize {
         self.entries.push(PipelineEntry::Query {
@@ -155,7 +180,22 @@ impl Session {
             client,
             mode,
             statements: RefCell::default(),
+            is_prepared: OnceCell::new(),
         }
+    }
+
+    /// What a transaction on keys begins with. The settings of a connection are sent once, and those of one that a pooler
+    /// shares with each transaction.
+    pub async fn begin(&self) -> Result<&'static str, PostgresError> {
+        if self.mode == StatementMode::Unnamed {
+            return Ok(concat!("BEGIN; ", limits!("SET LOCAL")));
+        }
+        if self.is_prepared.get().is_none() {
+            self.plain(limits!("SET")).await?;
+            self.plain(BY_KEY).await?;
+            self.is_prepared.get_or_init(|| ());
+        }
+        Ok("BEGIN")
     }
 
     pub fn is_closed(&self) -> bool {

@@ -32,6 +32,23 @@ pub static BATCH_TABLES: [&Table; 7] = [
     &GATHERED,
 ];
 
+/// Indexes that only questions of people need, which the workspace does not answer.
+const UNUSED_INDEXES: [&str; 13] = [
+    "events_by_key",
+    "events_unmatched",
+    "events_matched",
+    "events_by_revision",
+    "events_by_type",
+    "events_by_endpoint",
+    "events_redelivered",
+    "events_replayed",
+    "runs_by_rule",
+    "runs_by_rule_state",
+    "runs_by_state",
+    "runs_over",
+    "gate_admissions_until",
+];
+
 /// Where a run is in Postgres, beside the columns that the workspace has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunPlace {
@@ -51,6 +68,9 @@ pub struct Workspace {
     pub runs: HashMap<i64, RunPlace>,
     /// The days of the loaded events.
     pub events: HashMap<i64, i64>,
+    /// Statements by table.
+    inserts: HashMap<&'static str, String>,
+    selects: HashMap<&'static str, String>,
 }
 
 /// What a batch changed in one table.
@@ -71,6 +91,9 @@ impl Workspace {
     pub fn new(settings: StoreSettings) -> Result<Self, PostgresError> {
         let connection =
             database::open_in_memory().map_err(|error| PostgresError::Failed(error.to_string()))?;
+        for index in UNUSED_INDEXES {
+            connection.execute_batch(&format!("DROP INDEX {index}"))?;
+        }
         let mut state = WriterState::new(&connection, Location::Memory, settings, Arc::default())?;
         let clock = VirtualClock::default();
         state.clock = StoreClock::Virtual(clock.clone());
@@ -81,6 +104,12 @@ impl Workspace {
             loaded: HashMap::new(),
             runs: HashMap::new(),
             events: HashMap::new(),
+            inserts: BATCH_TABLES
+                .map(|table| (table.name, insert_into(table)))
+                .into(),
+            selects: BATCH_TABLES
+                .map(|table| (table.name, select_from(table)))
+                .into(),
         })
     }
 
@@ -107,15 +136,32 @@ impl Workspace {
         tally.fill(&mut self.state);
     }
 
+    /// One transaction is for all of a batch: none of its statements has one of its own.
+    fn open(&self) -> Result<(), PostgresError> {
+        match self.connection.is_autocommit() {
+            true => self.statement("BEGIN"),
+            false => Ok(()),
+        }
+    }
+
     /// Loads a row that was read from Postgres, unless it is there. True if it is new.
     pub fn load(&mut self, table: &'static Table, row: &Row) -> Result<bool, PostgresError> {
+        self.open()?;
         let cells = table.read(row)?;
         let key = cells[..table.key].to_vec();
         let rows = self.loaded.entry(table.name).or_default();
         if rows.contains_key(&key) {
             return Ok(false);
         }
-        insert(&self.connection, table, &cells)?;
+        let own;
+        let sql = match self.inserts.get(table.name) {
+            Some(known) => known,
+            None => {
+                own = insert_into(table);
+                &own
+            }
+        };
+        insert(&self.connection, sql, &cells)?;
         rows.insert(key, cells);
         Ok(true)
     }
@@ -149,7 +195,7 @@ impl Workspace {
 
     /// Loads a row that never changes and stays: of a rule, a configuration, a text.
     pub fn keep(&self, table: &'static Table, row: &Row) -> Result<(), PostgresError> {
-        insert(&self.connection, table, &table.read(row)?)?;
+        insert(&self.connection, &insert_into(table), &table.read(row)?)?;
         Ok(())
     }
 
@@ -254,8 +300,15 @@ impl Workspace {
 
     /// The rows of a table that differ from what was loaded.
     pub fn changes(&self, table: &'static Table) -> Result<TableChanges, PostgresError> {
-        let sql = format!("SELECT {} FROM {}", table.list(""), table.name);
-        let mut statement = self.connection.prepare_cached(&sql)?;
+        let own;
+        let sql = match self.selects.get(table.name) {
+            Some(known) => known,
+            None => {
+                own = select_from(table);
+                &own
+            }
+        };
+        let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([])?;
         let (empty, mut changes) = (HashMap::new(), TableChanges::default());
         let loaded = self.loaded.get(table.name).unwrap_or(&empty);
@@ -311,6 +364,7 @@ impl Workspace {
         &mut self,
         job: impl FnOnce(&mut WriteTransaction<'_>) -> Result<(), StoreError>,
     ) -> Result<(), PostgresError> {
+        self.open()?;
         self.statement("SAVEPOINT job")?;
         let reserved = self.state.reserved.clone();
         let result = job(&mut self.transaction());
@@ -335,6 +389,9 @@ impl Workspace {
         for table in BATCH_TABLES {
             self.statement(&format!("DELETE FROM {}", table.name))?;
         }
+        if !self.connection.is_autocommit() {
+            self.statement("COMMIT")?;
+        }
         self.loaded.clear();
         self.runs.clear();
         self.events.clear();
@@ -342,16 +399,23 @@ impl Workspace {
     }
 }
 
-fn insert(connection: &Connection, table: &Table, cells: &Cells) -> rusqlite::Result<()> {
+fn insert_into(table: &Table) -> String {
     let places: Vec<String> = (1..=table.columns.len()).map(|n| format!("?{n}")).collect();
-    let sql = format!(
+    format!(
         "INSERT OR IGNORE INTO {} ({}) VALUES ({})",
         table.name,
         table.list(""),
         places.join(", ")
-    );
+    )
+}
+
+fn select_from(table: &Table) -> String {
+    format!("SELECT {} FROM {}", table.list(""), table.name)
+}
+
+fn insert(connection: &Connection, sql: &str, cells: &Cells) -> rusqlite::Result<()> {
     connection
-        .prepare_cached(&sql)?
+        .prepare_cached(sql)?
         .execute(params_from_iter(cells))?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::counts::{CountKey, count_changes};
 use super::error::PostgresError;
 use super::schema::day_of;
 use super::session::{Param, Pipeline};
-use super::workspace::{RunPlace, Workspace};
+use super::workspace::{RowUpdate, RunPlace, Workspace};
 use flowtrigger_core::run::RunId;
 
 /// States of runs in `live_runs`.
@@ -224,7 +224,7 @@ fn write_runs(
         let place = workspace.runs.get(&number(row, id));
         let was_live = place.is_some_and(|place| place.is_live);
         match (was_live, is_live(row)) {
-            (true, true) => in_live.push(row),
+            (true, true) => in_live.push(change),
             (true, false) => {
                 from_live.push(change.before.clone());
                 to_ended.push(row);
@@ -241,7 +241,8 @@ fn write_runs(
     }
     write.has_ready = to_live
         .iter()
-        .chain(&in_live)
+        .copied()
+        .chain(in_live.iter().map(|change| &change.after))
         .any(|row| number(row, ready) == 1);
     let pipeline = &mut write.pipeline;
     delete(pipeline, "live_runs", &RUNS, &from_live);
@@ -265,23 +266,30 @@ fn write_runs(
     };
     let places = |rows: &[&Cells]| claims.places(rows);
     if !in_live.is_empty() {
+        let rows: Vec<&Cells> = in_live.iter().map(|change| &change.after).collect();
         let Places {
             daemons, claims, ..
-        } = places(&in_live);
-        let mut params = Param::columns(&RUNS, &in_live);
+        } = places(&rows);
+        let changed = changed_columns(&in_live);
+        let mut params = Param::columns(&RUNS, &rows);
+        let mut index = 0;
+        params.retain(|_| {
+            index += 1;
+            changed.contains(&(index - 1))
+        });
         params.push(Param::Ints(daemons));
         params.push(Param::Ints(claims));
-        let sets: Vec<String> = RUNS.columns[1..]
+        let names = changed.iter().map(|index| RUNS.columns[*index].name);
+        let names: Vec<&str> = names.chain(["daemon", "claim"]).collect();
+        let sets: Vec<String> = names[1..]
             .iter()
-            .map(|column| column.name)
-            .chain(["daemon", "claim"])
             .map(|name| format!("{name} = new.{name}"))
             .collect();
         let sql = format!(
-            "UPDATE live_runs SET {} FROM unnest({}) AS new({}, daemon, claim) WHERE live_runs.id = new.id",
+            "UPDATE live_runs SET {} FROM unnest({}) AS new({}) WHERE live_runs.id = new.id",
             sets.join(", "),
             numbered(&params),
-            RUNS.list("")
+            names.join(", ")
         );
         pipeline.query(&sql, params);
     }
@@ -361,6 +369,15 @@ impl RunClaims<'_> {
         }
         places
     }
+}
+
+/// The key, and the columns that differ in one of the rows.
+fn changed_columns(changes: &[&RowUpdate]) -> Vec<usize> {
+    let differs = |index: &usize| {
+        let differ = |change: &&RowUpdate| change.before[*index] != change.after[*index];
+        *index < RUNS.key || changes.iter().any(differ)
+    };
+    (0..RUNS.columns.len()).filter(differs).collect()
 }
 
 fn numbered(params: &[Param]) -> String {
