@@ -11,11 +11,11 @@ use tokio::sync::mpsc;
 use super::connector::Connector;
 use super::counts::{RunTally, write_counts};
 use super::error::PostgresError;
-use super::job::Job;
+use super::job::BatchJob;
 use super::load::load;
 use super::schema::ensure_days;
-use super::scope::{QueueValue, Scope};
-use super::session::{Param, Pipeline, Session};
+use super::scope::{BatchScope, QueueValue};
+use super::session::{Param, Pipeline, PostgresSession};
 use super::shared::{Counter, NOW, Shared, TimeSource};
 use super::versions::intern;
 use super::workspace::Workspace;
@@ -35,7 +35,7 @@ const LOCK: &str = "INSERT INTO keys (key) SELECT key FROM unnest($1::bigint[]) 
 
 /// A new setting, or a job.
 pub enum CommitRequest {
-    Job(Box<dyn Job>),
+    Job(Box<dyn BatchJob>),
     /// From now on these limits count, and these fields are redacted.
     Settings(Box<StoreSettings>),
 }
@@ -83,14 +83,14 @@ impl Committer {
         }
     }
 
-    fn take(&mut self, request: CommitRequest, jobs: &mut Vec<Box<dyn Job>>) {
+    fn take(&mut self, request: CommitRequest, jobs: &mut Vec<Box<dyn BatchJob>>) {
         match request {
             CommitRequest::Job(job) => jobs.push(job),
             CommitRequest::Settings(settings) => self.workspace.state().settings = *settings,
         }
     }
 
-    async fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+    async fn commit(&mut self, mut jobs: Vec<Box<dyn BatchJob>>) {
         let began = Instant::now();
         let result = self.transact(&mut jobs).await;
         let result = match result {
@@ -109,7 +109,12 @@ impl Committer {
         self.finish(jobs, result, began);
     }
 
-    fn finish(&self, jobs: Vec<Box<dyn Job>>, result: Result<(), PostgresError>, began: Instant) {
+    fn finish(
+        &self,
+        jobs: Vec<Box<dyn BatchJob>>,
+        result: Result<(), PostgresError>,
+        began: Instant,
+    ) {
         self.shared.commits.count(jobs.len(), began.elapsed());
         let result = result.map_err(|error| {
             tracing::error!(%error, "store commit failed");
@@ -125,7 +130,7 @@ impl Committer {
     }
 
     /// Repeats the transaction while it conflicts with those of other daemons.
-    async fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), PostgresError> {
+    async fn transact(&mut self, jobs: &mut [Box<dyn BatchJob>]) -> Result<(), PostgresError> {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -143,17 +148,17 @@ impl Committer {
         }
     }
 
-    async fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), PostgresError> {
+    async fn attempt(&mut self, jobs: &mut [Box<dyn BatchJob>]) -> Result<(), PostgresError> {
         let session = self.connector.session().await?;
         let rules = distinct_rules(jobs);
         intern(session, &mut self.workspace, &rules).await?;
         self.tally.refresh(session).await?;
-        let mut scope = Scope::default();
+        let mut scope = BatchScope::default();
         for job in jobs.iter() {
             scope.add(&job.scope(&self.workspace.state().queues));
         }
         discover(session, &mut scope).await?;
-        let membership = self.shared.membership();
+        let membership = self.shared.member();
         self.counter = membership.counter(Counter::Commits);
         let result = Self::transaction(
             session,
@@ -172,12 +177,12 @@ impl Committer {
     }
 
     async fn transaction(
-        session: &Session,
+        session: &PostgresSession,
         workspace: &mut Workspace,
         days: &mut HashSet<i64>,
         shared: &Shared,
         tally: &mut RunTally,
-        (scope, jobs): (&Scope, &mut [Box<dyn Job>]),
+        (scope, jobs): (&BatchScope, &mut [Box<dyn BatchJob>]),
         counter: i64,
     ) -> Result<(), PostgresError> {
         let keys: BTreeSet<i64> = scope.keys();
@@ -217,7 +222,7 @@ impl Committer {
         for job in jobs.iter_mut() {
             job.execute(workspace)?;
         }
-        let mut write = write_back(workspace, shared.membership().daemon)?;
+        let mut write = write_back(workspace, shared.member().daemon)?;
         let missing: Vec<i64> = write
             .days
             .iter()
@@ -255,7 +260,7 @@ fn draw_numbers() -> String {
     )
 }
 
-fn distinct_rules(jobs: &[Box<dyn Job>]) -> Vec<Arc<Rule>> {
+fn distinct_rules(jobs: &[Box<dyn BatchJob>]) -> Vec<Arc<Rule>> {
     let mut seen = HashSet::new();
     let rules = jobs.iter().flat_map(|job| job.rules());
     rules
@@ -264,12 +269,12 @@ fn distinct_rules(jobs: &[Box<dyn Job>]) -> Vec<Arc<Rule>> {
 }
 
 /// The earliest time that a job of a test gives.
-fn scope_time(jobs: &[Box<dyn Job>]) -> Option<Timestamp> {
+fn scope_time(jobs: &[Box<dyn BatchJob>]) -> Option<Timestamp> {
     jobs.iter().filter_map(|job| job.time()).min()
 }
 
 /// Looks up the lanes and windows of runs that are not known yet, and the lanes of runs that wait in windows.
-async fn discover(session: &Session, scope: &mut Scope) -> Result<(), PostgresError> {
+async fn discover(session: &PostgresSession, scope: &mut BatchScope) -> Result<(), PostgresError> {
     if !scope.unknown.is_empty() {
         let ids = || vec![Param::ints(scope.unknown.iter().copied())];
         let mut find = Pipeline::default();
@@ -317,7 +322,7 @@ fn queue_value(row: &tokio_postgres::Row) -> Result<QueueValue, PostgresError> {
 
 /// # Errors
 /// [`PostgresError::Outdated`] if a loaded run may change a lane that is not locked.
-fn check_windows(workspace: &Workspace, scope: &Scope) -> Result<(), PostgresError> {
+fn check_windows(workspace: &Workspace, scope: &BatchScope) -> Result<(), PostgresError> {
     if scope.windows.is_empty() && scope.unknown.is_empty() {
         return Ok(());
     }

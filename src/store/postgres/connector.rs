@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::connect;
 use super::error::PostgresError;
-use super::session::Session;
+use super::session::PostgresSession;
 use super::settings::ConnectionSettings;
 
 /// After a failure, further ones within this time are not waited for.
@@ -13,7 +13,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Connector {
     settings: ConnectionSettings,
-    session: Option<Session>,
+    session: Option<PostgresSession>,
     /// When it failed last, and why.
     failed: Option<(Instant, String)>,
 }
@@ -28,7 +28,7 @@ impl Connector {
     }
 
     /// The connection, opened again if it has broken.
-    pub async fn session(&mut self) -> Result<&Session, PostgresError> {
+    pub async fn session(&mut self) -> Result<&PostgresSession, PostgresError> {
         let usable = self
             .session
             .as_ref()

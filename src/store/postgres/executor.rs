@@ -22,13 +22,13 @@ use crate::store::{Revision, RevisionId, StoreError, StoreSettings};
 const QUEUE_CAPACITY: usize = 512;
 
 type Done<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
-type Work = Box<dyn for<'a> FnOnce(&'a mut Executor) -> Done<'a> + Send>;
+type RequestWork = Box<dyn for<'a> FnOnce(&'a mut Executor) -> Done<'a> + Send>;
 
 /// Sends requests to an executor. The thread ends with the last one.
 #[derive(Debug, Clone)]
 pub struct Requests(mpsc::Sender<Request>);
 
-pub struct Request(Work);
+pub struct Request(RequestWork);
 
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -96,7 +96,7 @@ impl Executor {
 
     /// Stores a revision as the one that this daemon evaluates events with.
     pub async fn set_revision(&mut self, revision: &Revision) -> Result<RevisionId, StoreError> {
-        let daemon = self.shared.membership().daemon;
+        let daemon = self.shared.member().daemon;
         let session = self.connector.session().await.map_err(StoreError::from)?;
         let now = self.shared.now(Timestamp::now()).as_microsecond();
         store_revision(session, revision, daemon, now)

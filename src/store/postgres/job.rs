@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::error::PostgresError;
-use super::scope::{RunDetail, RunScope, Scope};
+use super::scope::{BatchScope, RunExtent, RunScope};
 use super::workspace::Workspace;
 use crate::store::sqlite::commit::EncodedEvent;
 use crate::store::sqlite::transaction::WriteTransaction;
@@ -16,7 +16,7 @@ use crate::store::{Advance, ClaimId, Committed, StoreError};
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::{LogEntry, RunState};
 
-pub trait Job: Send {
+pub trait BatchJob: Send {
     /// The rules whose rows it needs.
     fn rules(&self) -> Vec<Arc<Rule>> {
         Vec::new()
@@ -28,7 +28,7 @@ pub trait Job: Send {
     }
 
     /// What it concerns; `queues` has the rows of [`Self::rules`].
-    fn scope(&self, queues: &HashMap<String, i64>) -> Scope;
+    fn scope(&self, queues: &HashMap<String, i64>) -> BatchScope;
 
     /// Executes it, and remembers its result.
     fn execute(&mut self, workspace: &mut Workspace) -> Result<(), PostgresError>;
@@ -112,7 +112,7 @@ pub struct CommitJob {
     pub reply: oneshot::Sender<Result<Vec<Committed>, StoreError>>,
 }
 
-impl Job for CommitJob {
+impl BatchJob for CommitJob {
     fn rules(&self) -> Vec<Arc<Rule>> {
         let planned = self.events.iter().flat_map(|event| &event.incoming.planned);
         planned.map(|planned| Arc::clone(&planned.rule)).collect()
@@ -123,8 +123,8 @@ impl Job for CommitJob {
         events.map(|event| event.incoming.received).min()
     }
 
-    fn scope(&self, queues: &HashMap<String, i64>) -> Scope {
-        let mut scope = Scope::default();
+    fn scope(&self, queues: &HashMap<String, i64>) -> BatchScope {
+        let mut scope = BatchScope::default();
         for event in &self.events {
             scope.add_event(&event.incoming, |rule| {
                 queues.get(rule).copied().unwrap_or_default()
@@ -163,14 +163,14 @@ pub struct AdvanceJob {
 }
 
 impl AdvanceJob {
-    fn detail(&self) -> RunDetail {
+    fn detail(&self) -> RunExtent {
         match &self.advance.state {
             Some(state) if state.gives_back() || !state.is_redactable() && state.is_final() => {
-                RunDetail::Whole
+                RunExtent::Whole
             }
-            Some(state) if self.redacts && state.is_redactable() => RunDetail::Whole,
-            Some(RunState::Held { .. }) => RunDetail::Whole,
-            Some(_) | None => RunDetail::Position,
+            Some(state) if self.redacts && state.is_redactable() => RunExtent::Whole,
+            Some(RunState::Held { .. }) => RunExtent::Whole,
+            Some(_) | None => RunExtent::Position,
         }
     }
 
@@ -208,9 +208,9 @@ impl AdvanceJob {
     }
 }
 
-impl Job for AdvanceJob {
-    fn scope(&self, _: &HashMap<String, i64>) -> Scope {
-        let mut scope = Scope::default();
+impl BatchJob for AdvanceJob {
+    fn scope(&self, _: &HashMap<String, i64>) -> BatchScope {
+        let mut scope = BatchScope::default();
         let own = self.own.get(self.advance.run.0);
         let run = self.run();
         let ends = self
@@ -233,7 +233,7 @@ impl Job for AdvanceJob {
                 scope.unknown.push(run);
                 scope.runs.push(RunScope {
                     run,
-                    detail: RunDetail::Whole,
+                    detail: RunExtent::Whole,
                     day: None,
                 });
             }
@@ -296,18 +296,18 @@ impl Job for AdvanceJob {
     }
 }
 
-type Work<T> = dyn FnMut(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send;
+type RunWork<T> = dyn FnMut(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send;
 
 /// A job on some runs: a command, or a question.
 pub struct RunJob<T> {
-    pub scope: Scope,
-    pub work: Box<Work<T>>,
+    pub scope: BatchScope,
+    pub work: Box<RunWork<T>>,
     pub result: Option<Result<T, StoreError>>,
     pub reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<T: Send> Job for RunJob<T> {
-    fn scope(&self, _: &HashMap<String, i64>) -> Scope {
+impl<T: Send> BatchJob for RunJob<T> {
+    fn scope(&self, _: &HashMap<String, i64>) -> BatchScope {
         self.scope.clone()
     }
 
@@ -328,15 +328,15 @@ impl<T: Send> Job for RunJob<T> {
     }
 }
 
-impl Scope {
+impl BatchScope {
     /// Everything about some runs, whose lanes and windows are looked up first.
     pub fn whole_runs(runs: impl IntoIterator<Item = i64>) -> Self {
-        let mut scope = Scope::default();
+        let mut scope = BatchScope::default();
         for run in runs {
             scope.unknown.push(run);
             scope.runs.push(RunScope {
                 run,
-                detail: RunDetail::Whole,
+                detail: RunExtent::Whole,
                 day: None,
             });
             scope.new_runs += 1;

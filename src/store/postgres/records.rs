@@ -132,7 +132,7 @@ impl Executor {
 
     /// Writes the numbers of a minute of this daemon, together with those that it wrote for it before.
     pub async fn write_minute(&mut self, mut minute: Minute) -> Result<(), StoreError> {
-        let daemon = self.shared.membership().daemon;
+        let daemon = self.shared.member().daemon;
         let session = self.connector.session().await.map_err(failed)?;
         let of = || vec![Param::int(minute.minute), Param::int(daemon)];
         let sql = "SELECT content FROM minutes WHERE minute = $1 AND daemon = $2";

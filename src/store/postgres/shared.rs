@@ -36,14 +36,14 @@ pub enum Counter {
 
 /// The place of this daemon among those of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Place {
+pub struct Member {
     pub daemon: i64,
     pub slot: i64,
     pub daemons: usize,
     pub rank: usize,
 }
 
-impl Place {
+impl Member {
     /// The rows of one part in `run_counts`.
     pub fn counter(&self, part: Counter) -> i64 {
         self.daemon * 4 + part as i64
@@ -67,7 +67,7 @@ pub struct Shared {
     pub archive: Arc<ArchiveBuffer>,
     pub deliveries: Arc<DeliveryBuffer>,
     pub exchanges: Arc<ExchangeBuffer>,
-    place: Mutex<Place>,
+    place: Mutex<Member>,
     used: Mutex<DatabaseUse>,
     /// What the clock of the database said, and when. It runs on from there, whatever happens to this machine's clock.
     clock: Mutex<Option<(Timestamp, Instant)>>,
@@ -92,11 +92,11 @@ impl Shared {
         }
     }
 
-    pub fn membership(&self) -> Place {
+    pub fn member(&self) -> Member {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn set_place(&self, place: Place) {
+    pub fn set_member(&self, place: Member) {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params_from_iter};
 use tokio_postgres::Row;
 
 use super::cell::{
-    Cell, Cells, EVENTS, GATE_ADMISSIONS, GATHERED, LANES, LOG_ENTRIES, RUNS, Table, WINDOWS,
+    Cell, Cells, EVENTS, GATE_ADMISSIONS, GATHERED, LANES, LOG_ENTRIES, RUNS, TableColumns, WINDOWS,
 };
 use super::counts::RunTally;
 use super::error::PostgresError;
@@ -22,7 +22,7 @@ use crate::store::{ClaimId, StoreError, StoreSettings};
 use flowtrigger_core::run::{RunId, RunState};
 
 /// Tables whose rows belong to one batch. Rows of rules and texts stay.
-pub static BATCH_TABLES: [&Table; 7] = [
+pub static BATCH_TABLES: [&TableColumns; 7] = [
     &EVENTS,
     &RUNS,
     &LANES,
@@ -51,7 +51,7 @@ const UNUSED_INDEXES: [&str; 13] = [
 
 /// Where a run is in Postgres, beside the columns that the workspace has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RunPlace {
+pub struct RunLocation {
     pub day: i64,
     pub event_day: i64,
     pub is_live: bool,
@@ -65,7 +65,7 @@ pub struct Workspace {
     clock: VirtualClock,
     /// Loaded rows by table and primary key.
     loaded: HashMap<&'static str, HashMap<Cells, Cells>>,
-    pub runs: HashMap<i64, RunPlace>,
+    pub runs: HashMap<i64, RunLocation>,
     /// The days of the loaded events.
     pub events: HashMap<i64, i64>,
     /// Statements by table.
@@ -145,7 +145,7 @@ impl Workspace {
     }
 
     /// Loads a row that was read from Postgres, unless it is there. True if it is new.
-    pub fn load(&mut self, table: &'static Table, row: &Row) -> Result<bool, PostgresError> {
+    pub fn load(&mut self, table: &'static TableColumns, row: &Row) -> Result<bool, PostgresError> {
         self.open()?;
         let cells = table.read(row)?;
         let key = cells[..table.key].to_vec();
@@ -166,12 +166,12 @@ impl Workspace {
         Ok(true)
     }
 
-    /// Loads a run, which has its place behind its columns.
+    /// Loads a run, which has its location behind its columns.
     pub fn load_run(&mut self, row: &Row) -> Result<bool, PostgresError> {
         let new = self.load(&RUNS, row)?;
         if new {
             let first = RUNS.columns.len();
-            let place = RunPlace {
+            let place = RunLocation {
                 day: row.try_get(first)?,
                 event_day: row.try_get(first + 1)?,
                 daemon: row.try_get(first + 2)?,
@@ -194,7 +194,7 @@ impl Workspace {
     }
 
     /// Loads a row that never changes and stays: of a rule, a configuration, a text.
-    pub fn keep(&self, table: &'static Table, row: &Row) -> Result<(), PostgresError> {
+    pub fn keep(&self, table: &'static TableColumns, row: &Row) -> Result<(), PostgresError> {
         insert(&self.connection, &insert_into(table), &table.read(row)?)?;
         Ok(())
     }
@@ -247,7 +247,7 @@ impl Workspace {
     }
 
     /// Takes all rows out of a table.
-    pub fn take_all(&self, table: &'static Table) -> Result<Vec<Cells>, PostgresError> {
+    pub fn take_all(&self, table: &'static TableColumns) -> Result<Vec<Cells>, PostgresError> {
         let rows = self.changes(table)?.inserted;
         self.statement(&format!("DELETE FROM {}", table.name))?;
         Ok(rows)
@@ -299,7 +299,7 @@ impl Workspace {
     }
 
     /// The rows of a table that differ from what was loaded.
-    pub fn changes(&self, table: &'static Table) -> Result<TableChanges, PostgresError> {
+    pub fn changes(&self, table: &'static TableColumns) -> Result<TableChanges, PostgresError> {
         let own;
         let sql = match self.selects.get(table.name) {
             Some(known) => known,
@@ -340,7 +340,7 @@ impl Workspace {
 
     fn deleted(
         &self,
-        table: &'static Table,
+        table: &'static TableColumns,
         loaded: &HashMap<Cells, Cells>,
     ) -> Result<Vec<Cells>, PostgresError> {
         let terms: Vec<String> = table.columns[..table.key]
@@ -399,7 +399,7 @@ impl Workspace {
     }
 }
 
-fn insert_into(table: &Table) -> String {
+fn insert_into(table: &TableColumns) -> String {
     let places: Vec<String> = (1..=table.columns.len()).map(|n| format!("?{n}")).collect();
     format!(
         "INSERT OR IGNORE INTO {} ({}) VALUES ({})",
@@ -409,7 +409,7 @@ fn insert_into(table: &Table) -> String {
     )
 }
 
-fn select_from(table: &Table) -> String {
+fn select_from(table: &TableColumns) -> String {
     format!("SELECT {} FROM {}", table.list(""), table.name)
 }
 

@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use super::connection::connect;
 use super::error::{PostgresError, PostgresOpenError};
 use super::schema;
-use super::session::{Param, Session};
+use super::session::{Param, PostgresSession};
 use super::settings::PostgresSettings;
 use crate::store::sqlite::codec;
 use crate::store::{PushedHead, PushedRevision, PushedTexts, RowError};
@@ -21,7 +21,7 @@ const HEAD: &str = "id, digest, rules, pushed, name, note";
 /// A connection to the pushed revisions.
 #[derive(Debug)]
 pub struct PushedRevisions {
-    session: Session,
+    session: PostgresSession,
 }
 
 /// Why pushed revisions cannot be read or written.

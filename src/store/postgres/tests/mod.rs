@@ -9,7 +9,7 @@ use flowtrigger_testing::postgres::{Postgres, server};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
-use super::{PostgresSettings, PostgresStore, Role, TimeSource};
+use super::{ConnectionRole, PostgresSettings, PostgresStore, TimeSource};
 use crate::store::conformance;
 use crate::store::{PostgresHistory, StoreSettings};
 
@@ -19,7 +19,7 @@ fn open(settings: &PostgresSettings) -> PostgresStore {
 }
 
 fn open_with(settings: &PostgresSettings, store: StoreSettings, time: TimeSource) -> PostgresStore {
-    let opening = PostgresStore::start(settings, store, Role::Daemon, time);
+    let opening = PostgresStore::start(settings, store, ConnectionRole::Daemon, time);
     block_in_place(|| Handle::current().block_on(opening))
         .unwrap()
         .0

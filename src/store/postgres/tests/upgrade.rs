@@ -19,7 +19,7 @@ async fn daemons_that_start_together_create_one_schema() {
     assert_eq!(versions.trim(), "1");
     let mut slots: Vec<i64> = stores
         .iter()
-        .map(|store| store.shared.membership().slot)
+        .map(|store| store.shared.member().slot)
         .collect();
     slots.sort_unstable();
     assert_eq!(slots, [0, 1, 2, 3]);

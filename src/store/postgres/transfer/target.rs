@@ -8,7 +8,7 @@ use super::{MoveError, MoveExtent, MovedRows};
 use crate::store::postgres::cell::{CellType, Cells};
 use crate::store::postgres::error::PostgresError;
 use crate::store::postgres::schema::{PARTITIONED, ensure_days};
-use crate::store::postgres::session::{Param, Session};
+use crate::store::postgres::session::{Param, PostgresSession};
 
 /// The fact with the number of the move.
 const MOVE: &str = "move";
@@ -30,13 +30,13 @@ const IDENTITIES: [&str; 10] = [
 ];
 
 pub struct MoveTarget<'a> {
-    session: &'a Session,
+    session: &'a PostgresSession,
     written: u64,
     on_rows: &'a mut dyn FnMut(u64),
 }
 
 impl<'a> MoveTarget<'a> {
-    pub fn new(session: &'a Session, on_rows: &'a mut dyn FnMut(u64)) -> Self {
+    pub fn new(session: &'a PostgresSession, on_rows: &'a mut dyn FnMut(u64)) -> Self {
         Self {
             session,
             written: 0,
