@@ -1,6 +1,8 @@
 //! The database in memory in which a batch is decided: the rows that the batch concerns are loaded into it, the code of the
 //! SQLite store changes them, and what changed is read back.
 
+mod changes;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -8,18 +10,20 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params_from_iter};
 use tokio_postgres::Row;
 
-use super::cell::{
+use crate::store::postgres::cell::{
     Cell, Cells, EVENTS, GATE_ADMISSIONS, GATHERED, LANES, LOG_ENTRIES, RUNS, TableColumns, WINDOWS,
 };
-use super::counts::RunTally;
-use super::error::PostgresError;
-use super::scope::QueueValue;
+use crate::store::postgres::counts::RunTally;
+use crate::store::postgres::error::PostgresError;
+use crate::store::postgres::scope::QueueValue;
 use crate::store::sqlite::clock::{StoreClock, VirtualClock};
 use crate::store::sqlite::database::{self, Location};
 use crate::store::sqlite::transaction::WriteTransaction;
 use crate::store::sqlite::writer_state::{ReservedNumbers, WriterState};
 use crate::store::{ClaimId, StoreError, StoreSettings};
 use flowtrigger_core::run::{RunId, RunState};
+
+pub use changes::{RowUpdate, TableChanges};
 
 /// Tables whose rows belong to one batch. Rows of rules and texts stay.
 pub static BATCH_TABLES: [&TableColumns; 7] = [
@@ -71,20 +75,6 @@ pub struct Workspace {
     /// Statements by table.
     inserts: HashMap<&'static str, String>,
     selects: HashMap<&'static str, String>,
-}
-
-/// What a batch changed in one table.
-#[derive(Debug, Default)]
-pub struct TableChanges {
-    pub inserted: Vec<Cells>,
-    pub updated: Vec<RowUpdate>,
-    pub deleted: Vec<Cells>,
-}
-
-#[derive(Debug)]
-pub struct RowUpdate {
-    pub before: Cells,
-    pub after: Cells,
 }
 
 impl Workspace {
@@ -296,67 +286,6 @@ impl Workspace {
         let mut statement = self.connection.prepare_cached(sql)?;
         let queues = statement.query_map([], |row| row.get(0))?;
         Ok(queues.collect::<Result<_, _>>()?)
-    }
-
-    /// The rows of a table that differ from what was loaded.
-    pub fn changes(&self, table: &'static TableColumns) -> Result<TableChanges, PostgresError> {
-        let own;
-        let sql = match self.selects.get(table.name) {
-            Some(known) => known,
-            None => {
-                own = select_from(table);
-                &own
-            }
-        };
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([])?;
-        let (empty, mut changes) = (HashMap::new(), TableChanges::default());
-        let loaded = self.loaded.get(table.name).unwrap_or(&empty);
-        let mut kept = 0;
-        while let Some(row) = rows.next()? {
-            let mut cells = Cells::with_capacity(table.columns.len());
-            for index in 0..table.columns.len() {
-                cells.push(row.get::<_, rusqlite::types::Value>(index)?.into());
-            }
-            match loaded.get(&cells[..table.key]) {
-                None => changes.inserted.push(cells),
-                Some(before) => {
-                    kept += 1;
-                    if *before != cells {
-                        changes.updated.push(RowUpdate {
-                            before: before.clone(),
-                            after: cells,
-                        });
-                    }
-                }
-            }
-        }
-        drop(rows);
-        if kept < loaded.len() {
-            changes.deleted = self.deleted(table, loaded)?;
-        }
-        Ok(changes)
-    }
-
-    fn deleted(
-        &self,
-        table: &'static TableColumns,
-        loaded: &HashMap<Cells, Cells>,
-    ) -> Result<Vec<Cells>, PostgresError> {
-        let terms: Vec<String> = table.columns[..table.key]
-            .iter()
-            .enumerate()
-            .map(|(index, column)| format!("{} = ?{}", column.name, index + 1))
-            .collect();
-        let sql = format!("SELECT 1 FROM {} WHERE {}", table.name, terms.join(" AND "));
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut deleted = Vec::new();
-        for (key, cells) in loaded {
-            if !statement.exists(params_from_iter(key))? {
-                deleted.push(cells.clone());
-            }
-        }
-        Ok(deleted)
     }
 
     /// Executes a job so that its failure changes nothing.
