@@ -43,6 +43,8 @@ pub struct Load {
     /// When an event was sent.
     sent: std::sync::Mutex<HashMap<String, Instant>>,
     pub action: Duration,
+    /// Whether a start is written before the action, as for a command that must not run twice.
+    pub holds: bool,
 }
 
 /// How a daemon works.
@@ -76,7 +78,8 @@ fn event() -> Event {
 }
 
 impl Load {
-    /// `open` events may be unfinished at the same time.
+    /// `open` events may be unfinished at the same time. Without a time for the action, it is a command that must not run
+    /// twice.
     pub fn new(prefix: &'static str, open: usize, action: Duration) -> Arc<Self> {
         Arc::new(Self {
             event: event(),
@@ -90,6 +93,7 @@ impl Load {
             latencies: std::sync::Mutex::default(),
             sent: std::sync::Mutex::default(),
             action,
+            holds: action.is_zero(),
         })
     }
 
@@ -244,7 +248,7 @@ async fn work<S: Store + Clone>(load: Arc<Load>, store: S, queued: Arc<Notify>, 
     }
 }
 
-/// A command that says that it starts, and ends well.
+/// An action that ends well.
 async fn execute<S: Store>(load: &Load, store: &S, run: &ClaimedRun) {
     let advance = |entry: LogEntry, state: Option<RunState>| Advance {
         run: run.id,
@@ -252,13 +256,15 @@ async fn execute<S: Store>(load: &Load, store: &S, run: &ClaimedRun) {
         entries: vec![entry],
         state,
     };
-    let started = LogEntry::Started {
-        step: "told".to_owned(),
-        number: 1,
-        at: Timestamp::now(),
-    };
-    let stored = store.advance_all(vec![advance(started, None)]).await;
-    assert!(stored[0].is_ok(), "{stored:?}");
+    if load.holds {
+        let started = LogEntry::Started {
+            step: "told".to_owned(),
+            number: 1,
+            at: Timestamp::now(),
+        };
+        let stored = store.advance_all(vec![advance(started, None)]).await;
+        assert!(stored[0].is_ok(), "{stored:?}");
+    }
     if !load.action.is_zero() {
         tokio::time::sleep(load.action).await;
     }

@@ -18,9 +18,10 @@ pub fn measure() {
         let server = Server::start();
         println!("\n## Daemons of {PLACES} places, actions of {ACTION:?}\n");
         println!(
-            "| daemons | runs/s | possible | share | Postgres, cores | daemons and load, cores |"
+            "| daemons | runs/s | possible | share | of one daemon, times their number | Postgres, cores | daemons and load, cores |"
         );
-        println!("|--:|--:|--:|--:|--:|--:|");
+        println!("|--:|--:|--:|--:|--:|--:|--:|");
+        let mut one = None;
         for count in [1, 2, 4, 8] {
             let url = server.postgres.database();
             server.add_past_days(&url).await;
@@ -45,10 +46,12 @@ pub fn measure() {
             tasks.shutdown().await;
             let (took, postgres, own) = after.since(before);
             let rate = done as f64 / took.as_secs_f64();
+            let one = *one.get_or_insert(rate);
             let possible = (count * PLACES) as f64 / ACTION.as_secs_f64();
             println!(
-                "| {count} | {rate:.0} | {possible:.0} | {:.2} | {:.2} | {:.2} |",
+                "| {count} | {rate:.0} | {possible:.0} | {:.2} | {:.2} | {:.2} | {:.2} |",
                 rate / possible,
+                rate / (one * count as f64),
                 postgres.as_secs_f64() / took.as_secs_f64(),
                 own.as_secs_f64() / took.as_secs_f64(),
             );

@@ -28,6 +28,12 @@ pub fn print() {
             senders: 256,
             workers: 256,
         };
+        // With `SHARED_PIN=on`, beside a transaction that keeps old rows.
+        let holder = super::yardstick::connect(&url).await;
+        if std::env::var("SHARED_PIN").is_ok_and(|value| value == "on") {
+            let hold = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT txid_current_snapshot()";
+            holder.batch_execute(hold).await.expect("a transaction");
+        }
         let tasks = load.start(&daemons.stores, places);
         tokio::time::sleep(WARM_UP).await;
         server.postgres.psql(&url, "SELECT pg_stat_statements_reset()");

@@ -27,11 +27,14 @@ pub struct Server {
 }
 
 impl Server {
+    /// `SHARED_FSYNC=off` measures without the disk.
+    ///
     /// # Panics
     /// Panics if Postgres is not installed.
     pub fn start() -> Self {
+        let is_off = std::env::var("SHARED_FSYNC").is_ok_and(|value| value == "off");
         let options = ServerOptions {
-            fsync: Fsync::On,
+            fsync: if is_off { Fsync::Off } else { Fsync::On },
             ..ServerOptions::default()
         };
         let postgres = own_server(options).expect("Postgres is installed");
