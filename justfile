@@ -26,6 +26,7 @@ long seed=`od -An -N4 -tu4 /dev/urandom`:
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --lib
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --test core -- flows::
     DURABILITY_TESTS_SEED={{ trim(seed) }} DURABILITY_TESTS_LONG=1 cargo test --test resilience -- --nocapture crash:: attack::
+    ROUNDS=1000 DURABILITY_TESTS_SEED={{ trim(seed) }} cargo test --test resilience -- --nocapture cluster::faults
     just questions
     just fuzz
 
@@ -64,6 +65,7 @@ schema:
     cargo run --quiet -- schema --of events > schema/events.schema.json
     cargo run --quiet -- schema --of dry-run > schema/dry-run.schema.json
     cargo run --quiet -- schema --of check > schema/check.schema.json
+    cargo run --quiet -- schema --of status > schema/status.schema.json
     cargo run --quiet -- schema --of test-results > schema/test-results.schema.json
 
 # Explain every sample event with the rules of this repository.

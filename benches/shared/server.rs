@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use flowtrigger::store::postgres::{Role, TimeSource};
+use flowtrigger::store::postgres::{ConnectionRole, TimeSource};
 use flowtrigger::store::{PostgresSettings, PostgresStore, Store, StoreSettings};
 use flowtrigger_testing::postgres::{Fsync, Postgres, ServerOptions, own_server};
 use jiff::Timestamp;
@@ -139,7 +139,7 @@ pub async fn daemon(url: &str) -> PostgresStore {
     let started = PostgresStore::start(
         &settings_of_server,
         settings(),
-        Role::Daemon,
+        ConnectionRole::Daemon,
         TimeSource::Database,
     );
     started.await.expect("a daemon").0

@@ -9,7 +9,7 @@ use crate::page;
 use crate::report::error::CommandError;
 use crate::report::output::Output;
 use crate::source::http::HttpLimits;
-use flowtrigger_core::config::PageAddress;
+use flowtrigger_core::config::{DaemonRules, PageAddress};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -35,6 +35,9 @@ pub struct Args {
         hide_env_values = true
     )]
     listen: Option<String>,
+    /// Use the rules that `flowtrigger push` stored last, instead of those of `--rules`. Default: the configuration's.
+    #[arg(long)]
+    pushed: bool,
     /// Address and port of the web page, or `off`. Default: the configuration's, or 127.0.0.1:8081 if it is free.
     #[arg(
         long,
@@ -56,6 +59,7 @@ fn page_address(text: &str) -> Result<PageAddress, String> {
 pub fn run(args: Args, global: &GlobalOptions, _: &mut Output) -> Result<Exit, CommandError> {
     let options = DaemonOptions {
         paths: global.rulebook_paths(None),
+        rules: args.pushed.then_some(DaemonRules::Pushed),
         listen: args.listen,
         page: args.page,
         data: global.data.clone(),

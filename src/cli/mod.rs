@@ -16,6 +16,7 @@ mod move_store;
 mod options;
 mod page;
 mod progress;
+mod push;
 mod replay;
 mod run;
 mod runs;
@@ -23,6 +24,7 @@ mod schema;
 mod send;
 mod sign;
 mod signer;
+mod status;
 mod test;
 mod why;
 
@@ -74,6 +76,8 @@ enum Command {
     Replay(replay::Args),
     Deliveries(deliveries::Args),
     Page(page::Args),
+    Status(status::Args),
+    Push(push::Args),
     Move(move_store::Args),
     Send(send::Args),
     Sign(sign::Args),
@@ -127,7 +131,9 @@ impl Command {
             Command::Runs(args) => runs::run(args, global, out),
             Command::Replay(args) => replay::run(args, global, out),
             Command::Deliveries(args) => deliveries::run(args, global, out),
+            Command::Status(args) => status::run(args, global, out),
             Command::Page(args) => page::run(args, global, out),
+            Command::Push(args) => push::run(args, global, out),
             Command::Move(args) => move_store::run(args, global, out),
             Command::Send(args) => send::run(args, global, out),
             Command::Sign(args) => sign::run(args, global, out),
@@ -151,7 +157,9 @@ impl Command {
             | Command::Runs(_)
             | Command::Replay(_)
             | Command::Deliveries(_)
+            | Command::Status(_)
             | Command::Page(_)
+            | Command::Push(_)
             | Command::Move(_)
             | Command::Send(_)
             | Command::Sign(_)

@@ -22,6 +22,7 @@ use crate::action;
 use crate::action::secret::MissingSecret;
 use crate::source::admin::SocketError;
 use crate::source::http::ListenError;
+use crate::store::postgres::pushed::PushedError;
 use crate::store::sqlite::DatabaseOpenError;
 use crate::store::{StoreError, StoreOpenError};
 use flowtrigger_core::config::Config;
@@ -112,6 +113,12 @@ pub enum EngineError {
     Folder(#[from] FolderError),
     #[error(transparent)]
     Socket(#[from] SocketError),
+    #[error(transparent)]
+    Pushed(#[from] PushedError),
+    #[error(
+        "pushed rules are in a database, and none is configured; set `store: {{ postgres: … }}` in flowtrigger.yaml, or FLOWTRIGGER_STORE"
+    )]
+    PushedWithoutDatabase,
     #[error("failed to serve requests: {0}; start the daemon again")]
     Serve(#[source] std::io::Error),
     #[error(

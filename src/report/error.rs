@@ -113,13 +113,15 @@ impl From<EngineError> for CommandError {
                 ListenError::Address { .. }
                 | ListenError::NotLoopback { .. }
                 | ListenError::NobodyCanSignIn { .. },
-            ) => CommandError::usage(error.to_string()),
+            )
+            | EngineError::PushedWithoutDatabase => CommandError::usage(error.to_string()),
             EngineError::Listen(ListenError::AddressInUse { .. } | ListenError::Other { .. })
             | EngineError::Store(_)
             | EngineError::Open(_)
             | EngineError::Action(_)
             | EngineError::Folder(_)
             | EngineError::Socket(_)
+            | EngineError::Pushed(_)
             | EngineError::Serve(_)
             | EngineError::Signals(_)
             | EngineError::Interrupted => CommandError::runtime(error.to_string()),

@@ -1,6 +1,7 @@
 //! What happened and what would happen, as data, as JSON and as text: commands print it, pages show it.
 
 pub mod daemon_state;
+pub mod daemons;
 pub mod deliveries;
 pub mod dry_run;
 pub mod entry_argument;

@@ -10,12 +10,13 @@ use tokio::sync::watch;
 
 use crate::store::history::EventRowId;
 use crate::store::location::check_not_moved;
+use crate::store::postgres::{DaemonIdentity, PostgresStore};
 use crate::store::sqlite::Commits;
 use crate::store::{
     Advance, ClaimRequest, ClaimedRun, Committed, Delivery, DeliveryId, DeliveryPart, GivenCommand,
-    IncomingEvent, Membership, Minute, PostgresStore, RecoveryReport, Revision, RevisionId,
-    RunRecord, RunStatus, SqliteStore, StorageUse, Store, StoreError, StoreLocation,
-    StoreOpenError, StoreSettings, UnmatchedEvent,
+    IncomingEvent, Membership, Minute, RecoveryReport, Revision, RevisionId, RunRecord, RunStatus,
+    SqliteStore, StorageUse, Store, StoreError, StoreLocation, StoreOpenError, StoreSettings,
+    UnmatchedEvent,
 };
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::RunId;
@@ -39,8 +40,8 @@ macro_rules! each {
 }
 
 impl AnyStore {
-    /// Opens the store at a location, and queues the runs again that were running. The caller must hold the lock of
-    /// the data folder if the store is a file.
+    /// Opens the store at a location for a daemon, and queues the runs again that were running. The caller must hold the
+    /// lock of the data folder if the store is a file.
     pub async fn open(
         location: &StoreLocation,
         settings: StoreSettings,
@@ -58,8 +59,7 @@ impl AnyStore {
         }
     }
 
-    /// Opens the store at a location for one command: of a folder that no daemon uses, or of a database beside its
-    /// daemons.
+    /// Opens the store for one command. In a database, that is beside the daemons; a file must be locked as for a daemon.
     pub async fn open_for_command(
         location: &StoreLocation,
         settings: StoreSettings,
@@ -70,6 +70,17 @@ impl AnyStore {
                 let store = PostgresStore::connect_for_command(database, settings).await?;
                 Ok(AnyStore::Postgres(store))
             }
+        }
+    }
+
+    /// Notes where the daemon receives events, for those who list the daemons of a database.
+    pub fn set_address(&self, address: &str) {
+        match self {
+            AnyStore::Sqlite(_) => {}
+            AnyStore::Postgres(store) => store.set_identity(DaemonIdentity {
+                address: Some(address.to_owned()),
+                ..DaemonIdentity::of_process()
+            }),
         }
     }
 

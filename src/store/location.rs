@@ -57,7 +57,7 @@ impl StoreLocation {
                     why: moved.to_string(),
                 }),
             },
-            StoreLocation::Postgres(database) => Ok(Box::new(PostgresHistory::connect(database)?)),
+            StoreLocation::Postgres(settings) => Ok(Box::new(PostgresHistory::connect(settings)?)),
         }
     }
 }

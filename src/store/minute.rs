@@ -60,6 +60,25 @@ impl Minute {
         self.matched + self.unmatched + self.redelivered
     }
 
+    /// One entry for each minute, from the rows of all daemons in the order of their minutes. Each daemon counts the runs
+    /// of all: the highest number stays.
+    pub fn merge(rows: impl IntoIterator<Item = Minute>) -> Vec<Minute> {
+        let mut merged: Vec<Minute> = Vec::new();
+        for row in rows {
+            match merged.last_mut().filter(|last| last.minute == row.minute) {
+                Some(last) => {
+                    last.add_earlier(&row);
+                    for (state, count) in row.runs {
+                        let known = last.runs.entry(state).or_default();
+                        *known = count.max(*known);
+                    }
+                }
+                None => merged.push(row),
+            }
+        }
+        merged
+    }
+
     /// Adds what was counted before in the same minute: a daemon that is restarted counts the rest of it apart. The
     /// runs are those at its end. Of the percentiles the higher ones stay, because those of the whole are unknown.
     pub fn add_earlier(&mut self, earlier: &Minute) {

@@ -5,4 +5,5 @@ mod export;
 mod faults;
 mod many_rules;
 mod replay;
+mod shared_store;
 mod transcripts;

@@ -13,6 +13,7 @@ use flowtrigger_core::config::outgoing::OUTGOING;
 use flowtrigger_core::config::page::PAGE;
 use flowtrigger_core::config::retention::RETENTION;
 use flowtrigger_core::config::source::SOURCE;
+use flowtrigger_core::config::store::STORE;
 use flowtrigger_core::config::verification::VERIFY;
 use flowtrigger_core::config::verification::hmac::HMAC;
 use flowtrigger_core::config::vocabulary::CONFIG;
@@ -90,6 +91,7 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
         ("docs/sources.md", "hmac", keys(&HMAC)),
         ("docs/network.md", "listen", keys(&LISTEN)),
         ("docs/page.md", "page", keys(&PAGE)),
+        ("docs/configuration.md", "store", keys(&STORE)),
         ("docs/network.md", "outgoing", keys(&OUTGOING)),
         ("docs/network.md", "commands", keys(&COMMANDS)),
         ("docs/loop-guard.md", "loop_guard", keys(&LOOP_GUARD)),

@@ -15,7 +15,7 @@ pub fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// README.md and the other documents at the root, then those under `docs/`.
+/// README.md and the other documents at the root, then those under `docs/` and `deploy/`.
 pub fn documents() -> Vec<PathBuf> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(root()).expect("a readable folder") {
@@ -23,6 +23,7 @@ pub fn documents() -> Vec<PathBuf> {
     }
     paths.retain(|path| is_markdown(path));
     markdown(&root().join("docs"), &mut paths);
+    markdown(&root().join("deploy"), &mut paths);
     paths
 }
 
@@ -153,13 +154,14 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
 
 /// The paths from the root that are named in backticks, such as `src/core/`; without placeholders.
 fn paths(text: &str) -> impl Iterator<Item = &str> {
-    const FOLDERS: [&str; 10] = [
+    const FOLDERS: [&str; 11] = [
         "src/",
         "crates/",
         "tests/",
         "rules/",
         "examples/",
         "schema/",
+        "deploy/",
         "docs/",
         "benches/",
         "fuzz/",

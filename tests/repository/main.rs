@@ -1,6 +1,7 @@
 //! Tests of the repository: layers of the code, documents, shipped rules, schemas and the fuzz corpus.
 
 mod actions;
+mod deploy;
 mod doc_tables;
 mod docs;
 mod fuzz;

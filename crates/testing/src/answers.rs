@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::repository;
 
 /// The commands whose JSON has a schema.
-const COMMANDS: [&str; 9] = [
-    "why", "runs", "run", "dry-run", "send", "events", "check", "replay", "test",
+const COMMANDS: [&str; 10] = [
+    "why", "runs", "run", "dry-run", "send", "events", "check", "replay", "test", "status",
 ];
 
 thread_local! {

@@ -9,8 +9,11 @@ use crate::cli::runs::admin_client::AdminClient;
 use crate::engine::Rulebook;
 use crate::report::error::CommandError;
 use crate::report::replay::current_rules::{CurrentRules, RulesOrigin};
-use crate::store::History;
 use crate::store::history::PastRevision;
+use crate::store::postgres::pushed::PushedWatcher;
+use crate::store::{History, StoreLocation};
+use flowtrigger_core::config::DaemonRules;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
 
 /// The rules of the running daemon, those that the daemons of a shared store loaded last, or those of the files.
 pub fn load_rules(
@@ -21,7 +24,7 @@ pub fn load_rules(
     let is_shared = history.daemons()?.iter().any(|daemon| daemon.is_live);
     if daemon.is_none() && !is_shared {
         return Ok(CurrentRules {
-            book: Arc::new(global.rulebook(None)?),
+            book: Arc::new(next_rules(global)?),
             origin: RulesOrigin::Files,
             files_differ: false,
         });
@@ -60,6 +63,22 @@ pub fn load_rules(
             ..Rulebook::default()
         }),
     })
+}
+
+/// The rules that the next daemon loads: those of the files, or those that were pushed.
+fn next_rules(global: &GlobalOptions) -> Result<Rulebook, CommandError> {
+    let paths = global.rulebook_paths(None);
+    let config = paths.read_config(&mut Files::default(), &mut Diagnostics::default());
+    let location = global.store_location()?;
+    let (StoreLocation::Postgres(settings), DaemonRules::Pushed) =
+        (location, config.store_options.rules)
+    else {
+        return global.rulebook(None);
+    };
+    let newest = PushedWatcher::start(settings).map(|mut watcher| watcher.newest());
+    let pushed = newest.map_err(|error| CommandError::runtime(error.to_string()))?;
+    let loaded = paths.read_pushed(&pushed).accepted();
+    loaded.map_err(|loaded| CommandError::invalid(loaded.rulebook.files, loaded.diagnostics))
 }
 
 /// The sorted texts of the rule files; `None` if there are none that are valid.

@@ -39,8 +39,10 @@ impl OfflineStore {
         };
         let failed = |error: String| CommandError::runtime(error);
         let runtime = Runtime::new().map_err(|error| failed(error.to_string()))?;
-        let opened = AnyStore::open_for_command(&location, store_settings(global));
-        let opened = runtime.block_on(opened);
+        let opened = runtime.block_on(AnyStore::open_for_command(
+            &location,
+            store_settings(global),
+        ));
         let store = opened.map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             store,

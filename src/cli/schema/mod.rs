@@ -66,6 +66,8 @@ enum SchemaKind {
     DryRun,
     /// The output of `check --format json`.
     Check,
+    /// The output of `status --format json`.
+    Status,
     /// The output of `test --format json`.
     TestResults,
 }
@@ -85,6 +87,7 @@ impl SchemaKind {
             SchemaKind::Events => answers::events(),
             SchemaKind::DryRun => answers::dry_run(),
             SchemaKind::Check => answers::check(),
+            SchemaKind::Status => answers::status(),
             SchemaKind::TestResults => answers::test_results(),
         }
     }

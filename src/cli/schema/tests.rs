@@ -79,6 +79,7 @@ fn the_committed_schemas_are_current() {
             SchemaKind::Events => "events",
             SchemaKind::DryRun => "dry-run",
             SchemaKind::Check => "check",
+            SchemaKind::Status => "status",
             SchemaKind::TestResults => "test-results",
         };
         let path = root().join(format!("schema/{name}.schema.json"));

@@ -23,6 +23,7 @@ use crate::report::rule_test::suite::{Suite, TestCase};
 use flowtrigger_core::rule::Rule;
 
 pub use crate::report::rule_test::suite::{MissingRulePolicy, gather};
+pub use report::text_of_failures;
 
 const AFTER_HELP: &str = "\
 Examples:

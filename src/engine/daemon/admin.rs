@@ -7,8 +7,8 @@ use crate::engine::commands::{ReplayError, ReplayPart};
 use crate::engine::handle::Engine;
 use crate::engine::metrics::oldest_queued;
 use crate::source::admin::{
-    AdminApi, AdminError, FailedReload, ReplayRequest, ReplayedEvent, RunStatuses, SeenRunsOfEvent,
-    Status,
+    AdminApi, AdminError, FailedReload, PushedRules, ReplayRequest, ReplayedEvent, RunStatuses,
+    SeenRunsOfEvent, Status,
 };
 use crate::source::{AcceptedRun, Ingest};
 use crate::store::history::EventRowId;
@@ -102,7 +102,15 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
             ready: ready.is_ok(),
             reason: ready.err(),
             address: shared.options.address.map(|address| address.to_string()),
+            store: match shared.store.is_shared() {
+                true => "postgres",
+                false => "folder",
+            },
             rules: active.rulebook.rules.rules.len(),
+            pushed: active.rulebook.pushed().map(|pushed| PushedRules {
+                digest: pushed.digest.clone(),
+                at: pushed.at,
+            }),
             revision: revision.map_err(|error| admin_error(&error))?.0,
             loaded: active.since,
             failed_reload: failed_reload.map(|failed| FailedReload::clone(&failed)),

@@ -24,6 +24,8 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 | EngineError::Action(_)
                 | EngineError::Folder(_)
                 | EngineError::Socket(_)
+                | EngineError::Pushed(_)
+                | EngineError::PushedWithoutDatabase
                 | EngineError::Serve(_)
                 | EngineError::Signals(_)
                 | EngineError::Interrupted => Default::default(),

@@ -8,6 +8,7 @@ mod listeners;
 mod log;
 mod minutes;
 pub mod page;
+mod rules_source;
 pub mod shutdown;
 
 use std::path::{Path, PathBuf};
@@ -29,12 +30,13 @@ use crate::engine::{
     Rulebook, RulebookPaths, store_location,
 };
 use crate::source::{self, http};
-use crate::store::{AnyStore, Store, StoreSettings};
+use crate::store::{AnyStore, Store, StoreSettings, short_digest};
 use data_folder::FolderAccess;
-use flowtrigger_core::config::{Config, PageAddress, PageSettings};
+use flowtrigger_core::config::{Config, DaemonRules, PageAddress, PageSettings};
 use flowtrigger_core::diagnostic::Span;
 use listeners::{Listeners, Sockets};
 use page::{PageParts, PageRoutes};
+use rules_source::RulesSource;
 use shutdown::{DaemonSignal, Signals};
 
 /// The default listening address.
@@ -47,6 +49,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub struct DaemonOptions {
     pub paths: RulebookPaths,
+    /// Where the rules are from. Default: `store` of the configuration.
+    pub rules: Option<DaemonRules>,
     /// Host and port. Default: those of the configuration, or [`DEFAULT_ADDRESS`]. Port 0 takes any free port
     /// and logs it.
     pub listen: Option<String>,
@@ -63,13 +67,11 @@ pub struct DaemonOptions {
 pub async fn daemon(
     daemon: DaemonOptions,
     open_page: fn(PageParts<AnyStore, ReloadablePerformer>) -> Result<PageRoutes, EngineError>,
-    mut on_progress: impl FnMut(Progress) + Send + 'static,
+    on_progress: impl FnMut(Progress) + Send + 'static,
 ) -> Result<(), EngineError> {
     let mut signals = Signals::new()?;
-    let reading = read(daemon.paths.clone(), move |paths| {
-        paths.load_with_progress(&mut on_progress)
-    });
-    let reading = reading.await;
+    let mut rules = RulesSource::open(&daemon).await?;
+    let reading = rules.load(on_progress).await;
     log::warnings(&reading);
     let memory = reading.memory_per_rule();
     let mut rulebook = reading.accepted().map_err(EngineError::Rules)?;
@@ -88,6 +90,7 @@ pub async fn daemon(
     let (store, recovered) = AnyStore::open(&location, settings).await?;
     log::recovered(&recovered);
     let address = listener.local_addr().map_err(EngineError::Serve)?;
+    store.set_address(&address.to_string());
     let public_address = Some(address).filter(|at| http::is_public(*at));
     let options = EngineOptions {
         address: Some(address),
@@ -120,7 +123,7 @@ pub async fn daemon(
         page: page_listener,
     };
     let listeners = Listeners::open(&engine, sockets, page, limits, close);
-    let served = daemon.serve(&engine, listeners, &mut signals).await;
+    let served = daemon.serve(&engine, listeners, rules, &mut signals).await;
     minutes.abort();
     drop(tokio::time::timeout(DRAIN_TIMEOUT, engine.end_last_minute()).await);
     drop(std::fs::remove_file(folder.socket()));
@@ -258,15 +261,17 @@ impl DaemonOptions {
         &self,
         engine: &Engine<S, ReloadablePerformer>,
         mut listeners: Listeners,
+        mut rules: RulesSource,
         signals: &mut Signals,
     ) -> Result<(), EngineError> {
         loop {
             let heard = tokio::select! {
                 heard = signals.next() => heard,
+                () = rules.changed() => DaemonSignal::Reload,
                 ended = listeners.ended() => return ended,
             };
             match heard {
-                DaemonSignal::Reload => self.reload(engine).await,
+                DaemonSignal::Reload => reload_from(&mut rules, engine).await,
                 DaemonSignal::Stop => break,
             }
         }
@@ -274,25 +279,31 @@ impl DaemonOptions {
         listeners.close().await;
         Ok(())
     }
+}
 
-    async fn reload<S: Store>(&self, engine: &Engine<S, ReloadablePerformer>) {
-        let reloaded = reload(self.paths.clone(), engine).await;
-        engine.metrics().count_reload(match reloaded {
-            Ok(_) => "ok",
-            Err(_) => "failed",
-        });
-        engine.note_reload(reloaded.as_ref().err());
-        match reloaded {
-            Ok(rules) => return info!(rules, "reloaded"),
-            Err(EngineError::Rules(reading)) => log::errors(&reading),
-            Err(EngineError::Listen(error)) => error!("{error}"),
-            Err(EngineError::Secrets(missing)) => {
-                missing.iter().for_each(|secret| error!("{secret}"));
-            }
-            Err(error) => error!(%error, "failed to load the rules again"),
+/// Loads the rules again, and notes and logs what came of it.
+async fn reload_from<S: Store>(rules: &mut RulesSource, engine: &Engine<S, ReloadablePerformer>) {
+    let reading = rules.load(|_| {}).await;
+    let reloaded = adopt(reading, engine).await;
+    engine.metrics().count_reload(match reloaded {
+        Ok(_) => "ok",
+        Err(_) => "failed",
+    });
+    engine.note_reload(reloaded.as_ref().err());
+    match reloaded {
+        Ok(rules) => {
+            let rulebook = engine.rulebook();
+            let pushed = rulebook.pushed().map(|pushed| short_digest(&pushed.digest));
+            return info!(rules, pushed, "reloaded");
         }
-        error!("not reloaded: the previous rules stay in use");
+        Err(EngineError::Rules(reading)) => log::errors(&reading),
+        Err(EngineError::Listen(error)) => error!("{error}"),
+        Err(EngineError::Secrets(missing)) => {
+            missing.iter().for_each(|secret| error!("{secret}"));
+        }
+        Err(error) => error!(%error, "failed to load the rules again"),
     }
+    error!("not reloaded: the previous rules stay in use");
 }
 
 /// Loads the rulebook again. New rules and their secrets take effect together or not at all.
@@ -300,7 +311,13 @@ pub async fn reload<S: Store>(
     paths: RulebookPaths,
     engine: &Engine<S, ReloadablePerformer>,
 ) -> Result<usize, EngineError> {
-    let mut reading = read(paths, |paths| paths.read()).await;
+    adopt(read(paths, |paths| paths.read()).await, engine).await
+}
+
+async fn adopt<S: Store>(
+    mut reading: LoadedRulebook,
+    engine: &Engine<S, ReloadablePerformer>,
+) -> Result<usize, EngineError> {
     if reading.diagnostics.has_errors() {
         return Err(EngineError::Rules(Box::new(reading)));
     }

@@ -6,6 +6,7 @@ mod folder;
 pub mod policy;
 mod read_file;
 pub mod secrets;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use crate::action::secret::MissingSecret;
 use crate::engine::metrics::process_memory;
+use crate::store::PushedHead;
 use endpoints::Endpoints;
 use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config;
@@ -33,6 +35,8 @@ pub struct Rulebook {
     pub rule_files: Vec<FileId>,
     /// `NAME.test.yaml` files that were found; they are not read here.
     pub test_files: Vec<PathBuf>,
+    /// The pushed revision that it was read from, if it is not of files.
+    pub pushed: Option<Arc<PushedHead>>,
 }
 
 /// The paths of a rulebook. Diagnostics show them as written here.
@@ -110,6 +114,26 @@ impl RulebookPaths {
         for error in &found.errors {
             error.report(&mut files, &mut diagnostics);
         }
+        let loaded = Self::compile(config, files, rule_files, diagnostics, on_progress);
+        let grown = |after: u64| Some(after.saturating_sub(before?));
+        LoadedRulebook {
+            memory: process_memory::resident().and_then(grown),
+            rulebook: Rulebook {
+                test_files: found.tests,
+                ..loaded.rulebook
+            },
+            ..loaded
+        }
+    }
+
+    /// Compiles the rules of some files of `files`.
+    fn compile(
+        config: Config,
+        files: Files,
+        rule_files: Vec<FileId>,
+        mut diagnostics: Diagnostics,
+        on_progress: Option<ProgressFn<'_>>,
+    ) -> LoadedRulebook {
         let files = Arc::new(files);
         let rules = match on_progress {
             None => rule_set::rule_set(&files, &rule_files, &config, &mut diagnostics),
@@ -126,16 +150,15 @@ impl RulebookPaths {
         };
         policy::check_sources(&config, &mut diagnostics);
         policy::check_rules(&rules, &config, &mut diagnostics);
-        let grown = |after: u64| Some(after.saturating_sub(before?));
         LoadedRulebook {
-            memory: process_memory::resident().and_then(grown),
+            memory: None,
             rulebook: Rulebook {
                 entrances: Endpoints::without_secrets(&config),
                 config,
                 rules,
                 files,
                 rule_files,
-                test_files: found.tests,
+                ..Rulebook::default()
             },
             diagnostics,
         }

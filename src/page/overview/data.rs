@@ -11,6 +11,7 @@ use super::chart_range::{ChartColumn, ChartRange};
 use crate::page::PageState;
 use crate::page::page_error::PageError;
 use crate::page::reader::HistoryReadError;
+use crate::report::daemons::LiveDaemons;
 use crate::report::problems::{MAX_FAILED_RUNS, Problems};
 use crate::source::admin::{AdminApi, Status};
 use crate::store::Minute;
@@ -38,6 +39,8 @@ pub struct OverviewData {
     pub last_minute: Option<u64>,
     pub problems: Problems,
     pub receivers: Vec<ReceiverActivity>,
+    /// The daemons that share the store.
+    pub daemons: LiveDaemons,
 }
 
 /// What was read last, by range.
@@ -125,6 +128,7 @@ impl<A: AdminApi> PageState<A> {
                 last_minute,
                 problems: Problems::of(&failed, at),
                 receivers: history.receivers(at)?,
+                daemons: LiveDaemons::of(&history.daemons()?),
             })
         });
         Ok(read.await?)

@@ -3,6 +3,7 @@
 
 mod chart_range;
 mod charts;
+mod daemons;
 mod data;
 mod facts;
 mod first_start;
@@ -88,6 +89,7 @@ impl PageView for OverviewPage {
             "range": self.range.value(),
             "columns": data.columns,
             "receivers": data.receivers.iter().map(receiver_json).collect::<Vec<_>>(),
+            "daemons": data.daemons.json(),
         })
     }
 
@@ -110,6 +112,7 @@ impl OverviewPage {
             (reload_note::note(&self.data.status))
             (first_start::continued(&self.data))
             (facts::section(&self.data, &self.rulebook.config))
+            (daemons::section(&self.data))
             (self.attention(user))
             (charts::section(&self.data.columns, self.range))
             (receivers::section(&self.data.receivers))
@@ -231,6 +234,7 @@ mod tests {
     use super::super::part::problem::tests::problem;
     use super::super::session::SignIn;
     use super::*;
+    use crate::report::daemons::LiveDaemons;
     use crate::report::problems::Problems;
     use crate::source::admin::Status;
     use crate::store::history::{EventRowId, RecentEvent};
@@ -246,6 +250,8 @@ mod tests {
                 ready: true,
                 reason: None,
                 address: Some("127.0.0.1:8080".into()),
+                store: "folder",
+                pushed: None,
                 rules: 17,
                 revision: 12,
                 loaded: at,
@@ -271,6 +277,7 @@ mod tests {
                 is_cut: false,
             },
             receivers: Vec::new(),
+            daemons: LiveDaemons::default(),
         }
     }
 

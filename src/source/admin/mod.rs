@@ -26,7 +26,7 @@ use flowtrigger_core::run::commander::{CommandOrigin, Commander};
 use peer::CheckedListener;
 
 pub use socket::{SocketError, listen};
-pub use status::{FailedReload, Status};
+pub use status::{FailedReload, PushedRules, Status};
 
 /// The query parameter with the name of the system user that runs the command line.
 pub const COMMANDER: &str = "by";

@@ -25,7 +25,12 @@ pub struct Status {
     /// Where events are received.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
+    /// Where events and runs are kept: `folder` or `postgres`.
+    pub store: &'static str,
     pub rules: usize,
+    /// The rules that were pushed, if they are not those of a folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<PushedRules>,
     /// The revision in force.
     pub revision: u64,
     /// When it was loaded.
@@ -45,6 +50,16 @@ pub struct Status {
     /// Unmatched events and exchanges that could not be stored since the start.
     pub lost_events: u64,
     pub lost_exchanges: u64,
+}
+
+/// Pushed rules in force.
+#[derive(Debug, Clone, Serialize)]
+pub struct PushedRules {
+    /// The digest of their texts.
+    pub digest: String,
+    /// When they were pushed.
+    #[serde(serialize_with = "seconds")]
+    pub at: Timestamp,
 }
 
 /// A reload that left the rules as they were.

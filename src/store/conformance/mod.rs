@@ -84,7 +84,7 @@ fn in_lane(id: &str, rule: &Arc<Rule>, lane: Option<&str>) -> IncomingEvent {
     }
 }
 
-fn attempt(number: u32) -> LogEntry {
+pub fn attempt(number: u32) -> LogEntry {
     LogEntry::Attempt(Attempt {
         step: "one".into(),
         number,

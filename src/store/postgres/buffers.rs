@@ -6,7 +6,7 @@ use super::cell::{Cell, Cells, DELIVERIES, EVENTS};
 use super::error::PostgresError;
 use super::executor::Executor;
 use super::schema::{day_of, ensure_days};
-use super::session::{Param, Pipeline, Session};
+use super::session::{Param, Pipeline, PostgresSession};
 use crate::store::StoreError;
 use crate::store::sqlite::codec::{duration_micros, micros};
 use crate::store::sqlite::deliveries;
@@ -27,7 +27,7 @@ impl Executor {
         ];
         for result in written {
             if let Err(error) = result {
-                self.roll_back(&error).await;
+                self.connector.roll_back(&error).await;
                 self.workspace.clear().map_err(StoreError::from)?;
                 return Err(error.into());
             }
@@ -166,7 +166,10 @@ impl Executor {
     }
 }
 
-async fn insert_exchanges(session: &Session, rows: &[ExchangeRow]) -> Result<(), PostgresError> {
+async fn insert_exchanges(
+    session: &PostgresSession,
+    rows: &[ExchangeRow],
+) -> Result<(), PostgresError> {
     let days: Vec<i64> = rows.iter().map(|row| day_of(row.started)).collect();
     let distinct: BTreeSet<i64> = days.iter().copied().collect();
     ensure_days(session, &distinct.into_iter().collect::<Vec<_>>()).await?;

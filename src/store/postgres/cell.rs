@@ -29,7 +29,7 @@ pub struct Column {
 
 /// A table that the workspace and Postgres both have. The first columns are its primary key.
 #[derive(Debug)]
-pub struct Table {
+pub struct TableColumns {
     pub name: &'static str,
     pub key: usize,
     pub columns: &'static [Column],
@@ -92,7 +92,7 @@ impl From<Value> for Cell {
     }
 }
 
-impl Table {
+impl TableColumns {
     /// The columns as a list for SQL, each of them behind `prefix`.
     pub fn list(&self, prefix: &str) -> String {
         let names = self
@@ -118,7 +118,7 @@ impl Table {
 macro_rules! table {
     ($(#[$doc:meta])* $id:ident, $name:literal, $key:literal, [$($cell:ident $column:literal),* $(,)?]) => {
         $(#[$doc])*
-        pub static $id: Table = Table {
+        pub static $id: TableColumns = TableColumns {
             name: $name,
             key: $key,
             columns: &[$(Column { name: $column, cell: CellType::$cell }),*],

@@ -11,11 +11,11 @@ use tokio::sync::mpsc;
 use super::connector::Connector;
 use super::counts::{RunTally, write_counts};
 use super::error::PostgresError;
-use super::job::Job;
+use super::job::BatchJob;
 use super::load::load;
-use super::schema::{day_of, ensure_days};
-use super::scope::{QueueValue, Scope};
-use super::session::{Param, Pipeline, Session};
+use super::schema::ensure_days;
+use super::scope::{BatchScope, QueueValue};
+use super::session::{Param, Pipeline, PostgresSession};
 use super::shared::{Counter, NOW, Shared, TimeSource};
 use super::versions::intern;
 use super::workspace::Workspace;
@@ -29,18 +29,13 @@ const MAX_BATCH: usize = 256;
 /// How often a transaction is repeated that conflicts with others.
 const MAX_ATTEMPTS: usize = 8;
 
-/// Rows that keys are mapped to. The table does not grow with the events: after a while a key has its row, which is locked
-/// and not written. Two keys that share a row wait for each other for no reason, which is rare: a transaction locks some
-/// hundred rows.
-const KEY_ROWS: i64 = 1 << 22;
-
-const LOCK: &str =
-    "INSERT INTO keys (key, day) SELECT key, $2 FROM unnest($1::bigint[]) AS wanted(key)
+/// Inserts the keys that do not exist, and locks them all, in ascending order.
+const LOCK: &str = "INSERT INTO keys (key) SELECT key FROM unnest($1::bigint[]) AS wanted(key)
     ON CONFLICT (key) DO UPDATE SET key = keys.key WHERE false";
 
 /// A new setting, or a job.
 pub enum CommitRequest {
-    Job(Box<dyn Job>),
+    Job(Box<dyn BatchJob>),
     /// From now on these limits count, and these fields are redacted.
     Settings(Box<StoreSettings>),
 }
@@ -88,18 +83,18 @@ impl Committer {
         }
     }
 
-    fn take(&mut self, request: CommitRequest, jobs: &mut Vec<Box<dyn Job>>) {
+    fn take(&mut self, request: CommitRequest, jobs: &mut Vec<Box<dyn BatchJob>>) {
         match request {
             CommitRequest::Job(job) => jobs.push(job),
             CommitRequest::Settings(settings) => self.workspace.state().settings = *settings,
         }
     }
 
-    async fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+    async fn commit(&mut self, mut jobs: Vec<Box<dyn BatchJob>>) {
         let began = Instant::now();
         let result = self.transact(&mut jobs).await;
         let result = match result {
-            Err(error) if jobs.len() > 1 && !self.connector.is_broken(&error) => {
+            Err(error) if jobs.len() > 1 && self.connector.is_connected() => {
                 // One job may be the reason: each is committed alone.
                 tracing::warn!(%error, jobs = jobs.len(), "batch not committed; committing its jobs one by one");
                 for job in jobs {
@@ -114,7 +109,12 @@ impl Committer {
         self.finish(jobs, result, began);
     }
 
-    fn finish(&self, jobs: Vec<Box<dyn Job>>, result: Result<(), PostgresError>, began: Instant) {
+    fn finish(
+        &self,
+        jobs: Vec<Box<dyn BatchJob>>,
+        result: Result<(), PostgresError>,
+        began: Instant,
+    ) {
         self.shared.commits.count(jobs.len(), began.elapsed());
         let result = result.map_err(|error| {
             tracing::error!(%error, "store commit failed");
@@ -130,7 +130,7 @@ impl Committer {
     }
 
     /// Repeats the transaction while it conflicts with those of other daemons.
-    async fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), PostgresError> {
+    async fn transact(&mut self, jobs: &mut [Box<dyn BatchJob>]) -> Result<(), PostgresError> {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -148,17 +148,17 @@ impl Committer {
         }
     }
 
-    async fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), PostgresError> {
+    async fn attempt(&mut self, jobs: &mut [Box<dyn BatchJob>]) -> Result<(), PostgresError> {
         let session = self.connector.session().await?;
         let rules = distinct_rules(jobs);
         intern(session, &mut self.workspace, &rules).await?;
         self.tally.refresh(session).await?;
-        let mut scope = Scope::default();
+        let mut scope = BatchScope::default();
         for job in jobs.iter() {
             scope.add(&job.scope(&self.workspace.state().queues));
         }
         discover(session, &mut scope).await?;
-        let membership = self.shared.membership();
+        let membership = self.shared.member();
         self.counter = membership.counter(Counter::Commits);
         let result = Self::transaction(
             session,
@@ -170,27 +170,25 @@ impl Committer {
             self.counter,
         )
         .await;
-        if result.is_err() && !session.is_closed() {
-            drop(session.plain("ROLLBACK").await);
+        if let Err(error) = &result {
+            self.connector.roll_back(error).await;
         }
         result
     }
 
     async fn transaction(
-        session: &Session,
+        session: &PostgresSession,
         workspace: &mut Workspace,
         days: &mut HashSet<i64>,
         shared: &Shared,
         tally: &mut RunTally,
-        (scope, jobs): (&Scope, &mut [Box<dyn Job>]),
+        (scope, jobs): (&BatchScope, &mut [Box<dyn BatchJob>]),
         counter: i64,
     ) -> Result<(), PostgresError> {
-        let keys = scope.keys().into_iter();
-        let keys: BTreeSet<i64> = keys.map(|key| key.rem_euclid(KEY_ROWS)).collect();
+        let keys: BTreeSet<i64> = scope.keys();
         let mut begin = Pipeline::default();
         begin.plain(session.begin().await?);
-        let today = day_of(Timestamp::now().as_microsecond());
-        begin.query(LOCK, vec![Param::ints(keys), Param::int(today)]);
+        begin.query(LOCK, vec![Param::ints(keys)]);
         // Drawn after the lock: the order of ids and positions of a lane is that of its commits.
         let draws = [scope.new_events, scope.new_runs, scope.new_positions];
         let draws = draws.map(|count| Param::int(count as i64)).to_vec();
@@ -224,7 +222,7 @@ impl Committer {
         for job in jobs.iter_mut() {
             job.execute(workspace)?;
         }
-        let mut write = write_back(workspace, shared.membership().daemon)?;
+        let mut write = write_back(workspace, shared.member().daemon)?;
         let missing: Vec<i64> = write
             .days
             .iter()
@@ -262,7 +260,7 @@ fn draw_numbers() -> String {
     )
 }
 
-fn distinct_rules(jobs: &[Box<dyn Job>]) -> Vec<Arc<Rule>> {
+fn distinct_rules(jobs: &[Box<dyn BatchJob>]) -> Vec<Arc<Rule>> {
     let mut seen = HashSet::new();
     let rules = jobs.iter().flat_map(|job| job.rules());
     rules
@@ -271,12 +269,12 @@ fn distinct_rules(jobs: &[Box<dyn Job>]) -> Vec<Arc<Rule>> {
 }
 
 /// The earliest time that a job of a test gives.
-fn scope_time(jobs: &[Box<dyn Job>]) -> Option<Timestamp> {
+fn scope_time(jobs: &[Box<dyn BatchJob>]) -> Option<Timestamp> {
     jobs.iter().filter_map(|job| job.time()).min()
 }
 
 /// Looks up the lanes and windows of runs that are not known yet, and the lanes of runs that wait in windows.
-async fn discover(session: &Session, scope: &mut Scope) -> Result<(), PostgresError> {
+async fn discover(session: &PostgresSession, scope: &mut BatchScope) -> Result<(), PostgresError> {
     if !scope.unknown.is_empty() {
         let ids = || vec![Param::ints(scope.unknown.iter().copied())];
         let mut find = Pipeline::default();
@@ -324,7 +322,7 @@ fn queue_value(row: &tokio_postgres::Row) -> Result<QueueValue, PostgresError> {
 
 /// # Errors
 /// [`PostgresError::Outdated`] if a loaded run may change a lane that is not locked.
-fn check_windows(workspace: &Workspace, scope: &Scope) -> Result<(), PostgresError> {
+fn check_windows(workspace: &Workspace, scope: &BatchScope) -> Result<(), PostgresError> {
     if scope.windows.is_empty() && scope.unknown.is_empty() {
         return Ok(());
     }

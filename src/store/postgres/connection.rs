@@ -14,16 +14,16 @@ use tokio_postgres::{AsyncMessage, Client, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::{PostgresOpenError, plain};
-use super::session::Session;
+use super::session::PostgresSession;
 use super::settings::{ConnectionSettings, Tls};
 
 /// Notifications that wait to be read; more of them say nothing new.
 const MAX_NOTIFICATIONS: usize = 64;
 
 /// Connects, and drives the connection on the current runtime.
-pub async fn connect(settings: &ConnectionSettings) -> Result<Session, PostgresOpenError> {
+pub async fn connect(settings: &ConnectionSettings) -> Result<PostgresSession, PostgresOpenError> {
     let client = connect_client(settings).await?;
-    Ok(Session::new(client, settings.mode))
+    Ok(PostgresSession::new(client, settings.mode))
 }
 
 /// [`connect`] for a caller that sends its statements itself.
@@ -49,7 +49,7 @@ pub async fn connect_client(settings: &ConnectionSettings) -> Result<Client, Pos
 pub async fn listen(
     settings: &ConnectionSettings,
     channel: &str,
-) -> Result<(Session, mpsc::Receiver<()>), PostgresOpenError> {
+) -> Result<(PostgresSession, mpsc::Receiver<()>), PostgresOpenError> {
     let (sender, heard) = mpsc::channel(MAX_NOTIFICATIONS);
     let client = match client_config(settings)? {
         None => {
@@ -67,7 +67,7 @@ pub async fn listen(
     };
     let listening = client.batch_execute(&format!("LISTEN {channel}")).await;
     listening.map_err(|error| unreachable(settings, &error))?;
-    Ok((Session::new(client, settings.mode), heard))
+    Ok((PostgresSession::new(client, settings.mode), heard))
 }
 
 /// Drives a connection and forwards its notifications.
@@ -89,6 +89,9 @@ where
 /// Why a connection could not be opened.
 fn unreachable(settings: &ConnectionSettings, error: &tokio_postgres::Error) -> PostgresOpenError {
     let (server, why) = (settings.server.clone(), plain(error));
+    let why = why
+        .trim_start_matches("error connecting to server: ")
+        .to_owned();
     let is_password_missing = error.as_db_error().is_none() && why.contains("password missing");
     match error.code().map(SqlState::code) {
         Some("28P01" | "28000") => PostgresOpenError::Login {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::connect;
 use super::error::PostgresError;
-use super::session::Session;
+use super::session::PostgresSession;
 use super::settings::ConnectionSettings;
 
 /// After a failure, further ones within this time are not waited for.
@@ -13,7 +13,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Connector {
     settings: ConnectionSettings,
-    session: Option<Session>,
+    session: Option<PostgresSession>,
     /// When it failed last, and why.
     failed: Option<(Instant, String)>,
 }
@@ -28,7 +28,7 @@ impl Connector {
     }
 
     /// The connection, opened again if it has broken.
-    pub async fn session(&mut self) -> Result<&Session, PostgresError> {
+    pub async fn session(&mut self) -> Result<&PostgresSession, PostgresError> {
         let usable = self
             .session
             .as_ref()
@@ -56,13 +56,24 @@ impl Connector {
         self.session.as_ref().ok_or_else(missing)
     }
 
-    /// Whether the connection can no longer be used after this error; then it is given up.
-    pub fn is_broken(&mut self, error: &PostgresError) -> bool {
-        let closed = self.session.as_ref().is_none_or(Session::is_closed);
-        let broken = closed || matches!(error, PostgresError::Timeout);
-        if broken {
+    /// Ends a transaction after an error. A connection that has broken, or that does not answer, is given up.
+    pub async fn roll_back(&mut self, error: &PostgresError) {
+        let usable = match error {
+            PostgresError::Timeout => None,
+            _ => self.session.as_ref().filter(|session| !session.is_closed()),
+        };
+        let done = match usable {
+            Some(session) => session.plain("ROLLBACK").await,
+            None => Err(PostgresError::Timeout),
+        };
+        if done.is_err() {
             self.session = None;
         }
-        broken
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.session
+            .as_ref()
+            .is_some_and(|session| !session.is_closed())
     }
 }

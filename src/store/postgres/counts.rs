@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::cell::{Cells, RUNS};
 use super::error::PostgresError;
-use super::session::{Param, Pipeline, Session};
+use super::session::{Param, Pipeline, PostgresSession};
 use super::workspace::TableChanges;
 use crate::store::sqlite::queue::transition::{holds_lane, known_state};
 use crate::store::sqlite::writer_state::WriterState;
@@ -30,7 +30,7 @@ pub struct RunTally {
 
 impl RunTally {
     /// Reads the sums again if they are old.
-    pub async fn refresh(&mut self, session: &Session) -> Result<(), PostgresError> {
+    pub async fn refresh(&mut self, session: &PostgresSession) -> Result<(), PostgresError> {
         if self.read_at.is_some_and(|at| at.elapsed() < MAX_AGE) {
             return Ok(());
         }

@@ -43,7 +43,7 @@ pub enum PostgresOpenError {
         found: i64,
         known: i64,
     },
-    #[error("failed to prepare the database at {server}: {why}")]
+    #[error("failed to use the database at {server}: {why}")]
     Unusable { server: String, why: String },
 }
 

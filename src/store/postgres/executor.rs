@@ -23,13 +23,13 @@ use crate::store::{Revision, RevisionId, StoreError, StoreSettings};
 const QUEUE_CAPACITY: usize = 512;
 
 type Done<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
-type Work = Box<dyn for<'a> FnOnce(&'a mut Executor) -> Done<'a> + Send>;
+type RequestWork = Box<dyn for<'a> FnOnce(&'a mut Executor) -> Done<'a> + Send>;
 
 /// Sends requests to an executor. The thread ends with the last one.
 #[derive(Debug, Clone)]
 pub struct Requests(mpsc::Sender<Request>);
 
-pub struct Request(Work);
+pub struct Request(RequestWork);
 
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -64,6 +64,7 @@ impl Executor {
         identity: Arc<Mutex<DaemonIdentity>>,
     ) -> Result<Self, PostgresError> {
         let mut workspace = Workspace::new(settings)?;
+        // What the handles of the store have buffered is written by this thread.
         workspace.state().archive_buffer = Arc::clone(&shared.archive);
         Ok(Self {
             shared,
@@ -99,10 +100,9 @@ impl Executor {
 
     /// Stores a revision as the one that this daemon evaluates events with.
     pub async fn set_revision(&mut self, revision: &Revision) -> Result<RevisionId, StoreError> {
-        let daemon = self.shared.membership().daemon;
+        let daemon = self.shared.member().daemon;
         let session = self.connector.session().await.map_err(StoreError::from)?;
-        let now = self.shared.database_time(Timestamp::now());
-        let now = now.as_microsecond();
+        let now = self.shared.now(Timestamp::now()).as_microsecond();
         store_revision(session, revision, daemon, now)
             .await
             .map_err(StoreError::from)
@@ -121,15 +121,6 @@ impl Executor {
             moved.map_err(StoreError::from)?;
         }
         Ok(())
-    }
-
-    /// Ends a transaction after an error.
-    pub async fn roll_back(&mut self, error: &PostgresError) {
-        if !self.connector.is_broken(error)
-            && let Ok(session) = self.connector.session().await
-        {
-            drop(session.plain("ROLLBACK").await);
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::PostgresError;
 use super::executor::Executor;
 use super::schema::{PARTITIONED, day_of, ensure_days, partition};
-use super::session::{Param, Pipeline, Session};
+use super::session::{Param, Pipeline, PostgresSession};
 use super::shared::{Counter, NOW};
 use crate::store::{MAX_ACCEPTED_DELIVERIES, MAX_REJECTED_DELIVERIES, StoreSettings};
 use flowtrigger_core::config::archive::ArchiveScope;
@@ -37,7 +37,7 @@ pub struct DatabaseUse {
 
 /// Days by what their partitions hold.
 #[derive(Debug, Clone, Copy)]
-struct Day {
+struct RetainedDay {
     day: i64,
     has_runs: bool,
     has_archive: bool,
@@ -47,7 +47,7 @@ impl Executor {
     /// What is done every half minute.
     pub async fn maintain(&mut self) -> Result<(), PostgresError> {
         let settings = self.workspace.state().settings.clone();
-        let place = self.shared.membership();
+        let place = self.shared.member();
         let counter = place.counter(Counter::Housekeeping);
         let session = self.connector.session().await?;
         let now: i64 = session.query(NOW, Vec::new()).await?[0].try_get(0)?;
@@ -72,7 +72,7 @@ impl Executor {
     }
 }
 
-async fn measure(session: &Session) -> Result<DatabaseUse, PostgresError> {
+async fn measure(session: &PostgresSession) -> Result<DatabaseUse, PostgresError> {
     let mut ask = Pipeline::default();
     ask.query(
         "SELECT pg_database_size(current_database())::bigint",
@@ -106,19 +106,13 @@ async fn measure(session: &Session) -> Result<DatabaseUse, PostgresError> {
 }
 
 /// Deletes rows of tables without partitions that are too old, or that nothing refers to.
-async fn delete_rows(session: &Session, now: i64) -> Result<(), PostgresError> {
+async fn delete_rows(session: &PostgresSession, now: i64) -> Result<(), PostgresError> {
     let limit = || Param::int(MAX_DELETED);
     let mut delete = Pipeline::default();
     delete.query(
         "DELETE FROM gate_admissions WHERE ctid = ANY(ARRAY(
              SELECT ctid FROM gate_admissions WHERE until < $1 LIMIT $2))",
         vec![Param::int(now), limit()],
-    );
-    // A key that a transaction holds is left.
-    delete.query(
-        "DELETE FROM keys WHERE key IN (
-             SELECT key FROM keys WHERE day < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        vec![Param::int(day_of(now) - 1), limit()],
     );
     let minute = now / 60_000_000 - KEEP_MINUTES;
     delete.query(
@@ -146,7 +140,7 @@ async fn delete_rows(session: &Session, now: i64) -> Result<(), PostgresError> {
 
 /// Drops the partitions of days that are over their time or beyond their size.
 async fn drop_days(
-    session: &Session,
+    session: &PostgresSession,
     settings: &StoreSettings,
     now: i64,
     counter: i64,
@@ -162,7 +156,7 @@ async fn drop_days(
         .await?;
     let mut days = Vec::with_capacity(rows.len());
     for row in &rows {
-        days.push(Day {
+        days.push(RetainedDay {
             day: row.try_get(0)?,
             has_runs: row.try_get::<_, i64>(1)? == 1,
             has_archive: row.try_get::<_, i64>(2)? == 1,
@@ -170,7 +164,8 @@ async fn drop_days(
     }
     let today = day_of(now);
     let past = days.iter().filter(|day| day.day < today);
-    let oldest = |has: fn(&Day) -> bool| past.clone().find(|day| has(day)).map(|day| day.day);
+    let oldest =
+        |has: fn(&RetainedDay) -> bool| past.clone().find(|day| has(day)).map(|day| day.day);
     let mut drop_runs: BTreeSet<i64> = past
         .clone()
         .filter(|day| day.has_runs && day.day < runs_until)
@@ -209,7 +204,7 @@ async fn drop_days(
     Ok(())
 }
 
-async fn size(session: &Session, tables: &[&str]) -> Result<u64, PostgresError> {
+async fn size(session: &PostgresSession, tables: &[&str]) -> Result<u64, PostgresError> {
     let rows = session
         .query(
             "SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0)::bigint FROM pg_inherits
@@ -221,7 +216,10 @@ async fn size(session: &Session, tables: &[&str]) -> Result<u64, PostgresError> 
 }
 
 /// The archive of one day alone is larger than its limit.
-async fn delete_oldest_unmatched(session: &Session, today: i64) -> Result<(), PostgresError> {
+async fn delete_oldest_unmatched(
+    session: &PostgresSession,
+    today: i64,
+) -> Result<(), PostgresError> {
     let sql = "DELETE FROM unmatched_events WHERE day = $1 AND id IN (
         SELECT id FROM unmatched_events WHERE day = $1 ORDER BY received LIMIT $2)";
     let params = vec![Param::int(today), Param::int(MAX_DELETED)];
@@ -231,7 +229,7 @@ async fn delete_oldest_unmatched(session: &Session, today: i64) -> Result<(), Po
 
 /// Drops runs, their events, logs and exchanges of a day, unless one of the runs is unfinished or held.
 async fn drop_runs_of(
-    session: &Session,
+    session: &PostgresSession,
     settings: &StoreSettings,
     day: i64,
     counter: i64,
@@ -287,7 +285,11 @@ async fn drop_runs_of(
 }
 
 /// Detaches a partition without a lock that others wait for, and drops it.
-async fn drop_partition(session: &Session, table: &str, day: i64) -> Result<(), PostgresError> {
+async fn drop_partition(
+    session: &PostgresSession,
+    table: &str,
+    day: i64,
+) -> Result<(), PostgresError> {
     let name = partition(table, day);
     let find = "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass($1)";
     let attached = session.query(find, vec![Param::text(&*name)]).await?;
@@ -303,7 +305,7 @@ async fn drop_partition(session: &Session, table: &str, day: i64) -> Result<(), 
 }
 
 /// Adds the counts of daemons that have ended to one row, so that sums stay short.
-async fn fold_counts(session: &Session) -> Result<(), PostgresError> {
+async fn fold_counts(session: &PostgresSession) -> Result<(), PostgresError> {
     let sql = "WITH ended AS (
             DELETE FROM run_counts WHERE daemon >= 4 AND daemon / 4 NOT IN (SELECT id FROM daemons WHERE live = 1)
             RETURNING queue, state, count)

@@ -8,15 +8,15 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::error::PostgresError;
-use super::scope::{RunDetail, RunScope, Scope};
+use super::scope::{BatchScope, RunExtent, RunScope};
 use super::workspace::Workspace;
 use crate::store::sqlite::commit::EncodedEvent;
 use crate::store::sqlite::transaction::WriteTransaction;
 use crate::store::{Advance, ClaimId, Committed, StoreError};
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::RunState;
+use flowtrigger_core::run::{LogEntry, RunState};
 
-pub trait Job: Send {
+pub trait BatchJob: Send {
     /// The rules whose rows it needs.
     fn rules(&self) -> Vec<Arc<Rule>> {
         Vec::new()
@@ -28,7 +28,7 @@ pub trait Job: Send {
     }
 
     /// What it concerns; `queues` has the rows of [`Self::rules`].
-    fn scope(&self, queues: &HashMap<String, i64>) -> Scope;
+    fn scope(&self, queues: &HashMap<String, i64>) -> BatchScope;
 
     /// Executes it, and remembers its result.
     fn execute(&mut self, workspace: &mut Workspace) -> Result<(), PostgresError>;
@@ -46,6 +46,8 @@ pub struct OwnClaim {
     pub day: i64,
     /// Entries of the log that are known to be stored.
     pub logged: i64,
+    /// Entries after those of which it is not known whether they are stored, if the answer of a commit was lost.
+    pub unanswered: Option<Vec<LogEntry>>,
 }
 
 /// The runs that this daemon has claimed.
@@ -65,10 +67,10 @@ impl OwnClaims {
         self.lock().remove(&run);
     }
 
-    /// More entries of the log are stored.
-    pub fn logged(&self, run: u64, entries: i64) {
+    /// So many entries of the log are stored, and perhaps these.
+    fn set_logged(&self, run: u64, logged: i64, unanswered: Option<Vec<LogEntry>>) {
         if let Some(own) = self.lock().get_mut(&run) {
-            own.logged += entries;
+            (own.logged, own.unanswered) = (logged, unanswered);
         }
     }
 
@@ -110,7 +112,7 @@ pub struct CommitJob {
     pub reply: oneshot::Sender<Result<Vec<Committed>, StoreError>>,
 }
 
-impl Job for CommitJob {
+impl BatchJob for CommitJob {
     fn rules(&self) -> Vec<Arc<Rule>> {
         let planned = self.events.iter().flat_map(|event| &event.incoming.planned);
         planned.map(|planned| Arc::clone(&planned.rule)).collect()
@@ -121,8 +123,8 @@ impl Job for CommitJob {
         events.map(|event| event.incoming.received).min()
     }
 
-    fn scope(&self, queues: &HashMap<String, i64>) -> Scope {
-        let mut scope = Scope::default();
+    fn scope(&self, queues: &HashMap<String, i64>) -> BatchScope {
+        let mut scope = BatchScope::default();
         for event in &self.events {
             scope.add_event(&event.incoming, |rule| {
                 queues.get(rule).copied().unwrap_or_default()
@@ -154,30 +156,35 @@ pub struct AdvanceJob {
     pub own: OwnClaims,
     /// Whether a run that has ended may have fields of its event removed.
     pub redacts: bool,
+    /// The length of the log without these entries, once it was executed.
+    pub before: Option<i64>,
     pub result: Option<Result<(), StoreError>>,
     pub reply: oneshot::Sender<Result<(), StoreError>>,
 }
 
 impl AdvanceJob {
-    fn detail(&self) -> RunDetail {
+    fn detail(&self) -> RunExtent {
         match &self.advance.state {
             Some(state) if state.gives_back() || !state.is_redactable() && state.is_final() => {
-                RunDetail::Whole
+                RunExtent::Whole
             }
-            Some(state) if self.redacts && state.is_redactable() => RunDetail::Whole,
-            Some(RunState::Held { .. }) => RunDetail::Whole,
-            Some(_) | None => RunDetail::Position,
+            Some(state) if self.redacts && state.is_redactable() => RunExtent::Whole,
+            Some(RunState::Held { .. }) => RunExtent::Whole,
+            Some(_) | None => RunExtent::Position,
         }
     }
 
-    /// Entries that are not stored yet. An earlier attempt may have been committed although its answer was lost.
-    fn unstored(&self, last: i64) -> Advance {
-        let mut advance = self.advance.clone();
-        if let Some(own) = self.own.get(advance.run.0) {
-            let stored = usize::try_from(last - own.logged).unwrap_or_default();
-            advance.entries.drain(..stored.min(advance.entries.len()));
-        }
-        advance
+    /// How many of its entries are stored, given the length of the log. An earlier attempt may have been committed although
+    /// its answer was lost; entries of another change that was are not its own.
+    fn stored(&self, last: i64) -> usize {
+        let own = self.own.get(self.advance.run.0);
+        let same = |own: &OwnClaim| {
+            self.advance.claim == Some(own.claim)
+                && own.unanswered.as_ref() == Some(&self.advance.entries)
+        };
+        let stored = own.filter(same).map_or(0, |own| last - own.logged);
+        let stored = usize::try_from(stored).unwrap_or_default();
+        stored.min(self.advance.entries.len())
     }
 
     /// Whether an earlier attempt of this very change was committed: the run has its state, and its log all entries.
@@ -186,6 +193,9 @@ impl AdvanceJob {
         else {
             return Ok(false);
         };
+        if own.unanswered.as_ref() != Some(&self.advance.entries) {
+            return Ok(false);
+        }
         let run = self.run();
         let same_state = workspace.run_cell(run, "state")?.text() == Some(state.as_str());
         let entries = self.advance.entries.len() as i64;
@@ -198,9 +208,9 @@ impl AdvanceJob {
     }
 }
 
-impl Job for AdvanceJob {
-    fn scope(&self, _: &HashMap<String, i64>) -> Scope {
-        let mut scope = Scope::default();
+impl BatchJob for AdvanceJob {
+    fn scope(&self, _: &HashMap<String, i64>) -> BatchScope {
+        let mut scope = BatchScope::default();
         let own = self.own.get(self.advance.run.0);
         let run = self.run();
         let ends = self
@@ -223,7 +233,7 @@ impl Job for AdvanceJob {
                 scope.unknown.push(run);
                 scope.runs.push(RunScope {
                     run,
-                    detail: RunDetail::Whole,
+                    detail: RunExtent::Whole,
                     day: None,
                 });
             }
@@ -244,7 +254,10 @@ impl Job for AdvanceJob {
             self.result = Some(Ok(()));
             return Ok(());
         }
-        let advance = self.unstored(last);
+        let stored = self.stored(last);
+        self.before = Some(last - stored as i64);
+        let mut advance = self.advance.clone();
+        advance.entries.drain(..stored);
         let mut kept = None;
         workspace.execute(|transaction| {
             let now = transaction.now();
@@ -260,8 +273,12 @@ impl Job for AdvanceJob {
     fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
         let run = self.advance.run.0;
         let done = committed.clone().and(self.result.clone().unwrap_or(Ok(())));
+        let (before, entries) = (self.before, &self.advance.entries);
         match (&done, &self.advance.state) {
-            (Ok(()), None) => self.own.logged(run, self.advance.entries.len() as i64),
+            (Ok(()), None) => {
+                let logged = before.unwrap_or_default() + entries.len() as i64;
+                self.own.set_logged(run, logged, None);
+            }
             (Ok(()), Some(_)) | (Err(StoreError::ClaimLost(_)), _) => {
                 if let Some(own) = self.own.get(run)
                     && self.advance.claim.is_none_or(|claim| claim == own.claim)
@@ -269,24 +286,28 @@ impl Job for AdvanceJob {
                     self.own.remove(run);
                 }
             }
-            (Err(_), _) => {}
+            (Err(_), _) => {
+                if let Some(before) = before {
+                    self.own.set_logged(run, before, Some(entries.clone()));
+                }
+            }
         }
         answer(self.reply, self.result, committed);
     }
 }
 
-type Work<T> = dyn FnMut(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send;
+type RunWork<T> = dyn FnMut(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send;
 
 /// A job on some runs: a command, or a question.
 pub struct RunJob<T> {
-    pub scope: Scope,
-    pub work: Box<Work<T>>,
+    pub scope: BatchScope,
+    pub work: Box<RunWork<T>>,
     pub result: Option<Result<T, StoreError>>,
     pub reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<T: Send> Job for RunJob<T> {
-    fn scope(&self, _: &HashMap<String, i64>) -> Scope {
+impl<T: Send> BatchJob for RunJob<T> {
+    fn scope(&self, _: &HashMap<String, i64>) -> BatchScope {
         self.scope.clone()
     }
 
@@ -307,15 +328,15 @@ impl<T: Send> Job for RunJob<T> {
     }
 }
 
-impl Scope {
+impl BatchScope {
     /// Everything about some runs, whose lanes and windows are looked up first.
     pub fn whole_runs(runs: impl IntoIterator<Item = i64>) -> Self {
-        let mut scope = Scope::default();
+        let mut scope = BatchScope::default();
         for run in runs {
             scope.unknown.push(run);
             scope.runs.push(RunScope {
                 run,
-                detail: RunDetail::Whole,
+                detail: RunExtent::Whole,
                 day: None,
             });
             scope.new_runs += 1;

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::error::PostgresError;
 use super::executor::Executor;
-use super::session::{Param, Pipeline, Session};
-use super::shared::{Counter, Place};
+use super::session::{Param, Pipeline, PostgresSession};
+use super::shared::{Counter, Member};
 use crate::store::RecoveryReport;
 use crate::store::lease::LEASE;
 use flowtrigger_core::run::RunId;
@@ -47,7 +47,10 @@ fn lease_micros() -> i64 {
 }
 
 /// Joins the daemons under a new id, in the first free slot.
-pub async fn join(session: &Session, identity: &DaemonIdentity) -> Result<Place, PostgresError> {
+pub async fn join(
+    session: &PostgresSession,
+    identity: &DaemonIdentity,
+) -> Result<Member, PostgresError> {
     let sql = format!(
         "INSERT INTO daemons (id, slot, host, process, address, version, started, beat, lease_until)
          SELECT nextval('daemon_ids'), free.slot, $1, $2, $3, $4, {CLOCK}, {CLOCK}, {CLOCK} + $5
@@ -65,7 +68,7 @@ pub async fn join(session: &Session, identity: &DaemonIdentity) -> Result<Place,
         ];
         // Another daemon may have taken the slot meanwhile.
         if let Some(row) = session.query(&sql, params).await?.first() {
-            return Ok(Place {
+            return Ok(Member {
                 daemon: row.try_get(0)?,
                 slot: row.try_get(1)?,
                 daemons: 1,
@@ -80,9 +83,8 @@ pub async fn join(session: &Session, identity: &DaemonIdentity) -> Result<Place,
 
 impl Executor {
     /// Renews the lease, or joins again if it has ended.
-    pub async fn beat(&mut self) -> Result<Place, PostgresError> {
-        let place = self.shared.membership();
-        let began = Instant::now();
+    pub async fn beat(&mut self) -> Result<Member, PostgresError> {
+        let place = self.shared.member();
         let identity = self.identity();
         let session = self.connector.session().await?;
         let sql = format!(
@@ -94,10 +96,11 @@ impl Executor {
             Param::int(lease_micros()),
             Param::Text(identity.address.clone()),
         ];
+        let began = Instant::now();
         let renewed = session.query(&sql, params).await?;
         let place = match renewed.first() {
             Some(row) => {
-                self.shared.set_clock(row.try_get(0)?, began);
+                self.shared.note_clock(row.try_get(0)?, began);
                 place
             }
             None => {
@@ -120,18 +123,18 @@ impl Executor {
             let count: i64 = members[0].try_get(index)?;
             Ok(usize::try_from(count).unwrap_or_default())
         };
-        let place = Place {
+        let place = Member {
             daemons: number(0)?,
             rank: number(1)?,
             ..place
         };
-        self.shared.set_place(place);
+        self.shared.set_member(place);
         Ok(place)
     }
 
     /// Queues the runs of daemons whose lease has ended again. Returns also those to hold.
     pub async fn take_over(&mut self) -> Result<RecoveryReport, PostgresError> {
-        let counter = self.shared.membership().counter(Counter::Housekeeping);
+        let counter = self.shared.member().counter(Counter::Housekeeping);
         let session = self.connector.session().await?;
         let expired = format!(
             "UPDATE daemons SET live = 0, ended = {CLOCK}, stopped = 0 WHERE id IN (
@@ -170,7 +173,7 @@ impl Executor {
 
     /// Leaves: the runs that were running are queued for the other daemons.
     pub async fn leave(&mut self) -> Result<(), PostgresError> {
-        let place = self.shared.membership();
+        let place = self.shared.member();
         let session = self.connector.session().await?;
         let left = format!(
             "UPDATE daemons SET live = 0, ended = {CLOCK}, stopped = 1 WHERE id = $1 AND live = 1"

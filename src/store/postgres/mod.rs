@@ -16,6 +16,7 @@ mod lease;
 mod load;
 mod low_water;
 mod notify;
+pub mod pushed;
 pub mod reader;
 mod records;
 mod schema;
@@ -55,7 +56,7 @@ use flowtrigger_core::event::Event;
 use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::run::{RunId, RunState};
 use job::{AdvanceJob, CommitJob, OwnClaims, RunJob};
-use scope::Scope;
+use scope::BatchScope;
 use session::Param;
 use shared::Shared;
 use thread::Threads;
@@ -69,7 +70,7 @@ pub use shared::TimeSource;
 
 /// How a process uses the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum ConnectionRole {
     /// Joins the daemons, claims runs, and does the periodic work.
     Daemon,
     /// Gives commands beside the daemons.
@@ -103,7 +104,13 @@ impl PostgresStore {
         settings: &PostgresSettings,
         store: StoreSettings,
     ) -> Result<(Self, RecoveryReport), PostgresOpenError> {
-        Self::start(settings, store, Role::Daemon, TimeSource::Database).await
+        Self::start(
+            settings,
+            store,
+            ConnectionRole::Daemon,
+            TimeSource::Database,
+        )
+        .await
     }
 
     /// Connects for one command, beside the daemons.
@@ -111,7 +118,13 @@ impl PostgresStore {
         settings: &PostgresSettings,
         store: StoreSettings,
     ) -> Result<Self, PostgresOpenError> {
-        let started = Self::start(settings, store, Role::Command, TimeSource::Database).await;
+        let started = Self::start(
+            settings,
+            store,
+            ConnectionRole::Command,
+            TimeSource::Database,
+        )
+        .await;
         Ok(started?.0)
     }
 
@@ -119,7 +132,7 @@ impl PostgresStore {
     pub async fn start(
         settings: &PostgresSettings,
         store: StoreSettings,
-        role: Role,
+        role: ConnectionRole,
         time: TimeSource,
     ) -> Result<(Self, RecoveryReport), PostgresOpenError> {
         thread::start(settings.connection()?, store, role, time).await
@@ -163,7 +176,7 @@ impl PostgresStore {
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job = RunJob {
-            scope: Scope::whole_runs(runs),
+            scope: BatchScope::whole_runs(runs),
             work: Box::new(work),
             result: None,
             reply,
@@ -217,7 +230,7 @@ impl Store for PostgresStore {
     }
 
     fn time(&self, machine: Timestamp) -> Timestamp {
-        self.shared.database_time(machine)
+        self.shared.now(machine)
     }
 
     async fn beat(&self) -> Result<Membership, StoreError> {
@@ -275,6 +288,7 @@ impl Store for PostgresStore {
                 advance,
                 own: self.own.clone(),
                 redacts,
+                before: None,
                 result: None,
                 reply,
             };
@@ -313,9 +327,9 @@ impl Store for PostgresStore {
     async fn stored_event(&self, event: EventRowId) -> Result<Option<Arc<Event>>, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job = RunJob {
-            scope: Scope {
+            scope: BatchScope {
                 stored: vec![event.0],
-                ..Scope::default()
+                ..BatchScope::default()
             },
             work: Box::new(move |transaction: &mut WriteTransaction<'_>| {
                 transaction.stored_event(event)
@@ -465,7 +479,7 @@ impl Store for PostgresStore {
     fn next_delivery(&self) -> DeliveryId {
         let now = self.time(Timestamp::now());
         let millis = now.as_millisecond().unsigned_abs();
-        let slot = self.shared.membership().slot.unsigned_abs() * IDS_PER_SLOT;
+        let slot = self.shared.member().slot.unsigned_abs() * IDS_PER_SLOT;
         let first = millis * IDS_PER_MILLISECOND + slot;
         let next = |last: u64| match last >= first && last + 1 < first + IDS_PER_SLOT {
             true => last + 1,

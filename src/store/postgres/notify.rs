@@ -55,7 +55,7 @@ impl Notifier {
 pub async fn send(shared: Arc<Shared>, mut connector: Connector) {
     loop {
         shared.notifier.queued.notified().await;
-        if shared.membership().daemons > 1
+        if shared.member().daemons > 1
             && let Ok(session) = connector.session().await
         {
             // A lost notification costs a second: every daemon also looks by itself.

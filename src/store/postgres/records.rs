@@ -64,7 +64,7 @@ impl Executor {
         let mut begin = Pipeline::default();
         begin.plain("BEGIN");
         begin.query(
-            "INSERT INTO keys (key, day) VALUES ($1, 0) ON CONFLICT (key) DO UPDATE SET key = keys.key WHERE false",
+            "INSERT INTO keys (key) VALUES ($1) ON CONFLICT (key) DO UPDATE SET key = keys.key WHERE false",
             vec![Param::int(key(&["settings", &scope.integration]))],
         );
         session.run(&begin).await.map_err(failed)?;
@@ -132,7 +132,7 @@ impl Executor {
 
     /// Writes the numbers of a minute of this daemon, together with those that it wrote for it before.
     pub async fn write_minute(&mut self, mut minute: Minute) -> Result<(), StoreError> {
-        let daemon = self.shared.membership().daemon;
+        let daemon = self.shared.member().daemon;
         let session = self.connector.session().await.map_err(failed)?;
         let of = || vec![Param::int(minute.minute), Param::int(daemon)];
         let sql = "SELECT content FROM minutes WHERE minute = $1 AND daemon = $2";
@@ -156,16 +156,12 @@ impl Executor {
         let session = self.connector.session().await.map_err(failed)?;
         let sql = "SELECT content FROM minutes WHERE minute >= $1 ORDER BY minute, daemon";
         let rows = session.query(sql, vec![Param::int(since)]).await;
-        let mut minutes: Vec<Minute> = Vec::new();
+        let mut minutes = Vec::new();
         for row in rows.map_err(failed)? {
             let content: String = row.try_get(0).map_err(column)?;
-            let minute = decode_minute(&content)?;
-            match minutes.last_mut() {
-                Some(last) if last.minute == minute.minute => last.add_earlier(&minute),
-                Some(_) | None => minutes.push(minute),
-            }
+            minutes.push(decode_minute(&content)?);
         }
-        Ok(minutes)
+        Ok(Minute::merge(minutes))
     }
 
     /// Runs by state; states without runs are left out.

@@ -1,11 +1,14 @@
 //! Creates and upgrades the schema under a lock, and creates the partitions of days.
 
 use super::error::{PostgresError, PostgresOpenError};
-use super::session::{Param, Session};
+use super::session::{Param, PostgresSession};
 use super::settings::ConnectionSettings;
 
 /// The migrations, oldest first: version N is the result of the first N on an empty database.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_start.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/0001_start.sql"),
+    include_str!("migrations/0002_pushed.sql"),
+];
 
 /// The version that this program writes.
 pub const SCHEMA: i64 = MIGRATIONS.len() as i64;
@@ -35,7 +38,7 @@ pub fn day_of(micros: i64) -> i64 {
 
 /// Brings the schema to this version. One that is newer is used if its writer said that this version may.
 pub async fn migrate(
-    session: &Session,
+    session: &PostgresSession,
     settings: &ConnectionSettings,
 ) -> Result<(), PostgresOpenError> {
     let unusable = |error: PostgresError| PostgresOpenError::Unusable {
@@ -54,7 +57,7 @@ pub async fn migrate(
 }
 
 async fn migrate_locked(
-    session: &Session,
+    session: &PostgresSession,
     settings: &ConnectionSettings,
 ) -> Result<(), PostgresOpenError> {
     let unusable = |error: PostgresError| PostgresOpenError::Unusable {
@@ -106,7 +109,7 @@ async fn migrate_locked(
 }
 
 /// Creates the partitions of some days that do not exist yet.
-pub async fn ensure_days(session: &Session, days: &[i64]) -> Result<(), PostgresError> {
+pub async fn ensure_days(session: &PostgresSession, days: &[i64]) -> Result<(), PostgresError> {
     let missing = session
         .query(
             "SELECT day FROM unnest($1::bigint[]) AS wanted(day) WHERE day NOT IN (SELECT day FROM days) ORDER BY day",
@@ -128,7 +131,7 @@ pub async fn ensure_days(session: &Session, days: &[i64]) -> Result<(), Postgres
     Ok(())
 }
 
-async fn create_day(session: &Session, day: i64) -> Result<(), PostgresError> {
+async fn create_day(session: &PostgresSession, day: i64) -> Result<(), PostgresError> {
     let lock = "SELECT 1::bigint FROM (SELECT pg_advisory_xact_lock($1)) AS locked";
     session.query(lock, vec![Param::int(LOCK)]).await?;
     let insert = "INSERT INTO days (day) VALUES ($1) ON CONFLICT DO NOTHING RETURNING day";

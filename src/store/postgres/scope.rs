@@ -44,7 +44,7 @@ pub struct LoopScope {
 
 /// How much of a run a job needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RunDetail {
+pub enum RunExtent {
     /// Its row and the last entry of its log.
     Position,
     /// Everything: log, event, rule, windows, admissions.
@@ -54,14 +54,14 @@ pub enum RunDetail {
 #[derive(Debug, Clone, Copy)]
 pub struct RunScope {
     pub run: i64,
-    pub detail: RunDetail,
+    pub detail: RunExtent,
     /// The day on which it was planned, if that is known.
     pub day: Option<i64>,
 }
 
 /// What some jobs concern.
 #[derive(Debug, Clone, Default)]
-pub struct Scope {
+pub struct BatchScope {
     pub events: Vec<EventKey>,
     /// Stored events that are replayed.
     pub stored: Vec<i64>,
@@ -82,8 +82,8 @@ pub struct Scope {
     pub days: BTreeSet<i64>,
 }
 
-impl Scope {
-    pub fn add(&mut self, other: &Scope) {
+impl BatchScope {
+    pub fn add(&mut self, other: &BatchScope) {
         self.events.extend(other.events.iter().cloned());
         self.stored.extend(&other.stored);
         self.has_replay |= other.has_replay;
@@ -219,6 +219,10 @@ impl GateRows {
     }
 }
 
+/// The number of keys. With fewer, transactions would wait for others that have nothing to do with them; with more, their
+/// rows would take space for nothing.
+const KEYS: u64 = 1 << 22;
+
 /// A number for a key. Keys with the same number wait for each other for no reason, and that is all.
 pub fn key(parts: &[&str]) -> i64 {
     let mut hash = Sha256::new();
@@ -228,5 +232,5 @@ pub fn key(parts: &[&str]) -> i64 {
     }
     let digest = hash.finalize();
     let first: [u8; 8] = digest[..8].try_into().expect("the digest is longer");
-    i64::from_be_bytes(first)
+    (u64::from_be_bytes(first) % KEYS) as i64
 }

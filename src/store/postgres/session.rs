@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, Statement};
 
-use super::cell::{Cell, CellType, Cells, Table};
+use super::cell::{Cell, CellType, Cells, TableColumns};
 use super::error::PostgresError;
 use super::settings::StatementMode;
 
@@ -47,7 +47,7 @@ impl Param {
     }
 
     /// One array for each column of some rows.
-    pub fn columns(table: &Table, rows: &[&Cells]) -> Vec<Self> {
+    pub fn columns(table: &TableColumns, rows: &[&Cells]) -> Vec<Self> {
         let column = |index: usize, cell: CellType| match cell {
             CellType::Int => Param::Ints(rows.iter().map(|row| row[index].int()).collect()),
             CellType::Text => Param::Texts(
@@ -124,14 +124,14 @@ macro_rules! limits {
 }
 
 /// A connection that is used by one task at a time.
-pub struct Session {
+pub struct PostgresSession {
     client: Client,
     mode: StatementMode,
     statements: RefCell<HashMap<Rc<str>, Statement>>,
     is_prepared: OnceCell<()>,
 }
 
-impl std::fmt::Debug for Session {
+impl std::fmt::Debug for PostgresSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session").finish_non_exhaustive()
     }
@@ -174,7 +174,7 @@ impl Pipeline {
     }
 }
 
-impl Session {
+impl PostgresSession {
     pub fn new(client: Client, mode: StatementMode) -> Self {
         Self {
             client,

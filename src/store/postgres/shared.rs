@@ -36,14 +36,14 @@ pub enum Counter {
 
 /// The place of this daemon among those of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Place {
+pub struct Member {
     pub daemon: i64,
     pub slot: i64,
     pub daemons: usize,
     pub rank: usize,
 }
 
-impl Place {
+impl Member {
     /// The rows of one part in `run_counts`.
     pub fn counter(&self, part: Counter) -> i64 {
         self.daemon * 4 + part as i64
@@ -67,10 +67,10 @@ pub struct Shared {
     pub archive: Arc<ArchiveBuffer>,
     pub deliveries: Arc<DeliveryBuffer>,
     pub exchanges: Arc<ExchangeBuffer>,
-    place: Mutex<Place>,
+    place: Mutex<Member>,
     used: Mutex<DatabaseUse>,
-    /// The clock of the database in microseconds, and when it was read by the monotonic clock of this machine.
-    clock: Mutex<Option<(i64, Instant)>>,
+    /// What the clock of the database said, and when. It runs on from there, whatever happens to this machine's clock.
+    clock: Mutex<Option<(Timestamp, Instant)>>,
     /// The latest time that a caller gave, in microseconds.
     given: AtomicI64,
 }
@@ -92,11 +92,11 @@ impl Shared {
         }
     }
 
-    pub fn membership(&self) -> Place {
+    pub fn member(&self) -> Member {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn set_place(&self, place: Place) {
+    pub fn set_member(&self, place: Member) {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
 
@@ -124,20 +124,21 @@ impl Shared {
             .fetch_max(time.as_microsecond(), Ordering::Relaxed);
     }
 
-    /// The clock of the database was read; the middle of the call is when.
-    pub fn set_clock(&self, database: i64, began: Instant) {
-        let middle = began + began.elapsed() / 2;
-        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some((database, middle));
+    /// The clock of the database, in microseconds, was read between a moment and now.
+    pub fn note_clock(&self, database: i64, began: Instant) {
+        let Ok(database) = Timestamp::from_microsecond(database) else {
+            return;
+        };
+        let at = began + began.elapsed() / 2;
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some((database, at));
     }
 
-    /// The time of the database: as it was read last, and what has passed since. A clock of this machine that is wrong or
-    /// set does not matter.
-    pub fn database_time(&self, machine: Timestamp) -> Timestamp {
+    /// The time of the database now; that of this machine if callers give the time, or before the first answer.
+    pub fn now(&self, machine: Timestamp) -> Timestamp {
         let clock = *self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         match (self.time, clock) {
             (TimeSource::Database, Some((database, at))) => {
-                let passed = i64::try_from(at.elapsed().as_micros()).unwrap_or_default();
-                Timestamp::from_microsecond(database.saturating_add(passed)).unwrap_or(machine)
+                database.checked_add(at.elapsed()).unwrap_or(machine)
             }
             (TimeSource::Database, None) | (TimeSource::Caller, _) => machine,
         }

@@ -20,8 +20,8 @@ use super::lease::{DaemonIdentity, join};
 use super::notify;
 use super::schema::migrate;
 use super::settings::ConnectionSettings;
-use super::shared::{Place, Shared, TimeSource};
-use super::{PostgresStore, Role};
+use super::shared::{Member, NOW, Shared, TimeSource};
+use super::{ConnectionRole, PostgresStore};
 use crate::store::{RecoveryReport, StoreSettings};
 
 /// Jobs that wait for the commit thread. One commit takes them all; more than this means that the server is seconds behind.
@@ -65,7 +65,7 @@ fn spawn<F: Future<Output = ()>>(
 pub async fn start(
     settings: ConnectionSettings,
     store: StoreSettings,
-    role: Role,
+    role: ConnectionRole,
     time: TimeSource,
 ) -> Result<(PostgresStore, RecoveryReport), PostgresOpenError> {
     let shared = Arc::new(Shared::new(time));
@@ -77,7 +77,7 @@ pub async fn start(
     let (others, other_inbox) = Requests::channel();
     let (ready, prepared) = oneshot::channel();
     let mut threads = Vec::new();
-    let parts = Parts {
+    let parts = ThreadParts {
         shared: Arc::clone(&shared),
         settings: settings.clone(),
         store: store.clone(),
@@ -140,7 +140,7 @@ pub async fn start(
 
 /// What the threads are made of.
 #[derive(Debug, Clone)]
-struct Parts {
+struct ThreadParts {
     shared: Arc<Shared>,
     settings: ConnectionSettings,
     store: StoreSettings,
@@ -148,7 +148,7 @@ struct Parts {
     identity: Arc<Mutex<DaemonIdentity>>,
 }
 
-impl Parts {
+impl ThreadParts {
     fn executor(&self, committer: mpsc::Sender<CommitRequest>) -> Result<Executor, PostgresError> {
         Executor::new(
             Arc::clone(&self.shared),
@@ -163,9 +163,9 @@ impl Parts {
 
 /// Prepares the database, and joins the daemons.
 async fn open(
-    parts: &Parts,
+    parts: &ThreadParts,
     committer: mpsc::Sender<CommitRequest>,
-    role: Role,
+    role: ConnectionRole,
 ) -> Result<(Executor, RecoveryReport), PostgresOpenError> {
     let unusable = |error: PostgresError| PostgresOpenError::Unusable {
         server: parts.settings.server.clone(),
@@ -176,15 +176,21 @@ async fn open(
     let mut executor = parts.executor(committer).map_err(unusable)?;
     let mut report = RecoveryReport::default();
     match role {
-        Role::Daemon => {
+        ConnectionRole::Daemon => {
             let identity = executor.identity();
             let place = join(&session, &identity).await.map_err(unusable)?;
-            parts.shared.set_place(place);
+            parts.shared.set_member(place);
             executor.beat().await.map_err(unusable)?;
             executor.maintain().await.map_err(unusable)?;
             report = executor.take_over().await.map_err(unusable)?;
         }
-        Role::Command => parts.shared.set_place(Place::default()),
+        ConnectionRole::Command => {
+            parts.shared.set_member(Member::default());
+            let began = std::time::Instant::now();
+            let clock = session.query(NOW, Vec::new()).await.map_err(unusable)?;
+            let clock = clock[0].try_get(0).map_err(PostgresError::from);
+            parts.shared.note_clock(clock.map_err(unusable)?, began);
+        }
     }
     Ok((executor, report))
 }
@@ -193,10 +199,10 @@ async fn open(
 async fn work(
     mut executor: Executor,
     mut inbox: mpsc::Receiver<Request>,
-    role: Role,
+    role: ConnectionRole,
     settings: ConnectionSettings,
 ) {
-    if role == Role::Daemon {
+    if role == ConnectionRole::Daemon {
         let connector = Connector::new(settings.clone());
         let shared = Arc::clone(&executor.shared);
         tokio::task::spawn_local(notify::send(Arc::clone(&shared), connector));
@@ -215,17 +221,17 @@ async fn work(
                 if let Err(error) = executor.write_buffers().await {
                     tracing::error!(%error, "failed to store unmatched events, requests or exchanges");
                 }
-                if role == Role::Daemon && maintained.elapsed() >= MAINTENANCE {
+                if role == ConnectionRole::Daemon && maintained.elapsed() >= MAINTENANCE {
                     maintained = Instant::now();
                     if let Err(error) = executor.maintain().await {
-                        executor.roll_back(&error).await;
+                        executor.connector.roll_back(&error).await;
                         tracing::error!(%error, "store maintenance failed");
                     }
                 }
             }
         }
     }
-    if role == Role::Daemon
+    if role == ConnectionRole::Daemon
         && let Err(error) = executor.leave().await
     {
         tracing::warn!(%error, "failed to leave the other daemons: they take over after the lease");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::error::PostgresError;
-use super::session::{Param, Session};
+use super::session::{Param, PostgresSession};
 use super::workspace::Workspace;
 use crate::store::sqlite::codec;
 use crate::store::{Revision, RevisionId};
@@ -18,7 +18,7 @@ const MAX_REMEMBERED: usize = 100_000;
 
 /// Makes sure that the workspace knows the rows of these rules and of their queues.
 pub async fn intern(
-    session: &Session,
+    session: &PostgresSession,
     workspace: &mut Workspace,
     rules: &[Arc<Rule>],
 ) -> Result<(), PostgresError> {
@@ -41,7 +41,7 @@ pub async fn intern(
 }
 
 async fn intern_queues(
-    session: &Session,
+    session: &PostgresSession,
     workspace: &mut Workspace,
     rules: &[Arc<Rule>],
 ) -> Result<(), PostgresError> {
@@ -68,7 +68,7 @@ async fn intern_queues(
     Ok(())
 }
 
-async fn rule_row(session: &Session, rule: &Rule) -> Result<i64, PostgresError> {
+async fn rule_row(session: &PostgresSession, rule: &Rule) -> Result<i64, PostgresError> {
     let version = &rule.version;
     let config = config_row(session, version.config()).await?;
     let params = vec![
@@ -89,7 +89,10 @@ async fn rule_row(session: &Session, rule: &Rule) -> Result<i64, PostgresError> 
     id(session, find, vec![digest(version.fingerprint)]).await
 }
 
-async fn config_row(session: &Session, source: &ConfigSource) -> Result<i64, PostgresError> {
+async fn config_row(
+    session: &PostgresSession,
+    source: &ConfigSource,
+) -> Result<i64, PostgresError> {
     let find = "SELECT id FROM configs WHERE digest = $1";
     let key = || vec![digest(source.fingerprint)];
     if let Some(known) = session.query(find, key()).await?.first() {
@@ -109,7 +112,7 @@ async fn config_row(session: &Session, source: &ConfigSource) -> Result<i64, Pos
     id(session, find, key()).await
 }
 
-async fn text_row(session: &Session, text: &str) -> Result<i64, PostgresError> {
+async fn text_row(session: &PostgresSession, text: &str) -> Result<i64, PostgresError> {
     let key = fingerprint(&[text.as_bytes()]);
     let insert = "INSERT INTO texts (digest, text) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     session
@@ -121,7 +124,7 @@ async fn text_row(session: &Session, text: &str) -> Result<i64, PostgresError> {
 
 /// Stores a revision and its activation by a daemon.
 pub async fn store_revision(
-    session: &Session,
+    session: &PostgresSession,
     revision: &Revision,
     daemon: i64,
     now: i64,
@@ -158,7 +161,11 @@ fn digest(fingerprint: Fingerprint) -> Param {
     Param::Blob(Some(fingerprint.to_vec()))
 }
 
-async fn id(session: &Session, sql: &str, params: Vec<Param>) -> Result<i64, PostgresError> {
+async fn id(
+    session: &PostgresSession,
+    sql: &str,
+    params: Vec<Param>,
+) -> Result<i64, PostgresError> {
     let rows = session.query(sql, params).await?;
     let missing = || PostgresError::Failed("a row that was just inserted is missing".to_owned());
     Ok(rows.first().ok_or_else(missing)?.try_get(0)?)

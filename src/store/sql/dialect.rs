@@ -1,7 +1,8 @@
 //! Rewrites the SQL of SQLite for Postgres, and has the second texts where no text is valid on both.
 //!
 //! Rewritten are: the numbers of parameters; `INDEXED BY`, which is left out; `instr`, `glob`, `json_extract` of a
-//! member, and `json_each` of a list, whose `value` is a text on Postgres. Everything else is written so that both
+//! member, and `json_each` of a list, whose `value` is a text on Postgres; and `IN` of a subquery, which becomes an array:
+//! Postgres joins the rows of a subquery, and then reads every run in its order to find a few. Everything else is written so that both
 //! databases understand it: a subquery has a name, `CROSS JOIN` has no `ON`, and a sum is cast to an integer.
 
 use std::fmt::Write;
@@ -81,6 +82,10 @@ fn rewrite_word<'s>(text: &mut String, sql: &'s str) -> &'s str {
         let names = rest.trim_start().trim_start_matches("BY").trim_start();
         return names.trim_start_matches(is_word);
     }
+    if let Some((subquery, rest)) = subquery(word, rest) {
+        let _ = write!(text, "= ANY (ARRAY({}))", postgres(subquery));
+        return rest;
+    }
     let call = rest.strip_prefix('(').and_then(arguments);
     let rewritten = call.as_ref().and_then(|(arguments, rest)| {
         let given: Vec<String> = arguments
@@ -99,6 +104,16 @@ fn rewrite_word<'s>(text: &mut String, sql: &'s str) -> &'s str {
             rest
         }
     }
+}
+
+/// The subquery of an `IN`, and what follows it.
+fn subquery<'s>(word: &str, rest: &'s str) -> Option<(&'s str, &'s str)> {
+    let inner = rest.trim_start().strip_prefix('(')?;
+    if word != "IN" || !inner.trim_start().starts_with("SELECT") {
+        return None;
+    }
+    let (_, rest) = arguments(inner)?;
+    Some((&inner[..inner.len() - rest.len() - 1], rest))
 }
 
 /// The arguments of a call, whose opening bracket has been read, and what follows the call.
@@ -184,6 +199,16 @@ mod tests {
         assert_eq!(
             postgres("SELECT 1 FROM events INDEXED BY events_by_id WHERE id = ?1"),
             "SELECT 1 FROM events  WHERE id = $1"
+        );
+    }
+
+    #[test]
+    fn a_subquery_is_read_first_and_a_list_stays() {
+        assert_eq!(
+            postgres(
+                "a IN (SELECT id FROM b WHERE c IN (SELECT max(d, 1) FROM e)) AND f IN (?1, ?2)"
+            ),
+            "a = ANY (ARRAY(SELECT id FROM b WHERE c = ANY (ARRAY(SELECT max(d, 1) FROM e)))) AND f IN ($1, $2)"
         );
     }
 

@@ -160,42 +160,6 @@ impl SqliteStore {
     pub fn archive_size(&self) -> u64 {
         self.archive_buffer.size.get()
     }
-
-    /// [`Store::retry`] for commands on a folder that no daemon uses.
-    pub fn retry_blocking(&self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {
-        let retry = move |transaction: &mut WriteTransaction<'_>| transaction.retry(run, now);
-        self.writer.submit_blocking(Durability::Synced, retry)
-    }
-
-    /// [`Store::cancel`] for commands on a folder that no daemon uses.
-    pub fn cancel_blocking(&self, run: RunId) -> Result<RunStatus, StoreError> {
-        let cancel = move |transaction: &mut WriteTransaction<'_>| {
-            let now = transaction.now();
-            transaction.cancel(run, now)
-        };
-        self.writer.submit_blocking(Durability::Synced, cancel)
-    }
-
-    /// [`Store::record_command`] for commands on a folder that no daemon uses.
-    pub fn record_command_blocking(&self, command: GivenCommand) -> Result<(), StoreError> {
-        let write =
-            move |transaction: &mut WriteTransaction<'_>| transaction.write_command(&command);
-        self.writer.submit_blocking(Durability::Synced, write)
-    }
-
-    /// [`Store::commit`] for commands on a folder that no daemon uses.
-    pub fn commit_blocking(&self, incoming: IncomingEvent) -> Result<Committed, StoreError> {
-        let events = [EncodedEvent::new(incoming)];
-        let commit = move |transaction: &mut WriteTransaction<'_>| transaction.commit_all(&events);
-        let mut committed = self.writer.submit_blocking(Durability::Synced, commit)?;
-        Ok(committed.pop().unwrap_or_default())
-    }
-
-    /// [`Store::set_revision`] for commands on a folder that no daemon uses.
-    pub fn set_revision_blocking(&self, revision: Revision) -> Result<RevisionId, StoreError> {
-        let set = move |transaction: &mut WriteTransaction<'_>| transaction.set_revision(&revision);
-        self.writer.submit_blocking(Durability::Synced, set)
-    }
 }
 
 impl Store for SqliteStore {

@@ -151,17 +151,6 @@ impl Writer {
         sent.map_err(|_| StoreError::Busy)?.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
-
-    /// For commands on a folder that no daemon uses. Must not be called from async code.
-    pub fn submit_blocking<T: Send + 'static>(
-        &self,
-        durability: Durability,
-        work: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let (job, answer) = job(durability, work);
-        self.jobs()?.blocking_send(job).map_err(|_| stopped())?;
-        answer.blocking_recv().map_err(|_| stopped())?
-    }
 }
 
 /// Submits the periodic work until the writer is dropped.

@@ -72,6 +72,7 @@ pub const ROOT: &[Layer] = &[
 pub const ENGINE: &[Layer] = &[
     layer(&["clock"]),
     layer(&["lease"]),
+    layer(&["store_location"]),
     layer(&["metrics"]),
     layer(&["rulebook"]),
     layer(&["limits"]),

@@ -8,7 +8,7 @@ use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::wait::wait_until;
 
 use super::checker::check;
-use super::fleet::Fleet;
+use super::fleet::{Fleet, kept};
 use super::fleet_senders::FleetSenders;
 use super::ledger::Ledger;
 use super::nemesis::Nemesis;
@@ -84,9 +84,9 @@ impl Campaign {
         self.resumed.extend(resumed);
     }
 
-    /// Lets all runs end, stops the daemons and returns what was recorded.
+    /// Lets all runs end, stops the daemons and checks what was recorded.
     #[track_caller]
-    pub fn end(mut self) -> Ledger {
+    pub fn end(mut self) {
         self.fleet.heal();
         self.wait_for_progress();
         let accepted = self.senders.end();
@@ -97,7 +97,7 @@ impl Campaign {
         ledger.resumed = resumed
             .map(|(daemon, at)| (daemon, at - self.start))
             .collect();
-        ledger
+        expect_no_breakage(&ledger, &self.fleet);
     }
 }
 
@@ -111,11 +111,12 @@ pub fn survive(daemons: usize, seed: u64, faults: &[Nemesis]) {
     for fault in faults {
         campaign.strike(*fault);
     }
-    expect_no_breakage(&campaign.end());
+    campaign.end();
 }
 
+/// Checks a ledger, and keeps everything that a fleet recorded if a promise is broken.
 #[track_caller]
-pub fn expect_no_breakage(ledger: &Ledger) {
+pub fn expect_no_breakage(ledger: &Ledger, fleet: &Fleet) {
     let held = ledger.runs.iter().filter(|run| run.state == "held");
     report(&format!(
         "accepted {}, requests {}, commands {}, runs {}, held {}",
@@ -126,7 +127,13 @@ pub fn expect_no_breakage(ledger: &Ledger) {
         held.count()
     ));
     let found = check(ledger);
-    assert!(found.is_empty(), "{found:#?}");
+    if !found.is_empty() {
+        let folder = kept(&std::process::id().to_string());
+        fleet.keep(&folder);
+        let found = format!("{found:#?}");
+        let about = ledger.about(&found);
+        panic!("{found}\n{about}\nlogs: {}", folder.display());
+    }
     assert!(!ledger.accepted.is_empty() && !ledger.commands.is_empty());
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// Events that share a window of the rule `window`.
 const EVENTS_OF_WINDOW: u64 = 4;
 /// One of so many events of a ticket also runs commands.
-const EVENTS_OF_COMMANDS: u64 = 8;
+const EVENTS_OF_COMMANDS: u64 = 4;
 
 /// The rules that act on every event, and those that act on some.
 pub const EVERY: [&str; 4] = ["one", "two", "window", "quiet"];

@@ -47,6 +47,8 @@ pub struct Member {
     daemon: Option<DaemonProcess>,
     number: usize,
     addresses: Addresses,
+    /// The logs of its processes that have ended.
+    ended: String,
 }
 
 impl Fleet {
@@ -145,7 +147,13 @@ impl Fleet {
             }
             if since.elapsed() > TIMEOUT {
                 let left = "SELECT * FROM runs WHERE state NOT IN ('done', 'suppressed') ORDER BY id LIMIT 20";
-                panic!("no progress: {before}\n{}\n{}", self.sql(left), self.logs());
+                let folder = kept("no-progress");
+                self.keep(&folder);
+                panic!(
+                    "no progress: {before}\n{}\nsee {}",
+                    self.sql(left),
+                    folder.display()
+                );
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -156,24 +164,26 @@ impl Fleet {
         self.sql("SELECT e.event_id, q.rule, r.state, coalesce(r.error, r.why, '') FROM runs r JOIN events e ON e.id = r.event JOIN queues q ON q.id = r.queue ORDER BY r.id")
     }
 
-    /// The end of the log of each daemon.
-    pub fn logs(&self) -> String {
-        let logs = self.members.iter().map(|member| {
-            let log = member.daemon.as_ref().map(DaemonProcess::log);
-            let log = log.unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
-            let end = lines[lines.len().saturating_sub(15)..].join("\n");
-            format!("{}:\n{end}\n", member.name)
-        });
-        logs.collect()
+    /// Every log entry of every run: number of the run, event, rule, and the entry.
+    pub fn entries(&self) -> String {
+        self.sql("SELECT r.id, e.event_id, q.rule, r.state, l.* FROM runs r JOIN events e ON e.id = r.event JOIN queues q ON q.id = r.queue LEFT JOIN log_entries l ON l.run = r.id ORDER BY r.id, l.number")
+    }
+
+    /// Writes logs and entries into a folder, to find the cause of a failure.
+    pub fn keep(&self, folder: &Path) {
+        std::fs::create_dir_all(folder).expect("a writable folder");
+        for member in &self.members {
+            let file = folder.join(format!("{}.log", member.name));
+            std::fs::write(file, member.log()).expect("a writable folder");
+        }
+        std::fs::write(folder.join("entries"), self.entries()).expect("a writable folder");
     }
 
     /// Stops every daemon without an error.
     #[track_caller]
     pub fn stop(&mut self) {
         for member in &mut self.members {
-            member.announce(None);
-            if let Some(daemon) = member.daemon.take() {
+            if let Some(daemon) = member.take() {
                 daemon.stop();
             }
         }
@@ -192,6 +202,7 @@ impl Member {
             daemon: None,
             number,
             addresses: Arc::clone(addresses),
+            ended: String::new(),
         }
     }
 
@@ -204,10 +215,24 @@ impl Member {
 
     /// Kills it without a shutdown.
     pub fn kill(&mut self) {
-        self.announce(None);
-        if let Some(daemon) = self.daemon.take() {
+        if let Some(daemon) = self.take() {
             daemon.kill();
         }
+    }
+
+    /// Its process, which senders do not ask any more.
+    fn take(&mut self) -> Option<DaemonProcess> {
+        self.announce(None);
+        let daemon = self.daemon.take()?;
+        self.ended.push_str(&daemon.log());
+        self.ended.push_str("\n---\n");
+        Some(daemon)
+    }
+
+    /// The logs of all its processes.
+    pub fn log(&self) -> String {
+        let current = self.daemon.as_ref().map(DaemonProcess::log);
+        format!("{}{}", self.ended, current.unwrap_or_default())
     }
 
     /// Stops its process without a sign to anybody. Senders continue to ask it.
@@ -231,8 +256,7 @@ impl Member {
             None => true,
         };
         if has_ended {
-            self.announce(None);
-            self.daemon = None;
+            drop(self.take());
             self.start();
         }
     }
@@ -251,13 +275,19 @@ impl Member {
 
     /// Whether its log has this text.
     pub fn has_logged(&self, text: &str) -> bool {
-        let log = self.daemon.as_ref().map(DaemonProcess::log);
-        log.is_some_and(|log| log.contains(text))
+        self.log().contains(text)
     }
 
     fn announce(&self, address: Option<&str>) {
         self.addresses.lock().unwrap()[self.number] = address.map(str::to_owned);
     }
+}
+
+/// Where a test that failed leaves what it recorded.
+pub fn kept(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("cluster")
+        .join(name)
 }
 
 /// The rows of a statement on the file of a daemon.

@@ -17,7 +17,7 @@ const TICKETS: u64 = 3;
 /// The pause between two events or attempts of a sender.
 const PAUSE: Duration = Duration::from_millis(10);
 /// How long a sender waits for an answer: a paused daemon gives none.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_millis(700);
 
 /// Several senders, each with its own tickets. An event is sent after the one before it of the same ticket was
 /// accepted, so that the order in the store is known.

@@ -1,5 +1,6 @@
 //! What senders, receiver, commands and store say about a campaign, as data that a checker compares.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -71,6 +72,31 @@ impl Ledger {
         ledger.add_commands(fleet.notes.folder());
         ledger.add_runs(&fleet.runs());
         ledger
+    }
+
+    /// Everything about the events that a text names, for people.
+    pub fn about(&self, text: &str) -> String {
+        let words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '-');
+        let events: BTreeSet<Made> = words.filter_map(Made::from_id).collect();
+        events
+            .into_iter()
+            .map(|event| self.of_event(event))
+            .collect()
+    }
+
+    fn of_event(&self, event: Made) -> String {
+        let requests = self.requests.iter().filter(|got| got.event == event);
+        let runs = self.runs.iter().filter(|run| run.event == event);
+        let commands = self
+            .commands
+            .iter()
+            .filter(|command| command.event == event);
+        format!(
+            "{:#?}\n{:#?}\n{:#?}\n",
+            requests.collect::<Vec<_>>(),
+            commands.collect::<Vec<_>>(),
+            runs.collect::<Vec<_>>()
+        )
     }
 
     /// Adds what the receiver got.

@@ -2,6 +2,7 @@
 
 mod campaign;
 mod checker;
+mod clocks;
 mod controls;
 mod desk;
 mod faults;

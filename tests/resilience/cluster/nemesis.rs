@@ -41,9 +41,13 @@ pub enum Nemesis {
     Delay,
     /// Closes the connections of a daemon and its attempts to connect.
     Refuse,
+    /// Ends the server as a crash does while a daemon is paused, which continues after its lease.
+    CrashServerWhilePaused,
+    /// Kills a daemon while nothing of another arrives at the server.
+    KillWhileStalled,
 }
 
-pub const ALL: [Nemesis; 14] = [
+pub const ALL: [Nemesis; 16] = [
     Nemesis::Kill,
     Nemesis::KillBeyondLease,
     Nemesis::Pause,
@@ -58,6 +62,8 @@ pub const ALL: [Nemesis; 14] = [
     Nemesis::Abandon,
     Nemesis::Delay,
     Nemesis::Refuse,
+    Nemesis::CrashServerWhilePaused,
+    Nemesis::KillWhileStalled,
 ];
 
 impl Nemesis {
@@ -78,11 +84,7 @@ impl Nemesis {
                 let other = (chosen + 1) % fleet.members.len();
                 return pause(fleet, &[chosen, other], BEYOND_LEASE);
             }
-            Nemesis::CrashServer => {
-                fleet.server().stop_immediately();
-                std::thread::sleep(moment / 2);
-                fleet.server().start();
-            }
+            Nemesis::CrashServer => crash_server(fleet, moment / 2),
             Nemesis::KillBackends => fleet.server().kill_backends(),
             Nemesis::Cut => fleet.members[chosen].proxy.cut(),
             Nemesis::CutInPart => {
@@ -110,6 +112,19 @@ impl Nemesis {
                 std::thread::sleep(moment);
                 fleet.heal();
             }
+            Nemesis::CrashServerWhilePaused => {
+                fleet.members[chosen].pause();
+                crash_server(fleet, moment / 2);
+                return pause(fleet, &[chosen], BEYOND_LEASE);
+            }
+            Nemesis::KillWhileStalled => {
+                let other = (chosen + 1) % fleet.members.len();
+                fleet.members[other].proxy.set(stall);
+                fleet.members[chosen].kill();
+                std::thread::sleep(moment);
+                fleet.heal();
+                fleet.members[chosen].start();
+            }
         }
         Vec::new()
     }
@@ -119,6 +134,12 @@ fn restart(fleet: &mut Fleet, chosen: usize, pause: Duration) {
     fleet.members[chosen].kill();
     std::thread::sleep(pause);
     fleet.members[chosen].start();
+}
+
+fn crash_server(fleet: &Fleet, pause: Duration) {
+    fleet.server().stop_immediately();
+    std::thread::sleep(pause);
+    fleet.server().start();
 }
 
 fn pause(fleet: &Fleet, chosen: &[usize], time: Duration) -> Vec<(String, Instant)> {

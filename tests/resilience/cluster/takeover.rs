@@ -67,11 +67,12 @@ impl Interrupted {
         });
     }
 
-    fn end(mut self) -> Ledger {
+    fn end(mut self) -> (Ledger, Fleet) {
         self.receiver.release_all();
         self.fleet.wait_until_idle();
         self.fleet.stop();
-        Ledger::of(&self.fleet, &self.receiver, self.events, self.start)
+        let ledger = Ledger::of(&self.fleet, &self.receiver, self.events, self.start);
+        (ledger, self.fleet)
     }
 }
 
@@ -87,7 +88,8 @@ fn the_runs_of_a_killed_daemon_are_continued_with_their_keys() {
     interrupted.receiver.release_all();
     interrupted.wait_for_other();
     report(&format!("taken over after {:?}", killed.elapsed()));
-    expect_no_breakage(&interrupted.end());
+    let (ledger, fleet) = interrupted.end();
+    expect_no_breakage(&ledger, &fleet);
 }
 
 /// A daemon that is told nothing of the loss of its lease executes a run beside the one that took it over: the
@@ -116,7 +118,7 @@ fn a_daemon_that_lost_its_lease_is_seen_and_writes_nothing() {
     wait_until("the first daemon notices it", || {
         member.has_logged("taken over by another daemon")
     });
-    let ledger = interrupted.end();
+    let (ledger, _) = interrupted.end();
     let found = check(&ledger);
     assert!(!found.is_empty());
     let only = found

@@ -53,7 +53,7 @@ const PARAMETERS: [&str; 9] = [
 const EXAMPLE: &str = "write `postgres://USER@HOST:5432/DATABASE`";
 
 /// The parts of a URL as they are written.
-struct Parts<'a> {
+struct UrlParts<'a> {
     scheme: &'a str,
     user: Option<&'a str>,
     password: Option<&'a str>,
@@ -66,7 +66,7 @@ struct Parts<'a> {
 impl PostgresUrl {
     /// Parses a URL, with or without a password.
     pub fn parse(text: &str) -> Result<Self, PostgresUrlError> {
-        let parts = Parts::split(text)?;
+        let parts = UrlParts::split(text)?;
         parts.check()?;
         let in_query = parts.parameter("password");
         let password = parts.password.or(in_query).filter(|text| !text.is_empty());
@@ -89,7 +89,7 @@ fn error(problem: impl Into<String>, help: impl Into<String>) -> PostgresUrlErro
     }
 }
 
-impl<'a> Parts<'a> {
+impl<'a> UrlParts<'a> {
     fn split(text: &'a str) -> Result<Self, PostgresUrlError> {
         let is_written = |c: char| c.is_ascii_graphic();
         if !text.chars().all(is_written) {

@@ -1,4 +1,4 @@
-//! The schemas of the JSON that commands print: `why`, `runs`, `run`, `dry-run`, `send`, `events`, `check` and `test`. No key of ours may be missing or added
+//! The schemas of the JSON that commands print: `why`, `runs`, `run`, `dry-run`, `send`, `events`, `check`, `status` and `test`. No key of ours may be missing or added
 //! without a change here: tests validate the output of all of them.
 
 mod check;
@@ -10,6 +10,7 @@ mod plan;
 mod run;
 mod runs;
 mod send;
+mod status;
 mod test_results;
 mod why;
 
@@ -23,6 +24,7 @@ pub use events::schema as events;
 pub use run::schema as run;
 pub use runs::schema as runs;
 pub use send::schema as send;
+pub use status::schema as status;
 pub use test_results::schema as test_results;
 pub use why::schema as why;
 

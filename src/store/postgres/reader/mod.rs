@@ -17,13 +17,13 @@ use super::settings::PostgresSettings;
 use crate::store::history::{HistoryError, HistoryOpenError, MAX_QUERY_TIME};
 use crate::store::sql::dialect::{self, Dialect};
 use crate::store::sql::{SqlDatabase, SqlRow, SqlValue};
-use worker::{Question, work};
+use worker::{ReadQuestion, work};
 
 /// A connection that only reads.
 #[derive(Debug)]
 pub struct PostgresReader {
     /// The thread ends when this is dropped.
-    questions: UnboundedSender<Question>,
+    questions: UnboundedSender<ReadQuestion>,
     /// How long a question may take.
     max_query_time: Duration,
 }
@@ -56,7 +56,7 @@ impl PostgresReader {
     ) -> Result<Vec<tokio_postgres::Row>, HistoryError> {
         let ended = |()| HistoryError::Failed("the connection has ended".to_owned());
         let (answer, answered) = sync_channel(1);
-        let question = Question {
+        let question = ReadQuestion {
             sql: dialect::postgres(sql),
             values: params.iter().cloned().map(SqlValue::into_owned).collect(),
             max_time: self.max_query_time,

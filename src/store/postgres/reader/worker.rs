@@ -14,18 +14,16 @@ use tokio_postgres::{Client, Row};
 use crate::store::history::HistoryError;
 use crate::store::postgres::connection::connect_client;
 use crate::store::postgres::error::{PostgresOpenError, plain};
+use crate::store::postgres::schema::SCHEMA;
 use crate::store::postgres::settings::ConnectionSettings;
 use crate::store::sql::SqlValue;
-
-/// The schema that this program reads. One that is newer is read if its writer said that this version may.
-const SCHEMA: i64 = 1;
 
 /// An answer may come this much later than the server should have ended the statement.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A statement with its parameters, and where the answer goes.
 #[derive(Debug)]
-pub struct Question {
+pub struct ReadQuestion {
     pub sql: String,
     pub values: Vec<SqlValue<'static>>,
     pub max_time: Duration,
@@ -42,7 +40,7 @@ enum AskError {
 pub fn work(
     settings: &ConnectionSettings,
     opened: &SyncSender<Result<(), PostgresOpenError>>,
-    mut questions: UnboundedReceiver<Question>,
+    mut questions: UnboundedReceiver<ReadQuestion>,
 ) {
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -69,7 +67,7 @@ pub fn work(
     });
 }
 
-/// Connects, and checks the version of the schema.
+/// Connects, and checks the version of the schema. One that is newer is read if its writer said that this version may.
 async fn open(settings: &ConnectionSettings) -> Result<Client, PostgresOpenError> {
     let client = connect_client(settings).await?;
     let server = settings.server.clone();
@@ -115,9 +113,9 @@ async fn open(settings: &ConnectionSettings) -> Result<Client, PostgresOpenError
 async fn answer(
     settings: &ConnectionSettings,
     client: &mut Option<Client>,
-    question: &Question,
+    question: &ReadQuestion,
 ) -> Result<Vec<Row>, HistoryError> {
-    let Question {
+    let ReadQuestion {
         sql,
         values,
         max_time,

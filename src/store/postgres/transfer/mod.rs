@@ -15,9 +15,9 @@ use super::connection::connect;
 use super::error::{PostgresError, PostgresOpenError};
 use super::schema;
 use super::settings::PostgresSettings;
-use source::Source;
+use source::MoveSource;
 use tables::{ESSENTIAL, HISTORY};
-use target::Target;
+use target::MoveTarget;
 
 /// How much is moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,8 +110,8 @@ pub async fn move_store(
         file,
         StoreSettings::keeping_everything(),
     )?);
-    let mut source = Source::open(file)?;
-    let mut target = Target::new(&session, on_rows);
+    let mut source = MoveSource::open(file)?;
+    let mut target = MoveTarget::new(&session, on_rows);
     let id = source.move_id()?;
     let mut report = MoveReport::default();
     match target.begun(id).await? {

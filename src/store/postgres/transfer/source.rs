@@ -22,7 +22,7 @@ const MICROS_PER_DAY: i64 = 86_400_000_000;
 /// The fact with the number of the move, so that a second command continues it.
 const MOVE: &str = "move";
 
-pub struct Source {
+pub struct MoveSource {
     connection: Connection,
 }
 
@@ -44,7 +44,7 @@ impl SourceRow {
     }
 }
 
-impl Source {
+impl MoveSource {
     /// Opens the file, whose schema is that of this version.
     pub fn open(file: &Path) -> rusqlite::Result<Self> {
         let source = Self {

@@ -2,7 +2,7 @@
 
 use crate::store::postgres::cell::{
     CONFIGS, Cell, CellType, Cells, Column, GATE_ADMISSIONS, GATHERED, LANES, LOG_ENTRIES, QUEUES,
-    RULES, RUNS, TEXTS, Table, WINDOWS,
+    RULES, RUNS, TEXTS, TableColumns, WINDOWS,
 };
 use crate::store::postgres::schema::day_of;
 
@@ -10,7 +10,7 @@ use crate::store::postgres::schema::day_of;
 pub struct MovedTable {
     /// The kind of its rows in the report.
     pub kind: &'static str,
-    pub table: &'static Table,
+    pub table: &'static TableColumns,
     /// The name in Postgres.
     pub target: &'static str,
     /// The condition on rows; `t` is the table. Rows of everything without one.
@@ -68,7 +68,7 @@ const DAEMON: &[MoreColumn] = &[MoreColumn {
 
 macro_rules! columns {
     ($id:ident, $name:literal, $key:literal, [$($cell:ident $column:literal),* $(,)?]) => {
-        static $id: Table = Table {
+        static $id: TableColumns = TableColumns {
             name: $name,
             key: $key,
             columns: &[$(Column { name: $column, cell: CellType::$cell }),*],
@@ -120,7 +120,7 @@ const RUN_TIMES: &[&str] = &[
 const RUN_TIME: &[&str] = &["(SELECT r.planned FROM runs r WHERE r.id = t.run)"];
 const ADMITTED: &[&str] = &["coalesce((SELECT r.planned FROM runs r WHERE r.id = t.run), t.at)"];
 
-const fn whole(kind: &'static str, table: &'static Table) -> MovedTable {
+const fn whole(kind: &'static str, table: &'static TableColumns) -> MovedTable {
     MovedTable {
         kind,
         table,
@@ -131,7 +131,7 @@ const fn whole(kind: &'static str, table: &'static Table) -> MovedTable {
     }
 }
 
-const fn part(kind: &'static str, table: &'static Table, rows: &'static str) -> MovedTable {
+const fn part(kind: &'static str, table: &'static TableColumns, rows: &'static str) -> MovedTable {
     MovedTable {
         rows,
         ..whole(kind, table)
@@ -141,12 +141,12 @@ const fn part(kind: &'static str, table: &'static Table, rows: &'static str) -> 
 /// What decides about the future: rules, settings, gates, unfinished runs with what they read, and the events by
 /// which a redelivery is recognised. `moved_runs` and `moved_events` are temporary tables of the source.
 pub const ESSENTIAL: &[MovedTable] = &[
-    whole("texts", &TEXTS),
+    whole("texts of rules", &TEXTS),
     whole("configurations", &CONFIGS),
     whole("revisions", &REVISIONS),
     whole("activations", &ACTIVATIONS),
     whole("rules", &RULES),
-    whole("queues", &QUEUES),
+    whole("names of rules", &QUEUES),
     whole("settings", &SETTINGS),
     MovedTable {
         target: "matched_events",

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::source::{Source, SourceRow, next_rows};
+use super::source::{MoveSource, SourceRow, next_rows};
 use super::tables::{ESSENTIAL, HISTORY, MovedTable};
 use super::{MoveError, MoveExtent, MovedRows};
 use crate::store::postgres::cell::{CellType, Cells};
 use crate::store::postgres::error::PostgresError;
 use crate::store::postgres::schema::{PARTITIONED, ensure_days};
-use crate::store::postgres::session::{Param, Session};
+use crate::store::postgres::session::{Param, PostgresSession};
 
 /// The fact with the number of the move.
 const MOVE: &str = "move";
@@ -29,14 +29,14 @@ const IDENTITIES: [&str; 10] = [
     "commands",
 ];
 
-pub struct Target<'a> {
-    session: &'a Session,
+pub struct MoveTarget<'a> {
+    session: &'a PostgresSession,
     written: u64,
     on_rows: &'a mut dyn FnMut(u64),
 }
 
-impl<'a> Target<'a> {
-    pub fn new(session: &'a Session, on_rows: &'a mut dyn FnMut(u64)) -> Self {
+impl<'a> MoveTarget<'a> {
+    pub fn new(session: &'a PostgresSession, on_rows: &'a mut dyn FnMut(u64)) -> Self {
         Self {
             session,
             written: 0,
@@ -81,7 +81,7 @@ impl<'a> Target<'a> {
     /// Moves what decides about the future, all or nothing.
     pub async fn move_essential(
         &mut self,
-        source: &mut Source,
+        source: &mut MoveSource,
         id: i64,
         tables: &[MovedTable],
     ) -> Result<(), MoveError> {
@@ -99,7 +99,7 @@ impl<'a> Target<'a> {
 
     async fn move_in_transaction(
         &mut self,
-        source: &Source,
+        source: &MoveSource,
         id: i64,
         tables: &[MovedTable],
     ) -> Result<(), MoveError> {
@@ -109,7 +109,7 @@ impl<'a> Target<'a> {
         self.check_unused().await?;
         self.check_empty().await?;
         for moved in tables {
-            self.move_table(source, moved, i64::MIN, Commit::Later)
+            self.move_table(source, moved, i64::MIN, BatchCommit::Later)
                 .await?;
         }
         self.continue_numbers(source).await?;
@@ -120,20 +120,24 @@ impl<'a> Target<'a> {
     /// Moves everything else in batches. What an interrupted command has moved is not read again.
     pub async fn move_history(
         &mut self,
-        source: &Source,
+        source: &MoveSource,
         tables: &[MovedTable],
     ) -> Result<(), MoveError> {
         self.create_days(source, tables).await?;
         for moved in tables {
             let from = self.fact(&progress(moved)).await?.unwrap_or(i64::MIN);
-            self.move_table(source, moved, from, Commit::EachBatch)
+            self.move_table(source, moved, from, BatchCommit::EachBatch)
                 .await?;
         }
         self.verify(source, tables).await?;
         self.set_fact(HISTORY_MOVED, 1).await
     }
 
-    async fn create_days(&self, source: &Source, tables: &[MovedTable]) -> Result<(), MoveError> {
+    async fn create_days(
+        &self,
+        source: &MoveSource,
+        tables: &[MovedTable],
+    ) -> Result<(), MoveError> {
         let mut days = BTreeSet::new();
         for moved in tables {
             if PARTITIONED.contains(&moved.target) {
@@ -157,10 +161,10 @@ impl<'a> Target<'a> {
 
     async fn move_table(
         &mut self,
-        source: &Source,
+        source: &MoveSource,
         moved: &MovedTable,
         from: i64,
-        commit: Commit,
+        commit: BatchCommit,
     ) -> Result<(), MoveError> {
         let mut statement = source.prepare(moved)?;
         let mut rows = statement.query([from])?;
@@ -171,8 +175,8 @@ impl<'a> Target<'a> {
             };
             let position = moved.position_of(&last.cells);
             match commit {
-                Commit::Later => self.insert(moved, &chunk).await?,
-                Commit::EachBatch => {
+                BatchCommit::Later => self.insert(moved, &chunk).await?,
+                BatchCommit::EachBatch => {
                     self.session.plain("BEGIN").await?;
                     let inserted = self.insert_with_progress(moved, &chunk, position).await;
                     if inserted.is_err() {
@@ -231,7 +235,7 @@ impl<'a> Target<'a> {
     }
 
     /// New rows get ids and positions that the source never used.
-    async fn continue_numbers(&self, source: &Source) -> Result<(), MoveError> {
+    async fn continue_numbers(&self, source: &MoveSource) -> Result<(), MoveError> {
         for table in IDENTITIES {
             let sequence = format!("pg_get_serial_sequence('{table}', 'id')");
             self.continue_behind(&sequence, source.last_id(table, "id")?)
@@ -256,7 +260,7 @@ impl<'a> Target<'a> {
     }
 
     /// Compares the counts of source and target.
-    async fn verify(&self, source: &Source, tables: &[MovedTable]) -> Result<(), MoveError> {
+    async fn verify(&self, source: &MoveSource, tables: &[MovedTable]) -> Result<(), MoveError> {
         let mut expected: BTreeMap<&str, (&'static str, u64)> = BTreeMap::new();
         for moved in tables {
             let entry = expected.entry(moved.target).or_insert((moved.kind, 0));
@@ -327,7 +331,7 @@ impl<'a> Target<'a> {
 
 /// When the rows of a batch are committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Commit {
+enum BatchCommit {
     /// With everything else.
     Later,
     EachBatch,

@@ -19,6 +19,8 @@ const TRIGRAM: usize = 3;
 const MAX_TRIGRAMS: usize = 64;
 /// The newest URLs that are compared with a text that is too short for the index.
 const MAX_SCANNED_URLS: i64 = 100_000;
+/// The newest exchanges with a part of a URL whose runs are looked at, where they are read before the runs.
+const MAX_SENDING_RUNS: i64 = 100_000;
 /// Exchanges of a run that are read.
 const MAX_ROWS: usize = 10_000;
 
@@ -89,8 +91,12 @@ pub(in crate::store) fn sent_to<'f>(text: &'f str, dialect: Dialect, terms: &mut
         // Without the index of three letters, all are compared.
         (None, Dialect::Postgres) => format!("SELECT id FROM request_urls WHERE {compared}"),
     };
+    let newest = match dialect {
+        Dialect::Sqlite => String::new(),
+        Dialect::Postgres => format!(" ORDER BY run DESC LIMIT {MAX_SENDING_RUNS}"),
+    };
     terms.add_plain(format!(
-        "r.id IN (SELECT run FROM exchanges WHERE url IN ({urls}))"
+        "r.id IN (SELECT run FROM exchanges WHERE url IN ({urls}){newest})"
     ));
 }
 

@@ -9,8 +9,8 @@ use crate::store::sql::params;
 use crate::store::sqlite::codec::minute::decode_minute;
 use crate::store::sqlite::minutes::SINCE;
 
-/// A week, and more than that if the clock was set back.
-const MAX_ROWS: i64 = 20_000;
+/// A week of some dozen daemons.
+const MAX_ROWS: i64 = 500_000;
 
 impl<D: HistoryDatabase> SqlHistory<D> {
     pub(super) fn list_minutes(&self, since: Timestamp) -> Result<Vec<Minute>, HistoryError> {
@@ -18,7 +18,8 @@ impl<D: HistoryDatabase> SqlHistory<D> {
         let rows = self
             .database
             .rows(SINCE, since, |row| row.get::<String>(0))?;
-        let minutes = rows.iter().map(|content| Ok(decode_minute(content)?));
-        minutes.collect()
+        let minutes = rows.iter().map(|content| decode_minute(content));
+        let minutes: Vec<Minute> = minutes.collect::<Result<_, _>>()?;
+        Ok(Minute::merge(minutes))
     }
 }

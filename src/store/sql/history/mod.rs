@@ -3,6 +3,7 @@
 pub(in crate::store) mod activity;
 mod archive;
 mod commands;
+mod daemons;
 mod deliveries;
 pub(in crate::store) mod event_list;
 mod events;
@@ -23,11 +24,11 @@ use jiff::Timestamp;
 
 use super::SqlDatabase;
 use crate::store::history::{
-    ArchiveFilter, ArchivePosition, ArchivedEvent, CappedCount, DeliveryFilter, DeliveryRow,
-    DeliveryTotals, EventDeliveryRow, EventFilter, EventNames, EventPage, EventQuery, EventRecord,
-    EventRow, EventRowId, FailedRuns, History, HistoryError, HistoryOpenError, ListedEvent, Page,
-    ReceiverActivity, RecentEvent, RetainedRange, RevisionInForce, RevisionTexts, RuleActivity,
-    RunDetail, RunFilter, RunRow, RunTotals,
+    ArchiveFilter, ArchivePosition, ArchivedEvent, CappedCount, DaemonRow, DeliveryFilter,
+    DeliveryRow, DeliveryTotals, EventDeliveryRow, EventFilter, EventNames, EventPage, EventQuery,
+    EventRecord, EventRow, EventRowId, FailedRuns, History, HistoryError, HistoryOpenError,
+    ListedEvent, Page, ReceiverActivity, RecentEvent, RetainedRange, RevisionInForce,
+    RevisionTexts, RuleActivity, RunDetail, RunFilter, RunRow, RunTotals,
 };
 use crate::store::postgres::PostgresSettings;
 use crate::store::postgres::reader::PostgresReader;
@@ -56,6 +57,12 @@ pub struct SqlHistory<D> {
     database: D,
 }
 
+impl<D: HistoryDatabase> SqlHistory<D> {
+    pub fn on(database: D) -> Self {
+        Self { database }
+    }
+}
+
 /// The read side of a data folder's database.
 pub type SqliteHistory = SqlHistory<SqliteReader>;
 
@@ -65,16 +72,14 @@ pub type PostgresHistory = SqlHistory<PostgresReader>;
 impl PostgresHistory {
     /// Works beside daemons, and on a database that none uses. The rights to read are enough.
     pub fn connect(settings: &PostgresSettings) -> Result<Self, HistoryOpenError> {
-        let database = PostgresReader::connect(settings)?;
-        Ok(Self { database })
+        Ok(Self::on(PostgresReader::connect(settings)?))
     }
 }
 
 impl SqliteHistory {
     /// Works beside a daemon that writes, and on a folder that none has open.
     pub fn open(database: &Path) -> Result<Self, HistoryOpenError> {
-        let database = SqliteReader::open(database)?;
-        Ok(Self { database })
+        Ok(Self::on(SqliteReader::open(database)?))
     }
 }
 
@@ -158,6 +163,10 @@ impl<D: HistoryDatabase> History for SqlHistory<D> {
 
     fn commands_of(&self, run: RunId) -> Result<Vec<GivenCommand>, HistoryError> {
         self.list_commands_of(run)
+    }
+
+    fn daemons(&self) -> Result<Vec<DaemonRow>, HistoryError> {
+        self.list_daemons()
     }
 
     fn minutes(&self, since: Timestamp) -> Result<Vec<Minute>, HistoryError> {

@@ -1,6 +1,8 @@
 //! Runs as a list. The rows of a page are selected before anything is joined to them, so that a page costs
 //! the same however many runs there are.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 
 use super::exchanges::sent_to;
@@ -39,8 +41,11 @@ fn conditions(filter: &RunFilter, dialect: Dialect) -> FilterTerms<'_> {
     terms.add_some("r.planned < ?", filter.until.map(micros));
     terms.add_some(ERROR, filter.error.as_deref());
     if !filter.states.is_empty() {
-        let words = serde_json::to_string(&filter.states).unwrap_or_default();
-        terms.add("r.state IN (SELECT value FROM json_each(?))", words);
+        let states = filter.states.iter();
+        let states: Vec<String> = states
+            .map(|state| terms.parameter(state.as_str()))
+            .collect();
+        terms.add_plain(format!("r.state IN ({})", states.join(", ")));
     }
     if !filter.ids.is_empty() {
         let ids: Vec<u64> = filter.ids.iter().map(|id| id.0).collect();
@@ -78,12 +83,14 @@ impl<D: HistoryDatabase> SqlHistory<D> {
             "WITH page AS MATERIALIZED
                 (SELECT r.id FROM runs r {} ORDER BY r.id DESC LIMIT {limit})
              SELECT {COLUMNS} FROM page JOIN runs r ON r.id = page.id
-                JOIN queues q ON q.id = r.queue JOIN events e ON e.id = r.event
-             ORDER BY r.id DESC",
+                JOIN queues q ON q.id = r.queue JOIN events e ON e.id = r.event",
             terms.clause()
         );
         let rows = self.database.rows(&sql, &terms.values(), read)?;
-        rows.into_iter().collect()
+        let mut rows = rows.into_iter().collect::<Result<Vec<_>, _>>()?;
+        // Ordered by the statement, Postgres would read and sort all runs.
+        rows.sort_by_key(|run| Reverse(run.id));
+        Ok(rows)
     }
 
     pub(super) fn count_runs(&self) -> Result<Vec<(String, u64)>, HistoryError> {

@@ -352,29 +352,3 @@ async fn old_runs_are_deleted_and_held_ones_are_kept() {
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.get("done"), counts["held"]), (None, 1));
 }
-
-#[tokio::test]
-async fn blocking_commands_work_on_a_folder_that_no_daemon_uses() {
-    let folder = Folder::new();
-    let (store, _) = folder.open();
-    let rule = live_rule("a");
-    let run = store.commit(arrival("1", &rule)).await.unwrap().runs[0].id;
-    claimed(&store).await;
-    to(&store, run, RunState::Dead { why: "x".into() }).await;
-    let by_hand = std::thread::spawn(move || {
-        store.retry_blocking(run, now()).unwrap();
-        store.cancel_blocking(run).unwrap();
-        let replay = IncomingEvent {
-            occasion: ArrivalKind::Replay(ReplayMark::default()),
-            ..arrival("1", &rule)
-        };
-        store.commit_blocking(replay).unwrap().runs[0].id
-    });
-    let again = by_hand.join().unwrap();
-    let (store, _) = folder.open();
-    assert_eq!(
-        store.run(run).await.unwrap().unwrap().state,
-        RunState::Cancelled
-    );
-    assert_eq!(claimed(&store).await, [again]);
-}

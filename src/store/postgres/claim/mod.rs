@@ -1,80 +1,39 @@
 //! Claims runs for this daemon: the first ready ones of each rule in turn, beside other daemons that claim at the same time.
 
+mod candidates;
+mod details;
+
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use tokio::sync::oneshot;
 use tokio_postgres::Row;
 
-use super::cell::{GATHERED, LOG_ENTRIES, RUNS, WINDOWS};
-use super::committer::CommitRequest;
-use super::counts::{RunTally, write_counts};
-use super::error::PostgresError;
-use super::executor::Executor;
-use super::job::{OwnClaim, RunJob};
-use super::lease::{Requeue, requeue};
-use super::load::{by_day, event, event_of_matched, live, load_rules};
-use super::schema::partition;
-use super::scope::Scope;
-use super::session::{Param, Pipeline};
-use super::shared::{Counter, NOW, TimeSource};
-use super::write_back::write_back;
+use crate::store::postgres::cell::RUNS;
+use crate::store::postgres::committer::CommitRequest;
+use crate::store::postgres::counts::{RunTally, write_counts};
+use crate::store::postgres::error::PostgresError;
+use crate::store::postgres::executor::Executor;
+use crate::store::postgres::job::{OwnClaim, RunJob};
+use crate::store::postgres::lease::{Requeue, requeue};
+use crate::store::postgres::load::load_rules;
+use crate::store::postgres::scope::BatchScope;
+use crate::store::postgres::session::{Param, Pipeline};
+use crate::store::postgres::shared::{Counter, NOW, TimeSource};
+use crate::store::postgres::write_back::write_back;
 use crate::store::sqlite::codec::time;
 use crate::store::sqlite::transaction::WriteTransaction;
 use crate::store::sqlite::writer_state::ReservedNumbers;
 use crate::store::{ClaimId, ClaimRequest, ClaimedRun, StoreError};
 use flowtrigger_core::run::{RunId, RunState};
 
+use candidates::{LEASE, candidates, one_suspect, outlook};
+use details::load_details;
+
 /// Due runs that one claim queues, so that many that are due together delay others only a little.
 const MAX_WOKEN: i64 = 1_000;
 /// How often a claim is repeated while it finds runs and has room for more.
 const MAX_ROUNDS: usize = 4;
-
-/// The lease of this daemon, which cannot end before the transaction does.
-const LEASE: &str = "SELECT 1::bigint FROM daemons WHERE id = $1 AND live = 1 FOR SHARE";
-
-/// The clock, whether there are suspects, when the first run is due, and the last position that was drawn.
-fn outlook() -> String {
-    format!(
-        "SELECT ({NOW}), (SELECT count(*) FROM (SELECT 1 FROM live_runs WHERE suspect = 1 LIMIT 1) AS suspects),
-             (SELECT due FROM live_runs WHERE due IS NOT NULL ORDER BY due LIMIT 1), (SELECT last_value FROM positions)"
-    )
-}
-
-/// The queues with ready runs, from the one after `$1` on and around, at most `$2`; of each the first runs, within what its rule
-/// may still have here. `$3` has queues with runs of this daemon, `$4` how many; `$5` is the limit of one rule,
-/// `$6` the position at which the search begins.
-fn candidates() -> String {
-    format!(
-        "WITH RECURSIVE after(queue, number) AS (
-             (SELECT queue, 1 FROM live_runs WHERE ready = 1 AND position >= $6 AND queue > $1 ORDER BY queue LIMIT 1)
-             UNION ALL SELECT next.queue, after.number + 1 FROM after CROSS JOIN LATERAL (
-                 SELECT queue FROM live_runs WHERE ready = 1 AND position >= $6 AND queue > after.queue ORDER BY queue LIMIT 1) AS next
-             WHERE after.number < $2),
-         around(queue, number) AS (
-             (SELECT queue, 1 FROM live_runs WHERE ready = 1 AND position >= $6 AND queue <= $1 ORDER BY queue LIMIT 1)
-             UNION ALL SELECT next.queue, around.number + 1 FROM around CROSS JOIN LATERAL (
-                 SELECT queue FROM live_runs WHERE ready = 1 AND position >= $6 AND queue > around.queue AND queue <= $1
-                 ORDER BY queue LIMIT 1) AS next
-             WHERE around.number < $2),
-         served AS (SELECT found.queue, $5 - coalesce(busy.count, 0) AS room
-             FROM (SELECT queue FROM after UNION ALL SELECT queue FROM around LIMIT $2) AS found
-             LEFT JOIN unnest($3::bigint[], $4::bigint[]) AS busy(queue, count) ON busy.queue = found.queue
-             WHERE coalesce(busy.count, 0) < $5)
-         SELECT {} FROM served CROSS JOIN LATERAL (
-             SELECT * FROM live_runs WHERE queue = served.queue AND ready = 1 AND suspect = 0 AND position >= $6 ORDER BY position
-             LIMIT least(served.room, (SELECT ($2 + count(*) - 1) / greatest(count(*), 1) FROM served))
-             FOR UPDATE SKIP LOCKED) AS run",
-        live("run.")
-    )
-}
-
-fn one_suspect() -> String {
-    format!(
-        "SELECT {} FROM live_runs WHERE suspect = 1 AND ready = 1 ORDER BY position LIMIT 1 FOR UPDATE SKIP LOCKED",
-        live("")
-    )
-}
 
 /// Whether a queue gave as many runs as one of its size may give: it may have more, while others gave fewer.
 fn has_more(rows: &[Row], limit: usize) -> Result<bool, PostgresError> {
@@ -124,7 +83,7 @@ impl Executor {
             let round = match self.claim_round(left, number == 0).await {
                 Ok(round) => round,
                 Err(error) => {
-                    self.roll_back(&error).await;
+                    self.connector.roll_back(&error).await;
                     self.workspace.clear().map_err(StoreError::from)?;
                     return match claimed.is_empty() {
                         true => Err(error.into()),
@@ -151,7 +110,7 @@ impl Executor {
 
     /// Queues the runs again that belong to this daemon by claims that it does not know.
     async fn release_unknown(&mut self) -> Result<(), PostgresError> {
-        let place = self.shared.membership();
+        let place = self.shared.member();
         let known = self.own.claims();
         let session = self.connector.session().await?;
         let mut release = Pipeline::default();
@@ -217,7 +176,7 @@ impl Executor {
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job = RunJob {
-            scope: Scope::whole_runs(runs),
+            scope: BatchScope::whole_runs(runs),
             work: Box::new(work),
             result: None,
             reply,
@@ -234,12 +193,13 @@ impl Executor {
         request: ClaimRequest,
         is_first: bool,
     ) -> Result<Round, PostgresError> {
-        let place = self.shared.membership();
+        let place = self.shared.member();
         let busy = self.own.by_queue();
         let session = self.connector.session().await?;
         let mut find = Pipeline::default();
-        let begin = session.begin().await?;
-        find.plain(format!("{begin}; SET LOCAL synchronous_commit = off"));
+        // It waits for the disk: a claim that a crash of the server forgets would be given to another daemon, while this one
+        // executes the run.
+        find.plain(session.begin().await?);
         let lease = find.query(LEASE, vec![Param::int(place.daemon)]);
         let outlook = find.query(&outlook(), Vec::new());
         let per_rule = i64::try_from(request.per_rule).unwrap_or(i64::MAX);
@@ -307,7 +267,7 @@ impl Executor {
         for row in &rows {
             self.workspace.load_run(row)?;
         }
-        Self::load_details(session, &mut self.workspace).await?;
+        load_details(session, &mut self.workspace).await?;
         let runs: Vec<i64> = self.workspace.runs.keys().copied().collect();
         load_rules(session, &mut self.workspace, &runs).await?;
         let reserved = ReservedNumbers::default();
@@ -374,93 +334,9 @@ impl Executor {
                     .map(str::to_owned),
                 day: self.workspace.runs.get(&id).map_or(0, |place| place.day),
                 logged: self.workspace.last_entry(id)?,
+                unanswered: None,
             };
             self.own.insert(run.id.0, own);
-        }
-        Ok(())
-    }
-
-    /// Loads what the flows of the loaded runs need: events, logs, and gathered events.
-    async fn load_details(
-        session: &super::session::Session,
-        workspace: &mut super::workspace::Workspace,
-    ) -> Result<(), PostgresError> {
-        let places: Vec<(i64, i64, i64)> = workspace
-            .runs
-            .iter()
-            .map(|(run, place)| (*run, place.day, place.event_day))
-            .collect();
-        let runs: Vec<i64> = places.iter().map(|(run, ..)| *run).collect();
-        let mut events = BTreeSet::new();
-        for (run, _, event_day) in &places {
-            let event = workspace.run_cell(*run, "event")?.int();
-            events.extend(event.map(|event| (event, *event_day)));
-        }
-        let mut load = Pipeline::default();
-        for (day, events) in by_day(events.into_iter()) {
-            load.query(
-                &format!(
-                    "SELECT {} FROM {} WHERE id = ANY($1)",
-                    event_of_matched(""),
-                    partition("matched_events", day)
-                ),
-                vec![Param::ints(events)],
-            );
-        }
-        let event_days = load.len();
-        for (day, runs) in by_day(places.iter().map(|(run, day, _)| (*run, *day))) {
-            load.query(
-                &format!(
-                    "SELECT {} FROM {} WHERE run = ANY($1)",
-                    LOG_ENTRIES.list(""),
-                    partition(LOG_ENTRIES.name, day)
-                ),
-                vec![Param::ints(runs)],
-            );
-        }
-        let windows = load.query(
-            &format!(
-                "SELECT {} FROM windows WHERE run = ANY($1)",
-                WINDOWS.list("")
-            ),
-            vec![Param::ints(runs.iter().copied())],
-        );
-        let answers = session.run(&load).await?;
-        for row in answers[..event_days].iter().flatten() {
-            workspace.load_event(row)?;
-        }
-        for row in answers[event_days..windows].iter().flatten() {
-            workspace.load(&LOG_ENTRIES, row)?;
-        }
-        for row in &answers[windows] {
-            workspace.load(&WINDOWS, row)?;
-        }
-        if answers[windows].is_empty() {
-            return Ok(());
-        }
-        let ids = || vec![Param::ints(runs.iter().copied())];
-        let mut load = Pipeline::default();
-        let from = "FROM windows AS w JOIN gathered AS g ON g.gathering = w.id";
-        load.query(
-            &format!(
-                "SELECT {} {from} WHERE w.run = ANY($1)",
-                GATHERED.list("g.")
-            ),
-            ids(),
-        );
-        load.query(
-            &format!(
-                "SELECT {} {from} JOIN events AS e ON e.id = g.event WHERE w.run = ANY($1)",
-                event("e.")
-            ),
-            ids(),
-        );
-        let answers = session.run(&load).await?;
-        for row in &answers[0] {
-            workspace.load(&GATHERED, row)?;
-        }
-        for row in &answers[1] {
-            workspace.load_event(row)?;
         }
         Ok(())
     }

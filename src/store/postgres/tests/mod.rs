@@ -1,17 +1,25 @@
 //! The suites of all stores on Postgres, and what only this store has.
 
+mod daemons;
+mod housekeeping;
+mod lost_answers;
+mod upgrade;
+
 use flowtrigger_testing::postgres::{Postgres, server};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
-use super::{PostgresSettings, PostgresStore, Role, TimeSource};
+use super::{ConnectionRole, PostgresSettings, PostgresStore, TimeSource};
 use crate::store::conformance;
 use crate::store::{PostgresHistory, StoreSettings};
 
-/// A store that goes by the times of its callers.
+/// A daemon's store that goes by the times of its callers.
 fn open(settings: &PostgresSettings) -> PostgresStore {
-    let store = StoreSettings::default();
-    let opening = PostgresStore::start(settings, store, Role::Daemon, TimeSource::Caller);
+    open_with(settings, StoreSettings::default(), TimeSource::Caller)
+}
+
+fn open_with(settings: &PostgresSettings, store: StoreSettings, time: TimeSource) -> PostgresStore {
+    let opening = PostgresStore::start(settings, store, ConnectionRole::Daemon, time);
     block_in_place(|| Handle::current().block_on(opening))
         .unwrap()
         .0
@@ -25,6 +33,17 @@ fn empty(server: &Postgres) -> PostgresSettings {
 async fn conforms() {
     let Some(server) = server() else { return };
     conformance::suite(|| open(&empty(&server))).await;
+}
+
+/// As behind a pooler that gives each transaction another connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conforms_without_prepared_statements() {
+    let Some(server) = server() else { return };
+    let unprepared = || {
+        let url = format!("{}?prepared_statements=off", server.database());
+        open(&PostgresSettings::for_url(url))
+    };
+    conformance::suite(unprepared).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,8 @@
 //! The database in memory in which a batch is decided: the rows that the batch concerns are loaded into it, the code of the
 //! SQLite store changes them, and what changed is read back.
 
+mod changes;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -8,12 +10,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params_from_iter};
 use tokio_postgres::Row;
 
-use super::cell::{
-    Cell, Cells, EVENTS, GATE_ADMISSIONS, GATHERED, LANES, LOG_ENTRIES, RUNS, Table, WINDOWS,
+use crate::store::postgres::cell::{
+    Cell, Cells, EVENTS, GATE_ADMISSIONS, GATHERED, LANES, LOG_ENTRIES, RUNS, TableColumns, WINDOWS,
 };
-use super::counts::RunTally;
-use super::error::PostgresError;
-use super::scope::QueueValue;
+use crate::store::postgres::counts::RunTally;
+use crate::store::postgres::error::PostgresError;
+use crate::store::postgres::scope::QueueValue;
 use crate::store::sqlite::clock::{StoreClock, VirtualClock};
 use crate::store::sqlite::database::{self, Location};
 use crate::store::sqlite::transaction::WriteTransaction;
@@ -21,8 +23,10 @@ use crate::store::sqlite::writer_state::{ReservedNumbers, WriterState};
 use crate::store::{ClaimId, StoreError, StoreSettings};
 use flowtrigger_core::run::{RunId, RunState};
 
+pub use changes::{RowUpdate, TableChanges};
+
 /// Tables whose rows belong to one batch. Rows of rules and texts stay.
-pub static BATCH_TABLES: [&Table; 7] = [
+pub static BATCH_TABLES: [&TableColumns; 7] = [
     &EVENTS,
     &RUNS,
     &LANES,
@@ -51,7 +55,7 @@ const UNUSED_INDEXES: [&str; 13] = [
 
 /// Where a run is in Postgres, beside the columns that the workspace has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RunPlace {
+pub struct RunLocation {
     pub day: i64,
     pub event_day: i64,
     pub is_live: bool,
@@ -65,26 +69,12 @@ pub struct Workspace {
     clock: VirtualClock,
     /// Loaded rows by table and primary key.
     loaded: HashMap<&'static str, HashMap<Cells, Cells>>,
-    pub runs: HashMap<i64, RunPlace>,
+    pub runs: HashMap<i64, RunLocation>,
     /// The days of the loaded events.
     pub events: HashMap<i64, i64>,
     /// Statements by table.
     inserts: HashMap<&'static str, String>,
     selects: HashMap<&'static str, String>,
-}
-
-/// What a batch changed in one table.
-#[derive(Debug, Default)]
-pub struct TableChanges {
-    pub inserted: Vec<Cells>,
-    pub updated: Vec<RowUpdate>,
-    pub deleted: Vec<Cells>,
-}
-
-#[derive(Debug)]
-pub struct RowUpdate {
-    pub before: Cells,
-    pub after: Cells,
 }
 
 impl Workspace {
@@ -145,7 +135,7 @@ impl Workspace {
     }
 
     /// Loads a row that was read from Postgres, unless it is there. True if it is new.
-    pub fn load(&mut self, table: &'static Table, row: &Row) -> Result<bool, PostgresError> {
+    pub fn load(&mut self, table: &'static TableColumns, row: &Row) -> Result<bool, PostgresError> {
         self.open()?;
         let cells = table.read(row)?;
         let key = cells[..table.key].to_vec();
@@ -166,12 +156,12 @@ impl Workspace {
         Ok(true)
     }
 
-    /// Loads a run, which has its place behind its columns.
+    /// Loads a run, which has its location behind its columns.
     pub fn load_run(&mut self, row: &Row) -> Result<bool, PostgresError> {
         let new = self.load(&RUNS, row)?;
         if new {
             let first = RUNS.columns.len();
-            let place = RunPlace {
+            let place = RunLocation {
                 day: row.try_get(first)?,
                 event_day: row.try_get(first + 1)?,
                 daemon: row.try_get(first + 2)?,
@@ -194,7 +184,7 @@ impl Workspace {
     }
 
     /// Loads a row that never changes and stays: of a rule, a configuration, a text.
-    pub fn keep(&self, table: &'static Table, row: &Row) -> Result<(), PostgresError> {
+    pub fn keep(&self, table: &'static TableColumns, row: &Row) -> Result<(), PostgresError> {
         insert(&self.connection, &insert_into(table), &table.read(row)?)?;
         Ok(())
     }
@@ -247,7 +237,7 @@ impl Workspace {
     }
 
     /// Takes all rows out of a table.
-    pub fn take_all(&self, table: &'static Table) -> Result<Vec<Cells>, PostgresError> {
+    pub fn take_all(&self, table: &'static TableColumns) -> Result<Vec<Cells>, PostgresError> {
         let rows = self.changes(table)?.inserted;
         self.statement(&format!("DELETE FROM {}", table.name))?;
         Ok(rows)
@@ -298,67 +288,6 @@ impl Workspace {
         Ok(queues.collect::<Result<_, _>>()?)
     }
 
-    /// The rows of a table that differ from what was loaded.
-    pub fn changes(&self, table: &'static Table) -> Result<TableChanges, PostgresError> {
-        let own;
-        let sql = match self.selects.get(table.name) {
-            Some(known) => known,
-            None => {
-                own = select_from(table);
-                &own
-            }
-        };
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([])?;
-        let (empty, mut changes) = (HashMap::new(), TableChanges::default());
-        let loaded = self.loaded.get(table.name).unwrap_or(&empty);
-        let mut kept = 0;
-        while let Some(row) = rows.next()? {
-            let mut cells = Cells::with_capacity(table.columns.len());
-            for index in 0..table.columns.len() {
-                cells.push(row.get::<_, rusqlite::types::Value>(index)?.into());
-            }
-            match loaded.get(&cells[..table.key]) {
-                None => changes.inserted.push(cells),
-                Some(before) => {
-                    kept += 1;
-                    if *before != cells {
-                        changes.updated.push(RowUpdate {
-                            before: before.clone(),
-                            after: cells,
-                        });
-                    }
-                }
-            }
-        }
-        drop(rows);
-        if kept < loaded.len() {
-            changes.deleted = self.deleted(table, loaded)?;
-        }
-        Ok(changes)
-    }
-
-    fn deleted(
-        &self,
-        table: &'static Table,
-        loaded: &HashMap<Cells, Cells>,
-    ) -> Result<Vec<Cells>, PostgresError> {
-        let terms: Vec<String> = table.columns[..table.key]
-            .iter()
-            .enumerate()
-            .map(|(index, column)| format!("{} = ?{}", column.name, index + 1))
-            .collect();
-        let sql = format!("SELECT 1 FROM {} WHERE {}", table.name, terms.join(" AND "));
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut deleted = Vec::new();
-        for (key, cells) in loaded {
-            if !statement.exists(params_from_iter(key))? {
-                deleted.push(cells.clone());
-            }
-        }
-        Ok(deleted)
-    }
-
     /// Executes a job so that its failure changes nothing.
     pub fn execute(
         &mut self,
@@ -399,7 +328,7 @@ impl Workspace {
     }
 }
 
-fn insert_into(table: &Table) -> String {
+fn insert_into(table: &TableColumns) -> String {
     let places: Vec<String> = (1..=table.columns.len()).map(|n| format!("?{n}")).collect();
     format!(
         "INSERT OR IGNORE INTO {} ({}) VALUES ({})",
@@ -409,7 +338,7 @@ fn insert_into(table: &Table) -> String {
     )
 }
 
-fn select_from(table: &Table) -> String {
+fn select_from(table: &TableColumns) -> String {
     format!("SELECT {} FROM {}", table.list(""), table.name)
 }
 

@@ -1,0 +1,88 @@
+//! Where a daemon reads its rules: its folder, or the database to which people push them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::DaemonOptions;
+use crate::engine::{
+    EngineError, LoadedRulebook, Progress, Rulebook, RulebookPaths, store_location,
+};
+use crate::store::StoreLocation;
+use crate::store::postgres::pushed::{PushedError, PushedWatcher};
+use flowtrigger_core::config::DaemonRules;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+
+/// The source of a daemon's rules.
+pub(super) enum RulesSource {
+    Folder(RulebookPaths),
+    /// The paths are those of the daemon's own configuration.
+    Pushed(RulebookPaths, PushedWatcher),
+}
+
+impl RulesSource {
+    /// Selects the source by the options and the configuration.
+    pub async fn open(daemon: &DaemonOptions) -> Result<Self, EngineError> {
+        let (paths, chosen) = (daemon.paths.clone(), daemon.rules);
+        let database = daemon.data.join("flowtrigger.db");
+        let opening = tokio::task::spawn_blocking(move || open(paths, chosen, &database));
+        let opened = opening.await;
+        opened.unwrap_or_else(|fault| Err(PushedError::Failed(fault.to_string()).into()))
+    }
+
+    /// Loads the rules as they are now. Files are read on a blocking thread, so that requests are still answered.
+    pub async fn load(
+        &mut self,
+        mut on_progress: impl FnMut(Progress) + Send + 'static,
+    ) -> LoadedRulebook {
+        match self {
+            RulesSource::Folder(paths) => {
+                let load = move |paths: &RulebookPaths| paths.load_with_progress(&mut on_progress);
+                super::read(paths.clone(), load).await
+            }
+            RulesSource::Pushed(paths, watcher) => {
+                let pushed = watcher.newest();
+                let load = move |paths: &RulebookPaths| paths.read_pushed(&pushed);
+                super::read(paths.clone(), load).await
+            }
+        }
+    }
+
+    /// Waits until other rules were pushed. A folder is read again by a signal alone.
+    pub async fn changed(&mut self) {
+        match self {
+            RulesSource::Folder(_) => std::future::pending().await,
+            RulesSource::Pushed(_, watcher) => watcher.changed().await,
+        }
+    }
+}
+
+fn open(
+    paths: RulebookPaths,
+    chosen: Option<DaemonRules>,
+    database: &Path,
+) -> Result<RulesSource, EngineError> {
+    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+    let config = paths.read_config(&mut files, &mut diagnostics);
+    match chosen.unwrap_or(config.store_options.rules) {
+        DaemonRules::Folder => return Ok(RulesSource::Folder(paths)),
+        DaemonRules::Pushed if diagnostics.has_errors() => {
+            return Err(EngineError::Rules(Box::new(LoadedRulebook {
+                rulebook: Rulebook {
+                    files: Arc::new(files),
+                    ..Rulebook::default()
+                },
+                diagnostics,
+                memory: None,
+            })));
+        }
+        DaemonRules::Pushed => {}
+    }
+    let location = store_location(&config, database);
+    match location.map_err(|missing| EngineError::Secrets(vec![missing]))? {
+        StoreLocation::File(_) => Err(EngineError::PushedWithoutDatabase),
+        StoreLocation::Postgres(settings) => {
+            let watcher = PushedWatcher::start(settings)?;
+            Ok(RulesSource::Pushed(paths, watcher))
+        }
+    }
+}
