@@ -192,7 +192,12 @@ async fn drop_days(
         }
     }
     for day in drop_runs {
-        drop_runs_of(session, settings, day, counter).await?;
+        // Events that led to runs may stay in the archive, unless its time is over too.
+        let archive = match day >= archive_until {
+            true => settings.archive.events,
+            false => ArchiveScope::Off,
+        };
+        drop_runs_of(session, day, archive, counter).await?;
     }
     for day in drop_archive {
         drop_partition(session, "unmatched_events", day).await?;
@@ -230,8 +235,8 @@ async fn delete_oldest_unmatched(
 /// Drops runs, their events, logs and exchanges of a day, unless one of the runs is unfinished or held.
 async fn drop_runs_of(
     session: &PostgresSession,
-    settings: &StoreSettings,
     day: i64,
+    archive: ArchiveScope,
     counter: i64,
 ) -> Result<(), PostgresError> {
     let of = || vec![Param::int(day)];
@@ -254,7 +259,7 @@ async fn drop_runs_of(
          ON CONFLICT (daemon, queue, state) DO UPDATE SET count = run_counts.count + excluded.count",
         vec![Param::int(day), Param::int(counter)],
     );
-    if settings.archive.events == ArchiveScope::Full {
+    if archive == ArchiveScope::Full {
         change.query(
             "INSERT INTO unmatched_events SELECT id, source, type, event_id, key, received, revision, redelivered,
                  last_received, size, body, endpoint, differed, 1, last_generation, delivery, delivery_index,

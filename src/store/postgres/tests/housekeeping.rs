@@ -112,7 +112,7 @@ async fn a_day_is_dropped_with_its_partitions_unless_a_run_is_held() {
     let runs = "SELECT count(*) FROM runs";
     maintain(&store).await;
     assert_eq!(sql(runs), "2", "one of them is held");
-    sql("UPDATE ended_runs SET state = 'dead'");
+    sql("UPDATE ended_runs SET state = 'dead' WHERE state = 'held'");
     sql("UPDATE run_counts SET state = 'dead' WHERE state = 'held'");
     maintain(&store).await;
     assert_eq!(sql(runs), "0");
