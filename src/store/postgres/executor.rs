@@ -14,6 +14,7 @@ use super::error::PostgresError;
 use super::housekeeping::Upkeep;
 use super::job::OwnClaims;
 use super::lease::DaemonIdentity;
+use super::low_water::LowWater;
 use super::session::Param;
 use super::shared::Shared;
 use super::versions::store_revision;
@@ -48,6 +49,8 @@ pub struct Executor {
     pub last_served: i64,
     /// A claim was sent whose answer was lost: runs may belong to this daemon of which it does not know.
     pub lost_claims: bool,
+    /// Where the search for ready runs begins.
+    pub low_water: LowWater,
     /// The number of the last claim.
     pub last_claim: u32,
     pub upkeep: Upkeep,
@@ -75,6 +78,7 @@ impl Executor {
             own,
             committer,
             last_served: 0,
+            low_water: LowWater::default(),
             last_claim: 0,
             upkeep: Upkeep::default(),
             unwritten: UnwrittenRows::default(),

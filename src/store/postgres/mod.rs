@@ -14,6 +14,7 @@ mod housekeeping;
 mod job;
 mod lease;
 mod load;
+mod low_water;
 mod notify;
 pub mod pushed;
 pub mod reader;
