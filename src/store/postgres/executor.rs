@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
+use super::buffers::UnwrittenRows;
 use super::committer::CommitRequest;
 use super::connector::Connector;
 use super::error::PostgresError;
+use super::housekeeping::Upkeep;
 use super::job::OwnClaims;
 use super::lease::DaemonIdentity;
 use super::low_water::LowWater;
@@ -51,6 +53,8 @@ pub struct Executor {
     pub low_water: LowWater,
     /// The number of the last claim.
     pub last_claim: u32,
+    pub upkeep: Upkeep,
+    pub unwritten: UnwrittenRows,
     identity: Arc<Mutex<DaemonIdentity>>,
 }
 
@@ -76,6 +80,8 @@ impl Executor {
             last_served: 0,
             low_water: LowWater::default(),
             last_claim: 0,
+            upkeep: Upkeep::default(),
+            unwritten: UnwrittenRows::default(),
             identity,
         })
     }
@@ -103,9 +109,11 @@ impl Executor {
         let daemon = self.shared.member().daemon;
         let session = self.connector.session().await.map_err(StoreError::from)?;
         let now = self.shared.now(Timestamp::now()).as_microsecond();
-        store_revision(session, revision, daemon, now)
+        let stored = store_revision(session, revision, daemon, now)
             .await
-            .map_err(StoreError::from)
+            .map_err(StoreError::from)?;
+        self.shared.set_revision(stored.0 as i64);
+        Ok(stored)
     }
 
     /// Moves all times that are still to come, for tests that set their clock back.

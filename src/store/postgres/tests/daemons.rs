@@ -1,6 +1,7 @@
 //! Several daemons on one database: gates and lanes hold across them, and a daemon that is gone is taken over.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flowtrigger_testing::postgres::{Postgres, server};
@@ -10,7 +11,8 @@ use super::{empty, open};
 use crate::store::conformance::{arrival, everything, live_rule, now};
 use crate::store::postgres::{DatabaseUse, PostgresSettings, PostgresStore};
 use crate::store::{
-    Advance, ClaimRequest, ClaimedRun, IncomingEvent, PlannedRun, Store, StoreError,
+    Advance, ClaimRequest, ClaimedRun, IncomingEvent, PlannedRun, Revision, Store, StoreError,
+    StoreSettings,
 };
 use flowtrigger_core::gate::{GateCheck, GateKind};
 use flowtrigger_core::run::{LogEntry, RunState};
@@ -346,4 +348,22 @@ async fn a_run_that_waited_long_in_its_lane_is_claimed_beside_an_old_transaction
         assert!(attempts < 400, "the run is never claimed");
     };
     assert_eq!(claimed.id, second.runs[0].id);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_that_joins_again_keeps_its_revision() {
+    let Some(pair) = pair() else { return };
+    let revision = Revision {
+        files: vec![("a.yaml".into(), "one".into())],
+        config: Arc::default(),
+        settings: StoreSettings::default(),
+    };
+    let stored = pair.one.set_revision(revision).await.unwrap();
+    let before = pair.one.beat().await.unwrap().daemon;
+    pair.expire(&pair.one).await;
+    pair.two.take_over().await.unwrap();
+    let after = pair.one.beat().await.unwrap().daemon;
+    assert_ne!(after, before);
+    let shown = format!("SELECT revision FROM daemons WHERE id = {after}");
+    assert_eq!(pair.sql(&shown), stored.0.to_string());
 }
