@@ -5,6 +5,7 @@ pub mod process_memory;
 mod series;
 mod store;
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
@@ -309,19 +310,41 @@ impl Metrics {
 
     /// All metrics in the text format. Gauges of the store are read now.
     pub async fn text<S: Store>(&self, store: &S, now: Timestamp) -> Result<String, StoreError> {
-        let counts = store.counts().await?;
-        for state in STATES {
-            let count = counts.get(state).copied().unwrap_or_default();
-            let gauge = self.runs.get_or_create(&StateLabels { state });
-            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        match queue(store, now).await {
+            Ok(queue) => {
+                for state in STATES {
+                    let count = queue.counts.get(state).copied().unwrap_or_default();
+                    let gauge = self.runs.get_or_create(&StateLabels { state });
+                    gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+                }
+                let oldest = queue.oldest.unwrap_or_default();
+                self.oldest.set(oldest.as_secs_f64());
+            }
+            // Not known while the database is away. The others are needed then most of all.
+            Err(StoreError::Unreachable(_)) => {
+                self.runs.clear();
+                self.oldest.set(f64::NAN);
+            }
+            Err(error) => return Err(error),
         }
-        let oldest = oldest_queued(store, now).await?;
-        self.oldest.set(oldest.unwrap_or_default().as_secs_f64());
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = self.with(|registry| text::encode(&mut text, registry));
         Ok(text)
     }
+}
+
+/// What the metrics say of the queue.
+struct QueueGauges {
+    counts: BTreeMap<&'static str, u64>,
+    oldest: Option<Duration>,
+}
+
+async fn queue<S: Store>(store: &S, now: Timestamp) -> Result<QueueGauges, StoreError> {
+    Ok(QueueGauges {
+        counts: store.counts().await?,
+        oldest: oldest_queued(store, now).await?,
+    })
 }
 
 /// The age of the oldest queued run.

@@ -138,6 +138,14 @@ fn status_says_what_is_not_known_while_the_database_is_away() {
     assert_eq!(json["runs"], serde_json::Value::Null, "{json}");
     let daemon_error = json["daemon"]["store_error"].as_str().unwrap_or_default();
     assert!(daemon_error.contains("Connection refused"), "{json}");
+    let metrics = daemon.get("/metrics");
+    assert_eq!(metrics.status(), 200, "{}", metrics.body);
+    assert!(metrics.body.contains("flowtrigger_last_beat_age_seconds"));
+    assert!(
+        !metrics.body.contains("flowtrigger_runs{"),
+        "what is not known is left out: {}",
+        metrics.body
+    );
     server.start();
     // No event arrives.
     wait_until("the daemon is ready", || {
