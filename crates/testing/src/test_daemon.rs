@@ -10,10 +10,11 @@ use flowtrigger::engine::{
 };
 use flowtrigger::source::http;
 use flowtrigger::source::http::HttpLimits;
-use flowtrigger::store::{RunRecord, RunStatus, SqliteStore, Store, StoreSettings};
+use flowtrigger::store::{AnyStore, RunRecord, RunStatus, Store};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
+use crate::test_store::empty_store;
 pub use crate::wait::within_timeout as soon;
 
 pub fn client() -> reqwest::Client {
@@ -53,12 +54,7 @@ impl Answered {
     }
 }
 
-/// An empty store in memory.
-pub fn memory_store() -> SqliteStore {
-    SqliteStore::in_memory(StoreSettings::in_memory()).unwrap()
-}
-
-pub async fn daemon(rules: &str) -> TestDaemon<SqliteStore, ReloadablePerformer> {
+pub async fn daemon(rules: &str) -> TestDaemon<AnyStore, ReloadablePerformer> {
     daemon_with(rules, EngineOptions::default(), HttpLimits::default()).await
 }
 
@@ -66,8 +62,8 @@ pub async fn daemon_with(
     rules: &str,
     options: EngineOptions,
     limits: HttpLimits,
-) -> TestDaemon<SqliteStore, ReloadablePerformer> {
-    daemon_on_store(memory_store(), rules, options, limits).await
+) -> TestDaemon<AnyStore, ReloadablePerformer> {
+    daemon_on_store(empty_store(), rules, options, limits).await
 }
 
 /// A daemon with the store of the test.

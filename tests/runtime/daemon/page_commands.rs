@@ -7,11 +7,11 @@ use flowtrigger::engine::{EngineOptions, PageParts};
 use flowtrigger::page;
 use flowtrigger::source::admin;
 use flowtrigger::source::http::HttpLimits;
-use flowtrigger::store::{SqliteHistory, SqliteStore, StoreSettings};
 use flowtrigger_core::run::{RunId, RunState};
 use flowtrigger_testing::data_folder::folder_until_thread_ends;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{daemon_on_store, event, soon, telling};
+use flowtrigger_testing::test_store::{empty_location, open_store};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -96,14 +96,14 @@ macro_rules! daemon_with_page {
         daemon_with_page!($folder, $receiver, "")
     };
     ($folder:ident, $receiver:expr, $rule:expr) => {{
-        let database = $folder.join("test.db");
-        let (store, _) = SqliteStore::open(&database, StoreSettings::default()).unwrap();
+        let location = empty_location($folder.join("test.db"));
+        let store = open_store(&location);
         let rules = telling("tell", $receiver.address, $rule);
         let (options, limits) = (EngineOptions::default(), HttpLimits::default());
         let daemon = daemon_on_store(store, &rules, options, limits).await;
         let pages = page::open(PageParts {
             engine: daemon.engine.clone(),
-            history: Box::new(move || Ok(Box::new(SqliteHistory::open(&database)?))),
+            history: Box::new(move || location.open_history()),
             address: None,
             closing: watch::channel(false).1,
             data: $folder.clone(),

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use flowtrigger::action::exchange::ExchangeRecorder;
 use flowtrigger::engine::{Clock, Perform};
-use flowtrigger::store::{RunStatus, SqliteStore, Store};
+use flowtrigger::store::{AnyStore, RunStatus, Store};
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger_core::run::{LogEntry, RunState};
 use flowtrigger_testing::clock::ManualClock;
 use flowtrigger_testing::test_daemon::{
-    TestDaemon, daemon_with_performer_and_options, event, memory_store, telling, until,
+    TestDaemon, daemon_with_performer_and_options, event, telling, until,
 };
+use flowtrigger_testing::test_store::empty_store_by_callers;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -32,16 +33,17 @@ impl Perform for Until {
 async fn failing(
     retry: &str,
     recovers: SignedDuration,
-) -> (TestDaemon<SqliteStore, Until>, ManualClock) {
+) -> (TestDaemon<AnyStore, Until>, ManualClock) {
     let clock = ManualClock::default();
     let options = clock.options();
     let until = Until(clock.clone(), clock.now() + recovers);
     let rules = telling("tell", "127.0.0.1:9".parse().unwrap(), retry);
-    let daemon = daemon_with_performer_and_options(&rules, memory_store(), until, options).await;
+    let daemon =
+        daemon_with_performer_and_options(&rules, empty_store_by_callers(), until, options).await;
     (daemon, clock)
 }
 
-async fn state(daemon: &TestDaemon<SqliteStore, Until>, run: &RunStatus) -> RunState {
+async fn state(daemon: &TestDaemon<AnyStore, Until>, run: &RunStatus) -> RunState {
     daemon
         .engine
         .store()
@@ -52,7 +54,7 @@ async fn state(daemon: &TestDaemon<SqliteStore, Until>, run: &RunStatus) -> RunS
         .state
 }
 
-async fn parks(daemon: &TestDaemon<SqliteStore, Until>, run: &RunStatus) -> Timestamp {
+async fn parks(daemon: &TestDaemon<AnyStore, Until>, run: &RunStatus) -> Timestamp {
     until("the run waits for its next try", || async {
         matches!(state(daemon, run).await, RunState::Retrying { .. })
     })
