@@ -9,10 +9,20 @@ use flowtrigger_testing::test_store::ON_POSTGRES;
 const MODULES: [&str; 2] = ["daemon::", "page::"];
 
 /// Tests that have no meaning on Postgres, and why.
-const ELSEWHERE: &[(&str, &str)] = &[(
-    "daemon::time::an_hour_back_delays_no_try_by_an_hour",
-    "the clock of the database decides, and a daemon does not move what waits",
-)];
+const ELSEWHERE: &[(&str, &str)] = &[
+    (
+        "daemon::floods::who_does_not_read_the_answers_is_hung_up_on",
+        "its time limit for a request is shorter than a commit may take",
+    ),
+    (
+        "daemon::floods::who_has_no_place_waits_until_an_idle_one_is_gone",
+        "its time limit for a request is shorter than a commit may take",
+    ),
+    (
+        "daemon::time::an_hour_back_delays_no_try_by_an_hour",
+        "the clock of the database decides, and a daemon does not move what waits",
+    ),
+];
 
 /// Tests that run at the same time: each has a database and up to five connections for each of its stores.
 const THREADS: &str = "4";

@@ -3,18 +3,20 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Once};
+use std::time::Duration;
 
 use flowtrigger::engine;
 use flowtrigger::engine::{
     ConfigFile, Engine, EngineOptions, Perform, ReloadablePerformer, RulebookPaths,
 };
+use flowtrigger::source::Ingest;
 use flowtrigger::source::http;
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{AnyStore, RunRecord, RunStatus, Store};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-use crate::test_store::empty_store;
+use crate::test_store::{empty_store, is_on_postgres};
 pub use crate::wait::within_timeout as soon;
 
 pub fn client() -> reqwest::Client {
@@ -125,6 +127,12 @@ async fn open<S: Store, P: Perform>(
     folder: tempfile::TempDir,
     limits: HttpLimits,
 ) -> TestDaemon<S, P> {
+    if engine.store().is_shared() {
+        until("the daemon has a lease", || async {
+            engine.ready().is_ok()
+        })
+        .await;
+    }
     let listener = http::listen("127.0.0.1:0", &[]).await.unwrap();
     let address = listener.local_addr().unwrap();
     let ingest = Arc::new(engine.clone());
@@ -190,11 +198,14 @@ fn placed(record: &RunRecord) -> RunStatus {
     }
 }
 
-/// Waits until something holds; it must not take time to come, only turns.
+/// Waits until something holds; with a store in this process, it must not take time to come, only turns.
 pub async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
     let wait = async {
         while !holds().await {
-            tokio::task::yield_now().await;
+            match is_on_postgres() {
+                true => tokio::time::sleep(Duration::from_millis(2)).await,
+                false => tokio::task::yield_now().await,
+            }
         }
     };
     soon(what, wait).await;
