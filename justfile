@@ -65,6 +65,8 @@ schema:
     cargo run --quiet -- schema --of events > schema/events.schema.json
     cargo run --quiet -- schema --of dry-run > schema/dry-run.schema.json
     cargo run --quiet -- schema --of check > schema/check.schema.json
+    cargo run --quiet -- schema --of push > schema/push.schema.json
+    cargo run --quiet -- schema --of move > schema/move.schema.json
     cargo run --quiet -- schema --of status > schema/status.schema.json
     cargo run --quiet -- schema --of test-results > schema/test-results.schema.json
 

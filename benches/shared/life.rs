@@ -119,7 +119,7 @@ impl Load {
                 asks: vec![GateCheck {
                     kind: GateKind::Dedupe,
                     window: Duration::from_secs(600),
-                    value: format!("ticket.id {}-{number}", self.prefix).into(),
+                    value: format!("ticket.id {}-{number}", self.prefix),
                 }],
                 loop_ask: None,
             }],

@@ -32,6 +32,8 @@ struct Costs {
     trip: f64,
     /// Until a commit is on the disk; commits share it.
     sync: f64,
+    /// Kilobytes of the server's log, for an event.
+    wal: f64,
 }
 
 pub fn print() {
@@ -55,6 +57,7 @@ pub fn print() {
         daemon: full.daemon_micros / 1e6,
         trip: 0.5e-3,
         sync: 2e-3,
+        wal: full.wal,
     };
     println!("\n## Model: daemons that fill the cores of a Postgres\n");
     println!(
@@ -70,9 +73,9 @@ pub fn print() {
         costs.sync * 1e3
     );
     println!(
-        "| Postgres cores | events/s at most | daemons for 90 % of it | cores of Postgres in use then |"
+        "| Postgres cores | events/s at most | daemons for 90 % of it | cores of Postgres in use then | its log, MB/s |"
     );
-    println!("|--:|--:|--:|--:|");
+    println!("|--:|--:|--:|--:|--:|");
     for cores in [1, 4, 8, 16] {
         let results: Vec<(usize, Outcome)> = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
             .into_iter()
@@ -81,7 +84,11 @@ pub fn print() {
         let most = results.iter().map(|(_, of)| of.rate).fold(0.0, f64::max);
         let enough = results.iter().find(|(_, of)| of.rate >= 0.9 * most);
         let (daemons, of) = enough.expect("one of them has the most");
-        println!("| {cores} | {most:.0} | {daemons} | {:.1} |", of.busy);
+        println!(
+            "| {cores} | {most:.0} | {daemons} | {:.1} | {:.0} |",
+            of.busy,
+            most * costs.wal / 1_024.0
+        );
     }
 }
 

@@ -135,7 +135,7 @@ impl StatusAnswer {
             "store_error": self.unreadable,
             "daemon": self.daemon,
             "daemon_error": self.silent,
-            "runs": runs,
+            "runs": self.unreadable.is_none().then_some(runs),
             "daemons": self.daemons.json(),
             "revisions_differ": self.daemons.differing() > 0,
         })
@@ -145,7 +145,7 @@ impl StatusAnswer {
         let mut table = Table::default();
         match (&self.daemon, &self.silent) {
             (Some(status), _) => self.local(status, &mut table),
-            (None, Some(why)) => table.row(["daemon", &format!("does not answer: {why}")]),
+            (None, Some(why)) => table.row(["daemon", &format!("status not known: {why}")]),
             (None, None) => table.row(["daemon", "none runs on this data folder"]),
         }
         let store = match self.store.kind {
@@ -161,9 +161,10 @@ impl StatusAnswer {
             .iter()
             .map(|(state, count)| format!("{count} {state}"))
             .collect();
-        let runs = match runs.is_empty() {
-            true => "none".to_owned(),
-            false => runs.join(", "),
+        let runs = match (&self.unreadable, runs.is_empty()) {
+            (Some(_), _) => "not known".to_owned(),
+            (None, true) => "none".to_owned(),
+            (None, false) => runs.join(", "),
         };
         table.row(["runs", &runs]);
         table.write(out)?;
@@ -178,7 +179,7 @@ impl StatusAnswer {
         };
         let state = match (status["ready"].as_bool(), status["reason"].as_str()) {
             (Some(true), _) => "ready".to_owned(),
-            (_, Some(reason)) => format!("not ready: {reason}"),
+            (_, Some(reason)) => format!("not ready: {}", self.without_store_error(reason)),
             (_, None) => "not ready".to_owned(),
         };
         let address = match status["address"].as_str() {
@@ -223,6 +224,14 @@ impl StatusAnswer {
         if let Some(reason) = status["failed_reload"]["reason"].as_str() {
             let at = status["failed_reload"]["at"].as_str().unwrap_or_default();
             table.row_in(Tone::Red, ["", &format!("not reloaded at {at}: {reason}")]);
+        }
+    }
+
+    /// A reason without the text that is printed with the store.
+    fn without_store_error(&self, reason: &str) -> String {
+        match &self.unreadable {
+            Some(why) => reason.replace(why, "see `store`"),
+            None => reason.to_owned(),
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::store::history::EventRowId;
 use crate::store::location::check_not_moved;
-use crate::store::postgres::{DaemonIdentity, PostgresStore};
+use crate::store::postgres::{DaemonIdentity, DatabaseUse, PostgresStore};
 use crate::store::sqlite::Commits;
 use crate::store::{
     Advance, ClaimRequest, ClaimedRun, Committed, Delivery, DeliveryId, DeliveryPart, GivenCommand,
@@ -97,6 +97,14 @@ impl AnyStore {
     /// Exchanges of attempts that were written, and those that were lost.
     pub fn recorded(&self) -> (u64, u64) {
         each!(self, store => store.recorded())
+    }
+
+    /// What a shared database uses, and what keeps it from removing old rows.
+    pub fn database_use(&self) -> Option<DatabaseUse> {
+        match self {
+            AnyStore::Sqlite(_) => None,
+            AnyStore::Postgres(store) => Some(store.database_use()),
+        }
     }
 
     /// Bytes of the archived events.

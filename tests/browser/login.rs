@@ -2,6 +2,7 @@
 
 use flowtrigger_testing::browser::Browser;
 use flowtrigger_testing::support_desk::SupportDesk;
+use flowtrigger_testing::wait::wait_until;
 
 use crate::visit::Visit;
 
@@ -24,6 +25,9 @@ fn a_link_signs_in_once_and_the_session_ends_with_signing_out() {
     visit
         .browser
         .click(&visit.browser.find("form[action='/login'] button"));
+    wait_until("the first page is shown", || {
+        !visit.browser.find_all("header.side").is_empty()
+    });
     let side = visit.browser.find("header.side");
     assert!(
         visit.browser.text_of(&side).contains("ada"),
@@ -33,14 +37,16 @@ fn a_link_signs_in_once_and_the_session_ends_with_signing_out() {
     visit
         .browser
         .click(&visit.browser.find("form[action='/login'] button"));
-    assert!(
-        visit.browser.source().contains("used before"),
-        "the link works twice"
-    );
+    wait_until("the second use of the link is rejected", || {
+        visit.browser.source().contains("used before")
+    });
     visit.open("/");
     visit
         .browser
         .click(&visit.browser.find("form[action='/logout'] button"));
+    wait_until("signing out leads to signing in", || {
+        visit.browser.title().starts_with("Sign in")
+    });
     visit.open("/events");
     assert!(
         visit.browser.title().starts_with("Sign in"),

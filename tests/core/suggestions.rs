@@ -258,7 +258,7 @@ fn a_list_of_rules_under_one_key_is_one_error() {
 fn words_in_the_configuration_name_what_does_it_here() {
     for (text, help) in [
         ("data: /var/lib/x", "`--data`, or `FLOWTRIGGER_DATA`"),
-        ("database: x.db", "`--data`, or `FLOWTRIGGER_DATA`"),
+        ("database: x.db", "the data folder is the option `--data`"),
         ("log: json", "`--log-format json`"),
         ("log_level: debug", "`--log debug`"),
         ("rules: ./rules", "`--rules`, or `FLOWTRIGGER_RULES`"),

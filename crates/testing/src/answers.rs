@@ -10,8 +10,9 @@ use serde_json::Value;
 use crate::repository;
 
 /// The commands whose JSON has a schema.
-const COMMANDS: [&str; 10] = [
-    "why", "runs", "run", "dry-run", "send", "events", "check", "replay", "test", "status",
+const COMMANDS: [&str; 12] = [
+    "why", "runs", "run", "dry-run", "send", "events", "check", "replay", "test", "status", "push",
+    "move",
 ];
 
 thread_local! {

@@ -68,6 +68,10 @@ enum SchemaKind {
     Check,
     /// The output of `status --format json`.
     Status,
+    /// A line of `push --format json`.
+    Push,
+    /// The output of `move --format json`.
+    Move,
     /// The output of `test --format json`.
     TestResults,
 }
@@ -88,6 +92,8 @@ impl SchemaKind {
             SchemaKind::DryRun => answers::dry_run(),
             SchemaKind::Check => answers::check(),
             SchemaKind::Status => answers::status(),
+            SchemaKind::Push => answers::push(),
+            SchemaKind::Move => answers::move_store(),
             SchemaKind::TestResults => answers::test_results(),
         }
     }

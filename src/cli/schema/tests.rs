@@ -80,6 +80,8 @@ fn the_committed_schemas_are_current() {
             SchemaKind::DryRun => "dry-run",
             SchemaKind::Check => "check",
             SchemaKind::Status => "status",
+            SchemaKind::Push => "push",
+            SchemaKind::Move => "move",
             SchemaKind::TestResults => "test-results",
         };
         let path = root().join(format!("schema/{name}.schema.json"));

@@ -1,5 +1,8 @@
 //! Answers the admin socket: commands on runs, status and metrics.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use tracing::{info, warn};
 
 use crate::engine::Perform;
@@ -88,8 +91,12 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
 
     async fn status(&self) -> Result<Status, AdminError> {
         let shared = &self.shared;
-        let oldest = oldest_queued(&shared.store, shared.now()).await;
-        let oldest = oldest.map_err(|error| admin_error(&error))?;
+        let (oldest, runs, store_error) = match self.queue_status().await {
+            Ok((oldest, runs)) => (oldest, runs, None),
+            // The daemon works without it, and the reason is part of its state.
+            Err(StoreError::Unreachable(why)) => (None, BTreeMap::new(), Some(why)),
+            Err(error) => return Err(admin_error(&error)),
+        };
         let ready = Ingest::ready(self);
         let active = shared.active.load_full();
         let revision = active.revision(&shared.store).await;
@@ -114,11 +121,8 @@ impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
             revision: revision.map_err(|error| admin_error(&error))?.0,
             loaded: active.since,
             failed_reload: failed_reload.map(|failed| FailedReload::clone(&failed)),
-            runs: shared
-                .store
-                .counts()
-                .await
-                .map_err(|error| admin_error(&error))?,
+            store_error,
+            runs,
             places: shared.options.concurrency,
             oldest_queued_seconds: oldest.map(|age| age.as_secs()),
             disk_bytes: storage.bytes,
@@ -148,6 +152,15 @@ fn seen(seen: SeenRunsOfEvent) -> SeenRuns {
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
+    /// The age of the oldest queued run, and the runs by state.
+    async fn queue_status(
+        &self,
+    ) -> Result<(Option<Duration>, BTreeMap<&'static str, u64>), StoreError> {
+        let shared = &self.shared;
+        let oldest = oldest_queued(&shared.store, shared.now()).await?;
+        Ok((oldest, shared.store.counts().await?))
+    }
+
     /// Logs a command to a run. What the store could not answer had no effect.
     async fn log_command(
         &self,

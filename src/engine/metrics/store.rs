@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
 use crate::store::AnyStore;
+use crate::store::postgres::DatabaseUse;
 
 #[derive(Debug)]
 pub(super) struct StoreCollector(pub(super) AnyStore);
@@ -63,6 +64,9 @@ impl Collector for StoreCollector {
             Some(&Unit::Seconds),
             &ConstCounter::new(seconds),
         )?;
+        if let Some(used) = self.0.database_use() {
+            write_database(&mut encoder, &used)?;
+        }
         let size = i64::try_from(self.0.archive_size()).unwrap_or(i64::MAX);
         write(
             &mut encoder,
@@ -72,6 +76,34 @@ impl Collector for StoreCollector {
             &ConstGauge::new(size),
         )
     }
+}
+
+/// What only a shared database has, as its last maintenance saw it.
+fn write_database(encoder: &mut DescriptorEncoder, used: &DatabaseUse) -> Result<(), Error> {
+    let number = |value: u64| ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+    for (name, help, unit, value) in [
+        (
+            "flowtrigger_database_size",
+            "Size of the database",
+            Some(Unit::Bytes),
+            used.bytes,
+        ),
+        (
+            "flowtrigger_database_oldest_snapshot_age",
+            "Time for which a transaction or replication slot has kept old rows from being removed",
+            Some(Unit::Seconds),
+            used.oldest_snapshot.as_secs(),
+        ),
+        (
+            "flowtrigger_database_dead_rows",
+            "Rows of unfinished runs that were changed and not yet removed",
+            None,
+            used.dead_rows,
+        ),
+    ] {
+        write(encoder, name, help, unit.as_ref(), &number(value))?;
+    }
+    Ok(())
 }
 
 fn write(

@@ -260,6 +260,7 @@ mod tests {
                 places: 16,
                 oldest_queued_seconds: Some(0),
                 disk_bytes: 412_000_000,
+                store_error: None,
                 lost_events: 0,
                 lost_exchanges: 0,
             },

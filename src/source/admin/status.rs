@@ -39,6 +39,9 @@ pub struct Status {
     /// The last reload, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_reload: Option<FailedReload>,
+    /// Why the store does not answer; `runs` is empty then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_error: Option<String>,
     /// The number of runs in each state.
     pub runs: BTreeMap<&'static str, u64>,
     /// Runs that can execute at the same time.

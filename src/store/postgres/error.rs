@@ -73,6 +73,18 @@ impl PostgresError {
             .is_some_and(|code| matches!(code.code(), "40001" | "40P01"))
     }
 
+    /// Whether the same rows would be rejected again, whatever happens meanwhile: invalid data, a broken rule, a limit.
+    pub fn is_rejected(&self) -> bool {
+        match self {
+            PostgresError::Statement(error) => error.code().is_some_and(|code| {
+                let classes = ["21", "22", "23", "42", "54"];
+                classes.iter().any(|class| code.code().starts_with(class))
+            }),
+            PostgresError::Workspace(_) => true,
+            PostgresError::Timeout | PostgresError::Outdated | PostgresError::Failed(_) => false,
+        }
+    }
+
     /// Whether a table for this day is missing.
     pub fn is_missing_partition(&self) -> bool {
         match self {

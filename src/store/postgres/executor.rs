@@ -7,11 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
+use super::buffers::UnwrittenRows;
 use super::committer::CommitRequest;
 use super::connector::Connector;
 use super::error::PostgresError;
+use super::housekeeping::Upkeep;
 use super::job::OwnClaims;
 use super::lease::DaemonIdentity;
+use super::low_water::LowWater;
 use super::session::Param;
 use super::shared::Shared;
 use super::versions::store_revision;
@@ -46,8 +49,12 @@ pub struct Executor {
     pub last_served: i64,
     /// A claim was sent whose answer was lost: runs may belong to this daemon of which it does not know.
     pub lost_claims: bool,
+    /// Where the search for ready runs begins.
+    pub low_water: LowWater,
     /// The number of the last claim.
     pub last_claim: u32,
+    pub upkeep: Upkeep,
+    pub unwritten: UnwrittenRows,
     identity: Arc<Mutex<DaemonIdentity>>,
 }
 
@@ -71,7 +78,10 @@ impl Executor {
             own,
             committer,
             last_served: 0,
+            low_water: LowWater::default(),
             last_claim: 0,
+            upkeep: Upkeep::default(),
+            unwritten: UnwrittenRows::default(),
             identity,
         })
     }
@@ -99,9 +109,11 @@ impl Executor {
         let daemon = self.shared.member().daemon;
         let session = self.connector.session().await.map_err(StoreError::from)?;
         let now = self.shared.now(Timestamp::now()).as_microsecond();
-        store_revision(session, revision, daemon, now)
+        let stored = store_revision(session, revision, daemon, now)
             .await
-            .map_err(StoreError::from)
+            .map_err(StoreError::from)?;
+        self.shared.set_revision(stored.0 as i64);
+        Ok(stored)
     }
 
     /// Moves all times that are still to come, for tests that set their clock back.

@@ -46,14 +46,15 @@ fn lease_micros() -> i64 {
     i64::try_from(LEASE.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Joins the daemons under a new id, in the first free slot.
+/// Joins the daemons under a new id, in the first free slot, with the revision that the daemon had under another id.
 pub async fn join(
     session: &PostgresSession,
     identity: &DaemonIdentity,
+    revision: Option<i64>,
 ) -> Result<Member, PostgresError> {
     let sql = format!(
-        "INSERT INTO daemons (id, slot, host, process, address, version, started, beat, lease_until)
-         SELECT nextval('daemon_ids'), free.slot, $1, $2, $3, $4, {CLOCK}, {CLOCK}, {CLOCK} + $5
+        "INSERT INTO daemons (id, slot, host, process, address, version, started, beat, lease_until, revision)
+         SELECT nextval('daemon_ids'), free.slot, $1, $2, $3, $4, {CLOCK}, {CLOCK}, {CLOCK} + $5, $6
          FROM (SELECT min(slot) AS slot FROM generate_series(0, {MAX_SLOTS} - 1) AS slots(slot)
              WHERE slot NOT IN (SELECT slot FROM daemons WHERE live = 1)) AS free
          ON CONFLICT DO NOTHING RETURNING id, slot"
@@ -65,6 +66,7 @@ pub async fn join(
             Param::Text(identity.address.clone()),
             Param::text(env!("CARGO_PKG_VERSION")),
             Param::int(lease_micros()),
+            Param::Int(revision),
         ];
         // Another daemon may have taken the slot meanwhile.
         if let Some(row) = session.query(&sql, params).await?.first() {
@@ -82,9 +84,10 @@ pub async fn join(
 }
 
 impl Executor {
-    /// Renews the lease, or joins again if it has ended.
+    /// Renews the lease, or joins again if it has ended. The database can be written to if that succeeds.
     pub async fn beat(&mut self) -> Result<Member, PostgresError> {
         let place = self.shared.member();
+        let was_failed = self.shared.health.is_failed();
         let identity = self.identity();
         let session = self.connector.session().await?;
         let sql = format!(
@@ -106,7 +109,7 @@ impl Executor {
             None => {
                 // All claims of the old id have ended.
                 self.own.clear();
-                let joined = join(session, &identity).await?;
+                let joined = join(session, &identity, self.shared.revision()).await?;
                 tracing::warn!(
                     before = place.daemon,
                     daemon = joined.daemon,
@@ -129,6 +132,10 @@ impl Executor {
             ..place
         };
         self.shared.set_member(place);
+        // Without events, nothing else would find out that writes succeed again. A failure during this beat stays.
+        if was_failed {
+            self.shared.health.recover();
+        }
         Ok(place)
     }
 

@@ -14,6 +14,7 @@ mod housekeeping;
 mod job;
 mod lease;
 mod load;
+mod low_water;
 mod notify;
 pub mod pushed;
 pub mod reader;
@@ -41,6 +42,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::store::history::EventRowId;
 use crate::store::integration_settings::SettingsScope;
+use crate::store::lease::BEAT;
 use crate::store::sqlite::commit::EncodedEvent;
 use crate::store::sqlite::transaction::WriteTransaction;
 use crate::store::sqlite::writer::Commits;
@@ -536,7 +538,8 @@ impl Store for PostgresStore {
     fn health(&self) -> Result<(), String> {
         self.shared.health.reason().map_or(Ok(()), |why| {
             Err(format!(
-                "Postgres cannot be written to: {why}; it is tried again with the next event"
+                "Postgres cannot be written to: {why}; it is tried again every {} s",
+                BEAT.as_secs()
             ))
         })
     }

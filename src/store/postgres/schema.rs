@@ -20,7 +20,7 @@ const COMPATIBLE_FROM: i64 = 1;
 /// The advisory lock of migrations and partitions: "flowtrg".
 const LOCK: i64 = 0x66_6c_6f_77_74_72_67;
 
-const MICROS_PER_DAY: i64 = 86_400_000_000;
+pub const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// Tables with one partition for each day.
 pub const PARTITIONED: [&str; 5] = [

@@ -68,6 +68,8 @@ pub struct Shared {
     pub deliveries: Arc<DeliveryBuffer>,
     pub exchanges: Arc<ExchangeBuffer>,
     place: Mutex<Member>,
+    /// The revision that this daemon evaluates events with; 0 before the first.
+    revision: AtomicI64,
     used: Mutex<DatabaseUse>,
     /// What the clock of the database said, and when. It runs on from there, whatever happens to this machine's clock.
     clock: Mutex<Option<(Timestamp, Instant)>>,
@@ -86,6 +88,7 @@ impl Shared {
             deliveries: Arc::default(),
             exchanges: Arc::default(),
             place: Mutex::default(),
+            revision: AtomicI64::new(0),
             used: Mutex::default(),
             clock: Mutex::default(),
             given: AtomicI64::new(i64::MIN),
@@ -98,6 +101,15 @@ impl Shared {
 
     pub fn set_member(&self, place: Member) {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }
+
+    /// The revision that this daemon evaluates events with.
+    pub fn revision(&self) -> Option<i64> {
+        Some(self.revision.load(Ordering::Relaxed)).filter(|row| *row != 0)
+    }
+
+    pub fn set_revision(&self, row: i64) {
+        self.revision.store(row, Ordering::Relaxed);
     }
 
     pub fn used(&self) -> DatabaseUse {

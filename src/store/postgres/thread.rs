@@ -178,7 +178,7 @@ async fn open(
     match role {
         ConnectionRole::Daemon => {
             let identity = executor.identity();
-            let place = join(&session, &identity).await.map_err(unusable)?;
+            let place = join(&session, &identity, None).await.map_err(unusable)?;
             parts.shared.set_member(place);
             executor.beat().await.map_err(unusable)?;
             executor.maintain().await.map_err(unusable)?;
@@ -211,6 +211,7 @@ async fn work(
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut maintained = Instant::now();
+    let mut behind = false;
     loop {
         tokio::select! {
             request = inbox.recv() => match request {
@@ -218,8 +219,17 @@ async fn work(
                 None => break,
             },
             _ = tick.tick() => {
-                if let Err(error) = executor.write_buffers().await {
-                    tracing::error!(%error, "failed to store unmatched events, requests or exchanges");
+                match executor.write_buffers().await {
+                    // The same twice a second says nothing new.
+                    Err(error) if !behind => {
+                        behind = true;
+                        tracing::error!(%error, "failed to store unmatched events, requests or exchanges; kept and tried again, as far as there is room");
+                    }
+                    Ok(()) if behind => {
+                        behind = false;
+                        tracing::info!("unmatched events, requests and exchanges are stored again");
+                    }
+                    Ok(()) | Err(_) => {}
                 }
                 if role == ConnectionRole::Daemon && maintained.elapsed() >= MAINTENANCE {
                     maintained = Instant::now();

@@ -1,7 +1,10 @@
 //! Rows of rules, queues, configurations and texts: each is inserted once, whichever daemon has it first.
+//!
+//! What nobody uses is deleted after two days, so a row that is remembered is looked up again each hour, which notes its use.
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::error::PostgresError;
@@ -16,6 +19,17 @@ use flowtrigger_core::rule::Rule;
 /// Rules and queues whose rows are remembered.
 const MAX_REMEMBERED: usize = 100_000;
 
+/// How long rows are remembered without being looked up. By the clock of the machine, which also runs while it is paused.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
+
+/// Inserts a row; if it exists, notes that it is used, at most once per hour.
+fn upsert(table: &str, columns: &str, values: &str) -> String {
+    format!(
+        "INSERT INTO {table} ({columns}) VALUES ({values})
+         ON CONFLICT (digest) DO UPDATE SET used = excluded.used WHERE {table}.used < excluded.used - 3600000000"
+    )
+}
+
 /// Makes sure that the workspace knows the rows of these rules and of their queues.
 pub async fn intern(
     session: &PostgresSession,
@@ -23,6 +37,7 @@ pub async fn intern(
     rules: &[Arc<Rule>],
 ) -> Result<(), PostgresError> {
     intern_queues(session, workspace, rules).await?;
+    forget_old(workspace, Timestamp::now());
     for rule in rules {
         let digest = rule.version.fingerprint;
         if workspace.state().versions.contains_key(&digest) {
@@ -38,6 +53,18 @@ pub async fn intern(
         state.rules.insert(row, Arc::clone(rule));
     }
     Ok(())
+}
+
+/// Forgets the rows of rules that were looked up long ago.
+fn forget_old(workspace: &mut Workspace, now: Timestamp) {
+    let state = workspace.state();
+    let age = state
+        .versions_since
+        .map(|since| now.duration_since(since).abs());
+    if age.is_none_or(|age| age >= REMEMBERED) {
+        state.versions.clear();
+        state.versions_since = Some(now);
+    }
 }
 
 async fn intern_queues(
@@ -81,10 +108,9 @@ async fn rule_row(session: &PostgresSession, rule: &Rule) -> Result<i64, Postgre
         Param::Text(version.picked().map(str::to_owned)),
         Param::Text(codec::encode_included(version.parts())),
     ];
-    let insert =
-        "INSERT INTO rules (digest, name, file, line, document, config, rule_name, included)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
-    session.query(insert, params).await?;
+    let columns = "digest, name, file, line, document, config, rule_name, included";
+    let insert = upsert("rules", columns, "$1, $2, $3, $4, $5, $6, $7, $8");
+    session.query(&insert, params).await?;
     let find = "SELECT id FROM rules WHERE digest = $1";
     id(session, find, vec![digest(version.fingerprint)]).await
 }
@@ -93,11 +119,6 @@ async fn config_row(
     session: &PostgresSession,
     source: &ConfigSource,
 ) -> Result<i64, PostgresError> {
-    let find = "SELECT id FROM configs WHERE digest = $1";
-    let key = || vec![digest(source.fingerprint)];
-    if let Some(known) = session.query(find, key()).await?.first() {
-        return Ok(known.try_get(0)?);
-    }
     let text = text_row(session, &source.text).await?;
     let environment = serde_json::to_string(&source.environment).expect("a map of texts is JSON");
     let params = vec![
@@ -106,18 +127,21 @@ async fn config_row(
         Param::int(text),
         Param::text(environment),
     ];
-    let insert = "INSERT INTO configs (digest, file, text, environment) VALUES ($1, $2, $3, $4)
-        ON CONFLICT DO NOTHING";
-    session.query(insert, params).await?;
-    id(session, find, key()).await
+    let insert = upsert(
+        "configs",
+        "digest, file, text, environment",
+        "$1, $2, $3, $4",
+    );
+    session.query(&insert, params).await?;
+    let find = "SELECT id FROM configs WHERE digest = $1";
+    id(session, find, vec![digest(source.fingerprint)]).await
 }
 
 async fn text_row(session: &PostgresSession, text: &str) -> Result<i64, PostgresError> {
     let key = fingerprint(&[text.as_bytes()]);
-    let insert = "INSERT INTO texts (digest, text) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-    session
-        .query(insert, vec![digest(key), Param::text(text)])
-        .await?;
+    let insert = upsert("texts", "digest, text", "$1, $2");
+    let params = vec![digest(key), Param::text(text)];
+    session.query(&insert, params).await?;
     let find = "SELECT id FROM texts WHERE digest = $1";
     id(session, find, vec![digest(key)]).await
 }
@@ -142,9 +166,12 @@ pub async fn store_revision(
         Param::text(files),
         Param::int(now),
     ];
-    let insert = "INSERT INTO revisions (digest, config, files, since) VALUES ($1, $2, $3, $4)
-        ON CONFLICT DO NOTHING";
-    session.query(insert, params).await?;
+    let insert = upsert(
+        "revisions",
+        "digest, config, files, since",
+        "$1, $2, $3, $4",
+    );
+    session.query(&insert, params).await?;
     let find = "SELECT id FROM revisions WHERE digest = $1";
     let row = id(session, find, vec![digest(key)]).await?;
     let activate = "INSERT INTO activations (revision, at, daemon) VALUES ($1, $2, $3)";
@@ -169,4 +196,26 @@ async fn id(
     let rows = session.query(sql, params).await?;
     let missing = || PostgresError::Failed("a row that was just inserted is missing".to_owned());
     Ok(rows.first().ok_or_else(missing)?.try_get(0)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreSettings;
+
+    #[test]
+    fn rows_are_forgotten_after_an_hour_and_when_the_clock_is_set_back() {
+        let mut workspace = Workspace::new(StoreSettings::default()).unwrap();
+        let start = Timestamp::UNIX_EPOCH;
+        let mut knows_at = |minutes: i64| {
+            forget_old(&mut workspace, start + SignedDuration::from_mins(minutes));
+            let known = &mut workspace.state().versions;
+            known.insert(fingerprint(&[b"a"]), 1).is_some()
+        };
+        assert!(!knows_at(0));
+        assert!(knows_at(59));
+        assert!(!knows_at(60));
+        assert!(knows_at(61));
+        assert!(!knows_at(-3_000));
+    }
 }

@@ -7,6 +7,7 @@ use super::delivery_buffer::DeliveryBatch;
 use super::transaction::WriteTransaction;
 use crate::store::{
     DeliveredEvents, Delivery, DeliveryId, DeliveryKind, DeliveryOutcome, DeliveryPart, StoreError,
+    StoreSettings,
 };
 
 /// The part of `retention.at_most` that each kind may take, so that the rows never displace the runs.
@@ -65,6 +66,12 @@ pub fn last_delivery(connection: &Connection) -> rusqlite::Result<DeliveryId> {
     connection.query_row(sql, [], |row| {
         Ok(DeliveryId(row.get::<_, i64>(0)?.unsigned_abs()))
     })
+}
+
+/// Rows of a kind that are kept: the newest.
+pub fn max_rows(kind: DeliveryKind, settings: &StoreSettings) -> i64 {
+    let room = settings.retention.at_most / RETENTION_PART / ROW_BYTES;
+    i64::try_from(kind.limit().min(room)).unwrap_or(i64::MAX)
 }
 
 impl WriteTransaction<'_> {
@@ -135,8 +142,7 @@ impl WriteTransaction<'_> {
     }
 
     fn delete_oldest_deliveries(&mut self, kind: DeliveryKind) -> Result<(), StoreError> {
-        let room = self.state.settings.retention.at_most / RETENTION_PART / ROW_BYTES;
-        let limit = i64::try_from(kind.limit().min(room)).unwrap_or(i64::MAX);
+        let limit = max_rows(kind, &self.state.settings);
         let rows = self.state.delivery_rows.of(kind);
         let excess = *rows - limit;
         if excess <= 0 {

@@ -24,7 +24,7 @@ pub(in crate::store) mod reader;
 mod redaction;
 pub(in crate::store) mod redelivery;
 mod replay;
-mod retention;
+pub(in crate::store) mod retention;
 mod revisions;
 #[cfg(test)]
 mod tests;

@@ -17,9 +17,9 @@ use flowtrigger_core::config::archive::ArchiveScope;
 /// How far the age limit moves at most, in microseconds.
 const CUTOFF_STEP: i64 = 3_600 * 1_000_000;
 /// How long requests, and the numbers of minutes, are kept.
-const KEEP_DELIVERIES: Duration = Duration::from_secs(7 * 86_400);
+pub const KEEP_DELIVERIES: Duration = Duration::from_secs(7 * 86_400);
 /// Starts and reloads that are kept: the newest.
-const MAX_ACTIVATIONS: i64 = 10_000;
+pub const MAX_ACTIVATIONS: i64 = 10_000;
 /// Ticks between two moves of the age limit.
 const TICKS_PER_MOVE: u32 = 60;
 /// Rows that one job deletes, so that other jobs wait only a little. If more rows were inserted since the

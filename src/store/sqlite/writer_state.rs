@@ -66,6 +66,8 @@ pub struct WriterState {
     pub retention: TickCounter,
     pub queues: HashMap<String, i64>,
     pub versions: HashMap<Fingerprint, i64>,
+    /// When `versions` was emptied last, if others may delete rows of it.
+    pub versions_since: Option<Timestamp>,
     pub rules: HashMap<i64, Arc<Rule>>,
     pub configs: HashMap<i64, Arc<Config>>,
     pub events: EventCache,
@@ -115,6 +117,7 @@ impl WriterState {
             retention: TickCounter::default(),
             queues: HashMap::new(),
             versions: HashMap::new(),
+            versions_since: None,
             rules: HashMap::new(),
             configs: HashMap::new(),
             events: EventCache::default(),

@@ -1,6 +1,7 @@
 //! Commands on a machine without a daemon read the database and act beside the daemons of other machines.
 
 use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::postgres::{ServerOptions, own_server};
 use flowtrigger_testing::wait::wait_until;
 
 use super::{database, event, machine, rule};
@@ -113,6 +114,61 @@ fn status_after(sandbox: &flowtrigger_testing::sandbox::Sandbox) -> serde_json::
     let status = sandbox.run(&["status", "--format", "json"]);
     assert_eq!(status.code, 1, "{status:?}");
     serde_json::from_str(&status.stdout).unwrap()
+}
+
+#[test]
+fn status_says_what_is_not_known_while_the_database_is_away() {
+    let Some(server) = own_server(ServerOptions::default()) else {
+        return;
+    };
+    let desk = machine(&server.database());
+    desk.write_rules(&rule("page", "urgent", "succeed: fine"));
+    let daemon = DaemonProcess::start(&desk);
+    daemon.accept("desk", &event("e1", "urgent"));
+    daemon.wait_until_idle();
+    server.stop_immediately();
+    wait_until("the daemon has no lease", || {
+        daemon.get("/readyz").status() == 503
+    });
+    let status = desk.run(&["status"]);
+    status.expect_stdout(1, &["daemon  not ready", "see `store`", "not known"]);
+    let reasons = status.stdout.matches("Connection refused").count();
+    assert_eq!((reasons, &*status.stderr), (1, ""), "{status:?}");
+    let json = status_after(&desk);
+    assert_eq!(json["runs"], serde_json::Value::Null, "{json}");
+    let daemon_error = json["daemon"]["store_error"].as_str().unwrap_or_default();
+    assert!(daemon_error.contains("Connection refused"), "{json}");
+    server.start();
+    // No event arrives.
+    wait_until("the daemon is ready", || {
+        daemon.get("/readyz").status() == 200
+    });
+    desk.run(&["status"])
+        .expect_stdout(0, &["daemon  ready", "1 done"]);
+    daemon.stop();
+}
+
+#[test]
+fn the_metrics_show_what_the_database_uses() {
+    let Some((_server, url)) = database() else {
+        return;
+    };
+    let desk = machine(&url);
+    desk.write_rules(&rule("page", "urgent", "succeed: fine"));
+    let daemon = DaemonProcess::start(&desk);
+    let has = |line: &str| {
+        let metrics = daemon.get("/metrics").body;
+        metrics.lines().any(|found| found.starts_with(line))
+    };
+    wait_until("the daemon has beaten", || has("flowtrigger_daemons 1"));
+    for line in [
+        "flowtrigger_database_oldest_snapshot_age_seconds 0",
+        "flowtrigger_database_dead_rows 0",
+        "flowtrigger_database_size_bytes ",
+    ] {
+        assert!(has(line), "{line}");
+    }
+    daemon.stop();
 }
 
 #[test]

@@ -1,12 +1,15 @@
-//! The schemas of the JSON that commands print: `why`, `runs`, `run`, `dry-run`, `send`, `events`, `check`, `status` and `test`. No key of ours may be missing or added
+//! The schemas of the JSON that commands print: `why`, `runs`, `run`, `dry-run`, `send`, `events`, `check`, `status`,
+//! `push`, `move` and `test`. No key of ours may be missing or added
 //! without a change here: tests validate the output of all of them.
 
 mod check;
 mod dry_run;
 mod events;
 mod exchange;
+mod move_store;
 mod parts;
 mod plan;
+mod push;
 mod run;
 mod runs;
 mod send;
@@ -21,6 +24,8 @@ use crate::report::render::document::JSON_VERSION;
 pub use check::schema as check;
 pub use dry_run::schema as dry_run;
 pub use events::schema as events;
+pub use move_store::schema as move_store;
+pub use push::schema as push;
 pub use run::schema as run;
 pub use runs::schema as runs;
 pub use send::schema as send;

@@ -14,7 +14,7 @@ pub fn schema() -> Value {
         .with("store_error", maybe_text("Why the store cannot be read; null if it can."))
         .with("daemon", part_or_null("daemon"))
         .with("daemon_error", maybe_text("Why the daemon of the data folder did not answer; null if it did, or if none runs there."))
-        .with("runs", runs())
+        .with("runs", runs_or_null())
         .with("daemons", list(part("member"), "The daemons that share a database, by id; none if the store is a folder."))
         .with("revisions_differ", flag("Whether the daemons differ in their rules or configuration."))
         .object("What `status` found.");
@@ -46,6 +46,14 @@ fn runs() -> Value {
     json!({
         "type": "object",
         "description": "The number of runs by state.",
+        "additionalProperties": {"type": "integer", "minimum": 0},
+    })
+}
+
+fn runs_or_null() -> Value {
+    json!({
+        "type": ["object", "null"],
+        "description": "The number of runs by state; null if the store cannot be read.",
         "additionalProperties": {"type": "integer", "minimum": 0},
     })
 }
@@ -82,6 +90,10 @@ fn daemon() -> Value {
         .with("revision", count("The revision in force."))
         .with("loaded", time("When it was loaded."))
         .may_have("failed_reload", failed)
+        .may_have(
+            "store_error",
+            text("Why the store does not answer. Its runs are not known then."),
+        )
         .with("runs", runs())
         .with(
             "places",

@@ -5,7 +5,7 @@ mod archive;
 mod commands;
 pub mod deliveries;
 mod event_list;
-mod exchanges;
+pub mod exchanges;
 mod failures;
 mod gates;
 mod minutes;

@@ -3,7 +3,8 @@
 mod candidates;
 mod details;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 use tokio_postgres::Row;
@@ -43,6 +44,17 @@ fn has_more(rows: &[Row], limit: usize) -> Result<bool, PostgresError> {
     }
     let most = limit.div_ceil(counts.len().max(1));
     Ok(rows.len() < limit && counts.values().any(|count| *count >= most))
+}
+
+/// The position before which no run was ready, as these runs were found; `None` if not every queue was looked at.
+fn nothing_before(rows: &[Row], limit: usize, last: i64) -> Result<Option<i64>, PostgresError> {
+    let (queue, position) = (RUNS.index("queue"), RUNS.index("position"));
+    let (mut queues, mut before) = (BTreeSet::new(), last);
+    for row in rows {
+        queues.insert(row.try_get::<_, i64>(queue)?);
+        before = before.min(row.try_get(position)?);
+    }
+    Ok((queues.len() < limit).then_some(before))
 }
 
 /// What one round of a claim found.
@@ -190,6 +202,10 @@ impl Executor {
         find.plain(session.begin().await?);
         let lease = find.query(LEASE, vec![Param::int(place.daemon)]);
         let outlook = find.query(&outlook(), Vec::new());
+        let per_rule = i64::try_from(request.per_rule).unwrap_or(i64::MAX);
+        let began = Instant::now();
+        let snapshot = self.shared.used().oldest_snapshot;
+        let first = self.low_water.first(snapshot, began);
         let limit = i64::try_from(request.limit).unwrap_or(i64::MAX);
         let found = find.query(
             &candidates(),
@@ -198,7 +214,8 @@ impl Executor {
                 Param::int(limit),
                 Param::ints(busy.keys().copied()),
                 Param::ints(busy.values().copied()),
-                Param::int(i64::try_from(request.per_rule).unwrap_or(i64::MAX)),
+                Param::int(per_rule),
+                Param::int(first),
             ],
         );
         let answers = session.run(&find).await?;
@@ -219,6 +236,13 @@ impl Executor {
             TimeSource::Database => time(outlook.try_get(0)?),
         };
         let due: Option<i64> = outlook.try_get(2)?;
+        // A rule at its limit may have ready runs that were not looked at.
+        let is_whole = busy.values().all(|count| *count < per_rule);
+        let before = match is_whole {
+            true => nothing_before(&answers[found], request.limit, outlook.try_get(3)?)?,
+            false => None,
+        };
+        self.low_water.found(first, before, began, Instant::now());
         if is_first && due.is_some_and(|due| time(due) <= now) {
             session.plain("ROLLBACK").await?;
             return Ok(Round {

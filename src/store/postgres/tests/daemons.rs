@@ -1,6 +1,7 @@
 //! Several daemons on one database: gates and lanes hold across them, and a daemon that is gone is taken over.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flowtrigger_testing::postgres::{Postgres, server};
@@ -8,9 +9,10 @@ use futures_util::future::join_all;
 
 use super::{empty, open};
 use crate::store::conformance::{arrival, everything, live_rule, now};
-use crate::store::postgres::{PostgresSettings, PostgresStore};
+use crate::store::postgres::{DatabaseUse, PostgresSettings, PostgresStore};
 use crate::store::{
-    Advance, ClaimRequest, ClaimedRun, IncomingEvent, PlannedRun, Store, StoreError,
+    Advance, ClaimRequest, ClaimedRun, IncomingEvent, PlannedRun, Revision, Store, StoreError,
+    StoreSettings,
 };
 use flowtrigger_core::gate::{GateCheck, GateKind};
 use flowtrigger_core::run::{LogEntry, RunState};
@@ -310,4 +312,58 @@ async fn a_command_beside_daemons_is_none_of_them() {
 fn a_planned_run_has_no_lane_without_a_value() {
     let planned: &PlannedRun = &without_lane("1", "a").planned[0];
     assert_eq!(planned.lane, None);
+}
+
+/// While an old transaction lets claims begin behind the runs that were claimed long ago.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_waited_long_in_its_lane_is_claimed_beside_an_old_transaction() {
+    let Some(server) = server() else { return };
+    let store = open(&empty(&server));
+    let old = DatabaseUse {
+        oldest_snapshot: Duration::from_secs(60),
+        ..DatabaseUse::default()
+    };
+    let rule = live_rule("a");
+    let first = store.commit(arrival("1", &rule)).await.unwrap();
+    let second = store.commit(arrival("2", &rule)).await.unwrap();
+    let owner = claim_one(&store).await.unwrap();
+    assert_eq!(owner.id, first.runs[0].id);
+    for number in 0..20 {
+        store.shared.set_used(old);
+        let event = without_lane(&format!("later {number}"), "a");
+        store.commit(event).await.unwrap();
+        let later = claim_one(&store).await.unwrap();
+        finish(&store, &later).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    finish(&store, &owner).await.unwrap();
+    let mut attempts = 0;
+    let claimed = loop {
+        store.shared.set_used(old);
+        attempts += 1;
+        if let Some(claimed) = claim_one(&store).await {
+            break claimed;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(attempts < 400, "the run is never claimed");
+    };
+    assert_eq!(claimed.id, second.runs[0].id);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_that_joins_again_keeps_its_revision() {
+    let Some(pair) = pair() else { return };
+    let revision = Revision {
+        files: vec![("a.yaml".into(), "one".into())],
+        config: Arc::default(),
+        settings: StoreSettings::default(),
+    };
+    let stored = pair.one.set_revision(revision).await.unwrap();
+    let before = pair.one.beat().await.unwrap().daemon;
+    pair.expire(&pair.one).await;
+    pair.two.take_over().await.unwrap();
+    let after = pair.one.beat().await.unwrap().daemon;
+    assert_ne!(after, before);
+    let shown = format!("SELECT revision FROM daemons WHERE id = {after}");
+    assert_eq!(pair.sql(&shown), stored.0.to_string());
 }

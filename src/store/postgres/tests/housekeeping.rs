@@ -3,30 +3,19 @@
 use std::time::Duration;
 
 use flowtrigger_testing::postgres::server;
+use flowtrigger_testing::wait::within_timeout;
 use jiff::Timestamp;
+use tokio::time::sleep;
 
-use super::{empty, open_with};
-use crate::store::conformance::{arrival, everything, live_rule};
-use crate::store::postgres::executor::Requests;
-use crate::store::postgres::{PostgresStore, TimeSource};
-use crate::store::{IncomingEvent, Store, StoreError, StoreSettings};
+use super::{empty, maintain, open_with, received_now};
+use crate::store::conformance::everything;
+use crate::store::conformance::history::deliveries::{accepted, rejected};
+use crate::store::postgres::connection::{connect, connect_client};
+use crate::store::postgres::housekeeping::sees_all_transactions;
+use crate::store::postgres::{PostgresSettings, TimeSource};
+use crate::store::{Delivery, Store, StoreSettings};
 use flowtrigger_core::config::retention::Retention;
 use flowtrigger_core::run::RunState;
-
-async fn maintain(store: &PostgresStore) {
-    let requests: &Requests = &store.others;
-    let done = requests.submit(|executor| {
-        Box::pin(async move { executor.maintain().await.map_err(StoreError::from) })
-    });
-    done.await.unwrap();
-}
-
-fn received_now(id: &str) -> IncomingEvent {
-    IncomingEvent {
-        received: Timestamp::now(),
-        ..arrival(id, &live_rule("a"))
-    }
-}
 
 fn keeping(days: u64) -> StoreSettings {
     StoreSettings {
@@ -133,5 +122,85 @@ async fn an_open_transaction_elsewhere_is_measured() {
     maintain(&store).await;
     let used = store.database_use();
     assert!(used.bytes > 0, "{used:?}");
-    assert!(used.oldest_snapshot < Duration::from_secs(600), "{used:?}");
+    assert_eq!(used.oldest_snapshot, Duration::ZERO, "{used:?}");
+    // One that has written and waits has an id and no snapshot; one that reads has a snapshot.
+    for open in [
+        "BEGIN; INSERT INTO facts VALUES ('a', 1)",
+        "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1",
+    ] {
+        let client = connect_client(&settings.connection().unwrap()).await;
+        let client = client.unwrap();
+        client.batch_execute(open).await.unwrap();
+        within_timeout("the transaction is found", async {
+            while store.database_use().oldest_snapshot < Duration::from_secs(1) {
+                maintain(&store).await;
+                sleep(Duration::from_millis(100)).await;
+            }
+        })
+        .await;
+        client.batch_execute("ROLLBACK").await.unwrap();
+        maintain(&store).await;
+        assert_eq!(store.database_use().oldest_snapshot, Duration::ZERO);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_right_to_see_transactions_of_others_is_known() {
+    let Some(server) = server() else { return };
+    let settings = empty(&server);
+    let limited = "DROP ROLE IF EXISTS limited; CREATE ROLE limited LOGIN";
+    server.psql(&settings.url, limited);
+    let administrator =
+        PostgresSettings::for_url(settings.url.replace("flowtrigger@", "postgres@"));
+    let session = connect(&administrator.connection().unwrap()).await.unwrap();
+    assert!(sees_all_transactions(&session).await.unwrap());
+    session.plain("SET ROLE limited").await.unwrap();
+    assert!(!sees_all_transactions(&session).await.unwrap());
+    server.psql(&settings.url, "GRANT pg_read_all_stats TO limited");
+    assert!(sees_all_transactions(&session).await.unwrap());
+    drop(session);
+    server.psql(&settings.url, "DROP ROLE limited");
+}
+
+/// The limits of the SQLite store.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn old_requests_and_too_many_of_them_are_deleted() {
+    let Some(server) = server() else { return };
+    let settings = empty(&server);
+    let small = StoreSettings {
+        retention: Retention {
+            // 200 bytes each, in a twentieth.
+            at_most: 5 * 200 * 20,
+            ..Retention::default()
+        },
+        ..StoreSettings::default()
+    };
+    let store = open_with(&settings, small, TimeSource::Database);
+    for delivery in [accepted("desk", "e1"), rejected("desk", 400, "unsound")] {
+        for _ in 0..8 {
+            store.record_delivery(Delivery {
+                id: store.next_delivery(),
+                received: Timestamp::now(),
+                ..delivery.clone()
+            });
+        }
+    }
+    store.flush().await.unwrap();
+    let sql = |text: &str| server.psql(&settings.url, text).trim().to_owned();
+    maintain(&store).await;
+    let by_kind = "SELECT accepted, count(*) FROM deliveries GROUP BY accepted ORDER BY accepted";
+    assert_eq!(sql(by_kind), "0|5\n1|5");
+    let day = 86_400_000_000_i64;
+    let age = |days: i64| {
+        sql(&format!(
+            "UPDATE deliveries SET received = received - {}",
+            days * day
+        ))
+    };
+    age(6);
+    maintain(&store).await;
+    assert_eq!(sql(by_kind), "0|5\n1|5");
+    age(1);
+    maintain(&store).await;
+    assert_eq!(sql(by_kind), "");
 }

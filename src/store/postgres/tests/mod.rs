@@ -3,15 +3,19 @@
 mod daemons;
 mod housekeeping;
 mod lost_answers;
+mod outage;
+mod unreferenced;
 mod upgrade;
 
 use flowtrigger_testing::postgres::{Postgres, server};
+use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 use super::{ConnectionRole, PostgresSettings, PostgresStore, TimeSource};
 use crate::store::conformance;
-use crate::store::{PostgresHistory, StoreSettings};
+use crate::store::conformance::{arrival, live_rule};
+use crate::store::{IncomingEvent, PostgresHistory, StoreError, StoreSettings};
 
 /// A daemon's store that goes by the times of its callers.
 fn open(settings: &PostgresSettings) -> PostgresStore {
@@ -27,6 +31,24 @@ fn open_with(settings: &PostgresSettings, store: StoreSettings, time: TimeSource
 
 fn empty(server: &Postgres) -> PostgresSettings {
     PostgresSettings::for_url(server.database())
+}
+
+/// What a daemon does every half minute, with what it does each hour.
+async fn maintain(store: &PostgresStore) {
+    let done = store.others.submit(|executor| {
+        Box::pin(async move {
+            executor.upkeep.unreferenced.versions_at = None;
+            executor.maintain().await.map_err(StoreError::from)
+        })
+    });
+    done.await.unwrap();
+}
+
+fn received_now(id: &str) -> IncomingEvent {
+    IncomingEvent {
+        received: Timestamp::now(),
+        ..arrival(id, &live_rule("a"))
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

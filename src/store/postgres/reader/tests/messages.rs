@@ -4,6 +4,7 @@ use flowtrigger_testing::postgres::{Encryption, ServerOptions, own_server, serve
 
 use super::super::*;
 use super::Tables;
+use crate::store::postgres::SCHEMA;
 use crate::store::{History, PostgresHistory};
 
 fn error(url: &str, password: Option<&str>) -> String {
@@ -79,9 +80,11 @@ fn the_version_of_the_schema_decides_whether_it_is_read() {
         PostgresReader::connect(&PostgresSettings::for_url(&tables.0))
     };
     // A newer schema that this version may use.
-    assert!(open(7, 1).is_ok());
-    let text = open(7, 7).unwrap_err().to_string();
-    assert_contains(&text, &["newer flowtrigger", "schema 7", "knows 1"]);
+    let newer = SCHEMA + 1;
+    assert!(open(newer, SCHEMA).is_ok());
+    let text = open(newer, newer).unwrap_err().to_string();
+    let (found, known) = (format!("schema {newer}"), format!("knows {SCHEMA}"));
+    assert_contains(&text, &["newer flowtrigger", &found, &known]);
     let text = open(0, 0).unwrap_err().to_string();
     assert_contains(&text, &["older flowtrigger", "schema 0", "to upgrade it"]);
 }

@@ -1,39 +1,14 @@
-//! Periodic work: partitions for the next days, retention by whole days, and rows that nothing refers to. One daemon does what all
-//! share: the one in the first slot.
+//! Retention by whole days: drops the partitions of days that are too old, or of the oldest day if all are too large.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::error::PostgresError;
-use super::executor::Executor;
-use super::schema::{PARTITIONED, day_of, ensure_days, partition};
-use super::session::{Param, Pipeline, PostgresSession};
-use super::shared::{Counter, NOW};
-use crate::store::{MAX_ACCEPTED_DELIVERIES, MAX_REJECTED_DELIVERIES, StoreSettings};
+use super::MAX_DELETED;
+use crate::store::StoreSettings;
+use crate::store::postgres::error::PostgresError;
+use crate::store::postgres::schema::{PARTITIONED, day_of, partition};
+use crate::store::postgres::session::{Param, Pipeline, PostgresSession};
 use flowtrigger_core::config::archive::ArchiveScope;
-
-/// Days whose partitions are created ahead.
-const DAYS_AHEAD: i64 = 2;
-/// Rows of one table that one statement deletes.
-const MAX_DELETED: i64 = 10_000;
-/// How long commands and numbers by minute are kept.
-const KEEP_MINUTES: i64 = 7 * 1_440;
-const MAX_COMMANDS: i64 = 20_000;
-const KEEP_DELIVERIES_MICROS: i64 = 30 * 86_400_000_000;
-/// A transaction that keeps old rows from being removed for longer than this is warned of.
-const OLD_SNAPSHOT: Duration = Duration::from_secs(600);
-
-/// What the last maintenance saw.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct DatabaseUse {
-    pub bytes: u64,
-    /// Bytes of unmatched events.
-    pub archive_bytes: u64,
-    /// How long the oldest transaction of the server has kept old rows from being removed.
-    pub oldest_snapshot: Duration,
-    /// Rows in `live_runs` that were changed and not yet removed.
-    pub dead_rows: u64,
-}
 
 /// Days by what their partitions hold.
 #[derive(Debug, Clone, Copy)]
@@ -43,103 +18,8 @@ struct RetainedDay {
     has_archive: bool,
 }
 
-impl Executor {
-    /// What is done every half minute.
-    pub async fn maintain(&mut self) -> Result<(), PostgresError> {
-        let settings = self.workspace.state().settings.clone();
-        let place = self.shared.member();
-        let counter = place.counter(Counter::Housekeeping);
-        let session = self.connector.session().await?;
-        let now: i64 = session.query(NOW, Vec::new()).await?[0].try_get(0)?;
-        let today = day_of(now);
-        let days: Vec<i64> = (today..=today + DAYS_AHEAD).collect();
-        ensure_days(session, &days).await?;
-        let used = measure(session).await?;
-        self.shared.set_used(used);
-        if used.oldest_snapshot > OLD_SNAPSHOT && place.rank == 0 {
-            tracing::warn!(
-                seconds = used.oldest_snapshot.as_secs(),
-                dead_rows = used.dead_rows,
-                "a transaction on the server keeps old rows from being removed; look for it in `pg_stat_activity` (`xact_start`) and end it"
-            );
-        }
-        if place.rank != 0 {
-            return Ok(());
-        }
-        delete_rows(session, now).await?;
-        drop_days(session, &settings, now, counter).await?;
-        fold_counts(session).await
-    }
-}
-
-async fn measure(session: &PostgresSession) -> Result<DatabaseUse, PostgresError> {
-    let mut ask = Pipeline::default();
-    ask.query(
-        "SELECT pg_database_size(current_database())::bigint",
-        Vec::new(),
-    );
-    ask.query(
-        "SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0)::bigint FROM pg_inherits
-         WHERE inhparent = 'unmatched_events'::regclass",
-        Vec::new(),
-    );
-    ask.query(
-        "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::bigint FROM pg_stat_activity
-         WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid()",
-        Vec::new(),
-    );
-    ask.query(
-        "SELECT coalesce(max(n_dead_tup), 0)::bigint FROM pg_stat_user_tables WHERE relname = 'live_runs'",
-        Vec::new(),
-    );
-    let answers = session.run(&ask).await?;
-    let number = |index: usize| -> Result<u64, PostgresError> {
-        let number: i64 = answers[index][0].try_get(0)?;
-        Ok(number.unsigned_abs())
-    };
-    Ok(DatabaseUse {
-        bytes: number(0)?,
-        archive_bytes: number(1)?,
-        oldest_snapshot: Duration::from_secs(number(2)?),
-        dead_rows: number(3)?,
-    })
-}
-
-/// Deletes rows of tables without partitions that are too old, or that nothing refers to.
-async fn delete_rows(session: &PostgresSession, now: i64) -> Result<(), PostgresError> {
-    let limit = || Param::int(MAX_DELETED);
-    let mut delete = Pipeline::default();
-    delete.query(
-        "DELETE FROM gate_admissions WHERE ctid = ANY(ARRAY(
-             SELECT ctid FROM gate_admissions WHERE until < $1 LIMIT $2))",
-        vec![Param::int(now), limit()],
-    );
-    let minute = now / 60_000_000 - KEEP_MINUTES;
-    delete.query(
-        "DELETE FROM minutes WHERE minute < $1",
-        vec![Param::int(minute)],
-    );
-    delete.query(
-        "DELETE FROM commands WHERE id <= (SELECT max(id) FROM commands) - $1",
-        vec![Param::int(MAX_COMMANDS)],
-    );
-    delete.query(
-        "DELETE FROM deliveries WHERE received < $1",
-        vec![Param::int(now - KEEP_DELIVERIES_MICROS)],
-    );
-    for (accepted, most) in [(1, MAX_ACCEPTED_DELIVERIES), (0, MAX_REJECTED_DELIVERIES)] {
-        delete.query(
-            "DELETE FROM deliveries WHERE accepted = $1 AND id <= (
-                 SELECT id FROM deliveries WHERE accepted = $1 ORDER BY id DESC OFFSET $2 LIMIT 1)",
-            vec![Param::int(accepted), Param::int(most as i64)],
-        );
-    }
-    session.run(&delete).await?;
-    Ok(())
-}
-
 /// Drops the partitions of days that are over their time or beyond their size.
-async fn drop_days(
+pub async fn drop_days(
     session: &PostgresSession,
     settings: &StoreSettings,
     now: i64,
@@ -209,6 +89,7 @@ async fn drop_days(
     Ok(())
 }
 
+/// Bytes of the partitions of some tables.
 async fn size(session: &PostgresSession, tables: &[&str]) -> Result<u64, PostgresError> {
     let rows = session
         .query(
@@ -307,16 +188,4 @@ async fn drop_partition(
         session.plain(&detach).await?;
     }
     session.plain(&format!("DROP TABLE IF EXISTS {name}")).await
-}
-
-/// Adds the counts of daemons that have ended to one row, so that sums stay short.
-async fn fold_counts(session: &PostgresSession) -> Result<(), PostgresError> {
-    let sql = "WITH ended AS (
-            DELETE FROM run_counts WHERE daemon >= 4 AND daemon / 4 NOT IN (SELECT id FROM daemons WHERE live = 1)
-            RETURNING queue, state, count)
-        INSERT INTO run_counts (daemon, queue, state, count)
-        SELECT -1, queue, state, sum(count) FROM ended GROUP BY queue, state ORDER BY queue, state
-        ON CONFLICT (daemon, queue, state) DO UPDATE SET count = run_counts.count + excluded.count";
-    session.query(sql, Vec::new()).await?;
-    Ok(())
 }
